@@ -1,0 +1,62 @@
+"""What a result is made of: layers with a role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from dioptre_link.operations import Role
+
+Progress = Callable[[float, str], None]
+"""Called with the share done, 0 to 1, and the phase in words. It may raise `Cancelled`: the one way to stop."""
+
+
+def no_progress(fraction: float, phase: str) -> None:
+    """A progress that nobody watches."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """Pixels of one layer of a result.
+
+    pixels: float32, (H, W, 4) sRGB-encoded with straight alpha, (H, W, 3) sRGB-encoded and opaque, or (H, W)
+        for depth and confidence (disparity in [0, 1], 1 = nearest; not colour-encoded).
+    visible: whether the editor shows the layer at first.
+    """
+
+    name: str
+    role: Role
+    pixels: np.ndarray
+    visible: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What an operation is given beside its options.
+
+    picture: float32 (H, W, 3) or (H, W, 4), sRGB-encoded, straight alpha, nominally [0, 1].
+    disparity: float32 (H, W) in [0, 1], 1 = nearest, at the picture's size; None where there is none yet.
+    selection: float32 (H, W) in [0, 1]; None selects everything.
+    """
+
+    picture: np.ndarray
+    disparity: np.ndarray | None = None
+    selection: np.ndarray | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What an operation made.
+
+    layers: top layer first, as they are to be stacked.
+    values: what was decided on the way (JSON types only), e.g. {"focal_disparity": 0.71}.
+    messages: sentences for the user, e.g. "No subject found; focused on the nearest large region."
+    models: id and sha256 of every network that took part.
+    """
+
+    layers: tuple[Layer, ...]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+    models: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,43 @@
+"""Process set-up of our own processes (worker, command line, benchmarks), to be done before JAX is imported.
+
+XLA on CPU takes its temporaries from malloc at every call; glibc returns large blocks to the kernel each time,
+and the page faults then cost more than the arithmetic. Keeping the memory makes the depth network 1.7 times and
+element-wise passes up to 6 times as fast. Never do this inside an editor's process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+
+from dioptre_link.paths import cache_dir
+
+_MALLOPT = {  # glibc's malloc.h
+    "M_ARENA_MAX": (-8, 1),
+    "M_MMAP_MAX": (-4, 0),
+    "M_TRIM_THRESHOLD": (-1, 2**31 - 1),
+    "M_TOP_PAD": (-2, 64 << 20),
+}
+
+
+def prepare() -> None:
+    """Keep freed memory and switch the persistent compilation cache on. Call it before the first `import jax`."""
+    if "jax" in sys.modules:
+        raise RuntimeError("dioptre.runtime.prepare() must run before JAX is imported")
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            for key, value in _MALLOPT.values():
+                mallopt(key, value)
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "compiled"))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+
+def release_memory() -> None:
+    """Give unused memory back to the system; for the worker when it is idle."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)

@@ -1,0 +1,41 @@
+"""The one root of every error that a user may see."""
+
+from __future__ import annotations
+
+
+class DioptreError(Exception):
+    """An error with a stable code, one clear sentence and a hint at what to do.
+
+    It crosses the wire between worker and editor unchanged: see `to_dict` and `from_dict`.
+    """
+
+    code = "failed"
+
+    def __init__(self, message: str, *, hint: str = "", code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if code is not None:
+            self.code = code
+
+    def to_dict(self) -> dict[str, str]:
+        return {"code": self.code, "message": self.message, "hint": self.hint}
+
+    @staticmethod
+    def from_dict(fields: dict[str, str]) -> DioptreError:
+        return DioptreError(fields["message"], hint=fields.get("hint", ""), code=fields.get("code", "failed"))
+
+
+class UsageError(DioptreError):
+    """The request itself is wrong: an unknown option, a value out of range. Exit code 2."""
+
+    code = "usage"
+
+
+class Cancelled(DioptreError):  # noqa: N818  (named as the state it reports)
+    """The user cancelled the job. Exit code 130."""
+
+    code = "cancelled"
+
+    def __init__(self, message: str = "Cancelled.", *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)

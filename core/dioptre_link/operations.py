@@ -1,0 +1,295 @@
+"""Every operation of Dioptre, described once.
+
+Command-line options, GIMP's arguments, Krita's panel, recipe validation and the wire's jobs are all made from
+this description; the pipelines take the same names. Adding an option is one line here and its use in a
+pipeline.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from .errors import UsageError
+
+
+class Kind(Enum):
+    """What values a parameter takes. A POINT is (x, y) in pixels of the input picture, from its top left."""
+
+    FLOAT = "float"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"
+    POINT = "point"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One option of an operation. `default=None` means "decided automatically"."""
+
+    name: str
+    kind: Kind
+    label: str
+    help: str
+    default: Any = None
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    group: str = ""
+    simple: bool = False  # belongs to the short view of a dialog
+
+    def check(self, value: Any) -> Any:
+        """Return `value` as this parameter's own type; raise UsageError in words when it does not fit."""
+        if value is None and self.default is None:
+            return None
+        try:
+            checked = _PARSERS[self.kind](value)
+        except (TypeError, ValueError) as error:
+            raise UsageError(
+                f"{self.label}: {value!r} is not {_WORDS[self.kind]}.", hint=self._range_hint()
+            ) from error
+        if self.kind is Kind.CHOICE and checked not in self.choices:
+            raise UsageError(f"{self.label}: {value!r} is not a choice.", hint=self._range_hint())
+        if self.kind in (Kind.FLOAT, Kind.INTEGER):
+            low = -math.inf if self.minimum is None else self.minimum
+            high = math.inf if self.maximum is None else self.maximum
+            if not low <= checked <= high:
+                raise UsageError(f"{self.label}: {value} is out of range.", hint=self._range_hint())
+        return checked
+
+    def _range_hint(self) -> str:
+        if self.kind is Kind.CHOICE:
+            return f"Choose one of: {', '.join(self.choices)}."
+        if self.kind in (Kind.FLOAT, Kind.INTEGER) and self.minimum is not None and self.maximum is not None:
+            return f"Give a number from {self.minimum:g} to {self.maximum:g}."
+        if self.kind is Kind.POINT:
+            return "Give a point as X,Y in pixels of the picture."
+        return ""
+
+
+class Role(Enum):
+    """What a layer of a result is for."""
+
+    RESULT = "result"
+    BACKGROUND = "background"  # clean plate: what is behind the subject, extended under it
+    SUBJECT = "subject"
+    FOREGROUND = "foreground"
+    DEPTH = "depth"  # disparity: 1 = nearest, 0 = farthest
+    CONFIDENCE = "confidence"
+
+
+class Input(Enum):
+    """What an operation needs beside its options. Every operation takes a picture."""
+
+    PICTURE = "picture"
+    DISPARITY = "disparity"
+    SELECTION = "selection"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One thing that Dioptre can do to a picture."""
+
+    name: str
+    title: str
+    help: str
+    parameters: tuple[Parameter, ...]
+    inputs: tuple[Input, ...]
+    optional_inputs: tuple[Input, ...] = ()
+    outputs: tuple[Role, ...]
+
+    @property
+    def command(self) -> str:
+        """The name on the command line and, after `dioptre-`, in GIMP's procedure database."""
+        return self.name.replace("_", "-")
+
+    def defaults(self) -> dict[str, Any]:
+        return {parameter.name: parameter.default for parameter in self.parameters}
+
+    def check(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all options, checked and completed with defaults; raise UsageError on the first wrong one."""
+        known = {parameter.name: parameter for parameter in self.parameters}
+        for name in options:
+            if name not in known:
+                raise UsageError(f"{self.title} has no option {name!r}.", hint=_nearest(name, list(known)))
+        return {name: p.check(options[name]) if name in options else p.default for name, p in known.items()}
+
+
+def operation(name: str) -> Operation:
+    """Look an operation up by name; raise UsageError with the nearest name when there is none."""
+    try:
+        return OPERATIONS[name]
+    except KeyError:
+        raise UsageError(f"There is no operation {name!r}.", hint=_nearest(name, list(OPERATIONS))) from None
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("yes", "true", "on", "1", "no", "false", "off", "0"):
+        return value.lower() in ("yes", "true", "on", "1")
+    raise ValueError(value)
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise ValueError(value)
+    return int(value)
+
+
+def _float(value: Any) -> float:
+    if isinstance(value, bool) or not math.isfinite(number := float(value)):
+        raise ValueError(value)
+    return number
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _point(value: Any) -> tuple[float, float]:
+    x, y = value.split(",") if isinstance(value, str) else value
+    return _float(x), _float(y)
+
+
+_PARSERS = {
+    Kind.FLOAT: _float,
+    Kind.INTEGER: _integer,
+    Kind.BOOLEAN: _boolean,
+    Kind.CHOICE: _text,
+    Kind.POINT: _point,
+}
+_WORDS = {
+    Kind.FLOAT: "a number",
+    Kind.INTEGER: "a whole number",
+    Kind.BOOLEAN: "yes or no",
+    Kind.CHOICE: "a choice",
+    Kind.POINT: "a point",
+}
+
+_DEPTH_PARAMETERS = (
+    Parameter(
+        name="refine",
+        kind=Kind.BOOLEAN,
+        label="Follow the picture's edges",
+        help="Put the picture's edges into the depth map.",
+        default=True,
+        group="Depth",
+    ),
+)
+
+_FOCUS_PARAMETERS = (
+    Parameter(
+        name="focus",
+        kind=Kind.POINT,
+        label="Focus point",
+        help="The point of the picture that is to be sharp. Left out: the subject.",
+        group="Focus",
+        simple=True,
+    ),
+    Parameter(
+        name="focal_disparity",
+        kind=Kind.FLOAT,
+        label="Focus depth",
+        help="The depth layer's value that is to be sharp (1 nearest, 0 farthest). Left out: from the point.",
+        minimum=0.0,
+        maximum=1.0,
+        group="Focus",
+    ),
+    Parameter(
+        name="focus_range",
+        kind=Kind.FLOAT,
+        label="Focus range",
+        help="How much depth to either side of the focus stays sharp, as depth-layer values. "
+        "Left out: the subject's own extent.",
+        minimum=0.0,
+        maximum=1.0,
+        group="Focus",
+        simple=True,
+    ),
+)
+
+_BLUR_PARAMETERS = (
+    Parameter(
+        name="f_number",
+        kind=Kind.FLOAT,
+        label="f-number",
+        help="Aperture of the lens, as an 85 mm lens on a full-frame camera would blur: smaller is stronger.",
+        default=2.8,
+        minimum=0.7,
+        maximum=32.0,
+        group="Lens",
+        simple=True,
+    ),
+    Parameter(
+        name="max_radius",
+        kind=Kind.FLOAT,
+        label="Largest radius",
+        help="Radius of the blur disc for a depth difference of 1, instead of the f-number.",
+        minimum=0.0,
+        maximum=300.0,
+        unit="px",
+        group="Lens",
+    ),
+)
+
+OPERATIONS: dict[str, Operation] = {
+    operation.name: operation
+    for operation in (
+        Operation(
+            name="portrait",
+            title="Portrait blur",
+            help="Estimates depth, finds the subject, focuses on it and blurs the rest as a fast lens would.",
+            parameters=(*_FOCUS_PARAMETERS, *_BLUR_PARAMETERS, *_DEPTH_PARAMETERS),
+            inputs=(Input.PICTURE,),
+            optional_inputs=(Input.DISPARITY,),
+            outputs=(Role.RESULT, Role.SUBJECT, Role.BACKGROUND, Role.DEPTH),
+        ),
+        Operation(
+            name="depth",
+            title="Depth from this picture",
+            help="Makes an editable depth layer: white is nearest, black is farthest.",
+            parameters=_DEPTH_PARAMETERS,
+            inputs=(Input.PICTURE,),
+            outputs=(Role.DEPTH,),
+        ),
+        Operation(
+            name="lens_blur",
+            title="Lens blur from depth",
+            help="Blurs a picture by its depth layer, as a lens focused at one distance would.",
+            parameters=(*_FOCUS_PARAMETERS, *_BLUR_PARAMETERS),
+            inputs=(Input.PICTURE, Input.DISPARITY),
+            outputs=(Role.RESULT,),
+        ),
+        Operation(
+            name="super_resolution",
+            title="Super-resolution",
+            help="Enlarges a picture two or four times with more detail than interpolation.",
+            parameters=(
+                Parameter(
+                    name="scale",
+                    kind=Kind.CHOICE,
+                    label="Scale",
+                    help="How many times wider and higher.",
+                    default="4",
+                    choices=("2", "4"),
+                    simple=True,
+                ),
+            ),
+            inputs=(Input.PICTURE,),
+            outputs=(Role.RESULT,),
+        ),
+    )
+}

@@ -1,0 +1,46 @@
+"""Where Dioptre keeps its files, on Linux, macOS and Windows.
+
+`DIOPTRE_HOME`, where set, holds everything (`data`, `cache` and `log` beneath it): for tests and portable use.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def data_dir() -> Path:
+    """Environment, weights, added models, the worker's rendezvous file: what must last."""
+    return _folder("data")
+
+
+def cache_dir() -> Path:
+    """Compiled programs and depth maps beside 8-bit layers: may be deleted at any time."""
+    return _folder("cache")
+
+
+def log_dir() -> Path:
+    """Log files of the worker and the command line."""
+    return _folder("log")
+
+
+def _folder(kind: str) -> Path:
+    if home := os.environ.get("DIOPTRE_HOME"):
+        return Path(home) / kind
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "Dioptre"
+        return base / kind
+    if sys.platform == "darwin":
+        library = Path.home() / "Library"
+        return {
+            "data": library / "Application Support" / "Dioptre",
+            "cache": library / "Caches" / "Dioptre",
+            "log": library / "Logs" / "Dioptre",
+        }[kind]
+    variable, fallback = {
+        "data": ("XDG_DATA_HOME", ".local/share"),
+        "cache": ("XDG_CACHE_HOME", ".cache"),
+        "log": ("XDG_STATE_HOME", ".local/state"),
+    }[kind]
+    return Path(os.environ.get(variable) or Path.home() / fallback) / "dioptre"
