@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 from dioptre_link.operations import Role
 
 Progress = Callable[[float, str], None]

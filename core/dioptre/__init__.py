@@ -1,0 +1,50 @@
+"""Dioptre: depth, lens blur, white balance and super-resolution for photographs.
+
+Pictures are float32 arrays (H, W, 3) or (H, W, 4), sRGB-encoded in [0, 1], straight alpha. The functions are
+pure; they and their modules load on first use, so that `import dioptre` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dioptre.files import load as load
+    from dioptre.files import save as save
+    from dioptre.pipelines.depth import Depth as Depth
+    from dioptre.pipelines.depth import estimate_depth as estimate_depth
+    from dioptre.pipelines.lens_blur import Blurred as Blurred
+    from dioptre.pipelines.lens_blur import lens_blur as lens_blur
+    from dioptre.pipelines.portrait import Portrait as Portrait
+    from dioptre.pipelines.portrait import portrait as portrait
+    from dioptre.pipelines.subject import Subject as Subject
+    from dioptre.pipelines.subject import find_subject as find_subject
+    from dioptre.pipelines.super_resolution import super_resolution as super_resolution
+
+_HOMES = {
+    "Blurred": "dioptre.pipelines.lens_blur",
+    "Depth": "dioptre.pipelines.depth",
+    "Portrait": "dioptre.pipelines.portrait",
+    "Subject": "dioptre.pipelines.subject",
+    "estimate_depth": "dioptre.pipelines.depth",
+    "find_subject": "dioptre.pipelines.subject",
+    "lens_blur": "dioptre.pipelines.lens_blur",
+    "load": "dioptre.files",
+    "portrait": "dioptre.pipelines.portrait",
+    "save": "dioptre.files",
+    "super_resolution": "dioptre.pipelines.super_resolution",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module 'dioptre' has no attribute {name!r}") from None
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOMES)

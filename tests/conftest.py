@@ -1,0 +1,29 @@
+"""Set-up of every test run: our allocator settings, a private home, and shapes checked at every call."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+_home = tempfile.TemporaryDirectory(prefix="dioptre-tests-")
+os.environ["DIOPTRE_HOME"] = _home.name
+
+from dioptre import runtime  # noqa: E402  (the home must be set first)
+
+runtime.prepare()
+_hook = install_import_hook("dioptre", "beartype.beartype")
+_hook.__enter__()  # for the whole run; the modules must be imported under it
+
+
+def pytest_unconfigure() -> None:
+    _home.cleanup()
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The root of the source tree."""
+    return Path(__file__).resolve().parent.parent

@@ -1,0 +1,66 @@
+"""The description of the operations is sound, and checks options in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from dioptre_link.errors import UsageError
+from dioptre_link.operations import OPERATIONS, Kind, operation
+
+
+@pytest.mark.parametrize("described", OPERATIONS.values(), ids=lambda described: described.name)
+def test_description_is_complete(described) -> None:
+    names = [parameter.name for parameter in described.parameters]
+    assert len(names) == len(set(names))
+    assert described.title
+    assert described.help.endswith(".")
+    for parameter in described.parameters:
+        assert parameter.name.isidentifier()
+        assert parameter.label
+        assert parameter.help.endswith(".")
+        assert (parameter.kind is Kind.CHOICE) == bool(parameter.choices)
+        if parameter.kind in (Kind.FLOAT, Kind.INTEGER):
+            assert parameter.minimum is not None
+            assert parameter.maximum is not None
+
+
+@pytest.mark.parametrize("described", OPERATIONS.values(), ids=lambda described: described.name)
+def test_defaults_pass_their_own_check(described) -> None:
+    assert described.check({}) == described.check(described.defaults())
+
+
+def test_a_misspelt_option_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match="has no option 'f_nummer'") as caught:
+        operation("portrait").check({"f_nummer": 2})
+    assert "'f_number'" in caught.value.hint
+
+
+def test_a_misspelt_operation_names_the_nearest() -> None:
+    with pytest.raises(UsageError) as caught:
+        operation("portrat")
+    assert "'portrait'" in caught.value.hint
+
+
+@pytest.mark.parametrize("value", [0.1, 1000, "wide", float("nan"), True, [1]])
+def test_a_wrong_number_is_refused_with_its_range(value: object) -> None:
+    with pytest.raises(UsageError) as caught:
+        operation("lens_blur").check({"f_number": value})
+    assert "f-number" in caught.value.message
+
+
+@pytest.mark.parametrize(("given", "point"), [("12,7.5", (12.0, 7.5)), ([3, 4], (3.0, 4.0)), (None, None)])
+def test_points_come_as_text_or_pairs(given: object, point: object) -> None:
+    assert operation("portrait").check({"focus": given})["focus"] == point
+
+
+@pytest.mark.parametrize("given", ["12", "a,b", (1, 2, 3), (float("inf"), 0)])
+def test_wrong_points_are_refused(given: object) -> None:
+    with pytest.raises(UsageError, match="Focus point"):
+        operation("portrait").check({"focus": given})
+
+
+def test_choices_and_switches() -> None:
+    assert operation("super_resolution").check({"scale": "2"})["scale"] == "2"
+    assert operation("depth").check({"refine": "no"})["refine"] is False
+    with pytest.raises(UsageError, match="is not a choice"):
+        operation("super_resolution").check({"scale": "3.5"})
