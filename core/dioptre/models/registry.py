@@ -1,0 +1,160 @@
+"""Every network by its id: what it is for, its configuration, its checkpoints and how pictures are prepared for it.
+
+Nothing else in the code knows a network's name. Importing this module imports no JAX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dioptre.checkpoints.locate import installed, locate, sha256
+from dioptre_link.errors import UsageError
+
+if TYPE_CHECKING:
+    from .loaded import Loaded
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+
+
+class ModelKind(Enum):
+    """What a network does."""
+
+    DEPTH = "depth"
+    DEPTH_REFINER = "depth refiner"
+    SUBJECT = "subject"
+    SUPER_RESOLUTION = "super-resolution"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """How an sRGB-encoded picture in [0, 1] becomes the network's input.
+
+    mean, deviation: per channel, subtracted and divided by. short_side_px: the size it works best at, 0 for any.
+    multiple_px: both sides are multiples of this.
+    """
+
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    deviation: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    short_side_px: int = 0
+    multiple_px: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One network.
+
+    module: "package.module:Class", whose class is built as `Class(config, rngs=nnx.Rngs(0))`.
+    config: "package.module:name" of the configuration, or of a function without arguments that makes it.
+    checkpoints: for each checkpoint the path inside the module that it fills; "" for all of it.
+    convert: "package.module:function" from a file on the user's disk to arrays, where users may add the weights.
+    """
+
+    id: str
+    title: str
+    kind: ModelKind
+    module: str
+    config: str
+    checkpoints: Mapping[str, str]
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    convert: str = ""
+
+
+_IMAGENET = Preprocessing(mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION)
+_DEPTH_ANYTHING = "dioptre.models.depth_anything_v2"
+
+ENTRIES: Mapping[str, Entry] = {
+    entry.id: entry
+    for entry in (
+        Entry(
+            id="dioptre-depth-small",
+            title="Depth (bundled)",
+            kind=ModelKind.DEPTH,
+            module=f"{_DEPTH_ANYTHING}.module:DepthAnything",
+            config=f"{_DEPTH_ANYTHING}.config:dioptre_small",
+            checkpoints={"dinov2-vits14": "backbone", "dioptre-depth-head": "head"},
+            preprocessing=Preprocessing(
+                mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION, short_side_px=280, multiple_px=14
+            ),
+        ),
+        Entry(
+            id="depth-anything-v2-small",
+            title="Depth Anything V2 Small",
+            kind=ModelKind.DEPTH,
+            module=f"{_DEPTH_ANYTHING}.module:DepthAnything",
+            config=f"{_DEPTH_ANYTHING}.config:depth_anything_v2_small",
+            checkpoints={"depth-anything-v2-small": ""},
+            preprocessing=Preprocessing(
+                mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION, short_side_px=518, multiple_px=14
+            ),
+            convert=f"{_DEPTH_ANYTHING}.convert:from_safetensors",
+        ),
+        Entry(
+            id="dioptre-depth-refiner",
+            title="Depth edges (bundled)",
+            kind=ModelKind.DEPTH_REFINER,
+            module="dioptre.models.depth_refiner.module:DepthRefiner",
+            config="dioptre.models.depth_refiner.config:DepthRefinerConfig",
+            checkpoints={"dioptre-depth-refiner": ""},
+            preprocessing=Preprocessing(short_side_px=504, multiple_px=16),
+        ),
+    )
+}
+
+DEFAULTS: Mapping[ModelKind, str] = {
+    ModelKind.DEPTH: "dioptre-depth-small",
+    ModelKind.DEPTH_REFINER: "dioptre-depth-refiner",
+}
+
+
+def find(model_id: str, *, kind: ModelKind) -> Entry:
+    """The entry of that name and kind; "default" is the bundled one. Raises UsageError naming what there is."""
+    known = [entry.id for entry in ENTRIES.values() if entry.kind is kind]
+    name = DEFAULTS[kind] if model_id == "default" else model_id
+    if name not in known:
+        raise UsageError(f"There is no {kind.value} model {model_id!r}.", hint=f"Known: {', '.join(known)}.")
+    return ENTRIES[name]
+
+
+def is_installed(entry: Entry) -> bool:
+    """Whether all its checkpoints are on this machine (their contents are checked when they are loaded)."""
+    return entry.checkpoints.keys() <= installed().keys()
+
+
+def load_model(model_id: str) -> Loaded:
+    """The network of that id, its weights verified and in memory; loaded once a process.
+
+    Raises UsageError for an unknown id and WeightsError for missing, damaged or foreign weights.
+    """
+    if model_id not in ENTRIES:
+        raise UsageError(f"There is no model {model_id!r}.", hint=f"Known: {', '.join(ENTRIES)}.")
+    folders = tuple(locate(checkpoint) for checkpoint in ENTRIES[model_id].checkpoints)
+    return _load(model_id, tuple((folder, sha256(folder / "card.json")) for folder in folders))
+
+
+@cache
+def _load(model_id: str, cards: tuple[tuple[Path, str], ...]) -> Loaded:
+    """Keyed by the cards' checksums too: replaced weights are loaded anew."""
+    from .loaded import load  # JAX and Flax: only where a network is run
+
+    return load(ENTRIES[model_id], dict(zip(ENTRIES[model_id].checkpoints, cards, strict=True)))
+
+
+def resolve(reference: str) -> Any:
+    """The object that "package.module:name" names."""
+    module, _, name = reference.partition(":")
+    return getattr(import_module(module), name)
+
+
+def converter(entry: Entry) -> Callable[[Path], Any]:
+    """The entry's function from a file to arrays; raises UsageError when its weights are not for users to add."""
+    if not entry.convert:
+        raise UsageError(f"{entry.title} comes with Dioptre; its weights are not added by hand.")
+    function: Callable[[Path], Any] = resolve(entry.convert)
+    return function

@@ -1,0 +1,161 @@
+"""Contract of checkpoints: what is written comes back, and everything that does not fit is said, all at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flax import nnx
+
+from dioptre.checkpoints.card import Card, Source, WeightsError
+from dioptre.checkpoints.load import fill, read
+from dioptre.checkpoints.locate import installed, locate, verify
+from dioptre.checkpoints.save import save
+
+
+class Pair(nnx.Module):
+    """Two layers, one of them in a list: paths with names and numbers."""
+
+    def __init__(self, *, rngs: nnx.Rngs) -> None:
+        self.first = nnx.Linear(8, 4, rngs=rngs)
+        self.rest = nnx.List([nnx.Linear(4, 2, rngs=rngs)])
+
+
+def card(**changes: object) -> Card:
+    fields = {"id": "pair", "title": "Pair", "architecture": "pair", "licence": "CC0-1.0"} | changes
+    return Card(**fields)  # type: ignore[arg-type]
+
+
+def values() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    shapes = {"first.kernel": (8, 4), "first.bias": (4,), "rest.0.kernel": (4, 2), "rest.0.bias": (2,)}
+    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return save(tmp_path, card(sources=(Source(package="a==1", sha256="00"),)), values())
+
+
+def test_what_is_saved_comes_back(folder: Path) -> None:
+    found, arrays = read(folder)
+    assert found.sources == (Source(package="a==1", sha256="00"),)
+    network = fill(lambda: Pair(rngs=nnx.Rngs(0)), arrays, origin="pair")
+    np.testing.assert_array_equal(network.rest[0].kernel.get_value(), values()["rest.0.kernel"])
+    np.testing.assert_array_equal(network.first.bias.get_value(), values()["first.bias"])
+
+
+def test_saving_again_replaces(folder: Path) -> None:
+    save(folder.parent, card(), {"only": np.ones(3, np.float32)})
+    assert read(folder)[1].keys() == {"only"}
+    assert [path.name for path in folder.parent.iterdir()] == ["pair"]
+
+
+@pytest.mark.parametrize(
+    ("storage", "relative_error"), [("float32", 0.0), ("float16", 2**-11), ("int12", 1 / 4094)]
+)
+def test_storage_error_is_bounded_by_the_columns_largest_value(
+    tmp_path: Path, storage: str, relative_error: float
+) -> None:
+    rng = np.random.default_rng(1)
+    original = {"matrix": rng.normal(size=(3, 64, 32)).astype(np.float32), "vector": np.ones(5, np.float32)}
+    original["matrix"][..., 3] *= 1000  # one loud column must not cost the others their precision
+    original["matrix"][..., 4] = 0
+    _, arrays = read(save(tmp_path, card(storage=storage), original))
+    largest = np.abs(original["matrix"]).max(axis=-2, keepdims=True)
+    assert np.all(np.abs(arrays["matrix"] - original["matrix"]) <= relative_error * largest * 1.001)
+    np.testing.assert_array_equal(arrays["vector"], original["vector"])
+    assert {array.dtype for array in arrays.values()} == {np.dtype(np.float32)}
+
+
+def test_every_misfit_is_listed_in_one_error() -> None:
+    arrays = values()
+    del arrays["first.bias"]
+    arrays["extra"] = np.zeros(1, np.float32)
+    arrays["first.kernel"] = arrays["first.kernel"].T
+    arrays["rest.0.bias"] = arrays["rest.0.bias"].astype(np.float16)
+    with pytest.raises(WeightsError) as caught:
+        fill(lambda: Pair(rngs=nnx.Rngs(0)), arrays, origin="pair")
+    for part in (
+        "first.bias is missing",
+        "extra is not used",
+        "first.kernel has shape (4, 8), not (8, 4)",
+        "rest.0.bias is float16, not float32",
+    ):
+        assert part in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_flipped_bit_is_found(folder: Path) -> None:
+    largest = max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    data = bytearray(largest.read_bytes())
+    data[len(data) // 2] ^= 1
+    largest.write_bytes(data)
+    with pytest.raises(WeightsError, match="is altered"):
+        read(folder)
+
+
+def test_missing_and_added_files_are_both_listed(folder: Path) -> None:
+    first = next(path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "card.json")
+    first.rename(folder / "elsewhere")
+    with pytest.raises(WeightsError, match=r"is missing; elsewhere is not listed"):
+        verify(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"id": "other"}, "are those of 'other'"),
+        ({"surprise": 1}, "unknown 'surprise'"),
+        ({"files": []}, "'files' is not dict"),
+        ({"files": {"../outside": "00"}}, "outside the folder"),
+        ({"format": 99}, "has format 99"),
+        ({"sources": [{"what": "?"}]}, "wrong sources"),
+    ],
+)
+def test_foreign_cards_are_refused(folder: Path, change: dict[str, object], message: str) -> None:
+    path = folder / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | change), encoding="utf-8")
+    with pytest.raises(WeightsError, match=message):
+        read(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\x00"])
+def test_a_card_that_is_no_card_is_refused(folder: Path, text: str) -> None:
+    (folder / "card.json").write_text(text, encoding="utf-8")
+    with pytest.raises(WeightsError):
+        read(folder)
+
+
+def test_an_unknown_storage_is_refused(folder: Path) -> None:
+    path = folder / "card.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("float32", "float8"), encoding="utf-8")
+    with pytest.raises(WeightsError, match="float8"):
+        read(folder)
+
+
+def test_the_type_on_disk_must_be_the_cards(folder: Path) -> None:
+    path = folder / "card.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("float32", "float16"), encoding="utf-8")
+    with pytest.raises(WeightsError, match=r"first\.bias is float32, not float16"):
+        read(folder)
+
+
+def test_no_checkpoint_is_pickled(folder: Path) -> None:
+    assert not [path for path in folder.rglob("*") if path.suffix in (".pkl", ".pt", ".pth", ".npy", ".npz")]
+
+
+def test_users_checkpoints_are_found_in_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path))
+    save(tmp_path / "data" / "weights", card(), values())
+    assert locate("pair") == tmp_path / "data" / "weights" / "pair"
+    assert installed()["pair"] == locate("pair")
+
+
+@pytest.mark.parametrize("name", ["absent", "../pair", "", "A"])
+def test_what_is_not_installed_is_said(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path))
+    with pytest.raises(WeightsError):
+        locate(name)
