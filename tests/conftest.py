@@ -15,7 +15,7 @@ os.environ["DIOPTRE_HOME"] = _home.name
 from dioptre import runtime  # noqa: E402  (the home must be set first)
 
 runtime.prepare()
-_hook = install_import_hook("dioptre", "beartype.beartype")
+_hook = install_import_hook("dioptre", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 _hook.__enter__()  # for the whole run; the modules must be imported under it
 
 

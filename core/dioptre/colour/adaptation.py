@@ -1,0 +1,64 @@
+"""Chromatic adaptation: how colours under one light would look under another.
+
+CAT16 (Li et al. 2017, "Comprehensive color solutions: CAM16, CAT16, and CAM16-UCS") in its von Kries form with
+full adaptation, on linear Rec. 709 / sRGB primaries. Written in jax.numpy so that training can differentiate it.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+D65_XY = (0.3127, 0.3290)  # IEC 61966-2-1
+
+_RGB_TO_XYZ = np.array(  # linear sRGB, D65, derived from the primaries and white of IEC 61966-2-1
+    [
+        [0.41239080, 0.35758434, 0.18048079],
+        [0.21263901, 0.71516868, 0.07219232],
+        [0.01933082, 0.11919478, 0.95053215],
+    ]
+)
+_XYZ_TO_RGB = np.linalg.inv(_RGB_TO_XYZ)
+_CAT16 = np.array(
+    [[0.401288, 0.650173, -0.051461], [-0.250268, 1.204414, 0.045854], [-0.002079, 0.048952, 0.953127]]
+)
+LUMINANCE = _RGB_TO_XYZ[1]
+
+
+def xy_to_linear_rgb(xy: Float[Array, "*batch 2"]) -> Float[Array, "*batch 3"]:
+    """Linear sRGB of a light of unit luminance; may be negative outside the gamut."""
+    x, y = xy[..., 0], xy[..., 1]
+    xyz = jnp.stack([x / y, jnp.ones_like(x), (1 - x - y) / y], axis=-1)
+    return xyz @ _XYZ_TO_RGB.T.astype(np.float32)
+
+
+def linear_rgb_to_xy(linear_rgb: Float[Array, "*batch 3"]) -> Float[Array, "*batch 2"]:
+    """CIE 1931 chromaticity of linear sRGB. Black has none: its result is NaN."""
+    xyz = linear_rgb @ _RGB_TO_XYZ.T.astype(np.float32)
+    return xyz[..., :2] / jnp.sum(xyz, axis=-1, keepdims=True)
+
+
+def adaptation_matrix(source_xy: Float[Array, "2"], target_xy: Float[Array, "2"]) -> Float[Array, "3 3"]:
+    """Matrix M so that `linear_rgb @ M.T` shows under `target_xy` what was lit by `source_xy`.
+
+    The luminance of the source's white is kept.
+    """
+
+    def cone_response(xy: Float[Array, "2"]) -> Float[Array, "3"]:
+        xyz = jnp.stack([xy[0] / xy[1], jnp.ones_like(xy[0]), (1 - xy[0] - xy[1]) / xy[1]])
+        return jnp.asarray(_CAT16, jnp.float32) @ xyz
+
+    gains = cone_response(target_xy) / cone_response(source_xy)
+    to_cone = jnp.asarray(_CAT16 @ _RGB_TO_XYZ, jnp.float32)
+    from_cone = jnp.asarray(_XYZ_TO_RGB @ np.linalg.inv(_CAT16), jnp.float32)
+    return from_cone @ (gains[:, None] * to_cone)
+
+
+@jax.jit
+def adapt(
+    linear_rgb: Float[Array, "*batch 3"], source_xy: Float[Array, "2"], target_xy: Float[Array, "2"]
+) -> Float[Array, "*batch 3"]:
+    """Linear sRGB as it would look had `target_xy` lit the scene instead of `source_xy`."""
+    return linear_rgb @ adaptation_matrix(source_xy, target_xy).T

@@ -1,0 +1,113 @@
+"""The colour of a light in the two numbers that photographers use: temperature and tint.
+
+Correlated colour temperature (CCT, kelvin) is the temperature of the black body nearest in CIE 1960 (u, v);
+Duv is the signed distance from it, positive towards green, negative towards magenta (ANSI C78.377; Ohno 2013,
+"Practical use and calculation of CCT and Duv", LEUKOS 10).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from dioptre_link.errors import DioptreError
+
+from ._planckian import MIRED, U, V
+
+CCT_RANGE_KELVIN = (1e6 / float(MIRED[-1]), 1e6 / float(MIRED[0]))  # 1,000 to 50,000
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhitePoint:
+    """A light's colour.
+
+    cct_kelvin: correlated colour temperature, within CCT_RANGE_KELVIN.
+    duv: distance from the Planckian locus in CIE 1960 (u, v); beyond ±0.05 a CCT means little (CIE 015:2018).
+    """
+
+    cct_kelvin: float
+    duv: float = 0.0
+
+    def __post_init__(self) -> None:
+        low, high = CCT_RANGE_KELVIN
+        if not low - 1e-6 <= self.cct_kelvin <= high + 1e-6:
+            raise DioptreError(
+                f"A colour temperature of {self.cct_kelvin:g} K is out of range.",
+                hint=f"Give a temperature from {low:g} to {high:g} kelvin.",
+            )
+        if not abs(self.duv) <= 0.2:
+            raise DioptreError(f"A tint of {self.duv:g} Duv is out of range.", hint="Give a Duv from -0.2 to 0.2.")
+
+    @property
+    def mired(self) -> float:
+        """Reciprocal megakelvin: equal steps look about equal."""
+        return 1e6 / self.cct_kelvin
+
+    @property
+    def xy(self) -> tuple[float, float]:
+        """CIE 1931 chromaticity."""
+        u, v, normal = _locus(self.mired)
+        return _uv_to_xy(u + self.duv * normal[0], v + self.duv * normal[1])
+
+    @classmethod
+    def from_mired(cls, mired: float, *, duv: float = 0.0) -> WhitePoint:
+        """The white point at a mired value, drawn into the known range."""
+        return cls(cct_kelvin=1e6 / float(np.clip(mired, MIRED[0], MIRED[-1])), duv=duv)
+
+    @classmethod
+    def from_xy(cls, xy: tuple[float, float]) -> WhitePoint:
+        """CCT and Duv of a chromaticity. Beyond the ends of the locus the end is taken."""
+        u, v = _xy_to_uv(*xy)
+        fine, points = _fine_locus()
+        nearest = int(np.argmin((points[:, 0] - u) ** 2 + (points[:, 1] - v) ** 2))
+        low, high = fine[max(nearest - 1, 0)], fine[min(nearest + 1, len(fine) - 1)]
+        for _ in range(40):  # bisect where the chromaticity lies along the locus' direction
+            middle = (low + high) / 2
+            locus_u, locus_v, normal = _locus(middle)
+            along = (u - locus_u) * normal[1] - (v - locus_v) * normal[0]
+            low, high = (middle, high) if along > 0 else (low, middle)
+        mired = float(np.clip((low + high) / 2, MIRED[0], MIRED[-1]))
+        locus_u, locus_v, normal = _locus(mired)
+        duv = (u - locus_u) * normal[0] + (v - locus_v) * normal[1]
+        return cls(cct_kelvin=1e6 / mired, duv=float(np.clip(duv, -0.2, 0.2)))
+
+
+def between(first: WhitePoint, second: WhitePoint, share: float) -> WhitePoint:
+    """The white point at `share` (0 to 1) of the way from first to second, linear in mired and in Duv."""
+    return WhitePoint.from_mired(
+        first.mired + share * (second.mired - first.mired), duv=first.duv + share * (second.duv - first.duv)
+    )
+
+
+@cache
+def _splines() -> tuple[CubicSpline, CubicSpline]:
+    return CubicSpline(MIRED, U), CubicSpline(MIRED, V)
+
+
+@cache
+def _fine_locus() -> tuple[np.ndarray, np.ndarray]:
+    fine = np.arange(MIRED[0], MIRED[-1] + 1.0)
+    u, v = _splines()
+    return fine, np.stack([u(fine), v(fine)], axis=1)
+
+
+def _locus(mired: float) -> tuple[float, float, tuple[float, float]]:
+    """(u, v) of the locus and its unit normal, which points towards green (larger v)."""
+    u, v = _splines()
+    du, dv = float(u(mired, 1)), float(v(mired, 1))
+    length = math.hypot(du, dv)
+    return float(u(mired)), float(v(mired)), (-dv / length, du / length)
+
+
+def _xy_to_uv(x: float, y: float) -> tuple[float, float]:
+    denominator = -2 * x + 12 * y + 3
+    return 4 * x / denominator, 6 * y / denominator
+
+
+def _uv_to_xy(u: float, v: float) -> tuple[float, float]:
+    denominator = 2 * u - 8 * v + 4
+    return 3 * u / denominator, 2 * v / denominator
