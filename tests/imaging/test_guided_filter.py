@@ -1,0 +1,84 @@
+import jax.numpy as jnp
+import numpy as np
+
+from dioptre.imaging.guided_filter import box_mean, guided_coefficients, guided_filter
+
+
+def plain_box_mean(values, radius):
+    height, width = values.shape
+    return np.array(
+        [
+            [
+                values[max(0, i - radius) : i + radius + 1, max(0, j - radius) : j + radius + 1].mean()
+                for j in range(width)
+            ]
+            for i in range(height)
+        ]
+    )
+
+
+def plain_guided_filter(guide, target, radius, epsilon):
+    """He et al. 2013, equations 19 to 21, solved pixel by pixel."""
+    mean = np.stack([plain_box_mean(guide[..., i], radius) for i in range(3)], -1)
+    covariance = np.empty((*target.shape, 3, 3))
+    for i in range(3):
+        for j in range(3):
+            covariance[..., i, j] = (
+                plain_box_mean(guide[..., i] * guide[..., j], radius) - mean[..., i] * mean[..., j]
+            )
+    cross = np.stack([plain_box_mean(guide[..., i] * target, radius) for i in range(3)], -1)
+    cross -= mean * plain_box_mean(target, radius)[..., None]
+    weights = np.linalg.solve(covariance + epsilon * np.eye(3), cross[..., None])[..., 0]
+    constant = plain_box_mean(target, radius) - (weights * mean).sum(-1)
+    weights = np.stack([plain_box_mean(weights[..., i], radius) for i in range(3)], -1)
+    return (weights * guide).sum(-1) + plain_box_mean(constant, radius)
+
+
+def pictures():
+    rng = np.random.default_rng(4)
+    guide = rng.uniform(size=(19, 23, 3)).astype(np.float32)
+    return guide, (guide[..., 0] > 0.5).astype(np.float32) + 0.2 * rng.normal(size=(19, 23)).astype(np.float32)
+
+
+def test_equals_the_definition():
+    guide, target = pictures()
+    for radius, epsilon in ((2.0, 1e-2), (5.0, 1e-3)):
+        made = guided_filter(guide, target, radius_px=radius, epsilon=epsilon)
+        # float32 differences of squares over the covariance's smallest eigenvalue
+        assert np.abs(made - plain_guided_filter(guide, target, int(radius), epsilon)).max() < 2e-4
+
+
+def test_box_mean_leaves_padding_out():
+    values = np.random.default_rng(0).uniform(size=(9, 12, 1)).astype(np.float32)
+    padded = np.pad(values, ((0, 7), (0, 4), (0, 0)), constant_values=99.0)
+    made = box_mean(jnp.asarray(padded), radius_px=jnp.float32(3), valid_shape=(9, 12))[:9, :12, 0]
+    assert np.allclose(made, plain_box_mean(values[..., 0], 3), atol=1e-5)
+
+
+def test_follows_the_guides_edge_and_smooths_beside_it():
+    guide = np.zeros((64, 64, 3), np.float32)
+    guide[:, 30:] = 1.0
+    noisy = guide[..., 0] + 0.1 * np.random.default_rng(1).normal(size=(64, 64)).astype(np.float32)
+    made = guided_filter(guide, noisy, radius_px=8.0, epsilon=1e-3)
+    assert np.abs(made - guide[..., 0]).max() < 0.05
+
+
+def test_a_reduced_working_size_stays_close():
+    rng = np.random.default_rng(2)
+    ramp = np.broadcast_to(np.linspace(0, 1, 256, dtype=np.float32), (192, 256))
+    guide = np.stack([ramp, ramp**2, 1 - ramp], -1)
+    target = ramp + 0.02 * rng.normal(size=ramp.shape).astype(np.float32)
+    whole = guided_filter(guide, target, radius_px=16.0)
+    reduced = guided_filter(guide, target, radius_px=16.0, working_pixels=12_288)
+    assert np.abs(whole - reduced).max() < 0.02
+
+
+def test_new_sizes_in_a_bucket_and_new_radii_compile_nothing():
+    rng = np.random.default_rng(0)
+    sizes = [(100, 121), (103, 125), (112, 128)]
+    guided_filter(*(rng.uniform(size=s).astype(np.float32) for s in ((97, 127, 3), (97, 127))), radius_px=3.0)
+    before = guided_coefficients._cache_size()
+    for number, size in enumerate(sizes):
+        guide = rng.uniform(size=(*size, 3)).astype(np.float32)
+        guided_filter(guide, guide[..., 0], radius_px=4.0 + number, epsilon=0.01 * (1 + number))
+    assert guided_coefficients._cache_size() == before

@@ -1,0 +1,64 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from dioptre.imaging.resize import enlarge, fitted_size, resize, shrink
+
+
+@pytest.fixture(scope="module")
+def picture():
+    """Far enough from black and white that Pillow's 8-bit path clips no overshoot between its passes."""
+    noise = np.random.default_rng(3).uniform(-30, 30, (61, 83, 3))
+    waves = np.sin(np.arange(83) / 5)[None, :, None] * 30
+    return (128 + noise + waves).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [(20, 31), (122, 166), (61, 30), (200, 83), (1, 1)])
+@pytest.mark.parametrize(
+    ("method", "pillow"),
+    [("area", "BOX"), ("bilinear", "BILINEAR"), ("bicubic", "BICUBIC"), ("lanczos", "LANCZOS")],
+)
+def test_agrees_with_pillows_8_bit_result(picture, size, method, pillow):
+    expected = np.asarray(Image.fromarray(picture).resize(size[::-1], Image.Resampling[pillow])).astype(int)
+    made = np.rint(resize(picture.astype(np.float32) / 255, size, method=method) * 255).astype(int)
+    assert np.abs(made - expected).max() <= 1  # Pillow's 8-bit path rounds between its two passes
+
+
+def test_area_keeps_the_mean_and_values_above_one():
+    image = np.random.default_rng(1).uniform(0, 9, (64, 96)).astype(np.float32)
+    made = resize(image, (16, 24), method="area")
+    assert made.shape == (16, 24)
+    assert np.allclose(made, image.reshape(16, 4, 24, 4).mean((1, 3)), atol=1e-5)
+
+
+def test_threads_change_nothing():
+    image = np.random.default_rng(1).uniform(size=(300, 200, 4)).astype(np.float32)
+    whole = resize(image, (150, 333))
+    assert np.array_equal(whole[..., 2], resize(np.ascontiguousarray(image[..., 2]), (150, 333)))
+
+
+def test_refuses_an_empty_size():
+    with pytest.raises(ValueError, match="at least 1"):
+        resize(np.zeros((4, 4), np.float32), (0, 4))
+
+
+def test_shrink_is_the_block_mean_and_names_a_bad_size():
+    image = np.random.default_rng(2).uniform(size=(8, 12, 2)).astype(np.float32)
+    assert np.allclose(shrink(jnp.asarray(image), 4), resize(image, (2, 3), method="area"), atol=1e-6)
+    with pytest.raises(ValueError, match="9 x 12"):
+        shrink(jnp.zeros((9, 12, 1)), 4)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_enlarge_is_pillows_bilinear(factor):
+    image = np.random.default_rng(2).uniform(size=(7, 5, 3)).astype(np.float32)
+    expected = resize(image, (7 * factor, 5 * factor), method="bilinear")
+    assert np.allclose(enlarge(jnp.asarray(image), factor), expected, atol=1e-6)
+
+
+def test_fitted_size_keeps_proportions_and_never_enlarges():
+    assert fitted_size((3000, 4000), longest_px=1000) == (750, 1000)
+    assert fitted_size((3000, 4000), pixels=120_000) == (300, 400)
+    assert fitted_size((30, 40), longest_px=1000) == (30, 40)
+    assert fitted_size((1, 5000), longest_px=100) == (1, 100)

@@ -1,0 +1,52 @@
+import jax
+import numpy as np
+import pytest
+
+from dioptre.imaging import shapes
+
+
+def test_bucket_holds_the_length_with_little_waste():
+    for length in range(1, 5000):
+        size = shapes.bucket(length)
+        assert length <= size <= max(length * 1.25, length + 1)
+    assert len({shapes.bucket(length) for length in range(1024, 4097)}) <= 9
+
+
+def test_bucket_is_a_multiple():
+    assert all(shapes.bucket(length, multiple=32) % 32 == 0 for length in range(1, 999))
+    with pytest.raises(ValueError, match="at least 1"):
+        shapes.bucket(0)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 10])
+def test_reflection_is_numpys(length):
+    before, after = 3 * length + 1, 2 * length + 5
+    if length > 1:
+        expected = np.pad(np.arange(length), (before, after), mode="reflect")
+    else:
+        expected = np.zeros(before + 1 + after)
+    assert np.array_equal(shapes.reflected_indices(-before, length + after, length), expected)
+
+
+def test_pad_to_modes():
+    image = np.arange(6, dtype=np.float32).reshape(2, 3)
+    assert np.array_equal(shapes.pad_to(image, (3, 5))[0], [0, 1, 2, 1, 0])
+    assert np.array_equal(shapes.pad_to(image, (3, 5), mode="edge")[2], [3, 4, 5, 5, 5])
+    assert shapes.pad_to(image, (3, 5), mode="zero").sum() == image.sum()
+    with pytest.raises(ValueError, match="wrap"):
+        shapes.pad_to(image, (3, 5), mode="wrap")
+
+
+def test_map_chunks_traces_once_for_all_sizes(monkeypatch):
+    monkeypatch.setattr(shapes, "CHUNK", 64)
+    traced = []
+
+    @jax.jit
+    def double(values):
+        traced.append(values.shape)
+        return 2 * values
+
+    for size in ((3, 5), (64,), (9, 11, 3)):
+        values = np.random.default_rng(0).uniform(size=size).astype(np.float32)
+        assert np.array_equal(shapes.map_chunks(double, values), 2 * values)
+    assert len(traced) == 1
