@@ -1,0 +1,14 @@
+#!/usr/bin/env python3
+"""Install Dioptre and run it. Needs only a Python 3.10 or later to start; run it with --help for what it can do."""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    if sys.version_info < (3, 10):  # noqa: UP036  (says so instead of failing on newer syntax)
+        sys.exit("install.py needs Python 3.10 or later (and 3.11 or later on PATH for Dioptre itself).")
+    sys.dont_write_bytecode = True  # the checkout is only read
+    from installer.commands import main
+
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,194 @@
+"""What install.py does with its arguments."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any, NoReturn
+
+from . import environment as environments
+from . import locking, weights
+from .console import Console, Failure
+from .environment import Folders, Installer
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+HELP = """\
+Usage: python3 install.py                     install or update Dioptre for this user
+       python3 install.py COMMAND [ARGS…]     the same, then run one of Dioptre's commands:
+           run IN… -o DIR                     the whole portrait pipeline
+           depth, lens-blur, super-resolution, models, …   see: python3 install.py commands
+       python3 install.py test [ARGS…]        the same, then the tests (arguments go to pytest)
+       python3 install.py python ARGS…        the environment's Python
+       python3 install.py doctor [--json]     look for what is wrong; changes nothing
+       python3 install.py --repair            make everything anew
+       python3 install.py --uninstall         remove everything that was installed
+
+Everything goes into the user's data folder; DIOPTRE_HOME, where set, names another one.
+DIOPTRE_PYTHON, where set, names the Python to make the environment with.
+"""
+EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED = 1, 2, 130
+
+
+def main(arguments: Sequence[str]) -> int:
+    signal.signal(signal.SIGTERM, _interrupt)
+    console = Console()
+    try:
+        return _dispatch(list(arguments), console)
+    except Failure as failure:
+        console.say(f"Error: {failure.message}")
+        if failure.hint:
+            console.say(f"Hint: {failure.hint}")
+        if failure.log:
+            console.say(f"Log: {failure.log}")
+        return EXIT_FAILED
+    except PermissionError as error:
+        console.say(f"Error: {error.filename} cannot be written ({error.strerror}).")
+        console.say("Hint: Make it writable for you, or set DIOPTRE_HOME to a folder that is.")
+        return EXIT_FAILED
+    except OSError as error:
+        console.say(f"Error: {error.strerror or error}: {error.filename or folders().data}.")
+        console.say("Hint: Check that disk, or set DIOPTRE_HOME to another folder.")
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        console.say("Interrupted. Run the same command again and it finishes.")
+        return EXIT_CANCELLED
+
+
+def _dispatch(arguments: list[str], console: Console) -> int:
+    where = folders()
+    match arguments:
+        case ["-h" | "--help" | "help", *_]:
+            console.say(HELP)
+        case ["--uninstall"]:
+            uninstall(where, console)
+        case [] | ["--repair"]:
+            made = ensure(where, console, repair=bool(arguments))
+            console.say(f"Dioptre is {'installed' if made else 'up to date'} in {where.data}.")
+        case ["doctor", *_] if not environments.read_marker(where.environment).get("core"):
+            raise Failure(f"There is no complete environment in {where.data}.", hint="Run: python3 install.py")
+        case ["doctor", *_]:
+            _become(where, ["-P", "-m", "dioptre", *arguments])
+        case ["test", *options]:
+            ensure(where, console, tests=True)
+            _become(where, ["-P", "-m", "pytest", *options], tests=True)
+        case ["python", *options]:
+            ensure(where, console)
+            _become(where, options)
+        case ["commands"]:
+            ensure(where, console)
+            _become(where, ["-P", "-m", "dioptre", "--help"])
+        case [option, *_] if option.startswith("-") and option != "--version":
+            console.say(f"Error: install.py has no option {option}.\nHint: See python3 install.py --help.")
+            return EXIT_USAGE
+        case _:
+            ensure(where, console)
+            _become(where, ["-P", "-m", "dioptre", *arguments])
+    return 0
+
+
+def folders() -> Folders:
+    """Where this user's Dioptre lives."""
+    paths = _module(CHECKOUT / "core" / "dioptre_link" / "paths.py")
+    return Folders(checkout=CHECKOUT, data=paths.data_dir(), cache=paths.cache_dir(), log=paths.log_dir())
+
+
+def ensure(where: Folders, console: Console, *, repair: bool = False, tests: bool = False) -> bool:
+    """Make what is installed what this checkout says; return whether anything had to be done.
+
+    Quick and offline when all is as it should be. Safe to interrupt and to run twice at once.
+    """
+    wanted: dict[str, Any] = {
+        "dependencies": environments.locks_hash(where.checkout, ("build", "runtime")),
+        "core": environments.core_hash(where.checkout),
+        "weights": weights.cards(where.checkout),
+    }
+    if tests:
+        wanted["tests"] = environments.locks_hash(where.checkout, ("test",))
+    if not repair and _up_to_date(where, wanted):
+        return False
+    where.data.mkdir(parents=True, exist_ok=True)
+    with locking.exclusive(
+        where.data / "install.lock", waiting=lambda: console.say("Another installation is running; waiting for it…")
+    ) as lock:
+        if not repair and _up_to_date(where, wanted):
+            return False
+        installer = Installer(where, console, lock)
+        marker = {} if repair else environments.read_marker(where.environment)
+        before = marker.get("weights", {})
+        if marker.get("dependencies") != wanted["dependencies"]:
+            installer.make(wanted["dependencies"], afresh=repair)
+            marker = environments.read_marker(where.environment) | {"weights": before}
+        if marker.get("core") != wanted["core"]:
+            environments.write_marker(where.environment, {**marker, "core": ""})
+            installer.install_core()
+        if tests and marker.get("tests") != wanted["tests"]:
+            console.step("Installing what the tests need")
+            installer.install(where.environment, "test")
+        console.step("Checking and copying the weights")
+        weights.install(where.checkout, where.data / "weights", wanted=wanted["weights"], before=before)
+        environments.write_marker(where.environment, {**marker, **wanted})
+        console.finish()
+    return True
+
+
+def _up_to_date(where: Folders, wanted: dict[str, Any]) -> bool:
+    marker = environments.read_marker(where.environment)
+    same = all(marker.get(name) == value for name, value in wanted.items())
+    return same and weights.complete(where.data / "weights", marker["weights"])
+
+
+def uninstall(where: Folders, console: Console) -> None:
+    """Remove the data, cache and log folders, added models included."""
+    if not where.data.exists():
+        console.say(f"Dioptre is not installed: {where.data} does not exist.")
+        return
+    if not (where.data / "install.lock").is_file():
+        raise Failure(
+            f"{where.data} was not made by Dioptre's installer, so nothing was removed.",
+            hint="Correct DIOPTRE_HOME, or remove that folder yourself.",
+        )
+    with locking.exclusive(
+        where.data / "install.lock", waiting=lambda: console.say("An installation is running; waiting for it…")
+    ):
+        for folder in (where.cache, where.log, where.data):
+            if folder.exists():
+                shutil.rmtree(folder)
+    home = os.environ.get("DIOPTRE_HOME")
+    if home and not any(Path(home).iterdir()):
+        Path(home).rmdir()
+    console.say(f"Removed {where.data}, {where.cache} and {where.log}.")
+
+
+def _become(where: Folders, arguments: Sequence[str], *, tests: bool = False) -> NoReturn:
+    """Replace this process by the environment's Python, away from PYTHONPATH and its like."""
+    environment = environments.scrubbed_environment()
+    if tests:  # run in the checkout, written to the cache
+        os.chdir(where.checkout)
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        environment["HYPOTHESIS_STORAGE_DIRECTORY"] = str(where.cache / "hypothesis")
+        arguments = [*arguments[:3], "-o", f"cache_dir={where.cache / 'pytest'}", *arguments[3:]]
+    command = [str(where.python), *arguments]
+    if sys.platform == "win32":  # exec there returns to the shell at once
+        sys.exit(subprocess.run(command, env=environment, check=False).returncode)
+    os.execve(command[0], command, environment)
+
+
+def _module(path: Path) -> ModuleType:
+    """Load one file of the checkout as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise Failure(f"{path} is missing.", hint="Download or clone the whole of Dioptre again.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

@@ -1,0 +1,247 @@
+"""The virtual environment: made under another name, swapped in whole, and marked last.
+
+`installed.json` in the environment says what is in it. It is removed before anything is changed and written
+when everything is done, so an interrupted installation is seen and finished by the next one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import pythons
+from .console import Console, Failure
+
+MARKER = "installed.json"
+_NEEDED_BYTES = 1500 * 2**20  # the environment, and pip's downloads while it is made
+_TAIL_LINES = 12
+_PIP_OPTIONS = (
+    "--disable-pip-version-check",
+    "--no-input",
+    "--progress-bar=off",
+    "--root-user-action=ignore",
+    "--no-warn-script-location",
+)
+_HINTS = (
+    ("No space left on device", "Free some space on that disk and run the same command again."),
+    ("DO NOT MATCH THE HASHES", "A download was damaged or replaced; run again, or check your package mirror."),
+    ("No matching distribution", "Check the internet connection and pip's settings ('pip config list')."),
+    ("Permission denied", "Make the folder writable for you, or set DIOPTRE_HOME to one that is."),
+)
+_DEFAULT_HINT = "Check the internet connection and run the same command again; it continues where it stopped."
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where things are. `checkout` is only ever read."""
+
+    checkout: Path
+    data: Path
+    cache: Path
+    log: Path
+
+    @property
+    def environment(self) -> Path:
+        return self.data / "environment"
+
+    @property
+    def python(self) -> Path:
+        return interpreter(self.environment)
+
+    @property
+    def log_file(self) -> Path:
+        return self.log / "install.log"
+
+
+def interpreter(environment: Path) -> Path:
+    """The Python of a virtual environment."""
+    if sys.platform == "win32":
+        return environment / "Scripts" / "python.exe"
+    return environment / "bin" / "python"
+
+
+def read_marker(environment: Path) -> dict[str, Any]:
+    """What is installed; empty when nothing is, or when an installation was interrupted."""
+    try:
+        marker = json.loads((environment / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return marker if isinstance(marker, dict) and interpreter(environment).exists() else {}
+
+
+def write_marker(environment: Path, marker: Mapping[str, Any]) -> None:
+    """Write the marker whole or not at all."""
+    temporary = environment / (MARKER + ".new")
+    temporary.write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(environment / MARKER)
+
+
+def locks_hash(checkout: Path, names: Sequence[str]) -> str:
+    """The sha256 of some of the checkout's lock files."""
+    return _hash_of(checkout, [checkout / "locks" / f"{name}.txt" for name in names])
+
+
+def core_hash(checkout: Path) -> str:
+    """The sha256 of all that the installed core is made from."""
+    sources = [path for path in (checkout / "core").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    if not sources:
+        raise Failure(f"{checkout} has no core folder.", hint="Download or clone the whole of Dioptre again.")
+    return _hash_of(checkout, [checkout / "pyproject.toml", checkout / "README.md", *sorted(sources)])
+
+
+def _hash_of(checkout: Path, paths: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise Failure(
+                f"{path.relative_to(checkout)} is missing from {checkout}.",
+                hint="Download or clone the whole of Dioptre again.",
+            ) from None
+        digest.update(f"{path.relative_to(checkout).as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+class Installer:
+    """Runs pip for one installation, with its output in the log, while holding the lock."""
+
+    def __init__(self, folders: Folders, console: Console, lock: int) -> None:
+        self._folders = folders
+        self._console = console
+        self._lock = lock
+        folders.log.mkdir(parents=True, exist_ok=True)
+        folders.log_file.write_text("", encoding="utf-8")
+
+    def make(self, dependencies: str, *, afresh: bool = False) -> None:
+        """Make the environment with the locked dependencies, in place of what was there.
+
+        One that an interrupted run had ready is taken, unless `afresh`.
+        """
+        environment, new = self._folders.environment, self._folders.data / "environment.new"
+        if afresh or read_marker(new).get("dependencies") != dependencies:
+            self._need_space()
+            shutil.rmtree(new, ignore_errors=True)
+            python = pythons.find()
+            self._console.step(f"Making an environment with Python {python.version[0]}.{python.version[1]}")
+            self._run([str(python.path), "-I", "-m", "venv", str(new)], what="The environment could not be made")
+            self._console.step("Installing build tools")
+            self.install(new, "build")
+            self._console.step("Installing dependencies")
+            self.install(new, "runtime", "--no-build-isolation")
+            write_marker(new, {"dependencies": dependencies, "python": ".".join(map(str, python.version))})
+        marker = read_marker(new)
+        (new / MARKER).unlink()
+        shutil.rmtree(environment, ignore_errors=True)
+        new.rename(environment)
+        _move_scripts(environment, old=new)
+        write_marker(environment, marker)
+        shutil.rmtree(self._folders.cache / "pip", ignore_errors=True)
+
+    def install(self, environment: Path, name: str, *options: str) -> None:
+        """Install one lock file, every file checked against its sha256 there."""
+        lock = self._folders.checkout / "locks" / f"{name}.txt"
+        total = sum(line[:1].isalnum() for line in lock.read_text(encoding="utf-8").splitlines())
+        wheels_only = ("--only-binary=:all:", "--no-binary=pyvips")  # pyvips is published as source alone
+        self._pip(
+            environment, "--no-deps", "--require-hashes", *wheels_only, *options, "-r", str(lock), total=total
+        )
+
+    def install_core(self) -> None:
+        """Install Dioptre itself from the checkout, replacing what was there."""
+        self._console.step("Installing Dioptre")
+        options = ("--no-deps", "--no-index", "--no-build-isolation", "--force-reinstall")
+        self._pip(self._folders.environment, *options, str(self._folders.checkout))
+
+    def _pip(self, environment: Path, *arguments: str, total: int = 0) -> None:
+        command = [
+            str(interpreter(environment)),
+            "-I",
+            "-X",
+            "utf8",
+            "-m",
+            "pip",
+            "install",
+            *_PIP_OPTIONS,
+            *arguments,
+        ]
+        self._run(command, what="Installing the Python packages failed", total=total)
+
+    def _run(self, command: Sequence[str], *, what: str, total: int = 0) -> None:
+        """Run one step with its output in the log. It inherits the lock, so it can never meet a second one."""
+        tail: list[str] = []
+        collected = 0
+        with self._folders.log_file.open("a", encoding="utf-8") as log:
+            log.write(f"$ {' '.join(command)}\n")
+            with subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                env=self._child_environment(),
+                cwd=self._folders.data,
+                pass_fds=() if sys.platform == "win32" else (self._lock,),
+            ) as process:
+                assert process.stdout is not None
+                try:
+                    for line in process.stdout:
+                        log.write(line)
+                        tail = [*tail[1 - _TAIL_LINES :], line.rstrip()]
+                        if line.startswith("Collecting "):
+                            collected += 1
+                            self._console.detail(f"{collected} of {max(total, collected)}: {line[11:].split()[0]}")
+                        elif line.startswith("Installing collected packages"):
+                            self._console.detail("unpacking…")
+                except BaseException:
+                    process.terminate()
+                    raise
+        if process.returncode:
+            text = "\n".join(tail)
+            hint = next((hint for sign, hint in _HINTS if sign in text), _DEFAULT_HINT)
+            raise Failure(f"{what}.\n{text}", hint=hint, log=str(self._folders.log_file))
+
+    def _child_environment(self) -> dict[str, str]:
+        """pip's own settings (index, proxy, certificates) stay; what would install elsewhere does not."""
+        elsewhere = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_CONSTRAINT", "PIP_NO_BINARY")
+        environment = scrubbed_environment()
+        for name in elsewhere:
+            environment.pop(name, None)
+        environment["PIP_USER"] = "0"
+        environment.setdefault("PIP_CACHE_DIR", str(self._folders.cache / "pip"))
+        environment["PKG_CONFIG_LIBDIR"] = ""  # so that pyvips does not compile itself against the system's libvips
+        return environment
+
+    def _need_space(self) -> None:
+        self._folders.data.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self._folders.data).free
+        if free < _NEEDED_BYTES:
+            raise Failure(
+                f"{self._folders.data} has {free // 2**20} MiB free; {_NEEDED_BYTES // 2**20} are needed.",
+                hint="Free some space, or set DIOPTRE_HOME to a folder on a larger disk.",
+            )
+
+
+def scrubbed_environment() -> dict[str, str]:
+    """The process's environment without what would make another Python load strangers' modules."""
+    unwanted = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__")
+    return {name: value for name, value in os.environ.items() if name not in unwanted}
+
+
+def _move_scripts(environment: Path, *, old: Path) -> None:
+    """Scripts and pyvenv.cfg hold the folder in which the environment was made: put the new one there."""
+    for path in [environment / "pyvenv.cfg", *interpreter(environment).parent.iterdir()]:
+        if path.is_file() and not path.is_symlink():
+            content = path.read_bytes()
+            if os.fsencode(old) in content and b"\0" not in content:
+                path.write_bytes(content.replace(os.fsencode(old), os.fsencode(environment)))
