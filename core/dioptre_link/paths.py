@@ -1,10 +1,14 @@
 """Where Dioptre keeps its files, on Linux, macOS and Windows.
 
 `DIOPTRE_HOME`, where set, holds everything (`data`, `cache` and `log` beneath it): for tests and portable use.
+`DIOPTRE_DATA_DIR`, `DIOPTRE_CACHE_DIR` and `DIOPTRE_LOG_DIR` set one folder each and come first. A plug-in's copy
+of this package may carry `folders.json` ({"data": …, "cache": …, "log": …}), written when it was installed: an
+editor in a sandbox (Flatpak, snap) has another home and would look elsewhere.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -26,8 +30,12 @@ def log_dir() -> Path:
 
 
 def _folder(kind: str) -> Path:
+    if chosen := os.environ.get(f"DIOPTRE_{kind.upper()}_DIR"):
+        return Path(chosen)
     if home := os.environ.get("DIOPTRE_HOME"):
         return Path(home) / kind
+    if installed := _installed_folder(kind):
+        return installed
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "Dioptre"
         return base / kind
@@ -44,3 +52,11 @@ def _folder(kind: str) -> Path:
         "log": ("XDG_STATE_HOME", ".local/state"),
     }[kind]
     return Path(os.environ.get(variable) or Path.home() / fallback) / "dioptre"
+
+
+def _installed_folder(kind: str) -> Path | None:
+    try:
+        folders = json.loads((Path(__file__).parent / "folders.json").read_text(encoding="utf-8"))
+        return Path(folders[kind])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,306 @@
+"""The messages between an editor (or any client) and the worker, and how they are checked.
+
+One message is one line: a JSON object in UTF-8 with a `type`, at most `MAX_MESSAGE_BYTES` long. `decode` knows
+every message that a side may send and checks names, types and ranges; what it returns can be used without
+further doubt. Pixels never travel in these objects: they are files of rows without padding in an exchange
+folder, named by plain file names, or, where a sandbox hides that folder, `chunk` messages that fill such a file
+on the other side.
+
+Conversation::
+
+    client                                  worker
+    hello(protocol, token, client)     ->
+                                       <-   hello(protocol, version, folder, nonce_file)  or error(code="version")
+    share(nonce, answer_file, answer)  ->                          both proved to see the same folder, or not
+                                       <-   shared(ok)
+    [put, chunk…]  store  submit       ->
+                                       <-   progress…  [chunk…]  then one of result | error | cancelled
+    cancel(job)  drop  forget          ->
+    shutdown(when_idle)                ->
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .errors import DioptreError
+from .operations import Role
+
+PROTOCOL = 1
+"""Raised by every change that an older side would misunderstand."""
+
+MAX_MESSAGE_BYTES = 1 << 20  # a submit with every option is under 10 kB; a chunk is the largest message
+CHUNK_BYTES = 384 << 10  # of pixels in one `chunk`: 512 kB as base64, half of the largest message
+MAX_SIDE_PX = 1 << 18  # GIMP's own limit for a side
+MAX_BUFFER_BYTES = 1 << 36  # 64 GiB: refuses nonsense before any arithmetic; memory decides long before
+
+DTYPES = {"u8": 1, "u16": 2, "f16": 2, "f32": 4}
+"""Bytes of one sample. Integers are full range (255 or 65535 is 1.0), floats nominally [0, 1]; native order."""
+
+ORDERS = ("rgb", "bgr")
+ENCODINGS = ("srgb", "linear")
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}(\.raw)?", re.ASCII)
+
+
+class WireError(DioptreError):
+    """The other side sent something that is not a message of this protocol."""
+
+    code = "protocol"
+
+
+@dataclass(frozen=True)
+class PixelFormat:
+    """How one pixel lies in a buffer; what an editor hands over without arithmetic.
+
+    dtype: "u8", "u16", "f16" or "f32", in the machine's byte order.
+    channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. Alpha is straight and comes last.
+    order: "rgb", or "bgr" for Krita's 8- and 16-bit integer colours (blue first; with 3 or 4 channels).
+    encoding: "srgb" for sRGB-encoded or "linear" for linear-light values, both with sRGB primaries. Depth,
+        selections and alpha are never encoded: for them it is not looked at.
+    """
+
+    dtype: str = "f32"
+    channels: int = 4
+    order: str = "rgb"
+    encoding: str = "srgb"
+
+    def __post_init__(self) -> None:
+        _check(self.dtype in DTYPES, f"dtype {self.dtype!r} is none of {', '.join(DTYPES)}")
+        _check(type(self.channels) is int and 1 <= self.channels <= 4, f"channels {self.channels!r} is not 1 to 4")
+        _check(self.order in ORDERS, f"order {self.order!r} is none of {', '.join(ORDERS)}")
+        _check(self.encoding in ENCODINGS, f"encoding {self.encoding!r} is none of {', '.join(ENCODINGS)}")
+
+    @property
+    def pixel_bytes(self) -> int:
+        return DTYPES[self.dtype] * self.channels
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """A picture in a file of the exchange folder: `height` rows of `width` pixels, no padding anywhere."""
+
+    file: str
+    width: int
+    height: int
+    format: PixelFormat
+
+    def __post_init__(self) -> None:
+        check_name(self.file)
+        for side in (self.width, self.height):
+            _check(type(side) is int and 1 <= side <= MAX_SIDE_PX, f"a side of {side!r} pixels")
+        _check(self.nbytes <= MAX_BUFFER_BYTES, f"a picture of {self.nbytes} bytes")
+
+    @property
+    def row_bytes(self) -> int:
+        return self.width * self.format.pixel_bytes
+
+    @property
+    def nbytes(self) -> int:
+        return self.row_bytes * self.height
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"file": self.file, "width": self.width, "height": self.height, **asdict(self.format)}
+
+    @staticmethod
+    def from_dict(fields: Any) -> Pixels:
+        checked = _fields(fields, _PIXELS, "pixels")
+        pixel_format = PixelFormat(**{name: checked[name] for name in ("dtype", "channels", "order", "encoding")})
+        return Pixels(checked["file"], checked["width"], checked["height"], pixel_format)
+
+
+def check_name(name: str) -> str:
+    """Return `name` when it is a plain name (of a file in the exchange folder, of something kept); else raise."""
+    _check(isinstance(name, str) and _NAME.fullmatch(name) is not None, f"{str(name)[:80]!r} is not a plain name")
+    return name
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    """One line. Raises WireError when it would be too long, ValueError for NaN or infinity."""
+    line = json.dumps(message, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
+    _check(len(line) <= MAX_MESSAGE_BYTES, f"a message of {len(line)} bytes")
+    return line
+
+
+def decode(line: bytes, *, sender: str) -> dict[str, Any]:
+    """The message in `line` as `sender` ("client" or "worker") may send it, checked. Raises WireError."""
+    _check(len(line) <= MAX_MESSAGE_BYTES, f"a message of more than {MAX_MESSAGE_BYTES} bytes")
+    try:
+        message = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise WireError(f"The other side sent something that is not a message: {line[:60]!r}.") from error
+    _check(isinstance(message, dict), "a message that is not an object")
+    kind = message.pop("type", None)
+    known = MESSAGES[sender]
+    _check(isinstance(kind, str) and kind in known, f"an unknown message {str(kind)[:40]!r}")
+    return {"type": kind, **_fields(message, known[kind], kind)}
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check(holds: object, what: str) -> None:
+    if not holds:
+        raise WireError(f"Not understood: {what}.", hint="Both sides of Dioptre must be of one version.")
+
+
+# -- fields ------------------------------------------------------------------------------------------------------
+
+_Parse = Callable[[Any], Any]
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class _Optional:
+    """A field that may be left out or null; it is then `default`."""
+
+    parse: _Parse
+    default: Any = None
+
+
+def _fields(value: Any, known: Mapping[str, _Parse | _Optional], where: str) -> dict[str, Any]:
+    _check(isinstance(value, dict), f"{where}: not an object")
+    for name in value:
+        _check(name in known, f"{where}: unknown field {str(name)[:40]!r}")
+    checked = {}
+    for name, field in known.items():
+        given = value.get(name, _MISSING)
+        if isinstance(field, _Optional):
+            checked[name] = field.default if given is _MISSING or given is None else field.parse(given)
+        else:
+            _check(given is not _MISSING, f"{where}: {name} is missing")
+            checked[name] = field(given)
+    return checked
+
+
+def _text(value: Any) -> str:
+    _check(isinstance(value, str) and len(value) <= MAX_MESSAGE_BYTES, f"{str(value)[:40]!r} is not text")
+    return str(value)
+
+
+def _flag(value: Any) -> bool:
+    _check(isinstance(value, bool), f"{str(value)[:40]!r} is not true or false")
+    return bool(value)
+
+
+def _integer(low: int, high: int) -> _Parse:
+    def parse(value: Any) -> int:
+        _check(type(value) is int and low <= value <= high, f"{str(value)[:40]!r} is not from {low} to {high}")
+        return int(value)
+
+    return parse
+
+
+def _fraction(value: Any) -> float:
+    number = type(value) in (int, float) and math.isfinite(value) and 0 <= value <= 1
+    _check(number, f"{str(value)[:40]!r} is not a share from 0 to 1")
+    return float(value)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    _check(isinstance(value, dict), f"{str(value)[:40]!r} is not an object")
+    return dict(value)
+
+
+def _list_of(parse: _Parse, limit: int) -> _Parse:
+    def parse_all(value: Any) -> tuple[Any, ...]:
+        _check(isinstance(value, list) and len(value) <= limit, f"not a list of at most {limit}")
+        return tuple(parse(item) for item in value)
+
+    return parse_all
+
+
+def _map_of(parse: _Parse, limit: int = 32) -> _Parse:
+    def parse_all(value: Any) -> dict[str, Any]:
+        _check(isinstance(value, dict) and len(value) <= limit, f"not an object of at most {limit} fields")
+        return {key: parse(item) for key, item in value.items()}
+
+    return parse_all
+
+
+def _role(value: Any) -> Role:
+    _check(isinstance(value, str) and value in {role.value for role in Role}, f"{str(value)[:40]!r} is not a role")
+    return Role(value)
+
+
+def _job_input(value: Any) -> Pixels | str:
+    """Pixels in a file, or {"stored": name}."""
+    if isinstance(value, dict) and "stored" in value:
+        return str(_fields(value, {"stored": check_name}, "input")["stored"])
+    return Pixels.from_dict(value)
+
+
+def _format(value: Any) -> PixelFormat:
+    return PixelFormat(**_fields(value, _FORMAT, "format"))
+
+
+_FORMAT: dict[str, _Parse | _Optional] = {
+    "dtype": _text,
+    "channels": _integer(1, 4),
+    "order": _text,
+    "encoding": _text,
+}
+_PIXELS: dict[str, _Parse | _Optional] = {
+    "file": check_name,
+    "width": _integer(1, MAX_SIDE_PX),
+    "height": _integer(1, MAX_SIDE_PX),
+    **_FORMAT,
+}
+_JOB = _integer(1, 2**53)
+_LAYER = {"name": _text, "role": _role, "visible": _flag, "pixels": Pixels.from_dict}
+_ERROR: dict[str, _Parse | _Optional] = {"code": _text, "message": _text, "hint": _Optional(_text, "")}
+
+MESSAGES: dict[str, dict[str, dict[str, _Parse | _Optional]]] = {
+    "client": {
+        "hello": {"protocol": _integer(0, 10**6), "token": _text, "client": _text},
+        "share": {"nonce": _text, "answer_file": _Optional(check_name), "answer": _text},
+        "put": {"buffer": check_name, "nbytes": _integer(1, MAX_BUFFER_BYTES)},
+        "chunk": {"buffer": check_name, "data": _text},
+        "drop": {"buffer": check_name},
+        "store": {"name": check_name, "input": _text, "pixels": Pixels.from_dict},
+        "forget": {"name": check_name},
+        "submit": {
+            "job": _JOB,
+            "operation": _text,
+            "options": _object,
+            "inputs": _map_of(_job_input, 8),
+            "colour_format": _Optional(_format, PixelFormat()),
+            "depth_dtype": _Optional(_text, "f32"),
+            "roles": _Optional(_list_of(_role, len(Role))),
+            "keep": _Optional(_map_of(check_name), {}),
+            "preview_px": _Optional(_integer(16, 8192)),
+            "supersede": _Optional(check_name),
+        },
+        "cancel": {"job": _JOB},
+        "shutdown": {"when_idle": _flag},
+    },
+    "worker": {
+        "hello": {
+            "protocol": _integer(0, 10**6),
+            "version": _text,
+            "pid": _integer(1, 2**31),
+            "folder": _text,
+            "nonce_file": check_name,
+            "log": _text,
+        },
+        "shared": {"ok": _flag},
+        "stored": {"name": check_name},
+        "progress": {"job": _JOB, "fraction": _fraction, "phase": _text},
+        "chunk": {"buffer": check_name, "data": _text},
+        "result": {
+            "job": _JOB,
+            "layers": _list_of(lambda value: _fields(value, _LAYER, "layer"), 16),
+            "values": _object,
+            "messages": _list_of(_text, 64),
+            "models": _map_of(_text),
+        },
+        "cancelled": {"job": _JOB, "reason": _text},
+        "error": {"job": _Optional(_JOB), "protocol": _Optional(_integer(0, 10**6)), **_ERROR},
+    },
+}
