@@ -1,0 +1,91 @@
+"""DINOv2 in Flax NNX: a picture to features of its 14-pixel patches."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from .config import BackboneConfig
+from .resampling import resize_cubic
+
+
+class Attention(nnx.Module):
+    """Multi-head self-attention; query, key and value come from one product."""
+
+    def __init__(self, config: BackboneConfig, *, rngs: nnx.Rngs) -> None:
+        self.heads = config.heads
+        self.qkv = nnx.Linear(config.width, 3 * config.width, rngs=rngs)
+        self.out = nnx.Linear(config.width, config.width, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "n t c"]) -> Float[Array, "n t c"]:
+        n, tokens, width = x.shape
+        query, key, value = jnp.moveaxis(self.qkv(x).reshape(n, tokens, 3, self.heads, -1), 2, 0)
+        query = query * query.shape[-1] ** -0.5
+        weights = jax.nn.softmax(jnp.einsum("nqhd,nkhd->nhqk", query, key), axis=-1)
+        return self.out(jnp.einsum("nhqk,nkhd->nqhd", weights, value).reshape(n, tokens, width))
+
+
+class Block(nnx.Module):
+    """Attention and a two-layer perceptron, each normalised before and scaled per channel after."""
+
+    def __init__(self, config: BackboneConfig, *, rngs: nnx.Rngs) -> None:
+        width, hidden = config.width, config.hidden
+        self.norm1, self.norm2 = _norm(config, rngs=rngs), _norm(config, rngs=rngs)
+        self.attention = Attention(config, rngs=rngs)
+        self.enter = nnx.Linear(width, hidden, rngs=rngs)
+        self.leave = nnx.Linear(hidden, width, rngs=rngs)
+        self.scale1, self.scale2 = nnx.Param(jnp.ones(width)), nnx.Param(jnp.ones(width))
+
+    def __call__(self, x: Float[Array, "n t c"]) -> Float[Array, "n t c"]:
+        x = x + self.scale1[...] * self.attention(self.norm1(x))
+        hidden = jax.nn.gelu(self.enter(self.norm2(x)), approximate=False)
+        return x + self.scale2[...] * self.leave(hidden)
+
+
+class Backbone(nnx.Module):
+    """DINOv2. The parameters of all blocks are stacked along a leading axis and run through by one loop."""
+
+    def __init__(self, config: BackboneConfig, *, rngs: nnx.Rngs) -> None:
+        self.config = config
+        self.patch = nnx.Linear(3 * config.patch_px**2, config.width, rngs=rngs)
+        self.class_token = nnx.Param(jnp.zeros(config.width))
+        self.class_position = nnx.Param(jnp.zeros(config.width))
+        self.positions = nnx.Param(jnp.zeros((config.grid**2, config.width)))
+        self.blocks = nnx.vmap(lambda keys: Block(config, rngs=keys))(rngs.split(config.blocks))
+        self.norm = _norm(config, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "n H W 3"]) -> Float[Array, "k n t c"]:
+        """Normalised outputs of the tapped blocks: for each the class token, then the patches row by row.
+
+        x: RGB with ImageNet's mean and deviation taken out; both sides multiples of the patch.
+        """
+        graph, blocks = nnx.split(self.blocks)
+
+        def step(tokens: Array, parameters: object) -> tuple[Array, Array]:
+            tokens = nnx.merge(graph, parameters)(tokens)
+            return tokens, tokens
+
+        _, outputs = jax.lax.scan(step, self.embed(x), blocks)
+        return self.norm(outputs[jnp.asarray(self.config.taps)])
+
+    def embed(self, x: Float[Array, "n H W 3"]) -> Float[Array, "n t c"]:
+        """Patches as tokens with their positions, the class token in front."""
+        config = self.config
+        n, height, width, _ = x.shape
+        side = config.patch_px
+        if height % side or width % side:
+            raise ValueError(f"sides must be multiples of {side}, not {height} x {width}")
+        rows, columns = height // side, width // side
+        patches = x.reshape(n, rows, side, columns, side, 3).transpose(0, 1, 3, 2, 4, 5)
+        grid = self.positions[...].reshape(config.grid, config.grid, config.width)
+        if (rows, columns) != (config.grid, config.grid):
+            grid = resize_cubic(grid, (rows, columns))
+        tokens = self.patch(patches.reshape(n, rows * columns, -1)) + grid.reshape(rows * columns, config.width)
+        first = jnp.broadcast_to(self.class_token[...] + self.class_position[...], (n, 1, config.width))
+        return jnp.concatenate([first, tokens], axis=1)
+
+
+def _norm(config: BackboneConfig, *, rngs: nnx.Rngs) -> nnx.LayerNorm:
+    return nnx.LayerNorm(config.width, epsilon=config.epsilon, use_fast_variance=False, rngs=rngs)

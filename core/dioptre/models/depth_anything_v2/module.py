@@ -1,0 +1,105 @@
+"""Depth Anything V2 in Flax NNX: the DPT head and the whole network."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from .backbone import Backbone
+from .config import DepthAnythingConfig, HeadConfig
+from .resampling import resize_aligned
+
+
+class Spread(nnx.Module):
+    """Transposed convolution whose stride is its kernel: every sample becomes a square; one matrix product."""
+
+    def __init__(self, channels: int, factor: int, *, rngs: nnx.Rngs) -> None:
+        initial = nnx.initializers.lecun_normal(in_axis=2, out_axis=3)
+        self.kernel = nnx.Param(initial(rngs.params(), (factor, factor, channels, channels)))
+        self.bias = nnx.Param(jnp.zeros(channels))
+
+    def __call__(self, x: Float[Array, "n h w c"]) -> Float[Array, "n H W c"]:
+        n, height, width, channels = x.shape
+        factor = self.kernel.shape[0]
+        y = jnp.einsum("nhwc,ijcd->nhiwjd", x, self.kernel[...])
+        return y.reshape(n, height * factor, width * factor, channels) + self.bias[...]
+
+
+class Residual(nnx.Module):
+    """Two convolutions, each after a ReLU, and the input added."""
+
+    def __init__(self, channels: int, *, rngs: nnx.Rngs) -> None:
+        self.first, self.second = (conv3x3(channels, channels, rngs=rngs) for _ in range(2))
+
+    def __call__(self, x: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
+        return x + self.second(jax.nn.relu(self.first(jax.nn.relu(x))))
+
+
+class Fusion(nnx.Module):
+    """Adds a finer stage to what comes from the coarser ones and enlarges the sum.
+
+    The 1 x 1 convolution stands before the enlargement: they commute, and there are fewer pixels.
+    """
+
+    def __init__(self, channels: int, *, coarsest: bool, rngs: nnx.Rngs) -> None:
+        self.skip = None if coarsest else Residual(channels, rngs=rngs)
+        self.residual = Residual(channels, rngs=rngs)
+        self.out = nnx.Linear(channels, channels, rngs=rngs)
+
+    def __call__(
+        self, x: Float[Array, "n h w c"], coarser: Float[Array, "n h w c"] | None, size: tuple[int, int]
+    ) -> Float[Array, "n H W c"]:
+        if self.skip is not None:
+            x = self.skip(x) + coarser
+        return resize_aligned(self.out(self.residual(x)), size)
+
+
+class Head(nnx.Module):
+    """DPT: features of four blocks to a map at the picture's size."""
+
+    def __init__(self, config: HeadConfig, *, width: int, rngs: nnx.Rngs) -> None:
+        self.config = config
+        fusion, stages = config.fusion, config.stages
+        self.projects = nnx.List([nnx.Linear(width, channels, rngs=rngs) for channels in stages])
+        self.spread4, self.spread2 = Spread(stages[0], 4, rngs=rngs), Spread(stages[1], 2, rngs=rngs)
+        self.halve = nnx.Conv(stages[3], stages[3], (3, 3), 2, padding=((1, 1), (1, 1)), rngs=rngs)
+        self.enters = nnx.List([conv3x3(channels, fusion, use_bias=False, rngs=rngs) for channels in stages])
+        self.fusions = nnx.List([Fusion(fusion, coarsest=stage == 3, rngs=rngs) for stage in range(4)])
+        self.out1 = conv3x3(fusion, fusion // 2, rngs=rngs)
+        self.out2 = conv3x3(fusion // 2, config.hidden, rngs=rngs)
+        self.out3 = nnx.Linear(config.hidden, 1, rngs=rngs)
+
+    def __call__(self, features: Float[Array, "4 n h w c"], size: tuple[int, int]) -> Float[Array, "n H W"]:
+        """features: patch tokens of the four tapped blocks on their grid. size: (H, W) of the result."""
+        x = [project(feature) for project, feature in zip(self.projects, features, strict=True)]
+        x = [self.spread4(x[0]), self.spread2(x[1]), x[2], self.halve(x[3])]
+        x = [enter(stage) for enter, stage in zip(self.enters, x, strict=True)]
+        path = None
+        for stage in (3, 2, 1, 0):
+            finer = x[stage - 1].shape[1:3] if stage else tuple(2 * side for side in x[0].shape[1:3])
+            path = self.fusions[stage](x[stage], path, finer)
+        y = resize_aligned(self.out1(path), size)
+        y = self.out3(jax.nn.relu(self.out2(y)))[..., 0]
+        return jax.nn.relu(y) if self.config.positive else y
+
+
+class DepthAnything(nnx.Module):
+    """A picture to relative inverse depth: larger is nearer, scale and shift are arbitrary."""
+
+    def __init__(self, config: DepthAnythingConfig, *, rngs: nnx.Rngs) -> None:
+        self.patch_px = config.backbone.patch_px
+        self.backbone = Backbone(config.backbone, rngs=rngs)
+        self.head = Head(config.head, width=config.backbone.width, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "n H W 3"]) -> Float[Array, "n H W"]:
+        """x: RGB with ImageNet's mean and deviation taken out; both sides multiples of the patch, 14."""
+        n, height, width, _ = x.shape
+        features = self.backbone(x)[:, :, 1:]  # the class token tells nothing about a place
+        grid = features.reshape(len(features), n, height // self.patch_px, width // self.patch_px, -1)
+        return self.head(grid, (height, width))
+
+
+def conv3x3(inputs: int, outputs: int, *, use_bias: bool = True, rngs: nnx.Rngs) -> nnx.Conv:
+    return nnx.Conv(inputs, outputs, (3, 3), padding="SAME", use_bias=use_bias, rngs=rngs)

@@ -1,0 +1,49 @@
+"""The two resizings that the network was trained with, as PyTorch does them."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+_A = -0.75  # of the cubic kernel: PyTorch's choice
+
+
+def resize_aligned(x: Float[Array, "n h w c"], size: tuple[int, int]) -> Float[Array, "n H W c"]:
+    """Bilinear, the corner samples staying at the corners (align_corners=True)."""
+    return _two_taps(_two_taps(x, size[0], 1), size[1], 2)
+
+
+def _two_taps(x: Array, length: int, axis: int) -> Array:
+    old = x.shape[axis]
+    if old == length:
+        return x
+    position = np.arange(length) * ((old - 1) / max(length - 1, 1))
+    low = np.minimum(np.floor(position).astype(np.int32), max(old - 2, 0))
+    shape = [1] * x.ndim
+    shape[axis] = length
+    weight = jnp.asarray((position - low).astype(np.float32).reshape(shape))
+    below, above = jnp.take(x, low, axis=axis), jnp.take(x, np.minimum(low + 1, old - 1), axis=axis)
+    return below + (above - below) * weight
+
+
+def resize_cubic(grid: Float[Array, "h w c"], size: tuple[int, int]) -> Float[Array, "H W c"]:
+    """Bicubic with half-pixel centres, edges clamped, without antialiasing (align_corners=False)."""
+    rows, columns = _cubic_matrix(grid.shape[0], size[0]), _cubic_matrix(grid.shape[1], size[1])
+    return jnp.einsum("ih,jw,hwc->ijc", rows, columns, grid, precision="highest")
+
+
+def _cubic_matrix(old: int, new: int) -> Float[np.ndarray, "new old"]:
+    position = (np.arange(new) + 0.5) * (old / new) - 0.5
+    base = np.floor(position).astype(int)
+    matrix = np.zeros((new, old))
+    for tap in range(-1, 3):
+        weights = _cubic_kernel(np.abs(position - base - tap))
+        np.add.at(matrix, (np.arange(new), np.clip(base + tap, 0, old - 1)), weights)
+    return matrix.astype(np.float32)
+
+
+def _cubic_kernel(distance: np.ndarray) -> np.ndarray:
+    near = ((_A + 2) * distance - (_A + 3)) * distance**2 + 1
+    far = ((_A * distance - 5 * _A) * distance + 8 * _A) * distance - 4 * _A
+    return np.where(distance <= 1, near, np.where(distance < 2, far, 0.0))

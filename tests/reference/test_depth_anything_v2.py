@@ -1,0 +1,80 @@
+"""Reference: the port equals the original in `transformers` on random weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flax import nnx
+
+from dioptre.checkpoints.load import fill
+from dioptre.models.depth_anything_v2.config import depth_anything_v2_small
+from dioptre.models.depth_anything_v2.convert import convert, from_safetensors
+from dioptre.models.depth_anything_v2.module import DepthAnything
+
+pytestmark = [pytest.mark.reference, pytest.mark.filterwarnings("default::DeprecationWarning")]
+
+TOLERANCE = 2e-4  # of the output's range: float32 in another order of summation through 12 blocks
+
+
+@pytest.fixture(scope="module")
+def original() -> Any:
+    """The original network, every parameter drawn so that each of them matters to the output."""
+    torch = pytest.importorskip("torch", reason="NOT CHECKED against the original: torch is not installed")
+    transformers = pytest.importorskip(
+        "transformers", reason="NOT CHECKED against the original: transformers is not installed"
+    )
+    torch.manual_seed(0)
+    backbone = transformers.Dinov2Config(
+        hidden_size=384,
+        num_attention_heads=6,
+        image_size=518,
+        patch_size=14,
+        out_features=["stage3", "stage6", "stage9", "stage12"],
+        apply_layernorm=True,
+        reshape_hidden_states=False,
+    )
+    config = transformers.DepthAnythingConfig(
+        backbone_config=backbone,
+        reassemble_hidden_size=384,
+        neck_hidden_sizes=[48, 96, 192, 384],
+        fusion_hidden_size=64,
+    )
+    model = transformers.DepthAnythingForDepthEstimation(config).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            deviation = 0.2 if parameter.ndim < 2 else parameter[0].numel() ** -0.5
+            centre = 1.0 if "norm" in name and name.endswith("weight") else 0.3 if "lambda" in name else 0.0
+            parameter.copy_(centre + deviation * torch.randn_like(parameter))
+        model.head.conv3.bias.fill_(2.0)  # else the final ReLU would hide half of the output
+    return model
+
+
+def arrays_of(model: Any) -> dict[str, np.ndarray]:
+    return {name: value.numpy() for name, value in model.state_dict().items()}
+
+
+@pytest.mark.parametrize(("height", "width"), [(224, 224), (280, 378), (518, 294)])
+def test_output_equals_the_original(original: Any, height: int, width: int) -> None:
+    import torch
+
+    picture = np.random.default_rng(height).normal(size=(1, height, width, 3)).astype(np.float32)
+    with torch.no_grad():
+        expected = original(torch.from_numpy(picture.transpose(0, 3, 1, 2))).predicted_depth.numpy()
+    config = depth_anything_v2_small()
+    network = fill(lambda: DepthAnything(config, rngs=nnx.Rngs(0)), convert(arrays_of(original)), origin="test")
+    found = np.asarray(nnx.jit(network)(picture))
+    assert found.shape == expected.shape
+    assert np.ptp(expected) > 0.1
+    assert np.abs(found - expected).max() <= TOLERANCE * np.ptp(expected)
+
+
+def test_saved_by_transformers_loads_from_disk(original: Any, tmp_path: Path) -> None:
+    original.save_pretrained(tmp_path)
+    from_disk = from_safetensors(tmp_path / "model.safetensors")
+    in_memory = convert(arrays_of(original))
+    assert from_disk.keys() == in_memory.keys()
+    for name, value in in_memory.items():
+        np.testing.assert_array_equal(from_disk[name], value, err_msg=name)
