@@ -23,6 +23,7 @@ def save(parent: Path, card: Card, arrays: Mapping[str, np.ndarray]) -> Path:
     """
     import orbax.checkpoint as ocp  # a third of a second: only where weights are written or read
 
+    parent = parent.resolve()  # Orbax wants absolute paths
     parent.mkdir(parents=True, exist_ok=True)
     target = parent / card.id
     with tempfile.TemporaryDirectory(dir=parent, prefix=f".{card.id}-") as scratch:
@@ -31,6 +32,7 @@ def save(parent: Path, card: Card, arrays: Mapping[str, np.ndarray]) -> Path:
         checkpointer = ocp.Checkpointer(ocp.PyTreeCheckpointHandler(use_ocdbt=True))
         checkpointer.save(folder / ARRAYS_FOLDER, args=ocp.args.PyTreeSave(nested(encode(arrays, card.storage))))
         checkpointer.close()
+        (folder / ARRAYS_FOLDER / "commit_success.txt").unlink(missing_ok=True)  # names this machine's folders
         hashes = {name: sha256(path) for name, path in files_below(folder).items()}
         complete = dataclasses.replace(card, files=hashes)
         (folder / CARD_FILE).write_text(complete.to_json(), encoding="utf-8")

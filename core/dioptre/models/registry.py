@@ -104,12 +104,36 @@ ENTRIES: Mapping[str, Entry] = {
             checkpoints={"dioptre-depth-refiner": ""},
             preprocessing=Preprocessing(short_side_px=504, multiple_px=16),
         ),
+        Entry(
+            id="u2netp",
+            title="Subject (bundled)",
+            kind=ModelKind.SUBJECT,
+            module="dioptre.models.u2net.module:U2Net",
+            config="dioptre.models.u2net.config:u2netp",
+            checkpoints={"u2netp": ""},
+            preprocessing=Preprocessing(
+                mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION, short_side_px=320, multiple_px=32
+            ),
+        ),
+        *(
+            Entry(
+                id=f"span-x{scale}",
+                title=f"Faithful enlargement ×{scale} (bundled)",
+                kind=ModelKind.SUPER_RESOLUTION,
+                module="dioptre.models.span.module:Span",
+                config=f"dioptre.models.span.config:span_x{scale}",
+                checkpoints={f"span-x{scale}": ""},
+            )
+            for scale in (2, 4)
+        ),
     )
 }
 
 DEFAULTS: Mapping[ModelKind, str] = {
     ModelKind.DEPTH: "dioptre-depth-small",
     ModelKind.DEPTH_REFINER: "dioptre-depth-refiner",
+    ModelKind.SUBJECT: "u2netp",
+    ModelKind.SUPER_RESOLUTION: "span-x4",
 }
 
 

@@ -1,0 +1,60 @@
+"""Rename and re-lay foreign weights by a table; every source and every target must be used exactly once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Layout = Callable[[np.ndarray], np.ndarray]
+
+
+def conv_kernel(weight: np.ndarray) -> np.ndarray:
+    """(O, I, kh, kw) to (kh, kw, I, O)."""
+    return np.ascontiguousarray(weight.transpose(2, 3, 1, 0))
+
+
+def pointwise_kernel(weight: np.ndarray) -> np.ndarray:
+    """(O, I, 1, 1) to (I, O)."""
+    return np.ascontiguousarray(weight[:, :, 0, 0].T)
+
+
+def unchanged(values: np.ndarray) -> np.ndarray:
+    return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """source: regular expression that a whole foreign name matches.
+    target: path in our module, parts joined by ".", with back-references such as \\1.
+    layout: how the array is re-laid.
+    """
+
+    source: str
+    target: str
+    layout: Layout = unchanged
+
+
+def apply_rules(arrays: Mapping[str, np.ndarray], rules: Sequence[Rule]) -> dict[str, np.ndarray]:
+    """Return the arrays under our names.
+
+    Raises ValueError that lists every foreign name which no rule or more than one rule matches, and every name of
+    ours that would be written twice.
+    """
+    renamed: dict[str, np.ndarray] = {}
+    problems = []
+    for name, values in arrays.items():
+        matches = [(rule, match) for rule in rules if (match := re.fullmatch(rule.source, name))]
+        if len(matches) != 1:
+            problems.append(f"{name} matches {len(matches)} rules")
+            continue
+        rule, match = matches[0]
+        target = match.expand(rule.target)
+        if target in renamed:
+            problems.append(f"{name} would overwrite {target}")
+        renamed[target] = rule.layout(values)
+    if problems:
+        raise ValueError("weights do not fit the key map: " + "; ".join(problems))
+    return renamed

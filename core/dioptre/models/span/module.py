@@ -1,0 +1,65 @@
+"""SPAN in Flax NNX, re-parameterised: every block is three plain 3x3 convolutions."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from dioptre.models.pixel_shuffle import pixel_shuffle
+
+from .config import SpanConfig
+
+Inside = Float[Array, "n h w 1"] | None
+"""1 where the array is picture, 0 beyond its edge; None where all of it is picture."""
+
+
+class AttentionBlock(nnx.Module):
+    """Three convolutions whose result is its own attention: no parameters beside the convolutions'."""
+
+    def __init__(self, channels: int, *, rngs: nnx.Rngs) -> None:
+        self.convs = nnx.List([conv3x3(channels, channels, rngs=rngs) for _ in range(3)])
+
+    def __call__(
+        self, x: Float[Array, "n h w c"], inside: Inside = None
+    ) -> tuple[Float[Array, "n h w c"], Float[Array, "n h w c"]]:
+        """Return the block's output and its first convolution's, after SiLU."""
+        first = masked(jax.nn.silu(self.convs[0](x)), inside)
+        second = masked(jax.nn.silu(self.convs[1](first)), inside)
+        last = self.convs[2](second)
+        return masked((last + x) * (jax.nn.sigmoid(last) - 0.5), inside), first
+
+
+class Span(nnx.Module):
+    """Enlarge sRGB-encoded RGB pictures; values nominally [0, 1], in and out, and not clipped."""
+
+    def __init__(self, config: SpanConfig, *, rngs: nnx.Rngs) -> None:
+        channels = config.channels
+        self.config = config
+        self.mean = nnx.Param(jnp.zeros(3))
+        self.enter = conv3x3(3, channels, rngs=rngs)
+        self.blocks = nnx.List([AttentionBlock(channels, rngs=rngs) for _ in range(config.blocks)])
+        self.leave = conv3x3(channels, channels, rngs=rngs)
+        self.fuse = nnx.Linear(4 * channels, channels, rngs=rngs)
+        self.upsample = conv3x3(channels, 3 * config.scale**2, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "n h w 3"], inside: Inside = None) -> Float[Array, "n H W 3"]:
+        """inside: what of `x` is picture. Beyond it every convolution sees zeros, as it does beyond the array."""
+        entered = masked(self.enter(masked((x - self.mean[...]) * 255.0, inside)), inside)
+        features, first_block, last_inner = entered, entered, entered
+        for i, block in enumerate(self.blocks):
+            features, last_inner = block(features, inside)
+            if i == 0:
+                first_block = features
+        # The original adds the last block's inner features after SiLU: its activation works in place.
+        fused = self.fuse(jnp.concatenate([entered, self.leave(features), first_block, last_inner], axis=-1))
+        return pixel_shuffle(self.upsample(masked(fused, inside)), self.config.scale)
+
+
+def masked(x: Float[Array, "n h w c"], inside: Inside) -> Float[Array, "n h w c"]:
+    return x if inside is None else x * inside
+
+
+def conv3x3(inputs: int, outputs: int, *, rngs: nnx.Rngs) -> nnx.Conv:
+    return nnx.Conv(inputs, outputs, (3, 3), padding="SAME", rngs=rngs)

@@ -1,0 +1,6 @@
+"""U²-Net-P: what in a picture is the subject."""
+
+from .config import U2NetConfig as U2NetConfig
+from .module import U2Net as U2Net
+
+__all__ = ["U2Net", "U2NetConfig"]

@@ -1,0 +1,149 @@
+"""U²-Net-P in Flax NNX: two levels of nested U-structures; BatchNorm is folded into the convolutions."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from .config import U2NetConfig
+
+
+class ConvReLU(nnx.Module):
+    """3x3 convolution with folded BatchNorm, then ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, *, dilation: int = 1, rngs: nnx.Rngs) -> None:
+        self.conv = nnx.Conv(inputs, outputs, (3, 3), kernel_dilation=dilation, padding="SAME", rngs=rngs)
+
+    def __call__(self, x: Float[Array, "n h w i"]) -> Float[Array, "n h w o"]:
+        return jax.nn.relu(self.conv(x))
+
+
+class NestedU(nnx.Module):
+    """RSU-L: a U-Net of `depth` levels with pooling inside, added to its own first convolution.
+
+    depth: L; the input's sides must be multiples of 2 ** (L - 2).
+    """
+
+    def __init__(self, inputs: int, *, depth: int, config: U2NetConfig, rngs: nnx.Rngs) -> None:
+        inner, outer = config.inner, config.outer
+        self.enter = ConvReLU(inputs, outer, rngs=rngs)
+        self.down = nnx.List([ConvReLU(outer if i == 0 else inner, inner, rngs=rngs) for i in range(depth - 1)])
+        self.bottom = ConvReLU(inner, inner, dilation=2, rngs=rngs)
+        self.up = nnx.List([ConvReLU(2 * inner, outer if i == 0 else inner, rngs=rngs) for i in range(depth - 1)])
+
+    def __call__(self, x: Float[Array, "n h w i"]) -> Float[Array, "n h w o"]:
+        entered = self.enter(x)
+        skips: list[Array] = []
+        level = entered
+        for i, conv in enumerate(self.down):
+            level = conv(level if i == 0 else max_pool(level))
+            skips.append(level)
+        level = self.bottom(level)
+        for i in reversed(range(len(skips))):
+            if level.shape != skips[i].shape:
+                level = upsample(level, skips[i].shape[1] // level.shape[1])
+            level = self.up[i](jnp.concatenate([level, skips[i]], axis=-1))
+        return level + entered
+
+
+class DilatedU(nnx.Module):
+    """RSU-4F: dilations 1, 2, 4, 8 in the place of pooling."""
+
+    def __init__(self, inputs: int, *, config: U2NetConfig, rngs: nnx.Rngs) -> None:
+        inner, outer = config.inner, config.outer
+        self.enter = ConvReLU(inputs, outer, rngs=rngs)
+        self.down = nnx.List(
+            [ConvReLU(outer if i == 0 else inner, inner, dilation=2**i, rngs=rngs) for i in range(3)]
+        )
+        self.bottom = ConvReLU(inner, inner, dilation=8, rngs=rngs)
+        self.up = nnx.List(
+            [ConvReLU(2 * inner, outer if i == 0 else inner, dilation=2**i, rngs=rngs) for i in range(3)]
+        )
+
+    def __call__(self, x: Float[Array, "n h w i"]) -> Float[Array, "n h w o"]:
+        entered = self.enter(x)
+        skips: list[Array] = []
+        level = entered
+        for conv in self.down:
+            level = conv(level)
+            skips.append(level)
+        level = self.bottom(level)
+        for i in reversed(range(len(skips))):
+            level = self.up[i](jnp.concatenate([level, skips[i]], axis=-1))
+        return level + entered
+
+
+class U2Net(nnx.Module):
+    """Saliency of each pixel, in [0, 1], from a normalised RGB picture.
+
+    The input is (x - mean) / std of the config; its sides must be multiples of `config.size_multiple`.
+    """
+
+    def __init__(self, config: U2NetConfig, *, rngs: nnx.Rngs) -> None:
+        outer = config.outer
+        self.config = config
+
+        def stage(inputs: int, level: int) -> nnx.Module:
+            depth = 7 - level
+            if depth >= 4:
+                return NestedU(inputs, depth=depth, config=config, rngs=rngs)
+            return DilatedU(inputs, config=config, rngs=rngs)
+
+        self.encoder = nnx.List([stage(3 if level == 0 else outer, level) for level in range(6)])
+        self.decoder = nnx.List([stage(2 * outer, level) for level in range(5)])
+        self.sides = nnx.List([nnx.Conv(outer, 1, (3, 3), padding="SAME", rngs=rngs) for _ in range(6)])
+        self.fuse = nnx.Linear(6, 1, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "n h w 3"]) -> Float[Array, "n h w 1"]:
+        multiple = self.config.size_multiple
+        if x.shape[1] % multiple or x.shape[2] % multiple:
+            raise ValueError(f"sides must be multiples of {multiple}, not {x.shape[1]} x {x.shape[2]}")
+        skips: list[Array] = []
+        level = x
+        for i, stage in enumerate(self.encoder):
+            level = stage(level if i == 0 else max_pool(level))
+            skips.append(level)
+        features = [level]
+        for i in reversed(range(5)):
+            level = self.decoder[i](jnp.concatenate([upsample(level, 2), skips[i]], axis=-1))
+            features.insert(0, level)
+        sides = [
+            upsample(conv(feature), 2**i)
+            for i, (conv, feature) in enumerate(zip(self.sides, features, strict=True))
+        ]
+        return jax.nn.sigmoid(self.fuse(jnp.concatenate(sides, axis=-1)))
+
+
+def max_pool(x: Float[Array, "n h w c"]) -> Float[Array, "n H W c"]:
+    """Largest value of each 2x2 block; both sides must be even."""
+    n, h, w, c = x.shape
+    return x.reshape(n, h // 2, 2, w // 2, 2, c).max(axis=(2, 4))
+
+
+def upsample(x: Float[Array, "n h w c"], factor: int) -> Float[Array, "n H W c"]:
+    """Bilinear enlargement with half-pixel centres, edges clamped."""
+    if factor == 1:
+        return x
+    if factor == 2:
+        return _double(_double(x, 1), 2)
+    n, h, w, c = x.shape
+    enlarged: Array = jax.image.resize(x, (n, h * factor, w * factor, c), "linear")
+    return enlarged
+
+
+def _double(x: Array, axis: int) -> Array:
+    """Two output phases of three neighbours: several times as fast as a general resize."""
+    length = x.shape[axis]
+    before = jnp.concatenate(
+        [jax.lax.slice_in_dim(x, 0, 1, axis=axis), jax.lax.slice_in_dim(x, 0, length - 1, axis=axis)], axis
+    )
+    after = jnp.concatenate(
+        [jax.lax.slice_in_dim(x, 1, length, axis=axis), jax.lax.slice_in_dim(x, length - 1, length, axis=axis)],
+        axis,
+    )
+    phases = jnp.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], axis=axis + 1)
+    shape = list(x.shape)
+    shape[axis] = 2 * length
+    return phases.reshape(shape)

@@ -1,0 +1,90 @@
+"""Write networks.json: what the original runtimes make of the synthetic picture. See README.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import ncnn
+import numpy as np
+import onnxruntime
+from pattern import pattern
+
+from dioptre.models.package_files import Package, read_package
+from dioptre.models.registry import ENTRIES
+from dioptre.models.span import convert as span
+from dioptre.models.u2net import convert as u2net
+
+PLACES = 64
+
+
+def run_onnx(model: bytes, x: np.ndarray) -> np.ndarray:
+    """x and the result: (channels, height, width)."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    return session.run(None, {session.get_inputs()[0].name: x[None]})[0][0]
+
+
+def run_ncnn(files: dict[str, bytes], x: np.ndarray) -> np.ndarray:
+    """x and the result: (channels, height, width)."""
+    net = ncnn.Net()
+    net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
+    net.opt.use_bf16_storage = False
+    with tempfile.TemporaryDirectory() as folder:
+        param, binary = Path(folder) / "net.param", Path(folder) / "net.bin"
+        param.write_bytes(files["param"])
+        binary.write_bytes(files["bin"])
+        net.load_param(str(param))
+        net.load_model(str(binary))
+        extractor = net.create_extractor()
+        contiguous = np.ascontiguousarray(x)  # ncnn.Mat does not keep the array alive: it needs a name
+        extractor.input(net.input_names()[0], ncnn.Mat(contiguous))
+        return np.array(extractor.extract(net.output_names()[0])[1])
+
+
+def summary(output: np.ndarray, runtime: str, picture: str) -> dict[str, Any]:
+    flat = output.ravel()
+    places = np.unique(np.linspace(0, flat.size - 1, PLACES).astype(int))
+    return {
+        "runtime": runtime,
+        "input": picture,
+        "shape": list(output.shape),
+        "mean": round(float(output.mean(dtype=np.float64)), 6),
+        "std": round(float(output.std(dtype=np.float64)), 6),
+        "min": round(float(output.min()), 6),
+        "max": round(float(output.max()), 6),
+        "at": {str(i): round(float(flat[i]), 6) for i in places},
+    }
+
+
+def from_ncnn(folder: Path, package: Package) -> dict[str, Any]:
+    files = read_package(folder / package.name, package)
+    output = run_ncnn(files, pattern(32, 48).transpose(2, 0, 1))
+    return summary(output, f"ncnn {ncnn.__version__}, CPU, float32", "pattern(32, 48)")
+
+
+def u2netp(folder: Path) -> dict[str, Any]:
+    prepared = ENTRIES["u2netp"].preprocessing
+    x = (pattern(320, 320) - np.float32(prepared.mean)) / np.float32(prepared.deviation)
+    output = run_onnx(read_package(folder / u2net.PACKAGE.name, u2net.PACKAGE)["onnx"], x.transpose(2, 0, 1))
+    return summary(output, f"onnxruntime {onnxruntime.__version__}, CPU", "(pattern(320, 320) - mean) / deviation")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("packages", type=Path, help="folder that holds the packages")
+    folder = parser.parse_args().packages
+    networks = {"u2netp": u2netp(folder)}
+    for scale in (2, 4):
+        for channels in (48, 52):
+            networks[f"span-x{scale}-ch{channels}"] = from_ncnn(
+                folder, span.package(scale=scale, channels=channels)
+            )
+    path = Path(__file__).with_name("networks.json")
+    path.write_text(json.dumps(networks, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
