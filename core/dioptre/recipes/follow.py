@@ -1,0 +1,63 @@
+"""Follow a recipe: its steps one after the other on one picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre_link.operations import Role
+
+from .apply import apply
+from .recipe import Recipe
+
+
+def follow(recipe: Recipe, inputs: Inputs, *, progress: Progress = no_progress) -> Result:
+    """Run the steps; each gets the picture and the depth that the ones before it made.
+
+    The result has the last step's layers, and below them a depth layer of an earlier step where the last made
+    none. Its values, messages and models are those of all steps. Raises whatever `apply` raises.
+    """
+    values: dict[str, Any] = {}
+    messages: list[str] = []
+    models: dict[str, str] = {}
+    depth: Layer | None = None
+    layers: tuple[Layer, ...] = ()
+    count = len(recipe.steps)
+    for index, step in enumerate(recipe.steps):
+
+        def share(fraction: float, phase: str, index: int = index) -> None:
+            progress((index + fraction) / count, phase)
+
+        result = apply(step.operation, step.options, inputs, progress=share)
+        values |= result.values
+        messages += result.messages
+        models |= result.models
+        layers = result.layers
+        depth = _first(layers, Role.DEPTH) or depth
+        inputs = _next_inputs(inputs, result, depth)
+    if depth is not None and _first(layers, Role.DEPTH) is None:
+        layers = (*layers, replace(depth, pixels=_fitted(depth, inputs), visible=False))
+    return Result(layers=layers, values=values, messages=tuple(messages), models=models)
+
+
+def _next_inputs(inputs: Inputs, result: Result, depth: Layer | None) -> Inputs:
+    made = _first(result.layers, Role.RESULT)
+    after = inputs if made is None else replace(inputs, picture=made.pixels)
+    if depth is not None:
+        return replace(after, disparity=_fitted(depth, after))
+    return after
+
+
+def _fitted(depth: Layer, inputs: Inputs) -> Any:
+    """The depth at the picture's size, which super-resolution changes."""
+    size = (inputs.picture.shape[0], inputs.picture.shape[1])
+    if depth.pixels.shape == size:
+        return depth.pixels
+    from dioptre.imaging.resize import resize
+
+    return resize(depth.pixels, size, method="bilinear")
+
+
+def _first(layers: tuple[Layer, ...], role: Role) -> Layer | None:
+    return next((layer for layer in layers if layer.role is role), None)

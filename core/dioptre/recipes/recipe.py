@@ -1,0 +1,172 @@
+"""The recipe: everything that is needed to make a result again, as JSON that people can read and edit."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dioptre_link.errors import DioptreError, UsageError
+from dioptre_link.operations import operation
+
+VERSION = 1  # of the format; raised when an older reader could misread a newer recipe
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class RecipeError(DioptreError):
+    """The recipe is not one, or not one that this version can follow."""
+
+    code = "recipe"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One operation with all its options, checked and completed with their defaults on construction."""
+
+    operation: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", operation(self.operation).check(self.options))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Steps in their order, each working on the picture that the one before it made.
+
+    models: sha256 by id of every network that took part; empty in a recipe written by hand.
+    input_sha256: of the file that the result was made from; empty where the recipe is for any picture.
+    dioptre_version: of the program that wrote the recipe.
+    """
+
+    steps: tuple[Step, ...]
+    models: Mapping[str, str] = field(default_factory=dict)
+    input_sha256: str = ""
+    dioptre_version: str = ""
+
+    def to_json(self) -> str:
+        """Return the recipe as indented JSON; `from_json` gives an equal recipe back."""
+        steps = [{"operation": step.operation, "options": _plain(step.options)} for step in self.steps]
+        content = {
+            "version": VERSION,
+            "dioptre_version": self.dioptre_version,
+            "steps": steps,
+            "models": dict(sorted(self.models.items())),
+            "input_sha256": self.input_sha256,
+        }
+        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @staticmethod
+    def from_json(text: str, *, origin: str = "The recipe") -> Recipe:
+        """Parse a recipe. Options left out take their defaults.
+
+        origin: how errors call it, e.g. the file's name. Raises RecipeError for the first thing that is wrong,
+        with the nearest known name where one is unknown.
+        """
+        try:
+            content = json.loads(text, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            raise RecipeError(f"{origin} is not JSON.", hint=_place(error)) from error
+        if not isinstance(content, dict):
+            raise RecipeError(f"{origin} is not a recipe.", hint=_SHAPE)
+        version = content.get("version")
+        if version != VERSION or isinstance(version, bool):
+            if isinstance(version, int) and version > VERSION:
+                raise RecipeError(f"{origin} was made by a newer Dioptre.", hint="Update Dioptre to follow it.")
+            raise RecipeError(f"{origin} has no version that is known.", hint=f'It must have "version": {VERSION}.')
+        _require_known(content, ("version", "dioptre_version", "steps", "models", "input_sha256"), origin)
+        steps = content.get("steps")
+        if not isinstance(steps, list) or not steps:
+            raise RecipeError(f"{origin} has no list of steps.", hint=_SHAPE)
+        return Recipe(
+            steps=tuple(_step(step, f"{origin}, step {number}") for number, step in enumerate(steps, start=1)),
+            models=_models(content.get("models", {}), origin),
+            input_sha256=_sha256(content.get("input_sha256", ""), f"{origin}: input_sha256", empty=True),
+            dioptre_version=_text(content.get("dioptre_version", ""), f"{origin}: dioptre_version"),
+        )
+
+    def with_options(self, options: Mapping[str, Any]) -> Recipe:
+        """Return the recipe with some options changed, each in every step that has it.
+
+        Raises UsageError when no step has one of them, or when a value does not fit.
+        """
+        known = {parameter.name for step in self.steps for parameter in operation(step.operation).parameters}
+        for name in options:
+            if name not in known:
+                raise UsageError(
+                    f"No step of the recipe has an option {name!r}.", hint=_nearest(name, sorted(known))
+                )
+        steps = tuple(
+            Step(
+                operation=step.operation,
+                options={name: options.get(name, value) for name, value in step.options.items()},
+            )
+            for step in self.steps
+        )
+        return Recipe(
+            steps=steps, models=self.models, input_sha256=self.input_sha256, dioptre_version=self.dioptre_version
+        )
+
+
+_SHAPE = 'A recipe looks like {"version": 1, "steps": [{"operation": "portrait", "options": {"f_number": 2}}]}.'
+
+
+def _step(content: Any, origin: str) -> Step:
+    if not isinstance(content, dict) or not isinstance(content.get("operation"), str):
+        raise RecipeError(f"{origin} names no operation.", hint=_SHAPE)
+    _require_known(content, ("operation", "options"), origin)
+    options = content.get("options", {})
+    if not isinstance(options, dict):
+        raise RecipeError(f"{origin}: the options are not a JSON object.", hint=_SHAPE)
+    try:
+        return Step(operation=content["operation"], options=options)
+    except UsageError as error:
+        raise RecipeError(f"{origin}: {error.message}", hint=error.hint) from error
+
+
+def _models(content: Any, origin: str) -> dict[str, str]:
+    if not isinstance(content, dict):
+        raise RecipeError(
+            f"{origin}: the models are not a JSON object.", hint="It maps a model's id to its sha256."
+        )
+    return {name: _sha256(value, f"{origin}: model {name!r}") for name, value in content.items()}
+
+
+def _sha256(value: Any, origin: str, *, empty: bool = False) -> str:
+    if not isinstance(value, str) or not (_SHA256.fullmatch(value) or (empty and not value)):
+        raise RecipeError(f"{origin} is not a sha256.", hint="It has 64 digits 0 to 9 and a to f.")
+    return value
+
+
+def _text(value: Any, origin: str) -> str:
+    if not isinstance(value, str):
+        raise RecipeError(f"{origin} is not text.")
+    return value
+
+
+def _require_known(content: Mapping[str, Any], known: Sequence[str], origin: str) -> None:
+    for name in content:
+        if name not in known:
+            raise RecipeError(f"{origin} has an unknown entry {name!r}.", hint=_nearest(name, known))
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number that a recipe can hold")
+
+
+def _place(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"Look at line {error.lineno}, column {error.colno}: {error.msg}."
+    return "It must be JSON text made by Dioptre or by hand."

@@ -1,0 +1,95 @@
+"""Following a recipe: what one step makes is what the next one gets."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dioptre.imaging.layers import Inputs, Layer, Progress, Result
+from dioptre.recipes.follow import follow
+from dioptre.recipes.recipe import Recipe, Step
+from dioptre_link.errors import Cancelled
+from dioptre_link.operations import Role
+
+Run = Callable[[Inputs, Mapping[str, Any], Progress], Result]
+
+
+@pytest.fixture
+def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Inputs]]:
+    """Stand-ins for three pipelines; returns what they are called with, in order."""
+    calls: list[tuple[str, Inputs]] = []
+
+    def install(name: str, run: Run) -> None:
+        def noting(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+            calls.append((name, inputs))
+            progress(0.5, name)
+            return run(inputs, options, progress)
+
+        module = ModuleType(f"dioptre.pipelines.{name}")
+        module.run = noting  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    def depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+        pixels = np.linspace(0, 1, inputs.picture.shape[0] * inputs.picture.shape[1], dtype=np.float32)
+        layer = Layer(name="Depth", role=Role.DEPTH, pixels=pixels.reshape(inputs.picture.shape[:2]))
+        return Result(layers=(layer,), values={"made": "depth"}, messages=("one",), models={"d": "0" * 64})
+
+    def blur(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+        layer = Layer(name="Blur", role=Role.RESULT, pixels=inputs.picture * np.float32(0.5))
+        return Result(layers=(layer,), values={"f": options["f_number"]}, messages=("two",))
+
+    def enlarge(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+        layer = Layer(
+            name="Large", role=Role.RESULT, pixels=np.kron(inputs.picture, np.ones((2, 2, 1), np.float32))
+        )
+        return Result(layers=(layer,), models={"s": "1" * 64})
+
+    install("depth", depth)
+    install("lens_blur", blur)
+    install("super_resolution", enlarge)
+    return calls
+
+
+PICTURE = np.full((4, 6, 3), 0.8, np.float32)
+THREE = Recipe(steps=tuple(Step(operation=name) for name in ("depth", "super_resolution", "lens_blur")))
+
+
+def test_picture_and_depth_are_handed_on(pipelines: list[tuple[str, Inputs]]) -> None:
+    result = follow(THREE, Inputs(picture=PICTURE))
+    assert [name for name, _ in pipelines] == ["depth", "super_resolution", "lens_blur"]
+    last = pipelines[-1][1]
+    assert last.picture.shape == (8, 12, 3)
+    assert last.disparity is not None
+    assert last.disparity.shape == (8, 12)
+    assert [layer.role for layer in result.layers] == [Role.RESULT, Role.DEPTH]
+    np.testing.assert_allclose(result.layers[0].pixels, 0.4, atol=1e-6)
+    assert result.layers[1].pixels.shape == (8, 12)
+
+
+def test_values_messages_and_models_are_those_of_all_steps(pipelines: list[tuple[str, Inputs]]) -> None:
+    result = follow(THREE, Inputs(picture=PICTURE))
+    assert result.values == {"made": "depth", "f": 2.8}
+    assert result.messages == ("one", "two")
+    assert result.models == {"d": "0" * 64, "s": "1" * 64}
+
+
+def test_progress_rises_over_all_steps(pipelines: list[tuple[str, Inputs]]) -> None:
+    seen: list[tuple[float, str]] = []
+    follow(THREE, Inputs(picture=PICTURE), progress=lambda fraction, phase: seen.append((fraction, phase)))
+    assert [phase for _, phase in seen] == ["depth", "super_resolution", "lens_blur"]
+    assert [fraction for fraction, _ in seen] == pytest.approx([0.5 / 3, 1.5 / 3, 2.5 / 3])
+
+
+def test_a_progress_that_raises_stops_it(pipelines: list[tuple[str, Inputs]]) -> None:
+    def stop(fraction: float, phase: str) -> None:
+        if phase == "super_resolution":
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        follow(THREE, Inputs(picture=PICTURE), progress=stop)
+    assert len(pipelines) == 2

@@ -1,0 +1,92 @@
+"""Recipes: the JSON is the recipe, exactly, and says in words what it cannot be."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dioptre.recipes.recipe import VERSION, Recipe, RecipeError, Step
+from dioptre_link.errors import UsageError
+from dioptre_link.operations import OPERATIONS
+
+SHA = "0123456789abcdef" * 4
+
+
+def text(**changes: Any) -> str:
+    content: dict[str, Any] = {"version": VERSION, "steps": [{"operation": "depth", "options": {}}]}
+    return json.dumps({**content, **changes})
+
+
+@given(
+    f_number=st.floats(0.7, 32.0),
+    focus=st.none() | st.tuples(st.floats(-10, 9999), st.floats(-10, 9999)),
+    refine=st.booleans(),
+    models=st.dictionaries(st.text(min_size=1, max_size=8), st.just(SHA), max_size=3),
+)
+def test_json_gives_the_same_recipe_back(f_number: float, focus: Any, refine: bool, models: dict[str, str]) -> None:
+    options = {"f_number": f_number, "focus": focus, "refine": refine}
+    recipe = Recipe(
+        steps=(Step(operation="portrait", options=options), Step(operation="super_resolution")),
+        models=models,
+        input_sha256=SHA,
+        dioptre_version="0.1.0",
+    )
+    assert Recipe.from_json(recipe.to_json()) == recipe
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_can_be_a_step_and_its_options_are_completed(name: str) -> None:
+    recipe = Recipe.from_json(text(steps=[{"operation": name}]))
+    assert recipe.steps[0].options == OPERATIONS[name].defaults()
+    assert Recipe.from_json(recipe.to_json()) == recipe
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "hint"),
+    [
+        ("{", "not JSON", "line 1"),
+        ('{"version": 1, "version', "not JSON", "column"),
+        ("[" * 100_000, "not JSON", ""),
+        ("[]", "not a recipe", "looks like"),
+        ("{}", "no version", '"version": 1'),
+        (text(version=True), "no version", ""),
+        (text(version=2), "newer Dioptre", "Update"),
+        (text(stepz=[]), "'stepz'", "'steps'"),
+        (text(steps=[]), "no list of steps", "looks like"),
+        (text(steps=["depth"]), "step 1 names no operation", "looks like"),
+        (text(steps=[{"operation": "portrai"}]), "'portrai'", "'portrait'"),
+        (text(steps=[{"operation": "portrait", "options": {"f_numbr": 2}}]), "'f_numbr'", "'f_number'"),
+        (text(steps=[{"operation": "portrait", "options": {"f_number": 99}}]), "out of range", "0.7 to 32"),
+        (text(steps=[{"operation": "portrait", "options": []}]), "not a JSON object", ""),
+        (text(steps=[{"operation": "depth", "option": {}}]), "'option'", "'options'"),
+        (text(models={"a": "b"}), "model 'a' is not a sha256", "64"),
+        (text(models=[]), "not a JSON object", ""),
+        (text(input_sha256="z"), "input_sha256 is not a sha256", ""),
+        (text(dioptre_version=1), "dioptre_version is not text", ""),
+        (text(steps=[{"operation": "portrait", "options": {"f_number": float("nan")}}]), "not JSON", ""),
+    ],
+)
+def test_what_is_no_recipe_is_refused_in_words(content: str, message: str, hint: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        Recipe.from_json(content, origin="my.json")
+    assert caught.value.message.startswith("my.json")
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_changed_options_reach_every_step_that_has_them() -> None:
+    recipe = Recipe(steps=(Step(operation="depth"), Step(operation="portrait")))
+    changed = recipe.with_options({"refine": "no", "f_number": "1.4"})
+    assert [step.options["refine"] for step in changed.steps] == [False, False]
+    assert changed.steps[1].options["f_number"] == 1.4
+    assert recipe.steps[1].options["f_number"] == 2.8
+
+
+def test_a_changed_option_that_no_step_has_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match="'f_numer'") as caught:
+        Recipe(steps=(Step(operation="portrait"),)).with_options({"f_numer": 2})
+    assert "'f_number'" in caught.value.hint
