@@ -36,7 +36,7 @@ class Buffer:
         try:
             self._file = os.fdopen(os.open(self.path, flags, 0o600), "r+b", buffering=0)
             if create:
-                _allocate(self._file.fileno(), pixels.nbytes)
+                allocate(self._file.fileno(), pixels.nbytes)
         except OSError as error:
             if create:
                 with suppress(OSError, AttributeError):
@@ -107,7 +107,7 @@ def explained(error: OSError, folder: Path) -> DioptreError:
     return DioptreError(f"{folder} cannot be used: {error.strerror or error}.", code="exchange")
 
 
-def _allocate(descriptor: int, nbytes: int) -> None:
+def allocate(descriptor: int, nbytes: int) -> None:
     """Take the space now: a full disk is then an error here, not a crash at some later write to mapped memory."""
     if hasattr(os, "posix_fallocate"):
         try:

@@ -141,6 +141,20 @@ def decode(line: bytes, *, sender: str) -> dict[str, Any]:
     return {"type": kind, **_fields(message, known[kind], kind)}
 
 
+def decode_hello(line: bytes) -> dict[str, Any] | None:
+    """A client's first message, of whatever protocol: protocol, token and client; None when it is none.
+
+    This much never changes between protocols, nor does the answer `error`.
+    """
+    try:
+        message = json.loads(line.decode("utf-8"))
+        if message["type"] != "hello":
+            return None
+        return _fields({name: message.get(name) for name in _HELLO}, _HELLO, "hello")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, WireError):
+        return None
+
+
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
@@ -229,6 +243,11 @@ def _role(value: Any) -> Role:
     return Role(value)
 
 
+def _keep(value: Any) -> dict[Role, str]:
+    names: dict[str, str] = _map_of(check_name, len(Role))(value)
+    return {_role(role): name for role, name in names.items()}
+
+
 def _job_input(value: Any) -> Pixels | str:
     """Pixels in a file, or {"stored": name}."""
     if isinstance(value, dict) and "stored" in value:
@@ -256,9 +275,11 @@ _JOB = _integer(1, 2**53)
 _LAYER = {"name": _text, "role": _role, "visible": _flag, "pixels": Pixels.from_dict}
 _ERROR: dict[str, _Parse | _Optional] = {"code": _text, "message": _text, "hint": _Optional(_text, "")}
 
+_HELLO: dict[str, _Parse | _Optional] = {"protocol": _integer(0, 10**6), "token": _text, "client": _text}
+
 MESSAGES: dict[str, dict[str, dict[str, _Parse | _Optional]]] = {
     "client": {
-        "hello": {"protocol": _integer(0, 10**6), "token": _text, "client": _text},
+        "hello": _HELLO,
         "share": {"nonce": _text, "answer_file": _Optional(check_name), "answer": _text},
         "put": {"buffer": check_name, "nbytes": _integer(1, MAX_BUFFER_BYTES)},
         "chunk": {"buffer": check_name, "data": _text},
@@ -273,7 +294,7 @@ MESSAGES: dict[str, dict[str, dict[str, _Parse | _Optional]]] = {
             "colour_format": _Optional(_format, PixelFormat()),
             "depth_dtype": _Optional(_text, "f32"),
             "roles": _Optional(_list_of(_role, len(Role))),
-            "keep": _Optional(_map_of(check_name), {}),
+            "keep": _Optional(_keep, {}),
             "preview_px": _Optional(_integer(16, 8192)),
             "supersede": _Optional(check_name),
         },

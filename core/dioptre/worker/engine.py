@@ -1,0 +1,108 @@
+"""The one thread that computes: jobs by priority, and warming up while there are none."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from dioptre_link.errors import Cancelled
+
+PREVIEW, FULL = 0, 1
+"""Priorities: somebody moves a slider and waits for a preview."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Task:
+    """Something to compute. `work` must not raise; `cancelled` asks it to stop."""
+
+    work: Callable[[], None]
+    priority: int = FULL
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+WarmUpStep = Callable[[Callable[[float, str], None]], None]
+"""One step of warming up; gets a progress that raises Cancelled as soon as somebody waits."""
+
+
+class Engine:
+    """Runs tasks one at a time; between them, the steps of warming up."""
+
+    def __init__(self, warm_up: Iterable[WarmUpStep] = ()) -> None:
+        self._waiting: list[tuple[int, int, Task]] = []
+        self._warm_up = deque(warm_up)
+        self._order = itertools.count()
+        self._condition = threading.Condition()
+        self._busy = False
+        self._stopped = False
+        self._thread = threading.Thread(target=self._loop, name="compute", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """No new task is begun; the running one is not waited for."""
+        with self._condition:
+            self._stopped = True
+            self._waiting.clear()
+            self._warm_up.clear()
+            self._condition.notify_all()
+
+    def join(self, timeout_s: float) -> None:
+        self._thread.join(timeout_s)
+
+    def put(self, task: Task) -> None:
+        with self._condition:
+            heapq.heappush(self._waiting, (task.priority, next(self._order), task))
+            self._condition.notify_all()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing runs, waits, or is left to warm up."""
+        with self._condition:
+            return not (self._busy or self._waiting or self._warm_up)
+
+    def _loop(self) -> None:
+        while True:
+            with self._condition:
+                self._busy = False
+                while not (self._waiting or self._warm_up or self._stopped):
+                    self._condition.wait()
+                if self._stopped:
+                    return
+                self._busy = True
+                task = heapq.heappop(self._waiting)[2] if self._waiting else None
+            if task is None:
+                self._warm_up_once()
+            elif not task.cancelled.is_set():
+                task.work()
+
+    def _warm_up_once(self) -> None:
+        try:
+            step = self._warm_up[0]
+        except IndexError:  # stopped meanwhile
+            return
+        began = time.monotonic()
+        try:
+            step(self._yield_to_tasks)
+        except Cancelled:
+            return  # the step comes again when nobody waits
+        except Exception:  # a warm-up is a favour: whatever fails will be said by the job that needs it  # noqa: BLE001
+            _log.warning("Warming up: %s failed", getattr(step, "__name__", step), exc_info=True)
+        else:
+            _log.info("Warming up: %s, %.1f s", getattr(step, "__name__", step), time.monotonic() - began)
+        with self._condition:
+            if self._warm_up:
+                self._warm_up.popleft()
+
+    def _yield_to_tasks(self, fraction: float, phase: str) -> None:
+        with self._condition:
+            if self._waiting or self._stopped:
+                raise Cancelled

@@ -1,0 +1,109 @@
+"""Folders in which the worker and its clients hand each other pixels as files."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from dioptre_link.buffers import allocate, explained
+from dioptre_link.errors import DioptreError
+from dioptre_link.start import private_dir
+from dioptre_link.wire import Pixels, check_name
+
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_READ = os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | getattr(os, "O_BINARY", 0)
+_BY_DESCRIPTOR = os.open in os.supports_dir_fd
+
+
+class Folder:
+    """One connection's folder. Names are plain names, links are not followed, only regular files are read.
+
+    The folder is held open: replacing it by a link later leads nowhere.
+    """
+
+    def __init__(self, parent: Path) -> None:
+        self.path = private_dir(parent) / secrets.token_hex(8)
+        self.path.mkdir(mode=0o700)
+        self._descriptor: int | None = None
+        if _BY_DESCRIPTOR:
+            self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | _NO_FOLLOW)
+
+    def read(self, name: str) -> BinaryIO:
+        """The file of that name, unbuffered. Raises DioptreError in words when there is no such regular file."""
+        try:
+            descriptor = self._open(name, _READ)
+        except OSError as error:
+            raise DioptreError(
+                f"The editor's pixels ({name}) are not in the exchange folder.", code="input_missing"
+            ) from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise DioptreError(f"{name} in the exchange folder is not a file.", code="input_missing")
+        return os.fdopen(descriptor, "rb", buffering=0)
+
+    def open_pixels(self, pixels: Pixels) -> BinaryIO:
+        """The file of `pixels`, which has the number of bytes that they need."""
+        file = self.read(pixels.file)
+        found = os.fstat(file.fileno()).st_size
+        if found != pixels.nbytes:
+            file.close()
+            raise DioptreError(
+                f"{pixels.file} has {found} bytes, but {pixels.width} x {pixels.height} pixels of "
+                f"{pixels.format.channels} x {pixels.format.dtype} need {pixels.nbytes}.",
+                code="input_missing",
+            )
+        return file
+
+    def create(self, name: str, nbytes: int) -> BinaryIO:
+        """A new file of `nbytes`, its space taken. Raises DiskFullError when there is no room."""
+        try:
+            file = os.fdopen(self._open(name, _CREATE), "r+b", buffering=0)
+        except OSError as error:
+            raise explained(error, self.path) from error
+        try:
+            allocate(file.fileno(), nbytes)
+        except OSError as error:
+            file.close()
+            self.delete(name)
+            raise explained(error, self.path) from error
+        return file
+
+    def delete(self, name: str) -> None:
+        """Delete that file; harmless when there is none."""
+        with suppress(OSError):
+            if self._descriptor is not None:
+                os.unlink(check_name(name), dir_fd=self._descriptor)
+            else:
+                (self.path / check_name(name)).unlink()
+
+    def close(self) -> None:
+        """Delete the folder and everything in it."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _open(self, name: str, flags: int) -> int:
+        check_name(name)
+        if not _BY_DESCRIPTOR:
+            return os.open(self.path / name, flags, 0o600)
+        if self._descriptor is None:
+            raise OSError("the connection has ended")
+        return os.open(name, flags, 0o600, dir_fd=self._descriptor)
+
+
+def clean(parent: Path) -> None:
+    """Delete what earlier workers left in the exchange folder."""
+    private_dir(parent)
+    for left in parent.iterdir():
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                left.unlink()

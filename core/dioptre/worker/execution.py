@@ -1,0 +1,132 @@
+"""From a request to layers: read the inputs, reduce them for a preview, run the operation, look at the result."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from dioptre.imaging.layers import Inputs, Progress, Result
+from dioptre.imaging.resize import fitted_size
+from dioptre_link.errors import DioptreError, UsageError
+from dioptre_link.operations import Input, Role, operation
+from dioptre_link.wire import PixelFormat, Pixels
+
+from . import guard, memory, pixels, previews
+from .exchange import Folder
+from .request import Kept, Request
+
+Run = Callable[[str, Mapping[str, Any], Inputs, Progress], Result]
+"""Runs one operation: name, checked options, inputs, progress."""
+
+_PLANES = (Role.DEPTH, Role.CONFIDENCE)
+_REPAIRED = "The picture had values that are not numbers (NaN or infinite); they were replaced."
+
+
+class BadResultError(DioptreError):
+    """The computation gave something that is no picture, twice."""
+
+    code = "bad_result"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A layer of a result in a file of the exchange folder."""
+
+    name: str
+    role: Role
+    visible: bool
+    pixels: Pixels
+
+    def to_dict(self) -> dict[str, Any]:
+        fields = {"name": self.name, "role": self.role.value, "visible": self.visible}
+        return {**fields, "pixels": self.pixels.to_dict()}
+
+
+def load(folder: Folder, as_input: Input, given: Pixels) -> Kept:
+    """Pixels from a file of the exchange folder."""
+    memory.check("load", {}, (given.height, given.width))
+    with folder.open_pixels(given) as file:
+        read = pixels.read_picture if as_input is Input.PICTURE else pixels.read_plane
+        values, repaired = guard.repaired(read(file, given))
+    return Kept(values, repaired)
+
+
+def execute(request: Request, run: Run, progress: Progress) -> Result:
+    """The operation's result. Raises DioptreError; `progress` may raise Cancelled."""
+    full = request.picture_size()
+    size = full if request.preview_px is None else fitted_size(full, longest_px=request.preview_px)
+    memory.check(request.operation, request.options, size)
+    progress(0.0, "Reading the picture")
+    inputs, repaired = _inputs(request, full, size)
+    options = request.options
+    if size != full:
+        options = previews.scaled_options(operation(request.operation), options, size[1] / full[1])
+    result = run(request.operation, options, inputs, progress)
+    if (found := guard.fault(inputs, result)) is not None:
+        with _full_precision():
+            result = run(request.operation, options, inputs, progress)
+        if (again := guard.fault(inputs, result)) is not None:
+            raise BadResultError(
+                f"The computation failed: {again}.",
+                hint=f"It was tried twice (first: {found}). `dioptre doctor` checks this machine.",
+            )
+    return replace(result, messages=(*result.messages, _REPAIRED)) if repaired else result
+
+
+def write(request: Request, result: Result, prefix: str, progress: Progress) -> list[Written]:
+    """Write the wanted layers as `prefix`-0.raw and so on; leaves no file behind when it raises."""
+    written: list[Written] = []
+    try:
+        for layer in result.layers:
+            if request.roles is not None and layer.role not in request.roles:
+                continue
+            progress(1.0, "Handing over the layers")
+            layout = request.colour_format
+            if layer.pixels.ndim == 2:
+                layout = PixelFormat(request.depth_dtype, channels=1)
+            height, width = layer.pixels.shape[:2]
+            target = Pixels(f"{prefix}-{len(written)}.raw", width, height, layout)
+            written.append(Written(layer.name, layer.role, layer.visible, target))
+            with request.folder.create(target.file, target.nbytes) as file:
+                pixels.write_layer(file, layer.pixels, layout)
+    except BaseException:
+        for each in written:
+            request.folder.delete(each.pixels.file)
+        raise
+    return written
+
+
+def kept(request: Request, result: Result) -> dict[str, Kept]:
+    """The layers of `result` that the client wants kept, by their names."""
+    return {request.keep[each.role]: Kept(each.pixels) for each in result.layers if each.role in request.keep}
+
+
+def _inputs(request: Request, full: tuple[int, int], size: tuple[int, int]) -> tuple[Inputs, bool]:
+    arrays: dict[str, np.ndarray] = {}
+    repaired = False
+    for name, given in request.inputs.items():
+        loaded = given if isinstance(given, Kept) else load(request.folder, name, given)
+        if request.preview_px is None and loaded.values.shape[:2] != full:
+            height, width = loaded.values.shape[:2]
+            raise UsageError(
+                f"The {name.value} has {width} x {height} pixels, the picture {full[1]} x {full[0]}.",
+                hint="Both must have the same size.",
+            )
+        arrays[name.value] = loaded.at(size)
+        repaired |= loaded.repaired
+    return Inputs(**arrays), repaired
+
+
+def _full_precision() -> AbstractContextManager[Any]:
+    """float32 in every product, where a device would take a shorter type."""
+    if "jax" not in sys.modules:
+        return nullcontext()
+    import jax
+
+    context: AbstractContextManager[Any] = jax.default_matmul_precision("highest")
+    return context

@@ -1,0 +1,119 @@
+"""From start to end of the worker's process: one a user, its log, its rendezvous file."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import logging.handlers
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from dioptre_link.paths import log_dir
+from dioptre_link.start import (
+    Rendezvous,
+    exchange_dir,
+    log_file,
+    meeting_dir,
+    private_dir,
+    rendezvous_file,
+    try_lock,
+)
+
+from .engine import WarmUpStep
+from .exchange import clean
+from .server import Server
+
+if TYPE_CHECKING:
+    from .execution import Run
+
+LOCK_TIMEOUT_S = 10.0  # an ending worker lets go within this
+_LOG_BYTES = 1 << 20
+_LOG_FILES = 3
+
+_log = logging.getLogger(__name__)
+
+
+def work(*, run: Run, warm_up: Iterable[WarmUpStep], idle_s: float) -> int:
+    """Be the user's worker until idle or told to stop; the process's exit status."""
+    os.umask(0o077)  # everything that we make is the user's alone
+    private_dir(meeting_dir())
+    _open_log()
+    with _alone() as alone:
+        if not alone:
+            sys.stderr.write("Another Dioptre worker is running.\n")
+            return 3
+        clean(exchange_dir())
+        try:
+            asyncio.run(_serve(run, warm_up, idle_s))
+        except Exception:  # the top of the process  # noqa: BLE001
+            _log.exception("The worker failed")
+            return 1
+        finally:
+            clean(exchange_dir())
+    return 0
+
+
+async def _serve(run: Run, warm_up: Iterable[WarmUpStep], idle_s: float) -> None:
+    version = metadata.version("dioptre")
+    server = Server(run=run, version=version, meeting=meeting_dir(), idle_s=idle_s, warm_up=warm_up)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):  # Windows
+            loop.add_signal_handler(number, _stopper(server))
+    published: list[Rendezvous] = []
+
+    def ready(rendezvous: Rendezvous) -> None:
+        publish(rendezvous)
+        published.append(rendezvous)
+        _log.info("Worker %s, process %d, port %d", version, rendezvous.pid, rendezvous.port)
+
+    try:
+        await server.serve(ready)
+    finally:
+        if published and Rendezvous.read() == published[0]:
+            rendezvous_file().unlink(missing_ok=True)
+        _log.info("Worker ended")
+
+
+def publish(rendezvous: Rendezvous) -> None:
+    """Write the rendezvous file (0600): whole or not at all."""
+    target = rendezvous_file()
+    part = target.with_name(f"{target.name}.{os.getpid()}")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(asdict(rendezvous), file)
+    part.replace(target)
+
+
+def _stopper(server: Server) -> Callable[[], None]:
+    return lambda: server.shut_down(when_idle=False)
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """The lock that the one worker holds as long as it lives."""
+    with (meeting_dir() / "worker.lock").open("a+b") as file:
+        deadline = time.monotonic() + LOCK_TIMEOUT_S
+        while not (alone := try_lock(file)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        yield alone
+
+
+def _open_log() -> None:
+    private_dir(log_dir())
+    handler = logging.handlers.RotatingFileHandler(
+        log_file(), maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, encoding="utf-8"
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)  # of libraries
+    logging.getLogger("dioptre").setLevel(logging.INFO)

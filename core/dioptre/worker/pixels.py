@@ -1,0 +1,132 @@
+"""Between the editors' pixel formats and the core's pictures (float32, sRGB-encoded, straight alpha), in bands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import jax
+import numpy as np
+from jaxtyping import Float32
+
+from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from dioptre.imaging.shapes import map_chunks
+from dioptre_link.errors import DioptreError, UsageError
+from dioptre_link.wire import PixelFormat, Pixels
+
+_BAND_BYTES = 32 << 20
+_NUMPY: dict[str, Any] = {"u8": np.uint8, "u16": np.uint16, "f16": np.float16, "f32": np.float32}
+_FULL = {"u8": 255, "u16": 65535}
+_LARGEST_F16 = 65504.0
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear light, sRGB primaries (IEC 61966-2-1)
+
+_encode = jax.jit(linear_to_srgb)
+_decode = jax.jit(srgb_to_linear)
+
+
+def read_picture(file: BinaryIO, pixels: Pixels) -> Float32[np.ndarray, "h w c"]:
+    """The picture in `file`: (H, W, 3), or (H, W, 4) where the format has alpha; sRGB-encoded, straight alpha."""
+    layout = pixels.format
+    shape = (pixels.height, pixels.width, 4 if layout.channels in (2, 4) else 3)
+    picture = np.empty(shape, np.float32)
+    if layout.dtype == "f32" and layout.order == "rgb" and layout.channels >= 3:
+        _read_into(file, picture)
+    else:
+        for rows, raw in _bands(file, pixels):
+            colour = raw[..., :1] if layout.channels < 3 else raw[..., :3]
+            _to_float(colour[..., ::-1] if layout.order == "bgr" else colour, picture[rows, :, :3])
+            if shape[2] == 4:
+                _to_float(raw[..., -1], picture[rows, :, 3])
+    if layout.encoding == "linear":
+        for rows in _rows(pixels.height, pixels.width * 16):
+            picture[rows, :, :3] = map_chunks(_encode, picture[rows, :, :3])
+    return picture
+
+
+def read_plane(file: BinaryIO, pixels: Pixels) -> Float32[np.ndarray, "h w"]:
+    """Disparity or a selection: one channel, values as they are. Raises UsageError for more channels."""
+    if pixels.format.channels != 1:
+        raise UsageError(f"A depth layer or a selection has one channel, not {pixels.format.channels}.")
+    plane = np.empty((pixels.height, pixels.width), np.float32)
+    if pixels.format.dtype == "f32":
+        _read_into(file, plane)
+    else:
+        for rows, raw in _bands(file, pixels):
+            _to_float(raw[..., 0], plane[rows])
+    return plane
+
+
+def write_layer(file: BinaryIO, layer: Float32[np.ndarray, "h w *c"], layout: PixelFormat) -> None:
+    """Write a layer's pixels (see `imaging.layers.Layer`) as `layout`; a plane has one channel in the same dtype.
+
+    Colours become linear or grey (luminance) where asked. Integers and half floats are clipped to their range.
+    """
+    ready = layer.dtype == np.float32 and layer.flags.c_contiguous and layout.dtype == "f32"
+    same = layer.ndim == 2 or (layer.shape[2] == layout.channels and layout.order == "rgb")
+    if ready and same and (layer.ndim == 2 or (layout.encoding == "srgb" and layout.channels >= 3)):
+        _write_all(file, layer)
+        return
+    for rows in _rows(layer.shape[0], layer.shape[1] * 16):
+        band = layer[rows]
+        _write_all(file, _from_float(band if band.ndim == 2 else _arranged(band, layout), layout.dtype))
+
+
+def _arranged(band: Float32[np.ndarray, "h w c"], layout: PixelFormat) -> Float32[np.ndarray, "h w C"]:
+    colour: np.ndarray = band[..., :3]
+    if layout.channels < 3:
+        luminance = map_chunks(_decode, colour) @ _LUMINANCE
+        colour = (luminance if layout.encoding == "linear" else map_chunks(_encode, luminance))[..., None]
+    elif layout.encoding == "linear":
+        colour = map_chunks(_decode, colour)
+    if layout.order == "bgr":
+        colour = colour[..., ::-1]
+    if layout.channels in (1, 3):
+        return colour
+    alpha = band[..., 3:] if band.shape[2] == 4 else np.ones((*band.shape[:2], 1), np.float32)
+    return np.concatenate([colour, alpha], axis=-1)
+
+
+def _to_float(raw: np.ndarray, out: np.ndarray) -> None:
+    if raw.dtype.kind == "u":
+        np.divide(raw, np.float32(np.iinfo(raw.dtype).max), out=out, dtype=np.float32)
+    else:
+        out[...] = raw
+
+
+def _from_float(values: np.ndarray, dtype: str) -> np.ndarray:
+    if dtype in _FULL:
+        scaled = np.clip(values, 0, 1) * np.float32(_FULL[dtype])
+        scaled += np.float32(0.5)
+        return scaled.astype(_NUMPY[dtype])
+    if dtype == "f16":
+        values = np.clip(values, -_LARGEST_F16, _LARGEST_F16)
+    return np.ascontiguousarray(values, _NUMPY[dtype])
+
+
+def _rows(height: int, row_bytes: int) -> Iterator[slice]:
+    step = max(1, _BAND_BYTES // row_bytes)
+    for first in range(0, height, step):
+        yield slice(first, min(first + step, height))
+
+
+def _bands(file: BinaryIO, pixels: Pixels) -> Iterator[tuple[slice, np.ndarray]]:
+    for rows in _rows(pixels.height, pixels.width * 16):
+        shape = (rows.stop - rows.start, pixels.width, pixels.format.channels)
+        raw = np.empty(shape, _NUMPY[pixels.format.dtype])
+        _read_into(file, raw)
+        yield rows, raw
+
+
+def _read_into(file: BinaryIO, array: np.ndarray) -> None:
+    view = memoryview(array.data).cast("B")
+    while view:
+        count = file.readinto(view)  # type: ignore[attr-defined]  # raw files have it
+        if not count:
+            raise DioptreError("The editor's pixels became fewer while they were read.", code="input_missing")
+        view = view[count:]
+
+
+def _write_all(file: BinaryIO, array: np.ndarray) -> None:
+    view = memoryview(np.ascontiguousarray(array).data).cast("B")
+    while view:
+        view = view[file.write(view) :]

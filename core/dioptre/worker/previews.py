@@ -1,0 +1,61 @@
+"""Reducing a job's inputs and options to the size of a preview."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Float32
+
+from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from dioptre.imaging.resize import resize
+from dioptre.imaging.shapes import map_chunks
+from dioptre_link.operations import Kind, Operation
+
+_decode = jax.jit(srgb_to_linear)
+_encode = jax.jit(linear_to_srgb)
+_BAND_ROWS = 256
+
+
+def reduced_picture(picture: Float32[np.ndarray, "h w c"], size: tuple[int, int]) -> Float32[np.ndarray, "H W c"]:
+    """The sRGB-encoded, straight-alpha picture reduced to `size` (height, width), averaged in linear light."""
+    linear = np.empty_like(picture)
+    for first in range(0, picture.shape[0], _BAND_ROWS):
+        rows = slice(first, first + _BAND_ROWS)
+        linear[rows, :, :3] = map_chunks(_decode, picture[rows, :, :3])
+    if picture.shape[2] == 4:
+        linear[..., 3] = picture[..., 3]
+        linear[..., :3] *= picture[..., 3:]
+    small = resize(linear, size, method="area")
+    if picture.shape[2] == 4:
+        small[..., :3] /= np.maximum(small[..., 3:], 1e-6)
+    small[..., :3] = map_chunks(_encode, small[..., :3])
+    return small
+
+
+def reduced_plane(plane: Float32[np.ndarray, "h w"], size: tuple[int, int]) -> Float32[np.ndarray, "H W"]:
+    """Disparity or a selection brought to `size` (height, width)."""
+    if plane.shape == tuple(size):
+        return plane
+    smaller = plane.shape[0] >= size[0]
+    return resize(plane, size, method="area" if smaller else "bilinear")
+
+
+def scaled_options(described: Operation, options: Mapping[str, Any], scale: float) -> dict[str, Any]:
+    """`options` with points and lengths in pixels brought to a picture `scale` times as large."""
+    kinds = {parameter.name: parameter for parameter in described.parameters}
+    return {name: _scaled(kinds[name].kind, kinds[name].unit, value, scale) for name, value in options.items()}
+
+
+def _scaled(kind: Kind, unit: str, value: Any, scale: float) -> Any:
+    if value is None:
+        return None
+    if kind is Kind.POINT:
+        return tuple(coordinate * scale for coordinate in value)
+    if unit == "px" and kind is Kind.FLOAT:
+        return value * scale
+    if unit == "px" and kind is Kind.INTEGER:
+        return max(1, round(value * scale)) if value else 0
+    return value

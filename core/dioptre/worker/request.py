@@ -1,0 +1,75 @@
+"""A job as it was submitted. Imports neither NumPy nor JAX: the worker listens before they are there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dioptre_link.operations import Input, Role
+from dioptre_link.wire import PixelFormat, Pixels
+
+from .exchange import Folder
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass
+class Kept:
+    """Pixels that stay in the worker for one connection, and the last reduced size of them.
+
+    values: float32 (H, W, 3 or 4), sRGB-encoded with straight alpha, or (H, W).
+    repaired: whether NaN or infinite values were replaced in them.
+    """
+
+    values: np.ndarray
+    repaired: bool = False
+    _small: np.ndarray | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def at(self, size: tuple[int, int]) -> np.ndarray:
+        """The pixels at `size` (height, width)."""
+        if self.values.shape[:2] == size:
+            return self.values
+        with self._lock:
+            if self._small is None or self._small.shape[:2] != size:
+                from . import previews
+
+                is_plane = self.values.ndim == 2
+                reduce: Callable[..., np.ndarray] = previews.reduced_plane if is_plane else previews.reduced_picture
+                self._small = reduce(self.values, size)
+            return self._small
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What to compute, checked: `options` are complete, each input is pixels in a file of `folder` or kept ones.
+
+    colour_format, depth_dtype: how layers go back. roles: which layers, all when None. keep: layers to be kept
+    under a name. preview_px: longest side to reduce the inputs to; None for the full size.
+    """
+
+    operation: str
+    options: Mapping[str, Any]
+    inputs: Mapping[Input, Pixels | Kept]
+    folder: Folder
+    colour_format: PixelFormat = field(default_factory=PixelFormat)
+    depth_dtype: str = "f32"
+    roles: frozenset[Role] | None = None
+    keep: Mapping[Role, str] = field(default_factory=dict)
+    preview_px: int | None = None
+
+    def picture_size(self) -> tuple[int, int]:
+        """(height, width) of the picture as handed over."""
+        picture = self.inputs[Input.PICTURE]
+        if isinstance(picture, Pixels):
+            return picture.height, picture.width
+        height, width = picture.values.shape[:2]
+        return height, width
+
+    def __str__(self) -> str:
+        height, width = self.picture_size()
+        reduced = f" as a preview of {self.preview_px} px" if self.preview_px else ""
+        return f"{self.operation} of {width} x {height} pixels{reduced}"

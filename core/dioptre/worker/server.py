@@ -1,0 +1,192 @@
+"""Listening: on 127.0.0.1 and, where there is one, a Unix socket; nobody gets in without the token."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dioptre.runtime import release_memory
+from dioptre_link.errors import DioptreError
+from dioptre_link.start import Rendezvous, log_file
+from dioptre_link.wire import MAX_MESSAGE_BYTES, PROTOCOL, decode_hello, encode
+
+from .engine import Engine, WarmUpStep
+from .session import Session
+
+if TYPE_CHECKING:
+    from .execution import Run
+
+HELLO_TIMEOUT_S = 10.0  # a client of ours says hello at once
+MAX_STRANGERS = 32  # connections that have not shown the token yet
+MAX_CLIENTS = 64
+HEARTBEAT_S = 5.0  # well below the client's patience (`client.SILENCE_S`)
+TRIM_AFTER_S = 20.0  # idle: give memory back, but not between two previews
+KEPT_FACTOR = 8  # a client that keeps pixels here (an open dialog) is waited for this many times longer
+LOOK_S = 0.25  # between looks at whether to end; a stop is not felt to take time
+SOCKET_NAME = "worker.sock"
+_SOCKET_PATH_BYTES = 100  # the system's limit is 104 to 108
+
+_log = logging.getLogger(__name__)
+
+
+class Server:
+    """Serves until it was idle for `idle_s`, or is told to stop."""
+
+    def __init__(
+        self,
+        *,
+        run: Run,
+        version: str,
+        meeting: Path,
+        idle_s: float,
+        warm_up: Iterable[WarmUpStep] = (),
+    ) -> None:
+        self.run = run
+        self.engine = Engine(warm_up)
+        self.exchange = meeting / "exchange"
+        self.hello: dict[str, Any] = {
+            "protocol": PROTOCOL,
+            "version": version,
+            "pid": os.getpid(),
+            "log": str(log_file()),
+        }
+        self._meeting = meeting
+        self._idle_s = idle_s
+        self._token = secrets.token_hex(32)
+        self._sessions: set[Session] = set()
+        self._strangers = 0
+        self._touched = 0.0
+        self._trimmed = False
+        self._stop_when_idle = False
+        self._stop = asyncio.Event()
+
+    async def serve(self, on_ready: Callable[[Rendezvous], None]) -> None:
+        """Listen; `on_ready` is called once when clients can connect. Returns when all is closed."""
+        self.touch()
+        port_server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=MAX_MESSAGE_BYTES)
+        servers: list[asyncio.Server] = [port_server]
+        unix_socket = await self._listen_on_socket(servers)
+        port = port_server.sockets[0].getsockname()[1]
+        try:
+            version, pid = self.hello["version"], self.hello["pid"]
+            on_ready(Rendezvous(port, self._token, pid, PROTOCOL, version, unix_socket))
+            self.engine.start()
+            await self._watch()
+        finally:
+            for server in servers:
+                server.close()
+            self.engine.stop()
+            for session in list(self._sessions):
+                session.close()
+            if unix_socket:
+                with suppress(OSError):
+                    (self._meeting / unix_socket).unlink()
+
+    def touch(self) -> None:
+        """Something happened: the idle time begins anew."""
+        self._touched = asyncio.get_running_loop().time()
+        self._trimmed = False
+
+    def shut_down(self, *, when_idle: bool) -> None:
+        """Stop now, or as soon as no client has a job."""
+        if when_idle:
+            self._stop_when_idle = True
+        else:
+            self._stop.set()
+
+    async def _listen_on_socket(self, servers: list[asyncio.Server]) -> str:
+        path = self._meeting / SOCKET_NAME
+        if sys.platform == "win32" or len(os.fsencode(path)) > _SOCKET_PATH_BYTES:
+            return ""
+        try:
+            servers.append(await asyncio.start_unix_server(self._connected, path, limit=MAX_MESSAGE_BYTES))
+        except OSError as error:  # a file system without sockets
+            _log.info("No socket in %s: %s", self._meeting, error)
+            return ""
+        return SOCKET_NAME
+
+    async def _watch(self) -> None:
+        next_heartbeat = self._touched + HEARTBEAT_S
+        while not self._stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), LOOK_S)
+            now = asyncio.get_running_loop().time()
+            if now >= next_heartbeat:
+                next_heartbeat = now + HEARTBEAT_S
+                for session in self._sessions:
+                    session.heartbeat()
+            self._rest(now)
+
+    def _rest(self, now: float) -> None:
+        if any(session.has_jobs for session in self._sessions):
+            return
+        if self._stop_when_idle:
+            self._stop.set()
+        if not self.engine.idle:
+            self.touch()
+        idle_s = now - self._touched
+        if idle_s > TRIM_AFTER_S and not self._trimmed:
+            release_memory()
+            self._trimmed = True
+        waited_for = KEPT_FACTOR if any(session.keeps_something for session in self._sessions) else 1
+        if idle_s > self._idle_s * waited_for:
+            _log.info("Idle for %.0f s: ending", idle_s)
+            self._stop.set()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        session = None
+        try:
+            session = await self._admitted(reader, writer)
+            if session is not None:
+                self._sessions.add(session)
+                await session.run()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+            _log.debug("A connection ended: %r", error)
+        except asyncio.CancelledError:  # the worker ends
+            pass
+        except DioptreError as error:  # no room for the session's folder
+            _log.warning("A client could not be served: %s", error)
+            with suppress(OSError):
+                writer.write(encode({"type": "error", **error.to_dict()}))
+        except Exception:  # one connection's fault must not be the others'  # noqa: BLE001
+            _log.exception("A connection failed")
+        finally:
+            if session is not None:
+                self._sessions.discard(session)
+                session.close()
+            writer.close()
+
+    async def _admitted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Session | None:
+        """A session for a client that shows the token in its first line; a stranger learns nothing."""
+        if self._strangers >= MAX_STRANGERS or len(self._sessions) >= MAX_CLIENTS:
+            return None
+        self._strangers += 1
+        try:
+            line = await asyncio.wait_for(reader.readuntil(b"\n"), HELLO_TIMEOUT_S)
+        finally:
+            self._strangers -= 1
+        hello = decode_hello(line)
+        if hello is None or not hmac.compare_digest(hello["token"].encode("utf-8"), self._token.encode("ascii")):
+            _log.warning("A connection without the right token was closed")
+            return None
+        self.touch()
+        if hello["protocol"] != PROTOCOL:
+            older = "plug-in" if hello["protocol"] < PROTOCOL else "worker"
+            error = DioptreError(
+                f"{hello['client'][:80]} and Dioptre's worker ({self.hello['version']}) are of different versions: "
+                f"the {older} is too old (protocol {hello['protocol']} there, {PROTOCOL} here).",
+                hint="Run `python3 install.py` again and restart the editor.",
+                code="version",
+            )
+            writer.write(encode({"type": "error", "protocol": PROTOCOL, **error.to_dict()}))
+            await asyncio.wait_for(writer.drain(), HELLO_TIMEOUT_S)
+            return None
+        return Session(self, reader, writer, client=hello["client"])

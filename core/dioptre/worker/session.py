@@ -1,0 +1,356 @@
+"""One client's connection: its messages, jobs, exchange folder and kept pixels.
+
+Everything here runs on the server's event loop but `_work` and `_compute`, which run on the engine's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import secrets
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dioptre_link.errors import Cancelled, DioptreError, UsageError
+from dioptre_link.operations import Input, operation
+from dioptre_link.start import log_file
+from dioptre_link.wire import CHUNK_BYTES, DTYPES, Pixels, WireError, decode, encode
+
+from .engine import FULL, PREVIEW, Task
+from .exchange import Folder
+from .memory import OutOfMemoryError
+from .request import Kept, Request
+from .uploads import Uploads
+
+if TYPE_CHECKING:
+    from .server import Server
+
+MAX_STRIKES = 32  # messages that are none; a client of ours sends no such message at all
+MAX_JOBS = 64  # of one client, waiting or running; an editor has a handful
+MAX_KEPT = 32
+REPLY_TIMEOUT_S = 30.0  # for a client to take what it was sent; an editor's own thread may be busy for seconds
+PROGRESS_EVERY_S = 0.05  # more often is not seen
+UNSENT_BYTES = 1 << 18  # beyond this the client is not reading: progress is left out
+_WRITING = 0.05  # share of a job's progress that is for handing over its layers
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class _Job:
+    number: int
+    request: Request
+    supersedes: str | None
+    task: Task
+    ended: bool = False
+    fraction: float = 0.0
+    phase: str = "Waiting"
+    reported: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What the engine's thread has for the loop: the last message, encoded, and what goes with it."""
+
+    line: bytes
+    files: tuple[str, ...] = ()
+    kept: Mapping[str, Kept] | None = None
+
+
+class Session:
+    """A client that has shown the token."""
+
+    def __init__(
+        self, server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, client: str
+    ) -> None:
+        self._server = server
+        self._reader = reader
+        self._writer = writer
+        self._client = client[:80]
+        self._loop = asyncio.get_running_loop()
+        self._folder = Folder(server.exchange)
+        self._uploads = Uploads(self._folder)
+        self._shared: bool | None = None  # None: not settled yet
+        self._nonce = secrets.token_hex(16)
+        self._jobs: dict[int, _Job] = {}
+        self._newest: dict[str, _Job] = {}
+        self._kept: dict[str, Kept] = {}
+        self._strikes = 0
+        self._closed = False
+        self._deliveries: set[asyncio.Task[None]] = set()
+
+    @property
+    def keeps_something(self) -> bool:
+        return bool(self._kept)
+
+    @property
+    def has_jobs(self) -> bool:
+        return bool(self._jobs or self._deliveries)
+
+    async def run(self) -> None:
+        """Speak with the client until one of both goes."""
+        with self._folder.create("nonce", len(self._nonce)) as file:
+            file.write(self._nonce.encode("ascii"))
+        self._send({"type": "hello", **self._server.hello, "folder": str(self._folder.path), "nonce_file": "nonce"})
+        while self._strikes < MAX_STRIKES and not self._closed:
+            line = await self._reader.readuntil(b"\n")
+            self._server.touch()
+            try:
+                await self._take(decode(line[:-1], sender="client"))
+            except DioptreError as error:
+                self._strikes += 1
+                self._send({"type": "error", **error.to_dict()})
+            await asyncio.wait_for(self._writer.drain(), REPLY_TIMEOUT_S)
+
+    def close(self) -> None:
+        """Cancel the client's jobs and delete all that was kept for it."""
+        if self._closed:
+            return
+        self._closed = True
+        for job in list(self._jobs.values()):
+            self._end(job)
+        for delivery in self._deliveries:
+            delivery.cancel()
+        self._uploads.close()
+        self._kept.clear()
+        self._folder.close()
+        self._writer.close()
+        _log.info("%s has gone", self._client)
+
+    def heartbeat(self) -> None:
+        """Repeat every job's progress, so that the client knows that we live."""
+        for job in self._jobs.values():
+            self._report(job)
+
+    # -- messages ------------------------------------------------------------------------------------------------
+
+    async def _take(self, message: Mapping[str, Any]) -> None:
+        kind = message["type"]
+        if kind == "shutdown":
+            _log.info("%s asks to shut down%s", self._client, " when idle" if message["when_idle"] else "")
+            self._server.shut_down(when_idle=message["when_idle"])
+        elif kind == "hello" or (kind == "share") == (self._shared is not None):
+            raise WireError(f"Not understood: {kind!r} at this point.")
+        elif kind == "share":
+            self._share(message)
+        elif kind == "submit":
+            try:
+                self._submit(message)
+            except DioptreError as error:
+                if message["job"] in self._jobs:
+                    raise  # a number used twice: not the running job's fault
+                self._send({"type": "error", "job": message["job"], **error.to_dict()})
+        elif kind == "cancel":
+            if (job := self._jobs.get(message["job"])) is not None:
+                self._end(job, _cancelled(job))
+        elif kind == "store":
+            await self._store(message)
+        elif kind == "forget":
+            self._kept.pop(message["name"], None)
+        elif kind == "put":
+            self._uploads.begin(message["buffer"], message["nbytes"])
+        elif kind == "chunk":
+            self._uploads.add(message["buffer"], message["data"])
+        elif kind == "drop":
+            self._uploads.drop(message["buffer"])
+
+    def _share(self, message: Mapping[str, Any]) -> None:
+        self._shared = False
+        name, answer = message["answer_file"], message["answer"]
+        if name is not None and answer and secrets.compare_digest(message["nonce"].encode(), self._nonce.encode()):
+            with suppress(DioptreError), self._folder.read(name) as file:
+                self._shared = file.read(256) == answer.encode()
+            self._folder.delete(name)
+        self._folder.delete("nonce")
+        _log.info("%s is connected (%s)", self._client, "shared folder" if self._shared else "inline pixels")
+        self._send({"type": "shared", "ok": self._shared})
+
+    async def _store(self, message: Mapping[str, Any]) -> None:
+        if len(self._kept) >= MAX_KEPT:
+            raise UsageError(f"More than {MAX_KEPT} pictures cannot be kept.")
+        pixels = message["pixels"]
+        self._uploads.check(pixels)
+        self._kept[message["name"]] = await asyncio.to_thread(_load, self._folder, message["input"], pixels)
+        self._send({"type": "stored", "name": message["name"]})
+
+    # -- jobs ----------------------------------------------------------------------------------------------------
+
+    def _submit(self, message: Mapping[str, Any]) -> None:
+        if message["job"] in self._jobs:
+            raise WireError(f"Not understood: a second job {message['job']}.")
+        if len(self._jobs) >= MAX_JOBS:
+            raise DioptreError(f"{MAX_JOBS} jobs are waiting already.", hint="Wait for some to end.", code="busy")
+        request = self._request(message)
+        priority = FULL if request.preview_px is None else PREVIEW
+        job = _Job(message["job"], request, message["supersede"], Task(lambda: self._work(job), priority))
+        if job.supersedes is not None:
+            if (older := self._newest.get(job.supersedes)) is not None:
+                self._end(older, _cancelled(older, "Replaced by a newer request."))
+            self._newest[job.supersedes] = job
+        self._jobs[job.number] = job
+        self._server.engine.put(job.task)
+
+    def _request(self, message: Mapping[str, Any]) -> Request:
+        described = operation(message["operation"])
+        options = described.check(message["options"])
+        inputs: dict[Input, Pixels | Kept] = {}
+        for name, given in message["inputs"].items():
+            if isinstance(given, Pixels):
+                self._uploads.check(given)
+                self._folder.open_pixels(given).close()
+            elif given not in self._kept:
+                raise DioptreError(f"Nothing is kept as {given!r}.", code="input_missing")
+            inputs[_input(name)] = given if isinstance(given, Pixels) else self._kept[given]
+        if Input.PICTURE not in inputs:
+            raise UsageError(f"{described.title} needs a picture.")
+        if message["depth_dtype"] not in DTYPES:
+            raise WireError(f"Not understood: dtype {message['depth_dtype'][:40]!r}.")
+        return Request(
+            operation=described.name,
+            options=options,
+            inputs=inputs,
+            folder=self._folder,
+            colour_format=message["colour_format"],
+            depth_dtype=message["depth_dtype"],
+            roles=None if message["roles"] is None else frozenset(message["roles"]),
+            keep=message["keep"],
+            preview_px=message["preview_px"],
+        )
+
+    def _work(self, job: _Job) -> None:
+        """On the engine's thread: compute, and hand the outcome to the loop whatever happens."""
+        began = time.monotonic()
+        try:
+            outcome = self._compute(job)
+            _log.info("%s for %s: %.2f s", job.request, self._client, time.monotonic() - began)
+        except Exception as error:  # the one place where every fault of a job ends  # noqa: BLE001
+            if isinstance(error, Cancelled):
+                _log.info("%s for %s: cancelled", job.request, self._client)
+            else:
+                _log.error("%s for %s failed", job.request, self._client, exc_info=error)
+            outcome = _Outcome(encode({"type": "error", "job": job.number, **in_words(error).to_dict()}))
+        with suppress(RuntimeError):  # the loop is closed: the worker is ending
+            self._loop.call_soon_threadsafe(self._finish, job, outcome)
+
+    def _compute(self, job: _Job) -> _Outcome:
+        from . import execution  # JAX and NumPy: the first job, or the warm-up, waits for them
+
+        def progress(fraction: float, phase: str) -> None:
+            if job.task.cancelled.is_set():
+                raise Cancelled
+            job.fraction, job.phase = fraction, phase
+            if (now := time.monotonic()) - job.reported >= PROGRESS_EVERY_S:
+                job.reported = now
+                self._loop.call_soon_threadsafe(self._report, job)
+
+        def computing(fraction: float, phase: str) -> None:
+            progress(fraction * (1 - _WRITING), phase)
+
+        result = execution.execute(job.request, self._server.run, computing)
+        written = execution.write(job.request, result, f"w{job.number}", progress)
+        files = tuple(layer.pixels.file for layer in written)
+        message = {
+            "type": "result",
+            "job": job.number,
+            "layers": [layer.to_dict() for layer in written],
+            "values": dict(result.values),
+            "messages": list(result.messages),
+            "models": dict(result.models),
+        }
+        try:
+            return _Outcome(encode(message), files, execution.kept(job.request, result))
+        except BaseException:
+            self._delete(files)
+            raise
+
+    def _finish(self, job: _Job, outcome: _Outcome) -> None:
+        if job.ended:
+            self._delete(outcome.files)
+            return
+        if self._shared or not outcome.files:
+            self._kept.update(outcome.kept or {})
+            self._end(job, outcome.line)
+            return
+        delivery = asyncio.ensure_future(self._deliver(job, outcome))
+        self._deliveries.add(delivery)
+        delivery.add_done_callback(self._deliveries.discard)
+
+    async def _deliver(self, job: _Job, outcome: _Outcome) -> None:
+        """Send a result without a shared folder: its pixels first, as fast as the client takes them."""
+        try:
+            for name in outcome.files:
+                with self._folder.read(name) as file:
+                    while not job.ended and (data := file.read(CHUNK_BYTES)):
+                        text = base64.b64encode(data).decode("ascii")
+                        self._send({"type": "chunk", "buffer": name, "data": text})
+                        await asyncio.wait_for(self._writer.drain(), REPLY_TIMEOUT_S)
+                self._folder.delete(name)
+            if not job.ended:
+                self._kept.update(outcome.kept or {})
+                self._end(job, outcome.line)
+        except (OSError, TimeoutError, DioptreError):
+            _log.info("%s does not take its result", self._client)
+            self.close()
+
+    def _end(self, job: _Job, line: bytes = b"") -> None:
+        """End `job` with its one last message."""
+        if job.ended:
+            return
+        job.ended = True
+        job.task.cancelled.set()
+        del self._jobs[job.number]
+        if job.supersedes is not None and self._newest.get(job.supersedes) is job:
+            del self._newest[job.supersedes]
+        self._server.touch()
+        self._write(line)
+
+    def _report(self, job: _Job) -> None:
+        if not job.ended and self._writer.transport.get_write_buffer_size() < UNSENT_BYTES:
+            fraction = min(1.0, max(0.0, float(job.fraction)))
+            self._send({"type": "progress", "job": job.number, "fraction": fraction, "phase": job.phase})
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        self._write(encode(message))
+
+    def _write(self, line: bytes) -> None:
+        if line and not self._closed and not self._writer.is_closing():
+            self._writer.write(line)
+
+    def _delete(self, files: tuple[str, ...]) -> None:
+        for name in files:
+            self._folder.delete(name)
+
+
+def in_words(error: Exception) -> DioptreError:
+    """`error` as the user is to read it."""
+    if isinstance(error, DioptreError):
+        return error
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return OutOfMemoryError("The machine ran out of memory for this job.")
+    first_line = next(iter(str(error).splitlines()), "")[:200]
+    return DioptreError(
+        f"Something went wrong inside Dioptre: {type(error).__name__}: {first_line}",
+        hint=f"The details are in {log_file()}.",
+        code="internal",
+    )
+
+
+def _cancelled(job: _Job, reason: str = "") -> bytes:
+    return encode({"type": "cancelled", "job": job.number, "reason": reason})
+
+
+def _input(name: str) -> Input:
+    try:
+        return Input(name)
+    except ValueError:
+        raise UsageError(f"There is no input {name[:40]!r}.") from None
+
+
+def _load(folder: Folder, as_input: str, pixels: Pixels) -> Kept:
+    from .execution import load
+
+    return load(folder, _input(as_input), pixels)

@@ -1,0 +1,72 @@
+"""Pixels that come inline, in chunks, from a client that does not share the exchange folder."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import BinaryIO
+
+from dioptre_link.buffers import explained
+from dioptre_link.errors import DioptreError
+from dioptre_link.wire import Pixels, WireError
+
+from .exchange import Folder
+
+
+class Uploads:
+    """Files in the folder that are being filled. What goes wrong with one is told when it is used."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._open: dict[str, tuple[BinaryIO, int]] = {}
+        self._broken: dict[str, DioptreError] = {}
+
+    def begin(self, name: str, nbytes: int) -> None:
+        """Announce a file of `nbytes`; replaces an older one of that name."""
+        self.drop(name)
+        if len(self._open) + len(self._broken) >= 64:
+            raise WireError("Too many uploads at once.")
+        try:
+            self._open[name] = (self._folder.create(name, nbytes), nbytes)
+        except DioptreError as error:
+            self._broken[name] = error
+
+    def add(self, name: str, data: str) -> None:
+        """The next bytes of it, as base64."""
+        if name in self._broken:
+            return
+        if name not in self._open:
+            raise WireError(f"Not understood: a chunk of {name!r}, which was not announced.")
+        file, missing = self._open[name]
+        try:
+            part = base64.b64decode(data, validate=True)
+            if not 0 < len(part) <= missing:
+                raise WireError(f"Not understood: {len(part)} bytes where {missing} are missing.")
+            file.write(part)
+        except (binascii.Error, WireError, OSError) as error:
+            self.drop(name)
+            failed = explained(error, self._folder.path) if isinstance(error, OSError) else None
+            self._broken[name] = failed or WireError(f"The pixels {name!r} did not arrive: {error}.")
+            raise self._broken[name] from error
+        self._open[name] = (file, missing - len(part))
+        if missing == len(part):
+            self._open.pop(name)[0].close()
+
+    def check(self, pixels: Pixels) -> None:
+        """Raise what went wrong with the file of `pixels`, if it came inline."""
+        if (error := self._broken.get(pixels.file)) is not None:
+            raise error
+        if pixels.file in self._open:
+            raise WireError(f"The pixels {pixels.file!r} have not arrived completely.")
+
+    def drop(self, name: str) -> None:
+        """Delete a file of the folder."""
+        self._broken.pop(name, None)
+        if name in self._open:
+            self._open.pop(name)[0].close()
+        self._folder.delete(name)
+
+    def close(self) -> None:
+        for file, _ in self._open.values():
+            file.close()
+        self._open.clear()
