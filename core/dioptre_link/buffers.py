@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,9 +27,12 @@ class Buffer:
     The client that made or received it deletes it (`delete()`, or as a context manager).
     """
 
-    def __init__(self, folder: Path, pixels: Pixels, *, create: bool) -> None:
+    def __init__(
+        self, folder: Path, pixels: Pixels, *, create: bool, on_delete: Callable[[Buffer], None] | None = None
+    ) -> None:
         self.pixels = pixels
         self.path = folder / pixels.file
+        self._on_delete = on_delete
         self.sent = not create  # inline transport: whether the worker has these bytes
         flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         flags |= os.O_CREAT | os.O_EXCL if create else 0
@@ -89,7 +92,11 @@ class Buffer:
 
     def delete(self) -> None:
         """Close and delete the file; harmless when it is gone already."""
+        if self._file.closed:
+            return
         self._file.close()
+        if self._on_delete is not None:
+            self._on_delete(self)
         with suppress(OSError):
             self.path.unlink()
 

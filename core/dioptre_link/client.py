@@ -45,6 +45,8 @@ which ends with `Cancelled`. What is stored lives as long as the connection.
 from __future__ import annotations
 
 import base64
+import functools
+import secrets
 import select
 import shutil
 import socket
@@ -142,7 +144,8 @@ class Job:
         self._connection = connection
         self.number = number
         self._events: deque[Progress | Result | DioptreError] = deque()
-        self._heard = time.monotonic()
+        self._submitted = time.monotonic()
+        self._lock = threading.Lock()
         self.done = False
 
     def poll(self, timeout_s: float = 0.0) -> Progress | Result | None:
@@ -153,11 +156,12 @@ class Job:
             heard = self._connection.pump(max(0.0, min(left, SLICE_S)))
             if self._events or (left <= 0 and not heard):
                 break
-            if time.monotonic() - max(self._heard, self._connection.heard) > SILENCE_S:
+            if time.monotonic() - max(self._submitted, self._connection.heard) > SILENCE_S:
                 self._connection.fail(WorkerLostError(f"Dioptre's worker has not answered for {SILENCE_S:.0f} s."))
-        if not self._events:
-            return None
-        event = self._events.popleft()
+        with self._lock:
+            if not self._events:
+                return None
+            event = self._events.popleft()
         if isinstance(event, DioptreError):
             raise event
         return event
@@ -182,19 +186,22 @@ class Job:
         raise WorkerLostError("The job ended without a result.")
 
     def cancel(self) -> None:
-        """Ask the worker to stop; the job then ends with Cancelled, or with its result if that was ready."""
-        if not self.done:
+        """End the job with Cancelled, at once; the worker stops computing as soon as it can. From any thread."""
+        if self.push(Cancelled()):
             with suppress(DioptreError):
                 self._connection.send({"type": "cancel", "job": self.number})
 
-    def push(self, event: Progress | Result | DioptreError) -> None:
-        """For the connection: an event has come."""
-        if isinstance(event, Progress):
+    def push(self, event: Progress | Result | DioptreError) -> bool:
+        """For the connection: an event has come. False when the job has ended before: nobody wants it any more."""
+        with self._lock:
+            if self.done:
+                return False
+            if not isinstance(event, Progress):
+                self.done = True
             if self._events and isinstance(self._events[-1], Progress):
                 self._events.pop()  # only the newest matters
-        else:
-            self.done = True
-        self._events.append(event)
+            self._events.append(event)
+            return True
 
 
 class Worker:
@@ -215,9 +222,13 @@ class Worker:
         self._count = 0
 
     def connect(
-        self, *, on_wait: Callable[[], None] | None = None, timeout_s: float = start.START_TIMEOUT_S
+        self,
+        *,
+        on_wait: Callable[[], None] | None = None,
+        timeout_s: float = start.START_TIMEOUT_S,
+        may_start: bool = True,
     ) -> None:
-        """Make sure of a connection; starts the worker when needed (seconds, the first time).
+        """Make sure of a connection; starts the worker when needed (a second or two) and `may_start`.
 
         on_wait: called about 20 times a second meanwhile; may raise to give up.
         Raises WorkerMissingError, WorkerLostError or VersionError, in words.
@@ -225,7 +236,8 @@ class Worker:
         if self._connection is not None and self._connection.usable():
             return
         self.close()
-        self._connection = _connect(self._client, self._command, self._inline, timeout_s, on_wait)
+        find = functools.partial(start.find_or_start, command=self._command, on_wait=on_wait, may_start=may_start)
+        self._connection = _connect(find, self._client, inline=self._inline, timeout_s=timeout_s, on_wait=on_wait)
 
     def fileno(self) -> int:
         """The connection's descriptor, to be watched for reading; it changes with a new connection."""
@@ -244,7 +256,7 @@ class Worker:
         assert self._connection is not None
         self._count += 1
         pixels = Pixels(f"c{self._count}.raw", width, height, pixel_format)
-        return Buffer(self._connection.folder, pixels, create=True)
+        return Buffer(self._connection.folder, pixels, create=True, on_delete=self._connection.drop)
 
     def submit(
         self,
@@ -313,7 +325,7 @@ class Worker:
         self.close()
 
     def close(self) -> None:
-        """Close the connection: cancels its jobs; its buffers are deleted."""
+        """Close the connection: cancels its jobs and deletes its files; open buffers can still be read."""
         if self._connection is not None:
             self._connection.fail(WorkerLostError("The connection to Dioptre's worker was closed."))
             self._connection = None
@@ -337,6 +349,7 @@ class _Connection:
         self._received = bytearray()
         self._jobs: dict[int, Job] = {}
         self._replies: deque[dict[str, Any]] = deque()
+        self._awaiting = False
         self._failure: DioptreError | None = None
         self._send_lock = threading.Lock()
         self._pump_lock = threading.Lock()
@@ -344,6 +357,7 @@ class _Connection:
     # -- set-up --------------------------------------------------------------------------------------------------
 
     def handshake(self, client: str, rendezvous: start.Rendezvous, *, inline: bool) -> None:
+        self._awaiting = True
         self.send({"type": "hello", "protocol": PROTOCOL, "token": rendezvous.token, "client": client})
         hello = self.reply("hello")
         folder = None if inline else _visible_folder(hello["folder"], hello["nonce_file"])
@@ -351,13 +365,14 @@ class _Connection:
         if folder is not None:
             try:
                 share["nonce"] = (folder / hello["nonce_file"]).read_text(encoding="ascii")
-                share["answer"] = Path(tempfile.mktemp(dir=folder)).name  # noqa: S306  (only a random word)
+                share["answer"] = secrets.token_hex(16)
                 (folder / "answer").write_text(share["answer"], encoding="ascii")
                 share["answer_file"] = "answer"
             except (OSError, ValueError):
                 folder = None
         self.send(share)
         self.shared = bool(self.reply("shared")["ok"])
+        self._awaiting = False
         if self.shared and folder is not None:
             self.folder = folder
         else:
@@ -402,6 +417,12 @@ class _Connection:
                 self.send({"type": "chunk", "buffer": name, "data": base64.b64encode(data).decode("ascii")})
         buffer.sent = True
 
+    def drop(self, buffer: Buffer) -> None:
+        """The worker's copy of an inline buffer goes with the client's."""
+        if not self.shared and buffer.sent and self._failure is None:
+            with suppress(DioptreError):
+                self.send({"type": "drop", "buffer": buffer.pixels.file})
+
     def submit(self, message: dict[str, Any]) -> Job:
         job = Job(self, message["job"])
         self._jobs[job.number] = job
@@ -413,8 +434,12 @@ class _Connection:
         return job
 
     def request(self, message: Mapping[str, Any], answer: str) -> dict[str, Any]:
-        self.send(message)
-        return self.reply(answer)
+        self._awaiting = True
+        try:
+            self.send(message)
+            return self.reply(answer)
+        finally:
+            self._awaiting = False
 
     # -- receiving -----------------------------------------------------------------------------------------------
 
@@ -478,14 +503,18 @@ class _Connection:
             return
         job = self._jobs.get(message.get("job") or 0)
         if message.get("job") is None:
+            if not self._awaiting and message["type"] == "error":
+                raise _worker_error(message)
             self._replies.append(message)
         elif job is None:
-            return  # an answer to a job that has ended for us
+            raise WireError("The worker answered a job that was not submitted.")
         elif kind == "progress":
             job.push(Progress(message["fraction"], message["phase"]))
         else:
             del self._jobs[job.number]
-            job.push(self._ending(message))
+            ending = self._ending(message)
+            if not job.push(ending):
+                self._delete_files(job, ending)
 
     def _ending(self, message: dict[str, Any]) -> Result | DioptreError:
         if message["type"] == "cancelled":
@@ -502,6 +531,14 @@ class _Connection:
                 layer.buffer.delete()
             return error
         return Result(tuple(layers), message["values"], message["messages"], message["models"])
+
+    def _delete_files(self, job: Job, ending: Result | DioptreError) -> None:
+        """Of a job that was cancelled: its result, or what had come of it inline."""
+        if isinstance(ending, Result):
+            ending.delete()
+        elif not self.shared:
+            for part in self.folder.glob(f"w{job.number}-*.raw"):
+                part.unlink(missing_ok=True)
 
     def _download(self, message: dict[str, Any]) -> None:
         if self.shared or not message["buffer"].startswith("w"):
@@ -529,8 +566,9 @@ class _Connection:
 
 
 def _connect(
+    find: Callable[..., tuple[start.Rendezvous, socket.socket]],
     client: str,
-    command: Sequence[str] | None,
+    *,
     inline: bool,
     timeout_s: float,
     on_wait: Callable[[], None] | None,
@@ -539,7 +577,7 @@ def _connect(
     replaced = False
     while True:
         left = max(0.0, deadline - time.monotonic())
-        rendezvous, connected = start.find_or_start(command=command, timeout_s=left, on_wait=on_wait)
+        rendezvous, connected = find(timeout_s=left)
         connection = _Connection(connected)
         try:
             if rendezvous.protocol != PROTOCOL:

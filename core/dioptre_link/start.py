@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -98,6 +99,10 @@ def rendezvous_file() -> Path:
     return meeting_dir() / "worker.json"
 
 
+def worker_lock_file() -> Path:
+    return meeting_dir() / "worker.lock"
+
+
 def log_file() -> Path:
     return log_dir() / "worker.log"
 
@@ -145,8 +150,9 @@ def find_or_start(
     command: Sequence[str] | None = None,
     timeout_s: float = START_TIMEOUT_S,
     on_wait: Callable[[], None] | None = None,
+    may_start: bool = True,
 ) -> tuple[Rendezvous, socket.socket]:
-    """A running worker and a connection to it; starts one where there is none.
+    """A running worker and a connection to it; starts one where there is none and `may_start`.
 
     command: starts the worker instead of `worker_command()`.
     on_wait: called about 20 times a second while waiting; may raise to give up.
@@ -154,12 +160,15 @@ def find_or_start(
     """
     if found := _connect_running():
         return found
+    if not may_start:
+        raise WorkerMissingError("No Dioptre worker is running.")
     private_dir(meeting_dir())
     deadline = time.monotonic() + timeout_s
     with _start_lock(deadline, on_wait):
         if found := _connect_running():  # another client was faster
             return found
         process = _spawn(list(command) if command is not None else worker_command())
+        threading.Thread(target=process.wait, daemon=True).start()  # no zombie stays when it ends before us
         while time.monotonic() < deadline:
             if found := _connect_running():
                 return found
@@ -178,8 +187,17 @@ def private_dir(folder: Path) -> Path:
     return folder
 
 
+def is_running() -> bool:
+    """Whether a worker lives: it holds a lock for as long. Its rendezvous file alone may be left from a crash."""
+    try:
+        with worker_lock_file().open("rb") as file:
+            return not try_lock(file, shared=True)
+    except OSError:
+        return False
+
+
 def _connect_running() -> tuple[Rendezvous, socket.socket] | None:
-    rendezvous = Rendezvous.read()
+    rendezvous = Rendezvous.read() if is_running() else None
     connection = rendezvous.connect() if rendezvous else None
     return (rendezvous, connection) if rendezvous and connection else None
 
@@ -243,8 +261,8 @@ def _start_lock(deadline: float, on_wait: Callable[[], None] | None) -> Iterator
         yield
 
 
-def try_lock(file: IO[bytes]) -> bool:
-    """Take an exclusive lock on an open file without waiting; it ends when the file is closed."""
+def try_lock(file: IO[bytes], *, shared: bool = False) -> bool:
+    """Lock an open file without waiting, for its opener alone or for many; the lock ends when it is closed."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -254,7 +272,7 @@ def try_lock(file: IO[bytes]) -> bool:
         else:
             import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

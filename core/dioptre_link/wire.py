@@ -45,6 +45,7 @@ DTYPES = {"u8": 1, "u16": 2, "f16": 2, "f32": 4}
 ORDERS = ("rgb", "bgr")
 ENCODINGS = ("srgb", "linear")
 
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # cannot be written to a log or a file name
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}(\.raw)?", re.ASCII)
 
 
@@ -194,7 +195,7 @@ def _fields(value: Any, known: Mapping[str, _Parse | _Optional], where: str) -> 
 
 
 def _text(value: Any) -> str:
-    _check(isinstance(value, str) and len(value) <= MAX_MESSAGE_BYTES, f"{str(value)[:40]!r} is not text")
+    _check(isinstance(value, str) and not _LONE_SURROGATE.search(value), f"{str(value)[:40]!r} is not text")
     return str(value)
 
 

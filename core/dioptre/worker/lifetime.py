@@ -25,6 +25,7 @@ from dioptre_link.start import (
     private_dir,
     rendezvous_file,
     try_lock,
+    worker_lock_file,
 )
 
 from .engine import WarmUpStep
@@ -100,7 +101,7 @@ def _stopper(server: Server) -> Callable[[], None]:
 @contextmanager
 def _alone() -> Iterator[bool]:
     """The lock that the one worker holds as long as it lives."""
-    with (meeting_dir() / "worker.lock").open("a+b") as file:
+    with worker_lock_file().open("a+b") as file:
         deadline = time.monotonic() + LOCK_TIMEOUT_S
         while not (alone := try_lock(file)) and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -97,7 +97,7 @@ def _from_float(values: np.ndarray, dtype: str) -> np.ndarray:
     if dtype in _FULL:
         scaled = np.clip(values, 0, 1) * np.float32(_FULL[dtype])
         scaled += np.float32(0.5)
-        return scaled.astype(_NUMPY[dtype])
+        return np.asarray(scaled, _NUMPY[dtype])
     if dtype == "f16":
         values = np.clip(values, -_LARGEST_F16, _LARGEST_F16)
     return np.ascontiguousarray(values, _NUMPY[dtype])

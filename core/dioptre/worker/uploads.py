@@ -43,10 +43,13 @@ class Uploads:
             if not 0 < len(part) <= missing:
                 raise WireError(f"Not understood: {len(part)} bytes where {missing} are missing.")
             file.write(part)
-        except (binascii.Error, WireError, OSError) as error:
+        except OSError as error:
             self.drop(name)
-            failed = explained(error, self._folder.path) if isinstance(error, OSError) else None
-            self._broken[name] = failed or WireError(f"The pixels {name!r} did not arrive: {error}.")
+            self._broken[name] = explained(error, self._folder.path)
+            return
+        except (binascii.Error, WireError) as error:
+            self.drop(name)
+            self._broken[name] = WireError(f"The pixels {name!r} did not arrive: {error}")
             raise self._broken[name] from error
         self._open[name] = (file, missing - len(part))
         if missing == len(part):
