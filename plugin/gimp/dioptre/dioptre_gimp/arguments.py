@@ -1,0 +1,172 @@
+"""GIMP arguments made from the description of an operation, and options made from a filled-in config.
+
+GIMP's numbers have no "none": an option that is decided automatically when left out has a value below its range
+for that (`automatic_value`, usually -1). A point becomes two numbers, `NAME-x` and `NAME-y`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from dioptre_link.errors import UsageError
+from dioptre_link.operations import Input, Kind, Operation, Parameter
+
+from .host import Gimp, GObject
+
+AUTOMATIC = "automatic"  # the extra choice of a choice or yes/no option that may be left out
+DEPTH_LAYER = "depth-layer"
+MAX_POINT_PX = float(1 << 19)  # twice GIMP's largest side
+
+_FLAGS = GObject.ParamFlags.READWRITE
+
+
+def automatic_value(parameter: Parameter) -> float:
+    """The number that stands for "decided automatically"."""
+    return -1.0 if parameter.minimum is None or parameter.minimum >= 0 else parameter.minimum - 1
+
+
+def names(parameter: Parameter) -> tuple[str, ...]:
+    """The names of the GIMP arguments that hold one parameter."""
+    name = parameter.name.replace("_", "-")
+    return (f"{name}-x", f"{name}-y") if parameter.kind is Kind.POINT else (name,)
+
+
+def takes_depth(operation: Operation) -> bool:
+    return Input.DISPARITY in operation.inputs + operation.optional_inputs
+
+
+def add_arguments(procedure: Gimp.Procedure, operation: Operation) -> None:
+    """Give `procedure` an argument for every option, and one for the depth layer where the operation takes one."""
+    for parameter in operation.parameters:
+        _ADDERS[parameter.kind](procedure, parameter)
+    if takes_depth(operation):
+        procedure.add_layer_argument(
+            DEPTH_LAYER,
+            "_Depth layer",
+            "Grey layer: white is nearest, black is farthest. None: the one that Dioptre made for this layer",
+            True,
+            _FLAGS,
+        )
+
+
+def read_options(operation: Operation, config: Gimp.ProcedureConfig) -> dict[str, Any]:
+    """The options in `config`, checked. Raises UsageError in words."""
+    return operation.check({p.name: read_one(p, config) for p in operation.parameters})
+
+
+def write_options(operation: Operation, config: Gimp.ProcedureConfig, options: dict[str, Any]) -> None:
+    """Fill `config` from options, as `read_options` gives them."""
+    for parameter in operation.parameters:
+        write_option(parameter, config, options.get(parameter.name, parameter.default))
+
+
+def write_option(parameter: Parameter, config: Gimp.ProcedureConfig, value: Any) -> None:
+    for name, one in zip(names(parameter), _gimp_values(parameter, value), strict=True):
+        config.set_property(name, one)
+
+
+def automatic_parameters(operation: Operation) -> Iterator[Parameter]:
+    """Those that are decided from the picture when left out."""
+    return (parameter for parameter in operation.parameters if parameter.default is None)
+
+
+def read_one(parameter: Parameter, config: Gimp.ProcedureConfig) -> Any:
+    """The value of one option, not checked further; None when it is left out."""
+    values = [config.get_property(name) for name in names(parameter)]
+    if parameter.default is None:
+        if parameter.kind in (Kind.CHOICE, Kind.BOOLEAN):
+            return None if values[0] == AUTOMATIC else values[0]
+        automatic = -1.0 if parameter.kind is Kind.POINT else automatic_value(parameter)
+        given = [value != automatic for value in values]
+        if not any(given):
+            return None
+        if not all(given):
+            raise UsageError(f"{parameter.label}: only one coordinate is given.", hint="Give both, or neither.")
+    return tuple(values) if parameter.kind is Kind.POINT else values[0]
+
+
+def _gimp_values(parameter: Parameter, value: Any) -> tuple[Any, ...]:
+    if parameter.kind is Kind.POINT:
+        return (-1.0, -1.0) if value is None else (float(value[0]), float(value[1]))
+    if parameter.kind in (Kind.CHOICE, Kind.BOOLEAN) and parameter.default is None:
+        return (AUTOMATIC if value is None else {True: "yes", False: "no"}.get(value, value),)
+    if value is None:
+        value = automatic_value(parameter)
+    return (int(value) if parameter.kind is Kind.INTEGER else value,)
+
+
+def _help(parameter: Parameter) -> str:
+    unit = f" In {parameter.unit}." if parameter.unit else ""
+    if parameter.default is not None or parameter.kind in (Kind.CHOICE, Kind.BOOLEAN):
+        return parameter.help + unit
+    automatic = -1.0 if parameter.kind is Kind.POINT else automatic_value(parameter)
+    return f"{parameter.help}{unit} {automatic:g}: left out"
+
+
+def _limits(parameter: Parameter) -> tuple[float, float, float]:
+    low = -1e9 if parameter.minimum is None else parameter.minimum
+    high = 1e9 if parameter.maximum is None else parameter.maximum
+    if parameter.default is None:
+        automatic = automatic_value(parameter)
+        return min(low, automatic), high, automatic
+    return low, high, parameter.default
+
+
+def _add_float(procedure: Gimp.Procedure, parameter: Parameter) -> None:
+    low, high, default = _limits(parameter)
+    procedure.add_double_argument(
+        *names(parameter), parameter.label, _help(parameter), low, high, default, _FLAGS
+    )
+
+
+def _add_integer(procedure: Gimp.Procedure, parameter: Parameter) -> None:
+    low, high, default = (int(value) for value in _limits(parameter))
+    procedure.add_int_argument(*names(parameter), parameter.label, _help(parameter), low, high, default, _FLAGS)
+
+
+def _add_boolean(procedure: Gimp.Procedure, parameter: Parameter) -> None:
+    if parameter.default is None:
+        _add_choices(procedure, parameter, ("yes", "no"))
+        return
+    procedure.add_boolean_argument(
+        *names(parameter), parameter.label, _help(parameter), parameter.default, _FLAGS
+    )
+
+
+def _add_choice(procedure: Gimp.Procedure, parameter: Parameter) -> None:
+    _add_choices(procedure, parameter, parameter.choices)
+
+
+def _add_choices(procedure: Gimp.Procedure, parameter: Parameter, values: tuple[str, ...]) -> None:
+    choice = Gimp.Choice.new()
+    if parameter.default is None:
+        choice.add(AUTOMATIC, 0, "Automatic", "")
+    for number, value in enumerate(values, start=1):
+        choice.add(value, number, value.replace("_", " ").capitalize(), "")
+    default = AUTOMATIC if parameter.default is None else parameter.default
+    procedure.add_choice_argument(
+        *names(parameter), parameter.label, _help(parameter), choice, default, _FLAGS
+    )
+
+
+def _add_point(procedure: Gimp.Procedure, parameter: Parameter) -> None:
+    for name, axis in zip(names(parameter), ("x", "y"), strict=True):
+        procedure.add_double_argument(
+            name,
+            f"{parameter.label} {axis}",
+            _help(parameter) + ". In pixels of the layer, from its top left",
+            -1.0 if parameter.default is None else -MAX_POINT_PX,
+            MAX_POINT_PX,
+            -1.0 if parameter.default is None else parameter.default["xy".index(axis)],
+            _FLAGS,
+        )
+
+
+_ADDERS = {
+    Kind.FLOAT: _add_float,
+    Kind.INTEGER: _add_integer,
+    Kind.BOOLEAN: _add_boolean,
+    Kind.CHOICE: _add_choice,
+    Kind.POINT: _add_point,
+}

@@ -1,0 +1,114 @@
+"""The full precision of depth layers that an 8-bit document cannot hold, beside the document.
+
+For each such layer two files in Dioptre's cache folder, named by the SHA-256 of what the layer shows: the exact
+disparity, and what the layer showed when it was made. The worker takes the exact value wherever the layer still
+shows what it showed then, so painting changes the depth only where it was painted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from dioptre_link.buffers import Buffer
+from dioptre_link.paths import cache_dir
+
+from . import pixels
+from .host import Gimp
+
+PARASITE = "dioptre-depth"
+_KEY = re.compile("[0-9a-f]{64}")
+LIMIT_BYTES = 4 << 30  # about 25 depth maps of 24 megapixels; the oldest go first
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The two files of one depth layer."""
+
+    exact: Path
+    shown: Path
+
+    @property
+    def complete(self) -> bool:
+        return self.exact.is_file() and self.shown.is_file()
+
+
+def content_hash(layer: Gimp.Drawable) -> str:
+    """SHA-256 of a grey layer's size and content, as sRGB-encoded 16-bit values."""
+    digest = hashlib.sha256(f"{layer.get_width()}x{layer.get_height()} ".encode("ascii"))
+    for band in pixels.read_bands(layer, pixels.DEPTH_SHOWN):
+        digest.update(band)
+    return digest.hexdigest()
+
+
+def keep(layer: Gimp.Drawable, exact: Buffer) -> str:
+    """Keep the disparity that `layer` was filled from; returns the layer's content hash."""
+    key = content_hash(layer)
+    kept = find(key)
+    folder = kept.exact.parent
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _beside(kept.exact) as part:
+        shutil.copyfile(exact.path, part)
+    with _beside(kept.shown) as part, part.open("wb") as file:
+        for band in pixels.read_bands(layer, pixels.DEPTH_SHOWN):
+            file.write(band)
+    _prune(folder)
+    return key
+
+
+def mark(layer: Gimp.Layer, key: str) -> None:
+    """Write on the layer itself what it showed when it was made: a copy in another document knows it, too."""
+    flags = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
+    layer.attach_parasite(Gimp.Parasite.new(PARASITE, flags, key.encode("ascii")))
+
+
+def made_hash(layer: Gimp.Layer) -> str:
+    """The content hash of the layer as it was made; "" when Dioptre did not make it."""
+    parasite = layer.get_parasite(PARASITE)
+    key = bytes(parasite.get_data()).decode("ascii", "replace") if parasite is not None else ""
+    return key if _KEY.fullmatch(key) else ""
+
+
+def find(key: str) -> Kept:
+    """Where the files of the layer with this content hash are, or would be."""
+    folder = cache_dir() / "depth"
+    return Kept(folder / f"{key}.exact", folder / f"{key}.shown")
+
+
+class _beside:  # noqa: N801  (used as a function)
+    """A file that takes its name only when it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._part = path.with_name(f"{path.name}.{os.getpid()}.part")
+
+    def __enter__(self) -> Path:
+        return self._part
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._part.replace(self._path)
+        else:
+            self._part.unlink(missing_ok=True)
+
+
+def _prune(folder: Path) -> None:
+    """Delete the oldest files beyond the limit."""
+    total = 0
+    for _, size, path in sorted(_files(folder), reverse=True):
+        total += size
+        if total > LIMIT_BYTES:
+            path.unlink(missing_ok=True)
+
+
+def _files(folder: Path) -> Iterator[tuple[float, int, Path]]:
+    for path in folder.iterdir():
+        with suppress(OSError):
+            status = path.stat()
+            yield status.st_mtime, status.st_size, path

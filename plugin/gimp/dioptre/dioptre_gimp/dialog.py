@@ -1,0 +1,318 @@
+"""The dialog of an operation: options, live preview, progress and Cancel.
+
+It never waits: reading layers, asking the worker and making layers are steps from GLib's main loop. The document
+is changed by the last step only, so Cancel leaves it as it was.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+import gi
+
+gi.require_version("Gtk", "3.0")
+gi.require_version("GimpUi", "3.0")
+from gi.repository import GimpUi, Gtk  # noqa: E402  (the versions must be named first)
+
+from dioptre_link.buffers import Buffer  # noqa: E402
+from dioptre_link.client import Result, Stored, Worker  # noqa: E402
+from dioptre_link.errors import Cancelled, DioptreError, UsageError  # noqa: E402
+from dioptre_link.operations import Input, Kind, Operation, Parameter, Role  # noqa: E402
+from dioptre_link.wire import PixelFormat  # noqa: E402
+
+from . import arguments, jobs  # noqa: E402
+from .driver import Driver  # noqa: E402
+from .host import Gimp, GLib  # noqa: E402
+from .panel import Panel  # noqa: E402
+from .preview import BEFORE, DEPTH, FOCUS, LONGEST_PX, RESULT, Plane, Preview, pixbuf_from_rgb  # noqa: E402
+from .run import Outcome, run_sent  # noqa: E402
+from .sources import Source  # noqa: E402
+
+PREVIEW_FORMAT = PixelFormat("u8", 4)
+SETTLE_MS = 30  # a moved slider sends many changes: the preview follows the last one
+BINARY = "dioptre"
+
+
+def run_dialog(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, operation: Operation, source: Source
+) -> Outcome:
+    """Show the dialog until there is a result. Raises Cancelled, or what went wrong."""
+    GimpUi.init(BINARY)
+    for parameter in arguments.automatic_parameters(operation):
+        arguments.write_option(parameter, config, None)  # the last picture's focus is not this one's
+    with jobs.open_worker() as worker, ExitStack() as files:
+        dialog = OperationDialog(procedure, config, operation, source, worker, files)
+        try:
+            return dialog.run()
+        finally:
+            dialog.close()
+
+
+class OperationDialog:
+    """One dialog, from opening to the result."""
+
+    def __init__(
+        self,
+        procedure: Gimp.Procedure,
+        config: Gimp.ProcedureConfig,
+        operation: Operation,
+        source: Source,
+        worker: Worker,
+        files: ExitStack,
+    ) -> None:
+        self._config, self._operation, self._source = config, operation, source
+        self._worker, self._files = worker, files
+        self._sent: jobs.Sent | None = None
+        self._depth: Buffer | Stored | None = None  # at any size; None until it is known
+        self._driver: Driver | None = None
+        self._preview_driver: Driver | None = None
+        self._settling: int | None = None
+        self._failure: Exception | None = None
+        self._outcome: Outcome | None = None
+        self._loop: GLib.MainLoop | None = None
+        self._point = next((p for p in operation.parameters if p.kind is Kind.POINT), None)
+        self._shows_depth = arguments.takes_depth(operation) or Role.DEPTH in operation.outputs
+
+        self._dialog = GimpUi.ProcedureDialog.new(procedure, config, operation.title)
+        self._dialog.set_default_size(LONGEST_PX + 400, 560)
+        self._preview = Preview(self._views(), self._clicked if self._point is not None else None)
+        self._panel = Panel(self._dialog, config, operation, self._changed)
+        self._bar = Gtk.ProgressBar(show_text=True)
+        side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
+        side.pack_start(self._panel, False, False, 0)
+        side.pack_end(self._bar, False, False, 0)
+        columns = Gtk.Box(spacing=12, border_width=12)
+        columns.pack_start(self._preview, True, True, 0)
+        columns.pack_start(side, False, False, 0)
+        self._dialog.get_content_area().pack_start(columns, True, True, 0)
+        columns.show_all()
+        self._bar.set_no_show_all(True)
+        self._bar.hide()
+
+    def run(self) -> Outcome:
+        """Until the result is there. Raises Cancelled, or what went wrong after OK."""
+        self._prepare()
+        if not self._dialog.run():
+            raise Cancelled
+        options = arguments.read_options(self._operation, self._config)
+        self._work(options)
+        if self._failure is not None:
+            raise self._failure
+        assert self._outcome is not None
+        return self._outcome
+
+    def close(self) -> None:
+        for driver in (self._driver, self._preview_driver):
+            if driver is not None:
+                driver.stop()
+        if self._settling is not None:
+            GLib.source_remove(self._settling)
+            self._settling = None
+        self._dialog.destroy()
+
+    # -- before OK -----------------------------------------------------------------------------------------------
+
+    def _views(self) -> tuple[str, ...]:
+        if Role.RESULT not in self._operation.outputs:
+            return (DEPTH, BEFORE)
+        return (RESULT, BEFORE, DEPTH, FOCUS) if self._shows_depth else (RESULT, BEFORE)
+
+    def _prepare(self) -> None:
+        """Show the layer at once, then hand it to the worker."""
+        self._show_layer()
+        self._preview.say("Starting Dioptre", busy=True)
+        self._driver = Driver(
+            self._send(),
+            on_done=self._prepared,
+            on_error=self._preview_failed,
+            on_step=lambda step: self._preview.say(step.phase, busy=True),
+        )
+
+    def _show_layer(self) -> None:
+        picture = self._source.picture
+        width, height = _fitted(picture.get_width(), picture.get_height())
+        thumbnail = picture.get_thumbnail(width, height, Gimp.PixbufTransparency.KEEP_ALPHA)
+        if thumbnail is not None:
+            self._preview.show_picture(BEFORE, thumbnail)
+
+    def _send(self) -> jobs.Steps[jobs.Sent]:
+        sent = yield from jobs.send(self._worker, self._source, self._files)
+        inputs = dict(sent.inputs)
+        for name in ("picture", "disparity"):
+            if isinstance(inputs.get(name), Buffer) and "disparity_exact" not in inputs:
+                inputs[name] = self._worker.store(f"{name}-full", name, inputs[name])
+        return jobs.Sent(
+            inputs=inputs,
+            picture_sha256=sent.picture_sha256,
+            depth_sha256=sent.depth_sha256,
+            messages=sent.messages,
+        )
+
+    def _prepared(self, sent: jobs.Sent) -> None:
+        self._sent = sent
+        self._depth = sent.inputs.get("disparity")
+        self._ask_preview()
+
+    def _changed(self, parameter: Parameter) -> None:
+        if self._source.depth is None and parameter.group == "Depth":
+            self._depth = None
+        if parameter is self._point:
+            self._show_marker()
+        if self._settling is None:
+            self._settling = GLib.timeout_add(SETTLE_MS, self._settled)
+
+    def _settled(self) -> bool:
+        self._settling = None
+        if self._sent is not None:
+            self._ask_preview()
+        return False
+
+    def _clicked(self, x: float, y: float) -> None:
+        picture = self._source.picture
+        assert self._point is not None
+        with self._config.freeze_notify():  # x and y change together
+            point = (x * (picture.get_width() - 1), y * (picture.get_height() - 1))
+            arguments.write_option(self._point, self._config, point)
+            for parameter in self._operation.parameters:
+                if parameter.name == "focal_disparity":  # a number given before would hide the click
+                    arguments.write_option(parameter, self._config, None)
+
+    def _show_marker(self) -> None:
+        assert self._point is not None
+        point = arguments.read_one(self._point, self._config)
+        picture = self._source.picture
+        shown = None if point is None else (point[0] / picture.get_width(), point[1] / picture.get_height())
+        self._preview.show_marker(shown)
+
+    def _ask_preview(self) -> None:
+        """Ask for a preview with the options as they are; the one before it is given up."""
+        assert self._sent is not None
+        if self._preview_driver is not None:
+            self._preview_driver.stop()
+        try:
+            options = arguments.read_options(self._operation, self._config)
+        except UsageError as error:
+            self._preview.say(f"{error.message} {error.hint}")
+            return
+        self._preview_driver = Driver(
+            self._preview_steps(options),
+            on_done=self._show_result,
+            on_error=self._preview_failed,
+            on_step=self._show_step,
+        )
+
+    def _preview_steps(self, options: dict[str, Any]) -> jobs.Steps[Result]:
+        assert self._sent is not None
+        inputs = {"picture": self._sent.inputs["picture"]}
+        keep = {}
+        described = self._operation
+        if arguments.takes_depth(described) and self._depth is not None:
+            inputs["disparity"] = self._depth
+        elif Role.DEPTH in described.outputs:
+            keep = {Role.DEPTH: "preview-depth"}
+        job = self._worker.submit(
+            described.name,
+            options,
+            inputs,
+            colour_format=PREVIEW_FORMAT,
+            depth_dtype="u8",
+            keep=keep,
+            preview_px=LONGEST_PX,
+            supersede="preview",
+        )
+        result = yield from jobs.follow(job)
+        if keep and arguments.takes_depth(described):
+            self._depth = self._worker.stored("preview-depth")
+        return result
+
+    def _show_step(self, step: jobs.Step) -> None:
+        self._preview.say(step.phase, busy=True)
+
+    def _show_result(self, result: Result) -> None:
+        for layer in result.layers:
+            with layer.buffer as buffer:
+                size = buffer.pixels
+                if layer.role is Role.RESULT:
+                    data = buffer.read_rows(0, size.height)
+                    self._preview.show_picture(
+                        RESULT, pixbuf_from_rgb(size.width, size.height, size.format.channels, data)
+                    )
+                elif layer.role is Role.DEPTH:
+                    self._preview.show_depth(Plane(size.width, size.height, buffer.read_rows(0, size.height)))
+        values = result.values
+        self._panel.show_values(values)
+        if "focal_disparity" in values:
+            middle, reach = values["focal_disparity"], values.get("focus_range", 0.0)
+            self._preview.show_sharp((middle - reach, middle + reach))
+        words = " ".join(result.messages)
+        if not words and self._point is not None:
+            words = "Click on what should be sharp." if Input.DISPARITY in self._inputs() else self._point.help
+        self._preview.say(words)
+
+    def _inputs(self) -> tuple[Input, ...]:
+        return self._operation.inputs + self._operation.optional_inputs
+
+    def _preview_failed(self, error: Exception) -> None:
+        if isinstance(error, Cancelled):
+            return
+        words = f"{error.message} {error.hint}" if isinstance(error, DioptreError) else str(error)
+        self._preview.say(words.strip())
+        if not isinstance(error, DioptreError):
+            raise error
+
+    # -- after OK ------------------------------------------------------------------------------------------------
+
+    def _work(self, options: dict[str, Any]) -> None:
+        """Compute and insert the result, with a progress bar; Cancel, Escape and closing the window stop it."""
+        if self._preview_driver is not None:
+            self._preview_driver.stop()
+        if self._sent is None and self._driver is not None:
+            self._driver.stop()
+            self._driver = None
+        self._panel.set_sensitive(False)
+        self._preview.set_sensitive(False)
+        self._dialog.set_response_sensitive(Gtk.ResponseType.OK, False)
+        self._bar.show()
+        self._dialog.show()
+        self._loop = GLib.MainLoop()
+        handler = self._dialog.connect("response", self._responded)
+        self._driver = Driver(
+            self._work_steps(options), on_done=self._worked, on_error=self._failed, on_step=self._show_progress
+        )
+        self._loop.run()
+        self._dialog.disconnect(handler)
+
+    def _work_steps(self, options: dict[str, Any]) -> jobs.Steps[Outcome]:
+        sent = self._sent
+        if sent is None:
+            sent = yield from self._send()
+        return (yield from run_sent(self._worker, self._operation, options, self._source, sent))
+
+    def _show_progress(self, step: jobs.Step) -> None:
+        self._bar.set_fraction(min(step.fraction, 1.0))
+        self._bar.set_text(step.phase)
+
+    def _responded(self, _dialog: Gtk.Dialog, response: int) -> None:
+        if response in (Gtk.ResponseType.CANCEL, Gtk.ResponseType.CLOSE, Gtk.ResponseType.DELETE_EVENT):
+            assert self._driver is not None
+            self._driver.stop()
+            self._failed(Cancelled())
+
+    def _worked(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+        self._quit()
+
+    def _failed(self, error: Exception) -> None:
+        self._failure = error
+        self._quit()
+
+    def _quit(self) -> None:
+        assert self._loop is not None
+        self._loop.quit()
+
+
+def _fitted(width: int, height: int) -> tuple[int, int]:
+    """The size of a preview of a picture of this size."""
+    scale = min(1.0, LONGEST_PX / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))

@@ -1,0 +1,66 @@
+"""Runs the steps of a job from GLib's main loop, a few milliseconds at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .host import GLib
+from .jobs import Step, Steps
+
+SLICE_S = 0.02  # of work at a time: the interface stays smooth
+WAIT_MS = 15  # between looks at the worker: not felt, and 66 system calls a second
+
+
+class Driver:
+    """One running job. Ends with exactly one of `on_done(outcome)` and `on_error(error)`, unless it is stopped."""
+
+    def __init__(
+        self,
+        steps: Steps[Any],
+        *,
+        on_done: Callable[[Any], None],
+        on_error: Callable[[Exception], None],
+        on_step: Callable[[Step], None] | None = None,
+    ) -> None:
+        self._steps = steps
+        self._on_done = on_done
+        self._on_error = on_error
+        self._on_step = on_step
+        self._source: int | None = GLib.idle_add(self._go)
+
+    @property
+    def running(self) -> bool:
+        return self._source is not None
+
+    def stop(self) -> None:
+        """Give up; the worker's job is cancelled. Nothing is called any more."""
+        if self._source is not None:
+            GLib.source_remove(self._source)
+            self._source = None
+            self._steps.close()
+
+    def _go(self) -> bool:
+        """One slice; arranges the next by itself."""
+        self._source = None
+        until = time.monotonic() + SLICE_S
+        step: Step | None = None
+        try:
+            while time.monotonic() < until:
+                step = next(self._steps)
+                if step.waiting:
+                    break
+        except StopIteration as end:
+            self._on_done(end.value)
+            return False
+        except Exception as error:  # noqa: BLE001  (whatever ends the job is told to the one who started it)
+            self._on_error(error)
+            return False
+        if step is not None and step.waiting:
+            self._source = GLib.timeout_add(WAIT_MS, self._go)
+        else:
+            self._source = GLib.idle_add(self._go)
+        if step is not None and self._on_step is not None:
+            self._on_step(step)
+        return False

@@ -1,0 +1,182 @@
+"""One job on the worker, in small steps: nothing here waits, so a dialog stays alive between the steps.
+
+Each function is a generator of `Step`s and returns its outcome (`outcome = yield from …`). A script runs them with
+`run_here`; the dialog drives them from GLib's main loop.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from dioptre_link.buffers import Buffer
+from dioptre_link.client import Job, Progress, Result, Stored, Worker
+from dioptre_link.errors import DioptreError
+from dioptre_link.operations import Operation, Role
+
+from . import depth_store, pixels
+from .host import Gimp
+from .sources import Source
+
+WAIT_S = 0.05  # a script's look at the worker: no load, and a cancel is felt at once
+SHARE_SENDING = 0.1  # of the progress bar; the worker's own part and the layers follow
+SHARE_WORKING = 0.8
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far it is, 0 to 1, and what is being done. waiting: there is nothing to do but wait for the worker."""
+
+    fraction: float
+    phase: str
+    waiting: bool = False
+
+
+T = TypeVar("T")
+Steps = Generator[Step, None, T]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """The inputs of a job, in files that the worker sees; and what the recipe says of them."""
+
+    inputs: Mapping[str, Buffer | Stored]
+    picture_sha256: str
+    depth_sha256: str = ""
+    messages: tuple[str, ...] = ()
+
+
+def open_worker() -> Worker:
+    return Worker(f"GIMP {Gimp.version()}")
+
+
+def run_here(steps: Steps[T], on_step: Callable[[Step], None]) -> T:
+    """Run `steps` to their end. For scripts, which have nothing else to do meanwhile."""
+    pause = threading.Event()
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            outcome: T = end.value
+            return outcome
+        on_step(step)
+        if step.waiting:
+            pause.wait(WAIT_S)
+
+
+def connect(worker: Worker) -> Steps[None]:
+    """Find or start the worker; in a thread, because a first start takes seconds."""
+    failure: list[DioptreError] = []
+
+    def connect_in_thread() -> None:
+        try:
+            worker.connect()
+        except DioptreError as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=connect_in_thread, name="dioptre-connect", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        yield Step(0.0, "Starting Dioptre", waiting=True)
+    if failure:
+        raise failure[0]
+
+
+def send(worker: Worker, source: Source, files: ExitStack) -> Steps[Sent]:
+    """Write the layers into buffers, which `files` deletes."""
+    yield from connect(worker)
+    picture = source.picture
+    pixel_format = pixels.picture_format(source.image, alpha=picture.has_alpha())
+    buffer = _new_buffer(worker, picture, pixel_format, files)
+    digest = hashlib.sha256()
+    for share in pixels.write_out(picture, buffer, pixel_format, digest.update):
+        yield Step(SHARE_SENDING * share, "Reading the layer")
+    inputs: dict[str, Buffer | Stored] = {"picture": buffer}
+    depth_sha256, messages = "", ()
+    if source.depth is not None:
+        depth_sha256, messages = yield from _send_depth(worker, source, files, inputs)
+    return Sent(
+        inputs=inputs, picture_sha256=digest.hexdigest(), depth_sha256=depth_sha256, messages=tuple(messages)
+    )
+
+
+def work(worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source, sent: Sent) -> Steps[Result]:
+    """Submit the job and follow it to its result."""
+    colour_format = pixels.picture_format(source.image, alpha=True).wire
+    job = worker.submit(operation.name, options, sent.inputs, colour_format=colour_format)
+    return (yield from follow(job))
+
+
+def follow(job: Job) -> Steps[Result]:
+    """The job's progress and result; it is cancelled when nobody asks any further."""
+    step = Step(SHARE_SENDING, "Waiting", waiting=True)
+    try:
+        while True:
+            event = job.poll()
+            if isinstance(event, Result):
+                return event
+            if isinstance(event, Progress):
+                step = Step(SHARE_SENDING + SHARE_WORKING * event.fraction, event.phase, waiting=True)
+            yield step
+    except GeneratorExit:
+        job.cancel()
+        raise
+
+
+def _send_depth(
+    worker: Worker, source: Source, files: ExitStack, inputs: dict[str, Buffer | Stored]
+) -> Steps[tuple[str, list[str]]]:
+    """Put the depth layer into `inputs`, as exactly as it is known; returns its hash and words for the user."""
+    depth = source.depth
+    assert depth is not None
+    yield Step(SHARE_SENDING, "Reading the depth layer")
+    now = depth_store.content_hash(depth)
+    if not pixels.is_eight_bit(source.image):
+        inputs["disparity"] = yield from _read_drawable(worker, depth, pixels.DEPTH, files)
+        return now, []
+    if (kept := depth_store.find(now)).complete:
+        inputs["disparity"] = _copied(worker, depth, kept.exact, pixels.DEPTH, files)
+        return now, []
+    made = depth_store.made_hash(depth)
+    if made and (kept := depth_store.find(made)).complete:
+        inputs["disparity"] = yield from _read_drawable(worker, depth, pixels.DEPTH_SHOWN, files)
+        inputs["disparity_shown"] = _copied(worker, depth, kept.shown, pixels.DEPTH_SHOWN, files)
+        inputs["disparity_exact"] = _copied(worker, depth, kept.exact, pixels.DEPTH, files)
+        return now, []
+    inputs["disparity"] = yield from _read_drawable(worker, depth, pixels.DEPTH, files)
+    if not made:
+        return now, []
+    return now, ["The depth layer's full precision is no longer in the cache; its 256 levels were used."]
+
+
+def _read_drawable(
+    worker: Worker, drawable: Gimp.Drawable, pixel_format: pixels.Format, files: ExitStack
+) -> Steps[Buffer]:
+    buffer = _new_buffer(worker, drawable, pixel_format, files)
+    for _ in pixels.write_out(drawable, buffer, pixel_format):
+        yield Step(SHARE_SENDING, "Reading the depth layer")
+    return buffer
+
+
+def _copied(
+    worker: Worker, depth: Gimp.Layer, kept: Any, pixel_format: pixels.Format, files: ExitStack
+) -> Buffer:
+    buffer = _new_buffer(worker, depth, pixel_format, files)
+    with kept.open("rb") as file:
+        for band in pixels.bands(depth.get_width(), depth.get_height()):
+            buffer.write_rows(band.y, file.read(band.height * buffer.pixels.row_bytes))
+    return buffer
+
+
+def _new_buffer(worker: Worker, drawable: Gimp.Drawable, pixel_format: pixels.Format, files: ExitStack) -> Buffer:
+    return files.enter_context(
+        worker.new_buffer(drawable.get_width(), drawable.get_height(), pixel_format.wire)
+    )
+
+
+def depth_of(result: Result) -> Buffer | None:
+    return next((layer.buffer for layer in result.layers if layer.role is Role.DEPTH), None)

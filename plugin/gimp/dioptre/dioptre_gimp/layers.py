@@ -1,0 +1,229 @@
+"""A result becomes layers of the document: in one undo step, and without touching anything else in it.
+
+The layers are made and filled first, outside of the document (`fill`); only then are they put in (`insert`), so a
+cancel or an error before that leaves the document as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from dioptre_link.buffers import Buffer
+from dioptre_link.client import Layer as ResultLayer
+from dioptre_link.client import Result
+from dioptre_link.errors import DioptreError
+from dioptre_link.operations import Operation, Role
+
+from . import depth_store, pixels, recipe
+from .host import Gegl, Gimp
+from .jobs import SHARE_SENDING, SHARE_WORKING, Step, Steps
+from .sources import Source
+
+DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # values, not a picture
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filled:
+    """A new layer, not yet in the document. depth_key: the content hash of a depth layer."""
+
+    layer: Gimp.Layer
+    role: Role
+    visible: bool
+    depth_key: str = ""
+
+
+@contextmanager
+def undo_step(image: Gimp.Image) -> Iterator[None]:
+    """Everything inside is one step for the user to undo."""
+    image.undo_group_start()
+    try:
+        yield
+    finally:
+        image.undo_group_end()
+
+
+def fill(source: Source, result: Result) -> Steps[list[Filled]]:
+    """Make a layer of every layer of `result`."""
+    filled: list[Filled] = []
+    try:
+        for number, made in enumerate(result.layers):
+            layer = _new_layer(source, made)
+            filled.append(Filled(layer=layer, role=made.role, visible=made.visible))
+            for share in pixels.read_in(made.buffer, layer.get_buffer(), _format(source, made)):
+                done = (number + share) / len(result.layers)
+                yield Step(SHARE_SENDING + SHARE_WORKING + (1 - SHARE_SENDING - SHARE_WORKING) * done, "Making layers")
+            layer.update(0, 0, layer.get_width(), layer.get_height())
+            if made.role is Role.DEPTH:
+                filled[-1] = _with_exact_depth(source.image, filled[-1], made.buffer)
+    except BaseException:
+        discard(filled)
+        raise
+    return filled
+
+
+def discard(filled: list[Filled]) -> None:
+    """Free layers that were not put into the document."""
+    for one in filled:
+        one.layer.delete()
+
+
+def insert(source: Source, operation: Operation, filled: list[Filled]) -> Gimp.Layer:
+    """Put the layers above their source, in a group unless they are only data; call it in an `undo_step`.
+
+    Returns the group, or the single layer. Where the source is not simply opaque (transparent places, a mask,
+    another mode or opacity), the group takes its place: it gets the source's mode, opacity and mask, and the source
+    is hidden. Elsewhere the source stays as it is.
+    """
+    image, picture = source.image, source.picture
+    parent, position = picture.get_parent(), _position(image, picture)
+    x, y = picture.get_offsets()[1:]
+    if all(one.role in DATA_ROLES for one in filled) and len(filled) == 1:
+        _put(image, filled[0], parent, position, (x, y))
+        return filled[0].layer
+    group = Gimp.GroupLayer.new(image, operation.title)
+    _must(image.insert_layer(group, parent, position), "insert a layer group")
+    try:
+        for place, one in enumerate(filled):
+            _put(image, one, group, place, (x, y))
+        selected = not Gimp.Selection.is_empty(image)
+        for one in filled:
+            if selected and one.role is Role.RESULT:
+                mask = one.layer.create_mask(Gimp.AddMaskType.SELECTION)
+                _must(one.layer.add_mask(mask), "add a layer mask")
+        if not source.plain and any(one.role is Role.RESULT for one in filled):
+            _take_place(image, picture, group, below_result=selected)
+        _make_room(image, picture, filled)
+    except BaseException:
+        image.remove_layer(group)
+        raise
+    return group
+
+
+def replace_content(layer: Gimp.Layer, filled: Filled) -> None:
+    """Give `layer` the pixels of `filled`; call it in an `undo_step` with nothing selected."""
+    new = filled.layer
+    width, height = new.get_width(), new.get_height()
+    if (layer.get_width(), layer.get_height()) != (width, height):
+        _must(layer.resize(width, height, 0, 0), f"resize “{layer.get_name()}”")
+    if new.has_alpha() and not layer.has_alpha():
+        _must(layer.add_alpha(), f"add an alpha channel to “{layer.get_name()}”")
+    shadow = layer.get_shadow_buffer()
+    read = new.get_buffer()
+    transfer = layer_format(layer)
+    for band in pixels.bands(width, height):
+        shadow.set(band, transfer, read.get(band, 1.0, transfer, Gegl.AbyssPolicy.NONE))
+    shadow.flush()
+    _must(layer.merge_shadow(True), f"change “{layer.get_name()}”")
+    layer.update(0, 0, width, height)
+
+
+@contextmanager
+def nothing_selected(image: Gimp.Image) -> Iterator[None]:
+    """Take the selection away and put it back: changes of pixels heed it."""
+    if Gimp.Selection.is_empty(image):
+        yield
+        return
+    saved = Gimp.Selection.save(image)
+    Gimp.Selection.none(image)
+    try:
+        yield
+    finally:
+        image.select_item(Gimp.ChannelOps.REPLACE, saved)
+        image.remove_channel(saved)
+
+
+def layer_format(layer: Gimp.Layer) -> str:
+    """A babl format that carries this layer's values to another layer of the same image without loss."""
+    return f"{'Y' if layer.is_gray() else 'RGB'}{'A' if layer.has_alpha() else ''} float"
+
+
+def _with_exact_depth(image: Gimp.Image, filled: Filled, exact: Buffer) -> Filled:
+    key = depth_store.keep(filled.layer, exact) if pixels.is_eight_bit(image) else depth_store.content_hash(filled.layer)
+    return Filled(layer=filled.layer, role=filled.role, visible=filled.visible, depth_key=key)
+
+
+def _new_layer(source: Source, made: ResultLayer) -> Gimp.Layer:
+    image, size = source.image, made.buffer.pixels
+    grey = image.get_base_type() == Gimp.ImageBaseType.GRAY
+    alpha = made.role not in DATA_ROLES and (made.role is not Role.RESULT or source.picture.has_alpha())
+    kind = {
+        (True, True): Gimp.ImageType.GRAYA_IMAGE,
+        (True, False): Gimp.ImageType.GRAY_IMAGE,
+        (False, True): Gimp.ImageType.RGBA_IMAGE,
+        (False, False): Gimp.ImageType.RGB_IMAGE,
+    }[grey, alpha]
+    mode = image.get_default_new_layer_mode()
+    name = "Result" if made.role is Role.RESULT else made.name  # the group has the operation's name
+    layer = Gimp.Layer.new(image, name, size.width, size.height, kind, 100.0, mode)
+    if layer is None:
+        raise DioptreError(f"GIMP cannot make a layer of {size.width} × {size.height} pixels.")
+    return layer
+
+
+def _format(source: Source, made: ResultLayer) -> pixels.Format:
+    return pixels.DEPTH if made.role in DATA_ROLES else pixels.picture_format(source.image, alpha=True)
+
+
+def _position(image: Gimp.Image, picture: Gimp.Layer) -> int:
+    """Above the source, and above what was made from it before: a new result must be seen."""
+    tattoo = picture.get_tattoo()
+    parent = picture.get_parent()
+    siblings = parent.get_children() if parent is not None else image.get_layers()
+    made = {
+        link.tattoo
+        for entry in recipe.readable(image)
+        if entry.inputs["picture"].tattoo == tattoo
+        for link in entry.outputs.values()
+    }
+    return next(place for place, layer in enumerate(siblings) if layer.get_tattoo() in made | {tattoo})
+
+
+def _put(
+    image: Gimp.Image, one: Filled, parent: Gimp.Layer | None, position: int, offsets: tuple[int, int]
+) -> None:
+    one.layer.set_offsets(*offsets)
+    one.layer.set_visible(one.visible)
+    _must(image.insert_layer(one.layer, parent, position), "insert a layer")
+    if one.depth_key:
+        depth_store.mark(one.layer, one.depth_key)
+
+
+def _take_place(image: Gimp.Image, picture: Gimp.Layer, group: Gimp.Layer, *, below_result: bool) -> None:
+    if below_result:  # outside of the selection the picture must still be seen
+        copy = picture.copy()
+        if copy.get_mask() is not None:
+            copy.remove_mask(Gimp.MaskApplyMode.DISCARD)
+        copy.set_opacity(100.0)
+        copy.set_mode(image.get_default_new_layer_mode())
+        _must(image.insert_layer(copy, group, len(group.get_children())), "insert a layer")
+        copy.set_visible(True)
+    if not picture.is_group() or picture.get_mode() != Gimp.LayerMode.PASS_THROUGH:
+        group.set_mode(picture.get_mode())
+    group.set_opacity(picture.get_opacity())
+    if (mask := picture.get_mask()) is not None:
+        copied = group.create_mask(Gimp.AddMaskType.WHITE)
+        read, write = mask.get_buffer(), copied.get_buffer()
+        for band in pixels.bands(mask.get_width(), mask.get_height()):
+            rows = read.get(band, 1.0, pixels.SELECTION.babl, Gegl.AbyssPolicy.NONE)
+            write.set(band, pixels.SELECTION.babl, rows)
+        write.flush()
+        _must(group.add_mask(copied), "add a layer mask")
+        group.set_apply_mask(picture.get_apply_mask())
+    picture.set_visible(False)
+
+
+def _make_room(image: Gimp.Image, picture: Gimp.Layer, filled: list[Filled]) -> None:
+    """Enlarge the canvas for an enlarged picture that filled it."""
+    result = filled[0].layer
+    size = (picture.get_width(), picture.get_height())
+    larger = (result.get_width(), result.get_height())
+    fills = tuple(picture.get_offsets()[1:]) == (0, 0) and size == (image.get_width(), image.get_height())
+    if fills and larger != size:
+        _must(image.resize(*larger, 0, 0), "enlarge the canvas")
+
+
+def _must(done: object, what: str) -> None:
+    if not done:
+        raise DioptreError(f"GIMP refused to {what}.", hint="Nothing of it stays in the picture.")

@@ -1,0 +1,164 @@
+"""The options in a dialog, made from the description of an operation.
+
+GIMP draws what it can (sliders, choices, yes or no). Options that are decided automatically when left out get a
+tick for that beside their slider, which GIMP has no widget for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import gi
+
+gi.require_version("Gtk", "3.0")
+gi.require_version("GimpUi", "3.0")
+from gi.repository import GimpUi, Gtk  # noqa: E402  (the versions must be named first)
+
+from dioptre_link.operations import Kind, Operation, Parameter  # noqa: E402
+
+from . import arguments  # noqa: E402
+from .host import Gimp, GObject  # noqa: E402
+
+WIDTH_PX = 330
+LOGARITHMIC_RATIO = 10  # a range from 0.7 to 32 is felt by its ratios
+
+
+class Panel(Gtk.Box):
+    """Rows for all options of an operation: the simple ones first, the others folded away."""
+
+    def __init__(
+        self,
+        dialog: GimpUi.ProcedureDialog,
+        config: Gimp.ProcedureConfig,
+        operation: Operation,
+        on_change: Callable[[Parameter], None],
+    ) -> None:
+        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=8)
+        self.set_size_request(WIDTH_PX, -1)
+        self._dialog = dialog
+        self._config = config
+        self._rows: dict[str, AutomaticRow | PointRow] = {}
+        simple = [parameter for parameter in operation.parameters if parameter.simple]
+        others = [parameter for parameter in operation.parameters if not parameter.simple]
+        if not simple:
+            simple, others = others, []
+        self._add(self, simple)
+        if others:
+            more = Gtk.Expander(label="More options")
+            inside = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8, margin_start=12, margin_top=6)
+            self._add(inside, others)
+            more.add(inside)
+            self.pack_start(more, False, False, 0)
+        for parameter in operation.parameters:
+            for name in arguments.names(parameter):
+                config.connect(f"notify::{name}", lambda *_, changed=parameter: on_change(changed))
+        self.show_all()
+
+    def show_values(self, values: Mapping[str, Any]) -> None:
+        """Show what was decided automatically."""
+        for name, row in self._rows.items():
+            if isinstance(row, AutomaticRow) and isinstance(values.get(name), (int, float)):
+                row.show_automatic(float(values[name]))
+
+    def _add(self, box: Gtk.Box, parameters: Sequence[Parameter]) -> None:
+        group = ""
+        for parameter in parameters:
+            if parameter.group != group:
+                group = parameter.group
+                heading = Gtk.Label(xalign=0.0)
+                heading.set_markup(f"<b>{group}</b>")
+                box.pack_start(heading, False, False, 0)
+            box.pack_start(self._row(parameter), False, False, 0)
+
+    def _row(self, parameter: Parameter) -> Gtk.Widget:
+        name = arguments.names(parameter)[0]
+        if parameter.kind is Kind.POINT:
+            row = self._rows[parameter.name] = PointRow(parameter, self._config)
+            return row
+        if parameter.kind in (Kind.FLOAT, Kind.INTEGER):
+            if parameter.default is None:
+                row = self._rows[parameter.name] = AutomaticRow(parameter, self._config)
+                return row
+            entry = self._dialog.get_scale_entry(name, 1.0)
+            low, high = parameter.minimum, parameter.maximum
+            if low is not None and high is not None and low > 0 and high / low >= LOGARITHMIC_RATIO:
+                entry.set_logarithmic(True)
+            return entry
+        return self._dialog.get_widget(name, GObject.TYPE_NONE)
+
+
+class AutomaticRow(Gtk.Box):
+    """A slider with a tick "Automatic" in front of it."""
+
+    def __init__(self, parameter: Parameter, config: Gimp.ProcedureConfig) -> None:
+        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=2)
+        self._parameter, self._config = parameter, config
+        self._name = arguments.names(parameter)[0]
+        self._quiet = False
+        unit = f" ({parameter.unit})" if parameter.unit else ""
+        self._tick = Gtk.CheckButton(label="Automatic")
+        label = Gtk.Label(label=f"{parameter.label}{unit}", xalign=0.0)
+        line = Gtk.Box(spacing=6)
+        line.pack_start(label, True, True, 0)
+        line.pack_start(self._tick, False, False, 0)
+        low, high = parameter.minimum or 0.0, parameter.maximum or 1.0
+        step = 1.0 if parameter.kind is Kind.INTEGER else (high - low) / 200
+        self._slider = Gtk.Scale.new_with_range(Gtk.Orientation.HORIZONTAL, low, high, step)
+        self._slider.set_value_pos(Gtk.PositionType.RIGHT)
+        self._slider.set_digits(0 if parameter.kind is Kind.INTEGER else 2 if high <= 10 else 1)
+        self.pack_start(line, False, False, 0)
+        self.pack_start(self._slider, False, False, 0)
+        self.set_tooltip_text(parameter.help)
+        self._tick.connect("toggled", self._changed)
+        self._slider.connect("value-changed", self._changed)
+        config.connect(f"notify::{self._name}", lambda *_: self._show())
+        self._show()
+
+    def show_automatic(self, value: float) -> None:
+        """Where the slider would stand by itself."""
+        if self._tick.get_active():
+            self._quiet = True
+            self._slider.set_value(value)
+            self._quiet = False
+
+    def _show(self) -> None:
+        value = self._config.get_property(self._name)
+        automatic = value == arguments.automatic_value(self._parameter)
+        self._quiet = True
+        self._tick.set_active(automatic)
+        self._slider.set_sensitive(not automatic)
+        if not automatic:
+            self._slider.set_value(value)
+        self._quiet = False
+
+    def _changed(self, *_: object) -> None:
+        if not self._quiet:
+            value = None if self._tick.get_active() else self._slider.get_value()
+            arguments.write_option(self._parameter, self._config, value)
+
+
+class PointRow(Gtk.Box):
+    """Says which point was clicked in the preview, and takes it back."""
+
+    def __init__(self, parameter: Parameter, config: Gimp.ProcedureConfig) -> None:
+        super().__init__(spacing=6)
+        self._parameter, self._config = parameter, config
+        self._names = arguments.names(parameter)
+        self._label = Gtk.Label(xalign=0.0)
+        self._clear = Gtk.Button(label="Automatic")
+        self._clear.set_tooltip_text("Forget the point")
+        self._clear.connect("clicked", lambda *_: arguments.write_option(parameter, config, None))
+        self.pack_start(self._label, True, True, 0)
+        self.pack_start(self._clear, False, False, 0)
+        self.set_tooltip_text(parameter.help)
+        for name in self._names:
+            config.connect(f"notify::{name}", lambda *_: self._show())
+        self._show()
+
+    def _show(self) -> None:
+        x, y = (self._config.get_property(name) for name in self._names)
+        chosen = x >= 0 or y >= 0
+        where = f"{x:.0f}, {y:.0f}" if chosen else "click in the picture"
+        self._label.set_text(f"{self._parameter.label}: {where}")
+        self._clear.set_sensitive(chosen)

@@ -1,0 +1,120 @@
+"""Pixels between GIMP's drawables and files, band by band, in formats that GIMP converts to by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from dioptre_link.buffers import Buffer
+from dioptre_link.wire import PixelFormat
+
+from .host import Gegl, Gimp
+
+BAND_ROWS = 256  # two rows of GEGL's tiles; a band of a 24-megapixel float picture is 25 MB
+
+
+@dataclass(frozen=True)
+class Format:
+    """One layout of pixels under both of its names. A misspelt babl name would end the process."""
+
+    babl: str
+    wire: PixelFormat
+
+
+_COLOUR = {
+    (channels, dtype): Format(f"{model} {babl}", PixelFormat(dtype, channels))
+    for channels, model in ((1, "Y'"), (2, "Y'A"), (3, "R'G'B'"), (4, "R'G'B'A"))
+    for dtype, babl in (("u8", "u8"), ("u16", "u16"), ("f32", "float"))
+}
+DEPTH = _COLOUR[1, "f32"]
+DEPTH_SHOWN = _COLOUR[1, "u16"]  # tells all codes of an 8-bit layer apart, whatever its profile
+SELECTION = Format("Y float", PixelFormat("f32", 1))
+
+_EXACT = {
+    Gimp.Precision.U8_NON_LINEAR: "u8",
+    Gimp.Precision.U8_PERCEPTUAL: "u8",
+    Gimp.Precision.U16_NON_LINEAR: "u16",
+    Gimp.Precision.U16_PERCEPTUAL: "u16",
+}
+_EIGHT_BIT = (Gimp.Precision.U8_NON_LINEAR, Gimp.Precision.U8_PERCEPTUAL, Gimp.Precision.U8_LINEAR)
+
+
+def is_eight_bit(image: Gimp.Image) -> bool:
+    return any(image.get_precision() == precision for precision in _EIGHT_BIT)
+
+
+def picture_format(image: Gimp.Image, *, alpha: bool) -> Format:
+    """The smallest format that holds a layer of `image` exactly, as sRGB-encoded values.
+
+    Integers where the image itself holds sRGB-encoded integers; otherwise floats, which keep the colours outside
+    of sRGB that a wider profile allows (below 0 or above 1).
+    """
+    dtype = "f32"
+    for precision, exact in _EXACT.items():
+        if image.get_precision() == precision and _is_srgb(image):
+            dtype = exact
+    grey = image.get_base_type() == Gimp.ImageBaseType.GRAY
+    return _COLOUR[(1 if grey else 3) + alpha, dtype]
+
+
+def _is_srgb(image: Gimp.Image) -> bool:
+    profile = image.get_color_profile()
+    if profile is None:
+        return True
+    grey = image.get_base_type() == Gimp.ImageBaseType.GRAY
+    builtin = Gimp.ColorProfile.new_d65_gray_srgb_trc() if grey else Gimp.ColorProfile.new_rgb_srgb()
+    return profile.is_equal(builtin)
+
+
+def bands(width: int, height: int) -> Iterator[Gegl.Rectangle]:
+    for top in range(0, height, BAND_ROWS):
+        yield Gegl.Rectangle.new(0, top, width, min(BAND_ROWS, height - top))
+
+
+def write_out(
+    drawable: Gimp.Drawable,
+    buffer: Buffer,
+    pixel_format: Format,
+    on_bytes: Callable[[bytes], object] | None = None,
+) -> Iterator[float]:
+    """Write all pixels of `drawable` into `buffer`, one band a step; yields the share done."""
+    width, height = drawable.get_width(), drawable.get_height()
+    source = drawable.get_buffer()
+    for band in bands(width, height):
+        rows = source.get(band, 1.0, pixel_format.babl, Gegl.AbyssPolicy.NONE)
+        buffer.write_rows(band.y, rows)
+        if on_bytes is not None:
+            on_bytes(rows)
+        yield (band.y + band.height) / height
+
+
+def read_in(buffer: Buffer, target: Gegl.Buffer, pixel_format: Format) -> Iterator[float]:
+    """Write all pixels of the file `buffer` into GIMP's `target`, one band a step; yields the share done."""
+    width, height = buffer.pixels.width, buffer.pixels.height
+    expected = width * pixel_format.wire.pixel_bytes
+    for band in bands(width, height):
+        rows = buffer.read_rows(band.y, band.height)
+        if len(rows) != expected * band.height:  # GEGL would read past the end
+            raise ValueError(f"{len(rows)} bytes for {band.height} rows of {expected}")
+        target.set(band, pixel_format.babl, rows)
+        yield (band.y + band.height) / height
+    target.flush()
+
+
+def read_bands(drawable: Gimp.Drawable, pixel_format: Format) -> Iterator[bytes]:
+    """All pixels of `drawable` from the top, in bands."""
+    source = drawable.get_buffer()
+    for band in bands(drawable.get_width(), drawable.get_height()):
+        yield source.get(band, 1.0, pixel_format.babl, Gegl.AbyssPolicy.NONE)
+
+
+def is_opaque(drawable: Gimp.Drawable) -> bool:
+    """Whether every pixel is wholly opaque."""
+    if not drawable.has_alpha():
+        return True
+    source = drawable.get_buffer()
+    for band in bands(drawable.get_width(), drawable.get_height()):
+        alpha = source.get(band, 1.0, "A u8", Gegl.AbyssPolicy.NONE)
+        if alpha.count(b"\xff") != len(alpha):
+            return False
+    return True

@@ -1,0 +1,174 @@
+"""The plug-in as GIMP sees it: one procedure for each described operation, and Update."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from dioptre_link.errors import Cancelled, DioptreError, UsageError
+from dioptre_link.operations import OPERATIONS, Operation
+from dioptre_link.paths import log_dir
+
+from . import arguments, jobs, sources, update
+from .host import Gimp, GLib, GObject
+from .run import run
+from .sources import Refused
+
+PREFIX = "dioptre-"
+UPDATE = "dioptre-update"
+MENU = "<Image>/Filters/D_ioptre"
+AUTHORS = "The Dioptre developers"
+YEAR = "2026"
+
+
+class Dioptre(Gimp.PlugIn):
+    """Filters ▸ Dioptre."""
+
+    def do_query_procedures(self) -> list[str]:
+        return [*(PREFIX + operation.command for operation in OPERATIONS.values()), UPDATE]
+
+    def do_set_i18n(self, _name: str) -> bool:
+        return False  # no translations yet; GIMP warns unless told
+
+    def do_create_procedure(self, name: str) -> Gimp.Procedure:
+        if name == UPDATE:
+            return self._update_procedure()
+        operation = next(op for op in OPERATIONS.values() if PREFIX + op.command == name)
+        procedure = self._image_procedure(name, run_operation, operation, f"_{operation.title}…")
+        procedure.set_documentation(operation.help, operation.help, name)
+        arguments.add_arguments(procedure, operation)
+        return procedure
+
+    def _update_procedure(self) -> Gimp.Procedure:
+        procedure = self._image_procedure(UPDATE, run_update, None, "_Update")
+        text = "Runs again what made the selected layers, after their depth layer or picture was changed."
+        procedure.set_documentation(text, text, UPDATE)
+        return procedure
+
+    def _image_procedure(
+        self, name: str, function: Callable[..., Any], data: Operation | None, label: str
+    ) -> Gimp.Procedure:
+        procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, function, data)
+        procedure.set_image_types("RGB*, GRAY*")
+        procedure.set_sensitivity_mask(Gimp.ProcedureSensitivityMask.DRAWABLE)
+        procedure.set_menu_label(label)  # before the path, or GIMP refuses the path
+        procedure.add_menu_path(MENU)
+        procedure.set_attribution(AUTHORS, AUTHORS, YEAR)
+        procedure.add_layer_return_value(
+            "result", "Result", "The new layer group, or the new layer where there is only one", True,
+            GObject.ParamFlags.READWRITE,
+        )
+        return procedure
+
+
+def run_operation(
+    procedure: Gimp.Procedure,
+    run_mode: Gimp.RunMode,
+    image: Gimp.Image,
+    drawables: list[Gimp.Drawable],
+    config: Gimp.ProcedureConfig,
+    operation: Operation,
+) -> Gimp.ValueArray:
+    def do() -> Gimp.Layer | None:
+        depth = config.get_property(arguments.DEPTH_LAYER) if arguments.takes_depth(operation) else None
+        source = sources.find(operation, image, drawables, depth)
+        if run_mode == Gimp.RunMode.INTERACTIVE:
+            from .dialog import run_dialog  # needs a display, which a script may not have
+
+            outcome = run_dialog(procedure, config, operation, source)
+        else:
+            options = arguments.read_options(operation, config)
+            with jobs.open_worker() as worker, progress(operation.title) as show:
+                outcome = jobs.run_here(run(worker, operation, options, source), show)
+        for message in outcome.messages:
+            Gimp.message(message)
+        return outcome.layer
+
+    return guarded(procedure, do)
+
+
+def run_update(
+    procedure: Gimp.Procedure,
+    run_mode: Gimp.RunMode,
+    image: Gimp.Image,
+    drawables: list[Gimp.Drawable],
+    _config: Gimp.ProcedureConfig,
+    _data: None,
+) -> Gimp.ValueArray:
+    def do() -> Gimp.Layer | None:
+        with jobs.open_worker() as worker, progress("Update") as show:
+            outcome = jobs.run_here(update.update(worker, image, drawables), show)
+        for message in outcome.messages:
+            Gimp.message(message)
+        return outcome.layer
+
+    return guarded(procedure, do)
+
+
+class progress:  # noqa: N801  (used as a function)
+    """GIMP's progress bar. Its Cancel ends this process, which the worker sees as a cancel."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._phase = ""
+
+    def __enter__(self) -> Callable[[jobs.Step], None]:
+        Gimp.progress_init(self._title)
+        return self._show
+
+    def _show(self, step: jobs.Step) -> None:
+        if step.phase != self._phase:
+            self._phase = step.phase
+            Gimp.progress_set_text(f"{self._title}: {step.phase}")
+        Gimp.progress_update(step.fraction)
+
+    def __exit__(self, *_: object) -> None:
+        Gimp.progress_end()
+
+
+def guarded(procedure: Gimp.Procedure, do: Callable[[], Gimp.Layer | None]) -> Gimp.ValueArray:
+    """Run `do` and turn how it ends into GIMP's status; success is returned for nothing but success."""
+    try:
+        layer = do()
+    except Cancelled:
+        return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
+    except (UsageError, Refused) as error:
+        return _failed(procedure, Gimp.PDBStatusType.CALLING_ERROR, _words(error))
+    except DioptreError as error:
+        return _failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, _words(error))
+    except Exception as error:  # noqa: BLE001  (the top of the plug-in: logged, and reported as a failure)
+        place = _log(traceback.format_exc())
+        text = f"Dioptre failed unexpectedly: {type(error).__name__}: {error}. Details are in {place}."
+        return _failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, text)
+    Gimp.displays_flush()
+    values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
+    values.remove(1)
+    values.insert(1, GObject.Value(Gimp.Layer, layer))
+    return values
+
+
+def _failed(procedure: Gimp.Procedure, status: Gimp.PDBStatusType, text: str) -> Gimp.ValueArray:
+    return procedure.new_return_values(status, GLib.Error(text))
+
+
+def _words(error: DioptreError) -> str:
+    return f"{error.message} {error.hint}".strip()
+
+
+def _log(text: str) -> str:
+    """Append to the plug-in's log; returns where that is."""
+    path = log_dir() / "gimp.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"{datetime.now().isoformat(timespec='seconds')} GIMP {Gimp.version()}\n{text}\n")
+    except OSError:
+        return "GIMP's own output"
+    return str(path)
+
+
+def main(argv: list[str]) -> None:
+    """Speak with GIMP until it is done with this process."""
+    Gimp.main(Dioptre.__gtype__, argv)

@@ -1,0 +1,86 @@
+"""From a procedure's arguments to layers: what an interactive and a scripted run have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from dioptre_link.client import Result, Worker
+from dioptre_link.operations import Operation
+
+from . import jobs, layers, recipe
+from .host import Gimp
+from .sources import Refused, Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The new layer or group, and sentences for the user."""
+
+    layer: Gimp.Layer
+    messages: tuple[str, ...]
+
+
+def run(worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source) -> jobs.Steps[Outcome]:
+    """Send, compute, make layers. The document changes in the last step only."""
+    with ExitStack() as files:
+        sent = yield from jobs.send(worker, source, files)
+        return (yield from run_sent(worker, operation, options, source, sent))
+
+
+def run_sent(
+    worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source, sent: jobs.Sent
+) -> jobs.Steps[Outcome]:
+    """As `run`, with inputs that the worker has already."""
+    result = yield from jobs.work(worker, operation, options, source, sent)
+    try:
+        _check_still_there(source)
+        filled = yield from layers.fill(source, result)
+    finally:
+        result.delete()
+    try:
+        _check_still_there(source)
+        with layers.undo_step(source.image):
+            top = layers.insert(source, operation, filled)
+            recipe.add(source.image, entry(operation, options, source, sent, result, filled, top))
+    except BaseException:
+        layers.discard([one for one in filled if one.layer.is_valid()])
+        raise
+    source.image.set_selected_layers([top])
+    return Outcome(layer=top, messages=(*sent.messages, *result.messages))
+
+
+def entry(
+    operation: Operation,
+    options: Mapping[str, Any],
+    source: Source,
+    sent: jobs.Sent,
+    result: Result,
+    filled: list[layers.Filled],
+    top: Gimp.Layer,
+) -> recipe.Entry:
+    """What the document remembers of this result."""
+    inputs = {"picture": recipe.Link.to(source.picture, sha256=sent.picture_sha256)}
+    if source.depth is not None:
+        inputs["disparity"] = recipe.Link.to(source.depth, sha256=sent.depth_sha256)
+    outputs = {one.role.value: recipe.Link.to(one.layer, sha256=one.depth_key) for one in filled}
+    if top.is_group():
+        outputs["group"] = recipe.Link.to(top)
+    return recipe.Entry(
+        operation=operation.name,
+        options=dict(options),
+        inputs=inputs,
+        outputs=outputs,
+        values=dict(result.values),
+        models=dict(result.models),
+    )
+
+
+def _check_still_there(source: Source) -> None:
+    """The user may close or change the document meanwhile."""
+    if not source.image.is_valid():
+        raise Refused("The picture was closed in the meantime.")
+    if not source.picture.is_valid():
+        raise Refused("The layer was deleted in the meantime.", hint="Undo that, and try again.")

@@ -1,0 +1,157 @@
+"""Which layers a procedure works on, and refusals in words before any work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dioptre_link.errors import DioptreError
+from dioptre_link.operations import Input, Operation, Role
+
+from . import pixels, recipe
+from .host import Gimp
+
+MAX_SIDE_PX = 1 << 18  # of a layer in GIMP
+DEPTH_NAME = "Depth"
+
+
+class Refused(DioptreError):
+    """The procedure cannot work on what it was given."""
+
+    code = "refused"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The layer to work on, and the depth layer that goes with it, if there is one.
+
+    plain: a layer above `picture` covers it just as if it stood in its place.
+    """
+
+    image: Gimp.Image
+    picture: Gimp.Layer
+    depth: Gimp.Layer | None = None
+    plain: bool = True
+
+
+def find(
+    operation: Operation,
+    image: Gimp.Image,
+    drawables: Sequence[Gimp.Drawable],
+    depth: Gimp.Layer | None,
+    *,
+    into_selection: bool = True,
+) -> Source:
+    """Check and complete what a procedure was given. Raises Refused.
+
+    into_selection: the result will be limited to the selection, so there must be something of the layer in it.
+    """
+    _check_image(image)
+    picture = _only_layer(drawables)
+    entries = recipe.readable(image)
+    takes_depth = Input.DISPARITY in operation.inputs + operation.optional_inputs
+    if takes_depth and depth is None and (source := _painted_from(image, entries, picture)) is not None:
+        picture, depth = source, picture  # the depth layer itself was selected
+    if depth is None and Input.DISPARITY in operation.inputs:
+        depth = depth_of(image, entries, picture)
+        if depth is None:
+            raise Refused(
+                f"{operation.title} needs a depth layer.",
+                hint="Make one first with Filters ▸ Dioptre ▸ Depth from this picture.",
+            )
+    if depth is not None:
+        _check_depth(depth, picture)
+    if into_selection and not Gimp.Selection.is_empty(image) and not picture.mask_intersect()[0]:
+        raise Refused(f"The selection lies outside of the layer “{picture.get_name()}”.", hint="Select none first.")
+    plain = _is_plain(picture)
+    if not plain and Role.RESULT in operation.outputs and picture.get_visible() and picture.get_lock_visibility():
+        raise Refused(
+            f"The visibility of the layer “{picture.get_name()}” is locked, but the result has to take its place.",
+            hint="Unlock its visibility first.",
+        )
+    return Source(image=image, picture=picture, depth=depth, plain=plain)
+
+
+def depth_of(image: Gimp.Image, entries: Sequence[recipe.Entry], picture: Gimp.Layer) -> Gimp.Layer | None:
+    """The newest depth layer that was made from `picture`, or else the only layer called Depth that fits it."""
+    tattoo = picture.get_tattoo()
+    for entry in reversed(entries):
+        if entry.inputs["picture"].tattoo == tattoo:
+            for link in (entry.outputs.get(Role.DEPTH.value), entry.inputs.get("disparity")):
+                if link is not None and (layer := link.find(image)) is not None:
+                    return layer
+    named = [
+        layer
+        for layer in all_layers(image.get_layers())
+        if layer.get_name().split(" #")[0] == DEPTH_NAME and _same_size(layer, picture)
+    ]
+    return named[0] if len(named) == 1 else None
+
+
+def all_layers(layers: Sequence[Gimp.Layer]) -> list[Gimp.Layer]:
+    """`layers` and everything in their groups, from the top."""
+    found = []
+    for layer in layers:
+        found.append(layer)
+        if layer.is_group():
+            found.extend(all_layers(layer.get_children()))
+    return found
+
+
+def _check_image(image: Gimp.Image) -> None:
+    if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
+        raise Refused(
+            "Dioptre cannot work on an indexed picture: its palette has no room for new colours.",
+            hint="Convert it first with Image ▸ Mode ▸ RGB.",
+        )
+    if image.get_floating_sel() is not None:
+        raise Refused("There is a floating selection.", hint="Anchor it or make it a layer first.")
+
+
+def _only_layer(drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
+    if len(drawables) != 1:
+        raise Refused(f"Dioptre works on one layer; {len(drawables) or 'none'} are selected.", hint="Select one.")
+    drawable = drawables[0]
+    if isinstance(drawable, Gimp.LayerMask):
+        drawable = Gimp.Layer.from_mask(drawable)
+    if not isinstance(drawable, Gimp.Layer):
+        raise Refused("Dioptre works on layers; a channel is selected.", hint="Select a layer.")
+    if drawable.is_group() and not drawable.get_children():
+        raise Refused(f"The group “{drawable.get_name()}” is empty.", hint="Select a layer with a picture.")
+    return drawable
+
+
+def _painted_from(
+    image: Gimp.Image, entries: Sequence[recipe.Entry], layer: Gimp.Layer
+) -> Gimp.Layer | None:
+    """The picture that `layer` is the depth of, as far as recorded."""
+    for entry in reversed(entries):
+        made = entry.outputs.get(Role.DEPTH.value)
+        if made is not None and made.tattoo == layer.get_tattoo():
+            return entry.inputs["picture"].find(image)
+    return None
+
+
+def _check_depth(depth: Gimp.Layer, picture: Gimp.Layer) -> None:
+    if depth.get_tattoo() == picture.get_tattoo():
+        raise Refused("The picture and its depth layer are the same layer.", hint="Select the picture's layer.")
+    if not _same_size(depth, picture):
+        raise Refused(
+            f"The depth layer “{depth.get_name()}” has {depth.get_width()} × {depth.get_height()} pixels, "
+            f"the layer “{picture.get_name()}” {picture.get_width()} × {picture.get_height()}.",
+            hint="Use a depth layer of the picture's own size, or make a new one with Depth from this picture.",
+        )
+
+
+def _is_plain(picture: Gimp.Layer) -> bool:
+    normal = (Gimp.LayerMode.NORMAL, Gimp.LayerMode.NORMAL_LEGACY, Gimp.LayerMode.PASS_THROUGH)
+    return (
+        picture.get_opacity() == 100.0
+        and any(picture.get_mode() == mode for mode in normal)
+        and picture.get_mask() is None
+        and pixels.is_opaque(picture)
+    )
+
+
+def _same_size(one: Gimp.Layer, other: Gimp.Layer) -> bool:
+    return (one.get_width(), one.get_height()) == (other.get_width(), other.get_height())

@@ -1,0 +1,113 @@
+"""Update: run again what made a result, after its depth layer or its picture was changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from dioptre_link.client import Worker
+from dioptre_link.operations import Input, Operation, Role, operation
+
+from . import depth_store, jobs, layers, recipe, sources
+from .host import Gimp
+from .run import Outcome
+from .sources import Refused, Source
+
+
+def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> jobs.Steps[Outcome]:
+    """Bring the results up to date that the selected layers belong to, oldest first.
+
+    A result's layers keep their place, name, mask, mode and opacity; only their pixels change. A depth layer that
+    was painted on is used as it is; one that was not is made again when the picture changed.
+    """
+    entries = recipe.load(image)
+    if not entries:
+        raise Refused("Dioptre has not made anything in this picture yet.", hint="Choose another entry of the menu.")
+    chosen = [entry for entry in entries if _concerns(entry, image, drawables) and entry.layers(image)]
+    if not chosen:
+        raise Refused(
+            "None of the selected layers was made by Dioptre, or is what a result was made from.",
+            hint="Select a result's group, one of its layers, or its depth layer.",
+        )
+    messages: list[str] = []
+    plans = [_plan(image, entry) for entry in chosen]  # all refusals before any work
+    changed: Gimp.Layer | None = None
+    for entry, source in zip(chosen, plans, strict=True):
+        outcome = yield from _update_one(worker, entry, source)
+        changed = outcome.layer
+        messages.extend(outcome.messages)
+    assert changed is not None
+    return Outcome(layer=changed, messages=tuple(messages))
+
+
+def _concerns(entry: recipe.Entry, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> bool:
+    selected = [Gimp.Layer.from_mask(one) if isinstance(one, Gimp.LayerMask) else one for one in drawables]
+    return any(entry.concerns(image, layer) for layer in selected)
+
+
+def _plan(image: Gimp.Image, entry: recipe.Entry) -> Source:
+    """The inputs of `entry` as they are now. Raises Refused when one is gone or a layer is locked."""
+    described = operation(entry.operation)
+    picture = entry.inputs["picture"].find(image)
+    if picture is None:
+        raise _gone(described, "picture", entry.inputs["picture"])
+    depth = None
+    if (link := entry.inputs.get("disparity")) is not None:
+        depth = link.find(image)
+        if depth is None and Input.DISPARITY in described.inputs:
+            raise _gone(described, "depth layer", link)
+    for layer in entry.layers(image):
+        if not layer.is_group() and layer.get_lock_content():
+            raise Refused(f"The layer “{layer.get_name()}” is locked.", hint="Unlock its pixels first.")
+    source = sources.find(described, image, [picture], depth, into_selection=False)
+    made = entry.outputs.get(Role.DEPTH.value)
+    if depth is None and made is not None and Input.DISPARITY in described.optional_inputs:
+        own = made.find(image)
+        if own is not None and depth_store.content_hash(own) != made.sha256:
+            source = Source(image=image, picture=picture, depth=own, plain=source.plain)
+    return source
+
+
+def _gone(described: Operation, what: str, link: recipe.Link) -> Refused:
+    return Refused(
+        f"{described.title} cannot be updated: its {what}, the layer “{link.name}”, is gone.",
+        hint="Undo its removal, or make the result again from another layer.",
+    )
+
+
+def _update_one(worker: Worker, entry: recipe.Entry, source: Source) -> jobs.Steps[Outcome]:
+    image, described = source.image, operation(entry.operation)
+    with ExitStack() as files:
+        sent = yield from jobs.send(worker, source, files)
+        result = yield from jobs.work(worker, described, entry.options, source, sent)
+        try:
+            filled = yield from layers.fill(source, result)
+        finally:
+            result.delete()
+    try:
+        with layers.undo_step(image), layers.nothing_selected(image):
+            outputs = dict(entry.outputs)
+            for one in filled:
+                link = entry.outputs.get(one.role.value)
+                layer = link.find(image) if link is not None else None
+                if layer is None or (source.depth is not None and _same(layer, source.depth)):
+                    continue
+                layers.replace_content(layer, one)
+                if one.depth_key:
+                    depth_store.mark(layer, one.depth_key)
+                outputs[one.role.value] = recipe.Link.to(layer, sha256=one.depth_key)
+            inputs = dict(entry.inputs, picture=recipe.Link.to(source.picture, sha256=sent.picture_sha256))
+            recipe.put(image, entry, outputs=outputs, inputs=inputs, values=dict(result.values), models=dict(result.models))
+    finally:
+        layers.discard(filled)
+    return Outcome(layer=_top(image, entry), messages=(*sent.messages, *result.messages))
+
+
+def _top(image: Gimp.Image, entry: recipe.Entry) -> Gimp.Layer:
+    group = entry.outputs.get("group")
+    layer = group.find(image) if group is not None else None
+    return layer or entry.layers(image)[0]
+
+
+def _same(one: Gimp.Layer, other: Gimp.Layer) -> bool:
+    return one.get_tattoo() == other.get_tattoo()
