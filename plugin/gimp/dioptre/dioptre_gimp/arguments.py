@@ -38,8 +38,9 @@ def takes_depth(operation: Operation) -> bool:
 
 def add_arguments(procedure: Gimp.Procedure, operation: Operation) -> None:
     """Give `procedure` an argument for every option, and one for the depth layer where the operation takes one."""
+    nicks = nicknames(operation)
     for parameter in operation.parameters:
-        _ADDERS[parameter.kind](procedure, parameter)
+        _ADDERS[parameter.kind](procedure, parameter, nicks[parameter.name])
     if takes_depth(operation):
         procedure.add_layer_argument(
             DEPTH_LAYER,
@@ -48,6 +49,19 @@ def add_arguments(procedure: Gimp.Procedure, operation: Operation) -> None:
             True,
             _FLAGS,
         )
+
+
+def nicknames(operation: Operation) -> dict[str, str]:
+    """Every option's label with a key of its own (the letter after "_"), as far as there are letters."""
+    taken = set("hrcosld")  # Help, Reset, Cancel, OK, Save, Load; the depth layer
+    nicks = {}
+    for parameter in operation.parameters:
+        label = parameter.label
+        free = [place for place, letter in enumerate(label) if letter.isalpha() and letter.lower() not in taken]
+        place = free[0] if free else 0
+        taken.add(label[place].lower())
+        nicks[parameter.name] = f"{label[:place]}_{label[place:]}"
+    return nicks
 
 
 def read_options(operation: Operation, config: Gimp.ProcedureConfig) -> dict[str, Any]:
@@ -113,32 +127,32 @@ def _limits(parameter: Parameter) -> tuple[float, float, float]:
     return low, high, parameter.default
 
 
-def _add_float(procedure: Gimp.Procedure, parameter: Parameter) -> None:
+def _add_float(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
     low, high, default = _limits(parameter)
     procedure.add_double_argument(
-        *names(parameter), parameter.label, _help(parameter), low, high, default, _FLAGS
+        *names(parameter), nick, _help(parameter), low, high, default, _FLAGS
     )
 
 
-def _add_integer(procedure: Gimp.Procedure, parameter: Parameter) -> None:
+def _add_integer(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
     low, high, default = (int(value) for value in _limits(parameter))
-    procedure.add_int_argument(*names(parameter), parameter.label, _help(parameter), low, high, default, _FLAGS)
+    procedure.add_int_argument(*names(parameter), nick, _help(parameter), low, high, default, _FLAGS)
 
 
-def _add_boolean(procedure: Gimp.Procedure, parameter: Parameter) -> None:
+def _add_boolean(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
     if parameter.default is None:
-        _add_choices(procedure, parameter, ("yes", "no"))
+        _add_choices(procedure, parameter, nick, ("yes", "no"))
         return
     procedure.add_boolean_argument(
-        *names(parameter), parameter.label, _help(parameter), parameter.default, _FLAGS
+        *names(parameter), nick, _help(parameter), parameter.default, _FLAGS
     )
 
 
-def _add_choice(procedure: Gimp.Procedure, parameter: Parameter) -> None:
-    _add_choices(procedure, parameter, parameter.choices)
+def _add_choice(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
+    _add_choices(procedure, parameter, nick, parameter.choices)
 
 
-def _add_choices(procedure: Gimp.Procedure, parameter: Parameter, values: tuple[str, ...]) -> None:
+def _add_choices(procedure: Gimp.Procedure, parameter: Parameter, nick: str, values: tuple[str, ...]) -> None:
     choice = Gimp.Choice.new()
     if parameter.default is None:
         choice.add(AUTOMATIC, 0, "Automatic", "")
@@ -146,15 +160,15 @@ def _add_choices(procedure: Gimp.Procedure, parameter: Parameter, values: tuple[
         choice.add(value, number, value.replace("_", " ").capitalize(), "")
     default = AUTOMATIC if parameter.default is None else parameter.default
     procedure.add_choice_argument(
-        *names(parameter), parameter.label, _help(parameter), choice, default, _FLAGS
+        *names(parameter), nick, _help(parameter), choice, default, _FLAGS
     )
 
 
-def _add_point(procedure: Gimp.Procedure, parameter: Parameter) -> None:
+def _add_point(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
     for name, axis in zip(names(parameter), ("x", "y"), strict=True):
         procedure.add_double_argument(
             name,
-            f"{parameter.label} {axis}",
+            f"{nick} {axis}",
             _help(parameter) + ". In pixels of the layer, from its top left",
             -1.0 if parameter.default is None else -MAX_POINT_PX,
             MAX_POINT_PX,

@@ -18,7 +18,7 @@ from .sources import Refused
 
 PREFIX = "dioptre-"
 UPDATE = "dioptre-update"
-MENU = "<Image>/Filters/D_ioptre"
+MENU = "<Image>/Filters/Dio_ptre"
 AUTHORS = "The Dioptre developers"
 YEAR = "2026"
 

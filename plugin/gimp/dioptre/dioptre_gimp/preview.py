@@ -21,7 +21,7 @@ RESULT, BEFORE, DEPTH, FOCUS = "result", "before", "depth", "focus"
 VIEWS = {
     RESULT: ("_After", "The result with these settings"),
     BEFORE: ("_Before", "The layer as it is"),
-    DEPTH: ("Dept_h", "White is nearest, black is farthest"),
+    DEPTH: ("_Depth", "White is nearest, black is farthest"),
     FOCUS: ("_Focus range", "Green is sharp, blue lies in front of it, orange behind it"),
 }
 _IN_FRONT, _SHARP, _BEHIND = (40, 110, 255, 110), (60, 220, 90, 110), (255, 140, 30, 110)  # red, green, blue, alpha
@@ -150,17 +150,15 @@ class Preview(Gtk.Box):
             self._draw()
 
     def _pressed(self, widget: Gtk.Widget, event: Gdk.Event) -> bool:
-        state = event.get_state()[1] if event.type == Gdk.EventType.MOTION_NOTIFY else Gdk.ModifierType.BUTTON1_MASK
         shown = self._image.get_pixbuf()
-        if shown is None or self._on_click is None or not state & Gdk.ModifierType.BUTTON1_MASK:
+        dragged = event.type != Gdk.EventType.MOTION_NOTIFY or event.state & Gdk.ModifierType.BUTTON1_MASK
+        if shown is None or self._on_click is None or not dragged:
             return False
         # The event box is as large as the picture or larger; the picture is in its middle.
         left = (widget.get_allocated_width() - shown.get_width()) / 2
         top = (widget.get_allocated_height() - shown.get_height()) / 2
-        x, y = event.get_coords()[1:]
-        self._on_click(
-            min(max((x - left) / shown.get_width(), 0.0), 1.0), min(max((y - top) / shown.get_height(), 0.0), 1.0)
-        )
+        x, y = (event.x - left) / shown.get_width(), (event.y - top) / shown.get_height()
+        self._on_click(min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0))
         return True
 
     def _draw(self) -> None:
