@@ -27,7 +27,9 @@ timer. *From a thread*: `job.wait()` or `for event in job.events()`. One thread 
 *Formats*: see `wire.PixelFormat`. Colours have sRGB primaries. `submit(colour_format=…)` is how colour layers
 come back (RGBA float32, sRGB-encoded, unless said otherwise; 1 or 2 channels for a grey document), `depth_dtype`
 the sample of depth and confidence layers (always 1 channel). Inputs are "picture", "disparity" (1 channel, 1 is
-nearest, the picture's size) and "selection" (1 channel).
+nearest, the picture's size) and "selection" (1 channel). A depth layer of few bits that was painted on is
+"disparity" as it is now, "disparity_shown" as it was made (same format) and "disparity_exact" what it was made
+from: the exact values count wherever both show the same.
 
 *Interactive previews*: hand the picture over once, keep the depth in the worker, then ask for many cheap blurs::
 

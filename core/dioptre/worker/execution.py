@@ -18,7 +18,7 @@ from dioptre_link.wire import PixelFormat, Pixels
 
 from . import guard, memory, pixels, previews
 from .exchange import Folder
-from .request import Kept, Request
+from .request import UNPAINTED, Kept, Request
 
 Run = Callable[[str, Mapping[str, Any], Inputs, Progress], Result]
 """Runs one operation: name, checked options, inputs, progress."""
@@ -111,6 +111,8 @@ def _inputs(request: Request, full: tuple[int, int], size: tuple[int, int]) -> t
     repaired = False
     for name, given in request.inputs.items():
         loaded = given if isinstance(given, Kept) else load(request.folder, name, given)
+        if name is Input.DISPARITY and request.unpainted:
+            loaded = _with_exact_values(request, loaded)
         if request.preview_px is None and loaded.values.shape[:2] != full:
             height, width = loaded.values.shape[:2]
             raise UsageError(
@@ -120,6 +122,16 @@ def _inputs(request: Request, full: tuple[int, int], size: tuple[int, int]) -> t
         arrays[name.value] = loaded.at(size)
         repaired |= loaded.repaired
     return Inputs(**arrays), repaired
+
+
+def _with_exact_values(request: Request, now: Kept) -> Kept:
+    """The disparity a layer of few bits was made from, but where it no longer shows what it showed then."""
+    given = [request.unpainted[name] for name in UNPAINTED if name in request.unpainted]
+    planes = [load(request.folder, Input.DISPARITY, each) for each in given]
+    if len(planes) != len(UNPAINTED) or any(plane.values.shape != now.values.shape for plane in planes):
+        raise UsageError(f"{' and '.join(UNPAINTED)} must both be there, at the depth layer's size.")
+    shown, exact = planes
+    return Kept(np.where(now.values == shown.values, exact.values, now.values), now.repaired or exact.repaired)
 
 
 def _full_precision() -> AbstractContextManager[Any]:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+UNPAINTED = ("disparity_shown", "disparity_exact")
+"""Two inputs that go with a depth layer of few bits: what it showed when it was made, and what it was made from."""
+
+
 @dataclass
 class Kept:
     """Pixels that stay in the worker for one connection, and the last reduced size of them.
@@ -48,7 +52,8 @@ class Request:
     """What to compute, checked: `options` are complete, each input is pixels in a file of `folder` or kept ones.
 
     colour_format, depth_dtype: how layers go back. roles: which layers, all when None. keep: layers to be kept
-    under a name. preview_px: longest side to reduce the inputs to; None for the full size.
+    under a name. preview_px: longest side to reduce the inputs to; None for the full size. unpainted: both of
+    `UNPAINTED`, or nothing.
     """
 
     operation: str
@@ -60,6 +65,7 @@ class Request:
     roles: frozenset[Role] | None = None
     keep: Mapping[Role, str] = field(default_factory=dict)
     preview_px: int | None = None
+    unpainted: Mapping[str, Pixels] = field(default_factory=dict)
 
     def picture_size(self) -> tuple[int, int]:
         """(height, width) of the picture as handed over."""

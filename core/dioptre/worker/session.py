@@ -23,7 +23,7 @@ from dioptre_link.wire import CHUNK_BYTES, DTYPES, Pixels, WireError, decode, en
 from .engine import FULL, PREVIEW, Task
 from .exchange import Folder
 from .memory import OutOfMemoryError
-from .request import Kept, Request
+from .request import UNPAINTED, Kept, Request
 from .uploads import Uploads
 
 if TYPE_CHECKING:
@@ -198,13 +198,17 @@ class Session:
         described = operation(message["operation"])
         options = described.check(message["options"])
         inputs: dict[Input, Pixels | Kept] = {}
+        unpainted: dict[str, Pixels] = {}
         for name, given in message["inputs"].items():
             if isinstance(given, Pixels):
                 self._uploads.check(given)
                 self._folder.open_pixels(given).close()
             elif given not in self._kept:
                 raise DioptreError(f"Nothing is kept as {given!r}.", code="input_missing")
-            inputs[_input(name)] = given if isinstance(given, Pixels) else self._kept[given]
+            if name in UNPAINTED and isinstance(given, Pixels):
+                unpainted[name] = given
+            else:
+                inputs[_input(name)] = given if isinstance(given, Pixels) else self._kept[given]
         if Input.PICTURE not in inputs:
             raise UsageError(f"{described.title} needs a picture.")
         if message["depth_dtype"] not in DTYPES:
@@ -213,6 +217,7 @@ class Session:
             operation=described.name,
             options=options,
             inputs=inputs,
+            unpainted=unpainted,
             folder=self._folder,
             colour_format=message["colour_format"],
             depth_dtype=message["depth_dtype"],

@@ -129,9 +129,7 @@ def _limits(parameter: Parameter) -> tuple[float, float, float]:
 
 def _add_float(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
     low, high, default = _limits(parameter)
-    procedure.add_double_argument(
-        *names(parameter), nick, _help(parameter), low, high, default, _FLAGS
-    )
+    procedure.add_double_argument(*names(parameter), nick, _help(parameter), low, high, default, _FLAGS)
 
 
 def _add_integer(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
@@ -143,9 +141,7 @@ def _add_boolean(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> 
     if parameter.default is None:
         _add_choices(procedure, parameter, nick, ("yes", "no"))
         return
-    procedure.add_boolean_argument(
-        *names(parameter), nick, _help(parameter), parameter.default, _FLAGS
-    )
+    procedure.add_boolean_argument(*names(parameter), nick, _help(parameter), parameter.default, _FLAGS)
 
 
 def _add_choice(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
@@ -159,9 +155,7 @@ def _add_choices(procedure: Gimp.Procedure, parameter: Parameter, nick: str, val
     for number, value in enumerate(values, start=1):
         choice.add(value, number, value.replace("_", " ").capitalize(), "")
     default = AUTOMATIC if parameter.default is None else parameter.default
-    procedure.add_choice_argument(
-        *names(parameter), nick, _help(parameter), choice, default, _FLAGS
-    )
+    procedure.add_choice_argument(*names(parameter), nick, _help(parameter), choice, default, _FLAGS)
 
 
 def _add_point(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:

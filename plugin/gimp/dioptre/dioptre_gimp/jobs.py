@@ -25,6 +25,7 @@ from .sources import Source
 WAIT_S = 0.05  # a script's look at the worker: no load, and a cancel is felt at once
 SHARE_SENDING = 0.1  # of the progress bar; the worker's own part and the layers follow
 SHARE_WORKING = 0.8
+BEFORE_LAYERS = SHARE_SENDING + SHARE_WORKING
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,9 @@ def send(worker: Worker, source: Source, files: ExitStack) -> Steps[Sent]:
     )
 
 
-def work(worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source, sent: Sent) -> Steps[Result]:
+def work(
+    worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source, sent: Sent
+) -> Steps[Result]:
     """Submit the job and follow it to its result."""
     colour_format = pixels.picture_format(source.image, alpha=True).wire
     job = worker.submit(operation.name, options, sent.inputs, colour_format=colour_format)
@@ -162,9 +165,7 @@ def _read_drawable(
     return buffer
 
 
-def _copied(
-    worker: Worker, depth: Gimp.Layer, kept: Any, pixel_format: pixels.Format, files: ExitStack
-) -> Buffer:
+def _copied(worker: Worker, depth: Gimp.Layer, kept: Any, pixel_format: pixels.Format, files: ExitStack) -> Buffer:
     buffer = _new_buffer(worker, depth, pixel_format, files)
     with kept.open("rb") as file:
         for band in pixels.bands(depth.get_width(), depth.get_height()):
@@ -173,9 +174,7 @@ def _copied(
 
 
 def _new_buffer(worker: Worker, drawable: Gimp.Drawable, pixel_format: pixels.Format, files: ExitStack) -> Buffer:
-    return files.enter_context(
-        worker.new_buffer(drawable.get_width(), drawable.get_height(), pixel_format.wire)
-    )
+    return files.enter_context(worker.new_buffer(drawable.get_width(), drawable.get_height(), pixel_format.wire))
 
 
 def depth_of(result: Result) -> Buffer | None:

@@ -18,7 +18,7 @@ from dioptre_link.operations import Operation, Role
 
 from . import depth_store, pixels, recipe
 from .host import Gegl, Gimp
-from .jobs import SHARE_SENDING, SHARE_WORKING, Step, Steps
+from .jobs import BEFORE_LAYERS, Step, Steps
 from .sources import Source
 
 DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # values, not a picture
@@ -53,7 +53,7 @@ def fill(source: Source, result: Result) -> Steps[list[Filled]]:
             filled.append(Filled(layer=layer, role=made.role, visible=made.visible))
             for share in pixels.read_in(made.buffer, layer.get_buffer(), _format(source, made)):
                 done = (number + share) / len(result.layers)
-                yield Step(SHARE_SENDING + SHARE_WORKING + (1 - SHARE_SENDING - SHARE_WORKING) * done, "Making layers")
+                yield Step(BEFORE_LAYERS + (1 - BEFORE_LAYERS) * done, "Making layers")
             layer.update(0, 0, layer.get_width(), layer.get_height())
             if made.role is Role.DEPTH:
                 filled[-1] = _with_exact_depth(source.image, filled[-1], made.buffer)
@@ -140,7 +140,10 @@ def layer_format(layer: Gimp.Layer) -> str:
 
 
 def _with_exact_depth(image: Gimp.Image, filled: Filled, exact: Buffer) -> Filled:
-    key = depth_store.keep(filled.layer, exact) if pixels.is_eight_bit(image) else depth_store.content_hash(filled.layer)
+    if pixels.is_eight_bit(image):
+        key = depth_store.keep(filled.layer, exact)
+    else:
+        key = depth_store.content_hash(filled.layer)
     return Filled(layer=filled.layer, role=filled.role, visible=filled.visible, depth_key=key)
 
 

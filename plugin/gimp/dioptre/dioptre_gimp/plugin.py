@@ -14,7 +14,7 @@ from dioptre_link.paths import log_dir
 from . import arguments, jobs, sources, update
 from .host import Gimp, GLib, GObject
 from .run import run
-from .sources import Refused
+from .sources import RefusedError
 
 PREFIX = "dioptre-"
 UPDATE = "dioptre-update"
@@ -57,7 +57,10 @@ class Dioptre(Gimp.PlugIn):
         procedure.add_menu_path(MENU)
         procedure.set_attribution(AUTHORS, AUTHORS, YEAR)
         procedure.add_layer_return_value(
-            "result", "Result", "The new layer group, or the new layer where there is only one", True,
+            "result",
+            "Result",
+            "The new layer group, or the new layer where there is only one",
+            True,
             GObject.ParamFlags.READWRITE,
         )
         return procedure
@@ -134,7 +137,7 @@ def guarded(procedure: Gimp.Procedure, do: Callable[[], Gimp.Layer | None]) -> G
         layer = do()
     except Cancelled:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
-    except (UsageError, Refused) as error:
+    except (UsageError, RefusedError) as error:
         return _failed(procedure, Gimp.PDBStatusType.CALLING_ERROR, _words(error))
     except DioptreError as error:
         return _failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, _words(error))

@@ -173,15 +173,25 @@ class Preview(Gtk.Box):
         )
         if self.view == FOCUS and self._depth is not None and self._sharp is not None:
             self._overlay().composite(
-                drawn, 0, 0, width, height, 0, 0,
-                width / self._depth.width, height / self._depth.height, GdkPixbuf.InterpType.NEAREST, 255,
+                drawn,
+                0,
+                0,
+                width,
+                height,
+                0,
+                0,
+                width / self._depth.width,
+                height / self._depth.height,
+                GdkPixbuf.InterpType.NEAREST,
+                255,
             )
         if self._marker is not None:
             _stamp(self._ring, drawn, round(self._marker[0] * width), round(self._marker[1] * height))
         self._image.set_from_pixbuf(drawn)
 
     def _overlay(self) -> GdkPixbuf.Pixbuf:
-        assert self._depth is not None and self._sharp is not None
+        assert self._depth is not None
+        assert self._sharp is not None
         low, high = self._sharp
         table = [_BEHIND if v / 255 < low else _IN_FRONT if v / 255 > high else _SHARP for v in range(256)]
         data = bytearray(4 * len(self._depth.values))

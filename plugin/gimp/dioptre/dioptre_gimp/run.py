@@ -12,7 +12,7 @@ from dioptre_link.operations import Operation
 
 from . import jobs, layers, recipe
 from .host import Gimp
-from .sources import Refused, Source
+from .sources import RefusedError, Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +81,6 @@ def entry(
 def _check_still_there(source: Source) -> None:
     """The user may close or change the document meanwhile."""
     if not source.image.is_valid():
-        raise Refused("The picture was closed in the meantime.")
+        raise RefusedError("The picture was closed in the meantime.")
     if not source.picture.is_valid():
-        raise Refused("The layer was deleted in the meantime.", hint="Undo that, and try again.")
+        raise RefusedError("The layer was deleted in the meantime.", hint="Undo that, and try again.")

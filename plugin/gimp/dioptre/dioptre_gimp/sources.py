@@ -15,7 +15,7 @@ MAX_SIDE_PX = 1 << 18  # of a layer in GIMP
 DEPTH_NAME = "Depth"
 
 
-class Refused(DioptreError):
+class RefusedError(DioptreError):
     """The procedure cannot work on what it was given."""
 
     code = "refused"
@@ -42,7 +42,7 @@ def find(
     *,
     into_selection: bool = True,
 ) -> Source:
-    """Check and complete what a procedure was given. Raises Refused.
+    """Check and complete what a procedure was given. Raises RefusedError.
 
     into_selection: the result will be limited to the selection, so there must be something of the layer in it.
     """
@@ -55,17 +55,19 @@ def find(
     if depth is None and Input.DISPARITY in operation.inputs:
         depth = depth_of(image, entries, picture)
         if depth is None:
-            raise Refused(
+            raise RefusedError(
                 f"{operation.title} needs a depth layer.",
                 hint="Make one first with Filters ▸ Dioptre ▸ Depth from this picture.",
             )
     if depth is not None:
         _check_depth(depth, picture)
     if into_selection and not Gimp.Selection.is_empty(image) and not picture.mask_intersect()[0]:
-        raise Refused(f"The selection lies outside of the layer “{picture.get_name()}”.", hint="Select none first.")
+        raise RefusedError(
+            f"The selection lies outside of the layer “{picture.get_name()}”.", hint="Select none first."
+        )
     plain = _is_plain(picture)
     if not plain and Role.RESULT in operation.outputs and picture.get_visible() and picture.get_lock_visibility():
-        raise Refused(
+        raise RefusedError(
             f"The visibility of the layer “{picture.get_name()}” is locked, but the result has to take its place.",
             hint="Unlock its visibility first.",
         )
@@ -100,30 +102,30 @@ def all_layers(layers: Sequence[Gimp.Layer]) -> list[Gimp.Layer]:
 
 def _check_image(image: Gimp.Image) -> None:
     if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
-        raise Refused(
+        raise RefusedError(
             "Dioptre cannot work on an indexed picture: its palette has no room for new colours.",
             hint="Convert it first with Image ▸ Mode ▸ RGB.",
         )
     if image.get_floating_sel() is not None:
-        raise Refused("There is a floating selection.", hint="Anchor it or make it a layer first.")
+        raise RefusedError("There is a floating selection.", hint="Anchor it or make it a layer first.")
 
 
 def _only_layer(drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
     if len(drawables) != 1:
-        raise Refused(f"Dioptre works on one layer; {len(drawables) or 'none'} are selected.", hint="Select one.")
+        raise RefusedError(
+            f"Dioptre works on one layer; {len(drawables) or 'none'} are selected.", hint="Select one."
+        )
     drawable = drawables[0]
     if isinstance(drawable, Gimp.LayerMask):
         drawable = Gimp.Layer.from_mask(drawable)
     if not isinstance(drawable, Gimp.Layer):
-        raise Refused("Dioptre works on layers; a channel is selected.", hint="Select a layer.")
+        raise RefusedError("Dioptre works on layers; a channel is selected.", hint="Select a layer.")
     if drawable.is_group() and not drawable.get_children():
-        raise Refused(f"The group “{drawable.get_name()}” is empty.", hint="Select a layer with a picture.")
+        raise RefusedError(f"The group “{drawable.get_name()}” is empty.", hint="Select a layer with a picture.")
     return drawable
 
 
-def _painted_from(
-    image: Gimp.Image, entries: Sequence[recipe.Entry], layer: Gimp.Layer
-) -> Gimp.Layer | None:
+def _painted_from(image: Gimp.Image, entries: Sequence[recipe.Entry], layer: Gimp.Layer) -> Gimp.Layer | None:
     """The picture that `layer` is the depth of, as far as recorded."""
     for entry in reversed(entries):
         made = entry.outputs.get(Role.DEPTH.value)
@@ -134,9 +136,11 @@ def _painted_from(
 
 def _check_depth(depth: Gimp.Layer, picture: Gimp.Layer) -> None:
     if depth.get_tattoo() == picture.get_tattoo():
-        raise Refused("The picture and its depth layer are the same layer.", hint="Select the picture's layer.")
+        raise RefusedError(
+            "The picture and its depth layer are the same layer.", hint="Select the picture's layer."
+        )
     if not _same_size(depth, picture):
-        raise Refused(
+        raise RefusedError(
             f"The depth layer “{depth.get_name()}” has {depth.get_width()} × {depth.get_height()} pixels, "
             f"the layer “{picture.get_name()}” {picture.get_width()} × {picture.get_height()}.",
             hint="Use a depth layer of the picture's own size, or make a new one with Depth from this picture.",

@@ -11,7 +11,7 @@ from dioptre_link.operations import Input, Operation, Role, operation
 from . import depth_store, jobs, layers, recipe, sources
 from .host import Gimp
 from .run import Outcome
-from .sources import Refused, Source
+from .sources import RefusedError, Source
 
 
 def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> jobs.Steps[Outcome]:
@@ -22,10 +22,10 @@ def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]
     """
     entries = recipe.load(image)
     if not entries:
-        raise Refused("Dioptre has not made anything in this picture yet.", hint="Choose another entry of the menu.")
+        raise RefusedError("Dioptre has not made anything in this picture yet.", hint="Start with another entry.")
     chosen = [entry for entry in entries if _concerns(entry, image, drawables) and entry.layers(image)]
     if not chosen:
-        raise Refused(
+        raise RefusedError(
             "None of the selected layers was made by Dioptre, or is what a result was made from.",
             hint="Select a result's group, one of its layers, or its depth layer.",
         )
@@ -46,7 +46,7 @@ def _concerns(entry: recipe.Entry, image: Gimp.Image, drawables: Sequence[Gimp.D
 
 
 def _plan(image: Gimp.Image, entry: recipe.Entry) -> Source:
-    """The inputs of `entry` as they are now. Raises Refused when one is gone or a layer is locked."""
+    """The inputs of `entry` as they are now. Raises RefusedError when one is gone or a layer is locked."""
     described = operation(entry.operation)
     picture = entry.inputs["picture"].find(image)
     if picture is None:
@@ -58,7 +58,7 @@ def _plan(image: Gimp.Image, entry: recipe.Entry) -> Source:
             raise _gone(described, "depth layer", link)
     for layer in entry.layers(image):
         if not layer.is_group() and layer.get_lock_content():
-            raise Refused(f"The layer “{layer.get_name()}” is locked.", hint="Unlock its pixels first.")
+            raise RefusedError(f"The layer “{layer.get_name()}” is locked.", hint="Unlock its pixels first.")
     source = sources.find(described, image, [picture], depth, into_selection=False)
     made = entry.outputs.get(Role.DEPTH.value)
     if depth is None and made is not None and Input.DISPARITY in described.optional_inputs:
@@ -68,8 +68,8 @@ def _plan(image: Gimp.Image, entry: recipe.Entry) -> Source:
     return source
 
 
-def _gone(described: Operation, what: str, link: recipe.Link) -> Refused:
-    return Refused(
+def _gone(described: Operation, what: str, link: recipe.Link) -> RefusedError:
+    return RefusedError(
         f"{described.title} cannot be updated: its {what}, the layer “{link.name}”, is gone.",
         hint="Undo its removal, or make the result again from another layer.",
     )
@@ -97,7 +97,8 @@ def _update_one(worker: Worker, entry: recipe.Entry, source: Source) -> jobs.Ste
                     depth_store.mark(layer, one.depth_key)
                 outputs[one.role.value] = recipe.Link.to(layer, sha256=one.depth_key)
             inputs = dict(entry.inputs, picture=recipe.Link.to(source.picture, sha256=sent.picture_sha256))
-            recipe.put(image, entry, outputs=outputs, inputs=inputs, values=dict(result.values), models=dict(result.models))
+            made = {"values": dict(result.values), "models": dict(result.models)}
+            recipe.put(image, entry, outputs=outputs, inputs=inputs, **made)
     finally:
         layers.discard(filled)
     return Outcome(layer=_top(image, entry), messages=(*sent.messages, *result.messages))
