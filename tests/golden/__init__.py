@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .pattern import pattern as pattern
 
 
+def read_golden(name: str) -> dict[str, Any]:
+    """The content of one JSON file of this folder."""
+    content: dict[str, Any] = json.loads((Path(__file__).parent / f"{name}.json").read_text(encoding="utf-8"))
+    return content
+
+
 def assert_golden(name: str, output: np.ndarray, *, tolerance: float) -> None:
     """Compare `output` (height, width, channels) with the golden values of one network."""
-    golden = json.loads((Path(__file__).parent / "networks.json").read_text(encoding="utf-8"))[name]
-    planes = output.transpose(2, 0, 1)
-    assert list(planes.shape) == golden["shape"]
+    assert_recorded(read_golden("networks")[name], output.transpose(2, 0, 1), tolerance=tolerance)
+
+
+def assert_recorded(golden: dict[str, Any], output: np.ndarray, *, tolerance: float) -> None:
+    """Compare `output`, in the recorded order of axes, with values at places and with its statistics."""
+    assert list(output.shape) == golden["shape"]
     places = np.array([int(place) for place in golden["at"]])
-    np.testing.assert_allclose(planes.ravel()[places], list(golden["at"].values()), atol=tolerance, rtol=0)
-    found = [planes.mean(), planes.std(), planes.min(), planes.max()]
+    np.testing.assert_allclose(output.ravel()[places], list(golden["at"].values()), atol=tolerance, rtol=0)
+    found = [output.mean(), output.std(), output.min(), output.max()]
     np.testing.assert_allclose(found, [golden[k] for k in ("mean", "std", "min", "max")], atol=tolerance, rtol=0)

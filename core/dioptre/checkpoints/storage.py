@@ -1,8 +1,8 @@
-"""How values are stored: full, half, or as 12-bit integers with one scale a column.
+"""How values are stored: full, half, or half with its bytes apart.
 
-`int12` keeps each column (second last axis) of a matrix as round(value / scale) in [-2047, 2047], split into the
-upper 5 bits and the lower 8, because the upper ones hold little information and compress to a third. Vectors and
-small arrays stay float32. The error is at most half a step, 1/4094 of the column's largest value.
+`float16-planes` splits every large array into the upper and the lower bytes of its float16 values. The upper ones
+(sign, exponent, two bits of the fraction) hold little information, and apart from the others the checkpoint's
+compression sees that: 15 % smaller than `float16`, and the same values. Small arrays stay float32.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ import numpy as np
 
 from .card import WeightsError
 
-STORAGES = ("float32", "float16", "int12")
-_LARGEST = 2047
-_WORTHWHILE = 4096  # values; below this a scale a column saves nothing
-_PARTS = {"upper": np.int8, "lower": np.uint8, "scale": np.float32}
+STORAGES = ("float32", "float16", "float16-planes")
+_PLANES = ("upper", "lower")
+_WORTHWHILE = 4096  # values; below this nothing is saved
 
 Arrays = dict[str, np.ndarray]
 """Values of a network by the path in its module, e.g. "backbone.blocks.norm1.scale"."""
 
 
 def encode(arrays: Mapping[str, np.ndarray], storage: str) -> Arrays:
-    """Turn float32 arrays into what is written; the inverse of `decode` up to rounding."""
+    """Turn float32 arrays into what is written; the inverse of `decode` up to rounding.
+
+    Raises ValueError when a value is too large for half precision.
+    """
+    if storage not in STORAGES:
+        raise ValueError(f"unknown storage {storage!r}; known: {', '.join(STORAGES)}")
     if storage == "float32":
         return {name: np.asarray(value, np.float32) for name, value in arrays.items()}
     if storage == "float16":
-        return {name: np.asarray(value, np.float16) for name, value in arrays.items()}
-    if storage != "int12":
-        raise ValueError(f"unknown storage {storage!r}; known: {', '.join(STORAGES)}")
+        return {name: _half(value, name) for name, value in arrays.items()}
     stored: Arrays = {}
     for name, value in arrays.items():
-        if value.ndim < 2 or value.size < _WORTHWHILE:
+        if value.size < _WORTHWHILE:
             stored[name] = np.asarray(value, np.float32)
-            continue
-        scale = np.maximum(np.abs(value).max(axis=-2, keepdims=True) / _LARGEST, 1e-30).astype(np.float32)
-        codes = np.rint(value / scale).astype(np.int16)
-        stored[f"{name}.upper"] = (codes >> 8).astype(np.int8)
-        stored[f"{name}.lower"] = (codes & 0xFF).astype(np.uint8)
-        stored[f"{name}.scale"] = scale
+        else:
+            bits = _half(value, name).view(np.uint16)
+            stored[f"{name}.upper"] = (bits >> 8).astype(np.uint8)
+            stored[f"{name}.lower"] = (bits & 0xFF).astype(np.uint8)
     return stored
 
 
@@ -49,26 +49,29 @@ def decode(stored: Mapping[str, np.ndarray], storage: str) -> Arrays:
         raise WeightsError(
             f"Weights are stored as {storage!r}, which this version cannot read.", hint="Update Dioptre."
         )
-    if storage != "int12":
-        _require_types({name: (value, np.dtype(storage)) for name, value in stored.items()})
+    if storage != "float16-planes":
+        _require_types(stored, {name: np.dtype(storage) for name in stored})
         return {name: value.astype(np.float32) for name, value in stored.items()}
-    packed = {name.removesuffix(".upper") for name in stored if name.endswith(".upper")}
-    expected: dict[str, tuple[np.ndarray, np.dtype[np.generic]]] = {}
-    for name, value in stored.items():
-        base, _, part = name.rpartition(".")
-        expected[name] = (value, np.dtype(_PARTS[part] if base in packed and part in _PARTS else np.float32))
-    absent = [f"{base}.{part}" for base in sorted(packed) for part in _PARTS if f"{base}.{part}" not in stored]
+    split = {name.rpartition(".")[0] for name, value in stored.items() if name.endswith(_PLANES)}
+    absent = [f"{base}.{part}" for base in sorted(split) for part in _PLANES if f"{base}.{part}" not in stored]
     if absent:
         raise WeightsError(f"Weights are incomplete: {', '.join(absent)} missing.")
-    _require_types(expected)
-    arrays = {name: value for name, value in stored.items() if name.rpartition(".")[0] not in packed}
-    for base in packed:
-        codes = (stored[f"{base}.upper"].astype(np.int16) << 8) | stored[f"{base}.lower"]
-        arrays[base] = codes.astype(np.float32) * stored[f"{base}.scale"]
+    whole = {name for name in stored if name.rpartition(".")[0] not in split}
+    _require_types(stored, {name: np.dtype(np.float32 if name in whole else np.uint8) for name in stored})
+    arrays = {name: stored[name] for name in whole}
+    for base in split:
+        bits = (stored[f"{base}.upper"].astype(np.uint16) << 8) | stored[f"{base}.lower"]
+        arrays[base] = bits.view(np.float16).astype(np.float32)
     return arrays
 
 
-def _require_types(expected: Mapping[str, tuple[np.ndarray, np.dtype[np.generic]]]) -> None:
-    wrong = [f"{n} is {v.dtype}, not {t}" for n, (v, t) in sorted(expected.items()) if v.dtype != t]
+def _half(value: np.ndarray, name: str) -> np.ndarray:
+    if np.abs(value).max(initial=0.0) > np.finfo(np.float16).max:
+        raise ValueError(f"{name} holds values too large for float16")
+    return np.ascontiguousarray(value, np.float16)
+
+
+def _require_types(stored: Mapping[str, np.ndarray], expected: Mapping[str, np.dtype[np.generic]]) -> None:
+    wrong = [f"{n} is {stored[n].dtype}, not {t}" for n, t in sorted(expected.items()) if stored[n].dtype != t]
     if wrong:
         raise WeightsError(f"Weights have wrong types: {'; '.join(wrong)}.")

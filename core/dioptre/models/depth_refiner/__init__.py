@@ -1,0 +1,1 @@
+"""The depth refiner: puts a picture's edges into a soft depth map."""

@@ -1,0 +1,77 @@
+"""Depth Anything V2: the bundled backbone gives the original's values; conversion is strict; resizing is exact.
+
+Agreement with the original on random weights is in tests/reference.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from safetensors.numpy import save_file
+
+from dioptre.checkpoints.card import WeightsError
+from dioptre.models.depth_anything_v2.convert import convert, from_safetensors
+from dioptre.models.depth_anything_v2.resampling import resize_aligned, resize_cubic
+from dioptre.models.registry import load_model
+
+from ..golden import assert_recorded, pattern, read_golden
+
+RANGE = 18.4  # of the golden features
+TOLERANCE = 1e-3 * RANGE  # float16 weights; with float32 weights the largest difference is 4e-6
+
+
+def test_bundled_backbone_gives_the_originals_features() -> None:
+    model = load_model("dioptre-depth-small")
+    prepared = model.entry.preprocessing
+    picture = (pattern(224, 224) - np.float32(prepared.mean)) / np.float32(prepared.deviation)
+    network = nnx.merge(model.graph, model.state)
+    features = np.asarray(nnx.jit(network.backbone)(picture[None]))
+    assert features.shape == (4, 1, 257, 384)
+    assert_recorded(read_golden("dinov2_vits14"), features[-1], tolerance=TOLERANCE)
+
+
+def test_one_picture_of_a_batch_does_not_touch_the_others() -> None:
+    model = load_model("dioptre-depth-small")
+    pictures = np.random.default_rng(0).normal(size=(2, 56, 84, 3)).astype(np.float32)
+    together = np.asarray(model(pictures))
+    assert together.shape == (2, 56, 84)
+    np.testing.assert_allclose(together[1], np.asarray(model(pictures[1:]))[0], atol=1e-4)  # other order of sums
+
+
+def test_sides_that_are_no_multiples_of_the_patch_are_refused() -> None:
+    with pytest.raises(ValueError, match="multiples of 14, not 28 x 30"):
+        load_model("dioptre-depth-small")(np.zeros((1, 28, 30, 3), np.float32))
+
+
+def test_a_strange_file_is_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"not weights")
+    with pytest.raises(WeightsError, match="not a readable safetensors file"):
+        from_safetensors(path)
+    save_file({"pretrained.what": np.zeros(3, np.float32)}, path)
+    with pytest.raises(WeightsError, match="what matches 0 rules"):
+        from_safetensors(path)
+
+
+def test_arrays_of_neither_part_are_named() -> None:
+    with pytest.raises(ValueError, match=r"unknown arrays: classifier\.weight"):
+        convert({"classifier.weight": np.zeros(3, np.float32)})
+
+
+def test_aligned_resizing_keeps_corners_and_straight_lines() -> None:
+    ramp = np.linspace(0, 1, 7, dtype=np.float32)[None, :, None, None] * np.ones((1, 1, 5, 1), np.float32)
+    resized = np.asarray(resize_aligned(jnp.asarray(ramp), (19, 9)))
+    np.testing.assert_allclose(resized[0, :, 4, 0], np.linspace(0, 1, 19), atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [1, 2, 37, 50])
+def test_cubic_resizing_keeps_constants_and_centres(length: int) -> None:
+    constant = np.full((37, 37, 2), 3.0, np.float32)
+    np.testing.assert_allclose(np.asarray(resize_cubic(jnp.asarray(constant), (length, 5))), 3.0, atol=1e-5)
+    symmetric = np.abs(np.arange(37) - 18.0)[:, None, None].astype(np.float32) * np.ones((1, 37, 1), np.float32)
+    resized = np.asarray(resize_cubic(jnp.asarray(symmetric), (length, 37)))[:, 0, 0]
+    np.testing.assert_allclose(resized, resized[::-1], atol=1e-4)

@@ -1,0 +1,66 @@
+"""The registry: every bundled network loads, fits its checkpoints and says where they come from."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dioptre.checkpoints.card import Card
+from dioptre.checkpoints.locate import verify
+from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, converter, find, load_model, resolve
+from dioptre_link.errors import UsageError
+
+BUNDLED = [entry for entry in ENTRIES.values() if not entry.convert]
+LARGEST_TOTAL = 48 << 20  # bytes; what a checkout may carry
+
+
+@pytest.mark.parametrize("entry", BUNDLED, ids=lambda entry: entry.id)
+def test_bundled_networks_load_with_every_value_in_place(entry: object) -> None:
+    model = load_model(entry.id)  # type: ignore[attr-defined]
+    assert model.checksums.keys() == model.entry.checkpoints.keys()
+    assert model is load_model(model.entry.id), "a network is loaded once"
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=lambda entry: entry.id)
+def test_every_name_in_the_registry_leads_somewhere(entry: object) -> None:
+    for reference in (entry.module, entry.config, entry.convert):  # type: ignore[attr-defined]
+        assert not reference or callable(resolve(reference))
+
+
+def test_there_is_a_default_of_each_kind_and_it_is_bundled() -> None:
+    assert DEFAULTS.keys() == set(ModelKind)
+    for kind in ModelKind:
+        assert find("default", kind=kind) in BUNDLED
+
+
+def test_a_model_of_another_kind_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UsageError) as caught:
+        find("u2netp", kind=ModelKind.DEPTH)
+    assert "dioptre-depth-small" in caught.value.hint
+
+
+def test_bundled_models_cannot_be_added_by_hand() -> None:
+    with pytest.raises(UsageError, match="comes with Dioptre"):
+        converter(ENTRIES["dioptre-depth-small"])
+
+
+def test_all_bundled_weights_are_whole_licensed_and_small(checkout: Path) -> None:
+    folders = sorted(path.parent for path in (checkout / "weights").glob("*/card.json"))
+    assert {folder.name for folder in folders} == {name for entry in BUNDLED for name in entry.checkpoints}
+    for folder in folders:
+        card: Card = verify(folder)
+        assert card.licence
+        assert card.notice
+        assert card.parity
+        assert card.sources
+    total = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+    assert total <= LARGEST_TOTAL
+
+
+def test_looking_up_a_model_imports_no_jax() -> None:
+    look_up = "import dioptre.models.registry as r; r.is_installed(r.ENTRIES['u2netp'])"
+    code = f"import sys; {look_up}; sys.exit('jax' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

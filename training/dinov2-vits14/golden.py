@@ -1,0 +1,54 @@
+"""Write tests/golden/dinov2_vits14.json: what onnxruntime makes of the golden picture. See README.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from dioptre.models.depth_anything_v2.published import PACKAGE
+from dioptre.models.package_files import read_package
+
+PLACES = 64
+SIDE = 224
+LAST_NORM = "/backbone/layernorm/Add_1_output_0"
+
+
+def picture() -> np.ndarray:
+    """float32 (3, 224, 224): the synthetic picture of tests/golden/README.md, mean and deviation taken out."""
+    k, y, x = np.meshgrid(np.arange(3), np.arange(SIDE), np.arange(SIDE), indexing="ij")
+    waves = [np.mod(t, 510) for t in (3 * x + 5 * y + 37 * k, 7 * x - 4 * y + 101 * k)]
+    values = sum(np.where(t < 256, t, 510 - t) for t in waves) // 2
+    mean, deviation = (np.float32(v).reshape(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    return ((values.astype(np.float32) / 255 - mean) / deviation).astype(np.float32)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("package", type=Path, help=PACKAGE.name)
+    model = onnx.load_model_from_string(read_package(parser.parse_args().package, PACKAGE)["onnx"])
+    model.graph.output.append(onnx.helper.make_empty_tensor_value_info(LAST_NORM))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (output,) = session.run([LAST_NORM], {session.get_inputs()[0].name: picture()[None]})
+    flat = output.ravel()
+    places = np.unique(np.linspace(0, flat.size - 1, PLACES).astype(int))
+    content = {
+        "runtime": f"onnxruntime {onnxruntime.__version__}, CPU",
+        "input": "(pattern(224, 224) - mean) / deviation",
+        "shape": list(output.shape),
+        "mean": round(float(output.mean(dtype=np.float64)), 6),
+        "std": round(float(output.std(dtype=np.float64)), 6),
+        "min": round(float(output.min()), 6),
+        "max": round(float(output.max()), 6),
+        "at": {str(place): round(float(flat[place]), 6) for place in places},
+    }
+    path = Path(__file__).parents[2] / "tests" / "golden" / "dinov2_vits14.json"
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
