@@ -1,0 +1,328 @@
+"""From a file's own colours to sRGB-encoded float and back, by its ICC profile.
+
+The common profiles are a matrix and tone curves (Adobe RGB, Display P3, ProPhoto, Rec. 2020, cameras, monitors;
+grey with a curve): those are applied here, in float, so that nothing is clipped and a pixel that nobody touched
+returns to its code. Each is first checked against LittleCMS (through libvips), which stays the authority: where
+the two disagree, and for profiles with tables (CMYK, scanners, printers), LittleCMS converts every pixel. It
+rounds to 16 bits and clips to the profile's range, which is why it does not do all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+
+from .curves import Curve, in_bands, srgb_curve
+from .matrix_profile import D50_XYZ, D65_XY, SRGB_XY, rgb_to_xyz_d50
+from .matrix_profile import read as read_matrix_profile
+from .vips import vips
+
+_IDENTITY_TOLERANCE = 0.002  # half an 8-bit code: a profile closer to sRGB than that is sRGB
+_AGREEMENT_TOLERANCE = 0.004  # one 8-bit code: LittleCMS rounds on its way, and more in the dark
+_INTERPRETATION = {1: "grey16", 3: "rgb16", 4: "cmyk"}
+_SRGB_TO_XYZ = rgb_to_xyz_d50(primaries_xy=SRGB_XY, white_xy=D65_XY)
+_SPACES = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
+
+
+class BadProfile(Exception):  # noqa: N818  (never reaches the user: it becomes a message)
+    """The profile is broken, or not for this kind of picture."""
+
+
+class ColourModel(Protocol):
+    """How the colour values of one file relate to sRGB-encoded float."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether `from_srgb` works: some profiles know only the way in."""
+
+    def to_srgb(self, codes: np.ndarray, *, out: np.ndarray) -> None:
+        """Fill `out`, float32 (H, W, 3), from `codes` (H, W, C): uint8, uint16 (full range) or float32."""
+
+    def from_srgb(self, srgb_encoded: np.ndarray, *, dtype: np.dtype[Any]) -> np.ndarray:
+        """Return the file's own values (H, W, C) of float32 (H, W, 3); integers are rounded and clamped."""
+
+
+def channels(profile: bytes) -> int:
+    """Return how many channels the profile is for; raise BadProfile where it is none of grey, RGB or CMYK."""
+    if len(profile) < 132 or profile[36:40] != b"acsp" or profile[16:20] not in _SPACES:
+        raise BadProfile("not an ICC profile for grey, RGB or CMYK")
+    return _SPACES[profile[16:20]]
+
+
+def is_srgb(profile: bytes) -> bool:
+    """Whether an RGB profile describes sRGB."""
+    return channels(profile) == 3 and isinstance(model(profile, bands=3), _Identity)
+
+
+@lru_cache(maxsize=8)
+def model(profile: bytes | None, *, bands: int) -> ColourModel:
+    """Return the model of `profile` for pictures of `bands` colour channels (1, 3 or 4); None: sRGB or its grey.
+
+    Raises BadProfile.
+    """
+    if profile is None:
+        return _Table4() if bands == 4 else _Identity(bands=bands)
+    if channels(profile) != bands:
+        raise BadProfile(f"made for {channels(profile)} channels, the picture has {bands}")
+    if bands == 4:
+        return _Table4(profile)
+    shaper = _shaper(profile)
+    if shaper is None:
+        return _Lookup(profile)
+    codes = _probes(bands)
+    seen = np.empty((1, codes.shape[1], 3), np.float32)
+    shaper.to_srgb(codes, out=seen)
+    if float(np.abs(seen - codes / 65535).max()) < _IDENTITY_TOLERANCE:
+        return _Identity(bands=bands)
+    return shaper
+
+
+def quantise(values: np.ndarray, *, dtype: np.dtype[Any], out: np.ndarray) -> None:
+    """Round float32 in [0, 1] to the integers of `dtype`, clamped, or copy them where it is a float."""
+    if dtype.kind == "f":
+        out[...] = values
+        return
+    top = np.iinfo(dtype).max
+    scaled = values * np.float32(top)
+    scaled += np.float32(0.5)
+    np.clip(scaled, 0.0, top, out=scaled)
+    out[...] = scaled
+
+
+def normalise(codes: np.ndarray, *, out: np.ndarray) -> None:
+    """Put integers of their full range, or floats as they are, into float32 `out`."""
+    if codes.dtype.kind == "f":
+        out[...] = codes
+    else:
+        np.multiply(codes, np.float32(1.0 / np.iinfo(codes.dtype).max), out=out, dtype=np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Identity:
+    """sRGB, or grey with sRGB's curve."""
+
+    bands: int
+    writes: bool = True
+
+    def to_srgb(self, codes: np.ndarray, *, out: np.ndarray) -> None:
+        in_bands(out.shape, lambda rows: normalise(codes[rows], out=out[rows]))
+
+    def from_srgb(self, srgb_encoded: np.ndarray, *, dtype: np.dtype[Any]) -> np.ndarray:
+        result = np.empty((*srgb_encoded.shape[:2], self.bands), dtype)
+
+        def work(rows: slice) -> None:
+            values = srgb_encoded[rows] if self.bands == 3 else _grey(srgb_encoded[rows])[..., None]
+            quantise(values, dtype=dtype, out=result[rows])
+
+        in_bands(result.shape, work)
+        return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shaper:
+    """Three curves and a matrix, or one curve for grey.
+
+    matrix: linear values of the file to linear sRGB, (3, 3); None for grey.
+    """
+
+    curves: tuple[Curve, ...]
+    matrix: np.ndarray | None
+    writes: bool = True
+
+    def to_srgb(self, codes: np.ndarray, *, out: np.ndarray) -> None:
+        tables = None
+        if codes.dtype.kind == "u":
+            tables = [curve.codes(bits=8 * codes.dtype.itemsize) for curve in self.curves]
+
+        def work(rows: slice) -> None:
+            if tables is None:
+                linear = [curve.decode(codes[rows][..., c]) for c, curve in enumerate(self.curves)]
+            else:
+                linear = [table.take(codes[rows][..., c]) for c, table in enumerate(tables)]
+            if self.matrix is None:
+                out[rows] = srgb_curve().encode(linear[0])[..., None]
+                return
+            for c in range(3):
+                out[rows][..., c] = srgb_curve().encode(_mix(linear, self.matrix[c]))
+
+        in_bands(out.shape, work)
+
+    def from_srgb(self, srgb_encoded: np.ndarray, *, dtype: np.dtype[Any]) -> np.ndarray:
+        result = np.empty((*srgb_encoded.shape[:2], len(self.curves)), dtype)
+        back = None if self.matrix is None else np.linalg.inv(self.matrix)
+
+        def work(rows: slice) -> None:
+            if back is None:
+                linear = [srgb_curve().decode(_grey(srgb_encoded[rows]))]
+            else:
+                source = [srgb_curve().decode(srgb_encoded[rows][..., c]) for c in range(3)]
+                linear = [_mix(source, back[c]) for c in range(3)]
+            for c, curve in enumerate(self.curves):
+                quantise(curve.encode(linear[c]), dtype=dtype, out=result[rows][..., c])
+
+        in_bands(result.shape, work)
+        return result
+
+
+class _Lookup:
+    """An RGB or grey profile with tables: LittleCMS converts every pixel, at 16 bits on the way back."""
+
+    def __init__(self, profile: bytes) -> None:
+        self._profile = profile
+        self._bands = channels(profile)
+        self.writes = self._returns()
+
+    def _returns(self) -> bool:
+        """Whether colours survive the way in and out."""
+        probe = np.linspace(8192, 57344, 7).astype(np.uint16)
+        codes = np.repeat(probe[None, :, None], self._bands, 2)
+        seen = np.empty((1, len(probe), 3), np.float32)
+        self.to_srgb(codes, out=seen)
+        try:
+            again = self.from_srgb(seen, dtype=np.dtype(np.uint16))
+        except BadProfile:
+            return False
+        return bool(np.abs(again.astype(np.int32) - codes).max() < 655)  # 1 %
+
+    def to_srgb(self, codes: np.ndarray, *, out: np.ndarray) -> None:
+        lab_to_srgb(_through_lcms(_integers(codes), self._profile), out=out)
+
+    def from_srgb(self, srgb_encoded: np.ndarray, *, dtype: np.dtype[Any]) -> np.ndarray:
+        image = _image(_srgb_to_lab(srgb_encoded), "lab", self._profile)
+        try:
+            depth = 8 if dtype == np.uint8 else 16
+            codes: np.ndarray = image.icc_export(
+                depth=depth, intent="relative", black_point_compensation=True
+            ).numpy()
+        except vips().Error as error:
+            raise BadProfile(str(error)) from error
+        codes = codes.reshape(*srgb_encoded.shape[:2], -1)
+        if dtype.kind == "f":
+            return codes.astype(np.float32) / np.float32(65535)
+        return codes
+
+
+class _Table4:
+    """CMYK, by its profile or libvips' own generic one: read only."""
+
+    writes = False
+
+    def __init__(self, profile: bytes | None = None) -> None:
+        self._profile = profile
+
+    def to_srgb(self, codes: np.ndarray, *, out: np.ndarray) -> None:
+        lab_to_srgb(_through_lcms(_integers(codes), self._profile), out=out)
+
+    def from_srgb(self, srgb_encoded: np.ndarray, *, dtype: np.dtype[Any]) -> np.ndarray:
+        raise BadProfile("CMYK is read only")
+
+
+def lab_to_srgb(lab: np.ndarray, *, out: np.ndarray) -> None:
+    """Fill `out`, float32 (H, W, 3), with sRGB-encoded values of CIE L*a*b* (D50, L* to 100), float32 (H, W, 3)."""
+    to_srgb = np.linalg.inv(_SRGB_TO_XYZ) * D50_XYZ
+
+    def work(rows: slice) -> None:
+        fy = (lab[rows][..., 0] + np.float32(16)) * np.float32(1 / 116)
+        fx, fz = fy + lab[rows][..., 1] * np.float32(1 / 500), fy - lab[rows][..., 2] * np.float32(1 / 200)
+        xyz = [
+            np.where(f > 6 / 29, f * f * f, (f - np.float32(4 / 29)) * np.float32(108 / 841)) for f in (fx, fy, fz)
+        ]
+        for c in range(3):
+            out[rows][..., c] = srgb_curve().encode(_mix(xyz, to_srgb[c]))
+
+    in_bands(out.shape, work)
+
+
+def _srgb_to_lab(srgb_encoded: np.ndarray) -> np.ndarray:
+    lab = np.empty(srgb_encoded.shape, np.float32)
+    to_xyz = _SRGB_TO_XYZ / D50_XYZ[:, None]
+
+    def work(rows: slice) -> None:
+        linear = [srgb_curve().decode(srgb_encoded[rows][..., c]) for c in range(3)]
+        xyz = [_mix(linear, to_xyz[c]) for c in range(3)]
+        fx, fy, fz = (
+            np.where(t > (6 / 29) ** 3, np.cbrt(t), t * np.float32(841 / 108) + np.float32(4 / 29)) for t in xyz
+        )
+        lab[rows][..., 0] = 116 * fy - 16
+        lab[rows][..., 1] = 500 * (fx - fy)
+        lab[rows][..., 2] = 200 * (fy - fz)
+
+    in_bands(lab.shape, work)
+    return lab
+
+
+def _shaper(profile: bytes) -> _Shaper | None:
+    """Read a profile of curves and a matrix; None where it is more than that or LittleCMS sees it otherwise."""
+    read = read_matrix_profile(profile)
+    if read is None or any(curve[-1] < 0.5 or np.diff(curve).min() < -1e-3 for curve in read.curves):
+        return None
+    matrix = np.linalg.inv(_SRGB_TO_XYZ) @ read.to_xyz
+    bands = len(read.curves)
+    if bands == 3 and abs(np.linalg.det(matrix)) < 1e-4:
+        return None
+    shaper = _Shaper(curves=tuple(Curve(c) for c in read.curves), matrix=matrix if bands == 3 else None)
+    codes = _probes(bands)
+    seen, lcms = (np.empty((*codes.shape[:2], 3), np.float32) for _ in range(2))
+    shaper.to_srgb(codes, out=seen)
+    lab_to_srgb(_through_lcms(codes, profile), out=lcms)
+    fair = ((seen >= 0.0) & (seen <= 1.0)).all(-1)  # LittleCMS clips what is far outside
+    return shaper if float(np.abs(seen - lcms)[fair].max()) < _AGREEMENT_TOLERANCE else None
+
+
+def _probes(bands: int) -> np.ndarray:
+    """Codes all over the profile's range, uint16 (1, n, bands): 33 greys, pale colours, strong colours."""
+    greys = np.repeat(np.linspace(0, 65535, 33)[:, None], bands, 1)
+    grid = np.stack(np.meshgrid(*[np.linspace(6000, 65535, 5)] * bands, indexing="ij"), -1).reshape(-1, bands)
+    pale = 0.7 * grid.mean(1, keepdims=True) + 0.3 * grid
+    return np.concatenate([greys, pale, grid])[None].astype(np.uint16)
+
+
+def _through_lcms(codes: np.ndarray, profile: bytes | None) -> np.ndarray:
+    """Return CIE L*a*b* (D50), float32 (H, W, 3), of integer codes."""
+    bands = codes.shape[2]
+    narrow = {1: "b-w", 3: "srgb", 4: "cmyk"}
+    space = (_INTERPRETATION if codes.dtype == np.uint16 else narrow)[bands]
+    image = _image(codes, space, profile)
+    options: dict[str, Any] = {"embedded": True} if profile else {"input_profile": "cmyk"}
+    try:
+        # Black point compensation is for inks: their black is not dark, and would come out grey.
+        lab: np.ndarray = image.icc_import(
+            pcs="lab", intent="relative", black_point_compensation=bands == 4, **options
+        ).numpy()
+    except vips().Error as error:
+        raise BadProfile(str(error)) from error
+    return lab
+
+
+def _image(codes: np.ndarray, space: str, profile: bytes | None) -> Any:
+    codes = np.ascontiguousarray(codes)
+    height, width, bands = codes.shape
+    kind = {"uint8": "uchar", "uint16": "ushort", "float32": "float"}[codes.dtype.name]
+    image = vips().Image.new_from_memory(codes.data, width, height, bands, kind).copy(interpretation=space)
+    if profile:
+        image.set_type(vips().GValue.blob_type, "icc-profile-data", profile)
+    return image
+
+
+def _integers(codes: np.ndarray) -> np.ndarray:
+    if codes.dtype.kind == "u":
+        return codes
+    result = np.empty(codes.shape, np.uint16)
+    quantise(codes, dtype=result.dtype, out=result)
+    return result
+
+
+def _mix(planes: list[np.ndarray], weights: np.ndarray) -> np.ndarray:
+    """Weighted sum of three planes; NumPy's matrix product is ten times slower on so narrow matrices."""
+    result: np.ndarray = planes[0] * np.float32(weights[0])
+    result += planes[1] * np.float32(weights[1])
+    result += planes[2] * np.float32(weights[2])
+    return result
+
+
+def _grey(srgb_encoded: np.ndarray) -> np.ndarray:
+    """The one value of pixels that are grey already: their mean, which keeps rounding errors small."""
+    return _mix([srgb_encoded[..., c] for c in range(3)], np.full(3, 1.0 / 3.0))

@@ -1,0 +1,138 @@
+"""The outer structure of JPEG and PNG files: find metadata in them, put metadata into them.
+
+The encoders make plain files; what a camera wrote is then spliced in byte by byte, because no encoder passes
+EXIF maker notes, Photoshop resources and XMP through unchanged.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
+EXTENDED_XMP_HEADER = b"http://ns.adobe.com/xmp/extension/\0"
+_EXIF_HEADER = b"Exif\0\0"
+_PHOTOSHOP_HEADER = b"Photoshop 3.0\0"
+_THUMBNAILS = (1033, 1036)  # Photoshop image resources that show the unedited picture
+_MAX_SEGMENT = 65533
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_XMP_KEYWORD = b"XML:com.adobe.xmp"
+
+APP1, APP13, DQT = 0xE1, 0xED, 0xDB
+
+# Order in which a JPEG's tables are written: along the diagonals (ITU-T T.81 figure A.6).
+ZIGZAG = sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8))
+
+
+def jpeg_segments(data: bytes | memoryview) -> Iterator[tuple[int, bytes]]:
+    """Yield (marker, payload) of the segments before the image data; stop quietly where the file is damaged."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:
+            at += 1
+            continue
+        if marker == 0xDA:
+            return
+        length = int.from_bytes(data[at + 2 : at + 4], "big")
+        yield marker, bytes(data[at + 4 : at + 2 + length])
+        at += 2 + length
+
+
+def quantisation_tables(segments: list[tuple[int, bytes]]) -> tuple[tuple[int, ...], ...]:
+    """Return the tables of DQT segments in natural (row by row) order, by their number."""
+    tables: dict[int, tuple[int, ...]] = {}
+    for marker, payload in segments:
+        at = 0
+        while marker == DQT and at < len(payload):
+            wide, number = payload[at] >> 4, payload[at] & 15
+            size = 128 if wide else 64
+            if at + 1 + size > len(payload):
+                return ()
+            values = struct.unpack_from(">64H" if wide else ">64B", payload, at + 1)
+            natural = [0] * 64
+            for position, value in zip(ZIGZAG, values, strict=True):
+                natural[position] = value
+            tables[number] = tuple(natural)
+            at += 1 + size
+    return tuple(tables[number] for number in sorted(tables))
+
+
+def photoshop_resources(segments: list[tuple[int, bytes]]) -> bytes | None:
+    """Return the Photoshop image resources (IPTC lies in them) without thumbnails; None where there are none."""
+    parts = [p[len(_PHOTOSHOP_HEADER) :] for m, p in segments if m == APP13 and p.startswith(_PHOTOSHOP_HEADER)]
+    kept = b"".join(raw for number, raw in _resources(b"".join(parts)) if number not in _THUMBNAILS)
+    return kept or None
+
+
+def _resources(data: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at + 12 <= len(data) and data[at : at + 4] == b"8BIM":
+        number = int.from_bytes(data[at + 4 : at + 6], "big")
+        name = 1 + data[at + 6]
+        start = at + 6 + name + name % 2
+        size = int.from_bytes(data[start : start + 4], "big")
+        end = start + 4 + size + size % 2
+        if end > len(data):
+            return
+        yield number, data[at:end]
+        at = end
+
+
+def photoshop_segments(resources: bytes) -> bytes:
+    """Return APP13 segments, ready to go into a JPEG."""
+    room = _MAX_SEGMENT - len(_PHOTOSHOP_HEADER)
+    pieces = [resources[at : at + room] for at in range(0, len(resources), room)]
+    return b"".join(_segment(APP13, _PHOTOSHOP_HEADER + piece) for piece in pieces)
+
+
+def into_jpeg(jpeg: bytes, *, exif: bytes | None, xmp: bytes | None, photoshop: bytes | None) -> bytes:
+    """Return `jpeg` with metadata after its start (EXIF first, as its standard wants).
+
+    EXIF and XMP beyond one segment (64 KiB) cannot be held and are left out; the caller asks `fits_jpeg`.
+    """
+    head = jpeg[:2]
+    if exif is not None and fits_jpeg(exif):
+        head += _segment(APP1, _EXIF_HEADER + exif)
+        if jpeg[2:4] == b"\xff\xe0":  # JFIF would have to come before EXIF; one of them is enough
+            jpeg = jpeg[:2] + jpeg[4 + int.from_bytes(jpeg[4:6], "big") :]
+    if xmp is not None and fits_jpeg(xmp):
+        head += _segment(APP1, XMP_HEADER + xmp)
+    if photoshop is not None:
+        head += photoshop_segments(photoshop)
+    return head + jpeg[2:]
+
+
+def fits_jpeg(blob: bytes) -> bool:
+    return len(blob) + len(XMP_HEADER) <= _MAX_SEGMENT
+
+
+def _segment(marker: int, payload: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
+
+
+def into_png(png: bytes, *, exif: bytes | None, xmp: bytes | None) -> bytes:
+    """Return `png` with an eXIf chunk and an XMP text chunk after its header."""
+    after_header = len(_PNG_SIGNATURE) + 25
+    chunks = b""
+    if exif is not None:
+        chunks += png_chunk(b"eXIf", exif)
+    if xmp is not None:
+        chunks += png_chunk(b"iTXt", _XMP_KEYWORD + b"\0\0\0\0\0" + xmp)
+    return png[:after_header] + chunks + png[after_header:]
+
+
+def png_chunk(kind: bytes, payload: bytes) -> bytes:
+    return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
+
+
+def png_is_animated(start: bytes) -> bool:
+    """Whether the first bytes of a PNG file announce an animation."""
+    at = len(_PNG_SIGNATURE)
+    while at + 8 <= len(start):
+        kind = start[at + 4 : at + 8]
+        if kind in (b"acTL", b"IDAT"):
+            return kind == b"acTL"
+        at += 12 + int.from_bytes(start[at : at + 4], "big")
+    return False

@@ -1,0 +1,311 @@
+"""From a file to the numbers in it.
+
+libvips decodes JPEG, PNG, TIFF, WebP, AVIF and GIF: every bit depth, fast, and it reports cut-off data as an
+error where asked. It is given an open file rather than a name, so that any name works. pillow-heif (extra
+`heic`) decodes HEIC, for which libvips' wheel has no HEVC decoder.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from . import containers, exif, problems, tiff_tags
+from .picture import Colour, Format, Source
+from .vips import vips
+
+FORMATS = "JPEG, PNG, TIFF, WebP, HEIC, AVIF and GIF"
+_START = 1 << 16  # enough of a file to know it by
+_LOADERS = {
+    Format.JPEG: "jpegload_source",
+    Format.PNG: "pngload_source",
+    Format.TIFF: "tiffload_source",
+    Format.WEBP: "webpload_source",
+    Format.AVIF: "heifload_source",
+    Format.GIF: "gifload_source",
+}
+_HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
+_COMPRESSION = {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate"}
+
+
+@dataclass(kw_only=True)
+class Decoded:
+    """What a file holds, before colour conversion.
+
+    codes: uint8, uint16 (full range) or float32 (H, W, C), upright, colour channels first, alpha last where
+        `source.alpha`.
+    premultiplied: the colour is multiplied by alpha.
+    """
+
+    codes: np.ndarray
+    source: Source
+    premultiplied: bool = False
+    messages: list[str] = field(default_factory=list)
+
+
+def recognise(start: bytes) -> Format | None:
+    """Tell the format by a file's first bytes."""
+    if start[:3] == b"\xff\xd8\xff":
+        return Format.JPEG
+    if start[:8] == b"\x89PNG\r\n\x1a\n":
+        return Format.PNG
+    if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return Format.TIFF
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return Format.WEBP
+    if start[:6] in (b"GIF87a", b"GIF89a"):
+        return Format.GIF
+    if start[4:8] == b"ftyp":
+        size = min(int.from_bytes(start[:4], "big"), 256)
+        brands = {start[8:12]} | {start[at : at + 4] for at in range(16, size, 4)}
+        if brands & {b"avif", b"avis"}:
+            return Format.AVIF
+        if brands & _HEIC_BRANDS:
+            return Format.HEIC
+    return None
+
+
+def decode(path: Path, *, max_pixels: float) -> Decoded:
+    """Read a picture; the first one where the file holds several.
+
+    Raises MissingFile, UnreadableFile, NotAPicture, DamagedPicture, PictureTooLarge.
+    """
+    with opened(path) as file:
+        decoded = _decode_open(file, path, max_pixels, pixels=True)
+    codes = decoded.codes
+    if codes.dtype.kind == "f" and not np.isfinite(codes.sum(dtype=np.float64)):
+        wrong = int(codes.size - np.isfinite(codes).sum())
+        raise problems.DamagedPicture(
+            f"{problems.shown(path)} has {wrong} values that are not numbers (NaN or infinite).",
+            hint="Open it in an editor, flatten it and export it again.",
+        )
+    return decoded
+
+
+def describe(path: Path) -> Source:
+    """Read what a picture's file is like, without its pixels. Raises as `decode`."""
+    with opened(path) as file:
+        return _decode_open(file, path, float("inf"), pixels=False).source
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading; the system's errors become ours."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise problems.reading(error, path) from error
+    except ValueError as error:  # a NUL byte, or characters that the file system cannot encode
+        if isinstance(error, UnicodeError) or "null byte" in str(error):
+            raise problems.reading(FileNotFoundError(), path) from error
+        raise
+
+
+def _decode_open(file: BinaryIO, path: Path, max_pixels: float, *, pixels: bool) -> Decoded:
+    start = file.read(_START)
+    file.seek(0)
+    name = problems.shown(path)
+    if not start:
+        raise problems.NotAPicture(f"{name} is empty.", hint="Copy it again from the camera or its source.")
+    kind = recognise(start)
+    if kind is None:
+        raise problems.NotAPicture(
+            f"{name} is not a picture that Dioptre reads.",
+            hint=f"Dioptre reads {FORMATS}; export it as one of them.",
+        )
+    if kind is Format.HEIC:
+        return _decode_heic(file, path, max_pixels, pixels=pixels)
+    try:
+        source = vips().Source.new_from_descriptor(file.fileno())
+        load = getattr(vips().Image, _LOADERS[kind])
+        image = load(source, access="sequential", fail_on="truncated")
+        _check_size(image.width, image.height, path, max_pixels)
+        found = Decoded(codes=np.empty((0, 0, 0), np.uint8), source=Source(format=kind))
+        _describe(found, image, file, path, start)
+        if pixels:
+            image = image.colourspace("lab") if found.source.colour is Colour.LAB else image
+            found.codes = _upright(_values(image, path), found.source.orientation)
+    except vips().Error as error:
+        raise _damaged(path) from error
+    return found
+
+
+def _describe(found: Decoded, image: Any, file: BinaryIO, path: Path, start: bytes) -> None:
+    """Fill in the source from libvips' header, and from the file where libvips does not tell."""
+    kind = found.source.format
+    bands, space = image.bands, image.interpretation
+    colour = {"cmyk": Colour.CMYK, "b-w": Colour.GREY, "grey16": Colour.GREY}.get(space, Colour.RGB)
+    if space in ("lab", "labs", "labq"):
+        colour, bands = Colour.LAB, 3
+    elif bands < 3:
+        colour = Colour.GREY
+    channels = {Colour.GREY: 1, Colour.CMYK: 4}.get(colour, 3)
+    if bands not in (channels, channels + 1):
+        raise problems.NotAPicture(
+            f"{problems.shown(path)} has {bands} channels.",
+            hint="Export it as grey, RGB or CMYK, with alpha at most.",
+        )
+    if colour is Colour.RGB and "palette" in image.get_fields():
+        colour = Colour.PALETTE
+    bits = {"uchar": 8, "char": 8, "ushort": 16, "short": 16}.get(image.format, 32)
+    found.source = replace(
+        found.source,
+        colour=colour,
+        bits=16 if space == "labs" else bits,
+        floating=image.format in ("float", "double") and colour is not Colour.LAB,
+        alpha=bands == channels + 1,
+        icc=_blob(image, "icc-profile-data"),
+        exif=exif.strip_prefix(_blob(image, "exif-data")),
+        xmp=_blob(image, "xmp-data"),
+        orientation=_orientation(image),
+        resolution_dpi=_resolution(image),
+    )
+    pages = image.get("n-pages") if "n-pages" in image.get_fields() else 1
+    if pages > 1 or (kind is Format.PNG and containers.png_is_animated(start)):
+        word = "layers or pages" if kind is Format.TIFF else "frames"
+        found.messages.append(f"{path.name} holds several {word}; the first one is used.")
+    if kind is Format.JPEG:
+        _describe_jpeg(found, file)
+    elif kind is Format.TIFF:
+        _describe_tiff(found, file, path)
+    elif kind is Format.WEBP:
+        found.source = replace(found.source, lossless=b"VP8L" in start[12:64])
+    elif kind is Format.AVIF:
+        found.source = replace(found.source, orientation=1)  # libheif has turned it
+
+
+def _describe_jpeg(found: Decoded, file: BinaryIO) -> None:
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
+        segments = list(containers.jpeg_segments(view))
+    found.source = replace(
+        found.source,
+        quantisation=containers.quantisation_tables(segments),
+        photoshop=containers.photoshop_resources(segments),
+    )
+
+
+def _describe_tiff(found: Decoded, file: BinaryIO, path: Path) -> None:
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if tiff_tags.pixels_end(data) > len(data):
+            raise _damaged(path)
+        read = tiff_tags.first_directory(data)
+        if read is None:
+            return
+        head, first = read
+
+        def number(tag: int, otherwise: int) -> int:
+            return (*exif.integers(data, head, first.entries.get(tag)), otherwise)[0]
+
+        found.premultiplied = found.source.alpha and number(0x0152, 2) == 1
+        found.source = replace(
+            found.source,
+            exif=tiff_tags.to_exif(data),
+            compression=_COMPRESSION.get(number(0x0103, 8), "deflate"),
+            colour=Colour.PALETTE if number(0x0106, 2) == 3 else found.source.colour,
+        )
+
+
+def _values(image: Any, path: Path) -> np.ndarray:
+    """Decode to uint8, uint16 or float32 (H, W, C)."""
+    if image.format not in ("uchar", "ushort", "float", "double", "uint"):
+        raise problems.NotAPicture(
+            f"{problems.shown(path)} holds {image.format} values.", hint="Export it with 8, 16 or 32 bits (float)."
+        )
+    if image.format == "double":
+        image = image.cast("float")
+    wide = image.format == "uint"
+    kind = {"uchar": np.uint8, "ushort": np.uint16, "uint": np.uint32}.get(image.format, np.float32)
+    codes = np.frombuffer(image.write_to_memory(), kind).reshape(image.height, image.width, image.bands)
+    return (codes >> 16).astype(np.uint16) if wide else codes
+
+
+def _upright(codes: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn and mirror as EXIF orientation says: a view, without a copy."""
+    if orientation in (5, 6, 7, 8):
+        codes = codes.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        codes = codes[::-1]
+    if orientation in (2, 3, 6, 7):
+        codes = codes[:, ::-1]
+    return codes
+
+
+def _orientation(image: Any) -> int:
+    value = image.get("orientation") if "orientation" in image.get_fields() else 1
+    return value if 1 <= value <= 8 else 1
+
+
+def _resolution(image: Any) -> tuple[float, float] | None:
+    if image.xres == 1.0 and image.yres == 1.0:  # libvips' value for a file without one
+        return None
+    dpi = (image.xres * 25.4, image.yres * 25.4)
+    if _orientation(image) >= 5:
+        dpi = dpi[::-1]
+    return dpi if all(1 <= d <= 65535 for d in dpi) else None
+
+
+def _blob(image: Any, name: str) -> bytes | None:
+    return bytes(image.get(name)) if name in image.get_fields() else None
+
+
+def _decode_heic(file: BinaryIO, path: Path, max_pixels: float, *, pixels: bool) -> Decoded:
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise problems.NotAPicture(
+            f"{problems.shown(path)} is a HEIC picture, and support for it is not installed.",
+            hint="Install Dioptre with its extra 'heic', or export the picture as JPEG.",
+        ) from error
+    try:
+        heif = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
+        _check_size(heif.size[0], heif.size[1], path, max_pixels)
+        codes = np.asarray(heif) if pixels else np.empty((0, 0, len(heif.mode.split(";")[0])), np.uint8)
+    except (ValueError, RuntimeError, SyntaxError, EOFError) as error:
+        raise _damaged(path) from error
+    if codes.ndim == 2:
+        codes = codes[..., None]
+    info = heif.info
+    if codes.dtype == np.uint16:  # pillow-heif shifts 10 and 12 bits up; white must be 65535
+        codes = (codes.astype(np.uint32) * 65535 // (65536 - (1 << (16 - info.get("bit_depth", 16))))).astype(
+            np.uint16
+        )
+    messages = []
+    if info.get("nclx_profile", {}).get("transfer_characteristics") in (16, 18):
+        messages.append(f"{path.name} is an HDR picture (PQ or HLG); its tones are taken as sRGB.")
+    bands = codes.shape[2]
+    source = Source(
+        format=Format.HEIC,
+        bits=8 * codes.dtype.itemsize,
+        colour=Colour.GREY if bands < 3 else Colour.RGB,
+        alpha=bands in (2, 4),
+        icc=info.get("icc_profile") or None,
+        exif=exif.strip_prefix(info.get("exif")),
+        xmp=info.get("xmp") or None,
+        orientation=1,  # libheif has turned it
+    )
+    return Decoded(codes=codes, source=source, premultiplied=heif.premultiplied_alpha, messages=messages)
+
+
+def _check_size(width: int, height: int, path: Path, max_pixels: float) -> None:
+    if width * height > max_pixels:
+        raise problems.PictureTooLarge(
+            f"{problems.shown(path)} has {width} × {height} pixels ({width * height / 1e6:.0f} megapixels); "
+            f"the limit is {max_pixels / 1e6:.0f}.",
+            hint="Make it smaller first, or raise the limit: set DIOPTRE_MAX_MEGAPIXELS.",
+        )
+
+
+def _damaged(path: Path) -> problems.DamagedPicture:
+    return problems.DamagedPicture(
+        f"{problems.shown(path)} is damaged or cut off.",
+        hint="Copy it again from the camera or its source, or open it in an editor and export it anew.",
+    )

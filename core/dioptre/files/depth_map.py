@@ -1,0 +1,96 @@
+"""Depth maps as files of their own: disparity, 1 = nearest, 0 = farthest, stored as plain numbers.
+
+16-bit PNG for editors, float TIFF for exact values. No profile is written and none is heeded on reading: the
+values are data, not tones.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from . import problems
+from .atomic import replacing
+from .decode import decode
+from .encode import encode
+from .load import MAX_MEGAPIXELS
+from .picture import Format
+from .save import format_of
+
+_SAME = 0.02  # channels of a grey picture in a colour file differ less; aspect ratios by rounding, too
+
+
+def write_depth(disparity: np.ndarray, path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Write disparity, float32 (H, W), as 16-bit PNG ([0, 1] to 0 to 65535) or float TIFF (as it is).
+
+    Raises FileExists, UnwritableFile (also for another suffix than .png, .tif or .tiff).
+    """
+    place = Path(path)
+    kind = format_of(place)
+    if kind not in (Format.PNG, Format.TIFF):
+        raise problems.UnwritableFile(
+            f"A depth map is not written as {kind.value}, which would lose its precision.",
+            hint="End the name in .png (16-bit) or .tif (float).",
+        )
+    with replacing(place, force=force) as beside:
+        beside.write_bytes(encoded_depth(disparity, kind))
+
+
+def encoded_depth(disparity: np.ndarray, kind: Format) -> bytes:
+    """Return the file of a depth map: 16-bit for PNG, float32 for TIFF."""
+    values = np.ascontiguousarray(disparity, np.float32)[..., None]
+    if kind is Format.TIFF:
+        return encode(values, kind)
+    return encode((np.clip(values, 0.0, 1.0) * np.float32(65535) + np.float32(0.5)).astype(np.uint16), kind)
+
+
+def read_depth(path: str | os.PathLike[str], *, width: int, height: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Read a depth map for a picture of this size: grey PNG, TIFF, JPEG or WebP of 8, 16 or 32 bits.
+
+    White is near. Integers become [0, 1]; floats are kept within [0, 1] and otherwise scaled to it. Another size
+    is resized linearly, downwards with averaging.
+
+    Returns disparity, float32 (height, width), and sentences about what was assumed.
+    Raises NotAPicture for a colour picture, and what `load` raises.
+    """
+    place = Path(path)
+    decoded = decode(place, max_pixels=MAX_MEGAPIXELS * 1e6)
+    values = _single(decoded.codes, place)
+    messages = []
+    low, high = float(values.min()), float(values.max())
+    if low < 0.0 or high > 1.0:
+        values = (values - np.float32(low)) / np.float32(max(high - low, 1e-12))
+        messages.append(f"The depth values from {low:g} to {high:g} were scaled to 0 to 1; the largest is nearest.")
+    found_height, found_width = values.shape
+    if (found_height, found_width) != (height, width):
+        aspect = (found_width / found_height) / (width / height)
+        if abs(aspect - 1.0) > _SAME and max(abs(found_width - width), abs(found_height - height)) > 1:
+            messages.append(
+                f"The depth map ({found_width} × {found_height}) has another shape than the picture "
+                f"({width} × {height}) and was stretched."
+            )
+        values = _resized(values, width, height)
+    return values, tuple(messages)
+
+
+def _single(codes: np.ndarray, path: Path) -> np.ndarray:
+    """Return the one channel of a depth map as float32 (H, W)."""
+    colours = codes[..., : 1 if codes.shape[2] < 3 else 3]
+    scale = np.float32(1.0 if codes.dtype.kind == "f" else 1.0 / np.iinfo(codes.dtype).max)
+    values = colours.astype(np.float32) * scale
+    spread = float((values.max(2) - values.min(2)).max())
+    if spread > _SAME * max(1.0, float(np.abs(values).max())):
+        raise problems.NotAPicture(
+            f"{problems.shown(path)} is a colour picture, not a depth map.",
+            hint="A depth map is grey, white where it is near.",
+        )
+    return np.ascontiguousarray(values[..., 0])
+
+
+def _resized(values: np.ndarray, width: int, height: int) -> np.ndarray:
+    from PIL import Image
+
+    image = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(image, np.float32)

@@ -1,0 +1,177 @@
+"""EXIF blobs and TIFF directories: read what we need, patch in place.
+
+A blob is never rewritten as a whole: maker notes hold offsets that only survive where nothing moves. Formats:
+TIFF 6.0 section 2 (directories), BigTIFF, EXIF 2.32 section 4.6 (tags). All reads are bounded; damaged
+directories read as empty.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_UNSIGNED = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+
+ORIENTATION = 0x0112
+EXIF_IFD = 0x8769
+GPS_IFD = 0x8825
+_COLOUR_SPACE, _WIDTH, _HEIGHT = 0xA001, 0xA002, 0xA003
+_THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
+_MAX_ENTRIES = 4096  # a sane directory has some dozens; a damaged count must not keep us busy
+
+
+Data = bytes | bytearray | memoryview | mmap.mmap
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One field of a directory. `at` is where its value lies in the data, `size` its length in bytes."""
+
+    tag: int
+    type: int
+    count: int
+    at: int
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Directory:
+    """The fields of one directory by tag, and where the pointer to the next one lies."""
+
+    entries: dict[int, Entry]
+    next_pointer_at: int
+    next: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """Byte order ('<' or '>'), whether it is BigTIFF, and the first directory's place."""
+
+    order: str
+    big: bool
+    first: int
+
+
+def header(data: Data) -> Header | None:
+    """Read a TIFF header; None where there is none."""
+    order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
+    if order is None or len(data) < 8:
+        return None
+    magic = struct.unpack_from(order + "H", data, 2)[0]
+    if magic == 42:
+        return Header(order=order, big=False, first=struct.unpack_from(order + "I", data, 4)[0])
+    if magic == 43 and len(data) >= 16:
+        return Header(order=order, big=True, first=struct.unpack_from(order + "Q", data, 8)[0])
+    return None
+
+
+def directory(data: Data, head: Header, offset: int) -> Directory:
+    """Read the directory at `offset`; fields whose values lie outside the data are left out."""
+    count_code, entry_size, inline, pointer = ("Q", 20, 8, "Q") if head.big else ("H", 12, 4, "I")
+    entries: dict[int, Entry] = {}
+    start = offset + struct.calcsize(head.order + count_code)
+    if offset <= 0 or start > len(data):
+        return Directory(entries={}, next_pointer_at=0, next=0)
+    count = min(struct.unpack_from(head.order + count_code, data, offset)[0], _MAX_ENTRIES)
+    for index in range(count):
+        at = start + index * entry_size
+        if at + entry_size > len(data):
+            return Directory(entries=entries, next_pointer_at=0, next=0)
+        tag, kind, values = struct.unpack_from(head.order + "HH" + pointer, data, at)
+        size = TYPE_SIZES.get(kind, 0) * values
+        value_at = at + entry_size - inline
+        if size > inline:
+            value_at = struct.unpack_from(head.order + pointer, data, value_at)[0]
+        if size and value_at + size <= len(data):
+            entries[tag] = Entry(tag=tag, type=kind, count=values, at=value_at, size=size)
+    pointer_at = start + count * entry_size
+    if pointer_at + struct.calcsize(pointer) > len(data):
+        return Directory(entries=entries, next_pointer_at=0, next=0)
+    following = struct.unpack_from(head.order + pointer, data, pointer_at)[0]
+    return Directory(entries=entries, next_pointer_at=pointer_at, next=following)
+
+
+def integers(data: Data, head: Header, entry: Entry | None) -> tuple[int, ...]:
+    """Return the values of an unsigned integer field; empty where it is none."""
+    if entry is None or entry.type not in _UNSIGNED:
+        return ()
+    return struct.unpack_from(f"{head.order}{entry.count}{_UNSIGNED[entry.type]}", data, entry.at)
+
+
+def strip_prefix(blob: bytes | None) -> bytes | None:
+    """Return an EXIF blob that starts with its TIFF header; None where it is not one."""
+    if not blob:
+        return None
+    bare = blob[6:] if blob[:6] in (b"Exif\0\0", b"Exif\0\xff") else blob
+    return bare if header(bare) is not None else None
+
+
+def orientation(blob: bytes | None) -> int:
+    """Return the EXIF orientation 1 to 8; 1 where there is none or it is nonsense."""
+    if blob is None or (head := header(blob)) is None:
+        return 1
+    values = integers(blob, head, directory(blob, head, head.first).entries.get(ORIENTATION))
+    return values[0] if values and 1 <= values[0] <= 8 else 1
+
+
+def upright(blob: bytes, *, width: int, height: int, srgb: bool) -> bytes:
+    """Return `blob` for the finished picture: orientation 1, its new size, no stale thumbnail.
+
+    srgb: the pixels are sRGB now, whatever the camera wrote. Everything else keeps its place and bytes.
+    """
+    data = bytearray(blob)
+    head = header(data)
+    if head is None:
+        return blob
+    first = directory(data, head, head.first)
+    _patch(data, head, first.entries.get(ORIENTATION), 1)
+    for pointer in integers(data, head, first.entries.get(EXIF_IFD)):
+        camera = directory(data, head, pointer)
+        _patch(data, head, camera.entries.get(_WIDTH), width)
+        _patch(data, head, camera.entries.get(_HEIGHT), height)
+        if srgb:
+            _patch(data, head, camera.entries.get(_COLOUR_SPACE), 1)
+    if first.next:
+        _drop_thumbnail(data, head, first)
+    return bytes(data)
+
+
+def _drop_thumbnail(data: bytearray, head: Header, first: Directory) -> None:
+    """Blank the thumbnail's pixels, which show the unedited picture, and unlink its directory."""
+    second = directory(data, head, first.next)
+    offset = integers(data, head, second.entries.get(_THUMBNAIL_OFFSET))
+    length = integers(data, head, second.entries.get(_THUMBNAIL_LENGTH))
+    struct.pack_into(head.order + ("Q" if head.big else "I"), data, first.next_pointer_at, 0)
+    if offset and length and offset[0] + length[0] <= len(data):
+        if offset[0] + length[0] == len(data):
+            del data[offset[0] :]
+        else:
+            data[offset[0] : offset[0] + length[0]] = bytes(length[0])
+
+
+def _patch(data: bytearray, head: Header, entry: Entry | None, value: int) -> None:
+    if entry is None or entry.type not in _UNSIGNED or entry.count != 1:
+        return
+    code = head.order + _UNSIGNED[entry.type]
+    if value < 1 << 8 * struct.calcsize(code):
+        struct.pack_into(code, data, entry.at, value)
+
+
+def camera_is_adobe_rgb(blob: bytes | None) -> bool:
+    """Whether the camera marked the picture as Adobe RGB (DCF 2.0: interoperability index R03)."""
+    if blob is None or (head := header(blob)) is None:
+        return False
+    first = directory(blob, head, head.first)
+    for entry in _followed(blob, head, first, EXIF_IFD):
+        for deeper in _followed(blob, head, entry, 0xA005):
+            index = deeper.entries.get(0x0001)
+            return index is not None and bytes(blob[index.at : index.at + 3]) == b"R03"
+    return False
+
+
+def _followed(blob: bytes, head: Header, start: Directory, tag: int) -> Iterator[Directory]:
+    for pointer in integers(blob, head, start.entries.get(tag)):
+        yield directory(blob, head, pointer)

@@ -1,0 +1,59 @@
+"""What was done to a file, and by which model."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import notes, problems
+from .decode import describe, opened
+from .notes import Note
+from .openraster import read_recipe
+
+_MAX_RECIPE = 1 << 22  # bytes
+
+
+def inspect(path: str | os.PathLike[str]) -> Note | None:
+    """Return what Dioptre noted in a picture, an .ora file or a recipe; None where it noted nothing.
+
+    Raises MissingFile, UnreadableFile, NotAPicture, DamagedPicture.
+    """
+    place = Path(path)
+    with opened(place) as file:
+        start = file.read(4)
+    if start == b"PK\3\4":
+        return _of_recipe(read_recipe(place))
+    if place.suffix.lower() == ".json":
+        return _of_recipe(_recipe_file(place))
+    return notes.read(describe(place).xmp)
+
+
+def _recipe_file(path: Path) -> Mapping[str, Any]:
+    with opened(path) as file:
+        data = file.read(_MAX_RECIPE + 1)
+    try:
+        content = json.loads(data) if len(data) <= _MAX_RECIPE else None
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise problems.NotAPicture(
+            f"{problems.shown(path)} is not a recipe.", hint="Name a file that Dioptre wrote."
+        )
+    return content
+
+
+def _of_recipe(recipe: Mapping[str, Any]) -> Note | None:
+    if "steps" not in recipe:
+        return None
+    steps = [str(step.get("operation", "")) for step in recipe["steps"] if isinstance(step, dict)]
+    models = recipe.get("models")
+    return Note(
+        software=f"Dioptre {recipe.get('dioptre_version', '')}".strip(),
+        operation=steps[-1] if steps else "",
+        models={str(k): str(v) for k, v in models.items()} if isinstance(models, dict) else {},
+        recipe=recipe,
+        source_type=notes.ALTERED,
+    )

@@ -1,0 +1,96 @@
+"""Read a photograph."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from . import colour_profile, exif, matrix_profile
+from .colour_profile import BadProfile, ColourModel
+from .curves import in_bands
+from .decode import Decoded, decode
+from .picture import Colour, Picture, Source
+
+MAX_MEGAPIXELS = 200.0
+"""More than any camera makes in one shot; a picture of that size takes 2.4 GB as float32 RGB."""
+
+
+def load(path: str | os.PathLike[str], *, max_megapixels: float | None = None) -> Picture:
+    """Read JPEG, PNG, TIFF, WebP, AVIF, GIF, and HEIC where its extra is installed.
+
+    Any bit depth, grey, palette, alpha, CMYK, Lab, orientation and embedded profile become upright, sRGB-encoded
+    float32 with straight alpha; `Picture.source` keeps what `save` needs to write a result in the same way.
+    A PNG's gAMA, cHRM and cICP chunks are not heeded.
+
+    max_megapixels: refuse larger pictures, before decoding; None: DIOPTRE_MAX_MEGAPIXELS, or 200.
+
+    Raises MissingFile, UnreadableFile, NotAPicture, DamagedPicture, PictureTooLarge.
+    """
+    place = Path(path)
+    limit = _limit() if max_megapixels is None else max_megapixels
+    decoded = decode(place, max_pixels=limit * 1e6)
+    model, source, message = _model(decoded)
+    messages = (*decoded.messages, *message)
+    return Picture(pixels=_pixels(decoded, model), source=source, path=place, messages=messages)
+
+
+def _limit() -> float:
+    try:
+        return float(os.environ.get("DIOPTRE_MAX_MEGAPIXELS") or MAX_MEGAPIXELS)
+    except ValueError:
+        return MAX_MEGAPIXELS
+
+
+def _model(decoded: Decoded) -> tuple[ColourModel | None, Source, tuple[str, ...]]:
+    """Choose how to read the colours; None for Lab. A profile that cannot be used leaves the source."""
+    source = decoded.source
+    if source.colour is Colour.LAB:
+        return None, replace(source, icc=None), ()
+    bands = {Colour.GREY: 1, Colour.CMYK: 4}.get(source.colour, 3)
+    profile = source.icc
+    if profile is None and bands == 3 and exif.camera_is_adobe_rgb(source.exif):
+        profile = matrix_profile.adobe_rgb()
+        source = replace(source, icc=profile)
+    if profile is None:
+        message = ("No CMYK profile is embedded; a common one is assumed.",) if bands == 4 else ()
+        return colour_profile.model(None, bands=bands), source, message
+    try:
+        if bands == 1 and colour_profile.is_srgb(profile):  # customary in grey files, if not quite right
+            profile = None
+        return colour_profile.model(profile, bands=bands), source, ()
+    except BadProfile:
+        taken_as = "a common CMYK" if bands == 4 else "sRGB"
+        message = (f"The embedded colour profile cannot be used; the picture is taken as {taken_as}.",)
+        return colour_profile.model(None, bands=bands), replace(source, icc=None), message
+
+
+def _pixels(decoded: Decoded, model: ColourModel | None) -> np.ndarray:
+    codes, alpha = decoded.codes, decoded.source.alpha
+    pixels = np.empty((*codes.shape[:2], 4 if alpha else 3), np.float32)
+    colours = codes[..., :-1] if alpha else codes
+    if alpha:
+        scale = np.float32(1.0 if codes.dtype.kind == "f" else 1.0 / np.iinfo(codes.dtype).max)
+        np.multiply(codes[..., -1], scale, out=pixels[..., 3], dtype=np.float32)
+        np.clip(pixels[..., 3], 0.0, 1.0, out=pixels[..., 3])
+    if decoded.premultiplied:
+        colours = _straight(colours, pixels[..., 3])
+    if model is None:
+        colour_profile.lab_to_srgb(colours, out=pixels[..., :3])
+    else:
+        model.to_srgb(colours, out=pixels[..., :3])
+    return pixels
+
+
+def _straight(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Divide premultiplied colours by alpha, as float32 of [0, 1]."""
+    result = np.empty(colours.shape, np.float32)
+
+    def work(rows: slice) -> None:
+        colour_profile.normalise(colours[rows], out=result[rows])
+        result[rows] /= np.maximum(alpha[rows], np.float32(1e-4))[..., None]
+
+    in_bands(alpha.shape, work)
+    return result

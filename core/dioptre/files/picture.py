@@ -1,0 +1,82 @@
+"""A photograph in memory: its pixels, and what its file was like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+
+
+class Format(Enum):
+    """A file format that Dioptre reads. The value is its name for users."""
+
+    JPEG = "JPEG"
+    PNG = "PNG"
+    TIFF = "TIFF"
+    WEBP = "WebP"
+    HEIC = "HEIC"
+    AVIF = "AVIF"
+    GIF = "GIF"
+
+
+class Colour(Enum):
+    """How a file stores colour."""
+
+    RGB = "RGB"
+    GREY = "grey"
+    PALETTE = "palette"
+    CMYK = "CMYK"
+    LAB = "Lab"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What a file was like, so that a result can be written in the same way.
+
+    bits: 8, 16 or 32 for one value of one channel (10- and 12-bit HEIC: 16). floating: values are floats.
+    icc: embedded profile that the pixels were converted from; None: none, or unusable, and taken as sRGB.
+    orientation: as found, EXIF 1 to 8; it has been applied to the pixels.
+    resolution_dpi: pixels per inch, x and y, after orientation; None where the file has none.
+    exif: blob starting with its TIFF header. xmp: the main packet. photoshop: image resources with the IPTC ones.
+    quantisation: tables of a JPEG, natural order, luminance first. compression: name for TIFF. lossless: for WebP.
+    """
+
+    format: Format
+    bits: int = 8
+    floating: bool = False
+    colour: Colour = Colour.RGB
+    alpha: bool = False
+    icc: bytes | None = None
+    orientation: int = 1
+    resolution_dpi: tuple[float, float] | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    photoshop: bytes | None = None
+    quantisation: tuple[tuple[int, ...], ...] = ()
+    compression: str = "deflate"
+    lossless: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A photograph as the networks want it.
+
+    pixels: float32 (H, W, 3) or (H, W, 4), sRGB-encoded, straight alpha, upright. Values lie in [0, 1] except
+        for colours outside sRGB and for float files.
+    messages: sentences for the user about what was found and how it was taken.
+    """
+
+    pixels: np.ndarray
+    source: Source
+    path: Path
+    messages: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])

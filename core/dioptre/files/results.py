@@ -1,0 +1,119 @@
+"""Write everything that a run made: all of it, or nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dioptre.imaging.layers import Layer, Progress, Result, no_progress
+from dioptre_link.operations import OPERATIONS, Role
+
+from . import notes, problems
+from .atomic import staged
+from .depth_map import encoded_depth
+from .openraster import write_openraster_to
+from .picture import Format, Picture
+from .save import encoded_picture, format_of, suffix_like
+from .sheet import Panel, encoded_sheet
+
+
+def write_result(
+    result: Result,
+    picture: Picture,
+    folder: Path,
+    stem: str,
+    *,
+    force: bool,
+    recipe: Mapping[str, Any],
+    on_message: Callable[[str], None] | None = None,
+    progress: Progress = no_progress,
+) -> list[Path]:
+    """Write the files of a run into `folder`, each called `stem`-operation with a suffix of its own.
+
+    For photo.jpg and the operation portrait: photo-portrait.jpg (the flat result, in the input's format and
+    depth), photo-portrait.ora (all layers, the original below), photo-portrait-depth.png (16 bits),
+    photo-portrait-depth.tif (float), photo-portrait-sheet.jpg (before, depth, after) and photo-portrait.json
+    (the recipe). Where a result has no depth, or nothing but depth, the others are written. The depth of the
+    operation depth itself is photo-depth.png and .tif.
+
+    picture: what the result was made from. recipe: as `dioptre.recipes` writes it; its last step names the files.
+    on_message: told what the formats could not keep.
+
+    Returns the paths. Raises FileExists, UnwritableFile; then nothing was written.
+    """
+    name = _operation(recipe)
+    base = f"{stem}-{name.replace('_', '-')}" if name else stem
+    note = notes.make(operation=name, models=result.models, recipe=recipe)
+    flat = next((layer for layer in result.layers if layer.role is Role.RESULT), None)
+    depth = next((layer for layer in result.layers if layer.role is Role.DEPTH), None)
+    depth_base = base if name == "depth" else f"{base}-depth"
+    with staged(folder, force=force) as staging:
+        names = {}
+        if flat is not None:
+            names["flat"] = base + suffix_like(picture)
+        names |= {"layers": f"{base}.ora", "sheet": f"{base}-sheet.jpg", "recipe": f"{base}.json"}
+        if depth is not None:
+            names |= {"png": f"{depth_base}.png", "tiff": f"{depth_base}.tif"}
+        paths = {part: staging.path(file) for part, file in names.items()}
+        for file in names.values():
+            _spare_input(folder / file, picture.path)
+        if flat is not None:
+            progress(0.0, "Writing the picture")
+            encoded, messages = encoded_picture(flat.pixels, format_of(paths["flat"]), like=picture, note=note)
+            paths["flat"].write_bytes(encoded)
+            if on_message is not None:
+                for message in messages:
+                    on_message(message)
+        progress(0.25, "Writing the layers")
+        write_openraster_to(
+            paths["layers"], _stack(result, picture), recipe=recipe, resolution_dpi=picture.source.resolution_dpi
+        )
+        if depth is not None:
+            progress(0.8, "Writing the depth map")
+            paths["png"].write_bytes(encoded_depth(depth.pixels, Format.PNG))
+            paths["tiff"].write_bytes(encoded_depth(depth.pixels, Format.TIFF))
+        progress(0.9, "Writing the preview sheet")
+        paths["sheet"].write_bytes(encoded_sheet(_panels(picture, flat, depth, name)))
+        text = json.dumps(dict(recipe), indent=2, ensure_ascii=False) + "\n"
+        paths["recipe"].write_text(text, encoding="utf-8")
+    progress(1.0, "Done")
+    return [folder / file for file in names.values()]
+
+
+def _operation(recipe: Mapping[str, Any]) -> str:
+    steps = recipe.get("steps") or [{}]
+    return str(steps[-1].get("operation", "")) or str(recipe.get("operation", ""))
+
+
+def _stack(result: Result, picture: Picture) -> list[Layer]:
+    """The result's layers, and the original below them all where it has their size."""
+    sizes = {layer.pixels.shape[:2] for layer in result.layers}
+    if sizes != {picture.pixels.shape[:2]}:
+        return list(result.layers)
+    alone = not any(layer.visible and layer.role not in (Role.DEPTH, Role.CONFIDENCE) for layer in result.layers)
+    original = Layer(name="Original", role=Role.BACKGROUND, pixels=picture.pixels, visible=alone)
+    return [*result.layers, original]
+
+
+def _panels(picture: Picture, flat: Layer | None, depth: Layer | None, name: str) -> list[Panel]:
+    panels = [Panel(caption="Before", pixels=picture.pixels)]
+    if depth is not None:
+        panels.append(Panel(caption="Depth (white is near)", pixels=depth.pixels))
+    if flat is not None:
+        title = OPERATIONS[name].title if name in OPERATIONS else ""
+        panels.append(Panel(caption=f"After: {title}" if title else "After", pixels=flat.pixels))
+    return panels
+
+
+def _spare_input(output: Path, original: Path) -> None:
+    """Refuse to replace the very file that the result was made from, forced or not."""
+    try:
+        same = output.samefile(original)
+    except OSError:
+        return
+    if same:
+        raise problems.FileExists(
+            f"{problems.shown(output)} is the input itself.", hint="Choose another output folder."
+        )

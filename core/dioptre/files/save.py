@@ -1,0 +1,229 @@
+"""Write a picture as its original was written: format, depth, colours and metadata."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import colour_profile, exif, notes, problems
+from .atomic import check_free, replacing
+from .colour_profile import BadProfile, ColourModel
+from .containers import fits_jpeg
+from .curves import in_bands
+from .encode import DEPTHS, HOLDS_ALPHA, Extras, encode
+from .notes import Note
+from .picture import Colour, Format, Picture, Source
+
+_SUFFIXES = {
+    ".jpg": Format.JPEG,
+    ".jpeg": Format.JPEG,
+    ".jpe": Format.JPEG,
+    ".jfif": Format.JPEG,
+    ".png": Format.PNG,
+    ".tif": Format.TIFF,
+    ".tiff": Format.TIFF,
+    ".webp": Format.WEBP,
+    ".heic": Format.HEIC,
+    ".heif": Format.HEIC,
+}
+_COLOURLESS = 0.03  # chroma that a network may leave on a grey picture; more was meant
+
+
+def save(
+    pixels: np.ndarray | Picture,
+    path: str | os.PathLike[str],
+    *,
+    like: Picture | None = None,
+    note: Note | None = None,
+    force: bool = False,
+) -> tuple[str, ...]:
+    """Write a picture; the format is the suffix's, everything else `like`'s where the format can hold it.
+
+    pixels: float32 (H, W, 3) or (H, W, 4), sRGB-encoded, straight alpha; or a Picture, which is then `like` too.
+    like: the picture it was made from: bit depth, profile, resolution and metadata are taken from it. Without
+        one: 8 bits (TIFF: 16), no profile, no metadata.
+    note: what was done, written into the metadata.
+    force: replace an existing file.
+
+    Returns sentences about what could not be kept. Raises FileExists, UnwritableFile.
+    """
+    place = Path(path)
+    kind = format_of(place)
+    check_free(place, force=force)
+    if isinstance(pixels, Picture):
+        like = like or pixels
+        pixels = pixels.pixels
+    encoded, messages = encoded_picture(pixels, kind, like=like, note=note)
+    with replacing(place, force=force) as beside:
+        beside.write_bytes(encoded)
+    return messages
+
+
+def format_of(path: Path) -> Format:
+    """Return the format that a suffix stands for; raise UnwritableFile where it is none that can be written."""
+    try:
+        return _SUFFIXES[path.suffix.lower()]
+    except KeyError:
+        raise problems.UnwritableFile(
+            f"Dioptre does not write files like {problems.shown(Path(path.name))}.",
+            hint="End the name in .jpg, .png, .tif, .webp or .heic.",
+        ) from None
+
+
+def suffix_like(picture: Picture) -> str:
+    """Return the suffix for a result of this picture: its own, where its format can be written."""
+    kind = picture.source.format
+    if kind in DEPTHS and _available(kind):
+        own = picture.path.suffix
+        return (
+            own
+            if _SUFFIXES.get(own.lower()) is kind
+            else {Format.JPEG: ".jpg", Format.TIFF: ".tif"}.get(kind, "." + kind.value.lower())
+        )
+    if kind is Format.GIF or picture.source.alpha or picture.source.bits > 8:
+        return ".png"
+    return ".jpg"
+
+
+def encoded_picture(
+    pixels: np.ndarray, kind: Format, *, like: Picture | None = None, note: Note | None = None
+) -> tuple[bytes, tuple[str, ...]]:
+    """Return the file of a picture and sentences about what could not be kept; see `save`."""
+    if not _available(kind):
+        raise problems.UnwritableFile(
+            "Writing HEIC is not installed.",
+            hint="Install Dioptre with its extra 'heic', or choose another format.",
+        )
+    height, width = pixels.shape[:2]
+    messages: list[str] = []
+    target = _target(pixels, kind, like.source if like is not None else None, messages)
+    codes = _codes(pixels, target)
+    extras = Extras(icc=target.icc, xmp=notes.updated(None, note=note, width=width, height=height))
+    if like is not None:
+        source = like.source
+        old_exif, xmp = source.exif, notes.updated(source.xmp, note=note, width=width, height=height)
+        if kind is Format.JPEG:
+            for blob, name in ((old_exif, "EXIF"), (xmp, "XMP")):
+                if blob is not None and not fits_jpeg(blob):
+                    messages.append(f"The {name} data is too large for a JPEG and was left out.")
+        if old_exif is not None:
+            old_exif = exif.upright(old_exif, width=width, height=height, srgb=target.icc is None)
+        extras = Extras(
+            icc=target.icc,
+            exif=old_exif,
+            xmp=xmp,
+            photoshop=source.photoshop,
+            resolution_dpi=source.resolution_dpi,
+            quantisation=source.quantisation,
+            compression=source.compression,
+            lossless=source.lossless,
+        )
+    return encode(codes, kind, extras=extras), tuple(messages)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Target:
+    """How pixels become the file's values."""
+
+    model: ColourModel
+    icc: bytes | None
+    dtype: np.dtype[Any]
+    alpha: bool
+
+
+def _target(pixels: np.ndarray, kind: Format, source: Source | None, messages: list[str]) -> _Target:
+    opaque = pixels.shape[2] == 3 or bool((pixels[..., 3] == 1.0).all())
+    alpha = pixels.shape[2] == 4 and kind in HOLDS_ALPHA and not (opaque and not (source and source.alpha))
+    if not opaque and not alpha:
+        messages.append(f"{kind.value} has no transparency; the picture was put on white.")
+    bits = _bits(kind, source)
+    if source is not None and bits < source.bits:
+        messages.append(f"{kind.value} holds {bits} bits; the original had {source.bits}.")
+    dtype = np.dtype({8: np.uint8, 16: np.uint16, 32: np.float32}[bits])
+    model, icc = _model(pixels, source, messages)
+    return _Target(model=model, icc=icc, dtype=dtype, alpha=alpha)
+
+
+def _bits(kind: Format, source: Source | None) -> int:
+    depths = DEPTHS[kind]
+    if source is None:
+        return 16 if kind is Format.TIFF else 8
+    wanted = 16 if source.bits == 32 and not source.floating else source.bits
+    return min((depth for depth in depths if depth >= wanted), default=depths[-1])
+
+
+def _model(pixels: np.ndarray, source: Source | None, messages: list[str]) -> tuple[ColourModel, bytes | None]:
+    """Choose the colours of the file: the original's own, or tagged sRGB where those cannot be written."""
+    plain = colour_profile.model(None, bands=3)
+    if source is None:
+        return plain, None
+    if source.colour in (Colour.CMYK, Colour.LAB):
+        messages.append(f"The original is {source.colour.value}; the result is RGB (sRGB).")
+        return plain, srgb_profile()
+    if source.colour is Colour.PALETTE:
+        messages.append("The original has a palette; the result is full colour.")
+    if source.colour is Colour.GREY:
+        if not _is_grey(pixels):
+            messages.append("The original is grey; the result has colour and is RGB (sRGB).")
+            return plain, srgb_profile()
+        if source.icc is None or colour_profile.channels(source.icc) == 3:
+            return colour_profile.model(None, bands=1), source.icc
+        return colour_profile.model(source.icc, bands=1), source.icc
+    if source.icc is None:
+        return plain, None
+    model = colour_profile.model(source.icc, bands=3)
+    if model.writes:
+        return model, source.icc
+    messages.append("The original's colour profile works only one way; the result is in sRGB.")
+    return plain, srgb_profile()
+
+
+def _is_grey(pixels: np.ndarray) -> bool:
+    rows = pixels[:: max(1, pixels.shape[0] // 512), :, :3]
+    return bool((rows.max(2) - rows.min(2)).max(initial=0.0) < _COLOURLESS)
+
+
+def _codes(pixels: np.ndarray, target: _Target) -> np.ndarray:
+    colours = pixels[..., :3]
+    has_alpha = pixels.shape[2] == 4
+    if has_alpha and not target.alpha and not bool((pixels[..., 3] == 1.0).all()):
+        colours = colours * pixels[..., 3:] + (1.0 - pixels[..., 3:])
+    try:
+        codes = target.model.from_srgb(colours, dtype=target.dtype)
+    except BadProfile as error:
+        raise problems.UnwritableFile(
+            "The result cannot be converted to the original's colour profile.", hint="Convert the original to sRGB."
+        ) from error
+    if not target.alpha:
+        return codes
+    result = np.empty((*codes.shape[:2], codes.shape[2] + 1), codes.dtype)
+
+    def work(rows: slice) -> None:
+        result[rows][..., :-1] = codes[rows]
+        colour_profile.quantise(pixels[rows][..., 3], dtype=result.dtype, out=result[rows][..., -1])
+
+    in_bands(codes.shape, work)
+    return result
+
+
+@cache
+def srgb_profile() -> bytes:
+    """Return LittleCMS' own sRGB profile, to tag pictures whose original was tagged otherwise."""
+    from PIL import ImageCms
+
+    profile: bytes = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile
+
+
+@cache
+def _available(kind: Format) -> bool:
+    if kind is not Format.HEIC:
+        return kind in DEPTHS
+    from importlib.util import find_spec
+
+    return find_spec("pillow_heif") is not None

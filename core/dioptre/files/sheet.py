@@ -1,0 +1,92 @@
+"""The preview sheet: before, depth and after on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .encode import encode
+from .picture import Format
+
+_BOX_PX = (960, 960)  # the largest panel
+_GAP_PX = 28
+_CAPTION_PX = 25
+_GROUND = (38, 38, 38)  # neutral, so that it does not tint what the eye sees; darker than any mid-tone
+_INK = (206, 206, 206)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One picture of a sheet: float32 (H, W, 3 or 4) sRGB-encoded, or (H, W) in [0, 1] for depth."""
+
+    caption: str
+    pixels: np.ndarray
+
+
+def sheet(panels: Sequence[Panel], *, coloured_depth: bool = False) -> np.ndarray:
+    """Set panels side by side (one below the other for very wide pictures) with captions; uint8 (H, W, 3).
+
+    coloured_depth: show depth by a colour map of rising lightness instead of grey.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    pictures = [_scaled(panel.pixels, coloured=coloured_depth) for panel in panels]
+    width, height = max(p.width for p in pictures), max(p.height for p in pictures)
+    below = width > 2.2 * height
+    row = height + _GAP_PX // 2 + _CAPTION_PX
+    columns, rows = (1, len(pictures)) if below else (len(pictures), 1)
+    page = Image.new("RGB", (columns * (width + _GAP_PX) + _GAP_PX, rows * (row + _GAP_PX) + _GAP_PX), _GROUND)
+    draw = ImageDraw.Draw(page)
+    font = ImageFont.load_default(_CAPTION_PX)
+    for index, (panel, picture) in enumerate(zip(panels, pictures, strict=True)):
+        left = _GAP_PX + (0 if below else index * (width + _GAP_PX))
+        top = _GAP_PX + (index * (row + _GAP_PX) if below else 0)
+        page.paste(picture, (left + (width - picture.width) // 2, top + (height - picture.height) // 2))
+        caption = panel.caption
+        while caption and draw.textlength(caption, font=font) > width:
+            caption = caption[:-2].rstrip() + "…"
+        draw.text((left, top + height + _GAP_PX // 2), caption, font=font, fill=_INK, anchor="lt")
+    return np.asarray(page)
+
+
+def encoded_sheet(panels: Sequence[Panel], *, kind: Format = Format.JPEG, coloured_depth: bool = False) -> bytes:
+    """Return the sheet as a file."""
+    return encode(sheet(panels, coloured_depth=coloured_depth), kind)
+
+
+def depth_colours(disparity: np.ndarray) -> np.ndarray:
+    """Return sRGB-encoded float32 (H, W, 3) of disparity in [0, 1]: far is dark blue, near a pale yellow-green.
+
+    Cubehelix (D. A. Green, Bulletin of the Astronomical Society of India 39, 289, 2011): perceived lightness
+    rises evenly, so it reads rightly in print and by colour-blind eyes.
+    """
+    value = 0.08 + 0.86 * np.clip(disparity, 0.0, 1.0).astype(np.float32)
+    angle = 2.0 * np.pi * (0.8 / 3.0 + 1.0 - 0.95 * value)
+    amplitude = 1.1 * value * (1.0 - value) / 2.0
+    cosine, sine = np.cos(angle), np.sin(angle)
+    weights = ((-0.14861, 1.78277), (-0.29227, -0.90649), (1.97294, 0.0))
+    colours = [value + amplitude * (c * cosine + s * sine) for c, s in weights]
+    return np.asarray(np.clip(np.stack(colours, -1), 0.0, 1.0), np.float32)
+
+
+def _scaled(pixels: np.ndarray, *, coloured: bool) -> Any:
+    from PIL import Image
+
+    codes = (np.clip(pixels, 0.0, 1.0) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    image = Image.fromarray(codes)
+    if image.mode == "RGBA":
+        ground = Image.new("RGBA", image.size, (*_GROUND, 255))
+        image = Image.alpha_composite(ground, image)
+    image = image.convert("RGB" if pixels.ndim == 3 else "L")
+    scale = min(_BOX_PX[0] / image.width, _BOX_PX[1] / image.height, 1.0)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    if pixels.ndim == 2:
+        if coloured:
+            shown = depth_colours(np.asarray(image, np.float32) / np.float32(255))
+            return Image.fromarray((shown * 255 + 0.5).astype(np.uint8))
+        return image.convert("RGB")
+    return image

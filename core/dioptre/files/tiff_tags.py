@@ -1,0 +1,140 @@
+"""Camera metadata of TIFF files: read into an EXIF blob, and an EXIF blob put into a TIFF file.
+
+libvips does neither. Directories are written anew at the end of the file; image data stays where it is.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from .exif import EXIF_IFD, GPS_IFD, ORIENTATION, TYPE_SIZES, Data, Directory, Header, directory, header, integers
+
+# Fields of the first directory that describe the photograph, not the storage of its pixels.
+_DESCRIPTIVE = {
+    0x010E: "ImageDescription",
+    0x010F: "Make",
+    0x0110: "Model",
+    0x0131: "Software",
+    0x0132: "DateTime",
+    0x013B: "Artist",
+    0x4746: "Rating",
+    0x8298: "Copyright",
+    0x9C9B: "XPTitle",
+    0x9C9C: "XPComment",
+    0x9C9D: "XPAuthor",
+    0x9C9E: "XPKeywords",
+    0x9C9F: "XPSubject",
+}
+_STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS = 0x0111, 0x0117, 0x0144, 0x0145
+_MAX_FIELD = 1 << 20  # longer fields are not carried over
+
+Field = tuple[int, int, int, bytes]
+"""Tag, type, count and the value's bytes in the file's own byte order."""
+
+
+def first_directory(data: Data) -> tuple[Header, Directory] | None:
+    head = header(data)
+    return None if head is None else (head, directory(data, head, head.first))
+
+
+def pixels_end(data: Data) -> int:
+    """Return where the first picture's data end: beyond the file's own end when it is cut off."""
+    found = first_directory(data)
+    if found is None:
+        return 0
+    head, first = found
+    ends = [0]
+    for offsets, counts in ((_STRIP_OFFSETS, _STRIP_COUNTS), (_TILE_OFFSETS, _TILE_COUNTS)):
+        starts = integers(data, head, first.entries.get(offsets))
+        sizes = integers(data, head, first.entries.get(counts))
+        ends += [start + size for start, size in zip(starts, sizes, strict=False)]
+    return max(ends)
+
+
+def to_exif(data: Data) -> bytes | None:
+    """Gather the describing fields, EXIF and GPS directories of a TIFF file as an EXIF blob."""
+    found = first_directory(data)
+    if found is None:
+        return None
+    head, first = found
+    top = [field for field in _fields(data, first) if field[0] in _DESCRIPTIVE]
+    below = {}
+    for tag in (EXIF_IFD, GPS_IFD):
+        for offset in integers(data, head, first.entries.get(tag)):
+            below[tag] = _fields(data, directory(data, head, offset))
+    if not top and not below:
+        return None
+    start = struct.pack(head.order + "2sHI", b"II" if head.order == "<" else b"MM", 42, 8)
+    return start + _directories(head.order, at=8, top=top, below=below)
+
+
+def into_tiff(tiff: bytes, exif_blob: bytes) -> bytes:
+    """Return a (classic) TIFF file with the fields of an EXIF blob added to its first directory.
+
+    Fields that the file has already win; values are stored in the file's byte order.
+    """
+    found, source = first_directory(tiff), first_directory(exif_blob)
+    if found is None or source is None or found[0].big:
+        return tiff
+    (head, first), (exif_head, exif_first) = found, source
+    top = [field for field in _fields(exif_blob, exif_first) if field[0] in _DESCRIPTIVE]
+    below = {}
+    for tag in (EXIF_IFD, GPS_IFD):
+        for offset in integers(exif_blob, exif_head, exif_first.entries.get(tag)):
+            below[tag] = _fields(exif_blob, directory(exif_blob, exif_head, offset))
+    if exif_head.order != head.order:
+        top = [_swapped(field) for field in top]
+        below = {tag: [_swapped(field) for field in fields] for tag, fields in below.items()}
+    own = _fields(tiff, first, whole=True)
+    taken = {field[0] for field in own} | {ORIENTATION}
+    merged = own + [field for field in top if field[0] not in taken]
+    padded = tiff + bytes(len(tiff) % 2)
+    result = bytearray(padded + _directories(head.order, at=len(padded), top=merged, below=below))
+    struct.pack_into(head.order + "I", result, 4, len(padded))
+    return bytes(result)
+
+
+def _fields(data: Data, found: Directory, *, whole: bool = False) -> list[Field]:
+    """Read values; pointers to further directories are left out, as their targets would not move along."""
+    return [
+        (entry.tag, entry.type, entry.count, bytes(data[entry.at : entry.at + entry.size]))
+        for entry in found.entries.values()
+        if (whole or entry.size <= _MAX_FIELD) and entry.tag not in (EXIF_IFD, GPS_IFD, 0xA005)
+    ]
+
+
+def _directories(order: str, *, at: int, top: list[Field], below: dict[int, list[Field]]) -> bytes:
+    """Serialise a directory that will lie at offset `at`, followed by the ones it points to."""
+    pointers: list[Field] = [(tag, 4, 1, bytes(4)) for tag in below]
+    start = at + _length(top + pointers)
+    body = b""
+    pointers = []
+    for tag, fields in below.items():
+        pointers.append((tag, 4, 1, struct.pack(order + "I", start + len(body))))
+        body += _directory_bytes(order, fields, at=start + len(body))
+    return _directory_bytes(order, top + pointers, at=at) + body
+
+
+def _length(fields: list[Field]) -> int:
+    return 2 + 12 * len(fields) + 4 + sum(len(v) + len(v) % 2 for *_, v in fields if len(v) > 4)
+
+
+def _directory_bytes(order: str, fields: list[Field], *, at: int) -> bytes:
+    values_at = at + 2 + 12 * len(fields) + 4
+    table, values = struct.pack(order + "H", len(fields)), b""
+    for tag, kind, count, value in sorted(fields):
+        if len(value) <= 4:
+            inline = value.ljust(4, b"\0")
+        else:
+            inline = struct.pack(order + "I", values_at + len(values))
+            values += value + bytes(len(value) % 2)
+        table += struct.pack(order + "HHI", tag, kind, count) + inline
+    return table + bytes(4) + values
+
+
+def _swapped(field: Field) -> Field:
+    """Return the field with its values in the other byte order."""
+    tag, kind, count, value = field
+    unit = {5: 4, 10: 4, 7: 1}.get(kind, TYPE_SIZES[kind])
+    pieces = (value[at : at + unit][::-1] for at in range(0, len(value), unit))
+    return tag, kind, count, b"".join(pieces)
