@@ -1,0 +1,153 @@
+"""Alpha mattes: a coarse mask becomes a matte that follows hair, whiskers and rims of the picture.
+
+Closed-form matting: A. Levin, D. Lischinski, Y. Weiss, "A Closed-Form Solution to Natural Image Matting", TPAMI
+2008. Within every small window alpha is taken to be an affine function of colour; the matte is the one that deviates
+least from that and from what is certain. The matting Laplacian is applied as a guided filter and never formed:
+K. He, J. Sun, X. Tang, "Fast Matting Using Large Kernel Matting Laplacian Matrices", CVPR 2010.
+
+Everything is solved at one fixed size, to which the picture is squeezed; the affine functions are then enlarged and
+applied to the full picture, which brings back its detail. So a new picture size compiles nothing.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float32
+
+from .resize import resize
+
+SOLVED_PX = 576
+"""Side of the square at which the matte is solved."""
+
+_ITERATIONS = 60  # of conjugate gradients; 40 more change the matte by less than 1/255
+_CERTAIN = 100.0  # weight of what is certain, against 1 for a window's deviation
+_PULL = 5e-2  # weight that draws alpha towards the coarse mask where that is decided but not certain
+_LEAST_PULL = 1e-4  # keeps the system solvable where nothing else is known
+_BLACK, _WHITE = 0.05, 0.95  # alpha below and above counts as 0 and 1: the fit never quite reaches them
+
+
+def refine_matte(
+    picture: Float32[np.ndarray, "h w 3"],
+    coarse: Float32[np.ndarray, "a b"],
+    *,
+    uncertain_px: float = 5.0,
+    epsilon: float = 1e-5,
+    radius_px: int = 1,
+) -> Float32[np.ndarray, "h w"]:
+    """Alpha of `picture`, in [0, 1], from a coarse mask of any size.
+
+    picture: sRGB-encoded, nominally [0, 1].
+    coarse: probability of the subject, in [0, 1].
+    uncertain_px: half-width of the band round the mask's edge in which alpha is free, in 1/320 of the sides.
+    epsilon: squared contrast below which a window counts as flat.
+    radius_px: half-width of the windows, in 1/576 of the picture's sides.
+    """
+    size = (SOLVED_PX, SOLVED_PX)
+    guide = np.clip(resize(picture, size, method="area" if min(picture.shape[:2]) > SOLVED_PX else "bicubic"), 0, 1)
+    probability = np.clip(resize(coarse, size, method="bilinear"), 0, 1)
+    reach_px = max(1, round(uncertain_px * SOLVED_PX / 320))
+    alpha, coefficients = _solve(
+        guide, probability, reach_px=reach_px, radius_px=radius_px, epsilon=np.float32(epsilon)
+    )
+    full = picture.shape[0], picture.shape[1]
+    if full == size:
+        return _levels(np.array(alpha))
+    functions = np.asarray(coefficients)
+    detailed = resize(functions[..., 3], full, method="bilinear")
+    for channel in range(3):  # one plane at a time: a large picture would need four
+        detailed += resize(functions[..., channel], full, method="bilinear") * picture[..., channel]
+    return _levels(detailed)
+
+
+def _levels(alpha: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+    stretched: np.ndarray = np.clip((alpha - np.float32(_BLACK)) / np.float32(_WHITE - _BLACK), 0, 1)
+    return stretched
+
+
+@partial(jax.jit, static_argnames=("reach_px", "radius_px"))
+def _solve(
+    guide: Float[Array, "h w 3"],
+    probability: Float[Array, "h w"],
+    *,
+    reach_px: int,
+    radius_px: int,
+    epsilon: Float[Array, ""],
+) -> tuple[Float[Array, "h w"], Float[Array, "h w 4"]]:
+    """The matte and, for each pixel, the affine function of colour (three weights, constant) that gives it."""
+    surely_in = -_largest_near(-probability, reach_px) > 0.9
+    surely_out = _largest_near(probability, reach_px) < 0.1
+    pull = _PULL * (2.0 * probability - 1.0) ** 4 + _LEAST_PULL
+    weight = jnp.where(surely_in | surely_out, _CERTAIN, pull)
+    known = jnp.where(surely_in, 1.0, jnp.where(surely_out, 0.0, probability))
+    windows = _Windows(guide, radius_px=radius_px, epsilon=epsilon)
+    covering = windows.total(jnp.ones((*probability.shape, 1)))[..., 0]
+
+    def deviation(alpha: Float[Array, "h w"]) -> Float[Array, "h w"]:
+        functions = windows.total(windows.fit(alpha))
+        return covering * alpha - windows.apply(functions) + weight * alpha
+
+    diagonal = covering + weight  # preconditions the certain against the uncertain
+    alpha, _ = jax.scipy.sparse.linalg.cg(  # type: ignore[no-untyped-call]  # JAX has no types there
+        deviation, weight * known, x0=known, maxiter=_ITERATIONS, tol=1e-6, M=lambda residual: residual / diagonal
+    )
+    functions = windows.total(windows.fit(alpha)) / covering[..., None]
+    return alpha, functions
+
+
+class _Windows:
+    """Affine fits of a map to a guide in all square windows; statistics of the guide are computed once."""
+
+    def __init__(self, guide: Float[Array, "h w 3"], *, radius_px: int, epsilon: Float[Array, ""]) -> None:
+        self._guide, self._radius_px = guide, radius_px
+        self._count = self.total(jnp.ones((*guide.shape[:2], 1)))
+        self._mean = self.total(guide) / self._count
+        pairs = [(i, j) for i in range(3) for j in range(i, 3)]
+        products = self.total(jnp.stack([guide[..., i] * guide[..., j] for i, j in pairs], axis=-1)) / self._count
+        covariance = [products[..., k] - self._mean[..., i] * self._mean[..., j] for k, (i, j) in enumerate(pairs)]
+        a, b, c, d, e, f = (v + (epsilon if i == j else 0.0) for v, (i, j) in zip(covariance, pairs, strict=True))
+        # [[a b c] [b d e] [c e f]] as L D Lᵀ: its inverse by determinants loses all digits in float32.
+        self._low = (b / a, c / a, (e - c * b / a) / jnp.maximum(d - b * b / a, epsilon / 2))
+        second = jnp.maximum(d - b * b / a, epsilon / 2)
+        third = jnp.maximum(f - c * c / a - self._low[2] * (e - c * b / a), epsilon / 2)
+        self._pivots = (a, second, third)
+
+    def total(self, values: Float[Array, "h w c"]) -> Float[Array, "h w c"]:
+        """Sum over each pixel's window, of what lies inside the picture."""
+        return _slide(_slide(values, self._radius_px, 0), self._radius_px, 1)
+
+    def fit(self, target: Float[Array, "h w"]) -> Float[Array, "h w 4"]:
+        """For each window the three weights and the constant of the guide that give `target` best."""
+        sums = (
+            self.total(jnp.concatenate([self._guide * target[..., None], target[..., None]], axis=-1)) / self._count
+        )
+        x, y, z = (sums[..., k] - self._mean[..., k] * sums[..., 3] for k in range(3))
+        (l1, l2, l3), (p1, p2, p3) = self._low, self._pivots
+        y = y - l1 * x
+        z = (z - l2 * x - l3 * y) / p3
+        y = y / p2 - l3 * z
+        weights = jnp.stack([x / p1 - l1 * y - l2 * z, y, z], axis=-1)
+        constant = sums[..., 3:] - (weights * self._mean).sum(axis=-1, keepdims=True)
+        return jnp.concatenate([weights, constant], axis=-1)
+
+    def apply(self, functions: Float[Array, "h w 4"]) -> Float[Array, "h w"]:
+        return (functions[..., :3] * self._guide).sum(axis=-1) + functions[..., 3]
+
+
+def _slide(values: Float[Array, "h w c"], radius_px: int, axis: int) -> Float[Array, "h w c"]:
+    padding = [(radius_px, radius_px) if i == axis else (0, 0) for i in range(3)]
+    padded = jnp.pad(values, padding)
+    length = values.shape[axis]
+    shifted = [jax.lax.slice_in_dim(padded, k, k + length, axis=axis) for k in range(2 * radius_px + 1)]
+    return sum(shifted[1:], start=shifted[0])
+
+
+def _largest_near(values: Float[Array, "h w"], reach_px: int) -> Float[Array, "h w"]:
+    """Largest value within a square of half-width `reach_px`."""
+    side = 2 * reach_px + 1
+    rows = jax.lax.reduce_window(values, -jnp.inf, jax.lax.max, (side, 1), (1, 1), "SAME")
+    squares: Array = jax.lax.reduce_window(rows, -jnp.inf, jax.lax.max, (1, side), (1, 1), "SAME")
+    return squares

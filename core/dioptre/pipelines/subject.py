@@ -1,0 +1,298 @@
+"""Find what a picture is of, cut it out with its hair, and say how far away it is.
+
+A small saliency network finds a person, an animal or an object alike; matting brings its mask to the picture's own
+edges; the disparity inside gives the focus. A point given by the user chooses the thing at that point instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float32
+
+from dioptre.imaging.matting import refine_matte
+from dioptre.imaging.regions import label_regions, travel_cost
+from dioptre.imaging.resize import resize
+from dioptre.models.registry import ModelKind, find, load_model
+from dioptre_link.errors import UsageError
+
+_SIDE_PX = 320  # of the network's square input; all decisions are made at this size
+_LEAST_AREA, _GREATEST_AREA = 0.004, 0.92  # share of the picture that a believable subject covers
+_LEAST_CONFIDENCE = 0.8  # mean saliency inside the mask; below it the network is guessing
+_CROPS = (0.7, 0.5, 0.35, 0.25)  # share of the sides looked at round a point, from wide to close
+_WEAKER_PART = 0.25  # a part counts to the subject when it is this share as important as the first
+_GROWTH_PX = 160  # side of the map on which a region is grown from a point
+_RANGE_PERCENTILES = (5.0, 95.0)
+
+Kind = Literal["subject", "point", "region"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is in focus.
+
+    alpha: (H, W) in [0, 1], the subject's coverage of each pixel.
+    disparity_range: the subject's farthest and nearest disparity (5th, 95th percentile); None without disparity.
+    focal_disparity: the subject's median disparity; None without disparity.
+    kind: how it was found: "subject" by itself, "point" at the given point, "region" for want of a subject.
+    found: False when nothing stood out and a region was taken instead.
+    confidence: mean saliency inside, in [0, 1].
+    messages: sentences for the user.
+    """
+
+    alpha: Float32[np.ndarray, "h w"]
+    disparity_range: tuple[float, float] | None
+    focal_disparity: float | None
+    kind: Kind
+    found: bool
+    confidence: float
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Coarse:
+    """A subject on the small square, before its edges are refined."""
+
+    probability: np.ndarray
+    kind: Kind
+    confidence: float
+    messages: tuple[str, ...] = ()
+
+
+def find_subject(
+    image: Float32[np.ndarray, "h w c"],
+    *,
+    disparity: Float32[np.ndarray, "h w"] | None = None,
+    at: tuple[float, float] | None = None,
+    model: str = "default",
+) -> Subject:
+    """Find the subject of a picture, or the thing at a point.
+
+    image: (H, W, 3) or (H, W, 4) straight alpha, sRGB-encoded; NaN counts as black, values above 1 as 1.
+    disparity: in [0, 1], 1 = nearest; it decides doubtful parts and gives the focus.
+    at: (x, y) in pixels of the picture.
+    Raises UsageError when `at` lies outside the picture, WeightsError when the network's weights are not there.
+    """
+    height, width = image.shape[:2]
+    if at is not None and not (0 <= at[0] <= width and 0 <= at[1] <= height):
+        raise UsageError(
+            f"The focus point {at[0]:g},{at[1]:g} lies outside the picture.",
+            hint=f"The picture is {width} pixels wide and {height} high.",
+        )
+    picture = _opaque(image)
+    small = resize(picture, (_SIDE_PX, _SIDE_PX), method="bilinear")
+    near = None if disparity is None else resize(np.nan_to_num(disparity), (_SIDE_PX, _SIDE_PX), method="area")
+    if at is None:
+        coarse = _most_salient(_saliency(small, model=model), near)
+    else:
+        coarse = _at_point(picture, small, near, at, model=model)
+    alpha = refine_matte(picture, _decided(coarse.probability, near))
+    if image.shape[2] == 4:
+        alpha = alpha * np.clip(np.nan_to_num(image[..., 3]), 0, 1)
+    focal, extent = (None, None) if near is None else _focus(alpha, near)
+    if near is not None and at is not None:
+        focal = _disparity_at(near, alpha, (at[0] / width, at[1] / height))
+        extent = None if extent is None else (min(extent[0], focal), max(extent[1], focal))
+    return Subject(
+        alpha=alpha,
+        disparity_range=extent,
+        focal_disparity=focal,
+        kind=coarse.kind,
+        found=coarse.kind != "region",
+        confidence=coarse.confidence,
+        messages=coarse.messages,
+    )
+
+
+def _opaque(image: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:
+    clean: np.ndarray = np.clip(np.nan_to_num(image, nan=0.0, posinf=1.0, neginf=0.0), 0, 1)
+    if clean.shape[2] == 3:
+        return clean
+    opaque: np.ndarray = clean[..., :3] * clean[..., 3:] + np.float32(0.5) * (1 - clean[..., 3:])
+    return opaque
+
+
+def _saliency(small: Float32[np.ndarray, "s s 3"], *, model: str) -> Float32[np.ndarray, "s s"]:
+    """Saliency of a square picture. It is squeezed, not padded: that is how the network was trained."""
+    network = load_model(find(model, kind=ModelKind.SUBJECT).id)
+    prepared = network.entry.preprocessing
+    bright = small / max(float(small.max()), 1e-3)  # as upstream: the brightest value is 1
+    x = (bright - np.array(prepared.mean, np.float32)) / np.array(prepared.deviation, np.float32)
+    return np.asarray(network(x[None]))[0, ..., 0]
+
+
+def _most_salient(saliency: Float32[np.ndarray, "s s"], near: np.ndarray | None) -> _Coarse:
+    """The subject by itself, or a region when nothing is believable."""
+    mask = saliency > 0.5
+    confidence = float(saliency[mask].mean()) if mask.any() else 0.0
+    if confidence >= _LEAST_CONFIDENCE and _LEAST_AREA <= mask.mean() <= _GREATEST_AREA:
+        kept = _important_parts(saliency)
+        return _Coarse(probability=saliency * kept, kind="subject", confidence=confidence)
+    probability, words = _large_region(saliency, near)
+    return _Coarse(
+        probability=probability,
+        kind="region",
+        confidence=confidence,
+        messages=(f"No subject found; focused on {words}.",),
+    )
+
+
+def _important_parts(saliency: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"]:
+    """1 where the parts lie that belong to the subject: the most important one and those not much less so."""
+    labels, count = label_regions(saliency > 0.3)
+    if count == 0:
+        return np.ones_like(saliency)
+    weights = np.bincount(labels.ravel(), (saliency * _centre_prior(saliency.shape)).ravel(), count + 1)
+    weights[0] = 0.0
+    return np.isin(labels, np.flatnonzero(weights >= _WEAKER_PART * weights.max())).astype(np.float32)
+
+
+def _centre_prior(shape: tuple[int, ...]) -> np.ndarray:
+    y, x = (np.linspace(-1, 1, n) for n in shape)
+    return np.exp(-(y[:, None] ** 2 + x**2)).astype(np.float32)
+
+
+def _large_region(saliency: np.ndarray, near: np.ndarray | None) -> tuple[np.ndarray, str]:
+    """Probability and name of what to focus on for want of a subject: something faint or near, or the middle."""
+    faint = saliency > max(0.5 * float(saliency.max()), 0.25)
+    labels, count = label_regions(faint)
+    if count and _LEAST_AREA <= (labels == 1).mean() <= _GREATEST_AREA:
+        return (labels == 1) * np.clip(saliency / saliency.max(), 0, 1), "the most noticeable region"
+    if near is not None and float(np.ptp(near)) > 0.05:
+        labels, count = label_regions(near > _otsu(near))
+        if count and (labels == 1).mean() >= _LEAST_AREA:
+            return (labels == 1).astype(np.float32), "the nearest large region"
+    return _centre_prior(saliency.shape), "the middle of the picture"
+
+
+def _otsu(values: np.ndarray) -> float:
+    """The threshold that separates values into two classes best (N. Otsu, 1979)."""
+    counts, edges = np.histogram(values, 128)
+    centres = (edges[:-1] + edges[1:]) / 2
+    below, total = np.cumsum(counts), counts.sum()
+    sum_below, sum_all = np.cumsum(counts * centres), (counts * centres).sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = (sum_all * below / total - sum_below) ** 2 / (below * (total - below))
+    return float(edges[1 + int(np.nanargmax(between[:-1]))])
+
+
+def _at_point(
+    picture: np.ndarray, small: np.ndarray, near: np.ndarray | None, at: tuple[float, float], *, model: str
+) -> _Coarse:
+    """The thing at a point: part of the subject, else what is salient in a closer look, else a region alike."""
+    height, width = picture.shape[:2]
+    row, column = (min(int(v / n * _SIDE_PX), _SIDE_PX - 1) for v, n in ((at[1], height), (at[0], width)))
+    whole = _part_at(_saliency(small, model=model), (row, column))
+    if whole is not None and _believable(whole):
+        return _Coarse(probability=whole, kind="point", confidence=_confidence(whole))
+    for share in _CROPS:
+        seen = _closer_look(picture, at, share, model=model)
+        if seen is not None:
+            return _Coarse(probability=seen, kind="point", confidence=_confidence(seen))
+    return _Coarse(probability=_grown(small, near, (row, column)), kind="point", confidence=0.0)
+
+
+def _part_at(saliency: np.ndarray, place: tuple[int, int]) -> np.ndarray | None:
+    """The saliency of the one part that holds the place; None when the place is not salient."""
+    labels, _ = label_regions(saliency > 0.5)
+    if labels[place] == 0:
+        return None
+    generous, _ = label_regions(saliency > 0.3)  # with the soft rim
+    part: np.ndarray = saliency * (generous == generous[place])
+    return part
+
+
+def _believable(part: np.ndarray) -> bool:
+    return _LEAST_AREA / 4 <= (part > 0.5).mean() <= _GREATEST_AREA and _confidence(part) >= _LEAST_CONFIDENCE
+
+
+def _confidence(probability: np.ndarray) -> float:
+    mask = probability > 0.5
+    return float(probability[mask].mean()) if mask.any() else 0.0
+
+
+def _closer_look(picture: np.ndarray, at: tuple[float, float], share: float, *, model: str) -> np.ndarray | None:
+    """Probability, on the whole picture's small square, of what is salient in a crop round the point."""
+    height, width = picture.shape[:2]
+    if share * min(height, width) < 32:  # nothing to see in so few pixels
+        return None
+    rows, columns = round(share * height), round(share * width)
+    top = min(max(round(at[1] - rows / 2), 0), height - rows)
+    left = min(max(round(at[0] - columns / 2), 0), width - columns)
+    crop = picture[top : top + rows, left : left + columns]
+    saliency = _saliency(resize(crop, (_SIDE_PX, _SIDE_PX), method="bilinear"), model=model)
+    place = tuple(
+        min(max(int((v - o) / n * _SIDE_PX), 0), _SIDE_PX - 1)
+        for v, o, n in ((at[1], top, rows), (at[0], left, columns))
+    )
+    part = _part_at(saliency, (place[0], place[1]))
+    cut = (top > 0, top + rows < height, left > 0, left + columns < width)
+    if part is None or not _believable(part) or _sides_crossed(part > 0.5, cut) > 1:
+        return None
+    whole = np.zeros((_SIDE_PX, _SIDE_PX), np.float32)
+    first_row, first_column = round(top / height * _SIDE_PX), round(left / width * _SIDE_PX)
+    size = (
+        max(1, min(round(share * _SIDE_PX), _SIDE_PX - first_row)),
+        max(1, min(round(share * _SIDE_PX), _SIDE_PX - first_column)),
+    )
+    whole[first_row : first_row + size[0], first_column : first_column + size[1]] = resize(
+        part, size, method="area"
+    )
+    return whole
+
+
+def _sides_crossed(mask: Bool[np.ndarray, "s s"], cut: tuple[bool, bool, bool, bool]) -> int:
+    """How many sides of a crop the thing runs out of; the picture's own edges (not in `cut`) do not count."""
+    sides = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
+    return sum(counts and bool(side.mean() > 0.05) for side, counts in zip(sides, cut, strict=True))
+
+
+def _grown(small: np.ndarray, near: np.ndarray | None, place: tuple[int, int]) -> np.ndarray:
+    """Probability of belonging to the point: colours and disparities change little on the way there."""
+    size = (_GROWTH_PX, _GROWTH_PX)
+    features = [resize(small, size, method="area") / 0.15]  # contrast that counts as one step
+    if near is not None:
+        features.append(resize(near, size, method="area")[..., None] / 0.04)
+    start = (place[0] * _GROWTH_PX // _SIDE_PX, place[1] * _GROWTH_PX // _SIDE_PX)
+    cost = travel_cost(np.concatenate(features, axis=-1).astype(np.float32), start, floor=0.01)
+    return resize(np.exp(-((cost / 2.0) ** 2)).astype(np.float32), (_SIDE_PX, _SIDE_PX), method="bilinear")
+
+
+def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.ndarray, "s s"]:
+    """Push doubtful pixels to one side: to the subject when they are as near as it is."""
+    doubt = 1 - np.abs(2 * probability - 1)
+    decided = probability
+    mask = probability > 0.8
+    if near is not None and mask.any():
+        low, high = np.percentile(near[mask], _RANGE_PERCENTILES)
+        margin = 0.05 + 0.5 * (high - low)
+        beyond = np.maximum(low - near, near - high).clip(0) / margin
+        decided = probability + 0.4 * (np.exp(-(beyond**2)) - 0.5) * doubt
+    ramp = np.clip((decided - 0.2) / 0.6, 0, 1)
+    return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
+
+
+def _focus(alpha: np.ndarray, near: np.ndarray) -> tuple[float, tuple[float, float]]:
+    """Median and extent of the disparity inside the matte, its rim left out, for depth maps err there."""
+    weight = np.clip(resize(alpha, near.shape, method="area") * 2 - 1, 0, 1) ** 2
+    if weight.sum() < 1.0:
+        weight = np.ones_like(weight)
+    order = np.argsort(near, axis=None)
+    values, share = near.ravel()[order], np.cumsum(weight.ravel()[order])
+    share = share / share[-1]
+    low, middle, high = (
+        float(values[np.searchsorted(share, q / 100)]) for q in (_RANGE_PERCENTILES[0], 50.0, _RANGE_PERCENTILES[1])
+    )
+    return middle, (low, high)
+
+
+def _disparity_at(near: np.ndarray, alpha: np.ndarray, at: tuple[float, float]) -> float:
+    """Median disparity of what is chosen within a fiftieth of the sides round the point (shares of them)."""
+    side = near.shape[0]
+    x, y = (min(int(share * side), side - 1) for share in at)
+    reach = max(1, side // 50)
+    window = (slice(max(y - reach, 0), y + reach + 1), slice(max(x - reach, 0), x + reach + 1))
+    chosen = resize(alpha, near.shape, method="area")[window] > 0.5
+    return float(np.median(near[window][chosen] if chosen.any() else near[y, x]))

@@ -1,0 +1,110 @@
+"""Subject and focus: a person, an animal and an object by the same code; points; pictures without a subject."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dioptre.pipelines.subject import find_subject
+from dioptre_link.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def example(checkout: Path):
+    def load(name: str) -> np.ndarray:
+        with Image.open(checkout / "examples" / name) as picture:
+            return np.asarray(picture.convert("RGB"), np.float32) / 255
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "outside"),  # (x, y): certainly subject, certainly not
+    [
+        ("astronaut.jpg", [(225, 110), (200, 330), (160, 80)], [(380, 60), (30, 60), (350, 250)]),
+        ("chelsea.jpg", [(230, 110), (260, 235)], [(420, 100), (20, 60)]),
+        ("coffee.jpg", [(300, 120), (270, 250)], [(40, 360), (560, 60)]),
+    ],
+)
+def test_finds_person_animal_and_object(
+    example, name: str, inside: list[tuple[int, int]], outside: list[tuple[int, int]]
+) -> None:
+    found = find_subject(example(name))
+    assert found.found
+    assert found.kind == "subject"
+    assert found.confidence > 0.9
+    assert min(found.alpha[y, x] for x, y in inside) > 0.97
+    assert max(found.alpha[y, x] for x, y in outside) < 0.03
+    assert found.focal_disparity is None
+
+
+def test_focus_is_the_disparity_inside(example) -> None:
+    picture = example("astronaut.jpg")
+    disparity = np.full(picture.shape[:2], 0.2, np.float32)
+    disparity[find_subject(picture).alpha > 0.2] = 0.7
+    disparity[100:120, 215:235] = 1.0  # a spike of a faulty depth map
+    found = find_subject(picture, disparity=disparity)
+    assert found.focal_disparity == pytest.approx(0.7, abs=0.01)
+    assert found.disparity_range == pytest.approx((0.7, 0.7), abs=0.02)
+
+
+def test_depth_decides_what_is_doubtful(example) -> None:
+    """The flag behind the astronaut is half salient; knowing that it is far away removes it."""
+    picture = example("astronaut.jpg")
+    alone = find_subject(picture)
+    disparity = np.where(alone.alpha > 0.9, 0.8, 0.1).astype(np.float32)
+    helped = find_subject(picture, disparity=disparity)
+    assert alone.alpha[240:400, :20].mean() > 0.05
+    assert helped.alpha[240:400, :20].mean() < 0.5 * alone.alpha[240:400, :20].mean()
+
+
+def test_a_point_on_the_subject_takes_it(example) -> None:
+    found = find_subject(example("coffee.jpg"), at=(300, 120))
+    assert found.kind == "point"
+    assert found.alpha[250, 270] > 0.97
+
+
+def test_a_point_elsewhere_takes_what_is_there(example) -> None:
+    picture = example("astronaut.jpg")
+    disparity = np.full(picture.shape[:2], 0.1, np.float32)
+    disparity[:, :350] = 0.8
+    found = find_subject(picture, disparity=disparity, at=(430, 60))  # the shuttle's tank
+    assert found.kind == "point"
+    assert found.alpha[60, 430] > 0.9
+    assert found.alpha[330, 200] < 0.03
+    assert found.focal_disparity == pytest.approx(0.1, abs=0.02)
+
+
+def test_a_point_outside_the_picture_is_refused() -> None:
+    with pytest.raises(UsageError, match="outside the picture"):
+        find_subject(np.zeros((40, 60, 3), np.float32), at=(61, 10))
+
+
+def test_without_a_subject_the_nearest_region_is_taken() -> None:
+    ramp = np.linspace(0, 1, 120, dtype=np.float32)[:, None] * np.ones((120, 160), np.float32)
+    found = find_subject(np.full((120, 160, 3), 0.5, np.float32), disparity=ramp)
+    assert not found.found
+    assert found.kind == "region"
+    assert "nearest large region" in found.messages[0]
+    assert found.focal_disparity == pytest.approx(0.75, abs=0.1)
+
+
+def test_transparent_pixels_are_no_subject(example) -> None:
+    picture = example("astronaut.jpg")
+    opacity = np.ones((*picture.shape[:2], 1), np.float32)
+    opacity[300:] = 0
+    found = find_subject(np.concatenate([picture, opacity], axis=2))
+    assert found.alpha[300:].max() == 0
+    assert found.alpha[110, 225] > 0.97
+
+
+@pytest.mark.parametrize(("size", "value"), [((1, 1), 0.0), ((1, 500), 1.0), ((500, 1), np.nan), ((17, 9), 7.0)])
+def test_hopeless_pictures_give_a_finite_answer(size: tuple[int, int], value: float) -> None:
+    found = find_subject(np.full((*size, 3), value, np.float32), disparity=np.full(size, value, np.float32))
+    assert found.alpha.shape == size
+    assert np.isfinite(found.alpha).all()
+    assert found.focal_disparity is not None
+    assert np.isfinite(found.focal_disparity)
