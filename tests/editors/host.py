@@ -1,0 +1,125 @@
+"""Where a test's editor comes from and how a command is run in it.
+
+An editor is a tree made by `tree` (a folder with `.editor-tree` in it), run in a sandbox, or a program of this
+machine, run with a home of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parent.parent
+HOME = "/home/editor"  # inside of the sandbox
+
+
+@dataclass(frozen=True)
+class Tree:
+    """An editor tree, and a home that lasts from one command to the next."""
+
+    folder: Path
+    home: Path
+
+    def package_version(self, package: str) -> str:
+        """The upstream version of a Debian package in the tree, such as 3.0.4."""
+        for line in (self.folder / ".editor-tree").read_text(encoding="utf-8").splitlines():
+            name, _, version = line.partition(" ")
+            if name == package:
+                return version.split(":")[-1].split("-")[0].split("+")[0]
+        raise LookupError(package)
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        binds: Mapping[Path | str, str] | None = None,
+        writable: Mapping[Path | str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        gui: bool = False,
+        limit_s: int = 300,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `command` inside; binds: path here → path there."""
+        return subprocess.run(
+            [
+                *self._sandbox(binds or {}, writable or {}, environment or {}, gui=gui, limit_s=limit_s),
+                *command,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+
+    def start(
+        self,
+        command: Sequence[str],
+        log: Path,
+        *,
+        binds: Mapping[Path | str, str] | None = None,
+        writable: Mapping[Path | str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        gui: bool = False,
+        limit_s: int = 300,
+    ) -> subprocess.Popen[bytes]:
+        """As `run`, without waiting; what it prints goes to `log`."""
+        with log.open("wb") as output:
+            return subprocess.Popen(
+                [
+                    *self._sandbox(binds or {}, writable or {}, environment or {}, gui=gui, limit_s=limit_s),
+                    *command,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def _sandbox(
+        self,
+        binds: Mapping[Path | str, str],
+        writable: Mapping[Path | str, str],
+        environment: Mapping[str, str],
+        *,
+        gui: bool,
+        limit_s: int,
+    ) -> list[str]:
+        options = ["--home", str(self.home), "--limit", str(limit_s)]
+        for here, there in binds.items():
+            options += ["--bind", f"{here}:{there}"]
+        for here, there in writable.items():
+            options += ["--bind", f"{here}:{there}:rw"]
+        for name, value in environment.items():
+            options += ["--env", f"{name}={value}"]
+        return [str(HERE / "sandbox"), *(["--gui"] if gui else []), str(self.folder), *options, "--"]
+
+
+@dataclass(frozen=True)
+class ProductPython:
+    """The environment that the tests run in, to be shown inside of a sandbox at its own place."""
+
+    python: Path = field(default_factory=lambda: Path(sys.executable))
+
+    @property
+    def can_be_shown(self) -> bool:
+        """A Python of the system itself would hide the sandbox's system."""
+        return not Path(sys.base_prefix).resolve().is_relative_to("/usr")
+
+    def binds(self) -> dict[Path | str, str]:
+        folders = {Path(sys.prefix), Path(sys.base_prefix), Path(os.path.realpath(sys.base_prefix)), CHECKOUT}
+        return {folder: str(folder) for folder in folders}
+
+
+def install_plugin(source: Path, target: Path) -> Path:
+    """Copy a plug-in and the shared package as install.py does; returns `target`."""
+    shutil.rmtree(target, ignore_errors=True)
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(source, target, ignore=ignore)
+    shutil.copytree(CHECKOUT / "core/dioptre_link", target / "dioptre_link", ignore=ignore)
+    return target
