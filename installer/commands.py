@@ -119,6 +119,7 @@ def ensure(where: Folders, console: Console, *, repair: bool = False, tests: boo
     ) as lock:
         if not repair and _up_to_date(where, wanted):
             return False
+        weights.check(where.checkout)  # before minutes are spent on the rest
         installer = Installer(where, console, lock)
         marker = {} if repair else environments.read_marker(where.environment)
         before = marker.get("weights", {})
@@ -131,7 +132,7 @@ def ensure(where: Folders, console: Console, *, repair: bool = False, tests: boo
         if tests and marker.get("tests") != wanted["tests"]:
             console.step("Installing what the tests need")
             installer.install(where.environment, "test")
-        console.step("Checking and copying the weights")
+        console.step("Copying the weights")
         weights.install(where.checkout, where.data / "weights", wanted=wanted["weights"], before=before)
         environments.write_marker(where.environment, {**marker, **wanted})
         console.finish()

@@ -21,6 +21,7 @@ from . import pythons
 from .console import Console, Failure
 
 MARKER = "installed.json"
+LOCKED = "locked.txt"  # the lock it was made from, for `doctor`
 _NEEDED_BYTES = 1500 * 2**20  # the environment, and pip's downloads while it is made
 _TAIL_LINES = 12
 _PIP_OPTIONS = (
@@ -132,13 +133,18 @@ class Installer:
             self._need_space()
             shutil.rmtree(new, ignore_errors=True)
             python = pythons.find()
-            self._console.step(f"Making an environment with Python {python.version[0]}.{python.version[1]}")
-            self._run([str(python.path), "-I", "-m", "venv", str(new)], what="The environment could not be made")
+            version = ".".join(map(str, python.version))
+            self._console.step(f"Making an environment with Python {version}")
+            self._run(
+                [str(python.path), "-I", "-m", "venv", "--prompt", "dioptre", str(new)],
+                what="The environment could not be made",
+            )
             self._console.step("Installing build tools")
             self.install(new, "build")
             self._console.step("Installing dependencies")
             self.install(new, "runtime", "--no-build-isolation")
-            write_marker(new, {"dependencies": dependencies, "python": ".".join(map(str, python.version))})
+            shutil.copyfile(self._folders.checkout / "locks" / "runtime.txt", new / LOCKED)
+            write_marker(new, {"dependencies": dependencies, "python": version})
         marker = read_marker(new)
         (new / MARKER).unlink()
         shutil.rmtree(environment, ignore_errors=True)

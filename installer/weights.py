@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -43,25 +43,38 @@ def install(checkout: Path, target: Path, *, wanted: Mapping[str, str], before: 
         shutil.rmtree(target / name, ignore_errors=True)
 
 
+def check(checkout: Path) -> None:
+    """Raise Failure when a file of the checkout's weights is missing or has another sha256 than its card says."""
+    for card in sorted((checkout / "weights").glob("*/card.json")):
+        for _ in _contents(card.parent):
+            pass
+
+
 def _copy(source: Path, target: Path) -> None:
     new = target.with_name(f".{target.name}.new")
     shutil.rmtree(new, ignore_errors=True)
+    for name, content in _contents(source):
+        (new / name).parent.mkdir(parents=True, exist_ok=True)
+        (new / name).write_bytes(content)
+    (new / "card.json").write_bytes((source / "card.json").read_bytes())
+    shutil.rmtree(target, ignore_errors=True)
+    new.rename(target)
+
+
+def _contents(source: Path) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of each file that the card lists, once they are known to be right."""
     for name, expected in _files(source).items():
         if not (source / name).is_file():
             raise Failure(
                 f"The weights of {source.name} are incomplete: {source / name} is missing.", hint=_GET_AGAIN
             )
-        (new / name).parent.mkdir(parents=True, exist_ok=True)
         content = (source / name).read_bytes()
         if hashlib.sha256(content).hexdigest() != expected:
             raise Failure(
                 f"The weights of {source.name} are damaged: {source / name} has another sha256 than its card says.",
                 hint=_GET_AGAIN,
             )
-        (new / name).write_bytes(content)
-    (new / "card.json").write_bytes((source / "card.json").read_bytes())
-    shutil.rmtree(target, ignore_errors=True)
-    new.rename(target)
+        yield name, content
 
 
 def _files(folder: Path) -> dict[str, str]:

@@ -47,17 +47,20 @@ class Recipe:
     input_sha256: str = ""
     dioptre_version: str = ""
 
-    def to_json(self) -> str:
-        """Return the recipe as indented JSON; `from_json` gives an equal recipe back."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as JSON types."""
         steps = [{"operation": step.operation, "options": _plain(step.options)} for step in self.steps]
-        content = {
+        return {
             "version": VERSION,
             "dioptre_version": self.dioptre_version,
             "steps": steps,
             "models": dict(sorted(self.models.items())),
             "input_sha256": self.input_sha256,
         }
-        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def to_json(self) -> str:
+        """Return the recipe as indented JSON; `from_json` gives an equal recipe back."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     @staticmethod
     def from_json(text: str, *, origin: str = "The recipe") -> Recipe:

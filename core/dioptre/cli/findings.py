@@ -1,0 +1,217 @@
+"""What `doctor` looks at. Each check answers with findings and changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from dioptre_link import paths
+from dioptre_link.errors import DioptreError
+
+GIB = 1 << 30
+_MEMORY_WANTED_BYTES = 4 * GIB  # a 12-megapixel portrait takes up to 3
+_DISK_WANTED_BYTES = 1 * GIB
+_REINSTALL = "Run: python3 install.py --repair"
+_OK, _WARNING, _ERROR = "ok", "warning", "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at. `code` is stable; `fix` is empty where nothing is wrong."""
+
+    code: str
+    level: str  # "ok", "warning" (it works, with limits) or "error" (something will not work)
+    message: str
+    fix: str = ""
+
+    def to_dict(self) -> dict[str, str]:
+        return {"type": "finding", **asdict(self)}
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything, the quick things first. One check that fails does not keep the others from running."""
+    for check in CHECKS:
+        try:
+            yield from check()
+        except Exception as error:  # noqa: BLE001  (a doctor must not die of what it looks for)
+            yield Finding(
+                code=f"{check.__name__}-failed",
+                level=_ERROR,
+                message=f"The check of {check.__name__} failed: {type(error).__name__}: {error}",
+                fix=_REINSTALL,
+            )
+
+
+def python() -> Iterator[Finding]:
+    """The running Python."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info >= (3, 11) and sys.maxsize > 2**32:
+        yield Finding(code="python", level=_OK, message=f"Python {version}, {sys.executable}")
+    else:
+        yield Finding(
+            code="python-version",
+            level=_ERROR,
+            message=f"Python {version} is too old, or 32-bit.",
+            fix="Install 64-bit CPython 3.11 or later, then: python3 install.py --repair",
+        )
+
+
+def environment() -> Iterator[Finding]:
+    """The environment that the installer makes, and whether it is complete."""
+    folder = paths.data_dir() / "environment"
+    if Path(sys.prefix).resolve() != folder.resolve():
+        yield Finding(
+            code="environment-foreign",
+            level=_WARNING,
+            message=f"Dioptre runs from {sys.prefix}, not from the installed environment {folder}.",
+            fix="Nothing to do when developing; else run: python3 install.py",
+        )
+        return
+    try:
+        marker = json.loads((folder / "installed.json").read_text(encoding="utf-8"))
+        complete = bool(marker.get("core"))
+    except (OSError, ValueError, AttributeError):
+        complete = False
+    if complete:
+        yield Finding(code="environment", level=_OK, message=f"Complete: {folder}")
+    else:
+        yield Finding(
+            code="environment-incomplete",
+            level=_ERROR,
+            message=f"The installation in {folder} was interrupted.",
+            fix="Run: python3 install.py",
+        )
+
+
+def packages() -> Iterator[Finding]:
+    """The installed packages against the lock that the environment was made from."""
+    locked = Path(sys.prefix) / "locked.txt"
+    if not locked.is_file():
+        return
+    wrong, count = [], 0
+    for line in locked.read_text(encoding="utf-8").splitlines():
+        if not line[:1].isalnum():
+            continue
+        requirement, _, marker = line.rstrip(" \\").partition(";")
+        name, _, version = requirement.strip().partition("==")
+        try:
+            installed = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            if not marker:
+                wrong.append(f"{name} is missing")
+            continue
+        count += 1
+        if installed != version and not marker:
+            wrong.append(f"{name} is {installed}, not {version}")
+    if wrong:
+        yield Finding(
+            code="packages-changed",
+            level=_ERROR,
+            message=f"Packages differ from the lock: {'; '.join(wrong)}.",
+            fix=_REINSTALL,
+        )
+    else:
+        yield Finding(code="packages", level=_OK, message=f"{count} packages as locked")
+
+
+def folders() -> Iterator[Finding]:
+    """The user's folders: there or makeable, writable, with space."""
+    for name, folder in (("data", paths.data_dir()), ("cache", paths.cache_dir()), ("log", paths.log_dir())):
+        there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            yield Finding(
+                code=f"{name}-folder-read-only",
+                level=_ERROR,
+                message=f"The {name} folder {folder} cannot be written.",
+                fix=f"Make {there} writable for you, or set DIOPTRE_HOME to a folder that is.",
+            )
+            continue
+        free = shutil.disk_usage(there).free
+        if free < _DISK_WANTED_BYTES:
+            yield Finding(
+                code=f"{name}-disk-full",
+                level=_WARNING,
+                message=f"Only {free / GIB:.1f} GiB are free for the {name} folder {folder}.",
+                fix="Free some space, or set DIOPTRE_HOME to a folder on a larger disk.",
+            )
+        else:
+            yield Finding(code=f"{name}-folder", level=_OK, message=f"{folder}, {free / GIB:.0f} GiB free")
+
+
+def memory() -> Iterator[Finding]:
+    """The memory that is free now."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    message = f"{free / GIB:.1f} GiB of memory are free"
+    if free < _MEMORY_WANTED_BYTES:
+        yield Finding(
+            code="memory-low",
+            level=_WARNING,
+            message=f"{message}; a large photo wants {_MEMORY_WANTED_BYTES // GIB}.",
+            fix="Close other programs, or work on smaller pictures.",
+        )
+    else:
+        yield Finding(code="memory", level=_OK, message=message)
+
+
+def weights() -> Iterator[Finding]:
+    """The weights of every network, against their cards."""
+    from dioptre.checkpoints.locate import installed, verify
+    from dioptre.models.registry import ENTRIES
+
+    there = installed()
+    for entry in ENTRIES.values():
+        missing = [name for name in entry.checkpoints if name not in there]
+        if missing and not entry.convert:
+            yield Finding(
+                code="weights-missing",
+                level=_ERROR,
+                message=f"{entry.title} ({entry.id}) lacks its weights: {', '.join(missing)}.",
+                fix="Run: python3 install.py",
+            )
+    intact = 0
+    for name, folder in there.items():
+        try:
+            verify(folder)
+        except DioptreError as error:
+            yield Finding(code="weights-damaged", level=_ERROR, message=f"{name}: {error.message}", fix=_REINSTALL)
+        else:
+            intact += 1
+    yield Finding(code="weights", level=_OK, message=f"{intact} checkpoints intact")
+
+
+def devices() -> Iterator[Finding]:
+    """What JAX computes on, tried with one small sum."""
+    from dioptre import runtime
+
+    if "jax" not in sys.modules:
+        runtime.prepare()
+    import jax
+
+    total: Any = jax.numpy.arange(4.0).sum()
+    names = ", ".join(f"{device.platform} {device.device_kind}" for device in jax.devices())
+    if float(total) == 6.0:
+        yield Finding(code="devices", level=_OK, message=f"JAX {jax.__version__} on {names}")
+    else:
+        yield Finding(
+            code="devices-wrong", level=_ERROR, message=f"JAX on {names} cannot add numbers.", fix=_REINSTALL
+        )
+
+
+CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    python,
+    environment,
+    packages,
+    folders,
+    memory,
+    weights,
+    devices,
+)

@@ -1,0 +1,120 @@
+"""The `dioptre` command: its subcommands, and the one place where errors become words and exit codes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from dioptre_link.errors import Cancelled, DioptreError, UsageError
+
+from . import doctor, log, models, operations
+from .reporting import reporter
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 130
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and end it."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    code = run(sys.argv[1:])
+    sys.stderr.flush()
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code. Errors are reported, never raised."""
+    as_json = "--json" in arguments
+    try:
+        answer = group.main(args=list(arguments), prog_name="dioptre", standalone_mode=False)
+    except click.UsageError as error:
+        return _usage(error, as_json=as_json)
+    except (KeyboardInterrupt, click.Abort, Cancelled):
+        return _report(Cancelled(hint="Nothing was left half-written."), as_json=as_json)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; nothing more to say
+        return EXIT_FAILED
+    except DioptreError as error:
+        log.LOGGER.info("failed: %s", error, exc_info=True)
+        return _report(error, as_json=as_json)
+    except MemoryError:
+        log.LOGGER.exception("out of memory")
+        return _report(_OUT_OF_MEMORY, as_json=as_json)
+    except OSError as error:
+        log.LOGGER.exception("the system refused")
+        return _report(_system(error), as_json=as_json)
+    except Exception as error:  # noqa: BLE001  (the top of the program)
+        log.LOGGER.exception("unexpected")
+        return _report(_unexpected(error), as_json=as_json)
+    finally:
+        log.stop()
+    return answer if isinstance(answer, int) else EXIT_DONE
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.",
+)
+@click.version_option(package_name="dioptre", message="dioptre %(version)s")
+def group() -> None:
+    """Depth, lens blur and super-resolution for photographs."""
+
+
+for command in (*operations.commands(), models.group, doctor.command):
+    group.add_command(command)
+
+
+def _report(error: DioptreError, *, as_json: bool) -> int:
+    usage = isinstance(error, UsageError)
+    cancelled = isinstance(error, Cancelled)
+    with_log = log.written() and not usage and not cancelled
+    reporter(as_json=as_json).error(error, log=log.path() if with_log else None)
+    return EXIT_USAGE if usage else EXIT_CANCELLED if cancelled else EXIT_FAILED
+
+
+def _usage(error: click.UsageError, *, as_json: bool) -> int:
+    """Click's own usage errors, in our two lines."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.ctx.get_help() if error.ctx else "")
+        return EXIT_DONE
+    where = error.ctx.command_path if error.ctx else "dioptre"
+    message = error.format_message().replace("\n", " ").strip()
+    return _report(UsageError(message, hint=f"See '{where} --help'."), as_json=as_json)
+
+
+_OUT_OF_MEMORY = DioptreError(
+    "There is not enough memory for this picture.",
+    hint="Close other programs, or make the picture smaller first.",
+    code="out-of-memory",
+)
+
+
+def _system(error: OSError) -> DioptreError:
+    what = f"{error.filename}: " if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DioptreError(f"{what}the disk is full.", hint="Free some space and run it again.", code="disk-full")
+    return DioptreError(
+        f"{what}{error.strerror or error}.", hint="Check that the file and its folder are there and yours to use."
+    )
+
+
+def _unexpected(error: Exception) -> DioptreError:
+    sentence = str(error).strip().splitlines()[0] if str(error).strip() else "no details"
+    if "RESOURCE_EXHAUSTED" in sentence or "Out of memory" in sentence:  # how XLA says it
+        return _OUT_OF_MEMORY
+    return DioptreError(
+        f"Something went wrong inside Dioptre {version('dioptre')} ({type(error).__name__}: {sentence[:200]}).",
+        hint="Please report it with the log; 'dioptre doctor' may find the cause.",
+        code="internal",
+    )
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

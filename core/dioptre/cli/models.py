@@ -1,0 +1,111 @@
+"""`dioptre models`: which networks are here, whether their weights are intact, and adding one's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dioptre_link.errors import DioptreError, UsageError
+
+from . import log
+
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words.")
+
+
+@click.group()
+def group() -> None:
+    """List, verify or add networks."""
+
+
+group.name = "models"
+
+
+@group.command(name="list")
+@_AS_JSON
+def list_command(as_json: bool) -> None:
+    """List the networks that Dioptre knows, and whether their weights are here."""
+    from dioptre.models.registry import ENTRIES, is_installed
+
+    for entry in ENTRIES.values():
+        installed = is_installed(entry)
+        if as_json:
+            fields = {"id": entry.id, "title": entry.title, "kind": entry.kind.value, "installed": installed}
+            _write(
+                {"type": "model", **fields, "checkpoints": list(entry.checkpoints), "addable": bool(entry.convert)}
+            )
+        else:
+            state = "installed" if installed else "can be added" if entry.convert else "missing"
+            click.echo(f"{entry.id:26} {entry.kind.value:17} {state:13} {entry.title}")
+
+
+@group.command()
+@click.argument("ids", nargs=-1, metavar="[CHECKPOINT]...")
+@_AS_JSON
+def verify(ids: tuple[str, ...], as_json: bool) -> int:
+    """Compare the installed weights with the sha256 in their cards."""
+    from dioptre.checkpoints import locate
+
+    folders = {name: locate.locate(name) for name in ids} if ids else locate.installed()
+    if not folders:
+        raise DioptreError("No weights are installed.", hint="Run install.py again to install the bundled ones.")
+    failed = 0
+    for name, folder in folders.items():
+        try:
+            card = locate.verify(folder)
+        except DioptreError as error:
+            failed += 1
+            if as_json:
+                _write({"type": "error", "id": name, **error.to_dict()})
+            else:
+                click.echo(f"{name}: {error.message}\nHint: {error.hint}", err=True)
+        else:
+            if as_json:
+                _write({"type": "verified", "id": name, "files": len(card.files), "licence": card.licence})
+            else:
+                click.echo(f"{name}: {len(card.files)} files intact; licence {card.licence}")
+    return 1 if failed else 0
+
+
+@group.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--id", "model_id", help="Which network the file holds. Left out: the one that it fits.")
+@click.option("--force", is_flag=True, help="Replace the weights of that network if they are here already.")
+@click.option("--verbose", is_flag=True, help="Say more, here and in the log file.")
+@_AS_JSON
+def add(file: Path, model_id: str | None, force: bool, verbose: bool, as_json: bool) -> None:
+    """Add weights from FILE on this machine, e.g. Depth-Anything-V2-Small's model.safetensors."""
+    log.start(verbose=verbose)
+    if not file.is_file():
+        raise DioptreError(f"There is no file {file}.", hint="Give the path of a .safetensors file.")
+    entry = _addable(model_id)
+    from dioptre import runtime
+
+    runtime.prepare()
+    from dioptre.models.adding import add_weights
+
+    folder = add_weights(entry, file, force=force)
+    if as_json:
+        _write({"type": "result", "id": entry.id, "files": [str(folder)]})
+    else:
+        click.echo(f"Added {entry.title} ({entry.id}) in {folder}.")
+
+
+def _addable(model_id: str | None) -> Any:
+    from dioptre.models.registry import ENTRIES
+
+    entries = {entry.id: entry for entry in ENTRIES.values() if entry.convert}
+    if model_id is None and len(entries) == 1:
+        return next(iter(entries.values()))
+    if model_id not in entries:
+        raise UsageError(
+            f"No weights can be added for {model_id!r}." if model_id else "Which network is it?",
+            hint=f"Give --id with one of: {', '.join(entries)}.",
+        )
+    return entries[model_id]
+
+
+def _write(fields: dict[str, Any]) -> None:
+    click.echo(json.dumps(fields))

@@ -1,0 +1,104 @@
+"""The commands that make something: one for each described operation, and `run` for portraits and recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dioptre_link.errors import UsageError
+from dioptre_link.operations import OPERATIONS, Input, Operation
+
+from . import log
+from .options import GroupedCommand, common_options, given, parameter_options, settings
+from .reporting import reporter
+
+DEFAULT = "portrait"  # what `run` does without a recipe
+_PATH = click.Path(path_type=Path)
+
+
+def commands() -> Iterator[click.Command]:
+    """`run` first, then the operations in their described order."""
+    yield _run_command(OPERATIONS[DEFAULT])
+    for operation in OPERATIONS.values():
+        if operation.name != DEFAULT:
+            yield _operation_command(operation)
+
+
+def _run_command(portrait: Operation) -> click.Command:
+    @click.command(name="run", cls=GroupedCommand, short_help=portrait.help)
+    @click.argument("inputs", nargs=-1, required=True, type=_PATH, metavar="IN...")
+    @click.option("-o", "--output", required=True, type=_PATH, metavar="DIR", help="Folder for the results.")
+    @click.option("--recipe", type=_PATH, metavar="FILE", help="Follow this recipe instead.")
+    @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Change an option of the recipe.")
+    @click.option("--depth", type=_PATH, metavar="FILE", help="Depth picture to use, white nearest, for one input.")
+    @parameter_options(portrait.parameters)
+    @common_options
+    def run(
+        inputs: tuple[Path, ...],
+        output: Path,
+        recipe: Path | None,
+        pairs: tuple[str, ...],
+        depth: Path | None,
+        as_json: bool,
+        verbose: bool,
+        force: bool,
+        **options: Any,
+    ) -> int:
+        """Blur the background of portraits, or follow a recipe, on one picture or many.
+
+        For each picture DIR gets a layered file, the flat result, the depth, a preview and the recipe.
+        """
+        changes = {**given(portrait, options), **settings(pairs)}
+        if depth is not None and len(inputs) > 1:
+            raise UsageError("--depth is for one picture; there are several.", hint="Run them one by one.")
+        log.start(verbose=verbose)
+        from . import process
+
+        chosen = process.recipe(recipe, otherwise=(portrait.name,)).with_options(changes)
+        with process.reporting(reporter(as_json=as_json)) as told:
+            return process.every(inputs, chosen, folder=output, depth=depth, force=force, told=told)
+
+    return run
+
+
+def _operation_command(operation: Operation) -> click.Command:
+    takes_depth = Input.DISPARITY in (*operation.inputs, *operation.optional_inputs)
+
+    def make(
+        source: Path,
+        output: Path,
+        as_json: bool,
+        verbose: bool,
+        force: bool,
+        depth: Path | None = None,
+        **options: Any,
+    ) -> None:
+        log.start(verbose=verbose)
+        from . import process
+
+        steps: tuple[str, ...] = (operation.name,)
+        if depth is None and Input.DISPARITY in operation.inputs:
+            steps = ("depth", *steps)
+        chosen = process.recipe(None, otherwise=steps).with_options(given(operation, options))
+        with process.reporting(reporter(as_json=as_json)) as told:
+            process.one(source, chosen, file=output, depth=depth, force=force, told=told)
+
+    make.__doc__ = operation.help
+    function: Callable[..., Any] = parameter_options(operation.parameters)(common_options(make))
+    if takes_depth:
+        text = "Depth picture, white nearest. Left out: estimated."
+        function = click.option("--depth", type=_PATH, metavar="FILE", help=text)(function)
+    function = click.option("-o", "--output", required=True, type=_PATH, metavar="OUT", help=_outputs(operation))(
+        function
+    )
+    function = click.argument("source", type=_PATH, metavar="IN")(function)
+    return click.command(name=operation.command, cls=GroupedCommand)(function)
+
+
+def _outputs(operation: Operation) -> str:
+    if operation.name == "depth":
+        return "File for the depth: .png (16 bit), .tif (float) or .ora (a layer over the picture)."
+    return "File for the result: .ora for layers, else .jpg, .png, .tif or .webp."

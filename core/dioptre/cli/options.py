@@ -1,0 +1,126 @@
+"""Click options made from the description of the operations, and the options that every command has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from dioptre_link.errors import UsageError
+from dioptre_link.operations import Kind, Operation, Parameter
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_METAVARS = {Kind.FLOAT: "NUMBER", Kind.INTEGER: "N", Kind.POINT: "X,Y"}
+
+
+class ParameterType(click.ParamType[Any]):
+    """A value as the description has it: same checks, same words as in a recipe or an editor."""
+
+    name = "value"
+
+    def __init__(self, parameter: Parameter) -> None:
+        self._parameter = parameter
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        if self._parameter.kind is Kind.CHOICE:
+            return "|".join(self._parameter.choices)
+        return self._parameter.unit.upper() or _METAVARS.get(self._parameter.kind, "VALUE")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        return self._parameter.check(value)
+
+
+class GroupedCommand(click.Command):
+    """A command whose help lists the options under the groups of the description."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                sections.setdefault(getattr(parameter, "section", "") or "Options", []).append(record)
+        for title in sorted(sections, key=lambda title: title == "Options"):
+            with formatter.section(title):
+                formatter.write_dl(sections[title])
+
+
+class GroupedOption(click.Option):
+    """An option that belongs to a section of the help."""
+
+    def __init__(self, *arguments: Any, section: str = "", **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.section = section
+
+
+def parameter_options(parameters: Iterable[Parameter]) -> Callable[[F], F]:
+    """Add one option for each parameter. One that is not given arrives as None."""
+
+    def add(function: F) -> F:
+        for parameter in reversed(tuple(parameters)):
+            function = _option(parameter)(function)
+        return function
+
+    return add
+
+
+def flag(parameter: Parameter) -> str:
+    """The option's spelling: `f_number` is `--f-number`."""
+    return "--" + parameter.name.replace("_", "-")
+
+
+def given(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The operation's options among a command's arguments, without those that were not given."""
+    names = [parameter.name for parameter in operation.parameters]
+    return {name: arguments[name] for name in names if arguments.get(name) is not None}
+
+
+def settings(pairs: Iterable[str]) -> dict[str, str]:
+    """Take `--set key=value` apart; values are checked with the operation that they are for."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"--set {pair!r} is not key=value.", hint="For example: --set f_number=2.")
+        found[name.strip().replace("-", "_")] = value.strip()
+    return found
+
+
+def common_options(function: F) -> F:
+    """--json, --verbose and --force, the same on every command that makes something."""
+    for option in (
+        click.option("--force", is_flag=True, help="Replace files that are there already."),
+        click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words."),
+        click.option("--verbose", is_flag=True, help="Say more, here and in the log file."),
+    ):
+        function = option(function)
+    return function
+
+
+def _option(parameter: Parameter) -> Callable[[F], F]:
+    name = flag(parameter)
+    attributes: dict[str, Any] = {"cls": GroupedOption, "section": parameter.group, "default": None}
+    if parameter.kind is Kind.BOOLEAN:
+        spelling = f"{name}/--no-{name[2:]}"
+    else:
+        spelling = name
+        attributes["type"] = ParameterType(parameter)
+    return click.option(spelling, parameter.name, help=_help(parameter), **attributes)
+
+
+def _help(parameter: Parameter) -> str:
+    facts = []
+    if (
+        parameter.kind in (Kind.FLOAT, Kind.INTEGER)
+        and parameter.minimum is not None
+        and parameter.maximum is not None
+    ):
+        unit = f" {parameter.unit}" if parameter.unit else ""
+        facts.append(f"{parameter.minimum:g} to {parameter.maximum:g}{unit}")
+    if parameter.default is not None:
+        default = {True: "yes", False: "no"}[parameter.default] if isinstance(parameter.default, bool) else None
+        facts.append(f"default {default or parameter.default}")
+    return parameter.help + (f" [{'; '.join(facts)}]" if facts else "")

@@ -1,0 +1,148 @@
+"""What a command tells: words and a progress bar for people, or one JSON object a line for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dioptre_link.errors import DioptreError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+_JSON_STEP = 0.01  # progress closer than this to the last line is left out
+
+
+class Reporter(Protocol):
+    """Receives what happens to one input after another."""
+
+    def begin(self, name: str) -> None:
+        """An input's turn."""
+
+    def progress(self, fraction: float, phase: str) -> None:
+        """The share done, 0 to 1, and the phase in words."""
+
+    def result(
+        self, name: str, files: Sequence[Path], *, values: Mapping[str, Any], messages: Sequence[str]
+    ) -> None:
+        """An input is done and these files were written."""
+
+    def error(self, error: DioptreError, *, name: str = "", log: Path | None = None) -> None:
+        """An input, or the whole command, failed."""
+
+    def close(self) -> None:
+        """Nothing more comes."""
+
+
+def reporter(*, as_json: bool) -> Reporter:
+    """The one for this process's output."""
+    return JsonReporter() if as_json else WordReporter(bar=sys.stderr.isatty())
+
+
+class JsonReporter:
+    """Lines on stdout: {"type": "progress" | "result" | "error", ...}."""
+
+    def __init__(self) -> None:
+        self._name = ""
+        self._last: tuple[float, str] = (-1.0, "")
+
+    def begin(self, name: str) -> None:
+        self._name = name
+        self._last = (-1.0, "")
+
+    def progress(self, fraction: float, phase: str) -> None:
+        if phase != self._last[1] or abs(fraction - self._last[0]) >= _JSON_STEP:
+            self._last = (fraction, phase)
+            self._write({"type": "progress", "input": self._name, "fraction": round(fraction, 4), "phase": phase})
+
+    def result(
+        self, name: str, files: Sequence[Path], *, values: Mapping[str, Any], messages: Sequence[str]
+    ) -> None:
+        paths = [str(path) for path in files]
+        self._write(
+            {"type": "result", "input": name, "files": paths, "values": dict(values), "messages": list(messages)}
+        )
+
+    def error(self, error: DioptreError, *, name: str = "", log: Path | None = None) -> None:
+        line: dict[str, Any] = {"type": "error", **error.to_dict()}
+        if name:
+            line["input"] = name
+        if log is not None:
+            line["log"] = str(log)
+        self._write(line)
+
+    def close(self) -> None:
+        pass
+
+    @staticmethod
+    def _write(line: Mapping[str, Any]) -> None:
+        sys.stdout.write(json.dumps(line) + "\n")  # ASCII: any terminal's encoding takes it
+        sys.stdout.flush()
+
+
+class WordReporter:
+    """The written files on stdout, one a line; all else on stderr, with a bar only where a person watches."""
+
+    def __init__(self, *, bar: bool) -> None:
+        self._with_bar = bar
+        self._bar: Bar | None = None
+        self._task: TaskID | None = None
+        self._name = ""
+
+    def begin(self, name: str) -> None:
+        self._stop_bar()
+        self._name = name
+
+    def progress(self, fraction: float, phase: str) -> None:
+        if not self._with_bar:
+            return
+        if self._bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+            columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("", total=1.0)
+        assert self._task is not None
+        from rich.markup import escape
+
+        self._bar.update(self._task, completed=fraction, description=escape(f"{Path(self._name).name}: {phase}"))
+
+    def result(
+        self, name: str, files: Sequence[Path], *, values: Mapping[str, Any], messages: Sequence[str]
+    ) -> None:
+        self._stop_bar()
+        for message in messages:
+            _say(f"{Path(name).name}: {message}", sys.stderr)
+        for file in files:
+            _say(str(file), sys.stdout)
+
+    def error(self, error: DioptreError, *, name: str = "", log: Path | None = None) -> None:
+        self._stop_bar()
+        _say(f"Error: {error.message}", sys.stderr)
+        if error.hint:
+            _say(f"Hint: {error.hint}", sys.stderr)
+        if log is not None:
+            _say(f"Log: {log}", sys.stderr)
+
+    def close(self) -> None:
+        self._stop_bar()
+
+    def _stop_bar(self) -> None:
+        if self._bar is not None:
+            with suppress(OSError):
+                self._bar.stop()
+            self._bar = None
+
+
+def _say(text: str, stream: Any) -> None:
+    """Write a line in whatever encoding the terminal has; file names may hold what it cannot show."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    stream.flush()
