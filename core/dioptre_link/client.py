@@ -80,6 +80,7 @@ from .wire import (
 
 REPLY_TIMEOUT_S = 20.0  # for answers that need no computing; a worker that swaps may take seconds
 SILENCE_S = 90.0  # a busy worker repeats its progress every few seconds: after this it is hung
+ENDING_S = 10.0  # a worker that ends lets go of its port, socket and lock within this
 SLICE_S = 0.1  # waits are cut into slices of this, so that a cancel or another thread gets in
 
 
@@ -133,6 +134,10 @@ class WorkerLostError(DioptreError):
         super().__init__(what, hint=f"Try again: a new worker starts by itself. Its log is {start.log_file()}.")
 
 
+class WorkerSilentError(WorkerLostError):
+    """The worker is there but does not answer: it is stopped, or the machine is out of breath."""
+
+
 class VersionError(DioptreError):
     """Plug-in and worker are of versions that do not understand each other."""
 
@@ -159,7 +164,9 @@ class Job:
             if self._events or (left <= 0 and not heard):
                 break
             if time.monotonic() - max(self._submitted, self._connection.heard) > SILENCE_S:
-                self._connection.fail(WorkerLostError(f"Dioptre's worker has not answered for {SILENCE_S:.0f} s."))
+                self._connection.fail(
+                    WorkerSilentError(f"Dioptre's worker has not answered for {SILENCE_S:.0f} s.")
+                )
         with self._lock:
             if not self._events:
                 return None
@@ -450,7 +457,7 @@ class _Connection:
         deadline = time.monotonic() + REPLY_TIMEOUT_S
         while not self._replies:
             if time.monotonic() > deadline:
-                self.fail(WorkerLostError(f"Dioptre's worker did not answer within {REPLY_TIMEOUT_S:.0f} s."))
+                self.fail(WorkerSilentError(f"Dioptre's worker did not answer within {REPLY_TIMEOUT_S:.0f} s."))
             if self._failure is not None:
                 raise self._failure
             self.pump(SLICE_S)
@@ -575,7 +582,8 @@ def _connect(
     timeout_s: float,
     on_wait: Callable[[], None] | None,
 ) -> _Connection:
-    deadline = time.monotonic() + timeout_s
+    began = time.monotonic()
+    deadline = began + timeout_s
     replaced = False
     while True:
         left = max(0.0, deadline - time.monotonic())
@@ -591,11 +599,13 @@ def _connect(
                 raise
             replaced = True  # an old worker still runs after an update: it makes way for the new one
             _retire(rendezvous, deadline, on_wait)
-        except WorkerLostError as error:
+        except WorkerSilentError:
+            raise
+        except WorkerLostError as error:  # it was ending (idle, shut down, crashed) when we came: look again
             connection.fail(error)
-            if time.monotonic() > deadline or replaced:
+            if time.monotonic() > min(deadline, began + ENDING_S):
                 raise
-            replaced = True  # it ended between two looks (idle, shut down): once more
+            time.sleep(start.POLL_S)
         except DioptreError as error:
             connection.fail(error)
             raise

@@ -1,0 +1,87 @@
+"""A real worker whose one operation, `fake`, does what its options say: for tests of the client.
+
+Run as a program: `python fake_worker.py [IDLE_S]`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from dioptre import runtime
+from dioptre.worker.lifetime import work
+from dioptre_link.operations import OPERATIONS, Input, Kind, Operation, Parameter, Role
+
+MODES = ("echo", "raise", "memory", "usage", "exit", "nan", "nan_once", "black", "values", "stuck")
+
+
+def _parameter(name, kind, default, **rest):
+    return Parameter(name=name, kind=kind, label=name, help=f"{name}.", default=default, **rest)
+
+
+FAKE = Operation(
+    name="fake",
+    title="Fake",
+    help="For tests.",
+    parameters=(
+        _parameter("mode", Kind.CHOICE, "echo", choices=MODES),
+        _parameter("seconds", Kind.FLOAT, 0.0),
+        _parameter("point", Kind.POINT, None),
+        _parameter("radius", Kind.FLOAT, 8.0, unit="px"),
+    ),
+    inputs=(Input.PICTURE,),
+    optional_inputs=(Input.DISPARITY, Input.SELECTION),
+    outputs=(Role.RESULT, Role.DEPTH),
+)
+
+_runs = []
+
+
+def run(name, options, inputs, progress):
+    """Gives the picture back as the result, and the disparity (or 1) as the depth."""
+    import numpy as np
+
+    from dioptre.imaging.layers import Layer, Result
+    from dioptre_link.errors import UsageError
+
+    assert name == "fake"
+    _runs.append(options)
+    mode, picture = options["mode"], inputs.picture
+    depth = np.ones(picture.shape[:2], np.float32) if inputs.disparity is None else inputs.disparity
+    if mode == "stuck":
+        time.sleep(options["seconds"])
+    else:
+        end = time.monotonic() + options["seconds"]
+        progress(0.0, "Computing")
+        while (left := end - time.monotonic()) > 0:
+            progress(1 - left / max(options["seconds"], 1e-6), "Computing")
+            time.sleep(0.01)
+    if mode == "raise":
+        raise KeyError("no such thing")
+    if mode == "memory":
+        raise MemoryError
+    if mode == "usage":
+        raise UsageError("Not like this.", hint="Like that.")
+    if mode == "exit":
+        os._exit(9)
+    if mode == "nan" or (mode == "nan_once" and len(_runs) % 2):
+        picture = np.full_like(picture, np.nan)
+    if mode == "black":
+        picture = np.zeros_like(picture)
+    values = {"point": options["point"], "radius": options["radius"], "size": list(picture.shape[:2])}
+    if mode == "values":
+        values["not_json"] = float("nan")
+    layers = (
+        Layer(name="Fake", role=Role.RESULT, pixels=picture),
+        Layer(name="Depth", role=Role.DEPTH, pixels=depth, visible=False),
+    )
+    return Result(layers=layers, values=values, messages=("Done.",), models={"none": "0" * 64})
+
+
+if __name__ == "__main__":
+    runtime.prepare()
+    OPERATIONS["fake"] = FAKE
+    idle_s = float(sys.argv[1]) if len(sys.argv) > 1 else 120.0
+    status = work(run=run, warm_up=(), idle_s=idle_s)
+    os._exit(status)

@@ -1,0 +1,546 @@
+"""A client and a real worker process, whose one operation is a fake one: everything an editor meets.
+
+Only unittest, so that a bare Python 3.10 runs it, too; `DIOPTRE_TEST_PYTHON` is then the worker's Python.
+"""
+
+from __future__ import annotations
+
+import array
+import functools
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from unittest import mock
+
+from dioptre_link import client, start, wire
+from dioptre_link.client import Progress, Result, VersionError, Worker, WorkerLostError
+from dioptre_link.errors import Cancelled, DioptreError
+from dioptre_link.operations import Role
+from dioptre_link.start import WorkerMissingError
+from dioptre_link.wire import PixelFormat
+
+PYTHON = os.environ.get("DIOPTRE_TEST_PYTHON", sys.executable)
+FAKE_WORKER = str(Path(__file__).with_name("fake_worker.py"))
+WIDTH, HEIGHT = 64, 48
+U8 = PixelFormat("u8", channels=4)
+PLANE = PixelFormat("f32", channels=1)
+ENOUGH_S = 60.0
+
+
+class Home(unittest.TestCase):
+    """Tests with a home of their own, in which a worker may run."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.home = Path(tempfile.mkdtemp(prefix="dioptre-link-"))
+        cls.environment = mock.patch.dict(os.environ, {"DIOPTRE_HOME": str(cls.home)})
+        cls.environment.start()
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        stop_worker()
+        cls.environment.stop()
+        shutil.rmtree(cls.home, ignore_errors=True)
+
+    def worker(self, *, inline: bool = False, idle_s: float = 120.0) -> Worker:
+        worker = Worker("test", command=[PYTHON, FAKE_WORKER, str(idle_s)], inline=inline)
+        self.addCleanup(worker.close)
+        return worker
+
+
+def stop_worker() -> None:
+    """End the home's worker, if there is one, and wait until it is gone."""
+    worker = Worker("test")
+    try:
+        worker.connect(may_start=False)
+    except DioptreError:
+        return
+    worker.shut_down()
+    wait_until(lambda: not start.is_running())
+
+
+def wait_until(holds) -> None:
+    end = time.monotonic() + ENOUGH_S
+    while not holds():
+        if time.monotonic() > end:
+            raise AssertionError("it did not come about in time")
+        time.sleep(0.01)
+
+
+def _note(phases: list[str], progress: Progress) -> None:
+    phases.append(progress.phase)
+
+
+def picture_bytes(width: int = WIDTH, height: int = HEIGHT) -> bytes:
+    return bytes((7 * i + i // 256) % 256 for i in range(width * height * 4))
+
+
+def filled(worker: Worker, data: bytes, layout: PixelFormat = U8, *, size=(WIDTH, HEIGHT)) -> client.Buffer:
+    buffer = worker.new_buffer(*size, layout)
+    buffer.write_rows(0, data)
+    return buffer
+
+
+class Jobs(Home):
+    def test_pixels_go_round_and_all_is_told(self) -> None:
+        for inline in (False, True):
+            phases: list[str] = []
+            told = functools.partial(_note, phases)
+            with self.subTest(inline=inline):
+                worker = self.worker(inline=inline)
+                with filled(worker, picture_bytes()) as picture:
+                    job = worker.submit("fake", {"point": (3, 4)}, {"picture": picture}, colour_format=U8)
+                    result = job.wait(on_progress=told)
+                self.assertIs(worker.shares_folder, not inline)
+                self.assertEqual([layer.role for layer in result.layers], [Role.RESULT, Role.DEPTH])
+                self.assertEqual([layer.visible for layer in result.layers], [True, False])
+                self.assertEqual(result.layers[0].buffer.read_rows(0, HEIGHT), picture_bytes())
+                self.assertEqual(result.values["point"], [3, 4])
+                self.assertEqual(result.messages, ("Done.",))
+                self.assertEqual(result.models, {"none": "0" * 64})
+                self.assertLessEqual(
+                    set(phases), {"Waiting", "Reading the picture", "Computing", "Handing over the layers"}
+                )
+                paths = [layer.buffer.path for layer in result.layers]
+                result.delete()
+                self.assertFalse(any(path.exists() for path in paths))
+
+    def test_formats_come_back_as_asked(self) -> None:
+        worker = self.worker()
+        grey = array.array("f", [0.0, 0.25, 0.5, 1.0] * (WIDTH * HEIGHT // 4)).tobytes()
+        with filled(worker, grey, PLANE) as disparity, filled(worker, picture_bytes()) as picture:
+            inputs = {"picture": picture, "disparity": disparity}
+            bgr = PixelFormat("u16", channels=4, order="bgr")
+            result = worker.submit("fake", {}, inputs, colour_format=bgr, depth_dtype="u8").wait()
+        colour, depth = (layer.buffer for layer in result.layers)
+        self.assertEqual((colour.pixels.format, depth.pixels.format), (bgr, PixelFormat("u8", channels=1)))
+        self.assertEqual(depth.read_rows(0, 1)[:4], bytes([0, 64, 128, 255]))
+        blue, green, red, alpha = array.array("H", colour.read_rows(0, 1)[:8])
+        self.assertEqual([red, green, blue, alpha], [257 * value for value in picture_bytes()[:4]])
+        result.delete()
+
+    def test_bands_cover_the_picture(self) -> None:
+        worker = self.worker()
+        data = picture_bytes()
+        with worker.new_buffer(WIDTH, HEIGHT, U8) as picture:
+            for first, rows in picture.bands(band_bytes=5 * WIDTH * 4):
+                picture.write_rows(first, data[first * WIDTH * 4 : (first + rows) * WIDTH * 4])
+            self.assertEqual(picture.read_rows(0, HEIGHT), data)
+            with picture.map() as mapped:
+                self.assertEqual(mapped[:], data)
+                mapped[:4] = b"abcd"
+            self.assertEqual(picture.read_rows(0, 1)[:4], b"abcd")
+            for first, wrong in ((0, b"abc"), (-1, data), (1, data), (HEIGHT, data[: WIDTH * 4])):
+                with self.assertRaises(ValueError):
+                    picture.write_rows(first, wrong)
+            with self.assertRaises(ValueError):
+                picture.read_rows(1, HEIGHT)
+
+    def test_polling_never_waits(self) -> None:
+        worker = self.worker()
+        with filled(worker, picture_bytes()) as picture:
+            job = worker.submit("fake", {"seconds": 0.5}, {"picture": picture})
+            self.assertGreaterEqual(worker.fileno(), 0)
+            longest, events, end = 0.0, [], time.monotonic() + ENOUGH_S
+            while not (events and isinstance(events[-1], Result)):
+                self.assertLess(time.monotonic(), end)
+                began = time.monotonic()
+                event = job.poll()
+                longest = max(longest, time.monotonic() - began)
+                if event is None:
+                    time.sleep(0.005)
+                else:
+                    events.append(event)
+        self.assertLess(longest, 0.2)
+        fractions = [event.fraction for event in events if isinstance(event, Progress)]
+        self.assertEqual(fractions, sorted(fractions))
+        self.assertIsNone(job.poll())
+        events[-1].delete()
+
+    def test_cancel_is_immediate_and_frees_the_worker(self) -> None:
+        worker = self.worker()
+        with filled(worker, picture_bytes()) as picture:
+            job = worker.submit("fake", {"seconds": 60}, {"picture": picture})
+            wait_until(lambda: isinstance(job.poll(), Progress))
+            began = time.monotonic()
+            job.cancel()
+            with self.assertRaises(Cancelled):
+                job.wait()
+            worker.submit("fake", {}, {"picture": picture}).wait().delete()
+            self.assertLess(time.monotonic() - began, 2.0)
+            self.assertTrue(job.done)
+            job.cancel()  # once more does nothing
+
+    def test_cancel_from_on_progress(self) -> None:
+        class EnoughError(Exception):
+            pass
+
+        def stop(progress: Progress) -> None:
+            raise EnoughError
+
+        worker = self.worker()
+        with filled(worker, picture_bytes()) as picture:
+            with self.assertRaises(EnoughError):
+                worker.submit("fake", {"seconds": 60}, {"picture": picture}).wait(on_progress=stop)
+            worker.submit("fake", {}, {"picture": picture}).wait().delete()
+
+    def test_closing_cancels(self) -> None:
+        first, second = self.worker(), self.worker()
+        with filled(second, picture_bytes()) as picture, filled(first, picture_bytes()) as lost:
+            job = first.submit("fake", {"seconds": 60}, {"picture": lost})
+            wait_until(lambda: isinstance(job.poll(), Progress))
+            folder = next(path for path in start.exchange_dir().iterdir() if path != picture.path.parent)
+            first.close()
+            with self.assertRaises(WorkerLostError):
+                job.wait()
+            second.submit("fake", {}, {"picture": picture}).wait().delete()
+            wait_until(lambda: not folder.exists())
+
+    def test_a_newer_request_supersedes_the_older(self) -> None:
+        worker = self.worker()
+        with filled(worker, picture_bytes()) as picture:
+            jobs = [
+                worker.submit("fake", {"seconds": 30}, {"picture": picture}, supersede="preview") for _ in range(5)
+            ]
+            last = worker.submit("fake", {}, {"picture": picture}, supersede="preview")
+            last.wait().delete()
+            for job in jobs:
+                with self.assertRaisesRegex(Cancelled, "newer"):
+                    job.wait()
+
+    def test_stored_pictures_and_previews(self) -> None:
+        worker = self.worker()
+        with filled(worker, picture_bytes()) as buffer:
+            picture = worker.store("photo", "picture", buffer)
+        half = WIDTH // 2
+        options = {"point": (10, 20), "radius": 8}
+        keep = {Role.DEPTH: "depth"}
+        result = worker.submit("fake", options, {"picture": picture}, preview_px=half, keep=keep).wait()
+        self.assertEqual(result.values, {"point": [5, 10], "radius": 4, "size": [HEIGHT // 2, half]})
+        self.assertEqual(result.layers[0].buffer.pixels.width, half)
+        result.delete()
+        inputs = {"picture": picture, "disparity": worker.stored("depth")}
+        result = worker.submit("fake", {}, inputs, preview_px=half, roles=[Role.RESULT]).wait()
+        self.assertEqual([layer.role for layer in result.layers], [Role.RESULT])
+        result.delete()
+        with self.assertRaisesRegex(DioptreError, "32 x 24"):
+            worker.submit("fake", {}, inputs).wait()
+        worker.forget(picture)
+        with self.assertRaisesRegex(DioptreError, "kept"):
+            worker.submit("fake", {}, {"picture": picture}).wait()
+
+    def test_a_warm_preview_is_quick(self) -> None:
+        worker = self.worker()
+        with filled(worker, picture_bytes(512, 384), size=(512, 384)) as buffer:
+            picture = worker.store("photo", "picture", buffer)
+        times = []
+        for _ in range(5):
+            began = time.monotonic()
+            worker.submit("fake", {}, {"picture": picture}, preview_px=256, colour_format=U8).wait().delete()
+            times.append(time.monotonic() - began)
+        self.assertLess(min(times), 0.1)
+
+    def test_errors_are_told_in_words(self) -> None:
+        worker = self.worker()
+        with filled(worker, picture_bytes()) as picture:
+            for options, code, words in (
+                ({"mode": "raise"}, "internal", "KeyError"),
+                ({"mode": "memory"}, "memory", "memory"),
+                ({"mode": "usage"}, "usage", "Not like this."),
+                ({"mode": "nan"}, "bad_result", "not numbers"),
+                ({"mode": "black"}, "bad_result", "black"),
+                ({"mode": "values"}, "internal", ""),
+                ({"mode": "no such mode"}, "usage", "not a choice"),
+                ({"no_such_option": 1}, "usage", "no option"),
+            ):
+                with self.subTest(options=options), self.assertRaisesRegex(DioptreError, words) as caught:
+                    worker.submit("fake", options, {"picture": picture}).wait()
+                self.assertEqual(caught.exception.code, code)
+            self.assertIn("KeyError", start.log_file().read_text(encoding="utf-8"))
+            with self.assertRaisesRegex(DioptreError, "no operation"):
+                worker.submit("fakes", {}, {"picture": picture}).wait()
+            with self.assertRaisesRegex(DioptreError, "needs a picture"):
+                worker.submit("fake", {}, {}).wait()
+            with self.assertRaises(DioptreError):
+                worker.submit("fake", {"seconds": float("nan")}, {"picture": picture})
+            worker.submit("fake", {"mode": "nan_once"}, {"picture": picture}).wait().delete()
+
+    def test_pixels_that_are_not_there(self) -> None:
+        for inline in (False, True):
+            worker = self.worker(inline=inline)
+            picture = filled(worker, picture_bytes())
+            picture.path.unlink()
+            with self.subTest(inline=inline), self.assertRaises((DioptreError, OSError)):
+                worker.submit("fake", {}, {"picture": picture}).wait()
+            picture.delete()
+
+    def test_links_and_short_files_are_refused(self) -> None:
+        worker = self.worker()
+        secret = self.home / "secret.raw"
+        secret.write_bytes(picture_bytes())
+        picture = filled(worker, picture_bytes())
+        picture.path.unlink()
+        picture.path.symlink_to(secret)
+        with self.assertRaisesRegex(DioptreError, "not in the exchange folder"):
+            worker.submit("fake", {}, {"picture": picture}).wait()
+        picture.path.unlink()
+        picture.path.write_bytes(b"too short")
+        with self.assertRaisesRegex(DioptreError, "has 9 bytes"):
+            worker.submit("fake", {}, {"picture": picture}).wait()
+        picture.path.unlink()
+        os.mkfifo(picture.path)
+        with self.assertRaises(DioptreError):
+            worker.submit("fake", {}, {"picture": picture}).wait()
+        picture.delete()
+
+    def test_not_finite_pixels_are_replaced_and_told(self) -> None:
+        worker = self.worker()
+        values = array.array("f", [0.5] * (WIDTH * HEIGHT * 4))
+        values[5], values[9] = float("nan"), float("inf")
+        with filled(worker, values.tobytes(), PixelFormat()) as picture:
+            result = worker.submit("fake", {}, {"picture": picture}).wait()
+        self.assertIn("not numbers", result.messages[-1])
+        back = array.array("f", result.layers[0].buffer.read_rows(0, 1))
+        self.assertEqual([back[4], back[5], back[9]], [0.5, 0.0, 65504.0])
+        result.delete()
+
+    def test_a_full_disk_is_told(self) -> None:
+        worker = self.worker()
+        worker.connect()
+        huge = shutil.disk_usage(self.home).free // (1 << 20) + 4096
+        with self.assertRaises(DioptreError) as caught:
+            worker.new_buffer(1 << 17, min((1 << 18), huge * 2), U8)
+        self.assertIn(caught.exception.code, ("disk_full", "protocol"))
+
+
+class Lifetime(Home):
+    def tearDown(self) -> None:
+        stop_worker()
+
+    def test_private_files(self) -> None:
+        worker = self.worker()
+        worker.connect()
+        self.assertEqual(start.rendezvous_file().stat().st_mode & 0o777, 0o600)
+        with filled(worker, picture_bytes()) as picture:
+            for folder in (start.meeting_dir(), start.exchange_dir(), picture.path.parent):
+                self.assertEqual(folder.stat().st_mode & 0o777, 0o700)
+            self.assertEqual(picture.path.stat().st_mode & 0o777, 0o600)
+            self.assertEqual(start.log_file().stat().st_mode & 0o777, 0o600)
+
+    def test_a_killed_worker_is_told_and_the_next_job_starts_another(self) -> None:
+        worker = self.worker()
+        picture = filled(worker, picture_bytes())
+        job = worker.submit("fake", {"seconds": 60}, {"picture": picture})
+        wait_until(lambda: isinstance(job.poll(), Progress))
+        stored = worker.store("photo", "picture", picture)
+        old = start.Rendezvous.read()
+        os.kill(old.pid, signal.SIGKILL)
+        with self.assertRaisesRegex(WorkerLostError, "ended unexpectedly") as caught:
+            job.wait()
+        self.assertIn(str(start.log_file()), caught.exception.hint)
+        with self.assertRaises(WorkerLostError):
+            worker.submit("fake", {}, {"picture": picture})
+        with self.assertRaises(WorkerLostError):
+            worker.submit("fake", {}, {"picture": stored})
+        picture.delete()
+        with filled(worker, picture_bytes()) as again:
+            worker.submit("fake", {}, {"picture": again}).wait().delete()
+        self.assertNotEqual(start.Rendezvous.read().pid, old.pid)
+
+    def test_a_crash_inside_a_job(self) -> None:
+        worker = self.worker()
+        with filled(worker, picture_bytes()) as picture, self.assertRaises(WorkerLostError):
+            worker.submit("fake", {"mode": "exit"}, {"picture": picture}).wait()
+        with filled(worker, picture_bytes()) as picture:
+            worker.submit("fake", {}, {"picture": picture}).wait().delete()
+
+    def test_clients_starting_at_once_get_one_worker(self) -> None:
+        def started() -> int:
+            log = start.log_file()
+            return log.read_text(encoding="utf-8").count("lifetime: Worker 0") if log.exists() else 0
+
+        before = started()
+        workers = [self.worker() for _ in range(6)]
+        with ThreadPoolExecutor(len(workers)) as pool:
+            list(pool.map(Worker.connect, workers))
+        self.assertEqual(started(), before + 1)
+
+    def test_idle_stop_leaves_nothing_and_a_new_one_starts(self) -> None:
+        worker = self.worker(idle_s=0.3)
+        with filled(worker, picture_bytes()) as picture:
+            worker.submit("fake", {}, {"picture": picture}).wait().delete()
+        wait_until(lambda: not start.is_running())
+        self.assertFalse(start.rendezvous_file().exists())
+        self.assertEqual(list(start.exchange_dir().iterdir()), [])
+        with filled(worker, picture_bytes()) as picture:
+            worker.submit("fake", {}, {"picture": picture}).wait().delete()
+
+    def test_a_long_job_is_not_idle(self) -> None:
+        worker = self.worker(idle_s=0.2)
+        with filled(worker, picture_bytes()) as picture:
+            worker.submit("fake", {"seconds": 1.5}, {"picture": picture}).wait().delete()
+
+    def test_shut_down_when_idle_lets_jobs_end(self) -> None:
+        worker, other = self.worker(), self.worker()
+        with filled(worker, picture_bytes()) as picture:
+            job = worker.submit("fake", {"seconds": 1.0}, {"picture": picture})
+            other.connect()
+            other.shut_down(when_idle=True)
+            job.wait().delete()
+        wait_until(lambda: not start.is_running())
+
+    def test_a_stale_rendezvous_file_is_no_obstacle(self) -> None:
+        worker = self.worker()
+        worker.connect()
+        old = start.rendezvous_file().read_text(encoding="utf-8")
+        worker.shut_down()
+        wait_until(lambda: not start.is_running())
+        with socket.create_server(("127.0.0.1", 0)) as somebody_else:
+            fields = {**json.loads(old), "port": somebody_else.getsockname()[1]}
+            for stale in (old, json.dumps(fields), "", "{}", "[1]", old.replace('"port": ', '"port": -')):
+                start.rendezvous_file().write_text(stale, encoding="utf-8")
+                self.assertFalse(start.is_running())
+                with self.assertRaises(WorkerMissingError):
+                    worker.connect(may_start=False)
+            worker.connect()
+
+    def test_without_an_environment_it_says_so(self) -> None:
+        with self.assertRaisesRegex(WorkerMissingError, "not installed"):
+            Worker("test").connect()
+        with self.assertRaisesRegex(WorkerMissingError, "could not be started"):
+            Worker("test", command=[str(self.home / "no-python")]).connect()
+        failing = [PYTHON, "-c", "raise SystemExit('No module named dioptre')"]
+        with self.assertRaisesRegex(WorkerMissingError, "ended while starting") as caught:
+            Worker("test", command=failing).connect()
+        self.assertIn("No module named dioptre", caught.exception.hint)
+        sleeping = [PYTHON, "-c", "import time; time.sleep(5)"]
+        with self.assertRaisesRegex(WorkerMissingError, "did not start within"):
+            Worker("test", command=sleeping).connect(timeout_s=0.3)
+
+    def test_waiting_for_the_start_can_be_given_up(self) -> None:
+        def give_up() -> None:
+            raise Cancelled
+
+        sleeping = [PYTHON, "-c", "import time; time.sleep(5)"]
+        with self.assertRaises(Cancelled):
+            Worker("test", command=sleeping).connect(on_wait=give_up)
+
+    def test_the_editors_environment_does_not_get_in(self) -> None:
+        hostile = {"PYTHONHOME": "/nowhere", "PYTHONPATH": "/nowhere", "LD_LIBRARY_PATH": "/nowhere", "LC_ALL": "C"}
+        with mock.patch.dict(os.environ, hostile):
+            clean = start.clean_environment(os.environ)
+            self.assertFalse({"PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH"} & clean.keys())
+            self.assertEqual(clean["LC_ALL"], "C")
+            self.worker().connect()
+
+
+class Versions(Home):
+    def tearDown(self) -> None:
+        stop_worker()
+
+    def test_an_old_plug_in_is_told(self) -> None:
+        self.worker().connect()
+        with mock.patch.object(client, "PROTOCOL", wire.PROTOCOL - 1):
+            with self.assertRaisesRegex(VersionError, "plug-in is too old") as caught:
+                self.worker().connect()
+            self.assertIn("install.py", caught.exception.hint)
+
+    def test_an_old_worker_makes_way(self) -> None:
+        self.worker().connect()
+        old = start.Rendezvous.read()
+        newer = mock.patch.object(client, "PROTOCOL", wire.PROTOCOL + 1)
+        with newer, self.assertRaisesRegex(VersionError, "worker is too old"):
+            self.worker().connect()  # the environment is old, too: the new worker is no newer
+        self.assertNotEqual(start.Rendezvous.read().pid, old.pid)
+
+
+class Strangers(Home):
+    def lines(self, first: bytes) -> bytes:
+        rendezvous = start.Rendezvous.read()
+        with socket.create_connection(("127.0.0.1", rendezvous.port), timeout=ENOUGH_S) as stranger:
+            stranger.sendall(first)
+            answer = b""
+            try:
+                while part := stranger.recv(4096):
+                    answer += part
+            except ConnectionError:
+                pass
+            return answer
+
+    def test_without_the_token_nothing_is_told(self) -> None:
+        worker = self.worker()
+        worker.connect()
+        hello = {"type": "hello", "protocol": wire.PROTOCOL, "client": "stranger"}
+        token = start.Rendezvous.read().token
+        for wrong in ("", token[:-1], token + "0", token.upper() + "é", "\0"):
+            self.assertEqual(self.lines(wire.encode({**hello, "token": wrong})), b"")
+        for line in (
+            b"\n",
+            b"GET / HTTP/1.1\r\n\r\n",
+            b'{"type":"shutdown","when_idle":false}\n',
+            b"x" * (3 << 20),
+        ):
+            self.assertEqual(self.lines(line), b"")
+        with filled(worker, picture_bytes()) as picture:
+            worker.submit("fake", {}, {"picture": picture}).wait().delete()
+
+    def test_the_wrong_version_with_the_token_is_told_in_words(self) -> None:
+        self.worker().connect()
+        token = start.Rendezvous.read().token
+        answer = self.lines(wire.encode({"type": "hello", "protocol": 99, "token": token, "client": "GIMP 4"}))
+        message = wire.decode(answer.rstrip(b"\n"), sender="worker")
+        self.assertEqual(message["code"], "version")
+        self.assertIn("the worker is too old", message["message"])
+
+    def test_many_silent_strangers_do_not_keep_others_out(self) -> None:
+        worker = self.worker()
+        worker.connect()
+        port = start.Rendezvous.read().port
+        silent = [socket.create_connection(("127.0.0.1", port), timeout=ENOUGH_S) for _ in range(20)]
+        try:
+            other = self.worker()
+            other.connect()
+            self.assertTrue(other.shares_folder)
+        finally:
+            for each in silent:
+                each.close()
+
+
+class Threads(Home):
+    def test_jobs_of_many_threads(self) -> None:
+        def one(number: int) -> bytes:
+            worker = self.worker(inline=bool(number % 2))
+            data = bytes([number * 9]) * (WIDTH * HEIGHT * 4)
+            with filled(worker, data) as picture:
+                result = worker.submit("fake", {}, {"picture": picture}, colour_format=U8).wait()
+            back = result.layers[0].buffer.read_rows(0, HEIGHT)
+            result.delete()
+            worker.close()
+            return back
+
+        with ThreadPoolExecutor(4) as pool:
+            for number, back in enumerate(pool.map(one, range(12))):
+                self.assertEqual(back, bytes([number * 9]) * (WIDTH * HEIGHT * 4))
+
+    def test_cancel_from_another_thread(self) -> None:
+        worker = self.worker()
+        with filled(worker, picture_bytes()) as picture:
+            job = worker.submit("fake", {"seconds": 60}, {"picture": picture})
+            timer = threading.Timer(0.2, job.cancel)
+            timer.start()
+            with self.assertRaises(Cancelled):
+                job.wait()
+            timer.join()
+
+
+if __name__ == "__main__":
+    unittest.main()
