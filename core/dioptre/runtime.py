@@ -35,6 +35,12 @@ def prepare() -> None:
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 
+def prepare_if_needed() -> None:
+    """`prepare`, unless JAX is imported already: whoever did that has made their own settings."""
+    if "jax" not in sys.modules:
+        prepare()
+
+
 def release_memory() -> None:
     """Give unused memory back to the system; for the worker when it is idle."""
     if sys.platform == "linux":

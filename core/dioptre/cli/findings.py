@@ -192,8 +192,7 @@ def devices() -> Iterator[Finding]:
     """What JAX computes on, tried with one small sum."""
     from dioptre import runtime
 
-    if "jax" not in sys.modules:
-        runtime.prepare()
+    runtime.prepare_if_needed()
     import jax
 
     total: Any = jax.numpy.arange(4.0).sum()

@@ -31,16 +31,27 @@ def main() -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code. Errors are reported, never raised."""
-    as_json = "--json" in arguments
     try:
-        answer = group.main(args=list(arguments), prog_name="dioptre", standalone_mode=False)
+        return _run(list(arguments), as_json="--json" in arguments)
+    except BrokenPipeError:  # the reader of our output left; there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    finally:
+        log.stop()
+
+
+def _run(arguments: list[str], *, as_json: bool) -> int:
+    try:
+        with group.make_context("dioptre", arguments) as context:
+            answer = group.invoke(context)
+    except click.exceptions.Exit as ended:  # --help and --version
+        return ended.exit_code
     except click.UsageError as error:
         return _usage(error, as_json=as_json)
     except (KeyboardInterrupt, click.Abort, Cancelled):
         return _report(Cancelled(hint="Nothing was left half-written."), as_json=as_json)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; nothing more to say
-        return EXIT_FAILED
+        raise
     except DioptreError as error:
         log.LOGGER.info("failed: %s", error, exc_info=True)
         return _report(error, as_json=as_json)
@@ -53,8 +64,6 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001  (the top of the program)
         log.LOGGER.exception("unexpected")
         return _report(_unexpected(error), as_json=as_json)
-    finally:
-        log.stop()
     return answer if isinstance(answer, int) else EXIT_DONE
 
 

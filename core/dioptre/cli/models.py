@@ -83,7 +83,7 @@ def add(file: Path, model_id: str | None, force: bool, verbose: bool, as_json: b
     entry = _addable(model_id)
     from dioptre import runtime
 
-    runtime.prepare()
+    runtime.prepare_if_needed()
     from dioptre.models.adding import add_weights
 
     folder = add_weights(entry, file, force=force)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -135,8 +134,7 @@ class _Job:
 
 def _follow(source: Path, chosen: Recipe, *, depth: Path | None, told: Reporter) -> _Job:
     told.progress(0.0, "Loading")
-    if "jax" not in sys.modules:  # a caller that has JAX already has made its own settings
-        runtime.prepare()
+    runtime.prepare_if_needed()
     picture = files.load(source)
     disparity, messages = None, picture.messages
     if depth is not None:

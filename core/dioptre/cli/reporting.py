@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dioptre_link.errors import DioptreError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _JSON_STEP = 0.01  # progress closer than this to the last line is left out
 
 
+@runtime_checkable
 class Reporter(Protocol):
     """Receives what happens to one input after another."""
 

@@ -1,0 +1,91 @@
+"""Small stand-ins for the networks, so that the command line is tested by itself and quickly."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dioptre.imaging.layers import Inputs, Layer, Progress, Result
+from dioptre_link.errors import UsageError
+from dioptre_link.operations import Role
+
+
+@pytest.fixture(autouse=True)
+def private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Log and data folders of this test alone."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("DIOPTRE_HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, Any], Inputs]]:
+    """Replace every pipeline by a quick one that makes the described layers; returns the calls in order."""
+    calls: list[tuple[str, Mapping[str, Any], Inputs]] = []
+
+    def depth(inputs: Inputs) -> Layer:
+        height, width = inputs.picture.shape[:2]
+        ramp = np.linspace(0, 1, height, dtype=np.float32)[:, None].repeat(width, axis=1)
+        return Layer(name="Depth", role=Role.DEPTH, pixels=ramp, visible=False)
+
+    def layers(name: str, inputs: Inputs, options: Mapping[str, Any]) -> tuple[Layer, ...]:
+        picture = inputs.picture[..., :3]
+        result = Layer(name=name, role=Role.RESULT, pixels=picture * np.float32(0.5))
+        if name == "depth":
+            return (depth(inputs),)
+        if name == "super_resolution":
+            scale = int(options["scale"])
+            return (Layer(name=name, role=Role.RESULT, pixels=picture.repeat(scale, 0).repeat(scale, 1)),)
+        return (result, depth(inputs)) if name == "portrait" else (result,)
+
+    def pipeline(name: str) -> Callable[[Inputs, Mapping[str, Any], Progress], Result]:
+        def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+            calls.append((name, options, inputs))
+            progress(0.5, f"Pretending {name}")
+            if options.get("focus") is not None and max(options["focus"]) > max(inputs.picture.shape):
+                raise UsageError("Focus point: it lies outside the picture.", hint="Give a point inside it.")
+            return Result(
+                layers=layers(name, inputs, options),
+                values={"steps": len(calls)},
+                messages=(f"{name} was pretended.",),
+                models={"pretended": "0" * 64},
+            )
+
+        return run
+
+    for name in ("depth", "portrait", "lens_blur", "super_resolution", "white_balance"):
+        module = ModuleType(f"dioptre.pipelines.{name}")
+        module.run = pipeline(name)  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return calls
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A small JPEG."""
+    path = tmp_path / "photo.jpg"
+    ramp = np.linspace(0, 255, 48 * 32 * 3).reshape(32, 48, 3).astype(np.uint8)
+    Image.fromarray(ramp).save(path, quality=95)
+    return path
+
+
+@pytest.fixture
+def dioptre(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command line in this process; returns exit code, stdout and stderr."""
+    from dioptre.cli.main import run
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code = run([str(argument) for argument in arguments])
+        captured = capfd.readouterr()
+        assert "Traceback" not in captured.out + captured.err
+        return code, captured.out, captured.err
+
+    return call

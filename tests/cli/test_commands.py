@@ -1,0 +1,323 @@
+"""Commands, exit codes and what is said: with pretended networks, real files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dioptre.cli.main import group
+from dioptre.imaging.layers import Inputs
+from dioptre.recipes.recipe import Recipe
+from dioptre_link.errors import DioptreError
+from dioptre_link.operations import OPERATIONS, Kind
+
+Dioptre = Callable[..., tuple[int, str, str]]
+Calls = list[tuple[str, Mapping[str, Any], Inputs]]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_described_option_is_an_option(name: str) -> None:
+    command = group.commands["run" if name == "portrait" else OPERATIONS[name].command]
+    spellings = {
+        spelling for parameter in command.params for spelling in (*parameter.opts, *parameter.secondary_opts)
+    }
+    for parameter in OPERATIONS[name].parameters:
+        flag = "--" + parameter.name.replace("_", "-")
+        assert flag in spellings
+        if parameter.kind is Kind.BOOLEAN:
+            assert "--no-" + flag[2:] in spellings
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_help_shows_help_range_and_default_of_every_option(name: str, dioptre: Dioptre) -> None:
+    code, out, _ = dioptre("run" if name == "portrait" else OPERATIONS[name].command, "--help")
+    text = " ".join(out.split())
+    assert code == 0
+    for parameter in OPERATIONS[name].parameters:
+        assert parameter.help in text
+        if parameter.minimum is not None:
+            assert f"{parameter.minimum:g} to {parameter.maximum:g}" in text
+
+
+def test_run_writes_all_files_and_a_recipe_that_gives_the_same_again(
+    pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre
+) -> None:
+    code, out, err = dioptre("run", photo, "-o", tmp_path / "out", "--f-number", "1.4", "--set", "refine=no")
+    assert code == 0, err
+    written = [Path(line) for line in out.splitlines()]
+    assert sorted(written) == sorted((tmp_path / "out").iterdir())
+    assert {path.suffix for path in written} == {".jpg", ".ora", ".png", ".tif", ".json"}
+    assert "photo.jpg: portrait was pretended." in err
+    assert pipelines[0][1]["f_number"] == 1.4
+    assert pipelines[0][1]["refine"] is False
+
+    (recipe,) = [path for path in written if path.suffix == ".json"]
+    read = Recipe.from_json(recipe.read_text(encoding="utf-8"))
+    assert read.models == {"pretended": "0" * 64}
+    assert len(read.input_sha256) == 64
+    code, out, err = dioptre("run", photo, "-o", tmp_path / "again", "--recipe", recipe)
+    assert code == 0, err
+    assert pipelines[1][:2] == pipelines[0][:2]
+    assert sorted(path.name for path in (tmp_path / "again").iterdir()) == sorted(path.name for path in written)
+
+
+def test_json_is_one_object_a_line(pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre) -> None:
+    code, out, err = dioptre("run", photo, "-o", tmp_path / "out", "--json")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert {line["type"] for line in lines[:-1]} == {"progress"}
+    fractions = [line["fraction"] for line in lines[:-1]]
+    assert fractions == sorted(fractions)
+    assert any(line["phase"] == "Pretending portrait" for line in lines[:-1])
+    assert lines[-1]["type"] == "result"
+    assert lines[-1]["input"] == str(photo)
+    assert all(Path(path).is_file() for path in lines[-1]["files"])
+    assert lines[-1]["messages"] == ["portrait was pretended."]
+    assert lines[-1]["values"] == {"steps": 1}
+
+
+def test_json_errors_carry_code_message_and_hint(tmp_path: Path, dioptre: Dioptre, private_home: Path) -> None:
+    code, out, err = dioptre("run", tmp_path / "none.jpg", "-o", tmp_path, "--json")
+    error = json.loads(out.splitlines()[-1])
+    assert (code, err) == (1, "")
+    assert error["type"] == "error"
+    assert error["code"] == "missing-file"
+    assert "none.jpg" in error["message"]
+    assert error["hint"]
+    assert error["log"] == str(private_home / "log" / "dioptre.log")
+    code, out, _ = dioptre("run", "--json", "--nonsense")
+    assert (code, json.loads(out)["code"]) == (2, "usage")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "mode"), [(".jpg", "RGB"), (".png", "RGB"), (".tif", "RGB"), (".webp", "RGB"), (".ora", "")]
+)
+def test_lens_blur_estimates_the_depth_and_writes_what_the_suffix_says(
+    suffix: str, mode: str, pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre
+) -> None:
+    out = tmp_path / f"blurred{suffix}"
+    code, said, err = dioptre("lens-blur", photo, "-o", out, "--focal-disparity", "0.5")
+    assert (code, said.strip()) == (0, str(out)), err
+    assert [call[0] for call in pipelines] == ["depth", "lens_blur"]
+    assert pipelines[1][1]["focal_disparity"] == 0.5
+    assert pipelines[1][2].disparity is not None
+    if mode:
+        with Image.open(out) as made:
+            assert (made.mode, made.size) == (mode, (48, 32))
+
+
+def test_lens_blur_takes_a_depth_picture(pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre) -> None:
+    assert dioptre("depth", photo, "-o", tmp_path / "depth.png")[0] == 0
+    code, _, err = dioptre("lens-blur", photo, "-o", tmp_path / "out.png", "--depth", tmp_path / "depth.png")
+    assert code == 0, err
+    assert [call[0] for call in pipelines] == ["depth", "lens_blur"]
+    disparity = pipelines[1][2].disparity
+    assert disparity is not None
+    np.testing.assert_allclose(disparity, np.linspace(0, 1, 32)[:, None].repeat(48, 1), atol=1e-4)
+
+
+def test_super_resolution_enlarges(pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre) -> None:
+    code, _, err = dioptre("super-resolution", photo, "-o", tmp_path / "large.png", "--scale", "2")
+    assert code == 0, err
+    with Image.open(tmp_path / "large.png") as made:
+        assert made.size == (96, 64)
+
+
+def test_nothing_is_replaced_without_force(pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre) -> None:
+    out = tmp_path / "out.png"
+    out.write_bytes(b"precious")
+    code, _, err = dioptre("depth", photo, "-o", out)
+    assert code == 1
+    assert "is there already" in err
+    assert "--force" in err
+    assert out.read_bytes() == b"precious"
+    assert pipelines == [], "time was spent before the refusal"
+    assert dioptre("depth", photo, "-o", out, "--force")[0] == 0
+    assert out.read_bytes() != b"precious"
+    assert dioptre("run", photo, "-o", tmp_path / "d")[0] == 0
+    assert dioptre("run", photo, "-o", tmp_path / "d")[0] == 1
+    assert len(pipelines) == 2
+    assert dioptre("run", photo, "-o", tmp_path / "d", "--force")[0] == 0
+
+
+def test_one_bad_picture_does_not_stop_the_others(
+    pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre
+) -> None:
+    bad, other = tmp_path / "bad.jpg", tmp_path / "other.jpg"
+    bad.write_bytes(b"no picture")
+    other.write_bytes(photo.read_bytes())
+    code, out, err = dioptre("run", photo, bad, other, "-o", tmp_path / "out")
+    assert code == 1
+    assert "bad.jpg" in err
+    assert "1 of 3 pictures failed" in err
+    stems = {Path(line).name.split("-")[0] for line in out.splitlines()}
+    assert stems == {"photo", "other"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
+        (["rnu"], "'rnu'", "--help"),
+        (["run", "a.jpg"], "'--output'", "run --help"),
+        (["run", "a.jpg", "-o", "x", "--f-numbr", "2"], "'--f-number'", "run --help"),
+        (["run", "a.jpg", "-o", "x", "--f-number", "99"], "out of range", "0.7 to 32"),
+        (["run", "a.jpg", "-o", "x", "--f-number", "nan"], "not a number", "0.7 to 32"),
+        (["run", "a.jpg", "-o", "x", "--focus", "left"], "not a point", "X,Y"),
+        (["run", "a.jpg", "-o", "x", "--set", "f_numer=2"], "'f_numer'", "'f_number'"),
+        (["run", "a.jpg", "-o", "x", "--set", "f_number"], "not key=value", "f_number=2"),
+        (["run", "a.jpg", "b.jpg", "-o", "x", "--depth", "d.png"], "--depth is for one picture", ""),
+        (["run", "a.jpg", "b/a.png", "-o", "x"], "would write the same files", ""),
+        (["super-resolution", "a.jpg", "-o", "x.png", "--scale", "3"], "not a choice", "2, 4"),
+        (["models", "add", __file__, "--id", "u2netp"], "'u2netp'", "depth-anything-v2-small"),
+    ],
+)
+def test_wrong_use_is_two_short_lines_and_code_2(
+    arguments: list[str], message: str, hint: str, dioptre: Dioptre, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = dioptre(*arguments)
+    first, second = err.splitlines()
+    assert (code, out) == (2, "")
+    assert first.startswith("Error: ")
+    assert message in first
+    assert second.startswith("Hint: ")
+    assert hint in second
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_wrong_option_found_by_the_pipeline_is_wrong_use_too(
+    pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre
+) -> None:
+    code, _, err = dioptre("run", photo, "-o", tmp_path / "out", "--focus", "9999,3")
+    assert code == 2
+    assert "outside the picture" in err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (
+            DioptreError("The lens fell off.", hint="Screw it on."),
+            1,
+            ["The lens fell off.", "Screw it on.", "Log: "],
+        ),
+        (RuntimeError("boom\nmore"), 1, ["RuntimeError: boom)", "report it", "Log: "]),
+        (MemoryError(), 1, ["not enough memory", "Close other programs"]),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes"), 1, ["not enough memory"]),
+        (OSError(28, "No space left on device", "x.tif"), 1, ["x.tif: the disk is full", "Free some space"]),
+        (KeyboardInterrupt(), 130, ["Cancelled."]),
+    ],
+)
+def test_whatever_happens_is_said_in_words_and_logged(
+    error: BaseException,
+    code: int,
+    said: list[str],
+    photo: Path,
+    tmp_path: Path,
+    dioptre: Dioptre,
+    pipelines: Calls,
+    private_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(sys.modules["dioptre.pipelines.portrait"], "run", fail)
+    found, out, err = dioptre("run", photo, "-o", tmp_path / "out")
+    assert (found, out) == (code, "")
+    for part in said:
+        assert part in err
+    assert len(err.splitlines()) <= 3
+    assert not (tmp_path / "out").exists()
+    if code == 1:
+        log = (private_home / "log" / "dioptre.log").read_text(encoding="utf-8")
+        assert "Traceback" in log
+        assert "begin" in log
+
+
+def test_verbose_says_more_but_no_traceback(
+    pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre
+) -> None:
+    _, _, err = dioptre("depth", photo, "-o", tmp_path / "d.png", "--verbose")
+    assert f"begin {photo}" in err
+    (tmp_path / "bad.png").write_bytes(b"bad")
+    code, _, err = dioptre("depth", tmp_path / "bad.png", "-o", tmp_path / "e.png", "--verbose")
+    assert code == 1
+    assert "failed: " in err
+
+
+def test_a_log_that_cannot_be_written_is_no_failure(
+    pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre, private_home: Path
+) -> None:
+    private_home.write_text("a file where a folder should be", encoding="utf-8")
+    assert dioptre("depth", photo, "-o", tmp_path / "d.png")[0] == 0
+    code, _, err = dioptre("depth", tmp_path / "none.jpg", "-o", tmp_path / "e.png")
+    assert code == 1
+    assert "Log: " not in err
+
+
+def test_a_recipe_for_another_operation_is_followed(
+    pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre
+) -> None:
+    recipe = tmp_path / "mine.json"
+    steps = [{"operation": "depth"}, {"operation": "lens_blur", "options": {"f_number": 2}}]
+    recipe.write_text(json.dumps({"version": 1, "steps": steps}), encoding="utf-8")
+    code, _, err = dioptre("run", photo, "-o", tmp_path / "out", "--recipe", recipe, "--set", "f-number=1.2")
+    assert code == 0, err
+    assert [(name, options.get("f_number")) for name, options, _ in pipelines] == [
+        ("depth", None),
+        ("lens_blur", 1.2),
+    ]
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", b"{}", b"x" * (1 << 20) + b"x"])
+def test_a_bad_recipe_is_said_in_words(
+    content: bytes | None, photo: Path, tmp_path: Path, dioptre: Dioptre
+) -> None:
+    recipe = tmp_path / "bad.json"
+    if content is not None:
+        recipe.write_bytes(content)
+    code, _, err = dioptre("run", photo, "-o", tmp_path / "out", "--recipe", recipe)
+    assert code == 1
+    assert "bad.json" in err.splitlines()[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_models_are_listed_and_verified(dioptre: Dioptre) -> None:
+    code, out, _ = dioptre("models", "list", "--json")
+    listed = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert {"id", "title", "kind", "installed", "checkpoints", "addable"} <= listed[0].keys()
+    assert all(line["installed"] for line in listed if not line["addable"])
+    code, out, err = dioptre("models", "verify")
+    assert code == 0, err
+    assert all("intact" in line for line in out.splitlines())
+    assert dioptre("models", "verify", "nothing-such")[0] == 1
+
+
+def test_adding_what_is_no_checkpoint_is_refused_and_nothing_is_left(
+    dioptre: Dioptre, tmp_path: Path, private_home: Path
+) -> None:
+    wrong = tmp_path / "model.safetensors"
+    wrong.write_bytes(b"not safetensors")
+    code, _, err = dioptre("models", "add", wrong)
+    assert code == 1
+    assert "not a readable safetensors file" in err
+    assert not (private_home / "data").exists()
+    assert dioptre("models", "add", tmp_path / "none")[0] == 1
+
+
+def test_doctor_finds_no_errors_here(dioptre: Dioptre) -> None:
+    code, out, _ = dioptre("doctor", "--json")
+    *findings, summary = [json.loads(line) for line in out.splitlines()]
+    assert (code, summary) == (0, {"type": "result", "errors": 0})
+    assert {"python", "data-folder", "weights", "devices"} <= {finding["code"] for finding in findings}
+    assert all(finding["fix"] for finding in findings if finding["level"] != "ok")

@@ -1,0 +1,90 @@
+"""The command line as a process of its own: start, signals, closed pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TIMEOUT_S = 60
+ENDLESS = """
+import sys, time, types
+module = types.ModuleType("dioptre.pipelines.portrait")
+def run(inputs, options, progress):
+    while True:
+        progress(0.5, "Working")
+        time.sleep(0.01)
+module.run = run
+sys.modules[module.__name__] = module
+from dioptre.cli import main
+main()
+"""
+
+
+def start(*arguments: object, code: str = ENDLESS) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env=dict(os.environ),
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_cancels_and_leaves_nothing(how: signal.Signals, photo: Path, tmp_path: Path) -> None:
+    with start("run", photo, "-o", tmp_path / "out" / "deep", "--json") as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if json.loads(line)["phase"] == "Working":
+                break
+        process.send_signal(how)
+        out, err = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 130
+    assert json.loads(out.splitlines()[-1])["code"] == "cancelled"
+    assert err == ""
+    assert not (tmp_path / "out").exists()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "home") == ["photo.jpg"]
+
+
+def test_a_reader_that_leaves_is_no_traceback(photo: Path, tmp_path: Path) -> None:
+    with start("run", photo, "-o", tmp_path / "out", "--json") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=TIMEOUT_S)
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode != 0
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["run", "--wrong"], ["models", "--help"]])
+def test_help_and_usage_errors_import_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom dioptre.cli.main import run\nrun(sys.argv[1:])\n"
+        "print([name for name in ('jax', 'flax', 'numpy', 'rich', 'PIL', 'pyvips') if name in sys.modules])"
+    )
+    with start(*arguments, code=code) as process:
+        out, err = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0, err
+    assert out.splitlines()[-1] == "[]"
+
+
+def test_python_m_dioptre_is_the_command_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dioptre", "--version"],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=True,
+    )
+    assert done.stdout.startswith("dioptre 0.")

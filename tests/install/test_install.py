@@ -1,0 +1,195 @@
+"""install.py from a user's side, on a miniature checkout: real environments, no network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from .conftest import Checkout
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="written for POSIX signals and permissions")
+
+
+def listing(folder: Path) -> dict[str, int]:
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_installs_once_runs_commands_and_touches_nothing_else(miniature: Checkout) -> None:
+    before = listing(miniature.folder)
+    first = miniature.install("greet", "a b")
+    assert (first.returncode, first.stdout) == (0, "greet a b thanks\n"), first.stderr
+    assert listing(miniature.folder) == before, "the checkout was changed"
+    assert not (miniature.home / "data" / "environment.new").exists()
+    assert not (miniature.home / "cache" / "pip").exists()
+
+    logged = miniature.log.stat().st_mtime_ns
+    shutil.rmtree(miniature.wheels)  # whatever needs a package now fails
+    started = time.monotonic()
+    second = miniature.install("greet")
+    assert (second.returncode, second.stdout, second.stderr) == (0, "greet thanks\n", "")
+    assert time.monotonic() - started < 5  # the goal is 1 s; this catches an installation, not a busy machine
+    assert miniature.log.stat().st_mtime_ns == logged, "something was installed again"
+    assert "up to date" in miniature.install().stderr
+
+    scripts = [path.read_bytes() for path in (miniature.environment / "bin").iterdir() if path.is_file()]
+    assert not any(b"environment.new" in script for script in scripts)
+
+    # A changed core is installed again, without any package.
+    (miniature.folder / "core/dioptre/__main__.py").write_text("print('new core')\n", encoding="utf-8")
+    assert miniature.install("greet").stdout == "new core\n"
+    # So are changed weights; those that a user added stay.
+    added = miniature.home / "data" / "weights" / "mine"
+    added.mkdir()
+    shutil.rmtree(miniature.folder / "weights" / "small-model")
+    miniature.add_weights("other-model", b"x")
+    assert miniature.install("greet").returncode == 0
+    assert sorted(path.name for path in added.parent.iterdir()) == ["mine", "other-model"]
+    # A weight file that got lost is put back.
+    (added.parent / "other-model" / "arrays" / "0").unlink()
+    assert miniature.install("greet").returncode == 0
+    assert (added.parent / "other-model" / "arrays" / "0").read_bytes() == b"x"
+
+    removed = miniature.install("--uninstall")
+    assert removed.returncode == 0, removed.stderr
+    assert not miniature.home.exists()
+    assert "not installed" in miniature.install("--uninstall").stderr
+
+
+def test_the_environments_python_is_scrubbed_and_gets_its_arguments(installed: Checkout, tmp_path: Path) -> None:
+    (tmp_path / "needed.py").write_text("raise RuntimeError('a stranger was imported')\n", encoding="utf-8")
+    outcome = installed.install("greet", PYTHONPATH=str(tmp_path), PYTHONHOME="/nowhere")
+    assert outcome.stdout == "greet thanks\n", outcome.stderr
+    outcome = installed.install("python", "-c", "import sys; print(sys.prefix, sys.argv[1:])", "--help")
+    assert outcome.stdout == f"{installed.environment} ['--help']\n"
+    outcome = installed.install("test", "-k", "some thing")
+    assert outcome.stdout.startswith("pytest the checkout -o cache_dir="), outcome.stderr
+    assert outcome.stdout.endswith(" -k some thing\n")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_installation_is_finished_by_the_next(miniature: Checkout, how: signal.Signals) -> None:
+    process = subprocess.Popen(
+        miniature.command("greet"), env=miniature.variables(), stderr=subprocess.PIPE, start_new_session=True
+    )
+    with process:
+        try:
+            _wait_for(lambda: (miniature.home / "data" / "environment.new" / "pyvenv.cfg").exists())
+            process.send_signal(how)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == (130 if how is signal.SIGTERM else -signal.SIGKILL)
+    assert (b"Interrupted" in errors) == (how is signal.SIGTERM)
+    assert not miniature.environment.exists()
+    outcome = miniature.install("greet")
+    assert (outcome.returncode, outcome.stdout) == (0, "greet thanks\n"), outcome.stderr
+
+
+def test_two_at_once_install_once(miniature: Checkout) -> None:
+    both = [
+        subprocess.Popen(
+            miniature.command("greet"), env=miniature.variables(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    outputs = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    assert [stdout for stdout, _ in outputs] == [b"greet thanks\n"] * 2
+    made = [b"Making an environment" in stderr for _, stderr in outputs]
+    assert sorted(made) == [False, True]
+
+
+def test_damaged_or_missing_weights_are_named(miniature: Checkout) -> None:
+    values = miniature.folder / "weights" / "small-model" / "arrays" / "0"
+    content = values.read_bytes()
+    values.write_bytes(content[:-1] + b"!")
+    outcome = miniature.install("greet")
+    assert outcome.returncode == 1
+    assert "small-model are damaged" in outcome.stderr
+    assert "Hint: Download or clone" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    values.unlink()
+    assert "small-model are incomplete" in miniature.install("greet").stderr
+    assert not miniature.environment.exists(), "time was spent before the weights were looked at"
+
+
+def test_a_package_that_is_not_the_locked_one_is_refused(miniature: Checkout) -> None:
+    miniature.add_wheel("needed", "WORD = 'malice'\n")
+    outcome = miniature.install("greet")
+    assert outcome.returncode == 1
+    assert outcome.stdout == ""
+    assert "DO NOT MATCH THE HASHES" in outcome.stderr
+    assert "Hint: A download was damaged or replaced" in outcome.stderr
+    assert f"Log: {miniature.log}" in outcome.stderr
+    assert not miniature.environment.exists()
+
+
+def test_a_failed_update_leaves_the_old_environment_working(installed: Checkout) -> None:
+    lock = installed.folder / "locks" / "runtime.txt"
+    before = lock.read_text(encoding="utf-8")
+    lock.write_text(before.replace("needed==1.0", "needed==2.0"), encoding="utf-8")
+    outcome = installed.install("greet")
+    lock.write_text(before, encoding="utf-8")
+    assert outcome.returncode == 1
+    assert "No matching distribution" in outcome.stderr
+    logged = installed.log.stat().st_mtime_ns
+    assert installed.install("greet").stdout == "greet thanks\n"
+    assert installed.log.stat().st_mtime_ns == logged, "something was installed again"
+
+
+def test_doctor_changes_nothing_without_an_environment(miniature: Checkout) -> None:
+    outcome = miniature.install("doctor")
+    assert outcome.returncode == 1
+    assert "Hint: Run: python3 install.py" in outcome.stderr
+    assert not miniature.home.exists()
+
+
+def test_a_folder_of_somebody_else_is_not_removed(miniature: Checkout) -> None:
+    precious = miniature.home / "data" / "thesis.txt"
+    precious.parent.mkdir(parents=True)
+    precious.write_text("years of work", encoding="utf-8")
+    outcome = miniature.install("--uninstall")
+    assert outcome.returncode == 1
+    assert "nothing was removed" in outcome.stderr
+    assert precious.exists()
+
+
+def test_wrong_use_and_help(miniature: Checkout) -> None:
+    assert "--repair" in miniature.install("--help").stderr
+    wrong = miniature.install("--frobnicate")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "no option --frobnicate" in wrong.stderr
+    assert not miniature.home.exists()
+
+
+def test_a_home_that_is_a_file_is_said_in_words(miniature: Checkout) -> None:
+    miniature.home.write_text("not a folder", encoding="utf-8")
+    outcome = miniature.install("greet")
+    assert outcome.returncode == 1
+    assert outcome.stderr.startswith("Error: ")
+    assert "Hint: " in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_home_that_cannot_be_written_is_said_in_words(miniature: Checkout) -> None:
+    miniature.home.mkdir()
+    miniature.home.chmod(0o500)
+    outcome = miniature.install("greet")
+    miniature.home.chmod(0o700)
+    assert outcome.returncode == 1
+    assert "cannot be written" in outcome.stderr
+
+
+def _wait_for(condition: object, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
