@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Install Dioptre and run it. Needs only a Python 3.10 or later to start; run it with --help for what it can do."""
 
-from __future__ import annotations
-
 import sys
 
 if __name__ == "__main__":
