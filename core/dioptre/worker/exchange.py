@@ -7,8 +7,8 @@ import secrets
 import shutil
 import stat
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from dioptre_link.buffers import allocate, explained
 from dioptre_link.errors import DioptreError
@@ -34,7 +34,7 @@ class Folder:
         if _BY_DESCRIPTOR:
             self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | _NO_FOLLOW)
 
-    def read(self, name: str) -> BinaryIO:
+    def read(self, name: str) -> FileIO:
         """The file of that name, unbuffered. Raises DioptreError in words when there is no such regular file."""
         try:
             descriptor = self._open(name, _READ)
@@ -47,7 +47,7 @@ class Folder:
             raise DioptreError(f"{name} in the exchange folder is not a file.", code="input_missing")
         return os.fdopen(descriptor, "rb", buffering=0)
 
-    def open_pixels(self, pixels: Pixels) -> BinaryIO:
+    def open_pixels(self, pixels: Pixels) -> FileIO:
         """The file of `pixels`, which has the number of bytes that they need."""
         file = self.read(pixels.file)
         found = os.fstat(file.fileno()).st_size
@@ -60,7 +60,7 @@ class Folder:
             )
         return file
 
-    def create(self, name: str, nbytes: int) -> BinaryIO:
+    def create(self, name: str, nbytes: int) -> FileIO:
         """A new file of `nbytes`, its space taken. Raises DiskFullError when there is no room."""
         try:
             file = os.fdopen(self._open(name, _CREATE), "r+b", buffering=0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from io import RawIOBase
+from typing import Any
 
 import jax
 import numpy as np
@@ -24,7 +25,7 @@ _encode = jax.jit(linear_to_srgb)
 _decode = jax.jit(srgb_to_linear)
 
 
-def read_picture(file: BinaryIO, pixels: Pixels) -> Float32[np.ndarray, "h w c"]:
+def read_picture(file: RawIOBase, pixels: Pixels) -> Float32[np.ndarray, "h w c"]:
     """The picture in `file`: (H, W, 3), or (H, W, 4) where the format has alpha; sRGB-encoded, straight alpha."""
     layout = pixels.format
     shape = (pixels.height, pixels.width, 4 if layout.channels in (2, 4) else 3)
@@ -43,7 +44,7 @@ def read_picture(file: BinaryIO, pixels: Pixels) -> Float32[np.ndarray, "h w c"]
     return picture
 
 
-def read_plane(file: BinaryIO, pixels: Pixels) -> Float32[np.ndarray, "h w"]:
+def read_plane(file: RawIOBase, pixels: Pixels) -> Float32[np.ndarray, "h w"]:
     """Disparity or a selection: one channel, values as they are. Raises UsageError for more channels."""
     if pixels.format.channels != 1:
         raise UsageError(f"A depth layer or a selection has one channel, not {pixels.format.channels}.")
@@ -56,7 +57,7 @@ def read_plane(file: BinaryIO, pixels: Pixels) -> Float32[np.ndarray, "h w"]:
     return plane
 
 
-def write_layer(file: BinaryIO, layer: Float32[np.ndarray, "h w *c"], layout: PixelFormat) -> None:
+def write_layer(file: RawIOBase, layer: Float32[np.ndarray, "h w *c"], layout: PixelFormat) -> None:
     """Write a layer's pixels (see `imaging.layers.Layer`) as `layout`; a plane has one channel in the same dtype.
 
     Colours become linear or grey (luminance) where asked. Integers and half floats are clipped to their range.
@@ -109,7 +110,7 @@ def _rows(height: int, row_bytes: int) -> Iterator[slice]:
         yield slice(first, min(first + step, height))
 
 
-def _bands(file: BinaryIO, pixels: Pixels) -> Iterator[tuple[slice, np.ndarray]]:
+def _bands(file: RawIOBase, pixels: Pixels) -> Iterator[tuple[slice, np.ndarray]]:
     for rows in _rows(pixels.height, pixels.width * 16):
         shape = (rows.stop - rows.start, pixels.width, pixels.format.channels)
         raw = np.empty(shape, _NUMPY[pixels.format.dtype])
@@ -117,16 +118,16 @@ def _bands(file: BinaryIO, pixels: Pixels) -> Iterator[tuple[slice, np.ndarray]]
         yield rows, raw
 
 
-def _read_into(file: BinaryIO, array: np.ndarray) -> None:
+def _read_into(file: RawIOBase, array: np.ndarray) -> None:
     view = memoryview(array.data).cast("B")
     while view:
-        count = file.readinto(view)  # type: ignore[attr-defined]  # raw files have it
+        count = file.readinto(view)
         if not count:
             raise DioptreError("The editor's pixels became fewer while they were read.", code="input_missing")
         view = view[count:]
 
 
-def _write_all(file: BinaryIO, array: np.ndarray) -> None:
+def _write_all(file: RawIOBase, array: np.ndarray) -> None:
     view = memoryview(np.ascontiguousarray(array).data).cast("B")
     while view:
-        view = view[file.write(view) :]
+        view = view[file.write(view) or 0 :]

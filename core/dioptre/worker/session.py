@@ -235,6 +235,8 @@ class Session:
         except Exception as error:  # the one place where every fault of a job ends  # noqa: BLE001
             if isinstance(error, Cancelled):
                 _log.info("%s for %s: cancelled", job.request, self._client)
+            elif isinstance(error, DioptreError):
+                _log.warning("%s for %s: %s", job.request, self._client, error)
             else:
                 _log.error("%s for %s failed", job.request, self._client, exc_info=error)
             outcome = _Outcome(encode({"type": "error", "job": job.number, **in_words(error).to_dict()}))

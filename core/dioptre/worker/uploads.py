@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import BinaryIO
+from io import FileIO
 
 from dioptre_link.buffers import explained
 from dioptre_link.errors import DioptreError
@@ -18,7 +18,7 @@ class Uploads:
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
-        self._open: dict[str, tuple[BinaryIO, int]] = {}
+        self._open: dict[str, tuple[FileIO, int]] = {}
         self._broken: dict[str, DioptreError] = {}
 
     def begin(self, name: str, nbytes: int) -> None:

@@ -1,0 +1,82 @@
+"""A server inside the test's own process, with a fake operation, for whatever is quicker or surer that way."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from dioptre.imaging.layers import Layer, Result
+from dioptre.worker.server import Server
+from dioptre_link.operations import OPERATIONS, Input, Operation, Role
+from dioptre_link.start import Rendezvous
+
+JOIN_S = 30.0
+
+FAKE = Operation(
+    name="fake",
+    title="Fake",
+    help="For tests.",
+    parameters=(),
+    inputs=(Input.PICTURE,),
+    optional_inputs=(Input.DISPARITY, Input.SELECTION),
+    outputs=(Role.RESULT,),
+)
+
+
+def echo(name, options, inputs, progress) -> Result:
+    """Gives the picture back."""
+    progress(0.5, "Computing")
+    return Result(layers=(Layer(name="Fake", role=Role.RESULT, pixels=inputs.picture),))
+
+
+@dataclass
+class Serving:
+    """A running server and how to reach it."""
+
+    server: Server
+    rendezvous: Rendezvous
+    faults: list[dict] = field(default_factory=list)
+    """What the event loop reported: exceptions that nobody caught."""
+
+
+@pytest.fixture
+def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Serving]]:
+    """Start servers; they are stopped, and must have had no uncaught exception, at the end."""
+    monkeypatch.setitem(OPERATIONS, "fake", FAKE)
+    started: list[tuple[Serving, asyncio.AbstractEventLoop, threading.Thread]] = []
+
+    def start(run=echo, *, idle_s: float = 600.0, warm_up=()) -> Serving:
+        ready = threading.Event()
+        meeting = tmp_path / f"worker{len(started)}"
+        meeting.mkdir(mode=0o700)
+        found: list[Serving] = []
+
+        async def serving() -> None:
+            server = Server(run=run, version="test", meeting=meeting, idle_s=idle_s, warm_up=warm_up)
+            loop = asyncio.get_running_loop()
+
+            def on_ready(rendezvous: Rendezvous) -> None:
+                found.append(Serving(server, rendezvous))
+                loop.set_exception_handler(lambda _, context: found[0].faults.append(context))
+                started.append((found[0], loop, threading.current_thread()))
+                ready.set()
+
+            await server.serve(on_ready)
+
+        thread = threading.Thread(target=lambda: asyncio.run(serving()), daemon=True)
+        thread.start()
+        assert ready.wait(JOIN_S)
+        return found[0]
+
+    yield start
+    for serving, loop, thread in started:
+        loop.call_soon_threadsafe(lambda server=serving.server: server.shut_down(when_idle=False))
+        thread.join(JOIN_S)
+        assert not thread.is_alive()
+        serving.server.engine.join(JOIN_S)
+        assert serving.faults == []

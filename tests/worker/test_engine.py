@@ -1,0 +1,91 @@
+"""One thing at a time, the urgent first, and warming up only while nobody waits."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from dioptre.worker.engine import FULL, PREVIEW, Engine, Task
+
+ENOUGH_S = 30.0
+
+
+@pytest.fixture
+def engines():
+    made: list[Engine] = []
+
+    def make(*steps) -> Engine:
+        made.append(Engine(steps))
+        return made[-1]
+
+    yield make
+    for engine in made:
+        engine.stop()
+        engine.join(ENOUGH_S)
+        assert not engine._thread.is_alive()
+
+
+def test_previews_go_first_and_order_is_kept(engines) -> None:
+    engine, done, last = engines(), [], threading.Event()
+    for name, priority in (("a", FULL), ("b", PREVIEW), ("c", FULL), ("d", PREVIEW)):
+        engine.put(Task(lambda name=name: done.append(name), priority))
+    engine.put(Task(last.set, FULL))
+    engine.start()
+    assert last.wait(ENOUGH_S)
+    assert done == ["b", "d", "a", "c"]
+
+
+def test_a_cancelled_task_is_not_begun(engines) -> None:
+    engine, done, last = engines(), [], threading.Event()
+    task = Task(lambda: done.append("cancelled"))
+    engine.put(task)
+    task.cancelled.set()
+    engine.put(Task(last.set))
+    engine.start()
+    assert last.wait(ENOUGH_S)
+    assert done == []
+
+
+def test_warming_up_yields_to_a_task_and_goes_on_after_it(engines) -> None:
+    done: list[str] = []
+    began, finished = threading.Event(), threading.Event()
+
+    def slow(progress) -> None:
+        done.append("begun")
+        began.set()
+        if len(done) > 1:
+            return
+        while True:
+            progress(0.0, "")
+
+    def failing(progress) -> None:
+        raise ValueError("a network is missing")
+
+    def last(progress) -> None:
+        finished.set()
+
+    engine = engines(slow, failing, last)
+    engine.start()
+    assert began.wait(ENOUGH_S)
+    assert not engine.idle
+    engine.put(Task(lambda: done.append("task")))
+    assert finished.wait(ENOUGH_S)
+    assert done == ["begun", "task", "begun"]
+
+
+def test_stopping_ends_a_warm_up(engines) -> None:
+    began = threading.Event()
+
+    def endless(progress) -> None:
+        began.set()
+        while True:
+            progress(0.0, "")
+
+    engine = engines(endless)
+    engine.start()
+    assert began.wait(ENOUGH_S)
+    engine.stop()
+    engine.join(ENOUGH_S)
+    engine.put(Task(began.clear))
+    assert began.is_set()

@@ -1,0 +1,215 @@
+"""What happens between a request and its layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dioptre.imaging.layers import Layer, Result
+from dioptre.worker import execution, guard, memory, previews
+from dioptre.worker.exchange import Folder
+from dioptre.worker.execution import BadResultError, execute, load, write
+from dioptre.worker.memory import OutOfMemoryError
+from dioptre.worker.request import Kept, Request
+from dioptre_link.errors import Cancelled, UsageError
+from dioptre_link.operations import Input, Kind, Operation, Parameter, Role
+from dioptre_link.wire import PixelFormat, Pixels
+
+SIZE = (24, 32)
+
+
+def quiet(fraction: float, phase: str) -> None:
+    """Nobody watches."""
+
+
+def picture(size: tuple[int, int] = SIZE, channels: int = 3) -> np.ndarray:
+    return np.random.default_rng(1).random((*size, channels), np.float32)
+
+
+def result(pixels: np.ndarray, role: Role = Role.RESULT) -> Result:
+    return Result(layers=(Layer(name="Layer", role=role, pixels=pixels),))
+
+
+def echo(name, options, inputs, progress) -> Result:
+    return result(inputs.picture)
+
+
+@pytest.fixture
+def folder(tmp_path: Path):
+    folder = Folder(tmp_path)
+    yield folder
+    folder.close()
+
+
+@pytest.fixture
+def request_for(folder: Folder):
+    def make(operation: str = "depth", **fields) -> Request:
+        inputs = {Input.PICTURE: Kept(picture()), **fields.pop("inputs", {})}
+        options = fields.pop("options", {})
+        return Request(operation=operation, options=options, inputs=inputs, folder=folder, **fields)
+
+    return make
+
+
+def test_inputs_must_have_the_pictures_size(request_for) -> None:
+    wrong = {Input.DISPARITY: Kept(np.ones((2, 2), np.float32))}
+    with pytest.raises(UsageError, match="2 x 2 pixels, the picture 32 x 24"):
+        execute(request_for(inputs=wrong), echo, quiet)
+
+
+def test_a_preview_is_reduced_and_so_are_points_and_lengths(request_for) -> None:
+    seen = []
+
+    def look(name, options, inputs, progress) -> Result:
+        seen.append((options, inputs))
+        return result(inputs.picture)
+
+    options = {"focus": (16.0, 12.0), "max_radius": 10.0, "f_number": 2.8, "focal_disparity": None}
+    inputs = {
+        Input.DISPARITY: Kept(np.full(SIZE, 0.5, np.float32)),
+        Input.SELECTION: Kept(np.ones(SIZE, np.float32)),
+    }
+    execute(request_for("lens_blur", options=options, inputs=inputs, preview_px=16), look, quiet)
+    ((options, inputs),) = seen
+    assert options == {"focus": (8.0, 6.0), "max_radius": 5.0, "f_number": 2.8, "focal_disparity": None}
+    assert inputs.picture.shape == (12, 16, 3)
+    assert inputs.disparity.shape == inputs.selection.shape == (12, 16)
+    np.testing.assert_allclose(inputs.disparity, 0.5, atol=1e-6)
+
+
+def test_a_preview_is_never_enlarged(request_for) -> None:
+    given = execute(request_for(preview_px=4000), echo, quiet)
+    assert given.layers[0].pixels.shape[:2] == SIZE
+
+
+def test_whole_numbers_of_pixels_stay_whole_and_at_least_one() -> None:
+    def parameter(name: str, kind: Kind, unit: str) -> Parameter:
+        return Parameter(name=name, kind=kind, label=name, help="", unit=unit)
+
+    described = Operation(
+        name="x",
+        title="",
+        help="",
+        parameters=(parameter("a", Kind.INTEGER, "px"), parameter("b", Kind.INTEGER, "")),
+        inputs=(),
+        outputs=(),
+    )
+    assert previews.scaled_options(described, {"a": 3, "b": 3}, 0.1) == {"a": 1, "b": 3}
+    assert previews.scaled_options(described, {"a": 0, "b": 3}, 0.1) == {"a": 0, "b": 3}
+
+
+def test_reduction_averages_light_not_codes() -> None:
+    halves = np.zeros((2, 2, 3), np.float32)
+    halves[:, 0] = 1.0
+    # Half the light of white is 0.7354 encoded (IEC 61966-2-1).
+    np.testing.assert_allclose(previews.reduced_picture(halves, (1, 1)), 0.7354, atol=1e-3)
+
+
+def test_reduction_does_not_mix_in_what_is_transparent() -> None:
+    rgba = np.zeros((2, 2, 4), np.float32)
+    rgba[:, 0] = (0.5, 0.5, 0.5, 1.0)
+    rgba[:, 1] = (1.0, 0.0, 0.0, 0.0)
+    np.testing.assert_allclose(previews.reduced_picture(rgba, (1, 1))[0, 0], [0.5, 0.5, 0.5, 0.5], atol=1e-3)
+
+
+def test_kept_pixels_are_reduced_once() -> None:
+    kept = Kept(picture())
+    assert kept.at(SIZE) is kept.values
+    assert kept.at((12, 16)) is kept.at((12, 16))
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (lambda given: np.full_like(given, np.nan), "not numbers"),
+        (lambda given: np.where(given > 0.9, np.float32(np.inf), given), "not numbers"),
+        (lambda given: np.zeros_like(given), "black"),
+        (lambda given: given[:0], "empty"),
+    ],
+)
+def test_bad_results_are_tried_again_and_then_refused(request_for, bad, words: str) -> None:
+    runs = []
+
+    def always(name, options, inputs, progress) -> Result:
+        runs.append(name)
+        return result(bad(inputs.picture))
+
+    def once(name, options, inputs, progress) -> Result:
+        runs.append(name)
+        return result(bad(inputs.picture) if len(runs) == 1 else inputs.picture)
+
+    with pytest.raises(BadResultError, match=words):
+        execute(request_for(), always, quiet)
+    assert len(runs) == 2
+    runs.clear()
+    np.testing.assert_array_equal(execute(request_for(), once, quiet).layers[0].pixels, picture())
+
+
+def test_black_is_right_for_black_and_for_depth(request_for) -> None:
+    black = np.zeros((*SIZE, 3), np.float32)
+    execute(request_for(inputs={Input.PICTURE: Kept(black)}), echo, quiet)
+    flat = np.zeros(SIZE, np.float32)
+    execute(request_for(), lambda *_: result(flat, Role.DEPTH), quiet)
+
+
+def test_finite_sums_that_overflow_are_still_finite() -> None:
+    assert guard.is_finite(np.full((4, 4), 3e38, np.float32))
+    assert not guard.is_finite(np.array([1.0, np.nan], np.float32))
+
+
+def test_not_finite_inputs_are_repaired_and_told(folder: Folder) -> None:
+    values = np.array([np.nan, 0.5, np.inf, 1.0], np.float32).reshape(1, 1, 4)
+    with folder.create("a.raw", values.nbytes) as file:
+        file.write(values.tobytes())
+    kept = load(folder, Input.PICTURE, Pixels("a.raw", 1, 1, PixelFormat()))
+    np.testing.assert_array_equal(kept.values[0, 0], [0, 0.5, 65504, 1])
+    request = Request(operation="depth", options={}, inputs={Input.PICTURE: kept}, folder=folder)
+    assert "not numbers" in execute(request, echo, quiet).messages[-1]
+
+
+def test_layers_are_written_as_asked(request_for, folder: Folder) -> None:
+    layers = (
+        Layer(name="Result", role=Role.RESULT, pixels=picture(channels=4)),
+        Layer(name="Subject", role=Role.SUBJECT, pixels=picture()),
+        Layer(name="Depth", role=Role.DEPTH, pixels=picture()[..., 0], visible=False),
+    )
+    wanted = frozenset({Role.RESULT, Role.DEPTH})
+    request = request_for(colour_format=PixelFormat("u8"), depth_dtype="u16", roles=wanted)
+    written = write(request, Result(layers=layers), "w1", quiet)
+    assert [(each.name, each.visible) for each in written] == [("Result", True), ("Depth", False)]
+    assert [each.pixels.nbytes for each in written] == [24 * 32 * 4, 24 * 32 * 2]
+    for each in written:
+        assert (folder.path / each.pixels.file).stat().st_size == each.pixels.nbytes
+
+
+def test_writing_that_is_cancelled_leaves_no_file(request_for, folder: Folder) -> None:
+    def cancel_at_second(fraction: float, phase: str) -> None:
+        if (folder.path / "w1-0.raw").exists():
+            raise Cancelled
+
+    two = Result(layers=tuple(Layer(name=str(i), role=Role.RESULT, pixels=picture()) for i in range(2)))
+    with pytest.raises(Cancelled):
+        write(request_for(), two, "w1", cancel_at_second)
+    assert list(folder.path.iterdir()) == []
+
+
+def test_too_little_memory_is_refused_in_words(request_for, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert memory.free_bytes() > 0
+    monkeypatch.setattr(memory, "free_bytes", lambda: memory.RESERVE_BYTES + 1000)
+    with pytest.raises(OutOfMemoryError, match=r"32 x 24 pixels.*needs about"):
+        execute(request_for(), echo, quiet)
+
+
+def test_an_enlargement_needs_more() -> None:
+    twice, four = (memory.need_bytes("super_resolution", {"scale": scale}, (100, 100)) for scale in ("2", "4"))
+    assert four > twice
+
+
+def test_kept_layers_have_their_names(request_for) -> None:
+    request = request_for(keep={Role.DEPTH: "depth"})
+    layers = result(picture()).layers + result(picture()[..., 0], Role.DEPTH).layers
+    kept = execution.kept(request, Result(layers=layers))
+    assert kept.keys() == {"depth"}
+    assert kept["depth"].values.shape == SIZE

@@ -1,0 +1,216 @@
+"""Nothing that a client sends brings the server down, hangs it or makes it grow."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import threading
+from contextlib import suppress
+
+import psutil
+import pytest
+
+from dioptre_link import wire
+from dioptre_link.start import Rendezvous
+
+ENOUGH_S = 60.0
+PIXELS = {
+    "file": "c1.raw",
+    "width": 2,
+    "height": 2,
+    "dtype": "u8",
+    "channels": 4,
+    "order": "rgb",
+    "encoding": "srgb",
+}
+MESSAGES = (
+    {"type": "hello", "protocol": wire.PROTOCOL, "token": "t", "client": "again"},
+    {"type": "share", "nonce": "n", "answer_file": "answer", "answer": "a"},
+    {"type": "put", "buffer": "c1.raw", "nbytes": 16},
+    {"type": "chunk", "buffer": "c1.raw", "data": "AAAAAAAAAAAAAAAAAAAAAA=="},
+    {"type": "chunk", "buffer": "c1.raw", "data": "AAAA"},
+    {"type": "drop", "buffer": "c1.raw"},
+    {"type": "store", "name": "photo", "input": "picture", "pixels": PIXELS},
+    {"type": "store", "name": "depth", "input": "disparity", "pixels": {**PIXELS, "channels": 1, "dtype": "f32"}},
+    {"type": "forget", "name": "photo"},
+    {"type": "submit", "job": 1, "operation": "fake", "options": {}, "inputs": {"picture": PIXELS}},
+    {"type": "submit", "job": 2, "operation": "fake", "options": {}, "inputs": {"picture": {"stored": "photo"}}},
+    {"type": "submit", "job": 3, "operation": "nothing", "options": {}, "inputs": {}},
+    {"type": "cancel", "job": 1},
+)
+
+
+class Speaker:
+    """A client without any manners."""
+
+    def __init__(self, rendezvous: Rendezvous) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", rendezvous.port), timeout=ENOUGH_S)
+        self.file = self.socket.makefile("rb")
+        self.say({"type": "hello", "protocol": wire.PROTOCOL, "token": rendezvous.token, "client": "test"})
+        self.hello = self.hear()
+
+    def say(self, message) -> None:
+        line = message if isinstance(message, bytes) else json.dumps(message).encode()
+        self.socket.sendall(line + b"\n")
+
+    def hear(self) -> dict:
+        line = self.file.readline()
+        return wire.decode(line.rstrip(b"\n"), sender="worker") if line else {"type": "closed"}
+
+    def settle_inline(self) -> None:
+        self.say({"type": "share", "nonce": "", "answer_file": None, "answer": ""})
+        assert self.hear() == {"type": "shared", "ok": False}
+
+    def close(self) -> None:
+        self.file.close()
+        self.socket.close()
+
+
+def job_succeeds(rendezvous: Rendezvous) -> bool:
+    """Whether a well-behaved client is served."""
+    speaker = Speaker(rendezvous)
+    speaker.settle_inline()
+    speaker.say(MESSAGES[2])
+    speaker.say(MESSAGES[3])
+    speaker.say(MESSAGES[9])
+    heard = []
+    while not heard or heard[-1] not in ("result", "error", "closed"):
+        heard.append(speaker.hear()["type"])
+    speaker.close()
+    return heard[-1] == "result"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_fuzzed_and_disordered_messages(serve, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """6,000 messages a seed: valid ones in any order, and damaged ones. Each job ends exactly once."""
+    monkeypatch.setattr("dioptre.worker.session.MAX_STRIKES", 10**9)
+    serving = serve()
+    chance = random.Random(seed)
+    sent, results, refused = 0, 0, 0
+    while sent < 6000:
+        speaker = Speaker(serving.rendezvous)
+        if chance.random() < 0.9:
+            speaker.settle_inline()
+        lines = []
+        for job in range(10, 10 + chance.randint(1, 400)):
+            message = dict(chance.choice(MESSAGES))
+            if "job" in message:
+                message["job"] = chance.choice((job, job - 1))
+            line = json.dumps(message).encode()
+            lines.append(_damaged(line, chance) if chance.random() < 0.05 else line)
+        with suppress(ConnectionError):
+            speaker.say(b"\n".join(lines))
+            if chance.random() < 0.8:
+                speaker.socket.shutdown(socket.SHUT_WR)
+                heard = _drain(speaker)
+                results += heard.count("result")
+                refused += heard.count("error")
+        speaker.close()
+        sent += len(lines)
+    assert job_succeeds(serving.rendezvous)
+    assert results > 20  # the fuzz reaches behind the checks
+    assert refused > 500
+
+
+def _drain(speaker: Speaker) -> list[str]:
+    """The types of all that comes until the end."""
+    heard: list[str] = []
+    ended: list[int] = []
+    with suppress(ConnectionError):
+        while (message := speaker.hear())["type"] != "closed":
+            heard.append(message["type"])
+            if message["type"] in ("result", "cancelled"):
+                ended.append(message["job"])
+    assert len(ended) == len(set(ended))
+    return heard
+
+
+def _damaged(line: bytes, chance: random.Random) -> bytes:
+    data = bytearray(line)
+    for _ in range(chance.randint(1, 4)):
+        data[chance.randrange(len(data))] = chance.choice(b'{}[]",:0\xff\\\x00\n')
+    return bytes(data[: chance.randint(1, len(data))]) if chance.random() < 0.3 else bytes(data)
+
+
+def test_out_of_order_is_answered_in_words(serve) -> None:
+    speaker = Speaker(serve().rendezvous)
+    for message in (MESSAGES[0], MESSAGES[9]):
+        speaker.say(message)
+        answer = speaker.hear()
+        assert (answer["type"], answer["code"]) == ("error", "protocol")
+        assert "at this point" in answer["message"]
+    speaker.settle_inline()
+    speaker.say(MESSAGES[1])
+    assert speaker.hear()["code"] == "protocol"
+    speaker.close()
+
+
+def test_who_talks_nonsense_too_long_is_shown_the_door(serve) -> None:
+    serving = serve()
+    speaker = Speaker(serving.rendezvous)
+    with suppress(ConnectionError):
+        for _ in range(100):
+            speaker.say(b"nonsense")
+    answers = 0
+    with suppress(ConnectionError):
+        while speaker.hear()["type"] == "error":
+            answers += 1
+    assert answers <= 32
+    speaker.close()
+    assert job_succeeds(serving.rendezvous)
+
+
+def test_endless_lines_take_bounded_memory(serve) -> None:
+    serving = serve()
+    before = psutil.Process().memory_info().rss
+    for _ in range(8):
+        speaker = Speaker(serving.rendezvous)
+        with suppress(ConnectionError):
+            for _ in range(64):
+                speaker.socket.sendall(b"x" * (1 << 20))
+        speaker.close()
+    assert psutil.Process().memory_info().rss - before < 64 << 20
+    assert job_succeeds(serving.rendezvous)
+
+
+def test_who_does_not_read_takes_bounded_memory(serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress for a client that never reads is left out, not piled up."""
+    monkeypatch.setattr("dioptre.worker.session.PROGRESS_EVERY_S", 0.0)
+    told = threading.Semaphore(0)
+
+    def chatty(name, options, inputs, progress):
+        while True:  # until the client goes: that cancels
+            progress(0.5, "x" * 100_000)
+            told.release()
+
+    serving = serve(chatty)
+    before = psutil.Process().memory_info().rss
+    speaker = Speaker(serving.rendezvous)
+    speaker.settle_inline()
+    speaker.say(MESSAGES[2])
+    speaker.say(MESSAGES[3])
+    speaker.say(MESSAGES[9])
+    for _ in range(2_000):  # 200 MB, were it all kept
+        assert told.acquire(timeout=ENOUGH_S)
+    assert psutil.Process().memory_info().rss - before < 32 << 20
+    speaker.close()
+
+
+def test_only_this_machine_is_listened_to(serve) -> None:
+    serving = serve()
+    listening = [c for c in psutil.Process().net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    assert serving.rendezvous.port in [c.laddr.port for c in listening]
+    assert {c.laddr.ip for c in listening} == {"127.0.0.1"}
+
+
+def test_the_socket_serves_where_the_port_does_not_reach(serve) -> None:
+    serving = serve()
+    path = serving.server.exchange.parent / serving.rendezvous.unix_socket
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(ENOUGH_S)
+        connection.connect(str(path))
+        hello = {"type": "hello", "protocol": wire.PROTOCOL, "token": serving.rendezvous.token, "client": "test"}
+        connection.sendall(wire.encode(hello))
+        with connection.makefile("rb") as file:
+            assert wire.decode(file.readline().rstrip(b"\n"), sender="worker")["type"] == "hello"
