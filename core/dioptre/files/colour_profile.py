@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from io import BytesIO
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -24,6 +25,7 @@ _IDENTITY_TOLERANCE = 0.002  # half an 8-bit code: a profile closer to sRGB than
 _AGREEMENT_TOLERANCE = 0.004  # one 8-bit code: LittleCMS rounds on its way, and more in the dark
 _INTERPRETATION = {1: "grey16", 3: "rgb16", 4: "cmyk"}
 _SRGB_TO_XYZ = rgb_to_xyz_d50(primaries_xy=SRGB_XY, white_xy=D65_XY)
+_PILLOW_MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 _SPACES = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
 
 
@@ -31,6 +33,7 @@ class BadProfile(Exception):  # noqa: N818  (never reaches the user: it becomes 
     """The profile is broken, or not for this kind of picture."""
 
 
+@runtime_checkable
 class ColourModel(Protocol):
     """How the colour values of one file relate to sRGB-encoded float."""
 
@@ -67,6 +70,7 @@ def model(profile: bytes | None, *, bands: int) -> ColourModel:
         return _Table4() if bands == 4 else _Identity(bands=bands)
     if channels(profile) != bands:
         raise BadProfile(f"made for {channels(profile)} channels, the picture has {bands}")
+    _check(profile, bands)
     if bands == 4:
         return _Table4(profile)
     shaper = _shaper(profile)
@@ -78,6 +82,19 @@ def model(profile: bytes | None, *, bands: int) -> ColourModel:
     if float(np.abs(seen - codes / 65535).max()) < _IDENTITY_TOLERANCE:
         return _Identity(bands=bands)
     return shaper
+
+
+def _check(profile: bytes, bands: int) -> None:
+    """Raise BadProfile where LittleCMS cannot use the profile; libvips would silently take another one."""
+    from PIL import ImageCms
+
+    try:
+        opened = ImageCms.ImageCmsProfile(BytesIO(profile))
+        ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), _PILLOW_MODES[bands], "RGB")
+    except (ImageCms.PyCMSError, OSError) as error:
+        raise BadProfile(str(error)) from error
+    if int.from_bytes(profile[:4], "big") > len(profile):
+        raise BadProfile("cut off")
 
 
 def quantise(values: np.ndarray, *, dtype: np.dtype[Any], out: np.ndarray) -> None:

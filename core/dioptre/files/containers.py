@@ -88,20 +88,21 @@ def photoshop_segments(resources: bytes) -> bytes:
 
 
 def into_jpeg(jpeg: bytes, *, exif: bytes | None, xmp: bytes | None, photoshop: bytes | None) -> bytes:
-    """Return `jpeg` with metadata after its start (EXIF first, as its standard wants).
+    """Return `jpeg` with metadata after its JFIF header.
 
     EXIF and XMP beyond one segment (64 KiB) cannot be held and are left out; the caller asks `fits_jpeg`.
     """
-    head = jpeg[:2]
+    start = 2
+    if jpeg[2:4] == b"\xff\xe0":
+        start += 2 + int.from_bytes(jpeg[4:6], "big")
+    added = b""
     if exif is not None and fits_jpeg(exif):
-        head += _segment(APP1, _EXIF_HEADER + exif)
-        if jpeg[2:4] == b"\xff\xe0":  # JFIF would have to come before EXIF; one of them is enough
-            jpeg = jpeg[:2] + jpeg[4 + int.from_bytes(jpeg[4:6], "big") :]
+        added += _segment(APP1, _EXIF_HEADER + exif)
     if xmp is not None and fits_jpeg(xmp):
-        head += _segment(APP1, XMP_HEADER + xmp)
+        added += _segment(APP1, XMP_HEADER + xmp)
     if photoshop is not None:
-        head += photoshop_segments(photoshop)
-    return head + jpeg[2:]
+        added += photoshop_segments(photoshop)
+    return jpeg[:start] + added + jpeg[start:]
 
 
 def fits_jpeg(blob: bytes) -> bool:

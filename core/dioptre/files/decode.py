@@ -40,7 +40,7 @@ class Decoded:
 
     codes: uint8, uint16 (full range) or float32 (H, W, C), upright, colour channels first, alpha last where
         `source.alpha`.
-    premultiplied: the colour is multiplied by alpha.
+    premultiplied: the colour is multiplied by alpha (libvips has divided it already in TIFF files).
     """
 
     codes: np.ndarray
@@ -124,6 +124,8 @@ def _decode_open(file: BinaryIO, path: Path, max_pixels: float, *, pixels: bool)
         )
     if kind is Format.HEIC:
         return _decode_heic(file, path, max_pixels, pixels=pixels)
+    if kind is Format.TIFF and _is_8_bit_lab(file):
+        return _decode_8_bit_lab(file, path, max_pixels, pixels=pixels)
     try:
         source = vips().Source.new_from_descriptor(file.fileno())
         load = getattr(vips().Image, _LOADERS[kind])
@@ -205,13 +207,42 @@ def _describe_tiff(found: Decoded, file: BinaryIO, path: Path) -> None:
         def number(tag: int, otherwise: int) -> int:
             return (*exif.integers(data, head, first.entries.get(tag)), otherwise)[0]
 
-        found.premultiplied = found.source.alpha and number(0x0152, 2) == 1
         found.source = replace(
             found.source,
             exif=tiff_tags.to_exif(data),
             compression=_COMPRESSION.get(number(0x0103, 8), "deflate"),
             colour=Colour.PALETTE if number(0x0106, 2) == 3 else found.source.colour,
+            orientation=orientation if 1 <= (orientation := number(exif.ORIENTATION, 1)) <= 8 else 1,
         )
+
+
+def _is_8_bit_lab(file: BinaryIO) -> bool:
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        read = tiff_tags.first_directory(data)
+        if read is None:
+            return False
+        head, first = read
+        tags = [exif.integers(data, head, first.entries.get(tag)) for tag in (0x0106, 0x0102)]
+        return tags == [(8,), (8, 8, 8)]
+
+
+def _decode_8_bit_lab(file: BinaryIO, path: Path, max_pixels: float, *, pixels: bool) -> Decoded:
+    """Read what libvips takes for a damaged file; Pillow knows it."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            _check_size(image.width, image.height, path, max_pixels)
+            codes = np.asarray(image) if pixels else np.empty((0, 0, 3), np.uint8)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise _damaged(path) from error
+    lab = np.empty(codes.shape, np.float32)
+    lab[..., 0] = codes[..., 0] * np.float32(100 / 255)
+    lab[..., 1:] = codes[..., 1:].view(np.int8)
+    found = Decoded(codes=lab, source=Source(format=Format.TIFF, colour=Colour.LAB))
+    _describe_tiff(found, file, path)
+    found.codes = _upright(lab, found.source.orientation)
+    return found
 
 
 def _values(image: Any, path: Path) -> np.ndarray:

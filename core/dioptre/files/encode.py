@@ -63,13 +63,15 @@ def encode(codes: np.ndarray, kind: Format, *, extras: Extras = PLAIN) -> bytes:
 
 
 def _jpeg(codes: np.ndarray, extras: Extras) -> bytes:
-    options: dict[str, Any] = {"quality": _JPEG_QUALITY, "subsampling": 0}
     tables = extras.quantisation
+    options: dict[str, Any] = {"quality": _JPEG_QUALITY}
     if tables and sum(tables[0]) <= _QUALITY_90_LUMINANCE:
         # The camera's own fine tables: what was not touched loses next to nothing a second time.
-        options |= {"qtables": [list(tables[0]), list(tables[min(1, len(tables) - 1)])]}
+        options = {"qtables": [list(tables[0]), list(tables[min(1, len(tables) - 1)])]}
+    if extras.resolution_dpi is not None:
+        options |= {"dpi": extras.resolution_dpi}
     file = BytesIO()
-    _pillow(codes).save(file, "JPEG", icc_profile=extras.icc, dpi=_whole(extras.resolution_dpi), **options)
+    _pillow(codes).save(file, "JPEG", icc_profile=extras.icc, subsampling=0, **options)
     return containers.into_jpeg(file.getvalue(), exif=extras.exif, xmp=extras.xmp, photoshop=extras.photoshop)
 
 
@@ -138,7 +140,3 @@ def _vips_image(codes: np.ndarray, extras: Extras) -> Any:
     if extras.resolution_dpi is not None:
         image.set_type(vips().GValue.gstr_type, "resolution-unit", "in")
     return image
-
-
-def _whole(dpi: tuple[float, float] | None) -> tuple[int, int] | None:
-    return None if dpi is None else (round(dpi[0]), round(dpi[1]))

@@ -1,0 +1,137 @@
+"""Whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dioptre.files import problems, replacing, save, staged
+
+
+def _left(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_set_appears_together(out: Path) -> None:
+    with staged(out, force=False) as staging:
+        staging.path("a").write_text("1", encoding="utf-8")
+        staging.path("b").write_text("2", encoding="utf-8")
+        assert [name for name in _left(out) if not name.startswith(".dioptre-")] == []
+    assert _left(out) == ["a", "b"]
+
+
+def test_an_error_leaves_nothing_and_the_folder_that_was_made_goes(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "deeper"
+    with pytest.raises(RuntimeError, match="half-way"), staged(folder, force=False) as staging:
+        staging.path("a").write_text("1", encoding="utf-8")
+        raise RuntimeError("half-way")
+    assert _left(tmp_path) == []
+
+
+def test_existing_files_stay_without_force(out: Path) -> None:
+    (out / "a").write_text("old", encoding="utf-8")
+    with pytest.raises(problems.FileExists) as caught, replacing(out / "a", force=False):
+        pytest.fail("the work must not begin")
+    assert "--force" in caught.value.hint
+    assert (out / "a").read_text(encoding="utf-8") == "old"
+    with replacing(out / "a", force=True) as beside:
+        beside.write_text("new", encoding="utf-8")
+    assert (out / "a").read_text(encoding="utf-8") == "new"
+    assert _left(out) == ["a"]
+
+
+def test_a_file_that_appears_meanwhile_stays(out: Path) -> None:
+    with pytest.raises(problems.FileExists), replacing(out / "a", force=False) as beside:
+        beside.write_text("ours", encoding="utf-8")
+        (out / "a").write_text("theirs", encoding="utf-8")
+    assert (out / "a").read_text(encoding="utf-8") == "theirs"
+    assert _left(out) == ["a"]
+
+
+def test_where_the_disk_has_no_hard_links(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    for force in (False, True):
+        with replacing(out / "a", force=force) as beside:
+            beside.write_text(str(force), encoding="utf-8")
+        assert (out / "a").read_text(encoding="utf-8") == str(force)
+    with pytest.raises(problems.FileExists), replacing(out / "a", force=False):
+        pass
+
+
+def test_a_set_that_cannot_be_completed_puts_everything_back(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        (out / name).write_text(f"old {name}", encoding="utf-8")
+    original = Path.replace
+
+    def fail_at_b(self: Path, target: Path) -> Path:
+        if self.parent.name == "new" and self.name == "b":
+            raise OSError(errno.EIO, "Input/output error", str(self), None, str(target))
+        return original(self, target)
+
+    monkeypatch.setattr(Path, "replace", fail_at_b)
+    with pytest.raises(problems.UnwritableFile), staged(out, force=True) as staging:
+        for name in ("a", "b", "c"):
+            staging.path(name).write_text("new", encoding="utf-8")
+    assert _left(out) == ["a", "b"]
+    assert (out / "a").read_text(encoding="utf-8") == "old a"
+    assert (out / "b").read_text(encoding="utf-8") == "old b"
+
+
+@pytest.mark.parametrize(
+    ("number", "word"), [(errno.ENOSPC, "disk is full"), (errno.EROFS, "read-only"), (errno.EACCES, "read-only")]
+)
+def test_the_systems_refusals_in_words(out: Path, monkeypatch: pytest.MonkeyPatch, number: int, word: str) -> None:
+    def refuse(self: Path, data: bytes) -> int:
+        raise OSError(number, os.strerror(number), str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(problems.UnwritableFile, match=word) as caught:
+        save(np.zeros((4, 4, 3), np.float32), out / "a.png")
+    assert caught.value.hint
+    assert _left(out) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_full_disk(out: Path) -> None:
+    with pytest.raises(problems.UnwritableFile, match="disk is full"), replacing(out / "a", force=False):
+        Path("/dev/full").write_bytes(bytes(1 << 16))
+    assert _left(out) == []
+
+
+def test_read_only_folder(out: Path) -> None:
+    out.chmod(0o555)
+    try:
+        if os.access(out, os.W_OK):
+            pytest.skip("the super-user may write anywhere")
+        with pytest.raises(problems.UnwritableFile, match="read-only"):
+            save(np.zeros((4, 4, 3), np.float32), out / "a.png")
+    finally:
+        out.chmod(0o755)
+
+
+@pytest.mark.parametrize("name", ["a\0b.png", "x" * 300 + ".png", "\ud800.png"])
+def test_names_that_cannot_be(out: Path, name: str) -> None:
+    with pytest.raises(problems.UnwritableFile, match="name") as caught:
+        save(np.zeros((4, 4, 3), np.float32), out / name)
+    caught.value.message.encode("utf-8")
+    assert _left(out) == []
+
+
+def test_output_places_that_cannot_be(out: Path) -> None:
+    pixels = np.zeros((4, 4, 3), np.float32)
+    (out / "file").touch()
+    (out / "folder.png").mkdir()
+    with pytest.raises(problems.UnwritableFile, match="folder"):
+        save(pixels, out / "folder.png", force=True)
+    with pytest.raises(problems.UnwritableFile, match="not a folder"):
+        save(pixels, out / "file" / "a.png")
+    for name in ("a.bmp", "a"):
+        with pytest.raises(problems.UnwritableFile, match="does not write"):
+            save(pixels, out / name)
+    assert _left(out) == ["file", "folder.png"]
