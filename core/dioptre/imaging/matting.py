@@ -1,9 +1,9 @@
 """Alpha mattes: a coarse mask becomes a matte that follows hair, whiskers and rims of the picture.
 
 Closed-form matting: A. Levin, D. Lischinski, Y. Weiss, "A Closed-Form Solution to Natural Image Matting", TPAMI
-2008. Within every small window alpha is taken to be an affine function of colour; the matte is the one that deviates
-least from that and from what is certain. The matting Laplacian is applied as a guided filter and never formed:
-K. He, J. Sun, X. Tang, "Fast Matting Using Large Kernel Matting Laplacian Matrices", CVPR 2010.
+2008. Within every small window alpha is taken to be an affine function of colour; the matte is the one that
+deviates least from that and from what is certain. The matting Laplacian is applied as a guided filter and never
+formed: K. He, J. Sun, X. Tang, "Fast Matting Using Large Kernel Matting Laplacian Matrices", CVPR 2010.
 
 Everything is solved at one fixed size, to which the picture is squeezed; the affine functions are then enlarged and
 applied to the full picture, which brings back its detail. So a new picture size compiles nothing.

@@ -1,0 +1,40 @@
+"""Colour under transparency: what a straight picture shows where alpha is 0 means nothing and must not be seen."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float32
+
+from .resize import resize
+
+_TRUSTED_ALPHA = 0.125  # below it a stored colour is mostly rounding
+
+
+def extend_colours(rgba_straight: Float32[np.ndarray, "h w 4"]) -> Float32[np.ndarray, "h w 3"]:
+    """Colours continued smoothly under transparent pixels, from the opaque ones nearest to them.
+
+    Pull and push: alpha-weighted means over ever larger blocks fill what smaller ones leave empty (S. J. Gortler et
+    al., "The Lumigraph", 1996). A picture without any opaque pixel stays as it is.
+    """
+    alpha = np.clip(rgba_straight[..., 3:], 0, 1)
+    weight = np.clip(alpha / np.float32(_TRUSTED_ALPHA), 0, 1)
+    if weight.min() >= 1 or weight.max() <= 0:
+        untouched: np.ndarray = rgba_straight[..., :3].copy()
+        return untouched
+    filled = _fill(np.concatenate([rgba_straight[..., :3] * weight, weight], axis=-1))
+    extended: np.ndarray = rgba_straight[..., :3] * weight + filled * (1 - weight)
+    return extended
+
+
+def _fill(weighted: np.ndarray) -> np.ndarray:
+    """(h, w, 4) colour times weight, and weight, to (h, w, 3) colour everywhere."""
+    weight = weighted[..., 3:]
+    height, width = weighted.shape[:2]
+    own: np.ndarray = weighted[..., :3] / np.maximum(weight, 1e-6)
+    if weight.min() > 1e-3 or max(height, width) == 1:
+        return own
+    half = (-(-height // 2), -(-width // 2))
+    coarse = resize(_fill(resize(weighted, half, method="area")), (height, width), method="bilinear")
+    share = np.clip(weight * 4, 0, 1)
+    filled: np.ndarray = own * share + coarse * (1 - share)
+    return filled

@@ -1,0 +1,131 @@
+"""Run an enlarging network over a picture of any size in tiles of few fixed shapes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import jax
+import numpy as np
+from jaxtyping import Float32
+from PIL import Image, ImageFilter
+
+from dioptre.imaging.layers import Progress, no_progress
+from dioptre.imaging.resize import resize
+from dioptre.imaging.windows import Window, plan_windows
+from dioptre.models.loaded import Loaded
+from dioptre_link.errors import DioptreError
+
+TILES_PX = (128, 256, 512)
+"""Sides of the square tiles. Larger ones waste less on overlaps and need more memory."""
+
+_UNSTEADY = 0.25  # an output whose mean over an input pixel differs by more from that pixel is no enlargement of it
+_UNSTEADY_REACH_PX = 6  # round such a pixel the output is not trusted either
+_FLAT, _NOT_FLAT = 1e-3, 1e-2  # standard deviations
+
+
+class UnusableResultError(DioptreError):
+    """A network's output is not a picture."""
+
+    code = "unusable-result"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enlarged:
+    """pixels: sRGB-encoded, not clipped. interpolated: share of the picture where the network was not usable."""
+
+    pixels: Float32[np.ndarray, "H W 3"]
+    interpolated: float
+
+
+def enlarge_tiled(
+    network: Loaded,
+    picture: Float32[np.ndarray, "h w 3"],
+    *,
+    tile_px: int | None = None,
+    progress: Progress = no_progress,
+) -> Enlarged:
+    """Enlarge `picture` (sRGB-encoded, [0, 1]) by the network's own factor.
+
+    tile_px: side of a tile; left out: that of `TILES_PX` with the fewest pixels in all.
+    Equals the network's result for the whole picture at once: tiles overlap by the network's reach, and beyond the
+    edge of a picture that is smaller than a tile the network sees what it sees beyond its input. Networks without
+    normalisation can diverge on violent noise: there the picture is interpolated instead.
+    Raises UnusableResultError when a tile's result is not finite, or flat without cause, with full precision too,
+    and whatever `progress` raises.
+    """
+    height, width = picture.shape[:2]
+    scale, overlap_px = network.config.scale, network.config.receptive_radius_px
+    if tile_px is None:
+        tile_px = cheapest_tile((height, width), overlap_px=overlap_px)
+    rows = plan_windows(height, window_px=tile_px, overlap_px=overlap_px)
+    columns = plan_windows(width, window_px=tile_px, overlap_px=overlap_px)
+    result = np.empty((height * scale, width * scale, 3), np.float32)
+    replaced = 0.0
+    for number, (row, column) in enumerate(product(rows, columns)):
+        progress(number / (len(rows) * len(columns)), "Enlarging")
+        tile = picture[row.start : row.start + row.length, column.start : column.start + column.length]
+        made, doubt = _steadied(_enlarge_tile(network, tile, tile_px), tile)
+        replaced += float(_kept(doubt, row, column).sum())
+        result[row.first * scale : row.last * scale, column.first * scale : column.last * scale] = _kept(
+            made, row, column, scale=scale
+        )
+    progress(1.0, "Enlarging")
+    return Enlarged(pixels=result, interpolated=replaced / (height * width))
+
+
+def cheapest_tile(size: tuple[int, int], *, overlap_px: int) -> int:
+    """The side of `TILES_PX` with which tiles over a picture of `size` have the fewest pixels in all."""
+
+    def pixels(tile_px: int) -> int:
+        rows, columns = (len(plan_windows(n, window_px=tile_px, overlap_px=overlap_px)) for n in size)
+        return rows * columns * tile_px**2
+
+    return min((side for side in TILES_PX if side > 2 * overlap_px), key=pixels)
+
+
+def _kept(tile: np.ndarray, row: Window, column: Window, *, scale: int = 1) -> np.ndarray:
+    return tile[
+        (row.first - row.start) * scale : (row.last - row.start) * scale,
+        (column.first - column.start) * scale : (column.last - column.start) * scale,
+    ]
+
+
+def _enlarge_tile(network: Loaded, tile: np.ndarray, tile_px: int) -> np.ndarray:
+    """Run one tile of at most `tile_px` a side; a smaller one is padded and the padding marked."""
+    height, width = tile.shape[:2]
+    inputs: tuple[np.ndarray, ...] = (tile[None],)
+    if (height, width) != (tile_px, tile_px):
+        padding = ((0, 0), (0, tile_px - height), (0, tile_px - width), (0, 0))
+        inside = np.pad(np.ones((1, height, width, 1), np.float32), padding)
+        inputs = (np.pad(tile[None], padding), inside)
+    scale = network.config.scale
+    made = np.asarray(network(*inputs))[0, : height * scale, : width * scale]
+    if not _usable(made, tile):
+        with jax.default_matmul_precision("float32"):  # accelerators may multiply with fewer digits
+            made = np.asarray(network(*inputs))[0, : height * scale, : width * scale]
+        if not _usable(made, tile):
+            raise UnusableResultError(
+                f"{network.entry.title} gave an unusable result for a part of the picture.",
+                hint="Try another model, and run doctor: the weights or the device may be damaged.",
+            )
+    return made
+
+
+def _usable(made: np.ndarray, tile: np.ndarray) -> bool:
+    return bool(np.isfinite(made).all()) and (float(made.std()) > _FLAT or float(tile.std()) < _NOT_FLAT)
+
+
+def _steadied(made: np.ndarray, tile: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The enlarged tile, interpolated where the network diverged, and the weight of that for each input pixel."""
+    size = tile.shape[0], tile.shape[1]
+    shift = np.abs(resize(made, size, method="area") - tile).max(axis=2)
+    if shift.max() <= _UNSTEADY:
+        return made, np.zeros(size, np.float32)
+    mask = Image.fromarray(((shift > _UNSTEADY) * 255).astype(np.uint8))
+    wide = mask.filter(ImageFilter.MaxFilter(4 * _UNSTEADY_REACH_PX + 1))
+    doubt = np.asarray(wide.filter(ImageFilter.BoxBlur(_UNSTEADY_REACH_PX)), np.float32) / 255
+    weight = resize(doubt, (made.shape[0], made.shape[1]), method="bilinear")[..., None]
+    interpolated = resize(tile, (made.shape[0], made.shape[1]), method="bicubic")
+    steadied: np.ndarray = np.where(weight > 0, interpolated * weight + made * (1 - weight), made)
+    return steadied, doubt
