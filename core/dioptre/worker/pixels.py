@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import RawIOBase
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Array, Float, Float32
 
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.shapes import map_chunks
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.wire import PixelFormat, Pixels
 
-_BAND_BYTES = 32 << 20
+_BAND_BYTES = 1 << 20  # stays in a core's cache through a chain of NumPy's passes
+_LARGE_BAND_BYTES = 32 << 20  # of compiled passes, which work in chunks of their own
 _NUMPY: dict[str, Any] = {"u8": np.uint8, "u16": np.uint16, "f16": np.float16, "f32": np.float32}
 _FULL = {"u8": 255, "u16": 65535}
 _LARGEST_F16 = 65504.0
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear light, sRGB primaries (IEC 61966-2-1)
 
-_encode = jax.jit(linear_to_srgb)
-_decode = jax.jit(srgb_to_linear)
+_Curve = Callable[[Float[Array, "*shape"]], Float[Array, "*shape"]]
+
+
+def _of_colour(curve: _Curve) -> tuple[_Curve, _Curve]:
+    """The curve for values without and with alpha: the latter takes flat RGBA and leaves every fourth as it is."""
+
+    def leaving_alpha(flat: Float[Array, " n"]) -> Float[Array, " n"]:
+        rgba = flat.reshape(-1, 4)
+        return jnp.where(jnp.arange(4) == 3, rgba, curve(rgba)).reshape(-1)
+
+    return jax.jit(curve), jax.jit(leaving_alpha)
+
+
+_ENCODE = _of_colour(linear_to_srgb)
+_DECODE = _of_colour(srgb_to_linear)
 
 
 def read_picture(file: RawIOBase, pixels: Pixels) -> Float32[np.ndarray, "h w c"]:
@@ -34,13 +49,17 @@ def read_picture(file: RawIOBase, pixels: Pixels) -> Float32[np.ndarray, "h w c"
         _read_into(file, picture)
     else:
         for rows, raw in _bands(file, pixels):
-            colour = raw[..., :1] if layout.channels < 3 else raw[..., :3]
-            _to_float(colour[..., ::-1] if layout.order == "bgr" else colour, picture[rows, :, :3])
-            if shape[2] == 4:
-                _to_float(raw[..., -1], picture[rows, :, 3])
+            band = picture[rows]
+            if layout.channels >= 3:
+                _to_float(raw, band)
+                if layout.order == "bgr":
+                    band[..., :3] = band[..., 2::-1].copy()
+            else:
+                _to_float(raw[..., :1], band[..., :3])
+                _to_float(raw[..., 1:], band[..., 3:])
     if layout.encoding == "linear":
-        for rows in _rows(pixels.height, pixels.width * 16):
-            picture[rows, :, :3] = map_chunks(_encode, picture[rows, :, :3])
+        for rows in _rows(pixels.height, picture[0].nbytes, _LARGE_BAND_BYTES):
+            picture[rows] = _converted(picture[rows], _ENCODE)
     return picture
 
 
@@ -67,24 +86,28 @@ def write_layer(file: RawIOBase, layer: Float32[np.ndarray, "h w *c"], layout: P
     if ready and same and (layer.ndim == 2 or (layout.encoding == "srgb" and layout.channels >= 3)):
         _write_all(file, layer)
         return
-    for rows in _rows(layer.shape[0], layer.shape[1] * 16):
+    compiled = layer.ndim == 3 and (layout.encoding == "linear" or layout.channels < 3)
+    for rows in _rows(layer.shape[0], layer[0].nbytes, _LARGE_BAND_BYTES if compiled else _BAND_BYTES):
         band = layer[rows]
         _write_all(file, _from_float(band if band.ndim == 2 else _arranged(band, layout), layout.dtype))
 
 
 def _arranged(band: Float32[np.ndarray, "h w c"], layout: PixelFormat) -> Float32[np.ndarray, "h w C"]:
-    colour: np.ndarray = band[..., :3]
     if layout.channels < 3:
-        luminance = map_chunks(_decode, colour) @ _LUMINANCE
-        colour = (luminance if layout.encoding == "linear" else map_chunks(_encode, luminance))[..., None]
-    elif layout.encoding == "linear":
-        colour = map_chunks(_decode, colour)
-    if layout.order == "bgr":
-        colour = colour[..., ::-1]
+        linear = _converted(band, _DECODE)
+        colour = linear[..., :3] @ _LUMINANCE
+        colour = (colour if layout.encoding == "linear" else map_chunks(_ENCODE[0], colour))[..., None]
+    else:
+        ready = _converted(band, _DECODE) if layout.encoding == "linear" else band
+        if band.shape[2] == layout.channels and layout.order == "rgb":
+            return ready
+        colour = ready[..., 2::-1] if layout.order == "bgr" else ready[..., :3]
     if layout.channels in (1, 3):
-        return colour
-    alpha = band[..., 3:] if band.shape[2] == 4 else np.ones((*band.shape[:2], 1), np.float32)
-    return np.concatenate([colour, alpha], axis=-1)
+        return np.ascontiguousarray(colour)
+    arranged = np.empty((*band.shape[:2], layout.channels), np.float32)
+    arranged[..., :-1] = colour
+    arranged[..., -1] = band[..., 3] if band.shape[2] == 4 else 1.0
+    return arranged
 
 
 def _to_float(raw: np.ndarray, out: np.ndarray) -> None:
@@ -96,7 +119,8 @@ def _to_float(raw: np.ndarray, out: np.ndarray) -> None:
 
 def _from_float(values: np.ndarray, dtype: str) -> np.ndarray:
     if dtype in _FULL:
-        scaled = np.clip(values, 0, 1) * np.float32(_FULL[dtype])
+        scaled = np.clip(values, 0, 1, dtype=np.float32)
+        scaled *= np.float32(_FULL[dtype])
         scaled += np.float32(0.5)
         return np.asarray(scaled, _NUMPY[dtype])
     if dtype == "f16":
@@ -104,14 +128,18 @@ def _from_float(values: np.ndarray, dtype: str) -> np.ndarray:
     return np.ascontiguousarray(values, _NUMPY[dtype])
 
 
-def _rows(height: int, row_bytes: int) -> Iterator[slice]:
-    step = max(1, _BAND_BYTES // row_bytes)
+def _converted(band: Float32[np.ndarray, "h w c"], curves: tuple[_Curve, _Curve]) -> Float32[np.ndarray, "h w c"]:
+    return map_chunks(curves[band.shape[2] == 4], band)
+
+
+def _rows(height: int, row_bytes: int, band_bytes: int) -> Iterator[slice]:
+    step = max(1, band_bytes // row_bytes)
     for first in range(0, height, step):
         yield slice(first, min(first + step, height))
 
 
 def _bands(file: RawIOBase, pixels: Pixels) -> Iterator[tuple[slice, np.ndarray]]:
-    for rows in _rows(pixels.height, pixels.width * 16):
+    for rows in _rows(pixels.height, pixels.width * 16, _BAND_BYTES):
         shape = (rows.stop - rows.start, pixels.width, pixels.format.channels)
         raw = np.empty(shape, _NUMPY[pixels.format.dtype])
         _read_into(file, raw)
