@@ -1,0 +1,79 @@
+"""Batches from cached views, mixed from several sets; the batch of a step depends on its number alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grain
+import numpy as np
+
+from .cache import EXACT
+from .views import PATCH_PX, SHAPES, normalised
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A set of cached views and how many of them each batch takes."""
+
+    folder: Path
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Part":
+        """From "FOLDER:COUNT"."""
+        folder, _, count = text.rpartition(":")
+        return cls(folder=Path(folder), count=int(count))
+
+
+class CachedViews:
+    """A set's views of one shape, read when they are asked for.
+
+    Each is a dict of `tokens` (3, t, c), `target` (H, W), normalised disparity at `per_patch` samples along a
+    patch's side, `weight` (H, W), 0 where unknown, larger for what is far (`far` is the exponent), and `exact`.
+    """
+
+    def __init__(self, folder: Path, shape: str, *, per_patch: int, far: float) -> None:
+        self.tokens = np.load(folder / f"{shape}_tokens.npy", mmap_mode="r")
+        self.disparity = np.load(folder / f"{shape}_disparity.npy", mmap_mode="r")
+        self.exact = np.float32((folder / EXACT).exists())
+        self.far = far
+        rows, columns = SHAPES[shape]
+        self.rows, self.columns = (
+            ((np.arange(n * per_patch) + 0.5) * PATCH_PX / per_patch).astype(int) for n in (rows, columns)
+        )
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        disparity = self.disparity[index][self.rows[:, None], self.columns].astype(np.float32)
+        middle = max(np.nanmedian(disparity), 0.1 * np.nanmean(disparity))  # the median is 0 under a large sky
+        weight = np.clip((middle / np.maximum(disparity, 1e-3 * middle)) ** self.far, 0.5, 2.5)
+        return {
+            "tokens": self.tokens[index],
+            "target": np.nan_to_num(normalised(disparity)).astype(np.float32),
+            "weight": np.nan_to_num(weight).astype(np.float32),
+            "exact": self.exact,
+        }
+
+
+def batches(
+    parts: list[Part], *, steps: int, start: int, per_patch: int, far: float, seed: int
+) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """Shape and batch of every step from `start` on. All views of a batch have one shape."""
+    series: dict[str, list[Any]] = {shape: [] for shape in SHAPES}
+    sizes = dict.fromkeys(SHAPES, 0)
+    for number, part in enumerate(parts):
+        for shape in SHAPES:
+            views = CachedViews(part.folder, shape, per_patch=per_patch, far=far)
+            sizes[shape] += len(views)
+            shuffled = grain.MapDataset.source(views).seed(seed + number).shuffle().repeat()
+            series[shape].append(shuffled.batch(part.count))
+    share = np.array([sizes[shape] for shape in SHAPES]) / sum(sizes.values())
+    order = np.random.default_rng(seed).choice(list(SHAPES), size=steps, p=share)
+    for step in range(start, steps):
+        shape = str(order[step])
+        earlier = int((order[:step] == shape).sum())
+        taken = [one[earlier] for one in series[shape]]
+        yield shape, {key: np.concatenate([batch[key] for batch in taken]) for key in taken[0]}

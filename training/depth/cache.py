@@ -1,0 +1,141 @@
+"""Computes the frozen blocks' tokens of random views once, so that training need not.
+
+    python -m training.depth.cache CACHE/nyu --nyu DATA/nyu --views 5
+    python -m training.depth.cache CACHE/renders --renders RENDERS --views 3
+    python -m training.depth.cache CACHE/photos --labels LABELS --views 4
+
+For each shape of view CACHE receives SHAPE_tokens.npy (n, 3, t, 384) float16, SHAPE_disparity.npy (n, H, W)
+float16, NaN where unknown, and EXACT where depth edges are true.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from . import nyu
+from .network import Network, load_network
+from .views import PATCH_PX, SHAPES, Source, View, draw
+
+EXACT = "EXACT"
+_BATCH = 8
+_NEAREST_M = 0.05
+_FLATTEST = 0.05  # views of which less than this is relief (deviation over mean) teach nothing
+
+Read = Callable[[], Source]
+
+
+def nyu_sources(folder: Path) -> list[Read]:
+    def read(number: int) -> Source:
+        frame = nyu.read(folder, number)
+        return Source(srgb=frame.srgb, disparity=1 / np.maximum(frame.depth_m, _NEAREST_M), exact=False)
+
+    return [lambda n=n: read(n) for n in nyu.training_numbers(folder)]
+
+
+def rendered_sources(folder: Path) -> list[Read]:
+    def read(path: Path) -> Source:
+        depth_m = np.load(path).astype(np.float32)
+        srgb = np.asarray(Image.open(path.with_suffix(".jpg")).convert("RGB"))
+        return Source(srgb=srgb, disparity=1 / np.maximum(depth_m, _NEAREST_M), exact=True)
+
+    return [lambda p=p: read(p) for p in sorted(folder.glob("*.npy"))]
+
+
+def labelled_sources(folder: Path) -> list[Read]:
+    """Photographs with estimated disparity (`label.py`)."""
+
+    def read(path: Path) -> Source:
+        srgb = np.asarray(Image.open(path.with_suffix(".jpg")).convert("RGB"))
+        return Source(srgb=srgb, disparity=np.load(path).astype(np.float32), exact=False)
+
+    return [lambda p=p: read(p) for p in sorted(folder.glob("*.npy"))]
+
+
+class Store:
+    """Arrays on disk that grow to a size known beforehand; what is not used is cut off at the end."""
+
+    def __init__(self, folder: Path, shape: str, size: int) -> None:
+        self.folder, self.shape, self.count = folder, shape, 0
+        rows, columns = self.grid = SHAPES[shape]
+        sizes = {
+            "tokens": (size, 3, 1 + rows * columns, 384),
+            "disparity": (size, rows * PATCH_PX, columns * PATCH_PX),
+        }
+        self.arrays = {
+            name: np.lib.format.open_memmap(self._path(name), "w+", np.float16, whole)
+            for name, whole in sizes.items()
+        }
+
+    def add(self, tokens: np.ndarray, views: list[View]) -> None:
+        end = self.count + len(views)
+        self.arrays["tokens"][self.count : end] = tokens[: len(views)]
+        self.arrays["disparity"][self.count : end] = np.stack([view.disparity for view in views])
+        self.count = end
+
+    def close(self) -> None:
+        for name, array in self.arrays.items():
+            np.save(self._path(f"{name}.part"), array[: self.count])
+            self._path(f"{name}.part").rename(self._path(name))
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{self.shape}_{name}.npy"
+
+
+def fill(folder: Path, sources: list[Read], network: Network, *, views: int, seed: int, exact: bool) -> None:
+    """Draw `views` views of every source and write their tokens and disparities."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    chances = (0.25, 0.5, 0.25) if exact else (0.15, 0.25, 0.6)  # frames of RGB-D cameras are wide
+    shapes = rng.choice(list(SHAPES), size=(len(sources), views), p=chances)
+    stores = {shape: Store(folder, shape, int((shapes == shape).sum())) for shape in SHAPES}
+    waiting: dict[str, list[View]] = {shape: [] for shape in SHAPES}
+    start = time.time()
+
+    def flush(shape: str) -> None:
+        if views := waiting[shape]:
+            batch = np.stack([view.srgb for view in views])
+            batch = np.concatenate([batch, np.repeat(batch[:1], _BATCH - len(views), 0)])  # one program a shape
+            stores[shape].add(np.asarray(network.tokens(batch)), views)
+            waiting[shape] = []
+
+    for number, read in enumerate(sources):
+        source = read()
+        for place, shape in enumerate(shapes[number]):
+            first = place == 0
+            view = draw(rng, source, shape=str(shape), least=0.8 if first else 0.3, plain=first)
+            if np.nanstd(view.disparity) < _FLATTEST * np.nanmean(np.abs(view.disparity)):
+                continue
+            waiting[str(shape)].append(view)
+            if len(waiting[str(shape)]) == _BATCH:
+                flush(str(shape))
+        if number % 50 == 49:
+            print(f"{number + 1} of {len(sources)} pictures, {time.time() - start:.0f} s", flush=True)
+    for shape, store in stores.items():
+        flush(shape)
+        store.close()
+    if exact:
+        (folder / EXACT).touch()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cache", type=Path)
+    of = parser.add_mutually_exclusive_group(required=True)
+    readers = {"nyu": nyu_sources, "renders": rendered_sources, "labels": labelled_sources}
+    for name in readers:
+        of.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--views", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    (name,) = (name for name in readers if getattr(options, name))
+    network, _ = load_network()
+    sources = readers[name](getattr(options, name))
+    fill(options.cache, sources, network, views=options.views, seed=options.seed, exact=name == "renders")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Labels photographs with the mean of many estimates, for the network to learn from under strong changes.
+
+    python -m training.depth.label LABELS --photos DATA/photos [--values RUN/trained.npz]
+
+The estimates: three sizes, each also mirrored, brought to one scale and shift. Where they disagree the label is
+unknown; photographs where they mostly do (charts, collages, patterns among them) are left out. LABELS receives
+NAME.jpg, cut to the nearest of the views' shapes, and NAME.npy, float16 disparity of the same size.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from .evaluate import Estimate, estimator
+from .network import load_network
+from .train import read_values
+from .views import PATCH_PX, SHAPES, normalised
+
+SIZES_PX = (224, 280, 364)
+LARGEST_SPREAD = 0.45  # standard deviation between estimates, in mean absolute deviations of the picture
+LEAST_KNOWN = 0.6
+SHORT_SIDE_PX = 392
+FEWEST_PX = PATCH_PX * min(min(grid) for grid in SHAPES.values())
+
+
+def label(estimates: list[Estimate], srgb: np.ndarray) -> np.ndarray | None:
+    """Disparity (H, W), NaN where the estimates disagree; None when that is most of the picture."""
+    size = srgb.shape[1], srgb.shape[0]
+    maps = []
+    for estimate in estimates:
+        for mirrored in (False, True):
+            disparity = estimate(np.ascontiguousarray(srgb[:, ::-1]) if mirrored else srgb)
+            disparity = disparity[:, ::-1] if mirrored else disparity
+            whole = Image.fromarray(np.ascontiguousarray(disparity)).resize(size, Image.Resampling.BILINEAR)
+            maps.append(normalised(np.asarray(whole)))
+    mean, spread = np.mean(maps, axis=0), np.std(maps, axis=0)
+    known = spread < LARGEST_SPREAD
+    if known.mean() < LEAST_KNOWN:
+        return None
+    return np.where(known, mean - mean.min() + 0.05 * np.ptp(mean), np.nan).astype(np.float32)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("labels", type=Path)
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--values", type=Path, help="trained.npz of a run; the bundled network when left out")
+    options = parser.parse_args()
+    options.labels.mkdir(parents=True, exist_ok=True)
+    network, trained = load_network()
+    if options.values:
+        trained = read_values(options.values, trained)
+    estimates = [estimator(network, trained, short_side_px=size) for size in SIZES_PX]
+    kept = 0
+    paths = sorted(path for path in options.photos.iterdir() if path.suffix in {".png", ".jpg", ".jpeg"})
+    for path in paths:
+        photo = Image.open(path).convert("RGB")
+        rows, columns = min(
+            SHAPES.values(), key=lambda grid: abs(np.log(photo.height * grid[1] / photo.width / grid[0]))
+        )
+        size = (columns * PATCH_PX * SHORT_SIDE_PX // FEWEST_PX, rows * PATCH_PX * SHORT_SIDE_PX // FEWEST_PX)
+        photo = ImageOps.fit(photo, size, Image.Resampling.LANCZOS)
+        disparity = label(estimates, np.asarray(photo))
+        if disparity is None:
+            continue
+        photo.save(options.labels / f"{path.stem}.jpg", quality=95)
+        np.save(options.labels / f"{path.stem}.npy", disparity.astype(np.float16))
+        kept += 1
+    print(f"{kept} of {len(paths)} photographs labelled")
+
+
+if __name__ == "__main__":
+    main()

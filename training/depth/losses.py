@@ -1,0 +1,65 @@
+"""Scale- and shift-invariant losses on inverse depth.
+
+Trimmed error after normalisation: R. Ranftl et al., "Towards Robust Monocular Depth Estimation", 2020. Gradients at
+several scales: Z. Li, N. Snavely, "MegaDepth", 2018.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+_SCALES = (1, 2, 4, 8)
+_SPARSE = 3  # medians and quantiles are taken over every third row and column
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossWeights:
+    """raw: of the output as it is against the normalised target, which keeps the output's scale near 1.
+    gradient: of the sum over four scales, where edges are true. kept: share of the pixels that count."""
+
+    raw: float = 0.5
+    gradient: float = 1.75
+    kept: float = 0.9
+
+
+def loss(
+    output: Float[Array, "n H W"],
+    target: Float[Array, "n H W"],
+    weight: Float[Array, "n H W"],
+    exact: Float[Array, " n"],
+    *,
+    weights: LossWeights,
+) -> tuple[Float[Array, ""], Float[Array, " n"]]:
+    """Mean loss, and each picture's trimmed error.
+
+    target: inverse depth less its median, divided by its mean absolute deviation. weight: 0 where unknown. exact: 1
+    for pictures whose edges are true.
+    """
+
+    def one(output: Array, target: Array, weight: Array, exact: Array) -> tuple[Array, Array]:
+        known = weight > 0
+        sparse = jnp.where(known, jax.lax.stop_gradient(output), jnp.nan)[::_SPARSE, ::_SPARSE]
+        centred = jnp.where(known, output - jnp.nanmedian(sparse), 0)
+        normalised = centred / jnp.maximum(jnp.abs(centred).sum() / known.sum(), 1e-3)
+        difference = jnp.where(known, normalised - target, 0)
+        error = jnp.abs(difference)
+        limit = jnp.nanquantile(jnp.where(known, error, jnp.nan)[::_SPARSE, ::_SPARSE], weights.kept)
+        inside = error <= jax.lax.stop_gradient(limit)
+        trimmed = (jnp.where(inside, error, 0) * weight).sum() / weight.sum()
+        raw = (jnp.where(known, jnp.abs(output - target), 0) * weight).sum() / weight.sum()
+        return trimmed + weights.raw * raw + weights.gradient * exact * _gradients(difference, known), trimmed
+
+    total, trimmed = jax.vmap(one)(output, target, weight, exact)
+    return total.mean(), trimmed
+
+
+def _gradients(difference: Array, known: Array) -> Array:
+    total = jnp.zeros(())
+    for step in _SCALES:
+        d, k = difference[::step, ::step], known[::step, ::step]
+        across = jnp.abs(d[:, 1:] - d[:, :-1]) * (k[:, 1:] & k[:, :-1])
+        down = jnp.abs(d[1:] - d[:-1]) * (k[1:] & k[:-1])
+        total += (across.sum() + down.sum()) / k.sum()
+    return total

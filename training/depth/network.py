@@ -1,0 +1,90 @@
+"""The depth network cut in two: blocks that stay as they are, and what is trained.
+
+The first part's tokens are computed once for each view and kept (`cache.py`); the second part is the last blocks
+of the backbone, its norm and the DPT head. With the late blocks frozen, this is head training on cached features at
+the price of three blocks' forward pass.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float, Float16, UInt8
+
+from dioptre.models.depth_anything_v2.config import dioptre_small
+from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN, load_model
+
+EARLY_BLOCKS = 9
+"""Blocks whose tokens are kept: all up to the third tap."""
+
+Values = dict[str, Any]
+"""Nested arrays by the names in the module. Of the second part: "head", "norm" and the stacked late "blocks"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Graphs of the whole network and of its backbone, and the values of the first part (with the norm unused)."""
+
+    graph: Any
+    backbone: Any
+    early: Values
+
+    def tokens(self, srgb: UInt8[Array, "n H W 3"]) -> Float16[Array, "n 3 t c"]:
+        """Tokens after the first three taps, not normalised, class token first."""
+        return _tokens(self.backbone, self.early, srgb)
+
+    def disparity(
+        self, trained: Values, tokens: Float16[Array, "n 3 t c"], *, grid: tuple[int, int], per_patch: int
+    ) -> Float[Array, "n H W"]:
+        """The second part: any scale and shift, larger = nearer, `per_patch` samples along a patch's side."""
+        model = nnx.merge(self.graph, nnx.State(joined(self.early, trained)))
+        block, blocks = nnx.split(model.backbone.blocks)
+        late = jax.tree.map(lambda value: value[EARLY_BLOCKS:], blocks)
+        kept = jnp.moveaxis(tokens.astype(jnp.float32), 1, 0)
+        last, _ = jax.lax.scan(lambda x, values: (nnx.merge(block, values)(x), None), kept[-1], late)
+        features = model.backbone.norm(jnp.concatenate([kept, last[None]]))[:, :, 1:]
+        rows, columns = grid
+        return model.head(
+            features.reshape(len(features), -1, rows, columns, features.shape[-1]),
+            (rows * per_patch, columns * per_patch),
+        )
+
+
+def load_network() -> tuple[Network, Values]:
+    """The bundled network, cut in two."""
+    loaded = load_model("dioptre-depth-small")
+    return cut(loaded.graph, nnx.to_pure_dict(loaded.state))
+
+
+def cut(graph: Any, values: Values) -> tuple[Network, Values]:
+    """The network's first part, and the values of its second."""
+    backbone = values["backbone"]
+    early = {**backbone, "blocks": jax.tree.map(lambda value: value[:EARLY_BLOCKS], backbone["blocks"])}
+    late = jax.tree.map(lambda value: value[EARLY_BLOCKS:], backbone["blocks"])
+    backbone_graph, _ = nnx.split(nnx.merge(graph, nnx.State(values)).backbone)
+    network = Network(graph=graph, backbone=backbone_graph, early=early)
+    return network, {"head": values["head"], "norm": backbone["norm"], "blocks": late}
+
+
+def joined(early: Values, trained: Values) -> Values:
+    """The values of the whole network."""
+    blocks = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), early["blocks"], trained["blocks"])
+    return {"backbone": {**early, "blocks": blocks, "norm": trained["norm"]}, "head": trained["head"]}
+
+
+@partial(jax.jit, static_argnums=0)
+def _tokens(graph: Any, early: Values, srgb: Array) -> Array:
+    backbone = nnx.merge(graph, nnx.State(early))
+    x = (srgb.astype(jnp.float32) / 255 - jnp.array(IMAGENET_MEAN)) / jnp.array(IMAGENET_DEVIATION)
+    block, blocks = nnx.split(backbone.blocks)
+
+    def step(tokens: Array, values: Any) -> tuple[Array, Array]:
+        tokens = nnx.merge(block, values)(tokens)
+        return tokens, tokens
+
+    _, outputs = jax.lax.scan(step, backbone.embed(x), blocks)
+    kept = outputs[jnp.asarray(dioptre_small().backbone.taps[:3])]
+    return jnp.moveaxis(kept, 0, 1).astype(jnp.float16)

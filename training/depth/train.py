@@ -1,0 +1,178 @@
+"""Trains the depth head, and the last blocks of the backbone where asked, on cached views.
+
+    python -m training.depth.train RUN --set CACHE/nyu:2 --set CACHE/renders:2 --steps 3000
+
+RUN receives log.jsonl, checkpoints of the whole state (run the same command again to resume) and, at the end,
+trained.npz: the averaged values by their names in the module. Batches are split over all JAX devices.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import orbax.checkpoint as ocp
+from flax import traverse_util
+from jax.sharding import NamedSharding, PartitionSpec
+
+from .batches import Part, batches
+from .losses import LossWeights, loss
+from .network import Network, Values, load_network
+from .views import SHAPES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """rate, late_rate: largest learning rates of the head and of the late blocks (0: frozen). average: of the
+    values over steps. far: exponent of the weight of far pixels. per_patch: samples along a patch's side."""
+
+    steps: int = 3000
+    rate: float = 4e-4
+    late_rate: float = 0.0
+    decay: float = 0.02
+    warm_up: int = 60
+    average: float = 0.995
+    far: float = 0.5
+    per_patch: int = 8
+    seed: int = 0
+
+    def optimiser(self, trained: Values) -> optax.GradientTransformation:
+        def schedule(rate: float) -> optax.Schedule:
+            return optax.warmup_cosine_decay_schedule(0, rate, self.warm_up, self.steps, rate * 0.02)
+
+        kinds = {
+            "head": optax.adamw(schedule(self.rate), weight_decay=self.decay),
+            "late": optax.adamw(schedule(self.late_rate), weight_decay=self.decay),
+            "frozen": optax.set_to_zero(),
+        }
+        late = "late" if self.late_rate else "frozen"
+        labels = {name: "head" if name == "head" else late for name in trained}
+        return optax.chain(optax.clip_by_global_norm(1.0), optax.partition(kinds, labels))
+
+
+def make_step(network: Network, recipe: Recipe, optimiser: optax.GradientTransformation) -> Any:
+    """One jitted step: (state, batch, grid, number) -> state, each picture's trimmed error."""
+
+    def objective(trained: Values, batch: dict[str, Any], grid: tuple[int, int]) -> Any:
+        if not recipe.late_rate:
+            fixed = {name: jax.lax.stop_gradient(trained[name]) for name in ("norm", "blocks")}
+            trained = {**trained, **fixed}
+        output = network.disparity(trained, batch["tokens"], grid=grid, per_patch=recipe.per_patch)
+        return loss(output, batch["target"], batch["weight"], batch["exact"], weights=LossWeights())
+
+    @partial(jax.jit, static_argnames="grid", donate_argnums=0)
+    def step(state: Any, batch: dict[str, Any], number: Any, *, grid: tuple[int, int]) -> tuple[Any, Any]:
+        gradient, errors = jax.grad(objective, has_aux=True)(state["trained"], batch, grid)
+        update, moments = optimiser.update(gradient, state["moments"], state["trained"])
+        trained = optax.apply_updates(state["trained"], update)
+        keep = jnp.minimum(recipe.average, (1 + number) / (10 + number))
+        average = jax.tree.map(lambda a, b: a * keep + b * (1 - keep), state["average"], trained)
+        return {"trained": trained, "average": average, "moments": moments}, errors
+
+    return step
+
+
+def train(
+    run: Path, parts: list[Part], recipe: Recipe, *, network: Network, trained: Values, save_every: int
+) -> Values:
+    """Train to the end, or from the last checkpoint; return the averaged values."""
+    optimiser = recipe.optimiser(trained)
+    devices = jax.sharding.Mesh(np.array(jax.devices()), ("data",))
+    everywhere, split = (NamedSharding(devices, PartitionSpec(*axes)) for axes in ((), ("data",)))
+    average = jax.tree.map(jnp.copy, trained)
+    state = {"trained": trained, "average": average, "moments": optimiser.init(trained)}
+    state = jax.device_put(state, everywhere)
+    run.mkdir(parents=True, exist_ok=True)
+    with ocp.CheckpointManager(
+        (run / "checkpoints").resolve(), options=ocp.CheckpointManagerOptions(max_to_keep=2)
+    ) as manager:
+        start = manager.latest_step() or 0
+        if start:
+            state = manager.restore(start, args=ocp.args.StandardRestore(state))
+        step = make_step(network, recipe, optimiser)
+        series = batches(
+            parts, steps=recipe.steps, start=start, per_patch=recipe.per_patch, far=recipe.far, seed=recipe.seed
+        )
+        log, since = Log(run / "log.jsonl", parts), time.process_time()
+        for number, (shape, batch) in enumerate(series, start):
+            batch = jax.device_put(batch, split)
+            state, errors = step(state, batch, float(number), grid=SHAPES[shape])
+            log.add(number + 1, np.asarray(errors), seconds=time.process_time() - since)
+            if (number + 1) % save_every == 0 or number + 1 == recipe.steps:
+                manager.save(number + 1, args=ocp.args.StandardSave(state))
+                manager.wait_until_finished()
+    return state["average"]
+
+
+class Log:
+    """Mean trimmed error of each set, a line every fifty steps."""
+
+    def __init__(self, path: Path, parts: list[Part]) -> None:
+        self.path, self.parts = path, parts
+        self.waiting: list[np.ndarray] = []
+
+    def add(self, number: int, errors: np.ndarray, *, seconds: float) -> None:
+        self.waiting.append(errors)
+        if number % 50:
+            return
+        mean, first = np.mean(self.waiting, axis=0), 0
+        line: dict[str, Any] = {"step": number, "cpu_s": round(seconds)}
+        for part in self.parts:
+            line[part.folder.name] = round(float(mean[first : first + part.count].mean()), 4)
+            first += part.count
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        print(line, flush=True)
+        self.waiting = []
+
+
+def flat(values: Values) -> dict[str, Any]:
+    """Arrays by their path, dots between."""
+    return {".".join(map(str, path)): value for path, value in traverse_util.flatten_dict(values).items()}
+
+
+def write_values(path: Path, values: Values) -> None:
+    np.savez(path, **{name: np.asarray(value) for name, value in flat(values).items()})
+
+
+def read_values(path: Path, like: Values) -> Values:
+    """Values that `write_values` wrote; raises ValueError when their names or shapes are others."""
+    with np.load(path) as file:
+        found = {name: jnp.asarray(file[name]) for name in file.files}
+    if {n: v.shape for n, v in found.items()} != {n: v.shape for n, v in flat(like).items()}:
+        raise ValueError(f"{path} holds the values of another network")
+    places = {".".join(map(str, place)): place for place in traverse_util.flatten_dict(like)}
+    return traverse_util.unflatten_dict({places[name]: value for name, value in found.items()})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument(
+        "--set", dest="parts", type=Part.parse, action="append", required=True, metavar="CACHE:COUNT"
+    )
+    parser.add_argument("--start", type=Path, help="trained.npz of another run; the bundled network when left out")
+    parser.add_argument("--save-every", type=int, default=250)
+    for field in fields(Recipe):
+        default = getattr(Recipe(), field.name)
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(default), default=default)
+    options = parser.parse_args()
+    recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
+    network, trained = load_network()
+    if options.start:
+        trained = read_values(options.start, trained)
+    average = train(
+        options.run, options.parts, recipe, network=network, trained=trained, save_every=options.save_every
+    )
+    write_values(options.run / "trained.npz", average)
+
+
+if __name__ == "__main__":
+    main()

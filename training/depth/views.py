@@ -1,0 +1,94 @@
+"""Training views: random crops of a picture with its inverse depth, changed as cameras and files do."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageFilter
+
+PATCH_PX = 14
+SHAPES = {"tall": (24, 18), "square": (18, 18), "wide": (18, 24)}
+"""Rows and columns of patches. A few fixed shapes, so that few programs are compiled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A picture to draw views from.
+
+    `srgb` (H, W, 3) uint8; `disparity` (H, W) float32, inverse depth in any unit, NaN where unknown.
+    `exact`: depth has true edges (rendered), so it is sampled and never averaged.
+    """
+
+    srgb: np.ndarray
+    disparity: np.ndarray
+    exact: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """`srgb` (h, w, 3) uint8 and `disparity` (h, w) float32 of the same size, NaN where unknown."""
+
+    srgb: np.ndarray
+    disparity: np.ndarray
+
+
+def draw(rng: np.random.Generator, source: Source, *, shape: str, least: float = 0.35, plain: bool = False) -> View:
+    """A random crop that keeps at least `least` of the largest crop's area; `plain` changes no colours."""
+    rows, columns = (n * PATCH_PX for n in SHAPES[shape])
+    height, width = source.disparity.shape
+    whole = min(height / rows, width / columns)
+    scale = whole * np.sqrt(rng.uniform(least, 1.0))
+    h, w = round(rows * scale), round(columns * scale)
+    top, left = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
+    window = slice(top, top + h), slice(left, left + w)
+    picture = Image.fromarray(source.srgb[window]).resize((columns, rows), Image.Resampling.BICUBIC, reducing_gap=3)
+    disparity = _resized(source.disparity[window], rows, columns, exact=source.exact)
+    if rng.random() < 0.5:
+        picture, disparity = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT), disparity[:, ::-1]
+    if not plain:
+        picture = changed(rng, picture)
+    return View(srgb=np.asarray(picture), disparity=np.ascontiguousarray(disparity))
+
+
+def _resized(disparity: np.ndarray, rows: int, columns: int, *, exact: bool) -> np.ndarray:
+    if exact or np.isnan(disparity).any() or disparity.shape[0] <= rows:
+        i = ((np.arange(rows) + 0.5) * disparity.shape[0] / rows).astype(int)
+        j = ((np.arange(columns) + 0.5) * disparity.shape[1] / columns).astype(int)
+        return disparity[i[:, None], j]
+    small = Image.fromarray(disparity.astype(np.float32)).resize((columns, rows), Image.Resampling.BOX)
+    return np.asarray(small)
+
+
+def changed(rng: np.random.Generator, picture: Image.Image, *, strength: float = 1.0) -> Image.Image:
+    """Exposure, contrast, colour, white balance, blur, noise and JPEG, each in some of the pictures."""
+    s = strength
+    for enhance, spread in (
+        (ImageEnhance.Brightness, 0.35),
+        (ImageEnhance.Contrast, 0.35),
+        (ImageEnhance.Color, 0.5),
+    ):
+        if rng.random() < 0.6:
+            picture = enhance(picture).enhance(float(np.exp(rng.normal(0, spread * s / 2))))
+    values = np.asarray(picture, np.float32) / 255
+    if rng.random() < 0.6:
+        values = values ** np.exp(rng.normal(0, 0.2 * s)) * np.exp(rng.normal(0, 0.08 * s, 3))
+    if rng.random() < 0.06:
+        values = np.repeat(values.mean(-1, keepdims=True), 3, -1)
+    picture = Image.fromarray((np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8))
+    if rng.random() < 0.2:
+        picture = picture.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.3, 1.6 * s))))
+    if rng.random() < 0.25:
+        noise = rng.standard_normal((picture.height, picture.width, 3)) * rng.uniform(1, 10 * s)
+        picture = Image.fromarray(np.clip(np.asarray(picture) + noise, 0, 255).astype(np.uint8))
+    if rng.random() < 0.4:
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=int(rng.integers(25, 92)))
+        picture = Image.open(buffer).convert("RGB")
+    return picture
+
+
+def normalised(disparity: np.ndarray) -> np.ndarray:
+    """Shifted by its median and divided by its mean absolute deviation, clipped to [-6, 12]; NaN stays."""
+    median = np.nanmedian(disparity)
+    spread = np.nanmean(np.abs(disparity - median))
+    return np.clip((disparity - median) / max(float(spread), 1e-6), -6, 12)
