@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
+from dioptre_link.paths import cache_dir
+
+# Compiled programs may stay from run to run; everything else is private.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "compiled"))
 _home = tempfile.TemporaryDirectory(prefix="dioptre-tests-")
 os.environ["DIOPTRE_HOME"] = _home.name
 

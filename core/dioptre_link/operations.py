@@ -212,13 +212,24 @@ _FOCUS_PARAMETERS = (
         name="focus_range",
         kind=Kind.FLOAT,
         label="Focus range",
-        help="How much depth to either side of the focus stays sharp, as depth-layer values. "
-        "Left out: the subject's own extent.",
+        help="How much depth to either side of the focus stays sharp, as depth-layer values. Left out: a little.",
         minimum=0.0,
         maximum=1.0,
         group="Focus",
         simple=True,
     ),
+)
+
+_KEEP_SUBJECT = Parameter(
+    name="keep_subject",
+    kind=Kind.FLOAT,
+    label="Keep the subject sharp",
+    help="How far the whole subject is drawn into the focus: 0 is what a lens does, 1 keeps all of it sharp.",
+    default=0.8,
+    minimum=0.0,
+    maximum=1.0,
+    group="Focus",
+    simple=True,
 )
 
 _BLUR_PARAMETERS = (
@@ -227,7 +238,7 @@ _BLUR_PARAMETERS = (
         kind=Kind.FLOAT,
         label="f-number",
         help="Aperture of the lens, as an 85 mm lens on a full-frame camera would blur: smaller is stronger.",
-        default=2.8,
+        default=2.0,
         minimum=0.7,
         maximum=32.0,
         group="Lens",
@@ -252,7 +263,7 @@ OPERATIONS: dict[str, Operation] = {
             name="portrait",
             title="Portrait blur",
             help="Estimates depth, finds the subject, focuses on it and blurs the rest as a fast lens would.",
-            parameters=(*_FOCUS_PARAMETERS, *_BLUR_PARAMETERS, *_DEPTH_PARAMETERS),
+            parameters=(*_FOCUS_PARAMETERS, _KEEP_SUBJECT, *_BLUR_PARAMETERS, *_DEPTH_PARAMETERS),
             inputs=(Input.PICTURE,),
             optional_inputs=(Input.DISPARITY,),
             outputs=(Role.RESULT, Role.SUBJECT, Role.BACKGROUND, Role.DEPTH),

@@ -6,7 +6,8 @@ edges; the disparity inside gives the focus. A point given by the user chooses t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -39,6 +40,7 @@ class Subject:
     kind: how it was found: "subject" by itself, "point" at the given point, "region" for want of a subject.
     found: False when nothing stood out and a region was taken instead.
     confidence: mean saliency inside, in [0, 1].
+    models: sha256 of the network's cards.
     messages: sentences for the user.
     """
 
@@ -48,6 +50,7 @@ class Subject:
     kind: Kind
     found: bool
     confidence: float
+    models: Mapping[str, str] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
 
 
@@ -102,6 +105,7 @@ def find_subject(
         kind=coarse.kind,
         found=coarse.kind != "region",
         confidence=coarse.confidence,
+        models=load_model(find(model, kind=ModelKind.SUBJECT).id).checksums,
         messages=coarse.messages,
     )
 

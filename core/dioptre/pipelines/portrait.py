@@ -1,0 +1,139 @@
+"""Portrait blur: depth, subject, focus on the subject, and the blur of a fast lens, in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre.imaging.matte_snap import snap_to_matte
+from dioptre.imaging.spread import spread_known
+from dioptre_link.operations import Role, operation
+
+from .depth import Depth, estimate_depth
+from .lens_blur import chosen_max_radius_px, lens_blur
+from .subject import Subject, find_subject
+
+_SHARE_DEPTH, _SHARE_SUBJECT = 0.3, 0.5  # of the time, at 12 MP
+_FOCUS_RANGE = 0.04  # of disparity that stays sharp to either side of the focus, unless chosen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Portrait:
+    """A portrait blur and all that it was made from.
+
+    image: as the input: sRGB-encoded, straight alpha. disparity: (H, W) in [0, 1], 1 = nearest, its edges on the
+    subject's outline. focal_disparity, focus_range: what is sharp. max_radius: pixels, for a disparity of 1.
+    models: sha256 of the card of every network that took part. messages: sentences for the user.
+    """
+
+    image: Float32[np.ndarray, "h w c"]
+    disparity: Float32[np.ndarray, "h w"]
+    subject: Subject
+    focal_disparity: float
+    focus_range: float
+    max_radius: float
+    models: Mapping[str, str]
+    messages: tuple[str, ...]
+
+
+def portrait(
+    image: Float32[np.ndarray, "h w c"],
+    *,
+    disparity: Float32[np.ndarray, "h w"] | None = None,
+    progress: Progress = no_progress,
+    **options: Any,
+) -> Portrait:
+    """Blur everything but the subject, as a lens focused on it would.
+
+    image: sRGB-encoded (H, W, 3 or 4), straight alpha.
+    disparity: a depth map to use as it is, in [0, 1], 1 = nearest; left out, it is estimated.
+    options: those of the operation `portrait` in `dioptre_link.operations`, e.g. f_number=2.0, focus=(x, y).
+
+    Raises UsageError for a wrong option, DepthError for a picture that has no depth to find, WeightsError when a
+    network's weights are missing or damaged.
+    """
+    chosen = operation("portrait").check(options)
+    if disparity is None:
+        depth = estimate_depth(image, refine=chosen["refine"], progress=_part(progress, 0.0, _SHARE_DEPTH))
+    else:
+        depth = Depth(disparity=disparity, confidence=np.ones_like(disparity), model="")
+    progress(_SHARE_DEPTH, "Finding the subject")
+    subject = find_subject(image, disparity=depth.disparity, at=chosen["focus"])
+    near = depth.disparity
+    if disparity is None and chosen["refine"] and subject.kind == "subject":
+        near = snap_to_matte(near, subject.alpha)
+    focal_disparity, focus_range = _focus(chosen, subject)
+    drawn = near + np.float32(chosen["keep_subject"]) * subject.alpha * (np.float32(focal_disparity) - near)
+    max_radius = chosen_max_radius_px(chosen, near.shape)
+    blurred = lens_blur(
+        image,
+        drawn,
+        focal_disparity=focal_disparity,
+        max_radius=max_radius,
+        focus_range=focus_range,
+        progress=_part(progress, _SHARE_SUBJECT, 0.97),
+    )
+    return Portrait(
+        image=blurred.image,
+        disparity=near,
+        subject=subject,
+        focal_disparity=focal_disparity,
+        focus_range=focus_range,
+        max_radius=max_radius,
+        models={**depth.models, **subject.models},
+        messages=(*depth.messages, *subject.messages),
+    )
+
+
+def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+    """The operation `portrait`."""
+    made = portrait(inputs.picture, disparity=inputs.disparity, progress=progress, **options)
+    progress(0.97, "Making the layers")
+    layers = (
+        Layer(name="Portrait blur", role=Role.RESULT, pixels=made.image),
+        Layer(
+            name="Subject", role=Role.SUBJECT, pixels=_cut_out(inputs.picture, made.subject.alpha), visible=False
+        ),
+        Layer(
+            name="Clean background",
+            role=Role.BACKGROUND,
+            pixels=_without_subject(inputs.picture, made.subject.alpha),
+            visible=False,
+        ),
+        Layer(name="Depth", role=Role.DEPTH, pixels=made.disparity, visible=False),
+    )
+    values = {
+        "focal_disparity": round(made.focal_disparity, 4),
+        "focus_range": round(made.focus_range, 4),
+        "max_radius": round(made.max_radius, 2),
+        "subject": made.subject.kind,
+    }
+    progress(1.0, "Done")
+    return Result(layers=layers, values=values, messages=made.messages, models=made.models)
+
+
+def _focus(options: Mapping[str, Any], subject: Subject) -> tuple[float, float]:
+    """Focal disparity and range: as chosen, else the subject's own."""
+    assert subject.focal_disparity is not None  # it was given a disparity
+    focal = subject.focal_disparity if options["focal_disparity"] is None else options["focal_disparity"]
+    return focal, _FOCUS_RANGE if options["focus_range"] is None else options["focus_range"]
+
+
+def _cut_out(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> np.ndarray:
+    return np.concatenate([image[..., :3], alpha[..., None]], axis=-1)
+
+
+def _without_subject(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> np.ndarray:
+    """The picture with its subject painted over from around it."""
+    plate: np.ndarray = spread_known(np.ascontiguousarray(image[..., :3]), (alpha < 0.02).astype(np.float32))
+    return plate if image.shape[2] == 3 else np.concatenate([plate, image[..., 3:]], axis=-1)
+
+
+def _part(progress: Progress, start: float, end: float) -> Progress:
+    """The progress of one step as part of the whole."""
+    return lambda fraction, phase: progress(start + (end - start) * fraction, phase)

@@ -1,0 +1,96 @@
+"""Portrait blur as a whole, with the real networks on the example photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dioptre.files import load
+from dioptre.imaging.layers import Inputs
+from dioptre.pipelines.portrait import portrait
+from dioptre.recipes.apply import apply
+from dioptre_link.errors import Cancelled, UsageError
+from dioptre_link.operations import OPERATIONS, Role
+
+
+@pytest.fixture(scope="module")
+def coffee(checkout: Path) -> np.ndarray:
+    return load(checkout / "examples" / "coffee.jpg").pixels
+
+
+@pytest.fixture(scope="module")
+def made(coffee: np.ndarray):
+    calls: list[float] = []
+    result = apply("portrait", {}, Inputs(picture=coffee), progress=lambda share, phase: calls.append(share))
+    return result, calls
+
+
+def detail(image: np.ndarray) -> float:
+    """Mean absolute difference of neighbouring pixels."""
+    return float(np.abs(np.diff(image[..., :3], axis=1)).mean())
+
+
+def test_the_cup_stays_sharp_and_the_table_is_blurred(coffee: np.ndarray, made) -> None:
+    result, _ = made
+    blurred = result.layers[0].pixels
+    cup, table = (slice(60, 220), slice(190, 390)), (slice(20, 120), slice(450, 600))
+    assert detail(blurred[cup]) > 0.9 * detail(coffee[cup])
+    assert detail(blurred[table]) < 0.5 * detail(coffee[table])
+
+
+def test_the_layers_are_those_described(coffee: np.ndarray, made) -> None:
+    result, _ = made
+    assert tuple(layer.role for layer in result.layers) == OPERATIONS["portrait"].outputs
+    assert [layer.visible for layer in result.layers] == [True, False, False, False]
+    assert all(layer.pixels.shape[:2] == coffee.shape[:2] for layer in result.layers)
+    assert all(np.isfinite(layer.pixels).all() for layer in result.layers)
+    assert result.values["subject"] == "subject"
+    assert all(len(checksum) == 64 for checksum in result.models.values())
+
+
+def test_progress_rises_to_one(made) -> None:
+    _, calls = made
+    assert calls == sorted(calls)
+    assert calls[-1] == 1.0
+
+
+def test_the_clean_background_has_no_cup(coffee: np.ndarray, made) -> None:
+    result, _ = made
+    plate = next(layer.pixels for layer in result.layers if layer.role is Role.BACKGROUND)
+    inside = result.layers[1].pixels[..., 3] > 0.98
+    assert np.abs(plate - coffee)[inside].mean() > 0.05
+    assert detail(np.where(inside[..., None], plate, 0)) < detail(np.where(inside[..., None], coffee, 0))
+
+
+def test_a_given_depth_is_used_as_it_is(coffee: np.ndarray) -> None:
+    near = np.zeros(coffee.shape[:2], np.float32)
+    near[:, :300] = 1.0
+    result = portrait(coffee, disparity=near, focus=(100, 200), keep_subject=0.0)
+    np.testing.assert_array_equal(result.disparity, near)
+    assert result.focal_disparity == pytest.approx(1.0)
+    np.testing.assert_allclose(result.image[:, :250], coffee[:, :250], atol=1 / 255)
+    assert detail(result.image[:, 350:]) < 0.5 * detail(coffee[:, 350:])
+
+
+def test_a_focus_point_outside_is_refused(coffee: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="outside the picture"):
+        portrait(coffee, focus=(10_000, 3))
+
+
+def test_cancel_stops_it(coffee: np.ndarray) -> None:
+    def cancel(share: float, phase: str) -> None:
+        if share > 0.25:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        apply("portrait", {}, Inputs(picture=coffee), progress=cancel)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 500, 3), (7, 3, 4)])
+def test_any_size_works_or_says_why(shape: tuple[int, int, int]) -> None:
+    picture = np.random.default_rng(3).uniform(0, 1, shape).astype(np.float32)
+    result = portrait(picture)
+    assert result.image.shape == shape
+    assert np.isfinite(result.image).all()
