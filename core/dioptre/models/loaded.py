@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,8 @@ class Loaded:
 
     entry: Entry
     config: Any
-    graph: nnx.GraphDef[Any]
-    state: Any
+    graph: nnx.GraphDef[Any] = field(repr=False)
+    state: Any = field(repr=False)
     checksums: Mapping[str, str]
 
     def __call__(self, *inputs: Any) -> Any:

@@ -1,0 +1,53 @@
+"""Snapping: the step lies on the matte's outline, both sides keep their depth, continuous ground stays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dioptre.imaging.matte_snap import snap_to_matte
+
+
+def disc(size: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """Coverage of a disc of radius 60, and the distance from its outline in pixels, positive outside."""
+    y, x = np.meshgrid(np.arange(size), np.arange(size), indexing="ij")
+    distance = np.hypot(y - size / 2, x - size / 2) - 60
+    return np.clip(0.5 - distance, 0, 1).astype(np.float32), distance
+
+
+def test_a_soft_and_misplaced_step_moves_to_the_outline() -> None:
+    matte, distance = disc()
+    soft = (0.2 + 0.6 / (1 + np.exp((distance - 2) / 1.5))).astype(np.float32)
+    snapped = snap_to_matte(soft, matte)
+    np.testing.assert_allclose(snapped[distance < -1], 0.8, atol=0.03)
+    np.testing.assert_allclose(snapped[distance > 1], 0.2, atol=0.03)
+
+
+def test_far_from_the_outline_nothing_changes() -> None:
+    matte, distance = disc()
+    rng = np.random.default_rng(0)
+    disparity = np.clip(0.3 + 0.5 * matte + rng.normal(0, 0.02, matte.shape), 0, 1).astype(np.float32)
+    snapped = snap_to_matte(disparity, matte)
+    far = np.abs(distance) > 10
+    np.testing.assert_array_equal(snapped[far], disparity[far])
+
+
+def test_where_both_sides_lie_at_one_depth_nothing_changes() -> None:
+    matte, _ = disc()
+    ground = np.tile(np.linspace(0.2, 0.6, 200, dtype=np.float32)[:, None], (1, 200))
+    np.testing.assert_allclose(snap_to_matte(ground, matte), ground, atol=0.02)
+
+
+@pytest.mark.parametrize("coverage", [0.0, 1.0])
+def test_a_matte_without_an_outline_changes_nothing(coverage: float) -> None:
+    disparity = np.random.default_rng(0).random((30, 40)).astype(np.float32)
+    np.testing.assert_array_equal(snap_to_matte(disparity, np.full((30, 40), coverage, np.float32)), disparity)
+
+
+def test_strands_get_the_depth_of_what_they_grow_from() -> None:
+    matte, _ = disc()
+    matte[20:50, 100] = 1.0  # a hair of one pixel
+    disparity = (0.2 + 0.6 * disc()[0]).astype(np.float32)  # the depth map does not know of it
+    snapped = snap_to_matte(disparity, matte, band=0.05)
+    assert snapped[38, 100] > 0.7
+    assert snapped[38, 97] < 0.3

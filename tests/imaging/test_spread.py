@@ -1,0 +1,41 @@
+"""Spreading known values: what is known stays, what is not comes from around it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dioptre.imaging.spread import spread_known
+
+
+def test_known_values_stay_and_holes_lie_between_their_surroundings() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.uniform(0.4, 0.6, (37, 53, 3)).astype(np.float32)
+    known = np.ones((37, 53), np.float32)
+    known[10:25, 8:40] = 0
+    values[known == 0] = 100.0  # must not show
+    spread = spread_known(values, known)
+    np.testing.assert_array_equal(spread[known == 1], values[known == 1])
+    assert spread.min() >= 0.4 - 1e-6
+    assert spread.max() <= 0.6 + 1e-6
+
+
+def test_one_known_pixel_is_enough() -> None:
+    values, known = np.zeros((1, 5000), np.float32), np.zeros((1, 5000), np.float32)
+    values[0, 17], known[0, 17] = 0.25, 1.0
+    np.testing.assert_allclose(spread_known(values, known), 0.25, atol=1e-6)
+
+
+def test_each_side_of_a_hole_keeps_to_its_own_side() -> None:
+    values = np.zeros((20, 60), np.float32)
+    values[:, 40:] = 1.0
+    known = np.ones((20, 60), np.float32)
+    known[:, 20:40] = 0
+    spread = spread_known(values, known)
+    assert spread[:, 22].max() < 0.3
+    assert spread[:, 37].min() > 0.7
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 2)])
+def test_nothing_known_gives_zero(shape: tuple[int, int]) -> None:
+    assert not spread_known(np.ones(shape, np.float32), np.zeros(shape, np.float32)).any()
