@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from dioptre.files import matrix_profile
 
 P3_XY = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
@@ -17,7 +18,9 @@ PROFILES = {
     "adobe": matrix_profile.adobe_rgb(),
     "p3": matrix_profile.rgb_profile("P3", primaries_xy=P3_XY, white_xy=matrix_profile.D65_XY, gamma=2.2),
     "prophoto": matrix_profile.rgb_profile("ProPhoto", primaries_xy=PROPHOTO_XY, white_xy=D50_XY, gamma=1.8),
-    "linear": matrix_profile.rgb_profile("Rec2020", primaries_xy=REC2020_XY, white_xy=matrix_profile.D65_XY, gamma=1.0),
+    "linear": matrix_profile.rgb_profile(
+        "Rec2020", primaries_xy=REC2020_XY, white_xy=matrix_profile.D65_XY, gamma=1.0
+    ),
 }
 
 

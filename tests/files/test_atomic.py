@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from dioptre.files import problems, replacing, save, staged
 
 
@@ -24,10 +25,13 @@ def test_a_set_appears_together(out: Path) -> None:
 
 
 def test_an_error_leaves_nothing_and_the_folder_that_was_made_goes(tmp_path: Path) -> None:
-    folder = tmp_path / "new" / "deeper"
-    with pytest.raises(RuntimeError, match="half-way"), staged(folder, force=False) as staging:
-        staging.path("a").write_text("1", encoding="utf-8")
-        raise RuntimeError("half-way")
+    def work() -> None:
+        with staged(tmp_path / "new" / "deeper", force=False) as staging:
+            staging.path("a").write_text("1", encoding="utf-8")
+            raise RuntimeError("half-way")
+
+    with pytest.raises(RuntimeError, match="half-way"):
+        work()
     assert _left(tmp_path) == []
 
 
@@ -44,9 +48,13 @@ def test_existing_files_stay_without_force(out: Path) -> None:
 
 
 def test_a_file_that_appears_meanwhile_stays(out: Path) -> None:
-    with pytest.raises(problems.FileExists), replacing(out / "a", force=False) as beside:
-        beside.write_text("ours", encoding="utf-8")
-        (out / "a").write_text("theirs", encoding="utf-8")
+    def work() -> None:
+        with replacing(out / "a", force=False) as beside:
+            beside.write_text("ours", encoding="utf-8")
+            (out / "a").write_text("theirs", encoding="utf-8")
+
+    with pytest.raises(problems.FileExists):
+        work()
     assert (out / "a").read_text(encoding="utf-8") == "theirs"
     assert _left(out) == ["a"]
 
@@ -75,9 +83,14 @@ def test_a_set_that_cannot_be_completed_puts_everything_back(out: Path, monkeypa
         return original(self, target)
 
     monkeypatch.setattr(Path, "replace", fail_at_b)
-    with pytest.raises(problems.UnwritableFile), staged(out, force=True) as staging:
-        for name in ("a", "b", "c"):
-            staging.path(name).write_text("new", encoding="utf-8")
+
+    def work() -> None:
+        with staged(out, force=True) as staging:
+            for name in ("a", "b", "c"):
+                staging.path(name).write_text("new", encoding="utf-8")
+
+    with pytest.raises(problems.UnwritableFile):
+        work()
     assert _left(out) == ["a", "b"]
     assert (out / "a").read_text(encoding="utf-8") == "old a"
     assert (out / "b").read_text(encoding="utf-8") == "old b"

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from dioptre.files import load, problems
 from dioptre.files.containers import png_chunk
 from dioptre.files.encode import encode
 from dioptre.files.picture import Format
 from dioptre_link.errors import DioptreError
-from PIL import Image
 
 
 def _refused(path: Path, kind: type[DioptreError], *words: str, **options: float) -> None:
@@ -29,7 +29,9 @@ def _refused(path: Path, kind: type[DioptreError], *words: str, **options: float
         assert word in error.message
 
 
-@pytest.mark.parametrize("content", [b"hello, this is no picture", b"\x00" * 5000, b"<svg xmlns='x'/>", b"%PDF-1.4"])
+@pytest.mark.parametrize(
+    "content", [b"hello, this is no picture", b"\x00" * 5000, b"<svg xmlns='x'/>", b"%PDF-1.4"]
+)
 def test_not_a_picture(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "notes.jpg").write_bytes(content)
     _refused(tmp_path / "notes.jpg", problems.NotAPicture, "notes.jpg", "not a picture")
@@ -127,7 +129,9 @@ def test_values_that_are_not_numbers(tmp_path: Path, value: float) -> None:
 
 def test_too_many_channels(tmp_path: Path) -> None:
     tifffile = pytest.importorskip("tifffile")
-    tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 8, 7), np.uint8), photometric="minisblack", planarconfig="contig")
+    tifffile.imwrite(
+        tmp_path / "a.tif", np.zeros((8, 8, 7), np.uint8), photometric="minisblack", planarconfig="contig"
+    )
     _refused(tmp_path / "a.tif", problems.NotAPicture, "7 channels")
 
 
@@ -138,22 +142,19 @@ def test_complex_values(tmp_path: Path) -> None:
         load(tmp_path / "a.tif")
 
 
-def _flip(data: bytes, at: int) -> bytes:
-    return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
-
-
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
-def test_damaged_bytes_never_escape_as_other_errors(
-    tmp_path: Path, photo: np.ndarray, suffix: str, change: Callable[[bytes, int], bytes] = _flip
-) -> None:
+def test_damaged_bytes_never_escape_as_other_errors(tmp_path: Path, photo: np.ndarray, suffix: str) -> None:
     tags = Image.Exif()
     tags[0x010F] = "Maker"
     Image.fromarray(photo).save(tmp_path / f"whole.{suffix}", exif=tags)
     data = (tmp_path / f"whole.{suffix}").read_bytes()
     path = tmp_path / f"a.{suffix}"
+    hints = []
     for at in range(0, min(len(data), 400), 3):
-        path.write_bytes(change(data, at))
+        path.write_bytes(data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :])
         try:
             load(path, max_megapixels=1)
         except DioptreError as error:
-            assert error.hint
+            hints.append(error.hint)
+    assert hints
+    assert all(hints)

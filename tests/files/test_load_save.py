@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ExifTags, Image, ImageCms
+
 from dioptre.files import Colour, Format, load, matrix_profile, notes, save
 from dioptre.files.encode import Extras, encode
-from PIL import ExifTags, Image, ImageCms
 
 pillow_heif = pytest.importorskip("pillow_heif")
 
@@ -363,7 +364,9 @@ def test_heic(tmp_path: Path, photo: np.ndarray, bits: int) -> None:
 
 
 def test_heic_keeps_its_profile(tmp_path: Path, photo: np.ndarray) -> None:
-    _write(tmp_path / "in.heic", np.repeat(np.repeat(photo, 4, 0), 4, 1), Format.HEIC, icc=matrix_profile.adobe_rgb())
+    _write(
+        tmp_path / "in.heic", np.repeat(np.repeat(photo, 4, 0), 4, 1), Format.HEIC, icc=matrix_profile.adobe_rgb()
+    )
     picture = load(tmp_path / "in.heic")
     assert picture.source.icc == matrix_profile.adobe_rgb()
     assert picture.pixels.min() < -0.05

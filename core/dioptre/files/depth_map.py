@@ -66,7 +66,7 @@ def read_depth(path: str | os.PathLike[str], *, width: int, height: int) -> tupl
     found_height, found_width = values.shape
     if (found_height, found_width) != (height, width):
         aspect = (found_width / found_height) / (width / height)
-        if abs(aspect - 1.0) > _SAME and max(abs(found_width - width), abs(found_height - height)) > 1:
+        if abs(aspect - 1.0) > _SAME + 1.0 / min(width, height, found_width, found_height):  # a rounded pixel
             messages.append(
                 f"The depth map ({found_width} × {found_height}) has another shape than the picture "
                 f"({width} × {height}) and was stretched."
