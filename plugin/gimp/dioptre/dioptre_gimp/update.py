@@ -31,8 +31,15 @@ def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]
         )
     messages: list[str] = []
     plans = [_plan(image, entry) for entry in chosen]  # all refusals before any work
+    if all(plan is None for plan in plans):
+        raise RefusedError(
+            "The depth layer was painted on; there is no other result to bring up to date.",
+            hint="To have the depth estimated again, delete the layer and make a new one.",
+        )
     changed: Gimp.Layer | None = None
     for entry, source in zip(chosen, plans, strict=True):
+        if source is None:
+            continue
         outcome = yield from _update_one(worker, entry, source)
         changed = outcome.layer
         messages.extend(outcome.messages)
@@ -45,8 +52,11 @@ def _concerns(entry: recipe.Entry, image: Gimp.Image, drawables: Sequence[Gimp.D
     return any(entry.concerns(image, layer) for layer in selected)
 
 
-def _plan(image: Gimp.Image, entry: recipe.Entry) -> Source:
-    """The inputs of `entry` as they are now. Raises RefusedError when one is gone or a layer is locked."""
+def _plan(image: Gimp.Image, entry: recipe.Entry) -> Source | None:
+    """The inputs of `entry` as they are now; None for a depth layer that was painted on, which is left alone.
+
+    Raises RefusedError when an input is gone or a layer is locked.
+    """
     described = operation(entry.operation)
     picture = entry.inputs["picture"].find(image)
     if picture is None:
@@ -61,11 +71,12 @@ def _plan(image: Gimp.Image, entry: recipe.Entry) -> Source:
             raise RefusedError(f"The layer “{layer.get_name()}” is locked.", hint="Unlock its pixels first.")
     source = sources.find(described, image, [picture], depth, into_selection=False)
     made = entry.outputs.get(Role.DEPTH.value)
-    if depth is None and made is not None and Input.DISPARITY in described.optional_inputs:
-        own = made.find(image)
-        if own is not None and depth_store.content_hash(own) != made.sha256:
-            source = Source(image=image, picture=picture, depth=own, plain=source.plain)
-    return source
+    own = made.find(image) if made is not None else None
+    if depth is not None or made is None or own is None or depth_store.content_hash(own) == made.sha256:
+        return source
+    if Input.DISPARITY not in described.optional_inputs:
+        return None
+    return Source(image=image, picture=picture, depth=own, plain=source.plain)
 
 
 def _gone(described: Operation, what: str, link: recipe.Link) -> RefusedError:

@@ -1,0 +1,160 @@
+"""A real GIMP 3 for the tests: the one that DIOPTRE_TEST_GIMP names, or this machine's own.
+
+DIOPTRE_TEST_GIMP is a folder made by tests/editors/tree, or a command that GIMP's programs are run with (such as
+`env` or `flatpak run --command=…`), the console program at its end.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ...editors.host import CHECKOUT, ProductPython, Tree, install_plugin
+
+HERE = Path(__file__).parent
+PLUGIN = CHECKOUT / "plugin/gimp/dioptre"
+GIMPRC = """(config-version "{version}")
+(show-welcome-dialog no)
+(check-updates no)
+(color-profile-policy keep)
+"""
+_EVALUATE = (  # the script, with inside/rig.py loaded as the module `rig`
+    "import importlib.util, runpy, sys; "
+    "rig = importlib.util.spec_from_file_location('rig', {folder!r} + '/rig.py'); "
+    "sys.modules['rig'] = importlib.util.module_from_spec(rig); rig.loader.exec_module(sys.modules['rig']); "
+    "runpy.run_path({folder!r} + '/{script}', run_name='inside')"
+)
+CONSOLE_LIMIT_S = 1200  # against hanging alone: a run of many checks takes half a minute on a quiet machine
+
+
+@dataclass(frozen=True)
+class Gimp:
+    """One GIMP with the plug-in installed; `out` is the folder that tests and GIMP share."""
+
+    version: str
+    out: Path
+    tree: Tree | None
+    command: tuple[str, ...]  # the console program
+    config: Path  # GIMP's own folder, as seen from here
+
+    @property
+    def series(self) -> str:
+        return ".".join(self.version.split(".")[:2])
+
+    def path(self, here: Path) -> str:
+        """Where `out`, or a file in it, lies for GIMP."""
+        return str(here) if self.tree is None else str(Path("/out") / here.relative_to(self.out))
+
+    def console(
+        self,
+        script: str,
+        *,
+        environment: Mapping[str, str] | None = None,
+        binds: Mapping[Path | str, str] | None = None,
+        writable: Mapping[Path | str, str] | None = None,
+        worker: bool = True,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run inside/`script` in GIMP's own Python. worker: the plug-in may start one."""
+        inside = str(HERE / "inside") if self.tree is None else "/inside"
+        variables = {"OUT": self.path(self.out), "INSIDE": inside, "EXAMPLES": str(CHECKOUT / "examples")}
+        if worker:
+            variables["DIOPTRE_PYTHON"] = str(ProductPython().python)
+        variables |= dict(environment or {})
+        code = _EVALUATE.format(folder=inside, script=script)
+        options = ["-i", "-d", "-f", "--batch-interpreter", "python-fu-eval", "-b", code, "--quit"]
+        if self.tree is not None:
+            return self.tree.run(
+                [*self.command, *options],
+                binds={**self.binds(), **(binds or {})},
+                writable={self.out: "/out", **(writable or {})},
+                environment=variables,
+                limit_s=CONSOLE_LIMIT_S,
+            )
+        home = {"GIMP3_DIRECTORY": str(self.config), "DIOPTRE_HOME": str(self.out / "dioptre")}
+        return subprocess.run(
+            [*self.command, *options],
+            env={**os.environ, **home, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=CONSOLE_LIMIT_S,
+            check=False,
+        )
+
+    def binds(self) -> dict[Path | str, str]:
+        return {**ProductPython().binds(), HERE / "inside": "/inside"}
+
+    def values(self, script: str, **options: Any) -> Any:
+        """Run a script and read the JSON that it leaves under its own name."""
+        left = self.out / f"{Path(script).stem}.json"
+        left.unlink(missing_ok=True)
+        done = self.console(script, **options)
+        if not left.exists():
+            raise AssertionError(f"{script} ended with {done.returncode}:\n{done.stdout[-4000:]}")
+        return json.loads(left.read_text(encoding="utf-8"))
+
+    def checks(self, script: str, **options: Any) -> dict[str, str]:
+        """Run a script of checks: "" for each that passed, what was wrong for the others."""
+        found: dict[str, str] = self.values(script, **options)
+        return found
+
+
+def check_names(script: str) -> list[str]:
+    """The functions called check_… of a script that runs inside of GIMP."""
+    parsed = ast.parse((HERE / "inside" / script).read_text(encoding="utf-8"))
+    return [
+        node.name for node in parsed.body if isinstance(node, ast.FunctionDef) and node.name.startswith("check_")
+    ]
+
+
+@pytest.fixture(scope="session")
+def gimp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gimp]:
+    named = os.environ.get("DIOPTRE_TEST_GIMP", "")
+    out = tmp_path_factory.mktemp("gimp").resolve()
+    if named and (Path(named) / ".editor-tree").is_file():
+        home = out.parent / "gimp-home"
+        tree = Tree(Path(named), home)
+        version = tree.package_version("gimp")
+        series = ".".join(version.split(".")[:2])
+        yield _installed(version, out, tree, (f"gimp-console-{series}",), home / ".config/GIMP" / series)
+        return
+    command = tuple(shlex.split(named)) if named else _own_console()
+    version = _version(command) if command else None
+    if version is None:
+        pytest.skip("NO GIMP 3 WAS FOUND: the GIMP plug-in's tests were not run (see DIOPTRE_TEST_GIMP)")
+    yield _installed(version, out, None, command, out / "GIMP")
+
+
+def _installed(version: str, out: Path, tree: Tree | None, command: tuple[str, ...], config: Path) -> Gimp:
+    config.mkdir(parents=True)
+    (config / "gimprc").write_text(GIMPRC.format(version=version), encoding="utf-8")
+    install_plugin(PLUGIN, config / "plug-ins" / "dioptre")
+    return Gimp(version, out, tree, command, config)
+
+
+def _own_console() -> tuple[str, ...]:
+    for name in ("gimp-console-3.2", "gimp-console-3.0", "gimp-console-3", "gimp-console"):
+        if found := shutil.which(name):
+            return (found,)
+    return ()
+
+
+def _version(command: tuple[str, ...]) -> str | None:
+    try:
+        said = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60, check=False)
+    except OSError:
+        return None
+    version = said.stdout.strip().split()[-1] if said.stdout.strip() else ""
+    return version if version.startswith("3.") else None

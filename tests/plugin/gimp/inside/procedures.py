@@ -1,0 +1,205 @@
+"""The procedures without a dialog: what is registered, what they make, what they refuse. Runs inside of GIMP."""
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+from rig import (
+    NONINTERACTIVE,
+    OK,
+    Gegl,
+    Gimp,
+    Gio,
+    call,
+    child,
+    expect,
+    expect_in,
+    names,
+    native,
+    new_depth,
+    new_image,
+    new_layer,
+    read,
+    refuse,
+    run_checks,
+    succeed,
+)
+
+CALLING = Gimp.PDBStatusType.CALLING_ERROR
+PREFIX = "dioptre-"
+
+
+def link(module):
+    """A module of the plug-in's own copy of the shared package."""
+    folder = Path(Gimp.directory()) / "plug-ins/dioptre/dioptre_link"
+    if "dioptre_link" not in sys.modules:
+        spec = importlib.util.spec_from_file_location(
+            "dioptre_link", folder / "__init__.py", submodule_search_locations=[str(folder)]
+        )
+        sys.modules["dioptre_link"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules["dioptre_link"])
+    return importlib.import_module(f"dioptre_link.{module}")
+
+
+def small_photo(name="coffee.jpg"):
+    """An example photo at a size that keeps the test short."""
+    path = str(Path(os.environ["EXAMPLES"]) / name)
+    image = Gimp.file_load(NONINTERACTIVE, Gio.File.new_for_path(path))
+    image.scale(240, 160)
+    return image, image.get_layers()[0]
+
+
+def recorded(image):
+    return json.loads(bytes(image.get_parasite("dioptre").get_data()))["results"]
+
+
+def compare_argument(operations, parameter, found):
+    name = parameter.name.replace("_", "-")
+    if parameter.kind is operations.Kind.POINT:
+        for axis in "xy":
+            expect(f"{name}-{axis}", found.pop(f"{name}-{axis}").value_type.name, "gdouble")
+        return
+    argument = found.pop(name)
+    expect(f"{name}'s label", argument.nick.replace("_", ""), parameter.label)
+    expect_in(f"{name}'s help", parameter.help, argument.blurb)
+    default = argument.get_default_value()
+    if parameter.kind in (operations.Kind.FLOAT, operations.Kind.INTEGER):
+        expect(f"{name}'s maximum", argument.maximum, parameter.maximum)
+        if parameter.default is None:
+            expect(f"{name}'s automatic value", (argument.minimum, default), (default, default))
+            expect(f"{name}'s automatic value is out of its range", default < parameter.minimum, True)
+        else:
+            expect(f"{name}'s range", (argument.minimum, default), (parameter.minimum, parameter.default))
+    elif parameter.default is not None:
+        expect(f"{name}'s default", default, parameter.default)
+
+
+def check_every_operation_is_registered_as_described():
+    operations = link("operations")
+    for described in operations.OPERATIONS.values():
+        procedure = Gimp.get_pdb().lookup_procedure(PREFIX + described.command)
+        expect(f"{described.name} registered", procedure is not None, True)
+        expect("menu", procedure.get_menu_paths()[0].replace("_", ""), "<Image>/Filters/Dioptre")
+        expect("label", procedure.get_menu_label().replace("_", ""), f"{described.title}…")
+        expect("help", procedure.get_blurb(), described.help)
+        found = {argument.name: argument for argument in procedure.get_arguments()}
+        for name in ("run-mode", "image", "drawables"):
+            found.pop(name)
+        if operations.Input.DISPARITY in described.inputs + described.optional_inputs:
+            expect("depth layer", found.pop("depth-layer").value_type.name, "GimpLayer")
+        for parameter in described.parameters:
+            compare_argument(operations, parameter, found)
+        expect(f"further arguments of {described.name}", list(found), [])
+
+
+def check_depth_makes_a_grey_layer():
+    image, layer = small_photo()
+    depth = succeed("dioptre-depth", image, [layer])
+    expect("name", depth.get_name(), "Depth")
+    expect("place", [one.get_tattoo() for one in image.get_layers()], [depth.get_tattoo(), layer.get_tattoo()])
+    pixels = read(depth, "R'G'B' u8")
+    expect("grey", pixels[0::3] == pixels[1::3] == pixels[2::3], True)
+    expect("levels", len(set(pixels)) > 20, True)
+    expect("selected", [one.get_tattoo() for one in image.get_selected_layers()], [depth.get_tattoo()])
+    expect("recipe", [entry["operation"] for entry in recorded(image)], ["depth"])
+
+
+def check_portrait_makes_a_group():
+    image, layer = small_photo()
+    before = native(layer)
+    group = succeed("dioptre-portrait", image, [layer], f_number=1.8)
+    expect("group", group.is_group(), True)
+    found = names(group.get_children())
+    expect("top", found[0], "Result")
+    expect("depth layer", "Depth" in found, True)
+    expect("hidden", [one.get_name() for one in group.get_children()[1:] if one.get_visible()], [])
+    expect("shown", child(group, "Result").get_visible(), True)
+    expect("source", native(layer), before)
+    expect("source shown", layer.get_visible(), True)
+    expect("changed", native(child(group, "Result")) != before, True)
+    entry = recorded(image)[0]
+    expect("recipe", (entry["operation"], entry["options"]["f_number"]), ("portrait", 1.8))
+    expect("models", all(len(sha) == 64 for sha in entry["models"].values()) and bool(entry["models"]), True)
+
+
+def check_lens_blur_uses_the_depth_layer():
+    image, layer = new_image()
+    depth = new_depth(image, layer)
+    group = succeed("dioptre-lens-blur", image, [layer], depth_layer=depth, focal_disparity=0.9, max_radius=8.0)
+    expect("layers", names(group.get_children()), ["Result"])
+    expect("changed", native(child(group, "Result")) != native(layer), True)
+    by_name = succeed("dioptre-lens-blur", image, [layer], focal_disparity=0.9, max_radius=8.0)
+    expect("found by its name", native(child(by_name, "Result")), native(child(group, "Result")))
+    expect("newest on top", image.get_layers()[0].get_tattoo(), by_name.get_tattoo())
+
+
+def check_lens_blur_from_the_selected_depth_layer():
+    image, layer = small_photo()
+    depth = succeed("dioptre-depth", image, [layer])
+    group = succeed("dioptre-lens-blur", image, [depth], max_radius=8.0)
+    expect("picture", recorded(image)[-1]["inputs"]["picture"]["tattoo"], layer.get_tattoo())
+    expect("picture's colours", read(child(group, "Result"), "R'G'B' u8") != read(depth, "R'G'B' u8"), True)
+
+
+def check_super_resolution_enlarges():
+    image, layer = new_image(48, 32)
+    group = succeed("dioptre-super-resolution", image, [layer], scale="2")
+    result = child(group, "Result")
+    expect("size", (result.get_width(), result.get_height()), (96, 64))
+    expect("canvas", (image.get_width(), image.get_height()), (96, 64))
+    expect("source", (layer.get_width(), layer.get_height()), (48, 32))
+
+
+def check_script_fu_can_call_it():
+    image, layer = new_image(48, 32)
+    depth = new_depth(image, layer)
+    evaluate = Gimp.get_pdb().lookup_procedure("plug-in-script-fu-eval")
+    config = evaluate.create_config()
+    config.set_property("run-mode", NONINTERACTIVE)
+    config.set_property(
+        "script",
+        f"(dioptre-lens-blur #:run-mode RUN-NONINTERACTIVE #:image {image.get_id()} "
+        f"#:drawables (vector {layer.get_id()}) #:depth-layer {depth.get_id()} #:max-radius 5.0)",
+    )
+    expect("status", evaluate.run(config).index(0), OK)
+    expect("layers", len(image.get_layers()), 3)
+
+
+def check_refusals_come_before_any_work():
+    image, layer = new_image()
+    refuse("dioptre-depth", image, [], CALLING, "works on one layer")
+    refuse("dioptre-depth", image, [layer, new_layer(image, "b", 96, 64)], CALLING, "2 are selected")
+    refuse("dioptre-lens-blur", image, [layer], CALLING, "needs a depth layer")
+    refuse("dioptre-portrait", image, [layer], CALLING, "only one coordinate", focus_x=3.0)
+    refuse("dioptre-portrait", image, [layer], CALLING, "out of range", focal_disparity=-0.5)
+    refuse("dioptre-update", image, [layer], CALLING, "not made anything")
+    other = new_layer(image, "Depth", 40, 30)
+    refuse("dioptre-lens-blur", image, [layer], CALLING, "40 × 30 pixels", depth_layer=other)
+    refuse("dioptre-lens-blur", image, [layer], CALLING, "the same layer", depth_layer=layer)
+    refuse("dioptre-depth", image, [Gimp.GroupLayer.new(image, "empty")], CALLING, "empty")
+    channel = Gimp.Channel.new(image, "c", 96, 64, 50.0, Gegl.Color.new("red"))
+    image.insert_channel(channel, None, 0)
+    refuse("dioptre-depth", image, [channel], CALLING, "a channel is selected")
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 5, 5)
+    layer.set_offsets(50, 40)
+    refuse("dioptre-depth", image, [layer], CALLING, "outside of the layer")
+
+
+def check_indexed_is_refused():
+    image, layer = new_image()
+    image.convert_indexed(Gimp.ConvertDitherType.NONE, Gimp.ConvertPaletteType.GENERATE, 16, False, False, "")
+    refuse("dioptre-depth", image, [layer], CALLING, "Image ▸ Mode ▸ RGB")
+
+
+def check_floating_selection_is_refused():
+    image, layer = new_image()
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 5, 5, 20, 20)
+    Gimp.Selection.float(image, [layer], 0, 0)
+    got, message = call("dioptre-depth", image, [layer])
+    expect("status", got, CALLING)
+    expect_in("message", "floating selection", message)
+
+
+run_checks(globals(), "procedures")

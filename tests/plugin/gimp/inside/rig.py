@@ -1,0 +1,220 @@
+"""Runs inside of GIMP's Python: calls the plug-in's procedures, makes documents, reads pixels back.
+
+The scripts beside it are started with this one loaded as the module `rig`.
+"""
+
+import hashlib
+import json
+import os
+import struct
+import traceback
+from pathlib import Path
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+gi.require_version("Gegl", "0.4")
+from gi.repository import Gegl, Gimp, Gio  # noqa: E402
+
+OUT = Path(os.environ["OUT"])
+RGBA = "R'G'B'A float"
+OK = Gimp.PDBStatusType.SUCCESS
+NONINTERACTIVE = Gimp.RunMode.NONINTERACTIVE
+
+
+class Failed(Exception):  # noqa: N818
+    """A check found something wrong."""
+
+
+def expect(what, got, wanted):
+    if got != wanted:
+        raise Failed(f"{what}: got {got!r:.300}, wanted {wanted!r:.300}")
+
+
+def expect_in(what, part, whole):
+    if part not in whole:
+        raise Failed(f"{what}: {part!r} is not in {whole!r:.300}")
+
+
+def call(name, image, drawables, **values):
+    """Run a procedure without a dialog: (status, result layer or message)."""
+    procedure = Gimp.get_pdb().lookup_procedure(name)
+    if procedure is None:
+        raise Failed(f"{name} is not registered")
+    config = procedure.create_config()
+    config.set_property("run-mode", NONINTERACTIVE)
+    config.set_property("image", image)
+    config.set_core_object_array("drawables", drawables)
+    for key, value in values.items():
+        config.set_property(key.replace("_", "-"), value)
+        if config.get_property(key.replace("_", "-")) != value:
+            raise Failed(f"{name}: GIMP did not take {key}={value!r}")
+    answer = procedure.run(config)
+    return answer.index(0), answer.index(1) if answer.length() > 1 else None
+
+
+def succeed(name, image, drawables, **values):
+    """Run a procedure that must succeed; returns its result layer."""
+    status, result = call(name, image, drawables, **values)
+    if status != OK:
+        raise Failed(f"{name} failed: {result}")
+    return result
+
+
+def refuse(name, image, drawables, status, words, **values):
+    """Run a procedure that must fail with this status and with these words, and leave no trace."""
+    before = fingerprint(image)
+    got, message = call(name, image, drawables, **values)
+    expect(f"status ({message})", got, status)
+    expect_in("message", words, message)
+    expect("document", fingerprint(image), before)
+
+
+def read(drawable, pixel_format=RGBA):
+    rect = Gegl.Rectangle.new(0, 0, drawable.get_width(), drawable.get_height())
+    return drawable.get_buffer().get(rect, 1.0, pixel_format, Gegl.AbyssPolicy.NONE)
+
+
+def write(drawable, data, pixel_format=RGBA):
+    rect = Gegl.Rectangle.new(0, 0, drawable.get_width(), drawable.get_height())
+    buffer = drawable.get_buffer()
+    buffer.set(rect, pixel_format, data)
+    buffer.flush()
+    drawable.update(0, 0, rect.width, rect.height)
+
+
+def native(drawable):
+    """The drawable's own values."""
+    return read(drawable, None)
+
+
+def sample_pixels(width, height, alpha=False):
+    """A picture with gradients, an edge and a bright spot, as RGBA floats."""
+    rows = bytearray()
+    for y in range(height):
+        for x in range(width):
+            near = y > height * 0.6
+            red = 0.2 + 0.6 * x / width + (0.1 if (x // 6 + y // 6) % 2 else 0.0)
+            spot = (x - width * 0.7) ** 2 + (y - height * 0.2) ** 2 < 9
+            colour = (1.0, 0.95, 0.8) if spot else (min(red, 1.0), 0.5 if near else 0.3, 0.8 * y / height)
+            opacity = 1.0 if not alpha or x > width // 4 else x / (width / 4)
+            rows += struct.pack("<4f", *colour, opacity)
+    return bytes(rows)
+
+
+def sample_disparity(width, height):
+    """Floats: near at the bottom, with a step."""
+    return b"".join(
+        struct.pack("<f", min(1.0, 0.3 * y / height + (0.55 if y > height * 0.6 else 0.05) + 0.01 * x / width))
+        for y in range(height)
+        for x in range(width)
+    )
+
+
+def new_layer(image, name, width, height, alpha=False, data=None, offsets=(0, 0), parent=None):
+    grey = image.get_base_type() == Gimp.ImageBaseType.GRAY
+    kinds = Gimp.ImageType
+    kind = (
+        (kinds.GRAYA_IMAGE if alpha else kinds.GRAY_IMAGE)
+        if grey
+        else (kinds.RGBA_IMAGE if alpha else kinds.RGB_IMAGE)
+    )
+    layer = Gimp.Layer.new(image, name, width, height, kind, 100.0, Gimp.LayerMode.NORMAL)
+    write(layer, data if data is not None else sample_pixels(width, height, alpha))
+    layer.set_offsets(*offsets)
+    image.insert_layer(layer, parent, 0)
+    return layer
+
+
+def new_image(
+    width=96,
+    height=64,
+    base=Gimp.ImageBaseType.RGB,
+    precision=Gimp.Precision.U8_NON_LINEAR,
+    profile=None,
+    **layer,
+):
+    """An image with one layer."""
+    image = Gimp.Image.new_with_precision(width, height, base, precision)
+    if profile is not None:
+        image.set_color_profile(profile)
+    return image, new_layer(image, "Photo", width, height, **layer)
+
+
+def new_depth(image, picture, name="Depth"):
+    """A depth layer for `picture`, as a user would paint one."""
+    grey = image.get_base_type() == Gimp.ImageBaseType.GRAY
+    kind = Gimp.ImageType.GRAY_IMAGE if grey else Gimp.ImageType.RGB_IMAGE
+    size = picture.get_width(), picture.get_height()
+    layer = Gimp.Layer.new(image, name, *size, kind, 100.0, Gimp.LayerMode.NORMAL)
+    write(layer, sample_disparity(*size), "Y' float")
+    layer.set_offsets(*picture.get_offsets()[1:])
+    layer.set_visible(False)
+    image.insert_layer(layer, None, len(image.get_layers()))
+    return layer
+
+
+def load(name):
+    return Gimp.file_load(NONINTERACTIVE, Gio.File.new_for_path(str(OUT / name)))
+
+
+def save(image, name):
+    Gimp.file_save(NONINTERACTIVE, image, Gio.File.new_for_path(str(OUT / name)), None)
+
+
+def fingerprint(image):
+    """Everything of a document that a user could miss: layers, pixels, masks, places, selection, recipe."""
+    facts = [image.get_width(), image.get_height(), list(image.get_parasite_list())]
+    facts.append(tuple(Gimp.Selection.bounds(image))[1:])
+    facts.append([channel.get_name() for channel in image.get_channels()])
+    facts.append([layer_facts(layer) for layer in image.get_layers()])
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def layer_facts(layer):
+    mask = layer.get_mask()
+    return (
+        layer.get_name(),
+        layer.get_tattoo(),
+        layer.get_width(),
+        layer.get_height(),
+        tuple(layer.get_offsets())[1:],
+        layer.get_visible(),
+        layer.get_opacity(),
+        str(layer.get_mode()),
+        hashlib.sha256(native(layer)).hexdigest(),
+        mask is not None and hashlib.sha256(native(mask)).hexdigest(),
+        [layer_facts(child) for child in layer.get_children()] if layer.is_group() else (),
+    )
+
+
+def names(layers):
+    return [layer.get_name().split(" #")[0] for layer in layers]
+
+
+def child(group, name):
+    return next(layer for layer in group.get_children() if layer.get_name().split(" #")[0] == name)
+
+
+def run_checks(namespace, stem):
+    """Run every check_… function of a script and write what came of it to OUT."""
+    results = {}
+    checks = {name: function for name, function in namespace.items() if name.startswith("check_")}
+    for name, function in checks.items():
+        try:
+            function()
+            results[name] = ""
+        except Failed as error:
+            results[name] = str(error)
+        except Exception:  # noqa: BLE001  (reported as the check's result)
+            results[name] = traceback.format_exc()
+        for image in Gimp.get_images():
+            image.delete()
+    leave(stem, results)
+
+
+def leave(stem, values):
+    """Leave `values` for the test that started this, whole or not at all."""
+    part = OUT / f"{stem}.part"
+    part.write_text(json.dumps(values), encoding="utf-8")
+    part.replace(OUT / f"{stem}.json")

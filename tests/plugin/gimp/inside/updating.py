@@ -1,0 +1,171 @@
+"""Update: after painting, saving and opening again, renaming, moving; with something gone. Runs inside of GIMP."""
+
+import struct
+
+from rig import (
+    Gegl,
+    Gimp,
+    child,
+    expect,
+    load,
+    native,
+    new_image,
+    new_layer,
+    refuse,
+    run_checks,
+    sample_pixels,
+    save,
+    succeed,
+    write,
+)
+
+CALLING = Gimp.PDBStatusType.CALLING_ERROR
+BLUR = {"focal_disparity": 0.9, "max_radius": 8.0}
+
+
+def paint(layer, x, y, width, height, grey):
+    """A rectangle of one grey, as with a hard brush."""
+    buffer = layer.get_buffer()
+    rect = Gegl.Rectangle.new(x, y, width, height)
+    buffer.set(rect, "Y' float", struct.pack("<f", grey) * (width * height))
+    buffer.flush()
+    layer.update(x, y, width, height)
+
+
+def blurred_document(precision=Gimp.Precision.U8_NON_LINEAR):
+    """A photo whose depth Dioptre made, and its blur."""
+    image, layer = new_image(precision=precision)
+    depth = succeed("dioptre-depth", image, [layer])
+    group = succeed("dioptre-lens-blur", image, [layer], **BLUR)
+    return image, layer, depth, group
+
+
+def changed_rows(before, after, width, pixel):
+    """The rows that differ by more than the one code value that a sum over the whole picture may round to."""
+    rows = range(0, len(before), width * pixel)
+    found = []
+    for row in rows:
+        pairs = zip(before[row : row + width * pixel], after[row : row + width * pixel], strict=True)
+        if max(abs(a - b) for a, b in pairs) > 1:
+            found.append(row // (width * pixel))
+    return found
+
+
+def check_nothing_painted_changes_nothing():
+    image, _, depth, group = blurred_document()
+    before = [native(child(group, "Result")), native(depth)]
+    succeed("dioptre-update", image, [depth])
+    expect("pixels", [native(child(group, "Result")), native(depth)], before)
+
+
+def check_painting_changes_only_where_it_was_painted():
+    image, _, depth, group = blurred_document()
+    result = child(group, "Result")
+    before = native(result)
+    paint(depth, 70, 2, 20, 8, 0.9)  # into focus, at the top
+    expect("selected layer", succeed("dioptre-update", image, [depth]).get_tattoo(), group.get_tattoo())
+    rows = changed_rows(before, native(result), 96, 3)
+    expect("something changed", bool(rows), True)
+    # A blur reaches its radius beyond the painted rows, which end at 10.
+    expect(f"rows changed: {rows}", max(rows) <= 10 + 9, True)
+
+
+def check_full_precision_is_kept_in_8_bits():
+    """The blur of an unpainted 8-bit depth layer is that of the exact depth, not of its 256 levels."""
+    image, _, depth, group = blurred_document()
+    wanted = native(child(group, "Result"))
+    paint(depth, 0, 0, 1, 1, 0.99)  # now it must be merged with what was kept
+    succeed("dioptre-update", image, [depth])
+    got = native(child(group, "Result"))
+    far = 96 * 3 * 24
+    expect("pixels away from the painted one", got[far:], wanted[far:])
+
+
+def check_save_open_rename_move_update():
+    image, layer, depth, group = blurred_document()
+    layer.set_name("Renamed")
+    depth.set_name("My depth")
+    child(group, "Result").set_name("Blurred")
+    outer = Gimp.GroupLayer.new(image, "Outer")
+    image.insert_layer(outer, None, 0)
+    image.reorder_item(depth, outer, 0)
+    save(image, "update.xcf")
+    opened = load("update.xcf")
+    depth = opened.get_layer_by_tattoo(depth.get_tattoo())
+    group = opened.get_layer_by_tattoo(group.get_tattoo())
+    before = native(group.get_children()[0])
+    paint(depth, 70, 2, 20, 8, 0.9)
+    succeed("dioptre-update", opened, [group])
+    expect("changed", native(group.get_children()[0]) != before, True)
+    expect("name", group.get_children()[0].get_name(), "Blurred")
+
+
+def check_portrait_keeps_a_painted_depth():
+    image, layer = new_image()
+    group = succeed("dioptre-portrait", image, [layer], f_number=1.4, focal_disparity=0.5, focus_range=0.1)
+    depth = child(group, "Depth")
+    paint(depth, 60, 2, 30, 20, 0.5)
+    painted, before = native(depth), native(child(group, "Result"))
+    succeed("dioptre-update", image, [depth])
+    expect("depth", native(depth), painted)
+    expect("changed", native(child(group, "Result")) != before, True)
+
+
+def check_changed_picture():
+    image, layer, _, group = blurred_document()
+    before = native(child(group, "Result"))
+    layer.invert(False)
+    succeed("dioptre-update", image, [group])
+    expect("changed", native(child(group, "Result")) != before, True)
+
+
+def check_update_keeps_mask_mode_and_selection():
+    image, layer = new_image()
+    succeed("dioptre-depth", image, [layer])
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 10, 10, 20, 20)
+    group = succeed("dioptre-lens-blur", image, [layer], **BLUR)
+    result = child(group, "Result")
+    result.set_mode(Gimp.LayerMode.SCREEN)
+    mask = native(result.get_mask())
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 4, 4)
+    layer.invert(False)
+    Gimp.Selection.none(image)
+    layer.invert(False)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 4, 4)
+    before = native(result)
+    layer.set_offsets(0, 0)
+    write(layer, sample_pixels(96, 64)[::-1][: 96 * 64 * 16])
+    succeed("dioptre-update", image, [result])
+    expect("whole layer changed", native(result)[-300:] != before[-300:], True)
+    expect("mask", native(result.get_mask()), mask)
+    expect("mode", result.get_mode() == Gimp.LayerMode.SCREEN, True)
+    expect("selection", tuple(Gimp.Selection.bounds(image))[2:], (0, 0, 4, 4))
+    expect("channels", image.get_channels(), [])
+
+
+def check_says_what_is_gone():
+    image, layer, depth, group = blurred_document()
+    image.remove_layer(depth)
+    refuse("dioptre-update", image, [group], CALLING, "the layer “Depth”, is gone")
+    image, layer, depth, group = blurred_document()
+    image.remove_layer(layer)
+    refuse("dioptre-update", image, [group], CALLING, "the layer “Photo”, is gone")
+    other = new_layer(image, "Other", 96, 64)
+    refuse("dioptre-update", image, [other], CALLING, "None of the selected layers")
+
+
+def check_locked_result_is_refused():
+    image, _, _, group = blurred_document()
+    child(group, "Result").set_lock_content(True)
+    refuse("dioptre-update", image, [group], CALLING, "is locked")
+
+
+def check_damaged_recipe_is_said():
+    image, _, _, group = blurred_document()
+    image.attach_parasite(Gimp.Parasite.new("dioptre", Gimp.PARASITE_PERSISTENT, b'{"version": 1, "results": 3}'))
+    refuse("dioptre-update", image, [group], Gimp.PDBStatusType.EXECUTION_ERROR, "damaged")
+    image.attach_parasite(Gimp.Parasite.new("dioptre", Gimp.PARASITE_PERSISTENT, b'{"version": 99, "results": []}'))
+    refuse("dioptre-update", image, [group], Gimp.PDBStatusType.EXECUTION_ERROR, "newer Dioptre")
+
+
+run_checks(globals(), "updating")

@@ -1,0 +1,25 @@
+"""The procedures in a real GIMP, without a dialog: what they make of every kind of document, and Update.
+
+The checks themselves run inside of GIMP (see inside/); here each becomes a test.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Gimp, check_names
+
+pytestmark = pytest.mark.editor
+SCRIPTS = ("procedures.py", "layers.py", "updating.py")
+
+
+@pytest.fixture(scope="session")
+def results(gimp: Gimp) -> dict[str, dict[str, str]]:
+    return {script: gimp.checks(script) for script in SCRIPTS}
+
+
+@pytest.mark.parametrize(
+    ("script", "check"), [(script, check) for script in SCRIPTS for check in check_names(script)]
+)
+def test_in_gimp(results: dict[str, dict[str, str]], script: str, check: str) -> None:
+    assert results[script][check] == ""

@@ -1,0 +1,60 @@
+"""Documents of every precision, mode and profile: GIMP's result is the core's own on the same pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dioptre.imaging.layers import Inputs
+from dioptre.recipes.apply import apply
+
+from .conftest import Gimp
+
+pytestmark = pytest.mark.editor
+OPTIONS = {"focal_disparity": 0.85, "max_radius": 6.0}
+KINDS: Mapping[str, tuple[Any, float]] = {
+    # How a precision stores one sample, and how far apart two may be: one code value for integers; float32 has
+    # 24 bits, so 32-bit integers agree to about 2**8 of their codes and doubles to float32's own rounding.
+    "U8": (np.uint8, 1),
+    "U16": (np.uint16, 1),
+    "U32": (np.uint32, 2.0**10),
+    "HALF": (np.float16, 1e-3),
+    "FLOAT": (np.float32, 1e-5),
+    "DOUBLE": (np.float64, 1e-5),
+}
+
+
+@pytest.fixture(scope="module")
+def zoo(gimp: Gimp) -> list[dict[str, Any]]:
+    made = gimp.values("zoo.py", environment={"ZOO": "make"})
+    shape = (made["height"], made["width"])
+    for case in made["cases"]:
+        picture = np.fromfile(gimp.out / f"{case['name']}.picture", np.float32).reshape(*shape, 4)
+        disparity = np.fromfile(gimp.out / f"{case['name']}.disparity", np.float32).reshape(shape)
+        given = picture if case["alpha"] else np.ascontiguousarray(picture[..., :3])
+        blurred = apply("lens_blur", OPTIONS, Inputs(picture=given, disparity=disparity)).layers[0].pixels
+        if blurred.shape[2] == 3:
+            blurred = np.concatenate([blurred, np.ones((*shape, 1), np.float32)], axis=-1)
+        blurred.astype(np.float32).tofile(gimp.out / f"{case['name']}.core")
+    gimp.values("zoo.py", environment={"ZOO": "store"}, worker=False)
+    cases: list[dict[str, Any]] = made["cases"]
+    return cases
+
+
+def test_every_document(gimp: Gimp, zoo: list[dict[str, Any]]) -> None:
+    assert len(zoo) == 48
+    wrong = []
+    for case in zoo:
+        kind, tolerance = KINDS[case["precision"].split("_")[0]]
+        ours = np.fromfile(gimp.out / f"{case['name']}.result", kind).astype(np.float64)
+        core = np.fromfile(gimp.out / f"{case['name']}.stored", kind).astype(np.float64)
+        channels = case["bytes"] // np.dtype(kind).itemsize
+        if case["alpha"]:  # the colour of a wholly transparent pixel is nobody's
+            seen = ours.reshape(-1, channels)[:, -1] > 0
+            ours, core = ours.reshape(-1, channels)[seen], core.reshape(-1, channels)[seen]
+        if ours.shape != core.shape or (worst := float(np.abs(ours - core).max())) > tolerance:
+            wrong.append(f"{case['name']}: {worst if ours.shape == core.shape else 'another size'}")
+    assert not wrong
