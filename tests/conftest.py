@@ -15,6 +15,10 @@ from dioptre_link.paths import cache_dir
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "compiled"))
 _home = tempfile.TemporaryDirectory(prefix="dioptre-tests-")
 os.environ["DIOPTRE_HOME"] = _home.name
+_weights = Path(_home.name) / "data" / "weights"  # as the installer leaves it: with the bundled ones
+_weights.mkdir(parents=True)
+for _card in (Path(__file__).resolve().parents[1] / "weights").glob("*/card.json"):
+    (_weights / _card.parent.name).symlink_to(_card.parent)
 
 from dioptre import runtime  # noqa: E402  (the home must be set first)
 

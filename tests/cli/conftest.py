@@ -18,9 +18,13 @@ from dioptre_link.operations import Role
 
 
 @pytest.fixture(autouse=True)
-def private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Log and data folders of this test alone."""
+def private_home(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Log and data folders of this test alone, with the bundled weights."""
     home = tmp_path / "home"
+    weights = home / "data" / "weights"
+    weights.mkdir(parents=True)
+    for card in (checkout / "weights").glob("*/card.json"):
+        (weights / card.parent.name).symlink_to(card.parent)
     monkeypatch.setenv("DIOPTRE_HOME", str(home))
     return home
 

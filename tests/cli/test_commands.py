@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -257,6 +258,7 @@ def test_verbose_says_more_but_no_traceback(
 def test_a_log_that_cannot_be_written_is_no_failure(
     pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre, private_home: Path
 ) -> None:
+    shutil.rmtree(private_home)
     private_home.write_text("a file where a folder should be", encoding="utf-8")
     assert dioptre("depth", photo, "-o", tmp_path / "d.png")[0] == 0
     code, _, err = dioptre("depth", tmp_path / "none.jpg", "-o", tmp_path / "e.png")
@@ -308,10 +310,10 @@ def test_adding_what_is_no_checkpoint_is_refused_and_nothing_is_left(
 ) -> None:
     wrong = tmp_path / "model.safetensors"
     wrong.write_bytes(b"not safetensors")
-    code, _, err = dioptre("models", "add", wrong)
+    code, _, err = dioptre("models", "add", wrong, "--id", "depth-anything-v2-small")
     assert code == 1
     assert "not a readable safetensors file" in err
-    assert not (private_home / "data").exists()
+    assert not (private_home / "data" / "weights" / "depth-anything-v2-small").exists()
     assert dioptre("models", "add", tmp_path / "none")[0] == 1
 
 
