@@ -1,0 +1,209 @@
+"""The depth training: data, views, losses, batches and the network cut in two."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from PIL import Image
+
+pytest.importorskip("grain")
+pytest.importorskip("optax")
+
+from dioptre.models.depth_anything_v2.config import BackboneConfig, DepthAnythingConfig, HeadConfig
+from dioptre.models.depth_anything_v2.module import DepthAnything
+from training.depth import cache, evaluate, nyu
+from training.depth.batches import Part, batches
+from training.depth.losses import LossWeights, loss
+from training.depth.network import EARLY_BLOCKS, cut, joined
+from training.depth.train import Recipe, make_step, read_values, write_values
+from training.depth.views import PATCH_PX, SHAPES, Source, draw, normalised
+
+TINY = DepthAnythingConfig(
+    backbone=BackboneConfig(width=384, hidden=32, heads=2, blocks=12, grid=5),
+    head=HeadConfig(stages=(4, 4, 8, 8), fusion=8, hidden=4, positive=False),
+)
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    graph, state = nnx.split(DepthAnything(TINY, rngs=nnx.Rngs(0)))
+    return graph, nnx.to_pure_dict(state)
+
+
+@pytest.fixture
+def frame_folder(tmp_path: Path) -> Path:
+    """One made-up frame: 1 m on the left, 4 m on the right."""
+    for name in (nyu.FRAMES, nyu.DEPTHS):
+        (tmp_path / name).mkdir()
+    depth_m = np.full((480, 640), 4.0)
+    depth_m[:, :320] = 1.0
+    Image.new("RGB", (640, 480), (10, 20, 30)).save(tmp_path / nyu.FRAMES / "00007.jpg")
+    Image.fromarray((depth_m / 4 * 255).astype(np.uint8)).save(tmp_path / nyu.FRAMES / "00007.png")
+    mirrored = np.floor(25.5 * depth_m[:, ::-1]).astype(np.uint8)
+    Image.fromarray(mirrored).save(tmp_path / nyu.DEPTHS / "7.png")
+    return tmp_path
+
+
+def test_two_copies_of_a_frame_give_metres(frame_folder):
+    frame = nyu.read(frame_folder, 7)
+    assert frame.srgb.shape == (468, 625, 3)
+    assert frame.depth_m[:, 0] == pytest.approx(1.0, abs=0.03)
+    assert frame.depth_m[:, -1] == pytest.approx(4.0, abs=0.03)
+
+
+def test_no_frame_is_both_watched_and_shown_in_evaluation_pictures():
+    assert not nyu.KEPT_OUT & nyu.SEEN_IN_EVALUATION
+    assert {486, 493, 1336, 1344, 1446, 1448} <= nyu.SEEN_IN_EVALUATION
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("exact", [False, True])
+def test_view_keeps_picture_and_disparity_together(shape, exact):
+    ramp = np.tile(np.linspace(0.1, 1, 500, dtype=np.float32), (400, 1))
+    srgb = np.repeat((ramp * 255).astype(np.uint8)[..., None], 3, -1)
+    source = Source(srgb=srgb, disparity=ramp, exact=exact)
+    for seed in range(4):
+        view = draw(np.random.default_rng(seed), source, shape=shape, plain=True)
+        rows, columns = SHAPES[shape]
+        assert view.srgb.shape == (rows * PATCH_PX, columns * PATCH_PX, 3)
+        assert np.abs(view.srgb[..., 0] / 255 - view.disparity).max() < 0.02
+
+
+def test_unknown_disparity_stays_unknown():
+    disparity = np.ones((400, 400), np.float32)
+    disparity[:, 200:] = np.nan
+    view = draw(
+        np.random.default_rng(0),
+        Source(srgb=np.zeros((400, 400, 3), np.uint8), disparity=disparity, exact=False),
+        shape="square",
+        least=0.99,
+    )
+    assert 0.4 < np.isnan(view.disparity).mean() < 0.6
+    assert np.nanmax(view.disparity) == 1
+
+
+def _target(seed: int = 0) -> jax.Array:
+    y, x = np.mgrid[:48, :60]
+    relief = np.sin(x / 9 + seed) + np.cos(y / 7) + x / 20
+    return jnp.asarray(normalised(relief)[None], jnp.float32)
+
+
+def test_loss_ignores_scale_and_shift_except_for_its_raw_part():
+    target, weights = _target(), LossWeights(raw=0.0)
+    args = (target, jnp.ones_like(target), jnp.ones(1))
+    perfect, _ = loss(3 * target + 5, *args, weights=weights)
+    wrong, _ = loss(_target(seed=2), *args, weights=weights)
+    assert perfect < 0.05 * wrong  # not zero: the median is taken over every third pixel
+    with_raw, _ = loss(3 * target + 5, *args, weights=LossWeights())
+    assert with_raw > 1
+
+
+def test_unknown_pixels_have_no_say():
+    target = _target()
+    weight = jnp.ones_like(target).at[:, :, :20].set(0)
+    output = _target(seed=1)
+    spoiled = output.at[:, :, :20].set(1e3)
+    kwargs = {"weights": LossWeights()}
+    assert loss(output, target, weight, jnp.ones(1), **kwargs)[0] == pytest.approx(
+        float(loss(spoiled, target, weight, jnp.ones(1), **kwargs)[0]), rel=1e-5
+    )
+
+
+def test_gradient_of_the_loss_is_finite_on_a_flat_output():
+    target = _target()
+
+    def total(output):
+        return loss(output, target, jnp.ones_like(target), jnp.ones(1), weights=LossWeights())[0]
+
+    assert jnp.isfinite(jax.grad(total)(jnp.zeros_like(target))).all()
+
+
+def test_cut_network_equals_the_whole(tiny):
+    graph, values = tiny
+    network, trained = cut(graph, values)
+    srgb = np.random.default_rng(0).integers(0, 256, (1, 3 * PATCH_PX, 4 * PATCH_PX, 3)).astype(np.uint8)
+    parts = network.disparity(trained, network.tokens(srgb), grid=(3, 4), per_patch=PATCH_PX)
+    mean, deviation = jnp.array([0.485, 0.456, 0.406]), jnp.array([0.229, 0.224, 0.225])
+    model = nnx.merge(graph, nnx.State(joined(network.early, trained)))
+    whole = model((srgb.astype(np.float32) / 255 - mean) / deviation)
+    assert network.early["blocks"]["scale1"].shape[0] == EARLY_BLOCKS
+    assert parts == pytest.approx(np.asarray(whole), abs=2e-2 * float(np.ptp(whole)))  # tokens are kept in float16
+
+
+def _fake_cache(folder: Path, *, exact: bool, seed: int) -> Path:
+    folder.mkdir()
+    rng = np.random.default_rng(seed)
+    for shape, (rows, columns) in SHAPES.items():
+        tokens = rng.standard_normal((5, 3, 1 + rows * columns, 384)).astype(np.float16)
+        np.save(folder / f"{shape}_tokens.npy", tokens)
+        disparity = rng.random((5, rows * PATCH_PX, columns * PATCH_PX)).astype(np.float16)
+        disparity[:, :40] = 0 if exact else np.nan
+        np.save(folder / f"{shape}_disparity.npy", disparity)
+    if exact:
+        (folder / cache.EXACT).touch()
+    return folder
+
+
+def test_a_step_has_the_same_batch_after_resuming(tmp_path):
+    parts = [
+        Part(folder=_fake_cache(tmp_path / "real", exact=False, seed=0), count=1),
+        Part(folder=_fake_cache(tmp_path / "rendered", exact=True, seed=1), count=2),
+    ]
+    options = {"steps": 7, "per_patch": 8, "far": 0.5, "seed": 3}
+    whole = list(batches(parts, start=0, **options))
+    again = list(batches(parts, start=4, **options))
+    assert len(whole) == 7
+    for (shape, batch), (other_shape, other) in zip(whole[4:], again, strict=True):
+        assert shape == other_shape
+        assert batch.keys() == other.keys()
+        assert all(np.array_equal(batch[key], other[key]) for key in batch)
+    assert whole[0][1]["exact"].tolist() == [0, 1, 1]
+    assert (whole[0][1]["weight"][0] == 0).any()
+    assert np.isfinite(whole[0][1]["target"]).all()
+
+
+@pytest.mark.parametrize("late_rate", [0.0, 1e-3])
+def test_training_lowers_the_error_and_leaves_frozen_values(tiny, late_rate):
+    network, trained = cut(*tiny)
+    recipe = Recipe(steps=30, rate=3e-3, late_rate=late_rate, warm_up=2, per_patch=2)
+    optimiser = recipe.optimiser(trained)
+    state = {"trained": trained, "average": trained, "moments": optimiser.init(trained)}
+    before = jax.tree.map(np.asarray, trained)
+    step = make_step(network, recipe, optimiser)
+    rows, columns = np.mgrid[:8, :6]
+    batch = {
+        "tokens": np.random.default_rng(0).standard_normal((1, 3, 13, 384)).astype(np.float16),
+        "target": normalised(rows + 0.2 * columns)[None].astype(np.float32),
+        "weight": np.ones((1, 8, 6), np.float32),
+        "exact": np.ones(1, np.float32),
+    }
+    state = jax.tree.map(jnp.array, state)
+    errors = []
+    for number in range(recipe.steps):
+        state, error = step(state, batch, float(number), grid=(4, 3))
+        errors.append(float(error[0]))
+    assert errors[-1] < 0.6 * errors[0]
+    moved = not np.array_equal(state["trained"]["norm"]["scale"], before["norm"]["scale"])
+    assert moved == bool(late_rate)
+
+
+def test_values_survive_the_file(tiny, tmp_path):
+    _, trained = cut(*tiny)
+    write_values(tmp_path / "trained.npz", trained)
+    again = read_values(tmp_path / "trained.npz", trained)
+    assert jax.tree.structure(again) == jax.tree.structure(trained)
+    assert all(jax.tree.leaves(jax.tree.map(np.array_equal, again, trained)))
+    with pytest.raises(ValueError, match="another network"):
+        read_values(tmp_path / "trained.npz", {"head": trained["head"]})
+
+
+def test_score_is_perfect_for_any_scale_and_shift_of_the_truth():
+    truth = np.random.default_rng(0).uniform(0.2, 2, (20, 30))
+    result = evaluate.score(7 * truth - 3, truth, np.ones_like(truth, bool))
+    assert (result.absrel, result.delta1, result.correlation) == pytest.approx((0, 1, 1), abs=1e-9)
+    assert evaluate.score(np.random.default_rng(1).random((20, 30)), truth, truth > 0).absrel > 0.3
