@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,18 +37,35 @@ def find_frame(srgb_encoded: Float32[np.ndarray, "h w 3"]) -> Inside:
     A margin counts only with its opposite one, of the same colour: a night sky or a blown-out one is no frame.
     """
     height, width = srgb_encoded.shape[:2]
-    for extreme in (srgb_encoded.max(axis=2) <= _BLACK, srgb_encoded.min(axis=2) >= _WHITE):
-        top, bottom = _margins(extreme)
-        left, right = _margins(extreme[top : height - bottom].T)
+    for extreme in (_is_black, _is_white):
+        top, bottom = _margins(srgb_encoded, extreme)
+        left, right = _margins(srgb_encoded[top : height - bottom].swapaxes(0, 1), extreme)
         if top or left:
             return Inside(top=top, bottom=height - bottom, left=left, right=width - right)
     return Inside(top=0, bottom=height, left=0, right=width)
 
 
-def _margins(extreme: Bool[np.ndarray, "a b"]) -> tuple[int, int]:
+def _is_black(srgb_encoded: Float32[np.ndarray, "*shape 3"]) -> Bool[np.ndarray, "*shape"]:
+    result: np.ndarray = (srgb_encoded <= _BLACK).all(axis=-1)
+    return result
+
+
+def _is_white(srgb_encoded: Float32[np.ndarray, "*shape 3"]) -> Bool[np.ndarray, "*shape"]:
+    result: np.ndarray = (srgb_encoded >= _WHITE).all(axis=-1)
+    return result
+
+
+def _margins(rows: Float32[np.ndarray, "a b 3"], extreme: Callable[[np.ndarray], np.ndarray]) -> tuple[int, int]:
     """How many rows of the frame's colour there are at either end; none where only one end has any."""
-    rows = extreme.mean(axis=1) >= _SHARE
-    if rows.all() or not (rows[0] and rows[-1]):
-        return 0, 0
-    first, last = int(np.argmin(rows)), int(np.argmin(rows[::-1]))
-    return (0, 0) if max(first, last) > _LARGEST * len(rows) else (first, last)
+    largest = int(_LARGEST * len(rows))
+    first = _run(rows[: largest + 1], extreme)
+    last = _run(rows[::-1][: largest + 1], extreme) if first else 0
+    return (first, last) if first and last and max(first, last) <= largest else (0, 0)
+
+
+def _run(rows: Float32[np.ndarray, "a b 3"], extreme: Callable[[np.ndarray], np.ndarray]) -> int:
+    """How many rows from the first on are of the frame's colour. One after the other: mostly the first is not."""
+    for count, row in enumerate(rows):
+        if extreme(row).mean() < _SHARE:
+            return count
+    return len(rows)
