@@ -18,7 +18,7 @@ BAND_BYTES = 32 << 20  # large enough to be quick, small enough not to be felt b
 class DiskFullError(DioptreError):
     """There is no room for pixels in the exchange folder."""
 
-    code = "disk_full"
+    code = "disk-full"
 
 
 class Buffer:

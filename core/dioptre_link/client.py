@@ -128,7 +128,7 @@ class Stored:
 class WorkerLostError(DioptreError):
     """The worker ended, or stopped answering, while it was needed."""
 
-    code = "worker_lost"
+    code = "worker-lost"
 
     def __init__(self, what: str) -> None:
         super().__init__(what, hint=f"Try again: a new worker starts by itself. Its log is {start.log_file()}.")

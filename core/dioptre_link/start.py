@@ -39,7 +39,7 @@ _KEPT_PREFIXES = ("LC_", "DIOPTRE_")
 class WorkerMissingError(DioptreError):
     """There is no worker and none could be started."""
 
-    code = "worker_missing"
+    code = "worker-missing"
 
 
 @dataclass(frozen=True)

@@ -195,7 +195,8 @@ def _fields(value: Any, known: Mapping[str, _Parse | _Optional], where: str) -> 
 
 
 def _text(value: Any) -> str:
-    _check(isinstance(value, str) and not _LONE_SURROGATE.search(value), f"{str(value)[:40]!r} is not text")
+    fine = isinstance(value, str) and (value.isascii() or not _LONE_SURROGATE.search(value))
+    _check(fine, f"{str(value)[:40]!r} is not text")
     return str(value)
 
 

@@ -254,10 +254,10 @@ class Jobs(Home):
         with filled(worker, picture_bytes()) as picture:
             for options, code, words in (
                 ({"mode": "raise"}, "internal", "KeyError"),
-                ({"mode": "memory"}, "memory", "memory"),
+                ({"mode": "memory"}, "out-of-memory", "memory"),
                 ({"mode": "usage"}, "usage", "Not like this."),
-                ({"mode": "nan"}, "bad_result", "not numbers"),
-                ({"mode": "black"}, "bad_result", "black"),
+                ({"mode": "nan"}, "bad-result", "not numbers"),
+                ({"mode": "black"}, "bad-result", "black"),
                 ({"mode": "values"}, "internal", ""),
                 ({"mode": "no such mode"}, "usage", "not a choice"),
                 ({"no_such_option": 1}, "usage", "no option"),
@@ -319,7 +319,7 @@ class Jobs(Home):
         huge = shutil.disk_usage(self.home).free // (1 << 20) + 4096
         with self.assertRaises(DioptreError) as caught:
             worker.new_buffer(1 << 17, min((1 << 18), huge * 2), U8)
-        self.assertIn(caught.exception.code, ("disk_full", "protocol"))
+        self.assertIn(caught.exception.code, ("disk-full", "protocol"))
 
 
 class Lifetime(Home):

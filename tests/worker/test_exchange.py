@@ -102,7 +102,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(folder: Folder, monkeypatch: pyt
     monkeypatch.setattr("dioptre.worker.exchange.allocate", full)
     with pytest.raises(DioptreError) as caught:
         folder.create("a.raw", 1 << 20)
-    assert caught.value.code == "disk_full"
+    assert caught.value.code == "disk-full"
     assert not (folder.path / "a.raw").exists()
 
 

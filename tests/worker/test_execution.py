@@ -59,6 +59,32 @@ def test_inputs_must_have_the_pictures_size(request_for) -> None:
         execute(request_for(inputs=wrong), echo, quiet)
 
 
+def test_exact_values_count_where_a_depth_layer_was_not_painted_on(request_for, folder: Folder) -> None:
+    shown = np.round(picture()[..., 0] * 255).astype(np.uint8)
+    exact = picture()[..., 1]
+    now = shown.copy()
+    now[3, 4] ^= 1
+    planes = {"now.raw": now, "disparity_shown.raw": shown, "disparity_exact.raw": exact}
+    given = {}
+    for name, plane in planes.items():
+        with folder.create(name, plane.nbytes) as file:
+            file.write(plane.tobytes())
+        given[name[:-4]] = Pixels(name, SIZE[1], SIZE[0], PixelFormat("u8" if plane.itemsize == 1 else "f32", 1))
+    seen = []
+    inputs = {Input.DISPARITY: given.pop("now")}
+
+    def look(name, options, inputs, progress) -> Result:
+        seen.append(inputs.disparity)
+        return result(inputs.picture)
+
+    execute(request_for(inputs=inputs, unpainted=given), look, quiet)
+    expected = exact.copy()
+    expected[3, 4] = now[3, 4] / np.float32(255)
+    np.testing.assert_array_equal(seen[0], expected)
+    with pytest.raises(UsageError, match="must both be there"):
+        execute(request_for(inputs=inputs, unpainted={"disparity_shown": given["disparity_shown"]}), look, quiet)
+
+
 def test_a_preview_is_reduced_and_so_are_points_and_lengths(request_for) -> None:
     seen = []
 

@@ -15,7 +15,7 @@ import click
 
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 
-from . import doctor, log, models, operations
+from . import doctor, log, models, operations, worker
 from .reporting import reporter
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 130
@@ -76,7 +76,7 @@ def group() -> None:
     """Depth, lens blur and super-resolution for photographs."""
 
 
-for command in (*operations.commands(), models.group, doctor.command):
+for command in (*operations.commands(), models.group, doctor.command, worker.command):
     group.add_command(command)
 
 

@@ -6,8 +6,8 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dioptre import runtime
 
@@ -20,17 +20,13 @@ if TYPE_CHECKING:
 IDLE_MINUTES = 15.0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse `arguments`, be the worker, return the exit status."""
-    parser = argparse.ArgumentParser(prog="dioptre worker", description="Run jobs for the editors' plug-ins.")
-    parser.add_argument(
-        "--idle-minutes", type=float, default=IDLE_MINUTES, help="end after so long without work (%(default)s)"
-    )
-    parser.add_argument("--no-warm-up", action="store_true", help="do not load networks before the first job")
-    options = parser.parse_args(arguments)
+def serve(*, idle_minutes: float = IDLE_MINUTES, warm: bool = True) -> NoReturn:
+    """Be the user's worker; ends this process, with status 3 when another worker is running."""
     runtime.prepare()
-    steps = () if options.no_warm_up else warm_up.steps()
-    return work(run=_run, warm_up=steps, idle_s=options.idle_minutes * 60)
+    status = work(run=_run, warm_up=warm_up.steps() if warm else (), idle_s=idle_minutes * 60)
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(status)  # a job that is still computing is not waited for
 
 
 def _run(name: str, options: Mapping[str, Any], inputs: Inputs, progress: Progress) -> Result:
@@ -39,8 +35,13 @@ def _run(name: str, options: Mapping[str, Any], inputs: Inputs, progress: Progre
     return apply(name, options, inputs, progress=progress)
 
 
+def _main() -> NoReturn:
+    parser = argparse.ArgumentParser(prog="dioptre.worker", description="Run jobs for the editors' plug-ins.")
+    parser.add_argument("--idle-minutes", type=float, default=IDLE_MINUTES)
+    parser.add_argument("--no-warm-up", action="store_true")
+    options = parser.parse_args()
+    serve(idle_minutes=options.idle_minutes, warm=not options.no_warm_up)
+
+
 if __name__ == "__main__":
-    status = main()
-    logging.shutdown()
-    sys.stderr.flush()
-    os._exit(status)  # a job that is still computing is not waited for
+    _main()

@@ -40,11 +40,11 @@ class Folder:
             descriptor = self._open(name, _READ)
         except OSError as error:
             raise DioptreError(
-                f"The editor's pixels ({name}) are not in the exchange folder.", code="input_missing"
+                f"The editor's pixels ({name}) are not in the exchange folder.", code="input-missing"
             ) from error
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise DioptreError(f"{name} in the exchange folder is not a file.", code="input_missing")
+            raise DioptreError(f"{name} in the exchange folder is not a file.", code="input-missing")
         return os.fdopen(descriptor, "rb", buffering=0)
 
     def open_pixels(self, pixels: Pixels) -> FileIO:
@@ -56,7 +56,7 @@ class Folder:
             raise DioptreError(
                 f"{pixels.file} has {found} bytes, but {pixels.width} x {pixels.height} pixels of "
                 f"{pixels.format.channels} x {pixels.format.dtype} need {pixels.nbytes}.",
-                code="input_missing",
+                code="input-missing",
             )
         return file
 

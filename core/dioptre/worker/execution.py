@@ -30,7 +30,7 @@ _REPAIRED = "The picture had values that are not numbers (NaN or infinite); they
 class BadResultError(DioptreError):
     """The computation gave something that is no picture, twice."""
 
-    code = "bad_result"
+    code = "bad-result"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ _OUTPUT_BYTES_PER_PIXEL = 16  # of an enlarged picture
 class OutOfMemoryError(DioptreError):
     """The machine has not enough free memory for this job."""
 
-    code = "memory"
+    code = "out-of-memory"
 
     def __init__(self, message: str) -> None:
         super().__init__(message, hint="Close other programs or pictures, or work on a smaller copy.")

@@ -151,7 +151,7 @@ def _read_into(file: RawIOBase, array: np.ndarray) -> None:
     while view:
         count = file.readinto(view)
         if not count:
-            raise DioptreError("The editor's pixels became fewer while they were read.", code="input_missing")
+            raise DioptreError("The editor's pixels became fewer while they were read.", code="input-missing")
         view = view[count:]
 
 

@@ -204,7 +204,7 @@ class Session:
                 self._uploads.check(given)
                 self._folder.open_pixels(given).close()
             elif given not in self._kept:
-                raise DioptreError(f"Nothing is kept as {given!r}.", code="input_missing")
+                raise DioptreError(f"Nothing is kept as {given!r}.", code="input-missing")
             if name in UNPAINTED and isinstance(given, Pixels):
                 unpainted[name] = given
             else:

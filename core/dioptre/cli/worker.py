@@ -1,0 +1,44 @@
+"""`dioptre worker`: the editors' worker, started by hand where a sandboxed editor cannot start it."""
+
+from __future__ import annotations
+
+import click
+
+from dioptre_link.client import Worker
+from dioptre_link.start import WorkerMissingError, is_running
+
+_IDLE_MINUTES = 15.0
+
+
+@click.command(name="worker")
+@click.option(
+    "--idle-minutes", type=click.FloatRange(min=0.01), default=_IDLE_MINUTES, show_default=True, help="When to end."
+)
+@click.option("--no-warm-up", is_flag=True, help="Do not load networks before the first job.")
+@click.option("--stop", is_flag=True, help="End the running worker instead, after its jobs.")
+def command(*, idle_minutes: float, no_warm_up: bool, stop: bool) -> int:
+    """Run jobs for the editors' plug-ins, until idle.
+
+    Plug-ins start the worker by themselves; by hand it is needed only where an editor runs in a sandbox
+    (Flatpak, snap).
+    """
+    if stop:
+        return _stop()
+    if not is_running():
+        from dioptre.worker.__main__ import serve
+
+        serve(idle_minutes=idle_minutes, warm=not no_warm_up)
+    click.echo("The worker is running already.")
+    return 0
+
+
+def _stop() -> int:
+    worker = Worker("dioptre worker --stop")
+    try:
+        worker.connect(may_start=False)
+    except WorkerMissingError:
+        click.echo("No worker is running.")
+        return 0
+    worker.shut_down(when_idle=True)
+    click.echo("The worker ends after its jobs.")
+    return 0
