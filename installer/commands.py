@@ -14,7 +14,7 @@ from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
 from . import environment as environments
-from . import locking, weights
+from . import locking, plugins, weights
 from .console import Console, Failure
 from .environment import Folders, Installer
 
@@ -28,6 +28,7 @@ Usage: python3 install.py                     install or update Dioptre for this
        python3 install.py python ARGS…        the environment's Python
        python3 install.py doctor [--json]     look for what is wrong; changes nothing
        python3 install.py --repair            make everything anew
+       python3 install.py --gimp-dir FOLDER   put the plug-in into this folder of GIMP's (such as …/GIMP/3.0)
        python3 install.py --uninstall         remove everything that was installed
 
 Everything goes into the user's data folder; DIOPTRE_HOME, where set, names another one.
@@ -68,8 +69,12 @@ def _dispatch(arguments: list[str], console: Console) -> int:
             console.say(HELP)
         case ["--uninstall"]:
             uninstall(where, console)
-        case [] | ["--repair"]:
-            made = ensure(where, console, repair=bool(arguments))
+        case [] | ["--repair"] | ["--gimp-dir", _]:
+            made = ensure(where, console, repair=arguments == ["--repair"])
+            chosen = Path(arguments[1]) if len(arguments) == 2 else None
+            portable = bool(os.environ.get("DIOPTRE_HOME"))
+            if (CHECKOUT / "plugin" / "gimp").is_dir():
+                plugins.install_gimp(where, console, _gimp(), chosen=chosen, portable=portable)
             console.say(f"Dioptre is {'installed' if made else 'up to date'} in {where.data}.")
         case ["doctor", *_] if not environments.read_marker(where.environment).get("core"):
             raise Failure(f"There is no complete environment in {where.data}.", hint="Run: python3 install.py")
@@ -129,6 +134,8 @@ def ensure(where: Folders, console: Console, *, repair: bool = False, tests: boo
         if marker.get("core") != wanted["core"]:
             environments.write_marker(where.environment, {**marker, "core": ""})
             installer.install_core()
+            if (CHECKOUT / "plugin" / "gimp").is_dir():
+                plugins.update(where, _gimp())
         if tests and marker.get("tests") != wanted["tests"]:
             console.step("Installing what the tests need")
             installer.install(where.environment, "test")
@@ -158,6 +165,8 @@ def uninstall(where: Folders, console: Console) -> None:
     with locking.exclusive(
         where.data / "install.lock", waiting=lambda: console.say("An installation is running; waiting for it…")
     ):
+        if (CHECKOUT / "plugin" / "gimp").is_dir():
+            plugins.remove(where, console, _gimp())
         for folder in (where.cache, where.log, where.data):
             if folder.exists():
                 shutil.rmtree(folder)
@@ -179,6 +188,10 @@ def _become(where: Folders, arguments: Sequence[str], *, tests: bool = False) ->
     if sys.platform == "win32":  # exec there returns to the shell at once
         sys.exit(subprocess.run(command, env=environment, check=False).returncode)
     os.execve(command[0], command, environment)
+
+
+def _gimp() -> ModuleType:
+    return _module(CHECKOUT / "core" / "dioptre" / "cli" / "gimp_plugin.py")
 
 
 def _module(path: Path) -> ModuleType:

@@ -15,6 +15,8 @@ from typing import Any
 from dioptre_link import paths
 from dioptre_link.errors import DioptreError
 
+from . import gimp_plugin
+
 GIB = 1 << 30
 _MEMORY_WANTED_BYTES = 4 * GIB  # a 12-megapixel portrait takes up to 3
 _DISK_WANTED_BYTES = 1 * GIB
@@ -205,6 +207,12 @@ def devices() -> Iterator[Finding]:
         )
 
 
+def gimp() -> Iterator[Finding]:
+    """The plug-in in GIMP's folders."""
+    for found in gimp_plugin.findings():
+        yield Finding(**found._asdict())
+
+
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     python,
     environment,
@@ -213,4 +221,5 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     memory,
     weights,
     devices,
+    gimp,
 )

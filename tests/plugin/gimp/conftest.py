@@ -19,10 +19,11 @@ from typing import Any
 
 import pytest
 
-from ...editors.host import CHECKOUT, ProductPython, Tree, install_plugin
+from dioptre.cli import gimp_plugin
+
+from ...editors.host import CHECKOUT, HOME, ProductPython, Tree
 
 HERE = Path(__file__).parent
-PLUGIN = CHECKOUT / "plugin/gimp/dioptre"
 GIMPRC = """(config-version "{version}")
 (show-welcome-dialog no)
 (check-updates no)
@@ -80,7 +81,7 @@ class Gimp:
                 environment=variables,
                 limit_s=CONSOLE_LIMIT_S,
             )
-        home = {"GIMP3_DIRECTORY": str(self.config), "DIOPTRE_HOME": str(self.out / "dioptre")}
+        home = {"GIMP3_DIRECTORY": str(self.config)}
         return subprocess.run(
             [*self.command, *options],
             env={**os.environ, **home, **variables},
@@ -140,7 +141,9 @@ def gimp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gimp]:
 def _installed(version: str, out: Path, tree: Tree | None, command: tuple[str, ...], config: Path) -> Gimp:
     config.mkdir(parents=True)
     (config / "gimprc").write_text(GIMPRC.format(version=version), encoding="utf-8")
-    install_plugin(PLUGIN, config / "plug-ins" / "dioptre")
+    data = out / "dioptre" if tree is None else Path(HOME) / "dioptre"
+    folders = {name: data / name for name in ("data", "cache", "log")}
+    gimp_plugin.install(CHECKOUT, gimp_plugin.Home(config, "test"), folders)
     return Gimp(version, out, tree, command, config)
 
 

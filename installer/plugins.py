@@ -1,0 +1,96 @@
+"""The editors' plug-ins: put into every editor's own folder, asked for, and taken away again.
+
+What was installed where is kept in the user's data folder, so that uninstalling leaves nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .console import Console
+from .environment import Folders
+
+RECORD = "plugins.json"
+
+
+def install_gimp(
+    where: Folders, console: Console, gimp: ModuleType, *, chosen: Path | None, portable: bool
+) -> None:
+    """Install GIMP's plug-in into every folder of GIMP 3, or into `chosen` alone, and ask GIMP whether it sees it.
+
+    gimp: dioptre.cli.gimp_plugin. portable: Dioptre was put into a folder of the user's choice; then only an
+    editor that was named is touched.
+    """
+    homes = _gimp_homes(gimp, console, chosen=chosen, portable=portable)
+    folders = {"data": where.data, "cache": where.cache, "log": where.log}
+    for home in homes:
+        if gimp.is_current(where.checkout, home):
+            continue
+        console.step(f"Installing the plug-in into {home.folder} ({home.kind})")
+        gimp.install(where.checkout, home, folders)
+        _record(where, gimp=str(home.folder))
+        _say_whether_it_appears(console, gimp, home)
+
+
+def update(where: Folders, gimp: ModuleType) -> None:
+    """Bring plug-ins that were installed before to the version of this checkout: both sides must match."""
+    folders = {"data": where.data, "cache": where.cache, "log": where.log}
+    for folder in _recorded(where).get("gimp", []):
+        home = gimp.Home(Path(folder), "installed")
+        if home.plugin.is_dir() and not gimp.is_current(where.checkout, home):
+            gimp.install(where.checkout, home, folders)
+
+
+def remove(where: Folders, console: Console, gimp: ModuleType) -> None:
+    """Delete every plug-in that was installed."""
+    homes = [gimp.Home(Path(folder), "installed") for folder in _recorded(where).get("gimp", [])]
+    for home in homes:
+        if gimp.remove(home):
+            console.say(f"Removed {home.plugin}.")
+
+
+def _gimp_homes(gimp: ModuleType, console: Console, *, chosen: Path | None, portable: bool) -> list[Any]:
+    if chosen is not None:
+        return [gimp.Home(chosen.absolute(), "--gimp-dir")]
+    if portable:
+        return []
+    if not gimp.homes() and (program := gimp.console()):
+        console.step("Starting GIMP for the first time, to let it make its folder")
+        gimp.first_start(program)
+    found: list[Any] = gimp.homes()
+    if not found:
+        for finding in gimp.findings():
+            console.say(f"{finding.message} {finding.fix}")
+    return found
+
+
+def _say_whether_it_appears(console: Console, gimp: ModuleType, home: Any) -> None:
+    program = gimp.console(home.folder.name) if home.kind in ("native", "GIMP3_DIRECTORY", "--gimp-dir") else None
+    if program is None:
+        console.say(f"The plug-in is in {home.plugin}; restart GIMP to see Filters ▸ Dioptre.")
+        return
+    console.step("Asking GIMP whether it sees the plug-in")
+    if gimp.appears(program, home):
+        console.say(f"GIMP {gimp.version(program)} has Filters ▸ Dioptre. (Restart it if it is running.)")
+    else:
+        console.say(f"GIMP does not list the plug-in in {home.plugin}. Run: python3 install.py doctor")
+
+
+def _recorded(where: Folders) -> dict[str, list[str]]:
+    with suppress(OSError, ValueError):
+        record = json.loads((where.data / RECORD).read_text(encoding="utf-8"))
+        return {editor: [str(folder) for folder in folders] for editor, folders in record.items()}
+    return {}
+
+
+def _record(where: Folders, **installed: str) -> None:
+    record = _recorded(where)
+    for editor, folder in installed.items():
+        record[editor] = sorted({*record.get(editor, []), folder})
+    part = where.data / f"{RECORD}.part"
+    part.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    part.replace(where.data / RECORD)

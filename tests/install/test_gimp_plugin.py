@@ -1,0 +1,100 @@
+"""Where GIMP's folders are, the plug-in in them, and what `doctor` says when it does not appear."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from dioptre.cli import gimp_plugin
+from dioptre.cli.gimp_plugin import Home
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="uses Linux's folders")
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Path:
+    for folder in (
+        ".config/GIMP/2.10",
+        ".config/GIMP/3.0",
+        ".config/GIMP/3.2",
+        ".var/app/org.gimp.GIMP/config/GIMP/3.0",
+    ):
+        (tmp_path / folder).mkdir(parents=True)
+    return tmp_path
+
+
+def installed(checkout: Path, user: Path) -> Home:
+    home = gimp_plugin.homes({}, home=user)[0]
+    environment = user / "data/environment/bin"
+    environment.mkdir(parents=True)
+    (environment / "python").touch()
+    gimp_plugin.install(checkout, home, {"data": user / "data", "cache": user / "cache", "log": user / "log"})
+    return home
+
+
+def codes(user: Path, home: Home) -> list[str]:
+    """What is found about one of GIMP's folders; the others and GIMP's own Python are another matter."""
+    return [found.code for found in gimp_plugin.findings({}, home=user) if str(home.folder) in found.message]
+
+
+def test_folders_of_gimp_3_are_found(user: Path) -> None:
+    found = gimp_plugin.homes({}, home=user)
+    assert [(home.folder.relative_to(user).as_posix(), home.kind) for home in found] == [
+        (".config/GIMP/3.0", "native"),
+        (".config/GIMP/3.2", "native"),
+        (".var/app/org.gimp.GIMP/config/GIMP/3.0", "Flatpak"),
+    ]
+    elsewhere = gimp_plugin.homes(
+        {"GIMP3_DIRECTORY": str(user / "mine"), "XDG_CONFIG_HOME": str(user / "x")}, home=user
+    )
+    assert [home.kind for home in elsewhere] == ["GIMP3_DIRECTORY", "Flatpak"]
+    (user / "snap/gimp/current/.config/GIMP/3.0").mkdir(parents=True)
+    assert gimp_plugin.homes({}, home=user)[-1].kind == "snap"
+
+
+def test_install_is_whole_current_and_removable(checkout: Path, user: Path) -> None:
+    home = installed(checkout, user)
+    before = sorted(path for path in home.folder.rglob("*"))
+    assert gimp_plugin.is_current(checkout, home)
+    assert os.access(home.plugin / "dioptre.py", os.X_OK)
+    assert json.loads((home.plugin / "dioptre_link/folders.json").read_text())["data"] == str(user / "data")
+    (home.plugin / "dioptre_link/client.py").write_text("old", encoding="utf-8")
+    (home.plugin / "left-over.py").touch()
+    assert not gimp_plugin.is_current(checkout, home)
+    gimp_plugin.install(checkout, home, {"data": user / "data"})
+    assert gimp_plugin.is_current(checkout, home)
+    assert sorted(path for path in home.folder.rglob("*")) == before
+    assert gimp_plugin.remove(home)
+    assert not gimp_plugin.remove(home)
+    assert list((home.folder / "plug-ins").iterdir()) == []
+
+
+def test_a_working_plugin_is_no_problem(checkout: Path, user: Path) -> None:
+    assert codes(user, installed(checkout, user)) == ["gimp-plugin"]
+
+
+def test_every_reason_not_to_appear_is_named(checkout: Path, user: Path) -> None:
+    home = installed(checkout, user)
+    (home.plugin / "dioptre.py").chmod(0o644)
+    assert codes(user, home) == ["gimp-plugin-executable"]
+    (home.plugin / "dioptre.py").chmod(0o755)
+    shutil.rmtree(user / "data/environment")
+    assert codes(user, home) == ["gimp-plugin-environment"]
+    shutil.rmtree(home.plugin / "dioptre_link")
+    assert codes(user, home) == ["gimp-plugin-incomplete"]
+    home.plugin.rename(home.plugin.with_name("dioptre-main"))
+    assert codes(user, home) == ["gimp-plugin-name", "gimp-plugin-missing"]
+    shutil.rmtree(home.plugin.with_name("dioptre-main"))
+    (home.folder / "plug-ins/dioptre.py").touch()
+    assert codes(user, home) == ["gimp-plugin-place", "gimp-plugin-missing"]
+
+
+def test_no_gimp_and_an_old_one_are_told_apart(tmp_path: Path) -> None:
+    assert [found.code for found in gimp_plugin.findings({}, home=tmp_path)] == ["gimp-none"]
+    (tmp_path / ".config/GIMP/2.10").mkdir(parents=True)
+    assert [found.code for found in gimp_plugin.findings({}, home=tmp_path)] == ["gimp-too-old"]
