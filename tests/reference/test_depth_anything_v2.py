@@ -10,9 +10,12 @@ import pytest
 from flax import nnx
 
 from dioptre.checkpoints.load import fill
+from dioptre.models.adding import add_weights
 from dioptre.models.depth_anything_v2.config import depth_anything_v2_small
-from dioptre.models.depth_anything_v2.convert import convert, from_safetensors
+from dioptre.models.depth_anything_v2.convert import convert, from_safetensors, upstream_names
 from dioptre.models.depth_anything_v2.module import DepthAnything
+from dioptre.models.registry import ENTRIES, is_installed
+from dioptre.pipelines.depth import estimate_depth
 
 pytestmark = [pytest.mark.reference, pytest.mark.filterwarnings("default::DeprecationWarning")]
 
@@ -69,6 +72,29 @@ def test_output_equals_the_original(original: Any, height: int, width: int) -> N
     assert found.shape == expected.shape
     assert np.ptp(expected) > 0.1
     assert np.abs(found - expected).max() <= TOLERANCE * np.ptp(expected)
+
+
+def test_both_published_namings_give_the_same_network(original: Any) -> None:
+    theirs = arrays_of(original)
+    upstream = upstream_names(theirs)
+    assert "pretrained.blocks.11.attn.qkv.weight" in upstream
+    assert "depth_head.scratch.refinenet1.resConfUnit2.conv1.weight" in upstream
+    converted = convert(theirs)
+    for name, value in convert(upstream).items():
+        np.testing.assert_array_equal(converted.pop(name), value, err_msg=name)
+    assert not converted
+
+
+def test_added_weights_estimate_depth(original: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path / "home"))
+    original.save_pretrained(tmp_path)
+    entry = ENTRIES["depth-anything-v2-small"]
+    assert not is_installed(entry)
+    add_weights(entry, tmp_path / "model.safetensors")
+    assert is_installed(entry)
+    depth = estimate_depth(np.random.default_rng(0).random((60, 80, 3)).astype(np.float32), model=entry.id)
+    assert depth.model == entry.id
+    assert np.ptp(depth.disparity) == 1
 
 
 def test_saved_by_transformers_loads_from_disk(original: Any, tmp_path: Path) -> None:
