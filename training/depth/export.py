@@ -1,0 +1,94 @@
+"""Writes weights/dioptre-depth-head from a run of `train.py`.
+
+    python -m training.depth.export RUN/trained.npz --about CARD.json [--out weights]
+
+CARD.json: what is to be said of these values: "upstream" (what they were trained on, in a sentence) and "metrics".
+Values of late blocks that were trained too need the backbone's checkpoint written anew: `--backbone` does that.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from dioptre.checkpoints.card import Card, Source
+from dioptre.checkpoints.load import read
+from dioptre.checkpoints.locate import locate
+from dioptre.checkpoints.save import save
+
+from .network import Values, joined, load_network
+from .train import flat, read_values
+
+LICENCE_DOUBTS = (
+    "Trained on the 709 frames of NYU Depth v2's official training part that show no room of our evaluation pictures "
+    "(Silberman et al. 2012; its authors offer it for research and name no licence), on rendered pictures (furniture "
+    "models of Sweet Home 3D, CC BY 3.0 and CC0; textures of SuperTuxKart, mostly CC BY-SA, some CC0, CC BY and GPL; "
+    "photographs of CLIC 2025, Unsplash licence, and CID22, CC BY-SA 4.0, on walls and things). Whether terms of "
+    "training pictures reach trained values is not settled. Nothing under a non-commercial licence was used."
+)
+NOTICE = "Copyright 2026 The Dioptre authors. Furniture models: the Sweet Home 3D contributors, CC BY 3.0 and CC0."
+
+
+def head_card(about: dict) -> Card:
+    return Card(
+        id="dioptre-depth-head",
+        title="Depth head",
+        architecture="depth_anything_v2: head, small, without cut-off",
+        licence="Apache-2.0",
+        licence_doubts=LICENCE_DOUBTS,
+        notice=NOTICE,
+        sources=(Source(upstream=about["upstream"]),),
+        storage="float16-planes",
+        preprocessing=(
+            "Features of blocks 2, 5, 8 and 11 of the backbone, normalised, without the class token. The picture's "
+            "short side about 280 pixels. The output is relative inverse depth of any scale and shift, and may be "
+            "negative."
+        ),
+        metrics=about["metrics"],
+    )
+
+
+def backbone_card(about: dict) -> Card:
+    """Of the backbone with late blocks trained further; the rest as in the card of dinov2-vits14."""
+    original, _ = read(locate("dinov2-vits14"))
+    return Card(
+        id="dioptre-depth-backbone",
+        title="Image features for depth",
+        architecture=original.architecture,
+        licence=original.licence,
+        licence_doubts=f"{original.licence_doubts} The last blocks and the norm were trained further: {LICENCE_DOUBTS}",
+        notice=f"{original.notice} Modified: the last blocks and the norm were trained further for depth.",
+        sources=(*original.sources, Source(upstream=about["upstream"])),
+        storage=original.storage,
+        preprocessing=original.preprocessing,
+        metrics=about["metrics"],
+    )
+
+
+def arrays(values: Values) -> dict[str, np.ndarray]:
+    return {name: np.asarray(value, np.float32) for name, value in flat(values).items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("values", type=Path)
+    parser.add_argument("--about", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("weights"))
+    parser.add_argument("--backbone", action="store_true", help="write the backbone too")
+    options = parser.parse_args()
+    about = json.loads(options.about.read_text(encoding="utf-8"))
+    network, bundled = load_network()
+    trained = read_values(options.values, bundled)
+    same = jax.tree.map(lambda a, b: bool((a == b).all()), trained["blocks"], bundled["blocks"])
+    if options.backbone:
+        whole = joined(network.early, trained)
+        print(save(options.out, backbone_card(about), arrays(whole["backbone"])))
+    elif not all(jax.tree.leaves(same)):
+        raise SystemExit("These values include trained late blocks: write them with --backbone.")
+    print(save(options.out, head_card(about), arrays(trained["head"])))
+
+
+if __name__ == "__main__":
+    main()

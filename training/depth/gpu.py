@@ -1,0 +1,196 @@
+"""Trains the whole network, backbone and all, on one machine with GPUs, from a packed file.
+
+    python -m training.depth.gpu RUN --pack PACK.npz --minutes 20
+
+Needs nothing but this checkout (with weights/) and the pack. Views are drawn by worker processes; batches are split
+over all GPUs. RUN receives log.jsonl and, every two minutes and at the end, the averaged values as float16 in
+values-N.npz of at most 15 MiB each. `--values RUN` of `evaluate.py` and `export.py` reads them.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import grain
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax.sharding import NamedSharding, PartitionSpec
+
+from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN, load_model
+
+from . import pack
+from .losses import LossWeights, loss
+from .network import Values
+from .train import flat
+from .views import SHAPES, draw, normalised
+
+_SAVE_EVERY_S = 120
+_LARGEST_FILE_BYTES = 15 * 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """rate, backbone_rate: largest learning rates. seconds: of training; the rates follow the clock, so that the
+    schedule ends when the time does. workers: processes that draw views."""
+
+    seconds: float = 1200
+    batch: int = 48
+    rate: float = 2e-4
+    backbone_rate: float = 1e-5
+    decay: float = 0.02
+    average: float = 0.999
+    workers: int = 12
+    seed: int = 0
+
+
+class Views(grain.transforms.RandomMap):
+    """A packed picture to a random view: `srgb`, `target`, `weight`, `exact`."""
+
+    def __init__(self, shape: str) -> None:
+        self.shape = shape
+
+    def random_map(self, element: tuple[bytes, bytes, bool], rng: np.random.Generator) -> dict[str, Any]:
+        picture, depth, exact = element
+        view = draw(rng, pack.unpacked(picture, depth, exact=exact), shape=self.shape)
+        disparity = view.disparity
+        middle = max(np.nanmedian(disparity), 0.1 * np.nanmean(disparity))
+        weight = np.clip((middle / np.maximum(disparity, 1e-3 * middle)) ** 0.5, 0.5, 2.5)
+        return {
+            "srgb": view.srgb,
+            "target": np.nan_to_num(normalised(disparity)).astype(np.float32),
+            "weight": np.nan_to_num(weight).astype(np.float32),
+            "exact": np.float32(exact),
+        }
+
+
+def series(pictures: list[Any], recipe: Recipe, shape: str) -> Any:
+    """Endless batches of one shape."""
+    drawn = grain.MapDataset.source(pictures).seed(recipe.seed).shuffle().repeat().random_map(Views(shape))
+    batches = drawn.batch(recipe.batch).to_iter_dataset()
+    if recipe.workers:
+        batches = batches.mp_prefetch(grain.MultiprocessingOptions(num_workers=recipe.workers))
+    return iter(batches)
+
+
+def optimiser(recipe: Recipe, trained: Values) -> optax.GradientTransformation:
+    """Unit learning rates; `make_step` scales the updates by the clock."""
+    kinds = {
+        name: optax.chain(optax.adamw(rate, weight_decay=recipe.decay))
+        for name, rate in (("head", recipe.rate), ("backbone", recipe.backbone_rate))
+    }
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.partition(kinds, {name: name for name in trained}))
+
+
+def make_step(graph: Any, recipe: Recipe, optimise: optax.GradientTransformation) -> Any:
+    def objective(trained: Values, batch: dict[str, Any]) -> Any:
+        x = (batch["srgb"].astype(jnp.float32) / 255 - jnp.array(IMAGENET_MEAN)) / jnp.array(IMAGENET_DEVIATION)
+        with jax.default_matmul_precision("bfloat16"):
+            output = nnx.merge(graph, nnx.State(trained))(x)
+        return loss(output, batch["target"], batch["weight"], batch["exact"], weights=LossWeights())
+
+    @partial(jax.jit, donate_argnums=0)
+    def step(state: Any, batch: dict[str, Any], rate: Any) -> tuple[Any, Any]:
+        gradient, errors = jax.grad(objective, has_aux=True)(state["trained"], batch)
+        update, moments = optimise.update(gradient, state["moments"], state["trained"])
+        trained = optax.apply_updates(state["trained"], jax.tree.map(lambda u: u * rate, update))
+        average = jax.tree.map(
+            lambda a, b: a * recipe.average + b * (1 - recipe.average), state["average"], trained
+        )
+        return {"trained": trained, "average": average, "moments": moments}, errors.mean()
+
+    return step
+
+
+def schedule(share: float) -> float:
+    """Share of the largest rate after this share of the time: a short rise, then half a cosine."""
+    return min(1.0, share / 0.03) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
+
+
+def train(run: Path, pictures: list[Any], recipe: Recipe, *, graph: Any, values: Values) -> Values:
+    run.mkdir(parents=True, exist_ok=True)
+    devices = jax.sharding.Mesh(np.array(jax.devices()), ("data",))
+    everywhere, split = (NamedSharding(devices, PartitionSpec(*axes)) for axes in ((), ("data",)))
+    optimise = optimiser(recipe, values)
+    state = {"trained": values, "average": jax.tree.map(jnp.copy, values), "moments": optimise.init(values)}
+    state = jax.device_put(state, everywhere)
+    step = make_step(graph, recipe, optimise)
+    supply = {shape: series(pictures, recipe, shape) for shape in SHAPES}
+    choices = np.random.default_rng(recipe.seed)
+    start, saved, number = time.monotonic(), time.monotonic(), 0
+    errors: list[Any] = []
+    while (elapsed := time.monotonic() - start) < recipe.seconds:
+        batch = next(supply[str(choices.choice(list(SHAPES), p=(0.25, 0.3, 0.45)))])
+        state, error = step(state, jax.device_put(batch, split), schedule(elapsed / recipe.seconds))
+        errors.append(error)
+        number += 1
+        if number % 100 == 0:
+            line = {"step": number, "seconds": round(elapsed), "error": round(float(np.mean(errors)), 4)}
+            with (run / "log.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+            print(line, flush=True)
+            errors = []
+        if time.monotonic() - saved > _SAVE_EVERY_S:
+            write_values(run, state["average"])
+            saved = time.monotonic()
+    write_values(run, state["average"])
+    return state["average"]
+
+
+def write_values(run: Path, values: Values) -> list[Path]:
+    """The arrays as float16 in files of a bounded size."""
+    files: list[dict[str, np.ndarray]] = [{}]
+    size = 0
+    for name, value in flat(values).items():
+        array = np.asarray(value, np.float16)
+        pieces = -(-array.nbytes // _LARGEST_FILE_BYTES)
+        for number, piece in enumerate(np.array_split(array, pieces)):
+            if size + piece.nbytes > _LARGEST_FILE_BYTES:
+                files.append({})
+                size = 0
+            files[-1][f"{name}/{number}" if pieces > 1 else name] = piece
+            size += piece.nbytes
+    paths = [run / f"values-{number}.npz" for number in range(len(files))]
+    for path, content in zip(paths, files, strict=True):
+        np.savez(path, **content)
+    return paths
+
+
+def read_values(run: Path) -> dict[str, np.ndarray]:
+    """All arrays of a run, float32, by their path in the module."""
+    found: dict[str, list[tuple[int, np.ndarray]]] = {}
+    for path in sorted(run.glob("values-*.npz")):
+        with np.load(path) as file:
+            for key in file.files:
+                name, _, number = key.partition("/")
+                found.setdefault(name, []).append((int(number or 0), file[key].astype(np.float32)))
+    return {
+        name: np.concatenate([v for _, v in sorted(parts, key=lambda p: p[0])]) for name, parts in found.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--pack", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=20)
+    for field in fields(Recipe):
+        if field.name != "seconds":
+            default = getattr(Recipe(), field.name)
+            parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(default), default=default)
+    options = parser.parse_args()
+    chosen = {field.name: getattr(options, field.name) for field in fields(Recipe) if field.name != "seconds"}
+    recipe = Recipe(seconds=60 * options.minutes, **chosen)
+    loaded = load_model("dioptre-depth-small")
+    values = jax.tree.map(jnp.asarray, nnx.to_pure_dict(loaded.state))
+    train(options.run, pack.read(options.pack), recipe, graph=loaded.graph, values=values)
+
+
+if __name__ == "__main__":
+    main()

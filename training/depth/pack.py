@@ -1,0 +1,100 @@
+"""Packs pictures with depth into one small file, to be carried to a machine that cannot reach anything.
+
+    python -m training.depth.pack PACK.npz --nyu DATA/nyu --renders RENDERS --labels LABELS --limit-mib 20
+
+Pictures as JPEG, inverse depth as 8-bit PNG of half the size on a logarithmic scale (steps of 2 %; unknown = 0).
+Each set gives its share until the limit is reached: half NYU Depth v2, the rest rendered pictures and photographs.
+"""
+
+import argparse
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .cache import Read, labelled_sources, nyu_sources, rendered_sources
+from .views import Source
+
+SHORT_SIDE_PX = 294
+QUALITY = 82
+_DECADES = 2.5  # of inverse depth below the picture's largest; what is farther counts as that far
+
+
+def packed(source: Source) -> tuple[bytes, bytes]:
+    """JPEG of the picture and PNG of its disparity."""
+    scale = min(1.0, SHORT_SIDE_PX / min(source.disparity.shape))
+    size = tuple(round(side * scale) for side in source.disparity.shape[::-1])
+    picture, depth = io.BytesIO(), io.BytesIO()
+    Image.fromarray(source.srgb).resize(size, Image.Resampling.LANCZOS).save(picture, "JPEG", quality=QUALITY)
+    rows, columns = (np.arange(side // 2) * 2 + 1 for side in size[::-1])
+    i, j = (
+        np.minimum((k / scale).astype(int), n - 1)
+        for k, n in zip((rows, columns), source.disparity.shape, strict=True)
+    )
+    disparity = source.disparity[i[:, None], j]
+    largest = np.nanmax(disparity)
+    level = 1 + np.log10(np.maximum(disparity / largest, 10.0**-_DECADES)) / _DECADES
+    codes = np.where(np.isnan(disparity), 0, 1 + np.rint(254 * np.nan_to_num(level)))
+    Image.fromarray(codes.astype(np.uint8)).save(depth, "PNG", optimize=True)
+    return picture.getvalue(), depth.getvalue()
+
+
+def unpacked(picture: bytes, depth: bytes, *, exact: bool) -> Source:
+    """The inverse of `packed`, up to rounding; disparity at the picture's size, its largest value 1."""
+    srgb = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
+    image = Image.open(io.BytesIO(depth)).resize(srgb.shape[1::-1], Image.Resampling.NEAREST)
+    codes = np.asarray(image, np.float32)
+    disparity = 10.0 ** (_DECADES * ((codes - 1) / 254 - 1))
+    return Source(srgb=srgb, disparity=np.where(codes > 0, disparity, np.nan).astype(np.float32), exact=exact)
+
+
+def write(path: Path, sets: list[tuple[list[Read], bool]], *, limit_bytes: int, seed: int = 0) -> int:
+    """Write as many pictures as fit, taken from the sets in turn; return their number.
+
+    sets: readers of the pictures and whether their depth is exact.
+    """
+    rng = np.random.default_rng(seed)
+    queues = [(list(rng.permutation(len(readers))), readers, exact) for readers, exact in sets]
+    blobs: list[tuple[bytes, bytes]] = []
+    exacts: list[bool] = []
+    size = 0
+    while size < limit_bytes and any(order for order, _, _ in queues):
+        for order, readers, exact in queues:
+            if order and size < limit_bytes:
+                blobs.append(packed(readers[order.pop()]()))
+                exacts.append(exact)
+                size += sum(map(len, blobs[-1])) + 16
+    joined = b"".join(part for pair in blobs for part in pair)
+    lengths = np.array([[len(part) for part in pair] for pair in blobs], np.int32)
+    np.savez(path, bytes=np.frombuffer(joined, np.uint8), lengths=lengths, exact=np.array(exacts))
+    return len(blobs)
+
+
+def read(path: Path) -> list[tuple[bytes, bytes, bool]]:
+    """Every picture's JPEG, PNG and whether its depth is exact."""
+    with np.load(path) as file:
+        joined, lengths, exact = file["bytes"].tobytes(), file["lengths"], file["exact"]
+    ends = np.cumsum(lengths.ravel())
+    parts = [joined[end - length : end] for end, length in zip(ends, lengths.ravel(), strict=True)]
+    return [(parts[2 * k], parts[2 * k + 1], bool(exact[k])) for k in range(len(exact))]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("--nyu", type=Path, required=True)
+    parser.add_argument("--renders", type=Path, required=True)
+    parser.add_argument("--labels", type=Path)
+    parser.add_argument("--limit-mib", type=float, default=20)
+    options = parser.parse_args()
+    nyu, renders = nyu_sources(options.nyu), rendered_sources(options.renders)
+    sets = [(nyu[::2], False), (nyu[1::2], False), (renders, True)]
+    if options.labels:
+        sets.append((labelled_sources(options.labels), False))
+    count = write(options.pack, sets, limit_bytes=int(options.limit_mib * 2**20))
+    print(f"{count} pictures, {options.pack.stat().st_size / 2**20:.1f} MiB")
+
+
+if __name__ == "__main__":
+    main()
