@@ -22,12 +22,12 @@ from .network import Values, joined, load_network
 from .train import flat, read_values
 
 LICENCE_DOUBTS = (
-    "Trained on 709 frames of NYU Depth v2 (Silberman et al. 2012), all of its official training part and none of the "
-    "rooms of our evaluation pictures; its authors offer it for research and name no licence. And on rendered "
-    "pictures: furniture models of Sweet Home 3D, CC BY 3.0 and CC0; textures of SuperTuxKart, mostly CC BY-SA, some "
-    "CC0, CC BY and GPL; photographs of CLIC 2025, Unsplash licence, and CID22, CC BY-SA 4.0, on walls and things. "
-    "Whether terms of training pictures reach trained values is not settled. Nothing under a non-commercial licence "
-    "was used."
+    "Trained on 709 frames of NYU Depth v2 (Silberman et al. 2012), all of its official training part and none of "
+    "the rooms of our evaluation pictures; its authors offer it for research and name no licence. And on rendered "
+    "pictures: furniture models of Sweet Home 3D, CC BY 3.0 and CC0; textures of SuperTuxKart, mostly CC BY-SA, "
+    "some CC0, CC BY and GPL; photographs of CLIC 2025, Unsplash licence, and CID22, CC BY-SA 4.0, on walls and "
+    "things. Whether terms of training pictures reach trained values is not settled. Nothing under a "
+    "non-commercial licence was used."
 )
 NOTICE = "Copyright 2026 The Dioptre authors. Furniture models: the Sweet Home 3D contributors, CC BY 3.0 and CC0."
 
