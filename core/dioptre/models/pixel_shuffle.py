@@ -1,7 +1,8 @@
-"""Channels to pixels, in the channel order of PyTorch."""
+"""Enlarging by whole factors: channels to pixels in the channel order of PyTorch, and repeated pixels."""
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 
@@ -11,3 +12,10 @@ def pixel_shuffle(x: Float[Array, "n h w i"], factor: int) -> Float[Array, "n H 
     c = channels // factor**2
     split = x.reshape(n, h, w, c, factor, factor)
     return split.transpose(0, 1, 4, 2, 5, 3).reshape(n, h * factor, w * factor, c)
+
+
+def repeat_pixels(x: Float[Array, "n h w c"], factor: int) -> Float[Array, "n H W c"]:
+    """Nearest-neighbour enlargement: every pixel becomes a square of `factor` x `factor`."""
+    n, h, w, c = x.shape
+    repeated = jnp.broadcast_to(x[:, :, None, :, None, :], (n, h, factor, w, factor, c))
+    return repeated.reshape(n, h * factor, w * factor, c)

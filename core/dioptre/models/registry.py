@@ -54,6 +54,8 @@ class Entry:
     config: "package.module:name" of the configuration, or of a function without arguments that makes it.
     checkpoints: for each checkpoint the path inside the module that it fills; "" for all of it.
     convert: "package.module:function" from a file on the user's disk to arrays, where users may add the weights.
+    card: "package.module:function" that makes the card of weights so added, where their source is known.
+    package: "package.module:name" of the published package that holds them, where they can be fetched by name.
     """
 
     id: str
@@ -64,6 +66,8 @@ class Entry:
     checkpoints: Mapping[str, str]
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     convert: str = ""
+    card: str = ""
+    package: str = ""
 
 
 _IMAGENET = Preprocessing(mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION)
@@ -125,6 +129,28 @@ ENTRIES: Mapping[str, Entry] = {
                 checkpoints={f"span-x{scale}": ""},
             )
             for scale in (2, 4)
+        ),
+        Entry(
+            id="realesr-animevideov3",
+            title="Restore, light (realesr-animevideov3)",
+            kind=ModelKind.SUPER_RESOLUTION,
+            module="dioptre.models.srvgg.module:Srvgg",
+            config="dioptre.models.srvgg.config:animevideov3",
+            checkpoints={"realesr-animevideov3": ""},
+            convert="dioptre.models.srvgg.convert:convert",
+            card="dioptre.models.srvgg.convert:card",
+            package="dioptre.models.srvgg.convert:PACKAGE",
+        ),
+        Entry(
+            id="realesrgan-x4plus",
+            title="Restore (RealESRGAN_x4plus)",
+            kind=ModelKind.SUPER_RESOLUTION,
+            module="dioptre.models.rrdb.module:Rrdb",
+            config="dioptre.models.rrdb.config:x4plus",
+            checkpoints={"realesrgan-x4plus": ""},
+            convert="dioptre.models.rrdb.convert:convert",
+            card="dioptre.models.rrdb.convert:card",
+            package="dioptre.models.rrdb.convert:PACKAGE",
         ),
     )
 }

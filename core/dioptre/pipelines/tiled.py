@@ -48,14 +48,15 @@ def enlarge_tiled(
     """Enlarge `picture` (sRGB-encoded, [0, 1]) by the network's own factor.
 
     tile_px: side of a tile; left out: that of `TILES_PX` with the fewest pixels in all.
-    Equals the network's result for the whole picture at once: tiles overlap by the network's reach, and beyond the
+    Equals the network's result for the whole picture at once: tiles overlap by the network's reach (where that is
+    too long, by what a photograph needs: the network's configuration says so), and beyond the
     edge of a picture that is smaller than a tile the network sees what it sees beyond its input. Networks without
     normalisation can diverge on violent noise: there the picture is interpolated instead.
     Raises UnusableResultError when a tile's result is not finite, or flat without cause, with full precision too,
     and whatever `progress` raises.
     """
     height, width = picture.shape[:2]
-    scale, overlap_px = network.config.scale, network.config.receptive_radius_px
+    scale, overlap_px = network.config.scale, network.config.overlap_px
     if tile_px is None:
         tile_px = cheapest_tile((height, width), overlap_px=overlap_px)
     rows = plan_windows(height, window_px=tile_px, overlap_px=overlap_px)

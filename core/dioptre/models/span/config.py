@@ -23,6 +23,11 @@ class SpanConfig:
         """How far, in input pixels, an output pixel can see: one for each 3x3 convolution on the longest path."""
         return 3 + 3 * self.blocks
 
+    @property
+    def overlap_px(self) -> int:
+        """By how much tiles overlap on each side."""
+        return self.receptive_radius_px
+
 
 def span_x2() -> SpanConfig:
     """Twice as wide and high."""

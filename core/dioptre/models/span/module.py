@@ -7,12 +7,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from dioptre.models.masking import Inside, masked
 from dioptre.models.pixel_shuffle import pixel_shuffle
 
 from .config import SpanConfig
-
-Inside = Float[Array, "n h w 1"] | None
-"""1 where the array is picture, 0 beyond its edge; None where all of it is picture."""
 
 
 class AttentionBlock(nnx.Module):
@@ -55,10 +53,6 @@ class Span(nnx.Module):
         # The original adds the last block's inner features after SiLU: its activation works in place.
         fused = self.fuse(jnp.concatenate([entered, self.leave(features), first_block, last_inner], axis=-1))
         return pixel_shuffle(self.upsample(masked(fused, inside)), self.config.scale)
-
-
-def masked(x: Float[Array, "n h w c"], inside: Inside) -> Float[Array, "n h w c"]:
-    return x if inside is None else x * inside
 
 
 def conv3x3(inputs: int, outputs: int, *, rngs: nnx.Rngs) -> nnx.Conv:

@@ -1,0 +1,79 @@
+"""RRDBNet in Flax NNX."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from dioptre.models.masking import Inside, masked
+from dioptre.models.pixel_shuffle import repeat_pixels
+
+from .config import RrdbConfig
+
+_RESIDUAL_SCALE = 0.2
+_SLOPE = 0.2
+
+
+class DenseBlock(nnx.Module):
+    """Five convolutions, each of which sees the block's input and the outputs of all before it."""
+
+    def __init__(self, config: RrdbConfig, *, rngs: nnx.Rngs) -> None:
+        channels, growth = config.channels, config.growth
+        self.convs = nnx.List(
+            [
+                nnx.Conv(channels + i * growth, growth if i < 4 else channels, (3, 3), padding="SAME", rngs=rngs)
+                for i in range(5)
+            ]
+        )
+
+    def __call__(self, x: Float[Array, "n h w c"], inside: Inside = None) -> Float[Array, "n h w c"]:
+        seen = [x]
+        for i in range(4):
+            made = jax.nn.leaky_relu(self.convs[i](jnp.concatenate(seen, axis=-1)), _SLOPE)
+            seen.append(masked(made, inside))
+        return x + _RESIDUAL_SCALE * masked(self.convs[4](jnp.concatenate(seen, axis=-1)), inside)
+
+
+class ResidualBlock(nnx.Module):
+    """Three dense blocks, added to their input."""
+
+    def __init__(self, config: RrdbConfig, *, rngs: nnx.Rngs) -> None:
+        self.dense = nnx.List([DenseBlock(config, rngs=rngs) for _ in range(3)])
+
+    def __call__(self, x: Float[Array, "n h w c"], inside: Inside = None) -> Float[Array, "n h w c"]:
+        features = x
+        for block in self.dense:
+            features = block(features, inside)
+        return x + _RESIDUAL_SCALE * features
+
+
+class Rrdb(nnx.Module):
+    """Enlarge sRGB-encoded RGB pictures four times; values nominally [0, 1], in and out, and not clipped."""
+
+    def __init__(self, config: RrdbConfig, *, rngs: nnx.Rngs) -> None:
+        def conv(inputs: int, outputs: int) -> nnx.Conv:
+            return nnx.Conv(inputs, outputs, (3, 3), padding="SAME", rngs=rngs)
+
+        channels = config.channels
+        self.config = config
+        self.enter = conv(3, channels)
+        self.blocks = nnx.List([ResidualBlock(config, rngs=rngs) for _ in range(config.blocks)])
+        self.leave = conv(channels, channels)
+        self.enlarge = nnx.List([conv(channels, channels) for _ in range(2)])
+        self.refine = conv(channels, channels)
+        self.last = conv(channels, 3)
+
+    def __call__(self, x: Float[Array, "n h w 3"], inside: Inside = None) -> Float[Array, "n H W 3"]:
+        """inside: what of `x` is picture. Beyond it every convolution sees zeros, as it does beyond the array."""
+        entered = masked(self.enter(masked(x, inside)), inside)
+        features = entered
+        for block in self.blocks:
+            features = block(features, inside)
+        features = entered + masked(self.leave(features), inside)
+        for conv in self.enlarge:
+            inside = None if inside is None else repeat_pixels(inside, 2)
+            features = masked(jax.nn.leaky_relu(conv(repeat_pixels(features, 2)), _SLOPE), inside)
+        features = masked(jax.nn.leaky_relu(self.refine(features), _SLOPE), inside)
+        return self.last(features)

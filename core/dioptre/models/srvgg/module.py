@@ -1,0 +1,42 @@
+"""SRVGGNetCompact in Flax NNX: a plain chain of convolutions, added to the nearest-neighbour enlargement."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from dioptre.models.masking import Inside, masked
+from dioptre.models.pixel_shuffle import pixel_shuffle, repeat_pixels
+
+from .config import SrvggConfig
+
+
+class PReLU(nnx.Module):
+    """ReLU with a learned slope for negative values, one a channel."""
+
+    def __init__(self, channels: int) -> None:
+        self.slope = nnx.Param(jnp.full(channels, 0.25))
+
+    def __call__(self, x: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
+        return jnp.where(x > 0, x, x * self.slope[...])
+
+
+class Srvgg(nnx.Module):
+    """Enlarge sRGB-encoded RGB pictures; values nominally [0, 1], in and out, and not clipped."""
+
+    def __init__(self, config: SrvggConfig, *, rngs: nnx.Rngs) -> None:
+        widths = [3] + [config.channels] * (config.convolutions + 1) + [3 * config.scale**2]
+        self.config = config
+        self.convs = nnx.List([nnx.Conv(i, o, (3, 3), padding="SAME", rngs=rngs) for i, o in pairwise(widths)])
+        self.activations = nnx.List([PReLU(config.channels) for _ in range(config.convolutions + 1)])
+
+    def __call__(self, x: Float[Array, "n h w 3"], inside: Inside = None) -> Float[Array, "n H W 3"]:
+        """inside: what of `x` is picture. Beyond it every convolution sees zeros, as it does beyond the array."""
+        features = masked(x, inside)
+        for conv, activation in zip(self.convs, self.activations, strict=False):
+            features = masked(activation(conv(features)), inside)
+        enlarged = pixel_shuffle(self.convs[-1](features), self.config.scale)
+        return enlarged + repeat_pixels(x, self.config.scale)

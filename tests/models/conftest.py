@@ -1,0 +1,44 @@
+"""Published packages for the tests that compare with them, and small networks with random weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+
+@pytest.fixture
+def published() -> Callable[[str], Path]:
+    """The path of a published package by its file name, from the folder that DIOPTRE_TEST_PACKAGES names."""
+
+    def find(name: str) -> Path:
+        path = Path(os.environ.get("DIOPTRE_TEST_PACKAGES", "")) / name
+        if not os.environ.get("DIOPTRE_TEST_PACKAGES") or not path.is_file():
+            pytest.skip(f"DIOPTRE_TEST_PACKAGES names no folder with {name}")
+        return path
+
+    return find
+
+
+@pytest.fixture
+def randomised() -> Callable[[nnx.Module], dict[str, np.ndarray]]:
+    """Fill a network with random weights and return them by path."""
+
+    def fill(network: nnx.Module) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng(3)
+        state: Any = nnx.state(network)
+        arrays = {}
+        for path, variable in nnx.to_flat_state(state):
+            values = rng.normal(0, 0.1, variable.shape).astype(np.float32)
+            variable.set_value(jax.numpy.asarray(values))
+            arrays[".".join(map(str, path))] = values
+        nnx.update(network, state)
+        return arrays
+
+    return fill

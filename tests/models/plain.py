@@ -1,0 +1,31 @@
+"""Layers written out plainly in NumPy, to compare ports with; pictures are (height, width, channels)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def convolve(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """3x3, zeros beyond the edge; kernel (3, 3, inputs, outputs)."""
+    padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
+    height, width = x.shape[:2]
+    taps = [padded[i : i + height, j : j + width] @ kernel[i, j] for i in range(3) for j in range(3)]
+    return sum(taps, start=bias)
+
+
+def leaky(x: np.ndarray, slope: float | np.ndarray) -> np.ndarray:
+    return np.where(x > 0, x, slope * x)
+
+
+def repeat(x: np.ndarray, factor: int) -> np.ndarray:
+    return x.repeat(factor, 0).repeat(factor, 1)
+
+
+def shuffle(x: np.ndarray, factor: int) -> np.ndarray:
+    height, width, channels = x.shape
+    result = np.empty((height * factor, width * factor, channels // factor**2), x.dtype)
+    for c in range(result.shape[2]):
+        for dy in range(factor):
+            for dx in range(factor):
+                result[dy::factor, dx::factor, c] = x[..., c * factor**2 + dy * factor + dx]
+    return result
