@@ -1,0 +1,49 @@
+"""Fifty jobs in a row leave nothing behind: neither memory, nor open files, nor files in the exchange folder."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dioptre_link import start
+from dioptre_link.client import Worker
+from dioptre_link.wire import PixelFormat
+
+WIDTH, HEIGHT = 1500, 1000
+ENOUGH_S = 60.0
+GROWTH_BYTES = 24 << 20  # one picture as float32; malloc keeps what it had, so a leak of 50 would be a gigabyte
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_flat(inline: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkout: Path) -> None:
+    monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path))
+    command = [sys.executable, str(checkout / "tests" / "link" / "fake_worker.py")]
+    size = (WIDTH // 4, HEIGHT // 4) if inline else (WIDTH, HEIGHT)
+    with Worker("test", command=command, inline=inline) as worker:
+        with worker.new_buffer(*size, PixelFormat()) as picture:
+            picture.write_rows(0, bytes(picture.pixels.nbytes // 2) + b"\0\0\0\x3f" * (picture.pixels.nbytes // 8))
+
+            def job() -> None:
+                worker.submit("fake", {}, {"picture": picture}).wait().delete()
+
+            for _ in range(5):
+                job()
+            processes = (psutil.Process(), psutil.Process(start.Rendezvous.read().pid))
+            before = [(process.memory_info().rss, process.num_fds()) for process in processes]
+            for _ in range(50):
+                job()
+            after = [(process.memory_info().rss, process.num_fds()) for process in processes]
+            for (rss, files), (rss_after, files_after) in zip(before, after, strict=True):
+                assert rss_after - rss < GROWTH_BYTES
+                assert files_after <= files
+            left = [path.name for path in next(start.exchange_dir().iterdir()).iterdir()]
+            assert left == ["c1.raw"]
+        worker.shut_down()
+    end = time.monotonic() + ENOUGH_S
+    while start.is_running():
+        assert time.monotonic() < end
+        time.sleep(0.01)
