@@ -25,7 +25,7 @@ def test_round_trip(tmp_path: Path, suffix: str, tolerance: float) -> None:
     np.testing.assert_allclose(values, DEPTH, atol=tolerance)
     written = Image.open(path)
     assert written.mode == {"png": "I;16", "tif": "F"}[suffix]
-    assert not written.info.get("icc_profile")
+    assert bool(written.info.get("icc_profile")) is (suffix == "png"), "Krita asks for a profile otherwise"
     written.close()
 
 
@@ -87,3 +87,13 @@ def test_another_shape_is_said(tmp_path: Path) -> None:
     values, (message,) = read_depth(tmp_path / "a.tif", width=50, height=50)
     assert values.shape == (50, 50)
     assert "stretched" in message
+
+
+def test_the_profile_of_depth_changes_no_value() -> None:
+    """Converted to sRGB, as editors do, a depth layer keeps its numbers."""
+    from dioptre.files import colour_profile
+
+    codes = np.arange(0, 65536, 257, dtype=np.uint16)[None, :, None]
+    seen = np.empty((1, codes.shape[1], 3), np.float32)
+    colour_profile.model(matrix_profile.srgb_grey(), bands=1).to_srgb(codes, out=seen)
+    assert np.abs(seen[0, :, 0] * 65535 - codes[0, :, 0]).max() < 257 / 4

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dioptre.files import problems, read_openraster, write_openraster
+from dioptre.files import matrix_profile, problems, read_openraster, write_openraster
 from dioptre.files.encode import encode
 from dioptre.files.openraster import merge
 from dioptre.files.picture import Format
@@ -41,8 +41,9 @@ def test_structure_is_the_specifications(tmp_path: Path) -> None:
         layers = root.findall("stack/layer")
         assert [layer.get("name") for layer in layers] == ["Subject ✂", "Result", "Depth"]
         assert [layer.get("visibility") for layer in layers] == ["visible", "visible", "hidden"]
-        modes = [Image.open(io.BytesIO(archive.read(layer.get("src") or ""))).mode for layer in layers]
-        assert modes == ["RGBA", "RGBA", "I;16"]
+        pngs = [Image.open(io.BytesIO(archive.read(layer.get("src") or ""))) for layer in layers]
+        assert [png.mode for png in pngs] == ["RGBA", "RGBA", "I;16"]
+        assert pngs[2].info["icc_profile"] == matrix_profile.srgb_grey(), "Krita asks for a profile otherwise"
         merged = Image.open(io.BytesIO(archive.read("mergedimage.png")))
         assert (merged.mode, merged.size) == ("RGBA", (50, 30))
         thumbnail = Image.open(io.BytesIO(archive.read("Thumbnails/thumbnail.png")))

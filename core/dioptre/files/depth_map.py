@@ -1,7 +1,8 @@
 """Depth maps as files of their own: disparity, 1 = nearest, 0 = farthest, stored as plain numbers.
 
-16-bit PNG for editors, float TIFF for exact values. No profile is written and none is heeded on reading: the
-values are data, not tones.
+16-bit PNG for editors, float TIFF for exact values. No profile is heeded on reading: the values are data, not
+tones. The PNG carries a grey profile with sRGB's curve, with which editors show the values as they are (Krita
+would ask for one).
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from . import problems
+from . import matrix_profile, problems
 from .atomic import replacing
 from .decode import decode
-from .encode import encode
+from .encode import Extras, encode
 from .load import MAX_MEGAPIXELS
 from .picture import Format
 from .save import format_of
@@ -43,7 +44,8 @@ def encoded_depth(disparity: np.ndarray, kind: Format) -> bytes:
     values = np.ascontiguousarray(disparity, np.float32)[..., None]
     if kind is Format.TIFF:
         return encode(values, kind)
-    return encode((np.clip(values, 0.0, 1.0) * np.float32(65535) + np.float32(0.5)).astype(np.uint16), kind)
+    codes = (np.clip(values, 0.0, 1.0) * np.float32(65535) + np.float32(0.5)).astype(np.uint16)
+    return encode(codes, kind, extras=Extras(icc=matrix_profile.srgb_grey()))
 
 
 def read_depth(path: str | os.PathLike[str], *, width: int, height: int) -> tuple[np.ndarray, tuple[str, ...]]:

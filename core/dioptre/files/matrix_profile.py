@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -78,6 +79,15 @@ def rgb_profile(
 def grey_profile(name: str, *, gamma: float) -> bytes:
     """Return a grey profile with a power curve."""
     return _profile(name, b"GRAY", {b"wtpt": _xyz_tag(D50_XYZ), b"kTRC": _gamma_tag(gamma)})
+
+
+@cache
+def srgb_grey() -> bytes:
+    """Return a grey profile with sRGB's curve: converting to sRGB then changes no value."""
+    x = np.linspace(0.0, 1.0, 1024)
+    linear = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
+    curve = struct.pack(">4s4xI", b"curv", len(x)) + np.round(linear * 65535).astype(">u2").tobytes()
+    return _profile("Grey with the sRGB curve", b"GRAY", {b"wtpt": _xyz_tag(D50_XYZ), b"kTRC": curve})
 
 
 def adobe_rgb() -> bytes:

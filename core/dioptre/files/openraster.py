@@ -22,10 +22,10 @@ import numpy as np
 from dioptre.imaging.layers import Layer
 from dioptre_link.operations import Role
 
-from . import colour_profile, problems
+from . import colour_profile, matrix_profile, problems
 from .atomic import replacing
 from .curves import in_bands
-from .encode import encode
+from .encode import Extras, encode
 from .picture import Format
 from .vips import vips
 
@@ -85,7 +85,7 @@ def write_openraster_to(
         archive.writestr(zipfile.ZipInfo("mimetype"), _MIMETYPE)
         archive.writestr("stack.xml", _stack_xml(layers, width, height, resolution_dpi))
         codes = (_layer_codes(layer) for layer in layers)
-        for index, png in enumerate(pool.map(lambda item: encode(item, Format.PNG), codes)):
+        for index, png in enumerate(pool.map(_layer_png, codes)):
             archive.writestr(f"data/layer{index}.png", png)
         archive.writestr("mergedimage.png", encode(merged, Format.PNG))
         archive.writestr("Thumbnails/thumbnail.png", encode(_thumbnail(merged), Format.PNG))
@@ -335,6 +335,13 @@ def _layer_codes(layer: Layer) -> np.ndarray:
         lambda rows: colour_profile.quantise(layer.pixels[rows], dtype=codes.dtype, out=codes[rows][..., 0]),
     )
     return codes
+
+
+def _layer_png(codes: np.ndarray) -> bytes:
+    if codes.shape[2] == 4:
+        return encode(codes, Format.PNG)
+    # Krita asks the user for a profile where 16 bits have none. With sRGB's curve no editor changes the values.
+    return encode(codes, Format.PNG, extras=Extras(icc=matrix_profile.srgb_grey()))
 
 
 def _rgba(pixels: np.ndarray) -> np.ndarray:
