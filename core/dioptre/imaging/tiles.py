@@ -25,6 +25,12 @@ class Tile:
     bottom: int
     right: int
 
+    def moved(self, by_px: int) -> Tile:
+        """The same tile in coordinates whose origin lies `by_px` further up and left."""
+        return Tile(
+            top=self.top + by_px, left=self.left + by_px, bottom=self.bottom + by_px, right=self.right + by_px
+        )
+
 
 def plan_tiles(size: tuple[int, int], *, core_px: tuple[int, int]) -> Iterator[Tile]:
     """Cores of `core_px` (height, width) covering `size`, row by row; those at the end are cut at the edge."""

@@ -1,0 +1,104 @@
+"""The shape of the lens opening: what a point of light out of focus looks like."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from dioptre_link.errors import UsageError
+
+_SUBSAMPLES = 5  # per pixel and axis, when a kernel is drawn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aperture:
+    """Shape of the opening, as seen through the lens.
+
+    blades: 0 for a circle, else 5 to 11.
+    curvature: of the blades, 0 straight to 1 circular.
+    rotation_deg: counter-clockwise, of the blades.
+    anamorphic: height over width of the disc; 1 round, above 1 upright ovals.
+    cats_eye: 0 to 1, how strongly the barrel cuts the discs towards the picture's corners.
+    edge: brightness profile, -1 soft edge, 0 even, 1 bright edge (over-corrected spherical aberration).
+    """
+
+    blades: int = 0
+    curvature: float = 0.0
+    rotation_deg: float = 0.0
+    anamorphic: float = 1.0
+    cats_eye: float = 0.0
+    edge: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.blades != 0 and not 5 <= self.blades <= 11:
+            raise UsageError(f"An aperture of {self.blades} blades is not offered.", hint="Choose 0 or 5 to 11.")
+        for name, low, high in (
+            ("curvature", 0, 1),
+            ("rotation_deg", -360, 360),
+            ("anamorphic", 0.25, 4),
+            ("cats_eye", 0, 1),
+            ("edge", -1, 1),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise UsageError(f"The aperture's {name} is {value}.", hint=f"It goes from {low} to {high}.")
+
+    def transmission(self, x: np.ndarray, y: np.ndarray, *, field: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
+        """Light let through at (x, y) of the opening, in units of its radius; y points down.
+
+        field: place in the picture, from its centre, with the corners at distance 1.
+        """
+        squeeze = math.sqrt(self.anamorphic)  # keeps the area
+        u, v = x * squeeze, y / squeeze
+        rho = np.hypot(u, v)
+        inside = rho <= self._rim(u, v)
+        if self.cats_eye > 0:
+            # The barrel's rim, as seen from the side: a second circle that slides over the opening.
+            shift = self.cats_eye * math.hypot(*field)
+            angle = math.atan2(field[1], field[0])
+            inside &= np.hypot(u + shift * math.cos(angle), v + shift * math.sin(angle)) <= 1
+        light: np.ndarray = np.where(inside, np.maximum(1 + self.edge * (2 * rho**2 - 1), 0), 0)
+        return light
+
+    def _rim(self, u: np.ndarray, v: np.ndarray) -> np.ndarray | float:
+        if self.blades == 0:
+            return 1.0
+        sector = 2 * math.pi / self.blades
+        turn = np.arctan2(-v, u) - math.radians(self.rotation_deg)
+        polygon = math.cos(sector / 2) / np.cos(np.mod(turn, sector) - sector / 2)
+        # The same area as the circle's, so that brightness and blur do not depend on the blades.
+        area = self.blades / 2 * math.sin(sector) / math.pi
+        straight = polygon / math.sqrt(area)
+        rim: np.ndarray = (1 - self.curvature) * straight + self.curvature
+        return rim
+
+    def kernel(
+        self, radius_px: float, *, size: int, field: tuple[float, float] = (0.0, 0.0), inverted: bool = False
+    ) -> np.ndarray:
+        """The blur of one point, (size, size) with the centre at size // 2, sum 1.
+
+        inverted: turned by 180 degrees, as for what is behind the focus.
+        Raises ValueError when the disc does not fit into `size`.
+        """
+        half = size // 2
+        reach = radius_px * max(self.anamorphic, 1 / self.anamorphic) ** 0.5 * (1.0 if self.blades == 0 else 1.3)
+        if reach > half + 1:
+            raise ValueError(f"a disc of radius {radius_px} does not fit into {size} pixels")
+        if radius_px < 0.3:
+            point = np.zeros((size, size))
+            point[half, half] = 1
+            return point
+        sub = (np.arange(_SUBSAMPLES) + 0.5) / _SUBSAMPLES - 0.5
+        axis = (np.arange(size)[:, None] - half + sub).ravel() / radius_px * (-1 if inverted else 1)
+        drawn = self.transmission(axis[None, :], axis[:, None], field=field)
+        kernel = drawn.reshape(size, _SUBSAMPLES, size, _SUBSAMPLES).sum(axis=(1, 3))
+        total = kernel.sum()
+        return kernel / total if total > 0 else self._point(size)
+
+    @staticmethod
+    def _point(size: int) -> np.ndarray:
+        point = np.zeros((size, size))
+        point[size // 2, size // 2] = 1
+        return point

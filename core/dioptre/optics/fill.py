@@ -1,0 +1,75 @@
+"""Filling what is hidden behind nearer things, from what is known around it.
+
+Pull-push: known values are averaged to ever smaller sizes, then each size fills the holes of the next larger one.
+S. Gortler et al., "The Lumigraph", SIGGRAPH 1996. The cost does not depend on the size of the holes.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float32
+
+_ENOUGH = 0.5  # of a cell known makes it count as fully known
+_NOTHING = 1e-6
+
+
+def _halved(planes: Float[Array, "*c h w"]) -> Float[Array, "*c h2 w2"]:
+    return (
+        planes[..., ::2, ::2] + planes[..., 1::2, ::2] + planes[..., ::2, 1::2] + planes[..., 1::2, 1::2]
+    ) * 0.25
+
+
+def doubled(planes: Float[Array, "*c h w"]) -> Float[Array, "*c h2 w2"]:
+    """Bilinear enlargement by 2 along the last two axes, the edge repeated."""
+    for axis in (-2, -1):
+        before = jnp.concatenate([_take(planes, 0, 1, axis), _take(planes, 0, -1, axis)], axis)
+        after = jnp.concatenate([_take(planes, 1, None, axis), _take(planes, -1, None, axis)], axis)
+        pair = jnp.stack([0.75 * planes + 0.25 * before, 0.75 * planes + 0.25 * after], planes.ndim + axis + 1)
+        shape = list(planes.shape)
+        shape[axis] *= 2
+        planes = pair.reshape(shape)
+    return planes
+
+
+def _take(planes: Float[Array, "*c h w"], start: int, stop: int | None, axis: int) -> Float[Array, "*c h2 w2"]:
+    return planes[..., start:stop, :] if axis == -2 else planes[..., start:stop]
+
+
+def fill(
+    planes: Float[Array, "c h w"], known: Float[Array, "h w"], top: Float[Array, "c ht wt"]
+) -> Float[Array, "c h w"]:
+    """`planes` (times `known`, the share of each pixel that is known, 0 to 1) with the unknown share filled in.
+
+    top: the filled values at a smaller size, a power of two below; its cells fall on whole blocks of pixels.
+    """
+    steps = (planes.shape[-1] // top.shape[-1]).bit_length() - 1
+    sizes = [jnp.concatenate([planes, known[None]])]
+    for _ in range(steps):
+        sizes.append(_halved(sizes[-1]))
+    filled = top
+    for size in sizes[-1:0:-1]:
+        if size is not sizes[-1]:
+            filled = doubled(filled)
+        share = size[-1:]
+        certain = jnp.minimum(share / _ENOUGH, 1.0)
+        filled = filled + certain * (size[:-1] / jnp.maximum(share, _NOTHING) - filled)
+    return planes + (1 - known) * (doubled(filled) if steps else filled)
+
+
+def fill_small(
+    planes: Float32[np.ndarray, "c h w"], known: Float32[np.ndarray, "h w"]
+) -> Float32[np.ndarray, "c h w"]:
+    """The same on the host, down to a single value, for the few pixels at the top of all tiles."""
+    height, width = known.shape
+    if height == 1 and width == 1:
+        nothing_known: np.ndarray = planes / np.maximum(known, _NOTHING)
+        return nothing_known
+    stack = np.concatenate([planes, known[None]])
+    stack = np.pad(stack, ((0, 0), (0, height % 2), (0, width % 2)), mode="edge")
+    small = (stack[:, ::2, ::2] + stack[:, 1::2, ::2] + stack[:, ::2, 1::2] + stack[:, 1::2, 1::2]) / 4
+    filled = fill_small(small[:-1], small[-1])
+    enlarged = filled.repeat(2, 1).repeat(2, 2)[:, :height, :width]
+    certain = np.minimum(known / np.float32(_ENOUGH), 1)
+    result: np.ndarray = enlarged + certain * (planes / np.maximum(known, np.float32(_NOTHING)) - enlarged)
+    return result

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+
+from dioptre.imaging.layers import Inputs
+from dioptre.pipelines.lens_blur import disparity_at, lens_blur
+from dioptre.recipes.apply import apply
+from dioptre_link.errors import Cancelled, UsageError
+
+SIZE = (96, 128)
+
+
+def picture(channels=3, seed=0):
+    return np.random.default_rng(seed).uniform(0.02, 0.98, (*SIZE, channels)).astype(np.float32)
+
+
+def two_planes():
+    disparity = np.full(SIZE, 0.2, np.float32)
+    disparity[20:70, 40:90] = 0.8
+    return disparity
+
+
+def test_identity_at_radius_zero():
+    image = picture()
+    made = lens_blur(image, two_planes(), focal_disparity=0.1, max_radius=0.0)
+    assert np.abs(made.image - image).max() < 1e-5  # one way through the sRGB curve and back
+
+
+def test_constant_pictures_stay():
+    image = np.full((*SIZE, 3), 0.37, np.float32)
+    made = lens_blur(image, two_planes(), focal_disparity=0.5, max_radius=40.0)
+    assert np.abs(made.image - 0.37).max() < 1e-4
+
+
+def test_in_focus_pixels_stay_and_do_not_bleed():
+    """A sharp white square before a black background that is far out of focus."""
+    disparity = two_planes()
+    image = np.zeros((*SIZE, 3), np.float32)
+    image[20:70, 40:90] = 1.0
+    made = lens_blur(image, disparity, focal_disparity=0.8, max_radius=30.0, encoding="linear").image
+    inside = made[22:68, 42:88]
+    assert np.abs(inside - 1).max() <= 1 / 255
+    outside = made.copy()
+    outside[18:72, 38:92] = 0  # the edge itself is one pixel wide
+    assert outside.max() < 0.005
+
+
+def test_out_of_focus_foreground_spreads_over_the_sharp_background():
+    disparity = two_planes()
+    image = np.zeros((*SIZE, 3), np.float32)
+    image[20:70, 40:90] = 1.0
+    made = lens_blur(image, disparity, focal_disparity=0.2, max_radius=16.0, encoding="linear").image[..., 0]
+    assert 0.4 < made[45, 40] < 0.6  # half of the disc is covered at the edge
+    assert 0.02 < made[45, 34] < 0.3
+    assert made[45, 26] < 0.005
+
+
+def test_alpha_is_straight_in_and_out():
+    image = picture(4)
+    image[..., :3] = 0.5
+    image[30:50, 30:60, 3] = 0.0
+    made = lens_blur(image, two_planes(), focal_disparity=0.8, max_radius=20.0).image
+    assert made.shape == image.shape
+    assert made[..., 3].min() >= 0
+    assert made[..., 3].max() <= 1
+    assert np.allclose(made[..., :3][made[..., 3] > 0.02], 0.5, atol=2e-3)
+
+
+def test_point_of_focus_is_a_median():
+    disparity = np.zeros(SIZE, np.float32)
+    disparity[:, 60:] = 0.9
+    disparity[50, 80] = 0.1
+    assert disparity_at(disparity, (80.0, 50.0)) == pytest.approx(0.9)
+    with pytest.raises(UsageError, match="outside"):
+        disparity_at(disparity, (128.0, 3.0))
+
+
+def test_operation_takes_point_or_value():
+    inputs = Inputs(picture=picture(), disparity=two_planes())
+    by_point = apply("lens_blur", {"focus": "60,40", "max_radius": 12}, inputs)
+    by_value = apply("lens_blur", {"focal_disparity": 0.8, "max_radius": 12}, inputs)
+    assert by_point.values["focal_disparity"] == pytest.approx(0.8)
+    assert np.array_equal(by_point.layers[0].pixels, by_value.layers[0].pixels)
+
+
+def test_wrong_input_is_refused_in_words():
+    inputs = Inputs(picture=picture(), disparity=np.zeros((10, 20), np.float32))
+    with pytest.raises(UsageError, match="depth layer is 20 x 10"):
+        apply("lens_blur", {"focal_disparity": 0.5}, inputs)
+    broken = two_planes()
+    broken[3, 3] = np.nan
+    with pytest.raises(UsageError, match="not numbers"):
+        lens_blur(picture(), broken, focal_disparity=0.0, max_radius=1.0)
+    with pytest.raises(UsageError, match="shape"):
+        lens_blur(picture(2), two_planes(), focal_disparity=0.0, max_radius=1.0)
+
+
+def test_can_be_cancelled():
+    def stop(fraction, phase):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        lens_blur(picture(), two_planes(), focal_disparity=0.5, max_radius=9.0, progress=stop)
