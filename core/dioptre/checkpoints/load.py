@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
@@ -46,8 +45,9 @@ def fill(make: Callable[[], M], arrays: Mapping[str, np.ndarray], *, origin: str
     graph, state = nnx.split(nnx.eval_shape(make))
     wanted = {".".join(map(str, path)): variable for path, variable in nnx.to_flat_state(state)}
     require_match(arrays, {name: (v.shape, v.dtype) for name, v in wanted.items()}, origin=origin)
+    values = jax.device_put({name: arrays[name] for name in wanted})
     for name, variable in wanted.items():
-        variable.set_value(jnp.asarray(arrays[name]))
+        variable.set_value(values[name])
     return nnx.merge(graph, state)
 
 

@@ -46,13 +46,11 @@ def find_frame(srgb_encoded: Float32[np.ndarray, "h w 3"]) -> Inside:
 
 
 def _is_black(srgb_encoded: Float32[np.ndarray, "*shape 3"]) -> Bool[np.ndarray, "*shape"]:
-    result: np.ndarray = (srgb_encoded <= _BLACK).all(axis=-1)
-    return result
+    return np.asarray((srgb_encoded <= _BLACK).all(axis=-1))
 
 
 def _is_white(srgb_encoded: Float32[np.ndarray, "*shape 3"]) -> Bool[np.ndarray, "*shape"]:
-    result: np.ndarray = (srgb_encoded >= _WHITE).all(axis=-1)
-    return result
+    return np.asarray((srgb_encoded >= _WHITE).all(axis=-1))
 
 
 def _margins(rows: Float32[np.ndarray, "a b 3"], extreme: Callable[[np.ndarray], np.ndarray]) -> tuple[int, int]:

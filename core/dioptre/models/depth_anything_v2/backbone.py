@@ -68,7 +68,8 @@ class Backbone(nnx.Module):
             return tokens, tokens
 
         _, outputs = jax.lax.scan(step, self.embed(x), blocks)
-        return self.norm(outputs[jnp.asarray(self.config.taps)])
+        normalised: Array = self.norm(outputs[jnp.asarray(self.config.taps)])
+        return normalised
 
     def embed(self, x: Float[Array, "n H W 3"]) -> Float[Array, "n t c"]:
         """Patches as tokens with their positions, the class token in front."""

@@ -51,7 +51,7 @@ class Fusion(nnx.Module):
     def __call__(
         self, x: Float[Array, "n h w c"], coarser: Float[Array, "n h w c"] | None, size: tuple[int, int]
     ) -> Float[Array, "n H W c"]:
-        if self.skip is not None:
+        if self.skip is not None and coarser is not None:
             x = self.skip(x) + coarser
         return resize_aligned(self.out(self.residual(x)), size)
 
@@ -76,11 +76,11 @@ class Head(nnx.Module):
         x = [project(feature) for project, feature in zip(self.projects, features, strict=True)]
         x = [self.spread4(x[0]), self.spread2(x[1]), x[2], self.halve(x[3])]
         x = [enter(stage) for enter, stage in zip(self.enters, x, strict=True)]
-        path = None
-        for stage in (3, 2, 1, 0):
-            finer = x[stage - 1].shape[1:3] if stage else tuple(2 * side for side in x[0].shape[1:3])
-            path = self.fusions[stage](x[stage], path, finer)
-        y = resize_aligned(self.out1(path), size)
+        sizes = [(2 * x[0].shape[1], 2 * x[0].shape[2]), *((stage.shape[1], stage.shape[2]) for stage in x)]
+        y = self.fusions[3](x[3], None, sizes[3])
+        for stage in (2, 1, 0):
+            y = self.fusions[stage](x[stage], y, sizes[stage])
+        y = resize_aligned(self.out1(y), size)
         y = self.out3(jax.nn.relu(self.out2(y)))[..., 0]
         return jax.nn.relu(y) if self.config.positive else y
 
