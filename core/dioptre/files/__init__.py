@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .atomic import replacing, staged
 from .depth_map import read_depth, write_depth
+from .embedded_depth import EmbeddedDepth, read_embedded_depth
 from .inspection import inspect
 from .load import load
 from .notes import Note
@@ -15,6 +16,7 @@ from .sheet import Panel, sheet
 
 __all__ = [
     "Colour",
+    "EmbeddedDepth",
     "Format",
     "Note",
     "OpenRaster",
@@ -24,6 +26,7 @@ __all__ = [
     "inspect",
     "load",
     "read_depth",
+    "read_embedded_depth",
     "read_openraster",
     "replacing",
     "save",

@@ -135,7 +135,7 @@ def _decode_open(file: BinaryIO, path: Path, max_pixels: float, *, pixels: bool)
         _describe(found, image, file, path, start)
         if pixels:
             image = image.colourspace("lab") if found.source.colour is Colour.LAB else image
-            found.codes = _upright(_values(image, path), found.source.orientation)
+            found.codes = turned(_values(image, path), found.source.orientation)
     except vips().Error as error:
         raise _damaged(path) from error
     return found
@@ -241,7 +241,7 @@ def _decode_8_bit_lab(file: BinaryIO, path: Path, max_pixels: float, *, pixels: 
     lab[..., 1:] = codes[..., 1:].view(np.int8)
     found = Decoded(codes=lab, source=Source(format=Format.TIFF, colour=Colour.LAB))
     _describe_tiff(found, file, path)
-    found.codes = _upright(lab, found.source.orientation)
+    found.codes = turned(lab, found.source.orientation)
     return found
 
 
@@ -259,7 +259,7 @@ def _values(image: Any, path: Path) -> np.ndarray:
     return (codes >> 16).astype(np.uint16) if wide else codes
 
 
-def _upright(codes: np.ndarray, orientation: int) -> np.ndarray:
+def turned(codes: np.ndarray, orientation: int) -> np.ndarray:
     """Turn and mirror as EXIF orientation says: a view, without a copy."""
     if orientation in (5, 6, 7, 8):
         codes = codes.swapaxes(0, 1)
@@ -268,6 +268,21 @@ def _upright(codes: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (2, 3, 6, 7):
         codes = codes[:, ::-1]
     return codes
+
+
+def decoded_grey(blob: bytes, *, max_pixels: float = 5e7) -> np.ndarray | None:
+    """Decode the first channel of a small picture in memory, as float32 (H, W) in [0, 1]; None where damaged."""
+    kind = recognise(blob[:64])
+    if kind not in (Format.JPEG, Format.PNG):
+        return None
+    try:
+        image = getattr(vips().Image, _LOADERS[kind].replace("_source", "_buffer"))(blob, fail_on="truncated")
+        if image.width * image.height > max_pixels:
+            return None
+        codes = image.extract_band(0).numpy()
+    except vips().Error:
+        return None
+    return np.asarray(codes, np.float32) / np.float32(np.iinfo(codes.dtype).max)
 
 
 def _orientation(image: Any) -> int:

@@ -73,7 +73,7 @@ def read_depth(path: str | os.PathLike[str], *, width: int, height: int) -> tupl
                 f"The depth map ({found_width} × {found_height}) has another shape than the picture "
                 f"({width} × {height}) and was stretched."
             )
-        values = _resized(values, width, height)
+        values = resize_depth(values, width=width, height=height)
     return values, tuple(messages)
 
 
@@ -91,7 +91,8 @@ def _single(codes: np.ndarray, path: Path) -> np.ndarray:
     return np.ascontiguousarray(values[..., 0])
 
 
-def _resized(values: np.ndarray, width: int, height: int) -> np.ndarray:
+def resize_depth(values: np.ndarray, *, width: int, height: int) -> np.ndarray:
+    """Resize float32 (H, W) linearly, downwards with averaging."""
     from PIL import Image
 
     image = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR)

@@ -95,7 +95,7 @@ def updated(xmp: bytes | None, *, note: Note | None, width: int, height: int) ->
     Orientation and size follow the pixels; what speaks of parts that the new file lacks (gain maps, videos,
     extended packets) goes. A damaged packet is replaced. None where there is nothing to say.
     """
-    root = _parsed(xmp)
+    root = parsed(xmp)
     if root is None and note is None:
         return None
     if root is None:
@@ -119,7 +119,7 @@ def updated(xmp: bytes | None, *, note: Note | None, width: int, height: int) ->
 
 def read(xmp: bytes | None) -> Note | None:
     """Return our note in an XMP packet; None where there is none."""
-    root = _parsed(xmp)
+    root = parsed(xmp)
     if root is None:
         return None
     found: Note | None = None
@@ -147,7 +147,7 @@ def read(xmp: bytes | None) -> Note | None:
     )
 
 
-def _parsed(xmp: bytes | None) -> ElementTree.Element | None:
+def parsed(xmp: bytes | None) -> ElementTree.Element | None:
     """Parse a packet, keeping its prefixes; None where there is none, it is damaged, or defines entities."""
     if not xmp or b"<!" in xmp:
         return None

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .colour_profile import quantise
+from .curves import in_bands
 from .encode import encode
 from .picture import Format
 
@@ -75,7 +77,8 @@ def depth_colours(disparity: np.ndarray) -> np.ndarray:
 def _scaled(pixels: np.ndarray, *, coloured: bool) -> Any:
     from PIL import Image
 
-    codes = (np.clip(pixels, 0.0, 1.0) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    codes = np.empty(pixels.shape, np.uint8)
+    in_bands(codes.shape, lambda rows: quantise(pixels[rows], dtype=codes.dtype, out=codes[rows]))
     image = Image.fromarray(codes)
     if image.mode == "RGBA":
         ground = Image.new("RGBA", image.size, (*_GROUND, 255))

@@ -1,0 +1,274 @@
+"""Depth that the camera put into the file: read it with its calibration.
+
+Three ways are known: auxiliary depth or disparity images in HEIC (portrait photographs of phones), Google's
+GDepth (a picture in the XMP of a JPEG, mostly in its extended part) and dynamic depth (pictures appended to a
+JPEG and listed in its XMP). ISO/IEC 23008-12 with ISO/IEC 23008-2 annex G (depth representation information);
+"Depthmap Metadata" and "Dynamic Depth" 1.0 by Google.
+
+GDepth pictures of Lens Blur show the refocused photograph; the unblurred one in GImage:Data is not read.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import mmap
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+from xml.etree import ElementTree
+
+import numpy as np
+
+from . import containers, exif, notes
+from .decode import decoded_grey, opened, recognise, turned
+from .depth_map import resize_depth
+from .picture import Format
+
+_GDEPTH = "http://ns.google.com/photos/1.0/depthmap/"
+_DEPTH_MAPS = (_GDEPTH, "http://ns.google.com/photos/dd/1.0/depthmap/")
+_ITEMS = ("http://ns.google.com/photos/dd/1.0/item/", "http://ns.google.com/photos/1.0/container/item/")
+_MAX_EXTENDED_XMP = 64 << 20  # bytes; real ones have a few megabytes
+_START = 1 << 16
+_METRES = {"m": 1.0, "meter": 1.0, "meters": 1.0, "metre": 1.0, "metres": 1.0, "mm": 1e-3}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedDepth:
+    """A camera's own depth map.
+
+    disparity: float32 (h, w) in [0, 1], 1 = nearest, upright, at the map's own size.
+    range_per_m: inverse depth in 1/m that 0 and 1 stand for: metric disparity is low + disparity * (high - low).
+        None where the camera gives no distances in metres.
+    confidence: float32 (h, w) in [0, 1]; None where there is none.
+    kind: what it was, in words.
+    """
+
+    disparity: np.ndarray
+    range_per_m: tuple[float, float] | None
+    confidence: np.ndarray | None
+    kind: str
+
+    def sized(self, *, width: int, height: int) -> EmbeddedDepth:
+        """Return it resized linearly to a picture's size."""
+        return EmbeddedDepth(
+            disparity=resize_depth(self.disparity, width=width, height=height),
+            range_per_m=self.range_per_m,
+            confidence=None
+            if self.confidence is None
+            else resize_depth(self.confidence, width=width, height=height),
+            kind=self.kind,
+        )
+
+
+def read_embedded_depth(path: str | os.PathLike[str]) -> EmbeddedDepth | None:
+    """Return the depth in a HEIC or JPEG file; None where there is none or it is damaged.
+
+    Raises MissingFile or UnreadableFile.
+    """
+    place = Path(path)
+    with opened(place) as file:
+        kind = recognise(file.read(_START))
+        file.seek(0)
+        if kind is Format.HEIC:
+            return _of_heic(file)
+        if kind is not Format.JPEG:
+            return None
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
+            return _of_jpeg(view)
+
+
+def _of_jpeg(data: memoryview) -> EmbeddedDepth | None:
+    segments = list(containers.jpeg_segments(data))
+    packets = list(_packets(segments))
+    turn = _orientation(segments)
+    properties = _depth_properties(packets)
+    blob = _base64(properties.get("Data"))
+    if blob is not None:
+        return _google(blob, properties, turn, _base64(properties.get("Confidence")), kind="GDepth")
+    appended = _appended(packets, data)
+    if "Depth" in appended:
+        return _google(appended["Depth"], properties, turn, appended.get("Confidence"), kind="dynamic depth")
+    return None
+
+
+def _packets(segments: list[tuple[int, bytes]]) -> Iterator[ElementTree.Element]:
+    """Yield the parsed XMP packets: the main one, then the extended one put together from its parts."""
+    parts: dict[bytes, bytearray] = {}
+    for marker, payload in segments:
+        if marker != containers.APP1:
+            continue
+        if payload.startswith(containers.XMP_HEADER):
+            root = notes.parsed(payload[len(containers.XMP_HEADER) :])
+            if root is not None:
+                yield root
+        elif payload.startswith(containers.EXTENDED_XMP_HEADER):
+            body = payload[len(containers.EXTENDED_XMP_HEADER) :]
+            total, offset = int.from_bytes(body[32:36], "big"), int.from_bytes(body[36:40], "big")
+            if total <= _MAX_EXTENDED_XMP and offset + len(body) - 40 <= total:
+                whole = parts.setdefault(body[:32], bytearray(total))
+                if len(whole) == total:
+                    whole[offset : offset + len(body) - 40] = body[40:]
+    for whole in parts.values():
+        root = notes.parsed(bytes(whole))
+        if root is not None:
+            yield root
+
+
+def _depth_properties(packets: list[ElementTree.Element]) -> dict[str, str]:
+    """Gather the depth map's properties, which stand as attributes or elements anywhere in the packets."""
+    found: dict[str, str] = {}
+    for root in packets:
+        for element in root.iter():
+            pairs = [*element.attrib.items(), (element.tag, element.text or "")]
+            for name, value in pairs:
+                for namespace in _DEPTH_MAPS:
+                    if name.startswith(f"{{{namespace}}}") and value.strip():
+                        found.setdefault(name[len(namespace) + 2 :], value.strip())
+    return found
+
+
+def _appended(packets: list[ElementTree.Element], data: memoryview) -> dict[str, bytes]:
+    """Return the appended pictures by their meaning. They end where the file ends, in the order of the list."""
+    items: list[tuple[str, int, int]] = []
+    for root in packets:
+        for element in root.iter():
+            for namespace in _ITEMS:
+                attributes = {
+                    key: element.get(f"{{{namespace}}}{key}") or element.findtext(f"{{{namespace}}}{key}")
+                    for key in ("Semantic", "DataURI", "Length", "Padding")
+                }
+                if attributes["Length"] is not None or attributes["Semantic"] is not None:
+                    items.append(
+                        (
+                            _meaning(attributes["Semantic"], attributes["DataURI"]),
+                            _number(attributes["Length"]),
+                            _number(attributes["Padding"]),
+                        )
+                    )
+    following = items[1:]  # the first one is the picture itself
+    start = len(data) - sum(length + padding for _, length, padding in following)
+    found: dict[str, bytes] = {}
+    for meaning, length, padding in following:
+        if start > 0 and length > 0:
+            found.setdefault(meaning, bytes(data[start : start + length]))
+        start += length + padding
+    return found
+
+
+def _meaning(semantic: str | None, uri: str | None) -> str:
+    words = f"{semantic or ''} {uri or ''}".lower()
+    if "confidence" in words:
+        return "Confidence"
+    return "Depth" if "depth" in words else semantic or ""
+
+
+def _google(
+    blob: bytes, properties: Mapping[str, str], turn: int, confidence: bytes | None, *, kind: str
+) -> EmbeddedDepth | None:
+    """Turn a stored map into disparity: 0 is near and 1 far, linear in inverse depth or in depth."""
+    stored = decoded_grey(blob)
+    if stored is None:
+        return None
+    near, far = _decimal(properties.get("Near")), _decimal(properties.get("Far"))
+    range_per_m = None
+    disparity = 1.0 - stored
+    linear = properties.get("Format", "RangeInverse") == "RangeLinear"
+    if near is not None and far is not None and 0.0 < near < far:
+        metres = _METRES.get(properties.get("Units", "").lower())
+        if metres is not None:
+            range_per_m = (1.0 / (far * metres), 1.0 / (near * metres))
+        if linear:
+            disparity = _inverse_depth(stored, near=near, far=far)
+    elif linear:
+        return None  # depth without its range is no disparity
+    sure = None if confidence is None else decoded_grey(confidence)
+    if sure is not None and sure.shape != stored.shape:
+        sure = None
+    return EmbeddedDepth(
+        disparity=np.ascontiguousarray(turned(disparity, turn), np.float32),
+        range_per_m=range_per_m,
+        confidence=None if sure is None else np.ascontiguousarray(turned(sure, turn), np.float32),
+        kind=kind,
+    )
+
+
+def _of_heic(file: BinaryIO) -> EmbeddedDepth | None:
+    try:
+        import pillow_heif
+    except ImportError:
+        return None
+    try:
+        images = pillow_heif.open_heif(file).info.get("depth_images") or []
+        if not images:
+            return None
+        codes = np.asarray(images[0])
+    except (ValueError, RuntimeError, SyntaxError, EOFError):
+        return None
+    return of_heif_depth(codes[..., 0] if codes.ndim == 3 else codes, images[0].info.get("metadata") or {})
+
+
+def of_heif_depth(codes: np.ndarray, metadata: Mapping[str, Any]) -> EmbeddedDepth | None:
+    """Turn an auxiliary depth image, integers (h, w), into disparity by its representation type.
+
+    0 uniform inverse depth, 1 uniform disparity, 2 uniform depth, 3 disparity of another spacing (ISO/IEC 23008-2,
+    G.14.2.2). Without the information Apple's meaning holds: disparity, larger is nearer.
+    """
+    low, high = int(codes.min()), int(codes.max())
+    if high <= low:
+        return None
+    near, far = (_decimal(metadata.get(key)) for key in ("z_near", "z_far"))
+    kind = metadata.get("representation_type", 1)
+    stored = codes.astype(np.float32)
+    if near is not None and far is not None and 0.0 < near < far and kind in (0, 2):
+        value = stored / np.float32(np.iinfo(codes.dtype).max)
+        range_per_m = (1.0 / far, 1.0 / near)
+        if kind == 2:
+            value = _inverse_depth(value, near=near, far=far)
+        return _heic(value, range_per_m)
+    return None if kind == 2 else _heic((stored - np.float32(low)) / np.float32(high - low), None)
+
+
+def _heic(disparity: np.ndarray, range_per_m: tuple[float, float] | None) -> EmbeddedDepth:
+    values = np.ascontiguousarray(disparity, np.float32)
+    return EmbeddedDepth(disparity=values, range_per_m=range_per_m, confidence=None, kind="HEIC depth")
+
+
+def _inverse_depth(value: np.ndarray, *, near: float, far: float) -> np.ndarray:
+    """Return disparity of depth stored linearly from near (0) to far (1)."""
+    depth = near + value * np.float32(far - near)
+    return (1.0 / depth - np.float32(1.0 / far)) / np.float32(1.0 / near - 1.0 / far)
+
+
+def _orientation(segments: list[tuple[int, bytes]]) -> int:
+    for marker, payload in segments:
+        if marker == containers.APP1 and (blob := exif.strip_prefix(payload)) is not None:
+            return exif.orientation(blob)
+    return 1
+
+
+def _base64(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    compact = "".join(text.split())
+    try:
+        return base64.b64decode(compact + "=" * (-len(compact) % 4)) or None
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _decimal(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if np.isfinite(number) else None
+
+
+def _number(text: str | None) -> int:
+    try:
+        return max(0, int(text or "0"))
+    except ValueError:
+        return 0
