@@ -19,8 +19,9 @@ def test_a_soft_and_misplaced_step_moves_to_the_outline() -> None:
     matte, distance = disc()
     soft = (0.2 + 0.6 / (1 + np.exp((distance - 2) / 1.5))).astype(np.float32)
     snapped = snap_to_matte(soft, matte)
-    np.testing.assert_allclose(snapped[distance < -1], 0.8, atol=0.03)
-    np.testing.assert_allclose(snapped[distance > 1], 0.2, atol=0.03)
+    tolerance = 0.12 * 0.6  # of the step: what misses its side by less may be left
+    np.testing.assert_allclose(snapped[distance < -1], 0.8, atol=tolerance)
+    np.testing.assert_allclose(snapped[distance > 1], 0.2, atol=tolerance)
 
 
 def test_far_from_the_outline_nothing_changes() -> None:
@@ -51,3 +52,18 @@ def test_strands_get_the_depth_of_what_they_grow_from() -> None:
     snapped = snap_to_matte(disparity, matte, band=0.05)
     assert snapped[38, 100] > 0.7
     assert snapped[38, 97] < 0.3
+
+
+def test_a_hole_in_the_matte_becomes_no_hole_in_the_depth() -> None:
+    matte, _ = disc()
+    disparity = (0.2 + 0.6 * matte).astype(np.float32)
+    matte[95:105, 90:115] = 0.0  # a mistake, far from anything that is farther away
+    np.testing.assert_array_equal(snap_to_matte(disparity, matte)[80:120, 80:125], disparity[80:120, 80:125])
+
+
+def test_something_in_front_of_the_subject_stays_as_it_is() -> None:
+    matte, _ = disc()
+    disparity = (0.3 + 0.2 * matte).astype(np.float32)
+    matte[130:] = 0.0  # a table hides the lower part
+    disparity[128:] = 0.9  # and its edge is not quite where the matte ends
+    np.testing.assert_array_equal(snap_to_matte(disparity, matte)[120:, 70:130], disparity[120:, 70:130])
