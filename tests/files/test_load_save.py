@@ -394,9 +394,21 @@ def test_fewer_bits_are_said(tmp_path: Path) -> None:
 
 
 def test_values_beyond_an_integers_range_are_clamped(tmp_path: Path) -> None:
-    pixels = np.array([[[-0.5, 0.5, 3.0]]], np.float32)
+    pixels = np.array([[[-0.5, 0.2, 3.0]]], np.float32)
     save(pixels, tmp_path / "a.png")
-    np.testing.assert_array_equal(_codes_of(tmp_path / "a.png")[0, 0], [0, 128, 255])
+    np.testing.assert_array_equal(_codes_of(tmp_path / "a.png")[0, 0], [0, 51, 255])
+
+
+def test_smooth_slopes_do_not_band(tmp_path: Path) -> None:
+    """A slope over 4 codes in 200 pixels: its local mean must follow, within the noise of one code."""
+    slope = np.linspace(100, 104, 200, dtype=np.float32) / np.float32(255)
+    pixels = np.broadcast_to(slope[None, :, None], (64, 200, 3))
+    for profile in (None, matrix_profile.adobe_rgb()):
+        like = load(_write(tmp_path / "like.png", np.zeros((4, 4, 3), np.uint8), Format.PNG, icc=profile))
+        save(pixels, tmp_path / "a.png", like=like, force=True)
+        seen = load(tmp_path / "a.png").pixels
+        assert np.abs(seen.mean(0) - pixels[0]).max() * 255 < 0.12
+        assert np.abs(seen - pixels).max() * 255 < 2  # a code of Adobe RGB is up to 1.5 of sRGB
 
 
 def test_animation_uses_its_first_frame_and_says_so(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ class ColourModel(Protocol):
         """Fill `out`, float32 (H, W, 3), from `codes` (H, W, C): uint8, uint16 (full range) or float32."""
 
     def from_srgb(self, srgb_encoded: np.ndarray, *, dtype: np.dtype[Any]) -> np.ndarray:
-        """Return the file's own values (H, W, C) of float32 (H, W, 3); integers are rounded and clamped."""
+        """Return the file's own values (H, W, C) of float32 (H, W, 3); integers are clamped, 8 bits dithered."""
 
 
 def channels(profile: bytes) -> int:
@@ -97,16 +97,41 @@ def _check(profile: bytes, bands: int) -> None:
         raise BadProfile("cut off")
 
 
-def quantise(values: np.ndarray, *, dtype: np.dtype[Any], out: np.ndarray) -> None:
-    """Round float32 in [0, 1] to the integers of `dtype`, clamped, or copy them where it is a float."""
+def quantise(
+    values: np.ndarray, *, dtype: np.dtype[Any], out: np.ndarray, thresholds: np.ndarray | None = None
+) -> None:
+    """Turn float32 in [0, 1] into the integers of `dtype`, clamped, or copy them where it is a float.
+
+    thresholds: what to add before cutting off the fraction, in [0, 1); None rounds.
+    """
     if dtype.kind == "f":
         out[...] = values
         return
     top = np.iinfo(dtype).max
     scaled = values * np.float32(top)
-    scaled += np.float32(0.5)
+    scaled += np.float32(0.5) if thresholds is None else thresholds
     np.clip(scaled, 0.0, top, out=scaled)
     out[...] = scaled
+
+
+def dither(rows: slice, *, width: int, channels: int, dtype: np.dtype[Any]) -> np.ndarray | None:
+    """Return thresholds for rows of an 8-bit picture, float32 (h, width, channels); None for other depths.
+
+    Blurred backgrounds have slopes of less than a code in many pixels, which plain rounding turns into visible
+    bands. Values within 0.005 of a code are never moved, so what was not touched stays as it was.
+    """
+    if dtype != np.uint8:
+        return None
+    noise = _noise(width, channels)
+    return noise.take(np.arange(rows.start, rows.stop) % len(noise), axis=0)
+
+
+@lru_cache(maxsize=2)
+def _noise(width: int, channels: int) -> np.ndarray:
+    """Interleaved gradient noise (J. Jimenez, SIGGRAPH 2014), shifted for each channel: 64 rows of it."""
+    y, x, c = np.ogrid[0:64, 0:width, 0:channels]
+    noise = (x * 0.06711056 + y * 0.00583715 + 17.1 * c) % 1.0 * 52.9829189 % 1.0
+    return (0.005 + 0.99 * noise).astype(np.float32)
 
 
 def normalise(codes: np.ndarray, *, out: np.ndarray) -> None:
@@ -132,7 +157,8 @@ class _Identity:
 
         def work(rows: slice) -> None:
             values = srgb_encoded[rows] if self.bands == 3 else _grey(srgb_encoded[rows])[..., None]
-            quantise(values, dtype=dtype, out=result[rows])
+            noise = dither(rows, width=result.shape[1], channels=self.bands, dtype=dtype)
+            quantise(values, dtype=dtype, out=result[rows], thresholds=noise)
 
         in_bands(result.shape, work)
         return result
@@ -177,8 +203,9 @@ class _Shaper:
             else:
                 source = [srgb_curve().decode(srgb_encoded[rows][..., c]) for c in range(3)]
                 linear = [_mix(source, back[c]) for c in range(3)]
-            for c, curve in enumerate(self.curves):
-                quantise(curve.encode(linear[c]), dtype=dtype, out=result[rows][..., c])
+            noise = dither(rows, width=result.shape[1], channels=len(self.curves), dtype=dtype)
+            encoded = np.stack([curve.encode(linear[c]) for c, curve in enumerate(self.curves)], -1)
+            quantise(encoded, dtype=dtype, out=result[rows], thresholds=noise)
 
         in_bands(result.shape, work)
         return result
