@@ -12,7 +12,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,18 @@ class Gimp:
             check=False,
         )
 
+    def gui(self, script: str, *, limit_s: int) -> subprocess.CompletedProcess[str]:
+        """Run inside/`script` in a sandbox with a screen; its first argument is GIMP's program with windows."""
+        assert self.tree is not None
+        return self.tree.run(
+            ["bash", f"/inside/{script}", self.command[0].replace("console-", "")],
+            binds=self.binds(),
+            writable={self.out: "/out"},
+            environment={"OUT": "/out", "DIOPTRE_PYTHON": str(ProductPython().python)},
+            gui=True,
+            limit_s=limit_s,
+        )
+
     def binds(self) -> dict[Path | str, str]:
         return {**ProductPython().binds(), HERE / "inside": "/inside"}
 
@@ -121,21 +133,29 @@ def check_names(script: str) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def gimp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gimp]:
+def make_gimp(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Gimp]:
+    """Makes a GIMP with a home of its own."""
+    return lambda: _make(tmp_path_factory.mktemp("gimp").resolve())
+
+
+@pytest.fixture(scope="session")
+def gimp(make_gimp: Callable[[], Gimp]) -> Gimp:
+    return make_gimp()
+
+
+def _make(out: Path) -> Gimp:
     named = os.environ.get("DIOPTRE_TEST_GIMP", "")
-    out = tmp_path_factory.mktemp("gimp").resolve()
     if named and (Path(named) / ".editor-tree").is_file():
-        home = out.parent / "gimp-home"
+        home = out.with_name(f"{out.name}-home")
         tree = Tree(Path(named), home)
         version = tree.package_version("gimp")
         series = ".".join(version.split(".")[:2])
-        yield _installed(version, out, tree, (f"gimp-console-{series}",), home / ".config/GIMP" / series)
-        return
+        return _installed(version, out, tree, (f"gimp-console-{series}",), home / ".config/GIMP" / series)
     command = tuple(shlex.split(named)) if named else _own_console()
     version = _version(command) if command else None
     if version is None:
         pytest.skip("NO GIMP 3 WAS FOUND: the GIMP plug-in's tests were not run (see DIOPTRE_TEST_GIMP)")
-    yield _installed(version, out, None, command, out / "GIMP")
+    return _installed(version, out, None, command, out / "GIMP")
 
 
 def _installed(version: str, out: Path, tree: Tree | None, command: tuple[str, ...], config: Path) -> Gimp:

@@ -6,6 +6,8 @@ is changed by the last step only, so Cancel leaves it as it was.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -18,12 +20,13 @@ from gi.repository import GimpUi, Gtk  # noqa: E402  (the versions must be named
 from dioptre_link.buffers import Buffer  # noqa: E402
 from dioptre_link.client import Result, Stored, Worker  # noqa: E402
 from dioptre_link.errors import Cancelled, DioptreError, UsageError  # noqa: E402
-from dioptre_link.operations import Input, Kind, Operation, Parameter, Role  # noqa: E402
+from dioptre_link.operations import Input, Kind, Operation, Parameter, Role, operation  # noqa: E402
 from dioptre_link.wire import PixelFormat  # noqa: E402
 
 from . import arguments, jobs  # noqa: E402
 from .driver import Driver  # noqa: E402
 from .host import Gimp, GLib  # noqa: E402
+from .log import logger  # noqa: E402
 from .panel import Panel  # noqa: E402
 from .preview import BEFORE, DEPTH, FOCUS, LONGEST_PX, RESULT, Plane, Preview, pixbuf_from_rgb  # noqa: E402
 from .run import Outcome, run_sent  # noqa: E402
@@ -32,17 +35,19 @@ from .sources import Source  # noqa: E402
 PREVIEW_FORMAT = PixelFormat("u8", 4)
 SETTLE_MS = 30  # a moved slider sends many changes: the preview follows the last one
 BINARY = "dioptre"
+FOCUS_GROUP = "Focus"
+QUICK = {"portrait": "lens_blur"}  # what an operation comes down to when depth and focus are known
 
 
 def run_dialog(
-    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, operation: Operation, source: Source
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, described: Operation, source: Source
 ) -> Outcome:
     """Show the dialog until there is a result. Raises Cancelled, or what went wrong."""
     GimpUi.init(BINARY)
-    for parameter in arguments.automatic_parameters(operation):
+    for parameter in arguments.automatic_parameters(described):
         arguments.write_option(parameter, config, None)  # the last picture's focus is not this one's
     with jobs.open_worker() as worker, ExitStack() as files:
-        dialog = OperationDialog(procedure, config, operation, source, worker, files)
+        dialog = OperationDialog(procedure, config, described, source, worker, files)
         try:
             return dialog.run()
         finally:
@@ -56,28 +61,30 @@ class OperationDialog:
         self,
         procedure: Gimp.Procedure,
         config: Gimp.ProcedureConfig,
-        operation: Operation,
+        described: Operation,
         source: Source,
         worker: Worker,
         files: ExitStack,
     ) -> None:
-        self._config, self._operation, self._source = config, operation, source
+        self._config, self._operation, self._source = config, described, source
         self._worker, self._files = worker, files
         self._sent: jobs.Sent | None = None
         self._depth: Buffer | Stored | None = None  # at any size; None until it is known
         self._driver: Driver | None = None
         self._preview_driver: Driver | None = None
+        self._known: Mapping[str, Any] = {}
+        self._known_focus: dict[str, Any] | None = None  # the options that `_known` was decided for
         self._settling: int | None = None
         self._failure: Exception | None = None
         self._outcome: Outcome | None = None
         self._loop: GLib.MainLoop | None = None
-        self._point = next((p for p in operation.parameters if p.kind is Kind.POINT), None)
-        self._shows_depth = arguments.takes_depth(operation) or Role.DEPTH in operation.outputs
+        self._point = next((p for p in described.parameters if p.kind is Kind.POINT), None)
+        self._shows_depth = arguments.takes_depth(described) or Role.DEPTH in described.outputs
 
-        self._dialog = GimpUi.ProcedureDialog.new(procedure, config, operation.title)
+        self._dialog = GimpUi.ProcedureDialog.new(procedure, config, described.title)
         self._dialog.set_default_size(LONGEST_PX + 400, 560)
         self._preview = Preview(self._views(), self._clicked if self._point is not None else None)
-        self._panel = Panel(self._dialog, config, operation, self._changed)
+        self._panel = Panel(self._dialog, config, described, self._changed)
         self._bar = Gtk.ProgressBar(show_text=True)
         side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
         side.pack_start(self._panel, False, False, 0)
@@ -156,7 +163,7 @@ class OperationDialog:
 
     def _changed(self, parameter: Parameter) -> None:
         if self._source.depth is None and parameter.group == "Depth":
-            self._depth = None
+            self._depth = self._known_focus = None
         if parameter is self._point:
             self._show_marker()
         if self._settling is None:
@@ -203,10 +210,38 @@ class OperationDialog:
         )
 
     def _preview_steps(self, options: dict[str, Any]) -> jobs.Steps[Result]:
+        """A preview; where a quicker operation comes close with what is known already, that one first."""
+        focus = {p.name: options[p.name] for p in self._operation.parameters if p.group == FOCUS_GROUP}
+        quick = QUICK.get(self._operation.name) if self._depth is not None else None
+        if quick is not None:
+            result = yield from self._preview_job(
+                operation(quick), self._as_before(operation(quick), options, focus)
+            )
+            if focus == self._known_focus:
+                return result
+            self._show_result(result)
+        result = yield from self._preview_job(self._operation, options)
+        self._known_focus, self._known = focus, result.values
+        return result
+
+    def _as_before(self, quick: Operation, options: dict[str, Any], focus: dict[str, Any]) -> dict[str, Any]:
+        """`options` for the quick operation, with what the full one decided the last time."""
+        taken = {p.name: options[p.name] for p in quick.parameters if p.name in options}
+        for name in focus:
+            known = self._known.get(name)
+            if (
+                taken.get(name) is None
+                and known is not None
+                and (focus == self._known_focus or name == "focus_range")
+            ):
+                taken[name] = known
+        return taken
+
+    def _preview_job(self, described: Operation, options: dict[str, Any]) -> jobs.Steps[Result]:
         assert self._sent is not None
+        began = time.monotonic()
         inputs = {"picture": self._sent.inputs["picture"]}
         keep = {}
-        described = self._operation
         if arguments.takes_depth(described) and self._depth is not None:
             inputs["disparity"] = self._depth
         elif Role.DEPTH in described.outputs:
@@ -217,11 +252,13 @@ class OperationDialog:
             inputs,
             colour_format=PREVIEW_FORMAT,
             depth_dtype="u8",
+            roles=(Role.RESULT, Role.DEPTH),
             keep=keep,
             preview_px=LONGEST_PX,
             supersede="preview",
         )
         result = yield from jobs.follow(job)
+        logger.info("Preview by %s: %.3f s", described.name, time.monotonic() - began)
         if keep and arguments.takes_depth(described):
             self._depth = self._worker.stored("preview-depth")
         return result

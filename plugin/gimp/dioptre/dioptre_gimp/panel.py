@@ -1,7 +1,7 @@
 """The options in a dialog, made from the description of an operation.
 
-GIMP draws what it can (sliders, choices, yes or no). Options that are decided automatically when left out get a
-tick for that beside their slider, which GIMP has no widget for.
+GIMP draws choices and yes or no; numbers get its sliders, with a tick where they are decided automatically when
+left out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from . import arguments  # noqa: E402
 from .host import Gimp, GObject  # noqa: E402
 
 WIDTH_PX = 330
-LOGARITHMIC_RATIO = 10  # a range from 0.7 to 32 is felt by its ratios
+LOGARITHMIC_RATIO = 10  # a range from 0.7 to 32 is felt by its ratios…
+GAMMA = 3.0  # …and GIMP's slider comes close to that with this curve
+LARGE = 10.0  # numbers up to here are shown with two digits behind the point
 
 
 class Panel(Gtk.Box):
@@ -38,7 +40,7 @@ class Panel(Gtk.Box):
         self.set_size_request(WIDTH_PX, -1)
         self._dialog = dialog
         self._config = config
-        self._rows: dict[str, AutomaticRow | PointRow] = {}
+        self._rows: dict[str, NumberRow | PointRow] = {}
         simple = [parameter for parameter in operation.parameters if parameter.simple]
         others = [parameter for parameter in operation.parameters if not parameter.simple]
         if not simple:
@@ -58,7 +60,7 @@ class Panel(Gtk.Box):
     def show_values(self, values: Mapping[str, Any]) -> None:
         """Show what was decided automatically."""
         for name, row in self._rows.items():
-            if isinstance(row, AutomaticRow) and isinstance(values.get(name), (int, float)):
+            if isinstance(row, NumberRow) and isinstance(values.get(name), (int, float)):
                 row.show_automatic(float(values[name]))
 
     def _add(self, box: Gtk.Box, parameters: Sequence[Parameter]) -> None:
@@ -77,64 +79,65 @@ class Panel(Gtk.Box):
             row = self._rows[parameter.name] = PointRow(parameter, self._config)
             return row
         if parameter.kind in (Kind.FLOAT, Kind.INTEGER):
-            if parameter.default is None:
-                row = self._rows[parameter.name] = AutomaticRow(parameter, self._config)
-                return row
-            entry = self._dialog.get_scale_entry(name, 1.0)
-            low, high = parameter.minimum, parameter.maximum
-            if low is not None and high is not None and low > 0 and high / low >= LOGARITHMIC_RATIO:
-                entry.set_logarithmic(True)
-            return entry
+            row = self._rows[parameter.name] = NumberRow(parameter, self._config)
+            return row
         return self._dialog.get_widget(name, GObject.TYPE_NONE)
 
 
-class AutomaticRow(Gtk.Box):
-    """A slider with a tick "Automatic" in front of it."""
+class NumberRow(Gtk.Box):
+    """A slider of GIMP's kind; with a tick for options that are decided automatically when left out."""
 
     def __init__(self, parameter: Parameter, config: Gimp.ProcedureConfig) -> None:
-        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=2)
+        super().__init__(spacing=6)
         self._parameter, self._config = parameter, config
         self._name = arguments.names(parameter)[0]
         self._quiet = False
+        low, high = parameter.minimum or 0.0, 1.0 if parameter.maximum is None else parameter.maximum
+        whole = parameter.kind is Kind.INTEGER
+        step = 1.0 if whole else (high - low) / 100
+        self._adjustment = Gtk.Adjustment(
+            value=low, lower=low, upper=high, step_increment=step, page_increment=10 * step
+        )
         unit = f" ({parameter.unit})" if parameter.unit else ""
-        self._tick = Gtk.CheckButton(label="Automatic")
-        label = Gtk.Label(label=f"{parameter.label}{unit}", xalign=0.0)
-        line = Gtk.Box(spacing=6)
-        line.pack_start(label, True, True, 0)
-        line.pack_start(self._tick, False, False, 0)
-        low, high = parameter.minimum or 0.0, parameter.maximum or 1.0
-        step = 1.0 if parameter.kind is Kind.INTEGER else (high - low) / 200
-        self._slider = Gtk.Scale.new_with_range(Gtk.Orientation.HORIZONTAL, low, high, step)
-        self._slider.set_value_pos(Gtk.PositionType.RIGHT)
-        self._slider.set_digits(0 if parameter.kind is Kind.INTEGER else 2 if high <= 10 else 1)
-        self.pack_start(line, False, False, 0)
-        self.pack_start(self._slider, False, False, 0)
+        digits = 0 if whole else 2 if high <= LARGE else 1
+        slider = GimpUi.SpinScale.new(self._adjustment, f"{parameter.label}{unit}", digits)
+        if low > 0 and high / low >= LOGARITHMIC_RATIO:
+            slider.set_gamma(GAMMA)
+        self._slider = slider
+        self.pack_start(slider, True, True, 0)
+        self._tick: Gtk.CheckButton | None = None
+        if parameter.default is None:
+            self._tick = Gtk.CheckButton(label="Auto")
+            self._tick.set_tooltip_text("Decide from the picture")
+            self._tick.connect("toggled", self._changed)
+            self.pack_start(self._tick, False, False, 0)
         self.set_tooltip_text(parameter.help)
-        self._tick.connect("toggled", self._changed)
-        self._slider.connect("value-changed", self._changed)
+        self._adjustment.connect("value-changed", self._changed)
         config.connect(f"notify::{self._name}", lambda *_: self._show())
         self._show()
 
     def show_automatic(self, value: float) -> None:
         """Where the slider would stand by itself."""
-        if self._tick.get_active():
+        if self._tick is not None and self._tick.get_active():
             self._quiet = True
-            self._slider.set_value(value)
+            self._adjustment.set_value(value)
             self._quiet = False
 
     def _show(self) -> None:
         value = self._config.get_property(self._name)
-        automatic = value == arguments.automatic_value(self._parameter)
+        automatic = self._tick is not None and value == arguments.automatic_value(self._parameter)
         self._quiet = True
-        self._tick.set_active(automatic)
+        if self._tick is not None:
+            self._tick.set_active(automatic)
         self._slider.set_sensitive(not automatic)
         if not automatic:
-            self._slider.set_value(value)
+            self._adjustment.set_value(value)
         self._quiet = False
 
     def _changed(self, *_: object) -> None:
         if not self._quiet:
-            value = None if self._tick.get_active() else self._slider.get_value()
+            automatic = self._tick is not None and self._tick.get_active()
+            value = None if automatic else self._adjustment.get_value()
             arguments.write_option(self._parameter, self._config, value)
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import traceback
+import time
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.operations import OPERATIONS, Operation
-from dioptre_link.paths import log_dir
 
-from . import arguments, jobs, sources, update
+from . import arguments, jobs, log, sources, update
 from .host import Gimp, GLib, GObject
 from .run import run
 from .sources import RefusedError
@@ -133,19 +131,23 @@ class progress:  # noqa: N801  (used as a function)
 
 def guarded(procedure: Gimp.Procedure, do: Callable[[], Gimp.Layer | None]) -> Gimp.ValueArray:
     """Run `do` and turn how it ends into GIMP's status; success is returned for nothing but success."""
+    began = time.monotonic()
     try:
         layer = do()
     except Cancelled:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
     except (UsageError, RefusedError) as error:
+        log.logger.info("%s was refused: %s", procedure.get_name(), error.message)
         return _failed(procedure, Gimp.PDBStatusType.CALLING_ERROR, _words(error))
     except DioptreError as error:
+        log.logger.error("%s failed: %s", procedure.get_name(), error, exc_info=error)
         return _failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, _words(error))
     except Exception as error:  # noqa: BLE001  (the top of the plug-in: logged, and reported as a failure)
-        place = _log(traceback.format_exc())
-        text = f"Dioptre failed unexpectedly: {type(error).__name__}: {error}. Details are in {place}."
+        log.logger.exception("%s failed", procedure.get_name())
+        text = f"Dioptre failed unexpectedly: {type(error).__name__}: {error}. Details are in {log.place()}."
         return _failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, text)
     Gimp.displays_flush()
+    log.logger.info("%s: %.2f s", procedure.get_name(), time.monotonic() - began)
     values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
     values.remove(1)
     values.insert(1, GObject.Value(Gimp.Layer, layer))
@@ -160,18 +162,7 @@ def _words(error: DioptreError) -> str:
     return f"{error.message} {error.hint}".strip()
 
 
-def _log(text: str) -> str:
-    """Append to the plug-in's log; returns where that is."""
-    path = log_dir() / "gimp.log"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(f"{datetime.now().isoformat(timespec='seconds')} GIMP {Gimp.version()}\n{text}\n")
-    except OSError:
-        return "GIMP's own output"
-    return str(path)
-
-
 def main(argv: list[str]) -> None:
     """Speak with GIMP until it is done with this process."""
+    log.set_up()
     Gimp.main(Dioptre.__gtype__, argv)

@@ -81,8 +81,8 @@ def make():
         put(f"{name}.picture", read(layer))
         put(f"{name}.disparity", read(depth, "Y' float"))
         put(f"{name}.result", native(result))
-        image.delete()
         yield {"name": name, "precision": case[0], "alpha": case[2], "bytes": result.get_bpp()}
+        image.delete()
 
 
 def store():

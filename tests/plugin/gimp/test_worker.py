@@ -1,0 +1,97 @@
+"""The plug-in and its worker: missing, killed, outside of the sandbox, shared by two GIMPs, many jobs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ...editors.host import HOME
+from .conftest import Gimp, check_names
+
+pytestmark = pytest.mark.editor
+START_S = 120  # for a worker on a loaded machine
+JOBS = 12
+GROWTH_BYTES = 60 << 20  # allowed over all jobs: caches fill; a leaked picture a job would be seen in larger ones
+
+
+@pytest.fixture(scope="module")
+def trouble(gimp: Gimp) -> dict[str, str]:
+    if gimp.tree is None:
+        pytest.skip("kills processes by what they are called: only in a sandbox of its own")
+    return gimp.checks("trouble.py")
+
+
+@pytest.mark.parametrize("check", check_names("trouble.py"))
+def test_trouble(trouble: dict[str, str], check: str) -> None:
+    assert trouble[check] == ""
+
+
+def test_missing_environment_is_said(make_gimp: Callable[[], Gimp]) -> None:
+    assert make_gimp().checks("no_worker.py", worker=False) == {"check_missing_environment": ""}
+
+
+@dataclass(frozen=True)
+class OutsideWorker:
+    """A worker of this machine, to be shown to a sandbox in parts."""
+
+    meeting: Path
+    process: psutil.Process
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OutsideWorker]:
+    home = tmp_path_factory.mktemp("worker").resolve()
+    command = [sys.executable, "-I", "-m", "dioptre.worker", "--no-warm-up"]
+    process = subprocess.Popen(command, env={**os.environ, "DIOPTRE_HOME": str(home)})
+    meeting = home / "data" / "worker"
+    until = time.monotonic() + START_S
+    while not (meeting / "worker.json").exists():
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    yield OutsideWorker(meeting, psutil.Process(process.pid))
+    process.terminate()
+    process.wait(30)
+
+
+def run_jobs(gimp: Gimp, shown: dict[Path | str, str], jobs: int) -> list[str]:
+    hashes: list[str] = gimp.values("jobs.py", environment={"JOBS": str(jobs)}, writable=shown, worker=False)
+    return hashes
+
+
+def test_two_gimps_share_a_worker_outside_and_memory_stays_flat(
+    make_gimp: Callable[[], Gimp], outside: OutsideWorker
+) -> None:
+    """Each sandbox sees the worker's folder and nothing else of it, as in a Flatpak."""
+    gimps = [make_gimp(), make_gimp()]
+    if gimps[0].tree is None:
+        pytest.skip("needs a sandbox")
+    shown: dict[Path | str, str] = {outside.meeting: f"{HOME}/dioptre/data/worker"}
+    first = run_jobs(gimps[0], shown, 2)  # compiles
+    before = outside.process.memory_info().rss
+    with ThreadPoolExecutor() as pool:
+        both = list(pool.map(lambda gimp: run_jobs(gimp, shown, JOBS), gimps))
+    assert {*first, *both[0], *both[1]} == {first[0]}
+    assert [len(hashes) for hashes in both] == [JOBS, JOBS]
+    assert outside.process.memory_info().rss - before < GROWTH_BYTES
+    assert not any(path.is_file() for path in (outside.meeting / "exchange").rglob("*"))
+
+
+def test_no_shared_folder(make_gimp: Callable[[], Gimp], outside: OutsideWorker) -> None:
+    """Everything but the exchange folder is seen: pixels go through the connection."""
+    gimp = make_gimp()
+    if gimp.tree is None:
+        pytest.skip("needs a sandbox")
+    there = f"{HOME}/dioptre/data/worker"
+    parts = [path for path in outside.meeting.iterdir() if path.name != "exchange"]
+    assert (outside.meeting / "exchange").is_dir()
+    assert len(set(run_jobs(gimp, {part: f"{there}/{part.name}" for part in parts}, 2))) == 1
