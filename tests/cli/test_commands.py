@@ -175,7 +175,7 @@ def test_one_bad_picture_does_not_stop_the_others(
         (["run", "a.jpg", "-o", "x", "--set", "f_number"], "not key=value", "f_number=2"),
         (["run", "a.jpg", "b.jpg", "-o", "x", "--depth", "d.png"], "--depth is for one picture", ""),
         (["run", "a.jpg", "b/a.png", "-o", "x"], "would write the same files", ""),
-        (["super-resolution", "a.jpg", "-o", "x.png", "--scale", "3"], "not a choice", "2, 4"),
+        (["super-resolution", "a.jpg", "-o", "x.png", "--model", "big"], "not a choice", "default, "),
         (["models", "add", __file__, "--id", "u2netp"], "'u2netp'", "depth-anything-v2-small"),
     ],
 )

@@ -60,7 +60,8 @@ def test_wrong_points_are_refused(given: object) -> None:
 
 
 def test_choices_and_switches() -> None:
-    assert operation("super_resolution").check({"scale": "2"})["scale"] == "2"
+    chosen = operation("super_resolution").check({"model": "realesrgan-x4plus"})
+    assert chosen["model"] == "realesrgan-x4plus"
     assert operation("depth").check({"refine": "no"})["refine"] is False
     with pytest.raises(UsageError, match="is not a choice"):
-        operation("super_resolution").check({"scale": "3.5"})
+        operation("super_resolution").check({"model": "other"})

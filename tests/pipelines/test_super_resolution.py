@@ -10,6 +10,7 @@ from PIL import Image
 
 from dioptre.imaging.layers import Inputs
 from dioptre.imaging.resize import resize
+from dioptre.pipelines import tiled
 from dioptre.pipelines.super_resolution import super_resolution
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import UsageError
@@ -76,9 +77,11 @@ def test_black_stays_black() -> None:
     assert super_resolution(np.zeros((16, 16, 3), np.float32), scale=2).max() < 0.02
 
 
-def test_a_factor_without_a_network_is_refused(face: np.ndarray) -> None:
-    with pytest.raises(UsageError, match="enlarges 4 times"):
-        super_resolution(face, scale=2, model="span-x4")
+def test_wrong_factors_and_models_are_refused(face: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="out of range"):
+        super_resolution(face, scale=9)
+    with pytest.raises(UsageError, match="no super-resolution model"):
+        super_resolution(face, scale=2, model="u2netp")
 
 
 def test_the_operation_says_what_it_did(face: np.ndarray) -> None:
@@ -92,3 +95,56 @@ def test_the_operation_says_what_it_did(face: np.ndarray) -> None:
     assert result.values["width"] == 48
     assert "span-x2" in result.models
     assert "not numbers" in result.messages[0]
+
+
+@pytest.mark.parametrize("scale", [1, 1.5, 2, 3, 4, 5.5, 8])
+def test_any_factor_and_reduced_again_it_is_the_original(face: np.ndarray, scale: float) -> None:
+    original = np.round(face[:40, :44] * 255) / 255
+    enlarged = super_resolution(original, scale=scale)
+    assert enlarged.shape == (round(40 * scale), round(44 * scale), 3)
+    again = resize(enlarged, (40, 44), method="bicubic")
+    assert np.abs(again - original).max() <= 1 / 255
+
+
+def test_fidelity_blends(face: np.ndarray) -> None:
+    part = face[:40, :40]
+    free, half, whole = (super_resolution(part, scale=4, fidelity=fidelity) for fidelity in (0.0, 0.5, 1.0))
+    np.testing.assert_allclose(half, (free + whole) / 2, atol=1e-6)
+    assert np.abs(free - whole).max() > 1 / 255
+
+
+def test_seams_do_not_show(face: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiles are exact before the consistency step, whose influence fades: what is left is far below one step."""
+    whole = super_resolution(face, scale=2)
+    monkeypatch.setattr(tiled, "TILES_PX", (80,))
+    assert np.abs(super_resolution(face, scale=2) - whole).max() < 0.3 / 255
+
+
+def test_out_of_focus_parts_get_no_new_detail(face: np.ndarray) -> None:
+    part = face[:60, :60]
+    defocus = np.zeros((60, 60), np.float32)
+    defocus[:, 40:] = 1
+    sharp = super_resolution(part, scale=2)
+    gated = super_resolution(part, scale=2, defocus=defocus)
+    np.testing.assert_allclose(gated[:, :72], sharp[:, :72], atol=1e-6)
+    detail = [np.abs(np.diff(p[:, 90:], axis=1)).mean() for p in (gated, sharp)]
+    assert detail[0] < 0.9 * detail[1]
+
+
+def test_noise_reduction_helps_a_noisy_picture(face: np.ndarray) -> None:
+    small = np.clip(resize(face, (60, 60), method="bicubic"), 0, 1)
+    noisy = np.clip(small + np.random.default_rng(0).normal(0, 0.05, small.shape), 0, 1).astype(np.float32)
+    errors = [np.mean((super_resolution(noisy, scale=2, noise_reduction=s) - face) ** 2) for s in (0.0, 0.5)]
+    assert errors[1] < 0.8 * errors[0]
+
+
+def test_a_depth_layer_is_enlarged_with_its_picture() -> None:
+    picture = np.full((50, 60, 3), 0.2, np.float32)
+    picture[:, 30:] = 0.8
+    disparity = np.where(np.arange(60) < 31, 0.1, 0.9).astype(np.float32) * np.ones((50, 1), np.float32)
+    result = apply("super_resolution", {"scale": 3}, Inputs(picture=picture, disparity=disparity))
+    assert [layer.role for layer in result.layers] == [Role.RESULT, Role.DEPTH]
+    depth = result.layers[1].pixels
+    assert depth.shape == (150, 180)
+    np.testing.assert_allclose(depth[:, :84], 0.1, atol=0.02)
+    np.testing.assert_allclose(depth[:, 100:], 0.9, atol=0.02)

@@ -1,31 +1,132 @@
 """Enlarge pictures with more detail than interpolation, and invent nothing that the original contradicts.
 
-The network works tile by tile on sRGB-encoded colour, as it was trained. Alpha is enlarged alike, colours are first
+Networks work tile by tile on sRGB-encoded colour, as they were trained. Alpha is enlarged alike, colours are first
 continued under transparent pixels so that edges stay clean on any background, grey stays grey, and what exceeds 1
-is enlarged by interpolation and added again.
+is enlarged by interpolation and added again. A depth layer is enlarged along the enlarged picture's edges, and says
+which parts are out of focus and want no new detail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.imaging.consistency import REACH_PX, made_consistent
 from dioptre.imaging.extension import extend_colours
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre.imaging.noise_reduction import reduce_noise
 from dioptre.imaging.resize import resize
+from dioptre.imaging.sharpness import defocus_from_depth
+from dioptre.imaging.windows import plan_windows
 from dioptre.models.loaded import Loaded
 from dioptre.models.registry import ModelKind, find, load_model
 from dioptre_link.errors import UsageError
 from dioptre_link.operations import Role
 
-from .tiled import Enlarged, enlarge_tiled
+from .depth_enlargement import enlarge_disparity
+from .tiled import enlarge_tiled
 
-_FAITHFUL = {2: "span-x2", 4: "span-x4"}  # "default" for each factor
+_FAITHFUL = {2: "span-x2", 4: "span-x4"}  # the networks of "default", by their factor
+_LARGEST_SCALE = 8.0
 _GREY_TOLERANCE = 1e-4  # channels that differ by less are one channel
+_DEFOCUS_NOISE_REDUCTION = 0.35  # out of focus nothing fine is the scene's own
+_STRIP_PX = 256
+_LAST_ROUNDS = 64  # the less a picture is enlarged, the slower its corrections converge
+
+
+def super_resolution(
+    image: Float32[np.ndarray, "h w c"],
+    *,
+    scale: float,
+    model: str = "default",
+    defocus: Float32[np.ndarray, "h w"] | None = None,
+    fidelity: float | None = None,
+    noise_reduction: float = 0.0,
+    progress: Progress = no_progress,
+) -> Float32[np.ndarray, "H W c"]:
+    """Enlarge a picture.
+
+    image: (H, W, 3) or (H, W, 4) straight alpha, sRGB-encoded, nominally [0, 1]; values that are not finite count
+        as 0, values above 1 are kept.
+    scale: from 1 to 8; the result has round(H · scale) x round(W · scale) pixels.
+    model: a super-resolution network's id, or "default" for the faithful ones.
+    defocus: (H, W) in [0, 1]; where it is 1 the picture is enlarged smoothly, without new detail.
+    fidelity: how far the result, reduced again, is made to equal the picture: 1 wholly (to an 8-bit step; two
+        below a scale of 1.5), 0 as the network has it. None is 1 for the faithful networks and 0 for the
+        restoring ones, which mean to change it.
+    noise_reduction: from 0 to 1: noise and JPEG blocks taken out before enlarging.
+    Raises UsageError for a factor out of range or an unknown model, WeightsError when its weights are not
+    installed, UnusableResultError when the network fails, and whatever `progress` raises.
+    """
+    how = _How(scale=scale, model=model, fidelity=fidelity, noise_reduction=noise_reduction)
+    return _enlarge(np.nan_to_num(image, nan=0.0, posinf=0.0, neginf=0.0), how, defocus, progress).pixels
+
+
+def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+    """The operation `super_resolution`, as described in `dioptre_link.operations`."""
+    how = _How(
+        scale=options["scale"],
+        model=options["model"],
+        fidelity=options["fidelity"],
+        noise_reduction=options["noise_reduction"],
+    )
+    picture = np.nan_to_num(inputs.picture, nan=0.0, posinf=0.0, neginf=0.0)
+    messages = []
+    if not np.isfinite(inputs.picture).all():
+        messages.append("Some values of the picture were not numbers; they were taken as 0.")
+    defocus = None
+    if inputs.disparity is not None and options["smooth_defocus"]:
+        defocus = defocus_from_depth(np.clip(picture[..., :3], 0, 1), inputs.disparity)
+        if float(defocus.max()) == 0:
+            defocus = None
+    made = _enlarge(picture, how, defocus, progress)
+    if made.interpolated > 0:
+        share = max(1, round(100 * made.interpolated))
+        messages.append(f"About {share} % of the picture was too noisy for the network and was interpolated.")
+    layers = [Layer(name="Super-resolution", role=Role.RESULT, pixels=made.pixels)]
+    if inputs.disparity is not None:
+        depth = enlarge_disparity(inputs.disparity, made.pixels[..., :3])
+        layers.append(Layer(name="Depth", role=Role.DEPTH, pixels=depth, visible=False))
+    height, width = made.pixels.shape[:2]
+    return Result(
+        layers=tuple(layers),
+        values={"scale": float(how.scale), "width": width, "height": height},
+        messages=tuple(messages),
+        models=made.models,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _How:
+    """How to enlarge; see `super_resolution`."""
+
+    scale: float
+    model: str
+    fidelity: float | None
+    noise_reduction: float
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.scale <= _LARGEST_SCALE:
+            raise UsageError(f"A scale of {self.scale:g} is out of range.", hint="Choose from 1 to 8.")
+
+    def stages(self) -> tuple[Loaded, ...]:
+        """The networks that one after another enlarge at least as much as asked for."""
+        if self.model == "default":
+            if self.scale <= 2:
+                return (_network(_FAITHFUL[2]),)
+            last = (_network(_FAITHFUL[4]),)
+            return last if self.scale <= 4 else (_network(_FAITHFUL[2]), *last)
+        chosen = _network(self.model)
+        return (chosen,) if self.scale <= chosen.config.scale else (chosen, _network(_FAITHFUL[2]))
+
+    def fidelity_for(self, network: Loaded) -> float:
+        if self.fidelity is not None:
+            return self.fidelity
+        return 1.0 if network.entry.id in _FAITHFUL.values() else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,86 +135,101 @@ class _Picture:
 
     pixels: np.ndarray
     interpolated: float
+    models: Mapping[str, str] = field(default_factory=dict)
 
 
-def super_resolution(
-    image: Float32[np.ndarray, "h w c"],
-    *,
-    scale: int,
-    model: str = "default",
-    progress: Progress = no_progress,
-) -> Float32[np.ndarray, "H W c"]:
-    """Enlarge a picture.
-
-    image: (H, W, 3) or (H, W, 4) straight alpha, sRGB-encoded, nominally [0, 1]; values that are not finite count
-        as 0, values above 1 are kept.
-    scale: 2 or 4. model: a super-resolution network's id, or "default" for the faithful one.
-    Raises UsageError for a factor that the model does not have, WeightsError when its weights are not installed,
-    DioptreError when the network's result is unusable, and whatever `progress` raises.
-    """
-    return _enlarge(choose_network(model, scale=scale), image, progress).pixels
+def _network(model_id: str) -> Loaded:
+    return load_model(find(model_id, kind=ModelKind.SUPER_RESOLUTION).id)
 
 
-def _enlarge(network: Loaded, image: Float32[np.ndarray, "h w c"], progress: Progress) -> _Picture:
-    clean = np.nan_to_num(image, nan=0.0, posinf=0.0, neginf=0.0)
-    if clean.shape[2] == 3:
-        colour = _enlarge_colour(network, clean, progress)
-        return _Picture(pixels=colour.pixels, interpolated=colour.interpolated)
-    alpha = np.clip(clean[..., 3:], 0, 1)
+def _enlarge(picture: np.ndarray, how: _How, defocus: np.ndarray | None, progress: Progress) -> _Picture:
+    if picture.shape[2] == 3:
+        return _enlarge_colour(picture, how, defocus, progress)
+    alpha = np.clip(picture[..., 3:], 0, 1)
     if float(np.ptp(alpha)) == 0:
-        colour = _enlarge_colour(network, clean[..., :3], progress)
+        colour = _enlarge_colour(picture[..., :3], how, defocus, progress)
         opacity = np.full((*colour.pixels.shape[:2], 1), alpha.flat[0], np.float32)
     else:
-        colour = _enlarge_colour(network, extend_colours(clean), _share(progress, 0.0, 0.5))
-        made = enlarge_tiled(network, np.repeat(alpha, 3, axis=2), progress=_share(progress, 0.5, 1.0))
-        opacity = np.clip(made.pixels.mean(axis=2, keepdims=True), 0, 1)
-    return _Picture(pixels=np.concatenate([colour.pixels, opacity], axis=-1), interpolated=colour.interpolated)
-
-
-def choose_network(model: str, *, scale: int) -> Loaded:
-    """The network of that id for that factor; raises UsageError when there is none."""
-    if model == "default":
-        if scale not in _FAITHFUL:
-            raise UsageError(f"There is no factor {scale}.", hint="Choose 2 or 4.")
-        model = _FAITHFUL[scale]
-    network = load_model(find(model, kind=ModelKind.SUPER_RESOLUTION).id)
-    if network.config.scale != scale:
-        raise UsageError(
-            f"{network.entry.title} enlarges {network.config.scale} times, not {scale} times.",
-            hint=f"Choose a scale of {network.config.scale}, or the default model.",
-        )
-    return network
-
-
-def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
-    """The operation `super_resolution`, as described in `dioptre_link.operations`."""
-    scale = int(options["scale"])
-    network = choose_network("default", scale=scale)
-    made = _enlarge(network, inputs.picture, progress)
-    messages = []
-    if not np.isfinite(inputs.picture).all():
-        messages.append("Some values of the picture were not numbers; they were taken as 0.")
-    if made.interpolated > 0:
-        share = max(1, round(100 * made.interpolated))
-        messages.append(f"About {share} % of the picture was too noisy for the network and was interpolated.")
-    return Result(
-        layers=(Layer(name="Super-resolution", role=Role.RESULT, pixels=made.pixels),),
-        values={"scale": scale, "width": made.pixels.shape[1], "height": made.pixels.shape[0]},
-        messages=tuple(messages),
-        models=network.checksums,
+        colour = _enlarge_colour(extend_colours(picture), how, defocus, _share(progress, 0.0, 0.5))
+        plain = _How(scale=how.scale, model="default", fidelity=1.0, noise_reduction=0.0)
+        made = _enlarge_colour(np.repeat(alpha, 3, axis=2), plain, None, _share(progress, 0.5, 1.0))
+        opacity = made.pixels[..., :1]
+    return _Picture(
+        pixels=np.concatenate([colour.pixels, opacity], axis=-1),
+        interpolated=colour.interpolated,
+        models=colour.models,
     )
 
 
-def _enlarge_colour(network: Loaded, picture: Float32[np.ndarray, "h w 3"], progress: Progress) -> Enlarged:
+def _enlarge_colour(picture: np.ndarray, how: _How, defocus: np.ndarray | None, progress: Progress) -> _Picture:
+    target = (max(1, round(picture.shape[0] * how.scale)), max(1, round(picture.shape[1] * how.scale)))
     nominal = np.clip(picture, 0, 1)
-    made = enlarge_tiled(network, nominal, progress=progress)
-    enlarged = made.pixels
-    if float(np.ptp(picture, axis=2).max()) < _GREY_TOLERANCE:
-        enlarged[:] = enlarged.mean(axis=2, keepdims=True)
-    np.clip(enlarged, 0, 1, out=enlarged)
+    clean = reduce_noise(nominal, strength=how.noise_reduction, progress=_share(progress, 0.0, 0.05))
+    networks = how.stages()
+    grey = float(np.ptp(picture, axis=2).max()) < _GREY_TOLERANCE
+    enlarged, interpolated, done = clean, 0.0, 0
+    for network in networks:
+        native = done * network.config.scale if done else network.config.scale
+        last = network is networks[-1]
+        whole = how.scale / max(done, 1)
+        factor = round(whole) if last and whole == round(whole) else network.config.scale
+        part = _share(progress, 0.05 if not done else 0.3, 0.98 if last else 0.3)
+        made = enlarge_tiled(
+            network,
+            enlarged,
+            factor=factor,
+            finish=_finish(how.fidelity_for(network), grey=grey),
+            finish_reach_px=REACH_PX,
+            progress=part,
+        )
+        enlarged, interpolated, done = made.pixels, max(interpolated, made.interpolated), native
+    resized = (enlarged.shape[0], enlarged.shape[1]) != target
+    if resized:
+        enlarged = resize(enlarged, target, method="bicubic")
+    if resized or len(networks) > 1:  # a single network's tiles are consistent already
+        enlarged = made_consistent(enlarged, clean, fidelity=how.fidelity_for(networks[-1]), rounds=_LAST_ROUNDS)
+    if defocus is not None:
+        _smooth_where(defocus, enlarged, reduce_noise(clean, strength=_DEFOCUS_NOISE_REDUCTION))
     if picture.max() > 1 or picture.min() < 0:
-        enlarged += resize(picture - nominal, (enlarged.shape[0], enlarged.shape[1]), method="bilinear")
-    return made
+        enlarged += resize(picture - nominal, target, method="bilinear")
+    progress(1.0, "Enlarging")
+    return _Picture(
+        pixels=enlarged,
+        interpolated=interpolated,
+        models={name: checksum for network in networks for name, checksum in network.checksums.items()},
+    )
+
+
+def _finish(fidelity: float, *, grey: bool) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """What is done to each enlarged tile, given the original one."""
+
+    def finish(made: np.ndarray, tile: np.ndarray) -> np.ndarray:
+        if grey:
+            made = np.repeat(made.mean(axis=2, keepdims=True), 3, axis=2)
+        return made_consistent(made, tile, fidelity=fidelity)
+
+    return finish
+
+
+def _smooth_where(defocus: np.ndarray, enlarged: np.ndarray, picture: np.ndarray) -> None:
+    """Put the interpolated `picture` into `enlarged`, in place, as far as `defocus` says."""
+    height, width = enlarged.shape[:2]
+    scale = height // picture.shape[0]
+    # Strips need little memory, but begin on a pixel of both only where the scale is whole.
+    strip_px = _STRIP_PX if picture.shape[0] * scale == height else picture.shape[0]
+    for row in plan_windows(picture.shape[0], window_px=strip_px, overlap_px=4):
+        rows = slice(row.start, row.start + row.length)
+        size = (height if strip_px == picture.shape[0] else row.length * scale, width)
+        weight = np.clip(resize(defocus[rows], size, method="bilinear"), 0, 1)[..., None]
+        if weight.max() == 0:
+            continue
+        smooth = np.clip(resize(picture[rows], size, method="bicubic"), 0, 1)
+        if strip_px == picture.shape[0]:
+            enlarged += weight * (smooth - enlarged)
+            continue
+        kept = slice((row.first - row.start) * scale, (row.last - row.start) * scale)
+        place = enlarged[row.first * scale : row.last * scale]
+        place += weight[kept] * (smooth[kept] - place)
 
 
 def _share(progress: Progress, start: float, stop: float) -> Progress:

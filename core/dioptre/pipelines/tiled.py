@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 
@@ -16,7 +17,7 @@ from dioptre.imaging.windows import Window, plan_windows
 from dioptre.models.loaded import Loaded
 from dioptre_link.errors import DioptreError
 
-TILES_PX = (128, 256, 512)
+TILES_PX = (128, 256, 384, 512)
 """Sides of the square tiles. Larger ones waste less on overlaps and need more memory."""
 
 _UNSTEADY = 0.25  # an output whose mean over an input pixel differs by more from that pixel is no enlargement of it
@@ -42,23 +43,31 @@ def enlarge_tiled(
     network: Loaded,
     picture: Float32[np.ndarray, "h w 3"],
     *,
+    factor: int | None = None,
+    finish: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+    finish_reach_px: int = 0,
     tile_px: int | None = None,
     progress: Progress = no_progress,
 ) -> Enlarged:
-    """Enlarge `picture` (sRGB-encoded, [0, 1]) by the network's own factor.
+    """Enlarge `picture` (sRGB-encoded, [0, 1]) by the network's own factor, or by another from it.
 
+    factor: a whole number to which each tile is brought by bicubic resizing; left out: the network's own.
+    finish: makes the enlarged tile and the original one into what is kept; finish_reach_px is how far it looks, in
+        pixels of the original.
     tile_px: side of a tile; left out: that of `TILES_PX` with the fewest pixels in all.
     Equals the network's result for the whole picture at once: tiles overlap by the network's reach (where that is
-    too long, by what a photograph needs: the network's configuration says so), and beyond the
-    edge of a picture that is smaller than a tile the network sees what it sees beyond its input. Networks without
-    normalisation can diverge on violent noise: there the picture is interpolated instead.
+    too long, by what a photograph needs: the network's configuration says so), and beyond the edge of a picture
+    that is smaller than a tile the network sees what it sees beyond its input. Networks without normalisation can
+    diverge
+    on violent noise: there the picture is interpolated instead.
     Raises UnusableResultError when a tile's result is not finite, or flat without cause, with full precision too,
     and whatever `progress` raises.
     """
     height, width = picture.shape[:2]
-    scale, overlap_px = network.config.scale, network.config.overlap_px
+    scale = network.config.scale if factor is None else factor
+    overlap_px = network.config.overlap_px + finish_reach_px
     if tile_px is None:
-        tile_px = cheapest_tile((height, width), overlap_px=overlap_px)
+        tile_px = cheapest_tile((height, width), overlap_px=overlap_px, largest_px=network.config.largest_tile_px)
     rows = plan_windows(height, window_px=tile_px, overlap_px=overlap_px)
     columns = plan_windows(width, window_px=tile_px, overlap_px=overlap_px)
     result = np.empty((height * scale, width * scale, 3), np.float32)
@@ -67,6 +76,10 @@ def enlarge_tiled(
         progress(number / (len(rows) * len(columns)), "Enlarging")
         tile = picture[row.start : row.start + row.length, column.start : column.start + column.length]
         made, doubt = _steadied(_enlarge_tile(network, tile, tile_px), tile)
+        if scale != network.config.scale:
+            made = resize(made, (row.length * scale, column.length * scale), method="bicubic")
+        if finish is not None:
+            made = finish(made, tile)
         replaced += float(_kept(doubt, row, column).sum())
         result[row.first * scale : row.last * scale, column.first * scale : column.last * scale] = _kept(
             made, row, column, scale=scale
@@ -75,14 +88,14 @@ def enlarge_tiled(
     return Enlarged(pixels=result, interpolated=replaced / (height * width))
 
 
-def cheapest_tile(size: tuple[int, int], *, overlap_px: int) -> int:
-    """The side of `TILES_PX` with which tiles over a picture of `size` have the fewest pixels in all."""
+def cheapest_tile(size: tuple[int, int], *, overlap_px: int, largest_px: int) -> int:
+    """The side, of `TILES_PX` up to `largest_px`, with which a picture of `size` takes the fewest pixels."""
 
     def pixels(tile_px: int) -> int:
         rows, columns = (len(plan_windows(n, window_px=tile_px, overlap_px=overlap_px)) for n in size)
         return rows * columns * tile_px**2
 
-    return min((side for side in TILES_PX if side > 2 * overlap_px), key=pixels)
+    return min((side for side in TILES_PX if 2 * overlap_px < side <= largest_px), key=pixels)
 
 
 def _kept(tile: np.ndarray, row: Window, column: Window, *, scale: int = 1) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -44,8 +45,8 @@ def free_bytes() -> int:
 def need_bytes(operation: str, options: Mapping[str, Any], size: tuple[int, int]) -> int:
     """About how much memory an operation takes at its peak on a picture of `size` (height, width)."""
     pixels = size[0] * size[1]
-    scale = int(options.get("scale", 1) or 1)
-    enlarged = _OUTPUT_BYTES_PER_PIXEL * scale * scale if scale > 1 else 0
+    scale = float(options.get("scale", 1) or 1)
+    enlarged = math.ceil(_OUTPUT_BYTES_PER_PIXEL * scale * scale) if scale > 1 else 0
     return pixels * (_NEED_PER_PIXEL.get(operation, _NEED_OTHERWISE) + enlarged)
 
 

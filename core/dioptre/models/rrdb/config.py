@@ -33,6 +33,11 @@ class RrdbConfig:
         """
         return min(self.receptive_radius_px, 96)
 
+    @property
+    def largest_tile_px(self) -> int:
+        """Side of the largest tile that takes less than 2 GiB."""
+        return 384
+
 
 def x4plus() -> RrdbConfig:
     """RealESRGAN_x4plus."""

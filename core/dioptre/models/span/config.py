@@ -28,6 +28,11 @@ class SpanConfig:
         """By how much tiles overlap on each side."""
         return self.receptive_radius_px
 
+    @property
+    def largest_tile_px(self) -> int:
+        """Side of the largest tile that takes less than 1 GiB."""
+        return 512
+
 
 def span_x2() -> SpanConfig:
     """Twice as wide and high."""

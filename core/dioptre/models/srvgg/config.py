@@ -28,6 +28,11 @@ class SrvggConfig:
         """By how much tiles overlap on each side."""
         return self.receptive_radius_px
 
+    @property
+    def largest_tile_px(self) -> int:
+        """Side of the largest tile that takes less than 1 GiB."""
+        return 512
+
 
 def animevideov3() -> SrvggConfig:
     """realesr-animevideov3."""

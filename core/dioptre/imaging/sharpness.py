@@ -1,0 +1,50 @@
+"""Where a picture is out of focus, from its own fine detail at each depth."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float32
+
+from .resize import fitted_size, resize
+
+_WORKING_PX = 1024
+_BINS = 12
+_LEAST_PIXELS = 400  # in a bin, to say anything about it
+_SOFT, _SHARP = 0.35, 0.75  # share of the sharpest depth's detail below which a depth is blurred, above which sharp
+_LEAST_CONTRAST = 0.004  # of mid-sized structure; flat areas say nothing about focus
+
+
+def defocus_from_depth(
+    picture: Float32[np.ndarray, "h w 3"], disparity: Float32[np.ndarray, "h w"]
+) -> Float32[np.ndarray, "h w"]:
+    """Defocus in [0, 1] at each pixel: 0 in focus, 1 clearly out of it.
+
+    The ratio of the finest detail to twice as coarse detail is compared between depths: a lens blurs everything at
+    one distance alike, so that what is flat is judged by what lies equally far away. A picture that is as sharp at
+    every depth has no defocus anywhere.
+    """
+    size = fitted_size((picture.shape[0], picture.shape[1]), longest_px=_WORKING_PX)
+    luma = resize(picture, size, method="area").mean(axis=2)
+    near = np.clip(resize(disparity, size, method="area"), 0, 1)
+    smooth, smoother = _smoothed(luma, 2), _smoothed(luma, 4)
+    fine, coarse = np.abs(luma - smooth), np.abs(smooth - smoother)
+    edges = np.unique(np.quantile(near, np.linspace(0, 1, _BINS + 1)))
+    centres, ratios = [], []
+    for low, high in pairwise(edges):
+        chosen = (near >= low) & (near <= high) & (coarse > _LEAST_CONTRAST)
+        if chosen.sum() >= _LEAST_PIXELS:
+            centres.append((low + high) / 2)
+            ratios.append(float(np.percentile(fine[chosen], 90) / np.percentile(coarse[chosen], 90)))
+    if len(ratios) < 2:
+        return np.zeros(disparity.shape, np.float32)
+    share = np.interp(disparity, centres, np.array(ratios) / max(ratios))
+    defocus: np.ndarray = np.clip((_SHARP - share) / (_SHARP - _SOFT), 0, 1).astype(np.float32)
+    return defocus
+
+
+def _smoothed(plane: np.ndarray, factor: int) -> np.ndarray:
+    """Reduced by `factor` and enlarged again."""
+    size = plane.shape[0], plane.shape[1]
+    return resize(resize(plane, fitted_size(size, longest_px=max(size) // factor), method="area"), size)
