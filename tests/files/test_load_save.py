@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -468,3 +470,39 @@ def test_existing_xmp_survives_and_is_made_true(tmp_path: Path, photo: np.ndarra
         assert b"HasExtendedXMP" not in written
         assert b"digitalsourcetype/algorithmicallyEnhanced" in written
         assert notes.read(written) == note
+
+
+def test_metadata_beyond_a_jpegs_room_is_said_and_the_note_stays(tmp_path: Path, photo: np.ndarray) -> None:
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Label="'
+        + b"x" * 70_000
+        + b'"/></rdf:RDF></x:xmpmeta>'
+    )
+    picture = load(_write(tmp_path / "in.png", photo, Format.PNG, xmp=xmp))
+    note = notes.make(operation="portrait", models={}, recipe={})
+    (message,) = save(picture, tmp_path / "out.jpg", note=note)
+    assert "XMP" in message
+    assert notes.read(load(tmp_path / "out.jpg").source.xmp) == note
+
+
+def test_a_generated_pictures_source_type_is_not_laundered(tmp_path: Path, photo: np.ndarray) -> None:
+    made = notes.SOURCE_TYPES + "trainedAlgorithmicMedia"
+    xmp = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:i="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">'
+        f"<i:DigitalSourceType>{made}</i:DigitalSourceType></rdf:Description></rdf:RDF></x:xmpmeta>"
+    ).encode()
+    picture = load(_write(tmp_path / "in.jpg", photo, Format.JPEG, xmp=xmp))
+    save(picture, tmp_path / "out.jpg", note=notes.make(operation="portrait", models={}, recipe={}))
+    note = notes.read(load(tmp_path / "out.jpg").source.xmp)
+    assert note is not None
+    assert note.source_type == made
+
+
+def test_importing_costs_neither_jax_nor_libvips() -> None:
+    code = (
+        "import sys, dioptre.files; print([m for m in ('jax', 'pyvips', 'PIL', 'pillow_heif') if m in sys.modules])"
+    )
+    seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert seen.stdout.strip() == "[]"

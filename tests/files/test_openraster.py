@@ -60,7 +60,7 @@ def test_round_trip(tmp_path: Path) -> None:
     for layer, original in zip(read.layers, _layers(), strict=True):
         assert (layer.name, layer.role, layer.visible) == (original.name, original.role, original.visible)
         bands = 1 if original.pixels.ndim == 2 else original.pixels.shape[2]
-        tolerance = 0.51 / (65535 if bands == 1 else 255)
+        tolerance = 0.51 / 65535 if bands == 1 else 1 / 255  # 8-bit colours are dithered
         values = layer.pixels if bands == 1 else layer.pixels[..., :bands]
         np.testing.assert_allclose(values, original.pixels, atol=tolerance)
 
@@ -72,7 +72,7 @@ def test_merged_image_is_what_pillow_composes() -> None:
         codes = merge([layer], width=50, height=30)
         composed = Image.alpha_composite(composed, Image.fromarray(codes))
     difference = merge(layers[:2], width=50, height=30).astype(int) - np.asarray(composed)
-    assert np.abs(difference).max() <= 1
+    assert np.abs(difference).max() <= 2  # both are dithered or rounded, twice and once
 
 
 def test_nothing_visible_is_transparent() -> None:

@@ -359,11 +359,16 @@ def _rgba(pixels: np.ndarray) -> np.ndarray:
 
 
 def _rgba_codes(pixels: np.ndarray) -> np.ndarray:
+    """Return uint8 (H, W, 4); colours are dithered, alpha is rounded."""
     codes = np.empty((*pixels.shape[:2], 4), np.uint8)
-    in_bands(
-        pixels.shape,
-        lambda rows: colour_profile.quantise(_rgba(pixels[rows]), dtype=codes.dtype, out=codes[rows]),
-    )
+
+    def work(rows: slice) -> None:
+        noise = colour_profile.dither(rows, width=codes.shape[1], channels=4, dtype=codes.dtype)
+        if noise is not None:
+            noise[..., 3] = 0.5
+        colour_profile.quantise(_rgba(pixels[rows]), dtype=codes.dtype, out=codes[rows], thresholds=noise)
+
+    in_bands(pixels.shape, work)
     return codes
 
 

@@ -111,6 +111,8 @@ def encoded_picture(
             for blob, name in ((old_exif, "EXIF"), (xmp, "XMP")):
                 if blob is not None and not fits_jpeg(blob):
                     messages.append(f"The {name} data is too large for a JPEG and was left out.")
+            if xmp is not None and not fits_jpeg(xmp):
+                xmp = notes.updated(None, note=note, width=width, height=height)
         if old_exif is not None:
             old_exif = exif.upright(old_exif, width=width, height=height, srgb=target.icc is None)
         extras = Extras(

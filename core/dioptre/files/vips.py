@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from typing import Any
 
@@ -14,6 +15,7 @@ def vips() -> Any:
     """
     import pyvips  # type: ignore[import-untyped]  # it ships no types
 
+    logging.getLogger("pyvips").addHandler(logging.NullHandler())  # its warnings are for our log, not the terminal
     pyvips.cache_set_max(0)
     pyvips.block_untrusted_set(True)
     return pyvips
