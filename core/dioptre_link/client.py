@@ -249,9 +249,12 @@ class Worker:
         self._connection = _connect(find, self._client, inline=self._inline, timeout_s=timeout_s, on_wait=on_wait)
 
     def fileno(self) -> int:
-        """The connection's descriptor, to be watched for reading; it changes with a new connection."""
-        self.connect()
-        assert self._connection is not None
+        """The connection's descriptor, to be watched for reading; it changes with a new connection.
+
+        Raises WorkerLostError when there is no connection.
+        """
+        if self._connection is None or self._connection.socket.fileno() < 0:
+            raise WorkerLostError("There is no connection to Dioptre's worker.")
         return self._connection.socket.fileno()
 
     @property
@@ -479,10 +482,10 @@ class _Connection:
             if self._failure is not None:
                 return False
             try:
-                if not select.select([self.socket], [], [], timeout_s)[0]:
+                if not _readable(self.socket, timeout_s):
                     return False
                 data = self.socket.recv(MAX_MESSAGE_BYTES)
-            except (OSError, ValueError):
+            except (OSError, ValueError):  # ValueError: closed meanwhile
                 data = b""
             if not data:
                 self.fail(WorkerLostError("Dioptre's worker ended unexpectedly."))
@@ -567,7 +570,7 @@ class _Connection:
             return
         self._failure = error
         self.socket.close()
-        for job in self._jobs.values():
+        for job in list(self._jobs.values()):
             job.push(error)
         self._jobs.clear()
         if self._own_folder is not None:
@@ -645,6 +648,15 @@ def _mismatch(rendezvous: start.Rendezvous) -> VersionError:
 def _worker_error(message: Mapping[str, Any]) -> DioptreError:
     kind = VersionError if message["code"] == "version" else DioptreError
     return kind(message["message"], hint=message["hint"], code=message["code"])
+
+
+def _readable(connected: socket.socket, timeout_s: float) -> bool:
+    """Whether something has come within `timeout_s`. `select` fails in a program with a thousand open files."""
+    if not hasattr(select, "poll"):  # Windows, whose `select` has no such limit
+        return bool(select.select([connected], [], [], timeout_s)[0])
+    poll = select.poll()
+    poll.register(connected, select.POLLIN)
+    return bool(poll.poll(timeout_s * 1000))
 
 
 def _visible_folder(told: str, nonce_file: str) -> Path | None:

@@ -9,6 +9,7 @@ import array
 import functools
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -18,6 +19,7 @@ import threading
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
 
@@ -127,6 +129,21 @@ class Jobs(Home):
         blue, green, red, alpha = array.array("H", colour.read_rows(0, 1)[:8])
         self.assertEqual([red, green, blue, alpha], [257 * value for value in picture_bytes()[:4]])
         result.delete()
+
+    def test_a_program_with_many_open_files(self) -> None:
+        limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(2048, most), most))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (limit, most))
+        with ExitStack() as opened:
+            for _ in range(1100):
+                opened.enter_context(open(os.devnull, "rb"))  # noqa: PTH123  (many, and quickly)
+            worker = self.worker()
+            with filled(worker, picture_bytes()) as picture:
+                worker.submit("fake", {}, {"picture": picture}).wait().delete()
+                self.assertGreater(worker.fileno(), 1023)
+            worker.close()
+            with self.assertRaises(WorkerLostError):
+                worker.fileno()
 
     def test_bands_cover_the_picture(self) -> None:
         worker = self.worker()

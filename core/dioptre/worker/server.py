@@ -30,6 +30,7 @@ MAX_CLIENTS = 64
 HEARTBEAT_S = 5.0  # well below the client's patience (`client.SILENCE_S`)
 TRIM_AFTER_S = 20.0  # idle: give memory back, but not between two previews
 KEPT_FACTOR = 8  # a client that keeps pixels here (an open dialog) is waited for this many times longer
+GRACE_S = 10.0  # after a result, for its client to open the files, before an end that somebody asked for
 LOOK_S = 0.25  # between looks at whether to end; a stop is not felt to take time
 SOCKET_NAME = "worker.sock"
 _SOCKET_PATH_BYTES = 100  # the system's limit is 104 to 108
@@ -66,6 +67,7 @@ class Server:
         self._touched = 0.0
         self._trimmed = False
         self._stop_when_idle = False
+        self._delivered: float | None = None
         self._stop = asyncio.Event()
 
     async def serve(self, on_ready: Callable[[Rendezvous], None]) -> None:
@@ -94,6 +96,10 @@ class Server:
         """Something happened: the idle time begins anew."""
         self._touched = asyncio.get_running_loop().time()
         self._trimmed = False
+
+    def delivered(self) -> None:
+        """A client was told of a result; it is about to open the files."""
+        self._delivered = asyncio.get_running_loop().time()
 
     def shut_down(self, *, when_idle: bool) -> None:
         """Stop now, or as soon as no client has a job."""
@@ -128,7 +134,8 @@ class Server:
     def _rest(self, now: float) -> None:
         if any(session.has_jobs for session in self._sessions):
             return
-        if self._stop_when_idle:
+        fetching = self._sessions and self._delivered is not None and now - self._delivered < GRACE_S
+        if self._stop_when_idle and not fetching:
             self._stop.set()
         if not self.engine.idle:
             self.touch()

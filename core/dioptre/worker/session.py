@@ -280,6 +280,7 @@ class Session:
             return
         if self._shared or not outcome.files:
             self._kept.update(outcome.kept or {})
+            self._server.delivered()
             self._end(job, outcome.line)
             return
         delivery = asyncio.ensure_future(self._deliver(job, outcome))
