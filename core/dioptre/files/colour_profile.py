@@ -238,9 +238,7 @@ class _Lookup:
         image = _image(_srgb_to_lab(srgb_encoded), "lab", self._profile)
         try:
             depth = 8 if dtype == np.uint8 else 16
-            codes: np.ndarray = image.icc_export(
-                depth=depth, intent="relative", black_point_compensation=True
-            ).numpy()
+            codes: np.ndarray = image.icc_export(pcs="lab", depth=depth, intent="relative").numpy()
         except vips().Error as error:
             raise BadProfile(str(error)) from error
         codes = codes.reshape(*srgb_encoded.shape[:2], -1)
