@@ -16,7 +16,7 @@ import unittest
 from contextlib import suppress
 from unittest import mock
 
-from dioptre_link import client, start, wire
+from dioptre_link import connection, jobs, start, wire
 from dioptre_link.client import Worker, WorkerLostError, WorkerSilentError
 from dioptre_link.errors import DioptreError
 from dioptre_link.wire import PixelFormat, WireError
@@ -92,7 +92,7 @@ class WithBadWorker(unittest.TestCase):
         self.addCleanup(finish)
         return worker
 
-    def job(self, worker: Worker) -> client.Job:
+    def job(self, worker: Worker) -> jobs.Job:
         with worker.new_buffer(2, 2, U8) as buffer:
             buffer.write_rows(0, bytes(16))
             return worker.submit("fake", {}, {"picture": buffer})
@@ -100,27 +100,27 @@ class WithBadWorker(unittest.TestCase):
 
 class Silence(WithBadWorker):
     def test_no_greeting(self) -> None:
-        with mock.patch.object(client, "REPLY_TIMEOUT_S", 0.2):
+        with mock.patch.object(connection, "REPLY_TIMEOUT_S", 0.2):
             worker = self.serve(lambda file, send: file.readline(), greet=False)
             with self.assertRaises(WorkerSilentError):
                 worker.connect(timeout_s=5)
 
     def test_no_progress(self) -> None:
-        with mock.patch.object(client, "SILENCE_S", 0.3):
+        with mock.patch.object(jobs, "SILENCE_S", 0.3):
             job = self.job(self.serve(lambda file, send: file.read()))
             with self.assertRaisesRegex(WorkerSilentError, "not answered"):
                 job.wait()
             self.assertTrue(job.done)
 
     def test_no_answer_to_store(self) -> None:
-        with mock.patch.object(client, "REPLY_TIMEOUT_S", 0.2):
+        with mock.patch.object(connection, "REPLY_TIMEOUT_S", 0.2):
             worker = self.serve(lambda file, send: file.read())
             with worker.new_buffer(2, 2, U8) as buffer, self.assertRaises(WorkerSilentError):
                 worker.store("photo", "picture", buffer)
 
 
 class Nonsense(WithBadWorker):
-    def answered(self, *messages, shared: bool = True) -> client.Result:
+    def answered(self, *messages, shared: bool = True) -> jobs.Result:
         """The result of a job that is answered with `messages`, whose job number is filled in."""
 
         def behave(file, send) -> None:
@@ -212,7 +212,7 @@ class Ending(WithBadWorker):
                     self.listener.accept()[0].close()
 
         threading.Thread(target=accept_and_close, daemon=True).start()
-        with mock.patch.object(client, "ENDING_S", 0.3), self.assertRaises(WorkerLostError):
+        with mock.patch.object(connection, "ENDING_S", 0.3), self.assertRaises(WorkerLostError):
             Worker("test").connect()
         self.listener.shutdown(socket.SHUT_RDWR)
 

@@ -23,7 +23,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
 
-from dioptre_link import client, start, wire
+from dioptre_link import connection, start, wire
+from dioptre_link.buffers import Buffer
 from dioptre_link.client import Progress, Result, VersionError, Worker, WorkerLostError
 from dioptre_link.errors import Cancelled, DioptreError
 from dioptre_link.operations import Role
@@ -86,7 +87,7 @@ def picture_bytes(width: int = WIDTH, height: int = HEIGHT) -> bytes:
     return bytes((7 * i + i // 256) % 256 for i in range(width * height * 4))
 
 
-def filled(worker: Worker, data: bytes, layout: PixelFormat = U8, *, size=(WIDTH, HEIGHT)) -> client.Buffer:
+def filled(worker: Worker, data: bytes, layout: PixelFormat = U8, *, size=(WIDTH, HEIGHT)) -> Buffer:
     buffer = worker.new_buffer(*size, layout)
     buffer.write_rows(0, data)
     return buffer
@@ -466,7 +467,7 @@ class Versions(Home):
 
     def test_an_old_plug_in_is_told(self) -> None:
         self.worker().connect()
-        with mock.patch.object(client, "PROTOCOL", wire.PROTOCOL - 1):
+        with mock.patch.object(connection, "PROTOCOL", wire.PROTOCOL - 1):
             with self.assertRaisesRegex(VersionError, "plug-in is too old") as caught:
                 self.worker().connect()
             self.assertIn("install.py", caught.exception.hint)
@@ -474,7 +475,7 @@ class Versions(Home):
     def test_an_old_worker_makes_way(self) -> None:
         self.worker().connect()
         old = start.Rendezvous.read()
-        newer = mock.patch.object(client, "PROTOCOL", wire.PROTOCOL + 1)
+        newer = mock.patch.object(connection, "PROTOCOL", wire.PROTOCOL + 1)
         with newer, self.assertRaisesRegex(VersionError, "worker is too old"):
             self.worker().connect()  # the environment is old, too: the new worker is no newer
         self.assertNotEqual(start.Rendezvous.read().pid, old.pid)

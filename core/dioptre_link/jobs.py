@@ -1,0 +1,151 @@
+"""A submitted job on the client's side: its events as they come, and its one ending."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from . import start
+from .buffers import Buffer
+from .errors import Cancelled, DioptreError
+from .operations import Role
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+SILENCE_S = 90.0  # a busy worker repeats its progress every few seconds: after this it is hung
+SLICE_S = 0.1  # waits are cut into slices of this, so that a cancel or another thread gets in
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Share done, 0 to 1, and what is being done, in words."""
+
+    fraction: float
+    phase: str
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a result; its buffer belongs to the client, who deletes it."""
+
+    name: str
+    role: Role
+    visible: bool
+    buffer: Buffer
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a job made: layers from the top, what was decided, sentences for the user, networks with sha256."""
+
+    layers: tuple[Layer, ...]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+    models: Mapping[str, str] = field(default_factory=dict)
+
+    def delete(self) -> None:
+        """Delete the buffers of all layers."""
+        for layer in self.layers:
+            layer.buffer.delete()
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Something that the worker keeps for this connection, to be used as an input."""
+
+    name: str
+    connection: object = field(repr=False, compare=False)
+
+
+class WorkerLostError(DioptreError):
+    """The worker ended, or stopped answering, while it was needed."""
+
+    code = "worker-lost"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, hint=f"Try again: a new worker starts by itself. Its log is {start.log_file()}.")
+
+
+class WorkerSilentError(WorkerLostError):
+    """The worker is there but does not answer: it is stopped, or the machine is out of breath."""
+
+
+class VersionError(DioptreError):
+    """Plug-in and worker are of versions that do not understand each other."""
+
+    code = "version"
+
+
+class Job:
+    """One submitted job. It ends in exactly one of: a Result, a DioptreError, Cancelled."""
+
+    def __init__(self, connection: Connection, number: int) -> None:
+        self._connection = connection
+        self.number = number
+        self._events: deque[Progress | Result | DioptreError] = deque()
+        self._submitted = time.monotonic()
+        self._lock = threading.Lock()
+        self.done = False
+
+    def poll(self, timeout_s: float = 0.0) -> Progress | Result | None:
+        """The next event, or None when there is none within `timeout_s`. Raises what the job failed with."""
+        deadline = time.monotonic() + timeout_s
+        while not self._events and not self.done:
+            left = deadline - time.monotonic()
+            heard = self._connection.pump(max(0.0, min(left, SLICE_S)))
+            if self._events or (left <= 0 and not heard):
+                break
+            if time.monotonic() - max(self._submitted, self._connection.heard) > SILENCE_S:
+                self._connection.fail(
+                    WorkerSilentError(f"Dioptre's worker has not answered for {SILENCE_S:.0f} s.")
+                )
+        with self._lock:
+            if not self._events:
+                return None
+            event = self._events.popleft()
+        if isinstance(event, DioptreError):
+            raise event
+        return event
+
+    def events(self) -> Iterator[Progress | Result]:
+        """Every event as it comes; the Result is the last. Raises what the job failed with."""
+        while not (self.done and not self._events):
+            if (event := self.poll(SLICE_S)) is not None:
+                yield event
+
+    def wait(self, on_progress: Callable[[Progress], None] | None = None) -> Result:
+        """Wait for the result. When `on_progress` raises, the job is cancelled and the exception goes on."""
+        try:
+            for event in self.events():
+                if isinstance(event, Result):
+                    return event
+                if on_progress is not None:
+                    on_progress(event)
+        except BaseException:
+            self.cancel()
+            raise
+        raise WorkerLostError("The job ended without a result.")
+
+    def cancel(self) -> None:
+        """End the job with Cancelled, at once; the worker stops computing as soon as it can. From any thread."""
+        if self.push(Cancelled()):
+            with suppress(DioptreError):
+                self._connection.send({"type": "cancel", "job": self.number})
+
+    def push(self, event: Progress | Result | DioptreError) -> bool:
+        """For the connection: an event has come. False when the job has ended before: nobody wants it any more."""
+        with self._lock:
+            if self.done:
+                return False
+            if not isinstance(event, Progress):
+                self.done = True
+            if self._events and isinstance(self._events[-1], Progress):
+                self._events.pop()  # only the newest matters
+            self._events.append(event)
+            return True
