@@ -14,7 +14,7 @@ from dioptre.imaging.layers import Inputs, Layer, Progress, Result
 from dioptre.recipes.follow import follow
 from dioptre.recipes.recipe import Recipe, Step
 from dioptre_link.errors import Cancelled
-from dioptre_link.operations import Role
+from dioptre_link.operations import OPERATIONS, Role
 
 Run = Callable[[Inputs, Mapping[str, Any], Progress], Result]
 
@@ -73,7 +73,7 @@ def test_picture_and_depth_are_handed_on(pipelines: list[tuple[str, Inputs]]) ->
 
 def test_values_messages_and_models_are_those_of_all_steps(pipelines: list[tuple[str, Inputs]]) -> None:
     result = follow(THREE, Inputs(picture=PICTURE))
-    assert result.values == {"made": "depth", "f": 2.8}
+    assert result.values == {"made": "depth", "f": OPERATIONS["lens_blur"].defaults()["f_number"]}
     assert result.messages == ("one", "two")
     assert result.models == {"d": "0" * 64, "s": "1" * 64}
 

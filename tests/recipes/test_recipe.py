@@ -83,7 +83,7 @@ def test_changed_options_reach_every_step_that_has_them() -> None:
     changed = recipe.with_options({"refine": "no", "f_number": "1.4"})
     assert [step.options["refine"] for step in changed.steps] == [False, False]
     assert changed.steps[1].options["f_number"] == 1.4
-    assert recipe.steps[1].options["f_number"] == 2.8
+    assert recipe.steps[1].options["f_number"] == OPERATIONS["portrait"].defaults()["f_number"]
 
 
 def test_a_changed_option_that_no_step_has_is_refused_with_the_nearest_name() -> None:

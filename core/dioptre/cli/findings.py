@@ -14,6 +14,8 @@ from typing import Any
 
 from dioptre_link import paths
 from dioptre_link.errors import DioptreError
+from dioptre_link.start import Rendezvous, is_running, log_file
+from dioptre_link.wire import PROTOCOL
 
 from . import gimp_plugin
 
@@ -213,6 +215,24 @@ def gimp() -> Iterator[Finding]:
         yield Finding(**found._asdict())
 
 
+def worker() -> Iterator[Finding]:
+    """The editors' worker, if it runs: whether it is of this installation."""
+    rendezvous = Rendezvous.read() if is_running() else None
+    if rendezvous is None:
+        yield Finding(code="worker", level=_OK, message="Not running; an editor's first job starts it.")
+        return
+    running = f"version {rendezvous.version}, protocol {rendezvous.protocol}, process {rendezvous.pid}"
+    if (rendezvous.version, rendezvous.protocol) == (metadata.version("dioptre"), PROTOCOL):
+        yield Finding(code="worker", level=_OK, message=f"Running: {running}; log: {log_file()}")
+    else:
+        yield Finding(
+            code="worker-other-version",
+            level=_WARNING,
+            message=f"A worker of another installation is running: {running}.",
+            fix="Run: dioptre worker --stop",
+        )
+
+
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     python,
     environment,
@@ -221,5 +241,6 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     memory,
     weights,
     devices,
+    worker,
     gimp,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def start(*, verbose: bool) -> None:
     LOGGER.propagate = False
     try:
         path().parent.mkdir(parents=True, exist_ok=True)
-        file = RotatingFileHandler(path(), maxBytes=_MAX_BYTES, backupCount=_KEPT, encoding="utf-8")
+        file = _File(path(), maxBytes=_MAX_BYTES, backupCount=_KEPT, encoding="utf-8")
     except OSError:
         LOGGER.addHandler(logging.NullHandler())
     else:
@@ -37,7 +38,8 @@ def stop() -> None:
     """Close the log."""
     for handler in list(LOGGER.handlers):
         LOGGER.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):  # a full disk
+            handler.close()
 
 
 def path() -> Path:
@@ -47,7 +49,14 @@ def path() -> Path:
 
 def written() -> bool:
     """Whether this process logs to the file."""
-    return any(isinstance(handler, RotatingFileHandler) for handler in LOGGER.handlers)
+    return any(isinstance(handler, _File) for handler in LOGGER.handlers)
+
+
+class _File(RotatingFileHandler):
+    """A log that cannot be written, on a full disk for one, is no reason to trouble the user."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
+        """Say nothing; the default prints a traceback."""
 
 
 class _WithoutTraceback(logging.Formatter):

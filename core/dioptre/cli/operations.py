@@ -16,7 +16,7 @@ from .options import GroupedCommand, common_options, given, parameter_options, s
 from .reporting import reporter
 
 DEFAULT = "portrait"  # what `run` does without a recipe
-_PATH = click.Path(path_type=Path)
+_PATH = click.Path(path_type=Path, readable=False)  # what is wrong with a file is said where it is read
 
 
 def commands() -> Iterator[click.Command]:
