@@ -14,10 +14,11 @@ RESERVE_BYTES = 512 << 20  # left to the editor and the system whatever happens
 
 _CGROUP = Path("/sys/fs/cgroup")
 
-# Peak bytes per pixel of the picture beyond the picture itself.
-_NEED_PER_PIXEL: Mapping[str, int] = {"portrait": 120, "lens_blur": 100, "depth": 40, "super_resolution": 40}
+# Peak of the resident set beyond the picture itself, measured at two sizes: fixed (networks, tiles) and per pixel.
+_FIXED_BYTES: Mapping[str, int] = {"depth": 550 << 20, "portrait": 800 << 20, "super_resolution": 250 << 20}
+_NEED_PER_PIXEL: Mapping[str, int] = {"portrait": 200, "lens_blur": 150, "depth": 100, "super_resolution": 40}
 _NEED_OTHERWISE = 60
-_OUTPUT_BYTES_PER_PIXEL = 16  # of an enlarged picture
+_OUTPUT_BYTES_PER_PIXEL = 64  # of an enlarged picture
 
 
 class OutOfMemoryError(DioptreError):
@@ -47,7 +48,7 @@ def need_bytes(operation: str, options: Mapping[str, Any], size: tuple[int, int]
     pixels = size[0] * size[1]
     scale = float(options.get("scale", 1) or 1)
     enlarged = math.ceil(_OUTPUT_BYTES_PER_PIXEL * scale * scale) if scale > 1 else 0
-    return pixels * (_NEED_PER_PIXEL.get(operation, _NEED_OTHERWISE) + enlarged)
+    return _FIXED_BYTES.get(operation, 0) + pixels * (_NEED_PER_PIXEL.get(operation, _NEED_OTHERWISE) + enlarged)
 
 
 def check(operation: str, options: Mapping[str, Any], size: tuple[int, int]) -> None:
