@@ -113,7 +113,8 @@ class ProductPython:
 
     def binds(self) -> dict[Path | str, str]:
         folders = {Path(sys.prefix), Path(sys.base_prefix), Path(os.path.realpath(sys.base_prefix)), CHECKOUT}
-        return {folder: str(folder) for folder in folders}
+        folders |= {Path(folder) for folder in sys.path if Path(folder).is_dir()}  # an editable installation's
+        return {folder: str(folder) for folder in sorted(folders)}  # outer folders first
 
 
 def install_plugin(source: Path, target: Path) -> Path:

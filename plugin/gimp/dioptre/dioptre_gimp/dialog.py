@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import gi
@@ -23,12 +24,13 @@ from dioptre_link.errors import Cancelled, DioptreError, UsageError  # noqa: E40
 from dioptre_link.operations import Input, Kind, Operation, Parameter, Role, operation  # noqa: E402
 from dioptre_link.wire import PixelFormat  # noqa: E402
 
-from . import arguments, jobs  # noqa: E402
+from . import arguments, jobs, pixels, sources  # noqa: E402
+from .detail import Detail  # noqa: E402
 from .driver import Driver  # noqa: E402
 from .host import Gimp, GLib  # noqa: E402
 from .log import logger  # noqa: E402
 from .panel import Panel  # noqa: E402
-from .preview import BEFORE, DEPTH, FOCUS, LONGEST_PX, RESULT, Plane, Preview, pixbuf_from_rgb  # noqa: E402
+from .preview import BEFORE, DEPTH, FOCUS, LONGEST_PX, PLACE, RESULT, Plane, Preview, pixbuf_from_rgb  # noqa: E402
 from .run import Outcome, run_sent  # noqa: E402
 from .sources import Source  # noqa: E402
 
@@ -72,6 +74,7 @@ class OperationDialog:
         self._depth: Buffer | Stored | None = None  # at any size; None until it is known
         self._driver: Driver | None = None
         self._preview_driver: Driver | None = None
+        self._said: tuple[str, ...] = ()  # to the user already
         self._known: Mapping[str, Any] = {}
         self._known_focus: dict[str, Any] | None = None  # the options that `_known` was decided for
         self._settling: int | None = None
@@ -83,10 +86,17 @@ class OperationDialog:
 
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, described.title)
         self._dialog.set_default_size(LONGEST_PX + 400, 560)
-        self._preview = Preview(self._views(), self._clicked if self._point is not None else None)
+        if (button := self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
+            button.hide()  # there is no page in GIMP's own help
+        self._detail = Detail(worker, described, source.picture) if sources.enlarges(described) else None
+        clickable = self._point is not None or self._detail is not None
+        self._preview = Preview(self._views(), self._clicked if clickable else None)
         self._panel = Panel(self._dialog, config, described, self._changed)
         self._bar = Gtk.ProgressBar(show_text=True)
         side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
+        self._chooser = self._depth_chooser()
+        if self._chooser is not None:
+            side.pack_start(self._chooser, False, False, 0)
         side.pack_start(self._panel, False, False, 0)
         side.pack_end(self._bar, False, False, 0)
         columns = Gtk.Box(spacing=12, border_width=12)
@@ -123,11 +133,13 @@ class OperationDialog:
     def _views(self) -> tuple[str, ...]:
         if Role.RESULT not in self._operation.outputs:
             return (DEPTH, BEFORE)
+        if self._detail is not None:
+            return (RESULT, BEFORE, PLACE)
         return (RESULT, BEFORE, DEPTH, FOCUS) if self._shows_depth else (RESULT, BEFORE)
 
     def _prepare(self) -> None:
         """Show the layer at once, then hand it to the worker."""
-        self._show_layer()
+        self._show_layers()
         self._preview.say("Starting Dioptre", busy=True)
         self._driver = Driver(
             self._send(),
@@ -136,29 +148,56 @@ class OperationDialog:
             on_step=lambda step: self._preview.say(step.phase, busy=True),
         )
 
-    def _show_layer(self) -> None:
-        picture = self._source.picture
-        width, height = _fitted(picture.get_width(), picture.get_height())
-        thumbnail = picture.get_thumbnail(width, height, Gimp.PixbufTransparency.KEEP_ALPHA)
-        if thumbnail is not None:
-            self._preview.show_picture(BEFORE, thumbnail)
+    def _show_layers(self) -> None:
+        picture, depth = self._source.picture, self._source.depth
+        size = _fitted(picture.get_width(), picture.get_height())
+        whole = BEFORE if self._detail is None else PLACE
+        self._preview.show_picture(whole, pixbuf_from_rgb(*size, 4, pixels.read_small(picture, size)))
+        if depth is not None:
+            self._preview.show_depth(Plane(*size, pixels.read_small(depth, size, grey=True)))
+
+    def _depth_chooser(self) -> Gtk.Widget | None:
+        """Which layer is the depth, for operations that take one."""
+        if not arguments.takes_depth(self._operation):
+            return None
+        candidates: list[Gimp.Layer | None] = [*sources.depth_candidates(self._source)]
+        box = Gtk.ComboBoxText()
+        if Input.DISPARITY in self._operation.optional_inputs:
+            candidates.insert(0, None)
+        for layer in candidates:
+            box.append_text("Estimated from the picture" if layer is None else layer.get_name())
+        chosen = None if self._source.depth is None else self._source.depth.get_tattoo()
+        box.set_active([None if one is None else one.get_tattoo() for one in candidates].index(chosen))
+        box.connect("changed", lambda *_: self._use_depth(candidates[box.get_active()]))
+        row = Gtk.Box(spacing=6)
+        row.pack_start(Gtk.Label(label="Depth"), False, False, 0)
+        row.pack_start(box, True, True, 0)
+        return row
+
+    def _use_depth(self, depth: Gimp.Layer | None) -> None:
+        """Another depth layer was chosen: hand everything over again."""
+        for driver in (self._driver, self._preview_driver):
+            if driver is not None:
+                driver.stop()
+        self._source = replace(self._source, depth=depth)
+        self._sent = self._depth = self._known_focus = None
+        self._prepare()
 
     def _send(self) -> jobs.Steps[jobs.Sent]:
         sent = yield from jobs.send(self._worker, self._source, self._files)
         inputs = dict(sent.inputs)
         for name in ("picture", "disparity"):
-            if isinstance(inputs.get(name), Buffer) and "disparity_exact" not in inputs:
-                inputs[name] = self._worker.store(f"{name}-full", name, inputs[name])
-        return jobs.Sent(
-            inputs=inputs,
-            picture_sha256=sent.picture_sha256,
-            depth_sha256=sent.depth_sha256,
-            messages=sent.messages,
-        )
+            given = inputs.get(name)
+            if isinstance(given, Buffer):
+                stored = self._worker.store(f"{name}-full", name, given)
+                if name == "disparity":
+                    self._depth = stored
+                if name == "picture" or "disparity_exact" not in inputs:
+                    inputs[name] = stored
+        return replace(sent, inputs=inputs)
 
     def _prepared(self, sent: jobs.Sent) -> None:
         self._sent = sent
-        self._depth = sent.inputs.get("disparity")
         self._ask_preview()
 
     def _changed(self, parameter: Parameter) -> None:
@@ -177,6 +216,9 @@ class OperationDialog:
 
     def _clicked(self, x: float, y: float) -> None:
         picture = self._source.picture
+        if self._detail is not None:
+            self._detail_clicked(x, y)
+            return
         assert self._point is not None
         with self._config.freeze_notify():  # x and y change together
             point = (x * (picture.get_width() - 1), y * (picture.get_height() - 1))
@@ -185,12 +227,20 @@ class OperationDialog:
                 if parameter.name == "focal_disparity":  # a number given before would hide the click
                     arguments.write_option(parameter, self._config, None)
 
+    def _detail_clicked(self, x: float, y: float) -> None:
+        assert self._detail is not None
+        if self._preview.view == PLACE:
+            self._preview.show_marker(PLACE, (x, y))
+            self._detail.move(x, y)
+            self._settled()
+
     def _show_marker(self) -> None:
         assert self._point is not None
         point = arguments.read_one(self._point, self._config)
         picture = self._source.picture
         shown = None if point is None else (point[0] / picture.get_width(), point[1] / picture.get_height())
-        self._preview.show_marker(shown)
+        for view in self._views():
+            self._preview.show_marker(view, shown)
 
     def _ask_preview(self) -> None:
         """Ask for a preview with the options as they are; the one before it is given up."""
@@ -211,6 +261,9 @@ class OperationDialog:
 
     def _preview_steps(self, options: dict[str, Any]) -> jobs.Steps[Result]:
         """A preview; where a quicker operation comes close with what is known already, that one first."""
+        if self._detail is not None:
+            self._preview.show_picture(BEFORE, self._detail.before(options))
+            return (yield from self._detail.steps(options))
         focus = {p.name: options[p.name] for p in self._operation.parameters if p.group == FOCUS_GROUP}
         quick = QUICK.get(self._operation.name) if self._depth is not None else None
         if quick is not None:
@@ -283,6 +336,9 @@ class OperationDialog:
             middle, reach = values["focal_disparity"], values.get("focus_range", 0.0)
             self._preview.show_sharp((middle - reach, middle + reach))
         words = " ".join(result.messages)
+        if not words and self._detail is not None:
+            words = self._detail.words(arguments.read_options(self._operation, self._config))
+        self._said = result.messages
         if not words and self._point is not None:
             words = "Click on what should be sharp." if Input.DISPARITY in self._inputs() else self._point.help
         self._preview.say(words)
@@ -308,6 +364,8 @@ class OperationDialog:
             self._driver.stop()
             self._driver = None
         self._panel.set_sensitive(False)
+        if self._chooser is not None:
+            self._chooser.set_sensitive(False)
         self._preview.set_sensitive(False)
         self._dialog.set_response_sensitive(Gtk.ResponseType.OK, False)
         self._bar.show()
@@ -322,9 +380,10 @@ class OperationDialog:
 
     def _work_steps(self, options: dict[str, Any]) -> jobs.Steps[Outcome]:
         sent = self._sent
-        if sent is None:
+        if sent is None or (yield from jobs.changed(self._source, sent)):  # somebody painted meanwhile
             sent = yield from self._send()
-        return (yield from run_sent(self._worker, self._operation, options, self._source, sent))
+        outcome = yield from run_sent(self._worker, self._operation, options, self._source, sent)
+        return replace(outcome, messages=tuple(words for words in outcome.messages if words not in self._said))
 
     def _show_progress(self, step: jobs.Step) -> None:
         self._bar.set_fraction(min(step.fraction, 1.0))

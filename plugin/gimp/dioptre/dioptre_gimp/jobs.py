@@ -105,6 +105,18 @@ def send(worker: Worker, source: Source, files: ExitStack) -> Steps[Sent]:
     )
 
 
+def changed(source: Source, sent: Sent) -> Steps[bool]:
+    """Whether the layers no longer hold what was sent."""
+    digest = hashlib.sha256()
+    pixel_format = pixels.picture_format(source.image, alpha=source.picture.has_alpha())
+    for band in pixels.read_bands(source.picture, pixel_format):
+        digest.update(band)
+        yield Step(0.0, "Reading the layer")
+    if digest.hexdigest() != sent.picture_sha256:
+        return True
+    return source.depth is not None and depth_store.content_hash(source.depth) != sent.depth_sha256
+
+
 def work(
     worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source, sent: Sent
 ) -> Steps[Result]:

@@ -101,6 +101,15 @@ def read_in(buffer: Buffer, target: Gegl.Buffer, pixel_format: Format) -> Iterat
     target.flush()
 
 
+def read_small(drawable: Gimp.Drawable, size: tuple[int, int], *, grey: bool = False) -> bytes:
+    """The drawable reduced to `size` (width, height): sRGB-encoded RGBA in 8 bits, or grey alone."""
+    scale = max(size[0] / drawable.get_width(), size[1] / drawable.get_height())
+    pixel_format = "Y' u8" if grey else "R'G'B'A u8"
+    rect = Gegl.Rectangle.new(0, 0, *size)
+    data: bytes = drawable.get_buffer().get(rect, scale, pixel_format, Gegl.AbyssPolicy.CLAMP)
+    return data
+
+
 def read_bands(drawable: Gimp.Drawable, pixel_format: Format) -> Iterator[bytes]:
     """All pixels of `drawable` from the top, in bands."""
     source = drawable.get_buffer()

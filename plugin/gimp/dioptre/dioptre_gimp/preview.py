@@ -17,12 +17,13 @@ LONGEST_PX = 640  # of the preview: fits a laptop's screen beside the options, a
 CHECKER_PX = 8
 RING_PX = 25
 
-RESULT, BEFORE, DEPTH, FOCUS = "result", "before", "depth", "focus"
+RESULT, BEFORE, DEPTH, FOCUS, PLACE = "result", "before", "depth", "focus", "place"
 VIEWS = {
     RESULT: ("_After", "The result with these settings"),
     BEFORE: ("_Before", "The layer as it is"),
     DEPTH: ("_Depth", "White is nearest, black is farthest"),
     FOCUS: ("_Focus range", "Green is sharp, blue lies in front of it, orange behind it"),
+    PLACE: ("_Place", "The whole layer: click on the place to look at"),
 }
 _IN_FRONT, _SHARP, _BEHIND = (40, 110, 255, 110), (60, 220, 90, 110), (255, 140, 30, 110)  # red, green, blue, alpha
 
@@ -62,7 +63,7 @@ class Preview(Gtk.Box):
         self._pictures: dict[str, GdkPixbuf.Pixbuf] = {}
         self._depth: Plane | None = None
         self._sharp: tuple[float, float] | None = None
-        self._marker: tuple[float, float] | None = None
+        self._markers: dict[str, tuple[float, float] | None] = {}
         self._ring = _ring()
         self.view = views[0]
         self._buttons: dict[str, Gtk.RadioButton] = {}
@@ -105,9 +106,9 @@ class Preview(Gtk.Box):
         self._sharp = sharp
         self._draw()
 
-    def show_marker(self, point: tuple[float, float] | None) -> None:
-        """The clicked point, as shares of the picture."""
-        self._marker = point
+    def show_marker(self, view: str, point: tuple[float, float] | None) -> None:
+        """The clicked point in one of the views, as shares of the picture."""
+        self._markers[view] = point
         self._draw()
 
     def say(self, words: str, *, busy: bool = False) -> None:
@@ -164,7 +165,8 @@ class Preview(Gtk.Box):
     def _draw(self) -> None:
         picture = self._pictures.get(self.view)
         if picture is None or self.view == FOCUS:
-            picture = self._pictures.get(RESULT if self.view == FOCUS else BEFORE) or self._pictures.get(BEFORE)
+            other = self._pictures.get(RESULT if self.view == FOCUS else BEFORE)
+            picture = other or next(iter(self._pictures.values()), None)
         if picture is None:
             return
         width, height = picture.get_width(), picture.get_height()
@@ -185,8 +187,8 @@ class Preview(Gtk.Box):
                 GdkPixbuf.InterpType.NEAREST,
                 255,
             )
-        if self._marker is not None:
-            _stamp(self._ring, drawn, round(self._marker[0] * width), round(self._marker[1] * height))
+        if (marker := self._markers.get(self.view)) is not None:
+            _stamp(self._ring, drawn, round(marker[0] * width), round(marker[1] * height))
         self._image.set_from_pixbuf(drawn)
 
     def _overlay(self) -> GdkPixbuf.Pixbuf:

@@ -65,6 +65,8 @@ def find(
         raise RefusedError(
             f"The selection lies outside of the layer “{picture.get_name()}”.", hint="Select none first."
         )
+    if enlarges(operation):
+        _check_enlargeable(operation, image, picture)
     plain = _is_plain(picture)
     if not plain and Role.RESULT in operation.outputs and picture.get_visible() and picture.get_lock_visibility():
         raise RefusedError(
@@ -88,6 +90,18 @@ def depth_of(image: Gimp.Image, entries: Sequence[recipe.Entry], picture: Gimp.L
         if layer.get_name().split(" #")[0] == DEPTH_NAME and _same_size(layer, picture)
     ]
     return named[0] if len(named) == 1 else None
+
+
+def depth_candidates(source: Source) -> list[Gimp.Layer]:
+    """Layers that could be the depth of the source's picture: the chosen one first, then by their names."""
+    chosen = [] if source.depth is None else [source.depth]
+    taken = {source.picture.get_tattoo(), *(layer.get_tattoo() for layer in chosen)}
+    others = [
+        layer
+        for layer in all_layers(source.image.get_layers())
+        if layer.get_tattoo() not in taken and not layer.is_group() and _same_size(layer, source.picture)
+    ]
+    return chosen + sorted(others, key=lambda layer: DEPTH_NAME.lower() not in layer.get_name().lower())
 
 
 def all_layers(layers: Sequence[Gimp.Layer]) -> list[Gimp.Layer]:
@@ -132,6 +146,21 @@ def _painted_from(image: Gimp.Image, entries: Sequence[recipe.Entry], layer: Gim
         if made is not None and made.tattoo == layer.get_tattoo():
             return entry.inputs["picture"].find(image)
     return None
+
+
+def enlarges(operation: Operation) -> bool:
+    """Whether the result has more pixels than the picture."""
+    return any(parameter.name == "scale" for parameter in operation.parameters)
+
+
+def _check_enlargeable(operation: Operation, image: Gimp.Image, picture: Gimp.Layer) -> None:
+    if not Gimp.Selection.is_empty(image):
+        raise RefusedError(f"{operation.title} enlarges the whole layer.", hint="Select none first.")
+    if picture.get_mask() is not None:
+        raise RefusedError(
+            f"The layer “{picture.get_name()}” has a mask, which {operation.title} cannot enlarge yet.",
+            hint="Apply or remove the mask first (Layer ▸ Mask).",
+        )
 
 
 def _check_depth(depth: Gimp.Layer, picture: Gimp.Layer) -> None:

@@ -152,6 +152,15 @@ def check_super_resolution_enlarges():
     expect("source", (layer.get_width(), layer.get_height()), (48, 32))
 
 
+def check_super_resolution_refuses_what_it_cannot_enlarge():
+    image, layer = new_image(48, 32)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 5, 5, 20, 20)
+    refuse("dioptre-super-resolution", image, [layer], CALLING, "Select none")
+    Gimp.Selection.none(image)
+    layer.add_mask(layer.create_mask(Gimp.AddMaskType.WHITE))
+    refuse("dioptre-super-resolution", image, [layer], CALLING, "has a mask")
+
+
 def check_script_fu_can_call_it():
     image, layer = new_image(48, 32)
     depth = new_depth(image, layer)
