@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -164,7 +164,7 @@ def _point(value: Any) -> tuple[float, float]:
     return _float(x), _float(y)
 
 
-_PARSERS = {
+_PARSERS: dict[Kind, Callable[[Any], Any]] = {
     Kind.FLOAT: _float,
     Kind.INTEGER: _integer,
     Kind.BOOLEAN: _boolean,

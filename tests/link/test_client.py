@@ -414,6 +414,7 @@ class Lifetime(Home):
             other.connect()
             other.shut_down(when_idle=True)
             job.wait().delete()
+        worker.close()
         wait_until(lambda: not start.is_running())
 
     def test_a_stale_rendezvous_file_is_no_obstacle(self) -> None:
