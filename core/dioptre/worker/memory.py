@@ -14,7 +14,8 @@ RESERVE_BYTES = 512 << 20  # left to the editor and the system whatever happens
 
 _CGROUP = Path("/sys/fs/cgroup")
 
-# Peak of the resident set beyond the picture itself, measured at two sizes: fixed (networks, tiles) and per pixel.
+# Peak of the resident set beyond the picture itself: fixed (networks, tiles) and per pixel. Depth and
+# super-resolution were measured at two sizes each; portrait and lens blur are estimates.
 _FIXED_BYTES: Mapping[str, int] = {"depth": 550 << 20, "portrait": 800 << 20, "super_resolution": 250 << 20}
 _NEED_PER_PIXEL: Mapping[str, int] = {"portrait": 200, "lens_blur": 150, "depth": 100, "super_resolution": 40}
 _NEED_OTHERWISE = 60
