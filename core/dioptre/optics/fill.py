@@ -14,7 +14,8 @@ _ENOUGH = 0.5  # of a cell known makes it count as fully known
 _NOTHING = 1e-6
 
 
-def _halved(planes: Float[Array, "*c h w"]) -> Float[Array, "*c h2 w2"]:
+def halved(planes: Float[Array, "*c h w"]) -> Float[Array, "*c h2 w2"]:
+    """Mean over 2 x 2 along the last two axes."""
     return (
         planes[..., ::2, ::2] + planes[..., 1::2, ::2] + planes[..., ::2, 1::2] + planes[..., 1::2, 1::2]
     ) * 0.25
@@ -43,27 +44,27 @@ def fill(
 
     top: the filled values at a smaller size, a power of two below; its cells fall on whole blocks of pixels.
     """
-    steps = (planes.shape[-1] // top.shape[-1]).bit_length() - 1
-    sizes = [jnp.concatenate([planes, known[None]])]
-    for _ in range(steps):
-        sizes.append(_halved(sizes[-1]))
+    sizes = []
+    smaller = jnp.concatenate([planes, known[None]])
+    while smaller.shape[-1] > 2 * top.shape[-1]:
+        smaller = halved(smaller)
+        sizes.append(smaller)
     filled = top
-    for size in sizes[-1:0:-1]:
-        if size is not sizes[-1]:
-            filled = doubled(filled)
+    for size in reversed(sizes):
         share = size[-1:]
         certain = jnp.minimum(share / _ENOUGH, 1.0)
-        filled = filled + certain * (size[:-1] / jnp.maximum(share, _NOTHING) - filled)
-    return planes + (1 - known) * (doubled(filled) if steps else filled)
+        coarse = doubled(filled)
+        filled = coarse + certain * (size[:-1] / jnp.maximum(share, _NOTHING) - coarse)
+    return planes + (1 - known) * doubled(filled)
 
 
 def fill_small(
     planes: Float32[np.ndarray, "c h w"], known: Float32[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "c h w"]:
-    """The same on the host, down to a single value, for the few pixels at the top of all tiles."""
+    """The same on the host, down to a single value, for a small picture of everything."""
     height, width = known.shape
     if height == 1 and width == 1:
-        nothing_known: np.ndarray = planes / np.maximum(known, _NOTHING)
+        nothing_known: np.ndarray = planes / np.maximum(known, np.float32(_NOTHING))
         return nothing_known
     stack = np.concatenate([planes, known[None]])
     stack = np.pad(stack, ((0, 0), (0, height % 2), (0, width % 2)), mode="edge")

@@ -2,36 +2,42 @@
 
 The picture is taken apart into depth slices of equal blur. Each slice is continued behind the nearer ones, blurred
 with the aperture's own shape, and laid over the farther ones, in linear light and premultiplied. Wide blurs are
-made at a reduced size. See `slices`, `surfaces` and `fill` for the parts.
+made at a reduced size. See `scene`, `slices`, `surfaces` and `fill` for the parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float, Float32, Int
+from jaxtyping import Array, Complex, Float, Int
 
 from dioptre.imaging.layers import Progress, no_progress
-from dioptre.imaging.tiles import Tile, plan_tiles, read_tile
+from dioptre.imaging.tiles import Tile, plan_tiles
 
 from .aperture import Aperture
 from .fill import doubled, fill, fill_small
-from .slices import LARGEST_RADIUS_PX, LEVELS, LIKE_SLICES, Group, groups, share_and_reach
-from .surfaces import halve, split_edges
+from .lights import lights
+from .scene import Scene, encode
+from .slices import LARGEST_RADIUS_PX, LEVELS, LIKE_SLICES, Group, groups, share_and_reach, signed_square
+from .surfaces import depth_steps, halve, halve_small, split_edges
 
 TILE_PX = 512
 """Side of every tile at every size: the one shape that is compiled."""
 
-_MARGIN_PX = (64, 32, 24, 48)  # per level, in its own pixels: the largest disc, and the fill's reach
-_TOP_LEVEL = 5  # holes wider than 1 << 5 pixels are filled from one small picture of everything
-_BLOCK = 1 << _TOP_LEVEL
+_TOP = 3  # holes are filled inside a tile down to 1 / 2**3 of its size, below that from one small picture
+_CELL = 1 << _TOP
+_MARGIN_PX = (24, 24, 32, 56)  # per level, in its own pixels: the largest disc or the fill's reach, whole cells
+_BLOCK = 1 << (LEVELS - 1 + _TOP)
 _IDENTITY_PX = 1e-3  # a picture blurred nowhere by more is returned as it is
 _VISIBLE = 1e-3  # smaller shares of a slice are skipped
+_MOST_EDGES = TILE_PX * TILE_PX // 4  # edge pixels of a tile that are taken apart
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class _Grid:
 
     height: int
     width: int
-    border: int  # on each side, pixels: the largest disc and the fill's reach, in whole blocks
+    border: int  # on each side, pixels, in whole blocks
 
     @property
     def padded(self) -> tuple[int, int]:
@@ -52,140 +58,200 @@ class _Grid:
     def size(self, level: int) -> tuple[int, int]:
         return self.padded[0] >> level, self.padded[1] >> level
 
-    def tiles(self, level: int) -> Iterator[Tile]:
+    def tiles(self, level: int, *, everything: bool = False) -> list[Tile]:
+        """Tiles of a level that cover the picture, or also its border; in the level's pixels."""
         core = TILE_PX - 2 * _MARGIN_PX[level]
-        return plan_tiles(self.size(level), core_px=(core, core))
+        start = 0 if everything else (self.border >> level) - _CELL
+        height, width = self.size(level)
+        if not everything:
+            height, width = ((n >> level) + 3 * _CELL for n in (self.height, self.width))
+        return [tile.moved(start) for tile in plan_tiles((height, width), core_px=(core, core))]
 
 
-def blur_linear(
-    linear: Float32[np.ndarray, "h w c"],
-    radius: Float32[np.ndarray, "h w"],
-    *,
-    aperture: Aperture | None = None,
-    progress: Progress = no_progress,
-) -> Float32[np.ndarray, "h w c"]:
-    """Blur a picture of linear light by a signed circle-of-confusion radius per pixel.
+@dataclass(frozen=True)
+class _Level:
+    """The picture's surfaces at a reduced size, over the padded grid."""
 
-    linear: any number of channels; with alpha, premultiplied. radius: pixels, positive in front of the focus, at
-    most 320 (larger ones are blurred as 320). Pixels beyond the picture's edge are taken as its reflection.
+    planes: np.ndarray
+    radii: np.ndarray
+
+
+def blur(scene: Scene, *, aperture: Aperture | None = None, progress: Progress = no_progress) -> np.ndarray:
+    """The scene as a lens sees it: (H, W, C) in the scene's own encoding, alpha straight.
+
+    Raises whatever `progress` raises, between tiles.
     """
     aperture = aperture or Aperture()
-    largest = min(float(np.abs(radius).max()), LARGEST_RADIUS_PX)
+    largest = min(scene.largest_radius_px(), LARGEST_RADIUS_PX)
     if largest < _IDENTITY_PX:
-        return linear.copy()
-    grid = _Grid(linear.shape[0], linear.shape[1], (int(largest) // _BLOCK + 2) * _BLOCK)
-    levels = _reduced_surfaces(linear, radius, grid, progress)
-    tops = _tops(levels[_TOP_LEVEL])
-    made: list[np.ndarray | None] = []
-    for index, group in enumerate(groups()):
-        if group.level == 0:
-            made.append(None)
-            continue
-        progress(0.3 + 0.4 * index / len(groups()), "Blurring")
-        made.append(_blur_group(group, levels[group.level], tops[index], aperture, grid))
-    return _finish(linear, radius, made, tops, aperture, grid, progress)
+        return scene.unblurred()
+    grid = _Grid(scene.height, scene.width, (int(largest) // _BLOCK + 1) * _BLOCK)
+    levels = _reduced(scene, grid, progress)
+    tops = [_top(group, levels[group.level + _TOP]) for group in groups()]
+    wide = [
+        None if group.level == 0 else _blur_group(group, levels[group.level], tops[index], aperture, grid)
+        for index, group in enumerate(groups())
+    ]
+    progress(0.6, "Blurring")
+    return _finish(scene, wide, tops, aperture, grid, progress)
 
 
-def _reduced_surfaces(
-    linear: np.ndarray, radius: np.ndarray, grid: _Grid, progress: Progress
-) -> dict[int, np.ndarray]:
-    channels = linear.shape[2]
-    levels = {
-        level: np.empty((2, channels + 2, *grid.size(level)), np.float32)
-        for level in (*range(1, LEVELS), _TOP_LEVEL)
-    }
-    tiles = list(grid.tiles(0))
-    margin = _MARGIN_PX[0]
-    for number, tile in enumerate(tiles):
-        progress(0.3 * number / len(tiles), "Separating depths")
-        where = tile.moved(-grid.border)
-        shape = (TILE_PX, TILE_PX)
-        reduced = _reduce_tile(
-            jnp.asarray(read_tile(linear, where, tile_px=shape, overlap_px=margin)),
-            jnp.asarray(read_tile(radius, where, tile_px=shape, overlap_px=margin)),
-        )
-        for level, planes in reduced.items():
-            top, left = tile.top >> level, tile.left >> level
-            inner = margin >> level
-            height, width = (tile.bottom - tile.top) >> level, (tile.right - tile.left) >> level
-            levels[level][..., top : top + height, left : left + width] = np.asarray(planes)[
-                ..., inner : inner + height, inner : inner + width
-            ]
-    return levels
+def _each(tiles: Sequence[Tile], work: Callable[[Tile], None], watch: Callable[[float], None]) -> None:
+    """Work on all tiles, on as many threads as there are cores; stop early when `watch` or a tile raises."""
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        futures = [pool.submit(work, tile) for tile in tiles]
+        try:
+            for number, future in enumerate(as_completed(futures)):
+                future.result()
+                watch((number + 1) / len(tiles))
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+
+
+def _edge_pixels(mask: Array) -> tuple[Array, Array]:
+    """Flat indices of the pixels to take apart, filled up to a fixed number, and how many they are."""
+    flags = np.array(mask)
+    flags[:4] = flags[-4:] = flags[:, :4] = flags[:, -4:] = False
+    found = np.flatnonzero(flags)[:_MOST_EDGES].astype(np.int32)
+    where = np.zeros(_MOST_EDGES, np.int32)
+    where[: found.size] = found
+    return jnp.asarray(where), jnp.int32(found.size)
+
+
+def _surfaces(scene: Scene, tile: Tile) -> tuple[Array, Array]:
+    """Both surfaces of a full-size tile, in the picture's coordinates, with its margin."""
+    colour, radius = scene.read(tile, side=TILE_PX, margin=_MARGIN_PX[0])
+    steps = depth_steps(radius)
+    where, count = _edge_pixels(steps[0])
+    planes, radii = _split(colour, radius, steps, where, count)
+    at, lamp_planes, lamp_radii = lights(np.asarray(colour), np.asarray(radius), np.asarray(steps[0]))
+    if at.size:
+        rows, columns = np.divmod(at, TILE_PX)
+        changed, changed_radii = np.array(planes), np.array(radii)
+        changed[:, :, rows, columns] = lamp_planes
+        changed_radii[:, rows, columns] = lamp_radii
+        return jnp.asarray(changed), jnp.asarray(changed_radii)
+    return planes, radii
+
+
+_split = jax.jit(split_edges)
 
 
 @jax.jit
-def _reduce_tile(linear: Float[Array, "h w c"], radius: Float[Array, "h w"]) -> dict[int, Float[Array, "2 d _ _"]]:
-    surfaces = split_edges(linear.transpose(2, 0, 1), radius)
-    reduced = {}
-    for level in range(1, _TOP_LEVEL + 1):
-        surfaces = halve(surfaces)
-        if level < LEVELS or level == _TOP_LEVEL:
-            reduced[level] = surfaces
-    return reduced
+def _reduce(
+    planes: Float[Array, "2 e h w"], radii: Float[Array, "2 h w"]
+) -> list[tuple[Float[Array, "2 e _ _"], Float[Array, "2 _ _"]]]:
+    made = []
+    for _ in range(LEVELS - 1):
+        planes, radii = halve(planes, radii)
+        made.append((planes, radii))
+    return made
 
 
-def _tops(surfaces: Float32[np.ndarray, "2 d h w"]) -> list[Float32[np.ndarray, "k e h w"]]:
-    """Per group and slice, colour and share as they continue behind nearer slices, over the whole picture."""
-    coverage, radius = surfaces[:, -2], jnp.asarray(surfaces[:, -1])
-    seen = radius[coverage > _VISIBLE]
-    low, high = float(seen.min()), float(seen.max())
-    tops = []
-    for group in groups():
-        planes = np.zeros((len(group.bounds), surfaces.shape[1] - 1, *surfaces.shape[2:]), np.float32)
-        for index, bound in enumerate(group.bounds):
-            if bound[2] < low or bound[0] > high:
-                continue
-            share, reach = (np.asarray(x) for x in share_and_reach(radius, jnp.float32(bound)))
-            own = np.concatenate([(share[:, None] * surfaces[:, :-2]).sum(0), (share * coverage).sum(0)[None]])
-            # Colours are stored times coverage already.
-            planes[index] = fill_small(own, (reach * coverage).sum(0))
-        tops.append(planes)
-    return tops
+def _reduced(scene: Scene, grid: _Grid, progress: Progress) -> dict[int, _Level]:
+    """The surfaces at every reduced size; from the last on only for the tops of the fill."""
+    levels = {
+        level: _Level(
+            np.empty((2, scene.channels + 1, *grid.size(level)), np.float32),
+            np.empty((2, *grid.size(level)), np.float32),
+        )
+        for level in range(1, LEVELS)
+    }
+
+    def work(tile: Tile) -> None:
+        for level, made in enumerate(_reduce(*_surfaces(scene, tile.moved(-grid.border))), start=1):
+            for whole, part in zip((levels[level].planes, levels[level].radii), made, strict=True):
+                _place(whole, np.asarray(part), tile, shift=level, margin=_MARGIN_PX[0])
+
+    _each(grid.tiles(0, everything=True), work, lambda share: progress(0.3 * share, "Separating depths"))
+    for level in range(LEVELS, LEVELS + _TOP):
+        levels[level] = _Level(*halve_small(levels[level - 1].planes, levels[level - 1].radii))
+    return levels
+
+
+def _place(whole: np.ndarray, part: np.ndarray, tile: Tile, *, shift: int, margin: int) -> None:
+    """Put a reduced tile's core into the reduced whole; `tile` and `margin` in pixels before the reduction."""
+    top, left, inner = tile.top >> shift, tile.left >> shift, margin >> shift
+    height = min((tile.bottom - tile.top) >> shift, whole.shape[-2] - top)
+    width = min((tile.right - tile.left) >> shift, whole.shape[-1] - left)
+    whole[..., top : top + height, left : left + width] = part[..., inner : inner + height, inner : inner + width]
+
+
+def _read(planes: np.ndarray, top: int, left: int, side: int) -> np.ndarray:
+    """A square of an array, the edge repeated outside."""
+    if top >= 0 and left >= 0 and top + side <= planes.shape[-2] and left + side <= planes.shape[-1]:
+        inside: np.ndarray = planes[..., top : top + side, left : left + side]
+        return inside
+    rows = np.clip(np.arange(top, top + side), 0, planes.shape[-2] - 1)
+    columns = np.clip(np.arange(left, left + side), 0, planes.shape[-1] - 1)
+    clipped: np.ndarray = planes[..., rows[:, None], columns]
+    return clipped
+
+
+def _top(group: Group, level: _Level) -> np.ndarray:
+    """Per slice, colour and share as they continue behind nearer slices, over the whole padded grid."""
+    made = np.zeros((_MOST_SLICES, *level.planes.shape[1:]), np.float32)
+    seen = level.planes[:, -1] > _VISIBLE
+    low, high = float(level.radii[seen].min()), float(level.radii[seen].max())
+    squares = signed_square(level.radii)
+    for index, bound in enumerate(group.bounds):
+        if bound[2] < low or bound[0] > high:
+            continue
+        share, reach = share_and_reach(squares, np.asarray(bound, np.float32))
+        made[index] = fill_small((share[:, None] * level.planes).sum(0), (reach * level.planes[:, -1]).sum(0))
+    return made
+
+
+_MOST_SLICES = max(len(group.bounds) for group in groups())
 
 
 @lru_cache(maxsize=64)
 def _kernels(group: Group, aperture: Aperture) -> Complex[Array, "k h w2"]:
     """Transforms of the slices' discs, in the group's own pixels, centred on pixel 0."""
     scale = 1 << group.level
-    drawn = np.zeros((len(group.bounds), TILE_PX, TILE_PX), np.float32)
+    drawn = np.zeros((_MOST_SLICES, TILE_PX, TILE_PX), np.float32)
     for index, (_, radius, *_) in enumerate(group.bounds):
         # Drawing on pixels widens the disc by a pixel's own spread (1/12 in variance along each axis, a disc has
         # r²/4); going to a smaller size and back adds the mean over blocks (1/12) and the bilinear tent (1/6).
         added = 1 / 3 if scale == 1 else 4 / 3
         own = max((radius / scale) ** 2 - added, 0.0) ** 0.5
-        size = 2 * int(np.ceil(abs(own) * 1.7)) + 5
+        size = 2 * int(np.ceil(own * 1.7)) + 5
         kernel = aperture.kernel(own, size=size, inverted=radius < 0)
         around = (np.arange(size) - size // 2) % TILE_PX
         drawn[index][np.ix_(around, around)] = kernel
     return jnp.fft.rfft2(drawn)
 
 
+@jax.jit
 def _layer_slices(
-    surfaces: Float[Array, "2 d h w"],
+    planes: Float[Array, "2 e h w"],
+    radii: Float[Array, "2 h w"],
     top: Float[Array, "k e ht wt"],
     bounds: Float[Array, "k 5"],
     kernels: Complex[Array, "k h w2"],
+    first: Int[Array, ""],
+    stop: Int[Array, ""],
 ) -> Float[Array, "e h w"]:
-    """The group's slices over one another, nearest first; the last plane is the share covered.
+    """The group's slices first … stop - 1 over one another, nearest first; the last plane is the share covered.
 
     Light of slices within `LIKE_SLICES` of each other adds up; a slice is hidden by all nearer ones beyond, with
     the light paths taken as independent.
     """
-    colour, coverage, radius = surfaces[:, :-2], surfaces[:, -2], surfaces[:, -1]
-    size = surfaces.shape[-2:]
-    count = bounds.shape[0]
+    size = planes.shape[-2:]
+    squares = signed_square(radii)
 
     def lay(
         step: Int[Array, ""], above: tuple[Float[Array, "e h w"], Float[Array, "l h w"]]
     ) -> tuple[Float[Array, "e h w"], Float[Array, "l h w"]]:
-        index = count - 1 - step
-        share, reach = share_and_reach(radius, bounds[index])
+        index = stop - 1 - step
+        share, reach = share_and_reach(squares, bounds[index])
         result, history = above
 
         def under() -> Float[Array, "e h w"]:
-            own = jnp.concatenate([(share[:, None] * colour).sum(0), (share * coverage).sum(0)[None]])
-            known = jnp.clip((reach * coverage).sum(0), 0.0, 1.0)
+            own = share[0] * planes[0] + share[1] * planes[1]
+            known = (reach * planes[:, -1]).sum(0)
             whole = fill(own, known, top[index])
             blurred: Array = jax.lax.cond(
                 jnp.abs(bounds[index, 1]) < 0.5,
@@ -198,97 +264,89 @@ def _layer_slices(
             added: Array = blurred * (visible / jnp.maximum(blurred[-1], 1e-6))
             return result + added
 
-        result = jax.lax.cond(jnp.max(share * coverage) > _VISIBLE, under, lambda: result)
+        result = jax.lax.cond(jnp.max(share * planes[:, -1]) > _VISIBLE, under, lambda: result)
         return result, history.at[step % LIKE_SLICES].set(result[-1])
 
-    nothing = jnp.zeros((surfaces.shape[1] - 1, *size), jnp.float32)
+    nothing = jnp.zeros((planes.shape[1], *size), jnp.float32)
     history = jnp.zeros((LIKE_SLICES, *size), jnp.float32)
     result: Array
-    result, _ = jax.lax.fori_loop(0, count, lay, (nothing, history))
+    result, _ = jax.lax.fori_loop(0, stop - first, lay, (nothing, history))
     return result
 
 
-@jax.jit
-def _blur_tile(
-    surfaces: Float[Array, "2 d h w"],
-    top: Float[Array, "k e ht wt"],
-    bounds: Float[Array, "k 5"],
-    kernels: Complex[Array, "k h w2"],
-) -> Float[Array, "e h w"]:
-    return _layer_slices(surfaces, top, bounds, kernels)
+def _present(group: Group, radii: np.ndarray, coverage: np.ndarray) -> tuple[int, int]:
+    """First and one past the last of the group's slices with anything in them; equal when there is none."""
+    seen = radii[coverage > _VISIBLE]
+    if seen.size == 0:
+        return 0, 0
+    low, high = float(seen.min()), float(seen.max())
+    holds = [bound[0] < high and bound[2] > low for bound in group.bounds]
+    return (holds.index(True), len(holds) - holds[::-1].index(True)) if any(holds) else (0, 0)
 
 
-def _read(planes: np.ndarray, tile: Tile, *, level: int, margin: int, side: int) -> np.ndarray:
-    """Part of an array that covers the padded grid, the edge repeated outside; `tile` in the level's pixels."""
-    rows = np.clip(np.arange((tile.top - margin), (tile.top - margin) + side), 0, planes.shape[-2] - 1)
-    columns = np.clip(np.arange(tile.left - margin, tile.left - margin + side), 0, planes.shape[-1] - 1)
-    if rows[-1] - rows[0] == side - 1 and columns[-1] - columns[0] == side - 1:
-        inside: np.ndarray = planes[..., rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        return inside
-    clipped: np.ndarray = planes[..., rows[:, None], columns]
-    return clipped
+@lru_cache(maxsize=64)
+def _bounds(group: Group) -> Float[Array, "k 5"]:
+    filled = list(group.bounds) + [group.bounds[-1]] * (_MOST_SLICES - len(group.bounds))
+    return jnp.asarray(filled, jnp.float32)
 
 
-def _read_top(top: np.ndarray, tile: Tile, level: int) -> np.ndarray:
-    shift = _TOP_LEVEL - level
-    coarse = Tile(
-        top=(tile.top - _MARGIN_PX[level]) >> shift,
-        left=(tile.left - _MARGIN_PX[level]) >> shift,
-        bottom=0,
-        right=0,
-    )
-    return _read(top, coarse, level=_TOP_LEVEL, margin=0, side=TILE_PX >> shift)
-
-
-def _blur_group(
-    group: Group, surfaces: np.ndarray, top: np.ndarray, aperture: Aperture, grid: _Grid
-) -> np.ndarray | None:
-    """The group's slices over one another, on the whole padded grid at the group's size; None when empty."""
-    radius, coverage = surfaces[:, -1], surfaces[:, -2]
-    if not np.any((radius > group.farthest) & (radius < group.nearest) & (coverage > _VISIBLE)):
+def _blur_group(group: Group, level: _Level, top: np.ndarray, aperture: Aperture, grid: _Grid) -> np.ndarray | None:
+    """The group's slices over one another, on the padded grid at the group's size; None when empty."""
+    if _present(group, level.radii, level.planes[:, -1])[1] == 0:
         return None
     margin = _MARGIN_PX[group.level]
-    made = np.zeros((surfaces.shape[1] - 1, *surfaces.shape[2:]), np.float32)
-    bounds, kernels = jnp.float32(group.bounds), _kernels(group, aperture)
-    for tile in grid.tiles(group.level):
-        planes = _read(surfaces, tile, level=group.level, margin=margin, side=TILE_PX)
-        blurred = np.asarray(
-            _blur_tile(jnp.asarray(planes), jnp.asarray(_read_top(top, tile, group.level)), bounds, kernels)
+    made = np.zeros(level.planes.shape[1:], np.float32)
+
+    def work(tile: Tile) -> None:
+        planes, radii = (
+            _read(whole, tile.top - margin, tile.left - margin, TILE_PX) for whole in (level.planes, level.radii)
         )
-        height, width = tile.bottom - tile.top, tile.right - tile.left
-        made[:, tile.top : tile.bottom, tile.left : tile.right] = blurred[
-            :, margin : margin + height, margin : margin + width
-        ]
+        first, stop = _present(group, radii, planes[:, -1])
+        if stop == 0:
+            return
+        blurred = _layer_slices(
+            jnp.asarray(planes),
+            jnp.asarray(radii),
+            jnp.asarray(_read_top(top, tile, margin)),
+            _bounds(group),
+            _kernels(group, aperture),
+            jnp.int32(first),
+            jnp.int32(stop),
+        )
+        _place(made, np.asarray(blurred), tile, shift=0, margin=margin)
+
+    _each(grid.tiles(group.level), work, lambda share: None)
     return made
 
 
-@partial(jax.jit, static_argnames="levels")
-def _finish_tile(
-    linear: Float[Array, "h w c"],
-    radius: Float[Array, "h w"],
-    top: Float[Array, "k e ht wt"],
-    bounds: Float[Array, "k 5"],
-    kernels: Complex[Array, "k h w2"],
-    wide: tuple[Float[Array, "e _ _"], ...],
-    levels: tuple[int, ...],
-) -> Float[Array, "h w c"]:
-    """The full-size slices between the wide ones behind and in front; `wide` is farthest first."""
-    result = jnp.zeros((linear.shape[2] + 1, *radius.shape), jnp.float32)
-    for planes, level in zip(wide, levels, strict=True):
-        if level == 0:
-            surfaces = split_edges(linear.transpose(2, 0, 1), radius)
-            planes = _layer_slices(surfaces, top, bounds, kernels)
-        for _ in range(level):
-            planes = doubled(planes)
-        opaque = result / jnp.maximum(result[-1:], _VISIBLE)
-        result = opaque * (1 - planes[-1:]) + planes
-    return (result[:-1] / jnp.maximum(result[-1:], 1e-6)).transpose(1, 2, 0)
+def _read_top(top: np.ndarray, tile: Tile, margin: int) -> np.ndarray:
+    return _read(top, (tile.top - margin) >> _TOP, (tile.left - margin) >> _TOP, TILE_PX >> _TOP)
+
+
+@jax.jit
+def _compose(
+    narrow: Float[Array, "e h w"], behind: list[Float[Array, "e _ _"]], before: list[Float[Array, "e _ _"]]
+) -> Float[Array, "e h w"]:
+    """Wide slices behind (farthest first) and before (nearest first), each at half the next one's size."""
+
+    def over(upper: Array, lower: Array) -> Array:
+        opaque = lower / jnp.maximum(lower[-1:], _VISIBLE)
+        return upper + (1 - upper[-1:]) * opaque
+
+    back = behind[0]
+    for planes in behind[1:]:
+        back = over(planes, doubled(back))
+    front = before[0]
+    for planes in before[1:]:
+        front = doubled(front)
+        front = front + (1 - front[-1:]) * planes
+    result = over(doubled(front), over(narrow, doubled(back)))
+    return result / jnp.maximum(result[-1:], _VISIBLE)
 
 
 def _finish(
-    linear: np.ndarray,
-    radius: np.ndarray,
-    made: list[np.ndarray | None],
+    scene: Scene,
+    wide: list[np.ndarray | None],
     tops: list[np.ndarray],
     aperture: Aperture,
     grid: _Grid,
@@ -296,40 +354,43 @@ def _finish(
 ) -> np.ndarray:
     margin = _MARGIN_PX[0]
     core = TILE_PX - 2 * margin
-    narrow = next(index for index, group in enumerate(groups()) if group.level == 0)
-    group = groups()[narrow]
-    bounds, kernels = jnp.float32(group.bounds), _kernels(group, aperture)
-    levels = tuple(g.level for g in groups())
-    channels = linear.shape[2]
-    blank = {
-        level: np.zeros((channels + 1, TILE_PX >> level, TILE_PX >> level), np.float32) for level in set(levels)
-    }
-    result = np.empty_like(linear)
-    tiles = list(plan_tiles((linear.shape[0], linear.shape[1]), core_px=(core, core)))
-    for number, tile in enumerate(tiles):
-        progress(0.7 + 0.3 * number / len(tiles), "Blurring")
-        shape = (TILE_PX, TILE_PX)
-        padded = tile.moved(grid.border)
-        wide = []
-        for level, planes in zip(levels, made, strict=True):
-            if planes is None:
-                wide.append(jnp.asarray(blank[level]))
-                continue
-            reduced = Tile(
-                top=(padded.top - margin) >> level, left=(padded.left - margin) >> level, bottom=0, right=0
+    middle = next(index for index, group in enumerate(groups()) if group.level == 0)
+    group = groups()[middle]
+    nothing = [
+        jnp.zeros((scene.channels + 1, TILE_PX >> level, TILE_PX >> level), jnp.float32) for level in range(LEVELS)
+    ]
+    result = np.empty((scene.height, scene.width, scene.channels), np.float32)
+
+    def wide_tile(index: int, tile: Tile) -> Array:
+        planes, level = wide[index], groups()[index].level
+        if planes is None:
+            return nothing[level]
+        side = TILE_PX >> level
+        return jnp.asarray(_read(planes, (tile.top - margin) >> level, (tile.left - margin) >> level, side))
+
+    def work(tile: Tile) -> None:
+        on_grid = tile.moved(grid.border)
+        planes, radii = _surfaces(scene, tile)
+        first, stop = _present(group, np.asarray(radii), np.asarray(planes[:, -1]))
+        narrow = nothing[0]
+        if stop:
+            narrow = _layer_slices(
+                planes,
+                radii,
+                jnp.asarray(_read_top(tops[middle], on_grid, margin)),
+                _bounds(group),
+                _kernels(group, aperture),
+                jnp.int32(first),
+                jnp.int32(stop),
             )
-            wide.append(jnp.asarray(_read(planes, reduced, level=level, margin=0, side=TILE_PX >> level)))
-        finished = _finish_tile(
-            jnp.asarray(read_tile(linear, tile, tile_px=shape, overlap_px=margin)),
-            jnp.asarray(read_tile(radius, tile, tile_px=shape, overlap_px=margin)),
-            jnp.asarray(_read_top(tops[narrow], padded, 0)),
-            bounds,
-            kernels,
-            tuple(wide),
-            levels=levels,
-        )
+        behind = [wide_tile(index, on_grid) for index in range(middle)]
+        before = [wide_tile(index, on_grid) for index in range(len(groups()) - 1, middle, -1)]
+        pixels = np.asarray(encode(_compose(narrow, behind, before)[:-1], encoded=scene.encoded))
         height, width = tile.bottom - tile.top, tile.right - tile.left
-        result[tile.top : tile.bottom, tile.left : tile.right] = np.asarray(finished)[
+        result[tile.top : tile.bottom, tile.left : tile.right] = pixels[
             margin : margin + height, margin : margin + width
         ]
+
+    tiles = list(plan_tiles((scene.height, scene.width), core_px=(core, core)))
+    _each(tiles, work, lambda share: progress(0.6 + 0.4 * share, "Blurring"))
     return result

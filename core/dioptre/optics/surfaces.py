@@ -3,109 +3,196 @@
 A pixel on an object's edge mixes two depths, but its disparity names only one. Spread as one colour at one depth,
 it becomes a rim or a halo. Here such pixels are taken apart, and reduced pictures keep two surfaces a pixel too.
 
-Arrays of surfaces are (2, C + 2, H, W): nearer and farther; per surface the colour times its coverage, the
-coverage (both coverages add up to 1) and the signed circle-of-confusion radius in pixels of the full picture.
+Surfaces are held as planes (2, C + 1, H, W), nearer and farther, of colour times coverage and coverage, and radii
+(2, H, W), the signed circle of confusion in pixels of the full picture. The two coverages add up to 1.
 """
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Bool, Float, Float32, Int
 
 REACH_PX = 4
 """How far `split_edges` looks around a pixel."""
 
-_WINDOW_PX = 2
+_CHUNK = 2048  # edge pixels taken apart at once
 _LEAST_STEP_PX = 0.25  # a smaller jump of the radius cannot be seen
-_PRIOR_DEVIATION = 0.3  # of the coverage guessed from depth alone
+_DEVIATION_AT_EDGE = 0.3  # of the coverage guessed from depth alone, where the 3 x 3 around are not all one side
+_DEVIATION_BESIDE = 0.05
 _NOISE_VARIANCE = 1e-4  # of linear light
+_SEEN = 0.02  # least coverage of a surface that has a say in the radii of a reduced pixel
+_NOTHING = 1e-6
+_SMALL = np.float32(1e-4)  # coverage below it has no radius of its own
+_FAR = np.float32(1e9)
 
 
-def shifted(planes: Float[Array, "*c h w"], dy: int, dx: int) -> Float[Array, "*c h w"]:
-    """planes[..., y + dy, x + dx], the edge repeated."""
-    height, width = planes.shape[-2:]
-    padding = [(0, 0)] * (planes.ndim - 2) + [(max(-dy, 0), max(dy, 0)), (max(-dx, 0), max(dx, 0))]
-    padded = jnp.pad(planes, padding, mode="edge")
-    return padded[..., max(dy, 0) : max(dy, 0) + height, max(dx, 0) : max(dx, 0) + width]
+def _extreme(values: Float[Array, "h w"], reach: int, *, largest: bool) -> Float[Array, "h w"]:
+    """Largest or smallest value within a square; the edge repeated."""
+    pick = jnp.maximum if largest else jnp.minimum
+    padded = jnp.pad(values, reach, mode="edge")
+    height, width = values.shape
+    rows = padded[:height]
+    for offset in range(1, 2 * reach + 1):
+        rows = pick(rows, padded[offset : offset + height])
+    columns = rows[:, :width]
+    for offset in range(1, 2 * reach + 1):
+        columns = pick(columns, rows[:, offset : offset + width])
+    return columns
 
 
-def _window(radius: int) -> list[tuple[int, int]]:
-    return [(dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1)]
+@partial(jax.jit, static_argnames="reach")
+def depth_steps(
+    radius: Float[Array, "h w"], *, reach: int = 1
+) -> tuple[Bool[Array, "h w"], Float[Array, "h w"], Float[Array, "h w"]]:
+    """Where the radius jumps within `reach` pixels, and its largest and smallest value there."""
+    nearest, farthest = _extreme(radius, reach, largest=True), _extreme(radius, reach, largest=False)
+    size = jnp.maximum(jnp.abs(nearest), jnp.abs(farthest))
+    return nearest - farthest > jnp.maximum(_LEAST_STEP_PX, 0.05 * size), nearest, farthest
 
 
-@jax.jit
-def split_edges(colour: Float[Array, "c h w"], radius: Float[Array, "h w"]) -> Float[Array, "2 d h w"]:
+def split_edges(
+    colour: Float[Array, "c h w"],
+    radius: Float[Array, "h w"],
+    steps: tuple[Bool[Array, "h w"], Float[Array, "h w"], Float[Array, "h w"]],
+    where: Int[Array, " n"],
+    count: Int[Array, ""],
+) -> tuple[Float[Array, "2 e h w"], Float[Array, "2 h w"]]:
     """Take the pixels on depth edges apart into the surface in front and the one behind.
 
-    colour: linear light, premultiplied. radius: signed circle-of-confusion radius in pixels.
+    colour: linear light, premultiplied. radius: signed circle of confusion in pixels. steps: of `depth_steps`.
+    where: flat indices of the pixels to take apart, the first `count` of them valid; the length must be a multiple
+        of 2048. The outer 4 pixels of the array should not be among them.
+
     Both surfaces' colours come from pixels beside the edge; the coverage from where the pixel's own colour lies
     between them, held to what the neighbours' depths suggest where the colours are alike or textured.
     """
-    nearest, farthest = radius, radius
-    for dy, dx in _window(1):
-        nearest = jnp.maximum(nearest, shifted(radius, dy, dx))
-        farthest = jnp.minimum(farthest, shifted(radius, dy, dx))
-    edge = nearest - farthest > _LEAST_STEP_PX
-    middle = (nearest + farthest) / 2
-
-    plain = jnp.where(edge, 1e-3, 1.0)  # pixels on edges count only where there are no others
-    sums = {side: jnp.zeros((colour.shape[0] + 2, *radius.shape)) for side in (True, False)}
-    prior = jnp.zeros_like(radius)
-    for dy, dx in _window(_WINDOW_PX):
-        weight = jnp.exp(-(dy * dy + dx * dx) / 4.5) * shifted(plain, dy, dx)
-        near = shifted(radius, dy, dx) > middle
-        there = shifted(colour, dy, dx)
-        moments = jnp.concatenate([there, (there**2).sum(0, keepdims=True), jnp.ones_like(there[:1])])
-        for side in (True, False):
-            sums[side] += jnp.where(near == side, weight, 0.0) * moments
-        if max(abs(dy), abs(dx)) <= 1:
-            prior += jnp.where(near, (2 - abs(dy)) * (2 - abs(dx)) / 16, 0.0)
+    height, width = radius.shape
     channels = colour.shape[0]
+    edge, nearest, farthest = steps
+    table = jnp.concatenate([colour, radius[None], edge[None].astype(jnp.float32)]).reshape(channels + 2, -1).T
+    planes = jnp.zeros((2, channels + 1, height * width), jnp.float32)
+    planes = planes.at[0].set(jnp.concatenate([colour, jnp.ones_like(radius)[None]]).reshape(channels + 1, -1))
+    radii = jnp.stack([radius, radius]).reshape(2, -1)
 
-    def statistics(side: bool) -> tuple[Array, Array]:
-        moments = sums[side] / jnp.maximum(sums[side][-1:], 1e-12)
-        mean = moments[:channels]
-        return mean, jnp.maximum(moments[channels] - (mean**2).sum(0), 0.0)
+    def chunk(number: Int[Array, ""], made: tuple[Array, Array]) -> tuple[Array, Array]:
+        at = jax.lax.dynamic_slice(where, (number * _CHUNK,), (_CHUNK,))
+        near, far = nearest.reshape(-1)[at], farthest.reshape(-1)[at]
+        split = _split(table, at, near, far, width)
+        valid = number * _CHUNK + jnp.arange(_CHUNK) < count
+        at = jnp.where(valid, at, height * width)  # beyond the end: dropped
+        return (
+            made[0].at[:, :, at].set(split, mode="drop"),
+            made[1].at[:, at].set(jnp.stack([near, far]), mode="drop"),
+        )
 
-    front, front_variance = statistics(True)
-    back, back_variance = statistics(False)
+    planes, radii = jax.lax.fori_loop(0, -(-count // _CHUNK), chunk, (planes, radii))
+    return planes.reshape(2, channels + 1, height, width), radii.reshape(2, height, width)
+
+
+def _split(
+    table: Float[Array, "p d"], at: Int[Array, " n"], near: Float[Array, " n"], far: Float[Array, " n"], width: int
+) -> Float[Array, "2 e n"]:
+    """Planes of the two surfaces of the pixels `at`; the table's columns are colour, radius, on an edge."""
+    span = jnp.arange(-REACH_PX, REACH_PX + 1)
+    offsets = (span[:, None] * width + span).reshape(-1)
+    squared = (span[:, None] ** 2 + span**2).reshape(-1)
+    around = table[jnp.clip(at[:, None] + offsets, 0, table.shape[0] - 1)]
+    colours, radii, edges = around[..., :-2], around[..., -2], around[..., -1]
+    own = table[at, :-2]
+    in_front = (radii > (near + far)[:, None] / 2).astype(jnp.float32)
+
+    closeness = jnp.exp(-squared / 4.5)
+    pure = (1 - edges) * closeness
+    mixed = edges * closeness
+    back, back_variance, _ = _mean(colours, (1 - in_front) * (pure + 1e-3 * mixed))
+    front, front_variance, thick = _mean(colours, in_front * pure)
+
+    # A structure with no pure pixel: its colour is that of the pixels most unlike the background.
+    towards = _mean(colours, in_front * mixed)[0] - back
+    along = ((colours - back[:, None]) * towards[:, None]).sum(-1)
+    along = along / jnp.maximum((towards**2).sum(-1), _NOTHING)[:, None]
+    extreme = _mean(colours, in_front * mixed * jnp.maximum(along, 1e-2) ** 4)[0]
+    is_thick = thick > 0.05
+    front = jnp.where(is_thick[:, None], front, extreme)
+    front_variance = jnp.where(is_thick, front_variance, 0.0)
     difference = front - back
-    variance = (front_variance + back_variance) / 6 + _NOISE_VARIANCE
-    by_depth = 1 / _PRIOR_DEVIATION**2
-    evidence = ((colour - back) * difference).sum(0) / variance
-    coverage = (prior * by_depth + evidence) / (by_depth + (difference**2).sum(0) / variance)
-    coverage = jnp.where(edge, jnp.clip(coverage, 0.0, 1.0), 1.0)
+    contrast = (difference**2).sum(-1)
+
+    tent = jnp.where(squared <= 2, jnp.asarray([4.0, 2.0, 1.0])[jnp.minimum(squared, 2)] / 16, 0.0)
+    prior = (in_front * tent).sum(-1)
+    beside = (prior < 1e-3) | (prior > 1 - 1e-3)
+    precision = jnp.where(beside, 1 / _DEVIATION_BESIDE**2, 1 / _DEVIATION_AT_EDGE**2)
+    variance = (front_variance + back_variance) / own.shape[-1] + _NOISE_VARIANCE
+    evidence = ((own - back) * difference).sum(-1) / variance
+    coverage = jnp.clip((prior * precision + evidence) / (precision + contrast / variance), 0.0, 1.0)
 
     # What the two mean colours leave over goes to the surface that covers more, so that the sum stays exact.
-    residual = colour - coverage * front - (1 - coverage) * back
-    share = coverage**2 / (coverage**2 + (1 - coverage) ** 2)
-    in_front = jnp.clip(coverage * front + share * residual, 0.0, jnp.maximum(colour, 0.0))
-    in_front = jnp.where(edge, in_front, colour)
+    residual = own - coverage[:, None] * front - (1 - coverage)[:, None] * back
+    share = (coverage**2 / (coverage**2 + (1 - coverage) ** 2))[:, None]
+    made = jnp.clip(coverage[:, None] * front + share * residual, 0.0, jnp.maximum(own, 0.0))
     return jnp.stack(
         [
-            jnp.concatenate([in_front, coverage[None], jnp.where(edge, nearest, radius)[None]]),
-            jnp.concatenate([colour - in_front, 1 - coverage[None], jnp.where(edge, farthest, radius)[None]]),
+            jnp.concatenate([made, coverage[:, None]], 1).T,
+            jnp.concatenate([own - made, 1 - coverage[:, None]], 1).T,
         ]
     )
 
 
-@jax.jit
-def halve(surfaces: Float[Array, "2 d h w"]) -> Float[Array, "2 d h2 w2"]:
+def _mean(
+    colours: Float[Array, "n k c"], weights: Float[Array, "n k"]
+) -> tuple[Float[Array, "n c"], Float[Array, " n"], Float[Array, " n"]]:
+    """Weighted mean, variance (summed over channels) and total weight."""
+    total = weights.sum(-1)
+    share = weights / jnp.maximum(total, _NOTHING)[:, None]
+    mean = (share[..., None] * colours).sum(1)
+    square = (share * (colours**2).sum(-1)).sum(-1)
+    return mean, jnp.maximum(square - (mean**2).sum(-1), 0.0), total
+
+
+def _halve(planes: Any, radii: Any, xp: Any) -> tuple[Any, Any]:
+    samples = [
+        (planes[surface, :, dy::2, dx::2], radii[surface, dy::2, dx::2])
+        for surface in (0, 1)
+        for dy in (0, 1)
+        for dx in (0, 1)
+    ]
+    highest, lowest = -np.float32(np.inf), np.float32(np.inf)
+    for plane, radius in samples:
+        seen = plane[-1] > _SEEN
+        highest = xp.maximum(highest, xp.where(seen, radius, -_FAR))
+        lowest = xp.minimum(lowest, xp.where(seen, radius, _FAR))
+    middle = (highest + lowest) / 2
+    near, every = xp.zeros_like(samples[0][0]), xp.zeros_like(samples[0][0])
+    near_moment, moment = xp.zeros_like(middle), xp.zeros_like(middle)
+    for plane, radius in samples:
+        in_front = (radius >= middle).astype(np.float32)
+        near, near_moment = near + in_front * plane, near_moment + in_front * plane[-1] * radius
+        every, moment = every + plane, moment + plane[-1] * radius
+    parts = ((near, near_moment), (every - near, moment - near_moment))
+    return (
+        xp.stack([part / 4 for part, _ in parts]),
+        xp.stack(
+            [xp.where(part[-1] > _SMALL, mean / xp.maximum(part[-1], _SMALL), lowest) for part, mean in parts]
+        ),
+    )
+
+
+def halve(
+    planes: Float[Array, "2 e h w"], radii: Float[Array, "2 h w"]
+) -> tuple[Float[Array, "2 e h2 w2"], Float[Array, "2 h2 w2"]]:
     """Half the size: the eight surfaces of 2 x 2 pixels become two, parted half-way between their radii."""
-    _, depth, height, width = surfaces.shape
-    blocks = surfaces.reshape(2, depth, height // 2, 2, width // 2, 2).transpose(1, 0, 3, 5, 2, 4)
-    blocks = blocks.reshape(depth, 8, height // 2, width // 2)
-    coverage, radius = blocks[-2], blocks[-1]
-    seen = coverage > 0.02
-    highest = jnp.where(seen, radius, -jnp.inf).max(0)
-    lowest = jnp.where(seen, radius, jnp.inf).min(0)
-    near = radius >= (highest + lowest) / 2
-    made = []
-    for part in (near, ~near):
-        weight = jnp.where(part, coverage, 0.0)
-        total = weight.sum(0)
-        mean_radius = jnp.where(total > 1e-6, (weight * radius).sum(0) / jnp.maximum(total, 1e-6), lowest)
-        colour = jnp.where(part, blocks[:-2], 0.0).sum(1)
-        made.append(jnp.concatenate([colour / 4, total[None] / 4, mean_radius[None]]))
-    return jnp.stack(made)
+    made: tuple[Array, Array] = _halve(planes, radii, jnp)
+    return made
+
+
+def halve_small(
+    planes: Float32[np.ndarray, "2 e h w"], radii: Float32[np.ndarray, "2 h w"]
+) -> tuple[Float32[np.ndarray, "2 e h2 w2"], Float32[np.ndarray, "2 h2 w2"]]:
+    """`halve` on the host, where the size differs from picture to picture."""
+    made: tuple[np.ndarray, np.ndarray] = _halve(planes, radii, np)
+    return made

@@ -6,23 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import jax
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
-from dioptre.imaging.shapes import map_chunks
 from dioptre.optics.aperture import Aperture
-from dioptre.optics.defocus import Focus, circle_of_confusion_px, relative_max_radius_px
-from dioptre.optics.lens_blur import blur_linear
+from dioptre.optics.defocus import Focus, relative_max_radius_px
+from dioptre.optics.lens_blur import blur
+from dioptre.optics.scene import Scene
 from dioptre_link.errors import UsageError
 from dioptre_link.operations import Role
 
 Encoding = Literal["srgb", "linear"]
-
-_to_linear = jax.jit(srgb_to_linear)
-_to_srgb = jax.jit(linear_to_srgb)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,22 +54,13 @@ def lens_blur(
     for name, values in (("picture", image), ("depth layer", disparity)):
         if not np.isfinite(values).all():
             raise UsageError(f"The {name} has values that are not numbers.", hint="Replace NaN and infinity.")
-    focus = Focus(focal_disparity=focal_disparity, max_radius_px=max_radius, range=focus_range)
-    radius = circle_of_confusion_px(disparity, focus=focus)
-    colour = image[..., :3]
-    linear = map_chunks(_to_linear, colour) if encoding == "srgb" else colour
-    if image.shape[2] == 4:
-        alpha = image[..., 3:]
-        linear = np.concatenate([linear * alpha, alpha], axis=-1)
-    blurred = blur_linear(linear, radius, aperture=aperture, progress=progress)
-    if image.shape[2] == 4:
-        alpha = np.clip(blurred[..., 3:], 0, 1)
-        colour = np.where(alpha > 1e-6, blurred[..., :3] / np.maximum(alpha, 1e-6), 0)
-    else:
-        colour = blurred
-    if encoding == "srgb":
-        colour = map_chunks(_to_srgb, colour)
-    return Blurred(image=np.concatenate([colour, alpha], axis=-1) if image.shape[2] == 4 else colour)
+    scene = Scene(
+        image=image,
+        disparity=disparity,
+        focus=Focus(focal_disparity=focal_disparity, max_radius_px=max_radius, range=focus_range),
+        encoded=encoding == "srgb",
+    )
+    return Blurred(image=blur(scene, aperture=aperture, progress=progress))
 
 
 def check_sizes(image: np.ndarray, disparity: np.ndarray) -> None:

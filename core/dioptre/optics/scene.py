@@ -1,0 +1,133 @@
+"""The picture to blur, read tile by tile: linear light, premultiplied, with its signed circle of confusion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float32
+
+from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from dioptre.imaging.shapes import reflected_indices
+from dioptre.imaging.tiles import Tile
+
+from .defocus import Focus
+from .highlights import Highlights, restore_highlights
+from .slices import LARGEST_RADIUS_PX
+
+_LEAST_ALPHA = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A picture with its depth and what is in focus.
+
+    image: (H, W, 3) or (H, W, 4) with straight alpha, sRGB-encoded when `encoded`, else linear light.
+    disparity: (H, W), in the focus's unit.
+    existing_defocus_px: (H, W), radius of the blur that the picture has already; None for a sharp picture.
+    """
+
+    image: Float32[np.ndarray, "h w c"]
+    disparity: Float32[np.ndarray, "h w"]
+    focus: Focus
+    encoded: bool = True
+    highlights: Highlights = field(default_factory=Highlights)
+    existing_defocus_px: Float32[np.ndarray, "h w"] | None = None
+
+    @property
+    def height(self) -> int:
+        return int(self.image.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.image.shape[1])
+
+    @property
+    def channels(self) -> int:
+        return int(self.image.shape[2])
+
+    def unblurred(self) -> Float32[np.ndarray, "h w c"]:
+        return self.image.copy()
+
+    def largest_radius_px(self) -> float:
+        """The largest circle of confusion anywhere in the picture, before what the picture has already."""
+        ends = jnp.asarray([self.disparity.min(), self.disparity.max()], jnp.float32)
+        return float(jnp.abs(_radius(ends, self._numbers())).max())
+
+    def _numbers(self) -> Float[Array, "5"]:
+        focus = self.focus
+        return jnp.asarray(
+            [focus.focal_disparity, focus.max_radius_px, focus.range, focus.foreground, focus.background],
+            jnp.float32,
+        )
+
+    def read(self, tile: Tile, *, side: int, margin: int) -> tuple[Float[Array, "c s s"], Float[Array, "s s"]]:
+        """Premultiplied linear colour and signed radius of a square with a margin, reflected at the edge."""
+        top, left = tile.top - margin, tile.left - margin
+        rows = reflected_indices(top, top + side, self.height)
+        columns = reflected_indices(left, left + side, self.width)
+        inside = top >= 0 and left >= 0 and top + side <= self.height and left + side <= self.width
+
+        def part(whole: np.ndarray) -> Array:
+            if inside:
+                return jnp.asarray(whole[top : top + side, left : left + side])
+            return jnp.asarray(whole[rows[:, None], columns])
+
+        existing = None if self.existing_defocus_px is None else part(self.existing_defocus_px)
+        decoded: tuple[Array, Array] = _decode(
+            part(self.image),
+            part(self.disparity),
+            existing,
+            self._numbers(),
+            self.highlights.numbers(),
+            encoded=self.encoded,
+        )
+        return decoded
+
+
+def _radius(disparity: Float[Array, "*shape"], numbers: Float[Array, "5"]) -> Float[Array, "*shape"]:
+    """`defocus.circle_of_confusion_px` for arrays on the device."""
+    focal, largest, span, foreground, background = numbers
+    difference = disparity - focal
+    outside = jnp.sign(difference) * jnp.maximum(jnp.abs(difference) - span, 0.0)
+    radius = outside * largest * jnp.where(outside > 0, foreground, background)
+    return jnp.clip(radius, -LARGEST_RADIUS_PX, LARGEST_RADIUS_PX)
+
+
+@partial(jax.jit, static_argnames="encoded")
+def _decode(
+    image: Float[Array, "s s c"],
+    disparity: Float[Array, "s s"],
+    existing: Float[Array, "s s"] | None,
+    focus: Float[Array, "5"],
+    highlights: Float[Array, "2"],
+    *,
+    encoded: bool,
+) -> tuple[Float[Array, "c s s"], Float[Array, "s s"]]:
+    planes = image.transpose(2, 0, 1)
+    colour = srgb_to_linear(planes[:3]) if encoded else planes[:3]
+    colour = restore_highlights(colour, planes[:3] if encoded else linear_to_srgb(planes[:3]), highlights)
+    if planes.shape[0] == 4:
+        colour = jnp.concatenate([colour * planes[3:], planes[3:]])
+    radius = _radius(disparity, focus)
+    if existing is not None:
+        # Blurs add in quadrature: only what is missing is added.
+        radius = jnp.sign(radius) * jnp.sqrt(jnp.maximum(radius**2 - existing**2, 0.0))
+    return colour, radius
+
+
+@partial(jax.jit, static_argnames="encoded")
+def encode(planes: Float[Array, "c h w"], *, encoded: bool) -> Float[Array, "h w c"]:
+    """Premultiplied linear planes back to a picture with straight alpha."""
+    colour = planes[:3]
+    if planes.shape[0] == 4:
+        alpha = jnp.clip(planes[3:], 0.0, 1.0)
+        colour = jnp.where(alpha > _LEAST_ALPHA, colour / jnp.maximum(alpha, _LEAST_ALPHA), 0.0)
+    if encoded:
+        colour = linear_to_srgb(colour)
+    if planes.shape[0] == 4:
+        colour = jnp.concatenate([colour, alpha])
+    return colour.transpose(1, 2, 0)
