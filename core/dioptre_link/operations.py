@@ -89,6 +89,7 @@ class Input(Enum):
     PICTURE = "picture"
     DISPARITY = "disparity"
     SELECTION = "selection"
+    SUBJECT = "subject"  # coverage of a subject that was found before: previews need not look for it again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,7 +266,7 @@ OPERATIONS: dict[str, Operation] = {
             help="Estimates depth, finds the subject, focuses on it and blurs the rest as a fast lens would.",
             parameters=(*_FOCUS_PARAMETERS, _KEEP_SUBJECT, *_BLUR_PARAMETERS, *_DEPTH_PARAMETERS),
             inputs=(Input.PICTURE,),
-            optional_inputs=(Input.DISPARITY,),
+            optional_inputs=(Input.DISPARITY, Input.SUBJECT),
             outputs=(Role.RESULT, Role.SUBJECT, Role.BACKGROUND, Role.DEPTH),
         ),
         Operation(

@@ -40,11 +40,13 @@ class Inputs:
     picture: float32 (H, W, 3) or (H, W, 4), sRGB-encoded, straight alpha, nominally [0, 1].
     disparity: float32 (H, W) in [0, 1], 1 = nearest, at the picture's size; None where there is none yet.
     selection: float32 (H, W) in [0, 1]; None selects everything.
+    subject: float32 (H, W) in [0, 1], coverage of the subject; None where it is still to be found.
     """
 
     picture: np.ndarray
     disparity: np.ndarray | None = None
     selection: np.ndarray | None = None
+    subject: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

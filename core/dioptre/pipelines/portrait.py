@@ -16,7 +16,7 @@ from dioptre_link.operations import Role, operation
 
 from .depth import Depth, estimate_depth
 from .lens_blur import chosen_max_radius_px, lens_blur
-from .subject import Subject, find_subject
+from .subject import Subject, find_subject, known_subject
 
 _SHARE_DEPTH, _SHARE_SUBJECT = 0.3, 0.5  # of the time, at 12 MP
 _FOCUS_RANGE = 0.04  # of disparity that stays sharp to either side of the focus, unless chosen
@@ -45,6 +45,7 @@ def portrait(
     image: Float32[np.ndarray, "h w c"],
     *,
     disparity: Float32[np.ndarray, "h w"] | None = None,
+    subject_alpha: Float32[np.ndarray, "h w"] | None = None,
     progress: Progress = no_progress,
     **options: Any,
 ) -> Portrait:
@@ -52,6 +53,7 @@ def portrait(
 
     image: sRGB-encoded (H, W, 3 or 4), straight alpha.
     disparity: a depth map to use as it is, in [0, 1], 1 = nearest; left out, it is estimated.
+    subject_alpha: coverage of a subject found before, in [0, 1]; left out, the subject is looked for.
     options: those of the operation `portrait` in `dioptre_link.operations`, e.g. f_number=2.0, focus=(x, y).
 
     Raises UsageError for a wrong option, DepthError for a picture that has no depth to find, WeightsError when a
@@ -63,7 +65,10 @@ def portrait(
     else:
         depth = Depth(disparity=disparity, confidence=np.ones_like(disparity), model="")
     progress(_SHARE_DEPTH, "Finding the subject")
-    subject = find_subject(image, disparity=depth.disparity, at=chosen["focus"])
+    if subject_alpha is None:
+        subject = find_subject(image, disparity=depth.disparity, at=chosen["focus"])
+    else:
+        subject = known_subject(subject_alpha, disparity=depth.disparity, at=chosen["focus"])
     near = depth.disparity
     if disparity is None and chosen["refine"] and subject.kind == "subject":
         near = snap_to_matte(near, subject.alpha)
@@ -92,7 +97,9 @@ def portrait(
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
     """The operation `portrait`."""
-    made = portrait(inputs.picture, disparity=inputs.disparity, progress=progress, **options)
+    made = portrait(
+        inputs.picture, disparity=inputs.disparity, subject_alpha=inputs.subject, progress=progress, **options
+    )
     progress(0.97, "Making the layers")
     layers = (
         Layer(name="Portrait blur", role=Role.RESULT, pixels=made.image),

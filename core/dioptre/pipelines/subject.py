@@ -110,6 +110,25 @@ def find_subject(
     )
 
 
+def known_subject(
+    alpha: Float32[np.ndarray, "h w"],
+    *,
+    disparity: Float32[np.ndarray, "h w"],
+    at: tuple[float, float] | None = None,
+) -> Subject:
+    """The subject whose coverage is known already, with its focus from `disparity`; as `find_subject` gives it."""
+    height, width = alpha.shape
+    near = resize(np.nan_to_num(disparity), (_SIDE_PX, _SIDE_PX), method="area")
+    focal, extent = _focus(alpha, near)
+    if at is not None:
+        focal = _disparity_at(near, alpha, (at[0] / width, at[1] / height))
+        extent = (min(extent[0], focal), max(extent[1], focal))
+    kind: Kind = "subject" if at is None else "point"
+    return Subject(
+        alpha=alpha, disparity_range=extent, focal_disparity=focal, kind=kind, found=True, confidence=1.0
+    )
+
+
 def _opaque(image: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:
     clean: np.ndarray = np.clip(np.nan_to_num(image, nan=0.0, posinf=1.0, neginf=0.0), 0, 1)
     if clean.shape[2] == 3:

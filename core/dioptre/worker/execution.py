@@ -119,7 +119,10 @@ def _inputs(request: Request, full: tuple[int, int], size: tuple[int, int]) -> t
                 f"The {name.value} has {width} x {height} pixels, the picture {full[1]} x {full[0]}.",
                 hint="Both must have the same size.",
             )
-        arrays[name.value] = loaded.at(size)
+        pixels_at_size = loaded.at(size)
+        if name is Input.SUBJECT and pixels_at_size.ndim == 3:  # a subject layer that was kept: its coverage
+            pixels_at_size = np.ascontiguousarray(pixels_at_size[..., -1])
+        arrays[name.value] = pixels_at_size
         repaired |= loaded.repaired
     return Inputs(**arrays), repaired
 

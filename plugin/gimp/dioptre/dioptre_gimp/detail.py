@@ -35,16 +35,17 @@ class Detail:
 
     def words(self, options: Mapping[str, Any]) -> str:
         """What size comes out."""
-        width, height, scale = self._picture.get_width(), self._picture.get_height(), int(options["scale"])
-        return (
-            f"{width} × {height} → {width * scale} × {height * scale} pixels. Click in “Place” to look elsewhere."
-        )
+        width, height, scale = self._picture.get_width(), self._picture.get_height(), float(options["scale"])
+        size = f"{width} × {height} → {width * scale:.0f} × {height * scale:.0f} pixels."
+        return f"{size} Click in “Place” to look elsewhere."
 
     def before(self, options: Mapping[str, Any]) -> GdkPixbuf.Pixbuf:
         """The place as an editor enlarges it."""
-        rect, scale = self._rect(options), int(options["scale"])
+        rect, scale = self._rect(options), float(options["scale"])
         plain = pixbuf_from_rgb(rect.width, rect.height, 4, self._read(rect))
-        return plain.scale_simple(rect.width * scale, rect.height * scale, GdkPixbuf.InterpType.BILINEAR)
+        return plain.scale_simple(
+            round(rect.width * scale), round(rect.height * scale), GdkPixbuf.InterpType.BILINEAR
+        )
 
     def steps(self, options: Mapping[str, Any]) -> jobs.Steps[Result]:
         """The place enlarged by the operation."""
@@ -57,10 +58,10 @@ class Detail:
             return (yield from jobs.follow(job))
 
     def _rect(self, options: Mapping[str, Any]) -> Gegl.Rectangle:
-        scale = int(options["scale"])
+        scale = float(options["scale"])
         full = self._picture.get_width(), self._picture.get_height()
-        width = min(full[0], LONGEST_PX // scale)
-        height = min(full[1], round(LONGEST_PX / SHAPE) // scale)
+        width = min(full[0], int(LONGEST_PX / scale))
+        height = min(full[1], int(LONGEST_PX / SHAPE / scale))
         x = round(self._centre[0] * full[0] - width / 2)
         y = round(self._centre[1] * full[1] - height / 2)
         return Gegl.Rectangle.new(min(max(x, 0), full[0] - width), min(max(y, 0), full[1] - height), width, height)

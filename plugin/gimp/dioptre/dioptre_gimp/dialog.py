@@ -7,7 +7,6 @@ is changed by the last step only, so Cancel leaves it as it was.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -21,7 +20,7 @@ from gi.repository import GimpUi, Gtk  # noqa: E402  (the versions must be named
 from dioptre_link.buffers import Buffer  # noqa: E402
 from dioptre_link.client import Result, Stored, Worker  # noqa: E402
 from dioptre_link.errors import Cancelled, DioptreError, UsageError  # noqa: E402
-from dioptre_link.operations import Input, Kind, Operation, Parameter, Role, operation  # noqa: E402
+from dioptre_link.operations import Input, Kind, Operation, Parameter, Role  # noqa: E402
 from dioptre_link.wire import PixelFormat  # noqa: E402
 
 from . import arguments, jobs, pixels, sources  # noqa: E402
@@ -37,8 +36,6 @@ from .sources import Source  # noqa: E402
 PREVIEW_FORMAT = PixelFormat("u8", 4)
 SETTLE_MS = 30  # a moved slider sends many changes: the preview follows the last one
 BINARY = "dioptre"
-FOCUS_GROUP = "Focus"
-QUICK = {"portrait": "lens_blur"}  # what an operation comes down to when depth and focus are known
 
 
 def run_dialog(
@@ -75,8 +72,8 @@ class OperationDialog:
         self._driver: Driver | None = None
         self._preview_driver: Driver | None = None
         self._said: tuple[str, ...] = ()  # to the user already
-        self._known: Mapping[str, Any] = {}
-        self._known_focus: dict[str, Any] | None = None  # the options that `_known` was decided for
+        self._subject: Stored | None = None  # as found for the point below
+        self._subject_point: Any = None
         self._settling: int | None = None
         self._failure: Exception | None = None
         self._outcome: Outcome | None = None
@@ -164,8 +161,9 @@ class OperationDialog:
         box = Gtk.ComboBoxText()
         if Input.DISPARITY in self._operation.optional_inputs:
             candidates.insert(0, None)
+        without = "Estimated from the picture" if Role.DEPTH in self._operation.outputs else "None"
         for layer in candidates:
-            box.append_text("Estimated from the picture" if layer is None else layer.get_name())
+            box.append_text(without if layer is None else layer.get_name())
         chosen = None if self._source.depth is None else self._source.depth.get_tattoo()
         box.set_active([None if one is None else one.get_tattoo() for one in candidates].index(chosen))
         box.connect("changed", lambda *_: self._use_depth(candidates[box.get_active()]))
@@ -180,7 +178,7 @@ class OperationDialog:
             if driver is not None:
                 driver.stop()
         self._source = replace(self._source, depth=depth)
-        self._sent = self._depth = self._known_focus = None
+        self._sent = self._depth = self._subject = None
         self._prepare()
 
     def _send(self) -> jobs.Steps[jobs.Sent]:
@@ -202,7 +200,7 @@ class OperationDialog:
 
     def _changed(self, parameter: Parameter) -> None:
         if self._source.depth is None and parameter.group == "Depth":
-            self._depth = self._known_focus = None
+            self._depth = self._subject = None
         if parameter is self._point:
             self._show_marker()
         if self._settling is None:
@@ -260,45 +258,29 @@ class OperationDialog:
         )
 
     def _preview_steps(self, options: dict[str, Any]) -> jobs.Steps[Result]:
-        """A preview; where a quicker operation comes close with what is known already, that one first."""
         if self._detail is not None:
             self._preview.show_picture(BEFORE, self._detail.before(options))
             return (yield from self._detail.steps(options))
-        focus = {p.name: options[p.name] for p in self._operation.parameters if p.group == FOCUS_GROUP}
-        quick = QUICK.get(self._operation.name) if self._depth is not None else None
-        if quick is not None:
-            result = yield from self._preview_job(
-                operation(quick), self._as_before(operation(quick), options, focus)
-            )
-            if focus == self._known_focus:
-                return result
-            self._show_result(result)
+        if self._point is not None and options[self._point.name] != self._subject_point:
+            self._subject = None
         result = yield from self._preview_job(self._operation, options)
-        self._known_focus, self._known = focus, result.values
+        if self._point is not None:
+            self._subject_point = options[self._point.name]
         return result
-
-    def _as_before(self, quick: Operation, options: dict[str, Any], focus: dict[str, Any]) -> dict[str, Any]:
-        """`options` for the quick operation, with what the full one decided the last time."""
-        taken = {p.name: options[p.name] for p in quick.parameters if p.name in options}
-        for name in focus:
-            known = self._known.get(name)
-            if (
-                taken.get(name) is None
-                and known is not None
-                and (focus == self._known_focus or name == "focus_range")
-            ):
-                taken[name] = known
-        return taken
 
     def _preview_job(self, described: Operation, options: dict[str, Any]) -> jobs.Steps[Result]:
         assert self._sent is not None
         began = time.monotonic()
-        inputs = {"picture": self._sent.inputs["picture"]}
-        keep = {}
+        inputs: dict[str, Buffer | Stored] = {"picture": self._sent.inputs["picture"]}
+        keep: dict[Role, str] = {}
         if arguments.takes_depth(described) and self._depth is not None:
             inputs["disparity"] = self._depth
         elif Role.DEPTH in described.outputs:
-            keep = {Role.DEPTH: "preview-depth"}
+            keep[Role.DEPTH] = "preview-depth"
+        if Input.SUBJECT in described.optional_inputs and self._subject is not None:
+            inputs["subject"] = self._subject
+        elif Input.SUBJECT in described.optional_inputs:
+            keep[Role.SUBJECT] = "preview-subject"
         job = self._worker.submit(
             described.name,
             options,
@@ -312,8 +294,10 @@ class OperationDialog:
         )
         result = yield from jobs.follow(job)
         logger.info("Preview by %s: %.3f s", described.name, time.monotonic() - began)
-        if keep and arguments.takes_depth(described):
+        if Role.DEPTH in keep and arguments.takes_depth(described):
             self._depth = self._worker.stored("preview-depth")
+        if Role.SUBJECT in keep:
+            self._subject = self._worker.stored("preview-subject")
         return result
 
     def _show_step(self, step: jobs.Step) -> None:

@@ -29,7 +29,7 @@ wait_log() {    # wait_log PATTERN COUNT
 }
 dialog() { xdotool search --onlyvisible --name '^Portrait blur$' 2>/dev/null | head -n 1; }
 open_dialog() {
-    for _ in 1 2 3 4 5; do    # keys are lost while the window settles
+    for _ in 1 2 3; do    # keys are lost while the window settles
         xdotool windowactivate --sync "$window"
         xdotool key --delay 150 alt+r
         sleep 0.7
@@ -37,7 +37,7 @@ open_dialog() {
         sleep 0.7
         scrot -o "$OUT/menu.png"
         xdotool key p    # Portrait blur
-        for _ in $(seq 100); do
+        for _ in $(seq 600); do    # a loaded machine starts Python slowly
             [[ -n $(dialog) ]] && { sleep 0.5; return 0; }
             sleep 0.1
         done
@@ -76,7 +76,6 @@ open_dialog
 wait_log 'Preview by portrait' 2
 eval "$(xdotool getwindowgeometry --shell "$(dialog)")"
 xdotool mousemove $((X + 300)) $((Y + 250)) click 1
-wait_log 'Preview by lens_blur' 1
 wait_log 'Preview by portrait' 3
 scrot -o "$OUT/clicked.png"
 xdotool windowactivate --sync "$(dialog)" key alt+d

@@ -145,7 +145,7 @@ def check_lens_blur_from_the_selected_depth_layer():
 
 def check_super_resolution_enlarges():
     image, layer = new_image(48, 32)
-    group = succeed("dioptre-super-resolution", image, [layer], scale="2")
+    group = succeed("dioptre-super-resolution", image, [layer], scale=2.0)
     result = child(group, "Result")
     expect("size", (result.get_width(), result.get_height()), (96, 64))
     expect("canvas", (image.get_width(), image.get_height()), (96, 64))
