@@ -23,6 +23,7 @@ from dioptre.cli import gimp_plugin
 
 from ...editors.host import CHECKOUT, HOME, ProductPython, Tree
 
+NO_GIMP = "NO GIMP 3 WAS FOUND: the GIMP plug-in's tests were not run"
 HERE = Path(__file__).parent
 GIMPRC = """(config-version "{version}")
 (show-welcome-dialog no)
@@ -143,6 +144,12 @@ def gimp(make_gimp: Callable[[], Gimp]) -> Gimp:
     return make_gimp()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Skipped tests are easily overlooked."""
+    if any(NO_GIMP in str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])):
+        terminalreporter.section(NO_GIMP, red=True, bold=True)
+
+
 def _make(out: Path) -> Gimp:
     named = os.environ.get("DIOPTRE_TEST_GIMP", "")
     if named and (Path(named) / ".editor-tree").is_file():
@@ -154,7 +161,7 @@ def _make(out: Path) -> Gimp:
     command = tuple(shlex.split(named)) if named else _own_console()
     version = _version(command) if command else None
     if version is None:
-        pytest.skip("NO GIMP 3 WAS FOUND: the GIMP plug-in's tests were not run (see DIOPTRE_TEST_GIMP)")
+        pytest.skip(f"{NO_GIMP} (see DIOPTRE_TEST_GIMP)")
     return _installed(version, out, None, command, out / "GIMP")
 
 

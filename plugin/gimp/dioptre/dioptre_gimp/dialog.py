@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import gi
@@ -187,7 +188,8 @@ class OperationDialog:
         for name in ("picture", "disparity"):
             given = inputs.get(name)
             if isinstance(given, Buffer):
-                stored = self._worker.store(f"{name}-full", name, given)
+                store = partial(self._worker.store, f"{name}-full", name, given)
+                stored = yield from jobs.in_thread(store, "Handing over the picture")
                 if name == "disparity":
                     self._depth = stored
                 if name == "picture" or "disparity_exact" not in inputs:

@@ -70,21 +70,28 @@ def run_here(steps: Steps[T], on_step: Callable[[Step], None]) -> T:
 
 
 def connect(worker: Worker) -> Steps[None]:
-    """Find or start the worker; in a thread, because a first start takes seconds."""
+    """Find or start the worker, which takes seconds the first time."""
+    yield from in_thread(worker.connect, "Starting Dioptre")
+
+
+def in_thread(call: Callable[[], T], phase: str) -> Steps[T]:
+    """Run something that waits for the worker away from GIMP's and GTK's thread; `call` must not touch either."""
+    outcome: list[T] = []
     failure: list[DioptreError] = []
 
-    def connect_in_thread() -> None:
+    def run() -> None:
         try:
-            worker.connect()
+            outcome.append(call())
         except DioptreError as error:
             failure.append(error)
 
-    thread = threading.Thread(target=connect_in_thread, name="dioptre-connect", daemon=True)
+    thread = threading.Thread(target=run, name=f"dioptre: {phase}", daemon=True)
     thread.start()
     while thread.is_alive():
-        yield Step(0.0, "Starting Dioptre", waiting=True)
+        yield Step(0.0, phase, waiting=True)
     if failure:
         raise failure[0]
+    return outcome[0]
 
 
 def send(worker: Worker, source: Source, files: ExitStack) -> Steps[Sent]:
