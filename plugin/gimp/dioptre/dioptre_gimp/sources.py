@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dioptre_link.errors import DioptreError
-from dioptre_link.operations import Input, Operation, Role
+from dioptre_link.operations import OPERATIONS, Input, Operation, Role
 
 from . import pixels, recipe
 from .host import Gimp
 
 MAX_SIDE_PX = 1 << 18  # of a layer in GIMP
 DEPTH_NAME = "Depth"
+_SELECTED = ("group", Role.RESULT.value, Role.DEPTH.value)  # of a result: what a user has selected afterwards
 
 
 class RefusedError(DioptreError):
@@ -49,9 +50,8 @@ def find(
     _check_image(image)
     picture = _only_layer(drawables)
     entries = recipe.readable(image)
-    takes_depth = Input.DISPARITY in operation.inputs + operation.optional_inputs
-    if takes_depth and depth is None and (source := _painted_from(image, entries, picture)) is not None:
-        picture, depth = source, picture  # the depth layer itself was selected
+    if depth is None and _works_by_depth(operation):
+        picture, depth = _original(image, entries, picture, operation)
     if depth is None and Input.DISPARITY in operation.inputs:
         depth = depth_of(image, entries, picture)
         if depth is None:
@@ -139,28 +139,28 @@ def _only_layer(drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
     return drawable
 
 
-def _painted_from(image: Gimp.Image, entries: Sequence[recipe.Entry], layer: Gimp.Layer) -> Gimp.Layer | None:
-    """The picture that `layer` is the depth of, as far as recorded."""
+def _works_by_depth(operation: Operation) -> bool:
+    return Role.DEPTH in operation.outputs or Input.DISPARITY in operation.inputs
+
+
+def _original(
+    image: Gimp.Image, entries: Sequence[recipe.Entry], layer: Gimp.Layer, operation: Operation
+) -> tuple[Gimp.Layer, Gimp.Layer | None]:
+    """The picture to work on when `layer` is a depth layer or a blur of Dioptre's, and that depth layer.
+
+    GIMP leaves the new layer selected: choosing another blur then means the same photo again.
+    """
+    tattoo = layer.get_tattoo()
     for entry in reversed(entries):
-        made = entry.outputs.get(Role.DEPTH.value)
-        if made is not None and made.tattoo == layer.get_tattoo():
-            return entry.inputs["picture"].find(image)
-    return None
-
-
-def enlarges(operation: Operation) -> bool:
-    """Whether the result has more pixels than the picture."""
-    return any(parameter.name == "scale" for parameter in operation.parameters)
-
-
-def _check_enlargeable(operation: Operation, image: Gimp.Image, picture: Gimp.Layer) -> None:
-    if not Gimp.Selection.is_empty(image):
-        raise RefusedError(f"{operation.title} enlarges the whole layer.", hint="Select none first.")
-    if picture.get_mask() is not None:
-        raise RefusedError(
-            f"The layer “{picture.get_name()}” has a mask, which {operation.title} cannot enlarge yet.",
-            hint="Apply or remove the mask first (Layer ▸ Mask).",
-        )
+        made = OPERATIONS.get(entry.operation)
+        by_role = {role: link.tattoo for role, link in entry.outputs.items()}
+        if made is None or not _works_by_depth(made) or tattoo not in (by_role.get(role) for role in _SELECTED):
+            continue
+        picture = entry.inputs["picture"].find(image)
+        if picture is not None:
+            takes = Input.DISPARITY in operation.inputs + operation.optional_inputs
+            return picture, layer if takes and tattoo == by_role.get(Role.DEPTH.value) else None
+    return layer, None
 
 
 def _check_depth(depth: Gimp.Layer, picture: Gimp.Layer) -> None:

@@ -143,6 +143,20 @@ def check_lens_blur_from_the_selected_depth_layer():
     expect("picture's colours", read(child(group, "Result"), "R'G'B' u8") != read(depth, "R'G'B' u8"), True)
 
 
+def check_another_blur_of_the_same_photo():
+    """What Dioptre made is selected afterwards; the next blur starts from the photo all the same."""
+    image, layer = small_photo()
+    depth = succeed("dioptre-depth", image, [layer])
+    group = succeed("dioptre-lens-blur", image, [depth], max_radius=8.0)
+    succeed("dioptre-lens-blur", image, [group], max_radius=2.0)
+    succeed("dioptre-depth", image, [depth])
+    pictures = {entry["inputs"]["picture"]["tattoo"] for entry in recorded(image)}
+    expect("pictures", pictures, {layer.get_tattoo()})
+    result = child(group, "Result")
+    succeed("dioptre-super-resolution", image, [result], scale=2.0)
+    expect("enlarged", recorded(image)[-1]["inputs"]["picture"]["tattoo"], result.get_tattoo())
+
+
 def check_super_resolution_enlarges():
     image, layer = new_image(48, 32)
     group = succeed("dioptre-super-resolution", image, [layer], scale=2.0)
