@@ -163,6 +163,21 @@ def _original(
     return layer, None
 
 
+def enlarges(operation: Operation) -> bool:
+    """Whether the result has more pixels than the picture."""
+    return any(parameter.name == "scale" for parameter in operation.parameters)
+
+
+def _check_enlargeable(operation: Operation, image: Gimp.Image, picture: Gimp.Layer) -> None:
+    if not Gimp.Selection.is_empty(image):
+        raise RefusedError(f"{operation.title} enlarges the whole layer.", hint="Select none first.")
+    if picture.get_mask() is not None:
+        raise RefusedError(
+            f"The layer “{picture.get_name()}” has a mask, which {operation.title} cannot enlarge yet.",
+            hint="Apply or remove the mask first (Layer ▸ Mask).",
+        )
+
+
 def _check_depth(depth: Gimp.Layer, picture: Gimp.Layer) -> None:
     if depth.get_tattoo() == picture.get_tattoo():
         raise RefusedError(
