@@ -41,10 +41,15 @@ CONSOLE_LIMIT_S = 1200  # against hanging alone: a run of many checks takes half
 
 @dataclass(frozen=True)
 class Gimp:
-    """One GIMP with the plug-in installed; `out` is the folder that tests and GIMP share."""
+    """One GIMP with the plug-in installed.
+
+    out: the folder that tests and GIMP share. cache: Dioptre's, with its compiled functions, for all GIMPs of a run
+    (or of all runs, where DIOPTRE_TEST_CACHE names a folder).
+    """
 
     version: str
     out: Path
+    cache: Path
     tree: Tree | None
     command: tuple[str, ...]  # the console program
     config: Path  # GIMP's own folder, as seen from here
@@ -78,7 +83,7 @@ class Gimp:
             return self.tree.run(
                 [*self.command, *options],
                 binds={**self.binds(), **(binds or {})},
-                writable={self.out: "/out", **(writable or {})},
+                writable={**self.writable(), **(writable or {})},
                 environment=variables,
                 limit_s=CONSOLE_LIMIT_S,
             )
@@ -101,7 +106,7 @@ class Gimp:
         return self.tree.run(
             ["bash", f"/inside/{script}", self.command[0].replace("console-", "")],
             binds=self.binds(),
-            writable={self.out: "/out"},
+            writable=self.writable(),
             environment={"OUT": "/out", "DIOPTRE_PYTHON": str(ProductPython().python)},
             gui=True,
             limit_s=limit_s,
@@ -118,6 +123,9 @@ class Gimp:
         if not left.exists():
             raise AssertionError(f"{script} ended with {done.returncode}:\n{done.stdout[-4000:]}")
         return json.loads(left.read_text(encoding="utf-8"))
+
+    def writable(self) -> dict[Path | str, str]:
+        return {self.out: "/out", self.cache: f"{HOME}/dioptre/cache"}
 
     def checks(self, script: str, **options: Any) -> dict[str, str]:
         """Run a script of checks: "" for each that passed, what was wrong for the others."""
@@ -136,7 +144,9 @@ def check_names(script: str) -> list[str]:
 @pytest.fixture(scope="session")
 def make_gimp(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Gimp]:
     """Makes a GIMP with a home of its own."""
-    return lambda: _make(tmp_path_factory.mktemp("gimp").resolve())
+    cache = Path(os.environ.get("DIOPTRE_TEST_CACHE") or tmp_path_factory.getbasetemp() / "cache").resolve()
+    cache.mkdir(parents=True, exist_ok=True)
+    return lambda: _make(tmp_path_factory.mktemp("gimp").resolve(), cache)
 
 
 @pytest.fixture(scope="session")
@@ -150,28 +160,31 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section(NO_GIMP, red=True, bold=True)
 
 
-def _make(out: Path) -> Gimp:
+def _make(out: Path, cache: Path) -> Gimp:
     named = os.environ.get("DIOPTRE_TEST_GIMP", "")
     if named and (Path(named) / ".editor-tree").is_file():
         home = out.with_name(f"{out.name}-home")
         tree = Tree(Path(named), home)
         version = tree.package_version("gimp")
         series = ".".join(version.split(".")[:2])
-        return _installed(version, out, tree, (f"gimp-console-{series}",), home / ".config/GIMP" / series)
+        console = (f"gimp-console-{series}",)
+        return _installed(version, out, cache, tree, console, home / ".config/GIMP" / series)
     command = tuple(shlex.split(named)) if named else _own_console()
     version = _version(command) if command else None
     if version is None:
         pytest.skip(f"{NO_GIMP} (see DIOPTRE_TEST_GIMP)")
-    return _installed(version, out, None, command, out / "GIMP")
+    return _installed(version, out, cache, None, command, out / "GIMP")
 
 
-def _installed(version: str, out: Path, tree: Tree | None, command: tuple[str, ...], config: Path) -> Gimp:
+def _installed(
+    version: str, out: Path, cache: Path, tree: Tree | None, command: tuple[str, ...], config: Path
+) -> Gimp:
     config.mkdir(parents=True)
     (config / "gimprc").write_text(GIMPRC.format(version=version), encoding="utf-8")
     data = out / "dioptre" if tree is None else Path(HOME) / "dioptre"
-    folders = {name: data / name for name in ("data", "cache", "log")}
+    folders = {"data": data / "data", "log": data / "log", "cache": cache if tree is None else data / "cache"}
     gimp_plugin.install(CHECKOUT, gimp_plugin.Home(config, "test"), folders)
-    return Gimp(version, out, tree, command, config)
+    return Gimp(version, out, cache, tree, command, config)
 
 
 def _own_console() -> tuple[str, ...]:

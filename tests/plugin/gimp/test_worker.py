@@ -48,10 +48,11 @@ class OutsideWorker:
 
 
 @pytest.fixture(scope="module")
-def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OutsideWorker]:
+def outside(gimp: Gimp, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OutsideWorker]:
     home = tmp_path_factory.mktemp("worker").resolve()
+    variables = {"DIOPTRE_HOME": str(home), "DIOPTRE_CACHE_DIR": str(gimp.cache)}
     command = [sys.executable, "-I", "-m", "dioptre.worker", "--no-warm-up"]
-    process = subprocess.Popen(command, env={**os.environ, "DIOPTRE_HOME": str(home)})
+    process = subprocess.Popen(command, env={**os.environ, **variables})
     meeting = home / "data" / "worker"
     until = time.monotonic() + START_S
     while not (meeting / "worker.json").exists():

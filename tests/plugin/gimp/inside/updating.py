@@ -77,8 +77,9 @@ def check_full_precision_is_kept_in_8_bits():
     paint(depth, 0, 0, 1, 1, 0.99)  # now it must be merged with what was kept
     succeed("dioptre-update", image, [depth])
     got = native(child(group, "Result"))
-    far = 96 * 3 * 24
-    expect("pixels away from the painted one", got[far:], wanted[far:])
+    # The painted pixel's blur ends above row 24. The 256 levels alone are off by 14 code values in this document.
+    far = [row for row in changed_rows(wanted, got, 96, 3) if row >= 24]
+    expect("rows that changed away from the painted pixel", far, [])
 
 
 def check_save_open_rename_move_update():
