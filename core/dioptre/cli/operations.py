@@ -89,7 +89,8 @@ def _operation_command(operation: Operation) -> click.Command:
     make.__doc__ = operation.help
     function: Callable[..., Any] = parameter_options(operation.parameters)(common_options(make))
     if takes_depth:
-        text = "Depth picture, white nearest. Left out: estimated."
+        left_out = "none" if operation.name == "super_resolution" else "estimated"
+        text = f"Depth picture, white nearest. Left out: {left_out}."
         function = click.option("--depth", type=_PATH, metavar="FILE", help=text)(function)
     function = click.option("-o", "--output", required=True, type=_PATH, metavar="OUT", help=_outputs(operation))(
         function
