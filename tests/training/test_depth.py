@@ -16,15 +16,16 @@ pytest.importorskip("optax")
 
 from dioptre.models.depth_anything_v2.config import BackboneConfig, DepthAnythingConfig, HeadConfig
 from dioptre.models.depth_anything_v2.module import DepthAnything
-from training.depth import cache, evaluate, nyu
+from training.depth import cache, evaluate, gpu, label, nyu, pack
 from training.depth.batches import Part, batches
 from training.depth.losses import LossWeights, loss
 from training.depth.network import EARLY_BLOCKS, cut, joined
-from training.depth.train import Recipe, make_step, read_values, write_values
+from training.depth.train import Recipe, make_step
+from training.depth.values import read_pieces, read_values, write_pieces, write_values
 from training.depth.views import PATCH_PX, SHAPES, Source, draw, normalised
 
 TINY = DepthAnythingConfig(
-    backbone=BackboneConfig(width=384, hidden=32, heads=2, blocks=12, grid=5),
+    backbone=BackboneConfig(width=16, hidden=16, heads=2, blocks=12, grid=5),
     head=HeadConfig(stages=(4, 4, 8, 8), fusion=8, hidden=4, positive=False),
 )
 
@@ -177,7 +178,7 @@ def test_training_lowers_the_error_and_leaves_frozen_values(tiny, late_rate):
     step = make_step(network, recipe, optimiser)
     rows, columns = np.mgrid[:8, :6]
     batch = {
-        "tokens": np.random.default_rng(0).standard_normal((1, 3, 13, 384)).astype(np.float16),
+        "tokens": np.random.default_rng(0).standard_normal((1, 3, 13, 16)).astype(np.float16),
         "target": normalised(rows + 0.2 * columns)[None].astype(np.float32),
         "weight": np.ones((1, 8, 6), np.float32),
         "exact": np.ones(1, np.float32),
@@ -207,3 +208,78 @@ def test_score_is_perfect_for_any_scale_and_shift_of_the_truth():
     result = evaluate.score(7 * truth - 3, truth, np.ones_like(truth, bool))
     assert (result.absrel, result.delta1, result.correlation) == pytest.approx((0, 1, 1), abs=1e-9)
     assert evaluate.score(np.random.default_rng(1).random((20, 30)), truth, truth > 0).absrel > 0.3
+
+
+def _picture() -> Source:
+    y, x = np.mgrid[:400, :500]
+    disparity = (0.2 + x / 500 + (y > 200)).astype(np.float32)
+    disparity[:30] = np.nan
+    srgb = np.stack([x / 2, y / 2, x * 0], -1).astype(np.uint8)
+    return Source(srgb=srgb, disparity=disparity, exact=True)
+
+
+def test_packed_picture_comes_back_nearly_the_same():
+    source = _picture()
+    again = pack.unpacked(*pack.packed(source), exact=True)
+    scale = again.srgb.shape[0] / 400
+    assert min(again.disparity.shape) == pack.SHORT_SIDE_PX
+    assert again.disparity.shape == again.srgb.shape[:2]
+    rows, columns = (np.array([60, 150, 300]), np.array([30, 250, 480]))
+    i, j = (rows * scale).astype(int), (columns * scale).astype(int)
+    expected = source.disparity[rows, columns] / np.nanmax(source.disparity)
+    assert again.disparity[i, j] == pytest.approx(expected, rel=0.03)
+    assert np.isnan(again.disparity[:10]).all()
+    assert np.abs(again.srgb[i, j].astype(int) - source.srgb[rows, columns]).max() < 8
+
+
+def test_pack_stays_within_its_limit_and_takes_the_sets_in_turn(tmp_path):
+    one = len(b"".join(pack.packed(_picture()))) + 16
+    path = tmp_path / "pack.npz"
+    count = pack.write(path, [([_picture] * 9, True), ([_picture] * 9, False)], limit_bytes=4 * one)
+    assert count == 4
+    assert path.stat().st_size < 4.2 * one
+    assert [exact for _, _, exact in pack.read(path)] == [True, False, True, False]
+
+
+def test_label_is_unknown_where_estimates_disagree():
+    ramp = np.tile(np.linspace(0, 1, 40, dtype=np.float32), (30, 1))
+
+    def sure(srgb: np.ndarray) -> np.ndarray:
+        return ramp if srgb[0, 0, 0] < srgb[0, -1, 0] else ramp[:, ::-1]
+
+    def unsure(srgb: np.ndarray) -> np.ndarray:
+        other = sure(srgb).copy()
+        other[:8] = other[:8, ::-1]
+        return other
+
+    srgb = np.repeat((ramp * 255).astype(np.uint8)[..., None], 3, -1)
+    assert not np.isnan(label.label([sure, sure], srgb)).any()
+    partly = label.label([sure, unsure], srgb)
+    assert np.isnan(partly[:8, :5]).all()
+    assert not np.isnan(partly[10:]).any()
+    assert label.label([sure, lambda srgb: sure(srgb)[:, ::-1]], srgb) is None
+
+
+def test_values_come_back_from_pieces(tmp_path):
+    values = {"a": {"b": np.arange(1200, dtype=np.float32).reshape(300, 4)}, "c": np.ones(3, np.float32)}
+    paths = write_pieces(tmp_path, values, largest_bytes=1000)
+    assert len(paths) > 2
+    again = read_pieces(tmp_path, values)
+    assert np.array_equal(again["a"]["b"], values["a"]["b"])
+    assert np.array_equal(again["c"], values["c"])
+
+
+def test_whole_network_learns_from_a_pack(tmp_path):
+    config = DepthAnythingConfig(
+        backbone=BackboneConfig(width=16, hidden=16, heads=2, blocks=4, taps=(0, 1, 2, 3), grid=5),
+        head=HeadConfig(stages=(4, 4, 4, 4), fusion=4, hidden=4, positive=False),
+    )
+    graph, state = nnx.split(DepthAnything(config, rngs=nnx.Rngs(0)))
+    values = nnx.to_pure_dict(state)
+    before = jax.tree.map(np.asarray, values)
+    picture = (*pack.packed(_picture()), True)
+    recipe = gpu.Recipe(seconds=1e-3, batch=1, workers=0)
+    after = gpu.train(tmp_path / "run", [picture], recipe, graph=graph, values=values)
+    assert all(np.isfinite(value).all() for value in jax.tree.leaves(after))
+    assert not np.array_equal(after["backbone"]["patch"]["kernel"], before["backbone"]["patch"]["kernel"])
+    assert jax.tree.structure(read_pieces(tmp_path / "run", before)) == jax.tree.structure(before)

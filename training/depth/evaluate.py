@@ -20,8 +20,8 @@ import numpy as np
 from PIL import Image
 
 from . import nyu
-from .network import Network, Values, load_network
-from .train import read_values
+from .network import Network, Values
+from .values import load
 from .views import PATCH_PX
 
 Estimate = Callable[[np.ndarray], np.ndarray]
@@ -128,7 +128,9 @@ def _report(name: str, scores: list[Score]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--values", type=Path, help="trained.npz of a run; the bundled network when left out")
+    parser.add_argument(
+        "--values", type=Path, help="trained.npz, or the folder of a GPU run; the bundled network when left out"
+    )
     parser.add_argument("--nyu", type=Path)
     parser.add_argument("--frames", choices=("watched", "test"), default="watched")
     parser.add_argument("--photos", type=Path)
@@ -136,9 +138,7 @@ def main() -> None:
     parser.add_argument("--short-side-px", type=int, default=280)
     parser.add_argument("--mirrored", action="store_true", help="average with the mirrored picture")
     options = parser.parse_args()
-    network, trained = load_network()
-    if options.values:
-        trained = read_values(options.values, trained)
+    network, trained = load(options.values)
     estimate = estimator(network, trained, short_side_px=options.short_side_px, mirrored=options.mirrored)
     if options.photos:
         scores = score_photos(estimate, options.photos)

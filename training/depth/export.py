@@ -1,9 +1,9 @@
-"""Writes weights/dioptre-depth-head from a run of `train.py`.
+"""Writes weights/dioptre-depth-head from a run of `train.py` or `gpu.py`.
 
     python -m training.depth.export RUN/trained.npz --about CARD.json [--out weights]
 
 CARD.json: what is to be said of these values: "upstream" (what they were trained on, in a sentence) and "metrics".
-Values of late blocks that were trained too need the backbone's checkpoint written anew: `--backbone` does that.
+Where blocks of the backbone were trained too, its checkpoint has to be written as well: `--backbone` does that.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from dioptre.checkpoints.locate import locate
 from dioptre.checkpoints.save import save
 
 from .network import Values, joined, load_network
-from .train import flat, read_values
+from .values import flat, load
 
 LICENCE_DOUBTS = (
     "Trained on 709 frames of NYU Depth v2 (Silberman et al. 2012), all of its official training part and none of "
@@ -80,15 +80,13 @@ def main() -> None:
     parser.add_argument("--backbone", action="store_true", help="write the backbone too")
     options = parser.parse_args()
     about = json.loads(options.about.read_text(encoding="utf-8"))
-    network, bundled = load_network()
-    trained = read_values(options.values, bundled)
-    same = jax.tree.map(lambda a, b: bool((a == b).all()), trained["blocks"], bundled["blocks"])
+    whole, bundled = (joined(network.early, trained) for network, trained in (load(options.values), load_network()))
+    same = jax.tree.map(lambda a, b: bool((a == b).all()), whole["backbone"], bundled["backbone"])
     if options.backbone:
-        whole = joined(network.early, trained)
         print(save(options.out, backbone_card(about), arrays(whole["backbone"])))
     elif not all(jax.tree.leaves(same)):
-        raise SystemExit("These values include trained late blocks: write them with --backbone.")
-    print(save(options.out, head_card(about), arrays(trained["head"])))
+        raise SystemExit("These values include a trained backbone: write it with --backbone.")
+    print(save(options.out, head_card(about), arrays(whole["head"])))
 
 
 if __name__ == "__main__":

@@ -28,11 +28,10 @@ from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN, load_mode
 from . import pack
 from .losses import LossWeights, loss
 from .network import Values
-from .train import flat
+from .values import write_pieces
 from .views import SHAPES, draw, normalised
 
 _SAVE_EVERY_S = 120
-_LARGEST_FILE_BYTES = 15 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +109,7 @@ def make_step(graph: Any, recipe: Recipe, optimise: optax.GradientTransformation
 
 def schedule(share: float) -> float:
     """Share of the largest rate after this share of the time: a short rise, then half a cosine."""
-    return min(1.0, share / 0.03) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
+    return min(1.0, 0.02 + share / 0.03) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
 
 
 def train(run: Path, pictures: list[Any], recipe: Recipe, *, graph: Any, values: Values) -> Values:
@@ -137,42 +136,10 @@ def train(run: Path, pictures: list[Any], recipe: Recipe, *, graph: Any, values:
             print(line, flush=True)
             errors = []
         if time.monotonic() - saved > _SAVE_EVERY_S:
-            write_values(run, state["average"])
+            write_pieces(run, state["average"])
             saved = time.monotonic()
-    write_values(run, state["average"])
+    write_pieces(run, state["average"])
     return state["average"]
-
-
-def write_values(run: Path, values: Values) -> list[Path]:
-    """The arrays as float16 in files of a bounded size."""
-    files: list[dict[str, np.ndarray]] = [{}]
-    size = 0
-    for name, value in flat(values).items():
-        array = np.asarray(value, np.float16)
-        pieces = -(-array.nbytes // _LARGEST_FILE_BYTES)
-        for number, piece in enumerate(np.array_split(array, pieces)):
-            if size + piece.nbytes > _LARGEST_FILE_BYTES:
-                files.append({})
-                size = 0
-            files[-1][f"{name}/{number}" if pieces > 1 else name] = piece
-            size += piece.nbytes
-    paths = [run / f"values-{number}.npz" for number in range(len(files))]
-    for path, content in zip(paths, files, strict=True):
-        np.savez(path, **content)
-    return paths
-
-
-def read_values(run: Path) -> dict[str, np.ndarray]:
-    """All arrays of a run, float32, by their path in the module."""
-    found: dict[str, list[tuple[int, np.ndarray]]] = {}
-    for path in sorted(run.glob("values-*.npz")):
-        with np.load(path) as file:
-            for key in file.files:
-                name, _, number = key.partition("/")
-                found.setdefault(name, []).append((int(number or 0), file[key].astype(np.float32)))
-    return {
-        name: np.concatenate([v for _, v in sorted(parts, key=lambda p: p[0])]) for name, parts in found.items()
-    }
 
 
 def main() -> None:

@@ -14,8 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from .evaluate import Estimate, estimator
-from .network import load_network
-from .train import read_values
+from .values import load
 from .views import PATCH_PX, SHAPES, normalised
 
 SIZES_PX = (224, 280, 364)
@@ -46,12 +45,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("labels", type=Path)
     parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--values", type=Path, help="trained.npz of a run; the bundled network when left out")
+    parser.add_argument(
+        "--values", type=Path, help="trained.npz, or the folder of a GPU run; the bundled network when left out"
+    )
     options = parser.parse_args()
     options.labels.mkdir(parents=True, exist_ok=True)
-    network, trained = load_network()
-    if options.values:
-        trained = read_values(options.values, trained)
+    network, trained = load(options.values)
     estimates = [estimator(network, trained, short_side_px=size) for size in SIZES_PX]
     kept = 0
     paths = sorted(path for path in options.photos.iterdir() if path.suffix in {".png", ".jpg", ".jpeg"})

@@ -19,12 +19,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import orbax.checkpoint as ocp
-from flax import traverse_util
 from jax.sharding import NamedSharding, PartitionSpec
 
 from .batches import Part, batches
 from .losses import LossWeights, loss
-from .network import Network, Values, load_network
+from .network import Network, Values
+from .values import load, write_values
 from .views import SHAPES
 
 
@@ -133,41 +133,20 @@ class Log:
         self.waiting = []
 
 
-def flat(values: Values) -> dict[str, Any]:
-    """Arrays by their path, dots between."""
-    return {".".join(map(str, path)): value for path, value in traverse_util.flatten_dict(values).items()}
-
-
-def write_values(path: Path, values: Values) -> None:
-    np.savez(path, **{name: np.asarray(value) for name, value in flat(values).items()})
-
-
-def read_values(path: Path, like: Values) -> Values:
-    """Values that `write_values` wrote; raises ValueError when their names or shapes are others."""
-    with np.load(path) as file:
-        found = {name: jnp.asarray(file[name]) for name in file.files}
-    if {n: v.shape for n, v in found.items()} != {n: v.shape for n, v in flat(like).items()}:
-        raise ValueError(f"{path} holds the values of another network")
-    places = {".".join(map(str, place)): place for place in traverse_util.flatten_dict(like)}
-    return traverse_util.unflatten_dict({places[name]: value for name, value in found.items()})
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument(
         "--set", dest="parts", type=Part.parse, action="append", required=True, metavar="CACHE:COUNT"
     )
-    parser.add_argument("--start", type=Path, help="trained.npz of another run; the bundled network when left out")
+    parser.add_argument("--start", type=Path, help="another run; the bundled network when left out")
     parser.add_argument("--save-every", type=int, default=250)
     for field in fields(Recipe):
         default = getattr(Recipe(), field.name)
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(default), default=default)
     options = parser.parse_args()
     recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
-    network, trained = load_network()
-    if options.start:
-        trained = read_values(options.start, trained)
+    network, trained = load(options.start)
     average = train(
         options.run, options.parts, recipe, network=network, trained=trained, save_every=options.save_every
     )
