@@ -1,0 +1,16 @@
+"""Dioptre in Krita: Filter ▸ Dioptre, a docker, and a few functions for scripts.
+
+From Krita's Scripter: `import dioptre; node = dioptre.run("portrait", f_number=2.0)`; see `scripting`.
+"""
+
+from krita import DockWidgetFactory, DockWidgetFactoryBase, Krita
+
+from .extension import DioptreExtension
+from .panel import DOCKER_ID, DioptreDocker
+from .scripting import run, start, update
+
+__all__ = ["run", "start", "update"]
+
+_krita = Krita.instance()
+_krita.addExtension(DioptreExtension(_krita))
+_krita.addDockWidgetFactory(DockWidgetFactory(DOCKER_ID, DockWidgetFactoryBase.DockRight, DioptreDocker))

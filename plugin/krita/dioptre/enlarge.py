@@ -1,0 +1,142 @@
+"""Super-resolution of a whole document into a new one.
+
+Krita itself enlarges a copy (masks, groups, vector layers, offsets, resolution); the pixels of its paint layers are
+then replaced by the network's. The copy goes through a file, because Krita 5 does not list a cloned document.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from krita import Document, Krita, Node
+
+from . import recipe, spaces
+from .dioptre_link.errors import Cancelled, DioptreError
+from .dioptre_link.operations import Role, operation
+from .jobs import Desk, Run
+from .link import Made, Order, Report, Ticket, Worker, compute
+from .sources import Picture, check_open, snapshot
+from .spaces import Rect, RefusedError, Space
+
+OPERATION = "super_resolution"
+STRATEGY = "Bicubic"  # for what no network enlarges: masks, depth
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The paint layers to enlarge; size: of the document."""
+
+    document: Document
+    size: tuple[int, int]
+    scale: float
+    options: Mapping[str, Any]
+    pictures: tuple[Picture, ...]
+
+
+def start(desk: Desk, document: Document | None, options: Mapping[str, Any] | None = None) -> Run:
+    """Enlarge every paint layer of `document`. Raises RefusedError in words."""
+    described = operation(OPERATION)
+    made = plan(document, described.check(desk.options.get(OPERATION, {}) if options is None else options))
+    return desk.put(
+        "Super-resolution of the whole document",
+        lambda *given: work(made, *given),
+        lambda layers: show(made, layers),
+    )
+
+
+def plan(document: Document | None, options: Mapping[str, Any]) -> Plan:
+    if document is None:
+        raise RefusedError("There is no document.", hint="Open a picture first.")
+    document.waitForDone()
+    data = {
+        link.id
+        for entry in recipe.readable(document)
+        for role, link in entry.outputs.items()
+        if role in (Role.DEPTH.value, Role.CONFIDENCE.value)
+    }
+    paint = [
+        node
+        for node in recipe.all_nodes(document.rootNode())
+        if node.type() == "paintlayer" and node.bounds().width() > 0 and recipe.node_id(node) not in data
+    ]
+    if not paint:
+        raise RefusedError("The document has no paint layer with a picture.")
+    animated = next((node for node in paint if node.animated()), None)
+    if animated is not None:
+        raise RefusedError(
+            f"The layer “{animated.name()}” is animated; Dioptre enlarges still documents.",
+            hint="Enlarge single layers instead: their current frame is taken.",
+        )
+    return Plan(
+        document=document,
+        size=(document.width(), document.height()),
+        scale=float(options["scale"]),
+        options=options,
+        pictures=tuple(snapshot(node) for node in paint),
+    )
+
+
+def work(made: Plan, worker: Worker, ticket: Ticket, report: Report) -> list[Made]:
+    """On the thread: one layer after the other."""
+    layers = []
+    for number, picture in enumerate(made.pictures):
+        if ticket.cancelled:
+            raise Cancelled
+        order = Order(operation=OPERATION, options=made.options, picture=picture)
+        share = (number / len(made.pictures), 1 / len(made.pictures))
+        outcome = compute(order, worker, ticket, lambda f, p, s=share: report(s[0] + s[1] * f, p))
+        layers.append(next(layer for layer in outcome.layers if layer.role is Role.RESULT))
+    return layers
+
+
+def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
+    """Make the new document and open it."""
+    check_open(made.document)
+    size = tuple(round(side * made.scale) for side in made.size)
+    with tempfile.TemporaryDirectory(prefix="dioptre-") as folder:
+        path = Path(folder) / "enlarged.kra"
+        copy = made.document.clone()
+        copy.setBatchmode(True)
+        try:
+            resolution = round(made.document.resolution() * made.scale)
+            copy.scaleImage(*size, resolution, resolution, STRATEGY)
+            copy.waitForDone()
+            yield
+            for picture, layer in zip(made.pictures, layers, strict=True):
+                node = recipe.find_node(copy, picture.node)
+                if node is not None:
+                    _fill(node, picture, layer, made.scale)
+                yield
+            copy.refreshProjection()
+            copy.waitForDone()
+            if not copy.saveAs(str(path)):
+                raise DioptreError("Krita could not write the enlarged document.", hint="Is the disk full?")
+        finally:
+            copy.setModified(False)
+            copy.close()
+        yield
+        document = Krita.instance().openDocument(str(path))
+    if document is None:
+        raise DioptreError("Krita could not open the enlarged document.")
+    document.setFileName("")
+    document.setName(f"{made.document.name() or 'Picture'} ×{made.scale:g}")
+    document.setModified(True)
+    window = Krita.instance().activeWindow()
+    if window is not None:
+        window.addView(document)
+    return document.rootNode(), (f"The new document has {size[0]} × {size[1]} pixels.",)
+
+
+def _fill(node: Node, picture: Picture, layer: Made, scale: float) -> None:
+    """Put the network's pixels where Krita's own enlargement lies."""
+    rect = Rect(round(picture.rect.x * scale), round(picture.rect.y * scale), layer.width, layer.height)
+    given = picture.space if spaces.wire_format(picture.space) is not None else spaces.EXCHANGE
+    data = spaces.converted(layer.data, rect, given, Space.of(node))
+    old = Rect.of(node)
+    if old.width > 0 and old.height > 0:
+        spaces.write(node, old, bytes(len(node.pixelData(old.x, old.y, 1, 1)) * old.width * old.height))
+    spaces.write(node, rect, data)

@@ -1,0 +1,110 @@
+"""Filter ▸ Dioptre: one action for each operation, made from its description."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from krita import Extension, Krita, Window
+
+from . import enlarge, log, updating
+from .dioptre_link.errors import Cancelled, DioptreError
+from .dioptre_link.operations import OPERATIONS, Operation
+from .jobs import Run, desk, in_words
+from .panel import DOCKER_ID
+from .qt import QMenu, QMessageBox, Qt
+
+MENU_ID = "dioptre_menu"
+PLACE = f"filter/{MENU_ID}"
+DONE_MS = 4000  # how long words float over the canvas
+
+
+class DioptreExtension(Extension):
+    """Krita asks for the actions once for every window."""
+
+    def setup(self) -> None:
+        log.set_up()
+
+    def createActions(self, window: Window) -> None:  # noqa: N802  (Krita's name)
+        entry = window.createAction(MENU_ID, "Dioptre", "filter")
+        entry.setMenu(QMenu(MENU_ID, window.qwindow()))
+        for described in OPERATIONS.values():
+            _add(window, described.name, described.title, described.help, lambda d=described: _start(d))
+        _add(
+            window,
+            "super_resolution_document",
+            "Super-resolution of the whole document",
+            "Enlarges every layer into a new document.",
+            lambda: _try(lambda: enlarge.start(desk(), Krita.instance().activeDocument())),
+        )
+        _add(window, "update", "Update", "Runs again what made the selected layers.", lambda: _try(_update))
+        _add(window, "panel", "Show the panel", "Preview, options and progress.", show_panel)
+        _add(window, "cancel", "Cancel", "Stops what Dioptre is doing.", cancel)
+
+
+def _add(window: Window, name: str, title: str, tip: str, act: Callable[[], Any]) -> None:
+    action = window.createAction(f"dioptre_{name}", title, PLACE)
+    action.setToolTip(tip)
+    action.triggered.connect(lambda *_: act())
+
+
+def _start(described: Operation) -> None:
+    document = Krita.instance().activeDocument()
+    node = document.activeNode() if document is not None else None
+    options = desk().chosen_options(described, node)
+    _try(lambda: desk().start(described, options, document, node))
+
+
+def _update() -> Run:
+    document = Krita.instance().activeDocument()
+    return updating.start(desk(), document, document.activeNode() if document is not None else None)
+
+
+def _try(begin: Callable[[], Run]) -> None:
+    """Start a run and tell how it ends."""
+    try:
+        run = begin()
+    except Exception as error:  # noqa: BLE001  (an exception from an action would open a window that stops everything)
+        tell(in_words(error))
+        return
+    run.failed.connect(tell)
+    run.finished.connect(lambda _node, messages: say(" ".join(messages) or f"{run.title}: done"))
+
+
+def cancel() -> None:
+    """Stop all that Dioptre is doing."""
+    for run in list(desk().runs):
+        run.cancel()
+
+
+def show_panel() -> None:
+    window = Krita.instance().activeWindow()
+    for docker in window.dockers() if window is not None else ():
+        if docker.objectName() == DOCKER_ID:
+            docker.setVisible(True)
+            docker.raise_()
+
+
+def say(words: str) -> None:
+    """Words over the canvas that go by themselves."""
+    window = Krita.instance().activeWindow()
+    view = window.activeView() if window is not None else None
+    if view is not None:
+        view.showFloatingMessage(words, Krita.instance().icon("dialog-information"), DONE_MS, 1)
+
+
+def tell(error: DioptreError) -> None:
+    """An error in a window of its own, which stops nothing."""
+    if isinstance(error, Cancelled):
+        say(error.message)
+        return
+    window = Krita.instance().activeWindow()
+    box = QMessageBox(window.qwindow() if window is not None else None)
+    box.setObjectName("dioptre_message")
+    box.setWindowTitle("Dioptre")
+    box.setIcon(QMessageBox.Icon.Warning)
+    box.setText(error.message)
+    box.setInformativeText(error.hint)
+    box.setModal(False)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.show()

@@ -1,0 +1,233 @@
+"""The worker's side of a run, in a thread of its own: nothing here knows Krita."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from .dioptre_link.buffers import Buffer
+from .dioptre_link.client import Job, Progress, Result, Stored, Worker
+from .dioptre_link.errors import Cancelled, DioptreError
+from .dioptre_link.operations import Role
+from .dioptre_link.wire import PixelFormat
+from .log import logger
+from .qt import QThread, pyqtSignal
+from .sources import Picture
+
+SHARE_SENDING = 0.1  # of the progress bar; the worker's own part follows
+IDLE_S = 45.0  # a connection that nobody uses keeps the worker from ending
+QUIT_MS = 3000  # for the thread to end with Krita: a cancel takes a tenth of a second
+DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # values, not a picture
+DEPTH_WIRE = PixelFormat("f32", 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """Everything the worker needs for one job."""
+
+    operation: str
+    options: Mapping[str, Any]
+    picture: Picture
+    depth: Picture | None = None
+
+    @property
+    def colour_format(self) -> PixelFormat:
+        return self.picture.format
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A layer of a result. data: in the order's colour format, or grey and alpha as floats for depth."""
+
+    name: str
+    role: Role
+    visible: bool
+    width: int
+    height: int
+    data: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    layers: tuple[Made, ...]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+    models: Mapping[str, str] = field(default_factory=dict)
+
+
+Report = Callable[[float, str], None]
+Work = Callable[[Worker, "Ticket", Report], Any]
+
+
+class Ticket:
+    """One piece of work that a thread was given; may be cancelled from any thread."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self._cancelled = threading.Event()
+        self._job: Job | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    def cancel(self) -> None:
+        self._cancelled.set()
+        job = self._job
+        if job is not None:
+            job.cancel()
+
+    def follow(self, job: Job, report: Report) -> Result:
+        """The job's result. Raises Cancelled, or what it failed with."""
+        self._job = job
+        try:
+            if self.cancelled:
+                job.cancel()
+            return job.wait(lambda event: _report(event, report))
+        finally:
+            self._job = None
+
+
+def _report(event: Progress, report: Report) -> None:
+    report(SHARE_SENDING + (1 - SHARE_SENDING) * event.fraction, event.phase)
+
+
+class LinkThread(QThread):
+    """Does one piece of work after the other, each with the same connection to the worker.
+
+    Signals carry the ticket: progressed(ticket, fraction, phase), done(ticket, value), failed(ticket, error).
+    """
+
+    progressed = pyqtSignal(object, float, str)
+    done = pyqtSignal(object, object)
+    failed = pyqtSignal(object, object)
+
+    def __init__(self, client: str) -> None:
+        super().__init__()
+        self._worker = Worker(client)
+        self._queue: queue.Queue[Ticket | None] = queue.Queue()
+        self._current: Ticket | None = None
+
+    def put(self, work: Work) -> Ticket:
+        ticket = Ticket(work)
+        self._queue.put(ticket)
+        if not self.isRunning():
+            self.start()
+        return ticket
+
+    def stop(self) -> None:
+        """End the thread; what it was doing is cancelled."""
+        current = self._current
+        if current is not None:
+            current.cancel()
+        self._queue.put(None)
+        if self.isRunning() and not self.wait(QUIT_MS):
+            logger.warning("a thread did not end")
+
+    def run(self) -> None:  # QThread's own entry
+        while True:
+            try:
+                ticket = self._queue.get(timeout=IDLE_S)
+            except queue.Empty:
+                self._worker.close()
+                ticket = self._queue.get()
+            if ticket is None:
+                self._worker.close()
+                return
+            self._current = ticket
+            self._do(ticket)
+            self._current = None
+
+    def _do(self, ticket: Ticket) -> None:
+        try:
+            if ticket.cancelled:
+                raise Cancelled
+            value = ticket.work(
+                self._worker, ticket, lambda fraction, phase: self.progressed.emit(ticket, fraction, phase)
+            )
+        except Exception as error:  # noqa: BLE001  (whatever ends the work is told to the one who asked for it)
+            if not isinstance(error, DioptreError):
+                logger.exception("unexpected")
+            self.failed.emit(ticket, error)
+        else:
+            self.done.emit(ticket, value)
+
+
+def compute(order: Order, worker: Worker, ticket: Ticket, report: Report) -> Outcome:
+    """Send the pixels, follow the job, read its layers."""
+    report(0.0, "Starting Dioptre")
+    worker.connect()
+    with ExitStack() as files:
+        report(0.02, "Handing over the picture")
+        inputs: dict[str, Buffer | Stored] = {"picture": files.enter_context(upload(worker, order.picture))}
+        if order.depth is not None:
+            inputs["disparity"] = files.enter_context(upload_depth(worker, order.depth))
+        if ticket.cancelled:
+            raise Cancelled
+        job = worker.submit(order.operation, order.options, inputs, colour_format=order.colour_format)
+        result = ticket.follow(job, report)
+        try:
+            report(1.0, "Reading the result")
+            layers = tuple(
+                Made(
+                    name=layer.name,
+                    role=layer.role,
+                    visible=layer.visible,
+                    width=layer.buffer.pixels.width,
+                    height=layer.buffer.pixels.height,
+                    data=_read(layer.buffer, data=layer.role in DATA_ROLES),
+                )
+                for layer in result.layers
+            )
+        finally:
+            result.delete()
+    return Outcome(layers=layers, values=result.values, messages=result.messages, models=result.models)
+
+
+def upload(worker: Worker, picture: Picture) -> Buffer:
+    """A buffer with the picture's pixels; the caller deletes it."""
+    buffer = worker.new_buffer(picture.rect.width, picture.rect.height, picture.format)
+    try:
+        _write(buffer, memoryview(picture.data))
+    except BaseException:
+        buffer.delete()
+        raise
+    return buffer
+
+
+def upload_depth(worker: Worker, depth: Picture) -> Buffer:
+    """A buffer with the grey values of a depth layer, without its alpha."""
+    buffer = worker.new_buffer(depth.rect.width, depth.rect.height, DEPTH_WIRE)
+    try:
+        grey_alpha = memoryview(depth.data).cast("f")
+        for first, rows in buffer.bands():
+            start = first * 2 * depth.rect.width
+            buffer.write_rows(first, grey_alpha[start : start + rows * 2 * depth.rect.width : 2].tobytes())
+    except BaseException:
+        buffer.delete()
+        raise
+    return buffer
+
+
+def with_alpha(grey: bytes) -> bytes:
+    """Grey floats as grey and alpha, opaque."""
+    out = bytearray(2 * len(grey))
+    values = memoryview(out).cast("f")
+    values[::2] = memoryview(grey).cast("f")
+    values[1::2] = memoryview(b"\x00\x00\x80\x3f" * (len(grey) // 4)).cast("f")
+    return bytes(out)
+
+
+def _write(buffer: Buffer, data: memoryview) -> None:
+    row = buffer.pixels.row_bytes
+    for first, rows in buffer.bands():
+        buffer.write_rows(first, data[first * row : (first + rows) * row])
+
+
+def _read(buffer: Buffer, *, data: bool) -> bytes:
+    pixels = buffer.read_rows(0, buffer.pixels.height)
+    return with_alpha(pixels) if data else pixels

@@ -1,0 +1,89 @@
+"""Dioptre for Krita's own scripts.
+
+    import dioptre
+    group = dioptre.run("portrait", f_number=2.0)          # the active layer; waits for the group
+    dioptre.run("lens_blur", node=photo, depth=my_depth, focus=(420, 310))
+    dioptre.update(node=group)                             # after painting on its depth layer
+
+    job = dioptre.start("depth")                                     # returns at once; Krita stays usable
+    job.finished.connect(lambda node, messages: print(node.name()))
+    job.failed.connect(lambda error: print(error.message, error.hint))
+
+Options are those of the command line, with underscores. Points are in pixels of the layer, from its top left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from krita import Document, Krita, Node
+
+from . import jobs, updating
+from .dioptre_link.client import Worker
+from .dioptre_link.operations import operation as described_as
+from .link import Ticket, compute
+from .sources import find
+
+
+def start(
+    operation: str,
+    *,
+    document: Document | None = None,
+    node: Node | None = None,
+    depth: Node | None = None,
+    **options: Any,
+) -> jobs.Run:
+    """Start an operation on `node` (the active one) and return at once. Raises DioptreError when it is refused.
+
+    Keep what is returned; its signals are progressed(fraction, phase), finished(node, messages), failed(error).
+    """
+    document, node = _given(document, node)
+    return jobs.desk().start(described_as(operation), options, document, node, depth)
+
+
+def run(
+    operation: str,
+    *,
+    document: Document | None = None,
+    node: Node | None = None,
+    depth: Node | None = None,
+    **options: Any,
+) -> Node:
+    """As `start`, but wait for the new group or layer and return it. Raises DioptreError. Krita stands still."""
+    described = described_as(operation)
+    checked = described.check(options)
+    document, node = _given(document, node)
+    source = find(described, document, node, depth)
+    order = jobs.order_for(described, checked, source)
+    with Worker(f"Krita {Krita.instance().version()} (script)") as worker:
+        outcome = compute(order, worker, Ticket(compute), _silent)
+    return _last(jobs.make_layers(described, checked, source, outcome, jobs.desk().keeper))[0]
+
+
+def update(*, document: Document | None = None, node: Node | None = None) -> Node:
+    """Bring the results up to date that `node` (the active one) belongs to, and return the last one's top."""
+    document, node = _given(document, node)
+    plans = updating.plan(document, node)
+    with Worker(f"Krita {Krita.instance().version()} (script)") as worker:
+        outcomes = updating.work(plans, worker, Ticket(compute), _silent)
+    return _last(updating.apply(plans, outcomes))[0]
+
+
+def _given(document: Document | None, node: Node | None) -> tuple[Document | None, Node | None]:
+    document = document or Krita.instance().activeDocument()
+    if node is None and document is not None:
+        node = document.activeNode()
+    return document, node
+
+
+def _silent(fraction: float, phase: str) -> None:
+    pass
+
+
+def _last(steps: Generator[None, None, Any]) -> Any:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value

@@ -1,0 +1,87 @@
+"""Start-up plug-in for tests alone: runs the checks of the script that CHECKS names inside of Krita, and ends it.
+
+A check is a generator `check_…()`; each `yield` hands Krita's event loop a moment. What came of each is left as
+JSON in OUT. An exception that nobody catches, anywhere, fails the check that was running.
+"""
+
+import os
+import runpy
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from krita import Extension, Krita
+
+from . import rig
+
+try:
+    from PyQt5.QtCore import QTimer
+except ImportError:
+    from PyQt6.QtCore import QTimer
+
+TURN_MS = 60
+START_S = 120
+
+
+class Checks(Extension):
+    def __init__(self, parent):
+        super().__init__(parent)
+        self.results = {}
+        self.uncaught = []
+        self.script = Path(os.environ["CHECKS"])
+        self.steps = self.run()
+
+    def setup(self):
+        sys.excepthook = self.catch
+        self.timer = QTimer()
+        self.timer.setInterval(TURN_MS)
+        self.timer.timeout.connect(self.turn)
+        self.timer.start()
+
+    def createActions(self, window):  # noqa: N802  (Krita's name)
+        pass
+
+    def catch(self, *error):
+        text = "".join(traceback.format_exception(*error))
+        sys.stderr.write(text)
+        self.uncaught.append(text)
+
+    def turn(self):
+        for _ in self.steps:
+            return
+        rig.leave(self.script.stem, self.results)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)  # a normal quit asks about unsaved files
+
+    def run(self):
+        began = time.monotonic()
+        while not (Krita.instance().activeWindow() and Krita.instance().action("dioptre_portrait")):
+            if time.monotonic() - began > START_S:
+                self.results["start"] = "no window, or Dioptre is not loaded"
+                return
+            yield
+        sys.modules["rig"] = rig
+        checks = runpy.run_path(str(self.script), run_name="inside")
+        only = os.environ.get("ONLY", "")
+        for name, check in checks.items():
+            if name.startswith("check_") and only in name:
+                yield from self.check(name, check)
+
+    def check(self, name, check):
+        self.uncaught.clear()
+        began = time.monotonic()
+        try:
+            yield from check()
+            self.results[name] = ""
+        except Exception:  # noqa: BLE001  (reported as the check's result)
+            self.results[name] = traceback.format_exc()
+        if self.uncaught:
+            self.results[name] += "".join(self.uncaught)
+        sys.stdout.write(f"{name}: {self.results[name] or 'ok'} ({time.monotonic() - began:.1f} s)\n")
+        sys.stdout.flush()
+        yield from rig.clear()
+
+
+Krita.instance().addExtension(Checks(Krita.instance()))

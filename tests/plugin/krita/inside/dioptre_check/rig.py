@@ -1,0 +1,234 @@
+"""What the checks use: documents, layers, waiting, comparing."""
+
+import array
+import json
+import os
+import time
+from pathlib import Path
+
+from krita import Krita
+
+OUT = Path(os.environ["OUT"])
+PATIENCE_S = 300  # for a first job on a loaded machine: it starts the worker and compiles
+WIDTH, HEIGHT = 96, 64
+SRGB, LINEAR = "sRGB-elle-V2-srgbtrc.icc", "sRGB-elle-V2-g10.icc"
+BLUR = {"focal_disparity": 0.85, "max_radius": 6.0}
+
+
+class Failed(Exception):  # noqa: N818
+    """A check found something wrong."""
+
+
+def expect(what, got, wanted):
+    if got != wanted:
+        raise Failed(f"{what}: got {got!r:.300}, wanted {wanted!r:.300}")
+
+
+def expect_in(what, part, whole):
+    if part not in whole:
+        raise Failed(f"{what}: {part!r} is not in {whole!r:.300}")
+
+
+def until(true, what):
+    """Let Krita go on until `true()` holds."""
+    began = time.monotonic()
+    while not true():
+        if time.monotonic() - began > PATIENCE_S:
+            raise Failed(f"{what} did not come within {PATIENCE_S} s")
+        yield
+
+
+def settle(document, turns=3):
+    """Let what was asked for take hold: views, active nodes, undo, projections."""
+    document.waitForDone()
+    for _ in range(turns):
+        yield
+
+
+def sample(width=WIDTH, height=HEIGHT, alpha=False):
+    """RGBA floats in rows: gradients, an edge, a bright spot."""
+    values = array.array("f")
+    for y in range(height):
+        for x in range(width):
+            red = 0.2 + 0.6 * x / width + (0.1 if (x // 6 + y // 6) % 2 else 0.0)
+            spot = (x - width * 0.7) ** 2 + (y - height * 0.2) ** 2 < 9
+            colour = (
+                (1.0, 0.95, 0.8) if spot else (min(red, 1.0), 0.5 if y > height * 0.6 else 0.3, 0.8 * y / height)
+            )
+            values.extend((*colour, 1.0 if not alpha or x > width // 4 else (x + 1) / (width / 4 + 1)))
+    return values
+
+
+def packed(values, model, depth):
+    """`sample` as Krita stores it."""
+    pixels = [values[at : at + 4] for at in range(0, len(values), 4)]
+    if model == "GRAYA":
+        ordered = [v for p in pixels for v in (p[1], p[3])]
+    elif depth in ("U8", "U16"):
+        ordered = [v for p in pixels for v in (p[2], p[1], p[0], p[3])]
+    else:
+        ordered = list(values)
+    if depth == "U8":
+        return bytes(round(v * 255) for v in ordered)
+    if depth == "U16":
+        return array.array("H", (round(v * 65535) for v in ordered)).tobytes()
+    if depth == "F16":
+        import struct
+
+        return struct.pack(f"={len(ordered)}e", *ordered)
+    return array.array("f", ordered).tobytes()
+
+
+def new_document(width=WIDTH, height=HEIGHT, model="RGBA", depth="U8", profile=SRGB):
+    """A document in a window, without layers but its background."""
+    document = Krita.instance().createDocument(width, height, "check", model, depth, profile, 72.0)
+    document.setBatchmode(True)
+    Krita.instance().activeWindow().addView(document)
+    yield from settle(document)
+    return document
+
+
+def add_layer(document, data, name="Photo", rect=(0, 0, WIDTH, HEIGHT), parent=None):
+    node = document.createNode(name, "paintlayer")
+    node.setPixelData(data, *rect)
+    (parent or document.rootNode()).addChildNode(node, None)
+    document.refreshProjection()
+    yield from settle(document)
+    document.setActiveNode(node)
+    yield from settle(document)
+    return node
+
+
+def photo(width=WIDTH, height=HEIGHT, alpha=False, rect=None, **document):
+    """A document with one layer: (document, node)."""
+    made = yield from new_document(width, height, **document)
+    data = packed(sample(width, height, alpha), made.colorModel(), made.colorDepth())
+    node = yield from add_layer(made, data, rect=rect or (0, 0, width, height))
+    return made, node
+
+
+def disparity(width=WIDTH, height=HEIGHT):
+    """Grey and alpha floats: near at the bottom, with a step."""
+    values = array.array("f")
+    for y in range(height):
+        for x in range(width):
+            near = 0.55 if y > height * 0.6 else 0.05
+            values.extend((min(1.0, 0.3 * y / height + near + 0.01 * x / width), 1.0))
+    return values.tobytes()
+
+
+def add_depth(document, rect=(0, 0, WIDTH, HEIGHT), name="Depth"):
+    """A depth layer as the plug-in makes them."""
+    profile = "Gray-D50-elle-V2-srgbtrc.icc"
+    maker = Krita.instance().createDocument(1, 1, "maker", "GRAYA", "F32", profile, 72.0)
+    node = maker.createNode(name, "paintlayer")
+    node.setPixelData(disparity(*rect[2:]), *rect)
+    node.setVisible(False)
+    document.rootNode().addChildNode(node, None)
+    maker.close()
+    yield from settle(document)
+    return node
+
+
+def pixels(node, rect=(0, 0, WIDTH, HEIGHT)):
+    return bytes(node.pixelData(*rect))
+
+
+def names(parent):
+    """Children from the bottom, without Krita's own selection mask."""
+    return [node.name() for node in parent.childNodes() if node.type() != "selectionmask"]
+
+
+def child(group, name):
+    for node in group.childNodes():
+        if node.name() == name:
+            return node
+    raise Failed(f"no {name!r} in {names(group)}")
+
+
+def top(document):
+    return [node for node in document.rootNode().childNodes() if node.type() != "selectionmask"][-1]
+
+
+def trigger(name):
+    Krita.instance().action(name).trigger()
+
+
+def undo(document, turns=6):
+    trigger("edit_undo")
+    yield from settle(document, turns)
+
+
+def redo(document, turns=6):
+    trigger("edit_redo")
+    yield from settle(document, turns)
+
+
+class Ending:
+    """How a run ends: node and messages, or an error."""
+
+    def __init__(self, run):
+        self.run, self.node, self.messages, self.error = run, None, (), None
+        self.progress = []
+        run.progressed.connect(lambda fraction, phase: self.progress.append((fraction, phase)))
+        run.finished.connect(self.finished)
+        run.failed.connect(self.failed)
+
+    def finished(self, node, messages):
+        self.node, self.messages = node, messages
+
+    def failed(self, error):
+        self.error = error
+
+    @property
+    def over(self):
+        return self.node is not None or self.error is not None
+
+
+def finish(run):
+    """Wait for a run that must succeed; returns its node."""
+    ending = Ending(run)
+    yield from until(lambda: ending.over, f"the end of {run.title}")
+    if ending.error is not None:
+        raise Failed(f"{run.title}: {ending.error.message} {ending.error.hint}")
+    yield from settle(Krita.instance().activeDocument())
+    return ending.node
+
+
+def fail(run):
+    """Wait for a run that must fail; returns its error."""
+    ending = Ending(run)
+    yield from until(lambda: ending.over, f"the end of {run.title}")
+    if ending.error is None:
+        raise Failed(f"{run.title} succeeded")
+    return ending.error
+
+
+def processes(word):
+    """Ids of other processes whose command has `word`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                command = (entry / "cmdline").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if word in command:
+                found.append(int(entry.name))
+    return found
+
+
+def clear():
+    """Close all documents."""
+    for document in Krita.instance().documents():
+        document.setModified(False)
+        document.close()
+    yield
+    yield
+
+
+def leave(stem, values):
+    """Leave `values` for the test that started this, whole or not at all."""
+    part = OUT / f"{stem}.part"
+    part.write_text(json.dumps(values), encoding="utf-8")
+    part.replace(OUT / f"{stem}.json")
