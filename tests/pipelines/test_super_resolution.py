@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dioptre.imaging.layers import Inputs
+from dioptre.imaging.layers import Inputs, Layer
 from dioptre.imaging.resize import resize
 from dioptre.pipelines import tiled
-from dioptre.pipelines.super_resolution import super_resolution
+from dioptre.pipelines.super_resolution import enlarge_layers, super_resolution
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import UsageError
-from dioptre_link.operations import Role
+from dioptre_link.operations import Role, operation
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +148,28 @@ def test_a_depth_layer_is_enlarged_with_its_picture() -> None:
     assert depth.shape == (150, 180)
     np.testing.assert_allclose(depth[:, :84], 0.1, atol=0.02)
     np.testing.assert_allclose(depth[:, 100:], 0.9, atol=0.02)
+
+
+def test_all_layers_of_a_document_are_enlarged(face: np.ndarray) -> None:
+    cut_out = np.concatenate([face[:24, :24], np.ones((24, 24, 1), np.float32)], axis=2)
+    cut_out[:, 12:, 3] = 0
+    layers = (
+        Layer(name="Cut-out", role=Role.SUBJECT, pixels=cut_out),
+        Layer(name="Depth", role=Role.DEPTH, pixels=np.full((24, 24), 0.3, np.float32), visible=False),
+        Layer(name="Below", role=Role.BACKGROUND, pixels=face[:24, :24]),
+    )
+    options = operation("super_resolution").check({"scale": 2})
+    result = enlarge_layers(layers, options)
+    assert [(layer.name, layer.role, layer.visible) for layer in result.layers] == [
+        (layer.name, layer.role, layer.visible) for layer in layers
+    ]
+    assert [layer.pixels.shape for layer in result.layers] == [(48, 48, 4), (48, 48), (48, 48, 3)]
+    np.testing.assert_allclose(result.layers[1].pixels, 0.3, atol=1e-5)
+    assert result.layers[0].pixels[24, 6, 3] > 0.98
+    assert result.layers[0].pixels[24, 42, 3] < 0.02
+
+
+def test_depth_alone_is_not_enlarged() -> None:
+    only = (Layer(name="Depth", role=Role.DEPTH, pixels=np.zeros((4, 4), np.float32)),)
+    with pytest.raises(UsageError, match="no picture"):
+        enlarge_layers(only, operation("super_resolution").check({}))

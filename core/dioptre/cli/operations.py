@@ -79,6 +79,12 @@ def _operation_command(operation: Operation) -> click.Command:
         log.start(verbose=verbose)
         from . import process
 
+        if operation.name == "super_resolution" and source.suffix.lower() == ".ora":
+            from . import layered
+
+            with process.reporting(reporter(as_json=as_json)) as told:
+                layered.enlarge(source, given(operation, options), file=output, force=force, told=told)
+            return
         steps: tuple[str, ...] = (operation.name,)
         if depth is None and Input.DISPARITY in operation.inputs:
             steps = ("depth", *steps)

@@ -8,8 +8,8 @@ which parts are out of focus and want no new detail.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,16 @@ def super_resolution(
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
     """The operation `super_resolution`, as described in `dioptre_link.operations`."""
+    made = _run(inputs, options, progress)
+    if inputs.disparity is None:
+        return made
+    depth = enlarge_disparity(inputs.disparity, made.layers[0].pixels[..., :3])
+    layer = Layer(name="Depth", role=Role.DEPTH, pixels=depth, visible=False)
+    return replace(made, layers=(*made.layers, layer))
+
+
+def _run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+    """The enlarged picture alone."""
     how = _How(
         scale=options["scale"],
         model=options["model"],
@@ -87,16 +97,44 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     if made.interpolated > 0:
         share = max(1, round(100 * made.interpolated))
         messages.append(f"About {share} % of the picture was too noisy for the network and was interpolated.")
-    layers = [Layer(name="Super-resolution", role=Role.RESULT, pixels=made.pixels)]
-    if inputs.disparity is not None:
-        depth = enlarge_disparity(inputs.disparity, made.pixels[..., :3])
-        layers.append(Layer(name="Depth", role=Role.DEPTH, pixels=depth, visible=False))
     height, width = made.pixels.shape[:2]
     return Result(
-        layers=tuple(layers),
+        layers=(Layer(name="Super-resolution", role=Role.RESULT, pixels=made.pixels),),
         values={"scale": float(how.scale), "width": width, "height": height},
         messages=tuple(messages),
         models=made.models,
+    )
+
+
+def enlarge_layers(
+    layers: Sequence[Layer], options: Mapping[str, Any], *, progress: Progress = no_progress
+) -> Result:
+    """Enlarge every layer of a document alike; names, roles and visibility stay.
+
+    layers: all of the document's size. options: complete and checked, of the operation `super_resolution`.
+    Depth layers follow the edges of the topmost picture and tell what is out of focus in every layer.
+    """
+    planes = {Role.DEPTH, Role.CONFIDENCE}
+    pictures = [layer for layer in layers if layer.role not in planes]
+    disparity = next((layer.pixels for layer in layers if layer.role is Role.DEPTH), None)
+    made: dict[int, Layer] = {}
+    messages: list[str] = []
+    values: Mapping[str, Any] = {}
+    models: dict[str, str] = {}
+    for number, layer in enumerate(pictures):
+        part = _share(progress, number / len(pictures), (number + 1) / len(pictures))
+        result = _run(Inputs(picture=layer.pixels, disparity=disparity), options, part)
+        made[id(layer)] = replace(layer, pixels=result.layers[0].pixels)
+        messages += [f"{layer.name}: {message}" for message in result.messages]
+        values, models = result.values, {**models, **result.models}
+    if not pictures:
+        raise UsageError("There is no picture among the layers.", hint="Depth alone is not enlarged.")
+    guide = np.clip(made[id(pictures[0])].pixels[..., :3], 0, 1)
+    for layer in layers:
+        if layer.role in planes:
+            made[id(layer)] = replace(layer, pixels=enlarge_disparity(layer.pixels, guide))
+    return Result(
+        layers=tuple(made[id(layer)] for layer in layers), values=values, messages=tuple(messages), models=models
     )
 
 
