@@ -16,7 +16,7 @@ from .sources import RefusedError
 
 PREFIX = "dioptre-"
 UPDATE = "dioptre-update"
-MENU = "<Image>/Filters/Dio_ptre"
+MENU = "<Image>/Filters/Dioptre"  # no letter of it is free: GIMP has 17 entries there
 AUTHORS = "The Dioptre developers"
 YEAR = "2026"
 

@@ -33,7 +33,7 @@ open_dialog() {
         xdotool windowactivate --sync "$window"
         xdotool key --delay 150 alt+r
         sleep 0.7
-        xdotool key p    # Filters > Dioptre
+        xdotool key --delay 150 Up Right    # the last entry, Dioptre
         sleep 0.7
         scrot -o "$OUT/menu.png"
         xdotool key p    # Portrait blur
