@@ -326,11 +326,8 @@ class OperationDialog:
             words = self._detail.words(arguments.read_options(self._operation, self._config))
         self._said = result.messages
         if not words and self._point is not None:
-            words = "Click on what should be sharp." if Input.DISPARITY in self._inputs() else self._point.help
+            words = f"Click in the picture to set the {self._point.label.lower()}."
         self._preview.say(words)
-
-    def _inputs(self) -> tuple[Input, ...]:
-        return self._operation.inputs + self._operation.optional_inputs
 
     def _preview_failed(self, error: Exception) -> None:
         if isinstance(error, Cancelled):
