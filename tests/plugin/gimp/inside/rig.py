@@ -164,7 +164,8 @@ def save(image, name):
 
 def fingerprint(image):
     """Everything of a document that a user could miss: layers, pixels, masks, places, selection, recipe."""
-    facts = [image.get_width(), image.get_height(), list(image.get_parasite_list())]
+    parasites = [name for name in image.get_parasite_list() if name.startswith("dioptre")]
+    facts = [image.get_width(), image.get_height(), parasites]
     facts.append(tuple(Gimp.Selection.bounds(image))[1:])
     facts.append([channel.get_name() for channel in image.get_channels()])
     facts.append([layer_facts(layer) for layer in image.get_layers()])
