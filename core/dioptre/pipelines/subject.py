@@ -12,7 +12,9 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float32
+from PIL import Image, ImageFilter
 
+from dioptre.imaging.extension import extend_colours
 from dioptre.imaging.matting import refine_matte
 from dioptre.imaging.regions import label_regions, travel_cost
 from dioptre.imaging.resize import resize
@@ -25,6 +27,8 @@ _LEAST_CONFIDENCE = 0.8  # mean saliency inside the mask; below it the network i
 _CROPS = (0.7, 0.5, 0.35, 0.25)  # share of the sides looked at round a point, from wide to close
 _WEAKER_PART = 0.25  # a part counts to the subject when it is this share as important as the first
 _GROWTH_PX = 160  # side of the map on which a region is grown from a point
+_ALIKE = 0.06  # difference of disparity within one thing
+_RIM_PX = 4  # of the small square
 _RANGE_PERCENTILES = (5.0, 95.0)
 
 Kind = Literal["subject", "point", "region"]
@@ -284,15 +288,20 @@ def _grown(small: np.ndarray, near: np.ndarray | None, place: tuple[int, int]) -
 
 
 def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.ndarray, "s s"]:
-    """Push doubtful pixels to one side: to the subject when they are as near as it is."""
-    doubt = 1 - np.abs(2 * probability - 1)
+    """Push doubtful pixels to one side: to the subject where they are as near as the part of it beside them.
+
+    Not at its rim: there depth maps err by some pixels, and hair must be left to the matte.
+    """
     decided = probability
     mask = probability > 0.8
     if near is not None and mask.any():
-        low, high = np.percentile(near[mask], _RANGE_PERCENTILES)
-        margin = 0.05 + 0.5 * (high - low)
-        beyond = np.maximum(low - near, near - high).clip(0) / margin
-        decided = probability + 0.4 * (np.exp(-(beyond**2)) - 0.5) * doubt
+        planes = np.repeat(near[..., None], 3, axis=2)
+        beside = extend_colours(np.concatenate([planes, mask[..., None].astype(np.float32)], axis=2))[..., 0]
+        alike = np.exp(-(((near - beside) / _ALIKE) ** 2))
+        rim = np.asarray(Image.fromarray(mask).convert("L").filter(ImageFilter.MaxFilter(2 * _RIM_PX + 1))) > 0
+        doubt = np.where(rim, 0.0, 1 - (2 * probability - 1) ** 2)
+        farther = np.where(near < beside, 0.5 * (1 - alike), 0.0)  # nearer is no background
+        decided = probability + (0.3 * alike - farther) * doubt
     ramp = np.clip((decided - 0.2) / 0.6, 0, 1)
     return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
 
