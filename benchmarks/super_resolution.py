@@ -3,9 +3,9 @@
     python benchmarks/super_resolution.py DATA [--sets Set5 Set14] [--scales 2 4] [--packages FOLDER] [-o FILE]
 
 DATA holds SET/NAME_HR.png and SET/NAME_LR_xS.png. Y-PSNR and SSIM are of BT.601 luma (16 to 235) of the rounded
-8-bit picture, a border of S pixels cut off, as in the literature. With --packages (a folder with the published packages)
-ncnn runs the original files and ONNX Runtime a graph of the same weights. Engines run in rotation; times are the
-least of several runs, as wall time and as CPU time of all threads.
+8-bit picture, a border of S pixels cut off, as in the literature. With --packages (a folder with the published
+packages) ncnn runs the original files and ONNX Runtime a graph of the same weights. Engines run in rotation;
+times are the least of several runs, as wall time and as CPU time of all threads.
 """
 
 from __future__ import annotations
