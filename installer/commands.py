@@ -29,6 +29,7 @@ Usage: python3 install.py                     install or update Dioptre for this
        python3 install.py doctor [--json]     look for what is wrong; changes nothing
        python3 install.py --repair            make everything anew
        python3 install.py --gimp-dir FOLDER   put the plug-in into this folder of GIMP's (such as …/GIMP/3.0)
+       python3 install.py --krita-dir FOLDER  put the plug-in into this resource folder of Krita's (…/share/krita)
        python3 install.py --uninstall         remove everything that was installed
 
 Everything goes into the user's data folder; DIOPTRE_HOME, where set, names another one.
@@ -69,12 +70,16 @@ def _dispatch(arguments: list[str], console: Console) -> int:
             console.say(HELP)
         case ["--uninstall"]:
             uninstall(where, console)
-        case [] | ["--repair"] | ["--gimp-dir", _]:
+        case [] | ["--repair"] | ["--gimp-dir" | "--krita-dir", _]:
             made = ensure(where, console, repair=arguments == ["--repair"])
-            chosen = Path(arguments[1]) if len(arguments) == 2 else None
-            portable = bool(os.environ.get("DIOPTRE_HOME"))
+            chosen = {arguments[0]: Path(arguments[1])} if len(arguments) == 2 else {}
+            portable = bool(os.environ.get("DIOPTRE_HOME") or chosen)  # then only what was named is touched
             if (CHECKOUT / "plugin" / "gimp").is_dir():
-                plugins.install_gimp(where, console, _gimp(), chosen=chosen, portable=portable)
+                gimp = chosen.get("--gimp-dir")
+                plugins.install_gimp(where, console, _gimp(), chosen=gimp, portable=portable)
+            if (CHECKOUT / "plugin" / "krita").is_dir():
+                krita = chosen.get("--krita-dir")
+                plugins.install_krita(where, console, _krita(), chosen=krita, portable=portable)
             console.say(f"Dioptre is {'installed' if made else 'up to date'} in {where.data}.")
         case ["doctor", *_] if not environments.read_marker(where.environment).get("core"):
             raise Failure(f"There is no complete environment in {where.data}.", hint="Run: python3 install.py")
@@ -136,6 +141,8 @@ def ensure(where: Folders, console: Console, *, repair: bool = False, tests: boo
             installer.install_core()
             if (CHECKOUT / "plugin" / "gimp").is_dir():
                 plugins.update(where, _gimp())
+            if (CHECKOUT / "plugin" / "krita").is_dir():
+                plugins.update_krita(where, _krita())
         if tests and marker.get("tests") != wanted["tests"]:
             console.step("Installing what the tests need")
             installer.install(where.environment, "test")
@@ -167,6 +174,8 @@ def uninstall(where: Folders, console: Console) -> None:
     ):
         if (CHECKOUT / "plugin" / "gimp").is_dir():
             plugins.remove(where, console, _gimp())
+        if (CHECKOUT / "plugin" / "krita").is_dir():
+            plugins.remove_krita(where, console, _krita())
         for folder in (where.cache, where.log, where.data):
             if folder.exists():
                 shutil.rmtree(folder)
@@ -192,6 +201,10 @@ def _become(where: Folders, arguments: Sequence[str], *, tests: bool = False) ->
 
 def _gimp() -> ModuleType:
     return _module(CHECKOUT / "core" / "dioptre" / "cli" / "gimp_plugin.py")
+
+
+def _krita() -> ModuleType:
+    return _module(CHECKOUT / "core" / "dioptre" / "cli" / "krita_plugin.py")
 
 
 def _module(path: Path) -> ModuleType:

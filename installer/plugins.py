@@ -6,6 +6,7 @@ What was installed where is kept in the user's data folder, so that uninstalling
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -51,6 +52,57 @@ def remove(where: Folders, console: Console, gimp: ModuleType) -> None:
     for home in homes:
         if gimp.remove(home):
             console.say(f"Removed {home.plugin}.")
+
+
+def install_krita(
+    where: Folders, console: Console, krita: ModuleType, *, chosen: Path | None, portable: bool
+) -> None:
+    """Install Krita's plug-in into every Krita's resource folder, or into `chosen` alone, and enable it.
+
+    krita: dioptre.cli.krita_plugin. portable: as for `install_gimp`.
+    """
+    folders = {"data": where.data, "cache": where.cache, "log": where.log}
+    for home in _krita_homes(krita, console, chosen=chosen, portable=portable):
+        if krita.is_current(where.checkout, home):
+            continue
+        console.step(f"Installing the plug-in into {home.folder} ({home.kind})")
+        krita.install(where.checkout, home, folders)
+        _record(where, krita=str(home.folder))
+        if krita.is_enabled(home):
+            console.say(f"The plug-in is in {home.plugin}; restart Krita to see Filter ▸ Dioptre.")
+        else:
+            console.say(f"The plug-in is in {home.plugin}, but switched off in {home.settings}; it stays so.")
+
+
+def update_krita(where: Folders, krita: ModuleType) -> None:
+    """As `update`, for Krita."""
+    folders = {"data": where.data, "cache": where.cache, "log": where.log}
+    for folder in _recorded(where).get("krita", []):
+        home = krita.chosen(Path(folder))
+        if home.plugin.is_dir() and not krita.is_current(where.checkout, home):
+            krita.install(where.checkout, home, folders)
+
+
+def remove_krita(where: Folders, console: Console, krita: ModuleType) -> None:
+    """Delete every Krita plug-in that was installed, and its switch in kritarc."""
+    for folder in _recorded(where).get("krita", []):
+        home = krita.chosen(Path(folder))
+        if krita.remove(home):
+            console.say(f"Removed {home.plugin}.")
+
+
+def _krita_homes(krita: ModuleType, console: Console, *, chosen: Path | None, portable: bool) -> list[Any]:
+    if chosen is not None:
+        return [krita.chosen(chosen.absolute())]
+    if portable:
+        return []
+    found: list[Any] = krita.homes()
+    if not found and shutil.which("krita"):
+        found = [krita.expected()]  # it makes its folder at its first start, and then finds the plug-in
+    if not found:
+        for finding in krita.findings():
+            console.say(f"{finding.message} {finding.fix}")
+    return found
 
 
 def _gimp_homes(gimp: ModuleType, console: Console, *, chosen: Path | None, portable: bool) -> list[Any]:

@@ -17,7 +17,7 @@ from dioptre_link.errors import DioptreError
 from dioptre_link.start import Rendezvous, is_running, log_file
 from dioptre_link.wire import PROTOCOL
 
-from . import gimp_plugin
+from . import gimp_plugin, krita_plugin
 
 GIB = 1 << 30
 _MEMORY_WANTED_BYTES = 4 * GIB  # a 12-megapixel portrait takes up to 3
@@ -215,6 +215,12 @@ def gimp() -> Iterator[Finding]:
         yield Finding(**found._asdict())
 
 
+def krita() -> Iterator[Finding]:
+    """The plug-in in Krita's folders."""
+    for found in krita_plugin.findings():
+        yield Finding(**found._asdict())
+
+
 def worker() -> Iterator[Finding]:
     """The editors' worker, if it runs: whether it is of this installation."""
     rendezvous = Rendezvous.read() if is_running() else None
@@ -243,4 +249,5 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     devices,
     worker,
     gimp,
+    krita,
 )

@@ -140,7 +140,9 @@ def remove(home: Home) -> bool:
 
 def is_enabled(home: Home) -> bool | None:
     """What kritarc says; None when it says nothing, which Krita takes for no."""
-    for line in _lines(home)[slice(*_group(_lines(home)))]:
+    lines = _lines(home)
+    start, end = _group(lines)
+    for line in lines[start:end]:
         name, _, value = line.partition("=")
         if name.strip() == SWITCH:
             return value.strip().lower() == "true"

@@ -27,7 +27,9 @@ class DioptreExtension(Extension):
 
     def createActions(self, window: Window) -> None:  # noqa: N802  (Krita's name)
         entry = window.createAction(MENU_ID, "Dioptre", "filter")
-        entry.setMenu(QMenu(MENU_ID, window.qwindow()))
+        menu = QMenu(MENU_ID, window.qwindow())
+        menu.aboutToShow.connect(lambda: _arrange(menu))
+        entry.setMenu(menu)
         for described in OPERATIONS.values():
             _add(window, described.name, described.title, described.help, lambda d=described: _start(d))
         _add(
@@ -46,6 +48,15 @@ def _add(window: Window, name: str, title: str, tip: str, act: Callable[[], Any]
     action = window.createAction(f"dioptre_{name}", title, PLACE)
     action.setToolTip(tip)
     action.triggered.connect(lambda *_: act())
+
+
+def _arrange(menu: QMenu) -> None:
+    """Our own order: Krita's is that of the names."""
+    entries = {action.objectName().removeprefix("dioptre_"): action for action in menu.actions()}
+    for name in (*OPERATIONS, "super_resolution_document", "update", "panel", "cancel"):
+        if name in entries:
+            menu.removeAction(entries[name])
+            menu.addAction(entries[name])
 
 
 def _start(described: Operation) -> None:

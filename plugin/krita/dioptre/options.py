@@ -125,11 +125,12 @@ class NumberRow(Row):
         if parameter.default is None:
             self._tick = QCheckBox("Auto")
             self._tick.setToolTip("Decide from the picture")
-            self._tick.toggled.connect(self._ticked)
             self.line.addWidget(self._tick, 0)
         self.set_value(parameter.default)
         self._slider.valueChanged.connect(self._slid)
         self._field.valueChanged.connect(self._typed)
+        if self._tick is not None:
+            self._tick.toggled.connect(self._ticked)
 
     def value(self) -> Any:
         if self._tick is not None and self._tick.isChecked():

@@ -53,6 +53,7 @@ class PictureView(QWidget):
             button.setText(label)
             button.setToolTip(tip)
             button.setCheckable(True)
+            button.setAutoRaise(True)  # shows which one is chosen in every theme
             button.setObjectName(f"dioptre_view_{view}")
             button.toggled.connect(lambda _on: self._draw())
             group.addButton(button)

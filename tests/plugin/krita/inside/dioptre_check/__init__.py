@@ -62,6 +62,7 @@ class Checks(Extension):
                 self.results["start"] = "no window, or Dioptre is not loaded"
                 return
             yield
+        self.results["start"] = "".join(self.uncaught)
         sys.modules["rig"] = rig
         checks = runpy.run_path(str(self.script), run_name="inside")
         only = os.environ.get("ONLY", "")

@@ -1,0 +1,125 @@
+"""Where Krita's folders are, the plug-in in them, its switch in kritarc, and what `doctor` says."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from dioptre.cli import krita_plugin
+from dioptre.cli.krita_plugin import Home
+from installer import plugins
+from installer.console import Console
+from installer.environment import Folders
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="uses Linux's folders")
+SETTINGS = "[General]\nlanguage=de\n\n[python]\nenable_scripter=true\n\n[theme]\nTheme=dark\n"
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Path:
+    for folder in (".local/share/krita", ".var/app/org.kde.krita/data/krita", ".config"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / ".config/kritarc").write_text(SETTINGS, encoding="utf-8")
+    return tmp_path
+
+
+def installed(checkout: Path, user: Path) -> Home:
+    home = krita_plugin.homes({}, home=user)[0]
+    environment = user / "data/environment/bin"
+    environment.mkdir(parents=True, exist_ok=True)
+    (environment / "python").touch()
+    krita_plugin.install(checkout, home, {"data": user / "data", "cache": user / "cache", "log": user / "log"})
+    return home
+
+
+def codes(user: Path, home: Home) -> list[str]:
+    return [found.code for found in krita_plugin.findings({}, home=user) if str(home.folder) in found.message]
+
+
+def test_folders_of_krita_are_found(user: Path) -> None:
+    found = krita_plugin.homes({}, home=user)
+    assert [(home.folder.relative_to(user).as_posix(), home.kind) for home in found] == [
+        (".local/share/krita", "native"),
+        (".var/app/org.kde.krita/data/krita", "Flatpak"),
+    ]
+    assert found[1].settings == user / ".var/app/org.kde.krita/config/kritarc"
+    moved = krita_plugin.expected({"XDG_DATA_HOME": "/d", "XDG_CONFIG_HOME": "/c"}, home=user)
+    assert (moved.folder, moved.settings) == (Path("/d/krita"), Path("/c/kritarc"))
+
+
+def test_install_is_whole_enabled_current_and_removable(checkout: Path, user: Path) -> None:
+    home = installed(checkout, user)
+    assert krita_plugin.is_current(checkout, home)
+    assert krita_plugin.is_enabled(home)
+    assert home.entry.read_text(encoding="utf-8").startswith("[Desktop Entry]")
+    assert json.loads((home.plugin / "dioptre_link/folders.json").read_text())["data"] == str(user / "data")
+    enabled = SETTINGS.replace("[python]\n", "[python]\nenable_dioptre=true\n")
+    assert home.settings.read_text(encoding="utf-8") == enabled
+    (home.plugin / "left-over.py").touch()
+    (home.plugin / "jobs.py").write_text("old", encoding="utf-8")
+    assert not krita_plugin.is_current(checkout, home)
+    installed(checkout, user)
+    assert krita_plugin.is_current(checkout, home)
+    assert not (home.plugin / "left-over.py").exists()
+    assert home.settings.read_text(encoding="utf-8") == enabled
+    assert krita_plugin.remove(home)
+    assert not krita_plugin.remove(home)
+    assert list((home.folder / "pykrita").iterdir()) == []
+    assert home.settings.read_text(encoding="utf-8") == SETTINGS
+
+
+def test_without_settings_they_are_made_and_emptied(checkout: Path, user: Path) -> None:
+    home = krita_plugin.homes({}, home=user)[1]
+    krita_plugin.install(checkout, home, {})
+    assert home.settings.read_text(encoding="utf-8") == "[python]\nenable_dioptre=true\n"
+    krita_plugin.remove(home)
+    assert home.settings.read_text(encoding="utf-8") == ""
+
+
+def test_who_switched_it_off_wants_it_off(checkout: Path, user: Path) -> None:
+    home = installed(checkout, user)
+    off = home.settings.read_text(encoding="utf-8").replace("enable_dioptre=true", "enable_dioptre=false")
+    home.settings.write_text(off, encoding="utf-8")
+    installed(checkout, user)
+    assert krita_plugin.is_enabled(home) is False
+    assert krita_plugin.is_current(checkout, home)
+    assert codes(user, home) == ["krita-plugin-disabled"]
+
+
+def test_a_working_plugin_is_no_problem(checkout: Path, user: Path) -> None:
+    assert codes(user, installed(checkout, user)) == ["krita-plugin"]
+
+
+def test_every_reason_not_to_appear_is_named(checkout: Path, user: Path) -> None:
+    home = installed(checkout, user)
+    home.settings.write_text(SETTINGS, encoding="utf-8")
+    shutil.rmtree(user / "data/environment")
+    assert codes(user, home) == ["krita-plugin-disabled", "krita-plugin-environment"]
+    shutil.rmtree(home.plugin / "dioptre_link")
+    assert codes(user, home) == ["krita-plugin-incomplete"]
+    home.entry.unlink()
+    assert codes(user, home) == ["krita-plugin-missing"]
+
+
+def test_no_krita_is_said(tmp_path: Path) -> None:
+    assert [found.code for found in krita_plugin.findings({}, home=tmp_path)] == ["krita-none"]
+
+
+def test_the_installer_leaves_nothing(checkout: Path, user: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    where = Folders(checkout=checkout, data=user / "data", cache=user / "cache", log=user / "log")
+    where.data.mkdir()
+    folder = user / "elsewhere/krita"
+    plugins.install_krita(where, Console(), krita_plugin, chosen=folder, portable=True)
+    home = krita_plugin.chosen(folder)
+    assert krita_plugin.is_current(checkout, home)
+    (home.plugin / "jobs.py").write_text("old", encoding="utf-8")
+    plugins.update_krita(where, krita_plugin)
+    assert krita_plugin.is_current(checkout, home)
+    plugins.remove_krita(where, Console(), krita_plugin)
+    assert not home.plugin.exists()
+    assert not home.entry.exists()
+    assert "restart Krita" in capsys.readouterr().err

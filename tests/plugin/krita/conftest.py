@@ -1,0 +1,93 @@
+"""A real Krita 5 for the tests: the editor tree that DIOPTRE_TEST_KRITA names (made by tests/editors/tree)."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dioptre.cli import krita_plugin
+
+from ...editors.host import CHECKOUT, HOME, ProductPython, Tree
+
+HERE = Path(__file__).parent
+LIMIT_S = 900  # against hanging alone: the longest script takes a minute on a quiet machine
+CHECKS = "dioptre_check"  # the start-up plug-in that drives Krita from inside
+# Krita's resource database, ready-made: without it a first start takes a minute.
+_KRITA = 'cp -r --update=none /usr/share/editors/home/. "$HOME" && exec krita --nosplash'
+
+
+@dataclass(frozen=True)
+class Krita:
+    """One Krita with the plug-in installed; `out` is the folder that tests and Krita share."""
+
+    version: str
+    out: Path
+    tree: Tree
+
+    def values(self, script: str, **environment: str) -> Any:
+        """Run inside/`script` in a Krita with a screen, and read the JSON that it leaves under its own name."""
+        left = self.out / f"{Path(script).stem}.json"
+        left.unlink(missing_ok=True)
+        done = self.tree.run(
+            ["sh", "-c", _KRITA],
+            binds={**ProductPython().binds(), HERE / "inside": "/inside", CHECKOUT / "examples": "/examples"},
+            writable={self.out: "/out"},
+            environment={
+                "OUT": "/out",
+                "CHECKS": f"/inside/{script}",
+                "DIOPTRE_PYTHON": str(ProductPython().python),
+                **environment,
+            },
+            gui=True,
+            limit_s=LIMIT_S,
+        )
+        if not left.exists():
+            raise AssertionError(f"{script} ended with {done.returncode}:\n{done.stdout[-4000:]}")
+        return json.loads(left.read_text(encoding="utf-8"))
+
+    def checks(self, script: str, **environment: str) -> Mapping[str, str]:
+        """Run a script of checks: "" for each that passed, what was wrong for the others."""
+        found: Mapping[str, str] = self.values(script, **environment)
+        return found
+
+
+def check_names(script: str) -> list[str]:
+    """The functions called check_… of a script that runs inside of Krita, and the start-up of the plug-in."""
+    parsed = ast.parse((HERE / "inside" / script).read_text(encoding="utf-8"))
+    names = [node.name for node in parsed.body if isinstance(node, ast.FunctionDef)]
+    return ["start", *(name for name in names if name.startswith("check_"))]
+
+
+@pytest.fixture(scope="session")
+def make_krita(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Krita]:
+    """Makes a Krita with a home of its own."""
+    return lambda: _make(tmp_path_factory.mktemp("krita").resolve())
+
+
+@pytest.fixture(scope="session")
+def krita(make_krita: Callable[[], Krita]) -> Krita:
+    return make_krita()
+
+
+def _make(out: Path) -> Krita:
+    named = os.environ.get("DIOPTRE_TEST_KRITA", "")
+    if not (named and (Path(named) / ".editor-tree").is_file()):
+        pytest.skip("NO KRITA WAS FOUND: the Krita plug-in's tests were not run (see DIOPTRE_TEST_KRITA)")
+    tree = Tree(Path(named), out.with_name(f"{out.name}-home"))
+    resources = tree.home / ".local/share/krita"
+    home = krita_plugin.Home(resources, tree.home / ".config/kritarc", "test")
+    home.settings.parent.mkdir(parents=True)
+    home.settings.write_text(f"[python]\nenable_{CHECKS}=true\n", encoding="utf-8")
+    krita_plugin.install(CHECKOUT, home, {name: Path(HOME) / "dioptre" / name for name in ("data", "cache", "log")})
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(HERE / "inside" / CHECKS, resources / "pykrita" / CHECKS, ignore=ignore)
+    shutil.copy(HERE / "inside" / f"{CHECKS}.desktop", resources / "pykrita")
+    return Krita(tree.package_version("krita"), out, tree)

@@ -1,0 +1,209 @@
+"""Layers of every kind and place: what is made of them, and what is refused in words."""
+
+import array
+
+from dioptre.dioptre_link.errors import DioptreError
+from dioptre.dioptre_link.operations import operation
+from krita import Krita, Selection
+from rig import (
+    BLUR,
+    HEIGHT,
+    LINEAR,
+    SRGB,
+    WIDTH,
+    Failed,
+    add_depth,
+    add_layer,
+    child,
+    expect,
+    expect_in,
+    finish,
+    names,
+    new_document,
+    packed,
+    photo,
+    pixels,
+    redo,
+    sample,
+    settle,
+    top,
+    trigger,
+    undo,
+    until,
+)
+
+from dioptre import jobs, updating
+
+
+def blur(document, node, **options):
+    run = jobs.desk().start(operation("lens_blur"), {**BLUR, **options}, document, node)
+    return (yield from finish(run))
+
+
+def refused(words, begin):
+    try:
+        begin()
+    except DioptreError as error:
+        expect_in("refusal", words, f"{error.message} {error.hint}")
+    else:
+        raise Failed(f"not refused: {words}")
+
+
+def check_places():
+    """Beside and outside of the canvas, in a group, invisible, locked, while another layer is active."""
+    for rect in ((-7, 5, WIDTH, HEIGHT), (40, -20, WIDTH, HEIGHT)):
+        document, node = yield from photo(rect=rect)
+        yield from add_depth(document, rect)
+        group = yield from blur(document, node)
+        expect("bounds", child(group, "Result").bounds().getRect(), rect)
+        expect("whole", len(set(pixels(child(group, "Result"), rect)[3::4])), 1)
+        document.close()
+    document = yield from new_document()
+    parent = document.createGroupLayer("parent")
+    document.rootNode().addChildNode(parent, None)
+    node = yield from add_layer(document, packed(sample(), "RGBA", "U8"), parent=parent)
+    depth = yield from add_depth(document)
+    node.setVisible(False)
+    node.setLocked(True)
+    document.setActiveNode(depth)
+    yield from settle(document)
+    group = yield from blur(document, node)
+    expect("beside its source", names(parent), ["Photo", "Lens blur from depth"])
+    expect("still hidden", node.visible(), False)
+    parent.setLocked(True)
+    refused("is locked", lambda: jobs.desk().start(operation("depth"), {}, document, node))
+    parent.setLocked(False)
+    whole = yield from blur(document, parent)
+    expect("of a group", whole.parentNode().name(), document.rootNode().name())
+
+
+def check_selection():
+    document, node = yield from photo()
+    yield from add_depth(document)
+    selection = Selection()
+    selection.select(10, 8, 40, 30, 255)
+    document.setSelection(selection)
+    yield from settle(document)
+    before = bytes(document.pixelData(0, 0, WIDTH, HEIGHT))
+    group = yield from blur(document, node)
+    (mask,) = child(group, "Result").childNodes()
+    expect("mask", mask.type(), "transparencymask")
+    expect("selected", bytes(mask.pixelData(0, 0, WIDTH, HEIGHT)).count(255), 40 * 30)
+    expect("uncut", set(pixels(child(group, "Result"))[3::4]), {255})
+    after = bytes(document.pixelData(0, 0, WIDTH, HEIGHT))
+    inside = {(x, y) for x in range(10, 50) for y in range(8, 38)}
+    outside = [
+        (x, y)
+        for y in range(HEIGHT)
+        for x in range(WIDTH)
+        if (x, y) not in inside and before[4 * (y * WIDTH + x)] != after[4 * (y * WIDTH + x)]
+    ]
+    expect("changed outside", outside, [])
+    expect("changed inside", before != after, True)
+    far = Selection()
+    far.select(500, 500, 10, 10, 255)
+    document.setSelection(far)
+    yield from settle(document)
+    refused("outside", lambda: jobs.desk().start(operation("depth"), {}, document, node))
+
+
+def check_source_that_is_not_plain():
+    """Its place is taken: mode, opacity and masks go to the group; undo shows it again, redo hides it."""
+    document, node = yield from photo(alpha=True)
+    yield from add_depth(document)
+    node.setOpacity(200)
+    node.setBlendingMode("multiply")
+    mask = document.createTransparencyMask("mine")
+    node.addChildNode(mask, None)
+    mask.setPixelData(bytes(128 for _ in range(WIDTH * HEIGHT)), 0, 0, WIDTH, HEIGHT)
+    yield from settle(document)
+    group = yield from blur(document, node)
+    expect("mode", (group.blendingMode(), group.opacity()), ("multiply", 200))
+    expect("parts", names(group), ["Result", "mine"])
+    expect("hidden", node.visible(), False)
+    trigger("edit_undo")
+    yield from until(node.visible, "the source after undo")
+    expect("layers", "Lens blur from depth" in names(document.rootNode()), False)
+    trigger("edit_redo")
+    yield from until(lambda: not node.visible(), "the source hidden after redo")
+    yield from settle(document)
+    expect("layers", top(document).name() != "Photo", True)
+
+
+def check_refusals():
+    document, node = yield from photo()
+    start = jobs.desk().start
+    refused("needs a depth layer", lambda: start(operation("lens_blur"), BLUR, document, node))
+    refused("out of range", lambda: start(operation("portrait"), {"f_number": 0.1}, document, node))
+    refused("has not made anything", lambda: updating.start(jobs.desk(), document, node))
+    empty = document.createNode("empty", "paintlayer")
+    document.rootNode().addChildNode(empty, None)
+    refused("is empty", lambda: start(operation("depth"), {}, document, empty))
+    refused("no document", lambda: start(operation("depth"), {}, None, None))
+    refused("No layer", lambda: start(operation("depth"), {}, document, None))
+    yield
+
+
+def check_updates_say_what_is_gone():
+    document, node = yield from photo()
+    depth = yield from add_depth(document)
+    group = yield from blur(document, node)
+    child(group, "Result").setLocked(True)
+    refused("is locked", lambda: updating.start(jobs.desk(), document, group))
+    child(group, "Result").setLocked(False)
+    depth.remove()
+    yield from settle(document)
+    refused("is gone", lambda: updating.start(jobs.desk(), document, group))
+
+
+def check_super_resolution_of_a_layer():
+    document, node = yield from photo(48, 32)
+    group = yield from finish(jobs.desk().start(operation("super_resolution"), {"scale": 2}, document, node))
+    expect("size", child(group, "Result").bounds().getRect(), (0, 0, 96, 64))
+    yield from undo(document)
+    expect("undone", names(document.rootNode())[-1], "Photo")
+    yield from redo(document)
+
+
+def check_super_resolution_of_the_document():
+    document, node = yield from photo(48, 32)
+    parent = document.createGroupLayer("parent")
+    document.rootNode().addChildNode(parent, None)
+    other = yield from add_layer(document, packed(sample(20, 10), "RGBA", "U8"), "Other", (30, -2, 20, 10), parent)
+    other.setBlendingMode("multiply")
+    other.setOpacity(100)
+    mask = document.createTransparencyMask("mine")
+    other.addChildNode(mask, None)
+    mask.setPixelData(bytes(255 for _ in range(100)), 30, 0, 10, 10)
+    yield from settle(document)
+    jobs.desk().options["super_resolution"] = {"scale": 2.0}
+    trigger("dioptre_super_resolution_document")
+    yield from finish(jobs.desk().runs[-1])
+    yield from settle(document)
+    made = Krita.instance().activeDocument()
+    expect("size", (made.width(), made.height(), made.resolution()), (96, 64, 144))
+    expect("no file", made.fileName(), "")
+    expect("layers", names(made.rootNode()), names(document.rootNode()))
+    enlarged = made.nodeByName("Other")
+    expect("place", enlarged.bounds().getRect(), (60, -4, 40, 20))
+    expect("mode", (enlarged.blendingMode(), enlarged.opacity()), ("multiply", 100))
+    expect("masks", names(enlarged), ["mine"])
+    expect("photo", made.nodeByName("Photo").bounds().getRect(), (0, 0, 96, 64))
+    expect(
+        "the first is untouched",
+        (document.width(), pixels(node, (0, 0, 48, 32))),
+        (48, packed(sample(48, 32), "RGBA", "U8")),
+    )
+    jobs.desk().options.clear()
+
+
+def check_depth_stays_exact_in_8_bits():
+    """An unpainted depth layer gives the same result as one in a float document."""
+    results = []
+    for depth, profile in (("U8", SRGB), ("F32", LINEAR)):
+        document, node = yield from photo(depth=depth, profile=profile)
+        layer = yield from finish(jobs.desk().start(operation("depth"), {}, document, node))
+        results.append(array.array("f", pixels(layer))[::2])
+    worst = max(abs(a - b) for a, b in zip(*results, strict=True))
+    expect("close", worst < 0.02, True)
+    expect("finer than 8 bits", len(set(results[0])) > 300, True)

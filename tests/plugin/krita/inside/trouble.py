@@ -1,0 +1,134 @@
+"""Everything that can happen while a job runs: cancel, a killed worker, a closed document, a deleted layer."""
+
+import os
+import signal
+
+from dioptre.dioptre_link.operations import operation
+from krita import Krita
+from rig import (
+    BLUR,
+    HEIGHT,
+    WIDTH,
+    Ending,
+    add_depth,
+    add_layer,
+    child,
+    expect,
+    expect_in,
+    fail,
+    finish,
+    names,
+    packed,
+    photo,
+    pixels,
+    processes,
+    sample,
+    settle,
+    trigger,
+    until,
+)
+
+from dioptre import jobs
+
+JOBS = int(os.environ.get("JOBS", "10"))
+
+
+def begin(document, node, name="portrait", **options):
+    return jobs.desk().start(operation(name), options, document, node)
+
+
+def at_work(ending):
+    """Until the worker itself has begun."""
+    yield from until(lambda: ending.over or any(0.1 < done < 1.0 for done, _ in ending.progress), "progress")
+
+
+def check_cancel():
+    document, node = yield from photo(256, 256)
+    before = names(document.rootNode())
+    run = begin(document, node)
+    ending = Ending(run)
+    yield from at_work(ending)
+    trigger("dioptre_cancel")
+    yield from until(lambda: ending.over, "the end")
+    expect("cancelled", ending.error.code, "cancelled")
+    expect("nothing made", names(document.rootNode()), before)
+    expect("nothing runs", jobs.desk().runs, [])
+    yield from add_depth(document, (0, 0, 256, 256))
+    yield from finish(begin(document, node, "lens_blur", **BLUR))
+
+
+def check_worker_killed():
+    document, node = yield from photo(256, 256)
+    before = names(document.rootNode())
+    run = begin(document, node)
+    ending = Ending(run)
+    yield from at_work(ending)
+    for process in processes("dioptre.worker"):
+        os.kill(process, signal.SIGKILL)
+    yield from until(lambda: ending.over, "the end")
+    expect_in("hint", "Try again", ending.error.hint)
+    expect("nothing made", names(document.rootNode()), before)
+    yield from add_depth(document, (0, 0, 256, 256))
+    group = yield from finish(begin(document, node, "lens_blur", **BLUR))
+    expect("next job", names(group), ["Result"])
+
+
+def check_document_closed():
+    document, node = yield from photo()
+    other, _ = yield from photo()
+    run = begin(document, node, "depth")
+    document.setModified(False)
+    document.close()
+    del document, node
+    error = yield from fail(run)
+    expect_in("words", "was closed", error.message)
+    expect("the other is untouched", names(other.rootNode())[-1], "Photo")
+
+
+def check_layer_deleted():
+    document, node = yield from photo()
+    run = begin(document, node, "depth")
+    node.remove()
+    error = yield from fail(run)
+    expect_in("words", "was deleted", error.message)
+    yield from settle(document)
+    expect("nothing made", "Depth" in names(document.rootNode()), False)
+
+
+def check_painting_goes_on_elsewhere():
+    """Another layer is made active and painted on, another document is opened: the result finds its place."""
+    document, node = yield from photo()
+    run = begin(document, node, "depth")
+    ending = Ending(run)
+    second = yield from add_layer(document, packed(sample(), "RGBA", "U8"), "Second")
+    second.setPixelData(bytes(4 * WIDTH * HEIGHT), 0, 0, WIDTH, HEIGHT)
+    other, _ = yield from photo()
+    yield from until(lambda: ending.over, "the end")
+    expect("error", ending.error, None)
+    expect("beside its source", names(document.rootNode())[-3:], ["Photo", "Depth", "Second"])
+    expect("the painted one", set(pixels(second)), {0})
+    expect("the other document", names(other.rootNode())[-1], "Photo")
+    expect("two documents", len(Krita.instance().documents()), 2)
+
+
+def check_many_jobs_in_a_row():
+    document, node = yield from photo()
+    yield from add_depth(document)
+    results = set()
+    for _ in range(JOBS):
+        group = yield from finish(begin(document, node, "lens_blur", **BLUR))
+        results.add(pixels(child(group, "Result")))
+        group.remove()
+        yield from settle(document, 1)
+    expect("all equal", len(results), 1)
+
+
+def check_jobs_wait_for_each_other():
+    document, node = yield from photo()
+    yield from add_depth(document)
+    endings = [
+        Ending(begin(document, node, "lens_blur", focal_disparity=0.5, max_radius=r)) for r in (2.0, 4.0, 6.0)
+    ]
+    endings[1].run.cancel()
+    yield from until(lambda: all(one.over for one in endings), "the ends")
+    expect("errors", [one.error and one.error.code for one in endings], [None, "cancelled", None])
