@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from dioptre.pipelines.subject import Subject as Subject
     from dioptre.pipelines.subject import find_subject as find_subject
     from dioptre.pipelines.super_resolution import super_resolution as super_resolution
+    from dioptre.pipelines.white_balance import Balanced as Balanced
+    from dioptre.pipelines.white_balance import white_balance as white_balance
 
 _HOMES = {
+    "Balanced": "dioptre.pipelines.white_balance",
     "Blurred": "dioptre.pipelines.lens_blur",
     "Depth": "dioptre.pipelines.depth",
     "Portrait": "dioptre.pipelines.portrait",
@@ -34,6 +37,7 @@ _HOMES = {
     "portrait": "dioptre.pipelines.portrait",
     "save": "dioptre.files",
     "super_resolution": "dioptre.pipelines.super_resolution",
+    "white_balance": "dioptre.pipelines.white_balance",
 }
 __all__ = list(_HOMES)
 

@@ -40,20 +40,33 @@ def linear_rgb_to_xy(linear_rgb: Float[Array, "*batch 3"]) -> Float[Array, "*bat
     return xyz[..., :2] / jnp.sum(xyz, axis=-1, keepdims=True)
 
 
+def cone_gains(source_xy: Float[Array, "*batch 2"], target_xy: Float[Array, "2"]) -> Float[Array, "*batch 3"]:
+    """What each CAT16 cone response is multiplied by; lights of unit luminance."""
+    return _cone_response(target_xy) / _cone_response(source_xy)
+
+
+def to_cone_matrix() -> Float[Array, "3 3"]:
+    """From linear sRGB to CAT16 cone responses."""
+    return jnp.asarray(_CAT16 @ _RGB_TO_XYZ, jnp.float32)
+
+
+def from_cone_matrix() -> Float[Array, "3 3"]:
+    """From CAT16 cone responses to linear sRGB."""
+    return jnp.asarray(_XYZ_TO_RGB @ np.linalg.inv(_CAT16), jnp.float32)
+
+
 def adaptation_matrix(source_xy: Float[Array, "2"], target_xy: Float[Array, "2"]) -> Float[Array, "3 3"]:
     """Matrix M so that `linear_rgb @ M.T` shows under `target_xy` what was lit by `source_xy`.
 
     The luminance of the source's white is kept.
     """
+    return from_cone_matrix() @ (cone_gains(source_xy, target_xy)[:, None] * to_cone_matrix())
 
-    def cone_response(xy: Float[Array, "2"]) -> Float[Array, "3"]:
-        xyz = jnp.stack([xy[0] / xy[1], jnp.ones_like(xy[0]), (1 - xy[0] - xy[1]) / xy[1]])
-        return jnp.asarray(_CAT16, jnp.float32) @ xyz
 
-    gains = cone_response(target_xy) / cone_response(source_xy)
-    to_cone = jnp.asarray(_CAT16 @ _RGB_TO_XYZ, jnp.float32)
-    from_cone = jnp.asarray(_XYZ_TO_RGB @ np.linalg.inv(_CAT16), jnp.float32)
-    return from_cone @ (gains[:, None] * to_cone)
+def _cone_response(xy: Float[Array, "*batch 2"]) -> Float[Array, "*batch 3"]:
+    x, y = xy[..., 0], xy[..., 1]
+    xyz = jnp.stack([x / y, jnp.ones_like(x), (1 - x - y) / y], axis=-1)
+    return xyz @ jnp.asarray(_CAT16, jnp.float32).T
 
 
 @jax.jit

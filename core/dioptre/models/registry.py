@@ -30,6 +30,7 @@ class ModelKind(Enum):
     DEPTH_REFINER = "depth refiner"
     SUBJECT = "subject"
     SUPER_RESOLUTION = "super-resolution"
+    WHITE_BALANCE = "white balance"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +120,15 @@ ENTRIES: Mapping[str, Entry] = {
                 mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION, short_side_px=320, multiple_px=32
             ),
         ),
+        Entry(
+            id="white-balance",
+            title="Light's colour (bundled)",
+            kind=ModelKind.WHITE_BALANCE,
+            module="dioptre.models.white_balance.module:WhiteBalanceEstimator",
+            config="dioptre.models.white_balance.config:WhiteBalanceConfig",
+            checkpoints={"white-balance": ""},
+            preprocessing=Preprocessing(short_side_px=64),
+        ),
         *(
             Entry(
                 id=f"span-x{scale}",
@@ -160,6 +170,7 @@ DEFAULTS: Mapping[ModelKind, str] = {
     ModelKind.DEPTH_REFINER: "dioptre-depth-refiner",
     ModelKind.SUBJECT: "u2netp",
     ModelKind.SUPER_RESOLUTION: "span-x4",
+    ModelKind.WHITE_BALANCE: "white-balance",
 }
 
 

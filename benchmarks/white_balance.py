@@ -1,0 +1,258 @@
+"""White balance against ground truth, beside doing nothing, grey-world, shades-of-grey, GIMP's and OpenCV's.
+
+    python benchmarks/white_balance.py PAIRS... [--mixed DIR] [--time] [--json FILE]
+
+PAIRS and DIR are folders of NAME_input.png and NAME_gt.png (and NAME.npz with `valid` (bool) where only a part
+counts); what stands before the first underscore of NAME is the set it belongs to. `training.white_balance.held_out`
+writes such folders. Of the set "balanced", where nothing is wrong, the change counts.
+
+Scores: MSE (0..255 squared), mean angle between colours in degrees, CIEDE2000; mean over pictures, and of ΔE the
+mean of the worst quarter. OpenCV needs opencv-contrib-python-headless and is left out where it is not installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+from dioptre import runtime
+
+runtime.prepare()
+
+import numpy as np
+from PIL import Image
+
+from dioptre.pipelines.light import estimate_light
+from dioptre.pipelines.white_balance import white_balance
+
+SCORES = ("mse", "mae_deg", "de2000", "de2000_worst_quarter")
+RGB_TO_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
+SCORED_PIXELS = 4000  # evenly taken; the means of more differ by less than one in a hundred
+
+Method = Callable[[np.ndarray], np.ndarray]
+"""sRGB-encoded picture (H, W, 3) float32 to the balanced one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    name: str
+    wrong: np.ndarray
+    right: np.ndarray
+    valid: np.ndarray
+
+    @property
+    def family(self) -> str:
+        return self.name.split("_")[0]
+
+
+def pairs(folder: Path) -> Iterator[Pair]:
+    for path in sorted(folder.glob("*_gt.png")):
+        name = path.name.removesuffix("_gt.png")
+        wrong, right = (np.asarray(Image.open(folder / f"{name}_{k}.png").convert("RGB")) for k in ("input", "gt"))
+        valid = np.ones(right.shape[:2], bool)
+        if (extra := folder / f"{name}.npz").exists():
+            with np.load(extra, allow_pickle=False) as file:
+                valid = file["valid"]
+        yield Pair(name=name, wrong=wrong.astype(np.float32) / 255, right=right, valid=valid)
+
+
+def decode(encoded: np.ndarray) -> np.ndarray:
+    linear: np.ndarray = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    return linear
+
+
+def encode(linear: np.ndarray) -> np.ndarray:
+    clipped = np.clip(linear, 0, 1)
+    encoded: np.ndarray = np.where(clipped <= 0.0031308, clipped * 12.92, 1.055 * clipped ** (1 / 2.4) - 0.055)
+    return encoded
+
+
+def shades_of_grey(picture: np.ndarray, *, power: float) -> np.ndarray:
+    """Finlayson and Trezzi 2004, in linear light; power 1 is grey-world. The mean of the gains is one."""
+    linear = decode(picture)
+    usable = linear[(picture.max(axis=-1) < 0.98)]
+    usable = usable if len(usable) else linear.reshape(-1, 3)
+    light = np.mean(usable**power, axis=0) ** (1 / power)
+    return encode(linear * light.mean() / np.maximum(light, 1e-6))
+
+
+def gimp_auto(picture: np.ndarray) -> np.ndarray:
+    """Colors ▸ Auto ▸ White Balance as its manual has it: each channel stretched, 0.05 % cut off at either end."""
+    low, high = np.quantile(picture.reshape(-1, 3), [0.0005, 0.9995], axis=0)
+    return np.clip((picture - low) / np.maximum(high - low, 1e-6), 0, 1)
+
+
+def opencv_learned() -> Method:
+    """`xphoto.createLearningBasedWB` with its built-in model."""
+    import cv2
+
+    balancer = cv2.xphoto.createLearningBasedWB()
+
+    def balance(picture: np.ndarray) -> np.ndarray:
+        bgr = np.ascontiguousarray((picture[..., ::-1] * 255).round().astype(np.uint8))
+        return balancer.balanceWhite(bgr)[..., ::-1].astype(np.float32) / 255
+
+    return balance
+
+
+def best_single_light(pair: Pair) -> np.ndarray:
+    """What one gain for each channel could do at best, by the truth."""
+    wrong, right = decode(pair.wrong)[pair.valid], decode(pair.right / 255)[pair.valid]
+    usable = (pair.wrong[pair.valid].max(axis=-1) < 0.99) & (pair.wrong[pair.valid].min(axis=-1) > 0.01)
+    gains = right[usable].sum(axis=0) / np.maximum(wrong[usable].sum(axis=0), 1e-6)
+    return encode(decode(pair.wrong) * gains)
+
+
+def score(out: np.ndarray, pair: Pair) -> dict[str, float]:
+    step = max(1, int(pair.valid.sum()) // SCORED_PIXELS)
+    pixels = np.round(np.clip(out[pair.valid][::step], 0, 1) * 255).astype(np.float64)
+    right = pair.right[pair.valid][::step].astype(np.float64)
+    seen = (pixels.sum(axis=-1) > 0) & (right.sum(axis=-1) > 0)
+    dot = (pixels[seen] * right[seen]).sum(axis=-1)
+    lengths = np.linalg.norm(pixels[seen], axis=-1) * np.linalg.norm(right[seen], axis=-1)
+    return {
+        "mse": float(np.mean((pixels - right) ** 2)),
+        "mae_deg": float(np.degrees(np.arccos(np.clip(dot / lengths, -1, 1))).mean()) if seen.any() else 0.0,
+        "de2000": float(ciede2000(lab(pixels), lab(right)).mean()),
+    }
+
+
+def lab(rgb8: np.ndarray) -> np.ndarray:
+    """CIELAB, D65."""
+    xyz = decode(rgb8 / 255) @ RGB_TO_XYZ.T / [0.95047, 1.0, 1.08883]
+    f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
+    return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1)
+
+
+def ciede2000(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Sharma, Wu and Dalal 2005."""
+    (l1, a1, b1), (l2, a2, b2) = np.moveaxis(first, -1, 0), np.moveaxis(second, -1, 0)
+    chroma7 = ((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2) ** 7
+    g = 0.5 * (1 - np.sqrt(chroma7 / (chroma7 + 25.0**7)))
+    a1, a2 = (1 + g) * a1, (1 + g) * a2
+    c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)
+    h1, h2 = np.degrees(np.arctan2(b1, a1)) % 360, np.degrees(np.arctan2(b2, a2)) % 360
+    turn = np.where(c1 * c2 == 0, 0, (h2 - h1 + 180) % 360 - 180)
+    dl, dc, dh = l2 - l1, c2 - c1, 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn) / 2)
+    lm, cm, hm = (l1 + l2) / 2, (c1 + c2) / 2, np.radians(np.where(c1 * c2 == 0, h1 + h2, (h1 + turn / 2) % 360))
+    t = 1 - 0.17 * np.cos(hm - np.radians(30)) + 0.24 * np.cos(2 * hm)
+    t += 0.32 * np.cos(3 * hm + np.radians(6)) - 0.2 * np.cos(4 * hm - np.radians(63))
+    sl = 1 + 0.015 * (lm - 50) ** 2 / np.sqrt(20 + (lm - 50) ** 2)
+    sc, sh = 1 + 0.045 * cm, 1 + 0.015 * cm * t
+    around = np.exp(-(((np.degrees(hm) - 275) / 25) ** 2))
+    rt = -2 * np.sqrt(cm**7 / (cm**7 + 25.0**7)) * np.sin(np.radians(60 * around))
+    squared = (dl / sl) ** 2 + (dc / sc) ** 2 + (dh / sh) ** 2 + rt * dc / sc * dh / sh
+    distance: np.ndarray = np.sqrt(np.maximum(squared, 0))
+    return distance
+
+
+def summary(rows: list[dict[str, float]]) -> dict[str, float]:
+    means = {name: float(np.mean([row[name] for row in rows])) for name in SCORES[:3]}
+    worst = sorted((row["de2000"] for row in rows), reverse=True)[: max(1, len(rows) // 4)]
+    return {**means, SCORES[3]: float(np.mean(worst))}
+
+
+def table(results: dict[str, dict[str, dict[str, float]]], counts: dict[str, int]) -> str:
+    """A row a method, a column a set."""
+    families = list(counts)
+    lines = ["| | " + " | ".join(f"{f} ({counts[f]})" for f in families) + " |", "|---|" + "---|" * len(families)]
+    for method, by_family in results.items():
+        cells = []
+        for family in families:
+            s = by_family[family]
+            cells.append(
+                f"{s['mse']:.0f} / {s['mae_deg']:.2f} / {s['de2000']:.2f} / {s['de2000_worst_quarter']:.2f}"
+            )
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def scored(methods: dict[str, Method], folders: list[Path]) -> tuple[dict, dict[str, int]]:
+    rows: dict[str, dict[str, list[dict[str, float]]]] = {name: {} for name in methods}
+    for folder in folders:
+        for pair in pairs(folder):
+            for name, method in methods.items():
+                rows[name].setdefault(pair.family, []).append(score(method(pair.wrong), pair))
+    counts = {family: len(found) for family, found in next(iter(rows.values())).items()}
+    return {name: {f: summary(found) for f, found in by.items()} for name, by in rows.items()}, counts
+
+
+def mixed(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
+    """Scores by picture and method."""
+    results = {}
+    for pair in pairs(folder):
+        several = white_balance(pair.wrong, mixed=True)
+        outputs = {
+            "nothing": pair.wrong,
+            "grey-world": shades_of_grey(pair.wrong, power=1),
+            "best single light": best_single_light(pair),
+            "Dioptre, one light": white_balance(pair.wrong).image,
+            "Dioptre, mixed": several.image,
+        }
+        results[pair.name] = {name: score(out, pair) for name, out in outputs.items()}
+        results[pair.name]["lights found"] = {"lights": several.lights}
+    return results
+
+
+def times() -> dict[str, float]:
+    """Least CPU seconds, after warm-up."""
+    picture = np.random.default_rng(0).random((3000, 4000, 3), np.float32)
+    tasks: dict[str, Callable[[], object]] = {
+        "12 MP, all": lambda: white_balance(picture),
+        "12 MP, the estimate": lambda: estimate_light(picture),
+        "1 MP, the estimate": lambda: estimate_light(picture[:1000, :1000]),
+    }
+    found = {}
+    for name, task in tasks.items():
+        task()
+        least, wall = np.inf, np.inf
+        for _ in range(7):
+            cpu, start = time.process_time(), time.perf_counter()
+            task()
+            least, wall = min(least, time.process_time() - cpu), min(wall, time.perf_counter() - start)
+        found |= {f"{name}, CPU s": least, f"{name}, wall s": wall}
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", type=Path, nargs="*")
+    parser.add_argument("--mixed", type=Path)
+    parser.add_argument("--time", action="store_true")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    methods: dict[str, Method] = {
+        "nothing": lambda picture: picture,
+        "grey-world": partial(shades_of_grey, power=1),
+        "shades-of-grey": partial(shades_of_grey, power=6),
+        "GIMP auto": gimp_auto,
+    }
+    if find_spec("cv2"):
+        methods["OpenCV learned"] = opencv_learned()
+    methods["Dioptre"] = lambda picture: white_balance(picture).image
+    report: dict[str, object] = {}
+    if options.pairs:
+        results, counts = scored(methods, options.pairs)
+        report |= {"scores": results, "pictures": counts}
+        print("MSE / mean angle / ΔE2000 / ΔE2000 of the worst quarter\n")
+        print(table(results, counts))
+    if options.mixed:
+        report["mixed"] = mixed(options.mixed)
+        print(json.dumps(report["mixed"], indent=1))
+    if options.time:
+        report["seconds"] = times()
+        print(json.dumps(report["seconds"], indent=1))
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

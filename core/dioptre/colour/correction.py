@@ -1,0 +1,94 @@
+"""The white-balance correction of a rendered photograph: an explicit, readable mapping of colours.
+
+First the light's colour is removed by chromatic adaptation in linear light; then a smooth polynomial in encoded
+values undoes what the camera's rendering bent (tone curve and style under the wrong light). The polynomial's
+nine terms are those of Afifi and Brown 2019 ("What else can fool deep learning?", ICCV): r g b, their squares and
+their products; it maps black to black. Pixels pass through nothing else, so detail and grain survive.
+
+Written channel by channel, so that XLA makes one vectorised loop of it.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+
+from .adaptation import adaptation_matrix, cone_gains, from_cone_matrix, to_cone_matrix
+
+TERMS = 9
+HEADROOM = 4.0
+"""How much faster than the picture's own values the ceiling rises above 1: what is brighter than white stays so."""
+
+Channels = tuple[Float[Array, "*batch"], Float[Array, "*batch"], Float[Array, "*batch"]]
+
+
+def polynomial_terms(srgb_encoded: Float[Array, "*batch 3"]) -> Float[Array, "*batch 9"]:
+    """r, g, b, r², g², b², rg, rb, gb."""
+    red, green, blue = srgb_encoded[..., 0], srgb_encoded[..., 1], srgb_encoded[..., 2]
+    return jnp.stack(
+        [red, green, blue, red * red, green * green, blue * blue, red * green, red * blue, green * blue], axis=-1
+    )
+
+
+def correct(
+    srgb_encoded: Float[Array, "*batch 3"],
+    source_xy: Float[Array, "2"],
+    target_xy: Float[Array, "2"],
+    residual: Float[Array, "9 3"],
+) -> Float[Array, "*batch 3"]:
+    """Colours lit by `source_xy` as if lit by `target_xy`, plus the residual polynomial.
+
+    residual: coefficients of `polynomial_terms`, added to the adapted value; zeros change nothing. Beyond [0, 1]
+        the polynomial is continued by scaling, so that high dynamic range and out-of-gamut values stay in order.
+    """
+    linear = [srgb_to_linear(channel) for channel in _channels(srgb_encoded)]
+    matrix = adaptation_matrix(source_xy, target_xy)
+    adapted = [linear_to_srgb(channel) for channel in _product(matrix, linear)]
+    return jnp.stack(_bent(adapted, residual), axis=-1)
+
+
+def correct_locally(
+    srgb_encoded: Float[Array, "*batch 3"],
+    source_xy: Float[Array, "*batch 2"],
+    target_xy: Float[Array, "2"],
+    residual: Float[Array, "9 3"],
+) -> Float[Array, "*batch 3"]:
+    """`correct` with a light of its own for every pixel."""
+    linear = [srgb_to_linear(channel) for channel in _channels(srgb_encoded)]
+    gains = cone_gains(source_xy, target_xy)
+    cones = [cone * gains[..., k] for k, cone in enumerate(_product(to_cone_matrix(), linear))]
+    adapted = [linear_to_srgb(channel) for channel in _product(from_cone_matrix(), cones)]
+    return jnp.stack(_bent(adapted, residual), axis=-1)
+
+
+def unclipped(
+    corrected: Float[Array, "*batch 3"], srgb_encoded: Float[Array, "*batch 3"]
+) -> Float[Array, "*batch 3"]:
+    """Corrected colours brought back under white where the correction pushed them above it, their hue kept.
+
+    srgb_encoded: the colours before. What was above white may stay there.
+    """
+    ceiling = 1 + HEADROOM * jnp.maximum(jnp.max(srgb_encoded, axis=-1, keepdims=True) - 1, 0)
+    peak = jnp.max(corrected, axis=-1, keepdims=True)
+    return corrected * jnp.minimum(1.0, ceiling / jnp.maximum(peak, 1e-6))
+
+
+def _channels(colours: Float[Array, "*batch 3"]) -> Channels:
+    return colours[..., 0], colours[..., 1], colours[..., 2]
+
+
+def _product(matrix: Float[Array, "3 3"], channels: list[Float[Array, "*batch"]]) -> list[Float[Array, "*batch"]]:
+    return [sum((row[k] * channels[k] for k in (1, 2)), start=row[0] * channels[0]) for row in matrix]
+
+
+def _bent(adapted: list[Float[Array, "*batch"]], residual: Float[Array, "9 3"]) -> list[Float[Array, "*batch"]]:
+    size = jnp.maximum(jnp.maximum(jnp.abs(adapted[0]), jnp.abs(adapted[1])), jnp.abs(adapted[2]))
+    size = jnp.maximum(size, 1.0)
+    r, g, b = (jnp.maximum(channel / size, 0.0) for channel in adapted)
+    terms = (r, g, b, r * r, g * g, b * b, r * g, r * b, g * b)
+    return [
+        channel + size * sum((term * residual[k, c] for k, term in enumerate(terms)), start=jnp.zeros_like(r))
+        for c, channel in enumerate(adapted)
+    ]

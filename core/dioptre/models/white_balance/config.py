@@ -1,0 +1,21 @@
+"""Sizes of the white-balance estimator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhiteBalanceConfig:
+    """thumbnail_px: side of the square thumbnail. bins: of the log-chroma histograms along each axis.
+
+    chroma_range: the histograms cover log ratios from -chroma_range to +chroma_range.
+    residual_limit: largest coefficient of the residual polynomial.
+    """
+
+    thumbnail_px: int = 64
+    bins: int = 48
+    chroma_range: float = 1.8
+    histogram_width: int = 16
+    picture_width: int = 24
+    residual_limit: float = 1.5

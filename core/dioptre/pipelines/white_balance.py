@@ -1,0 +1,265 @@
+"""White balance: what colour is the light, and what would the picture look like under daylight?
+
+A small network looks at a thumbnail and names the light and a smooth bend of colours; every pixel then goes through
+that one mapping (`dioptre.colour.correction`) and nothing else, so that detail, grain and bright values survive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float32
+
+from dioptre.colour import D65_XY, WhitePoint, between, linear_rgb_to_xy
+from dioptre.colour.correction import correct, correct_locally, unclipped
+from dioptre.imaging.encoding import srgb_to_linear
+from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre_link.errors import UsageError
+from dioptre_link.operations import Role
+
+from .light import MOST_MISLEADING_DE, Estimate, estimate_light
+from .mixed_light import LightField, light_field
+
+CHUNK_PIXELS = 1 << 18
+NEUTRAL = WhitePoint.from_xy(D65_XY)
+FADE_MIRED, FADE_DUV = 60.0, 0.02
+"""How far a light set by hand may lie from the estimate before the estimate's bend of colours is gone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balanced:
+    """A balanced picture and what was decided.
+
+    image: as the input: sRGB-encoded, straight alpha. light: the colour of the light that was removed, as the
+    picture shows it: about 6,500 K where nothing was wrong. confidence: 0 to 1. lights: how many lights were told
+    apart. models: the networks that took part.
+    """
+
+    image: Float32[np.ndarray, "h w c"]
+    light: WhitePoint
+    confidence: float
+    lights: int = 1
+    models: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def illuminant_xy(self) -> tuple[float, float]:
+        """CIE 1931 chromaticity of the light."""
+        return self.light.xy
+
+    @property
+    def cct(self) -> float:
+        """Correlated colour temperature in kelvin."""
+        return self.light.cct_kelvin
+
+    @property
+    def duv(self) -> float:
+        """Distance from the black bodies' locus in CIE 1960 (u, v), positive towards green."""
+        return self.light.duv
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Choice:
+    """The light to remove and how, before `strength`."""
+
+    light: WhitePoint
+    residual: Float32[np.ndarray, "9 3"]
+    confidence: float
+    models: Mapping[str, str]
+
+
+def white_balance(
+    image: Float32[np.ndarray, "h w c"],
+    *,
+    strength: float = 1.0,
+    temperature: float | None = None,
+    tint: float | None = None,
+    neutral: tuple[float, float] | None = None,
+    neutral_radius: int = 2,
+    keep_warmth: float = 0.0,
+    mixed: bool = False,
+    disparity: Float32[np.ndarray, "h w"] | None = None,
+    progress: Progress = no_progress,
+) -> Balanced:
+    """Balance a picture, sRGB-encoded (H, W, 3 or 4), straight alpha.
+
+    strength: 0 (nothing, to the bit) to 1, linear in mired. temperature (kelvin), tint (Duv, positive green): the
+    light's colour as the picture shows it, instead of the estimate. neutral: a point (x, y) in pixels that is to
+    become grey, instead of the estimate; the mean over `neutral_radius` pixels around it counts. keep_warmth: share
+    of a warm light's warmth that stays. mixed: let the light change over the picture where more than one is found;
+    disparity (H, W) in [0, 1] helps to tell near from far.
+
+    Works in linear light (CAT16), under which a grey keeps its luminance. Alpha stays; values beyond [0, 1] are
+    kept, and nothing is pushed above white that was below it. Values that are not finite count as 0.
+    Raises UsageError for a neutral point outside the picture or too dark.
+    """
+    if strength == 0:
+        return Balanced(image=image.copy(), light=NEUTRAL, confidence=1.0)
+    picture = np.nan_to_num(image, nan=0.0, posinf=0.0, neginf=0.0)
+    progress(0.0, "Reading the light")
+    choice = _choice(picture, temperature, tint, neutral, neutral_radius)
+    several = mixed and neutral is None and temperature is None and tint is None
+    lights = light_field(picture, disparity=disparity) if several else None
+    progress(0.4, "Changing the light")
+    removed = between(NEUTRAL, choice.light, strength)
+    warm = choice.light.mired > NEUTRAL.mired
+    kept = keep_warmth if warm else 0.0
+    bend = choice.residual * np.float32(strength * (1 - kept))
+    if lights is None or lights.count < 2:
+        target = between(NEUTRAL, removed, kept)
+        balanced = apply_correction(picture, source=removed, target=target, residual=bend)
+        count = 1
+    else:
+        balanced = _apply_field(picture, lights, share=strength, kept=kept, residual=bend)
+        count = lights.count
+    return Balanced(
+        image=balanced, light=choice.light, confidence=choice.confidence, lights=count, models=choice.models
+    )
+
+
+def apply_correction(
+    image: Float32[np.ndarray, "h w c"],
+    *,
+    source: WhitePoint,
+    target: WhitePoint = NEUTRAL,
+    residual: Float32[np.ndarray, "9 3"] | None = None,
+) -> Float32[np.ndarray, "h w c"]:
+    """Map every pixel of a picture from one light to another; compiled once for all sizes.
+
+    image: sRGB-encoded (H, W, 3 or 4), straight alpha. residual: as in `dioptre.colour.correction.correct`.
+    """
+    xy = jnp.array(source.xy, jnp.float32), jnp.array(target.xy, jnp.float32)
+    bend = jnp.zeros((9, 3)) if residual is None else jnp.asarray(residual)
+    return _by_chunks(partial(_map_pixels, source_xy=xy[0], target_xy=xy[1], residual=bend), image)
+
+
+def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+    """The operation `white_balance`, as described in `dioptre_link.operations`."""
+    balanced = white_balance(inputs.picture, **options, disparity=inputs.disparity, progress=progress)
+    messages = [
+        f"The light: {balanced.cct:,.0f} K, tint {balanced.duv:+.4f} Duv, confidence {balanced.confidence:.0%}."
+    ]
+    if not np.isfinite(inputs.picture).all():
+        messages.append("Some values of the picture were not numbers; they were taken as 0.")
+    if balanced.confidence < 0.4:
+        messages.append("The light is hard to read here: check the temperature.")
+    if options["mixed"] and balanced.lights == 1:
+        messages.append("One light explains the picture; it was balanced as a whole.")
+    values = {
+        "cct_kelvin": round(balanced.cct),
+        "duv": round(balanced.duv, 4),
+        "illuminant_xy": [round(value, 5) for value in balanced.illuminant_xy],
+        "confidence": round(balanced.confidence, 2),
+        "lights": balanced.lights,
+    }
+    layer = Layer(name="White balance", role=Role.RESULT, pixels=balanced.image)
+    return Result(layers=(layer,), values=values, messages=tuple(messages), models=balanced.models)
+
+
+def _choice(
+    picture: np.ndarray,
+    temperature: float | None,
+    tint: float | None,
+    neutral: tuple[float, float] | None,
+    radius_px: int,
+) -> _Choice:
+    """The light as estimated, picked or set by hand."""
+    if neutral is not None:
+        found = Estimate(light=_picked(picture, neutral, radius_px), expected_de=0.0)
+    elif temperature is not None and tint is not None:
+        found = Estimate(light=WhitePoint(cct_kelvin=temperature, duv=tint), expected_de=0.0)
+    else:
+        found = estimate_light(picture)
+    residual, chosen = found.residual, found.light
+    if temperature is not None or tint is not None:
+        chosen = replace(
+            chosen,
+            cct_kelvin=chosen.cct_kelvin if temperature is None else temperature,
+            duv=chosen.duv if tint is None else tint,
+        )
+        distance = abs(chosen.mired - found.light.mired) / FADE_MIRED + abs(chosen.duv - found.light.duv) / FADE_DUV
+        residual = residual * np.float32(max(0.0, 1.0 - distance))
+    return _Choice(
+        light=chosen,
+        residual=residual,
+        confidence=float(np.clip(1 - found.expected_de / MOST_MISLEADING_DE, 0, 1)),
+        models=found.models,
+    )
+
+
+def _picked(image: np.ndarray, point: tuple[float, float], radius_px: int) -> WhitePoint:
+    """The colour of what ought to be grey."""
+    height, width = image.shape[:2]
+    column, row = int(point[0]), int(point[1])
+    if not (0 <= point[0] < width and 0 <= point[1] < height):
+        raise UsageError(
+            f"The neutral point {column},{row} lies outside the picture.",
+            hint=f"Give x from 0 to {width - 1} and y from 0 to {height - 1}.",
+        )
+    rows = slice(max(0, row - radius_px), row + radius_px + 1)
+    patch = image[rows, max(0, column - radius_px) : column + radius_px + 1]
+    linear = np.asarray(srgb_to_linear(jnp.asarray(patch[..., :3]))).reshape(-1, 3)
+    weights = patch[..., 3].ravel() if image.shape[2] == 4 else np.ones(len(linear))
+    mean = (linear * weights[:, None]).sum(axis=0) / max(float(weights.sum()), 1e-6)
+    if mean.min() < 1e-3:
+        raise UsageError(
+            "The neutral point is too dark or too colourful to say what colour the light has.",
+            hint="Pick a lighter grey.",
+        )
+    x, y = (float(value) for value in linear_rgb_to_xy(jnp.asarray(mean, jnp.float32)))
+    return WhitePoint.from_xy((x, y))
+
+
+def _apply_field(
+    image: np.ndarray, lights: LightField, *, share: float, kept: float, residual: np.ndarray
+) -> np.ndarray:
+    chroma = lights.at_size((image.shape[0], image.shape[1])) * np.float32(share)
+    map_pixels = partial(_map_locally, kept=jnp.float32(kept), residual=jnp.asarray(residual))
+    return _by_chunks(map_pixels, image, chroma)
+
+
+def _by_chunks(function: Any, image: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    """`function` of fixed numbers of pixels (n, 3), and of what else belongs to them; alpha stays."""
+    result = image.copy()
+    flat, out = image.reshape(-1, image.shape[2]), result.reshape(-1, image.shape[2])
+    beside = [other.reshape(-1, other.shape[2]) for other in others]
+    for start in range(0, len(flat), CHUNK_PIXELS):
+        parts = [np.ascontiguousarray(a[start : start + CHUNK_PIXELS, :3]) for a in (flat, *beside)]
+        size = len(parts[0])
+        padded = [
+            np.pad(part, ((0, CHUNK_PIXELS - size), (0, 0))) if size < CHUNK_PIXELS else part for part in parts
+        ]
+        out[start : start + size, :3] = np.asarray(function(*(jnp.asarray(part) for part in padded)))[:size]
+    return result
+
+
+@jax.jit
+def _map_pixels(
+    srgb_encoded: Float[Array, "n 3"],
+    *,
+    source_xy: Float[Array, "2"],
+    target_xy: Float[Array, "2"],
+    residual: Float[Array, "9 3"],
+) -> Float[Array, "n 3"]:
+    return unclipped(correct(srgb_encoded, source_xy, target_xy, residual), srgb_encoded)
+
+
+@jax.jit
+def _map_locally(
+    srgb_encoded: Float[Array, "n 3"],
+    chroma: Float[Array, "n 2"],
+    *,
+    kept: Float[Array, ""],
+    residual: Float[Array, "9 3"],
+) -> Float[Array, "n 3"]:
+    """chroma: (ln r/g, ln b/g) of each pixel's light; warm lights keep the share `kept` of theirs."""
+    warm = jnp.sum(chroma * jnp.array([1.0, -1.0]), axis=-1, keepdims=True) > 0
+    removed = chroma * jnp.where(warm, 1 - kept, 1.0)
+    white = jnp.exp(jnp.stack([removed[:, 0], jnp.zeros(len(removed)), removed[:, 1]], axis=-1))
+    corrected = correct_locally(srgb_encoded, linear_rgb_to_xy(white), jnp.array(D65_XY), residual)
+    return unclipped(corrected, srgb_encoded)

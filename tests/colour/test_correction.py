@@ -1,0 +1,75 @@
+"""The colour mapping: nothing asked changes nothing, a cast is undone exactly, no clipping, order beyond white."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dioptre.colour import D65_XY, WhitePoint, adapt
+from dioptre.colour.correction import TERMS, correct, correct_locally, polynomial_terms, unclipped
+from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+
+D65 = jnp.array(D65_XY)
+NOTHING = jnp.zeros((TERMS, 3))
+TUNGSTEN = jnp.array(WhitePoint(cct_kelvin=2850, duv=0.003).xy)
+
+
+@pytest.fixture
+def colours() -> np.ndarray:
+    return np.random.default_rng(2).uniform(0, 1, (200, 3)).astype(np.float32)
+
+
+def test_the_light_of_a_von_kries_cast_is_undone_exactly(colours: np.ndarray) -> None:
+    cast = linear_to_srgb(adapt(srgb_to_linear(jnp.asarray(colours)), D65, TUNGSTEN))
+    undone = correct(cast, TUNGSTEN, D65, NOTHING)
+    np.testing.assert_allclose(undone, colours, atol=2e-5)  # float32 through two transfers
+
+
+def test_without_a_change_of_light_nothing_changes(colours: np.ndarray) -> None:
+    np.testing.assert_allclose(correct(jnp.asarray(colours), D65, D65, NOTHING), colours, atol=5e-6)
+
+
+def test_the_residual_is_the_polynomial(colours: np.ndarray) -> None:
+    residual = jnp.asarray(np.random.default_rng(3).normal(0, 0.1, (TERMS, 3)).astype(np.float32))
+    bent = correct(jnp.asarray(colours), D65, D65, residual)
+    np.testing.assert_allclose(bent, colours + polynomial_terms(jnp.asarray(colours)) @ residual, atol=1e-5)
+
+
+def test_black_stays_black() -> None:
+    residual = jnp.full((TERMS, 3), 0.2)
+    np.testing.assert_array_equal(correct(jnp.zeros((1, 3)), TUNGSTEN, D65, residual), 0)
+
+
+def test_beyond_white_the_residual_grows_in_proportion() -> None:
+    """An exposure stop above white stays one: the mapping is homogeneous there."""
+    residual = jnp.asarray(np.random.default_rng(4).normal(0, 0.05, (TERMS, 3)).astype(np.float32))
+    colour = jnp.array([[2.0, 1.5, 1.2]])
+    one, two = correct(colour, D65, D65, residual), correct(2 * colour, D65, D65, residual)
+    np.testing.assert_allclose(two, 2 * one, rtol=1e-5)
+
+
+def test_a_light_for_each_pixel_equals_one_light(colours: np.ndarray) -> None:
+    pixels = jnp.asarray(colours)
+    everywhere = jnp.broadcast_to(TUNGSTEN, (len(colours), 2))
+    whole = correct(pixels, TUNGSTEN, D65, NOTHING)
+    np.testing.assert_allclose(correct_locally(pixels, everywhere, D65, NOTHING), whole, atol=3e-5)
+
+
+def test_what_was_below_white_stays_there_with_its_hue() -> None:
+    before, pushed = jnp.array([[0.9, 0.8, 0.7]]), jnp.array([[0.6, 0.9, 1.2]])
+    after = np.asarray(unclipped(pushed, before))
+    assert after.max() == pytest.approx(1)
+    np.testing.assert_allclose(after / after.max(), np.asarray(pushed) / 1.2, rtol=1e-6)
+
+
+def test_what_was_above_white_may_stay_there() -> None:
+    bright = jnp.array([[3.0, 4.0, 5.0]])
+    np.testing.assert_array_equal(unclipped(bright, bright), bright)
+
+
+def test_colours_below_black_are_kept() -> None:
+    """Out-of-gamut colours: negative channels come through the change of light."""
+    colour = jnp.array([[-0.1, 0.5, 0.4]])
+    there = correct(colour, D65, TUNGSTEN, NOTHING)
+    np.testing.assert_allclose(correct(there, TUNGSTEN, D65, NOTHING), colour, atol=1e-5)

@@ -1,0 +1,175 @@
+"""White balance: what is set by hand is exact, what is read is steady, and nothing else of the picture changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from dioptre.colour import D65_XY, WhitePoint, adapt
+from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from dioptre.imaging.layers import Inputs
+from dioptre.imaging.resize import resize
+from dioptre.pipelines.light import estimate_light
+from dioptre.pipelines.white_balance import apply_correction, white_balance
+from dioptre.recipes.apply import apply
+from dioptre_link.errors import UsageError
+from dioptre_link.operations import OPERATIONS, Role
+
+WARM = WhitePoint(cct_kelvin=3400, duv=0.003)
+
+
+@pytest.fixture(scope="module")
+def person(checkout: Path) -> np.ndarray:
+    with Image.open(checkout / "examples" / "astronaut.jpg") as picture:
+        return np.asarray(picture.convert("RGB").resize((160, 160)), np.float32) / 255
+
+
+def lit(picture: np.ndarray, light: WhitePoint) -> np.ndarray:
+    """The picture as it would be with the camera set to daylight: a pure von Kries cast."""
+    cast = adapt(srgb_to_linear(jnp.asarray(picture)), jnp.array(D65_XY), jnp.array(light.xy))
+    return np.asarray(linear_to_srgb(cast))
+
+
+def luminance(colour: np.ndarray) -> float:
+    return float(srgb_to_linear(jnp.asarray(colour)) @ jnp.array([0.2126, 0.7152, 0.0722]))
+
+
+@pytest.fixture(scope="module")
+def warm(person: np.ndarray) -> np.ndarray:
+    return np.clip(lit(0.85 * person, WARM), 0, 1)
+
+
+def test_a_given_light_is_undone_exactly(person: np.ndarray) -> None:
+    dim = 0.6 * person  # so that the cast leaves the range nowhere
+    undone = white_balance(lit(dim, WARM), temperature=WARM.cct_kelvin, tint=WARM.duv).image
+    np.testing.assert_allclose(undone, dim, atol=1e-4)
+
+
+def test_strength_0_is_the_identity_to_the_bit(warm: np.ndarray) -> None:
+    np.testing.assert_array_equal(white_balance(warm, strength=0.0).image, warm)
+
+
+def test_daylight_set_by_hand_changes_nothing(person: np.ndarray) -> None:
+    daylight = WhitePoint.from_xy(D65_XY)
+    same = white_balance(person, temperature=daylight.cct_kelvin, tint=daylight.duv).image
+    np.testing.assert_allclose(same, person, atol=1e-4)
+
+
+def test_strength_is_linear_in_mired(warm: np.ndarray) -> None:
+    half = white_balance(warm, strength=0.5, temperature=WARM.cct_kelvin, tint=0.0032).image
+    daylight = WhitePoint.from_xy(D65_XY)
+    between = WhitePoint.from_mired((WARM.mired + daylight.mired) / 2, duv=0.0032)
+    np.testing.assert_allclose(half, apply_correction(warm, source=between), atol=2e-4)
+
+
+def test_a_warm_cast_is_taken_out_for_the_most_part(person: np.ndarray, warm: np.ndarray) -> None:
+    before, after = np.abs(warm - 0.85 * person).mean(), np.abs(white_balance(warm).image - 0.85 * person).mean()
+    assert after < 0.6 * before
+
+
+def test_grey_is_read_exactly_where_it_is_pointed_at(warm: np.ndarray) -> None:
+    patched = warm.copy()
+    patched[10:30, 10:30] = lit(np.full((1, 1, 3), 0.5, np.float32), WARM)
+    balanced = white_balance(patched, neutral=(20, 20), neutral_radius=4)
+    assert np.ptp(balanced.image[20, 20]) < 1e-3
+    assert balanced.cct == pytest.approx(WARM.cct_kelvin, rel=0.01)
+    assert luminance(balanced.image[20, 20]) == pytest.approx(luminance(patched[20, 20]), rel=0.01)
+
+
+@pytest.mark.parametrize("point", [(200.0, 5.0), (-1.0, 5.0)])
+def test_a_neutral_point_outside_is_refused(warm: np.ndarray, point: tuple[float, float]) -> None:
+    with pytest.raises(UsageError, match="outside"):
+        white_balance(warm, neutral=point)
+
+
+def test_black_is_no_neutral(warm: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="too dark"):
+        white_balance(np.zeros_like(warm), neutral=(5, 5))
+
+
+def test_the_estimate_does_not_mind_mirroring(warm: np.ndarray) -> None:
+    there, mirrored = estimate_light(warm).light, estimate_light(np.ascontiguousarray(warm[:, ::-1])).light
+    assert mirrored.mired == pytest.approx(there.mired, abs=0.1)
+
+
+def test_the_estimate_hardly_minds_size(warm: np.ndarray) -> None:
+    there, larger = estimate_light(warm), estimate_light(resize(warm, (480, 480), method="bilinear"))
+    assert larger.light.mired == pytest.approx(there.light.mired, abs=6)
+
+
+def test_the_estimate_hardly_minds_exposure(warm: np.ndarray) -> None:
+    darker = np.asarray(linear_to_srgb(srgb_to_linear(jnp.asarray(warm)) * 0.6))
+    assert estimate_light(darker).light.mired == pytest.approx(estimate_light(warm).light.mired, abs=20)
+
+
+def test_alpha_stays_and_hidden_colours_do_not_count(warm: np.ndarray) -> None:
+    alpha = np.ones((*warm.shape[:2], 1), np.float32)
+    alpha[:, 120:] = 0
+    first = np.concatenate([warm, alpha], axis=2)
+    second = first.copy()
+    second[:, 120:, :3] = (0, 1, 0)
+    balanced = [white_balance(picture) for picture in (first, second)]
+    np.testing.assert_array_equal(balanced[0].image[..., 3:], alpha)
+    assert balanced[0].cct == pytest.approx(balanced[1].cct, rel=1e-3)
+    np.testing.assert_allclose(balanced[0].image[:, :120], balanced[1].image[:, :120], atol=1e-3)
+
+
+def test_nothing_is_pushed_above_white_and_bright_values_stay_bright(warm: np.ndarray) -> None:
+    assert white_balance(warm, temperature=2500).image.max() <= 1 + 1e-5
+    bright = warm.copy()
+    bright[:20, :20] = 3.0
+    assert white_balance(bright, temperature=5000).image[10, 10].min() > 2
+
+
+def test_colours_out_of_gamut_are_kept(warm: np.ndarray) -> None:
+    odd = warm.copy()
+    odd[5, 5] = (-0.2, 0.4, 0.6)
+    assert white_balance(odd, temperature=6000, tint=0.003).image[5, 5, 0] < -0.1
+
+
+def test_the_mood_can_be_kept(warm: np.ndarray) -> None:
+    def warmth(picture: np.ndarray) -> float:
+        return float(picture[..., 0].mean() - picture[..., 2].mean())
+
+    none, half, all_of_it = (
+        warmth(white_balance(warm, temperature=3400, keep_warmth=k).image) for k in (0.0, 0.5, 1.0)
+    )
+    assert none < half < all_of_it
+    assert all_of_it == pytest.approx(warmth(warm), abs=2e-3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1)])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_tiny_and_narrow_pictures(size: tuple[int, int], mixed: bool) -> None:
+    balanced = white_balance(np.full((*size, 3), 0.4, np.float32), mixed=mixed)
+    assert balanced.image.shape == (*size, 3)
+    assert np.isfinite(balanced.image).all()
+
+
+def test_black_stays_black() -> None:
+    assert np.abs(white_balance(np.zeros((16, 16, 3), np.float32)).image).max() < 1e-6
+
+
+def test_what_is_not_a_number_counts_as_black(warm: np.ndarray) -> None:
+    broken = warm.copy()
+    broken[3, 3] = np.nan
+    result = apply("white_balance", {}, Inputs(picture=broken))
+    assert np.isfinite(result.layers[0].pixels).all()
+    assert any("not numbers" in message for message in result.messages)
+
+
+def test_the_operation_says_what_it_found(warm: np.ndarray) -> None:
+    result = apply("white_balance", {}, Inputs(picture=warm))
+    assert tuple(layer.role for layer in result.layers) == OPERATIONS["white_balance"].outputs == (Role.RESULT,)
+    assert result.values["lights"] == 1
+    assert 0 <= result.values["confidence"] <= 1
+    assert f"{result.values['cct_kelvin']:,} K" in result.messages[0]
+    assert result.models.keys() == {"white-balance"}
+
+
+def test_a_light_set_by_hand_needs_no_network(warm: np.ndarray) -> None:
+    assert not white_balance(warm, temperature=4000, tint=0.0).models

@@ -1,0 +1,125 @@
+"""Write the pairs that the benchmark scores: NAME_input.png and NAME_gt.png, none of them trained on.
+
+    python -m training.white_balance.held_out --photos DIR --material DIR --sensor DIR --spectral DIR --out DIR
+
+photos, material, spectral: as given to and made by `data.py`. sensor: NAME.npz with `raw` (uint16), `white_level`
+and `illuminant` of a camera that no training picture comes from.
+
+emulated: held-out photographs, five wrong camera settings each. balanced: the same, nothing wrong. dark: the same
+at a sixth of the light with a small sensor's noise, one wrong setting. developed: held-out raw thumbnails, wrong
+gains. camera: raws of the other sensor, developed with a rendering (matrix, filmic curve) unknown to training.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .data import CAMERAS, camera
+from .samples import held_out_part
+
+LONGEST_PX = 256
+OTHER_CAMERA = "Sony_ILCE-7RM2"
+WRONG_KELVINS = (2800, 4000, 8500)
+NOISE = 0.012  # of linear values, at the dark pictures' own exposure: a telephone's at night
+
+
+def encode(linear: np.ndarray) -> np.ndarray:
+    clipped = np.clip(linear, 0, 1)
+    return np.where(clipped <= 0.0031308, 12.92 * clipped, 1.055 * clipped ** (1 / 2.4) - 0.055)
+
+
+def decode(encoded: np.ndarray) -> np.ndarray:
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
+def terms(rgb: np.ndarray) -> np.ndarray:
+    r, g, b = np.moveaxis(rgb, -1, 0)
+    return np.stack([r, g, b, r * r, g * g, b * b, r * g, r * b, g * b], axis=-1)
+
+
+def write(folder: Path, name: str, wrong: np.ndarray, right: np.ndarray) -> None:
+    for kind, picture in (("input", wrong), ("gt", right)):
+        pixels = np.round(255 * np.clip(picture, 0, 1)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}_{kind}.png")
+
+
+def photographs(options: argparse.Namespace, rng: np.random.Generator) -> None:
+    with np.load(options.material / "photos.npz") as file:
+        mappings, names = file["mappings"], file["names"]
+    for i in held_out_part(len(names)):
+        picture = Image.open(options.photos / str(names[i])).convert("RGB")
+        picture.thumbnail((LONGEST_PX, LONGEST_PX), Image.Resampling.BOX)
+        right = np.asarray(picture) / 255
+        write(options.out, f"balanced_{i}", right, right)
+        for setting in range(5):
+            style = int(rng.integers(2))
+            write(
+                options.out,
+                f"emulated_{i}_{setting}{style}",
+                terms(right) @ mappings[i, 2 * setting + style],
+                right,
+            )
+        dim = encode(decode(right) / 6)
+        wrong = decode(np.clip(terms(dim) @ mappings[i, rng.integers(10)], 0, 1))
+        noisy = wrong + np.sqrt(NOISE**2 * (0.2 + wrong * 6)) * rng.standard_normal(wrong.shape)
+        write(options.out, f"dark_{i}", encode(noisy), dim)
+
+
+def developed(options: argparse.Namespace, rng: np.random.Generator) -> None:
+    for folder in CAMERAS:
+        with np.load(options.material / f"{folder}.npz") as file:
+            raws, lights, matrices = file["thumbnails"], file["lights"], file["matrices"]
+        for i in rng.choice(held_out_part(len(raws)), 60, replace=False):
+            other = lights[rng.integers(len(lights))]
+            linear = [
+                np.minimum(raws[i].astype(float) / gains, 1) @ matrices.mean(axis=0) for gains in (other, lights[i])
+            ]
+            level = max(np.quantile(linear[1].max(axis=-1), 0.97), 1e-3)
+            write(options.out, f"developed_{folder}_{i}", encode(linear[0] / level), encode(linear[1] / level))
+
+
+def other_camera(options: argparse.Namespace) -> None:
+    known = camera(options.spectral, OTHER_CAMERA)
+    matrix = known["matrices"].mean(axis=0)
+    for path in sorted(options.sensor.glob("*.npz")):
+        with np.load(path) as file:
+            raw = file["raw"].astype(float) / float(file["white_level"])
+            light = file["illuminant"] / file["illuminant"][1]
+        right = np.minimum(raw / light, 1) @ matrix
+        exposure = 0.45 / max(float(np.mean(right[..., 1])), 1e-4)
+        for kelvin in WRONG_KELVINS:
+            at = int(np.argmin(np.abs(known["kelvins"] - kelvin)))
+            other = known["black_bodies"][at]
+            name = f"camera_{path.stem.replace('_', '-')}_{kelvin}"
+            wrong = np.minimum(raw / other, 1) @ matrix
+            write(options.out, name, filmic(exposure * wrong), filmic(exposure * right))
+
+
+def filmic(linear: np.ndarray) -> np.ndarray:
+    """A curve with toe and shoulder (Hable 2010), encoded."""
+    x = np.maximum(linear, 0)
+
+    def hable(v: np.ndarray | float) -> np.ndarray:
+        return np.asarray((v * (0.15 * v + 0.05) + 0.004) / (v * (0.15 * v + 0.5) + 0.06) - 0.0667)
+
+    return encode(hable(x) / hable(8.0))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("photos", "material", "sensor", "spectral", "out"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    photographs(options, rng)
+    developed(options, rng)
+    other_camera(options)
+
+
+if __name__ == "__main__":
+    main()
