@@ -20,9 +20,12 @@ UNPAINTED = ("disparity_shown", "disparity_exact")
 """Two inputs that go with a depth layer of few bits: what it showed when it was made, and what it was made from."""
 
 
+MAX_SIZES = 2  # a draft and a preview
+
+
 @dataclass
 class Kept:
-    """Pixels that stay in the worker for one connection, and the last reduced size of them.
+    """Pixels that stay in the worker for one connection, and the last reduced sizes of them.
 
     values: float32 (H, W, 3 or 4), sRGB-encoded with straight alpha, or (H, W).
     repaired: whether NaN or infinite values were replaced in them.
@@ -30,7 +33,7 @@ class Kept:
 
     values: np.ndarray
     repaired: bool = False
-    _small: np.ndarray | None = None
+    _small: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def at(self, size: tuple[int, int]) -> np.ndarray:
@@ -38,13 +41,15 @@ class Kept:
         if self.values.shape[:2] == size:
             return self.values
         with self._lock:
-            if self._small is None or self._small.shape[:2] != size:
+            if size not in self._small:
                 from . import previews
 
                 is_plane = self.values.ndim == 2
                 reduce: Callable[..., np.ndarray] = previews.reduced_plane if is_plane else previews.reduced_picture
-                self._small = reduce(self.values, size)
-            return self._small
+                while len(self._small) >= MAX_SIZES:
+                    del self._small[next(iter(self._small))]
+                self._small[size] = reduce(self.values, size)
+            return self._small[size]
 
 
 @dataclass(frozen=True, kw_only=True)

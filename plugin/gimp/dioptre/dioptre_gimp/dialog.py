@@ -16,7 +16,7 @@ import gi
 
 gi.require_version("Gtk", "3.0")
 gi.require_version("GimpUi", "3.0")
-from gi.repository import GimpUi, Gtk  # noqa: E402  (the versions must be named first)
+from gi.repository import GdkPixbuf, GimpUi, Gtk  # noqa: E402  (the versions must be named first)
 
 from dioptre_link.buffers import Buffer  # noqa: E402
 from dioptre_link.client import Result, Stored, Worker  # noqa: E402
@@ -34,6 +34,7 @@ from .preview import BEFORE, DEPTH, FOCUS, LONGEST_PX, PLACE, RESULT, Plane, Pre
 from .run import Outcome, run_sent  # noqa: E402
 from .sources import Source  # noqa: E402
 
+DRAFT_PX = 320  # blurred in a tenth of a second; the full preview follows when the slider rests
 PREVIEW_FORMAT = PixelFormat("u8", 4)
 SETTLE_MS = 30  # a moved slider sends many changes: the preview follows the last one
 BINARY = "dioptre"
@@ -75,6 +76,7 @@ class OperationDialog:
         self._said: tuple[str, ...] = ()  # to the user already
         self._subject: Stored | None = None  # as found for the point below
         self._subject_point: Any = None
+        self._warm = False
         self._settling: int | None = None
         self._failure: Exception | None = None
         self._outcome: Outcome | None = None
@@ -265,12 +267,17 @@ class OperationDialog:
             return (yield from self._detail.steps(options))
         if self._point is not None and options[self._point.name] != self._subject_point:
             self._subject = None
-        result = yield from self._preview_job(self._operation, options)
+        if self._can_draft():
+            self._show_result((yield from self._preview_job(self._operation, options, DRAFT_PX)), draft=True)
+        result = yield from self._preview_job(self._operation, options, LONGEST_PX)
         if self._point is not None:
             self._subject_point = options[self._point.name]
         return result
 
-    def _preview_job(self, described: Operation, options: dict[str, Any]) -> jobs.Steps[Result]:
+    def _inputs(self) -> tuple[Input, ...]:
+        return self._operation.inputs + self._operation.optional_inputs
+
+    def _preview_job(self, described: Operation, options: dict[str, Any], longest_px: int) -> jobs.Steps[Result]:
         assert self._sent is not None
         began = time.monotonic()
         inputs: dict[str, Buffer | Stored] = {"picture": self._sent.inputs["picture"]}
@@ -291,11 +298,11 @@ class OperationDialog:
             depth_dtype="u8",
             roles=(Role.RESULT, Role.DEPTH),
             keep=keep,
-            preview_px=LONGEST_PX,
+            preview_px=longest_px,
             supersede="preview",
         )
         result = yield from jobs.follow(job)
-        logger.info("Preview by %s: %.3f s", described.name, time.monotonic() - began)
+        logger.info("Preview by %s, %d px: %.3f s", described.name, longest_px, time.monotonic() - began)
         if Role.DEPTH in keep and arguments.takes_depth(described):
             self._depth = self._worker.stored("preview-depth")
         if Role.SUBJECT in keep:
@@ -305,17 +312,18 @@ class OperationDialog:
     def _show_step(self, step: jobs.Step) -> None:
         self._preview.say(step.phase, busy=True)
 
-    def _show_result(self, result: Result) -> None:
+    def _show_result(self, result: Result, *, draft: bool = False) -> None:
         for layer in result.layers:
             with layer.buffer as buffer:
                 size = buffer.pixels
                 if layer.role is Role.RESULT:
                     data = buffer.read_rows(0, size.height)
-                    self._preview.show_picture(
-                        RESULT, pixbuf_from_rgb(size.width, size.height, size.format.channels, data)
-                    )
-                elif layer.role is Role.DEPTH:
+                    made = pixbuf_from_rgb(size.width, size.height, size.format.channels, data)
+                    self._preview.show_picture(RESULT, self._enlarged(made) if draft else made)
+                elif layer.role is Role.DEPTH and not draft:
                     self._preview.show_depth(Plane(size.width, size.height, buffer.read_rows(0, size.height)))
+        if draft:
+            return
         values = result.values
         self._panel.show_values(values)
         if "focal_disparity" in values:
@@ -328,6 +336,27 @@ class OperationDialog:
         if not words and self._point is not None:
             words = f"Click in the picture to set the {self._point.label.lower()}."
         self._preview.say(words)
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Once, when the first preview is there: a draft that nobody sees, so that the first moved slider is quick."""
+        if self._warm or not self._can_draft():
+            return
+        self._warm = True
+        options = arguments.read_options(self._operation, self._config)
+        self._preview_driver = Driver(
+            self._preview_job(self._operation, options, DRAFT_PX),
+            on_done=lambda result: result.delete(),
+            on_error=lambda error: logger.info("No draft: %s", error),
+        )
+
+    def _can_draft(self) -> bool:
+        """Whether everything that takes long is known already."""
+        return self._depth is not None and (self._subject is not None or Input.SUBJECT not in self._inputs())
+
+    def _enlarged(self, draft: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
+        size = _fitted(self._source.picture.get_width(), self._source.picture.get_height())
+        return draft.scale_simple(*size, GdkPixbuf.InterpType.BILINEAR)
 
     def _preview_failed(self, error: Exception) -> None:
         if isinstance(error, Cancelled):

@@ -65,7 +65,7 @@ wait_title 10 '*1 layer)*'
 # The first preview; then Cancel: nothing happens.
 open_dialog
 scrot -o "$OUT/opened.png"
-wait_log 'Preview by portrait' 1
+wait_log 'portrait, 640 px' 1
 scrot -o "$OUT/preview.png"
 xdotool windowactivate --sync "$(dialog)" key Escape
 closed 10
@@ -73,10 +73,10 @@ wait_title 5 'start*1 layer)*'
 
 # Again: click for the focus, look at depth and focus range.
 open_dialog
-wait_log 'Preview by portrait' 2
+wait_log 'portrait, 640 px' 2
 eval "$(xdotool getwindowgeometry --shell "$(dialog)")"
 xdotool mousemove $((X + 300)) $((Y + 250)) click 1
-wait_log 'Preview by portrait' 3
+wait_log 'portrait, 640 px' 3
 scrot -o "$OUT/clicked.png"
 xdotool windowactivate --sync "$(dialog)" key alt+d
 sleep 0.5
@@ -101,7 +101,7 @@ wait_title 5 'start*1 layer)*'
 
 # OK: a group of layers, in one step that undo takes back whole.
 open_dialog
-wait_log 'Preview by portrait' 4
+wait_log 'portrait, 640 px' 4
 xdotool windowactivate --sync "$(dialog)" key Return
 wait_log 'dioptre-portrait: ' 1
 wait_title 20 '[*]start*6 layers)*'
