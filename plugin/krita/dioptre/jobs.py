@@ -20,7 +20,7 @@ from .keeper import Keeper
 from .link import LinkThread, Order, Outcome, Ticket, compute
 from .log import logger, place
 from .qt import QApplication, QObject, QTimer, pyqtSignal
-from .sources import Source, find
+from .sources import Source, find, takes_selection
 
 
 class Run(QObject):
@@ -87,7 +87,7 @@ class Desk(QObject):
         self.keeper = Keeper(self)
         self.runs: list[Run] = []
         self.options: dict[str, dict[str, Any]] = {}  # by operation, as the panel has them
-        self.focus: tuple[str, tuple[float, float]] | None = None  # the clicked point, and the node it belongs to
+        self.points: dict[str, tuple[str, tuple[float, float]]] = {}  # by operation: node, and the clicked point
         self._tickets: dict[Ticket, tuple[Run, Callable[[Any], Generator[None, None, Any]]]] = {}
         self._thread = LinkThread(f"Krita {Krita.instance().version()}")
         self._thread.progressed.connect(self._progressed)
@@ -105,9 +105,9 @@ class Desk(QObject):
         """What the panel says for this operation; the clicked point only for the layer it was clicked in."""
         options = dict(self.options.get(described.name, {}))
         point = next((one.name for one in described.parameters if one.kind is Kind.POINT), None)
-        focus = self.focus if node is not None else None
-        if point is not None and focus is not None and focus[0] == recipe.node_id(node):
-            options[point] = focus[1]
+        clicked = self.points.get(described.name)
+        if point is not None and node is not None and clicked is not None and clicked[0] == recipe.node_id(node):
+            options[point] = clicked[1]
         return options
 
     def put(
@@ -171,7 +171,13 @@ def desk() -> Desk:
 
 
 def order_for(described: Operation, options: Mapping[str, Any], source: Source) -> Order:
-    return Order(operation=described.name, options=options, picture=source.picture, depth=source.depth)
+    return Order(
+        operation=described.name,
+        options=options,
+        picture=source.picture,
+        depth=source.depth,
+        selection=source.selection if takes_selection(described) else None,
+    )
 
 
 def make_layers(

@@ -13,7 +13,7 @@ from krita import Document, Node
 from . import recipe, spaces
 from .dioptre_link.operations import Operation, Role
 from .link import DATA_ROLES, Made, Outcome
-from .sources import Source
+from .sources import Source, takes_selection
 from .spaces import Rect, Space
 
 MASK_NAME = "Selection"
@@ -70,15 +70,16 @@ def insert(source: Source, described: Operation, built: list[Built], files: Exit
         return built[0].node
     group = document.createGroupLayer(described.title)
     results = any(one.made.role is Role.RESULT for one in built)
+    masked = source.selection is not None and not takes_selection(described)
     nodes = [one.node for one in reversed(built)]
-    if results and source.selection is not None and not source.plain:
+    if results and masked and not source.plain:
         nodes.insert(0, _copy(source, files))  # outside of the selection the picture must still be seen
     below = None
     for node in nodes:
         group.addChildNode(node, below)
         below = node
     for one in built:
-        if one.made.role is Role.RESULT and source.selection is not None:
+        if one.made.role is Role.RESULT and masked:
             _add_mask(document, source, one.node)
     if results and not source.plain:
         _take_place(picture, group, below)

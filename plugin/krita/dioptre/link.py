@@ -23,6 +23,7 @@ IDLE_S = 45.0  # a connection that nobody uses keeps the worker from ending
 QUIT_MS = 3000  # for the thread to end with Krita: a cancel takes a tenth of a second
 DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # values, not a picture
 DEPTH_WIRE = PixelFormat("f32", 1)
+SELECTION_WIRE = PixelFormat("u8", 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class Order:
     options: Mapping[str, Any]
     picture: Picture
     depth: Picture | None = None
+    selection: bytes | None = None  # 8-bit values, of the picture's size
 
     @property
     def colour_format(self) -> PixelFormat:
@@ -166,6 +168,11 @@ def compute(order: Order, worker: Worker, ticket: Ticket, report: Report) -> Out
         inputs: dict[str, Buffer | Stored] = {"picture": files.enter_context(upload(worker, order.picture))}
         if order.depth is not None:
             inputs["disparity"] = files.enter_context(upload_depth(worker, order.depth))
+        if order.selection is not None:
+            rect = order.picture.rect
+            buffer = files.enter_context(worker.new_buffer(rect.width, rect.height, SELECTION_WIRE))
+            _write(buffer, memoryview(order.selection))
+            inputs["selection"] = buffer
         if ticket.cancelled:
             raise Cancelled
         job = worker.submit(order.operation, order.options, inputs, colour_format=order.colour_format)

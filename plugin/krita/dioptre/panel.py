@@ -173,7 +173,7 @@ class DioptreDocker(DockWidget):
         point = next((one.name for one in described.parameters if one.kind is Kind.POINT), None)
         if point is not None and values.pop(point, None) is None:
             self._view.mark(None)
-            desk().focus = None
+            desk().points.pop(described.name, None)
         desk().options[described.name] = values
         if self._source is not None:
             self._settling.start()
@@ -194,8 +194,8 @@ class DioptreDocker(DockWidget):
         self._source = source
         rect = source.picture.rect
         node = source.node()
-        if desk().focus is None or desk().focus[0] != source.picture.node:
-            desk().focus = None
+        if desk().points.get(self._described.name, ("",))[0] != source.picture.node:
+            desk().points.pop(self._described.name, None)
             self._options[self._described.name].set_point(None)
         self._view.clear()
         scale = min(1.0, LONGEST_PX / max(rect.width, rect.height))
@@ -258,7 +258,7 @@ class DioptreDocker(DockWidget):
         if not any(one.kind is Kind.POINT for one in described.parameters):
             return
         point = (round(x * rect.width, 1), round(y * rect.height, 1))
-        desk().focus = (self._source.picture.node, point)
+        desk().points[described.name] = (self._source.picture.node, point)
         options = self._options[described.name]
         options.set_point(point)
         if desk().options.get(described.name, {}).pop("focal_disparity", None) is not None:
@@ -267,11 +267,12 @@ class DioptreDocker(DockWidget):
         self._ask()
 
     def _mark(self) -> None:
-        if self._source is None or desk().focus is None:
+        clicked = desk().points.get(self._described.name)
+        if self._source is None or clicked is None:
             self._view.mark(None)
             return
         rect = self._source.picture.rect
-        x, y = desk().focus[1]
+        x, y = clicked[1]
         self._view.mark((x / rect.width, y / rect.height))
 
     # -- runs ----------------------------------------------------------------------------------------------------
@@ -355,7 +356,7 @@ class DioptreDocker(DockWidget):
             self._changed()
             point = next((values[one.name] for one in described.parameters if one.kind is Kind.POINT), None)
             if point is not None:
-                desk().focus = (entry.inputs["picture"].id, point)
+                desk().points[described.name] = (entry.inputs["picture"].id, point)
 
 
 def _active() -> tuple[Document | None, Node | None]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from krita import Document, Krita, Node
 
 from . import recipe, spaces
-from .dioptre_link.operations import Input, Operation, Role
+from .dioptre_link.operations import Input, Operation
 from .dioptre_link.wire import MAX_SIDE_PX, PixelFormat
 from .spaces import Rect, RefusedError, Space
 
@@ -110,7 +110,10 @@ def find(
             f"The layer “{picture.name()}” has masks, which an enlarged layer does not fit.",
             hint="Use Filter ▸ Dioptre ▸ Super-resolution of the whole document, or remove the masks.",
         )
-    selection = _selection(document, Rect.of(picture)) if fresh else None
+    fresh_or_needed = fresh or Input.SELECTION in described.inputs
+    selection = _selection(document, Rect.of(picture)) if fresh_or_needed else None
+    if selection is None and Input.SELECTION in described.inputs:
+        raise RefusedError(f"{described.title} needs a selection.", hint="Select what is to be changed.")
     if selection is not None and enlarging:
         raise RefusedError(f"{described.title} enlarges the whole layer.", hint="Select none first.")
     if selection is not None and not any(selection):
@@ -148,8 +151,9 @@ def enlarges(described: Operation) -> bool:
     return any(parameter.name == "scale" for parameter in described.parameters)
 
 
-def makes_picture(described: Operation) -> bool:
-    return Role.RESULT in described.outputs
+def takes_selection(described: Operation) -> bool:
+    """Whether the operation itself heeds the selection; otherwise the result gets a mask from it."""
+    return Input.SELECTION in (*described.inputs, *described.optional_inputs)
 
 
 def _layer(node: Node | None) -> Node:

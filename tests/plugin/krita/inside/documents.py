@@ -57,7 +57,6 @@ def check_places():
         group = yield from blur(document, node)
         expect("bounds", child(group, "Result").bounds().getRect(), rect)
         expect("whole", len(set(pixels(child(group, "Result"), rect)[3::4])), 1)
-        document.close()
     document = yield from new_document()
     parent = document.createGroupLayer("parent")
     document.rootNode().addChildNode(parent, None)

@@ -1,7 +1,8 @@
-"""Documents of every colour model and depth, each blurred by its depth; leaves what went in and what came out.
+"""Documents of every colour model and depth, each blurred by its depth: what went in, what came out.
 
-ZOO=make: makes the documents, runs the plug-in, writes pixels as Krita stores them. Where the worker takes a space as
-it is, the core's own result is compared code by code; the others go in as the floats that Krita makes of them.
+ZOO=make: makes the documents, runs the plug-in, writes pixels as Krita stores them. Where the worker takes a
+space as it is, the core's own result is compared code by code; the others go in
+as the floats that Krita makes of them.
 ZOO=store: converts the core's result of those by Krita's engine.
 """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from krita import Krita
 
 OUT = Path(os.environ["OUT"])
-PATIENCE_S = 300  # for a first job on a loaded machine: it starts the worker and compiles
+PATIENCE_S = 240  # for a first job on a loaded machine: it starts the worker and compiles
 WIDTH, HEIGHT = 96, 64
 SRGB, LINEAR = "sRGB-elle-V2-srgbtrc.icc", "sRGB-elle-V2-g10.icc"
 BLUR = {"focal_disparity": 0.85, "max_radius": 6.0}

@@ -1,0 +1,340 @@
+"""Enough of libkis and Qt, with types, to run the plug-in's logic without Krita.
+
+Behaves like Krita 5.2 where it matters: pixels outside of what was written are transparent, `setPixelData` refuses
+wrong lengths without a word, `setColorSpace` needs a profile, unique ids last, an added node is one undo step.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+_BYTES = {"U8": 1, "U16": 2, "F16": 2, "F32": 4}
+_CHANNELS = {"RGBA": 4, "GRAYA": 2, "CMYKA": 5, "LABA": 4}
+
+
+@dataclass(frozen=True)
+class QUuid:
+    text: str
+
+    def toString(self) -> str:  # noqa: N802
+        return self.text
+
+
+@dataclass(frozen=True)
+class QRect:
+    left: int
+    upper: int
+    wide: int
+    high: int
+
+    def x(self) -> int:
+        return self.left
+
+    def y(self) -> int:
+        return self.upper
+
+    def width(self) -> int:
+        return self.wide
+
+    def height(self) -> int:
+        return self.high
+
+
+class Node:
+    """A layer or mask. Its pixels are one rectangle; all else is transparent."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, name: str, kind: str, space: tuple[str, str, str]) -> None:
+        self._name, self._kind, self._space = name, kind, space
+        self._id = QUuid(f"{{node-{next(Node._numbers)}}}")
+        self._rect = (0, 0, 0, 0)
+        self._data = b""
+        self._children: list[Node] = []
+        self._parent: Node | None = None
+        self._visible, self._locked = True, False
+        self._opacity, self._mode = 255, "normal"
+
+    def name(self) -> str:
+        return self._name
+
+    def type(self) -> str:
+        return self._kind
+
+    def uniqueId(self) -> QUuid:  # noqa: N802
+        return self._id
+
+    def colorModel(self) -> str:  # noqa: N802
+        return self._space[0]
+
+    def colorDepth(self) -> str:  # noqa: N802
+        return self._space[1]
+
+    def colorProfile(self) -> str:  # noqa: N802
+        return self._space[2]
+
+    def setColorSpace(self, model: str, depth: str, profile: str) -> bool:  # noqa: N802
+        if not profile or model not in _CHANNELS:
+            return False
+        self._space = (model, depth, profile)
+        self._data = bytes(self._rect[2] * self._rect[3] * self.pixel_bytes)
+        return True
+
+    @property
+    def pixel_bytes(self) -> int:
+        if self._kind.endswith("mask"):
+            return 1
+        return _CHANNELS[self._space[0]] * _BYTES[self._space[1]]
+
+    def bounds(self) -> QRect:
+        return QRect(*self._rect)
+
+    def pixelData(self, x: int, y: int, width: int, height: int) -> bytes:  # noqa: N802
+        size, (left, top, wide, high) = self.pixel_bytes, self._rect
+        out = bytearray(width * height * size)
+        for row in range(max(y, top), min(y + height, top + high)):
+            first, last = max(x, left), min(x + width, left + wide)
+            if first < last:
+                start = ((row - top) * wide + first - left) * size
+                target = ((row - y) * width + first - x) * size
+                out[target : target + (last - first) * size] = self._data[start : start + (last - first) * size]
+        return bytes(out)
+
+    projectionPixelData = pixelData  # noqa: N815
+
+    def setPixelData(self, data: bytes, x: int, y: int, width: int, height: int) -> None:  # noqa: N802
+        if isinstance(data, (bytes, bytearray)) and len(data) == width * height * self.pixel_bytes:
+            self._rect, self._data = (x, y, width, height), bytes(data)
+
+    def childNodes(self) -> list[Node]:  # noqa: N802
+        return list(self._children)
+
+    def parentNode(self) -> Node | None:  # noqa: N802
+        return self._parent
+
+    def addChildNode(self, child: Node, above: Node | None) -> bool:  # noqa: N802
+        place = len(self._children) if above is None else self._children.index(above) + 1
+        self._children.insert(place, child)
+        child._parent = self
+        return True
+
+    def remove(self) -> bool:
+        if self._parent is None:
+            return False
+        self._parent._children.remove(self)
+        self._parent = None
+        return True
+
+    def duplicate(self) -> Node:
+        made = Node(self._name, self._kind, self._space)
+        made._rect, made._data = self._rect, self._data
+        return made
+
+    def visible(self) -> bool:
+        return self._visible
+
+    def setVisible(self, visible: bool) -> None:  # noqa: N802
+        self._visible = visible
+
+    def locked(self) -> bool:
+        return self._locked
+
+    def setLocked(self, locked: bool) -> None:  # noqa: N802
+        self._locked = locked
+
+    def opacity(self) -> int:
+        return self._opacity
+
+    def setOpacity(self, opacity: int) -> None:  # noqa: N802
+        self._opacity = opacity
+
+    def blendingMode(self) -> str:  # noqa: N802
+        return self._mode
+
+    def setBlendingMode(self, mode: str) -> None:  # noqa: N802
+        self._mode = mode
+
+    def animated(self) -> bool:
+        return False
+
+
+class Selection:
+    def __init__(self, x: int, y: int, width: int, height: int) -> None:
+        self._rect = (x, y, width, height)
+
+    def width(self) -> int:
+        return self._rect[2]
+
+    def height(self) -> int:
+        return self._rect[3]
+
+    def pixelData(self, x: int, y: int, width: int, height: int) -> bytes:  # noqa: N802
+        left, top, wide, high = self._rect
+        return bytes(
+            255 if left <= column < left + wide and top <= row < top + high else 0
+            for row in range(y, y + height)
+            for column in range(x, x + width)
+        )
+
+
+class Document:
+    def __init__(self, width: int, height: int, space: tuple[str, str, str]) -> None:
+        self._size, self._space = (width, height), space
+        self._root = Node("root", "grouplayer", space)
+        self._annotations: dict[str, bytes] = {}
+        self._selection: Selection | None = None
+
+    def width(self) -> int:
+        return self._size[0]
+
+    def height(self) -> int:
+        return self._size[1]
+
+    def rootNode(self) -> Node:  # noqa: N802
+        return self._root
+
+    def createNode(self, name: str, kind: str) -> Node:  # noqa: N802
+        return Node(name, kind, self._space)
+
+    def createGroupLayer(self, name: str) -> Node:  # noqa: N802
+        return Node(name, "grouplayer", self._space)
+
+    def createTransparencyMask(self, name: str) -> Node:  # noqa: N802
+        return Node(name, "transparencymask", self._space)
+
+    def nodeByUniqueID(self, wanted: QUuid) -> Node | None:  # noqa: N802
+        return next((node for node in _below(self._root) if node.uniqueId() == wanted), None)
+
+    def annotation(self, name: str) -> bytes:
+        return self._annotations.get(name, b"")
+
+    def setAnnotation(self, name: str, _description: str, data: bytes) -> None:  # noqa: N802
+        self._annotations[name] = bytes(data)
+
+    def selection(self) -> Selection | None:
+        return self._selection
+
+    def setSelection(self, selection: Selection | None) -> None:  # noqa: N802
+        self._selection = selection
+
+    def waitForDone(self) -> None:  # noqa: N802
+        pass
+
+    refreshProjection = waitForDone  # noqa: N815
+
+    def setModified(self, _modified: bool) -> None:  # noqa: N802
+        pass
+
+    setBatchmode = setModified  # noqa: N815
+
+    def close(self) -> bool:
+        Krita.instance()._documents.remove(self)
+        return True
+
+
+@dataclass
+class Krita:
+    _documents: list[Document] = field(default_factory=list)
+
+    @staticmethod
+    def instance() -> Krita:
+        return _the_krita
+
+    def version(self) -> str:
+        return "5.2.9"
+
+    def documents(self) -> list[Document]:
+        return list(self._documents)
+
+    def createDocument(  # noqa: N802
+        self, width: int, height: int, _name: str, model: str, depth: str, profile: str, _resolution: float
+    ) -> Document:
+        document = Document(width, height, (model, depth, profile))
+        self._documents.append(document)
+        return document
+
+
+_the_krita = Krita()
+
+
+class Signal:
+    """A signal whose slots are called at once."""
+
+    def __init__(self) -> None:
+        self._slots: list[Callable[..., Any]] = []
+
+    def connect(self, slot: Callable[..., Any]) -> None:
+        self._slots.append(slot)
+
+    def emit(self, *values: Any) -> None:
+        for slot in self._slots:
+            slot(*values)
+
+
+class QObject:
+    def __init__(self, *_: object) -> None:
+        for name, value in vars(type(self)).items():
+            if isinstance(value, Signal):
+                setattr(self, name, Signal())
+
+
+class QTimer(QObject):
+    timeout = Signal()
+
+    def setInterval(self, _ms: int) -> None:  # noqa: N802
+        pass
+
+    def start(self, *_: int) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+class _Anything(types.ModuleType):
+    """A module in which every other name is a class without content."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (QObject,), {})
+
+
+def _below(node: Node) -> Iterator[Node]:
+    for child in node.childNodes():
+        yield child
+        yield from _below(child)
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """`import krita` and `import PyQt5` give these classes."""
+    krita = _Anything("krita")
+    for kind in (Krita, Document, Node, Selection):
+        setattr(krita, kind.__name__, kind)
+    core = _Anything("PyQt5.QtCore")
+    core.QUuid, core.QObject, core.QTimer, core.QByteArray = QUuid, QObject, QTimer, bytes  # type: ignore[attr-defined]
+    core.pyqtSignal = lambda *_: Signal()  # type: ignore[attr-defined]
+    modules = {
+        "krita": krita,
+        "PyQt5": _Anything("PyQt5"),
+        "PyQt5.QtCore": core,
+        "PyQt5.QtGui": _Anything("PyQt5.QtGui"),
+        "PyQt5.QtWidgets": _Anything("PyQt5.QtWidgets"),
+    }
+    before = {name: sys.modules.get(name) for name in modules}
+    sys.modules.update(modules)
+    try:
+        yield
+    finally:
+        for name, module in before.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module
