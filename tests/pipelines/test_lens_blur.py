@@ -79,7 +79,29 @@ def test_operation_takes_point_or_value():
     by_point = apply("lens_blur", {"focus": "60,40", "max_radius": 12}, inputs)
     by_value = apply("lens_blur", {"focal_disparity": 0.8, "max_radius": 12}, inputs)
     assert by_point.values["focal_disparity"] == pytest.approx(0.8)
-    assert np.array_equal(by_point.layers[0].pixels, by_value.layers[0].pixels)
+    assert np.allclose(by_point.layers[0].pixels, by_value.layers[0].pixels, atol=1e-5)
+
+
+def test_operation_makes_pieces_when_asked():
+    inputs = Inputs(picture=picture(), disparity=two_planes())
+    made = apply("lens_blur", {"focal_disparity": 0.2, "max_radius": 12, "pieces": "linear", "grain": 0.5}, inputs)
+    assert [layer.role.value for layer in made.layers] == ["result", "foreground", "subject", "background"]
+    assert made.layers[1].pixels.shape == (*SIZE, 4)
+
+
+def test_measured_blur_leaves_a_blurred_background_alone():
+    """A picture that this lens has taken already is hardly changed; one that is sharp is blurred in full."""
+    rng = np.random.default_rng(2)
+    coarse = rng.uniform(0.1, 0.9, (24, 32, 1)).astype(np.float32).repeat(12, 0).repeat(12, 1)
+    sharp = np.repeat(coarse, 3, 2)
+    disparity = np.repeat(np.linspace(0, 1, 288, dtype=np.float32)[:, None], 384, 1)
+    lens = {"focal_disparity": 1.0, "max_radius": 8.0}
+    once = lens_blur(sharp, disparity, **lens).image
+    twice = lens_blur(once, disparity, **lens, existing_defocus="measure").image
+    naive = lens_blur(once, disparity, **lens).image
+    assert np.abs(twice - once).mean() < 0.5 * np.abs(naive - once).mean()
+    measured = lens_blur(sharp, disparity, **lens, existing_defocus="measure").image
+    assert np.abs(measured - once).mean() < 0.004
 
 
 def test_wrong_input_is_refused_in_words():

@@ -51,11 +51,16 @@ def fill(
         sizes.append(smaller)
     filled = top
     for size in reversed(sizes):
-        share = size[-1:]
-        certain = jnp.minimum(share / _ENOUGH, 1.0)
-        coarse = doubled(filled)
-        filled = coarse + certain * (size[:-1] / jnp.maximum(share, _NOTHING) - coarse)
-    return planes + (1 - known) * doubled(filled)
+        filled = _mixed(size[:-1], size[-1:], doubled(filled))
+    return planes + (1 - known) * _mixed(planes, known[None], doubled(filled))
+
+
+def _mixed(
+    planes: Float[Array, "c h w"], share: Float[Array, "1 h w"], coarse: Float[Array, "c h w"]
+) -> Float[Array, "c h w"]:
+    """The value that a pixel's known share suggests for the rest of it; the less is known, the more of `coarse`."""
+    certain = jnp.minimum(share / _ENOUGH, 1.0)
+    return coarse + certain * (planes / jnp.maximum(share, _NOTHING) - coarse)
 
 
 def fill_small(

@@ -24,7 +24,7 @@ from dioptre.imaging.tiles import Tile, plan_tiles
 from .aperture import Aperture
 from .fill import doubled, fill, fill_small
 from .lights import lights
-from .scene import Scene, encode
+from .scene import Scene
 from .slices import LARGEST_RADIUS_PX, LEVELS, LIKE_SLICES, Group, groups, share_and_reach, signed_square
 from .surfaces import depth_steps, halve, halve_small, split_edges
 
@@ -58,6 +58,13 @@ class _Grid:
     def size(self, level: int) -> tuple[int, int]:
         return self.padded[0] >> level, self.padded[1] >> level
 
+    def field(self, row: int, column: int, *, level: int) -> tuple[float, float]:
+        """Place of a point of a level, from the picture's centre, x and y, with the corners at distance 1."""
+        half = 0.5 * (self.height**2 + self.width**2) ** 0.5
+        x = ((column << level) - self.border - self.width / 2) / half
+        y = ((row << level) - self.border - self.height / 2) / half
+        return x, y
+
     def tiles(self, level: int, *, everything: bool = False) -> list[Tile]:
         """Tiles of a level that cover the picture, or also its border; in the level's pixels."""
         core = TILE_PX - 2 * _MARGIN_PX[level]
@@ -76,24 +83,60 @@ class _Level:
     radii: np.ndarray
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pieces:
+    """The blurred picture taken apart, in the scene's own encoding.
+
+    background: (H, W, C), the farther part, continued behind the subject. subject, foreground: (H, W, 4), straight
+    alpha. Laid over one another in linear light they make the picture.
+    """
+
+    background: np.ndarray
+    subject: np.ndarray
+    foreground: np.ndarray
+
+
 def blur(scene: Scene, *, aperture: Aperture | None = None, progress: Progress = no_progress) -> np.ndarray:
     """The scene as a lens sees it: (H, W, C) in the scene's own encoding, alpha straight.
 
     Raises whatever `progress` raises, between tiles.
     """
-    aperture = aperture or Aperture()
-    largest = min(scene.largest_radius_px(), LARGEST_RADIUS_PX)
-    if largest < _IDENTITY_PX:
+    if _identity(scene):
         return scene.unblurred()
+    (picture,) = _blur(scene, aperture or Aperture(), subject_px=None, progress=progress)
+    return picture
+
+
+def blur_in_pieces(
+    scene: Scene,
+    *,
+    subject_px: float = 2.5,
+    aperture: Aperture | None = None,
+    progress: Progress = no_progress,
+) -> Pieces:
+    """The same as three layers: what is blurred by at most `subject_px` is the subject."""
+    background, subject, foreground = _blur(scene, aperture or Aperture(), subject_px=subject_px, progress=progress)
+    return Pieces(background=background, subject=subject, foreground=foreground)
+
+
+def _identity(scene: Scene) -> bool:
+    return scene.largest_radius_px() < _IDENTITY_PX
+
+
+def _blur(
+    scene: Scene, aperture: Aperture, *, subject_px: float | None, progress: Progress
+) -> tuple[np.ndarray, ...]:
+    largest = min(scene.largest_radius_px(), LARGEST_RADIUS_PX)
     grid = _Grid(scene.height, scene.width, (int(largest) // _BLOCK + 1) * _BLOCK)
-    levels = _reduced(scene, grid, progress)
+    surfaces = _Surfaces(scene)
+    levels = _reduced(surfaces, grid, progress)
     tops = [_top(group, levels[group.level + _TOP]) for group in groups()]
     wide = [
         None if group.level == 0 else _blur_group(group, levels[group.level], tops[index], aperture, grid)
         for index, group in enumerate(groups())
     ]
     progress(0.6, "Blurring")
-    return _finish(scene, wide, tops, aperture, grid, progress)
+    return _finish(surfaces, wide, tops, aperture, grid, subject_px, progress)
 
 
 def _each(tiles: Sequence[Tile], work: Callable[[Tile], None], watch: Callable[[float], None]) -> None:
@@ -110,33 +153,49 @@ def _each(tiles: Sequence[Tile], work: Callable[[Tile], None], watch: Callable[[
             raise
 
 
-def _edge_pixels(mask: Array) -> tuple[Array, Array]:
+def _edge_pixels(mask: Array) -> tuple[np.ndarray, int]:
     """Flat indices of the pixels to take apart, filled up to a fixed number, and how many they are."""
     flags = np.array(mask)
     flags[:4] = flags[-4:] = flags[:, :4] = flags[:, -4:] = False
     found = np.flatnonzero(flags)[:_MOST_EDGES].astype(np.int32)
     where = np.zeros(_MOST_EDGES, np.int32)
     where[: found.size] = found
-    return jnp.asarray(where), jnp.int32(found.size)
+    return where, found.size
 
 
-def _surfaces(scene: Scene, tile: Tile) -> tuple[Array, Array]:
-    """Both surfaces of a full-size tile, in the picture's coordinates, with its margin."""
-    colour, radius = scene.read(tile, side=TILE_PX, margin=_MARGIN_PX[0])
+class _Surfaces:
+    """Both surfaces of full-size tiles with their margins; what was taken apart once is kept."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self._apart: dict[Tile, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
+
+    def __call__(self, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
+        """Planes and radii; `tile` in the picture's coordinates."""
+        colour, radius = self.scene.read(tile, side=TILE_PX, margin=_MARGIN_PX[0])
+        if tile not in self._apart:
+            self._apart[tile] = _take_apart(colour, radius)
+        planes = np.zeros((2, colour.shape[0] + 1, TILE_PX, TILE_PX), np.float32)
+        planes[0, :-1], planes[0, -1] = np.asarray(colour), 1
+        radii = np.stack([np.asarray(radius)] * 2)
+        for at, values, value_radii in self._apart[tile]:
+            rows, columns = np.divmod(at, TILE_PX)
+            planes[:, :, rows, columns] = values
+            radii[:, rows, columns] = value_radii
+        return planes, radii
+
+
+def _take_apart(colour: Array, radius: Array) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Flat indices, planes and radii of the pixels with two surfaces; later entries go over earlier ones."""
     steps = depth_steps(radius)
-    where, count = _edge_pixels(steps[0])
-    planes, radii = _split(colour, radius, steps, where, count)
-    at, lamp_planes, lamp_radii = lights(np.asarray(colour), np.asarray(radius), np.asarray(steps[0]))
-    if at.size:
-        rows, columns = np.divmod(at, TILE_PX)
-        changed, changed_radii = np.array(planes), np.array(radii)
-        changed[:, :, rows, columns] = lamp_planes
-        changed_radii[:, rows, columns] = lamp_radii
-        return jnp.asarray(changed), jnp.asarray(changed_radii)
-    return planes, radii
-
-
-_split = jax.jit(split_edges)
+    where, found = _edge_pixels(steps[0])
+    if not found:
+        return []
+    planes, radii = split_edges(colour, radius, steps, jnp.asarray(where), jnp.int32(found))
+    return [
+        (where[:found].copy(), np.asarray(planes)[..., :found].copy(), np.asarray(radii)[..., :found].copy()),
+        lights(np.asarray(colour), np.asarray(radius), np.asarray(steps[0])),
+    ]
 
 
 @jax.jit
@@ -150,18 +209,18 @@ def _reduce(
     return made
 
 
-def _reduced(scene: Scene, grid: _Grid, progress: Progress) -> dict[int, _Level]:
+def _reduced(surfaces: _Surfaces, grid: _Grid, progress: Progress) -> dict[int, _Level]:
     """The surfaces at every reduced size; from the last on only for the tops of the fill."""
     levels = {
         level: _Level(
-            np.empty((2, scene.channels + 1, *grid.size(level)), np.float32),
+            np.empty((2, surfaces.scene.channels + 1, *grid.size(level)), np.float32),
             np.empty((2, *grid.size(level)), np.float32),
         )
         for level in range(1, LEVELS)
     }
 
     def work(tile: Tile) -> None:
-        for level, made in enumerate(_reduce(*_surfaces(scene, tile.moved(-grid.border))), start=1):
+        for level, made in enumerate(_reduce(*map(jnp.asarray, surfaces(tile.moved(-grid.border)))), start=1):
             for whole, part in zip((levels[level].planes, levels[level].radii), made, strict=True):
                 _place(whole, np.asarray(part), tile, shift=level, margin=_MARGIN_PX[0])
 
@@ -207,9 +266,9 @@ def _top(group: Group, level: _Level) -> np.ndarray:
 _MOST_SLICES = max(len(group.bounds) for group in groups())
 
 
-@lru_cache(maxsize=64)
-def _kernels(group: Group, aperture: Aperture) -> Complex[Array, "k h w2"]:
-    """Transforms of the slices' discs, in the group's own pixels, centred on pixel 0."""
+@lru_cache(maxsize=48)
+def _kernels(group: Group, aperture: Aperture, field: tuple[float, float] = (0.0, 0.0)) -> Complex[Array, "k h w2"]:
+    """Transforms of the slices' discs, in the group's own pixels, centred on pixel 0; field as of `Aperture`."""
     scale = 1 << group.level
     drawn = np.zeros((_MOST_SLICES, TILE_PX, TILE_PX), np.float32)
     for index, (_, radius, *_) in enumerate(group.bounds):
@@ -218,7 +277,7 @@ def _kernels(group: Group, aperture: Aperture) -> Complex[Array, "k h w2"]:
         added = 1 / 3 if scale == 1 else 4 / 3
         own = max((radius / scale) ** 2 - added, 0.0) ** 0.5
         size = 2 * int(np.ceil(own * 1.7)) + 5
-        kernel = aperture.kernel(own, size=size, inverted=radius < 0)
+        kernel = aperture.kernel(own, size=size, field=field, inverted=radius < 0)
         around = (np.arange(size) - size // 2) % TILE_PX
         drawn[index][np.ix_(around, around)] = kernel
     return jnp.fft.rfft2(drawn)
@@ -231,10 +290,12 @@ def _layer_slices(
     top: Float[Array, "k e ht wt"],
     bounds: Float[Array, "k 5"],
     kernels: Complex[Array, "k h w2"],
-    first: Int[Array, ""],
-    stop: Int[Array, ""],
+    order: Int[Array, " k"],
+    count: Int[Array, ""],
 ) -> Float[Array, "e h w"]:
-    """The group's slices first … stop - 1 over one another, nearest first; the last plane is the share covered.
+    """The group's slices over one another; the last plane is the share covered.
+
+    order: indices of the slices, nearest first, the first `count` of them valid.
 
     Light of slices within `LIKE_SLICES` of each other adds up; a slice is hidden by all nearer ones beyond, with
     the light paths taken as independent.
@@ -245,43 +306,90 @@ def _layer_slices(
     def lay(
         step: Int[Array, ""], above: tuple[Float[Array, "e h w"], Float[Array, "l h w"]]
     ) -> tuple[Float[Array, "e h w"], Float[Array, "l h w"]]:
-        index = stop - 1 - step
+        index = order[step]
         share, reach = share_and_reach(squares, bounds[index])
         result, history = above
-
-        def under() -> Float[Array, "e h w"]:
-            own = share[0] * planes[0] + share[1] * planes[1]
-            known = (reach * planes[:, -1]).sum(0)
-            whole = fill(own, known, top[index])
-            blurred: Array = jax.lax.cond(
-                jnp.abs(bounds[index, 1]) < 0.5,
-                lambda planes: planes,
-                lambda planes: jnp.fft.irfft2(jnp.fft.rfft2(planes) * kernels[index], s=size),
-                whole,
-            )
-            through = 1 - history[step % LIKE_SLICES]
-            visible = jnp.clip(blurred[-1] * through, 0.0, 1 - result[-1])
-            added: Array = blurred * (visible / jnp.maximum(blurred[-1], 1e-6))
-            return result + added
-
-        result = jax.lax.cond(jnp.max(share * planes[:, -1]) > _VISIBLE, under, lambda: result)
-        return result, history.at[step % LIKE_SLICES].set(result[-1])
+        own = share[0] * planes[0] + share[1] * planes[1]
+        known = (reach * planes[:, -1]).sum(0)
+        whole = fill(own, known, top[index])
+        blurred: Array = jax.lax.cond(
+            jnp.abs(bounds[index, 1]) < 0.5,
+            lambda planes: planes,
+            lambda planes: jnp.fft.irfft2(jnp.fft.rfft2(planes) * kernels[index], s=size),
+            whole,
+        )
+        through = 1 - history[index % LIKE_SLICES]
+        visible = jnp.clip(blurred[-1] * through, 0.0, 1 - result[-1])
+        result = result + blurred * (visible / jnp.maximum(blurred[-1], 1e-6))
+        # What is covered so far counts for the slice LIKE_SLICES farther, and for those skipped until then.
+        following = order[jnp.minimum(step + 1, order.shape[0] - 1)]
+        last = jnp.where(step + 1 < count, following, index - LIKE_SLICES)
+        slot_index = index - (index - jnp.arange(LIKE_SLICES)) % LIKE_SLICES
+        return result, jnp.where((slot_index > last)[:, None, None], result[-1], history)
 
     nothing = jnp.zeros((planes.shape[1], *size), jnp.float32)
     history = jnp.zeros((LIKE_SLICES, *size), jnp.float32)
     result: Array
-    result, _ = jax.lax.fori_loop(0, stop - first, lay, (nothing, history))
+    result, _ = jax.lax.fori_loop(0, count, lay, (nothing, history))
     return result
 
 
-def _present(group: Group, radii: np.ndarray, coverage: np.ndarray) -> tuple[int, int]:
-    """First and one past the last of the group's slices with anything in them; equal when there is none."""
-    seen = radii[coverage > _VISIBLE]
-    if seen.size == 0:
-        return 0, 0
-    low, high = float(seen.min()), float(seen.max())
-    holds = [bound[0] < high and bound[2] > low for bound in group.bounds]
-    return (holds.index(True), len(holds) - holds[::-1].index(True)) if any(holds) else (0, 0)
+def _layered(
+    group: Group,
+    aperture: Aperture,
+    planes: Array,
+    radii: Array,
+    top: Array,
+    present: np.ndarray,
+    tile: Tile,
+    grid: _Grid,
+) -> Array:
+    """`_layer_slices` for a tile of the padded grid, in the group's pixels, the aperture as seen from there."""
+
+    def seen(field: tuple[float, float]) -> Array:
+        made: Array = _layer_slices(
+            planes,
+            radii,
+            top,
+            _bounds(group),
+            _kernels(group, aperture, field),
+            _order(present),
+            jnp.int32(present.size),
+        )
+        return made
+
+    if aperture.cats_eye == 0:
+        return seen((0.0, 0.0))
+    # The opening changes over the picture: seen from the tile's four corners, and mixed in between. Neighbouring
+    # tiles share their corners, so that nothing jumps.
+    core = TILE_PX - 2 * _MARGIN_PX[group.level]
+    along = jnp.clip((jnp.arange(TILE_PX) - _MARGIN_PX[group.level]) / core, 0.0, 1.0)
+    mixed = jnp.zeros(planes.shape[1:], jnp.float32)
+    for down in (0, 1):
+        for right in (0, 1):
+            place = tile.top + down * core, tile.left + right * core
+            weight = (along if down else 1 - along)[:, None] * (along if right else 1 - along)
+            mixed += weight * seen(grid.field(*place, level=group.level))
+    return mixed
+
+
+def _present(group: Group, radii: np.ndarray, coverage: np.ndarray) -> np.ndarray:
+    """Indices of the group's slices that have anything in them, nearest first."""
+    counts = np.bincount(
+        (radii[coverage > _VISIBLE] * _BINS_PER_PX + _BIN_OFFSET).astype(np.int32), minlength=2 * _BIN_OFFSET
+    )
+    upto = np.concatenate([[0], np.cumsum(counts)])
+    low, high = (np.array([bound[side] for bound in group.bounds]) * _BINS_PER_PX + _BIN_OFFSET for side in (0, 2))
+    holds = upto[np.clip(high.astype(int) + 1, 0, upto.size - 1)] > upto[np.clip(low.astype(int), 0, upto.size - 1)]
+    return np.flatnonzero(holds)[::-1].astype(np.int32)
+
+
+_BINS_PER_PX = 4
+_BIN_OFFSET = int(2 * LARGEST_RADIUS_PX) * _BINS_PER_PX
+
+
+def _order(present: np.ndarray) -> Int[Array, " k"]:
+    return jnp.asarray(np.pad(present, (0, _MOST_SLICES - present.size)))
 
 
 @lru_cache(maxsize=64)
@@ -292,7 +400,7 @@ def _bounds(group: Group) -> Float[Array, "k 5"]:
 
 def _blur_group(group: Group, level: _Level, top: np.ndarray, aperture: Aperture, grid: _Grid) -> np.ndarray | None:
     """The group's slices over one another, on the padded grid at the group's size; None when empty."""
-    if _present(group, level.radii, level.planes[:, -1])[1] == 0:
+    if _present(group, level.radii, level.planes[:, -1]).size == 0:
         return None
     margin = _MARGIN_PX[group.level]
     made = np.zeros(level.planes.shape[1:], np.float32)
@@ -301,17 +409,18 @@ def _blur_group(group: Group, level: _Level, top: np.ndarray, aperture: Aperture
         planes, radii = (
             _read(whole, tile.top - margin, tile.left - margin, TILE_PX) for whole in (level.planes, level.radii)
         )
-        first, stop = _present(group, radii, planes[:, -1])
-        if stop == 0:
+        present = _present(group, radii, planes[:, -1])
+        if present.size == 0:
             return
-        blurred = _layer_slices(
+        blurred = _layered(
+            group,
+            aperture,
             jnp.asarray(planes),
             jnp.asarray(radii),
             jnp.asarray(_read_top(top, tile, margin)),
-            _bounds(group),
-            _kernels(group, aperture),
-            jnp.int32(first),
-            jnp.int32(stop),
+            present,
+            tile,
+            grid,
         )
         _place(made, np.asarray(blurred), tile, shift=0, margin=margin)
 
@@ -336,30 +445,45 @@ def _compose(
     back = behind[0]
     for planes in behind[1:]:
         back = over(planes, doubled(back))
+    result = over(_before(before), over(narrow, doubled(back)))
+    return result / jnp.maximum(result[-1:], _VISIBLE)
+
+
+def _before(before: list[Float[Array, "e _ _"]]) -> Float[Array, "e h w"]:
     front = before[0]
     for planes in before[1:]:
         front = doubled(front)
         front = front + (1 - front[-1:]) * planes
-    result = over(doubled(front), over(narrow, doubled(back)))
-    return result / jnp.maximum(result[-1:], _VISIBLE)
+    return doubled(front)
+
+
+@jax.jit
+def _foreground(before: list[Float[Array, "e _ _"]], narrow: Float[Array, "e h w"]) -> Float[Array, "e h w"]:
+    front: Array = _before(before)
+    whole: Array = front + (1 - front[-1:]) * narrow
+    return whole
 
 
 def _finish(
-    scene: Scene,
+    surfaces: _Surfaces,
     wide: list[np.ndarray | None],
     tops: list[np.ndarray],
     aperture: Aperture,
     grid: _Grid,
+    subject_px: float | None,
     progress: Progress,
-) -> np.ndarray:
+) -> tuple[np.ndarray, ...]:
+    """The finished picture alone, or its three pieces where `subject_px` is given."""
+    scene = surfaces.scene
     margin = _MARGIN_PX[0]
-    core = TILE_PX - 2 * margin
     middle = next(index for index, group in enumerate(groups()) if group.level == 0)
     group = groups()[middle]
     nothing = [
         jnp.zeros((scene.channels + 1, TILE_PX >> level, TILE_PX >> level), jnp.float32) for level in range(LEVELS)
     ]
-    result = np.empty((scene.height, scene.width, scene.channels), np.float32)
+    depths = (scene.channels,) if subject_px is None else (scene.channels, 4, 4)
+    results = tuple(np.empty((scene.height, scene.width, depth), np.float32) for depth in depths)
+    radii_of_slices = np.array([bound[1] for bound in group.bounds])
 
     def wide_tile(index: int, tile: Tile) -> Array:
         planes, level = wide[index], groups()[index].level
@@ -368,29 +492,41 @@ def _finish(
         side = TILE_PX >> level
         return jnp.asarray(_read(planes, (tile.top - margin) >> level, (tile.left - margin) >> level, side))
 
-    def work(tile: Tile) -> None:
-        on_grid = tile.moved(grid.border)
-        planes, radii = _surfaces(scene, tile)
-        first, stop = _present(group, np.asarray(radii), np.asarray(planes[:, -1]))
-        narrow = nothing[0]
-        if stop:
-            narrow = _layer_slices(
-                planes,
-                radii,
-                jnp.asarray(_read_top(tops[middle], on_grid, margin)),
-                _bounds(group),
-                _kernels(group, aperture),
-                jnp.int32(first),
-                jnp.int32(stop),
-            )
+    def work(on_grid: Tile) -> None:
+        tile = on_grid.moved(-grid.border)
+        planes, radii = surfaces(tile)
+        present = _present(group, radii, planes[:, -1])
+        on_device = jnp.asarray(planes), jnp.asarray(radii), jnp.asarray(_read_top(tops[middle], on_grid, margin))
+
+        def layered(chosen: np.ndarray) -> Array:
+            if chosen.size == 0:
+                return nothing[0]
+            return _layered(group, aperture, *on_device, chosen, on_grid, grid)
+
         behind = [wide_tile(index, on_grid) for index in range(middle)]
         before = [wide_tile(index, on_grid) for index in range(len(groups()) - 1, middle, -1)]
-        pixels = np.asarray(encode(_compose(narrow, behind, before)[:-1], encoded=scene.encoded))
-        height, width = tile.bottom - tile.top, tile.right - tile.left
-        result[tile.top : tile.bottom, tile.left : tile.right] = pixels[
-            margin : margin + height, margin : margin + width
-        ]
+        if subject_px is None:
+            made = [_compose(layered(present), behind, before)]
+        else:
+            radius = radii_of_slices[present]
+            made = [
+                _compose(layered(present[radius < -subject_px]), behind, [nothing[level] for level in (3, 2, 1)]),
+                layered(present[np.abs(radius) <= subject_px]),
+                _foreground(before, layered(present[radius > subject_px])),
+            ]
+        top, left = max(tile.top, 0), max(tile.left, 0)
+        bottom, right = min(tile.bottom, scene.height), min(tile.right, scene.width)
+        row, column = margin + top - tile.top, margin + left - tile.left
+        for piece, result in zip(made, results, strict=True):
+            # A piece of an opaque picture has its own coverage for alpha; with alpha, it is in the planes already.
+            kept = piece[:-1] if result.shape[2] == scene.channels else piece
+            pixels = scene.write(kept)
+            result[top:bottom, left:right] = pixels[row : row + bottom - top, column : column + right - left]
 
-    tiles = list(plan_tiles((scene.height, scene.width), core_px=(core, core)))
+    def on_picture(on_grid: Tile) -> bool:
+        tile = on_grid.moved(-grid.border)
+        return tile.bottom > 0 and tile.right > 0 and tile.top < scene.height and tile.left < scene.width
+
+    tiles = [tile for tile in grid.tiles(0, everything=True) if on_picture(tile)]
     _each(tiles, work, lambda share: progress(0.6 + 0.4 * share, "Blurring"))
-    return result
+    return results

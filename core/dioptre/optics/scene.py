@@ -15,7 +15,7 @@ from dioptre.imaging.shapes import reflected_indices
 from dioptre.imaging.tiles import Tile
 
 from .defocus import Focus
-from .highlights import Highlights, restore_highlights
+from .highlights import Highlights, lower_highlights, raise_highlights
 from .slices import LARGEST_RADIUS_PX
 
 _LEAST_ALPHA = 1e-6
@@ -84,8 +84,15 @@ class Scene:
             self._numbers(),
             self.highlights.numbers(),
             encoded=self.encoded,
+            raised=self.highlights.strength > 0,
         )
         return decoded
+
+    def write(self, planes: Float[Array, "c h w"]) -> Float32[np.ndarray, "h w c"]:
+        """Premultiplied linear planes back to pixels in the picture's encoding, with straight alpha."""
+        return np.asarray(
+            _encode(planes, self.highlights.numbers(), encoded=self.encoded, raised=self.highlights.strength > 0)
+        )
 
 
 def _radius(disparity: Float[Array, "*shape"], numbers: Float[Array, "5"]) -> Float[Array, "*shape"]:
@@ -97,7 +104,7 @@ def _radius(disparity: Float[Array, "*shape"], numbers: Float[Array, "5"]) -> Fl
     return jnp.clip(radius, -LARGEST_RADIUS_PX, LARGEST_RADIUS_PX)
 
 
-@partial(jax.jit, static_argnames="encoded")
+@partial(jax.jit, static_argnames=("encoded", "raised"))
 def _decode(
     image: Float[Array, "s s c"],
     disparity: Float[Array, "s s"],
@@ -106,10 +113,12 @@ def _decode(
     highlights: Float[Array, "2"],
     *,
     encoded: bool,
+    raised: bool,
 ) -> tuple[Float[Array, "c s s"], Float[Array, "s s"]]:
     planes = image.transpose(2, 0, 1)
     colour = srgb_to_linear(planes[:3]) if encoded else planes[:3]
-    colour = restore_highlights(colour, planes[:3] if encoded else linear_to_srgb(planes[:3]), highlights)
+    if raised:
+        colour = raise_highlights(colour, highlights)
     if planes.shape[0] == 4:
         colour = jnp.concatenate([colour * planes[3:], planes[3:]])
     radius = _radius(disparity, focus)
@@ -119,13 +128,16 @@ def _decode(
     return colour, radius
 
 
-@partial(jax.jit, static_argnames="encoded")
-def encode(planes: Float[Array, "c h w"], *, encoded: bool) -> Float[Array, "h w c"]:
-    """Premultiplied linear planes back to a picture with straight alpha."""
+@partial(jax.jit, static_argnames=("encoded", "raised"))
+def _encode(
+    planes: Float[Array, "c h w"], highlights: Float[Array, "2"], *, encoded: bool, raised: bool
+) -> Float[Array, "h w c"]:
     colour = planes[:3]
     if planes.shape[0] == 4:
         alpha = jnp.clip(planes[3:], 0.0, 1.0)
         colour = jnp.where(alpha > _LEAST_ALPHA, colour / jnp.maximum(alpha, _LEAST_ALPHA), 0.0)
+    if raised:
+        colour = lower_highlights(colour, highlights)
     if encoded:
         colour = linear_to_srgb(colour)
     if planes.shape[0] == 4:

@@ -7,6 +7,7 @@ between two radii belongs to both, in shares that are linear in the signed squar
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -16,8 +17,9 @@ LIKE_SLICES = 3
 """Slices nearer than this to each other are blurred so much alike that neither hides the other."""
 
 _LEAST_STEP_PX = 1.0
-_GROWTH = 0.13  # of the radius from one slice to the next
-_LEVEL_FROM_PX = (0.0, 7.5, 15.5, 63.0)  # radii from here on are blurred at 1, 1/2, 1/4, 1/8 of the size
+_SEAM = 1e-3  # of a radius: the width of the step from one group to the next
+_GROWTH = 0.2  # of the radius from one slice to the next
+_LEVEL_FROM_PX = (0.0, 10.5, 20.5, 63.0)  # radii from here on are blurred at 1, 1/2, 1/4, 1/8 of the size
 
 LEVELS = len(_LEVEL_FROM_PX)
 
@@ -45,25 +47,44 @@ class Group:
 
 @cache
 def groups() -> tuple[Group, ...]:
-    """All slices from the farthest to the nearest: behind the focus 1/8 to 1/2 size, full, in front 1/2 to 1/8."""
+    """All slices from the farthest to the nearest: behind the focus 1/8 to 1/2 size, full, in front 1/2 to 1/8.
+
+    Groups meet at a radius that both have a slice for, and share no pixel: laid over each other as wholes, two
+    halves of one surface would cover too much at its edge.
+    """
     radii = [0.0]
     while radii[-1] < LARGEST_RADIUS_PX:
         radii.append(radii[-1] + max(_LEAST_STEP_PX, _GROWTH * radii[-1]))
-    beyond = 2 * radii[-1]
-    series = [-beyond] + [-radius for radius in radii[:0:-1]] + radii + [beyond]
-    levels = [sum(abs(radius) >= start for start in _LEVEL_FROM_PX) - 1 for radius in series]
-    made: list[tuple[int, list[tuple[float, float, float, float, float]]]] = []
-    for index in range(1, len(series) - 1):
-        radius, level = series[index], levels[index]
-        # Groups are laid over each other as wholes: all of a nearer group hides this slice.
-        hides = index + 1
-        while hides - index < LIKE_SLICES and levels[hides] == level and hides < len(series) - 1:
-            hides += 1
-        bound = (series[index - 1], radius, series[index + 1], series[hides - 1], series[hides])
-        if not made or made[-1][0] != level:
-            made.append((level, []))
-        made[-1][1].append(bound)
-    return tuple(Group(level=level, bounds=tuple(slices)) for level, slices in made)
+    series = [-radius for radius in radii[:0:-1]] + radii
+    levels = [
+        sum(min(abs(one), abs(other)) >= start for start in _LEVEL_FROM_PX) - 1
+        for one, other in itertools.pairwise(series)
+    ]
+    made = []
+    first = 0
+    while first < len(levels):
+        last = first
+        while last + 1 < len(levels) and levels[last + 1] == levels[first]:
+            last += 1
+        made.append(Group(level=levels[first], bounds=_bounds(series[first : last + 2])))
+        first = last + 1
+    return tuple(made)
+
+
+def _bounds(radii: list[float]) -> tuple[tuple[float, float, float, float, float], ...]:
+    """Bounds of a group's slices; it holds surfaces from just below its first radius to just below its last."""
+    seam = [radius - _SEAM * abs(radius) for radius in radii]
+    before = [seam[0], *radii[:-1]]
+    own = [*radii[:-1], seam[-1]]
+    after = [*radii[1:], radii[-1]]
+    after[-2] = seam[-1]
+    made = []
+    for index in range(len(radii)):
+        # All of a nearer group hides this slice, and within the group what is not alike.
+        hides = min(index + LIKE_SLICES, len(radii))
+        pair = (seam[-1], radii[-1]) if hides == len(radii) else (own[hides - 1], own[hides])
+        made.append((before[index], own[index], after[index], *pair))
+    return tuple(made)
 
 
 def signed_square(radius: Any) -> Any:

@@ -17,12 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Float32, Int
 
-REACH_PX = 4
+REACH_PX = 3
 """How far `split_edges` looks around a pixel."""
 
 _CHUNK = 2048  # edge pixels taken apart at once
 _LEAST_STEP_PX = 0.25  # a smaller jump of the radius cannot be seen
-_DEVIATION_AT_EDGE = 0.3  # of the coverage guessed from depth alone, where the 3 x 3 around are not all one side
+_DEVIATION_AT_EDGE = 0.15  # of the coverage guessed from depth alone, where the 3 x 3 around are not all one side
 _DEVIATION_BESIDE = 0.05
 _NOISE_VARIANCE = 1e-4  # of linear light
 _SEEN = 0.02  # least coverage of a surface that has a say in the radii of a reduced pixel
@@ -45,6 +45,11 @@ def _extreme(values: Float[Array, "h w"], reach: int, *, largest: bool) -> Float
     return columns
 
 
+def _separate(value: Any) -> Any:
+    """Keep XLA from computing this value anew in everything that uses it."""
+    return jax.lax.optimization_barrier(value)  # type: ignore[no-untyped-call]
+
+
 @partial(jax.jit, static_argnames="reach")
 def depth_steps(
     radius: Float[Array, "h w"], *, reach: int = 1
@@ -55,14 +60,15 @@ def depth_steps(
     return nearest - farthest > jnp.maximum(_LEAST_STEP_PX, 0.05 * size), nearest, farthest
 
 
+@jax.jit
 def split_edges(
     colour: Float[Array, "c h w"],
     radius: Float[Array, "h w"],
     steps: tuple[Bool[Array, "h w"], Float[Array, "h w"], Float[Array, "h w"]],
     where: Int[Array, " n"],
     count: Int[Array, ""],
-) -> tuple[Float[Array, "2 e h w"], Float[Array, "2 h w"]]:
-    """Take the pixels on depth edges apart into the surface in front and the one behind.
+) -> tuple[Float[Array, "2 e n"], Float[Array, "2 n"]]:
+    """Take pixels on depth edges apart into the surface in front and the one behind: their planes and radii.
 
     colour: linear light, premultiplied. radius: signed circle of confusion in pixels. steps: of `depth_steps`.
     where: flat indices of the pixels to take apart, the first `count` of them valid; the length must be a multiple
@@ -71,27 +77,20 @@ def split_edges(
     Both surfaces' colours come from pixels beside the edge; the coverage from where the pixel's own colour lies
     between them, held to what the neighbours' depths suggest where the colours are alike or textured.
     """
-    height, width = radius.shape
+    width = radius.shape[1]
     channels = colour.shape[0]
     edge, nearest, farthest = steps
     table = jnp.concatenate([colour, radius[None], edge[None].astype(jnp.float32)]).reshape(channels + 2, -1).T
-    planes = jnp.zeros((2, channels + 1, height * width), jnp.float32)
-    planes = planes.at[0].set(jnp.concatenate([colour, jnp.ones_like(radius)[None]]).reshape(channels + 1, -1))
-    radii = jnp.stack([radius, radius]).reshape(2, -1)
+    near, far = nearest.reshape(-1)[where], farthest.reshape(-1)[where]
 
-    def chunk(number: Int[Array, ""], made: tuple[Array, Array]) -> tuple[Array, Array]:
-        at = jax.lax.dynamic_slice(where, (number * _CHUNK,), (_CHUNK,))
-        near, far = nearest.reshape(-1)[at], farthest.reshape(-1)[at]
-        split = _split(table, at, near, far, width)
-        valid = number * _CHUNK + jnp.arange(_CHUNK) < count
-        at = jnp.where(valid, at, height * width)  # beyond the end: dropped
-        return (
-            made[0].at[:, :, at].set(split, mode="drop"),
-            made[1].at[:, at].set(jnp.stack([near, far]), mode="drop"),
-        )
+    def chunk(number: Int[Array, ""], made: Float[Array, "2 e n"]) -> Float[Array, "2 e n"]:
+        start = number * _CHUNK
+        at, nearer, farther = (jax.lax.dynamic_slice(part, (start,), (_CHUNK,)) for part in (where, near, far))
+        split = _split(table, at, nearer, farther, width)
+        return jax.lax.dynamic_update_slice(made, split, (0, 0, start))
 
-    planes, radii = jax.lax.fori_loop(0, -(-count // _CHUNK), chunk, (planes, radii))
-    return planes.reshape(2, channels + 1, height, width), radii.reshape(2, height, width)
+    planes = jnp.zeros((2, channels + 1, where.shape[0]), jnp.float32)
+    return jax.lax.fori_loop(0, -(-count // _CHUNK), chunk, planes), jnp.stack([near, far])
 
 
 def _split(
@@ -101,7 +100,7 @@ def _split(
     span = jnp.arange(-REACH_PX, REACH_PX + 1)
     offsets = (span[:, None] * width + span).reshape(-1)
     squared = (span[:, None] ** 2 + span**2).reshape(-1)
-    around = table[jnp.clip(at[:, None] + offsets, 0, table.shape[0] - 1)]
+    around: Array = _separate(table[jnp.clip(at[:, None] + offsets, 0, table.shape[0] - 1)])
     colours, radii, edges = around[..., :-2], around[..., -2], around[..., -1]
     own = table[at, :-2]
     in_front = (radii > (near + far)[:, None] / 2).astype(jnp.float32)
@@ -161,21 +160,22 @@ def _halve(planes: Any, radii: Any, xp: Any) -> tuple[Any, Any]:
         for dy in (0, 1)
         for dx in (0, 1)
     ]
-    highest, lowest = -np.float32(np.inf), np.float32(np.inf)
+    highest, lowest = -_FAR, _FAR
     for plane, radius in samples:
         seen = plane[-1] > _SEEN
         highest = xp.maximum(highest, xp.where(seen, radius, -_FAR))
         lowest = xp.minimum(lowest, xp.where(seen, radius, _FAR))
     middle = (highest + lowest) / 2
-    near, every = xp.zeros_like(samples[0][0]), xp.zeros_like(samples[0][0])
-    near_moment, moment = xp.zeros_like(middle), xp.zeros_like(middle)
+    near: Any = np.float32(0)
+    every = near_moment = moment = near
     for plane, radius in samples:
-        in_front = (radius >= middle).astype(np.float32)
-        near, near_moment = near + in_front * plane, near_moment + in_front * plane[-1] * radius
+        in_front = radius >= middle
+        near = near + xp.where(in_front[None], plane, np.float32(0))
+        near_moment = near_moment + xp.where(in_front, plane[-1] * radius, np.float32(0))
         every, moment = every + plane, moment + plane[-1] * radius
     parts = ((near, near_moment), (every - near, moment - near_moment))
     return (
-        xp.stack([part / 4 for part, _ in parts]),
+        xp.stack([part * np.float32(0.25) for part, _ in parts]),
         xp.stack(
             [xp.where(part[-1] > _SMALL, mean / xp.maximum(part[-1], _SMALL), lowest) for part, mean in parts]
         ),
@@ -186,7 +186,7 @@ def halve(
     planes: Float[Array, "2 e h w"], radii: Float[Array, "2 h w"]
 ) -> tuple[Float[Array, "2 e h2 w2"], Float[Array, "2 h2 w2"]]:
     """Half the size: the eight surfaces of 2 x 2 pixels become two, parted half-way between their radii."""
-    made: tuple[Array, Array] = _halve(planes, radii, jnp)
+    made: tuple[Array, Array] = _separate(_halve(planes, radii, jnp))
     return made
 
 

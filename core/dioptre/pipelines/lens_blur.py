@@ -6,13 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import jax
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.imaging.encoding import linear_to_srgb
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre.imaging.shapes import map_chunks
 from dioptre.optics.aperture import Aperture
-from dioptre.optics.defocus import Focus, relative_max_radius_px
-from dioptre.optics.lens_blur import blur
+from dioptre.optics.compositing import for_encoded_blending, over
+from dioptre.optics.defocus import Focus, circle_of_confusion_px, relative_max_radius_px
+from dioptre.optics.existing_defocus import existing_defocus_px
+from dioptre.optics.grain import add_grain, grain_deviation
+from dioptre.optics.highlights import Highlights
+from dioptre.optics.lens_blur import blur, blur_in_pieces
 from dioptre.optics.scene import Scene
 from dioptre_link.errors import UsageError
 from dioptre_link.operations import Role
@@ -22,9 +29,17 @@ Encoding = Literal["srgb", "linear"]
 
 @dataclass(frozen=True, kw_only=True)
 class Blurred:
-    """The blurred picture, in the shape and encoding of the picture given."""
+    """The blurred picture, in the shape and encoding of the picture given, and its pieces where asked for.
+
+    image: (H, W, 3 or 4). background: as the image, the farther part, continued behind the subject. subject,
+    foreground: (H, W, 4), straight alpha. Laid over one another, background lowest, in linear light (or, for
+    `layers="encoded"`, mixing encoded values) they make the image.
+    """
 
     image: np.ndarray
+    background: np.ndarray | None = None
+    subject: np.ndarray | None = None
+    foreground: np.ndarray | None = None
 
 
 def lens_blur(
@@ -36,6 +51,13 @@ def lens_blur(
     aperture: Aperture | None = None,
     focus_range: float = 0.0,
     encoding: Encoding = "srgb",
+    highlight_boost: float = 0.0,
+    highlight_threshold: float = 0.9,
+    foreground_strength: float = 1.0,
+    background_strength: float = 1.0,
+    existing_defocus: Float32[np.ndarray, "h w"] | Literal["measure"] | None = None,
+    grain: float = 0.0,
+    layers: bool | Literal["encoded"] = False,
     progress: Progress = no_progress,
 ) -> Blurred:
     """Blur a picture by its depth, as a lens focused at one distance would.
@@ -44,23 +66,72 @@ def lens_blur(
         Values above 1 are kept and spread as the bright lights they are.
     disparity: relative ([0, 1], 1 = nearest) or in 1/m.
     focal_disparity: the disparity that is sharp, in the same unit.
-    max_radius: radius in pixels of the blur disc for a disparity difference of 1. With disparity in 1/m,
-        1/z_focus and aperture_radius_m * sensor_distance_px this is exactly the thin lens.
+    max_radius: radius in pixels of the blur disc for a disparity difference of 1; discs are at most 320 px. With
+        disparity in 1/m, 1/z_focus and aperture_radius_m * sensor_distance_px this is exactly the thin lens.
     aperture: shape of the lens opening; left out, a circle.
     focus_range: how much disparity to either side of the focus stays sharp.
-    Raises UsageError when shapes do not fit or a number is out of range.
+    highlight_boost, highlight_threshold: how far light near clipping is raised before blurring, 0 to 1, and the
+        encoded value from which on it is.
+    foreground_strength, background_strength: factors on the radius in front of and behind the focus.
+    existing_defocus: radius in pixels of the blur that the picture has already; "measure" finds it.
+    grain: how much of the sharp parts' grain is put onto the blurred parts, 0 to 1.
+    layers: also return the pieces, for mixing in linear light; "encoded" for mixing encoded values.
+
+    Raises UsageError when shapes do not fit or a number is out of range, and whatever `progress` raises.
     """
     check_sizes(image, disparity)
     for name, values in (("picture", image), ("depth layer", disparity)):
         if not np.isfinite(values).all():
             raise UsageError(f"The {name} has values that are not numbers.", hint="Replace NaN and infinity.")
+    if isinstance(existing_defocus, str):
+        progress(0.0, "Measuring the blur")
+        encoded = image if encoding == "srgb" else map_chunks(_to_srgb, image[..., :3])
+        existing_defocus = existing_defocus_px(encoded, disparity)
     scene = Scene(
         image=image,
         disparity=disparity,
-        focus=Focus(focal_disparity=focal_disparity, max_radius_px=max_radius, range=focus_range),
+        focus=Focus(
+            focal_disparity=focal_disparity,
+            max_radius_px=max_radius,
+            range=focus_range,
+            foreground=foreground_strength,
+            background=background_strength,
+        ),
         encoded=encoding == "srgb",
+        highlights=Highlights(strength=highlight_boost, threshold=highlight_threshold),
+        existing_defocus_px=existing_defocus,
     )
-    return Blurred(image=blur(scene, aperture=aperture, progress=progress))
+    if layers:
+        made = _in_pieces(scene, aperture, encoded_blending=layers == "encoded", progress=progress)
+    else:
+        made = Blurred(image=blur(scene, aperture=aperture, progress=progress))
+    if grain > 0 and encoding == "srgb":
+        radius = circle_of_confusion_px(disparity, focus=scene.focus)
+        deviation = grain_deviation(image)
+        for pixels in (made.image, made.background):
+            if pixels is not None:
+                add_grain(pixels, radius, deviation, strength=grain)
+    return made
+
+
+_to_srgb = jax.jit(linear_to_srgb)
+
+
+def _in_pieces(scene: Scene, aperture: Aperture | None, *, encoded_blending: bool, progress: Progress) -> Blurred:
+    pieces = blur_in_pieces(scene, aperture=aperture, progress=progress)
+    upper = [pieces.subject, pieces.foreground]
+    background = pieces.background
+    if scene.channels == 4:  # transparent pictures have no opaque plate to mix with; the whole comes by itself
+        return Blurred(
+            image=blur(scene, aperture=aperture, progress=progress),
+            background=background,
+            subject=upper[0],
+            foreground=upper[1],
+        )
+    image = over(background, upper, linear=scene.encoded)
+    if encoded_blending and scene.encoded:
+        upper = for_encoded_blending(background, upper)
+    return Blurred(image=image, background=background, subject=upper[0], foreground=upper[1])
 
 
 def check_sizes(image: np.ndarray, disparity: np.ndarray) -> None:
@@ -99,8 +170,28 @@ def chosen_max_radius_px(options: Mapping[str, Any], size: tuple[int, int]) -> f
     return relative_max_radius_px(size, f_number=options["f_number"])
 
 
+def lens_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `lens_blur` that operations offer as options of the lens."""
+    return {
+        "aperture": Aperture(
+            blades=options["blades"],
+            curvature=options["blade_curvature"],
+            rotation_deg=options["blade_rotation"],
+            anamorphic=options["anamorphic"],
+            cats_eye=options["cats_eye"],
+            edge=options["disc_edge"],
+        ),
+        "highlight_boost": options["highlight_boost"],
+        "highlight_threshold": options["highlight_threshold"],
+        "foreground_strength": options["foreground_strength"],
+        "background_strength": options["background_strength"],
+        "existing_defocus": "measure" if options["existing_defocus"] == "measure" else None,
+        "grain": options["grain"],
+    }
+
+
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
-    """The `lens_blur` operation."""
+    """The operation `lens_blur`."""
     assert inputs.disparity is not None  # apply() has seen to it
     disparity = inputs.disparity
     check_sizes(inputs.picture, disparity)
@@ -114,16 +205,27 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         focal_disparity = disparity_at(disparity, (width // 2, height // 2))
         messages.append("No focus was chosen; focused on the centre of the picture.")
     max_radius = chosen_max_radius_px(options, disparity.shape)
-    blurred = lens_blur(
+    pieces: bool | Literal["encoded"] = "encoded" if options["pieces"] == "encoded" else options["pieces"] != "none"
+    made = lens_blur(
         inputs.picture,
         disparity,
         focal_disparity=focal_disparity,
         max_radius=max_radius,
         focus_range=options["focus_range"] or 0.0,
+        layers=pieces,
         progress=progress,
+        **lens_options(options),
     )
+    layers = [Layer(name="Lens blur", role=Role.RESULT, pixels=made.image)]
+    for name, role, pixels in (
+        ("Foreground", Role.FOREGROUND, made.foreground),
+        ("Subject", Role.SUBJECT, made.subject),
+        ("Background", Role.BACKGROUND, made.background),
+    ):
+        if pixels is not None:
+            layers.append(Layer(name=name, role=role, pixels=pixels, visible=False))
     return Result(
-        layers=(Layer(name="Lens blur", role=Role.RESULT, pixels=blurred.image),),
+        layers=tuple(layers),
         values={"focal_disparity": focal_disparity, "max_radius": max_radius},
         messages=tuple(messages),
     )

@@ -15,7 +15,7 @@ from dioptre.imaging.spread import spread_known
 from dioptre_link.operations import Role, operation
 
 from .depth import Depth, estimate_depth
-from .lens_blur import chosen_max_radius_px, lens_blur
+from .lens_blur import chosen_max_radius_px, lens_blur, lens_options
 from .subject import Subject, find_subject, known_subject
 
 _SHARE_DEPTH, _SHARE_SUBJECT = 0.3, 0.5  # of the time, at 12 MP
@@ -82,6 +82,7 @@ def portrait(
         max_radius=max_radius,
         focus_range=focus_range,
         progress=_part(progress, _SHARE_SUBJECT, 0.97),
+        **lens_options(chosen),
     )
     return Portrait(
         image=blurred.image,

@@ -1,0 +1,220 @@
+"""What any lens blur must hold, and agreement with the definition."""
+
+import jax
+import numpy as np
+import pytest
+
+from dioptre.optics import lens_blur as fast
+from dioptre.optics.aperture import Aperture
+from dioptre.optics.compositing import for_encoded_blending, over
+from dioptre.optics.defocus import Focus
+from dioptre.optics.highlights import Highlights
+from dioptre.optics.reference import Sheet, flatten, render
+from dioptre.optics.scene import Scene
+
+SIZE = (128, 192)  # whole blocks, so that mirrored pictures fall on mirrored cells
+
+
+def scene(image, disparity, radius, focal=0.0, **fields):
+    """Linear light; `disparity` times `radius` is the circle of confusion when focal is 0."""
+    focus = Focus(focal_disparity=focal, max_radius_px=float(radius))
+    return Scene(image=image, disparity=disparity, focus=focus, **{"encoded": False, **fields})
+
+
+def random_scene(seed=0, size=SIZE):
+    rng = np.random.default_rng(seed)
+    image = rng.uniform(0, 1, (*size, 3)).astype(np.float32)
+    disparity = np.full(size, 0.1, np.float32)
+    for _ in range(4):
+        y, x = rng.integers(0, size[0] - 40), rng.integers(0, size[1] - 60)
+        disparity[y : y + 40, x : x + 60] = rng.uniform(0.2, 1)
+    return image, disparity
+
+
+def psnr(one, other):
+    return 10 * np.log10(1 / np.mean(np.square(one.astype(np.float64) - other)))
+
+
+def test_identity_without_blur():
+    image, disparity = random_scene()
+    assert np.array_equal(fast.blur(scene(image, disparity, 0.0)), image)
+
+
+def test_in_focus_pixels_stay():
+    image, disparity = random_scene()
+    disparity[60:100, 80:140] = 1.0  # the nearest: nothing spreads over it
+    made = fast.blur(scene(image, disparity, 30.0, focal=1.0))
+    assert np.abs(made - image)[64:96, 84:136].max() <= 1 / 255
+
+
+@pytest.mark.parametrize("radius", [3.0, 25.0, 90.0])
+def test_constants_stay(radius):
+    _, disparity = random_scene()
+    image = np.full((*SIZE, 3), 0.6, np.float32)
+    assert np.abs(fast.blur(scene(image, disparity, radius, focal=0.4)) - 0.6).max() < 1e-4
+
+
+def test_exposure_commutes():
+    image, disparity = random_scene()
+    once = fast.blur(scene(image, disparity, 20.0, focal=0.3))
+    # 0.25 keeps both pictures on one side of white, where small lights are looked for.
+    scaled = fast.blur(scene(image * np.float32(0.25), disparity, 20.0, focal=0.3))
+    # The noise floor of the unmixing is an absolute number; it moves a few edge pixels.
+    assert psnr(4 * scaled, once) > 50
+    assert np.median(np.abs(4 * scaled - once)) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [lambda a: a[:, ::-1], lambda a: a[::-1], lambda a: np.swapaxes(a, 0, 1)],
+    ids=["left", "up", "transposed"],
+)
+def test_mirror_commutes(turn):
+    image, disparity = random_scene()
+    image[:16], image[-16:], image[:, :16], image[:, -16:] = (0.5,) * 4  # cells at the border are not symmetric
+
+    def of(a):
+        return np.ascontiguousarray(turn(a))
+
+    straight = of(fast.blur(scene(image, disparity, 20.0, focal=0.3)))
+    turned = fast.blur(scene(of(image), of(disparity), 20.0, focal=0.3))
+    assert psnr(straight, turned) > 45
+
+
+@pytest.mark.parametrize("radius", [2.0, 6.0, 12.0, 40.0, 100.0])
+def test_a_point_becomes_a_disc_with_its_energy(radius):
+    size = (512, 512)
+    image = np.zeros((*size, 3), np.float32)
+    image[256, 256] = 0.9
+    made = fast.blur(scene(image, np.full(size, -1.0, np.float32), radius))[..., 1].astype(np.float64)
+    assert made.sum() == pytest.approx(0.9, rel=0.01)
+    y, x = np.mgrid[: size[0], : size[1]] - 256.0
+    spread = np.sqrt((made * (x**2 + y**2)).sum() / made.sum() * 2)  # a disc's mean square distance is r² / 2
+    assert spread == pytest.approx(radius, rel=0.03)
+    inside = np.hypot(x, y) < 0.7 * radius - 1
+    if inside.sum() > 20:
+        assert made[inside].std() < 0.06 * made[inside].mean()
+
+
+def test_blades_show_and_turn_round_in_front_of_the_focus():
+    size = (256, 256)
+    image = np.zeros((*size, 3), np.float32)
+    image[126:130, 126:130] = 0.9  # centred on the picture and on the cells of reduced sizes
+    aperture = Aperture(blades=5)
+    behind = fast.blur(scene(image, np.full(size, -1.0, np.float32), 30.0), aperture=aperture)[..., 0]
+    before = fast.blur(scene(image, np.full(size, 1.0, np.float32), 30.0), aperture=aperture)[..., 0]
+    assert np.abs(behind - before[::-1, ::-1]).max() < 0.02 * behind.max()
+    assert np.abs(behind - before).max() > 0.5 * behind.max()
+
+
+def test_cats_eye_narrows_discs_in_the_corner_only():
+    size = (512, 512)
+    image = np.zeros((*size, 3), np.float32)
+    image[256, 256] = image[40, 40] = 0.9
+    made = fast.blur(scene(image, np.full(size, -1.0, np.float32), 20.0), aperture=Aperture(cats_eye=0.8))[..., 0]
+    lit = made > 0.3 * made[256, 256]
+    assert lit[:100, :100].sum() < 0.75 * lit[200:312, 200:312].sum()
+
+
+def test_nearer_covers_farther_whatever_the_order_of_pixels():
+    """A sharp bar before a blurred wall, and a blurred bar before a sharp wall."""
+    image = np.zeros((*SIZE, 3), np.float32)
+    image[:, 90:102] = 1.0
+    disparity = np.zeros(SIZE, np.float32)
+    disparity[:, 90:102] = 1.0
+    sharp_bar = fast.blur(scene(image, disparity, 20.0, focal=1.0))[64, :, 0]
+    assert sharp_bar[91:101].min() > 0.99
+    assert sharp_bar[:88].max() < 0.005
+    soft_bar = fast.blur(scene(image, disparity, 20.0, focal=0.0))[64, :, 0]
+    assert 0.2 < soft_bar[96] < 0.5  # 12 of 40 columns of the disc
+    assert soft_bar[80] > 0.1
+
+
+def test_agrees_with_the_definition_and_more_paths_agree_better():
+    rng = np.random.default_rng(3)
+    size = (96, 96)
+    smooth = np.stack(
+        [np.add.outer(np.sin(np.arange(96) / p), np.cos(np.arange(96) / q)) for p, q in ((5, 7), (9, 4), (6, 6))],
+        -1,
+    )
+    sheets = [
+        Sheet(colour=(0.3 + 0.1 * smooth).astype(np.float32), coverage=np.ones(size, np.float32), radius_px=-6.0),
+    ]
+    for radius in (0.0, 7.0):
+        coverage = np.zeros(size, np.float32)
+        y, x = rng.integers(10, 40, 2)
+        coverage[y : y + 40, x : x + 40] = 1
+        colour = np.broadcast_to(rng.uniform(0.1, 0.9, 3).astype(np.float32), (*size, 3))
+        sheets.append(Sheet(colour=colour, coverage=coverage, radius_px=radius))
+    exact = render(sheets, paths=1500)
+    image, radius = flatten(sheets)
+    made = fast.blur(scene(image, radius, 1.0))
+    inner = (slice(12, -12), slice(12, -12))
+    assert psnr(made[inner], exact[inner]) > 33  # what the objects hide is known to the definition alone
+    errors = [np.sqrt(np.mean(np.square(render(sheets, paths=n) - exact))) for n in (12, 48, 192)]
+    # Error falls at least as 1 / sqrt(paths): a factor of 2 for each factor of 4.
+    assert errors[1] < errors[0] / 1.8
+    assert errors[2] < errors[1] / 1.8
+
+
+def test_result_does_not_depend_on_the_tiles(monkeypatch):
+    image, disparity = random_scene(size=(300, 420))
+    whole = fast.blur(scene(image, disparity, 30.0, focal=0.4))
+    monkeypatch.setattr(fast, "TILE_PX", 256)
+    fast._kernels.cache_clear()
+    tiled = fast.blur(scene(image, disparity, 30.0, focal=0.4))
+    fast._kernels.cache_clear()
+    assert np.abs(whole - tiled).max() < 1e-5
+
+
+def test_new_sizes_radii_and_focus_compile_nothing():
+    image, disparity = random_scene()
+    fast.blur(scene(image, disparity, 20.0, focal=0.3))
+    compiled = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda name, *_, **__: compiled.append(name) if "compile" in name else None
+    )
+    for size, radius, focal in (((90, 77), 33.0, 0.7), ((200, 310), 7.0, 0.1), ((128, 192), 150.0, 0.5)):
+        other, depth = random_scene(seed=1, size=size)
+        fast.blur(scene(other, depth, radius, focal=focal))
+    assert [name for name in compiled if "backend_compile" in name] == []
+
+
+def test_existing_blur_is_not_added_twice():
+    image, disparity = random_scene()
+    disparity[:] = -1.0
+    existing = np.full(SIZE, 8.0, np.float32)
+    made = fast.blur(scene(image, disparity, 10.0, existing_defocus_px=existing))
+    assert np.allclose(made, fast.blur(scene(image, disparity, 6.0)), atol=2e-3)
+    nothing_left = fast.blur(scene(image, disparity, 7.0, existing_defocus_px=existing))
+    assert np.allclose(nothing_left, image, atol=1e-5)
+
+
+def test_highlights_open_into_brighter_discs_and_sharp_ones_stay():
+    image = np.full((*SIZE, 3), 0.1, np.float32)
+    image[60:64, 60:64] = 1.0
+    image[20:40, 120:140] = 0.97
+    disparity = np.full(SIZE, -1.0, np.float32)
+    disparity[10:50, 110:150] = 0.0
+    plain = fast.blur(scene(image, disparity, 12.0, encoded=True))
+    raised = fast.blur(scene(image, disparity, 12.0, encoded=True, highlights=Highlights(strength=0.8)))
+    assert raised[62, 62].min() > plain[62, 62].max() + 0.3
+    assert np.abs(raised - image)[22:38, 122:138].max() < 1 / 255
+
+
+@pytest.mark.parametrize("linear", [True, False])
+def test_pieces_make_the_picture_again(linear):
+    image, disparity = random_scene()
+    image[:, :, 1] = image[:, :, 0]
+    pieces = fast.blur_in_pieces(scene(image, disparity, 20.0, focal=0.45, encoded=True))
+    layers = [pieces.subject, pieces.foreground]
+    flat = over(pieces.background, layers, linear=True)
+    if not linear:
+        layers = for_encoded_blending(pieces.background, layers)
+    eight_bit = [
+        np.rint(np.clip(part, 0, 1) * 255).astype(np.float32) / 255 for part in (pieces.background, *layers)
+    ]
+    again = over(eight_bit[0], eight_bit[1:], linear=linear)
+    assert np.abs(again - np.clip(flat, 0, 1)).max() <= 2 / 255
+    whole = fast.blur(scene(image, disparity, 20.0, focal=0.45, encoded=True))
+    assert psnr(flat, whole) > 30
