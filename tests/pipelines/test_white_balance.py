@@ -13,7 +13,7 @@ from dioptre.colour import D65_XY, WhitePoint, adapt
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.layers import Inputs
 from dioptre.imaging.resize import resize
-from dioptre.pipelines.light import estimate_light
+from dioptre.pipelines.light import estimate_light, sure_share
 from dioptre.pipelines.white_balance import apply_correction, white_balance
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import UsageError
@@ -78,6 +78,39 @@ def test_grey_is_read_exactly_where_it_is_pointed_at(warm: np.ndarray) -> None:
     assert np.ptp(balanced.image[20, 20]) < 1e-3
     assert balanced.cct == pytest.approx(WARM.cct_kelvin, rel=0.01)
     assert luminance(balanced.image[20, 20]) == pytest.approx(luminance(patched[20, 20]), rel=0.01)
+
+
+@pytest.mark.parametrize("kelvin", [2200, 2800, 4000, 5500, 8000, 12000])
+def test_the_temperature_of_a_rendered_black_body_is_read_back(person: np.ndarray, kelvin: float) -> None:
+    """Planck's spectrum on a grey card, through the CIE 1931 observer as Wyman, Sloan and Shirley 2013 fit it."""
+    nm = np.arange(380.0, 781.0, 5.0)
+    spectrum = 1 / ((nm * 1e-9) ** 5 * np.expm1(1.438776877e-2 / (nm * 1e-9 * kelvin)))
+    xyz = spectrum @ observer(nm)
+    matrix = [[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]]
+    linear = (np.array(matrix) @ xyz / xyz[1] * 0.3).astype(np.float32)
+    rendered = person.copy()
+    rendered[60:80, 60:80] = np.asarray(linear_to_srgb(jnp.asarray(linear)))
+    assert white_balance(rendered, neutral=(70, 70), neutral_radius=5).cct == pytest.approx(kelvin, rel=0.05)
+
+
+def observer(nm: np.ndarray) -> np.ndarray:
+    def bell(height: float, centre: float, below: float, above: float) -> np.ndarray:
+        return height * np.exp(-0.5 * ((nm - centre) * np.where(nm < centre, below, above)) ** 2)
+
+    x = (
+        bell(0.362, 442.0, 0.0624, 0.0374)
+        + bell(1.056, 599.8, 0.0264, 0.0323)
+        + bell(-0.065, 501.1, 0.0490, 0.0382)
+    )
+    y = bell(0.821, 568.8, 0.0213, 0.0247) + bell(0.286, 530.9, 0.0613, 0.0322)
+    z = bell(1.217, 437.0, 0.0845, 0.0278) + bell(0.681, 459.0, 0.0385, 0.0725)
+    return np.stack([x, y, z], axis=1)
+
+
+def test_a_slight_cast_is_left_alone_and_a_strong_one_believed() -> None:
+    assert sure_share(np.array([0.1, -0.1], np.float32)) == 0
+    assert 0 < sure_share(np.array([0.2, -0.2], np.float32)) < 1
+    assert sure_share(np.array([0.4, -0.4], np.float32)) == 1
 
 
 @pytest.mark.parametrize("point", [(200.0, 5.0), (-1.0, 5.0)])

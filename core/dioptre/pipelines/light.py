@@ -15,7 +15,10 @@ from dioptre.models.registry import ModelKind, find, load_model
 
 MOST_MISLEADING_DE = 10.0
 """The expected error (CIELAB ΔE) at which confidence is nothing."""
-_SUBSAMPLED_PX = 1024  # larger pictures are read at every n-th pixel first
+_DOUBT, _SURE = 0.21, 0.42
+"""Casts, as the length of (ln r/g, ln b/g), up to which nothing and from which on all is changed. A slight cast may
+as well be the scene's own colour, and a photograph that was right must stay so."""
+_SUBSAMPLED_PX = 400  # larger pictures are read at every n-th pixel first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +40,18 @@ def estimate_light(image: Float32[np.ndarray, "h w c"], *, model: str = "default
     """The light of a picture, sRGB-encoded (H, W, 3 or 4), straight alpha; transparent pixels do not count."""
     network = estimator(model)
     chroma, residual, expected = read(network, thumbnail(image, network.config.thumbnail_px)[None])
+    share = sure_share(chroma[0])
     return Estimate(
-        light=white_point(chroma[0]), expected_de=float(expected[0]), residual=residual[0], models=network.checksums
+        light=white_point(share * chroma[0]),
+        expected_de=float(expected[0]),
+        residual=share * residual[0],
+        models=network.checksums,
     )
+
+
+def sure_share(chroma: Float32[np.ndarray, "2"]) -> np.float32:
+    """How much of an estimated cast to believe, 0 to 1."""
+    return np.float32(np.clip((np.linalg.norm(chroma) - _DOUBT) / (_SURE - _DOUBT), 0, 1))
 
 
 def estimator(model: str = "default") -> Loaded:
@@ -78,8 +90,9 @@ def thumbnail(image: Float32[np.ndarray, "h w c"], side_px: int) -> Float32[np.n
         weight = float(alpha.sum())
         mean = (rgb * alpha).sum(axis=(0, 1)) / weight if weight > 0 else np.full(3, 0.5)
         rgb = rgb * alpha + mean.astype(np.float32) * (1 - alpha)
-    across = np.tensordot(_shares(rgb.shape[0], side_px), rgb, 1)
-    small: np.ndarray = np.einsum("jw,iwc->ijc", _shares(rgb.shape[1], side_px), across)
+    height, width, _ = rgb.shape
+    rows = (_shares(height, side_px) @ rgb.reshape(height, -1)).reshape(side_px, width, 3)
+    small: np.ndarray = _shares(width, side_px) @ rows
     return small
 
 
