@@ -339,7 +339,7 @@ class OperationDialog:
         self._warm_up()
 
     def _warm_up(self) -> None:
-        """Once, when the first preview is there: a draft that nobody sees, so that the first moved slider is quick."""
+        """Once, after the first preview: a draft that nobody sees, so that the first moved slider is quick."""
         if self._warm or not self._can_draft():
             return
         self._warm = True
