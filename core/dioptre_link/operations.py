@@ -438,8 +438,8 @@ OPERATIONS: dict[str, Operation] = {
                     label="Temperature",
                     help="The light's colour temperature as the picture shows it; 6500 changes nothing, lower "
                     "makes the picture bluer. Left out: read off the picture.",
-                    minimum=1500.0,
-                    maximum=40000.0,
+                    minimum=1000.0,
+                    maximum=50000.0,
                     unit="K",
                     group="Light",
                     simple=True,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dioptre.colour import D65_XY, WhitePoint, adapt
-from dioptre.colour.correction import TERMS, correct, correct_locally, polynomial_terms, unclipped
+from dioptre.colour.correction import TERMS, correct, correct_locally, polynomial_terms, unclipped, with_blown_kept
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 
 D65 = jnp.array(D65_XY)
@@ -61,6 +61,12 @@ def test_what_was_below_white_stays_there_with_its_hue() -> None:
     after = np.asarray(unclipped(pushed, before))
     assert after.max() == pytest.approx(1)
     np.testing.assert_allclose(after / after.max(), np.asarray(pushed) / 1.2, rtol=1e-6)
+
+
+def test_what_was_clipped_to_white_stays_white_and_the_rest_is_corrected() -> None:
+    before = jnp.array([[1.0, 1.0, 1.0], [0.85, 0.85, 0.85]])
+    bluer = before * jnp.array([0.8, 0.9, 1.0])
+    np.testing.assert_allclose(with_blown_kept(bluer, before), [[1, 1, 1], bluer[1]], atol=1e-6)
 
 
 def test_what_was_above_white_may_stay_there() -> None:

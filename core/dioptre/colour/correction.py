@@ -20,6 +20,8 @@ from .adaptation import adaptation_matrix, cone_gains, from_cone_matrix, to_cone
 TERMS = 9
 HEADROOM = 4.0
 """How much faster than the picture's own values the ceiling rises above 1: what is brighter than white stays so."""
+BLOWN_FROM, BLOWN_TO = 0.9, 0.99
+"""The least channel, encoded, from which on a colour counts as clipped in part, and wholly."""
 
 Channels = tuple[Float[Array, "*batch"], Float[Array, "*batch"], Float[Array, "*batch"]]
 
@@ -73,6 +75,18 @@ def unclipped(
     ceiling = 1 + HEADROOM * jnp.maximum(jnp.max(srgb_encoded, axis=-1, keepdims=True) - 1, 0)
     peak = jnp.max(corrected, axis=-1, keepdims=True)
     return corrected * jnp.minimum(1.0, ceiling / jnp.maximum(peak, 1e-6))
+
+
+def with_blown_kept(
+    corrected: Float[Array, "*batch 3"], srgb_encoded: Float[Array, "*batch 3"]
+) -> Float[Array, "*batch 3"]:
+    """Corrected colours, but what was clipped to white stays white: its own colour is not known.
+
+    srgb_encoded: the colours before, of a picture whose largest value is 1.
+    """
+    share = jnp.clip((jnp.min(srgb_encoded, axis=-1, keepdims=True) - BLOWN_FROM) / (BLOWN_TO - BLOWN_FROM), 0, 1)
+    share = share * share * (3 - 2 * share)
+    return corrected + share * (srgb_encoded - corrected)
 
 
 def _channels(colours: Float[Array, "*batch 3"]) -> Channels:

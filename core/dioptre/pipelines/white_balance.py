@@ -14,10 +14,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Bool, Float, Float32
 
 from dioptre.colour import D65_XY, WhitePoint, between, linear_rgb_to_xy
-from dioptre.colour.correction import correct, correct_locally, unclipped
+from dioptre.colour.correction import correct, correct_locally, unclipped, with_blown_kept
 from dioptre.imaging.encoding import srgb_to_linear
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre_link.errors import UsageError
@@ -135,7 +135,14 @@ def apply_correction(
     """
     xy = jnp.array(source.xy, jnp.float32), jnp.array(target.xy, jnp.float32)
     bend = jnp.zeros((9, 3)) if residual is None else jnp.asarray(residual)
-    return _by_chunks(partial(_map_pixels, source_xy=xy[0], target_xy=xy[1], residual=bend), image)
+    clipped = jnp.asarray(_is_clipped(image))
+    mapping = partial(_map_pixels, source_xy=xy[0], target_xy=xy[1], residual=bend, clipped=clipped)
+    return _by_chunks(mapping, image)
+
+
+def _is_clipped(image: np.ndarray) -> bool:
+    """Whether white is where the picture ends: not with high dynamic range."""
+    return bool(image[..., :3].max() <= 1 + 1e-3)
 
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
@@ -219,7 +226,8 @@ def _apply_field(
     image: np.ndarray, lights: LightField, *, share: float, kept: float, residual: np.ndarray
 ) -> np.ndarray:
     chroma = lights.at_size((image.shape[0], image.shape[1])) * np.float32(share)
-    map_pixels = partial(_map_locally, kept=jnp.float32(kept), residual=jnp.asarray(residual))
+    clipped = jnp.asarray(_is_clipped(image))
+    map_pixels = partial(_map_locally, kept=jnp.float32(kept), residual=jnp.asarray(residual), clipped=clipped)
     return _by_chunks(map_pixels, image, chroma)
 
 
@@ -245,8 +253,9 @@ def _map_pixels(
     source_xy: Float[Array, "2"],
     target_xy: Float[Array, "2"],
     residual: Float[Array, "9 3"],
+    clipped: Bool[Array, ""],
 ) -> Float[Array, "n 3"]:
-    return unclipped(correct(srgb_encoded, source_xy, target_xy, residual), srgb_encoded)
+    return _finished(correct(srgb_encoded, source_xy, target_xy, residual), srgb_encoded, clipped)
 
 
 @jax.jit
@@ -256,10 +265,18 @@ def _map_locally(
     *,
     kept: Float[Array, ""],
     residual: Float[Array, "9 3"],
+    clipped: Bool[Array, ""],
 ) -> Float[Array, "n 3"]:
     """chroma: (ln r/g, ln b/g) of each pixel's light; warm lights keep the share `kept` of theirs."""
     warm = jnp.sum(chroma * jnp.array([1.0, -1.0]), axis=-1, keepdims=True) > 0
     removed = chroma * jnp.where(warm, 1 - kept, 1.0)
     white = jnp.exp(jnp.stack([removed[:, 0], jnp.zeros(len(removed)), removed[:, 1]], axis=-1))
     corrected = correct_locally(srgb_encoded, linear_rgb_to_xy(white), jnp.array(D65_XY), residual)
-    return unclipped(corrected, srgb_encoded)
+    return _finished(corrected, srgb_encoded, clipped)
+
+
+def _finished(
+    corrected: Float[Array, "n 3"], srgb_encoded: Float[Array, "n 3"], clipped: Bool[Array, ""]
+) -> Float[Array, "n 3"]:
+    below_white = unclipped(corrected, srgb_encoded)
+    return jnp.where(clipped, with_blown_kept(below_white, srgb_encoded), below_white)
