@@ -27,9 +27,7 @@ class DioptreExtension(Extension):
 
     def createActions(self, window: Window) -> None:  # noqa: N802  (Krita's name)
         entry = window.createAction(MENU_ID, "Dioptre", "filter")
-        menu = QMenu(MENU_ID, window.qwindow())
-        menu.aboutToShow.connect(lambda: _arrange(menu))
-        entry.setMenu(menu)
+        entry.setMenu(QMenu(MENU_ID, window.qwindow()))  # Krita sorts it by the actions' names
         for described in OPERATIONS.values():
             _add(window, described.name, described.title, described.help, lambda d=described: _start(d))
         _add(
@@ -41,22 +39,13 @@ class DioptreExtension(Extension):
         )
         _add(window, "update", "Update", "Runs again what made the selected layers.", lambda: _try(_update))
         _add(window, "panel", "Show the panel", "Preview, options and progress.", show_panel)
-        _add(window, "cancel", "Cancel", "Stops what Dioptre is doing.", cancel)
+        _add(window, "stop", "Stop what Dioptre is doing", "Cancels all of its jobs.", cancel)
 
 
 def _add(window: Window, name: str, title: str, tip: str, act: Callable[[], Any]) -> None:
     action = window.createAction(f"dioptre_{name}", title, PLACE)
     action.setToolTip(tip)
     action.triggered.connect(lambda *_: act())
-
-
-def _arrange(menu: QMenu) -> None:
-    """Our own order: Krita's is that of the names."""
-    entries = {action.objectName().removeprefix("dioptre_"): action for action in menu.actions()}
-    for name in (*OPERATIONS, "super_resolution_document", "update", "panel", "cancel"):
-        if name in entries:
-            menu.removeAction(entries[name])
-            menu.addAction(entries[name])
 
 
 def _start(described: Operation) -> None:

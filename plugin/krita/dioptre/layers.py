@@ -58,8 +58,8 @@ def insert(source: Source, described: Operation, built: list[Built], files: Exit
     """Put the layers above their source, in a group unless they are only data: one undo step.
 
     Returns the group, or the single layer. Where the source is not simply opaque (transparent places, masks,
-    another mode or opacity), the group takes its place with the same masks, mode and opacity, and the source is
-    hidden. Elsewhere the source stays as it is.
+    another mode or opacity), the group takes its place with the same mode and opacity, the result gets the
+    same masks, and the source is hidden. Elsewhere the source stays as it is.
     """
     document, picture = source.document, source.node()
     parent = picture.parentNode()
@@ -67,27 +67,41 @@ def insert(source: Source, described: Operation, built: list[Built], files: Exit
     if len(built) == 1 and built[0].made.role in DATA_ROLES:
         parent.addChildNode(built[0].node, above)
         document.refreshProjection()
-        return built[0].node
+        return own(document, built[0].node)
     group = document.createGroupLayer(described.title)
-    results = any(one.made.role is Role.RESULT for one in built)
     masked = source.selection is not None and not takes_selection(described)
     nodes = [one.node for one in reversed(built)]
-    if results and masked and not source.plain:
-        nodes.insert(0, _copy(source, files))  # outside of the selection the picture must still be seen
+    shown = [one.node for one in built if one.made.role is Role.RESULT]
+    takes_place = bool(shown) and not source.plain
+    if takes_place and masked:  # outside of the selection the picture must still be seen
+        shown.append(_copy(source, files))
+        nodes.insert(0, shown[-1])
     below = None
     for node in nodes:
         group.addChildNode(node, below)
         below = node
-    for one in built:
-        if one.made.role is Role.RESULT and masked:
-            _add_mask(document, source, one.node)
-    if results and not source.plain:
-        _take_place(picture, group, below)
+    if takes_place:
+        group.setOpacity(picture.opacity())
+        if picture.type() != "grouplayer" or not picture.passThroughMode():
+            group.setBlendingMode(picture.blendingMode())
+        for node in shown:
+            _copy_masks(picture, node)
+    if masked:
+        for one in built:
+            if one.made.role is Role.RESULT:
+                _add_mask(document, source, one.node)
     parent.addChildNode(group, above)
-    if results and not source.plain:
+    if takes_place:
         picture.setVisible(False)
     document.refreshProjection()
     return group
+
+
+def own(document: Document, node: Node) -> Node:
+    """The node as `document` knows it. What a closed document made still refers to that: `remove` would crash."""
+    found = recipe.find_node(document, recipe.node_id(node))
+    assert found is not None
+    return found
 
 
 def replace_content(source: Source, node: Node, made: Made) -> None:
@@ -171,12 +185,11 @@ def _copy(source: Source, files: ExitStack) -> Node:
     return copy
 
 
-def _take_place(picture: Node, group: Node, below: Node) -> None:
-    group.setOpacity(picture.opacity())
-    if picture.type() != "grouplayer" or not picture.passThroughMode():
-        group.setBlendingMode(picture.blendingMode())
+def _copy_masks(picture: Node, node: Node) -> None:
+    """Krita lets no mask into a group that is not in the document yet; so the layers in it get them."""
+    below = None
     for mask in picture.childNodes():
         if mask.type().endswith("mask"):
             copied = mask.duplicate()
-            group.addChildNode(copied, below)
+            node.addChildNode(copied, below)
             below = copied

@@ -30,7 +30,7 @@ VIEWS = {
     FOCUS: ("Focus range", "Green is sharp, blue lies in front of it, orange behind it"),
 }
 IN_FRONT, SHARP, BEHIND = (40, 110, 255, 110), (60, 220, 90, 110), (255, 140, 30, 110)
-LEAST_PX = 160
+LEAST_PX = 240
 RING_PX = 9
 
 

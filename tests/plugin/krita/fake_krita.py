@@ -119,6 +119,8 @@ class Node:
         return self._parent
 
     def addChildNode(self, child: Node, above: Node | None) -> bool:  # noqa: N802
+        if child.type().endswith("mask") and self._kind == "grouplayer" and self._parent is None:
+            return False
         place = len(self._children) if above is None else self._children.index(above) + 1
         self._children.insert(place, child)
         child._parent = self

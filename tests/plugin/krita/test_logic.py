@@ -192,7 +192,9 @@ def test_taking_the_place_of_a_source(plugin: types.SimpleNamespace, document: D
     document.setSelection(Selection(1, 1, 2, 2))
     group = made(plugin, "portrait", document, node)
     assert (group.opacity(), group.blendingMode(), node.visible()) == (99, "multiply", False)
-    assert names(group) == ["Photo", "Depth", "Result", "mine"]
+    assert names(group) == ["Photo", "Depth", "Result"]
+    copy, _, result = group.childNodes()
+    assert (names(copy), names(result)) == (["mine"], ["mine", "Selection"])
 
 
 def test_keeper_follows_undo_and_redo(plugin: types.SimpleNamespace, document: Document) -> None:

