@@ -7,11 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 TIMEOUT_S = 60
+INTERRUPTIBLE = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
 ENDLESS = """
 import sys, time, types
 module = types.ModuleType("dioptre.pipelines.portrait")
@@ -26,15 +29,21 @@ main()
 """
 
 
-def start(*arguments: object, code: str = ENDLESS) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
+@contextmanager
+def start(*arguments: object, code: str = ENDLESS) -> Iterator[subprocess.Popen[str]]:
+    """The command line, which can be interrupted even where this test run cannot; ended whatever happens."""
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{INTERRUPTIBLE}{code}", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
         env=dict(os.environ),
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
