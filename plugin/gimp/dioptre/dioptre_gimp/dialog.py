@@ -82,7 +82,6 @@ class OperationDialog:
         self._outcome: Outcome | None = None
         self._loop: GLib.MainLoop | None = None
         self._point = next((p for p in described.parameters if p.kind is Kind.POINT), None)
-        self._shows_depth = arguments.takes_depth(described) or Role.DEPTH in described.outputs
 
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, described.title)
         self._dialog.set_default_size(LONGEST_PX + 400, 560)
@@ -135,7 +134,7 @@ class OperationDialog:
             return (DEPTH, BEFORE)
         if self._detail is not None:
             return (RESULT, BEFORE, PLACE)
-        return (RESULT, BEFORE, DEPTH, FOCUS) if self._shows_depth else (RESULT, BEFORE)
+        return (RESULT, BEFORE, DEPTH, FOCUS) if sources.works_by_depth(self._operation) else (RESULT, BEFORE)
 
     def _prepare(self) -> None:
         """Show the layer at once, then hand it to the worker."""

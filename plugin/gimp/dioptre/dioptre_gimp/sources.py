@@ -13,7 +13,7 @@ from .host import Gimp
 
 MAX_SIDE_PX = 1 << 18  # of a layer in GIMP
 DEPTH_NAME = "Depth"
-_SELECTED = ("group", Role.RESULT.value, Role.DEPTH.value)  # of a result: what a user has selected afterwards
+_SELECTED = ("group", Role.RESULT.value)  # of a blur: what a user has selected afterwards
 
 
 class RefusedError(DioptreError):
@@ -50,7 +50,7 @@ def find(
     _check_image(image)
     picture = _only_layer(drawables)
     entries = recipe.readable(image)
-    if depth is None and _works_by_depth(operation):
+    if depth is None:
         picture, depth = _original(image, entries, picture, operation)
     if depth is None and Input.DISPARITY in operation.inputs:
         depth = depth_of(image, entries, picture)
@@ -139,27 +139,31 @@ def _only_layer(drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
     return drawable
 
 
-def _works_by_depth(operation: Operation) -> bool:
+def works_by_depth(operation: Operation) -> bool:
+    """Whether the operation is about depth, and does not only look at it where there is one."""
     return Role.DEPTH in operation.outputs or Input.DISPARITY in operation.inputs
 
 
 def _original(
     image: Gimp.Image, entries: Sequence[recipe.Entry], layer: Gimp.Layer, operation: Operation
 ) -> tuple[Gimp.Layer, Gimp.Layer | None]:
-    """The picture to work on when `layer` is a depth layer or a blur of Dioptre's, and that depth layer.
+    """The picture to work on when `layer` is a depth layer of Dioptre's, and that depth layer.
 
-    GIMP leaves the new layer selected: choosing another blur then means the same photo again.
+    GIMP leaves what was made selected. The next operation then means the photo, not its depth; and another blur
+    means the same photo again, not the blurred one.
     """
     tattoo = layer.get_tattoo()
     for entry in reversed(entries):
         made = OPERATIONS.get(entry.operation)
         by_role = {role: link.tattoo for role, link in entry.outputs.items()}
-        if made is None or not _works_by_depth(made) or tattoo not in (by_role.get(role) for role in _SELECTED):
+        is_depth = tattoo == by_role.get(Role.DEPTH.value)
+        is_blur = made is not None and works_by_depth(made) and tattoo in (by_role.get(role) for role in _SELECTED)
+        if not is_depth and not (is_blur and works_by_depth(operation)):
             continue
         picture = entry.inputs["picture"].find(image)
         if picture is not None:
             takes = Input.DISPARITY in operation.inputs + operation.optional_inputs
-            return picture, layer if takes and tattoo == by_role.get(Role.DEPTH.value) else None
+            return picture, layer if takes and is_depth else None
     return layer, None
 
 
