@@ -158,6 +158,8 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     if options["mixed"] and balanced.lights == 1:
         messages.append("One light explains the picture; it was balanced as a whole.")
     values = {
+        "temperature": round(balanced.cct),  # named as the option, so that a dialog can show what was decided
+        "tint": round(balanced.duv, 4),
         "cct_kelvin": round(balanced.cct),
         "duv": round(balanced.duv, 4),
         "illuminant_xy": [round(value, 5) for value in balanced.illuminant_xy],

@@ -6,6 +6,7 @@ from rig import (
     Gimp,
     child,
     expect,
+    expect_close,
     names,
     native,
     new_depth,
@@ -101,7 +102,8 @@ def check_a_group_is_a_picture():
     reference, picture = new_image()
     new_depth(reference, picture)
     wanted = read(child(blurred(reference, picture), "Result"), "R'G'B' u8")
-    expect("pixels", read(child(group, "Result"), "R'G'B' u8"), wanted)
+    # A group has an alpha channel, so the blur takes another way to the same colours.
+    expect_close("pixels", read(child(group, "Result"), "R'G'B' u8"), wanted)
 
 
 def check_the_mask_being_edited_stands_for_its_layer():
@@ -140,8 +142,7 @@ def check_mode_opacity_and_mask_go_to_the_group():
     expect("mode", group.get_mode() == Gimp.LayerMode.MULTIPLY, True)
     expect("opacity", group.get_opacity(), 50.0)
     expect("mask", native(group.get_mask()), native(layer.get_mask()))
-    worst = max(abs(a - b) for a, b in zip(before, flat(image), strict=True))
-    expect("looks as before without blur, to one code value", worst <= 1, True)
+    expect_close("looks as before without blur", flat(image), before)
 
 
 def check_selection_in_a_transparent_layer_keeps_the_rest():
@@ -177,8 +178,7 @@ def check_colours_beyond_srgb_stay():
         result = child(blurred(image, layer, max_radius=0.0), "Result")
         got, wanted = native(result), native(layer)
         if precision == Gimp.Precision.U8_NON_LINEAR:
-            worst = max(abs(a - b) for a, b in zip(got, wanted, strict=True))
-            expect(f"code values off: {worst}", worst <= 1, True)
+            expect_close("colours", got, wanted)
         else:
             pairs = zip(struct.iter_unpack("<f", got), struct.iter_unpack("<f", wanted), strict=True)
             worst = max(abs(a - b) for (a,), (b,) in pairs)

@@ -36,6 +36,13 @@ def expect_in(what, part, whole):
         raise Failed(f"{what}: {part!r} is not in {whole!r:.300}")
 
 
+def expect_close(what, got, wanted):
+    """8-bit values that differ by at most the one code value of a rounding."""
+    worst = max(abs(a - b) for a, b in zip(got, wanted, strict=True))
+    if worst > 1:
+        raise Failed(f"{what}: off by {worst} code values")
+
+
 def call(name, image, drawables, **values):
     """Run a procedure without a dialog: (status, result layer or message)."""
     procedure = Gimp.get_pdb().lookup_procedure(name)
