@@ -1,0 +1,60 @@
+"""Mixed light: two lights are told apart and balanced each for itself, one is left one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from dioptre.colour import D65_XY, WhitePoint, adapt
+from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from dioptre.pipelines.mixed_light import light_field
+from dioptre.pipelines.white_balance import white_balance
+
+
+@pytest.fixture(scope="module")
+def person(checkout: Path) -> np.ndarray:
+    with Image.open(checkout / "examples" / "astronaut.jpg") as picture:
+        return 0.8 * np.asarray(picture.convert("RGB").resize((192, 192)), np.float32) / 255
+
+
+@pytest.fixture(scope="module")
+def lit_twice(person: np.ndarray) -> np.ndarray:
+    """A lamp from the left, a blue window on the right."""
+    linear, daylight = srgb_to_linear(jnp.asarray(person)), jnp.array(D65_XY)
+    lamp, window = (adapt(linear, daylight, jnp.array(WhitePoint(cct_kelvin=k).xy)) for k in (3000, 11000))
+    share = jnp.clip(jnp.linspace(-0.5, 1.5, 192), 0, 1)[None, :, None]
+    return np.clip(np.asarray(linear_to_srgb(lamp * (1 - share) + window * share)), 0, 1)
+
+
+def test_the_field_is_warm_at_the_lamp_and_cool_at_the_window(lit_twice: np.ndarray) -> None:
+    field = light_field(lit_twice)
+    warmth = field.chroma[..., 0] - field.chroma[..., 1]
+    third = warmth.shape[1] // 3
+    assert field.count == 2
+    assert warmth[:, :third].mean() > warmth[:, -third:].mean() + 0.4
+
+
+def test_each_part_comes_nearer_the_truth_than_with_one_light(lit_twice: np.ndarray, person: np.ndarray) -> None:
+    one, several = white_balance(lit_twice), white_balance(lit_twice, mixed=True)
+    assert several.lights == 2
+    assert np.abs(several.image - person).mean() < 0.9 * np.abs(one.image - person).mean()
+
+
+def test_disparity_may_lead_the_light(lit_twice: np.ndarray) -> None:
+    disparity = np.where(np.arange(192) < 96, 1.0, 0.0).astype(np.float32)[None].repeat(192, axis=0)
+    chroma = light_field(lit_twice, disparity=disparity).at_size((192, 192))
+    assert np.isfinite(chroma).all()
+    step = np.abs(np.diff(chroma[..., 1].mean(axis=0)))
+    assert step[90:102].max() > 1.5 * np.median(step)
+
+
+def test_an_even_picture_has_one_light() -> None:
+    assert light_field(np.full((80, 60, 3), 0.4, np.float32)).count == 1
+
+
+def test_a_light_set_by_hand_is_one_light(lit_twice: np.ndarray) -> None:
+    assert white_balance(lit_twice, mixed=True, temperature=4000, tint=0.0).lights == 1
