@@ -20,6 +20,7 @@ from dioptre_link.operations import Input, operation
 from dioptre_link.start import log_file
 from dioptre_link.wire import CHUNK_BYTES, DTYPES, Pixels, WireError, decode, encode
 
+from . import libraries
 from .engine import FULL, PREVIEW, Task
 from .exchange import Folder
 from .memory import OutOfMemoryError
@@ -244,6 +245,7 @@ class Session:
             self._loop.call_soon_threadsafe(self._finish, job, outcome)
 
     def _compute(self, job: _Job) -> _Outcome:
+        libraries.load()
         from . import execution  # JAX and NumPy: the first job, or the warm-up, waits for them
 
         def progress(fraction: float, phase: str) -> None:
@@ -359,6 +361,7 @@ def _input(name: str) -> Input:
 
 
 def _load(folder: Folder, as_input: str, pixels: Pixels) -> Kept:
+    libraries.load()
     from .execution import load
 
     return load(folder, _input(as_input), pixels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .engine import WarmUpStep
+from .libraries import load
 
 _SIZE = (680, 1024)  # the panel's preview; full pictures share the networks' shapes
 _Progress = Callable[[float, str], None]
@@ -17,10 +18,8 @@ def steps() -> tuple[WarmUpStep, ...]:
 
 def libraries(progress: _Progress) -> None:
     """Import what every job needs and wake the device."""
+    load()
     import jax.numpy as jnp
-
-    progress(0.3, "")
-    from . import execution, pixels, previews  # noqa: F401
 
     progress(0.6, "")
     jnp.zeros(1).block_until_ready()
@@ -42,6 +41,7 @@ def portrait(progress: _Progress) -> None:
 
 
 def _run(name: str, progress: _Progress, *, with_disparity: bool) -> None:
+    load()
     import numpy as np
 
     from dioptre.imaging.layers import Inputs
