@@ -30,6 +30,15 @@ CARD = Card(
     storage="float16",
     preprocessing="RGB, sRGB-encoded, [0, 1], 64 x 64 pixels, area-averaged.",
     parity={"none": "an own network"},
+    metrics={
+        "CIEDE2000 on held-out pairs (mean, worst quarter)": {
+            "already balanced": [1.4, 5.3],
+            "emulated camera settings": [6.1, 10.7],
+            "developed raws": [5.1, 10.8],
+            "unknown camera": [11.2, 19.4],
+            "dark and noisy": [7.6, 9.9],
+        }
+    },
 )
 
 
