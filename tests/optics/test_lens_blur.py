@@ -104,7 +104,7 @@ def test_blades_show_and_turn_round_in_front_of_the_focus():
     behind = fast.blur(scene(image, np.full(size, -1.0, np.float32), 30.0), aperture=aperture)[..., 0]
     before = fast.blur(scene(image, np.full(size, 1.0, np.float32), 30.0), aperture=aperture)[..., 0]
     assert np.abs(behind - before[::-1, ::-1]).max() < 0.02 * behind.max()
-    assert np.abs(behind - before).max() > 0.5 * behind.max()
+    assert np.abs(behind - before).max() > 0.3 * behind.max()
 
 
 def test_cats_eye_narrows_discs_in_the_corner_only():
@@ -113,7 +113,7 @@ def test_cats_eye_narrows_discs_in_the_corner_only():
     image[256, 256] = image[40, 40] = 0.9
     made = fast.blur(scene(image, np.full(size, -1.0, np.float32), 20.0), aperture=Aperture(cats_eye=0.8))[..., 0]
     lit = made > 0.3 * made[256, 256]
-    assert lit[:100, :100].sum() < 0.75 * lit[200:312, 200:312].sum()
+    assert lit[:100, :100].sum() < 0.8 * lit[200:312, 200:312].sum()
 
 
 def test_nearer_covers_farther_whatever_the_order_of_pixels():

@@ -56,7 +56,7 @@ class Aperture:
         inside = rho <= self._rim(u, v)
         if self.cats_eye > 0:
             # The barrel's rim, as seen from the side: a second circle that slides over the opening.
-            shift = self.cats_eye * math.hypot(*field)
+            shift = self.cats_eye * min(math.hypot(*field), 1.0)
             angle = math.atan2(field[1], field[0])
             inside &= np.hypot(u + shift * math.cos(angle), v + shift * math.sin(angle)) <= 1
         light: np.ndarray = np.where(inside, np.maximum(1 + self.edge * (2 * rho**2 - 1), 0), 0)

@@ -75,7 +75,12 @@ def fill_small(
     stack = np.pad(stack, ((0, 0), (0, height % 2), (0, width % 2)), mode="edge")
     small = (stack[:, ::2, ::2] + stack[:, 1::2, ::2] + stack[:, ::2, 1::2] + stack[:, 1::2, 1::2]) / 4
     filled = fill_small(small[:-1], small[-1])
-    enlarged = filled.repeat(2, 1).repeat(2, 2)[:, :height, :width]
+    enlarged = filled.repeat(2, 1).repeat(2, 2)
+    for axis in (1, 2):  # bilinear, as `doubled`: a quarter from the neighbouring cell
+        order = np.arange(enlarged.shape[axis])
+        beside = np.clip(order + np.where(order % 2 == 0, -1, 1), 0, order.size - 1)
+        enlarged = np.float32(0.75) * enlarged + np.float32(0.25) * enlarged.take(beside, axis)
+    enlarged = enlarged[:, :height, :width]
     certain = np.minimum(known / np.float32(_ENOUGH), 1)
     result: np.ndarray = enlarged + certain * (planes / np.maximum(known, np.float32(_NOTHING)) - enlarged)
     return result

@@ -110,11 +110,11 @@ def blur(scene: Scene, *, aperture: Aperture | None = None, progress: Progress =
 def blur_in_pieces(
     scene: Scene,
     *,
-    subject_px: float = 2.5,
+    subject_px: float = 3.0,
     aperture: Aperture | None = None,
     progress: Progress = no_progress,
 ) -> Pieces:
-    """The same as three layers: what is blurred by at most `subject_px` is the subject."""
+    """The same as three layers: what is blurred by at most `subject_px` (whole pixels) is the subject."""
     background, subject, foreground = _blur(scene, aperture or Aperture(), subject_px=subject_px, progress=progress)
     return Pieces(background=background, subject=subject, foreground=foreground)
 
@@ -130,13 +130,14 @@ def _blur(
     grid = _Grid(scene.height, scene.width, (int(largest) // _BLOCK + 1) * _BLOCK)
     surfaces = _Surfaces(scene)
     levels = _reduced(surfaces, grid, progress)
-    tops = [_top(group, levels[group.level + _TOP]) for group in groups()]
+    series = groups(subject_px=subject_px)
+    tops = [_top(group, levels[group.level + _TOP]) for group in series]
     wide = [
-        None if group.level == 0 else _blur_group(group, levels[group.level], tops[index], aperture, grid)
-        for index, group in enumerate(groups())
+        None if group.level == 0 else _blur_group(group, levels[group.level], top, aperture, grid)
+        for group, top in zip(series, tops, strict=True)
     ]
     progress(0.6, "Blurring")
-    return _finish(surfaces, wide, tops, aperture, grid, subject_px, progress)
+    return _finish(surfaces, series, wide, tops, aperture, grid, progress)
 
 
 def _each(tiles: Sequence[Tile], work: Callable[[Tile], None], watch: Callable[[float], None]) -> None:
@@ -311,7 +312,9 @@ def _layer_slices(
         result, history = above
         own = share[0] * planes[0] + share[1] * planes[1]
         known = (reach * planes[:, -1]).sum(0)
-        whole = fill(own, known, top[index])
+        whole: Array = jax.lax.cond(
+            jnp.min(known) > 1 - _VISIBLE, lambda: own, lambda: fill(own, known, top[index])
+        )
         blurred: Array = jax.lax.cond(
             jnp.abs(bounds[index, 1]) < 0.5,
             lambda planes: planes,
@@ -466,27 +469,25 @@ def _foreground(before: list[Float[Array, "e _ _"]], narrow: Float[Array, "e h w
 
 def _finish(
     surfaces: _Surfaces,
+    series: tuple[Group, ...],
     wide: list[np.ndarray | None],
     tops: list[np.ndarray],
     aperture: Aperture,
     grid: _Grid,
-    subject_px: float | None,
     progress: Progress,
 ) -> tuple[np.ndarray, ...]:
-    """The finished picture alone, or its three pieces where `subject_px` is given."""
+    """The finished picture alone, or its three pieces where the series has three full-size groups."""
     scene = surfaces.scene
     margin = _MARGIN_PX[0]
-    middle = next(index for index, group in enumerate(groups()) if group.level == 0)
-    group = groups()[middle]
+    middle = [index for index, group in enumerate(series) if group.level == 0]
     nothing = [
         jnp.zeros((scene.channels + 1, TILE_PX >> level, TILE_PX >> level), jnp.float32) for level in range(LEVELS)
     ]
-    depths = (scene.channels,) if subject_px is None else (scene.channels, 4, 4)
+    depths = (scene.channels,) if len(middle) == 1 else (scene.channels, 4, 4)
     results = tuple(np.empty((scene.height, scene.width, depth), np.float32) for depth in depths)
-    radii_of_slices = np.array([bound[1] for bound in group.bounds])
 
     def wide_tile(index: int, tile: Tile) -> Array:
-        planes, level = wide[index], groups()[index].level
+        planes, level = wide[index], series[index].level
         if planes is None:
             return nothing[level]
         side = TILE_PX >> level
@@ -495,24 +496,24 @@ def _finish(
     def work(on_grid: Tile) -> None:
         tile = on_grid.moved(-grid.border)
         planes, radii = surfaces(tile)
-        present = _present(group, radii, planes[:, -1])
-        on_device = jnp.asarray(planes), jnp.asarray(radii), jnp.asarray(_read_top(tops[middle], on_grid, margin))
+        on_device = jnp.asarray(planes), jnp.asarray(radii)
 
-        def layered(chosen: np.ndarray) -> Array:
-            if chosen.size == 0:
+        def layered(index: int) -> Array:
+            present = _present(series[index], radii, planes[:, -1])
+            if present.size == 0:
                 return nothing[0]
-            return _layered(group, aperture, *on_device, chosen, on_grid, grid)
+            top = jnp.asarray(_read_top(tops[index], on_grid, margin))
+            return _layered(series[index], aperture, *on_device, top, present, on_grid, grid)
 
-        behind = [wide_tile(index, on_grid) for index in range(middle)]
-        before = [wide_tile(index, on_grid) for index in range(len(groups()) - 1, middle, -1)]
-        if subject_px is None:
-            made = [_compose(layered(present), behind, before)]
+        behind = [wide_tile(index, on_grid) for index in range(middle[0])]
+        before = [wide_tile(index, on_grid) for index in range(len(series) - 1, middle[-1], -1)]
+        if len(middle) == 1:
+            made = [_compose(layered(middle[0]), behind, before)]
         else:
-            radius = radii_of_slices[present]
             made = [
-                _compose(layered(present[radius < -subject_px]), behind, [nothing[level] for level in (3, 2, 1)]),
-                layered(present[np.abs(radius) <= subject_px]),
-                _foreground(before, layered(present[radius > subject_px])),
+                _compose(layered(middle[0]), behind, [nothing[level] for level in (3, 2, 1)]),
+                layered(middle[1]),
+                _foreground(before, layered(middle[2])),
             ]
         top, left = max(tile.top, 0), max(tile.left, 0)
         bottom, right = min(tile.bottom, scene.height), min(tile.right, scene.width)

@@ -8,6 +8,7 @@ between two radii belongs to both, in shares that are linear in the signed squar
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -46,8 +47,10 @@ class Group:
 
 
 @cache
-def groups() -> tuple[Group, ...]:
+def groups(*, subject_px: float | None = None) -> tuple[Group, ...]:
     """All slices from the farthest to the nearest: behind the focus 1/8 to 1/2 size, full, in front 1/2 to 1/8.
+
+    subject_px: makes three groups of the full-size one, parted at this radius behind and in front of the focus.
 
     Groups meet at a radius that both have a slice for, and share no pixel: laid over each other as wholes, two
     halves of one surface would cover too much at its edge.
@@ -56,15 +59,17 @@ def groups() -> tuple[Group, ...]:
     while radii[-1] < LARGEST_RADIUS_PX:
         radii.append(radii[-1] + max(_LEAST_STEP_PX, _GROWTH * radii[-1]))
     series = [-radius for radius in radii[:0:-1]] + radii
-    levels = [
-        sum(min(abs(one), abs(other)) >= start for start in _LEVEL_FROM_PX) - 1
-        for one, other in itertools.pairwise(series)
+    pairs = list(itertools.pairwise(series))
+    levels = [sum(min(abs(one), abs(other)) >= start for start in _LEVEL_FROM_PX) - 1 for one, other in pairs]
+    parts = [
+        0 if subject_px is None or max(map(abs, pair)) <= subject_px else math.copysign(1, sum(pair))
+        for pair in pairs
     ]
     made = []
     first = 0
     while first < len(levels):
         last = first
-        while last + 1 < len(levels) and levels[last + 1] == levels[first]:
+        while last + 1 < len(levels) and (levels[last + 1], parts[last + 1]) == (levels[first], parts[first]):
             last += 1
         made.append(Group(level=levels[first], bounds=_bounds(series[first : last + 2])))
         first = last + 1

@@ -1,0 +1,213 @@
+"""Quality and time of the lens blur, beside GEGL's blurs by a map and a plain gather.
+
+    python benchmarks/lens_blur.py [DATA] [-o FILE] [--crops FILE] [--megapixels 12] [--radius 60] [--runs 2]
+
+DATA holds blur/NAME.npz with all_in_focus, depth, blurred, aperture_radius, focus_distance and focal_px: thin-lens
+truth. PSNR is of linear light, both cut to 0 to 1. GEGL runs through its own command line on float TIFF; its
+lens-blur and variable-blur take the radius from a map (focus-blur takes none). The gather blurs each pixel with the
+disc of its own depth. Times of GEGL include reading and writing, which is also measured alone; all as wall time and
+as CPU time of all threads, the least of the runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from dioptre import runtime
+
+runtime.prepare()  # before JAX is imported
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from dioptre.imaging.resize import resize
+from dioptre.pipelines.lens_blur import lens_blur
+
+Blur = Callable[[np.ndarray, np.ndarray, float, float], np.ndarray]
+"""Linear picture, disparity, focal disparity, largest radius in pixels for a disparity of 1: linear picture."""
+
+
+def dioptre(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:
+    return lens_blur(linear, disparity, focal_disparity=focal, max_radius=radius, encoding="linear").image
+
+
+def gather(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:
+    """Each pixel becomes the mean over the disc of its own radius, whatever lies in it."""
+    own = np.abs(disparity - focal) * radius
+    levels = np.unique(np.concatenate([np.arange(0, 4, 0.5), np.geomspace(4, max(own.max(), 4.1) * 1.01, 24)]))
+    reach = int(np.ceil(levels[-1])) + 1
+    padded = np.pad(linear, ((reach, reach), (reach, reach), (0, 0)), mode="reflect")
+    y, x = (np.minimum(np.arange(n), n - np.arange(n)) for n in padded.shape[:2])
+    transformed = np.fft.rfft2(padded, axes=(0, 1))
+    result, lower = np.zeros_like(linear), linear
+    for low, high in itertools.pairwise(levels):
+        disc = np.clip(high + 0.5 - np.hypot(y[:, None], x[None]), 0, 1)
+        kernel = np.fft.rfft2(disc / disc.sum())[..., None]
+        upper = np.fft.irfft2(transformed * kernel, s=padded.shape[:2], axes=(0, 1))
+        upper = upper[reach:-reach, reach:-reach].astype(np.float32)
+        share = np.clip((own - low) / (high - low), 0, 1)[..., None]
+        inside = ((own >= low) & (own < high))[..., None]
+        result = np.where(inside, lower + share * (upper - lower), result)
+        lower = upper
+    return result
+
+
+def gegl(operation: str) -> Blur:
+    def run(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:
+        own = np.abs(disparity - focal) * radius
+        largest = float(own.max())
+        with tempfile.TemporaryDirectory() as folder:
+            source, mask, made = (str(Path(folder) / name) for name in ("in.tif", "mask.tif", "out.tif"))
+            tifffile.imwrite(source, linear, photometric="rgb")
+            tifffile.imwrite(mask, (own / largest).astype(np.float32), photometric="minisblack")
+            step = [operation, f"radius={largest}", "linear-mask=true", "aux=[", "gegl:load", f"path={mask}", "]"]
+            save = ["gegl:tiff-save", f"path={made}", "bitdepth=32", "fp=1"]
+            chain = [*(step if operation != "nothing" else []), *save]
+            subprocess.run(["gegl", source, "--", *chain], check=True, capture_output=True)  # noqa: S603, S607
+            pixels: np.ndarray = tifffile.imread(made)[..., :3]
+        return pixels
+
+    return run
+
+
+def methods() -> dict[str, Blur]:
+    found: dict[str, Blur] = {"dioptre": dioptre, "gather": gather}
+    if shutil.which("gegl"):
+        found |= {name: gegl(f"gegl:{name}") for name in ("lens-blur", "variable-blur")}
+    found["no blur"] = lambda linear, *_: linear
+    return found
+
+
+def psnr(made: np.ndarray, truth: np.ndarray) -> float:
+    difference = np.clip(made, 0, 1).astype(np.float64) - np.clip(truth, 0, 1)
+    return float(-10 * np.log10(np.mean(np.square(difference))))
+
+
+def scenes(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, float, float, np.ndarray]]:
+    for path in sorted((folder / "blur").glob("*.npz")):
+        held = np.load(path)
+        linear, disparity = held["all_in_focus"].astype(np.float32), (1 / held["depth"]).astype(np.float32)
+        for number, (aperture, distance) in enumerate(
+            zip(held["aperture_radius"], held["focus_distance"], strict=True)
+        ):
+            radius = float(aperture * held["focal_px"])
+            truth = held["blurred"][number].astype(np.float32)
+            yield f"{path.stem} {number}", linear, disparity, float(1 / distance), radius, truth
+
+
+def quality(folder: Path, crops: Path | None) -> dict[str, dict[str, float]]:
+    table: dict[str, dict[str, float]] = {}
+    rows = []
+    for name, linear, disparity, focal, radius, truth in scenes(folder):
+        made = {method: blur(linear, disparity, focal, radius) for method, blur in methods().items()}
+        table[name] = {method: round(psnr(picture, truth), 2) for method, picture in made.items()}
+        print(name, table[name], flush=True)
+        shown = [picture for method, picture in made.items() if method != "no blur"]
+        rows.append(np.concatenate([_crop(picture, disparity) for picture in (truth, *shown)], axis=1))
+    if crops:
+        Image.fromarray(np.concatenate(rows)).save(crops, quality=90)
+    return table
+
+
+def _crop(linear: np.ndarray, disparity: np.ndarray, side: int = 160) -> np.ndarray:
+    """The part with the strongest depth edges, encoded for the eye."""
+    edges = np.abs(np.diff(disparity, axis=1, append=0))
+    edges[:, -1] = 0
+    sums = edges.cumsum(0).cumsum(1)
+    windows = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    top, left = np.unravel_index(int(windows.argmax()), windows.shape)
+    part = np.clip(linear[top : top + side, left : left + side], 0, 1)
+    encoded: np.ndarray = np.where(part < 0.0031308, 12.92 * part, 1.055 * part ** (1 / 2.4) - 0.055) * 255 + 0.5
+    return encoded.astype(np.uint8)
+
+
+def timing_scene(pixels: float) -> tuple[np.ndarray, np.ndarray]:
+    """A textured wall, a slanted floor and a nearer ball; 4 to 3."""
+    height, width = round((pixels * 3 / 4) ** 0.5), round((pixels * 4 / 3) ** 0.5)
+    rng = np.random.default_rng(0)
+    linear = sum(
+        resize(rng.uniform(0, 1, (max(height // d, 2), max(width // d, 2), 3)).astype(np.float32), (height, width))
+        for d in (2, 9, 40)
+    )
+    linear = np.clip(linear / 3, 0, 1).astype(np.float32)
+    y, x = np.mgrid[:height, :width].astype(np.float32) / height
+    disparity = np.where(y > 0.55, (y - 0.55) * 1.6, 0.0)
+    disparity = np.where(np.hypot(y - 0.5, x - 0.6) < 0.25, 0.5, disparity)
+    return linear, np.minimum(disparity, 1).astype(np.float32)
+
+
+def least(work: Callable[[], object], runs: int) -> dict[str, float]:
+    def cpu() -> float:
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return sum(part.ru_utime + part.ru_stime for part in used)
+
+    walls, cpus = [], []
+    for _ in range(runs):
+        wall, before = time.perf_counter(), cpu()
+        work()
+        walls.append(time.perf_counter() - wall)
+        cpus.append(cpu() - before)
+    return {"wall_s": round(min(walls), 3), "cpu_s": round(min(cpus), 3)}
+
+
+def times(megapixels: float, radius: float, runs: int) -> dict[str, dict[str, float]]:
+    linear, disparity = timing_scene(megapixels * 1e6)
+    small, small_disparity = timing_scene(1.5e6)
+    focal = 0.5
+    largest = radius / 0.5  # the wall, half of the disparity away, gets the radius asked for
+    dioptre(linear, disparity, focal, largest)  # compiles
+    made = {}
+    for factor in (1.0, 0.5, 2.0):
+        made[f"dioptre, radius {radius * factor:g}"] = least(
+            lambda factor=factor: dioptre(linear, disparity, focal, largest * factor), runs
+        )
+    preview = largest * (1.5 / megapixels) ** 0.5
+    made["dioptre, 1.5 megapixels"] = least(lambda: dioptre(small, small_disparity, focal, preview), runs + 2)
+    if shutil.which("gegl"):
+        for name in ("lens-blur", "variable-blur"):
+            made[name] = least(lambda name=name: gegl(f"gegl:{name}")(linear, disparity, focal, largest), 1)
+        made["reading and writing"] = least(lambda: gegl("nothing")(linear, disparity, focal, largest), 1)
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, nargs="?")
+    parser.add_argument("-o", "--output", type=Path, default=Path("lens_blur.json"))
+    parser.add_argument("--crops", type=Path)
+    parser.add_argument("--megapixels", type=float, default=12)
+    parser.add_argument("--radius", type=float, default=60)
+    parser.add_argument("--runs", type=int, default=2)
+    chosen = parser.parse_args()
+    result: dict[str, object] = {"machine": f"{platform.machine()}, {os.cpu_count()} cores"}
+    if chosen.data:
+        table = quality(chosen.data, chosen.crops)
+        result["psnr_db"] = table
+        result["mean_psnr_db"] = {
+            method: round(float(np.mean([row[method] for row in table.values()])), 2)
+            for method in next(iter(table.values()))
+        }
+        result["worst_psnr_db"] = {
+            method: min(row[method] for row in table.values()) for method in next(iter(table.values()))
+        }
+    if chosen.megapixels > 0:
+        result["times"] = times(chosen.megapixels, chosen.radius, chosen.runs)
+    result["peak_memory_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
+    chosen.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
