@@ -1,0 +1,24 @@
+"""Runs in a sandbox with a GIMP, under its own Python: the installer's part for GIMP, asked about a real one.
+
+ask.py CHECKOUT; prints one JSON object.
+"""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+checkout = Path(sys.argv[1])
+spec = importlib.util.spec_from_file_location("gimp_plugin", checkout / "core/dioptre/cli/gimp_plugin.py")
+gimp_plugin = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(gimp_plugin)
+
+program = gimp_plugin.console()
+home = gimp_plugin.homes()[0]
+found = {"version": gimp_plugin.version(program), "installed": gimp_plugin.appears(program, home)}
+(home.plugin / "dioptre.py").chmod(0o644)
+found["not executable"] = gimp_plugin.appears(program, home)
+found["findings"] = [finding.code for finding in gimp_plugin.findings()]
+gimp_plugin.remove(home)
+found["removed"] = gimp_plugin.appears(program, home)
+sys.stdout.write(json.dumps(found))
