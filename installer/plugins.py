@@ -29,11 +29,11 @@ def install_gimp(
     homes = _gimp_homes(gimp, console, chosen=chosen, portable=portable)
     folders = {"data": where.data, "cache": where.cache, "log": where.log}
     for home in homes:
-        if gimp.is_current(where.checkout, home):
+        _record(where, gimp=str(home.folder))
+        if gimp.is_current(where.checkout, home, folders):
             continue
         console.step(f"Installing the plug-in into {home.folder} ({home.kind})")
         gimp.install(where.checkout, home, folders)
-        _record(where, gimp=str(home.folder))
         _say_whether_it_appears(console, gimp, home)
 
 
@@ -42,7 +42,7 @@ def update(where: Folders, gimp: ModuleType) -> None:
     folders = {"data": where.data, "cache": where.cache, "log": where.log}
     for folder in _recorded(where).get("gimp", []):
         home = gimp.Home(Path(folder), "installed")
-        if home.plugin.is_dir() and not gimp.is_current(where.checkout, home):
+        if home.plugin.is_dir() and not gimp.is_current(where.checkout, home, folders):
             gimp.install(where.checkout, home, folders)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -28,12 +30,16 @@ def user(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def folders(user: Path) -> dict[str, Path]:
+    return {name: user / name for name in ("data", "cache", "log")}
+
+
 def installed(checkout: Path, user: Path) -> Home:
     home = gimp_plugin.homes({}, home=user)[0]
     environment = user / "data/environment/bin"
     environment.mkdir(parents=True)
     (environment / "python").touch()
-    gimp_plugin.install(checkout, home, {"data": user / "data", "cache": user / "cache", "log": user / "log"})
+    gimp_plugin.install(checkout, home, folders(user))
     return home
 
 
@@ -60,15 +66,16 @@ def test_folders_of_gimp_3_are_found(user: Path) -> None:
 def test_install_is_whole_current_and_removable(checkout: Path, user: Path) -> None:
     home = installed(checkout, user)
     before = sorted(path for path in home.folder.rglob("*"))
-    assert gimp_plugin.is_current(checkout, home)
+    assert gimp_plugin.is_current(checkout, home, folders(user))
     assert os.access(home.plugin / "dioptre.py", os.X_OK)
     assert json.loads((home.plugin / "dioptre_link/folders.json").read_text())["data"] == str(user / "data")
     (home.plugin / "dioptre_link/client.py").write_text("old", encoding="utf-8")
     (home.plugin / "left-over.py").touch()
-    assert not gimp_plugin.is_current(checkout, home)
-    gimp_plugin.install(checkout, home, {"data": user / "data"})
-    assert gimp_plugin.is_current(checkout, home)
+    assert not gimp_plugin.is_current(checkout, home, folders(user))
+    gimp_plugin.install(checkout, home, folders(user))
+    assert gimp_plugin.is_current(checkout, home, folders(user))
     assert sorted(path for path in home.folder.rglob("*")) == before
+    assert not gimp_plugin.is_current(checkout, home, {**folders(user), "data": user / "moved"})
     assert gimp_plugin.remove(home)
     assert not gimp_plugin.remove(home)
     assert list((home.folder / "plug-ins").iterdir()) == []
@@ -98,3 +105,24 @@ def test_no_gimp_and_an_old_one_are_told_apart(tmp_path: Path) -> None:
     assert [found.code for found in gimp_plugin.findings({}, home=tmp_path)] == ["gimp-none"]
     (tmp_path / ".config/GIMP/2.10").mkdir(parents=True)
     assert [found.code for found in gimp_plugin.findings({}, home=tmp_path)] == ["gimp-too-old"]
+
+
+def test_the_installer_remembers_where_and_removes_it(
+    checkout: Path, user: Path, installer: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugins = importlib.import_module(f"{installer.__name__}.plugins")
+    environment = importlib.import_module(f"{installer.__name__}.environment")
+    console = importlib.import_module(f"{installer.__name__}.console").Console()
+    where = environment.Folders(checkout=checkout, **folders(user))
+    where.data.mkdir()
+    monkeypatch.setenv("PATH", "")  # no GIMP to ask
+    chosen = user / "mine"
+    plugins.install_gimp(where, console, gimp_plugin, chosen=chosen, portable=True)
+    assert gimp_plugin.is_current(checkout, Home(chosen, "test"), folders(user))
+    plugins.install_gimp(where, console, gimp_plugin, chosen=None, portable=True)  # names none: touches none
+    assert not list(user.glob(".config/GIMP/3.0/*"))
+    (chosen / "plug-ins/dioptre/dioptre.py").write_text("old", encoding="utf-8")
+    plugins.update(where, gimp_plugin)
+    assert gimp_plugin.is_current(checkout, Home(chosen, "test"), folders(user))
+    plugins.remove(where, console, gimp_plugin)
+    assert list((chosen / "plug-ins").iterdir()) == []

@@ -120,8 +120,14 @@ def install(checkout: Path, home: Home, folders: Mapping[str, Path]) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def is_current(checkout: Path, home: Home) -> bool:
-    """Whether the plug-in in `home` is that of `checkout`, file by file."""
+def is_current(checkout: Path, home: Home, folders: Mapping[str, Path]) -> bool:
+    """Whether the plug-in in `home` is that of `checkout`, file by file, and knows these folders."""
+    try:
+        known = json.loads((home.plugin / "dioptre_link" / FOLDERS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    if known != {name: str(folder) for name, folder in folders.items()}:
+        return False
     pairs = {
         **_files(checkout / "plugin/gimp" / NAME, home.plugin),
         **_files(checkout / "core/dioptre_link", home.plugin / "dioptre_link"),
