@@ -32,6 +32,7 @@ from .values import write_pieces
 from .views import SHAPES, draw, normalised
 
 _SAVE_EVERY_S = 120
+_ENOUGH_ROUNDS = 10**6  # without a number the length overflows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,13 @@ class Views(grain.transforms.RandomMap):
 
 def series(pictures: list[Any], recipe: Recipe, shape: str) -> Any:
     """Endless batches of one shape."""
-    drawn = grain.MapDataset.source(pictures).seed(recipe.seed).shuffle().repeat().random_map(Views(shape))
+    drawn = (
+        grain.MapDataset.source(pictures)
+        .seed(recipe.seed)
+        .shuffle()
+        .repeat(_ENOUGH_ROUNDS)
+        .random_map(Views(shape))
+    )
     batches = drawn.batch(recipe.batch).to_iter_dataset()
     if recipe.workers:
         batches = batches.mp_prefetch(grain.MultiprocessingOptions(num_workers=recipe.workers))
