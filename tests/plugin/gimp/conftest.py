@@ -113,7 +113,8 @@ class Gimp:
         )
 
     def binds(self) -> dict[Path | str, str]:
-        return {**ProductPython().binds(), HERE / "inside": "/inside"}
+        shown = {HERE / "inside": "/inside", CHECKOUT / "weights": f"{HOME}/dioptre/data/weights"}
+        return {**ProductPython().binds(), **shown}
 
     def values(self, script: str, **options: Any) -> Any:
         """Run a script and read the JSON that it leaves under its own name."""
@@ -131,6 +132,12 @@ class Gimp:
         """Run a script of checks: "" for each that passed, what was wrong for the others."""
         found: dict[str, str] = self.values(script, **options)
         return found
+
+
+def give_weights(data: Path) -> None:
+    """Let a data folder look as the installer leaves it."""
+    data.mkdir(parents=True, exist_ok=True)
+    (data / "weights").symlink_to(CHECKOUT / "weights")
 
 
 def check_names(script: str) -> list[str]:
@@ -183,6 +190,8 @@ def _installed(
     (config / "gimprc").write_text(GIMPRC.format(version=version), encoding="utf-8")
     data = out / "dioptre" if tree is None else Path(HOME) / "dioptre"
     folders = {"data": data / "data", "log": data / "log", "cache": cache if tree is None else data / "cache"}
+    if tree is None:
+        give_weights(folders["data"])
     gimp_plugin.install(CHECKOUT, gimp_plugin.Home(config, "test"), folders)
     return Gimp(version, out, cache, tree, command, config)
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from ...editors.host import HOME
-from .conftest import Gimp, check_names
+from .conftest import Gimp, check_names, give_weights
 
 pytestmark = pytest.mark.editor
 START_S = 120  # for a worker on a loaded machine
@@ -50,6 +50,7 @@ class OutsideWorker:
 @pytest.fixture(scope="module")
 def outside(gimp: Gimp, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OutsideWorker]:
     home = tmp_path_factory.mktemp("worker").resolve()
+    give_weights(home / "data")
     variables = {"DIOPTRE_HOME": str(home), "DIOPTRE_CACHE_DIR": str(gimp.cache)}
     command = [sys.executable, "-I", "-m", "dioptre.worker", "--no-warm-up"]
     process = subprocess.Popen(command, env={**os.environ, **variables})
