@@ -259,8 +259,9 @@ _BLUR_PARAMETERS = (
         name="highlight_boost",
         kind=Kind.FLOAT,
         label="Highlights",
-        help="Gives clipped lights back their brightness before blurring, so that they open into bright discs.",
-        default=0.3,
+        help="Gives clipped lights back their brightness before blurring, so that they open into bright discs. "
+        "For lights at night: white things with a sharp edge get specks.",
+        default=0.0,
         minimum=0.0,
         maximum=1.0,
         group="Lens",
