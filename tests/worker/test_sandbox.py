@@ -57,6 +57,12 @@ with Worker("sandbox", command=sys.argv[1:]) as worker:
 """
 
 
+def empty_tmp(checkout: Path) -> list[str]:
+    """An empty /tmp, but for the interpreter and the source tree where they lie below it."""
+    ours = [str(folder) for folder in (Path(sys.prefix), checkout) if folder.is_relative_to("/tmp")]
+    return ["--tmpfs", "/tmp", *(part for folder in ours for part in ("--ro-bind", folder, folder))]
+
+
 def sandboxed(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a program that sees the system read-only, an empty /tmp and home, and what `arguments` bind."""
     bwrap = [
@@ -92,7 +98,7 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkout: Path):
 @pytest.mark.parametrize(("bind", "transport"), [("--bind", "shared"), ("--ro-bind", "inline")])
 def test_the_meeting_folder_is_enough(worker: Worker, bind: str, transport: str, checkout: Path) -> None:
     environment = {"DIOPTRE_HOME": "/tmp/home", "PYTHONPATH": str(checkout / "core"), "PATH": os.environ["PATH"]}
-    seen = ["--tmpfs", "/tmp", bind, str(start.meeting_dir()), "/tmp/home/data/worker"]
+    seen = [*empty_tmp(checkout), bind, str(start.meeting_dir()), "/tmp/home/data/worker"]
     variables = [part for name, value in environment.items() for part in ("--setenv", name, value)]
     done = sandboxed(*seen, "--clearenv", *variables, sys.executable, "-B", "-S", "-c", CLIENT)
     assert done.stdout.strip() == transport, done.stderr
@@ -100,7 +106,7 @@ def test_the_meeting_folder_is_enough(worker: Worker, bind: str, transport: str,
 
 def test_without_it_the_client_says_so(worker: Worker, checkout: Path) -> None:
     variables = ["--setenv", "DIOPTRE_HOME", "/tmp/home", "--setenv", "PYTHONPATH", str(checkout / "core")]
-    done = sandboxed("--tmpfs", "/tmp", *variables, sys.executable, "-B", "-S", "-c", CLIENT)
+    done = sandboxed(*empty_tmp(checkout), *variables, sys.executable, "-B", "-S", "-c", CLIENT)
     assert done.returncode == 1
     assert "No Dioptre worker is running" in done.stderr
 
@@ -111,5 +117,5 @@ def test_a_full_disk_is_told_by_the_side_that_meets_it(worker: Worker, checkout:
     variables = [part for name, value in environment.items() for part in ("--setenv", name, value)]
     ten_megabytes = ["--size", str(10 << 20), "--tmpfs", "/tmp/full"]
     program = [sys.executable, "-B", "-c", FULL_DISK, sys.executable, str(checkout / "tests/link/fake_worker.py")]
-    done = sandboxed("--tmpfs", "/tmp", *ten_megabytes, *variables, *program)
+    done = sandboxed(*empty_tmp(checkout), *ten_megabytes, *variables, *program)
     assert done.stdout.strip() == "client: disk-full, worker: disk-full, done", done.stderr
