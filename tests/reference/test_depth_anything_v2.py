@@ -92,7 +92,8 @@ def test_added_weights_estimate_depth(original: Any, tmp_path: Path, monkeypatch
     assert not is_installed(entry)
     add_weights(entry, tmp_path / "model.safetensors")
     assert is_installed(entry)
-    depth = estimate_depth(np.random.default_rng(0).random((60, 80, 3)).astype(np.float32), model=entry.id, refine=False)
+    picture = np.random.default_rng(0).random((60, 80, 3)).astype(np.float32)
+    depth = estimate_depth(picture, model=entry.id, refine=False)
     assert depth.model == entry.id
     assert np.ptp(depth.disparity) == 1
 
