@@ -19,7 +19,7 @@ from .conftest import Gimp, check_names, give_weights
 
 pytestmark = pytest.mark.editor
 START_S = 120  # for a worker on a loaded machine
-JOBS = 12
+JOBS = 8
 GROWTH_BYTES = 60 << 20  # allowed over all jobs: caches fill; a leaked picture a job would be seen in larger ones
 
 

@@ -13,15 +13,8 @@ WIDTH, HEIGHT = 72, 48
 PRECISIONS = {
     name: getattr(Gimp.Precision, name)
     for name in (
-        *("U8_NON_LINEAR", "U8_LINEAR", "U8_PERCEPTUAL", "U16_NON_LINEAR", "U16_LINEAR", "U32_NON_LINEAR"),
-        *(
-            "HALF_LINEAR",
-            "HALF_NON_LINEAR",
-            "FLOAT_LINEAR",
-            "FLOAT_NON_LINEAR",
-            "DOUBLE_LINEAR",
-            "DOUBLE_PERCEPTUAL",
-        ),
+        *("U8_NON_LINEAR", "U8_LINEAR", "U16_NON_LINEAR", "U16_LINEAR"),
+        *("U32_NON_LINEAR", "HALF_LINEAR", "FLOAT_LINEAR", "DOUBLE_PERCEPTUAL"),
     )
 }
 MODES = {"RGB": Gimp.ImageBaseType.RGB, "GRAY": Gimp.ImageBaseType.GRAY}
