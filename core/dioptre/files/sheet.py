@@ -16,6 +16,7 @@ from .picture import Format
 _BOX_PX = (960, 960)  # the largest panel
 _GAP_PX = 28
 _CAPTION_PX = 25
+_LEAST_WIDTH_PX = 280  # so that captions can be read below the smallest picture
 _GROUND = (38, 38, 38)  # neutral, so that it does not tint what the eye sees; darker than any mid-tone
 _INK = (206, 206, 206)
 
@@ -36,7 +37,7 @@ def sheet(panels: Sequence[Panel], *, coloured_depth: bool = False) -> np.ndarra
     from PIL import Image, ImageDraw, ImageFont
 
     pictures = [_scaled(panel.pixels, coloured=coloured_depth) for panel in panels]
-    width, height = max(p.width for p in pictures), max(p.height for p in pictures)
+    width, height = max(_LEAST_WIDTH_PX, *(p.width for p in pictures)), max(p.height for p in pictures)
     below = width > 2.2 * height
     row = height + _GAP_PX // 2 + _CAPTION_PX
     columns, rows = (1, len(pictures)) if below else (len(pictures), 1)
@@ -48,7 +49,7 @@ def sheet(panels: Sequence[Panel], *, coloured_depth: bool = False) -> np.ndarra
         top = _GAP_PX + (index * (row + _GAP_PX) if below else 0)
         page.paste(picture, (left + (width - picture.width) // 2, top + (height - picture.height) // 2))
         caption = panel.caption
-        while caption and draw.textlength(caption, font=font) > width:
+        while len(caption) > 1 and draw.textlength(caption, font=font) > width:
             caption = caption[:-2].rstrip() + "…"
         draw.text((left, top + height + _GAP_PX // 2), caption, font=font, fill=_INK, anchor="lt")
     return np.asarray(page)

@@ -26,10 +26,14 @@ _KRITA = 'cp -r --update=none /usr/share/editors/home/. "$HOME" && exec krita --
 
 @dataclass(frozen=True)
 class Krita:
-    """One Krita with the plug-in installed; `out` is the folder that tests and Krita share."""
+    """One Krita with the plug-in installed; `out` is the folder that tests and Krita share.
+
+    cache: Dioptre's, with the compiled programs; it may outlast the run.
+    """
 
     version: str
     out: Path
+    cache: Path
     tree: Tree
 
     def values(self, script: str, **environment: str) -> Any:
@@ -38,8 +42,13 @@ class Krita:
         left.unlink(missing_ok=True)
         done = self.tree.run(
             ["sh", "-c", _KRITA],
-            binds={**ProductPython().binds(), HERE / "inside": "/inside", CHECKOUT / "examples": "/examples"},
-            writable={self.out: "/out"},
+            binds={
+                **ProductPython().binds(),
+                HERE / "inside": "/inside",
+                CHECKOUT / "examples": "/examples",
+                CHECKOUT / "weights": f"{HOME}/dioptre/data/weights",
+            },
+            writable={self.out: "/out", self.cache: f"{HOME}/dioptre/cache"},
             environment={
                 "OUT": "/out",
                 "CHECKS": f"/inside/{script}",
@@ -90,4 +99,6 @@ def _make(out: Path) -> Krita:
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(HERE / "inside" / CHECKS, resources / "pykrita" / CHECKS, ignore=ignore)
     shutil.copy(HERE / "inside" / f"{CHECKS}.desktop", resources / "pykrita")
-    return Krita(tree.package_version("krita"), out, tree)
+    cache = Path(os.environ.get("DIOPTRE_TEST_CACHE") or out.with_name(f"{out.name}-cache"))
+    cache.mkdir(parents=True, exist_ok=True)
+    return Krita(tree.package_version("krita"), out, cache, tree)
