@@ -165,12 +165,12 @@ def test_sixteen_bits_stay_sixteen(tmp_path: Path, out: Path, photo: np.ndarray)
 
 
 def test_sheet_shows_the_panels_in_order() -> None:
-    red = np.zeros((40, 60, 3), np.float32)
+    red = np.zeros((200, 300, 3), np.float32)
     red[..., 0] = 1
     page = sheet(
-        [Panel(caption="Before", pixels=red), Panel(caption="Depth", pixels=np.ones((40, 60), np.float32))]
+        [Panel(caption="Before", pixels=red), Panel(caption="Depth", pixels=np.ones((200, 300), np.float32))]
     )
-    colours = {tuple(page[40, x]) for x in (60, 60 + 60 + 28)}
+    colours = {tuple(page[40, x]) for x in (60, 60 + 300 + 28)}
     assert colours == {(255, 0, 0), (255, 255, 255)}
     wide = sheet([Panel(caption="Before", pixels=np.zeros((10, 100, 4), np.float32))] * 2)
     assert wide.shape[0] > 2 * (10 + 25), "panoramas lie one below the other"

@@ -38,7 +38,7 @@ def sheet(panels: Sequence[Panel], *, coloured_depth: bool = False) -> np.ndarra
 
     pictures = [_scaled(panel.pixels, coloured=coloured_depth) for panel in panels]
     width, height = max(_LEAST_WIDTH_PX, *(p.width for p in pictures)), max(p.height for p in pictures)
-    below = width > 2.2 * height
+    below = max(p.width for p in pictures) > 2.2 * height
     row = height + _GAP_PX // 2 + _CAPTION_PX
     columns, rows = (1, len(pictures)) if below else (len(pictures), 1)
     page = Image.new("RGB", (columns * (width + _GAP_PX) + _GAP_PX, rows * (row + _GAP_PX) + _GAP_PX), _GROUND)
