@@ -45,7 +45,14 @@ def widget(kind, name):
 
 
 def click(target, x=0.5, y=0.5):
-    """Move the pointer there and press its button, as a hand would."""
+    """Move the pointer there and press its button, as a hand would; scroll to it first where it is hidden."""
+    around = target.parentWidget()
+    while around is not None and not hasattr(around, "ensureWidgetVisible"):
+        around = around.parentWidget()
+    if around is not None:
+        around.ensureWidgetVisible(target)
+        for _ in range(4):
+            yield
     where = target.mapToGlobal(QPoint(round(target.width() * x), round(target.height() * y)))
     subprocess.run(["xdotool", "mousemove", str(where.x()), str(where.y()), "click", "1"], check=True)
     for _ in range(4):
