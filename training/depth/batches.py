@@ -29,7 +29,7 @@ class Part:
 class CachedViews:
     """A set's views of one shape, read when they are asked for.
 
-    Each is a dict of `tokens` (3, t, c), `target` (H, W), normalised disparity at `per_patch` samples along a
+    Each is a dict of `tokens` (2, t, c), `target` (H, W), normalised disparity at `per_patch` samples along a
     patch's side, `weight` (H, W), 0 where unknown, larger for what is far (`far` is the exponent), and `exact`.
     """
 

@@ -4,7 +4,7 @@
     python -m training.depth.cache CACHE/renders --renders RENDERS --views 3
     python -m training.depth.cache CACHE/photos --labels LABELS --views 4
 
-For each shape of view CACHE receives SHAPE_tokens.npy (n, 3, t, 384) float16, SHAPE_disparity.npy (n, H, W)
+For each shape of view CACHE receives SHAPE_tokens.npy (n, 2, t, 384) float16, SHAPE_disparity.npy (n, H, W)
 float16, NaN where unknown, and EXACT where depth edges are true.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from . import nyu
-from .network import Network, load_network
+from .network import EARLY_TAPS, Network, load_network
 from .views import PATCH_PX, SHAPES, Source, View, draw
 
 EXACT = "EXACT"
@@ -62,7 +62,7 @@ class Store:
         self.folder, self.shape, self.count = folder, shape, 0
         rows, columns = self.grid = SHAPES[shape]
         sizes = {
-            "tokens": (size, 3, 1 + rows * columns, 384),
+            "tokens": (size, len(EARLY_TAPS), 1 + rows * columns, 384),
             "disparity": (size, rows * PATCH_PX, columns * PATCH_PX),
         }
         self.arrays = {

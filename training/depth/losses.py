@@ -11,16 +11,19 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 _SCALES = (1, 2, 4, 8)
+_COARSE = 4  # from this scale on, measured depth has edges to be learnt from, too
 _SPARSE = 3  # medians and quantiles are taken over every third row and column
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossWeights:
     """raw: of the output as it is against the normalised target, which keeps the output's scale near 1.
-    gradient: of the sum over four scales, where edges are true. kept: share of the pixels that count."""
+    gradient: of the sum over four scales, where edges are true. coarse_gradient: of the sum over the two coarse
+    ones elsewhere, so that relief does not stay too flat. kept: share of the pixels that count."""
 
     raw: float = 0.5
     gradient: float = 1.75
+    coarse_gradient: float = 0.6
     kept: float = 0.9
 
 
@@ -49,15 +52,17 @@ def loss(
         inside = error <= jax.lax.stop_gradient(limit)
         trimmed = (jnp.where(inside, error, 0) * weight).sum() / weight.sum()
         raw = (jnp.where(known, jnp.abs(output - target), 0) * weight).sum() / weight.sum()
-        return trimmed + weights.raw * raw + weights.gradient * exact * _gradients(difference, known), trimmed
+        fine, coarse = (_gradients(difference, known, least_scale=least) for least in (1, _COARSE))
+        edges = weights.gradient * exact * fine + weights.coarse_gradient * (1 - exact) * coarse
+        return trimmed + weights.raw * raw + edges, trimmed
 
     total, trimmed = jax.vmap(one)(output, target, weight, exact)
     return total.mean(), trimmed
 
 
-def _gradients(difference: Array, known: Array) -> Array:
+def _gradients(difference: Array, known: Array, *, least_scale: int) -> Array:
     total = jnp.zeros(())
-    for step in _SCALES:
+    for step in (scale for scale in _SCALES if scale >= least_scale):
         d, k = difference[::step, ::step], known[::step, ::step]
         across = jnp.abs(d[:, 1:] - d[:, :-1]) * (k[:, 1:] & k[:, :-1])
         down = jnp.abs(d[1:] - d[:-1]) * (k[1:] & k[:-1])

@@ -2,7 +2,7 @@
 
 The first part's tokens are computed once for each view and kept (`cache.py`); the second part is the last blocks
 of the backbone, its norm and the DPT head. With the late blocks frozen, this is head training on cached features at
-the price of three blocks' forward pass.
+the price of six blocks' forward pass.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,12 @@ from jaxtyping import Array, Float, Float16, UInt8
 from dioptre.models.depth_anything_v2.config import dioptre_small
 from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN, load_model
 
-EARLY_BLOCKS = 9
-"""Blocks whose tokens are kept: all up to the third tap."""
+EARLY_BLOCKS = 6
+"""Blocks that stay as they are, all up to the second tap; the tokens at their taps are kept."""
+
+TAPS = dioptre_small().backbone.taps
+EARLY_TAPS = tuple(tap for tap in TAPS if tap < EARLY_BLOCKS)
+LATE_TAPS = tuple(tap - EARLY_BLOCKS for tap in TAPS if tap >= EARLY_BLOCKS)
 
 Values = dict[str, Any]
 """Nested arrays by the names in the module. Of the second part: "head", "norm" and the stacked late "blocks"."""
@@ -32,20 +36,25 @@ class Network:
     backbone: Any
     early: Values
 
-    def tokens(self, srgb: UInt8[Array, "n H W 3"]) -> Float16[Array, "n 3 t c"]:
-        """Tokens after the first three taps, not normalised, class token first."""
+    def tokens(self, srgb: UInt8[Array, "n H W 3"]) -> Float16[Array, "n k t c"]:
+        """Tokens at the early taps, not normalised, class token first."""
         return _tokens(self.backbone, self.early, srgb)
 
     def disparity(
-        self, trained: Values, tokens: Float16[Array, "n 3 t c"], *, grid: tuple[int, int], per_patch: int
+        self, trained: Values, tokens: Float16[Array, "n k t c"], *, grid: tuple[int, int], per_patch: int
     ) -> Float[Array, "n H W"]:
         """The second part: any scale and shift, larger = nearer, `per_patch` samples along a patch's side."""
         model = nnx.merge(self.graph, nnx.State(joined(self.early, trained)))
         block, blocks = nnx.split(model.backbone.blocks)
         late = jax.tree.map(lambda value: value[EARLY_BLOCKS:], blocks)
         kept = jnp.moveaxis(tokens.astype(jnp.float32), 1, 0)
-        last, _ = jax.lax.scan(lambda x, values: (nnx.merge(block, values)(x), None), kept[-1], late)
-        features = model.backbone.norm(jnp.concatenate([kept, last[None]]))[:, :, 1:]
+
+        def step(x: Array, values: Any) -> tuple[Array, Array]:
+            x = nnx.merge(block, values)(x)
+            return x, x
+
+        _, outputs = jax.lax.scan(step, kept[-1], late)
+        features = model.backbone.norm(jnp.concatenate([kept, outputs[jnp.asarray(LATE_TAPS)]]))[:, :, 1:]
         rows, columns = grid
         return model.head(
             features.reshape(len(features), -1, rows, columns, features.shape[-1]),
@@ -86,5 +95,5 @@ def _tokens(graph: Any, early: Values, srgb: Array) -> Array:
         return tokens, tokens
 
     _, outputs = jax.lax.scan(step, backbone.embed(x), blocks)
-    kept = outputs[jnp.asarray(dioptre_small().backbone.taps[:3])]
+    kept = outputs[jnp.asarray(EARLY_TAPS)]
     return jnp.moveaxis(kept, 0, 1).astype(jnp.float16)

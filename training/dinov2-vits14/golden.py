@@ -15,7 +15,7 @@ from dioptre.models.package_files import read_package
 
 PLACES = 64
 SIDE = 224
-LAST_NORM = "/backbone/layernorm/Add_1_output_0"
+AFTER_SIX = "/backbone/encoder/layer.5/Add_1_output_0"  # of twelve blocks; the last six are trained further
 
 
 def picture() -> np.ndarray:
@@ -31,9 +31,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("package", type=Path, help=PACKAGE.name)
     model = onnx.load_model_from_string(read_package(parser.parse_args().package, PACKAGE)["onnx"])
-    model.graph.output.append(onnx.helper.make_empty_tensor_value_info(LAST_NORM))
+    model.graph.output.append(onnx.helper.make_empty_tensor_value_info(AFTER_SIX))
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    (output,) = session.run([LAST_NORM], {session.get_inputs()[0].name: picture()[None]})
+    (output,) = session.run([AFTER_SIX], {session.get_inputs()[0].name: picture()[None]})
     flat = output.ravel()
     places = np.unique(np.linspace(0, flat.size - 1, PLACES).astype(int))
     content = {
