@@ -1,4 +1,4 @@
-"""Prepare the training material: thumbnails of balanced photographs with plausible casts, and raw thumbnails.
+"""Prepare the training material: thumbnails of balanced photographs and raws with plausible casts, and cameras.
 
     python -m training.white_balance.data --photos DIR --augmenter DIR --raw DIR --spectral DIR --out DIR
 
@@ -19,11 +19,26 @@ import numpy as np
 from PIL import Image
 
 THUMBNAIL_PX = 96
+RAW_PX = 64
 HISTOGRAM_BINS = 60
 NEIGHBOURS = 25
 FALL_OFF = 0.25
-CAMERAS = {"TAU_N_D810": "Nikon_D810", "TAU_C_5DSR": "Canon_EOS_5DS"}
-KELVINS = np.geomspace(2200, 10000, 40)
+CAMERAS = {  # folder of raws: the sensitivities to develop them with, of the same or a related sensor
+    "TAU_N_D810": "Nikon_D810",
+    "TAU_C_5DSR": "Canon_EOS_5DS",
+    "Gehler-Shi": "Canon_EOS_5D_Mark_II",
+    "Cube+": "Canon_EOS_600D",
+    "NUS-C1": "Canon_EOS-1Ds_Mark_III",
+    "NUS-Canon600D": "Canon_EOS_600D",
+    "NUS-Fuji": "Fujifilm_X-T3",
+    "NUS-NikonD5200": "Nikon_D5300",
+    "NUS-Olympus": "Panasonic_DC-GX9",
+    "NUS-Panasonic": "Panasonic_DC-GX9",
+    "NUS-Samsung": "Canon_EOS_M",
+    "NUS-Sony": "Sony_ILCE-6400",
+}
+KELVINS = np.geomspace(2000, 12000, 40)
+TONE_LEVEL = 0.97  # the quantile of the brightest channel that becomes 1
 
 
 class Emulator:
@@ -84,19 +99,36 @@ def raws(folder: Path) -> dict[str, np.ndarray]:
     """Linear raw thumbnails (N, 64, 64, 3) float16 and lights (N, 3), green = 1, of one camera."""
     data = sorted((folder / "numpy_data").glob("*.npy"))
     lights = np.stack([np.load(folder / "numpy_labels" / path.name).ravel() for path in data])
-    thumbnails = np.stack([np.load(path).astype(np.float16) for path in data])
+    thumbnails = np.stack([_without_chart(np.load(path)).astype(np.float16) for path in data])
     return {"thumbnails": thumbnails, "lights": (lights / lights[:, 1:2]).astype(np.float32)}
 
 
-def camera(spectral: Path, name: str) -> dict[str, np.ndarray]:
-    """Colour matrices from white-balanced camera RGB to linear sRGB, and the raw colours of black-body lights."""
+def _without_chart(raw: np.ndarray) -> np.ndarray:
+    """Without black borders; the black box over the colour chart filled from the mirrored picture or the mean."""
+    black = raw.max(axis=-1) <= 0
+    rows, columns = (np.flatnonzero(~black.all(axis=axis)) for axis in (1, 0))
+    if min(len(rows), len(columns)) < RAW_PX // 3:
+        return raw
+    rows, columns = (kept[np.arange(RAW_PX) * len(kept) // RAW_PX] for kept in (rows, columns))
+    raw, black = raw[rows][:, columns], black[rows][:, columns]
+    for axis in (0, 1):  # the pixels beside it are dark in part
+        black = black | np.roll(black, 1, axis) | np.roll(black, -1, axis)
+    if not 0 < black.mean() < 0.6:
+        return raw
+    beside = np.where(black[:, ::-1, None], raw[~black].mean(axis=0), raw[:, ::-1])
+    return np.where(black[..., None], beside, raw)
+
+
+def camera(spectral: Path, name: str, lights: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """Matrices from white-balanced camera RGB to linear sRGB under 3,000 and 6,500 K, and raw colours of lights.
+
+    lights: (n, 81) spectra, 380 to 780 nm in steps of 5; left out, none. Green is 1 in what is given back.
+    """
     sensitivity = _spectrum(spectral / "camera" / f"{name}_380_780_5.json")
     matching = _spectrum(spectral / "cmf" / "cmf_1931.json")
     reflectance = _spectrum(spectral / "training" / "training_spectral.json")
     nm = np.arange(380, 781, 5)
     s, c, r = (np.stack([table[w] for w in nm]) for table in (sensitivity, matching, reflectance))
-    lights = np.stack([_black_body(nm, kelvin) for kelvin in KELVINS])
-    raw_white = lights @ s
     matrices = []
     for kelvin in (3000, 6500):
         light = _black_body(nm, kelvin)
@@ -106,7 +138,29 @@ def camera(spectral: Path, name: str) -> dict[str, np.ndarray]:
         balanced = (r * light[:, None]).T @ s / white_raw
         fit = np.linalg.lstsq(balanced, linear, rcond=None)[0]
         matrices.append(fit / fit.sum(axis=0))  # white stays white
-    return {"matrices": np.stack(matrices), "black_bodies": raw_white / raw_white[:, 1:2], "kelvins": KELVINS}
+    black_bodies = np.stack([_black_body(nm, kelvin) for kelvin in KELVINS]) @ s
+    found = {
+        "matrices": np.stack(matrices),
+        "black_bodies": black_bodies / black_bodies[:, 1:2],
+        "kelvins": KELVINS,
+    }
+    if lights is not None:
+        seen = lights @ s
+        found["lights"] = seen / seen[:, 1:2]
+    return found
+
+
+def spectra() -> np.ndarray:
+    """(n, 81) lights: daylights, fluorescent tubes, LEDs, sodium lamps (CIE 015:2018, as in colour-science)."""
+    import colour
+    from colour.temperature import CCT_to_xy_CIE_D
+
+    shape = colour.SpectralShape(380, 780, 5)
+    daylights = [colour.sd_CIE_illuminant_D_series(CCT_to_xy_CIE_D(t)) for t in range(4000, 12001, 1000)]
+    tables = colour.SDS_ILLUMINANTS
+    lamps = [tables[name] for name in tables if name.startswith(("FL", "LED", "HP"))]
+    aligned = [np.asarray(light.copy().align(shape).values, dtype=float) for light in (*daylights, *lamps)]
+    return np.stack([light / light.max() for light in aligned])
 
 
 XYZ_TO_LINEAR_RGB = np.array(
@@ -128,18 +182,17 @@ def _spectrum(path: Path) -> dict[int, np.ndarray]:
 def developed(
     material: dict[str, np.ndarray], emulator: Emulator, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Rightly developed raw thumbnails (N, 64, 64, 3) uint8 and their cast polynomials (N, 10, 9, 3)."""
+    """Rightly balanced linear thumbnails (N, 64, 64, 3) float16 and their cast polynomials (N, 10, 9, 3)."""
     thumbnails, mappings = [], []
     for raw, light in zip(material["thumbnails"].astype(np.float32), material["lights"], strict=True):
         matrix = material["matrices"][0] + rng.random() * (material["matrices"][1] - material["matrices"][0])
         linear = np.minimum(raw / light, 1) @ matrix
-        linear = np.clip(linear / max(np.quantile(linear.max(axis=-1), 0.97), 1e-3) * rng.uniform(0.85, 1.2), 0, 1)
-        encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-        bend = 0.5 * rng.random()
-        picture = np.round(255 * ((1 - bend) * encoded + bend * encoded * encoded * (3 - 2 * encoded)))
-        thumbnails.append(picture.astype(np.uint8))
-        mappings.append(emulator.mappings_for(picture / 255))
-    return {"pictures": np.stack(thumbnails), "mappings": np.stack(mappings).astype(np.float32)}
+        linear = np.clip(linear / max(np.quantile(linear.max(axis=-1), TONE_LEVEL), 1e-3), 0, 16)
+        shown = np.clip(linear * rng.uniform(0.85, 1.2), 0, 1)
+        encoded = np.where(shown <= 0.0031308, 12.92 * shown, 1.055 * shown ** (1 / 2.4) - 0.055)
+        thumbnails.append(linear.astype(np.float16))
+        mappings.append(emulator.mappings_for(np.round(255 * encoded) / 255))
+    return {"linear": np.stack(thumbnails), "mappings": np.stack(mappings).astype(np.float32)}
 
 
 def main() -> None:
@@ -148,15 +201,25 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    lights = spectra()
+    names = sorted(p.name.removesuffix("_380_780_5.json") for p in (options.spectral / "camera").glob("*.json"))
+    every = [camera(options.spectral, name, lights) for name in names]
+    keys = ("matrices", "black_bodies", "lights")
+    stacked = {key: np.stack([found[key] for found in every]).astype(np.float32) for key in keys}
+    np.savez(options.out / "cameras.npz", names=np.array(names), **stacked)
+    print(f"cameras: {len(names)}")
     emulator = Emulator(options.augmenter)
+    for folder, name in CAMERAS.items():
+        if not (options.raw / folder).is_dir():
+            print(f"{folder}: left out, not there")
+            continue
+        material = raws(options.raw / folder) | camera(options.spectral, name)
+        material |= developed(material, emulator, np.random.default_rng(0))
+        np.savez(options.out / f"raw_{folder}.npz", **material)
+        print(f"{folder}: {len(material['thumbnails'])}")
     photos = photographs(options.photos, emulator)
     np.savez(options.out / "photos.npz", **photos)
     print(f"photos: {len(photos['thumbnails'])}")
-    for folder, name in CAMERAS.items():
-        material = raws(options.raw / folder) | camera(options.spectral, name)
-        material |= developed(material, emulator, np.random.default_rng(0))
-        np.savez(options.out / f"{folder}.npz", **material)
-        print(f"{folder}: {len(material['thumbnails'])}")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@
 photos, material, spectral: as given to and made by `data.py`. sensor: NAME.npz with `raw` (uint16), `white_level`
 and `illuminant` of a camera that no training picture comes from.
 
-emulated: held-out photographs, five wrong camera settings each. balanced: the same, nothing wrong. dark: the same
-at a sixth of the light with a small sensor's noise, one wrong setting. developed: held-out raw thumbnails, wrong
-gains. camera: raws of the other sensor, developed with a rendering (matrix, filmic curve) unknown to training.
+emulated: held-out photographs, about four wrong camera settings each. style: the same under settings that were kept
+apart from training. balanced: the same, nothing wrong. dark: the same at a sixth of the light with a small sensor's
+noise, one wrong setting. developed: held-out raw thumbnails, wrong gains. camera: raws of the other sensor,
+developed with a rendering (matrix, filmic curve) unknown to training.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .data import CAMERAS, camera
-from .samples import held_out_part
+from .data import camera
+from .samples import STYLES_APART, left_out, part
 
 LONGEST_PX = 256
 OTHER_CAMERA = "Sony_ILCE-7RM2"
@@ -50,30 +51,28 @@ def write(folder: Path, name: str, wrong: np.ndarray, right: np.ndarray) -> None
 def photographs(options: argparse.Namespace, rng: np.random.Generator) -> None:
     with np.load(options.material / "photos.npz") as file:
         mappings, names = file["mappings"], file["names"]
-    for i in held_out_part(len(names)):
+    unused = left_out()
+    for i in part(len(names), "test"):
+        if str(names[i]) in unused:
+            continue
         picture = Image.open(options.photos / str(names[i])).convert("RGB")
         picture.thumbnail((LONGEST_PX, LONGEST_PX), Image.Resampling.BOX)
         right = np.asarray(picture) / 255
         write(options.out, f"balanced_{i}", right, right)
         for setting in range(5):
-            style = int(rng.integers(2))
-            write(
-                options.out,
-                f"emulated_{i}_{setting}{style}",
-                terms(right) @ mappings[i, 2 * setting + style],
-                right,
-            )
-        dim = encode(decode(right) / 6)
-        wrong = decode(np.clip(terms(dim) @ mappings[i, rng.integers(10)], 0, 1))
-        noisy = wrong + np.sqrt(NOISE**2 * (0.2 + wrong * 6)) * rng.standard_normal(wrong.shape)
-        write(options.out, f"dark_{i}", encode(noisy), dim)
+            style = 2 * setting + int(rng.integers(2))
+            family = "style" if style in STYLES_APART else "emulated"
+            write(options.out, f"{family}_{i}_{style}", terms(right) @ mappings[i, style], right)
+        dim, style = decode(right) / 6, int(rng.integers(10))
+        noisy = encode(dim + np.sqrt(NOISE**2 * (0.2 + dim * 6)) * rng.standard_normal(dim.shape))
+        write(options.out, f"dark_{i}", terms(noisy) @ mappings[i, style], noisy)  # no balance takes the noise away
 
 
 def developed(options: argparse.Namespace, rng: np.random.Generator) -> None:
-    for folder in CAMERAS:
-        with np.load(options.material / f"{folder}.npz") as file:
+    for folder in ("TAU_N_D810", "TAU_C_5DSR"):
+        with np.load(options.material / f"raw_{folder}.npz") as file:
             raws, lights, matrices = file["thumbnails"], file["lights"], file["matrices"]
-        for i in rng.choice(held_out_part(len(raws)), 60, replace=False):
+        for i in rng.choice(part(len(raws), "test"), 60, replace=False):
             other = lights[rng.integers(len(lights))]
             linear = [
                 np.minimum(raws[i].astype(float) / gains, 1) @ matrices.mean(axis=0) for gains in (other, lights[i])

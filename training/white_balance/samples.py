@@ -1,199 +1,257 @@
-"""Endless pairs of wrongly and rightly balanced thumbnails, made on the fly in JAX.
+"""Endless pairs of wrongly and rightly balanced thumbnails, made on the fly.
 
-Three sources: photographs given a cast by the white-balance emulator; raw thumbnails developed with the wrong
-light; photographs under a pure von Kries cast, for which the light is known exactly. A share has no cast at all.
+A right picture (a photograph's part, a developed raw, two of them side by side) gets another rendering (colour
+matrix, exposure, tone curve), and the same picture is rendered with a cast: a setting of the white-balance emulator
+or a blend of two, another of 46 cameras developed for the wrong light, a pure change of light. A share has no cast.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from dioptre.colour import D65_XY, WhitePoint, adaptation_matrix, xy_to_linear_rgb
+from dioptre.colour import D65_XY, WhitePoint, adaptation_matrix
 from dioptre.colour.correction import polynomial_terms
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 
 SIDE = 64
-HELD_OUT = 0.12
+PHOTOS_SHARE = 0.42
+NOISY_SHARE = 0.3
+STYLES_APART = (3, 5)  # of the emulator: shade and tungsten, each as "camera standard"; never trained on
+CAMERAS_APART = (
+    "Sony_ILCE-7RM2",
+    "Nikon_D850",
+    "Canon_EOS_R5",
+    "Panasonic_DC-GX9",
+    "Hasselblad_L2D-20c",
+    "Fujifilm_GFX_100",
+)
 D65 = jnp.array(D65_XY)
+_RUN, _EVERY = 12, 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Right:
+    """Pictures (N, side, side, 3), sRGB-encoded uint8 or linear float16, and emulator settings (N, 10, 9, 3)."""
+
+    pictures: np.ndarray
+    mappings: np.ndarray
+    linear: bool
+
+
+def part(n: int, which: str) -> np.ndarray:
+    """Indices of the "training", "validation" or "test" part of n pictures.
+
+    The first and the fifth of every eight runs of a dozen are kept apart, for neighbours often show one scene.
+    """
+    run = np.arange(n) // _RUN % _EVERY
+    chosen = {"test": run == 0, "validation": run == 4, "training": (run != 0) & (run != 4)}
+    return np.flatnonzero(chosen[which])
+
+
+def left_out() -> frozenset[str]:
+    """The names of photographs that are not used, for what is right is not known of them."""
+    lines = Path(__file__).with_name("left_out.txt").read_text(encoding="utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
 class Material:
-    """Prepared thumbnails, split into training and held-out parts by ranges (neighbours are often one scene)."""
+    """What `data.py` prepared, and the pairs made of it."""
 
-    def __init__(self, folder: str, *, held_out: bool, share: float = HELD_OUT) -> None:
-        photos = np.load(f"{folder}/photos.npz")
-        keep = _part(len(photos["thumbnails"]), held_out, share)
-        self.rights = [(photos["thumbnails"][keep], photos["mappings"][keep])]
-        self.cameras = []
-        for name in ("TAU_N_D810", "TAU_C_5DSR"):
-            raw = np.load(f"{folder}/{name}.npz")
-            keep = _part(len(raw["thumbnails"]), held_out, share)
-            self.rights.append((raw["pictures"][keep], raw["mappings"][keep]))
-            self.cameras.append(
-                (
-                    raw["thumbnails"][keep],
-                    raw["lights"][keep],
-                    raw["matrices"],
-                    raw["black_bodies"].astype(np.float32),
-                )
+    def __init__(self, folder: Path, which: str = "training") -> None:
+        with np.load(folder / "photos.npz") as photos:
+            keep = part(len(photos["thumbnails"]), which)
+            keep = keep[~np.isin(photos["names"][keep], sorted(left_out()))]
+            self.photos = Right(
+                pictures=photos["thumbnails"][keep], mappings=photos["mappings"][keep], linear=False
             )
-        cct = np.geomspace(2000, 15000, 64)
-        self.whites = np.array(
-            [[WhitePoint(cct_kelvin=t, duv=duv).xy for duv in np.linspace(-0.02, 0.02, 9)] for t in cct]
-        ).astype(np.float32)
+        raws, mappings = [], []
+        for path in sorted(folder.glob("raw_*.npz")):
+            with np.load(path) as raw:
+                keep = part(len(raw["linear"]), which)
+                raws.append(raw["linear"][keep])
+                mappings.append(raw["mappings"][keep])
+        self.raws = Right(pictures=np.concatenate(raws), mappings=np.concatenate(mappings), linear=True)
+        with np.load(folder / "cameras.npz") as cameras:
+            apart = np.isin(cameras["names"], CAMERAS_APART)
+            keep = apart if which != "training" else ~apart
+            self.matrices, self.black_bodies = cameras["matrices"][keep], cameras["black_bodies"][keep]
+            self.lights = cameras["lights"][keep]
+        cct = np.geomspace(1900, 20000, 64)
+        whites = [[WhitePoint(cct_kelvin=t, duv=d).xy for d in np.linspace(-0.03, 0.03, 9)] for t in cct]
+        self.changes = np.asarray(
+            jax.vmap(jax.vmap(lambda xy: adaptation_matrix(D65, xy).T))(jnp.asarray(whites, jnp.float32))
+        )
 
-    def batch(self, rng: np.random.Generator, size: int, *, styles: tuple[int, ...] = tuple(range(10))) -> dict:
-        """NumPy arrays: wrong and right (size, 64, 64, 3), white (size, 3) linear, known (size,)."""
-        n_emulated, n_raw = size // 2, size // 4
-        n_known = size - n_emulated - n_raw
-        pictures, mappings = self._photos(rng, n_emulated)
-        parts = [
-            _emulated(pictures, self._cast(rng, mappings, styles)),
-            self._raw(rng, n_raw),
-            _von_kries(self._photos(rng, n_known)[0], self._light(rng, n_known)),
-        ]
-        joined = {key: np.concatenate([np.asarray(part[key]) for part in parts]) for key in parts[0]}
-        return _degraded(joined, rng)
+    def batch(
+        self,
+        rng: np.random.Generator,
+        size: int,
+        *,
+        styles: tuple[int, ...] = tuple(s for s in range(10) if s not in STYLES_APART),
+        kinds: tuple[float, ...] = (0.18, 0.42, 0.28, 0.12),
+        photos: float = PHOTOS_SHARE,
+        noisy: float = NOISY_SHARE,
+    ) -> dict[str, Array]:
+        """seen, wrong, right (size, 64, 64, 3), sRGB-encoded; chroma (size, 2) of the light; known, cast (size,).
 
-    def _photos(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Right pictures in any rendering and the settings' polynomials (n, 10, 9, 3) that go with them.
-
-        A third are put together from two; a fifth get the polynomials of another.
+        kinds: shares of pictures with no cast, an emulated one, another camera's, a pure change of light.
+        styles: which of the emulator's settings. photos: share of photographs, the others are raws.
         """
+        pictures, mappings, is_raw = self._pictures(rng, size, photos)
+        kind = rng.choice(4, size=size, p=kinds)
+        identity = np.eye(3, dtype=np.float32)
+        white = np.tile(identity, (size, 1, 1))
+        bend = np.tile(np.concatenate([identity, np.zeros((6, 3), np.float32)]), (size, 1, 1))
+        for row in range(size):
+            if kind[row] == 1:
+                bend[row] = _setting(rng, mappings[row], styles)
+            if kind[row] == 2 or (kind[row] == 1 and rng.random() < 0.1):
+                white[row] = self._other_camera(rng)
+            elif kind[row] == 3:
+                white[row] = self._change(rng)
+        n_noisy = round(noisy * size)
+        rendering = _rendering(rng, is_raw, n_noisy)
+        noise = np.where(rng.random(n_noisy) < 0.5, rng.uniform(0, 0.006, n_noisy), rng.uniform(0, 0.02, n_noisy))
+        grain = rng.standard_normal((2, n_noisy, SIDE, SIDE, 3), np.float32)
+        made = _pairs(pictures, white, bend, rendering, noise.astype(np.float32), grain)
+        return made | {"known": jnp.asarray(kind != 1, jnp.float32), "cast": jnp.asarray(kind != 0, jnp.float32)}
+
+    def _pictures(
+        self, rng: np.random.Generator, n: int, photos: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Linear right pictures, their settings' polynomials, and which come from raws."""
         pictures, mappings = np.empty((n, SIDE, SIDE, 3), np.float32), np.empty((n, 10, 9, 3), np.float32)
+        is_raw = rng.random(n) >= photos
         for row in range(n):
-            pictures[row], mappings[row] = self._crop(rng)
-            if rng.random() < 0.3:
-                part, other = self._crop(rng)
+            source = self.raws if is_raw[row] else self.photos
+            pictures[row], mappings[row] = _crop(rng, source)
+            if rng.random() < 0.2:
+                beside, other = _crop(rng, source)
                 cut = int(rng.integers(SIDE // 4, 3 * SIDE // 4))
                 if rng.random() < 0.5:
-                    pictures[row, cut:] = part[cut:]
+                    pictures[row, cut:] = beside[cut:]
                 else:
-                    pictures[row, :, cut:] = part[:, cut:]
+                    pictures[row, :, cut:] = beside[:, cut:]
                 mappings[row] = (mappings[row] + other) / 2
             if rng.random() < 0.2:
-                mappings[row] = self._crop(rng)[1]
-        bend = rng.normal(0, 0.07, (n, 3, 3)) * (rng.random((n, 1, 1)) < 0.6)
-        matrix = np.eye(3) + bend - bend.mean(axis=1, keepdims=True)  # its columns add up to one: grey stays grey
-        gamma = np.exp(rng.normal(0, 0.15, n) * (rng.random(n) < 0.6))
-        dark = rng.random(n) < 0.15
-        gain = np.where(dark, rng.uniform(0.1, 0.5, n), np.exp(rng.uniform(-0.5, 0.25, n)))
-        tone = np.stack([gamma, np.where(rng.random(n) < 0.6, gain, 1)], axis=1)
-        return np.asarray(_rendered(pictures, matrix.astype(np.float32), tone.astype(np.float32))), mappings
+                mappings[row] = source.mappings[rng.integers(len(source.mappings))]
+        return pictures, mappings, is_raw
 
-    def _crop(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """A part of a right picture, and its ten polynomials."""
-        pictures, mappings = self.rights[rng.choice(len(self.rights), p=(0.5, 0.3, 0.2))]
-        index, whole = rng.integers(len(pictures)), pictures.shape[1]
-        side = int(rng.integers(SIDE // 2, whole + 1))
-        top, left = rng.integers(0, whole - side + 1, size=2)
-        pick = np.arange(SIDE) * side // SIDE
-        crop = pictures[index, top : top + side, left : left + side][pick][:, pick]
-        return (crop[:, ::-1] if rng.random() < 0.5 else crop) / np.float32(255), mappings[index]
+    def _other_camera(self, rng: np.random.Generator) -> np.ndarray:
+        """From right linear colours to those of a camera set for the wrong light.
 
-    def _cast(self, rng: np.random.Generator, mappings: np.ndarray, styles: tuple[int, ...]) -> np.ndarray:
-        """One polynomial a picture: a camera setting, part of the way to it, or no change."""
-        n = len(mappings)
-        wrong = mappings[np.arange(n), rng.choice(styles, size=n)]
-        share = np.where(rng.random(n) < 0.5, 1.0, rng.uniform(0.2, 1.1, n))
-        share = np.where(rng.random(n) < 0.25, 0.0, share)[:, None, None]
-        identity = np.zeros((9, 3), np.float32)
-        identity[:3] = np.eye(3)
-        return (identity + share * (wrong - identity)).astype(np.float32)
+        A third of the settings are another camera's, as when a raw file is developed with foreign numbers, which
+        makes casts of green and magenta; a tenth are none at all.
+        """
+        camera, other = rng.integers(len(self.matrices), size=2)
+        chance = rng.random()
+        true = self._light(rng, camera)
+        believed = np.ones(3) if chance < 0.1 else self._light(rng, other if chance < 0.4 else camera)
+        shares = rng.random(2)
+        if rng.random() < 0.5:  # developed for the light it is set for, else with one matrix for all
+            shares[1] = shares[0]
+        first, second = (self.matrices[camera] * np.stack([s, 1 - s])[:, None, None] for s in shares)
+        matrix: np.ndarray = np.linalg.inv(first.sum(axis=0)) @ np.diag(true / believed) @ second.sum(axis=0)
+        return matrix
 
-    def _light(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        picked = self.whites[rng.integers(64, size=n), np.clip(rng.normal(4, 1.5, n), 0, 8).astype(int)]
-        return np.where(rng.random((n, 1)) < 0.15, np.array(D65_XY, np.float32), picked).astype(np.float32)
+    def _change(self, rng: np.random.Generator) -> np.ndarray:
+        """A change of light alone: along the black bodies, or gains of any colour, as of a foreign camera."""
+        if rng.random() < 0.5:
+            change: np.ndarray = self.changes[rng.integers(64), int(np.clip(rng.normal(4, 1.7), 0, 8))]
+            return change
+        gains = np.exp(rng.normal(0, 0.4, 3))
+        return np.diag(gains / gains[1])
 
-    def _raw(self, rng: np.random.Generator, n: int) -> dict:
-        thumbnails, lights, matrices, black_bodies = self.cameras[rng.integers(len(self.cameras))]
-        index = rng.integers(len(thumbnails), size=n)
-        light = lights[index]
-        other = np.where(
-            rng.random((n, 1)) < 0.5,
-            lights[rng.integers(len(lights), size=n)],
-            black_bodies[rng.integers(len(black_bodies), size=n)] * np.exp(rng.normal(0, 0.04, (n, 3))),
-        )
-        other = np.where(rng.random((n, 1)) < 0.25, light, other / other[:, 1:2])
-        share = rng.random((n, 1, 1)).astype(np.float32)
-        matrix = matrices[0] * share + matrices[1] * (1 - share)
-        tone = rng.uniform([0.0, 0.85], [1.0, 1.25], size=(n, 2))
-        raw = thumbnails[index].astype(np.float32)
-        flip = rng.random(n) < 0.5
-        raw[flip] = raw[flip, :, ::-1]
-        return _developed(raw, light, other.astype(np.float32), matrix.astype(np.float32), tone.astype(np.float32))
+    def _light(self, rng: np.random.Generator, camera: int) -> np.ndarray:
+        table = self.black_bodies if rng.random() < 0.65 else self.lights
+        light = table[camera, rng.integers(table.shape[1])] * np.exp(rng.normal(0, 0.07, 3))
+        colour: np.ndarray = light / light[1]
+        return colour
 
 
-def held_out_part(n: int) -> np.ndarray:
-    """Which of n pictures are held out."""
-    return _part(n, held_out=True, share=HELD_OUT)
+def _crop(rng: np.random.Generator, source: Right) -> tuple[np.ndarray, np.ndarray]:
+    """A part of a right picture, linear, and its ten polynomials."""
+    index, whole = rng.integers(len(source.pictures)), source.pictures.shape[1]
+    side = int(max(rng.integers(SIDE // 2, whole + 1, size=2)))
+    top, left = rng.integers(0, whole - side + 1, size=2)
+    pick = np.arange(SIDE) * side // SIDE
+    crop = source.pictures[index, top : top + side, left : left + side][pick][:, pick]
+    crop = crop[:, ::-1] if rng.random() < 0.5 else crop
+    return (crop if source.linear else _LINEAR[crop]).astype(np.float32), source.mappings[index]
 
 
-def _part(n: int, held_out: bool, share: float) -> np.ndarray:
-    """Every eighth run of a dozen is held out."""
-    block = (np.arange(n) // 12) % round(1 / share) == 0
-    return np.flatnonzero(block if held_out else ~block)
+_LINEAR = np.asarray(srgb_to_linear(jnp.arange(256, dtype=jnp.float32) / 255))
 
 
-def _known(white_rgb: Array, known: bool) -> dict:
-    log = jnp.log(jnp.maximum(white_rgb, 1e-3))
-    chroma = jnp.stack([log[:, 0] - log[:, 1], log[:, 2] - log[:, 1]], axis=-1)
-    return {"chroma": chroma, "known": jnp.full(len(white_rgb), float(known))}
+def _setting(rng: np.random.Generator, mappings: np.ndarray, styles: tuple[int, ...]) -> np.ndarray:
+    """A polynomial: a camera setting, or one between two, or part of the way to it."""
+    first, second = rng.choice(styles, size=2)
+    between = rng.random() if rng.random() < 0.3 else 0.0
+    wrong = mappings[first] + between * (mappings[second] - mappings[first])
+    share = 1.0 if rng.random() < 0.75 else rng.uniform(0.3, 1.2)
+    identity = np.concatenate([np.eye(3), np.zeros((6, 3))])
+    polynomial: np.ndarray = identity + share * (wrong - identity)
+    return polynomial
 
 
-@jax.jit
-def _rendered(right: Array, matrix: Array, tone: Array) -> Array:
-    """Another camera's colours and tone curve. tone: (n, 2) exponent of the encoded values and linear gain."""
-    linear = srgb_to_linear(right) * tone[:, 1, None, None, None]
-    encoded = linear_to_srgb(jnp.clip(jnp.einsum("nhwc,ncd->nhwd", linear, matrix), 0, 1))
-    return encoded ** tone[:, 0, None, None, None]
-
-
-@jax.jit
-def _emulated(right: Array, mapping: Array) -> dict:
-    wrong = jnp.clip(jnp.einsum("nhwk,nkc->nhwc", polynomial_terms(right), mapping), 0, 1)
-    return {"wrong": wrong, "right": right} | _known(jnp.ones((len(right), 3)), False)
+def _rendering(rng: np.random.Generator, is_raw: np.ndarray, n_noisy: int) -> dict[str, np.ndarray]:
+    """A matrix near the identity and a tone curve: exposure, shoulder, S-curve, exponent; whether white clips."""
+    n = len(is_raw)
+    plain = rng.random(n) < np.where(is_raw, 0.1, 0.4)
+    bend = rng.normal(0, 0.06, (n, 3, 3)) * (~plain & (rng.random(n) < 0.6))[:, None, None]
+    dark = rng.random(n) < np.where(np.arange(n) < n_noisy, 0.5, 0.15)  # where there is noise, light is short
+    gain = np.where(dark, np.exp(rng.uniform(np.log(0.1), np.log(0.6), n)), np.exp(rng.uniform(-0.5, 0.35, n)))
+    tone = np.stack(
+        [
+            np.where(plain, 1.0, gain),
+            np.where(is_raw & (rng.random(n) < 0.5), rng.uniform(0, 3, n), 0.0),
+            np.where(is_raw, rng.uniform(0, 0.6, n), rng.uniform(0, 0.3, n) * ~plain),
+            np.where(plain, 1.0, np.exp(rng.normal(0, 0.12, n))),
+            rng.random(n) < 0.5,
+        ]
+    )
+    matrix = np.eye(3) + bend - bend.mean(axis=1, keepdims=True)  # its columns add up to one: grey stays grey
+    return {"matrix": matrix.astype(np.float32), "tone": tone.astype(np.float32)}
 
 
 @jax.jit
-def _von_kries(right: Array, xy: Array) -> dict:
-    def one(picture: Array, source: Array) -> Array:
-        lit = srgb_to_linear(picture) @ adaptation_matrix(D65, source).T
-        return jnp.clip(linear_to_srgb(jnp.maximum(lit, 0)), 0, 1)
+def _pairs(
+    pictures: Array, white: Array, bend: Array, rendering: dict[str, Array], noise: Array, grain: Array
+) -> dict[str, Array]:
+    gain, shoulder, s_curve, exponent, clips = (row[:, None, None, None] for row in rendering["tone"])
 
-    wrong = jax.vmap(one)(right, xy)
-    return {"wrong": wrong, "right": right} | _known(xy_to_linear_rgb(xy), True)
+    def toned(linear: Array, rows: slice = slice(None)) -> Array:
+        x = jnp.maximum(linear * gain[rows], 0)
+        encoded = linear_to_srgb(jnp.clip(x * (1 + shoulder[rows]) / (1 + shoulder[rows] * x), 0, 1))
+        encoded = (1 - s_curve[rows]) * encoded + s_curve[rows] * encoded * encoded * (3 - 2 * encoded)
+        return jnp.maximum(encoded, 1e-6) ** exponent[rows]
+
+    linear = jnp.einsum("nhwc,ncd->nhwd", pictures, rendering["matrix"])
+    right = toned(linear)
+    full = clips * jnp.clip((jnp.min(right, axis=-1, keepdims=True) - 0.95) / 0.05, 0, 1)  # the sensor's white
+
+    def cast(linear: Array, right: Array, rows: slice) -> Array:
+        rendered = toned(jnp.einsum("nhwc,ncd->nhwd", linear, white[rows]), rows)
+        wrong = jnp.clip(jnp.einsum("nhwk,nkc->nhwc", polynomial_terms(rendered), bend[rows]), 0, 1)
+        return wrong + full[rows] * (right - wrong)
+
+    wrong = cast(linear, right, slice(None))
+    noisy = slice(0, len(noise))
+    draws = _noisy(linear[noisy] * gain[noisy], noise, grain) / gain[noisy]  # the sensor's, before any balance
+    grainy = sum(cast(draw, right[noisy], noisy) for draw in draws) / len(draws)
+    seen = jnp.concatenate([grainy, wrong[len(noise) :]])
+    light = jnp.log(jnp.clip(jnp.sum(white, axis=1), 0.02, 50))
+    chroma = jnp.stack([light[:, 0] - light[:, 1], light[:, 2] - light[:, 1]], axis=-1)
+    return {"seen": jnp.round(seen * 255) / 255, "wrong": wrong, "right": right, "chroma": chroma}
 
 
-@jax.jit
-def _developed(raw: Array, light: Array, other: Array, matrix: Array, tone: Array) -> dict:
-    def render(gains: Array) -> Array:
-        balanced = jnp.minimum(raw / gains[:, None, None, :], 1.0)
-        linear = jnp.einsum("nhwc,ncd->nhwd", balanced, matrix)
-        return linear / level
-
-    level = 1.0
-    level = jnp.quantile(jnp.max(render(light), axis=-1), 0.97, axis=(1, 2))[:, None, None, None]
-    level = jnp.maximum(level, 1e-3) / tone[:, 1, None, None, None]
-
-    def finished(gains: Array) -> Array:
-        encoded = linear_to_srgb(jnp.clip(render(gains), 0, 1))
-        s_curve = encoded * encoded * (3 - 2 * encoded)
-        bend = 0.5 * tone[:, 0, None, None, None]
-        return (1 - bend) * encoded + bend * s_curve
-
-    wrong, right = finished(other), finished(light)
-    white = jnp.einsum("nc,ncd->nd", light / other, matrix)  # how a white surface comes out under the wrong gains
-    return {"wrong": wrong, "right": right} | _known(white, True)
-
-
-def _degraded(samples: dict, rng: np.random.Generator) -> dict:
-    """Low light: noise on a third of the wrong pictures. What the estimator sees is 8 bit."""
-    wrong = samples["wrong"]
-    level = np.where(rng.random(len(wrong)) < 0.3, rng.uniform(0, 0.04, len(wrong)), 0).astype(np.float32)
-    noisy = wrong + level[:, None, None, None] * rng.standard_normal(wrong.shape, np.float32)
-    samples["seen"] = np.round(np.clip(noisy, 0, 1) * 255) / np.float32(255)
-    return samples
+def _noisy(exposed: Array, level: Array, grain: Array) -> Array:
+    """(draws, n, h, w, 3) linear pictures as a sensor sees them: shot and read noise; below black it is cut off."""
+    deviation = level[:, None, None, None] * jnp.sqrt(0.2 + 6 * jnp.maximum(exposed, 0))
+    return jnp.maximum(exposed + deviation * grain, 0)

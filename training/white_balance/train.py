@@ -23,81 +23,91 @@ from flax import nnx
 from jax import Array
 from safetensors.numpy import load_file, save_file
 
-from dioptre.checkpoints.load import fill
 from dioptre.colour import linear_rgb_to_xy
-from dioptre.colour.correction import correct
+from dioptre.colour.correction import correct, polynomial_terms
 from dioptre.imaging.encoding import srgb_to_linear
 from dioptre.models.white_balance.config import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
 
-from .samples import D65, Material
+from .loss import loss_of_reading
+from .samples import D65, STYLES_APART, Material
+from .values import go_on_from, save_network
 
-LAB_FROM_LINEAR = np.array(
-    [[0.4339, 0.3762, 0.1899], [0.2126, 0.7152, 0.0722], [0.0177, 0.1095, 0.8729]], np.float32
-)  # XYZ relative to D65 white
-
-
-def lab(srgb_encoded: Array) -> Array:
-    """CIELAB, D65; differentiable everywhere."""
-    xyz = srgb_to_linear(srgb_encoded) @ LAB_FROM_LINEAR.T
-    f = jnp.where(xyz > 216 / 24389, jnp.cbrt(jnp.maximum(xyz, 216 / 24389)), (24389 / 27 * xyz + 16) / 116)
-    return jnp.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1)
+SCORED_PIXELS = 400
+CHECK_EVERY = 250
+AVERAGED = 0.998
 
 
-def corrected(wrong: Array, chroma: Array, residual: Array) -> Array:
-    """The wrong pictures, corrected by what the network says."""
-    white = jnp.stack([jnp.exp(chroma[:, 0]), jnp.ones(len(chroma)), jnp.exp(chroma[:, 1])], axis=-1)
-    return jax.vmap(lambda picture, xy, bend: correct(picture, xy, D65, bend))(
-        wrong, linear_rgb_to_xy(white), residual
-    )
+def loss_of(
+    network: WhiteBalanceEstimator, batch: dict[str, Array], pixels: Array
+) -> tuple[Array, dict[str, Array]]:
+    wrong, right = (batch[name].reshape(len(batch[name]), -1, 3)[:, pixels] for name in ("wrong", "right"))
+    return loss_of_reading(network(batch["seen"]), wrong, right, batch)
 
 
-def remaining(out: Array, right: Array) -> Array:
-    """Mean ΔE of every picture: CIELAB distance with large chroma weighed down, close to ΔE2000 on average."""
-    first, second = lab(jnp.clip(out, 0, 1)), lab(right)
-    chroma = 0.5 * (
-        jnp.hypot(first[..., 1] + 1e-3, first[..., 2]) + jnp.hypot(second[..., 1] + 1e-3, second[..., 2])
-    )
-    weight = 1 / (1 + 0.045 * jax.lax.stop_gradient(chroma))
-    difference = first - second
-    squared = difference[..., 0] ** 2 + (weight * difference[..., 1]) ** 2 + (weight * difference[..., 2]) ** 2
-    return jnp.mean(jnp.sqrt(squared + 1e-4), axis=(1, 2))
+def first_basis(material: Material, size: int) -> np.ndarray:
+    """(size, 27): the bends of colours that matter most, from pairs whose light is guessed from their means."""
+    rng = np.random.default_rng(2)
+    found = []
+    for _ in range(20):
+        batch = material.batch(rng, 32, kinds=(0.0, 0.7, 0.3, 0.0), noisy=0.0)
+        wrong, right = (np.asarray(batch[name]).reshape(32, -1, 3)[:, ::8] for name in ("wrong", "right"))
+        means = [np.maximum(np.asarray(srgb_to_linear(x)).mean(axis=1), 1e-4) for x in (wrong, right)]
+        log = np.log(means[0] / means[1])
+        chroma = jnp.asarray(np.clip(log[:, ::2] - log[:, 1:2], -1.5, 1.5))
+        white = jnp.stack([jnp.exp(chroma[:, 0]), jnp.ones(32), jnp.exp(chroma[:, 1])], axis=-1)
+        adapted = np.asarray(
+            jax.vmap(lambda w, xy: correct(w, xy, D65, jnp.zeros((9, 3))))(wrong, linear_rgb_to_xy(white))
+        )
+        adapted = np.clip(adapted, 0, 1)
+        for start, end in zip(adapted, right, strict=True):
+            terms = np.asarray(polynomial_terms(start))
+            matrix = np.concatenate([terms, 0.5 * np.eye(9)])
+            found.append(np.linalg.lstsq(matrix, np.concatenate([end - start, np.zeros((9, 3))]), rcond=None)[0])
+    bends = np.stack(found).reshape(len(found), 27)
+    _, lengths, directions = np.linalg.svd(bends - np.median(bends, axis=0), full_matrices=False)
+    basis: np.ndarray = directions[:size] * (lengths[:size, None] / np.sqrt(len(bends)))
+    return basis.astype(np.float32)
 
 
-def loss_of(network: WhiteBalanceEstimator, batch: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
-    chroma, residual, log_error = network(batch["seen"])
-    error = remaining(corrected(batch["wrong"], chroma, residual), batch["right"])
-    adapted_only = remaining(corrected(batch["wrong"], chroma, jnp.zeros_like(residual)), batch["right"])
-    light = jnp.sum(jnp.abs(chroma - batch["chroma"]), axis=-1) * batch["known"]
-    confidence = jnp.abs(log_error - jnp.log(jax.lax.stop_gradient(error) + 0.1))
-    loss = jnp.mean(error + 0.3 * adapted_only + 4 * light + 0.3 * confidence) + 0.3 * jnp.mean(residual**2)
-    figures = {"error": jnp.mean(error), "adapted": jnp.mean(adapted_only), "light": jnp.mean(light)}
-    return loss, figures
+def validation_sets(material: Path, size: int) -> dict[str, list[dict[str, Array]]]:
+    """Pairs of what is kept apart: photographs, raws, styles of the emulator, cameras."""
+    kept = Material(material, "validation")
+    rng = np.random.default_rng(1)
+    known = tuple(s for s in range(10) if s not in STYLES_APART)
+
+    def batches(kinds: tuple[float, ...], **more: Any) -> list[dict[str, Array]]:
+        return [kept.batch(rng, size, kinds=kinds, **more) for _ in range(4)]
+
+    return {
+        "balanced": batches((1.0, 0, 0, 0), photos=1.0, noisy=0.0),
+        "emulated": batches((0, 1.0, 0, 0), styles=known, photos=1.0, noisy=0.0),
+        "styles": batches((0, 1.0, 0, 0), styles=STYLES_APART, photos=1.0, noisy=0.0),
+        "raws": batches((0, 0.5, 0.5, 0), photos=0.0, noisy=0.0),
+        "cameras": batches((0, 0, 1.0, 0), noisy=0.0),
+        "noisy": batches((0.1, 0.6, 0.3, 0), noisy=1.0),
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--material", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--steps", type=int, default=20000)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start", type=Path, help="average.safetensors of an earlier run")
-    parser.add_argument("--everything", action="store_true", help="train on the held-out part too (final weights)")
+    parser.add_argument("--start", type=Path, help="average.safetensors of an earlier run to go on from")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
 
+    training = Material(options.material)
     network = WhiteBalanceEstimator(WhiteBalanceConfig(), rngs=nnx.Rngs(options.seed))
-    graph, state = nnx.split(network)
+    network.basis.kernel[...] = jnp.asarray(first_basis(training, network.config.bends))
     if options.start:
-        begun_from = fill(
-            lambda: WhiteBalanceEstimator(WhiteBalanceConfig(), rngs=nnx.Rngs(0)),
-            load_file(options.start),
-            origin=str(options.start),
-        )
-        graph, state = nnx.split(begun_from)
-    schedule = optax.warmup_cosine_decay_schedule(0, options.rate, 200, options.steps, options.rate * 0.01)
+        go_on_from(network, load_file(options.start))
+    graph, state = nnx.split(network)
+    schedule = optax.warmup_cosine_decay_schedule(0, options.rate, 300, options.steps, options.rate * 0.01)
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(schedule, weight_decay=0.02))
     progress: Any = (state, optimiser.init(state), state)
     start = 0
@@ -109,53 +119,39 @@ def main() -> None:
         start = int(stored["step"])
 
     @jax.jit
-    def step(progress: Any, batch: dict[str, Array]) -> tuple[Any, dict[str, Array]]:
+    def step(progress: Any, batch: dict[str, Array], pixels: Array) -> tuple[Any, dict[str, Array]]:
         state, optimiser_state, average = progress
-        (_, figures), gradient = jax.value_and_grad(lambda s: loss_of(nnx.merge(graph, s), batch), has_aux=True)(
-            state
-        )
+        (_, figures), gradient = jax.value_and_grad(
+            lambda s: loss_of(nnx.merge(graph, s), batch, pixels), has_aux=True
+        )(state)
         updates, optimiser_state = optimiser.update(gradient, optimiser_state, state)
         state = optax.apply_updates(state, updates)
-        average = jax.tree.map(lambda a, s: 0.998 * a + 0.002 * s, average, state)
+        average = jax.tree.map(lambda a, s: AVERAGED * a + (1 - AVERAGED) * s, average, state)
         return (state, optimiser_state, average), figures
 
-    evaluate = jax.jit(lambda s, batch: loss_of(nnx.merge(graph, s), batch)[1])
-    training = Material(str(options.material), held_out=False)
-    held_out = Material(str(options.material), held_out=True)
-    if options.everything:
-        both = zip(training.rights, held_out.rights, strict=True)
-        training.rights = [(np.concatenate([p, q]), np.concatenate([m, n])) for (p, m), (q, n) in both]
-    fixed = np.random.default_rng(1)
-    validation = [held_out.batch(fixed, options.batch) for _ in range(12)]
+    evaluate = jax.jit(lambda s, batch: loss_of(nnx.merge(graph, s), batch, jnp.arange(0, 4096, 7))[1])
+    kept = validation_sets(options.material, options.batch)
     rng = np.random.default_rng((options.seed, start))
     begun, running = time.process_time(), []
     for i in range(start, options.steps):
-        progress, figures = step(progress, training.batch(rng, options.batch))
+        pixels = jnp.asarray(rng.choice(4096, SCORED_PIXELS, replace=False))
+        progress, figures = step(progress, training.batch(rng, options.batch), pixels)
         running.append(figures)
-        if (i + 1) % 250 == 0:
+        if (i + 1) % CHECK_EVERY == 0:
             shown = {k: float(np.mean([f[k] for f in running])) for k in running[0]}
-            valid = {}
-            for which, values in (("average", progress[2]),):
-                scores = [evaluate(values, batch) for batch in validation]
-                valid[which] = {k: float(np.mean([s[k] for s in scores])) for k in scores[0]}
-            line = {
-                "step": i + 1,
-                "cpu_s": round(time.process_time() - begun),
-                "training": shown,
-                "held_out": valid,
-            }
+            line: dict[str, Any] = {"step": i + 1, "cpu_s": round(time.process_time() - begun), "training": shown}
+            if (i + 1) % (4 * CHECK_EVERY) == 0:
+                for name, batches in kept.items():
+                    scores = [evaluate(progress[2], batch) for batch in batches]
+                    line[name] = {k: round(float(np.mean([s[k] for s in scores])), 3) for k in scores[0]}
             print(json.dumps(line), flush=True)
             running = []
             leaves = jax.tree.leaves(progress)
             arrays = {str(n): np.asarray(leaf) for n, leaf in enumerate(leaves)} | {"step": np.array(i + 1)}
-            save_file(arrays, checkpoint)
+            partial = checkpoint.with_suffix(".partial")
+            save_file(arrays, partial)
+            partial.replace(checkpoint)
             save_network(progress[2], options.out / "average.safetensors")
-
-
-def save_network(state: Any, path: Path) -> None:
-    """The network's values by their path in the module."""
-    flat = nnx.to_flat_state(state)
-    save_file({".".join(map(str, name)): np.asarray(value.get_value()) for name, value in flat}, path)
 
 
 if __name__ == "__main__":

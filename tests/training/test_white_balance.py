@@ -1,0 +1,122 @@
+"""The pairs that the estimator of light learns from: what is kept apart stays so, and casts are what is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from dioptre.models.white_balance.config import WhiteBalanceConfig
+from dioptre.models.white_balance.module import WhiteBalanceEstimator
+from training.white_balance.samples import CAMERAS_APART, SIDE, Material, part
+from training.white_balance.values import go_on_from
+
+N = 192
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Material as `data.py` writes it: noise for pictures, mild settings, two plain cameras and one kept apart."""
+    path = tmp_path_factory.mktemp("material")
+    rng = np.random.default_rng(0)
+    identity = np.concatenate([np.eye(3), np.zeros((6, 3))])
+    settings = np.stack([identity * (1 + 0.02 * k * np.array([1, 0, -1])) for k in range(1, 11)])
+    mappings = np.tile(settings.astype(np.float32), (N, 1, 1, 1))
+    pictures = rng.integers(20, 200, (N, 96, 96, 3), dtype=np.uint8)
+    pictures[:, 0, 0] = np.arange(N)[:, None]  # which picture it is
+    np.savez(path / "photos.npz", thumbnails=pictures, mappings=mappings, names=[str(k) for k in range(N)])
+    np.savez(path / "raw_Some.npz", linear=rng.random((N, SIDE, SIDE, 3)).astype(np.float16), mappings=mappings)
+    names = ["First", "Second", CAMERAS_APART[0]]
+    lights = np.stack([np.geomspace(0.4, 2.5, 12), np.ones(12), np.geomspace(2, 0.5, 12)], axis=-1)
+    every = np.tile(lights.astype(np.float32), (3, 1, 1))
+    matrices = np.tile(np.eye(3, dtype=np.float32), (3, 2, 1, 1))
+    np.savez(path / "cameras.npz", names=names, matrices=matrices, black_bodies=every, lights=every)
+    return path
+
+
+def test_the_parts_share_nothing_and_leave_nothing_out() -> None:
+    parts = [part(1000, which) for which in ("training", "validation", "test")]
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(1000))
+    assert len(parts[0]) == pytest.approx(750, abs=20)
+
+
+def test_neighbours_are_kept_apart_together() -> None:
+    runs = np.split(part(960, "test"), 10)
+    assert all(np.ptp(run) == 11 for run in runs)
+
+
+def test_cameras_are_kept_apart(folder: Path) -> None:
+    assert len(Material(folder).matrices) == 2
+    assert len(Material(folder, "validation").matrices) == 1
+
+
+def test_pictures_are_kept_apart(folder: Path) -> None:
+    kept = {int(index) for index in Material(folder, "validation").photos.pictures[:, 0, 0, 0]}
+    seen = {int(index) for index in Material(folder).photos.pictures[:, 0, 0, 0]}
+    assert kept
+    assert not kept & seen
+
+
+def test_without_a_cast_nothing_is_wrong(folder: Path) -> None:
+    batch = Material(folder).batch(np.random.default_rng(1), 8, kinds=(1.0, 0.0, 0.0, 0.0), noisy=0.0)
+    np.testing.assert_allclose(batch["wrong"], batch["right"], atol=1e-5)
+    np.testing.assert_allclose(batch["seen"], batch["right"], atol=0.6 / 255)
+    np.testing.assert_allclose(batch["chroma"], 0, atol=1e-5)
+    assert np.asarray(batch["known"]).all()
+
+
+def test_the_light_of_a_pure_change_is_the_colour_of_grey(folder: Path) -> None:
+    material = Material(folder)
+    material.photos.pictures[:] = 100
+    rng = np.random.default_rng(2)
+    batch = material.batch(rng, 16, kinds=(0.0, 0.0, 0.0, 1.0), photos=1.0, noisy=0.0)
+    wrong, right, chroma = (np.asarray(batch[name]) for name in ("wrong", "right", "chroma"))
+    inside = (wrong.max(axis=(1, 2, 3)) < 0.99) & (wrong.min(axis=(1, 2, 3)) > 0.02)
+    warmer = wrong[:, 5, 5, 0] - wrong[:, 5, 5, 2] - (right[:, 5, 5, 0] - right[:, 5, 5, 2])
+    assert inside.sum() > 4
+    np.testing.assert_array_equal(np.sign(warmer[inside]), np.sign((chroma[:, 0] - chroma[:, 1])[inside]))
+
+
+def test_an_emulated_light_is_not_known(folder: Path) -> None:
+    batch = Material(folder).batch(np.random.default_rng(3), 8, kinds=(0.0, 1.0, 0.0, 0.0), noisy=0.0)
+    assert not np.asarray(batch["known"]).any()
+    assert (np.abs(np.asarray(batch["wrong"]) - np.asarray(batch["right"])).max(axis=(1, 2, 3)) > 1e-3).all()
+
+
+def test_noise_is_seen_and_not_scored(folder: Path) -> None:
+    batch = Material(folder).batch(np.random.default_rng(4), 8, kinds=(1.0, 0.0, 0.0, 0.0), noisy=1.0)
+    difference = np.abs(np.asarray(batch["seen"]) - np.asarray(batch["wrong"])).mean(axis=(1, 2, 3))
+    assert (difference > 1 / 255).sum() >= 4
+    np.testing.assert_allclose(batch["wrong"], batch["right"], atol=1e-5)
+
+
+def test_pictures_with_a_cast_are_told_apart(folder: Path) -> None:
+    rng = np.random.default_rng(5)
+    batch = Material(folder).batch(rng, 32, kinds=(0.5, 0.0, 0.5, 0.0), noisy=0.0)
+    changed = np.abs(np.asarray(batch["wrong"]) - np.asarray(batch["right"])).max(axis=(1, 2, 3)) > 1e-3
+    assert 0 < changed.sum() < 32
+    np.testing.assert_array_equal(changed, np.asarray(batch["cast"]) == 1)
+
+
+def test_noise_comes_before_the_balance(folder: Path) -> None:
+    material = Material(folder)
+    material.photos.pictures[:] = 6  # nearly black: there the sensor's noise is cut off on one side
+    kinds = {"kinds": (0.0, 0.0, 0.0, 1.0), "photos": 1.0}
+    clean, grainy = (material.batch(np.random.default_rng(6), 16, noisy=share, **kinds) for share in (0.0, 1.0))
+    assert np.isfinite(np.asarray(grainy["seen"])).all()
+    lifted = np.asarray(grainy["seen"]).mean(axis=(1, 2)) - np.asarray(grainy["wrong"]).mean(axis=(1, 2))
+    assert np.median(lifted) > 0
+    assert clean["seen"].shape == grainy["seen"].shape
+
+
+def test_a_wider_network_goes_on_from_a_narrower_one() -> None:
+    narrow, wide = (WhiteBalanceConfig(hidden_width=h, reading_width=r) for h, r in ((6, 5), (9, 7)))
+    first, second = (WhiteBalanceEstimator(c, rngs=nnx.Rngs(s)) for s, c in enumerate((narrow, wide)))
+    flat = nnx.to_flat_state(nnx.state(first))
+    go_on_from(second, {".".join(map(str, path)): np.asarray(value.get_value()) for path, value in flat})
+    seen = np.random.default_rng(7).random((3, first.hidden.kernel.shape[0]), np.float32)
+    for one, other in zip(first.reading(jnp.asarray(seen)), second.reading(jnp.asarray(seen)), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)

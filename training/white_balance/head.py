@@ -1,0 +1,123 @@
+"""Train what the estimator concludes from what it sees: the layers behind the convolutions, which stay as they are.
+
+    python -m training.white_balance.head --material DIR --start average.safetensors --out DIR [--samples N]
+
+What the convolutions see of each picture is kept, so that a step over 256 pictures costs no more than one over a
+few of the whole network. Samples are added to those already in --out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from dioptre import runtime
+
+runtime.prepare()
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax import Array
+from safetensors.numpy import load_file
+
+from dioptre.models.white_balance.config import WhiteBalanceConfig
+from dioptre.models.white_balance.module import WhiteBalanceEstimator
+
+from .loss import loss_of_reading
+from .samples import Material
+from .values import go_on_from, save_network
+
+FROZEN = ("hist_", "heat", "prior", "picture")
+PIXELS = 96
+MADE_AT_ONCE = 32
+BLOCK = 2048
+AVERAGED = 0.995
+
+
+def is_frozen(path: tuple[Any, ...]) -> bool:
+    return str(path[0]).startswith(FROZEN)
+
+
+def make_samples(network: WhiteBalanceEstimator, material: Material, folder: Path, count: int) -> None:
+    """Files of BLOCK samples each: what is seen, and a few pixels before and after."""
+    graph, state = nnx.split(network)
+    seen = jax.jit(lambda s, thumbnails: nnx.merge(graph, s).features(thumbnails))
+    for block in range(len(list(folder.glob("seen_*.npz"))), -(-count // BLOCK)):
+        rng = np.random.default_rng((5, block))
+        made: dict[str, list[np.ndarray]] = {}
+        for _ in range(BLOCK // MADE_AT_ONCE):
+            batch = material.batch(rng, MADE_AT_ONCE)
+            pixels = rng.choice(batch["seen"].shape[1] * batch["seen"].shape[2], PIXELS, replace=False)
+            row = {name: np.asarray(batch[name]) for name in ("chroma", "known", "cast")}
+            row["seen"] = np.asarray(seen(state, batch["seen"])).astype(np.float16)
+            for name in ("wrong", "right"):
+                colours = np.asarray(batch[name]).reshape(MADE_AT_ONCE, -1, 3)[:, pixels]
+                row[name] = np.round(255 * colours).astype(np.uint8)
+            for name, values in row.items():
+                made.setdefault(name, []).append(values)
+        np.savez(folder / f"seen_{block:03}.npz", **{name: np.concatenate(rows) for name, rows in made.items()})
+        print(json.dumps({"samples": (block + 1) * BLOCK, "cpu_s": round(time.process_time())}), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("material", "start", "out"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--samples", type=int, default=40 * BLOCK)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+
+    network = WhiteBalanceEstimator(WhiteBalanceConfig(), rngs=nnx.Rngs(options.seed))
+    go_on_from(network, load_file(options.start))
+    make_samples(network, Material(options.material), options.out, options.samples)
+    blocks = [dict(np.load(path)) for path in sorted(options.out.glob("seen_*.npz"))]
+    data = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+    trained = nnx.All(nnx.Param, lambda path, _: not is_frozen(path))
+    graph, state, rest = nnx.split(network, trained, ...)
+    steps = options.epochs * (len(data["seen"]) // options.batch)
+    schedule = optax.warmup_cosine_decay_schedule(0, options.rate, 100, steps, options.rate * 0.01)
+    optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(schedule, weight_decay=0.05))
+
+    @jax.jit
+    def step(progress: Any, rest: Any, batch: dict[str, Array]) -> tuple[Any, dict[str, Array]]:
+        state, optimiser_state, average = progress
+
+        def loss(s: Any) -> tuple[Array, dict[str, Array]]:
+            read = nnx.merge(graph, s, rest).reading(batch["seen"].astype(jnp.float32))
+            wrong, right = (batch[name].astype(jnp.float32) / 255 for name in ("wrong", "right"))
+            return loss_of_reading(read, wrong, right, batch)
+
+        (_, figures), gradient = jax.value_and_grad(loss, has_aux=True)(state)
+        updates, optimiser_state = optimiser.update(gradient, optimiser_state, state)
+        state = optax.apply_updates(state, updates)
+        average = jax.tree.map(lambda a, s: AVERAGED * a + (1 - AVERAGED) * s, average, state)
+        return (state, optimiser_state, average), figures
+
+    progress: Any = (state, optimiser.init(state), state)
+    rng = np.random.default_rng(options.seed)
+    for epoch in range(options.epochs):
+        order = rng.permutation(len(data["seen"]))
+        order = order[: len(order) // options.batch * options.batch].reshape(-1, options.batch)
+        running = []
+        for rows in order:
+            progress, figures = step(progress, rest, {name: values[rows] for name, values in data.items()})
+            running.append(figures)
+        shown = {k: round(float(np.mean([f[k] for f in running])), 3) for k in running[0]}
+        print(json.dumps({"epoch": epoch + 1, "cpu_s": round(time.process_time()), "training": shown}), flush=True)
+        network = nnx.merge(graph, progress[2], rest)
+        save_network(nnx.state(network), options.out / "average.safetensors")
+
+
+if __name__ == "__main__":
+    main()
