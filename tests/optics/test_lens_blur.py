@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from dioptre.optics import grid
 from dioptre.optics import lens_blur as fast
 from dioptre.optics.aperture import Aperture
 from dioptre.optics.compositing import for_encoded_blending, over
@@ -11,6 +12,7 @@ from dioptre.optics.defocus import Focus
 from dioptre.optics.highlights import Highlights
 from dioptre.optics.reference import Sheet, flatten, render
 from dioptre.optics.scene import Scene
+from dioptre.optics.surfaces import depth_steps
 
 SIZE = (128, 192)  # whole blocks, so that mirrored pictures fall on mirrored cells
 
@@ -157,13 +159,30 @@ def test_agrees_with_the_definition_and_more_paths_agree_better():
     assert errors[2] < errors[1] / 1.8
 
 
-def test_result_does_not_depend_on_the_tiles(monkeypatch):
-    image, disparity = random_scene(size=(300, 420))
+def slope(size):
+    """A floor that comes nearer, and something upright before it."""
+    image, disparity = random_scene(size=size)
+    disparity[:] = np.linspace(0, 1, size[0], dtype=np.float32)[:, None]
+    disparity[80:260, 150:290] = 0.7
+    return image, disparity
+
+
+def test_a_steep_slope_is_no_edge():
+    radius = np.linspace(-20, 20, 96, dtype=np.float32)[:, None].repeat(64, 1)  # 0.4 pixels a row
+    radius[:, 40:] += 6
+    step = np.asarray(depth_steps(radius)[0])
+    assert step[8:-8, 39:41].all()
+    assert not step[8:-8, :36].any()
+    assert not step[8:-8, 44:].any()
+
+
+@pytest.mark.parametrize("made", [lambda size: random_scene(size=size), slope], ids=["steps", "slope"])
+def test_result_does_not_depend_on_the_tiles(made, monkeypatch):
+    image, disparity = made((300, 420))
     whole = fast.blur(scene(image, disparity, 30.0, focal=0.4))
-    monkeypatch.setattr(fast, "TILE_PX", 256)
-    fast._kernels.cache_clear()
+    monkeypatch.setattr(grid, "TILE_PX", 256)
+    monkeypatch.setattr(grid, "SMALLER_PX", ())
     tiled = fast.blur(scene(image, disparity, 30.0, focal=0.4))
-    fast._kernels.cache_clear()
     assert np.abs(whole - tiled).max() < 1e-5
 
 
@@ -218,3 +237,22 @@ def test_pieces_make_the_picture_again(linear):
     assert np.abs(again - np.clip(flat, 0, 1)).max() <= 2 / 255
     whole = fast.blur(scene(image, disparity, 20.0, focal=0.45, encoded=True))
     assert psnr(flat, whole) > 30
+
+
+def test_raised_highlights_leave_no_specks_along_a_white_edge():
+    """A sharp white disc before a blurred dark ground: pixels on its edge are mixtures, not highlights."""
+    size = (256, 256)
+    y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
+    distance = np.hypot(y - 128, x - 128)
+    coverage = np.clip(60.5 - distance, 0, 1)[..., None]
+    image = (0.97 * coverage + 0.1 * (1 - coverage)).repeat(3, -1).astype(np.float32)
+    disparity = (distance < 60).astype(np.float32)
+
+    def made(strength):
+        highlights = Highlights(strength=strength, threshold=0.8)
+        return fast.blur(scene(image, disparity, 20.0, focal=1.0, highlights=highlights))[..., 1]
+
+    plain, raised = made(0.0), made(0.8)
+    edge = np.abs(distance - 60) < 2
+    assert np.abs(raised - plain)[edge].max() < 0.12
+    assert np.abs(raised - plain)[distance < 57].max() < 2e-3

@@ -23,18 +23,15 @@ def halved(planes: Float[Array, "*c h w"]) -> Float[Array, "*c h2 w2"]:
 
 def doubled(planes: Float[Array, "*c h w"]) -> Float[Array, "*c h2 w2"]:
     """Bilinear enlargement by 2 along the last two axes, the edge repeated."""
-    for axis in (-2, -1):
-        before = jnp.concatenate([_take(planes, 0, 1, axis), _take(planes, 0, -1, axis)], axis)
-        after = jnp.concatenate([_take(planes, 1, None, axis), _take(planes, -1, None, axis)], axis)
-        pair = jnp.stack([0.75 * planes + 0.25 * before, 0.75 * planes + 0.25 * after], planes.ndim + axis + 1)
-        shape = list(planes.shape)
-        shape[axis] *= 2
-        planes = pair.reshape(shape)
-    return planes
-
-
-def _take(planes: Float[Array, "*c h w"], start: int, stop: int | None, axis: int) -> Float[Array, "*c h2 w2"]:
-    return planes[..., start:stop, :] if axis == -2 else planes[..., start:stop]
+    planes = jnp.concatenate([planes[..., :1, :], planes, planes[..., -1:, :]], -2)
+    planes = jnp.concatenate([planes[..., :1], planes, planes[..., -1:]], -1)
+    *depth, height, width = planes.shape
+    middle = 0.75 * planes[..., 1:-1, :]
+    rows = jnp.stack([middle + 0.25 * planes[..., :-2, :], middle + 0.25 * planes[..., 2:, :]], -2)
+    rows = rows.reshape(*depth, 2 * height - 4, width)
+    # Each value twice, smoothed by (1, 2, 1) / 4: the same, and quicker than laying two kinds side by side.
+    twice = jnp.broadcast_to(rows[..., None], (*rows.shape, 2)).reshape(*depth, 2 * height - 4, 2 * width)
+    return 0.5 * twice[..., 2:-2] + 0.25 * (twice[..., 1:-3] + twice[..., 3:-1])
 
 
 def fill(
@@ -44,19 +41,17 @@ def fill(
 
     top: the filled values at a smaller size, a power of two below; its cells fall on whole blocks of pixels.
     """
-    sizes = []
-    smaller = jnp.concatenate([planes, known[None]])
-    while smaller.shape[-1] > 2 * top.shape[-1]:
-        smaller = halved(smaller)
-        sizes.append(smaller)
+    sizes = [(planes, known)]
+    while sizes[-1][1].shape[-1] > 2 * top.shape[-1]:
+        sizes.append((halved(sizes[-1][0]), halved(sizes[-1][1])))
     filled = top
-    for size in reversed(sizes):
-        filled = _mixed(size[:-1], size[-1:], doubled(filled))
-    return planes + (1 - known) * _mixed(planes, known[None], doubled(filled))
+    for smaller, share in reversed(sizes[1:]):
+        filled = _mixed(smaller, share, doubled(filled))
+    return planes + (1 - known) * _mixed(planes, known, doubled(filled))
 
 
 def _mixed(
-    planes: Float[Array, "c h w"], share: Float[Array, "1 h w"], coarse: Float[Array, "c h w"]
+    planes: Float[Array, "c h w"], share: Float[Array, "h w"], coarse: Float[Array, "c h w"]
 ) -> Float[Array, "c h w"]:
     """The value that a pixel's known share suggests for the rest of it; the less is known, the more of `coarse`."""
     certain = jnp.minimum(share / _ENOUGH, 1.0)

@@ -2,7 +2,8 @@
 
 A lamp in a photograph is clipped at white. Blurred as it is, it becomes a dull grey disc; a lens spreads its true
 light. Near white the brightness is therefore raised before blurring, all channels alike, so that the colour stays.
-The same curve backwards, after blurring, brings what stayed sharp back to exactly what it was.
+The same curve backwards, after blurring, brings plain areas back to what they were. What stays sharp is not raised
+at all: on its edges, mixtures of white and dark would come back too bright.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -18,6 +20,8 @@ from dioptre_link.errors import UsageError
 
 _STOPS = 5.0  # brightness added to pure white at strength 1: 2**5 = 32 times
 _CURVE_POINTS = 512
+_SHARES = 17  # how finely the raised share is tabled
+_SHARP_PX, _BLURRED_PX = 0.5, 2.5  # radii up to which nothing, and from which on everything is raised
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +45,12 @@ class Highlights:
         return jnp.asarray([self.strength, min(self.threshold, 0.999)], jnp.float32)
 
 
+def raised_share(radius: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """How far light that is blurred by this signed radius in pixels is raised, 0 to 1."""
+    along = jnp.clip((jnp.abs(radius) - _SHARP_PX) / (_BLURRED_PX - _SHARP_PX), 0.0, 1.0)
+    return along * along * (3 - 2 * along)
+
+
 def _gain(brightest: Float[Array, "*shape"], numbers: Float[Array, "2"]) -> Float[Array, "*shape"]:
     """Stops added to light whose brightest channel has this linear value; that of white for all above it."""
     strength, threshold = numbers
@@ -50,18 +60,38 @@ def _gain(brightest: Float[Array, "*shape"], numbers: Float[Array, "2"]) -> Floa
     return stops
 
 
-def raise_highlights(linear: Float[Array, "3 h w"], numbers: Float[Array, "2"]) -> Float[Array, "3 h w"]:
-    """Raise what is near clipping. A picture that holds light above white keeps the ratios there."""
-    return linear * jnp.exp2(_gain(linear.max(axis=0), numbers))
+def raise_highlights(
+    linear: Float[Array, "3 *shape"], numbers: Float[Array, "2"], share: Float[Array, "*shape"]
+) -> Float[Array, "3 *shape"]:
+    """Raise what is near clipping, by `share` of the stops. Light above white keeps its ratios."""
+    return linear * jnp.exp2(share * _gain(linear.max(axis=0), numbers))
 
 
-def lower_highlights(linear: Float[Array, "3 h w"], numbers: Float[Array, "2"]) -> Float[Array, "3 h w"]:
-    """The inverse of `raise_highlights`."""
+def lower_highlights(
+    linear: Float[Array, "3 *shape"], numbers: Float[Array, "2"], share: Float[Array, "*shape"]
+) -> Float[Array, "3 *shape"]:
+    """The inverse of `raise_highlights`, by a table: to 1e-3 of the value for shares between 0 and 1."""
     strength, threshold = numbers
     start = jnp.log2(srgb_to_linear(threshold))
     before = jnp.linspace(start, 0.0, _CURVE_POINTS)
-    after = before + _gain(jnp.exp2(before), numbers)
+    gain = _gain(jnp.exp2(before), numbers)
+    most = _STOPS * strength
+    after = jnp.linspace(start, most, _CURVE_POINTS)
+    shares = jnp.linspace(0.0, 1.0, _SHARES)
+    # Above white as much is taken away as was added there, so the table holds differences.
+    removed = jax.vmap(lambda part: after - jnp.interp(after, before + part * gain, before))(shares)
+    removed = jnp.minimum(removed, (shares * most)[:, None])
+
     stops = jnp.log2(jnp.maximum(linear.max(axis=0), 1e-9))
-    inside = jnp.interp(stops, after, before)
-    lowered = jnp.where(stops < start, stops, jnp.where(stops > after[-1], stops - _STOPS * strength, inside))
-    return linear * jnp.exp2(lowered - stops)
+    across = jnp.clip((stops - start) / (most - start), 0.0, 1.0) * (_CURVE_POINTS - 1)
+    along = share * (_SHARES - 1)
+    column, row = (
+        jnp.clip(jnp.floor(place).astype(jnp.int32), 0, length - 2)
+        for place, length in ((across, _CURVE_POINTS), (along, _SHARES))
+    )
+    right, down = across - column, along - row
+    flat = removed.reshape(-1)
+    corner = row * _CURVE_POINTS + column
+    upper = flat[corner] + right * (flat[corner + 1] - flat[corner])
+    lower = flat[corner + _CURVE_POINTS] + right * (flat[corner + _CURVE_POINTS + 1] - flat[corner + _CURVE_POINTS])
+    return linear * jnp.exp2(-(upper + down * (lower - upper)))

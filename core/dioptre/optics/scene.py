@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from dioptre.imaging.shapes import reflected_indices
 from dioptre.imaging.tiles import Tile
 
 from .defocus import Focus
-from .highlights import Highlights, lower_highlights, raise_highlights
+from .highlights import Highlights, lower_highlights, raise_highlights, raised_share
 from .slices import LARGEST_RADIUS_PX
 
 _LEAST_ALPHA = 1e-6
@@ -55,8 +55,13 @@ class Scene:
     def largest_radius_px(self) -> float:
         """The largest circle of confusion anywhere in the picture, before what the picture has already."""
         ends = jnp.asarray([self.disparity.min(), self.disparity.max()], jnp.float32)
-        return float(jnp.abs(_radius(ends, self._numbers())).max())
+        return float(jnp.abs(_radius(ends, self._numbers)).max())
 
+    def largest_front_px(self) -> float:
+        """The largest circle of confusion in front of the focus, 0 when nothing is there."""
+        return max(float(_radius(jnp.float32(self.disparity.max()), self._numbers)), 0.0)
+
+    @cached_property
     def _numbers(self) -> Float[Array, "5"]:
         focus = self.focus
         return jnp.asarray(
@@ -65,7 +70,10 @@ class Scene:
         )
 
     def read(self, tile: Tile, *, side: int, margin: int) -> tuple[Float[Array, "c s s"], Float[Array, "s s"]]:
-        """Premultiplied linear colour and signed radius of a square with a margin, reflected at the edge."""
+        """Premultiplied linear colour and signed radius of a square with a margin, reflected at the edge.
+
+        Highlights are as in the picture; see `raised`.
+        """
         top, left = tile.top - margin, tile.left - margin
         rows = reflected_indices(top, top + side, self.height)
         columns = reflected_indices(left, left + side, self.width)
@@ -81,18 +89,42 @@ class Scene:
             part(self.image),
             part(self.disparity),
             existing,
-            self._numbers(),
-            self.highlights.numbers(),
+            self._numbers,
             encoded=self.encoded,
-            raised=self.highlights.strength > 0,
         )
         return decoded
 
-    def write(self, planes: Float[Array, "c h w"]) -> Float32[np.ndarray, "h w c"]:
-        """Premultiplied linear planes back to pixels in the picture's encoding, with straight alpha."""
-        return np.asarray(
-            _encode(planes, self.highlights.numbers(), encoded=self.encoded, raised=self.highlights.strength > 0)
-        )
+    def raised(self, planes: Float[Array, "e *shape"], radius: Float[Array, "*shape"]) -> Float[Array, "e *shape"]:
+        """A surface's planes with their highlights raised where they will be blurred; the last one is coverage.
+
+        A pixel on an edge is taken apart first and then raised: a mixture of white and dark is no highlight, and
+        raised white would look as if it covered less of it.
+        """
+        if self.highlights.strength == 0:
+            return planes
+        made: Array = _raise(planes, radius, self._highlight_numbers)
+        return made
+
+    def raised_surfaces(
+        self, planes: Float[Array, "2 e *shape"], radii: Float[Array, "2 *shape"]
+    ) -> Float[Array, "2 e *shape"]:
+        """`raised` for both surfaces."""
+        if self.highlights.strength == 0:
+            return planes
+        made: Array = _raise_both(planes, radii, self._highlight_numbers)
+        return made
+
+    @cached_property
+    def _highlight_numbers(self) -> Float[Array, "2"]:
+        return self.highlights.numbers()
+
+    def write(self, planes: Float[Array, "c h w"], raised: Float[Array, "h w"]) -> Float32[np.ndarray, "h w c"]:
+        """Premultiplied linear planes back to pixels in the picture's encoding, with straight alpha.
+
+        raised: the share of the highlights' rise that the light of each pixel got.
+        """
+        lowers = self.highlights.strength > 0
+        return np.asarray(_encode(planes, self._highlight_numbers, raised, encoded=self.encoded, lowers=lowers))
 
 
 def _radius(disparity: Float[Array, "*shape"], numbers: Float[Array, "5"]) -> Float[Array, "*shape"]:
@@ -104,21 +136,29 @@ def _radius(disparity: Float[Array, "*shape"], numbers: Float[Array, "5"]) -> Fl
     return jnp.clip(radius, -LARGEST_RADIUS_PX, LARGEST_RADIUS_PX)
 
 
-@partial(jax.jit, static_argnames=("encoded", "raised"))
+@jax.jit
+def _raise(
+    planes: Float[Array, "e *shape"], radius: Float[Array, "*shape"], highlights: Float[Array, "2"]
+) -> Float[Array, "e *shape"]:
+    opaque = jnp.maximum(planes[3], _LEAST_ALPHA)  # alpha times coverage, or coverage
+    raised = raise_highlights(planes[:3] / opaque, highlights, raised_share(radius))
+    return jnp.concatenate([raised * opaque, planes[3:]])
+
+
+_raise_both = jax.jit(jax.vmap(_raise, in_axes=(0, 0, None)))
+
+
+@partial(jax.jit, static_argnames="encoded")
 def _decode(
     image: Float[Array, "s s c"],
     disparity: Float[Array, "s s"],
     existing: Float[Array, "s s"] | None,
     focus: Float[Array, "5"],
-    highlights: Float[Array, "2"],
     *,
     encoded: bool,
-    raised: bool,
 ) -> tuple[Float[Array, "c s s"], Float[Array, "s s"]]:
     planes = image.transpose(2, 0, 1)
     colour = srgb_to_linear(planes[:3]) if encoded else planes[:3]
-    if raised:
-        colour = raise_highlights(colour, highlights)
     if planes.shape[0] == 4:
         colour = jnp.concatenate([colour * planes[3:], planes[3:]])
     radius = _radius(disparity, focus)
@@ -128,16 +168,21 @@ def _decode(
     return colour, radius
 
 
-@partial(jax.jit, static_argnames=("encoded", "raised"))
+@partial(jax.jit, static_argnames=("encoded", "lowers"))
 def _encode(
-    planes: Float[Array, "c h w"], highlights: Float[Array, "2"], *, encoded: bool, raised: bool
+    planes: Float[Array, "c h w"],
+    highlights: Float[Array, "2"],
+    raised: Float[Array, "h w"],
+    *,
+    encoded: bool,
+    lowers: bool,
 ) -> Float[Array, "h w c"]:
     colour = planes[:3]
     if planes.shape[0] == 4:
         alpha = jnp.clip(planes[3:], 0.0, 1.0)
         colour = jnp.where(alpha > _LEAST_ALPHA, colour / jnp.maximum(alpha, _LEAST_ALPHA), 0.0)
-    if raised:
-        colour = lower_highlights(colour, highlights)
+    if lowers:
+        colour = lower_highlights(colour, highlights, raised)
     if encoded:
         colour = linear_to_srgb(colour)
     if planes.shape[0] == 4:

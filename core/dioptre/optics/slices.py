@@ -17,7 +17,7 @@ LARGEST_RADIUS_PX = 320.0
 LIKE_SLICES = 3
 """Slices nearer than this to each other are blurred so much alike that neither hides the other."""
 
-_LEAST_STEP_PX = 1.0
+_LEAST_STEP_PX = 0.5
 _SEAM = 1e-3  # of a radius: the width of the step from one group to the next
 _GROWTH = 0.2  # of the radius from one slice to the next
 _LEVEL_FROM_PX = (0.0, 10.5, 20.5, 63.0)  # radii from here on are blurred at 1, 1/2, 1/4, 1/8 of the size
@@ -74,6 +74,11 @@ def groups(*, subject_px: float | None = None) -> tuple[Group, ...]:
         made.append(Group(level=levels[first], bounds=_bounds(series[first : last + 2])))
         first = last + 1
     return tuple(made)
+
+
+def levels_for(radius_px: float) -> int:
+    """How many sizes are blurred at in a picture with no larger circle of confusion."""
+    return 1 + max(group.level for group in groups() if group.farthest < radius_px and group.nearest > -radius_px)
 
 
 def _bounds(radii: list[float]) -> tuple[tuple[float, float, float, float, float], ...]:

@@ -20,6 +20,7 @@ from jaxtyping import Array, Bool, Float, Float32, Int
 REACH_PX = 3
 """How far `split_edges` looks around a pixel."""
 
+_JUMP_OF_AROUND = 0.4  # of the change within thrice the distance; a slope has 1 / 3
 _CHUNK = 2048  # edge pixels taken apart at once
 _LEAST_STEP_PX = 0.25  # a smaller jump of the radius cannot be seen
 _DEVIATION_AT_EDGE = 0.15  # of the coverage guessed from depth alone, where the 3 x 3 around are not all one side
@@ -54,10 +55,16 @@ def _separate(value: Any) -> Any:
 def depth_steps(
     radius: Float[Array, "h w"], *, reach: int = 1
 ) -> tuple[Bool[Array, "h w"], Float[Array, "h w"], Float[Array, "h w"]]:
-    """Where the radius jumps within `reach` pixels, and its largest and smallest value there."""
+    """Where the radius jumps within `reach` pixels, and its largest and smallest value there.
+
+    A slope changes in proportion to the distance; where thrice as far there is little more change, there is a jump.
+    """
     nearest, farthest = _extreme(radius, reach, largest=True), _extreme(radius, reach, largest=False)
+    around = _extreme(nearest, 2 * reach, largest=True) - _extreme(farthest, 2 * reach, largest=False)
     size = jnp.maximum(jnp.abs(nearest), jnp.abs(farthest))
-    return nearest - farthest > jnp.maximum(_LEAST_STEP_PX, 0.05 * size), nearest, farthest
+    jump = nearest - farthest
+    step = (jump > jnp.maximum(_LEAST_STEP_PX, 0.05 * size)) & (jump > _JUMP_OF_AROUND * around)
+    return step, nearest, farthest
 
 
 @jax.jit

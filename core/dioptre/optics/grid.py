@@ -1,0 +1,125 @@
+"""The picture cut into tiles at several sizes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from dioptre.imaging.tiles import Tile, plan_tiles
+
+from .slices import levels_for
+
+T = TypeVar("T")
+
+TILE_PX = 512
+"""Side of the tiles of a large picture."""
+
+SMALLER_PX = (256, 400)
+"""Sides of the tile of a picture, or of a reduced size of it, that fits into one; no other shape is compiled."""
+
+TOP = 3
+"""Holes are filled inside a tile down to 1 / 2**3 of its size, below that from one small picture."""
+
+CELL = 1 << TOP
+
+MARGIN_PX = (24, 24, 32, 56)
+"""Per level, in its own pixels: the largest disc or the fill's reach, whole cells."""
+
+VISIBLE = 1e-3
+"""Smaller shares of a slice are skipped."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The picture with its reflected border, in whole blocks; every level covers exactly this."""
+
+    height: int
+    width: int
+    border: int  # on each side, pixels, in whole blocks
+    levels: int  # sizes that something is blurred at
+
+    @classmethod
+    def around(cls, height: int, width: int, *, radius_px: float) -> Grid:
+        """With a border that holds all light that reaches the picture."""
+        levels = levels_for(radius_px)
+        block = 1 << (levels - 1 + TOP)
+        return cls(height, width, (int(radius_px) // block + 1) * block, levels)
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        block = 1 << (self.levels - 1 + TOP)
+
+        def whole(length: int) -> int:
+            return -(-length // block) * block + 2 * self.border
+
+        return whole(self.height), whole(self.width)
+
+    def size(self, level: int) -> tuple[int, int]:
+        return self.padded[0] >> level, self.padded[1] >> level
+
+    def side(self, level: int) -> int:
+        """Of the tiles at this level."""
+        needed = max(self.size(level)) + 2 * MARGIN_PX[level]
+        return min((side for side in SMALLER_PX if side >= needed), default=TILE_PX)
+
+    def field(self, row: int, column: int, *, level: int) -> tuple[float, float]:
+        """Place of a point of a level, from the picture's centre, x and y, with the corners at distance 1."""
+        half = 0.5 * (self.height**2 + self.width**2) ** 0.5
+        x = ((column << level) - self.border - self.width / 2) / half
+        y = ((row << level) - self.border - self.height / 2) / half
+        return x, y
+
+    def tiles(self, level: int, *, everything: bool = False) -> list[Tile]:
+        """Tiles of a level that cover the picture, or also its border; in the level's pixels."""
+        core = self.side(level) - 2 * MARGIN_PX[level]
+        start = 0 if everything else (self.border >> level) - CELL
+        height, width = self.size(level)
+        if not everything:
+            height, width = ((n >> level) + 3 * CELL for n in (self.height, self.width))
+        return [tile.moved(start) for tile in plan_tiles((height, width), core_px=(core, core))]
+
+
+@dataclass(frozen=True)
+class Level:
+    """The picture's surfaces at a reduced size, over the padded grid."""
+
+    planes: np.ndarray
+    radii: np.ndarray
+
+
+def on_all_cores(items: Sequence[T], work: Callable[[T], None], watch: Callable[[float], None]) -> None:
+    """Work on all items, on as many threads as there are cores; stop early when `watch` or an item raises."""
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        futures = [pool.submit(work, item) for item in items]
+        try:
+            for number, future in enumerate(as_completed(futures)):
+                future.result()
+                watch((number + 1) / len(items))
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+
+
+def place(whole: np.ndarray, part: np.ndarray, tile: Tile, *, shift: int, margin: int) -> None:
+    """Put a reduced tile's core into the reduced whole; `tile` and `margin` in pixels before the reduction."""
+    top, left, inner = tile.top >> shift, tile.left >> shift, margin >> shift
+    height = min((tile.bottom - tile.top) >> shift, whole.shape[-2] - top)
+    width = min((tile.right - tile.left) >> shift, whole.shape[-1] - left)
+    whole[..., top : top + height, left : left + width] = part[..., inner : inner + height, inner : inner + width]
+
+
+def read(planes: np.ndarray, top: int, left: int, side: int) -> np.ndarray:
+    """A square of an array, the edge repeated outside."""
+    if top >= 0 and left >= 0 and top + side <= planes.shape[-2] and left + side <= planes.shape[-1]:
+        inside: np.ndarray = planes[..., top : top + side, left : left + side]
+        return inside
+    rows = np.clip(np.arange(top, top + side), 0, planes.shape[-2] - 1)
+    columns = np.clip(np.arange(left, left + side), 0, planes.shape[-1] - 1)
+    clipped: np.ndarray = planes[..., rows[:, None], columns]
+    return clipped

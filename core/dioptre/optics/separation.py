@@ -1,0 +1,108 @@
+"""Tiles of the picture as surfaces: read, raised where blurred, and taken apart on depth edges."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from dioptre.imaging.tiles import Tile
+
+from .grid import MARGIN_PX
+from .lights import lights
+from .scene import Scene
+from .surfaces import depth_steps, split_edges
+
+_KEPT_TILES = 12  # of at most 11 MiB each
+_CHUNK = 4096  # edge pixels raised at once
+
+_Patch = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Flat indices of pixels of a tile, the planes (2, e, n) and radii (2, n) of their two surfaces."""
+
+
+class Surfaces:
+    """Both surfaces of full-size tiles with their margins.
+
+    What was taken apart once is kept; of small pictures, everything is.
+    """
+
+    def __init__(self, scene: Scene, *, side: int) -> None:
+        self.scene = scene
+        self.side = side
+        self._apart: dict[Tile, list[_Patch]] = {}
+        self._kept: dict[Tile, tuple[Array, Array]] = {}
+
+    def __call__(self, tile: Tile) -> tuple[Float[Array, "2 e s s"], Float[Array, "2 s s"]]:
+        """Planes and radii; `tile` in the picture's coordinates."""
+        if tile in self._kept:
+            return self._kept[tile]
+        colour, radius = self.scene.read(tile, side=self.side, margin=MARGIN_PX[0])
+        raised = self.scene.raised(_whole(colour), radius)
+        if tile not in self._apart:
+            self._apart[tile] = self._take_apart(colour, radius, raised)
+        made: tuple[Array, Array] = _one_surface(raised, radius)
+        if self._apart[tile]:
+            planes, radii = map(np.array, made)
+            for at, values, value_radii in self._apart[tile]:
+                rows, columns = np.divmod(at, self.side)
+                planes[:, :, rows, columns] = values
+                radii[:, rows, columns] = value_radii
+            made = jnp.asarray(planes), jnp.asarray(radii)
+        if len(self._kept) < _KEPT_TILES:
+            self._kept[tile] = made
+        return made
+
+    def _take_apart(self, colour: Array, radius: Array, raised: Array) -> list[_Patch]:
+        """The pixels with two surfaces; later entries go over earlier ones."""
+        steps = depth_steps(radius)
+        where, found = self._edge_pixels(np.asarray(steps[0]))
+        if not found:
+            return []
+        planes, radii = split_edges(colour, radius, steps, jnp.asarray(where), jnp.int32(found))
+        patches = [
+            (
+                where[start : min(start + _CHUNK, found)],
+                *self._raised(planes, radii, start, min(start + _CHUNK, found)),
+            )
+            for start in range(0, found, _CHUNK)
+        ]
+        bright = lights(np.asarray(raised)[:-1], np.asarray(radius), np.asarray(steps[0]))
+        return [*patches, bright] if bright[0].size else patches
+
+    def _raised(self, planes: Array, radii: Array, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        chunk, chunk_radii = _chunk(planes, radii, jnp.int32(start))
+        raised = np.asarray(self.scene.raised_surfaces(chunk, chunk_radii))
+        return raised[..., : stop - start], np.asarray(chunk_radii)[..., : stop - start]
+
+    def _edge_pixels(self, mask: np.ndarray) -> tuple[np.ndarray, int]:
+        """Flat indices of the pixels to take apart, filled up to a fixed number, and how many they are."""
+        most = -(-self.side * self.side // 4 // _CHUNK) * _CHUNK
+        flags = mask.copy()
+        flags[:4] = flags[-4:] = flags[:, :4] = flags[:, -4:] = False
+        found = np.flatnonzero(flags)[:most].astype(np.int32)
+        where = np.zeros(most, np.int32)
+        where[: found.size] = found
+        return where, found.size
+
+
+@jax.jit
+def _chunk(
+    planes: Float[Array, "2 e n"], radii: Float[Array, "2 n"], start: Int[Array, ""]
+) -> tuple[Float[Array, "2 e _"], Float[Array, "2 _"]]:
+    chunk, chunk_radii = (jax.lax.dynamic_slice_in_dim(one, start, _CHUNK, -1) for one in (planes, radii))
+    return chunk, chunk_radii
+
+
+@jax.jit
+def _whole(colour: Float[Array, "c h w"]) -> Float[Array, "e h w"]:
+    """With the coverage of what covers every pixel in full."""
+    return jnp.concatenate([colour, jnp.ones_like(colour[:1])])
+
+
+@jax.jit
+def _one_surface(
+    planes: Float[Array, "e h w"], radius: Float[Array, "h w"]
+) -> tuple[Float[Array, "2 e h w"], Float[Array, "2 h w"]]:
+    """Planes and radii of a tile that nothing is behind."""
+    return jnp.stack([planes, jnp.zeros_like(planes)]), jnp.stack([radius, radius])
