@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dioptre.imaging import resize as resize_module
 from dioptre.imaging.resize import enlarge, fitted_size, resize, shrink
 
 
@@ -36,6 +37,18 @@ def test_threads_change_nothing():
     image = np.random.default_rng(1).uniform(size=(300, 200, 4)).astype(np.float32)
     whole = resize(image, (150, 333))
     assert np.array_equal(whole[..., 2], resize(np.ascontiguousarray(image[..., 2]), (150, 333)))
+
+
+@pytest.mark.parametrize("method", ["area", "bilinear", "bicubic", "lanczos"])
+@pytest.mark.parametrize("size", [(41, 60), (180, 91), (97, 130), (600, 130)])
+def test_bands_change_nothing_that_can_be_seen(monkeypatch, method, size):
+    image = np.random.default_rng(1).uniform(size=(180, 130, 3)).astype(np.float32)
+    if method == "area" and size[0] > 180:
+        pytest.skip("repeating pixels is decided by a rounding error where a new pixel lies between two")
+    whole = resize(image, size, method=method)
+    monkeypatch.setattr(resize_module, "_BAND", 4000)
+    assert len(resize_module._bands((180, 130), size, reach=0.5)) > 3
+    assert np.allclose(resize(image, size, method=method), whole, atol=1e-4)
 
 
 def test_refuses_an_empty_size():

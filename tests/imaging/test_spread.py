@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dioptre.imaging import spread
 from dioptre.imaging.spread import spread_known
 
 
@@ -14,10 +15,10 @@ def test_known_values_stay_and_holes_lie_between_their_surroundings() -> None:
     known = np.ones((37, 53), np.float32)
     known[10:25, 8:40] = 0
     values[known == 0] = 100.0  # must not show
-    spread = spread_known(values, known)
-    np.testing.assert_array_equal(spread[known == 1], values[known == 1])
-    assert spread.min() >= 0.4 - 1e-6
-    assert spread.max() <= 0.6 + 1e-6
+    made = spread_known(values, known)
+    np.testing.assert_array_equal(made[known == 1], values[known == 1])
+    assert made.min() >= 0.4 - 1e-6
+    assert made.max() <= 0.6 + 1e-6
 
 
 def test_one_known_pixel_is_enough() -> None:
@@ -31,9 +32,18 @@ def test_each_side_of_a_hole_keeps_to_its_own_side() -> None:
     values[:, 40:] = 1.0
     known = np.ones((20, 60), np.float32)
     known[:, 20:40] = 0
-    spread = spread_known(values, known)
-    assert spread[:, 22].max() < 0.3
-    assert spread[:, 37].min() > 0.7
+    made = spread_known(values, known)
+    assert made[:, 22].max() < 0.3
+    assert made[:, 37].min() > 0.7
+
+
+def test_large_pictures_are_worked_on_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    values, known = rng.uniform(size=(67, 41, 3)).astype(np.float32), np.ones((67, 41), np.float32)
+    known[11:50, 5:30] = 0
+    whole = spread_known(values, known)
+    monkeypatch.setattr(spread, "_BAND", 41 * 3 * 4)
+    np.testing.assert_allclose(spread_known(values, known), whole, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 2)])

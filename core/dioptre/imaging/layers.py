@@ -10,6 +10,8 @@ import numpy as np
 
 from dioptre_link.operations import Role
 
+from .embedded import EmbeddedDepth
+
 Progress = Callable[[float, str], None]
 """Called with the share done, 0 to 1, and the phase in words. It may raise `Cancelled`: the one way to stop."""
 
@@ -41,12 +43,16 @@ class Inputs:
     disparity: float32 (H, W) in [0, 1], 1 = nearest, at the picture's size; None where there is none yet.
     selection: float32 (H, W) in [0, 1]; None selects everything.
     subject: float32 (H, W) in [0, 1], coverage of the subject; None where it is still to be found.
+    embedded: the camera's own depth map of this very picture; None where there is none.
+    references: pictures of the same series, as `picture` but of any size, whose common light is to be taken.
     """
 
     picture: np.ndarray
     disparity: np.ndarray | None = None
     selection: np.ndarray | None = None
     subject: np.ndarray | None = None
+    embedded: EmbeddedDepth | None = None
+    references: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

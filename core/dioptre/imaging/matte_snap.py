@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
+from .box_mean import box_mean
 from .resize import fitted_size, resize
 from .spread import spread_known
 
@@ -15,6 +16,7 @@ _BAND = 0.03  # half-width of the band round the outline that is replaced, in sh
 _NO_STEP, _STEP = 0.04, 0.1  # disparity steps between which snapping sets in
 _RIGHT_SIDE = 0.05  # share of the step by which a value may miss its own side and still be left alone
 _WRONG_SIDE = 0.2  # from here on it is replaced altogether
+_BAND_ROWS = 64  # that are worked on at a time
 
 
 def snap_to_matte(
@@ -35,7 +37,7 @@ def snap_to_matte(
     small = resize(disparity, size, method="area")
     mask = (resize(matte, size, method="area") > 0.5).astype(np.float32)
     radius = max(1, round(band * min(size)))
-    inside = _box_mean(mask, radius)
+    inside = box_mean(mask, radius)
     surely_in, surely_out = inside > 0.999, inside < 0.001
     if not surely_in.any() or not surely_out.any():
         return disparity.copy()  # one side has no depth of its own
@@ -48,24 +50,26 @@ def snap_to_matte(
         resize(plane.astype(np.float32), full, method="bilinear")
         for plane in (step * near_outline, depth_in, depth_out)
     )
-    belongs_in = matte > 0.5
-    from_far_side = (disparity - depth_out) / np.maximum(depth_in - depth_out, _NO_STEP)
-    missed = np.where(belongs_in, 1 - from_far_side, from_far_side)  # 0: on its own side, 1: on the other
-    weight = weight * np.clip((missed - _RIGHT_SIDE) / (_WRONG_SIDE - _RIGHT_SIDE), 0, 1)
-    snapped: np.ndarray = disparity + weight * (np.where(belongs_in, depth_in, depth_out) - disparity)
+    snapped = np.empty_like(disparity)
+    for top in range(0, full[0], _BAND_ROWS):
+        rows = slice(top, top + _BAND_ROWS)
+        snapped[rows] = _moved(disparity[rows], matte[rows] > 0.5, weight[rows], depth_in[rows], depth_out[rows])
     return snapped
 
 
-def _box_mean(values: Float32[np.ndarray, "h w"], radius: int) -> Float32[np.ndarray, "h w"]:
-    """Mean over a square of half-width `radius`, the border repeated outwards."""
-    for axis in (0, 1):
-        padding = [(0, 0), (0, 0)]
-        padding[axis] = (radius + 1, radius)
-        sums = np.pad(values, padding, mode="edge").astype(np.float64).cumsum(axis)
-        length = values.shape[axis]
-        upper = np.take(sums, np.arange(2 * radius + 1, 2 * radius + 1 + length), axis)
-        values = ((upper - np.take(sums, np.arange(length), axis)) / (2 * radius + 1)).astype(np.float32)
-    return values
+def _moved(
+    disparity: Float32[np.ndarray, "h w"],
+    belongs_in: Bool[np.ndarray, "h w"],
+    weight: Float32[np.ndarray, "h w"],
+    depth_in: Float32[np.ndarray, "h w"],
+    depth_out: Float32[np.ndarray, "h w"],
+) -> Float32[np.ndarray, "h w"]:
+    """Values that miss their own side are moved to it, as far as `weight` allows."""
+    from_far_side = (disparity - depth_out) / np.maximum(depth_in - depth_out, np.float32(_NO_STEP))
+    missed = np.where(belongs_in, 1 - from_far_side, from_far_side)  # 0: on its own side, 1: on the other
+    wrong = np.clip((missed - np.float32(_RIGHT_SIDE)) / np.float32(_WRONG_SIDE - _RIGHT_SIDE), 0, 1)
+    moved: np.ndarray = disparity + weight * wrong * (np.where(belongs_in, depth_in, depth_out) - disparity)
+    return moved
 
 
 def _extreme(

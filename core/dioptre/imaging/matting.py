@@ -59,13 +59,16 @@ def refine_matte(
     functions = np.asarray(coefficients)
     detailed = resize(functions[..., 3], full, method="bilinear")
     for channel in range(3):  # one plane at a time: a large picture would need four
-        detailed += resize(functions[..., channel], full, method="bilinear") * picture[..., channel]
+        weight = resize(functions[..., channel], full, method="bilinear")
+        weight *= picture[..., channel]
+        detailed += weight
     return _levels(detailed)
 
 
 def _levels(alpha: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    stretched: np.ndarray = np.clip((alpha - np.float32(_BLACK)) / np.float32(_WHITE - _BLACK), 0, 1)
-    return stretched
+    stretched: np.ndarray = alpha - np.float32(_BLACK)
+    stretched /= np.float32(_WHITE - _BLACK)
+    return np.clip(stretched, 0, 1, out=stretched)
 
 
 @partial(jax.jit, static_argnames=("reach_px", "radius_px"))

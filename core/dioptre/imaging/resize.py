@@ -1,7 +1,7 @@
 """Resizing with antialiasing.
 
 `resize` works on whole pictures of any size without compiling: Pillow's convolution resampling on float planes,
-one thread a channel. `shrink` and `enlarge` are for whole factors inside jitted functions.
+a thread for each channel and band of rows. `shrink` and `enlarge` are for whole factors inside jitted functions.
 
 Alpha: resize premultiplied values. Light: box and bilinear averages are exact in linear light; bicubic in encoded
 values, as editors do it, rings less at dark edges.
@@ -10,6 +10,8 @@ values, as editors do it, rings less at dark edges.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import jax.numpy as jnp
@@ -26,6 +28,10 @@ _FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 
+_REACH = {"area": 0.5, "bilinear": 1.0, "bicubic": 2.0, "lanczos": 3.0}  # of the filters, to either side
+_BAND = 1 << 21  # values of one channel that are worked on at a time
+_THREADS = 4
+
 
 def resize(
     image: Float32[np.ndarray, "h w *c"], size: tuple[int, int], *, method: Method = "bicubic"
@@ -41,18 +47,53 @@ def resize(
         return image.copy()
     planes = image.reshape(*image.shape[:2], -1)
     result = np.empty((*size, planes.shape[2]), np.float32)
+    bands = _bands((planes.shape[0], planes.shape[1]), size, reach=_REACH[method])
 
-    def one(channel: int) -> None:
-        plane = Image.fromarray(np.ascontiguousarray(planes[..., channel]))
-        result[..., channel] = np.asarray(plane.resize((size[1], size[0]), _FILTERS[method]))
+    def one(work: tuple[int, _Band]) -> None:
+        channel, band = work
+        plane = Image.fromarray(np.ascontiguousarray(planes[band.first : band.last, :, channel]))
+        made = plane.resize((size[1], band.bottom - band.top), _FILTERS[method], box=(0, *band.box))
+        result[band.top : band.bottom, :, channel] = np.asarray(made)
 
-    if planes.shape[2] == 1 or result.size + planes.size < 1 << 16:  # threads would cost more than they save
-        for channel in range(planes.shape[2]):
-            one(channel)
+    pieces = list(product(range(planes.shape[2]), bands))
+    if len(pieces) == 1 or result.size + planes.size < 1 << 16:  # threads would cost more than they save
+        for piece in pieces:
+            one(piece)
     else:
-        with ThreadPoolExecutor(max_workers=4) as pool:
-            list(pool.map(one, range(planes.shape[2])))
+        with ThreadPoolExecutor(max_workers=_THREADS) as pool:
+            list(pool.map(one, pieces))
     return result.reshape(*size, *image.shape[2:])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Band:
+    """Rows top..bottom-1 of the result, from rows first..last-1 of the picture; box: Pillow's, in those rows."""
+
+    top: int
+    bottom: int
+    first: int
+    last: int
+    box: tuple[float, int, float]
+
+
+def _bands(old: tuple[int, int], new: tuple[int, int], *, reach: float) -> list[_Band]:
+    """Cut a large picture into bands, so that what is copied on the way does not grow with it.
+
+    reach: the filter's, in pixels of whichever of the two is coarser. Up to `_BAND` values are one.
+    """
+    scale = old[0] / new[0]
+    if max(old[0] * old[1], new[0] * new[1]) <= _BAND:
+        return [_Band(top=0, bottom=new[0], first=0, last=old[0], box=(0, old[1], old[0]))]
+    reach_px = reach * max(scale, 1.0) + 2
+    rows = int(_BAND / max(scale * old[1], new[1]))
+    rows = max(rows, int(4 * reach_px / scale), 1)  # not more overlap than there is to do
+    bands = []
+    for top in range(0, new[0], rows):
+        bottom = min(top + rows, new[0])
+        first, last = max(0, int(top * scale - reach_px)), min(old[0], int(bottom * scale + reach_px) + 1)
+        box = (top * scale - first, old[1], min(bottom * scale, old[0]) - first)
+        bands.append(_Band(top=top, bottom=bottom, first=first, last=last, box=box))
+    return bands
 
 
 def fitted_size(

@@ -1,0 +1,18 @@
+"""Means over squares, at a cost that does not grow with them."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float32
+
+
+def box_mean(values: Float32[np.ndarray, "h w"], radius_px: int) -> Float32[np.ndarray, "h w"]:
+    """Mean over a square of half-width `radius_px`, the border repeated outwards."""
+    for axis in (0, 1):
+        padding = [(0, 0), (0, 0)]
+        padding[axis] = (radius_px + 1, radius_px)
+        sums = np.pad(values, padding, mode="edge").cumsum(axis, dtype=np.float64)
+        length = values.shape[axis]
+        upper = np.take(sums, np.arange(2 * radius_px + 1, 2 * radius_px + 1 + length), axis)
+        values = ((upper - np.take(sums, np.arange(length), axis)) / (2 * radius_px + 1)).astype(np.float32)
+    return values

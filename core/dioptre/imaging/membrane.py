@@ -1,0 +1,68 @@
+"""A smooth surface over a hole: the membrane that is fixed where values are known.
+
+Laplace's equation with the known values as its border, no flow through the picture's edges: conjugate gradients
+from a guess by pull-push. P. Pérez, M. Gangnet, A. Blake, "Poisson Image Editing", SIGGRAPH 2003.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Float32
+
+from .resize import resize
+from .spread import spread_known
+
+_GRID = (256, 256)  # one shape for all holes: they are smooth
+_STEPS = 96
+
+
+def membrane(values: Float32[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+    """`values`, and where `inside` the membrane through them; 0 everywhere when nothing lies outside.
+
+    Solved on a grid of 256 x 256 at most: towards a large hole's border the result is smooth and need not meet each
+    single value.
+    """
+    if inside.all():
+        return np.zeros_like(values)
+    size = values.shape[0], values.shape[1]
+    known = resize((~inside).astype(np.float32), _GRID, method="area")
+    weighted = resize(np.where(inside, 0, values).astype(np.float32), _GRID, method="area")
+    means = np.where(known > 0, weighted / np.maximum(known, 1e-6), 0).astype(np.float32)
+    hole = known < 0.5
+    guess = spread_known(means, (~hole).astype(np.float32))
+    scale = (size[0] / _GRID[0], size[1] / _GRID[1])
+    solved = np.asarray(_solve(jnp.asarray(guess), jnp.asarray(hole), jnp.asarray(scale, jnp.float32)))
+    smooth = resize(solved, size, method="bilinear")
+    result: np.ndarray = np.where(inside, smooth, values)
+    return result
+
+
+@jax.jit
+def _solve(guess: Float[Array, "h w"], hole: Bool[Array, "h w"], scale: Float[Array, "2"]) -> Float[Array, "h w"]:
+    """Conjugate gradients for the Laplacian inside `hole`; `scale`: a cell's height and width."""
+    down, across = 1 / scale[0] ** 2, 1 / scale[1] ** 2
+    strength = jnp.maximum(down, across)
+    down, across = down / strength, across / strength
+
+    def laplacian(x: Array) -> Array:
+        padded = jnp.pad(x, 1, mode="edge")
+        rows = padded[2:, 1:-1] + padded[:-2, 1:-1] - 2 * x
+        columns = padded[1:-1, 2:] + padded[1:-1, :-2] - 2 * x
+        return jnp.where(hole, -(down * rows + across * columns), 0)
+
+    def step(_: Any, state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
+        x, residual, direction, norm = state
+        applied = laplacian(direction)
+        length = norm / jnp.maximum((direction * applied).sum(), 1e-20)
+        x, residual = x + length * direction, residual - length * applied
+        following = (residual**2).sum()
+        return x, residual, residual + following / jnp.maximum(norm, 1e-20) * direction, following
+
+    residual = -laplacian(guess)
+    start = (guess, residual, residual, (residual**2).sum())
+    solved: Array = jax.lax.fori_loop(0, _STEPS, step, start)[0]
+    return solved
