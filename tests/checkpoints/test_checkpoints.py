@@ -99,7 +99,8 @@ def test_every_misfit_is_listed_in_one_error() -> None:
 
 
 def test_a_flipped_bit_is_found(folder: Path) -> None:
-    largest = max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    arrays = (path for path in (folder / "arrays").rglob("*") if path.is_file())  # not the card: it lists them
+    largest = max(arrays, key=lambda path: path.stat().st_size)
     data = bytearray(largest.read_bytes())
     data[len(data) // 2] ^= 1
     largest.write_bytes(data)

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from PIL import Image
 
 from dioptre.checkpoints.load import fill
-from dioptre.models.rrdb import Rrdb, RrdbConfig
+from dioptre.models.rrdb import Rrdb, RrdbConfig, module
 from dioptre.models.rrdb.convert import PACKAGE, RULES, convert
 
 from ..golden import assert_golden, pattern
@@ -61,6 +62,32 @@ def test_key_map_fits_the_network() -> None:
         target for target in targets if not target.startswith("blocks.") or target.startswith("blocks.0.")
     } == paths
     assert len(targets) == len(set(targets)) == 2 * (RrdbConfig().blocks * 15 + 6)
+
+
+def test_the_last_layers_in_strips_are_the_last_layers_at_once(randomised, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Rrdb(SMALL, rngs=nnx.Rngs(0))
+    randomised(network)
+    x = jnp.asarray(pattern(150, 12)[None])
+    inside = jnp.ones((1, 150, 12, 1)).at[:, 120:].set(0)
+    in_strips = [np.asarray(network(x)), np.asarray(network(x, inside))]
+    monkeypatch.setattr(module, "_STRIP_PX", 150)
+    for made, expected in zip(in_strips, (network(x), network(x, inside)), strict=True):
+        np.testing.assert_allclose(made, np.asarray(expected), atol=1e-6)
+
+
+@pytest.mark.reference
+def test_a_photograph_shows_no_farther_than_tiles_overlap(published) -> None:
+    """Cut off at that distance, what is kept changes by less than 1e-5; nearer, it does change."""
+    network = fill(
+        lambda: Rrdb(RrdbConfig(), rngs=nnx.Rngs(0)), convert(published(PACKAGE.name)), origin="the wheel"
+    )
+    with Image.open(Path(__file__).parents[2] / "examples" / "coffee.jpg") as image:
+        photo = np.asarray(image.convert("RGB"), np.float32)[None, 180:212, 100:420] / 255
+    forward = nnx.jit(network)
+    whole, part = np.asarray(forward(photo))[:, :, 4 * 160 :], np.asarray(forward(photo[:, :, 160:]))
+    change = np.abs(whole - part)[0].max(axis=(0, 2))
+    assert change[4 * RrdbConfig().overlap_px :].max() < 1e-5
+    assert change[4 * 48 :].max() > 1e-4
 
 
 @pytest.mark.reference

@@ -20,8 +20,9 @@ def thumbnail(checkout: Path) -> np.ndarray:
 
 
 def test_shapes() -> None:
-    chroma, residual, log_error = load_model("white-balance")(np.full((3, 64, 64, 3), 0.5, np.float32))
-    assert (chroma.shape, residual.shape, log_error.shape) == ((3, 2), (3, 9, 3), (3,))
+    read = load_model("white-balance")(np.full((3, 64, 64, 3), 0.5, np.float32))
+    shapes = (read.chroma.shape, read.residual.shape, read.belief.shape, read.log_error.shape)
+    assert shapes == ((3, 2), (3, 9, 3), (3,), (3,))
 
 
 @pytest.mark.parametrize("flat", [0.0, 1.0])
@@ -34,6 +35,6 @@ def test_a_stronger_cast_is_read_as_a_stronger_one(thumbnail: np.ndarray) -> Non
     linear = srgb_to_linear(jnp.asarray(0.8 * thumbnail))
     casts = [jnp.array([np.exp(k), 1.0, np.exp(-k)], jnp.float32) for k in (-0.6, -0.3, 0.0, 0.3, 0.6)]
     pictures = jnp.stack([jnp.clip(linear_to_srgb(linear * cast), 0, 1) for cast in casts])
-    chroma = np.asarray(load_model("white-balance")(pictures)[0])
+    chroma = np.asarray(load_model("white-balance")(pictures).chroma)
     warmth = chroma[:, 0] - chroma[:, 1]
     assert (np.diff(warmth) > 0.2).all()  # each is 0.6 warmer than the one before

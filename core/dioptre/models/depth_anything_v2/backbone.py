@@ -7,6 +7,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from dioptre.models.attention import attend
+
 from .config import BackboneConfig
 from .resampling import resize_cubic
 
@@ -21,10 +23,10 @@ class Attention(nnx.Module):
 
     def __call__(self, x: Float[Array, "n t c"]) -> Float[Array, "n t c"]:
         n, tokens, width = x.shape
-        query, key, value = jnp.moveaxis(self.qkv(x).reshape(n, tokens, 3, self.heads, -1), 2, 0)
-        query = query * query.shape[-1] ** -0.5
-        weights = jax.nn.softmax(jnp.einsum("nqhd,nkhd->nhqk", query, key), axis=-1)
-        return self.out(jnp.einsum("nhqk,nkhd->nqhd", weights, value).reshape(n, tokens, width))
+        joined = self.qkv(x).reshape(n, tokens, 3, self.heads, -1)
+        query, key, value = jnp.moveaxis(joined, (2, 3), (0, 2))
+        seen = attend(query * query.shape[-1] ** -0.5, key, value)
+        return self.out(jnp.moveaxis(seen, 1, 2).reshape(n, tokens, width))
 
 
 class Block(nnx.Module):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from dioptre.imaging.windows import plan_windows
 from dioptre.models.masking import Inside, masked
 from dioptre.models.pixel_shuffle import repeat_pixels
 
@@ -14,6 +14,8 @@ from .config import RrdbConfig
 
 _RESIDUAL_SCALE = 0.2
 _SLOPE = 0.2
+_LAST_REACH_PX = 2  # how far the layers at the output's resolution see, in input pixels
+_STRIP_PX = 68
 
 
 class DenseBlock(nnx.Module):
@@ -31,7 +33,7 @@ class DenseBlock(nnx.Module):
     def __call__(self, x: Float[Array, "n h w c"], inside: Inside = None) -> Float[Array, "n h w c"]:
         seen = [x]
         for i in range(4):
-            made = jax.nn.leaky_relu(self.convs[i](jnp.concatenate(seen, axis=-1)), _SLOPE)
+            made = leaky_relu(self.convs[i](jnp.concatenate(seen, axis=-1)))
             seen.append(masked(made, inside))
         return x + _RESIDUAL_SCALE * masked(self.convs[4](jnp.concatenate(seen, axis=-1)), inside)
 
@@ -72,8 +74,22 @@ class Rrdb(nnx.Module):
         for block in self.blocks:
             features = block(features, inside)
         features = entered + masked(self.leave(features), inside)
+        strips = []
+        for row in plan_windows(x.shape[1], window_px=_STRIP_PX, overlap_px=_LAST_REACH_PX):
+            rows = slice(row.start, row.start + row.length)
+            enlarged = self._enlarged(features[:, rows], None if inside is None else inside[:, rows])
+            kept = slice((row.first - row.start) * self.config.scale, (row.last - row.start) * self.config.scale)
+            strips.append(enlarged[:, kept])
+        return strips[0] if len(strips) == 1 else jnp.concatenate(strips, axis=1)
+
+    def _enlarged(self, features: Float[Array, "n h w c"], inside: Inside) -> Float[Array, "n H W 3"]:
+        """The last layers, at the output's resolution: a few rows at a time, as they take most of the memory."""
         for conv in self.enlarge:
             inside = None if inside is None else repeat_pixels(inside, 2)
-            features = masked(jax.nn.leaky_relu(conv(repeat_pixels(features, 2)), _SLOPE), inside)
-        features = masked(jax.nn.leaky_relu(self.refine(features), _SLOPE), inside)
+            features = masked(leaky_relu(conv(repeat_pixels(features, 2))), inside)
+        features = masked(leaky_relu(self.refine(features)), inside)
         return self.last(features)
+
+
+def leaky_relu(x: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
+    return jnp.maximum(x, _SLOPE * x)

@@ -19,6 +19,11 @@ class SpanConfig:
     blocks: int = 6
 
     @property
+    def restores(self) -> bool:
+        """Whether it also takes damage out of the picture, so that its result may differ from it."""
+        return False
+
+    @property
     def receptive_radius_px(self) -> int:
         """How far, in input pixels, an output pixel can see: one for each 3x3 convolution on the longest path."""
         return 3 + 3 * self.blocks
@@ -29,9 +34,9 @@ class SpanConfig:
         return self.receptive_radius_px
 
     @property
-    def largest_tile_px(self) -> int:
-        """Side of the largest tile that takes less than 1 GiB."""
-        return 512
+    def working_bytes_per_px(self) -> int:
+        """Memory that a tile takes while it is computed, for each of its pixels."""
+        return 3072
 
 
 def span_x2() -> SpanConfig:

@@ -19,6 +19,11 @@ class SrvggConfig:
     convolutions: int = 16
 
     @property
+    def restores(self) -> bool:
+        """Whether it also takes damage out of the picture, so that its result may differ from it."""
+        return True
+
+    @property
     def receptive_radius_px(self) -> int:
         """How far, in input pixels, an output pixel can see."""
         return self.convolutions + 2
@@ -29,9 +34,9 @@ class SrvggConfig:
         return self.receptive_radius_px
 
     @property
-    def largest_tile_px(self) -> int:
-        """Side of the largest tile that takes less than 1 GiB."""
-        return 512
+    def working_bytes_per_px(self) -> int:
+        """Memory that a tile takes while it is computed, for each of its pixels."""
+        return 1024
 
 
 def animevideov3() -> SrvggConfig:

