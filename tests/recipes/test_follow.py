@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result
+from dioptre.recipes.apply import apply
 from dioptre.recipes.follow import follow
 from dioptre.recipes.recipe import Recipe, Step
 from dioptre_link.errors import Cancelled
@@ -93,3 +94,17 @@ def test_a_progress_that_raises_stops_it(pipelines: list[tuple[str, Inputs]]) ->
     with pytest.raises(Cancelled):
         follow(THREE, Inputs(picture=PICTURE), progress=stop)
     assert len(pipelines) == 2
+
+
+@pytest.mark.parametrize("options", [{}, {"highlight_boost": 0.5, "blades": 6}])
+def test_alpha_that_is_opaque_everywhere_changes_no_value(options: dict[str, float]) -> None:
+    picture = np.random.default_rng(5).random((48, 64, 3), np.float32)
+    disparity = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (48, 1))
+    disparity[:, 30:] *= 0.3
+    options = {"max_radius": 5.0, "focal_disparity": 0.1, **options}
+    opaque = np.concatenate([picture, np.ones((48, 64, 1), np.float32)], axis=-1)
+    with_alpha, without = (
+        apply("lens_blur", options, Inputs(picture=each, disparity=disparity)).layers[0].pixels
+        for each in (opaque, picture)
+    )
+    np.testing.assert_allclose(with_alpha, without, atol=1e-6)  # it was off by 0.01 along edges

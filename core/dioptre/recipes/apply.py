@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
 
 from dioptre.imaging.layers import Inputs, Progress, Result, no_progress
 from dioptre_link.errors import UsageError
@@ -26,4 +30,15 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
             f"{described.title} needs a depth layer.", hint="Make one first with Depth from this picture."
         )
     run: Run = import_module(f"dioptre.pipelines.{name}").run
-    return run(inputs, checked, progress)
+    return run(replace(inputs, picture=without_idle_alpha(inputs.picture)), checked, progress)
+
+
+def without_idle_alpha(picture: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w C"]:
+    """An opaque picture without its alpha, another one as it is.
+
+    Transparency is computed with where there is some, and then a result is not the same to the last code value. An
+    editor's layer has alpha whether it needs it or not; the same pixels must give the same result everywhere.
+    """
+    if picture.shape[2] != 4 or not (picture[..., 3] >= 1).all():
+        return picture
+    return np.ascontiguousarray(picture[..., :3])

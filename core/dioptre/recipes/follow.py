@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre.runtime import release_after
 from dioptre_link.operations import Role
 
 from .apply import apply
@@ -36,6 +37,7 @@ def follow(recipe: Recipe, inputs: Inputs, *, progress: Progress = no_progress) 
         layers = result.layers
         depth = _first(layers, Role.DEPTH) or depth
         inputs = _next_inputs(inputs, result, depth)
+        release_after((inputs.picture.shape[0], inputs.picture.shape[1]))
     if depth is not None and _first(layers, Role.DEPTH) is None:
         layers = (*layers, replace(depth, pixels=_fitted(depth, inputs), visible=False))
     return Result(layers=layers, values=values, messages=tuple(messages), models=models)

@@ -6,11 +6,13 @@ import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.operations import operation
+
+from .migrations import UnknownVersionError, migrated
 
 VERSION = 1  # of the format; raised when an older reader could misread a newer recipe
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -40,23 +42,34 @@ class Recipe:
     models: sha256 by id of every network that took part; empty in a recipe written by hand.
     input_sha256: of the file that the result was made from; empty where the recipe is for any picture.
     dioptre_version: of the program that wrote the recipe.
+    title, description: what it is called and for; empty in those that runs write.
+    depth_range_per_m: inverse depth in 1/m that 0 and 1 of the depth layer stand for, where the camera measured it.
+        Of that one picture: it is written down, not followed.
     """
 
     steps: tuple[Step, ...]
     models: Mapping[str, str] = field(default_factory=dict)
     input_sha256: str = ""
     dioptre_version: str = ""
+    depth_range_per_m: Sequence[float] | None = None
+    title: str = ""
+    description: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON types."""
         steps = [{"operation": step.operation, "options": _plain(step.options)} for step in self.steps]
-        return {
+        named = {"title": self.title, "description": self.description}
+        told = {
             "version": VERSION,
+            **{name: words for name, words in named.items() if words},
             "dioptre_version": self.dioptre_version,
             "steps": steps,
             "models": dict(sorted(self.models.items())),
             "input_sha256": self.input_sha256,
         }
+        if self.depth_range_per_m is not None:
+            told["depth_range_per_m"] = [float(value) for value in self.depth_range_per_m]
+        return told
 
     def to_json(self) -> str:
         """Return the recipe as indented JSON; `from_json` gives an equal recipe back."""
@@ -73,14 +86,23 @@ class Recipe:
             content = json.loads(text, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             raise RecipeError(f"{origin} is not JSON.", hint=_place(error)) from error
+        return Recipe.from_dict(content, origin=origin)
+
+    @staticmethod
+    def from_dict(content: Any, *, origin: str = "The recipe") -> Recipe:
+        """Make a recipe of JSON types, as `from_json` does; one of an older format is brought to this one."""
         if not isinstance(content, dict):
             raise RecipeError(f"{origin} is not a recipe.", hint=_SHAPE)
         version = content.get("version")
-        if version != VERSION or isinstance(version, bool):
-            if isinstance(version, int) and version > VERSION:
-                raise RecipeError(f"{origin} was made by a newer Dioptre.", hint="Update Dioptre to follow it.")
-            raise RecipeError(f"{origin} has no version that is known.", hint=f'It must have "version": {VERSION}.')
-        _require_known(content, ("version", "dioptre_version", "steps", "models", "input_sha256"), origin)
+        if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
+            raise RecipeError(f"{origin} was made by a newer Dioptre.", hint="Update Dioptre to follow it.")
+        try:
+            content = migrated(content, to=VERSION)
+        except UnknownVersionError as error:
+            raise RecipeError(
+                f"{origin} has no version that is known.", hint=f'It must have "version": {VERSION}.'
+            ) from error
+        _require_known(content, _FIELDS, origin)
         steps = content.get("steps")
         if not isinstance(steps, list) or not steps:
             raise RecipeError(f"{origin} has no list of steps.", hint=_SHAPE)
@@ -89,6 +111,9 @@ class Recipe:
             models=_models(content.get("models", {}), origin),
             input_sha256=_sha256(content.get("input_sha256", ""), f"{origin}: input_sha256", empty=True),
             dioptre_version=_text(content.get("dioptre_version", ""), f"{origin}: dioptre_version"),
+            title=_text(content.get("title", ""), f"{origin}: title"),
+            description=_text(content.get("description", ""), f"{origin}: description"),
+            depth_range_per_m=_range(content.get("depth_range_per_m"), f"{origin}: depth_range_per_m"),
         )
 
     def with_options(self, options: Mapping[str, Any]) -> Recipe:
@@ -109,11 +134,20 @@ class Recipe:
             )
             for step in self.steps
         )
-        return Recipe(
-            steps=steps, models=self.models, input_sha256=self.input_sha256, dioptre_version=self.dioptre_version
-        )
+        return replace(self, steps=steps)
 
 
+_FIELDS = (
+    "$schema",  # read by editors, not by us
+    "version",
+    "title",
+    "description",
+    "dioptre_version",
+    "steps",
+    "models",
+    "input_sha256",
+    "depth_range_per_m",
+)
 _SHAPE = 'A recipe looks like {"version": 1, "steps": [{"operation": "portrait", "options": {"f_number": 2}}]}.'
 
 
@@ -148,6 +182,15 @@ def _text(value: Any, origin: str) -> str:
     if not isinstance(value, str):
         raise RecipeError(f"{origin} is not text.")
     return value
+
+
+def _range(value: Any, origin: str) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    numbers = isinstance(value, list) and len(value) == 2 and all(type(number) in (int, float) for number in value)
+    if not numbers:
+        raise RecipeError(f"{origin} is no pair of numbers.")
+    return float(value[0]), float(value[1])
 
 
 def _require_known(content: Mapping[str, Any], known: Sequence[str], origin: str) -> None:

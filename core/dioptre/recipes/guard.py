@@ -1,0 +1,46 @@
+"""What must never reach a picture: values that are not numbers, and black where there was a picture."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float32
+
+from dioptre.imaging.layers import Inputs, Result
+from dioptre.imaging.numbers import is_finite
+from dioptre_link.errors import DioptreError
+from dioptre_link.operations import Role
+
+_BLACK = 1e-6
+_NOT_BLACK = 0.02  # a picture whose brightest value is below this may well give a black result
+_LARGEST = 65504.0  # the largest half float: brighter than any photo
+
+
+class BadResultError(DioptreError):
+    """The computation gave something that is no picture."""
+
+    code = "bad-result"
+
+
+def repaired(values: Float32[np.ndarray, "*shape"]) -> tuple[Float32[np.ndarray, "*shape"], bool]:
+    """`values` with NaN as 0 and infinity as the largest half float, and whether that was needed."""
+    if is_finite(values):
+        return values, False
+    return np.nan_to_num(values, copy=False, nan=0.0, posinf=_LARGEST, neginf=-_LARGEST), True
+
+
+def fault(inputs: Inputs, result: Result) -> str | None:
+    """What is wrong with `result`, in words, or None."""
+    for layer in result.layers:
+        if layer.pixels.size == 0:
+            return f"the layer {layer.name!r} is empty"
+        if not is_finite(layer.pixels):
+            return f"the layer {layer.name!r} has values that are not numbers"
+        if layer.role is Role.RESULT and _all_black(layer.pixels) and not _all_black(inputs.picture, _NOT_BLACK):
+            return f"the layer {layer.name!r} is black"
+    return None
+
+
+def _all_black(pixels: Float32[np.ndarray, "h w *c"], limit: float = _BLACK) -> bool:
+    colour = pixels[..., :3] if pixels.ndim == 3 else pixels
+    middle = colour[colour.shape[0] // 2]  # one row settles nearly every picture
+    return bool(middle.max() <= limit) and bool(colour.max() <= limit)

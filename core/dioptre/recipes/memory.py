@@ -1,0 +1,84 @@
+"""How much memory a job may take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from dioptre_link.errors import DioptreError
+
+RESERVE_BYTES = 512 << 20  # left to the editor and the system whatever happens
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+# Peak of the resident set beyond the picture itself: fixed (Python, JAX, networks, tiles) and per pixel; what
+# benchmarks/memory.py measures at 12 and 100 megapixels, and a little more.
+_FIXED_BYTES: Mapping[str, int] = {
+    "depth": 1000 << 20,
+    "repair_depth": 1000 << 20,  # where it is estimated again
+    "white_balance": 450 << 20,
+    "lens_blur": 950 << 20,
+    "portrait": 1200 << 20,
+    "super_resolution": 250 << 20,
+}
+_NEED_PER_PIXEL: Mapping[str, int] = {
+    "portrait": 75,
+    "lens_blur": 36,
+    "depth": 24,
+    "repair_depth": 30,
+    "white_balance": 25,
+    "super_resolution": 40,
+}
+_NEED_OTHERWISE = 60
+_OUTPUT_BYTES_PER_PIXEL = 64  # of an enlarged picture
+
+
+class OutOfMemoryError(DioptreError):
+    """The machine has not enough free memory for this job."""
+
+    code = "out-of-memory"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="Close other programs or pictures, or work on a smaller copy.")
+
+
+def free_bytes() -> int:
+    """Memory that a process of this user can still take: the system's, or its container's where that is less."""
+    import psutil  # not needed before the first job
+
+    available = int(psutil.virtual_memory().available)
+    with suppress(OSError, ValueError):  # "max", or no cgroup v2
+        limit = int((_CGROUP / "memory.max").read_text(encoding="ascii"))
+        used = int((_CGROUP / "memory.current").read_text(encoding="ascii"))
+        cached = _inactive_file_bytes()
+        available = min(available, limit - used + cached)
+    return max(0, available)
+
+
+def need_bytes(operation: str, options: Mapping[str, Any], size: tuple[int, int]) -> int:
+    """About how much memory an operation takes at its peak on a picture of `size` (height, width)."""
+    pixels = size[0] * size[1]
+    scale = float(options.get("scale", 1) or 1)
+    enlarged = math.ceil(_OUTPUT_BYTES_PER_PIXEL * scale * scale) if scale > 1 else 0
+    return _FIXED_BYTES.get(operation, 0) + pixels * (_NEED_PER_PIXEL.get(operation, _NEED_OTHERWISE) + enlarged)
+
+
+def check(operation: str, options: Mapping[str, Any], size: tuple[int, int]) -> None:
+    """Raise OutOfMemoryError in words when a job on a picture of `size` (height, width) cannot fit."""
+    need, free = need_bytes(operation, options, size), free_bytes() - RESERVE_BYTES
+    if need > free:
+        raise OutOfMemoryError(
+            f"This picture ({size[1]} x {size[0]} pixels) needs about {need / 1e9:.1f} GB of memory; "
+            f"{max(free, 0) / 1e9:.1f} GB are free."
+        )
+
+
+def _inactive_file_bytes() -> int:
+    for line in (_CGROUP / "memory.stat").read_text(encoding="ascii").splitlines():
+        name, _, value = line.partition(" ")
+        if name == "inactive_file":
+            return int(value)
+    return 0

@@ -1,0 +1,101 @@
+"""A recipe on a photograph's file: load it, follow the recipe, say what came out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from dioptre import files
+from dioptre.imaging.layers import Inputs, Progress, Result, no_progress
+from dioptre_link.errors import UsageError
+from dioptre_link.operations import Input, operation
+
+from . import guard
+from .follow import follow
+from .recipe import Recipe
+
+_LOADED = 0.03  # share of the progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Followed:
+    """A picture with what was made from it, ready to be written.
+
+    recipe: the recipe as it was followed, with the networks that took part and the input's sha256.
+    messages: sentences for the user, of reading and of following.
+    """
+
+    picture: files.Picture
+    result: Result
+    recipe: Recipe
+    messages: tuple[str, ...]
+
+
+def follow_on_file(
+    chosen: Recipe,
+    source: Path,
+    *,
+    depth: Path | None = None,
+    selection: Path | None = None,
+    references: tuple[np.ndarray, ...] = (),
+    progress: Progress = no_progress,
+) -> Followed:
+    """Load `source` and follow the recipe on it; `depth` and `selection` are grey pictures for its first step.
+
+    references: as in `Inputs`.
+
+    JAX is imported on the way: `runtime.prepare` comes before. Raises what reading and following raise.
+    """
+    progress(0.0, "Loading")
+    picture = files.load(source)
+    disparity, messages = None, picture.messages
+    first = operation(chosen.steps[0].operation)
+    if depth is not None:
+        disparity, more = files.read_depth(depth, width=picture.width, height=picture.height)
+        messages += more
+    elif Input.DISPARITY in first.inputs:
+        raise UsageError(f"{first.title} needs a depth picture.", hint="Give one with --depth FILE.")
+    selected = None
+    if selection is not None:
+        selected, more = files.read_depth(selection, width=picture.width, height=picture.height)
+        messages += more
+    embedded = files.read_embedded_depth(source) if disparity is None and _wants_embedded(chosen) else None
+    inputs = Inputs(
+        picture=picture.pixels,
+        disparity=disparity,
+        selection=selected,
+        embedded=embedded,
+        references=references,
+    )
+    result = follow(
+        chosen, inputs, progress=lambda fraction, phase: progress(_LOADED + fraction * (1 - _LOADED), phase)
+    )
+    if (found := guard.fault(inputs, result)) is not None:
+        raise guard.BadResultError(
+            f"The computation failed: {found}.", hint="'dioptre doctor' checks this machine and its weights."
+        )
+    for name, checksum in result.models.items():
+        if chosen.models.get(name, checksum) != checksum:
+            messages += (f"The recipe was made with other weights of {name}; the result may differ.",)
+    made = replace(
+        chosen,
+        models=result.models,
+        input_sha256=sha256_of(source),
+        dioptre_version=version("dioptre"),
+        depth_range_per_m=result.values.get("depth_range_per_m"),
+    )
+    return Followed(picture=picture, result=result, recipe=made, messages=(*messages, *result.messages))
+
+
+def _wants_embedded(chosen: Recipe) -> bool:
+    return any(step.options.get("depth_source", "estimate") != "estimate" for step in chosen.steps)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

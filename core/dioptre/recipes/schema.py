@@ -1,0 +1,109 @@
+"""The JSON Schema of recipes, made from the description of the operations.
+
+`python -m dioptre.recipes.schema` writes it; `docs/recipe.schema.json` is the published copy.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dioptre_link.operations import OPERATIONS, Kind, Operation, Parameter
+
+from .recipe import VERSION
+
+_TYPES = {Kind.FLOAT: "number", Kind.INTEGER: "integer", Kind.BOOLEAN: "boolean", Kind.CHOICE: "string"}
+_SHA256 = "^[0-9a-f]{64}$"
+
+
+def schema() -> dict[str, Any]:
+    """The schema (draft 2020-12). Recipes that fit it are followed; the values that a program writes all fit."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:dioptre:recipe:1",
+        "title": "Dioptre recipe",
+        "description": "What is done to a picture: operations one after the other, with their options.",
+        "type": "object",
+        "required": ["version", "steps"],
+        "additionalProperties": False,
+        "properties": {
+            "$schema": {"type": "string", "description": "Where this schema is, for editors that help with it."},
+            "version": {"const": VERSION, "description": "Of the format."},
+            "title": {"type": "string", "description": "What the recipe is called."},
+            "description": {"type": "string", "description": "What the recipe is for."},
+            "dioptre_version": {"type": "string", "description": "Of the program that wrote the recipe."},
+            "steps": {
+                "type": "array",
+                "minItems": 1,
+                "items": {"oneOf": [_step(operation) for operation in OPERATIONS.values()]},
+            },
+            "models": {
+                "type": "object",
+                "description": "Networks that took part: sha256 by id.",
+                "additionalProperties": {"type": "string", "pattern": _SHA256},
+            },
+            "input_sha256": {
+                "type": "string",
+                "pattern": f"{_SHA256}|^$",
+                "description": "Of the file that the result was made from; empty for any picture.",
+            },
+            "depth_range_per_m": {
+                "type": ["array", "null"],
+                "items": {"type": "number"},
+                "minItems": 2,
+                "maxItems": 2,
+                "description": "Inverse depth (1/m) of the depth layer's 0 and 1, where the camera measured it.",
+            },
+        },
+    }
+
+
+def text() -> str:
+    """The schema as the published file has it."""
+    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _step(operation: Operation) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "title": operation.title,
+        "description": operation.help,
+        "required": ["operation"],
+        "additionalProperties": False,
+        "properties": {
+            "operation": {"const": operation.name},
+            "options": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {parameter.name: _value(parameter) for parameter in operation.parameters},
+            },
+        },
+    }
+
+
+def _value(parameter: Parameter) -> dict[str, Any]:
+    unit = f" [{parameter.unit}]" if parameter.unit else ""
+    value: dict[str, Any] = {"title": parameter.label, "description": parameter.help + unit}
+    if parameter.kind is Kind.POINT:
+        value |= {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+    else:
+        value["type"] = _TYPES[parameter.kind]
+    if parameter.kind is Kind.CHOICE:
+        value["enum"] = list(parameter.choices)
+    if parameter.minimum is not None:
+        value["minimum"] = parameter.minimum
+    if parameter.maximum is not None:
+        value["maximum"] = parameter.maximum
+    if parameter.default is None:  # null: decided automatically
+        value["type"] = [value["type"], "null"]
+        if "enum" in value:
+            value["enum"].append(None)
+    else:
+        value["default"] = parameter.default
+    return value
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(text())

@@ -1,0 +1,81 @@
+"""The published schema says what the parser says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from dioptre.recipes.presets import presets
+from dioptre.recipes.recipe import Recipe, RecipeError, Step
+from dioptre.recipes.schema import schema, text
+from dioptre_link.operations import OPERATIONS
+
+SHA = "0123456789abcdef" * 4
+VALIDATOR = Draft202012Validator(schema())
+
+
+def test_the_published_file_is_of_this_version(checkout: Path) -> None:
+    published = (checkout / "docs" / "recipe.schema.json").read_text(encoding="utf-8")
+    assert published == text(), "run: python -m dioptre.recipes.schema > docs/recipe.schema.json"
+    Draft202012Validator.check_schema(json.loads(published))
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_what_a_run_writes_fits(name: str) -> None:
+    recipe = Recipe(
+        steps=(Step(operation=name),),
+        models={"a": SHA},
+        input_sha256=SHA,
+        dioptre_version="0.1.0",
+        depth_range_per_m=(0.0, 2.5),
+        title="Mine",
+    )
+    VALIDATOR.validate(json.loads(recipe.to_json()))
+
+
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 400)
+    | st.floats(-5, 400)
+    | st.sampled_from(["", "default", "ignore"])
+)
+
+
+@given(
+    operation=st.sampled_from(sorted(OPERATIONS)),
+    extra=st.dictionaries(
+        st.sampled_from(["models", "input_sha256", "title", "stepz", "$schema"]), VALUES, max_size=2
+    ),
+    data=st.data(),
+)
+def test_schema_and_parser_agree(operation: str, extra: dict[str, Any], data: st.DataObject) -> None:
+    names = [parameter.name for parameter in OPERATIONS[operation].parameters] + ["f_numbr"]
+    options = data.draw(st.dictionaries(st.sampled_from(names), VALUES, max_size=3))
+    content = {"version": 1, "steps": [{"operation": operation, "options": options}], **extra}
+    try:
+        Recipe.from_dict(content)
+    except RecipeError:
+        followed = False
+    else:
+        followed = True
+    if VALIDATOR.is_valid(content):
+        assert followed, "the schema allows what the parser refuses"
+    elif followed:  # the parser is kinder: "2" and 2.0 for 2, and our own reading ignores what `$schema` holds
+        kinder = [value for value in options.values() if isinstance(value, str | float | int)]
+        assert kinder or "$schema" in extra
+
+
+@pytest.mark.parametrize("name", presets())
+def test_presets_fit_and_say_what_they_are_for(name: str) -> None:
+    recipe = presets()[name]
+    VALIDATOR.validate(json.loads(recipe.to_json()))
+    assert recipe.title
+    assert recipe.description.endswith(".")
+    assert not recipe.models
