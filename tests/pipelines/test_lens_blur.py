@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from dioptre.imaging.layers import Inputs
+from dioptre.imaging.resize import resize
 from dioptre.pipelines.lens_blur import disparity_at, lens_blur
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import Cancelled, UsageError
@@ -122,3 +123,23 @@ def test_can_be_cancelled():
 
     with pytest.raises(Cancelled):
         lens_blur(picture(), two_planes(), focal_disparity=0.5, max_radius=9.0, progress=stop)
+
+
+def test_a_preview_looks_like_the_full_result_reduced():
+    rng = np.random.default_rng(2)
+    size, factor = (768, 1024), 4
+    image = sum(
+        resize(rng.uniform(0, 1, (size[0] // step, size[1] // step, 3)).astype(np.float32), size)
+        for step in (4, 16, 64)
+    )
+    image = np.clip(image / 3, 0, 1).astype(np.float32)
+    disparity = np.linspace(0.2, 0.6, size[0], dtype=np.float32)[:, None].repeat(size[1], 1)
+    disparity[200:520, 300:700] = 0.9
+    disparity[100:700, 820:836] = 0.5
+
+    def reduced(pixels):
+        return resize(pixels, (size[0] // factor, size[1] // factor))
+
+    full = lens_blur(image, disparity, focal_disparity=0.9, max_radius=60).image
+    preview = lens_blur(reduced(image), reduced(disparity), focal_disparity=0.9, max_radius=60 / factor).image
+    assert np.abs(preview - reduced(full)).mean() <= 2 / 255

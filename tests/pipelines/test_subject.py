@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from dioptre.pipelines import subject
 from dioptre.pipelines.subject import find_subject
 from dioptre_link.errors import UsageError
 
@@ -76,6 +78,29 @@ def test_a_point_elsewhere_takes_what_is_there(example) -> None:
     assert found.alpha[60, 430] > 0.9
     assert found.alpha[330, 200] < 0.03
     assert found.focal_disparity == pytest.approx(0.1, abs=0.02)
+
+
+def test_a_point_on_a_flat_background_is_focused_on_without_a_closer_look(
+    example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    saliency = subject._saliency
+
+    def counted(*arguments: Any, **options: Any) -> np.ndarray:
+        looks.append(1)
+        return saliency(*arguments, **options)
+
+    monkeypatch.setattr(subject, "_saliency", counted)
+    picture = example("chelsea.jpg")
+    disparity = np.full(picture.shape[:2], 0.03, np.float32)
+    disparity[:, :380] = 0.8
+    found = find_subject(picture, disparity=disparity, at=(430, 20))  # behind the ear
+    assert len(looks) == 1
+    assert found.focal_disparity == pytest.approx(0.03, abs=0.01)
+    assert found.alpha[110, 230] < 0.03
+    disparity[:, 380:] += np.linspace(0, 0.6, 71, dtype=np.float32)  # a slope: there may be a thing on it
+    find_subject(picture, disparity=disparity, at=(430, 20))
+    assert len(looks) > 2
 
 
 def test_a_point_outside_the_picture_is_refused() -> None:

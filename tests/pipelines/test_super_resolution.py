@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dioptre.imaging.layers import Inputs, Layer
+from dioptre.imaging.layers import Inputs, Layer, no_progress
 from dioptre.imaging.resize import resize
 from dioptre.pipelines import tiled
-from dioptre.pipelines.super_resolution import enlarge_layers, super_resolution
+from dioptre.pipelines.super_resolution import enlarger, super_resolution
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import UsageError
 from dioptre_link.operations import Role, operation
@@ -150,26 +150,22 @@ def test_a_depth_layer_is_enlarged_with_its_picture() -> None:
     np.testing.assert_allclose(depth[:, 100:], 0.9, atol=0.02)
 
 
-def test_all_layers_of_a_document_are_enlarged(face: np.ndarray) -> None:
+def test_layers_of_a_document_are_enlarged_one_after_another(face: np.ndarray) -> None:
+    """Depth follows the first picture; a layer of another size than the depth is enlarged without it."""
+    said: list[str] = []
+    options = operation("super_resolution").check({"scale": 2})
+    enlarge = enlarger(options, disparity=np.full((24, 24), 0.3, np.float32), on_message=said.append)
     cut_out = np.concatenate([face[:24, :24], np.ones((24, 24, 1), np.float32)], axis=2)
     cut_out[:, 12:, 3] = 0
-    layers = (
-        Layer(name="Cut-out", role=Role.SUBJECT, pixels=cut_out),
-        Layer(name="Depth", role=Role.DEPTH, pixels=np.full((24, 24), 0.3, np.float32), visible=False),
-        Layer(name="Below", role=Role.BACKGROUND, pixels=face[:24, :24]),
-    )
-    options = operation("super_resolution").check({"scale": 2})
-    result = enlarge_layers(layers, options)
-    assert [(layer.name, layer.role, layer.visible) for layer in result.layers] == [
-        (layer.name, layer.role, layer.visible) for layer in layers
-    ]
-    assert [layer.pixels.shape for layer in result.layers] == [(48, 48, 4), (48, 48), (48, 48, 3)]
-    np.testing.assert_allclose(result.layers[1].pixels, 0.3, atol=1e-5)
-    assert result.layers[0].pixels[24, 6, 3] > 0.98
-    assert result.layers[0].pixels[24, 42, 3] < 0.02
-
-
-def test_depth_alone_is_not_enlarged() -> None:
-    only = (Layer(name="Depth", role=Role.DEPTH, pixels=np.zeros((4, 4), np.float32)),)
-    with pytest.raises(UsageError, match="no picture"):
-        enlarge_layers(only, operation("super_resolution").check({}))
+    made = enlarge(Layer(name="Cut-out", role=Role.SUBJECT, pixels=cut_out), no_progress)
+    assert made.shape == (48, 48, 4)
+    assert made[24, 6, 3] > 0.98
+    assert made[24, 42, 3] < 0.02
+    depth = enlarge(Layer(name="Depth", role=Role.DEPTH, pixels=np.full((24, 24), 0.3, np.float32)), no_progress)
+    np.testing.assert_allclose(depth, np.full((48, 48), 0.3), atol=1e-5)
+    broken = face[:10, :12].copy()
+    broken[0, 0] = np.nan
+    assert enlarge(Layer(name="Small", role=Role.RESULT, pixels=broken), no_progress).shape == (20, 24, 3)
+    small_depth = Layer(name="Depth", role=Role.DEPTH, pixels=np.zeros((5, 5), np.float32))
+    assert enlarge(small_depth, no_progress).shape == (10, 10)
+    assert said == ["Small: Some values of the picture were not numbers; they were taken as 0."]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 from flax import nnx
@@ -12,9 +13,11 @@ from flax import nnx
 from dioptre.models.loaded import Loaded
 from dioptre.models.registry import ModelKind, find, load_model
 from dioptre.models.rrdb import Rrdb, RrdbConfig
+from dioptre.models.span import Span
+from dioptre.models.span.config import span_x4
 from dioptre.models.srvgg import Srvgg, SrvggConfig
 from dioptre.pipelines import tiled
-from dioptre.pipelines.tiled import UnusableResultError, enlarge_tiled
+from dioptre.pipelines.tiled import UnusableResultError, cheapest_tile, enlarge_tiled
 from dioptre_link.errors import Cancelled
 
 from ..golden import pattern
@@ -31,6 +34,45 @@ def test_tiled_equals_whole(model: str, size: tuple[int, int]) -> None:
     network = load_model(model)
     whole = np.asarray(network(picture(*size)[None]))[0]
     np.testing.assert_allclose(enlarge_tiled(network, picture(*size), tile_px=64).pixels, whole, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "config"),
+    [("span-x4", Span, span_x4()), ("realesr-animevideov3", Srvgg, SrvggConfig())],
+    ids=["span", "srvgg"],
+)
+def test_a_tile_takes_no_more_memory_than_its_network_says(name: str, make: Any, config: Any) -> None:
+    """By XLA's own account, without running it; RRDB compiles for too long to be checked every time."""
+    entry = find(name, kind=ModelKind.SUPER_RESOLUTION)
+    graph, state = nnx.split(make(config, rngs=nnx.Rngs(0)))
+    network = Loaded(entry=entry, config=config, graph=graph, state=state, checksums={})
+    side = 256
+    inputs = [jax.ShapeDtypeStruct((1, side, side, channels), np.float32) for channels in (3, 1)]
+    used = network.forward.lower(state, *inputs).compile().memory_analysis()  # type: ignore[attr-defined]
+    taken = used.temp_size_in_bytes + used.output_size_in_bytes
+    assert taken <= config.working_bytes_per_px * side**2
+
+
+def test_memory_chooses_the_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = load_model("span-x2")
+    seen: list[int] = []
+    monkeypatch.setattr(
+        tiled, "_enlarge_tile", lambda network, tile, side: seen.append(side) or tile.repeat(2, 0).repeat(2, 1)
+    )
+    for free in (64 << 30, 1 << 30, 200 << 20, 0):
+        monkeypatch.setattr(tiled, "free_bytes", lambda free=free: free)
+        enlarge_tiled(network, np.zeros((900, 900, 3), np.float32))
+        largest = max(tiled.TILES_PX[0], (free // 2 / network.config.working_bytes_per_px) ** 0.5)
+        assert seen[-1] <= largest
+    assert seen[0] == 512
+    assert seen == sorted(seen, reverse=True)
+
+
+def test_a_small_picture_takes_a_small_tile_however_far_the_network_sees() -> None:
+    assert cheapest_tile((100, 120), overlap_px=136, most_px=10**6) == 128
+    assert cheapest_tile((100, 140), overlap_px=136, most_px=10**6) == 256
+    assert cheapest_tile((100, 300), overlap_px=136, most_px=10**6) == 384
+    assert cheapest_tile((900, 900), overlap_px=350, most_px=10**6) > 700
 
 
 def test_new_sizes_compile_nothing() -> None:
@@ -67,6 +109,34 @@ def test_a_broken_network_is_an_error_and_never_a_black_picture(value: float) ->
     broken.__dict__["forward"] = lambda state, x, *more: np.full((1, 128, 128, 3), value, np.float32)
     with pytest.raises(UnusableResultError, match="unusable result"):
         enlarge_tiled(broken, picture(64, 64), tile_px=64)
+
+
+def test_a_passing_fault_is_computed_again_with_full_precision() -> None:
+    network = load_model("span-x2")
+    forward, seen = network.forward, []
+
+    def faulty(state: Any, *inputs: np.ndarray) -> Any:
+        seen.append(jax.config.jax_default_matmul_precision)  # type: ignore[attr-defined]
+        made = forward(state, *inputs)
+        return made * np.nan if seen[-1] is None else made
+
+    once = dataclasses.replace(network)
+    once.__dict__["forward"] = faulty
+    made = enlarge_tiled(once, picture(64, 64), tile_px=64)
+    assert seen == [None, "float32"]
+    np.testing.assert_allclose(made.pixels, np.asarray(network(picture(64, 64)[None]))[0], atol=1e-5)
+
+
+def test_restoring_networks_may_take_specks_out() -> None:
+    """A white speck that is gone is no fault of such a network; values far beyond white are."""
+    speck = np.full((40, 40, 3), 0.4, np.float32)
+    speck[20, 20] = 1
+    clean = np.full((80, 80, 3), 0.4, np.float32)
+    made, doubt = tiled._steadied(clean, speck, restored=True)
+    assert made is clean
+    assert doubt.max() == 0
+    assert tiled._steadied(clean, speck, restored=False)[1].max() > 0
+    assert tiled._steadied(clean * 5, speck, restored=True)[1].max() > 0
 
 
 def test_where_the_network_diverges_the_picture_is_interpolated() -> None:

@@ -13,7 +13,7 @@ from dioptre.colour import D65_XY, WhitePoint, adapt
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.layers import Inputs
 from dioptre.imaging.resize import resize
-from dioptre.pipelines.light import estimate_light, sure_share
+from dioptre.pipelines.light import Estimate, estimate_light, sure_share
 from dioptre.pipelines.white_balance import apply_correction, white_balance
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import UsageError
@@ -107,10 +107,28 @@ def observer(nm: np.ndarray) -> np.ndarray:
     return np.stack([x, y, z], axis=1)
 
 
-def test_a_slight_cast_is_left_alone_and_a_strong_one_believed() -> None:
-    assert sure_share(np.array([0.1, -0.1], np.float32)) == 0
-    assert 0 < sure_share(np.array([0.2, -0.2], np.float32)) < 1
-    assert sure_share(np.array([0.4, -0.4], np.float32)) == 1
+def test_a_slight_cast_and_one_not_believed_are_left_alone() -> None:
+    strong, slight = np.array([0.4, -0.4], np.float32), np.array([0.06, -0.06], np.float32)
+    assert sure_share(strong, belief=0.95) == 1
+    assert 0 < sure_share(strong, belief=0.8) < 1
+    assert sure_share(strong, belief=0.3) == 0
+    assert sure_share(slight, belief=0.95) == 0
+
+
+def test_a_cast_bluer_than_any_temperature_is_taken_out_whole() -> None:
+    """Beyond the end of the black bodies' locus, as when a camera is set for candles by day."""
+    patch = np.full((12, 12, 3), (0.2, 0.45, 0.9), np.float32)
+    whole, half = (white_balance(patch, neutral=(6, 6), strength=s).image[6, 6] for s in (1.0, 0.5))
+    assert np.ptp(whole) < 2e-3
+    assert 0.2 < np.ptp(half) < 0.6
+
+
+def test_confidence_falls_with_the_error_to_be_expected() -> None:
+    light = WhitePoint(cct_kelvin=4000)
+    sure = [Estimate(light=light, expected_de=de).confidence for de in (0.0, 1.0, 5.0, 20.0)]
+    assert sure[0] == 1
+    assert sure == sorted(sure, reverse=True)
+    assert 0 < sure[-1] < 0.1
 
 
 @pytest.mark.parametrize("point", [(200.0, 5.0), (-1.0, 5.0)])

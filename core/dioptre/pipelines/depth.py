@@ -1,17 +1,18 @@
-"""Depth from one photo: what is near and what is far, with the picture's own edges."""
+"""Depth of one photo, the camera's own or estimated: what is near and what is far, with the picture's own edges."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.imaging.embedded import EmbeddedDepth
 from dioptre.imaging.frames import find_frame
-from dioptre.imaging.joint_upsampling import double_along_edges
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre.imaging.numbers import is_finite, within_unit
 from dioptre.imaging.resize import resize
 from dioptre.imaging.spread import spread_known
 from dioptre.models.loaded import Loaded
@@ -19,19 +20,17 @@ from dioptre.models.registry import ModelKind, find, load_model
 from dioptre_link.errors import DioptreError
 from dioptre_link.operations import Role
 
-_ASPECTS = (1.0, 1.2, 1.35, 1.5, 1.8, 2.0, 2.5, 3.0)
-"""Long by short side of the few shapes that networks see; pictures are squeezed by 12 % at most to fit one."""
+from .depth_edges import aspect_of, enlarged_along_edges, range_of, to_unit_range, with_edges, working_shape
 
-_REFINEMENTS = 2
 _PERCENTILES = (1.0, 99.0)  # of the network's output; the refiner was trained with these at 0 and 1
-_RANGE = (0.2, 99.8)  # percentiles of the finished map that become 0 and 1
 _FLAT = 1e-4  # range of the network's output below which a picture has no depth at all
 _DISAGREEMENT = 0.1  # between a picture and its mirror image, at which confidence falls to 1/e
-_LARGEST_STEP_UP = 2  # doublings along edges; beyond that the map is enlarged bilinearly
+_FEWEST_LEVELS = 4  # different values; a camera's map with fewer is an empty one
+_LARGEST_SQUEEZE = 0.03  # of a camera's map to its picture's shape; beyond, it belongs to another crop
 
 
 class DepthError(DioptreError):
-    """No depth can be estimated from this picture."""
+    """No depth can be had of this picture."""
 
     code = "depth"
 
@@ -41,9 +40,12 @@ class Depth:
     """The depth of a picture.
 
     disparity: (H, W) in [0, 1], 1 = nearest, 0 = farthest; affine-invariant inverse depth.
-    confidence: (H, W) in [0, 1]: how well the picture and its mirror image agree; 0 outside of a frame and where
-        the picture is transparent.
-    model: id of the network. models: sha256 of the cards of every checkpoint that took part.
+    confidence: (H, W) in [0, 1]: how well the picture and its mirror image agree, or what the camera says; 0
+        outside of a frame and where the picture is transparent.
+    model: id of the network; empty for the camera's own depth. models: sha256 of the cards of every checkpoint
+        that took part.
+    source: "estimate", or what the camera's map was, in words.
+    range_per_m: inverse depth in 1/m that a disparity of 0 and of 1 stand for; None where nobody knows.
     messages: sentences for the user.
     """
 
@@ -51,7 +53,105 @@ class Depth:
     confidence: Float32[np.ndarray, "h w"]
     model: str
     models: Mapping[str, str] = field(default_factory=dict)
+    source: str = "estimate"
+    range_per_m: tuple[float, float] | None = None
     messages: tuple[str, ...] = ()
+
+    def values(self) -> dict[str, Any]:
+        """What is to be told beside the pixels, as JSON types."""
+        told: dict[str, Any] = {"depth_source": self.source}
+        if self.range_per_m is not None:
+            told["depth_range_per_m"] = [round(value, 5) for value in self.range_per_m]
+        return told
+
+
+def depth_of(
+    image: Float32[np.ndarray, "h w c"],
+    *,
+    embedded: EmbeddedDepth | None,
+    source: str = "auto",
+    refine: bool = True,
+    progress: Progress = no_progress,
+) -> Depth:
+    """The camera's own depth where there is one and `source` allows it, else an estimate.
+
+    source: "auto", "embedded" (raises DepthError where the file has none that fits) or "estimate".
+    The rest as in `estimate_depth`.
+    """
+    if embedded is None and source == "embedded":
+        raise DepthError(
+            "There is no depth of the camera for this picture.",
+            hint="Portrait photographs of phones have one, in the file as the phone wrote it. Or choose: estimate.",
+        )
+    messages: tuple[str, ...] = ()
+    if embedded is not None and source != "estimate":
+        if (misfit := _misfit(embedded, image)) is None:
+            return fit_embedded(image, embedded, refine=refine, progress=progress)
+        if source == "embedded":
+            raise DepthError(misfit, hint="Let depth be estimated instead.")
+        messages = (f"{misfit} Depth was estimated.",)
+    estimated = estimate_depth(image, refine=refine, progress=progress)
+    return replace(estimated, messages=(*messages, *estimated.messages))
+
+
+def fit_embedded(
+    image: Float32[np.ndarray, "h w c"],
+    embedded: EmbeddedDepth,
+    *,
+    refine: bool = True,
+    progress: Progress = no_progress,
+) -> Depth:
+    """The camera's depth map at the picture's size and, with `refine`, with the picture's edges.
+
+    A map nearly as fine as the refiner's own size keeps its edges; it is only enlarged along the picture's.
+    Raises DepthError as `estimate_depth` does.
+    """
+    progress(0.0, "Reading the camera's depth")
+    picture, visible = _visible_part(image)
+    size = picture.shape[0], picture.shape[1]
+    low, high = range_of(embedded.disparity, np.ones_like(embedded.disparity))
+    disparity = np.clip((embedded.disparity - np.float32(low)) / np.float32(high - low), 0, 1)
+    models: Mapping[str, str] = {}
+    if refine:
+        progress(0.2, "Following edges")
+        edged, models = with_edges(picture, disparity)
+        finer = min(disparity.shape) > min(edged.shape)
+        progress(0.6, "Enlarging")
+        disparity = within_unit(enlarged_along_edges(disparity if finer else edged, picture))
+    else:
+        disparity = resize(disparity, size, method="bilinear")
+    sure = np.ones(size, np.float32)
+    if embedded.confidence is not None:
+        sure = resize(np.clip(embedded.confidence, 0, 1), size, method="bilinear")
+    sure *= visible > 0
+    range_per_m = None
+    message = f"Depth is the camera's own ({embedded.kind})."
+    if embedded.range_per_m is not None:
+        start, span = embedded.range_per_m[0], embedded.range_per_m[1] - embedded.range_per_m[0]
+        range_per_m = (start + low * span, start + high * span)
+        far = f"{1 / range_per_m[0]:.2g} m" if range_per_m[0] > 0 else "infinity"
+        message = f"Depth is the camera's own ({embedded.kind}), from {1 / range_per_m[1]:.2g} m to {far}."
+    progress(1.0, "Depth")
+    return Depth(
+        disparity=disparity.astype(np.float32, copy=False),
+        confidence=sure,
+        model="",
+        models=models,
+        source=embedded.kind,
+        range_per_m=range_per_m,
+        messages=(message,),
+    )
+
+
+def _misfit(embedded: EmbeddedDepth, image: np.ndarray) -> str | None:
+    """Why the camera's map cannot be this picture's, in a sentence; None where it can."""
+    found, wanted = embedded.disparity.shape, image.shape[:2]
+    rounding = 1 / min(found)
+    if abs(np.log(found[1] * wanted[0] / (found[0] * wanted[1]))) > _LARGEST_SQUEEZE + rounding:
+        return "The camera's depth map has another shape than the picture."
+    if len(np.unique(embedded.disparity)) < _FEWEST_LEVELS:
+        return "The camera's depth map is empty."
+    return None
 
 
 def estimate_depth(
@@ -74,21 +174,20 @@ def estimate_depth(
     models = dict(network.checksums)
     inside = find_frame(picture)
     cropped, seen = picture[inside.slices], visible[inside.slices]
-    aspect = _aspect(inside.shape)
     progress(0.1, "Estimating depth")
-    coarse, agreement = _look(cropped, seen, network, aspect)
+    coarse, agreement = _look(cropped, seen, network)
     progress(0.5, "Following edges")
     if refine:
-        refiner = load_model(find("default", kind=ModelKind.DEPTH_REFINER).id)
-        models |= refiner.checksums
-        disparity = _refine(cropped, coarse, refiner, aspect)
+        disparity, checksums = with_edges(cropped, coarse)
+        models |= checksums
         progress(0.7, "Enlarging")
-        disparity = _enlarge(disparity, cropped)
+        disparity = enlarged_along_edges(disparity, cropped)
     else:
         disparity = resize(coarse, inside.shape, method="bilinear")
     progress(0.9, "Enlarging")
-    disparity = _to_unit_range(disparity, seen)
-    confidence = np.clip(resize(agreement, inside.shape, method="bilinear"), 0, 1) * (seen > 0)
+    disparity = to_unit_range(disparity, seen)
+    confidence = resize(np.clip(agreement, 0, 1), inside.shape, method="bilinear")
+    confidence *= seen > 0
     framed = inside.shape != picture.shape[:2]
     if framed:
         margins = ((inside.top, picture.shape[0] - inside.bottom), (inside.left, picture.shape[1] - inside.right))
@@ -105,10 +204,21 @@ def estimate_depth(
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
     """The operation "depth": see `dioptre_link.operations`."""
-    depth = estimate_depth(inputs.picture, refine=options["refine"], progress=progress)
+    depth = depth_of(
+        inputs.picture,
+        embedded=inputs.embedded,
+        source=options["depth_source"],
+        refine=options["refine"],
+        progress=progress,
+    )
+    layers = [Layer(name="Depth", role=Role.DEPTH, pixels=depth.disparity)]
+    if options["confidence"]:
+        sure = Layer(name="Confidence of the depth", role=Role.CONFIDENCE, pixels=depth.confidence, visible=False)
+        layers.append(sure)
+    mean = round(float(depth.confidence.mean()), 4)
     return Result(
-        layers=(Layer(name="Depth", role=Role.DEPTH, pixels=depth.disparity),),
-        values={"model": depth.model, "mean_confidence": round(float(depth.confidence.mean()), 4)},
+        layers=tuple(layers),
+        values={"model": depth.model, "mean_confidence": mean, **depth.values()},
         messages=depth.messages,
         models=depth.models,
     )
@@ -118,34 +228,22 @@ def _visible_part(
     image: Float32[np.ndarray, "h w c"],
 ) -> tuple[Float32[np.ndarray, "h w 3"], Float32[np.ndarray, "h w"]]:
     """The picture in [0, 1] with colours spread under its transparent pixels, and its alpha."""
-    if not np.isfinite(image).all():
+    if not is_finite(image):
         raise DepthError(
             "The picture contains values that are not numbers.",
             hint="Open it in an editor and replace the damaged pixels (NaN or infinite) first.",
         )
-    picture = np.clip(image, 0, 1)
+    picture = within_unit(image)
     if picture.shape[2] == 3:
-        return picture, np.ones(picture.shape[:2], np.float32)
+        return picture, np.broadcast_to(np.float32(1), picture.shape[:2])
     colour, alpha = np.ascontiguousarray(picture[..., :3]), np.ascontiguousarray(picture[..., 3])
     if not alpha.any():
         raise DepthError("The picture is wholly transparent.", hint="Choose a layer that shows something.")
     return (colour if alpha.min() == 1 else spread_known(colour, alpha)), alpha
 
 
-def _aspect(shape: tuple[int, int]) -> float:
-    """Height by width of the nearest of the few shapes."""
-    aspects = np.array(sorted({a for aspect in _ASPECTS for a in (aspect, 1 / aspect)}))
-    return float(aspects[np.argmin(np.abs(np.log(aspects * shape[1] / shape[0])))])
-
-
-def _working_shape(aspect: float, short_side_px: int, multiple_px: int) -> tuple[int, int]:
-    short = round(short_side_px / multiple_px) * multiple_px
-    long = round(short * max(aspect, 1 / aspect) / multiple_px) * multiple_px
-    return (long, short) if aspect > 1 else (short, long)
-
-
 def _look(
-    picture: Float32[np.ndarray, "h w 3"], seen: Float32[np.ndarray, "h w"], network: Loaded, aspect: float
+    picture: Float32[np.ndarray, "h w 3"], seen: Float32[np.ndarray, "h w"], network: Loaded
 ) -> tuple[Float32[np.ndarray, "a b"], Float32[np.ndarray, "p q"]]:
     """Disparity at the network's size, its 1st and 99th percentile at 0 and 1, and confidence patch by patch.
 
@@ -153,7 +251,7 @@ def _look(
     disagree neither is to be trusted.
     """
     prepared = network.entry.preprocessing
-    shape = _working_shape(aspect, prepared.short_side_px, prepared.multiple_px)
+    shape = working_shape(aspect_of(picture.shape), prepared.short_side_px, prepared.multiple_px)
     small = np.clip(resize(picture, shape, method="bicubic"), 0, 1)
     x = (small - np.array(prepared.mean, np.float32)) / np.array(prepared.deviation, np.float32)
     straight, mirrored = np.asarray(network(np.stack([x, x[:, ::-1]])))
@@ -172,45 +270,4 @@ def _scaled(disparity: Float32[np.ndarray, "a b"], seen: Float32[np.ndarray, "a 
     if high - low < _FLAT:
         return np.full_like(disparity, 0.5)
     scaled: np.ndarray = (disparity - low) / (high - low)
-    return scaled
-
-
-def _refine(
-    picture: Float32[np.ndarray, "h w 3"], coarse: Float32[np.ndarray, "a b"], refiner: Loaded, aspect: float
-) -> Float32[np.ndarray, "p q"]:
-    """The map at the refiner's size, with the picture's edges."""
-    prepared = refiner.entry.preprocessing
-    shape = _working_shape(aspect, prepared.short_side_px, prepared.multiple_px)
-    rgb = np.clip(resize(picture, shape, method="bicubic"), 0, 1)[None]
-    disparity = resize(coarse, shape, method="bilinear")[None]
-    for _ in range(_REFINEMENTS):
-        disparity = refiner(rgb, disparity)
-    return np.array(disparity[0])
-
-
-def _enlarge(
-    disparity: Float32[np.ndarray, "a b"], picture: Float32[np.ndarray, "h w 3"]
-) -> Float32[np.ndarray, "h w"]:
-    """The map at the picture's size: doubled along the picture's edges, the rest bilinearly."""
-    size = picture.shape[0], picture.shape[1]
-    guide = resize(picture, disparity.shape, method="area")
-    for _ in range(_LARGEST_STEP_UP):
-        if min(size) <= 1.25 * min(disparity.shape):
-            break
-        finer = resize(picture, (2 * disparity.shape[0], 2 * disparity.shape[1]), method="area")
-        disparity = np.array(double_along_edges(disparity, guide, finer))
-        guide = finer
-    return resize(disparity, size, method="bilinear")
-
-
-def _to_unit_range(
-    disparity: Float32[np.ndarray, "h w"], seen: Float32[np.ndarray, "h w"]
-) -> Float32[np.ndarray, "h w"]:
-    """[0, 1], but for a few outliers' sake; percentiles come from a sample of what is seen."""
-    step = max(1, int((disparity.size / 1e6) ** 0.5))
-    sample = disparity[::step, ::step][seen[::step, ::step] > 0.5]
-    low, high = np.percentile(sample if sample.size else disparity, _RANGE).astype(np.float32)
-    if high - low < _FLAT:
-        return np.full_like(disparity, 0.5)
-    scaled: np.ndarray = np.clip((disparity - low) / (high - low), 0, 1)
     return scaled

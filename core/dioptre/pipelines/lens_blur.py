@@ -12,6 +12,7 @@ from jaxtyping import Float32
 
 from dioptre.imaging.encoding import linear_to_srgb
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre.imaging.numbers import is_finite
 from dioptre.imaging.shapes import map_chunks
 from dioptre.optics.aperture import Aperture
 from dioptre.optics.compositing import for_encoded_blending, over
@@ -81,7 +82,7 @@ def lens_blur(
     """
     check_sizes(image, disparity)
     for name, values in (("picture", image), ("depth layer", disparity)):
-        if not np.isfinite(values).all():
+        if not is_finite(values):
             raise UsageError(f"The {name} has values that are not numbers.", hint="Replace NaN and infinity.")
     if isinstance(existing_defocus, str):
         progress(0.0, "Measuring the blur")

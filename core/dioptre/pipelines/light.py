@@ -9,49 +9,87 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.colour import WhitePoint, linear_rgb_to_xy
+from dioptre.colour import WhitePoint, linear_rgb_to_xy, xy_to_linear_rgb
 from dioptre.models.loaded import Loaded
 from dioptre.models.registry import ModelKind, find, load_model
 
-MOST_MISLEADING_DE = 10.0
-"""The expected error (CIELAB ΔE) at which confidence is nothing."""
-_DOUBT, _SURE = 0.21, 0.42
-"""Casts, as the length of (ln r/g, ln b/g), up to which nothing and from which on all is changed. A slight cast may
-as well be the scene's own colour, and a photograph that was right must stay so."""
+GOOD_DE = 5.0
+"""Confidence is the chance that a balanced picture is closer to the right one than this, CIEDE2000 on average."""
+_EVEN_DE, _STEEPNESS = 3.1, 2.1  # expected error at which that chance is even, and how fast it falls; measured
+_DOUBT, _SURE = 0.7, 0.95
+_SLIGHT, _CLEAR = 0.1, 0.3
+"""How far the network must believe its own reading before anything is changed, and before all of it is; and the
+same for the cast itself, as the length of (ln r/g, ln b/g). A slight cast may as well be the scene's own colour,
+and a photograph that was right must stay so."""
+_LEAST = 1e-3  # of a colour channel: the deepest lights lie outside sRGB
 _SUBSAMPLED_PX = 400  # larger pictures are read at every n-th pixel first
+_CELLS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
     """What the estimator says of one picture.
 
-    light: the light's colour as the picture shows it; daylight (about 6,500 K) where nothing is wrong.
+    light: the light's colour as the picture shows it; daylight (about 6,500 K) where nothing is wrong. xy: the same
+    exactly, for casts can be bluer than any temperature; left out, the light's own.
     residual: (9, 3) coefficients of `dioptre.colour.correction`. expected_de: the error that is to be expected
-    after the correction, CIELAB ΔE, mean over the picture. models: the network's checksums.
+    after the correction, CIELAB ΔE, mean over the picture; 0 for a light that is known. models: the network's
+    checksums.
     """
 
     light: WhitePoint
     expected_de: float
+    xy: tuple[float, float] | None = None
     residual: Float32[np.ndarray, "9 3"] = field(default_factory=lambda: np.zeros((9, 3), np.float32))
     models: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def chroma(self) -> Float32[np.ndarray, "2"]:
+        """(ln r/g, ln b/g) of the light in linear sRGB."""
+        return chroma_of(self.light.xy if self.xy is None else self.xy)
+
+    @property
+    def confidence(self) -> float:
+        """The chance that the light is read well enough, 0 to 1; see GOOD_DE."""
+        if self.expected_de <= 0:
+            return 1.0
+        return float(1 / (1 + (self.expected_de / _EVEN_DE) ** _STEEPNESS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What the network says of n thumbnails, in NumPy.
+
+    chroma: (n, 2) ln r/g and ln b/g of the light. residual: (n, 9, 3). belief: (n,) how much of both to believe, 0
+    to 1. expected_de: (n,) as in `Estimate`.
+    """
+
+    chroma: Float32[np.ndarray, "n 2"]
+    residual: Float32[np.ndarray, "n 9 3"]
+    belief: Float32[np.ndarray, "n"]
+    expected_de: Float32[np.ndarray, "n"]
 
 
 def estimate_light(image: Float32[np.ndarray, "h w c"], *, model: str = "default") -> Estimate:
     """The light of a picture, sRGB-encoded (H, W, 3 or 4), straight alpha; transparent pixels do not count."""
     network = estimator(model)
-    chroma, residual, expected = read(network, thumbnail(image, network.config.thumbnail_px)[None])
-    share = sure_share(chroma[0])
+    found = _mean_reading(network, _views(thumbnail(image, 2 * network.config.thumbnail_px)), each=1)
+    share = sure_share(found.chroma[0], belief=float(found.belief[0]))
+    xy = xy_of(share * found.chroma[0])
     return Estimate(
-        light=white_point(share * chroma[0]),
-        expected_de=float(expected[0]),
-        residual=share * residual[0],
+        light=WhitePoint.from_xy(xy),
+        xy=xy,
+        expected_de=float(found.expected_de[0]),
+        residual=share * found.residual[0],
         models=network.checksums,
     )
 
 
-def sure_share(chroma: Float32[np.ndarray, "2"]) -> np.float32:
-    """How much of an estimated cast to believe, 0 to 1."""
-    return np.float32(np.clip((np.linalg.norm(chroma) - _DOUBT) / (_SURE - _DOUBT), 0, 1))
+def sure_share(chroma: Float32[np.ndarray, "2"], *, belief: float) -> np.float32:
+    """How much of an estimated cast to take out, 0 to 1."""
+    clear = (np.linalg.norm(chroma) - _SLIGHT) / (_CLEAR - _SLIGHT)
+    sure = (belief - _DOUBT) / (_SURE - _DOUBT)
+    return np.float32(np.clip(clear, 0, 1) * np.clip(sure, 0, 1))
 
 
 def estimator(model: str = "default") -> Loaded:
@@ -59,25 +97,44 @@ def estimator(model: str = "default") -> Loaded:
     return load_model(find(model, kind=ModelKind.WHITE_BALANCE).id)
 
 
-def read(
-    network: Loaded, thumbnails: Float32[np.ndarray, "n s s 3"]
-) -> tuple[Float32[np.ndarray, "n 2"], Float32[np.ndarray, "n 9 3"], Float32[np.ndarray, "n"]]:
-    """(ln r/g, ln b/g) of each light, residuals and expected ΔE: the mean over the picture and its mirror image."""
-    both = np.concatenate([thumbnails, thumbnails[:, :, ::-1]])
-    chroma, residual, log_error = (np.asarray(part) for part in network(jnp.asarray(both)))
-    n = len(thumbnails)
-    return (
-        (chroma[:n] + chroma[n:]) / 2,
-        (residual[:n] + residual[n:]) / 2,
-        np.exp((log_error[:n] + log_error[n:]) / 2),
+def read(network: Loaded, thumbnails: Float32[np.ndarray, "n s s 3"]) -> Reading:
+    """The mean of what is read off the pictures and off their mirror images."""
+    return _mean_reading(network, np.concatenate([thumbnails, thumbnails[:, :, ::-1]]), each=len(thumbnails))
+
+
+def _views(picture: Float32[np.ndarray, "p p c"]) -> Float32[np.ndarray, "n s s c"]:
+    """The whole picture and its four corners, each of three quarters; a mirrored picture gives the same ones."""
+    side = len(picture) // 2
+    whole = picture.reshape(side, 2, side, 2, -1).mean(axis=(1, 3))
+    part = 3 * side // 2
+    shares = _shares(part, side)
+    views = [whole, whole[:, ::-1]]
+    for rows in (picture[:part], picture[-part:]):
+        for corner in (rows[:, :part], rows[:, : -part - 1 : -1]):  # those of the right half are mirrored
+            views.append(np.einsum("ai,ijc,bj->abc", shares, corner, shares, optimize=True))
+    return np.stack(views)
+
+
+def _mean_reading(network: Loaded, views: Float32[np.ndarray, "v s s 3"], *, each: int) -> Reading:
+    """The means over the views of every picture. views: first one of all `each` pictures, then another of all."""
+    parts = (np.asarray(part) for part in network(jnp.asarray(views)))
+    chroma, residual, belief, log_error = (part.reshape(-1, each, *part.shape[1:]).mean(axis=0) for part in parts)
+    return Reading(
+        chroma=chroma, residual=residual, belief=1 / (1 + np.exp(-belief)), expected_de=np.exp(log_error)
     )
 
 
-def white_point(chroma: Float32[np.ndarray, "2"]) -> WhitePoint:
-    """The light of that (ln r/g, ln b/g) in linear sRGB."""
+def xy_of(chroma: Float32[np.ndarray, "2"]) -> tuple[float, float]:
+    """CIE 1931 chromaticity of the light of that (ln r/g, ln b/g) in linear sRGB."""
     white = jnp.exp(jnp.array([chroma[0], 0.0, chroma[1]], jnp.float32))
     x, y = (float(value) for value in linear_rgb_to_xy(white))
-    return WhitePoint.from_xy((x, y))
+    return x, y
+
+
+def chroma_of(xy: tuple[float, float]) -> Float32[np.ndarray, "2"]:
+    """(ln r/g, ln b/g) in linear sRGB of a light; the inverse of `xy_of`."""
+    red, green, blue = np.maximum(np.asarray(xy_to_linear_rgb(jnp.array(xy, jnp.float32))), _LEAST)
+    return np.log(np.array([red / green, blue / green], np.float32))
 
 
 def thumbnail(image: Float32[np.ndarray, "h w c"], side_px: int) -> Float32[np.ndarray, "s s 3"]:
@@ -91,9 +148,21 @@ def thumbnail(image: Float32[np.ndarray, "h w c"], side_px: int) -> Float32[np.n
         mean = (rgb * alpha).sum(axis=(0, 1)) / weight if weight > 0 else np.full(3, 0.5)
         rgb = rgb * alpha + mean.astype(np.float32) * (1 - alpha)
     height, width, _ = rgb.shape
-    rows = (_shares(height, side_px) @ rgb.reshape(height, -1)).reshape(side_px, width, 3)
-    small: np.ndarray = _shares(width, side_px) @ rows
-    return small
+    rows = _averaged(rgb.reshape(height, -1), side_px).reshape(side_px, width, 3)
+    columns = _averaged(np.ascontiguousarray(rows.transpose(1, 0, 2)).reshape(width, -1), side_px)
+    return np.ascontiguousarray(columns.reshape(side_px, side_px, 3).transpose(1, 0, 2))
+
+
+def _averaged(pixels: Float32[np.ndarray, "length n"], cells: int) -> Float32[np.ndarray, "cells n"]:
+    """The means over `cells` equal lengths; a few cells at a time, for each sees but a few pixels."""
+    length = len(pixels)
+    shares = _shares(length, cells)
+    found = np.empty((cells, pixels.shape[1]), np.float32)
+    for start in range(0, cells, _CELLS_AT_ONCE):
+        end = min(start + _CELLS_AT_ONCE, cells)
+        seen = slice(start * length // cells, -(-end * length // cells))
+        found[start:end] = shares[start:end, seen] @ pixels[seen]
+    return found
 
 
 def _shares(length: int, cells: int) -> Float32[np.ndarray, "cells length"]:

@@ -18,7 +18,7 @@ from .light import estimator, read, thumbnail
 
 _ACROSS = 5  # windows along each side; each is half as wide and high as the picture
 _NODES = 6  # of the field along each side
-_SMOOTHNESS = 0.15
+_SMOOTHNESS = 0.3
 _TOWARDS_WHOLE = 0.05  # how strongly the field is drawn to the whole picture's light
 _TWO_LIGHTS = 0.3  # range of ln(r/b) above which one light does not explain the picture: about 45 mired
 _WORKING_PIXELS = 1 << 17
@@ -51,8 +51,8 @@ def light_field(
     windows = [picture[y : y + 2 * side, x : x + 2 * side] for y in starts for x in starts]
     halved = [w.reshape(side, 2, side, 2, 3).mean(axis=(1, 3)) for w in windows]
     whole = picture.reshape(side, 4, side, 4, 3).mean(axis=(1, 3))
-    chroma, _, expected = read(network, np.stack([*halved, whole]))
-    nodes = _fitted(chroma[:-1], 1 / (1 + expected[:-1]), chroma[-1])
+    found = read(network, np.stack([*halved, whole]))
+    nodes = _fitted(found.chroma[:-1], 1 / (1 + found.expected_de[:-1]), found.chroma[-1])
     warmth = nodes[..., 0] - nodes[..., 1]
     count = 2 if float(np.ptp(warmth)) > _TWO_LIGHTS else 1
     size = fitted_size((image.shape[0], image.shape[1]), pixels=_WORKING_PIXELS)

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.imaging.embedded import EmbeddedDepth
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre.imaging.matte_snap import snap_to_matte
 from dioptre.imaging.spread import spread_known
+from dioptre.runtime import release_after
 from dioptre_link.operations import Role, operation
 
-from .depth import Depth, estimate_depth
+from .depth import Depth, depth_of
 from .lens_blur import chosen_max_radius_px, lens_blur, lens_options
 from .subject import Subject, find_subject, known_subject
 
@@ -28,7 +30,8 @@ class Portrait:
 
     image: as the input: sRGB-encoded, straight alpha. disparity: (H, W) in [0, 1], 1 = nearest, its edges on the
     subject's outline. focal_disparity, focus_range: what is sharp. max_radius: pixels, for a disparity of 1.
-    models: sha256 of the card of every network that took part. messages: sentences for the user.
+    depth_values: where depth came from, as JSON types. models: sha256 of the card of every network that took part.
+    messages: sentences for the user.
     """
 
     image: Float32[np.ndarray, "h w c"]
@@ -37,6 +40,7 @@ class Portrait:
     focal_disparity: float
     focus_range: float
     max_radius: float
+    depth_values: Mapping[str, Any]
     models: Mapping[str, str]
     messages: tuple[str, ...]
 
@@ -46,14 +50,16 @@ def portrait(
     *,
     disparity: Float32[np.ndarray, "h w"] | None = None,
     subject_alpha: Float32[np.ndarray, "h w"] | None = None,
+    embedded: EmbeddedDepth | None = None,
     progress: Progress = no_progress,
     **options: Any,
 ) -> Portrait:
     """Blur everything but the subject, as a lens focused on it would.
 
     image: sRGB-encoded (H, W, 3 or 4), straight alpha.
-    disparity: a depth map to use as it is, in [0, 1], 1 = nearest; left out, it is estimated.
+    disparity: a depth map to use as it is, in [0, 1], 1 = nearest; left out, it is the camera's or estimated.
     subject_alpha: coverage of a subject found before, in [0, 1]; left out, the subject is looked for.
+    embedded: the camera's own depth, used unless `depth_source` is "estimate".
     options: those of the operation `portrait` in `dioptre_link.operations`, e.g. f_number=2.0, focus=(x, y).
 
     Raises UsageError for a wrong option, DepthError for a picture that has no depth to find, WeightsError when a
@@ -61,19 +67,33 @@ def portrait(
     """
     chosen = operation("portrait").check(options)
     if disparity is None:
-        depth = estimate_depth(image, refine=chosen["refine"], progress=_part(progress, 0.0, _SHARE_DEPTH))
+        depth = depth_of(
+            image,
+            embedded=embedded,
+            source=chosen["depth_source"],
+            refine=chosen["refine"],
+            progress=_part(progress, 0.0, _SHARE_DEPTH),
+        )
     else:
         depth = Depth(disparity=disparity, confidence=np.ones_like(disparity), model="")
+    release_after(depth.disparity.shape)
     progress(_SHARE_DEPTH, "Finding the subject")
     if subject_alpha is None:
         subject = find_subject(image, disparity=depth.disparity, at=chosen["focus"])
     else:
         subject = known_subject(subject_alpha, disparity=depth.disparity, at=chosen["focus"])
     near = depth.disparity
+    models, messages = {**depth.models, **subject.models}, (*depth.messages, *subject.messages)
+    depth_values = depth.values() if disparity is None else {}
+    del depth  # with its confidence: the blur needs the memory
+    release_after(near.shape)
     if disparity is None and chosen["refine"] and subject.kind == "subject":
         near = snap_to_matte(near, subject.alpha)
     focal_disparity, focus_range = _focus(chosen, subject)
-    drawn = near + np.float32(chosen["keep_subject"]) * subject.alpha * (np.float32(focal_disparity) - near)
+    drawn = np.float32(focal_disparity) - near
+    drawn *= subject.alpha
+    drawn *= np.float32(chosen["keep_subject"])
+    drawn += near
     max_radius = chosen_max_radius_px(chosen, near.shape)
     blurred = lens_blur(
         image,
@@ -84,6 +104,7 @@ def portrait(
         progress=_part(progress, _SHARE_SUBJECT, 0.97),
         **lens_options(chosen),
     )
+    release_after(near.shape)
     return Portrait(
         image=blurred.image,
         disparity=near,
@@ -91,15 +112,21 @@ def portrait(
         focal_disparity=focal_disparity,
         focus_range=focus_range,
         max_radius=max_radius,
-        models={**depth.models, **subject.models},
-        messages=(*depth.messages, *subject.messages),
+        depth_values=depth_values,
+        models=models,
+        messages=messages,
     )
 
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
     """The operation `portrait`."""
     made = portrait(
-        inputs.picture, disparity=inputs.disparity, subject_alpha=inputs.subject, progress=progress, **options
+        inputs.picture,
+        disparity=inputs.disparity,
+        subject_alpha=inputs.subject,
+        embedded=inputs.embedded,
+        progress=progress,
+        **options,
     )
     progress(0.97, "Making the layers")
     layers = (
@@ -120,6 +147,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         "focus_range": round(made.focus_range, 4),
         "max_radius": round(made.max_radius, 2),
         "subject": made.subject.kind,
+        **made.depth_values,
     }
     progress(1.0, "Done")
     return Result(layers=layers, values=values, messages=made.messages, models=made.models)

@@ -16,6 +16,7 @@ from PIL import Image, ImageFilter
 
 from dioptre.imaging.extension import extend_colours
 from dioptre.imaging.matting import refine_matte
+from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.regions import label_regions, travel_cost
 from dioptre.imaging.resize import resize
 from dioptre.models.registry import ModelKind, find, load_model
@@ -28,6 +29,8 @@ _CROPS = (0.7, 0.5, 0.35, 0.25)  # share of the sides looked at round a point, f
 _WEAKER_PART = 0.25  # a part counts to the subject when it is this share as important as the first
 _GROWTH_PX = 160  # side of the map on which a region is grown from a point
 _ALIKE = 0.06  # difference of disparity within one thing
+_FLAT, _FLAT_SHARE = 0.04, 0.9  # the usual focus range to either side; share of what lies round the point…
+_FLAT_PART = 8  # …up to this part of the sides away
 _RIM_PX = 4  # of the small square
 _RANGE_PERCENTILES = (5.0, 95.0)
 
@@ -90,14 +93,14 @@ def find_subject(
         )
     picture = _opaque(image)
     small = resize(picture, (_SIDE_PX, _SIDE_PX), method="bilinear")
-    near = None if disparity is None else resize(np.nan_to_num(disparity), (_SIDE_PX, _SIDE_PX), method="area")
+    near = None if disparity is None else resize(without_nan(disparity), (_SIDE_PX, _SIDE_PX), method="area")
     if at is None:
         coarse = _most_salient(_saliency(small, model=model), near)
     else:
         coarse = _at_point(picture, small, near, at, model=model)
     alpha = refine_matte(picture, _decided(coarse.probability, near))
     if image.shape[2] == 4:
-        alpha = alpha * np.clip(np.nan_to_num(image[..., 3]), 0, 1)
+        alpha *= within_unit(without_nan(image[..., 3]))
     focal, extent = (None, None) if near is None else _focus(alpha, near)
     if near is not None and at is not None:
         focal = _disparity_at(near, alpha, (at[0] / width, at[1] / height))
@@ -122,7 +125,7 @@ def known_subject(
 ) -> Subject:
     """The subject whose coverage is known already, with its focus from `disparity`; as `find_subject` gives it."""
     height, width = alpha.shape
-    near = resize(np.nan_to_num(disparity), (_SIDE_PX, _SIDE_PX), method="area")
+    near = resize(without_nan(disparity), (_SIDE_PX, _SIDE_PX), method="area")
     focal, extent = _focus(alpha, near)
     if at is not None:
         focal = _disparity_at(near, alpha, (at[0] / width, at[1] / height))
@@ -134,10 +137,11 @@ def known_subject(
 
 
 def _opaque(image: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:
-    clean: np.ndarray = np.clip(np.nan_to_num(image, nan=0.0, posinf=1.0, neginf=0.0), 0, 1)
+    clean = within_unit(without_nan(image, infinite=1.0))
     if clean.shape[2] == 3:
         return clean
-    opaque: np.ndarray = clean[..., :3] * clean[..., 3:] + np.float32(0.5) * (1 - clean[..., 3:])
+    opaque: np.ndarray = clean[..., :3] * clean[..., 3:]
+    opaque += np.float32(0.5) * (1 - clean[..., 3:])
     return opaque
 
 
@@ -208,17 +212,32 @@ def _otsu(values: np.ndarray) -> float:
 def _at_point(
     picture: np.ndarray, small: np.ndarray, near: np.ndarray | None, at: tuple[float, float], *, model: str
 ) -> _Coarse:
-    """The thing at a point: part of the subject, else what is salient in a closer look, else a region alike."""
+    """The thing at a point: part of the subject, else what is salient in a closer look, else a region alike.
+
+    Where all that surrounds the point is as far away as it is, a wall or the sky, the focus alone keeps it sharp:
+    no closer look is taken, which costs more than all else.
+    """
     height, width = picture.shape[:2]
     row, column = (min(int(v / n * _SIDE_PX), _SIDE_PX - 1) for v, n in ((at[1], height), (at[0], width)))
-    whole = _part_at(_saliency(small, model=model), (row, column))
+    saliency = _saliency(small, model=model)
+    whole = _part_at(saliency, (row, column))
     if whole is not None and _believable(whole):
         return _Coarse(probability=whole, kind="point", confidence=_confidence(whole))
-    for share in _CROPS:
+    for share in () if _is_flat(near, saliency, (row, column)) else _CROPS:
         seen = _closer_look(picture, at, share, model=model)
         if seen is not None:
             return _Coarse(probability=seen, kind="point", confidence=_confidence(seen))
     return _Coarse(probability=_grown(small, near, (row, column)), kind="point", confidence=0.0)
+
+
+def _is_flat(near: np.ndarray | None, saliency: np.ndarray, place: tuple[int, int]) -> bool:
+    """Whether nearly everything round a place lies at its depth, but for the picture's subject before it."""
+    if near is None:
+        return False
+    reach = _SIDE_PX // _FLAT_PART
+    rows, columns = (slice(max(0, at - reach), at + reach + 1) for at in place)
+    beside = near[rows, columns][saliency[rows, columns] < 0.5]
+    return beside.size > 0 and bool((np.abs(beside - near[place]) <= _FLAT).mean() >= _FLAT_SHARE)
 
 
 def _part_at(saliency: np.ndarray, place: tuple[int, int]) -> np.ndarray | None:

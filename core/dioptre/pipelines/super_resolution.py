@@ -8,7 +8,7 @@ which parts are out of focus and want no new detail.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from dioptre.imaging.consistency import REACH_PX, made_consistent
 from dioptre.imaging.extension import extend_colours
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre.imaging.noise_reduction import reduce_noise
+from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
 from dioptre.imaging.sharpness import defocus_from_depth
 from dioptre.imaging.windows import plan_windows
@@ -63,12 +64,12 @@ def super_resolution(
     installed, UnusableResultError when the network fails, and whatever `progress` raises.
     """
     how = _How(scale=scale, model=model, fidelity=fidelity, noise_reduction=noise_reduction)
-    return _enlarge(np.nan_to_num(image, nan=0.0, posinf=0.0, neginf=0.0), how, defocus, progress).pixels
+    return _enlarge(without_nan(image), how, defocus, progress).pixels
 
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
     """The operation `super_resolution`, as described in `dioptre_link.operations`."""
-    made = _run(inputs, options, progress)
+    made = enlarge_picture(inputs, options, progress)
     if inputs.disparity is None:
         return made
     depth = enlarge_disparity(inputs.disparity, made.layers[0].pixels[..., :3])
@@ -76,21 +77,21 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     return replace(made, layers=(*made.layers, layer))
 
 
-def _run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
-    """The enlarged picture alone."""
+def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+    """As `run`, but the enlarged picture alone, without its depth."""
     how = _How(
         scale=options["scale"],
         model=options["model"],
         fidelity=options["fidelity"],
         noise_reduction=options["noise_reduction"],
     )
-    picture = np.nan_to_num(inputs.picture, nan=0.0, posinf=0.0, neginf=0.0)
+    picture = without_nan(inputs.picture)
     messages = []
-    if not np.isfinite(inputs.picture).all():
+    if picture is not inputs.picture:
         messages.append("Some values of the picture were not numbers; they were taken as 0.")
     defocus = None
     if inputs.disparity is not None and options["smooth_defocus"]:
-        defocus = defocus_from_depth(np.clip(picture[..., :3], 0, 1), inputs.disparity)
+        defocus = defocus_from_depth(within_unit(picture[..., :3]), inputs.disparity)
         if float(defocus.max()) == 0:
             defocus = None
     made = _enlarge(picture, how, defocus, progress)
@@ -106,36 +107,35 @@ def _run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resu
     )
 
 
-def enlarge_layers(
-    layers: Sequence[Layer], options: Mapping[str, Any], *, progress: Progress = no_progress
-) -> Result:
-    """Enlarge every layer of a document alike; names, roles and visibility stay.
+def enlarger(
+    options: Mapping[str, Any], *, disparity: np.ndarray | None, on_message: Callable[[str], None]
+) -> Callable[[Layer, Progress], np.ndarray]:
+    """A function that enlarges one layer of a document after another; depth follows the first picture it was given.
 
-    layers: all of the document's size. options: complete and checked, of the operation `super_resolution`.
-    Depth layers follow the edges of the topmost picture and tell what is out of focus in every layer.
+    disparity: the document's depth (h, w), or None. Layers of that size are enlarged with it.
     """
-    planes = {Role.DEPTH, Role.CONFIDENCE}
-    pictures = [layer for layer in layers if layer.role not in planes]
-    disparity = next((layer.pixels for layer in layers if layer.role is Role.DEPTH), None)
-    made: dict[int, Layer] = {}
-    messages: list[str] = []
-    values: Mapping[str, Any] = {}
-    models: dict[str, str] = {}
-    for number, layer in enumerate(pictures):
-        part = _share(progress, number / len(pictures), (number + 1) / len(pictures))
-        result = _run(Inputs(picture=layer.pixels, disparity=disparity), options, part)
-        made[id(layer)] = replace(layer, pixels=result.layers[0].pixels)
-        messages += [f"{layer.name}: {message}" for message in result.messages]
-        values, models = result.values, {**models, **result.models}
-    if not pictures:
-        raise UsageError("There is no picture among the layers.", hint="Depth alone is not enlarged.")
-    guide = np.clip(made[id(pictures[0])].pixels[..., :3], 0, 1)
-    for layer in layers:
-        if layer.role in planes:
-            made[id(layer)] = replace(layer, pixels=enlarge_disparity(layer.pixels, guide))
-    return Result(
-        layers=tuple(made[id(layer)] for layer in layers), values=values, messages=tuple(messages), models=models
-    )
+    guides: list[np.ndarray] = []
+
+    def enlarge(layer: Layer, progress: Progress) -> np.ndarray:
+        height, width = layer.pixels.shape[:2]
+        size = max(1, round(height * options["scale"])), max(1, round(width * options["scale"]))
+        if layer.pixels.ndim == 2:
+            fits = bool(guides) and guides[0].shape[:2] == size
+            return (
+                enlarge_disparity(layer.pixels, guides[0])
+                if fits
+                else resize(layer.pixels, size, method="bilinear")
+            )
+        fitting = disparity if disparity is not None and disparity.shape == (height, width) else None
+        result = enlarge_picture(Inputs(picture=layer.pixels, disparity=fitting), options, progress)
+        for message in result.messages:
+            on_message(f"{layer.name}: {message}" if layer.name else message)
+        pixels = result.layers[0].pixels
+        if not guides:
+            guides.append(np.clip(pixels[..., :3], 0, 1))
+        return pixels
+
+    return enlarge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +201,7 @@ def _enlarge(picture: np.ndarray, how: _How, defocus: np.ndarray | None, progres
 
 def _enlarge_colour(picture: np.ndarray, how: _How, defocus: np.ndarray | None, progress: Progress) -> _Picture:
     target = (max(1, round(picture.shape[0] * how.scale)), max(1, round(picture.shape[1] * how.scale)))
-    nominal = np.clip(picture, 0, 1)
+    nominal = within_unit(picture)
     clean = reduce_noise(nominal, strength=how.noise_reduction, progress=_share(progress, 0.0, 0.05))
     networks = how.stages()
     grey = float(np.ptp(picture, axis=2).max()) < _GREY_TOLERANCE

@@ -15,12 +15,14 @@ from dioptre.imaging.layers import Progress, no_progress
 from dioptre.imaging.resize import resize
 from dioptre.imaging.windows import Window, plan_windows
 from dioptre.models.loaded import Loaded
+from dioptre.recipes.memory import free_bytes
 from dioptre_link.errors import DioptreError
 
 TILES_PX = (128, 256, 384, 512)
 """Sides of the square tiles. Larger ones waste less on overlaps and need more memory."""
 
-_UNSTEADY = 0.25  # an output whose mean over an input pixel differs by more from that pixel is no enlargement of it
+_LARGEST_BUDGET_BYTES = 2 << 30  # for one tile, beside the picture and its result
+_UNSTEADY = 0.25  # an output whose mean over an input pixel is farther from that pixel is no enlargement of it
 _UNSTEADY_REACH_PX = 6  # round such a pixel the output is not trusted either
 _FLAT, _NOT_FLAT = 1e-3, 1e-2  # standard deviations
 
@@ -47,6 +49,7 @@ def enlarge_tiled(
     finish: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
     finish_reach_px: int = 0,
     tile_px: int | None = None,
+    overlap_px: int | None = None,
     progress: Progress = no_progress,
 ) -> Enlarged:
     """Enlarge `picture` (sRGB-encoded, [0, 1]) by the network's own factor, or by another from it.
@@ -54,20 +57,23 @@ def enlarge_tiled(
     factor: a whole number to which each tile is brought by bicubic resizing; left out: the network's own.
     finish: makes the enlarged tile and the original one into what is kept; finish_reach_px is how far it looks, in
         pixels of the original.
-    tile_px: side of a tile; left out: that of `TILES_PX` with the fewest pixels in all.
-    Equals the network's result for the whole picture at once: tiles overlap by the network's reach (where that is
-    too long, by what a photograph needs: the network's configuration says so), and beyond the edge of a picture
-    that is smaller than a tile the network sees what it sees beyond its input. Networks without normalisation can
-    diverge
-    on violent noise: there the picture is interpolated instead.
+    tile_px: side of a tile; left out: that of `TILES_PX` with the fewest pixels in all for which memory is free.
+    overlap_px: by how much tiles overlap on each side; left out: by what the network's configuration says.
+    Equals the network's result for the whole picture at once, to 1e-5: tiles overlap by the network's reach (where
+    that is hundreds of pixels, by how far photographs show: `overlap_px` of its configuration; its
+    `receptive_radius_px` is always exact), and beyond the edge of a picture that is smaller than a tile the network
+    sees what it sees beyond its input. Networks without normalisation can diverge on violent noise: there the
+    picture is interpolated instead.
     Raises UnusableResultError when a tile's result is not finite, or flat without cause, with full precision too,
     and whatever `progress` raises.
     """
     height, width = picture.shape[:2]
     scale = network.config.scale if factor is None else factor
-    overlap_px = network.config.overlap_px + finish_reach_px
+    overlap_px = (network.config.overlap_px if overlap_px is None else overlap_px) + finish_reach_px
     if tile_px is None:
-        tile_px = cheapest_tile((height, width), overlap_px=overlap_px, largest_px=network.config.largest_tile_px)
+        budget_bytes = min(_LARGEST_BUDGET_BYTES, free_bytes() // 2)
+        most_px = budget_bytes // network.config.working_bytes_per_px
+        tile_px = cheapest_tile((height, width), overlap_px=overlap_px, most_px=most_px)
     rows = plan_windows(height, window_px=tile_px, overlap_px=overlap_px)
     columns = plan_windows(width, window_px=tile_px, overlap_px=overlap_px)
     result = np.empty((height * scale, width * scale, 3), np.float32)
@@ -75,7 +81,7 @@ def enlarge_tiled(
     for number, (row, column) in enumerate(product(rows, columns)):
         progress(number / (len(rows) * len(columns)), "Enlarging")
         tile = picture[row.start : row.start + row.length, column.start : column.start + column.length]
-        made, doubt = _steadied(_enlarge_tile(network, tile, tile_px), tile)
+        made, doubt = _steadied(_enlarge_tile(network, tile, tile_px), tile, restored=network.config.restores)
         if scale != network.config.scale:
             made = resize(made, (row.length * scale, column.length * scale), method="bicubic")
         if finish is not None:
@@ -88,14 +94,19 @@ def enlarge_tiled(
     return Enlarged(pixels=result, interpolated=replaced / (height * width))
 
 
-def cheapest_tile(size: tuple[int, int], *, overlap_px: int, largest_px: int) -> int:
-    """The side, of `TILES_PX` up to `largest_px`, with which a picture of `size` takes the fewest pixels."""
+def cheapest_tile(size: tuple[int, int], *, overlap_px: int, most_px: int) -> int:
+    """The side, of `TILES_PX` where one is large enough, with which a picture takes the fewest pixels in all.
+
+    most_px: pixels for which there is memory; where even the smallest tile has more, it is that one.
+    """
 
     def pixels(tile_px: int) -> int:
         rows, columns = (len(plan_windows(n, window_px=tile_px, overlap_px=overlap_px)) for n in size)
         return rows * columns * tile_px**2
 
-    return min((side for side in TILES_PX if 2 * overlap_px < side <= largest_px), key=pixels)
+    sides = [side for side in TILES_PX if side > 2 * overlap_px or side >= max(size)]
+    sides = sides or [2 * overlap_px + TILES_PX[1]]  # for those who ask for a network's whole reach
+    return min([side for side in sides if side**2 <= most_px] or sides[:1], key=pixels)
 
 
 def _kept(tile: np.ndarray, row: Window, column: Window, *, scale: int = 1) -> np.ndarray:
@@ -130,10 +141,14 @@ def _usable(made: np.ndarray, tile: np.ndarray) -> bool:
     return bool(np.isfinite(made).all()) and (float(made.std()) > _FLAT or float(tile.std()) < _NOT_FLAT)
 
 
-def _steadied(made: np.ndarray, tile: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The enlarged tile, interpolated where the network diverged, and the weight of that for each input pixel."""
+def _steadied(made: np.ndarray, tile: np.ndarray, *, restored: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The enlarged tile, interpolated where the network diverged, and the weight of that for each input pixel.
+
+    restored: it may differ from the tile, where that is damaged, but not leave the range of pictures.
+    """
     size = tile.shape[0], tile.shape[1]
-    shift = np.abs(resize(made, size, method="area") - tile).max(axis=2)
+    reduced = resize(made, size, method="area")
+    shift = np.abs(reduced - (np.clip(reduced, 0, 1) if restored else tile)).max(axis=2)
     if shift.max() <= _UNSTEADY:
         return made, np.zeros(size, np.float32)
     mask = Image.fromarray(((shift > _UNSTEADY) * 255).astype(np.uint8))

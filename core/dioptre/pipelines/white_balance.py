@@ -6,7 +6,7 @@ that one mapping (`dioptre.colour.correction`) and nothing else, so that detail,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -20,14 +20,17 @@ from dioptre.colour import D65_XY, WhitePoint, between, linear_rgb_to_xy
 from dioptre.colour.correction import correct, correct_locally, unclipped, with_blown_kept
 from dioptre.imaging.encoding import srgb_to_linear
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre.imaging.numbers import is_finite, without_nan
 from dioptre_link.errors import UsageError
 from dioptre_link.operations import Role
 
-from .light import MOST_MISLEADING_DE, Estimate, estimate_light
+from .light import Estimate, chroma_of, estimate_light, xy_of
 from .mixed_light import LightField, light_field
+from .series import mean_light
 
 CHUNK_PIXELS = 1 << 18
 NEUTRAL = WhitePoint.from_xy(D65_XY)
+_TOLD = 2e-3  # of (ln r/g, ln b/g): a light this near to its temperature and tint is said by them
 FADE_MIRED, FADE_DUV = 60.0, 0.02
 """How far a light set by hand may lie from the estimate before the estimate's bend of colours is gone."""
 
@@ -65,9 +68,10 @@ class Balanced:
 
 @dataclass(frozen=True, kw_only=True)
 class _Choice:
-    """The light to remove and how, before `strength`."""
+    """The light to remove and how, before `strength`. xy: the light's exact chromaticity."""
 
     light: WhitePoint
+    xy: tuple[float, float]
     residual: Float32[np.ndarray, "9 3"]
     confidence: float
     models: Mapping[str, str]
@@ -84,6 +88,7 @@ def white_balance(
     keep_warmth: float = 0.0,
     mixed: bool = False,
     disparity: Float32[np.ndarray, "h w"] | None = None,
+    references: Sequence[np.ndarray] = (),
     progress: Progress = no_progress,
 ) -> Balanced:
     """Balance a picture, sRGB-encoded (H, W, 3 or 4), straight alpha.
@@ -92,7 +97,8 @@ def white_balance(
     light's colour as the picture shows it, instead of the estimate. neutral: a point (x, y) in pixels that is to
     become grey, instead of the estimate; the mean over `neutral_radius` pixels around it counts. keep_warmth: share
     of a warm light's warmth that stays. mixed: let the light change over the picture where more than one is found;
-    disparity (H, W) in [0, 1] helps to tell near from far.
+    disparity (H, W) in [0, 1] helps to tell near from far. references: pictures of the same series, of any size:
+    the light they have in common is taken instead of this picture's own, and the neutral point is the first's.
 
     Works in linear light (CAT16), under which a grey keeps its luminance. Alpha stays; values beyond [0, 1] are
     kept, and nothing is pushed above white that was below it. Values that are not finite count as 0.
@@ -100,10 +106,10 @@ def white_balance(
     """
     if strength == 0:
         return Balanced(image=image.copy(), light=NEUTRAL, confidence=1.0)
-    picture = np.nan_to_num(image, nan=0.0, posinf=0.0, neginf=0.0)
+    picture = without_nan(image)
     progress(0.0, "Reading the light")
-    choice = _choice(picture, temperature, tint, neutral, neutral_radius)
-    several = mixed and neutral is None and temperature is None and tint is None
+    choice = _choice(references or (picture,), temperature, tint, neutral, neutral_radius)
+    several = mixed and not references and neutral is None and temperature is None and tint is None
     lights = light_field(picture, disparity=disparity) if several else None
     progress(0.4, "Changing the light")
     removed = between(NEUTRAL, choice.light, strength)
@@ -112,10 +118,11 @@ def white_balance(
     bend = choice.residual * np.float32(strength * (1 - kept))
     if lights is None or lights.count < 2:
         target = between(NEUTRAL, removed, kept)
-        balanced = apply_correction(picture, source=removed, target=target, residual=bend)
+        source_xy = _part_of(choice, removed, strength)
+        balanced = apply_correction(picture, source=removed, source_xy=source_xy, target=target, residual=bend)
         count = 1
     else:
-        balanced = _apply_field(picture, lights, share=strength, kept=kept, residual=bend)
+        balanced = _apply_field(picture, lights, share=strength, kept=kept)
         count = lights.count
     return Balanced(
         image=balanced, light=choice.light, confidence=choice.confidence, lights=count, models=choice.models
@@ -126,14 +133,16 @@ def apply_correction(
     image: Float32[np.ndarray, "h w c"],
     *,
     source: WhitePoint,
+    source_xy: tuple[float, float] | None = None,
     target: WhitePoint = NEUTRAL,
     residual: Float32[np.ndarray, "9 3"] | None = None,
 ) -> Float32[np.ndarray, "h w c"]:
     """Map every pixel of a picture from one light to another; compiled once for all sizes.
 
-    image: sRGB-encoded (H, W, 3 or 4), straight alpha. residual: as in `dioptre.colour.correction.correct`.
+    image: sRGB-encoded (H, W, 3 or 4), straight alpha. source_xy: the light's chromaticity where it has no
+    temperature. residual: as in `dioptre.colour.correction.correct`.
     """
-    xy = jnp.array(source.xy, jnp.float32), jnp.array(target.xy, jnp.float32)
+    xy = jnp.array(source_xy or source.xy, jnp.float32), jnp.array(target.xy, jnp.float32)
     bend = jnp.zeros((9, 3)) if residual is None else jnp.asarray(residual)
     clipped = jnp.asarray(_is_clipped(image))
     mapping = partial(_map_pixels, source_xy=xy[0], target_xy=xy[1], residual=bend, clipped=clipped)
@@ -147,15 +156,19 @@ def _is_clipped(image: np.ndarray) -> bool:
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
     """The operation `white_balance`, as described in `dioptre_link.operations`."""
-    balanced = white_balance(inputs.picture, **options, disparity=inputs.disparity, progress=progress)
+    balanced = white_balance(
+        inputs.picture, **options, disparity=inputs.disparity, references=inputs.references, progress=progress
+    )
     messages = [
         f"The light: {balanced.cct:,.0f} K, tint {balanced.duv:+.4f} Duv, confidence {balanced.confidence:.0%}."
     ]
-    if not np.isfinite(inputs.picture).all():
+    if not is_finite(inputs.picture):
         messages.append("Some values of the picture were not numbers; they were taken as 0.")
     if balanced.confidence < 0.4:
         messages.append("The light is hard to read here: check the temperature.")
-    if options["mixed"] and balanced.lights == 1:
+    if options["mixed"] and inputs.references:
+        messages.append("The light is the series'; this picture was not searched for others.")
+    elif options["mixed"] and balanced.lights == 1:
         messages.append("One light explains the picture; it was balanced as a whole.")
     values = {
         "temperature": round(balanced.cct),  # named as the option, so that a dialog can show what was decided
@@ -171,7 +184,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
 
 
 def _choice(
-    picture: np.ndarray,
+    pictures: Sequence[np.ndarray],
     temperature: float | None,
     tint: float | None,
     neutral: tuple[float, float] | None,
@@ -179,12 +192,13 @@ def _choice(
 ) -> _Choice:
     """The light as estimated, picked or set by hand."""
     if neutral is not None:
-        found = Estimate(light=_picked(picture, neutral, radius_px), expected_de=0.0)
+        picked = _picked(pictures[0], neutral, radius_px)
+        found = Estimate(light=WhitePoint.from_xy(picked), xy=picked, expected_de=0.0)
     elif temperature is not None and tint is not None:
         found = Estimate(light=WhitePoint(cct_kelvin=temperature, duv=tint), expected_de=0.0)
     else:
-        found = estimate_light(picture)
-    residual, chosen = found.residual, found.light
+        found = mean_light([estimate_light(seen) for seen in pictures])
+    residual, chosen, xy = found.residual, found.light, found.xy or found.light.xy
     if temperature is not None or tint is not None:
         chosen = replace(
             chosen,
@@ -192,17 +206,26 @@ def _choice(
             duv=chosen.duv if tint is None else tint,
         )
         distance = abs(chosen.mired - found.light.mired) / FADE_MIRED + abs(chosen.duv - found.light.duv) / FADE_DUV
-        residual = residual * np.float32(max(0.0, 1.0 - distance))
+        residual, xy = residual * np.float32(max(0.0, 1.0 - distance)), chosen.xy
     return _Choice(
         light=chosen,
+        xy=xy,
         residual=residual,
-        confidence=float(np.clip(1 - found.expected_de / MOST_MISLEADING_DE, 0, 1)),
+        confidence=found.confidence,
         models=found.models,
     )
 
 
-def _picked(image: np.ndarray, point: tuple[float, float], radius_px: int) -> WhitePoint:
-    """The colour of what ought to be grey."""
+def _part_of(choice: _Choice, removed: WhitePoint, strength: float) -> tuple[float, float]:
+    """The chromaticity of the light `removed`, with its share of what no temperature and tint can say."""
+    beyond = chroma_of(choice.xy) - chroma_of(choice.light.xy)
+    if np.abs(beyond).max() < _TOLD:
+        return removed.xy
+    return xy_of(chroma_of(removed.xy) + np.float32(strength) * beyond)
+
+
+def _picked(image: np.ndarray, point: tuple[float, float], radius_px: int) -> tuple[float, float]:
+    """The chromaticity of what ought to be grey."""
     height, width = image.shape[:2]
     column, row = int(point[0]), int(point[1])
     if not (0 <= point[0] < width and 0 <= point[1] < height):
@@ -221,21 +244,21 @@ def _picked(image: np.ndarray, point: tuple[float, float], radius_px: int) -> Wh
             hint="Pick a lighter grey.",
         )
     x, y = (float(value) for value in linear_rgb_to_xy(jnp.asarray(mean, jnp.float32)))
-    return WhitePoint.from_xy((x, y))
+    return x, y
 
 
-def _apply_field(
-    image: np.ndarray, lights: LightField, *, share: float, kept: float, residual: np.ndarray
-) -> np.ndarray:
+def _apply_field(image: np.ndarray, lights: LightField, *, share: float, kept: float) -> np.ndarray:
+    """The bend of colours is left out: it was read for one light."""
     chroma = lights.at_size((image.shape[0], image.shape[1])) * np.float32(share)
     clipped = jnp.asarray(_is_clipped(image))
-    map_pixels = partial(_map_locally, kept=jnp.float32(kept), residual=jnp.asarray(residual), clipped=clipped)
+    map_pixels = partial(_map_locally, kept=jnp.float32(kept), clipped=clipped)
     return _by_chunks(map_pixels, image, chroma)
 
 
 def _by_chunks(function: Any, image: np.ndarray, *others: np.ndarray) -> np.ndarray:
     """`function` of fixed numbers of pixels (n, 3), and of what else belongs to them; alpha stays."""
-    result = image.copy()
+    result = np.empty_like(image, order="C")
+    result[..., 3:] = image[..., 3:]
     flat, out = image.reshape(-1, image.shape[2]), result.reshape(-1, image.shape[2])
     beside = [other.reshape(-1, other.shape[2]) for other in others]
     for start in range(0, len(flat), CHUNK_PIXELS):
@@ -266,14 +289,13 @@ def _map_locally(
     chroma: Float[Array, "n 2"],
     *,
     kept: Float[Array, ""],
-    residual: Float[Array, "9 3"],
     clipped: Bool[Array, ""],
 ) -> Float[Array, "n 3"]:
     """chroma: (ln r/g, ln b/g) of each pixel's light; warm lights keep the share `kept` of theirs."""
     warm = jnp.sum(chroma * jnp.array([1.0, -1.0]), axis=-1, keepdims=True) > 0
     removed = chroma * jnp.where(warm, 1 - kept, 1.0)
     white = jnp.exp(jnp.stack([removed[:, 0], jnp.zeros(len(removed)), removed[:, 1]], axis=-1))
-    corrected = correct_locally(srgb_encoded, linear_rgb_to_xy(white), jnp.array(D65_XY), residual)
+    corrected = correct_locally(srgb_encoded, linear_rgb_to_xy(white), jnp.array(D65_XY), jnp.zeros((9, 3)))
     return _finished(corrected, srgb_encoded, clipped)
 
 

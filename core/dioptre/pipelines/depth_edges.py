@@ -1,0 +1,89 @@
+"""The last steps to a depth layer: the picture's edges, the picture's size, the range from 0 to 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float32
+
+from dioptre.imaging.joint_upsampling import double_along_edges
+from dioptre.imaging.resize import resize
+from dioptre.imaging.steepening import steepened
+from dioptre.models.registry import ModelKind, find, load_model
+
+_ASPECTS = (1.0, 1.2, 1.35, 1.5, 1.8, 2.0, 2.5, 3.0)
+"""Long by short side of the few shapes that networks see; pictures are squeezed by 12 % at most to fit one."""
+
+_REFINEMENTS = 2
+_RANGE = (0.2, 99.8)  # percentiles of the finished map that become 0 and 1
+_FLAT = 1e-4  # range below which a map has no depth at all
+_LARGEST_STEP_UP = 2  # doublings along edges; beyond that the map is enlarged bilinearly
+_ABOUT_ONE = 1.25  # sizes that differ by no more than that are brought to each other bilinearly
+
+
+def aspect_of(shape: tuple[int, ...]) -> float:
+    """Height by width of the nearest of the few shapes."""
+    aspects = np.array(sorted({a for aspect in _ASPECTS for a in (aspect, 1 / aspect)}))
+    return float(aspects[np.argmin(np.abs(np.log(aspects * shape[1] / shape[0])))])
+
+
+def working_shape(aspect: float, short_side_px: int, multiple_px: int) -> tuple[int, int]:
+    short = round(short_side_px / multiple_px) * multiple_px
+    long = round(short * max(aspect, 1 / aspect) / multiple_px) * multiple_px
+    return (long, short) if aspect > 1 else (short, long)
+
+
+def with_edges(
+    picture: Float32[np.ndarray, "h w 3"], coarse: Float32[np.ndarray, "a b"]
+) -> tuple[Float32[np.ndarray, "p q"], Mapping[str, str]]:
+    """The map with steps on the picture's edges, and the checksums of the refiner's cards.
+
+    It has the refiner's size; the picture's, where that is about the same or smaller.
+    """
+    refiner = load_model(find("default", kind=ModelKind.DEPTH_REFINER).id)
+    prepared = refiner.entry.preprocessing
+    shape = working_shape(aspect_of(picture.shape), prepared.short_side_px, prepared.multiple_px)
+    rgb = np.clip(resize(picture, shape, method="bicubic"), 0, 1)[None]
+    disparity = resize(coarse, shape, method="bilinear")[None]
+    for _ in range(_REFINEMENTS):
+        disparity = refiner(rgb, disparity)
+    refined = np.array(disparity[0])
+    if min(picture.shape[:2]) <= _ABOUT_ONE * min(refined.shape):
+        refined = resize(refined, (picture.shape[0], picture.shape[1]), method="bilinear")
+    return steepened(refined), refiner.checksums
+
+
+def enlarged_along_edges(
+    disparity: Float32[np.ndarray, "a b"], picture: Float32[np.ndarray, "h w 3"]
+) -> Float32[np.ndarray, "h w"]:
+    """The map at the picture's size: doubled along the picture's edges, the rest bilinearly."""
+    size = picture.shape[0], picture.shape[1]
+    guide = resize(picture, disparity.shape, method="area")
+    for _ in range(_LARGEST_STEP_UP):
+        if min(size) <= _ABOUT_ONE * min(disparity.shape):
+            break
+        finer = resize(picture, (2 * disparity.shape[0], 2 * disparity.shape[1]), method="area")
+        disparity = np.array(double_along_edges(disparity, guide, finer))
+        guide = finer
+    return resize(disparity, size, method="bilinear")
+
+
+def range_of(disparity: Float32[np.ndarray, "h w"], seen: Float32[np.ndarray, "h w"]) -> tuple[float, float]:
+    """What is to become 0 and 1: all but a few outliers; from a sample of what is seen."""
+    step = max(1, int((disparity.size / 1e6) ** 0.5))
+    sample = disparity[::step, ::step][seen[::step, ::step] > 0.5]
+    low, high = np.percentile(sample if sample.size else disparity, _RANGE)
+    return float(low), float(high)
+
+
+def to_unit_range(
+    disparity: Float32[np.ndarray, "h w"], seen: Float32[np.ndarray, "h w"]
+) -> Float32[np.ndarray, "h w"]:
+    """[0, 1]; 0.5 everywhere when it is all the same."""
+    low, high = range_of(disparity, seen)
+    if high - low < _FLAT:
+        return np.full_like(disparity, 0.5)
+    scaled: np.ndarray = disparity - np.float32(low)
+    scaled /= np.float32(high - low)
+    return np.clip(scaled, 0, 1, out=scaled)

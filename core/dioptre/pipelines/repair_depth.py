@@ -1,0 +1,236 @@
+"""Repair the depth inside a selection: estimate it again, flatten, smooth, fill, match a value, push or pull."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from dioptre.imaging.box_mean import box_mean
+from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre.imaging.membrane import membrane
+from dioptre.imaging.numbers import is_finite
+from dioptre.imaging.resize import fitted_size, resize
+from dioptre_link.errors import UsageError
+from dioptre_link.operations import Role, operation
+
+from .depth import DepthError, estimate_depth
+
+_MARGIN = 0.15  # of the selection's box, taken along on each side: what surrounds it
+_CONTEXT = 0.5  # the same for estimating again: networks need to see where a thing stands
+_LEAST_CONTEXT = 0.2  # of the picture's short side
+_EDGE_PX = 2  # width inside the border in which the last of a difference goes
+_FEATHER = 0.02  # of the picture's short side, where it is not chosen
+_SMOOTHING = 0.12  # radius of smoothing, in short sides of the selection's box
+_SMOOTHED_PX = 512  # longest side on which smoothing and planes are computed
+_PICK_PX = 2  # half-width of the square round a picked point
+_LEAST_SHARE = 0.02  # of a crop that must lie outside of the selection to align by
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repaired:
+    """A repaired depth map.
+
+    disparity: (H, W) in [0, 1]; outside of the selection it is what it was. values: what was decided, as JSON
+    types. models, messages: as in `Depth`.
+    """
+
+    disparity: Float32[np.ndarray, "h w"]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+
+
+def repair_depth(
+    image: Float32[np.ndarray, "h w c"],
+    disparity: Float32[np.ndarray, "_ _"],
+    *,
+    selection: Float32[np.ndarray, "_ _"] | None = None,
+    progress: Progress = no_progress,
+    **options: Any,
+) -> Repaired:
+    """Change the depth inside `selection`, without a step at its border.
+
+    image: sRGB-encoded (H, W, 3 or 4). disparity: [0, 1], 1 = nearest. selection: [0, 1]; between 0 and 1 the
+    change is made in part; None selects everything.
+    options: those of the operation `repair_depth` in `dioptre_link.operations`:
+        mode "estimate": a network looks at the selection from close by; its depth is fitted to the surroundings.
+        "plane": the plane that fits the selected depth best. "smooth": bumps are smoothed away. "fill": what is
+        around it is continued into it. "match": the depth at the point `at`, or `value`. "shift": nearer by
+        `amount`, farther when it is negative.
+        feather: pixels inside the border in which the change sets in.
+
+    Raises UsageError for an empty selection, one of another size, or a wrong option; DepthError for values that are
+    not numbers.
+    """
+    chosen = operation("repair_depth").check(options)
+    selected = np.ones_like(disparity) if selection is None else selection
+    _check(image, disparity, selected)
+    if chosen["mode"] == "match" and chosen["at"] is None and chosen["value"] is None:
+        raise UsageError("Which depth is to be matched?", hint="Pick a point of the picture, or give a value.")
+    progress(0.0, "Looking at the selection")
+    context = _CONTEXT if chosen["mode"] == "estimate" else _MARGIN
+    box = _box(selected, share=context, least=_LEAST_CONTEXT if chosen["mode"] == "estimate" else 0.0)
+    old, part = disparity[box], selected[box]
+    inside = part > 0
+    models: Mapping[str, str] = {}
+    values: dict[str, Any] = {}
+    match chosen["mode"]:
+        case "estimate":
+            new, models, values = _estimated(image[box], old, inside, _until(progress, 0.8))
+        case "plane":
+            new = _plane(old, part)
+        case "smooth":
+            new = _smoothed(old, inside)
+        case "fill":
+            new = membrane(old, inside) if not inside.all() else np.full_like(old, np.median(old))
+        case "match":
+            depth = _picked(disparity, chosen["at"]) if chosen["value"] is None else chosen["value"]
+            values = {"value": round(float(depth), 4)}
+            new = np.full_like(old, depth)
+        case _:
+            new = old + np.float32(chosen["amount"])
+    progress(0.85, "Joining it to the surroundings")
+    feather_px = chosen["feather"]
+    if feather_px is None:
+        ramped = chosen["mode"] in ("plane", "match", "shift")
+        feather_px = _FEATHER * min(disparity.shape) if ramped else np.inf
+    joined = _joined(old, new.astype(np.float32), inside, part, feather_px=float(feather_px))
+    repaired = disparity.copy()
+    repaired[box] = np.clip(joined, 0, 1)
+    progress(1.0, "Done")
+    return Repaired(disparity=repaired, values=values, models=models)
+
+
+def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+    """The operation `repair_depth`."""
+    assert inputs.disparity is not None  # checked before
+    made = repair_depth(inputs.picture, inputs.disparity, selection=inputs.selection, progress=progress, **options)
+    return Result(
+        layers=(Layer(name="Depth", role=Role.DEPTH, pixels=made.disparity),),
+        values=made.values,
+        messages=made.messages,
+        models=made.models,
+    )
+
+
+def _check(image: np.ndarray, disparity: np.ndarray, selected: np.ndarray) -> None:
+    for plane, called in ((disparity, "depth layer"), (selected, "selection")):
+        if plane.shape != image.shape[:2]:
+            raise UsageError(
+                f"The {called} has {plane.shape[1]} x {plane.shape[0]} pixels, the picture {image.shape[1]} x "
+                f"{image.shape[0]}.",
+                hint="Both must have the same size.",
+            )
+        if not is_finite(plane):
+            raise DepthError(f"The {called} contains values that are not numbers.", hint="Make it anew.")
+    if not (selected > 0).any():
+        raise UsageError("Nothing is selected.", hint="Select what is to be repaired.")
+
+
+def _box(selected: np.ndarray, *, share: float, least: float) -> tuple[slice, slice]:
+    """The selection's box and some of what surrounds it, within the picture."""
+    sides = []
+    shortest = least * min(selected.shape)
+    for axis in (0, 1):
+        held = np.flatnonzero(selected.max(axis=1 - axis) > 0)
+        first, last = int(held[0]), int(held[-1]) + 1
+        margin = int(max(share * (last - first), shortest, 2 * _EDGE_PX)) + 1
+        sides.append(slice(max(0, first - margin), min(selected.shape[axis], last + margin)))
+    return sides[0], sides[1]
+
+
+def _estimated(
+    image: np.ndarray, old: np.ndarray, inside: np.ndarray, progress: Progress
+) -> tuple[np.ndarray, Mapping[str, str], dict[str, Any]]:
+    """Depth of the crop alone, in the scale and shift that fit it best to the depth around the selection."""
+    depth = estimate_depth(np.ascontiguousarray(image), progress=progress)
+    around = ~inside if (~inside).mean() > _LEAST_SHARE else np.ones_like(inside)
+    scale, shift = _fit(depth.disparity[around], old[around])
+    return scale * depth.disparity + shift, depth.models, {"scale": round(scale, 4), "shift": round(shift, 4)}
+
+
+def _fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Scale (not below a tenth) and shift that bring x to y, large misses counting little."""
+    step = max(1, x.size // 50_000)
+    a, b = x[::step].astype(np.float64), y[::step].astype(np.float64)
+    weight = np.ones_like(a)
+    scale, shift = 1.0, 0.0
+    for _ in range(8):
+        mean_a, mean_b = np.average(a, weights=weight), np.average(b, weights=weight)
+        spread = np.average((a - mean_a) ** 2, weights=weight)
+        together = np.average((a - mean_a) * (b - mean_b), weights=weight)
+        scale = max(0.1, together / spread) if spread > 1e-8 else 1.0
+        shift = mean_b - scale * mean_a
+        miss = np.abs(scale * a + shift - b)
+        weight = 1 / np.maximum(miss, 0.02)
+    return float(scale), float(shift)
+
+
+def _plane(old: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """The plane of disparity through the selected values, large misses counting little. A plane in space is one."""
+    height, width = old.shape
+    size = fitted_size((height, width), longest_px=_SMOOTHED_PX)
+    values, weight = (resize(plane, size, method="area").ravel().astype(np.float64) for plane in (old, part))
+    y, x = ((np.arange(n) + 0.5) / n - 0.5 for n in size)
+    columns = np.stack([np.ones(size), np.broadcast_to(x, size), np.broadcast_to(y[:, None], size)]).reshape(3, -1)
+    robust, plane = weight.copy(), np.zeros(3)
+    for _ in range(10):
+        # a little is added to the diagonal: a selection one pixel wide has no slope across
+        normal = (columns * robust) @ columns.T + 1e-6 * np.eye(3) * robust.sum()
+        plane = np.linalg.solve(normal, (columns * robust) @ values)
+        robust = weight / np.maximum(np.abs(plane @ columns - values), 0.01)
+    rows, across = (np.arange(height) + 0.5) / height - 0.5, (np.arange(width) + 0.5) / width - 0.5
+    whole: np.ndarray = plane[0] + plane[1] * across[None] + plane[2] * rows[:, None]
+    return whole
+
+
+def _smoothed(old: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Means over squares, three times, of the selected values alone."""
+    size = fitted_size((old.shape[0], old.shape[1]), longest_px=_SMOOTHED_PX)
+    values, weight = resize(old, size, method="area"), resize(inside.astype(np.float32), size, method="area")
+    radius = max(1, round(_SMOOTHING * min(size)))
+    mean, share = values * weight, weight
+    for _ in range(3):
+        mean, share = box_mean(mean, radius), box_mean(share, radius)
+    smooth = np.where(share > 1e-4, mean / np.maximum(share, 1e-4), values).astype(np.float32)
+    return resize(smooth, (old.shape[0], old.shape[1]), method="bilinear")
+
+
+def _picked(disparity: np.ndarray, at: tuple[float, float]) -> float:
+    """The median depth round a point, which may lie anywhere in the picture."""
+    x, y = (int(np.clip(c, 0, n - 1)) for c, n in zip(at, disparity.shape[::-1], strict=True))
+    rows, columns = (slice(max(0, c - _PICK_PX), c + _PICK_PX + 1) for c in (y, x))
+    return float(np.median(disparity[rows, columns]))
+
+
+def _joined(
+    old: np.ndarray, new: np.ndarray, inside: np.ndarray, part: np.ndarray, *, feather_px: float
+) -> np.ndarray:
+    """`new` inside, less the membrane of what it misses at the border, which fades over the feather."""
+    change = new - old
+    if inside.all():
+        whole: np.ndarray = old + part * change
+        return whole
+    missed = membrane(change, inside)
+    deep = _depth_inside(inside, round(min(feather_px, max(inside.shape)))) if np.isfinite(feather_px) else 0.0
+    within = _depth_inside(inside, int(min(feather_px, _EDGE_PX)))
+    joined: np.ndarray = old + part * within * (change - (1 - deep) * missed)
+    return joined
+
+
+def _depth_inside(inside: np.ndarray, reach_px: int) -> np.ndarray:
+    """0 at the selection's border, 1 from `reach_px` inside on; the picture's own edges are no border."""
+    if reach_px < 1:
+        return inside.astype(np.float32)
+    mean = box_mean(inside.astype(np.float32), reach_px)
+    ramp: np.ndarray = np.clip(2 * mean - 1, 0, 1) * inside
+    return ramp
+
+
+def _until(progress: Progress, end: float) -> Progress:
+    """The progress of one step as the first part of the whole."""
+    return lambda fraction, phase: progress(end * fraction, phase)

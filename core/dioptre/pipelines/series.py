@@ -1,0 +1,65 @@
+"""One light for a series: pictures taken under the same light are balanced alike.
+
+The estimates of a series scatter around the light it was taken under. Those that lie close together are taken as
+one light and averaged, the surer ones counting for more; pictures far off were taken under another light and form
+a group of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from dioptre.colour import WhitePoint
+
+from .light import Estimate, xy_of
+
+_ONE_LIGHT = 0.4
+"""How far estimates of one light lie from its middle, as a length of (ln r/g, ln b/g): about 60 mired."""
+_SURE_DE = 1.0  # added to the error that is to be expected, so that no single picture decides
+
+
+def mean_light(estimates: Sequence[Estimate]) -> Estimate:
+    """The common light and bend of colours of several pictures, at least one."""
+    if len(estimates) == 1:
+        return estimates[0]
+    weights = _weights(estimates)
+    chroma = weights @ np.stack([estimate.chroma for estimate in estimates])
+    xy = xy_of(chroma.astype(np.float32))
+    return replace(
+        estimates[0],
+        light=WhitePoint.from_xy(xy),
+        xy=xy,
+        residual=np.tensordot(weights, np.stack([e.residual for e in estimates]), 1).astype(np.float32),
+        expected_de=float(weights @ [e.expected_de for e in estimates]),
+    )
+
+
+def groups(estimates: Sequence[Estimate]) -> list[list[int]]:
+    """Which pictures share a light: indices, the largest group first, every picture in one group."""
+    chroma = np.stack([estimate.chroma for estimate in estimates])
+    weights = _weights(estimates)
+    near = np.linalg.norm(chroma[:, None] - chroma[None], axis=-1) < _ONE_LIGHT
+    left = np.ones(len(estimates), bool)
+    found: list[list[int]] = []
+    while left.any():
+        middle = int(np.argmax(np.where(left, (near & left) @ weights, -1.0)))
+        members = near[middle] & left
+        centre = (weights[members] @ chroma[members]) / weights[members].sum()
+        members = left & ((np.linalg.norm(chroma - centre, axis=1) < _ONE_LIGHT) | members)
+        found.append([int(index) for index in np.flatnonzero(members)])
+        left &= ~members
+    return sorted(found, key=len, reverse=True)
+
+
+def speakers(estimates: Sequence[Estimate], members: Sequence[int], *, most: int) -> list[int]:
+    """The members of a group whose estimates are the surest, at most `most`."""
+    return sorted(sorted(members, key=lambda index: estimates[index].expected_de)[:most])
+
+
+def _weights(estimates: Sequence[Estimate]) -> np.ndarray:
+    weights = np.array([1 / (_SURE_DE + estimate.expected_de) ** 2 for estimate in estimates])
+    shares: np.ndarray = weights / weights.sum()
+    return shares
