@@ -78,7 +78,7 @@ def test_a_set_that_cannot_be_completed_puts_everything_back(out: Path, monkeypa
     original = Path.replace
 
     def fail_at_b(self: Path, target: Path) -> Path:
-        if self.parent.name == "new" and self.name == "b":
+        if Path(target).name == "b" and self.parent.name != "replaced":
             raise OSError(errno.EIO, "Input/output error", str(self), None, str(target))
         return original(self, target)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from .atomic import replacing, staged
+from .density import dpi_at
 from .depth_map import read_depth, write_depth
-from .embedded_depth import EmbeddedDepth, read_embedded_depth
+from .dimensions import size_of
+from .embedded_depth import read_embedded_depth
 from .inspection import inspect
 from .load import load
 from .notes import Note
 from .openraster import OpenRaster, read_openraster, write_openraster
+from .openraster_enlarged import enlarge_openraster, read_openraster_depth
 from .picture import Colour, Format, Picture, Source
 from .results import write_result
 from .save import save
@@ -16,21 +19,24 @@ from .sheet import Panel, sheet
 
 __all__ = [
     "Colour",
-    "EmbeddedDepth",
     "Format",
     "Note",
     "OpenRaster",
     "Panel",
     "Picture",
     "Source",
+    "dpi_at",
+    "enlarge_openraster",
     "inspect",
     "load",
     "read_depth",
     "read_embedded_depth",
     "read_openraster",
+    "read_openraster_depth",
     "replacing",
     "save",
     "sheet",
+    "size_of",
     "staged",
     "write_depth",
     "write_openraster",

@@ -4,6 +4,9 @@ Everything is first written into a hidden folder beside its destination (the sam
 a rename) and moved when all of it is complete. Without `force` an existing file is never replaced, not even one
 that appears while we work: a hard link, which fails where a name is taken, does the move where the disk has
 them.
+
+A process that is killed leaves its hidden folder. The next one that writes beside it finds that nobody holds the
+folder's lock, takes back a set that was published in part, and removes it.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from . import problems
+from . import leftovers, problems
 
 
 class Staging:
@@ -27,7 +30,7 @@ class Staging:
         self._hidden = hidden
         self._force = force
         self._names: list[str] = []
-        self._new = hidden / "new"
+        self._new = hidden / leftovers.NEW
         self._new.mkdir()
 
     def path(self, name: str) -> Path:
@@ -45,8 +48,9 @@ class Staging:
     def publish(self) -> list[Path]:
         """Move the files to their names; when one cannot be, put back what was there and raise."""
         placed: list[str] = []
-        kept = self._hidden / "replaced"
+        kept = self._hidden / leftovers.REPLACED
         kept.mkdir()
+        leftovers.announce(self._hidden, self._names)
         try:
             for name in self._names:
                 destination = self._folder / name
@@ -67,7 +71,7 @@ class Staging:
 
     def _place(self, source: Path, destination: Path) -> None:
         if self._force:
-            source.replace(destination)
+            _replace(source, destination, by=self._hidden / "by")
             return
         try:
             os.link(source, destination)
@@ -86,24 +90,27 @@ def staged(folder: Path, *, force: bool) -> Iterator[Staging]:
     where it was made here.
     """
     made = _make_folder(folder)
+    leftovers.clean(folder)
     try:
-        hidden = Path(tempfile.mkdtemp(prefix=".dioptre-", dir=folder))
+        hidden = Path(tempfile.mkdtemp(prefix=leftovers.PREFIX, dir=folder))
     except (OSError, ValueError) as error:
         _remove_folders(made)
         raise problems.writing(error, folder) from error
-    staging = Staging(folder, hidden, force=force)
     try:
-        yield staging
-        staging.publish()
+        with leftovers.held(hidden):
+            try:
+                staging = Staging(folder, hidden, force=force)
+                yield staging
+                staging.publish()
+            finally:
+                leftovers.discard(hidden)
     except OSError as error:
-        shutil.rmtree(hidden, ignore_errors=True)
+        leftovers.discard(hidden)
         _remove_folders(made)
         raise problems.writing(error, Path(error.filename2 or folder)) from error
     except BaseException:
-        shutil.rmtree(hidden, ignore_errors=True)
         _remove_folders(made)
         raise
-    shutil.rmtree(hidden, ignore_errors=True)
 
 
 @contextmanager
@@ -148,6 +155,16 @@ def _exists(path: Path) -> problems.FileExists:
     return problems.FileExists(
         f"{problems.shown(path)} is there already.", hint="Give --force to replace it, or choose another folder."
     )
+
+
+def _replace(source: Path, destination: Path, *, by: Path) -> None:
+    """Put `source` in the place of `destination`, and keep it under its own name too, where the disk has links."""
+    try:
+        os.link(source, by)
+    except OSError:
+        source.replace(destination)
+    else:
+        by.replace(destination)
 
 
 def _keep(path: Path, where: Path) -> None:

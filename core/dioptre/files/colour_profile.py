@@ -311,6 +311,8 @@ def _shaper(profile: bytes) -> _Shaper | None:
     shaper.to_srgb(codes, out=seen)
     lab_to_srgb(_through_lcms(codes, profile), out=lcms)
     fair = ((seen >= 0.0) & (seen <= 1.0)).all(-1)  # LittleCMS clips what is far outside
+    if not fair.any():
+        return None
     return shaper if float(np.abs(seen - lcms)[fair].max()) < _AGREEMENT_TOLERANCE else None
 
 

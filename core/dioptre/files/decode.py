@@ -79,7 +79,9 @@ def decode(path: Path, *, max_pixels: float) -> Decoded:
     with opened(path) as file:
         decoded = _decode_open(file, path, max_pixels, pixels=True)
     codes = decoded.codes
-    if codes.dtype.kind == "f" and not np.isfinite(codes.sum(dtype=np.float64)):
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspicious = codes.dtype.kind == "f" and not np.isfinite(codes.sum(dtype=np.float64))
+    if suspicious:
         wrong = int(codes.size - np.isfinite(codes).sum())
         raise problems.DamagedPicture(
             f"{problems.shown(path)} has {wrong} values that are not numbers (NaN or infinite).",
@@ -315,7 +317,7 @@ def _decode_heic(file: BinaryIO, path: Path, max_pixels: float, *, pixels: bool)
         heif = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
         _check_size(heif.size[0], heif.size[1], path, max_pixels)
         codes = np.asarray(heif) if pixels else np.empty((0, 0, len(heif.mode.split(";")[0])), np.uint8)
-    except (ValueError, RuntimeError, SyntaxError, EOFError) as error:
+    except (ValueError, RuntimeError, SyntaxError, EOFError, IndexError) as error:
         raise _damaged(path) from error
     if codes.ndim == 2:
         codes = codes[..., None]

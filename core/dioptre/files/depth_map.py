@@ -14,6 +14,8 @@ import numpy as np
 
 from . import matrix_profile, problems
 from .atomic import replacing
+from .colour_profile import quantise
+from .curves import in_bands
 from .decode import decode
 from .encode import Extras, encode
 from .load import MAX_MEGAPIXELS
@@ -41,10 +43,10 @@ def write_depth(disparity: np.ndarray, path: str | os.PathLike[str], *, force: b
 
 def encoded_depth(disparity: np.ndarray, kind: Format) -> bytes:
     """Return the file of a depth map: 16-bit for PNG, float32 for TIFF."""
-    values = np.ascontiguousarray(disparity, np.float32)[..., None]
     if kind is Format.TIFF:
-        return encode(values, kind)
-    codes = (np.clip(values, 0.0, 1.0) * np.float32(65535) + np.float32(0.5)).astype(np.uint16)
+        return encode(np.ascontiguousarray(disparity, np.float32)[..., None], kind)
+    codes = np.empty((*disparity.shape, 1), np.uint16)
+    in_bands(codes.shape, lambda rows: quantise(disparity[rows], dtype=codes.dtype, out=codes[rows][..., 0]))
     return encode(codes, kind, extras=Extras(icc=matrix_profile.srgb_grey()))
 
 
@@ -81,14 +83,23 @@ def _single(codes: np.ndarray, path: Path) -> np.ndarray:
     """Return the one channel of a depth map as float32 (H, W)."""
     colours = codes[..., : 1 if codes.shape[2] < 3 else 3]
     scale = np.float32(1.0 if codes.dtype.kind == "f" else 1.0 / np.iinfo(codes.dtype).max)
-    values = colours.astype(np.float32) * scale
-    spread = float((values.max(2) - values.min(2)).max())
-    if spread > _SAME * max(1.0, float(np.abs(values).max())):
+    values = np.empty(codes.shape[:2], np.float32)
+    spread, largest = [0.0], [1.0]
+
+    def work(rows: slice) -> None:
+        band = colours[rows].astype(np.float32) * scale
+        values[rows] = band[..., 0]
+        if band.shape[2] > 1:
+            spread.append(float(np.ptp(band, axis=2).max()))
+            largest.append(float(np.abs(band).max()))
+
+    in_bands(values.shape, work)
+    if max(spread) > _SAME * max(largest):
         raise problems.NotAPicture(
             f"{problems.shown(path)} is a colour picture, not a depth map.",
             hint="A depth map is grey, white where it is near.",
         )
-    return np.ascontiguousarray(values[..., 0])
+    return values
 
 
 def resize_depth(values: np.ndarray, *, width: int, height: int) -> np.ndarray:

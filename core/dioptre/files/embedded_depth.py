@@ -15,16 +15,16 @@ import binascii
 import mmap
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 from xml.etree import ElementTree
 
 import numpy as np
 
+from dioptre.imaging.embedded import EmbeddedDepth
+
 from . import containers, exif, notes
 from .decode import decoded_grey, opened, recognise, turned
-from .depth_map import resize_depth
 from .picture import Format
 
 _GDEPTH = "http://ns.google.com/photos/1.0/depthmap/"
@@ -33,34 +33,6 @@ _ITEMS = ("http://ns.google.com/photos/dd/1.0/item/", "http://ns.google.com/phot
 _MAX_EXTENDED_XMP = 64 << 20  # bytes; real ones have a few megabytes
 _START = 1 << 16
 _METRES = {"m": 1.0, "meter": 1.0, "meters": 1.0, "metre": 1.0, "metres": 1.0, "mm": 1e-3}
-
-
-@dataclass(frozen=True, kw_only=True)
-class EmbeddedDepth:
-    """A camera's own depth map.
-
-    disparity: float32 (h, w) in [0, 1], 1 = nearest, upright, at the map's own size.
-    range_per_m: inverse depth in 1/m that 0 and 1 stand for: metric disparity is low + disparity * (high - low).
-        None where the camera gives no distances in metres.
-    confidence: float32 (h, w) in [0, 1]; None where there is none.
-    kind: what it was, in words.
-    """
-
-    disparity: np.ndarray
-    range_per_m: tuple[float, float] | None
-    confidence: np.ndarray | None
-    kind: str
-
-    def sized(self, *, width: int, height: int) -> EmbeddedDepth:
-        """Return it resized linearly to a picture's size."""
-        return EmbeddedDepth(
-            disparity=resize_depth(self.disparity, width=width, height=height),
-            range_per_m=self.range_per_m,
-            confidence=None
-            if self.confidence is None
-            else resize_depth(self.confidence, width=width, height=height),
-            kind=self.kind,
-        )
 
 
 def read_embedded_depth(path: str | os.PathLike[str]) -> EmbeddedDepth | None:
@@ -205,7 +177,7 @@ def _of_heic(file: BinaryIO) -> EmbeddedDepth | None:
         if not images:
             return None
         codes = np.asarray(images[0])
-    except (ValueError, RuntimeError, SyntaxError, EOFError):
+    except (ValueError, RuntimeError, SyntaxError, EOFError, IndexError):
         return None
     return of_heif_depth(codes[..., 0] if codes.ndim == 3 else codes, images[0].info.get("metadata") or {})
 

@@ -14,6 +14,8 @@ from .curves import in_bands
 from .decode import Decoded, decode
 from .picture import Colour, Picture, Source
 
+LARGEST = np.float32(65504.0)
+"""The largest half float: brighter than any photo. Float files' values are kept within it."""
 MAX_MEGAPIXELS = 200.0
 """More than any camera makes in one shot; a picture of that size takes 2.4 GB as float32 RGB."""
 
@@ -75,6 +77,8 @@ def _pixels(decoded: Decoded, model: ColourModel | None) -> np.ndarray:
         scale = np.float32(1.0 if codes.dtype.kind == "f" else 1.0 / np.iinfo(codes.dtype).max)
         np.multiply(codes[..., -1], scale, out=pixels[..., 3], dtype=np.float32)
         np.clip(pixels[..., 3], 0.0, 1.0, out=pixels[..., 3])
+    if codes.dtype.kind == "f":  # a stray 1e38 would become infinite on the way
+        colours = np.clip(colours, -LARGEST, LARGEST)
     if decoded.premultiplied:
         colours = _straight(colours, pixels[..., 3])
     if model is None:

@@ -15,8 +15,10 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
-from typing import Any
+from typing import Any, Final
 from xml.etree import ElementTree
+
+from .density import UNCHANGED, Factors, in_text
 
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 ALTERED = SOURCE_TYPES + "algorithmicallyEnhanced"
@@ -52,6 +54,8 @@ _STALE_NAMESPACES = (  # these speak of further pictures inside the file, which 
     "http://ns.google.com/photos/1.0/camera/",
 )
 _GENERATED = ("lgorithmicMedia", "compositeSynthetic", "virtualRecording")
+_MAX_DEPTH = 100  # of nested elements; XMP has some ten, and writing them again recurses
+_EVENTS: Final = ("start-ns", "start", "end")
 _MAX_RECIPE = 24_000  # bytes; a JPEG segment holds 64 KiB of XMP in all
 _PACKET = (b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n', b'\n<?xpacket end="w"?>')
 
@@ -89,11 +93,14 @@ def make(*, operation: str, models: Mapping[str, str], recipe: Mapping[str, Any]
     )
 
 
-def updated(xmp: bytes | None, *, note: Note | None, width: int, height: int) -> bytes | None:
+def updated(
+    xmp: bytes | None, *, note: Note | None, width: int, height: int, enlarged: Factors = UNCHANGED
+) -> bytes | None:
     """Return the XMP packet of a finished picture: the old one's properties, made true again, and the note.
 
-    Orientation and size follow the pixels; what speaks of parts that the new file lacks (gain maps, videos,
-    extended packets) goes. A damaged packet is replaced. None where there is nothing to say.
+    enlarged: by how much the picture became wider and higher.
+    Orientation, size and density follow the pixels; what speaks of parts that the new file lacks (gain maps,
+    videos, extended packets) goes. A damaged packet is replaced. None where there is nothing to say.
     """
     root = parsed(xmp)
     if root is None and note is None:
@@ -108,7 +115,7 @@ def updated(xmp: bytes | None, *, note: Note | None, width: int, height: int) ->
     if not descriptions:
         descriptions = [ElementTree.SubElement(rdf, f"{{{RDF}}}Description", {f"{{{RDF}}}about": ""})]
     for description in descriptions:
-        _make_true(description, width=width, height=height)
+        _make_true(description, width=width, height=height, enlarged=enlarged)
     if note is not None:
         _add_note(descriptions, note)
     for prefix, uri in _PREFIXES.items():
@@ -148,29 +155,37 @@ def read(xmp: bytes | None) -> Note | None:
 
 
 def parsed(xmp: bytes | None) -> ElementTree.Element | None:
-    """Parse a packet, keeping its prefixes; None where there is none, it is damaged, or defines entities."""
+    """Parse a packet, keeping its prefixes; None where it is none, damaged, nested too deep, or has entities."""
     if not xmp or b"<!" in xmp:
         return None
     try:
-        root = None
-        for event, value in ElementTree.iterparse(BytesIO(xmp.strip(b"\0")), events=("start-ns", "start")):  # noqa: S314
+        root, depth = None, 0
+        for event, value in ElementTree.iterparse(BytesIO(xmp.strip(b"\0")), events=_EVENTS):  # noqa: S314
+            depth += {"start": 1, "end": -1}.get(event, 0)
+            if depth > _MAX_DEPTH:
+                return None
             if event == "start-ns":
                 prefix, uri = value
                 if prefix and not prefix.startswith("ns") and uri not in _PREFIXES.values():
                     ElementTree.register_namespace(prefix, uri)
-            elif root is None:
+            elif event == "start" and root is None:
                 root = value
     except (ElementTree.ParseError, ValueError):
         return None
     return root
 
 
-def _make_true(description: ElementTree.Element, *, width: int, height: int) -> None:
+def _make_true(description: ElementTree.Element, *, width: int, height: int, enlarged: Factors) -> None:
     _replace(description, _TIFF, "Orientation", "1")
     _replace(description, _TIFF, "ImageWidth", str(width))
     _replace(description, _TIFF, "ImageLength", str(height))
     _replace(description, _EXIF, "PixelXDimension", str(width))
     _replace(description, _EXIF, "PixelYDimension", str(height))
+    for namespace, prefix in ((_TIFF, ""), (_EXIF, "FocalPlane")):
+        for axis, factor in zip("XY", enlarged, strict=True):
+            name = f"{prefix}{axis}Resolution"
+            if (found := _property(description, namespace, name)) is not None:
+                _replace(description, namespace, name, in_text(found, factor))
     description.attrib.pop(f"{{{_NOTE}}}HasExtendedXMP", None)
     for child in list(description):
         if child.tag == f"{{{_XMP}}}Thumbnails" or _stale(child.tag):

@@ -31,7 +31,8 @@ from .vips import vips
 
 _MIMETYPE = b"image/openraster"
 _ROLE = "dioptre-role"  # our own attribute of a layer; other programs pass over it
-_RECIPE = "dioptre/recipe.json"
+STACK, MERGED, THUMBNAIL = "stack.xml", "mergedimage.png", "Thumbnails/thumbnail.png"
+RECIPE = "dioptre/recipe.json"
 _THUMBNAIL_PX = 256  # the specification's size
 _MAX_STACK_XML = 1 << 20
 _MAX_RECIPE = 1 << 22
@@ -43,12 +44,16 @@ _ENCODERS = 2  # PNG compression is the slow part; each holds a layer's bytes me
 
 @dataclass(frozen=True, kw_only=True)
 class OpenRaster:
-    """What an .ora file holds. Layers are at the canvas' size, top first; recipe is empty where there is none."""
+    """What an .ora file holds. Layers are at the canvas' size, top first; recipe is empty where there is none.
+
+    resolution_dpi: pixels per inch, x and y; None where the file does not say.
+    """
 
     width: int
     height: int
     layers: tuple[Layer, ...]
     recipe: Mapping[str, Any]
+    resolution_dpi: tuple[float, float] | None = None
 
 
 def write_openraster(
@@ -80,18 +85,37 @@ def write_openraster_to(
         raise ValueError("an OpenRaster file needs a layer")
     height = max(layer.pixels.shape[0] for layer in layers)
     width = max(layer.pixels.shape[1] for layer in layers)
-    merged = merge([layer for layer in layers if layer.visible], width=width, height=height)
+    shown = [layer for layer in layers if layer.visible]
+    alone = _covering(shown, width=width, height=height)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive, ThreadPoolExecutor(_ENCODERS) as pool:
         archive.writestr(zipfile.ZipInfo("mimetype"), _MIMETYPE)
-        archive.writestr("stack.xml", _stack_xml(layers, width, height, resolution_dpi))
-        codes = (_layer_codes(layer) for layer in layers)
-        for index, png in enumerate(pool.map(_layer_png, codes)):
-            archive.writestr(f"data/layer{index}.png", png)
-        archive.writestr("mergedimage.png", encode(merged, Format.PNG))
-        archive.writestr("Thumbnails/thumbnail.png", encode(_thumbnail(merged), Format.PNG))
+        archive.writestr(entry(STACK), _stack_xml(layers, width, height, resolution_dpi))
+        merged = small = None
+        for index, packed in enumerate(pool.map(lambda layer: _packed(layer, thumb=layer is alone), layers)):
+            archive.writestr(entry(f"data/layer{index}.png"), packed.png)
+            if packed.small is not None:  # what is shown is this layer alone
+                merged, small = packed.png, packed.small
+        if merged is None or small is None:
+            whole = merge(shown, width=width, height=height)
+            merged, small = encode(whole, Format.PNG), thumbnail(whole)
+        archive.writestr(entry(MERGED), merged)
+        archive.writestr(entry(THUMBNAIL), encode(small, Format.PNG))
         if recipe:
             text = json.dumps(recipe, ensure_ascii=False, indent=2).encode()
-            archive.writestr(_RECIPE, text, compress_type=zipfile.ZIP_DEFLATED)
+            archive.writestr(entry(RECIPE), text, compress_type=zipfile.ZIP_DEFLATED)
+
+
+def entry(name: str) -> zipfile.ZipInfo:
+    """An entry without a time: the same layers make the same file, and a clock before 1980 does no harm."""
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = 0o600 << 16
+    return entry
+
+
+def _covering(layers: Sequence[Layer], *, width: int, height: int) -> Layer | None:
+    """The colour layer that alone is seen, top first; None where several are, or grey is."""
+    covers = layers and layers[0].pixels.ndim == 3 and layers[0].pixels.shape == (height, width, 3)
+    return layers[0] if covers else None
 
 
 def merge(layers: Sequence[Layer], *, width: int, height: int) -> np.ndarray:
@@ -108,7 +132,7 @@ def merge(layers: Sequence[Layer], *, width: int, height: int) -> np.ndarray:
 
     def work(rows: slice) -> None:
         for layer in reversed(needed):
-            over = _rgba(layer.pixels[rows])
+            over = as_rgba(layer.pixels[rows])
             band = canvas[rows][: over.shape[0], : over.shape[1]]
             alpha = over[..., 3:]
             band *= 1.0 - alpha
@@ -118,6 +142,13 @@ def merge(layers: Sequence[Layer], *, width: int, height: int) -> np.ndarray:
 
     in_bands((height, width), work)
     return _rgba_codes(canvas)
+
+
+# what zipfile raises for damaged archives; names that are not text come as ValueError
+ZIP_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What `zipfile` raises for damaged, encrypted or unusually packed files."""
+
+_DAMAGES = (*ZIP_DAMAGES, ValueError)
 
 
 def read_openraster(path: Path, *, max_megapixels: float = 200.0) -> OpenRaster:
@@ -130,8 +161,8 @@ def read_openraster(path: Path, *, max_megapixels: float = 200.0) -> OpenRaster:
     try:
         with zipfile.ZipFile(path) as archive:
             return _read(archive, path, max_megapixels * 1e6)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise _damaged(path) from error
+    except _DAMAGES as error:
+        raise damaged(path) from error
     except OSError as error:
         raise problems.reading(error, path) from error
 
@@ -141,51 +172,77 @@ def read_recipe(path: Path) -> Mapping[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
             return _read_recipe(archive, path)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise _damaged(path) from error
+    except _DAMAGES as error:
+        raise damaged(path) from error
     except OSError as error:
         raise problems.reading(error, path) from error
 
 
 def _read_recipe(archive: zipfile.ZipFile, path: Path) -> Mapping[str, Any]:
-    if _RECIPE not in archive.namelist():
+    if RECIPE not in archive.namelist():
         return {}
     try:
-        recipe = json.loads(_bounded(archive, archive.getinfo(_RECIPE), _MAX_RECIPE, path))
+        recipe = json.loads(bounded(archive, archive.getinfo(RECIPE), _MAX_RECIPE, path))
     except ValueError as error:
-        raise _damaged(path) from error
+        raise damaged(path) from error
     return recipe if isinstance(recipe, dict) else {}
 
 
-def _read(archive: zipfile.ZipFile, path: Path, max_pixels: float) -> OpenRaster:
+def read_stack(
+    archive: zipfile.ZipFile, path: Path, max_pixels: float
+) -> tuple[ElementTree.Element, dict[str, zipfile.ZipInfo], list[Item]]:
+    """The checked stack.xml, the archive's entries by name, and the layers that the stack names.
+
+    Raises NotAPicture, DamagedPicture, PictureTooLarge.
+    """
     entries = {entry.filename: entry for entry in archive.infolist()[: _MAX_ENTRIES + 1]}
-    if len(entries) > _MAX_ENTRIES or "stack.xml" not in entries:
-        raise _damaged(path)
+    if len(entries) > _MAX_ENTRIES or STACK not in entries:
+        raise damaged(path)
     mimetype = entries.get("mimetype")
     if mimetype is None or mimetype.file_size > 64 or archive.read("mimetype").strip() != _MIMETYPE:
         raise problems.NotAPicture(
             f"{problems.shown(path)} is not an OpenRaster file.", hint="Save it as OpenRaster (.ora) in an editor."
         )
-    text = _bounded(archive, entries["stack.xml"], _MAX_STACK_XML, path)
+    text = bounded(archive, entries[STACK], _MAX_STACK_XML, path)
     if b"<!" in text.replace(b"<!--", b""):  # no document type, no entities
-        raise _damaged(path)
+        raise damaged(path)
     try:
         root = ElementTree.fromstring(text)  # noqa: S314  (entities were refused above)
         width, height = int(root.get("w", "")), int(root.get("h", ""))
         found = list(_walk(root, visible=True, opacity=1.0, offset=(0, 0), depth=0))
     except (ElementTree.ParseError, ValueError) as error:
-        raise _damaged(path) from error
+        raise damaged(path) from error
     if not (0 < width <= max_pixels and 0 < height <= max_pixels and found):
-        raise _damaged(path)
+        raise damaged(path)
     _check_pixels(width * height, max_pixels, path)
     _check_pixels(width * height * len(found), 5 * max_pixels, path)
+    return root, entries, found
+
+
+def _read(archive: zipfile.ZipFile, path: Path, max_pixels: float) -> OpenRaster:
+    root, entries, found = read_stack(archive, path, max_pixels)
+    width, height = int(root.get("w", "")), int(root.get("h", ""))
     layers = tuple(_read_layer(archive, entries, item, path, (height, width), max_pixels) for item in found)
-    return OpenRaster(width=width, height=height, layers=layers, recipe=_read_recipe(archive, path))
+    return OpenRaster(
+        width=width,
+        height=height,
+        layers=layers,
+        recipe=_read_recipe(archive, path),
+        resolution_dpi=_resolution(root),
+    )
+
+
+def _resolution(root: ElementTree.Element) -> tuple[float, float] | None:
+    try:
+        dpi = float(root.get("xres", "")), float(root.get("yres", ""))
+    except ValueError:
+        return None
+    return dpi if all(1 <= d <= 65535 for d in dpi) else None
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Item:
-    """One layer element, with what its groups add."""
+class Item:
+    """One layer element, with what its groups add to place, opacity and visibility."""
 
     name: str
     source: str
@@ -198,7 +255,7 @@ class _Item:
 
 def _walk(
     element: ElementTree.Element, *, visible: bool, opacity: float, offset: tuple[int, int], depth: int
-) -> Iterator[_Item]:
+) -> Iterator[Item]:
     if depth > _MAX_DEPTH:
         raise ValueError("nested too deeply")
     for child in element:
@@ -208,7 +265,7 @@ def _walk(
         if child.tag == "stack":
             yield from _walk(child, visible=shown, opacity=strength, offset=at, depth=depth + 1)
         elif child.tag == "layer":
-            yield _Item(
+            yield Item(
                 name=child.get("name", ""),
                 source=child.get("src", ""),
                 role=child.get(_ROLE, ""),
@@ -222,35 +279,44 @@ def _walk(
 def _read_layer(
     archive: zipfile.ZipFile,
     entries: Mapping[str, zipfile.ZipInfo],
-    item: _Item,
+    item: Item,
     path: Path,
     canvas: tuple[int, int],
     max_pixels: float,
 ) -> Layer:
-    unsafe = item.source.startswith(("/", "\\")) or ".." in item.source.replace("\\", "/").split("/")
-    if unsafe or item.source not in entries:
-        raise _damaged(path)
-    png = _bounded(archive, entries[item.source], int(max_pixels * 8) + (1 << 20), path)
-    try:
-        image = vips().Image.pngload_buffer(png, fail_on="truncated")
-        _check_pixels(image.width * image.height, max_pixels, path)
-        codes: np.ndarray = image.numpy()
-    except vips().Error as error:
-        raise _damaged(path) from error
-    codes = codes.reshape(image.height, image.width, -1)
+    codes, _ = read_codes(archive, entries, item, path, max_pixels)
     values = np.empty(codes.shape, np.float32)
     colour_profile.normalise(codes, out=values)
-    role = _role(item, grey=codes.shape[2] < 3)
+    role = role_of(item, grey=codes.shape[2] < 3)
     if role in _GREY_ROLES:
         pixels = _placed(values[..., :1], item, canvas)[..., 0]
     else:
-        rgba = _rgba(values)
+        rgba = as_rgba(values)
         rgba[..., 3] *= np.float32(item.opacity)
         pixels = _placed(rgba, item, canvas)
     return Layer(name=item.name, role=role, pixels=pixels, visible=item.visible)
 
 
-def _role(item: _Item, *, grey: bool) -> Role:
+def read_codes(
+    archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], item: Item, path: Path, max_pixels: float
+) -> tuple[np.ndarray, bytes | None]:
+    """The values of a layer's PNG file as they are, (H, W, 1 to 4), uint8 or uint16, and its colour profile."""
+    unsafe = item.source.startswith(("/", "\\")) or ".." in item.source.replace("\\", "/").split("/")
+    if unsafe or item.source not in entries:
+        raise damaged(path)
+    png = bounded(archive, entries[item.source], int(max_pixels * 8) + (1 << 20), path)
+    try:
+        image = vips().Image.pngload_buffer(png, fail_on="truncated")
+        _check_pixels(image.width * image.height, max_pixels, path)
+        codes: np.ndarray = image.numpy()
+        icc = image.get("icc-profile-data") if "icc-profile-data" in image.get_fields() else None
+    except vips().Error as error:
+        raise damaged(path) from error
+    return codes.reshape(image.height, image.width, -1), icc
+
+
+def role_of(item: Item, *, grey: bool) -> Role:
+    """What a layer is for, as we wrote it or as its name says."""
     try:
         role = Role(item.role)
     except ValueError:
@@ -260,7 +326,7 @@ def _role(item: _Item, *, grey: bool) -> Role:
     return role
 
 
-def _placed(values: np.ndarray, item: _Item, canvas: tuple[int, int]) -> np.ndarray:
+def _placed(values: np.ndarray, item: Item, canvas: tuple[int, int]) -> np.ndarray:
     """Put a layer at its place on a canvas, cut to it."""
     height, width = canvas
     if values.shape[:2] == canvas and item.x == item.y == 0:
@@ -273,7 +339,7 @@ def _placed(values: np.ndarray, item: _Item, canvas: tuple[int, int]) -> np.ndar
     return result
 
 
-def _bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, path: Path) -> bytes:
+def bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, path: Path) -> bytes:
     """Read one entry, never more than `limit` bytes whatever its header says."""
     if entry.file_size > limit:
         raise problems.PictureTooLarge(
@@ -283,7 +349,7 @@ def _bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, path:
     with archive.open(entry) as file:
         data = file.read(limit + 1)
     if len(data) > limit:
-        raise _damaged(path)
+        raise damaged(path)
     return data
 
 
@@ -295,7 +361,7 @@ def _check_pixels(pixels: int, limit: float, path: Path) -> None:
         )
 
 
-def _damaged(path: Path) -> problems.DamagedPicture:
+def damaged(path: Path) -> problems.DamagedPicture:
     return problems.DamagedPicture(
         f"{problems.shown(path)} is not a whole OpenRaster file.", hint="Open it in an editor and save it again."
     )
@@ -325,6 +391,19 @@ def _stack_xml(
     return text
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Packed:
+    """A layer's file and, where asked for, its thumbnail."""
+
+    png: bytes
+    small: np.ndarray | None
+
+
+def _packed(layer: Layer, *, thumb: bool) -> _Packed:
+    codes = _layer_codes(layer)
+    return _Packed(png=_layer_png(codes), small=thumbnail(codes) if thumb else None)
+
+
 def _layer_codes(layer: Layer) -> np.ndarray:
     """uint16 (H, W, 1) for depth, uint8 (H, W, 4) for colour."""
     if layer.pixels.ndim == 3:
@@ -344,7 +423,7 @@ def _layer_png(codes: np.ndarray) -> bytes:
     return encode(codes, Format.PNG, extras=Extras(icc=matrix_profile.srgb_grey()))
 
 
-def _rgba(pixels: np.ndarray) -> np.ndarray:
+def as_rgba(pixels: np.ndarray) -> np.ndarray:
     """Return float32 (H, W, 4) of grey, grey with alpha, RGB or RGBA."""
     if pixels.ndim == 2:
         pixels = pixels[..., None]
@@ -366,13 +445,14 @@ def _rgba_codes(pixels: np.ndarray) -> np.ndarray:
         noise = colour_profile.dither(rows, width=codes.shape[1], channels=4, dtype=codes.dtype)
         if noise is not None:
             noise[..., 3] = 0.5
-        colour_profile.quantise(_rgba(pixels[rows]), dtype=codes.dtype, out=codes[rows], thresholds=noise)
+        colour_profile.quantise(as_rgba(pixels[rows]), dtype=codes.dtype, out=codes[rows], thresholds=noise)
 
     in_bands(pixels.shape, work)
     return codes
 
 
-def _thumbnail(merged: np.ndarray) -> np.ndarray:
+def thumbnail(merged: np.ndarray) -> np.ndarray:
+    """The small picture that the format asks for, of uint8 (H, W, 3 or 4)."""
     from PIL import Image
 
     image = Image.fromarray(merged)

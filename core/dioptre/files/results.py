@@ -12,6 +12,7 @@ from dioptre_link.operations import OPERATIONS, Role
 
 from . import notes, problems
 from .atomic import staged
+from .density import dpi_at
 from .depth_map import encoded_depth
 from .openraster import write_openraster_to
 from .picture import Format, Picture
@@ -67,9 +68,9 @@ def write_result(
                 for message in messages:
                     on_message(message)
         progress(0.25, "Writing the layers")
-        write_openraster_to(
-            paths["layers"], _stack(result, picture), recipe=recipe, resolution_dpi=picture.source.resolution_dpi
-        )
+        stack = _stack(result, picture)
+        dpi = dpi_at(picture, stack[0].pixels)
+        write_openraster_to(paths["layers"], stack, recipe=recipe, resolution_dpi=dpi)
         if depth is not None:
             progress(0.8, "Writing the depth map")
             paths["png"].write_bytes(encoded_depth(depth.pixels, Format.PNG))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import colour_profile, exif, notes, problems
+from . import colour_profile, density, exif, notes, problems
 from .atomic import check_free, replacing
 from .colour_profile import BadProfile, ColourModel
 from .containers import fits_jpeg
@@ -45,8 +45,9 @@ def save(
     """Write a picture; the format is the suffix's, everything else `like`'s where the format can hold it.
 
     pixels: float32 (H, W, 3) or (H, W, 4), sRGB-encoded, straight alpha; or a Picture, which is then `like` too.
-    like: the picture it was made from: bit depth, profile, resolution and metadata are taken from it. Without
-        one: 8 bits (TIFF: 16), no profile, no metadata.
+    like: the picture it was made from: bit depth, profile, resolution and metadata are taken from it. Where the
+        result is larger, its resolution is as much higher: it prints at the same size. Without one: 8 bits
+        (TIFF: 16), no profile, no metadata.
     note: what was done, written into the metadata.
     force: replace an existing file.
 
@@ -106,7 +107,9 @@ def encoded_picture(
     extras = Extras(icc=target.icc, xmp=notes.updated(None, note=note, width=width, height=height))
     if like is not None:
         source = like.source
-        old_exif, xmp = source.exif, notes.updated(source.xmp, note=note, width=width, height=height)
+        by = density.factors(like, width=width, height=height)
+        old_exif = source.exif
+        xmp = notes.updated(source.xmp, note=note, width=width, height=height, enlarged=by)
         if kind is Format.JPEG:
             for blob, name in ((old_exif, "EXIF"), (xmp, "XMP")):
                 if blob is not None and not fits_jpeg(blob):
@@ -114,13 +117,14 @@ def encoded_picture(
             if xmp is not None and not fits_jpeg(xmp):
                 xmp = notes.updated(None, note=note, width=width, height=height)
         if old_exif is not None:
+            old_exif = density.in_exif(old_exif, by)
             old_exif = exif.upright(old_exif, width=width, height=height, srgb=target.icc is None)
         extras = Extras(
             icc=target.icc,
             exif=old_exif,
             xmp=xmp,
-            photoshop=source.photoshop,
-            resolution_dpi=source.resolution_dpi,
+            photoshop=None if source.photoshop is None else density.in_photoshop(source.photoshop, by),
+            resolution_dpi=density.scaled(source.resolution_dpi, by),
             quantisation=source.quantisation,
             compression=source.compression,
             lossless=source.lossless,

@@ -75,9 +75,26 @@ def depth_colours(disparity: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(np.stack(colours, -1), 0.0, 1.0), np.float32)
 
 
+def _no_larger_than_needed(pixels: np.ndarray) -> np.ndarray:
+    """Means over whole blocks, at least twice as large as a panel: the rest is for a better filter."""
+    factor = int(min(pixels.shape[0] / (2 * _BOX_PX[1]), pixels.shape[1] / (2 * _BOX_PX[0])))
+    if factor < 2:
+        return pixels
+    height, width = pixels.shape[0] // factor, pixels.shape[1] // factor
+    cut = pixels[: height * factor, : width * factor]
+    small = np.zeros((height, width, *pixels.shape[2:]), np.float32)
+    for dy in range(factor):
+        for dx in range(factor):
+            small += cut[dy::factor, dx::factor]
+    small /= np.float32(factor * factor)
+    return small
+
+
 def _scaled(pixels: np.ndarray, *, coloured: bool) -> Any:
     from PIL import Image
 
+    if pixels.ndim == 2 or pixels.shape[2] == 3:
+        pixels = _no_larger_than_needed(pixels)
     codes = np.empty(pixels.shape, np.uint8)
     in_bands(codes.shape, lambda rows: quantise(pixels[rows], dtype=codes.dtype, out=codes[rows]))
     image = Image.fromarray(codes)

@@ -1,0 +1,149 @@
+"""A layered file made larger: every layer's own pixels are replaced, everything else stays as its program wrote it.
+
+Groups, blend modes, opacity, names, visibility and attributes that are nobody's business here are kept; sizes,
+places and density are multiplied. The merged picture is enlarged as such: only the program that wrote the file
+knows how its blend modes look.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from dioptre.imaging.layers import Layer
+from dioptre_link.operations import Role
+
+from . import colour_profile, problems
+from .atomic import replacing
+from .encode import Extras, encode
+from .openraster import (
+    MERGED,
+    RECIPE,
+    STACK,
+    THUMBNAIL,
+    ZIP_DAMAGES,
+    Item,
+    as_rgba,
+    bounded,
+    damaged,
+    entry,
+    read_codes,
+    read_stack,
+    role_of,
+    thumbnail,
+)
+from .picture import Format
+
+_MAX_KEPT = 1 << 22  # what is carried over unread
+_PLANES = (Role.DEPTH, Role.CONFIDENCE)
+
+Enlarge = Callable[[Layer, float, float], np.ndarray]
+"""From a layer at its own size, and the shares of the work done before and after it, to its larger pixels."""
+
+
+def enlarge_openraster(
+    source: Path, file: Path, *, scale: float, enlarge: Enlarge, max_megapixels: float = 200.0, force: bool = False
+) -> tuple[int, int]:
+    """Write `source` as `file`, `scale` times as large; return its new height and width.
+
+    enlarge: called for the merged picture first (its name is empty), then for each layer, bottom first.
+    Raises what reading and writing a layered file raise, and what `enlarge` raises; then nothing is written.
+    """
+    try:
+        with zipfile.ZipFile(source) as archive, replacing(file, force=force) as beside:
+            return _enlarge(archive, source, beside, scale, enlarge, max_megapixels * 1e6)
+    except ZIP_DAMAGES as error:
+        raise damaged(source) from error
+
+
+def _enlarge(
+    archive: zipfile.ZipFile, source: Path, beside: Path, scale: float, enlarge: Enlarge, max_pixels: float
+) -> tuple[int, int]:
+    root, entries, items = read_stack(archive, source, max_pixels)
+    size = round(int(root.get("h", "")) * scale), round(int(root.get("w", "")) * scale)
+    merged = Item(name="", source=MERGED, role="", x=0, y=0, opacity=1.0, visible=True)
+    work = ([merged] if MERGED in entries else []) + list({item.source: item for item in reversed(items)}.values())
+    kept = [name for name in (RECIPE,) if name in entries]
+    with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as made:
+        made.writestr(entry("mimetype"), b"image/openraster")
+        made.writestr(entry(STACK), _stack(root, size, scale))
+        for number, item in enumerate(work):
+            codes, icc = read_codes(archive, entries, item, source, max_pixels)
+            layer = Layer(name=item.name, role=role_of(item, grey=codes.shape[2] < 3), pixels=_pixels(codes, item))
+            larger = _codes(enlarge(layer, number / len(work), (number + 1) / len(work)), codes)
+            made.writestr(entry(item.source), encode(larger, Format.PNG, extras=Extras(icc=icc)))
+            if item is merged:
+                made.writestr(entry(THUMBNAIL), encode(thumbnail(_eight_bits(larger)), Format.PNG))
+        for name in kept:
+            made.writestr(
+                entry(name), bounded(archive, entries[name], _MAX_KEPT, source), compress_type=zipfile.ZIP_DEFLATED
+            )
+    return size
+
+
+def _stack(root: ElementTree.Element, size: tuple[int, int], scale: float) -> bytes:
+    root.set("h", str(size[0]))
+    root.set("w", str(size[1]))
+    for name in ("xres", "yres"):
+        if (dpi := root.get(name)) is not None:
+            try:
+                root.set(name, str(round(float(dpi) * scale)))
+            except ValueError:
+                continue
+    for element in root.iter():
+        for name in ("x", "y"):
+            if element.tag in ("layer", "stack") and (place := element.get(name)) is not None:
+                element.set(name, str(round(int(place) * scale)))
+    text: bytes = ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return text
+
+
+def _pixels(codes: np.ndarray, item: Item) -> np.ndarray:
+    """float32: (H, W) of a plane, else (H, W, 4)."""
+    values = np.empty(codes.shape, np.float32)
+    colour_profile.normalise(codes, out=values)
+    return values[..., 0] if role_of(item, grey=codes.shape[2] < 3) in _PLANES else as_rgba(values)
+
+
+def _codes(pixels: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """In the type and with the channels that the file had."""
+    bands = like.shape[2]
+    if pixels.ndim == 2:
+        values = np.repeat(pixels[..., None], bands, axis=2)
+        if bands in (2, 4):
+            values[..., -1] = 1.0
+    else:
+        colours = pixels[..., : 1 if bands < 3 else 3]
+        values = colours if bands in (1, 3) else np.concatenate([colours, pixels[..., 3:4]], axis=2)
+    result = np.empty(values.shape, like.dtype)
+    colour_profile.quantise(np.ascontiguousarray(values), dtype=like.dtype, out=result)
+    return result
+
+
+def _eight_bits(codes: np.ndarray) -> np.ndarray:
+    """uint8 RGB or RGBA."""
+    codes = codes if codes.dtype == np.uint8 else (codes >> 8).astype(np.uint8)
+    return codes if codes.shape[2] >= 3 else np.repeat(codes[..., :1], 3, axis=2)
+
+
+def read_openraster_depth(path: Path, *, max_megapixels: float = 200.0) -> np.ndarray | None:
+    """The topmost depth layer that covers the canvas, (h, w) in [0, 1]; None where there is none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            root, entries, items = read_stack(archive, path, max_megapixels * 1e6)
+            canvas = int(root.get("h", "")), int(root.get("w", ""))
+            for item in items:
+                if role_of(item, grey=True) is not Role.DEPTH or (item.x, item.y) != (0, 0):
+                    continue
+                codes, _ = read_codes(archive, entries, item, path, max_megapixels * 1e6)
+                if codes.shape[:2] == canvas:
+                    return _pixels(codes[..., :1], item)
+            return None
+    except ZIP_DAMAGES as error:
+        raise damaged(path) from error
+    except OSError as error:
+        raise problems.reading(error, path) from error

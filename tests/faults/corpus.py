@@ -1,0 +1,110 @@
+"""Small whole files of every format that Dioptre reads, to be damaged."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pillow_heif
+from PIL import Image
+
+from dioptre.files import notes, write_openraster
+from dioptre.files.encode import Extras, encode
+from dioptre.files.matrix_profile import adobe_rgb
+from dioptre.files.picture import Format
+from dioptre.imaging.layers import Layer
+from dioptre.recipes.recipe import Recipe, Step
+from dioptre_link.operations import Role
+
+SIZE = (20, 28)
+RECIPE = Recipe(steps=(Step(operation="portrait"),), models={"a": "0" * 64}, input_sha256="1" * 64)
+
+
+def exif() -> bytes:
+    """EXIF with an orientation, a density, a thumbnail's place and a maker note."""
+    found = Image.Exif()
+    found[0x0112] = 6
+    found[0x011A] = found[0x011B] = 300.0
+    found[0x010F] = "Maker"
+    found.get_ifd(0x8769).update({0x9003: "2026:11:20 10:00:00", 0x927C: b"note" * 20, 0xA001: 65535})
+    found.get_ifd(0x8825).update({1: "N", 2: (50.0, 0.0, 0.0)})
+    return found.tobytes()
+
+
+def xmp() -> bytes:
+    note = notes.make(operation="portrait", models={"a": "0" * 64}, recipe=RECIPE.to_dict())
+    packet = notes.updated(None, note=note, width=SIZE[1], height=SIZE[0])
+    assert packet is not None
+    return packet
+
+
+@cache
+def pictures() -> dict[str, bytes]:
+    """File by name; the suffix says the format."""
+    y, x = np.mgrid[0 : SIZE[0], 0 : SIZE[1]]
+    codes = np.stack([x * 9, y * 12, (x * y) % 256], -1).astype(np.uint8)
+    deep = codes.astype(np.uint16) * 257
+    alpha = np.dstack([codes, (x * 8).astype(np.uint8)])
+    extras = Extras(
+        icc=adobe_rgb(), exif=exif().removeprefix(b"Exif\0\0"), xmp=xmp(), resolution_dpi=(300.0, 300.0)
+    )
+    made = {
+        "plain.jpg": encode(codes, Format.JPEG),
+        "full.jpg": encode(codes, Format.JPEG, extras=extras),
+        "deep.png": encode(deep, Format.PNG, extras=extras),
+        "alpha.png": encode(alpha, Format.PNG),
+        "deep.tif": encode(deep, Format.TIFF, extras=extras),
+        "float.tif": encode(codes.astype(np.float32) / 255, Format.TIFF),
+        "full.webp": encode(alpha, Format.WEBP, extras=extras),
+    }
+    picture = Image.fromarray(codes)
+    for name, mode, options in (
+        ("progressive.jpg", "RGB", {"progressive": True, "exif": exif()}),
+        ("grey.jpg", "L", {}),
+        ("cmyk.jpg", "CMYK", {}),
+        ("palette.png", "P", {}),
+        ("palette.gif", "P", {}),
+        ("lzw.tif", "RGB", {"compression": "tiff_lzw"}),
+        ("cmyk.tif", "CMYK", {}),
+        ("lossless.webp", "RGB", {"lossless": True}),
+        ("plain.avif", "RGB", {}),
+    ):
+        buffer = BytesIO()
+        kinds = {"jpg": "JPEG", "tif": "TIFF"}
+        kind = name.rpartition(".")[2]
+        picture.convert(mode).save(buffer, kinds.get(kind, kind.upper()), **options)
+        made[name] = buffer.getvalue()
+    buffer = BytesIO()
+    pillow_heif.from_pillow(picture).save(buffer, exif=exif(), quality=60)
+    made["plain.heic"] = buffer.getvalue()
+    return made
+
+
+@cache
+def layered() -> bytes:
+    """A small .ora file with two layers and a recipe."""
+    pixels = np.full((*SIZE, 4), 0.5, np.float32)
+    layers = [Layer(name=name, role=Role.RESULT, pixels=pixels) for name in ("One", "Two")]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.ora"
+        write_openraster(layers, path, recipe=RECIPE.to_dict())
+        return path.read_bytes()
+
+
+def ora(entries: dict[str, bytes], *, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """An archive that begins as an .ora file does, with these entries."""
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        archive.writestr(zipfile.ZipInfo("mimetype"), "image/openraster")
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def recipe_text() -> bytes:
+    return json.dumps(RECIPE.to_dict()).encode()

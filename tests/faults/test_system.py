@@ -1,0 +1,369 @@
+"""The system refuses, stops or lies: failing file operations, full disks, signals, two writers, jumping clocks."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dioptre import files
+from dioptre.files import leftovers, notes
+from dioptre.files.picture import Picture
+from dioptre.imaging.layers import Layer, Result
+from dioptre_link.errors import DioptreError
+from dioptre_link.operations import Role
+
+from . import corpus
+from .trials import mutated, told, trials
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_S = 120
+REFUSALS = (errno.ENOSPC, errno.EACCES, errno.EIO, errno.EROFS, errno.EMFILE)
+
+
+class Refusals:
+    """Makes the n-th operation on files below a folder fail, whatever it is: an audit hook sees them all."""
+
+    OPERATIONS = frozenset({"open", "os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.listdir"})
+
+    def __init__(self) -> None:
+        self._folder = ""
+        self._left = self._number = 0
+        self.seen = 0
+        sys.addaudithook(self._hook)
+
+    @contextmanager
+    def armed(self, folder: Path, *, after: int, number: int) -> Iterator[None]:
+        self._folder, self._left, self._number, self.seen = str(folder), after, number, 0
+        try:
+            yield
+        finally:
+            self._folder = ""
+
+    def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self._folder or event not in self.OPERATIONS:
+            return
+        if not any(isinstance(each, str | os.PathLike) and self._folder in os.fspath(each) for each in arguments):
+            return
+        self.seen += 1
+        self._left -= 1
+        if self._left == -1:
+            raise OSError(self._number, os.strerror(self._number), str(arguments[0]))
+
+
+@pytest.fixture(scope="module")
+def refusals() -> Refusals:
+    return Refusals()  # a hook stays for the life of the process; unarmed it does nothing
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Picture:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(corpus.pictures()["full.jpg"])
+    return files.load(path)
+
+
+def result(value: float) -> Result:
+    flat = np.full((*corpus.SIZE[::-1], 3), value, np.float32)  # the photo is turned by its EXIF
+    return Result(
+        layers=(
+            Layer(name="Result", role=Role.RESULT, pixels=flat),
+            Layer(name="Depth", role=Role.DEPTH, pixels=flat[..., 0], visible=False),
+        )
+    )
+
+
+def write(made: Result, picture: Picture, out: Path, *, force: bool = False) -> list[Path]:
+    return files.write_result(made, picture, out, "photo", force=force, recipe=corpus.RECIPE.to_dict())
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+
+
+def test_any_refused_file_operation_leaves_all_or_nothing(
+    picture: Picture, tmp_path: Path, refusals: Refusals
+) -> None:
+    original = picture.path.read_bytes()
+    write(result(0.25), picture, tmp_path / "old")
+    old = contents(tmp_path / "old")
+    write(result(0.75), picture, tmp_path / "new")
+    new = contents(tmp_path / "new")
+    refused = 0
+    for number, rng in trials("refusals", share=0.1):
+        out = tmp_path / f"out{number}"
+        force = rng.random() < 0.6
+        before = old if force and rng.random() < 0.7 else {}
+        if before:
+            out.mkdir()
+            for name, content in before.items():
+                (out / name).write_bytes(content)
+        after, kind = rng.randrange(40), rng.choice(REFUSALS)
+        with told(number, f"{os.strerror(kind)} at operation {after}, force={force}"):
+            failure = None
+            try:
+                with refusals.armed(out, after=after, number=kind):
+                    write(result(0.75), picture, out, force=force)
+            except DioptreError as error:
+                failure = error
+                refused += 1
+            there = {
+                name: content for name, content in contents_of(out).items() if not name.startswith(".dioptre-")
+            }
+            if failure is None:
+                assert there.keys() == new.keys()
+            else:
+                assert failure.message.endswith(".")
+                assert failure.hint
+                assert there == before, "neither whole nor as before"
+            assert picture.path.read_bytes() == original
+            with files.staged(out, force=False) as staging:  # what could not be cleaned up then is now
+                staging.path("next").write_bytes(b"")
+            left = {path.name: [str(p) for p in path.rglob("*")] for path in out.glob(".dioptre-*")}
+            assert not any(left.values()), left  # an empty one goes later: it might be a writer's that begins
+    assert refused
+
+
+def contents_of(folder: Path) -> dict[str, bytes]:
+    if not folder.exists():
+        return {}
+    return {path.name: b"" if path.is_dir() else path.read_bytes() for path in folder.iterdir()}
+
+
+LIMITED = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+import numpy as np
+from pathlib import Path
+from dioptre import files
+from dioptre_link.errors import DioptreError
+limits, out = [int(n) for n in sys.argv[2:]], Path(sys.argv[1])
+pixels = np.random.default_rng(0).random((60, 80, 3), dtype=np.float32)
+for number, limit in enumerate(limits):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    for suffix in (".png", ".tif", ".jpg", ".ora"):
+        path = out / f"{number}{suffix}"
+        try:
+            if suffix == ".ora":
+                from dioptre.imaging.layers import Layer
+                from dioptre_link.operations import Role
+                files.write_openraster([Layer(name="a", role=Role.RESULT, pixels=pixels)], path, recipe={})
+            else:
+                files.save(pixels, path)
+        except DioptreError as error:
+            assert not path.exists() and "full" in error.message, (path, error.message)
+        else:
+            assert path.stat().st_size <= limit
+print("survived", len(limits))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX resource limits")
+def test_disks_that_fill_up_at_any_byte(tmp_path: Path) -> None:
+    limits = [str(rng.choice((0, 1, 100, 5000, rng.randrange(60_000)))) for _, rng in trials("disk", share=0.02)]
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path), *limits],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S * 10,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"survived {len(limits)}" in done.stdout
+    assert not list(tmp_path.glob(".dioptre-*"))
+
+
+def test_two_writers(picture: Picture, tmp_path: Path) -> None:
+    sets = []
+    for value in (0.25, 0.75):
+        write(result(value), picture, tmp_path / str(value))
+        sets.append({n: c for n, c in contents(tmp_path / str(value)).items() if n.endswith((".tif", "depth.png"))})
+    for number, rng in trials("writers", share=0.01):
+        out = tmp_path / f"out{number}"
+        force = rng.random() < 0.5
+        outcomes: list[str] = []
+
+        def one(value: float, out: Path = out, force: bool = force, outcomes: list[str] = outcomes) -> None:
+            try:
+                write(result(value), picture, out, force=force)
+            except DioptreError as error:
+                outcomes.append(error.code)
+            else:
+                outcomes.append("done")
+
+        threads = [threading.Thread(target=one, args=(value,)) for value in (0.25, 0.75)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(TIMEOUT_S)
+        with told(number, f"force={force}, {outcomes}"):
+            assert len(outcomes) == 2
+            if not force:
+                assert sorted(outcomes) == ["done", "file-exists"]
+                there = {name: contents(out)[name] for name in sets[0]}
+                assert there in sets, "a mixture of two results"
+            assert not list(out.glob(".dioptre-*"))
+
+
+RUN = """
+import signal, sys, time, types
+import numpy as np
+signal.signal(signal.SIGINT, signal.default_int_handler)
+module = types.ModuleType("dioptre.pipelines.portrait")
+def run(inputs, options, progress):
+    from dioptre.imaging.layers import Layer, Result
+    from dioptre_link.operations import Role
+    for step in range(20):
+        progress(step / 20, "Working")
+        time.sleep(0.005)
+    flat = np.random.default_rng(0).random(inputs.picture.shape, dtype=np.float32)
+    return Result(layers=(Layer(name="a", role=Role.RESULT, pixels=flat),
+                          Layer(name="b", role=Role.DEPTH, pixels=np.ascontiguousarray(flat[..., 0]))))
+module.run = run
+sys.modules[module.__name__] = module
+from dioptre.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_signals_at_any_time(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    Image.fromarray(np.zeros((300, 400, 3), np.uint8)).save(photo)
+    original = photo.read_bytes()
+    longest = 0.0
+    for number, rng in trials("signals", share=0.01, least=5):
+        out = tmp_path / f"out{number}"
+        how = rng.choice((signal.SIGINT, signal.SIGTERM, signal.SIGKILL)) if number else None
+        started = time.monotonic()
+        with subprocess.Popen(
+            [sys.executable, "-c", RUN, "run", str(photo), "-o", str(out), "--json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            if how is None:
+                process.communicate(timeout=TIMEOUT_S)
+                longest = time.monotonic() - started
+                assert process.returncode == 0
+                continue
+            process.stdout.readline()  # it is loading: from here on every moment counts
+            wait = rng.random() * longest
+            try:
+                process.wait(wait)
+            except subprocess.TimeoutExpired:
+                process.send_signal(how)
+            _, said = process.communicate(timeout=TIMEOUT_S)
+        with told(number, f"{how.name} after {wait:.3f} s, exit {process.returncode}"):
+            assert process.returncode in (0, 130, -how), said
+            assert "Traceback" not in said, said
+            names = {path.name for path in out.iterdir()} if out.exists() else set()
+            whole = {name for name in names if not name.startswith(".dioptre-")}
+            if how is not signal.SIGKILL:
+                assert whole == names, "something half-written stayed"
+                assert process.returncode != 0 or len(whole) == 6
+                assert len(whole) in (0, 6)
+            else:
+                out.mkdir(exist_ok=True)
+                for hidden in out.glob(f"{leftovers.PREFIX}*"):  # killed before it had its lock: ten minutes' grace
+                    os.utime(hidden, (0, 0))
+                with files.staged(out, force=False) as staging:
+                    staging.path("next").write_bytes(b"")
+                assert len(list(out.iterdir())) in (1, 7)
+            assert photo.read_bytes() == original
+
+
+class JumpingClock(datetime):
+    """A clock that is anywhere between 1970 and 9999 each time it is asked."""
+
+    calls = 0
+
+    @classmethod
+    def now(cls, tz: Any = None) -> JumpingClock:
+        cls.calls += 1
+        return cls(1970 + (cls.calls * 4001) % 8000, 1, 1, tzinfo=tz)
+
+
+def test_clocks_that_jump(picture: Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notes, "datetime", JumpingClock)
+    moments = iter([0.0, 2.0**40, -1.0, 5.0] * 10_000)
+    monkeypatch.setattr(time, "time", lambda: next(moments))
+    for step in range(8):
+        out = tmp_path / f"out{step}"
+        flat = write(result(0.5), picture, out)[0]
+        note = files.inspect(flat)
+        assert note is not None
+        assert note.when.startswith(tuple("123456789"))
+        os.utime(flat, (0, 2**33))  # modified in the year 2242
+        assert files.load(flat).pixels.shape == picture.pixels.shape
+        write(result(0.25), picture, out, force=True)
+    assert JumpingClock.calls >= 8
+    assert datetime.now(UTC) - timedelta(days=1) < datetime.now(UTC)
+
+
+def test_damaged_checkpoints_never_load_as_whole_ones(tmp_path: Path, checkout: Path) -> None:
+    import shutil
+
+    from dioptre.checkpoints.card import WeightsError
+    from dioptre.checkpoints.load import read
+    from dioptre.checkpoints.locate import verify
+
+    whole = checkout / "weights" / "white-balance"
+    _, arrays = read(whole)
+    names = sorted(str(path.relative_to(whole)) for path in whole.rglob("*") if path.is_file())
+    for number, rng in trials("checkpoints", share=0.05):
+        folder = tmp_path / f"w{number}"
+        shutil.copytree(whole, folder)
+        name = rng.choice((*names, "card.json"))
+        before = (folder / name).read_bytes()
+        match rng.randrange(4):
+            case 0:
+                (folder / name).unlink()
+            case 1:
+                (folder / name).write_bytes(b"")
+            case _:
+                (folder / name).write_bytes(mutated(before, rng))
+        with told(number, name):
+            try:
+                verify(folder)
+                _, found = read(folder)
+            except WeightsError:
+                continue
+            finally:
+                shutil.rmtree(folder)
+            assert all(np.array_equal(found[key], arrays[key]) for key in arrays)  # a word of the card may change
+
+
+def test_weights_that_are_not_numbers_are_no_success(
+    tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole, listed, with the right sha256, and NaN: the result must be refused."""
+    from dioptre.checkpoints import locate
+    from dioptre.checkpoints.card import Card
+    from dioptre.checkpoints.load import read
+    from dioptre.checkpoints.save import save
+    from dioptre.cli.main import run
+
+    weights = tmp_path / "weights"
+    monkeypatch.setattr(locate, "weights_folders", lambda: (weights,))
+    card, arrays = read(checkout / "weights" / "white-balance")
+    assert isinstance(card, Card)
+    save(weights, card, {name: np.full_like(values, np.nan) for name, values in arrays.items()})
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(corpus.pictures()["deep.png"])
+    assert run(["white-balance", str(photo), "-o", str(tmp_path / "out.png")]) == 1
+    assert not (tmp_path / "out.png").exists()

@@ -1,0 +1,56 @@
+"""How many trials there are, and the random numbers of each."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SEED = int(os.environ.get("DIOPTRE_FAULTS_SEED", "0"))
+WANTED = int(os.environ.get("DIOPTRE_FAULTS", "600"))
+ONLY = os.environ.get("DIOPTRE_FAULTS_ONLY")
+
+
+def trials(name: str, *, share: float, least: int = 2) -> Iterator[tuple[int, random.Random]]:
+    """Number and random numbers of each trial of the test `name`, which has `share` of all."""
+    numbers = range(max(least, round(WANTED * share))) if ONLY is None else (int(ONLY),)
+    for number in numbers:
+        yield number, random.Random(f"{SEED} {name} {number}")
+
+
+@contextmanager
+def told(number: int, what: object) -> Iterator[None]:
+    """Name the trial in whatever fails inside."""
+    try:
+        yield
+    except Exception as error:
+        raise AssertionError(f"seed {SEED}, trial {number}, {what}: {type(error).__name__}: {error}") from error
+
+
+def mutated(data: bytes, rng: random.Random) -> bytes:
+    """`data` with one to four kinds of damage."""
+    content = bytearray(data)
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
+        at = rng.randrange(len(content)) if content else 0
+        some = rng.choice((1, 2, 4, 8, 64, 512))
+        match rng.randrange(8):
+            case 0:
+                del content[at:]
+            case 1 if content:
+                content[at] ^= 1 << rng.randrange(8)
+            case 2:
+                content[at : at + some] = rng.randbytes(len(content[at : at + some]))
+            case 3:
+                content[at:at] = rng.randbytes(some)
+            case 4:
+                del content[at : at + some]
+            case 5:  # lengths, counts and offsets love to be extreme
+                extreme = rng.choice((b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f"))
+                content[at : at + 4] = extreme
+            case 6:
+                other = rng.randrange(len(content)) if content else 0
+                content[at : at + some] = content[other : other + some]
+            case _:
+                content = content[:at] + content[at : at + some] * rng.choice((2, 50)) + content[at + some :]
+    return bytes(content)
