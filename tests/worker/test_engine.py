@@ -74,6 +74,33 @@ def test_warming_up_yields_to_a_task_and_goes_on_after_it(engines) -> None:
     assert done == ["begun", "task", "begun"]
 
 
+def test_what_is_expected_is_warmed_up_next(engines) -> None:
+    done: list[str] = []
+    began, finished = threading.Event(), threading.Event()
+
+    def first(progress) -> None:
+        done.append("first")
+        began.set()
+        while len(done) == 1:
+            progress(0.0, "")
+        if "wanted" in done:
+            finished.set()
+
+    def second(progress) -> None:
+        done.append("second")
+
+    def wanted(progress) -> None:
+        done.append("wanted")
+
+    engine = engines(first, second, wanted)
+    engine.start()
+    assert began.wait(ENOUGH_S)
+    engine.expect("wanted")
+    engine.expect("nothing of the kind")
+    assert finished.wait(ENOUGH_S)
+    assert done[:3] == ["first", "wanted", "first"]
+
+
 def test_stopping_ends_a_warm_up(engines) -> None:
     began = threading.Event()
 

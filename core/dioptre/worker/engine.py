@@ -63,6 +63,13 @@ class Engine:
             heapq.heappush(self._waiting, (task.priority, next(self._order), task))
             self._condition.notify_all()
 
+    def expect(self, name: str) -> None:
+        """Somebody will soon wait for what the step called `name` warms up: it comes next."""
+        with self._condition:
+            wanted = [step for step in self._warm_up if _name(step) == name]
+            others = [step for step in self._warm_up if _name(step) != name]
+            self._warm_up = deque([*wanted, *others])
+
     @property
     def idle(self) -> bool:
         """Nothing runs, waits, or is left to warm up."""
@@ -91,18 +98,22 @@ class Engine:
             return
         began = time.monotonic()
         try:
-            step(self._yield_to_tasks)
+            step(lambda _fraction, _phase: self._make_way(step))
         except Cancelled:
             return  # the step comes again when nobody waits
         except Exception:  # a warm-up is a favour: whatever fails will be said by the job that needs it  # noqa: BLE001
-            _log.warning("Warming up: %s failed", getattr(step, "__name__", step), exc_info=True)
+            _log.warning("Warming up: %s failed", _name(step), exc_info=True)
         else:
-            _log.info("Warming up: %s, %.1f s", getattr(step, "__name__", step), time.monotonic() - began)
+            _log.info("Warming up: %s, %.1f s", _name(step), time.monotonic() - began)
         with self._condition:
-            if self._warm_up:
-                self._warm_up.popleft()
+            if step in self._warm_up:
+                self._warm_up.remove(step)
 
-    def _yield_to_tasks(self, fraction: float, phase: str) -> None:
+    def _make_way(self, step: WarmUpStep) -> None:
         with self._condition:
-            if self._waiting or self._stopped:
+            if self._waiting or self._stopped or self._warm_up[0] is not step:
                 raise Cancelled
+
+
+def _name(step: WarmUpStep) -> str:
+    return str(getattr(step, "__name__", step))

@@ -12,11 +12,14 @@ import numpy as np
 
 from dioptre.imaging.layers import Inputs, Progress, Result
 from dioptre.imaging.resize import fitted_size
-from dioptre_link.errors import DioptreError, UsageError
+from dioptre.recipes import guard, memory
+from dioptre.recipes.apply import without_idle_alpha
+from dioptre.recipes.guard import BadResultError
+from dioptre_link.errors import UsageError
 from dioptre_link.operations import Input, Role, operation
 from dioptre_link.wire import PixelFormat, Pixels
 
-from . import guard, memory, pixels, previews
+from . import opened_file, pixels
 from .exchange import Folder
 from .request import UNPAINTED, Kept, Request
 
@@ -25,12 +28,6 @@ Run = Callable[[str, Mapping[str, Any], Inputs, Progress], Result]
 
 _PLANES = (Role.DEPTH, Role.CONFIDENCE)
 _REPAIRED = "The picture had values that are not numbers (NaN or infinite); they were replaced."
-
-
-class BadResultError(DioptreError):
-    """The computation gave something that is no picture, twice."""
-
-    code = "bad-result"
 
 
 @dataclass(frozen=True)
@@ -51,8 +48,11 @@ def load(folder: Folder, as_input: Input, given: Pixels) -> Kept:
     """Pixels from a file of the exchange folder."""
     memory.check("load", {}, (given.height, given.width))
     with folder.open_pixels(given) as file:
-        read = pixels.read_picture if as_input is Input.PICTURE else pixels.read_plane
-        values, repaired = guard.repaired(read(file, given))
+        if as_input is Input.PICTURE:
+            read = without_idle_alpha(pixels.read_picture(file, given))
+        else:
+            read = pixels.read_plane(file, given)
+        values, repaired = guard.repaired(read)
     return Kept(values, repaired)
 
 
@@ -65,7 +65,9 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
     inputs, repaired = _inputs(request, full, size)
     options = request.options
     if size != full:
-        options = previews.scaled_options(operation(request.operation), options, size[1] / full[1])
+        options = operation(request.operation).scaled(options, size[1] / full[1])
+    if request.opened_file and inputs.disparity is None and options.get("depth_source", "estimate") != "estimate":
+        inputs = replace(inputs, embedded=opened_file.embedded_depth(request.opened_file, inputs.picture))
     result = run(request.operation, options, inputs, progress)
     if (found := guard.fault(inputs, result)) is not None:
         with _full_precision():
@@ -107,7 +109,7 @@ def kept(request: Request, result: Result) -> dict[str, Kept]:
 
 
 def _inputs(request: Request, full: tuple[int, int], size: tuple[int, int]) -> tuple[Inputs, bool]:
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     repaired = False
     for name, given in request.inputs.items():
         loaded = given if isinstance(given, Kept) else load(request.folder, name, given)

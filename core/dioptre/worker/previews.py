@@ -1,9 +1,6 @@
-"""Reducing a job's inputs and options to the size of a preview."""
+"""Reducing a job's inputs to the size of a preview."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
 
 import jax
 import numpy as np
@@ -12,7 +9,6 @@ from jaxtyping import Float32
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.resize import resize
 from dioptre.imaging.shapes import map_chunks
-from dioptre_link.operations import Kind, Operation
 
 _decode = jax.jit(srgb_to_linear)
 _encode = jax.jit(linear_to_srgb)
@@ -41,21 +37,3 @@ def reduced_plane(plane: Float32[np.ndarray, "h w"], size: tuple[int, int]) -> F
         return plane
     smaller = plane.shape[0] >= size[0]
     return resize(plane, size, method="area" if smaller else "bilinear")
-
-
-def scaled_options(described: Operation, options: Mapping[str, Any], scale: float) -> dict[str, Any]:
-    """`options` with points and lengths in pixels brought to a picture `scale` times as large."""
-    kinds = {parameter.name: parameter for parameter in described.parameters}
-    return {name: _scaled(kinds[name].kind, kinds[name].unit, value, scale) for name, value in options.items()}
-
-
-def _scaled(kind: Kind, unit: str, value: Any, scale: float) -> Any:
-    if value is None:
-        return None
-    if kind is Kind.POINT:
-        return tuple(coordinate * scale for coordinate in value)
-    if unit == "px" and kind is Kind.FLOAT:
-        return value * scale
-    if unit == "px" and kind is Kind.INTEGER:
-        return max(1, round(value * scale)) if value else 0
-    return value

@@ -58,7 +58,7 @@ class Request:
 
     colour_format, depth_dtype: how layers go back. roles: which layers, all when None. keep: layers to be kept
     under a name. preview_px: longest side to reduce the inputs to; None for the full size. unpainted: both of
-    `UNPAINTED`, or nothing.
+    `UNPAINTED`, or nothing. opened_file: path of the file that the picture comes from; "" where nobody knows.
     """
 
     operation: str
@@ -71,6 +71,7 @@ class Request:
     keep: Mapping[Role, str] = field(default_factory=dict)
     preview_px: int | None = None
     unpainted: Mapping[str, Pixels] = field(default_factory=dict)
+    opened_file: str = ""
 
     def picture_size(self) -> tuple[int, int]:
         """(height, width) of the picture as handed over."""

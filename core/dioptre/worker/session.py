@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dioptre.recipes.memory import OutOfMemoryError
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.operations import Input, operation
 from dioptre_link.start import log_file
@@ -23,7 +24,6 @@ from dioptre_link.wire import CHUNK_BYTES, DTYPES, Pixels, WireError, decode, en
 from . import libraries
 from .engine import FULL, PREVIEW, Task
 from .exchange import Folder
-from .memory import OutOfMemoryError
 from .request import UNPAINTED, Kept, Request
 from .uploads import Uploads
 
@@ -148,6 +148,8 @@ class Session:
         elif kind == "cancel":
             if (job := self._jobs.get(message["job"])) is not None:
                 self._end(job, _cancelled(job))
+        elif kind == "expect":
+            self._server.engine.expect(message["operation"])
         elif kind == "store":
             await self._store(message)
         elif kind == "forget":
@@ -225,6 +227,7 @@ class Session:
             roles=None if message["roles"] is None else frozenset(message["roles"]),
             keep=message["keep"],
             preview_px=message["preview_px"],
+            opened_file=message["opened_file"] or "",
         )
 
     def _work(self, job: _Job) -> None:

@@ -7,13 +7,15 @@ from collections.abc import Callable
 from .engine import WarmUpStep
 from .libraries import load
 
-_SIZE = (680, 1024)  # the panel's preview; full pictures share the networks' shapes
+_SIZE = (680, 1024)  # a preview; full pictures share the networks' shapes and the blur's tiles
+_DRAFT = (214, 320)  # shown while a slider moves
+_PLACE = (106, 160)  # the dialog's place, before it is enlarged four times
 _Progress = Callable[[float, str], None]
 
 
 def steps() -> tuple[WarmUpStep, ...]:
-    """In the order in which an editor is likely to need them."""
-    return (libraries, depth, lens_blur, portrait)
+    """In the order in which an editor is likely to need them; called as the operation that each is for."""
+    return (libraries, depth, lens_blur, portrait, white_balance, super_resolution)
 
 
 def libraries(progress: _Progress) -> None:
@@ -31,8 +33,9 @@ def depth(progress: _Progress) -> None:
 
 
 def lens_blur(progress: _Progress) -> None:
-    """Compile the blur at the preview's size."""
-    _run("lens_blur", progress, with_disparity=True)
+    """Compile the blur for tiles of every size: those of large pictures, previews and drafts."""
+    for size in (_DRAFT, _SIZE):
+        _run("lens_blur", progress, with_disparity=True, size=size, f_number=1.4)
 
 
 def portrait(progress: _Progress) -> None:
@@ -40,16 +43,30 @@ def portrait(progress: _Progress) -> None:
     _run("portrait", progress, with_disparity=False)
 
 
-def _run(name: str, progress: _Progress, *, with_disparity: bool) -> None:
+def white_balance(progress: _Progress) -> None:
+    """Load and compile its small network."""
+    _run("white_balance", progress, with_disparity=False)
+
+
+def super_resolution(progress: _Progress) -> None:
+    """Load the network and compile it for the place that a dialog shows."""
+    _run("super_resolution", progress, with_disparity=False, size=_PLACE)
+
+
+def _run(
+    name: str, progress: _Progress, *, with_disparity: bool, size: tuple[int, int] = _SIZE, **options: float
+) -> None:
     load()
     import numpy as np
 
     from dioptre.imaging.layers import Inputs
     from dioptre.recipes.apply import apply
 
-    height, width = _SIZE
+    height, width = size
     across = np.linspace(0, 1, width, dtype=np.float32)
     plane = np.repeat(across[None], height, axis=0)
+    plane[height // 2 :, width // 2 :] *= np.float32(0.5)  # an edge in depth
     picture = np.stack([plane, plane[:, ::-1], 1 - plane], axis=-1)
-    options = {"focal_disparity": 0.8} if with_disparity else {}
+    if with_disparity:
+        options["focal_disparity"] = 0.8
     apply(name, options, Inputs(picture=picture, disparity=plane if with_disparity else None), progress=progress)

@@ -1,0 +1,48 @@
+"""The camera's depth out of the file that the user opened in the editor."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from dioptre import files
+from dioptre.imaging.embedded import EmbeddedDepth
+from dioptre.imaging.resize import resize
+from dioptre_link.errors import DioptreError
+
+_COMPARED_PX = (48, 48)
+_ALIKE = 0.9  # correlation of two thumbnails; edits of colour and light keep it, crops and turns do not
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+_log = logging.getLogger(__name__)
+
+
+def embedded_depth(path: str, picture: np.ndarray) -> EmbeddedDepth | None:
+    """The depth in the file at `path`, where there is one and the file shows what `picture` shows.
+
+    picture: sRGB-encoded (H, W, 3 or 4). A file that is gone or damaged has no depth. The editor's picture may have
+    been cropped, turned or changed beyond recognition since it was opened: then the file's depth is not its depth.
+    """
+    try:
+        embedded = files.read_embedded_depth(Path(path))
+        if embedded is None:
+            return None
+        opened = files.load(Path(path)).pixels
+    except DioptreError as error:
+        _log.info("no depth from the opened file: %s", error)
+        return None
+    if not _alike(opened, picture):
+        _log.info("the opened file no longer shows the picture")
+        return None
+    return embedded
+
+
+def _alike(first: np.ndarray, second: np.ndarray) -> bool:
+    if abs(np.log(first.shape[0] * second.shape[1] / (first.shape[1] * second.shape[0]))) > 0.02:
+        return False
+    a, b = (resize(image[..., :3] @ _LUMA, _COMPARED_PX, method="area").ravel() for image in (first, second))
+    if min(a.std(), b.std()) < 1e-4:
+        return False
+    return float(np.corrcoef(a, b)[0, 1]) > _ALIKE
