@@ -151,11 +151,14 @@ class Worker:
         keep: Mapping[Role, str] | None = None,
         preview_px: int | None = None,
         supersede: str | None = None,
+        opened_file: str | None = None,
     ) -> Job:
         """Put a job into the worker's queue and return at once (inline transport sends the inputs first).
 
         operation, options: as in `operations`; only what differs from the defaults is needed.
         roles: which layers are wanted back, all when None. keep: layers that the worker keeps under a name, too.
+        opened_file: path of the file that the picture was opened from: the camera's depth in it is used where the
+        operation has an option `depth_source`, and where the file still shows the picture.
         Input buffers must stay unchanged until the job has ended. Raises DioptreError when it cannot be sent.
         """
         self.connect()
@@ -175,7 +178,15 @@ class Worker:
             "preview_px": preview_px,
             "supersede": supersede,
         }
+        if opened_file is not None:
+            message["opened_file"] = opened_file
         return connection.submit(message)
+
+    def expect(self, operation: str) -> None:
+        """Say which operation will be asked for, so that a worker that is still warming up begins with that."""
+        self.connect()
+        assert self._connection is not None
+        self._connection.send({"type": "expect", "operation": operation})
 
     def store(self, name: str, as_input: str, buffer: Buffer) -> Stored:
         """Let the worker keep pixels until the connection ends.

@@ -32,6 +32,12 @@ class UsageError(DioptreError):
     code = "usage"
 
 
+class RefusedError(DioptreError):
+    """An editor's document, or the state it is in, is nothing that Dioptre can work on."""
+
+    code = "refused"
+
+
 class Cancelled(DioptreError):  # noqa: N818  (named as the state it reports)
     """The user cancelled the job. Exit code 130."""
 

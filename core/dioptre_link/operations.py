@@ -62,6 +62,17 @@ class Parameter:
                 raise UsageError(f"{self.label}: {value} is out of range.", hint=self._range_hint())
         return checked
 
+    def scaled(self, value: Any, scale: float) -> Any:
+        """`value` for a picture `scale` times as large."""
+        if value is None:
+            return None
+        if self.kind is Kind.POINT:
+            return tuple(coordinate * scale for coordinate in value)
+        if self.unit != "px" or not value:
+            return value
+        longer = value * scale if self.maximum is None else min(value * scale, self.maximum)
+        return max(1, round(longer)) if self.kind is Kind.INTEGER else longer
+
     def _range_hint(self) -> str:
         if self.kind is Kind.CHOICE:
             return f"Choose one of: {', '.join(self.choices)}."
@@ -119,6 +130,16 @@ class Operation:
             if name not in known:
                 raise UsageError(f"{self.title} has no option {name!r}.", hint=_nearest(name, list(known)))
         return {name: p.check(options[name]) if name in options else p.default for name, p in known.items()}
+
+    def scaled(self, options: Mapping[str, Any], scale: float) -> dict[str, Any]:
+        """`options` with points and lengths in pixels brought to a picture `scale` times as large."""
+        known = {parameter.name: parameter for parameter in self.parameters}
+        return {name: known[name].scaled(value, scale) for name, value in options.items()}
+
+
+def shown_choice(value: str) -> str:
+    """How an editor's list shows one of `Parameter.choices`, before it is translated."""
+    return value.replace("_", " ").capitalize()
 
 
 def operation(name: str) -> Operation:
@@ -181,6 +202,16 @@ _WORDS = {
 }
 
 _DEPTH_PARAMETERS = (
+    Parameter(
+        name="depth_source",
+        kind=Kind.CHOICE,
+        label="Depth from",
+        help="Where depth comes from: the camera's own map in the opened file (portrait photographs of phones), or "
+        "an estimate. Auto takes the camera's where there is one.",
+        default="auto",
+        choices=("auto", "embedded", "estimate"),
+        group="Depth",
+    ),
     Parameter(
         name="refine",
         kind=Kind.BOOLEAN,
@@ -260,8 +291,8 @@ _BLUR_PARAMETERS = (
         kind=Kind.FLOAT,
         label="Highlights",
         help="Gives clipped lights back their brightness before blurring, so that they open into bright discs. "
-        "For lights at night: white things with a sharp edge get specks.",
-        default=0.0,
+        "What is sharp stays as it is.",
+        default=0.2,
         minimum=0.0,
         maximum=1.0,
         group="Lens",
@@ -406,8 +437,72 @@ OPERATIONS: dict[str, Operation] = {
             name="depth",
             title="Depth from this picture",
             help="Makes an editable depth layer: white is nearest, black is farthest.",
-            parameters=_DEPTH_PARAMETERS,
+            parameters=(
+                *_DEPTH_PARAMETERS,
+                Parameter(
+                    name="confidence",
+                    kind=Kind.BOOLEAN,
+                    label="Confidence as a layer",
+                    help="Also makes a hidden layer: white where the depth can be trusted, dark where it is not.",
+                    default=False,
+                    group="Depth",
+                ),
+            ),
             inputs=(Input.PICTURE,),
+            outputs=(Role.DEPTH, Role.CONFIDENCE),
+        ),
+        Operation(
+            name="repair_depth",
+            title="Repair depth in selection",
+            help="Changes depth inside the selection: for mirrors, windows, pictures in the picture, plants.",
+            parameters=(
+                Parameter(
+                    name="mode",
+                    kind=Kind.CHOICE,
+                    label="How",
+                    help="Estimate: again, from close by. Plane: flat. Smooth: without bumps. Fill: from what is "
+                    "around it. Match: the depth of a point. Shift: nearer or farther by an amount.",
+                    default="estimate",
+                    choices=("estimate", "plane", "smooth", "fill", "match", "shift"),
+                    simple=True,
+                ),
+                Parameter(
+                    name="at",
+                    kind=Kind.POINT,
+                    label="Point to match",
+                    help="With Match: the point of the picture that has the wanted depth.",
+                    simple=True,
+                ),
+                Parameter(
+                    name="value",
+                    kind=Kind.FLOAT,
+                    label="Depth to match",
+                    help="With Match: the depth layer's value instead of a point (1 nearest, 0 farthest).",
+                    minimum=0.0,
+                    maximum=1.0,
+                ),
+                Parameter(
+                    name="amount",
+                    kind=Kind.FLOAT,
+                    label="Amount",
+                    help="With Shift: how much nearer, in values of the depth layer; below 0 it is farther.",
+                    default=0.1,
+                    minimum=-1.0,
+                    maximum=1.0,
+                    simple=True,
+                ),
+                Parameter(
+                    name="feather",
+                    kind=Kind.FLOAT,
+                    label="Feather",
+                    help="How far inside the selection's border the change sets in; 0 makes a step. Left out: a "
+                    "little for Plane, Match and Shift; the others join smoothly anyway.",
+                    minimum=0.0,
+                    maximum=2000.0,
+                    unit="px",
+                ),
+            ),
+            inputs=(Input.PICTURE, Input.DISPARITY, Input.SELECTION),
             outputs=(Role.DEPTH,),
         ),
         Operation(

@@ -299,8 +299,10 @@ MESSAGES: dict[str, dict[str, dict[str, _Parse | _Optional]]] = {
             "keep": _Optional(_keep, {}),
             "preview_px": _Optional(_integer(16, 8192)),
             "supersede": _Optional(check_name),
+            "opened_file": _Optional(_text),
         },
         "cancel": {"job": _JOB},
+        "expect": {"operation": _text},
         "shutdown": {"when_idle": _flag},
     },
     "worker": {

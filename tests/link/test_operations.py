@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dioptre_link.errors import UsageError
-from dioptre_link.operations import OPERATIONS, Kind, operation
+from dioptre_link.operations import OPERATIONS, Kind, Operation, Parameter, operation
 
 
 @pytest.mark.parametrize("described", OPERATIONS.values(), ids=lambda described: described.name)
@@ -65,3 +65,28 @@ def test_choices_and_switches() -> None:
     assert operation("depth").check({"refine": "no"})["refine"] is False
     with pytest.raises(UsageError, match="is not a choice"):
         operation("super_resolution").check({"model": "other"})
+
+
+def test_whole_numbers_of_pixels_stay_whole_and_at_least_one() -> None:
+    def parameter(name: str, kind: Kind, unit: str) -> Parameter:
+        return Parameter(name=name, kind=kind, label=name, help="", unit=unit)
+
+    described = Operation(
+        name="x",
+        title="",
+        help="",
+        parameters=(parameter("a", Kind.INTEGER, "px"), parameter("b", Kind.INTEGER, "")),
+        inputs=(),
+        outputs=(),
+    )
+    assert described.scaled({"a": 3, "b": 3}, 0.1) == {"a": 1, "b": 3}
+    assert described.scaled({"a": 0, "b": 3}, 0.1) == {"a": 0, "b": 3}
+
+
+def test_options_follow_the_picture_they_are_for() -> None:
+    described = operation("lens_blur")
+    larger = described.scaled(
+        {"focus": (10.0, 20.0), "max_radius": 200.0, "f_number": 2.0, "focal_disparity": None}, 4
+    )
+    assert larger == {"focus": (40.0, 80.0), "max_radius": 300.0, "f_number": 2.0, "focal_disparity": None}
+    described.check(larger)

@@ -35,6 +35,7 @@ SUBMIT = {
     "keep": {"depth": "depth"},
     "preview_px": 512,
     "supersede": "preview",
+    "opened_file": "/photos/a.heic",
 }
 VALID = {
     "client": [
@@ -47,6 +48,7 @@ VALID = {
         {"type": "forget", "name": "photo"},
         SUBMIT,
         {"type": "cancel", "job": 1},
+        {"type": "expect", "operation": "portrait"},
         {"type": "shutdown", "when_idle": True},
     ],
     "worker": [
@@ -91,7 +93,7 @@ class Decoding(unittest.TestCase):
     def test_each_missing_or_unknown_field_is_refused_or_optional(self) -> None:
         optional = {
             *("answer_file", "colour_format", "depth_dtype", "roles", "keep", "preview_px", "supersede"),
-            *("hint", "protocol"),
+            *("hint", "protocol", "opened_file"),
         }
         for sender, messages in VALID.items():
             for message in messages:

@@ -1,0 +1,64 @@
+"""A small picture of the lens opening for dialogs: the disc that a point of light out of focus becomes.
+
+The same shape as `dioptre.optics.aperture` computes with, without NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+OPTIONS = ("blades", "blade_curvature", "blade_rotation", "anamorphic", "cats_eye", "disc_edge")
+"""The options of an operation that shape the disc."""
+
+CENTRE, CORNER = (0.0, 0.0), (0.7071, -0.7071)
+"""Places in the picture: from its centre, the corners at distance 1; y points down."""
+
+_SUBSAMPLES = 2  # per pixel and axis
+_REACH = 2.0  # of the picture, in radii of a circular opening: the longest oval has its end there
+
+
+def disc(size: int, options: Mapping[str, Any], *, field: tuple[float, float] = CENTRE) -> bytes:
+    """`size` x `size` grey 8-bit values: the disc's light, the brightest white.
+
+    options: of `OPTIONS`; 1 to 4 blades, which no lens has, are shown as a circle. field: place in the picture.
+    """
+    steps = [((n + 0.5) / _SUBSAMPLES / size * 2 - 1) * _REACH for n in range(size * _SUBSAMPLES)]
+    light = [[transmission(x, y, options, field=field) for x in steps] for y in steps]
+    brightest = max(map(max, light)) or 1.0
+    values = bytearray()
+    for top in range(0, len(steps), _SUBSAMPLES):
+        for left in range(0, len(steps), _SUBSAMPLES):
+            rows = light[top : top + _SUBSAMPLES]
+            total = sum(sum(row[left : left + _SUBSAMPLES]) for row in rows)
+            values.append(round(255 * total / brightest / _SUBSAMPLES**2))
+    return bytes(values)
+
+
+def transmission(x: float, y: float, options: Mapping[str, Any], *, field: tuple[float, float] = CENTRE) -> float:
+    """Light let through at (x, y) of the opening, in units of its radius; y points down."""
+    squeeze = math.sqrt(options["anamorphic"])
+    u, v = x * squeeze, y / squeeze
+    rho = math.hypot(u, v)
+    if rho > _rim(u, v, options):
+        return 0.0
+    shift = options["cats_eye"] * min(math.hypot(*field), 1.0)
+    if shift > 0:
+        angle = math.atan2(field[1], field[0])
+        if math.hypot(u + shift * math.cos(angle), v + shift * math.sin(angle)) > 1:
+            return 0.0
+    light: float = max(1 + options["disc_edge"] * (2 * rho**2 - 1), 0.0)
+    return light
+
+
+def _rim(u: float, v: float, options: Mapping[str, Any]) -> float:
+    blades = options["blades"]
+    if blades < 5:
+        return 1.0
+    sector = 2 * math.pi / blades
+    turn = math.atan2(-v, u) - math.radians(options["blade_rotation"])
+    polygon = math.cos(sector / 2) / math.cos(turn % sector - sector / 2)
+    straight = polygon / math.sqrt(blades / 2 * math.sin(sector) / math.pi)
+    curvature: float = options["blade_curvature"]
+    return (1 - curvature) * straight + curvature

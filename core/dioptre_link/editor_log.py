@@ -1,0 +1,36 @@
+"""A plug-in's log: how long things took, and tracebacks of what should not have happened."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from .paths import log_dir
+
+LIMIT_BYTES = 1 << 20  # some 10,000 lines, and one older file of the same size
+
+
+class EditorLog:
+    """The log of one editor's plug-in, `EDITOR.log` in Dioptre's log folder."""
+
+    def __init__(self, editor: str) -> None:
+        self.logger = logging.getLogger(f"dioptre_{editor}")
+        self._name = f"{editor}.log"
+
+    @property
+    def place(self) -> Path:
+        return log_dir() / self._name
+
+    def set_up(self) -> None:
+        """Write to the log file; where that cannot be made, nowhere."""
+        with suppress(OSError):
+            self.place.parent.mkdir(parents=True, exist_ok=True)
+            handler = RotatingFileHandler(
+                self.place, maxBytes=LIMIT_BYTES, backupCount=1, encoding="utf-8", delay=True
+            )
+            handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+            self.logger.addHandler(handler)
+            self.logger.setLevel(logging.INFO)
+        self.logger.propagate = False

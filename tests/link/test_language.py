@@ -1,0 +1,134 @@
+"""Messages in the user's language: found by their words, wherever they were made."""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import json
+import re
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from babel.messages import pofile
+
+from dioptre import files
+from dioptre.recipes.recipe import Recipe
+from dioptre_link import language
+from dioptre_link.errors import DioptreError
+from dioptre_link.language import translated
+from dioptre_link.operations import OPERATIONS
+from translations.collect import FOLDER, LOCALE, collect, compiled
+
+GERMAN = ("de",)
+GAP = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
+
+
+def said(error: DioptreError) -> tuple[str, str]:
+    return translated(error.message, languages=GERMAN), translated(error.hint, languages=GERMAN)
+
+
+def test_errors_as_they_are_raised(tmp_path: Path) -> None:
+    with pytest.raises(DioptreError) as missing:
+        files.load(tmp_path / "{fehlt}.jpg")
+    assert said(missing.value) == (
+        f"Es gibt keine Datei {tmp_path}/{{fehlt}}.jpg.",
+        "Prüfen Sie Schreibweise und Ordner.",
+    )
+    with pytest.raises(DioptreError) as wrong:
+        OPERATIONS["portrait"].check({"f_number": "viel"})
+    assert said(wrong.value) == (
+        "Blendenzahl: 'viel' ist nicht eine Zahl.",
+        "Geben Sie eine Zahl von 0.7 bis 32 an.",
+    )
+    with pytest.raises(DioptreError) as unknown:
+        Recipe.from_json('{"version": 1, "stepz": []}', origin="mein.json")
+    assert said(unknown.value) == ("mein.json hat einen unbekannten Eintrag 'stepz'.", "Meinten Sie 'steps'?")
+
+
+def test_what_is_not_known_stays() -> None:
+    for text in ("", "Kein Englisch.", "{0} {x!r}", "photo.jpg", "C:\\new {folder}"):
+        assert translated(text, languages=GERMAN) == text
+        assert translated(text, languages=("tlh",)) == text
+    assert translated("Cancelled.", languages=("en",)) == "Cancelled."
+    assert translated("Cancelled.", languages=GERMAN) == "Abgebrochen."
+
+
+def test_the_environment_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for chosen, wanted in (("de_AT.UTF-8", "Abgebrochen."), ("C", "Cancelled.")):
+        monkeypatch.setenv("LANGUAGE", chosen)
+        language._translation.cache_clear()
+        assert translated("Cancelled.") == wanted
+    language._translation.cache_clear()
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.po")), ids=lambda path: path.stem)
+def test_translations_have_the_gaps_of_their_messages_and_are_compiled(path: Path) -> None:
+    with path.open("rb") as file:
+        messages = [message for message in pofile.read_po(file) if message.id and message.string]
+    for message in messages:
+        assert set(GAP.findall(str(message.string))) <= set(GAP.findall(str(message.id))), message.id
+    shipped = gettext.GNUTranslations(BytesIO((LOCALE / path.stem / "LC_MESSAGES" / "dioptre.mo").read_bytes()))
+    now = gettext.GNUTranslations(BytesIO(compiled(path)))
+    stale = [message.id for message in messages if shipped.gettext(message.id) != now.gettext(message.id)]
+    assert stale == [], "run: python -m translations.collect"
+    assert len(messages) > 300
+
+
+def test_the_catalogue_has_what_the_source_says() -> None:
+    shipped = {entry["text"] for entry in json.loads((LOCALE / "catalogue.json").read_text(encoding="utf-8"))}
+    present = {message.text for message in collect()}
+    assert len(present) > 500
+    share = len(present & shipped) / len(present)
+    assert share > 0.8, "run: python -m translations.collect"
+
+
+SHOWING = {
+    *("QLabel", "QPushButton", "QCheckBox", "setToolTip", "setText", "addItem", "_button"),  # Krita's
+    *("Label", "Button", "CheckButton", "Expander", "set_tooltip_text", "set_text", "append_text", "say"),  # GIMP's
+}
+NAMES = {"", "Dioptre"}
+
+
+@pytest.mark.parametrize("editor", ["gimp", "krita"])
+def test_widgets_of_the_editors_show_translated_words(editor: str) -> None:
+    untranslated = []
+    for path in sorted((FOLDER.parent / "plugin" / editor).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            if (getattr(node.func, "attr", "") or getattr(node.func, "id", "")) not in SHOWING:
+                continue
+            shown = [*node.args[:1], *(word.value for word in node.keywords if word.arg == "label")]
+            plain = [one.value for one in shown if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            untranslated += [f"{path.name}: {text}" for text in plain if text not in NAMES]
+    assert untranslated == []
+
+
+def test_codes_are_in_the_catalogue() -> None:
+    codes = {message.code for message in collect()}
+    assert {
+        "usage",
+        "missing-file",
+        "recipe",
+        "weights",
+        "out-of-memory",
+        "worker-lost",
+        "packages-changed",
+    } <= codes
+
+
+@pytest.mark.parametrize(
+    ("template", "text", "matches"),
+    [
+        ("{a} is {b}.", "x is y.", True),
+        ("{a} and {a}.", "x and x.", True),
+        ("{a} and {a}.", "x and y.", False),
+        ("{{a}} {b}", "{a} z", True),
+        ("(a|b) {c}", "a z", False),
+    ],
+)
+def test_patterns(template: str, text: str, matches: bool) -> None:
+    assert bool(re.fullmatch(language.pattern_of(template), text)) is matches

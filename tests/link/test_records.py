@@ -1,0 +1,100 @@
+"""The record of results that both plug-ins keep in a document."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from dioptre_link import records
+from dioptre_link.errors import DioptreError
+from dioptre_link.operations import operation
+from dioptre_link.records import Entry, Link, Record
+
+
+class Document:
+    """Keeps one record, as an editor's document does."""
+
+    def __init__(self) -> None:
+        self.kept = b""
+        self.record = Record(lambda: self.kept, self._keep)
+
+    def _keep(self, data: bytes) -> None:
+        self.kept = data
+
+
+def depth(picture: int, made: int) -> Entry:
+    return Entry(
+        operation="depth",
+        options={"refine": True},
+        inputs={"picture": Link(id=picture, name="Größe", sha256="ab", rect=(-1, 2, 30, 40))},
+        outputs={"depth": Link(id=made, name="Depth")},
+        models={"depth": "ff"},
+    )
+
+
+def test_entries_come_back_as_they_were_and_are_ascii() -> None:
+    document = Document()
+    assert document.record.load() == []
+    first, second = depth(1, 2), depth(3, 4)
+    document.record.add(first)
+    document.record.add(second)
+    assert document.kept.isascii()
+    assert document.record.load() == [first, second]
+    document.record.put(first, values={"light": 5})
+    assert document.record.load() == [replace(first, values={"light": 5}), second]
+
+
+def test_the_oldest_go_when_there_are_too_many() -> None:
+    document = Document()
+    entries = [depth(0, number) for number in range(records.MAX_ENTRIES + 5)]
+    document.record.save(entries)
+    assert document.record.load() == entries[5:]
+
+
+@pytest.mark.parametrize(
+    "data", [b"{", b"3", b"[]", b'{"version": 1, "results": 3}', b'{"version": 1, "results": [3]}']
+)
+def test_a_damaged_record_is_said_and_can_be_passed_over(data: bytes) -> None:
+    document = Document()
+    document.kept = data
+    with pytest.raises(DioptreError, match="damaged"):
+        document.record.load()
+    assert document.record.readable() == []
+    with pytest.raises(DioptreError, match="damaged"):
+        document.record.add(depth(1, 2))
+    assert document.kept == data  # not overwritten
+
+
+def test_a_newer_record_is_said() -> None:
+    document = Document()
+    document.kept = json.dumps({"version": records.VERSION + 1, "results": []}).encode()
+    with pytest.raises(DioptreError, match="newer Dioptre"):
+        document.record.load()
+
+
+def test_layers_are_looked_up_newest_first() -> None:
+    blur = Entry(
+        operation="lens_blur",
+        options={},
+        inputs={"picture": Link(id=1, name="Photo"), "disparity": Link(id=7, name="Mine")},
+        outputs={"result": Link(id=8, name="Result"), records.GROUP: Link(id=9, name="Lens blur")},
+    )
+    entries = [depth(1, 2), blur, depth(3, 4), depth(1, 5)]
+    assert [link.id for link in records.depth_links(entries, 1)] == [5, 7, 2]
+    assert [link.id for link in records.picture_links(entries, 5)] == [1]
+    assert list(records.picture_links(entries, 8)) == []
+    assert records.made_from(entries, 1) == {2, 5, 8, 9}
+    assert blur.layer_ids == {1, 7, 8, 9}
+
+
+def test_what_is_gone_is_called_by_its_name() -> None:
+    entry = Entry(
+        operation="lens_blur",
+        options={},
+        inputs={"picture": Link(id=1, name="Photo"), "disparity": Link(id=7, name="Mine")},
+        outputs={},
+    )
+    assert "its depth layer, the layer “Mine”, is gone" in entry.gone(operation("lens_blur"), "disparity").message
+    assert "its picture, the layer “Photo”, is gone" in entry.gone(operation("lens_blur"), "picture").message
