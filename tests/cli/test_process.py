@@ -97,3 +97,32 @@ def test_python_m_dioptre_is_the_command_line() -> None:
         check=True,
     )
     assert done.stdout.startswith("dioptre 0.")
+
+
+IN_A_CALLBACK = """
+import signal, sys, time, types
+class Library:
+    def __del__(self):  # as a library's callback, it cannot raise
+        signal.raise_signal(signal.SIGTERM)
+        time.sleep(0.001)
+module = types.ModuleType("dioptre.pipelines.portrait")
+def run(inputs, options, progress):
+    Library()
+    for _ in range(6000):
+        progress(0.5, "Working")
+        time.sleep(0.01)
+module.run = run
+sys.modules[module.__name__] = module
+from dioptre.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_an_interrupt_in_a_callback_of_a_library_is_not_lost(photo: Path, tmp_path: Path) -> None:
+    with start("run", photo, "-o", tmp_path / "out", "--json", code=IN_A_CALLBACK) as process:
+        out, err = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 130
+    assert json.loads(out.splitlines()[-1])["code"] == "cancelled"
+    assert err == ""
+    assert not (tmp_path / "out").exists()

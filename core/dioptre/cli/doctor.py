@@ -3,29 +3,50 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
+from dioptre_link.language import translated
+
+from .finding import Finding
 from .findings import examine
+from .reporting import say
 
 _SIGNS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
+_PATH = click.Path(path_type=Path, readable=False)
 
 
 @click.command(name="doctor")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words.")
-def command(as_json: bool) -> int:
-    """Look for what is wrong with this installation; changes nothing."""
-    errors = 0
+@click.option(
+    "--report", type=_PATH, metavar="FILE", help="Also write a .zip for a bug report, without private data."
+)
+@click.option("--force", is_flag=True, help="Replace that file if it is there already.")
+def command(as_json: bool, report: Path | None, force: bool) -> int:
+    """Look for what is wrong with this installation; changes nothing.
+
+    Each finding has a code, which docs/troubleshooting.md explains, and a fix where something is wrong.
+    """
+    findings: list[Finding] = []
     for finding in examine():
-        errors += finding.level == "error"
+        findings.append(finding)
         if as_json:
             click.echo(json.dumps(finding.to_dict()))
         else:
-            click.echo(f"{_SIGNS[finding.level]} {finding.code}: {finding.message}")
+            say(f"{_SIGNS[finding.level]} {finding.code}: {translated(finding.message)}")
             if finding.fix:
-                click.echo(f"        Fix: {finding.fix}")
+                say(f"        {translated('Fix')}: {translated(finding.fix)}")
+    errors = sum(finding.level == "error" for finding in findings)
+    if report is not None:
+        from .report import write_report
+
+        parts = write_report(report, findings, force=force)
+        if not as_json:
+            say(translated(f"{report} has {', '.join(parts)}; look into it before you send it."))
     if as_json:
-        click.echo(json.dumps({"type": "result", "errors": errors}))
+        files = {} if report is None else {"files": [str(report)]}
+        click.echo(json.dumps({"type": "result", "errors": errors, **files}))
     elif not errors:
-        click.echo("No errors found.")
+        say(translated("No errors found."))
     return 1 if errors else 0

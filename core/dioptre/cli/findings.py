@@ -7,36 +7,23 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from dioptre.editors import gimp_plugin, krita_plugin
 from dioptre_link import paths
 from dioptre_link.errors import DioptreError
 from dioptre_link.start import Rendezvous, is_running, log_file
 from dioptre_link.wire import PROTOCOL
 
-from . import gimp_plugin, krita_plugin
+from . import trials
+from .finding import ERROR, OK, WARNING, Finding
 
 GIB = 1 << 30
 _MEMORY_WANTED_BYTES = 4 * GIB  # a 12-megapixel portrait takes up to 3
 _DISK_WANTED_BYTES = 1 * GIB
 _REINSTALL = "Run: python3 install.py --repair"
-_OK, _WARNING, _ERROR = "ok", "warning", "error"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that was looked at. `code` is stable; `fix` is empty where nothing is wrong."""
-
-    code: str
-    level: str  # "ok", "warning" (it works, with limits) or "error" (something will not work)
-    message: str
-    fix: str = ""
-
-    def to_dict(self) -> dict[str, str]:
-        return {"type": "finding", **asdict(self)}
 
 
 def examine() -> Iterator[Finding]:
@@ -47,7 +34,7 @@ def examine() -> Iterator[Finding]:
         except Exception as error:  # noqa: BLE001  (a doctor must not die of what it looks for)
             yield Finding(
                 code=f"{check.__name__}-failed",
-                level=_ERROR,
+                level=ERROR,
                 message=f"The check of {check.__name__} failed: {type(error).__name__}: {error}",
                 fix=_REINSTALL,
             )
@@ -57,11 +44,11 @@ def python() -> Iterator[Finding]:
     """The running Python."""
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info >= (3, 11) and sys.maxsize > 2**32:
-        yield Finding(code="python", level=_OK, message=f"Python {version}, {sys.executable}")
+        yield Finding(code="python", level=OK, message=f"Python {version}, {sys.executable}")
     else:
         yield Finding(
             code="python-version",
-            level=_ERROR,
+            level=ERROR,
             message=f"Python {version} is too old, or 32-bit.",
             fix="Install 64-bit CPython 3.11 or later, then: python3 install.py --repair",
         )
@@ -73,7 +60,7 @@ def environment() -> Iterator[Finding]:
     if Path(sys.prefix).resolve() != folder.resolve():
         yield Finding(
             code="environment-foreign",
-            level=_WARNING,
+            level=WARNING,
             message=f"Dioptre runs from {sys.prefix}, not from the installed environment {folder}.",
             fix="Nothing to do when developing; else run: python3 install.py",
         )
@@ -84,11 +71,11 @@ def environment() -> Iterator[Finding]:
     except (OSError, ValueError, AttributeError):
         complete = False
     if complete:
-        yield Finding(code="environment", level=_OK, message=f"Complete: {folder}")
+        yield Finding(code="environment", level=OK, message=f"Complete: {folder}")
     else:
         yield Finding(
             code="environment-incomplete",
-            level=_ERROR,
+            level=ERROR,
             message=f"The installation in {folder} was interrupted.",
             fix="Run: python3 install.py",
         )
@@ -117,12 +104,12 @@ def packages() -> Iterator[Finding]:
     if wrong:
         yield Finding(
             code="packages-changed",
-            level=_ERROR,
+            level=ERROR,
             message=f"Packages differ from the lock: {'; '.join(wrong)}.",
             fix=_REINSTALL,
         )
     else:
-        yield Finding(code="packages", level=_OK, message=f"{count} packages as locked")
+        yield Finding(code="packages", level=OK, message=f"{count} packages as locked")
 
 
 def folders() -> Iterator[Finding]:
@@ -132,7 +119,7 @@ def folders() -> Iterator[Finding]:
         if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
             yield Finding(
                 code=f"{name}-folder-read-only",
-                level=_ERROR,
+                level=ERROR,
                 message=f"The {name} folder {folder} cannot be written.",
                 fix=f"Make {there} writable for you, or set DIOPTRE_HOME to a folder that is.",
             )
@@ -141,12 +128,12 @@ def folders() -> Iterator[Finding]:
         if free < _DISK_WANTED_BYTES:
             yield Finding(
                 code=f"{name}-disk-full",
-                level=_WARNING,
+                level=WARNING,
                 message=f"Only {free / GIB:.1f} GiB are free for the {name} folder {folder}.",
                 fix="Free some space, or set DIOPTRE_HOME to a folder on a larger disk.",
             )
         else:
-            yield Finding(code=f"{name}-folder", level=_OK, message=f"{folder}, {free / GIB:.0f} GiB free")
+            yield Finding(code=f"{name}-folder", level=OK, message=f"{folder}, {free / GIB:.0f} GiB free")
 
 
 def memory() -> Iterator[Finding]:
@@ -158,12 +145,12 @@ def memory() -> Iterator[Finding]:
     if free < _MEMORY_WANTED_BYTES:
         yield Finding(
             code="memory-low",
-            level=_WARNING,
+            level=WARNING,
             message=f"{message}; a large photo wants {_MEMORY_WANTED_BYTES // GIB}.",
             fix="Close other programs, or work on smaller pictures.",
         )
     else:
-        yield Finding(code="memory", level=_OK, message=message)
+        yield Finding(code="memory", level=OK, message=message)
 
 
 def weights() -> Iterator[Finding]:
@@ -177,7 +164,7 @@ def weights() -> Iterator[Finding]:
         if missing and not entry.convert:
             yield Finding(
                 code="weights-missing",
-                level=_ERROR,
+                level=ERROR,
                 message=f"{entry.title} ({entry.id}) lacks its weights: {', '.join(missing)}.",
                 fix="Run: python3 install.py",
             )
@@ -186,10 +173,10 @@ def weights() -> Iterator[Finding]:
         try:
             verify(folder)
         except DioptreError as error:
-            yield Finding(code="weights-damaged", level=_ERROR, message=f"{name}: {error.message}", fix=_REINSTALL)
+            yield Finding(code="weights-damaged", level=ERROR, message=f"{name}: {error.message}", fix=_REINSTALL)
         else:
             intact += 1
-    yield Finding(code="weights", level=_OK, message=f"{intact} checkpoints intact")
+    yield Finding(code="weights", level=OK, message=f"{intact} checkpoints intact")
 
 
 def devices() -> Iterator[Finding]:
@@ -202,10 +189,10 @@ def devices() -> Iterator[Finding]:
     total: Any = jax.numpy.arange(4.0).sum()
     names = ", ".join(f"{device.platform} {device.device_kind}" for device in jax.devices())
     if float(total) == 6.0:
-        yield Finding(code="devices", level=_OK, message=f"JAX {jax.__version__} on {names}")
+        yield Finding(code="devices", level=OK, message=f"JAX {jax.__version__} on {names}")
     else:
         yield Finding(
-            code="devices-wrong", level=_ERROR, message=f"JAX on {names} cannot add numbers.", fix=_REINSTALL
+            code="devices-wrong", level=ERROR, message=f"JAX on {names} cannot add numbers.", fix=_REINSTALL
         )
 
 
@@ -225,15 +212,15 @@ def worker() -> Iterator[Finding]:
     """The editors' worker, if it runs: whether it is of this installation."""
     rendezvous = Rendezvous.read() if is_running() else None
     if rendezvous is None:
-        yield Finding(code="worker", level=_OK, message="Not running; an editor's first job starts it.")
+        yield Finding(code="worker", level=OK, message="Not running; an editor's first job starts it.")
         return
     running = f"version {rendezvous.version}, protocol {rendezvous.protocol}, process {rendezvous.pid}"
     if (rendezvous.version, rendezvous.protocol) == (metadata.version("dioptre"), PROTOCOL):
-        yield Finding(code="worker", level=_OK, message=f"Running: {running}; log: {log_file()}")
+        yield Finding(code="worker", level=OK, message=f"Running: {running}; log: {log_file()}")
     else:
         yield Finding(
             code="worker-other-version",
-            level=_WARNING,
+            level=WARNING,
             message=f"A worker of another installation is running: {running}.",
             fix="Run: dioptre worker --stop",
         )
@@ -248,6 +235,9 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     weights,
     devices,
     worker,
+    trials.secrets,
     gimp,
     krita,
+    trials.sandboxes,
+    trials.job,
 )

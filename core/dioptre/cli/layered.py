@@ -6,19 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dioptre import files, runtime
 from dioptre.files.atomic import check_free
+from dioptre.imaging.layers import Layer
 from dioptre_link.errors import UsageError
 from dioptre_link.operations import operation
 
 from .reporting import Reporter
 
 LAYERED = ".ora"
-_READ, _MADE = 0.03, 0.9  # shares of the progress; writing is the rest
 
 
 def enlarge(source: Path, options: Mapping[str, Any], *, file: Path, force: bool, told: Reporter) -> None:
-    """Enlarge every layer of an OpenRaster file, and write another.
+    """Enlarge every layer of an OpenRaster file at its place, and write another with the same structure.
 
     Raises UsageError when the result is to be no layered file, and what reading, enlarging and writing raise.
     """
@@ -30,14 +32,17 @@ def enlarge(source: Path, options: Mapping[str, Any], *, file: Path, force: bool
     check_free(file, force=force)
     told.begin(str(source))
     runtime.prepare_if_needed()
-    document = files.read_openraster(source)
-    from dioptre.pipelines.super_resolution import enlarge_layers  # with JAX, after its set-up
+    from dioptre.pipelines.super_resolution import enlarger  # with JAX, after its set-up
 
-    result = enlarge_layers(
-        document.layers,
-        checked,
-        progress=lambda fraction, phase: told.progress(_READ + fraction * (_MADE - _READ), phase),
+    messages: list[str] = []
+    depth = files.read_openraster_depth(source)
+    enlarge_one = enlarger(checked, disparity=depth, on_message=messages.append)
+
+    def enlarge_layer(layer: Layer, start: float, stop: float) -> np.ndarray:
+        return enlarge_one(layer, lambda done, phase: told.progress(start + done * (stop - start), phase))
+
+    height, width = files.enlarge_openraster(
+        source, file, scale=checked["scale"], enlarge=enlarge_layer, force=force
     )
-    told.progress(_MADE, "Writing the result")
-    files.write_openraster(result.layers, file, recipe=document.recipe, force=force)
-    told.result(str(source), [file], values=result.values, messages=result.messages)
+    values = {"scale": checked["scale"], "width": width, "height": height}
+    told.result(str(source), [file], values=values, messages=messages)

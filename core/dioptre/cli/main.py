@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from importlib.metadata import version
 from types import FrameType
@@ -15,15 +16,17 @@ import click
 
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 
-from . import doctor, log, models, operations, worker
+from . import batch, bench, doctor, inspect, log, models, operations, presets, worker
 from .reporting import reporter
 
+_AGAIN_S = 0.02  # callbacks take microseconds
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 130
 
 
 def main() -> NoReturn:
     """Run the command line of this process and end it."""
     signal.signal(signal.SIGTERM, _interrupt)
+    sys.unraisablehook = _unraisable
     code = run(sys.argv[1:])
     sys.stderr.flush()
     sys.exit(code)
@@ -76,7 +79,16 @@ def group() -> None:
     """Depth, lens blur and super-resolution for photographs."""
 
 
-for command in (*operations.commands(), models.group, doctor.command, worker.command):
+OTHERS = (
+    batch.command,
+    presets.command,
+    inspect.command,
+    models.group,
+    doctor.command,
+    bench.command,
+    worker.command,
+)
+for command in (*operations.commands(), *OTHERS):
     group.add_command(command)
 
 
@@ -123,6 +135,16 @@ def _unexpected(error: Exception) -> DioptreError:
         hint="Please report it with the log; 'dioptre doctor' may find the cause.",
         code="internal",
     )
+
+
+def _unraisable(what: sys.UnraisableHookArgs) -> None:
+    """What a library's callback could not raise. An interrupt is tried again a moment later; the rest is logged."""
+    if isinstance(what.exc_value, KeyboardInterrupt):
+        again = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), signal.SIGTERM))
+        again.daemon = True
+        again.start()
+    elif what.exc_value is not None:
+        log.LOGGER.warning("ignored: %s", what.err_msg, exc_info=what.exc_value)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -92,6 +92,8 @@ def add(what: str, model_id: str | None, force: bool, verbose: bool, as_json: bo
     runtime.prepare_if_needed()
     from dioptre.models.adding import add_by_name, add_weights
 
+    if by_name and not as_json:
+        click.echo(f"Fetching the weights of {entry.title} …", err=True)
     folder = add_by_name(entry, force=force) if by_name else add_weights(entry, file, force=force)
     if as_json:
         _write({"type": "result", "id": entry.id, "files": [str(folder)]})

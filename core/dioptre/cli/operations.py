@@ -23,7 +23,9 @@ def commands() -> Iterator[click.Command]:
     """`run` first, then the operations in their described order."""
     yield _run_command(OPERATIONS[DEFAULT])
     for operation in OPERATIONS.values():
-        if operation.name != DEFAULT:
+        if operation.name == "white_balance":
+            yield _white_balance_command(operation)
+        elif operation.name != DEFAULT:
             yield _operation_command(operation)
 
 
@@ -32,16 +34,20 @@ def _run_command(portrait: Operation) -> click.Command:
     @click.argument("inputs", nargs=-1, required=True, type=_PATH, metavar="IN...")
     @click.option("-o", "--output", required=True, type=_PATH, metavar="DIR", help="Folder for the results.")
     @click.option("--recipe", type=_PATH, metavar="FILE", help="Follow this recipe instead.")
+    @click.option("--preset", metavar="NAME", help="Follow this preset instead; see 'dioptre presets'.")
     @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Change an option of the recipe.")
     @click.option("--depth", type=_PATH, metavar="FILE", help="Depth picture to use, white nearest, for one input.")
+    @click.option("--selection", type=_PATH, metavar="FILE", help="Selection for a recipe that repairs depth.")
     @parameter_options(portrait.parameters)
     @common_options
     def run(
         inputs: tuple[Path, ...],
         output: Path,
         recipe: Path | None,
+        preset: str | None,
         pairs: tuple[str, ...],
         depth: Path | None,
+        selection: Path | None,
         as_json: bool,
         verbose: bool,
         force: bool,
@@ -52,14 +58,17 @@ def _run_command(portrait: Operation) -> click.Command:
         For each picture DIR gets a layered file, the flat result, the depth, a preview and the recipe.
         """
         changes = {**given(portrait, options), **settings(pairs)}
-        if depth is not None and len(inputs) > 1:
-            raise UsageError("--depth is for one picture; there are several.", hint="Run them one by one.")
+        if (depth or selection) is not None and len(inputs) > 1:
+            name = "--depth" if depth is not None else "--selection"
+            raise UsageError(f"{name} is for one picture; there are several.", hint="Run them one by one.")
         log.start(verbose=verbose)
         from . import process
 
-        chosen = process.recipe(recipe, otherwise=(portrait.name,)).with_options(changes)
+        chosen = process.recipe(recipe, preset=preset, otherwise=(portrait.name,)).with_options(changes)
         with process.reporting(reporter(as_json=as_json)) as told:
-            return process.every(inputs, chosen, folder=output, depth=depth, force=force, told=told)
+            return process.every(
+                inputs, chosen, folder=output, depth=depth, selection=selection, force=force, told=told
+            )
 
     return run
 
@@ -74,6 +83,7 @@ def _operation_command(operation: Operation) -> click.Command:
         verbose: bool,
         force: bool,
         depth: Path | None = None,
+        selection: Path | None = None,
         **options: Any,
     ) -> None:
         log.start(verbose=verbose)
@@ -90,7 +100,7 @@ def _operation_command(operation: Operation) -> click.Command:
             steps = ("depth", *steps)
         chosen = process.recipe(None, otherwise=steps).with_options(given(operation, options))
         with process.reporting(reporter(as_json=as_json)) as told:
-            process.one(source, chosen, file=output, depth=depth, force=force, told=told)
+            process.one(source, chosen, file=output, depth=depth, selection=selection, force=force, told=told)
 
     make.__doc__ = operation.help
     function: Callable[..., Any] = parameter_options(operation.parameters)(common_options(make))
@@ -98,6 +108,9 @@ def _operation_command(operation: Operation) -> click.Command:
         left_out = "none" if operation.name == "super_resolution" else "estimated"
         text = f"Depth picture, white nearest. Left out: {left_out}."
         function = click.option("--depth", type=_PATH, metavar="FILE", help=text)(function)
+    if Input.SELECTION in operation.inputs:
+        text = "Selection, a grey picture: white is selected. Left out: everything."
+        function = click.option("--selection", type=_PATH, metavar="FILE", help=text)(function)
     function = click.option("-o", "--output", required=True, type=_PATH, metavar="OUT", help=_outputs(operation))(
         function
     )
@@ -105,7 +118,57 @@ def _operation_command(operation: Operation) -> click.Command:
     return click.command(name=operation.command, cls=GroupedCommand)(function)
 
 
+def _white_balance_command(operation: Operation) -> click.Command:
+    @click.command(name=operation.command, cls=GroupedCommand, short_help=operation.help)
+    @click.argument("sources", nargs=-1, required=True, type=_PATH, metavar="IN...")
+    @click.option(
+        "-o", "--output", required=True, type=_PATH, metavar="OUT", help=f"{_outputs(operation)} {_FOLDER}"
+    )
+    @click.option("--depth", type=_PATH, metavar="FILE", help="Depth picture, white nearest, for one input.")
+    @click.option("--reference", type=_PATH, metavar="FILE", help=_REFERENCE)
+    @click.option("--each", is_flag=True, help="Balance each of several pictures for itself.")
+    @parameter_options(operation.parameters)
+    @common_options
+    def white_balance(
+        sources: tuple[Path, ...],
+        output: Path,
+        depth: Path | None,
+        reference: Path | None,
+        each: bool,
+        as_json: bool,
+        verbose: bool,
+        force: bool,
+        **options: Any,
+    ) -> None:
+        """Read the colour of the light off a picture and take it out.
+
+        Several pictures, or a folder of them, are a series: those whose lights agree are balanced alike.
+        """
+        if depth is not None and (len(sources) > 1 or sources[0].is_dir()):
+            raise UsageError("--depth is for one picture; there are several.", hint="Run them one by one.")
+        log.start(verbose=verbose)
+        from . import process, series
+
+        with process.reporting(reporter(as_json=as_json)) as told:
+            series.balance(
+                sources,
+                given(operation, options),
+                output=output,
+                reference=reference,
+                depth=depth,
+                each=each,
+                force=force,
+                told=told,
+            )
+
+    return white_balance
+
+
+_FOLDER = "A folder where there are several pictures."
+_REFERENCE = "Take the light of this picture, of a grey card for example, for all; --neutral is then a point of it."
+
+
 def _outputs(operation: Operation) -> str:
-    if operation.name == "depth":
+    if operation.name in ("depth", "repair_depth"):
         return "File for the depth: .png (16 bit), .tif (float) or .ora (a layer over the picture)."
     return "File for the result: .ora for layers, else .jpg, .png, .tif or .webp."

@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
+
+import numpy as np
 
 from dioptre import files, runtime
 from dioptre.files import notes, problems
 from dioptre.files.atomic import check_free
 from dioptre.files.save import format_of
-from dioptre.imaging.layers import Inputs, Layer, Result
-from dioptre.recipes.follow import follow
+from dioptre.imaging.layers import Layer
+from dioptre.recipes import presets
+from dioptre.recipes.on_file import Followed, follow_on_file
 from dioptre.recipes.recipe import Recipe, RecipeError, Step
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
-from dioptre_link.operations import Input, Role, operation
+from dioptre_link.operations import Role, operation
 
 from . import log
 from .reporting import Reporter
 
 _MAX_RECIPE_BYTES = 1 << 20  # a recipe has a few hundred; more is not one
-_LOADED, _FOLLOWED = 0.03, 0.9  # shares of the progress; writing is the rest
+_FOLLOWED = 0.9  # share of the progress; writing is the rest
 _LAYERED = ".ora"
 
 
-def recipe(file: Path | None, *, otherwise: Sequence[str]) -> Recipe:
-    """The recipe in `file`, or without one the operations `otherwise` with their defaults."""
+def recipe(file: Path | None, *, otherwise: Sequence[str], preset: str | None = None) -> Recipe:
+    """The recipe in `file`, or the preset of that name, or else the operations `otherwise` with their defaults."""
+    if preset is not None:
+        if file is not None:
+            raise UsageError("--recipe and --preset are one too many.", hint="Give one of them.")
+        return presets.preset(preset)
     if file is None:
         return Recipe(steps=tuple(Step(operation=name) for name in otherwise))
     hint = "Give a .json file that Dioptre wrote, or one of your own."
@@ -46,7 +50,14 @@ def recipe(file: Path | None, *, otherwise: Sequence[str]) -> Recipe:
 
 
 def every(
-    sources: Sequence[Path], chosen: Recipe, *, folder: Path, depth: Path | None, force: bool, told: Reporter
+    sources: Sequence[Path],
+    chosen: Recipe,
+    *,
+    folder: Path,
+    depth: Path | None,
+    force: bool,
+    told: Reporter,
+    selection: Path | None = None,
 ) -> int:
     """Follow the recipe on each picture and write all files of each into `folder`; return the exit code.
 
@@ -60,7 +71,7 @@ def every(
             for suffix in ("ora", "json"):  # before minutes are spent
                 _require_writable(folder / f"{source.stem}-{name}.{suffix}", force=force)
             with _measured(source, told):
-                job = _follow(source, chosen, depth=depth, told=told)
+                job = _follow(source, chosen, depth=depth, told=told, selection=selection)
                 messages = list(job.messages)
                 written = files.write_result(
                     job.result,
@@ -86,14 +97,27 @@ def every(
     return 0
 
 
-def one(source: Path, chosen: Recipe, *, file: Path, depth: Path | None, force: bool, told: Reporter) -> None:
-    """Follow the recipe on one picture and write one file, of the kind that its suffix says."""
-    only_depth = operation(chosen.steps[-1].operation).outputs == (Role.DEPTH,)
+def one(
+    source: Path,
+    chosen: Recipe,
+    *,
+    file: Path,
+    depth: Path | None,
+    force: bool,
+    told: Reporter,
+    selection: Path | None = None,
+    references: tuple[np.ndarray, ...] = (),
+) -> None:
+    """Follow the recipe on one picture and write one file, of the kind that its suffix says.
+
+    references: pictures whose light is taken, as in `dioptre.imaging.layers.Inputs`.
+    """
+    only_depth = Role.RESULT not in operation(chosen.steps[-1].operation).outputs
     if file.suffix.lower() != _LAYERED:
         _require_format(file, depth=only_depth)
     _require_writable(file, force=force)
     with _measured(source, told):
-        job = _follow(source, chosen, depth=depth, told=told)
+        job = _follow(source, chosen, depth=depth, told=told, selection=selection, references=references)
         messages = list(job.messages)
         told.progress(_FOLLOWED, "Writing the result")
         layers = job.result.layers
@@ -101,7 +125,7 @@ def one(source: Path, chosen: Recipe, *, file: Path, depth: Path | None, force: 
         if file.suffix.lower() == _LAYERED:
             original = Layer(name="Original", role=Role.BACKGROUND, pixels=job.picture.pixels, visible=only_depth)
             below = () if layers[0].pixels.shape[:2] != job.picture.pixels.shape[:2] else (original,)
-            dpi = job.picture.source.resolution_dpi
+            dpi = files.dpi_at(job.picture, layers[0].pixels)
             files.write_openraster([*layers, *below], file, recipe=content, resolution_dpi=dpi, force=force)
         elif only_depth:
             files.write_depth(layers[0].pixels, file, force=force)
@@ -122,39 +146,24 @@ def reporting(told: Reporter) -> Iterator[Reporter]:
         told.close()
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Job:
-    """A picture with what was made from it, ready to be written."""
-
-    picture: files.Picture
-    result: Result
-    recipe: Recipe
-    messages: tuple[str, ...]
-
-
-def _follow(source: Path, chosen: Recipe, *, depth: Path | None, told: Reporter) -> _Job:
-    told.progress(0.0, "Loading")
+def _follow(
+    source: Path,
+    chosen: Recipe,
+    *,
+    depth: Path | None,
+    told: Reporter,
+    selection: Path | None = None,
+    references: tuple[np.ndarray, ...] = (),
+) -> Followed:
     runtime.prepare_if_needed()
-    picture = files.load(source)
-    disparity, messages = None, picture.messages
-    if depth is not None:
-        disparity, more = files.read_depth(depth, width=picture.width, height=picture.height)
-        messages += more
-    elif Input.DISPARITY in operation(chosen.steps[0].operation).inputs:
-        raise UsageError(
-            f"{operation(chosen.steps[0].operation).title} needs a depth picture.",
-            hint="Give one with --depth FILE.",
-        )
-    result = follow(
+    return follow_on_file(
         chosen,
-        Inputs(picture=picture.pixels, disparity=disparity),
-        progress=lambda fraction, phase: told.progress(_LOADED + fraction * (_FOLLOWED - _LOADED), phase),
+        source,
+        depth=depth,
+        selection=selection,
+        references=references,
+        progress=lambda fraction, phase: told.progress(fraction * _FOLLOWED, phase),
     )
-    for name, checksum in result.models.items():
-        if chosen.models.get(name, checksum) != checksum:
-            messages += (f"The recipe was made with other weights of {name}; the result may differ.",)
-    made = replace(chosen, models=result.models, input_sha256=_sha256(source), dioptre_version=version("dioptre"))
-    return _Job(picture=picture, result=result, recipe=made, messages=(*messages, *result.messages))
 
 
 @contextmanager
@@ -193,8 +202,3 @@ def _require_format(file: Path, *, depth: bool) -> None:
             f"A depth map is not written as {kind.value}, which would lose its precision.",
             hint="End the name in .png (16-bit), .tif (float) or .ora (layers).",
         )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dioptre_link.errors import DioptreError
+from dioptre_link.language import translated
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -113,24 +114,26 @@ class WordReporter:
         assert self._task is not None
         from rich.markup import escape
 
-        self._bar.update(self._task, completed=fraction, description=escape(f"{Path(self._name).name}: {phase}"))
+        self._bar.update(
+            self._task, completed=fraction, description=escape(f"{Path(self._name).name}: {translated(phase)}")
+        )
 
     def result(
         self, name: str, files: Sequence[Path], *, values: Mapping[str, Any], messages: Sequence[str]
     ) -> None:
         self._stop_bar()
         for message in messages:
-            _say(f"{Path(name).name}: {message}", sys.stderr)
+            say(f"{Path(name).name}: {translated(message)}", sys.stderr)
         for file in files:
-            _say(str(file), sys.stdout)
+            say(str(file), sys.stdout)
 
     def error(self, error: DioptreError, *, name: str = "", log: Path | None = None) -> None:
         self._stop_bar()
-        _say(f"Error: {error.message}", sys.stderr)
+        say(f"{translated('Error')}: {translated(error.message)}", sys.stderr)
         if error.hint:
-            _say(f"Hint: {error.hint}", sys.stderr)
+            say(f"{translated('Hint')}: {translated(error.hint)}", sys.stderr)
         if log is not None:
-            _say(f"Log: {log}", sys.stderr)
+            say(f"{translated('Log')}: {log}", sys.stderr)
 
     def close(self) -> None:
         self._stop_bar()
@@ -142,8 +145,9 @@ class WordReporter:
             self._bar = None
 
 
-def _say(text: str, stream: Any) -> None:
-    """Write a line in whatever encoding the terminal has; file names may hold what it cannot show."""
+def say(text: str, stream: Any = None) -> None:
+    """Write a line (to stdout unless told) in whatever encoding the terminal has, which may lack some letters."""
+    stream = stream or sys.stdout
     encoding = getattr(stream, "encoding", None) or "utf-8"
     stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     stream.flush()

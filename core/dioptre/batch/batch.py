@@ -1,0 +1,277 @@
+"""A batch from a folder to a folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from dioptre import files
+from dioptre.files import problems
+from dioptre.recipes.on_file import sha256_of
+from dioptre.recipes.recipe import Recipe
+from dioptre_link.errors import DioptreError
+from dioptre_link.operations import operation
+
+from . import contact_sheet, engine, plan
+from .engine import Crew
+from .plan import Item
+from .work import Failed, Made, Outcome, Task
+
+
+@runtime_checkable
+class Watcher(Protocol):
+    """Hears how a batch goes on."""
+
+    def made(self, item: Item, written: list[Path], messages: tuple[str, ...]) -> None:
+        """A picture is done and its files are there."""
+
+    def failed(self, item: Item, error: DioptreError) -> None:
+        """A picture has no result; the others go on."""
+
+    def progress(self, fraction: float, phase: str) -> None:
+        """The share done, 0 to 1, and how far that is in words, with the time left. It may raise `Cancelled`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """How a batch ended. page: the contact sheet, None where it could not be written (`page_error`)."""
+
+    made: int
+    finished_before: int
+    failures: dict[str, DioptreError] = field(default_factory=dict)
+    page: Path | None = None
+    page_error: DioptreError | None = None
+
+
+def run_batch(
+    folder: Path,
+    output: Path,
+    chosen: Recipe,
+    *,
+    crew: Callable[[int], Crew],
+    watcher: Watcher,
+    resume: bool = False,
+    force: bool = False,
+    everything: bool = False,
+) -> Summary:
+    """Follow `chosen` on every picture in `folder` and below; results go to the same places in `output`.
+
+    crew: makes the workers for a number of pictures. resume: leave out what is finished. force: replace results.
+    everything: write what `run` writes, not the result and its recipe alone.
+
+    Originals are never touched, existing files replaced only with `force`. A picture that fails does not stop the
+    others. However the batch ends, the contact sheet in `output` shows what there is. Raises UsageError and
+    DioptreError for what concerns all pictures, `Cancelled` from the watcher.
+    """
+    batch = _Batch(output, chosen, watcher, force=force, everything=everything)
+    found = plan.items(folder, output)
+    output.mkdir(parents=True, exist_ok=True)
+    with _alone(output):
+        try:
+            watcher.progress(0.0, "Looking at the pictures")
+            tasks = [task for item in found if (task := batch.task(item, resume=resume)) is not None]
+            batch.begin(tasks)
+            if tasks:
+                engine.run(tasks, crew(len(tasks)), done=batch.done)
+        finally:
+            batch.write_page(found)
+    return batch.summary()
+
+
+class _Batch:
+    """What is known while a batch runs."""
+
+    def __init__(self, output: Path, chosen: Recipe, watcher: Watcher, *, force: bool, everything: bool) -> None:
+        self._output, self._chosen, self._watcher = output, chosen, watcher
+        self._force, self._everything = force, everything
+        self._recipe = chosen.to_dict()
+        self._items: dict[str, Item] = {}
+        self._failures: dict[str, DioptreError] = {}
+        self._messages: dict[str, tuple[str, ...]] = {}
+        self._models: dict[str, str] = {}
+        self._finished_before = self._made = self._count = 0
+        self._weight_done = self._weight = 0
+        self._started = time.monotonic()
+        self._page: Path | None = None
+        self._page_error: DioptreError | None = None
+
+    def task(self, item: Item, *, resume: bool) -> Task | None:
+        """What is to be done for this picture; None where it is finished, or cannot begin."""
+        try:
+            try:
+                sha256 = sha256_of(item.source)
+            except OSError as error:
+                raise problems.reading(error, item.source) from error
+            if resume and plan.is_finished(item, self._chosen, sha256=sha256, everything=self._everything):
+                self._finished_before += 1
+                return None
+            if not self._force and (there := plan.result_of(item, self._chosen)) is not None:
+                raise problems.FileExists(
+                    f"{problems.shown(there)} is there already, of another picture or recipe."
+                    if resume
+                    else f"{problems.shown(there)} is there already.",
+                    hint="Give --resume to leave finished ones out, --force to replace them, or another folder.",
+                )
+        except DioptreError as error:
+            self._fail(item, error)
+            return None
+        self._items[item.name] = item
+        return Task(
+            name=item.name,
+            stem=item.stem,
+            source=item.source.absolute(),
+            sha256=sha256,
+            recipe=self._recipe,
+            everything=self._everything,
+            size=files.size_of(item.source),
+        )
+
+    def begin(self, tasks: list[Task]) -> None:
+        self._count = len(tasks)
+        self._weight = sum(map(_weight, tasks))
+        self._started = time.monotonic()
+        self._tell()
+
+    def done(self, task: Task, outcome: Outcome) -> None:
+        item = self._items[task.name]
+        try:
+            if isinstance(outcome, Failed):
+                raise outcome.error()
+            self._require_same_weights(outcome)
+            self._publish(item, outcome)
+        except DioptreError as error:
+            self._fail(item, error)
+        self._weight_done += _weight(task)
+        self._tell()
+
+    def write_page(self, found: list[Item]) -> None:
+        shown, missing = [], []
+        for item in found:
+            error = self._failures.get(item.name)
+            result = plan.result_of(item, self._chosen)
+            if error is not None:
+                missing.append(contact_sheet.Missing(name=item.name, reason=error.message, hint=error.hint))
+            elif result is not None:
+                before, after = (p if p.is_file() else None for p in plan.preview_paths(self._output, item))
+                messages = self._messages.get(item.name, ())
+                shown.append(
+                    contact_sheet.Shown(
+                        name=item.name,
+                        original=item.source,
+                        result=result,
+                        before=before,
+                        after=after,
+                        messages=messages,
+                    )
+                )
+        if not shown and not missing:
+            return
+        steps = [operation(step.operation).title for step in self._chosen.steps]
+        try:
+            title = self._output.resolve().name or "Contact sheet"
+            self._page = contact_sheet.write_page(
+                self._output, title=title, steps=steps, shown=shown, missing=missing
+            )
+        except DioptreError as error:
+            self._page_error = error
+
+    def summary(self) -> Summary:
+        return Summary(
+            made=self._made,
+            finished_before=self._finished_before,
+            failures=self._failures,
+            page=self._page,
+            page_error=self._page_error,
+        )
+
+    def _publish(self, item: Item, made: Made) -> None:
+        with files.staged(item.folder, force=self._force) as staging:
+            for name, content in made.files.items():
+                if _same(item.folder / name, item.source):
+                    raise problems.FileExists(
+                        f"{problems.shown(item.source)} is the input itself.", hint="Choose another output folder."
+                    )
+                staging.path(name).write_bytes(content)
+        small = plan.preview_paths(self._output, item)
+        with files.staged(small[0].parent, force=True) as staging:
+            for path, content in zip(small, (made.before, made.after), strict=True):
+                staging.path(path.name).write_bytes(content)
+        self._made += 1
+        self._messages[item.name] = made.messages
+        self._watcher.made(item, [item.folder / name for name in made.files], made.messages)
+
+    def _require_same_weights(self, made: Made) -> None:
+        """All pictures of a batch come from the same networks, whichever machine made them."""
+        for name, checksum in made.models.items():
+            if self._models.setdefault(name, checksum) != checksum:
+                raise DioptreError(
+                    f"A worker has other weights of {name} than the one that made the first picture.",
+                    hint="Install the same version and the same added networks on every machine.",
+                    code="other-weights",
+                )
+
+    def _fail(self, item: Item, error: DioptreError) -> None:
+        self._failures[item.name] = error
+        self._watcher.failed(item, error)
+
+    def _tell(self) -> None:
+        share = self._weight_done / self._weight if self._weight else 1.0
+        through = self._made + sum(name in self._failures for name in self._items)
+        phase = f"{through} of {self._count} pictures"
+        if 0 < share < 1:
+            phase += f", about {_duration((time.monotonic() - self._started) * (1 - share) / share)} left"
+        self._watcher.progress(share, phase)
+
+
+def _weight(task: Task) -> int:
+    """What a picture costs, for the time left: something fixed, and its pixels."""
+    height, width = task.size
+    return 300_000 + height * width
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _same(one: Path, other: Path) -> bool:
+    with suppress(OSError):
+        return one.samefile(other)
+    return False
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """One batch at a time in a folder, where the system can lock folders."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    try:
+        descriptor = os.open(output, os.O_RDONLY)
+    except OSError as error:
+        raise problems.writing(error, output) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DioptreError(
+                f"Another batch is writing into {problems.shown(output)}.",
+                hint="Wait for it, or choose another folder.",
+                code="batch-running",
+            ) from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+    finally:
+        os.close(descriptor)

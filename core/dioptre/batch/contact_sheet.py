@@ -1,0 +1,145 @@
+"""The contact sheet of a batch: one page with before and after of every picture, and what failed and why.
+
+It works from the disk: no script, style or font from elsewhere, and a policy in the page that forbids them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+from dioptre.files import problems, replacing
+
+PAGE = "contact-sheet.html"
+_OURS = '<meta name="generator" content="Dioptre">'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A picture of the page. The small ones are None where they are missing."""
+
+    name: str
+    original: Path
+    result: Path
+    before: Path | None
+    after: Path | None
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """A picture without a result, and why."""
+
+    name: str
+    reason: str
+    hint: str
+
+
+def write_page(
+    folder: Path, *, title: str, steps: Sequence[str], shown: Sequence[Shown], missing: Sequence[Missing]
+) -> Path:
+    """Write the page into `folder`, replacing an older one of ours; return its path.
+
+    Raises FileExists when a page of that name is somebody else's, UnwritableFile.
+    """
+    path = folder / PAGE
+    if path.exists() and _OURS not in path.read_text(encoding="utf-8", errors="replace")[:1000]:
+        raise problems.FileExists(
+            f"{problems.shown(path)} is not a contact sheet of Dioptre's; it was left alone.",
+            hint="Rename it, or choose another folder for the results.",
+        )
+    text = _page(folder, title=title, steps=steps, shown=shown, missing=missing)
+    with replacing(path, force=True) as beside:
+        beside.write_text(text, encoding="utf-8")
+    return path
+
+
+def _page(
+    folder: Path, *, title: str, steps: Sequence[str], shown: Sequence[Shown], missing: Sequence[Missing]
+) -> str:
+    def link(path: Path) -> str:
+        return escape(quote(os.path.relpath(path, folder).replace(os.sep, "/")), quote=True)
+
+    pictures = "\n".join(_figure(each, link(each.original), link(each.result), folder) for each in shown)
+    failures = ""
+    if missing:
+        rows = "\n".join(
+            f"<dt>{escape(each.name)}</dt><dd>{escape(each.reason)}<br><small>{escape(each.hint)}</small></dd>"
+            for each in missing
+        )
+        failures = f'<h2 id="failed">Without a result: {len(missing)}</h2>\n<dl>\n{rows}\n</dl>\n'
+    done = ", then ".join(escape(step) for step in steps)
+    count = "1 picture" if len(shown) == 1 else f"{len(shown)} pictures"
+    return _TEMPLATE.format(
+        generator=_OURS, title=escape(title), steps=done, count=count, failures=failures, pictures=pictures
+    )
+
+
+def _figure(each: Shown, original: str, result: str, folder: Path) -> str:
+    name = escape(each.name, quote=True)
+    caption = f'<figcaption>{name}: <a href="{original}">original</a>, <a href="{result}">result</a>'
+    caption += "".join(f"<br><small>{escape(message)}</small>" for message in each.messages) + "</figcaption>"
+    if each.before is None or each.after is None:
+        return f"<figure>{caption}</figure>"
+    before, after = (
+        escape(quote(path.relative_to(folder).as_posix()), quote=True) for path in (each.before, each.after)
+    )
+    return (
+        f'<figure><div class="pair"><img loading="lazy" src="{after}" alt="{name}, after">'
+        f'<img class="before" loading="lazy" src="{before}" alt="{name}, before">'
+        '<span aria-hidden="true">before</span><span aria-hidden="true">after</span>'
+        f'<input type="range" min="0" max="100" value="50" step="0.1" aria-label="{name}: before and after"></div>'
+        f"{caption}</figure>"
+    )
+
+
+_TEMPLATE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+{generator}
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src 'self' file:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ margin: 2rem; background: #262626; color: #cecece; font: 16px/1.4 sans-serif; }}
+a {{ color: inherit; }}
+main {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(26rem, 100%), 1fr)); gap: 1.5rem; }}
+figure {{ margin: 0; }}
+.pair {{ position: relative; --at: 50%; width: fit-content; overflow: hidden; }}
+.pair img {{ display: block; max-width: 100%; max-height: 85vh; }}
+.pair .before {{ position: absolute; inset: 0; width: 100%; height: 100%; }}
+.pair .before {{ clip-path: inset(0 calc(100% - var(--at)) 0 0); }}
+.pair::after {{ content: ""; position: absolute; inset: 0 auto 0 calc(var(--at) - 1px); width: 2px; }}
+.pair::after {{ background: #fff; }}
+.pair span {{ position: absolute; bottom: .5rem; right: calc(100% - var(--at) + .5rem); padding: 0 .4rem; }}
+.pair span {{ background: #000a; color: #fff; font-size: .8rem; border-radius: .2rem; }}
+.pair span + span {{ right: auto; left: calc(var(--at) + .5rem); }}
+.pair input {{ position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0; z-index: 1; }}
+.pair input {{ cursor: ew-resize; touch-action: pan-y; appearance: none; }}
+.pair input::-webkit-slider-thumb {{ appearance: none; width: 1px; height: 100%; }}
+.pair input::-moz-range-thumb {{ width: 1px; height: 100%; border: 0; }}
+.pair:has(:focus-visible) {{ outline: 2px solid #fff; }}
+figcaption, dd {{ padding: .3rem 0; overflow-wrap: anywhere; }}
+dt {{ font-weight: bold; }}
+dd {{ margin: 0 0 .7rem; }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<p>{count}: {steps}. Drag across a picture to compare.</p>
+{failures}<main>
+{pictures}
+</main>
+<script>
+for (const slider of document.querySelectorAll(".pair input"))
+  slider.addEventListener("input", () => slider.parentNode.style.setProperty("--at", slider.value + "%"));
+</script>
+</body>
+</html>
+"""

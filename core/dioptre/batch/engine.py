@@ -1,0 +1,92 @@
+"""Hands out the pictures of a batch as there is room, takes the results, and outlives a worker that dies."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+from dioptre_link.errors import DioptreError
+
+from .work import NOT_HERE, Failed, Outcome, Task
+
+_LOOK_S = 1.0  # new workers may have come
+
+
+class WorkerLostError(DioptreError):
+    """The process that worked on the picture ended without an answer."""
+
+    code = "worker-lost"
+
+
+@runtime_checkable
+class Crew(Protocol):
+    """Who does the work: processes here, or workers of a scheduler."""
+
+    def has_room(self, task: Task, running: Iterable[Task]) -> bool:
+        """Whether `task` can begin beside those that are running."""
+
+    def submit(self, task: Task) -> Future[Outcome]:
+        """Begin it. The future raises WorkerLostError when its worker died."""
+
+    def close(self) -> None:
+        """End all workers of ours, at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Try:
+    task: Task
+    alone: bool = False  # its worker died before: nothing else runs beside it, so that the next death is its own
+
+
+def run(tasks: Iterable[Task], crew: Crew, *, done: Callable[[Task, Outcome], None]) -> None:
+    """Work on all tasks, in their order as far as there is room; `done` is told of each as it ends.
+
+    A picture whose worker died is tried once more, alone. One whose worker cannot read its path is sent by bytes.
+    `done` may raise to stop; `crew` is closed in any case.
+    """
+    waiting = deque(_Try(task=task) for task in tasks)
+    running: dict[Future[Outcome], _Try] = {}
+    try:
+        while waiting or running:
+            while waiting and _may_begin(waiting[0], crew, running):
+                each = waiting.popleft()
+                running[crew.submit(each.task)] = each
+            ended, _ = wait(running, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
+            for future in ended:
+                each = running.pop(future)
+                again, outcome = _judge(each, future)
+                if again is None:
+                    done(each.task, outcome)
+                elif again.alone:
+                    waiting.append(again)
+                else:
+                    waiting.appendleft(again)
+    finally:
+        crew.close()
+
+
+def _may_begin(each: _Try, crew: Crew, running: Mapping[Future[Outcome], _Try]) -> bool:
+    if not running:
+        return True
+    if each.alone or any(other.alone for other in running.values()):
+        return False
+    return crew.has_room(each.task, [other.task for other in running.values()])
+
+
+def _judge(each: _Try, future: Future[Outcome]) -> tuple[_Try | None, Outcome]:
+    """Whether to try once more, and what came out of it."""
+    try:
+        outcome = future.result()
+    except WorkerLostError as error:
+        outcome = Failed.by(error)
+        return (None if each.alone else replace(each, alone=True)), outcome
+    if isinstance(outcome, Failed) and outcome.code == NOT_HERE and each.task.content is None:
+        try:
+            content = each.task.source.read_bytes()
+        except OSError:
+            return None, outcome
+        return replace(each, task=replace(each.task, content=content)), outcome
+    return None, outcome

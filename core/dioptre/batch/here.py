@@ -1,0 +1,144 @@
+"""Processes on this machine: one for each core as far as memory goes.
+
+One process a core makes as many pictures an hour as one process on all cores, or more (XLA's own threads wait for
+each other), and a picture that brings its process down takes nothing else with it. Each has an executor to itself,
+which says whose process died.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing.process import BaseProcess
+
+from dioptre.recipes import memory
+
+from . import work
+from .engine import WorkerLostError
+from .work import Outcome, Task
+
+_ALONE = (
+    "The process that worked on it ended without a word, twice; the memory may be short.",
+    "Give --processes 1, or make the picture smaller first.",
+)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def budget_bytes() -> int:
+    """What all processes together may take: what is free now, without a reserve for the system."""
+    return max(0, memory.free_bytes() - memory.RESERVE_BYTES)
+
+
+class LocalCrew:
+    """`processes` workers at most, fewer where `budget_bytes` is used up.
+
+    do: what a worker does with a task; another one is for tests.
+    """
+
+    def __init__(self, *, processes: int, budget_bytes: int, do: Callable[[Task], Outcome] = work.make) -> None:
+        threads = max(1, cores() // processes)
+        self._lanes = [_Lane(threads) for _ in range(processes)]
+        self._budget = budget_bytes
+        self._do = do
+
+    def has_room(self, task: Task, running: Iterable[Task]) -> bool:
+        together = [task, *running]
+        return any(lane.idle for lane in self._lanes) and sum(map(_need, together)) <= self._budget
+
+    def submit(self, task: Task) -> Future[Outcome]:
+        lane = next(lane for lane in self._lanes if lane.idle)
+        return lane.submit(partial(self._do, task))
+
+    def close(self) -> None:
+        for lane in self._lanes:
+            lane.kill()
+
+
+class _Lane:
+    """One process, made when it is first needed and again when it died."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._executor: ProcessPoolExecutor | None = None
+        self._processes: list[BaseProcess] = []
+        self.idle = True
+
+    def submit(self, call: Callable[[], Outcome]) -> Future[Outcome]:
+        self.idle = False
+        answer: Future[Outcome] = Future()
+        answer.set_running_or_notify_cancel()
+        with _unheard_interrupts():
+            if self._executor is None:
+                self._executor = ProcessPoolExecutor(
+                    1,
+                    mp_context=multiprocessing.get_context("spawn"),
+                    initializer=_begin,
+                    initargs=(self._threads,),
+                )
+            before = set(multiprocessing.active_children())
+            inner = self._executor.submit(call)
+            self._processes += [each for each in multiprocessing.active_children() if each not in before]
+        inner.add_done_callback(partial(self._pass_on, answer))
+        return answer
+
+    def _pass_on(self, answer: Future[Outcome], inner: Future[Outcome]) -> None:
+        error = inner.exception()
+        if isinstance(error, BrokenProcessPool):
+            self._executor, self._processes = None, []
+            error = WorkerLostError(_ALONE[0], hint=_ALONE[1])
+        self.idle = True
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(inner.result())
+
+    def kill(self) -> None:
+        for process in self._processes:
+            process.kill()
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin(threads: int) -> None:
+    """The first thing in a new process."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    work.prepare(threads=threads)
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)  # killed: nobody takes what we make
+
+
+@contextmanager
+def _unheard_interrupts() -> Iterator[None]:
+    """Ctrl-C reaches every process of a terminal; those begun here leave it to us, from their first moment."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _need(task: Task) -> int:
+    """What it may take at its peak; of an unknown size, as for 12 megapixels."""
+    size = task.size if task.size != (0, 0) else (3000, 4000)
+    steps = task.recipe["steps"]
+    return max(memory.need_bytes(step["operation"], step["options"], size) for step in steps)

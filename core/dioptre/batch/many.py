@@ -1,0 +1,105 @@
+"""Workers of a Dask scheduler, on this machine or others.
+
+They load a network once and keep it. The scheduler gives a picture to another worker when one is lost; results come
+back as bytes, so that workers need no common disk and write nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterable
+from concurrent.futures import CancelledError, Future
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from dioptre_link.errors import DioptreError
+
+from . import work
+from .engine import WorkerLostError
+from .work import Outcome, Task
+
+CONNECT_S = 15.0  # a scheduler answers at once; this is for slow networks
+_AHEAD = 2  # pictures handed out for each thread of the workers: the next one is there when one ends
+_RETRIES = 2  # of a picture whose worker raised; lost workers are the scheduler's own count
+
+
+class SchedulerError(DioptreError):
+    """There is no scheduler, or it went away."""
+
+    code = "no-scheduler"
+
+
+class DaskCrew:
+    """The workers of the scheduler at `address`, e.g. tcp://10.0.0.5:8786.
+
+    do: what a worker does with a task; another one is for tests.
+    """
+
+    def __init__(
+        self, address: str, *, timeout_s: float = CONNECT_S, do: Callable[[Task], Outcome] | None = None
+    ) -> None:
+        try:
+            distributed: Any = import_module("distributed")  # it ships no types for what we call
+        except ImportError as error:
+            raise DioptreError(
+                "Working on many machines is not installed.",
+                hint="Install it: python3 install.py python -m pip install distributed",
+                code="extra-missing",
+            ) from error
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said by us
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore"
+                )  # of other versions of packages; other Dioptres are refused by `make`
+                self._client = distributed.Client(address, timeout=timeout_s, set_as_default=False)
+        except (OSError, ValueError, TypeError) as error:
+            raise SchedulerError(
+                f"No scheduler answers at {address}.",
+                hint="Start one (docs/batch.md), and give its address, e.g. tcp://192.168.1.5:8786.",
+            ) from error
+        self._executor = self._client.get_executor(pure=False, retries=_RETRIES)
+        self._do = do or make_on_worker
+
+    def has_room(self, task: Task, running: Iterable[Task]) -> bool:
+        """Workers take pictures as they become free; new workers count."""
+        threads: int = sum(self._client.nthreads().values())
+        return len(list(running)) < _AHEAD * max(1, threads)
+
+    def submit(self, task: Task) -> Future[Outcome]:
+        answer: Future[Outcome] = Future()
+        answer.set_running_or_notify_cancel()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that pictures are large
+            inner = self._executor.submit(self._do, task)
+        inner.add_done_callback(partial(self._pass_on, answer))
+        return answer
+
+    def _pass_on(self, answer: Future[Outcome], inner: Future[Outcome]) -> None:
+        try:
+            answer.set_result(inner.result())
+        except (CancelledError, OSError):  # the scheduler went, or forgot us
+            answer.set_exception(
+                SchedulerError("The scheduler went away.", hint="Start it again, and the batch with --resume.")
+            )
+        except Exception as error:  # noqa: BLE001  (KilledWorker, and what tasks may raise in a broken installation)
+            lost = WorkerLostError(
+                f"No worker could finish it ({type(error).__name__}).",
+                hint="Look at the workers' logs; their memory may be short, or Dioptre missing there.",
+            )
+            lost.__cause__ = error
+            answer.set_exception(lost)
+
+    def close(self) -> None:
+        """Drop what is still waiting, and leave the scheduler with its workers to whoever started them."""
+        self._executor.shutdown(wait=False)
+        self._client.close(timeout=5)
+
+
+def make_on_worker(task: Task) -> Outcome:
+    """`work.make` with as many threads for XLA as this worker has."""
+    distributed: Any = import_module("distributed")
+    work.prepare(threads=distributed.get_worker().state.nthreads)
+    return work.make(task)

@@ -1,0 +1,108 @@
+"""What a batch has to do: the pictures of a folder, the names of their results, and which of them are there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dioptre.recipes.recipe import Recipe, RecipeError
+from dioptre_link.errors import DioptreError, UsageError
+
+from .work import result_base
+
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif", ".gif"}
+)
+PREVIEWS = "contact-sheet"  # folder beside the page of that name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """A picture of the batch. name: its path below the folder, with slashes. folder: where its results go."""
+
+    name: str
+    source: Path
+    folder: Path
+    stem: str
+
+    def base(self, recipe: Recipe) -> str:
+        return result_base(self.stem, recipe.steps[-1].operation)
+
+
+def items(folder: Path, output: Path) -> list[Item]:
+    """The pictures in `folder` and below, by their names, which decide the order. Hidden ones are left out.
+
+    Results of pictures that share a stem (photo.jpg, photo.tif) get the suffix into their names. Raises
+    UsageError where results would lie among the originals, DioptreError where there is nothing to do.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}.", hint="Give the folder that has the pictures.")
+    if output.exists() and output.resolve() == folder.resolve():
+        raise UsageError("The results would lie among the originals.", hint="Give another folder with -o.")
+    found = sorted(
+        _pictures(folder, without=output.resolve()), key=lambda path: path.relative_to(folder).as_posix()
+    )
+    if not found:
+        raise DioptreError(
+            f"There are no pictures in {folder}.",
+            hint="Dioptre looks for JPEG, PNG, TIFF, WebP, AVIF, HEIC and GIF.",
+        )
+    stems = Counter(path.with_suffix("") for path in found)
+    return [
+        Item(
+            name=path.relative_to(folder).as_posix(),
+            source=path,
+            folder=output / path.relative_to(folder).parent,
+            stem=path.stem if stems[path.with_suffix("")] == 1 else f"{path.stem}-{path.suffix[1:].lower()}",
+        )
+        for path in found
+    ]
+
+
+def is_finished(item: Item, chosen: Recipe, *, sha256: str, everything: bool) -> bool:
+    """Whether the result of this very picture and recipe is there already, whole.
+
+    The recipe beside a result tells; it appears together with it. Networks count where the recipe names them.
+    """
+    base = item.base(chosen)
+    try:
+        there = Recipe.from_json((item.folder / f"{base}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecipeError):
+        return False
+    same = there.input_sha256 == sha256 and there.steps == chosen.steps
+    same = same and all(there.models.get(name) == checksum for name, checksum in chosen.models.items())
+    return (
+        same and result_of(item, chosen) is not None and (not everything or (item.folder / f"{base}.ora").is_file())
+    )
+
+
+def result_of(item: Item, chosen: Recipe) -> Path | None:
+    """The picture (or the depth) that was made of this item; None where there is none."""
+    base = item.base(chosen)
+    for suffix in sorted({*SUFFIXES, item.source.suffix}):
+        if (path := item.folder / f"{base}{suffix}").is_file():
+            return path
+    return None
+
+
+def preview_paths(output: Path, item: Item) -> tuple[Path, Path]:
+    """Where the contact sheet's small pictures of this item are: before and after."""
+    name = item.name.replace("/", "--")
+    return output / PREVIEWS / f"{name}-before.jpg", output / PREVIEWS / f"{name}-after.jpg"
+
+
+def _pictures(folder: Path, *, without: Path) -> Iterator[Path]:
+    try:
+        entries = list(folder.iterdir())
+    except OSError:
+        return  # a folder inside that may not be read has no pictures for us
+    for path in entries:
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            if not path.is_symlink() and path.resolve() != without:  # a link may lead in a circle
+                yield from _pictures(path, without=without)
+        elif path.suffix.lower() in SUFFIXES:
+            yield path

@@ -1,0 +1,232 @@
+"""One picture of a batch, from its file to the bytes of its results, in a process of its own on any machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dioptre_link.errors import DioptreError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dioptre.recipes.on_file import Followed
+
+PREVIEW_PX = 900  # longer side, for the contact sheet
+_PREVIEW_QUALITY = 84
+NOT_HERE = "input-not-here"  # code: the worker sees no such file, or another one; it wants the bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A picture and what to do with it.
+
+    name: how the batch calls it. stem: what the results' names begin with.
+    source: where it lies; read there unless `content` has its bytes.
+    sha256: of its bytes; a worker that reads something else says so (`NOT_HERE`).
+    recipe: as JSON types. everything: make layers, depth and preview sheet too, as `run` does.
+    size: height and width in pixels, (0, 0) where unknown.
+    """
+
+    name: str
+    stem: str
+    source: Path
+    sha256: str
+    recipe: Mapping[str, Any]
+    everything: bool = False
+    content: bytes | None = None
+    size: tuple[int, int] = (0, 0)
+    dioptre_version: str = field(default_factory=lambda: version("dioptre"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What a picture became: complete files by name, and two small JPEGs for the contact sheet."""
+
+    files: Mapping[str, bytes]
+    before: bytes
+    after: bytes
+    models: Mapping[str, str]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """Why there is no result, as a DioptreError's fields."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+    @staticmethod
+    def by(error: DioptreError) -> Failed:
+        return Failed(code=error.code, message=error.message, hint=error.hint)
+
+    def error(self) -> DioptreError:
+        return DioptreError(self.message, hint=self.hint, code=self.code)
+
+
+Outcome = Made | Failed
+
+
+def prepare(*, threads: int) -> None:
+    """Set this process up, before JAX is imported: our allocator settings, and that many threads for XLA."""
+    if "jax" in sys.modules:
+        return
+    from dioptre import runtime
+
+    os.environ["NPROC"] = os.environ["PJRT_NPROC"] = str(threads)  # what XLA asks before the number of cores
+    runtime.prepare()
+
+
+def make(task: Task) -> Outcome:
+    """Do the task. Whatever goes wrong is an outcome too, never an exception."""
+    try:
+        return _make(task)
+    except DioptreError as error:
+        return Failed.by(error)
+    except MemoryError:
+        return _OUT_OF_MEMORY
+    except Exception as error:  # noqa: BLE001  (the top of a worker; one picture must not end the others)
+        sentence = (str(error).strip() or "no details").splitlines()[0]
+        if "RESOURCE_EXHAUSTED" in sentence or "Out of memory" in sentence:  # how XLA says it
+            return _OUT_OF_MEMORY
+        return Failed(
+            code="internal",
+            message=f"Something went wrong inside Dioptre ({type(error).__name__}: {sentence[:200]}).",
+            hint="Please report it; 'dioptre run' on this picture alone writes the details into the log.",
+        )
+    finally:
+        from dioptre import runtime
+
+        runtime.release_memory()  # the next picture may be another worker's
+
+
+_OUT_OF_MEMORY = Failed(
+    code="out-of-memory",
+    message="There is not enough memory for this picture.",
+    hint="Give --processes 1, close other programs, or make the picture smaller first.",
+)
+
+
+def _make(task: Task) -> Outcome:
+    if task.dioptre_version != version("dioptre"):
+        return Failed(
+            code="other-version",
+            message=f"A worker has Dioptre {version('dioptre')}, this is {task.dioptre_version}.",
+            hint="Install the same version on every machine.",
+        )
+    prepare(threads=os.cpu_count() or 1)
+    from dioptre.recipes.on_file import follow_on_file, sha256_of
+    from dioptre.recipes.recipe import Recipe
+
+    with tempfile.TemporaryDirectory(prefix="dioptre-batch-") as scratch:
+        source = task.source
+        if task.content is not None:
+            source = Path(scratch) / f"input{task.source.suffix}"
+            source.write_bytes(task.content)
+        try:
+            there = sha256_of(source)
+        except OSError:
+            there = ""
+        if there != task.sha256:
+            return Failed(
+                code=NOT_HERE,
+                message=f"{task.source} is gone, or is another file than when the batch began.",
+                hint="Leave the pictures alone while a batch runs; run it again with --resume.",
+            )
+        followed = follow_on_file(Recipe.from_dict(task.recipe), source)
+        written, messages = _files(followed, task, Path(scratch))
+    flat = _flat(followed)
+    return Made(
+        files=written,
+        before=_preview(followed.picture.pixels),
+        after=_preview(_depth(followed) if flat is None else flat),
+        models=dict(followed.result.models),
+        values=dict(followed.result.values),
+        messages=(*followed.messages, *messages),
+    )
+
+
+def _files(followed: Followed, task: Task, scratch: Path) -> tuple[dict[str, bytes], list[str]]:
+    from dioptre.files import notes, write_result
+    from dioptre.files.depth_map import encoded_depth
+    from dioptre.files.picture import Format
+    from dioptre.files.save import encoded_picture, format_of, suffix_like
+
+    messages: list[str] = []
+    content = followed.recipe.to_dict()
+    if task.everything:
+        out = scratch / "out"
+        written = write_result(
+            followed.result,
+            followed.picture,
+            out,
+            task.stem,
+            force=False,
+            recipe=content,
+            on_message=messages.append,
+        )
+        return {path.name: path.read_bytes() for path in written}, messages
+    operation = followed.recipe.steps[-1].operation
+    base = result_base(task.stem, operation)
+    flat = _flat(followed)
+    if flat is None:
+        made = {f"{base}.png": encoded_depth(_depth(followed), Format.PNG)}
+    else:
+        name = base + suffix_like(followed.picture)
+        note = notes.make(operation=operation, models=followed.result.models, recipe=content)
+        data, more = encoded_picture(flat, format_of(Path(name)), like=followed.picture, note=note)
+        made = {name: data}
+        messages += more
+    return made | {f"{base}.json": followed.recipe.to_json().encode()}, messages
+
+
+def result_base(stem: str, operation: str) -> str:
+    """What the names of a picture's results begin with, as `write_result` has it."""
+    return f"{stem}-{operation.replace('_', '-')}"
+
+
+def _flat(followed: Followed) -> np.ndarray | None:
+    return _pixels(followed, "result")
+
+
+def _depth(followed: Followed) -> np.ndarray:
+    pixels = _pixels(followed, "depth")
+    if pixels is None:
+        raise DioptreError("The recipe makes neither a picture nor a depth.", hint="Give it another last step.")
+    return pixels
+
+
+def _pixels(followed: Followed, role: str) -> np.ndarray | None:
+    layers = followed.result.layers
+    return next((layer.pixels for layer in layers if layer.role.value == role), None)
+
+
+def _preview(pixels: np.ndarray) -> bytes:
+    """A small JPEG, transparent parts on white."""
+    import numpy as np
+    from PIL import Image
+
+    from dioptre.imaging.resize import fitted_size
+
+    step = max(1, min(pixels.shape[:2]) // (2 * PREVIEW_PX))
+    values = np.asarray(pixels[::step, ::step], np.float32)
+    if values.ndim == 3 and values.shape[2] == 4:
+        values = values[..., :3] * values[..., 3:] + (1 - values[..., 3:])
+    codes = (np.clip(np.nan_to_num(values), 0, 1) * 255 + 0.5).astype(np.uint8)
+    height, width = fitted_size((codes.shape[0], codes.shape[1]), longest_px=PREVIEW_PX)
+    small = Image.fromarray(codes)
+    if (width, height) != small.size and max(small.size) > PREVIEW_PX:
+        small = small.resize((width, height), Image.Resampling.LANCZOS)
+    buffer = BytesIO()
+    small.save(buffer, "JPEG", quality=_PREVIEW_QUALITY)
+    return buffer.getvalue()

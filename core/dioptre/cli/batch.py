@@ -1,0 +1,135 @@
+"""`dioptre batch`: a folder of pictures through one recipe."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dioptre_link.errors import DioptreError
+from dioptre_link.language import translated
+
+from . import log
+from .options import common_options, settings
+from .reporting import Reporter, WordReporter, reporter, say
+
+if TYPE_CHECKING:
+    from dioptre.batch.batch import Summary
+    from dioptre.batch.engine import Crew
+    from dioptre.batch.plan import Item
+
+_PATH = click.Path(path_type=Path, readable=False)
+
+
+@click.command(name="batch")
+@click.argument("folder", type=_PATH, metavar="DIR")
+@click.option("-o", "--output", required=True, type=_PATH, metavar="DIR", help="Folder for the results.")
+@click.option("--recipe", type=_PATH, metavar="FILE", help="Recipe to follow. Left out: portrait blur.")
+@click.option("--preset", metavar="NAME", help="Preset to follow instead; see 'dioptre presets'.")
+@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Change an option of the recipe.")
+@click.option("--resume", is_flag=True, help="Go on where an earlier batch stopped: leave out what is finished.")
+@click.option("--all-files", is_flag=True, help="Write layers, depth and preview sheet too, as 'run' does.")
+@click.option(
+    "--processes", type=click.IntRange(min=1), metavar="N", help="Pictures at a time. Left out: one for each core."
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Let the workers of this Dask scheduler do it (tcp://…).")
+@common_options
+def command(
+    folder: Path,
+    output: Path,
+    recipe: Path | None,
+    preset: str | None,
+    pairs: tuple[str, ...],
+    resume: bool,
+    all_files: bool,
+    processes: int | None,
+    scheduler: str | None,
+    as_json: bool,
+    verbose: bool,
+    force: bool,
+) -> int:
+    """Follow a recipe on every picture in DIR and below.
+
+    For each picture the output folder gets the result and its recipe, at the same place below it, and in all a
+    contact sheet with before and after. A picture that fails does not stop the others; what failed is listed at
+    the end. Originals are never written to.
+    """
+    log.start(verbose=verbose)
+    from dioptre.batch.batch import run_batch
+
+    from . import process
+
+    chosen = process.recipe(recipe, preset=preset, otherwise=("portrait",)).with_options(settings(pairs))
+
+    def crew(count: int) -> Crew:
+        if scheduler is not None:
+            from dioptre.batch.many import DaskCrew
+
+            return DaskCrew(scheduler)
+        from dioptre.batch.here import LocalCrew, budget_bytes, cores
+
+        return LocalCrew(processes=min(processes or cores(), count), budget_bytes=budget_bytes())
+
+    with process.reporting(reporter(as_json=as_json)) as told:
+        told.begin(str(folder))
+        summary = run_batch(
+            folder,
+            output,
+            chosen,
+            crew=crew,
+            watcher=_Watcher(told),
+            resume=resume,
+            force=force,
+            everything=all_files,
+        )
+        told.close()
+        if isinstance(told, WordReporter):
+            _say(summary)
+        elif summary.page is not None:
+            told.result(str(folder), [summary.page], values=_counts(summary), messages=_remarks(summary))
+    if summary.failures:
+        total = len(summary.failures) + summary.made + summary.finished_before
+        raise DioptreError(f"{len(summary.failures)} of {total} pictures failed.", hint="The reasons are above.")
+    return 0
+
+
+class _Watcher:
+    """Tells programs at once, people at the end: a list of failures between progress would scroll away."""
+
+    def __init__(self, told: Reporter) -> None:
+        self._told = told
+
+    def made(self, item: Item, written: list[Path], messages: tuple[str, ...]) -> None:
+        log.LOGGER.info("done %s", item.source)
+        self._told.result(str(item.source), written, values={}, messages=messages)
+
+    def failed(self, item: Item, error: DioptreError) -> None:
+        log.LOGGER.info("failed %s: %s %s", item.source, error, error.hint, exc_info=error)
+        if not isinstance(self._told, WordReporter):
+            self._told.error(error, name=str(item.source))
+
+    def progress(self, fraction: float, phase: str) -> None:
+        self._told.progress(fraction, phase)
+
+
+def _say(summary: Summary) -> None:
+    if summary.finished_before:
+        say(translated(f"{summary.finished_before} pictures were finished before."), sys.stderr)
+    for remark in _remarks(summary):
+        say(remark, sys.stderr)
+    if summary.page is not None:
+        say(str(summary.page))
+    if summary.failures:
+        say(translated("Without a result:"), sys.stderr)
+    for name, error in summary.failures.items():
+        say(f"  {name}: {translated(error.message)} {translated(error.hint)}".rstrip(), sys.stderr)
+
+
+def _counts(summary: Summary) -> dict[str, int]:
+    return {"made": summary.made, "finished_before": summary.finished_before, "failed": len(summary.failures)}
+
+
+def _remarks(summary: Summary) -> list[str]:
+    return [] if summary.page_error is None else [f"{summary.page_error.message} {summary.page_error.hint}"]

@@ -1,0 +1,191 @@
+"""`dioptre bench`: how long this machine takes for each operation."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dioptre_link.errors import UsageError
+
+from . import log
+from .reporting import say
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_PREVIEW_MEGAPIXELS = 0.27  # what the editors' dialogs show: 640 pixels wide
+_ENLARGED_MEGAPIXELS = 0.25  # before it becomes 16 times as many
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One operation's time.
+
+    first_s: the first run, with loading and compiling (or reading what was compiled before). wall_s, cpu_s: the
+    least of the later runs; cpu_s counts all threads. peak_gib: the most memory that the process has held so far.
+    """
+
+    name: str
+    megapixels: float
+    first_s: float
+    wall_s: float
+    cpu_s: float
+    peak_gib: float
+
+
+@click.command(name="bench")
+@click.option("--megapixels", type=click.FloatRange(0.01, 200), default=12.0, show_default=True)
+@click.option("--runs", type=click.IntRange(1, 100), default=3, show_default=True, help="The least time counts.")
+@click.option("--only", "chosen", multiple=True, metavar="NAME", help="Only this row; may be given again.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Also write all to this file."
+)
+def command(megapixels: float, runs: int, chosen: tuple[str, ...], as_json: bool, output: Path | None) -> None:
+    """Measure each operation on a made-up picture, with nothing else running.
+
+    Compare machines or versions with it. The comparisons with other programs are in the source's benchmarks/.
+    """
+    log.start(verbose=False)
+    from dioptre import runtime
+
+    runtime.prepare_if_needed()
+    tasks = dict(_tasks(megapixels))
+    if unknown := set(chosen) - set(tasks):
+        raise UsageError(f"There is no row called {unknown.pop()}.", hint=f"There are: {', '.join(tasks)}.")
+    described = machine()
+    _tell({"type": "machine", **described}, _machine_words(described), as_json=as_json)
+    rows = []
+    for name in chosen or tasks:
+        size, prepared = tasks[name]
+        row = _measured(name, size, prepared(), runs=runs)
+        rows.append(asdict(row))
+        _tell({"type": "row", **rows[-1]}, _row_words(row), as_json=as_json)
+    if output:
+        output.write_text(json.dumps({"machine": described, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+
+
+def _tell(fields: Mapping[str, Any], words: str, *, as_json: bool) -> None:
+    click.echo(json.dumps(fields)) if as_json else say(words)
+
+
+def _machine_words(described: Mapping[str, Any]) -> str:
+    return (
+        "{processor}, {cores} cores, load {load}; {device}; JAX {jax}, Python {python}\n\n"
+        "                       megapixels   first      wall     cpu    peak memory"
+    ).format_map(described)
+
+
+def _row_words(row: Row) -> str:
+    return (
+        f"{row.name:22} {row.megapixels:10.2f} {row.first_s:7.2f} s {row.wall_s:7.3f} s {row.cpu_s:6.2f} s"
+        f" {row.peak_gib:8.2f} GiB"
+    )
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    import jax
+
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
+        "device": jax.devices()[0].device_kind,
+        "jax": jax.__version__,
+        "python": platform.python_version(),
+        "system": platform.platform(terse=True),
+    }
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _measured(name: str, megapixels: float, work: Callable[[], object], *, runs: int) -> Row:
+    def timed() -> tuple[float, float]:
+        wall, cpu = time.perf_counter(), time.process_time()
+        work()
+        return time.perf_counter() - wall, time.process_time() - cpu
+
+    first, _ = timed()
+    times = [timed() for _ in range(runs)]
+    return Row(
+        name=name,
+        megapixels=megapixels,
+        first_s=round(first, 3),
+        wall_s=round(min(wall for wall, _ in times), 4),
+        cpu_s=round(min(cpu for _, cpu in times), 4),
+        peak_gib=round(_peak_gib(), 2),
+    )
+
+
+def _peak_gib() -> float:
+    try:
+        import resource
+    except ImportError:  # Windows has no such counter
+        return float("nan")
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / 2 ** (30 if sys.platform == "darwin" else 20)
+
+
+Prepared = Callable[[], Callable[[], object]]
+"""Makes the inputs, and gives back what is to be timed."""
+
+
+def _tasks(megapixels: float) -> Iterator[tuple[str, tuple[float, Prepared]]]:
+    """Name, megapixels of the input and the task, in the order of their need for memory."""
+    from dioptre.imaging.layers import Inputs
+    from dioptre.recipes.apply import apply
+
+    def task(operation: str, size: float, **options: Any) -> tuple[float, Prepared]:
+        def prepared() -> Callable[[], object]:
+            picture, disparity = scene(size)
+            inputs = Inputs(picture=picture, disparity=disparity if operation == "lens_blur" else None)
+            return lambda: apply(operation, options, inputs)
+
+        return size, prepared
+
+    blur = {"focal_disparity": 0.5, "f_number": 2.0}
+    yield "lens-blur-preview", task("lens_blur", _PREVIEW_MEGAPIXELS, **blur)
+    yield "white-balance", task("white_balance", megapixels)
+    yield "depth", task("depth", megapixels)
+    yield "lens-blur", task("lens_blur", megapixels, **blur)
+    yield "portrait", task("portrait", megapixels)
+    yield "super-resolution", task("super_resolution", _ENLARGED_MEGAPIXELS, scale=4)
+
+
+def scene(megapixels: float) -> tuple[np.ndarray, np.ndarray]:
+    """A textured wall, a floor that comes nearer and a ball in focus; 4 to 3. Picture and disparity."""
+    import numpy as np
+
+    from dioptre.imaging.resize import resize
+
+    height, width = (max(round((megapixels * 1e6 * ratio) ** 0.5), 16) for ratio in (3 / 4, 4 / 3))
+    rng = np.random.default_rng(0)
+    textures = [
+        resize(
+            rng.uniform(0, 1, (max(height // cell, 2), max(width // cell, 2), 3)).astype(np.float32),
+            (height, width),
+        )
+        for cell in (2, 9, 40)
+    ]
+    y, x = np.mgrid[:height, :width].astype(np.float32) / height
+    disparity = np.where(y > 0.55, (y - 0.55) * 1.6, 0.0)
+    disparity = np.where(np.hypot(y - 0.5, x - 0.6) < 0.25, 0.5, disparity).clip(0, 1)
+    return np.clip(sum(textures) / 3, 0, 1).astype(np.float32), disparity.astype(np.float32)

@@ -1,0 +1,28 @@
+"""`dioptre presets`: the recipes that come with Dioptre."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from .reporting import say
+
+
+@click.command(name="presets")
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words.")
+def command(name: str | None, as_json: bool) -> None:
+    """List the presets, or write the one called NAME as a recipe to stdout, to be changed and given to --recipe."""
+    from dioptre.recipes.presets import preset, presets
+
+    if name is not None:
+        say(preset(name).to_json().rstrip("\n"))
+        return
+    for each, recipe in presets().items():
+        steps = [step.operation for step in recipe.steps]
+        if as_json:
+            fields = {"name": each, "title": recipe.title, "description": recipe.description}
+            click.echo(json.dumps({"type": "preset", **fields, "steps": steps}))
+        else:
+            say(f"{each:13} {recipe.title}. {recipe.description}")

@@ -1,0 +1,119 @@
+"""The bundle for a bug report: what `doctor` found, which versions there are, and where programs failed.
+
+Nothing private goes in. Only what is known to be harmless is taken: from the logs the places in our code and our
+packages' and the kinds of errors, never their words, which may hold the names of pictures and folders.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import platform
+import re
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+
+from dioptre.files import replacing
+from dioptre_link import paths
+
+from .finding import Finding
+
+_FRAME = re.compile(r'^\s*File "(?P<file>.*)", line (?P<line>\d+), in (?P<name>\w+|<\w+>)$')
+_HEAD = re.compile(
+    r"^(?P<when>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\S*\s.*?\b(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL)\b"
+)
+_ERROR = re.compile(r"^(?P<kind>[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Cancelled))(?::|$)")
+_MAX_LOG_BYTES = 1 << 22
+_SETTINGS = ("JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES", "NPROC", "XLA_FLAGS", "DIOPTRE_MAX_MEGAPIXELS")
+
+
+def write_report(path: Path, findings: Iterable[Finding], *, force: bool) -> list[str]:
+    """Write the bundle, a .zip of text files; return their names. Raises FileExists, UnwritableFile."""
+    parts = {
+        "findings.json": json.dumps([_without_places(each) for each in findings], indent=1),
+        "machine.json": json.dumps(_machine(), indent=1),
+        "packages.txt": "".join(f"{line}\n" for line in _packages()),
+        **{f"{name}.txt": text for name, text in _logs()},
+    }
+    with replacing(path, force=force) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+    return list(parts)
+
+
+def without_places(text: str) -> str:
+    """`text` without the folders and the name of this user."""
+    known = {
+        str(paths.data_dir()): "<data>",
+        str(paths.cache_dir()): "<cache>",
+        str(paths.log_dir()): "<log>",
+        sys.prefix: "<environment>",
+        str(Path.home()): "<home>",
+    }
+    for place in sorted(known, key=len, reverse=True):
+        if len(place) > 1:
+            text = text.replace(place, known[place])
+    with suppress(OSError, KeyError, ImportError):
+        text = re.sub(rf"\b{re.escape(getpass.getuser())}\b", "<user>", text)
+    node = platform.node()
+    return re.sub(rf"\b{re.escape(node)}\b", "<machine>", text) if node else text
+
+
+def _without_places(finding: Finding) -> dict[str, str]:
+    return {name: without_places(value) for name, value in finding.to_dict().items()}
+
+
+def _machine() -> dict[str, object]:
+    import psutil
+
+    return {
+        "dioptre": metadata.version("dioptre"),
+        "python": sys.version,
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "libc": " ".join(platform.libc_ver()),
+        "cores": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "memory_free_bytes": psutil.virtual_memory().available,
+        "settings": {name: without_places(os.environ[name]) for name in _SETTINGS if name in os.environ},
+    }
+
+
+def _packages() -> list[str]:
+    return sorted({f"{each.name}=={each.version}" for each in metadata.distributions()})
+
+
+def _logs() -> Iterator[tuple[str, str]]:
+    for file in sorted(paths.log_dir().glob("*.log*")):
+        try:
+            with file.open("rb") as stream:
+                size = stream.seek(0, os.SEEK_END)
+                stream.seek(max(0, size - _MAX_LOG_BYTES))
+                lines = stream.read().decode("utf-8", "replace").splitlines()
+        except OSError:
+            continue
+        yield re.sub(r"\W+", "-", file.name), "".join(f"{line}\n" for line in harmless(lines))
+
+
+def harmless(lines: Iterable[str]) -> Iterator[str]:
+    """What of a log can be shown: times and levels, places in code, kinds of errors."""
+    for line in lines:
+        if head := _HEAD.match(line):
+            yield f"{head['when']} {head['level']}"
+        elif frame := _FRAME.match(line):
+            yield f"  {_module(frame['file'])}:{frame['line']} {frame['name']}"
+        elif error := _ERROR.match(line):
+            yield f"  {error['kind']}"
+
+
+def _module(file: str) -> str:
+    """A source file by its place below the packages; a user's own by nothing."""
+    for sign in ("/site-packages/", "/core/dioptre", "/lib/python"):
+        if sign in (there := file.replace("\\", "/")):
+            name = there.rpartition(sign)[2]
+            return f"dioptre{name}" if sign == "/core/dioptre" else name
+    return "<elsewhere>"

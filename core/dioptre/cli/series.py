@@ -1,0 +1,135 @@
+"""White balance of several pictures: alike where they were taken under the same light."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dioptre import files, runtime
+from dioptre.batch.plan import SUFFIXES
+from dioptre.files.problems import UnwritableFile
+from dioptre.files.save import format_of
+from dioptre_link.errors import Cancelled, DioptreError, UsageError
+
+from . import log, process
+from .reporting import Reporter
+
+_SPEAKERS = 12
+"""How many pictures of a group decide on its light: the surest."""
+_SEEN_PX = 64
+
+
+def pictures(sources: Sequence[Path]) -> list[Path]:
+    """The files, and the pictures in the folders, by name. Raises UsageError for a folder without any."""
+    found: list[Path] = []
+    for source in sources:
+        if not source.is_dir():
+            found.append(source)
+            continue
+        inside = sorted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+        if not inside:
+            raise UsageError(f"There are no pictures in {source}.", hint="Name the pictures, or another folder.")
+        found += inside
+    return found
+
+
+def balance(
+    sources: Sequence[Path],
+    options: Mapping[str, Any],
+    *,
+    output: Path,
+    reference: Path | None,
+    depth: Path | None,
+    each: bool,
+    force: bool,
+    told: Reporter,
+) -> None:
+    """Balance one picture into the file `output`, or several into that folder.
+
+    reference: the picture whose light is taken for all. depth: the depth picture of a single one. each: balance
+    every picture for itself; otherwise those whose lights agree get one in common. A picture that fails is reported
+    and does not stop the others; alone, it is raised.
+    """
+    found = pictures(sources)
+    chosen = process.recipe(None, otherwise=("white_balance",)).with_options(dict(options))
+    if len(found) == 1 and not sources[0].is_dir():
+        references = _opened(reference)
+        process.one(found[0], chosen, file=output, depth=depth, force=force, told=told, references=references)
+        return
+    _require_series(options, reference, output)
+    targets = _targets(found, output)
+    by_hand = {"neutral", "temperature"} & set(options)
+    common = _opened(reference)
+    shared = {} if common or each or by_hand else _shared(found, told)
+    failed = 0
+    for source, target in zip(found, targets, strict=True):
+        try:
+            references = common or shared.get(source, ())
+            process.one(source, chosen, file=target, depth=None, force=force, told=told, references=references)
+        except (Cancelled, UsageError):
+            raise
+        except DioptreError as error:
+            failed += 1
+            log.LOGGER.info("%s failed: %s", source, error, exc_info=True)
+            told.error(error, name=str(source))
+    if failed:
+        raise DioptreError(f"{failed} of {len(found)} pictures failed.", hint="The reasons are above.")
+
+
+def _opened(reference: Path | None) -> tuple[np.ndarray, ...]:
+    return () if reference is None else (files.load(reference).pixels,)
+
+
+def _require_series(options: Mapping[str, Any], reference: Path | None, output: Path) -> None:
+    if output.suffix and not output.is_dir():
+        raise UsageError(f"{output} is one file; there are several pictures.", hint="Give a folder with -o.")
+    if "neutral" in options and reference is None:
+        raise UsageError(
+            "A neutral point is a point of one picture; there are several.",
+            hint="Name the picture it is in with --reference FILE.",
+        )
+
+
+def _targets(sources: Sequence[Path], folder: Path) -> list[Path]:
+    """Where the results go: under the pictures' own names, as PNG where their format is not written."""
+    seen: dict[Path, Path] = {}
+    for source in sources:
+        target = folder / source.name
+        try:
+            format_of(target)
+        except UnwritableFile:
+            target = target.with_suffix(".png")
+        other = seen.setdefault(target, source)
+        if other is not source:
+            raise UsageError(
+                f"{other} and {source} would write the same file.", hint="Run them into different folders."
+            )
+        if target.exists() and target.samefile(source):
+            raise UsageError("The results would lie among the originals.", hint="Give another folder with -o.")
+    return list(seen)
+
+
+def _shared(sources: Sequence[Path], told: Reporter) -> dict[Path, tuple[np.ndarray, ...]]:
+    """The pictures that decide on each one's light, small. What cannot be read is left for its own turn to say."""
+    runtime.prepare_if_needed()
+    from dioptre.pipelines.light import estimate_light, thumbnail  # with JAX, after its set-up
+    from dioptre.pipelines.series import groups, speakers
+
+    told.begin(str(sources[0].parent))
+    small: dict[Path, np.ndarray] = {}
+    for number, source in enumerate(sources):
+        told.progress(number / len(sources), "Reading the light of the series")
+        try:
+            small[source] = thumbnail(files.load(source).pixels, _SEEN_PX)
+        except DioptreError as error:
+            log.LOGGER.info("%s is not in the series: %s", source, error)
+    readable = list(small)
+    estimates = [estimate_light(small[source]) for source in readable]
+    found: dict[Path, tuple[np.ndarray, ...]] = {}
+    for members in groups(estimates) if estimates else []:
+        heard = tuple(small[readable[index]] for index in speakers(estimates, members, most=_SPEAKERS))
+        found |= {readable[index]: heard for index in members}
+    return found

@@ -1,0 +1,113 @@
+"""What `doctor` tries out, where looking is not enough: the worker's secrets, sandboxes, one tiny job."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from dioptre.editors import gimp_plugin, krita_plugin
+from dioptre_link.errors import DioptreError
+from dioptre_link.start import meeting_dir, rendezvous_file
+
+from .finding import ERROR, OK, WARNING, Finding
+
+_SIDE_PX = 64
+_SLOW_S = 60.0  # the first job of a machine compiles; later ones take a second
+
+
+def secrets() -> Iterator[Finding]:
+    """Whether other users could read the worker's token or the pictures in its exchange folder."""
+    if sys.platform == "win32":
+        return
+    open_to_others = [path for path in (rendezvous_file(), meeting_dir() / "exchange") if _others_may(path)]
+    for path in open_to_others:
+        yield Finding(
+            code="worker-secret-open",
+            level=ERROR,
+            message=f"{path} can be read by other users of this machine.",
+            fix=f"Run: chmod go= '{path}', then: dioptre worker --stop",
+        )
+    if not open_to_others:
+        yield Finding(
+            code="worker-secret", level=OK, message="The worker's token and exchange folder are yours alone."
+        )
+
+
+def _others_may(path: Path) -> bool:
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return bool(stat.S_IMODE(found.st_mode) & 0o077) or found.st_uid != os.getuid()
+
+
+def sandboxes() -> Iterator[Finding]:
+    """Editors in a sandbox (Flatpak, snap), which must be allowed to see the worker's folder."""
+    folder = meeting_dir()
+    for editor, homes in (("GIMP", gimp_plugin.homes()), ("Krita", krita_plugin.homes())):
+        for home in homes:
+            if home.kind not in ("Flatpak", "snap"):
+                continue
+            yield Finding(
+                code="sandbox",
+                level=OK,
+                message=f"{editor} runs in a sandbox ({home.kind}); it must be allowed to see {folder}.",
+                fix=f"If it cannot: flatpak override --user --filesystem='{folder}' NAME, and start: dioptre worker"
+                if home.kind == "Flatpak"
+                else "If it cannot, start by hand: dioptre worker",
+            )
+
+
+def job() -> Iterator[Finding]:
+    """One tiny picture from file to file: reading, a network, JAX, writing."""
+    from dioptre import runtime
+
+    runtime.prepare_if_needed()
+    import numpy as np
+
+    from dioptre import files
+    from dioptre.recipes.on_file import follow_on_file
+    from dioptre.recipes.recipe import Recipe, Step
+    from dioptre_link.operations import Role
+
+    started = time.monotonic()
+    ramp = np.linspace(0.0, 1.0, _SIDE_PX, dtype=np.float32)
+    photo = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None], np.float32(0.5)), axis=-1)
+    try:
+        with tempfile.TemporaryDirectory(prefix="dioptre-doctor-") as scratch:
+            before, after = Path(scratch) / "before.png", Path(scratch) / "after.png"
+            files.save(photo, before)
+            made = follow_on_file(Recipe(steps=(Step(operation="white_balance"),)), before)
+            layer = next(layer for layer in made.result.layers if layer.role is Role.RESULT)
+            files.save(layer.pixels, after, like=made.picture)
+            result = files.load(after).pixels
+    except DioptreError as error:
+        yield Finding(
+            code="job-failed",
+            level=ERROR,
+            message=f"A tiny job failed: {error.message}",
+            fix=error.hint or _REINSTALL,
+        )
+        return
+    took = time.monotonic() - started
+    if result.shape[:2] != (_SIDE_PX, _SIDE_PX) or not np.isfinite(result).all() or float(result.std()) < 0.05:
+        yield Finding(
+            code="job-wrong", level=ERROR, message="A tiny job gave a picture that cannot be right.", fix=_REINSTALL
+        )
+    elif took > _SLOW_S:
+        yield Finding(
+            code="job-slow",
+            level=WARNING,
+            message=f"A tiny job took {took:.0f} s.",
+            fix="Run doctor again: the first time compiles. If it stays slow, close other programs.",
+        )
+    else:
+        yield Finding(code="job", level=OK, message=f"A tiny job, from file to file, took {took:.1f} s.")
+
+
+_REINSTALL = "Run: python3 install.py --repair"

@@ -1,0 +1,46 @@
+"""What workers do in tests, in processes of their own: small, quick, and able to die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from dioptre.batch.work import NOT_HERE, Failed, Made, Outcome, Task, result_base
+from dioptre.recipes.recipe import Recipe
+
+
+def make_as_seen(task: Task) -> Outcome:
+    """As `make`, but for pictures that this machine does not have."""
+    if task.content is None and not task.source.exists():
+        return Failed(code=NOT_HERE, message="not here")
+    return make(task)
+
+
+def make(task: Task) -> Outcome:
+    """Copy the picture; its name may ask for something else."""
+    name = Path(task.name).stem
+    if name.startswith("dies"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if name.startswith("once"):  # dies the first time
+        marker = task.source.with_suffix(".seen")
+        if not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    if name.startswith("bad"):
+        return Failed(code="damaged-picture", message=f"{task.name} is damaged.", hint="Copy it again.")
+    if name.startswith("far") and task.content is None:
+        return Failed(code=NOT_HERE, message="not here")
+    if name.startswith("slow"):
+        time.sleep(30)
+    content = task.content or task.source.read_bytes()
+    base = result_base(task.stem, task.recipe["steps"][-1]["operation"])
+    recipe = Recipe.from_dict({**task.recipe, "input_sha256": task.sha256, "models": {"pretended": "0" * 64}})
+    return Made(
+        files={f"{base}{task.source.suffix}": content, f"{base}.json": recipe.to_json().encode()},
+        before=content,
+        after=content,
+        models={"pretended": "0" * 64},
+        messages=(f"process {os.getpid()}",),
+    )

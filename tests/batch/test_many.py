@@ -1,0 +1,266 @@
+"""A batch on a Dask scheduler with three worker processes: same pictures, networks loaded once, a lost worker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dioptre.batch.batch import run_batch
+from dioptre.batch.here import LocalCrew
+from dioptre.batch.many import DaskCrew, SchedulerError
+from dioptre.batch.plan import Item
+from dioptre.cli.main import run as command_line
+from dioptre.recipes.recipe import Recipe, Step
+from dioptre_link.errors import DioptreError
+
+from . import pretended
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+
+TIMEOUT_S = 120
+BALANCE = Recipe(steps=(Step(operation="white_balance"),))  # the smallest of the networks
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = {"DASK_DISTRIBUTED__WORKER__DAEMON": "False", "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "critical"}
+
+
+class Watcher:
+    """Calls `after_first` when the first picture is there."""
+
+    def __init__(self, after_first: Callable[[], None] = lambda: None) -> None:
+        self.messages: list[str] = []
+        self._after_first = after_first
+
+    def made(self, item: Item, written: list[Path], messages: tuple[str, ...]) -> None:
+        if not self.messages:
+            self._after_first()
+        self.messages += messages
+
+    def failed(self, item: Item, error: DioptreError) -> None:
+        self.messages.append(error.message)
+
+    def progress(self, fraction: float, phase: str) -> None:
+        pass
+
+
+@contextmanager
+def process(*arguments: str, folder: Path, inside: Sequence[str] = ()) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {**os.environ, **SETTINGS, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [*inside, sys.executable, "-m", *arguments],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """A scheduler with three workers, each a process: its address and the workers."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    folder = tmp_path_factory.mktemp("dask")
+    with ExitStack() as stack:
+        stack.enter_context(
+            process(
+                "distributed.cli.dask_scheduler", "--host", address, "--no-dashboard", "--no-jupyter", folder=folder
+            )
+        )
+        wait_for(port)
+        workers = [
+            stack.enter_context(
+                process(
+                    "distributed.cli.dask_worker",
+                    address,
+                    *("--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "60"),
+                    folder=folder,
+                )
+            )
+            for _ in range(3)
+        ]
+        wait_until(lambda: threads(address) == 3)
+        yield address, workers
+
+
+def wait_for(port: int, *, host: str = "127.0.0.1") -> None:
+    def answers() -> bool:
+        try:
+            socket.create_connection((host, port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    wait_until(answers)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def threads(address: str) -> int:
+    from distributed import Client
+
+    with Client(address, set_as_default=False) as client:
+        return sum(client.nthreads().values())
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for index in range(9):
+        colours = random.integers(0, 256, (8, 12, 3)).astype(np.uint8)
+        Image.fromarray(colours).resize((96, 64)).save(folder / f"p{index}.png")
+    return folder
+
+
+def run(photos: Path, out: Path, crew: Any, watcher: Watcher | None = None, recipe: Recipe = BALANCE) -> Any:
+    return run_batch(photos, out, recipe, crew=lambda _: crew, watcher=watcher or Watcher())
+
+
+def pixels(folder: Path) -> dict[str, bytes]:
+    return {path.name: np.asarray(Image.open(path)).tobytes() for path in sorted(folder.glob("*.png"))}
+
+
+def test_the_same_pictures_as_here_and_networks_loaded_once(
+    scheduler: tuple[str, list[Any]], photos: Path, tmp_path: Path
+) -> None:
+    from distributed import Client
+
+    from dioptre.models import registry
+
+    address, _ = scheduler
+    summary = run(photos, tmp_path / "many", DaskCrew(address))
+    assert (summary.made, summary.failures) == (9, {})
+    with Client(address, set_as_default=False) as client:
+        loaded = client.run(lambda: registry._load.cache_info().misses)
+    assert len(loaded) == 3
+    assert set(loaded.values()) <= {0, 1}
+    assert 1 in loaded.values()
+    here = run(photos, tmp_path / "here", LocalCrew(processes=2, budget_bytes=1 << 40))
+    assert (here.made, here.failures) == (9, {})
+    assert pixels(tmp_path / "many") == pixels(tmp_path / "here")
+    assert (tmp_path / "many" / "contact-sheet.html").read_bytes().count(b"<figure>") == 9
+    for path in sorted(photos.iterdir())[:2]:  # `run` computes with all cores: it may round otherwise
+        assert command_line(["white-balance", str(path), "-o", str(tmp_path / path.name)]) == 0
+        alone = np.asarray(Image.open(tmp_path / path.name)).astype(int)
+        together = np.asarray(Image.open(tmp_path / "here" / f"{path.stem}-white-balance.png")).astype(int)
+        assert np.abs(alone - together).max() <= 1
+
+
+def test_pictures_that_workers_cannot_see_are_sent(
+    scheduler: tuple[str, list[Any]], photos: Path, tmp_path: Path
+) -> None:
+    for path in sorted(photos.iterdir())[:3]:
+        path.rename(photos / f"far{path.name}")
+    summary = run(photos, tmp_path / "out", DaskCrew(scheduler[0], do=pretended.make))
+    assert (summary.made, summary.failures) == (9, {})
+
+
+def test_a_killed_worker_is_survived(
+    scheduler: tuple[str, list[subprocess.Popen[bytes]]], photos: Path, tmp_path: Path
+) -> None:
+    address, workers = scheduler
+    watcher = Watcher(after_first=lambda: os.kill(workers[0].pid, signal.SIGKILL))
+    summary = run(photos, tmp_path / "out", DaskCrew(address, do=pretended.make), watcher)
+    assert (summary.made, summary.failures) == (9, {})
+    wait_until(lambda: threads(address) == 2)
+
+
+def ip(*arguments: str) -> bool:
+    program = shutil.which("ip")
+    return (
+        program is not None
+        and not subprocess.run([program, *arguments], capture_output=True, check=False).returncode
+    )
+
+
+@pytest.fixture
+def machines() -> Iterator[list[str]]:
+    """Three network namespaces on one bridge, the next best thing to three machines; 10.213.7.1 is this side."""
+    bridge = f"dio{os.getpid()}"
+    names = [f"{bridge}-{number}" for number in range(3)]
+    if not ip("netns", "add", names[0]):
+        pytest.skip("network namespaces cannot be made here")
+    try:
+        made = ip("link", "add", bridge, "type", "bridge") and ip("addr", "add", "10.213.7.1/24", "dev", bridge)
+        made = made and ip("link", "set", bridge, "up") and all(ip("netns", "add", name) for name in names[1:])
+        for number, name in enumerate(names):
+            end = f"{bridge}v{number}"
+            made = (
+                made
+                and ip("link", "add", end, "type", "veth", "peer", "name", "eth0", "netns", name)
+                and ip("link", "set", end, "master", bridge, "up")
+                and ip("-n", name, "addr", "add", f"10.213.7.{number + 2}/24", "dev", "eth0")
+                and ip("-n", name, "link", "set", "eth0", "up")
+                and ip("-n", name, "link", "set", "lo", "up")
+            )
+        if not made:
+            pytest.skip("network namespaces cannot be joined here")
+        yield names
+    finally:
+        for name in names:
+            ip("netns", "delete", name)
+        ip("link", "delete", bridge)
+
+
+def test_machines_without_a_common_disk(machines: list[str], photos: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "dask"
+    folder.mkdir()
+    address = "tcp://10.213.7.1:28786"
+    blind = f'mount -t tmpfs none "{photos}" && exec "$@"'  # the pictures are not on that machine
+    with ExitStack() as stack:
+        start = stack.enter_context
+        start(
+            process(
+                "distributed.cli.dask_scheduler", "--host", address, "--no-dashboard", "--no-jupyter", folder=folder
+            )
+        )
+        wait_for(28786, host="10.213.7.1")
+        workers = [
+            start(
+                process(
+                    "distributed.cli.dask_worker",
+                    address,
+                    *("--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "60"),
+                    *("--host", f"10.213.7.{number + 2}"),
+                    folder=folder,
+                    inside=["ip", "netns", "exec", name, "sh", "-c", blind, "sh"],
+                )
+            )
+            for number, name in enumerate(machines)
+        ]
+        wait_until(lambda: threads(address) == 3)
+        watcher = Watcher(after_first=workers[0].kill)
+        summary = run(photos, tmp_path / "out", DaskCrew(address, do=pretended.make_as_seen), watcher)
+    assert (summary.made, summary.failures) == (9, {})
+    assert len({message for message in watcher.messages if message.startswith("process")}) > 1
+
+
+def test_no_scheduler_is_said_at_once() -> None:
+    with pytest.raises(SchedulerError, match="No scheduler answers"):
+        DaskCrew("tcp://127.0.0.1:9", timeout_s=0.5)
+    with pytest.raises(SchedulerError, match="No scheduler answers"):
+        DaskCrew("nonsense://x", timeout_s=0.5)

@@ -1,0 +1,106 @@
+"""`dioptre doctor`: what it looks at, and a bug report that gives nothing away."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dioptre.cli import trials
+from dioptre.cli.finding import Finding
+from dioptre.cli.report import harmless, without_places, write_report
+from dioptre_link.errors import DioptreError
+from dioptre_link.start import meeting_dir, rendezvous_file
+
+Dioptre = Callable[..., tuple[int, str, str]]
+
+
+def test_codes_and_fixes(dioptre: Dioptre) -> None:
+    code, out, _ = dioptre("doctor", "--json")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert (code, lines[-1]) == (0, {"type": "result", "errors": 0})
+    findings = lines[:-1]
+    assert {"python", "memory", "weights", "devices", "worker", "worker-secret", "job"} <= {
+        f["code"] for f in findings
+    }
+    assert all(finding["fix"] for finding in findings if finding["level"] != "ok")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
+def test_secrets_that_others_can_read_are_found(private_home: Path) -> None:
+    meeting_dir().mkdir(parents=True)
+    rendezvous_file().write_text("{}", encoding="utf-8")
+    rendezvous_file().chmod(0o600)
+    (meeting_dir() / "exchange").mkdir(mode=0o700)
+    assert [finding.level for finding in trials.secrets()] == ["ok"]
+    rendezvous_file().chmod(0o640)
+    (found,) = trials.secrets()
+    assert (found.code, found.level) == ("worker-secret-open", "error")
+    assert str(rendezvous_file()) in found.fix
+
+
+def test_a_job_that_fails_is_an_error_with_its_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dioptre.recipes import on_file
+
+    def fail(*_: object, **__: object) -> None:
+        raise DioptreError("The weights are gone.", hint="Get them again.")
+
+    monkeypatch.setattr(on_file, "follow_on_file", fail)
+    (found,) = trials.job()
+    assert (found.code, found.level, found.fix) == ("job-failed", "error", "Get them again.")
+    assert "The weights are gone." in found.message
+
+
+LOG = """2026-11-20 10:11:12,345 77 INFO begin /home/eva/My Photos/Eva at the sea.jpg
+2026-11-20 10:11:13,345 77 ERROR unexpected
+Traceback (most recent call last):
+  File "/home/eva/data/environment/lib/python3.11/site-packages/dioptre/files/load.py", line 53, in load
+    decoded = decode(place, max_pixels=limit * 1e6)
+  File "/home/eva/quiet project/plot.py", line 3, in <module>
+    quiet = "quiet"
+dioptre.files.problems.DamagedPicture: /home/eva/My Photos/Eva at the sea.jpg is damaged.
+ValueError: Eva
+"""
+
+
+def test_a_log_is_reduced_to_what_is_harmless() -> None:
+    assert list(harmless(LOG.splitlines())) == [
+        "2026-11-20 10:11:12 INFO",
+        "2026-11-20 10:11:13 ERROR",
+        "  dioptre/files/load.py:53 load",
+        "  <elsewhere>:3 <module>",
+        "  ValueError",
+    ]
+
+
+def test_the_report_gives_no_names_away(private_home: Path, tmp_path: Path, dioptre: Dioptre) -> None:
+    log = private_home / "log"
+    log.mkdir()
+    (log / "worker.log").write_text(LOG, encoding="utf-8")
+    file = tmp_path / "report.zip"
+    code, out, _ = dioptre("doctor", "--report", file)
+    assert code == 0, out
+    with zipfile.ZipFile(file) as archive:
+        parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert {"findings.json", "machine.json", "packages.txt", "worker-log.txt"} <= parts.keys()
+    everything = "".join(text for name, text in parts.items() if name != "packages.txt")
+    for private in ("Eva", "eva", "quiet", str(Path.home()) + "/", str(private_home)):
+        assert private not in everything
+    assert "dioptre/files/load.py:53" in parts["worker-log.txt"]
+    code, _, err = dioptre("doctor", "--report", file)
+    assert (code, "there already" in err) == (1, True)
+
+
+def test_places_of_this_user_become_words(private_home: Path, tmp_path: Path) -> None:
+    text = f"{private_home / 'data'}/worker {Path.home()}{os.sep}x by {getpass.getuser()}"
+    assert without_places(text) == f"<data>/worker <home>{os.sep}x by <user>"
+    finding = Finding(code="a", level="ok", message=str(private_home / "log"))
+    write_report(tmp_path / "r.zip", [finding], force=False)
+    with zipfile.ZipFile(tmp_path / "r.zip") as archive:
+        assert json.loads(archive.read("findings.json"))[0]["message"] == "<log>"

@@ -1,0 +1,59 @@
+"""`dioptre inspect`: what the files themselves say, in words and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+Dioptre = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def made(pipelines: object, photo: Path, tmp_path: Path, dioptre: Dioptre) -> Path:
+    code, _, err = dioptre("run", photo, "-o", tmp_path / "out", "--f-number", "1.4")
+    assert code == 0, err
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize("name", ["photo-portrait.jpg", "photo-portrait.ora", "photo-portrait.json"])
+def test_says_what_was_done_with_which_network(name: str, made: Path, dioptre: Dioptre) -> None:
+    code, out, _ = dioptre("inspect", made / name)
+    assert code == 0
+    assert "Made by:   Dioptre " in out
+    assert "Portrait blur (portrait), with f_number 1.4\n" in out
+    assert f"Network:   pretended, sha256 {'0' * 64}" in out
+    assert "altered by an algorithm" in out
+    assert "Made from: the file with sha256 " in out
+
+
+def test_json_has_the_whole_recipe(made: Path, dioptre: Dioptre) -> None:
+    code, out, _ = dioptre("inspect", made / "photo-portrait.jpg", "--json")
+    answer = json.loads(out)
+    assert (code, answer["type"], answer["made_by_dioptre"]) == (0, "inspection", True)
+    assert answer["recipe"] == json.loads((made / "photo-portrait.json").read_text(encoding="utf-8"))
+    assert answer["models"] == {"pretended": "0" * 64}
+    assert answer["source_type"].endswith("/algorithmicallyEnhanced")
+
+
+def test_a_foreign_picture_is_no_error_and_a_missing_one_does_not_hide_the_others(
+    photo: Path, tmp_path: Path, dioptre: Dioptre
+) -> None:
+    code, out, err = dioptre("inspect", tmp_path / "none.jpg", photo)
+    assert code == 1
+    assert "none.jpg" in err
+    assert "noted nothing" in out
+
+
+def test_options_at_their_defaults_are_not_listed(
+    pipelines: object, photo: Path, tmp_path: Path, dioptre: Dioptre
+) -> None:
+    dioptre("super-resolution", photo, "-o", tmp_path / "large.png", "--scale", "4")
+    code, out, _ = dioptre("inspect", tmp_path / "large.png")
+    assert code == 0
+    assert "Super-resolution (super_resolution), with its defaults" in out
+    with Image.open(tmp_path / "large.png") as picture:
+        assert picture.size == (192, 128)

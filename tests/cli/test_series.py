@@ -1,0 +1,89 @@
+"""`white-balance` on one picture, on several, and with a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dioptre.imaging.layers import Inputs
+
+Calls = list[tuple[str, Mapping[str, Any], Inputs]]
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def series(tmp_path: Path, checkout: Path) -> Path:
+    """A folder of two warm pictures and a cold one, and a text."""
+    folder = tmp_path / "series"
+    folder.mkdir()
+    with Image.open(checkout / "examples" / "astronaut.jpg") as picture:
+        right = np.asarray(picture.convert("RGB").resize((192, 192)))
+    warm, cold = right * (0.95, 0.7, 0.4), right * (0.4, 0.7, 0.95)
+    for name, pixels in (("a.jpg", warm), ("b.png", warm[:, ::-1]), ("c.jpg", cold)):
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / name, quality=95, subsampling=0)
+    (folder / "notes.txt").write_text("not a picture")
+    return folder
+
+
+def test_one_picture_gives_one_file(photo: Path, tmp_path: Path, dioptre: Run, pipelines: Calls) -> None:
+    code, out, _ = dioptre("white-balance", photo, "-o", tmp_path / "out.png")
+    assert code == 0
+    assert out.split() == [str(tmp_path / "out.png")]
+    assert pipelines[0][2].references == ()
+
+
+def test_a_folder_is_a_series(series: Path, tmp_path: Path, dioptre: Run, pipelines: Calls) -> None:
+    code, out, _ = dioptre("white-balance", series, "-o", tmp_path / "out")
+    assert code == 0
+    assert [Path(line).name for line in out.splitlines()] == ["a.jpg", "b.png", "c.jpg"]
+    heard = [call[2].references for call in pipelines]
+    assert [len(references) for references in heard] == [2, 2, 1]  # the cold one was taken under another light
+    np.testing.assert_array_equal(heard[0][0], heard[1][0])
+
+
+def test_each_for_itself(series: Path, tmp_path: Path, dioptre: Run, pipelines: Calls) -> None:
+    assert dioptre("white-balance", series, "-o", tmp_path / "out", "--each")[0] == 0
+    assert [call[2].references for call in pipelines] == [(), (), ()]
+
+
+def test_a_reference_is_for_all(series: Path, photo: Path, tmp_path: Path, dioptre: Run, pipelines: Calls) -> None:
+    arguments = ("white-balance", series, "-o", tmp_path / "out", "--reference", photo, "--neutral", "5,5")
+    assert dioptre(*arguments)[0] == 0
+    assert [call[2].references[0].shape for call in pipelines] == [(32, 48, 3)] * 3
+
+
+def test_a_neutral_point_needs_its_picture(series: Path, tmp_path: Path, dioptre: Run, pipelines: Calls) -> None:
+    code, _, err = dioptre("white-balance", series, "-o", tmp_path / "out", "--neutral", "5,5")
+    assert code == 2
+    assert "--reference" in err
+    assert not pipelines
+
+
+def test_a_damaged_picture_does_not_stop_the_others(
+    series: Path, tmp_path: Path, dioptre: Run, pipelines: Calls
+) -> None:
+    (series / "b.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    code, out, err = dioptre("white-balance", series, "-o", tmp_path / "out")
+    assert code != 0
+    assert "1 of 3 pictures failed" in err
+    assert [Path(line).name for line in out.splitlines()] == ["a.jpg", "c.jpg"]
+
+
+@pytest.mark.parametrize("output", ["one.png", "series"])
+def test_the_output_of_several_is_another_folder(
+    series: Path, tmp_path: Path, dioptre: Run, pipelines: Calls, output: str
+) -> None:
+    assert dioptre("white-balance", series, "-o", tmp_path / output)[0] == 2
+    assert not pipelines
+
+
+def test_an_empty_folder_is_said(tmp_path: Path, dioptre: Run, pipelines: Calls) -> None:
+    (tmp_path / "empty").mkdir()
+    code, _, err = dioptre("white-balance", tmp_path / "empty", "-o", tmp_path / "out")
+    assert code == 2
+    assert "no pictures" in err
