@@ -12,14 +12,14 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dioptre.cli import gimp_plugin
+from dioptre.editors import gimp_plugin
 
 from ...editors.host import CHECKOUT, HOME, ProductPython, Tree
 
@@ -36,7 +36,7 @@ _EVALUATE = (  # the script, with inside/rig.py loaded as the module `rig`
     "sys.modules['rig'] = importlib.util.module_from_spec(rig); rig.loader.exec_module(sys.modules['rig']); "
     "runpy.run_path({folder!r} + '/{script}', run_name='inside')"
 )
-CONSOLE_LIMIT_S = 1200  # against hanging alone: a run of many checks takes half a minute on a quiet machine
+CONSOLE_LIMIT_S = 700  # against hanging alone: a run of many checks takes half a minute on a quiet machine
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,29 @@ class Gimp:
         binds: Mapping[Path | str, str] | None = None,
         writable: Mapping[Path | str, str] | None = None,
         worker: bool = True,
+        fonts: bool = False,
+        sandbox: Sequence[str] = (),
     ) -> subprocess.CompletedProcess[str]:
-        """Run inside/`script` in GIMP's own Python. worker: the plug-in may start one."""
+        """Run inside/`script` in GIMP's own Python.
+
+        worker: the plug-in may start one. fonts: GIMP loads them, which takes a while. sandbox: options of it.
+        """
         inside = str(HERE / "inside") if self.tree is None else "/inside"
         variables = {"OUT": self.path(self.out), "INSIDE": inside, "EXAMPLES": str(CHECKOUT / "examples")}
         if worker:
             variables["DIOPTRE_PYTHON"] = str(ProductPython().python)
         variables |= dict(environment or {})
         code = _EVALUATE.format(folder=inside, script=script)
-        options = ["-i", "-d", "-f", "--batch-interpreter", "python-fu-eval", "-b", code, "--quit"]
+        options = [
+            "-i",
+            "-d",
+            *([] if fonts else ["-f"]),
+            "--batch-interpreter",
+            "python-fu-eval",
+            "-b",
+            code,
+            "--quit",
+        ]
         if self.tree is not None:
             return self.tree.run(
                 [*self.command, *options],
@@ -86,6 +100,7 @@ class Gimp:
                 writable={**self.writable(), **(writable or {})},
                 environment=variables,
                 limit_s=CONSOLE_LIMIT_S,
+                options=sandbox,
             )
         home = {"GIMP3_DIRECTORY": str(self.config)}
         return subprocess.run(
@@ -100,16 +115,24 @@ class Gimp:
             check=False,
         )
 
-    def gui(self, script: str, *, limit_s: int) -> subprocess.CompletedProcess[str]:
+    def gui(
+        self,
+        script: str,
+        *,
+        limit_s: int,
+        sandbox: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
         """Run inside/`script` in a sandbox with a screen; its first argument is GIMP's program with windows."""
         assert self.tree is not None
         return self.tree.run(
             ["bash", f"/inside/{script}", self.command[0].replace("console-", "")],
             binds=self.binds(),
             writable=self.writable(),
-            environment={"OUT": "/out", "DIOPTRE_PYTHON": str(ProductPython().python)},
+            environment={"OUT": "/out", "DIOPTRE_PYTHON": str(ProductPython().python), **(environment or {})},
             gui=True,
             limit_s=limit_s,
+            options=sandbox,
         )
 
     def binds(self) -> dict[Path | str, str]:
@@ -121,6 +144,7 @@ class Gimp:
         left = self.out / f"{Path(script).stem}.json"
         left.unlink(missing_ok=True)
         done = self.console(script, **options)
+        (self.out / "console.log").write_text(done.stdout, encoding="utf-8")
         if not left.exists():
             raise AssertionError(f"{script} ended with {done.returncode}:\n{done.stdout[-4000:]}")
         return json.loads(left.read_text(encoding="utf-8"))
@@ -153,7 +177,7 @@ def make_gimp(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Gimp]:
     """Makes a GIMP with a home of its own."""
     cache = Path(os.environ.get("DIOPTRE_TEST_CACHE") or tmp_path_factory.getbasetemp() / "cache").resolve()
     cache.mkdir(parents=True, exist_ok=True)
-    return lambda: _make(tmp_path_factory.mktemp("gimp").resolve(), cache)
+    return lambda: install(tmp_path_factory.mktemp("gimp").resolve(), cache)
 
 
 @pytest.fixture(scope="session")
@@ -167,7 +191,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section(NO_GIMP, red=True, bold=True)
 
 
-def _make(out: Path, cache: Path) -> Gimp:
+def install(out: Path, cache: Path) -> Gimp:
+    """A GIMP with a new home beside `out`. Skips the test when there is none."""
     named = os.environ.get("DIOPTRE_TEST_GIMP", "")
     if named and (Path(named) / ".editor-tree").is_file():
         home = out.with_name(f"{out.name}-home")

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import pytest
 
+from ...editors.phone import write_phone_photo
 from .conftest import Gimp, check_names
 
 pytestmark = pytest.mark.editor
-SCRIPTS = ("procedures.py", "layers.py", "updating.py")
+SCRIPTS = ("procedures.py", "layers.py", "updating.py", "enlarging.py", "repairing.py", "drawn.py")
+FONTS = ("drawn.py",)
 
 
 @pytest.fixture(scope="session")
 def results(gimp: Gimp) -> dict[str, dict[str, str]]:
-    return {script: gimp.checks(script) for script in SCRIPTS}
+    write_phone_photo(gimp.out / "phone.jpg")
+    return {script: gimp.checks(script, fonts=script in FONTS) for script in SCRIPTS}
 
 
 @pytest.mark.parametrize(

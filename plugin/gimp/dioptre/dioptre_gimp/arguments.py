@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from dioptre_link.errors import UsageError
-from dioptre_link.operations import Input, Kind, Operation, Parameter
+from dioptre_link.language import translated
+from dioptre_link.operations import Input, Kind, Operation, Parameter, shown_choice
 
 from .host import Gimp, GObject
 
 AUTOMATIC = "automatic"  # the extra choice of a choice or yes/no option that may be left out
 DEPTH_LAYER = "depth-layer"
+WHOLE_IMAGE = "whole-image"
 MAX_POINT_PX = float(1 << 19)  # twice GIMP's largest side
 
 _FLAGS = GObject.ParamFlags.READWRITE
@@ -32,6 +34,11 @@ def names(parameter: Parameter) -> tuple[str, ...]:
     return (f"{name}-x", f"{name}-y") if parameter.kind is Kind.POINT else (name,)
 
 
+def enlarges(operation: Operation) -> bool:
+    """Whether the result has more pixels than the picture."""
+    return any(parameter.name == "scale" for parameter in operation.parameters)
+
+
 def takes_depth(operation: Operation) -> bool:
     return Input.DISPARITY in operation.inputs + operation.optional_inputs
 
@@ -41,11 +48,24 @@ def add_arguments(procedure: Gimp.Procedure, operation: Operation) -> None:
     nicks = nicknames(operation)
     for parameter in operation.parameters:
         _ADDERS[parameter.kind](procedure, parameter, nicks[parameter.name])
+    if enlarges(operation):
+        procedure.add_boolean_argument(
+            WHOLE_IMAGE,
+            translated("The whole _image"),
+            translated(
+                "Enlarge the image with all its layers, masks, channels, paths, guides and its selection. "
+                "No: only this layer, as a new one above it"
+            ),
+            True,
+            _FLAGS,
+        )
     if takes_depth(operation):
         procedure.add_layer_argument(
             DEPTH_LAYER,
-            "_Depth layer",
-            "Grey layer: white is nearest, black is farthest. None: the one that Dioptre made for this layer",
+            translated("_Depth layer"),
+            translated(
+                "Grey layer: white is nearest, black is farthest. None: the one that Dioptre made for this layer"
+            ),
             True,
             _FLAGS,
         )
@@ -53,10 +73,11 @@ def add_arguments(procedure: Gimp.Procedure, operation: Operation) -> None:
 
 def nicknames(operation: Operation) -> dict[str, str]:
     """Every option's label with a key of its own (the letter after "_"), as far as there are letters."""
-    taken = set("hrcosld")  # Help, Reset, Cancel, OK, Save, Load; the depth layer
+    taken = set("hrcosldm")  # Help, Reset, Cancel, OK, Save, Load; the depth layer; More options
+    taken |= {"i"} if enlarges(operation) else set()
     nicks = {}
     for parameter in operation.parameters:
-        label = parameter.label
+        label = translated(parameter.label)
         free = [place for place, letter in enumerate(label) if letter.isalpha() and letter.lower() not in taken]
         place = free[0] if free else 0
         taken.add(label[place].lower())
@@ -69,10 +90,9 @@ def read_options(operation: Operation, config: Gimp.ProcedureConfig) -> dict[str
     return operation.check({p.name: read_one(p, config) for p in operation.parameters})
 
 
-def write_options(operation: Operation, config: Gimp.ProcedureConfig, options: dict[str, Any]) -> None:
-    """Fill `config` from options, as `read_options` gives them."""
-    for parameter in operation.parameters:
-        write_option(parameter, config, options.get(parameter.name, parameter.default))
+def means_whole_image(operation: Operation, config: Gimp.ProcedureConfig) -> bool:
+    """Whether everything in the image is to be enlarged, not the layer alone."""
+    return enlarges(operation) and bool(config.get_property(WHOLE_IMAGE))
 
 
 def write_option(parameter: Parameter, config: Gimp.ProcedureConfig, value: Any) -> None:
@@ -111,11 +131,12 @@ def _gimp_values(parameter: Parameter, value: Any) -> tuple[Any, ...]:
 
 
 def _help(parameter: Parameter) -> str:
-    unit = f" In {parameter.unit}." if parameter.unit else ""
+    unit = " " + translated(f"In {parameter.unit}.") if parameter.unit else ""
+    text = translated(parameter.help)
     if parameter.default is not None or parameter.kind in (Kind.CHOICE, Kind.BOOLEAN):
-        return parameter.help + unit
+        return text + unit
     automatic = -1.0 if parameter.kind is Kind.POINT else automatic_value(parameter)
-    return f"{parameter.help}{unit} {automatic:g}: left out"
+    return f"{text}{unit} {translated(f'{automatic:g}: left out')}"
 
 
 def _limits(parameter: Parameter) -> tuple[float, float, float]:
@@ -151,9 +172,9 @@ def _add_choice(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> N
 def _add_choices(procedure: Gimp.Procedure, parameter: Parameter, nick: str, values: tuple[str, ...]) -> None:
     choice = Gimp.Choice.new()
     if parameter.default is None:
-        choice.add(AUTOMATIC, 0, "Automatic", "")
+        choice.add(AUTOMATIC, 0, translated("Automatic"), "")
     for number, value in enumerate(values, start=1):
-        choice.add(value, number, value.replace("_", " ").capitalize(), "")
+        choice.add(value, number, translated(shown_choice(value)), "")
     default = AUTOMATIC if parameter.default is None else parameter.default
     procedure.add_choice_argument(*names(parameter), nick, _help(parameter), choice, default, _FLAGS)
 
@@ -163,7 +184,7 @@ def _add_point(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> No
         procedure.add_double_argument(
             name,
             f"{nick} {axis}",
-            _help(parameter) + ". In pixels of the layer, from its top left",
+            f"{_help(parameter)}. {translated('In pixels of the layer, from its top left')}",
             -1.0 if parameter.default is None else -MAX_POINT_PX,
             MAX_POINT_PX,
             -1.0 if parameter.default is None else parameter.default["xy".index(axis)],

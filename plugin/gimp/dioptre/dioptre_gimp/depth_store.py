@@ -34,9 +34,14 @@ class Kept:
     exact: Path
     shown: Path
 
-    @property
-    def complete(self) -> bool:
-        return self.exact.is_file() and self.shown.is_file()
+    def fits(self, layer: Gimp.Drawable) -> bool:
+        """Whether both are there and of the layer's size: it may have been scaled or cropped since."""
+        count = layer.get_width() * layer.get_height()
+        sizes = ((self.exact, pixels.DEPTH), (self.shown, pixels.DEPTH_SHOWN))
+        try:
+            return all(path.stat().st_size == count * kind.wire.pixel_bytes for path, kind in sizes)
+        except OSError:
+            return False
 
 
 def content_hash(layer: Gimp.Drawable) -> str:
@@ -47,9 +52,11 @@ def content_hash(layer: Gimp.Drawable) -> str:
     return digest.hexdigest()
 
 
-def keep(layer: Gimp.Drawable, exact: Buffer) -> str:
-    """Keep the disparity that `layer` was filled from; returns the layer's content hash."""
+def keep(image: Gimp.Image, layer: Gimp.Drawable, exact: Buffer) -> str:
+    """Keep the disparity that `layer` was filled from, where the layer cannot hold it; returns its content hash."""
     key = content_hash(layer)
+    if not pixels.is_eight_bit(image):
+        return key
     kept = find(key)
     folder = kept.exact.parent
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -59,6 +66,13 @@ def keep(layer: Gimp.Drawable, exact: Buffer) -> str:
         for band in pixels.read_bands(layer, pixels.DEPTH_SHOWN):
             file.write(band)
     _prune(folder)
+    return key
+
+
+def remember(image: Gimp.Image, layer: Gimp.Layer, exact: Buffer) -> str:
+    """As `keep`, for a layer that is in the document."""
+    key = keep(image, layer, exact)
+    mark(layer, key)
     return key
 
 

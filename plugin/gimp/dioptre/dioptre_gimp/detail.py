@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from dioptre_link.wire import PixelFormat  # noqa: E402
 
 from . import jobs  # noqa: E402
 from .host import Gegl, Gimp  # noqa: E402
+from .log import logger  # noqa: E402
 from .preview import LONGEST_PX, pixbuf_from_rgb  # noqa: E402
 
 FORMAT = PixelFormat("u8", 4)
@@ -49,13 +51,15 @@ class Detail:
 
     def steps(self, options: Mapping[str, Any]) -> jobs.Steps[Result]:
         """The place enlarged by the operation."""
-        rect = self._rect(options)
+        rect, began = self._rect(options), time.monotonic()
         with self._worker.new_buffer(rect.width, rect.height, FORMAT) as buffer:
             buffer.write_rows(0, self._read(rect))
             job = self._worker.submit(
                 self._operation.name, options, {"picture": buffer}, colour_format=FORMAT, supersede="preview"
             )
-            return (yield from jobs.follow(job))
+            result = yield from jobs.follow(job)
+        logger.info("Preview by %s: %.3f s", self._operation.name, time.monotonic() - began)
+        return result
 
     def _rect(self, options: Mapping[str, Any]) -> Gegl.Rectangle:
         scale = float(options["scale"])

@@ -21,21 +21,38 @@ from gi.repository import GdkPixbuf, GimpUi, Gtk  # noqa: E402  (the versions mu
 from dioptre_link.buffers import Buffer  # noqa: E402
 from dioptre_link.client import Result, Stored, Worker  # noqa: E402
 from dioptre_link.errors import Cancelled, DioptreError, UsageError  # noqa: E402
-from dioptre_link.operations import Input, Kind, Operation, Parameter, Role  # noqa: E402
+from dioptre_link.language import translated  # noqa: E402
+from dioptre_link.operations import OPERATIONS, Input, Kind, Operation, Parameter, Role  # noqa: E402
 from dioptre_link.wire import PixelFormat  # noqa: E402
 
 from . import arguments, jobs, pixels, sources  # noqa: E402
 from .detail import Detail  # noqa: E402
 from .driver import Driver  # noqa: E402
-from .host import Gimp, GLib  # noqa: E402
+from .enlarge import run_image  # noqa: E402
+from .host import Gimp, GLib, GObject  # noqa: E402
 from .log import logger  # noqa: E402
-from .panel import Panel  # noqa: E402
-from .preview import BEFORE, DEPTH, FOCUS, LONGEST_PX, PLACE, RESULT, Plane, Preview, pixbuf_from_rgb  # noqa: E402
+from .panel import Panel, room_px, scrolled  # noqa: E402
+from .preview import (  # noqa: E402
+    BEFORE,
+    CONFIDENCE,
+    DEPTH,
+    FOCUS,
+    LONGEST_PX,
+    PLACE,
+    RESULT,
+    Plane,
+    Preview,
+    pixbuf_from_rgb,
+)
 from .run import Outcome, run_sent  # noqa: E402
 from .sources import Source  # noqa: E402
 
-DRAFT_PX = 320  # blurred in a tenth of a second; the full preview follows when the slider rests
+DRAFT = 0.5  # of the preview's size: blurred in a tenth of a second; the full preview follows
 PREVIEW_FORMAT = PixelFormat("u8", 4)
+USES_THE_POINT = "match"  # the choice that a click means
+SAME_BY_NUMBER = ("focal_disparity", "temperature", "tint", "value")  # given before, they would hide a click
+LEAST_PX = 16  # of a preview, for the worker
+COVERED = 128  # of 255: such a point belongs to the subject
 SETTLE_MS = 30  # a moved slider sends many changes: the preview follows the last one
 BINARY = "dioptre"
 
@@ -48,7 +65,9 @@ def run_dialog(
     for parameter in arguments.automatic_parameters(described):
         arguments.write_option(parameter, config, None)  # the last picture's focus is not this one's
     with jobs.open_worker() as worker, ExitStack() as files:
-        dialog = OperationDialog(procedure, config, described, source, worker, files)
+        connecting = jobs.connect(worker)
+        next(connecting, None)  # a worker that must be started warms up while the dialog is made
+        dialog = OperationDialog(procedure, config, described, source, worker, files, connecting)
         try:
             return dialog.run()
         finally:
@@ -66,9 +85,10 @@ class OperationDialog:
         source: Source,
         worker: Worker,
         files: ExitStack,
+        connecting: jobs.Steps[None],
     ) -> None:
         self._config, self._operation, self._source = config, described, source
-        self._worker, self._files = worker, files
+        self._worker, self._files, self._connecting = worker, files, connecting
         self._sent: jobs.Sent | None = None
         self._depth: Buffer | Stored | None = None  # at any size; None until it is known
         self._driver: Driver | None = None
@@ -76,6 +96,7 @@ class OperationDialog:
         self._said: tuple[str, ...] = ()  # to the user already
         self._subject: Stored | None = None  # as found for the point below
         self._subject_point: Any = None
+        self._subject_alpha: Plane | None = None
         self._warm = False
         self._settling: int | None = None
         self._failure: Exception | None = None
@@ -83,20 +104,23 @@ class OperationDialog:
         self._loop: GLib.MainLoop | None = None
         self._point = next((p for p in described.parameters if p.kind is Kind.POINT), None)
 
-        self._dialog = GimpUi.ProcedureDialog.new(procedure, config, described.title)
+        self._size = _fitted(source.picture.get_width(), source.picture.get_height())
+        self._dialog = GimpUi.ProcedureDialog.new(procedure, config, translated(described.title))
         self._dialog.set_default_size(LONGEST_PX + 400, 560)
         if (button := self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
             button.hide()  # there is no page in GIMP's own help
-        self._detail = Detail(worker, described, source.picture) if sources.enlarges(described) else None
+        self._detail = Detail(worker, described, source.picture) if arguments.enlarges(described) else None
         clickable = self._point is not None or self._detail is not None
         self._preview = Preview(self._views(), self._clicked if clickable else None)
         self._panel = Panel(self._dialog, config, described, self._changed)
         self._bar = Gtk.ProgressBar(show_text=True)
         side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
+        if arguments.enlarges(described):
+            side.pack_start(self._dialog.get_widget(arguments.WHOLE_IMAGE, GObject.TYPE_NONE), False, False, 0)
         self._chooser = self._depth_chooser()
         if self._chooser is not None:
             side.pack_start(self._chooser, False, False, 0)
-        side.pack_start(self._panel, False, False, 0)
+        side.pack_start(scrolled(self._panel), True, True, 0)
         side.pack_end(self._bar, False, False, 0)
         columns = Gtk.Box(spacing=12, border_width=12)
         columns.pack_start(self._preview, True, True, 0)
@@ -131,7 +155,7 @@ class OperationDialog:
 
     def _views(self) -> tuple[str, ...]:
         if Role.RESULT not in self._operation.outputs:
-            return (DEPTH, BEFORE)
+            return (DEPTH, BEFORE, CONFIDENCE) if Role.CONFIDENCE in self._operation.outputs else (DEPTH, BEFORE)
         if self._detail is not None:
             return (RESULT, BEFORE, PLACE)
         return (RESULT, BEFORE, DEPTH, FOCUS) if sources.works_by_depth(self._operation) else (RESULT, BEFORE)
@@ -139,17 +163,17 @@ class OperationDialog:
     def _prepare(self) -> None:
         """Show the layer at once, then hand it to the worker."""
         self._show_layers()
-        self._preview.say("Starting Dioptre", busy=True)
+        self._preview.say(translated("Starting Dioptre"), busy=True)
         self._driver = Driver(
             self._send(),
             on_done=self._prepared,
             on_error=self._preview_failed,
-            on_step=lambda step: self._preview.say(step.phase, busy=True),
+            on_step=self._show_step,
         )
 
     def _show_layers(self) -> None:
         picture, depth = self._source.picture, self._source.depth
-        size = _fitted(picture.get_width(), picture.get_height())
+        size = self._size
         whole = BEFORE if self._detail is None else PLACE
         self._preview.show_picture(whole, pixbuf_from_rgb(*size, 4, pixels.read_small(picture, size)))
         if depth is not None:
@@ -163,14 +187,14 @@ class OperationDialog:
         box = Gtk.ComboBoxText()
         if Input.DISPARITY in self._operation.optional_inputs:
             candidates.insert(0, None)
-        without = "Estimated from the picture" if Role.DEPTH in self._operation.outputs else "None"
+        without = translated("Estimated from the picture" if Role.DEPTH in self._operation.outputs else "None")
         for layer in candidates:
             box.append_text(without if layer is None else layer.get_name())
         chosen = None if self._source.depth is None else self._source.depth.get_tattoo()
         box.set_active([None if one is None else one.get_tattoo() for one in candidates].index(chosen))
         box.connect("changed", lambda *_: self._use_depth(candidates[box.get_active()]))
         row = Gtk.Box(spacing=6)
-        row.pack_start(Gtk.Label(label="Depth"), False, False, 0)
+        row.pack_start(Gtk.Label(label=translated("Depth")), False, False, 0)
         row.pack_start(box, True, True, 0)
         return row
 
@@ -184,16 +208,18 @@ class OperationDialog:
         self._prepare()
 
     def _send(self) -> jobs.Steps[jobs.Sent]:
+        yield from self._connecting
+        self._worker.expect(self._operation.name)
         sent = yield from jobs.send(self._worker, self._source, self._files)
         inputs = dict(sent.inputs)
-        for name in ("picture", "disparity"):
+        for name in ("picture", "disparity", "selection"):
             given = inputs.get(name)
             if isinstance(given, Buffer):
                 store = partial(self._worker.store, f"{name}-full", name, given)
                 stored = yield from jobs.in_thread(store, "Handing over the picture")
                 if name == "disparity":
                     self._depth = stored
-                if name == "picture" or "disparity_exact" not in inputs:
+                if name != "disparity" or "disparity_exact" not in inputs:
                     inputs[name] = stored
         return replace(sent, inputs=inputs)
 
@@ -225,8 +251,10 @@ class OperationDialog:
             point = (x * (picture.get_width() - 1), y * (picture.get_height() - 1))
             arguments.write_option(self._point, self._config, point)
             for parameter in self._operation.parameters:
-                if parameter.name == "focal_disparity":  # a number given before would hide the click
+                if parameter.name in SAME_BY_NUMBER:
                     arguments.write_option(parameter, self._config, None)
+                elif USES_THE_POINT in parameter.choices:
+                    arguments.write_option(parameter, self._config, USES_THE_POINT)
 
     def _detail_clicked(self, x: float, y: float) -> None:
         assert self._detail is not None
@@ -251,7 +279,7 @@ class OperationDialog:
         try:
             options = arguments.read_options(self._operation, self._config)
         except UsageError as error:
-            self._preview.say(f"{error.message} {error.hint}")
+            self._preview.say(f"{translated(error.message)} {translated(error.hint)}")
             return
         self._preview_driver = Driver(
             self._preview_steps(options),
@@ -264,21 +292,45 @@ class OperationDialog:
         if self._detail is not None:
             self._preview.show_picture(BEFORE, self._detail.before(options))
             return (yield from self._detail.steps(options))
-        if self._point is not None and options[self._point.name] != self._subject_point:
-            self._subject = None
+        point = None if self._point is None else options[self._point.name]
+        moved = point != self._subject_point
         if self._can_draft():
-            self._show_result((yield from self._preview_job(self._operation, options, DRAFT_PX)), draft=True)
-        result = yield from self._preview_job(self._operation, options, LONGEST_PX)
-        if self._point is not None:
-            self._subject_point = options[self._point.name]
+            yield from self._quick_steps(options, point, moved=moved)
+        if moved:
+            self._subject = None  # looked for again at the new point, as the result will
+        result = yield from self._preview_job(self._operation, options)
+        self._subject_point = point
         return result
+
+    def _quick_steps(self, options: dict[str, Any], point: Any, *, moved: bool) -> jobs.Steps[None]:
+        """Show a draft at once. What is looked for is known already, or left out.
+
+        A new focus point on the known subject: the same subject, also in full. Elsewhere: the lens alone.
+        """
+        described = self._operation
+        on_subject = self._is_on_subject(point)
+        if moved and Input.SUBJECT in self._inputs() and not on_subject:
+            described = OPERATIONS["lens_blur"]
+            options = {one.name: options[one.name] for one in described.parameters if one.name in options}
+        self._show_result((yield from self._preview_job(described, options, draft=True)), draft=True)
+        if moved and on_subject:
+            self._show_result((yield from self._preview_job(described, options)))
+
+    def _is_on_subject(self, point: Any) -> bool:
+        if point is None or self._subject is None or self._subject_alpha is None:
+            return False
+        picture = self._source.picture
+        return self._subject_alpha.at(point[0] / picture.get_width(), point[1] / picture.get_height()) >= COVERED
 
     def _inputs(self) -> tuple[Input, ...]:
         return self._operation.inputs + self._operation.optional_inputs
 
-    def _preview_job(self, described: Operation, options: dict[str, Any], longest_px: int) -> jobs.Steps[Result]:
+    def _preview_job(
+        self, described: Operation, options: dict[str, Any], *, draft: bool = False
+    ) -> jobs.Steps[Result]:
         assert self._sent is not None
         began = time.monotonic()
+        longest_px = max(LEAST_PX, round(max(self._size) * (DRAFT if draft else 1.0)))
         inputs: dict[str, Buffer | Stored] = {"picture": self._sent.inputs["picture"]}
         keep: dict[Role, str] = {}
         if arguments.takes_depth(described) and self._depth is not None:
@@ -289,19 +341,25 @@ class OperationDialog:
             inputs["subject"] = self._subject
         elif Input.SUBJECT in described.optional_inputs:
             keep[Role.SUBJECT] = "preview-subject"
+        if "selection" in self._sent.inputs:
+            inputs["selection"] = self._sent.inputs["selection"]
+        if Role.CONFIDENCE in described.outputs:
+            options = {**options, "confidence": True}
         job = self._worker.submit(
             described.name,
             options,
             inputs,
             colour_format=PREVIEW_FORMAT,
             depth_dtype="u8",
-            roles=(Role.RESULT, Role.DEPTH),
+            roles=(Role.RESULT, Role.DEPTH, Role.CONFIDENCE, *keep),
             keep=keep,
             preview_px=longest_px,
             supersede="preview",
+            opened_file=jobs.opened_file(described, self._source),
         )
         result = yield from jobs.follow(job)
-        logger.info("Preview by %s, %d px: %.3f s", described.name, longest_px, time.monotonic() - began)
+        what = "Draft" if draft else "Preview"
+        logger.info("%s by %s, %d px: %.3f s", what, described.name, longest_px, time.monotonic() - began)
         if Role.DEPTH in keep and arguments.takes_depth(described):
             self._depth = self._worker.stored("preview-depth")
         if Role.SUBJECT in keep:
@@ -309,7 +367,7 @@ class OperationDialog:
         return result
 
     def _show_step(self, step: jobs.Step) -> None:
-        self._preview.say(step.phase, busy=True)
+        self._preview.say(translated(step.phase), busy=True)
 
     def _show_result(self, result: Result, *, draft: bool = False) -> None:
         for layer in result.layers:
@@ -320,7 +378,11 @@ class OperationDialog:
                     made = pixbuf_from_rgb(size.width, size.height, size.format.channels, data)
                     self._preview.show_picture(RESULT, self._enlarged(made) if draft else made)
                 elif layer.role is Role.DEPTH and not draft:
-                    self._preview.show_depth(Plane(size.width, size.height, buffer.read_rows(0, size.height)))
+                    self._preview.show_depth(_plane(buffer))
+                elif layer.role is Role.CONFIDENCE and not draft:
+                    self._preview.show_confidence(_plane(buffer))
+                elif layer.role is Role.SUBJECT:
+                    self._subject_alpha = _plane(buffer)
         if draft:
             return
         values = result.values
@@ -328,12 +390,12 @@ class OperationDialog:
         if "focal_disparity" in values:
             middle, reach = values["focal_disparity"], values.get("focus_range", 0.0)
             self._preview.show_sharp((middle - reach, middle + reach))
-        words = " ".join(result.messages)
+        words = " ".join(map(translated, result.messages))
         if not words and self._detail is not None:
             words = self._detail.words(arguments.read_options(self._operation, self._config))
         self._said = result.messages
         if not words and self._point is not None:
-            words = f"Click in the picture to set the {self._point.label.lower()}."
+            words = translated(f"Click in the picture: {self._point.label}.")
         self._preview.say(words)
         self._warm_up()
 
@@ -344,23 +406,26 @@ class OperationDialog:
         self._warm = True
         options = arguments.read_options(self._operation, self._config)
         self._preview_driver = Driver(
-            self._preview_job(self._operation, options, DRAFT_PX),
+            self._preview_job(self._operation, options, draft=True),
             on_done=lambda result: result.delete(),
             on_error=lambda error: logger.info("No draft: %s", error),
         )
 
     def _can_draft(self) -> bool:
         """Whether everything that takes long is known already."""
+        if Role.RESULT not in self._operation.outputs:
+            return False  # to estimate depth takes as long for a draft
         return self._depth is not None and (self._subject is not None or Input.SUBJECT not in self._inputs())
 
     def _enlarged(self, draft: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
-        size = _fitted(self._source.picture.get_width(), self._source.picture.get_height())
-        return draft.scale_simple(*size, GdkPixbuf.InterpType.BILINEAR)
+        return draft.scale_simple(*self._size, GdkPixbuf.InterpType.BILINEAR)
 
     def _preview_failed(self, error: Exception) -> None:
         if isinstance(error, Cancelled):
             return
-        words = f"{error.message} {error.hint}" if isinstance(error, DioptreError) else str(error)
+        words = str(error)
+        if isinstance(error, DioptreError):
+            words = f"{translated(error.message)} {translated(error.hint)}"
         self._preview.say(words.strip())
         if not isinstance(error, DioptreError):
             raise error
@@ -393,12 +458,15 @@ class OperationDialog:
         sent = self._sent
         if sent is None or (yield from jobs.changed(self._source, sent)):  # somebody painted meanwhile
             sent = yield from self._send()
-        outcome = yield from run_sent(self._worker, self._operation, options, self._source, sent)
+        if arguments.means_whole_image(self._operation, self._config):
+            outcome = yield from run_image(self._worker, self._operation, options, self._source)
+        else:
+            outcome = yield from run_sent(self._worker, self._operation, options, self._source, sent)
         return replace(outcome, messages=tuple(words for words in outcome.messages if words not in self._said))
 
     def _show_progress(self, step: jobs.Step) -> None:
         self._bar.set_fraction(min(step.fraction, 1.0))
-        self._bar.set_text(step.phase)
+        self._bar.set_text(translated(step.phase))
 
     def _responded(self, _dialog: Gtk.Dialog, response: int) -> None:
         if response in (Gtk.ResponseType.CANCEL, Gtk.ResponseType.CLOSE, Gtk.ResponseType.DELETE_EVENT):
@@ -419,7 +487,14 @@ class OperationDialog:
         self._loop.quit()
 
 
+def _plane(buffer: Buffer) -> Plane:
+    """The last channel of a small picture: of a subject, its coverage."""
+    size = buffer.pixels
+    channels = size.format.channels
+    return Plane(size.width, size.height, buffer.read_rows(0, size.height)[channels - 1 :: channels])
+
+
 def _fitted(width: int, height: int) -> tuple[int, int]:
-    """The size of a preview of a picture of this size."""
-    scale = min(1.0, LONGEST_PX / max(width, height))
+    """The size of a preview of a picture of this size, on this screen."""
+    scale = min(1.0, LONGEST_PX / max(width, height), room_px() / height)
     return max(1, round(width * scale)), max(1, round(height * scale))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ from typing import Any, TypeVar
 from dioptre_link.buffers import Buffer
 from dioptre_link.client import Job, Progress, Result, Stored, Worker
 from dioptre_link.errors import DioptreError
-from dioptre_link.operations import Operation, Role
+from dioptre_link.operations import Operation
 
-from . import depth_store, pixels
+from . import depth_store, pixels, sources
 from .host import Gimp
+from .log import logger
 from .sources import Source
 
 WAIT_S = 0.05  # a script's look at the worker: no load, and a cancel is felt at once
@@ -48,6 +50,7 @@ class Sent:
     inputs: Mapping[str, Buffer | Stored]
     picture_sha256: str
     depth_sha256: str = ""
+    selection_sha256: str = ""
     messages: tuple[str, ...] = ()
 
 
@@ -97,18 +100,24 @@ def in_thread(call: Callable[[], T], phase: str) -> Steps[T]:
 def send(worker: Worker, source: Source, files: ExitStack) -> Steps[Sent]:
     """Write the layers into buffers, which `files` deletes."""
     yield from connect(worker)
-    picture = source.picture
+    picture, began = source.picture, time.monotonic()
     pixel_format = pixels.picture_format(source.image, alpha=picture.has_alpha())
     buffer = _new_buffer(worker, picture, pixel_format, files)
     digest = hashlib.sha256()
     for share in pixels.write_out(picture, buffer, pixel_format, digest.update):
         yield Step(SHARE_SENDING * share, "Reading the layer")
+    size = picture.get_width(), picture.get_height()
+    logger.info("Read %d x %d pixels of %s: %.2f s", *size, pixel_format.babl, time.monotonic() - began)
     inputs: dict[str, Buffer | Stored] = {"picture": buffer}
     depth_sha256, messages = "", ()
     if source.depth is not None:
         depth_sha256, messages = yield from _send_depth(worker, source, files, inputs)
     return Sent(
-        inputs=inputs, picture_sha256=digest.hexdigest(), depth_sha256=depth_sha256, messages=tuple(messages)
+        inputs=inputs,
+        picture_sha256=digest.hexdigest(),
+        depth_sha256=depth_sha256,
+        selection_sha256=_send_selection(worker, source, files, inputs),
+        messages=tuple(messages),
     )
 
 
@@ -119,7 +128,7 @@ def changed(source: Source, sent: Sent) -> Steps[bool]:
     for band in pixels.read_bands(source.picture, pixel_format):
         digest.update(band)
         yield Step(0.0, "Reading the layer")
-    if digest.hexdigest() != sent.picture_sha256:
+    if digest.hexdigest() != sent.picture_sha256 or _selection_hash(source) != sent.selection_sha256:
         return True
     return source.depth is not None and depth_store.content_hash(source.depth) != sent.depth_sha256
 
@@ -129,8 +138,15 @@ def work(
 ) -> Steps[Result]:
     """Submit the job and follow it to its result."""
     colour_format = pixels.picture_format(source.image, alpha=True).wire
-    job = worker.submit(operation.name, options, sent.inputs, colour_format=colour_format)
+    file = opened_file(operation, source)
+    job = worker.submit(operation.name, options, sent.inputs, colour_format=colour_format, opened_file=file)
     return (yield from follow(job))
+
+
+def opened_file(operation: Operation, source: Source) -> str | None:
+    """The file that may hold the camera's own depth, for operations that look for it."""
+    looks = any(parameter.name == "depth_source" for parameter in operation.parameters)
+    return sources.opened_file(source.image) if looks else None
 
 
 def follow(job: Job) -> Steps[Result]:
@@ -160,11 +176,11 @@ def _send_depth(
     if not pixels.is_eight_bit(source.image):
         inputs["disparity"] = yield from _read_drawable(worker, depth, pixels.DEPTH, files)
         return now, []
-    if (kept := depth_store.find(now)).complete:
+    if (kept := depth_store.find(now)).fits(depth):
         inputs["disparity"] = _copied(worker, depth, kept.exact, pixels.DEPTH, files)
         return now, []
     made = depth_store.made_hash(depth)
-    if made and (kept := depth_store.find(made)).complete:
+    if made and (kept := depth_store.find(made)).fits(depth):
         inputs["disparity"] = yield from _read_drawable(worker, depth, pixels.DEPTH_SHOWN, files)
         inputs["disparity_shown"] = _copied(worker, depth, kept.shown, pixels.DEPTH_SHOWN, files)
         inputs["disparity_exact"] = _copied(worker, depth, kept.exact, pixels.DEPTH, files)
@@ -173,6 +189,28 @@ def _send_depth(
     if not made:
         return now, []
     return now, ["The depth layer's full precision is no longer in the cache; its 256 levels were used."]
+
+
+def _send_selection(worker: Worker, source: Source, files: ExitStack, inputs: dict[str, Buffer | Stored]) -> str:
+    """Put the selection over the layer into `inputs`, where the operation takes one; returns its hash."""
+    if not source.takes_selection or Gimp.Selection.is_empty(source.image):
+        return ""
+    digest = hashlib.sha256()
+    buffer = _new_buffer(worker, source.picture, pixels.SELECTION, files)
+    for top, rows in pixels.selection_bands(source.image, source.picture):
+        buffer.write_rows(top, rows)
+        digest.update(rows)
+    inputs["selection"] = buffer
+    return digest.hexdigest()
+
+
+def _selection_hash(source: Source) -> str:
+    if not source.takes_selection or Gimp.Selection.is_empty(source.image):
+        return ""
+    digest = hashlib.sha256()
+    for _, rows in pixels.selection_bands(source.image, source.picture):
+        digest.update(rows)
+    return digest.hexdigest()
 
 
 def _read_drawable(
@@ -194,7 +232,3 @@ def _copied(worker: Worker, depth: Gimp.Layer, kept: Any, pixel_format: pixels.F
 
 def _new_buffer(worker: Worker, drawable: Gimp.Drawable, pixel_format: pixels.Format, files: ExitStack) -> Buffer:
     return files.enter_context(worker.new_buffer(drawable.get_width(), drawable.get_height(), pixel_format.wire))
-
-
-def depth_of(result: Result) -> Buffer | None:
-    return next((layer.buffer for layer in result.layers if layer.role is Role.DEPTH), None)

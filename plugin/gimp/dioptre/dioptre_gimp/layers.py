@@ -6,6 +6,7 @@ cancel or an error before that leaves the document as it was.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ from dioptre_link.client import Layer as ResultLayer
 from dioptre_link.client import Result
 from dioptre_link.errors import DioptreError
 from dioptre_link.operations import Operation, Role
+from dioptre_link.records import made_from
 
-from . import depth_store, pixels, recipe
+from . import depth_store, pixels, recipe, sources
 from .host import Gegl, Gimp
 from .jobs import BEFORE_LAYERS, Step, Steps
+from .log import logger
 from .sources import Source
 
 DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # values, not a picture
@@ -46,7 +49,9 @@ def undo_step(image: Gimp.Image) -> Iterator[None]:
 
 def fill(source: Source, result: Result) -> Steps[list[Filled]]:
     """Make a layer of every layer of `result`."""
+    pixels.check_room(sum(made.buffer.pixels.nbytes for made in result.layers))
     filled: list[Filled] = []
+    began = time.monotonic()
     try:
         for number, made in enumerate(result.layers):
             layer = _new_layer(source, made)
@@ -60,6 +65,7 @@ def fill(source: Source, result: Result) -> Steps[list[Filled]]:
     except BaseException:
         discard(filled)
         raise
+    logger.info("Made %d layers: %.2f s", len(filled), time.monotonic() - began)
     return filled
 
 
@@ -79,21 +85,21 @@ def insert(source: Source, operation: Operation, filled: list[Filled]) -> Gimp.L
     image, picture = source.image, source.picture
     parent, position = picture.get_parent(), _position(image, picture)
     x, y = picture.get_offsets()[1:]
-    if all(one.role in DATA_ROLES for one in filled) and len(filled) == 1:
-        _put(image, filled[0], parent, position, (x, y))
+    if all(one.role in DATA_ROLES for one in filled):
+        for one in reversed(filled):
+            _put(image, one, parent, position, (x, y))
         return filled[0].layer
     group = Gimp.GroupLayer.new(image, operation.title)
-    _must(image.insert_layer(group, parent, position), "insert a layer group")
+    must(image.insert_layer(group, parent, position), "insert a layer group")
     try:
         for place, one in enumerate(filled):
             _put(image, one, group, place, (x, y))
         selected = not Gimp.Selection.is_empty(image)
         for one in filled:
             if selected and one.role is Role.RESULT:
-                mask = one.layer.create_mask(Gimp.AddMaskType.SELECTION)
-                _must(one.layer.add_mask(mask), "add a layer mask")
+                must(one.layer.add_mask(_selection_mask(image, picture, one.layer)), "add a layer mask")
         if not source.plain and any(one.role is Role.RESULT for one in filled):
-            _take_place(image, picture, group, below_result=selected)
+            _take_place(image, picture, group, below_result=selected and _same_size(picture, group))
         _make_room(image, picture, filled)
     except BaseException:
         image.remove_layer(group)
@@ -102,20 +108,20 @@ def insert(source: Source, operation: Operation, filled: list[Filled]) -> Gimp.L
 
 
 def replace_content(layer: Gimp.Layer, filled: Filled) -> None:
-    """Give `layer` the pixels of `filled`; call it in an `undo_step` with nothing selected."""
+    """Give `layer` the pixels of `filled`, within the selection if there is one; call it in an `undo_step`."""
     new = filled.layer
     width, height = new.get_width(), new.get_height()
     if (layer.get_width(), layer.get_height()) != (width, height):
-        _must(layer.resize(width, height, 0, 0), f"resize “{layer.get_name()}”")
+        must(layer.resize(width, height, 0, 0), f"resize “{layer.get_name()}”")
     if new.has_alpha() and not layer.has_alpha():
-        _must(layer.add_alpha(), f"add an alpha channel to “{layer.get_name()}”")
+        must(layer.add_alpha(), f"add an alpha channel to “{layer.get_name()}”")
     shadow = layer.get_shadow_buffer()
     read = new.get_buffer()
     transfer = layer_format(layer)
     for band in pixels.bands(width, height):
         shadow.set(band, transfer, read.get(band, 1.0, transfer, Gegl.AbyssPolicy.NONE))
     shadow.flush()
-    _must(layer.merge_shadow(True), f"change “{layer.get_name()}”")
+    must(layer.merge_shadow(True), f"change “{layer.get_name()}”")
     layer.update(0, 0, width, height)
 
 
@@ -140,10 +146,7 @@ def layer_format(layer: Gimp.Layer) -> str:
 
 
 def _with_exact_depth(image: Gimp.Image, filled: Filled, exact: Buffer) -> Filled:
-    if pixels.is_eight_bit(image):
-        key = depth_store.keep(filled.layer, exact)
-    else:
-        key = depth_store.content_hash(filled.layer)
+    key = depth_store.keep(image, filled.layer, exact)
     return Filled(layer=filled.layer, role=filled.role, visible=filled.visible, depth_key=key)
 
 
@@ -174,12 +177,7 @@ def _position(image: Gimp.Image, picture: Gimp.Layer) -> int:
     tattoo = picture.get_tattoo()
     parent = picture.get_parent()
     siblings = parent.get_children() if parent is not None else image.get_layers()
-    made = {
-        link.tattoo
-        for entry in recipe.readable(image)
-        if entry.inputs["picture"].tattoo == tattoo
-        for link in entry.outputs.values()
-    }
+    made = made_from(recipe.of(image).readable(), tattoo)
     return next(place for place, layer in enumerate(siblings) if layer.get_tattoo() in made | {tattoo})
 
 
@@ -188,7 +186,7 @@ def _put(
 ) -> None:
     one.layer.set_offsets(*offsets)
     one.layer.set_visible(one.visible)
-    _must(image.insert_layer(one.layer, parent, position), "insert a layer")
+    must(image.insert_layer(one.layer, parent, position), "insert a layer")
     if one.depth_key:
         depth_store.mark(one.layer, one.depth_key)
 
@@ -200,21 +198,76 @@ def _take_place(image: Gimp.Image, picture: Gimp.Layer, group: Gimp.Layer, *, be
             copy.remove_mask(Gimp.MaskApplyMode.DISCARD)
         copy.set_opacity(100.0)
         copy.set_mode(image.get_default_new_layer_mode())
-        _must(image.insert_layer(copy, group, len(group.get_children())), "insert a layer")
+        must(image.insert_layer(copy, group, len(group.get_children())), "insert a layer")
         copy.set_visible(True)
     if not picture.is_group() or picture.get_mode() != Gimp.LayerMode.PASS_THROUGH:
         group.set_mode(picture.get_mode())
     group.set_opacity(picture.get_opacity())
     if (mask := picture.get_mask()) is not None:
         copied = group.create_mask(Gimp.AddMaskType.WHITE)
-        read, write = mask.get_buffer(), copied.get_buffer()
-        for band in pixels.bands(mask.get_width(), mask.get_height()):
-            rows = read.get(band, 1.0, pixels.SELECTION.babl, Gegl.AbyssPolicy.NONE)
-            write.set(band, pixels.SELECTION.babl, rows)
-        write.flush()
-        _must(group.add_mask(copied), "add a layer mask")
+        _fill_mask(image, copied, mask)
+        must(group.add_mask(copied), "add a layer mask")
         group.set_apply_mask(picture.get_apply_mask())
     picture.set_visible(False)
+
+
+def _selection_mask(image: Gimp.Image, picture: Gimp.Layer, layer: Gimp.Layer) -> Gimp.LayerMask:
+    """A mask for `layer` from the selection, enlarged with it where the layer is an enlarged picture."""
+    if _same_size(picture, layer):
+        return layer.create_mask(Gimp.AddMaskType.SELECTION)
+    selected = picture.create_mask(Gimp.AddMaskType.SELECTION)
+    mask = layer.create_mask(Gimp.AddMaskType.WHITE)
+    _fill_mask(image, mask, selected)
+    selected.delete()
+    return mask
+
+
+def _fill_mask(image: Gimp.Image, target: Gimp.LayerMask, mask: Gimp.LayerMask) -> None:
+    """Fill `target` with `mask`, brought to its size by GIMP, which scales masks only with a layer."""
+    if _same_size(mask, target):
+        pixels.copy_mask(mask, target)
+        return
+    grey = image.get_base_type() == Gimp.ImageBaseType.GRAY
+    kind = Gimp.ImageType.GRAY_IMAGE if grey else Gimp.ImageType.RGB_IMAGE
+    size = mask.get_width(), mask.get_height()
+    carrier = Gimp.Layer.new(image, "Mask", *size, kind, 100.0, Gimp.LayerMode.NORMAL)
+    must(image.insert_layer(carrier, None, 0), "insert a layer")
+    try:
+        must(carrier.add_mask(carrier.create_mask(Gimp.AddMaskType.WHITE)), "add a layer mask")
+        pixels.copy_mask(mask, carrier.get_mask())
+        with cubic():
+            must(carrier.scale(target.get_width(), target.get_height(), False), "enlarge a mask")
+        pixels.copy_mask(carrier.get_mask(), target)
+    finally:
+        image.remove_layer(carrier)
+
+
+@contextmanager
+def unlocked(image: Gimp.Image) -> Iterator[None]:
+    """GIMP ends a plug-in that writes to a locked layer."""
+    locked = [layer for layer in sources.all_layers(image.get_layers()) if layer.get_lock_content()]
+    for layer in locked:
+        layer.set_lock_content(False)
+    try:
+        yield
+    finally:
+        for layer in locked:
+            layer.set_lock_content(True)
+
+
+@contextmanager
+def cubic() -> Iterator[None]:
+    """Let GIMP scale smoothly, whatever the user's setting."""
+    Gimp.context_push()
+    try:
+        Gimp.context_set_interpolation(Gimp.InterpolationType.CUBIC)
+        yield
+    finally:
+        Gimp.context_pop()
+
+
+def _same_size(one: Gimp.Drawable, other: Gimp.Drawable) -> bool:
+    return (one.get_width(), one.get_height()) == (other.get_width(), other.get_height())
 
 
 def _make_room(image: Gimp.Image, picture: Gimp.Layer, filled: list[Filled]) -> None:
@@ -224,9 +277,10 @@ def _make_room(image: Gimp.Image, picture: Gimp.Layer, filled: list[Filled]) -> 
     larger = (result.get_width(), result.get_height())
     fills = tuple(picture.get_offsets()[1:]) == (0, 0) and size == (image.get_width(), image.get_height())
     if fills and larger != size:
-        _must(image.resize(*larger, 0, 0), "enlarge the canvas")
+        must(image.resize(*larger, 0, 0), "enlarge the canvas")
 
 
-def _must(done: object, what: str) -> None:
+def must(done: object, what: str) -> None:
+    """Raises DioptreError where GIMP says that it did not do something."""
     if not done:
         raise DioptreError(f"GIMP refused to {what}.", hint="Nothing of it stays in the picture.")

@@ -13,17 +13,38 @@ import gi
 
 gi.require_version("Gtk", "3.0")
 gi.require_version("GimpUi", "3.0")
-from gi.repository import GimpUi, Gtk  # noqa: E402  (the versions must be named first)
+from gi.repository import Gdk, GimpUi, Gtk  # noqa: E402  (the versions must be named first)
 
+from dioptre_link import aperture_picture  # noqa: E402
+from dioptre_link.language import translated  # noqa: E402
 from dioptre_link.operations import Kind, Operation, Parameter  # noqa: E402
 
 from . import arguments  # noqa: E402
-from .host import Gimp, GObject  # noqa: E402
+from .host import Gimp, GLib, GObject  # noqa: E402
+from .preview import pixbuf_from_rgb  # noqa: E402
 
 WIDTH_PX = 330
+AROUND_PX = 260  # of the screen: the dialog's title, settings, buttons and progress
+LEAST_PX = 240
+APERTURE_PX = 72
 LOGARITHMIC_RATIO = 10  # a range from 0.7 to 32 is felt by its ratios…
 GAMMA = 3.0  # …and GIMP's slider comes close to that with this curve
-LARGE = 10.0  # numbers up to here are shown with two digits behind the point
+HUGE, LARGE, SMALL = 1000.0, 10.0, 0.1  # numbers up to here are shown with 1, 2 or 4 digits behind the point
+
+
+def room_px() -> int:
+    """The height that the screen leaves to a dialog's picture and options."""
+    display = Gdk.Display.get_default()
+    monitor = display.get_primary_monitor() or display.get_monitor(0)
+    return max(int(monitor.get_workarea().height) - AROUND_PX, LEAST_PX)
+
+
+def scrolled(panel: Gtk.Widget) -> Gtk.ScrolledWindow:
+    """`panel` as high as it needs, as far as the screen has room for it."""
+    window = Gtk.ScrolledWindow(propagate_natural_height=True, max_content_height=room_px())
+    window.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.AUTOMATIC)
+    window.add(panel)
+    return window
 
 
 class Panel(Gtk.Box):
@@ -47,7 +68,7 @@ class Panel(Gtk.Box):
             simple, others = others, []
         self._add(self, simple)
         if others:
-            more = Gtk.Expander(label="More options")
+            more = Gtk.Expander(label=translated("_More options"), use_underline=True)
             inside = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8, margin_start=12, margin_top=6)
             self._add(inside, others)
             more.add(inside)
@@ -69,9 +90,13 @@ class Panel(Gtk.Box):
             if parameter.group != group:
                 group = parameter.group
                 heading = Gtk.Label(xalign=0.0)
-                heading.set_markup(f"<b>{group}</b>")
+                heading.set_markup(f"<b>{GLib.markup_escape_text(translated(group))}</b>")
                 box.pack_start(heading, False, False, 0)
             box.pack_start(self._row(parameter), False, False, 0)
+        names = {parameter.name: parameter for parameter in parameters}
+        if set(aperture_picture.OPTIONS) <= set(names):
+            shown = ApertureRow([names[name] for name in aperture_picture.OPTIONS], self._config)
+            box.pack_start(shown, False, False, 0)
 
     def _row(self, parameter: Parameter) -> Gtk.Widget:
         name = arguments.names(parameter)[0]
@@ -99,19 +124,19 @@ class NumberRow(Gtk.Box):
             value=low, lower=low, upper=high, step_increment=step, page_increment=10 * step
         )
         unit = f" ({parameter.unit})" if parameter.unit else ""
-        digits = 0 if whole else 2 if high <= LARGE else 1
-        slider = GimpUi.SpinScale.new(self._adjustment, f"{parameter.label}{unit}", digits)
+        digits = 0 if whole or high >= HUGE else 1 if high > LARGE else 2 if high > SMALL else 4
+        slider = GimpUi.SpinScale.new(self._adjustment, f"{translated(parameter.label)}{unit}", digits)
         if low > 0 and high / low >= LOGARITHMIC_RATIO:
             slider.set_gamma(GAMMA)
         self._slider = slider
         self.pack_start(slider, True, True, 0)
         self._tick: Gtk.CheckButton | None = None
         if parameter.default is None:
-            self._tick = Gtk.CheckButton(label="Auto")
-            self._tick.set_tooltip_text("Decide from the picture")
+            self._tick = Gtk.CheckButton(label=translated("Auto"))
+            self._tick.set_tooltip_text(translated("Decide from the picture"))
             self._tick.connect("toggled", self._changed)
             self.pack_start(self._tick, False, False, 0)
-        self.set_tooltip_text(parameter.help)
+        self.set_tooltip_text(translated(parameter.help))
         self._adjustment.connect("value-changed", self._changed)
         config.connect(f"notify::{self._name}", lambda *_: self._show())
         self._show()
@@ -141,6 +166,32 @@ class NumberRow(Gtk.Box):
             arguments.write_option(self._parameter, self._config, value)
 
 
+class ApertureRow(Gtk.Box):
+    """The disc that a light out of focus becomes, in the middle and in a corner of the picture."""
+
+    def __init__(self, parameters: Sequence[Parameter], config: Gimp.ProcedureConfig) -> None:
+        super().__init__(spacing=12)
+        self.set_halign(Gtk.Align.CENTER)
+        self._parameters, self._config = parameters, config
+        self._pictures = {aperture_picture.CENTRE: Gtk.Image(), aperture_picture.CORNER: Gtk.Image()}
+        words_of = (translated("in the middle"), translated("in the corner"))
+        for picture, words in zip(self._pictures.values(), words_of, strict=True):
+            column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2)
+            column.pack_start(picture, False, False, 0)
+            column.pack_start(Gtk.Label(label=words), False, False, 0)
+            self.pack_start(column, False, False, 0)
+        for parameter in parameters:
+            for name in arguments.names(parameter):
+                config.connect(f"notify::{name}", lambda *_: self._show())
+        self._show()
+
+    def _show(self) -> None:
+        options = {one.name: arguments.read_one(one, self._config) for one in self._parameters}
+        for field, picture in self._pictures.items():
+            values = aperture_picture.disc(APERTURE_PX, options, field=field)
+            picture.set_from_pixbuf(pixbuf_from_rgb(APERTURE_PX, APERTURE_PX, 1, values))
+
+
 class PointRow(Gtk.Box):
     """Says which point was clicked in the preview, and takes it back."""
 
@@ -149,12 +200,12 @@ class PointRow(Gtk.Box):
         self._parameter, self._config = parameter, config
         self._names = arguments.names(parameter)
         self._label = Gtk.Label(xalign=0.0)
-        self._clear = Gtk.Button(label="Automatic")
-        self._clear.set_tooltip_text("Forget the point")
+        self._clear = Gtk.Button(label=translated("Automatic"))
+        self._clear.set_tooltip_text(translated("Forget the point"))
         self._clear.connect("clicked", lambda *_: arguments.write_option(parameter, config, None))
         self.pack_start(self._label, True, True, 0)
         self.pack_start(self._clear, False, False, 0)
-        self.set_tooltip_text(parameter.help)
+        self.set_tooltip_text(translated(parameter.help))
         for name in self._names:
             config.connect(f"notify::{name}", lambda *_: self._show())
         self._show()
@@ -162,6 +213,6 @@ class PointRow(Gtk.Box):
     def _show(self) -> None:
         x, y = (self._config.get_property(name) for name in self._names)
         chosen = x >= 0 or y >= 0
-        where = f"{x:.0f}, {y:.0f}" if chosen else "click in the picture"
-        self._label.set_text(f"{self._parameter.label}: {where}")
+        where = f"{x:.0f}, {y:.0f}" if chosen else translated("click in the picture")
+        self._label.set_text(f"{translated(self._parameter.label)}: {where}")
         self._clear.set_sensitive(chosen)

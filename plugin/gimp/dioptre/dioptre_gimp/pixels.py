@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dioptre_link.buffers import Buffer
+from dioptre_link.errors import DioptreError
 from dioptre_link.wire import PixelFormat
 
 from .host import Gegl, Gimp
@@ -117,6 +119,15 @@ def read_bands(drawable: Gimp.Drawable, pixel_format: Format) -> Iterator[bytes]
         yield source.get(band, 1.0, pixel_format.babl, Gegl.AbyssPolicy.NONE)
 
 
+def selection_bands(image: Gimp.Image, layer: Gimp.Layer) -> Iterator[tuple[int, bytes]]:
+    """The selection over `layer`, 0 to 1, as (first row, rows) from the top; nothing is selected off the canvas."""
+    source = image.get_selection().get_buffer()
+    _, x, y = layer.get_offsets()
+    for band in bands(layer.get_width(), layer.get_height()):
+        rect = Gegl.Rectangle.new(x, y + band.y, band.width, band.height)
+        yield band.y, source.get(rect, 1.0, SELECTION.babl, Gegl.AbyssPolicy.NONE)
+
+
 def is_opaque(drawable: Gimp.Drawable) -> bool:
     """Whether every pixel is wholly opaque."""
     if not drawable.has_alpha():
@@ -127,3 +138,26 @@ def is_opaque(drawable: Gimp.Drawable) -> bool:
         if alpha.count(b"\xff") != len(alpha):
             return False
     return True
+
+
+def check_room(nbytes: int) -> None:
+    """Raises DioptreError when GIMP has nowhere to put so many pixels: it would lose them without a word."""
+    settings = Gegl.config()
+    folder, cache_bytes = settings.get_property("swap"), settings.get_property("tile-cache-size")
+    try:
+        free = shutil.disk_usage(folder).free
+    except (OSError, TypeError):  # it may be inside of GIMP's own sandbox
+        return
+    if nbytes > cache_bytes + free:
+        raise DioptreError(
+            f"The result takes {nbytes / 1e9:.2g} GB; GIMP's swap folder {folder} has {free / 1e9:.2g} GB left.",
+            hint="Free some disk space, or choose another folder in GIMP's Preferences ▸ Folders.",
+        )
+
+
+def copy_mask(mask: Gimp.Drawable, target: Gimp.Drawable) -> None:
+    """Fill the mask `target` with `mask`, of the same size."""
+    read, write = mask.get_buffer(), target.get_buffer()
+    for band in bands(mask.get_width(), mask.get_height()):
+        write.set(band, SELECTION.babl, read.get(band, 1.0, SELECTION.babl, Gegl.AbyssPolicy.NONE))
+    write.flush()

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from dioptre_link.errors import Cancelled, DioptreError, UsageError
+from dioptre_link.errors import Cancelled, DioptreError, RefusedError, UsageError
+from dioptre_link.language import translated
 from dioptre_link.operations import OPERATIONS, Operation
 
 from . import arguments, jobs, log, sources, update
+from .enlarge import run_image
 from .host import Gimp, GLib, GObject
-from .run import run
-from .sources import RefusedError
+from .run import Outcome, run
 
 PREFIX = "dioptre-"
 UPDATE = "dioptre-update"
@@ -28,20 +29,22 @@ class Dioptre(Gimp.PlugIn):
         return [*(PREFIX + operation.command for operation in OPERATIONS.values()), UPDATE]
 
     def do_set_i18n(self, _name: str) -> bool:
-        return False  # no translations yet; GIMP warns unless told
+        return False  # the texts that GIMP is given are in the user's language already; it warns unless told
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
         if name == UPDATE:
             return self._update_procedure()
         operation = next(op for op in OPERATIONS.values() if PREFIX + op.command == name)
-        procedure = self._image_procedure(name, run_operation, operation, f"_{operation.title}…")
-        procedure.set_documentation(operation.help, operation.help, name)
+        procedure = self._image_procedure(name, run_operation, operation, f"_{translated(operation.title)}…")
+        procedure.set_documentation(*[translated(operation.help)] * 2, name)
         arguments.add_arguments(procedure, operation)
         return procedure
 
     def _update_procedure(self) -> Gimp.Procedure:
-        procedure = self._image_procedure(UPDATE, run_update, None, "_Update")
-        text = "Runs again what made the selected layers, after their depth layer or picture was changed."
+        procedure = self._image_procedure(UPDATE, run_update, None, translated("_Update"))
+        text = translated(
+            "Runs again what made the selected layers, after their depth layer or picture was changed."
+        )
         procedure.set_documentation(text, text, UPDATE)
         return procedure
 
@@ -56,8 +59,8 @@ class Dioptre(Gimp.PlugIn):
         procedure.set_attribution(AUTHORS, AUTHORS, YEAR)
         procedure.add_layer_return_value(
             "result",
-            "Result",
-            "The new layer group, or the new layer where there is only one",
+            translated("Result"),
+            translated("The new layer group, or the new layer where there is only one"),
             True,
             GObject.ParamFlags.READWRITE,
         )
@@ -81,10 +84,10 @@ def run_operation(
             outcome = run_dialog(procedure, config, operation, source)
         else:
             options = arguments.read_options(operation, config)
-            with jobs.open_worker() as worker, progress(operation.title) as show:
-                outcome = jobs.run_here(run(worker, operation, options, source), show)
-        for message in outcome.messages:
-            Gimp.message(message)
+            how = run_image if arguments.means_whole_image(operation, config) else run
+            with jobs.open_worker() as worker, progress(translated(operation.title)) as show:
+                outcome = jobs.run_here(how(worker, operation, options, source), show)
+        _tell(outcome)
         return outcome.layer
 
     return guarded(procedure, do)
@@ -99,13 +102,17 @@ def run_update(
     _data: None,
 ) -> Gimp.ValueArray:
     def do() -> Gimp.Layer | None:
-        with jobs.open_worker() as worker, progress("Update") as show:
+        with jobs.open_worker() as worker, progress(translated("Update")) as show:
             outcome = jobs.run_here(update.update(worker, image, drawables), show)
-        for message in outcome.messages:
-            Gimp.message(message)
+        _tell(outcome)
         return outcome.layer
 
     return guarded(procedure, do)
+
+
+def _tell(outcome: Outcome) -> None:
+    for message in outcome.messages:
+        Gimp.message(translated(message))
 
 
 class progress:  # noqa: N801  (used as a function)
@@ -122,7 +129,7 @@ class progress:  # noqa: N801  (used as a function)
     def _show(self, step: jobs.Step) -> None:
         if step.phase != self._phase:
             self._phase = step.phase
-            Gimp.progress_set_text(f"{self._title}: {step.phase}")
+            Gimp.progress_set_text(f"{self._title}: {translated(step.phase)}")
         Gimp.progress_update(step.fraction)
 
     def __exit__(self, *_: object) -> None:
@@ -144,7 +151,9 @@ def guarded(procedure: Gimp.Procedure, do: Callable[[], Gimp.Layer | None]) -> G
         return _failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, _words(error))
     except Exception as error:  # noqa: BLE001  (the top of the plug-in: logged, and reported as a failure)
         log.logger.exception("%s failed", procedure.get_name())
-        text = f"Dioptre failed unexpectedly: {type(error).__name__}: {error}. Details are in {log.place()}."
+        text = translated(
+            f"Dioptre failed unexpectedly: {type(error).__name__}: {error}. Details are in {log.LOG.place}."
+        )
         return _failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, text)
     Gimp.displays_flush()
     log.logger.info("%s: %.2f s", procedure.get_name(), time.monotonic() - began)
@@ -159,10 +168,10 @@ def _failed(procedure: Gimp.Procedure, status: Gimp.PDBStatusType, text: str) ->
 
 
 def _words(error: DioptreError) -> str:
-    return f"{error.message} {error.hint}".strip()
+    return f"{translated(error.message)} {translated(error.hint)}".strip()
 
 
 def main(argv: list[str]) -> None:
     """Speak with GIMP until it is done with this process."""
-    log.set_up()
+    log.LOG.set_up()
     Gimp.main(Dioptre.__gtype__, argv)

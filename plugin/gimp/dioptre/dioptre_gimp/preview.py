@@ -13,16 +13,20 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GdkPixbuf, GLib, Gtk  # noqa: E402  (the version must be named first)
 
+from dioptre_link.language import translated  # noqa: E402
+
 LONGEST_PX = 640  # of the preview: fits a laptop's screen beside the options, and is quick to blur
 CHECKER_PX = 8
 RING_PX = 25
 
 RESULT, BEFORE, DEPTH, FOCUS, PLACE = "result", "before", "depth", "focus", "place"
+CONFIDENCE = "confidence"
 VIEWS = {
     RESULT: ("_After", "The result with these settings"),
     BEFORE: ("_Before", "The layer as it is"),
     DEPTH: ("_Depth", "White is nearest, black is farthest"),
     FOCUS: ("_Focus range", "Green is sharp, blue lies in front of it, orange behind it"),
+    CONFIDENCE: ("Con_fidence", "White where the depth can be trusted, dark where the estimate is unsure"),
     PLACE: ("_Place", "The whole layer: click on the place to look at"),
 }
 _IN_FRONT, _SHARP, _BEHIND = (40, 110, 255, 110), (60, 220, 90, 110), (255, 140, 30, 110)  # red, green, blue, alpha
@@ -30,11 +34,17 @@ _IN_FRONT, _SHARP, _BEHIND = (40, 110, 255, 110), (60, 220, 90, 110), (255, 140,
 
 @dataclass(frozen=True)
 class Plane:
-    """8-bit disparity at the preview's size: 255 is nearest."""
+    """One 8-bit value a pixel, at the preview's size; of disparity, 255 is nearest."""
 
     width: int
     height: int
     values: bytes
+
+    def at(self, x: float, y: float) -> int:
+        """The value at a point given as shares of the picture."""
+        column = min(max(int(x * self.width), 0), self.width - 1)
+        row = min(max(int(y * self.height), 0), self.height - 1)
+        return self.values[row * self.width + column]
 
 
 def pixbuf_from_rgb(width: int, height: int, channels: int, data: bytes) -> GdkPixbuf.Pixbuf:
@@ -101,6 +111,11 @@ class Preview(Gtk.Box):
         self._pictures[DEPTH] = pixbuf_from_rgb(depth.width, depth.height, 1, depth.values)
         self._draw()
 
+    def show_confidence(self, confidence: Plane) -> None:
+        plane = confidence
+        self._pictures[CONFIDENCE] = pixbuf_from_rgb(plane.width, plane.height, 1, plane.values)
+        self._draw()
+
     def show_sharp(self, sharp: tuple[float, float] | None) -> None:
         """The disparities from which to which the picture is sharp."""
         self._sharp = sharp
@@ -122,9 +137,7 @@ class Preview(Gtk.Box):
         """The disparity at a point given as shares of the picture, None before it is known."""
         if self._depth is None:
             return None
-        column = min(int(x * self._depth.width), self._depth.width - 1)
-        row = min(int(y * self._depth.height), self._depth.height - 1)
-        return self._depth.values[row * self._depth.width + column] / 255
+        return self._depth.at(x, y) / 255
 
     def _view_buttons(self, views: tuple[str, ...]) -> Gtk.Box:
         row = Gtk.Box()
@@ -133,9 +146,9 @@ class Preview(Gtk.Box):
         first = None
         for view in views:
             label, tip = VIEWS[view]
-            button = Gtk.RadioButton.new_with_mnemonic_from_widget(first, label)
+            button = Gtk.RadioButton.new_with_mnemonic_from_widget(first, translated(label))
             button.set_mode(False)  # looks like a button of a row
-            button.set_tooltip_text(tip)
+            button.set_tooltip_text(translated(tip))
             button.connect("toggled", self._toggled, view)
             row.pack_start(button, False, False, 0)
             self._buttons[view] = button

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from dioptre_link.client import Result, Worker
+from dioptre_link.errors import RefusedError
 from dioptre_link.operations import Operation
+from dioptre_link.records import GROUP, Entry
 
-from . import jobs, layers, recipe
+from . import depth_store, jobs, layers, recipe, sources
 from .host import Gimp
-from .sources import RefusedError, Source
+from .sources import Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,16 +42,34 @@ def run_sent(
         filled = yield from layers.fill(source, result)
     finally:
         result.delete()
+    if sources.changes_depth(operation):
+        return _change_depth(source, sent, result, filled)
     try:
         _check_still_there(source)
         with layers.undo_step(source.image):
             top = layers.insert(source, operation, filled)
-            recipe.add(source.image, entry(operation, options, source, sent, result, filled, top))
+            recipe.of(source.image).add(entry(operation, options, source, sent, result, filled, top))
     except BaseException:
         layers.discard([one for one in filled if one.layer.is_valid()])
         raise
     source.image.set_selected_layers([top])
     return Outcome(layer=top, messages=(*sent.messages, *result.messages))
+
+
+def _change_depth(source: Source, sent: jobs.Sent, result: Result, filled: list[layers.Filled]) -> Outcome:
+    """Give the depth layer its new values, instead of adding another; Update takes them for painted ones."""
+    depth, (made, *_) = source.depth, filled
+    assert depth is not None
+    try:
+        _check_still_there(source)
+        _, _, left, top, right, bottom = Gimp.Selection.bounds(source.image)
+        with layers.undo_step(source.image), layers.nothing_selected(source.image):
+            source.image.select_rectangle(Gimp.ChannelOps.REPLACE, left, top, right - left, bottom - top)
+            layers.replace_content(depth, made)
+            depth_store.mark(depth, made.depth_key)
+    finally:
+        layers.discard([one for one in filled if one.layer.is_valid()])
+    return Outcome(layer=depth, messages=(*sent.messages, *result.messages))
 
 
 def entry(
@@ -60,15 +80,15 @@ def entry(
     result: Result,
     filled: list[layers.Filled],
     top: Gimp.Layer,
-) -> recipe.Entry:
+) -> Entry:
     """What the document remembers of this result."""
-    inputs = {"picture": recipe.Link.to(source.picture, sha256=sent.picture_sha256)}
+    inputs = {"picture": recipe.link(source.picture, sha256=sent.picture_sha256)}
     if source.depth is not None:
-        inputs["disparity"] = recipe.Link.to(source.depth, sha256=sent.depth_sha256)
-    outputs = {one.role.value: recipe.Link.to(one.layer, sha256=one.depth_key) for one in filled}
+        inputs["disparity"] = recipe.link(source.depth, sha256=sent.depth_sha256)
+    outputs = {one.role.value: recipe.link(one.layer, sha256=one.depth_key) for one in filled}
     if top.is_group():
-        outputs["group"] = recipe.Link.to(top)
-    return recipe.Entry(
+        outputs[GROUP] = recipe.link(top)
+    return Entry(
         operation=operation.name,
         options=dict(options),
         inputs=inputs,
@@ -82,5 +102,5 @@ def _check_still_there(source: Source) -> None:
     """The user may close or change the document meanwhile."""
     if not source.image.is_valid():
         raise RefusedError("The picture was closed in the meantime.")
-    if not source.picture.is_valid():
+    if not source.picture.is_valid() or (source.depth is not None and not source.depth.is_valid()):
         raise RefusedError("The layer was deleted in the meantime.", hint="Undo that, and try again.")

@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dioptre_link.errors import DioptreError
+from dioptre_link.errors import RefusedError
 from dioptre_link.operations import OPERATIONS, Input, Operation, Role
+from dioptre_link.records import GROUP, Entry, depth_links
 
 from . import pixels, recipe
 from .host import Gimp
 
 MAX_SIDE_PX = 1 << 18  # of a layer in GIMP
 DEPTH_NAME = "Depth"
-_SELECTED = ("group", Role.RESULT.value)  # of a blur: what a user has selected afterwards
-
-
-class RefusedError(DioptreError):
-    """The procedure cannot work on what it was given."""
-
-    code = "refused"
+_SELECTED = (GROUP, Role.RESULT.value)  # of a blur: what a user has selected afterwards
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +22,14 @@ class Source:
     """The layer to work on, and the depth layer that goes with it, if there is one.
 
     plain: a layer above `picture` covers it just as if it stood in its place.
+    takes_selection: the operation itself works within the image's selection.
     """
 
     image: Gimp.Image
     picture: Gimp.Layer
     depth: Gimp.Layer | None = None
     plain: bool = True
+    takes_selection: bool = False
 
 
 def find(
@@ -49,7 +46,7 @@ def find(
     """
     _check_image(image)
     picture = _only_layer(drawables)
-    entries = recipe.readable(image)
+    entries = recipe.of(image).readable()
     if depth is None:
         picture, depth = _original(image, entries, picture, operation)
     if depth is None and Input.DISPARITY in operation.inputs:
@@ -65,31 +62,45 @@ def find(
         raise RefusedError(
             f"The selection lies outside of the layer “{picture.get_name()}”.", hint="Select none first."
         )
-    if enlarges(operation):
-        _check_enlargeable(operation, image, picture)
+    takes_selection = Input.SELECTION in operation.inputs + operation.optional_inputs
+    if Input.SELECTION in operation.inputs and Gimp.Selection.is_empty(image):
+        raise RefusedError(f"{operation.title} needs a selection.", hint="Select what is to be changed.")
+    if changes_depth(operation) and depth is not None and depth.get_lock_content():
+        raise RefusedError(f"The layer “{depth.get_name()}” is locked.", hint="Unlock its pixels first.")
     plain = _is_plain(picture)
     if not plain and Role.RESULT in operation.outputs and picture.get_visible() and picture.get_lock_visibility():
         raise RefusedError(
             f"The visibility of the layer “{picture.get_name()}” is locked, but the result has to take its place.",
             hint="Unlock its visibility first.",
         )
-    return Source(image=image, picture=picture, depth=depth, plain=plain)
+    return Source(image=image, picture=picture, depth=depth, plain=plain, takes_selection=takes_selection)
 
 
-def depth_of(image: Gimp.Image, entries: Sequence[recipe.Entry], picture: Gimp.Layer) -> Gimp.Layer | None:
+def depth_of(image: Gimp.Image, entries: Sequence[Entry], picture: Gimp.Layer) -> Gimp.Layer | None:
     """The newest depth layer that was made from `picture`, or else the only layer called Depth that fits it."""
-    tattoo = picture.get_tattoo()
-    for entry in reversed(entries):
-        if entry.inputs["picture"].tattoo == tattoo:
-            for link in (entry.outputs.get(Role.DEPTH.value), entry.inputs.get("disparity")):
-                if link is not None and (layer := link.find(image)) is not None:
-                    return layer
+    for known in depth_links(entries, picture.get_tattoo()):
+        if (layer := recipe.find(image, known)) is not None:
+            return layer
     named = [
         layer
         for layer in all_layers(image.get_layers())
         if layer.get_name().split(" #")[0] == DEPTH_NAME and _same_size(layer, picture)
     ]
     return named[0] if len(named) == 1 else None
+
+
+def fitting_depth(image: Gimp.Image, entries: Sequence[Entry], picture: Gimp.Layer) -> Gimp.Layer | None:
+    """As `depth_of`, where that is another layer of the picture's size."""
+    depth = depth_of(image, entries, picture)
+    fits = depth is not None and depth.get_tattoo() != picture.get_tattoo() and _same_size(depth, picture)
+    return depth if fits else None
+
+
+def opened_file(image: Gimp.Image) -> str | None:
+    """Path of the file that the image was opened from."""
+    file = image.get_imported_file() or image.get_file()
+    path: str | None = file.get_path() if file is not None else None
+    return path
 
 
 def depth_candidates(source: Source) -> list[Gimp.Layer]:
@@ -145,7 +156,7 @@ def works_by_depth(operation: Operation) -> bool:
 
 
 def _original(
-    image: Gimp.Image, entries: Sequence[recipe.Entry], layer: Gimp.Layer, operation: Operation
+    image: Gimp.Image, entries: Sequence[Entry], layer: Gimp.Layer, operation: Operation
 ) -> tuple[Gimp.Layer, Gimp.Layer | None]:
     """The picture to work on when `layer` is a depth layer of Dioptre's, and that depth layer.
 
@@ -155,30 +166,28 @@ def _original(
     tattoo = layer.get_tattoo()
     for entry in reversed(entries):
         made = OPERATIONS.get(entry.operation)
-        by_role = {role: link.tattoo for role, link in entry.outputs.items()}
+        by_role = {role: link.id for role, link in entry.outputs.items()}
         is_depth = tattoo == by_role.get(Role.DEPTH.value)
         is_blur = made is not None and works_by_depth(made) and tattoo in (by_role.get(role) for role in _SELECTED)
         if not is_depth and not (is_blur and works_by_depth(operation)):
             continue
-        picture = entry.inputs["picture"].find(image)
+        picture = recipe.find(image, entry.inputs["picture"])
         if picture is not None:
             takes = Input.DISPARITY in operation.inputs + operation.optional_inputs
             return picture, layer if takes and is_depth else None
     return layer, None
 
 
-def enlarges(operation: Operation) -> bool:
-    """Whether the result has more pixels than the picture."""
-    return any(parameter.name == "scale" for parameter in operation.parameters)
+def changes_depth(operation: Operation) -> bool:
+    """Whether the operation changes the depth layer that it is given."""
+    return Input.DISPARITY in operation.inputs and set(operation.outputs) == {Role.DEPTH}
 
 
-def _check_enlargeable(operation: Operation, image: Gimp.Image, picture: Gimp.Layer) -> None:
-    if not Gimp.Selection.is_empty(image):
-        raise RefusedError(f"{operation.title} enlarges the whole layer.", hint="Select none first.")
-    if picture.get_mask() is not None:
+def check_size(width: float, height: float) -> None:
+    """Raises RefusedError when that is more than GIMP's own limit."""
+    if max(width, height) > MAX_SIDE_PX:
         raise RefusedError(
-            f"The layer “{picture.get_name()}” has a mask, which {operation.title} cannot enlarge yet.",
-            hint="Apply or remove the mask first (Layer ▸ Mask).",
+            f"{width:.0f} × {height:.0f} pixels are more than GIMP can hold.", hint="Choose a smaller scale."
         )
 
 

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from dioptre_link.client import Worker
-from dioptre_link.operations import Input, Operation, Role, operation
+from dioptre_link.errors import RefusedError
+from dioptre_link.operations import Input, Role, operation
+from dioptre_link.records import GROUP, Entry
 
 from . import depth_store, jobs, layers, recipe, sources
 from .host import Gimp
 from .run import Outcome
-from .sources import RefusedError, Source
+from .sources import Source
 
 
 def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> jobs.Steps[Outcome]:
@@ -20,10 +22,10 @@ def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]
     A result's layers keep their place, name, mask, mode and opacity; only their pixels change. A depth layer that
     was painted on is used as it is; one that was not is made again when the picture changed.
     """
-    entries = recipe.load(image)
+    entries = recipe.of(image).load()
     if not entries:
         raise RefusedError("Dioptre has not made anything in this picture yet.", hint="Start with another entry.")
-    chosen = [entry for entry in entries if _concerns(entry, image, drawables) and entry.layers(image)]
+    chosen = [entry for entry in entries if _concerns(entry, drawables) and recipe.layers(image, entry)]
     if not chosen:
         raise RefusedError(
             "None of the selected layers was made by Dioptre, or is what a result was made from.",
@@ -47,31 +49,31 @@ def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]
     return Outcome(layer=changed, messages=tuple(messages))
 
 
-def _concerns(entry: recipe.Entry, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> bool:
+def _concerns(entry: Entry, drawables: Sequence[Gimp.Drawable]) -> bool:
     selected = [Gimp.Layer.from_mask(one) if isinstance(one, Gimp.LayerMask) else one for one in drawables]
-    return any(entry.concerns(image, layer) for layer in selected)
+    return any(recipe.concerns(entry, layer) for layer in selected)
 
 
-def _plan(image: Gimp.Image, entry: recipe.Entry) -> Source | None:
+def _plan(image: Gimp.Image, entry: Entry) -> Source | None:
     """The inputs of `entry` as they are now; None for a depth layer that was painted on, which is left alone.
 
     Raises RefusedError when an input is gone or a layer is locked.
     """
     described = operation(entry.operation)
-    picture = entry.inputs["picture"].find(image)
+    picture = recipe.find(image, entry.inputs["picture"])
     if picture is None:
-        raise _gone(described, "picture", entry.inputs["picture"])
+        raise entry.gone(described, "picture")
     depth = None
-    if (link := entry.inputs.get("disparity")) is not None:
-        depth = link.find(image)
+    if "disparity" in entry.inputs:
+        depth = recipe.find(image, entry.inputs["disparity"])
         if depth is None and Input.DISPARITY in described.inputs:
-            raise _gone(described, "depth layer", link)
-    for layer in entry.layers(image):
+            raise entry.gone(described, "disparity")
+    for layer in recipe.layers(image, entry):
         if not layer.is_group() and layer.get_lock_content():
             raise RefusedError(f"The layer “{layer.get_name()}” is locked.", hint="Unlock its pixels first.")
     source = sources.find(described, image, [picture], depth, into_selection=False)
     made = entry.outputs.get(Role.DEPTH.value)
-    own = made.find(image) if made is not None else None
+    own = recipe.find(image, made)
     if depth is not None or made is None or own is None or depth_store.content_hash(own) == made.sha256:
         return source
     if Input.DISPARITY not in described.optional_inputs:
@@ -79,14 +81,7 @@ def _plan(image: Gimp.Image, entry: recipe.Entry) -> Source | None:
     return Source(image=image, picture=picture, depth=own, plain=source.plain)
 
 
-def _gone(described: Operation, what: str, link: recipe.Link) -> RefusedError:
-    return RefusedError(
-        f"{described.title} cannot be updated: its {what}, the layer “{link.name}”, is gone.",
-        hint="Undo its removal, or make the result again from another layer.",
-    )
-
-
-def _update_one(worker: Worker, entry: recipe.Entry, source: Source) -> jobs.Steps[Outcome]:
+def _update_one(worker: Worker, entry: Entry, source: Source) -> jobs.Steps[Outcome]:
     image, described = source.image, operation(entry.operation)
     with ExitStack() as files:
         sent = yield from jobs.send(worker, source, files)
@@ -99,26 +94,23 @@ def _update_one(worker: Worker, entry: recipe.Entry, source: Source) -> jobs.Ste
         with layers.undo_step(image), layers.nothing_selected(image):
             outputs = dict(entry.outputs)
             for one in filled:
-                link = entry.outputs.get(one.role.value)
-                layer = link.find(image) if link is not None else None
+                layer = recipe.find(image, entry.outputs.get(one.role.value))
                 if layer is None or (source.depth is not None and _same(layer, source.depth)):
                     continue
                 layers.replace_content(layer, one)
                 if one.depth_key:
                     depth_store.mark(layer, one.depth_key)
-                outputs[one.role.value] = recipe.Link.to(layer, sha256=one.depth_key)
-            inputs = dict(entry.inputs, picture=recipe.Link.to(source.picture, sha256=sent.picture_sha256))
+                outputs[one.role.value] = recipe.link(layer, sha256=one.depth_key)
+            inputs = dict(entry.inputs, picture=recipe.link(source.picture, sha256=sent.picture_sha256))
             made = {"values": dict(result.values), "models": dict(result.models)}
-            recipe.put(image, entry, outputs=outputs, inputs=inputs, **made)
+            recipe.of(image).put(entry, outputs=outputs, inputs=inputs, **made)
     finally:
         layers.discard(filled)
     return Outcome(layer=_top(image, entry), messages=(*sent.messages, *result.messages))
 
 
-def _top(image: Gimp.Image, entry: recipe.Entry) -> Gimp.Layer:
-    group = entry.outputs.get("group")
-    layer = group.find(image) if group is not None else None
-    return layer or entry.layers(image)[0]
+def _top(image: Gimp.Image, entry: Entry) -> Gimp.Layer:
+    return recipe.find(image, entry.outputs.get(GROUP)) or recipe.layers(image, entry)[0]
 
 
 def _same(one: Gimp.Layer, other: Gimp.Layer) -> bool:

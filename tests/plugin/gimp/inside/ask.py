@@ -3,15 +3,17 @@
 ask.py CHECKOUT; prints one JSON object.
 """
 
-import importlib.util
+import importlib
 import json
 import sys
 from pathlib import Path
+from types import ModuleType
 
 checkout = Path(sys.argv[1])
-spec = importlib.util.spec_from_file_location("gimp_plugin", checkout / "core/dioptre/cli/gimp_plugin.py")
-gimp_plugin = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(gimp_plugin)
+package = ModuleType("editors")
+package.__path__ = [str(checkout / "core/dioptre/editors")]
+sys.modules["editors"] = package
+gimp_plugin = importlib.import_module("editors.gimp_plugin")
 
 program = gimp_plugin.console()
 home = gimp_plugin.homes()[0]

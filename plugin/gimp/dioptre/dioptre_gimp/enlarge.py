@@ -1,0 +1,174 @@
+"""Super-resolution of a whole image: GIMP enlarges all of it, then the layers get the network's pixels.
+
+GIMP's own scaling takes along what no network is needed for: canvas, groups, places, masks, channels, selection,
+guides, paths, sample points, text and vectors. It gives every layer a new buffer, and undo brings the old one back;
+so the network's pixels are written straight into the new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dioptre_link.buffers import Buffer
+from dioptre_link.client import Result, Worker
+from dioptre_link.errors import RefusedError
+from dioptre_link.operations import OPERATIONS, Operation, Role
+from dioptre_link.records import Entry
+
+from . import depth_store, jobs, layers, pixels, recipe, sources
+from .host import Gimp
+from .run import Outcome
+from .sources import Source
+
+_DATA = tuple(role.value for role in layers.DATA_ROLES)
+_WORDS = "Text was enlarged as pixels; when it is edited, GIMP draws it anew at its old size."
+_DRAWN = ("VectorLayer", "LinkLayer")  # of GIMP 3.2: drawn again at their new size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One layer and what the network made of it. depth: is enlarged along with this layer."""
+
+    source: Source
+    sent: jobs.Sent
+    result: Result
+    depth: Gimp.Layer | None
+
+
+def run_image(
+    worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source
+) -> jobs.Steps[Outcome]:
+    """Enlarge every layer, then the image in one undo step; the document changes in that last step only."""
+    image, scale = source.image, float(options["scale"])
+    planned = plan(source, scale)
+    parts: list[Part] = []
+    taken: set[int] = set()
+    try:
+        for number, one in enumerate(planned):
+            depth = one.depth if one.depth is not None and one.depth.get_tattoo() not in taken else None
+            taken |= {depth.get_tattoo()} if depth is not None else set()
+            made = _enlarged(worker, operation, options, one, depth)
+            share = jobs.BEFORE_LAYERS / len(planned)
+            parts.append((yield from _within(made, number * share, share)))
+        for part in parts:
+            yield jobs.Step(jobs.BEFORE_LAYERS, "Enlarging the image")
+            if not image.is_valid() or not part.source.picture.is_valid():
+                raise RefusedError("The picture was closed or changed in the meantime.")
+            if (yield from jobs.changed(part.source, part.sent)):
+                raise RefusedError(
+                    f"The layer “{part.source.picture.get_name()}” was changed in the meantime.", hint="Try again."
+                )
+        pixels.check_room(sum(made.buffer.pixels.nbytes for part in parts for made in part.result.layers))
+        with layers.undo_step(image), layers.unlocked(image):
+            _apply(image, scale, parts)
+    finally:
+        for part in parts:
+            part.result.delete()
+    words = [words for part in parts for words in (*part.sent.messages, *part.result.messages)]
+    if any(isinstance(part.source.picture, Gimp.TextLayer) for part in parts):
+        words.append(_WORDS)
+    return Outcome(layer=source.picture, messages=tuple(dict.fromkeys(words)))
+
+
+def plan(source: Source, scale: float) -> list[Source]:
+    """The layers that the network enlarges, the chosen one first. Raises RefusedError."""
+    image = source.image
+    sources.check_size(image.get_width() * scale, image.get_height() * scale)
+    entries = recipe.of(image).readable()
+    found = [layer for layer in sources.all_layers(image.get_layers()) if _has_pixels(layer)]
+    depths = {layer.get_tattoo(): sources.fitting_depth(image, entries, layer) for layer in found}
+    if source.depth is not None:
+        depths[source.picture.get_tattoo()] = source.depth
+    data = {depth.get_tattoo() for depth in depths.values() if depth is not None} | _recorded_data(entries)
+    pictures = [layer for layer in found if layer.get_tattoo() not in data]
+    for layer in pictures:
+        sources.check_size(layer.get_width() * scale, layer.get_height() * scale)
+    if not pictures:
+        raise RefusedError("The image has no layer with a picture.", hint="Depth alone is not enlarged.")
+    chosen = source.picture.get_tattoo()
+    pictures.sort(key=lambda layer: layer.get_tattoo() != chosen)
+    return [Source(image=image, picture=layer, depth=depths[layer.get_tattoo()]) for layer in pictures]
+
+
+def _has_pixels(layer: Gimp.Layer) -> bool:
+    drawn = tuple(getattr(Gimp, name) for name in _DRAWN if hasattr(Gimp, name))
+    return not layer.is_group() and not isinstance(layer, drawn)
+
+
+def _recorded_data(entries: Sequence[Entry]) -> set[int | str]:
+    return {link.id for entry in entries for role, link in entry.outputs.items() if role in _DATA}
+
+
+def _enlarged(
+    worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source, depth: Gimp.Layer | None
+) -> jobs.Steps[Part]:
+    with ExitStack() as files:
+        sent = yield from jobs.send(worker, source, files)
+        result = yield from jobs.work(worker, operation, options, source, sent)
+    return Part(source=source, sent=sent, result=result, depth=depth)
+
+
+def _within(steps: jobs.Steps[Part], start: float, share: float) -> jobs.Steps[Part]:
+    """`steps` as a part of something longer."""
+    try:
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                part: Part = end.value
+                return part
+            yield replace(step, fraction=start + share * step.fraction)
+    finally:
+        steps.close()
+
+
+def _apply(image: Gimp.Image, scale: float, parts: Sequence[Part]) -> None:
+    entries = recipe.of(image).readable()
+    unpainted = _unpainted(image, entries)
+    size = [max(1, round(side * scale)) for side in (image.get_width(), image.get_height())]
+    with layers.cubic():
+        layers.must(image.scale(*size), "enlarge the image")
+    _, x, y = image.get_resolution()
+    image.set_resolution(min(x * scale, 65536.0), min(y * scale, 65536.0))  # it prints at the same size
+    for part in parts:
+        colour = pixels.picture_format(image, alpha=True)
+        for made in part.result.layers:
+            if made.role is Role.RESULT:
+                _write(part.source.picture, made.buffer, colour)
+            elif made.role is Role.DEPTH and part.depth is not None:
+                _write(part.depth, made.buffer, pixels.DEPTH)
+                depth_store.remember(image, part.depth, made.buffer)
+    if entries:
+        recipe.of(image).save(_scaled(image, entry, scale, unpainted) for entry in entries)
+
+
+def _write(layer: Gimp.Layer, buffer: Buffer, pixel_format: pixels.Format) -> None:
+    """A factor that is no whole number may round a side to another pixel: what is too much is left out."""
+    for _ in pixels.read_in(buffer, layer.get_buffer(), pixel_format):
+        pass
+    layer.update(0, 0, layer.get_width(), layer.get_height())
+
+
+def _unpainted(image: Gimp.Image, entries: Sequence[Entry]) -> set[int | str]:
+    """Ids of depth layers that are still as Dioptre made them."""
+    links = [entry.outputs[role] for entry in entries for role in _DATA if role in entry.outputs]
+    found = [(link, recipe.find(image, link)) for link in links if link.sha256]
+    return {
+        link.id for link, layer in found if layer is not None and depth_store.content_hash(layer) == link.sha256
+    }
+
+
+def _scaled(image: Gimp.Image, entry: Entry, scale: float, unpainted: set[int | str]) -> Entry:
+    """A result as it would have been made at the new size: so that Update still fits."""
+    described = OPERATIONS.get(entry.operation)
+    outputs = {
+        role: recipe.link(layer, sha256=depth_store.content_hash(layer))
+        if link.id in unpainted and (layer := recipe.find(image, link)) is not None
+        else link
+        for role, link in entry.outputs.items()
+    }
+    options = entry.options if described is None else described.scaled(entry.options, scale)
+    return replace(entry, options=options, outputs=outputs)

@@ -1,0 +1,76 @@
+# For scripts that use GIMP as a person would: sourced, with $OUT and the program as $1.
+# What happened is read from the window's title, which counts layers, and from the plug-in's log.
+# shellcheck shell=bash
+log=$HOME/dioptre/log/gimp.log
+patience=${PATIENCE_S:-300}    # for the first preview on a loaded machine
+stop() { echo "${0##*/}: $*" >&2; scrot -o "$OUT/failed.png"; cat "$log" >&2 2>/dev/null; exit 1; }
+now() { date +%s%N | cut -c1-13; }
+
+window=
+title() { xdotool getwindowname "$window" 2>/dev/null; }
+wait_title() {    # wait_title SECONDS PATTERN
+    for _ in $(seq $(($1 * 10))); do
+        # shellcheck disable=SC2053  # a pattern
+        [[ $(title) == $2 ]] && return 0
+        sleep 0.1
+    done
+    stop "title is '$(title)', wanted $2"
+}
+logged() { [[ -f $log ]] && grep -c "$1" "$log" || echo 0; }
+marked=0
+mark() { marked=$(logged "$1" | head -n 1); }    # mark PATTERN: what comes from now on is new
+wait_new() {    # wait_new PATTERN: until the log has one more of it than when it was marked
+    for _ in $(seq $((patience * 10))); do
+        [[ $(logged "$1" | head -n 1) -gt $marked ]] && { sleep 0.3; return 0; }
+        kill -0 "$gimp" 2>/dev/null || stop 'GIMP ended'
+        sleep 0.1
+    done
+    stop "the log has no new '$1'"
+}
+name=
+dialog() { xdotool search --onlyvisible --name "^$name\$" 2>/dev/null | head -n 1; }
+open_dialog() {    # open_dialog TITLE KEY: of an entry of Filters ▸ Dioptre
+    name=$1
+    for _ in 1 2 3; do    # keys are lost while the window settles
+        xdotool windowactivate --sync "$window"
+        xdotool key --delay 150 alt+r
+        sleep 0.7
+        xdotool key --delay 150 Up Right    # the last entry, Dioptre
+        sleep 0.7
+        scrot -o "$OUT/menu.png"
+        xdotool key "$2"
+        for _ in $(seq 600); do    # a loaded machine starts Python slowly
+            [[ -n $(dialog) ]] && { sleep 0.5; return 0; }
+            sleep 0.1
+        done
+        xdotool key --delay 100 Escape Escape Escape
+    done
+    stop "no dialog '$name'"
+}
+press() { xdotool windowactivate --sync "$(dialog)" key "$1"; }    # press KEY: in the dialog
+click() {    # click X Y: in the dialog, from its top left
+    eval "$(xdotool getwindowgeometry --shell "$(dialog)")"
+    xdotool mousemove $((X + $1)) $((Y + $2)) click 1
+}
+closed() {    # closed SECONDS: wait until the dialog has gone
+    for _ in $(seq $(($1 * 50))); do [[ -z $(dialog) ]] && return 0; sleep 0.02; done
+    stop 'the dialog stays'
+}
+start_gimp() {    # start_gimp: on $OUT/start.xcf
+    xdotool mousemove 1270 760     # no tooltips in the pictures
+    "$1" --no-splash "$OUT/start.xcf" >"$OUT/gimp.log" 2>&1 &
+    gimp=$!
+    for _ in $(seq 1200); do
+        window=$(xdotool search --onlyvisible --name '^\*?\[?start.*GIMP$' 2>/dev/null | head -n 1)
+        [[ -n $window ]] && break
+        kill -0 $gimp || stop 'GIMP ended early'
+        sleep 0.1
+    done
+    [[ -n $window ]] || stop 'no window'
+    wait_title 10 '*1 layer)*'
+}
+quit_gimp() {
+    xdotool windowactivate --sync "$window" key ctrl+q
+    for _ in $(seq 100); do kill -0 $gimp 2>/dev/null || return 0; sleep 0.1; done
+    stop 'GIMP does not quit'
+}

@@ -1,0 +1,88 @@
+#!/bin/bash
+# Inside the sandbox with a laptop's small screen: the other dialogs, and GIMP quitting while one works.
+#   small_screen.sh GIMP-PROGRAM
+# Leaves width and height of every dialog, with all its options shown, in $OUT/sizes.
+set -u
+# shellcheck source=tests/plugin/gimp/inside/gui.sh
+. "${0%/*}/gui.sh"
+measure() {    # measure FILE: a picture of the dialog; its title and size
+    press alt+m    # More options
+    sleep 1
+    scrot -o "$OUT/$1.png"
+    eval "$(xdotool getwindowgeometry --shell "$(dialog)")"
+    echo "$name|$WIDTH|$((HEIGHT + 30))" >>"$OUT/sizes"    # and the window's title
+}
+
+: >"$OUT/sizes"
+start_gimp "$1"
+
+# The whole image enlarged: one step that undo takes back whole.
+mark 'Preview by super_resolution'
+open_dialog 'Super-resolution' s
+wait_new 'Preview by super_resolution'
+measure enlarging
+mark 'dioptre-super-resolution: '
+press Return
+wait_new 'dioptre-super-resolution: '
+wait_title 20 '[*]start*1 layer)*'
+sleep 1
+scrot -o "$OUT/enlarged.png"
+xdotool windowactivate --sync "$window" key ctrl+s
+wait_title 20 'start*1 layer)*'
+cp "$OUT/start.xcf" "$OUT/enlarged.xcf"
+xdotool key ctrl+z
+wait_title 10 '[*]start*1 layer)*'
+xdotool key ctrl+s
+wait_title 20 'start*1 layer)*'
+cp "$OUT/start.xcf" "$OUT/reduced.xcf"
+
+# White balance: a neutral point clicked in the picture.
+mark 'Preview by white_balance'
+open_dialog 'White balance' w
+wait_new 'Preview by white_balance'
+measure white_balance
+mark 'Preview by white_balance'
+click 230 130    # the wall
+wait_new 'Preview by white_balance'
+scrot -o "$OUT/neutral.png"
+press Escape
+closed 10
+
+# Depth, with its confidence; then its repair in a selection.
+mark 'Preview by depth'
+open_dialog 'Depth from this picture' d
+wait_new 'Preview by depth'
+press alt+f
+measure depth_dialog
+mark 'dioptre-depth: '
+press Return
+wait_new 'dioptre-depth: '
+wait_title 20 '[*]start*2 layers)*'
+xdotool windowactivate --sync "$window" key ctrl+a
+mark 'Preview by repair_depth'
+open_dialog 'Repair depth in selection' r
+wait_new 'Preview by repair_depth'
+measure repairing
+press Escape
+closed 10
+
+# All that portrait blur has; OK, and GIMP quits while it works.
+xdotool windowactivate --sync "$window" key ctrl+s
+wait_title 20 'start*2 layers)*'
+mark 'Preview by portrait'
+open_dialog 'Portrait blur' p
+wait_new 'Preview by portrait'
+measure portrait
+pkill -STOP -f 'dioptre[.]worker'    # so that the job lasts
+press Return
+sleep 1
+quit_gimp
+pkill -CONT -f 'dioptre[.]worker'
+for _ in $(seq 100); do
+    left=$(pgrep -f plug-ins/dioptre/dioptre.py | wc -l)
+    files=$(find "$HOME/dioptre/data/worker/exchange" -type f | wc -l)
+    [[ $left == 0 && $files == 0 ]] && break
+    sleep 0.1
+done
+pgrep -f 'dioptre[.]worker' >/dev/null && worker=1 || worker=0
+echo "$left $files $worker" >"$OUT/after_quitting"

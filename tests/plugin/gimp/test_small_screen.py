@@ -1,0 +1,61 @@
+"""The other dialogs on a laptop's screen, and GIMP quitting while one works. See inside/small_screen.sh."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from .conftest import Gimp, check_names
+
+pytestmark = pytest.mark.editor
+SCREEN = (1366, 768)
+LIMIT_S = 900  # against hanging alone
+
+
+@dataclass(frozen=True)
+class Used:
+    """What was found afterwards. sizes: of each dialog, its width and height."""
+
+    checks: dict[str, str]
+    sizes: dict[str, tuple[int, int]]
+    after_quitting: tuple[int, ...]
+
+
+@pytest.fixture(scope="module")
+def used(make_gimp: Callable[[], Gimp]) -> Used:
+    gimp = make_gimp()
+    if gimp.tree is None:
+        pytest.skip("needs a virtual display (an editor tree has one)")
+    gimp.values("small_screen.py", environment={"DIALOG": "make"}, worker=False)
+    done = gimp.gui("small_screen.sh", limit_s=LIMIT_S, sandbox=["--screen", "x".join(map(str, SCREEN))])
+    if folder := os.environ.get("DIOPTRE_TEST_SCREENSHOTS"):
+        for picture in gimp.out.glob("*.png"):
+            shutil.copy(picture, Path(folder) / f"gimp-{gimp.series}-small-{picture.name}")
+    assert done.returncode == 0, done.stdout[-4000:]
+    lines = [line.split("|") for line in (gimp.out / "sizes").read_text(encoding="utf-8").splitlines()]
+    left = (gimp.out / "after_quitting").read_text(encoding="ascii").split()
+    return Used(
+        checks=gimp.checks("small_screen.py", environment={"DIALOG": "look"}, worker=False),
+        sizes={title: (int(width), int(height)) for title, width, height in lines},
+        after_quitting=tuple(map(int, left)),
+    )
+
+
+@pytest.mark.parametrize("check", check_names("small_screen.py"))
+def test_after_the_dialogs(used: Used, check: str) -> None:
+    assert used.checks[check] == ""
+
+
+def test_every_dialog_fits_with_all_its_options(used: Used) -> None:
+    assert len(used.sizes) == 5
+    assert {title: size for title, size in used.sizes.items() if size[0] > SCREEN[0] or size[1] > SCREEN[1]} == {}
+
+
+def test_quitting_in_the_middle_leaves_nothing_but_the_worker(used: Used) -> None:
+    """No process of the plug-in, no pixels; the worker goes on for the next GIMP."""
+    assert used.after_quitting == (0, 0, 1)
