@@ -15,12 +15,13 @@ from typing import Any
 from krita import Document, Krita, Node
 
 from . import recipe, spaces
-from .dioptre_link.errors import Cancelled, DioptreError
+from .dioptre_link.errors import Cancelled, DioptreError, RefusedError
 from .dioptre_link.operations import Role, operation
 from .jobs import Desk, Run
 from .link import Made, Order, Report, Ticket, Worker, compute
-from .sources import Picture, check_open, snapshot
-from .spaces import Rect, RefusedError, Space
+from .qt import QUuid
+from .sources import Picture, check_open, check_size, is_idle, snapshot
+from .spaces import Rect, Workshop
 
 OPERATION = "super_resolution"
 STRATEGY = "Bicubic"  # for what no network enlarges: masks, depth
@@ -28,40 +29,37 @@ STRATEGY = "Bicubic"  # for what no network enlarges: masks, depth
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The paint layers to enlarge; size: of the document."""
+    """The paint layers to enlarge. size: of the document. nodes: the layers' own ids."""
 
     document: Document
     size: tuple[int, int]
     scale: float
     options: Mapping[str, Any]
     pictures: tuple[Picture, ...]
+    nodes: tuple[str, ...]
 
 
 def start(desk: Desk, document: Document | None, options: Mapping[str, Any] | None = None) -> Run:
     """Enlarge every paint layer of `document`. Raises RefusedError in words."""
     described = operation(OPERATION)
-    made = plan(document, described.check(desk.options.get(OPERATION, {}) if options is None else options))
-    return desk.put(
-        "Super-resolution of the whole document",
-        lambda *given: work(made, *given),
-        lambda layers: show(made, layers),
-    )
+    given = described.check(desk.options.get(OPERATION, {}) if options is None else options)
+    return desk.put("Super-resolution of the whole document", plan(document, given), work, lambda done: show(*done))
 
 
-def plan(document: Document | None, options: Mapping[str, Any]) -> Plan:
+def plan(document: Document | None, options: Mapping[str, Any]) -> Generator[None, None, Plan]:
+    """What to enlarge, read in steps. Raises RefusedError at once."""
     if document is None:
         raise RefusedError("There is no document.", hint="Open a picture first.")
-    document.waitForDone()
     data = {
         link.id
-        for entry in recipe.readable(document)
+        for entry in recipe.of(document).readable()
         for role, link in entry.outputs.items()
         if role in (Role.DEPTH.value, Role.CONFIDENCE.value)
     }
     paint = [
         node
         for node in recipe.all_nodes(document.rootNode())
-        if node.type() == "paintlayer" and node.bounds().width() > 0 and recipe.node_id(node) not in data
+        if node.type() == "paintlayer" and node.bounds().width() > 0 and recipe.node_id(document, node) not in data
     ]
     if not paint:
         raise RefusedError("The document has no paint layer with a picture.")
@@ -71,16 +69,30 @@ def plan(document: Document | None, options: Mapping[str, Any]) -> Plan:
             f"The layer “{animated.name()}” is animated; Dioptre enlarges still documents.",
             hint="Enlarge single layers instead: their current frame is taken.",
         )
+    for node in paint:
+        check_size(node)
+    return _read(document, options, paint)
+
+
+def _read(document: Document, options: Mapping[str, Any], paint: list[Node]) -> Generator[None, None, Plan]:
+    while not is_idle(document):
+        yield
+        check_open(document)
+    frozen = [snapshot(document, node) for node in paint]
+    pictures = []
+    for one in frozen:
+        pictures.append((yield from one))
     return Plan(
         document=document,
         size=(document.width(), document.height()),
         scale=float(options["scale"]),
         options=options,
-        pictures=tuple(snapshot(node) for node in paint),
+        pictures=tuple(pictures),
+        nodes=tuple(map(recipe.own_id, paint)),
     )
 
 
-def work(made: Plan, worker: Worker, ticket: Ticket, report: Report) -> list[Made]:
+def work(made: Plan, worker: Worker, ticket: Ticket, report: Report) -> tuple[Plan, list[Made]]:
     """On the thread: one layer after the other."""
     layers = []
     for number, picture in enumerate(made.pictures):
@@ -90,7 +102,7 @@ def work(made: Plan, worker: Worker, ticket: Ticket, report: Report) -> list[Mad
         share = (number / len(made.pictures), 1 / len(made.pictures))
         outcome = compute(order, worker, ticket, lambda f, p, s=share: report(s[0] + s[1] * f, p))
         layers.append(next(layer for layer in outcome.layers if layer.role is Role.RESULT))
-    return layers
+    return made, layers
 
 
 def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
@@ -106,11 +118,10 @@ def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tu
             copy.scaleImage(*size, resolution, resolution, STRATEGY)
             copy.waitForDone()
             yield
-            for picture, layer in zip(made.pictures, layers, strict=True):
-                node = recipe.find_node(copy, picture.node)
+            for text, picture, layer in zip(made.nodes, made.pictures, layers, strict=True):
+                node = copy.nodeByUniqueID(QUuid(text))
                 if node is not None:
-                    _fill(node, picture, layer, made.scale)
-                yield
+                    yield from _filling(node, picture, layer, made.scale)
             copy.refreshProjection()
             copy.waitForDone()
             if not copy.saveAs(str(path)):
@@ -124,6 +135,8 @@ def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tu
         raise DioptreError("Krita could not open the enlarged document.")
     document.setFileName("")
     document.setName(f"{made.document.name() or 'Picture'} ×{made.scale:g}")
+    document.setHorizontalGuides([place * made.scale for place in made.document.horizontalGuides()])
+    document.setVerticalGuides([place * made.scale for place in made.document.verticalGuides()])
     document.setModified(True)
     window = Krita.instance().activeWindow()
     if window is not None:
@@ -131,12 +144,10 @@ def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tu
     return document.rootNode(), (f"The new document has {size[0]} × {size[1]} pixels.",)
 
 
-def _fill(node: Node, picture: Picture, layer: Made, scale: float) -> None:
+def _filling(node: Node, picture: Picture, layer: Made, scale: float) -> Generator[None, None, None]:
     """Put the network's pixels where Krita's own enlargement lies."""
     rect = Rect(round(picture.rect.x * scale), round(picture.rect.y * scale), layer.width, layer.height)
     given = picture.space if spaces.wire_format(picture.space) is not None else spaces.EXCHANGE
-    data = spaces.converted(layer.data, rect, given, Space.of(node))
-    old = Rect.of(node)
-    if old.width > 0 and old.height > 0:
-        spaces.write(node, old, bytes(len(node.pixelData(old.x, old.y, 1, 1)) * old.width * old.height))
-    spaces.write(node, rect, data)
+    yield from spaces.clearing(node, Rect.of(node))
+    with Workshop() as workshop:
+        yield from spaces.writing(node, rect, layer.raster, given, workshop)

@@ -9,8 +9,9 @@ from krita import Extension, Krita, Window
 
 from . import enlarge, log, updating
 from .dioptre_link.errors import Cancelled, DioptreError
+from .dioptre_link.language import translated
 from .dioptre_link.operations import OPERATIONS, Operation
-from .jobs import Run, desk, in_words
+from .jobs import Run, desk, in_short, in_words
 from .panel import DOCKER_ID
 from .qt import QMenu, QMessageBox, Qt
 
@@ -23,23 +24,28 @@ class DioptreExtension(Extension):
     """Krita asks for the actions once for every window."""
 
     def setup(self) -> None:
-        log.set_up()
+        log.LOG.set_up()
 
     def createActions(self, window: Window) -> None:  # noqa: N802  (Krita's name)
         entry = window.createAction(MENU_ID, "Dioptre", "filter")
         entry.setMenu(QMenu(MENU_ID, window.qwindow()))  # Krita sorts it by the actions' names
         for described in OPERATIONS.values():
-            _add(window, described.name, described.title, described.help, lambda d=described: _start(d))
+            title, tip = translated(described.title), translated(described.help)
+            _add(window, described.name, title, tip, lambda d=described: _start(d))
         _add(
             window,
             "super_resolution_document",
-            "Super-resolution of the whole document",
-            "Enlarges every layer into a new document.",
+            translated("Super-resolution of the whole document"),
+            translated("Enlarges every layer into a new document."),
             lambda: _try(lambda: enlarge.start(desk(), Krita.instance().activeDocument())),
         )
-        _add(window, "update", "Update", "Runs again what made the selected layers.", lambda: _try(_update))
-        _add(window, "panel", "Show the panel", "Preview, options and progress.", show_panel)
-        _add(window, "stop", "Stop what Dioptre is doing", "Cancels all of its jobs.", cancel)
+        tip = translated("Runs again what made the selected layers.")
+        _add(window, "update", translated("Update"), tip, lambda: _try(_update))
+        _add(
+            window, "panel", translated("Show the panel"), translated("Preview, options and progress."), show_panel
+        )
+        title, tip = translated("Stop what Dioptre is doing"), translated("Cancels all of its jobs.")
+        _add(window, "stop", title, tip, cancel)
 
 
 def _add(window: Window, name: str, title: str, tip: str, act: Callable[[], Any]) -> None:
@@ -51,7 +57,7 @@ def _add(window: Window, name: str, title: str, tip: str, act: Callable[[], Any]
 def _start(described: Operation) -> None:
     document = Krita.instance().activeDocument()
     node = document.activeNode() if document is not None else None
-    options = desk().chosen_options(described, node)
+    options = desk().chosen_options(described, document, node)
     _try(lambda: desk().start(described, options, document, node))
 
 
@@ -68,7 +74,7 @@ def _try(begin: Callable[[], Run]) -> None:
         tell(in_words(error))
         return
     run.failed.connect(tell)
-    run.finished.connect(lambda _node, messages: say(" ".join(messages) or f"{run.title}: done"))
+    run.finished.connect(lambda _node, messages: say(in_short(run, messages)))
 
 
 def cancel() -> None:
@@ -96,15 +102,15 @@ def say(words: str) -> None:
 def tell(error: DioptreError) -> None:
     """An error in a window of its own, which stops nothing."""
     if isinstance(error, Cancelled):
-        say(error.message)
+        say(translated(error.message))
         return
     window = Krita.instance().activeWindow()
     box = QMessageBox(window.qwindow() if window is not None else None)
     box.setObjectName("dioptre_message")
     box.setWindowTitle("Dioptre")
     box.setIcon(QMessageBox.Icon.Warning)
-    box.setText(error.message)
-    box.setInformativeText(error.hint)
+    box.setText(translated(error.message))
+    box.setInformativeText(translated(error.hint))
     box.setModal(False)
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.show()

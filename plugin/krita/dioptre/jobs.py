@@ -1,26 +1,29 @@
 """Runs: from a layer to new layers, without ever waiting on the GUI thread.
 
-A run reads its layer at once, lets a thread talk to the worker, and makes layers in small steps when the result is
-there. The document changes in the last step only; cancelling before leaves it as it was.
+A run takes hold of its layer at once and reads it in small steps, lets a thread talk to the worker, and makes
+layers in small steps when the result is there. The document changes in the last step only; cancelling before leaves
+it as it was.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Generator, Mapping
-from contextlib import ExitStack
 from typing import Any
 
 from krita import Document, Krita, Node
 
-from . import layers, recipe
+from . import layers, recipe, repairing
 from .dioptre_link.errors import Cancelled, DioptreError
+from .dioptre_link.language import translated
 from .dioptre_link.operations import Kind, Operation
 from .keeper import Keeper
 from .link import LinkThread, Order, Outcome, Ticket, compute
-from .log import logger, place
-from .qt import QApplication, QObject, QTimer, pyqtSignal
-from .sources import Source, find, takes_selection
+from .log import LOG, logger
+from .qt import QApplication, QObject, pyqtSignal
+from .sources import Source, find, looks_into_file, takes_selection
+from .spaces import Workshop
+from .steps import Stepper, Steps
 
 
 class Run(QObject):
@@ -35,46 +38,31 @@ class Run(QObject):
         self.title = title
         self.ticket: Ticket | None = None
         self.done = False
-        self._steps: Generator[None, None, Any] | None = None
-        self._timer = QTimer(self)
-        self._timer.timeout.connect(self._step)
+        self._stepper = Stepper()
 
     def cancel(self) -> None:
         if self.done:
             return
         if self.ticket is not None:
             self.ticket.cancel()
-        if self._steps is not None:
-            self._timer.stop()
-            self._steps.close()
+        if self._stepper.busy:
             self.end(Cancelled())
 
-    def make(self, steps: Generator[None, None, Any]) -> None:
-        """Make layers, one step whenever Krita has nothing else to do."""
-        self._steps = steps
-        self.progressed.emit(1.0, "Making layers")
-        self._timer.start(0)
+    def take(self, steps: Steps, done: Callable[[Any], None]) -> None:
+        """Go through `steps`; `done` gets what they return. The run ends where they fail."""
+        self._stepper.start(steps, done, self.end)
 
     def end(self, error: Exception | None = None, value: Any = None) -> None:
         if self.done:
             return
         self.done = True
-        self._timer.stop()
+        self._stepper.stop()
         if error is None:
             self.finished.emit(*value)
         else:
             if not isinstance(error, DioptreError):
                 logger.error("unexpected", exc_info=error)
             self.failed.emit(in_words(error))
-
-    def _step(self) -> None:
-        assert self._steps is not None
-        try:
-            next(self._steps)
-        except StopIteration as end:
-            self.end(value=end.value)
-        except Exception as error:  # noqa: BLE001  (told to whoever listens, and logged)
-            self.end(error)
 
 
 class Desk(QObject):
@@ -88,7 +76,7 @@ class Desk(QObject):
         self.runs: list[Run] = []
         self.options: dict[str, dict[str, Any]] = {}  # by operation, as the panel has them
         self.points: dict[str, tuple[str, tuple[float, float]]] = {}  # by operation: node, and the clicked point
-        self._tickets: dict[Ticket, tuple[Run, Callable[[Any], Generator[None, None, Any]]]] = {}
+        self._tickets: dict[Ticket, tuple[Run, Callable[[Any], Steps]]] = {}
         self._thread = LinkThread(f"Krita {Krita.instance().version()}")
         self._thread.progressed.connect(self._progressed)
         self._thread.done.connect(self._done)
@@ -96,34 +84,39 @@ class Desk(QObject):
         QApplication.instance().aboutToQuit.connect(self.stop)
 
     def stop(self) -> None:
+        """With Krita: whatever runs is cancelled."""
         for run in list(self.runs):
-            if run.ticket is not None:
-                run.ticket.cancel()
+            run.cancel()
         self._thread.stop()
 
-    def chosen_options(self, described: Operation, node: Node | None) -> dict[str, Any]:
+    def chosen_options(self, described: Operation, document: Document | None, node: Node | None) -> dict[str, Any]:
         """What the panel says for this operation; the clicked point only for the layer it was clicked in."""
         options = dict(self.options.get(described.name, {}))
         point = next((one.name for one in described.parameters if one.kind is Kind.POINT), None)
         clicked = self.points.get(described.name)
-        if point is not None and node is not None and clicked is not None and clicked[0] == recipe.node_id(node):
+        if point is None or clicked is None or document is None or node is None:
+            return options
+        if clicked[0] == recipe.node_id(document, node):
             options[point] = clicked[1]
         return options
 
     def put(
         self,
         title: str,
+        read: Steps,
         work: Callable[..., Any],
-        make: Callable[[Any], Generator[None, None, Any]],
+        make: Callable[[Any], Steps],
     ) -> Run:
-        """Let the thread do `work`; `make`, on this thread, turns what comes of it into (node, messages)."""
+        """Go through `read`; let the thread do `work(what was read, worker, ticket, report)`; go through `make`.
+
+        `make` gets what came of the work and returns (node, messages).
+        """
         run = Run(title)
-        run.ticket = self._thread.put(work)
-        self._tickets[run.ticket] = (run, make)
         self.runs.append(run)
         run.finished.connect(lambda *_: self._forget(run))
         run.failed.connect(lambda *_: self._forget(run))
         self.started.emit(run)
+        run.take(read, lambda given: self._hand_over(run, functools.partial(work, given), make))
         return run
 
     def start(
@@ -136,13 +129,19 @@ class Desk(QObject):
     ) -> Run:
         """Start an operation on a layer. Raises RefusedError in words."""
         checked = described.check(options)
-        source = find(described, document, node, depth)
-        order = order_for(described, checked, source)
+        found = find(described, document, node, depth)
+        if repairing.repairs(described):
+            repairing.check(found)
         return self.put(
             described.title,
-            functools.partial(compute, order),
-            lambda outcome: make_layers(described, checked, source, outcome, self.keeper),
+            found.read(),
+            lambda source, *given: (source, compute(order_for(described, checked, source), *given)),
+            lambda done: make_layers(described, checked, *done, self.keeper),
         )
+
+    def _hand_over(self, run: Run, work: Callable[..., Any], make: Callable[[Any], Steps]) -> None:
+        run.ticket = self._thread.put(work)
+        self._tickets[run.ticket] = (run, make)
 
     def _forget(self, run: Run) -> None:
         if run in self.runs:
@@ -154,10 +153,12 @@ class Desk(QObject):
 
     def _done(self, ticket: Ticket, value: Any) -> None:
         run, make = self._tickets.pop(ticket)
+        run.ticket = None
         if ticket.cancelled:
             run.end(Cancelled())
         else:
-            run.make(make(value))
+            run.progressed.emit(1.0, "Making layers")
+            run.take(make(value), lambda ended: run.end(value=ended))
 
     def _failed(self, ticket: Ticket, error: Exception) -> None:
         run, _ = self._tickets.pop(ticket)
@@ -177,28 +178,37 @@ def order_for(described: Operation, options: Mapping[str, Any], source: Source) 
         picture=source.picture,
         depth=source.depth,
         selection=source.selection if takes_selection(described) else None,
+        opened_file=source.opened_file if looks_into_file(described) else None,
     )
 
 
 def make_layers(
-    described: Operation, options: dict[str, Any], source: Source, outcome: Outcome, keeper: Keeper | None = None
+    described: Operation, options: dict[str, Any], source: Source, outcome: Outcome, keeper: Keeper
 ) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
     """The new node and sentences for the user; the document changes in the last step."""
-    with ExitStack() as files:
-        built = []
-        source.node()
-        for one in layers.build(source, outcome, files):
-            built.append(one)
-            yield
+    if repairing.repairs(described):
+        return (yield from repairing.make(source, outcome, keeper))
+    source.node()
+    with Workshop() as workshop:
+        built = yield from layers.build(source, outcome, workshop)
+        copy = None
+        if layers.needs_copy(source, described, built):
+            copy = yield from layers.copying(source, workshop)
         picture = source.node()
         was_visible = picture.visible()
-        top = layers.insert(source, described, built, files)
+        top = layers.insert(source, described, built, copy, workshop)
         made = layers.entry(described, dict(options), source, outcome, built, top)
-        recipe.add(source.document, made)
+        recipe.of(source.document).add(made)
         source.document.setModified(True)
-        if keeper is not None and was_visible and not picture.visible():
-            keeper.watch(source.document, picture, top)
+        if was_visible and not picture.visible():
+            keeper.hidden(source.document, picture, top)
+        workshop.close_soon()
     return top, outcome.messages
+
+
+def in_short(run: Run, messages: tuple[str, ...]) -> str:
+    """How a run ended, as the user is to read it."""
+    return " ".join(map(translated, messages)) or f"{translated(run.title)}: ✓"
 
 
 def in_words(error: Exception) -> DioptreError:
@@ -207,6 +217,6 @@ def in_words(error: Exception) -> DioptreError:
         return error
     return DioptreError(
         f"Something went wrong inside Dioptre: {type(error).__name__}: {error}",
-        hint=f"The details are in {place()}.",
+        hint=f"The details are in {LOG.place}.",
         code="internal",
     )

@@ -1,44 +1,108 @@
-"""Shows a hidden source again when the group that took its place is undone, and hides it when that is redone.
+"""Makes one undo step of what Krita's scripting can only do in several, or not at all, as an undo step.
 
-Krita's scripting cannot put a layer's visibility into the undo step that adds the group.
+*A source that was hidden* because a group took its place is shown again when the group is undone, and hidden when
+that is redone: visibility is no part of Krita's undo history.
+
+*Update* puts every new layer above the old one and takes the old one away: two steps each. When the user undoes or
+redoes the first of these steps, the keeper does the same with the others.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from krita import Document, Krita, Node
 
 from . import recipe
-from .qt import QObject, QTimer
+from .qt import QObject, QTimer, QUuid
 
-LOOK_MS = 250  # between looks: an undo shows the source again before the eye misses it
+LOOK_MS = 100  # between looks: the rest of an undo follows before the eye misses it
+PATIENCE = 30  # looks in which a step that was asked for did not come
+
+
+@dataclass(kw_only=True)
+class _Hidden:
+    """A source and the group that took its place."""
+
+    document: Document
+    source: str
+    group: str
+    was_there: bool = True
+
+    def look(self) -> None:
+        is_there = _there(self.document, self.group)
+        source = self.document.nodeByUniqueID(QUuid(self.source))
+        if is_there != self.was_there and source is not None:
+            source.setVisible(not is_there)
+        self.was_there = is_there
+
+
+@dataclass(kw_only=True)
+class _Swapped:
+    """Old and new layers by their ids, in the order in which they were swapped."""
+
+    document: Document
+    pairs: Sequence[tuple[str, str]]
+    is_new: bool = True  # the last whole state that was seen
+    waited: int = 0
+    seen: tuple[bool, ...] = ()
+
+    def look(self) -> None:
+        there = tuple(_there(self.document, one) for pair in self.pairs for one in pair)
+        old, new = there[::2], there[1::2]
+        if not any(old) and all(new):
+            self.is_new, self.waited = True, 0
+        elif all(old) and not any(new):
+            self.is_new, self.waited = False, 0
+        elif self._half(old, new) and self._is_active() and self.waited < PATIENCE:
+            if there != self.seen or self.waited == 0:
+                Krita.instance().action("edit_undo" if self.is_new else "edit_redo").trigger()
+            self.waited = 1 if there != self.seen else self.waited + 1
+        self.seen = there
+
+    def _half(self, old: Sequence[bool], new: Sequence[bool]) -> bool:
+        """Whether this is a state between the steps: pairs before it swapped, pairs after it not."""
+        swapped = [2 if after and not before else 1 if after else 0 for before, after in zip(old, new, strict=True)]
+        each_is_there = all(before or after for before, after in zip(old, new, strict=True))
+        return each_is_there and swapped == sorted(swapped, reverse=True) and swapped.count(1) <= 1
+
+    def _is_active(self) -> bool:
+        active = Krita.instance().activeDocument()
+        return active is not None and active == self.document
 
 
 class Keeper(QObject):
-    """Watches the groups that took a source's place in this session."""
+    """Watches what was done in this session, as long as its documents are open."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._watched: list[tuple[Document, str, str, bool]] = []  # document, source, group, whether it was there
+        self._watched: list[_Hidden | _Swapped] = []
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self.look)
 
-    def watch(self, document: Document, source: Node, group: Node) -> None:
-        self._watched.append((document, recipe.node_id(source), recipe.node_id(group), True))
-        self._timer.start()
+    def hidden(self, document: Document, source: Node, group: Node) -> None:
+        self._watch(_Hidden(document=document, source=recipe.own_id(source), group=recipe.own_id(group)))
+
+    def swapped(self, document: Document, pairs: Sequence[tuple[Node, Node]]) -> None:
+        """pairs: (old, new), in the order in which they were swapped."""
+        ids = [(recipe.own_id(old), recipe.own_id(new)) for old, new in pairs]
+        if ids:
+            self._watch(_Swapped(document=document, pairs=ids))
 
     def look(self) -> None:
         documents = Krita.instance().documents()
-        kept = []
-        for document, source_id, group_id, was_there in self._watched:
-            if not any(document == each for each in documents):
-                continue
-            is_there = recipe.find_node(document, group_id) is not None
-            source = recipe.find_node(document, source_id)
-            if is_there != was_there and source is not None:
-                source.setVisible(not is_there)
-                document.refreshProjection()
-            kept.append((document, source_id, group_id, is_there))
-        self._watched = kept
-        if not kept:
+        self._watched = [one for one in self._watched if any(one.document == each for each in documents)]
+        for one in self._watched:
+            one.look()
+        if not self._watched:
             self._timer.stop()
+
+    def _watch(self, one: _Hidden | _Swapped) -> None:
+        self._watched.append(one)
+        self._timer.start()
+
+
+def _there(document: Document, text: str) -> bool:
+    return document.nodeByUniqueID(QUuid(text)) is not None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +10,10 @@ from krita import Document, Node
 
 from . import recipe, spaces
 from .dioptre_link.operations import Operation, Role
+from .dioptre_link.records import GROUP, Entry, Link, made_from
 from .link import DATA_ROLES, Made, Outcome
-from .sources import Source, takes_selection
-from .spaces import Rect, Space
+from .sources import Source, check_open, takes_selection
+from .spaces import Rect, Space, Workshop
 
 MASK_NAME = "Selection"
 
@@ -28,25 +27,24 @@ class Built:
     rect: Rect
 
 
-def native(made: Made, source: Source) -> tuple[bytes, Space]:
-    """A layer's pixels as Krita stores them, and their space."""
+def given_space(made: Made, source: Source) -> Space:
+    """The colour space in which a layer of a result comes."""
     if made.role in DATA_ROLES:
-        return made.data, spaces.DEPTH
+        return spaces.DEPTH
     own = source.picture.space
-    return made.data, own if spaces.wire_format(own) is not None else spaces.EXCHANGE
+    return own if spaces.wire_format(own) is not None else spaces.EXCHANGE
 
 
-def build(source: Source, outcome: Outcome, files: ExitStack) -> Iterator[Built]:
-    """A node for every layer of the result, one a step; `files` closes the documents they were made in."""
+def build(source: Source, outcome: Outcome, workshop: Workshop) -> Generator[None, None, list[Built]]:
+    """A node of `workshop` for every layer of the result, in steps."""
+    built = []
     for made in outcome.layers:
-        data, space = native(made, source)
-        rect = rect_of(made, source.picture.rect)
-        maker = files.enter_context(spaces.hidden_document(space))
-        node = spaces.new_layer(maker, _name(made), rect, data)
-        if made.role not in DATA_ROLES:
-            spaces.convert(node, source.picture.space)
+        given, rect = given_space(made, source), rect_of(made, source.picture.rect)
+        node = workshop.layer(_name(made), given if made.role in DATA_ROLES else source.picture.space)
+        yield from spaces.writing(node, rect, made.raster, given, workshop)
         node.setVisible(made.visible)
-        yield Built(node=node, made=made, rect=rect)
+        built.append(Built(node=node, made=made, rect=rect))
+    return built
 
 
 def rect_of(made: Made, picture: Rect) -> Rect:
@@ -54,8 +52,11 @@ def rect_of(made: Made, picture: Rect) -> Rect:
     return Rect(picture.x, picture.y, made.width, made.height)
 
 
-def insert(source: Source, described: Operation, built: list[Built], files: ExitStack) -> Node:
+def insert(source: Source, described: Operation, built: list[Built], copy: Node | None, workshop: Workshop) -> Node:
     """Put the layers above their source, in a group unless they are only data: one undo step.
+
+    copy: of the source, where `needs_copy`. Everything is put together in the workshop, for each layer that is put
+    into another by way of the document would be an undo step of its own.
 
     Returns the group, or the single layer. Where the source is not simply opaque (transparent places, masks,
     another mode or opacity), the group takes its place with the same mode and opacity, the result gets the
@@ -66,16 +67,16 @@ def insert(source: Source, described: Operation, built: list[Built], files: Exit
     above = _topmost_result(document, picture)
     if len(built) == 1 and built[0].made.role in DATA_ROLES:
         parent.addChildNode(built[0].node, above)
-        document.refreshProjection()
         return own(document, built[0].node)
-    group = document.createGroupLayer(described.title)
+    maker = workshop.document(Space(document.colorModel(), document.colorDepth(), document.colorProfile()))
+    group = maker.createGroupLayer(described.title)
     masked = source.selection is not None and not takes_selection(described)
     nodes = [one.node for one in reversed(built)]
     shown = [one.node for one in built if one.made.role is Role.RESULT]
-    takes_place = bool(shown) and not source.plain
-    if takes_place and masked:  # outside of the selection the picture must still be seen
-        shown.append(_copy(source, files))
-        nodes.insert(0, shown[-1])
+    takes_place = _takes_place(source, built)
+    if copy is not None:  # outside of the selection the picture must still be seen
+        shown.append(copy)
+        nodes.insert(0, copy)
     below = None
     for node in nodes:
         group.addChildNode(node, below)
@@ -93,36 +94,60 @@ def insert(source: Source, described: Operation, built: list[Built], files: Exit
     parent.addChildNode(group, above)
     if takes_place:
         picture.setVisible(False)
-    document.refreshProjection()
-    return group
+    if masked or takes_place:
+        document.refreshProjection()  # masks that came with their layers show only then
+    return own(document, group)
+
+
+def needs_copy(source: Source, described: Operation, built: list[Built]) -> bool:
+    """Whether the picture itself must go into the group, below a result that a selection limits."""
+    return _takes_place(source, built) and source.selection is not None and not takes_selection(described)
+
+
+def copying(source: Source, workshop: Workshop) -> Generator[None, None, Node]:
+    """The picture itself, without its masks, mode and opacity."""
+    picture = source.picture
+    given = picture.space if spaces.wire_format(picture.space) is not None else spaces.EXCHANGE
+    copy = workshop.layer(picture.name, picture.space)
+    yield from spaces.writing(copy, picture.rect, picture.raster, given, workshop)
+    return copy
+
+
+def _takes_place(source: Source, built: list[Built]) -> bool:
+    return not source.plain and any(one.made.role is Role.RESULT for one in built)
 
 
 def own(document: Document, node: Node) -> Node:
     """The node as `document` knows it. What a closed document made still refers to that: `remove` would crash."""
-    found = recipe.find_node(document, recipe.node_id(node))
+    found = recipe.find_node(document, recipe.own_id(node))
     assert found is not None
     return found
 
 
-def replace_content(source: Source, node: Node, made: Made) -> None:
-    """Give a node of an earlier result new pixels. Krita keeps no undo step of this."""
-    data, space = native(made, source)
-    rect = rect_of(made, source.picture.rect)
-    data = spaces.converted(data, rect, space, Space.of(node))
+def refilling(node: Node, rect: Rect, made: Made, given: Space, workshop: Workshop) -> Generator[None, None, None]:
+    """Give a node that is in no document other pixels, in steps."""
     old = Rect.of(node)
-    if old.width > 0 and old.height > 0 and old != rect:
-        spaces.write(node, old, bytes(len(node.pixelData(old.x, old.y, 1, 1)) * old.width * old.height))
-    spaces.write(node, rect, data)
+    if old != rect:
+        yield from spaces.clearing(node, old)
+    yield from spaces.writing(node, rect, made.raster, given, workshop)
+
+
+def swap(document: Document, old: Node, new: Node) -> None:
+    """Put `new` in the place of `old`, in one turn: nothing must come in between."""
+    check_open(document)
+    old.parentNode().addChildNode(new, old)
+    old.remove()
 
 
 def entry(
     described: Operation, options: dict[str, Any], source: Source, outcome: Outcome, built: list[Built], top: Node
-) -> recipe.Entry:
+) -> Entry:
     """What the document remembers of this result."""
-    outputs = {one.made.role.value: output_link(one.node, one.made, one.rect) for one in built}
+    document = source.document
+    outputs = {one.made.role.value: output_link(document, one.node, one.made, one.rect) for one in built}
     if top.type() == "grouplayer":
-        outputs["group"] = recipe.Link.to(top)
-    return recipe.Entry(
+        outputs[GROUP] = recipe.link(document, top)
+    return Entry(
         operation=described.name,
         options=options,
         inputs=input_links(source),
@@ -132,22 +157,17 @@ def entry(
     )
 
 
-def input_links(source: Source) -> dict[str, recipe.Link]:
+def input_links(source: Source) -> dict[str, Link]:
     given = {"picture": source.picture} | ({} if source.depth is None else {"disparity": source.depth})
     return {
-        name: recipe.Link(id=picture.node, name=picture.name, sha256=picture.sha256, rect=picture.rect)
+        name: Link(id=picture.node, name=picture.name, sha256=picture.raster.sha256, rect=picture.rect)
         for name, picture in given.items()
     }
 
 
-def output_link(node: Node, made: Made, rect: Rect) -> recipe.Link:
-    sha256 = content_hash(node, rect) if made.role is Role.DEPTH else ""
-    return recipe.Link.to(node, sha256=sha256, rect=rect)
-
-
-def content_hash(node: Node, rect: Rect) -> str:
-    """SHA-256 of a depth layer's pixels: tells whether it was painted on."""
-    return hashlib.sha256(spaces.read(node, rect)).hexdigest()
+def output_link(document: Document, node: Node, made: Made, rect: Rect) -> Link:
+    """sha256, of a depth layer alone, tells later whether it was painted on."""
+    return recipe.link(document, node, sha256=made.raster.sha256 if made.role is Role.DEPTH else "", rect=rect)
 
 
 def _name(made: Made) -> str:
@@ -156,16 +176,12 @@ def _name(made: Made) -> str:
 
 def _topmost_result(document: Document, picture: Node) -> Node:
     """The source, or what was made from it before: a new result must be seen."""
-    own = recipe.node_id(picture)
-    made = {
-        link.id
-        for known in recipe.readable(document)
-        if known.inputs["picture"].id == own
-        for link in known.outputs.values()
-    }
+    own = recipe.node_id(document, picture)
+    made = made_from(recipe.of(document).readable(), own)
     siblings = picture.parentNode().childNodes()
-    place = next(number for number, node in enumerate(siblings) if recipe.node_id(node) == own)
-    return next((node for node in reversed(siblings[place:]) if recipe.node_id(node) in made), picture)
+    keys = [recipe.node_id(document, node) for node in siblings]
+    above = [node for key, node in zip(keys, siblings, strict=True) if key in made]
+    return above[-1] if above and keys.index(own) < keys.index(recipe.node_id(document, above[-1])) else picture
 
 
 def _add_mask(document: Document, source: Source, node: Node) -> None:
@@ -173,16 +189,6 @@ def _add_mask(document: Document, source: Source, node: Node) -> None:
     mask = document.createTransparencyMask(MASK_NAME)
     node.addChildNode(mask, None)
     mask.setPixelData(source.selection, *source.picture.rect)
-
-
-def _copy(source: Source, files: ExitStack) -> Node:
-    """The picture itself, without its masks, mode and opacity."""
-    picture = source.picture
-    space = picture.space if spaces.wire_format(picture.space) is not None else spaces.EXCHANGE
-    maker = files.enter_context(spaces.hidden_document(space))
-    copy = spaces.new_layer(maker, picture.name, picture.rect, picture.data)
-    spaces.convert(copy, picture.space)
-    return copy
 
 
 def _copy_masks(picture: Node, node: Node) -> None:

@@ -16,6 +16,7 @@ from .dioptre_link.operations import Role
 from .dioptre_link.wire import PixelFormat
 from .log import logger
 from .qt import QThread, pyqtSignal
+from .raster import STRIP_BYTES, Raster
 from .sources import Picture
 
 SHARE_SENDING = 0.1  # of the progress bar; the worker's own part follows
@@ -24,6 +25,7 @@ QUIT_MS = 3000  # for the thread to end with Krita: a cancel takes a tenth of a 
 DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # values, not a picture
 DEPTH_WIRE = PixelFormat("f32", 1)
 SELECTION_WIRE = PixelFormat("u8", 1)
+_OPAQUE_PIXEL = b"\0\0\0\0\0\0\x80\x3f"  # grey 0, alpha 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,7 @@ class Order:
     picture: Picture
     depth: Picture | None = None
     selection: bytes | None = None  # 8-bit values, of the picture's size
+    opened_file: str | None = None  # may have the camera's own depth
 
     @property
     def colour_format(self) -> PixelFormat:
@@ -43,14 +46,14 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """A layer of a result. data: in the order's colour format, or grey and alpha as floats for depth."""
+    """A layer of a result. raster: in the order's colour format, or grey and alpha as floats for depth."""
 
     name: str
     role: Role
     visible: bool
     width: int
     height: int
-    data: bytes
+    raster: Raster
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,11 +174,17 @@ def compute(order: Order, worker: Worker, ticket: Ticket, report: Report) -> Out
         if order.selection is not None:
             rect = order.picture.rect
             buffer = files.enter_context(worker.new_buffer(rect.width, rect.height, SELECTION_WIRE))
-            _write(buffer, memoryview(order.selection))
+            buffer.write_rows(0, order.selection)
             inputs["selection"] = buffer
         if ticket.cancelled:
             raise Cancelled
-        job = worker.submit(order.operation, order.options, inputs, colour_format=order.colour_format)
+        job = worker.submit(
+            order.operation,
+            order.options,
+            inputs,
+            colour_format=order.colour_format,
+            opened_file=order.opened_file,
+        )
         result = ticket.follow(job, report)
         try:
             report(1.0, "Reading the result")
@@ -186,12 +195,15 @@ def compute(order: Order, worker: Worker, ticket: Ticket, report: Report) -> Out
                     visible=layer.visible,
                     width=layer.buffer.pixels.width,
                     height=layer.buffer.pixels.height,
-                    data=_read(layer.buffer, data=layer.role in DATA_ROLES),
+                    raster=_read(layer.buffer, data=layer.role in DATA_ROLES),
                 )
                 for layer in result.layers
             )
         finally:
             result.delete()
+    given = [order.picture.raster, *([] if order.depth is None else [order.depth.raster])]
+    for raster in (*given, *(one.raster for one in layers if one.role is Role.DEPTH)):
+        raster.sha256  # noqa: B018  (kept by the raster: the GUI thread, which needs it, shall not wait for it)
     return Outcome(layers=layers, values=result.values, messages=result.messages, models=result.models)
 
 
@@ -199,7 +211,8 @@ def upload(worker: Worker, picture: Picture) -> Buffer:
     """A buffer with the picture's pixels; the caller deletes it."""
     buffer = worker.new_buffer(picture.rect.width, picture.rect.height, picture.format)
     try:
-        _write(buffer, memoryview(picture.data))
+        for first, _rows, data in picture.raster:
+            buffer.write_rows(first, data)
     except BaseException:
         buffer.delete()
         raise
@@ -210,31 +223,31 @@ def upload_depth(worker: Worker, depth: Picture) -> Buffer:
     """A buffer with the grey values of a depth layer, without its alpha."""
     buffer = worker.new_buffer(depth.rect.width, depth.rect.height, DEPTH_WIRE)
     try:
-        grey_alpha = memoryview(depth.data).cast("f")
-        for first, rows in buffer.bands():
-            start = first * 2 * depth.rect.width
-            buffer.write_rows(first, grey_alpha[start : start + rows * 2 * depth.rect.width : 2].tobytes())
+        for first, _rows, data in depth.raster:
+            buffer.write_rows(first, without_alpha(data))
     except BaseException:
         buffer.delete()
         raise
     return buffer
 
 
+def without_alpha(grey_alpha: bytes) -> bytearray:
+    """The grey floats of grey and alpha. Slices of bytes are many times as fast as those of floats."""
+    grey = bytearray(len(grey_alpha) // 2)
+    for at in range(4):
+        grey[at::4] = grey_alpha[at::8]
+    return grey
+
+
 def with_alpha(grey: bytes) -> bytes:
     """Grey floats as grey and alpha, opaque."""
-    out = bytearray(2 * len(grey))
-    values = memoryview(out).cast("f")
-    values[::2] = memoryview(grey).cast("f")
-    values[1::2] = memoryview(b"\x00\x00\x80\x3f" * (len(grey) // 4)).cast("f")
-    return bytes(out)
+    both = bytearray(_OPAQUE_PIXEL * (len(grey) // 4))
+    for at in range(4):
+        both[at::8] = grey[at::4]
+    return bytes(both)
 
 
-def _write(buffer: Buffer, data: memoryview) -> None:
-    row = buffer.pixels.row_bytes
-    for first, rows in buffer.bands():
-        buffer.write_rows(first, data[first * row : (first + rows) * row])
-
-
-def _read(buffer: Buffer, *, data: bool) -> bytes:
-    pixels = buffer.read_rows(0, buffer.pixels.height)
-    return with_alpha(pixels) if data else pixels
+def _read(buffer: Buffer, *, data: bool) -> Raster:
+    row_bytes = buffer.pixels.row_bytes * (2 if data else 1)
+    read = (buffer.read_rows(first, rows) for first, rows in buffer.bands(band_bytes=STRIP_BYTES))
+    return Raster(row_bytes=row_bytes, strips=tuple(with_alpha(strip) if data else strip for strip in read))

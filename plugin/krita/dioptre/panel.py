@@ -10,16 +10,19 @@ from krita import DockWidget, Document, Krita, Node
 
 from . import enlarge, recipe, updating
 from .dioptre_link.errors import Cancelled, DioptreError
-from .dioptre_link.operations import OPERATIONS, Input, Kind, Operation, Role
-from .jobs import Run, desk, in_words
+from .dioptre_link.language import translated
+from .dioptre_link.operations import OPERATIONS, Kind, Operation, Role
+from .dioptre_link.records import Entry
+from .jobs import Run, desk, in_short, in_words
 from .link import LinkThread, Ticket
 from .options import Options
-from .picture_view import AFTER, BEFORE, DEPTH, FOCUS, PictureView
+from .picture_view import AFTER, BEFORE, CONFIDENCE, DEPTH, FOCUS, OLD_DEPTH, PLACE, PictureView
 from .previews import LONGEST_PX, Previews, Request, Shown
 from .qt import (
     QApplication,
     QCheckBox,
     QComboBox,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QListWidget,
@@ -33,12 +36,20 @@ from .qt import (
     QVBoxLayout,
     QWidget,
 )
-from .sources import Source, enlarges, find
+from .repairing import repairs
+from .sources import Source, enlarges, find, looks_into_file, takes_selection
+from .steps import Stepper
 
 DOCKER_ID = "dioptre_docker"
 SETTLE_MS = 80  # a moved slider sends many changes: the preview follows the last one
 HISTORY_PX = 90
 USUAL_RANGE = 0.03  # of the focus, to either side, where nothing is said: for the coloured view
+# What a click on a point changes beside the point: what would stand in its way.
+CLICKED = {
+    "focus": {"focal_disparity": None},
+    "neutral": {"temperature": None, "tint": None},
+    "at": {"value": None, "mode": "match"},
+}
 
 
 class DioptreDocker(DockWidget):
@@ -51,6 +62,7 @@ class DioptreDocker(DockWidget):
         self._run: Run | None = None
         self._ticket: Ticket | None = None
         self._previews = Previews()
+        self._reading = Stepper()
         self._thread: LinkThread | None = None
         self._settling = QTimer(self)
         self._settling.setSingleShot(True)
@@ -72,42 +84,46 @@ class DioptreDocker(DockWidget):
         self._choice = QComboBox()
         self._choice.setObjectName("dioptre_operation")
         for described in self._operations:
-            self._choice.addItem(described.title)
+            self._choice.addItem(translated(described.title))
         self._choice.currentIndexChanged.connect(self._choose_operation)
-        self._look = QPushButton("Preview")
+        self._look = QPushButton(translated("Preview"))
         self._look.setObjectName("dioptre_look")
-        self._look.setToolTip("Show the active layer with these settings")
+        self._look.setToolTip(translated("Show the active layer with these settings"))
         self._look.clicked.connect(lambda *_: self._begin_preview())
         self._view = PictureView(self._clicked)
         self._words = QLabel()
         self._words.setWordWrap(True)
         self._words.setObjectName("dioptre_words")
         self._words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._all = QCheckBox("All options")
+        self._all = QCheckBox(translated("All options"))
         self._all.toggled.connect(self._show_all)
         self._options: dict[str, Options] = {}
         self._option_place = QVBoxLayout()
-        self._make = self._button("Make layers", "dioptre_make", self._make_layers)
-        self._make_document = self._button("Whole document…", "dioptre_whole", self._make_whole)
-        self._make_document.setToolTip("Enlarge every layer into a new document")
-        self._update = self._button("Update", "dioptre_update_button", self._update_layers)
-        self._update.setToolTip("Make again what the active layer belongs to, after it was painted on")
-        self._cancel = self._button("Cancel", "dioptre_cancel_button", self._cancel_run)
+        self._make = self._button(translated("Make layers"), "dioptre_make", self._make_layers)
+        self._make_document = self._button(translated("Whole document…"), "dioptre_whole", self._make_whole)
+        self._make_document.setToolTip(translated("Enlarge every layer into a new document"))
+        self._update = self._button(translated("Update"), "dioptre_update_button", self._update_layers)
+        self._update.setToolTip(translated("Make again what the active layer belongs to, after it was painted on"))
+        self._cancel = self._button(translated("Cancel"), "dioptre_cancel_button", self._cancel_run)
         self._bar = QProgressBar()
         self._bar.setRange(0, 1000)
         self._bar.setTextVisible(False)
         self._history = QListWidget()
         self._history.setObjectName("dioptre_history")
         self._history.setMaximumHeight(HISTORY_PX)
-        self._history.setToolTip("Results in this document. Double-click takes over the settings of one.")
+        self._history.setToolTip(
+            translated("Results in this document. Double-click takes over the settings of one.")
+        )
         self._history.itemDoubleClicked.connect(self._take_over)
 
         head = QHBoxLayout()
         head.addWidget(self._choice, 1)
         head.addWidget(self._look)
-        buttons = QHBoxLayout()
-        for button in (self._make, self._make_document, self._update, self._cancel):
-            buttons.addWidget(button)
+        buttons = QGridLayout()
+        buttons.addWidget(self._make, 0, 0)
+        buttons.addWidget(self._cancel, 0, 1)
+        buttons.addWidget(self._update, 1, 0)
+        buttons.addWidget(self._make_document, 1, 1)
         inside = QWidget()
         layout = QVBoxLayout(inside)
         layout.setSpacing(5)
@@ -118,7 +134,7 @@ class DioptreDocker(DockWidget):
         layout.addLayout(buttons)
         layout.addWidget(self._bar)
         layout.addWidget(self._words)
-        layout.addWidget(QLabel("Results"))
+        layout.addWidget(QLabel(translated("Results")))
         layout.addWidget(self._history)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -151,16 +167,11 @@ class DioptreDocker(DockWidget):
         options.show()
         self._all.setVisible(options.has_more)
         self._make_document.setVisible(enlarges(described))
-        takes_depth = Input.DISPARITY in (*described.inputs, *described.optional_inputs)
-        if Role.RESULT not in described.outputs:
-            self._view.offer((DEPTH, BEFORE))
-        elif enlarges(described) or not takes_depth:
-            self._view.offer((AFTER, BEFORE))
-        else:
-            self._view.offer((AFTER, BEFORE, DEPTH, FOCUS))
+        self._view.offer(_views(described))
         self._view.clear()
+        self._reading.stop()
         self._source = None
-        self._words.setText(described.help)
+        self._words.setText(translated(described.help))
 
     def _show_all(self, _on: object) -> None:
         for options in self._options.values():
@@ -182,15 +193,16 @@ class DioptreDocker(DockWidget):
 
     def _begin_preview(self) -> None:
         """Read the active layer, show it, and ask for its preview."""
-        document, node = _active()
+        described = self._described
         try:
-            source = find(self._described, document, node, fresh=False)
-        except DioptreError as error:
-            self._say(error)
-            return
+            reading = find(described, *_active(), fresh=False).read()
         except Exception as error:  # noqa: BLE001  (an exception would open a window that stops everything)
             self._say(in_words(error))
             return
+        self._words.setText(translated("Preview: reading the layer…"))
+        self._reading.start(reading, self._show_source, lambda error: self._say(in_words(error)))
+
+    def _show_source(self, source: Source) -> None:
         self._source = source
         rect = source.picture.rect
         node = source.node()
@@ -219,28 +231,40 @@ class DioptreDocker(DockWidget):
             self._ticket.cancel()
         described = self._described
         try:
-            options = described.check(desk().chosen_options(described, source.node()))
+            options = described.check(desk().chosen_options(described, source.document, source.node()))
         except DioptreError as error:
             self._say(error)
             return
+        if Role.CONFIDENCE in described.outputs:
+            options["confidence"] = True  # known anyway, and there is a view for it
         request = Request(
-            described=described, options=options, picture=source.picture, depth=source.depth, place=self._place
+            described=described,
+            options=options,
+            picture=source.picture,
+            depth=source.depth,
+            selection=source.selection if takes_selection(described) else None,
+            place=self._place,
+            opened_file=source.opened_file if looks_into_file(described) else None,
         )
         previews = self._previews
         self._ticket = self._thread.put(lambda *given: previews.make(request, *given))
 
     def _preview_progressed(self, ticket: Ticket, _fraction: float, phase: str) -> None:
         if ticket is self._ticket and self._run is None:
-            self._words.setText(f"Preview: {phase}…")
+            self._words.setText(translated(f"Preview: {phase}…"))
 
     def _preview_done(self, ticket: Ticket, shown: Shown) -> None:
         if ticket is not self._ticket:
             return
         self._view.show_after(shown.after)
         self._view.show_depth(shown.depth, _sharp(shown))
+        self._view.show_more(OLD_DEPTH, shown.depth_before)
+        self._view.show_more(CONFIDENCE, shown.confidence)
+        if shown.before is not None and shown.part is not None:
+            self._view.show_part(shown.before, shown.part)
         self._options[self._described.name].show_decided(shown.values)
         if self._run is None:
-            self._words.setText(" ".join(shown.messages))
+            self._words.setText(" ".join(map(translated, shown.messages)))
 
     def _preview_failed(self, ticket: Ticket, error: Exception) -> None:
         if ticket is self._ticket and not isinstance(error, Cancelled):
@@ -255,14 +279,14 @@ class DioptreDocker(DockWidget):
             self._place = (x, y)
             self._ask()
             return
-        if not any(one.kind is Kind.POINT for one in described.parameters):
+        name = next((one.name for one in described.parameters if one.kind is Kind.POINT), None)
+        if name is None:
             return
         point = (round(x * rect.width, 1), round(y * rect.height, 1))
         desk().points[described.name] = (self._source.picture.node, point)
         options = self._options[described.name]
-        options.set_point(point)
-        if desk().options.get(described.name, {}).pop("focal_disparity", None) is not None:
-            options.set_values({**options.values(), "focal_disparity": None})
+        options.set_values({**options.values(), **CLICKED.get(name, {}), name: point})
+        desk().options[described.name] = {key: value for key, value in options.values().items() if key != name}
         self._mark()
         self._ask()
 
@@ -279,7 +303,8 @@ class DioptreDocker(DockWidget):
 
     def _make_layers(self) -> None:
         document, node = _active()
-        desk().start(self._described, desk().chosen_options(self._described, node), document, node)
+        options = desk().chosen_options(self._described, document, node)
+        desk().start(self._described, options, document, node)
 
     def _make_whole(self) -> None:
         enlarge.start(desk(), _active()[0])
@@ -301,15 +326,15 @@ class DioptreDocker(DockWidget):
         """Show a run, wherever it was started."""
         self._run = run
         self._cancel.setEnabled(True)
-        self._words.setText(run.title)
+        self._words.setText(translated(run.title))
         run.progressed.connect(lambda fraction, phase: self._progressed(run, fraction, phase))
-        run.finished.connect(lambda _node, messages: self._ended(run, " ".join(messages) or f"{run.title}: done"))
+        run.finished.connect(lambda _node, messages: self._ended(run, in_short(run, messages)))
         run.failed.connect(lambda error: self._ended(run, _sentence(error)))
 
     def _progressed(self, run: Run, fraction: float, phase: str) -> None:
         if run is self._run:
             self._bar.setValue(round(1000 * fraction))
-            self._words.setText(f"{run.title}: {phase}…")
+            self._words.setText(f"{translated(run.title)}: {translated(phase)}…")
 
     def _ended(self, run: Run, words: str) -> None:
         self._list_history()
@@ -334,8 +359,8 @@ class DioptreDocker(DockWidget):
         document = Krita.instance().activeDocument()
         if document is None:
             return
-        for entry in reversed(recipe.readable(document)):
-            if entry.nodes(document) and entry.operation in OPERATIONS:
+        for entry in reversed(recipe.of(document).readable()):
+            if recipe.nodes(document, entry) and entry.operation in OPERATIONS:
                 item = QListWidgetItem(_line(entry))
                 item.setData(Qt.ItemDataRole.UserRole, entry.id)
                 item.setToolTip("\n".join(f"{name}: {value}" for name, value in entry.options.items()))
@@ -344,7 +369,7 @@ class DioptreDocker(DockWidget):
     def _take_over(self, item: QListWidgetItem) -> None:
         """Use the settings of a result again."""
         document = Krita.instance().activeDocument()
-        known = {entry.id: entry for entry in recipe.readable(document)} if document is not None else {}
+        known = {entry.id: entry for entry in recipe.of(document).readable()} if document is not None else {}
         entry = known.get(item.data(Qt.ItemDataRole.UserRole))
         if entry is None:
             return
@@ -364,8 +389,20 @@ def _active() -> tuple[Document | None, Node | None]:
     return document, document.activeNode() if document is not None else None
 
 
+def _views(described: Operation) -> tuple[str, ...]:
+    """What there is to see of an operation."""
+    if enlarges(described):
+        return AFTER, BEFORE, PLACE
+    if repairs(described):
+        return DEPTH, OLD_DEPTH, BEFORE
+    if Role.RESULT not in described.outputs:
+        return (DEPTH, BEFORE, CONFIDENCE) if Role.CONFIDENCE in described.outputs else (DEPTH, BEFORE)
+    focuses = any(parameter.name == "focal_disparity" for parameter in described.parameters)
+    return (AFTER, BEFORE, DEPTH, FOCUS) if focuses else (AFTER, BEFORE)
+
+
 def _sentence(error: DioptreError) -> str:
-    return f"{error.message} {error.hint}".strip()
+    return f"{translated(error.message)} {translated(error.hint)}".strip()
 
 
 def _sharp(shown: Shown) -> tuple[float, float] | None:
@@ -377,15 +414,17 @@ def _sharp(shown: Shown) -> tuple[float, float] | None:
     return focus - reach, focus + reach
 
 
-def _line(entry: recipe.Entry) -> str:
+def _line(entry: Entry) -> str:
     described = OPERATIONS[entry.operation]
     defaults: dict[str, Any] = described.defaults()
     changed = [
-        f"{one.label} {_short(entry.options[one.name])}"
+        f"{translated(one.label)} {_short(entry.options[one.name])}"
         for one in described.parameters
         if one.name in entry.options and entry.options[one.name] != defaults[one.name]
     ]
-    return f"{entry.when[11:16]}  {described.title}" + (f": {', '.join(changed[:3])}" if changed else "")
+    return f"{entry.when[11:16]}  {translated(described.title)}" + (
+        f": {', '.join(changed[:3])}" if changed else ""
+    )
 
 
 def _short(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .dioptre_link.language import translated
 from .previews import Image
 from .qt import (
     QButtonGroup,
@@ -15,6 +16,7 @@ from .qt import (
     QPen,
     QPixmap,
     QPointF,
+    QRectF,
     QSizePolicy,
     Qt,
     QToolButton,
@@ -23,15 +25,21 @@ from .qt import (
 )
 
 AFTER, BEFORE, DEPTH, FOCUS = "after", "before", "depth", "focus"
+OLD_DEPTH, CONFIDENCE, PLACE = "old_depth", "confidence", "place"
 VIEWS = {
     AFTER: ("After", "The result with these settings"),
-    BEFORE: ("Before", "The layer as it is"),
     DEPTH: ("Depth", "White is nearest, black is farthest"),
+    OLD_DEPTH: ("Depth before", "The depth layer as it is"),
+    BEFORE: ("Before", "The layer as it is"),
+    CONFIDENCE: ("Confidence", "White where the depth can be trusted, dark where it is not"),
     FOCUS: ("Focus range", "Green is sharp, blue lies in front of it, orange behind it"),
+    PLACE: ("Place", "The whole layer: click where to look"),
 }
 IN_FRONT, SHARP, BEHIND = (40, 110, 255, 110), (60, 220, 90, 110), (255, 140, 30, 110)
 LEAST_PX = 240
 RING_PX = 9
+OUTLINE = ((QColor(0, 0, 0, 160), 4), (QColor(255, 255, 255), 2))  # is seen on every picture
+_GREYS = [(value, value, value, 255) for value in range(256)]
 
 
 class PictureView(QWidget):
@@ -39,19 +47,21 @@ class PictureView(QWidget):
 
     def __init__(self, on_click: Callable[[float, float], None]) -> None:
         super().__init__()
-        self.canvas = Canvas(on_click)
+        self.canvas = Canvas(self._clicked)
+        self._on_click = on_click
         self._images: dict[str, QImage] = {}
+        self._part: tuple[float, float, float, float] | None = None
         self._depth: Image | None = None
         self._sharp: tuple[float, float] | None = None
         self._buttons: dict[str, QToolButton] = {}
         group = QButtonGroup(self)
-        row = QHBoxLayout()
+        row = self._row = QHBoxLayout()
         row.setSpacing(1)
         row.addStretch()
         for view, (label, tip) in VIEWS.items():
             button = QToolButton()
-            button.setText(label)
-            button.setToolTip(tip)
+            button.setText(translated(label))
+            button.setToolTip(translated(tip))
             button.setCheckable(True)
             button.setAutoRaise(True)  # shows which one is chosen in every theme
             button.setObjectName(f"dioptre_view_{view}")
@@ -74,20 +84,36 @@ class PictureView(QWidget):
         self._buttons[view].setChecked(True)
 
     def offer(self, views: tuple[str, ...]) -> None:
-        """Show the buttons of these views alone."""
+        """Show the buttons of these views alone, in this order."""
         for view, button in self._buttons.items():
             button.setVisible(view in views)
+        for place, view in enumerate(views):
+            self._row.removeWidget(self._buttons[view])
+            self._row.insertWidget(1 + place, self._buttons[view])  # after the stretch
         if self.view not in views:
             self.choose(views[0])
 
     def clear(self) -> None:
         self._images.clear()
-        self._depth = self._sharp = None
+        self._depth = self._sharp = self._part = None
         self.canvas.marker = None
         self._draw()
 
     def show_before(self, image: QImage) -> None:
-        self._images[BEFORE] = image
+        self._images[BEFORE] = self._images[PLACE] = image
+        self._draw()
+
+    def show_part(self, before: Image, part: tuple[float, float, float, float]) -> None:
+        """From now on before and after are this part of the layer: left, top, width, height as shares of it."""
+        self._images[BEFORE] = coloured(before)
+        self._part = part
+        self._draw()
+
+    def show_more(self, view: str, grey: Image | None) -> None:
+        """Show a grey picture in one of the views."""
+        self._images.pop(view, None)
+        if grey is not None:
+            self._images[view] = _table(grey, _GREYS)
         self._draw()
 
     def show_after(self, image: Image | None) -> None:
@@ -102,20 +128,19 @@ class PictureView(QWidget):
         self._depth, self._sharp = depth, sharp
         self._images.pop(DEPTH, None)
         if depth is not None:
-            self._images[DEPTH] = _table(depth, [(value, value, value, 255) for value in range(256)])
+            self._images[DEPTH] = _table(depth, _GREYS)
         self._draw()
 
     def mark(self, point: tuple[float, float] | None) -> None:
         self.canvas.marker = point
         self.canvas.update()
 
-    def depth_at(self, x: float, y: float) -> float | None:
-        """The disparity at a point given as shares of the picture, None before it is known."""
-        if self._depth is None:
-            return None
-        column = min(int(x * self._depth.width), self._depth.width - 1)
-        row = min(int(y * self._depth.height), self._depth.height - 1)
-        return self._depth.data[row * self._depth.width + column] / 255
+    def _clicked(self, x: float, y: float) -> None:
+        """Shares of what is shown to shares of the layer."""
+        if self._part is not None and self.view != PLACE:
+            left, top, width, height = self._part
+            x, y = left + x * width, top + y * height
+        self._on_click(x, y)
 
     def _draw(self) -> None:
         view = self.view
@@ -127,7 +152,7 @@ class PictureView(QWidget):
                 low, high = self._sharp
                 colours = [BEHIND if v / 255 < low else IN_FRONT if v / 255 > high else SHARP for v in range(256)]
                 over = _table(self._depth, colours)
-        self.canvas.show_images(image, over)
+        self.canvas.show_images(image, over, self._part if view == PLACE else None)
 
 
 class Canvas(QLabel):
@@ -140,13 +165,20 @@ class Canvas(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setCursor(Qt.CursorShape.CrossCursor)
+        self.setWordWrap(True)
+        # Shown while there is no picture.
+        self.setText(translated("Click here to see the active layer with these settings"))
         self.marker: tuple[float, float] | None = None
         self._on_click = on_click
         self._image: QImage | None = None
         self._over: QImage | None = None
+        self._frame: tuple[float, float, float, float] | None = None
 
-    def show_images(self, image: QImage | None, over: QImage | None) -> None:
-        self._image, self._over = image, over
+    def show_images(
+        self, image: QImage | None, over: QImage | None, frame: tuple[float, float, float, float] | None = None
+    ) -> None:
+        """frame: a part to draw a frame around, as shares of the picture."""
+        self._image, self._over, self._frame = image, over, frame
         self.update()
 
     def place(self) -> tuple[float, float, float, float]:
@@ -169,9 +201,16 @@ class Canvas(QLabel):
         for image in (self._image, self._over):
             if image is not None:
                 painter.drawPixmap(left, top, width, height, QPixmap.fromImage(image))
+        if self._frame is not None:
+            x, y, part_width, part_height = self._frame
+            for colour, line in OUTLINE:
+                painter.setPen(QPen(colour, line))
+                painter.drawRect(
+                    QRectF(left + x * width, top + y * height, part_width * width, part_height * height)
+                )
         if self.marker is not None:
             centre = QPointF(left + self.marker[0] * width, top + self.marker[1] * height)
-            for colour, line in ((QColor(0, 0, 0, 160), 4), (QColor(255, 255, 255), 2)):
+            for colour, line in OUTLINE:
                 painter.setPen(QPen(colour, line))
                 painter.drawEllipse(centre, RING_PX, RING_PX)
         painter.end()
@@ -179,6 +218,7 @@ class Canvas(QLabel):
     def mousePressEvent(self, event: object) -> None:  # noqa: N802  (Qt's name)
         left, top, width, height = self.place()
         if width <= 0 or height <= 0:
+            self._on_click(0.5, 0.5)  # nothing is shown yet: asks for a preview
             return
         where = event.localPos() if hasattr(event, "localPos") else event.position()
         x, y = (where.x() - left) / width, (where.y() - top) / height

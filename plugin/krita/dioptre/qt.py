@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 try:
-    from PyQt5.QtCore import QByteArray, QObject, QPointF, Qt, QThread, QTimer, QUuid, pyqtSignal
+    from PyQt5.QtCore import QByteArray, QObject, QPointF, QRectF, Qt, QThread, QTimer, QUuid, pyqtSignal
     from PyQt5.QtGui import QColor, QImage, QPainter, QPen, QPixmap
     from PyQt5.QtWidgets import (
         QApplication,
@@ -11,6 +11,7 @@ try:
         QCheckBox,
         QComboBox,
         QDoubleSpinBox,
+        QGridLayout,
         QHBoxLayout,
         QLabel,
         QListWidget,
@@ -27,7 +28,7 @@ try:
         QWidget,
     )
 except ImportError:
-    from PyQt6.QtCore import QByteArray, QObject, QPointF, Qt, QThread, QTimer, QUuid, pyqtSignal
+    from PyQt6.QtCore import QByteArray, QObject, QPointF, QRectF, Qt, QThread, QTimer, QUuid, pyqtSignal
     from PyQt6.QtGui import QColor, QImage, QPainter, QPen, QPixmap
     from PyQt6.QtWidgets import (
         QApplication,
@@ -35,6 +36,7 @@ except ImportError:
         QCheckBox,
         QComboBox,
         QDoubleSpinBox,
+        QGridLayout,
         QHBoxLayout,
         QLabel,
         QListWidget,
@@ -59,6 +61,7 @@ __all__ = [
     "QColor",
     "QComboBox",
     "QDoubleSpinBox",
+    "QGridLayout",
     "QHBoxLayout",
     "QImage",
     "QLabel",
@@ -73,6 +76,7 @@ __all__ = [
     "QPointF",
     "QProgressBar",
     "QPushButton",
+    "QRectF",
     "QScrollArea",
     "QSizePolicy",
     "QSlider",

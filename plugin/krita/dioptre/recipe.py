@@ -1,164 +1,119 @@
-"""What Dioptre did to a document: kept in an annotation of the document, tied to nodes by their unique ids.
+"""Where a document keeps what Dioptre did to it: annotations, tied to nodes by their unique ids.
 
-The ids survive renaming, moving, undo and saving as KRA. The annotation is no part of the undo history: a record
-of layers that were undone simply finds none of them.
+The ids survive renaming, moving, undo and saving as KRA. The annotations are no part of the undo history: a record
+of layers that were undone simply finds none of them. Update puts new nodes in the place of old ones (that can be
+undone, new pixels in the old nodes could not); `VERSIONS` tells which nodes are one and the same to the record,
+which calls all of them by the first one's id.
 """
 
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 
 from krita import Document, Node
 
-from .dioptre_link.errors import DioptreError
-from .dioptre_link.operations import Role
+from .dioptre_link.records import NOWHERE, Entry, Link, Record, depth_links, picture_links
 from .qt import QByteArray, QUuid
-from .spaces import Rect
 
 ANNOTATION = "dioptre"
-VERSION = 1
-NOWHERE = Rect(0, 0, 0, 0)
-MAX_ENTRIES = 100  # results that lost their layers are kept (an undo may bring them back), but not for ever
+VERSIONS = "dioptre-versions"
+MAX_VERSIONS = 30  # of one node: more than anyone will undo
+MAX_NODES = 100
 
 
-@dataclass(frozen=True, kw_only=True)
-class Link:
-    """One node of the document, as a result knows it.
+def of(document: Document) -> Record:
+    """The results recorded in `document`."""
 
-    name: the node's name then. sha256: of its pixels in `rect` then; "" where nobody needs it.
-    """
+    def write(data: bytes) -> None:
+        document.setAnnotation(ANNOTATION, "How Dioptre's layers were made", QByteArray(data))
 
-    id: str
-    name: str
-    sha256: str = ""
-    rect: Rect = NOWHERE
-
-    @staticmethod
-    def to(node: Node, *, sha256: str = "", rect: Rect = NOWHERE) -> Link:
-        return Link(id=node_id(node), name=node.name(), sha256=sha256, rect=rect)
-
-    def find(self, document: Document) -> Node | None:
-        return find_node(document, self.id)
-
-    @staticmethod
-    def from_dict(fields: Mapping[str, Any]) -> Link:
-        return Link(**{**fields, "rect": Rect(*fields["rect"])})
+    return Record(lambda: bytes(document.annotation(ANNOTATION) or b""), write)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One result: what made it, from which nodes, into which nodes.
-
-    inputs: by the name of the input ("picture", "disparity"). outputs: by role ("result", "depth"…); "group" is
-    the group layer around them. when: local time, ISO 8601.
-    """
-
-    operation: str
-    options: Mapping[str, Any]
-    inputs: Mapping[str, Link]
-    outputs: Mapping[str, Link]
-    values: Mapping[str, Any] = field(default_factory=dict)
-    models: Mapping[str, str] = field(default_factory=dict)
-    when: str = field(default_factory=lambda: datetime.now().isoformat(timespec="seconds"))
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
-
-    def nodes(self, document: Document) -> list[Node]:
-        """Those of the result's own nodes that are in the document."""
-        return [node for link in self.outputs.values() if (node := link.find(document)) is not None]
-
-    def concerns(self, node: Node | None) -> bool:
-        """Whether `node` is an input or output of this result, or lies in its group."""
-        ids = {link.id for link in (*self.inputs.values(), *self.outputs.values())}
-        while node is not None:
-            if node_id(node) in ids:
-                return True
-            node = node.parentNode()
-        return False
-
-    @staticmethod
-    def from_dict(fields: Mapping[str, Any]) -> Entry:
-        links = {
-            side: {name: Link.from_dict(link) for name, link in fields[side].items()}
-            for side in ("inputs", "outputs")
-        }
-        return Entry(**{**fields, **links})
+def link(document: Document, node: Node, *, sha256: str = "", rect: tuple[int, int, int, int] = NOWHERE) -> Link:
+    return Link(id=node_id(document, node), name=node.name(), sha256=sha256, rect=rect)
 
 
-def node_id(node: Node) -> str:
-    text: str = node.uniqueId().toString()
-    return text
+def versions(document: Document) -> list[list[Link]]:
+    """Nodes that took each other's place, the oldest first; each with its own id. Nothing when it is damaged."""
+    data = bytes(document.annotation(VERSIONS) or b"")
+    try:
+        return [[Link.from_dict(fields) for fields in one] for one in json.loads(data)] if data else []
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return []
+
+
+def add_version(document: Document, old: Link, new: Link) -> None:
+    """Record that a node took another's place; both links with the nodes' own ids."""
+    known = versions(document)
+    same = next((one for one in known if any(link.id == old.id for link in one)), None)
+    if same is None:
+        known.append(same := [old])
+    same.append(new)
+    del same[1 : max(1, len(same) - MAX_VERSIONS)]  # the first one's id is the name of all
+    data = json.dumps([[asdict(link) for link in one] for one in known[-MAX_NODES:]], separators=(",", ":"))
+    document.setAnnotation(VERSIONS, "Which layers are versions of each other", QByteArray(data.encode("ascii")))
+
+
+def current(document: Document, known: Link | None) -> tuple[Node, Link] | None:
+    """The node that is in the document now, and what is known of this very version of it."""
+    if known is None:
+        return None
+    for one in versions(document):
+        if one[0].id == known.id:
+            each = ((_with_id(document, str(link.id)), link) for link in reversed(one))
+            return next(((node, link) for node, link in each if node is not None), None)
+    node = _with_id(document, str(known.id))
+    return None if node is None else (node, known)
+
+
+def find(document: Document, known: Link | None) -> Node | None:
+    """The node, if it is in the document now."""
+    found = current(document, known)
+    return None if found is None else found[0]
 
 
 def find_node(document: Document, text: str) -> Node | None:
-    """The node with this id, if it is in the document now."""
-    return document.nodeByUniqueID(QUuid(text))
+    """The node with this id, in whichever version is in the document now."""
+    return find(document, Link(id=text, name=""))
 
 
-def load(document: Document) -> list[Entry]:
-    """All results recorded in `document`, oldest first. Raises DioptreError when the record cannot be read."""
-    data = bytes(document.annotation(ANNOTATION) or b"")
-    if not data:
-        return []
-    try:
-        record = json.loads(data)
-        if record["version"] > VERSION:
-            raise DioptreError(
-                "This document was worked on with a newer Dioptre.", hint="Update Dioptre to change it further."
-            )
-        return [Entry.from_dict(fields) for fields in record["results"]]
-    except (ValueError, TypeError, KeyError) as error:
-        raise DioptreError(
-            f"The record of Dioptre's results in this document is damaged ({error}).",
-            hint="The layers themselves are whole; make the result again from its source layer.",
-        ) from error
+def nodes(document: Document, entry: Entry) -> list[Node]:
+    """Those of a result's own nodes that are in the document."""
+    return _found(document, entry.outputs.values())
 
 
-def readable(document: Document) -> list[Entry]:
-    """As `load`, but nothing when the record cannot be read: for looking things up, not for changing them."""
-    try:
-        return load(document)
-    except DioptreError:
-        return []
-
-
-def save(document: Document, entries: Iterable[Entry]) -> None:
-    record = {"version": VERSION, "results": [asdict(entry) for entry in list(entries)[-MAX_ENTRIES:]]}
-    data = json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode("ascii")
-    document.setAnnotation(ANNOTATION, "How Dioptre's layers were made", QByteArray(data))
-
-
-def add(document: Document, entry: Entry) -> None:
-    save(document, [*load(document), entry])
-
-
-def put(document: Document, entry: Entry, **changes: Any) -> None:
-    """Record `entry` with `changes` in place of the one with its id."""
-    changed = replace(entry, **changes)
-    save(document, [changed if known.id == entry.id else known for known in load(document)])
+def concerns(document: Document, entry: Entry, node: Node | None) -> bool:
+    """Whether `node` is an input or output of a result, or lies in its group."""
+    while node is not None:
+        if node_id(document, node) in entry.layer_ids:
+            return True
+        node = node.parentNode()
+    return False
 
 
 def depth_of(document: Document, entries: Sequence[Entry], picture: Node) -> Node | None:
     """The newest depth layer that was made from `picture`, or used with it."""
-    for entry in reversed(entries):
-        if entry.inputs["picture"].id == node_id(picture):
-            for link in (entry.outputs.get(Role.DEPTH.value), entry.inputs.get("disparity")):
-                if link is not None and (node := link.find(document)) is not None:
-                    return node
-    return None
+    return next(iter(_found(document, depth_links(entries, node_id(document, picture)))), None)
 
 
 def picture_of(document: Document, entries: Sequence[Entry], depth: Node) -> Node | None:
     """The picture that `depth` was estimated from."""
-    for entry in reversed(entries):
-        made = entry.outputs.get(Role.DEPTH.value)
-        if made is not None and made.id == node_id(depth):
-            return entry.inputs["picture"].find(document)
-    return None
+    return next(iter(_found(document, picture_links(entries, node_id(document, depth)))), None)
+
+
+def node_id(document: Document, node: Node) -> str:
+    """By which the record knows the node."""
+    text = own_id(node)
+    return next((str(one[0].id) for one in versions(document) if any(link.id == text for link in one)), text)
+
+
+def own_id(node: Node) -> str:
+    """Of this very node."""
+    text: str = node.uniqueId().toString()
+    return text
 
 
 def all_nodes(node: Node) -> Iterator[Node]:
@@ -166,3 +121,11 @@ def all_nodes(node: Node) -> Iterator[Node]:
     for child in node.childNodes():
         yield child
         yield from all_nodes(child)
+
+
+def _with_id(document: Document, text: str) -> Node | None:
+    return document.nodeByUniqueID(QUuid(text))
+
+
+def _found(document: Document, links: Iterable[Link]) -> list[Node]:
+    return [node for known in links if (node := find(document, known)) is not None]

@@ -14,16 +14,16 @@ Options are those of the command line, with underscores. Points are in pixels of
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import Any
 
 from krita import Document, Krita, Node
 
-from . import jobs, updating
+from . import jobs, repairing, updating
 from .dioptre_link.client import Worker
 from .dioptre_link.operations import operation as described_as
 from .link import Ticket, compute
 from .sources import find
+from .steps import finish
 
 
 def start(
@@ -54,20 +54,23 @@ def run(
     described = described_as(operation)
     checked = described.check(options)
     document, node = _given(document, node)
-    source = find(described, document, node, depth)
+    found = find(described, document, node, depth)
+    if repairing.repairs(described):
+        repairing.check(found)
+    source = finish(found.read())
     order = jobs.order_for(described, checked, source)
     with Worker(f"Krita {Krita.instance().version()} (script)") as worker:
         outcome = compute(order, worker, Ticket(compute), _silent)
-    return _last(jobs.make_layers(described, checked, source, outcome, jobs.desk().keeper))[0]
+    return finish(jobs.make_layers(described, checked, source, outcome, jobs.desk().keeper))[0]
 
 
 def update(*, document: Document | None = None, node: Node | None = None) -> Node:
     """Bring the results up to date that `node` (the active one) belongs to, and return the last one's top."""
     document, node = _given(document, node)
-    plans = updating.plan(document, node)
+    tasks = finish(updating.read(updating.plan(document, node)))
     with Worker(f"Krita {Krita.instance().version()} (script)") as worker:
-        outcomes = updating.work(plans, worker, Ticket(compute), _silent)
-    return _last(updating.apply(plans, outcomes))[0]
+        done = updating.work(tasks, worker, Ticket(compute), _silent)
+    return finish(updating.apply(done, jobs.desk().keeper))[0]
 
 
 def _given(document: Document | None, node: Node | None) -> tuple[Document | None, Node | None]:
@@ -79,11 +82,3 @@ def _given(document: Document | None, node: Node | None) -> tuple[Document | Non
 
 def _silent(fraction: float, phase: str) -> None:
     pass
-
-
-def _last(steps: Generator[None, None, Any]) -> Any:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Generator
 from dataclasses import dataclass
+from pathlib import Path
 
 from krita import Document, Krita, Node
 
 from . import recipe, spaces
-from .dioptre_link.operations import Input, Operation
+from .dioptre_link.errors import RefusedError
+from .dioptre_link.operations import Input, Operation, Role
 from .dioptre_link.wire import MAX_SIDE_PX, PixelFormat
-from .spaces import Rect, RefusedError, Space
+from .raster import Raster
+from .spaces import Rect, Snapshot, Space
 
 DEPTH_NAME = "Depth"
+LAYERED_FILES = (".kra", ".krz", ".ora")
+PHOTO_FILES = (".jpg", ".jpeg", ".heic", ".heif")  # that have room for the camera's depth
 _ONE = {"u8": b"\xff", "u16": b"\xff\xff", "f16": b"\x00\x3c", "f32": b"\x00\x00\x80\x3f"}
-_CODE = {"u8": "B", "u16": "H", "f16": "H", "f32": "I"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """Pixels of one node as they were. format: of `data`; space: of the node itself."""
+    """Pixels of one node as they were. format: of `raster`; space: of the node itself."""
 
     node: str
     name: str
     rect: Rect
-    data: bytes
+    raster: Raster
     format: PixelFormat
     space: Space
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.data).hexdigest()
-
-    @property
-    def opaque(self) -> bool:
-        dtype, channels = self.format.dtype, self.format.channels
-        alpha = memoryview(self.data).cast(_CODE[dtype])[channels - 1 :: channels].tobytes()
-        return alpha == _ONE[dtype] * (len(alpha) // len(_ONE[dtype]))
+    opaque: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +39,8 @@ class Source:
     """What one run works on.
 
     plain: a layer above the picture covers it just as if it stood in its place.
-    selection: 8-bit values over the picture's rectangle, None where nothing is selected.
+    selection: 8-bit values over the picture's rectangle, None where nothing is selected. opened_file: the
+    photograph that the document was opened from, as far as one can tell.
     """
 
     document: Document
@@ -52,6 +48,7 @@ class Source:
     depth: Picture | None
     plain: bool
     selection: bytes | None
+    opened_file: str | None
 
     def node(self) -> Node:
         """The picture's node now. Raises RefusedError when it or the document is gone."""
@@ -64,9 +61,60 @@ class Source:
         return node
 
 
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What one run will work on: checked, not read yet. plain: as far as it can be told without the pixels."""
+
+    document: Document
+    picture: Node
+    depth: Node | None
+    plain: bool
+    selection: bytes | None
+
+    def read(self) -> Generator[None, None, Source]:
+        """The pixels as they are now, read in steps. A stroke that is being painted belongs to them.
+
+        Raises RefusedError, at once where it can.
+        """
+        frozen = self._freeze() if is_idle(self.document) else None
+        return self._read(frozen)
+
+    def _freeze(self) -> tuple[Generator[None, None, Picture], Generator[None, None, Picture] | None]:
+        picture, rect = snapshot(self.document, self.picture), Rect.of(self.picture)
+        if self.depth is None:
+            return picture, None
+        return picture, snapshot(self.document, self.depth, rect=rect, space=spaces.DEPTH)
+
+    def _read(
+        self, frozen: tuple[Generator[None, None, Picture], Generator[None, None, Picture] | None] | None
+    ) -> Generator[None, None, Source]:
+        while frozen is None:
+            yield
+            check_open(self.document)
+            frozen = self._freeze() if is_idle(self.document) else None
+        picture = yield from frozen[0]
+        depth = None if frozen[1] is None else (yield from frozen[1])
+        return Source(
+            document=self.document,
+            picture=picture,
+            depth=depth,
+            plain=self.plain and picture.opaque,
+            selection=self.selection,
+            opened_file=opened_file(self.document),
+        )
+
+
 def check_open(document: Document) -> None:
     if not any(document == each for each in Krita.instance().documents()):
         raise RefusedError("The document was closed in the meantime; nothing was made.")
+
+
+def is_idle(document: Document) -> bool:
+    """Whether Krita does nothing to the document at this moment; asked instead of waiting for it."""
+    idle: bool = document.tryBarrierLock()
+    if idle:
+        document.unlock()
+    return idle
 
 
 def find(
@@ -76,19 +124,21 @@ def find(
     depth: Node | None = None,
     *,
     fresh: bool = True,
-) -> Source:
-    """Check what an operation was given, complete it and read it. Raises RefusedError.
+) -> Found:
+    """Check what an operation was given, and complete it. Raises RefusedError.
 
     fresh: new layers will be made, within the selection.
     """
     if document is None:
         raise RefusedError("There is no document.", hint="Open a picture first.")
     picture = _layer(node)
-    entries = recipe.readable(document)
+    entries = recipe.of(document).readable()
     takes_depth = Input.DISPARITY in described.inputs + described.optional_inputs
     if takes_depth and depth is None:
         if (source := recipe.picture_of(document, entries, picture)) is not None:
             picture, depth = source, picture  # the depth layer itself was selected
+        elif Input.DISPARITY not in described.inputs and Role.DEPTH not in described.outputs:
+            depth = recipe.depth_of(document, entries, picture)  # it only helps, where there is one
         elif Input.DISPARITY in described.inputs:
             depth = recipe.depth_of(document, entries, picture) or _named_depth(document, picture)
             if depth is None:
@@ -96,13 +146,13 @@ def find(
                     f"{described.title} needs a depth layer.",
                     hint="Make one first with Filter ▸ Dioptre ▸ Depth from this picture.",
                 )
-    if depth is not None and recipe.node_id(depth) == recipe.node_id(picture):
+    if depth is not None and recipe.own_id(depth) == recipe.own_id(picture):
         raise RefusedError(
             "The picture and its depth layer are the same layer.", hint="Select the picture's layer."
         )
     if fresh:
         _check_place(picture)
-    document.waitForDone()  # a stroke that is still being painted belongs to the picture
+    check_size(picture)
     masks = [child for child in picture.childNodes() if child.type().endswith("mask")]
     enlarging = enlarges(described)
     if fresh and enlarging and masks:
@@ -120,30 +170,69 @@ def find(
         raise RefusedError(
             f"The selection lies outside of the layer “{picture.name()}”.", hint="Select none first."
         )
-    taken = snapshot(picture)
-    plain = picture.opacity() == 255 and picture.blendingMode() == "normal" and not masks and taken.opaque
-    given = snapshot(depth, rect=taken.rect, space=spaces.DEPTH) if depth is not None else None
-    return Source(document=document, picture=taken, depth=given, plain=plain, selection=selection)
+    plain = picture.opacity() == 255 and picture.blendingMode() == "normal" and not masks
+    return Found(document=document, picture=picture, depth=depth, plain=plain, selection=selection)
 
 
-def snapshot(node: Node, *, rect: Rect | None = None, space: Space | None = None) -> Picture:
-    """The node's pixels; in `space`, or in a space that the worker takes."""
-    rect = rect or Rect.of(node)
+def check_size(node: Node) -> None:
+    rect = Rect.of(node)
     if rect.width <= 0 or rect.height <= 0:
         raise RefusedError(f"The layer “{node.name()}” is empty.", hint="Select a layer with a picture.")
     if max(rect.width, rect.height) > MAX_SIDE_PX:
         raise RefusedError(f"The layer “{node.name()}” is larger than {MAX_SIDE_PX} pixels.")
-    own = Space.of(node)
-    data = spaces.read(node, rect)
+
+
+def snapshot(
+    document: Document, node: Node, *, rect: Rect | None = None, space: Space | None = None
+) -> Generator[None, None, Picture]:
+    """The node's pixels as they are now, read in steps; in `space`, or in a space that the worker takes."""
+    if rect is None:
+        check_size(node)
+        rect = Rect.of(node)
+    return _taken(recipe.node_id(document, node), node.name(), Snapshot(node, rect), space)
+
+
+def _taken(node: str, name: str, frozen: Snapshot, space: Space | None) -> Generator[None, None, Picture]:
+    own = frozen.space
     given = space or (own if spaces.wire_format(own) is not None else spaces.EXCHANGE)
     pixel_format = spaces.wire_format(given)
     assert pixel_format is not None
-    data = spaces.converted(data, rect, own, given)
-    if len(data) != rect.width * rect.height * pixel_format.pixel_bytes:
-        raise RefusedError(f"Krita does not give the pixels of the layer “{node.name()}” ({node.type()}).")
+    raster = yield from spaces.reading(frozen, given)
+    if raster.row_bytes != frozen.rect.width * pixel_format.pixel_bytes:
+        raise RefusedError(f"Krita does not give the pixels of the layer “{name}”.")
+    opaque = True
+    for strip in raster.strips:
+        opaque = opaque and _is_opaque(strip, pixel_format)
+        yield
     return Picture(
-        node=recipe.node_id(node), name=node.name(), rect=rect, data=data, format=pixel_format, space=own
+        node=node,
+        name=name,
+        rect=frozen.rect,
+        raster=raster,
+        format=pixel_format,
+        space=own,
+        opaque=opaque,
     )
+
+
+def _is_opaque(data: bytes, pixel_format: PixelFormat) -> bool:
+    one, step = _ONE[pixel_format.dtype], pixel_format.pixel_bytes
+    pixels = len(data) // step
+    return all(data[step - len(one) + at :: step].count(byte) == pixels for at, byte in enumerate(one))
+
+
+def opened_file(document: Document) -> str | None:
+    """The file that the document was opened from; for a layered one, the photograph of the same name beside it."""
+    path = Path(document.fileName()) if document.fileName() else None
+    if path is None or path.suffix.lower() not in LAYERED_FILES:
+        return None if path is None else str(path)
+    beside = (path.with_suffix(suffix) for ending in PHOTO_FILES for suffix in (ending, ending.upper()))
+    return next((str(one) for one in beside if one.is_file()), None)
+
+
+def looks_into_file(described: Operation) -> bool:
+    """Whether the operation takes the camera's own depth from the file."""
+    return any(parameter.name == "depth_source" for parameter in described.parameters)
 
 
 def enlarges(described: Operation) -> bool:
@@ -161,7 +250,7 @@ def _layer(node: Node | None) -> Node:
         node = node.parentNode()  # a mask stands for its layer
     if node is None or node.parentNode() is None:
         raise RefusedError("No layer is selected.", hint="Select the layer with the picture.")
-    if node.type() == "adjustmentlayer":
+    if node.type() == "filterlayer":
         raise RefusedError(f"“{node.name()}” is a filter layer, without pixels of its own.", hint="Select another.")
     return node
 
@@ -178,7 +267,7 @@ def _named_depth(document: Document, picture: Node) -> Node | None:
     named = [
         node
         for node in recipe.all_nodes(document.rootNode())
-        if node.name() == DEPTH_NAME and recipe.node_id(node) != recipe.node_id(picture)
+        if node.name() == DEPTH_NAME and recipe.own_id(node) != recipe.own_id(picture)
     ]
     return named[0] if len(named) == 1 else None
 

@@ -6,20 +6,16 @@ that made the node, even when the node is not in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from krita import Document, Krita, Node
 
-from .dioptre_link.errors import DioptreError
+from .dioptre_link.errors import RefusedError
 from .dioptre_link.wire import PixelFormat
-
-
-class RefusedError(DioptreError):
-    """Dioptre cannot work on what it was given."""
-
-    code = "refused"
+from .qt import QTimer
+from .raster import Raster, strip_rows, strips
 
 
 class Rect(NamedTuple):
@@ -62,6 +58,7 @@ _LINEAR = {
     "RGBA": ("sRGB-elle-V2-g10.icc", "sRGB-elle-V4-g10.icc", "scRGB (linear)"),
     "GRAYA": ("Gray-D50-elle-V2-g10.icc", "Gray-D50-elle-V4-g10.icc"),
 }
+CONVERTED_PX = 1 << 17  # at once: a strip costs Krita as much as its first 100,000 pixels, whatever its size
 _CHANNELS = {"RGBA": 4, "GRAYA": 2}
 _DTYPES = {"U8": "u8", "U16": "u16", "F16": "f16", "F32": "f32"}
 
@@ -94,11 +91,49 @@ def hidden_document(space: Space) -> Iterator[Document]:
         document.close()
 
 
-def new_layer(document: Document, name: str, rect: Rect, data: bytes) -> Node:
-    """A paint layer of `document`'s own colour space, outside of its tree, filled with `data`."""
-    node = document.createNode(name, "paintlayer")
-    write(node, rect, data)
-    return node
+class Workshop:
+    """Hidden documents, one for each colour space, in which nodes are made and converted. Closed at the end.
+
+    What is done to a node in there is no undo step of the document that it is meant for.
+    """
+
+    def __init__(self) -> None:
+        self._files = ExitStack()
+        self._documents: dict[Space, Document] = {}
+
+    def document(self, space: Space) -> Document:
+        if space not in self._documents:
+            self._documents[space] = self._files.enter_context(hidden_document(space))
+        return self._documents[space]
+
+    def layer(self, name: str, space: Space) -> Node:
+        """An empty paint layer, outside of every tree."""
+        return self.document(space).createNode(name, "paintlayer")
+
+    def converted(self, data: bytes, width: int, source: Space, target: Space) -> bytes:
+        """Whole rows of pixels in another colour space. Raises RefusedError when Krita cannot."""
+        if source == target:
+            return data
+        node = self.layer("convert", source)
+        rect = Rect(0, 0, width, len(data) // (width * pixel_bytes(node)))
+        write(node, rect, data)
+        convert(node, target)
+        return bytes(node.pixelData(*rect))
+
+    def close(self) -> None:
+        self._documents.clear()
+        self._files.close()
+
+    def close_soon(self) -> None:
+        """When Krita has had a turn: closing takes as long as a few frames."""
+        QTimer.singleShot(0, self._files.pop_all().close)
+        self._documents.clear()
+
+    def __enter__(self) -> Workshop:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def convert(node: Node, space: Space) -> None:
@@ -112,26 +147,80 @@ def convert(node: Node, space: Space) -> None:
         )
 
 
-def converted(data: bytes, rect: Rect, source: Space, target: Space) -> bytes:
-    """The pixels of `rect` in another colour space."""
-    if source == target:
-        return data
-    with hidden_document(source) as document:
-        node = new_layer(document, "convert", rect, data)
-        convert(node, target)
-        return read(node, rect)
+class Snapshot:
+    """A layer's own pixels as they are now; for groups, vector and other layers what they show now."""
+
+    def __init__(self, node: Node, rect: Rect) -> None:
+        self.rect = rect
+        self.space = Space.of(node)
+        self._whole: Raster | None = None
+        if node.type() == "paintlayer" and not node.animated():
+            self._node = node.duplicate()  # shares its tiles with the layer until they are painted on
+        else:
+            read = node.pixelData if node.type() == "paintlayer" else node.projectionPixelData
+            data = bytes(read(*rect))
+            row_bytes = len(data) // rect.height
+            if row_bytes == 0:
+                raise RefusedError(f"Krita does not give the pixels of the layer “{node.name()}” ({node.type()}).")
+            self._whole = Raster.of(data, row_bytes)
+
+    @property
+    def row_bytes(self) -> int:
+        if self._whole is not None:
+            return self._whole.row_bytes
+        return self.rect.width * pixel_bytes(self._node)
+
+    def rows(self, first: int, count: int) -> bytes:
+        if self._whole is not None:
+            return self._whole.rows(first, count)
+        return bytes(self._node.pixelData(self.rect.x, self.rect.y + first, self.rect.width, count))
 
 
-def read(node: Node, rect: Rect) -> bytes:
-    """A layer's own pixels; for groups, vector and other layers what they show."""
-    if node.type() == "paintlayer":
-        return bytes(node.pixelData(*rect))
-    return bytes(node.projectionPixelData(*rect))
+def reading(snapshot: Snapshot, space: Space) -> Generator[None, None, Raster]:
+    """The pixels in `space`, a strip a step."""
+    own, rect = snapshot.space, snapshot.rect
+    found: list[bytes] = []
+    with Workshop() as workshop:
+        for first, rows in strips(rect.height, _rows(snapshot.row_bytes, rect.width, converting=own != space)):
+            found.append(workshop.converted(snapshot.rows(first, rows), rect.width, own, space))
+            yield
+    return Raster(row_bytes=sum(map(len, found)) // rect.height, strips=tuple(found))
+
+
+def writing(
+    node: Node, rect: Rect, raster: Raster, space: Space, workshop: Workshop
+) -> Generator[None, None, None]:
+    """Fill `rect` of a node, a strip a step; space: of the raster."""
+    own = Space.of(node)
+    count = _rows(raster.row_bytes, rect.width, converting=own != space)
+    for first, rows in strips(rect.height, count):
+        data = workshop.converted(raster.rows(first, rows), rect.width, space, own)
+        write(node, Rect(rect.x, rect.y + first, rect.width, rows), data)
+        yield
+
+
+def clearing(node: Node, rect: Rect) -> Generator[None, None, None]:
+    """Make `rect` of a node transparent, a strip a step."""
+    if rect.width <= 0 or rect.height <= 0:
+        return
+    row_bytes = rect.width * pixel_bytes(node)
+    for first, rows in strips(rect.height, strip_rows(row_bytes)):
+        write(node, Rect(rect.x, rect.y + first, rect.width, rows), bytes(row_bytes * rows))
+        yield
+
+
+def pixel_bytes(node: Node) -> int:
+    """Of one pixel of the node."""
+    return len(node.pixelData(0, 0, 1, 1))
 
 
 def write(node: Node, rect: Rect, data: bytes) -> None:
     """Write pixels of the node's own colour space. Krita says nothing when there are too few of them."""
-    wanted = rect.width * rect.height * len(node.pixelData(rect.x, rect.y, 1, 1))
+    wanted = rect.width * rect.height * pixel_bytes(node)
     if len(data) != wanted:
         raise ValueError(f"{len(data)} bytes for {rect}, which takes {wanted}")
     node.setPixelData(data, *rect)
+
+
+def _rows(row_bytes: int, width: int, *, converting: bool) -> int:
+    return max(1, CONVERTED_PX // width) if converting else strip_rows(row_bytes)

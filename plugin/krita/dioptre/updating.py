@@ -3,122 +3,216 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from krita import Document, Node
 
 from . import layers, recipe, spaces
-from .dioptre_link.errors import Cancelled
+from .dioptre_link.errors import Cancelled, RefusedError
 from .dioptre_link.operations import Input, Operation, Role, operation
+from .dioptre_link.records import GROUP, Entry, Link
 from .jobs import Desk, Run, order_for
-from .link import Outcome, Report, Ticket, Worker, compute
-from .sources import Source, find, snapshot
-from .spaces import RefusedError
+from .keeper import Keeper
+from .link import DATA_ROLES, Outcome, Report, Ticket, Worker, compute
+from .sources import Found, Picture, Source, find, snapshot
+from .spaces import Rect, Workshop
 
-Plan = tuple[recipe.Entry, Source]
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One result to make again. own: the depth layer that it made itself, and how that was made."""
+
+    entry: Entry
+    found: Found
+    own: tuple[Node, Link] | None
+
+    @property
+    def described(self) -> Operation:
+        return operation(self.entry.operation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One result with its inputs read. was, now: its own depth layer where it was made, where the picture is."""
+
+    entry: Entry
+    source: Source
+    was: Picture | None = None
+    now: Picture | None = None
+    sha256: str = ""
+
+    @property
+    def described(self) -> Operation:
+        return operation(self.entry.operation)
+
+    @property
+    def painted(self) -> bool:
+        """Whether its own depth layer was painted on. Not on the GUI thread: reads all of it."""
+        return self.was is not None and self.was.raster.sha256 != self.sha256
+
+
+Done = tuple[Task, Outcome]
 
 
 def start(desk: Desk, document: Document | None, node: Node | None) -> Run:
     """Bring the results up to date that `node` belongs to. Raises RefusedError in words."""
     plans = plan(document, node)
-    return desk.put("Update", lambda *given: work(plans, *given), lambda outcomes: apply(plans, outcomes))
+    return desk.put("Update", read(plans), work, lambda done: apply(done, desk.keeper))
 
 
 def plan(document: Document | None, node: Node | None) -> list[Plan]:
-    """The results to make again, oldest first, with their inputs as they are now.
+    """The results to make again, oldest first. All refusals that need no pixels, before any work.
 
     A depth layer that was painted on is used as it is; one that was not is made again when the picture changed.
     """
     if document is None:
         raise RefusedError("There is no document.", hint="Open a picture first.")
-    entries = recipe.load(document)
+    entries = recipe.of(document).load()
     if not entries:
         raise RefusedError("Dioptre has not made anything in this document yet.", hint="Start with another entry.")
-    chosen = [entry for entry in entries if entry.concerns(node) and entry.nodes(document)]
+    chosen = [
+        entry for entry in entries if recipe.concerns(document, entry, node) and recipe.nodes(document, entry)
+    ]
     if not chosen:
         raise RefusedError(
             "The selected layer was not made by Dioptre, and nothing was made from it.",
             hint="Select a result's group, one of its layers, or its depth layer.",
         )
-    document.waitForDone()
-    found = [(entry, _inputs(document, entry)) for entry in chosen]  # all refusals before any work
-    plans = [(entry, source) for entry, source in found if source is not None]
-    if not plans:
+    return [_plan(document, entry) for entry in chosen]
+
+
+def read(plans: Sequence[Plan]) -> Generator[None, None, list[Task]]:
+    """The inputs of all results as they are now, read in steps."""
+    tasks = []
+    for one in plans:
+        source = yield from one.found.read()
+        task = Task(entry=one.entry, source=source)
+        if one.own is not None:
+            node, made = one.own
+            document, own, there = source.document, Rect(*made.rect), source.picture.rect
+            was = yield from snapshot(document, node, rect=own, space=spaces.DEPTH)
+            now = was if own == there else (yield from snapshot(document, node, rect=there, space=spaces.DEPTH))
+            task = replace(task, was=was, now=now, sha256=made.sha256)
+        tasks.append(task)
+    return tasks
+
+
+def work(tasks: Sequence[Task], worker: Worker, ticket: Ticket, report: Report) -> list[Done]:
+    """On the thread: every result again, each with the depth that those before it made."""
+    wanted = [_with_depth(task) for task in tasks]
+    wanted = [task for task in wanted if task is not None]
+    if not wanted:
         raise RefusedError(
             "The depth layer was painted on; there is no other result to bring up to date.",
             hint="To have the depth estimated again, delete the layer and make a new one.",
         )
-    return plans
-
-
-def work(plans: Sequence[Plan], worker: Worker, ticket: Ticket, report: Report) -> list[Outcome]:
-    """On the thread: every result again."""
-    outcomes = []
-    for number, (entry, source) in enumerate(plans):
+    done: list[Done] = []
+    fresh: dict[str, Picture] = {}
+    for number, task in enumerate(wanted):
         if ticket.cancelled:
             raise Cancelled
-        order = order_for(operation(entry.operation), entry.options, source)
-        share = (number / len(plans), 1 / len(plans))
-        outcomes.append(compute(order, worker, ticket, lambda f, p, s=share: report(s[0] + s[1] * f, p)))
-    return outcomes
+        source = task.source
+        if source.depth is not None and (newer := fresh.get(source.depth.node)) is not None:
+            source = replace(source, depth=newer if newer.rect == source.picture.rect else source.depth)
+        order = order_for(task.described, task.entry.options, source)
+        share = (number / len(wanted), 1 / len(wanted))
+        outcome = compute(order, worker, ticket, lambda f, p, s=share: report(s[0] + s[1] * f, p))
+        done.append((replace(task, source=source), outcome))
+        fresh.update(_depth_of(task, outcome))
+    return done
 
 
-def apply(plans: Sequence[Plan], outcomes: Sequence[Outcome]) -> Generator[None, None, tuple[Any, tuple[str, ...]]]:
-    """Put new pixels into the layers that are there: their place, name, masks, mode and opacity stay."""
+def apply(done: Sequence[Done], keeper: Keeper) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
+    """New layers in the place of the old ones, with their names, masks, mode and opacity: one undo step."""
     messages: list[str] = []
+    swapped: list[tuple[Node, Node]] = []
     top = None
-    for (entry, source), outcome in zip(plans, outcomes, strict=True):
-        document = source.document
+    for task, outcome in done:
+        entry, source, document = task.entry, task.source, task.source.document
         source.node()
         outputs = dict(entry.outputs)
-        for made in outcome.layers:
-            link = entry.outputs.get(made.role.value)
-            node = link.find(document) if link is not None else None
-            if node is None or (source.depth is not None and recipe.node_id(node) == source.depth.node):
-                continue
-            layers.replace_content(source, node, made)
-            outputs[made.role.value] = layers.output_link(node, made, layers.rect_of(made, source.picture.rect))
-            yield
+        with Workshop() as workshop:
+            for made in outcome.layers:
+                found = recipe.current(document, entry.outputs.get(made.role.value))
+                if found is None or (made.role in DATA_ROLES and source.depth is not None):
+                    continue  # deleted, or painted on
+                old, was = found
+                rect, given = layers.rect_of(made, source.picture.rect), layers.given_space(made, source)
+                new = old.duplicate()
+                yield from layers.refilling(new, rect, made, given, workshop)
+                layers.swap(document, old, new)
+                swapped.append((old, new))
+                link = layers.output_link(document, old, made, rect)
+                outputs[made.role.value] = link
+                recipe.add_version(
+                    document, replace(was, id=recipe.own_id(old)), replace(link, id=recipe.own_id(new))
+                )
+                yield
         inputs = {**entry.inputs, "picture": layers.input_links(source)["picture"]}
         made_with = {"values": dict(outcome.values), "models": dict(outcome.models)}
-        recipe.put(document, entry, outputs=outputs, inputs=inputs, **made_with)
-        document.refreshProjection()
+        recipe.of(document).put(entry, outputs=outputs, inputs=inputs, **made_with)
         document.setModified(True)
         messages.extend(outcome.messages)
-        group = entry.outputs.get("group")
-        top = (group.find(document) if group is not None else None) or entry.nodes(document)[0]
+        top = recipe.find(document, entry.outputs.get(GROUP)) or recipe.nodes(document, entry)[0]
+    keeper.swapped(done[0][0].source.document, swapped)
+    assert top is not None
     return top, tuple(messages)
 
 
-def _inputs(document: Document, entry: recipe.Entry) -> Source | None:
-    """The inputs of `entry` as they are now; None for a depth layer that was painted on, which is left alone."""
+def _plan(document: Document, entry: Entry) -> Plan:
     described = operation(entry.operation)
-    picture = entry.inputs["picture"].find(document)
+    picture = recipe.find(document, entry.inputs["picture"])
     if picture is None:
-        raise _gone(described, "picture", entry.inputs["picture"])
+        raise entry.gone(described, "picture")
     depth = None
-    if (link := entry.inputs.get("disparity")) is not None:
-        depth = link.find(document)
+    if "disparity" in entry.inputs:
+        depth = recipe.find(document, entry.inputs["disparity"])
         if depth is None and Input.DISPARITY in described.inputs:
-            raise _gone(described, "depth layer", link)
-    for node in entry.nodes(document):
+            raise entry.gone(described, "disparity")
+    made = recipe.nodes(document, entry)
+    for node in made:
         if node.locked():
             raise RefusedError(f"The layer “{node.name()}” is locked.", hint="Unlock it first.")
-    source = find(described, document, picture, depth, fresh=False)
-    made = entry.outputs.get(Role.DEPTH.value)
-    own = made.find(document) if made is not None else None
-    if depth is not None or made is None or own is None:
-        return source
-    if layers.content_hash(own, made.rect) == made.sha256:
-        return source
-    if Input.DISPARITY not in described.optional_inputs:
+    _check_clones(document, made)
+    found = find(described, document, picture, depth, fresh=False)
+    own = recipe.current(document, entry.outputs.get(Role.DEPTH.value)) if depth is None else None
+    return Plan(entry=entry, found=found, own=own)
+
+
+def _check_clones(document: Document, made: Sequence[Node]) -> None:
+    """A clone layer would go on showing the layer that was taken away."""
+    own = {recipe.own_id(node) for node in made if node.type() != "grouplayer"}
+    for node in recipe.all_nodes(document.rootNode()):
+        if node.type() == "clonelayer" and (shown := node.sourceNode()) is not None and recipe.own_id(shown) in own:
+            raise RefusedError(
+                f"The clone layer “{node.name()}” shows “{shown.name()}”, which Update replaces.",
+                hint="Convert the clone to a paint layer first.",
+            )
+
+
+def _with_depth(task: Task) -> Task | None:
+    """With the depth layer that was painted on as its input; None where that is all it would make."""
+    if not task.painted:
+        return task
+    if Input.DISPARITY not in task.described.optional_inputs:
         return None
-    return replace(source, depth=snapshot(own, rect=source.picture.rect, space=spaces.DEPTH))
+    return replace(task, source=replace(task.source, depth=task.now))
 
 
-def _gone(described: Operation, what: str, link: recipe.Link) -> RefusedError:
-    return RefusedError(
-        f"{described.title} cannot be updated: its {what}, the layer “{link.name}”, is gone.",
-        hint="Undo its removal, or make the result again from another layer.",
+def _depth_of(task: Task, outcome: Outcome) -> dict[str, Picture]:
+    """The depth that a result made, as an input of others."""
+    link = task.entry.outputs.get(Role.DEPTH.value)
+    made = next((one for one in outcome.layers if one.role is Role.DEPTH), None)
+    layout = spaces.wire_format(spaces.DEPTH)
+    if link is None or made is None or layout is None or task.source.depth is not None:
+        return {}
+    picture = Picture(
+        node=str(link.id),
+        name=link.name,
+        rect=layers.rect_of(made, task.source.picture.rect),
+        raster=made.raster,
+        format=layout,
+        space=spaces.DEPTH,
+        opaque=True,
     )
+    return {str(link.id): picture}

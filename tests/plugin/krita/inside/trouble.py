@@ -2,6 +2,9 @@
 
 import os
 import signal
+import tempfile
+import threading
+from pathlib import Path
 
 from dioptre.dioptre_link.operations import operation
 from krita import Krita
@@ -14,14 +17,17 @@ from rig import (
     add_layer,
     child,
     expect,
+    expect_close,
     expect_in,
     fail,
     finish,
+    memory_mib,
     names,
     packed,
     photo,
     pixels,
     processes,
+    resting,
     sample,
     settle,
     trigger,
@@ -30,7 +36,9 @@ from rig import (
 
 from dioptre import jobs
 
-JOBS = int(os.environ.get("JOBS", "10"))
+JOBS = int(os.environ.get("JOBS", "50"))
+WARM = 10  # jobs after which memory must be flat
+MORE_MIB = 24  # for both: what an allocator keeps
 
 
 def begin(document, node, name="portrait", **options):
@@ -112,15 +120,28 @@ def check_painting_goes_on_elsewhere():
 
 
 def check_many_jobs_in_a_row():
-    document, node = yield from photo()
-    yield from add_depth(document)
-    results = set()
-    for _ in range(JOBS):
+    """Memory of Krita and of the worker stays flat, and nothing is left lying about."""
+    document, node = yield from photo(256, 256)
+    yield from add_depth(document, (0, 0, 256, 256))
+    was, first, memory = names(document.rootNode()), b"", []
+    for number in range(JOBS):
         group = yield from finish(begin(document, node, "lens_blur", **BLUR))
-        results.add(pixels(child(group, "Result")))
-        group.remove()
-        yield from settle(document, 1)
-    expect("all equal", len(results), 1)
+        made = pixels(child(group, "Result"), (0, 0, 256, 256))
+        first = first or made
+        expect_close(f"job {number}", made, first)
+        trigger("edit_undo")
+        yield from until(lambda: names(document.rootNode()) == was, "the undo")
+        if number + 1 == WARM:
+            yield from until(resting(*processes("dioptre.worker")), "the end of the worker's warming up")
+        if number + 1 in (WARM, JOBS):
+            memory.append([memory_mib(one) for one in (os.getpid(), *processes("dioptre.worker"))])
+    grown = [after - before for before, after in zip(*memory, strict=True)]
+    expect(f"MiB that Krita and the worker grew by, of {memory[0]}", [one for one in grown if one > MORE_MIB], [])
+    expect("documents", len(Krita.instance().documents()), 1)
+    exchange = jobs.desk()._thread._worker._connection.folder
+    expect("pixels left over", list(exchange.iterdir()), [])
+    expect("temporary files", [one.name for one in Path(tempfile.gettempdir()).glob("dioptre*")], [])
+    expect("threads", threading.active_count() < 6, True)
 
 
 def check_jobs_wait_for_each_other():

@@ -52,6 +52,11 @@ def name_of(case, alpha):
     return "-".join((*case, "alpha" if alpha else "opaque")).lower().replace(" ", "-").replace(".icc", "")
 
 
+def converted(data, source, target):
+    with spaces.Workshop() as workshop:
+        return workshop.converted(data, WIDTH, source, target)
+
+
 def check_zoo():
     cases = []
     for number, case in enumerate(CASES):
@@ -61,13 +66,14 @@ def check_zoo():
         if os.environ["ZOO"] == "store":
             if direct is None:
                 core = (OUT / f"{name}.core").read_bytes()
-                (OUT / f"{name}.stored").write_bytes(spaces.converted(core, RECT, spaces.EXCHANGE, space))
+                (OUT / f"{name}.stored").write_bytes(converted(core, spaces.EXCHANGE, space))
             continue
         document = yield from new_document(model=case[0], depth=case[1], profile=case[2])
         given = spaces.Space(*case) if direct is not None else spaces.EXCHANGE
         values = packed(sample(alpha=alpha), given.model, given.depth)
-        with spaces.hidden_document(given) as maker:
-            node = spaces.new_layer(maker, "Photo", RECT, values)
+        with spaces.Workshop() as workshop:
+            node = workshop.layer("Photo", given)
+            spaces.write(node, RECT, values)
             spaces.convert(node, space)
             document.rootNode().addChildNode(node, None)
         yield from settle(document)
@@ -78,7 +84,7 @@ def check_zoo():
         result = child(group, "Result")
         expect(f"{name}: result's space", spaces.Space.of(result), space)
         expect(f"{name}: source", pixels(node), before)
-        into = spaces.converted(before, RECT, space, given)
+        into = converted(before, space, given)
         (OUT / f"{name}.picture").write_bytes(into)
         (OUT / f"{name}.result").write_bytes(pixels(result))
         wire = spaces.wire_format(given)

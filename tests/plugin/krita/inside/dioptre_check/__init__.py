@@ -64,6 +64,7 @@ class Checks(Extension):
             yield
         self.results["start"] = "".join(self.uncaught)
         sys.modules["rig"] = rig
+        sys.path.append(str(self.script.parent))  # scripts share some of their helpers
         checks = runpy.run_path(str(self.script), run_name="inside")
         only = os.environ.get("ONLY", "")
         for name, check in checks.items():

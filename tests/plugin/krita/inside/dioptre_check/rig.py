@@ -9,7 +9,7 @@ from pathlib import Path
 from krita import Krita
 
 OUT = Path(os.environ["OUT"])
-PATIENCE_S = 240  # for a first job on a loaded machine: it starts the worker and compiles
+PATIENCE_S = 300  # for a first job on a loaded machine: it starts the worker and compiles
 WIDTH, HEIGHT = 96, 64
 SRGB, LINEAR = "sRGB-elle-V2-srgbtrc.icc", "sRGB-elle-V2-g10.icc"
 BLUR = {"focal_disparity": 0.85, "max_radius": 6.0}
@@ -27,6 +27,13 @@ def expect(what, got, wanted):
 def expect_in(what, part, whole):
     if part not in whole:
         raise Failed(f"{what}: {part!r} is not in {whole!r:.300}")
+
+
+def expect_close(what, got, wanted):
+    """8-bit values that differ by at most the one code value of a rounding: sums of threads vary."""
+    worst = max(abs(a - b) for a, b in zip(got, wanted, strict=True))
+    if worst > 1:
+        raise Failed(f"{what}: off by {worst} code values")
 
 
 def until(true, what):
@@ -185,9 +192,29 @@ class Ending:
         return self.node is not None or self.error is not None
 
 
+def next_end(desk, begin):
+    """Go through `begin`, which starts a run that must succeed; returns its node. It may be over by then."""
+    endings = []
+
+    def follow(run):
+        endings.append(Ending(run))
+
+    desk.started.connect(follow)
+    try:
+        yield from begin
+        yield from until(lambda: endings, "the run")
+    finally:
+        desk.started.disconnect(follow)
+    return (yield from _succeed(endings[0]))
+
+
 def finish(run):
     """Wait for a run that must succeed; returns its node."""
-    ending = Ending(run)
+    return (yield from _succeed(Ending(run)))
+
+
+def _succeed(ending):
+    run = ending.run
     yield from until(lambda: ending.over, f"the end of {run.title}")
     if ending.error is not None:
         raise Failed(f"{run.title}: {ending.error.message} {ending.error.hint}")
@@ -216,6 +243,29 @@ def processes(word):
             if word in command:
                 found.append(int(entry.name))
     return found
+
+
+def memory_mib(process, name="VmRSS"):
+    """Of a process, from what the kernel tells."""
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith(name):
+            return int(line.split()[1]) // 1024
+    raise LookupError(name)
+
+
+def resting(process):
+    """A question for `until`: whether the process took next to no processor time for two seconds."""
+    asked = [0.0, 0]
+
+    def ask():
+        if time.monotonic() - asked[0] < 2:
+            return False
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        ticks, before = int(fields[11]) + int(fields[12]), asked[1]
+        asked[:] = time.monotonic(), ticks
+        return ticks - before < 5
+
+    return ask
 
 
 def clear():

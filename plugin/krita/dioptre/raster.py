@@ -1,0 +1,74 @@
+"""Pixels in strips of whole rows.
+
+A large picture is read, converted and written a strip at a time: Krita's event loop turns in between, and there is
+never a second copy of the whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+STRIP_BYTES = 2 << 20  # read or written within some milliseconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raster:
+    """Rows of `row_bytes` bytes, from the top; strips: whole rows each."""
+
+    row_bytes: int
+    strips: tuple[bytes, ...]
+
+    @staticmethod
+    def of(data: bytes, row_bytes: int) -> Raster:
+        return Raster(row_bytes=row_bytes, strips=(data,))
+
+    @cached_property
+    def height(self) -> int:
+        return sum(len(strip) for strip in self.strips) // self.row_bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of all bytes, however they are cut into strips. Takes a second for some GiB: not on the GUI thread."""
+        digest = hashlib.sha256()
+        for strip in self.strips:
+            digest.update(strip)
+        return digest.hexdigest()
+
+    def __iter__(self) -> Iterator[tuple[int, int, bytes]]:
+        """(first row, number of rows, their bytes) of each strip."""
+        for first, strip in zip(self._firsts, self.strips, strict=True):
+            yield first, len(strip) // self.row_bytes, strip
+
+    def rows(self, first: int, count: int) -> bytes:
+        """`count` rows from row `first` on, fewer at the end."""
+        parts: list[bytes] = []
+        at = max(0, bisect_right(self._firsts, first) - 1)
+        last = first + count
+        while at < len(self.strips) and self._firsts[at] < last:
+            top = self._firsts[at]
+            parts.append(self.strips[at][max(0, first - top) * self.row_bytes : (last - top) * self.row_bytes])
+            at += 1
+        return b"".join(parts)
+
+    @cached_property
+    def _firsts(self) -> list[int]:
+        firsts, row = [], 0
+        for strip in self.strips:
+            firsts.append(row)
+            row += len(strip) // self.row_bytes
+        return firsts
+
+
+def strips(height: int, rows: int) -> Iterable[tuple[int, int]]:
+    """(first row, number of rows) of strips of `rows` rows."""
+    for first in range(0, height, rows):
+        yield first, min(rows, height - first)
+
+
+def strip_rows(row_bytes: int) -> int:
+    """How many rows a strip has."""
+    return max(1, STRIP_BYTES // max(1, row_bytes))

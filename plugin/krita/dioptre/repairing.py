@@ -1,0 +1,62 @@
+"""A repaired depth layer takes the place of the one it was made from, so that Update of a result uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+
+from krita import Document, Node
+
+from . import layers, recipe, spaces
+from .dioptre_link.errors import RefusedError
+from .dioptre_link.operations import Input, Operation, Role
+from .dioptre_link.records import Link
+from .keeper import Keeper
+from .link import Outcome
+from .sources import Found, Source
+from .spaces import Rect, Workshop
+
+
+def repairs(described: Operation) -> bool:
+    """Whether the operation changes the depth layer that it is given."""
+    return Input.DISPARITY in described.inputs and Role.DEPTH in described.outputs
+
+
+def check(found: Found) -> None:
+    """Raises RefusedError when the depth layer cannot be replaced."""
+    depth = found.depth
+    assert depth is not None
+    if depth.type() != "paintlayer" or depth.animated():
+        raise RefusedError(
+            f"The depth layer “{depth.name()}” is no plain paint layer.", hint="Convert it to a paint layer first."
+        )
+    if depth.locked():
+        raise RefusedError(f"The layer “{depth.name()}” is locked.", hint="Unlock it first.")
+
+
+def make(source: Source, outcome: Outcome, keeper: Keeper) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
+    """The new depth layer and sentences for the user; one undo step."""
+    source.node()
+    assert source.depth is not None
+    document, known = source.document, _known(source.document, source.depth.node)
+    found = recipe.current(document, known)
+    if found is None:
+        raise RefusedError(f"The layer “{source.depth.name}” was deleted in the meantime.", hint="Undo that first.")
+    old, was = found
+    made = next(one for one in outcome.layers if one.role is Role.DEPTH)
+    new = old.duplicate()
+    rect = Rect(source.picture.rect.x, source.picture.rect.y, made.width, made.height)
+    with Workshop() as workshop:
+        yield from spaces.writing(new, rect, made.raster, spaces.DEPTH, workshop)
+    layers.swap(document, old, new)
+    # With the hash of what the network made: to Update the new layer is one that was painted on.
+    recipe.add_version(document, replace(was, id=recipe.own_id(old)), replace(was, id=recipe.own_id(new)))
+    document.setModified(True)
+    keeper.swapped(document, [(old, new)])
+    return new, outcome.messages
+
+
+def _known(document: Document, text: str) -> Link:
+    """What the record knows of a depth layer."""
+    made = (entry.outputs.get(Role.DEPTH.value) for entry in recipe.of(document).readable())
+    return next((link for link in made if link is not None and link.id == text), Link(id=text, name=""))

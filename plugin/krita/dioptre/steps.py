@@ -1,0 +1,69 @@
+"""Work on the GUI thread in small steps: Krita reads, converts and writes pixels nowhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+from .qt import QObject, QTimer
+
+Steps = Generator[None, None, Any]
+TURN_S = 0.012  # of work before Krita gets to its own again: less than a frame
+
+
+class Stepper(QObject):
+    """Runs one generator, a few steps whenever Krita has nothing else to do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._steps: Steps | None = None
+        self._done: Callable[[Any], None] | None = None
+        self._failed: Callable[[Exception], None] | None = None
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._turn)
+
+    @property
+    def busy(self) -> bool:
+        return self._steps is not None
+
+    def start(self, steps: Steps, done: Callable[[Any], None], failed: Callable[[Exception], None]) -> None:
+        """`done` gets what the generator returns, `failed` what it raises. Stops what was running before."""
+        self.stop()
+        self._steps, self._done, self._failed = steps, done, failed
+        self._timer.start(0)
+
+    def stop(self) -> None:
+        """Close the generator; neither `done` nor `failed` is called."""
+        self._timer.stop()
+        steps, self._steps = self._steps, None
+        if steps is not None:
+            steps.close()
+
+    def _turn(self) -> None:
+        steps, done, failed = self._steps, self._done, self._failed
+        if steps is None or done is None or failed is None:
+            return
+        until = time.perf_counter() + TURN_S
+        try:
+            while time.perf_counter() < until:
+                next(steps)
+        except StopIteration as end:
+            self._end()
+            done(end.value)
+        except Exception as error:  # noqa: BLE001  (told to the one who started it)
+            self._end()
+            failed(error)
+
+    def _end(self) -> None:
+        self._timer.stop()
+        self._steps = None
+
+
+def finish(steps: Steps) -> Any:
+    """Take all steps at once; what the generator returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value

@@ -1,0 +1,46 @@
+"""Krita is quit by its menu while the worker is busy with a job. Leaves what it knows before; see test_quit.py."""
+
+import os
+import subprocess
+import sys
+import time
+
+from dioptre.dioptre_link.operations import operation
+from krita import Krita
+from rig import OUT, Ending, leave, photo, processes, settle, trigger, until
+
+from dioptre import jobs
+
+try:
+    from PyQt5.QtWidgets import QApplication
+except ImportError:
+    from PyQt6.QtWidgets import QApplication
+
+QUITTING_S = 120
+
+
+def check_quit():
+    document, node = yield from photo(512, 512)
+    ending = Ending(jobs.desk().start(operation("portrait"), {}, document, node))
+    yield from until(lambda: ending.over or any(0.1 < done < 1.0 for done, _ in ending.progress), "progress")
+    exchange = jobs.desk()._thread._worker._connection.folder
+    leave(
+        "quit",
+        {
+            "over": ending.over,
+            "exchange": str(exchange),
+            "files": len(list(exchange.iterdir())),
+            "worker": processes("dioptre.worker"),
+        },
+    )
+    yield from settle(document, 1)
+    for one in Krita.instance().documents():  # at the last moment: a modified document would ask before it closes
+        one.setModified(False)
+    trigger("file_quit")
+    began = time.monotonic()
+    while time.monotonic() - began < QUITTING_S:
+        yield
+    subprocess.run(["scrot", "-o", str(OUT / "quit.png")], check=False)
+    titles = [one.windowTitle() for one in QApplication.topLevelWidgets() if one.isVisible()]
+    sys.stderr.write(f"still there: {titles}\n")
+    os._exit(1)  # better than waiting for the sandbox's limit

@@ -1,0 +1,33 @@
+"""Quitting Krita in the middle of a job: it ends cleanly, and the worker lets go of the job and its files."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Krita
+
+pytestmark = pytest.mark.editor
+# Without exec: the sandbox outlives Krita, and looks after it for what is left.
+_KRITA = """
+cp -r --update=none /usr/share/editors/home/. "$HOME"
+krita --nosplash
+echo $? > /out/quit.status
+for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+    find "$HOME/dioptre/data/worker/exchange" -type f > /out/quit.left
+    test -s /out/quit.left || break
+    sleep 1
+done
+pgrep -f dioptre.worker > /out/quit.worker
+true
+"""
+
+
+def test_quit_during_a_job(krita: Krita) -> None:
+    for name in ("quit.status", "quit.left", "quit.worker"):
+        (krita.out / name).unlink(missing_ok=True)
+    before = krita.values("quit.py", command=_KRITA)
+    assert before["over"] is False
+    assert before["files"] >= 1
+    assert (krita.out / "quit.status").read_text().strip() == "0"
+    assert (krita.out / "quit.left").read_text() == ""
+    assert (krita.out / "quit.worker").read_text().split() == [str(one) for one in before["worker"]]
