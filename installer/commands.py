@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,8 +14,8 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
+from . import bundle, locking, plugins, weights
 from . import environment as environments
-from . import locking, plugins, weights
 from .console import Console, Failure
 from .environment import Folders, Installer
 
@@ -30,6 +31,7 @@ Usage: python3 install.py                     install or update Dioptre for this
        python3 install.py --repair            make everything anew
        python3 install.py --gimp-dir FOLDER   put the plug-in into this folder of GIMP's (such as …/GIMP/3.0)
        python3 install.py --krita-dir FOLDER  put the plug-in into this resource folder of Krita's (…/share/krita)
+       python3 install.py bundle FOLDER       make a folder that installs on machines without a network
        python3 install.py --uninstall         remove everything that was installed
 
 Everything goes into the user's data folder; DIOPTRE_HOME, where set, names another one.
@@ -85,6 +87,8 @@ def _dispatch(arguments: list[str], console: Console) -> int:
             raise Failure(f"There is no complete environment in {where.data}.", hint="Run: python3 install.py")
         case ["doctor", *_]:
             _become(where, ["-P", "-m", "dioptre", *arguments])
+        case ["bundle", folder]:
+            make_bundle(where, console, Path(folder))
         case ["test", *options]:
             ensure(where, console, tests=True)
             _become(where, ["-P", "-m", "pytest", *options], tests=True)
@@ -118,7 +122,9 @@ def ensure(where: Folders, console: Console, *, repair: bool = False, tests: boo
         "dependencies": environments.locks_hash(where.checkout, ("build", "runtime")),
         "core": environments.core_hash(where.checkout),
         "weights": weights.cards(where.checkout),
+        "version": environments.version(where.checkout),
     }
+    _refuse_downgrade(where, wanted["version"])
     if tests:
         wanted["tests"] = environments.locks_hash(where.checkout, ("test",))
     if not repair and _up_to_date(where, wanted):
@@ -130,7 +136,7 @@ def ensure(where: Folders, console: Console, *, repair: bool = False, tests: boo
         if not repair and _up_to_date(where, wanted):
             return False
         weights.check(where.checkout)  # before minutes are spent on the rest
-        installer = Installer(where, console, lock)
+        installer = Installer(where, console, lock, python=bundle.python_wanted(where.checkout))
         marker = {} if repair else environments.read_marker(where.environment)
         before = marker.get("weights", {})
         if marker.get("dependencies") != wanted["dependencies"]:
@@ -151,6 +157,30 @@ def ensure(where: Folders, console: Console, *, repair: bool = False, tests: boo
         environments.write_marker(where.environment, {**marker, **wanted})
         console.finish()
     return True
+
+
+def make_bundle(where: Folders, console: Console, folder: Path) -> None:
+    """Make a folder from which Dioptre installs without a network."""
+    ensure(where, console)
+    with locking.exclusive(
+        where.data / "install.lock", waiting=lambda: console.say("Another installation is running; waiting for it…")
+    ) as lock:
+        bundle.make(where, console, Installer(where, console, lock), folder)
+    console.say(f"On a machine like this one, without a network: python3 {folder.name}/install.py")
+
+
+def _refuse_downgrade(where: Folders, version: str) -> None:
+    """An older Dioptre may misread what a newer one has left in the user's folder."""
+    installed = str(environments.read_marker(where.environment).get("version", ""))
+    if version and _numbers(version) < _numbers(installed):
+        raise Failure(
+            f"Dioptre {installed} is installed; this is the older {version}.",
+            hint="Use the newer one. To go back, remove everything first: python3 install.py --uninstall",
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)) if version else ()
 
 
 def _up_to_date(where: Folders, wanted: dict[str, Any]) -> bool:
@@ -200,21 +230,21 @@ def _become(where: Folders, arguments: Sequence[str], *, tests: bool = False) ->
 
 
 def _gimp() -> ModuleType:
-    return _module(CHECKOUT / "core" / "dioptre" / "cli" / "gimp_plugin.py")
+    return _module(CHECKOUT / "core" / "dioptre" / "editors" / "gimp_plugin.py")
 
 
 def _krita() -> ModuleType:
-    return _module(CHECKOUT / "core" / "dioptre" / "cli" / "krita_plugin.py")
+    return _module(CHECKOUT / "core" / "dioptre" / "editors" / "krita_plugin.py")
 
 
 def _module(path: Path) -> ModuleType:
-    """Load one file of the checkout as a module."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None or not path.is_file():
+    """Load one file of the checkout as a module; what it imports from its own folder comes with it."""
+    if not path.is_file():
         raise Failure(f"{path} is missing.", hint="Download or clone the whole of Dioptre again.")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    package = ModuleType(f"dioptre_checkout_{path.parent.name}")
+    package.__path__ = [str(path.parent)]
+    sys.modules[package.__name__] = package
+    return importlib.import_module(f"{package.__name__}.{path.stem}")
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

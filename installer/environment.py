@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,10 @@ _PIP_OPTIONS = (
     "--progress-bar=off",
     "--root-user-action=ignore",
     "--no-warn-script-location",
+)
+_CHECKED = (  # pyvips is published as source alone
+    *("--no-deps", "--require-hashes"),
+    *("--only-binary=:all:", "--no-binary=pyvips"),
 )
 _HINTS = (
     ("No space left on device", "Free some space on that disk and run the same command again."),
@@ -90,6 +95,16 @@ def locks_hash(checkout: Path, names: Sequence[str]) -> str:
     return _hash_of(checkout, [checkout / "locks" / f"{name}.txt" for name in names])
 
 
+def version(checkout: Path) -> str:
+    """The version that the checkout is of; "" where it does not say."""
+    try:
+        text = (checkout / "pyproject.toml").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    found = re.search(r'^version = "([^"]*)"', text, re.MULTILINE)
+    return found[1] if found else ""
+
+
 def core_hash(checkout: Path) -> str:
     """The sha256 of all that the installed core is made from."""
     sources = [path for path in (checkout / "core").rglob("*") if path.is_file() and path.suffix != ".pyc"]
@@ -116,7 +131,11 @@ def _hash_of(checkout: Path, paths: Sequence[Path]) -> str:
 class Installer:
     """Runs pip for one installation, with its output in the log, while holding the lock."""
 
-    def __init__(self, folders: Folders, console: Console, lock: int) -> None:
+    def __init__(
+        self, folders: Folders, console: Console, lock: int, *, python: tuple[int, int] | None = None
+    ) -> None:
+        """python: the one version to make the environment with; None takes what there is."""
+        self._python = python
         self._folders = folders
         self._console = console
         self._lock = lock
@@ -132,7 +151,7 @@ class Installer:
         if afresh or read_marker(new).get("dependencies") != dependencies:
             self._need_space()
             shutil.rmtree(new, ignore_errors=True)
-            python = pythons.find()
+            python = pythons.find(only=self._python)
             version = ".".join(map(str, python.version))
             self._console.step(f"Making an environment with Python {version}")
             self._run(
@@ -157,10 +176,18 @@ class Installer:
         """Install one lock file, every file checked against its sha256 there."""
         lock = self._folders.checkout / "locks" / f"{name}.txt"
         total = sum(line[:1].isalnum() for line in lock.read_text(encoding="utf-8").splitlines())
-        wheels_only = ("--only-binary=:all:", "--no-binary=pyvips")  # pyvips is published as source alone
-        self._pip(
-            environment, "--no-deps", "--require-hashes", *wheels_only, *options, "-r", str(lock), total=total
-        )
+        self._pip(environment, *_CHECKED, *self._source(), *options, "-r", str(lock), total=total)
+
+    def download(self, name: str, folder: Path) -> None:
+        """Fetch the files of one lock into `folder`, each checked against its sha256 there."""
+        lock = self._folders.checkout / "locks" / f"{name}.txt"
+        options = ("--no-build-isolation", "--dest", str(folder), "-r", str(lock))
+        self._pip(self._folders.environment, *_CHECKED, *options, command="download")
+
+    def _source(self) -> tuple[str, ...]:
+        """Where packages come from: those that a bundle brought along, else what pip is set to."""
+        wheels = self._folders.checkout / "wheels"
+        return ("--no-index", "--find-links", str(wheels)) if wheels.is_dir() else ()
 
     def install_core(self) -> None:
         """Install Dioptre itself from the checkout, replacing what was there."""
@@ -168,19 +195,20 @@ class Installer:
         options = ("--no-deps", "--no-index", "--no-build-isolation", "--force-reinstall")
         self._pip(self._folders.environment, *options, str(self._folders.checkout))
 
-    def _pip(self, environment: Path, *arguments: str, total: int = 0) -> None:
-        command = [
+    def _pip(self, environment: Path, *arguments: str, total: int = 0, command: str = "install") -> None:
+        options = _PIP_OPTIONS if command == "install" else _PIP_OPTIONS[:3]
+        line = [
             str(interpreter(environment)),
             "-I",
             "-X",
             "utf8",
             "-m",
             "pip",
-            "install",
-            *_PIP_OPTIONS,
+            command,
+            *options,
             *arguments,
         ]
-        self._run(command, what="Installing the Python packages failed", total=total)
+        self._run(line, what="Installing the Python packages failed", total=total)
 
     def _run(self, command: Sequence[str], *, what: str, total: int = 0) -> None:
         """Run one step with its output in the log. It inherits the lock, so it can never meet a second one."""

@@ -23,7 +23,7 @@ def install_gimp(
 ) -> None:
     """Install GIMP's plug-in into every folder of GIMP 3, or into `chosen` alone, and ask GIMP whether it sees it.
 
-    gimp: dioptre.cli.gimp_plugin. portable: Dioptre was put into a folder of the user's choice; then only an
+    gimp: dioptre.editors.gimp_plugin. portable: Dioptre was put into a folder of the user's choice; then only an
     editor that was named is touched.
     """
     homes = _gimp_homes(gimp, console, chosen=chosen, portable=portable)
@@ -59,11 +59,11 @@ def install_krita(
 ) -> None:
     """Install Krita's plug-in into every Krita's resource folder, or into `chosen` alone, and enable it.
 
-    krita: dioptre.cli.krita_plugin. portable: as for `install_gimp`.
+    krita: dioptre.editors.krita_plugin. portable: as for `install_gimp`.
     """
     folders = {"data": where.data, "cache": where.cache, "log": where.log}
     for home in _krita_homes(krita, console, chosen=chosen, portable=portable):
-        if krita.is_current(where.checkout, home):
+        if krita.is_current(where.checkout, home, folders):
             continue
         console.step(f"Installing the plug-in into {home.folder} ({home.kind})")
         krita.install(where.checkout, home, folders)
@@ -79,7 +79,7 @@ def update_krita(where: Folders, krita: ModuleType) -> None:
     folders = {"data": where.data, "cache": where.cache, "log": where.log}
     for folder in _recorded(where).get("krita", []):
         home = krita.chosen(Path(folder))
-        if home.plugin.is_dir() and not krita.is_current(where.checkout, home):
+        if home.plugin.is_dir() and not krita.is_current(where.checkout, home, folders):
             krita.install(where.checkout, home, folders)
 
 

@@ -36,8 +36,10 @@ class Python:
     has_venv: bool
 
 
-def find() -> Python:
+def find(*, only: tuple[int, int] | None = None) -> Python:
     """Return the interpreter for the environment: this one when it fits, else the newest tested one on PATH.
+
+    only: the one version that will do, where packages are for that one alone.
 
     Raises Failure with what to install when there is none.
     """
@@ -52,7 +54,7 @@ def find() -> Python:
     without_venv: Python | None = None
     for candidate in _candidates():
         python = probe(candidate)
-        if python is None or not python.usable:
+        if python is None or not python.usable or (only is not None and python.version != only):
             continue
         if python.has_venv:
             return python
@@ -62,6 +64,11 @@ def find() -> Python:
         raise Failure(
             f"{without_venv.path} cannot make virtual environments: its venv or ensurepip module is missing.",
             hint=f"On Debian and Ubuntu: sudo apt install {name}-venv. Elsewhere, install the full Python package.",
+        )
+    if only is not None:
+        raise Failure(
+            f"The packages of this bundle are for CPython {_dotted(only)}; none was found.",
+            hint="Install it, or set DIOPTRE_PYTHON to its path; or make a bundle with the Python that is here.",
         )
     raise Failure(
         f"Dioptre needs 64-bit CPython {_dotted(OLDEST)} to {_dotted(NEWEST)}; none was found "

@@ -42,8 +42,17 @@ def prepare_if_needed() -> None:
         prepare()
 
 
+_LARGE_PIXELS = 16_000_000
+
+
+def release_after(size: tuple[int, int]) -> None:
+    """`release_memory` after a step on a large picture: what is free in pieces is of no use to the next one."""
+    if size[0] * size[1] >= _LARGE_PIXELS:
+        release_memory()
+
+
 def release_memory() -> None:
-    """Give unused memory back to the system; for the worker when it is idle."""
+    """Give unused memory back to the system; also for the worker when it is idle."""
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:

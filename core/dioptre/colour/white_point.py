@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from dioptre_link.errors import DioptreError
 
@@ -84,23 +83,42 @@ def between(first: WhitePoint, second: WhitePoint, share: float) -> WhitePoint:
 
 
 @cache
-def _splines() -> tuple[CubicSpline, CubicSpline]:
-    return CubicSpline(MIRED, U), CubicSpline(MIRED, V)
+def _slopes() -> tuple[np.ndarray, np.ndarray]:
+    """How fast u and v change at the table's rows: those of the cubic spline through them."""
+    count, step = len(MIRED), float(MIRED[1] - MIRED[0])
+    system = np.eye(count)
+    for row in range(1, count - 1):
+        system[row, row - 1 : row + 2] = (1, 4, 1)
+    found = []
+    for values in (U, V):
+        wanted = np.empty(count)
+        wanted[1:-1] = 3 * (values[2:] - values[:-2]) / step
+        wanted[0] = np.array([-11, 18, -9, 2]) @ values[:4] / (6 * step)
+        wanted[-1] = np.array([-2, 9, -18, 11]) @ values[-4:] / (6 * step)
+        found.append(np.linalg.solve(system, wanted))
+    return found[0], found[1]
 
 
 @cache
 def _fine_locus() -> tuple[np.ndarray, np.ndarray]:
     fine = np.arange(MIRED[0], MIRED[-1] + 1.0)
-    u, v = _splines()
-    return fine, np.stack([u(fine), v(fine)], axis=1)
+    return fine, np.array([_locus(mired)[:2] for mired in fine])
 
 
 def _locus(mired: float) -> tuple[float, float, tuple[float, float]]:
     """(u, v) of the locus and its unit normal, which points towards green (larger v)."""
-    u, v = _splines()
-    du, dv = float(u(mired, 1)), float(v(mired, 1))
+    step = float(MIRED[1] - MIRED[0])
+    at = min(max(int((mired - MIRED[0]) / step), 0), len(MIRED) - 2)
+    t = (mired - float(MIRED[at])) / step
+    value = np.array(
+        [(1 + 2 * t) * (1 - t) ** 2, t**2 * (3 - 2 * t), step * t * (1 - t) ** 2, step * t**2 * (t - 1)]
+    )
+    slope = np.array([6 * t * (t - 1) / step, 6 * t * (1 - t) / step, (1 - t) * (1 - 3 * t), t * (3 * t - 2)])
+    rows = np.array([[c[at], c[at + 1], s[at], s[at + 1]] for c, s in zip((U, V), _slopes(), strict=True)])
+    u, v = (float(row) for row in rows @ value)
+    du, dv = (float(row) for row in rows @ slope)
     length = math.hypot(du, dv)
-    return float(u(mired)), float(v(mired)), (-dv / length, du / length)
+    return u, v, (-dv / length, du / length)
 
 
 def _xy_to_uv(x: float, y: float) -> tuple[float, float]:

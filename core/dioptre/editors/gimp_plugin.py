@@ -1,0 +1,208 @@
+"""GIMP's folders, and the plug-in in them: install, remove, ask GIMP, find out why it does not appear."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from . import plugin_folder
+from .plugin_folder import INSTALL, LINK, NAME, Finding
+
+ENTRY = f"{NAME}.py"  # in a folder called NAME: GIMP looks for nothing else
+TIMEOUT_S = 180.0  # a first start asks every plug-in of GIMP for its procedures
+_SERIES = re.compile(r"3\.\d*[02468]")  # stable ones and what leads to them share a folder
+_ASK = (
+    "from gi.repository import Gimp; "
+    "found = Gimp.get_pdb().lookup_procedure('dioptre-portrait'); "
+    "print('DIOPTRE IS THERE' if found else 'DIOPTRE IS NOT THERE')"
+)
+
+
+class Home(NamedTuple):
+    """One of GIMP's own folders, such as ~/.config/GIMP/3.0, and whose it is."""
+
+    folder: Path
+    kind: str  # "native", "Flatpak", "snap", or the variable or option that named it
+
+    @property
+    def plugin(self) -> Path:
+        return self.folder / "plug-ins" / NAME
+
+
+def homes(environ: Mapping[str, str] = os.environ, *, home: Path | None = None) -> list[Home]:
+    """GIMP 3's folders that exist on this machine; the one that GIMP3_DIRECTORY names even if it does not."""
+    user = home or Path.home()
+    found = []
+    if chosen := environ.get("GIMP3_DIRECTORY"):
+        found.append(Home(user / chosen, "GIMP3_DIRECTORY"))  # GIMP, too, takes a relative one as below the home
+    for base, kind in _bases(environ, user):
+        if base.is_dir():
+            found += [Home(each, kind) for each in sorted(base.iterdir()) if _SERIES.fullmatch(each.name)]
+    unique: dict[Path, Home] = {}
+    for each in found:
+        unique.setdefault(each.folder.resolve(), each)
+    return list(unique.values())
+
+
+def _bases(environ: Mapping[str, str], user: Path) -> Iterator[tuple[Path, str]]:
+    if sys.platform == "win32":
+        yield Path(environ.get("APPDATA") or user / "AppData/Roaming") / "GIMP", "native"
+        return
+    if sys.platform == "darwin":
+        yield user / "Library/Application Support/GIMP", "native"
+        return
+    yield Path(environ.get("XDG_CONFIG_HOME") or user / ".config") / "GIMP", "native"
+    yield user / ".var/app/org.gimp.GIMP/config/GIMP", "Flatpak"
+    yield user / "snap/gimp/current/.config/GIMP", "snap"
+
+
+def console(series: str = "") -> str | None:
+    """GIMP 3's program without windows on this machine, of that series if one is named."""
+    names = [f"gimp-console-{series}"] if series else ["gimp-console-3.2", "gimp-console-3.0"]
+    for name in (*names, "gimp-console-3", "gimp-console"):
+        program = shutil.which(name)
+        if program and (version(program) or "").startswith(series or "3."):
+            return program
+    return None
+
+
+def version(program: str) -> str | None:
+    """What `program --version` says, such as 3.0.4."""
+    match = re.search(r"\d+(\.\d+)+", _said([program, "--version"]))
+    return match.group() if match else None
+
+
+def first_start(program: str) -> None:
+    """Let a GIMP that was never started make its own folder: it may take over the settings of an older one."""
+    _said([program, "-i", "--quit"])
+
+
+def install(checkout: Path, home: Home, folders: Mapping[str, Path]) -> None:
+    """Put the plug-in into `home`, in place of an older one. folders: as in `plugin_folder.put`."""
+    plugin_folder.put(_source(checkout), checkout, home.plugin, folders, executable=ENTRY)
+
+
+def is_current(checkout: Path, home: Home, folders: Mapping[str, Path]) -> bool:
+    """Whether the plug-in in `home` is that of `checkout`, file by file, and knows these folders."""
+    return plugin_folder.is_current(_source(checkout), checkout, home.plugin, folders)
+
+
+def _source(checkout: Path) -> Path:
+    return checkout / "plugin/gimp" / NAME
+
+
+def remove(home: Home) -> bool:
+    """Delete the plug-in from `home`; whether there was one of ours."""
+    if not (home.plugin / LINK).is_dir():
+        return False
+    shutil.rmtree(home.plugin)
+    return True
+
+
+def appears(program: str, home: Home) -> bool | None:
+    """Ask GIMP itself whether it knows the plug-in; None when it gave no answer."""
+    command = [program, "-i", "-d", "-f", "--batch-interpreter", "python-fu-eval", "-b", _ASK, "--quit"]
+    said = _said(command, GIMP3_DIRECTORY=str(home.folder))
+    if "DIOPTRE IS THERE" in said:
+        return True
+    return False if "DIOPTRE IS NOT THERE" in said else None
+
+
+def _said(command: list[str], **variables: str) -> str:
+    """What a program prints; empty when it cannot be run or does not end."""
+    try:
+        done = subprocess.run(  # noqa: S603  (GIMP and python3 as found on PATH, with our own arguments)
+            command,
+            env={**os.environ, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout
+
+
+def findings(environ: Mapping[str, str] = os.environ, *, home: Path | None = None) -> Iterator[Finding]:
+    """Why the plug-in may not appear in GIMP, with what to do; without starting GIMP."""
+    found = homes(environ, home=home)
+    if not found:
+        yield _no_gimp(environ, home or Path.home())
+        return
+    for each in found:
+        problems = list(_problems(each))
+        yield from problems
+        if not problems:
+            yield Finding("gimp-plugin", "ok", f"The plug-in is in {each.plugin} ({each.kind}).")
+    if sys.platform == "linux" and any(each.kind == "native" for each in found):
+        yield from _python_problems()
+
+
+def _no_gimp(environ: Mapping[str, str], user: Path) -> Finding:
+    for base, _ in _bases(environ, user):
+        if base.is_dir() and any(each.name.startswith("2.") for each in base.iterdir()):
+            return Finding(
+                "gimp-too-old",
+                "warning",
+                f"Only GIMP 2 was ever started here (its folder is in {base}); the plug-in needs GIMP 3.",
+                "Install GIMP 3.0 or later and start it once, then: python3 install.py",
+            )
+    return Finding(
+        "gimp-none",
+        "warning",
+        "No folder of GIMP 3 was found, so the plug-in is not installed. (The command line works without GIMP.)",
+        "Start GIMP 3 once, then run: python3 install.py. For a folder elsewhere: install.py --gimp-dir FOLDER",
+    )
+
+
+def _problems(home: Home) -> Iterator[Finding]:
+    plugins = home.folder / "plug-ins"
+    if (plugins / ENTRY).exists():
+        yield Finding(
+            "gimp-plugin-place",
+            "error",
+            f"{plugins / ENTRY} lies directly in plug-ins; GIMP 3 ignores it there.",
+            f"Delete it. {INSTALL}",
+        )
+    for entry in plugins.glob(f"*/{ENTRY}"):
+        if entry.parent.name != NAME:
+            yield Finding(
+                "gimp-plugin-name",
+                "error",
+                f"{entry.parent} holds the plug-in, but GIMP 3 wants its folder to be called {NAME!r}.",
+                f"Delete that folder. {INSTALL}",
+            )
+    entry = home.plugin / ENTRY
+    if not entry.is_file():
+        yield Finding("gimp-plugin-missing", "error", f"The plug-in is not in {plugins} ({home.kind}).", INSTALL)
+        return
+    if os.name == "posix" and not os.access(entry, os.X_OK):
+        yield Finding("gimp-plugin-executable", "error", f"{entry} is not executable.", f"chmod +x '{entry}'")
+    yield from plugin_folder.problems(home.plugin, "gimp")
+
+
+def _python_problems() -> Iterator[Finding]:
+    """GIMP starts the plug-in with `python3`, which must have PyGObject and GIMP's typelib."""
+    python = shutil.which("python3")
+    if python is None or console() is None:
+        return
+    said = _said([python, "-c", "import gi; gi.require_version('Gimp', '3.0'); print('loaded')"]).strip()
+    if not said.endswith("loaded"):
+        last = said.splitlines()[-1:] or ["no message"]
+        yield Finding(
+            "gimp-python",
+            "error",
+            f"{python}, which GIMP starts Python plug-ins with, cannot load GIMP's library: {last[0]}",
+            "Install it (Debian, Ubuntu: apt install gir1.2-gimp-3.0 python3-gi), and see that no other python3 "
+            "comes first on GIMP's PATH.",
+        )

@@ -1,0 +1,183 @@
+"""Krita's folders, and the plug-in in them: install, enable, remove, find out why it does not appear."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from . import plugin_folder
+from .plugin_folder import INSTALL, LINK, NAME, Finding, same
+
+DESKTOP = f"{NAME}.desktop"
+SWITCH = f"enable_{NAME}"  # in kritarc's group [python]
+
+
+class Home(NamedTuple):
+    """One Krita's resource folder (such as ~/.local/share/krita), its kritarc, and whose they are."""
+
+    folder: Path
+    settings: Path
+    kind: str  # "native", "Flatpak", "snap", or the option that named it
+
+    @property
+    def plugin(self) -> Path:
+        return self.folder / "pykrita" / NAME
+
+    @property
+    def entry(self) -> Path:
+        return self.folder / "pykrita" / DESKTOP
+
+
+def homes(environ: Mapping[str, str] = os.environ, *, home: Path | None = None) -> list[Home]:
+    """Krita's folders that exist on this machine (an AppImage uses the native ones)."""
+    return [each for each in _places(environ, home or Path.home()) if each.folder.is_dir()]
+
+
+def expected(environ: Mapping[str, str] = os.environ, *, home: Path | None = None) -> Home:
+    """Where a native Krita keeps its files once it was started."""
+    return next(_places(environ, home or Path.home()))
+
+
+def chosen(folder: Path) -> Home:
+    """A resource folder that the user named; its settings lie where that Krita's do."""
+    for each in _places(os.environ, Path.home()):
+        if each.folder == folder:
+            return each._replace(kind="--krita-dir")
+    return Home(folder, folder / "kritarc", "--krita-dir")
+
+
+def _places(environ: Mapping[str, str], user: Path) -> Iterator[Home]:
+    if sys.platform == "win32":
+        roaming = Path(environ.get("APPDATA") or user / "AppData/Roaming")
+        local = Path(environ.get("LOCALAPPDATA") or user / "AppData/Local")
+        yield Home(roaming / "krita", local / "kritarc", "native")
+        return
+    if sys.platform == "darwin":
+        library = user / "Library"
+        yield Home(library / "Application Support/krita", library / "Preferences/kritarc", "native")
+        return
+    data = Path(environ.get("XDG_DATA_HOME") or user / ".local/share")
+    config = Path(environ.get("XDG_CONFIG_HOME") or user / ".config")
+    yield Home(data / "krita", config / "kritarc", "native")
+    flatpak = user / ".var/app/org.kde.krita"
+    yield Home(flatpak / "data/krita", flatpak / "config/kritarc", "Flatpak")
+    snap = user / "snap/krita/current"
+    yield Home(snap / ".local/share/krita", snap / ".config/kritarc", "snap")
+
+
+def install(checkout: Path, home: Home, folders: Mapping[str, Path]) -> None:
+    """Put the plug-in into `home`, in place of an older one, and enable it. folders: as in `plugin_folder.put`."""
+    plugin_folder.put(_source(checkout), checkout, home.plugin, folders)
+    shutil.copyfile(checkout / "plugin/krita" / DESKTOP, home.entry)
+    if is_enabled(home) is None:  # who switched it off wants it off
+        _switch(home, "true")
+
+
+def is_current(checkout: Path, home: Home, folders: Mapping[str, Path]) -> bool:
+    """Whether the plug-in in `home` is that of `checkout`, file by file, knows these folders and has its switch."""
+    current = plugin_folder.is_current(_source(checkout), checkout, home.plugin, folders)
+    return current and same(checkout / "plugin/krita" / DESKTOP, home.entry) and is_enabled(home) is not None
+
+
+def _source(checkout: Path) -> Path:
+    return checkout / "plugin/krita" / NAME
+
+
+def remove(home: Home) -> bool:
+    """Delete the plug-in from `home` and its switch from kritarc; whether there was one of ours."""
+    if not (home.plugin / LINK).is_dir():
+        return False
+    shutil.rmtree(home.plugin)
+    home.entry.unlink(missing_ok=True)
+    _switch(home, None)
+    return True
+
+
+def is_enabled(home: Home) -> bool | None:
+    """What kritarc says; None when it says nothing, which Krita takes for no."""
+    lines = _lines(home)
+    start, end = _group(lines)
+    for line in lines[start:end]:
+        name, _, value = line.partition("=")
+        if name.strip() == SWITCH:
+            return value.strip().lower() == "true"
+    return None
+
+
+def _lines(home: Home) -> list[str]:
+    try:
+        return home.settings.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def _group(lines: list[str]) -> tuple[int, int]:
+    """From which to which line the group [python] goes, without its heading; an empty range when there is none."""
+    if "[python]" not in lines:
+        return len(lines), len(lines)
+    start = lines.index("[python]") + 1
+    ends = (number for number in range(start, len(lines)) if re.match(r"\[.*\]", lines[number]))
+    return start, next(ends, len(lines))
+
+
+def _switch(home: Home, value: str | None) -> None:
+    """Write, or with None delete, the plug-in's line in kritarc; everything else stays as it is."""
+    lines = _lines(home)
+    start, end = _group(lines)
+    kept = [line for line in lines[start:end] if line.partition("=")[0].strip() != SWITCH]
+    before, after = lines[:start], lines[end:]
+    if value is not None:
+        before = before if start and lines[start - 1 : start] == ["[python]"] else [*before, "[python]"]
+        kept = [f"{SWITCH}={value}", *kept]
+    elif not any(line.strip() for line in kept) and before and before[-1] == "[python]":
+        before, kept = before[:-1], []
+    text = "".join(f"{line}\n" for line in (*before, *kept, *after))
+    if not text and not home.settings.exists():
+        return
+    home.settings.parent.mkdir(parents=True, exist_ok=True)
+    part = home.settings.with_name(f"{home.settings.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    if home.settings.exists():
+        shutil.copymode(home.settings, part)
+    part.replace(home.settings)
+
+
+def findings(environ: Mapping[str, str] = os.environ, *, home: Path | None = None) -> Iterator[Finding]:
+    """Why the plug-in may not appear in Krita, with what to do; without starting Krita."""
+    found = homes(environ, home=home)
+    if not found:
+        yield Finding(
+            "krita-none",
+            "warning",
+            "No folder of Krita 5 was found, so the plug-in is not installed. (The command line works without it.)",
+            "Start Krita once, then run: python3 install.py. For a folder elsewhere: install.py --krita-dir FOLDER",
+        )
+    for each in found:
+        problems = list(_problems(each))
+        yield from problems
+        if not problems:
+            yield Finding("krita-plugin", "ok", f"The plug-in is in {each.plugin} ({each.kind}).")
+
+
+def _problems(home: Home) -> Iterator[Finding]:
+    if not home.entry.is_file() or not (home.plugin / "__init__.py").is_file():
+        yield Finding(
+            "krita-plugin-missing",
+            "error",
+            f"The plug-in is not in {home.folder / 'pykrita'} ({home.kind}).",
+            INSTALL,
+        )
+        return
+    if not is_enabled(home) and (home.plugin / LINK).is_dir():
+        yield Finding(
+            "krita-plugin-disabled",
+            "warning",
+            f"The plug-in in {home.plugin} is switched off in {home.settings}.",
+            "In Krita: Settings ▸ Configure Krita… ▸ Python Plugin Manager, tick Dioptre, restart Krita.",
+        )
+    yield from plugin_folder.problems(home.plugin, "krita")

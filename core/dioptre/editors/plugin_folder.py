@@ -1,0 +1,95 @@
+"""A plug-in in an editor's folder: its own files, the shared package, and where the user's data is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+NAME = "dioptre"  # of every plug-in's folder
+LINK = "dioptre_link"
+FOLDERS_FILE = "folders.json"  # in the plug-in's copy of dioptre_link: where the user's data is
+INSTALL = "Run: python3 install.py"
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at; `level` is "ok", "warning" or "error"."""
+
+    code: str
+    level: str
+    message: str
+    fix: str = ""
+
+
+def put(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path], *, executable: str = "") -> None:
+    """Copy the plug-in `source` to `target`: under another name first, then in place of an older one.
+
+    folders: the user's "data", "cache" and "log", which a sandboxed editor would look for elsewhere.
+    executable: the file that the editor starts.
+    """
+    part = target.parent.parent / f".{NAME}-{os.getpid()}.part"  # not beside it: an editor would try to start it
+    shutil.rmtree(part, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    ignore = shutil.ignore_patterns("__pycache__")
+    try:
+        shutil.copytree(source, part, ignore=ignore)
+        shutil.copytree(checkout / "core" / LINK, part / LINK, ignore=ignore)
+        (part / LINK / FOLDERS_FILE).write_text(json.dumps(_named(folders)), encoding="utf-8")
+        if executable:
+            (part / executable).chmod(0o755)
+        if target.is_symlink() or target.is_file():
+            target.unlink()
+        shutil.rmtree(target, ignore_errors=True)
+        part.rename(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def is_current(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path]) -> bool:
+    """Whether `target` is that plug-in, file by file, and knows these folders."""
+    try:
+        known = json.loads((target / LINK / FOLDERS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    pairs = {**_files(source, target), **_files(checkout / "core" / LINK, target / LINK)}
+    return known == _named(folders) and all(same(here, there) for here, there in pairs.items())
+
+
+def same(here: Path, there: Path) -> bool:
+    return there.is_file() and there.read_bytes() == here.read_bytes()
+
+
+def problems(target: Path, editor: str) -> Iterator[Finding]:
+    """What keeps an installed plug-in from working: it is not whole, or the environment was moved or removed."""
+    if not (target / LINK / "client.py").is_file():
+        yield Finding(f"{editor}-plugin-incomplete", "error", f"{target} lacks its part {LINK}.", INSTALL)
+        return
+    try:
+        text = (target / LINK / FOLDERS_FILE).read_text(encoding="utf-8")
+        data = Path(json.loads(text)["data"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # it then looks in the usual places
+    inside = Path("Scripts/python.exe") if sys.platform == "win32" else Path("bin/python")
+    if not (data / "environment" / inside).exists():
+        yield Finding(
+            f"{editor}-plugin-environment",
+            "error",
+            f"The plug-in in {target} looks for Dioptre's environment in {data}, but it is not there.",
+            INSTALL,
+        )
+
+
+def _named(folders: Mapping[str, Path]) -> dict[str, str]:
+    return {name: str(folder) for name, folder in folders.items()}
+
+
+def _files(source: Path, target: Path) -> dict[Path, Path]:
+    return {
+        file: target / file.relative_to(source)
+        for file in source.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }

@@ -1,0 +1,81 @@
+"""A bundle for machines without a network: this checkout and every package that it installs, in one folder.
+
+`python3 BUNDLE/install.py` finds the `wheels` beside it and asks no package index. The packages are for one system
+and one Python, which `wheels/bundle.json` names.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from .console import Console, Failure
+from .environment import Folders, Installer, read_marker
+
+WHEELS = "wheels"
+_ABOUT = "bundle.json"
+_NAMES = (
+    *("install.py", "installer", "core", "plugin", "weights", "locks", "examples", "docs", "tests"),
+    *("pyproject.toml", "README.md", "LICENSE", "NOTICE", "CHANGELOG.md", "CONTRIBUTING.md"),
+)
+_LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info", ".*_cache")
+
+
+def make(where: Folders, console: Console, installer: Installer, folder: Path) -> None:
+    """Make the bundle in `folder`, which must not be there yet; it appears when it is complete.
+
+    The environment must be complete: its pip fetches the packages, each checked against its sha256.
+    """
+    folder = folder.absolute()
+    if folder.exists():
+        raise Failure(f"{folder} is there already.", hint="Name a new folder for the bundle.")
+    if (where.checkout / WHEELS).is_dir():
+        raise Failure("This is a bundle already.", hint="Copy it as it is.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name in ("build", "runtime"):
+            console.step(f"Fetching packages ({name})")
+            installer.download(name, beside / WHEELS)
+        about = {"python": read_marker(where.environment)["python"], "system": system()}
+        (beside / WHEELS / _ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        console.step("Copying Dioptre")
+        for name in _NAMES:
+            source = where.checkout / name
+            if source.is_dir():
+                shutil.copytree(source, beside / name, ignore=_LEFT_OUT)
+            elif source.is_file():
+                shutil.copy2(source, beside / name)
+        beside.chmod(0o755)
+        beside.rename(folder)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+
+
+def python_wanted(checkout: Path) -> tuple[int, int] | None:
+    """The Python that a bundle's packages are for; None where `checkout` is no bundle. Raises Failure elsewhere."""
+    wheels = checkout / WHEELS
+    if not wheels.is_dir():
+        return None
+    try:
+        about = json.loads((wheels / _ABOUT).read_text(encoding="utf-8"))
+        made_for, version = str(about["system"]), str(about["python"])
+        major, minor = (int(part) for part in version.split(".")[:2])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Failure(f"{wheels} is not complete.", hint="Copy the whole bundle again.") from error
+    if made_for != system():
+        raise Failure(
+            f"This bundle is for {made_for}; this machine is {system()}.",
+            hint="Make one on a machine like this one.",
+        )
+    return major, minor
+
+
+def system() -> str:
+    """This system, as far as packages depend on it."""
+    return f"{sys.platform} {platform.machine().lower()}"
