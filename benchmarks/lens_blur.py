@@ -1,4 +1,4 @@
-"""Quality and time of the lens blur, beside GEGL's blurs by a map and a plain gather.
+"""Quality and time of the lens blur, beside GEGL's and G'MIC's blurs by a map and a plain gather.
 
     python benchmarks/lens_blur.py [DATA] [-o FILE] [--crops FILE] [--megapixels 12] [--radius 60] [--runs 2]
 
@@ -32,7 +32,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from dioptre.imaging.resize import resize
+from dioptre.cli.bench import scene
 from dioptre.pipelines.lens_blur import lens_blur
 
 Blur = Callable[[np.ndarray, np.ndarray, float, float], np.ndarray]
@@ -82,10 +82,25 @@ def gegl(operation: str) -> Blur:
     return run
 
 
+def gmic(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:
+    """G'MIC's blur by a depth map: Gaussian, with the spread of a disc of the same radius at the map's white."""
+    own = np.abs(disparity - focal) * radius
+    with tempfile.TemporaryDirectory() as folder:
+        source, mask, made = (str(Path(folder) / name) for name in ("in.tif", "mask.tif", "out.tif"))
+        tifffile.imwrite(source, linear * np.float32(255), photometric="rgb")
+        tifffile.imwrite(mask, (255 * own / own.max()).astype(np.float32), photometric="minisblack")
+        blur = ["fx_blur_dof", f"{own.max() / 2},32,1,0,50,50,30,20,0,1,0,0"]
+        subprocess.run(["gmic", source, mask, *blur, "-o", f"{made},float"], check=True, capture_output=True)  # noqa: S603, S607
+        pixels: np.ndarray = tifffile.imread(made)[..., :3]
+    return pixels / np.float32(255)
+
+
 def methods() -> dict[str, Blur]:
     found: dict[str, Blur] = {"dioptre": dioptre, "gather": gather}
     if shutil.which("gegl"):
         found |= {name: gegl(f"gegl:{name}") for name in ("lens-blur", "variable-blur")}
+    if shutil.which("gmic"):
+        found["gmic fx_blur_dof"] = gmic
     found["no blur"] = lambda linear, *_: linear
     return found
 
@@ -133,21 +148,6 @@ def _crop(linear: np.ndarray, disparity: np.ndarray, side: int = 160) -> np.ndar
     return encoded.astype(np.uint8)
 
 
-def timing_scene(pixels: float) -> tuple[np.ndarray, np.ndarray]:
-    """A textured wall, a slanted floor and a nearer ball; 4 to 3."""
-    height, width = round((pixels * 3 / 4) ** 0.5), round((pixels * 4 / 3) ** 0.5)
-    rng = np.random.default_rng(0)
-    linear = sum(
-        resize(rng.uniform(0, 1, (max(height // d, 2), max(width // d, 2), 3)).astype(np.float32), (height, width))
-        for d in (2, 9, 40)
-    )
-    linear = np.clip(linear / 3, 0, 1).astype(np.float32)
-    y, x = np.mgrid[:height, :width].astype(np.float32) / height
-    disparity = np.where(y > 0.55, (y - 0.55) * 1.6, 0.0)
-    disparity = np.where(np.hypot(y - 0.5, x - 0.6) < 0.25, 0.5, disparity)
-    return linear, np.minimum(disparity, 1).astype(np.float32)
-
-
 def least(work: Callable[[], object], runs: int) -> dict[str, float]:
     def cpu() -> float:
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -163,8 +163,8 @@ def least(work: Callable[[], object], runs: int) -> dict[str, float]:
 
 
 def times(megapixels: float, radius: float, runs: int) -> dict[str, dict[str, float]]:
-    linear, disparity = timing_scene(megapixels * 1e6)
-    small, small_disparity = timing_scene(1.5e6)
+    linear, disparity = scene(megapixels)
+    small, small_disparity = scene(1.5)
     focal = 0.5
     largest = radius / 0.5  # the wall, half of the disparity away, gets the radius asked for
     dioptre(linear, disparity, focal, largest)  # compiles
@@ -178,6 +178,8 @@ def times(megapixels: float, radius: float, runs: int) -> dict[str, dict[str, fl
     if shutil.which("gegl"):
         for name in ("lens-blur", "variable-blur"):
             made[name] = least(lambda name=name: gegl(f"gegl:{name}")(linear, disparity, focal, largest), 1)
+        if shutil.which("gmic"):
+            made["gmic fx_blur_dof"] = least(lambda: gmic(linear, disparity, focal, largest), 1)
         made["reading and writing"] = least(lambda: gegl("nothing")(linear, disparity, focal, largest), 1)
     return made
 

@@ -1,13 +1,14 @@
 """White balance against ground truth, beside doing nothing, grey-world, shades-of-grey, GIMP's and OpenCV's.
 
-    python benchmarks/white_balance.py PAIRS... [--mixed DIR] [--time] [--json FILE]
+    python benchmarks/white_balance.py PAIRS... [--mixed DIR] [--confidence] [--time] [--json FILE]
 
 PAIRS and DIR are folders of NAME_input.png and NAME_gt.png (and NAME.npz with `valid` (bool) where only a part
 counts); what stands before the first underscore of NAME is the set it belongs to. `training.white_balance.held_out`
 writes such folders. Of the set "balanced", where nothing is wrong, the change counts.
 
 Scores: MSE (0..255 squared), mean angle between colours in degrees, CIEDE2000; mean over pictures, and of ΔE the
-mean of the worst quarter. OpenCV needs opencv-contrib-python-headless and is left out where it is not installed.
+mean of the worst quarter. --confidence sets what the estimator says of itself beside what came out. OpenCV needs
+opencv-contrib-python-headless and is left out where it is not installed.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ runtime.prepare()
 import numpy as np
 from PIL import Image
 
-from dioptre.pipelines.light import estimate_light
+from dioptre.pipelines.light import GOOD_DE, estimate_light
 from dioptre.pipelines.white_balance import white_balance
 
 SCORES = ("mse", "mae_deg", "de2000", "de2000_worst_quarter")
@@ -185,6 +186,44 @@ def scored(methods: dict[str, Method], folders: list[Path]) -> tuple[dict, dict[
     return {name: {f: summary(found) for f, found in by.items()} for name, by in rows.items()}, counts
 
 
+def gains(results: dict[str, dict[str, dict[str, float]]]) -> str:
+    """How far below the best of the others the errors of ours are, a line a set."""
+    lines = []
+    for family, ours in results["Dioptre"].items():
+        shares = []
+        for name in SCORES[2:]:
+            best = min(scores[family][name] for method, scores in results.items() if method != "Dioptre")
+            shares.append(f"{1 - ours[name] / best:+.0%}" if best > 0 else f"{ours[name]:.2f} from 0")
+        lines.append(
+            f"{family}: better than the best of the others by {shares[0]} (mean), {shares[1]} (worst quarter)"
+        )
+    return "\n".join(lines)
+
+
+def confidences(folders: list[Path]) -> list[dict[str, float]]:
+    """Five ranges of confidence: how many pictures, the mean of it, the share within GOOD_DE, the mean error."""
+    rows = []
+    for folder in folders:
+        for pair in pairs(folder):
+            balanced = white_balance(pair.wrong)
+            rows.append((balanced.confidence, score(balanced.image, pair)["de2000"]))
+    said, came = np.array(rows).T
+    found = []
+    for low in (0.0, 0.2, 0.4, 0.6, 0.8):
+        inside = (said >= low) & (said < low + 0.2 + (low == 0.8))
+        if inside.any():
+            found.append(
+                {
+                    "from": low,
+                    "pictures": int(inside.sum()),
+                    "confidence": float(said[inside].mean()),
+                    "within": float((came[inside] <= GOOD_DE).mean()),
+                    "de2000": float(came[inside].mean()),
+                }
+            )
+    return found
+
+
 def mixed(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
     """Scores by picture and method."""
     results = {}
@@ -226,6 +265,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", type=Path, nargs="*")
     parser.add_argument("--mixed", type=Path)
+    parser.add_argument("--confidence", action="store_true")
     parser.add_argument("--time", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -244,6 +284,10 @@ def main() -> None:
         report |= {"scores": results, "pictures": counts}
         print("MSE / mean angle / ΔE2000 / ΔE2000 of the worst quarter\n")
         print(table(results, counts))
+        print(gains(results))
+    if options.confidence:
+        report["confidence"] = confidences(options.pairs)
+        print(json.dumps(report["confidence"], indent=1))
     if options.mixed:
         report["mixed"] = mixed(options.mixed)
         print(json.dumps(report["mixed"], indent=1))

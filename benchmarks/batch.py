@@ -1,0 +1,147 @@
+"""How many pictures a batch makes, against plain loops: one process a core, and one process for all of them.
+
+    python benchmarks/batch.py [--pictures N] [--side PX] [--rounds N]
+
+Writes benchmarks/results/batch.json. Rounds of all ways take turns: a busy machine is busy for each. Compare its
+CPU seconds. Each way warms its processes with a first picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dioptre.batch.batch import run_batch
+from dioptre.batch.here import LocalCrew, cores
+from dioptre.batch.work import Made, Task, make, prepare
+from dioptre.recipes.on_file import sha256_of
+from dioptre.recipes.recipe import Recipe, Step
+
+ROOT = Path(__file__).resolve().parents[1]
+PORTRAIT = Recipe(steps=(Step(operation="portrait"),))
+
+
+class Quiet:
+    def made(self, *_: Any) -> None: ...
+
+    def failed(self, item: Any, error: Exception) -> None:
+        raise error
+
+    def progress(self, *_: Any) -> None: ...
+
+
+def pictures(folder: Path, count: int, side_px: int) -> list[Path]:
+    from PIL import Image
+
+    examples = sorted((ROOT / "examples").glob("*.jpg"))
+    paths = []
+    for index in range(count):
+        picture = Image.open(examples[index % len(examples)]).convert("RGB")
+        picture = picture.resize((side_px, side_px * 2 // 3)).rotate(index)
+        paths.append(folder / f"p{index:02}.jpg")
+        picture.save(paths[-1], quality=92)
+    return paths
+
+
+def task(path: Path) -> Task:
+    return Task(name=path.name, stem=path.stem, source=path, sha256=sha256_of(path), recipe=PORTRAIT.to_dict())
+
+
+def loop(paths: list[str], threads: int, begin: Any, done: Any) -> None:
+    """A plain process: warm up, wait for the others, work."""
+    prepare(threads=threads)
+    assert isinstance(make(task(Path(paths[0]))), Made)
+    begin.wait()
+    for path in paths:
+        assert isinstance(make(task(Path(path))), Made)
+    done.wait()
+
+
+def plain(paths: list[Path], processes: int) -> tuple[float, float]:
+    context = multiprocessing.get_context("spawn")
+    begin, done = context.Barrier(processes + 1), context.Barrier(processes + 1)
+    shares = [[str(path) for path in paths[index::processes]] for index in range(processes)]
+    threads = max(1, cores() // processes)
+    working = [context.Process(target=loop, args=(share, threads, begin, done)) for share in shares]
+    for each in working:
+        each.start()
+    begin.wait()
+    started, cpu = time.monotonic(), sum(cpu_s(each.pid) for each in working)
+    done.wait()
+    took, cpu = time.monotonic() - started, sum(cpu_s(each.pid) for each in working) - cpu
+    for each in working:
+        each.join()
+    return took, cpu
+
+
+def cpu_s(pid: int | None) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def batch(paths: list[Path], processes: int) -> tuple[float, float]:
+    """The whole of it: looking, hashing, handing out, publishing, contact sheet. Warm processes, as in `plain`."""
+    folder = paths[0].parent
+    crew = LocalCrew(processes=processes, budget_bytes=1 << 40)
+    for future in [crew.submit(task(paths[0])) for _ in range(processes)]:
+        assert isinstance(future.result(), Made)
+    workers = [each.pid for each in multiprocessing.active_children()]
+    with tempfile.TemporaryDirectory() as out:
+        started, cpu = time.monotonic(), sum(map(cpu_s, workers)) + cpu_s(os.getpid())
+        ended: list[float] = []
+        close = crew.close
+
+        def count_and_close() -> None:
+            ended.append(sum(map(cpu_s, workers)) + cpu_s(os.getpid()))
+            close()
+
+        crew.close = count_and_close  # type: ignore[method-assign]
+        summary = run_batch(folder, Path(out) / "out", PORTRAIT, crew=lambda _: crew, watcher=Quiet())
+        took = time.monotonic() - started
+    assert summary.made == len(paths)
+    return took, ended[0] - cpu
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=int, default=8)
+    parser.add_argument("--side", type=int, default=1200)
+    parser.add_argument("--rounds", type=int, default=2)
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="dioptre-benchmark-"))
+    paths = pictures(folder, options.pictures, options.side)
+    ways: dict[str, Callable[[], tuple[float, float]]] = {
+        "one process a core, plain loop": lambda: plain(paths, cores()),
+        "batch, one process a core": lambda: batch(paths, cores()),
+        "one process, plain loop": lambda: plain(paths, 1),
+        "batch, one process": lambda: batch(paths, 1),
+    }
+    measured: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
+    for _ in range(options.rounds):
+        for name, way in ways.items():
+            took, cpu = way()
+            each = {"wall_s": took, "cpu_s": cpu, "load": os.getloadavg()[0]}
+            measured[name].append({key: round(value, 2) for key, value in each.items()})
+            print(name, measured[name][-1], flush=True)
+    shutil.rmtree(folder)
+    result = {
+        "pictures": options.pictures,
+        "size": [options.side * 2 // 3, options.side],
+        "recipe": "portrait",
+        "cores": cores(),
+        "measured": measured,
+    }
+    target = ROOT / "benchmarks" / "results" / "batch.json"
+    target.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

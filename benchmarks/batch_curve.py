@@ -1,0 +1,209 @@
+"""How a batch grows with its processes and its pictures: CPU a picture, and pictures a minute.
+
+    python -m benchmarks.batch_curve [--pictures N] [--sides 600,1500] [--rounds N]
+
+Ways: 1, 2 and 4 processes of `batch`, 1 to 3 workers of a Dask scheduler, all on this machine, each with warm
+processes; against a plain loop in one process with one thread. CPU seconds count all processes that take part, also
+the one that hands out. Efficiency is the loop's CPU seconds over theirs. Pictures a minute by the clock depend on
+what else the machine does; "with idle cores" is what the CPU seconds allow where the cores have nothing else to do.
+Writes benchmarks/results/batch_curve.json and draws docs/images/batch-curve.svg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from benchmarks.batch import PORTRAIT, Quiet, cpu_s, loop, pictures, task
+from dioptre.batch.batch import run_batch
+from dioptre.batch.engine import Crew
+from dioptre.batch.here import LocalCrew, cores
+from dioptre.batch.many import DaskCrew
+from dioptre.batch.work import Made
+
+ROOT = Path(__file__).resolve().parents[1]
+TARGET = ROOT / "benchmarks" / "results" / "batch_curve.json"
+DRAWING = ROOT / "docs" / "images" / "batch-curve.svg"
+PROCESSES, WORKERS = (1, 2, 4), (1, 2, 3)
+LOOP = "plain loop"
+Measured = tuple[float, float]  # seconds by the clock, CPU seconds
+
+
+def plain(paths: list[Path]) -> Measured:
+    """One process with one thread."""
+    context = multiprocessing.get_context("spawn")
+    begin, done = context.Barrier(2), context.Barrier(2)
+    working = context.Process(target=loop, args=([str(path) for path in paths], 1, begin, done))
+    working.start()
+    begin.wait()
+    started, cpu = time.monotonic(), cpu_s(working.pid)
+    done.wait()
+    took, cpu = time.monotonic() - started, cpu_s(working.pid) - cpu
+    working.join()
+    return took, cpu
+
+
+def here(paths: list[Path], processes: int) -> Measured:
+    """`batch` with that many processes."""
+    crew = LocalCrew(processes=processes, budget_bytes=1 << 40)
+    for future in [crew.submit(task(paths[0])) for _ in range(processes)]:
+        assert isinstance(future.result(), Made)
+    return _batch(paths, crew, [each.pid for each in multiprocessing.active_children()])
+
+
+def dask(paths: list[Path], workers: int) -> Measured:
+    """`batch --scheduler` with that many workers of one thread on this machine."""
+    with _cluster(workers) as cluster:
+        distributed: Any = import_module("distributed")
+        with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+            pids = list(client.run(os.getpid).values())
+            warm = client.run(_warm, str(paths[0]))
+        assert all(warm.values())
+        crew = DaskCrew(cluster.scheduler_address)
+        return _batch(paths, crew, pids)
+
+
+@contextmanager
+def _cluster(workers: int) -> Iterator[Any]:
+    distributed: Any = import_module("distributed")  # ships no types for what is called here
+    options = {"threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with distributed.LocalCluster(n_workers=workers, **options) as cluster:
+        yield cluster
+
+
+def _warm(path: str) -> bool:
+    from dioptre.batch.work import make
+
+    return isinstance(make(task(Path(path))), Made)
+
+
+def _batch(paths: list[Path], crew: Any, pids: Sequence[int | None]) -> Measured:
+    """The whole of it: looking, hashing, handing out, publishing, contact sheet."""
+    ended: list[float] = []
+    close = crew.close
+
+    def total() -> float:
+        return sum(map(cpu_s, pids)) + cpu_s(os.getpid())
+
+    def count_and_close() -> None:
+        ended.append(total())
+        close()
+
+    crew.close = count_and_close
+
+    def give(_: int) -> Crew:
+        return crew  # type: ignore[no-any-return]
+
+    with tempfile.TemporaryDirectory() as out:
+        started, cpu = time.monotonic(), total()
+        summary = run_batch(paths[0].parent, Path(out) / "out", PORTRAIT, crew=give, watcher=Quiet())
+        took = time.monotonic() - started
+    assert summary.made == len(paths)
+    return took, ended[0] - cpu
+
+
+def measure(sides: Sequence[int], count: int, rounds: int) -> list[dict[str, Any]]:
+    """Rows; rounds of all ways take turns, the least CPU of each counts."""
+    rows = []
+    for side in sides:
+        folder = Path(tempfile.mkdtemp(prefix="dioptre-curve-"))
+        paths = pictures(folder, count, side)
+        ways: dict[tuple[str, int], Callable[[], Measured]] = {(LOOP, 1): lambda p=paths: plain(p)}  # type: ignore[misc]
+        ways |= {("batch", n): lambda p=paths, n=n: here(p, n) for n in PROCESSES}  # type: ignore[misc]
+        ways |= {("dask", n): lambda p=paths, n=n: dask(p, n) for n in WORKERS}  # type: ignore[misc]
+        found: dict[tuple[str, int], list[tuple[float, float, float]]] = {way: [] for way in ways}
+        for _ in range(rounds):
+            for way, run in ways.items():
+                found[way].append((*run(), os.getloadavg()[0]))
+                print(side, *way, *(f"{value:.1f}" for value in found[way][-1]), flush=True)
+        alone = min(cpu for _, cpu, _ in found[LOOP, 1]) / count
+        for (how, number), each in found.items():
+            took, cpu, load = min(each, key=lambda one: one[1])
+            rows.append(
+                {
+                    "megapixels": round(side * (side * 2 // 3) / 1e6, 2),
+                    "way": how,
+                    "processes": number,
+                    "cpu_s_a_picture": round(cpu / count, 2),
+                    "efficiency": round(alone / (cpu / count), 3),
+                    "pictures_a_minute_by_the_clock": round(60 * count / took, 1),
+                    "pictures_a_minute_with_idle_cores": round(60 * min(number, cores()) / (cpu / count), 1),
+                    "load": round(load, 1),
+                }
+            )
+        shutil.rmtree(folder)
+    return rows
+
+
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 300, 60, 250, 40
+COLOURS = {"batch": "#3b78c2", "dask": "#d9822b"}
+NAMES = {"batch": "processes of batch", "dask": "workers of a Dask scheduler"}
+
+
+def drawing(rows: Sequence[dict[str, Any]]) -> str:
+    """Efficiency against the number of processes, a panel for each size."""
+    sizes = sorted({row["megapixels"] for row in rows})
+    panel = (WIDTH - LEFT) / len(sizes)
+    top = max(1.0, *(row["efficiency"] for row in rows)) * 1.08
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}">',
+        "<style>text { font: 12px sans-serif; }</style>",
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
+        "<title>CPU efficiency of a batch against a plain loop, by number of processes</title>",
+    ]
+
+    def height(value: float) -> float:
+        return BOTTOM - (BOTTOM - TOP) * float(value / top)
+
+    for value in (0.0, 0.25, 0.5, 0.75, 1.0):
+        y = height(value)
+        parts.append(f'<line x1="{LEFT}" y1="{y:.0f}" x2="{WIDTH - 10}" y2="{y:.0f}" stroke="#ddd"/>')
+        parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.0f}" text-anchor="end">{value:.0%}</text>')
+    for index, size in enumerate(sizes):
+        start = LEFT + index * panel
+        bars = [row for row in rows if row["megapixels"] == size and row["way"] in COLOURS]
+        wide = (panel - 40) / len(bars)
+        parts.append(f'<text x="{start + panel / 2:.0f}" y="24" text-anchor="middle">{size:g} megapixels</text>')
+        for number, row in enumerate(bars):
+            x, y = start + 20 + number * wide, height(row["efficiency"])
+            parts.append(
+                f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide - 6:.1f}" height="{BOTTOM - y:.1f}" '
+                f'fill="{COLOURS[row["way"]]}"/>'
+            )
+            middle = x + (wide - 6) / 2
+            parts.append(
+                f'<text x="{middle:.1f}" y="{y - 5:.1f}" text-anchor="middle">{row["efficiency"]:.0%}</text>'
+            )
+            parts.append(f'<text x="{middle:.1f}" y="{BOTTOM + 16}" text-anchor="middle">{row["processes"]}</text>')
+    x = LEFT + 20
+    for way, colour in COLOURS.items():
+        parts.append(f'<rect x="{x}" y="{HEIGHT - 20}" width="12" height="12" fill="{colour}"/>')
+        parts.append(f'<text x="{x + 18}" y="{HEIGHT - 9}">{NAMES[way]}</text>')
+        x += 200
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", type=int, default=6)
+    parser.add_argument("--sides", default="600,1500", help="of the pictures, in pixels")
+    parser.add_argument("--rounds", type=int, default=1)
+    chosen = parser.parse_args()
+    rows = measure([int(side) for side in chosen.sides.split(",")], chosen.pictures, chosen.rounds)
+    found = {"pictures": chosen.pictures, "recipe": "portrait", "cores": cores(), "rows": rows}
+    TARGET.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    DRAWING.write_text(drawing(rows), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""Time of the depth network beside other runtimes, with the same weights, in one run.
+
+    python benchmarks/depth_speed.py [--sizes 1x518x518 2x280x378] [--threads 1] [-o FILE]
+
+How the times are taken says race.py; ratios are to OpenVINO's in float32. The weights are random: PyTorch draws
+them in the original network of `transformers`, JAX and OpenVINO take them through our converter, ONNX Runtime runs
+PyTorch's export. Before it is timed, each engine's result is compared with PyTorch's. 1 x 518 x 518 is the
+published network's own size, 2 x 280 x 378 a photograph and its mirror image as Dioptre sees them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from race import race, report, serve, told
+
+ENGINES = ("openvino-f32", "jax", "onnxruntime", "torch", "openvino-bf16")
+REFERENCE = ENGINES[0]
+SIZES = ("1x518x518", "2x280x378")
+AGREEMENT = 1e-4  # of the output's range; bfloat16 is not compared
+
+Run = Callable[[Any], Any]
+"""From (n, h, w, 3) to (n, h, w), NumPy."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", nargs="+", default=list(SIZES), metavar="NxHxW")
+    parser.add_argument("--engines", nargs="+", default=list(ENGINES), choices=ENGINES)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--serve", metavar="ENGINE", help=argparse.SUPPRESS)
+    parser.add_argument("-o", "--output", type=Path)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        serve_one(arguments.serve, arguments.sizes[0], arguments.threads)
+        return
+    rows = []
+    for size in arguments.sizes:
+        found = race(
+            arguments.engines,
+            partial(command, size, arguments.threads),
+            threads=arguments.threads,
+            rounds=arguments.rounds,
+            reference=REFERENCE,
+        )
+        for row in found:
+            rows.append({"size": size, **row})
+            print(told(row, size, REFERENCE), flush=True)
+    if arguments.output:
+        arguments.output.write_text(report(rows, threads=arguments.threads), encoding="utf-8")
+
+
+def command(size: str, threads: int, engine: str) -> list[str]:
+    return [__file__, "--sizes", size, "--threads", str(threads), "--serve", engine]
+
+
+def serve_one(engine: str, size: str, threads: int) -> None:
+    from dioptre import runtime
+
+    runtime.prepare()  # before JAX is imported
+    import numpy as np
+    import torch
+
+    torch.set_num_threads(threads)
+    n, height, width = map(int, size.split("x"))
+    x = np.random.default_rng(0).normal(size=(n, height, width, 3)).astype(np.float32)
+    model = original()
+    expected = in_torch(model, x, threads)(x)
+    run = MAKE[engine](model, x, threads)
+    if engine != "torch":
+        del model
+    for _ in range(2):
+        made = np.asarray(run(x))  # compiled and warm
+    if not engine.endswith("bf16"):
+        assert np.abs(made - expected).max() < AGREEMENT * np.ptp(expected)
+    serve(lambda: np.asarray(run(x)))
+
+
+def original() -> Any:
+    """The published network with random weights, of which each matters to the result."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    backbone = transformers.Dinov2Config(
+        hidden_size=384,
+        num_attention_heads=6,
+        image_size=518,
+        patch_size=14,
+        out_features=["stage3", "stage6", "stage9", "stage12"],
+        apply_layernorm=True,
+        reshape_hidden_states=False,
+    )
+    sizes = {"neck_hidden_sizes": [48, 96, 192, 384], "fusion_hidden_size": 64}
+    config = transformers.DepthAnythingConfig(backbone_config=backbone, reassemble_hidden_size=384, **sizes)
+    model = transformers.DepthAnythingForDepthEstimation(config).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            deviation = 0.2 if parameter.ndim < 2 else parameter[0].numel() ** -0.5
+            centre = 1.0 if "norm" in name and name.endswith("weight") else 0.3 if "lambda" in name else 0.0
+            parameter.copy_(centre + deviation * torch.randn_like(parameter))
+        model.head.conv3.bias.fill_(2.0)  # else the final ReLU would hide half of the output
+    return model
+
+
+def ours(model: Any) -> Any:
+    from flax import nnx
+
+    from dioptre.checkpoints.load import fill
+    from dioptre.models.depth_anything_v2.config import depth_anything_v2_small
+    from dioptre.models.depth_anything_v2.convert import convert
+    from dioptre.models.depth_anything_v2.module import DepthAnything
+    from dioptre.models.loaded import Loaded
+    from dioptre.models.registry import ENTRIES
+
+    config = depth_anything_v2_small()
+    arrays = convert({name: value.numpy() for name, value in model.state_dict().items()})
+    network = fill(lambda: DepthAnything(config, rngs=nnx.Rngs(0)), arrays, origin="the benchmark")
+    graph, state = nnx.split(network)
+    entry = ENTRIES["depth-anything-v2-small"]
+    return Loaded(entry=entry, config=config, graph=graph, state=state, checksums={})
+
+
+def in_jax(model: Any, x: Any, threads: int) -> Run:
+    network = ours(model)
+    return lambda x: network.forward(network.state, x)
+
+
+def in_openvino(precision: str, model: Any, x: Any, threads: int) -> Run:
+    from dioptre.models.acceleration import OpenVino
+
+    return OpenVino(ours(model), precision=precision)
+
+
+def in_torch(model: Any, x: Any, threads: int) -> Run:
+    import torch
+
+    def run(x: Any) -> Any:
+        with torch.inference_mode():
+            return model(torch.from_numpy(x).permute(0, 3, 1, 2)).predicted_depth.numpy()
+
+    return run
+
+
+def in_onnx_runtime(model: Any, x: Any, threads: int) -> Run:
+    import onnxruntime
+    import torch
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    planes = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        file = Path(folder) / "depth.onnx"
+        names = {"input_names": ["x"], "output_names": ["depth"]}
+        torch.onnx.export(model, (planes,), str(file), dynamo=False, opset_version=17, **names)
+        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    return lambda x: session.run(None, {"x": x.transpose(0, 3, 1, 2)})[0]
+
+
+MAKE: dict[str, Callable[[Any, Any, int], Run]] = {
+    "jax": in_jax,
+    "openvino-f32": partial(in_openvino, "f32"),
+    "openvino-bf16": partial(in_openvino, "bf16"),
+    "torch": in_torch,
+    "onnxruntime": in_onnx_runtime,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Runs inside of GIMP, started by gimp.py: jobs on photos of several sizes, timed from the call to the layers.
+
+SIZES: megapixels, by commas; none: no jobs. PHOTO: what is scaled to them. OUT: where gimp.json is left.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+from gi.repository import Gimp, Gio
+
+TICKS = os.sysconf("SC_CLK_TCK")
+BLUR = {"max_radius": 60.0, "focal_disparity": 0.8}
+
+
+def process(words):
+    """The id of the process whose command has one of `words` in it, None when there is none."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                command = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            except OSError:
+                continue
+            if any(word in part for word in words for part in command[:4]):
+                return int(entry.name)
+    return None
+
+
+def gimp():
+    return process(("gimp-console",))
+
+
+def worker():
+    return process(("dioptre.worker",))
+
+
+def cpu_s(number):
+    """CPU seconds that a process has used, its threads together."""
+    fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def peak_bytes(number):
+    lines = Path(f"/proc/{number}/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+
+def forget_peaks():
+    for number in filter(None, (gimp(), worker())):
+        Path(f"/proc/{number}/clear_refs").write_text("5")
+
+
+def photo(megapixels, *, as_float):
+    image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(os.environ["PHOTO"]))
+    scale = (megapixels * 1e6 / (image.get_width() * image.get_height())) ** 0.5
+    image.scale(round(image.get_width() * scale), round(image.get_height() * scale))
+    if as_float:
+        image.convert_precision(Gimp.Precision.FLOAT_NON_LINEAR)
+        image.get_layers()[0].add_alpha()
+    return image
+
+
+def call(name, image, layer, **options):
+    procedure = Gimp.get_pdb().lookup_procedure(name)
+    config = procedure.create_config()
+    config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
+    config.set_property("image", image)
+    config.set_core_object_array("drawables", [layer])
+    for key, value in options.items():
+        config.set_property(key.replace("_", "-"), value)
+    answer = procedure.run(config)
+    return answer.index(0) == Gimp.PDBStatusType.SUCCESS
+
+
+def timed(what, megapixels, name, *, as_float=False, **options):
+    image = photo(megapixels, as_float=as_float)
+    layer = image.get_layers()[0]
+    if name == "dioptre-lens-blur":
+        call("dioptre-depth", image, layer)
+    forget_peaks()
+    before, began = (cpu_s(worker()) if worker() else 0.0), time.monotonic()
+    if not call(name, image, layer, **options):
+        raise SystemExit(f"{name} failed")
+    row = {"what": what, "megapixels": megapixels, "wall_s": round(time.monotonic() - began, 2)}
+    row["worker_cpu_s"] = round(cpu_s(worker()) - before, 2)
+    row["gimp_peak_mb"], row["worker_peak_mb"] = (round(peak_bytes(each()) / 1e6) for each in (gimp, worker))
+    row["load"] = round(os.getloadavg()[0], 1)
+    image.delete()
+    return row
+
+
+def start():
+    """A call that is refused at once: what the plug-in's own start takes."""
+    image = photo(0.1, as_float=False)
+    began = time.monotonic()
+    call("dioptre-update", image, image.get_layers()[0])
+    image.delete()
+    return {"what": "start of the plug-in", "wall_s": round(time.monotonic() - began, 2)}
+
+
+def make_document():
+    """What the dialog is opened on."""
+    image = photo(2, as_float=False)
+    file = Gio.File.new_for_path(str(Path(os.environ["OUT"], "start.xcf")))
+    Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, file, None)
+    image.delete()
+
+
+make_document()
+rows = [start() for _ in range(3)]
+sizes = [float(size) for size in os.environ["SIZES"].split(",") if size]
+if sizes:
+    rows.append(timed("portrait, no worker yet", 2, "dioptre-portrait"))
+    rows.append(
+        timed("pixels out and in, float RGBA", max(sizes), "dioptre-white-balance", as_float=True, strength=0.0)
+    )
+for size in sizes:
+    rows.append(timed("depth", size, "dioptre-depth"))
+    rows.append(timed("lens blur", size, "dioptre-lens-blur", **BLUR))
+    rows.append(timed("portrait", size, "dioptre-portrait"))
+Path(os.environ["OUT"], "gimp.json").write_text(json.dumps(rows), encoding="utf-8")

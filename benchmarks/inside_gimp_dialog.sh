@@ -1,0 +1,43 @@
+#!/bin/bash
+# Inside the sandbox with a screen, started by gimp.py: how long a user waits in the portrait dialog, on $OUT/start.xcf.
+#   inside_gimp_dialog.sh GIMP-PROGRAM
+# Leaves milliseconds in $OUT/dialog.txt; the plug-in's log has the drafts and previews.
+set -u
+# shellcheck source=tests/plugin/gimp/inside/gui.sh
+. /tests/gui.sh
+full='Preview by portrait'
+draft='Draft by'
+tell() { echo "$1: $(($(now) - began)) ms" >>"$OUT/dialog.txt"; }
+open_and_wait() {    # open_and_wait WORDS
+    mark "$full"
+    began=$(now)
+    open_dialog 'Portrait blur' p
+    tell "$1, menu to dialog (with 2 s of this script's pauses)"
+    wait_new "$full"
+    tell "$1, menu to preview (likewise)"
+}
+
+start_gimp "$1"
+open_and_wait 'no worker yet'
+press Escape
+closed 10
+open_and_wait 'warm worker'
+for at in '300 150' '420 300' '200 350' '350 200'; do    # focus points
+    mark "$full"
+    # shellcheck disable=SC2086  # two words
+    click $at
+    wait_new "$full"
+done
+for x in 720 780 840 900; do    # the f-number's slider
+    mark "$draft"
+    click "$x" 255
+    wait_new "$draft"
+    sleep 3
+done
+scrot -o "$OUT/dialog.png"
+press Return
+sleep 1.5
+began=$(now)
+xdotool key Escape
+closed 10
+tell 'cancel to closed dialog'

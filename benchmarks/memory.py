@@ -1,0 +1,175 @@
+"""Memory that each operation takes at its peak above the picture itself, from file to files.
+
+    python benchmarks/memory.py [--megapixels 12 100] [--only depth …] [-o FILE]
+
+Every operation runs in a process of its own, as the command line runs it: reading a JPEG, computing, writing what
+it writes. What counts is the most memory that the process ever held (Linux: VmHWM), less 12 bytes for each pixel
+of the picture; Python, JAX and the networks are part of it. For an enlargement of the whole picture the result is
+taken off too: it has the size named, and the picture a quarter of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "coffee.jpg"
+RECIPE = {
+    "version": 1,
+    "steps": [
+        {"operation": "white_balance", "options": {}},
+        {"operation": "portrait", "options": {}},
+    ],
+}
+COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "depth": ("depth", "PICTURE", "-o", "OUT/depth.png", "--depth-source", "estimate"),
+    "lens-blur": ("lens-blur", "PICTURE", "--depth", "DEPTH", "--focal-disparity", "0.8", "-o", "OUT/blurred.jpg"),
+    "portrait": ("run", "PICTURE", "-o", "OUT"),
+    "white-balance": ("white-balance", "PICTURE", "-o", "OUT/balanced.jpg"),
+    "repair-depth": ("repair-depth", "PICTURE", "--depth", "DEPTH", "--selection", "SELECTION", "-o", "OUT/d.png"),
+    "recipe": ("run", "PICTURE", "--recipe", "RECIPE", "-o", "OUT"),
+}
+PART_PX = (1000, 1500)
+BYTES_PER_PIXEL = 12
+GIB = 1 << 30
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--megapixels", nargs="+", type=float, default=[12, 100])
+    parser.add_argument("--only", nargs="+", default=list(ROWS), choices=list(ROWS))
+    parser.add_argument("--inside", nargs=2, metavar=("ROW", "FOLDER"), help=argparse.SUPPRESS)
+    parser.add_argument("-o", "--output", type=Path)
+    arguments = parser.parse_args()
+    if arguments.inside:
+        name, folder = arguments.inside
+        (pictures if name == "pictures" else ROWS[name])(Path(folder))
+        print(json.dumps({"peak": peak_bytes(), "cpu_s": round(sum(os.times()[:2]), 1)}))
+        return
+    rows = []
+    for megapixels in arguments.megapixels:
+        with tempfile.TemporaryDirectory() as folder:
+            inside("pictures", Path(folder), DIOPTRE_MEGAPIXELS=str(megapixels))
+            for name in arguments.only:
+                rows.append(measured(name, Path(folder), megapixels))
+                print(
+                    "{name:24} {megapixels:6.1f} MP  {above_gib:5.2f} GiB  {cpu_s:6.1f} CPU s".format_map(rows[-1])
+                )
+    if arguments.output:
+        arguments.output.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
+
+
+def measured(name: str, folder: Path, megapixels: float) -> dict[str, Any]:
+    made = inside(name, folder)
+    pixels = megapixels * 1e6 * (1.25 if name == "super-resolution-whole" else 1)
+    return {
+        "name": name,
+        "megapixels": megapixels,
+        "peak_gib": round(made["peak"] / GIB, 2),
+        "above_gib": round((made["peak"] - pixels * BYTES_PER_PIXEL) / GIB, 2),
+        "cpu_s": made["cpu_s"],
+    }
+
+
+def inside(name: str, folder: Path, **environment: str) -> dict[str, Any]:
+    """Run one row in a process of its own."""
+    (folder / "out").mkdir(exist_ok=True)
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, __file__, "--inside", name, str(folder)],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    for file in (folder / "out").iterdir():
+        file.unlink()
+    made: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return made
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has held; not its parent's, as `getrusage` has it."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) << 10
+    raise SystemExit("this system does not say how much memory a process has held")
+
+
+def pictures(folder: Path) -> None:
+    """A photograph of the size asked for and of a quarter of it, a depth map and a selection."""
+    import numpy as np
+    from PIL import Image
+
+    pixels = float(os.environ["DIOPTRE_MEGAPIXELS"]) * 1e6
+    height, width = round((pixels * 3 / 4) ** 0.5), round((pixels * 4 / 3) ** 0.5)
+    with Image.open(EXAMPLE) as image:
+        whole = image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+    whole.save(folder / "picture.jpg", quality=90)
+    whole.resize((width // 2, height // 2)).save(folder / "quarter.jpg", quality=90)
+    slope = np.linspace(0, 65535, height).astype(np.uint16)
+    Image.fromarray(np.repeat(slope[:, None], width, axis=1)).save(folder / "depth.png", compress_level=1)
+    selection = Image.new("L", (width, height))
+    selection.paste(255, (width // 4, height // 4, width // 2, height // 2))
+    selection.save(folder / "selection.png", compress_level=1)
+    (folder / "recipe.json").write_text(json.dumps(RECIPE), encoding="utf-8")
+
+
+def command(name: str) -> Callable[[Path], None]:
+    def run(folder: Path) -> None:
+        from dioptre.cli.main import run as dioptre
+
+        places = {
+            "PICTURE": folder / "picture.jpg",
+            "DEPTH": folder / "depth.png",
+            "SELECTION": folder / "selection.png",
+            "RECIPE": folder / "recipe.json",
+        }
+        words = [str(places.get(word, word)).replace("OUT", str(folder / "out")) for word in COMMANDS[name]]
+        code = dioptre(words)
+        if code:
+            raise SystemExit(f"dioptre {' '.join(words)} ended with {code}")
+
+    return run
+
+
+def load(folder: Path) -> None:
+    """Nothing but reading the picture."""
+    from dioptre import files
+
+    files.load(folder / "picture.jpg")
+
+
+def super_resolution_part(folder: Path) -> None:
+    """A part of a large picture, as an editor enlarges a selection."""
+    from dioptre import files, runtime
+
+    runtime.prepare()
+    from dioptre.imaging.layers import Inputs
+    from dioptre.recipes.apply import apply
+
+    picture = files.load(folder / "picture.jpg").pixels
+    apply("super_resolution", {"scale": 2}, Inputs(picture=picture[: PART_PX[0], : PART_PX[1]]))
+
+
+def super_resolution_whole(folder: Path) -> None:
+    from dioptre.cli.main import run as dioptre
+
+    dioptre(["super-resolution", str(folder / "quarter.jpg"), "--scale", "2", "-o", str(folder / "out" / "x2.jpg")])
+
+
+ROWS: Mapping[str, Callable[[Path], None]] = {
+    "load": load,
+    **{name: command(name) for name in COMMANDS},
+    "super-resolution-part": super_resolution_part,
+    "super-resolution-whole": super_resolution_whole,
+}
+
+if __name__ == "__main__":
+    main()

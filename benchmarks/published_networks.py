@@ -1,0 +1,80 @@
+"""The enlarging networks as published, in other runtimes.
+
+ncnn runs the files as they are, ONNX Runtime a graph of the same weights.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Run = Callable[[np.ndarray], np.ndarray]
+"""From (1, h, w, 3) in [0, 1] to the enlarged picture, (1, H, W, 3), not clipped."""
+
+
+def in_ncnn(model: str, packages: Path, *, threads: int | None = None) -> Run:
+    """packages: the folder with the published wheels. Single precision throughout."""
+    import ncnn
+
+    from dioptre.models.package_files import read_package
+
+    package = published(model)
+    net = ncnn.Net()
+    if threads is not None:
+        net.opt.num_threads = threads
+    net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
+    net.opt.use_bf16_storage = False
+    files = read_package(packages / package.name, package)
+    with tempfile.TemporaryDirectory() as folder:
+        for suffix in ("param", "bin"):
+            (Path(folder) / f"net.{suffix}").write_bytes(files[suffix])
+        net.load_param(str(Path(folder) / "net.param"))
+        net.load_model(str(Path(folder) / "net.bin"))
+
+    def run(x: np.ndarray) -> np.ndarray:
+        planes = np.ascontiguousarray(x[0].transpose(2, 0, 1))  # a name of its own: ncnn.Mat does not keep it alive
+        extractor = net.create_extractor()
+        extractor.input(net.input_names()[0], ncnn.Mat(planes))
+        return np.array(extractor.extract(net.output_names()[0])[1]).transpose(1, 2, 0)[None]
+
+    return run
+
+
+def in_onnx_runtime(model: str, packages: Path, *, threads: int | None = None) -> Run:
+    """There is a graph for SPAN only; SystemExit for another network."""
+    import onnxruntime
+    from super_resolution_graph import onnx_graph
+
+    from dioptre.models.package_files import read_package
+    from dioptre.models.span.convert import upstream_weights
+
+    if not model.startswith("span-x"):
+        raise SystemExit("there is a graph for SPAN only")
+    package = published(model)
+    options = onnxruntime.SessionOptions()
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    weights = upstream_weights(read_package(packages / package.name, package))
+    graph = onnx_graph(weights, int(model[-1]))
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+    def run(x: np.ndarray) -> np.ndarray:
+        made: np.ndarray = session.run(None, {"x": np.ascontiguousarray(x.transpose(0, 3, 1, 2))})[0]
+        return made.transpose(0, 2, 3, 1)
+
+    return run
+
+
+def published(model: str) -> Any:
+    """The package in which the original weights lie."""
+    from dioptre.models.rrdb import convert as rrdb
+    from dioptre.models.span import convert as span
+    from dioptre.models.srvgg import convert as srvgg
+
+    if model.startswith("span-x"):
+        return span.package(scale=int(model[-1]), channels=48)
+    return {"realesr-animevideov3": srvgg.PACKAGE, "realesrgan-x4plus": rrdb.PACKAGE}[model]

@@ -1,0 +1,272 @@
+"""One recipe, three runners: the same pixels from the command line, GIMP and Krita?
+
+    python -m benchmarks.recipes EDITOR-TREE [EDITOR-TREE…] [--only WORD]
+
+Each EDITOR-TREE is made by tests/editors/tree. Every bundled preset, and a recipe of each operation, is followed by
+all three runners on the same 8- and 16-bit pixels; the editors run Update on the result. Where a runner recorded
+other steps (GIMP's parasite, Krita's annotation, the command line's recipe), the others follow those, too. Compared
+are the values as they are stored, with the command line's: how many code values they are apart at most; of a depth,
+in the picture's bits.
+Writes benchmarks/results/recipes.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from dioptre import files
+from dioptre.cli.main import run
+from dioptre.files.encode import encode
+from dioptre.files.picture import Format
+from dioptre.recipes.presets import presets
+from dioptre.recipes.recipe import Recipe
+from tests.plugin.gimp import conftest as gimp
+from tests.plugin.krita import conftest as krita
+
+ROOT = Path(__file__).resolve().parents[1]
+TARGET = ROOT / "benchmarks" / "results" / "recipes.json"
+SIZE = (240, 160)
+SMALL = (96, 64)  # what is enlarged
+PHOTOS = {"pet": "chelsea", "landscape": "chelsea", "print": "chelsea", "product": "coffee", "old-scan": "coffee"}
+SELECTION = (60, 40, 80, 50)
+OPERATIONS: dict[str, dict[str, Any]] = {
+    "depth": {},
+    "lens_blur": {"max_radius": 9.0, "blades": 7, "highlight_boost": 0.4},
+    "portrait": {"f_number": 1.8, "focus": [130.0, 60.0]},
+    "white_balance": {"temperature": 4300.0, "tint": 0.01},
+    "super_resolution": {"scale": 3},
+    "repair_depth": {"mode": "fill"},
+}
+NEEDS_DEPTH = ("lens_blur", "repair_depth")
+CLI = "command line"
+_SHOWN = ("recipe", "bits", "runner", "apart", "updated_apart", "share_of_pixels_more_than_1_apart")
+_ROW = "{:<18} {:>4} {:<12} {:>8} {:>8} {:>8}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One recipe on one picture. photo, depth: files with its raw codes, depth "" for none. called: the recipe."""
+
+    name: str
+    called: str
+    bits: int
+    size: tuple[int, int]
+    photo: str
+    depth: str
+    selection: tuple[int, int, int, int] | None
+    steps: list[dict[str, Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {key: getattr(self, key) for key in ("name", "bits", "size", "photo", "depth", "selection", "steps")}
+
+    @property
+    def last(self) -> str:
+        return str(self.steps[-1]["operation"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What a runner made: its codes (H, W, C), the steps that it recorded, the codes after Update."""
+
+    codes: np.ndarray
+    steps: list[dict[str, Any]]
+    updated: np.ndarray | None = None
+
+
+def orders(folder: Path) -> Iterator[Order]:
+    """All recipes on both depths of bits; writes their pixels."""
+    recipes = {name: recipe.to_dict()["steps"] for name, recipe in presets().items()}
+    for name, options in OPERATIONS.items():
+        recipes[name] = [{"operation": name, "options": options}]
+    for name, steps in recipes.items():
+        steps = Recipe.from_dict({"version": 1, "steps": steps}).to_dict()["steps"]
+        last = steps[-1]["operation"]
+        size = SMALL if last == "super_resolution" else SIZE
+        for bits in (8, 16):
+            stem = f"{name}-{bits}"
+            _photo(folder / stem, PHOTOS.get(name, "astronaut"), size, bits)
+            yield Order(
+                name=stem,
+                called=name,
+                bits=bits,
+                size=size,
+                photo=f"{stem}.photo",
+                depth=f"{stem}.depth" if last in NEEDS_DEPTH else "",
+                selection=SELECTION if last == "repair_depth" else None,
+                steps=steps,
+            )
+
+
+def _photo(stem: Path, example: str, size: tuple[int, int], bits: int) -> None:
+    """Raw codes of an example at this size, a depth of 8 bits, and both as the command line reads them."""
+    kind: Any = np.uint8 if bits == 8 else np.uint16
+    picture = Image.open(ROOT / "examples" / f"{example}.jpg").convert("RGB")
+    exact = np.stack(
+        [np.asarray(one.convert("F").resize(size, Image.Resampling.BICUBIC)) for one in picture.split()]
+    )
+    codes = np.rint(np.clip(exact.transpose(1, 2, 0) / 255, 0, 1) * np.iinfo(kind).max).astype(kind)
+    y, x = np.mgrid[: size[1], : size[0]]
+    near = (140 * y / size[1] + 90 * (x > size[0] / 2) + 20 * x / size[0]).astype(kind) * (1 if bits == 8 else 257)
+    stem.with_suffix(".photo").write_bytes(codes.tobytes())
+    stem.with_suffix(".depth").write_bytes(near.tobytes())
+    stem.with_suffix(".png").write_bytes(encode(codes, Format.PNG))
+    Path(f"{stem}-near.png").write_bytes(encode(near[..., None], Format.PNG))
+
+
+def on_command_line(order: Order, folder: Path) -> Made:
+    """`dioptre run --recipe`, as a user has it."""
+    source = folder / order.photo.replace(".photo", ".png")
+    recipe = folder / "followed.json"
+    recipe.write_text(json.dumps({"version": 1, "steps": order.steps}), encoding="utf-8")
+    out = folder / "out"
+    command = ["run", str(source), "-o", str(out), "--recipe", str(recipe), "--force"]
+    if order.depth:
+        command += ["--depth", str(folder / f"{source.stem}-near.png")]
+    if order.selection is not None:
+        x, y, width, height = order.selection
+        selected = np.zeros((*order.size[::-1], 1), np.uint8)
+        selected[y : y + height, x : x + width] = 255
+        (folder / "selection.png").write_bytes(encode(selected, Format.PNG))
+        command += ["--selection", str(folder / "selection.png")]
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        failed = run(command) != 0
+    if failed:
+        raise SystemExit(f"{order.name} failed")
+    base = f"{source.stem}-{order.last.replace('_', '-')}"
+    written = json.loads((out / f"{base}.json").read_text(encoding="utf-8"))
+    whole = 2**order.bits - 1
+    if order.last in ("depth", "repair_depth"):
+        name = f"{base}.tif" if order.last == "depth" else f"{base}-depth.tif"
+        exact, _ = files.read_depth(out / name, width=order.size[0], height=order.size[1])
+        return Made(codes=np.rint(exact[..., None] * whole), steps=written["steps"])
+    return Made(codes=np.rint(files.load(out / f"{base}.png").pixels * whole), steps=written["steps"])
+
+
+def in_editor(editor: gimp.Gimp | krita.Krita, wanted: list[Order], folder: Path) -> dict[str, Made]:
+    name = "gimp" if isinstance(editor, gimp.Gimp) else "krita"
+    for order in wanted:
+        for file in filter(None, (order.photo, order.depth)):
+            (editor.out / file).write_bytes((folder / file).read_bytes())
+    (editor.out / "orders.json").write_text(json.dumps([order.to_dict() for order in wanted]), encoding="utf-8")
+    if isinstance(editor, gimp.Gimp):
+        found = editor.values("recipes.py")
+    else:
+        checks = editor.checks("recipes.py")
+        if any(checks.values()):
+            raise SystemExit("\n".join(checks.values()))
+        found = json.loads((editor.out / "followed.json").read_text(encoding="utf-8"))
+    made = {}
+    for order in wanted:
+        facts = found[order.name]
+        floats = name == "krita" and facts["channels"] == 1
+        kind: Any = np.float32 if floats else np.uint8 if order.bits == 8 else np.uint16
+        shape = (*facts["size"][::-1], facts["channels"])
+
+        def codes(suffix: str, order: Order = order, kind: Any = kind, shape: Any = shape) -> np.ndarray:
+            values = np.fromfile(editor.out / f"{name}-{order.name}{suffix}", kind).reshape(shape)
+            return np.rint(values * (2**order.bits - 1)) if kind is np.float32 else values.astype(np.float64)
+
+        updated = codes(".updated") if facts["updated"] else None
+        made[order.name] = Made(codes=codes(".pixels"), steps=facts["steps"] or order.steps, updated=updated)
+    return made
+
+
+def apart(one: np.ndarray, other: np.ndarray) -> int:
+    """Code values, of the colours."""
+    channels = min(one.shape[2], other.shape[2], 3)
+    if one.shape[:2] != other.shape[:2]:
+        raise SystemExit(f"{one.shape} and {other.shape}")
+    return int(np.abs(one[..., :channels] - other[..., :channels]).max())
+
+
+def compare(trees: list[Path], only: str, folder: Path) -> list[dict[str, Any]]:
+    """Rows: by recipe, bits and runner, code values from the command line's result."""
+    first = [order for order in orders(folder) if only in order.called]
+    reference = {order.name: on_command_line(order, folder) for order in first}
+    rows = []
+    for tree in trees:
+        os.environ["DIOPTRE_TEST_GIMP"] = os.environ["DIOPTRE_TEST_KRITA"] = str(tree.resolve())
+        cache = Path(os.environ.get("DIOPTRE_TEST_CACHE") or folder / "cache")
+        cache.mkdir(exist_ok=True)
+        os.environ["DIOPTRE_TEST_CACHE"] = str(cache)
+        both: list[gimp.Gimp | krita.Krita] = [
+            krita.install(folder / f"krita-{tree.name}", limit_s=3600),
+            gimp.install(_made(folder / f"gimp-{tree.name}"), cache),
+        ]
+        names = [f"{'GIMP' if isinstance(one, gimp.Gimp) else 'Krita'} {one.version}" for one in both]
+        made = {CLI: reference} | {
+            name: in_editor(one, first, folder) for name, one in zip(names, both, strict=True)
+        }
+        handed = {runner: _of_others(first, made, runner) for runner in made}
+        followed = {CLI: {order.name: on_command_line(order, folder) for order in handed[CLI]}}
+        followed |= {name: in_editor(one, handed[name], folder) for name, one in zip(names, both, strict=True)}
+        for order in first:
+            for runner in made:
+                more = [one for name, one in followed[runner].items() if name.rpartition("-")[0] == order.name]
+                rows.append(_row(order, runner, reference[order.name], made[runner][order.name], more))
+                print(_ROW.format(*(str(rows[-1].get(key, "")) for key in _SHOWN)), flush=True)
+    return rows
+
+
+def _of_others(first: list[Order], made: Mapping[str, Mapping[str, Made]], runner: str) -> list[Order]:
+    """What the other runners recorded, to be followed; where it is the very recipe, that was done already."""
+    return [
+        replace(order, name=f"{order.name}-{number}", steps=made[maker][order.name].steps)
+        for order in first
+        for number, maker in enumerate(made)
+        if maker != runner and made[maker][order.name].steps != order.steps
+    ]
+
+
+def _row(order: Order, runner: str, wanted: Made, own: Made, more: list[Made]) -> dict[str, Any]:
+    row = {
+        "recipe": order.called,
+        "steps": len(order.steps),
+        "bits": order.bits,
+        "runner": runner,
+        "recorded_the_same_steps": own.steps == wanted.steps == order.steps,
+        "apart": max(apart(one.codes, wanted.codes) for one in (own, *more)),
+        "share_of_pixels_more_than_1_apart": round(_share(own.codes, wanted.codes), 5),
+    }
+    return row if own.updated is None else {**row, "updated_apart": apart(own.updated, wanted.codes)}
+
+
+def _share(one: np.ndarray, other: np.ndarray) -> float:
+    channels = min(one.shape[2], other.shape[2], 3)
+    return float((np.abs(one[..., :channels] - other[..., :channels]).max(axis=-1) > 1).mean())
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("trees", type=Path, nargs="+", help="editor trees with GIMP and Krita")
+    parser.add_argument("--only", default="", help="recipes whose name has this in it; nothing is written")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="dioptre-recipes-") as place:
+        rows = compare(chosen.trees, chosen.only, Path(place).resolve())
+    if not chosen.only:
+        TARGET.write_text(json.dumps({"size": SIZE, "enlarged_from": SMALL, "rows": rows}, indent=1) + "\n")
+    one_step = [row for row in rows if row["steps"] == 1]
+    for bits in (8, 16):
+        worst = max(max(row["apart"], row.get("updated_apart", 0)) for row in one_step if row["bits"] == bits)
+        print(f"recipes of one step in {bits} bits: at most {worst} code values apart")
+
+
+if __name__ == "__main__":
+    main()
