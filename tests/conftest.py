@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from jaxtyping import install_import_hook
 from dioptre_link.paths import cache_dir
 
 # Compiled programs may stay from run to run; everything else is private.
+os.environ["DIOPTRE_ACCELERATOR"] = "none"  # the reference; tests/models/test_acceleration.py has the other
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "compiled"))
 _home = tempfile.TemporaryDirectory(prefix="dioptre-tests-")
 os.environ["DIOPTRE_HOME"] = _home.name
+os.environ["LANGUAGE"] = "en"  # tests read what programs say
 _weights = Path(_home.name) / "data" / "weights"  # as the installer leaves it: with the bundled ones
 _weights.mkdir(parents=True)
 for _card in (Path(__file__).resolve().parents[1] / "weights").glob("*/card.json"):
@@ -29,6 +32,27 @@ _hook.__enter__()  # for the whole run; the modules must be imported under it
 
 def pytest_unconfigure() -> None:
     _home.cleanup()
+
+
+@pytest.fixture
+def compiled() -> Iterator[list[float]]:
+    """Grows with every program that JAX compiles, or takes from the cache, while the test runs."""
+    import jax
+
+    programs: list[float] = []
+
+    def listen(event: str, duration: float, **_: object) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            programs.append(duration)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        yield programs
+        before = len(programs)
+        jax.jit(lambda x: x + before)(1.0)
+        assert len(programs) > before  # the listener does hear of what is compiled
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
 
 
 @pytest.fixture(scope="session")

@@ -43,11 +43,14 @@ class Tree:
         environment: Mapping[str, str] | None = None,
         gui: bool = False,
         limit_s: int = 300,
+        options: Sequence[str] = (),
     ) -> subprocess.CompletedProcess[str]:
-        """Run `command` inside; binds: path here → path there."""
+        """Run `command` inside; binds: path here → path there; options: further ones of the sandbox."""
         return subprocess.run(
             [
-                *self._sandbox(binds or {}, writable or {}, environment or {}, gui=gui, limit_s=limit_s),
+                *self._sandbox(
+                    binds or {}, writable or {}, environment or {}, gui=gui, limit_s=limit_s, more=options
+                ),
                 *command,
             ],
             stdin=subprocess.DEVNULL,
@@ -89,8 +92,9 @@ class Tree:
         *,
         gui: bool,
         limit_s: int,
+        more: Sequence[str] = (),
     ) -> list[str]:
-        options = ["--home", str(self.home), "--limit", str(limit_s)]
+        options = [*more, "--home", str(self.home), "--limit", str(limit_s)]
         for here, there in binds.items():
             options += ["--bind", f"{here}:{there}"]
         for here, there in writable.items():

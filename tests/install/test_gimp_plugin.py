@@ -12,8 +12,8 @@ from types import ModuleType
 
 import pytest
 
-from dioptre.cli import gimp_plugin
-from dioptre.cli.gimp_plugin import Home
+from dioptre.editors import gimp_plugin
+from dioptre.editors.gimp_plugin import Home
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="uses Linux's folders")
 

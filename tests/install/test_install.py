@@ -193,3 +193,69 @@ def _wait_for(condition: object, seconds: float = 60.0) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.01)
+
+
+def test_a_bundle_installs_without_a_network(miniature: Checkout, tmp_path: Path) -> None:
+    made = miniature.install("bundle", str(tmp_path / "carried" / "bundle"))
+    assert made.returncode == 0, made.stderr
+    bundle = Checkout(
+        folder=tmp_path / "carried" / "bundle", wheels=tmp_path / "none", home=tmp_path / "other home"
+    )
+    assert sorted(path.name for path in (bundle.folder / "wheels").iterdir()) == [
+        "builder-1.0-py3-none-any.whl",
+        "bundle.json",
+        "needed-1.0-py3-none-any.whl",
+    ]
+    shutil.copy(miniature.folder / "backend.py", bundle.folder)  # the miniature's own
+    shutil.rmtree(miniature.folder)
+    shutil.rmtree(miniature.wheels)
+    offline = {"PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "PIP_INDEX_URL": "http://127.0.0.1:9/none"}
+    installed = bundle.install("greet", **offline)
+    assert (installed.returncode, installed.stdout) == (0, "greet thanks\n"), installed.stderr
+
+    again = bundle.install("bundle", str(tmp_path / "second"), **offline)
+    assert (again.returncode, "bundle already" in again.stderr) == (1, True)
+    about = bundle.folder / "wheels" / "bundle.json"
+    about.write_text('{"python": "3.11", "system": "plan9 mips"}', encoding="utf-8")
+    foreign = bundle.install("--repair", **offline)
+    assert foreign.returncode == 1
+    assert "This bundle is for plan9 mips" in foreign.stderr
+
+
+def test_a_bundle_never_replaces_a_folder_and_leaves_none_behind(installed: Checkout, tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    assert installed.install("bundle", str(taken)).returncode == 1
+    failed = installed.install("bundle", str(tmp_path / "new"), PIP_FIND_LINKS="")
+    assert failed.returncode == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def set_version(checkout: Checkout, version: str) -> None:
+    file = checkout.folder / "pyproject.toml"
+    lines = [
+        line
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if not line.startswith(("version", "[project]"))
+    ]
+    file.write_text("\n".join([*lines, "[project]", f'version = "{version}"', ""]), encoding="utf-8")
+
+
+def test_an_upgrade_keeps_what_the_user_added_and_a_downgrade_is_refused(miniature: Checkout) -> None:
+    set_version(miniature, "0.9.0")
+    assert miniature.install("greet").returncode == 0
+    added = miniature.home / "data" / "weights" / "mine"
+    added.mkdir()
+    (added / "card.json").write_text('{"files": {}}', encoding="utf-8")
+    (miniature.home / "data" / "settings.json").write_text('{"kept": true}', encoding="utf-8")
+    set_version(miniature, "0.10.0")
+    assert miniature.install("greet").returncode == 0
+    set_version(miniature, "0.9.0")
+    refused = miniature.install("greet")
+    assert refused.returncode == 1
+    assert "Dioptre 0.10.0 is installed; this is the older 0.9.0." in refused.stderr
+    assert "Traceback" not in refused.stderr
+    set_version(miniature, "0.10.0")
+    assert miniature.install("greet").stdout == "greet thanks\n"
+    assert (added / "card.json").is_file()
+    assert (miniature.home / "data" / "settings.json").is_file()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dioptre.cli import krita_plugin
-from dioptre.cli.krita_plugin import Home
+from dioptre.editors import krita_plugin
+from dioptre.editors.krita_plugin import Home
 from installer import plugins
 from installer.console import Console
 from installer.environment import Folders
@@ -27,12 +27,16 @@ def user(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def folders(user: Path) -> dict[str, Path]:
+    return {name: user / name for name in ("data", "cache", "log")}
+
+
 def installed(checkout: Path, user: Path) -> Home:
     home = krita_plugin.homes({}, home=user)[0]
     environment = user / "data/environment/bin"
     environment.mkdir(parents=True, exist_ok=True)
     (environment / "python").touch()
-    krita_plugin.install(checkout, home, {"data": user / "data", "cache": user / "cache", "log": user / "log"})
+    krita_plugin.install(checkout, home, folders(user))
     return home
 
 
@@ -53,7 +57,7 @@ def test_folders_of_krita_are_found(user: Path) -> None:
 
 def test_install_is_whole_enabled_current_and_removable(checkout: Path, user: Path) -> None:
     home = installed(checkout, user)
-    assert krita_plugin.is_current(checkout, home)
+    assert krita_plugin.is_current(checkout, home, folders(user))
     assert krita_plugin.is_enabled(home)
     assert home.entry.read_text(encoding="utf-8").startswith("[Desktop Entry]")
     assert json.loads((home.plugin / "dioptre_link/folders.json").read_text())["data"] == str(user / "data")
@@ -61,11 +65,12 @@ def test_install_is_whole_enabled_current_and_removable(checkout: Path, user: Pa
     assert home.settings.read_text(encoding="utf-8") == enabled
     (home.plugin / "left-over.py").touch()
     (home.plugin / "jobs.py").write_text("old", encoding="utf-8")
-    assert not krita_plugin.is_current(checkout, home)
+    assert not krita_plugin.is_current(checkout, home, folders(user))
     installed(checkout, user)
-    assert krita_plugin.is_current(checkout, home)
+    assert krita_plugin.is_current(checkout, home, folders(user))
     assert not (home.plugin / "left-over.py").exists()
     assert home.settings.read_text(encoding="utf-8") == enabled
+    assert not krita_plugin.is_current(checkout, home, {**folders(user), "data": user / "moved"})
     assert krita_plugin.remove(home)
     assert not krita_plugin.remove(home)
     assert list((home.folder / "pykrita").iterdir()) == []
@@ -86,7 +91,7 @@ def test_who_switched_it_off_wants_it_off(checkout: Path, user: Path) -> None:
     home.settings.write_text(off, encoding="utf-8")
     installed(checkout, user)
     assert krita_plugin.is_enabled(home) is False
-    assert krita_plugin.is_current(checkout, home)
+    assert krita_plugin.is_current(checkout, home, folders(user))
     assert codes(user, home) == ["krita-plugin-disabled"]
 
 
@@ -115,10 +120,10 @@ def test_the_installer_leaves_nothing(checkout: Path, user: Path, capsys: pytest
     folder = user / "elsewhere/krita"
     plugins.install_krita(where, Console(), krita_plugin, chosen=folder, portable=True)
     home = krita_plugin.chosen(folder)
-    assert krita_plugin.is_current(checkout, home)
+    assert krita_plugin.is_current(checkout, home, folders(user))
     (home.plugin / "jobs.py").write_text("old", encoding="utf-8")
     plugins.update_krita(where, krita_plugin)
-    assert krita_plugin.is_current(checkout, home)
+    assert krita_plugin.is_current(checkout, home, folders(user))
     plugins.remove_krita(where, Console(), krita_plugin)
     assert not home.plugin.exists()
     assert not home.entry.exists()
