@@ -5,6 +5,9 @@ that is redone: visibility is no part of Krita's undo history.
 
 *Update* puts every new layer above the old one and takes the old one away: two steps each. When the user undoes or
 redoes the first of these steps, the keeper does the same with the others.
+
+The keeper looks and asks only while Krita does nothing to the document: an undo that is asked for in the middle of
+something is lost.
 """
 
 from __future__ import annotations
@@ -16,9 +19,11 @@ from krita import Document, Krita, Node
 
 from . import recipe
 from .qt import QObject, QTimer, QUuid
+from .sources import is_idle
 
 LOOK_MS = 100  # between looks: the rest of an undo follows before the eye misses it
-PATIENCE = 30  # looks in which a step that was asked for did not come
+PATIENCE = 10  # looks at a document at rest before a step that did not come is asked for again
+ASKED = 3  # times in all, for one step
 
 
 @dataclass(kw_only=True)
@@ -45,21 +50,20 @@ class _Swapped:
     document: Document
     pairs: Sequence[tuple[str, str]]
     is_new: bool = True  # the last whole state that was seen
-    waited: int = 0
     seen: tuple[bool, ...] = ()
+    looks: int = 0  # since `seen` was first seen
 
     def look(self) -> None:
         there = tuple(_there(self.document, one) for pair in self.pairs for one in pair)
+        self.looks = self.looks + 1 if there == self.seen else 0
+        self.seen = there
         old, new = there[::2], there[1::2]
         if not any(old) and all(new):
-            self.is_new, self.waited = True, 0
+            self.is_new = True
         elif all(old) and not any(new):
-            self.is_new, self.waited = False, 0
-        elif self._half(old, new) and self._is_active() and self.waited < PATIENCE:
-            if there != self.seen or self.waited == 0:
-                Krita.instance().action("edit_undo" if self.is_new else "edit_redo").trigger()
-            self.waited = 1 if there != self.seen else self.waited + 1
-        self.seen = there
+            self.is_new = False
+        elif self._half(old, new) and self.looks in range(0, ASKED * PATIENCE, PATIENCE) and self._is_active():
+            Krita.instance().action("edit_undo" if self.is_new else "edit_redo").trigger()
 
     def _half(self, old: Sequence[bool], new: Sequence[bool]) -> bool:
         """Whether this is a state between the steps: pairs before it swapped, pairs after it not."""
@@ -95,7 +99,8 @@ class Keeper(QObject):
         documents = Krita.instance().documents()
         self._watched = [one for one in self._watched if any(one.document == each for each in documents)]
         for one in self._watched:
-            one.look()
+            if is_idle(one.document):
+                one.look()
         if not self._watched:
             self._timer.stop()
 

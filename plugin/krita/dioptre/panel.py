@@ -75,7 +75,7 @@ class DioptreDocker(DockWidget):
         desk().started.connect(self._follow)
 
     def canvasChanged(self, _canvas: object) -> None:  # noqa: N802  (Krita's name)
-        self._list_history()
+        QTimer.singleShot(0, self._list_history)  # Krita may be in the middle of closing a document
 
     # -- building ------------------------------------------------------------------------------------------------
 

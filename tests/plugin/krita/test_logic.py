@@ -334,6 +334,32 @@ def test_keeper_finishes_the_undo_of_an_update(
     ] * 2
 
 
+def test_keeper_waits_for_krita_and_asks_a_few_times(
+    plugin: types.SimpleNamespace, document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An undo is lost while Krita is at work; one that does not come at all is not asked for for ever."""
+    old, new = photo(document), photo(document)
+    old.remove()
+    asked: list[str] = []
+    krita = Krita.instance()
+    monkeypatch.setattr(krita, "activeDocument", lambda: document, raising=False)
+    action = types.SimpleNamespace(trigger=lambda: asked.append("step"))
+    monkeypatch.setattr(krita, "action", lambda name: action if name == "edit_undo" else None, raising=False)
+    keeper = plugin.keeper.Keeper(None)
+    keeper.swapped(document, [(old, new)])
+    keeper.look()
+    document.rootNode().addChildNode(old, None)  # half of an undo
+    monkeypatch.setattr(document, "tryBarrierLock", lambda: False)
+    keeper.look()
+    assert asked == []
+    monkeypatch.setattr(document, "tryBarrierLock", lambda: True)
+    keeper.look()
+    assert asked == ["step"]
+    for _ in range(100):
+        keeper.look()
+    assert asked == ["step"] * plugin.keeper.ASKED
+
+
 def test_record_is_ascii_survives_and_is_checked(plugin: types.SimpleNamespace, document: Document) -> None:
     node = photo(document)
     made(plugin, "depth", document, node, roles=("depth",))

@@ -8,6 +8,7 @@ from rig import (
     OUT,
     add_depth,
     child,
+    close,
     expect,
     expect_close,
     expect_in,
@@ -108,9 +109,7 @@ def check_update_after_painting_and_saving():
 
     path = str(OUT / "saved.kra")
     expect("saved", document.saveAs(path), True)
-    document.setModified(False)
-    document.close()
-    yield
+    yield from close(document)
     again = Krita.instance().openDocument(path)
     Krita.instance().activeWindow().addView(again)
     yield from settle(again)

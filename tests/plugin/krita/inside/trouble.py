@@ -11,6 +11,7 @@ from krita import Krita
 from rig import (
     BLUR,
     HEIGHT,
+    SHOWN,
     WIDTH,
     Ending,
     add_depth,
@@ -84,6 +85,7 @@ def check_worker_killed():
 def check_document_closed():
     document, node = yield from photo()
     other, _ = yield from photo()
+    yield from settle(document, SHOWN)
     run = begin(document, node, "depth")
     document.setModified(False)
     document.close()

@@ -19,6 +19,7 @@ from rig import (
     WIDTH,
     add_depth,
     child,
+    close,
     disparity,
     expect,
     finish,
@@ -100,9 +101,7 @@ def check_zoo():
                 "encoding": wire.encoding,
             }
         )
-        document.setModified(False)
-        document.close()
-        yield
+        yield from close(document)
     if os.environ["ZOO"] == "make":
         (OUT / "disparity").write_bytes(disparity())
         leave("cases", {"width": WIDTH, "height": HEIGHT, "options": BLUR, "cases": cases})

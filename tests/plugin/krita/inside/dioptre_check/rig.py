@@ -10,6 +10,7 @@ from krita import Krita
 
 OUT = Path(os.environ["OUT"])
 PATIENCE_S = 300  # for a first job on a loaded machine: it starts the worker and compiles
+SHOWN = 10  # turns after which the docks show what is
 WIDTH, HEIGHT = 96, 64
 SRGB, LINEAR = "sRGB-elle-V2-srgbtrc.icc", "sRGB-elle-V2-g10.icc"
 BLUR = {"focal_disparity": 0.85, "max_radius": 6.0}
@@ -268,13 +269,23 @@ def resting(process):
     return ask
 
 
+def close(document):
+    """Close a document once Krita has shown its last changes.
+
+    Its layer docker crashes on those that it still has to show of a closed one (5.3.4,
+    `KisNodeModel::processUpdateQueue`).
+    """
+    yield from settle(document, SHOWN)
+    document.setModified(False)
+    document.close()
+    yield
+    yield
+
+
 def clear():
     """Close all documents."""
     for document in Krita.instance().documents():
-        document.setModified(False)
-        document.close()
-    yield
-    yield
+        yield from close(document)
 
 
 def leave(stem, values):
