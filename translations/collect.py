@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from dioptre_link.operations import shown_choice
+from dioptre_link.operations import OPERATIONS
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent
@@ -48,7 +48,15 @@ def collect() -> list[Message]:
             if re.search(r"[^\W\d_]{2}", re.sub(r"\{\w+\}", "", text)):  # words, not gaps alone
                 where = path.relative_to(ROOT).as_posix()
                 found.setdefault(text, Message(text=text, code=code, where=where))
+    for text in _choices():
+        found.setdefault(text, Message(text=text, code="", where="core/dioptre_link/operations.py"))
     return list(found.values())
+
+
+def _choices() -> Iterator[str]:
+    for described in OPERATIONS.values():
+        for parameter in described.parameters:
+            yield from map(parameter.shown_choice, parameter.choices)
 
 
 def _files() -> list[Path]:
@@ -102,8 +110,6 @@ def _of_call(node: ast.Call, errors: dict[str, str], constants: dict[str, ast.ex
         for key in _TEXTS:
             if key in keywords:
                 yield from ((text, "") for text in _texts(keywords[key], constants))
-        if "choices" in keywords:
-            yield from ((shown_choice(text), "") for text in _texts(keywords["choices"], constants))
     elif name in ("say", "translated", "put") and node.args:  # put: a run's title in Krita
         yield from ((text, "") for text in _texts(node.args[0], constants))
     elif name in _PHASES and len(node.args) >= 2:

@@ -39,6 +39,7 @@ class Parameter:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()  # how an editor's list shows the choices, where their names do not say it
     unit: str = ""
     group: str = ""
     simple: bool = False  # belongs to the short view of a dialog
@@ -61,6 +62,10 @@ class Parameter:
             if not low <= checked <= high:
                 raise UsageError(f"{self.label}: {value} is out of range.", hint=self._range_hint())
         return checked
+
+    def shown_choice(self, value: str) -> str:
+        """How an editor's list shows one of `choices`, before it is translated."""
+        return self.shown[self.choices.index(value)] if self.shown else value.replace("_", " ").capitalize()
 
     def scaled(self, value: Any, scale: float) -> Any:
         """`value` for a picture `scale` times as large."""
@@ -137,11 +142,6 @@ class Operation:
         return {name: known[name].scaled(value, scale) for name, value in options.items()}
 
 
-def shown_choice(value: str) -> str:
-    """How an editor's list shows one of `Parameter.choices`, before it is translated."""
-    return value.replace("_", " ").capitalize()
-
-
 def operation(name: str) -> Operation:
     """Look an operation up by name; raise UsageError with the nearest name when there is none."""
     try:
@@ -210,6 +210,7 @@ _DEPTH_PARAMETERS = (
         "an estimate. Auto takes the camera's where there is one.",
         default="auto",
         choices=("auto", "embedded", "estimate"),
+        shown=("The camera's, or else estimated", "The camera's", "Estimated"),
         group="Depth",
     ),
     Parameter(
@@ -418,6 +419,7 @@ _PIECES = Parameter(
     "editor that mixes layers in linear light (GIMP) or in encoded values (Krita, OpenRaster).",
     default="none",
     choices=("none", "linear", "encoded"),
+    shown=("None", "For linear light (GIMP)", "For encoded values (Krita)"),
     group="Layers",
 )
 
@@ -464,6 +466,14 @@ OPERATIONS: dict[str, Operation] = {
                     "around it. Match: the depth of a point. Shift: nearer or farther by an amount.",
                     default="estimate",
                     choices=("estimate", "plane", "smooth", "fill", "match", "shift"),
+                    shown=(
+                        "Estimate again",
+                        "Plane",
+                        "Smooth",
+                        "Fill from around",
+                        "Match a point",
+                        "Shift nearer or farther",
+                    ),
                     simple=True,
                 ),
                 Parameter(
@@ -618,6 +628,11 @@ OPERATIONS: dict[str, Operation] = {
                     "compressed pictures by inventing likely detail, and are added with: models add NAME.",
                     default="default",
                     choices=("default", "realesr-animevideov3", "realesrgan-x4plus"),
+                    shown=(
+                        "Faithful",
+                        "Restore drawings (Real-ESR AnimeVideo v3)",
+                        "Restore photos (Real-ESRGAN ×4+)",
+                    ),
                     simple=True,
                 ),
                 Parameter(

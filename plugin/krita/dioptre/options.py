@@ -8,7 +8,7 @@ from typing import Any
 
 from .dioptre_link import aperture_picture
 from .dioptre_link.language import translated
-from .dioptre_link.operations import Kind, Operation, Parameter, shown_choice
+from .dioptre_link.operations import Kind, Operation, Parameter
 from .qt import (
     QCheckBox,
     QComboBox,
@@ -262,7 +262,7 @@ class ChoiceRow(Row):
         super().__init__(parameter, on_change)
         self._box = QComboBox()
         for choice in parameter.choices:
-            self._box.addItem(translated(shown_choice(choice)), choice)
+            self._box.addItem(translated(parameter.shown_choice(choice)), choice)
         self._box.setMinimumContentsLength(10)
         self.add_label()
         self.line.addWidget(self._box, 3)

@@ -6,12 +6,12 @@ for that (`automatic_value`, usually -1). A point becomes two numbers, `NAME-x` 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dioptre_link.errors import UsageError
 from dioptre_link.language import translated
-from dioptre_link.operations import Input, Kind, Operation, Parameter, shown_choice
+from dioptre_link.operations import Input, Kind, Operation, Parameter
 
 from .host import Gimp, GObject
 
@@ -160,21 +160,22 @@ def _add_integer(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> 
 
 def _add_boolean(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
     if parameter.default is None:
-        _add_choices(procedure, parameter, nick, ("yes", "no"))
+        _add_choices(procedure, parameter, nick, {"yes": translated("Yes"), "no": translated("No")})
         return
     procedure.add_boolean_argument(*names(parameter), nick, _help(parameter), parameter.default, _FLAGS)
 
 
 def _add_choice(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
-    _add_choices(procedure, parameter, nick, parameter.choices)
+    shown = {value: translated(parameter.shown_choice(value)) for value in parameter.choices}
+    _add_choices(procedure, parameter, nick, shown)
 
 
-def _add_choices(procedure: Gimp.Procedure, parameter: Parameter, nick: str, values: tuple[str, ...]) -> None:
+def _add_choices(procedure: Gimp.Procedure, parameter: Parameter, nick: str, shown: Mapping[str, str]) -> None:
     choice = Gimp.Choice.new()
     if parameter.default is None:
         choice.add(AUTOMATIC, 0, translated("Automatic"), "")
-    for number, value in enumerate(values, start=1):
-        choice.add(value, number, translated(shown_choice(value)), "")
+    for number, (value, label) in enumerate(shown.items(), start=1):
+        choice.add(value, number, label, "")
     default = AUTOMATIC if parameter.default is None else parameter.default
     procedure.add_choice_argument(*names(parameter), nick, _help(parameter), choice, default, _FLAGS)
 

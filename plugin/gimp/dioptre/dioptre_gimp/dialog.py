@@ -118,9 +118,10 @@ class OperationDialog:
         if arguments.enlarges(described):
             side.pack_start(self._dialog.get_widget(arguments.WHOLE_IMAGE, GObject.TYPE_NONE), False, False, 0)
         self._chooser = self._depth_chooser()
-        if self._chooser is not None:
-            side.pack_start(self._chooser, False, False, 0)
-        side.pack_start(scrolled(self._panel), True, True, 0)
+        main = sources.works_by_depth(described)
+        for part in (self._chooser, scrolled(self._panel)) if main else (scrolled(self._panel), self._chooser):
+            if part is not None:
+                side.pack_start(part, part is not self._chooser, True, 0)
         side.pack_end(self._bar, False, False, 0)
         columns = Gtk.Box(spacing=12, border_width=12)
         columns.pack_start(self._preview, True, True, 0)
@@ -184,6 +185,8 @@ class OperationDialog:
         if not arguments.takes_depth(self._operation):
             return None
         candidates: list[Gimp.Layer | None] = [*sources.depth_candidates(self._source)]
+        if not candidates and not sources.works_by_depth(self._operation):
+            return None
         box = Gtk.ComboBoxText()
         if Input.DISPARITY in self._operation.optional_inputs:
             candidates.insert(0, None)
@@ -194,7 +197,7 @@ class OperationDialog:
         box.set_active([None if one is None else one.get_tattoo() for one in candidates].index(chosen))
         box.connect("changed", lambda *_: self._use_depth(candidates[box.get_active()]))
         row = Gtk.Box(spacing=6)
-        row.pack_start(Gtk.Label(label=translated("Depth")), False, False, 0)
+        row.pack_start(Gtk.Label(label=translated("Depth layer")), False, False, 0)
         row.pack_start(box, True, True, 0)
         return row
 
