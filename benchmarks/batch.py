@@ -23,7 +23,7 @@ from dioptre.batch.batch import run_batch
 from dioptre.batch.here import LocalCrew, cores
 from dioptre.batch.work import Made, Task, make, prepare
 from dioptre.recipes.on_file import sha256_of
-from dioptre.recipes.recipe import Recipe, Step
+from dioptre_link.recipe import Recipe, Step
 
 ROOT = Path(__file__).resolve().parents[1]
 PORTRAIT = Recipe(steps=(Step(operation="portrait"),))

@@ -2,11 +2,11 @@
 
     python -m benchmarks.recipes EDITOR-TREE [EDITOR-TREE…] [--only WORD]
 
-Each EDITOR-TREE is made by tests/editors/tree. Every bundled preset, and a recipe of each operation, is followed by
-all three runners on the same 8- and 16-bit pixels; the editors run Update on the result. Where a runner recorded
-other steps (GIMP's parasite, Krita's annotation, the command line's recipe), the others follow those, too. Compared
-are the values as they are stored, with the command line's: how many code values they are apart at most; of a depth,
-in the picture's bits.
+Each EDITOR-TREE is made by tests/editors/tree. Every bundled preset, a recipe of each operation, and one of three
+steps is followed by all three runners on the same 8- and 16-bit pixels; the editors run Update on the result. Where
+a runner recorded other steps (GIMP's parasite, Krita's annotation, the command line's recipe), the others follow
+those, too. Compared are the values as they are stored, with the command line's: how many code values they are apart
+at most; of a depth, in the picture's bits.
 Writes benchmarks/results/recipes.json.
 """
 
@@ -30,8 +30,8 @@ from dioptre import files
 from dioptre.cli.main import run
 from dioptre.files.encode import encode
 from dioptre.files.picture import Format
-from dioptre.recipes.presets import presets
-from dioptre.recipes.recipe import Recipe
+from dioptre_link.presets import presets
+from dioptre_link.recipe import Recipe
 from tests.plugin.gimp import conftest as gimp
 from tests.plugin.krita import conftest as krita
 
@@ -49,6 +49,11 @@ OPERATIONS: dict[str, dict[str, Any]] = {
     "super_resolution": {"scale": 3},
     "repair_depth": {"mode": "fill"},
 }
+DEPTH_AND_BLUR = [
+    {"operation": "depth", "options": {}},
+    {"operation": "white_balance", "options": {"temperature": 4300.0}},
+    {"operation": "lens_blur", "options": {"max_radius": 9.0}},
+]
 NEEDS_DEPTH = ("lens_blur", "repair_depth")
 CLI = "command line"
 _SHOWN = ("recipe", "bits", "runner", "apart", "updated_apart", "share_of_pixels_more_than_1_apart")
@@ -90,6 +95,7 @@ def orders(folder: Path) -> Iterator[Order]:
     recipes = {name: recipe.to_dict()["steps"] for name, recipe in presets().items()}
     for name, options in OPERATIONS.items():
         recipes[name] = [{"operation": name, "options": options}]
+    recipes["depth-and-blur"] = DEPTH_AND_BLUR
     for name, steps in recipes.items():
         steps = Recipe.from_dict({"version": 1, "steps": steps}).to_dict()["steps"]
         last = steps[-1]["operation"]
@@ -103,7 +109,7 @@ def orders(folder: Path) -> Iterator[Order]:
                 bits=bits,
                 size=size,
                 photo=f"{stem}.photo",
-                depth=f"{stem}.depth" if last in NEEDS_DEPTH else "",
+                depth=f"{stem}.depth" if last in NEEDS_DEPTH and len(steps) == 1 else "",
                 selection=SELECTION if last == "repair_depth" else None,
                 steps=steps,
             )

@@ -17,10 +17,12 @@ from io import BytesIO
 from pathlib import Path
 
 from dioptre_link.operations import OPERATIONS
+from dioptre_link.presets import presets
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent
 LOCALE = ROOT / "core" / "dioptre_link" / "locale"
+_PRESETS = "core/dioptre_link/recipes"
 SOURCES = ("core/dioptre", "core/dioptre_link", "plugin")
 _BASES = {"DioptreError", "UsageError", "Finding"}
 _TEXTS = ("message", "hint", "fix", "label", "help", "title", "group")  # keywords whose strings users read
@@ -50,6 +52,9 @@ def collect() -> list[Message]:
                 found.setdefault(text, Message(text=text, code=code, where=where))
     for text in _choices():
         found.setdefault(text, Message(text=text, code="", where="core/dioptre_link/operations.py"))
+    for recipe in presets().values():
+        for text in (recipe.title, recipe.description):
+            found.setdefault(text, Message(text=text, code="", where=_PRESETS))
     return list(found.values())
 
 

@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from .errors import DioptreError, RefusedError
+from .chain import described
+from .errors import DioptreError, RefusedError, UsageError
 from .operations import Operation, Role
 
 VERSION = 1
@@ -63,6 +64,19 @@ class Entry:
     def layer_ids(self) -> set[int | str]:
         """Of all its inputs and outputs."""
         return {link.id for link in (*self.inputs.values(), *self.outputs.values())}
+
+    @property
+    def described(self) -> Operation:
+        """What made it. Raises UsageError for an operation of a newer Dioptre."""
+        return described(self.operation, self.options)
+
+    @property
+    def known(self) -> Operation | None:
+        """What made it; None for an operation of a newer Dioptre."""
+        try:
+            return self.described
+        except UsageError:
+            return None
 
     def gone(self, described: Operation, name: str) -> RefusedError:
         """Says that the input of that name is no longer in the document."""

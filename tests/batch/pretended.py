@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from dioptre.batch.work import NOT_HERE, Failed, Made, Outcome, Task, result_base
-from dioptre.recipes.recipe import Recipe
+from dioptre_link.recipe import Recipe
 
 
 def make_as_seen(task: Task) -> Outcome:

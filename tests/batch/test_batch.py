@@ -16,8 +16,8 @@ from dioptre.batch.batch import Summary, run_batch
 from dioptre.batch.here import LocalCrew
 from dioptre.batch.plan import Item, items
 from dioptre.batch.work import Outcome, Task
-from dioptre.recipes.recipe import Recipe, Step
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
+from dioptre_link.recipe import Recipe, Step
 
 from .pretended import make
 

@@ -23,8 +23,8 @@ from dioptre.batch.here import LocalCrew
 from dioptre.batch.many import DaskCrew, SchedulerError
 from dioptre.batch.plan import Item
 from dioptre.cli.main import run as command_line
-from dioptre.recipes.recipe import Recipe, Step
 from dioptre_link.errors import DioptreError
+from dioptre_link.recipe import Recipe, Step
 
 from . import pretended
 

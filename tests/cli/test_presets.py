@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from dioptre.imaging.layers import Inputs
-from dioptre.recipes.presets import presets
-from dioptre.recipes.recipe import Recipe
+from dioptre_link.presets import presets
+from dioptre_link.recipe import Recipe
 
 Dioptre = Callable[..., tuple[int, str, str]]
 Calls = list[tuple[str, Mapping[str, Any], Inputs]]

@@ -21,8 +21,8 @@ from PIL import Image
 from dioptre.batch import here
 from dioptre.cli.main import group, run
 from dioptre.imaging.layers import Inputs
-from dioptre.recipes.presets import presets
-from dioptre.recipes.recipe import Recipe
+from dioptre_link.presets import presets
+from dioptre_link.recipe import Recipe
 from tests.cli.conftest import pipelines as pipelines
 from tests.cli.conftest import private_home as private_home
 from tests.cli.test_batch import InThisProcess

@@ -18,8 +18,8 @@ from dioptre.files.encode import Extras, encode
 from dioptre.files.matrix_profile import adobe_rgb
 from dioptre.files.picture import Format
 from dioptre.imaging.layers import Layer
-from dioptre.recipes.recipe import Recipe, Step
 from dioptre_link.operations import Role
+from dioptre_link.recipe import Recipe, Step
 
 SIZE = (20, 28)
 RECIPE = Recipe(steps=(Step(operation="portrait"),), models={"a": "0" * 64}, input_sha256="1" * 64)

@@ -21,8 +21,8 @@ from dioptre.files.colour_profile import BadProfile
 from dioptre.files.colour_profile import model as colour_model
 from dioptre.files.openraster import read_openraster, read_recipe
 from dioptre.files.sheet import Panel
-from dioptre.recipes.recipe import Recipe, RecipeError
 from dioptre_link.errors import DioptreError
+from dioptre_link.recipe import Recipe, RecipeError
 
 from . import corpus
 from .trials import mutated, told, trials

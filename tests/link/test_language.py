@@ -13,11 +13,11 @@ import pytest
 from babel.messages import pofile
 
 from dioptre import files
-from dioptre.recipes.recipe import Recipe
 from dioptre_link import language
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import translated
 from dioptre_link.operations import OPERATIONS
+from dioptre_link.recipe import Recipe
 from translations.collect import FOLDER, LOCALE, collect, compiled
 
 GERMAN = ("de",)

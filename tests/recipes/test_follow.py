@@ -12,10 +12,11 @@ import pytest
 
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result
 from dioptre.recipes.apply import apply
-from dioptre.recipes.follow import follow
-from dioptre.recipes.recipe import Recipe, Step
+from dioptre.recipes.follow import follow, follow_described
+from dioptre_link.chain import as_operation
 from dioptre_link.errors import Cancelled
 from dioptre_link.operations import OPERATIONS, Role
+from dioptre_link.recipe import Recipe, Step
 
 Run = Callable[[Inputs, Mapping[str, Any], Progress], Result]
 
@@ -70,6 +71,30 @@ def test_picture_and_depth_are_handed_on(pipelines: list[tuple[str, Inputs]]) ->
     assert [layer.role for layer in result.layers] == [Role.RESULT, Role.DEPTH]
     np.testing.assert_allclose(result.layers[0].pixels, 0.4, atol=1e-6)
     assert result.layers[1].pixels.shape == (8, 12)
+
+
+def test_a_depth_that_is_given_stands_for_the_one_that_would_be_made(pipelines: list[tuple[str, Inputs]]) -> None:
+    given = np.full((4, 6), 0.25, np.float32)
+    result = follow(THREE, Inputs(picture=PICTURE, disparity=given))
+    assert [name for name, _ in pipelines] == ["super_resolution", "lens_blur"]
+    assert pipelines[-1][1].disparity is given
+    assert [layer.role for layer in result.layers] == [Role.RESULT]
+
+
+def test_depth_alone_is_made_whatever_is_given(pipelines: list[tuple[str, Inputs]]) -> None:
+    only = Recipe(steps=(Step(operation="depth"),))
+    follow(only, Inputs(picture=PICTURE, disparity=np.zeros((4, 6), np.float32)))
+    assert [name for name, _ in pipelines] == ["depth"]
+
+
+def test_an_editors_chain_is_followed_as_its_recipe(pipelines: list[tuple[str, Inputs]]) -> None:
+    operation, options = as_operation(THREE)
+    chained = follow_described(operation.name, options, Inputs(picture=PICTURE))
+    followed = follow(THREE, Inputs(picture=PICTURE))
+    for one, other in zip(chained.layers, followed.layers, strict=True):
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+    alone = follow_described("depth", {}, Inputs(picture=PICTURE))
+    assert [layer.role for layer in alone.layers] == [Role.DEPTH]
 
 
 def test_values_messages_and_models_are_those_of_all_steps(pipelines: list[tuple[str, Inputs]]) -> None:

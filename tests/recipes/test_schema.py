@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from dioptre.recipes.presets import presets
-from dioptre.recipes.recipe import Recipe, RecipeError, Step
 from dioptre.recipes.schema import schema, text
 from dioptre_link.operations import OPERATIONS
+from dioptre_link.presets import presets
+from dioptre_link.recipe import Recipe, RecipeError, Step
 
 SHA = "0123456789abcdef" * 4
 VALIDATOR = Draft202012Validator(schema())

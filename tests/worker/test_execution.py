@@ -60,6 +60,40 @@ def test_inputs_must_have_the_pictures_size(request_for) -> None:
         execute(request_for(inputs=wrong), echo, quiet)
 
 
+CHAINED = [
+    {"operation": "portrait", "options": {}},
+    {"operation": "super_resolution", "options": {"scale": 2.0}},
+]
+
+
+@pytest.mark.parametrize(("steps", "fits"), [(CHAINED, True), (CHAINED[:1], False), ([CHAINED[0]] * 2, False)])
+def test_steps_that_enlarge_take_the_depth_that_they_made(request_for, steps, fits: bool) -> None:
+    seen = []
+
+    def look(name, options, inputs, progress) -> Result:
+        seen.append(inputs.disparity.shape)
+        return result(inputs.picture)
+
+    large = {Input.DISPARITY: Kept(np.ones((2 * SIZE[0], 2 * SIZE[1]), np.float32))}
+    request = request_for("recipe", inputs=large, options={"title": "", "steps": steps})
+    if fits:
+        execute(request, look, quiet)
+        assert seen == [SIZE]
+    else:
+        with pytest.raises(UsageError, match="64 x 48 pixels"):
+            execute(request, look, quiet)
+
+
+def test_the_opened_files_depth_is_looked_for_in_any_step(request_for, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+    monkeypatch.setattr(execution.opened_file, "embedded_depth", lambda path, picture: looked.append(path))
+    for source in ("estimate", "auto"):
+        steps = [CHAINED[1], {"operation": "depth", "options": {"depth_source": source}}]
+        options = {"title": "", "steps": steps}
+        execute(request_for("recipe", options=options, opened_file=f"{source}.jpg"), echo, quiet)
+    assert looked == ["auto.jpg"]
+
+
 def test_exact_values_count_where_a_depth_layer_was_not_painted_on(request_for, folder: Folder) -> None:
     shown = np.round(picture()[..., 0] * 255).astype(np.uint8)
     exact = picture()[..., 1]

@@ -19,6 +19,7 @@ from functools import partial
 from multiprocessing.process import BaseProcess
 
 from dioptre.recipes import memory
+from dioptre_link.chain import CHAIN
 
 from . import work
 from .engine import WorkerLostError
@@ -140,5 +141,4 @@ def _unheard_interrupts() -> Iterator[None]:
 def _need(task: Task) -> int:
     """What it may take at its peak; of an unknown size, as for 12 megapixels."""
     size = task.size if task.size != (0, 0) else (3000, 4000)
-    steps = task.recipe["steps"]
-    return max(memory.need_bytes(step["operation"], step["options"], size) for step in steps)
+    return memory.need_bytes(CHAIN, {"steps": task.recipe["steps"]}, size)

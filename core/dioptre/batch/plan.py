@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dioptre.recipes.recipe import Recipe, RecipeError
 from dioptre_link.errors import DioptreError, UsageError
+from dioptre_link.recipe import Recipe, RecipeError
 
 from .work import result_base
 

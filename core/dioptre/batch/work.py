@@ -126,7 +126,7 @@ def _make(task: Task) -> Outcome:
         )
     prepare(threads=os.cpu_count() or 1)
     from dioptre.recipes.on_file import follow_on_file, sha256_of
-    from dioptre.recipes.recipe import Recipe
+    from dioptre_link.recipe import Recipe
 
     with tempfile.TemporaryDirectory(prefix="dioptre-batch-") as scratch:
         source = task.source

@@ -14,7 +14,7 @@ from .reporting import say
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words.")
 def command(name: str | None, as_json: bool) -> None:
     """List the presets, or write the one called NAME as a recipe to stdout, to be changed and given to --recipe."""
-    from dioptre.recipes.presets import preset, presets
+    from dioptre_link.presets import preset, presets
 
     if name is not None:
         say(preset(name).to_json().rstrip("\n"))

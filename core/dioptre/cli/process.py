@@ -16,16 +16,15 @@ from dioptre.files import notes, problems
 from dioptre.files.atomic import check_free
 from dioptre.files.save import format_of
 from dioptre.imaging.layers import Layer
-from dioptre.recipes import presets
 from dioptre.recipes.on_file import Followed, follow_on_file
-from dioptre.recipes.recipe import Recipe, RecipeError, Step
+from dioptre_link import presets
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.operations import Role, operation
+from dioptre_link.recipe import Recipe, Step
 
 from . import log
 from .reporting import Reporter
 
-_MAX_RECIPE_BYTES = 1 << 20  # a recipe has a few hundred; more is not one
 _FOLLOWED = 0.9  # share of the progress; writing is the rest
 _LAYERED = ".ora"
 
@@ -38,15 +37,7 @@ def recipe(file: Path | None, *, otherwise: Sequence[str], preset: str | None = 
         return presets.preset(preset)
     if file is None:
         return Recipe(steps=tuple(Step(operation=name) for name in otherwise))
-    hint = "Give a .json file that Dioptre wrote, or one of your own."
-    try:
-        if file.stat().st_size > _MAX_RECIPE_BYTES:
-            raise RecipeError(f"{file} is too large for a recipe.", hint=hint)
-        text = file.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise RecipeError(f"The recipe {file} cannot be read: {reason}.", hint=hint) from error
-    return Recipe.from_json(text, origin=str(file))
+    return Recipe.read(file)
 
 
 def every(

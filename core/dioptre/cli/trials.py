@@ -72,8 +72,8 @@ def job() -> Iterator[Finding]:
 
     from dioptre import files
     from dioptre.recipes.on_file import follow_on_file
-    from dioptre.recipes.recipe import Recipe, Step
     from dioptre_link.operations import Role
+    from dioptre_link.recipe import Recipe, Step
 
     started = time.monotonic()
     ramp = np.linspace(0.0, 1.0, _SIDE_PX, dtype=np.float32)

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre.runtime import release_after
-from dioptre_link.operations import Role
+from dioptre_link.chain import CHAIN, chain
+from dioptre_link.operations import Input, Role, operation
+from dioptre_link.recipe import Recipe, Step
 
 from .apply import apply
-from .recipe import Recipe
+
+
+def follow_described(
+    name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Progress = no_progress
+) -> Result:
+    """What an editor asks for: one operation, or a recipe's steps as one (see `dioptre_link.chain`)."""
+    if name != CHAIN:
+        return apply(name, options, inputs, progress=progress)
+    return follow(Recipe(steps=chain(options).steps), inputs, progress=progress)
 
 
 def follow(recipe: Recipe, inputs: Inputs, *, progress: Progress = no_progress) -> Result:
     """Run the steps; each gets the picture and the depth that the ones before it made.
 
     The result has the last step's layers, and below them a depth layer of an earlier step where the last made
-    none. Its values, messages and models are those of all steps. Raises whatever `apply` raises.
+    none. A depth that was given stands for what a step that only estimates depth would make; that step is left out
+    unless it is the last. The result's values, messages and models are those of all steps. Raises whatever `apply`
+    raises.
     """
     values: dict[str, Any] = {}
     messages: list[str] = []
     models: dict[str, str] = {}
     depth: Layer | None = None
     layers: tuple[Layer, ...] = ()
-    count = len(recipe.steps)
-    for index, step in enumerate(recipe.steps):
+    steps = _without_needless(recipe.steps, inputs)
+    count = len(steps)
+    for index, step in enumerate(steps):
 
         def share(fraction: float, phase: str, index: int = index) -> None:
             progress((index + fraction) / count, phase)
@@ -41,6 +55,18 @@ def follow(recipe: Recipe, inputs: Inputs, *, progress: Progress = no_progress) 
     if depth is not None and _first(layers, Role.DEPTH) is None:
         layers = (*layers, replace(depth, pixels=_fitted(depth, inputs), visible=False))
     return Result(layers=layers, values=values, messages=tuple(messages), models=models)
+
+
+def _without_needless(steps: tuple[Step, ...], inputs: Inputs) -> tuple[Step, ...]:
+    if inputs.disparity is None:
+        return steps
+    return (*(step for step in steps[:-1] if not _only_estimates_depth(step)), steps[-1])
+
+
+def _only_estimates_depth(step: Step) -> bool:
+    described = operation(step.operation)
+    takes = described.inputs + described.optional_inputs
+    return Role.DEPTH in described.outputs and Role.RESULT not in described.outputs and Input.DISPARITY not in takes
 
 
 def _next_inputs(inputs: Inputs, result: Result, depth: Layer | None) -> Inputs:

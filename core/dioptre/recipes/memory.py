@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from dioptre_link.chain import steps_of
 from dioptre_link.errors import DioptreError
 
 RESERVE_BYTES = 512 << 20  # left to the editor and the system whatever happens
@@ -59,8 +60,18 @@ def free_bytes() -> int:
 
 
 def need_bytes(operation: str, options: Mapping[str, Any], size: tuple[int, int]) -> int:
-    """About how much memory an operation takes at its peak on a picture of `size` (height, width)."""
-    pixels = size[0] * size[1]
+    """About how much memory an operation takes at its peak on a picture of `size` (height, width).
+
+    Of a chain of steps (see `dioptre_link.chain`) it is what the hungriest step takes of the picture that it gets.
+    """
+    needs, pixels = [], size[0] * size[1]
+    for name, chosen in steps_of(operation, options):
+        needs.append(_need_of_step(name, chosen, pixels))
+        pixels = round(pixels * float(chosen.get("scale", 1) or 1) ** 2)
+    return max(needs)
+
+
+def _need_of_step(operation: str, options: Mapping[str, Any], pixels: int) -> int:
     scale = float(options.get("scale", 1) or 1)
     enlarged = math.ceil(_OUTPUT_BYTES_PER_PIXEL * scale * scale) if scale > 1 else 0
     return _FIXED_BYTES.get(operation, 0) + pixels * (_NEED_PER_PIXEL.get(operation, _NEED_OTHERWISE) + enlarged)

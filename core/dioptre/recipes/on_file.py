@@ -13,10 +13,10 @@ from dioptre import files
 from dioptre.imaging.layers import Inputs, Progress, Result, no_progress
 from dioptre_link.errors import UsageError
 from dioptre_link.operations import Input, operation
+from dioptre_link.recipe import Recipe
 
 from . import guard
 from .follow import follow
-from .recipe import Recipe
 
 _LOADED = 0.03  # share of the progress
 

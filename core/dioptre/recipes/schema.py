@@ -9,8 +9,7 @@ import json
 from typing import Any
 
 from dioptre_link.operations import OPERATIONS, Kind, Operation, Parameter
-
-from .recipe import VERSION
+from dioptre_link.recipe import VERSION
 
 _TYPES = {Kind.FLOAT: "number", Kind.INTEGER: "integer", Kind.BOOLEAN: "boolean", Kind.CHOICE: "string"}
 _SHA256 = "^[0-9a-f]{64}$"

@@ -30,9 +30,9 @@ def serve(*, idle_minutes: float = IDLE_MINUTES, warm: bool = True) -> NoReturn:
 
 
 def _run(name: str, options: Mapping[str, Any], inputs: Inputs, progress: Progress) -> Result:
-    from dioptre.recipes.apply import apply
+    from dioptre.recipes.follow import follow_described
 
-    return apply(name, options, inputs, progress=progress)
+    return follow_described(name, options, inputs, progress=progress)
 
 
 def _main() -> NoReturn:

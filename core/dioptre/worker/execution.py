@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -15,8 +16,9 @@ from dioptre.imaging.resize import fitted_size
 from dioptre.recipes import guard, memory
 from dioptre.recipes.apply import without_idle_alpha
 from dioptre.recipes.guard import BadResultError
+from dioptre_link.chain import described, steps_of
 from dioptre_link.errors import UsageError
-from dioptre_link.operations import Input, Role, operation
+from dioptre_link.operations import Input, Role
 from dioptre_link.wire import PixelFormat, Pixels
 
 from . import opened_file, pixels
@@ -65,8 +67,11 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
     inputs, repaired = _inputs(request, full, size)
     options = request.options
     if size != full:
-        options = operation(request.operation).scaled(options, size[1] / full[1])
-    if request.opened_file and inputs.disparity is None and options.get("depth_source", "estimate") != "estimate":
+        options = described(request.operation, options).scaled(options, size[1] / full[1])
+    looks = any(
+        one.get("depth_source", "estimate") != "estimate" for _, one in steps_of(request.operation, options)
+    )
+    if request.opened_file and inputs.disparity is None and looks:
         inputs = replace(inputs, embedded=opened_file.embedded_depth(request.opened_file, inputs.picture))
     result = run(request.operation, options, inputs, progress)
     if (found := guard.fault(inputs, result)) is not None:
@@ -115,7 +120,7 @@ def _inputs(request: Request, full: tuple[int, int], size: tuple[int, int]) -> t
         loaded = given if isinstance(given, Kept) else load(request.folder, name, given)
         if name is Input.DISPARITY and request.unpainted:
             loaded = _with_exact_values(request, loaded)
-        if request.preview_px is None and loaded.values.shape[:2] != full:
+        if request.preview_px is None and not _fits(request, name, loaded, full):
             height, width = loaded.values.shape[:2]
             raise UsageError(
                 f"The {name.value} has {width} x {height} pixels, the picture {full[1]} x {full[0]}.",
@@ -127,6 +132,18 @@ def _inputs(request: Request, full: tuple[int, int], size: tuple[int, int]) -> t
         arrays[name.value] = pixels_at_size
         repaired |= loaded.repaired
     return Inputs(**arrays), repaired
+
+
+def _fits(request: Request, name: Input, loaded: Kept, full: tuple[int, int]) -> bool:
+    """Whether an input has the picture's size; steps that enlarge also take a depth as large as they made."""
+    shape = loaded.values.shape[:2]
+    if shape == full or name is not Input.DISPARITY:
+        return shape == full
+    steps = steps_of(request.operation, request.options)
+    scale = math.prod(float(options.get("scale", 1)) for _, options in steps) if len(steps) > 1 else 1.0
+    return all(abs(side - scale * own) <= scale * len(steps) for side, own in zip(shape, full, strict=True)) and (
+        scale > 1
+    )
 
 
 def _with_exact_values(request: Request, now: Kept) -> Kept:

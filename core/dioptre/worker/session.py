@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dioptre.recipes.memory import OutOfMemoryError
+from dioptre_link.chain import described
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
-from dioptre_link.operations import Input, operation
+from dioptre_link.operations import Input
 from dioptre_link.start import log_file
 from dioptre_link.wire import CHUNK_BYTES, DTYPES, Pixels, WireError, decode, encode
 
@@ -198,8 +199,8 @@ class Session:
         self._server.engine.put(job.task)
 
     def _request(self, message: Mapping[str, Any]) -> Request:
-        described = operation(message["operation"])
-        options = described.check(message["options"])
+        wanted = described(message["operation"], message["options"])
+        options = wanted.check(message["options"])
         inputs: dict[Input, Pixels | Kept] = {}
         unpainted: dict[str, Pixels] = {}
         for name, given in message["inputs"].items():
@@ -213,11 +214,11 @@ class Session:
             else:
                 inputs[_input(name)] = given if isinstance(given, Pixels) else self._kept[given]
         if Input.PICTURE not in inputs:
-            raise UsageError(f"{described.title} needs a picture.")
+            raise UsageError(f"{wanted.title} needs a picture.")
         if message["depth_dtype"] not in DTYPES:
             raise WireError(f"Not understood: dtype {message['depth_dtype'][:40]!r}.")
         return Request(
-            operation=described.name,
+            operation=wanted.name,
             options=options,
             inputs=inputs,
             unpainted=unpainted,

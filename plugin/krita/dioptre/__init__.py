@@ -7,9 +7,9 @@ from krita import DockWidgetFactory, DockWidgetFactoryBase, Krita
 
 from .extension import DioptreExtension
 from .panel import DOCKER_ID, DioptreDocker
-from .scripting import run, start, update
+from .scripting import follow, run, start, update
 
-__all__ = ["run", "start", "update"]
+__all__ = ["follow", "run", "start", "update"]
 
 _krita = Krita.instance()
 _krita.addExtension(DioptreExtension(_krita))

@@ -1,22 +1,27 @@
-"""Filter ▸ Dioptre: one action for each operation, made from its description."""
+"""Filter ▸ Dioptre: one action for each operation, made from its description, and one for each recipe."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from krita import Extension, Krita, Window
 
 from . import enlarge, log, updating
+from .dioptre_link.chain import as_operation
 from .dioptre_link.errors import Cancelled, DioptreError
 from .dioptre_link.language import translated
 from .dioptre_link.operations import OPERATIONS, Operation
+from .dioptre_link.presets import presets
+from .dioptre_link.recipe import Recipe
 from .jobs import Run, desk, in_short, in_words
 from .panel import DOCKER_ID
-from .qt import QMenu, QMessageBox, Qt
+from .qt import QFileDialog, QMenu, QMessageBox, Qt
 
 MENU_ID = "dioptre_menu"
 PLACE = f"filter/{MENU_ID}"
+RECIPES_ID = "dioptre_recipe"
 DONE_MS = 4000  # how long words float over the canvas
 
 
@@ -32,6 +37,14 @@ class DioptreExtension(Extension):
         for described in OPERATIONS.values():
             title, tip = translated(described.title), translated(described.help)
             _add(window, described.name, title, tip, lambda d=described: _start(d))
+        entry = window.createAction(RECIPES_ID, translated("Recipe"), PLACE)
+        entry.setMenu(QMenu(RECIPES_ID, window.qwindow()))
+        for name, one in presets().items():
+            title, tip = translated(one.title), translated(one.description)
+            _add(window, f"recipe_{name}", title, tip, lambda r=one: _follow(lambda: r), f"{PLACE}/{RECIPES_ID}")
+        tip = translated("A recipe as a .json file: every run of Dioptre writes one")
+        title = translated("From a file…")
+        _add(window, "recipe_zz_file", title, tip, lambda: _follow(_recipe_from_file), f"{PLACE}/{RECIPES_ID}")
         _add(
             window,
             "super_resolution_document",
@@ -48,8 +61,8 @@ class DioptreExtension(Extension):
         _add(window, "stop", title, tip, cancel)
 
 
-def _add(window: Window, name: str, title: str, tip: str, act: Callable[[], Any]) -> None:
-    action = window.createAction(f"dioptre_{name}", title, PLACE)
+def _add(window: Window, name: str, title: str, tip: str, act: Callable[[], Any], place: str = PLACE) -> None:
+    action = window.createAction(f"dioptre_{name}", title, place)
     action.setToolTip(tip)
     action.triggered.connect(lambda *_: act())
 
@@ -61,17 +74,40 @@ def _start(described: Operation) -> None:
     _try(lambda: desk().start(described, options, document, node))
 
 
+def _follow(choose: Callable[[], Recipe | None]) -> None:
+    """Follow a recipe on the active layer; nothing where the user chose none."""
+
+    def begin() -> Run | None:
+        if (chosen := choose()) is None:
+            return None
+        document = Krita.instance().activeDocument()
+        node = document.activeNode() if document is not None else None
+        described, options = as_operation(chosen)
+        return desk().start(described, options, document, node)
+
+    _try(begin)
+
+
+def _recipe_from_file() -> Recipe | None:
+    window = Krita.instance().activeWindow()
+    parent = window.qwindow() if window is not None else None
+    file, _ = QFileDialog.getOpenFileName(parent, translated("Recipe"), "", "*.json")
+    return Recipe.read(Path(file)) if file else None
+
+
 def _update() -> Run:
     document = Krita.instance().activeDocument()
     return updating.start(desk(), document, document.activeNode() if document is not None else None)
 
 
-def _try(begin: Callable[[], Run]) -> None:
+def _try(begin: Callable[[], Run | None]) -> None:
     """Start a run and tell how it ends."""
     try:
         run = begin()
     except Exception as error:  # noqa: BLE001  (an exception from an action would open a window that stops everything)
         tell(in_words(error))
+        return
+    if run is None:
         return
     run.failed.connect(tell)
     run.finished.connect(lambda _node, messages: say(in_short(run, messages)))

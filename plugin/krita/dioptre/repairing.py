@@ -19,7 +19,7 @@ from .spaces import Rect, Workshop
 
 def repairs(described: Operation) -> bool:
     """Whether the operation changes the depth layer that it is given."""
-    return Input.DISPARITY in described.inputs and Role.DEPTH in described.outputs
+    return Input.DISPARITY in described.inputs and set(described.outputs) == {Role.DEPTH}
 
 
 def check(found: Found) -> None:

@@ -3,6 +3,7 @@
     import dioptre
     group = dioptre.run("portrait", f_number=2.0)          # the active layer; waits for the group
     dioptre.run("lens_blur", node=photo, depth=my_depth, focus=(420, 310))
+    dioptre.follow("product")                              # a preset, or the path of a recipe's file
     dioptre.update(node=group)                             # after painting on its depth layer
 
     job = dioptre.start("depth")                                     # returns at once; Krita stays usable
@@ -14,13 +15,19 @@ Options are those of the command line, with underscores. Points are in pixels of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from krita import Document, Krita, Node
 
 from . import jobs, repairing, updating
+from .dioptre_link.chain import as_operation
 from .dioptre_link.client import Worker
+from .dioptre_link.operations import Operation
 from .dioptre_link.operations import operation as described_as
+from .dioptre_link.presets import preset
+from .dioptre_link.recipe import Recipe
 from .link import Ticket, compute
 from .sources import find
 from .steps import finish
@@ -51,7 +58,28 @@ def run(
     **options: Any,
 ) -> Node:
     """As `start`, but wait for the new group or layer and return it. Raises DioptreError. Krita stands still."""
-    described = described_as(operation)
+    return _run(described_as(operation), options, document, node, depth)
+
+
+def follow(
+    recipe: str | Path | Mapping[str, Any],
+    *,
+    document: Document | None = None,
+    node: Node | None = None,
+    depth: Node | None = None,
+) -> Node:
+    """As `run`, for a recipe: a preset's name, the path of a .json file, or its content. Raises DioptreError."""
+    described, options = as_operation(_recipe(recipe))
+    return _run(described, options, document, node, depth)
+
+
+def _run(
+    described: Operation,
+    options: Mapping[str, Any],
+    document: Document | None,
+    node: Node | None,
+    depth: Node | None,
+) -> Node:
     checked = described.check(options)
     document, node = _given(document, node)
     found = find(described, document, node, depth)
@@ -62,6 +90,14 @@ def run(
     with Worker(f"Krita {Krita.instance().version()} (script)") as worker:
         outcome = compute(order, worker, Ticket(compute), _silent)
     return finish(jobs.make_layers(described, checked, source, outcome, jobs.desk().keeper))[0]
+
+
+def _recipe(given: str | Path | Mapping[str, Any]) -> Recipe:
+    if isinstance(given, Mapping):
+        return Recipe.from_dict(given)
+    if isinstance(given, Path) or given.endswith(".json"):
+        return Recipe.read(Path(given))
+    return preset(given)
 
 
 def update(*, document: Document | None = None, node: Node | None = None) -> Node:

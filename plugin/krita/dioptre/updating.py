@@ -9,12 +9,12 @@ from krita import Document, Node
 
 from . import layers, recipe, spaces
 from .dioptre_link.errors import Cancelled, RefusedError
-from .dioptre_link.operations import Input, Operation, Role, operation
+from .dioptre_link.operations import Input, Operation, Role
 from .dioptre_link.records import GROUP, Entry, Link
 from .jobs import Desk, Run, order_for
 from .keeper import Keeper
 from .link import DATA_ROLES, Outcome, Report, Ticket, Worker, compute
-from .sources import Found, Picture, Source, find, snapshot
+from .sources import Found, Picture, Source, enlarges, find, snapshot
 from .spaces import Rect, Workshop
 
 
@@ -28,7 +28,7 @@ class Plan:
 
     @property
     def described(self) -> Operation:
-        return operation(self.entry.operation)
+        return self.entry.described
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class Task:
 
     @property
     def described(self) -> Operation:
-        return operation(self.entry.operation)
+        return self.entry.described
 
     @property
     def painted(self) -> bool:
@@ -90,6 +90,8 @@ def read(plans: Sequence[Plan]) -> Generator[None, None, list[Task]]:
         if one.own is not None:
             node, made = one.own
             document, own, there = source.document, Rect(*made.rect), source.picture.rect
+            if enlarges(one.described):  # its depth is as large as its result
+                there = Rect(there.x, there.y, own.width, own.height)
             was = yield from snapshot(document, node, rect=own, space=spaces.DEPTH)
             now = was if own == there else (yield from snapshot(document, node, rect=there, space=spaces.DEPTH))
             task = replace(task, was=was, now=now, sha256=made.sha256)
@@ -160,7 +162,7 @@ def apply(done: Sequence[Done], keeper: Keeper) -> Generator[None, None, tuple[N
 
 
 def _plan(document: Document, entry: Entry) -> Plan:
-    described = operation(entry.operation)
+    described = entry.described
     picture = recipe.find(document, entry.inputs["picture"])
     if picture is None:
         raise entry.gone(described, "picture")

@@ -11,7 +11,15 @@ from ...editors.phone import write_phone_photo
 from .conftest import Gimp, check_names
 
 pytestmark = pytest.mark.editor
-SCRIPTS = ("procedures.py", "layers.py", "updating.py", "enlarging.py", "repairing.py", "drawn.py")
+SCRIPTS = (
+    "procedures.py",
+    "following.py",
+    "layers.py",
+    "updating.py",
+    "enlarging.py",
+    "repairing.py",
+    "drawn.py",
+)
 FONTS = ("drawn.py",)
 
 

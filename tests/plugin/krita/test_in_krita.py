@@ -14,7 +14,7 @@ from ...editors.phone import write_phone_photo
 from .conftest import Krita, check_names
 
 pytestmark = pytest.mark.editor
-SCRIPTS = ("operations.py", "documents.py", "kinds.py", "trouble.py", "panel.py")
+SCRIPTS = ("operations.py", "following.py", "documents.py", "kinds.py", "trouble.py", "panel.py")
 
 
 @pytest.fixture(scope="session")

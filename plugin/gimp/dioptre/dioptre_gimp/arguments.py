@@ -60,15 +60,19 @@ def add_arguments(procedure: Gimp.Procedure, operation: Operation) -> None:
             _FLAGS,
         )
     if takes_depth(operation):
-        procedure.add_layer_argument(
-            DEPTH_LAYER,
-            translated("_Depth layer"),
-            translated(
-                "Grey layer: white is nearest, black is farthest. None: the one that Dioptre made for this layer"
-            ),
-            True,
-            _FLAGS,
-        )
+        add_depth_argument(procedure)
+
+
+def add_depth_argument(procedure: Gimp.Procedure) -> None:
+    procedure.add_layer_argument(
+        DEPTH_LAYER,
+        translated("_Depth layer"),
+        translated(
+            "Grey layer: white is nearest, black is farthest. None: the one that Dioptre made for this layer"
+        ),
+        True,
+        _FLAGS,
+    )
 
 
 def nicknames(operation: Operation) -> dict[str, str]:

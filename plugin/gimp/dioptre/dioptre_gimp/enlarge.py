@@ -15,7 +15,7 @@ from typing import Any
 from dioptre_link.buffers import Buffer
 from dioptre_link.client import Result, Worker
 from dioptre_link.errors import RefusedError
-from dioptre_link.operations import OPERATIONS, Operation, Role
+from dioptre_link.operations import Operation, Role
 from dioptre_link.records import Entry
 
 from . import depth_store, jobs, layers, pixels, recipe, sources
@@ -163,7 +163,7 @@ def _unpainted(image: Gimp.Image, entries: Sequence[Entry]) -> set[int | str]:
 
 def _scaled(image: Gimp.Image, entry: Entry, scale: float, unpainted: set[int | str]) -> Entry:
     """A result as it would have been made at the new size: so that Update still fits."""
-    described = OPERATIONS.get(entry.operation)
+    described = entry.known
     outputs = {
         role: recipe.link(layer, sha256=depth_store.content_hash(layer))
         if link.id in unpainted and (layer := recipe.find(image, link)) is not None

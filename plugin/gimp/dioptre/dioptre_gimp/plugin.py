@@ -1,4 +1,4 @@
-"""The plug-in as GIMP sees it: one procedure for each described operation, and Update."""
+"""The plug-in as GIMP sees it: one procedure for each described operation, one for recipes, and Update."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Any
 from dioptre_link.errors import Cancelled, DioptreError, RefusedError, UsageError
 from dioptre_link.language import translated
 from dioptre_link.operations import OPERATIONS, Operation
+from dioptre_link.recipe import RecipeError
 
-from . import arguments, jobs, log, sources, update
+from . import arguments, following, jobs, log, sources, update
 from .enlarge import run_image
 from .host import Gimp, GLib, GObject
 from .run import Outcome, run
 
 PREFIX = "dioptre-"
+RECIPE = "dioptre-recipe"
 UPDATE = "dioptre-update"
 MENU = "<Image>/Filters/Dioptre"  # no letter of it is free: GIMP has 17 entries there
 AUTHORS = "The Dioptre developers"
@@ -26,7 +28,7 @@ class Dioptre(Gimp.PlugIn):
     """Filters ▸ Dioptre."""
 
     def do_query_procedures(self) -> list[str]:
-        return [*(PREFIX + operation.command for operation in OPERATIONS.values()), UPDATE]
+        return [*(PREFIX + operation.command for operation in OPERATIONS.values()), RECIPE, UPDATE]
 
     def do_set_i18n(self, _name: str) -> bool:
         return False  # the texts that GIMP is given are in the user's language already; it warns unless told
@@ -34,10 +36,19 @@ class Dioptre(Gimp.PlugIn):
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
         if name == UPDATE:
             return self._update_procedure()
+        if name == RECIPE:
+            return self._recipe_procedure()
         operation = next(op for op in OPERATIONS.values() if PREFIX + op.command == name)
         procedure = self._image_procedure(name, run_operation, operation, f"_{translated(operation.title)}…")
         procedure.set_documentation(*[translated(operation.help)] * 2, name)
         arguments.add_arguments(procedure, operation)
+        return procedure
+
+    def _recipe_procedure(self) -> Gimp.Procedure:
+        procedure = self._image_procedure(RECIPE, run_recipe, None, translated("Re_cipe…"))
+        text = translated("Follows a recipe: one that comes with Dioptre, or a file that a run wrote.")
+        procedure.set_documentation(text, text, RECIPE)
+        following.add_arguments(procedure)
         return procedure
 
     def _update_procedure(self) -> Gimp.Procedure:
@@ -87,6 +98,27 @@ def run_operation(
             how = run_image if arguments.means_whole_image(operation, config) else run
             with jobs.open_worker() as worker, progress(translated(operation.title)) as show:
                 outcome = jobs.run_here(how(worker, operation, options, source), show)
+        _tell(outcome)
+        return outcome.layer
+
+    return guarded(procedure, do)
+
+
+def run_recipe(
+    procedure: Gimp.Procedure,
+    run_mode: Gimp.RunMode,
+    image: Gimp.Image,
+    drawables: list[Gimp.Drawable],
+    config: Gimp.ProcedureConfig,
+    _data: None,
+) -> Gimp.ValueArray:
+    def do() -> Gimp.Layer | None:
+        if run_mode == Gimp.RunMode.INTERACTIVE:
+            following.ask(procedure, config)
+        operation, options = following.chosen(config)
+        source = sources.find(operation, image, drawables, config.get_property(arguments.DEPTH_LAYER))
+        with jobs.open_worker() as worker, progress(translated(operation.title)) as show:
+            outcome = jobs.run_here(run(worker, operation, options, source), show)
         _tell(outcome)
         return outcome.layer
 
@@ -143,7 +175,7 @@ def guarded(procedure: Gimp.Procedure, do: Callable[[], Gimp.Layer | None]) -> G
         layer = do()
     except Cancelled:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
-    except (UsageError, RefusedError) as error:
+    except (UsageError, RefusedError, RecipeError) as error:
         log.logger.info("%s was refused: %s", procedure.get_name(), error.message)
         return _failed(procedure, Gimp.PDBStatusType.CALLING_ERROR, _words(error))
     except DioptreError as error:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dioptre_link.errors import RefusedError
-from dioptre_link.operations import OPERATIONS, Input, Operation, Role
+from dioptre_link.operations import Input, Operation, Role
 from dioptre_link.records import GROUP, Entry, depth_links
 
 from . import pixels, recipe
@@ -165,7 +165,7 @@ def _original(
     """
     tattoo = layer.get_tattoo()
     for entry in reversed(entries):
-        made = OPERATIONS.get(entry.operation)
+        made = entry.known
         by_role = {role: link.id for role, link in entry.outputs.items()}
         is_depth = tattoo == by_role.get(Role.DEPTH.value)
         is_blur = made is not None and works_by_depth(made) and tattoo in (by_role.get(role) for role in _SELECTED)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from dioptre_link.client import Worker
 from dioptre_link.errors import RefusedError
-from dioptre_link.operations import Input, Role, operation
+from dioptre_link.operations import Input, Role
 from dioptre_link.records import GROUP, Entry
 
 from . import depth_store, jobs, layers, recipe, sources
@@ -59,7 +59,7 @@ def _plan(image: Gimp.Image, entry: Entry) -> Source | None:
 
     Raises RefusedError when an input is gone or a layer is locked.
     """
-    described = operation(entry.operation)
+    described = entry.described
     picture = recipe.find(image, entry.inputs["picture"])
     if picture is None:
         raise entry.gone(described, "picture")
@@ -82,7 +82,7 @@ def _plan(image: Gimp.Image, entry: Entry) -> Source | None:
 
 
 def _update_one(worker: Worker, entry: Entry, source: Source) -> jobs.Steps[Outcome]:
-    image, described = source.image, operation(entry.operation)
+    image, described = source.image, entry.described
     with ExitStack() as files:
         sent = yield from jobs.send(worker, source, files)
         result = yield from jobs.work(worker, described, entry.options, source, sent)

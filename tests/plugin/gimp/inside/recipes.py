@@ -1,12 +1,13 @@
-"""Recipes, followed by the plug-in's procedures. For benchmarks/recipes.py; runs inside of GIMP.
+"""Recipes, followed by the plug-in's procedures. For benchmarks/recipes.py and test_recipes.py; runs inside GIMP.
 
-OUT/orders.json: what to follow on which pixels. Of each, the result's own values are left as gimp-NAME.pixels,
+OUT/orders.json: what to follow on which pixels. One step is its operation's own procedure with the options as
+arguments; several are the procedure for recipes. Of each, the result's own values are left as gimp-NAME.pixels,
 those after Update as gimp-NAME.updated, and the steps as the image's record has them.
 """
 
 import json
 
-from rig import OUT, Gimp, child, expect, leave, native, read, succeed, write
+from rig import OUT, Gimp, Gio, child, expect, leave, native, read, succeed, write
 
 PRECISIONS = {8: Gimp.Precision.U8_NON_LINEAR, 16: Gimp.Precision.U16_NON_LINEAR}
 GREY = {8: "Y' u8", 16: "Y' u16"}
@@ -48,15 +49,26 @@ def arguments(step, depth):
 def recorded(image):
     parasite = image.get_parasite("dioptre")
     results = json.loads(bytes(parasite.get_data()))["results"] if parasite is not None else []
-    return [{"operation": one["operation"], "options": one["options"]} for one in results]
+    found = []
+    for one in results:
+        found += one["options"]["steps"] if one["operation"] == "recipe" else [one]
+    return [{"operation": one["operation"], "options": one["options"]} for one in found]
+
+
+def made_by(image, layer, depth, order):
+    if len(order["steps"]) == 1:
+        step = order["steps"][0]
+        return succeed(f"dioptre-{step['operation'].replace('_', '-')}", image, [layer], **arguments(step, depth))
+    file = OUT / f"{order['name']}.recipe.json"
+    file.write_text(json.dumps({"version": 1, "steps": order["steps"]}), encoding="utf-8")
+    given = {"depth_layer": depth} if depth is not None else {}
+    return succeed("dioptre-recipe", image, [layer], file=Gio.File.new_for_path(str(file)), **given)
 
 
 def follow(order):
     image, layer, depth = document(order)
-    made = layer
-    for step in order["steps"]:
-        made = succeed(f"dioptre-{step['operation'].replace('_', '-')}", image, [layer], **arguments(step, depth))
-        layer = child(made, "Result") if made.is_group() else made
+    made = made_by(image, layer, depth, order)
+    layer = child(made, "Result") if made.is_group() else made
     data = OUT / f"gimp-{order['name']}"
     is_depth = order["steps"][-1]["operation"] in DEPTHS
     values = (lambda: read(layer, GREY[order["bits"]])) if is_depth else (lambda: native(layer))

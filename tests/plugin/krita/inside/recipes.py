@@ -1,4 +1,4 @@
-"""Recipes, followed by the plug-in. For benchmarks/recipes.py; runs inside of Krita.
+"""Recipes, followed by the plug-in. For benchmarks/recipes.py and test_recipes.py; runs inside of Krita.
 
 OUT/orders.json: what to follow on which pixels. Of each, the result's values are left as krita-NAME.pixels, those
 after Update as krita-NAME.updated, and the steps as the document's record has them (followed.json).
@@ -76,19 +76,25 @@ def values_of_floats(data):
 
 def follow(order):
     document, node, depth = yield from document_of(order)
-    made = node
-    for step in order["steps"]:
+    where = {"document": document, "node": node, "depth": depth}
+    if len(order["steps"]) == 1:
+        step = order["steps"][0]
         options = {name: tuple(v) if isinstance(v, list) else v for name, v in step["options"].items()}
-        given = {name: value for name, value in options.items() if value is not None}
-        made = dioptre.run(step["operation"], document=document, node=node, depth=depth, **given)
-        yield from settle(document)
-        node = child(made, "Result") if made.type() == "grouplayer" else made
+        made = dioptre.run(step["operation"], **where, **{k: v for k, v in options.items() if v is not None})
+    else:
+        made = dioptre.follow({"version": 1, "steps": order["steps"]}, **where)
+    yield from settle(document)
+    node = child(made, "Result") if made.type() == "grouplayer" else made
     data = OUT / f"krita-{order['name']}"
     size, channels, pixels = pixels_of(node, order)
     data.with_suffix(".pixels").write_bytes(pixels)
-    entries = recipe.of(document).load()
+    entries = [
+        one
+        for entry in recipe.of(document).load()
+        for one in (entry.options["steps"] if entry.operation == "recipe" else [vars(entry)])
+    ]
     found = {"size": size, "channels": channels, "updated": made.type() == "grouplayer"}
-    found["steps"] = [{"operation": one.operation, "options": one.options} for one in entries]
+    found["steps"] = [{"operation": one["operation"], "options": one["options"]} for one in entries]
     if found["updated"]:
         group = dioptre.update(document=document, node=made)
         yield from settle(document)

@@ -7,14 +7,15 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from dioptre_link.errors import DioptreError, UsageError
-from dioptre_link.operations import operation
-
+from .errors import DioptreError, UsageError
 from .migrations import UnknownVersionError, migrated
+from .operations import operation
 
 VERSION = 1  # of the format; raised when an older reader could misread a newer recipe
+_MAX_BYTES = 1 << 20  # a recipe has a few hundred; more is not one
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -115,6 +116,19 @@ class Recipe:
             description=_text(content.get("description", ""), f"{origin}: description"),
             depth_range_per_m=_range(content.get("depth_range_per_m"), f"{origin}: depth_range_per_m"),
         )
+
+    @staticmethod
+    def read(file: Path) -> Recipe:
+        """Read the recipe in `file`. Raises RecipeError, also for a file that cannot be read."""
+        hint = "Give a .json file that Dioptre wrote, or one of your own."
+        try:
+            if file.stat().st_size > _MAX_BYTES:
+                raise RecipeError(f"{file} is too large for a recipe.", hint=hint)
+            text = file.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise RecipeError(f"The recipe {file} cannot be read: {reason}.", hint=hint) from error
+        return Recipe.from_json(text, origin=str(file))
 
     def with_options(self, options: Mapping[str, Any]) -> Recipe:
         """Return the recipe with some options changed, each in every step that has it.

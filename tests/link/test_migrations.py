@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from dioptre.recipes import recipe as recipes
-from dioptre.recipes.migrations import MIGRATIONS, UnknownVersionError, migrated
-from dioptre.recipes.recipe import VERSION, Recipe, RecipeError
+from dioptre_link import recipe as recipes
+from dioptre_link.migrations import MIGRATIONS, UnknownVersionError, migrated
+from dioptre_link.recipe import VERSION, Recipe, RecipeError
 
 
 def rename(recipe: dict[str, Any]) -> None:

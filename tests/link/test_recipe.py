@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dioptre.recipes.recipe import VERSION, Recipe, RecipeError, Step
 from dioptre_link.errors import UsageError
 from dioptre_link.operations import OPERATIONS
+from dioptre_link.recipe import VERSION, Recipe, RecipeError, Step
 
 SHA = "0123456789abcdef" * 4
 

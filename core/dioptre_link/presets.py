@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import difflib
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
-from dioptre.recipes.recipe import Recipe
-from dioptre_link.errors import UsageError
+from .errors import UsageError
+from .recipe import Recipe
 
-_SUFFIX = ".json"
+_FOLDER = Path(__file__).with_name("recipes")
 
 
 @cache
 def presets() -> dict[str, Recipe]:
     """All of them by name, in the order of their names."""
-    files = [file for file in resources.files(__name__).iterdir() if file.name.endswith(_SUFFIX)]
-    return {
-        file.name.removesuffix(_SUFFIX): Recipe.from_json(file.read_text(encoding="utf-8"), origin=file.name)
-        for file in sorted(files, key=lambda file: file.name)
-    }
+    files = sorted(_FOLDER.glob("*.json"), key=lambda file: file.name)
+    return {file.stem: Recipe.from_json(file.read_text(encoding="utf-8"), origin=file.name) for file in files}
 
 
 def preset(name: str) -> Recipe:

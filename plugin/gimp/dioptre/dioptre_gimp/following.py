@@ -1,0 +1,64 @@
+"""Filters ▸ Dioptre ▸ Recipe: which recipe is followed, a preset or one in a file.
+
+All steps of a recipe are one job of the worker, which hands floats from step to step: see `dioptre_link.chain`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dioptre_link.chain import as_operation
+from dioptre_link.errors import Cancelled, UsageError
+from dioptre_link.language import translated
+from dioptre_link.operations import Operation
+from dioptre_link.presets import preset, presets
+from dioptre_link.recipe import Recipe
+
+from . import arguments
+from .host import Gimp, GObject
+
+PRESET, FILE = "preset", "file"
+FROM_FILE = "file"  # the choice that means the file
+
+_FLAGS = GObject.ParamFlags.READWRITE
+
+
+def add_arguments(procedure: Gimp.Procedure) -> None:
+    choice = Gimp.Choice.new()
+    choice.add(FROM_FILE, 0, translated("From the file"), "")
+    for number, (name, recipe) in enumerate(presets().items(), start=1):
+        choice.add(name, number, translated(recipe.title), translated(recipe.description))
+    help_text = translated("A recipe that comes with Dioptre, or the one in the file below")
+    procedure.add_choice_argument(PRESET, translated("_Recipe"), help_text, choice, FROM_FILE, _FLAGS)
+    help_text = translated("A recipe as a .json file: every run of Dioptre writes one")
+    action = Gimp.FileChooserAction.OPEN
+    procedure.add_file_argument(FILE, translated("_File"), help_text, action, True, None, _FLAGS)
+    arguments.add_depth_argument(procedure)
+
+
+def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig) -> None:
+    """Let the user choose. Raises Cancelled."""
+    import gi  # needs a display, which a script may not have
+
+    gi.require_version("GimpUi", "3.0")
+    from gi.repository import GimpUi
+
+    GimpUi.init("dioptre")
+    dialog = GimpUi.ProcedureDialog.new(procedure, config, translated("Recipe"))
+    dialog.fill(None)
+    go_on = dialog.run()
+    dialog.destroy()
+    if not go_on:
+        raise Cancelled
+
+
+def chosen(config: Gimp.ProcedureConfig) -> tuple[Operation, dict[str, Any]]:
+    """The chosen recipe as an operation with its options. Raises UsageError or RecipeError."""
+    name = config.get_property(PRESET)
+    if name != FROM_FILE:
+        return as_operation(preset(name))
+    file = config.get_property(FILE)
+    if file is None or file.get_path() is None:
+        raise UsageError("No recipe is chosen.", hint="Choose one that comes with Dioptre, or a file.")
+    return as_operation(Recipe.read(Path(file.get_path())))
