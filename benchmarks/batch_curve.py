@@ -1,11 +1,14 @@
 """How a batch grows with its processes and its pictures: CPU a picture, and pictures a minute.
 
-    python -m benchmarks.batch_curve [--pictures N] [--sides 600,1500] [--rounds N]
+    python -m benchmarks.batch_curve [--pictures N] [--sides 600,1740] [--rounds N]
 
-Ways: 1, 2 and 4 processes of `batch`, 1 to 3 workers of a Dask scheduler, all on this machine, each with warm
-processes; against a plain loop in one process with one thread. CPU seconds count all processes that take part, also
-the one that hands out. Efficiency is the loop's CPU seconds over theirs. Pictures a minute by the clock depend on
-what else the machine does; "with idle cores" is what the CPU seconds allow where the cores have nothing else to do.
+Ways: 1, 2 and 4 processes of `batch`, 1 to 3 workers of a Dask scheduler, all on this machine; against plain loops
+of one thread in as many processes, at most one a core, that share the pictures. All processes are warm: they
+started, loaded and compiled with a first picture that is not counted. CPU seconds count all processes that take
+part, also the one that hands out, hashes, publishes and writes the contact sheet, and Dask's scheduler. Efficiency
+is the loops' CPU seconds over theirs. Pictures a minute by the clock depend on what else the machine does; "with
+idle cores" is what the CPU seconds allow where the cores have nothing else to do. Rounds of all ways take turns,
+the least CPU of each counts; what is known is written after each round.
 Writes benchmarks/results/batch_curve.json and draws docs/images/batch-curve.svg.
 """
 
@@ -28,7 +31,7 @@ from benchmarks.batch import PORTRAIT, Quiet, cpu_s, loop, pictures, task
 from dioptre.batch.batch import run_batch
 from dioptre.batch.engine import Crew
 from dioptre.batch.here import LocalCrew, cores
-from dioptre.batch.many import DaskCrew
+from dioptre.batch.many import DaskCrew, make_on_worker
 from dioptre.batch.work import Made
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,17 +42,20 @@ LOOP = "plain loop"
 Measured = tuple[float, float]  # seconds by the clock, CPU seconds
 
 
-def plain(paths: list[Path]) -> Measured:
-    """One process with one thread."""
+def plain(paths: list[Path], processes: int) -> Measured:
+    """Processes of one thread, each with its share of the pictures."""
     context = multiprocessing.get_context("spawn")
-    begin, done = context.Barrier(2), context.Barrier(2)
-    working = context.Process(target=loop, args=([str(path) for path in paths], 1, begin, done))
-    working.start()
+    begin, done = context.Barrier(processes + 1), context.Barrier(processes + 1)
+    shares = [[str(path) for path in paths[index::processes]] for index in range(processes)]
+    working = [context.Process(target=loop, args=(share, 1, begin, done)) for share in shares]
+    for each in working:
+        each.start()
     begin.wait()
-    started, cpu = time.monotonic(), cpu_s(working.pid)
+    started, cpu = time.monotonic(), sum(cpu_s(each.pid) for each in working)
     done.wait()
-    took, cpu = time.monotonic() - started, cpu_s(working.pid) - cpu
-    working.join()
+    took, cpu = time.monotonic() - started, sum(cpu_s(each.pid) for each in working) - cpu
+    for each in working:
+        each.join()
     return took, cpu
 
 
@@ -66,11 +72,12 @@ def dask(paths: list[Path], workers: int) -> Measured:
     with _cluster(workers) as cluster:
         distributed: Any = import_module("distributed")
         with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
-            pids = list(client.run(os.getpid).values())
-            warm = client.run(_warm, str(paths[0]))
-        assert all(warm.values())
+            pids = client.run(os.getpid)
+            first = task(paths[0])
+            warm = [client.submit(make_on_worker, first, workers=[one], pure=False) for one in pids]
+            assert all(isinstance(each.result(), Made) for each in warm)
         crew = DaskCrew(cluster.scheduler_address)
-        return _batch(paths, crew, pids)
+        return _batch(paths, crew, list(pids.values()))
 
 
 @contextmanager
@@ -79,12 +86,6 @@ def _cluster(workers: int) -> Iterator[Any]:
     options = {"threads_per_worker": 1, "processes": True, "dashboard_address": None}
     with distributed.LocalCluster(n_workers=workers, **options) as cluster:
         yield cluster
-
-
-def _warm(path: str) -> bool:
-    from dioptre.batch.work import make
-
-    return isinstance(make(task(Path(path))), Made)
 
 
 def _batch(paths: list[Path], crew: Any, pids: Sequence[int | None]) -> Measured:
@@ -112,37 +113,42 @@ def _batch(paths: list[Path], crew: Any, pids: Sequence[int | None]) -> Measured
     return took, ended[0] - cpu
 
 
-def measure(sides: Sequence[int], count: int, rounds: int) -> list[dict[str, Any]]:
-    """Rows; rounds of all ways take turns, the least CPU of each counts."""
-    rows = []
-    for side in sides:
-        folder = Path(tempfile.mkdtemp(prefix="dioptre-curve-"))
-        paths = pictures(folder, count, side)
-        ways: dict[tuple[str, int], Callable[[], Measured]] = {(LOOP, 1): lambda p=paths: plain(p)}  # type: ignore[misc]
-        ways |= {("batch", n): lambda p=paths, n=n: here(p, n) for n in PROCESSES}  # type: ignore[misc]
-        ways |= {("dask", n): lambda p=paths, n=n: dask(p, n) for n in WORKERS}  # type: ignore[misc]
-        found: dict[tuple[str, int], list[tuple[float, float, float]]] = {way: [] for way in ways}
-        for _ in range(rounds):
-            for way, run in ways.items():
-                found[way].append((*run(), os.getloadavg()[0]))
-                print(side, *way, *(f"{value:.1f}" for value in found[way][-1]), flush=True)
-        alone = min(cpu for _, cpu, _ in found[LOOP, 1]) / count
-        for (how, number), each in found.items():
-            took, cpu, load = min(each, key=lambda one: one[1])
-            rows.append(
-                {
-                    "megapixels": round(side * (side * 2 // 3) / 1e6, 2),
-                    "way": how,
-                    "processes": number,
-                    "cpu_s_a_picture": round(cpu / count, 2),
-                    "efficiency": round(alone / (cpu / count), 3),
-                    "pictures_a_minute_by_the_clock": round(60 * count / took, 1),
-                    "pictures_a_minute_with_idle_cores": round(60 * min(number, cores()) / (cpu / count), 1),
-                    "load": round(load, 1),
-                }
-            )
+Found = dict[tuple[str, int], list[tuple[float, float, float]]]  # by way and processes: clock, CPU, load
+
+
+def measure(sides: Sequence[int], count: int, rounds: int) -> Iterator[list[dict[str, Any]]]:
+    """The rows, after each round."""
+    folders = {side: Path(tempfile.mkdtemp(prefix="dioptre-curve-")) for side in sides}
+    paths = {side: pictures(folder, count, side) for side, folder in folders.items()}
+    loops = sorted({min(number, cores()) for number in (*PROCESSES, *WORKERS)})
+    ways = [*((LOOP, n) for n in loops), *(("batch", n) for n in PROCESSES), *(("dask", n) for n in WORKERS)]
+    runs: dict[str, Callable[[list[Path], int], Measured]] = {LOOP: plain, "batch": here, "dask": dask}
+    found: dict[int, Found] = {side: {way: [] for way in ways} for side in sides}
+    for _ in range(rounds):
+        for side in sides:
+            for how, number in ways:
+                each = found[side][how, number]
+                each.append((*runs[how](paths[side], number), os.getloadavg()[0]))
+                print(side, how, number, *(f"{value:.1f}" for value in each[-1]), flush=True)
+        yield [row for side in sides for row in _rows(found[side], side, count)]
+    for folder in folders.values():
         shutil.rmtree(folder)
-    return rows
+
+
+def _rows(found: Found, side: int, count: int) -> Iterator[dict[str, Any]]:
+    alone = {number: min(cpu for _, cpu, _ in each) / count for (how, number), each in found.items() if how == LOOP}
+    for (how, number), each in found.items():
+        took, cpu, load = min(each, key=lambda one: one[1])
+        yield {
+            "megapixels": round(side * (side * 2 // 3) / 1e6, 2),
+            "way": how,
+            "processes": number,
+            "cpu_s_a_picture": round(cpu / count, 2),
+            "efficiency": round(alone[min(number, cores())] / (cpu / count), 3),
+            "pictures_a_minute_by_the_clock": round(60 * count / took, 1),
+            "pictures_a_minute_with_idle_cores": round(60 * min(number, cores()) / (cpu / count), 1),
+            "load": round(load, 1),
+        }
 
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 300, 60, 250, 40
@@ -195,14 +201,15 @@ def drawing(rows: Sequence[dict[str, Any]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, default=6)
-    parser.add_argument("--sides", default="600,1500", help="of the pictures, in pixels")
+    parser.add_argument("--pictures", type=int, default=16)
+    parser.add_argument("--sides", default="1740", help="of the pictures, in pixels")
     parser.add_argument("--rounds", type=int, default=1)
     chosen = parser.parse_args()
-    rows = measure([int(side) for side in chosen.sides.split(",")], chosen.pictures, chosen.rounds)
-    found = {"pictures": chosen.pictures, "recipe": "portrait", "cores": cores(), "rows": rows}
-    TARGET.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    DRAWING.write_text(drawing(rows), encoding="utf-8")
+    sides = [int(side) for side in chosen.sides.split(",")]
+    for number, rows in enumerate(measure(sides, chosen.pictures, chosen.rounds), start=1):
+        about = {"pictures": chosen.pictures, "recipe": "portrait", "cores": cores(), "rounds": number}
+        TARGET.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+        DRAWING.write_text(drawing(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":
