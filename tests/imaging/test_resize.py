@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from dioptre.imaging import resize as resize_module
-from dioptre.imaging.resize import enlarge, fitted_size, resize, shrink
+from dioptre.imaging.resize import enlarge, fitted_size, resize, resized_rows, shrink
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,15 @@ def test_bands_change_nothing_that_can_be_seen(monkeypatch, method, size):
     monkeypatch.setattr(resize_module, "_BAND", 4000)
     assert len(resize_module._bands((180, 130), size, reach=0.5)) > 3
     assert np.allclose(resize(image, size, method=method), whole, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["area", "bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(41, 60), (180, 91), (180, 130), (97, 130)])
+def test_some_rows_are_those_of_the_whole(method, size):
+    image = np.random.default_rng(1).uniform(size=(180, 130, 3)).astype(np.float32)
+    whole = resize(image, size, method=method)
+    for rows in (slice(0, 1), slice(13, 40), slice(30, size[0])):
+        np.testing.assert_allclose(resized_rows(image, size, rows, method=method), whole[rows], atol=1e-5)
 
 
 def test_refuses_an_empty_size():

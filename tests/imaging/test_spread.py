@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dioptre.imaging import spread
-from dioptre.imaging.spread import spread_known
+from dioptre.imaging.spread import spread_known, spread_rows
 
 
 def test_known_values_stay_and_holes_lie_between_their_surroundings() -> None:
@@ -49,3 +49,13 @@ def test_large_pictures_are_worked_on_in_bands(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 2)])
 def test_nothing_known_gives_zero(shape: tuple[int, int]) -> None:
     assert not spread_known(np.ones(shape, np.float32), np.zeros(shape, np.float32)).any()
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_rows_are_those_of_the_whole_whether_known_is_a_weight_or_a_mask(channels: tuple[int, ...]) -> None:
+    values = np.random.default_rng(1).uniform(size=(67, 41, *channels)).astype(np.float32)
+    known = np.ones((67, 41), np.float32)
+    known[11:50, 5:30] = 0
+    whole, rows = spread_known(values, known), spread_rows(values, known > 0)
+    for part in (slice(0, 1), slice(20, 37), slice(60, 67)):
+        np.testing.assert_allclose(rows(part), whole[part], atol=1e-6)

@@ -115,8 +115,8 @@ def one(
         content = job.recipe.to_dict()
         if file.suffix.lower() == _LAYERED:
             original = Layer(name="Original", role=Role.BACKGROUND, pixels=job.picture.pixels, visible=only_depth)
-            below = () if layers[0].pixels.shape[:2] != job.picture.pixels.shape[:2] else (original,)
-            dpi = files.dpi_at(job.picture, layers[0].pixels)
+            below = () if layers[0].shape[:2] != original.shape[:2] else (original,)
+            dpi = files.dpi_at(job.picture, layers[0].shape)
             files.write_openraster([*layers, *below], file, recipe=content, resolution_dpi=dpi, force=force)
         elif only_depth:
             files.write_depth(layers[0].pixels, file, force=force)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import struct
 from fractions import Fraction
 
-import numpy as np
-
 from .exif import EXIF_IFD, Data, Directory, Entry, Header, directory, header, integers, orientation
 from .picture import Picture
 
@@ -35,9 +33,9 @@ def scaled(resolution_dpi: tuple[float, float] | None, by: Factors) -> tuple[flo
     return None if resolution_dpi is None else (resolution_dpi[0] * by[0], resolution_dpi[1] * by[1])
 
 
-def dpi_at(original: Picture, pixels: np.ndarray) -> tuple[float, float] | None:
-    """Pixels per inch of a result (H, W, ...) that is to print at its original's size."""
-    height, width = pixels.shape[:2]
+def dpi_at(original: Picture, shape: tuple[int, ...]) -> tuple[float, float] | None:
+    """Pixels per inch of a result of that shape (H, W, ...) that is to print at its original's size."""
+    height, width = shape[:2]
     return scaled(original.source.resolution_dpi, factors(original, width=width, height=height))
 
 

@@ -19,7 +19,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from dioptre.imaging.layers import Layer
+from dioptre.imaging.layers import Layer, row_slices
+from dioptre.runtime import release_after
 from dioptre_link.operations import Role
 
 from . import colour_profile, matrix_profile, problems
@@ -39,7 +40,8 @@ _MAX_RECIPE = 1 << 22
 _MAX_ENTRIES = 512
 _MAX_DEPTH = 32  # nested stacks
 _GREY_ROLES = (Role.DEPTH, Role.CONFIDENCE)
-_ENCODERS = 2  # PNG compression is the slow part; each holds a layer's bytes meanwhile
+_ENCODERS = 2  # PNG compression is the slow part; each holds a layer's bytes meanwhile…
+_ONE_BY_ONE_PIXELS = 48_000_000  # …which from this size on is too much
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +85,11 @@ def write_openraster_to(
     """Write to `path` as it is, for callers that publish a set of files together."""
     if not layers:
         raise ValueError("an OpenRaster file needs a layer")
-    height = max(layer.pixels.shape[0] for layer in layers)
-    width = max(layer.pixels.shape[1] for layer in layers)
+    height, width = (max(layer.shape[axis] for layer in layers) for axis in (0, 1))
     shown = [layer for layer in layers if layer.visible]
     alone = _covering(shown, width=width, height=height)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive, ThreadPoolExecutor(_ENCODERS) as pool:
+    encoders = _ENCODERS if height * width < _ONE_BY_ONE_PIXELS else 1
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive, ThreadPoolExecutor(encoders) as pool:
         archive.writestr(zipfile.ZipInfo("mimetype"), _MIMETYPE)
         archive.writestr(entry(STACK), _stack_xml(layers, width, height, resolution_dpi))
         merged = small = None
@@ -114,7 +116,7 @@ def entry(name: str) -> zipfile.ZipInfo:
 
 def _covering(layers: Sequence[Layer], *, width: int, height: int) -> Layer | None:
     """The colour layer that alone is seen, top first; None where several are, or grey is."""
-    covers = layers and layers[0].pixels.ndim == 3 and layers[0].pixels.shape == (height, width, 3)
+    covers = layers and layers[0].shape == (height, width, 3)
     return layers[0] if covers else None
 
 
@@ -123,16 +125,19 @@ def merge(layers: Sequence[Layer], *, width: int, height: int) -> np.ndarray:
     needed: list[Layer] = []
     for layer in layers:
         needed.append(layer)
-        covers = layer.pixels.ndim == 2 or layer.pixels.shape[2] == 3
-        if covers and layer.pixels.shape[:2] == (height, width):
+        covers = len(layer.shape) == 2 or layer.shape[2] == 3
+        if covers and layer.shape[:2] == (height, width):
             break
-    if len(needed) == 1 and needed[0].pixels.shape[:2] == (height, width):
-        return _rgba_codes(needed[0].pixels)
+    if len(needed) == 1 and needed[0].shape[:2] == (height, width):
+        return _rgba_codes(needed[0])
     canvas = np.zeros((height, width, 4), np.float32)  # premultiplied
+    readers = [(layer.shape[0], layer.reader()) for layer in reversed(needed)]
 
     def work(rows: slice) -> None:
-        for layer in reversed(needed):
-            over = as_rgba(layer.pixels[rows])
+        for layer_height, read in readers:
+            if rows.start >= layer_height:
+                continue
+            over = as_rgba(read(slice(rows.start, min(rows.stop, layer_height))))
             band = canvas[rows][: over.shape[0], : over.shape[1]]
             alpha = over[..., 3:]
             band *= 1.0 - alpha
@@ -141,7 +146,7 @@ def merge(layers: Sequence[Layer], *, width: int, height: int) -> np.ndarray:
         canvas[rows][..., :3] /= np.maximum(canvas[rows][..., 3:], np.float32(1e-6))
 
     in_bands((height, width), work)
-    return _rgba_codes(canvas)
+    return _rgba_codes(Layer(name="", role=Role.RESULT, pixels=canvas))
 
 
 # what zipfile raises for damaged archives; names that are not text come as ValueError
@@ -401,17 +406,20 @@ class _Packed:
 
 def _packed(layer: Layer, *, thumb: bool) -> _Packed:
     codes = _layer_codes(layer)
-    return _Packed(png=_layer_png(codes), small=thumbnail(codes) if thumb else None)
+    packed = _Packed(png=_layer_png(codes), small=thumbnail(codes) if thumb else None)
+    del codes
+    release_after((layer.shape[0], layer.shape[1]))
+    return packed
 
 
 def _layer_codes(layer: Layer) -> np.ndarray:
     """uint16 (H, W, 1) for depth, uint8 (H, W, 4) for colour."""
-    if layer.pixels.ndim == 3:
-        return _rgba_codes(layer.pixels)
-    codes = np.empty((*layer.pixels.shape, 1), np.uint16)
+    if len(layer.shape) == 3:
+        return _rgba_codes(layer)
+    codes, read = np.empty((*layer.shape, 1), np.uint16), layer.reader()
     in_bands(
-        layer.pixels.shape,
-        lambda rows: colour_profile.quantise(layer.pixels[rows], dtype=codes.dtype, out=codes[rows][..., 0]),
+        layer.shape,
+        lambda rows: colour_profile.quantise(read(rows), dtype=codes.dtype, out=codes[rows][..., 0]),
     )
     return codes
 
@@ -437,17 +445,21 @@ def as_rgba(pixels: np.ndarray) -> np.ndarray:
     return result
 
 
-def _rgba_codes(pixels: np.ndarray) -> np.ndarray:
+def _rgba_codes(layer: Layer) -> np.ndarray:
     """Return uint8 (H, W, 4); colours are dithered, alpha is rounded."""
-    codes = np.empty((*pixels.shape[:2], 4), np.uint8)
+    codes, read = np.empty((*layer.shape[:2], 4), np.uint8), layer.reader()
 
-    def work(rows: slice) -> None:
-        noise = colour_profile.dither(rows, width=codes.shape[1], channels=4, dtype=codes.dtype)
-        if noise is not None:
-            noise[..., 3] = 0.5
-        colour_profile.quantise(as_rgba(pixels[rows]), dtype=codes.dtype, out=codes[rows], thresholds=noise)
+    for block in row_slices(layer.shape[0]):
+        pixels = read(block)
 
-    in_bands(pixels.shape, work)
+        def work(rows: slice, pixels: np.ndarray = pixels, first: int = block.start) -> None:
+            place = slice(first + rows.start, first + rows.stop)
+            noise = colour_profile.dither(place, width=codes.shape[1], channels=4, dtype=codes.dtype)
+            if noise is not None:
+                noise[..., 3] = 0.5
+            colour_profile.quantise(as_rgba(pixels[rows]), dtype=codes.dtype, out=codes[place], thresholds=noise)
+
+        in_bands(pixels.shape, work)
     return codes
 
 

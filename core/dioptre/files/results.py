@@ -69,7 +69,7 @@ def write_result(
                     on_message(message)
         progress(0.25, "Writing the layers")
         stack = _stack(result, picture)
-        dpi = dpi_at(picture, stack[0].pixels)
+        dpi = dpi_at(picture, stack[0].shape)
         write_openraster_to(paths["layers"], stack, recipe=recipe, resolution_dpi=dpi)
         if depth is not None:
             progress(0.8, "Writing the depth map")
@@ -90,7 +90,7 @@ def _operation(recipe: Mapping[str, Any]) -> str:
 
 def _stack(result: Result, picture: Picture) -> list[Layer]:
     """The result's layers, and the original below them all where it has their size."""
-    sizes = {layer.pixels.shape[:2] for layer in result.layers}
+    sizes = {layer.shape[:2] for layer in result.layers}
     if sizes != {picture.pixels.shape[:2]}:
         return list(result.layers)
     alone = not any(layer.visible and layer.role not in (Role.DEPTH, Role.CONFIDENCE) for layer in result.layers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,11 @@ import numpy as np
 from dioptre_link.operations import Role
 
 from .embedded import EmbeddedDepth
+
+_ROWS_AT_A_TIME = 256
+
+Rows = Callable[[slice], np.ndarray]
+"""Gives the rows asked for, a slice with a start and a stop inside the picture; from several threads at once."""
 
 Progress = Callable[[float, str], None]
 """Called with the share done, 0 to 1, and the phase in words. It may raise `Cancelled`: the one way to stop."""
@@ -33,6 +38,69 @@ class Layer:
     role: Role
     pixels: np.ndarray
     visible: bool = True
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of `pixels`."""
+        shape: tuple[int, ...] = self.pixels.shape
+        return shape
+
+    def reader(self) -> Rows:
+        """What gives the pixels of some rows; keep it while rows are asked for, and no longer."""
+        return self.pixels.__getitem__
+
+    def made_of(self) -> tuple[np.ndarray, ...]:
+        """What the pixels are computed from: they are finite where it is."""
+        return (self.pixels,)
+
+
+class LayerOnDemand(Layer):
+    """A layer whose pixels are made when they are asked for, each time anew, and not kept.
+
+    shape: of the pixels. begin: called before rows are asked for; gives what makes them. made_of: as in `Layer`.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        role: Role,
+        shape: tuple[int, ...],
+        begin: Callable[[], Rows],
+        made_of: tuple[np.ndarray, ...],
+        visible: bool = True,
+    ) -> None:
+        given = {"name": name, "role": role, "visible": visible}
+        for key, value in {**given, "_shape": shape, "_begin": begin, "_made_of": made_of}.items():
+            object.__setattr__(self, key, value)  # frozen, as every layer
+
+    _shape: tuple[int, ...]
+    _begin: Callable[[], Rows]
+    _made_of: tuple[np.ndarray, ...]
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """All of them: prefer `reader` for a large picture."""
+        made, read = np.empty(self._shape, np.float32), self.reader()
+        for rows in row_slices(self._shape[0]):
+            made[rows] = read(rows)
+        return made
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._shape
+
+    def reader(self) -> Rows:
+        return self._begin()
+
+    def made_of(self) -> tuple[np.ndarray, ...]:
+        return self._made_of
+
+
+def row_slices(height: int) -> Iterator[slice]:
+    """All rows of a picture, some hundred at a time."""
+    for top in range(0, height, _ROWS_AT_A_TIME):
+        yield slice(top, min(top + _ROWS_AT_A_TIME, height))
 
 
 @dataclass(frozen=True, kw_only=True)

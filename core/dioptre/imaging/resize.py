@@ -43,17 +43,25 @@ def resize(
     """
     if min(size) < 1:
         raise ValueError(f"size is {size}; both sides must be at least 1")
+    return resized_rows(image, size, slice(0, size[0]), method=method)
+
+
+def resized_rows(
+    image: Float32[np.ndarray, "h w *c"], size: tuple[int, int], rows: slice, *, method: Method = "bicubic"
+) -> Float32[np.ndarray, "n W *c"]:
+    """Some rows of what `resize` gives, the same to the last bits of a float."""
+    height = rows.stop - rows.start
     if image.shape[:2] == tuple(size):
-        return image.copy()
+        return image[rows].copy()
     planes = image.reshape(*image.shape[:2], -1)
-    result = np.empty((*size, planes.shape[2]), np.float32)
-    bands = _bands((planes.shape[0], planes.shape[1]), size, reach=_REACH[method])
+    result = np.empty((height, size[1], planes.shape[2]), np.float32)
+    bands = _bands((planes.shape[0], planes.shape[1]), size, reach=_REACH[method], wanted=rows)
 
     def one(work: tuple[int, _Band]) -> None:
         channel, band = work
         plane = Image.fromarray(np.ascontiguousarray(planes[band.first : band.last, :, channel]))
         made = plane.resize((size[1], band.bottom - band.top), _FILTERS[method], box=(0, *band.box))
-        result[band.top : band.bottom, :, channel] = np.asarray(made)
+        result[band.top - rows.start : band.bottom - rows.start, :, channel] = np.asarray(made)
 
     pieces = list(product(range(planes.shape[2]), bands))
     if len(pieces) == 1 or result.size + planes.size < 1 << 16:  # threads would cost more than they save
@@ -62,7 +70,7 @@ def resize(
     else:
         with ThreadPoolExecutor(max_workers=_THREADS) as pool:
             list(pool.map(one, pieces))
-    return result.reshape(*size, *image.shape[2:])
+    return result.reshape(height, size[1], *image.shape[2:])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,20 +84,21 @@ class _Band:
     box: tuple[float, int, float]
 
 
-def _bands(old: tuple[int, int], new: tuple[int, int], *, reach: float) -> list[_Band]:
-    """Cut a large picture into bands, so that what is copied on the way does not grow with it.
+def _bands(old: tuple[int, int], new: tuple[int, int], *, reach: float, wanted: slice | None = None) -> list[_Band]:
+    """Cut a large picture, or the wanted rows of the new one, into bands: what is copied on the way stays small.
 
     reach: the filter's, in pixels of whichever of the two is coarser. Up to `_BAND` values are one.
     """
     scale = old[0] / new[0]
-    if max(old[0] * old[1], new[0] * new[1]) <= _BAND:
+    if max(old[0] * old[1], new[0] * new[1]) <= _BAND and wanted in (None, slice(0, new[0])):
         return [_Band(top=0, bottom=new[0], first=0, last=old[0], box=(0, old[1], old[0]))]
     reach_px = reach * max(scale, 1.0) + 2
     rows = int(_BAND / max(scale * old[1], new[1]))
     rows = max(rows, int(4 * reach_px / scale), 1)  # not more overlap than there is to do
     bands = []
-    for top in range(0, new[0], rows):
-        bottom = min(top + rows, new[0])
+    start, stop = (0, new[0]) if wanted is None else (wanted.start, wanted.stop)
+    for top in range(start, stop, rows):
+        bottom = min(top + rows, stop)
         first, last = max(0, int(top * scale - reach_px)), min(old[0], int(bottom * scale + reach_px) + 1)
         box = (top * scale - first, old[1], min(bottom * scale, old[0]) - first)
         bands.append(_Band(top=top, bottom=bottom, first=first, last=last, box=box))

@@ -7,9 +7,10 @@ S. Gortler et al., "The Lumigraph", SIGGRAPH 1996.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
-from .resize import resize
+from .layers import Rows
+from .resize import resized_rows
 
 _LEAST = 1e-6  # weight below which a mean says nothing
 _BAND = 1 << 21  # values that are worked on at a time at the full size
@@ -22,19 +23,39 @@ def spread_known(
 
     known: how much each pixel counts in what is filled in, in [0, 1]. With nothing known it is 0.
     """
+    read = spread_rows(values, known)
+    result = np.empty(values.shape, np.float32)
+    for rows in _bands((*values.shape[:2], values[0, 0].size)):
+        result[rows] = read(rows)
+    return result
+
+
+def spread_rows(
+    values: Float32[np.ndarray, "h w *c"], known: Float32[np.ndarray, "h w"] | Bool[np.ndarray, "h w"]
+) -> Rows:
+    """What gives some rows of `spread_known`; it holds a quarter of the values, and what is given here."""
     planes = values.reshape(*values.shape[:2], -1)
     if known.min() > 0:
-        return values.copy()
-    reduced = [
-        (_halved(planes[rows] * known[rows][..., None]), _halved(known[rows][..., None]))
-        for rows in _bands(planes.shape)
-    ]
-    smaller = _fill(*(np.concatenate(part) for part in zip(*reduced, strict=True)))
-    del reduced
-    result = resize(smaller, (planes.shape[0], planes.shape[1]), method="bilinear")
+        return lambda rows: values[rows].copy()
+
+    def weight(rows: slice) -> np.ndarray:
+        return known[rows][..., None].astype(np.float32, copy=False)
+
+    size = planes.shape[0], planes.shape[1]
+    half = -(-size[0] // 2), -(-size[1] // 2)
+    sums, weights = np.empty((*half, planes.shape[2]), np.float32), np.empty((*half, 1), np.float32)
     for rows in _bands(planes.shape):
-        np.copyto(result[rows], planes[rows], where=known[rows][..., None] > 0)
-    return result.reshape(values.shape)
+        halves = slice(rows.start // 2, -(-rows.stop // 2))
+        sums[halves], weights[halves] = _halved(planes[rows] * weight(rows)), _halved(weight(rows))
+    smaller = _fill(sums, weights)
+    del sums, weights
+
+    def read(rows: slice) -> np.ndarray:
+        made = resized_rows(smaller, size, rows, method="bilinear")
+        np.copyto(made, planes[rows], where=known[rows][..., None] > 0)
+        return made.reshape(-1, *values.shape[1:])
+
+    return read
 
 
 def _bands(shape: tuple[int, ...]) -> list[slice]:
@@ -44,15 +65,17 @@ def _bands(shape: tuple[int, ...]) -> list[slice]:
 
 
 def _fill(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Weighted means at this size, holes filled from smaller sizes."""
-    height, width = weight.shape[:2]
-    if weight.min() > 0 or height == width == 1:
-        certain: np.ndarray = weighted / np.maximum(weight, _LEAST)
-        return certain
+    """Weighted means at this size, made in place, holes filled from smaller sizes."""
+    size = weight.shape[0], weight.shape[1]
+    if weight.min() > 0 or size == (1, 1):
+        weighted /= np.maximum(weight, _LEAST)
+        return weighted
     smaller = _fill(_halved(weighted), _halved(weight))
-    result = resize(smaller, (height, width), method="bilinear")
-    np.divide(weighted, np.maximum(weight, _LEAST), out=result, where=weight > 0)
-    return result
+    for rows in _bands(weighted.shape):
+        made = resized_rows(smaller, size, rows, method="bilinear")
+        np.divide(weighted[rows], np.maximum(weight[rows], _LEAST), out=made, where=weight[rows] > 0)
+        weighted[rows] = made
+    return weighted
 
 
 def _halved(planes: np.ndarray) -> np.ndarray:

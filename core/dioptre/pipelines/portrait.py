@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
 from dioptre.imaging.embedded import EmbeddedDepth
-from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre.imaging.layers import Inputs, Layer, LayerOnDemand, Progress, Result, Rows, no_progress
 from dioptre.imaging.matte_snap import snap_to_matte
-from dioptre.imaging.spread import spread_known
+from dioptre.imaging.set_aside import Differences, PackedMatte
+from dioptre.imaging.spread import spread_rows
 from dioptre.runtime import release_after
 from dioptre_link.operations import Role, operation
 
@@ -21,6 +22,7 @@ from .lens_blur import chosen_max_radius_px, lens_blur, lens_options
 from .subject import Subject, find_subject, known_subject
 
 _SHARE_DEPTH, _SHARE_SUBJECT = 0.3, 0.5  # of the time, at 12 MP
+_SET_ASIDE = np.zeros((0, 0), np.float32)
 _FOCUS_RANGE = 0.04  # of disparity that stays sharp to either side of the focus, unless chosen
 
 
@@ -95,6 +97,12 @@ def portrait(
     drawn *= np.float32(chosen["keep_subject"])
     drawn += near
     max_radius = chosen_max_radius_px(chosen, near.shape)
+    # The blur needs the memory of all planes but the one it is given.
+    painted = Differences.of(near, drawn)
+    del near
+    coverage = PackedMatte.of(subject.alpha)
+    subject = replace(subject, alpha=_SET_ASIDE)
+    release_after(drawn.shape)
     blurred = lens_blur(
         image,
         drawn,
@@ -104,11 +112,11 @@ def portrait(
         progress=_part(progress, _SHARE_SUBJECT, 0.97),
         **lens_options(chosen),
     )
-    release_after(near.shape)
+    release_after(drawn.shape)
     return Portrait(
         image=blurred.image,
-        disparity=near,
-        subject=subject,
+        disparity=painted.put_into(drawn),
+        subject=replace(subject, alpha=coverage.unpacked()),
         focal_disparity=focal_disparity,
         focus_range=focus_range,
         max_radius=max_radius,
@@ -129,15 +137,24 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         **options,
     )
     progress(0.97, "Making the layers")
+    picture, alpha = inputs.picture, made.subject.alpha
+    height, width = alpha.shape
     layers = (
         Layer(name="Portrait blur", role=Role.RESULT, pixels=made.image),
-        Layer(
-            name="Subject", role=Role.SUBJECT, pixels=_cut_out(inputs.picture, made.subject.alpha), visible=False
+        LayerOnDemand(
+            name="Subject",
+            role=Role.SUBJECT,
+            shape=(height, width, 4),
+            begin=lambda: _cut_out(picture, alpha),
+            made_of=(picture, alpha),
+            visible=False,
         ),
-        Layer(
+        LayerOnDemand(
             name="Clean background",
             role=Role.BACKGROUND,
-            pixels=_without_subject(inputs.picture, made.subject.alpha),
+            shape=picture.shape,
+            begin=lambda: _without_subject(picture, alpha),
+            made_of=(picture, alpha),
             visible=False,
         ),
         Layer(name="Depth", role=Role.DEPTH, pixels=made.disparity, visible=False),
@@ -160,14 +177,14 @@ def _focus(options: Mapping[str, Any], subject: Subject) -> tuple[float, float]:
     return focal, _FOCUS_RANGE if options["focus_range"] is None else options["focus_range"]
 
 
-def _cut_out(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> np.ndarray:
-    return np.concatenate([image[..., :3], alpha[..., None]], axis=-1)
+def _cut_out(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:
+    return lambda rows: np.concatenate([image[rows][..., :3], alpha[rows][..., None]], axis=-1)
 
 
-def _without_subject(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> np.ndarray:
+def _without_subject(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:
     """The picture with its subject painted over from around it."""
-    plate: np.ndarray = spread_known(np.ascontiguousarray(image[..., :3]), (alpha < 0.02).astype(np.float32))
-    return plate if image.shape[2] == 3 else np.concatenate([plate, image[..., 3:]], axis=-1)
+    plate = spread_rows(image[..., :3], alpha < 0.02)
+    return plate if image.shape[2] == 3 else lambda rows: np.concatenate([plate(rows), image[rows][..., 3:]], -1)
 
 
 def _part(progress: Progress, start: float, end: float) -> Progress:

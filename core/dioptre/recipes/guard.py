@@ -31,9 +31,9 @@ def repaired(values: Float32[np.ndarray, "*shape"]) -> tuple[Float32[np.ndarray,
 def fault(inputs: Inputs, result: Result) -> str | None:
     """What is wrong with `result`, in words, or None."""
     for layer in result.layers:
-        if layer.pixels.size == 0:
+        if 0 in layer.shape:
             return f"the layer {layer.name!r} is empty"
-        if not is_finite(layer.pixels):
+        if not all(is_finite(values) for values in layer.made_of()):
             return f"the layer {layer.name!r} has values that are not numbers"
         if layer.role is Role.RESULT and _all_black(layer.pixels) and not _all_black(inputs.picture, _NOT_BLACK):
             return f"the layer {layer.name!r} is black"

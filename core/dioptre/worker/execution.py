@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dioptre.imaging.layers import Inputs, Progress, Result
+from dioptre.imaging.layers import Inputs, Progress, Result, row_slices
 from dioptre.imaging.resize import fitted_size
 from dioptre.recipes import guard, memory
 from dioptre.recipes.apply import without_idle_alpha
@@ -94,13 +94,15 @@ def write(request: Request, result: Result, prefix: str, progress: Progress) -> 
                 continue
             progress(1.0, "Handing over the layers")
             layout = request.colour_format
-            if layer.pixels.ndim == 2:
+            if len(layer.shape) == 2:
                 layout = PixelFormat(request.depth_dtype, channels=1)
-            height, width = layer.pixels.shape[:2]
+            height, width = layer.shape[:2]
             target = Pixels(f"{prefix}-{len(written)}.raw", width, height, layout)
             written.append(Written(layer.name, layer.role, layer.visible, target))
             with request.folder.create(target.file, target.nbytes) as file:
-                pixels.write_layer(file, layer.pixels, layout)
+                read = layer.reader()
+                for rows in row_slices(height):
+                    pixels.write_layer(file, read(rows), layout)
     except BaseException:
         for each in written:
             request.folder.delete(each.pixels.file)
