@@ -37,7 +37,6 @@ from dioptre.batch.work import Made
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "benchmarks" / "results" / "batch_curve.json"
 DRAWING = ROOT / "docs" / "images" / "batch-curve.svg"
-PROCESSES, WORKERS = (1, 2, 4), (1, 2, 3)
 LOOP = "plain loop"
 Measured = tuple[float, float]  # seconds by the clock, CPU seconds
 
@@ -116,12 +115,14 @@ def _batch(paths: list[Path], crew: Any, pids: Sequence[int | None]) -> Measured
 Found = dict[tuple[str, int], list[tuple[float, float, float]]]  # by way and processes: clock, CPU, load
 
 
-def measure(sides: Sequence[int], count: int, rounds: int) -> Iterator[list[dict[str, Any]]]:
+def measure(
+    sides: Sequence[int], count: int, rounds: int, *, processes: Sequence[int], workers: Sequence[int]
+) -> Iterator[list[dict[str, Any]]]:
     """The rows, after each round."""
     folders = {side: Path(tempfile.mkdtemp(prefix="dioptre-curve-")) for side in sides}
     paths = {side: pictures(folder, count, side) for side, folder in folders.items()}
-    loops = sorted({min(number, cores()) for number in (*PROCESSES, *WORKERS)})
-    ways = [*((LOOP, n) for n in loops), *(("batch", n) for n in PROCESSES), *(("dask", n) for n in WORKERS)]
+    loops = sorted({min(number, cores()) for number in (*processes, *workers)})
+    ways = [*((LOOP, n) for n in loops), *(("batch", n) for n in processes), *(("dask", n) for n in workers)]
     runs: dict[str, Callable[[list[Path], int], Measured]] = {LOOP: plain, "batch": here, "dask": dask}
     found: dict[int, Found] = {side: {way: [] for way in ways} for side in sides}
     for _ in range(rounds):
@@ -203,10 +204,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=16)
     parser.add_argument("--sides", default="1740", help="of the pictures, in pixels")
+    parser.add_argument("--processes", default="1,2,4", help="numbers of processes of batch")
+    parser.add_argument("--workers", default="1,2,3", help="numbers of workers of Dask")
     parser.add_argument("--rounds", type=int, default=1)
     chosen = parser.parse_args()
-    sides = [int(side) for side in chosen.sides.split(",")]
-    for number, rows in enumerate(measure(sides, chosen.pictures, chosen.rounds), start=1):
+    sides, processes, workers = (
+        [int(one) for one in text.split(",")] for text in (chosen.sides, chosen.processes, chosen.workers)
+    )
+    rounds = measure(sides, chosen.pictures, chosen.rounds, processes=processes, workers=workers)
+    for number, rows in enumerate(rounds, start=1):
         about = {"pictures": chosen.pictures, "recipe": "portrait", "cores": cores(), "rounds": number}
         TARGET.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n", encoding="utf-8")
         DRAWING.write_text(drawing(rows), encoding="utf-8")

@@ -1,13 +1,14 @@
 """One recipe, three runners: the same pixels from the command line, GIMP and Krita?
 
-    python -m benchmarks.recipes EDITOR-TREE [EDITOR-TREE…] [--only WORD]
+    python -m benchmarks.recipes EDITOR-TREE [EDITOR-TREE…] [--only NAME,…]
 
 Each EDITOR-TREE is made by tests/editors/tree. Every bundled preset, a recipe of each operation, and one of three
 steps is followed by all three runners on the same 8- and 16-bit pixels; the editors run Update on the result. Where
 a runner recorded other steps (GIMP's parasite, Krita's annotation, the command line's recipe), the others follow
 those, too. Compared are the values as they are stored, with the command line's: how many code values they are apart
 at most; of a depth, in the picture's bits.
-Writes benchmarks/results/recipes.json.
+Writes benchmarks/results/recipes.json; with --only, the rows of these recipes and editors take the place of their
+older ones.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import argparse
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from io import StringIO
@@ -197,9 +198,9 @@ def apart(one: np.ndarray, other: np.ndarray) -> int:
     return int(np.abs(one[..., :channels] - other[..., :channels]).max())
 
 
-def compare(trees: list[Path], only: str, folder: Path) -> list[dict[str, Any]]:
-    """Rows: by recipe, bits and runner, code values from the command line's result."""
-    first = [order for order in orders(folder) if only in order.called]
+def compare(trees: list[Path], only: Collection[str], folder: Path) -> list[dict[str, Any]]:
+    """Rows: by recipe, bits and runner, code values from the command line's result. only: their names."""
+    first = [order for order in orders(folder) if not only or order.called in only]
     reference = {order.name: on_command_line(order, folder) for order in first}
     rows = []
     for tree in trees:
@@ -249,6 +250,10 @@ def _row(order: Order, runner: str, wanted: Made, own: Made, more: list[Made]) -
     return row if own.updated is None else {**row, "updated_apart": apart(own.updated, wanted.codes)}
 
 
+def _key(row: Mapping[str, Any]) -> tuple[str, int, str]:
+    return row["recipe"], row["bits"], row["runner"]
+
+
 def _share(one: np.ndarray, other: np.ndarray) -> float:
     channels = min(one.shape[2], other.shape[2], 3)
     return float((np.abs(one[..., :channels] - other[..., :channels]).max(axis=-1) > 1).mean())
@@ -262,16 +267,18 @@ def _made(folder: Path) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("trees", type=Path, nargs="+", help="editor trees with GIMP and Krita")
-    parser.add_argument("--only", default="", help="recipes whose name has this in it; nothing is written")
+    parser.add_argument("--only", default="", help="names of recipes")
     chosen = parser.parse_args()
+    only = [name for name in chosen.only.split(",") if name]
     with tempfile.TemporaryDirectory(prefix="dioptre-recipes-") as place:
-        rows = compare(chosen.trees, chosen.only, Path(place).resolve())
-    if not chosen.only:
-        TARGET.write_text(json.dumps({"size": SIZE, "enlarged_from": SMALL, "rows": rows}, indent=1) + "\n")
-    one_step = [row for row in rows if row["steps"] == 1]
+        rows = compare(chosen.trees, only, Path(place).resolve())
+    if only:
+        new = {_key(row) for row in rows}
+        rows = [row for row in json.loads(TARGET.read_text())["rows"] if _key(row) not in new] + rows
+    TARGET.write_text(json.dumps({"size": SIZE, "enlarged_from": SMALL, "rows": rows}, indent=1) + "\n")
     for bits in (8, 16):
-        worst = max(max(row["apart"], row.get("updated_apart", 0)) for row in one_step if row["bits"] == bits)
-        print(f"recipes of one step in {bits} bits: at most {worst} code values apart")
+        worst = max(max(row["apart"], row.get("updated_apart", 0)) for row in rows if row["bits"] == bits)
+        print(f"in {bits} bits: at most {worst} code values apart")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from typing import NoReturn
 
 import click
 
-from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 
 from . import batch, bench, doctor, inspect, log, models, operations, presets, worker
@@ -129,7 +128,7 @@ def _system(error: OSError) -> DioptreError:
 
 def _unexpected(error: Exception) -> DioptreError:
     sentence = str(error).strip().splitlines()[0] if str(error).strip() else "no details"
-    if is_out_of_memory(error):
+    if "RESOURCE_EXHAUSTED" in sentence or "Out of memory" in sentence:  # how XLA says it
         return _OUT_OF_MEMORY
     return DioptreError(
         f"Something went wrong inside Dioptre {version('dioptre')} ({type(error).__name__}: {sentence[:200]}).",

@@ -12,6 +12,7 @@ from .conftest import Gimp
 
 pytestmark = pytest.mark.editor
 MOST_APART = 1  # code values: two results that are rounded, each from floats that sums of threads make differ
+LIMIT_S = 900  # against hanging alone
 
 
 @pytest.fixture(scope="module")
@@ -33,3 +34,11 @@ def test_the_same_as_on_the_command_line(name: str, made: dict[str, tuple[recipe
     most = MOST_APART * (1 if bits == 8 else 257)
     assert recipes.apart(got.codes, wanted.codes) <= most
     assert recipes.apart(got.updated, wanted.codes) <= most
+
+
+def test_the_dialog(gimp: Gimp) -> None:
+    if gimp.tree is None:
+        pytest.skip("needs a virtual display (an editor tree has one)")
+    gimp.values("dialog.py", environment={"DIALOG": "make"}, worker=False)
+    done = gimp.gui("recipe.sh", limit_s=LIMIT_S)
+    assert done.returncode == 0, done.stdout[-4000:]

@@ -30,7 +30,7 @@ def add_arguments(procedure: Gimp.Procedure) -> None:
     for number, (name, recipe) in enumerate(presets().items(), start=1):
         choice.add(name, number, translated(recipe.title), translated(recipe.description))
     help_text = translated("A recipe that comes with Dioptre, or the one in the file below")
-    procedure.add_choice_argument(PRESET, translated("_Recipe"), help_text, choice, FROM_FILE, _FLAGS)
+    procedure.add_choice_argument(PRESET, translated("Reci_pe"), help_text, choice, FROM_FILE, _FLAGS)
     help_text = translated("A recipe as a .json file: every run of Dioptre writes one")
     action = Gimp.FileChooserAction.OPEN
     procedure.add_file_argument(FILE, translated("_File"), help_text, action, True, None, _FLAGS)
@@ -41,11 +41,14 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig) -> None:
     """Let the user choose. Raises Cancelled."""
     import gi  # needs a display, which a script may not have
 
+    gi.require_version("Gtk", "3.0")
     gi.require_version("GimpUi", "3.0")
-    from gi.repository import GimpUi
+    from gi.repository import GimpUi, Gtk
 
     GimpUi.init("dioptre")
     dialog = GimpUi.ProcedureDialog.new(procedure, config, translated("Recipe"))
+    if (button := dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
+        button.hide()  # there is no page in GIMP's own help
     dialog.fill(None)
     go_on = dialog.run()
     dialog.destroy()
