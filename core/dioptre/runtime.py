@@ -42,6 +42,12 @@ def prepare_if_needed() -> None:
         prepare()
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory, the processor's or the graphics card's, was not enough."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY)
+
+
+_NO_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory")  # how XLA says it
 _LARGE_PIXELS = 16_000_000
 
 

@@ -167,3 +167,30 @@ def test_other_networks_are_exact_where_tiles_overlap_by_all_of_their_reach(
     whole = np.asarray(network(x[None]))[0]
     assert config.overlap_px == config.receptive_radius_px
     np.testing.assert_allclose(enlarge_tiled(network, x, tile_px=64).pixels, whole, atol=1e-5)
+
+
+def test_where_memory_is_not_enough_tiles_become_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, sides, phases = load_model("span-x2"), [], []
+
+    def enlarge(network: Loaded, tile: np.ndarray, side: int) -> np.ndarray:
+        sides.append(side)
+        if side > 128:
+            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 12345 bytes.")
+        return tile.repeat(2, 0).repeat(2, 1)
+
+    monkeypatch.setattr(tiled, "_enlarge_tile", enlarge)
+    pixels = picture(300, 200)
+    made = enlarge_tiled(network, pixels, tile_px=384, progress=lambda share, phase: phases.append(phase))
+    np.testing.assert_array_equal(made.pixels, pixels.repeat(2, 0).repeat(2, 1))
+    assert sides[:3] == [384, 256, 128]
+    assert set(sides[2:]) == {128}
+    assert any("want of memory" in phase for phase in phases)
+
+
+def test_not_enough_memory_for_the_smallest_tile_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def enlarge(network: Loaded, tile: np.ndarray, side: int) -> np.ndarray:
+        raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+
+    monkeypatch.setattr(tiled, "_enlarge_tile", enlarge)
+    with pytest.raises(RuntimeError, match="RESOURCE_EXHAUSTED"):
+        enlarge_tiled(load_model("span-x2"), picture(300, 200), tile_px=384)

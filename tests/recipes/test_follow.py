@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
@@ -133,3 +134,17 @@ def test_alpha_that_is_opaque_everywhere_changes_no_value(options: dict[str, flo
         for each in (opaque, picture)
     )
     np.testing.assert_allclose(with_alpha, without, atol=1e-6)  # it was off by 0.01 along edges
+
+
+def test_inputs_that_are_only_lent_are_let_go_after_their_step(pipelines: list[tuple[str, Inputs]]) -> None:
+    first = [Inputs(picture=PICTURE.copy())]
+    gone = weakref.ref(first[0].picture)
+    pipelines_seen: list[bool] = []
+
+    def watch(fraction: float, phase: str) -> None:
+        pipelines.clear()  # the stand-ins' own notes hold what they were given
+        pipelines_seen.append(gone() is None)
+
+    follow(THREE, first.pop, progress=watch)
+    assert pipelines_seen[0] is False
+    assert pipelines_seen[-1] is True

@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import DioptreError
 
 if TYPE_CHECKING:
@@ -93,11 +94,9 @@ def make(task: Task) -> Outcome:
         return _make(task)
     except DioptreError as error:
         return Failed.by(error)
-    except MemoryError:
-        return _OUT_OF_MEMORY
     except Exception as error:  # noqa: BLE001  (the top of a worker; one picture must not end the others)
         sentence = (str(error).strip() or "no details").splitlines()[0]
-        if "RESOURCE_EXHAUSTED" in sentence or "Out of memory" in sentence:  # how XLA says it
+        if is_out_of_memory(error):
             return _OUT_OF_MEMORY
         return Failed(
             code="internal",

@@ -46,11 +46,22 @@ class Row:
 @click.option("--megapixels", type=click.FloatRange(0.01, 200), default=12.0, show_default=True)
 @click.option("--runs", type=click.IntRange(1, 100), default=3, show_default=True, help="The least time counts.")
 @click.option("--only", "chosen", multiple=True, metavar="NAME", help="Only this row; may be given again.")
+@click.option(
+    "--ceilings", is_flag=True, help="Also say what share of the machine's peak networks and passes reach."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Also write all to this file."
 )
-def command(megapixels: float, runs: int, chosen: tuple[str, ...], as_json: bool, output: Path | None) -> None:
+def command(
+    megapixels: float,
+    runs: int,
+    chosen: tuple[str, ...],
+    as_json: bool,
+    output: Path | None,
+    *,
+    ceilings: bool,
+) -> None:
     """Measure each operation on a made-up picture, with nothing else running.
 
     Compare machines or versions with it. The comparisons with other programs are in the source's benchmarks/.
@@ -70,8 +81,27 @@ def command(megapixels: float, runs: int, chosen: tuple[str, ...], as_json: bool
         row = _measured(name, size, prepared(), runs=runs)
         rows.append(asdict(row))
         _tell({"type": "row", **rows[-1]}, _row_words(row), as_json=as_json)
+    made: dict[str, Any] = {"machine": described, "rows": rows}
+    if ceilings:
+        made |= _shares(as_json=as_json)
     if output:
-        output.write_text(json.dumps({"machine": described, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+        output.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+
+
+def _shares(*, as_json: bool) -> dict[str, Any]:
+    from .ceilings import ceilings, reached
+
+    most = ceilings()
+    words = (
+        f"\nper CPU second: matrix products {most.gflop_per_cpu_s:.0f} GFLOP, memory {most.gb_per_cpu_s:.1f} GB\n"
+    )
+    _tell({"type": "ceilings", **asdict(most)}, words, as_json=as_json)
+    shares = []
+    for each in reached(most):
+        shares.append(asdict(each))
+        words = f"{each.name:22} {each.amount:7.2f} {each.unit:5} {each.cpu_s:7.3f} s cpu {100 * each.share:4.0f} %"
+        _tell({"type": "share", **shares[-1]}, words, as_json=as_json)
+    return {"ceilings": asdict(most), "shares": shares}
 
 
 def _tell(fields: Mapping[str, Any], words: str, *, as_json: bool) -> None:

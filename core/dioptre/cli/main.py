@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import click
 
+from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 
 from . import batch, bench, doctor, inspect, log, models, operations, presets, worker
@@ -128,7 +129,7 @@ def _system(error: OSError) -> DioptreError:
 
 def _unexpected(error: Exception) -> DioptreError:
     sentence = str(error).strip().splitlines()[0] if str(error).strip() else "no details"
-    if "RESOURCE_EXHAUSTED" in sentence or "Out of memory" in sentence:  # how XLA says it
+    if is_out_of_memory(error):
         return _OUT_OF_MEMORY
     return DioptreError(
         f"Something went wrong inside Dioptre {version('dioptre')} ({type(error).__name__}: {sentence[:200]}).",

@@ -14,8 +14,8 @@ import numpy as np
 from dioptre import files, runtime
 from dioptre.files import notes, problems
 from dioptre.files.atomic import check_free
+from dioptre.files.results import original_layer
 from dioptre.files.save import format_of
-from dioptre.imaging.layers import Layer
 from dioptre.recipes.on_file import Followed, follow_on_file
 from dioptre_link import presets
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
@@ -114,7 +114,7 @@ def one(
         layers = job.result.layers
         content = job.recipe.to_dict()
         if file.suffix.lower() == _LAYERED:
-            original = Layer(name="Original", role=Role.BACKGROUND, pixels=job.picture.pixels, visible=only_depth)
+            original = original_layer(job.picture, visible=only_depth)
             below = () if layers[0].shape[:2] != original.shape[:2] else (original,)
             dpi = files.dpi_at(job.picture, layers[0].shape)
             files.write_openraster([*layers, *below], file, recipe=content, resolution_dpi=dpi, force=force)

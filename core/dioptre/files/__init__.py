@@ -8,7 +8,7 @@ from .depth_map import read_depth, write_depth
 from .dimensions import size_of
 from .embedded_depth import read_embedded_depth
 from .inspection import inspect
-from .load import load
+from .load import PictureOnDemand, load
 from .notes import Note
 from .openraster import OpenRaster, read_openraster, write_openraster
 from .openraster_enlarged import enlarge_openraster, read_openraster_depth
@@ -24,6 +24,7 @@ __all__ = [
     "OpenRaster",
     "Panel",
     "Picture",
+    "PictureOnDemand",
     "Source",
     "dpi_at",
     "enlarge_openraster",

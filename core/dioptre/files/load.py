@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from dioptre.imaging.layers import Rows, row_slices
+
 from . import colour_profile, exif, matrix_profile
 from .colour_profile import BadProfile, ColourModel
 from .curves import in_bands
 from .decode import Decoded, decode
 from .picture import Colour, Picture, Source
+from .problems import UnreadableFile, reading, shown
 
 LARGEST = np.float32(65504.0)
 """The largest half float: brighter than any photo. Float files' values are kept within it."""
@@ -37,6 +40,54 @@ def load(path: str | os.PathLike[str], *, max_megapixels: float | None = None) -
     model, source, message = _model(decoded)
     messages = (*decoded.messages, *message)
     return Picture(pixels=_pixels(decoded, model), source=source, path=place, messages=messages)
+
+
+class PictureOnDemand(Picture):
+    """A picture that is read from its file again, each time that its pixels are asked for, and not kept.
+
+    A step later on works with what an earlier one made; the original is wanted again only when all is written.
+    """
+
+    _shape: tuple[int, ...]
+    _state: tuple[int, int]
+
+    def __init__(self, loaded: Picture) -> None:
+        """`loaded`: as `load` gives it; its pixels are let go."""
+        given = {"source": loaded.source, "path": loaded.path, "messages": loaded.messages}
+        for name, value in {**given, "_shape": loaded.shape, "_state": _state(loaded.path)}.items():
+            object.__setattr__(self, name, value)  # frozen, as every picture
+
+    @property
+    def pixels(self) -> np.ndarray:
+        made, read = np.empty(self._shape, np.float32), self.reader()
+        for rows in row_slices(self._shape[0]):
+            made[rows] = read(rows)
+        return made
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._shape
+
+    def reader(self) -> Rows:
+        """Rows of the file as it was; it holds the file's own values, a quarter of the pixels for 8 bits.
+
+        Raises what `load` raises, and UnreadableFile when the file has changed.
+        """
+        if _state(self.path) != self._state:
+            raise UnreadableFile(
+                f"{shown(self.path)} changed while it was worked on.", hint="Run it again on the file as it is now."
+            )
+        decoded = decode(self.path, max_pixels=self._shape[0] * self._shape[1])
+        model, _, _ = _model(decoded)
+        return lambda rows: _pixels(replace(decoded, codes=decoded.codes[rows]), model)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise reading(error, path) from error
+    return found.st_mtime_ns, found.st_size
 
 
 def _limit() -> float:

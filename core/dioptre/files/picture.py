@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dioptre.imaging.layers import Rows
+
 
 class Format(Enum):
     """A file format that Dioptre reads. The value is its name for users."""
@@ -74,9 +76,19 @@ class Picture:
     messages: tuple[str, ...] = ()
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Of `pixels`."""
+        shape: tuple[int, ...] = self.pixels.shape
+        return shape
+
+    @property
     def width(self) -> int:
-        return int(self.pixels.shape[1])
+        return self.shape[1]
 
     @property
     def height(self) -> int:
-        return int(self.pixels.shape[0])
+        return self.shape[0]
+
+    def reader(self) -> Rows:
+        """What gives the pixels of some rows; keep it while rows are asked for, and no longer."""
+        return self.pixels.__getitem__

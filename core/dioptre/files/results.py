@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dioptre.imaging.layers import Layer, Progress, Result, no_progress
+from dioptre.imaging.layers import Layer, LayerOnDemand, Progress, Result, no_progress
 from dioptre_link.operations import OPERATIONS, Role
 
 from . import notes, problems
@@ -91,11 +91,22 @@ def _operation(recipe: Mapping[str, Any]) -> str:
 def _stack(result: Result, picture: Picture) -> list[Layer]:
     """The result's layers, and the original below them all where it has their size."""
     sizes = {layer.shape[:2] for layer in result.layers}
-    if sizes != {picture.pixels.shape[:2]}:
+    if sizes != {picture.shape[:2]}:
         return list(result.layers)
     alone = not any(layer.visible and layer.role not in (Role.DEPTH, Role.CONFIDENCE) for layer in result.layers)
-    original = Layer(name="Original", role=Role.BACKGROUND, pixels=picture.pixels, visible=alone)
-    return [*result.layers, original]
+    return [*result.layers, original_layer(picture, visible=alone)]
+
+
+def original_layer(picture: Picture, *, visible: bool) -> Layer:
+    """The picture itself as the lowest layer, read when it is written."""
+    return LayerOnDemand(
+        name="Original",
+        role=Role.BACKGROUND,
+        shape=picture.shape,
+        begin=picture.reader,
+        made_of=(),
+        visible=visible,
+    )
 
 
 def _panels(picture: Picture, flat: Layer | None, depth: Layer | None, name: str) -> list[Panel]:

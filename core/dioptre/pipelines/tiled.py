@@ -16,6 +16,7 @@ from dioptre.imaging.resize import resize
 from dioptre.imaging.windows import Window, plan_windows
 from dioptre.models.loaded import Loaded
 from dioptre.recipes.memory import free_bytes
+from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import DioptreError
 
 TILES_PX = (128, 256, 384, 512)
@@ -64,6 +65,7 @@ def enlarge_tiled(
     `receptive_radius_px` is always exact), and beyond the edge of a picture that is smaller than a tile the network
     sees what it sees beyond its input. Networks without normalisation can diverge on violent noise: there the
     picture is interpolated instead.
+    Where a tile finds no memory all the same, the next smaller one is taken.
     Raises UnusableResultError when a tile's result is not finite, or flat without cause, with full precision too,
     and whatever `progress` raises.
     """
@@ -74,9 +76,44 @@ def enlarge_tiled(
         budget_bytes = min(_LARGEST_BUDGET_BYTES, free_bytes() // 2)
         most_px = budget_bytes // network.config.working_bytes_per_px
         tile_px = cheapest_tile((height, width), overlap_px=overlap_px, most_px=most_px)
+    result = np.empty((height * scale, width * scale, 3), np.float32)
+    replaced = None
+    while replaced is None:
+        try:
+            replaced = _in_tiles(
+                network,
+                picture,
+                result,
+                tile_px,
+                overlap_px=overlap_px,
+                finish=finish,
+                progress=progress,
+            )
+        except Exception as error:
+            smaller = [side for side in TILES_PX if 2 * overlap_px < side < tile_px]
+            if not smaller or not is_out_of_memory(error):
+                raise
+            tile_px = smaller[-1]
+            progress(0.0, "Enlarging in smaller parts, for want of memory")
+    progress(1.0, "Enlarging")
+    return Enlarged(pixels=result, interpolated=replaced / (height * width))
+
+
+def _in_tiles(
+    network: Loaded,
+    picture: Float32[np.ndarray, "h w 3"],
+    result: Float32[np.ndarray, "H W 3"],
+    tile_px: int,
+    *,
+    overlap_px: int,
+    finish: Callable[[np.ndarray, np.ndarray], np.ndarray] | None,
+    progress: Progress,
+) -> float:
+    """Fill `result`; how many pixels of `picture` were interpolated."""
+    height, width = picture.shape[:2]
+    scale = result.shape[0] // height
     rows = plan_windows(height, window_px=tile_px, overlap_px=overlap_px)
     columns = plan_windows(width, window_px=tile_px, overlap_px=overlap_px)
-    result = np.empty((height * scale, width * scale, 3), np.float32)
     replaced = 0.0
     for number, (row, column) in enumerate(product(rows, columns)):
         progress(number / (len(rows) * len(columns)), "Enlarging")
@@ -90,8 +127,7 @@ def enlarge_tiled(
         result[row.first * scale : row.last * scale, column.first * scale : column.last * scale] = _kept(
             made, row, column, scale=scale
         )
-    progress(1.0, "Enlarging")
-    return Enlarged(pixels=result, interpolated=replaced / (height * width))
+    return replaced
 
 
 def cheapest_tile(size: tuple[int, int], *, overlap_px: int, most_px: int) -> int:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
 from dioptre.imaging.layers import Inputs, Progress, Result, no_progress
+from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import UsageError
 from dioptre_link.operations import Input, operation
+
+LOGGER = logging.getLogger(__name__)
 
 Run = Callable[[Inputs, Mapping[str, Any], Progress], Result]
 """Each pipeline module has one, named `run`; options are complete and checked."""
@@ -30,7 +37,49 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
             f"{described.title} needs a depth layer.", hint="Make one first with Depth from this picture."
         )
     run: Run = import_module(f"dioptre.pipelines.{name}").run
-    return run(replace(inputs, picture=without_idle_alpha(inputs.picture)), checked, progress)
+    ready = replace(inputs, picture=without_idle_alpha(inputs.picture))
+    try:
+        return run(ready, checked, progress)
+    except Exception as error:
+        if not (is_out_of_memory(error) and accelerated()):
+            raise
+        LOGGER.warning("the graphics card has not enough memory for %s: %s", name, error)
+    with on_processor():  # outside of `except`: its traceback holds what filled the memory
+        made = run(ready, checked, progress)
+    messages = (
+        *made.messages,
+        "The graphics card has not enough memory for this; the processor computed it, which takes longer.",
+    )
+    return replace(made, messages=messages)
+
+
+def accelerated() -> bool:
+    """Whether JAX computes on something else than the processor."""
+    if "jax" not in sys.modules:
+        return False
+    import jax
+
+    config: Any = jax.config
+    chosen = config.jax_default_device
+    return jax.default_backend() != "cpu" and getattr(chosen, "platform", chosen) != "cpu"
+
+
+@contextmanager
+def on_processor() -> Iterator[None]:
+    """JAX computes on the processor meanwhile, in all threads; what it holds elsewhere is copied where needed."""
+    import jax
+
+    config: Any = jax.config
+    with _ONE_AT_A_TIME:
+        before = config.jax_default_device
+        config.update("jax_default_device", jax.devices("cpu")[0])
+        try:
+            yield
+        finally:
+            config.update("jax_default_device", before)
+
+
+_ONE_AT_A_TIME = Lock()
 
 
 def without_idle_alpha(picture: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w C"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,8 +24,10 @@ def follow_described(
     return follow(Recipe(steps=chain(options).steps), inputs, progress=progress)
 
 
-def follow(recipe: Recipe, inputs: Inputs, *, progress: Progress = no_progress) -> Result:
+def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: Progress = no_progress) -> Result:
     """Run the steps; each gets the picture and the depth that the ones before it made.
+
+    inputs: of the first step, or what gives them: then nobody holds them any longer than that step needs them.
 
     The result has the last step's layers, and below them a depth layer of an earlier step where the last made
     none. A depth that was given stands for what a step that only estimates depth would make; that step is left out
@@ -37,6 +39,7 @@ def follow(recipe: Recipe, inputs: Inputs, *, progress: Progress = no_progress) 
     models: dict[str, str] = {}
     depth: Layer | None = None
     layers: tuple[Layer, ...] = ()
+    inputs = inputs() if callable(inputs) else inputs
     steps = _without_needless(recipe.steps, inputs)
     count = len(steps)
     for index, step in enumerate(steps):
@@ -51,6 +54,9 @@ def follow(recipe: Recipe, inputs: Inputs, *, progress: Progress = no_progress) 
         layers = result.layers
         depth = _first(layers, Role.DEPTH) or depth
         inputs = _next_inputs(inputs, result, depth)
+        del result
+        if index < count - 1:
+            layers = ()  # what was made beside the picture is not needed any more
         release_after((inputs.picture.shape[0], inputs.picture.shape[1]))
     if depth is not None and _first(layers, Role.DEPTH) is None:
         layers = (*layers, replace(depth, pixels=_fitted(depth, inputs), visible=False))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.imaging.layers import Inputs, Result
+from dioptre.imaging.layers import Result
 from dioptre.imaging.numbers import is_finite
 from dioptre_link.errors import DioptreError
 from dioptre_link.operations import Role
@@ -28,14 +30,17 @@ def repaired(values: Float32[np.ndarray, "*shape"]) -> tuple[Float32[np.ndarray,
     return np.nan_to_num(values, copy=False, nan=0.0, posinf=_LARGEST, neginf=-_LARGEST), True
 
 
-def fault(inputs: Inputs, result: Result) -> str | None:
-    """What is wrong with `result`, in words, or None."""
+def fault(picture: Callable[[], np.ndarray], result: Result) -> str | None:
+    """What is wrong with `result`, in words, or None.
+
+    picture: gives what it was made from; asked only where the result is black.
+    """
     for layer in result.layers:
         if 0 in layer.shape:
             return f"the layer {layer.name!r} is empty"
         if not all(is_finite(values) for values in layer.made_of()):
             return f"the layer {layer.name!r} has values that are not numbers"
-        if layer.role is Role.RESULT and _all_black(layer.pixels) and not _all_black(inputs.picture, _NOT_BLACK):
+        if layer.role is Role.RESULT and _all_black(layer.pixels) and not _all_black(picture(), _NOT_BLACK):
             return f"the layer {layer.name!r} is black"
     return None
 

@@ -26,7 +26,7 @@ _FIXED_BYTES: Mapping[str, int] = {
     "super_resolution": 250 << 20,
 }
 _NEED_PER_PIXEL: Mapping[str, int] = {
-    "portrait": 75,
+    "portrait": 55,
     "lens_blur": 36,
     "depth": 24,
     "repair_depth": 30,

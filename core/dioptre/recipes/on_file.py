@@ -19,6 +19,7 @@ from . import guard
 from .follow import follow
 
 _LOADED = 0.03  # share of the progress
+_RELEASED_PIXELS = 16_000_000  # from here on the original is let go between the steps, and read again to be written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,17 +65,24 @@ def follow_on_file(
         selected, more = files.read_depth(selection, width=picture.width, height=picture.height)
         messages += more
     embedded = files.read_embedded_depth(source) if disparity is None and _wants_embedded(chosen) else None
-    inputs = Inputs(
-        picture=picture.pixels,
-        disparity=disparity,
-        selection=selected,
-        embedded=embedded,
-        references=references,
-    )
-    result = follow(
-        chosen, inputs, progress=lambda fraction, phase: progress(_LOADED + fraction * (1 - _LOADED), phase)
-    )
-    if (found := guard.fault(inputs, result)) is not None:
+    first_inputs = [
+        Inputs(
+            picture=picture.pixels,
+            disparity=disparity,
+            selection=selected,
+            embedded=embedded,
+            references=references,
+        )
+    ]
+    if len(chosen.steps) > 1 and picture.width * picture.height >= _RELEASED_PIXELS:
+        picture = files.PictureOnDemand(picture)
+    del disparity, selected
+
+    def share(fraction: float, phase: str) -> None:
+        progress(_LOADED + fraction * (1 - _LOADED), phase)
+
+    result = follow(chosen, first_inputs.pop, progress=share)
+    if (found := guard.fault(lambda: picture.pixels, result)) is not None:
         raise guard.BadResultError(
             f"The computation failed: {found}.", hint="'dioptre doctor' checks this machine and its weights."
         )

@@ -74,10 +74,10 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
     if request.opened_file and inputs.disparity is None and looks:
         inputs = replace(inputs, embedded=opened_file.embedded_depth(request.opened_file, inputs.picture))
     result = run(request.operation, options, inputs, progress)
-    if (found := guard.fault(inputs, result)) is not None:
+    if (found := guard.fault(lambda: inputs.picture, result)) is not None:
         with _full_precision():
             result = run(request.operation, options, inputs, progress)
-        if (again := guard.fault(inputs, result)) is not None:
+        if (again := guard.fault(lambda: inputs.picture, result)) is not None:
             raise BadResultError(
                 f"The computation failed: {again}.",
                 hint=f"It was tried twice (first: {found}). `dioptre doctor` checks this machine.",

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dioptre.recipes.memory import OutOfMemoryError
+from dioptre.runtime import is_out_of_memory
 from dioptre_link.chain import described
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.operations import Input
@@ -343,7 +344,7 @@ def in_words(error: Exception) -> DioptreError:
     """`error` as the user is to read it."""
     if isinstance(error, DioptreError):
         return error
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+    if is_out_of_memory(error):
         return OutOfMemoryError("The machine ran out of memory for this job.")
     first_line = next(iter(str(error).splitlines()), "")[:200]
     return DioptreError(

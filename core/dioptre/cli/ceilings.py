@@ -1,0 +1,142 @@
+"""What the machine could do at most, and what share of it the networks and the passes over a picture reach."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dioptre.models.loaded import Loaded
+
+_PRODUCT_SIDE = 2048
+_PASS_BYTES = 192 << 20  # beyond every cache
+_TIMES = 3
+_NETWORKS = {
+    "depth-network": ("depth", (2, 280, 378, 3)),
+    "subject-network": ("subject", (1, 320, 320, 3)),
+    "enlarging-network": ("super-resolution", (1, 256, 256, 3)),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ceilings:
+    """The least CPU seconds count, so that what else the machine does changes little.
+
+    gflop_per_cpu_s: of a product of two float32 matrices. gb_per_cpu_s: read and written by a sum of two arrays.
+    """
+
+    gflop_per_cpu_s: float
+    gb_per_cpu_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reached:
+    """What one thing reaches. amount: GFLOP of a network, GB that a pass must read and write at least.
+
+    share: of the ceiling, 0 to 1. What is missing is work that a ceiling does not have: element-wise functions and
+    intermediate results in memory of a network, arithmetic and further passes of a pass.
+    """
+
+    name: str
+    amount: float
+    unit: str
+    cpu_s: float
+    share: float
+
+
+def ceilings() -> Ceilings:
+    """Measure the machine."""
+    import jax
+    import jax.numpy as jnp
+
+    side = _PRODUCT_SIDE
+    matrix = jnp.ones((side, side), jnp.float32)
+    product: Any = jax.jit(jnp.matmul)
+    array = jnp.ones(_PASS_BYTES // 4, jnp.float32)
+    total: Any = jax.jit(jnp.add)
+    return Ceilings(
+        gflop_per_cpu_s=2e-9 * side**3 / _least_cpu_s(lambda: product(matrix, matrix).block_until_ready()),
+        gb_per_cpu_s=3e-9 * _PASS_BYTES / _least_cpu_s(lambda: total(array, array).block_until_ready()),
+    )
+
+
+def reached(most: Ceilings) -> Iterator[Reached]:
+    """The default networks, run by JAX, and two passes over a picture."""
+    yield from _networks(most)
+    yield from _passes(most)
+
+
+def _networks(most: Ceilings) -> Iterator[Reached]:
+    import jax
+    import numpy as np
+
+    from dioptre.models.registry import ModelKind, find, load_model
+
+    for name, (kind, shape) in _NETWORKS.items():
+        network = load_model(find("default", kind=ModelKind(kind)).id)
+        picture = np.full(shape, 0.5, np.float32)
+        gflop = 1e-9 * product_flop(jax.make_jaxpr(network.forward)(network.state, picture).jaxpr)
+
+        def run(network: Loaded = network, picture: Any = picture) -> None:
+            network.forward(network.state, picture).block_until_ready()
+
+        cpu_s = _least_cpu_s(run)
+        yield Reached(
+            name=name, amount=gflop, unit="GFLOP", cpu_s=cpu_s, share=gflop / cpu_s / most.gflop_per_cpu_s
+        )
+
+
+def product_flop(jaxpr: Any) -> float:
+    """Multiplications and additions of all matrix products and convolutions; loops count as often as they run.
+
+    XLA's own account has a loop's body once.
+    """
+    total = 0.0
+    for equation in jaxpr.eqns:
+        shapes = [value.aval.shape for value in equation.invars if hasattr(value.aval, "shape")]
+        if equation.primitive.name == "dot_general":
+            (inner, _), _ = equation.params["dimension_numbers"]
+            total += 2.0 * math.prod(equation.outvars[0].aval.shape) * math.prod(shapes[0][axis] for axis in inner)
+        elif equation.primitive.name == "conv_general_dilated":
+            outputs = shapes[1][equation.params["dimension_numbers"].rhs_spec[0]]
+            total += 2.0 * math.prod(equation.outvars[0].aval.shape) * math.prod(shapes[1]) / outputs
+        for parameter in equation.params.values():
+            for part in parameter if isinstance(parameter, tuple | list) else (parameter,):
+                inside = getattr(part, "jaxpr", part)
+                if hasattr(inside, "eqns"):
+                    total += equation.params.get("length", 1) * product_flop(inside)
+    return total
+
+
+def _passes(most: Ceilings) -> Iterator[Reached]:
+    import jax
+    import numpy as np
+
+    from dioptre.imaging.encoding import srgb_to_linear
+    from dioptre.imaging.resize import resize
+    from dioptre.imaging.shapes import map_chunks
+
+    picture = np.full((3000, 4000, 3), 0.5, np.float32)
+    to_linear: Any = jax.jit(srgb_to_linear)
+    works: dict[str, tuple[float, Callable[[], object]]] = {
+        "to-linear-light": (2.0, lambda: map_chunks(to_linear, picture)),
+        "to-half-size": (1.25, lambda: resize(picture, (1500, 2000), method="area")),
+    }
+    for name, (times, work) in works.items():
+        gigabytes, cpu_s = 1e-9 * times * picture.nbytes, _least_cpu_s(work)
+        yield Reached(
+            name=name, amount=gigabytes, unit="GB", cpu_s=cpu_s, share=gigabytes / cpu_s / most.gb_per_cpu_s
+        )
+
+
+def _least_cpu_s(work: Callable[[], object]) -> float:
+    work()  # compiled, and its memory taken
+    least = float("inf")
+    for _ in range(_TIMES):
+        began = time.process_time()
+        work()
+        least = min(least, time.process_time() - began)
+    return max(least, 1e-6)

@@ -1,0 +1,78 @@
+"""Where the graphics card has not enough memory, the processor computes, and the user is told."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from dioptre.imaging.layers import Inputs, Layer, Progress, Result
+from dioptre.recipes import apply as apply_module
+from dioptre.recipes.apply import accelerated, apply, on_processor
+from dioptre_link.operations import Role
+
+INPUTS = Inputs(picture=np.full((4, 6, 3), 0.5, np.float32))
+XLA = "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 12345 bytes."
+
+
+@pytest.fixture
+def devices(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """A pipeline that runs out of memory wherever nobody chose a device; the devices chosen at each of its runs."""
+    seen: list[Any] = []
+
+    def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+        seen.append(jax.config.jax_default_device)
+        if seen[-1] is None:
+            raise RuntimeError(XLA)
+        return Result(layers=(Layer(name="Made", role=Role.RESULT, pixels=inputs.picture),), messages=("one",))
+
+    module = ModuleType("dioptre.pipelines.white_balance")
+    module.run = run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return seen
+
+
+def test_the_processor_takes_over_with_a_word(devices: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apply_module, "accelerated", lambda: True)
+    result = apply("white_balance", {}, INPUTS)
+    assert [device and device.platform for device in devices] == [None, "cpu"]
+    assert result.messages[0] == "one"
+    assert "graphics card" in result.messages[1]
+    assert jax.config.jax_default_device is None
+
+
+def test_without_a_graphics_card_the_error_stays(devices: list[Any]) -> None:
+    assert not accelerated()
+    with pytest.raises(RuntimeError, match="RESOURCE_EXHAUSTED"):
+        apply("white_balance", {}, INPUTS)
+    assert len(devices) == 1
+
+
+def test_another_error_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+        calls.append(1)
+        raise RuntimeError("INTERNAL: something else")
+
+    module = ModuleType("dioptre.pipelines.white_balance")
+    module.run = run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(apply_module, "accelerated", lambda: True)
+    with pytest.raises(RuntimeError, match="INTERNAL"):
+        apply("white_balance", {}, INPUTS)
+    assert calls == [1]
+
+
+def test_it_is_the_processor_in_every_thread_and_only_meanwhile() -> None:
+    with on_processor():
+        assert not accelerated()
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(lambda: jax.config.jax_default_device.platform).result() == "cpu"
+    assert jax.config.jax_default_device is None
