@@ -65,12 +65,13 @@ def loop(paths: list[str], threads: int, begin: Any, done: Any) -> None:
     done.wait()
 
 
-def plain(paths: list[Path], processes: int) -> tuple[float, float]:
+def plain(paths: list[Path], processes: int, *, threads: int | None = None) -> tuple[float, float]:
+    """Seconds by the clock and of the processors. threads: of each process; None: all cores shared among them."""
     context = multiprocessing.get_context("spawn")
     begin, done = context.Barrier(processes + 1), context.Barrier(processes + 1)
     shares = [[str(path) for path in paths[index::processes]] for index in range(processes)]
-    threads = max(1, cores() // processes)
-    working = [context.Process(target=loop, args=(share, threads, begin, done)) for share in shares]
+    each_has = max(1, cores() // processes) if threads is None else threads
+    working = [context.Process(target=loop, args=(share, each_has, begin, done)) for share in shares]
     for each in working:
         each.start()
     begin.wait()

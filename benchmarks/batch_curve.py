@@ -23,11 +23,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks.batch import PORTRAIT, Quiet, cpu_s, loop, pictures, task
+from benchmarks.batch import PORTRAIT, Quiet, cpu_s, pictures, plain, task
 from dioptre.batch.batch import run_batch
 from dioptre.batch.engine import Crew
 from dioptre.batch.here import LocalCrew, cores
@@ -39,23 +40,6 @@ TARGET = ROOT / "benchmarks" / "results" / "batch_curve.json"
 DRAWING = ROOT / "docs" / "images" / "batch-curve.svg"
 LOOP = "plain loop"
 Measured = tuple[float, float]  # seconds by the clock, CPU seconds
-
-
-def plain(paths: list[Path], processes: int) -> Measured:
-    """Processes of one thread, each with its share of the pictures."""
-    context = multiprocessing.get_context("spawn")
-    begin, done = context.Barrier(processes + 1), context.Barrier(processes + 1)
-    shares = [[str(path) for path in paths[index::processes]] for index in range(processes)]
-    working = [context.Process(target=loop, args=(share, 1, begin, done)) for share in shares]
-    for each in working:
-        each.start()
-    begin.wait()
-    started, cpu = time.monotonic(), sum(cpu_s(each.pid) for each in working)
-    done.wait()
-    took, cpu = time.monotonic() - started, sum(cpu_s(each.pid) for each in working) - cpu
-    for each in working:
-        each.join()
-    return took, cpu
 
 
 def here(paths: list[Path], processes: int) -> Measured:
@@ -123,7 +107,11 @@ def measure(
     paths = {side: pictures(folder, count, side) for side, folder in folders.items()}
     loops = sorted({min(number, cores()) for number in (*processes, *workers)})
     ways = [*((LOOP, n) for n in loops), *(("batch", n) for n in processes), *(("dask", n) for n in workers)]
-    runs: dict[str, Callable[[list[Path], int], Measured]] = {LOOP: plain, "batch": here, "dask": dask}
+    runs: dict[str, Callable[[list[Path], int], Measured]] = {
+        LOOP: partial(plain, threads=1),
+        "batch": here,
+        "dask": dask,
+    }
     found: dict[int, Found] = {side: {way: [] for way in ways} for side in sides}
     for _ in range(rounds):
         for side in sides:

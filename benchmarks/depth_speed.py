@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from published_networks import random_depth_anything
 from race import race, report, serve, told
 
 ENGINES = ("openvino-f32", "jax", "onnxruntime", "torch", "openvino-bf16")
@@ -72,7 +73,7 @@ def serve_one(engine: str, size: str, threads: int) -> None:
     torch.set_num_threads(threads)
     n, height, width = map(int, size.split("x"))
     x = np.random.default_rng(0).normal(size=(n, height, width, 3)).astype(np.float32)
-    model = original()
+    model = random_depth_anything()
     expected = in_torch(model, x, threads)(x)
     run = MAKE[engine](model, x, threads)
     if engine != "torch":
@@ -82,33 +83,6 @@ def serve_one(engine: str, size: str, threads: int) -> None:
     if not engine.endswith("bf16"):
         assert np.abs(made - expected).max() < AGREEMENT * np.ptp(expected)
     serve(lambda: np.asarray(run(x)))
-
-
-def original() -> Any:
-    """The published network with random weights, of which each matters to the result."""
-    import torch
-    import transformers
-
-    torch.manual_seed(0)
-    backbone = transformers.Dinov2Config(
-        hidden_size=384,
-        num_attention_heads=6,
-        image_size=518,
-        patch_size=14,
-        out_features=["stage3", "stage6", "stage9", "stage12"],
-        apply_layernorm=True,
-        reshape_hidden_states=False,
-    )
-    sizes = {"neck_hidden_sizes": [48, 96, 192, 384], "fusion_hidden_size": 64}
-    config = transformers.DepthAnythingConfig(backbone_config=backbone, reassemble_hidden_size=384, **sizes)
-    model = transformers.DepthAnythingForDepthEstimation(config).eval()
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            deviation = 0.2 if parameter.ndim < 2 else parameter[0].numel() ** -0.5
-            centre = 1.0 if "norm" in name and name.endswith("weight") else 0.3 if "lambda" in name else 0.0
-            parameter.copy_(centre + deviation * torch.randn_like(parameter))
-        model.head.conv3.bias.fill_(2.0)  # else the final ReLU would hide half of the output
-    return model
 
 
 def ours(model: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from benchmarks.published_networks import random_depth_anything
 from dioptre.checkpoints.load import fill
 from dioptre.models.adding import add_weights
 from dioptre.models.depth_anything_v2.config import depth_anything_v2_small
@@ -25,34 +26,9 @@ TOLERANCE = 2e-5  # of the output's range; 4e-6 is seen: float32 in another orde
 @pytest.fixture(scope="module")
 def original() -> Any:
     """The original network, every parameter drawn so that each of them matters to the output."""
-    torch = pytest.importorskip("torch", reason="NOT CHECKED against the original: torch is not installed")
-    transformers = pytest.importorskip(
-        "transformers", reason="NOT CHECKED against the original: transformers is not installed"
-    )
-    torch.manual_seed(0)
-    backbone = transformers.Dinov2Config(
-        hidden_size=384,
-        num_attention_heads=6,
-        image_size=518,
-        patch_size=14,
-        out_features=["stage3", "stage6", "stage9", "stage12"],
-        apply_layernorm=True,
-        reshape_hidden_states=False,
-    )
-    config = transformers.DepthAnythingConfig(
-        backbone_config=backbone,
-        reassemble_hidden_size=384,
-        neck_hidden_sizes=[48, 96, 192, 384],
-        fusion_hidden_size=64,
-    )
-    model = transformers.DepthAnythingForDepthEstimation(config).eval()
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            deviation = 0.2 if parameter.ndim < 2 else parameter[0].numel() ** -0.5
-            centre = 1.0 if "norm" in name and name.endswith("weight") else 0.3 if "lambda" in name else 0.0
-            parameter.copy_(centre + deviation * torch.randn_like(parameter))
-        model.head.conv3.bias.fill_(2.0)  # else the final ReLU would hide half of the output
-    return model
+    pytest.importorskip("torch", reason="NOT CHECKED against the original: torch is not installed")
+    pytest.importorskip("transformers", reason="NOT CHECKED against the original: transformers is not installed")
+    return random_depth_anything()
 
 
 def arrays_of(model: Any) -> dict[str, np.ndarray]:

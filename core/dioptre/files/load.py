@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dioptre.imaging.layers import Rows, row_slices
+from dioptre.imaging.layers import Rows, all_rows
 
 from . import colour_profile, exif, matrix_profile
 from .colour_profile import BadProfile, ColourModel
@@ -59,10 +59,7 @@ class PictureOnDemand(Picture):
 
     @property
     def pixels(self) -> np.ndarray:
-        made, read = np.empty(self._shape, np.float32), self.reader()
-        for rows in row_slices(self._shape[0]):
-            made[rows] = read(rows)
-        return made
+        return all_rows(self._shape, self.reader())
 
     @property
     def shape(self) -> tuple[int, ...]:

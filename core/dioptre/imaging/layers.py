@@ -81,10 +81,7 @@ class LayerOnDemand(Layer):
     @property
     def pixels(self) -> np.ndarray:
         """All of them: prefer `reader` for a large picture."""
-        made, read = np.empty(self._shape, np.float32), self.reader()
-        for rows in row_slices(self._shape[0]):
-            made[rows] = read(rows)
-        return made
+        return all_rows(self._shape, self.reader())
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -95,6 +92,14 @@ class LayerOnDemand(Layer):
 
     def made_of(self) -> tuple[np.ndarray, ...]:
         return self._made_of
+
+
+def all_rows(shape: tuple[int, ...], read: Rows) -> np.ndarray:
+    """What `read` gives, in one array of `shape` (h, w, …), float32."""
+    made = np.empty(shape, np.float32)
+    for rows in row_slices(shape[0]):
+        made[rows] = read(rows)
+    return made
 
 
 def row_slices(height: int) -> Iterator[slice]:
