@@ -9,7 +9,9 @@ by itself, and as *Portrait blur* uses it, with its step at the subject's matte.
 
 `depth_outlines.json` holds lists of [x, y], in pixels from the middle of the first, the near side to the right of
 the way: drawn on enlarged pictures, moved to the colours' edge by GrabCut where that was right by eye, and
-smoothed; the saucer is an ellipse fitted to 39 points.
+smoothed; the saucer is an ellipse fitted to 39 points. The cat's right side, fur out of focus before a blanket of
+its colour, is drawn by eye alone, on the picture enlarged 10 to 18 times with its contrast stretched, with no depth
+map in sight.
 """
 
 from __future__ import annotations
