@@ -67,3 +67,36 @@ def test_something_in_front_of_the_subject_stays_as_it_is() -> None:
     matte[130:] = 0.0  # a table hides the lower part
     disparity[128:] = 0.9  # and its edge is not quite where the matte ends
     np.testing.assert_array_equal(snap_to_matte(disparity, matte)[120:, 70:130], disparity[120:, 70:130])
+
+
+def test_a_thin_thing_on_a_table_that_recedes_keeps_its_step_all_round() -> None:
+    """A saucer: towards the viewer the table rises by more, across the band, than the saucer stands above it."""
+    matte, distance = disc()
+    table = np.tile(np.linspace(0.1, 0.8, 200, dtype=np.float32)[:, None], (1, 200))
+    saucer = 0.03 * np.clip(0.5 - (distance + 3) / 3, 0, 1)  # soft and three pixels too small
+    snapped = snap_to_matte((table + saucer).astype(np.float32), matte)
+    step = snapped - table
+    for row, column in ((0, -1), (1, 0), (0, 1), (-1, 0)):  # left, near rim, right, far rim
+        within, beyond = ((100 + row * r, 100 + column * r) for r in (57, 63))
+        assert step[within] > 0.02
+        assert abs(step[beyond]) < 0.006
+
+
+def test_what_stands_before_the_subject_does_not_rub_off_on_it() -> None:
+    """A near ball covers the disc's lower half: above it the disc keeps its own depth up to the outline."""
+    matte, distance = disc()
+    disparity = (0.1 + 0.3 * (distance < 4)).astype(np.float32)
+    disparity[100:][distance[100:] < 4] = 0.9
+    snapped = snap_to_matte(disparity, matte)
+    within = (np.abs(distance + 4) < 3)[:80]
+    np.testing.assert_allclose(snapped[:80][within], 0.4, atol=0.06)
+
+
+def test_a_thin_part_that_leads_away_is_not_sloped_on() -> None:
+    """A straw out of a disc that slopes steeply: it gets the depth of the disc's rim."""
+    matte, distance = disc()
+    slope = np.tile(np.linspace(0, 1, 200, dtype=np.float32)[:, None], (1, 200))
+    disparity = np.where(distance < 0, slope, np.float32(0))
+    matte[5:45, 98:102] = 1.0
+    snapped = snap_to_matte(disparity, matte, band=0.05)
+    assert snapped[23:34, 99:101].min() > 0.21  # the rim is at 0.2; going on with the slope made it 0.17

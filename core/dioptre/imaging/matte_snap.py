@@ -13,7 +13,13 @@ from .spread import spread_known
 
 _WORKING_PX = 640  # longest side on which both sides are filled in: they are smooth
 _BAND = 0.03  # half-width of the band round the outline that is replaced, in short sides
-_NO_STEP, _STEP = 0.04, 0.1  # disparity steps between which snapping sets in
+_STEP = 0.02  # of disparity, from which snapping has its full effect
+_WINDOW = 2  # half-width of the windows through which planes are laid, in that of the band
+_SURENESS = 6  # power of a pixel's distance from the outline with which it counts in them
+_FLATNESS = 0.005  # variance of place, in windows, from which a plane may slope
+_PLANE = 0.03  # standard deviation of disparity from a plane, at which it counts half
+_HELD = 0.2  # share of a window that its side must hold for a plane to count in full
+_SURE = 0.9  # distance from the outline, in bands, from which a place counts by itself
 _RIGHT_SIDE = 0.05  # share of the step by which a value may miss its own side and still be left alone
 _WRONG_SIDE = 0.2  # from here on it is replaced altogether
 _BAND_ROWS = 64  # that are worked on at a time
@@ -25,10 +31,11 @@ def snap_to_matte(
     """`disparity` with its step at the outline of `matte`.
 
     In a band round the outline, values that belong to the other side or lie between are replaced by their own
-    side's, filled in from beyond the band. Thin parts that lie wholly in the band, such as hair, get the depth of
-    what they belong to. Nothing is changed where the subject is not the nearer one (feet on the ground, something
-    in front of it), and no depth is put where the map has nothing like it nearby: so a small mistake of the matte
-    does not become a false step. A large one does: give it the matte of a sure subject only.
+    side's, continued from beyond the band with their slope: ground that recedes is not taken for a step, nor does
+    it hide one. Thin parts that lie wholly in the band, such as hair, get the depth of what they belong to.
+    Nothing is changed where the subject is not the nearer one (feet on the ground, something in front of it), and
+    no depth is put where the map has nothing like it nearby: so a small mistake of the matte does not become a
+    false step. A large one does: give it the matte of a sure subject only.
 
     disparity: [0, 1], 1 = nearest. matte: the subject's coverage, [0, 1]. band: half-width, in short sides.
     """
@@ -42,9 +49,9 @@ def snap_to_matte(
     if not surely_in.any() or not surely_out.any():
         return disparity.copy()  # one side has no depth of its own
     nearest, farthest = _extreme(small, 2 * radius, np.maximum), _extreme(small, 2 * radius, np.minimum)
-    depth_in = np.minimum(spread_known(small, surely_in.astype(np.float32)), nearest)
-    depth_out = np.maximum(spread_known(small, surely_out.astype(np.float32)), farthest)
-    step = np.clip((depth_in - depth_out - _NO_STEP) / (_STEP - _NO_STEP), 0, 1)
+    depth_in = np.minimum(_continued(small, np.clip(2 * inside - 1, 0, 1), _WINDOW * radius), nearest)
+    depth_out = np.maximum(_continued(small, np.clip(1 - 2 * inside, 0, 1), _WINDOW * radius), farthest)
+    step = np.clip((depth_in - depth_out) / _STEP, 0, 1)
     near_outline = np.clip((1 - np.abs(2 * inside - 1)) * 5, 0, 1)  # 1 but in the band's outer tenths
     weight, depth_in, depth_out = (
         resize(plane.astype(np.float32), full, method="bilinear")
@@ -57,6 +64,42 @@ def snap_to_matte(
     return snapped
 
 
+def _continued(
+    values: Float32[np.ndarray, "h w"], away: Float32[np.ndarray, "h w"], radius: int
+) -> Float32[np.ndarray, "h w"]:
+    """One side's values on both sides: of the plane through what is around, else of the nearest places.
+
+    away: 0 at the outline and on the other side, 1 from beyond the band on; what is farther away counts more.
+    radius: of the windows in which planes are fitted. Where none fits, as at a step, the nearest places count; so
+    they do where a window holds little of its side, as in a thin part that leads far from the rest.
+    """
+    weight = away**_SURENESS
+    height, width = values.shape
+    rows = np.broadcast_to(np.arange(height, dtype=np.float32)[:, None] / radius, values.shape)
+    columns = np.broadcast_to(np.arange(width, dtype=np.float32) / radius, values.shape)
+    held = box_mean(weight, radius)
+    share = np.maximum(held, np.float32(1e-4))
+
+    def mean(plane: np.ndarray) -> np.ndarray:
+        around: np.ndarray = box_mean(weight * plane, radius) / share
+        return around
+
+    row, column, value = mean(rows), mean(columns), mean(values)
+    down = np.maximum(mean(rows * rows) - row * row, 0) + np.float32(_FLATNESS)
+    across = np.maximum(mean(columns * columns) - column * column, 0) + np.float32(_FLATNESS)
+    both = mean(rows * columns) - row * column
+    with_rows, with_columns = mean(rows * values) - row * value, mean(columns * values) - column * value
+    determinant = np.maximum(down * across - both * both, np.float32(1e-6))
+    downwards = (with_rows * across - with_columns * both) / determinant
+    rightwards = (with_columns * down - with_rows * both) / determinant
+    left = mean(values * values) - value * value - downwards * with_rows - rightwards * with_columns
+    trust = np.clip(held / _HELD, 0, 1) * _PLANE**2 / (_PLANE**2 + np.maximum(left, 0))
+    plane = value + downwards * (rows - row) + rightwards * (columns - column)
+    around = spread_known(values, np.where(away > _SURE, weight, 0))
+    continued: np.ndarray = around + trust * (plane - around)
+    return continued
+
+
 def _moved(
     disparity: Float32[np.ndarray, "h w"],
     belongs_in: Bool[np.ndarray, "h w"],
@@ -65,7 +108,7 @@ def _moved(
     depth_out: Float32[np.ndarray, "h w"],
 ) -> Float32[np.ndarray, "h w"]:
     """Values that miss their own side are moved to it, as far as `weight` allows."""
-    from_far_side = (disparity - depth_out) / np.maximum(depth_in - depth_out, np.float32(_NO_STEP))
+    from_far_side = (disparity - depth_out) / np.maximum(depth_in - depth_out, np.float32(_STEP))
     missed = np.where(belongs_in, 1 - from_far_side, from_far_side)  # 0: on its own side, 1: on the other
     wrong = np.clip((missed - np.float32(_RIGHT_SIDE)) / np.float32(_WRONG_SIDE - _RIGHT_SIDE), 0, 1)
     moved: np.ndarray = disparity + weight * wrong * (np.where(belongs_in, depth_in, depth_out) - disparity)
