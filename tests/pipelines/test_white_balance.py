@@ -108,11 +108,11 @@ def observer(nm: np.ndarray) -> np.ndarray:
 
 
 def test_a_slight_cast_and_one_not_believed_are_left_alone() -> None:
-    strong, slight = np.array([0.4, -0.4], np.float32), np.array([0.06, -0.06], np.float32)
-    assert sure_share(strong, belief=0.95) == 1
+    strong, slight = np.array([0.4, -0.4], np.float32), np.array([0.03, -0.03], np.float32)
+    assert sure_share(strong, belief=0.995) == 1
     assert 0 < sure_share(strong, belief=0.8) < 1
     assert sure_share(strong, belief=0.3) == 0
-    assert sure_share(slight, belief=0.95) == 0
+    assert sure_share(slight, belief=0.995) == 0
 
 
 def test_a_cast_bluer_than_any_temperature_is_taken_out_whole() -> None:

@@ -3,7 +3,8 @@
     python -m training.white_balance.head --material DIR --start average.safetensors --out DIR [--samples N]
 
 What the convolutions see of each picture is kept, so that a step over 256 pictures costs no more than one over a
-few of the whole network. Samples are added to those already in --out.
+few of the whole network. Samples are added to those already in --out. What comes out lies the share --keep of the
+way from the values of --start to those that were learnt: after many rounds these know the samples by heart.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=float, default=1.0)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
 
@@ -104,6 +106,7 @@ def main() -> None:
         average = jax.tree.map(lambda a, s: AVERAGED * a + (1 - AVERAGED) * s, average, state)
         return (state, optimiser_state, average), figures
 
+    first = state
     progress: Any = (state, optimiser.init(state), state)
     rng = np.random.default_rng(options.seed)
     for epoch in range(options.epochs):
@@ -115,7 +118,8 @@ def main() -> None:
             running.append(figures)
         shown = {k: round(float(np.mean([f[k] for f in running])), 3) for k in running[0]}
         print(json.dumps({"epoch": epoch + 1, "cpu_s": round(time.process_time()), "training": shown}), flush=True)
-        network = nnx.merge(graph, progress[2], rest)
+        kept = jax.tree.map(lambda a, b: a + options.keep * (b - a), first, progress[2])
+        network = nnx.merge(graph, kept, rest)
         save_network(nnx.state(network), options.out / "average.safetensors")
 
 

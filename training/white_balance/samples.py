@@ -67,9 +67,13 @@ class Material:
         with np.load(folder / "photos.npz") as photos:
             keep = part(len(photos["thumbnails"]), which)
             keep = keep[~np.isin(photos["names"][keep], sorted(left_out()))]
-            self.photos = Right(
-                pictures=photos["thumbnails"][keep], mappings=photos["mappings"][keep], linear=False
-            )
+            pictures, mappings = [photos["thumbnails"][keep]], [photos["mappings"][keep]]
+        if which == "training" and (folder / "photos_more.npz").exists():
+            with np.load(folder / "photos_more.npz") as photos:
+                keep = ~np.isin(photos["names"], sorted(left_out()))
+                pictures += [pictures[0], photos["thumbnails"][keep]]  # those chosen with care count twice
+                mappings += [mappings[0], photos["mappings"][keep]]
+        self.photos = Right(pictures=np.concatenate(pictures), mappings=np.concatenate(mappings), linear=False)
         raws, mappings = [], []
         for path in sorted(folder.glob("raw_*.npz")):
             with np.load(path) as raw:
@@ -94,7 +98,7 @@ class Material:
         size: int,
         *,
         styles: tuple[int, ...] = tuple(s for s in range(10) if s not in STYLES_APART),
-        kinds: tuple[float, ...] = (0.18, 0.42, 0.28, 0.12),
+        kinds: tuple[float, ...] = (0.18, 0.40, 0.29, 0.13),
         photos: float = PHOTOS_SHARE,
         noisy: float = NOISY_SHARE,
     ) -> dict[str, Array]:
@@ -147,16 +151,17 @@ class Material:
         """From right linear colours to those of a camera set for the wrong light.
 
         A third of the settings are another camera's, as when a raw file is developed with foreign numbers, which
-        makes casts of green and magenta; a tenth are none at all.
+        makes casts of green and magenta; a tenth are none at all. Half of the cameras lie between two known ones.
         """
-        camera, other = rng.integers(len(self.matrices), size=2)
+        camera, other = self._camera(rng), self._camera(rng)
         chance = rng.random()
         true = self._light(rng, camera)
-        believed = np.ones(3) if chance < 0.1 else self._light(rng, other if chance < 0.4 else camera)
+        believed = np.ones(3) if chance < 0.1 else self._light(rng, other if chance < 0.45 else camera)
         shares = rng.random(2)
         if rng.random() < 0.5:  # developed for the light it is set for, else with one matrix for all
             shares[1] = shares[0]
-        first, second = (self.matrices[camera] * np.stack([s, 1 - s])[:, None, None] for s in shares)
+        matrices = camera @ self.matrices.reshape(len(camera), -1)
+        first, second = (matrices.reshape(2, 3, 3) * np.stack([s, 1 - s])[:, None, None] for s in shares)
         matrix: np.ndarray = np.linalg.inv(first.sum(axis=0)) @ np.diag(true / believed) @ second.sum(axis=0)
         return matrix
 
@@ -168,9 +173,18 @@ class Material:
         gains = np.exp(rng.normal(0, 0.4, 3))
         return np.diag(gains / gains[1])
 
-    def _light(self, rng: np.random.Generator, camera: int) -> np.ndarray:
+    def _camera(self, rng: np.random.Generator) -> np.ndarray:
+        """The share of each known camera in one camera's sensitivities."""
+        shares = np.zeros(len(self.matrices))
+        first, second = rng.integers(len(shares), size=2)
+        part = rng.uniform(0, 0.5) if rng.random() < 0.5 else 0.0
+        shares[first] += 1 - part
+        shares[second] += part
+        return shares
+
+    def _light(self, rng: np.random.Generator, camera: np.ndarray) -> np.ndarray:
         table = self.black_bodies if rng.random() < 0.65 else self.lights
-        light = table[camera, rng.integers(table.shape[1])] * np.exp(rng.normal(0, 0.07, 3))
+        light = (camera @ table[:, rng.integers(table.shape[1])]) * np.exp(rng.normal(0, 0.07, 3))
         colour: np.ndarray = light / light[1]
         return colour
 
@@ -206,13 +220,13 @@ def _rendering(rng: np.random.Generator, is_raw: np.ndarray, n_noisy: int) -> di
     plain = rng.random(n) < np.where(is_raw, 0.1, 0.4)
     bend = rng.normal(0, 0.06, (n, 3, 3)) * (~plain & (rng.random(n) < 0.6))[:, None, None]
     dark = rng.random(n) < np.where(np.arange(n) < n_noisy, 0.5, 0.15)  # where there is noise, light is short
-    gain = np.where(dark, np.exp(rng.uniform(np.log(0.1), np.log(0.6), n)), np.exp(rng.uniform(-0.5, 0.35, n)))
+    gain = np.where(dark, np.exp(rng.uniform(np.log(0.1), np.log(0.6), n)), np.exp(rng.uniform(-0.6, 0.5, n)))
     tone = np.stack(
         [
             np.where(plain, 1.0, gain),
-            np.where(is_raw & (rng.random(n) < 0.5), rng.uniform(0, 3, n), 0.0),
+            np.where(is_raw & (rng.random(n) < 0.5), rng.uniform(0, 4, n), 0.0),
             np.where(is_raw, rng.uniform(0, 0.6, n), rng.uniform(0, 0.3, n) * ~plain),
-            np.where(plain, 1.0, np.exp(rng.normal(0, 0.12, n))),
+            np.where(plain, 1.0, np.exp(rng.normal(0, 0.15, n))),
             rng.random(n) < 0.5,
         ]
     )

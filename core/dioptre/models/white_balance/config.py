@@ -18,7 +18,7 @@ class WhiteBalanceConfig:
     chroma_range: float = 1.8
     histogram_width: int = 16
     picture_width: int = 32
-    hidden_width: int = 320
-    reading_width: int = 192
+    hidden_width: int = 640
+    reading_width: int = 256
     bends: int = 12
     residual_limit: float = 1.5
