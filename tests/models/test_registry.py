@@ -10,7 +10,7 @@ import pytest
 
 from dioptre.checkpoints.card import Card
 from dioptre.checkpoints.locate import verify
-from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, converter, find, load_model, resolve
+from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, converter, find, load_model, resolve, unload_after
 from dioptre_link.errors import UsageError
 
 BUNDLED = [entry for entry in ENTRIES.values() if not entry.convert]
@@ -34,6 +34,14 @@ def test_there_is_a_default_of_each_kind_and_it_is_bundled() -> None:
     assert DEFAULTS.keys() == set(ModelKind)
     for kind in ModelKind:
         assert find("default", kind=kind) in BUNDLED
+
+
+def test_networks_make_room_after_a_very_large_picture_alone() -> None:
+    kept = load_model("u2netp")
+    unload_after((3000, 4000))
+    assert load_model("u2netp") is kept
+    unload_after((9000, 12000))
+    assert load_model("u2netp") is not kept
 
 
 def test_a_model_of_another_kind_is_refused_with_the_known_ones() -> None:

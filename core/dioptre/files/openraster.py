@@ -92,15 +92,17 @@ def write_openraster_to(
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive, ThreadPoolExecutor(encoders) as pool:
         archive.writestr(zipfile.ZipInfo("mimetype"), _MIMETYPE)
         archive.writestr(entry(STACK), _stack_xml(layers, width, height, resolution_dpi))
-        merged = small = None
+        small = None
         for index, packed in enumerate(pool.map(lambda layer: _packed(layer, thumb=layer is alone), layers)):
             archive.writestr(entry(f"data/layer{index}.png"), packed.png)
             if packed.small is not None:  # what is shown is this layer alone
-                merged, small = packed.png, packed.small
-        if merged is None or small is None:
+                archive.writestr(entry(MERGED), packed.png)
+                small = packed.small
+            del packed
+        if small is None:
             whole = merge(shown, width=width, height=height)
-            merged, small = encode(whole, Format.PNG), thumbnail(whole)
-        archive.writestr(entry(MERGED), merged)
+            archive.writestr(entry(MERGED), encode(whole, Format.PNG))
+            small = thumbnail(whole)
         archive.writestr(entry(THUMBNAIL), encode(small, Format.PNG))
         if recipe:
             text = json.dumps(recipe, ensure_ascii=False, indent=2).encode()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dioptre.imaging.layers import Layer, LayerOnDemand, Progress, Result, no_progress
+from dioptre.runtime import release_after
 from dioptre_link.operations import OPERATIONS, Role
 
 from . import notes, problems
@@ -17,7 +18,7 @@ from .depth_map import encoded_depth
 from .openraster import write_openraster_to
 from .picture import Format, Picture
 from .save import encoded_picture, format_of, suffix_like
-from .sheet import Panel, encoded_sheet
+from .sheet import Panel, encoded_sheet, no_larger_than_needed
 
 
 def write_result(
@@ -64,6 +65,8 @@ def write_result(
             progress(0.0, "Writing the picture")
             encoded, messages = encoded_picture(flat.pixels, format_of(paths["flat"]), like=picture, note=note)
             paths["flat"].write_bytes(encoded)
+            del encoded
+            release_after((flat.shape[0], flat.shape[1]))
             if on_message is not None:
                 for message in messages:
                     on_message(message)
@@ -110,7 +113,9 @@ def original_layer(picture: Picture, *, visible: bool) -> Layer:
 
 
 def _panels(picture: Picture, flat: Layer | None, depth: Layer | None, name: str) -> list[Panel]:
-    panels = [Panel(caption="Before", pixels=picture.pixels)]
+    opaque = picture.shape[2] == 3
+    before = no_larger_than_needed(picture.shape, picture.reader()) if opaque else picture.pixels
+    panels = [Panel(caption="Before", pixels=before)]
     if depth is not None:
         panels.append(Panel(caption="Depth (white is near)", pixels=depth.pixels))
     if flat is not None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from dioptre.imaging.layers import Rows, all_rows
+
 from .colour_profile import quantise
 from .curves import in_bands
 from .encode import encode
@@ -18,6 +20,7 @@ _GAP_PX = 28
 _CAPTION_PX = 25
 _LEAST_WIDTH_PX = 280  # so that captions can be read below the smallest picture
 _GROUND = (38, 38, 38)  # neutral, so that it does not tint what the eye sees; darker than any mid-tone
+_ROWS_AT_ONCE = 64  # of a panel
 _INK = (206, 206, 206)
 
 
@@ -75,17 +78,22 @@ def depth_colours(disparity: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(np.stack(colours, -1), 0.0, 1.0), np.float32)
 
 
-def _no_larger_than_needed(pixels: np.ndarray) -> np.ndarray:
-    """Means over whole blocks, at least twice as large as a panel: the rest is for a better filter."""
-    factor = int(min(pixels.shape[0] / (2 * _BOX_PX[1]), pixels.shape[1] / (2 * _BOX_PX[0])))
+def no_larger_than_needed(shape: tuple[int, ...], read: Rows) -> np.ndarray:
+    """Means over whole blocks of what `read` gives, still twice as large as a panel, for a better filter to finish.
+
+    shape: (h, w) or (h, w, c) of it all, without alpha.
+    """
+    factor = int(min(shape[0] / (2 * _BOX_PX[1]), shape[1] / (2 * _BOX_PX[0])))
     if factor < 2:
-        return pixels
-    height, width = pixels.shape[0] // factor, pixels.shape[1] // factor
-    cut = pixels[: height * factor, : width * factor]
-    small = np.zeros((height, width, *pixels.shape[2:]), np.float32)
-    for dy in range(factor):
-        for dx in range(factor):
-            small += cut[dy::factor, dx::factor]
+        return all_rows(shape, read)
+    height, width = shape[0] // factor, shape[1] // factor
+    small = np.zeros((height, width, *shape[2:]), np.float32)
+    for top in range(0, height, _ROWS_AT_ONCE):
+        sums = small[top : top + _ROWS_AT_ONCE]
+        cut = read(slice(top * factor, (top + len(sums)) * factor))[:, : width * factor]
+        for dy in range(factor):
+            for dx in range(factor):
+                sums += cut[dy::factor, dx::factor]
     small /= np.float32(factor * factor)
     return small
 
@@ -94,7 +102,7 @@ def _scaled(pixels: np.ndarray, *, coloured: bool) -> Any:
     from PIL import Image
 
     if pixels.ndim == 2 or pixels.shape[2] == 3:
-        pixels = _no_larger_than_needed(pixels)
+        pixels = no_larger_than_needed(pixels.shape, pixels.__getitem__)
     codes = np.empty(pixels.shape, np.uint8)
     in_bands(codes.shape, lambda rows: quantise(pixels[rows], dtype=codes.dtype, out=codes[rows]))
     image = Image.fromarray(codes)

@@ -42,11 +42,7 @@ def spread_rows(
         return known[rows][..., None].astype(np.float32, copy=False)
 
     size = planes.shape[0], planes.shape[1]
-    half = -(-size[0] // 2), -(-size[1] // 2)
-    sums, weights = np.empty((*half, planes.shape[2]), np.float32), np.empty((*half, 1), np.float32)
-    for rows in _bands(planes.shape):
-        halves = slice(rows.start // 2, -(-rows.stop // 2))
-        sums[halves], weights[halves] = _halved(planes[rows] * weight(rows)), _halved(weight(rows))
+    sums, weights = _halved(planes.shape, lambda rows: planes[rows] * weight(rows)), _halved((*size, 1), weight)
     smaller = _fill(sums, weights)
     del sums, weights
 
@@ -70,7 +66,7 @@ def _fill(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
     if weight.min() > 0 or size == (1, 1):
         weighted /= np.maximum(weight, _LEAST)
         return weighted
-    smaller = _fill(_halved(weighted), _halved(weight))
+    smaller = _fill(*(_halved(each.shape, each.__getitem__) for each in (weighted, weight)))
     for rows in _bands(weighted.shape):
         made = resized_rows(smaller, size, rows, method="bilinear")
         np.divide(weighted[rows], np.maximum(weight[rows], _LEAST), out=made, where=weight[rows] > 0)
@@ -78,12 +74,16 @@ def _fill(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return weighted
 
 
-def _halved(planes: np.ndarray) -> np.ndarray:
-    """Means of blocks of 2 x 2, the last row and column repeated where a side is odd."""
-    rows = planes[::2] + planes[_seconds(planes.shape[0])]
-    halved: np.ndarray = rows[:, ::2] + rows[:, _seconds(planes.shape[1])]
-    halved /= np.float32(4)
-    return halved
+def _halved(shape: tuple[int, ...], read: Rows) -> np.ndarray:
+    """Means of blocks of 2 x 2 of what `read` gives, the last row and column repeated where a side is odd."""
+    height, width, depth = shape
+    made = np.empty((-(-height // 2), -(-width // 2), depth), np.float32)
+    for band in _bands(shape):
+        planes = read(band)
+        rows = planes[::2] + planes[_seconds(planes.shape[0])]
+        halved = rows[:, ::2] + rows[:, _seconds(width)]
+        made[band.start // 2 : -(-band.stop // 2)] = halved / np.float32(4)
+    return made
 
 
 def _seconds(length: int) -> np.ndarray:

@@ -76,6 +76,7 @@ class Entry:
 
 
 _IMAGENET = Preprocessing(mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION)
+_VERY_LARGE_PIXELS = 64_000_000
 _DEPTH_ANYTHING = "dioptre.models.depth_anything_v2"
 _DEPTH_ACCELERATION = {
     "accelerated": "f32",  # bfloat16 would move single values by up to 4/255 of the range
@@ -218,6 +219,15 @@ def _load(model_id: str, cards: tuple[tuple[Path, str], ...]) -> Loaded:
     from .loaded import load  # JAX and Flax: only where a network is run
 
     return load(ENTRIES[model_id], dict(zip(ENTRIES[model_id].checkpoints, cards, strict=True)))
+
+
+def unload_after(size: tuple[int, int]) -> None:
+    """Let go of all networks after their step on a very large picture (height, width).
+
+    The next step wants their memory; to load them again takes little beside the time of a step.
+    """
+    if size[0] * size[1] >= _VERY_LARGE_PIXELS:
+        _load.cache_clear()
 
 
 def resolve(reference: str) -> Any:

@@ -6,6 +6,7 @@ S. Gortler et al., "The Lumigraph", SIGGRAPH 1996. The cost does not depend on t
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32
@@ -35,11 +36,16 @@ def doubled(planes: Float[Array, "*c h w"]) -> Float[Array, "*c h2 w2"]:
 
 
 def fill(
-    planes: Float[Array, "c h w"], known: Float[Array, "h w"], top: Float[Array, "c ht wt"]
+    planes: Float[Array, "c h w"],
+    known: Float[Array, "h w"],
+    top: Float[Array, "c ht wt"],
+    *,
+    where: Float[Array, "ht wt"],
 ) -> Float[Array, "c h w"]:
     """`planes` (times `known`, the share of each pixel that is known, 0 to 1) with the unknown share filled in.
 
     top: the filled values at a smaller size, a power of two below; its cells fall on whole blocks of pixels.
+    where: 1 for the cells to fill, else 0.
     """
     sizes = [(planes, known)]
     while sizes[-1][1].shape[-1] > 2 * top.shape[-1]:
@@ -47,7 +53,16 @@ def fill(
     filled = top
     for smaller, share in reversed(sizes[1:]):
         filled = _mixed(smaller, share, doubled(filled))
-    return planes + (1 - known) * _mixed(planes, known, doubled(filled))
+    # Enlarged in a branch of its own, which XLA does not fuse: loops over the enlargement and what it is mixed with
+    # are several times slower.
+    coarse = jax.lax.cond(where.max() > 0, doubled, lambda _: jnp.zeros_like(planes), filled)
+    return planes + _holes(known, where) * _mixed(planes, known, coarse)
+
+
+def _holes(known: Float[Array, "h w"], where: Float[Array, "ht wt"]) -> Float[Array, "h w"]:
+    (height, width), (rows, columns) = known.shape, where.shape
+    blocks = (1 - known).reshape(rows, height // rows, columns, width // columns)
+    return (blocks * where[:, None, :, None]).reshape(height, width)
 
 
 def _mixed(

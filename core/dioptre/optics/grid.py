@@ -86,10 +86,11 @@ class Grid:
 
 @dataclass(frozen=True)
 class Level:
-    """The picture's surfaces at a reduced size, over the padded grid."""
+    """The picture's surfaces at a reduced size, over the padded grid, and where pixels were taken apart."""
 
     planes: np.ndarray
     radii: np.ndarray
+    edges: np.ndarray
 
 
 def on_all_cores(items: Sequence[T], work: Callable[[T], None], watch: Callable[[float], None]) -> None:

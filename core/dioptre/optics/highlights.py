@@ -22,6 +22,7 @@ _STOPS = 5.0  # brightness added to pure white at strength 1: 2**5 = 32 times
 _CURVE_POINTS = 512
 _SHARES = 17  # how finely the raised share is tabled
 _SHARP_PX, _BLURRED_PX = 0.5, 2.5  # radii up to which nothing, and from which on everything is raised
+_STRIP_ROWS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +69,30 @@ def raise_highlights(
 
 
 def lower_highlights(
-    linear: Float[Array, "3 *shape"], numbers: Float[Array, "2"], share: Float[Array, "*shape"]
-) -> Float[Array, "3 *shape"]:
-    """The inverse of `raise_highlights`, by a table: to 1e-3 of the value for shares between 0 and 1."""
+    linear: Float[Array, "3 h w"], numbers: Float[Array, "2"], share: Float[Array, "h w"]
+) -> Float[Array, "3 h w"]:
+    """The inverse of `raise_highlights`, by a table: to 1e-3 of the value for shares between 0 and 1.
+
+    Works on strips of 8 rows, of which the height must be a multiple, and skips those with nothing raised.
+    """
+    table = _table(numbers)
+    darkest = jnp.exp2(table[1])
+    width = share.shape[1]
+
+    def strip(number: Array, made: Float[Array, "3 h w"]) -> Float[Array, "3 h w"]:
+        row = number * _STRIP_ROWS
+        part = jax.lax.dynamic_slice(made, (0, row, 0), (3, _STRIP_ROWS, width))
+        part_share = jax.lax.dynamic_slice(share, (row, 0), (_STRIP_ROWS, width))
+        has_raised = (part.max() > darkest) & (part_share.max() > 0)
+        lowered = jax.lax.cond(has_raised, _lowered, lambda same, *_: same, part, part_share, table)
+        return jax.lax.dynamic_update_slice(made, lowered, (0, row, 0))
+
+    whole: Array = jax.lax.fori_loop(0, share.shape[0] // _STRIP_ROWS, strip, linear)
+    return whole
+
+
+def _table(numbers: Float[Array, "2"]) -> tuple[Float[Array, "s p"], Float[Array, ""], Float[Array, ""]]:
+    """Stops to take away, by share and by stops between the two others: where raising begins, and raised white."""
     strength, threshold = numbers
     start = jnp.log2(srgb_to_linear(threshold))
     before = jnp.linspace(start, 0.0, _CURVE_POINTS)
@@ -80,8 +102,15 @@ def lower_highlights(
     shares = jnp.linspace(0.0, 1.0, _SHARES)
     # Above white as much is taken away as was added there, so the table holds differences.
     removed = jax.vmap(lambda part: after - jnp.interp(after, before + part * gain, before))(shares)
-    removed = jnp.minimum(removed, (shares * most)[:, None])
+    return jnp.minimum(removed, (shares * most)[:, None]), start, most
 
+
+def _lowered(
+    linear: Float[Array, "3 *shape"],
+    share: Float[Array, "*shape"],
+    table: tuple[Float[Array, "s p"], Float[Array, ""], Float[Array, ""]],
+) -> Float[Array, "3 *shape"]:
+    removed, start, most = table
     stops = jnp.log2(jnp.maximum(linear.max(axis=0), 1e-9))
     across = jnp.clip((stops - start) / (most - start), 0.0, 1.0) * (_CURVE_POINTS - 1)
     along = share * (_SHARES - 1)

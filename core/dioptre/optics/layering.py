@@ -9,30 +9,43 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
+from scipy import ndimage
 
 from dioptre.imaging.tiles import Tile
 
 from .aperture import Aperture
-from .bands import MOST_SLICES, Plan, plan
+from .blocks import MOST_SLICES, Plan, Shape, block_shape, plans
 from .fill import fill, fill_small
 from .grid import CELL, MARGIN_PX, TOP, VISIBLE, Grid, Level, on_all_cores, read
 from .slices import LIKE_SLICES, Group, share_and_reach, signed_square
 
 _LIKE = LIKE_SLICES - 1
 _NOTHING = 1e-6
+_COVERED = 5e-4  # of a pixel: what nearer slices leave free of it is no room for more
+_TAG = 2.0  # shares that slices cover are below it
+_STEEP = 0.15  # change of the radius from pixel to pixel; a gentler slope uncovers nothing of itself
+_LARGEST_HALF = float(np.finfo(np.float16).max)
 _LEAST_FILL = 0.02  # a smaller share of a slice behind nearer things is left to the others
 
 
-def top_of(group: Group, level: Level, *, scale: int, front_px: float) -> np.ndarray:
-    """Per slice, colour and share as they continue behind nearer slices, over the whole padded grid.
+def top_of(group: Group, level: Level, *, scale: int) -> np.ndarray:
+    """Per slice, colour and share as they continue behind nearer slices, over the whole padded grid, and where.
 
-    scale: pixels of the full picture to one of `level`. front_px: the largest radius in front of the focus. What
-    stays hidden however nearer things are blurred is left out.
+    scale: pixels of the full picture to one of `level`. What stays hidden however what is before it is blurred is
+    left out: it is far from what could show, or from the edge of anything before it. In half precision, as
+    there are many slices.
     """
-    made = np.zeros((MOST_SLICES, *level.planes.shape[1:]), np.float32)
+    channels, height, width = level.planes.shape[1:]
+    made = np.zeros((MOST_SLICES, channels + 1, height, width), np.float16)
     seen = level.planes[:, -1] > VISIBLE
     low, high = float(level.radii[seen].min()), float(level.radii[seen].max())
     squares = signed_square(level.radii)
+    ends = _uncovering(group, level, scale)
+    if not ends.any():
+        return made
+    from_end = ndimage.distance_transform_cdt(~ends, metric="chessboard")
+    own_cells = int(np.ceil(1.7 * max(abs(bound[1]) for bound in group.bounds) / scale)) + 1
+    nearest = ndimage.maximum_filter(np.where(seen, level.radii, -np.inf).max(axis=0), 2 * own_cells + 1)
 
     def work(index: int) -> None:
         bound = group.bounds[index]
@@ -42,14 +55,35 @@ def top_of(group: Group, level: Level, *, scale: int, front_px: float) -> np.nda
         known = reach[0] * level.planes[0, -1] + reach[1] * level.planes[1, -1]
         if known.min() > 1 - VISIBLE:
             return
+        spread_px = np.maximum(nearest, max(-bound[3], 0.0)) + 1.7 * abs(bound[1])
+        cells = np.ceil(spread_px / scale) + 2
+        could_show = (from_end <= cells) & _within(known > 0, int(cells.max()))
+        if not (could_show & (known < 1 - VISIBLE)).any():
+            return
         own = share[0] * level.planes[0] + share[1] * level.planes[1]
         filled = fill_small(own, known)
-        nearer_px = max(front_px, -bound[3], 0.0)
-        cells = int(np.ceil((nearer_px + 1.7 * abs(bound[1])) / scale)) + 2
-        filled[:, (filled[-1] < _LEAST_FILL) | ~_within(known > 0, cells)] = 0
-        made[index] = filled
+        filled[:, (filled[-1] < _LEAST_FILL) | ~could_show] = 0
+        near_filled = _within(filled[-1] > 0, 1)
+        rows = np.flatnonzero(near_filled.any(axis=1))
+        if rows.size:  # memory of rows that stay zero is never touched
+            part = slice(rows[0], rows[-1] + 1)
+            made[index, :-1, part] = np.minimum(filled[:, part], _LARGEST_HALF)
+            made[index, -1, part] = near_filled[part]
 
     on_all_cores(range(len(group.bounds)), work, lambda share: None)
+    return made
+
+
+def _uncovering(group: Group, level: Level, scale: int) -> Bool[np.ndarray, "h w"]:
+    """Where nearer things end and uncover what is behind: at edges, on steep slopes, where the next group begins.
+
+    Slices of a gentle slope make room for each other, but groups are laid over one another as wholes.
+    """
+    seen = level.planes[:, -1] > VISIBLE
+    highest = ndimage.maximum_filter(np.where(seen, level.radii, -np.inf).max(axis=0), 3)
+    lowest = ndimage.minimum_filter(np.where(seen, level.radii, np.inf).min(axis=0), 3)
+    steep = highest - lowest > _STEEP * 3 * scale
+    made: np.ndarray = level.edges | steep | ((lowest < group.nearest) & (highest > group.nearest))
     return made
 
 
@@ -66,14 +100,21 @@ def _within(mask: Bool[np.ndarray, "h w"], distance: int) -> Bool[np.ndarray, "h
     return mask
 
 
-@lru_cache(maxsize=48)
-def _kernels(group: Group, aperture: Aperture, side: int, field: tuple[float, float]) -> Complex[Array, "k h w2"]:
-    """Transforms of the slices' discs, in the group's own pixels, centred on pixel 0; field as of `Aperture`."""
-    drawn = np.zeros((MOST_SLICES, side, side), np.float32)
-    for index, (_, radius, *_) in enumerate(group.bounds):
-        kernel = _drawn(radius, 1 << group.level, aperture, field)
-        around = (np.arange(len(kernel)) - len(kernel) // 2) % side
-        drawn[index][np.ix_(around, around)] = kernel
+@lru_cache(maxsize=128)
+def _kernels(
+    group: Group, aperture: Aperture, side: int, shape: Shape, field: tuple[float, float]
+) -> Complex[Array, "k hb wb2"]:
+    """Transforms of the discs of the slices that are blurred in blocks of this shape, zeros for the others.
+
+    In the group's own pixels, centred on pixel 0; side: of the tile; field as of `Aperture`.
+    """
+    drawn = np.zeros((MOST_SLICES, *shape), np.float32)
+    for index, (reach, (_, radius, *_)) in enumerate(zip(_reach(group, aperture), group.bounds, strict=True)):
+        if block_shape(side, int(reach)) == shape:
+            kernel = _drawn(radius, 1 << group.level, aperture, field)
+            around = np.arange(len(kernel)) - len(kernel) // 2
+            # The margin of a kernel may be wider than the block; there is nothing on it.
+            np.add.at(drawn[index], np.ix_(around % shape[0], around % shape[1]), kernel)
     return jnp.fft.rfft2(drawn)
 
 
@@ -88,11 +129,11 @@ def _drawn(radius: float, scale: int, aperture: Aperture, field: tuple[float, fl
 
 @lru_cache(maxsize=64)
 def _reach(group: Group, aperture: Aperture) -> Int[np.ndarray, " k"]:
-    """Per slice, the rows that the disc reaches up or down."""
+    """Per slice, how far its disc reaches along the axes."""
     made = []
     for _, radius, *_ in group.bounds:
-        rows = np.flatnonzero(_drawn(radius, 1 << group.level, aperture, (0.0, 0.0)).any(axis=1))
-        made.append((rows[-1] - rows[0] + 1) // 2 + 1)
+        lit = np.argwhere(_drawn(radius, 1 << group.level, aperture, (0.0, 0.0)) > 0)
+        made.append((np.ptp(lit, axis=0).max() + 1) // 2 + 1)
     return np.array(made)
 
 
@@ -102,105 +143,122 @@ def _separate(value: Any) -> Any:
     return kept
 
 
-def _band(
-    height: int,
+def _block(
+    shape: tuple[int, int],
     surfaces: tuple[Float[Array, "2 e h w"], Float[Array, "2 h w"]],
-    slices: tuple[Float[Array, "k e ht wt"], Float[Array, "k 5"], Complex[Array, "k h w2"], Bool[Array, "k2 h"]],
-    step: Int[Array, "5"],
+    slices: tuple[Float[Array, "k e1 ht wt"], Float[Array, "k 5"], Complex[Array, "k hb wb2"]],
+    step: Int[Array, "8"],
     above: tuple[Float[Array, "e h w"], Float[Array, "2 h w"]],
 ) -> tuple[Float[Array, "e h w"], Float[Array, "2 h w"]]:
-    """Lay one slice over what is behind it, in a band of this many rows."""
+    """Lay one slice over what is behind it, in a block of this shape."""
     planes, squares = surfaces
-    tops, bounds, kernels, written = slices
+    tops, bounds, kernels = slices
     result, like = above
     side = planes.shape[-1]
-    index, start, begin, end, hidden = step
+    height, width = shape
+    index, row, column, begin, end, left, right, hidden = step
     bound = bounds[index]
     # The fill looks one cell beyond what it fills.
-    taller = min(height + 2 * CELL, side)
-    first = jnp.clip(start - CELL, 0, side - taller)
+    taller, wider = min(height + 2 * CELL, side), min(width + 2 * CELL, side)
+    first_row, first_column = jnp.clip(row - CELL, 0, side - taller), jnp.clip(column - CELL, 0, side - wider)
 
-    def rows(whole: Array, at: Array, count: int) -> Array:
-        part: Array = jax.lax.dynamic_slice_in_dim(whole, at, count, whole.ndim - 2)
-        return part
+    def part(whole: Array, at: tuple[Any, Any], size: tuple[int, int], *first: Any) -> Array:
+        depth = whole.shape[len(first) : -2]
+        lengths = (*(1 for _ in first), *depth, *size)
+        made: Array = jax.lax.dynamic_slice(whole, (*first, *(0 for _ in depth), *at), lengths)
+        return made.reshape(lengths[len(first) :])
+
+    def own(at: tuple[Any, Any], size: tuple[int, int]) -> tuple[Array, Array]:
+        """The slice's planes, and what is not so near as to hide it."""
+        # Each surface is cut out by itself: loops over one cut of both are twelve times slower.
+        cut = [(part(planes, at, size, surface), part(squares, at, size, surface)) for surface in (0, 1)]
+        (share, reach), (share_behind, reach_behind) = (share_and_reach(squared, bound) for _, squared in cut)
+        near, behind = cut[0][0], cut[1][0]
+        return share * near + share_behind * behind, reach * near[-1] + reach_behind * behind[-1]
 
     def filled() -> Array:
-        near, squared = rows(planes, first, taller), rows(squares, first, taller)
-        share, reach = share_and_reach(squared, bound)
-        known = reach[0] * near[0, -1] + reach[1] * near[1, -1]
-        coarse = rows(tops[index], first // CELL, taller // CELL)
-        whole = fill(share[0] * near[0] + share[1] * near[1], known, coarse)
-        return rows(whole, start - first, height)
+        at, size = (first_row, first_column), (taller, wider)
+        cells = part(tops[index], (first_row // CELL, first_column // CELL), (taller // CELL, wider // CELL))
+        whole = fill(*own(at, size), cells[:-1], where=cells[-1])
+        return part(whole, (row - first_row, column - first_column), shape)
 
     def plain() -> Array:
-        near = rows(planes, start, height)
-        share, _ = share_and_reach(rows(squares, start, height), bound)
-        own: Array = share[0] * near[0] + share[1] * near[1]
-        return own
+        return own((row, column), shape)[0]
 
     def spread(whole: Array) -> Array:
-        # Every n-th frequency of the tall kernel is what a kernel for the n-th part of the rows has.
-        made: Array = jnp.fft.irfft2(jnp.fft.rfft2(whole) * kernels[index, :: side // height], s=(height, side))
+        made: Array = jnp.fft.irfft2(jnp.fft.rfft2(whole) * kernels[index], s=shape)
         return made
 
-    whole: Array = jax.lax.cond(hidden > 0, filled, plain)
-    blurred: Array = jax.lax.cond(jnp.abs(bound[1]) < 0.5, lambda planes: planes, spread, whole)
+    rows, columns = jnp.arange(height)[:, None] + row, jnp.arange(width) + column
+    within = (rows >= begin) & (rows < end) & (columns >= left) & (columns < right)
+    lower, alike = part(result, (row, column), shape), part(like, (row, column), shape)
+    room = jnp.where(within, jnp.maximum(1 - _COVERED - lower[-1], 0.0), 0.0)
 
-    here = jnp.arange(height) + start
-    within = ((here >= begin) & (here < end))[:, None]
-    lower, alike = rows(result, start, height), rows(like, start, height)
-    known_alike = jax.lax.dynamic_slice(written, (index + 1, start), (_LIKE, height))[..., None]
-    # What is covered by slices alike does not hide this one.
-    slot = index % _LIKE
-    not_hiding = jnp.where(known_alike[0], alike[1 - slot], 0.0) + jnp.where(known_alike[1], alike[slot], 0.0)
-    room = 1 - lower[-1]
-    visible = jnp.clip(blurred[-1] * (room + not_hiding), 0.0, room)
-    factor = _separate(jnp.where(within, visible / jnp.maximum(blurred[-1], _NOTHING), 0.0))
-    # Both arrays are changed in place as long as nothing else that comes after `factor` reads the other.
-    kept = jnp.where(within, factor * jnp.maximum(blurred[-1], _NOTHING), alike[slot])
+    def laid() -> tuple[Array, Array]:
+        whole: Array = jax.lax.cond(hidden > 0, filled, plain)
+        blurred: Array = jax.lax.cond(jnp.abs(bound[1]) < 0.5, lambda planes: planes, spread, whole)
+        # What is covered by slices alike does not hide this one.
+        not_hiding = sum(_of_slice(alike[number % _LIKE], number) for number in (index + 1, index + 2))
+        visible = jnp.clip(blurred[-1] * (room + not_hiding), 0.0, room)
+        factor = _separate(visible / jnp.maximum(blurred[-1], _NOTHING))
+        return lower + blurred * factor, jnp.where(within, visible + _TAG * index, alike[index % _LIKE])
+
+    def left_out() -> tuple[Array, Array]:
+        return lower, alike[index % _LIKE]
+
+    laid_over, kept = jax.lax.cond(room.max() > 0, laid, left_out)
     return (
-        jax.lax.dynamic_update_slice(result, lower + blurred * factor, (0, start, 0)),
-        jax.lax.dynamic_update_slice(like, kept[None], (slot, start, 0)),
+        jax.lax.dynamic_update_slice(result, laid_over, (0, row, column)),
+        jax.lax.dynamic_update_slice(like, kept[None], (index % _LIKE, row, column)),
     )
 
 
-@partial(jax.jit, static_argnames="height")
+def _of_slice(tagged: Float[Array, "h w"], index: Int[Array, ""]) -> Float[Array, "h w"]:
+    """The share covered by the slice of this number, where that is what was kept last; else 0."""
+    share = tagged - _TAG * index
+    return jnp.where((share >= 0) & (share < _TAG), share, 0.0)
+
+
+@partial(jax.jit, static_argnames="shape", donate_argnames=("result", "like"))
 def _layer_slices(
     planes: Float[Array, "2 e h w"],
-    radii: Float[Array, "2 h w"],
-    top: Float[Array, "k e ht wt"],
+    squares: Float[Array, "2 h w"],
+    top: Float[Array, "k e1 ht wt"],
     bounds: Float[Array, "k 5"],
-    kernels: Complex[Array, "k h w2"],
-    steps: Int[Array, "n 5"],
+    kernels: Complex[Array, "k hb wb2"],
+    steps: Int[Array, "n 8"],
     count: Int[Array, ""],
-    written: Bool[Array, "k2 h"],
+    result: Float[Array, "e h w"],
+    like: Float[Array, "2 h w"],
     *,
-    height: int,
-) -> Float[Array, "e h w"]:
-    """The group's slices over one another; the last plane is the share covered.
+    shape: tuple[int, int],
+) -> tuple[Float[Array, "e h w"], Float[Array, "2 h w"]]:
+    """The group's slices over one another, nearest first; the last plane of the result is the share covered.
 
-    steps, count, written: of `bands.Plan`.
+    steps, count, shape: of `blocks.Plan`. result, like: of the plan before, zeros for the first. `like` holds the
+    shares that the last slices covered, tagged with the number of the slice.
 
     Light of slices next to each other adds up; a slice is hidden by all nearer ones beyond, with the light paths
     taken as independent.
     """
-    side = planes.shape[-1]
-    surfaces = planes, signed_square(radii)
-    slices = top, bounds, kernels, written
 
     def lay(number: Int[Array, ""], above: tuple[Array, Array]) -> tuple[Array, Array]:
-        return _band(height, surfaces, slices, steps[number], above)
+        return _block(shape, (planes, squares), (top, bounds, kernels), steps[number], above)
 
-    nothing = jnp.zeros(planes.shape[1:], jnp.float32), jnp.zeros((_LIKE, side, side), jnp.float32)
-    result: Array = jax.lax.fori_loop(0, count, lay, nothing)[0]
-    return result
+    made: tuple[Array, Array] = jax.lax.fori_loop(0, count, lay, (result, like))
+    return made
 
 
-def planned(group: Group, aperture: Aperture, planes: Array, radii: Array, top: np.ndarray, tile: Tile) -> Plan:
+_squares = jax.jit(signed_square)
+
+
+def planned(
+    group: Group, aperture: Aperture, planes: Array, radii: Array, top: np.ndarray, tile: Tile
+) -> list[Plan]:
     """What there is to do for the group on a tile of its pixels."""
     margin = MARGIN_PX[group.level]
-    rows = margin, margin + tile.bottom - tile.top
-    return plan(group, planes, radii, top, _reach(group, aperture), rows)
+    core = (margin, margin + tile.bottom - tile.top), (margin, margin + tile.right - tile.left)
+    return plans(group, planes, radii, top, _reach(group, aperture), core)
 
 
 def layered(
@@ -209,26 +267,21 @@ def layered(
     planes: Array,
     radii: Array,
     top: np.ndarray,
-    made: Plan,
+    made: list[Plan],
     tile: Tile,
     grid: Grid,
 ) -> Array:
     """`_layer_slices` for a tile of the padded grid, in the group's pixels, the aperture as seen from there."""
-    arguments = jnp.asarray(made.steps), jnp.int32(made.count), jnp.asarray(made.written)
-    on_device = jnp.asarray(top)
+    on_device = planes, _squares(radii), jnp.asarray(top), _bounds(group)
     side = planes.shape[-1]
 
     def seen(field: tuple[float, float]) -> Array:
-        blurred: Array = _layer_slices(
-            planes,
-            radii,
-            on_device,
-            _bounds(group),
-            _kernels(group, aperture, side, field),
-            *arguments,
-            height=made.height,
-        )
-        return blurred
+        above = jnp.zeros(planes.shape[1:], jnp.float32), jnp.zeros((_LIKE, side, side), jnp.float32)
+        for plan in made:
+            steps = jnp.asarray(plan.steps), jnp.int32(plan.count)
+            kernels = _kernels(group, aperture, side, plan.shape, field)
+            above = _layer_slices(*on_device, kernels, *steps, *above, shape=plan.shape)
+        return above[0]
 
     if aperture.cats_eye == 0:
         return seen((0.0, 0.0))
@@ -253,4 +306,5 @@ def _bounds(group: Group) -> Float[Array, "k 5"]:
 
 def read_top(top: np.ndarray, tile: Tile, *, side: int, margin: int) -> np.ndarray:
     """A tile's part of what `top_of` made."""
-    return read(top, (tile.top - margin) >> TOP, (tile.left - margin) >> TOP, side >> TOP)
+    cut = read(top, (tile.top - margin) >> TOP, (tile.left - margin) >> TOP, side >> TOP)
+    return cut.astype(np.float32)

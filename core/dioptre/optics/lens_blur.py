@@ -5,7 +5,7 @@ with the aperture's own shape, and laid over the farther ones, in linear light a
 made at a reduced size.
 
 The parts: `scene` (what is read and written), `separation` and `surfaces` (edges taken apart), `grid` (tiles and
-sizes), `slices` (how depth is divided), `bands` (the rows that a slice has to do with), `fill` (what is hidden),
+sizes), `slices` (how depth is divided), `blocks` (the places that a slice has to do with), `fill` (what is hidden),
 `layering` (the blur itself).
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from dioptre.imaging.layers import Progress, no_progress
 from dioptre.imaging.tiles import Tile
@@ -30,7 +30,7 @@ from .layering import layered, planned, read_top, top_of
 from .scene import Scene
 from .separation import Surfaces
 from .slices import LARGEST_RADIUS_PX, LEVELS, Group, groups
-from .surfaces import halve, halve_small
+from .surfaces import any_of_four, halve, halve_small
 
 _IDENTITY_PX = 1e-3  # a picture blurred nowhere by more is returned as it is
 
@@ -80,24 +80,28 @@ def _blur(
 ) -> tuple[np.ndarray, ...]:
     largest = min(scene.largest_radius_px(), LARGEST_RADIUS_PX)
     grid = Grid.around(scene.height, scene.width, radius_px=largest)
-    surfaces = Surfaces(scene, side=grid.side(0))
+    surfaces = Surfaces(scene, side=grid.side(0), tiles=len(grid.tiles(0, everything=True)))
     levels = _reduced(surfaces, grid, progress)
     series = groups(subject_px=subject_px)
-    front_px = scene.largest_front_px()
-    tops = [
-        top_of(group, levels[group.level + TOP], scale=1 << (group.level + TOP), front_px=front_px)
-        if group.level < grid.levels
-        else None
-        for group in series
-    ]
-    release_after((scene.height, scene.width))
+
+    def top(group: Group) -> np.ndarray | None:
+        if group.level >= grid.levels:
+            return None
+        return top_of(group, levels[group.level + TOP], scale=1 << (group.level + TOP))
+
     wide: list[np.ndarray | None] = [None] * len(series)
-    for level in range(1, LEVELS):
-        for index, (group, top) in enumerate(zip(series, tops, strict=True)):
-            if group.level == level and top is not None:
-                wide[index] = _blur_group(group, levels[level], top, aperture, grid)
-                tops[index] = None
-        del levels[level]  # with the tops, more than a gigabyte of a large picture
+    tops: list[np.ndarray | None] = [None] * len(series)
+    for level in (*range(1, TOP), 0, *range(TOP, LEVELS)):  # full size late: its tops are large, the levels larger
+        release_after((scene.height, scene.width))
+        for index, group in enumerate(series):
+            if group.level != level:
+                continue
+            if level == 0:
+                tops[index] = top(group)
+            elif (around := top(group)) is not None:
+                wide[index] = _blur_group(group, levels[level], around, aperture, grid)
+        levels.pop(level, None)
+    levels.clear()
     release_after((scene.height, scene.width))
     progress(0.6, "Blurring")
     return _finish(surfaces, series, wide, tops, aperture, grid, progress)
@@ -106,11 +110,13 @@ def _blur(
 @jax.jit
 def _reduce(
     planes: Float[Array, "2 e h w"], radii: Float[Array, "2 h w"]
-) -> list[tuple[Float[Array, "2 e _ _"], Float[Array, "2 _ _"]]]:
+) -> list[tuple[Float[Array, "2 e _ _"], Float[Array, "2 _ _"], Bool[Array, "_ _"]]]:
     made = []
+    edges = planes[1, -1] > 0
     for _ in range(LEVELS - 1):
         planes, radii = halve(planes, radii)
-        made.append((planes, radii))
+        edges = any_of_four(edges)
+        made.append((planes, radii, edges))
     return made
 
 
@@ -120,18 +126,21 @@ def _reduced(surfaces: Surfaces, grid: Grid, progress: Progress) -> dict[int, Le
         level: Level(
             np.empty((2, surfaces.scene.channels + 1, *grid.size(level)), np.float32),
             np.empty((2, *grid.size(level)), np.float32),
+            np.empty(grid.size(level), np.bool_),
         )
         for level in range(1, LEVELS)
     }
 
     def work(tile: Tile) -> None:
         for level, made in enumerate(_reduce(*surfaces(tile.moved(-grid.border))), start=1):
-            for whole, part in zip((levels[level].planes, levels[level].radii), made, strict=True):
+            level_arrays = levels[level].planes, levels[level].radii, levels[level].edges
+            for whole, part in zip(level_arrays, made, strict=True):
                 place(whole, np.asarray(part), tile, shift=level, margin=MARGIN_PX[0])
 
     on_all_cores(grid.tiles(0, everything=True), work, lambda share: progress(0.3 * share, "Separating depths"))
     for level in range(LEVELS, grid.levels + TOP):
-        levels[level] = Level(*halve_small(levels[level - 1].planes, levels[level - 1].radii))
+        larger = levels[level - 1]
+        levels[level] = Level(*halve_small(larger.planes, larger.radii), any_of_four(larger.edges))
     return levels
 
 
@@ -154,7 +163,7 @@ def _blur_group(group: Group, level: Level, top: np.ndarray, aperture: Aperture,
         on_device = jnp.asarray(planes), jnp.asarray(radii)
         around = read_top(top, tile, side=side, margin=margin)
         plan = planned(group, aperture, *on_device, around, tile)
-        if plan.count == 0:
+        if not plan:
             return
         blurred = layered(group, aperture, *on_device, around, plan, tile, grid)
         place(made, np.asarray(blurred), tile, shift=0, margin=margin)
@@ -236,7 +245,7 @@ def _finish(
             assert whole_top is not None  # every picture has full-size slices
             top = read_top(whole_top, on_grid, side=side, margin=margin)
             plan = planned(series[index], aperture, *on_device, top, on_grid)
-            if plan.count == 0:
+            if not plan:
                 return nothing[0]
             return layered(series[index], aperture, *on_device, top, plan, on_grid, grid)
 

@@ -57,10 +57,6 @@ class Scene:
         ends = jnp.asarray([self.disparity.min(), self.disparity.max()], jnp.float32)
         return float(jnp.abs(_radius(ends, self._numbers)).max())
 
-    def largest_front_px(self) -> float:
-        """The largest circle of confusion in front of the focus, 0 when nothing is there."""
-        return max(float(_radius(jnp.float32(self.disparity.max()), self._numbers)), 0.0)
-
     @cached_property
     def _numbers(self) -> Float[Array, "5"]:
         focus = self.focus

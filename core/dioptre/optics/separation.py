@@ -24,12 +24,13 @@ _Patch = tuple[np.ndarray, np.ndarray, np.ndarray]
 class Surfaces:
     """Both surfaces of full-size tiles with their margins.
 
-    What was taken apart once is kept; of small pictures, everything is.
+    What was taken apart once is kept; of pictures of few tiles, everything is.
     """
 
-    def __init__(self, scene: Scene, *, side: int) -> None:
+    def __init__(self, scene: Scene, *, side: int, tiles: int) -> None:
         self.scene = scene
         self.side = side
+        self._keeps = tiles <= _KEPT_TILES
         self._apart: dict[Tile, list[_Patch]] = {}
         self._kept: dict[Tile, tuple[Array, Array]] = {}
 
@@ -49,7 +50,7 @@ class Surfaces:
                 planes[:, :, rows, columns] = values
                 radii[:, rows, columns] = value_radii
             made = jnp.asarray(planes), jnp.asarray(radii)
-        if len(self._kept) < _KEPT_TILES:
+        if self._keeps:
             self._kept[tile] = made
         return made
 

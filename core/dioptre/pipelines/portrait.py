@@ -14,6 +14,7 @@ from dioptre.imaging.layers import Inputs, Layer, LayerOnDemand, Progress, Resul
 from dioptre.imaging.matte_snap import snap_to_matte
 from dioptre.imaging.set_aside import Differences, PackedMatte
 from dioptre.imaging.spread import spread_rows
+from dioptre.models.registry import unload_after
 from dioptre.runtime import release_after
 from dioptre_link.operations import Role, operation
 
@@ -88,6 +89,7 @@ def portrait(
     models, messages = {**depth.models, **subject.models}, (*depth.messages, *subject.messages)
     depth_values = depth.values() if disparity is None else {}
     del depth  # with its confidence: the blur needs the memory
+    unload_after(near.shape)
     release_after(near.shape)
     if disparity is None and chosen["refine"] and subject.kind == "subject":
         near = snap_to_matte(near, subject.alpha)

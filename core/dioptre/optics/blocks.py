@@ -1,0 +1,170 @@
+"""Which blocks of a tile each slice has to do with, so that no more than these are worked on.
+
+A slice mostly lies in a small part of a tile: a floor's depth changes from row to row, a wall is one slice. Each
+slice is therefore blurred in blocks, small ones for small discs; the blocks of a tile are planned from small maps
+of what its cells of 8 x 8 pixels hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, UInt32
+
+from .grid import CELL, VISIBLE
+from .slices import Group, groups
+
+_SHAPES = {
+    256: ((64, 128), (128, 256), (256, 256)),
+    400: ((80, 200), (200, 200), (400, 400)),
+    512: ((64, 128), (128, 256), (512, 512)),
+}
+"""Heights and widths of blocks in tiles of this side. They divide it: their kernels are parts of the tile's."""
+
+_BLOCK_TO_REACH = 5  # a block's height is at least this many times as much as its disc reaches
+_MOST_BLOCKS = 1024  # of a shape in one go
+
+MOST_SLICES = max(len(group.bounds) for group in groups())
+
+Shape = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Blocks of one shape to work on, in order: the nearest slice first.
+
+    steps: per block the slice, the first row and column, the rows (from, to) and columns of the result, whether
+        something hides the slice there. Only the first `count` are valid.
+    """
+
+    shape: Shape
+    steps: Int[np.ndarray, "n 8"]
+    count: int
+
+
+@lru_cache(maxsize=64)
+def _intervals(group: Group) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Radii that part the slices, and per slice the bits of the intervals it holds, and of those that hide it."""
+    edges = np.unique([radius for bound in group.bounds for radius in bound[:3]])
+    lower, upper = np.append(-np.inf, edges), np.append(edges, np.inf)
+    bits = np.uint32(1) << np.arange(lower.size, dtype=np.uint32)
+    holds = [bits[(lower >= before) & (upper <= after)].sum() for before, _, after, *_ in group.bounds]
+    hides = [bits[upper > start].sum() for *_, start, _ in group.bounds]
+    padded = np.full(MOST_SLICES + 2, np.inf, np.float32)
+    padded[: edges.size] = edges
+    return padded, np.array(holds, np.uint32), np.array(hides, np.uint32)
+
+
+@jax.jit
+def _cells(
+    planes: Float[Array, "2 e h w"], radii: Float[Array, "2 h w"], edges: Float[Array, " n"]
+) -> UInt32[Array, "h8 w8"]:
+    """Per cell of 8 x 8 pixels, a bit for each interval of radii that some pixel's surface is in."""
+    bits = jnp.zeros(radii.shape[1:], jnp.uint32)
+    for surface in (0, 1):
+        interval = jnp.zeros(radii.shape[1:], jnp.uint32)
+        for number in range(edges.shape[0]):
+            interval += (radii[surface] >= edges[number]).astype(jnp.uint32)
+        bits |= jnp.where(planes[surface, -1] > VISIBLE, jnp.uint32(1) << interval, jnp.uint32(0))
+    height, width = radii.shape[1:]
+    rows = bits.reshape(height // CELL, CELL, width)
+    across = rows[:, 0]
+    for row in range(1, CELL):
+        across |= rows[:, row]
+    cells = across.reshape(height // CELL, width // CELL, CELL)
+    made = cells[..., 0]
+    for column in range(1, CELL):
+        made |= cells[..., column]
+    return made
+
+
+def plans(
+    group: Group,
+    planes: Float[Array, "2 e h w"],
+    radii: Float[Array, "2 h w"],
+    top: Float[np.ndarray, "k e1 ht wt"],
+    reach: Int[np.ndarray, " n"],
+    core: tuple[tuple[int, int], tuple[int, int]],
+) -> list[Plan]:
+    """What to do on a tile, one plan after the other.
+
+    reach: per slice, how far its disc reaches, in pixels. core: the rows (from, to) and columns of the tile whose
+        result is wanted, at least the largest reach away from its border.
+    """
+    edges, holds, hides = _intervals(group)
+    cells = np.asarray(_cells(planes, radii, jnp.asarray(edges)))
+    side = cells.shape[0] * CELL
+    found = int(np.bitwise_or.reduce(cells, axis=None))
+    steps: list[tuple[Shape, tuple[int, ...]]] = []
+    for index in range(len(group.bounds) - 1, -1, -1):
+        hidden = None
+        if found & int(hides[index]):
+            hidden = (top[index, -1] > 0) & ((cells & hides[index]) != 0)
+        if found & int(holds[index]):
+            inside = (cells & holds[index]) != 0
+            inside = inside if hidden is None else inside | hidden
+        elif hidden is not None:
+            inside = hidden
+        else:
+            continue
+        shape = block_shape(side, int(reach[index]))
+        for block in _blocks(inside, int(reach[index]), core, shape):
+            top_row, left = block[0] // CELL, block[1] // CELL
+            is_hidden = hidden is not None and bool(
+                hidden[top_row : top_row + shape[0] // CELL, left : left + shape[1] // CELL].any()
+            )
+            steps.append((shape, (index, *block, is_hidden)))
+    made = []
+    for shape, group_of_steps in groupby(steps, key=lambda step: step[0]):
+        of_shape = [step for _, step in group_of_steps]
+        for start in range(0, len(of_shape), _MOST_BLOCKS):
+            part = of_shape[start : start + _MOST_BLOCKS]
+            array = np.zeros((_MOST_BLOCKS, 8), np.int32)
+            array[: len(part)] = part
+            made.append(Plan(shape, array, len(part)))
+    return made
+
+
+def block_shape(side: int, reach: int) -> Shape:
+    """The smallest of the tile's blocks that a disc does not fill with its margins alone."""
+    *smaller, whole = _SHAPES[side]
+    return next((shape for shape in smaller if shape[0] >= _BLOCK_TO_REACH * reach), whole)
+
+
+def _blocks(
+    cells: Bool[np.ndarray, "h w"], reach: int, core: tuple[tuple[int, int], tuple[int, int]], shape: Shape
+) -> Iterator[tuple[int, int, int, int, int, int]]:
+    """Blocks for the light of these cells: first row and column, rows of the result, columns of the result."""
+    side = cells.shape[0] * CELL
+    height, width = shape
+    rows, columns = core
+    for start, begin, end in _spans(np.any(cells, axis=1), reach, rows, height, side):
+        around = np.any(cells[max(begin - reach, 0) // CELL : -(-(end + reach) // CELL)], axis=0)
+        for left, first, last in _spans(around, reach, columns, width, side):
+            yield start, left, begin, end, first, last
+
+
+def _spans(
+    cells: Bool[np.ndarray, " n"], reach: int, core: tuple[int, int], length: int, side: int
+) -> list[tuple[int, int, int]]:
+    """Along one axis, spans of this length for the light of these cells: its start, its result from and to."""
+    made: list[tuple[int, int, int]] = []
+    valid = core[0]  # up to here, the last span's result can be used
+    changes = np.flatnonzero(np.diff(cells, prepend=False, append=False)) * CELL
+    for first, last in changes.reshape(-1, 2).tolist():
+        begin, stop = max(first - reach, core[0]), min(last + reach, core[1])
+        if made and begin < valid:
+            made[-1] = *made[-1][:2], max(made[-1][2], min(stop, valid))
+        begin = max(begin, valid)
+        while begin < stop:
+            start = min(max((begin - reach) // CELL * CELL, 0), side - length)
+            valid = core[1] if start + length == side else min(core[1], start + length - reach)
+            made.append((start, begin, min(stop, valid)))
+            begin = valid
+    return made
