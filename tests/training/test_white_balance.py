@@ -11,7 +11,6 @@ from flax import nnx
 
 from dioptre.models.white_balance.config import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
-from training.white_balance.data import is_fit
 from training.white_balance.samples import CAMERAS_APART, SIDE, Material, part
 from training.white_balance.values import go_on_from
 
@@ -59,29 +58,6 @@ def test_pictures_are_kept_apart(folder: Path) -> None:
     seen = {int(index) for index in Material(folder).photos.pictures[:, 0, 0, 0]}
     assert kept
     assert not kept & seen
-
-
-def test_more_photographs_are_for_training_alone(folder: Path, tmp_path: Path) -> None:
-    for path in folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    before = {which: len(Material(tmp_path, which).photos.pictures) for which in ("training", "validation")}
-    unfit = "imagenet/n04118776_rule.JPEG"  # of left_out.txt
-    pictures, mappings = np.full((3, 96, 96, 3), 255, np.uint8), np.zeros((3, 10, 9, 3), np.float32)
-    np.savez(tmp_path / "photos_more.npz", thumbnails=pictures, mappings=mappings, names=["a", "b", unfit])
-    photos = {which: Material(tmp_path, which).photos for which in before}
-    assert len(photos["training"].pictures) == 2 * before["training"] + 2
-    assert len(photos["validation"].pictures) == before["validation"]
-    assert (photos["training"].pictures == 255).all(axis=(1, 2, 3)).sum() == 2
-    assert len(photos["training"].mappings) == len(photos["training"].pictures)
-
-
-def test_grey_pictures_and_things_on_a_plain_ground_are_unfit() -> None:
-    colourful = np.random.default_rng(8).integers(0, 256, (96, 96, 3), dtype=np.uint8)
-    on_white = colourful.copy()
-    on_white[:40] = 255
-    assert is_fit(colourful)
-    assert not is_fit(np.repeat(colourful[..., :1], 3, axis=-1))
-    assert not is_fit(on_white)
 
 
 def test_half_of_the_cameras_lie_between_two(folder: Path) -> None:

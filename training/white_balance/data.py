@@ -1,10 +1,8 @@
-r"""Prepare the training material: thumbnails of balanced photographs and raws with plausible casts, and cameras.
+"""Prepare the training material: thumbnails of balanced photographs and raws with plausible casts, and cameras.
 
-    python -m training.white_balance.data --photos DIR --augmenter DIR --raw DIR --spectral DIR --out DIR \
-        [--more DIR]
+    python -m training.white_balance.data --photos DIR --augmenter DIR --raw DIR --spectral DIR --out DIR
 
-photos: correctly balanced photographs (PNG or JPEG, any folders below DIR). more: photographs for training alone,
-    whose balance nobody looked after; grey ones and those on a plain ground are left out.
+photos: correctly balanced photographs (PNG or JPEG, any folders below DIR).
 augmenter: `features.npy`, `mappingFuncs.npy`, `encoderBias.npy`, `encoderWeights.npy` of the white-balance emulator
     of Afifi and Brown (ICCV 2019), MIT.
 raw: folders CAMERA/numpy_data/*.npy with linear raw thumbnails and CAMERA/numpy_labels/*.npy with their light.
@@ -40,8 +38,6 @@ CAMERAS = {  # folder of raws: the sensitivities to develop them with, of the sa
     "NUS-Sony": "Sony_ILCE-6400",
 }
 KELVINS = np.geomspace(2000, 12000, 40)
-LEAST_COLOUR = 6  # of 255: the mean distance between the largest and the least channel of a picture in colour
-MOST_OF_ONE = 0.3  # of a picture's area in one colour, of 32 steps a channel
 TONE_LEVEL = 0.97  # the quantile of the brightest channel that becomes 1
 
 
@@ -79,8 +75,8 @@ class Emulator:
         return np.concatenate(planes)
 
 
-def photographs(folder: Path, emulator: Emulator, *, choose: bool = False) -> dict[str, np.ndarray]:
-    """Thumbnails (N, 96, 96, 3) uint8 and their cast polynomials (N, 10, 9, 3); choose: leave out unfit ones."""
+def photographs(folder: Path, emulator: Emulator) -> dict[str, np.ndarray]:
+    """Thumbnails (N, 96, 96, 3) uint8 and their cast polynomials (N, 10, 9, 3)."""
     thumbnails, mappings, names = [], [], []
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".png", ".jpg", ".jpeg")):
         try:
@@ -88,25 +84,15 @@ def photographs(folder: Path, emulator: Emulator, *, choose: bool = False) -> di
         except OSError:
             print(f"skipped, damaged: {path.name}")
             continue
-        thumbnail = np.asarray(picture.resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX))
-        if choose and not is_fit(thumbnail):
-            continue
-        thumbnails.append(thumbnail)
         wide = np.asarray(picture.resize((256, 256), Image.Resampling.BOX)) / 255.0
         mappings.append(emulator.mappings_for(wide))
+        thumbnails.append(np.asarray(picture.resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)))
         names.append(path.relative_to(folder).as_posix())
     return {
         "thumbnails": np.stack(thumbnails),
         "mappings": np.stack(mappings).astype(np.float32),
         "names": np.array(names),
     }
-
-
-def is_fit(picture: np.ndarray) -> bool:
-    """Whether a picture (h, w, 3) uint8 has colours, and more than a thing on a plain ground."""
-    colour = float(np.ptp(picture.astype(int), axis=-1).mean())
-    codes = (picture // 8).astype(int) @ [1024, 32, 1]
-    return colour >= LEAST_COLOUR and np.bincount(codes.ravel()).max() <= MOST_OF_ONE * codes.size
 
 
 def raws(folder: Path) -> dict[str, np.ndarray]:
@@ -213,7 +199,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("photos", "augmenter", "raw", "spectral", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--more", type=Path)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     lights = spectra()
@@ -235,10 +220,6 @@ def main() -> None:
     photos = photographs(options.photos, emulator)
     np.savez(options.out / "photos.npz", **photos)
     print(f"photos: {len(photos['thumbnails'])}")
-    if options.more:
-        more = photographs(options.more, emulator, choose=True)
-        np.savez(options.out / "photos_more.npz", **more)
-        print(f"more photos: {len(more['thumbnails'])}")
 
 
 if __name__ == "__main__":

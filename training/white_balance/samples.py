@@ -67,13 +67,9 @@ class Material:
         with np.load(folder / "photos.npz") as photos:
             keep = part(len(photos["thumbnails"]), which)
             keep = keep[~np.isin(photos["names"][keep], sorted(left_out()))]
-            pictures, mappings = [photos["thumbnails"][keep]], [photos["mappings"][keep]]
-        if which == "training" and (folder / "photos_more.npz").exists():
-            with np.load(folder / "photos_more.npz") as photos:
-                keep = ~np.isin(photos["names"], sorted(left_out()))
-                pictures += [pictures[0], photos["thumbnails"][keep]]  # those chosen with care count twice
-                mappings += [mappings[0], photos["mappings"][keep]]
-        self.photos = Right(pictures=np.concatenate(pictures), mappings=np.concatenate(mappings), linear=False)
+            self.photos = Right(
+                pictures=photos["thumbnails"][keep], mappings=photos["mappings"][keep], linear=False
+            )
         raws, mappings = [], []
         for path in sorted(folder.glob("raw_*.npz")):
             with np.load(path) as raw:
