@@ -5,10 +5,13 @@ values undoes what the camera's rendering bent (tone curve and style under the w
 nine terms are those of Afifi and Brown 2019 ("What else can fool deep learning?", ICCV): r g b, their squares and
 their products; it maps black to black. Pixels pass through nothing else, so detail and grain survive.
 
-Written channel by channel, so that XLA makes one vectorised loop of it.
+Written channel by channel, so that XLA makes one vectorised loop of it; pictures go through as channels by
+themselves, as colours side by side cost twice as much.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -45,10 +48,20 @@ def correct(
     residual: coefficients of `polynomial_terms`, added to the adapted value; zeros change nothing. Beyond [0, 1]
         the polynomial is continued by scaling, so that high dynamic range and out-of-gamut values stay in order.
     """
-    linear = [srgb_to_linear(channel) for channel in _channels(srgb_encoded)]
+    return jnp.stack(correct_channels(_channels(srgb_encoded), source_xy, target_xy, residual), axis=-1)
+
+
+def correct_channels(
+    srgb_encoded: Channels,
+    source_xy: Float[Array, "2"],
+    target_xy: Float[Array, "2"],
+    residual: Float[Array, "9 3"],
+) -> Channels:
+    """`correct` for channels by themselves: for many pixels the quicker way."""
+    linear = [srgb_to_linear(channel) for channel in srgb_encoded]
     matrix = adaptation_matrix(source_xy, target_xy)
     adapted = [linear_to_srgb(channel) for channel in _product(matrix, linear)]
-    return jnp.stack(_bent(adapted, residual), axis=-1)
+    return _bent(adapted, residual)
 
 
 def correct_locally(
@@ -58,11 +71,21 @@ def correct_locally(
     residual: Float[Array, "9 3"],
 ) -> Float[Array, "*batch 3"]:
     """`correct` with a light of its own for every pixel."""
-    linear = [srgb_to_linear(channel) for channel in _channels(srgb_encoded)]
+    return jnp.stack(correct_channels_locally(_channels(srgb_encoded), source_xy, target_xy, residual), axis=-1)
+
+
+def correct_channels_locally(
+    srgb_encoded: Channels,
+    source_xy: Float[Array, "*batch 2"],
+    target_xy: Float[Array, "2"],
+    residual: Float[Array, "9 3"],
+) -> Channels:
+    """`correct_locally` for channels by themselves."""
+    linear = [srgb_to_linear(channel) for channel in srgb_encoded]
     gains = cone_gains(source_xy, target_xy)
     cones = [cone * gains[..., k] for k, cone in enumerate(_product(to_cone_matrix(), linear))]
     adapted = [linear_to_srgb(channel) for channel in _product(from_cone_matrix(), cones)]
-    return jnp.stack(_bent(adapted, residual), axis=-1)
+    return _bent(adapted, residual)
 
 
 def unclipped(
@@ -72,9 +95,15 @@ def unclipped(
 
     srgb_encoded: the colours before. What was above white may stay there.
     """
-    ceiling = 1 + HEADROOM * jnp.maximum(jnp.max(srgb_encoded, axis=-1, keepdims=True) - 1, 0)
-    peak = jnp.max(corrected, axis=-1, keepdims=True)
-    return corrected * jnp.minimum(1.0, ceiling / jnp.maximum(peak, 1e-6))
+    return jnp.stack(unclipped_channels(_channels(corrected), _channels(srgb_encoded)), axis=-1)
+
+
+def unclipped_channels(corrected: Channels, srgb_encoded: Channels) -> Channels:
+    """`unclipped` for channels by themselves."""
+    ceiling = 1 + HEADROOM * jnp.maximum(_largest(srgb_encoded) - 1, 0)
+    factor = jnp.minimum(1.0, ceiling / jnp.maximum(_largest(corrected), 1e-6))
+    red, green, blue = (channel * factor for channel in corrected)
+    return red, green, blue
 
 
 def with_blown_kept(
@@ -84,25 +113,39 @@ def with_blown_kept(
 
     srgb_encoded: the colours before, of a picture whose largest value is 1.
     """
-    share = jnp.clip((jnp.min(srgb_encoded, axis=-1, keepdims=True) - BLOWN_FROM) / (BLOWN_TO - BLOWN_FROM), 0, 1)
+    return jnp.stack(with_blown_channels_kept(_channels(corrected), _channels(srgb_encoded)), axis=-1)
+
+
+def with_blown_channels_kept(corrected: Channels, srgb_encoded: Channels) -> Channels:
+    """`with_blown_kept` for channels by themselves."""
+    least = jnp.minimum(jnp.minimum(srgb_encoded[0], srgb_encoded[1]), srgb_encoded[2])
+    share = jnp.clip((least - BLOWN_FROM) / (BLOWN_TO - BLOWN_FROM), 0, 1)
     share = share * share * (3 - 2 * share)
-    return corrected + share * (srgb_encoded - corrected)
+    red, green, blue = (now + share * (old - now) for now, old in zip(corrected, srgb_encoded, strict=True))
+    return red, green, blue
+
+
+def _largest(channels: Channels) -> Float[Array, "*batch"]:
+    return jnp.maximum(jnp.maximum(channels[0], channels[1]), channels[2])
 
 
 def _channels(colours: Float[Array, "*batch 3"]) -> Channels:
     return colours[..., 0], colours[..., 1], colours[..., 2]
 
 
-def _product(matrix: Float[Array, "3 3"], channels: list[Float[Array, "*batch"]]) -> list[Float[Array, "*batch"]]:
+def _product(
+    matrix: Float[Array, "3 3"], channels: Sequence[Float[Array, "*batch"]]
+) -> list[Float[Array, "*batch"]]:
     return [sum((row[k] * channels[k] for k in (1, 2)), start=row[0] * channels[0]) for row in matrix]
 
 
-def _bent(adapted: list[Float[Array, "*batch"]], residual: Float[Array, "9 3"]) -> list[Float[Array, "*batch"]]:
+def _bent(adapted: list[Float[Array, "*batch"]], residual: Float[Array, "9 3"]) -> Channels:
     size = jnp.maximum(jnp.maximum(jnp.abs(adapted[0]), jnp.abs(adapted[1])), jnp.abs(adapted[2]))
     size = jnp.maximum(size, 1.0)
     r, g, b = (jnp.maximum(channel / size, 0.0) for channel in adapted)
     terms = (r, g, b, r * r, g * g, b * b, r * g, r * b, g * b)
-    return [
+    red, green, blue = (
         channel + size * sum((term * residual[k, c] for k, term in enumerate(terms)), start=jnp.zeros_like(r))
         for c, channel in enumerate(adapted)
-    ]
+    )
+    return red, green, blue

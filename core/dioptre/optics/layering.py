@@ -137,12 +137,6 @@ def _reach(group: Group, aperture: Aperture) -> Int[np.ndarray, " k"]:
     return np.array(made)
 
 
-def _separate(value: Any) -> Any:
-    """Keep XLA from computing this value anew for every plane that uses it."""
-    kept: Any = jax.lax.optimization_barrier(value)  # type: ignore[no-untyped-call]
-    return kept
-
-
 def _block(
     shape: tuple[int, int],
     surfaces: tuple[Float[Array, "2 e h w"], Float[Array, "2 h w"]],
@@ -200,7 +194,7 @@ def _block(
         # What is covered by slices alike does not hide this one.
         not_hiding = sum(_of_slice(alike[number % _LIKE], number) for number in (index + 1, index + 2))
         visible = jnp.clip(blurred[-1] * (room + not_hiding), 0.0, room)
-        factor = _separate(visible / jnp.maximum(blurred[-1], _NOTHING))
+        factor = visible / jnp.maximum(blurred[-1], _NOTHING)
         return lower + blurred * factor, jnp.where(within, visible + _TAG * index, alike[index % _LIKE])
 
     def left_out() -> tuple[Array, Array]:

@@ -46,11 +46,6 @@ def _extreme(values: Float[Array, "h w"], reach: int, *, largest: bool) -> Float
     return columns
 
 
-def _separate(value: Any) -> Any:
-    """Keep XLA from computing this value anew in everything that uses it."""
-    return jax.lax.optimization_barrier(value)  # type: ignore[no-untyped-call]
-
-
 @partial(jax.jit, static_argnames="reach")
 def depth_steps(
     radius: Float[Array, "h w"], *, reach: int = 1
@@ -107,7 +102,7 @@ def _split(
     span = jnp.arange(-REACH_PX, REACH_PX + 1)
     offsets = (span[:, None] * width + span).reshape(-1)
     squared = (span[:, None] ** 2 + span**2).reshape(-1)
-    around: Array = _separate(table[jnp.clip(at[:, None] + offsets, 0, table.shape[0] - 1)])
+    around = table[jnp.clip(at[:, None] + offsets, 0, table.shape[0] - 1)]
     colours, radii, edges = around[..., :-2], around[..., -2], around[..., -1]
     own = table[at, :-2]
     in_front = (radii > (near + far)[:, None] / 2).astype(jnp.float32)
@@ -193,7 +188,8 @@ def halve(
     planes: Float[Array, "2 e h w"], radii: Float[Array, "2 h w"]
 ) -> tuple[Float[Array, "2 e h2 w2"], Float[Array, "2 h2 w2"]]:
     """Half the size: the eight surfaces of 2 x 2 pixels become two, parted half-way between their radii."""
-    made: tuple[Array, Array] = _separate(_halve(planes, radii, jnp))
+    # Kept apart from what uses it: XLA would compute it anew for every smaller size.
+    made: tuple[Array, Array] = jax.lax.optimization_barrier(_halve(planes, radii, jnp))  # type: ignore[no-untyped-call]
     return made
 
 

@@ -17,7 +17,13 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Float32
 
 from dioptre.colour import D65_XY, WhitePoint, between, linear_rgb_to_xy
-from dioptre.colour.correction import correct, correct_locally, unclipped, with_blown_kept
+from dioptre.colour.correction import (
+    Channels,
+    correct_channels,
+    correct_channels_locally,
+    unclipped_channels,
+    with_blown_channels_kept,
+)
 from dioptre.imaging.encoding import srgb_to_linear
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre.imaging.numbers import is_finite, without_nan
@@ -256,51 +262,54 @@ def _apply_field(image: np.ndarray, lights: LightField, *, share: float, kept: f
 
 
 def _by_chunks(function: Any, image: np.ndarray, *others: np.ndarray) -> np.ndarray:
-    """`function` of fixed numbers of pixels (n, 3), and of what else belongs to them; alpha stays."""
+    """`function` of a fixed number of pixels' channels (3, n), and of what else is theirs (k, n); alpha stays."""
     result = np.empty_like(image, order="C")
     result[..., 3:] = image[..., 3:]
     flat, out = image.reshape(-1, image.shape[2]), result.reshape(-1, image.shape[2])
-    beside = [other.reshape(-1, other.shape[2]) for other in others]
+    sources = [flat[:, :3], *(other.reshape(-1, other.shape[2]) for other in others)]
     for start in range(0, len(flat), CHUNK_PIXELS):
-        parts = [np.ascontiguousarray(a[start : start + CHUNK_PIXELS, :3]) for a in (flat, *beside)]
-        size = len(parts[0])
-        padded = [
-            np.pad(part, ((0, CHUNK_PIXELS - size), (0, 0))) if size < CHUNK_PIXELS else part for part in parts
-        ]
-        out[start : start + size, :3] = np.asarray(function(*(jnp.asarray(part) for part in padded)))[:size]
+        pixels = slice(start, start + CHUNK_PIXELS)
+        parts = [np.ascontiguousarray(source[pixels].T) for source in sources]
+        missing = CHUNK_PIXELS - parts[0].shape[1]
+        whole = [np.pad(part, ((0, 0), (0, missing))) if missing else part for part in parts]
+        for channel, values in enumerate(function(*map(jnp.asarray, whole))):
+            out[pixels, channel] = np.asarray(values)[: len(flat) - start]
     return result
 
 
 @jax.jit
 def _map_pixels(
-    srgb_encoded: Float[Array, "n 3"],
+    srgb_encoded: Float[Array, "3 n"],
     *,
     source_xy: Float[Array, "2"],
     target_xy: Float[Array, "2"],
     residual: Float[Array, "9 3"],
     clipped: Bool[Array, ""],
-) -> Float[Array, "n 3"]:
-    return _finished(correct(srgb_encoded, source_xy, target_xy, residual), srgb_encoded, clipped)
+) -> Channels:
+    channels = srgb_encoded[0], srgb_encoded[1], srgb_encoded[2]
+    return _finished(correct_channels(channels, source_xy, target_xy, residual), channels, clipped)
 
 
 @jax.jit
 def _map_locally(
-    srgb_encoded: Float[Array, "n 3"],
-    chroma: Float[Array, "n 2"],
+    srgb_encoded: Float[Array, "3 n"],
+    chroma: Float[Array, "2 n"],
     *,
     kept: Float[Array, ""],
     clipped: Bool[Array, ""],
-) -> Float[Array, "n 3"]:
+) -> Channels:
     """chroma: (ln r/g, ln b/g) of each pixel's light; warm lights keep the share `kept` of theirs."""
-    warm = jnp.sum(chroma * jnp.array([1.0, -1.0]), axis=-1, keepdims=True) > 0
+    warm = chroma[0] > chroma[1]
     removed = chroma * jnp.where(warm, 1 - kept, 1.0)
-    white = jnp.exp(jnp.stack([removed[:, 0], jnp.zeros(len(removed)), removed[:, 1]], axis=-1))
-    corrected = correct_locally(srgb_encoded, linear_rgb_to_xy(white), jnp.array(D65_XY), jnp.zeros((9, 3)))
-    return _finished(corrected, srgb_encoded, clipped)
+    white = jnp.exp(jnp.stack([removed[0], jnp.zeros_like(removed[0]), removed[1]], axis=-1))
+    source_xy, target_xy = linear_rgb_to_xy(white), jnp.array(D65_XY)
+    channels = srgb_encoded[0], srgb_encoded[1], srgb_encoded[2]
+    corrected = correct_channels_locally(channels, source_xy, target_xy, jnp.zeros((9, 3)))
+    return _finished(corrected, channels, clipped)
 
 
-def _finished(
-    corrected: Float[Array, "n 3"], srgb_encoded: Float[Array, "n 3"], clipped: Bool[Array, ""]
-) -> Float[Array, "n 3"]:
-    below_white = unclipped(corrected, srgb_encoded)
-    return jnp.where(clipped, with_blown_kept(below_white, srgb_encoded), below_white)
+def _finished(corrected: Channels, srgb_encoded: Channels, clipped: Bool[Array, ""]) -> Channels:
+    below_white = unclipped_channels(corrected, srgb_encoded)
+    kept = with_blown_channels_kept(below_white, srgb_encoded)
+    red, green, blue = (jnp.where(clipped, *pair) for pair in zip(kept, below_white, strict=True))
+    return red, green, blue
