@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from dioptre.colour import D65_XY, WhitePoint, adapt
-from dioptre.colour.correction import TERMS, correct, correct_locally, polynomial_terms, unclipped, with_blown_kept
+from dioptre.colour.correction import (
+    TERMS,
+    correct,
+    correct_channels_locally,
+    polynomial_terms,
+    unclipped,
+    with_blown_kept,
+)
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 
 D65 = jnp.array(D65_XY)
@@ -53,7 +60,9 @@ def test_a_light_for_each_pixel_equals_one_light(colours: np.ndarray) -> None:
     pixels = jnp.asarray(colours)
     everywhere = jnp.broadcast_to(TUNGSTEN, (len(colours), 2))
     whole = correct(pixels, TUNGSTEN, D65, NOTHING)
-    np.testing.assert_allclose(correct_locally(pixels, everywhere, D65, NOTHING), whole, atol=3e-5)
+    channels = pixels[:, 0], pixels[:, 1], pixels[:, 2]
+    local = jnp.stack(correct_channels_locally(channels, everywhere, D65, NOTHING), axis=-1)
+    np.testing.assert_allclose(local, whole, atol=3e-5)
 
 
 def test_what_was_below_white_stays_there_with_its_hue() -> None:

@@ -64,23 +64,13 @@ def correct_channels(
     return _bent(adapted, residual)
 
 
-def correct_locally(
-    srgb_encoded: Float[Array, "*batch 3"],
-    source_xy: Float[Array, "*batch 2"],
-    target_xy: Float[Array, "2"],
-    residual: Float[Array, "9 3"],
-) -> Float[Array, "*batch 3"]:
-    """`correct` with a light of its own for every pixel."""
-    return jnp.stack(correct_channels_locally(_channels(srgb_encoded), source_xy, target_xy, residual), axis=-1)
-
-
 def correct_channels_locally(
     srgb_encoded: Channels,
     source_xy: Float[Array, "*batch 2"],
     target_xy: Float[Array, "2"],
     residual: Float[Array, "9 3"],
 ) -> Channels:
-    """`correct_locally` for channels by themselves."""
+    """`correct_channels` with a light of its own for every pixel."""
     linear = [srgb_to_linear(channel) for channel in srgb_encoded]
     gains = cone_gains(source_xy, target_xy)
     cones = [cone * gains[..., k] for k, cone in enumerate(_product(to_cone_matrix(), linear))]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dioptre.imaging.layers import Rows, all_rows
+from dioptre.imaging.layers import Rows
 
 from .colour_profile import quantise
 from .curves import in_bands
@@ -85,7 +85,7 @@ def no_larger_than_needed(shape: tuple[int, ...], read: Rows) -> np.ndarray:
     """
     factor = int(min(shape[0] / (2 * _BOX_PX[1]), shape[1] / (2 * _BOX_PX[0])))
     if factor < 2:
-        return all_rows(shape, read)
+        return read(slice(0, shape[0]))
     height, width = shape[0] // factor, shape[1] // factor
     small = np.zeros((height, width, *shape[2:]), np.float32)
     for top in range(0, height, _ROWS_AT_ONCE):

@@ -25,7 +25,7 @@ _SHAPES = {
     400: ((80, 200), (200, 200), (400, 400)),
     512: ((64, 128), (128, 256), (512, 512)),
 }
-"""Heights and widths of blocks in tiles of this side. They divide it: their kernels are parts of the tile's."""
+"""Heights and widths of blocks in tiles of this side, whole cells."""
 
 _BLOCK_TO_REACH = 5  # a block's height is at least this many times as much as its disc reaches
 _MOST_BLOCKS = 1024  # of a shape in one go

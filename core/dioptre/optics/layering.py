@@ -113,8 +113,7 @@ def _kernels(
         if block_shape(side, int(reach)) == shape:
             kernel = _drawn(radius, 1 << group.level, aperture, field)
             around = np.arange(len(kernel)) - len(kernel) // 2
-            # The margin of a kernel may be wider than the block; there is nothing on it.
-            np.add.at(drawn[index], np.ix_(around % shape[0], around % shape[1]), kernel)
+            drawn[index][np.ix_(around % shape[0], around % shape[1])] = kernel
     return jnp.fft.rfft2(drawn)
 
 
