@@ -7,6 +7,7 @@ element-wise work is cut into chunks of one size.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -42,22 +43,46 @@ def reflected_indices(start: int, stop: int, length: int) -> np.ndarray:
     return np.where(folded < length, folded, period - folded)
 
 
+def cut(
+    array: np.ndarray,
+    start: tuple[int, int],
+    shape: tuple[int, int],
+    *,
+    axes: tuple[int, int] = (0, 1),
+    mode: Literal["reflect", "edge"] = "reflect",
+) -> np.ndarray:
+    """The part of this shape along two axes, reflected (without repeating the edge) or repeated outside the array.
+
+    A view where nothing lies outside. Slices and borders are several times faster than a list of indices.
+    """
+    parts = [slice(None)] * array.ndim
+    borders = [(0, 0)] * array.ndim
+    for axis, first, length in zip(axes, start, shape, strict=True):
+        available = array.shape[axis]
+        begin, stop = max(first, 0), min(first + length, available)
+        border = begin - first, first + length - stop
+        if max(border) < stop - begin:
+            parts[axis], borders[axis] = slice(begin, stop), border
+        else:  # more outside than inside
+            wanted = np.arange(first, first + length).clip(0, available - 1)
+            indices = wanted if mode == "edge" else reflected_indices(first, first + length, available)
+            array = array.take(indices, axis)
+    part: np.ndarray = array[tuple(parts)]
+    return np.pad(part, borders, mode=mode) if any(map(any, borders)) else part
+
+
 def pad_to(
-    image: Float32[np.ndarray, "h w *c"], shape: tuple[int, int], *, mode: str = "reflect"
+    image: Float32[np.ndarray, "h w *c"],
+    shape: tuple[int, int],
+    *,
+    mode: Literal["reflect", "edge", "zero"] = "reflect",
 ) -> Float32[np.ndarray, "H W *c"]:
-    """Pad at the bottom and right to `shape`: mode "reflect", "edge" or "zero". Crop to undo it."""
+    """Pad at the bottom and right to `shape`. Crop to undo it."""
     height, width = image.shape[:2]
     if mode == "zero":
         padding = [(0, shape[0] - height), (0, shape[1] - width)] + [(0, 0)] * (image.ndim - 2)
         return np.pad(image, padding)
-    if mode == "edge":
-        rows, columns = (np.minimum(np.arange(n), m - 1) for n, m in zip(shape, (height, width), strict=True))
-    elif mode == "reflect":
-        rows, columns = (reflected_indices(0, n, m) for n, m in zip(shape, (height, width), strict=True))
-    else:
-        raise ValueError(f"mode is {mode!r}; choose reflect, edge or zero")
-    padded: np.ndarray = image[rows[:, None], columns]
-    return padded
+    return cut(image, (0, 0), shape, mode=mode)
 
 
 def map_chunks(

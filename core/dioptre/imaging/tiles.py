@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from .layers import Progress, no_progress
-from .shapes import reflected_indices
+from .shapes import cut
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +48,7 @@ def read_tile(
     image: Float32[np.ndarray, "h w *c"], tile: Tile, *, tile_px: tuple[int, int], overlap_px: int
 ) -> Float32[np.ndarray, "H W *c"]:
     """The tile with its margin, always of shape `tile_px`, reflected where it reaches past the picture."""
-    top, left = tile.top - overlap_px, tile.left - overlap_px
-    bottom, right = top + tile_px[0], left + tile_px[1]
-    if top >= 0 and left >= 0 and bottom <= image.shape[0] and right <= image.shape[1]:
-        return image[top:bottom, left:right]
-    rows = reflected_indices(top, bottom, image.shape[0])
-    columns = reflected_indices(left, right, image.shape[1])
-    reflected: np.ndarray = image[rows[:, None], columns]
-    return reflected
+    return cut(image, (tile.top - overlap_px, tile.left - overlap_px), tile_px)
 
 
 def map_tiles(

@@ -6,10 +6,12 @@ S. Gortler et al., "The Lumigraph", SIGGRAPH 1996. The cost does not depend on t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Bool, Float, Float32
 
 _ENOUGH = 0.5  # of a cell known makes it count as fully known
 _NOTHING = 1e-6
@@ -22,17 +24,32 @@ def halved(planes: Float[Array, "*c h w"]) -> Float[Array, "*c h2 w2"]:
     ) * 0.25
 
 
-def doubled(planes: Float[Array, "*c h w"]) -> Float[Array, "*c h2 w2"]:
-    """Bilinear enlargement by 2 along the last two axes, the edge repeated."""
-    planes = jnp.concatenate([planes[..., :1, :], planes, planes[..., -1:, :]], -2)
-    planes = jnp.concatenate([planes[..., :1], planes, planes[..., -1:]], -1)
+def doubled(planes: Float[Array, "*c h w"], needed: Bool[Array, ""]) -> Float[Array, "*c h2 w2"]:
+    """Bilinear enlargement by 2 along the last two axes, the edge repeated; zeros where it is not needed.
+
+    The steps are branches because XLA does not fuse those: loops over several of them are several times slower.
+    """
     *depth, height, width = planes.shape
-    middle = 0.75 * planes[..., 1:-1, :]
-    rows = jnp.stack([middle + 0.25 * planes[..., :-2, :], middle + 0.25 * planes[..., 2:, :]], -2)
-    rows = rows.reshape(*depth, 2 * height - 4, width)
-    # Each value twice, smoothed by (1, 2, 1) / 4: the same, and quicker than laying two kinds side by side.
-    twice = jnp.broadcast_to(rows[..., None], (*rows.shape, 2)).reshape(*depth, 2 * height - 4, 2 * width)
-    return 0.5 * twice[..., 2:-2] + 0.25 * (twice[..., 1:-3] + twice[..., 3:-1])
+
+    def columns(planes: Array) -> Array:
+        planes = jnp.concatenate([planes[..., :1], planes, planes[..., -1:]], -1)
+        return jnp.repeat(planes, 2, axis=-1)
+
+    def smoothed(
+        twice: Array,
+    ) -> Array:  # by (1, 2, 1) / 4, which makes of values that stand twice the bilinear ones
+        made = 0.5 * twice[..., 2:-2] + 0.25 * (twice[..., 1:-3] + twice[..., 3:-1])
+        made = jnp.concatenate([made[..., :1, :], made, made[..., -1:, :]], -2)
+        middle = 0.75 * made[..., 1:-1, :]
+        rows = jnp.stack([middle + 0.25 * made[..., :-2, :], middle + 0.25 * made[..., 2:, :]], -2)
+        return rows.reshape(*depth, 2 * height, 2 * width)
+
+    def nothing(*shape: int) -> Callable[[Array], Array]:
+        return lambda _: jnp.zeros((*depth, *shape), planes.dtype)
+
+    twice = jax.lax.cond(needed, columns, nothing(height, 2 * width + 4), planes)
+    made: Array = jax.lax.cond(needed, smoothed, nothing(2 * height, 2 * width), twice)
+    return made
 
 
 def fill(
@@ -50,13 +67,10 @@ def fill(
     sizes = [(planes, known)]
     while sizes[-1][1].shape[-1] > 2 * top.shape[-1]:
         sizes.append((halved(sizes[-1][0]), halved(sizes[-1][1])))
-    filled = top
+    filled, needed = top, where.max() > 0
     for smaller, share in reversed(sizes[1:]):
-        filled = _mixed(smaller, share, doubled(filled))
-    # Enlarged in a branch of its own, which XLA does not fuse: loops over the enlargement and what it is mixed with
-    # are several times slower.
-    coarse = jax.lax.cond(where.max() > 0, doubled, lambda _: jnp.zeros_like(planes), filled)
-    return planes + _holes(known, where) * _mixed(planes, known, coarse)
+        filled = _mixed(smaller, share, doubled(filled, needed))
+    return planes + _holes(known, where) * _mixed(planes, known, doubled(filled, needed))
 
 
 def _holes(known: Float[Array, "h w"], where: Float[Array, "ht wt"]) -> Float[Array, "h w"]:

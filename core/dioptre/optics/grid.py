@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from dioptre.imaging.shapes import cut
 from dioptre.imaging.tiles import Tile, plan_tiles
 
 from .slices import levels_for
@@ -117,10 +118,4 @@ def place(whole: np.ndarray, part: np.ndarray, tile: Tile, *, shift: int, margin
 
 def read(planes: np.ndarray, top: int, left: int, side: int) -> np.ndarray:
     """A square of an array, the edge repeated outside."""
-    if top >= 0 and left >= 0 and top + side <= planes.shape[-2] and left + side <= planes.shape[-1]:
-        inside: np.ndarray = planes[..., top : top + side, left : left + side]
-        return inside
-    rows = np.clip(np.arange(top, top + side), 0, planes.shape[-2] - 1)
-    columns = np.clip(np.arange(left, left + side), 0, planes.shape[-1] - 1)
-    clipped: np.ndarray = planes[..., rows[:, None], columns]
-    return clipped
+    return cut(planes, (top, left), (side, side), axes=(-2, -1), mode="edge")

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Complex, Float, Int
+from jaxtyping import Array, Bool, Complex, Float, Float16, Int
 from scipy import ndimage
 
 from dioptre.imaging.tiles import Tile
@@ -28,12 +28,12 @@ _LARGEST_HALF = float(np.finfo(np.float16).max)
 _LEAST_FILL = 0.02  # a smaller share of a slice behind nearer things is left to the others
 
 
-def top_of(group: Group, level: Level, *, scale: int) -> np.ndarray:
+def top_of(group: Group, level: Level, *, scale: int, everything: bool) -> np.ndarray:
     """Per slice, colour and share as they continue behind nearer slices, over the whole padded grid, and where.
 
-    scale: pixels of the full picture to one of `level`. What stays hidden however what is before it is blurred is
-    left out: it is far from what could show, or from the edge of anything before it. In half precision, as
-    there are many slices.
+    scale: pixels of the full picture to one of `level`. everything: also what stays hidden however what is before
+    it is blurred, as it is far from what could show, or from the edge of anything before it. In half precision,
+    as there are many slices.
     """
     channels, height, width = level.planes.shape[1:]
     made = np.zeros((MOST_SLICES, channels + 1, height, width), np.float16)
@@ -41,7 +41,7 @@ def top_of(group: Group, level: Level, *, scale: int) -> np.ndarray:
     low, high = float(level.radii[seen].min()), float(level.radii[seen].max())
     squares = signed_square(level.radii)
     ends = _uncovering(group, level, scale)
-    if not ends.any():
+    if not (everything or ends.any()):
         return made
     from_end = ndimage.distance_transform_cdt(~ends, metric="chessboard")
     own_cells = int(np.ceil(1.7 * max(abs(bound[1]) for bound in group.bounds) / scale)) + 1
@@ -57,7 +57,7 @@ def top_of(group: Group, level: Level, *, scale: int) -> np.ndarray:
             return
         spread_px = np.maximum(nearest, max(-bound[3], 0.0)) + 1.7 * abs(bound[1])
         cells = np.ceil(spread_px / scale) + 2
-        could_show = (from_end <= cells) & _within(known > 0, int(cells.max()))
+        could_show = (from_end <= cells) & _within(known > 0, int(cells.max())) | everything
         if not (could_show & (known < 1 - VISIBLE)).any():
             return
         own = share[0] * level.planes[0] + share[1] * level.planes[1]
@@ -139,7 +139,7 @@ def _reach(group: Group, aperture: Aperture) -> Int[np.ndarray, " k"]:
 def _block(
     shape: tuple[int, int],
     surfaces: tuple[Float[Array, "2 e h w"], Float[Array, "2 h w"]],
-    slices: tuple[Float[Array, "k e1 ht wt"], Float[Array, "k 5"], Complex[Array, "k hb wb2"]],
+    slices: tuple[Float16[Array, "k e1 ht wt"], Float[Array, "k 5"], Complex[Array, "k hb wb2"]],
     step: Int[Array, "8"],
     above: tuple[Float[Array, "e h w"], Float[Array, "2 h w"]],
 ) -> tuple[Float[Array, "e h w"], Float[Array, "2 h w"]]:
@@ -169,13 +169,19 @@ def _block(
         near, behind = cut[0][0], cut[1][0]
         return share * near + share_behind * behind, reach * near[-1] + reach_behind * behind[-1]
 
-    def filled() -> Array:
-        at, size = (first_row, first_column), (taller, wider)
-        cells = part(tops[index], (first_row // CELL, first_column // CELL), (taller // CELL, wider // CELL))
-        whole = fill(*own(at, size), cells[:-1], where=cells[-1])
+    def around() -> tuple[Array, Array]:
+        return own((first_row, first_column), (taller, wider))
+
+    def unused() -> tuple[Array, Array]:
+        return jnp.zeros((planes.shape[1], taller, wider), jnp.float32), jnp.zeros((taller, wider), jnp.float32)
+
+    def filled(with_margin: tuple[Array, Array]) -> Array:
+        at_cell, cell_shape = (first_row // CELL, first_column // CELL), (taller // CELL, wider // CELL)
+        cells = part(tops, at_cell, cell_shape, index).astype(jnp.float32)
+        whole = fill(*with_margin, cells[:-1], where=cells[-1])
         return part(whole, (row - first_row, column - first_column), shape)
 
-    def plain() -> Array:
+    def plain(_: tuple[Array, Array]) -> Array:
         return own((row, column), shape)[0]
 
     def spread(whole: Array) -> Array:
@@ -188,13 +194,20 @@ def _block(
     room = jnp.where(within, jnp.maximum(1 - _COVERED - lower[-1], 0.0), 0.0)
 
     def laid() -> tuple[Array, Array]:
-        whole: Array = jax.lax.cond(hidden > 0, filled, plain)
+        # Two branches, one after the other: fused with what makes its input, the fill takes six times as long.
+        with_margin: tuple[Array, Array] = jax.lax.cond(hidden > 0, around, unused)
+        whole: Array = jax.lax.cond(hidden > 0, filled, plain, with_margin)
         blurred: Array = jax.lax.cond(jnp.abs(bound[1]) < 0.5, lambda planes: planes, spread, whole)
         # What is covered by slices alike does not hide this one.
         not_hiding = sum(_of_slice(alike[number % _LIKE], number) for number in (index + 1, index + 2))
         visible = jnp.clip(blurred[-1] * (room + not_hiding), 0.0, room)
-        factor = visible / jnp.maximum(blurred[-1], _NOTHING)
-        return lower + blurred * factor, jnp.where(within, visible + _TAG * index, alike[index % _LIKE])
+
+        def shown() -> Array:
+            made: Array = lower + blurred * (visible / jnp.maximum(blurred[-1], _NOTHING))
+            return made
+
+        laid_over: Array = jax.lax.cond(visible.max() > 0, shown, lambda: lower)
+        return laid_over, jnp.where(within, visible + _TAG * index, alike[index % _LIKE])
 
     def left_out() -> tuple[Array, Array]:
         return lower, alike[index % _LIKE]
@@ -216,7 +229,7 @@ def _of_slice(tagged: Float[Array, "h w"], index: Int[Array, ""]) -> Float[Array
 def _layer_slices(
     planes: Float[Array, "2 e h w"],
     squares: Float[Array, "2 h w"],
-    top: Float[Array, "k e1 ht wt"],
+    top: Float16[Array, "k e1 ht wt"],
     bounds: Float[Array, "k 5"],
     kernels: Complex[Array, "k hb wb2"],
     steps: Int[Array, "n 8"],
@@ -299,5 +312,4 @@ def _bounds(group: Group) -> Float[Array, "k 5"]:
 
 def read_top(top: np.ndarray, tile: Tile, *, side: int, margin: int) -> np.ndarray:
     """A tile's part of what `top_of` made."""
-    cut = read(top, (tile.top - margin) >> TOP, (tile.left - margin) >> TOP, side >> TOP)
-    return cut.astype(np.float32)
+    return read(top, (tile.top - margin) >> TOP, (tile.left - margin) >> TOP, side >> TOP)

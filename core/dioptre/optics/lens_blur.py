@@ -87,7 +87,8 @@ def _blur(
     def top(group: Group) -> np.ndarray | None:
         if group.level >= grid.levels:
             return None
-        return top_of(group, levels[group.level + TOP], scale=1 << (group.level + TOP))
+        scale = 1 << (group.level + TOP)
+        return top_of(group, levels[group.level + TOP], scale=scale, everything=subject_px is not None)
 
     wide: list[np.ndarray | None] = [None] * len(series)
     tops: list[np.ndarray | None] = [None] * len(series)
@@ -190,17 +191,21 @@ def _compose(
 
     back = behind[0]
     for planes in behind[1:]:
-        back = over(planes, doubled(back))
-    result = over(_before(before), over(narrow, doubled(back)))
+        back = over(planes, _enlarged(back))
+    result = over(_before(before), over(narrow, _enlarged(back)))
     return result / jnp.maximum(result[-1:], VISIBLE)
+
+
+def _enlarged(planes: Float[Array, "e h w"]) -> Float[Array, "e h2 w2"]:
+    return doubled(planes, (planes[-1] > 0).any())
 
 
 def _before(before: list[Float[Array, "e _ _"]]) -> Float[Array, "e h w"]:
     front = before[0]
     for planes in before[1:]:
-        front = doubled(front)
+        front = _enlarged(front)
         front = front + (1 - front[-1:]) * planes
-    return doubled(front)
+    return _enlarged(front)
 
 
 @jax.jit

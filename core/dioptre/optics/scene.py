@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Float32
 
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
-from dioptre.imaging.shapes import reflected_indices
+from dioptre.imaging.shapes import cut
 from dioptre.imaging.tiles import Tile
 
 from .defocus import Focus
@@ -70,15 +70,10 @@ class Scene:
 
         Highlights are as in the picture; see `raised`.
         """
-        top, left = tile.top - margin, tile.left - margin
-        rows = reflected_indices(top, top + side, self.height)
-        columns = reflected_indices(left, left + side, self.width)
-        inside = top >= 0 and left >= 0 and top + side <= self.height and left + side <= self.width
+        start, shape = (tile.top - margin, tile.left - margin), (side, side)
 
         def part(whole: np.ndarray) -> Array:
-            if inside:
-                return jnp.asarray(whole[top : top + side, left : left + side])
-            return jnp.asarray(whole[rows[:, None], columns])
+            return jnp.asarray(cut(whole, start, shape))
 
         existing = None if self.existing_defocus_px is None else part(self.existing_defocus_px)
         decoded: tuple[Array, Array] = _decode(
