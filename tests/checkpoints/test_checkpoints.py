@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 def test_what_is_saved_comes_back(folder: Path) -> None:
     found, arrays = read(folder)
     assert found.sources == (Source(package="a==1", sha256="00"),)
-    network = fill(lambda: Pair(rngs=nnx.Rngs(0)), arrays, origin="pair")
+    network = fill(lambda rngs: Pair(rngs=rngs), arrays, origin="pair")
     np.testing.assert_array_equal(network.rest[0].kernel.get_value(), values()["rest.0.kernel"])
     np.testing.assert_array_equal(network.first.bias.get_value(), values()["first.bias"])
 
@@ -87,7 +87,7 @@ def test_every_misfit_is_listed_in_one_error() -> None:
     arrays["first.kernel"] = arrays["first.kernel"].T
     arrays["rest.0.bias"] = arrays["rest.0.bias"].astype(np.float16)
     with pytest.raises(WeightsError) as caught:
-        fill(lambda: Pair(rngs=nnx.Rngs(0)), arrays, origin="pair")
+        fill(lambda rngs: Pair(rngs=rngs), arrays, origin="pair")
     for part in (
         "first.bias is missing",
         "extra is not used",

@@ -78,9 +78,7 @@ def test_the_last_layers_in_strips_are_the_last_layers_at_once(randomised, monke
 @pytest.mark.reference
 def test_a_photograph_shows_no_farther_than_tiles_overlap(published) -> None:
     """Cut off at that distance, what is kept changes by less than 1e-5; nearer, it does change."""
-    network = fill(
-        lambda: Rrdb(RrdbConfig(), rngs=nnx.Rngs(0)), convert(published(PACKAGE.name)), origin="the wheel"
-    )
+    network = fill(lambda rngs: Rrdb(RrdbConfig(), rngs=rngs), convert(published(PACKAGE.name)), origin="the wheel")
     with Image.open(Path(__file__).parents[2] / "examples" / "coffee.jpg") as image:
         photo = np.asarray(image.convert("RGB"), np.float32)[None, 180:212, 100:420] / 255
     forward = nnx.jit(network)
@@ -93,6 +91,6 @@ def test_a_photograph_shows_no_farther_than_tiles_overlap(published) -> None:
 @pytest.mark.reference
 def test_agrees_with_the_original(published) -> None:
     wheel: Path = published(PACKAGE.name)
-    network = fill(lambda: Rrdb(RrdbConfig(), rngs=nnx.Rngs(0)), convert(wheel), origin="the wheel")
+    network = fill(lambda rngs: Rrdb(RrdbConfig(), rngs=rngs), convert(wheel), origin="the wheel")
     made = np.asarray(network(jnp.asarray(pattern(32, 48)[None])))[0]
     assert_golden("realesrgan-x4plus", made, tolerance=1e-4)  # 351 convolutions; measured: 8e-6

@@ -43,7 +43,7 @@ def test_output_equals_the_original(original: Any, height: int, width: int) -> N
     with torch.no_grad():
         expected = original(torch.from_numpy(picture.transpose(0, 3, 1, 2))).predicted_depth.numpy()
     config = depth_anything_v2_small()
-    network = fill(lambda: DepthAnything(config, rngs=nnx.Rngs(0)), convert(arrays_of(original)), origin="test")
+    network = fill(lambda rngs: DepthAnything(config, rngs=rngs), convert(arrays_of(original)), origin="test")
     found = np.asarray(nnx.jit(network)(picture))
     assert found.shape == expected.shape
     assert np.ptp(expected) > 0.1

@@ -43,12 +43,26 @@ def read(folder: Path) -> tuple[Card, Arrays]:
     return card, arrays
 
 
-def fill(make: Callable[[], M], arrays: Mapping[str, np.ndarray], *, origin: str) -> M:
+class _OneKey(nnx.RngStream):
+    """Gives the same key each time: values are read, not drawn, and counting draws takes most of the building."""
+
+    def __call__(self) -> jax.Array:
+        key: jax.Array = self.key[...]
+        return key
+
+
+def fill(make: Callable[[nnx.Rngs], M], arrays: Mapping[str, np.ndarray], *, origin: str) -> M:
     """Build the network that `make` describes with `arrays` as its values; nothing is initialised in vain.
 
     origin: named in errors. Raises WeightsError that lists all missing, unused, misshapen and wrongly typed arrays.
     """
-    graph, state = nnx.split(nnx.eval_shape(make))
+
+    def described() -> M:
+        rngs = nnx.Rngs()
+        rngs.default = _OneKey(0, tag="default")  # type: ignore[attr-defined]
+        return make(rngs)
+
+    graph, state = nnx.split(nnx.eval_shape(described))
     wanted = {".".join(map(str, path)): variable for path, variable in nnx.to_flat_state(state)}
     require_match(arrays, {name: (v.shape, v.dtype) for name, v in wanted.items()}, origin=origin)
     values = jax.device_put({name: arrays[name] for name in wanted})

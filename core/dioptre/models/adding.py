@@ -12,8 +12,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from flax import nnx
-
 from dioptre.checkpoints.card import Card, Source
 from dioptre.checkpoints.load import fill
 from dioptre.checkpoints.locate import added_folder, sha256
@@ -48,7 +46,7 @@ def add_weights(entry: Entry, file: Path, *, force: bool = False) -> Path:
         raise DioptreError(f"{entry.title} is here already: {target}.", hint="Give --force to replace it.")
     arrays = converter(entry)(file)
     config, module = resolve(entry.config), resolve(entry.module)
-    fill(lambda: module(config() if callable(config) else config, rngs=nnx.Rngs(0)), arrays, origin=file.name)
+    fill(lambda rngs: module(config() if callable(config) else config, rngs=rngs), arrays, origin=file.name)
     card: Card = resolve(entry.card)() if entry.card else _card(entry, file)
     return save(added_folder(), replace(card, id=checkpoint), arrays)
 

@@ -65,7 +65,7 @@ def load(entry: Entry, cards: Mapping[str, tuple[Path, str]]) -> Loaded:
         _, values = read(cards[checkpoint][0])
         arrays |= {f"{path}.{name}" if path else name: value for name, value in values.items()}
     module = resolve(entry.module)
-    network = fill(lambda: module(config, rngs=nnx.Rngs(0)), arrays, origin=entry.id)
+    network = fill(lambda rngs: module(config, rngs=rngs), arrays, origin=entry.id)
     graph, state = nnx.split(network)
     checksums = {checkpoint: checksum for checkpoint, (_, checksum) in cards.items()}
     return Loaded(entry=entry, config=config, graph=graph, state=state, checksums=checksums)
