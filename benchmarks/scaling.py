@@ -1,6 +1,6 @@
-"""How time grows with pixels, radius and threads: JSON, and a small SVG plot of each curve.
+"""How time grows with pixels, radius, threads and the size of tiles: JSON, and a small SVG plot of each curve.
 
-    python benchmarks/scaling.py [--curves pixels radius threads] [-o FILE.json] [--plots FOLDER]
+    python benchmarks/scaling.py [--curves pixels radius threads tiles] [-o FILE.json] [--plots FOLDER]
     python benchmarks/scaling.py --draw FILE.json --plots FOLDER
 
 CPU seconds are the least of the runs, of all threads together; wall seconds mean something on an idle machine only.
@@ -15,7 +15,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -24,6 +25,9 @@ PIXELS_MP = (0.75, 3.0, 12.0, 24.0)
 RADII_PX = (4, 12, 30, 60, 120)
 RADIUS_MP = 3.0
 OPERATIONS = ("depth", "white_balance")
+THREADED = {"depth": RADIUS_MP, "lens_blur": RADIUS_MP, "super_resolution": 0.25}
+TILES_PX = (128, 256, 384, 512)
+TILES_MP = 1.0
 RUNS = 2
 WIDTH, HEIGHT, MARGIN = 460, 260, 48
 COLOURS = ("#2a6f97", "#c1121f", "#588157")
@@ -33,13 +37,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--curves", nargs="+", default=list(CURVES), choices=CURVES)
     parser.add_argument("--inside", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--operation", help=argparse.SUPPRESS)
     parser.add_argument("--draw", type=Path, metavar="FILE.json")
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--plots", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
     if arguments.inside:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.inside])  # before any thread is there
-        print(json.dumps(timed("depth", RADIUS_MP, {})))
+        options = {"focal_disparity": 0.5, "max_radius": 30.0} if arguments.operation == "lens_blur" else {}
+        print(json.dumps(timed(arguments.operation, THREADED[arguments.operation], options)))
         return
     if arguments.draw:
         made = json.loads(arguments.draw.read_text(encoding="utf-8"))
@@ -70,19 +76,37 @@ def radius() -> Iterator[dict[str, Any]]:
 
 
 def threads() -> Iterator[dict[str, Any]]:
-    """The wall time of depth: the only figure here that an idle machine is needed for."""
-    for count in range(1, len(os.sched_getaffinity(0)) + 1):
-        done = subprocess.run(  # noqa: S603
-            [sys.executable, __file__, "--inside", str(count)],
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        yield told({"operation": "depth", "x": count, **json.loads(done.stdout)})
+    """Wall times: the only figures here that an idle machine is needed for."""
+    for operation in THREADED:
+        for count in range(1, len(os.sched_getaffinity(0)) + 1):
+            done = subprocess.run(  # noqa: S603
+                [sys.executable, __file__, "--inside", str(count), "--operation", operation],
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+            )
+            yield told({"operation": operation, "x": count, **json.loads(done.stdout)})
 
 
-CURVES = {"pixels": pixels, "radius": radius, "threads": threads}
-AXES = {"pixels": "megapixels", "radius": "radius of the blur in pixels", "threads": "threads"}
+def tiles() -> Iterator[dict[str, Any]]:
+    """The enlarging network on tiles of each size."""
+    from dioptre.cli.bench import scene
+    from dioptre.models.registry import load_model
+    from dioptre.pipelines.tiled import enlarge_tiled
+
+    network, (picture, _) = load_model("span-x2"), scene(TILES_MP)
+    for side in TILES_PX:
+        work = partial(enlarge_tiled, network, picture[..., :3], tile_px=side)
+        yield told({"operation": "super_resolution", "x": side, **least(work)})
+
+
+CURVES = {"pixels": pixels, "radius": radius, "threads": threads, "tiles": tiles}
+AXES = {
+    "pixels": "megapixels",
+    "radius": "radius of the blur in pixels",
+    "threads": "threads",
+    "tiles": "side of the tiles in pixels",
+}
 
 
 def timed(operation: str, megapixels: float, options: dict[str, Any]) -> dict[str, float]:
@@ -95,11 +119,16 @@ def timed(operation: str, megapixels: float, options: dict[str, Any]) -> dict[st
 
     picture, disparity = scene(megapixels)
     inputs = Inputs(picture=picture, disparity=disparity if operation == "lens_blur" else None)
-    apply(operation, options, inputs)  # compiled from here on
+    return least(lambda: apply(operation, options, inputs))
+
+
+def least(work: Callable[[], object]) -> dict[str, float]:
+    """Least times of the runs, everything compiled."""
+    work()
     walls, cpus = [], []
     for _ in range(RUNS):
         wall, cpu = time.perf_counter(), time.process_time()
-        apply(operation, options, inputs)
+        work()
         walls.append(time.perf_counter() - wall)
         cpus.append(time.process_time() - cpu)
     return {"wall_s": round(min(walls), 3), "cpu_s": round(min(cpus), 3)}

@@ -55,7 +55,7 @@ class Scene:
     def largest_radius_px(self) -> float:
         """The largest circle of confusion anywhere in the picture, before what the picture has already."""
         ends = jnp.asarray([self.disparity.min(), self.disparity.max()], jnp.float32)
-        return float(jnp.abs(_radius(ends, self._numbers)).max())
+        return float(_largest(ends, self._numbers))
 
     @cached_property
     def _numbers(self) -> Float[Array, "5"]:
@@ -137,6 +137,11 @@ def _raise(
 
 
 _raise_both = jax.jit(jax.vmap(_raise, in_axes=(0, 0, None)))
+
+
+@jax.jit  # as one program: from a first run's start to its first pixel, each takes its time
+def _largest(disparity: Float[Array, " n"], numbers: Float[Array, "5"]) -> Float[Array, ""]:
+    return jnp.abs(_radius(disparity, numbers)).max()
 
 
 @partial(jax.jit, static_argnames="encoded")
