@@ -97,7 +97,7 @@ def ours(model: Any) -> Any:
 
     config = depth_anything_v2_small()
     arrays = convert({name: value.numpy() for name, value in model.state_dict().items()})
-    network = fill(lambda: DepthAnything(config, rngs=nnx.Rngs(0)), arrays, origin="the benchmark")
+    network = fill(lambda rngs: DepthAnything(config, rngs=rngs), arrays, origin="the benchmark")
     graph, state = nnx.split(network)
     entry = ENTRIES["depth-anything-v2-small"]
     return Loaded(entry=entry, config=config, graph=graph, state=state, checksums={})
