@@ -11,7 +11,8 @@ from flax import nnx
 
 from dioptre.models.white_balance.config import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
-from training.white_balance.samples import CAMERAS_APART, SIDE, Material, part
+from training.white_balance.lists import listed
+from training.white_balance.samples import CAMERAS_APART, SIDE, Material, _near_identity, part
 from training.white_balance.values import go_on_from
 
 N = 192
@@ -58,6 +59,42 @@ def test_pictures_are_kept_apart(folder: Path) -> None:
     seen = {int(index) for index in Material(folder).photos.pictures[:, 0, 0, 0]}
     assert kept
     assert not kept & seen
+
+
+def test_more_photographs_are_for_training_alone(folder: Path, tmp_path: Path) -> None:
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    before = {which: len(Material(tmp_path, which).photos.pictures) for which in ("training", "validation")}
+    pictures, mappings = np.full((3, 96, 96, 3), 255, np.uint8), np.zeros((3, 10, 9, 3), np.float32)
+    np.savez(tmp_path / "photos_more.npz", thumbnails=pictures, mappings=mappings, names=["a", "b", "c"])
+    photos = {which: Material(tmp_path, which).photos for which in before}
+    assert len(photos["training"].pictures) == 2 * before["training"] + 3
+    assert len(photos["validation"].pictures) == before["validation"]
+    assert (photos["training"].pictures == 255).all(axis=(1, 2, 3)).sum() == 3
+    assert len(photos["training"].mappings) == len(photos["training"].pictures)
+
+
+def test_photographs_without_a_free_licence_are_not_trained_on(folder: Path, tmp_path: Path) -> None:
+    kept = sorted(listed("not_trained_on.txt"))[0]
+    with np.load(folder / "photos.npz") as photos:
+        pictures, mappings = photos["thumbnails"], photos["mappings"]
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    names = [kept] * len(pictures)
+    np.savez(tmp_path / "photos.npz", thumbnails=pictures, mappings=mappings, names=names)
+    assert len(Material(tmp_path, "training").photos.pictures) == 0
+    assert len(Material(tmp_path, "validation").photos.pictures) == len(part(len(pictures), "validation"))
+
+
+def test_what_is_trained_on_is_in_no_other_list() -> None:
+    trained, others = listed("more.txt"), listed("left_out.txt") | listed("not_trained_on.txt")
+    assert not {name.split("/")[-1] for name in trained} & {name.split("/")[-1] for name in others}
+
+
+def test_an_unknown_sensor_sees_grey_as_grey() -> None:
+    rng = np.random.default_rng(10)
+    for _ in range(8):
+        np.testing.assert_allclose(np.ones(3) @ _near_identity(rng, 0.2), 1)
 
 
 def test_half_of_the_cameras_lie_between_two(folder: Path) -> None:

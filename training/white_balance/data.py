@@ -1,8 +1,10 @@
-"""Prepare the training material: thumbnails of balanced photographs and raws with plausible casts, and cameras.
+r"""Prepare the training material: thumbnails of balanced photographs and raws with plausible casts, and cameras.
 
-    python -m training.white_balance.data --photos DIR --augmenter DIR --raw DIR --spectral DIR --out DIR
+    python -m training.white_balance.data --photos DIR --augmenter DIR --raw DIR --spectral DIR --out DIR \
+        [--more DIR]
 
-photos: correctly balanced photographs (PNG or JPEG, any folders below DIR).
+photos: correctly balanced photographs (PNG or JPEG, any folders below DIR). more: photographs for training alone;
+    those named in `more.txt` are taken.
 augmenter: `features.npy`, `mappingFuncs.npy`, `encoderBias.npy`, `encoderWeights.npy` of the white-balance emulator
     of Afifi and Brown (ICCV 2019), MIT.
 raw: folders CAMERA/numpy_data/*.npy with linear raw thumbnails and CAMERA/numpy_labels/*.npy with their light.
@@ -17,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from .lists import listed
 
 THUMBNAIL_PX = 96
 RAW_PX = 64
@@ -75,10 +79,12 @@ class Emulator:
         return np.concatenate(planes)
 
 
-def photographs(folder: Path, emulator: Emulator) -> dict[str, np.ndarray]:
-    """Thumbnails (N, 96, 96, 3) uint8 and their cast polynomials (N, 10, 9, 3)."""
+def photographs(folder: Path, emulator: Emulator, *, only: frozenset[str] | None = None) -> dict[str, np.ndarray]:
+    """Thumbnails (N, 96, 96, 3) uint8 and their cast polynomials (N, 10, 9, 3); only: of the pictures so named."""
     thumbnails, mappings, names = [], [], []
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".png", ".jpg", ".jpeg")):
+        if only is not None and path.relative_to(folder).as_posix() not in only:
+            continue
         try:
             picture = Image.open(path).convert("RGB")
         except OSError:
@@ -199,6 +205,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("photos", "augmenter", "raw", "spectral", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--more", type=Path)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     lights = spectra()
@@ -220,6 +227,10 @@ def main() -> None:
     photos = photographs(options.photos, emulator)
     np.savez(options.out / "photos.npz", **photos)
     print(f"photos: {len(photos['thumbnails'])}")
+    if options.more:
+        more = photographs(options.more, emulator, only=listed("more.txt"))
+        np.savez(options.out / "photos_more.npz", **more)
+        print(f"more photos: {len(more['thumbnails'])}")
 
 
 if __name__ == "__main__":

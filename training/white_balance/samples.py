@@ -19,9 +19,13 @@ from dioptre.colour import D65_XY, WhitePoint, adaptation_matrix
 from dioptre.colour.correction import polynomial_terms
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 
+from .lists import listed
+
 SIDE = 64
 PHOTOS_SHARE = 0.42
 NOISY_SHARE = 0.3
+UNKNOWN_SENSORS = 0.35  # of other cameras: a sensor that mixes colours as none of the known ones
+LONG_SHOULDERS = 0.25  # of raws: what lies above white is bent in, as by a filmic curve
 STYLES_APART = (3, 5)  # of the emulator: shade and tungsten, each as "camera standard"; never trained on
 CAMERAS_APART = (
     "Sony_ILCE-7RM2",
@@ -54,10 +58,13 @@ def part(n: int, which: str) -> np.ndarray:
     return np.flatnonzero(chosen[which])
 
 
-def left_out() -> frozenset[str]:
-    """The names of photographs that are not used, for what is right is not known of them."""
-    lines = Path(__file__).with_name("left_out.txt").read_text(encoding="utf-8").splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))
+def left_out(which: str = "test") -> frozenset[str]:
+    """The names of photographs that are not used: what is right is not known of them, or they must not be used.
+
+    Those whose licences do not allow commercial use or changes are kept from the training alone.
+    """
+    unknown = listed("left_out.txt")
+    return unknown | listed("not_trained_on.txt") if which == "training" else unknown
 
 
 class Material:
@@ -66,10 +73,13 @@ class Material:
     def __init__(self, folder: Path, which: str = "training") -> None:
         with np.load(folder / "photos.npz") as photos:
             keep = part(len(photos["thumbnails"]), which)
-            keep = keep[~np.isin(photos["names"][keep], sorted(left_out()))]
-            self.photos = Right(
-                pictures=photos["thumbnails"][keep], mappings=photos["mappings"][keep], linear=False
-            )
+            keep = keep[~np.isin(photos["names"][keep], sorted(left_out(which)))]
+            pictures, mappings = [photos["thumbnails"][keep]], [photos["mappings"][keep]]
+        if which == "training" and (folder / "photos_more.npz").exists():
+            with np.load(folder / "photos_more.npz") as photos:
+                pictures += [pictures[0], photos["thumbnails"]]  # those chosen with most care count twice
+                mappings += [mappings[0], photos["mappings"]]
+        self.photos = Right(pictures=np.concatenate(pictures), mappings=np.concatenate(mappings), linear=False)
         raws, mappings = [], []
         for path in sorted(folder.glob("raw_*.npz")):
             with np.load(path) as raw:
@@ -153,12 +163,19 @@ class Material:
         chance = rng.random()
         true = self._light(rng, camera)
         believed = np.ones(3) if chance < 0.1 else self._light(rng, other if chance < 0.45 else camera)
+        gains = true / believed
         shares = rng.random(2)
         if rng.random() < 0.5:  # developed for the light it is set for, else with one matrix for all
             shares[1] = shares[0]
         matrices = camera @ self.matrices.reshape(len(camera), -1)
-        first, second = (matrices.reshape(2, 3, 3) * np.stack([s, 1 - s])[:, None, None] for s in shares)
-        matrix: np.ndarray = np.linalg.inv(first.sum(axis=0)) @ np.diag(true / believed) @ second.sum(axis=0)
+        first, second = (
+            (matrices.reshape(2, 3, 3) * np.stack([s, 1 - s])[:, None, None]).sum(axis=0) for s in shares
+        )
+        if rng.random() < UNKNOWN_SENSORS:
+            sensor = _near_identity(rng, 0.15)
+            first, second = sensor @ first, sensor @ second
+            gains = gains * np.exp(rng.normal(0, 0.15, 3))
+        matrix: np.ndarray = np.linalg.inv(first) @ np.diag(gains / gains[1]) @ second
         return matrix
 
     def _change(self, rng: np.random.Generator) -> np.ndarray:
@@ -183,6 +200,13 @@ class Material:
         light = (camera @ table[:, rng.integers(table.shape[1])]) * np.exp(rng.normal(0, 0.07, 3))
         colour: np.ndarray = light / light[1]
         return colour
+
+
+def _near_identity(rng: np.random.Generator, deviation: float) -> np.ndarray:
+    """A matrix whose columns add up to one: grey stays grey."""
+    bend = rng.normal(0, deviation, (3, 3))
+    matrix: np.ndarray = np.eye(3) + bend - bend.mean(axis=0)
+    return matrix
 
 
 def _crop(rng: np.random.Generator, source: Right) -> tuple[np.ndarray, np.ndarray]:
@@ -211,21 +235,20 @@ def _setting(rng: np.random.Generator, mappings: np.ndarray, styles: tuple[int, 
 
 
 def _rendering(rng: np.random.Generator, is_raw: np.ndarray, n_noisy: int) -> dict[str, np.ndarray]:
-    """A matrix near the identity and a tone curve: exposure, shoulder, S-curve, exponent; whether white clips."""
+    """A matrix near the identity and a tone curve: exposure, shoulder, S-curve, exponent, white; if white clips."""
     n = len(is_raw)
     plain = rng.random(n) < np.where(is_raw, 0.1, 0.4)
     bend = rng.normal(0, 0.06, (n, 3, 3)) * (~plain & (rng.random(n) < 0.6))[:, None, None]
     dark = rng.random(n) < np.where(np.arange(n) < n_noisy, 0.5, 0.15)  # where there is noise, light is short
     gain = np.where(dark, np.exp(rng.uniform(np.log(0.1), np.log(0.6), n)), np.exp(rng.uniform(-0.6, 0.5, n)))
-    tone = np.stack(
-        [
-            np.where(plain, 1.0, gain),
-            np.where(is_raw & (rng.random(n) < 0.5), rng.uniform(0, 4, n), 0.0),
-            np.where(is_raw, rng.uniform(0, 0.6, n), rng.uniform(0, 0.3, n) * ~plain),
-            np.where(plain, 1.0, np.exp(rng.normal(0, 0.15, n))),
-            rng.random(n) < 0.5,
-        ]
-    )
+    shoulder = np.where(is_raw & (rng.random(n) < 0.5), rng.uniform(0, 4, n), 0.0)
+    s_curve = np.where(is_raw, rng.uniform(0, 0.6, n), rng.uniform(0, 0.3, n) * ~plain)
+    exponent = np.where(plain, 1.0, np.exp(rng.normal(0, 0.15, n)))
+    clips = rng.random(n) < 0.5
+    long = is_raw & ~plain & (rng.random(n) < LONG_SHOULDERS)
+    level = np.where(long, np.exp(rng.uniform(np.log(1.5), np.log(8), n)), 1.0)  # what becomes white
+    shoulder = np.where(long, level * np.exp(rng.uniform(0, np.log(3), n)) - 1, shoulder)
+    tone = np.stack([np.where(plain, 1.0, gain), shoulder, s_curve, exponent, clips, level])
     matrix = np.eye(3) + bend - bend.mean(axis=1, keepdims=True)  # its columns add up to one: grey stays grey
     return {"matrix": matrix.astype(np.float32), "tone": tone.astype(np.float32)}
 
@@ -234,10 +257,10 @@ def _rendering(rng: np.random.Generator, is_raw: np.ndarray, n_noisy: int) -> di
 def _pairs(
     pictures: Array, white: Array, bend: Array, rendering: dict[str, Array], noise: Array, grain: Array
 ) -> dict[str, Array]:
-    gain, shoulder, s_curve, exponent, clips = (row[:, None, None, None] for row in rendering["tone"])
+    gain, shoulder, s_curve, exponent, clips, level = (row[:, None, None, None] for row in rendering["tone"])
 
     def toned(linear: Array, rows: slice = slice(None)) -> Array:
-        x = jnp.maximum(linear * gain[rows], 0)
+        x = jnp.maximum(linear * gain[rows], 0) / level[rows]
         encoded = linear_to_srgb(jnp.clip(x * (1 + shoulder[rows]) / (1 + shoulder[rows] * x), 0, 1))
         encoded = (1 - s_curve[rows]) * encoded + s_curve[rows] * encoded * encoded * (3 - 2 * encoded)
         return jnp.maximum(encoded, 1e-6) ** exponent[rows]
