@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
+import time
 from typing import Any
 
 import jax
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from dioptre.models import loaded
 from dioptre.models.loaded import Loaded
 from dioptre.models.registry import ModelKind, find, load_model
 from dioptre.models.rrdb import Rrdb, RrdbConfig
@@ -55,6 +58,7 @@ def test_a_tile_takes_no_more_memory_than_its_network_says(name: str, make: Any,
 
 def test_memory_chooses_the_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     network = load_model("span-x2")
+    monkeypatch.setattr(tiled.os, "cpu_count", lambda: 2)
     seen: list[int] = []
     monkeypatch.setattr(
         tiled, "_enlarge_tile", lambda network, tile, side: seen.append(side) or tile.repeat(2, 0).repeat(2, 1)
@@ -66,6 +70,46 @@ def test_memory_chooses_the_tile(monkeypatch: pytest.MonkeyPatch) -> None:
         assert seen[-1] <= largest
     assert seen[0] == 512
     assert seen == sorted(seen, reverse=True)
+
+
+def test_tiles_side_by_side_are_traced_once_and_make_the_same_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIOPTRE_ACCELERATOR", "none")
+    traces: list[None] = []
+    merge = loaded.nnx.merge
+    monkeypatch.setattr(loaded.nnx, "merge", lambda *parts: (traces.append(None), merge(*parts))[1])
+    made = []
+    for cores in (1, 4):
+        monkeypatch.setattr(tiled.os, "cpu_count", lambda cores=cores: cores)
+        network = dataclasses.replace(load_model("span-x2"))  # with programs of its own
+        traces.clear()
+        made.append(enlarge_tiled(network, picture(150, 170), tile_px=64).pixels)
+        assert len(traces) == 1
+    np.testing.assert_array_equal(*made)
+
+
+def test_memory_shared_by_tiles_side_by_side_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = load_model("span-x2")
+    monkeypatch.setattr(tiled.os, "cpu_count", lambda: 4)
+    working, most = [0], [0]
+    lock = threading.Lock()
+
+    def enlarge(network: Loaded, tile: np.ndarray, side: int) -> np.ndarray:
+        with lock:
+            working[0] += 1
+            most[0] = max(most[0], working[0])
+        time.sleep(0.01)
+        with lock:
+            working[0] -= 1
+        return tile.repeat(2, 0).repeat(2, 1)
+
+    monkeypatch.setattr(tiled, "_enlarge_tile", enlarge)
+    for tiles in (4, 2, 1):
+        most[0] = 0
+        free = 2 * tiles * network.config.working_bytes_per_px * 128**2
+        monkeypatch.setattr(tiled, "free_bytes", lambda free=free: free)
+        enlarge_tiled(network, np.zeros((600, 600, 3), np.float32), tile_px=128)
+        assert most[0] <= tiles
+    assert most[0] == 1
 
 
 def test_a_small_picture_takes_a_small_tile_however_far_the_network_sees() -> None:

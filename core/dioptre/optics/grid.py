@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
@@ -14,8 +10,6 @@ from dioptre.imaging.shapes import cut
 from dioptre.imaging.tiles import Tile, plan_tiles
 
 from .slices import levels_for
-
-T = TypeVar("T")
 
 TILE_PX = 512
 """Side of the tiles of a large picture."""
@@ -92,20 +86,6 @@ class Level:
     planes: np.ndarray
     radii: np.ndarray
     edges: np.ndarray
-
-
-def on_all_cores(items: Sequence[T], work: Callable[[T], None], watch: Callable[[float], None]) -> None:
-    """Work on all items, on as many threads as there are cores; stop early when `watch` or an item raises."""
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        futures = [pool.submit(work, item) for item in items]
-        try:
-            for number, future in enumerate(as_completed(futures)):
-                future.result()
-                watch((number + 1) / len(items))
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            raise
 
 
 def place(whole: np.ndarray, part: np.ndarray, tile: Tile, *, shift: int, margin: int) -> None:

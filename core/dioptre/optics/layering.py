@@ -11,12 +11,13 @@ import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Float16, Int
 from scipy import ndimage
 
+from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.tiles import Tile
 
 from .aperture import Aperture
 from .blocks import MOST_SLICES, Plan, Shape, block_shape, plans
 from .fill import fill, fill_small
-from .grid import CELL, MARGIN_PX, TOP, VISIBLE, Grid, Level, on_all_cores, read
+from .grid import CELL, MARGIN_PX, TOP, VISIBLE, Grid, Level, read
 from .slices import LIKE_SLICES, Group, share_and_reach, signed_square
 
 _LIKE = LIKE_SLICES - 1

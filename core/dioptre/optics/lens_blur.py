@@ -19,12 +19,13 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from dioptre.imaging.layers import Progress, no_progress
+from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.tiles import Tile
 from dioptre.runtime import release_after
 
 from .aperture import Aperture
 from .fill import doubled
-from .grid import MARGIN_PX, TOP, VISIBLE, Grid, Level, on_all_cores, place, read
+from .grid import MARGIN_PX, TOP, VISIBLE, Grid, Level, place, read
 from .highlights import raised_share
 from .layering import layered, planned, read_top, top_of
 from .scene import Scene

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
@@ -13,6 +15,7 @@ from PIL import Image, ImageFilter
 
 from dioptre.imaging.layers import Progress, no_progress
 from dioptre.imaging.resize import resize
+from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.windows import Window, plan_windows
 from dioptre.models.loaded import Loaded
 from dioptre.recipes.memory import free_bytes
@@ -22,7 +25,8 @@ from dioptre_link.errors import DioptreError
 TILES_PX = (128, 256, 384, 512)
 """Sides of the square tiles. Larger ones waste less on overlaps and need more memory."""
 
-_LARGEST_BUDGET_BYTES = 2 << 30  # for one tile, beside the picture and its result
+_LARGEST_BUDGET_BYTES = 2 << 30  # for the tiles in work, beside the picture and its result
+_MOST_TILES = 4  # at a time, on a processor: XLA computes parts of a network, and NumPy what follows, on one core
 _UNSTEADY = 0.25  # an output whose mean over an input pixel is farther from that pixel is no enlargement of it
 _UNSTEADY_REACH_PX = 6  # round such a pixel the output is not trusted either
 _FLAT, _NOT_FLAT = 1e-3, 1e-2  # standard deviations
@@ -72,10 +76,11 @@ def enlarge_tiled(
     height, width = picture.shape[:2]
     scale = network.config.scale if factor is None else factor
     overlap_px = (network.config.overlap_px if overlap_px is None else overlap_px) + finish_reach_px
+    most_px = min(_LARGEST_BUDGET_BYTES, free_bytes() // 2) // network.config.working_bytes_per_px
+    most_tiles = min(_MOST_TILES, os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
     if tile_px is None:
-        budget_bytes = min(_LARGEST_BUDGET_BYTES, free_bytes() // 2)
-        most_px = budget_bytes // network.config.working_bytes_per_px
-        tile_px = cheapest_tile((height, width), overlap_px=overlap_px, most_px=most_px)
+        tile_px = cheapest_tile((height, width), overlap_px=overlap_px, most_px=most_px // most_tiles)
+    at_a_time = max(1, min(most_tiles, most_px // tile_px**2))
     result = np.empty((height * scale, width * scale, 3), np.float32)
     replaced = None
     while replaced is None:
@@ -87,13 +92,14 @@ def enlarge_tiled(
                 tile_px,
                 overlap_px=overlap_px,
                 finish=finish,
+                at_a_time=at_a_time,
                 progress=progress,
             )
         except Exception as error:
             smaller = [side for side in TILES_PX if 2 * overlap_px < side < tile_px]
             if not smaller or not is_out_of_memory(error):
                 raise
-            tile_px = smaller[-1]
+            tile_px, at_a_time = smaller[-1], 1
             progress(0.0, "Enlarging in smaller parts, for want of memory")
     progress(1.0, "Enlarging")
     return Enlarged(pixels=result, interpolated=replaced / (height * width))
@@ -107,6 +113,7 @@ def _in_tiles(
     *,
     overlap_px: int,
     finish: Callable[[np.ndarray, np.ndarray], np.ndarray] | None,
+    at_a_time: int,
     progress: Progress,
 ) -> float:
     """Fill `result`; how many pixels of `picture` were interpolated."""
@@ -114,20 +121,27 @@ def _in_tiles(
     scale = result.shape[0] // height
     rows = plan_windows(height, window_px=tile_px, overlap_px=overlap_px)
     columns = plan_windows(width, window_px=tile_px, overlap_px=overlap_px)
-    replaced = 0.0
-    for number, (row, column) in enumerate(product(rows, columns)):
-        progress(number / (len(rows) * len(columns)), "Enlarging")
+    replaced: list[float] = []
+    precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]  # each thread has its own
+
+    def work(place: tuple[Window, Window]) -> None:
+        row, column = place
         tile = picture[row.start : row.start + row.length, column.start : column.start + column.length]
-        made, doubt = _steadied(_enlarge_tile(network, tile, tile_px), tile, restored=network.config.restores)
+        with jax.default_matmul_precision(precision):
+            made = _enlarge_tile(network, tile, tile_px)
+        made, doubt = _steadied(made, tile, restored=network.config.restores)
         if scale != network.config.scale:
             made = resize(made, (row.length * scale, column.length * scale), method="bicubic")
         if finish is not None:
             made = finish(made, tile)
-        replaced += float(_kept(doubt, row, column).sum())
+        replaced.append(float(_kept(doubt, row, column).sum()))
         result[row.first * scale : row.last * scale, column.first * scale : column.last * scale] = _kept(
             made, row, column, scale=scale
         )
-    return replaced
+
+    progress(0.0, "Enlarging")
+    on_all_cores(list(product(rows, columns)), work, lambda share: progress(share, "Enlarging"), threads=at_a_time)
+    return math.fsum(replaced)
 
 
 def cheapest_tile(size: tuple[int, int], *, overlap_px: int, most_px: int) -> int:

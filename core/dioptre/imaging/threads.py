@@ -1,0 +1,29 @@
+"""Work on parts of a picture on several cores; NumPy and JAX let go of the interpreter while they compute."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def on_all_cores(
+    items: Sequence[T], work: Callable[[T], None], watch: Callable[[float], None], *, threads: int | None = None
+) -> None:
+    """Work on all items; stop early when `watch`, told the share done, or an item raises.
+
+    threads: how many items at a time; left out: as many as there are cores.
+    """
+    with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1) as pool:
+        futures = [pool.submit(work, item) for item in items]
+        try:
+            for number, future in enumerate(as_completed(futures)):
+                future.result()
+                watch((number + 1) / len(items))
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
