@@ -97,7 +97,7 @@ def tiles() -> Iterator[dict[str, Any]]:
     network, (picture, _) = load_model("span-x2"), scene(TILES_MP)
     for side in TILES_PX:
         work = partial(enlarge_tiled, network, picture[..., :3], tile_px=side)
-        yield told({"operation": "super_resolution", "x": side, **least(work)})
+        yield told({"operation": "span-x2", "x": side, **least(work)})
 
 
 CURVES = {"pixels": pixels, "radius": radius, "threads": threads, "tiles": tiles}
@@ -155,9 +155,10 @@ def plot(name: str, rows: list[dict[str, Any]]) -> str:
         line = " ".join(f"{x},{y}" for x, y in points)
         drawn.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         drawn += [f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>' for x, y in points]
-        x, y = points[-1]
+        falls = points[-1][1] > points[0][1]  # then beside the first point, where the line is not
+        x, y = (points[0][0] - 8, points[0][1] + 4) if falls else (points[-1][0], points[-1][1] - 8)
         label = escape(operation.replace("_", " "))
-        drawn.append(f'<text x="{x}" y="{y - 8}" fill="{colour}" text-anchor="end">{label}</text>')
+        drawn.append(f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" text-anchor="end">{label}</text>')
     bottom, side = HEIGHT - MARGIN, WIDTH - MARGIN
     for x in sorted({row["x"] for row in rows}):
         across = MARGIN + (side - MARGIN) * x / right
