@@ -35,9 +35,8 @@ def doubled(planes: Float[Array, "*c h w"], needed: Bool[Array, ""]) -> Float[Ar
         planes = jnp.concatenate([planes[..., :1], planes, planes[..., -1:]], -1)
         return jnp.repeat(planes, 2, axis=-1)
 
-    def smoothed(
-        twice: Array,
-    ) -> Array:  # by (1, 2, 1) / 4, which makes of values that stand twice the bilinear ones
+    def smoothed(twice: Array) -> Array:
+        # By (1, 2, 1) / 4, which makes bilinear ones of values that stand there twice; then the rows.
         made = 0.5 * twice[..., 2:-2] + 0.25 * (twice[..., 1:-3] + twice[..., 3:-1])
         made = jnp.concatenate([made[..., :1, :], made, made[..., -1:, :]], -2)
         middle = 0.75 * made[..., 1:-1, :]
