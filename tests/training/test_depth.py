@@ -22,7 +22,7 @@ from training.depth.losses import LossWeights, loss
 from training.depth.network import EARLY_BLOCKS, EARLY_TAPS, cut, joined
 from training.depth.train import Recipe, make_step
 from training.depth.values import read_pieces, read_values, write_pieces, write_values
-from training.depth.views import PATCH_PX, SHAPES, Source, draw, normalised
+from training.depth.views import PATCH_PX, SHAPES, Source, draw, normalised, turned
 
 TINY = DepthAnythingConfig(
     backbone=BackboneConfig(width=16, hidden=16, heads=2, blocks=12, grid=5),
@@ -104,6 +104,23 @@ def test_loss_ignores_scale_and_shift_except_for_its_raw_part():
     assert with_raw > 1
 
 
+def test_error_where_depth_was_measured_ignores_scale_and_shift_and_counts_the_rest():
+    target, weights = _target(), LossWeights(raw=0.0, gradient=0.0)
+    truth = target - target.min() + 1
+    args = (target, jnp.ones_like(target), jnp.ones(1))
+
+    def fitted(output, measured):
+        with_it, without = (loss(output, *args, weights=weights, measured=m)[0] for m in (measured, None))
+        return float(with_it - without)
+
+    assert fitted(3 * target + 5, truth) == pytest.approx(0, abs=1e-3)
+    assert fitted(_target(seed=2), truth) > 0.1
+    assert fitted(_target(seed=2), jnp.zeros_like(truth)) == 0
+    spoiled = _target(seed=2).at[:, :, :20].set(1e3)
+    left_out = truth.at[:, :, :20].set(0)
+    assert fitted(spoiled, left_out) == pytest.approx(fitted(_target(seed=2), left_out), rel=1e-4)
+
+
 def test_unknown_pixels_have_no_say():
     target = _target()
     weight = jnp.ones_like(target).at[:, :, :20].set(0)
@@ -113,6 +130,16 @@ def test_unknown_pixels_have_no_say():
     assert loss(output, target, weight, jnp.ones(1), **kwargs)[0] == pytest.approx(
         float(loss(spoiled, target, weight, jnp.ones(1), **kwargs)[0]), rel=1e-5
     )
+
+
+def test_turned_picture_and_disparity_stay_together_and_have_no_empty_corners():
+    ramp = np.tile(np.linspace(1, 2, 320, dtype=np.float32), (240, 1))
+    srgb = np.repeat((ramp * 100).astype(np.uint8)[..., None], 3, -1)
+    for seed in range(8):
+        seen = turned(np.random.default_rng(seed), Source(srgb=srgb, disparity=ramp, exact=False))
+        assert seen.srgb.shape[:2] == seen.disparity.shape
+        assert seen.disparity.min() >= 1
+        assert np.abs(seen.srgb[..., 0] - seen.disparity * 100).max() < 3
 
 
 def test_gradient_of_the_loss_is_finite_on_a_flat_output():
@@ -145,8 +172,7 @@ def _fake_cache(folder: Path, *, exact: bool, seed: int) -> Path:
         disparity = rng.random((5, rows * PATCH_PX, columns * PATCH_PX)).astype(np.float16)
         disparity[:, :40] = 0 if exact else np.nan
         np.save(folder / f"{shape}_disparity.npy", disparity)
-    if exact:
-        (folder / cache.EXACT).touch()
+    (folder / (cache.EXACT if exact else cache.MEASURED)).touch()
     return folder
 
 
@@ -164,6 +190,7 @@ def test_a_step_has_the_same_batch_after_resuming(tmp_path):
         assert batch.keys() == other.keys()
         assert all(np.array_equal(batch[key], other[key]) for key in batch)
     assert whole[0][1]["exact"].tolist() == [0, 1, 1]
+    assert whole[0][1]["measured"].max(axis=(1, 2)).astype(bool).tolist() == [True, False, False]
     assert (whole[0][1]["weight"][0] == 0).any()
     assert np.isfinite(whole[0][1]["target"]).all()
 
@@ -182,6 +209,7 @@ def test_training_lowers_the_error_and_leaves_frozen_values(tiny, late_rate):
         "target": normalised(rows + 0.2 * columns)[None].astype(np.float32),
         "weight": np.ones((1, 8, 6), np.float32),
         "exact": np.ones(1, np.float32),
+        "measured": (1 + rows + 0.2 * columns)[None].astype(np.float32),
     }
     state = jax.tree.map(jnp.array, state)
     errors = []

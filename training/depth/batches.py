@@ -8,7 +8,7 @@ from typing import Any
 import grain
 import numpy as np
 
-from .cache import EXACT
+from .cache import EXACT, MEASURED
 from .views import PATCH_PX, SHAPES, normalised
 
 
@@ -30,13 +30,15 @@ class CachedViews:
     """A set's views of one shape, read when they are asked for.
 
     Each is a dict of `tokens` (2, t, c), `target` (H, W), normalised disparity at `per_patch` samples along a
-    patch's side, `weight` (H, W), 0 where unknown, larger for what is far (`far` is the exponent), and `exact`.
+    patch's side, `weight` (H, W), 0 where unknown, larger for what is far (`far` is the exponent), `measured`
+    (H, W), inverse depth over its middle, 0 where it was not measured, and `exact`.
     """
 
     def __init__(self, folder: Path, shape: str, *, per_patch: int, far: float) -> None:
         self.tokens = np.load(folder / f"{shape}_tokens.npy", mmap_mode="r")
         self.disparity = np.load(folder / f"{shape}_disparity.npy", mmap_mode="r")
         self.exact = np.float32((folder / EXACT).exists())
+        self.measured = np.float32((folder / MEASURED).exists())
         self.far = far
         rows, columns = SHAPES[shape]
         self.rows, self.columns = (
@@ -54,6 +56,7 @@ class CachedViews:
             "tokens": self.tokens[index],
             "target": np.nan_to_num(normalised(disparity)).astype(np.float32),
             "weight": np.nan_to_num(weight).astype(np.float32),
+            "measured": np.nan_to_num(disparity / middle * self.measured),
             "exact": self.exact,
         }
 

@@ -5,7 +5,7 @@
     python -m training.depth.cache CACHE/photos --labels LABELS --views 4
 
 For each shape of view CACHE receives SHAPE_tokens.npy (n, 2, t, 384) float16, SHAPE_disparity.npy (n, H, W)
-float16, NaN where unknown, and EXACT where depth edges are true.
+float16, NaN where unknown, EXACT where depth edges are true, and MEASURED where depth was measured.
 """
 
 import argparse
@@ -18,11 +18,13 @@ from PIL import Image
 
 from . import nyu
 from .network import EARLY_TAPS, Network, load_network
-from .views import PATCH_PX, SHAPES, Source, View, draw
+from .views import PATCH_PX, SHAPES, Source, View, draw, turned
 
 EXACT = "EXACT"
+MEASURED = "MEASURED"
 _BATCH = 8
 _NEAREST_M = 0.05
+_TURNED = 0.4  # share of the views of measured frames that are turned
 _FLATTEST = 0.05  # views of which less than this is relief (deviation over mean) teach nothing
 
 Read = Callable[[], Source]
@@ -85,7 +87,16 @@ class Store:
         return self.folder / f"{self.shape}_{name}.npy"
 
 
-def fill(folder: Path, sources: list[Read], network: Network, *, views: int, seed: int, exact: bool) -> None:
+def fill(
+    folder: Path,
+    sources: list[Read],
+    network: Network,
+    *,
+    views: int,
+    seed: int,
+    exact: bool,
+    measured: bool = False,
+) -> None:
     """Draw `views` views of every source and write their tokens and disparities."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
@@ -106,7 +117,8 @@ def fill(folder: Path, sources: list[Read], network: Network, *, views: int, see
         source = read()
         for place, shape in enumerate(shapes[number]):
             first = place == 0
-            view = draw(rng, source, shape=str(shape), least=0.8 if first else 0.3, plain=first)
+            seen = turned(rng, source) if measured and rng.random() < _TURNED else source
+            view = draw(rng, seen, shape=str(shape), least=0.8 if first else 0.3, plain=first)
             if np.nanstd(view.disparity) < _FLATTEST * np.nanmean(np.abs(view.disparity)):
                 continue
             waiting[str(shape)].append(view)
@@ -119,6 +131,8 @@ def fill(folder: Path, sources: list[Read], network: Network, *, views: int, see
         store.close()
     if exact:
         (folder / EXACT).touch()
+    if measured:
+        (folder / MEASURED).touch()
 
 
 def main() -> None:
@@ -134,7 +148,8 @@ def main() -> None:
     (name,) = (name for name in readers if getattr(options, name))
     network, _ = load_network()
     sources = readers[name](getattr(options, name))
-    fill(options.cache, sources, network, views=options.views, seed=options.seed, exact=name == "renders")
+    kinds = {"exact": name == "renders", "measured": name == "nyu"}
+    fill(options.cache, sources, network, views=options.views, seed=options.seed, **kinds)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ LICENCE_DOUBTS = (
     "pictures: furniture models of Sweet Home 3D, CC BY 3.0 and CC0; textures of SuperTuxKart, mostly CC BY-SA, "
     "some CC0, CC BY and GPL. And on photographs of CLIC 2025, Unsplash licence, and CID22, CC BY-SA 4.0, on walls "
     "and things of the rendered pictures and by themselves, with depth that earlier values of the network gave "
-    "them. Whether terms of training pictures reach trained values is not settled. Nothing under a non-commercial "
+    "them. And on 75 frames of one office out of deep-video-mvs, MIT. Whether terms of training pictures "
+    "reach trained values is not settled. Nothing under a non-commercial "
     "licence was used."
 )
 DINOV2 = Source(

@@ -65,7 +65,14 @@ def make_step(network: Network, recipe: Recipe, optimiser: optax.GradientTransfo
             fixed = {name: jax.lax.stop_gradient(trained[name]) for name in ("norm", "blocks")}
             trained = {**trained, **fixed}
         output = network.disparity(trained, batch["tokens"], grid=grid, per_patch=recipe.per_patch)
-        return loss(output, batch["target"], batch["weight"], batch["exact"], weights=LossWeights())
+        return loss(
+            output,
+            batch["target"],
+            batch["weight"],
+            batch["exact"],
+            weights=LossWeights(),
+            measured=batch["measured"],
+        )
 
     @partial(jax.jit, static_argnames="grid", donate_argnums=0)
     def step(state: Any, batch: dict[str, Any], number: Any, *, grid: tuple[int, int]) -> tuple[Any, Any]:

@@ -50,6 +50,19 @@ def draw(rng: np.random.Generator, source: Source, *, shape: str, least: float =
     return View(srgb=np.asarray(picture), disparity=np.ascontiguousarray(disparity))
 
 
+def turned(rng: np.random.Generator, source: Source) -> Source:
+    """The picture turned by a few degrees, as a camera held askew sees it: depth along the axis stays."""
+    degrees = float(np.clip(rng.normal(0, 2.5), -6, 6))
+    height, width = source.disparity.shape
+    sine, rest = np.sin(np.radians(abs(degrees))), 1 - np.cos(np.radians(degrees))
+    top = int((width * sine + height * rest) / 2) + 2
+    left = int((height * sine + width * rest) / 2) + 2
+    inside = slice(top, height - top), slice(left, width - left)
+    srgb = Image.fromarray(source.srgb).rotate(degrees, Image.Resampling.BICUBIC)
+    disparity = Image.fromarray(source.disparity).rotate(degrees, Image.Resampling.NEAREST)
+    return Source(srgb=np.asarray(srgb)[inside], disparity=np.asarray(disparity)[inside], exact=source.exact)
+
+
 def _resized(disparity: np.ndarray, rows: int, columns: int, *, exact: bool) -> np.ndarray:
     if exact or np.isnan(disparity).any() or disparity.shape[0] <= rows:
         i = ((np.arange(rows) + 0.5) * disparity.shape[0] / rows).astype(int)
