@@ -26,7 +26,6 @@ RADII_PX = (4, 12, 30, 60, 120)
 RADIUS_MP = 3.0
 OPERATIONS = ("depth", "white_balance")
 THREADED = {"depth": RADIUS_MP, "lens_blur": RADIUS_MP, "super_resolution": 0.25}
-TILES_PX = (128, 256, 384, 512)
 TILES_MP = 1.0
 RUNS = 2
 WIDTH, HEIGHT, MARGIN = 460, 260, 48
@@ -92,7 +91,7 @@ def tiles() -> Iterator[dict[str, Any]]:
     """The enlarging network on tiles of each size."""
     from dioptre.cli.bench import scene
     from dioptre.models.registry import load_model
-    from dioptre.pipelines.tiled import enlarge_tiled
+    from dioptre.pipelines.tiled import TILES_PX, enlarge_tiled
 
     network, (picture, _) = load_model("span-x2"), scene(TILES_MP)
     for side in TILES_PX:

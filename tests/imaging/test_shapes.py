@@ -49,6 +49,8 @@ def test_pad_to_modes():
     assert np.array_equal(shapes.pad_to(image, (3, 5))[0], [0, 1, 2, 1, 0])
     assert np.array_equal(shapes.pad_to(image, (3, 5), mode="edge")[2], [3, 4, 5, 5, 5])
     assert shapes.pad_to(image, (3, 5), mode="zero").sum() == image.sum()
+    with pytest.raises(ValueError, match="wrap"):
+        shapes.pad_to(image, (3, 5), mode="wrap")
 
 
 def test_map_chunks_traces_once_for_all_sizes(monkeypatch):

@@ -11,7 +11,7 @@ themselves, as colours side by side cost twice as much.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -27,6 +27,7 @@ BLOWN_FROM, BLOWN_TO = 0.9, 0.99
 """The least channel, encoded, from which on a colour counts as clipped in part, and wholly."""
 
 Channels = tuple[Float[Array, "*batch"], Float[Array, "*batch"], Float[Array, "*batch"]]
+_Linear = list[Float[Array, "*batch"]]
 
 
 def polynomial_terms(srgb_encoded: Float[Array, "*batch 3"]) -> Float[Array, "*batch 9"]:
@@ -58,10 +59,8 @@ def correct_channels(
     residual: Float[Array, "9 3"],
 ) -> Channels:
     """`correct` for channels by themselves: for many pixels the quicker way."""
-    linear = [srgb_to_linear(channel) for channel in srgb_encoded]
     matrix = adaptation_matrix(source_xy, target_xy)
-    adapted = [linear_to_srgb(channel) for channel in _product(matrix, linear)]
-    return _bent(adapted, residual)
+    return _corrected(srgb_encoded, lambda linear: _product(matrix, linear), residual)
 
 
 def correct_channels_locally(
@@ -71,11 +70,21 @@ def correct_channels_locally(
     residual: Float[Array, "9 3"],
 ) -> Channels:
     """`correct_channels` with a light of its own for every pixel."""
-    linear = [srgb_to_linear(channel) for channel in srgb_encoded]
     gains = cone_gains(source_xy, target_xy)
-    cones = [cone * gains[..., k] for k, cone in enumerate(_product(to_cone_matrix(), linear))]
-    adapted = [linear_to_srgb(channel) for channel in _product(from_cone_matrix(), cones)]
-    return _bent(adapted, residual)
+
+    def adapt(linear: _Linear) -> _Linear:
+        cones = [cone * gains[..., k] for k, cone in enumerate(_product(to_cone_matrix(), linear))]
+        return _product(from_cone_matrix(), cones)
+
+    return _corrected(srgb_encoded, adapt, residual)
+
+
+def _corrected(
+    srgb_encoded: Channels, adapt: Callable[[_Linear], _Linear], residual: Float[Array, "9 3"]
+) -> Channels:
+    """adapt: from linear light to linear light, channel by channel."""
+    adapted = adapt([srgb_to_linear(channel) for channel in srgb_encoded])
+    return _bent([linear_to_srgb(channel) for channel in adapted], residual)
 
 
 def unclipped(

@@ -72,17 +72,18 @@ def cut(
 
 
 def pad_to(
-    image: Float32[np.ndarray, "h w *c"],
-    shape: tuple[int, int],
-    *,
-    mode: Literal["reflect", "edge", "zero"] = "reflect",
+    image: Float32[np.ndarray, "h w *c"], shape: tuple[int, int], *, mode: str = "reflect"
 ) -> Float32[np.ndarray, "H W *c"]:
-    """Pad at the bottom and right to `shape`. Crop to undo it."""
+    """Pad at the bottom and right to `shape`: mode "reflect", "edge" or "zero". Crop to undo it."""
     height, width = image.shape[:2]
     if mode == "zero":
         padding = [(0, shape[0] - height), (0, shape[1] - width)] + [(0, 0)] * (image.ndim - 2)
         return np.pad(image, padding)
-    return cut(image, (0, 0), shape, mode=mode)
+    if mode == "edge":
+        return cut(image, (0, 0), shape, mode="edge")
+    if mode == "reflect":
+        return cut(image, (0, 0), shape)
+    raise ValueError(f"mode is {mode!r}; choose reflect, edge or zero")
 
 
 def map_chunks(
