@@ -9,8 +9,11 @@ Surfaces are held as planes (2, C + 1, H, W), nearer and farther, of colour time
 
 from __future__ import annotations
 
+import functools
+import operator
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +24,7 @@ REACH_PX = 3
 """How far `split_edges` looks around a pixel."""
 
 _JUMP_OF_AROUND = 0.4  # of the change within thrice the distance; a slope has 1 / 3
-_CHUNK = 2048  # edge pixels taken apart at once
+_CHUNK = 256  # edge pixels taken apart at once
 _LEAST_STEP_PX = 0.25  # a smaller jump of the radius cannot be seen
 _DEVIATION_AT_EDGE = 0.15  # of the coverage guessed from depth alone, where the 3 x 3 around are not all one side
 _DEVIATION_BESIDE = 0.05
@@ -74,85 +77,148 @@ def split_edges(
 
     colour: linear light, premultiplied. radius: signed circle of confusion in pixels. steps: of `depth_steps`.
     where: flat indices of the pixels to take apart, the first `count` of them valid; the length must be a multiple
-        of 2048. The outer 4 pixels of the array should not be among them.
+        of 256. The outer 4 pixels of the array should not be among them.
 
     Both surfaces' colours come from pixels beside the edge; the coverage from where the pixel's own colour lies
     between them, held to what the neighbours' depths suggest where the colours are alike or textured.
     """
-    width = radius.shape[1]
-    channels = colour.shape[0]
-    edge, nearest, farthest = steps
-    table = jnp.concatenate([colour, radius[None], edge[None].astype(jnp.float32)]).reshape(channels + 2, -1).T
-    near, far = nearest.reshape(-1)[where], farthest.reshape(-1)[where]
+    channels, _, width = colour.shape
+    edge, nearest, farthest = (step.reshape(-1) for step in steps)
+    # Row by row, as gathers from pixels side by side would first have to be laid out so.
+    flat = [*colour.reshape(channels, -1), radius.reshape(-1), edge.astype(jnp.float32)]
 
-    def chunk(number: Int[Array, ""], made: Float[Array, "2 e n"]) -> Float[Array, "2 e n"]:
+    def chunk(number: Int[Array, ""], made: tuple[Array, Array]) -> tuple[Array, Array]:
         start = number * _CHUNK
-        at, nearer, farther = (jax.lax.dynamic_slice(part, (start,), (_CHUNK,)) for part in (where, near, far))
-        split = _split(table, at, nearer, farther, width)
-        return jax.lax.dynamic_update_slice(made, split, (0, 0, start))
+        at = jax.lax.dynamic_slice(where, (start,), (_CHUNK,))
+        radii = jnp.stack([nearest[at], farthest[at]])
+        split = _split(flat, at, radii, width)
+        planes, both = made
+        return (
+            jax.lax.dynamic_update_slice(planes, split, (0, 0, start)),
+            jax.lax.dynamic_update_slice(both, radii, (0, start)),
+        )
 
-    planes = jnp.zeros((2, channels + 1, where.shape[0]), jnp.float32)
-    return jax.lax.fori_loop(0, -(-count // _CHUNK), chunk, planes), jnp.stack([near, far])
+    empty = jnp.zeros((2, channels + 1, *where.shape), jnp.float32), jnp.zeros((2, *where.shape), jnp.float32)
+    made: tuple[Array, Array] = jax.lax.fori_loop(0, -(-count // _CHUNK), chunk, empty)
+    return made
+
+
+class _Around(NamedTuple):
+    """One of the pixels around each of n pixels, with how much it counts for either surface's colour."""
+
+    colour: Float[Array, "c n"]
+    in_front: Float[Array, " n"]
+    pure: Float[Array, " n"]
+    mixed: Float[Array, " n"]
+    tent: Float[Array, ""]
+
+
+class _Sums(NamedTuple):
+    """Weighted sums over pixels around each of n pixels."""
+
+    weight: Float[Array, " n"]
+    colour: Float[Array, "c n"]
+    square: Float[Array, " n"]
+
+    def plus(self, weight: Float[Array, " n"], colour: Float[Array, "c n"]) -> _Sums:
+        return _Sums(
+            self.weight + weight, self.colour + weight * colour, self.square + weight * _along_first(colour**2)
+        )
+
+    def mean(self) -> Float[Array, "c n"]:
+        made: Array = self.colour / jnp.maximum(self.weight, _NOTHING)
+        return made
+
+    def variance(self) -> Float[Array, " n"]:
+        """Summed over the channels."""
+        square = self.square / jnp.maximum(self.weight, _NOTHING)
+        return jnp.maximum(square - _along_first(self.mean() ** 2), 0.0)
+
+
+def _along_first(values: Float[Array, "c n"]) -> Float[Array, " n"]:
+    """The sum over the channels, one by one: XLA's own is ten times slower on a CPU."""
+    return functools.reduce(operator.add, list(values))
+
+
+_SPAN = np.arange(-REACH_PX, REACH_PX + 1)
+_SQUARED_DISTANCE = _SPAN[:, None] ** 2 + _SPAN**2
+_CLOSENESS = np.exp(-_SQUARED_DISTANCE / 4.5).astype(np.float32)
+_TENT = np.where(_SQUARED_DISTANCE <= 2, 2.0 ** -(2 + _SQUARED_DISTANCE), 0.0).astype(np.float32)
 
 
 def _split(
-    table: Float[Array, "p d"], at: Int[Array, " n"], near: Float[Array, " n"], far: Float[Array, " n"], width: int
+    flat: list[Float[Array, " p"]], at: Int[Array, " n"], radii: Float[Array, "2 n"], width: int
 ) -> Float[Array, "2 e n"]:
-    """Planes of the two surfaces of the pixels `at`; the table's columns are colour, radius, on an edge."""
-    span = jnp.arange(-REACH_PX, REACH_PX + 1)
-    offsets = (span[:, None] * width + span).reshape(-1)
-    squared = (span[:, None] ** 2 + span**2).reshape(-1)
-    around = table[jnp.clip(at[:, None] + offsets, 0, table.shape[0] - 1)]
-    colours, radii, edges = around[..., :-2], around[..., -2], around[..., -1]
-    own = table[at, :-2]
-    in_front = (radii > (near + far)[:, None] / 2).astype(jnp.float32)
+    """Planes of the two surfaces, of these radii, of the pixels `at`.
 
-    closeness = jnp.exp(-squared / 4.5)
-    pure = (1 - edges) * closeness
-    mixed = edges * closeness
-    back, back_variance, _ = _mean(colours, (1 - in_front) * (pure + 1e-3 * mixed))
-    front, front_variance, thick = _mean(colours, in_front * pure)
+    flat: the channels of colour, the radius, and 1 on edges, of all pixels.
+    """
+    channels, count = len(flat) - 2, at.shape[0]
+    offsets = (_SPAN[:, None] * width + _SPAN).reshape(-1, 1)
+    around = jnp.clip(at + offsets, 0, flat[0].shape[0] - 1)
+    table = jnp.stack([plane[around] for plane in flat]).reshape(-1, _SPAN.size, _SPAN.size, count)
+    own = table[:channels, REACH_PX, REACH_PX]
+    middle = (radii[0] + radii[1]) / 2
+
+    def each(visit: Callable[[Any, _Around], Any], start: Any) -> Any:
+        """Folds the pixels around, row by row: the rows in a loop, as sums along an axis are far slower."""
+
+        def row(number: Int[Array, ""], made: Any) -> Any:
+            values = jax.lax.dynamic_index_in_dim(table, number, axis=1, keepdims=False)
+            for column in range(_SPAN.size):
+                closeness, edge = jnp.asarray(_CLOSENESS)[number, column], values[-1, column]
+                pixel = _Around(
+                    colour=values[:channels, column],
+                    in_front=(values[-2, column] > middle).astype(jnp.float32),
+                    pure=(1 - edge) * closeness,
+                    mixed=edge * closeness,
+                    tent=jnp.asarray(_TENT)[number, column],
+                )
+                made = visit(made, pixel)
+            return made
+
+        return jax.lax.fori_loop(0, _SPAN.size, row, start)
+
+    def add_up(made: tuple[_Sums, _Sums, _Sums, Array], pixel: _Around) -> tuple[_Sums, _Sums, _Sums, Array]:
+        behind, front, towards, prior = made
+        return (
+            behind.plus((1 - pixel.in_front) * (pixel.pure + 1e-3 * pixel.mixed), pixel.colour),
+            front.plus(pixel.in_front * pixel.pure, pixel.colour),
+            towards.plus(pixel.in_front * pixel.mixed, pixel.colour),
+            prior + pixel.in_front * pixel.tent,
+        )
+
+    nothing = jnp.zeros(count, jnp.float32)
+    none = _Sums(nothing, jnp.zeros((channels, count), jnp.float32), nothing)
+    behind, pure_front, mixed_front, prior = each(add_up, (none, none, none, nothing))
+    back = behind.mean()
 
     # A structure with no pure pixel: its colour is that of the pixels most unlike the background.
-    towards = _mean(colours, in_front * mixed)[0] - back
-    along = ((colours - back[:, None]) * towards[:, None]).sum(-1)
-    along = along / jnp.maximum((towards**2).sum(-1), _NOTHING)[:, None]
-    extreme = _mean(colours, in_front * mixed * jnp.maximum(along, 1e-2) ** 4)[0]
-    is_thick = thick > 0.05
-    front = jnp.where(is_thick[:, None], front, extreme)
-    front_variance = jnp.where(is_thick, front_variance, 0.0)
-    difference = front - back
-    contrast = (difference**2).sum(-1)
+    towards = mixed_front.mean() - back
+    length = jnp.maximum(_along_first(towards**2), _NOTHING)
 
-    tent = jnp.where(squared <= 2, jnp.asarray([4.0, 2.0, 1.0])[jnp.minimum(squared, 2)] / 16, 0.0)
-    prior = (in_front * tent).sum(-1)
+    def add_unlike(made: _Sums, pixel: _Around) -> _Sums:
+        along = _along_first((pixel.colour - back) * towards) / length
+        return made.plus(pixel.in_front * pixel.mixed * jnp.maximum(along, 1e-2) ** 4, pixel.colour)
+
+    extreme = each(add_unlike, none)
+    is_thick = pure_front.weight > 0.05
+    front = jnp.where(is_thick, pure_front.mean(), extreme.mean())
+    front_variance = jnp.where(is_thick, pure_front.variance(), 0.0)
+    difference = front - back
+    contrast = _along_first(difference**2)
+
     beside = (prior < 1e-3) | (prior > 1 - 1e-3)
     precision = jnp.where(beside, 1 / _DEVIATION_BESIDE**2, 1 / _DEVIATION_AT_EDGE**2)
-    variance = (front_variance + back_variance) / own.shape[-1] + _NOISE_VARIANCE
-    evidence = ((own - back) * difference).sum(-1) / variance
+    variance = (front_variance + behind.variance()) / channels + _NOISE_VARIANCE
+    evidence = _along_first((own - back) * difference) / variance
     coverage = jnp.clip((prior * precision + evidence) / (precision + contrast / variance), 0.0, 1.0)
 
     # What the two mean colours leave over goes to the surface that covers more, so that the sum stays exact.
-    residual = own - coverage[:, None] * front - (1 - coverage)[:, None] * back
-    share = (coverage**2 / (coverage**2 + (1 - coverage) ** 2))[:, None]
-    made = jnp.clip(coverage[:, None] * front + share * residual, 0.0, jnp.maximum(own, 0.0))
-    return jnp.stack(
-        [
-            jnp.concatenate([made, coverage[:, None]], 1).T,
-            jnp.concatenate([own - made, 1 - coverage[:, None]], 1).T,
-        ]
-    )
-
-
-def _mean(
-    colours: Float[Array, "n k c"], weights: Float[Array, "n k"]
-) -> tuple[Float[Array, "n c"], Float[Array, " n"], Float[Array, " n"]]:
-    """Weighted mean, variance (summed over channels) and total weight."""
-    total = weights.sum(-1)
-    share = weights / jnp.maximum(total, _NOTHING)[:, None]
-    mean = (share[..., None] * colours).sum(1)
-    square = (share * (colours**2).sum(-1)).sum(-1)
-    return mean, jnp.maximum(square - (mean**2).sum(-1), 0.0), total
+    residual = own - coverage * front - (1 - coverage) * back
+    share = coverage**2 / (coverage**2 + (1 - coverage) ** 2)
+    made = jnp.clip(coverage * front + share * residual, 0.0, jnp.maximum(own, 0.0))
+    return jnp.stack([jnp.concatenate([made, coverage[None]]), jnp.concatenate([own - made, 1 - coverage[None]])])
 
 
 def _halve(planes: Any, radii: Any, xp: Any) -> tuple[Any, Any]:
