@@ -40,7 +40,8 @@ from: the exact values count wherever both show the same.
                         preview_px=1024, supersede="preview", colour_format=PixelFormat("u8"))
 
 `preview_px` runs the job with its inputs reduced to that longest side (never enlarged); points and radii in the
-options stay in pixels of the full picture. A job with `supersede` replaces the one before it of the same name,
+options stay in pixels of the full picture. With `draft=True`, blurs look nearly alike and take a third of the time:
+for a slider while it moves. A job with `supersede` replaces the one before it of the same name,
 which ends with `Cancelled`. What is stored lives as long as the connection.
 """
 
@@ -150,6 +151,7 @@ class Worker:
         roles: Sequence[Role] | None = None,
         keep: Mapping[Role, str] | None = None,
         preview_px: int | None = None,
+        draft: bool = False,
         supersede: str | None = None,
         opened_file: str | None = None,
     ) -> Job:
@@ -176,6 +178,7 @@ class Worker:
             "roles": None if roles is None else [role.value for role in roles],
             "keep": {role.value: name for role, name in (keep or {}).items()},
             "preview_px": preview_px,
+            "draft": draft,
             "supersede": supersede,
         }
         if opened_file is not None:

@@ -119,6 +119,7 @@ class Operation:
     inputs: tuple[Input, ...]
     optional_inputs: tuple[Input, ...] = ()
     outputs: tuple[Role, ...]
+    drafts: bool = False  # whether it can be shown quickly and nearly alike while a slider moves
 
     @property
     def command(self) -> str:
@@ -434,6 +435,7 @@ OPERATIONS: dict[str, Operation] = {
             inputs=(Input.PICTURE,),
             optional_inputs=(Input.DISPARITY, Input.SUBJECT),
             outputs=(Role.RESULT, Role.SUBJECT, Role.BACKGROUND, Role.DEPTH),
+            drafts=True,
         ),
         Operation(
             name="depth",
@@ -522,6 +524,7 @@ OPERATIONS: dict[str, Operation] = {
             parameters=(*_FOCUS_PARAMETERS, *_BLUR_PARAMETERS, _PIECES),
             inputs=(Input.PICTURE, Input.DISPARITY),
             outputs=(Role.RESULT, Role.FOREGROUND, Role.SUBJECT, Role.BACKGROUND),
+            drafts=True,
         ),
         Operation(
             name="white_balance",

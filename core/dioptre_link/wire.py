@@ -298,6 +298,7 @@ MESSAGES: dict[str, dict[str, dict[str, _Parse | _Optional]]] = {
             "roles": _Optional(_list_of(_role, len(Role))),
             "keep": _Optional(_keep, {}),
             "preview_px": _Optional(_integer(16, 8192)),
+            "draft": _Optional(_flag, False),
             "supersede": _Optional(check_name),
             "opened_file": _Optional(_text),
         },

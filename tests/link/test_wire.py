@@ -34,6 +34,7 @@ SUBMIT = {
     "roles": ["result", "depth"],
     "keep": {"depth": "depth"},
     "preview_px": 512,
+    "draft": True,
     "supersede": "preview",
     "opened_file": "/photos/a.heic",
 }
@@ -92,7 +93,7 @@ class Decoding(unittest.TestCase):
 
     def test_each_missing_or_unknown_field_is_refused_or_optional(self) -> None:
         optional = {
-            *("answer_file", "colour_format", "depth_dtype", "roles", "keep", "preview_px", "supersede"),
+            *("answer_file", "colour_format", "depth_dtype", "roles", "keep", "preview_px", "draft", "supersede"),
             *("hint", "protocol", "opened_file"),
         }
         for sender, messages in VALID.items():
@@ -125,6 +126,7 @@ class Decoding(unittest.TestCase):
             {"roles": ["nose"]},
             {"keep": {"nose": "depth"}},
             {"preview_px": 1},
+            {"draft": 1},
             {"supersede": "a b"},
         ]
         for change in wrong:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -88,6 +90,22 @@ def test_operation_makes_pieces_when_asked():
     made = apply("lens_blur", {"focal_disparity": 0.2, "max_radius": 12, "pieces": "linear", "grain": 0.5}, inputs)
     assert [layer.role.value for layer in made.layers] == ["result", "foreground", "subject", "background"]
     assert made.layers[1].pixels.shape == (*SIZE, 4)
+
+
+@pytest.mark.parametrize("operation", ["lens_blur", "portrait"])
+def test_a_draft_is_nearly_alike_and_has_no_pieces(operation):
+    image, disparity = picture(), two_planes()
+    subject = (disparity > 0.5).astype(np.float32)
+    inputs = Inputs(picture=image, disparity=disparity, subject=subject)
+    options = {"focal_disparity": 0.8, "max_radius": 20.0}
+    if operation == "lens_blur":
+        options["pieces"] = "linear"
+    whole = apply(operation, options, inputs).layers[0].pixels
+    made = apply(operation, options, replace(inputs, draft=True)).layers
+    assert len(made) == (1 if operation == "lens_blur" else 4)
+    difference = np.abs(made[0].pixels - whole)
+    assert 0 < difference.mean() < 0.05  # of noise, which has more fine detail than any photograph
+    assert difference[30:60, 50:80].max() < 0.01
 
 
 def test_measured_blur_leaves_a_blurred_background_alone():

@@ -140,6 +140,18 @@ def test_a_preview_is_reduced_and_so_are_points_and_lengths(request_for) -> None
     np.testing.assert_allclose(inputs.disparity, 0.5, atol=1e-6)
 
 
+def test_the_operation_is_told_that_it_is_a_draft(request_for) -> None:
+    seen = []
+
+    def look(name, options, inputs, progress) -> Result:
+        seen.append(inputs.draft)
+        return result(inputs.picture)
+
+    for draft in (False, True):
+        execute(request_for(preview_px=16, draft=draft), look, quiet)
+    assert seen == [False, True]
+
+
 def test_a_preview_is_never_enlarged(request_for) -> None:
     given = execute(request_for(preview_px=4000), echo, quiet)
     assert given.layers[0].pixels.shape[:2] == SIZE

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 MOVED_SLIDERS = """
+from dataclasses import replace
 from dioptre import runtime
 runtime.prepare()
 import jax
@@ -28,6 +29,7 @@ for size in ((213, 320), (320, 240), (427, 640), (512, 341)):
         {"focal_disparity": 1.0, "f_number": 4.0, "blades": 7, "focus_range": 0.2},
     ):
         apply("lens_blur", options, inputs)
+        apply("lens_blur", options, replace(inputs, draft=True))
 print(len(compiled))
 """
 

@@ -118,6 +118,7 @@ class Inputs:
     subject: float32 (H, W) in [0, 1], coverage of the subject; None where it is still to be found.
     embedded: the camera's own depth map of this very picture; None where there is none.
     references: pictures of the same series, as `picture` but of any size, whose common light is to be taken.
+    draft: the result is looked at for a moment only: what looks alike and is quicker will do.
     """
 
     picture: np.ndarray
@@ -126,6 +127,7 @@ class Inputs:
     subject: np.ndarray | None = None
     embedded: EmbeddedDepth | None = None
     references: tuple[np.ndarray, ...] = ()
+    draft: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,14 +49,18 @@ class Pieces:
     foreground: np.ndarray
 
 
-def blur(scene: Scene, *, aperture: Aperture | None = None, progress: Progress = no_progress) -> np.ndarray:
+def blur(
+    scene: Scene, *, aperture: Aperture | None = None, coarse: bool = False, progress: Progress = no_progress
+) -> np.ndarray:
     """The scene as a lens sees it: (H, W, C) in the scene's own encoding, alpha straight.
+
+    coarse: with half as many slices, for a draft.
 
     Raises whatever `progress` raises, between tiles.
     """
     if _identity(scene):
         return scene.unblurred()
-    (picture,) = _blur(scene, aperture or Aperture(), subject_px=None, progress=progress)
+    (picture,) = _blur(scene, aperture or Aperture(), groups(coarse=coarse), progress)
     return picture
 
 
@@ -68,7 +72,8 @@ def blur_in_pieces(
     progress: Progress = no_progress,
 ) -> Pieces:
     """The same as three layers: what is blurred by at most `subject_px` (whole pixels) is the subject."""
-    background, subject, foreground = _blur(scene, aperture or Aperture(), subject_px=subject_px, progress=progress)
+    series = groups(subject_px=subject_px)
+    background, subject, foreground = _blur(scene, aperture or Aperture(), series, progress, everything=True)
     return Pieces(background=background, subject=subject, foreground=foreground)
 
 
@@ -77,19 +82,19 @@ def _identity(scene: Scene) -> bool:
 
 
 def _blur(
-    scene: Scene, aperture: Aperture, *, subject_px: float | None, progress: Progress
+    scene: Scene, aperture: Aperture, series: tuple[Group, ...], progress: Progress, *, everything: bool = False
 ) -> tuple[np.ndarray, ...]:
+    """everything: continue also what stays hidden (see `top_of`)."""
     largest = min(scene.largest_radius_px(), LARGEST_RADIUS_PX)
     grid = Grid.around(scene.height, scene.width, radius_px=largest)
     surfaces = Surfaces(scene, side=grid.side(0), tiles=len(grid.tiles(0, everything=True)))
     levels = _reduced(surfaces, grid, progress)
-    series = groups(subject_px=subject_px)
 
     def top(group: Group) -> np.ndarray | None:
         if group.level >= grid.levels:
             return None
         scale = 1 << (group.level + TOP)
-        return top_of(group, levels[group.level + TOP], scale=scale, everything=subject_px is not None)
+        return top_of(group, levels[group.level + TOP], scale=scale, everything=everything)
 
     wide: list[np.ndarray | None] = [None] * len(series)
     tops: list[np.ndarray | None] = [None] * len(series)

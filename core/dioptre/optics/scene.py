@@ -109,13 +109,16 @@ class Scene:
     def _highlight_numbers(self) -> Float[Array, "2"]:
         return self.highlights.numbers()
 
-    def write(self, planes: Float[Array, "c h w"], raised: Float[Array, "h w"]) -> Float32[np.ndarray, "h w c"]:
+    def write(
+        self, planes: Float[Array, "c h w"], raised: Float[Array, "h w"] | None
+    ) -> Float32[np.ndarray, "h w c"]:
         """Premultiplied linear planes back to pixels in the picture's encoding, with straight alpha.
 
-        raised: the share of the highlights' rise that the light of each pixel got.
+        raised: the share of the highlights' rise that the light of each pixel got; None for none.
         """
-        lowers = self.highlights.strength > 0
-        return np.asarray(_encode(planes, self._highlight_numbers, raised, encoded=self.encoded, lowers=lowers))
+        if self.highlights.strength == 0:
+            raised = None
+        return np.asarray(_encode(planes, self._highlight_numbers, raised, encoded=self.encoded))
 
 
 def _radius(disparity: Float[Array, "*shape"], numbers: Float[Array, "5"]) -> Float[Array, "*shape"]:
@@ -164,20 +167,19 @@ def _decode(
     return colour, radius
 
 
-@partial(jax.jit, static_argnames=("encoded", "lowers"))
+@partial(jax.jit, static_argnames="encoded")
 def _encode(
     planes: Float[Array, "c h w"],
     highlights: Float[Array, "2"],
-    raised: Float[Array, "h w"],
+    raised: Float[Array, "h w"] | None,
     *,
     encoded: bool,
-    lowers: bool,
 ) -> Float[Array, "h w c"]:
     colour = planes[:3]
     if planes.shape[0] == 4:
         alpha = jnp.clip(planes[3:], 0.0, 1.0)
         colour = jnp.where(alpha > _LEAST_ALPHA, colour / jnp.maximum(alpha, _LEAST_ALPHA), 0.0)
-    if lowers:
+    if raised is not None:
         colour = lower_highlights(colour, highlights, raised)
     if encoded:
         colour = linear_to_srgb(colour)

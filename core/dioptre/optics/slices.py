@@ -47,10 +47,11 @@ class Group:
 
 
 @cache
-def groups(*, subject_px: float | None = None) -> tuple[Group, ...]:
+def groups(*, subject_px: float | None = None, coarse: bool = False) -> tuple[Group, ...]:
     """All slices from the farthest to the nearest: behind the focus 1/8 to 1/2 size, full, in front 1/2 to 1/8.
 
     subject_px: makes three groups of the full-size one, parted at this radius behind and in front of the focus.
+    coarse: with half as many slices.
 
     Groups meet at a radius that both have a slice for, and share no pixel: laid over each other as wholes, two
     halves of one surface would cover too much at its edge.
@@ -71,7 +72,10 @@ def groups(*, subject_px: float | None = None) -> tuple[Group, ...]:
         last = first
         while last + 1 < len(levels) and (levels[last + 1], parts[last + 1]) == (levels[first], parts[first]):
             last += 1
-        made.append(Group(level=levels[first], bounds=_bounds(series[first : last + 2])))
+        own = series[first : last + 2]
+        if coarse:
+            own = [radius for place, radius in enumerate(own) if place % 2 == 0 or radius in (0.0, own[-1])]
+        made.append(Group(level=levels[first], bounds=_bounds(own)))
         first = last + 1
     return tuple(made)
 

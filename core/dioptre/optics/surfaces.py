@@ -35,7 +35,7 @@ _SMALL = np.float32(1e-4)  # coverage below it has no radius of its own
 _FAR = np.float32(1e9)
 
 
-def _extreme(values: Float[Array, "h w"], reach: int, *, largest: bool) -> Float[Array, "h w"]:
+def extreme(values: Float[Array, "h w"], reach: int, *, largest: bool) -> Float[Array, "h w"]:
     """Largest or smallest value within a square; the edge repeated."""
     pick = jnp.maximum if largest else jnp.minimum
     padded = jnp.pad(values, reach, mode="edge")
@@ -57,8 +57,8 @@ def depth_steps(
 
     A slope changes in proportion to the distance; where thrice as far there is little more change, there is a jump.
     """
-    nearest, farthest = _extreme(radius, reach, largest=True), _extreme(radius, reach, largest=False)
-    around = _extreme(nearest, 2 * reach, largest=True) - _extreme(farthest, 2 * reach, largest=False)
+    nearest, farthest = extreme(radius, reach, largest=True), extreme(radius, reach, largest=False)
+    around = extreme(nearest, 2 * reach, largest=True) - extreme(farthest, 2 * reach, largest=False)
     size = jnp.maximum(jnp.abs(nearest), jnp.abs(farthest))
     jump = nearest - farthest
     step = (jump > jnp.maximum(_LEAST_STEP_PX, 0.05 * size)) & (jump > _JUMP_OF_AROUND * around)
@@ -84,7 +84,6 @@ def split_edges(
     """
     channels, _, width = colour.shape
     edge, nearest, farthest = (step.reshape(-1) for step in steps)
-    # Row by row, as gathers from pixels side by side would first have to be laid out so.
     flat = [*colour.reshape(channels, -1), radius.reshape(-1), edge.astype(jnp.float32)]
 
     def chunk(number: Int[Array, ""], made: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -137,7 +136,8 @@ class _Sums(NamedTuple):
 
 def _along_first(values: Float[Array, "c n"]) -> Float[Array, " n"]:
     """The sum over the channels, one by one: XLA's own is ten times slower on a CPU."""
-    return functools.reduce(operator.add, list(values))
+    made: Array = functools.reduce(operator.add, list(values))
+    return made
 
 
 _SPAN = np.arange(-REACH_PX, REACH_PX + 1)

@@ -17,6 +17,7 @@ from dioptre.imaging.shapes import map_chunks
 from dioptre.optics.aperture import Aperture
 from dioptre.optics.compositing import for_encoded_blending, over
 from dioptre.optics.defocus import Focus, circle_of_confusion_px, relative_max_radius_px
+from dioptre.optics.draft import blur_draft
 from dioptre.optics.existing_defocus import existing_defocus_px
 from dioptre.optics.grain import add_grain, grain_deviation
 from dioptre.optics.highlights import Highlights
@@ -59,6 +60,7 @@ def lens_blur(
     existing_defocus: Float32[np.ndarray, "h w"] | Literal["measure"] | None = None,
     grain: float = 0.0,
     layers: bool | Literal["encoded"] = False,
+    draft: bool = False,
     progress: Progress = no_progress,
 ) -> Blurred:
     """Blur a picture by its depth, as a lens focused at one distance would.
@@ -77,6 +79,7 @@ def lens_blur(
     existing_defocus: radius in pixels of the blur that the picture has already; "measure" finds it.
     grain: how much of the sharp parts' grain is put onto the blurred parts, 0 to 1.
     layers: also return the pieces, for mixing in linear light; "encoded" for mixing encoded values.
+    draft: nearly alike, in a third of the time: see `optics.draft`. It has no pieces.
 
     Raises UsageError when shapes do not fit or a number is out of range, and whatever `progress` raises.
     """
@@ -102,7 +105,9 @@ def lens_blur(
         highlights=Highlights(strength=highlight_boost, threshold=highlight_threshold),
         existing_defocus_px=existing_defocus,
     )
-    if layers:
+    if draft:
+        made = Blurred(image=blur_draft(scene, aperture=aperture, progress=progress))
+    elif layers:
         made = _in_pieces(scene, aperture, encoded_blending=layers == "encoded", progress=progress)
     else:
         made = Blurred(image=blur(scene, aperture=aperture, progress=progress))
@@ -214,6 +219,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         max_radius=max_radius,
         focus_range=options["focus_range"] or 0.0,
         layers=pieces,
+        draft=inputs.draft,
         progress=progress,
         **lens_options(options),
     )

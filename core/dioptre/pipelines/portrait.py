@@ -54,6 +54,7 @@ def portrait(
     disparity: Float32[np.ndarray, "h w"] | None = None,
     subject_alpha: Float32[np.ndarray, "h w"] | None = None,
     embedded: EmbeddedDepth | None = None,
+    draft: bool = False,
     progress: Progress = no_progress,
     **options: Any,
 ) -> Portrait:
@@ -63,6 +64,7 @@ def portrait(
     disparity: a depth map to use as it is, in [0, 1], 1 = nearest; left out, it is the camera's or estimated.
     subject_alpha: coverage of a subject found before, in [0, 1]; left out, the subject is looked for.
     embedded: the camera's own depth, used unless `depth_source` is "estimate".
+    draft: blur nearly alike, in a third of the time.
     options: those of the operation `portrait` in `dioptre_link.operations`, e.g. f_number=2.0, focus=(x, y).
 
     Raises UsageError for a wrong option, DepthError for a picture that has no depth to find, WeightsError when a
@@ -111,6 +113,7 @@ def portrait(
         focal_disparity=focal_disparity,
         max_radius=max_radius,
         focus_range=focus_range,
+        draft=draft,
         progress=_part(progress, _SHARE_SUBJECT, 0.97),
         **lens_options(chosen),
     )
@@ -135,6 +138,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         disparity=inputs.disparity,
         subject_alpha=inputs.subject,
         embedded=inputs.embedded,
+        draft=inputs.draft,
         progress=progress,
         **options,
     )

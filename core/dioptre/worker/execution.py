@@ -133,7 +133,7 @@ def _inputs(request: Request, full: tuple[int, int], size: tuple[int, int]) -> t
             pixels_at_size = np.ascontiguousarray(pixels_at_size[..., -1])
         arrays[name.value] = pixels_at_size
         repaired |= loaded.repaired
-    return Inputs(**arrays), repaired
+    return Inputs(**arrays, draft=request.draft), repaired
 
 
 def _fits(request: Request, name: Input, loaded: Kept, full: tuple[int, int]) -> bool:

@@ -20,7 +20,7 @@ UNPAINTED = ("disparity_shown", "disparity_exact")
 """Two inputs that go with a depth layer of few bits: what it showed when it was made, and what it was made from."""
 
 
-MAX_SIZES = 2  # a draft and a preview
+MAX_SIZES = 2  # of previews
 
 
 @dataclass
@@ -57,8 +57,9 @@ class Request:
     """What to compute, checked: `options` are complete, each input is pixels in a file of `folder` or kept ones.
 
     colour_format, depth_dtype: how layers go back. roles: which layers, all when None. keep: layers to be kept
-    under a name. preview_px: longest side to reduce the inputs to; None for the full size. unpainted: both of
-    `UNPAINTED`, or nothing. opened_file: path of the file that the picture comes from; "" where nobody knows.
+    under a name. preview_px: longest side to reduce the inputs to; None for the full size. draft: as in `Inputs`.
+    unpainted: both of `UNPAINTED`, or nothing. opened_file: path of the file that the picture comes from; "" where
+    nobody knows.
     """
 
     operation: str
@@ -70,6 +71,7 @@ class Request:
     roles: frozenset[Role] | None = None
     keep: Mapping[Role, str] = field(default_factory=dict)
     preview_px: int | None = None
+    draft: bool = False
     unpainted: Mapping[str, Pixels] = field(default_factory=dict)
     opened_file: str = ""
 
@@ -83,5 +85,5 @@ class Request:
 
     def __str__(self) -> str:
         height, width = self.picture_size()
-        reduced = f" as a preview of {self.preview_px} px" if self.preview_px else ""
+        reduced = f" as a {'draft' if self.draft else 'preview'} of {self.preview_px} px" if self.preview_px else ""
         return f"{self.operation} of {width} x {height} pixels{reduced}"

@@ -229,6 +229,7 @@ class Session:
             roles=None if message["roles"] is None else frozenset(message["roles"]),
             keep=message["keep"],
             preview_px=message["preview_px"],
+            draft=message["draft"],
             opened_file=message["opened_file"] or "",
         )
 

@@ -8,7 +8,8 @@ from .engine import WarmUpStep
 from .libraries import load
 
 _SIZE = (680, 1024)  # a preview; full pictures share the networks' shapes and the blur's tiles
-_DRAFT = (214, 320)  # shown while a slider moves
+_LAPTOP = (427, 640)  # a dialog's, where the screen is small
+_SMALL = (214, 320)  # fits into one tile of the blur
 _PLACE = (106, 160)  # the dialog's place, before it is enlarged four times
 _Progress = Callable[[float, str], None]
 
@@ -33,9 +34,9 @@ def depth(progress: _Progress) -> None:
 
 
 def lens_blur(progress: _Progress) -> None:
-    """Compile the blur for tiles of every size: those of large pictures, previews and drafts."""
-    for size in (_DRAFT, _SIZE):
-        _run("lens_blur", progress, with_disparity=True, size=size, f_number=1.4)
+    """Compile the blur for tiles of every size, and its drafts."""
+    for size, draft in ((_LAPTOP, True), (_SIZE, False), (_SMALL, False), (_SMALL, True)):
+        _run("lens_blur", progress, with_disparity=True, size=size, draft=draft, f_number=1.4)
 
 
 def portrait(progress: _Progress) -> None:
@@ -54,7 +55,13 @@ def super_resolution(progress: _Progress) -> None:
 
 
 def _run(
-    name: str, progress: _Progress, *, with_disparity: bool, size: tuple[int, int] = _SIZE, **options: float
+    name: str,
+    progress: _Progress,
+    *,
+    with_disparity: bool,
+    size: tuple[int, int] = _SIZE,
+    draft: bool = False,
+    **options: float,
 ) -> None:
     load()
     import numpy as np
@@ -69,4 +76,5 @@ def _run(
     picture = np.stack([plane, plane[:, ::-1], 1 - plane], axis=-1)
     if with_disparity:
         options["focal_disparity"] = 0.8
-    apply(name, options, Inputs(picture=picture, disparity=plane if with_disparity else None), progress=progress)
+    inputs = Inputs(picture=picture, disparity=plane if with_disparity else None, draft=draft)
+    apply(name, options, inputs, progress=progress)

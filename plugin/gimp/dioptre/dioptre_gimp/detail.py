@@ -18,7 +18,8 @@ from dioptre_link.wire import PixelFormat  # noqa: E402
 from . import jobs  # noqa: E402
 from .host import Gegl, Gimp  # noqa: E402
 from .log import logger  # noqa: E402
-from .preview import LONGEST_PX, pixbuf_from_rgb  # noqa: E402
+from .preview import pixbuf_from_rgb  # noqa: E402
+from .screen import SMALL_PX  # noqa: E402
 
 FORMAT = PixelFormat("u8", 4)
 SHAPE = 3 / 2
@@ -64,8 +65,8 @@ class Detail:
     def _rect(self, options: Mapping[str, Any]) -> Gegl.Rectangle:
         scale = float(options["scale"])
         full = self._picture.get_width(), self._picture.get_height()
-        width = min(full[0], int(LONGEST_PX / scale))
-        height = min(full[1], int(LONGEST_PX / SHAPE / scale))
+        width = min(full[0], int(SMALL_PX / scale))
+        height = min(full[1], int(SMALL_PX / SHAPE / scale))
         x = round(self._centre[0] * full[0] - width / 2)
         y = round(self._centre[1] * full[1] - height / 2)
         return Gegl.Rectangle.new(min(max(x, 0), full[0] - width), min(max(y, 0), full[1] - height), width, height)

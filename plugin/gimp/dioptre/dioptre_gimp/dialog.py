@@ -16,7 +16,7 @@ import gi
 
 gi.require_version("Gtk", "3.0")
 gi.require_version("GimpUi", "3.0")
-from gi.repository import GdkPixbuf, GimpUi, Gtk  # noqa: E402  (the versions must be named first)
+from gi.repository import GimpUi, Gtk  # noqa: E402  (the versions must be named first)
 
 from dioptre_link.buffers import Buffer  # noqa: E402
 from dioptre_link.client import Result, Stored, Worker  # noqa: E402
@@ -31,13 +31,12 @@ from .driver import Driver  # noqa: E402
 from .enlarge import run_image  # noqa: E402
 from .host import Gimp, GLib, GObject  # noqa: E402
 from .log import logger  # noqa: E402
-from .panel import Panel, room_px, scrolled  # noqa: E402
+from .panel import Panel, scrolled  # noqa: E402
 from .preview import (  # noqa: E402
     BEFORE,
     CONFIDENCE,
     DEPTH,
     FOCUS,
-    LONGEST_PX,
     PLACE,
     RESULT,
     Plane,
@@ -45,9 +44,9 @@ from .preview import (  # noqa: E402
     pixbuf_from_rgb,
 )
 from .run import Outcome, run_sent  # noqa: E402
+from .screen import MOST_PX, SMALL_PX, fitted  # noqa: E402
 from .sources import Source  # noqa: E402
 
-DRAFT = 0.5  # of the preview's size: blurred in a tenth of a second; the full preview follows
 PREVIEW_FORMAT = PixelFormat("u8", 4)
 USES_THE_POINT = "match"  # the choice that a click means
 SAME_BY_NUMBER = ("focal_disparity", "temperature", "tint", "value")  # given before, they would hide a click
@@ -104,18 +103,20 @@ class OperationDialog:
         self._loop: GLib.MainLoop | None = None
         self._point = next((p for p in described.parameters if p.kind is Kind.POINT), None)
 
-        self._size = _fitted(source.picture.get_width(), source.picture.get_height())
+        enlarges = arguments.enlarges(described)
+        most_px = SMALL_PX if enlarges else MOST_PX  # a place is enlarged to no more, as that takes long
+        self._size = fitted(source.picture.get_width(), source.picture.get_height(), most_px=most_px)
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, translated(described.title))
-        self._dialog.set_default_size(LONGEST_PX + 400, 560)
+        self._dialog.set_default_size(max(self._size[0], SMALL_PX) + 400, 560)
         if (button := self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
             button.hide()  # there is no page in GIMP's own help
-        self._detail = Detail(worker, described, source.picture) if arguments.enlarges(described) else None
+        self._detail = Detail(worker, described, source.picture) if enlarges else None
         clickable = self._point is not None or self._detail is not None
-        self._preview = Preview(self._views(), self._clicked if clickable else None)
+        self._preview = Preview(self._views(), self._size, self._clicked if clickable else None)
         self._panel = Panel(self._dialog, config, described, self._changed)
         self._bar = Gtk.ProgressBar(show_text=True)
         side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
-        if arguments.enlarges(described):
+        if enlarges:
             side.pack_start(self._dialog.get_widget(arguments.WHOLE_IMAGE, GObject.TYPE_NONE), False, False, 0)
         self._chooser = self._depth_chooser()
         main = sources.works_by_depth(described)
@@ -333,7 +334,7 @@ class OperationDialog:
     ) -> jobs.Steps[Result]:
         assert self._sent is not None
         began = time.monotonic()
-        longest_px = max(LEAST_PX, round(max(self._size) * (DRAFT if draft else 1.0)))
+        longest_px = max(LEAST_PX, *self._size)
         inputs: dict[str, Buffer | Stored] = {"picture": self._sent.inputs["picture"]}
         keep: dict[Role, str] = {}
         if arguments.takes_depth(described) and self._depth is not None:
@@ -357,6 +358,7 @@ class OperationDialog:
             roles=(Role.RESULT, Role.DEPTH, Role.CONFIDENCE, *keep),
             keep=keep,
             preview_px=longest_px,
+            draft=draft,
             supersede="preview",
             opened_file=jobs.opened_file(described, self._source),
         )
@@ -379,7 +381,7 @@ class OperationDialog:
                 if layer.role is Role.RESULT:
                     data = buffer.read_rows(0, size.height)
                     made = pixbuf_from_rgb(size.width, size.height, size.format.channels, data)
-                    self._preview.show_picture(RESULT, self._enlarged(made) if draft else made)
+                    self._preview.show_picture(RESULT, made)
                 elif layer.role is Role.DEPTH and not draft:
                     self._preview.show_depth(_plane(buffer))
                 elif layer.role is Role.CONFIDENCE and not draft:
@@ -416,12 +418,9 @@ class OperationDialog:
 
     def _can_draft(self) -> bool:
         """Whether everything that takes long is known already."""
-        if Role.RESULT not in self._operation.outputs:
-            return False  # to estimate depth takes as long for a draft
+        if not self._operation.drafts:
+            return False
         return self._depth is not None and (self._subject is not None or Input.SUBJECT not in self._inputs())
-
-    def _enlarged(self, draft: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
-        return draft.scale_simple(*self._size, GdkPixbuf.InterpType.BILINEAR)
 
     def _preview_failed(self, error: Exception) -> None:
         if isinstance(error, Cancelled):
@@ -495,9 +494,3 @@ def _plane(buffer: Buffer) -> Plane:
     size = buffer.pixels
     channels = size.format.channels
     return Plane(size.width, size.height, buffer.read_rows(0, size.height)[channels - 1 :: channels])
-
-
-def _fitted(width: int, height: int) -> tuple[int, int]:
-    """The size of a preview of a picture of this size, on this screen."""
-    scale = min(1.0, LONGEST_PX / max(width, height), room_px() / height)
-    return max(1, round(width * scale)), max(1, round(height * scale))

@@ -13,7 +13,7 @@ import gi
 
 gi.require_version("Gtk", "3.0")
 gi.require_version("GimpUi", "3.0")
-from gi.repository import Gdk, GimpUi, Gtk  # noqa: E402  (the versions must be named first)
+from gi.repository import GimpUi, Gtk  # noqa: E402  (the versions must be named first)
 
 from dioptre_link import aperture_picture  # noqa: E402
 from dioptre_link.language import translated  # noqa: E402
@@ -22,21 +22,13 @@ from dioptre_link.operations import Kind, Operation, Parameter  # noqa: E402
 from . import arguments  # noqa: E402
 from .host import Gimp, GLib, GObject  # noqa: E402
 from .preview import pixbuf_from_rgb  # noqa: E402
+from .screen import room_px  # noqa: E402
 
 WIDTH_PX = 330
-AROUND_PX = 260  # of the screen: the dialog's title, settings, buttons and progress
-LEAST_PX = 240
 APERTURE_PX = 72
 LOGARITHMIC_RATIO = 10  # a range from 0.7 to 32 is felt by its ratios…
 GAMMA = 3.0  # …and GIMP's slider comes close to that with this curve
 HUGE, LARGE, SMALL = 1000.0, 10.0, 0.1  # numbers up to here are shown with 1, 2 or 4 digits behind the point
-
-
-def room_px() -> int:
-    """The height that the screen leaves to a dialog's picture and options."""
-    display = Gdk.Display.get_default()
-    monitor = display.get_primary_monitor() or display.get_monitor(0)
-    return max(int(monitor.get_workarea().height) - AROUND_PX, LEAST_PX)
 
 
 def scrolled(panel: Gtk.Widget) -> Gtk.ScrolledWindow:

@@ -15,7 +15,8 @@ from gi.repository import Gdk, GdkPixbuf, GLib, Gtk  # noqa: E402  (the version 
 
 from dioptre_link.language import translated  # noqa: E402
 
-LONGEST_PX = 640  # of the preview: fits a laptop's screen beside the options, and is quick to blur
+from .screen import SMALL_PX  # noqa: E402
+
 CHECKER_PX = 8
 RING_PX = 25
 
@@ -66,8 +67,10 @@ def pixbuf_from_rgb(width: int, height: int, channels: int, data: bytes) -> GdkP
 class Preview(Gtk.Box):
     """The picture with a row of views above and a line of words below."""
 
-    def __init__(self, views: tuple[str, ...], on_click: Callable[[float, float], None] | None) -> None:
-        """on_click: is given x and y as shares of the picture, 0 to 1."""
+    def __init__(
+        self, views: tuple[str, ...], size: tuple[int, int], on_click: Callable[[float, float], None] | None
+    ) -> None:
+        """size: of the pictures. on_click: is given x and y as shares of the picture, 0 to 1."""
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._on_click = on_click
         self._pictures: dict[str, GdkPixbuf.Pixbuf] = {}
@@ -89,7 +92,7 @@ class Preview(Gtk.Box):
             events.connect("motion-notify-event", self._pressed)
             events.connect("realize", _crosshair)
         frame = Gtk.Frame()
-        frame.set_size_request(LONGEST_PX + 2, LONGEST_PX * 2 // 3 + 2)
+        frame.set_size_request(max(size[0], SMALL_PX) + 2, max(size[1], SMALL_PX * 2 // 3) + 2)
         frame.add(events)
         self.pack_start(frame, True, True, 0)
         self._spinner = Gtk.Spinner()

@@ -1,0 +1,87 @@
+"""The draft that a moved slider shows: nearly the blur itself."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dioptre.optics.defocus import Focus
+from dioptre.optics.draft import blur_draft
+from dioptre.optics.lens_blur import blur
+from dioptre.optics.scene import Scene
+from dioptre_link.errors import Cancelled
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def scene(image, disparity, radius, focal=0.8, **fields):
+    focus = Focus(focal_disparity=focal, max_radius_px=float(radius))
+    return Scene(image=image, disparity=disparity, focus=focus, **fields)
+
+
+def photograph(name, size=None):
+    """With a round subject before a slope."""
+    with Image.open(EXAMPLES / name) as image:
+        smaller = image.convert("RGB") if size is None else image.convert("RGB").resize(size[::-1])
+        pixels = np.asarray(smaller, np.float32) / 255
+    height, width = pixels.shape[:2]
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    disparity = 0.5 * y / height
+    disparity[np.hypot(y - height / 2, x - width / 2) < 0.3 * height] = 0.8
+    return pixels, disparity.astype(np.float32)
+
+
+@pytest.mark.parametrize(("name", "focal"), [("astronaut.jpg", 0.8), ("coffee.jpg", 0.1), ("chelsea.jpg", 0.4)])
+def test_it_looks_like_the_blur(name, focal):
+    given = scene(*photograph(name), 25.0, focal)
+    difference = 255 * np.abs(blur_draft(given) - blur(given))
+    assert difference.mean() < 1.6  # of the 2 that a preview may have
+    assert np.quantile(difference, 0.99) < 16
+
+
+def test_what_is_sharp_stays():
+    image, disparity = photograph("chelsea.jpg")
+    made = blur_draft(scene(image, disparity, 25.0))
+    inside = np.s_[120:180, 195:255]
+    assert 255 * np.abs(made - image)[inside].max() <= 1
+    assert 255 * np.abs(made - image)[:40].mean() > 5  # and the rest is blurred
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (37, 53), (511, 40), (509, 1013)])
+def test_any_size(size):
+    """Also where tiles of the whole and of the half meet."""
+    image, disparity = photograph("coffee.jpg", size)
+    given = scene(image, disparity, 0.05 * max(size))
+    made = blur_draft(given)
+    assert made.shape == image.shape
+    assert 255 * np.abs(made - blur(given)).mean() < 3
+
+
+def test_alpha_is_straight():
+    image, disparity = photograph("coffee.jpg", (120, 160))
+    image = np.concatenate([image, np.ones((120, 160, 1), np.float32)], -1)
+    image[:, :60, 3] = 0
+    image[:, :60, :3] = 9.0  # under full transparency, anything may stand
+    given = scene(image, np.full_like(disparity, 0.4), 20.0)
+    draft, whole = blur_draft(given), blur(given)
+    assert np.abs(draft[..., 3] - whole[..., 3]).max() < 0.05
+    assert np.abs(draft[..., :3] * draft[..., 3:] - whole[..., :3] * whole[..., 3:]).max() < 0.08
+
+
+def test_existing_blur_and_highlights_have_their_say():
+    image, disparity = photograph("astronaut.jpg", (200, 200))
+    plain = blur_draft(scene(image, disparity, 20.0))
+    blurred_already = np.full_like(disparity, 40.0)
+    assert (
+        np.abs(blur_draft(scene(image, disparity, 20.0, existing_defocus_px=blurred_already)) - image).max() < 1e-3
+    )
+    assert np.abs(plain - image).max() > 0.1
+
+
+def test_it_can_be_cancelled():
+    def stop(fraction, phase):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        blur_draft(scene(*photograph("coffee.jpg", (60, 80)), 5.0), progress=stop)
