@@ -57,6 +57,7 @@ def cut(
     """
     parts = [slice(None)] * array.ndim
     borders = [(0, 0)] * array.ndim
+    lists: list[tuple[int, np.ndarray]] = []
     for axis, first, length in zip(axes, start, shape, strict=True):
         available = array.shape[axis]
         begin, stop = max(first, 0), min(first + length, available)
@@ -65,9 +66,10 @@ def cut(
             parts[axis], borders[axis] = slice(begin, stop), border
         else:  # more outside than inside
             wanted = np.arange(first, first + length).clip(0, available - 1)
-            indices = wanted if mode == "edge" else reflected_indices(first, first + length, available)
-            array = array.take(indices, axis)
+            lists.append((axis, wanted if mode == "edge" else reflected_indices(first, first + length, available)))
     part: np.ndarray = array[tuple(parts)]
+    for axis, indices in lists:
+        part = part.take(indices, axis)
     return np.pad(part, borders, mode=mode) if any(map(any, borders)) else part
 
 
