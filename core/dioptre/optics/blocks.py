@@ -61,11 +61,18 @@ def _intervals(group: Group) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return padded, np.array(holds, np.uint32), np.array(hides, np.uint32)
 
 
+def cells_of(
+    group: Group, planes: Float[Array, "2 e h w"], radii: Float[Array, "2 h w"]
+) -> UInt32[np.ndarray, "h8 w8"]:
+    """Per cell of 8 x 8 pixels, what a group's plans go by: a bit for each interval of radii that is there."""
+    edges, _, _ = _intervals(group)
+    return np.asarray(_cells(planes, radii, jnp.asarray(edges)))
+
+
 @jax.jit
 def _cells(
     planes: Float[Array, "2 e h w"], radii: Float[Array, "2 h w"], edges: Float[Array, " n"]
 ) -> UInt32[Array, "h8 w8"]:
-    """Per cell of 8 x 8 pixels, a bit for each interval of radii that some pixel's surface is in."""
     bits = jnp.zeros(radii.shape[1:], jnp.uint32)
     for surface in (0, 1):
         interval = jnp.zeros(radii.shape[1:], jnp.uint32)
@@ -86,19 +93,18 @@ def _cells(
 
 def plans(
     group: Group,
-    planes: Float[Array, "2 e h w"],
-    radii: Float[Array, "2 h w"],
+    cells: UInt32[np.ndarray, "h8 w8"],
     top: Float[np.ndarray, "k e1 ht wt"],
     reach: Int[np.ndarray, " n"],
     core: tuple[tuple[int, int], tuple[int, int]],
 ) -> list[Plan]:
     """What to do on a tile, one plan after the other.
 
-    reach: per slice, how far its disc reaches, in pixels. core: the rows (from, to) and columns of the tile whose
-        result is wanted, at least the largest reach away from its border.
+    cells: of `cells_of`. reach: per slice, how far its disc reaches, in pixels.
+    core: the rows (from, to) and columns of the tile whose result is wanted, at least the largest reach away from
+        its border.
     """
-    edges, holds, hides = _intervals(group)
-    cells = np.asarray(_cells(planes, radii, jnp.asarray(edges)))
+    _, holds, hides = _intervals(group)
     side = cells.shape[0] * CELL
     found = int(np.bitwise_or.reduce(cells, axis=None))
     steps: list[tuple[Shape, tuple[int, ...]]] = []

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Complex, Float, Float16, Int
+from jaxtyping import Array, Bool, Complex, Float, Float16, Int, UInt32
 from scipy import ndimage
 
 from dioptre.imaging.threads import on_all_cores
@@ -260,12 +260,12 @@ _squares = jax.jit(signed_square)
 
 
 def planned(
-    group: Group, aperture: Aperture, planes: Array, radii: Array, top: np.ndarray, tile: Tile
+    group: Group, aperture: Aperture, cells: UInt32[np.ndarray, "h8 w8"], top: np.ndarray, tile: Tile
 ) -> list[Plan]:
-    """What there is to do for the group on a tile of its pixels."""
+    """What there is to do for the group on a tile of its pixels, with these `cells_of` it."""
     margin = MARGIN_PX[group.level]
     core = (margin, margin + tile.bottom - tile.top), (margin, margin + tile.right - tile.left)
-    return plans(group, planes, radii, top, _reach(group, aperture), core)
+    return plans(group, cells, top, _reach(group, aperture), core)
 
 
 def layered(

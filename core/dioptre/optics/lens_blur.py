@@ -24,8 +24,9 @@ from dioptre.imaging.tiles import Tile
 from dioptre.runtime import release_after
 
 from .aperture import Aperture
+from .blocks import Plan, cells_of
 from .fill import doubled
-from .grid import MARGIN_PX, TOP, VISIBLE, Grid, Level, place, read
+from .grid import CELL, MARGIN_PX, TOP, VISIBLE, Grid, Level, place, read
 from .highlights import raised_share
 from .layering import layered, planned, read_top, top_of
 from .scene import Scene
@@ -88,7 +89,8 @@ def _blur(
     largest = min(scene.largest_radius_px(), LARGEST_RADIUS_PX)
     grid = Grid.around(scene.height, scene.width, radius_px=largest)
     surfaces = Surfaces(scene, side=grid.side(0), tiles=len(grid.tiles(0, everything=True)))
-    levels = _reduced(surfaces, grid, progress)
+    cells = {group: np.empty([n // CELL for n in grid.size(0)], np.uint32) for group in series if group.level == 0}
+    levels = _reduced(surfaces, grid, cells, progress)
 
     def top(group: Group) -> np.ndarray | None:
         if group.level >= grid.levels:
@@ -111,7 +113,7 @@ def _blur(
     levels.clear()
     release_after((scene.height, scene.width))
     progress(0.6, "Blurring")
-    return _finish(surfaces, series, wide, tops, aperture, grid, progress)
+    return _finish(surfaces, series, wide, tops, cells, aperture, grid, progress)
 
 
 @jax.jit
@@ -127,8 +129,13 @@ def _reduce(
     return made
 
 
-def _reduced(surfaces: Surfaces, grid: Grid, progress: Progress) -> dict[int, Level]:
-    """The surfaces at every reduced size; from the last on only for the tops of the fill."""
+def _reduced(
+    surfaces: Surfaces, grid: Grid, cells: dict[Group, np.ndarray], progress: Progress
+) -> dict[int, Level]:
+    """The surfaces at every reduced size; from the last on only for the tops of the fill.
+
+    cells: per full-size group, what `cells_of` the padded grid is goes here.
+    """
     levels = {
         level: Level(
             np.empty((2, surfaces.scene.channels + 1, *grid.size(level)), np.float32),
@@ -139,7 +146,10 @@ def _reduced(surfaces: Surfaces, grid: Grid, progress: Progress) -> dict[int, Le
     }
 
     def work(tile: Tile) -> None:
-        for level, made in enumerate(_reduce(*surfaces(tile.moved(-grid.border))), start=1):
+        on_device = surfaces(tile.moved(-grid.border))
+        for group, whole in cells.items():
+            place(whole, cells_of(group, *on_device), tile, shift=TOP, margin=MARGIN_PX[0])
+        for level, made in enumerate(_reduce(*on_device), start=1):
             level_arrays = levels[level].planes, levels[level].radii, levels[level].edges
             for whole, part in zip(level_arrays, made, strict=True):
                 place(whole, np.asarray(part), tile, shift=level, margin=MARGIN_PX[0])
@@ -169,7 +179,7 @@ def _blur_group(group: Group, level: Level, top: np.ndarray, aperture: Aperture,
         )
         on_device = jnp.asarray(planes), jnp.asarray(radii)
         around = read_top(top, tile, side=side, margin=margin)
-        plan = planned(group, aperture, *on_device, around, tile)
+        plan = planned(group, aperture, cells_of(group, *on_device), around, tile)
         if not plan:
             return
         blurred = layered(group, aperture, *on_device, around, plan, tile, grid)
@@ -226,6 +236,7 @@ def _finish(
     series: tuple[Group, ...],
     wide: list[np.ndarray | None],
     tops: list[np.ndarray | None],
+    cells: dict[Group, np.ndarray],
     aperture: Aperture,
     grid: Grid,
     progress: Progress,
@@ -237,6 +248,7 @@ def _finish(
     nothing = [
         jnp.zeros((scene.channels + 1, side >> level, side >> level), jnp.float32) for level in range(LEVELS)
     ]
+    all_raised = jnp.ones((side, side), jnp.float32)
     depths = (scene.channels,) if len(middle) == 1 else (scene.channels, 4, 4)
     results = tuple(np.empty((scene.height, scene.width, depth), np.float32) for depth in depths)
 
@@ -248,17 +260,22 @@ def _finish(
 
     def work(on_grid: Tile) -> None:
         tile = on_grid.moved(-grid.border)
-        on_device = surfaces(tile)
-        share = _raised_share(*on_device)
-
-        def blurred(index: int) -> Array:
+        work_of: dict[int, tuple[np.ndarray, list[Plan]]] = {}
+        for index in middle:
             whole_top = tops[index]
             assert whole_top is not None  # every picture has full-size slices
             top = read_top(whole_top, on_grid, side=side, margin=margin)
-            plan = planned(series[index], aperture, *on_device, top, on_grid)
-            if not plan:
+            here = read_top(cells[series[index]], on_grid, side=side, margin=margin)
+            if plan := planned(series[index], aperture, here, top, on_grid):
+                work_of[index] = top, plan
+        # Where nothing is blurred at full size, light is raised in full.
+        on_device = surfaces(tile) if work_of else None
+        share = all_raised if on_device is None else _raised_share(*on_device)
+
+        def blurred(index: int) -> Array:
+            if on_device is None or index not in work_of:
                 return nothing[0]
-            return layered(series[index], aperture, *on_device, top, plan, on_grid, grid)
+            return layered(series[index], aperture, *on_device, *work_of[index], on_grid, grid)
 
         behind = [wide_tile(index, on_grid) for index in range(middle[0])]
         before = [wide_tile(index, on_grid) for index in range(len(series) - 1, middle[-1], -1)]

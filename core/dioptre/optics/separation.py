@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Float32, Int
 
 from dioptre.imaging.tiles import Tile
 
@@ -42,14 +42,10 @@ class Surfaces:
         raised = self.scene.raised(_whole(colour), radius)
         if tile not in self._apart:
             self._apart[tile] = self._take_apart(colour, radius, raised)
-        made: tuple[Array, Array] = _one_surface(raised, radius)
-        if self._apart[tile]:
-            planes, radii = map(np.array, made)
-            for at, values, value_radii in self._apart[tile]:
-                rows, columns = np.divmod(at, self.side)
-                planes[:, :, rows, columns] = values
-                radii[:, rows, columns] = value_radii
-            made = jnp.asarray(planes), jnp.asarray(radii)
+        if patches := self._apart[tile]:
+            made = _with_patches(np.asarray(raised), np.asarray(radius), patches)
+        else:
+            made = _one_surface(raised, radius)
         if self._keeps:
             self._kept[tile] = made
         return made
@@ -85,6 +81,19 @@ class Surfaces:
         where = np.zeros(most, np.int32)
         where[: found.size] = found
         return where, found.size
+
+
+def _with_patches(
+    raised: Float32[np.ndarray, "e h w"], radius: Float32[np.ndarray, "h w"], patches: list[_Patch]
+) -> tuple[Float[Array, "2 e h w"], Float[Array, "2 h w"]]:
+    """Planes and radii of a tile with these pixels taken apart."""
+    planes, radii = np.empty((2, *raised.shape), np.float32), np.empty((2, *radius.shape), np.float32)
+    planes[0], planes[1], radii[:] = raised, 0, radius
+    for at, values, value_radii in patches:
+        for surface in (0, 1):
+            planes[surface].reshape(len(raised), -1)[:, at] = values[surface]
+            radii[surface].reshape(-1)[at] = value_radii[surface]
+    return jnp.asarray(planes), jnp.asarray(radii)
 
 
 @jax.jit
