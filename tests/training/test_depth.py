@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import jax
@@ -16,7 +17,7 @@ pytest.importorskip("optax")
 
 from dioptre.models.depth_anything_v2.config import BackboneConfig, DepthAnythingConfig, HeadConfig
 from dioptre.models.depth_anything_v2.module import DepthAnything
-from training.depth import cache, evaluate, gpu, label, nyu, pack
+from training.depth import cache, curves, evaluate, gpu, label, nyu, pack
 from training.depth.batches import Part, batches
 from training.depth.losses import LossWeights, loss
 from training.depth.network import EARLY_BLOCKS, EARLY_TAPS, cut, joined
@@ -311,3 +312,8 @@ def test_whole_network_learns_from_a_pack(tmp_path):
     assert all(np.isfinite(value).all() for value in jax.tree.leaves(after))
     assert not np.array_equal(after["backbone"]["patch"]["kernel"], before["backbone"]["patch"]["kernel"])
     assert jax.tree.structure(read_pieces(tmp_path / "run", before)) == jax.tree.structure(before)
+
+
+def test_the_drawn_curves_are_those_of_the_numbers() -> None:
+    numbers = json.loads((curves.HERE / "curves.json").read_text(encoding="utf-8"))["curves"]
+    assert curves.DRAWING.read_text(encoding="utf-8") == curves.drawn(numbers)

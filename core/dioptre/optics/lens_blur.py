@@ -264,10 +264,11 @@ def _finish(
         for index in middle:
             whole_top = tops[index]
             assert whole_top is not None  # every picture has full-size slices
-            top = read_top(whole_top, on_grid, side=side, margin=margin)
-            here = read_top(cells[series[index]], on_grid, side=side, margin=margin)
-            if plan := planned(series[index], aperture, here, top, on_grid):
-                work_of[index] = top, plan
+            around, here = (
+                read_top(whole, on_grid, side=side, margin=margin) for whole in (whole_top, cells[series[index]])
+            )
+            if plan := planned(series[index], aperture, here, around, on_grid):
+                work_of[index] = around, plan
         # Where nothing is blurred at full size, light is raised in full.
         on_device = surfaces(tile) if work_of else None
         share = all_raised if on_device is None else _raised_share(*on_device)
