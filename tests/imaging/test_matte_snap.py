@@ -58,7 +58,8 @@ def test_a_hole_in_the_matte_becomes_no_hole_in_the_depth() -> None:
     matte, _ = disc()
     disparity = (0.2 + 0.6 * matte).astype(np.float32)
     matte[95:105, 90:115] = 0.0  # a mistake, far from anything that is farther away
-    np.testing.assert_array_equal(snap_to_matte(disparity, matte)[80:120, 80:125], disparity[80:120, 80:125])
+    around = slice(80, 120), slice(80, 125)
+    np.testing.assert_allclose(snap_to_matte(disparity, matte)[around], disparity[around], atol=1e-5)  # rounding
 
 
 def test_something_in_front_of_the_subject_stays_as_it_is() -> None:
@@ -100,3 +101,22 @@ def test_a_thin_part_that_leads_away_is_not_sloped_on() -> None:
     matte[5:45, 98:102] = 1.0
     snapped = snap_to_matte(disparity, matte, band=0.05)
     assert snapped[23:34, 99:101].min() > 0.21  # the rim is at 0.2; going on with the slope made it 0.17
+
+
+def test_a_small_step_far_inside_leaves_no_dent() -> None:
+    """The map's step lies eight pixels inside a low saucer: up to its near rim the saucer keeps its height."""
+    matte, distance = disc()
+    table = np.tile(np.linspace(0.1, 0.8, 200, dtype=np.float32)[:, None], (1, 200))
+    saucer = 0.05 * np.clip(0.5 - (distance + 8), 0, 1)
+    height = snap_to_matte((table + saucer).astype(np.float32), matte, band=0.05) - table
+    assert height[148:160, 100].min() > 0.028  # 0.013 when the step was taken where the pixel lies
+    assert np.abs(height[160:164, 100]).max() < 0.002
+
+
+def test_doubtful_specks_beside_the_outline_make_no_steps() -> None:
+    matte, distance = disc()
+    rng = np.random.default_rng(0)
+    rim = (distance > 2) & (distance < 6)
+    matte[rim & (rng.random(matte.shape) < 0.1)] = 0.6
+    disparity = (0.2 + 0.6 * disc()[0]).astype(np.float32)
+    np.testing.assert_allclose(snap_to_matte(disparity, matte)[rim], 0.2, atol=0.02)

@@ -133,3 +133,14 @@ def test_hopeless_pictures_give_a_finite_answer(size: tuple[int, int], value: fl
     assert np.isfinite(found.alpha).all()
     assert found.focal_disparity is not None
     assert np.isfinite(found.focal_disparity)
+
+
+def test_what_is_half_salient_beside_the_subject_is_not_cut_out_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the flag behind an arm of its colour. On outlines, saliency of .6 is as often out as in."""
+    saliency = np.zeros((320, 320), np.float32)
+    saliency[80:240, 80:200], saliency[80:240, 200:240] = 1.0, 0.55
+    monkeypatch.setattr(subject, "_saliency", lambda small, model: saliency)
+    picture = np.repeat(saliency[..., None] * 0.5 + 0.2, 3, axis=2)
+    alpha = find_subject(picture).alpha
+    assert alpha[160, 140] > 0.97
+    assert alpha[160, 225] < 0.5

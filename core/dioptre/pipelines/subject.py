@@ -26,6 +26,7 @@ _SIDE_PX = 320  # of the network's square input; all decisions are made at this 
 _LEAST_AREA, _GREATEST_AREA = 0.004, 0.92  # share of the picture that a believable subject covers
 _LEAST_CONFIDENCE = 0.8  # mean saliency inside the mask; below it the network is guessing
 _CROPS = (0.7, 0.5, 0.35, 0.25)  # share of the sides looked at round a point, from wide to close
+_SURELY_OUT, _SURELY_IN = 0.3, 0.9  # saliency; half the pixels at an outline that have .6 are truly inside
 _WEAKER_PART = 0.25  # a part counts to the subject when it is this share as important as the first
 _GROWTH_PX = 160  # side of the map on which a region is grown from a point
 _ALIKE = 0.06  # difference of disparity within one thing
@@ -321,7 +322,7 @@ def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.nda
         doubt = np.where(rim, 0.0, 1 - (2 * probability - 1) ** 2)
         farther = np.where(near < beside, 0.5 * (1 - alike), 0.0)  # nearer is no background
         decided = probability + (0.3 * alike - farther) * doubt
-    ramp = np.clip((decided - 0.2) / 0.6, 0, 1)
+    ramp = np.clip((decided - _SURELY_OUT) / (_SURELY_IN - _SURELY_OUT), 0, 1)
     return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
 
 
