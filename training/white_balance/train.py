@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,21 @@ def validation_sets(material: Path, size: int) -> dict[str, list[dict[str, Array
     }
 
 
+def drawn(material: Material, rng: np.random.Generator, size: int) -> Iterator[tuple[Array, dict[str, Array]]]:
+    """Which pixels are scored, and a batch; the next ones are made while these are learnt from."""
+
+    def draw() -> tuple[Array, dict[str, Array]]:
+        pixels = jnp.asarray(rng.choice(4096, SCORED_PIXELS, replace=False))
+        return pixels, material.batch(rng, size)
+
+    with ThreadPoolExecutor(1) as worker:
+        coming = worker.submit(draw)
+        while True:
+            ready = coming.result()
+            coming = worker.submit(draw)
+            yield ready
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--material", type=Path, required=True)
@@ -131,11 +148,12 @@ def main() -> None:
 
     evaluate = jax.jit(lambda s, batch: loss_of(nnx.merge(graph, s), batch, jnp.arange(0, 4096, 7))[1])
     kept = validation_sets(options.material, options.batch)
-    rng = np.random.default_rng((options.seed, start))
+    pairs = drawn(training, np.random.default_rng((options.seed, start)), options.batch)
     begun, running = time.process_time(), []
     for i in range(start, options.steps):
-        pixels = jnp.asarray(rng.choice(4096, SCORED_PIXELS, replace=False))
-        progress, figures = step(progress, training.batch(rng, options.batch), pixels)
+        pixels, batch = next(pairs)
+        progress, figures = step(progress, batch, pixels)
+        jax.block_until_ready(figures)
         running.append(figures)
         if (i + 1) % CHECK_EVERY == 0:
             shown = {k: float(np.mean([f[k] for f in running])) for k in running[0]}

@@ -15,8 +15,8 @@ from dioptre.models.registry import ModelKind, find, load_model
 
 GOOD_DE = 5.0
 """Confidence is the chance that a balanced picture is closer to the right one than this, CIEDE2000 on average."""
-_EVEN_DE, _STEEPNESS = 4.4, 1.7  # expected error at which that chance is even, and how fast it falls; measured
-_DOUBT, _SURE = 0.72, 0.97
+_EVEN_DE, _STEEPNESS = 4.2, 1.8  # expected error at which that chance is even, and how fast it falls; measured
+_DOUBT, _SURE = 0.56, 0.95
 _SLIGHT, _CLEAR = 0.05, 0.15
 """How far the network must believe its own reading before anything is changed, and before all of it is; and the
 same for the cast itself, as the length of (ln r/g, ln b/g). A slight cast may as well be the scene's own colour,
