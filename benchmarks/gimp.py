@@ -25,6 +25,7 @@ from tests.editors.host import CHECKOUT, HOME, ProductPython, Tree
 LIMIT_S = 3600
 GIMPRC = '(config-version "{version}")\n(show-welcome-dialog no)\n(check-updates no)\n(color-profile-policy keep)\n'
 PHOTO = "examples/coffee.jpg"
+PLAIN = {"DIOPTRE_ACCELERATOR": "none"}  # as installed: without the optional runtime
 PREVIEWS = re.compile(r"INFO ((?:Draft|Preview) by .*: [\d.]+ s)$", re.MULTILINE)
 LOGGED = re.compile(r"INFO ((?:Read|Made) .*: [\d.]+ s)$", re.MULTILINE)
 
@@ -58,6 +59,7 @@ def measure(folder: Path, *, sizes: str, cache: Path, out: Path) -> dict[str, An
             "SIZES": sizes,
             "PHOTO": str(CHECKOUT / PHOTO),
             "DIOPTRE_PYTHON": str(ProductPython().python),
+            **PLAIN,
         },
         limit_s=LIMIT_S,
     )
@@ -83,7 +85,7 @@ def used(tree: Tree, series: str, binds: Mapping[Path | str, str], cache: Path, 
         ["bash", "/inside/inside_gimp_dialog.sh", f"gimp-{series}"],
         binds={**binds, CHECKOUT / "tests/plugin/gimp/inside": "/tests"},
         writable={out / "left": "/out", cache: f"{HOME}/dioptre/cache"},
-        environment={"OUT": "/out", "DIOPTRE_PYTHON": str(ProductPython().python)},
+        environment={"OUT": "/out", "DIOPTRE_PYTHON": str(ProductPython().python), **PLAIN},
         gui=True,
         limit_s=LIMIT_S,
     )
