@@ -20,6 +20,7 @@ from multiprocessing.process import BaseProcess
 
 from dioptre.recipes import memory
 from dioptre_link.chain import CHAIN
+from dioptre_link.errors import Cancelled
 
 from . import work
 from .engine import WorkerLostError
@@ -95,7 +96,8 @@ class _Lane:
         return answer
 
     def _pass_on(self, answer: Future[Outcome], inner: Future[Outcome]) -> None:
-        error = inner.exception()
+        # Cancelled before it began: the batch ends while the process is still starting.
+        error: BaseException | None = Cancelled() if inner.cancelled() else inner.exception()
         if isinstance(error, BrokenProcessPool):
             self._executor, self._processes = None, []
             error = WorkerLostError(_ALONE[0], hint=_ALONE[1])
