@@ -13,12 +13,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from dioptre.imaging.layers import Progress, no_progress
-from dioptre.imaging.shapes import cut
 from dioptre.imaging.threads import on_all_cores
-from dioptre.imaging.tiles import Tile, plan_tiles
+from dioptre.imaging.tiles import Tile, plan_tiles, read_tile
 
 from .aperture import Aperture
 from .fill import doubled, halved
+from .grid import place, read
 from .lens_blur import blur
 from .scene import Scene
 from .surfaces import extreme
@@ -37,25 +37,25 @@ def blur_draft(scene: Scene, *, aperture: Aperture | None = None, progress: Prog
 
     Raises whatever `progress` raises.
     """
-    tiles = list(plan_tiles((scene.height, scene.width), core_px=(_CORE, _CORE)))
     rows, columns = -(-scene.height // 2), -(-scene.width // 2)
+    tiles = list(plan_tiles((2 * rows, 2 * columns), core_px=(_CORE, _CORE)))
     small = np.empty((rows, columns, scene.channels), np.float32)
     small_disparity = np.empty((rows, columns), np.float32)
 
     keeps = len(tiles) <= _KEPT_TILES
     kept: dict[Tile, tuple[Array, Array]] = {}
 
-    def read(tile: Tile) -> tuple[Array, Array]:
+    def decoded(tile: Tile) -> tuple[Array, Array]:
         made = kept.get(tile) or scene.read(tile, side=_SIDE, margin=_MARGIN)
         if keeps:
             kept[tile] = made
         return made
 
     def reduce(tile: Tile) -> None:
-        planes, _ = read(tile)
-        disparity = jnp.asarray(_part(scene.disparity, tile, 0))
-        for whole, part in zip((small, small_disparity), _halve(planes, disparity), strict=True):
-            _place(whole, np.asarray(part), tile, 1)
+        planes, _ = decoded(tile)
+        disparity = jnp.asarray(read_tile(scene.disparity, tile, tile_px=(_SIDE, _SIDE), overlap_px=_MARGIN))
+        for whole, part in zip((_planes(small), small_disparity), _halve(planes, disparity), strict=True):
+            place(whole, np.asarray(part), tile, shift=1, margin=_MARGIN)
 
     on_all_cores(tiles, reduce, lambda share: progress(0.1 * share, "Reducing"))
     existing = scene.existing_defocus_px
@@ -73,49 +73,44 @@ def blur_draft(scene: Scene, *, aperture: Aperture | None = None, progress: Prog
     result = np.empty((scene.height, scene.width, scene.channels), np.float32)
 
     def enlarge(tile: Tile) -> None:
-        planes, radius = read(tile)
-        before, after = (jnp.asarray(_part(whole, tile, 1)) for whole in (small, blurred))
+        planes, radius = decoded(tile)
+        before, after = (
+            jnp.asarray(read(_planes(whole), (tile.top - _MARGIN) // 2, (tile.left - _MARGIN) // 2, _SIDE // 2))
+            for whole in (small, blurred)
+        )
         sharp = _with_detail(planes, radius, before, after)
-        _place(result, scene.write(sharp, None), tile, 0)
+        place(_planes(result), _planes(scene.write(sharp, None)), tile, shift=0, margin=_MARGIN)
 
     on_all_cores(tiles, enlarge, lambda share: progress(0.8 + 0.2 * share, "Adding detail"))
     return result
 
 
-def _part(whole: np.ndarray, tile: Tile, shift: int) -> np.ndarray:
-    """A tile with its margin; `whole` is smaller by 2**shift."""
-    start = (tile.top - _MARGIN) >> shift, (tile.left - _MARGIN) >> shift
-    return cut(whole, start, (_SIDE >> shift, _SIDE >> shift), mode="edge" if shift else "reflect")
-
-
-def _place(whole: np.ndarray, part: np.ndarray, tile: Tile, shift: int) -> None:
-    top, left = tile.top >> shift, tile.left >> shift
-    height, width = min(_CORE >> shift, whole.shape[0] - top), min(_CORE >> shift, whole.shape[1] - left)
-    inner = _MARGIN >> shift
-    whole[top : top + height, left : left + width] = part[inner : inner + height, inner : inner + width]
+def _planes(pixels: np.ndarray) -> np.ndarray:
+    """A view of (H, W, C) as (C, H, W)."""
+    return pixels.transpose(2, 0, 1)
 
 
 @jax.jit
 def _halve(
     planes: Float[Array, "c h w"], disparity: Float[Array, "h w"]
-) -> tuple[Float[Array, "h2 w2 c"], Float[Array, "h2 w2"]]:
-    """Straight-alpha pixels of half the size, in linear light, and their disparity."""
+) -> tuple[Float[Array, "c h2 w2"], Float[Array, "h2 w2"]]:
+    """Straight-alpha planes of half the size, in linear light, and their disparity."""
     small = halved(planes)
     if planes.shape[0] == 4:
         small = jnp.concatenate([small[:3] / jnp.maximum(small[3:], _LEAST_ALPHA), small[3:]])
-    return small.transpose(1, 2, 0), halved(disparity)
+    return small, halved(disparity)
 
 
 @jax.jit
 def _with_detail(
     planes: Float[Array, "c h w"],
     radius: Float[Array, "h w"],
-    before: Float[Array, "h2 w2 c"],
-    after: Float[Array, "h2 w2 c"],
+    before: Float[Array, "c h2 w2"],
+    after: Float[Array, "c h2 w2"],
 ) -> Float[Array, "c h w"]:
     """Premultiplied planes of a tile from its blurred half, with what halving took away where it is sharp.
 
-    planes, radius: of the tile as it is. before, after: half the size, not yet blurred and blurred.
+    planes, radius: of the tile as it is. before, after: half the size, straight alpha, not yet blurred and blurred.
     """
     sharpest = extreme(jnp.abs(radius), _BESIDE_PX, largest=False)
     kept = jnp.exp(-((sharpest / _DETAIL_PX) ** 2))
@@ -124,6 +119,5 @@ def _with_detail(
     return jnp.maximum(doubled(_premultiplied(after), every) + kept * detail, 0.0)
 
 
-def _premultiplied(pixels: Float[Array, "h w c"]) -> Float[Array, "c h w"]:
-    planes = pixels.transpose(2, 0, 1)
+def _premultiplied(planes: Float[Array, "c h w"]) -> Float[Array, "c h w"]:
     return planes if planes.shape[0] == 3 else jnp.concatenate([planes[:3] * planes[3:], planes[3:]])
