@@ -177,6 +177,32 @@ def test_kept_pixels_are_reduced_once() -> None:
     assert kept.at((12, 16)) is kept.at((12, 16))
 
 
+def test_what_is_left_beside_kept_pixels_goes_with_their_size() -> None:
+    kept = Kept(picture())
+    for size in ((12, 16), SIZE):
+        kept.at(size)
+        kept.beside(size)["halves"] = size
+    kept.at((9, 12))
+    assert kept.beside((12, 16)) == {"halves": (12, 16)}
+    kept.at((6, 8))  # no more than two reduced sizes are kept
+    assert kept.beside((12, 16)) == {}
+    assert kept.beside(SIZE) == {"halves": SIZE}
+
+
+def test_operations_on_the_same_kept_pixels_find_what_the_last_one_left(request_for) -> None:
+    found = []
+
+    def leave(name, options, inputs, progress) -> Result:
+        found.append(dict(inputs.kept))
+        inputs.kept["left"] = len(found)
+        return result(inputs.picture)
+
+    kept = Kept(picture())
+    for given in (kept, kept, Kept(picture())):
+        execute(request_for(inputs={Input.PICTURE: given}), leave, quiet)
+    assert found == [{}, {"left": 1}, {}]
+
+
 @pytest.mark.parametrize(
     ("bad", "words"),
     [

@@ -119,6 +119,7 @@ class Inputs:
     embedded: the camera's own depth map of this very picture; None where there is none.
     references: pictures of the same series, as `picture` but of any size, whose common light is to be taken.
     draft: the result is looked at for a moment only: what looks alike and is quicker will do.
+    kept: where operations leave what they may want again for the same picture; its array must not be changed.
     """
 
     picture: np.ndarray
@@ -128,6 +129,7 @@ class Inputs:
     embedded: EmbeddedDepth | None = None
     references: tuple[np.ndarray, ...] = ()
     draft: bool = False
+    kept: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

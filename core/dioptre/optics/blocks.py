@@ -66,7 +66,7 @@ def cells_of(
 ) -> UInt32[np.ndarray, "h8 w8"]:
     """Per cell of 8 x 8 pixels, what a group's plans go by: a bit for each interval of radii that is there."""
     edges, _, _ = _intervals(group)
-    return np.asarray(_cells(planes, radii, jnp.asarray(edges)))
+    return np.asarray(_cells(planes, radii, edges))
 
 
 @jax.jit

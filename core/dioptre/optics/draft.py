@@ -5,12 +5,13 @@ What half the size loses is detail finer than it can hold, and only what is near
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Float32
 
 from dioptre.imaging.layers import Progress, no_progress
 from dioptre.imaging.threads import on_all_cores
@@ -20,48 +21,95 @@ from .aperture import Aperture
 from .fill import doubled, halved
 from .grid import place, read
 from .lens_blur import blur
-from .scene import Scene
+from .scene import Scene, decoded
 from .surfaces import extreme
 
-_SIDE = 512
+_SIDES = (384, 448)  # of tiles; no other shape is compiled
 _MARGIN = 4  # pixels around a tile, for the enlargement; even, as the halves begin at whole pixels
-_CORE = _SIDE - 2 * _MARGIN
 _DETAIL_PX = 1.6  # a blur of this radius leaves 1 / e of the detail
 _BESIDE_PX = 1  # a sharp edge's detail reaches the pixels beside it
 _LEAST_ALPHA = 1e-6
-_KEPT_TILES = 16  # of at most 5 MiB each
+_KEPT_TILES = 16  # of at most 3 MiB each
 
 
-def blur_draft(scene: Scene, *, aperture: Aperture | None = None, progress: Progress = no_progress) -> np.ndarray:
-    """Like `lens_blur.blur`, from which it differs by 0.3 to 1.4 of 255 in the mean, most at the edges of depth.
+@dataclass(frozen=True)
+class Halved:
+    """What drafts of one picture share, whatever its depth and focus.
+
+    small: (H / 2, W / 2, C), straight alpha, linear light. planes: the tiles (C, side, side) of the picture itself,
+    premultiplied; empty where they are many.
+    """
+
+    image: Float32[np.ndarray, "h w c"]
+    encoded: bool
+    small: Float32[np.ndarray, "h2 w2 c"]
+    tiles: tuple[Tile, ...]
+    side: int
+    planes: Mapping[Tile, Array]
+
+    @classmethod
+    def of(cls, image: Float32[np.ndarray, "h w c"], *, encoded: bool) -> Halved:
+        rows, columns = -(-image.shape[0] // 2), -(-image.shape[1] // 2)
+        tiles, side = _tiles((2 * rows, 2 * columns))
+        made = cls(image, encoded, np.empty((rows, columns, image.shape[2]), np.float32), tiles, side, {})
+        planes: dict[Tile, Array] = {}
+
+        def work(tile: Tile) -> None:
+            whole = made.read(tile)
+            if len(tiles) <= _KEPT_TILES:
+                planes[tile] = whole
+            place(_planes(made.small), np.asarray(_halve_planes(whole)), tile, shift=1, margin=_MARGIN)
+
+        on_all_cores(tiles, work, lambda share: None)
+        return replace(made, planes=planes)
+
+    def read(self, tile: Tile) -> Float[Array, "c side side"]:
+        kept = self.planes.get(tile)
+        if kept is not None:
+            return kept
+        return decoded(self.image, tile, side=self.side, margin=_MARGIN, encoded=self.encoded)
+
+
+class Halves:
+    """Keeps half of the last picture from draft to draft. The picture's array must not change meanwhile."""
+
+    def __init__(self) -> None:
+        self._last: Halved | None = None
+
+    def of(self, image: Float32[np.ndarray, "h w c"], *, encoded: bool) -> Halved:
+        last = self._last
+        if last is None or last.image is not image or last.encoded != encoded:
+            self._last = last = Halved.of(image, encoded=encoded)
+        return last
+
+
+def blur_draft(
+    scene: Scene,
+    *,
+    aperture: Aperture | None = None,
+    halves: Halves | None = None,
+    progress: Progress = no_progress,
+) -> np.ndarray:
+    """Like `lens_blur.blur`, from which it differs by 0.3 to 1.1 of 255 in the mean, most at the edges of depth.
+
+    halves: of drafts of the same picture.
 
     Raises whatever `progress` raises.
     """
-    rows, columns = -(-scene.height // 2), -(-scene.width // 2)
-    tiles = list(plan_tiles((2 * rows, 2 * columns), core_px=(_CORE, _CORE)))
-    small = np.empty((rows, columns, scene.channels), np.float32)
-    small_disparity = np.empty((rows, columns), np.float32)
-
-    keeps = len(tiles) <= _KEPT_TILES
-    kept: dict[Tile, tuple[Array, Array]] = {}
-
-    def decoded(tile: Tile) -> tuple[Array, Array]:
-        made = kept.get(tile) or scene.read(tile, side=_SIDE, margin=_MARGIN)
-        if keeps:
-            kept[tile] = made
-        return made
+    progress(0.0, "Reducing")
+    half = (halves or Halves()).of(scene.image, encoded=scene.encoded)
+    side = half.side
+    small_disparity = np.empty(half.small.shape[:2], np.float32)
 
     def reduce(tile: Tile) -> None:
-        planes, _ = decoded(tile)
-        disparity = jnp.asarray(read_tile(scene.disparity, tile, tile_px=(_SIDE, _SIDE), overlap_px=_MARGIN))
-        for whole, part in zip((_planes(small), small_disparity), _halve(planes, disparity), strict=True):
-            place(whole, np.asarray(part), tile, shift=1, margin=_MARGIN)
+        disparity = read_tile(scene.disparity, tile, tile_px=(side, side), overlap_px=_MARGIN)
+        place(small_disparity, np.asarray(_halve(disparity)), tile, shift=1, margin=_MARGIN)
 
-    on_all_cores(tiles, reduce, lambda share: progress(0.1 * share, "Reducing"))
+    on_all_cores(half.tiles, reduce, lambda share: progress(0.1 * share, "Reducing"))
     existing = scene.existing_defocus_px
     reduced = replace(
         scene,
-        image=small,
+        image=half.small,
         disparity=small_disparity,
         focus=replace(scene.focus, max_radius_px=scene.focus.max_radius_px / 2),
         encoded=False,
@@ -73,16 +121,26 @@ def blur_draft(scene: Scene, *, aperture: Aperture | None = None, progress: Prog
     result = np.empty((scene.height, scene.width, scene.channels), np.float32)
 
     def enlarge(tile: Tile) -> None:
-        planes, radius = decoded(tile)
         before, after = (
-            jnp.asarray(read(_planes(whole), (tile.top - _MARGIN) // 2, (tile.left - _MARGIN) // 2, _SIDE // 2))
-            for whole in (small, blurred)
+            read(_planes(whole), (tile.top - _MARGIN) // 2, (tile.left - _MARGIN) // 2, side // 2)
+            for whole in (half.small, blurred)
         )
-        sharp = _with_detail(planes, radius, before, after)
+        sharp = _with_detail(half.read(tile), scene.radius(tile, side=side, margin=_MARGIN), before, after)
         place(_planes(result), _planes(scene.write(sharp, None)), tile, shift=0, margin=_MARGIN)
 
-    on_all_cores(tiles, enlarge, lambda share: progress(0.8 + 0.2 * share, "Adding detail"))
+    on_all_cores(half.tiles, enlarge, lambda share: progress(0.8 + 0.2 * share, "Adding detail"))
     return result
+
+
+def _tiles(size: tuple[int, int]) -> tuple[tuple[Tile, ...], int]:
+    """Tiles that cover this with the least beyond it, and the side of a tile with its margin."""
+
+    def tiles(side: int) -> tuple[Tile, ...]:
+        core = side - 2 * _MARGIN
+        return tuple(plan_tiles(size, core_px=(core, core)))
+
+    side = min(_SIDES, key=lambda side: len(tiles(side)) * side**2)
+    return tiles(side), side
 
 
 def _planes(pixels: np.ndarray) -> np.ndarray:
@@ -90,15 +148,16 @@ def _planes(pixels: np.ndarray) -> np.ndarray:
     return pixels.transpose(2, 0, 1)
 
 
+_halve = jax.jit(halved)
+
+
 @jax.jit
-def _halve(
-    planes: Float[Array, "c h w"], disparity: Float[Array, "h w"]
-) -> tuple[Float[Array, "c h2 w2"], Float[Array, "h2 w2"]]:
-    """Straight-alpha planes of half the size, in linear light, and their disparity."""
+def _halve_planes(planes: Float[Array, "c h w"]) -> Float[Array, "c h2 w2"]:
+    """Straight-alpha planes of half the size, in linear light."""
     small = halved(planes)
     if planes.shape[0] == 4:
         small = jnp.concatenate([small[:3] / jnp.maximum(small[3:], _LEAST_ALPHA), small[3:]])
-    return small, halved(disparity)
+    return small
 
 
 @jax.jit

@@ -9,8 +9,6 @@ import numpy as np
 from dioptre.imaging.shapes import cut
 from dioptre.imaging.tiles import Tile, plan_tiles
 
-from .slices import levels_for
-
 TILE_PX = 512
 """Side of the tiles of a large picture."""
 
@@ -39,9 +37,8 @@ class Grid:
     levels: int  # sizes that something is blurred at
 
     @classmethod
-    def around(cls, height: int, width: int, *, radius_px: float) -> Grid:
+    def around(cls, height: int, width: int, *, radius_px: float, levels: int) -> Grid:
         """With a border that holds all light that reaches the picture."""
-        levels = levels_for(radius_px)
         block = 1 << (levels - 1 + TOP)
         return cls(height, width, (int(radius_px) // block + 1) * block, levels)
 
@@ -69,14 +66,26 @@ class Grid:
         y = ((row << level) - self.border - self.height / 2) / half
         return x, y
 
+    def core(self, level: int, *, everything: bool = False) -> tuple[int, int]:
+        """Height and width of the tiles of a level without their margins: as few tiles as can be, all alike."""
+        most = self.side(level) - 2 * MARGIN_PX[level]
+
+        def even(length: int) -> int:
+            return -(-length // (-(-length // most) * CELL)) * CELL
+
+        height, width = self._covered(level, everything)
+        return even(height), even(width)
+
     def tiles(self, level: int, *, everything: bool = False) -> list[Tile]:
         """Tiles of a level that cover the picture, or also its border; in the level's pixels."""
-        core = self.side(level) - 2 * MARGIN_PX[level]
         start = 0 if everything else (self.border >> level) - CELL
-        height, width = self.size(level)
-        if not everything:
-            height, width = ((n >> level) + 3 * CELL for n in (self.height, self.width))
-        return [tile.moved(start) for tile in plan_tiles((height, width), core_px=(core, core))]
+        core = self.core(level, everything=everything)
+        return [tile.moved(start) for tile in plan_tiles(self._covered(level, everything), core_px=core)]
+
+    def _covered(self, level: int, everything: bool) -> tuple[int, int]:
+        if everything:
+            return self.size(level)
+        return (self.height >> level) + 3 * CELL, (self.width >> level) + 3 * CELL
 
 
 @dataclass(frozen=True)

@@ -276,16 +276,20 @@ def layered(
     top: np.ndarray,
     made: list[Plan],
     tile: Tile,
+    core: tuple[int, int],
     grid: Grid,
 ) -> Array:
-    """`_layer_slices` for a tile of the padded grid, in the group's pixels, the aperture as seen from there."""
-    on_device = planes, _squares(radii), jnp.asarray(top), _bounds(group)
+    """`_layer_slices` for a tile of the padded grid, in the group's pixels, the aperture as seen from there.
+
+    core: of the grid's tiles of this kind, to which `tile` belongs.
+    """
+    on_device = planes, _squares(radii), jax.device_put(top), _bounds(group)
     side = planes.shape[-1]
 
     def seen(field: tuple[float, float]) -> Array:
         above = jnp.zeros(planes.shape[1:], jnp.float32), jnp.zeros((_LIKE, side, side), jnp.float32)
         for plan in made:
-            steps = jnp.asarray(plan.steps), jnp.int32(plan.count)
+            steps = plan.steps, np.int32(plan.count)
             kernels = _kernels(group, aperture, side, plan.shape, field)
             above = _layer_slices(*on_device, kernels, *steps, *above, shape=plan.shape)
         return above[0]
@@ -294,13 +298,13 @@ def layered(
         return seen((0.0, 0.0))
     # The opening changes over the picture: seen from the tile's four corners, and mixed in between. Neighbouring
     # tiles share their corners, so that nothing jumps.
-    core = side - 2 * MARGIN_PX[group.level]
-    along = jnp.clip((jnp.arange(side) - MARGIN_PX[group.level]) / core, 0.0, 1.0)
+    inside = jnp.arange(side) - MARGIN_PX[group.level]
+    below, beside = (jnp.clip(inside / length, 0.0, 1.0) for length in core)
     mixed = jnp.zeros(planes.shape[1:], jnp.float32)
     for down in (0, 1):
         for right in (0, 1):
-            place = tile.top + down * core, tile.left + right * core
-            weight = (along if down else 1 - along)[:, None] * (along if right else 1 - along)
+            place = tile.top + down * core[0], tile.left + right * core[1]
+            weight = (below if down else 1 - below)[:, None] * (beside if right else 1 - beside)
             mixed += weight * seen(grid.field(*place, level=group.level))
     return mixed
 

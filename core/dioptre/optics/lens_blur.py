@@ -26,12 +26,12 @@ from dioptre.runtime import release_after
 from .aperture import Aperture
 from .blocks import Plan, cells_of
 from .fill import doubled
-from .grid import CELL, MARGIN_PX, TOP, VISIBLE, Grid, Level, place, read
+from .grid import CELL, MARGIN_PX, TILE_PX, TOP, VISIBLE, Grid, Level, place, read
 from .highlights import raised_share
 from .layering import layered, planned, read_top, top_of
 from .scene import Scene
 from .separation import Surfaces
-from .slices import LARGEST_RADIUS_PX, LEVELS, Group, groups
+from .slices import LARGEST_RADIUS_PX, LEVELS, Group, groups, levels_for
 from .surfaces import any_of_four, halve, halve_small
 
 _IDENTITY_PX = 1e-3  # a picture blurred nowhere by more is returned as it is
@@ -55,7 +55,7 @@ def blur(
 ) -> np.ndarray:
     """The scene as a lens sees it: (H, W, C) in the scene's own encoding, alpha straight.
 
-    coarse: with half as many slices, for a draft.
+    coarse: with half as many slices and less at full size, for a draft.
 
     Raises whatever `progress` raises, between tiles.
     """
@@ -87,7 +87,7 @@ def _blur(
 ) -> tuple[np.ndarray, ...]:
     """everything: continue also what stays hidden (see `top_of`)."""
     largest = min(scene.largest_radius_px(), LARGEST_RADIUS_PX)
-    grid = Grid.around(scene.height, scene.width, radius_px=largest)
+    grid = Grid.around(scene.height, scene.width, radius_px=largest, levels=levels_for(largest, series))
     surfaces = Surfaces(scene, side=grid.side(0), tiles=len(grid.tiles(0, everything=True)))
     cells = {group: np.empty([n // CELL for n in grid.size(0)], np.uint32) for group in series if group.level == 0}
     levels = _reduced(surfaces, grid, cells, progress)
@@ -100,16 +100,27 @@ def _blur(
 
     wide: list[np.ndarray | None] = [None] * len(series)
     tops: list[np.ndarray | None] = [None] * len(series)
-    for level in (*range(1, TOP), 0, *range(TOP, LEVELS)):  # full size late: its tops are large, the levels larger
-        release_after((scene.height, scene.width))
-        for index, group in enumerate(series):
-            if group.level != level:
-                continue
-            if level == 0:
-                tops[index] = top(group)
-            elif (around := top(group)) is not None:
-                wide[index] = _blur_group(group, levels[level], around, aperture, grid)
-        levels.pop(level, None)
+
+    def work(index: int) -> None:
+        group = series[index]
+        if group.level == 0:
+            tops[index] = top(group)
+        elif (around := top(group)) is not None:
+            wide[index] = _blur_group(group, levels[group.level], around, aperture, grid)
+
+    if grid.size(1)[0] * grid.size(1)[1] <= TILE_PX**2:  # a tile is no work for two
+        on_all_cores(sorted(range(len(series)), key=lambda index: series[index].level), work, lambda share: None)
+    else:
+        for level in (
+            *range(1, TOP),
+            0,
+            *range(TOP, LEVELS),
+        ):  # full size late: its tops are large, the levels larger
+            release_after((scene.height, scene.width))
+            for index, group in enumerate(series):
+                if group.level == level:
+                    work(index)
+            levels.pop(level, None)
     levels.clear()
     release_after((scene.height, scene.width))
     progress(0.6, "Blurring")
@@ -172,17 +183,18 @@ def _blur_group(group: Group, level: Level, top: np.ndarray, aperture: Aperture,
         return None
     margin, side = MARGIN_PX[group.level], grid.side(group.level)
     made = np.zeros(level.planes.shape[1:], np.float32)
+    core = grid.core(group.level)
 
     def work(tile: Tile) -> None:
         planes, radii = (
             read(whole, tile.top - margin, tile.left - margin, side) for whole in (level.planes, level.radii)
         )
-        on_device = jnp.asarray(planes), jnp.asarray(radii)
+        on_device: tuple[Array, Array] = jax.device_put((planes, radii))
         around = read_top(top, tile, side=side, margin=margin)
         plan = planned(group, aperture, cells_of(group, *on_device), around, tile)
         if not plan:
             return
-        blurred = layered(group, aperture, *on_device, around, plan, tile, grid)
+        blurred = layered(group, aperture, *on_device, around, plan, tile, core, grid)
         place(made, np.asarray(blurred), tile, shift=0, margin=margin)
 
     on_all_cores(grid.tiles(group.level), work, lambda share: None)
@@ -243,7 +255,7 @@ def _finish(
 ) -> tuple[np.ndarray, ...]:
     """The finished picture alone, or its three pieces where the series has three full-size groups."""
     scene = surfaces.scene
-    margin, side = MARGIN_PX[0], grid.side(0)
+    margin, side, core = MARGIN_PX[0], grid.side(0), grid.core(0, everything=True)
     middle = [index for index, group in enumerate(series) if group.level == 0]
     nothing = [
         jnp.zeros((scene.channels + 1, side >> level, side >> level), jnp.float32) for level in range(LEVELS)
@@ -252,11 +264,11 @@ def _finish(
     depths = (scene.channels,) if len(middle) == 1 else (scene.channels, 4, 4)
     results = tuple(np.empty((scene.height, scene.width, depth), np.float32) for depth in depths)
 
-    def wide_tile(index: int, tile: Tile) -> Array:
+    def wide_tile(index: int, tile: Tile) -> Array | np.ndarray:
         planes, level = wide[index], series[index].level
         if planes is None:
             return nothing[level]
-        return jnp.asarray(read(planes, (tile.top - margin) >> level, (tile.left - margin) >> level, side >> level))
+        return read(planes, (tile.top - margin) >> level, (tile.left - margin) >> level, side >> level)
 
     def work(on_grid: Tile) -> None:
         tile = on_grid.moved(-grid.border)
@@ -276,7 +288,7 @@ def _finish(
         def blurred(index: int) -> Array:
             if on_device is None or index not in work_of:
                 return nothing[0]
-            return layered(series[index], aperture, *on_device, *work_of[index], on_grid, grid)
+            return layered(series[index], aperture, *on_device, *work_of[index], on_grid, core, grid)
 
         behind = [wide_tile(index, on_grid) for index in range(middle[0])]
         before = [wide_tile(index, on_grid) for index in range(len(series) - 1, middle[-1], -1)]

@@ -70,20 +70,19 @@ class Scene:
 
         Highlights are as in the picture; see `raised`.
         """
-        start, shape = (tile.top - margin, tile.left - margin), (side, side)
-
-        def part(whole: np.ndarray) -> Array:
-            return jnp.asarray(cut(whole, start, shape))
-
-        existing = None if self.existing_defocus_px is None else part(self.existing_defocus_px)
-        decoded: tuple[Array, Array] = _decode(
-            part(self.image),
-            part(self.disparity),
-            existing,
-            self._numbers,
-            encoded=self.encoded,
+        return decoded(self.image, tile, side=side, margin=margin, encoded=self.encoded), self.radius(
+            tile, side=side, margin=margin
         )
-        return decoded
+
+    def radius(self, tile: Tile, *, side: int, margin: int) -> Float[Array, "s s"]:
+        """The signed radius alone, of the same square."""
+        existing = self.existing_defocus_px
+        made: Array = _radius_beside(
+            _square(self.disparity, tile, side, margin),
+            None if existing is None else _square(existing, tile, side, margin),
+            self._numbers,
+        )
+        return made
 
     def raised(self, planes: Float[Array, "e *shape"], radius: Float[Array, "*shape"]) -> Float[Array, "e *shape"]:
         """A surface's planes with their highlights raised where they will be blurred; the last one is coverage.
@@ -147,24 +146,34 @@ def _largest(disparity: Float[Array, " n"], numbers: Float[Array, "5"]) -> Float
     return jnp.abs(_radius(disparity, numbers)).max()
 
 
+def decoded(
+    image: Float32[np.ndarray, "h w c"], tile: Tile, *, side: int, margin: int, encoded: bool
+) -> Float[Array, "c s s"]:
+    """Premultiplied linear colour of a square of a `Scene.image`, with a margin, reflected at the edge."""
+    made: Array = _decode(_square(image, tile, side, margin), encoded=encoded)
+    return made
+
+
+def _square(whole: np.ndarray, tile: Tile, side: int, margin: int) -> np.ndarray:
+    return cut(whole, (tile.top - margin, tile.left - margin), (side, side))
+
+
 @partial(jax.jit, static_argnames="encoded")
-def _decode(
-    image: Float[Array, "s s c"],
-    disparity: Float[Array, "s s"],
-    existing: Float[Array, "s s"] | None,
-    focus: Float[Array, "5"],
-    *,
-    encoded: bool,
-) -> tuple[Float[Array, "c s s"], Float[Array, "s s"]]:
+def _decode(image: Float[Array, "s s c"], *, encoded: bool) -> Float[Array, "c s s"]:
     planes = image.transpose(2, 0, 1)
     colour = srgb_to_linear(planes[:3]) if encoded else planes[:3]
-    if planes.shape[0] == 4:
-        colour = jnp.concatenate([colour * planes[3:], planes[3:]])
+    return jnp.concatenate([colour * planes[3:], planes[3:]]) if planes.shape[0] == 4 else colour
+
+
+@jax.jit
+def _radius_beside(
+    disparity: Float[Array, "s s"], existing: Float[Array, "s s"] | None, focus: Float[Array, "5"]
+) -> Float[Array, "s s"]:
     radius = _radius(disparity, focus)
-    if existing is not None:
-        # Blurs add in quadrature: only what is missing is added.
-        radius = jnp.sign(radius) * jnp.sqrt(jnp.maximum(radius**2 - existing**2, 0.0))
-    return colour, radius
+    if existing is None:
+        return radius
+    # Blurs add in quadrature: only what is missing is added.
+    return jnp.sign(radius) * jnp.sqrt(jnp.maximum(radius**2 - existing**2, 0.0))
 
 
 @partial(jax.jit, static_argnames="encoded")

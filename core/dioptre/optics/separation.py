@@ -56,7 +56,7 @@ class Surfaces:
         where, found = self._edge_pixels(np.asarray(steps[0]))
         if not found:
             return []
-        planes, radii = split_edges(colour, radius, steps, jnp.asarray(where), jnp.int32(found))
+        planes, radii = split_edges(colour, radius, steps, where, np.int32(found))
         patches = [
             (
                 where[start : min(start + _CHUNK, found)],
@@ -68,7 +68,7 @@ class Surfaces:
         return [*patches, bright] if bright[0].size else patches
 
     def _raised(self, planes: Array, radii: Array, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        chunk, chunk_radii = _chunk(planes, radii, jnp.int32(start))
+        chunk, chunk_radii = _chunk(planes, radii, np.int32(start))
         raised = np.asarray(self.scene.raised_surfaces(chunk, chunk_radii))
         return raised[..., : stop - start], np.asarray(chunk_radii)[..., : stop - start]
 
@@ -93,7 +93,8 @@ def _with_patches(
         for surface in (0, 1):
             planes[surface].reshape(len(raised), -1)[:, at] = values[surface]
             radii[surface].reshape(-1)[at] = value_radii[surface]
-    return jnp.asarray(planes), jnp.asarray(radii)
+    made: tuple[Array, Array] = jax.device_put((planes, radii))
+    return made
 
 
 @jax.jit

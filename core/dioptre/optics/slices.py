@@ -21,6 +21,7 @@ _LEAST_STEP_PX = 0.5
 _SEAM = 1e-3  # of a radius: the width of the step from one group to the next
 _GROWTH = 0.2  # of the radius from one slice to the next
 _LEVEL_FROM_PX = (0.0, 10.5, 20.5, 63.0)  # radii from here on are blurred at 1, 1/2, 1/4, 1/8 of the size
+_COARSE_FROM_PX = (0.0, 5.0, 10.5, 31.0)
 
 LEVELS = len(_LEVEL_FROM_PX)
 
@@ -51,7 +52,7 @@ def groups(*, subject_px: float | None = None, coarse: bool = False) -> tuple[Gr
     """All slices from the farthest to the nearest: behind the focus 1/8 to 1/2 size, full, in front 1/2 to 1/8.
 
     subject_px: makes three groups of the full-size one, parted at this radius behind and in front of the focus.
-    coarse: with half as many slices.
+    coarse: with half as many slices, and smaller sizes from half the radius on.
 
     Groups meet at a radius that both have a slice for, and share no pixel: laid over each other as wholes, two
     halves of one surface would cover too much at its edge.
@@ -61,7 +62,8 @@ def groups(*, subject_px: float | None = None, coarse: bool = False) -> tuple[Gr
         radii.append(radii[-1] + max(_LEAST_STEP_PX, _GROWTH * radii[-1]))
     series = [-radius for radius in radii[:0:-1]] + radii
     pairs = list(itertools.pairwise(series))
-    levels = [sum(min(abs(one), abs(other)) >= start for start in _LEVEL_FROM_PX) - 1 for one, other in pairs]
+    starts = _COARSE_FROM_PX if coarse else _LEVEL_FROM_PX
+    levels = [sum(min(abs(one), abs(other)) >= start for start in starts) - 1 for one, other in pairs]
     parts = [
         0 if subject_px is None or max(map(abs, pair)) <= subject_px else math.copysign(1, sum(pair))
         for pair in pairs
@@ -80,9 +82,9 @@ def groups(*, subject_px: float | None = None, coarse: bool = False) -> tuple[Gr
     return tuple(made)
 
 
-def levels_for(radius_px: float) -> int:
+def levels_for(radius_px: float, series: tuple[Group, ...]) -> int:
     """How many sizes are blurred at in a picture with no larger circle of confusion."""
-    return 1 + max(group.level for group in groups() if group.farthest < radius_px and group.nearest > -radius_px)
+    return 1 + max(group.level for group in series if group.farthest < radius_px and group.nearest > -radius_px)
 
 
 def _bounds(radii: list[float]) -> tuple[tuple[float, float, float, float, float], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import jax
 import numpy as np
@@ -17,7 +17,7 @@ from dioptre.imaging.shapes import map_chunks
 from dioptre.optics.aperture import Aperture
 from dioptre.optics.compositing import for_encoded_blending, over
 from dioptre.optics.defocus import Focus, circle_of_confusion_px, relative_max_radius_px
-from dioptre.optics.draft import blur_draft
+from dioptre.optics.draft import Halves, blur_draft
 from dioptre.optics.existing_defocus import existing_defocus_px
 from dioptre.optics.grain import add_grain, grain_deviation
 from dioptre.optics.highlights import Highlights
@@ -60,7 +60,7 @@ def lens_blur(
     existing_defocus: Float32[np.ndarray, "h w"] | Literal["measure"] | None = None,
     grain: float = 0.0,
     layers: bool | Literal["encoded"] = False,
-    draft: bool = False,
+    draft: bool | Halves = False,
     progress: Progress = no_progress,
 ) -> Blurred:
     """Blur a picture by its depth, as a lens focused at one distance would.
@@ -79,7 +79,8 @@ def lens_blur(
     existing_defocus: radius in pixels of the blur that the picture has already; "measure" finds it.
     grain: how much of the sharp parts' grain is put onto the blurred parts, 0 to 1.
     layers: also return the pieces, for mixing in linear light; "encoded" for mixing encoded values.
-    draft: nearly alike, in a third of the time: see `optics.draft`. It has no pieces.
+    draft: nearly alike, in a third of the time: see `optics.draft`. It has no pieces. One `Halves` for drafts of
+        the same picture saves a tenth more.
 
     Raises UsageError when shapes do not fit or a number is out of range, and whatever `progress` raises.
     """
@@ -105,8 +106,9 @@ def lens_blur(
         highlights=Highlights(strength=highlight_boost, threshold=highlight_threshold),
         existing_defocus_px=existing_defocus,
     )
-    if draft:
-        made = Blurred(image=blur_draft(scene, aperture=aperture, progress=progress))
+    if draft is not False:
+        halves = None if draft is True else draft
+        made = Blurred(image=blur_draft(scene, aperture=aperture, halves=halves, progress=progress))
     elif layers:
         made = _in_pieces(scene, aperture, encoded_blending=layers == "encoded", progress=progress)
     else:
@@ -196,6 +198,11 @@ def lens_options(options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def draft_of(inputs: Inputs) -> bool | Halves:
+    """The argument `draft` of `lens_blur`: with what drafts of the same picture left."""
+    return inputs.draft and cast("Halves", inputs.kept.setdefault("halves", Halves()))
+
+
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
     """The operation `lens_blur`."""
     assert inputs.disparity is not None  # apply() has seen to it
@@ -219,7 +226,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         max_radius=max_radius,
         focus_range=options["focus_range"] or 0.0,
         layers=pieces,
-        draft=inputs.draft,
+        draft=draft_of(inputs),
         progress=progress,
         **lens_options(options),
     )

@@ -15,11 +15,12 @@ from dioptre.imaging.matte_snap import snap_to_matte
 from dioptre.imaging.set_aside import Differences, PackedMatte
 from dioptre.imaging.spread import spread_rows
 from dioptre.models.registry import unload_after
+from dioptre.optics.draft import Halves
 from dioptre.runtime import release_after
 from dioptre_link.operations import Role, operation
 
 from .depth import Depth, depth_of
-from .lens_blur import chosen_max_radius_px, lens_blur, lens_options
+from .lens_blur import chosen_max_radius_px, draft_of, lens_blur, lens_options
 from .subject import Subject, find_subject, known_subject
 
 _SHARE_DEPTH, _SHARE_SUBJECT = 0.3, 0.5  # of the time, at 12 MP
@@ -54,7 +55,7 @@ def portrait(
     disparity: Float32[np.ndarray, "h w"] | None = None,
     subject_alpha: Float32[np.ndarray, "h w"] | None = None,
     embedded: EmbeddedDepth | None = None,
-    draft: bool = False,
+    draft: bool | Halves = False,
     progress: Progress = no_progress,
     **options: Any,
 ) -> Portrait:
@@ -64,7 +65,7 @@ def portrait(
     disparity: a depth map to use as it is, in [0, 1], 1 = nearest; left out, it is the camera's or estimated.
     subject_alpha: coverage of a subject found before, in [0, 1]; left out, the subject is looked for.
     embedded: the camera's own depth, used unless `depth_source` is "estimate".
-    draft: blur nearly alike, in a third of the time.
+    draft: blur nearly alike, in a third of the time; see `lens_blur`.
     options: those of the operation `portrait` in `dioptre_link.operations`, e.g. f_number=2.0, focus=(x, y).
 
     Raises UsageError for a wrong option, DepthError for a picture that has no depth to find, WeightsError when a
@@ -138,7 +139,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         disparity=inputs.disparity,
         subject_alpha=inputs.subject,
         embedded=inputs.embedded,
-        draft=inputs.draft,
+        draft=draft_of(inputs),
         progress=progress,
         **options,
     )

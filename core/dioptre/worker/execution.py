@@ -133,6 +133,8 @@ def _inputs(request: Request, full: tuple[int, int], size: tuple[int, int]) -> t
             pixels_at_size = np.ascontiguousarray(pixels_at_size[..., -1])
         arrays[name.value] = pixels_at_size
         repaired |= loaded.repaired
+        if name is Input.PICTURE:
+            arrays["kept"] = loaded.beside(size)
     return Inputs(**arrays, draft=request.draft), repaired
 
 

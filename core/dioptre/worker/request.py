@@ -34,6 +34,7 @@ class Kept:
     values: np.ndarray
     repaired: bool = False
     _small: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
+    _beside: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def at(self, size: tuple[int, int]) -> np.ndarray:
@@ -47,9 +48,16 @@ class Kept:
                 is_plane = self.values.ndim == 2
                 reduce: Callable[..., np.ndarray] = previews.reduced_plane if is_plane else previews.reduced_picture
                 while len(self._small) >= MAX_SIZES:
-                    del self._small[next(iter(self._small))]
+                    oldest = next(iter(self._small))
+                    del self._small[oldest]
+                    self._beside.pop(oldest, None)
                 self._small[size] = reduce(self.values, size)
             return self._small[size]
+
+    def beside(self, size: tuple[int, int]) -> dict[str, Any]:
+        """Where operations leave what they may want again for the pixels at `size`; it goes when these go."""
+        with self._lock:
+            return self._beside.setdefault(size, {})
 
 
 @dataclass(frozen=True, kw_only=True)

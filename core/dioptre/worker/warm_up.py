@@ -35,8 +35,14 @@ def depth(progress: _Progress) -> None:
 
 def lens_blur(progress: _Progress) -> None:
     """Compile the blur for tiles of every size, and its drafts."""
-    for size, draft in ((_LAPTOP, True), (_SIZE, False), (_SMALL, False), (_SMALL, True)):
-        _run("lens_blur", progress, with_disparity=True, size=size, draft=draft, f_number=1.4)
+    for size, draft, f_number in (
+        (_LAPTOP, True, 1.4),
+        (_SIZE, False, 1.4),
+        (_SMALL, False, 1.4),
+        (_SMALL, True, 1.4),
+        (_LAPTOP, True, 4.0),
+    ):
+        _run("lens_blur", progress, with_disparity=True, size=size, draft=draft, f_number=f_number)
 
 
 def portrait(progress: _Progress) -> None:
