@@ -260,11 +260,21 @@ _squares = jax.jit(signed_square)
 
 
 def planned(
-    group: Group, aperture: Aperture, cells: UInt32[np.ndarray, "h8 w8"], top: np.ndarray, tile: Tile
+    group: Group,
+    aperture: Aperture,
+    cells: UInt32[np.ndarray, "h8 w8"],
+    top: np.ndarray,
+    tile: Tile,
+    *,
+    wanted: Tile | None = None,
 ) -> list[Plan]:
-    """What there is to do for the group on a tile of its pixels, with these `cells_of` it."""
-    margin = MARGIN_PX[group.level]
-    core = (margin, margin + tile.bottom - tile.top), (margin, margin + tile.right - tile.left)
+    """What there is to do for the group on a tile of its pixels, with these `cells_of` it.
+
+    wanted: the part of the tile that is; left out, all of it.
+    """
+    part = wanted or tile
+    row, column = (MARGIN_PX[group.level] - first for first in (tile.top, tile.left))
+    core = (row + part.top, row + part.bottom), (column + part.left, column + part.right)
     return plans(group, cells, top, _reach(group, aperture), core)
 
 

@@ -272,6 +272,13 @@ def _finish(
 
     def work(on_grid: Tile) -> None:
         tile = on_grid.moved(-grid.border)
+        inside = Tile(
+            top=max(tile.top, 0),
+            left=max(tile.left, 0),
+            bottom=min(tile.bottom, scene.height),
+            right=min(tile.right, scene.width),
+        )
+        wanted = inside.moved(grid.border)
         work_of: dict[int, tuple[np.ndarray, list[Plan]]] = {}
         for index in middle:
             whole_top = tops[index]
@@ -279,7 +286,7 @@ def _finish(
             around, here = (
                 read_top(whole, on_grid, side=side, margin=margin) for whole in (whole_top, cells[series[index]])
             )
-            if plan := planned(series[index], aperture, here, around, on_grid):
+            if plan := planned(series[index], aperture, here, around, on_grid, wanted=wanted):
                 work_of[index] = around, plan
         # Where nothing is blurred at full size, light is raised in full.
         on_device = surfaces(tile) if work_of else None
@@ -300,14 +307,15 @@ def _finish(
                 blurred(middle[1]),
                 _foreground(before, blurred(middle[2])),
             ]
-        top, left = max(tile.top, 0), max(tile.left, 0)
-        bottom, right = min(tile.bottom, scene.height), min(tile.right, scene.width)
-        row, column = margin + top - tile.top, margin + left - tile.left
+        row, column = margin + inside.top - tile.top, margin + inside.left - tile.left
+        height, width = inside.bottom - inside.top, inside.right - inside.left
         for piece, result in zip(made, results, strict=True):
             # A piece of an opaque picture has its own coverage for alpha; with alpha, it is in the planes already.
             kept = piece[:-1] if result.shape[2] == scene.channels else piece
             pixels = scene.write(kept, share)
-            result[top:bottom, left:right] = pixels[row : row + bottom - top, column : column + right - left]
+            result[inside.top : inside.bottom, inside.left : inside.right] = pixels[
+                row : row + height, column : column + width
+            ]
 
     def on_picture(on_grid: Tile) -> bool:
         tile = on_grid.moved(-grid.border)
