@@ -156,17 +156,24 @@ def _crop(linear: np.ndarray, disparity: np.ndarray, side: int = 160) -> np.ndar
 
 
 def least(work: Callable[[], object], runs: int) -> dict[str, float]:
+    return least_in_turns({"work": work}, runs)["work"]
+
+
+def least_in_turns(works: dict[str, Callable[[], object]], runs: int) -> dict[str, dict[str, float]]:
+    """Each in every round: what is compared meets the same state of machine and memory."""
+
     def cpu() -> float:
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         return sum(part.ru_utime + part.ru_stime for part in used)
 
-    walls, cpus = [], []
+    made = {name: {"wall_s": float("inf"), "cpu_s": float("inf")} for name in works}
     for _ in range(runs):
-        wall, before = time.perf_counter(), cpu()
-        work()
-        walls.append(time.perf_counter() - wall)
-        cpus.append(cpu() - before)
-    return {"wall_s": round(min(walls), 3), "cpu_s": round(min(cpus), 3)}
+        for name, work in works.items():
+            wall, before = time.perf_counter(), cpu()
+            work()
+            taken = {"wall_s": time.perf_counter() - wall, "cpu_s": cpu() - before}
+            made[name] = {key: round(min(made[name][key], value), 3) for key, value in taken.items()}
+    return made
 
 
 def times(megapixels: float, radius: float, runs: int) -> dict[str, dict[str, float]]:
@@ -175,11 +182,15 @@ def times(megapixels: float, radius: float, runs: int) -> dict[str, dict[str, fl
     focal = 0.5
     largest = radius / 0.5  # the wall, half of the disparity away, gets the radius asked for
     dioptre(linear, disparity, focal, largest)  # compiles
-    made = {}
-    for factor in (1.0, 0.5, 2.0):
-        made[f"dioptre, radius {radius * factor:g}"] = least(
-            lambda factor=factor: dioptre(linear, disparity, focal, largest * factor), runs
-        )
+    made = least_in_turns(
+        {
+            f"dioptre, radius {radius * factor:g}": (
+                lambda factor=factor: dioptre(linear, disparity, focal, largest * factor)
+            )
+            for factor in (1.0, 0.5, 2.0)
+        },
+        runs,
+    )
     preview = largest * (1.5 / megapixels) ** 0.5
     for name, method in {"dioptre, 1.5 megapixels": dioptre, "dioptre, draft of 1.5 megapixels": draft}.items():
         method(small, small_disparity, focal, preview)

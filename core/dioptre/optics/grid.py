@@ -13,7 +13,9 @@ TILE_PX = 512
 """Side of the tiles of a large picture."""
 
 SMALLER_PX = (256, 400)
-"""Sides of the tile of a picture, or of a reduced size of it, that fits into one; no other shape is compiled."""
+"""Sides of the tiles of a small picture, or of a small size of one; no other shape is compiled."""
+
+_FEW = 4  # tiles make a picture, or a size of it, small
 
 TOP = 3
 """Holes are filled inside a tile down to 1 / 2**3 of its size, below that from one small picture."""
@@ -29,7 +31,7 @@ VISIBLE = 1e-3
 
 @dataclass(frozen=True)
 class Grid:
-    """The picture with its reflected border, in whole blocks; every level covers exactly this."""
+    """The picture with its mirrored border, in whole blocks; every reduced level covers exactly this."""
 
     height: int
     width: int
@@ -56,8 +58,7 @@ class Grid:
 
     def side(self, level: int) -> int:
         """Of the tiles at this level."""
-        needed = max(self.size(level)) + 2 * MARGIN_PX[level]
-        return min((side for side in SMALLER_PX if side >= needed), default=TILE_PX)
+        return self._tiling(level)[0]
 
     def field(self, row: int, column: int, *, level: int) -> tuple[float, float]:
         """Place of a point of a level, from the picture's centre, x and y, with the corners at distance 1."""
@@ -66,26 +67,42 @@ class Grid:
         y = ((row << level) - self.border - self.height / 2) / half
         return x, y
 
-    def core(self, level: int, *, everything: bool = False) -> tuple[int, int]:
-        """Height and width of the tiles of a level without their margins: as few tiles as can be, all alike."""
-        most = self.side(level) - 2 * MARGIN_PX[level]
+    def core(self, level: int) -> tuple[int, int]:
+        """Height and width of the tiles of a level without their margins."""
+        return self._tiling(level)[1]
 
-        def even(length: int) -> int:
-            return -(-length // (-(-length // most) * CELL)) * CELL
+    def tiles(self, level: int) -> list[Tile]:
+        """Tiles that cover the picture, and at reduced sizes a little more, in the level's pixels."""
+        start = (self.border >> level) - (CELL if level else 0)
+        return [tile.moved(start) for tile in plan_tiles(self._covered(level), core_px=self.core(level))]
 
-        height, width = self._covered(level, everything)
-        return even(height), even(width)
+    def _tiling(self, level: int) -> tuple[int, tuple[int, int]]:
+        """A tile's side and core: as few tiles as can be, all alike; few small ones where they have less beyond."""
+        height, width = self._covered(level)
 
-    def tiles(self, level: int, *, everything: bool = False) -> list[Tile]:
-        """Tiles of a level that cover the picture, or also its border; in the level's pixels."""
-        start = 0 if everything else (self.border >> level) - CELL
-        core = self.core(level, everything=everything)
-        return [tile.moved(start) for tile in plan_tiles(self._covered(level, everything), core_px=core)]
+        def tiling(side: int) -> tuple[int, int, tuple[int, int]]:
+            most = side - 2 * MARGIN_PX[level]
+            rows, columns = -(-height // most), -(-width // most)
+            core = -(-height // (rows * CELL)) * CELL, -(-width // (columns * CELL)) * CELL
+            return rows * columns, side, core
 
-    def _covered(self, level: int, everything: bool) -> tuple[int, int]:
-        if everything:
-            return self.size(level)
-        return (self.height >> level) + 3 * CELL, (self.width >> level) + 3 * CELL
+        few = [made for made in map(tiling, SMALLER_PX) if made[0] <= _FEW]
+        _, side, core = min([*few, tiling(TILE_PX)], key=lambda made: made[0] * made[1] ** 2)
+        return side, core
+
+    def _covered(self, level: int) -> tuple[int, int]:
+        height, width = (length - 2 * self.border >> level for length in self.padded)
+        return (height, width) if level == 0 else (height + 2 * CELL, width + 2 * CELL)
+
+    def mirror(self, whole: np.ndarray, *, scale: int) -> None:
+        """Fill the border around the picture in an array of the padded grid at 1 / `scale` of the size."""
+        border = self.border // scale
+        for axis in (-2, -1):
+            along = np.moveaxis(whole, axis, 0)
+            length = len(along) - 2 * border
+            for outside in (np.arange(-border, 0), np.arange(length, length + border)):
+                folded = outside % (2 * length)
+                along[border + outside] = along[border + np.minimum(folded, 2 * length - 1 - folded)]
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def _blur(
     """everything: continue also what stays hidden (see `top_of`)."""
     largest = min(scene.largest_radius_px(), LARGEST_RADIUS_PX)
     grid = Grid.around(scene.height, scene.width, radius_px=largest, levels=levels_for(largest, series))
-    surfaces = Surfaces(scene, side=grid.side(0), tiles=len(grid.tiles(0, everything=True)))
+    surfaces = Surfaces(scene, side=grid.side(0), tiles=len(grid.tiles(0)))
     cells = {group: np.empty([n // CELL for n in grid.size(0)], np.uint32) for group in series if group.level == 0}
     levels = _reduced(surfaces, grid, cells, progress)
 
@@ -165,7 +165,12 @@ def _reduced(
             for whole, part in zip(level_arrays, made, strict=True):
                 place(whole, np.asarray(part), tile, shift=level, margin=MARGIN_PX[0])
 
-    on_all_cores(grid.tiles(0, everything=True), work, lambda share: progress(0.3 * share, "Separating depths"))
+    on_all_cores(grid.tiles(0), work, lambda share: progress(0.3 * share, "Separating depths"))
+    for whole in cells.values():
+        grid.mirror(whole, scale=CELL)
+    for level, made in levels.items():
+        for array in (made.planes, made.radii, made.edges):
+            grid.mirror(array, scale=1 << level)
     for level in range(LEVELS, grid.levels + TOP):
         larger = levels[level - 1]
         levels[level] = Level(*halve_small(larger.planes, larger.radii), any_of_four(larger.edges))
@@ -255,7 +260,7 @@ def _finish(
 ) -> tuple[np.ndarray, ...]:
     """The finished picture alone, or its three pieces where the series has three full-size groups."""
     scene = surfaces.scene
-    margin, side, core = MARGIN_PX[0], grid.side(0), grid.core(0, everything=True)
+    margin, side, core = MARGIN_PX[0], grid.side(0), grid.core(0)
     middle = [index for index, group in enumerate(series) if group.level == 0]
     nothing = [
         jnp.zeros((scene.channels + 1, side >> level, side >> level), jnp.float32) for level in range(LEVELS)
@@ -317,10 +322,5 @@ def _finish(
                 row : row + height, column : column + width
             ]
 
-    def on_picture(on_grid: Tile) -> bool:
-        tile = on_grid.moved(-grid.border)
-        return tile.bottom > 0 and tile.right > 0 and tile.top < scene.height and tile.left < scene.width
-
-    tiles = [tile for tile in grid.tiles(0, everything=True) if on_picture(tile)]
-    on_all_cores(tiles, work, lambda share: progress(0.6 + 0.4 * share, "Blurring"))
+    on_all_cores(grid.tiles(0), work, lambda share: progress(0.6 + 0.4 * share, "Blurring"))
     return results
