@@ -18,7 +18,7 @@ from .aperture import Aperture
 from .blocks import MOST_SLICES, Plan, Shape, block_shape, plans
 from .fill import fill, fill_small
 from .grid import CELL, MARGIN_PX, TOP, VISIBLE, Grid, Level, read
-from .slices import LIKE_SLICES, Group, share_and_reach, signed_square
+from .slices import LIKE_SLICES, Group, reach_of, share_of, signed_square
 
 _LIKE = LIKE_SLICES - 1
 _NOTHING = 1e-6
@@ -26,6 +26,8 @@ _COVERED = 5e-4  # of a pixel: what nearer slices leave free of it is no room fo
 _TAG = 2.0  # shares that slices cover are below it
 _STEEP = 0.15  # change of the radius from pixel to pixel; a gentler slope uncovers nothing of itself
 _LARGEST_HALF = float(np.finfo(np.float16).max)
+_AROUND = 16  # cells: what is farther away hardly has a part in a fill
+_ALIGNED = 32  # cells: the sizes that a fill is made from begin at the same pixels, wherever it begins
 _LEAST_FILL = 0.02  # a smaller share of a slice behind nearer things is left to the others
 
 
@@ -52,27 +54,42 @@ def top_of(group: Group, level: Level, *, scale: int, everything: bool) -> np.nd
         bound = group.bounds[index]
         if bound[2] < low or bound[0] > high or bound[3] > high:
             return  # empty, or nothing hides it
-        share, reach = share_and_reach(squares, np.asarray(bound, np.float32))
-        known = reach[0] * level.planes[0, -1] + reach[1] * level.planes[1, -1]
+        narrow = np.asarray(bound, np.float32)
+        reaches = reach_of(squares, narrow)
+        known = reaches[0] * level.planes[0, -1] + reaches[1] * level.planes[1, -1]
         if known.min() > 1 - VISIBLE:
             return
         spread_px = np.maximum(nearest, max(-bound[3], 0.0)) + 1.7 * abs(bound[1])
         cells = np.ceil(spread_px / scale) + 2
         could_show = (from_end <= cells) & _within(known > 0, int(cells.max())) | everything
-        if not (could_show & (known < 1 - VISIBLE)).any():
+        wanted = could_show & (known < 1 - VISIBLE)
+        if not wanted.any():
             return
-        own = share[0] * level.planes[0] + share[1] * level.planes[1]
-        filled = fill_small(own, known)
-        filled[:, (filled[-1] < _LEAST_FILL) | ~could_show] = 0
+        rows, columns = _box(wanted, int(cells.max()) + _AROUND)
+        shares, planes = share_of(squares[:, rows, columns], narrow), level.planes[..., rows, columns]
+        filled = fill_small(shares[0] * planes[0] + shares[1] * planes[1], known[rows, columns])
+        filled[:, (filled[-1] < _LEAST_FILL) | ~could_show[rows, columns]] = 0
         near_filled = _within(filled[-1] > 0, 1)
-        rows = np.flatnonzero(near_filled.any(axis=1))
-        if rows.size:  # memory of rows that stay zero is never touched
-            part = slice(rows[0], rows[-1] + 1)
-            made[index, :-1, part] = np.minimum(filled[:, part], _LARGEST_HALF)
-            made[index, -1, part] = near_filled[part]
+        lit = np.flatnonzero(near_filled.any(axis=1))
+        if lit.size:  # memory of rows that stay zero is never touched
+            some = slice(lit[0], lit[-1] + 1)
+            target = made[index, :, rows, columns]
+            target[:-1, some] = np.minimum(filled[:, some], _LARGEST_HALF)
+            target[-1, some] = near_filled[some]
 
     on_all_cores(range(len(group.bounds)), work, lambda share: None)
     return made
+
+
+def _box(mask: Bool[np.ndarray, "h w"], around: int) -> tuple[slice, slice]:
+    """What the mask is set in, and at least this much around it; begins at multiples of `_ALIGNED`."""
+
+    def span(axis: int) -> slice:
+        places = np.flatnonzero(mask.any(axis=1 - axis))
+        start = max(int(places[0]) - around, 0) // _ALIGNED * _ALIGNED
+        return slice(start, min(int(places[-1]) + 1 + around, mask.shape[axis]))
+
+    return span(0), span(1)
 
 
 def _uncovering(group: Group, level: Level, scale: int) -> Bool[np.ndarray, "h w"]:
@@ -166,7 +183,8 @@ def _block(
         """The slice's planes, and what is not so near as to hide it."""
         # Each surface is cut out by itself: loops over one cut of both are twelve times slower.
         cut = [(part(planes, at, size, surface), part(squares, at, size, surface)) for surface in (0, 1)]
-        (share, reach), (share_behind, reach_behind) = (share_and_reach(squared, bound) for _, squared in cut)
+        share, share_behind = (share_of(squared, bound) for _, squared in cut)
+        reach, reach_behind = (reach_of(squared, bound) for _, squared in cut)
         near, behind = cut[0][0], cut[1][0]
         return share * near + share_behind * behind, reach * near[-1] + reach_behind * behind[-1]
 

@@ -108,14 +108,20 @@ def signed_square(radius: Any) -> Any:
     return radius * abs(radius)
 
 
-def share_and_reach(squares: Any, bound: Any) -> tuple[Any, Any]:
-    """For surfaces of these signed squared radii: the share in the slice; 1 unless so near as to hide the slice.
+def share_of(squares: Any, bound: Any) -> Any:
+    """For surfaces of these signed squared radii: the share in the slice.
 
     squares: array of NumPy or JAX. bound: one of `Group.bounds`.
     """
+    return _ramp(squares, bound[0], bound[1]) - _ramp(squares, bound[1], bound[2])
 
-    def ramp(start: Any, stop: Any) -> Any:  # 0 up to the radius `start`, 1 from `stop`
-        low, high = signed_square(start), signed_square(stop)
-        return ((squares - low) / (high - low)).clip(0.0, 1.0)
 
-    return ramp(bound[0], bound[1]) - ramp(bound[1], bound[2]), 1 - ramp(bound[3], bound[4])
+def reach_of(squares: Any, bound: Any) -> Any:
+    """The same: 1 unless so near as to hide the slice."""
+    return 1 - _ramp(squares, bound[3], bound[4])
+
+
+def _ramp(squares: Any, start: Any, stop: Any) -> Any:
+    """0 up to the radius `start`, 1 from `stop`."""
+    low, high = signed_square(start), signed_square(stop)
+    return ((squares - low) / (high - low)).clip(0.0, 1.0)
