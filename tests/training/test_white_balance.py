@@ -12,7 +12,15 @@ from flax import nnx
 from dioptre.models.white_balance.config import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
 from training.white_balance.lists import listed
-from training.white_balance.samples import CAMERAS_APART, SIDE, Material, _near_identity, part
+from training.white_balance.samples import (
+    CAMERAS_APART,
+    SIDE,
+    STYLES_APART,
+    Material,
+    _near_identity,
+    _setting,
+    part,
+)
 from training.white_balance.values import go_on_from
 
 N = 192
@@ -95,6 +103,19 @@ def test_an_unknown_sensor_sees_grey_as_grey() -> None:
     rng = np.random.default_rng(10)
     for _ in range(8):
         np.testing.assert_allclose(np.ones(3) @ _near_identity(rng, 0.2), 1)
+
+
+def test_styles_are_kept_apart_and_made_of_the_others() -> None:
+    known = tuple(s for s in range(10) if s not in STYLES_APART)
+    mappings = np.arange(10.0)[:, None, None] * np.ones((10, 9, 3))
+    mappings[list(STYLES_APART)] = np.nan
+    settings = [
+        np.stack([_setting(np.random.default_rng(seed), mappings, known, unknown) for seed in range(200)])
+        for unknown in (0.0, 1.0)
+    ]
+    assert all(np.isfinite(drawn).all() for drawn in settings)
+    differences = np.abs(settings[1] - settings[0]).max(axis=(1, 2))  # a pair's styles differ by one here
+    assert 0 < np.median(differences) < differences.max() < 10
 
 
 def test_half_of_the_cameras_lie_between_two(folder: Path) -> None:

@@ -24,6 +24,7 @@ from .lists import listed
 SIDE = 64
 PHOTOS_SHARE = 0.42
 NOISY_SHARE = 0.3
+UNKNOWN_STYLES = 0.3  # of settings of the emulator: bent further, as one picture style differs from another
 UNKNOWN_SENSORS = 0.35  # of other cameras: a sensor that mixes colours as none of the known ones
 LONG_SHOULDERS = 0.25  # of raws: what lies above white is bent in, as by a filmic curve
 STYLES_APART = (3, 5)  # of the emulator: shade and tungsten, each as "camera standard"; never trained on
@@ -107,6 +108,7 @@ class Material:
         kinds: tuple[float, ...] = (0.18, 0.40, 0.29, 0.13),
         photos: float = PHOTOS_SHARE,
         noisy: float = NOISY_SHARE,
+        unknown_styles: float = UNKNOWN_STYLES,
     ) -> dict[str, Array]:
         """seen, wrong, right (size, 64, 64, 3), sRGB-encoded; chroma (size, 2) of the light; known, cast (size,).
 
@@ -120,7 +122,7 @@ class Material:
         bend = np.tile(np.concatenate([identity, np.zeros((6, 3), np.float32)]), (size, 1, 1))
         for row in range(size):
             if kind[row] == 1:
-                bend[row] = _setting(rng, mappings[row], styles)
+                bend[row] = _setting(rng, mappings[row], styles, unknown_styles)
             if kind[row] == 2 or (kind[row] == 1 and rng.random() < 0.1):
                 white[row] = self._other_camera(rng)
             elif kind[row] == 3:
@@ -223,11 +225,18 @@ def _crop(rng: np.random.Generator, source: Right) -> tuple[np.ndarray, np.ndarr
 _LINEAR = np.asarray(srgb_to_linear(jnp.arange(256, dtype=jnp.float32) / 255))
 
 
-def _setting(rng: np.random.Generator, mappings: np.ndarray, styles: tuple[int, ...]) -> np.ndarray:
-    """A polynomial: a camera setting, or one between two, or part of the way to it."""
+def _setting(rng: np.random.Generator, mappings: np.ndarray, styles: tuple[int, ...], unknown: float) -> np.ndarray:
+    """A polynomial: a camera setting, or one between two, or part of the way to it.
+
+    Settings come in pairs: one white point in two picture styles. unknown: the share to which a part of the
+    difference within such a pair is added: a style like none of the known ones.
+    """
     first, second = rng.choice(styles, size=2)
     between = rng.random() if rng.random() < 0.3 else 0.0
     wrong = mappings[first] + between * (mappings[second] - mappings[first])
+    if unknown and rng.random() < unknown:
+        pair = rng.choice([s for s in styles if s % 2 == 0 and s + 1 in styles])
+        wrong = wrong + rng.uniform(-1.2, 1.2) * (mappings[pair + 1] - mappings[pair])
     share = 1.0 if rng.random() < 0.75 else rng.uniform(0.3, 1.2)
     identity = np.concatenate([np.eye(3), np.zeros((6, 3))])
     polynomial: np.ndarray = identity + share * (wrong - identity)

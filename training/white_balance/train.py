@@ -79,7 +79,7 @@ def validation_sets(material: Path, size: int) -> dict[str, list[dict[str, Array
     known = tuple(s for s in range(10) if s not in STYLES_APART)
 
     def batches(kinds: tuple[float, ...], **more: Any) -> list[dict[str, Array]]:
-        return [kept.batch(rng, size, kinds=kinds, **more) for _ in range(4)]
+        return [kept.batch(rng, size, kinds=kinds, unknown_styles=0.0, **more) for _ in range(4)]
 
     return {
         "balanced": batches((1.0, 0, 0, 0), photos=1.0, noisy=0.0),

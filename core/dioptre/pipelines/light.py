@@ -15,8 +15,8 @@ from dioptre.models.registry import ModelKind, find, load_model
 
 GOOD_DE = 5.0
 """Confidence is the chance that a balanced picture is closer to the right one than this, CIEDE2000 on average."""
-_EVEN_DE, _STEEPNESS = 4.2, 1.8  # expected error at which that chance is even, and how fast it falls; measured
-_DOUBT, _SURE = 0.56, 0.95
+_EVEN_DE, _STEEPNESS = 4.4, 1.8  # expected error at which that chance is even, and how fast it falls; measured
+_DOUBT, _SURE = 0.45, 0.90
 _SLIGHT, _CLEAR = 0.05, 0.15
 """How far the network must believe its own reading before anything is changed, and before all of it is; and the
 same for the cast itself, as the length of (ln r/g, ln b/g). A slight cast may as well be the scene's own colour,
@@ -73,7 +73,7 @@ class Reading:
 def estimate_light(image: Float32[np.ndarray, "h w c"], *, model: str = "default") -> Estimate:
     """The light of a picture, sRGB-encoded (H, W, 3 or 4), straight alpha; transparent pixels do not count."""
     network = estimator(model)
-    found = _mean_reading(network, _views(thumbnail(image, 2 * network.config.thumbnail_px)), each=1)
+    found = read(network, thumbnail(image, network.config.thumbnail_px)[None])
     share = sure_share(found.chroma[0], belief=float(found.belief[0]))
     xy = xy_of(share * found.chroma[0])
     return Estimate(
@@ -99,26 +99,9 @@ def estimator(model: str = "default") -> Loaded:
 
 def read(network: Loaded, thumbnails: Float32[np.ndarray, "n s s 3"]) -> Reading:
     """The mean of what is read off the pictures and off their mirror images."""
-    return _mean_reading(network, np.concatenate([thumbnails, thumbnails[:, :, ::-1]]), each=len(thumbnails))
-
-
-def _views(picture: Float32[np.ndarray, "p p c"]) -> Float32[np.ndarray, "n s s c"]:
-    """The whole picture and its four corners, each of three quarters; a mirrored picture gives the same ones."""
-    side = len(picture) // 2
-    whole = picture.reshape(side, 2, side, 2, -1).mean(axis=(1, 3))
-    part = 3 * side // 2
-    shares = _shares(part, side)
-    views = [whole, whole[:, ::-1]]
-    for rows in (picture[:part], picture[-part:]):
-        for corner in (rows[:, :part], rows[:, : -part - 1 : -1]):  # those of the right half are mirrored
-            views.append(np.einsum("ai,ijc,bj->abc", shares, corner, shares, optimize=True))
-    return np.stack(views)
-
-
-def _mean_reading(network: Loaded, views: Float32[np.ndarray, "v s s 3"], *, each: int) -> Reading:
-    """The means over the views of every picture. views: first one of all `each` pictures, then another of all."""
+    views = np.concatenate([thumbnails, thumbnails[:, :, ::-1]])
     parts = (np.asarray(part) for part in network(jnp.asarray(views)))
-    chroma, residual, belief, log_error = (part.reshape(-1, each, *part.shape[1:]).mean(axis=0) for part in parts)
+    chroma, residual, belief, log_error = (part.reshape(2, -1, *part.shape[1:]).mean(axis=0) for part in parts)
     return Reading(
         chroma=chroma, residual=residual, belief=1 / (1 + np.exp(-belief)), expected_de=np.exp(log_error)
     )
