@@ -19,7 +19,7 @@ from dioptre.imaging.tiles import Tile, plan_tiles, read_tile
 
 from .aperture import Aperture
 from .fill import doubled, halved
-from .grid import place, read
+from .grid import as_planes, place, read
 from .lens_blur import blur
 from .scene import Scene, decoded
 from .surfaces import extreme
@@ -58,7 +58,7 @@ class Halved:
             whole = made.read(tile)
             if len(tiles) <= _KEPT_TILES:
                 planes[tile] = whole
-            place(_planes(made.small), np.asarray(_halve_planes(whole)), tile, shift=1, margin=_MARGIN)
+            place(as_planes(made.small), np.asarray(_halve_planes(whole)), tile, shift=1, margin=_MARGIN)
 
         on_all_cores(tiles, work, lambda share: None)
         return replace(made, planes=planes)
@@ -122,11 +122,11 @@ def blur_draft(
 
     def enlarge(tile: Tile) -> None:
         before, after = (
-            read(_planes(whole), (tile.top - _MARGIN) // 2, (tile.left - _MARGIN) // 2, side // 2)
+            read(as_planes(whole), (tile.top - _MARGIN) // 2, (tile.left - _MARGIN) // 2, side // 2)
             for whole in (half.small, blurred)
         )
         sharp = _with_detail(half.read(tile), scene.radius(tile, side=side, margin=_MARGIN), before, after)
-        place(_planes(result), _planes(scene.write(sharp, None)), tile, shift=0, margin=_MARGIN)
+        place(as_planes(result), as_planes(scene.write(sharp, None)), tile, shift=0, margin=_MARGIN)
 
     on_all_cores(half.tiles, enlarge, lambda share: progress(0.8 + 0.2 * share, "Adding detail"))
     return result
@@ -141,11 +141,6 @@ def _tiles(size: tuple[int, int]) -> tuple[tuple[Tile, ...], int]:
 
     side = min(_SIDES, key=lambda side: len(tiles(side)) * side**2)
     return tiles(side), side
-
-
-def _planes(pixels: np.ndarray) -> np.ndarray:
-    """A view of (H, W, C) as (C, H, W)."""
-    return pixels.transpose(2, 0, 1)
 
 
 _halve = jax.jit(halved)

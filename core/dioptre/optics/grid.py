@@ -122,6 +122,11 @@ def place(whole: np.ndarray, part: np.ndarray, tile: Tile, *, shift: int, margin
     whole[..., top : top + height, left : left + width] = part[..., inner : inner + height, inner : inner + width]
 
 
+def as_planes(pixels: np.ndarray) -> np.ndarray:
+    """A view of (H, W, C) as (C, H, W)."""
+    return pixels.transpose(2, 0, 1)
+
+
 def read(planes: np.ndarray, top: int, left: int, side: int) -> np.ndarray:
     """A square of an array, the edge repeated outside."""
     return cut(planes, (top, left), (side, side), axes=(-2, -1), mode="edge")

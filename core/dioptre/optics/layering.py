@@ -61,11 +61,12 @@ def top_of(group: Group, level: Level, *, scale: int, everything: bool) -> np.nd
             return
         spread_px = np.maximum(nearest, max(-bound[3], 0.0)) + 1.7 * abs(bound[1])
         cells = np.ceil(spread_px / scale) + 2
-        could_show = (from_end <= cells) & _within(known > 0, int(cells.max())) | everything
+        farthest = int(cells.max())
+        could_show = (from_end <= cells) & _within(known > 0, farthest) | everything
         wanted = could_show & (known < 1 - VISIBLE)
         if not wanted.any():
             return
-        rows, columns = _box(wanted, int(cells.max()) + _AROUND)
+        rows, columns = _box(wanted, farthest + _AROUND)
         shares, planes = share_of(squares[:, rows, columns], narrow), level.planes[..., rows, columns]
         filled = fill_small(shares[0] * planes[0] + shares[1] * planes[1], known[rows, columns])
         filled[:, (filled[-1] < _LEAST_FILL) | ~could_show[rows, columns]] = 0
@@ -304,13 +305,9 @@ def layered(
     top: np.ndarray,
     made: list[Plan],
     tile: Tile,
-    core: tuple[int, int],
     grid: Grid,
 ) -> Array:
-    """`_layer_slices` for a tile of the padded grid, in the group's pixels, the aperture as seen from there.
-
-    core: of the grid's tiles of this kind, to which `tile` belongs.
-    """
+    """`_layer_slices` for a tile of the padded grid, in the group's pixels, the aperture as seen from there."""
     on_device = planes, _squares(radii), jax.device_put(top), _bounds(group)
     side = planes.shape[-1]
 
@@ -326,7 +323,7 @@ def layered(
         return seen((0.0, 0.0))
     # The opening changes over the picture: seen from the tile's four corners, and mixed in between. Neighbouring
     # tiles share their corners, so that nothing jumps.
-    inside = jnp.arange(side) - MARGIN_PX[group.level]
+    inside, core = jnp.arange(side) - MARGIN_PX[group.level], grid.core(group.level)
     below, beside = (jnp.clip(inside / length, 0.0, 1.0) for length in core)
     mixed = jnp.zeros(planes.shape[1:], jnp.float32)
     for down in (0, 1):

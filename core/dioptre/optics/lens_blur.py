@@ -11,7 +11,7 @@ sizes), `slices` (how depth is divided), `blocks` (the places that a slice has t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,7 @@ from dioptre.runtime import release_after
 from .aperture import Aperture
 from .blocks import Plan, cells_of
 from .fill import doubled
-from .grid import CELL, MARGIN_PX, TILE_PX, TOP, VISIBLE, Grid, Level, place, read
+from .grid import CELL, MARGIN_PX, TILE_PX, TOP, VISIBLE, Grid, Level, as_planes, place, read
 from .highlights import raised_share
 from .layering import layered, planned, read_top, top_of
 from .scene import Scene
@@ -111,11 +111,8 @@ def _blur(
     if grid.size(1)[0] * grid.size(1)[1] <= TILE_PX**2:  # a tile is no work for two
         on_all_cores(sorted(range(len(series)), key=lambda index: series[index].level), work, lambda share: None)
     else:
-        for level in (
-            *range(1, TOP),
-            0,
-            *range(TOP, LEVELS),
-        ):  # full size late: its tops are large, the levels larger
+        # Full size late: its tops are large, the levels larger.
+        for level in (*range(1, TOP), 0, *range(TOP, LEVELS)):
             release_after((scene.height, scene.width))
             for index, group in enumerate(series):
                 if group.level == level:
@@ -188,7 +185,6 @@ def _blur_group(group: Group, level: Level, top: np.ndarray, aperture: Aperture,
         return None
     margin, side = MARGIN_PX[group.level], grid.side(group.level)
     made = np.zeros(level.planes.shape[1:], np.float32)
-    core = grid.core(group.level)
 
     def work(tile: Tile) -> None:
         planes, radii = (
@@ -199,7 +195,7 @@ def _blur_group(group: Group, level: Level, top: np.ndarray, aperture: Aperture,
         plan = planned(group, aperture, cells_of(group, *on_device), around, tile)
         if not plan:
             return
-        blurred = layered(group, aperture, *on_device, around, plan, tile, core, grid)
+        blurred = layered(group, aperture, *on_device, around, plan, tile, grid)
         place(made, np.asarray(blurred), tile, shift=0, margin=margin)
 
     on_all_cores(grid.tiles(group.level), work, lambda share: None)
@@ -260,7 +256,7 @@ def _finish(
 ) -> tuple[np.ndarray, ...]:
     """The finished picture alone, or its three pieces where the series has three full-size groups."""
     scene = surfaces.scene
-    margin, side, core = MARGIN_PX[0], grid.side(0), grid.core(0)
+    margin, side = MARGIN_PX[0], grid.side(0)
     middle = [index for index, group in enumerate(series) if group.level == 0]
     nothing = [
         jnp.zeros((scene.channels + 1, side >> level, side >> level), jnp.float32) for level in range(LEVELS)
@@ -277,12 +273,7 @@ def _finish(
 
     def work(on_grid: Tile) -> None:
         tile = on_grid.moved(-grid.border)
-        inside = Tile(
-            top=max(tile.top, 0),
-            left=max(tile.left, 0),
-            bottom=min(tile.bottom, scene.height),
-            right=min(tile.right, scene.width),
-        )
+        inside = replace(tile, bottom=min(tile.bottom, scene.height), right=min(tile.right, scene.width))
         wanted = inside.moved(grid.border)
         work_of: dict[int, tuple[np.ndarray, list[Plan]]] = {}
         for index in middle:
@@ -300,7 +291,7 @@ def _finish(
         def blurred(index: int) -> Array:
             if on_device is None or index not in work_of:
                 return nothing[0]
-            return layered(series[index], aperture, *on_device, *work_of[index], on_grid, core, grid)
+            return layered(series[index], aperture, *on_device, *work_of[index], on_grid, grid)
 
         behind = [wide_tile(index, on_grid) for index in range(middle[0])]
         before = [wide_tile(index, on_grid) for index in range(len(series) - 1, middle[-1], -1)]
@@ -312,15 +303,10 @@ def _finish(
                 blurred(middle[1]),
                 _foreground(before, blurred(middle[2])),
             ]
-        row, column = margin + inside.top - tile.top, margin + inside.left - tile.left
-        height, width = inside.bottom - inside.top, inside.right - inside.left
         for piece, result in zip(made, results, strict=True):
             # A piece of an opaque picture has its own coverage for alpha; with alpha, it is in the planes already.
             kept = piece[:-1] if result.shape[2] == scene.channels else piece
-            pixels = scene.write(kept, share)
-            result[inside.top : inside.bottom, inside.left : inside.right] = pixels[
-                row : row + height, column : column + width
-            ]
+            place(as_planes(result), as_planes(scene.write(kept, share)), tile, shift=0, margin=margin)
 
     on_all_cores(grid.tiles(0), work, lambda share: progress(0.6 + 0.4 * share, "Blurring"))
     return results

@@ -11,8 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Float32
 
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
-from dioptre.imaging.shapes import cut
-from dioptre.imaging.tiles import Tile
+from dioptre.imaging.tiles import Tile, read_tile
 
 from .defocus import Focus
 from .highlights import Highlights, lower_highlights, raise_highlights, raised_share
@@ -76,12 +75,11 @@ class Scene:
 
     def radius(self, tile: Tile, *, side: int, margin: int) -> Float[Array, "s s"]:
         """The signed radius alone, of the same square."""
-        existing = self.existing_defocus_px
-        made: Array = _radius_beside(
-            _square(self.disparity, tile, side, margin),
-            None if existing is None else _square(existing, tile, side, margin),
-            self._numbers,
+        disparity, existing = (
+            None if whole is None else read_tile(whole, tile, tile_px=(side, side), overlap_px=margin)
+            for whole in (self.disparity, self.existing_defocus_px)
         )
+        made: Array = _radius_beside(disparity, existing, self._numbers)
         return made
 
     def raised(self, planes: Float[Array, "e *shape"], radius: Float[Array, "*shape"]) -> Float[Array, "e *shape"]:
@@ -150,12 +148,8 @@ def decoded(
     image: Float32[np.ndarray, "h w c"], tile: Tile, *, side: int, margin: int, encoded: bool
 ) -> Float[Array, "c s s"]:
     """Premultiplied linear colour of a square of a `Scene.image`, with a margin, reflected at the edge."""
-    made: Array = _decode(_square(image, tile, side, margin), encoded=encoded)
+    made: Array = _decode(read_tile(image, tile, tile_px=(side, side), overlap_px=margin), encoded=encoded)
     return made
-
-
-def _square(whole: np.ndarray, tile: Tile, side: int, margin: int) -> np.ndarray:
-    return cut(whole, (tile.top - margin, tile.left - margin), (side, side))
 
 
 @partial(jax.jit, static_argnames="encoded")
