@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -41,7 +42,8 @@ from .sources import Source, enlarges, find, looks_into_file, takes_selection
 from .steps import Stepper
 
 DOCKER_ID = "dioptre_docker"
-SETTLE_MS = 80  # a moved slider sends many changes: the preview follows the last one
+SETTLE_MS = 30  # a moved slider sends many changes: the preview follows the last one
+PATIENCE_S = 1.0  # a preview this young is not given up: a slider that keeps moving would never show anything
 HISTORY_PX = 90
 USUAL_RANGE = 0.03  # of the focus, to either side, where nothing is said: for the coloured view
 # What a click on a point changes beside the point: what would stand in its way.
@@ -60,14 +62,16 @@ class DioptreDocker(DockWidget):
         self.setWindowTitle("Dioptre")
         self._source: Source | None = None
         self._run: Run | None = None
-        self._ticket: Ticket | None = None
+        self._ticket: Ticket | None = None  # of the preview that was asked for last
+        self._waiting = False  # for it
+        self._asked_s = 0.0
         self._previews = Previews()
         self._reading = Stepper()
         self._thread: LinkThread | None = None
         self._settling = QTimer(self)
         self._settling.setSingleShot(True)
         self._settling.setInterval(SETTLE_MS)
-        self._settling.timeout.connect(self._ask)
+        self._settling.timeout.connect(self._settled)
         self._place = (0.5, 0.5)
         self._build()
         self._choose_operation(0)
@@ -186,8 +190,14 @@ class DioptreDocker(DockWidget):
             self._view.mark(None)
             desk().points.pop(described.name, None)
         desk().options[described.name] = values
-        if self._source is not None:
+        if self._source is not None and not self._settling.isActive():
             self._settling.start()
+
+    def _settled(self) -> None:
+        if self._waiting and time.monotonic() - self._asked_s < PATIENCE_S:
+            self._settling.start()
+        else:
+            self._ask()
 
     # -- preview -------------------------------------------------------------------------------------------------
 
@@ -248,6 +258,7 @@ class DioptreDocker(DockWidget):
         )
         previews = self._previews
         self._ticket = self._thread.put(lambda *given: previews.make(request, *given))
+        self._waiting, self._asked_s = True, time.monotonic()
 
     def _preview_progressed(self, ticket: Ticket, _fraction: float, phase: str) -> None:
         if ticket is self._ticket and self._run is None:
@@ -256,6 +267,7 @@ class DioptreDocker(DockWidget):
     def _preview_done(self, ticket: Ticket, shown: Shown) -> None:
         if ticket is not self._ticket:
             return
+        self._waiting = False
         self._view.show_after(shown.after)
         self._view.show_depth(shown.depth, _sharp(shown))
         self._view.show_more(OLD_DEPTH, shown.depth_before)
@@ -267,7 +279,10 @@ class DioptreDocker(DockWidget):
             self._words.setText(" ".join(map(translated, shown.messages)))
 
     def _preview_failed(self, ticket: Ticket, error: Exception) -> None:
-        if ticket is self._ticket and not isinstance(error, Cancelled):
+        if ticket is not self._ticket:
+            return
+        self._waiting = False
+        if not isinstance(error, Cancelled):
             self._say(in_words(error))
 
     def _clicked(self, x: float, y: float) -> None:

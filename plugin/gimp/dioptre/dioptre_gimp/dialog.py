@@ -53,6 +53,7 @@ SAME_BY_NUMBER = ("focal_disparity", "temperature", "tint", "value")  # given be
 LEAST_PX = 16  # of a preview, for the worker
 COVERED = 128  # of 255: such a point belongs to the subject
 SETTLE_MS = 30  # a moved slider sends many changes: the preview follows the last one
+PATIENCE_S = 1.0  # a preview this young is not given up: a slider that keeps moving would never show anything
 BINARY = "dioptre"
 
 
@@ -98,6 +99,8 @@ class OperationDialog:
         self._subject_alpha: Plane | None = None
         self._warm = False
         self._settling: int | None = None
+        self._asked_s = 0.0  # when the running preview was asked for
+        self._drafting = False
         self._failure: Exception | None = None
         self._outcome: Outcome | None = None
         self._loop: GLib.MainLoop | None = None
@@ -236,10 +239,16 @@ class OperationDialog:
             self._depth = self._subject = None
         if parameter is self._point:
             self._show_marker()
+        self._settle()
+
+    def _settle(self) -> None:
         if self._settling is None:
             self._settling = GLib.timeout_add(SETTLE_MS, self._settled)
 
     def _settled(self) -> bool:
+        running = self._preview_driver is not None and self._preview_driver.running
+        if running and (self._drafting or time.monotonic() - self._asked_s < PATIENCE_S and not self._can_draft()):
+            return True
         self._settling = None
         if self._sent is not None:
             self._ask_preview()
@@ -265,7 +274,7 @@ class OperationDialog:
         if self._preview.view == PLACE:
             self._preview.show_marker(PLACE, (x, y))
             self._detail.move(x, y)
-            self._settled()
+            self._settle()
 
     def _show_marker(self) -> None:
         assert self._point is not None
@@ -285,6 +294,7 @@ class OperationDialog:
         except UsageError as error:
             self._preview.say(f"{translated(error.message)} {translated(error.hint)}")
             return
+        self._asked_s = time.monotonic()
         self._preview_driver = Driver(
             self._preview_steps(options),
             on_done=self._show_result,
@@ -300,9 +310,7 @@ class OperationDialog:
         moved = point != self._subject_point
         if self._can_draft():
             yield from self._quick_steps(options, point, moved=moved)
-        if moved:
-            self._subject = None  # looked for again at the new point, as the result will
-        result = yield from self._preview_job(self._operation, options)
+        result = yield from self._preview_job(self._operation, options, find_subject=moved)  # as the result will
         self._subject_point = point
         return result
 
@@ -316,7 +324,11 @@ class OperationDialog:
         if moved and Input.SUBJECT in self._inputs() and not on_subject:
             described = OPERATIONS["lens_blur"]
             options = {one.name: options[one.name] for one in described.parameters if one.name in options}
-        self._show_result((yield from self._preview_job(described, options, draft=True)), draft=True)
+        self._drafting = True
+        try:
+            self._show_result((yield from self._preview_job(described, options, draft=True)), draft=True)
+        finally:
+            self._drafting = False
         if moved and on_subject:
             self._show_result((yield from self._preview_job(described, options)))
 
@@ -330,8 +342,9 @@ class OperationDialog:
         return self._operation.inputs + self._operation.optional_inputs
 
     def _preview_job(
-        self, described: Operation, options: dict[str, Any], *, draft: bool = False
+        self, described: Operation, options: dict[str, Any], *, draft: bool = False, find_subject: bool = False
     ) -> jobs.Steps[Result]:
+        """find_subject: look for it at the point, though one is known."""
         assert self._sent is not None
         began = time.monotonic()
         longest_px = max(LEAST_PX, *self._size)
@@ -341,7 +354,7 @@ class OperationDialog:
             inputs["disparity"] = self._depth
         elif Role.DEPTH in described.outputs:
             keep[Role.DEPTH] = "preview-depth"
-        if Input.SUBJECT in described.optional_inputs and self._subject is not None:
+        if Input.SUBJECT in described.optional_inputs and self._subject is not None and not find_subject:
             inputs["subject"] = self._subject
         elif Input.SUBJECT in described.optional_inputs:
             keep[Role.SUBJECT] = "preview-subject"

@@ -26,6 +26,9 @@ mark "$full"
 click 300 250
 wait_new "$full"
 scrot -o "$OUT/clicked.png"
+mark "$full"
+drag_until_new 'Draft by' 700 224 240    # the f-number: it is shown while it moves
+wait_new "$full"
 press alt+d
 sleep 0.5
 scrot -o "$OUT/depth.png"

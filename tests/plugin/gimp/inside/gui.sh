@@ -52,6 +52,17 @@ click() {    # click X Y: in the dialog, from its top left
     eval "$(xdotool getwindowgeometry --shell "$(dialog)")"
     xdotool mousemove $((X + $1)) $((Y + $2)) click 1
 }
+drag_until_new() {    # drag_until_new PATTERN X Y WIDTH: draw a slider to and fro until the log has two more of it
+    eval "$(xdotool getwindowgeometry --shell "$(dialog)")"
+    mark "$1"
+    xdotool mousemove $((X + $2)) $((Y + $3)) mousedown 1
+    for step in $(seq 800); do    # about 20 ms each
+        xdotool mousemove $((X + $2 + 5 * step % $4)) $((Y + $3))
+        [[ $(logged "$1" | head -n 1) -gt $((marked + 1)) ]] && { xdotool mouseup 1; return 0; }
+    done
+    xdotool mouseup 1
+    stop "no new '$1' while the slider moves"
+}
 closed() {    # closed SECONDS: wait until the dialog has gone
     for _ in $(seq $(($1 * 50))); do [[ -z $(dialog) ]] && return 0; sleep 0.02; done
     stop 'the dialog stays'

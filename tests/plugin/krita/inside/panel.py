@@ -36,6 +36,7 @@ try:
         QLabel,
         QListWidget,
         QPushButton,
+        QSlider,
         QToolButton,
         QWidget,
     )
@@ -49,6 +50,7 @@ except ImportError:
         QLabel,
         QListWidget,
         QPushButton,
+        QSlider,
         QToolButton,
         QWidget,
     )
@@ -182,6 +184,29 @@ def check_a_click_on_the_subject_does_not_look_for_it_again():
     expect("another subject", len({one.name for one in docker()._previews._subjects.values()}), 2)
     docker()._options["portrait"].set_point(None)
     jobs.desk().points.clear()
+
+
+def check_a_slider_that_keeps_moving_is_shown():
+    yield from open_photo()
+    trigger("dioptre_panel")
+    make_room()
+    yield from choose("portrait")
+    yield from preview()
+    made = []
+
+    def note(_ticket, shown):
+        made.append(shown.request.options["f_number"])
+
+    docker()._thread.done.connect(note)
+    slider = widget(QWidget, "dioptre_option_f_number").findChild(QSlider)
+    for turn in range(500):
+        if len(made) >= 3:
+            break
+        slider.setValue(100 + turn % 60 * 10)
+        yield
+    expect("previews while it moved", len(set(made)) >= 3, True)
+    yield from until(lambda: made[-1] == docker()._options["portrait"].values()["f_number"], "the last one")
+    docker()._thread.done.disconnect(note)
 
 
 def check_white_balance_by_a_click_on_something_grey():
