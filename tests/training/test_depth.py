@@ -23,7 +23,7 @@ from training.depth.losses import LossWeights, loss
 from training.depth.network import EARLY_BLOCKS, EARLY_TAPS, cut, joined
 from training.depth.train import Recipe, make_step
 from training.depth.values import read_pieces, read_values, write_pieces, write_values
-from training.depth.views import PATCH_PX, SHAPES, Source, draw, normalised, turned
+from training.depth.views import LARGE_SHAPES, PATCH_PX, SHAPES, Source, draw, normalised, turned
 
 TINY = DepthAnythingConfig(
     backbone=BackboneConfig(width=16, hidden=16, heads=2, blocks=12, grid=5),
@@ -63,7 +63,7 @@ def test_no_frame_is_both_watched_and_shown_in_evaluation_pictures():
     assert {486, 493, 1336, 1344, 1446, 1448} <= nyu.SEEN_IN_EVALUATION
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", SHAPES | LARGE_SHAPES)
 @pytest.mark.parametrize("exact", [False, True])
 def test_view_keeps_picture_and_disparity_together(shape, exact):
     ramp = np.tile(np.linspace(0.1, 1, 500, dtype=np.float32), (400, 1))
@@ -71,7 +71,7 @@ def test_view_keeps_picture_and_disparity_together(shape, exact):
     source = Source(srgb=srgb, disparity=ramp, exact=exact)
     for seed in range(4):
         view = draw(np.random.default_rng(seed), source, shape=shape, plain=True)
-        rows, columns = SHAPES[shape]
+        rows, columns = (SHAPES | LARGE_SHAPES)[shape]
         assert view.srgb.shape == (rows * PATCH_PX, columns * PATCH_PX, 3)
         assert np.abs(view.srgb[..., 0] / 255 - view.disparity).max() < 0.02
 
@@ -264,10 +264,12 @@ def test_packed_picture_comes_back_nearly_the_same():
 def test_pack_stays_within_its_limit_and_takes_the_sets_in_turn(tmp_path):
     one = len(b"".join(pack.packed(_picture()))) + 16
     path = tmp_path / "pack.npz"
-    count = pack.write(path, [([_picture] * 9, True), ([_picture] * 9, False)], limit_bytes=4 * one)
+    sets = [pack.Set(readers=[_picture] * 9, exact=True), pack.Set(readers=[_picture] * 9, measured=True)]
+    count = pack.write(path, sets, limit_bytes=4 * one)
     assert count == 4
     assert path.stat().st_size < 4.2 * one
-    assert [exact for _, _, exact in pack.read(path)] == [True, False, True, False]
+    assert [one.exact for one in pack.read(path)] == [True, False, True, False]
+    assert [one.measured for one in pack.read(path)] == [False, True, False, True]
 
 
 def test_label_is_unknown_where_estimates_disagree():
@@ -306,12 +308,22 @@ def test_whole_network_learns_from_a_pack(tmp_path):
     graph, state = nnx.split(DepthAnything(config, rngs=nnx.Rngs(0)))
     values = nnx.to_pure_dict(state)
     before = jax.tree.map(np.asarray, values)
-    picture = (*pack.packed(_picture()), True)
+    jpeg, png = pack.packed(_picture())
+    picture = pack.Picture(jpeg=jpeg, png=png, exact=True, measured=False)
     recipe = gpu.Recipe(seconds=1e-3, batch=1, workers=0)
     after = gpu.train(tmp_path / "run", [picture], recipe, graph=graph, values=values)
     assert all(np.isfinite(value).all() for value in jax.tree.leaves(after))
     assert not np.array_equal(after["backbone"]["patch"]["kernel"], before["backbone"]["patch"]["kernel"])
     assert jax.tree.structure(read_pieces(tmp_path / "run", before)) == jax.tree.structure(before)
+
+
+def test_earlier_blocks_take_smaller_steps() -> None:
+    ones = {"backbone": {"patch": {"kernel": np.ones(2)}, "blocks": {"bias": np.ones((3, 4))}, "norm": np.ones(4)}}
+    made = gpu.by_depth({**ones, "head": np.ones(2)}, 0.5)
+    np.testing.assert_array_equal(made["backbone"]["blocks"]["bias"][:, 0], [0.25, 0.5, 1])
+    np.testing.assert_array_equal(made["backbone"]["patch"]["kernel"], [0.125, 0.125])
+    np.testing.assert_array_equal(made["backbone"]["norm"], np.ones(4))
+    np.testing.assert_array_equal(made["head"], np.ones(2))
 
 
 def test_the_drawn_curves_are_those_of_the_numbers() -> None:

@@ -29,7 +29,7 @@ from . import pack
 from .losses import LossWeights, loss
 from .network import Values
 from .values import write_pieces
-from .views import SHAPES, draw, normalised
+from .views import LARGE_SHAPES, SHAPES, draw, normalised
 
 _SAVE_EVERY_S = 120
 _ENOUGH_ROUNDS = 10**6  # without a number the length overflows
@@ -37,13 +37,16 @@ _ENOUGH_ROUNDS = 10**6  # without a number the length overflows
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """rate, backbone_rate: largest learning rates. seconds: of training; the rates follow the clock, so that the
-    schedule ends when the time does. workers: processes that draw views."""
+    """rate, backbone_rate: largest learning rates, the latter of the last block; `depth_decay` times that for each
+    block before it. large: share of the batches at the larger shapes. seconds: of training; the rates follow the
+    clock, so that the schedule ends when the time does. workers: processes that draw views."""
 
     seconds: float = 1200
     batch: int = 48
     rate: float = 2e-4
-    backbone_rate: float = 1e-5
+    backbone_rate: float = 4e-5
+    depth_decay: float = 0.87
+    large: float = 0.35
     decay: float = 0.02
     average: float = 0.999
     workers: int = 12
@@ -51,14 +54,13 @@ class Recipe:
 
 
 class Views(grain.transforms.RandomMap):
-    """A packed picture to a random view: `srgb`, `target`, `weight`, `exact`."""
+    """A packed picture to a random view: `srgb`, `target`, `weight`, `exact`, `measured`."""
 
     def __init__(self, shape: str) -> None:
         self.shape = shape
 
-    def random_map(self, element: tuple[bytes, bytes, bool], rng: np.random.Generator) -> dict[str, Any]:
-        picture, depth, exact = element
-        view = draw(rng, pack.unpacked(picture, depth, exact=exact), shape=self.shape)
+    def random_map(self, element: pack.Picture, rng: np.random.Generator) -> dict[str, Any]:
+        view = draw(rng, element.source(), shape=self.shape)
         disparity = view.disparity
         middle = max(np.nanmedian(disparity), 0.1 * np.nanmean(disparity))
         weight = np.clip((middle / np.maximum(disparity, 1e-3 * middle)) ** 0.5, 0.5, 2.5)
@@ -66,11 +68,12 @@ class Views(grain.transforms.RandomMap):
             "srgb": view.srgb,
             "target": np.nan_to_num(normalised(disparity)).astype(np.float32),
             "weight": np.nan_to_num(weight).astype(np.float32),
-            "exact": np.float32(exact),
+            "exact": np.float32(element.exact),
+            "measured": np.nan_to_num(disparity / middle * element.measured).astype(np.float32),
         }
 
 
-def series(pictures: list[Any], recipe: Recipe, shape: str) -> Any:
+def series(pictures: list[pack.Picture], recipe: Recipe, shape: str) -> Any:
     """Endless batches of one shape."""
     drawn = (
         grain.MapDataset.source(pictures)
@@ -99,13 +102,21 @@ def make_step(graph: Any, recipe: Recipe, optimise: optax.GradientTransformation
         x = (batch["srgb"].astype(jnp.float32) / 255 - jnp.array(IMAGENET_MEAN)) / jnp.array(IMAGENET_DEVIATION)
         with jax.default_matmul_precision("bfloat16"):
             output = nnx.merge(graph, nnx.State(trained))(x)
-        return loss(output, batch["target"], batch["weight"], batch["exact"], weights=LossWeights())
+        return loss(
+            output,
+            batch["target"],
+            batch["weight"],
+            batch["exact"],
+            weights=LossWeights(),
+            measured=batch["measured"],
+        )
 
     @partial(jax.jit, donate_argnums=0)
     def step(state: Any, batch: dict[str, Any], rate: Any) -> tuple[Any, Any]:
         gradient, errors = jax.grad(objective, has_aux=True)(state["trained"], batch)
         update, moments = optimise.update(gradient, state["moments"], state["trained"])
-        trained = optax.apply_updates(state["trained"], jax.tree.map(lambda u: u * rate, update))
+        update = by_depth(jax.tree.map(lambda u: u * rate, update), recipe.depth_decay)
+        trained = optax.apply_updates(state["trained"], update)
         average = jax.tree.map(
             lambda a, b: a * recipe.average + b * (1 - recipe.average), state["average"], trained
         )
@@ -114,12 +125,29 @@ def make_step(graph: Any, recipe: Recipe, optimise: optax.GradientTransformation
     return step
 
 
+def by_depth(update: Values, decay: float) -> Values:
+    """Steps of earlier blocks are smaller, those of the embedding the smallest (Clark et al., ELECTRA, 2020)."""
+    backbone = dict(update["backbone"])
+    count = jax.tree.leaves(backbone["blocks"])[0].shape[0]
+    shares = decay ** jnp.arange(count - 1, -1, -1)
+
+    def each(stacked: jax.Array) -> jax.Array:
+        return stacked * shares.reshape(-1, *(1,) * (stacked.ndim - 1))
+
+    for name, values in backbone.items():
+        if name == "blocks":
+            backbone[name] = jax.tree.map(each, values)
+        elif name != "norm":
+            backbone[name] = jax.tree.map(lambda u: u * decay**count, values)
+    return {**update, "backbone": backbone}
+
+
 def schedule(share: float) -> float:
     """Share of the largest rate after this share of the time: a short rise, then half a cosine."""
     return min(1.0, 0.02 + share / 0.03) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
 
 
-def train(run: Path, pictures: list[Any], recipe: Recipe, *, graph: Any, values: Values) -> Values:
+def train(run: Path, pictures: list[pack.Picture], recipe: Recipe, *, graph: Any, values: Values) -> Values:
     run.mkdir(parents=True, exist_ok=True)
     devices = jax.sharding.Mesh(np.array(jax.devices()), ("data",))
     everywhere, split = (NamedSharding(devices, PartitionSpec(*axes)) for axes in ((), ("data",)))
@@ -127,12 +155,15 @@ def train(run: Path, pictures: list[Any], recipe: Recipe, *, graph: Any, values:
     state = {"trained": values, "average": jax.tree.map(jnp.copy, values), "moments": optimise.init(values)}
     state = jax.device_put(state, everywhere)
     step = make_step(graph, recipe, optimise)
-    supply = {shape: series(pictures, recipe, shape) for shape in SHAPES}
+    supply = {
+        shape: series(pictures, recipe, shape) for shape in (*SHAPES, *(LARGE_SHAPES if recipe.large else ()))
+    }
     choices = np.random.default_rng(recipe.seed)
     start, saved, number = time.monotonic(), time.monotonic(), 0
     errors: list[Any] = []
     while (elapsed := time.monotonic() - start) < recipe.seconds:
-        batch = next(supply[str(choices.choice(list(SHAPES), p=(0.25, 0.3, 0.45)))])
+        shapes = LARGE_SHAPES if choices.random() < recipe.large else SHAPES
+        batch = next(supply[str(choices.choice(list(shapes), p=(0.25, 0.3, 0.45)))])
         state, error = step(state, jax.device_put(batch, split), schedule(elapsed / recipe.seconds))
         errors.append(error)
         number += 1

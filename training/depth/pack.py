@@ -8,6 +8,7 @@ Each set gives its share until the limit is reached: half NYU Depth v2, the rest
 
 import argparse
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from PIL import Image
 from .cache import Read, labelled_sources, nyu_sources, rendered_sources
 from .views import Source
 
-SHORT_SIDE_PX = 294
+SHORT_SIDE_PX = 336
 QUALITY = 82
 _DECADES = 2.5  # of inverse depth below the picture's largest; what is farther counts as that far
 
@@ -49,35 +50,56 @@ def unpacked(picture: bytes, depth: bytes, *, exact: bool) -> Source:
     return Source(srgb=srgb, disparity=np.where(codes > 0, disparity, np.nan).astype(np.float32), exact=exact)
 
 
-def write(path: Path, sets: list[tuple[list[Read], bool]], *, limit_bytes: int, seed: int = 0) -> int:
-    """Write as many pictures as fit, taken from the sets in turn; return their number.
+@dataclass(frozen=True, kw_only=True)
+class Set:
+    """Readers of pictures, whether their depth is exact, and whether it was measured."""
 
-    sets: readers of the pictures and whether their depth is exact.
-    """
+    readers: list[Read]
+    exact: bool = False
+    measured: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A packed picture: its JPEG and PNG, and what its set says of it."""
+
+    jpeg: bytes
+    png: bytes
+    exact: bool
+    measured: bool
+
+    def source(self) -> Source:
+        return unpacked(self.jpeg, self.png, exact=self.exact)
+
+
+def write(path: Path, sets: list[Set], *, limit_bytes: int, seed: int = 0) -> int:
+    """Write as many pictures as fit, taken from the sets in turn; return their number."""
     rng = np.random.default_rng(seed)
-    queues = [(list(rng.permutation(len(readers))), readers, exact) for readers, exact in sets]
+    queues = [(list(rng.permutation(len(one.readers))), one) for one in sets]
     blobs: list[tuple[bytes, bytes]] = []
-    exacts: list[bool] = []
+    kinds: list[tuple[bool, bool]] = []
     size = 0
-    while size < limit_bytes and any(order for order, _, _ in queues):
-        for order, readers, exact in queues:
+    while size < limit_bytes and any(order for order, _ in queues):
+        for order, one in queues:
             if order and size < limit_bytes:
-                blobs.append(packed(readers[order.pop()]()))
-                exacts.append(exact)
+                blobs.append(packed(one.readers[order.pop()]()))
+                kinds.append((one.exact, one.measured))
                 size += sum(map(len, blobs[-1])) + 16
     joined = b"".join(part for pair in blobs for part in pair)
     lengths = np.array([[len(part) for part in pair] for pair in blobs], np.int32)
-    np.savez(path, bytes=np.frombuffer(joined, np.uint8), lengths=lengths, exact=np.array(exacts))
+    np.savez(path, bytes=np.frombuffer(joined, np.uint8), lengths=lengths, kinds=np.array(kinds))
     return len(blobs)
 
 
-def read(path: Path) -> list[tuple[bytes, bytes, bool]]:
-    """Every picture's JPEG, PNG and whether its depth is exact."""
+def read(path: Path) -> list[Picture]:
     with np.load(path) as file:
-        joined, lengths, exact = file["bytes"].tobytes(), file["lengths"], file["exact"]
+        joined, lengths, kinds = file["bytes"].tobytes(), file["lengths"], file["kinds"]
     ends = np.cumsum(lengths.ravel())
     parts = [joined[end - length : end] for end, length in zip(ends, lengths.ravel(), strict=True)]
-    return [(parts[2 * k], parts[2 * k + 1], bool(exact[k])) for k in range(len(exact))]
+    return [
+        Picture(jpeg=jpeg, png=png, exact=bool(exact), measured=bool(measured))
+        for jpeg, png, (exact, measured) in zip(parts[::2], parts[1::2], kinds, strict=True)
+    ]
 
 
 def main() -> None:
@@ -89,9 +111,10 @@ def main() -> None:
     parser.add_argument("--limit-mib", type=float, default=20)
     options = parser.parse_args()
     nyu, renders = nyu_sources(options.nyu), rendered_sources(options.renders)
-    sets = [(nyu[::2], False), (nyu[1::2], False), (renders, True)]
+    rooms = [Set(readers=part, measured=True) for part in (nyu[::2], nyu[1::2])]
+    sets = [*rooms, Set(readers=renders, exact=True)]
     if options.labels:
-        sets.append((labelled_sources(options.labels), False))
+        sets.append(Set(readers=labelled_sources(options.labels)))
     count = write(options.pack, sets, limit_bytes=int(options.limit_mib * 2**20))
     print(f"{count} pictures, {options.pack.stat().st_size / 2**20:.1f} MiB")
 

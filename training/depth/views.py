@@ -10,6 +10,9 @@ PATCH_PX = 14
 SHAPES = {"tall": (24, 18), "square": (18, 18), "wide": (18, 24)}
 """Rows and columns of patches. A few fixed shapes, so that few programs are compiled."""
 
+LARGE_SHAPES = {"large tall": (32, 24), "large square": (24, 24), "large wide": (24, 32)}
+"""For views of whole networks, which `gpu.py` trains."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
@@ -34,7 +37,7 @@ class View:
 
 def draw(rng: np.random.Generator, source: Source, *, shape: str, least: float = 0.35, plain: bool = False) -> View:
     """A random crop that keeps at least `least` of the largest crop's area; `plain` changes no colours."""
-    rows, columns = (n * PATCH_PX for n in SHAPES[shape])
+    rows, columns = (n * PATCH_PX for n in (SHAPES | LARGE_SHAPES)[shape])
     height, width = source.disparity.shape
     whole = min(height / rows, width / columns)
     scale = whole * np.sqrt(rng.uniform(least, 1.0))

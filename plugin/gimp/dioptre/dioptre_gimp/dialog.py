@@ -247,7 +247,8 @@ class OperationDialog:
 
     def _settled(self) -> bool:
         running = self._preview_driver is not None and self._preview_driver.running
-        if running and (self._drafting or time.monotonic() - self._asked_s < PATIENCE_S and not self._can_draft()):
+        young = time.monotonic() - self._asked_s < PATIENCE_S
+        if running and (self._drafting or (young and not self._can_draft())):
             return True
         self._settling = None
         if self._sent is not None:
