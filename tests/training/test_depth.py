@@ -23,7 +23,7 @@ from training.depth.losses import LossWeights, loss
 from training.depth.network import EARLY_BLOCKS, EARLY_TAPS, cut, joined
 from training.depth.train import Recipe, make_step
 from training.depth.values import read_pieces, read_values, write_pieces, write_values
-from training.depth.views import LARGE_SHAPES, PATCH_PX, SHAPES, Source, draw, normalised, turned
+from training.depth.views import LARGE_SHAPES, PATCH_PX, SHAPES, Source, View, draw, normalised, turned
 
 TINY = DepthAnythingConfig(
     backbone=BackboneConfig(width=16, hidden=16, heads=2, blocks=12, grid=5),
@@ -315,6 +315,18 @@ def test_whole_network_learns_from_a_pack(tmp_path):
     assert all(np.isfinite(value).all() for value in jax.tree.leaves(after))
     assert not np.array_equal(after["backbone"]["patch"]["kernel"], before["backbone"]["patch"]["kernel"])
     assert jax.tree.structure(read_pieces(tmp_path / "run", before)) == jax.tree.structure(before)
+
+
+def test_a_view_of_nothing_but_sky_is_no_error() -> None:
+    nothing = jnp.zeros((1, 24, 24))
+
+    def objective(output: jax.Array) -> jax.Array:
+        return loss(output, nothing, nothing, jnp.zeros(1), weights=LossWeights(), measured=nothing)[0]
+
+    value, gradient = jax.value_and_grad(objective)(jnp.ones((1, 24, 24)).at[0, 3].set(2.0))
+    assert value == 0
+    np.testing.assert_array_equal(gradient, 0)
+    assert not View(srgb=np.zeros((4, 4, 3), np.uint8), disparity=np.zeros((4, 4), np.float32)).teaches
 
 
 def test_earlier_blocks_take_smaller_steps() -> None:

@@ -25,7 +25,6 @@ MEASURED = "MEASURED"
 _BATCH = 8
 _NEAREST_M = 0.05
 _TURNED = 0.4  # share of the views of measured frames that are turned
-_FLATTEST = 0.05  # views of which less than this is relief (deviation over mean) teach nothing
 
 Read = Callable[[], Source]
 
@@ -119,7 +118,7 @@ def fill(
             first = place == 0
             seen = turned(rng, source) if measured and rng.random() < _TURNED else source
             view = draw(rng, seen, shape=str(shape), least=0.8 if first else 0.3, plain=first)
-            if np.nanstd(view.disparity) < _FLATTEST * np.nanmean(np.abs(view.disparity)):
+            if not view.teaches:
                 continue
             waiting[str(shape)].append(view)
             if len(waiting[str(shape)]) == _BATCH:

@@ -32,6 +32,7 @@ from .values import write_pieces
 from .views import LARGE_SHAPES, SHAPES, draw, normalised
 
 _SAVE_EVERY_S = 120
+_TRIES = 5  # to draw a view that is not flat, before the whole picture is taken
 _ENOUGH_ROUNDS = 10**6  # without a number the length overflows
 
 
@@ -60,7 +61,12 @@ class Views(grain.transforms.RandomMap):
         self.shape = shape
 
     def random_map(self, element: pack.Picture, rng: np.random.Generator) -> dict[str, Any]:
-        view = draw(rng, element.source(), shape=self.shape)
+        source = element.source()
+        view = next(
+            (one for one in (draw(rng, source, shape=self.shape) for _ in range(_TRIES)) if one.teaches), None
+        )
+        if view is None:
+            view = draw(rng, source, shape=self.shape, least=1.0)
         disparity = view.disparity
         middle = max(np.nanmedian(disparity), 0.1 * np.nanmean(disparity))
         weight = np.clip((middle / np.maximum(disparity, 1e-3 * middle)) ** 0.5, 0.5, 2.5)

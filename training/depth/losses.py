@@ -50,13 +50,14 @@ def loss(
         known = weight > 0
         sparse = jnp.where(known, jax.lax.stop_gradient(output), jnp.nan)[::_SPARSE, ::_SPARSE]
         centred = jnp.where(known, output - jnp.nanmedian(sparse), 0)
-        normalised = centred / jnp.maximum(jnp.abs(centred).sum() / known.sum(), 1e-3)
+        count, mass = jnp.maximum(known.sum(), 1), jnp.maximum(weight.sum(), 1e-3)  # all unknown: no error
+        normalised = centred / jnp.maximum(jnp.abs(centred).sum() / count, 1e-3)
         difference = jnp.where(known, normalised - target, 0)
         error = jnp.abs(difference)
         limit = jnp.nanquantile(jnp.where(known, error, jnp.nan)[::_SPARSE, ::_SPARSE], weights.kept)
         inside = error <= jax.lax.stop_gradient(limit)
-        trimmed = (jnp.where(inside, error, 0) * weight).sum() / weight.sum()
-        raw = (jnp.where(known, jnp.abs(output - target), 0) * weight).sum() / weight.sum()
+        trimmed = (jnp.where(inside, error, 0) * weight).sum() / mass
+        raw = (jnp.where(known, jnp.abs(output - target), 0) * weight).sum() / mass
         fine, coarse = (_gradients(difference, known, least_scale=least) for least in (1, _COARSE))
         edges = weights.gradient * exact * fine + weights.coarse_gradient * (1 - exact) * coarse
         return trimmed + weights.raw * raw + edges, trimmed
@@ -90,5 +91,5 @@ def _gradients(difference: Array, known: Array, *, least_scale: int) -> Array:
         d, k = difference[::step, ::step], known[::step, ::step]
         across = jnp.abs(d[:, 1:] - d[:, :-1]) * (k[:, 1:] & k[:, :-1])
         down = jnp.abs(d[1:] - d[:-1]) * (k[1:] & k[:-1])
-        total += (across.sum() + down.sum()) / k.sum()
+        total += (across.sum() + down.sum()) / jnp.maximum(k.sum(), 1)
     return total

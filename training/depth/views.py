@@ -14,6 +14,10 @@ LARGE_SHAPES = {"large tall": (32, 24), "large square": (24, 24), "large wide": 
 """For views of whole networks, which `gpu.py` trains."""
 
 
+_LEAST_KNOWN = 0.3
+_FLATTEST = 0.05  # views of which less than this is relief (deviation over mean) teach nothing
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """A picture to draw views from.
@@ -33,6 +37,12 @@ class View:
 
     srgb: np.ndarray
     disparity: np.ndarray
+
+    @property
+    def teaches(self) -> bool:
+        """Whether enough is known, and it is not nearly flat, nor all sky."""
+        relief, mean = np.nanstd(self.disparity), np.nanmean(np.abs(self.disparity))
+        return bool(np.isfinite(self.disparity).mean() > _LEAST_KNOWN and relief > _FLATTEST * mean)
 
 
 def draw(rng: np.random.Generator, source: Source, *, shape: str, least: float = 0.35, plain: bool = False) -> View:
