@@ -13,7 +13,7 @@ from dioptre.colour import D65_XY, WhitePoint, adapt
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.layers import Inputs
 from dioptre.imaging.resize import resize
-from dioptre.pipelines.light import Estimate, estimate_light, sure_share
+from dioptre.pipelines.light import chance, estimate_light, sure_share
 from dioptre.pipelines.white_balance import apply_correction, white_balance
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import UsageError
@@ -123,12 +123,15 @@ def test_a_cast_bluer_than_any_temperature_is_taken_out_whole() -> None:
     assert 0.2 < np.ptp(half) < 0.6
 
 
-def test_confidence_falls_with_the_error_to_be_expected() -> None:
-    light = WhitePoint(cct_kelvin=4000)
-    sure = [Estimate(light=light, expected_de=de).confidence for de in (0.0, 1.0, 5.0, 20.0)]
-    assert sure[0] == 1
+def test_confidence_falls_with_the_expected_error_and_with_strange_casts() -> None:
+    slight, strong = np.array([0.1, -0.1], np.float32), np.array([1.5, -1.5], np.float32)
+    sure = [chance(slight, belief=0.9, expected_de=de) for de in (1.0, 3.0, 9.0, 30.0)]
     assert sure == sorted(sure, reverse=True)
-    assert 0 < sure[-1] < 0.1
+    assert sure[0] > 0.9
+    assert sure[-1] < 0.1
+    assert chance(strong, belief=0.9, expected_de=3.0) < sure[1]
+    assert chance(slight, belief=0.5, expected_de=3.0) < sure[1]
+    assert 0 < chance(strong, belief=0.0, expected_de=30.0) < chance(slight, belief=1.0, expected_de=0.1) < 1
 
 
 @pytest.mark.parametrize("point", [(200.0, 5.0), (-1.0, 5.0)])

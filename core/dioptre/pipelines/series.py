@@ -34,6 +34,7 @@ def mean_light(estimates: Sequence[Estimate]) -> Estimate:
         xy=xy,
         residual=np.tensordot(weights, np.stack([e.residual for e in estimates]), 1).astype(np.float32),
         expected_de=float(weights @ [e.expected_de for e in estimates]),
+        confidence=float(weights @ [e.confidence for e in estimates]),
     )
 
 
