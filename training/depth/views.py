@@ -13,7 +13,6 @@ SHAPES = {"tall": (24, 18), "square": (18, 18), "wide": (18, 24)}
 LARGE_SHAPES = {"large tall": (32, 24), "large square": (24, 24), "large wide": (24, 32)}
 """For views of whole networks, which `gpu.py` trains."""
 
-
 _LEAST_KNOWN = 0.3
 _FLATTEST = 0.05  # views of which less than this is relief (deviation over mean) teach nothing
 
@@ -41,8 +40,9 @@ class View:
     @property
     def teaches(self) -> bool:
         """Whether enough is known, and it is not nearly flat, nor all sky."""
-        relief, mean = np.nanstd(self.disparity), np.nanmean(np.abs(self.disparity))
-        return bool(np.isfinite(self.disparity).mean() > _LEAST_KNOWN and relief > _FLATTEST * mean)
+        known = self.disparity[np.isfinite(self.disparity)]
+        enough = known.size > _LEAST_KNOWN * self.disparity.size
+        return bool(enough and known.std() > _FLATTEST * np.abs(known).mean())
 
 
 def draw(rng: np.random.Generator, source: Source, *, shape: str, least: float = 0.35, plain: bool = False) -> View:
