@@ -1,11 +1,11 @@
 """Time of the depth network beside other runtimes, with the same weights, in one run.
 
-    python benchmarks/depth_speed.py [--sizes 1x518x518 2x280x378] [--threads 1] [-o FILE]
+    python benchmarks/depth_speed.py [--sizes 1x518x518 2x392x518] [--threads 1] [-o FILE]
 
 How the times are taken says race.py; ratios are to OpenVINO's in float32. The weights are random: PyTorch draws
 them in the original network of `transformers`, JAX and OpenVINO take them through our converter, ONNX Runtime runs
 PyTorch's export. Before it is timed, each engine's result is compared with PyTorch's. 1 x 518 x 518 is the
-published network's own size, 2 x 280 x 378 a photograph and its mirror image as Dioptre sees them.
+published network's own size, 2 x 392 x 518 a photograph and its mirror image as Dioptre sees them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from race import race, report, serve, told
 
 ENGINES = ("openvino-f32", "jax", "onnxruntime", "torch", "openvino-bf16")
 REFERENCE = ENGINES[0]
-SIZES = ("1x518x518", "2x280x378")
+SIZES = ("1x518x518", "2x392x518")
 AGREEMENT = 1e-4  # of the output's range; bfloat16 is not compared
 
 Run = Callable[[Any], Any]

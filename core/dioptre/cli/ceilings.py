@@ -15,7 +15,7 @@ _PRODUCT_SIDE = 2048
 _PASS_BYTES = 192 << 20  # beyond every cache
 _TIMES = 3
 _NETWORKS = {
-    "depth-network": ("depth", (2, 280, 378, 3)),
+    "depth-network": ("depth", (2, 392, 518, 3)),
     "subject-network": ("subject", (1, 320, 320, 3)),
     "enlarging-network": ("super-resolution", (1, 256, 256, 3)),
 }

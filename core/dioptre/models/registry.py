@@ -94,7 +94,7 @@ ENTRIES: Mapping[str, Entry] = {
             config=f"{_DEPTH_ANYTHING}.config:dioptre_small",
             checkpoints={"dioptre-depth-backbone": "backbone", "dioptre-depth-head": "head"},
             preprocessing=Preprocessing(
-                mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION, short_side_px=280, multiple_px=14
+                mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION, short_side_px=392, multiple_px=14
             ),
             **_DEPTH_ACCELERATION,
         ),
