@@ -15,8 +15,8 @@ ENOUGH_S = 30.0
 def engines():
     made: list[Engine] = []
 
-    def make(*steps) -> Engine:
-        made.append(Engine(steps))
+    def make(*steps, quiet_s: float = 0.05) -> Engine:
+        made.append(Engine(steps, quiet_s=quiet_s))
         return made[-1]
 
     yield make
@@ -72,6 +72,19 @@ def test_warming_up_yields_to_a_task_and_goes_on_after_it(engines) -> None:
     engine.put(Task(lambda: done.append("task")))
     assert finished.wait(ENOUGH_S)
     assert done == ["begun", "task", "begun"]
+
+
+def test_between_tasks_in_quick_succession_nothing_is_warmed_up(engines) -> None:
+    warmed = threading.Event()
+    engine = engines(lambda _progress: warmed.set(), quiet_s=ENOUGH_S)
+    tasks = [threading.Event(), threading.Event()]
+    engine.put(Task(tasks[0].set))
+    engine.start()
+    assert tasks[0].wait(ENOUGH_S)
+    assert not warmed.wait(0.2)
+    engine.put(Task(tasks[1].set))
+    assert tasks[1].wait(ENOUGH_S)
+    assert not warmed.is_set()
 
 
 def test_what_is_expected_is_warmed_up_next(engines) -> None:

@@ -32,14 +32,20 @@ WarmUpStep = Callable[[Callable[[float, str], None]], None]
 """One step of warming up; gets a progress that raises Cancelled as soon as somebody waits."""
 
 
-class Engine:
-    """Runs tasks one at a time; between them, the steps of warming up."""
+QUIET_S = 1.5
+"""After a task, before warming up goes on: whoever moves a slider then waits for no step of it."""
 
-    def __init__(self, warm_up: Iterable[WarmUpStep] = ()) -> None:
+
+class Engine:
+    """Runs tasks one at a time; between them, when it has been quiet for a while, the steps of warming up."""
+
+    def __init__(self, warm_up: Iterable[WarmUpStep] = (), *, quiet_s: float = QUIET_S) -> None:
         self._waiting: list[tuple[int, int, Task]] = []
         self._warm_up = deque(warm_up)
         self._order = itertools.count()
         self._condition = threading.Condition()
+        self._quiet_s = quiet_s
+        self._quiet_from_s = 0.0
         self._busy = False
         self._stopped = False
         self._thread = threading.Thread(target=self._loop, name="compute", daemon=True)
@@ -80,8 +86,11 @@ class Engine:
         while True:
             with self._condition:
                 self._busy = False
-                while not (self._waiting or self._warm_up or self._stopped):
-                    self._condition.wait()
+                while not (self._waiting or self._stopped):
+                    left_s = self._quiet_from_s - time.monotonic()
+                    if self._warm_up and left_s <= 0:
+                        break
+                    self._condition.wait(left_s if self._warm_up else None)
                 if self._stopped:
                     return
                 self._busy = True
@@ -90,6 +99,7 @@ class Engine:
                 self._warm_up_once()
             elif not task.cancelled.is_set():
                 task.work()
+                self._quiet_from_s = time.monotonic() + self._quiet_s
 
     def _warm_up_once(self) -> None:
         try:
