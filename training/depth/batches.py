@@ -9,7 +9,7 @@ import grain
 import numpy as np
 
 from .cache import EXACT, MEASURED
-from .views import PATCH_PX, SHAPES, normalised
+from .views import PATCH_PX, SHAPES, lesson
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,16 +29,15 @@ class Part:
 class CachedViews:
     """A set's views of one shape, read when they are asked for.
 
-    Each is a dict of `tokens` (2, t, c), `target` (H, W), normalised disparity at `per_patch` samples along a
-    patch's side, `weight` (H, W), 0 where unknown, larger for what is far (`far` is the exponent), `measured`
-    (H, W), inverse depth over its middle, 0 where it was not measured, and `exact`.
+    Each is a dict of `tokens` (2, t, c), and of what `lesson` gives of the disparity at `per_patch` samples along a
+    patch's side.
     """
 
     def __init__(self, folder: Path, shape: str, *, per_patch: int, far: float) -> None:
         self.tokens = np.load(folder / f"{shape}_tokens.npy", mmap_mode="r")
         self.disparity = np.load(folder / f"{shape}_disparity.npy", mmap_mode="r")
-        self.exact = np.float32((folder / EXACT).exists())
-        self.measured = np.float32((folder / MEASURED).exists())
+        self.exact = (folder / EXACT).exists()
+        self.measured = (folder / MEASURED).exists()
         self.far = far
         rows, columns = SHAPES[shape]
         self.rows, self.columns = (
@@ -50,15 +49,8 @@ class CachedViews:
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         disparity = self.disparity[index][self.rows[:, None], self.columns].astype(np.float32)
-        middle = max(np.nanmedian(disparity), 0.1 * np.nanmean(disparity))  # the median is 0 under a large sky
-        weight = np.clip((middle / np.maximum(disparity, 1e-3 * middle)) ** self.far, 0.5, 2.5)
-        return {
-            "tokens": self.tokens[index],
-            "target": np.nan_to_num(normalised(disparity)).astype(np.float32),
-            "weight": np.nan_to_num(weight).astype(np.float32),
-            "measured": np.nan_to_num(disparity / middle * self.measured),
-            "exact": self.exact,
-        }
+        taught = lesson(disparity, exact=self.exact, measured=self.measured, far=self.far)
+        return {"tokens": self.tokens[index], **taught}
 
 
 def batches(

@@ -26,13 +26,14 @@ from jax.sharding import NamedSharding, PartitionSpec
 from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN, load_model
 
 from . import pack
-from .losses import LossWeights, loss
+from .losses import batch_loss
 from .network import Values
 from .values import write_pieces
-from .views import LARGE_SHAPES, SHAPES, draw, normalised
+from .views import LARGE_SHAPES, SHAPES, draw, lesson
 
 _SAVE_EVERY_S = 120
 _TRIES = 5  # to draw a view that is not flat, before the whole picture is taken
+_FAR = 0.5  # exponent of the weight of far pixels
 _ENOUGH_ROUNDS = 10**6  # without a number the length overflows
 
 
@@ -55,7 +56,7 @@ class Recipe:
 
 
 class Views(grain.transforms.RandomMap):
-    """A packed picture to a random view: `srgb`, `target`, `weight`, `exact`, `measured`."""
+    """A packed picture to a random view: `srgb`, and what `lesson` gives."""
 
     def __init__(self, shape: str) -> None:
         self.shape = shape
@@ -67,16 +68,8 @@ class Views(grain.transforms.RandomMap):
         )
         if view is None:
             view = draw(rng, source, shape=self.shape, least=1.0)
-        disparity = view.disparity
-        middle = max(np.nanmedian(disparity), 0.1 * np.nanmean(disparity))
-        weight = np.clip((middle / np.maximum(disparity, 1e-3 * middle)) ** 0.5, 0.5, 2.5)
-        return {
-            "srgb": view.srgb,
-            "target": np.nan_to_num(normalised(disparity)).astype(np.float32),
-            "weight": np.nan_to_num(weight).astype(np.float32),
-            "exact": np.float32(element.exact),
-            "measured": np.nan_to_num(disparity / middle * element.measured).astype(np.float32),
-        }
+        taught = lesson(view.disparity, exact=element.exact, measured=element.measured, far=_FAR)
+        return {"srgb": view.srgb, **taught}
 
 
 def series(pictures: list[pack.Picture], recipe: Recipe, shape: str) -> Any:
@@ -108,14 +101,7 @@ def make_step(graph: Any, recipe: Recipe, optimise: optax.GradientTransformation
         x = (batch["srgb"].astype(jnp.float32) / 255 - jnp.array(IMAGENET_MEAN)) / jnp.array(IMAGENET_DEVIATION)
         with jax.default_matmul_precision("bfloat16"):
             output = nnx.merge(graph, nnx.State(trained))(x)
-        return loss(
-            output,
-            batch["target"],
-            batch["weight"],
-            batch["exact"],
-            weights=LossWeights(),
-            measured=batch["measured"],
-        )
+        return batch_loss(output, batch)
 
     @partial(jax.jit, donate_argnums=0)
     def step(state: Any, batch: dict[str, Any], rate: Any) -> tuple[Any, Any]:

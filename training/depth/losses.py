@@ -5,6 +5,7 @@ several scales: Z. Li, N. Snavely, "MegaDepth", 2018.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -66,6 +67,18 @@ def loss(
     if measured is not None:
         total += weights.fitted * jax.vmap(_fitted_error)(output, measured)
     return total.mean(), trimmed
+
+
+def batch_loss(output: Float[Array, "n H W"], batch: dict[str, Any]) -> tuple[Float[Array, ""], Float[Array, " n"]]:
+    """`loss` of a batch of what `views.lesson` gives."""
+    return loss(
+        output,
+        batch["target"],
+        batch["weight"],
+        batch["exact"],
+        weights=LossWeights(),
+        measured=batch["measured"],
+    )
 
 
 def _fitted_error(output: Array, truth: Array) -> Array:

@@ -22,7 +22,7 @@ import orbax.checkpoint as ocp
 from jax.sharding import NamedSharding, PartitionSpec
 
 from .batches import Part, batches
-from .losses import LossWeights, loss
+from .losses import batch_loss
 from .network import Network, Values
 from .values import load, write_values
 from .views import SHAPES
@@ -65,14 +65,7 @@ def make_step(network: Network, recipe: Recipe, optimiser: optax.GradientTransfo
             fixed = {name: jax.lax.stop_gradient(trained[name]) for name in ("norm", "blocks")}
             trained = {**trained, **fixed}
         output = network.disparity(trained, batch["tokens"], grid=grid, per_patch=recipe.per_patch)
-        return loss(
-            output,
-            batch["target"],
-            batch["weight"],
-            batch["exact"],
-            weights=LossWeights(),
-            measured=batch["measured"],
-        )
+        return batch_loss(output, batch)
 
     @partial(jax.jit, static_argnames="grid", donate_argnums=0)
     def step(state: Any, batch: dict[str, Any], number: Any, *, grid: tuple[int, int]) -> tuple[Any, Any]:

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
@@ -118,3 +119,19 @@ def normalised(disparity: np.ndarray) -> np.ndarray:
     median = np.nanmedian(disparity)
     spread = np.nanmean(np.abs(disparity - median))
     return np.clip((disparity - median) / max(float(spread), 1e-6), -6, 12)
+
+
+def lesson(disparity: np.ndarray, *, exact: bool, measured: bool, far: float) -> dict[str, Any]:
+    """What `losses.batch_loss` needs to know of a view.
+
+    target: (H, W) normalised disparity. weight: (H, W) 0 where unknown, larger for what is far (`far` is the
+    exponent). measured: (H, W) inverse depth over its middle, 0 where it was not measured. exact: whether its edges are true.
+    """
+    middle = max(np.nanmedian(disparity), 0.1 * np.nanmean(disparity))  # the median is 0 under a large sky
+    weight = np.clip((middle / np.maximum(disparity, 1e-3 * middle)) ** far, 0.5, 2.5)
+    return {
+        "target": np.nan_to_num(normalised(disparity)).astype(np.float32),
+        "weight": np.nan_to_num(weight).astype(np.float32),
+        "measured": np.nan_to_num(disparity / middle * measured).astype(np.float32),
+        "exact": np.float32(exact),
+    }
