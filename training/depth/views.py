@@ -125,7 +125,8 @@ def lesson(disparity: np.ndarray, *, exact: bool, measured: bool, far: float) ->
     """What `losses.batch_loss` needs to know of a view.
 
     target: (H, W) normalised disparity. weight: (H, W) 0 where unknown, larger for what is far (`far` is the
-    exponent). measured: (H, W) inverse depth over its middle, 0 where it was not measured. exact: whether its edges are true.
+    exponent). measured: (H, W) inverse depth over its middle, 0 where it was not measured. exact: whether its edges
+    are true.
     """
     middle = max(np.nanmedian(disparity), 0.1 * np.nanmean(disparity))  # the median is 0 under a large sky
     weight = np.clip((middle / np.maximum(disparity, 1e-3 * middle)) ** far, 0.5, 2.5)
