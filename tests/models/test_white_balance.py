@@ -11,23 +11,24 @@ from PIL import Image
 
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.models.registry import load_model
+from dioptre.models.white_balance.module import _SPOTS, _extremes
 
 
 @pytest.fixture(scope="module")
 def thumbnail(checkout: Path) -> np.ndarray:
     with Image.open(checkout / "examples" / "astronaut.jpg") as picture:
-        return np.asarray(picture.convert("RGB").resize((64, 64), Image.Resampling.BOX), np.float32) / 255
+        return np.asarray(picture.convert("RGB").resize((192, 192), Image.Resampling.BOX), np.float32) / 255
 
 
 def test_shapes() -> None:
-    read = load_model("white-balance")(np.full((3, 64, 64, 3), 0.5, np.float32))
+    read = load_model("white-balance")(np.full((3, 192, 192, 3), 0.5, np.float32))
     shapes = (read.chroma.shape, read.residual.shape, read.belief.shape, read.log_error.shape)
     assert shapes == ((3, 2), (3, 9, 3), (3,), (3,))
 
 
 @pytest.mark.parametrize("flat", [0.0, 1.0])
 def test_pictures_without_a_usable_pixel_give_numbers(flat: float) -> None:
-    parts = load_model("white-balance")(np.full((1, 64, 64, 3), flat, np.float32))
+    parts = load_model("white-balance")(np.full((1, 192, 192, 3), flat, np.float32))
     assert all(np.isfinite(part).all() for part in parts)
 
 
@@ -38,3 +39,23 @@ def test_a_stronger_cast_is_read_as_a_stronger_one(thumbnail: np.ndarray) -> Non
     chroma = np.asarray(load_model("white-balance")(pictures).chroma)
     warmth = chroma[:, 0] - chroma[:, 1]
     assert (np.diff(warmth) > 0.2).all()  # each is 0.6 warmer than the one before
+
+
+def test_spots_smaller_than_a_cell_of_the_coarse_thumbnail_are_seen() -> None:
+    plain = np.full((192, 192, 3), 0.5, np.float32)
+    spotted = plain.copy()
+    spotted[30:33, 30:33] = (0.44, 0.45, 0.475)
+    spotted[31, 31] = (1.0, 0.9, 0.7)  # a lamp
+    cells = [picture.reshape(64, 3, 64, 3, 3).mean(axis=(1, 3)) for picture in (plain, spotted)]
+    np.testing.assert_allclose(*cells, atol=3e-3)
+    found = [np.asarray(_extremes(jnp.asarray(picture[None]))) for picture in (plain, spotted)]
+    lightest = -2 * len(_SPOTS)
+    warmth = -np.log(float(srgb_to_linear(jnp.array(0.7))))
+    assert found[0][0, lightest + 1] == pytest.approx(0, abs=1e-5)
+    assert found[1][0, lightest] - found[1][0, lightest + 1] == pytest.approx(warmth, rel=0.05)
+
+
+def test_extremes_do_not_mind_turning(thumbnail: np.ndarray) -> None:
+    turned = [np.rot90(thumbnail, k)[None] for k in range(4)]
+    found = np.asarray(_extremes(jnp.asarray(np.concatenate(turned))))
+    np.testing.assert_allclose(found, np.tile(found[:1], (4, 1)), atol=1e-4)

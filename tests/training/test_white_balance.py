@@ -14,10 +14,13 @@ from dioptre.models.white_balance.module import WhiteBalanceEstimator
 from training.white_balance.lists import listed
 from training.white_balance.samples import (
     CAMERAS_APART,
+    FINE_SIDE,
     SIDE,
     STYLES_APART,
     Material,
     _near_identity,
+    _pairs,
+    _rendering,
     _setting,
     part,
 )
@@ -36,8 +39,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     mappings = np.tile(settings.astype(np.float32), (N, 1, 1, 1))
     pictures = rng.integers(20, 200, (N, 96, 96, 3), dtype=np.uint8)
     pictures[:, 0, 0] = np.arange(N)[:, None]  # which picture it is
+    pictures = pictures.repeat(3, axis=1).repeat(3, axis=2)
     np.savez(path / "photos.npz", thumbnails=pictures, mappings=mappings, names=[str(k) for k in range(N)])
-    np.savez(path / "raw_Some.npz", linear=rng.random((N, SIDE, SIDE, 3)).astype(np.float16), mappings=mappings)
+    raws = rng.random((N, SIDE, SIDE, 3)).astype(np.float16)
+    np.savez(path / "raw_Some.npz", linear=raws, mappings=mappings, full=np.ones(N, np.float32))
     names = ["First", "Second", CAMERAS_APART[0]]
     lights = np.stack([np.geomspace(0.4, 2.5, 12), np.ones(12), np.geomspace(2, 0.5, 12)], axis=-1)
     every = np.tile(lights.astype(np.float32), (3, 1, 1))
@@ -73,7 +78,7 @@ def test_more_photographs_are_for_training_alone(folder: Path, tmp_path: Path) -
     for path in folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     before = {which: len(Material(tmp_path, which).photos.pictures) for which in ("training", "validation")}
-    pictures, mappings = np.full((3, 96, 96, 3), 255, np.uint8), np.zeros((3, 10, 9, 3), np.float32)
+    pictures, mappings = np.full((3, 288, 288, 3), 255, np.uint8), np.zeros((3, 10, 9, 3), np.float32)
     np.savez(tmp_path / "photos_more.npz", thumbnails=pictures, mappings=mappings, names=["a", "b", "c"])
     photos = {which: Material(tmp_path, which).photos for which in before}
     assert len(photos["training"].pictures) == 2 * before["training"] + 3
@@ -103,6 +108,37 @@ def test_an_unknown_sensor_sees_grey_as_grey() -> None:
     rng = np.random.default_rng(10)
     for _ in range(8):
         np.testing.assert_allclose(np.ones(3) @ _near_identity(rng, 0.2), 1)
+
+
+def test_fine_pictures_are_the_same_with_more_detail(folder: Path) -> None:
+    coarse, fine = Material(folder, "validation"), Material(folder, "validation", side=FINE_SIDE)
+    np.testing.assert_array_equal(fine.photos.pictures[:, ::3, ::3], coarse.photos.pictures)
+    batch = fine.batch(np.random.default_rng(11), 4)
+    assert {batch[name].shape for name in ("seen", "wrong", "right")} == {(4, FINE_SIDE, FINE_SIDE, 3)}
+
+
+def test_a_sensor_sees_grey_in_the_colour_of_its_light(folder: Path) -> None:
+    rng = np.random.default_rng(12)
+    material = Material(folder)
+    material.matrices = np.stack([_near_identity(rng, 0.2) for _ in range(4)]).reshape(2, 2, 3, 3)
+    for _ in range(8):
+        sensor, light = material._native(rng)
+        np.testing.assert_allclose(np.ones(3) @ sensor, 1, rtol=1e-6)
+        np.testing.assert_allclose(light, np.diag(np.diag(light)))
+        assert light[1, 1] == 1
+
+
+def test_every_rendering_keeps_the_order_of_greys() -> None:
+    n = 64
+    greys = np.linspace(0, 1.2, SIDE, dtype=np.float32)[None, :, None, None].repeat(n, axis=0).repeat(3, axis=3)
+    identity = np.tile(np.eye(3, dtype=np.float32), (n, 1, 1))
+    plain = np.concatenate([identity, np.zeros((n, 6, 3), np.float32)], axis=1)
+    rendering = _rendering(np.random.default_rng(13), np.ones(n, bool), 0)
+    no_noise = np.zeros(0, np.float32), np.zeros((2, 0, SIDE, 1, 3), np.float32)
+    made = _pairs(greys, np.ones(n, np.float32), identity, plain, rendering, *no_noise)
+    right = np.asarray(made["right"])
+    assert (np.diff(right, axis=1) >= -1e-6).all()
+    assert (right[:, -1] - right[:, 0] > 0.05).all()
 
 
 def test_styles_are_kept_apart_and_made_of_the_others() -> None:

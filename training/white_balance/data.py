@@ -22,7 +22,7 @@ from PIL import Image
 
 from .lists import listed
 
-THUMBNAIL_PX = 96
+THUMBNAIL_PX = 288
 RAW_PX = 64
 HISTOGRAM_BINS = 60
 NEIGHBOURS = 25
@@ -80,7 +80,7 @@ class Emulator:
 
 
 def photographs(folder: Path, emulator: Emulator, *, only: frozenset[str] | None = None) -> dict[str, np.ndarray]:
-    """Thumbnails (N, 96, 96, 3) uint8 and their cast polynomials (N, 10, 9, 3); only: of the pictures so named."""
+    """Thumbnails (N, 288, 288, 3) uint8 and their cast polynomials (N, 10, 9, 3); only: of pictures so named."""
     thumbnails, mappings, names = [], [], []
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".png", ".jpg", ".jpeg")):
         if only is not None and path.relative_to(folder).as_posix() not in only:
@@ -188,17 +188,25 @@ def _spectrum(path: Path) -> dict[int, np.ndarray]:
 def developed(
     material: dict[str, np.ndarray], emulator: Emulator, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Rightly balanced linear thumbnails (N, 64, 64, 3) float16 and their cast polynomials (N, 10, 9, 3)."""
-    thumbnails, mappings = [], []
+    """Rightly balanced linear thumbnails (N, 64, 64, 3) float16, their cast polynomials (N, 10, 9, 3), and `full`.
+
+    full: (N,) the linear value at which the sensor was full.
+    """
+    thumbnails, mappings, full = [], [], []
     for raw, light in zip(material["thumbnails"].astype(np.float32), material["lights"], strict=True):
         matrix = material["matrices"][0] + rng.random() * (material["matrices"][1] - material["matrices"][0])
         linear = np.minimum(raw / light, 1) @ matrix
-        linear = np.clip(linear / max(np.quantile(linear.max(axis=-1), TONE_LEVEL), 1e-3), 0, 16)
+        full.append(1 / max(np.quantile(linear.max(axis=-1), TONE_LEVEL), 1e-3))
+        linear = np.clip(linear * full[-1], 0, 16)
         shown = np.clip(linear * rng.uniform(0.85, 1.2), 0, 1)
         encoded = np.where(shown <= 0.0031308, 12.92 * shown, 1.055 * shown ** (1 / 2.4) - 0.055)
         thumbnails.append(linear.astype(np.float16))
         mappings.append(emulator.mappings_for(np.round(255 * encoded) / 255))
-    return {"linear": np.stack(thumbnails), "mappings": np.stack(mappings).astype(np.float32)}
+    return {
+        "linear": np.stack(thumbnails),
+        "mappings": np.stack(mappings).astype(np.float32),
+        "full": np.array(full, np.float32),
+    }
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ from dioptre.models.white_balance.config import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
 
 from .loss import loss_of_reading
-from .samples import Material
+from .samples import FINE_SIDE, Material
 from .values import go_on_from, save_network
 
 FROZEN = ("hist_", "heat", "prior", "picture")
@@ -81,7 +81,7 @@ def main() -> None:
 
     network = WhiteBalanceEstimator(WhiteBalanceConfig(), rngs=nnx.Rngs(options.seed))
     go_on_from(network, load_file(options.start))
-    make_samples(network, Material(options.material), options.out, options.samples)
+    make_samples(network, Material(options.material, side=FINE_SIDE), options.out, options.samples)
     blocks = [dict(np.load(path)) for path in sorted(options.out.glob("seen_*.npz"))]
     data = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 

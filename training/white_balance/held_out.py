@@ -8,7 +8,8 @@ and `illuminant` of a camera that no training picture comes from.
 emulated: held-out photographs, about four wrong camera settings each. style: the same under settings that were kept
 apart from training. balanced: the same, nothing wrong. dark: the same at a sixth of the light with a small sensor's
 noise, one wrong setting. developed: held-out raw thumbnails, wrong gains. camera: raws of the other sensor,
-developed with a rendering (matrix, filmic curve) unknown to training.
+developed with a rendering (matrix, filmic curve) unknown to training. shown: the same raws just shown, with neither
+matrix nor balance.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from .samples import STYLES_APART, left_out, part
 LONGEST_PX = 256
 OTHER_CAMERA = "Sony_ILCE-7RM2"
 WRONG_KELVINS = (2800, 4000, 8500)
+SHOWN_LEVEL = 0.995  # the quantile of raw values that becomes white
 NOISE = 0.012  # of linear values, at the dark pictures' own exposure: a telephone's at night
 
 
@@ -96,6 +98,9 @@ def other_camera(options: argparse.Namespace) -> None:
             name = f"camera_{path.stem.replace('_', '-')}_{kelvin}"
             wrong = np.minimum(raw / other, 1) @ matrix
             write(options.out, name, filmic(exposure * wrong), filmic(exposure * right))
+        level = np.quantile(raw, SHOWN_LEVEL)
+        name = f"shown_{path.stem.replace('_', '-')}"
+        write(options.out, name, encode(raw / level), encode(np.minimum(raw / light, 1) / level))
 
 
 def filmic(linear: np.ndarray) -> np.ndarray:

@@ -22,11 +22,14 @@ from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from .lists import listed
 
 SIDE = 64
+FINE_SIDE = 192  # with fine detail: highlights and shadows of a few pixels
 PHOTOS_SHARE = 0.42
 NOISY_SHARE = 0.3
 UNKNOWN_STYLES = 0.3  # of settings of the emulator: bent further, as one picture style differs from another
-UNKNOWN_SENSORS = 0.35  # of other cameras: a sensor that mixes colours as none of the known ones
-LONG_SHOULDERS = 0.25  # of raws: what lies above white is bent in, as by a filmic curve
+UNKNOWN_SENSORS = 0.5  # of other cameras: a sensor that mixes colours as none of the known ones
+NATIVE = 0.25  # of other cameras: the sensor's own colours with no matrix and no balance, a raw file just shown
+FILMIC = 0.55  # of raws: what lies above white is bent in; half of them have a toe, so that channels lie closer
+FOREIGN_MATRICES = 0.4  # of raws whose colours are bent at all: as far as by another sensor's matrix
 STYLES_APART = (3, 5)  # of the emulator: shade and tungsten, each as "camera standard"; never trained on
 CAMERAS_APART = (
     "Sony_ILCE-7RM2",
@@ -42,10 +45,14 @@ _RUN, _EVERY = 12, 8
 
 @dataclass(frozen=True, kw_only=True)
 class Right:
-    """Pictures (N, side, side, 3), sRGB-encoded uint8 or linear float16, and emulator settings (N, 10, 9, 3)."""
+    """Pictures (N, side, side, 3), sRGB-encoded uint8 or linear float16, and emulator settings (N, 10, 9, 3).
+
+    full: (N,) the linear value at which the sensor was full.
+    """
 
     pictures: np.ndarray
     mappings: np.ndarray
+    full: np.ndarray
     linear: bool
 
 
@@ -71,7 +78,9 @@ def left_out(which: str = "test") -> frozenset[str]:
 class Material:
     """What `data.py` prepared, and the pairs made of it."""
 
-    def __init__(self, folder: Path, which: str = "training") -> None:
+    def __init__(self, folder: Path, which: str = "training", *, side: int = SIDE) -> None:
+        """side: of the pictures, SIDE or FINE_SIDE; raws have no more detail than SIDE."""
+        self.side = side
         with np.load(folder / "photos.npz") as photos:
             keep = part(len(photos["thumbnails"]), which)
             keep = keep[~np.isin(photos["names"][keep], sorted(left_out(which)))]
@@ -80,14 +89,26 @@ class Material:
             with np.load(folder / "photos_more.npz") as photos:
                 pictures += [pictures[0], photos["thumbnails"]]  # those chosen with most care count twice
                 mappings += [mappings[0], photos["mappings"]]
-        self.photos = Right(pictures=np.concatenate(pictures), mappings=np.concatenate(mappings), linear=False)
-        raws, mappings = [], []
+        pictures = [_smaller(thumbnails, FINE_SIDE // side) for thumbnails in pictures]
+        self.photos = Right(
+            pictures=np.concatenate(pictures),
+            mappings=np.concatenate(mappings),
+            full=np.ones(sum(map(len, pictures)), np.float32),
+            linear=False,
+        )
+        raws, mappings, full = [], [], []
         for path in sorted(folder.glob("raw_*.npz")):
             with np.load(path) as raw:
                 keep = part(len(raw["linear"]), which)
                 raws.append(raw["linear"][keep])
                 mappings.append(raw["mappings"][keep])
-        self.raws = Right(pictures=np.concatenate(raws), mappings=np.concatenate(mappings), linear=True)
+                full.append(raw["full"][keep])
+        self.raws = Right(
+            pictures=np.concatenate(raws),
+            mappings=np.concatenate(mappings),
+            full=np.concatenate(full),
+            linear=True,
+        )
         with np.load(folder / "cameras.npz") as cameras:
             apart = np.isin(cameras["names"], CAMERAS_APART)
             keep = apart if which != "training" else ~apart
@@ -105,47 +126,53 @@ class Material:
         size: int,
         *,
         styles: tuple[int, ...] = tuple(s for s in range(10) if s not in STYLES_APART),
-        kinds: tuple[float, ...] = (0.18, 0.40, 0.29, 0.13),
+        kinds: tuple[float, ...] = (0.17, 0.40, 0.32, 0.11),
         photos: float = PHOTOS_SHARE,
         noisy: float = NOISY_SHARE,
         unknown_styles: float = UNKNOWN_STYLES,
     ) -> dict[str, Array]:
-        """seen, wrong, right (size, 64, 64, 3), sRGB-encoded; chroma (size, 2) of the light; known, cast (size,).
+        """seen, wrong, right (size, side, side, 3), sRGB-encoded; chroma (size, 2) of the light; known, cast.
 
         kinds: shares of pictures with no cast, an emulated one, another camera's, a pure change of light.
         styles: which of the emulator's settings. photos: share of photographs, the others are raws.
         """
-        pictures, mappings, is_raw = self._pictures(rng, size, photos)
+        pictures, full, mappings, is_raw = self._pictures(rng, size, photos)
         kind = rng.choice(4, size=size, p=kinds)
         identity = np.eye(3, dtype=np.float32)
-        white = np.tile(identity, (size, 1, 1))
+        white, sensor = (np.tile(identity, (size, 1, 1)) for _ in range(2))
         bend = np.tile(np.concatenate([identity, np.zeros((6, 3), np.float32)]), (size, 1, 1))
         for row in range(size):
             if kind[row] == 1:
                 bend[row] = _setting(rng, mappings[row], styles, unknown_styles)
-            if kind[row] == 2 or (kind[row] == 1 and rng.random() < 0.1):
+            if kind[row] == 2 and rng.random() < NATIVE:
+                sensor[row], white[row] = self._native(rng)
+            elif kind[row] == 2 or (kind[row] == 1 and rng.random() < 0.1):
                 white[row] = self._other_camera(rng)
             elif kind[row] == 3:
                 white[row] = self._change(rng)
         n_noisy = round(noisy * size)
         rendering = _rendering(rng, is_raw, n_noisy)
+        rendering["matrix"] = sensor @ rendering["matrix"]
         noise = np.where(rng.random(n_noisy) < 0.5, rng.uniform(0, 0.006, n_noisy), rng.uniform(0, 0.02, n_noisy))
-        grain = rng.standard_normal((2, n_noisy, SIDE, SIDE, 3), np.float32)
-        made = _pairs(pictures, white, bend, rendering, noise.astype(np.float32), grain)
+        grain = rng.standard_normal((2, n_noisy, self.side, self.side, 3), np.float32)
+        made = _pairs(pictures, full, white, bend, rendering, noise.astype(np.float32), grain)
         return made | {"known": jnp.asarray(kind != 1, jnp.float32), "cast": jnp.asarray(kind != 0, jnp.float32)}
 
     def _pictures(
         self, rng: np.random.Generator, n: int, photos: float
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Linear right pictures, their settings' polynomials, and which come from raws."""
-        pictures, mappings = np.empty((n, SIDE, SIDE, 3), np.float32), np.empty((n, 10, 9, 3), np.float32)
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Linear right pictures, where the sensor was full, settings' polynomials, and which come from raws."""
+        side = self.side
+        pictures, mappings = np.empty((n, side, side, 3), np.float32), np.empty((n, 10, 9, 3), np.float32)
+        full = np.empty(n, np.float32)
         is_raw = rng.random(n) >= photos
         for row in range(n):
             source = self.raws if is_raw[row] else self.photos
-            pictures[row], mappings[row] = _crop(rng, source)
+            pictures[row], full[row], mappings[row] = _crop(rng, source, side)
             if rng.random() < 0.2:
-                beside, other = _crop(rng, source)
-                cut = int(rng.integers(SIDE // 4, 3 * SIDE // 4))
+                beside, other_full, other = _crop(rng, source, side)
+                beside = beside * (full[row] / other_full)
+                cut = int(rng.integers(side // 4, 3 * side // 4))
                 if rng.random() < 0.5:
                     pictures[row, cut:] = beside[cut:]
                 else:
@@ -153,7 +180,7 @@ class Material:
                 mappings[row] = (mappings[row] + other) / 2
             if rng.random() < 0.2:
                 mappings[row] = source.mappings[rng.integers(len(source.mappings))]
-        return pictures, mappings, is_raw
+        return pictures, full, mappings, is_raw
 
     def _other_camera(self, rng: np.random.Generator) -> np.ndarray:
         """From right linear colours to those of a camera set for the wrong light.
@@ -174,11 +201,19 @@ class Material:
             (matrices.reshape(2, 3, 3) * np.stack([s, 1 - s])[:, None, None]).sum(axis=0) for s in shares
         )
         if rng.random() < UNKNOWN_SENSORS:
-            sensor = _near_identity(rng, 0.15)
+            sensor = _near_identity(rng, rng.uniform(0.08, 0.25))
             first, second = sensor @ first, sensor @ second
             gains = gains * np.exp(rng.normal(0, 0.15, 3))
         matrix: np.ndarray = np.linalg.inv(first) @ np.diag(gains / gains[1]) @ second
         return matrix
+
+    def _native(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """To (a part of the way to) a sensor's own balanced colours, and the light as that sensor sees it."""
+        camera = self._camera(rng)
+        matrix = (camera @ self.matrices.reshape(len(camera), -1)).reshape(2, 3, 3)[rng.integers(2)]
+        share = 1.0 if rng.random() < 0.6 else rng.random()
+        identity = np.eye(3)
+        return identity + share * (np.linalg.inv(matrix) - identity), np.diag(self._light(rng, camera))
 
     def _change(self, rng: np.random.Generator) -> np.ndarray:
         """A change of light alone: along the black bodies, or gains of any colour, as of a foreign camera."""
@@ -211,15 +246,26 @@ def _near_identity(rng: np.random.Generator, deviation: float) -> np.ndarray:
     return matrix
 
 
-def _crop(rng: np.random.Generator, source: Right) -> tuple[np.ndarray, np.ndarray]:
-    """A part of a right picture, linear, and its ten polynomials."""
+def _crop(rng: np.random.Generator, source: Right, side: int) -> tuple[np.ndarray, np.float32, np.ndarray]:
+    """A part of a right picture, linear, where its sensor was full, and its ten polynomials."""
     index, whole = rng.integers(len(source.pictures)), source.pictures.shape[1]
-    side = int(max(rng.integers(SIDE // 2, whole + 1, size=2)))
-    top, left = rng.integers(0, whole - side + 1, size=2)
-    pick = np.arange(SIDE) * side // SIDE
-    crop = source.pictures[index, top : top + side, left : left + side][pick][:, pick]
+    length = int(max(rng.integers(whole // (2 if source.linear else 3), whole + 1, size=2)))
+    top, left = rng.integers(0, whole - length + 1, size=2)
+    pick = np.arange(side) * length // side
+    crop = source.pictures[index, top : top + length, left : left + length][pick][:, pick]
     crop = crop[:, ::-1] if rng.random() < 0.5 else crop
-    return (crop if source.linear else _LINEAR[crop]).astype(np.float32), source.mappings[index]
+    crop = (crop if source.linear else _LINEAR[crop]).astype(np.float32)
+    return crop, source.full[index], source.mappings[index]
+
+
+def _smaller(pictures: np.ndarray, times: int) -> np.ndarray:
+    """Pictures (N, h, w, 3) uint8, their sides `times` shorter: means."""
+    if times == 1:
+        return pictures
+    n, height, width, _ = pictures.shape
+    cells = pictures.reshape(n, height // times, times, width // times, times, 3)
+    means: np.ndarray = np.round(cells.mean(axis=(2, 4), dtype=np.float32)).astype(np.uint8)
+    return means
 
 
 _LINEAR = np.asarray(srgb_to_linear(jnp.arange(256, dtype=jnp.float32) / 255))
@@ -244,44 +290,52 @@ def _setting(rng: np.random.Generator, mappings: np.ndarray, styles: tuple[int, 
 
 
 def _rendering(rng: np.random.Generator, is_raw: np.ndarray, n_noisy: int) -> dict[str, np.ndarray]:
-    """A matrix near the identity and a tone curve: exposure, shoulder, S-curve, exponent, white; if white clips."""
+    """A matrix near the identity; a tone curve: exposure, shoulder, S-curve, exponent, whether white clips, toe."""
     n = len(is_raw)
     plain = rng.random(n) < np.where(is_raw, 0.1, 0.4)
-    bend = rng.normal(0, 0.06, (n, 3, 3)) * (~plain & (rng.random(n) < 0.6))[:, None, None]
+    foreign = is_raw & (rng.random(n) < FOREIGN_MATRICES)
+    bent = np.where(foreign, rng.uniform(0.06, 0.18, n), 0.06) * (~plain & (rng.random(n) < 0.6))
+    bend = rng.normal(0, 1, (n, 3, 3)) * bent[:, None, None]
     dark = rng.random(n) < np.where(np.arange(n) < n_noisy, 0.5, 0.15)  # where there is noise, light is short
     gain = np.where(dark, np.exp(rng.uniform(np.log(0.1), np.log(0.6), n)), np.exp(rng.uniform(-0.6, 0.5, n)))
     shoulder = np.where(is_raw & (rng.random(n) < 0.5), rng.uniform(0, 4, n), 0.0)
     s_curve = np.where(is_raw, rng.uniform(0, 0.6, n), rng.uniform(0, 0.3, n) * ~plain)
     exponent = np.where(plain, 1.0, np.exp(rng.normal(0, 0.15, n)))
     clips = rng.random(n) < 0.5
-    long = is_raw & ~plain & (rng.random(n) < LONG_SHOULDERS)
-    level = np.where(long, np.exp(rng.uniform(np.log(1.5), np.log(8), n)), 1.0)  # what becomes white
-    shoulder = np.where(long, level * np.exp(rng.uniform(0, np.log(3), n)) - 1, shoulder)
-    tone = np.stack([np.where(plain, 1.0, gain), shoulder, s_curve, exponent, clips, level])
+    filmic = is_raw & ~plain & (rng.random(n) < FILMIC)
+    level = np.where(filmic, np.exp(rng.uniform(np.log(1.5), np.log(8), n)), 1.0)  # what becomes white
+    toe = np.where(filmic & (rng.random(n) < 0.5), rng.uniform(1, 1.7, n), 1.0)
+    shoulder = np.where(filmic, level**toe * np.exp(rng.uniform(0, np.log(3), n)) - 1, shoulder)
+    s_curve = s_curve * ~(filmic & (rng.random(n) < 0.6))
+    tone = np.stack([np.where(plain, 1.0, gain), shoulder, s_curve, exponent, clips, level, toe])
     matrix = np.eye(3) + bend - bend.mean(axis=1, keepdims=True)  # its columns add up to one: grey stays grey
     return {"matrix": matrix.astype(np.float32), "tone": tone.astype(np.float32)}
 
 
 @jax.jit
 def _pairs(
-    pictures: Array, white: Array, bend: Array, rendering: dict[str, Array], noise: Array, grain: Array
+    pictures: Array, full: Array, white: Array, bend: Array, rendering: dict[str, Array], noise: Array, grain: Array
 ) -> dict[str, Array]:
-    gain, shoulder, s_curve, exponent, clips, level = (row[:, None, None, None] for row in rendering["tone"])
+    gain, shoulder, s_curve, exponent, clips, level, toe = (row[:, None, None, None] for row in rendering["tone"])
 
     def toned(linear: Array, rows: slice = slice(None)) -> Array:
-        x = jnp.maximum(linear * gain[rows], 0) / level[rows]
+        x = (jnp.maximum(linear * gain[rows], 0) / level[rows]) ** toe[rows]
         encoded = linear_to_srgb(jnp.clip(x * (1 + shoulder[rows]) / (1 + shoulder[rows] * x), 0, 1))
         encoded = (1 - s_curve[rows]) * encoded + s_curve[rows] * encoded * encoded * (3 - 2 * encoded)
         return jnp.maximum(encoded, 1e-6) ** exponent[rows]
 
-    linear = jnp.einsum("nhwc,ncd->nhwd", pictures, rendering["matrix"])
+    ceiling = jnp.where(clips > 0, full[:, None, None, None], jnp.inf)
+    linear = jnp.minimum(jnp.einsum("nhwc,ncd->nhwd", pictures, rendering["matrix"]), ceiling)
     right = toned(linear)
-    full = clips * jnp.clip((jnp.min(right, axis=-1, keepdims=True) - 0.95) / 0.05, 0, 1)  # the sensor's white
+    blown = jnp.clip(
+        (jnp.min(pictures, axis=-1, keepdims=True) / ceiling - 0.88) / 0.1, 0, 1
+    )  # white in any balance
 
     def cast(linear: Array, right: Array, rows: slice) -> Array:
-        rendered = toned(jnp.einsum("nhwc,ncd->nhwd", linear, white[rows]), rows)
+        balanced = jnp.minimum(jnp.einsum("nhwc,ncd->nhwd", linear, white[rows]), ceiling[rows])
+        rendered = toned(balanced, rows)
         wrong = jnp.clip(jnp.einsum("nhwk,nkc->nhwc", polynomial_terms(rendered), bend[rows]), 0, 1)
-        return wrong + full[rows] * (right - wrong)
+        return wrong + blown[rows] * (right - wrong)
 
     wrong = cast(linear, right, slice(None))
     noisy = slice(0, len(noise))

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class WhiteBalanceConfig:
-    """thumbnail_px: side of the square thumbnail. bins: of the log-chroma histograms along each axis.
+    """thumbnail_px: side of the square thumbnail, a multiple of coarse_px. coarse_px: of a smaller one, on which
+    all but the lightest and the darkest spots are looked at. bins: of the log-chroma histograms along each axis.
 
     chroma_range: the histograms cover log ratios from -chroma_range to +chroma_range.
     bends: numbers that the residual polynomial is made of. residual_limit: its largest coefficient.
     """
 
-    thumbnail_px: int = 64
+    thumbnail_px: int = 192
+    coarse_px: int = 64
     bins: int = 32
     chroma_range: float = 1.8
     histogram_width: int = 16

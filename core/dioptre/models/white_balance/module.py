@@ -25,6 +25,10 @@ _POWERS_OF_ALL = (1, 6, 12)  # the same with clipped pixels, whose other channel
 _BANDS = (0.1, 0.3, 0.6, 0.85)  # of brightness, as a share of the picture's brightest
 _STATISTICS = 2 * len(_POWERS) + 2 + 2 * len(_POWERS_OF_ALL) + 1 + 4 + 4 + 2 * len(_BANDS)
 _CLIPPED = 0.985
+_LEVELS = (0.01, 0.03, 0.08, 0.2, 0.4, 0.6, 0.75, 0.85, 0.92, 0.96, 0.985, 0.996)  # which a channel may exceed
+_NEAR_EXTREME = (16, 64)  # powers whose means are close to the largest value
+_SPOTS = (("lightest", 0.01), ("lightest", 0.04), ("darkest", 0.01), ("darkest", 0.04), ("whitest", 0.02))
+_EXTREMES = 3 * (2 * len(_LEVELS) + 2 * len(_NEAR_EXTREME)) + 2 * len(_SPOTS)
 _CELLS, _REACH = 8, 1.05  # of the histograms around what shades-of-grey takes for the light
 
 
@@ -64,7 +68,8 @@ class WhiteBalanceEstimator(nnx.Module):
                 _conv(3 * p, 4 * p, stride=2, rngs=rngs),
             ]
         )
-        self.hidden = nnx.Linear(2 * 4 * p + 2 * 4 * h + 2 + _STATISTICS + 2 * _CELLS**2, wide, rngs=rngs)
+        seen = 2 * 4 * p + 2 * 4 * h + 2 + _STATISTICS + 2 * _CELLS**2 + _EXTREMES
+        self.hidden = nnx.Linear(seen, wide, rngs=rngs)
         self.hidden2 = nnx.Linear(wide, config.reading_width, rngs=rngs)
         wide = config.reading_width
         small = nnx.initializers.normal(1e-3)
@@ -80,6 +85,7 @@ class WhiteBalanceEstimator(nnx.Module):
 
     def features(self, thumbnail: Float[Array, "n side side 3"]) -> Float[Array, "n features"]:
         """What is seen; the first guess of the light comes first."""
+        extremes, thumbnail = _extremes(thumbnail), _coarse(thumbnail, self.config.coarse_px)
         linear = srgb_to_linear(thumbnail)
         chroma = self._chroma(linear)
         guess, deep = self._heat_map(self._histograms(thumbnail, linear, chroma))
@@ -89,7 +95,7 @@ class WhiteBalanceEstimator(nnx.Module):
             shown = nnx.relu(layer(shown))
         statistics = _statistics(thumbnail, linear, chroma)
         shade = statistics[:, 2 * (len(_POWERS) - 1) : 2 * len(_POWERS)]
-        seen = [guess, _pooled(shown), _pooled(deep), statistics, _around(shade, thumbnail, chroma)]
+        seen = [guess, _pooled(shown), _pooled(deep), statistics, _around(shade, thumbnail, chroma), extremes]
         return jnp.concatenate(seen, axis=-1)
 
     def reading(self, features: Float[Array, "n features"]) -> Reading:
@@ -173,6 +179,32 @@ def _statistics(
     share = light / jnp.maximum(jnp.max(light, axis=(1, 2), keepdims=True), 0.02)
     of_bands = [_chroma_of_means(linear, jnp.exp(-(((share - band) / 0.1) ** 2)) + 1e-4, (1,)) for band in _BANDS]
     found = [of_usable, bright, bright * bright, of_all, clipped, of_edges, mean, spread, *of_bands]
+    return jnp.concatenate(found, axis=-1)
+
+
+def _coarse(thumbnail: Float[Array, "n side side 3"], side_px: int) -> Float[Array, "n h w 3"]:
+    n, times = len(thumbnail), thumbnail.shape[1] // side_px
+    return jnp.mean(thumbnail.reshape(n, side_px, times, side_px, times, 3), axis=(2, 4))
+
+
+def _extremes(thumbnail: Float[Array, "n side side 3"]) -> Float[Array, "n extremes"]:
+    """How far each channel reaches up and down, and the colours of the lightest and the darkest spots.
+
+    A light's colour is the limit of what it shows (Forsyth 1990), and a few bright pixels are enough to see it.
+    """
+    encoded = thumbnail.reshape(len(thumbnail), -1, 3)
+    above = jnp.stack([jnp.mean(encoded > level, axis=1, dtype=jnp.float32) for level in _LEVELS], axis=1)
+    shares = jnp.concatenate([above, 1 - above], axis=1).reshape(len(thumbnail), -1)
+    found = [jnp.log(jnp.maximum(shares, 0) + 1e-4) / 9]
+    for power in _NEAR_EXTREME:
+        found.append(jnp.mean(encoded**power, axis=1) ** (1 / power))
+        found.append(1 - jnp.mean((1 - encoded) ** power, axis=1) ** (1 / power))
+    linear, brightness = srgb_to_linear(encoded), jnp.mean(encoded, axis=-1)
+    rank = {"lightest": brightness, "darkest": -brightness, "whitest": jnp.min(encoded, axis=-1)}
+    for spots, width in _SPOTS:
+        share = jax.nn.softmax(rank[spots] / width, axis=1)
+        log = jnp.log(jnp.einsum("np,npc->nc", share, linear) + 1e-3)
+        found.append(log[:, ::2] - log[:, 1:2])
     return jnp.concatenate(found, axis=-1)
 
 
