@@ -3,8 +3,9 @@
 Where the light's colour is, is read off log-chroma histograms by a small convolutional network that ends in a
 heat map, as in "Fast Fourier Color Constancy" (Barron and Tsai, CVPR 2017): a cast shifts the histogram, and
 convolutions do not mind shifts. A second branch looks at the picture itself, as it is and without that first
-guess (what is sky, skin, grass?). Both together give the light, the bend of colours, how far to believe them, and
-how large an error is to be expected.
+guess (what is sky, skin, grass?). Both see a coarse thumbnail; of the finer one, how far each channel reaches and
+what colour the lightest and the darkest spots are. All together give the light, the bend of colours, how far to
+believe them, and how large an error is to be expected.
 """
 
 from __future__ import annotations
@@ -183,6 +184,7 @@ def _statistics(
 
 
 def _coarse(thumbnail: Float[Array, "n side side 3"], side_px: int) -> Float[Array, "n h w 3"]:
+    """The means of equal squares of pixels."""
     n, times = len(thumbnail), thumbnail.shape[1] // side_px
     return jnp.mean(thumbnail.reshape(n, side_px, times, side_px, times, 3), axis=(2, 4))
 
