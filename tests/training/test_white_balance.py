@@ -24,7 +24,7 @@ from training.white_balance.samples import (
     _setting,
     part,
 )
-from training.white_balance.values import go_on_from
+from training.white_balance.values import between, go_on_from
 
 N = 192
 
@@ -222,3 +222,12 @@ def test_a_wider_network_goes_on_from_a_narrower_one() -> None:
     seen = np.random.default_rng(7).random((3, first.hidden.kernel.shape[0]), np.float32)
     for one, other in zip(first.reading(jnp.asarray(seen)), second.reading(jnp.asarray(seen)), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_values_lie_between_those_of_two_runs() -> None:
+    first, second = ({"a": np.full((2, 3), k, np.float32), "b": np.array([k, -k], np.float32)} for k in (1.0, 3.0))
+    found = between(first, second, share=0.25)
+    np.testing.assert_allclose(found["a"], 1.5)
+    np.testing.assert_allclose(found["b"], [1.5, -1.5])
+    with pytest.raises(KeyError):
+        between(first, {"a": second["a"]}, share=0.5)

@@ -1,14 +1,18 @@
-"""The values of a network, between training runs."""
+"""The values of a network, between training runs; and those that lie between the values of two.
+
+python -m training.white_balance.values FIRST SECOND --share 0.5 --out FILE
+"""
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
 
@@ -32,3 +36,22 @@ def save_network(state: Any, path: Path) -> None:
     """The network's values by their path in the module."""
     flat = nnx.to_flat_state(state)
     save_file({".".join(map(str, name)): np.asarray(value.get_value()) for name, value in flat}, path)
+
+
+def between(first: dict[str, np.ndarray], second: dict[str, np.ndarray], *, share: float) -> dict[str, np.ndarray]:
+    """Values that lie `share` of the way from the first to the second; of one network, by their path in it."""
+    return {name: (values + share * (second[name] - values)).astype(np.float32) for name, values in first.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("first", type=Path)
+    parser.add_argument("second", type=Path)
+    parser.add_argument("--share", type=float, default=0.5)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    save_file(between(load_file(options.first), load_file(options.second), share=options.share), options.out)
+
+
+if __name__ == "__main__":
+    main()
