@@ -51,7 +51,7 @@ CARD = Card(
 )
 
 
-STEP = 2.0**-15
+STEP = 2.0**-13
 
 
 def rounded(values: np.ndarray) -> np.ndarray:
