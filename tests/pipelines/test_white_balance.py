@@ -227,3 +227,11 @@ def test_the_operation_says_what_it_found(warm: np.ndarray) -> None:
 
 def test_a_light_set_by_hand_needs_no_network(warm: np.ndarray) -> None:
     assert not white_balance(warm, temperature=4000, tint=0.0).models
+
+
+@pytest.mark.parametrize("level", [0.0, 0.02, 0.5, 1.0])
+def test_a_grey_picture_has_no_cast(level: float) -> None:
+    grey = np.tile(np.linspace(0, level, 48, dtype=np.float32)[:, None, None], (1, 32, 3))
+    balanced = white_balance(grey)
+    assert balanced.light.cct_kelvin == pytest.approx(6504, abs=5)
+    np.testing.assert_allclose(balanced.image, grey, atol=1e-5)

@@ -23,6 +23,7 @@ _SLIGHT, _CLEAR = 0.05, 0.15
 """How far the network must believe its own reading before anything is changed, and before all of it is; and the
 same for the cast itself, as the length of (ln r/g, ln b/g). A slight cast may as well be the scene's own colour,
 and a photograph that was right must stay so."""
+_COLOURLESS = 1 / 512  # the largest difference between the channels of a picture that is grey all over
 _LEAST = 1e-3  # of a colour channel: the deepest lights lie outside sRGB
 _SUBSAMPLED_PX = 400  # larger pictures are read at every n-th pixel first
 _CELLS_AT_ONCE = 8
@@ -67,10 +68,15 @@ class Reading:
 
 
 def estimate_light(image: Float32[np.ndarray, "h w c"], *, model: str = "default") -> Estimate:
-    """The light of a picture, sRGB-encoded (H, W, 3 or 4), straight alpha; transparent pixels do not count."""
+    """The light of a picture, sRGB-encoded (H, W, 3 or 4), straight alpha; transparent pixels do not count.
+
+    A picture that is grey all over has no cast.
+    """
     network = estimator(model)
-    found = read(network, thumbnail(image, network.config.thumbnail_px)[None])
-    share = sure_share(found.chroma[0], belief=float(found.belief[0]))
+    small = thumbnail(image, network.config.thumbnail_px)
+    found = read(network, small[None])
+    grey = float(np.ptp(small, axis=-1).max()) < _COLOURLESS
+    share = np.float32(0) if grey else sure_share(found.chroma[0], belief=float(found.belief[0]))
     xy = xy_of(share * found.chroma[0])
     return Estimate(
         light=WhitePoint.from_xy(xy),
