@@ -290,7 +290,10 @@ def _setting(rng: np.random.Generator, mappings: np.ndarray, styles: tuple[int, 
 
 
 def _rendering(rng: np.random.Generator, is_raw: np.ndarray, n_noisy: int) -> dict[str, np.ndarray]:
-    """A matrix near the identity; a tone curve: exposure, shoulder, S-curve, exponent, whether white clips, toe."""
+    """A matrix near the identity and a tone curve.
+
+    tone: exposure, shoulder, S-curve, exponent, whether the sensor has a limit, what becomes white, toe.
+    """
     n = len(is_raw)
     plain = rng.random(n) < np.where(is_raw, 0.1, 0.4)
     foreign = is_raw & (rng.random(n) < FOREIGN_MATRICES)
@@ -327,9 +330,8 @@ def _pairs(
     ceiling = jnp.where(clips > 0, full[:, None, None, None], jnp.inf)
     linear = jnp.minimum(jnp.einsum("nhwc,ncd->nhwd", pictures, rendering["matrix"]), ceiling)
     right = toned(linear)
-    blown = jnp.clip(
-        (jnp.min(pictures, axis=-1, keepdims=True) / ceiling - 0.88) / 0.1, 0, 1
-    )  # white in any balance
+    fullness = jnp.min(pictures, axis=-1, keepdims=True) / ceiling
+    blown = jnp.clip((fullness - 0.88) / 0.1, 0, 1)  # white in any balance
 
     def cast(linear: Array, right: Array, rows: slice) -> Array:
         balanced = jnp.minimum(jnp.einsum("nhwc,ncd->nhwd", linear, white[rows]), ceiling[rows])
