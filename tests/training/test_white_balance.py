@@ -12,6 +12,7 @@ from flax import nnx
 from dioptre.models.white_balance.config import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
 from training.white_balance.lists import listed
+from training.white_balance.loss import weighed
 from training.white_balance.samples import (
     CAMERAS_APART,
     FINE_SIDE,
@@ -126,6 +127,31 @@ def test_a_sensor_sees_grey_in_the_colour_of_its_light(folder: Path) -> None:
         np.testing.assert_allclose(np.ones(3) @ sensor, 1, rtol=1e-6)
         np.testing.assert_allclose(light, np.diag(np.diag(light)))
         assert light[1, 1] == 1
+
+
+def test_unknown_sensors_see_a_light_in_colours_of_their_own(folder: Path) -> None:
+    material, rng = Material(folder), np.random.default_rng(14)
+    material.black_bodies, material.lights = np.ones_like(material.black_bodies), np.ones_like(material.lights)
+    known = np.stack([material._light(rng, material._camera(rng)) for _ in range(200)])
+    shown = np.stack([np.diag(material._native(rng)[1]) for _ in range(200)])
+    assert (np.log(shown).std(axis=0)[::2] > 1.4 * np.log(known).std(axis=0)[::2]).all()
+
+
+def test_pictures_can_all_be_raws_just_shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_asked(self: Material, rng: np.random.Generator) -> np.ndarray:
+        raise AssertionError("another camera's rendering")
+
+    monkeypatch.setattr(Material, "_other_camera", not_asked)
+    made = Material(folder).batch(np.random.default_rng(15), 32, kinds=(0, 0, 1, 0), native=1.0)
+    assert made["known"].all()
+    assert made["cast"].all()
+    with pytest.raises(AssertionError, match="another camera"):
+        Material(folder).batch(np.random.default_rng(15), 32, kinds=(0, 0, 1, 0), native=0.0)
+
+
+def test_large_differences_count_more() -> None:
+    error = jnp.array([0.0, 1.0, 10.0])
+    np.testing.assert_allclose(weighed(error), [0, 1.1, 20], rtol=1e-6)
 
 
 def test_every_rendering_keeps_the_order_of_greys() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,24 +46,31 @@ def is_frozen(path: tuple[Any, ...]) -> bool:
     return str(path[0]).startswith(FROZEN)
 
 
-def make_samples(network: WhiteBalanceEstimator, material: Material, folder: Path, count: int) -> None:
-    """Files of BLOCK samples each: what is seen, and a few pixels before and after."""
+def make_samples(
+    network: WhiteBalanceEstimator, material: Material, folder: Path, count: int, *, shown: bool = False
+) -> None:
+    """Files of BLOCK samples each: what is seen, and a few pixels before and after.
+
+    shown: of raws just shown alone.
+    """
+    name = "shown" if shown else "seen"
+    drawn = partial(material.batch, kinds=(0, 0, 1, 0), photos=0.3, native=1.0) if shown else material.batch
     graph, state = nnx.split(network)
     seen = jax.jit(lambda s, thumbnails: nnx.merge(graph, s).features(thumbnails))
-    for block in range(len(list(folder.glob("seen_*.npz"))), -(-count // BLOCK)):
-        rng = np.random.default_rng((5, block))
+    for block in range(len(list(folder.glob(f"{name}_*.npz"))), -(-count // BLOCK)):
+        rng = np.random.default_rng((6 if shown else 5, block))
         made: dict[str, list[np.ndarray]] = {}
         for _ in range(BLOCK // MADE_AT_ONCE):
-            batch = material.batch(rng, MADE_AT_ONCE)
+            batch = drawn(rng, MADE_AT_ONCE)
             pixels = rng.choice(batch["seen"].shape[1] * batch["seen"].shape[2], PIXELS, replace=False)
-            row = {name: np.asarray(batch[name]) for name in ("chroma", "known", "cast")}
+            row = {part: np.asarray(batch[part]) for part in ("chroma", "known", "cast")}
             row["seen"] = np.asarray(seen(state, batch["seen"])).astype(np.float16)
-            for name in ("wrong", "right"):
-                colours = np.asarray(batch[name]).reshape(MADE_AT_ONCE, -1, 3)[:, pixels]
-                row[name] = np.round(255 * colours).astype(np.uint8)
-            for name, values in row.items():
-                made.setdefault(name, []).append(values)
-        np.savez(folder / f"seen_{block:03}.npz", **{name: np.concatenate(rows) for name, rows in made.items()})
+            for side in ("wrong", "right"):
+                colours = np.asarray(batch[side]).reshape(MADE_AT_ONCE, -1, 3)[:, pixels]
+                row[side] = np.round(255 * colours).astype(np.uint8)
+            for part, values in row.items():
+                made.setdefault(part, []).append(values)
+        np.savez(folder / f"{name}_{block:03}.npz", **{part: np.concatenate(rows) for part, rows in made.items()})
         print(json.dumps({"samples": (block + 1) * BLOCK, "cpu_s": round(time.process_time())}), flush=True)
 
 
@@ -71,6 +79,7 @@ def main() -> None:
     for name in ("material", "start", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--samples", type=int, default=40 * BLOCK)
+    parser.add_argument("--shown", type=int, default=0, help="so many more, of raws just shown alone")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--rate", type=float, default=1e-3)
@@ -81,8 +90,10 @@ def main() -> None:
 
     network = WhiteBalanceEstimator(WhiteBalanceConfig(), rngs=nnx.Rngs(options.seed))
     go_on_from(network, load_file(options.start))
-    make_samples(network, Material(options.material, side=FINE_SIDE), options.out, options.samples)
-    blocks = [dict(np.load(path)) for path in sorted(options.out.glob("seen_*.npz"))]
+    material = Material(options.material, side=FINE_SIDE)
+    make_samples(network, material, options.out, options.samples)
+    make_samples(network, material, options.out, options.shown, shown=True)
+    blocks = [dict(np.load(path)) for path in sorted(options.out.glob("*_*.npz"))]
     data = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
     trained = nnx.All(nnx.Param, lambda path, _: not is_frozen(path))

@@ -14,6 +14,8 @@ from dioptre.models.white_balance.module import Reading
 
 from .samples import D65
 
+EMPHASIS = 0.1  # what a ΔE weighs more for each ΔE that there is
+
 LAB_FROM_LINEAR = np.array(
     [[0.4339, 0.3762, 0.1899], [0.2126, 0.7152, 0.0722], [0.0177, 0.1095, 0.8729]], np.float32
 )  # XYZ relative to D65 white
@@ -48,6 +50,11 @@ def remaining(out: Array, right: Array) -> Array:
     return jnp.mean(jnp.sqrt(squared + 1e-4), axis=1)
 
 
+def weighed(error: Array) -> Array:
+    """Large errors count more, for the worst pictures are the ones that are noticed."""
+    return error * (1 + EMPHASIS * error)
+
+
 def loss_of_reading(
     read: Reading, wrong: Array, right: Array, batch: dict[str, Array]
 ) -> tuple[Array, dict[str, Array]]:
@@ -62,6 +69,8 @@ def loss_of_reading(
     cast = batch["cast"]
     light = jnp.sum(jnp.abs(read.chroma - batch["chroma"]), axis=-1) * batch["known"] * cast
     confidence = jnp.abs(read.log_error - jnp.log(jax.lax.stop_gradient(error) + 0.1))
-    loss = jnp.mean(error + cast * (0.5 * believed + 0.2 * adapted_only) + 3 * light + 0.3 * confidence)
+    loss = jnp.mean(
+        weighed(error) + cast * (0.5 * weighed(believed) + 0.2 * adapted_only) + 3 * light + 0.3 * confidence
+    )
     figures = {"error": error, "believed": believed, "adapted": adapted_only, "light": light}
     return loss + 0.1 * jnp.mean(read.residual**2), {name: jnp.mean(value) for name, value in figures.items()}

@@ -18,16 +18,17 @@ from jax import Array
 from dioptre.colour import D65_XY, WhitePoint, adaptation_matrix
 from dioptre.colour.correction import polynomial_terms
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from dioptre.models.white_balance.config import WhiteBalanceConfig
 
 from .lists import listed
 
-SIDE = 64
-FINE_SIDE = 192  # with fine detail: highlights and shadows of a few pixels
+SIDE = WhiteBalanceConfig().coarse_px
+FINE_SIDE = WhiteBalanceConfig().thumbnail_px  # with fine detail: highlights and shadows of a few pixels
 PHOTOS_SHARE = 0.42
 NOISY_SHARE = 0.3
-UNKNOWN_STYLES = 0.3  # of settings of the emulator: bent further, as one picture style differs from another
-UNKNOWN_SENSORS = 0.5  # of other cameras: a sensor that mixes colours as none of the known ones
-NATIVE = 0.25  # of other cameras: the sensor's own colours with no matrix and no balance, a raw file just shown
+UNKNOWN_STYLES = 0.4  # of settings of the emulator: bent further, as one picture style differs from another
+UNKNOWN_SENSORS = 0.5  # of other cameras, of raws just shown: one that mixes colours as none of the known ones
+NATIVE = 0.35  # of other cameras: the sensor's own colours with no matrix and no balance, a raw file just shown
 FILMIC = 0.55  # of raws: what lies above white is bent in; half of them have a toe, so that channels lie closer
 FOREIGN_MATRICES = 0.4  # of raws whose colours are bent at all: as far as by another sensor's matrix
 STYLES_APART = (3, 5)  # of the emulator: shade and tungsten, each as "camera standard"; never trained on
@@ -130,11 +131,13 @@ class Material:
         photos: float = PHOTOS_SHARE,
         noisy: float = NOISY_SHARE,
         unknown_styles: float = UNKNOWN_STYLES,
+        native: float = NATIVE,
     ) -> dict[str, Array]:
         """seen, wrong, right (size, side, side, 3), sRGB-encoded; chroma (size, 2) of the light; known, cast.
 
         kinds: shares of pictures with no cast, an emulated one, another camera's, a pure change of light.
-        styles: which of the emulator's settings. photos: share of photographs, the others are raws.
+        styles: which of the emulator's settings. photos: share of photographs, the others are raws. native: share
+        of other cameras' pictures that are raws just shown.
         """
         pictures, full, mappings, is_raw = self._pictures(rng, size, photos)
         kind = rng.choice(4, size=size, p=kinds)
@@ -144,7 +147,7 @@ class Material:
         for row in range(size):
             if kind[row] == 1:
                 bend[row] = _setting(rng, mappings[row], styles, unknown_styles)
-            if kind[row] == 2 and rng.random() < NATIVE:
+            if kind[row] == 2 and rng.random() < native:
                 sensor[row], white[row] = self._native(rng)
             elif kind[row] == 2 or (kind[row] == 1 and rng.random() < 0.1):
                 white[row] = self._other_camera(rng)
@@ -213,7 +216,11 @@ class Material:
         matrix = (camera @ self.matrices.reshape(len(camera), -1)).reshape(2, 3, 3)[rng.integers(2)]
         share = 1.0 if rng.random() < 0.6 else rng.random()
         identity = np.eye(3)
-        return identity + share * (np.linalg.inv(matrix) - identity), np.diag(self._light(rng, camera))
+        sensor, light = identity + share * (np.linalg.inv(matrix) - identity), self._light(rng, camera)
+        if rng.random() < UNKNOWN_SENSORS:  # else all lights lie where those of the known sensors do
+            sensor = sensor @ _near_identity(rng, rng.uniform(0.03, 0.15))
+            light = light * np.exp(rng.normal(0, 0.2, 3) * [1, 0, 1])
+        return sensor, np.diag(light)
 
     def _change(self, rng: np.random.Generator) -> np.ndarray:
         """A change of light alone: along the black bodies, or gains of any colour, as of a foreign camera."""

@@ -197,7 +197,7 @@ def _extremes(thumbnail: Float[Array, "n side side 3"]) -> Float[Array, "n extre
     encoded = thumbnail.reshape(len(thumbnail), -1, 3)
     above = jnp.stack([jnp.mean(encoded > level, axis=1, dtype=jnp.float32) for level in _LEVELS], axis=1)
     shares = jnp.concatenate([above, 1 - above], axis=1).reshape(len(thumbnail), -1)
-    found = [jnp.log(jnp.maximum(shares, 0) + 1e-4) / 9]
+    found = [jnp.log(shares + 1e-4) / 9]
     for power in _NEAR_EXTREME:
         found.append(jnp.mean(encoded**power, axis=1) ** (1 / power))
         found.append(1 - jnp.mean((1 - encoded) ** power, axis=1) ** (1 / power))
