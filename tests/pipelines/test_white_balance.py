@@ -110,9 +110,11 @@ def observer(nm: np.ndarray) -> np.ndarray:
 def test_a_slight_cast_and_one_not_believed_are_left_alone() -> None:
     strong, slight = np.array([0.4, -0.4], np.float32), np.array([0.03, -0.03], np.float32)
     assert sure_share(strong, belief=0.995) == 1
-    assert 0 < sure_share(strong, belief=0.8) < 1
-    assert sure_share(strong, belief=0.3) == 0
-    assert sure_share(slight, belief=0.995) == 0
+    assert 0 < sure_share(strong, belief=0.1) < sure_share(strong, belief=0.2) < 1
+    assert 0 < sure_share(0.5 * strong, belief=0.2) < sure_share(strong, belief=0.2)
+    assert sure_share(strong, belief=0.0) == 0
+    assert sure_share(slight, belief=0.7) == 0
+    assert sure_share(0 * slight, belief=1.0) == 0
 
 
 def test_a_cast_bluer_than_any_temperature_is_taken_out_whole() -> None:
