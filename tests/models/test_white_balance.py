@@ -59,3 +59,10 @@ def test_extremes_do_not_mind_turning(thumbnail: np.ndarray) -> None:
     turned = [np.rot90(thumbnail, k)[None] for k in range(4)]
     found = np.asarray(_extremes(jnp.asarray(np.concatenate(turned))))
     np.testing.assert_allclose(found, np.tile(found[:1], (4, 1)), atol=1e-4)
+
+
+def test_the_last_digit_of_a_code_of_8_bits_decides_nothing() -> None:
+    """Of small pictures a thumbnail's pixels are codes; sums in another order, as in an editor, round otherwise."""
+    codes = np.arange(256, dtype=np.float32).repeat(3).reshape(1, 16, 16, 3) / np.float32(255)
+    above, below = (np.nextafter(codes, np.float32(end), dtype=np.float32) for end in (1, 0))
+    np.testing.assert_allclose(_extremes(jnp.asarray(above)), _extremes(jnp.asarray(below)), atol=1e-3)

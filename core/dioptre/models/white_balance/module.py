@@ -26,7 +26,8 @@ _POWERS_OF_ALL = (1, 6, 12)  # the same with clipped pixels, whose other channel
 _BANDS = (0.1, 0.3, 0.6, 0.85)  # of brightness, as a share of the picture's brightest
 _STATISTICS = 2 * len(_POWERS) + 2 + 2 * len(_POWERS_OF_ALL) + 1 + 4 + 4 + 2 * len(_BANDS)
 _CLIPPED = 0.985
-_LEVELS = (0.01, 0.03, 0.08, 0.2, 0.4, 0.6, 0.75, 0.85, 0.92, 0.96, 0.985, 0.996)  # which a channel may exceed
+_LEVELS = (2.5, 7.5, 20.5, 50.5, 101.5, 153.5, 191.5, 216.5, 234.5, 244.5, 251.5, 253.5)
+"""Which a channel may exceed, of 255: between the codes of 8 bits, where rounding decides nothing."""
 _NEAR_EXTREME = (16, 64)  # powers whose means are close to the largest value
 _SPOTS = (("lightest", 0.01), ("lightest", 0.04), ("darkest", 0.01), ("darkest", 0.04), ("whitest", 0.02))
 _EXTREMES = 3 * (2 * len(_LEVELS) + 2 * len(_NEAR_EXTREME)) + 2 * len(_SPOTS)
@@ -195,7 +196,7 @@ def _extremes(thumbnail: Float[Array, "n side side 3"]) -> Float[Array, "n extre
     A light's colour is the limit of what it shows (Forsyth 1990), and a few bright pixels are enough to see it.
     """
     encoded = thumbnail.reshape(len(thumbnail), -1, 3)
-    above = jnp.stack([jnp.mean(encoded > level, axis=1, dtype=jnp.float32) for level in _LEVELS], axis=1)
+    above = jnp.stack([jnp.mean(encoded > level / 255, axis=1, dtype=jnp.float32) for level in _LEVELS], axis=1)
     shares = jnp.concatenate([above, 1 - above], axis=1).reshape(len(thumbnail), -1)
     found = [jnp.log(shares + 1e-4) / 9]
     for power in _NEAR_EXTREME:
