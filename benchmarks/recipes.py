@@ -147,10 +147,10 @@ def on_command_line(order: Order, folder: Path) -> Made:
         selected[y : y + height, x : x + width] = 255
         (folder / "selection.png").write_bytes(encode(selected, Format.PNG))
         command += ["--selection", str(folder / "selection.png")]
-    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as said:
         failed = run(command) != 0
     if failed:
-        raise SystemExit(f"{order.name} failed")
+        raise SystemExit(f"{order.name} failed: {said.getvalue()}")
     base = f"{source.stem}-{order.last.replace('_', '-')}"
     written = json.loads((out / f"{base}.json").read_text(encoding="utf-8"))
     whole = 2**order.bits - 1
