@@ -237,3 +237,12 @@ def test_a_grey_picture_has_no_cast(level: float) -> None:
     balanced = white_balance(grey)
     assert balanced.light.cct_kelvin == pytest.approx(6504, abs=5)
     np.testing.assert_allclose(balanced.image, grey, atol=1e-5)
+
+
+def test_a_grey_photograph_stays_grey_under_several_lights(warm: np.ndarray) -> None:
+    grey = np.repeat(warm[..., 1:2], 3, axis=2)
+    for exposure in (1.0, 0.3):
+        darker = grey * np.float32(exposure)
+        balanced = white_balance(darker, mixed=True)
+        assert balanced.lights == 1
+        np.testing.assert_allclose(balanced.image, darker, atol=1e-5)

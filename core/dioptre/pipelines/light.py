@@ -72,10 +72,8 @@ def estimate_light(image: Float32[np.ndarray, "h w c"], *, model: str = "default
     A picture that is grey all over has no cast.
     """
     network = estimator(model)
-    small = thumbnail(image, network.config.thumbnail_px)
-    found = read(network, small[None])
-    grey = float(np.ptp(small, axis=-1).max()) < _COLOURLESS
-    share = np.float32(0) if grey else sure_share(found.chroma[0], belief=float(found.belief[0]))
+    found = read(network, thumbnail(image, network.config.thumbnail_px)[None])
+    share = sure_share(found.chroma[0], belief=float(found.belief[0]))
     xy = xy_of(share * found.chroma[0])
     return Estimate(
         light=WhitePoint.from_xy(xy),
@@ -109,12 +107,16 @@ def estimator(model: str = "default") -> Loaded:
 
 
 def read(network: Loaded, thumbnails: Float32[np.ndarray, "n s s 3"]) -> Reading:
-    """The mean of what is read off the pictures and off their mirror images."""
+    """The mean of what is read off the pictures and off their mirror images; grey all over, they have no cast."""
     views = np.concatenate([thumbnails, thumbnails[:, :, ::-1]])
     parts = (np.asarray(part) for part in network(jnp.asarray(views)))
     chroma, residual, belief, log_error = (part.reshape(2, -1, *part.shape[1:]).mean(axis=0) for part in parts)
+    coloured = np.ptp(thumbnails, axis=-1).max(axis=(1, 2)) >= _COLOURLESS
     return Reading(
-        chroma=chroma, residual=residual, belief=1 / (1 + np.exp(-belief)), expected_de=np.exp(log_error)
+        chroma=chroma * coloured[:, None],
+        residual=residual,
+        belief=1 / (1 + np.exp(-belief)),
+        expected_de=np.exp(log_error),
     )
 
 
