@@ -11,6 +11,7 @@ from flax import nnx
 
 from dioptre.models.white_balance.config import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
+from training.white_balance import samples
 from training.white_balance.lists import listed
 from training.white_balance.loss import weighed
 from training.white_balance.samples import (
@@ -43,11 +44,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pictures = pictures.repeat(3, axis=1).repeat(3, axis=2)
     np.savez(path / "photos.npz", thumbnails=pictures, mappings=mappings, names=[str(k) for k in range(N)])
     raws = rng.random((N, SIDE, SIDE, 3)).astype(np.float16)
-    np.savez(path / "raw_Some.npz", linear=raws, mappings=mappings, full=np.ones(N, np.float32))
     names = ["First", "Second", CAMERAS_APART[0]]
     lights = np.stack([np.geomspace(0.4, 2.5, 12), np.ones(12), np.geomspace(2, 0.5, 12)], axis=-1)
     every = np.tile(lights.astype(np.float32), (3, 1, 1))
     matrices = np.tile(np.eye(3, dtype=np.float32), (3, 2, 1, 1))
+    taken = (lights[rng.integers(12, size=N)] * [1.05, 1, 0.97]).astype(np.float32)
+    np.savez(
+        path / "raw_Some.npz",
+        linear=raws,
+        mappings=mappings,
+        full=np.ones(N, np.float32),
+        lights=taken,
+        camera=np.array(names[0]),
+    )
     np.savez(path / "cameras.npz", names=names, matrices=matrices, black_bodies=every, lights=every)
     return path
 
@@ -123,7 +132,7 @@ def test_a_sensor_sees_grey_in_the_colour_of_its_light(folder: Path) -> None:
     material = Material(folder)
     material.matrices = np.stack([_near_identity(rng, 0.2) for _ in range(4)]).reshape(2, 2, 3, 3)
     for _ in range(8):
-        sensor, light = material._native(rng)
+        sensor, light = material._native(rng, -1)
         np.testing.assert_allclose(np.ones(3) @ sensor, 1, rtol=1e-6)
         np.testing.assert_allclose(light, np.diag(np.diag(light)))
         assert light[1, 1] == 1
@@ -133,8 +142,20 @@ def test_unknown_sensors_see_a_light_in_colours_of_their_own(folder: Path) -> No
     material, rng = Material(folder), np.random.default_rng(14)
     material.black_bodies, material.lights = np.ones_like(material.black_bodies), np.ones_like(material.lights)
     known = np.stack([material._light(rng, material._camera(rng)) for _ in range(200)])
-    shown = np.stack([np.diag(material._native(rng)[1]) for _ in range(200)])
+    shown = np.stack([np.diag(material._native(rng, -1)[1]) for _ in range(200)])
     assert (np.log(shown).std(axis=0)[::2] > 1.4 * np.log(known).std(axis=0)[::2]).all()
+
+
+def test_a_raw_just_shown_keeps_the_light_it_was_taken_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "OWN_LIGHTS", 1.0)
+    monkeypatch.setattr(samples, "UNKNOWN_SENSORS", 0.0)
+    material, rng = Material(folder), np.random.default_rng(16)
+    with np.load(folder / "raw_Some.npz") as raw:
+        taken = raw["lights"][part(N, "training")]
+    shown = np.stack([np.diag(material._native(rng, k)[1]) for k in range(len(taken))])
+    assert np.abs(np.log(shown / taken)).max() < 0.15  # some noise is added
+    *_, index = material._pictures(rng, 64, 0.5)
+    assert {-1} < set(index.tolist()) <= {-1, *range(len(taken))}
 
 
 def test_pictures_can_all_be_raws_just_shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,7 +230,7 @@ def main() -> None:
             continue
         material = raws(options.raw / folder) | camera(options.spectral, name)
         material |= developed(material, emulator, np.random.default_rng(0))
-        np.savez(options.out / f"raw_{folder}.npz", **material)
+        np.savez(options.out / f"raw_{folder}.npz", camera=np.array(name), **material)
         print(f"{folder}: {len(material['thumbnails'])}")
     photos = photographs(options.photos, emulator)
     np.savez(options.out / "photos.npz", **photos)

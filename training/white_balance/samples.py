@@ -29,6 +29,7 @@ NOISY_SHARE = 0.3
 UNKNOWN_STYLES = 0.4  # of settings of the emulator: bent further, as one picture style differs from another
 UNKNOWN_SENSORS = 0.5  # of other cameras, of raws just shown: one that mixes colours as none of the known ones
 NATIVE = 0.35  # of other cameras: the sensor's own colours with no matrix and no balance, a raw file just shown
+OWN_LIGHTS = 0.7  # of raws just shown that were raws: under the light in which they were taken; lamps light rooms
 FILMIC = 0.55  # of raws: what lies above white is bent in; half of them have a toe, so that channels lie closer
 FOREIGN_MATRICES = 0.4  # of raws whose colours are bent at all: as far as by another sensor's matrix
 STYLES_APART = (3, 5)  # of the emulator: shade and tungsten, each as "camera standard"; never trained on
@@ -97,13 +98,14 @@ class Material:
             full=np.ones(sum(map(len, pictures)), np.float32),
             linear=False,
         )
-        raws, mappings, full = [], [], []
+        raws, mappings, full, taken = [], [], [], []
         for path in sorted(folder.glob("raw_*.npz")):
             with np.load(path) as raw:
                 keep = part(len(raw["linear"]), which)
                 raws.append(raw["linear"][keep])
                 mappings.append(raw["mappings"][keep])
                 full.append(raw["full"][keep])
+                taken.append((str(raw["camera"]), raw["lights"][keep]))
         self.raws = Right(
             pictures=np.concatenate(raws),
             mappings=np.concatenate(mappings),
@@ -115,6 +117,11 @@ class Material:
             keep = apart if which != "training" else ~apart
             self.matrices, self.black_bodies = cameras["matrices"][keep], cameras["black_bodies"][keep]
             self.lights = cameras["lights"][keep]
+            every = np.concatenate([cameras["black_bodies"], cameras["lights"]], axis=1)
+            known = dict(zip(cameras["names"].tolist(), every, strict=True))
+        self.every_light = every[keep]
+        own = [_nearest(known[name], lights) for name, lights in taken]
+        self.own_lights, self.own_rest = (np.concatenate(found) for found in zip(*own, strict=True))
         cct = np.geomspace(1900, 20000, 64)
         whites = [[WhitePoint(cct_kelvin=t, duv=d).xy for d in np.linspace(-0.03, 0.03, 9)] for t in cct]
         self.changes = np.asarray(
@@ -139,7 +146,7 @@ class Material:
         styles: which of the emulator's settings. photos: share of photographs, the others are raws. native: share
         of other cameras' pictures that are raws just shown.
         """
-        pictures, full, mappings, is_raw = self._pictures(rng, size, photos)
+        pictures, full, mappings, is_raw, index = self._pictures(rng, size, photos)
         kind = rng.choice(4, size=size, p=kinds)
         identity = np.eye(3, dtype=np.float32)
         white, sensor = (np.tile(identity, (size, 1, 1)) for _ in range(2))
@@ -148,7 +155,7 @@ class Material:
             if kind[row] == 1:
                 bend[row] = _setting(rng, mappings[row], styles, unknown_styles)
             if kind[row] == 2 and rng.random() < native:
-                sensor[row], white[row] = self._native(rng)
+                sensor[row], white[row] = self._native(rng, index[row])
             elif kind[row] == 2 or (kind[row] == 1 and rng.random() < 0.1):
                 white[row] = self._other_camera(rng)
             elif kind[row] == 3:
@@ -163,17 +170,23 @@ class Material:
 
     def _pictures(
         self, rng: np.random.Generator, n: int, photos: float
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Linear right pictures, where the sensor was full, settings' polynomials, and which come from raws."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Linear right pictures, where the sensor was full, settings' polynomials, and which come from raws.
+
+        Last, which raw it is, or -1 for photographs and where two pictures were put together.
+        """
         side = self.side
         pictures, mappings = np.empty((n, side, side, 3), np.float32), np.empty((n, 10, 9, 3), np.float32)
         full = np.empty(n, np.float32)
         is_raw = rng.random(n) >= photos
+        index = np.full(n, -1)
         for row in range(n):
             source = self.raws if is_raw[row] else self.photos
-            pictures[row], full[row], mappings[row] = _crop(rng, source, side)
+            pictures[row], full[row], mappings[row], which = _crop(rng, source, side)
+            index[row] = which if is_raw[row] else -1
             if rng.random() < 0.2:
-                beside, other_full, other = _crop(rng, source, side)
+                beside, other_full, other, _ = _crop(rng, source, side)
+                index[row] = -1
                 beside = beside * (full[row] / other_full)
                 cut = int(rng.integers(side // 4, 3 * side // 4))
                 if rng.random() < 0.5:
@@ -183,7 +196,7 @@ class Material:
                 mappings[row] = (mappings[row] + other) / 2
             if rng.random() < 0.2:
                 mappings[row] = source.mappings[rng.integers(len(source.mappings))]
-        return pictures, full, mappings, is_raw
+        return pictures, full, mappings, is_raw, index
 
     def _other_camera(self, rng: np.random.Generator) -> np.ndarray:
         """From right linear colours to those of a camera set for the wrong light.
@@ -210,13 +223,19 @@ class Material:
         matrix: np.ndarray = np.linalg.inv(first) @ np.diag(gains / gains[1]) @ second
         return matrix
 
-    def _native(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """To (a part of the way to) a sensor's own balanced colours, and the light as that sensor sees it."""
+    def _native(self, rng: np.random.Generator, raw: int) -> tuple[np.ndarray, np.ndarray]:
+        """To (a part of the way to) a sensor's own balanced colours, and the light as that sensor sees it.
+
+        raw: which raw the picture is, whose own light is taken as that sensor would see it; -1 for none.
+        """
         camera = self._camera(rng)
         matrix = (camera @ self.matrices.reshape(len(camera), -1)).reshape(2, 3, 3)[rng.integers(2)]
         share = 1.0 if rng.random() < 0.6 else rng.random()
         identity = np.eye(3)
         sensor, light = identity + share * (np.linalg.inv(matrix) - identity), self._light(rng, camera)
+        if raw >= 0 and rng.random() < OWN_LIGHTS:
+            light = (camera @ self.every_light[:, self.own_lights[raw]]) * self.own_rest[raw]
+            light = light / light[1] * np.exp(rng.normal(0, 0.03, 3) * [1, 0, 1])
         if rng.random() < UNKNOWN_SENSORS:  # else all lights lie where those of the known sensors do
             sensor = sensor @ _near_identity(rng, rng.uniform(0.03, 0.15))
             light = light * np.exp(rng.normal(0, 0.2, 3) * [1, 0, 1])
@@ -253,16 +272,23 @@ def _near_identity(rng: np.random.Generator, deviation: float) -> np.ndarray:
     return matrix
 
 
-def _crop(rng: np.random.Generator, source: Right, side: int) -> tuple[np.ndarray, np.float32, np.ndarray]:
-    """A part of a right picture, linear, where its sensor was full, and its ten polynomials."""
-    index, whole = rng.integers(len(source.pictures)), source.pictures.shape[1]
+def _nearest(known: np.ndarray, lights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) which of a camera's known lights (n, 3) each light (N, 3) is closest to, and (N, 3) what is left."""
+    ratio = np.log(lights[:, None] / known)
+    index = np.argmin(np.linalg.norm(ratio, axis=-1), axis=1)
+    return index, np.exp(np.clip(ratio[np.arange(len(lights)), index], -0.2, 0.2))
+
+
+def _crop(rng: np.random.Generator, source: Right, side: int) -> tuple[np.ndarray, np.float32, np.ndarray, int]:
+    """A part of a right picture, linear, where its sensor was full, its ten polynomials, and which it is."""
+    index, whole = int(rng.integers(len(source.pictures))), source.pictures.shape[1]
     length = int(max(rng.integers(whole // (2 if source.linear else 3), whole + 1, size=2)))
     top, left = rng.integers(0, whole - length + 1, size=2)
     pick = np.arange(side) * length // side
     crop = source.pictures[index, top : top + length, left : left + length][pick][:, pick]
     crop = crop[:, ::-1] if rng.random() < 0.5 else crop
     crop = (crop if source.linear else _LINEAR[crop]).astype(np.float32)
-    return crop, source.full[index], source.mappings[index]
+    return crop, source.full[index], source.mappings[index], index
 
 
 def _smaller(pictures: np.ndarray, times: int) -> np.ndarray:
