@@ -6,9 +6,7 @@ that one mapping (`dioptre.colour.correction`) and nothing else, so that detail,
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -29,6 +27,7 @@ from dioptre.colour.correction import (
 from dioptre.imaging.encoding import srgb_to_linear
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre.imaging.numbers import is_finite, without_nan
+from dioptre.imaging.threads import on_all_cores
 from dioptre_link.errors import UsageError
 from dioptre_link.operations import Role
 
@@ -281,8 +280,7 @@ def _by_chunks(function: Any, image: np.ndarray, *others: np.ndarray) -> np.ndar
         for channel, values in enumerate(function(*map(jnp.asarray, whole))):
             out[pixels, channel] = np.asarray(values)[: len(flat) - start]
 
-    with ThreadPoolExecutor(2) as pool:
-        deque(pool.map(map_from, range(0, len(flat), CHUNK_PIXELS)), maxlen=0)  # errors come out here
+    on_all_cores(range(0, len(flat), CHUNK_PIXELS), map_from, lambda share: None, threads=2)
     return result
 
 
