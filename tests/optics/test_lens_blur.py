@@ -176,6 +176,17 @@ def test_a_steep_slope_is_no_edge():
     assert not step[8:-8, 44:].any()
 
 
+@pytest.mark.parametrize("radius", [4.0, 8.0, 20.0])
+def test_a_small_step_in_the_dark_lets_no_light_through_from_afar(radius):
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    bright = x < 24
+    disparity = np.where(bright, -1.0, np.where(y > 64 + 6 * np.sin(x / 9), -0.14, -0.265)).astype(np.float32)
+    image = np.repeat(bright[..., None], 3, axis=2).astype(np.float32)
+    made = fast.blur(scene(image, disparity, radius))
+    assert made[:, 24 + 8 + int(1.4 * radius) :].max() < 1e-3
+    assert made[:, :16].min() > 0.5  # of the light of the bright part itself, next to which there is dark
+
+
 @pytest.mark.parametrize("made", [lambda size: random_scene(size=size), slope], ids=["steps", "slope"])
 def test_result_does_not_depend_on_the_tiles(made, monkeypatch):
     image, disparity = made((300, 420))

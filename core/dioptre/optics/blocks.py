@@ -55,7 +55,7 @@ def _intervals(group: Group) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     lower, upper = np.append(-np.inf, edges), np.append(edges, np.inf)
     bits = np.uint32(1) << np.arange(lower.size, dtype=np.uint32)
     holds = [bits[(lower >= before) & (upper <= after)].sum() for before, _, after, *_ in group.bounds]
-    hides = [bits[upper > start].sum() for *_, start, _ in group.bounds]
+    hides = [bits[upper > start].sum() for _, _, _, start, *_ in group.bounds]
     padded = np.full(MOST_SLICES + 2, np.inf, np.float32)
     padded[: edges.size] = edges
     return padded, np.array(holds, np.uint32), np.array(hides, np.uint32)

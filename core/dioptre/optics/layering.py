@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Complex, Float, Float16, Int, UInt32
+from jaxtyping import Array, Bool, Complex, Float, Float16, Float32, Int, UInt32
 from scipy import ndimage
 
 from dioptre.imaging.threads import on_all_cores
@@ -18,7 +18,7 @@ from .aperture import Aperture
 from .blocks import MOST_SLICES, Plan, Shape, block_shape, plans
 from .fill import fill, fill_small
 from .grid import CELL, MARGIN_PX, TOP, VISIBLE, Grid, Level, read
-from .slices import LIKE_SLICES, Group, reach_of, share_of, signed_square
+from .slices import LIKE_SLICES, Group, blocking_of, reach_of, share_of, signed_square
 
 _LIKE = LIKE_SLICES - 1
 _NOTHING = 1e-6
@@ -28,6 +28,8 @@ _STEEP = 0.15  # change of the radius from pixel to pixel; a gentler slope uncov
 _LARGEST_HALF = float(np.finfo(np.float16).max)
 _AROUND = 16  # cells: what is farther away hardly has a part in a fill
 _ALIGNED = 32  # cells: the sizes that a fill is made from begin at the same pixels, wherever it begins
+_BLURRED_PX = 0.5  # a slice of a smaller radius is left as it is
+_OPENED = 5.0  # times the open share of a disc: where nearer things bend around, they leave more than that share
 _LEAST_FILL = 0.02  # a smaller share of a slice behind nearer things is left to the others
 
 
@@ -43,10 +45,9 @@ def top_of(group: Group, level: Level, *, scale: int, everything: bool) -> np.nd
     seen = level.planes[:, -1] > VISIBLE
     low, high = float(level.radii[seen].min()), float(level.radii[seen].max())
     squares = signed_square(level.radii)
-    ends = _uncovering(group, level, scale)
+    ends, lowest = _uncovering(group, level, scale)
     if not (everything or ends.any()):
         return made
-    from_end = ndimage.distance_transform_cdt(~ends, metric="chessboard")
     own_cells = int(np.ceil(1.7 * max(abs(bound[1]) for bound in group.bounds) / scale)) + 1
     nearest = ndimage.maximum_filter(np.where(seen, level.radii, -np.inf).max(axis=0), 2 * own_cells + 1)
 
@@ -62,6 +63,10 @@ def top_of(group: Group, level: Level, *, scale: int, everything: bool) -> np.nd
         spread_px = np.maximum(nearest, max(-bound[3], 0.0)) + 1.7 * abs(bound[1])
         cells = np.ceil(spread_px / scale) + 2
         farthest = int(cells.max())
+        uncovering = ends & (lowest < bound[4])  # what lies behind there does not hide the slice in its turn
+        if not (everything or uncovering.any()):
+            return
+        from_end = ndimage.distance_transform_cdt(~uncovering, metric="chessboard")
         could_show = (from_end <= cells) & _within(known > 0, farthest) | everything
         wanted = could_show & (known < 1 - VISIBLE)
         if not wanted.any():
@@ -93,8 +98,12 @@ def _box(mask: Bool[np.ndarray, "h w"], around: int) -> tuple[slice, slice]:
     return span(0), span(1)
 
 
-def _uncovering(group: Group, level: Level, scale: int) -> Bool[np.ndarray, "h w"]:
-    """Where nearer things end and uncover what is behind: at edges, on steep slopes, where the next group begins.
+def _uncovering(
+    group: Group, level: Level, scale: int
+) -> tuple[Bool[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
+    """Where nearer things end and uncover what is behind, and the radius of the farthest thing around each cell.
+
+    They do at edges, on steep slopes, where the next group begins.
 
     Slices of a gentle slope make room for each other, but groups are laid over one another as wholes.
     """
@@ -102,8 +111,8 @@ def _uncovering(group: Group, level: Level, scale: int) -> Bool[np.ndarray, "h w
     highest = ndimage.maximum_filter(np.where(seen, level.radii, -np.inf).max(axis=0), 3)
     lowest = ndimage.minimum_filter(np.where(seen, level.radii, np.inf).min(axis=0), 3)
     steep = highest - lowest > _STEEP * 3 * scale
-    made: np.ndarray = level.edges | steep | ((lowest < group.nearest) & (highest > group.nearest))
-    return made
+    ends: np.ndarray = level.edges | steep | ((lowest < group.nearest) & (highest > group.nearest))
+    return ends, lowest
 
 
 def _within(mask: Bool[np.ndarray, "h w"], distance: int) -> Bool[np.ndarray, "h w"]:
@@ -158,7 +167,7 @@ def _reach(group: Group, aperture: Aperture) -> Int[np.ndarray, " k"]:
 def _block(
     shape: tuple[int, int],
     surfaces: tuple[Float[Array, "2 e h w"], Float[Array, "2 h w"]],
-    slices: tuple[Float16[Array, "k e1 ht wt"], Float[Array, "k 5"], Complex[Array, "k hb wb2"]],
+    slices: tuple[Float16[Array, "k e1 ht wt"], Float[Array, "k 7"], Complex[Array, "k hb wb2"]],
     step: Int[Array, "8"],
     above: tuple[Float[Array, "e h w"], Float[Array, "2 h w"]],
 ) -> tuple[Float[Array, "e h w"], Float[Array, "2 h w"]]:
@@ -208,6 +217,21 @@ def _block(
         made: Array = jnp.fft.irfft2(jnp.fft.rfft2(whole) * kernels[index], s=shape)
         return made
 
+    def opened() -> Array:
+        """Behind the focus: how much of the slice its own discs let show, however little the rest covers.
+
+        Unlike slices that meet at an edge leave a gap there, which light from afar must not fill.
+        """
+        cut = [
+            (part(planes, (row, column), shape, surface)[-1], part(squares, (row, column), shape, surface))
+            for surface in (0, 1)
+        ]
+        blocking = sum(coverage * blocking_of(squared, bound) for coverage, squared in cut)
+        return jnp.clip(_OPENED * (1 - spread(blocking)), 0.0, 1.0)
+
+    def unlimited() -> Array:
+        return jnp.ones(shape, jnp.float32)
+
     rows, columns = jnp.arange(height)[:, None] + row, jnp.arange(width) + column
     within = (rows >= begin) & (rows < end) & (columns >= left) & (columns < right)
     lower, alike = part(result, (row, column), shape), part(like, (row, column), shape)
@@ -217,10 +241,11 @@ def _block(
         # Two branches, one after the other: fused with what makes its input, the fill takes six times as long.
         with_margin: tuple[Array, Array] = jax.lax.cond(hidden > 0, around, unused)
         whole: Array = jax.lax.cond(hidden > 0, filled, plain, with_margin)
-        blurred: Array = jax.lax.cond(jnp.abs(bound[1]) < 0.5, lambda planes: planes, spread, whole)
+        blurred: Array = jax.lax.cond(jnp.abs(bound[1]) < _BLURRED_PX, lambda planes: planes, spread, whole)
         # What is covered by slices alike does not hide this one.
         not_hiding = sum(_of_slice(alike[number % _LIKE], number) for number in (index + 1, index + 2))
-        visible = jnp.clip(blurred[-1] * (room + not_hiding), 0.0, room)
+        most: Array = jax.lax.cond((hidden > 0) & (bound[1] <= -_BLURRED_PX), opened, unlimited)
+        visible = jnp.clip(blurred[-1] * (room + not_hiding), 0.0, room * most)
 
         def shown() -> Array:
             made: Array = lower + blurred * (visible / jnp.maximum(blurred[-1], _NOTHING))
@@ -250,7 +275,7 @@ def _layer_slices(
     planes: Float[Array, "2 e h w"],
     squares: Float[Array, "2 h w"],
     top: Float16[Array, "k e1 ht wt"],
-    bounds: Float[Array, "k 5"],
+    bounds: Float[Array, "k 7"],
     kernels: Complex[Array, "k hb wb2"],
     steps: Int[Array, "n 8"],
     count: Int[Array, ""],
@@ -335,7 +360,7 @@ def layered(
 
 
 @lru_cache(maxsize=64)
-def _bounds(group: Group) -> Float[Array, "k 5"]:
+def _bounds(group: Group) -> Float[Array, "k 7"]:
     filled = list(group.bounds) + [group.bounds[-1]] * (MOST_SLICES - len(group.bounds))
     return jnp.asarray(filled, jnp.float32)
 

@@ -19,6 +19,7 @@ LIKE_SLICES = 3
 
 _LEAST_STEP_PX = 0.5
 _SEAM = 1e-3  # of a radius: the width of the step from one group to the next
+_MORE = 1.2  # of a radius: blurred more than a slice
 _GROWTH = 0.2  # of the radius from one slice to the next
 _LEVEL_FROM_PX = (0.0, 10.5, 20.5, 63.0)  # radii from here on are blurred at 1, 1/2, 1/4, 1/8 of the size
 _COARSE_FROM_PX = (0.0, 5.0, 10.5, 31.0)
@@ -26,17 +27,21 @@ _COARSE_FROM_PX = (0.0, 5.0, 10.5, 31.0)
 LEVELS = len(_LEVEL_FROM_PX)
 
 
+Bound = tuple[float, float, float, float, float, float, float]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Group:
     """Slices of neighbouring radii that are blurred at one size, farthest first.
 
     level: the size is 1 / 2**level.
-    bounds: per slice the signed radius before, at and after it, and the two between which nearer surfaces begin to
-        hide it.
+    bounds: per slice the signed radius before, at and after it, the two between which nearer surfaces begin to
+        hide it, and the two between which they end to block it: what its own discs have to find a way past is
+        behind the focus as it is, but blurred less.
     """
 
     level: int
-    bounds: tuple[tuple[float, float, float, float, float], ...]
+    bounds: tuple[Bound, ...]
 
     @property
     def nearest(self) -> float:
@@ -77,7 +82,8 @@ def groups(*, subject_px: float | None = None, coarse: bool = False) -> tuple[Gr
         own = series[first : last + 2]
         if coarse:
             own = [radius for place, radius in enumerate(own) if place % 2 == 0 or radius in (0.0, own[-1])]
-        made.append(Group(level=levels[first], bounds=_bounds(own)))
+        blocked_to = -float(subject_px) if subject_px is not None and parts[first] < 0 else None
+        made.append(Group(level=levels[first], bounds=_bounds(own, blocked_to)))
         first = last + 1
     return tuple(made)
 
@@ -87,9 +93,21 @@ def levels_for(radius_px: float, series: tuple[Group, ...]) -> int:
     return 1 + max(group.level for group in series if group.farthest < radius_px and group.nearest > -radius_px)
 
 
-def _bounds(radii: list[float]) -> tuple[tuple[float, float, float, float, float], ...]:
-    """Bounds of a group's slices; it holds surfaces from just below its first radius to just below its last."""
-    seam = [radius - _SEAM * abs(radius) for radius in radii]
+def _bounds(radii: list[float], blocked_to: float | None) -> tuple[Bound, ...]:
+    """Bounds of a group's slices; it holds surfaces from just below its first radius to just below its last.
+
+    blocked_to: what is nearer blocks none of it; None for what follows from the slices' own radii.
+    """
+
+    def below(radius: float) -> float:
+        return radius - _SEAM * abs(radius)
+
+    def blocks_to(radius: float, start: tuple[float, float]) -> tuple[float, float]:
+        if blocked_to is not None:
+            return below(blocked_to), blocked_to
+        return (-radius, -_MORE * radius) if radius < 0 else start
+
+    seam = [below(radius) for radius in radii]
     before = [seam[0], *radii[:-1]]
     own = [*radii[:-1], seam[-1]]
     after = [*radii[1:], radii[-1]]
@@ -99,7 +117,7 @@ def _bounds(radii: list[float]) -> tuple[tuple[float, float, float, float, float
         # All of a nearer group hides this slice, and within the group what is not alike.
         hides = min(index + LIKE_SLICES, len(radii))
         pair = (seam[-1], radii[-1]) if hides == len(radii) else (own[hides - 1], own[hides])
-        made.append((before[index], own[index], after[index], *pair))
+        made.append((before[index], own[index], after[index], *pair, *blocks_to(own[index], pair)))
     return tuple(made)
 
 
@@ -119,6 +137,11 @@ def share_of(squares: Any, bound: Any) -> Any:
 def reach_of(squares: Any, bound: Any) -> Any:
     """The same: 1 unless so near as to hide the slice."""
     return 1 - _ramp(squares, bound[3], bound[4])
+
+
+def blocking_of(squares: Any, bound: Any) -> Any:
+    """The same: 1 if near enough to hide the slice, and among what its discs have to find a way past."""
+    return (_ramp(squares, bound[3], bound[4]) - _ramp(squares, bound[5], bound[6])).clip(0.0)
 
 
 def _ramp(squares: Any, start: Any, stop: Any) -> Any:
