@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
+import jax
+
 T = TypeVar("T")
 
 
@@ -15,10 +17,17 @@ def on_all_cores(
 ) -> None:
     """Work on all items; stop early when `watch`, told the share done, or an item raises.
 
-    threads: how many items at a time; left out: as many as there are cores.
+    threads: how many items at a time; left out: as many as there are cores. JAX multiplies matrices in them as
+    precisely as in the caller's thread.
     """
+    precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]  # each thread has its own
+
+    def as_here(item: T) -> None:
+        with jax.default_matmul_precision(precision):
+            work(item)
+
     with ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1) as pool:
-        futures = [pool.submit(work, item) for item in items]
+        futures = [pool.submit(as_here, item) for item in items]
         try:
             for number, future in enumerate(as_completed(futures)):
                 future.result()

@@ -122,13 +122,11 @@ def _in_tiles(
     rows = plan_windows(height, window_px=tile_px, overlap_px=overlap_px)
     columns = plan_windows(width, window_px=tile_px, overlap_px=overlap_px)
     replaced: list[float] = []
-    precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]  # each thread has its own
 
     def work(place: tuple[Window, Window]) -> None:
         row, column = place
         tile = picture[row.start : row.start + row.length, column.start : column.start + column.length]
-        with jax.default_matmul_precision(precision):
-            made = _enlarge_tile(network, tile, tile_px)
+        made = _enlarge_tile(network, tile, tile_px)
         made, doubt = _steadied(made, tile, restored=network.config.restores)
         if scale != network.config.scale:
             made = resize(made, (row.length * scale, column.length * scale), method="bicubic")

@@ -27,6 +27,7 @@ from dioptre.colour.correction import (
 from dioptre.imaging.encoding import srgb_to_linear
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre.imaging.numbers import is_finite, without_nan
+from dioptre.imaging.threads import on_all_cores
 from dioptre_link.errors import UsageError
 from dioptre_link.operations import Role
 
@@ -262,18 +263,24 @@ def _apply_field(image: np.ndarray, lights: LightField, *, share: float, kept: f
 
 
 def _by_chunks(function: Any, image: np.ndarray, *others: np.ndarray) -> np.ndarray:
-    """`function` of a fixed number of pixels' channels (3, n), and of what else is theirs (k, n); alpha stays."""
+    """`function` of a fixed number of pixels' channels (3, n), and of what else is theirs (k, n); alpha stays.
+
+    Two chunks at a time: while one is copied, the other is mapped.
+    """
     result = np.empty_like(image, order="C")
     result[..., 3:] = image[..., 3:]
     flat, out = image.reshape(-1, image.shape[2]), result.reshape(-1, image.shape[2])
     sources = [flat[:, :3], *(other.reshape(-1, other.shape[2]) for other in others)]
-    for start in range(0, len(flat), CHUNK_PIXELS):
+
+    def map_from(start: int) -> None:
         pixels = slice(start, start + CHUNK_PIXELS)
         parts = [np.ascontiguousarray(source[pixels].T) for source in sources]
         missing = CHUNK_PIXELS - parts[0].shape[1]
         whole = [np.pad(part, ((0, 0), (0, missing))) if missing else part for part in parts]
         for channel, values in enumerate(function(*map(jnp.asarray, whole))):
             out[pixels, channel] = np.asarray(values)[: len(flat) - start]
+
+    on_all_cores(range(0, len(flat), CHUNK_PIXELS), map_from, lambda share: None, threads=2)
     return result
 
 
