@@ -118,7 +118,7 @@ def with_blown_kept(
 def with_blown_channels_kept(corrected: Channels, srgb_encoded: Channels) -> Channels:
     """`with_blown_kept` for channels by themselves."""
     least = jnp.minimum(jnp.minimum(srgb_encoded[0], srgb_encoded[1]), srgb_encoded[2])
-    share = jnp.clip((least - BLOWN_FROM) / (BLOWN_TO - BLOWN_FROM), 0, 1)
+    share = jnp.clip((least - BLOWN_FROM) * (1 / (BLOWN_TO - BLOWN_FROM)), 0, 1)
     share = share * share * (3 - 2 * share)
     red, green, blue = (now + share * (old - now) for now, old in zip(corrected, srgb_encoded, strict=True))
     return red, green, blue
@@ -141,10 +141,14 @@ def _product(
 def _bent(adapted: list[Float[Array, "*batch"]], residual: Float[Array, "9 3"]) -> Channels:
     size = jnp.maximum(jnp.maximum(jnp.abs(adapted[0]), jnp.abs(adapted[1])), jnp.abs(adapted[2]))
     size = jnp.maximum(size, 1.0)
-    r, g, b = (jnp.maximum(channel / size, 0.0) for channel in adapted)
-    terms = (r, g, b, r * r, g * g, b * b, r * g, r * b, g * b)
-    red, green, blue = (
-        channel + size * sum((term * residual[k, c] for k, term in enumerate(terms)), start=jnp.zeros_like(r))
-        for c, channel in enumerate(adapted)
-    )
+    smaller = 1 / size
+    r, g, b = (jnp.maximum(channel * smaller, 0.0) for channel in adapted)
+
+    def bend(k: Float[Array, "9"]) -> Float[Array, "*batch"]:
+        """The polynomial, each variable taken out in turn: XLA makes a loop of it for every use of a channel."""
+        in_blue = b * (k[2] + k[5] * b)
+        in_green = g * (k[1] + k[4] * g + k[8] * b)
+        return r * (k[0] + k[3] * r + k[6] * g + k[7] * b) + in_green + in_blue
+
+    red, green, blue = (channel + size * bend(residual[:, c]) for c, channel in enumerate(adapted))
     return red, green, blue

@@ -111,7 +111,8 @@ def read(network: Loaded, thumbnails: Float32[np.ndarray, "n s s 3"]) -> Reading
     views = np.concatenate([thumbnails, thumbnails[:, :, ::-1]])
     parts = (np.asarray(part) for part in network(jnp.asarray(views)))
     chroma, residual, belief, log_error = (part.reshape(2, -1, *part.shape[1:]).mean(axis=0) for part in parts)
-    coloured = np.ptp(thumbnails, axis=-1).max(axis=(1, 2)) >= _COLOURLESS
+    differences = np.abs(thumbnails - np.roll(thumbnails, 1, axis=-1))
+    coloured = differences.max(axis=(1, 2, 3)) >= _COLOURLESS
     return Reading(
         chroma=chroma * coloured[:, None],
         residual=residual,
