@@ -53,6 +53,7 @@ class _Job:
     fraction: float = 0.0
     phase: str = "Waiting"
     reported: float = 0.0
+    to_report: bool = False  # the loop has been asked to
 
 
 @dataclass(frozen=True)
@@ -258,8 +259,9 @@ class Session:
             if job.task.cancelled.is_set():
                 raise Cancelled
             job.fraction, job.phase = fraction, phase
-            if (now := time.monotonic()) - job.reported >= PROGRESS_EVERY_S:
-                job.reported = now
+            # One report waits for the loop at most: a slow loop must not fall ever farther behind.
+            if (now := time.monotonic()) - job.reported >= PROGRESS_EVERY_S and not job.to_report:
+                job.reported, job.to_report = now, True
                 self._loop.call_soon_threadsafe(self._report, job)
 
         def computing(fraction: float, phase: str) -> None:
@@ -325,6 +327,7 @@ class Session:
         self._write(line)
 
     def _report(self, job: _Job) -> None:
+        job.to_report = False
         if not job.ended and self._writer.transport.get_write_buffer_size() < UNSENT_BYTES:
             fraction = min(1.0, max(0.0, float(job.fraction)))
             self._send({"type": "progress", "job": job.number, "fraction": fraction, "phase": job.phase})
