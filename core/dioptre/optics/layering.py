@@ -63,11 +63,14 @@ def top_of(group: Group, level: Level, *, scale: int, everything: bool) -> np.nd
         spread_px = np.maximum(nearest, max(-bound[3], 0.0)) + 1.7 * abs(bound[1])
         cells = np.ceil(spread_px / scale) + 2
         farthest = int(cells.max())
-        uncovering = ends & (lowest < bound[4])  # what lies behind there does not hide the slice in its turn
-        if not (everything or uncovering.any()):
-            return
-        from_end = ndimage.distance_transform_cdt(~uncovering, metric="chessboard")
-        could_show = (from_end <= cells) & _within(known > 0, farthest) | everything
+        if everything:
+            could_show = np.ones_like(ends)
+        else:
+            uncovering = ends & (lowest < bound[4])  # what lies behind there does not hide the slice in its turn
+            if not uncovering.any():
+                return
+            from_end = ndimage.distance_transform_cdt(~uncovering, metric="chessboard")
+            could_show = (from_end <= cells) & _within(known > 0, farthest)
         wanted = could_show & (known < 1 - VISIBLE)
         if not wanted.any():
             return
@@ -189,10 +192,13 @@ def _block(
         made: Array = jax.lax.dynamic_slice(whole, (*first, *(0 for _ in depth), *at), lengths)
         return made.reshape(lengths[len(first) :])
 
+    def both(at: tuple[Any, Any], size: tuple[int, int]) -> list[tuple[Array, Array]]:
+        # Each surface is cut out by itself: loops over one cut of both are twelve times slower.
+        return [(part(planes, at, size, surface), part(squares, at, size, surface)) for surface in (0, 1)]
+
     def own(at: tuple[Any, Any], size: tuple[int, int]) -> tuple[Array, Array]:
         """The slice's planes, and what is not so near as to hide it."""
-        # Each surface is cut out by itself: loops over one cut of both are twelve times slower.
-        cut = [(part(planes, at, size, surface), part(squares, at, size, surface)) for surface in (0, 1)]
+        cut = both(at, size)
         share, share_behind = (share_of(squared, bound) for _, squared in cut)
         reach, reach_behind = (reach_of(squared, bound) for _, squared in cut)
         near, behind = cut[0][0], cut[1][0]
@@ -222,11 +228,7 @@ def _block(
 
         Unlike slices that meet at an edge leave a gap there, which light from afar must not fill.
         """
-        cut = [
-            (part(planes, (row, column), shape, surface)[-1], part(squares, (row, column), shape, surface))
-            for surface in (0, 1)
-        ]
-        blocking = sum(coverage * blocking_of(squared, bound) for coverage, squared in cut)
+        blocking = sum(cut[-1] * blocking_of(squared, bound) for cut, squared in both((row, column), shape))
         return jnp.clip(_OPENED * (1 - spread(blocking)), 0.0, 1.0)
 
     def unlimited() -> Array:

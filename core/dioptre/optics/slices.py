@@ -35,9 +35,9 @@ class Group:
     """Slices of neighbouring radii that are blurred at one size, farthest first.
 
     level: the size is 1 / 2**level.
-    bounds: per slice the signed radius before, at and after it, the two between which nearer surfaces begin to
-        hide it, and the two between which they end to block it: what its own discs have to find a way past is
-        behind the focus as it is, but blurred less.
+    bounds: per slice the signed radius before, at and after it; the two between which nearer surfaces begin to
+        hide it; and the two between which they cease to block it. What is blurred less blocks a slice behind the
+        focus: its own discs have to find a way past. A slice before the focus is blocked by nothing.
     """
 
     level: int
@@ -82,7 +82,7 @@ def groups(*, subject_px: float | None = None, coarse: bool = False) -> tuple[Gr
         own = series[first : last + 2]
         if coarse:
             own = [radius for place, radius in enumerate(own) if place % 2 == 0 or radius in (0.0, own[-1])]
-        blocked_to = -float(subject_px) if subject_px is not None and parts[first] < 0 else None
+        blocked_to = -subject_px if subject_px is not None and parts[first] < 0 else None
         made.append(Group(level=levels[first], bounds=_bounds(own, blocked_to)))
         first = last + 1
     return tuple(made)
