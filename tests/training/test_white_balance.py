@@ -14,6 +14,7 @@ from dioptre.models.white_balance.module import WhiteBalanceEstimator
 from training.white_balance import samples
 from training.white_balance.lists import listed
 from training.white_balance.loss import weighed
+from training.white_balance.rendering import pairs, random_rendering
 from training.white_balance.samples import (
     CAMERAS_APART,
     FINE_SIDE,
@@ -21,8 +22,6 @@ from training.white_balance.samples import (
     STYLES_APART,
     Material,
     _near_identity,
-    _pairs,
-    _rendering,
     _setting,
     part,
 )
@@ -180,9 +179,9 @@ def test_every_rendering_keeps_the_order_of_greys() -> None:
     greys = np.linspace(0, 1.2, SIDE, dtype=np.float32)[None, :, None, None].repeat(n, axis=0).repeat(3, axis=3)
     identity = np.tile(np.eye(3, dtype=np.float32), (n, 1, 1))
     plain = np.concatenate([identity, np.zeros((n, 6, 3), np.float32)], axis=1)
-    rendering = _rendering(np.random.default_rng(13), np.ones(n, bool), 0)
+    rendering = random_rendering(np.random.default_rng(13), np.ones(n, bool), 0)
     no_noise = np.zeros(0, np.float32), np.zeros((2, 0, SIDE, 1, 3), np.float32)
-    made = _pairs(greys, np.ones(n, np.float32), identity, plain, rendering, *no_noise)
+    made = pairs(greys, np.ones(n, np.float32), identity, plain, rendering, *no_noise)
     right = np.asarray(made["right"])
     assert (np.diff(right, axis=1) >= -1e-6).all()
     assert (right[:, -1] - right[:, 0] > 0.05).all()

@@ -16,11 +16,11 @@ import numpy as np
 from jax import Array
 
 from dioptre.colour import D65_XY, WhitePoint, adaptation_matrix
-from dioptre.colour.correction import polynomial_terms
-from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from dioptre.imaging.encoding import srgb_to_linear
 from dioptre.models.white_balance.config import WhiteBalanceConfig
 
 from .lists import listed
+from .rendering import pairs, random_rendering
 
 SIDE = WhiteBalanceConfig().coarse_px
 FINE_SIDE = WhiteBalanceConfig().thumbnail_px  # with fine detail: highlights and shadows of a few pixels
@@ -30,8 +30,6 @@ UNKNOWN_STYLES = 0.4  # of settings of the emulator: bent further, as one pictur
 UNKNOWN_SENSORS = 0.5  # of other cameras, of raws just shown: one that mixes colours as none of the known ones
 NATIVE = 0.35  # of other cameras: the sensor's own colours with no matrix and no balance, a raw file just shown
 OWN_LIGHTS = 0.7  # of raws just shown that were raws: under the light in which they were taken; lamps light rooms
-FILMIC = 0.55  # of raws: what lies above white is bent in; half of them have a toe, so that channels lie closer
-FOREIGN_MATRICES = 0.4  # of raws whose colours are bent at all: as far as by another sensor's matrix
 STYLES_APART = (3, 5)  # of the emulator: shade and tungsten, each as "camera standard"; never trained on
 CAMERAS_APART = (
     "Sony_ILCE-7RM2",
@@ -161,11 +159,11 @@ class Material:
             elif kind[row] == 3:
                 white[row] = self._change(rng)
         n_noisy = round(noisy * size)
-        rendering = _rendering(rng, is_raw, n_noisy)
+        rendering = random_rendering(rng, is_raw, n_noisy)
         rendering["matrix"] = sensor @ rendering["matrix"]
         noise = np.where(rng.random(n_noisy) < 0.5, rng.uniform(0, 0.006, n_noisy), rng.uniform(0, 0.02, n_noisy))
         grain = rng.standard_normal((2, n_noisy, self.side, self.side, 3), np.float32)
-        made = _pairs(pictures, full, white, bend, rendering, noise.astype(np.float32), grain)
+        made = pairs(pictures, full, white, bend, rendering, noise.astype(np.float32), grain)
         return made | {"known": jnp.asarray(kind != 1, jnp.float32), "cast": jnp.asarray(kind != 0, jnp.float32)}
 
     def _pictures(
@@ -238,7 +236,7 @@ class Material:
             light = light / light[1] * np.exp(rng.normal(0, 0.03, 3) * [1, 0, 1])
         if rng.random() < UNKNOWN_SENSORS:  # else all lights lie where those of the known sensors do
             sensor = sensor @ _near_identity(rng, rng.uniform(0.03, 0.15))
-            light = light * np.exp(rng.normal(0, 0.2, 3) * [1, 0, 1])
+            light = light * np.exp(rng.normal(0, 0.3, 3) * [1, 0, 1])
         return sensor, np.diag(light)
 
     def _change(self, rng: np.random.Generator) -> np.ndarray:
@@ -320,69 +318,3 @@ def _setting(rng: np.random.Generator, mappings: np.ndarray, styles: tuple[int, 
     identity = np.concatenate([np.eye(3), np.zeros((6, 3))])
     polynomial: np.ndarray = identity + share * (wrong - identity)
     return polynomial
-
-
-def _rendering(rng: np.random.Generator, is_raw: np.ndarray, n_noisy: int) -> dict[str, np.ndarray]:
-    """A matrix near the identity and a tone curve.
-
-    tone: exposure, shoulder, S-curve, exponent, whether the sensor has a limit, what becomes white, toe.
-    """
-    n = len(is_raw)
-    plain = rng.random(n) < np.where(is_raw, 0.1, 0.4)
-    foreign = is_raw & (rng.random(n) < FOREIGN_MATRICES)
-    bent = np.where(foreign, rng.uniform(0.06, 0.18, n), 0.06) * (~plain & (rng.random(n) < 0.6))
-    bend = rng.normal(0, 1, (n, 3, 3)) * bent[:, None, None]
-    dark = rng.random(n) < np.where(np.arange(n) < n_noisy, 0.5, 0.15)  # where there is noise, light is short
-    gain = np.where(dark, np.exp(rng.uniform(np.log(0.1), np.log(0.6), n)), np.exp(rng.uniform(-0.6, 0.5, n)))
-    shoulder = np.where(is_raw & (rng.random(n) < 0.5), rng.uniform(0, 4, n), 0.0)
-    s_curve = np.where(is_raw, rng.uniform(0, 0.6, n), rng.uniform(0, 0.3, n) * ~plain)
-    exponent = np.where(plain, 1.0, np.exp(rng.normal(0, 0.15, n)))
-    clips = rng.random(n) < 0.5
-    filmic = is_raw & ~plain & (rng.random(n) < FILMIC)
-    level = np.where(filmic, np.exp(rng.uniform(np.log(1.5), np.log(8), n)), 1.0)  # what becomes white
-    toe = np.where(filmic & (rng.random(n) < 0.5), rng.uniform(1, 1.7, n), 1.0)
-    shoulder = np.where(filmic, level**toe * np.exp(rng.uniform(0, np.log(3), n)) - 1, shoulder)
-    s_curve = s_curve * ~(filmic & (rng.random(n) < 0.6))
-    tone = np.stack([np.where(plain, 1.0, gain), shoulder, s_curve, exponent, clips, level, toe])
-    matrix = np.eye(3) + bend - bend.mean(axis=1, keepdims=True)  # its columns add up to one: grey stays grey
-    return {"matrix": matrix.astype(np.float32), "tone": tone.astype(np.float32)}
-
-
-@jax.jit
-def _pairs(
-    pictures: Array, full: Array, white: Array, bend: Array, rendering: dict[str, Array], noise: Array, grain: Array
-) -> dict[str, Array]:
-    gain, shoulder, s_curve, exponent, clips, level, toe = (row[:, None, None, None] for row in rendering["tone"])
-
-    def toned(linear: Array, rows: slice = slice(None)) -> Array:
-        x = (jnp.maximum(linear * gain[rows], 0) / level[rows]) ** toe[rows]
-        encoded = linear_to_srgb(jnp.clip(x * (1 + shoulder[rows]) / (1 + shoulder[rows] * x), 0, 1))
-        encoded = (1 - s_curve[rows]) * encoded + s_curve[rows] * encoded * encoded * (3 - 2 * encoded)
-        return jnp.maximum(encoded, 1e-6) ** exponent[rows]
-
-    ceiling = jnp.where(clips > 0, full[:, None, None, None], jnp.inf)
-    linear = jnp.minimum(jnp.einsum("nhwc,ncd->nhwd", pictures, rendering["matrix"]), ceiling)
-    right = toned(linear)
-    fullness = jnp.min(pictures, axis=-1, keepdims=True) / ceiling
-    blown = jnp.clip((fullness - 0.88) / 0.1, 0, 1)  # white in any balance
-
-    def cast(linear: Array, right: Array, rows: slice) -> Array:
-        balanced = jnp.minimum(jnp.einsum("nhwc,ncd->nhwd", linear, white[rows]), ceiling[rows])
-        rendered = toned(balanced, rows)
-        wrong = jnp.clip(jnp.einsum("nhwk,nkc->nhwc", polynomial_terms(rendered), bend[rows]), 0, 1)
-        return wrong + blown[rows] * (right - wrong)
-
-    wrong = cast(linear, right, slice(None))
-    noisy = slice(0, len(noise))
-    draws = _noisy(linear[noisy] * gain[noisy], noise, grain) / gain[noisy]  # the sensor's, before any balance
-    grainy = sum(cast(draw, right[noisy], noisy) for draw in draws) / len(draws)
-    seen = jnp.concatenate([grainy, wrong[len(noise) :]])
-    light = jnp.log(jnp.clip(jnp.sum(white, axis=1), 0.02, 50))
-    chroma = jnp.stack([light[:, 0] - light[:, 1], light[:, 2] - light[:, 1]], axis=-1)
-    return {"seen": jnp.round(seen * 255) / 255, "wrong": wrong, "right": right, "chroma": chroma}
-
-
-def _noisy(exposed: Array, level: Array, grain: Array) -> Array:
-    """(draws, n, h, w, 3) linear pictures as a sensor sees them: shot and read noise; below black it is cut off."""
-    deviation = level[:, None, None, None] * jnp.sqrt(0.2 + 6 * jnp.maximum(exposed, 0))
-    return jnp.maximum(exposed + deviation * grain, 0)

@@ -1,0 +1,110 @@
+"""How a right picture and the same with a cast are rendered: matrix, exposure, noise, tone curve."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from dioptre.imaging.encoding import linear_to_srgb
+
+FILMIC = 0.55  # of raws: what lies above white is bent in; half of them have a toe, so that channels lie closer
+FOREIGN_MATRICES = 0.4  # of raws whose colours are bent at all: as far as by another sensor's matrix
+
+
+def random_rendering(rng: np.random.Generator, is_raw: np.ndarray, n_noisy: int) -> dict[str, np.ndarray]:
+    """A matrix near the identity and a tone curve.
+
+    tone: exposure, shoulder, S-curve, exponent, whether the sensor has a limit, what becomes white, toe.
+    """
+    n = len(is_raw)
+    plain = rng.random(n) < np.where(is_raw, 0.1, 0.4)
+    foreign = is_raw & (rng.random(n) < FOREIGN_MATRICES)
+    bent = np.where(foreign, rng.uniform(0.06, 0.18, n), 0.06) * (~plain & (rng.random(n) < 0.6))
+    bend = rng.normal(0, 1, (n, 3, 3)) * bent[:, None, None]
+    dark = rng.random(n) < np.where(np.arange(n) < n_noisy, 0.5, 0.15)  # where there is noise, light is short
+    gain = np.where(dark, np.exp(rng.uniform(np.log(0.1), np.log(0.6), n)), np.exp(rng.uniform(-0.6, 0.5, n)))
+    shoulder = np.where(is_raw & (rng.random(n) < 0.5), rng.uniform(0, 4, n), 0.0)
+    s_curve = np.where(is_raw, rng.uniform(0, 0.6, n), rng.uniform(0, 0.3, n) * ~plain)
+    exponent = np.where(plain, 1.0, np.exp(rng.normal(0, 0.15, n)))
+    clips = rng.random(n) < 0.5
+    filmic = is_raw & ~plain & (rng.random(n) < FILMIC)
+    level = np.where(filmic, np.exp(rng.uniform(np.log(1.5), np.log(8), n)), 1.0)  # what becomes white
+    toe = np.where(filmic & (rng.random(n) < 0.5), rng.uniform(1, 1.7, n), 1.0)
+    shoulder = np.where(filmic, level**toe * np.exp(rng.uniform(0, np.log(3), n)) - 1, shoulder)
+    s_curve = s_curve * ~(filmic & (rng.random(n) < 0.6))
+    tone = np.stack([np.where(plain, 1.0, gain), shoulder, s_curve, exponent, clips, level, toe])
+    matrix = np.eye(3) + bend - bend.mean(axis=1, keepdims=True)  # its columns add up to one: grey stays grey
+    return {"matrix": matrix.astype(np.float32), "tone": tone.astype(np.float32)}
+
+
+@jax.jit
+def pairs(
+    pictures: Array, full: Array, white: Array, bend: Array, rendering: dict[str, Array], noise: Array, grain: Array
+) -> dict[str, Array]:
+    """seen, wrong, right (n, side, side, 3), sRGB-encoded, and chroma (n, 2); see `Material.batch`.
+
+    pictures: linear, right. full: (n,) where their sensor was full. white, bend: the cast as a matrix in linear
+        light and a polynomial of encoded values. noise: (noisy,) its deviation in the first few pictures; grain:
+        draws of it, (draws, noisy, side, side, 3), of which the mean is seen.
+    """
+    gain, shoulder, s_curve, exponent, clips, level, toe = (row[:, None, None] for row in rendering["tone"])
+
+    def toned(linear: Array, rows: slice = slice(None)) -> Array:
+        x = (jnp.maximum(linear * gain[rows], 0) / level[rows]) ** toe[rows]
+        encoded = linear_to_srgb(jnp.clip(x * (1 + shoulder[rows]) / (1 + shoulder[rows] * x), 0, 1))
+        encoded = (1 - s_curve[rows]) * encoded + s_curve[rows] * encoded * encoded * (3 - 2 * encoded)
+        return jnp.maximum(encoded, 1e-6) ** exponent[rows]
+
+    ceiling = jnp.where(clips > 0, full[:, None, None], jnp.inf)
+    planes = _planes(pictures)
+    linear = [jnp.minimum(plane, ceiling) for plane in _product(planes, rendering["matrix"])]
+    right = [toned(plane) for plane in linear]
+    fullness = jnp.minimum(jnp.minimum(*planes[:2]), planes[2]) / ceiling
+    blown = jnp.clip((fullness - 0.88) / 0.1, 0, 1)  # white in any balance
+
+    def cast(linear: list[Array], right: list[Array], rows: slice) -> list[Array]:
+        balanced = [jnp.minimum(plane, ceiling[rows]) for plane in _product(linear, white[rows])]
+        red, green, blue = (toned(plane, rows) for plane in balanced)
+        terms = [red, green, blue, red * red, green * green, blue * blue, red * green, red * blue, green * blue]
+        wrong = [jnp.clip(plane, 0, 1) for plane in _product(terms, bend[rows])]
+        return [plane + blown[rows] * (good - plane) for plane, good in zip(wrong, right, strict=True)]
+
+    wrong = cast(linear, right, slice(None))
+    noisy = slice(0, len(noise))
+    deviation = noise[:, None, None]
+    draws = [  # the sensor's, before any balance
+        cast(
+            [
+                _noisy(plane[noisy] * gain[noisy], deviation, by) / gain[noisy]
+                for plane, by in zip(linear, _planes(one), strict=True)
+            ],
+            [plane[noisy] for plane in right],
+            noisy,
+        )
+        for one in grain
+    ]
+    grainy = [sum(same) / len(draws) for same in zip(*draws, strict=True)]
+    seen = [jnp.concatenate([first, rest[len(noise) :]]) for first, rest in zip(grainy, wrong, strict=True)]
+    light = jnp.log(jnp.clip(jnp.sum(white, axis=1), 0.02, 50))
+    chroma = jnp.stack([light[:, 0] - light[:, 1], light[:, 2] - light[:, 1]], axis=-1)
+    shown = [jnp.round(plane * 255) / 255 for plane in seen]
+    made = {"seen": shown, "wrong": wrong, "right": right}
+    return {name: jnp.stack(colours, axis=-1) for name, colours in made.items()} | {"chroma": chroma}
+
+
+def _planes(colours: Array) -> list[Array]:
+    return [colours[..., k] for k in range(3)]
+
+
+def _product(planes: list[Array], matrix: Array) -> list[Array]:
+    """Channels (n, h, w), times matrices (n, channels, 3): by themselves many times faster than side by side."""
+    return [
+        sum(plane * matrix[:, k, channel, None, None] for k, plane in enumerate(planes)) for channel in range(3)
+    ]
+
+
+def _noisy(exposed: Array, level: Array, grain: Array) -> Array:
+    """Linear values as a sensor sees them: shot and read noise; below black it is cut off."""
+    return jnp.maximum(exposed + level * jnp.sqrt(0.2 + 6 * jnp.maximum(exposed, 0)) * grain, 0)
