@@ -236,7 +236,7 @@ class Material:
             light = light / light[1] * np.exp(rng.normal(0, 0.03, 3) * [1, 0, 1])
         if rng.random() < UNKNOWN_SENSORS:  # else all lights lie where those of the known sensors do
             sensor = sensor @ _near_identity(rng, rng.uniform(0.03, 0.15))
-            light = light * np.exp(rng.normal(0, 0.3, 3) * [1, 0, 1])
+            light = light * np.exp(rng.normal(0, 0.2, 3) * [1, 0, 1])
         return sensor, np.diag(light)
 
     def _change(self, rng: np.random.Generator) -> np.ndarray:
