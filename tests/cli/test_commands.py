@@ -148,6 +148,21 @@ def test_nothing_is_replaced_without_force(pipelines: Calls, photo: Path, tmp_pa
     assert dioptre("run", photo, "-o", tmp_path / "d", "--force")[0] == 0
 
 
+def test_run_without_a_folder_makes_one_where_it_is_called(
+    pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    code, out, err = dioptre("run", photo)
+    assert code == 0, err
+    assert [path.name for path in elsewhere.iterdir()] == ["dioptre-out"]
+    assert sorted(elsewhere / line for line in out.splitlines()) == sorted((elsewhere / "dioptre-out").iterdir())
+    code, _, err = dioptre("run", photo)
+    assert code == 1
+    assert "--force" in err
+
+
 def test_one_bad_picture_does_not_stop_the_others(
     pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre
 ) -> None:
@@ -166,7 +181,7 @@ def test_one_bad_picture_does_not_stop_the_others(
     ("arguments", "message", "hint"),
     [
         (["rnu"], "'rnu'", "--help"),
-        (["run", "a.jpg"], "'--output'", "run --help"),
+        (["depth", "a.jpg"], "'--output'", "depth --help"),
         (["run", "a.jpg", "-o", "x", "--f-numbr", "2"], "'--f-number'", "run --help"),
         (["run", "a.jpg", "-o", "x", "--f-number", "99"], "out of range", "0.7 to 32"),
         (["run", "a.jpg", "-o", "x", "--f-number", "nan"], "not a number", "0.7 to 32"),

@@ -32,7 +32,15 @@ def commands() -> Iterator[click.Command]:
 def _run_command(portrait: Operation) -> click.Command:
     @click.command(name="run", cls=GroupedCommand, short_help=portrait.help)
     @click.argument("inputs", nargs=-1, required=True, type=_PATH, metavar="IN...")
-    @click.option("-o", "--output", required=True, type=_PATH, metavar="DIR", help="Folder for the results.")
+    @click.option(
+        "-o",
+        "--output",
+        default="dioptre-out",
+        show_default=True,
+        type=_PATH,
+        metavar="DIR",
+        help="Folder for the results.",
+    )
     @click.option("--recipe", type=_PATH, metavar="FILE", help="Follow this recipe instead.")
     @click.option("--preset", metavar="NAME", help="Follow this preset instead; see 'dioptre presets'.")
     @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Change an option of the recipe.")
