@@ -38,7 +38,7 @@ FROZEN = ("hist_", "heat", "prior", "picture")
 PIXELS = 96
 MADE_AT_ONCE, SEEN_AT_ONCE = 16, 8  # few fit the processor's caches: twice as fast as many
 BLOCK = 2048
-KINDS: dict[str, dict[str, Any]] = {  # of samples: what the pairs are drawn from
+KINDS: dict[str, dict[str, Any]] = {  # of samples: what the pairs are drawn from; a kind's place is in its seed
     "seen": {},
     "shown": {"kinds": (0, 0, 1, 0), "photos": 0.3, "native": 1.0},
     "photographs": {"kinds": (0.17, 0.83, 0, 0), "photos": 1.0, "noisy": 0.0},
@@ -92,7 +92,8 @@ def main() -> None:
     network = WhiteBalanceEstimator(WhiteBalanceConfig(), rngs=nnx.Rngs(options.seed))
     go_on_from(network, load_file(options.start))
     material = Material(options.material, side=FINE_SIDE)
-    for kind, count in zip(KINDS, (options.samples, options.shown, options.photographs), strict=True):
+    counts = {"seen": options.samples, "shown": options.shown, "photographs": options.photographs}
+    for kind, count in counts.items():
         make_samples(network, material, options.out, kind, count)
     blocks = [dict(np.load(path)) for path in sorted(options.out.glob("*_*.npz"))]
     data = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}

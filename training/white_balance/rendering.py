@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from dioptre.colour.correction import polynomial_terms
 from dioptre.imaging.encoding import linear_to_srgb
 
 FILMIC = 0.55  # of raws: what lies above white is bent in; half of them have a toe, so that channels lie closer
@@ -61,30 +64,26 @@ def pairs(
     planes = _planes(pictures)
     linear = [jnp.minimum(plane, ceiling) for plane in _product(planes, rendering["matrix"])]
     right = [toned(plane) for plane in linear]
-    fullness = jnp.minimum(jnp.minimum(*planes[:2]), planes[2]) / ceiling
+    fullness = reduce(jnp.minimum, planes) / ceiling
     blown = jnp.clip((fullness - 0.88) / 0.1, 0, 1)  # white in any balance
 
     def cast(linear: list[Array], right: list[Array], rows: slice) -> list[Array]:
         balanced = [jnp.minimum(plane, ceiling[rows]) for plane in _product(linear, white[rows])]
-        red, green, blue = (toned(plane, rows) for plane in balanced)
-        terms = [red, green, blue, red * red, green * green, blue * blue, red * green, red * blue, green * blue]
-        wrong = [jnp.clip(plane, 0, 1) for plane in _product(terms, bend[rows])]
+        terms = polynomial_terms(jnp.stack([toned(plane, rows) for plane in balanced], axis=-1))
+        wrong = [jnp.clip(plane, 0, 1) for plane in _product(_planes(terms), bend[rows])]
         return [plane + blown[rows] * (good - plane) for plane, good in zip(wrong, right, strict=True)]
 
     wrong = cast(linear, right, slice(None))
     noisy = slice(0, len(noise))
     deviation = noise[:, None, None]
-    draws = [  # the sensor's, before any balance
-        cast(
-            [
-                _noisy(plane[noisy] * gain[noisy], deviation, by) / gain[noisy]
-                for plane, by in zip(linear, _planes(one), strict=True)
-            ],
-            [plane[noisy] for plane in right],
-            noisy,
-        )
-        for one in grain
-    ]
+    clean = [plane[noisy] for plane in right]
+
+    def sensed(grain: Array) -> list[Array]:
+        """The noisy pictures as the sensor gives them, before any balance."""
+        both = zip(linear, _planes(grain), strict=True)
+        return [_noisy(plane[noisy] * gain[noisy], deviation, by) / gain[noisy] for plane, by in both]
+
+    draws = [cast(sensed(one), clean, noisy) for one in grain]
     grainy = [sum(same) / len(draws) for same in zip(*draws, strict=True)]
     seen = [jnp.concatenate([first, rest[len(noise) :]]) for first, rest in zip(grainy, wrong, strict=True)]
     light = jnp.log(jnp.clip(jnp.sum(white, axis=1), 0.02, 50))
@@ -95,7 +94,7 @@ def pairs(
 
 
 def _planes(colours: Array) -> list[Array]:
-    return [colours[..., k] for k in range(3)]
+    return [colours[..., k] for k in range(colours.shape[-1])]
 
 
 def _product(planes: list[Array], matrix: Array) -> list[Array]:
