@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from threading import RLock
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -16,6 +17,17 @@ from dioptre.checkpoints.load import fill, read
 
 from .acceleration import Run, accelerated, wants_full_precision
 from .registry import Entry, resolve
+
+T = TypeVar("T")
+_MAKING = RLock()
+
+
+class _MadeOnce(cached_property[T]):
+    """`cached_property` that one thread computes while others wait; Python 3.12 took that lock out of it."""
+
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
+        with _MAKING:
+            return super().__get__(instance, owner)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +49,12 @@ class Loaded:
             return self.accelerated(*inputs)
         return self.forward(self.state, *inputs)
 
-    @cached_property
+    @_MadeOnce
     def accelerated(self) -> Run | None:
         """The network in another runtime, on (n, h, w, c) arrays; None where JAX is to run it."""
         return accelerated(self)
 
-    @cached_property
+    @_MadeOnce
     def forward(self) -> Callable[..., Any]:
         """The network as a jitted function of its values and inputs, for use inside other jitted functions too."""
         graph = self.graph
