@@ -56,7 +56,10 @@ def reading(error: OSError, path: Path) -> DioptreError:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return MissingFile(f"There is no file {name}.", hint="Check the spelling and the folder.")
     if isinstance(error, IsADirectoryError):
-        return MissingFile(f"{name} is a folder, not a picture.", hint="Name a picture inside it.")
+        return MissingFile(
+            f"{name} is a folder, not a picture.",
+            hint="Name a picture inside it, or use 'batch', which takes a folder.",
+        )
     if isinstance(error, PermissionError):
         return UnreadableFile(f"{name} may not be read.", hint="Ask for read permission, or copy the file.")
     return UnreadableFile(
