@@ -1,0 +1,121 @@
+"""How much of what a picture is of is found: COCO photographs whose people, animals and things are outlined.
+
+    PYTHONPATH=core:. python benchmarks/subject.py PICTURES INSTANCES.json … [--json FILE]
+
+PICTURES holds the photographs by COCO's names, at any depth; the others are left out. So are those under licences
+with which the network may have been trained, and those in which an eye could not say what the subject is: one to
+three people or animals of about the same size in front, or, in pictures without any, one or two things.
+
+Intersection over union (IoU) with the outlines, at each photograph's own size, the mean and that of the worst
+quarter; recall and precision of pixels; `beside`: what was taken for the subject though nothing is outlined there,
+as a share of the subject. `Portrait blur` is what that
+keeps sharp, with the disparity that it estimated, `its map` the network's by itself, cut at a half: what background
+removers with the same network show.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from dioptre import runtime
+
+runtime.prepare()
+
+import numpy as np
+from PIL import Image
+
+from dioptre.imaging.resize import resize
+from dioptre.models.registry import ModelKind, find, load_model
+from dioptre.pipelines.depth import estimate_depth
+from dioptre.pipelines.subject import find_subject
+from training.subject.outlines import FREE_LICENCES, Outlined, read
+
+CASES = {"people and animals": 150, "things": 60}
+SEED = 3
+
+Find = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""From picture (h, w, 3) and disparity (h, w) to where the subject is, (h, w), True inside."""
+
+
+def cases(
+    photos: dict[str, Outlined], found: dict[str, Path]
+) -> Iterator[tuple[str, Path, np.ndarray, np.ndarray]]:
+    """Kind, file, where the subject is, where anything outlined is."""
+    names = sorted(name for name in photos if name in found and photos[name].licence not in FREE_LICENCES)
+    np.random.default_rng(SEED).shuffle(names)
+    left = dict(CASES)
+    for name in names:
+        photo = photos[name]
+        main = photo.in_front()
+        kind = "people and animals" if main and photo.is_alive(main[0]) else "things"
+        if main and left[kind]:
+            left[kind] -= 1
+            yield kind, found[name], photo.mask(main), photo.mask(photo.outlined)
+
+
+def score(chosen: np.ndarray, subject: np.ndarray, outlined: np.ndarray) -> tuple[float, float, float, float]:
+    """IoU, recall, precision, share of the subject that was taken beside anything outlined."""
+    both, either, size = (chosen & subject).sum(), (chosen | subject).sum(), subject.sum()
+    return both / either, both / size, both / max(chosen.sum(), 1), (chosen & ~outlined).sum() / size
+
+
+def of_portrait(picture: np.ndarray, disparity: np.ndarray) -> np.ndarray:
+    return find_subject(picture, disparity=disparity).alpha > 0.5
+
+
+def of_map(picture: np.ndarray, disparity: np.ndarray) -> np.ndarray:
+    network = load_model(find("default", kind=ModelKind.SUBJECT).id)
+    prepared = network.entry.preprocessing
+    small = resize(picture, (prepared.short_side_px, prepared.short_side_px), method="area")
+    small /= max(float(small.max()), 1e-3)
+    x = (small - np.array(prepared.mean, np.float32)) / np.array(prepared.deviation, np.float32)
+    return resize(np.asarray(network(x[None]))[0, ..., 0], picture.shape[:2], method="bilinear") > 0.5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", type=Path)
+    parser.add_argument("instances", type=Path, nargs="+", help="instances_*.json of COCO")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    finders: dict[str, Find] = {"Portrait blur": of_portrait, "its map": of_map}
+    found = {path.name: path for path in arguments.pictures.rglob("*.jpg")}
+    scores: dict[tuple[str, str], list[tuple[float, ...]]] = {}
+    seconds = dict.fromkeys(finders, 0.0)
+    for kind, file, subject, outlined in cases(read(arguments.instances), found):
+        with Image.open(file) as image:
+            picture = np.asarray(image.convert("RGB"), np.float32) / 255
+        disparity = estimate_depth(picture).disparity
+        for name, finder in finders.items():
+            start = time.perf_counter()
+            chosen = finder(picture, disparity)
+            seconds[name] += time.perf_counter() - start
+            scores.setdefault((name, kind), []).append(score(chosen, subject, outlined))
+    rows = []
+    print("found by       | of                 | pictures | IoU (worst quarter) | recall | precision | beside")
+    for (name, kind), values in scores.items():
+        iou, recall, precision, beside = np.array(values, float).T
+        worst = float(np.sort(iou)[: max(len(iou) // 4, 1)].mean())
+        row = {"by": name, "of": kind, "pictures": len(iou), "iou": float(iou.mean()), "worst quarter": worst}
+        row |= {
+            "recall": float(recall.mean()),
+            "precision": float(precision.mean()),
+            "beside": float(beside.mean()),
+        }
+        rows.append({key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()})
+        print(
+            f"{name:14} | {kind:18} | {len(iou):8} | {iou.mean():.3f} ({worst:.3f})       "
+            f"| {recall.mean():.3f}  | {precision.mean():.3f}     | {beside.mean():.3f}"
+        )
+    pictures = sum(len(values) for (name, _), values in scores.items() if name == "its map")
+    print(", ".join(f"{name} {1000 * total / pictures:.0f} ms" for name, total in seconds.items()), "a picture")
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"rows": rows}, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""What the subject's head learns from: which instances are the subject, crops, and a loss that falls."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from dioptre.imaging.resize import resize
+from training.subject.crops import at_the_edge, parts, round_instance
+from training.subject.loss import loss_of
+from training.subject.network import BACKBONE, FINENESS, SubjectHead, SubjectHeadConfig
+from training.subject.outlines import Outlined, subject
+
+GRID = 24
+SIZE = (160, 120)
+CATEGORIES = {1: ("person", True), 2: ("dog", True), 3: ("vase", False), 4: ("couch", False)}
+
+
+def box(category: int, left: int, top: int, width: int, height: int) -> dict[str, object]:
+    right, bottom = left + width - 1, top + height - 1
+    return {
+        "category_id": category,
+        "bbox": [left, top, width, height],
+        "area": width * height,
+        "segmentation": [[left, top, right, top, right, bottom, left, bottom]],
+    }
+
+
+def photo(*instances: dict[str, object]) -> Outlined:
+    return Outlined(name="a.jpg", size=SIZE, licence=4, instances=list(instances), categories=CATEGORIES)
+
+
+def found(seen: Outlined) -> tuple[np.ndarray, np.ndarray, bool] | None:
+    masks = np.stack([seen.mask([i]) for i in seen.outlined])
+    alive, behind = (np.array([told(i) for i in seen.outlined]) for told in (seen.is_alive, seen.is_behind))
+    return subject(masks, alive=alive, behind=behind)
+
+
+def test_the_person_before_a_couch_is_the_subject_and_what_is_held_may_be() -> None:
+    person, couch, vase = box(1, 60, 20, 40, 90), box(4, 0, 104, 160, 16), box(3, 99, 60, 12, 12)
+    main, unknown, living = found(photo(person, couch, vase))
+    assert living
+    assert (main == photo().mask([person])).all()
+    assert unknown[65, 105]
+    assert not unknown[115, 20], "a couch is behind, not doubtful"
+
+
+def test_things_are_the_subject_where_nothing_is_alive() -> None:
+    vase = box(3, 60, 30, 40, 60)
+    main, unknown, living = found(photo(vase, box(4, 0, 108, 160, 12)))
+    assert not living
+    assert (main == photo().mask([vase])).all()
+    assert not unknown.any()
+
+
+def test_a_clear_subject_is_large_and_not_one_of_many() -> None:
+    assert photo(box(1, 60, 20, 40, 90)).in_front()
+    assert not photo(box(1, 60, 20, 8, 8)).in_front()
+    assert not photo(*(box(1, 30 * k, 20, 25, 90) for k in range(5))).in_front()
+
+
+def test_parts_hold_most_of_the_subject() -> None:
+    target = np.zeros((120, 160), np.float32)
+    target[20:110, 60:100] = 1
+    made = list(parts(target, np.random.default_rng(0), 40))
+    assert made[0] == (slice(0, 120), slice(0, 160), False)
+    assert len(made) > 5
+    assert all(target[rows, columns].sum() >= 0.55 * target.sum() for rows, columns, _ in made)
+
+
+def test_a_closer_look_lies_inside_the_picture_and_holds_the_instance_s_middle() -> None:
+    instance, rng = box(3, 300, 200, 120, 100), np.random.default_rng(1)
+    windows = [window for _ in range(50) if (window := round_instance(instance, (640, 480), rng)) is not None]
+    assert len(windows) > 30
+    for rows, columns in windows:
+        assert 0 <= rows.start < 250 < rows.stop <= 480
+        assert 0 <= columns.start < 360 < columns.stop <= 640
+
+
+def test_an_outline_drawn_a_little_off_moves_to_the_edge() -> None:
+    truth = np.zeros((120, 160), bool)
+    truth[20:100, 40:120] = True
+    picture = np.where(truth[..., None], 0.8, 0.2).astype(np.float32) * np.ones(3, np.float32)
+    drawn = np.roll(truth, 2, axis=1)
+    assert (at_the_edge(picture, drawn)[60] > 0.5).tolist() == truth[60].tolist()
+
+
+def test_the_head_learns_one_batch() -> None:
+    optax = pytest.importorskip("optax")
+    rng, taps, width = np.random.default_rng(0), len(BACKBONE.taps), BACKBONE.width
+    target = np.zeros((1, 64, 64), np.uint8)
+    target[:, 16:48, 16:48] = 255
+    features = rng.normal(size=(1, taps, 64, width)).astype(np.float16)
+    features.reshape(1, taps, 8, 8, width)[:, :, 2:6, 2:6] += 1
+    batch = {
+        "features": features,
+        "picture": np.repeat(target[..., None], 3, axis=3),
+        "target": target,
+        "weight": np.full_like(target, 255),
+    }
+    graph, state = nnx.split(SubjectHead(SubjectHeadConfig(), rngs=nnx.Rngs(0)))
+    optimiser = optax.adam(3e-3)
+    memory = optimiser.init(state)
+
+    @jax.jit
+    def step(state, memory):
+        loss, gradient = jax.value_and_grad(lambda s: loss_of(nnx.merge(graph, s), batch, jax.random.key(1)))(state)
+        update, memory = optimiser.update(gradient, memory, state)
+        return optax.apply_updates(state, update), memory, loss
+
+    losses = []
+    for _ in range(40):
+        state, memory, loss = step(state, memory)
+        losses.append(float(loss))
+    assert losses[-1] < 0.25 * losses[0]
+    ignored = batch | {"weight": np.zeros_like(target)}
+    assert float(loss_of(nnx.merge(graph, state), ignored, None)) == 0.0, "what nobody can say costs nothing"
+
+
+def test_the_head_brings_features_to_its_own_grid() -> None:
+    """With all but one way through closed, a patch's feature comes out at its place, enlarged half-pixel true."""
+    head = SubjectHead(SubjectHeadConfig(), rngs=nnx.Rngs(0))
+    for _, value in nnx.to_flat_state(nnx.state(head)):
+        value.set_value(jnp.zeros(value.get_value().shape))
+    head.projects[2].kernel[...] = head.projects[2].kernel[...].at[5, 0].set(1.0)
+    first = 2 * SubjectHeadConfig().tap
+    for conv, channel in ((head.enter, first), (head.join2, 0), (head.join4, 0), (head.join8, 0), (head.out, 0)):
+        conv.kernel[...] = conv.kernel[...].at[1, 1, channel, 0].set(1.0)
+    for narrow in (head.narrow4, head.narrow8):
+        narrow.kernel[...] = narrow.kernel[...].at[0, 0].set(1.0)
+    features = np.zeros((4, 1, GRID, GRID, BACKBONE.width), np.float32)
+    features[2, 0, :, :, 5] = np.random.default_rng(0).uniform(0, 1, (GRID, GRID))
+    logits = np.asarray(head(jnp.asarray(features), jnp.zeros((1, FINENESS * GRID, FINENESS * GRID, 3))))[0]
+    enlarged = features[2, 0, :, :, 5]
+    for side in (2 * GRID, 4 * GRID, FINENESS * GRID):
+        enlarged = resize(enlarged, (side, side), method="bilinear")
+    np.testing.assert_allclose(logits, enlarged, atol=1e-5)

@@ -1,0 +1,86 @@
+"""Train the subject's head on the views of `views.py`; the backbone is not touched.
+
+python -m training.subject.train VIEWS OUT.safetensors [--steps N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from dioptre import runtime
+
+runtime.prepare()
+
+import jax
+import numpy as np
+import optax
+from flax import nnx
+from jax import Array
+from safetensors.numpy import save_file
+
+from .loss import Batch, loss_of
+from .network import SubjectHead, SubjectHeadConfig
+
+MIXTURE = {"alive": 3, "alive-crops": 1, "things": 2, "things-crops": 2, "objects": 3}
+"""Views of each kind in a batch."""
+
+STEPS, RATE, WARM_UP, LAST_RATE = 2500, 2e-3, 100, 1e-5
+DECAY, AVERAGED = 0.02, 0.995
+SAVE_EVERY = 500
+
+
+class Views:
+    """All views in memory, by kind."""
+
+    def __init__(self, folder: Path) -> None:
+        self._kinds: dict[str, Batch] = {}
+        for kind in MIXTURE:
+            files = [np.load(path) for path in sorted(folder.glob(f"{kind}-[0-9]*.npz"))]
+            if not files:
+                raise SystemExit(f"{folder} holds no views of the kind {kind}: run views.py")
+            self._kinds[kind] = {name: np.concatenate([file[name] for file in files]) for name in files[0]}
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        chosen = {kind: rng.integers(0, len(self._kinds[kind]["target"]), count) for kind, count in MIXTURE.items()}
+        names = ("features", "picture", "target", "weight")
+        return {n: np.concatenate([self._kinds[kind][n][rows] for kind, rows in chosen.items()]) for n in names}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("views", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--steps", type=int, default=STEPS)
+    arguments = parser.parse_args()
+    views = Views(arguments.views)
+    graph, state = nnx.split(SubjectHead(SubjectHeadConfig(), rngs=nnx.Rngs(0)))
+    rate = optax.warmup_cosine_decay_schedule(0, RATE, WARM_UP, arguments.steps, LAST_RATE)
+    optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(rate, weight_decay=DECAY))
+
+    @jax.jit
+    def step(state: Any, memory: Any, average: Any, batch: Batch, key: Array) -> tuple[Any, Any, Any, Array]:
+        loss, gradient = jax.value_and_grad(lambda s: loss_of(nnx.merge(graph, s), batch, key))(state)
+        update, memory = optimiser.update(gradient, memory, state)
+        state = optax.apply_updates(state, update)
+        average = jax.tree.map(lambda a, b: AVERAGED * a + (1 - AVERAGED) * b, average, state)
+        return state, memory, average, loss
+
+    memory, average = optimiser.init(state), state
+    rng, key, losses, start = np.random.default_rng(0), jax.random.key(0), [], time.monotonic()
+    for number in range(1, arguments.steps + 1):
+        key, now = jax.random.split(key)
+        state, memory, average, loss = step(state, memory, average, views.batch(rng), now)
+        losses.append(loss)
+        if number % SAVE_EVERY == 0 or number == arguments.steps:
+            print(f"{number} loss {np.mean(losses):.4f} {time.monotonic() - start:.0f} s", flush=True)
+            losses = []
+            flat = nnx.to_flat_state(average)
+            values = {".".join(map(str, name)): np.asarray(value.get_value()) for name, value in flat}
+            save_file(values, arguments.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""Views of photographs as the head sees them: patches' features, small pictures, and where the subject is.
+
+python -m training.subject.views OUT --pictures DIR --instances JSON … --objects DIR …
+
+Only freely licensed photographs are used. Four kinds, for the mixture of a batch: whole outlined photographs of the
+living and of things, and crops round single instances of both; the objects, photographs without outlines, get what
+U²-Net-P is sure of.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from dioptre import runtime
+
+runtime.prepare()
+
+import jax
+import numpy as np
+from flax import nnx
+from PIL import Image
+
+from dioptre.imaging.matting import refine_matte
+from dioptre.imaging.resize import resize
+from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN, load_model
+
+from .crops import at_the_edge, parts, round_instance
+from .network import BACKBONE, FINENESS, SIDE_PX
+from .outlines import FREE_LICENCES, Outlined, read, subject
+
+MAP_PX = 320
+KINDS = ("alive", "things", "alive-crops", "things-crops", "objects")
+_FINE_PX = SIDE_PX // BACKBONE.patch_px * FINENESS  # side of the head's own grid
+_LARGEST_PX = 800  # of an object's photograph
+_WHOLE_VIEWS = {True: 9, False: 18}  # of the living, of things, which are fewer
+_CROPS = {True: 2, False: 4}
+_INSTANCES = 6  # looked at closely, the largest
+
+
+class Viewer:
+    """Makes views: a picture squeezed to a square, changed in light, now and then mirrored."""
+
+    def __init__(self) -> None:
+        depth = load_model("dioptre-depth-small")
+        network = nnx.merge(depth.graph, depth.state)
+        self._features = jax.jit(lambda x: network.backbone(x)[:, 0, 1:])
+
+    def view(
+        self, picture: np.ndarray, target: np.ndarray, weight: np.ndarray, rng: np.random.Generator | None
+    ) -> dict[str, np.ndarray]:
+        """picture: (h, w, 3). target, weight: (h, w) in [0, 1]. rng: None leaves the picture as it is."""
+        mirrored = rng is not None and rng.random() < 0.5
+        if rng is not None:
+            light = rng.uniform(0.7, 1.25) * rng.uniform(0.9, 1.1, 3)
+            picture = (np.clip(picture * light, 0, 1) ** rng.uniform(0.8, 1.25)).astype(np.float32)
+
+        def squeezed(x: np.ndarray, side: int) -> np.ndarray:
+            small = np.clip(resize(np.ascontiguousarray(x, np.float32), (side, side), method="area"), 0, 1)
+            return small[:, ::-1] if mirrored else small
+
+        x = (squeezed(picture, SIDE_PX) - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_DEVIATION)
+        planes = {"picture": picture, "target": target, "weight": weight}
+        return {
+            "features": np.asarray(self._features(x[None].astype(np.float32))).astype(np.float16),
+            **{name: np.round(255 * squeezed(plane, _FINE_PX)).astype(np.uint8) for name, plane in planes.items()},
+        }
+
+
+def map_of(square: np.ndarray) -> np.ndarray:
+    """U²-Net-P's map of a picture of MAP_PX a side, (MAP_PX, MAP_PX) in [0, 1]."""
+    bright = square / max(float(square.max()), 1e-3)  # as upstream: the brightest value is 1
+    x = ((bright - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_DEVIATION)).astype(np.float32)
+    return np.asarray(load_model("u2netp")(x[None]))[0, ..., 0]
+
+
+def of_outlined(
+    viewer: Viewer, photo: Outlined, picture: np.ndarray, rng: np.random.Generator
+) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
+    """Kind and view: the whole photograph and parts of it, then closer looks at single instances."""
+    if photo.is_crowded or not photo.outlined:
+        return
+    instances = photo.outlined
+    masks = np.stack([photo.mask([instance]) for instance in instances])
+    alive, behind = (np.array([told(i) for i in instances]) for told in (photo.is_alive, photo.is_behind))
+    if (found := subject(masks, alive=alive, behind=behind)) is not None:
+        main, unknown, living = found
+        target, weight = at_the_edge(picture, main), 1.0 - unknown
+        for rows, columns, changed in parts(target, rng, _WHOLE_VIEWS[living]):
+            seen = tuple(x[rows, columns] for x in (picture, target, weight))
+            yield "alive" if living else "things", viewer.view(*seen, rng if changed else None)
+    for number in sorted(np.flatnonzero(~behind), key=lambda n: -instances[n]["area"])[:_INSTANCES]:
+        for _ in range(_CROPS[bool(alive[number])]):
+            window = round_instance(instances[number], photo.size, rng)
+            if window is None:
+                continue
+            found = subject(masks[:, window[0], window[1]], alive=alive, behind=behind)
+            if found is not None and 0.04 < found[0].mean() < 0.8:
+                main, unknown, living = found
+                seen = (picture[window], at_the_edge(np.ascontiguousarray(picture[window]), main), 1.0 - unknown)
+                yield "alive-crops" if living else "things-crops", viewer.view(*seen, rng)
+
+
+def of_objects(
+    viewer: Viewer, picture: np.ndarray, rng: np.random.Generator
+) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
+    """Views of a photograph without outlines, where U²-Net-P is sure of what it shows."""
+    small = map_of(resize(picture, (MAP_PX, MAP_PX), method="area"))
+    inside = small > 0.5
+    doubtful = ((small > 0.2) & (small < 0.8)).mean()
+    if not 0.01 < inside.mean() < 0.8 or small[inside].mean() < 0.9 or doubtful > 0.35 * inside.mean():
+        return
+    target = np.clip(refine_matte(picture, small), 0, 1)
+    sure = np.abs(2 * np.clip(resize(small, picture.shape[:2], method="bilinear"), 0, 1) - 1)
+    for rows, columns, changed in parts(target, rng, 3):
+        seen = (picture[rows, columns], target[rows, columns], (0.2 + 0.8 * sure**0.5)[rows, columns])
+        yield "objects", viewer.view(*seen, rng if changed else None)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--pictures", type=Path, required=True)
+    parser.add_argument("--instances", type=Path, nargs="+", required=True)
+    parser.add_argument("--objects", type=Path, nargs="*", default=[])
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    viewer = Viewer()
+    photos = {name: p for name, p in read(arguments.instances).items() if p.licence in FREE_LICENCES}
+    files = {path.name: path for path in arguments.pictures.rglob("*.jpg")}
+    outlined = [files[name] for name in sorted(photos) if name in files]
+    objects = sorted(path for folder in arguments.objects for path in folder.rglob("*") if path.is_file())
+    for number, file in enumerate([*outlined, *objects]):
+        rng = np.random.default_rng(number)
+        with Image.open(file) as image:
+            image = image.convert("RGB")
+            if file.name in photos:
+                made = of_outlined(viewer, photos[file.name], np.asarray(image, np.float32) / 255, rng)
+            else:
+                image.thumbnail((_LARGEST_PX, _LARGEST_PX))
+                made = of_objects(viewer, np.asarray(image, np.float32) / 255, rng)
+            views: dict[str, list[dict[str, np.ndarray]]] = {}
+            for kind, view in made:
+                views.setdefault(kind, []).append(view)
+        for kind, rows in views.items():
+            np.savez(
+                arguments.out / f"{kind}-{number:05}.npz",
+                **{name: np.stack([r[name] for r in rows]) for name in rows[0]},
+            )
+
+
+if __name__ == "__main__":
+    main()
