@@ -8,9 +8,9 @@ three people or animals of about the same size in front, or, in pictures without
 
 Intersection over union (IoU) with the outlines, at each photograph's own size, the mean and that of the worst
 quarter; recall and precision of pixels; `beside`: what was taken for the subject though nothing is outlined there,
-as a share of the subject. `Portrait blur` is what that
-keeps sharp, with the disparity that it estimated, `its map` the network's by itself, cut at a half: what background
-removers with the same network show.
+as a share of the subject. `Portrait blur` is what that keeps sharp, with the disparity that it estimated, `its map`
+the network's by itself, cut at a half. The same with U²-Net-P alone, side by side: its map is what background
+removers with that network show.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from dioptre import runtime
@@ -63,12 +64,12 @@ def score(chosen: np.ndarray, subject: np.ndarray, outlined: np.ndarray) -> tupl
     return both / either, both / size, both / max(chosen.sum(), 1), (chosen & ~outlined).sum() / size
 
 
-def of_portrait(picture: np.ndarray, disparity: np.ndarray) -> np.ndarray:
-    return find_subject(picture, disparity=disparity).alpha > 0.5
+def of_portrait(picture: np.ndarray, disparity: np.ndarray, *, model: str) -> np.ndarray:
+    return find_subject(picture, disparity=disparity, model=model).alpha > 0.5
 
 
-def of_map(picture: np.ndarray, disparity: np.ndarray) -> np.ndarray:
-    network = load_model(find("default", kind=ModelKind.SUBJECT).id)
+def of_map(picture: np.ndarray, disparity: np.ndarray, *, model: str) -> np.ndarray:
+    network = load_model(find(model, kind=ModelKind.SUBJECT).id)
     prepared = network.entry.preprocessing
     small = resize(picture, (prepared.short_side_px, prepared.short_side_px), method="area")
     small /= max(float(small.max()), 1e-3)
@@ -82,7 +83,12 @@ def main() -> None:
     parser.add_argument("instances", type=Path, nargs="+", help="instances_*.json of COCO")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    finders: dict[str, Find] = {"Portrait blur": of_portrait, "its map": of_map}
+    finders: dict[str, Find] = {
+        "Portrait blur": partial(of_portrait, model="default"),
+        "its map": partial(of_map, model="default"),
+        "the same with U²-Net-P": partial(of_portrait, model="u2netp"),
+        "U²-Net-P's map": partial(of_map, model="u2netp"),
+    }
     found = {path.name: path for path in arguments.pictures.rglob("*.jpg")}
     scores: dict[tuple[str, str], list[tuple[float, ...]]] = {}
     seconds = dict.fromkeys(finders, 0.0)
@@ -96,7 +102,9 @@ def main() -> None:
             seconds[name] += time.perf_counter() - start
             scores.setdefault((name, kind), []).append(score(chosen, subject, outlined))
     rows = []
-    print("found by       | of                 | pictures | IoU (worst quarter) | recall | precision | beside")
+    print(
+        "found by               | of                 | pictures | IoU (worst quarter) | recall | precision | beside"
+    )
     for (name, kind), values in scores.items():
         iou, recall, precision, beside = np.array(values, float).T
         worst = float(np.sort(iou)[: max(len(iou) // 4, 1)].mean())
@@ -108,7 +116,7 @@ def main() -> None:
         }
         rows.append({key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()})
         print(
-            f"{name:14} | {kind:18} | {len(iou):8} | {iou.mean():.3f} ({worst:.3f})       "
+            f"{name:22} | {kind:18} | {len(iou):8} | {iou.mean():.3f} ({worst:.3f})       "
             f"| {recall.mean():.3f}  | {precision.mean():.3f}     | {beside.mean():.3f}"
         )
     pictures = sum(len(values) for (name, _), values in scores.items() if name == "its map")

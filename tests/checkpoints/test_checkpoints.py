@@ -65,6 +65,14 @@ def test_storage_rounds_to_its_precision_and_no_further(tmp_path: Path, storage:
     assert {array.dtype for array in arrays.values()} == {np.dtype(np.float32)}
 
 
+def test_values_named_for_it_are_kept_in_full(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    original = {name: rng.normal(size=(64, 80)).astype(np.float32) for name in ("a.b.kernel", "a.bc.kernel")}
+    _, arrays = read(save(tmp_path, card(storage="float16-planes"), original, exact=("a.b",)))
+    np.testing.assert_array_equal(arrays["a.b.kernel"], original["a.b.kernel"])
+    np.testing.assert_array_equal(arrays["a.bc.kernel"], original["a.bc.kernel"].astype(np.float16))
+
+
 def test_values_that_half_precision_cannot_hold_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="loud holds values too large"):
         save(tmp_path, card(storage="float16"), {"loud": np.full(3, 1e5, np.float32)})

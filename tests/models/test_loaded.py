@@ -37,3 +37,9 @@ def test_threads_that_need_a_network_at_once_share_one_program(monkeypatch: pyte
     assert len(made) == 1
     assert all(one is found[0] for one in found)
     assert np.isfinite(np.asarray(network(np.full((1, 192, 192, 3), 0.5, np.float32))[0])).all()
+
+
+def test_networks_on_one_backbone_hold_it_once() -> None:
+    depth, subject = load_model("dioptre-depth-small"), load_model("dioptre-subject")
+    kernels = [network.state["backbone"]["patch"]["kernel"].get_value() for network in (depth, subject)]
+    assert kernels[0].unsafe_buffer_pointer() == kernels[1].unsafe_buffer_pointer()

@@ -12,7 +12,7 @@ from dioptre.models.u2net.module import upsample
 
 from ..golden import assert_golden, pattern
 
-TOLERANCE = 2e-4  # 119 convolutions in another order of summation; measured: 6e-6
+TOLERANCE = 4e-3  # stored as float16 but for one stage; measured: 2e-3, and 6e-6 with the unrounded values
 
 
 def test_agrees_with_the_original() -> None:

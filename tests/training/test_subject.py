@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 
-from dioptre.imaging.resize import resize
+from dioptre.models.subject.config import SubjectConfig
+from dioptre.models.subject.head import SubjectHead
 from training.subject.crops import at_the_edge, parts, round_instance
 from training.subject.loss import loss_of
-from training.subject.network import BACKBONE, FINENESS, SubjectHead, SubjectHeadConfig
 from training.subject.outlines import Outlined, subject
 
-GRID = 24
+CONFIG = SubjectConfig()
 SIZE = (160, 120)
 CATEGORIES = {1: ("person", True), 2: ("dog", True), 3: ("vase", False), 4: ("couch", False)}
 
@@ -90,7 +89,7 @@ def test_an_outline_drawn_a_little_off_moves_to_the_edge() -> None:
 
 def test_the_head_learns_one_batch() -> None:
     optax = pytest.importorskip("optax")
-    rng, taps, width = np.random.default_rng(0), len(BACKBONE.taps), BACKBONE.width
+    rng, taps, width = np.random.default_rng(0), len(CONFIG.backbone.taps), CONFIG.backbone.width
     target = np.zeros((1, 64, 64), np.uint8)
     target[:, 16:48, 16:48] = 255
     features = rng.normal(size=(1, taps, 64, width)).astype(np.float16)
@@ -101,7 +100,7 @@ def test_the_head_learns_one_batch() -> None:
         "target": target,
         "weight": np.full_like(target, 255),
     }
-    graph, state = nnx.split(SubjectHead(SubjectHeadConfig(), rngs=nnx.Rngs(0)))
+    graph, state = nnx.split(SubjectHead(CONFIG, rngs=nnx.Rngs(0)))
     optimiser = optax.adam(3e-3)
     memory = optimiser.init(state)
 
@@ -118,23 +117,3 @@ def test_the_head_learns_one_batch() -> None:
     assert losses[-1] < 0.25 * losses[0]
     ignored = batch | {"weight": np.zeros_like(target)}
     assert float(loss_of(nnx.merge(graph, state), ignored, None)) == 0.0, "what nobody can say costs nothing"
-
-
-def test_the_head_brings_features_to_its_own_grid() -> None:
-    """With all but one way through closed, a patch's feature comes out at its place, enlarged half-pixel true."""
-    head = SubjectHead(SubjectHeadConfig(), rngs=nnx.Rngs(0))
-    for _, value in nnx.to_flat_state(nnx.state(head)):
-        value.set_value(jnp.zeros(value.get_value().shape))
-    head.projects[2].kernel[...] = head.projects[2].kernel[...].at[5, 0].set(1.0)
-    first = 2 * SubjectHeadConfig().tap
-    for conv, channel in ((head.enter, first), (head.join2, 0), (head.join4, 0), (head.join8, 0), (head.out, 0)):
-        conv.kernel[...] = conv.kernel[...].at[1, 1, channel, 0].set(1.0)
-    for narrow in (head.narrow4, head.narrow8):
-        narrow.kernel[...] = narrow.kernel[...].at[0, 0].set(1.0)
-    features = np.zeros((4, 1, GRID, GRID, BACKBONE.width), np.float32)
-    features[2, 0, :, :, 5] = np.random.default_rng(0).uniform(0, 1, (GRID, GRID))
-    logits = np.asarray(head(jnp.asarray(features), jnp.zeros((1, FINENESS * GRID, FINENESS * GRID, 3))))[0]
-    enlarged = features[2, 0, :, :, 5]
-    for side in (2 * GRID, 4 * GRID, FINENESS * GRID):
-        enlarged = resize(enlarged, (side, side), method="bilinear")
-    np.testing.assert_allclose(logits, enlarged, atol=1e-5)

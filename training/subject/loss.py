@@ -9,10 +9,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
+from dioptre.models.subject.head import SubjectHead
 
-from .network import SubjectHead
-
-DROPPED = 0.1
+DROPPED = 0.2
 
 Batch = dict[str, Any]
 

@@ -21,14 +21,16 @@ from flax import nnx
 from jax import Array
 from safetensors.numpy import save_file
 
-from .loss import Batch, loss_of
-from .network import SubjectHead, SubjectHeadConfig
+from dioptre.models.subject.config import SubjectConfig
+from dioptre.models.subject.head import SubjectHead
 
-MIXTURE = {"alive": 3, "alive-crops": 1, "things": 2, "things-crops": 2, "objects": 3}
+from .loss import Batch, loss_of
+
+MIXTURE = {"alive": 3, "alive-crops": 1, "things": 1, "things-crops": 2, "objects": 4}
 """Views of each kind in a batch."""
 
-STEPS, RATE, WARM_UP, LAST_RATE = 2500, 2e-3, 100, 1e-5
-DECAY, AVERAGED = 0.02, 0.995
+STEPS, RATE, WARM_UP, LAST_RATE = 2000, 2e-3, 100, 1e-5
+DECAY, AVERAGED = 0.05, 0.995
 SAVE_EVERY = 500
 
 
@@ -56,7 +58,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     arguments = parser.parse_args()
     views = Views(arguments.views)
-    graph, state = nnx.split(SubjectHead(SubjectHeadConfig(), rngs=nnx.Rngs(0)))
+    graph, state = nnx.split(SubjectHead(SubjectConfig(), rngs=nnx.Rngs(0)))
     rate = optax.warmup_cosine_decay_schedule(0, RATE, WARM_UP, arguments.steps, LAST_RATE)
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(rate, weight_decay=DECAY))
 

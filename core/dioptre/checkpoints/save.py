@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ from .locate import ARRAYS_FOLDER, files_below, sha256
 from .storage import encode
 
 
-def save(parent: Path, card: Card, arrays: Mapping[str, np.ndarray]) -> Path:
+def save(parent: Path, card: Card, arrays: Mapping[str, np.ndarray], *, exact: Collection[str] = ()) -> Path:
     """Write `arrays` (float32, by path in the module) under `parent / card.id`, replacing what was there.
 
-    The card's `files` is filled in. The folder appears under its name only when it is complete.
+    exact: as for `encode`. The card's `files` is filled in. The folder appears under its name only when it is
+    complete.
     """
     import orbax.checkpoint as ocp  # a third of a second: only where weights are written or read
 
@@ -30,7 +31,8 @@ def save(parent: Path, card: Card, arrays: Mapping[str, np.ndarray]) -> Path:
         folder = Path(scratch) / card.id
         folder.mkdir()
         checkpointer = ocp.Checkpointer(ocp.PyTreeCheckpointHandler(use_ocdbt=True))
-        checkpointer.save(folder / ARRAYS_FOLDER, args=ocp.args.PyTreeSave(nested(encode(arrays, card.storage))))
+        stored = nested(encode(arrays, card.storage, exact=exact))
+        checkpointer.save(folder / ARRAYS_FOLDER, args=ocp.args.PyTreeSave(stored))
         checkpointer.close()
         (folder / ARRAYS_FOLDER / "commit_success.txt").unlink(missing_ok=True)  # names this machine's folders
         hashes = {name: sha256(path) for name, path in files_below(folder).items()}

@@ -2,12 +2,13 @@
 
 `float16-planes` splits every large array into the upper and the lower bytes of its float16 values. The upper ones
 (sign, exponent, two bits of the fraction) hold little information, and apart from the others the checkpoint's
-compression sees that: 15 % smaller than `float16`, and the same values. Small arrays stay float32.
+compression sees that: 15 % smaller than `float16`, and the same values. Small arrays stay float32, and those that
+are named because half precision does not do for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -21,9 +22,10 @@ Arrays = dict[str, np.ndarray]
 """Values of a network by the path in its module, e.g. "backbone.blocks.norm1.scale"."""
 
 
-def encode(arrays: Mapping[str, np.ndarray], storage: str) -> Arrays:
+def encode(arrays: Mapping[str, np.ndarray], storage: str, *, exact: Collection[str] = ()) -> Arrays:
     """Turn float32 arrays into what is written; the inverse of `decode` up to rounding.
 
+    exact: names of arrays that `float16-planes` keeps in float32, or the beginning of such names up to a dot.
     Raises ValueError when a value is too large for half precision.
     """
     if storage not in STORAGES:
@@ -34,7 +36,7 @@ def encode(arrays: Mapping[str, np.ndarray], storage: str) -> Arrays:
         return {name: _half(value, name) for name, value in arrays.items()}
     stored: Arrays = {}
     for name, value in arrays.items():
-        if value.size < _WORTHWHILE:
+        if value.size < _WORTHWHILE or any(f"{name}.".startswith(f"{start}.") for start in exact):
             stored[name] = np.asarray(value, np.float32)
         else:
             bits = _half(value, name).view(np.uint16)

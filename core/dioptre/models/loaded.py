@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import jax
-import numpy as np
 from flax import nnx
 
 from dioptre.checkpoints.load import fill, read
@@ -30,11 +30,20 @@ class _MadeOnce(cached_property[T]):
             return super().__get__(instance, owner)
 
 
+class _Values(dict[str, jax.Array]):
+    """A checkpoint's values in memory. A class of its own: a plain dictionary cannot be referred to weakly."""
+
+
+_SHARED: WeakValueDictionary[tuple[Path, str], _Values] = WeakValueDictionary()
+"""By folder and sha256 of the card: two networks on one backbone hold it once."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
     """A network and its values.
 
     checksums: sha256 of each checkpoint's card (which holds the sha256 of every file), for recipes.
+    shared: the checkpoints' values, which last as long as a network that was made of them.
     """
 
     entry: Entry
@@ -42,6 +51,7 @@ class Loaded:
     graph: nnx.GraphDef[Any] = field(repr=False)
     state: Any = field(repr=False)
     checksums: Mapping[str, str]
+    shared: tuple[_Values, ...] = field(default=(), repr=False)
 
     def __call__(self, *inputs: Any) -> Any:
         """Run the network: one compilation for each set of input shapes, by JAX or by what is faster here."""
@@ -72,12 +82,20 @@ def load(entry: Entry, cards: Mapping[str, tuple[Path, str]]) -> Loaded:
     """
     config = resolve(entry.config)
     config = config() if callable(config) else config
-    arrays: dict[str, np.ndarray] = {}
-    for checkpoint, path in entry.checkpoints.items():
-        _, values = read(cards[checkpoint][0])
+    shared = tuple(_values(*cards[checkpoint]) for checkpoint in entry.checkpoints)
+    arrays: dict[str, jax.Array] = {}
+    for path, values in zip(entry.checkpoints.values(), shared, strict=True):
         arrays |= {f"{path}.{name}" if path else name: value for name, value in values.items()}
     module = resolve(entry.module)
     network = fill(lambda rngs: module(config, rngs=rngs), arrays, origin=entry.id)
     graph, state = nnx.split(network)
     checksums = {checkpoint: checksum for checkpoint, (_, checksum) in cards.items()}
-    return Loaded(entry=entry, config=config, graph=graph, state=state, checksums=checksums)
+    return Loaded(entry=entry, config=config, graph=graph, state=state, checksums=checksums, shared=shared)
+
+
+def _values(folder: Path, checksum: str) -> _Values:
+    """The checkpoint's values, read anew only where no network in memory has them."""
+    kept = _SHARED.get((folder, checksum))
+    if kept is None:
+        kept = _SHARED[folder, checksum] = _Values(jax.device_put(read(folder)[1]))
+    return kept

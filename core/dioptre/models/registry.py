@@ -121,8 +121,17 @@ ENTRIES: Mapping[str, Entry] = {
             preprocessing=Preprocessing(short_side_px=504, multiple_px=16),
         ),
         Entry(
-            id="u2netp",
+            id="dioptre-subject",
             title="Subject (bundled)",
+            kind=ModelKind.SUBJECT,
+            module="dioptre.models.subject.module:SubjectNetwork",
+            config="dioptre.models.subject.config:SubjectConfig",
+            checkpoints={"dioptre-depth-backbone": "backbone", "dioptre-subject-head": "head", "u2netp": "edges"},
+            preprocessing=Preprocessing(mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION, short_side_px=320),
+        ),
+        Entry(
+            id="u2netp",
+            title="U²-Net-P (bundled)",
             kind=ModelKind.SUBJECT,
             module="dioptre.models.u2net.module:U2Net",
             config="dioptre.models.u2net.config:u2netp",
@@ -182,7 +191,7 @@ ENTRIES: Mapping[str, Entry] = {
 DEFAULTS: Mapping[ModelKind, str] = {
     ModelKind.DEPTH: "dioptre-depth-small",
     ModelKind.DEPTH_REFINER: "dioptre-depth-refiner",
-    ModelKind.SUBJECT: "u2netp",
+    ModelKind.SUBJECT: "dioptre-subject",
     ModelKind.SUPER_RESOLUTION: "span-x4",
     ModelKind.WHITE_BALANCE: "white-balance",
 }

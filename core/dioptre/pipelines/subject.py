@@ -24,7 +24,7 @@ from dioptre_link.errors import UsageError
 
 _SIDE_PX = 320  # of the network's square input; all decisions are made at this size
 _LEAST_AREA, _GREATEST_AREA = 0.004, 0.92  # share of the picture that a believable subject covers
-_LEAST_CONFIDENCE = 0.8  # mean saliency inside the mask; below it the network is guessing
+_LEAST_CONFIDENCE = 0.88  # mean saliency inside the mask; below it the network is guessing
 _CROPS = (0.7, 0.5, 0.35, 0.25)  # share of the sides looked at round a point, from wide to close
 _SURELY_OUT, _SURELY_IN = 0.3, 0.9  # saliency; half the pixels at an outline that have .6 are truly inside
 _WEAKER_PART = 0.25  # a part counts to the subject when it is this share as important as the first

@@ -1,51 +1,27 @@
-"""A head that says what a picture is of, from the features that the depth network's backbone has anyway.
-
-DINOv2's features know what is seen in a patch, whatever its colours. The head, of 0.3 million values, says which
-patches belong to the subject, and brings that to an eighth of a patch with the picture's own edges.
-"""
+"""The head: which of the backbone's patches belong to the subject."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from dioptre.models.depth_anything_v2.config import BackboneConfig
+from .config import SubjectConfig
 
 FINENESS = 8
 """Side of a patch in pixels of the head's own grid."""
-
-SIDE_PX = 336
-"""Of the square to which a picture is squeezed, a multiple of the patch."""
-
-BACKBONE = BackboneConfig()
-
-
-@dataclass(frozen=True, kw_only=True)
-class SubjectHeadConfig:
-    """tap: channels kept of each of the backbone's taps.
-
-    widths: channels at 1, 2, 4 and 8 times the grid of patches.
-    seen: channels of what is seen in the picture, at 8, 4 and 2 times that grid.
-    """
-
-    tap: int = 48
-    widths: tuple[int, int, int, int] = (64, 48, 32, 16)
-    seen: tuple[int, int, int] = (12, 24, 32)
 
 
 class SubjectHead(nnx.Module):
     """From the backbone's taps and the picture to logits, FINENESS times as fine as the grid of patches."""
 
-    def __init__(self, config: SubjectHeadConfig, *, rngs: nnx.Rngs) -> None:
-        taps, width = len(BACKBONE.taps), BACKBONE.width
-        one, two, four, eight = config.widths
-        seen8, seen4, seen2 = config.seen
-        self.projects = nnx.List([nnx.Linear(width, config.tap, rngs=rngs) for _ in range(taps)])
-        self.enter, self.more = _conv(taps * config.tap, one, rngs=rngs), _conv(one, one, rngs=rngs)
+    def __init__(self, config: SubjectConfig, *, rngs: nnx.Rngs) -> None:
+        one, two, four, eight = config.head.widths
+        seen8, seen4, seen2 = config.head.seen
+        tap, taps, width = config.head.tap, len(config.backbone.taps), config.backbone.width
+        self.projects = nnx.List([nnx.Linear(width, tap, rngs=rngs) for _ in range(taps)])
+        self.enter, self.more = _conv(taps * tap, one, rngs=rngs), _conv(one, one, rngs=rngs)
         self.see8 = _conv(3, seen8, rngs=rngs)
         self.see4 = _conv(seen8, seen4, stride=2, rngs=rngs)
         self.see2 = _conv(seen4, seen2, stride=2, rngs=rngs)
@@ -71,14 +47,15 @@ class SubjectHead(nnx.Module):
         return logits
 
 
+def sized(x: Float[Array, "n h w c"], side: int) -> Float[Array, "n s s c"]:
+    """The square of that side, bilinear (over areas where it shrinks)."""
+    made: Array = jax.image.resize(x, (len(x), side, side, x.shape[-1]), "linear")
+    return made
+
+
 def _conv(inputs: int, outputs: int, *, stride: int = 1, rngs: nnx.Rngs) -> nnx.Conv:
     return nnx.Conv(inputs, outputs, (3, 3), strides=(stride, stride), padding="SAME", rngs=rngs)
 
 
 def _joined(conv: nnx.Conv, x: Float[Array, "n h w c"], seen: Float[Array, "n s s d"]) -> Float[Array, "n s s o"]:
-    return nnx.relu(conv(jnp.concatenate([_sized(x, seen.shape[1]), seen], axis=-1)))
-
-
-def _sized(x: Float[Array, "n h w c"], side: int) -> Float[Array, "n s s c"]:
-    sized: Array = jax.image.resize(x, (len(x), side, side, x.shape[-1]), "linear")
-    return sized
+    return nnx.relu(conv(jnp.concatenate([sized(x, seen.shape[1]), seen], axis=-1)))

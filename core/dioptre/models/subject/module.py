@@ -1,0 +1,78 @@
+"""The subject network: which people, animals or things a picture is of.
+
+DINOv2's features know what is seen in a patch, whatever its colours: a head on them says where the subject is,
+whole. U²-Net-P goes by contrast and colour: it loses clothes, legs and second people, and takes what only stands
+out, but its edges are pixels and not patches. So the head decides and U²-Net-P draws the line. The backbone is the
+one that reads depth, with the same values.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from dioptre.models.depth_anything_v2.backbone import Backbone
+from dioptre.models.u2net.module import U2Net
+
+from .config import SubjectConfig
+from .head import FINENESS, SubjectHead, sized
+
+_SUREST = 0.99  # beyond it either network's certainty counts no more
+
+
+class SubjectNetwork(nnx.Module):
+    """Coverage of each pixel by the subject, in [0, 1].
+
+    The input is a square RGB picture of `config.side_px`, its brightest value 1, with ImageNet's mean and deviation
+    taken out.
+    """
+
+    def __init__(self, config: SubjectConfig, *, rngs: nnx.Rngs) -> None:
+        self.config = config
+        self.backbone = Backbone(config.backbone, rngs=rngs)
+        self.head = SubjectHead(config, rngs=rngs)
+        self.edges = U2Net(config.edges, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "n s s 3"]) -> Float[Array, "n s s 1"]:
+        config, grid = self.config, self.config.grid
+        features = self.backbone(sized(x, grid * config.backbone.patch_px))[:, :, 1:]  # less the class token
+        logits = self.head(features.reshape(len(features), len(x), grid, grid, -1), sized(x, FINENESS * grid))
+        place = sized(jax.nn.sigmoid(logits)[..., None], x.shape[1])
+        return joined(place, self.edges(x), config)
+
+
+def joined(
+    place: Float[Array, "n s s 1"], edges: Float[Array, "n s s 1"], config: SubjectConfig
+) -> Float[Array, "n s s 1"]:
+    """What the head says of the place with the lines that U²-Net-P draws.
+
+    Both opinions are weighed, and narrow dips are filled as far as U²-Net-P sees none. Where both have an edge
+    within `edges_reach_px`, U²-Net-P's value counts, held between the least and the greatest of the others within
+    that distance: it moves the head's edges, and makes none. To have an edge is a matter of degree: rounding in the
+    last digits cannot turn it on or off.
+    """
+    weighed = jax.nn.sigmoid(config.trust[0] * _log_odds(place) + config.trust[1] * _log_odds(edges))
+    closed = _least(_greatest(weighed, config.dip_px), config.dip_px)
+    filled = jnp.maximum(weighed, jnp.minimum(closed, edges))
+    reach = config.edges_reach_px
+    crossed = jnp.clip(_greatest(edges, reach) / 0.2 - 2, 0, 1) * jnp.clip(3 - _least(edges, reach) / 0.2, 0, 1)
+    held = jnp.clip(edges, _least(filled, reach), _greatest(filled, reach))
+    return filled + crossed * (held - filled)
+
+
+def _log_odds(p: Float[Array, "n s s 1"]) -> Float[Array, "n s s 1"]:
+    kept = jnp.clip(p, 1 - _SUREST, _SUREST)
+    return jnp.log(kept) - jnp.log1p(-kept)
+
+
+def _greatest(x: Float[Array, "n s s 1"], reach: int) -> Float[Array, "n s s 1"]:
+    side, each = 2 * reach + 1, (1, 1, 1, 1)
+    for window in ((1, side, 1, 1), (1, 1, side, 1)):
+        x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, window, each, "SAME")
+    return x
+
+
+def _least(x: Float[Array, "n s s 1"], reach: int) -> Float[Array, "n s s 1"]:
+    return -_greatest(-x, reach)

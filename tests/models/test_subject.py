@@ -1,0 +1,117 @@
+"""The subject network: its parts beside plain arithmetic, its answers on pictures whose subject is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from PIL import Image
+
+from dioptre.imaging.resize import resize
+from dioptre.models.registry import load_model
+from dioptre.models.subject import SubjectConfig
+from dioptre.models.subject.head import FINENESS, SubjectHead
+from dioptre.models.subject.module import joined
+
+CONFIG = SubjectConfig()
+SIDE, GRID = CONFIG.side_px, CONFIG.grid
+
+
+def seen(path: Path) -> np.ndarray:
+    prepared = load_model("dioptre-subject").entry.preprocessing
+    with Image.open(path) as picture:
+        small = np.asarray(picture.convert("RGB").resize((SIDE, SIDE)), np.float32)
+    return ((small / small.max() - np.float32(prepared.mean)) / np.float32(prepared.deviation))[None]
+
+
+def test_coverage_of_the_size_of_the_input(checkout: Path) -> None:
+    covered = np.asarray(load_model("dioptre-subject")(seen(checkout / "examples" / "astronaut.jpg")))
+    assert covered.shape == (1, SIDE, SIDE, 1)
+    assert covered.min() >= 0
+    assert covered.max() <= 1
+    assert covered[0, 210, 124, 0] > 0.9, "the suit"
+    assert covered[0, 160:250, :8, 0].mean() < 0.3, "the flag behind her, of which U²-Net-P is half sure"
+
+
+@pytest.mark.parametrize("name", ["astronaut.jpg", "chelsea.jpg", "coffee.jpg"])
+def test_a_mirrored_picture_has_the_mirrored_subject(name: str, checkout: Path) -> None:
+    network = load_model("dioptre-subject")
+    x = seen(checkout / "examples" / name)
+    plain, mirrored = (np.asarray(network(np.ascontiguousarray(v)))[0, ..., 0] > 0.5 for v in (x, x[:, :, ::-1]))
+    mirrored = mirrored[:, ::-1]
+    assert (plain & mirrored).sum() / (plain | mirrored).sum() > 0.8
+
+
+def test_the_head_brings_features_to_its_own_grid() -> None:
+    """With all but one way through closed, a patch's feature comes out at its place, enlarged half-pixel true."""
+    head = SubjectHead(CONFIG, rngs=nnx.Rngs(0))
+    for _, value in nnx.to_flat_state(nnx.state(head)):
+        value.set_value(jnp.zeros(value.get_value().shape))
+    head.projects[2].kernel[...] = head.projects[2].kernel[...].at[5, 0].set(1.0)
+    first = 2 * CONFIG.head.tap
+    for conv, channel in ((head.enter, first), (head.join2, 0), (head.join4, 0), (head.join8, 0), (head.out, 0)):
+        conv.kernel[...] = conv.kernel[...].at[1, 1, channel, 0].set(1.0)
+    for narrow in (head.narrow4, head.narrow8):
+        narrow.kernel[...] = narrow.kernel[...].at[0, 0].set(1.0)
+    features = np.zeros((4, 1, GRID, GRID, CONFIG.backbone.width), np.float32)
+    features[2, 0, :, :, 5] = np.random.default_rng(0).uniform(0, 1, (GRID, GRID))
+    logits = np.asarray(head(jnp.asarray(features), jnp.zeros((1, FINENESS * GRID, FINENESS * GRID, 3))))[0]
+    enlarged = features[2, 0, :, :, 5]
+    for side in (2 * GRID, 4 * GRID, FINENESS * GRID):
+        enlarged = resize(enlarged, (side, side), method="bilinear")
+    np.testing.assert_allclose(logits, enlarged, atol=1e-5)
+
+
+def row(*steps: tuple[int, float]) -> jnp.ndarray:
+    """A square of columns: so many of each value."""
+    values = np.concatenate([np.full(count, value, np.float32) for count, value in steps])
+    return jnp.asarray(np.tile(values, (len(values), 1)))[None, ..., None]
+
+
+def test_the_edge_beside_the_head_s_is_taken() -> None:
+    place, edges = row((10, 0.95), (30, 0.05)), row((13, 0.98), (27, 0.02))
+    mask = np.asarray(joined(place, edges, CONFIG))[0, 20, :, 0] > 0.5
+    assert mask.tolist() == [True] * 13 + [False] * 27
+
+
+def test_an_edge_far_from_the_head_s_is_not() -> None:
+    place, edges = row((10, 0.95), (30, 0.05)), row((25, 0.98), (15, 0.02))
+    answer = np.asarray(joined(place, edges, CONFIG))[0, 20, :, 0]
+    assert (answer > 0.5).tolist() == [True] * 10 + [False] * 30
+    assert answer[0] > 0.9
+    assert answer[39] < 0.1
+
+
+def test_a_narrow_dip_is_filled_where_the_other_sees_none() -> None:
+    place = row((16, 0.95), (8, 0.2), (16, 0.95))
+    filled, gap = (
+        np.asarray(joined(place, edges, CONFIG))[0, 20, :, 0]
+        for edges in (row((40, 0.98)), row((16, 0.98), (8, 0.02), (16, 0.98)))
+    )
+    assert filled.min() > 0.9
+    assert gap[16:24].max() < 0.2, "a gap between arm and body stays one"
+
+
+def test_where_the_head_is_half_sure_the_other_decides() -> None:
+    place = row((40, 0.5))
+    for told in (0.9, 0.1):
+        assert (np.asarray(joined(place, row((40, told)), CONFIG)) > 0.5).all() == (told > 0.5)
+
+
+def test_a_change_of_nothing_changes_nothing() -> None:
+    """Editors and the command line differ by rounding in their last digits: no switch may turn on it."""
+    place, left = row((20, 0.9), (20, 0.3)), 0.5 + np.float32(1e-6) * np.arange(-2, 3)
+    made = [np.asarray(joined(place, row((20, value), (20, 0.2)), CONFIG)) for value in left]
+    assert np.ptp(made, axis=0).max() < 1e-3
+
+
+def test_pictures_of_a_batch_do_not_meet() -> None:
+    network = load_model("dioptre-subject")
+    x = np.asarray(jax.random.normal(jax.random.key(0), (2, SIDE, SIDE, 3)))
+    together = np.asarray(network(x))
+    alone = np.concatenate([np.asarray(network(x[k : k + 1])) for k in range(2)])
+    np.testing.assert_allclose(together, alone, atol=1e-3)
