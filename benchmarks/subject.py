@@ -30,9 +30,9 @@ import numpy as np
 from PIL import Image
 
 from dioptre.imaging.resize import resize
-from dioptre.models.registry import ModelKind, find, load_model
+from dioptre.models.registry import ModelKind, find
 from dioptre.pipelines.depth import estimate_depth
-from dioptre.pipelines.subject import find_subject
+from dioptre.pipelines.subject import find_subject, saliency_of
 from training.subject.outlines import FREE_LICENCES, Outlined, read
 
 CASES = {"people and animals": 150, "things": 60}
@@ -69,12 +69,9 @@ def of_portrait(picture: np.ndarray, disparity: np.ndarray, *, model: str) -> np
 
 
 def of_map(picture: np.ndarray, disparity: np.ndarray, *, model: str) -> np.ndarray:
-    network = load_model(find(model, kind=ModelKind.SUBJECT).id)
-    prepared = network.entry.preprocessing
-    small = resize(picture, (prepared.short_side_px, prepared.short_side_px), method="area")
-    small /= max(float(small.max()), 1e-3)
-    x = (small - np.array(prepared.mean, np.float32)) / np.array(prepared.deviation, np.float32)
-    return resize(np.asarray(network(x[None]))[0, ..., 0], picture.shape[:2], method="bilinear") > 0.5
+    side = find(model, kind=ModelKind.SUBJECT).preprocessing.short_side_px
+    saliency = saliency_of(resize(picture, (side, side), method="area"), model=model)
+    return resize(saliency, picture.shape[:2], method="bilinear") > 0.5
 
 
 def main() -> None:

@@ -59,7 +59,7 @@ def test_depth_decides_what_is_doubtful(monkeypatch: pytest.MonkeyPatch) -> None
     """As a flag behind an arm: what is half sure goes when it is known to be far, and stays when it is near."""
     saliency = np.zeros((SIDE, SIDE), np.float32)
     saliency[80:240, 80:200], saliency[80:240, 200:260] = 1.0, 0.7
-    monkeypatch.setattr(subject, "_saliency", lambda small, model: saliency)
+    monkeypatch.setattr(subject, "saliency_of", lambda small, model: saliency)
     picture = np.repeat(saliency[..., None] * 0.5 + 0.2, 3, axis=2)
     alone, far, near = (
         find_subject(picture, disparity=disparity).alpha[160, 235]
@@ -93,13 +93,13 @@ def test_a_point_on_a_flat_background_is_focused_on_without_a_closer_look(
     example, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[int] = []
-    saliency = subject._saliency
+    saliency = subject.saliency_of
 
     def counted(*arguments: Any, **options: Any) -> np.ndarray:
         looks.append(1)
         return saliency(*arguments, **options)
 
-    monkeypatch.setattr(subject, "_saliency", counted)
+    monkeypatch.setattr(subject, "saliency_of", counted)
     picture = example("chelsea.jpg")
     disparity = np.full(picture.shape[:2], 0.03, np.float32)
     disparity[:, :380] = 0.8
@@ -148,7 +148,7 @@ def test_what_is_half_salient_beside_the_subject_is_not_cut_out_with_it(monkeypa
     """As the flag behind an arm of its colour. On outlines, saliency of .6 is as often out as in."""
     saliency = np.zeros((SIDE, SIDE), np.float32)
     saliency[80:240, 80:200], saliency[80:240, 200:240] = 1.0, 0.55
-    monkeypatch.setattr(subject, "_saliency", lambda small, model: saliency)
+    monkeypatch.setattr(subject, "saliency_of", lambda small, model: saliency)
     picture = np.repeat(saliency[..., None] * 0.5 + 0.2, 3, axis=2)
     alpha = find_subject(picture).alpha
     assert alpha[160, 140] > 0.97

@@ -19,10 +19,10 @@ import numpy as np
 import optax
 from flax import nnx
 from jax import Array
-from safetensors.numpy import save_file
 
 from dioptre.models.subject.config import SubjectConfig
 from dioptre.models.subject.head import SubjectHead
+from training.values import save_network
 
 from .loss import Batch, loss_of
 
@@ -79,9 +79,7 @@ def main() -> None:
         if number % SAVE_EVERY == 0 or number == arguments.steps:
             print(f"{number} loss {np.mean(losses):.4f} {time.monotonic() - start:.0f} s", flush=True)
             losses = []
-            flat = nnx.to_flat_state(average)
-            values = {".".join(map(str, name)): np.asarray(value.get_value()) for name, value in flat}
-            save_file(values, arguments.out)
+            save_network(average, arguments.out)
 
 
 if __name__ == "__main__":

@@ -27,11 +27,11 @@ from dioptre.imaging.resize import resize
 from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN, load_model
 from dioptre.models.subject.config import SubjectConfig
 from dioptre.models.subject.head import FINENESS
+from dioptre.pipelines.subject import saliency_of
 
 from .crops import at_the_edge, parts, round_instance
 from .outlines import FREE_LICENCES, Outlined, read, subject
 
-MAP_PX = 320
 KINDS = ("alive", "things", "alive-crops", "things-crops", "objects")
 _CONFIG = SubjectConfig()
 _SEEN_PX = _CONFIG.grid * _CONFIG.backbone.patch_px  # side of what the backbone sees
@@ -71,13 +71,6 @@ class Viewer:
         }
 
 
-def map_of(square: np.ndarray) -> np.ndarray:
-    """U²-Net-P's map of a picture of MAP_PX a side, (MAP_PX, MAP_PX) in [0, 1]."""
-    bright = square / max(float(square.max()), 1e-3)  # as upstream: the brightest value is 1
-    x = ((bright - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_DEVIATION)).astype(np.float32)
-    return np.asarray(load_model("u2netp")(x[None]))[0, ..., 0]
-
-
 def of_outlined(
     viewer: Viewer, photo: Outlined, picture: np.ndarray, rng: np.random.Generator
 ) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
@@ -109,7 +102,7 @@ def of_objects(
     viewer: Viewer, picture: np.ndarray, rng: np.random.Generator
 ) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
     """Views of a photograph without outlines, where U²-Net-P is sure of what it shows."""
-    small = map_of(resize(picture, (MAP_PX, MAP_PX), method="area"))
+    small = saliency_of(resize(picture, (_CONFIG.side_px, _CONFIG.side_px), method="area"), model="u2netp")
     inside = small > 0.5
     doubtful = ((small > 0.2) & (small < 0.8)).mean()
     if not 0.01 < inside.mean() < 0.8 or small[inside].mean() < 0.9 or doubtful > 0.35 * inside.mean():

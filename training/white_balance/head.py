@@ -29,10 +29,11 @@ from safetensors.numpy import load_file
 
 from dioptre.models.white_balance.config import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
+from training.values import save_network
 
 from .loss import loss_of_reading
 from .samples import FINE_SIDE, Material
-from .values import go_on_from, save_network
+from .values import go_on_from
 
 FROZEN = ("hist_", "heat", "prior", "picture")
 PIXELS = 96

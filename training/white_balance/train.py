@@ -30,10 +30,11 @@ from dioptre.colour.correction import correct, polynomial_terms
 from dioptre.imaging.encoding import srgb_to_linear
 from dioptre.models.white_balance.config import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
+from training.values import save_network
 
 from .loss import loss_of_reading
 from .samples import D65, STYLES_APART, Material
-from .values import go_on_from, save_network
+from .values import go_on_from
 
 SCORED_PIXELS = 400
 CHECK_EVERY = 250

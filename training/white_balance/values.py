@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -30,12 +29,6 @@ def go_on_from(network: WhiteBalanceEstimator, stored: dict[str, np.ndarray]) ->
         room[tuple(slice(0, length) for length in values.shape)] = values
         variable.set_value(jnp.array(room))
     nnx.update(network, state)
-
-
-def save_network(state: Any, path: Path) -> None:
-    """The network's values by their path in the module."""
-    flat = nnx.to_flat_state(state)
-    save_file({".".join(map(str, name)): np.asarray(value.get_value()) for name, value in flat}, path)
 
 
 def between(first: dict[str, np.ndarray], second: dict[str, np.ndarray], *, share: float) -> dict[str, np.ndarray]:

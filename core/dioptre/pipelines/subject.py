@@ -96,7 +96,7 @@ def find_subject(
     small = resize(picture, (_SIDE_PX, _SIDE_PX), method="bilinear")
     near = None if disparity is None else resize(without_nan(disparity), (_SIDE_PX, _SIDE_PX), method="area")
     if at is None:
-        coarse = _most_salient(_saliency(small, model=model), near)
+        coarse = _most_salient(saliency_of(small, model=model), near)
     else:
         coarse = _at_point(picture, small, near, at, model=model)
     alpha = refine_matte(picture, _decided(coarse.probability, near))
@@ -146,8 +146,8 @@ def _opaque(image: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]
     return opaque
 
 
-def _saliency(small: Float32[np.ndarray, "s s 3"], *, model: str) -> Float32[np.ndarray, "s s"]:
-    """Saliency of a square picture. It is squeezed, not padded: that is how the network was trained."""
+def saliency_of(small: Float32[np.ndarray, "s s 3"], *, model: str = "default") -> Float32[np.ndarray, "s s"]:
+    """A network's own map, in [0, 1], of a picture squeezed to its square (not padded: so it was trained)."""
     network = load_model(find(model, kind=ModelKind.SUBJECT).id)
     prepared = network.entry.preprocessing
     bright = small / max(float(small.max()), 1e-3)  # as upstream: the brightest value is 1
@@ -220,7 +220,7 @@ def _at_point(
     """
     height, width = picture.shape[:2]
     row, column = (min(int(v / n * _SIDE_PX), _SIDE_PX - 1) for v, n in ((at[1], height), (at[0], width)))
-    saliency = _saliency(small, model=model)
+    saliency = saliency_of(small, model=model)
     whole = _part_at(saliency, (row, column))
     if whole is not None and _believable(whole):
         return _Coarse(probability=whole, kind="point", confidence=_confidence(whole))
@@ -269,7 +269,7 @@ def _closer_look(picture: np.ndarray, at: tuple[float, float], share: float, *, 
     top = min(max(round(at[1] - rows / 2), 0), height - rows)
     left = min(max(round(at[0] - columns / 2), 0), width - columns)
     crop = picture[top : top + rows, left : left + columns]
-    saliency = _saliency(resize(crop, (_SIDE_PX, _SIDE_PX), method="bilinear"), model=model)
+    saliency = saliency_of(resize(crop, (_SIDE_PX, _SIDE_PX), method="bilinear"), model=model)
     place = tuple(
         min(max(int((v - o) / n * _SIDE_PX), 0), _SIDE_PX - 1)
         for v, o, n in ((at[1], top, rows), (at[0], left, columns))
