@@ -198,12 +198,6 @@ def apart(one: np.ndarray, other: np.ndarray) -> int:
     return int(np.abs(one[..., :channels] - other[..., :channels]).max())
 
 
-def share_apart(one: np.ndarray, other: np.ndarray, *, more_than: int) -> float:
-    """Share of the pixels of which a colour is farther apart than that many code values."""
-    channels = min(one.shape[2], other.shape[2], 3)
-    return float((np.abs(one[..., :channels] - other[..., :channels]).max(axis=-1) > more_than).mean())
-
-
 def compare(trees: list[Path], only: Collection[str], folder: Path) -> list[dict[str, Any]]:
     """Rows: by recipe, bits and runner, code values from the command line's result. only: their names."""
     first = [order for order in orders(folder) if not only or order.called in only]

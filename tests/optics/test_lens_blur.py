@@ -1,5 +1,7 @@
 """What any lens blur must hold, and agreement with the definition."""
 
+import itertools
+
 import jax
 import numpy as np
 import pytest
@@ -171,9 +173,24 @@ def test_a_steep_slope_is_no_edge():
     radius = np.linspace(-20, 20, 96, dtype=np.float32)[:, None].repeat(64, 1)  # 0.4 pixels a row
     radius[:, 40:] += 6
     step = np.asarray(depth_steps(radius)[0])
-    assert step[8:-8, 39:41].all()
+    assert (step[8:-8, 39:41] == 1).all()
     assert not step[8:-8, :36].any()
     assert not step[8:-8, 44:].any()
+
+
+@pytest.mark.parametrize("focal", [0.0, 1.0])
+@pytest.mark.parametrize("between", [0.4, 0.5, 0.6], ids=["a step begins", "the middle", "a step ends"])
+def test_a_hair_of_depth_makes_a_hair_of_difference(between, focal):
+    """Editors hand depth over rounded: no pixel may change sides, or be taken apart or not, at a single value."""
+    image, disparity = random_scene(size=(96, 128))
+    disparity[:] = np.arange(128) >= 64
+
+    def blurred(share):
+        disparity[20:76, 63] = share
+        return fast.blur(scene(image, disparity, 4.0, focal=focal))
+
+    made = [blurred(between + 0.002 * number) for number in range(-4, 5)]
+    assert max(np.abs(one - next_one).max() for one, next_one in itertools.pairwise(made)) < 0.03
 
 
 @pytest.mark.parametrize("radius", [4.0, 8.0, 20.0])
@@ -185,6 +202,22 @@ def test_a_small_step_in_the_dark_lets_no_light_through_from_afar(radius):
     made = fast.blur(scene(image, disparity, radius))
     assert made[:, 24 + 8 + int(1.4 * radius) :].max() < 1e-3
     assert made[:, :16].min() > 0.5  # of the light of the bright part itself, next to which there is dark
+
+
+@pytest.mark.parametrize(("focal", "radius"), [(0.7, 60.0), (0.8, 60.0), (0.8, 120.0)])
+def test_a_dark_floor_before_and_in_focus_lets_no_light_through_from_afar(focal, radius):
+    rng = np.random.default_rng(0)
+    size = (256, 256)
+    y, x = np.mgrid[: size[0], : size[1]] / 256
+    disparity = (y + 0.02 * np.sin(9 * x) + rng.normal(0, 0.004, size)).astype(np.float32)
+    image = np.where((y < 0.3)[..., None], 1.0, 0.01 * rng.uniform(0, 1, (*size, 3))).astype(np.float32)
+    focus = Focus(focal_disparity=focal, max_radius_px=radius, range=0.04)
+    made = fast.blur(Scene(image=image, disparity=disparity, focus=focus, encoded=False))
+    assert made[160:].max() < 0.011
+    # Rounding of what a disc sees counted as an opening: full of light, and here or there by chance.
+    disparity += rng.uniform(-1e-7, 1e-7, size).astype(np.float32)
+    again = fast.blur(Scene(image=image, disparity=disparity, focus=focus, encoded=False))
+    assert np.abs(again - made).max() < 1e-3
 
 
 @pytest.mark.parametrize("made", [lambda size: random_scene(size=size), slope], ids=["steps", "slope"])

@@ -30,6 +30,7 @@ _AROUND = 16  # cells: what is farther away hardly has a part in a fill
 _ALIGNED = 32  # cells: the sizes that a fill is made from begin at the same pixels, wherever it begins
 _BLURRED_PX = 0.5  # a slice of a smaller radius is left as it is
 _OPENED = 5.0  # times the open share of a disc: where nearer things bend around, they leave more than that share
+_ROUNDING = 1e-4  # of a sum over a disc, with room to spare: a smaller opening is none
 _LEAST_FILL = 0.02  # a smaller share of a slice behind nearer things is left to the others
 
 
@@ -229,7 +230,7 @@ def _block(
         Unlike slices that meet at an edge leave a gap there, which light from afar must not fill.
         """
         blocking = sum(cut[-1] * blocking_of(squared, bound) for cut, squared in both((row, column), shape))
-        return jnp.clip(_OPENED * (1 - spread(blocking)), 0.0, 1.0)
+        return jnp.clip(_OPENED * (1 - _ROUNDING - spread(blocking)), 0.0, 1.0)
 
     def unlimited() -> Array:
         return jnp.ones(shape, jnp.float32)

@@ -34,6 +34,7 @@ from .separation import Surfaces
 from .slices import LARGEST_RADIUS_PX, LEVELS, Group, groups, levels_for
 from .surfaces import any_of_four, halve, halve_small
 
+_KNOWN = 0.01  # of what is behind: a smaller share of it says little of the rest
 _IDENTITY_PX = 1e-3  # a picture blurred nowhere by more is returned as it is
 
 
@@ -215,7 +216,7 @@ def _compose(
     """Wide slices behind (farthest first) and before (nearest first), each at half the next one's size."""
 
     def over(upper: Array, lower: Array) -> Array:
-        opaque = lower / jnp.maximum(lower[-1:], VISIBLE)
+        opaque = lower / jnp.maximum(lower[-1:], _KNOWN)
         return upper + (1 - upper[-1:]) * opaque
 
     back = behind[0]

@@ -53,7 +53,8 @@ class Surfaces:
     def _take_apart(self, colour: Array, radius: Array, raised: Array) -> list[_Patch]:
         """The pixels with two surfaces; later entries go over earlier ones."""
         steps = depth_steps(radius)
-        where, found = self._edge_pixels(np.asarray(steps[0]))
+        sure = np.asarray(steps[0])
+        where, found = self._edge_pixels(sure > 0)
         if not found:
             return []
         planes, radii = split_edges(colour, radius, steps, where, np.int32(found))
@@ -64,7 +65,7 @@ class Surfaces:
             )
             for start in range(0, found, _CHUNK)
         ]
-        bright = lights(np.asarray(raised)[:-1], np.asarray(radius), np.asarray(steps[0]))
+        bright = lights(np.asarray(raised)[:-1], np.asarray(radius), sure > 0.5)
         return [*patches, bright] if bright[0].size else patches
 
     def _raised(self, planes: Array, radii: Array, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:

@@ -18,16 +18,19 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Float32, Int
+from jaxtyping import Array, Float, Float32, Int
 
 REACH_PX = 3
 """How far `split_edges` looks around a pixel."""
 
 _JUMP_OF_AROUND = 0.4  # of the change within thrice the distance; a slope has 1 / 3
+_UNSURE = 0.2  # of the least jump, about it: rounding must not decide whether a pixel is taken apart
 _CHUNK = 256  # edge pixels taken apart at once
 _LEAST_STEP_PX = 0.25  # a smaller jump of the radius cannot be seen
+_BETWEEN = 0.2  # of a jump, about its middle: pixels there are on both sides in part
 _DEVIATION_AT_EDGE = 0.15  # of the coverage guessed from depth alone, where the 3 x 3 around are not all one side
 _DEVIATION_BESIDE = 0.05
+_THICK = 0.05  # weight of pure pixels around that a structure needs for a colour of its own
 _NOISE_VARIANCE = 1e-4  # of linear light
 _SEEN = 0.02  # least coverage of a surface that has a say in the radii of a reduced pixel
 _NOTHING = 1e-6
@@ -52,8 +55,8 @@ def extreme(values: Float[Array, "h w"], reach: int, *, largest: bool) -> Float[
 @partial(jax.jit, static_argnames="reach")
 def depth_steps(
     radius: Float[Array, "h w"], *, reach: int = 1
-) -> tuple[Bool[Array, "h w"], Float[Array, "h w"], Float[Array, "h w"]]:
-    """Where the radius jumps within `reach` pixels, and its largest and smallest value there.
+) -> tuple[Float[Array, "h w"], Float[Array, "h w"], Float[Array, "h w"]]:
+    """How surely (0 to 1) the radius jumps within `reach` pixels, and its largest and smallest value there.
 
     A slope changes in proportion to the distance; where thrice as far there is little more change, there is a jump.
     """
@@ -61,15 +64,16 @@ def depth_steps(
     around = extreme(nearest, 2 * reach, largest=True) - extreme(farthest, 2 * reach, largest=False)
     size = jnp.maximum(jnp.abs(nearest), jnp.abs(farthest))
     jump = nearest - farthest
-    step = (jump > jnp.maximum(_LEAST_STEP_PX, 0.05 * size)) & (jump > _JUMP_OF_AROUND * around)
-    return step, nearest, farthest
+    least = jnp.maximum(jnp.maximum(_LEAST_STEP_PX, 0.05 * size), _JUMP_OF_AROUND * around)
+    sure = jnp.clip(0.5 + (jump / least - 1) / _UNSURE, 0.0, 1.0)
+    return sure, nearest, farthest
 
 
 @jax.jit
 def split_edges(
     colour: Float[Array, "c h w"],
     radius: Float[Array, "h w"],
-    steps: tuple[Bool[Array, "h w"], Float[Array, "h w"], Float[Array, "h w"]],
+    steps: tuple[Float[Array, "h w"], Float[Array, "h w"], Float[Array, "h w"]],
     where: Int[Array, " n"],
     count: Int[Array, ""],
 ) -> tuple[Float[Array, "2 e n"], Float[Array, "2 n"]]:
@@ -80,17 +84,20 @@ def split_edges(
         of 256. The outer 4 pixels of the array should not be among them.
 
     Both surfaces' colours come from pixels beside the edge; the coverage from where the pixel's own colour lies
-    between them, held to what the neighbours' depths suggest where the colours are alike or textured.
+    between them, held to what the neighbours' depths suggest where the colours are alike or textured. The less
+    surely there is a jump, the nearer both radii are to the pixel's own.
     """
     channels, _, width = colour.shape
-    edge, nearest, farthest = (step.reshape(-1) for step in steps)
-    flat = [*colour.reshape(channels, -1), radius.reshape(-1), edge.astype(jnp.float32)]
+    sure, nearest, farthest = (step.reshape(-1) for step in steps)
+    flat = [*colour.reshape(channels, -1), radius.reshape(-1), sure]
 
     def chunk(number: Int[Array, ""], made: tuple[Array, Array]) -> tuple[Array, Array]:
         start = number * _CHUNK
         at = jax.lax.dynamic_slice(where, (start,), (_CHUNK,))
-        radii = jnp.stack([nearest[at], farthest[at]])
-        split = _split(flat, at, radii, width)
+        ends = jnp.stack([nearest[at], farthest[at]])
+        split = _split(flat, at, ends, width)
+        own = flat[-2][at]
+        radii = own + sure[at] * (ends - own)
         planes, both = made
         return (
             jax.lax.dynamic_update_slice(planes, split, (0, 0, start)),
@@ -144,6 +151,7 @@ _SPAN = np.arange(-REACH_PX, REACH_PX + 1)
 _SQUARED_DISTANCE = _SPAN[:, None] ** 2 + _SPAN**2
 _CLOSENESS = np.exp(-_SQUARED_DISTANCE / 4.5).astype(np.float32)
 _TENT = np.where(_SQUARED_DISTANCE <= 2, 2.0 ** -(2 + _SQUARED_DISTANCE), 0.0).astype(np.float32)
+_LEAST_TENT = float(_TENT[_TENT > 0].min())
 
 
 def _split(
@@ -151,14 +159,19 @@ def _split(
 ) -> Float[Array, "2 e n"]:
     """Planes of the two surfaces, of these radii, of the pixels `at`.
 
-    flat: the channels of colour, the radius, and 1 on edges, of all pixels.
+    flat: the channels of colour, the radius, and how surely it jumps there (0 to 1), of all pixels.
     """
     channels, count = len(flat) - 2, at.shape[0]
     offsets = (_SPAN[:, None] * width + _SPAN).reshape(-1, 1)
     around = jnp.clip(at + offsets, 0, flat[0].shape[0] - 1)
     table = jnp.stack([plane[around] for plane in flat]).reshape(-1, _SPAN.size, _SPAN.size, count)
     own = table[:channels, REACH_PX, REACH_PX]
-    middle = (radii[0] + radii[1]) / 2
+    middle, jump = (radii[0] + radii[1]) / 2, jnp.maximum(radii[0] - radii[1], _NOTHING)
+
+    def in_front(radius: Array) -> Array:
+        # Close to the middle in part: rounding must not decide on which side a pixel lies.
+        made: Array = jnp.clip(0.5 + (radius - middle) / (_BETWEEN * jump), 0.0, 1.0)
+        return made
 
     def each(visit: Callable[[Any, _Around], Any], start: Any) -> Any:
         """Folds the pixels around, row by row: the rows in a loop, as sums along an axis are far slower."""
@@ -169,7 +182,7 @@ def _split(
                 closeness, edge = jnp.asarray(_CLOSENESS)[number, column], values[-1, column]
                 pixel = _Around(
                     colour=values[:channels, column],
-                    in_front=(values[-2, column] > middle).astype(jnp.float32),
+                    in_front=in_front(values[-2, column]),
                     pure=(1 - edge) * closeness,
                     mixed=edge * closeness,
                     tent=jnp.asarray(_TENT)[number, column],
@@ -202,14 +215,14 @@ def _split(
         return made.plus(pixel.in_front * pixel.mixed * jnp.maximum(along, 1e-2) ** 4, pixel.colour)
 
     extreme = each(add_unlike, none)
-    is_thick = pure_front.weight > 0.05
-    front = jnp.where(is_thick, pure_front.mean(), extreme.mean())
-    front_variance = jnp.where(is_thick, pure_front.variance(), 0.0)
+    thick = jnp.clip(pure_front.weight / _THICK - 0.5, 0.0, 1.0)
+    front = extreme.mean() + thick * (pure_front.mean() - extreme.mean())
+    front_variance = thick * pure_front.variance()
     difference = front - back
     contrast = _along_first(difference**2)
 
-    beside = (prior < 1e-3) | (prior > 1 - 1e-3)
-    precision = jnp.where(beside, 1 / _DEVIATION_BESIDE**2, 1 / _DEVIATION_AT_EDGE**2)
+    both = jnp.minimum(jnp.minimum(prior, 1 - prior) / _LEAST_TENT, 1.0)
+    precision = 1 / (_DEVIATION_BESIDE + both * (_DEVIATION_AT_EDGE - _DEVIATION_BESIDE)) ** 2
     variance = (front_variance + behind.variance()) / channels + _NOISE_VARIANCE
     evidence = _along_first((own - back) * difference) / variance
     coverage = jnp.clip((prior * precision + evidence) / (precision + contrast / variance), 0.0, 1.0)
