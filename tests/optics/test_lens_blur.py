@@ -204,6 +204,31 @@ def test_a_small_step_in_the_dark_lets_no_light_through_from_afar(radius):
     assert made[:, :16].min() > 0.5  # of the light of the bright part itself, next to which there is dark
 
 
+@pytest.mark.parametrize(("nearer", "radius"), [(1.15, 4.0), (1.15, 8.0), (1.03, 20.0), (1.15, 40.0)])
+def test_steps_in_front_of_the_focus_let_no_light_through_from_afar(nearer, radius):
+    y, x = np.mgrid[:160, :256]
+    bright = x < 24
+    disparity = np.where(bright, -1.0, np.where(y > 80 + 6 * np.sin(x / 9), nearer, 0.9)).astype(np.float32)
+    image = np.repeat(bright[..., None], 3, axis=2).astype(np.float32)
+    made = fast.blur(scene(image, disparity, radius))
+    assert made[:, 24 + int(4.0 * radius) + 16 :].max() < 2e-3
+    assert made[:, :8].min() > 0.5
+    pieces = fast.blur_in_pieces(scene(image, disparity, radius))
+    assert pieces.foreground[:, 24 + int(4.0 * radius) + 16 :, 3].min() > 0.99
+
+
+@pytest.mark.parametrize("hole_px", [1.0, 2.0, 3.0, 6.0])
+def test_holes_in_front_of_the_focus_stay_open(hole_px):
+    """As wide as the discs in front of it or wider: light behind comes through as if nothing else were there."""
+    y, x = np.mgrid[:128, :192]
+    hole = np.hypot(y - 64, x - 96) <= hole_px
+    disparity = np.where(hole, 0.0, 1.0).astype(np.float32)
+    image = np.repeat(hole[..., None], 3, axis=2).astype(np.float32)
+    made = fast.blur(scene(image, disparity, 1.0))
+    share = np.minimum(hole_px, 1.0)  # of the opening that is seen from the middle of the hole
+    assert made[64, 96].min() > 0.4 * share
+
+
 @pytest.mark.parametrize(("focal", "radius"), [(0.7, 60.0), (0.8, 60.0), (0.8, 120.0)])
 def test_a_dark_floor_before_and_in_focus_lets_no_light_through_from_afar(focal, radius):
     rng = np.random.default_rng(0)

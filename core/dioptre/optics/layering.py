@@ -171,6 +171,7 @@ def _reach(group: Group, aperture: Aperture) -> Int[np.ndarray, " k"]:
 def _block(
     shape: tuple[int, int],
     surfaces: tuple[Float[Array, "2 e h w"], Float[Array, "2 h w"]],
+    open_behind: Float[Array, "h w"],
     slices: tuple[Float16[Array, "k e1 ht wt"], Float[Array, "k 7"], Complex[Array, "k hb wb2"]],
     step: Int[Array, "8"],
     above: tuple[Float[Array, "e h w"], Float[Array, "2 h w"]],
@@ -238,7 +239,9 @@ def _block(
     rows, columns = jnp.arange(height)[:, None] + row, jnp.arange(width) + column
     within = (rows >= begin) & (rows < end) & (columns >= left) & (columns < right)
     lower, alike = part(result, (row, column), shape), part(like, (row, column), shape)
-    room = jnp.where(within, jnp.maximum(1 - _COVERED - lower[-1], 0.0), 0.0)
+    room = jnp.maximum(1 - _COVERED - lower[-1], 0.0)
+    room = jnp.where(bound[1] > 0, room, jnp.minimum(room, part(open_behind, (row, column), shape)))
+    room = jnp.where(within, room, 0.0)
 
     def laid() -> tuple[Array, Array]:
         # Two branches, one after the other: fused with what makes its input, the fill takes six times as long.
@@ -277,6 +280,7 @@ def _of_slice(tagged: Float[Array, "h w"], index: Int[Array, ""]) -> Float[Array
 def _layer_slices(
     planes: Float[Array, "2 e h w"],
     squares: Float[Array, "2 h w"],
+    open_behind: Float[Array, "h w"],
     top: Float16[Array, "k e1 ht wt"],
     bounds: Float[Array, "k 7"],
     kernels: Complex[Array, "k hb wb2"],
@@ -289,6 +293,7 @@ def _layer_slices(
 ) -> tuple[Float[Array, "e h w"], Float[Array, "2 h w"]]:
     """The group's slices over one another, nearest first; the last plane of the result is the share covered.
 
+    open_behind: the most of each pixel that slices in and behind the focus may cover.
     steps, count, shape: of `blocks.Plan`. result, like: of the plan before, zeros for the first. `like` holds the
     shares that the last slices covered, tagged with the number of the slice.
 
@@ -297,7 +302,7 @@ def _layer_slices(
     """
 
     def lay(number: Int[Array, ""], above: tuple[Array, Array]) -> tuple[Array, Array]:
-        return _block(shape, (planes, squares), (top, bounds, kernels), steps[number], above)
+        return _block(shape, (planes, squares), open_behind, (top, bounds, kernels), steps[number], above)
 
     made: tuple[Array, Array] = jax.lax.fori_loop(0, count, lay, (result, like))
     return made
@@ -334,10 +339,13 @@ def layered(
     made: list[Plan],
     tile: Tile,
     grid: Grid,
+    *,
+    open_behind: Array | None = None,
 ) -> Array:
     """`_layer_slices` for a tile of the padded grid, in the group's pixels, the aperture as seen from there."""
-    on_device = planes, _squares(radii), jax.device_put(top), _bounds(group)
     side = planes.shape[-1]
+    may_show = jnp.ones((side, side), jnp.float32) if open_behind is None else open_behind
+    on_device = planes, _squares(radii), may_show, jax.device_put(top), _bounds(group)
 
     def seen(field: tuple[float, float]) -> Array:
         above = jnp.zeros(planes.shape[1:], jnp.float32), jnp.zeros((_LIKE, side, side), jnp.float32)

@@ -6,7 +6,7 @@ made at a reduced size.
 
 The parts: `scene` (what is read and written), `separation` and `surfaces` (edges taken apart), `grid` (tiles and
 sizes), `slices` (how depth is divided), `blocks` (the places that a slice has to do with), `fill` (what is hidden),
-`layering` (the blur itself).
+`front` (what is hidden for sure), `layering` (the blur itself).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from dioptre.runtime import release_after
 from .aperture import Aperture
 from .blocks import Plan, cells_of
 from .fill import doubled
+from .front import enlarged, sure_cover
 from .grid import CELL, MARGIN_PX, TILE_PX, TOP, VISIBLE, Grid, Level, as_planes, place, read
 from .highlights import raised_share
 from .layering import layered, planned, read_top, top_of
@@ -92,6 +93,7 @@ def _blur(
     surfaces = Surfaces(scene, side=grid.side(0), tiles=len(grid.tiles(0)))
     cells = {group: np.empty([n // CELL for n in grid.size(0)], np.uint32) for group in series if group.level == 0}
     levels = _reduced(surfaces, grid, cells, progress)
+    cover = sure_cover(levels[TOP])
 
     def top(group: Group) -> np.ndarray | None:
         if group.level >= grid.levels:
@@ -122,7 +124,7 @@ def _blur(
     levels.clear()
     release_after((scene.height, scene.width))
     progress(0.6, "Blurring")
-    return _finish(surfaces, series, wide, tops, cells, aperture, grid, progress)
+    return _finish(surfaces, series, wide, tops, cells, cover, aperture, grid, progress)
 
 
 @jax.jit
@@ -211,9 +213,15 @@ def _raised_share(planes: Float[Array, "2 e h w"], radii: Float[Array, "2 h w"])
 
 @jax.jit
 def _compose(
-    narrow: Float[Array, "e h w"], behind: list[Float[Array, "e _ _"]], before: list[Float[Array, "e _ _"]]
+    narrow: Float[Array, "e h w"],
+    behind: list[Float[Array, "e _ _"]],
+    before: list[Float[Array, "e _ _"]],
+    open_behind: Float[Array, "h w"],
 ) -> Float[Array, "e h w"]:
-    """Wide slices behind (farthest first) and before (nearest first), each at half the next one's size."""
+    """Wide slices behind (farthest first) and before (nearest first), each at half the next one's size.
+
+    open_behind: the most of each pixel that what is behind may cover.
+    """
 
     def over(upper: Array, lower: Array) -> Array:
         opaque = lower / jnp.maximum(lower[-1:], _KNOWN)
@@ -222,8 +230,18 @@ def _compose(
     back = behind[0]
     for planes in behind[1:]:
         back = over(planes, _enlarged(back))
-    result = over(_before(before), over(narrow, _enlarged(back)))
-    return result / jnp.maximum(result[-1:], VISIBLE)
+    back, front = _enlarged(back), _before(before)
+    lower = over(narrow, back)
+    result = over(front, lower)
+
+    def limited() -> Array:
+        shown = (1 - front[-1]) * (1 - narrow[-1]) / jnp.maximum(lower[-1], _KNOWN)
+        too_much = jnp.maximum(shown - open_behind, 0.0) * back / jnp.maximum(back[-1:], _KNOWN)
+        made: Array = jnp.maximum(result - too_much, 0.0)
+        return made
+
+    kept: Array = jax.lax.cond(open_behind.min() < 1, limited, lambda: result)
+    return kept / jnp.maximum(kept[-1:], VISIBLE)
 
 
 def _enlarged(planes: Float[Array, "e h w"]) -> Float[Array, "e h2 w2"]:
@@ -239,10 +257,18 @@ def _before(before: list[Float[Array, "e _ _"]]) -> Float[Array, "e h w"]:
 
 
 @jax.jit
-def _foreground(before: list[Float[Array, "e _ _"]], narrow: Float[Array, "e h w"]) -> Float[Array, "e h w"]:
+def _foreground(
+    before: list[Float[Array, "e _ _"]], narrow: Float[Array, "e h w"], open_behind: Float[Array, "h w"]
+) -> Float[Array, "e h w"]:
     front: Array = _before(before)
-    whole: Array = front + (1 - front[-1:]) * narrow
-    return whole
+    whole = front + (1 - front[-1:]) * narrow
+    closed: Array = whole * jnp.maximum((1 - open_behind) / jnp.maximum(whole[-1], VISIBLE), 1.0)
+    return closed
+
+
+@jax.jit
+def _open_behind(cover: Float[Array, "h8 w8"]) -> Float[Array, "h w"]:
+    return 1 - enlarged(cover)
 
 
 def _finish(
@@ -251,18 +277,22 @@ def _finish(
     wide: list[np.ndarray | None],
     tops: list[np.ndarray | None],
     cells: dict[Group, np.ndarray],
+    cover: np.ndarray,
     aperture: Aperture,
     grid: Grid,
     progress: Progress,
 ) -> tuple[np.ndarray, ...]:
-    """The finished picture alone, or its three pieces where the series has three full-size groups."""
+    """The finished picture alone, or its three pieces where the series has three full-size groups.
+
+    cover: of `sure_cover`.
+    """
     scene = surfaces.scene
     margin, side = MARGIN_PX[0], grid.side(0)
     middle = [index for index, group in enumerate(series) if group.level == 0]
     nothing = [
         jnp.zeros((scene.channels + 1, side >> level, side >> level), jnp.float32) for level in range(LEVELS)
     ]
-    all_raised = jnp.ones((side, side), jnp.float32)
+    ones = jnp.ones((side, side), jnp.float32)
     depths = (scene.channels,) if len(middle) == 1 else (scene.channels, 4, 4)
     results = tuple(np.empty((scene.height, scene.width, depth), np.float32) for depth in depths)
 
@@ -287,22 +317,25 @@ def _finish(
                 work_of[index] = around, plan
         # Where nothing is blurred at full size, light is raised in full.
         on_device = surfaces(tile) if work_of else None
-        share = all_raised if on_device is None else _raised_share(*on_device)
+        share = ones if on_device is None else _raised_share(*on_device)
+        covered = read(cover, (on_grid.top - margin) >> TOP, (on_grid.left - margin) >> TOP, side >> TOP)
+        open_behind = _open_behind(covered) if covered.any() else ones
 
         def blurred(index: int) -> Array:
             if on_device is None or index not in work_of:
                 return nothing[0]
-            return layered(series[index], aperture, *on_device, *work_of[index], on_grid, grid)
+            limit = open_behind if len(middle) == 1 else ones  # pieces go on behind each other
+            return layered(series[index], aperture, *on_device, *work_of[index], on_grid, grid, open_behind=limit)
 
         behind = [wide_tile(index, on_grid) for index in range(middle[0])]
         before = [wide_tile(index, on_grid) for index in range(len(series) - 1, middle[-1], -1)]
         if len(middle) == 1:
-            made = [_compose(blurred(middle[0]), behind, before)]
+            made = [_compose(blurred(middle[0]), behind, before, open_behind)]
         else:
             made = [
-                _compose(blurred(middle[0]), behind, [nothing[level] for level in (3, 2, 1)]),
+                _compose(blurred(middle[0]), behind, [nothing[level] for level in (3, 2, 1)], ones),
                 blurred(middle[1]),
-                _foreground(before, blurred(middle[2])),
+                _foreground(before, blurred(middle[2]), open_behind),
             ]
         for piece, result in zip(made, results, strict=True):
             # A piece of an opaque picture has its own coverage for alpha; with alpha, it is in the planes already.
