@@ -9,6 +9,9 @@ import numpy as np
 
 from dioptre_link.errors import UsageError
 
+REACH = 1.7
+"""Times its radius: how far a disc of any opening reaches."""
+
 _SUBSAMPLES = 5  # per pixel and axis, when a kernel is drawn
 
 

@@ -7,15 +7,16 @@ show as a line. Where nothing but things in front of the focus lies within the r
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 from jaxtyping import Array, Float, Float32
 from scipy import ndimage
 
+from .aperture import REACH
 from .fill import doubled
 from .grid import CELL, TOP, VISIBLE, Level
 
 _LEAST_PX = (0.25, 0.75)  # of the radius: from nothing to all that counts as in front
-_REACH = 1.7  # of the radius: how far the discs of the longest opening reach
 _STRICT = 20.0  # times the share that is not in front is what may show: small holes stay open
 
 
@@ -31,8 +32,8 @@ def sure_cover(level: Level) -> Float32[np.ndarray, "h8 w8"]:
     largest = float(radii.max())
     if largest <= low:
         return np.zeros_like(before)
-    cells = np.ceil(_REACH * largest / CELL).astype(int)
-    around = np.ceil(_REACH * ndimage.maximum_filter(radii, 2 * cells + 1) / CELL).astype(int)
+    cells = np.ceil(REACH * largest / CELL).astype(int)
+    around = np.ceil(REACH * ndimage.maximum_filter(radii, 2 * cells + 1) / CELL).astype(int)
     least = np.minimum(_mean_around(before, around), ndimage.minimum_filter(before, 3))
     made: np.ndarray = np.clip(1 - _STRICT * (1 - least), 0, 1).astype(np.float32)
     return made
@@ -51,9 +52,10 @@ def _mean_around(values: Float32[np.ndarray, "h w"], reach: np.ndarray) -> np.nd
     return mean
 
 
-def enlarged(cells: Float[Array, "h8 w8"]) -> Float[Array, "h w"]:
-    """At full size."""
-    needed = (cells > 0).any()
+@jax.jit
+def left_open(cover: Float[Array, "h8 w8"]) -> Float[Array, "h w"]:
+    """From `sure_cover`, the most of each pixel that what is not in front may cover."""
+    needed = (cover > 0).any()
     for _ in range(TOP):
-        cells = doubled(cells, needed)
-    return cells
+        cover = doubled(cover, needed)
+    return 1 - cover

@@ -14,7 +14,7 @@ from scipy import ndimage
 from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.tiles import Tile
 
-from .aperture import Aperture
+from .aperture import REACH, Aperture
 from .blocks import MOST_SLICES, Plan, Shape, block_shape, plans
 from .fill import fill, fill_small
 from .grid import CELL, MARGIN_PX, TOP, VISIBLE, Grid, Level, read
@@ -49,7 +49,7 @@ def top_of(group: Group, level: Level, *, scale: int, everything: bool) -> np.nd
     ends, lowest = _uncovering(group, level, scale)
     if not (everything or ends.any()):
         return made
-    own_cells = int(np.ceil(1.7 * max(abs(bound[1]) for bound in group.bounds) / scale)) + 1
+    own_cells = int(np.ceil(REACH * max(abs(bound[1]) for bound in group.bounds) / scale)) + 1
     nearest = ndimage.maximum_filter(np.where(seen, level.radii, -np.inf).max(axis=0), 2 * own_cells + 1)
 
     def work(index: int) -> None:
@@ -61,7 +61,7 @@ def top_of(group: Group, level: Level, *, scale: int, everything: bool) -> np.nd
         known = reaches[0] * level.planes[0, -1] + reaches[1] * level.planes[1, -1]
         if known.min() > 1 - VISIBLE:
             return
-        spread_px = np.maximum(nearest, max(-bound[3], 0.0)) + 1.7 * abs(bound[1])
+        spread_px = np.maximum(nearest, max(-bound[3], 0.0)) + REACH * abs(bound[1])
         cells = np.ceil(spread_px / scale) + 2
         farthest = int(cells.max())
         if everything:
@@ -154,7 +154,7 @@ def _drawn(radius: float, scale: int, aperture: Aperture, field: tuple[float, fl
     # r²/4); going to a smaller size and back adds the mean over blocks (1/12) and the bilinear tent (1/6).
     added = 1 / 3 if scale == 1 else 4 / 3
     own = max((radius / scale) ** 2 - added, 0.0) ** 0.5
-    size = 2 * int(np.ceil(own * 1.7)) + 5
+    size = 2 * int(np.ceil(own * REACH)) + 5
     return aperture.kernel(own, size=size, field=field, inverted=radius < 0)
 
 

@@ -26,7 +26,7 @@ from dioptre.runtime import release_after
 from .aperture import Aperture
 from .blocks import Plan, cells_of
 from .fill import doubled
-from .front import enlarged, sure_cover
+from .front import left_open, sure_cover
 from .grid import CELL, MARGIN_PX, TILE_PX, TOP, VISIBLE, Grid, Level, as_planes, place, read
 from .highlights import raised_share
 from .layering import layered, planned, read_top, top_of
@@ -223,9 +223,12 @@ def _compose(
     open_behind: the most of each pixel that what is behind may cover.
     """
 
+    def opaque(planes: Array) -> Array:
+        made: Array = planes / jnp.maximum(planes[-1:], _KNOWN)
+        return made
+
     def over(upper: Array, lower: Array) -> Array:
-        opaque = lower / jnp.maximum(lower[-1:], _KNOWN)
-        return upper + (1 - upper[-1:]) * opaque
+        return upper + (1 - upper[-1:]) * opaque(lower)
 
     back = behind[0]
     for planes in behind[1:]:
@@ -236,7 +239,7 @@ def _compose(
 
     def limited() -> Array:
         shown = (1 - front[-1]) * (1 - narrow[-1]) / jnp.maximum(lower[-1], _KNOWN)
-        too_much = jnp.maximum(shown - open_behind, 0.0) * back / jnp.maximum(back[-1:], _KNOWN)
+        too_much = jnp.maximum(shown - open_behind, 0.0) * opaque(back)
         made: Array = jnp.maximum(result - too_much, 0.0)
         return made
 
@@ -264,11 +267,6 @@ def _foreground(
     whole = front + (1 - front[-1:]) * narrow
     closed: Array = whole * jnp.maximum((1 - open_behind) / jnp.maximum(whole[-1], VISIBLE), 1.0)
     return closed
-
-
-@jax.jit
-def _open_behind(cover: Float[Array, "h8 w8"]) -> Float[Array, "h w"]:
-    return 1 - enlarged(cover)
 
 
 def _finish(
@@ -319,7 +317,7 @@ def _finish(
         on_device = surfaces(tile) if work_of else None
         share = ones if on_device is None else _raised_share(*on_device)
         covered = read(cover, (on_grid.top - margin) >> TOP, (on_grid.left - margin) >> TOP, side >> TOP)
-        open_behind = _open_behind(covered) if covered.any() else ones
+        open_behind = left_open(covered) if covered.any() else ones
 
         def blurred(index: int) -> Array:
             if on_device is None or index not in work_of:
