@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import jax
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ from flax import nnx
 
 from dioptre.models.subject.config import SubjectConfig
 from dioptre.models.subject.head import SubjectHead
+from training.lists import listed
 from training.subject.crops import at_the_edge, parts, round_instance
+from training.subject.depth_part import nearer_part
 from training.subject.loss import loss_of
 from training.subject.outlines import Outlined, subject
 
@@ -85,6 +89,25 @@ def test_an_outline_drawn_a_little_off_moves_to_the_edge() -> None:
     picture = np.where(truth[..., None], 0.8, 0.2).astype(np.float32) * np.ones(3, np.float32)
     drawn = np.roll(truth, 2, axis=1)
     assert (at_the_edge(picture, drawn)[60] > 0.5).tolist() == truth[60].tolist()
+
+
+def test_the_depth_map_gives_back_the_hair_that_a_mask_has_lost() -> None:
+    disparity = np.repeat(np.linspace(0.1, 0.3, 120, dtype=np.float32)[:, None], 160, axis=1)  # the ground rises
+    person = np.zeros((120, 160), bool)
+    person[30:110, 60:100] = True
+    disparity[person] = 0.7
+    disparity[60:110, 5:30] = 0.8  # somebody else, nearer
+    face = person.copy()
+    face[:60] = False
+    assert (nearer_part(disparity, face) == person).all()
+
+
+def test_no_photograph_is_in_two_lists() -> None:
+    here = Path(__file__).parents[2] / "training/subject"
+    left_out, by_depth = listed(here / "left_out.txt"), listed(here / "by_depth.txt")
+    assert left_out
+    assert by_depth
+    assert not left_out & by_depth
 
 
 def test_the_head_learns_one_batch() -> None:

@@ -11,8 +11,8 @@ from flax import nnx
 
 from dioptre.models.white_balance.config import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
+from training.lists import listed
 from training.white_balance import samples
-from training.white_balance.lists import listed
 from training.white_balance.loss import weighed
 from training.white_balance.rendering import pairs, random_rendering
 from training.white_balance.samples import (
@@ -97,7 +97,7 @@ def test_more_photographs_are_for_training_alone(folder: Path, tmp_path: Path) -
 
 
 def test_photographs_without_a_free_licence_are_not_trained_on(folder: Path, tmp_path: Path) -> None:
-    kept = sorted(listed("not_trained_on.txt"))[0]
+    kept = sorted(listed(samples.LISTS / "not_trained_on.txt"))[0]
     with np.load(folder / "photos.npz") as photos:
         pictures, mappings = photos["thumbnails"], photos["mappings"]
     for path in folder.iterdir():
@@ -109,7 +109,10 @@ def test_photographs_without_a_free_licence_are_not_trained_on(folder: Path, tmp
 
 
 def test_what_is_trained_on_is_in_no_other_list() -> None:
-    trained, others = listed("more.txt"), listed("left_out.txt") | listed("not_trained_on.txt")
+    trained, others = (
+        listed(samples.LISTS / "more.txt"),
+        listed(samples.LISTS / "left_out.txt") | listed(samples.LISTS / "not_trained_on.txt"),
+    )
     assert not {name.split("/")[-1] for name in trained} & {name.split("/")[-1] for name in others}
 
 

@@ -2,9 +2,10 @@
 
 python -m training.subject.views OUT --pictures DIR --instances JSON … --objects DIR …
 
-Only freely licensed photographs are used. Four kinds, for the mixture of a batch: whole outlined photographs of the
+Only freely licensed photographs are used. Kinds, for the mixture of a batch: whole outlined photographs of the
 living and of things, and crops round single instances of both; the objects, photographs without outlines, get what
-U²-Net-P is sure of.
+U²-Net-P is sure of, but for those in `left_out.txt`; the portraits, those in `by_depth.txt`, the part of the depth
+map that goes with it.
 """
 
 from __future__ import annotations
@@ -27,17 +28,22 @@ from dioptre.imaging.resize import resize
 from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN, load_model
 from dioptre.models.subject.config import SubjectConfig
 from dioptre.models.subject.head import FINENESS
+from dioptre.pipelines.depth import estimate_depth
 from dioptre.pipelines.subject import saliency_of
+from training.lists import listed
 
 from .crops import at_the_edge, parts, round_instance
+from .depth_part import nearer_part
 from .outlines import FREE_LICENCES, Outlined, read, subject
 
-KINDS = ("alive", "things", "alive-crops", "things-crops", "objects")
+KINDS = ("alive", "things", "alive-crops", "things-crops", "objects", "portraits")
+LEFT_OUT, BY_DEPTH = (Path(__file__).with_name(name) for name in ("left_out.txt", "by_depth.txt"))
 _CONFIG = SubjectConfig()
 _SEEN_PX = _CONFIG.grid * _CONFIG.backbone.patch_px  # side of what the backbone sees
 _FINE_PX = _CONFIG.grid * FINENESS  # side of the head's own grid
 _LARGEST_PX = 800  # of an object's photograph
 _WHOLE_VIEWS = {True: 9, False: 18}  # of the living, of things, which are fewer
+_PORTRAIT_VIEWS = 12
 _CROPS = {True: 2, False: 4}
 _INSTANCES = 6  # looked at closely, the largest
 
@@ -98,6 +104,11 @@ def of_outlined(
                 yield "alive-crops" if living else "things-crops", viewer.view(*seen, rng)
 
 
+def name_of(path: Path) -> str:
+    """As the lists name a photograph: with its folder."""
+    return f"{path.parent.name}/{path.name}"
+
+
 def of_objects(
     viewer: Viewer, picture: np.ndarray, rng: np.random.Generator
 ) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
@@ -114,6 +125,19 @@ def of_objects(
         yield "objects", viewer.view(*seen, rng if changed else None)
 
 
+def of_portrait(
+    viewer: Viewer, picture: np.ndarray, rng: np.random.Generator
+) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
+    """Views of a photograph whose subject the depth map shows whole."""
+    side = (_CONFIG.side_px, _CONFIG.side_px)
+    inside = saliency_of(resize(picture, side, method="area"), model="u2netp") > 0.5
+    near = nearer_part(resize(estimate_depth(picture).disparity, side, method="area"), inside)
+    target = np.clip(refine_matte(picture, near.astype(np.float32)), 0, 1)
+    for rows, columns, changed in parts(target, rng, _PORTRAIT_VIEWS):
+        seen = (picture[rows, columns], target[rows, columns], np.ones_like(target)[rows, columns])
+        yield "portraits", viewer.view(*seen, rng if changed else None)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
@@ -126,7 +150,9 @@ def main() -> None:
     photos = {name: p for name, p in read(arguments.instances).items() if p.licence in FREE_LICENCES}
     files = {path.name: path for path in arguments.pictures.rglob("*.jpg")}
     outlined = [files[name] for name in sorted(photos) if name in files]
+    left_out, by_depth = listed(LEFT_OUT), listed(BY_DEPTH)
     objects = sorted(path for folder in arguments.objects for path in folder.rglob("*") if path.is_file())
+    objects = [path for path in objects if name_of(path) not in left_out]
     for number, file in enumerate([*outlined, *objects]):
         rng = np.random.default_rng(number)
         with Image.open(file) as image:
@@ -135,7 +161,8 @@ def main() -> None:
                 made = of_outlined(viewer, photos[file.name], np.asarray(image, np.float32) / 255, rng)
             else:
                 image.thumbnail((_LARGEST_PX, _LARGEST_PX))
-                made = of_objects(viewer, np.asarray(image, np.float32) / 255, rng)
+                look = of_portrait if name_of(file) in by_depth else of_objects
+                made = look(viewer, np.asarray(image, np.float32) / 255, rng)
             views: dict[str, list[dict[str, np.ndarray]]] = {}
             for kind, view in made:
                 views.setdefault(kind, []).append(view)

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .lists import listed
+from training.lists import listed
 
 THUMBNAIL_PX = 288
 RAW_PX = 64
@@ -236,7 +236,7 @@ def main() -> None:
     np.savez(options.out / "photos.npz", **photos)
     print(f"photos: {len(photos['thumbnails'])}")
     if options.more:
-        more = photographs(options.more, emulator, only=listed("more.txt"))
+        more = photographs(options.more, emulator, only=listed(Path(__file__).with_name("more.txt")))
         np.savez(options.out / "photos_more.npz", **more)
         print(f"more photos: {len(more['thumbnails'])}")
 

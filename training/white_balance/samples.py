@@ -18,10 +18,11 @@ from jax import Array
 from dioptre.colour import D65_XY, WhitePoint, adaptation_matrix
 from dioptre.imaging.encoding import srgb_to_linear
 from dioptre.models.white_balance.config import WhiteBalanceConfig
+from training.lists import listed
 
-from .lists import listed
 from .rendering import pairs, random_rendering
 
+LISTS = Path(__file__).parent
 SIDE = WhiteBalanceConfig().coarse_px
 FINE_SIDE = WhiteBalanceConfig().thumbnail_px  # with fine detail: highlights and shadows of a few pixels
 PHOTOS_SHARE = 0.42
@@ -71,8 +72,8 @@ def left_out(which: str = "test") -> frozenset[str]:
 
     Those whose licences do not allow commercial use or changes are kept from the training alone.
     """
-    unknown = listed("left_out.txt")
-    return unknown | listed("not_trained_on.txt") if which == "training" else unknown
+    unknown = listed(LISTS / "left_out.txt")
+    return unknown | listed(LISTS / "not_trained_on.txt") if which == "training" else unknown
 
 
 class Material:

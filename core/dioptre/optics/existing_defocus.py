@@ -1,14 +1,14 @@
-"""How blurred a picture is already, as a function of depth.
+"""How blurred a picture is already, as a function of depth, or in parts of it.
 
 Every edge is blurred a little more by two known Gaussians; the ratio of its gradients tells how wide it was
 (S. Zhuo, T. Sim, "Defocus map estimation from a single image", Pattern Recognition 2011). Soft shadows look like
-blurred edges, so each depth is given the sharpness of its sharper edges.
+blurred edges, so each depth, and each part, is given the sharpness of its sharper edges.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32, Int
 from scipy import ndimage
 
 from dioptre.imaging.resize import fitted_size, resize
@@ -31,17 +31,7 @@ def existing_defocus_px(
     A picture without enough edges counts as sharp. Known limit: blur that does not follow depth is not seen.
     """
     full = disparity.shape[0], disparity.shape[1]
-    size = fitted_size(full, pixels=_WORKING_PIXELS)
-    luma = np.ascontiguousarray(srgb_encoded[..., :3].mean(axis=-1, dtype=np.float32))
-    small, depth = resize(luma, size, method="area"), resize(disparity, size, method="area")
-    fine = ndimage.gaussian_gradient_magnitude(small, _FINE_PX)
-    coarse = ndimage.gaussian_gradient_magnitude(small, _COARSE_PX)
-    peak = (fine > _EDGE_CONTRAST) & (fine >= ndimage.maximum_filter(fine, 3) * 0.98)
-    # Depth edges mix two blurs; they say nothing.
-    peak &= ndimage.maximum_filter(depth, 7) - ndimage.minimum_filter(depth, 7) < 0.02 * np.ptp(depth) + 1e-6
-    ratio = np.square(fine[peak] / np.maximum(coarse[peak], 1e-6))
-    variance = (_COARSE_PX**2 - ratio * _FINE_PX**2) / np.maximum(ratio - 1, 1e-3)
-    deviation = np.sqrt(np.clip(variance, 0, _LARGEST_PX**2))
+    peak, deviation, depth = _edges(srgb_encoded, disparity)
     low, high = float(depth.min()), float(depth.max())
     if deviation.size < _LEAST_EDGES or high <= low:
         return np.zeros(full, np.float32)
@@ -55,7 +45,50 @@ def existing_defocus_px(
     if not centres:
         return np.zeros(full, np.float32)
     smooth = ndimage.median_filter(np.array(widths), 3, mode="nearest")
-    # A disc of radius r has a standard deviation of r / 2 along each axis.
-    radius = 2 * np.sqrt(np.maximum(smooth**2 - _SHARP_PX**2, 0)) * full[0] / size[0]
+    radius = _radius_px(smooth) * full[0] / depth.shape[0]
     made: np.ndarray = np.interp(disparity, centres, radius).astype(np.float32)
     return made
+
+
+def parts_defocus_px(
+    srgb_encoded: Float32[np.ndarray, "h w c"],
+    disparity: Float32[np.ndarray, "h w"],
+    parts: Int[np.ndarray, "s t"],
+    count: int,
+) -> list[float | None]:
+    """Radius in pixels of the disc that each part of a picture is blurred by; None where it has too few edges.
+
+    parts: the number of the part, from 1 to `count`, on any grid over the picture; 0 is none.
+    """
+    peak, deviation, depth = _edges(srgb_encoded, disparity)
+    rows, columns = np.nonzero(peak)
+    grid = parts.shape[0] / depth.shape[0], parts.shape[1] / depth.shape[1]
+    where = parts[((rows + 0.5) * grid[0]).astype(int), ((columns + 0.5) * grid[1]).astype(int)]
+    found = [deviation[where == number] for number in range(1, count + 1)]
+    scale = disparity.shape[0] / depth.shape[0]
+    return [
+        None if of.size < _LEAST_EDGES else float(_radius_px(np.percentile(of, _SHARPER)) * scale) for of in found
+    ]
+
+
+def _edges(
+    srgb_encoded: Float32[np.ndarray, "h w c"], disparity: Float32[np.ndarray, "h w"]
+) -> tuple[Bool[np.ndarray, "s t"], Float32[np.ndarray, " n"], Float32[np.ndarray, "s t"]]:
+    """Where the edges of the picture, made smaller, run; the deviation in its pixels of each; its disparity."""
+    size = fitted_size((disparity.shape[0], disparity.shape[1]), pixels=_WORKING_PIXELS)
+    luma = np.ascontiguousarray(srgb_encoded[..., :3].mean(axis=-1, dtype=np.float32))
+    small, depth = resize(luma, size, method="area"), resize(disparity, size, method="area")
+    fine = ndimage.gaussian_gradient_magnitude(small, _FINE_PX)
+    coarse = ndimage.gaussian_gradient_magnitude(small, _COARSE_PX)
+    peak = (fine > _EDGE_CONTRAST) & (fine >= ndimage.maximum_filter(fine, 3) * 0.98)
+    # Depth edges mix two blurs; they say nothing.
+    peak &= ndimage.maximum_filter(depth, 7) - ndimage.minimum_filter(depth, 7) < 0.02 * np.ptp(depth) + 1e-6
+    ratio = np.square(fine[peak] / np.maximum(coarse[peak], 1e-6))
+    variance = (_COARSE_PX**2 - ratio * _FINE_PX**2) / np.maximum(ratio - 1, 1e-3)
+    return peak, np.sqrt(np.clip(variance, 0, _LARGEST_PX**2)), depth
+
+
+def _radius_px(deviation: np.ndarray | np.floating) -> np.ndarray | np.floating:
+    """A disc of radius r has a standard deviation of r / 2 along each axis."""
+    radius: np.ndarray = 2 * np.sqrt(np.maximum(np.square(deviation) - _SHARP_PX**2, 0))
+    return radius

@@ -87,7 +87,7 @@ def portrait(
     if subject_alpha is None:
         subject = find_subject(image, disparity=depth.disparity, at=chosen["focus"])
     else:
-        subject = known_subject(subject_alpha, disparity=depth.disparity, at=chosen["focus"])
+        subject = known_subject(image, subject_alpha, disparity=depth.disparity, at=chosen["focus"])
     near = depth.disparity
     models, messages = {**depth.models, **subject.models}, (*depth.messages, *subject.messages)
     depth_values = depth.values() if disparity is None else {}

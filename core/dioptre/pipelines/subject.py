@@ -22,9 +22,12 @@ from dioptre.imaging.resize import resize
 from dioptre.models.registry import ModelKind, find, load_model
 from dioptre_link.errors import UsageError
 
+from .subject_focus import focus_of
+
 _SIDE_PX = 320  # of the network's square input; all decisions are made at this size
 _LEAST_AREA, _GREATEST_AREA = 0.004, 0.92  # share of the picture that a believable subject covers
 _LEAST_CONFIDENCE = 0.88  # mean saliency inside the mask; below it the network is guessing
+_LEAST_CONTRAST = 0.02  # of any channel, for there to be something to see
 _CROPS = (0.7, 0.5, 0.35, 0.25)  # share of the sides looked at round a point, from wide to close
 _SURELY_OUT, _SURELY_IN = 0.3, 0.9  # saliency; half the pixels at an outline that have .6 are truly inside
 _WEAKER_PART = 0.25  # a part counts to the subject when it is this share as important as the first
@@ -33,7 +36,6 @@ _ALIKE = 0.06  # difference of disparity within one thing
 _FLAT, _FLAT_SHARE = 0.04, 0.9  # the usual focus range to either side; share of what lies round the point…
 _FLAT_PART = 8  # …up to this part of the sides away
 _RIM_PX = 4  # of the small square
-_RANGE_PERCENTILES = (5.0, 95.0)
 
 Kind = Literal["subject", "point", "region"]
 
@@ -102,10 +104,9 @@ def find_subject(
     alpha = refine_matte(picture, _decided(coarse.probability, near))
     if image.shape[2] == 4:
         alpha *= within_unit(without_nan(image[..., 3]))
-    focal, extent = (None, None) if near is None else _focus(alpha, near)
-    if near is not None and at is not None:
-        focal = _disparity_at(near, alpha, (at[0] / width, at[1] / height))
-        extent = None if extent is None else (min(extent[0], focal), max(extent[1], focal))
+    focal, extent = None, None
+    if disparity is not None:
+        focal, extent = focus_of(image, alpha, disparity, at=at)
     return Subject(
         alpha=alpha,
         disparity_range=extent,
@@ -119,18 +120,14 @@ def find_subject(
 
 
 def known_subject(
+    image: Float32[np.ndarray, "h w c"],
     alpha: Float32[np.ndarray, "h w"],
     *,
     disparity: Float32[np.ndarray, "h w"],
     at: tuple[float, float] | None = None,
 ) -> Subject:
     """The subject whose coverage is known already, with its focus from `disparity`; as `find_subject` gives it."""
-    height, width = alpha.shape
-    near = resize(without_nan(disparity), (_SIDE_PX, _SIDE_PX), method="area")
-    focal, extent = _focus(alpha, near)
-    if at is not None:
-        focal = _disparity_at(near, alpha, (at[0] / width, at[1] / height))
-        extent = (min(extent[0], focal), max(extent[1], focal))
+    focal, extent = focus_of(image, alpha, disparity, at=at)
     kind: Kind = "subject" if at is None else "point"
     return Subject(
         alpha=alpha, disparity_range=extent, focal_disparity=focal, kind=kind, found=True, confidence=1.0
@@ -147,7 +144,12 @@ def _opaque(image: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]
 
 
 def saliency_of(small: Float32[np.ndarray, "s s 3"], *, model: str = "default") -> Float32[np.ndarray, "s s"]:
-    """A network's own map, in [0, 1], of a picture squeezed to its square (not padded: so it was trained)."""
+    """A network's own map, in [0, 1], of a picture squeezed to its square (not padded: so it was trained).
+
+    0 in a picture of one colour: it shows nothing, and networks answer anything.
+    """
+    if np.ptp(small, axis=(0, 1)).max() < _LEAST_CONTRAST:
+        return np.zeros(small.shape[:2], np.float32)
     network = load_model(find(model, kind=ModelKind.SUBJECT).id)
     prepared = network.entry.preprocessing
     bright = small / max(float(small.max()), 1e-3)  # as upstream: the brightest value is 1
@@ -324,27 +326,3 @@ def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.nda
         decided = probability + (0.3 * alike - farther) * doubt
     ramp = np.clip((decided - _SURELY_OUT) / (_SURELY_IN - _SURELY_OUT), 0, 1)
     return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
-
-
-def _focus(alpha: np.ndarray, near: np.ndarray) -> tuple[float, tuple[float, float]]:
-    """Median and extent of the disparity inside the matte, its rim left out, for depth maps err there."""
-    weight = np.clip(resize(alpha, near.shape, method="area") * 2 - 1, 0, 1) ** 2
-    if weight.sum() < 1.0:
-        weight = np.ones_like(weight)
-    order = np.argsort(near, axis=None)
-    values, share = near.ravel()[order], np.cumsum(weight.ravel()[order])
-    share = share / share[-1]
-    low, middle, high = (
-        float(values[np.searchsorted(share, q / 100)]) for q in (_RANGE_PERCENTILES[0], 50.0, _RANGE_PERCENTILES[1])
-    )
-    return middle, (low, high)
-
-
-def _disparity_at(near: np.ndarray, alpha: np.ndarray, at: tuple[float, float]) -> float:
-    """Median disparity of what is chosen within a fiftieth of the sides round the point (shares of them)."""
-    side = near.shape[0]
-    x, y = (min(int(share * side), side - 1) for share in at)
-    reach = max(1, side // 50)
-    window = (slice(max(y - reach, 0), y + reach + 1), slice(max(x - reach, 0), x + reach + 1))
-    chosen = resize(alpha, near.shape, method="area")[window] > 0.5
-    return float(np.median(near[window][chosen] if chosen.any() else near[y, x]))

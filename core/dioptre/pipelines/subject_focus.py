@@ -1,0 +1,97 @@
+"""How far away a subject is: where a lens that is to show it would be focused."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int
+from scipy import ndimage
+
+from dioptre.imaging.numbers import within_unit, without_nan
+from dioptre.imaging.regions import label_regions
+from dioptre.imaging.resize import fitted_size, resize
+from dioptre.optics.existing_defocus import parts_defocus_px
+
+_SIDE_PX = 320  # of the small square on which all is decided
+_RANGE_PERCENTILES = (5.0, 95.0)
+_STEEP = 0.06  # disparity between neighbours of the small square that belong to different things
+_OF_WEIGHT = 0.1  # share of the subject that a part must have to be focused on
+APART = 0.12  # disparity between parts that cannot both be in focus
+_SHARPEST = (
+    6e-4  # of the diagonal: parts blurred by a radius that much larger than the sharpest one's are sharp too
+)
+_WORKING_PIXELS = 2_000_000
+
+
+def focus_of(
+    image: Float32[np.ndarray, "h w c"],
+    alpha: Float32[np.ndarray, "h w"],
+    disparity: Float32[np.ndarray, "h w"],
+    *,
+    at: tuple[float, float] | None = None,
+) -> tuple[float, tuple[float, float]]:
+    """Focal disparity of a subject, and its farthest and nearest disparity.
+
+    image: sRGB-encoded; alpha: the subject's coverage, its rim left out, for depth maps err there; disparity: in
+    [0, 1], 1 = nearest. at: (x, y) in pixels, where to focus; left out, the focus is the median disparity of the
+    subject, and if its parts lie at several depths, of those which the picture shows sharp.
+    """
+    height, width = alpha.shape
+    near, weight = _small(alpha, disparity)
+    low, high = (_quantile(near, weight, percent / 100) for percent in _RANGE_PERCENTILES)
+    if at is None:
+        return _quantile(near, weight * _in_focus(image, alpha, disparity), 0.5), (low, high)
+    focal = _disparity_at(near, alpha, (at[0] / width, at[1] / height))
+    return focal, (min(low, focal), max(high, focal))
+
+
+def parts_of(
+    alpha: Float32[np.ndarray, "h w"], disparity: Float32[np.ndarray, "h w"]
+) -> tuple[Int[np.ndarray, "s s"], dict[int, float]]:
+    """The parts of a subject that are not one thing: their numbers on a small square, 0 where there is none.
+
+    The median disparity of each that is a tenth of the subject or more.
+    """
+    near, weight = _small(alpha, disparity)
+    step = ndimage.maximum_filter(near, 3) - ndimage.minimum_filter(near, 3)
+    labels, count = label_regions((weight > 0) & (step < _STEEP))
+    shares = np.bincount(labels.ravel(), weight.ravel(), count + 1) / weight.sum()
+    large = [part for part in range(1, count + 1) if shares[part] >= _OF_WEIGHT]
+    return labels, {part: float(np.median(near[labels == part])) for part in large}
+
+
+def _small(alpha: np.ndarray, disparity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Disparity and the subject's weight on the small square."""
+    near = resize(without_nan(disparity), (_SIDE_PX, _SIDE_PX), method="area")
+    weight = np.clip(resize(alpha, near.shape, method="area") * 2 - 1, 0, 1) ** 2
+    return near, weight if weight.sum() >= 1.0 else np.ones_like(weight)
+
+
+def _quantile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
+    order = np.argsort(values, axis=None)
+    passed = np.cumsum(weight.ravel()[order])
+    return float(values.ravel()[order][np.searchsorted(passed, share * passed[-1])])
+
+
+def _in_focus(image: np.ndarray, alpha: np.ndarray, disparity: np.ndarray) -> Bool[np.ndarray, "s s"]:
+    """True where the picture shows the subject sharp; everywhere if all of it is sharp, or at one depth."""
+    labels, parts = parts_of(alpha, disparity)
+    everywhere = np.ones(labels.shape, bool)
+    if not parts or np.ptp(list(parts.values())) < APART:
+        return everywhere
+    size = fitted_size((disparity.shape[0], disparity.shape[1]), pixels=_WORKING_PIXELS)
+    seen = within_unit(without_nan(resize(image[..., :3], size, method="area"), infinite=1.0))
+    radii = parts_defocus_px(seen, resize(without_nan(disparity), size, method="area"), labels, max(parts))
+    measured = {part: radius for part in parts if (radius := radii[part - 1]) is not None}
+    most = min(measured.values(), default=0.0) + _SHARPEST * float(np.hypot(*size))
+    sharp = [part for part, radius in measured.items() if radius <= most]
+    return np.isin(labels, sharp) if 0 < len(sharp) < len(parts) else everywhere
+
+
+def _disparity_at(near: np.ndarray, alpha: np.ndarray, at: tuple[float, float]) -> float:
+    """Median disparity of what is chosen within a fiftieth of the sides round the point (shares of them)."""
+    side = near.shape[0]
+    x, y = (min(int(share * side), side - 1) for share in at)
+    reach = max(1, side // 50)
+    window = (slice(max(y - reach, 0), y + reach + 1), slice(max(x - reach, 0), x + reach + 1))
+    chosen = resize(alpha, near.shape, method="area")[window] > 0.5
+    return float(np.median(near[window][chosen] if chosen.any() else near[y, x]))
