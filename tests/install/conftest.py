@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -91,6 +92,15 @@ class Checkout:
                 wheel.writestr(file, text)
         return f"{name}==1.0 \\\n    --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
 
+    def ask_for_space(self, amount: str) -> None:
+        """Make the installer ask for so many bytes, a Python expression."""
+        module = self.folder / "installer" / "environment.py"
+        changed, count = re.subn(
+            r"(?m)^(_NEEDED_BYTES = )[^#\n]*", rf"\g<1>{amount}  ", module.read_text(encoding="utf-8")
+        )
+        assert count == 1
+        module.write_text(changed, encoding="utf-8")
+
     def add_weights(self, name: str, content: bytes) -> Path:
         folder = self.folder / "weights" / name
         (folder / "arrays").mkdir(parents=True)
@@ -112,6 +122,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Checko
     made = Checkout(folder=base / "the checkout", wheels=base / "wheels", home=base / "home")
     made.wheels.mkdir()
     shutil.copytree(checkout / "installer", made.folder / "installer", ignore=shutil.ignore_patterns("__pycache__"))
+    made.ask_for_space("100 * 2**20")  # a fifteenth of what the real environment needs: small disks will do, too
     shutil.copy(checkout / "install.py", made.folder)
     link = made.folder / "core" / "dioptre_link"
     link.mkdir(parents=True)

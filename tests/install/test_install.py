@@ -120,6 +120,15 @@ def test_damaged_or_missing_weights_are_named(miniature: Checkout) -> None:
     assert not miniature.environment.exists(), "time was spent before the weights were looked at"
 
 
+def test_too_small_a_disk_is_said_before_anything_is_made(miniature: Checkout) -> None:
+    miniature.ask_for_space("1 << 60")
+    outcome = miniature.install("greet")
+    assert outcome.returncode == 1
+    assert "MiB free; 1099511627776 are needed." in outcome.stderr
+    assert "Hint: Free some space, or set DIOPTRE_HOME" in outcome.stderr
+    assert not list((miniature.home / "data").glob("environment*"))
+
+
 def test_a_package_that_is_not_the_locked_one_is_refused(miniature: Checkout) -> None:
     miniature.add_wheel("needed", "WORD = 'malice'\n")
     outcome = miniature.install("greet")

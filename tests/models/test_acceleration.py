@@ -121,6 +121,22 @@ def test_bfloat16_stays_within_a_few_steps(monkeypatch: pytest.MonkeyPatch, tmp_
     assert difference.std() < 0.6 / 255  # measured: 0.43
 
 
+def test_compiled_networks_are_kept_up_to_a_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One file of the weights' size for each shape of picture: a collection of cropped photographs has hundreds."""
+    monkeypatch.delenv(acceleration.VARIABLE)
+    monkeypatch.setenv("DIOPTRE_CACHE_DIR", str(tmp_path))
+    run = acceleration.accelerated(load_model("span-x4"))
+    assert run is not None
+    run(photo(32, 32)[None])
+    (first,) = (tmp_path / "openvino").glob("*.blob")
+    monkeypatch.setattr(acceleration, "_CACHE_BYTES", 2 * first.stat().st_size + 100_000)
+    run(photo(32, 40)[None])
+    assert first.exists()
+    run(photo(40, 32)[None])
+    assert not first.exists()
+    assert len(list((tmp_path / "openvino").glob("*.blob"))) == 2
+
+
 def test_full_precision_is_jax(monkeypatch: pytest.MonkeyPatch) -> None:
     network = load_model("span-x2")
     loud = Loaded(**{name: getattr(network, name) for name in ("entry", "config", "graph", "state", "checksums")})

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
+from dioptre.imaging.resize import resize
 from dioptre.pipelines import subject
 from dioptre.pipelines.subject import find_subject
 from dioptre_link.errors import UsageError
@@ -23,6 +25,16 @@ def example(checkout: Path):
             return np.asarray(picture.convert("RGB"), np.float32) / 255
 
     return load
+
+
+def drawn(saliency: np.ndarray) -> np.ndarray:
+    """A picture of which the networks, under `as_drawn`, say just that."""
+    return np.repeat(saliency[..., None] * np.float32(0.8) + np.float32(0.1), 3, axis=2)
+
+
+@pytest.fixture
+def as_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "saliency_of", lambda small, model: np.clip((small[..., 0] - 0.1) / 0.8, 0, 1))
 
 
 @pytest.mark.parametrize(
@@ -55,12 +67,12 @@ def test_focus_is_the_disparity_inside(example) -> None:
     assert found.disparity_range == pytest.approx((0.7, 0.7), abs=0.02)
 
 
-def test_depth_decides_what_is_doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("as_drawn")
+def test_depth_decides_what_is_doubtful() -> None:
     """As a flag behind an arm: what is half sure goes when it is known to be far, and stays when it is near."""
     saliency = np.zeros((SIDE, SIDE), np.float32)
     saliency[80:240, 80:200], saliency[80:240, 200:260] = 1.0, 0.7
-    monkeypatch.setattr(subject, "saliency_of", lambda small, model: saliency)
-    picture = np.repeat(saliency[..., None] * 0.5 + 0.2, 3, axis=2)
+    picture = drawn(saliency)
     alone, far, near = (
         find_subject(picture, disparity=disparity).alpha[160, 235]
         for disparity in (
@@ -126,6 +138,88 @@ def test_without_a_subject_the_nearest_region_is_taken() -> None:
     assert found.focal_disparity == pytest.approx(0.75, abs=0.1)
 
 
+@pytest.mark.parametrize("sureness", [0.4, 0.7, 1.0])
+@pytest.mark.usefixtures("as_drawn")
+def test_a_small_thing_is_found_before_the_nearest_region(sureness: float) -> None:
+    """As the moon over a ridge, or a surfer on the sea."""
+    saliency = np.zeros((SIDE, SIDE), np.float32)
+    saliency[100:112, 150:162] = sureness
+    disparity = np.linspace(0, 1, SIDE, dtype=np.float32)[:, None] * np.ones((SIDE, SIDE), np.float32)
+    found = find_subject(drawn(saliency), disparity=disparity)
+    assert found.kind == ("subject" if sureness == 1 else "region")
+    assert found.messages == (
+        () if sureness == 1 else ("No subject found; focused on the most noticeable region.",)
+    )
+    assert found.focal_disparity == pytest.approx(106 / SIDE, abs=0.02)
+    assert found.alpha[106, 156] > 0.5
+    assert found.alpha[250:].max() < 0.02
+
+
+@pytest.mark.usefixtures("as_drawn")
+def test_of_doubtful_things_the_important_ones_are_taken() -> None:
+    """Two lions, of which neither is sure, and something larger at the edge."""
+    saliency = np.zeros((SIDE, SIDE), np.float32)
+    saliency[140:200, 60:150], saliency[140:200, 170:240] = 0.75, 0.7
+    saliency[:40] = 0.31
+    found = find_subject(drawn(saliency))
+    assert not found.found
+    assert min(found.alpha[170, 100], found.alpha[170, 200]) > 0.9
+    assert found.alpha[:30].max() < 0.02
+
+
+def test_a_small_subject_is_cut_out_as_finely_as_a_large_one(example, monkeypatch: pytest.MonkeyPatch) -> None:
+    """She stands in a landscape that is six times as wide as she was: her matte is known."""
+    picture = example("astronaut.jpg")
+    alpha = resize(find_subject(picture).alpha, (180, 180), method="area")[..., None]
+    grass = np.random.default_rng(2).normal([0.3, 0.4, 0.2], 0.03, (900, 1200, 3))
+    scene = ndimage.gaussian_filter(grass, (2, 2, 0)).astype(np.float32)
+    place = slice(700, 880), slice(300, 480)
+    scene[place] += alpha * (resize(picture, (180, 180), method="area") - scene[place])
+    truth = np.zeros(scene.shape[:2], np.float32)
+    truth[place] = alpha[..., 0]
+    closer = find_subject(scene)
+    monkeypatch.setattr(subject, "window_round", lambda *_, **__: None)
+    before = find_subject(scene)
+    assert closer.kind == before.kind == "subject"
+    assert np.abs(closer.alpha - truth).sum() < 0.67 * np.abs(before.alpha - truth).sum()
+
+
+@pytest.mark.parametrize("answer", ["another", "less sure", "cut", "nothing"])
+def test_a_closer_look_that_shows_something_else_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    first, second = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
+    first[100:160, 100:160] = 0.95
+    if answer == "another":
+        second[:40, 40:280] = 1.0
+    if answer == "less sure":
+        second[40:280, 40:280] = 0.9
+    if answer == "cut":
+        second[40:, 40:280] = 1.0
+    picture = drawn(first)
+    looks = [first, second] + [second] * (answer == "cut")
+    answers = iter([*looks, first])
+    monkeypatch.setattr(subject, "saliency_of", lambda small, model: next(answers))
+    found = find_subject(picture)
+    monkeypatch.setattr(subject, "window_round", lambda *_, **__: None)
+    np.testing.assert_array_equal(found.alpha, find_subject(picture).alpha)
+    assert found.confidence == pytest.approx(0.95)
+    assert next(answers, None) is None
+
+
+def test_what_was_doubtful_is_the_subject_if_a_closer_look_is_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
+    first[100:160, 100:160], second[38:282, 38:282] = 0.7, 0.97
+    answers = iter([first, second])
+    monkeypatch.setattr(subject, "saliency_of", lambda small, model: next(answers))
+    found = find_subject(drawn(first))
+    assert found.kind == "subject"
+    assert found.found
+    assert found.messages == ()
+    assert found.confidence == pytest.approx(0.97)
+    assert found.alpha[110:150, 110:150].min() > 0.97
+
+
 def test_transparent_pixels_are_no_subject(example) -> None:
     picture = example("astronaut.jpg")
     opacity = np.ones((*picture.shape[:2], 1), np.float32)
@@ -144,12 +238,11 @@ def test_hopeless_pictures_give_a_finite_answer(size: tuple[int, int], value: fl
     assert np.isfinite(found.focal_disparity)
 
 
-def test_what_is_half_salient_beside_the_subject_is_not_cut_out_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("as_drawn")
+def test_what_is_half_salient_beside_the_subject_is_not_cut_out_with_it() -> None:
     """As the flag behind an arm of its colour. On outlines, saliency of .6 is as often out as in."""
     saliency = np.zeros((SIDE, SIDE), np.float32)
     saliency[80:240, 80:200], saliency[80:240, 200:240] = 1.0, 0.55
-    monkeypatch.setattr(subject, "saliency_of", lambda small, model: saliency)
-    picture = np.repeat(saliency[..., None] * 0.5 + 0.2, 3, axis=2)
-    alpha = find_subject(picture).alpha
+    alpha = find_subject(drawn(saliency)).alpha
     assert alpha[160, 140] > 0.97
     assert alpha[160, 225] < 0.5

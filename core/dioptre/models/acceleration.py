@@ -20,6 +20,7 @@ import jax
 import numpy as np
 from flax import nnx
 
+from dioptre_link.cache import keep_newest
 from dioptre_link.paths import cache_dir
 
 from .registry import resolve
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 VARIABLE = "DIOPTRE_ACCELERATOR"
 """Environment variable: "none" keeps to JAX, "openvino-f32" forbids bfloat16."""
+
+_CACHE_BYTES = 1 << 30  # about ten shapes of picture for the depth network, each with a copy of its weights
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -84,7 +87,10 @@ class OpenVino:
         build = resolve(self._network.entry.accelerator)
         network = nnx.merge(self._network.graph, self._network.state)
         core = openvino.Core()
-        core.set_property({"CACHE_DIR": str(cache_dir() / "openvino")})
+        folder = cache_dir() / "openvino"
+        core.set_property({"CACHE_DIR": str(folder)})
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": self._precision}
         _LOGGER.info("%s runs in OpenVINO, %s", self._network.entry.id, self._precision)
-        return core.compile_model(build(network, *examples), "CPU", settings)
+        compiled = core.compile_model(build(network, *examples), "CPU", settings)
+        keep_newest(folder, limit_bytes=_CACHE_BYTES)
+        return compiled

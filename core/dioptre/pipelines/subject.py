@@ -1,7 +1,8 @@
 """Find what a picture is of, cut it out with its hair, and say how far away it is.
 
 A small saliency network finds a person, an animal or an object alike; matting brings its mask to the picture's own
-edges; the disparity inside gives the focus. A point given by the user chooses the thing at that point instead.
+edges; the disparity inside gives the focus. A point given by the user chooses the thing at that point instead. What
+is small in the picture is looked at twice, the second time from close by.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ from dioptre.models.registry import ModelKind, find, load_model
 from dioptre_link.errors import UsageError
 
 from .subject_focus import focus_of
+from .window import MARGINS, Window, window_at, window_round
 
 _SIDE_PX = 320  # of the network's square input; all decisions are made at this size
-_LEAST_AREA, _GREATEST_AREA = 0.004, 0.92  # share of the picture that a believable subject covers
+_LEAST_AREA, _GREATEST_AREA = 0.001, 0.92  # share of the picture that a believable subject covers
 _LEAST_CONFIDENCE = 0.88  # mean saliency inside the mask; below it the network is guessing
 _LEAST_CONTRAST = 0.02  # of any channel, for there to be something to see
+_SAME = 0.35  # overlap (IoU) of what is seen from close by with what was found, to be the same thing
+_KNOWN_SHARE = 0.1  # of a part seen from close by that must have been found, for it to belong to the thing
 _CROPS = (0.7, 0.5, 0.35, 0.25)  # share of the sides looked at round a point, from wide to close
 _SURELY_OUT, _SURELY_IN = 0.3, 0.9  # saliency; half the pixels at an outline that have .6 are truly inside
 _WEAKER_PART = 0.25  # a part counts to the subject when it is this share as important as the first
@@ -66,12 +70,16 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class _Coarse:
-    """A subject on the small square, before its edges are refined."""
+    """A subject on the small square, before its edges are refined.
+
+    window: the part of the picture that the square shows; None is all of it.
+    """
 
     probability: np.ndarray
     kind: Kind
     confidence: float
     messages: tuple[str, ...] = ()
+    window: Window | None = None
 
 
 def find_subject(
@@ -95,13 +103,20 @@ def find_subject(
             hint=f"The picture is {width} pixels wide and {height} high.",
         )
     picture = _opaque(image)
-    small = resize(picture, (_SIDE_PX, _SIDE_PX), method="bilinear")
+    small = _squeezed(picture)
     near = None if disparity is None else resize(without_nan(disparity), (_SIDE_PX, _SIDE_PX), method="area")
     if at is None:
         coarse = _most_salient(saliency_of(small, model=model), near)
     else:
         coarse = _at_point(picture, small, near, at, model=model)
-    alpha = refine_matte(picture, _decided(coarse.probability, near))
+    coarse = _seen_closer(picture, coarse, at, model=model)
+    if coarse.window is None:
+        alpha = refine_matte(picture, _decided(coarse.probability, near))
+    else:
+        if disparity is not None:
+            near = resize(without_nan(coarse.window.of(disparity)), (_SIDE_PX, _SIDE_PX), method="area")
+        part = refine_matte(coarse.window.of(picture), _decided(coarse.probability, near))
+        alpha = coarse.window.put(part)
     if image.shape[2] == 4:
         alpha *= within_unit(without_nan(image[..., 3]))
     focal, extent = None, None
@@ -143,6 +158,10 @@ def _opaque(image: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]
     return opaque
 
 
+def _squeezed(picture: Float32[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "s s 3"]:
+    return resize(picture, (_SIDE_PX, _SIDE_PX), method="bilinear")
+
+
 def saliency_of(small: Float32[np.ndarray, "s s 3"], *, model: str = "default") -> Float32[np.ndarray, "s s"]:
     """A network's own map, in [0, 1], of a picture squeezed to its square (not padded: so it was trained).
 
@@ -162,9 +181,8 @@ def _most_salient(saliency: Float32[np.ndarray, "s s"], near: np.ndarray | None)
     mask = saliency > 0.5
     confidence = float(saliency[mask].mean()) if mask.any() else 0.0
     if confidence >= _LEAST_CONFIDENCE and _LEAST_AREA <= mask.mean() <= _GREATEST_AREA:
-        kept = _important_parts(saliency)
-        return _Coarse(probability=saliency * kept, kind="subject", confidence=confidence)
-    probability, words = _large_region(saliency, near)
+        return _Coarse(probability=_important_parts(saliency), kind="subject", confidence=confidence)
+    probability, words = _region(saliency, near)
     return _Coarse(
         probability=probability,
         kind="region",
@@ -173,14 +191,47 @@ def _most_salient(saliency: Float32[np.ndarray, "s s"], near: np.ndarray | None)
     )
 
 
-def _important_parts(saliency: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"]:
-    """1 where the parts lie that belong to the subject: the most important one and those not much less so."""
+def _seen_closer(
+    picture: Float32[np.ndarray, "h w 3"], coarse: _Coarse, at: tuple[float, float] | None, *, model: str
+) -> _Coarse:
+    """What was found, as seen from close by: if that shows the same thing, whole, and no less surely."""
+    if coarse.confidence == 0.0:  # not seen by a network
+        return coarse
+    for margin in MARGINS:
+        window = window_round(coarse.probability, (picture.shape[0], picture.shape[1]), margin=margin)
+        if window is None:
+            break
+        first = window.of_map(coarse.probability) > 0.5
+        part = _same_thing(saliency_of(_squeezed(window.of(picture)), model=model), first)
+        mask, sureness = part > 0.5, _confidence(part)
+        overlap = (mask & first).sum() / max((mask | first).sum(), 1)
+        lost = at is not None and not mask[window.place(at, _SIDE_PX)]
+        if lost or overlap < _SAME or sureness < coarse.confidence:
+            break
+        if not window.sides_crossed(mask):
+            sure = coarse.kind == "region" and sureness >= _LEAST_CONFIDENCE
+            kind, messages = ("subject", ()) if sure else (coarse.kind, coarse.messages)
+            return _Coarse(probability=part, kind=kind, confidence=sureness, messages=messages, window=window)
+    return coarse
+
+
+def _same_thing(saliency: Float32[np.ndarray, "s s"], known: Bool[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"]:
+    """Saliency of the parts of which a tenth or more was known before."""
     labels, count = label_regions(saliency > 0.3)
-    if count == 0:
-        return np.ones_like(saliency)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    same = np.bincount(labels[known], minlength=count + 1) > _KNOWN_SHARE * sizes
+    same[0] = False
+    kept: np.ndarray = saliency * same[labels]
+    return kept
+
+
+def _important_parts(saliency: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"]:
+    """Saliency of the parts that belong to the subject: the most important one and those not much less so."""
+    labels, count = label_regions(saliency > 0.3)
     weights = np.bincount(labels.ravel(), (saliency * _centre_prior(saliency.shape)).ravel(), count + 1)
     weights[0] = 0.0
-    return np.isin(labels, np.flatnonzero(weights >= _WEAKER_PART * weights.max())).astype(np.float32)
+    kept: np.ndarray = saliency * np.isin(labels, np.flatnonzero(weights >= _WEAKER_PART * weights.max()))
+    return kept
 
 
 def _centre_prior(shape: tuple[int, ...]) -> np.ndarray:
@@ -188,12 +239,11 @@ def _centre_prior(shape: tuple[int, ...]) -> np.ndarray:
     return np.exp(-(y[:, None] ** 2 + x**2)).astype(np.float32)
 
 
-def _large_region(saliency: np.ndarray, near: np.ndarray | None) -> tuple[np.ndarray, str]:
+def _region(saliency: Float32[np.ndarray, "s s"], near: np.ndarray | None) -> tuple[np.ndarray, str]:
     """Probability and name of what to focus on for want of a subject: something faint or near, or the middle."""
-    faint = saliency > max(0.5 * float(saliency.max()), 0.25)
-    labels, count = label_regions(faint)
-    if count and _LEAST_AREA <= (labels == 1).mean() <= _GREATEST_AREA:
-        return (labels == 1) * np.clip(saliency / saliency.max(), 0, 1), "the most noticeable region"
+    faint = _important_parts(saliency / max(float(saliency.max()), 0.5))
+    if _LEAST_AREA <= (faint > 0.5).mean() <= _GREATEST_AREA:
+        return faint, "the most noticeable region"
     if near is not None and float(np.ptp(near)) > 0.05:
         labels, count = label_regions(near > _otsu(near))
         if count and (labels == 1).mean() >= _LEAST_AREA:
@@ -254,7 +304,7 @@ def _part_at(saliency: np.ndarray, place: tuple[int, int]) -> np.ndarray | None:
 
 
 def _believable(part: np.ndarray) -> bool:
-    return _LEAST_AREA / 4 <= (part > 0.5).mean() <= _GREATEST_AREA and _confidence(part) >= _LEAST_CONFIDENCE
+    return _LEAST_AREA <= (part > 0.5).mean() <= _GREATEST_AREA and _confidence(part) >= _LEAST_CONFIDENCE
 
 
 def _confidence(probability: np.ndarray) -> float:
@@ -264,38 +314,19 @@ def _confidence(probability: np.ndarray) -> float:
 
 def _closer_look(picture: np.ndarray, at: tuple[float, float], share: float, *, model: str) -> np.ndarray | None:
     """Probability, on the whole picture's small square, of what is salient in a crop round the point."""
-    height, width = picture.shape[:2]
-    if share * min(height, width) < 32:  # nothing to see in so few pixels
+    if share * min(picture.shape[:2]) < 32:  # nothing to see in so few pixels
         return None
-    rows, columns = round(share * height), round(share * width)
-    top = min(max(round(at[1] - rows / 2), 0), height - rows)
-    left = min(max(round(at[0] - columns / 2), 0), width - columns)
-    crop = picture[top : top + rows, left : left + columns]
-    saliency = saliency_of(resize(crop, (_SIDE_PX, _SIDE_PX), method="bilinear"), model=model)
-    place = tuple(
-        min(max(int((v - o) / n * _SIDE_PX), 0), _SIDE_PX - 1)
-        for v, o, n in ((at[1], top, rows), (at[0], left, columns))
-    )
-    part = _part_at(saliency, (place[0], place[1]))
-    cut = (top > 0, top + rows < height, left > 0, left + columns < width)
-    if part is None or not _believable(part) or _sides_crossed(part > 0.5, cut) > 1:
+    window = window_at(at, share, (picture.shape[0], picture.shape[1]))
+    saliency = saliency_of(_squeezed(window.of(picture)), model=model)
+    part = _part_at(saliency, window.place(at, _SIDE_PX))
+    if part is None or not _believable(part) or window.sides_crossed(part > 0.5) > 1:
         return None
     whole = np.zeros((_SIDE_PX, _SIDE_PX), np.float32)
-    first_row, first_column = round(top / height * _SIDE_PX), round(left / width * _SIDE_PX)
-    size = (
-        max(1, min(round(share * _SIDE_PX), _SIDE_PX - first_row)),
-        max(1, min(round(share * _SIDE_PX), _SIDE_PX - first_column)),
-    )
-    whole[first_row : first_row + size[0], first_column : first_column + size[1]] = resize(
-        part, size, method="area"
-    )
+    top = round(window.top / window.size[0] * _SIDE_PX)
+    left = round(window.left / window.size[1] * _SIDE_PX)
+    side = max(1, min(round(share * _SIDE_PX), _SIDE_PX - max(top, left)))
+    whole[top : top + side, left : left + side] = resize(part, (side, side), method="area")
     return whole
-
-
-def _sides_crossed(mask: Bool[np.ndarray, "s s"], cut: tuple[bool, bool, bool, bool]) -> int:
-    """How many sides of a crop the thing runs out of; the picture's own edges (not in `cut`) do not count."""
-    sides = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
-    return sum(counts and bool(side.mean() > 0.05) for side, counts in zip(sides, cut, strict=True))
 
 
 def _grown(small: np.ndarray, near: np.ndarray | None, place: tuple[int, int]) -> np.ndarray:

@@ -11,12 +11,11 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from dioptre_link.buffers import Buffer
+from dioptre_link.cache import keep_newest
 from dioptre_link.paths import cache_dir
 
 from . import pixels
@@ -24,7 +23,7 @@ from .host import Gimp
 
 PARASITE = "dioptre-depth"
 _KEY = re.compile("[0-9a-f]{64}")
-LIMIT_BYTES = 4 << 30  # about 25 depth maps of 24 megapixels; the oldest go first
+LIMIT_BYTES = 4 << 30  # about 25 depth maps of 24 megapixels; what was used longest ago goes first
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def keep(image: Gimp.Image, layer: Gimp.Drawable, exact: Buffer) -> str:
     with _beside(kept.shown) as part, part.open("wb") as file:
         for band in pixels.read_bands(layer, pixels.DEPTH_SHOWN):
             file.write(band)
-    _prune(folder)
+    keep_newest(folder, limit_bytes=LIMIT_BYTES)
     return key
 
 
@@ -110,19 +109,3 @@ class _beside:  # noqa: N801  (used as a function)
             self._part.replace(self._path)
         else:
             self._part.unlink(missing_ok=True)
-
-
-def _prune(folder: Path) -> None:
-    """Delete the oldest files beyond the limit."""
-    total = 0
-    for _, size, path in sorted(_files(folder), reverse=True):
-        total += size
-        if total > LIMIT_BYTES:
-            path.unlink(missing_ok=True)
-
-
-def _files(folder: Path) -> Iterator[tuple[float, int, Path]]:
-    for path in folder.iterdir():
-        with suppress(OSError):
-            status = path.stat()
-            yield status.st_mtime, status.st_size, path

@@ -1,0 +1,101 @@
+"""How finely a subject is cut out that is small in its picture, with and without the second look from close by.
+
+    PYTHONPATH=core:. python benchmarks/small_subjects.py --portraits PICTURES… --scenes PICTURES… [--json FILE]
+
+PORTRAITS show one large subject each: cut out at their full size by `find_subject`, it is put into each of the
+SCENES, pictures without a subject, at a half to a sixteenth of the scene's height. The matte it was put in with is
+the truth: how often it is found (IoU above .1), by itself and at a click on it, and of those found the median of
+the matte's absolute error over the true one's area. Portraits that run out of their picture end at a straight line
+in the scene; all rows of a height are of the same scenes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from pathlib import Path
+
+from dioptre import runtime
+
+runtime.prepare()
+
+import numpy as np
+from PIL import Image
+
+from dioptre.imaging.resize import resize
+from dioptre.pipelines import subject
+from dioptre.pipelines.subject import find_subject
+
+SCENE = (1200, 1600)
+SHARES = (0.5, 0.25, 0.125, 0.0625)
+
+
+def opened(file: Path) -> np.ndarray:
+    with Image.open(file) as image:
+        return np.asarray(image.convert("RGB"), np.float32) / 255
+
+
+def placed(
+    cut_out: np.ndarray, alpha: np.ndarray, scene: np.ndarray, share: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The scene with the cut-out standing on its lower third, and the true matte."""
+    height = round(share * SCENE[0])
+    size = (height, max(1, round(height * alpha.shape[1] / alpha.shape[0])))
+    small = resize(alpha, size, method="area")
+    picture, truth = scene.copy(), np.zeros(SCENE, np.float32)
+    top, left = round(0.8 * SCENE[0]) - size[0], round(0.4 * SCENE[1]) - size[1] // 2
+    place = slice(top, top + size[0]), slice(left, left + size[1])
+    picture[place] += small[..., None] * (resize(cut_out, size, method="area") - picture[place])
+    truth[place] = small
+    return picture, truth
+
+
+def middle(truth: np.ndarray) -> tuple[float, float]:
+    """The place (x, y) surely inside a matte that is nearest to its centre of mass."""
+    rows, columns = np.nonzero(truth > 0.95)
+    nearest = np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2)
+    return float(columns[nearest]) + 0.5, float(rows[nearest]) + 0.5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--portraits", type=Path, nargs="+", required=True)
+    parser.add_argument("--scenes", type=Path, nargs="+", required=True)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    scenes = [resize(opened(file), SCENE, method="bicubic") for file in arguments.scenes]
+    window_round = subject.window_round
+    looks = {
+        "two looks": (window_round, False),
+        "one look": (lambda *_, **__: None, False),
+        "two looks at a click": (window_round, True),
+        "one look at a click": (lambda *_, **__: None, True),
+    }
+    errors: dict[tuple[float, str], list[float]] = {}
+    for file in arguments.portraits:
+        cut_out = opened(file)
+        alpha = find_subject(cut_out).alpha
+        rows, columns = (np.flatnonzero((alpha > 0.5).any(axis=axis)) for axis in (1, 0))
+        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        for scene in scenes:
+            for share in SHARES:
+                picture, truth = placed(cut_out[box], alpha[box], scene, share)
+                for by, (window, clicked) in looks.items():
+                    subject.window_round = window
+                    found = find_subject(picture, at=middle(truth) if clicked else None).alpha
+                    both, either = np.minimum(found, truth).sum(), np.maximum(found, truth).sum()
+                    error = float(np.abs(found - truth).sum() / truth.sum())
+                    errors.setdefault((share, by), []).append(error if both > 0.1 * either else math.inf)
+    rows_out = []
+    for (share, by), values in errors.items():
+        seen = [error for error in values if error < math.inf]
+        row = {"height": share, "by": by, "of": len(values), "found": len(seen)}
+        rows_out.append(row | {"median error": round(float(np.median(seen)), 3)})
+        print(" | ".join(f"{key}: {value}" for key, value in rows_out[-1].items()))
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"rows": rows_out}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
