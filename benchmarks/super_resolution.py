@@ -56,7 +56,7 @@ def main() -> None:
                     **quality(method, arguments.data / name, scale),
                 }
                 results["quality"].append(row)
-                print(f"{name:8} x{scale} {label:32} {row['psnr_db']:.3f} dB  SSIM {row['ssim']:.4f}", flush=True)
+                print(f"{name:8} x{scale} {label:58} {row['psnr_db']:.3f} dB  SSIM {row['ssim']:.4f}", flush=True)
     if arguments.output:
         arguments.output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
@@ -70,7 +70,8 @@ def methods(scale: int, arguments: argparse.Namespace) -> dict[str, Method]:
     chosen: dict[str, Method] = {
         "bicubic": lambda x: resize(x, (x.shape[0] * scale, x.shape[1] * scale), method="bicubic"),
         "span": plain,
-        "span, consistent (the default)": lambda x: super_resolution(x, scale=scale),
+        "span, consistent": lambda x: super_resolution(x, scale=scale, noise_reduction=0.0),
+        "span, consistent, noise reduction as needed (the default)": lambda x: super_resolution(x, scale=scale),
     }
     if arguments.ensemble:
         chosen["span, mean of 8"] = lambda x: ensemble(plain, x)

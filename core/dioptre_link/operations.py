@@ -652,8 +652,8 @@ OPERATIONS: dict[str, Operation] = {
                     name="noise_reduction",
                     kind=Kind.FLOAT,
                     label="Noise and JPEG blocks",
-                    help="How strongly noise and compression blocks are taken out before enlarging.",
-                    default=0.0,
+                    help="How strongly noise and compression blocks are taken out before enlarging. "
+                    "Left out: as much as the picture shows.",
                     minimum=0.0,
                     maximum=1.0,
                     group="Detail",

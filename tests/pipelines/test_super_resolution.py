@@ -10,6 +10,7 @@ from PIL import Image
 
 from dioptre.imaging.layers import Inputs, Layer, no_progress
 from dioptre.imaging.resize import resize
+from dioptre.models.registry import ModelKind, find
 from dioptre.pipelines import tiled
 from dioptre.pipelines.super_resolution import enlarger, super_resolution
 from dioptre.recipes.apply import apply
@@ -100,7 +101,7 @@ def test_the_operation_says_what_it_did(face: np.ndarray) -> None:
 @pytest.mark.parametrize("scale", [1, 1.5, 2, 3, 4, 5.5, 8])
 def test_any_factor_and_reduced_again_it_is_the_original(face: np.ndarray, scale: float) -> None:
     original = np.round(face[:40, :44] * 255) / 255
-    enlarged = super_resolution(original, scale=scale)
+    enlarged = super_resolution(original, scale=scale, noise_reduction=0.0)
     assert enlarged.shape == (round(40 * scale), round(44 * scale), 3)
     again = resize(enlarged, (40, 44), method="bicubic")
     assert np.abs(again - original).max() <= 1 / 255
@@ -131,11 +132,36 @@ def test_out_of_focus_parts_get_no_new_detail(face: np.ndarray) -> None:
     assert detail[0] < 0.9 * detail[1]
 
 
-def test_noise_reduction_helps_a_noisy_picture(face: np.ndarray) -> None:
-    small = np.clip(resize(face, (60, 60), method="bicubic"), 0, 1)
+def test_noise_reduction_helps_a_noisy_picture(checkout: Path) -> None:
+    with Image.open(checkout / "examples" / "astronaut.jpg") as picture:
+        truth = np.asarray(picture.convert("RGB"), np.float32)[20:260, 120:360] / 255
+    small = np.clip(resize(truth, (120, 120), method="bicubic"), 0, 1)
     noisy = np.clip(small + np.random.default_rng(0).normal(0, 0.05, small.shape), 0, 1).astype(np.float32)
-    errors = [np.mean((super_resolution(noisy, scale=2, noise_reduction=s) - face) ** 2) for s in (0.0, 0.5)]
+    strengths = (0.0, 0.5, None)
+    errors = [np.mean((super_resolution(noisy, scale=2, noise_reduction=s) - truth) ** 2) for s in strengths]
     assert errors[1] < 0.8 * errors[0]
+    assert errors[2] < 0.8 * errors[0]
+
+
+def test_the_automatic_noise_reduction_is_told_and_can_be_repeated(face: np.ndarray) -> None:
+    """Also under transparency, where what is hidden does not count."""
+    noisy = np.clip(face + np.random.default_rng(0).normal(0, 0.05, face.shape), 0, 1).astype(np.float32)
+    cut_out = np.concatenate([face, np.zeros((120, 120, 1), np.float32)], axis=2)
+    cut_out[:, 8:, :3] = noisy[:, 8:]
+    cut_out[:, 8:, 3] = 1
+    for picture in (noisy, cut_out):
+        result = apply("super_resolution", {"scale": 2}, Inputs(picture=picture))
+        assert 0.3 < result.values["noise_reduction"] < 1
+        again = super_resolution(picture, scale=2, noise_reduction=result.values["noise_reduction"])
+        np.testing.assert_array_equal(result.layers[0].pixels, again)
+
+
+def test_networks_that_restore_get_the_picture_as_it_is(face: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    noisy = np.clip(face + np.random.default_rng(0).normal(0, 0.05, face.shape), 0, 1).astype(np.float32)
+    faithful = find("span-x4", kind=ModelKind.SUPER_RESOLUTION)
+    monkeypatch.setattr("dioptre.pipelines.super_resolution.find", lambda *_, **__: faithful)
+    options = {"scale": 4, "model": "realesrgan-x4plus"}
+    assert apply("super_resolution", options, Inputs(picture=noisy)).values["noise_reduction"] == 0
 
 
 def test_a_depth_layer_is_enlarged_with_its_picture() -> None:

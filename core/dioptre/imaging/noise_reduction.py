@@ -14,10 +14,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32
+from scipy.fft import dct
 
 from .layers import Progress, no_progress
 from .shapes import pad_to
-from .windows import plan_windows
+from .threads import on_all_cores
+from .windows import Window, plan_windows
 
 _BLOCK = 8
 _SHIFTS = range(0, _BLOCK, 2)
@@ -40,25 +42,25 @@ def reduce_noise(
         return picture
     height, width = picture.shape[:2]
     rows, columns = (plan_windows(n, window_px=_WINDOW_PX, overlap_px=_OVERLAP_PX) for n in (height, width))
+    threshold = jnp.float32(strength * _STRONGEST)
     result = np.empty_like(picture)
-    for number, (row, column) in enumerate(product(rows, columns)):
-        progress(number / (len(rows) * len(columns)), "Reducing noise")
+
+    def shrink(window: tuple[Window, Window]) -> None:
+        row, column = window
         part = picture[row.start : row.start + row.length, column.start : column.start + column.length]
-        made = np.asarray(
-            _shrink(jnp.asarray(pad_to(part, (_WINDOW_PX, _WINDOW_PX))), jnp.float32(strength * _STRONGEST))
-        )
+        made = np.asarray(_shrink(jnp.asarray(pad_to(part, (_WINDOW_PX, _WINDOW_PX))), threshold))
         result[row.first : row.last, column.first : column.last] = made[
             row.first - row.start : row.last - row.start, column.first - column.start : column.last - column.start
         ]
+
+    on_all_cores(list(product(rows, columns)), shrink, lambda done: progress(done, "Reducing noise"))
     return result
 
 
 def _cosines() -> np.ndarray:
-    k, n = np.meshgrid(np.arange(_BLOCK), np.arange(_BLOCK), indexing="ij")
-    basis = np.cos(np.pi * (2 * n + 1) * k / (2 * _BLOCK)) * np.sqrt(2 / _BLOCK)
-    basis[0] /= np.sqrt(2)
-    cosines: np.ndarray = basis.astype(np.float32)
-    return cosines
+    """(64, 64): a block's coefficients, the mean first, from its pixels, both row by row; orthonormal."""
+    one = dct(np.eye(_BLOCK), axis=0, norm="ortho")
+    return np.kron(one, one).astype(np.float32)
 
 
 @jax.jit
@@ -86,12 +88,15 @@ def _shrink_blocks(
 ) -> tuple[Float[Array, "h w 3"], Float[Array, "h w 3"]]:
     """Shrunk planes times their weight, and the weight, of blocks that begin at the corner."""
     height, width, _ = planes.shape
-    basis = _cosines()
-    blocks = planes.reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK, 3)
-    precise = jax.lax.Precision.HIGHEST
-    coefficients = jnp.einsum("ki,lj,yixjc->ykxlc", basis, basis, blocks, precision=precise)
-    mean = jnp.zeros((_BLOCK, 1, _BLOCK, 1)).at[0, 0, 0, 0].set(1.0) > 0
-    kept = (jnp.abs(coefficients) > limits) | mean
-    share = 1.0 / kept.sum(axis=(1, 3), keepdims=True, dtype=jnp.float32)
-    made = jnp.einsum("ki,lj,ykxlc->yixjc", basis, basis, coefficients * kept, precision=precise)
-    return (made * share).reshape(planes.shape), jnp.broadcast_to(share, blocks.shape).reshape(planes.shape)
+    rows, columns = height // _BLOCK, width // _BLOCK
+    cosines, precise = _cosines(), jax.lax.Precision.HIGHEST
+    pixels = planes.reshape(rows, _BLOCK, columns, _BLOCK, 3).transpose(1, 3, 4, 0, 2).reshape(_BLOCK**2, -1)
+    coefficients = jnp.dot(cosines, pixels, precision=precise).reshape(_BLOCK**2, 3, -1)
+    mean = jnp.arange(_BLOCK**2)[:, None, None] == 0
+    kept = (jnp.abs(coefficients) > limits[:, None]) | mean
+    share = 1.0 / kept.sum(axis=0, dtype=jnp.float32)
+    weighted = (coefficients * kept * share).reshape(_BLOCK**2, -1)
+    made = jnp.dot(cosines.T, weighted, precision=precise).reshape(_BLOCK, _BLOCK, 3, rows, columns)
+    weight = jnp.broadcast_to(share.reshape(1, 1, 3, rows, columns), made.shape)
+    made, weight = (part.transpose(3, 0, 4, 1, 2).reshape(planes.shape) for part in (made, weight))
+    return made, weight

@@ -3,7 +3,8 @@
 Networks work tile by tile on sRGB-encoded colour, as they were trained. Alpha is enlarged alike, colours are first
 continued under transparent pixels so that edges stay clean on any background, grey stays grey, and what exceeds 1
 is enlarged by interpolation and added again. A depth layer is enlarged along the enlarged picture's edges, and says
-which parts are out of focus and want no new detail.
+which parts are out of focus and want no new detail. Noise and JPEG blocks are measured and taken out first, as far
+as they are there: a faithful network would sharpen them like detail.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from jaxtyping import Float32
 from dioptre.imaging.consistency import REACH_PX, made_consistent
 from dioptre.imaging.extension import extend_colours
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre.imaging.noise_estimation import suitable_strength
 from dioptre.imaging.noise_reduction import reduce_noise
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
@@ -46,7 +48,7 @@ def super_resolution(
     model: str = "default",
     defocus: Float32[np.ndarray, "h w"] | None = None,
     fidelity: float | None = None,
-    noise_reduction: float = 0.0,
+    noise_reduction: float | None = None,
     progress: Progress = no_progress,
 ) -> Float32[np.ndarray, "H W c"]:
     """Enlarge a picture.
@@ -56,10 +58,11 @@ def super_resolution(
     scale: from 1 to 8; the result has round(H · scale) x round(W · scale) pixels.
     model: a super-resolution network's id, or "default" for the faithful ones.
     defocus: (H, W) in [0, 1]; where it is 1 the picture is enlarged smoothly, without new detail.
-    fidelity: how far the result, reduced again, is made to equal the picture: 1 wholly (to an 8-bit step; two
-        below a scale of 1.5), 0 as the network has it. None is 1 for the faithful networks and 0 for the
-        restoring ones, which mean to change it.
-    noise_reduction: from 0 to 1: noise and JPEG blocks taken out before enlarging.
+    fidelity: how far the result, reduced again, is made to equal the picture without its noise: 1 wholly (to an
+        8-bit step; two below a scale of 1.5), 0 as the network has it. None is 1 for the faithful networks and 0
+        for the restoring ones, which mean to change it.
+    noise_reduction: from 0 to 1: noise and JPEG blocks taken out before enlarging. None is as much as the picture
+        shows; nothing for the restoring networks, which do that themselves.
     Raises UsageError for a factor out of range or an unknown model, WeightsError when its weights are not
     installed, UnusableResultError when the network fails, and whatever `progress` raises.
     """
@@ -101,7 +104,12 @@ def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progre
     height, width = made.pixels.shape[:2]
     return Result(
         layers=(Layer(name="Super-resolution", role=Role.RESULT, pixels=made.pixels),),
-        values={"scale": float(how.scale), "width": width, "height": height},
+        values={
+            "scale": float(how.scale),
+            "width": width,
+            "height": height,
+            "noise_reduction": made.noise_reduction,
+        },
         messages=tuple(messages),
         models=made.models,
     )
@@ -145,7 +153,7 @@ class _How:
     scale: float
     model: str
     fidelity: float | None
-    noise_reduction: float
+    noise_reduction: float | None
 
     def __post_init__(self) -> None:
         if not 1 <= self.scale <= _LARGEST_SCALE:
@@ -166,13 +174,25 @@ class _How:
             return self.fidelity
         return 1.0 if network.entry.id in _FAITHFUL.values() else 0.0
 
+    def noise_reduction_for(self, picture: np.ndarray) -> float:
+        if self.noise_reduction is not None:
+            return self.noise_reduction
+        if self.model != "default":
+            return 0.0
+        opaque = picture[..., 3] > 0 if picture.shape[2] == 4 else None
+        return suitable_strength(within_unit(picture[..., :3]), opaque)
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Picture:
-    """pixels: (H, W, 3 or 4). interpolated: share of the picture where the network was not usable."""
+    """pixels: (H, W, 3 or 4). interpolated: share of the picture where the network was not usable.
+
+    noise_reduction: the strength that was used.
+    """
 
     pixels: np.ndarray
     interpolated: float
+    noise_reduction: float
     models: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -181,28 +201,27 @@ def _network(model_id: str) -> Loaded:
 
 
 def _enlarge(picture: np.ndarray, how: _How, defocus: np.ndarray | None, progress: Progress) -> _Picture:
+    strength = how.noise_reduction_for(picture)
     if picture.shape[2] == 3:
-        return _enlarge_colour(picture, how, defocus, progress)
+        return _enlarge_colour(picture, how, strength, defocus, progress)
     alpha = np.clip(picture[..., 3:], 0, 1)
     if float(np.ptp(alpha)) == 0:
-        colour = _enlarge_colour(picture[..., :3], how, defocus, progress)
+        colour = _enlarge_colour(picture[..., :3], how, strength, defocus, progress)
         opacity = np.full((*colour.pixels.shape[:2], 1), alpha.flat[0], np.float32)
     else:
-        colour = _enlarge_colour(extend_colours(picture), how, defocus, _share(progress, 0.0, 0.5))
-        plain = _How(scale=how.scale, model="default", fidelity=1.0, noise_reduction=0.0)
-        made = _enlarge_colour(np.repeat(alpha, 3, axis=2), plain, None, _share(progress, 0.5, 1.0))
+        colour = _enlarge_colour(extend_colours(picture), how, strength, defocus, _share(progress, 0.0, 0.5))
+        plain = replace(how, model="default", fidelity=1.0)
+        made = _enlarge_colour(np.repeat(alpha, 3, axis=2), plain, 0.0, None, _share(progress, 0.5, 1.0))
         opacity = made.pixels[..., :1]
-    return _Picture(
-        pixels=np.concatenate([colour.pixels, opacity], axis=-1),
-        interpolated=colour.interpolated,
-        models=colour.models,
-    )
+    return replace(colour, pixels=np.concatenate([colour.pixels, opacity], axis=-1))
 
 
-def _enlarge_colour(picture: np.ndarray, how: _How, defocus: np.ndarray | None, progress: Progress) -> _Picture:
+def _enlarge_colour(
+    picture: np.ndarray, how: _How, noise_reduction: float, defocus: np.ndarray | None, progress: Progress
+) -> _Picture:
     target = (max(1, round(picture.shape[0] * how.scale)), max(1, round(picture.shape[1] * how.scale)))
     nominal = within_unit(picture)
-    clean = reduce_noise(nominal, strength=how.noise_reduction, progress=_share(progress, 0.0, 0.05))
+    clean = reduce_noise(nominal, strength=noise_reduction, progress=_share(progress, 0.0, 0.05))
     networks = how.stages()
     grey = float(np.ptp(picture, axis=2).max()) < _GREY_TOLERANCE
     enlarged, interpolated, done = clean, 0.0, 0
@@ -234,6 +253,7 @@ def _enlarge_colour(picture: np.ndarray, how: _How, defocus: np.ndarray | None, 
     return _Picture(
         pixels=enlarged,
         interpolated=interpolated,
+        noise_reduction=noise_reduction,
         models={name: checksum for network in networks for name, checksum in network.checksums.items()},
     )
 

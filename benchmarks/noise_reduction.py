@@ -1,0 +1,131 @@
+"""Super-resolution of noisy and compressed pictures: as they are, with automatic noise reduction, with the best.
+
+    python benchmarks/noise_reduction.py PICTURES [--count 12] [--scale 2] [-o FILE]
+
+PICTURES is a folder of clean photographs. The middle of each is reduced (bicubic), gets noise (Gaussian in every
+channel, or behind a Bayer mosaic, demosaiced along edges), is saved as JPEG, and is enlarged again. "best" is the
+best of ten strengths for each picture: what no estimate can reach. PSNR is of luma, a border of the scale cut off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+
+from dioptre import runtime
+
+runtime.prepare()  # before JAX is imported
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from dioptre.imaging.noise_estimation import suitable_strength
+from dioptre.imaging.resize import resize
+from dioptre.pipelines.super_resolution import super_resolution
+
+STRENGTHS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
+NOISES = (0, 3, 6, 12, 20)  # standard deviation, of 255
+QUALITIES = (None, 95, 90, 80, 60, 40, 20)
+SIDE_PX = 144  # of the reduced picture
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Damage:
+    """noise: of 255. mosaic: whether the noise is from before demosaicing. quality: JPEG's, None for none."""
+
+    noise: int
+    mosaic: bool
+    quality: int | None
+
+    def __str__(self) -> str:
+        noise = f"noise {self.noise}{', demosaiced' if self.mosaic else ''}" if self.noise else "no noise"
+        return f"{noise}; JPEG {self.quality}" if self.quality else noise
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", type=Path, help="folder of clean photographs")
+    parser.add_argument("--count", type=int, default=12)
+    parser.add_argument("--scale", type=int, default=2)
+    parser.add_argument("-o", "--output", type=Path)
+    arguments = parser.parse_args()
+    files = sorted(file for file in arguments.pictures.rglob("*.png"))
+    files = files[:: max(1, len(files) // arguments.count)][: arguments.count]
+    random = np.random.default_rng(0)
+    rows = []
+    for damage in damages():
+        found = [measure(middle(file, arguments.scale), damage, arguments.scale, random) for file in files]
+        plain, automatic, best, strength, ideal = (float(np.mean(column)) for column in zip(*found, strict=True))
+        worst = float(min(line[1] - line[0] for line in found))
+        row = {**asdict(damage), "plain_db": plain, "automatic_db": automatic, "best_db": best}
+        rows.append({**row, "worst_gain_db": worst, "strength": strength, "ideal_strength": ideal})
+        print(
+            f"{damage!s:30} as it is {plain:.2f} dB, automatic {automatic:.2f} (at least {worst:+.2f}), "
+            f"best {best:.2f}; strength {strength:.2f}, ideal {ideal:.2f}",
+            flush=True,
+        )
+    if arguments.output:
+        arguments.output.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def damages() -> list[Damage]:
+    chosen = [
+        Damage(noise=noise, mosaic=False, quality=quality)
+        for noise, quality in product(NOISES, QUALITIES)
+        if not noise or quality in (None, 90, 60, 20)
+    ]
+    mosaics = product((3, 6, 12), (None, 90, 60))
+    return chosen + [Damage(noise=noise, mosaic=True, quality=quality) for noise, quality in mosaics]
+
+
+def middle(file: Path, scale: int) -> np.ndarray:
+    with Image.open(file) as opened:
+        picture = np.asarray(opened.convert("RGB"), np.float32) / 255
+    side = min(SIDE_PX * scale, *(length // scale * scale for length in picture.shape[:2]))
+    top, left = ((length - side) // 2 for length in picture.shape[:2])
+    return np.ascontiguousarray(picture[top : top + side, left : left + side])
+
+
+def measure(
+    truth: np.ndarray, damage: Damage, scale: int, random: np.random.Generator
+) -> tuple[float, float, float, float, float]:
+    """Y-PSNR as it is, automatic and best; the strength found and the best one."""
+    side = truth.shape[0] // scale
+    small = damaged(np.clip(resize(truth, (side, side), method="bicubic"), 0, 1), damage, random)
+
+    def psnr(strength: float) -> float:
+        made = np.clip(super_resolution(small, scale=scale, noise_reduction=strength), 0, 1)
+        error = ((made - truth) @ LUMA)[scale:-scale, scale:-scale]
+        return float(-10 * np.log10(np.mean(error**2)))
+
+    strength, plain = suitable_strength(small), psnr(0.0)
+    automatic = psnr(strength) if strength > 0 else plain
+    tried = {0.0: plain, **{chosen: psnr(chosen) for chosen in STRENGTHS}}
+    ideal = max(tried, key=lambda chosen: tried[chosen])
+    return plain, automatic, tried[ideal], strength, ideal
+
+
+def damaged(picture: np.ndarray, damage: Damage, random: np.random.Generator) -> np.ndarray:
+    values = picture * 255
+    if damage.mosaic:
+        rows, columns = np.indices(values.shape[:2]) % 2
+        mosaic = np.take_along_axis(values, (2 - rows - columns)[..., None], axis=2)[..., 0]  # B G / G R
+        noisy = np.clip(mosaic + random.normal(0, damage.noise, mosaic.shape), 0, 255).round().astype(np.uint8)
+        codes = cv2.cvtColor(noisy, cv2.COLOR_BayerRG2RGB_EA)
+    else:
+        codes = np.clip(values + random.normal(0, damage.noise, values.shape), 0, 255).round().astype(np.uint8)
+    if damage.quality:
+        buffer = io.BytesIO()
+        Image.fromarray(codes).save(buffer, "JPEG", quality=damage.quality)
+        codes = np.asarray(Image.open(buffer).convert("RGB"))
+    return codes.astype(np.float32) / 255
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""How strongly a picture wants noise reduction: its noise and its JPEG quantisation, measured on itself.
+
+JPEG: Z. Fan, R. de Queiroz, "Identification of Bitmap Compression History", IEEE TIP 12(2), 2003: coefficients that
+were quantised lie on multiples of a step. The grid of blocks is looked for wherever cropping may have left it.
+Noise: N. Ponomarenko et al., "An automatic approach to lossy compression of AVIRIS images", IGARSS 2007: what is
+fine in those blocks that have the least coarse structure. A sensor's noise differs from channel to channel, and a
+demosaiced one keeps that; grass, gravel and fur vary in brightness much more than in colour, as does a film's
+grain. So there is only as much noise as the colours show, as far as JPEG has left any in them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from jaxtyping import Bool, Float32
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.fft import dct, dctn
+
+_BLOCK = 8
+_REACH = 2 * _BLOCK - 1  # holds a block of every possible grid
+_THUMBNAIL_PX = 64 * 64  # up to which noise is not told from detail
+_MANY, _MOST_PATCHES = 2048, 8192
+_ENOUGH = 0.2  # share of the patches that are not clipped, to leave the others out
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_CLIPPED = 0.5 / 255  # values this near to 0 or 1 have lost their noise, and their place on a grid
+# The standard's example for luma (ITU-T T.81, table K.1), which most programs take for quality 50.
+_TABLE = np.array(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ],
+    np.float32,
+)
+_FREQUENCIES = ((0, 1), (1, 0), (0, 2), (1, 1), (2, 0), (0, 3), (1, 2), (2, 1), (3, 0), (2, 2), (1, 3), (3, 1))
+_FOUND_STEPS = 3  # of these, that make a JPEG
+_COARSEST = 12.0  # times the steps of quality 50; what seems coarser is a drawing's pattern
+_STEPS = np.arange(2, 256)  # of 255; a step of 1 is lost in the rounding of the decoded pixels
+_LEAST_COEFFICIENTS = 24  # that are not zero, to tell their step
+_ROUNDING = 0.33  # standard deviation of a coefficient by rounding luma and then the colours
+_ON_GRID = 0.7  # of the mean cosine that coefficients on multiples of a step have after rounding
+_CHANCE = 5.0  # standard deviations that it is above that of any coefficients
+_BIN, _BINS = 0.25, 1200
+_BANDS = ((3, 5), (5, 7), (7, 9), (9, 11))  # sums of a coefficient's two frequencies
+_COARSE_BANDS = ((1, 2), (2, 3))  # where JPEG, too, leaves a colour's noise
+_COLOUR_NOISE = 2.1  # deviation of red - green over that of luma, of noise that is alike in all channels
+_COARSE_COLOUR_NOISE, _HIDDEN_COLOUR = 1.4, 0.03  # the same after JPEG; what that may hide at quality 50
+_SMOOTHEST, _LEAST_BLOCKS = 0.02, 16  # share of the blocks that noise is read from
+_HIDDEN = 0.18  # of a quantisation step: noise below it may have gone
+_GREY = 0.01  # of 255: red - green that is never larger says nothing
+# Fitted on photographs enlarged twice: the strength with the least error.
+_STRENGTH_PER_NOISE, _HARMLESS_NOISE = 17.0, 0.005
+_STRENGTH_AT_QUALITY_50, _STRENGTH_EXPONENT = 0.3, 0.6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Damage:
+    """What a picture suffered. noise: standard deviation in luma, 0 to 1. quantization: see `measure_damage`."""
+
+    noise: float
+    quantization: float
+
+
+def measure_damage(picture: Float32[np.ndarray, "h w 3"], where: Bool[np.ndarray, "h w"] | None = None) -> Damage:
+    """Noise and JPEG quantisation of a picture.
+
+    picture: sRGB-encoded, [0, 1]. where: pixels that count; all where None. The quantisation's steps are given as
+    a multiple of those of quality 50: 0.1 at 95, 0.4 at 80, 2.5 at 20; 0 where the picture shows none. Of a JPEG,
+    noise below about a sixth of a step is not seen, and is given as that; nor is any seen in a thumbnail.
+    """
+    patches = _patches(picture, where)
+    if len(patches) == 0:
+        return Damage(noise=0.0, quantization=0.0)
+    quantization, (dy, dx) = _quantized(_different(patches[:, 0]))
+    blocks = _blocks(patches, dy, dx)
+    if picture.shape[0] * picture.shape[1] <= _THUMBNAIL_PX:
+        noise = 0.0
+    elif quantization > 0:
+        noise = _noise_after_jpeg(blocks, quantization)
+    elif len(patches) > _MANY:
+        noise = _noise(blocks)
+    else:
+        shifts = product(range(0, _BLOCK, 2), repeat=2)
+        noise = _noise(np.concatenate([_blocks(patches, *shift) for shift in shifts]))
+    return Damage(noise=noise / 255, quantization=quantization)
+
+
+def suitable_strength(picture: Float32[np.ndarray, "h w 3"], where: Bool[np.ndarray, "h w"] | None = None) -> float:
+    """The strength of `noise_reduction.reduce_noise` that suits a picture, 0 to 1; 0 where it is clean.
+
+    Arguments as for `measure_damage`.
+    """
+    damage = measure_damage(picture, where)
+    noise = _STRENGTH_PER_NOISE * np.sqrt(max(0.0, damage.noise**2 - _HARMLESS_NOISE**2))
+    blocks = _STRENGTH_AT_QUALITY_50 * damage.quantization**_STRENGTH_EXPONENT
+    return float(min(1.0, max(noise, blocks)))
+
+
+def _patches(picture: np.ndarray, where: np.ndarray | None) -> np.ndarray:
+    """(n, 2, 15, 15) luma and red - green, of 255, of places all over the picture, whole blocks apart.
+
+    None of them is clipped, but in pictures that are clipped nearly everywhere, as drawings are, or a fire's blue.
+    """
+    rows, columns = (np.arange(0, size - _REACH + 1, _BLOCK) for size in picture.shape[:2])
+    y, x = (part.ravel() for part in np.meshgrid(rows, columns, indexing="ij"))
+    if y.size == 0:  # smaller than one patch
+        return np.zeros((0, 2, _REACH, _REACH), np.float32)
+    chosen = np.linspace(0, len(y) - 1, min(len(y), _MOST_PATCHES)).round().astype(int)
+    patches = sliding_window_view(picture, (_REACH, _REACH), axis=(0, 1))[y[chosen], x[chosen]]
+    luma = np.einsum("ncyx,c->nyx", patches, _LUMA)
+    if where is not None:
+        inside = sliding_window_view(where, (_REACH, _REACH))[y[chosen], x[chosen]].all(axis=(1, 2))
+        patches, luma = patches[inside], luma[inside]
+    for whole in (_unclipped(patches).min(axis=1), _unclipped(luma)):
+        if whole.sum() > _ENOUGH * len(luma):
+            patches, luma = patches[whole], luma[whole]
+            break
+    return np.asarray(255 * np.stack([luma, patches[:, 0] - patches[:, 1]], axis=1))
+
+
+def _unclipped(planes: np.ndarray) -> np.ndarray:
+    return np.asarray(((planes > _CLIPPED) & (planes < 1 - _CLIPPED)).all(axis=(-2, -1)))
+
+
+def _noise(blocks: np.ndarray) -> float:
+    """Of (n, 2, 8, 8) blocks, in steps of 255."""
+    luma, colour = (_deviations(blocks, plane, _BANDS) for plane in (0, 1))
+    if np.abs(blocks[:, 1]).max() < _GREY:  # noise is as strong in all bands, texture is not
+        return float(luma.min() ** 2 / max(luma.mean(), _GREY))
+    return float(np.minimum(luma, colour / _COLOUR_NOISE).mean())
+
+
+def _noise_after_jpeg(blocks: np.ndarray, quantization: float) -> float:
+    steps = quantization * np.array([_TABLE[_band(*band)].mean() for band in _BANDS])
+    noise = np.maximum(_deviations(blocks, 0, _BANDS), _HIDDEN * steps).min()
+    if np.abs(blocks[:, 1]).max() < _GREY:
+        return float(noise)
+    colour = _deviations(blocks, 1, _COARSE_BANDS).mean() / _COARSE_COLOUR_NOISE
+    return float(min(noise, colour + 255 * _HIDDEN_COLOUR * quantization))
+
+
+def _deviations(blocks: np.ndarray, plane: int, bands: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """The standard deviation of a plane's coefficients in each band, where luma is smooth."""
+    coefficients = dctn(blocks, axes=(2, 3), norm="ortho")
+    count = max(_LEAST_BLOCKS, round(_SMOOTHEST * len(blocks)))
+    found = []
+    for first, last in bands:
+        coarser = (coefficients[:, 0][:, _band(1, max(first, 3))] ** 2).sum(axis=1)
+        smoothest = np.argsort(coarser, kind="stable")[:count]
+        energy = (coefficients[smoothest, plane][:, _band(first, last)] ** 2).mean(axis=1)
+        found.append(np.sqrt(np.median(energy)))
+    return np.array(found)
+
+
+def _band(first: int, last: int) -> np.ndarray:
+    """Which coefficients belong to a band of `_BANDS`' kind."""
+    order = np.add.outer(np.arange(_BLOCK), np.arange(_BLOCK))
+    return (order >= first) & (order < last)
+
+
+def _quantized(luma: np.ndarray) -> tuple[float, tuple[int, int]]:
+    """The quantisation on the grid where most steps are found, and where that begins."""
+    best = (0, 0.0, 0, 0)
+    for dy, dx in product(range(_BLOCK), repeat=2):
+        steps = _steps(_blocks(luma, dy, dx))
+        found = steps > 0
+        if found.sum() < max(best[0], _FOUND_STEPS):
+            continue
+        quantization = float(np.median(steps[found] / _AT_QUALITY_50[found]))
+        if quantization <= _COARSEST:
+            best = max(best, (int(found.sum()), quantization, dy, dx))
+        if (dy, dx) == (0, 0) and best[0] >= len(_FREQUENCIES) // 2:
+            break
+    return best[1], best[2:]
+
+
+def _different(luma: np.ndarray) -> np.ndarray:
+    """Each patch once: what patterns of a drawing repeat lies on a few values, too, as if it were quantised."""
+    weights = np.random.default_rng(0).random(_REACH**2, np.float32)
+    _, first = np.unique(luma.reshape(len(luma), -1) @ weights, return_index=True)
+    return luma[np.sort(first)]
+
+
+def _blocks(patches: np.ndarray, dy: int, dx: int) -> np.ndarray:
+    return patches[..., dy : dy + _BLOCK, dx : dx + _BLOCK]
+
+
+def _steps(blocks: np.ndarray) -> np.ndarray:
+    """The quantisation step at each of `_FREQUENCIES`; 0 where none is found."""
+    coefficients = np.abs(blocks.reshape(len(blocks), _BLOCK**2) @ _BASIS.T)
+    bins = np.minimum((coefficients / _BIN).astype(np.int64), _BINS - 1)
+    counts = np.stack([np.bincount(line, minlength=_BINS) for line in bins.T]).astype(np.float64)
+    several = counts @ _BEYOND_ZERO.T
+    on_grid = counts @ _ON_MULTIPLES.T / np.maximum(several, 1)
+    limits = np.maximum(_LIMITS, _CHANCE / np.sqrt(2 * np.maximum(several, 1)))
+    found = (several >= _LEAST_COEFFICIENTS) & (on_grid > limits)
+    steps: np.ndarray = np.where(found, _STEPS, 0).max(axis=1)
+    return steps
+
+
+def _basis() -> np.ndarray:
+    one = dct(np.eye(_BLOCK), axis=0, norm="ortho")
+    return np.stack([np.outer(one[u], one[v]).ravel() for u, v in _FREQUENCIES]).astype(np.float32)
+
+
+_BASIS = _basis()
+_AT_QUALITY_50 = np.array([_TABLE[place] for place in _FREQUENCIES])
+_PLACES = (np.arange(_BINS) + 0.5) * _BIN
+_BEYOND_ZERO = (np.greater(_PLACES, _STEPS[:, None] / 2) & (np.arange(_BINS) < _BINS - 1)).astype(np.float64)
+_ON_MULTIPLES = _BEYOND_ZERO * np.cos(2 * np.pi * _PLACES / _STEPS[:, None])
+_LIMITS = _ON_GRID * np.exp(-2 * (np.pi * _ROUNDING / _STEPS) ** 2)

@@ -1,0 +1,104 @@
+"""Noise and JPEG steps are read off a picture; texture, drawings and what is transparent are not noise."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dioptre.imaging.noise_estimation import measure_damage, suitable_strength
+
+LUMA_SHARE = np.sqrt(0.299**2 + 0.587**2 + 0.114**2)  # of noise that is alike in all channels
+
+
+@pytest.fixture(scope="module")
+def picture(checkout: Path) -> np.ndarray:
+    with Image.open(checkout / "examples" / "coffee.jpg") as opened:
+        half = opened.convert("RGB").reduce(2)  # finer than the file's own JPEG blocks
+        return np.asarray(half, np.float32) / 255
+
+
+def noisy(picture: np.ndarray, deviation: float) -> np.ndarray:
+    noise = np.random.default_rng(0).normal(0, deviation, picture.shape)
+    return np.clip(picture + noise, 0, 1).astype(np.float32)
+
+
+def as_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
+    buffer = io.BytesIO()
+    Image.fromarray(np.uint8(picture * 255 + 0.5)).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer).convert("RGB"), np.float32) / 255
+
+
+def test_a_clean_picture_needs_nothing(picture: np.ndarray) -> None:
+    assert suitable_strength(picture) == 0
+
+
+@pytest.mark.parametrize("deviation", [0.012, 0.025, 0.05])
+def test_noise_is_measured(picture: np.ndarray, deviation: float) -> None:
+    damage = measure_damage(noisy(picture, deviation))
+    assert damage.noise == pytest.approx(deviation * LUMA_SHARE, rel=0.2)
+    assert damage.quantization == 0
+
+
+@pytest.mark.parametrize(("quality", "steps"), [(95, 0.1), (80, 0.4), (50, 1.0), (20, 2.5)])
+@pytest.mark.parametrize("cut", [(0, 0), (3, 5)])
+def test_quantisation_is_measured_on_whole_and_cropped_pictures(
+    picture: np.ndarray, quality: int, steps: float, cut: tuple[int, int]
+) -> None:
+    worn = np.ascontiguousarray(as_jpeg(picture, quality)[cut[0] :, cut[1] :])
+    assert measure_damage(worn).quantization == pytest.approx(steps, rel=0.25)
+
+
+def test_more_damage_wants_more(picture: np.ndarray) -> None:
+    by_noise = [suitable_strength(noisy(picture, deviation)) for deviation in (0.012, 0.025, 0.05)]
+    by_jpeg = [suitable_strength(as_jpeg(picture, quality)) for quality in (90, 60, 20)]
+    both = suitable_strength(as_jpeg(noisy(picture, 0.05), 90))
+    for strengths in (by_noise, by_jpeg):
+        assert strengths == sorted(strengths)
+        assert 0 < strengths[0] < 0.5 * strengths[-1] < 0.5
+    assert both > by_jpeg[0] + 0.2
+
+
+def test_fine_texture_of_one_colour_is_not_noise(picture: np.ndarray) -> None:
+    """Gravel or a film's grain: as fine and as even as noise, but in brightness alone."""
+    grain = np.random.default_rng(0).normal(0, 0.05, (*picture.shape[:2], 1))
+    grainy = np.clip(0.2 + 0.6 * picture + grain, 0, 1).astype(np.float32)
+    assert suitable_strength(grainy) == 0
+
+
+def test_a_grey_picture_has_noise_too(picture: np.ndarray) -> None:
+    grey = np.repeat(noisy(picture, 0.05)[..., 1:2], 3, axis=2)
+    assert suitable_strength(grey) > 0.4
+
+
+def test_what_does_not_count_is_not_looked_at(picture: np.ndarray) -> None:
+    half = noisy(picture, 0.05)
+    half[:, 150:] = picture[:, 150:]
+    right = np.zeros(picture.shape[:2], bool)
+    right[:, 152:] = True
+    assert suitable_strength(half, right) == 0
+    assert suitable_strength(half, ~right) > 0.4
+
+
+def test_drawings_of_full_colours_are_clean() -> None:
+    """Flat and clipped but for the edges, which must not be taken for noise."""
+    y, x = np.indices((256, 256))
+    drawing = np.ones((256, 256, 3), np.float32)
+    drawing[(x - 128) ** 2 + (y - 128) ** 2 < 100**2] = (1, 0.8, 0)
+    drawing[(x + 2 * y) % 40 < 9] = 0
+    assert suitable_strength(drawing) == 0
+
+
+@pytest.mark.parametrize("size", [(1, 1), (14, 300), (15, 15), (40, 40)])
+def test_too_small_to_tell(size: tuple[int, int]) -> None:
+    small = np.random.default_rng(0).random((*size, 3), np.float32)
+    assert measure_damage(small).noise == 0
+    assert suitable_strength(small) == 0
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_one_colour_is_clean(value: float) -> None:
+    assert suitable_strength(np.full((200, 300, 3), value, np.float32)) == 0
