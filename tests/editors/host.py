@@ -110,11 +110,6 @@ class ProductPython:
 
     python: Path = field(default_factory=lambda: Path(sys.executable))
 
-    @property
-    def can_be_shown(self) -> bool:
-        """A Python of the system itself would hide the sandbox's system."""
-        return not Path(sys.base_prefix).resolve().is_relative_to("/usr")
-
     def binds(self) -> dict[Path | str, str]:
         folders = {Path(sys.prefix), Path(sys.base_prefix), Path(os.path.realpath(sys.base_prefix)), CHECKOUT}
         folders |= {Path(folder) for folder in sys.path if Path(folder).is_dir()}  # an editable installation's
