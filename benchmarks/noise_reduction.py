@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from dioptre.imaging.noise_estimation import suitable_strength
+from dioptre.imaging.noise_estimation import measure_damage, suitable_strength
 from dioptre.imaging.resize import resize
 from dioptre.pipelines.super_resolution import super_resolution
 
@@ -104,7 +104,7 @@ def measure(
         error = ((made - truth) @ LUMA)[scale:-scale, scale:-scale]
         return float(-10 * np.log10(np.mean(error**2)))
 
-    strength, plain = suitable_strength(small), psnr(0.0)
+    strength, plain = suitable_strength(measure_damage(small)), psnr(0.0)
     automatic = psnr(strength) if strength > 0 else plain
     tried = {0.0: plain, **{chosen: psnr(chosen) for chosen in STRENGTHS}}
     ideal = max(tried, key=lambda chosen: tried[chosen])

@@ -660,6 +660,19 @@ OPERATIONS: dict[str, Operation] = {
                     simple=True,
                 ),
                 Parameter(
+                    name="softness",
+                    kind=Kind.FLOAT,
+                    label="Softness",
+                    help="The blur of lens, focus and camera, in pixels of the picture, that is undone before "
+                    "enlarging: 0 for a sharp picture, 0.5 for a soft one, 1 for a very soft one.",
+                    default=0.0,
+                    minimum=0.0,
+                    maximum=1.2,
+                    unit="px",
+                    group="Detail",
+                    simple=True,
+                ),
+                Parameter(
                     name="smooth_defocus",
                     kind=Kind.BOOLEAN,
                     label="Keep blurred parts smooth",

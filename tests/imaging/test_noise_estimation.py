@@ -32,8 +32,12 @@ def as_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(Image.open(buffer).convert("RGB"), np.float32) / 255
 
 
+def strength_for(picture: np.ndarray, where: np.ndarray | None = None) -> float:
+    return suitable_strength(measure_damage(picture, where))
+
+
 def test_a_clean_picture_needs_nothing(picture: np.ndarray) -> None:
-    assert suitable_strength(picture) == 0
+    assert strength_for(picture) == 0
 
 
 @pytest.mark.parametrize("deviation", [0.012, 0.025, 0.05])
@@ -53,9 +57,9 @@ def test_quantisation_is_measured_on_whole_and_cropped_pictures(
 
 
 def test_more_damage_wants_more(picture: np.ndarray) -> None:
-    by_noise = [suitable_strength(noisy(picture, deviation)) for deviation in (0.012, 0.025, 0.05)]
-    by_jpeg = [suitable_strength(as_jpeg(picture, quality)) for quality in (90, 60, 20)]
-    both = suitable_strength(as_jpeg(noisy(picture, 0.05), 90))
+    by_noise = [strength_for(noisy(picture, deviation)) for deviation in (0.012, 0.025, 0.05)]
+    by_jpeg = [strength_for(as_jpeg(picture, quality)) for quality in (90, 60, 20)]
+    both = strength_for(as_jpeg(noisy(picture, 0.05), 90))
     for strengths in (by_noise, by_jpeg):
         assert strengths == sorted(strengths)
         assert 0 < strengths[0] < 0.5 * strengths[-1] < 0.5
@@ -66,12 +70,12 @@ def test_fine_texture_of_one_colour_is_not_noise(picture: np.ndarray) -> None:
     """Gravel or a film's grain: as fine and as even as noise, but in brightness alone."""
     grain = np.random.default_rng(0).normal(0, 0.05, (*picture.shape[:2], 1))
     grainy = np.clip(0.2 + 0.6 * picture + grain, 0, 1).astype(np.float32)
-    assert suitable_strength(grainy) == 0
+    assert strength_for(grainy) == 0
 
 
 def test_a_grey_picture_has_noise_too(picture: np.ndarray) -> None:
     grey = np.repeat(noisy(picture, 0.05)[..., 1:2], 3, axis=2)
-    assert suitable_strength(grey) > 0.4
+    assert strength_for(grey) > 0.4
 
 
 def test_what_does_not_count_is_not_looked_at(picture: np.ndarray) -> None:
@@ -79,8 +83,8 @@ def test_what_does_not_count_is_not_looked_at(picture: np.ndarray) -> None:
     half[:, 150:] = picture[:, 150:]
     right = np.zeros(picture.shape[:2], bool)
     right[:, 152:] = True
-    assert suitable_strength(half, right) == 0
-    assert suitable_strength(half, ~right) > 0.4
+    assert strength_for(half, right) == 0
+    assert strength_for(half, ~right) > 0.4
 
 
 def test_drawings_of_full_colours_are_clean() -> None:
@@ -89,16 +93,16 @@ def test_drawings_of_full_colours_are_clean() -> None:
     drawing = np.ones((256, 256, 3), np.float32)
     drawing[(x - 128) ** 2 + (y - 128) ** 2 < 100**2] = (1, 0.8, 0)
     drawing[(x + 2 * y) % 40 < 9] = 0
-    assert suitable_strength(drawing) == 0
+    assert strength_for(drawing) == 0
 
 
 @pytest.mark.parametrize("size", [(1, 1), (14, 300), (15, 15), (40, 40)])
 def test_too_small_to_tell(size: tuple[int, int]) -> None:
     small = np.random.default_rng(0).random((*size, 3), np.float32)
     assert measure_damage(small).noise == 0
-    assert suitable_strength(small) == 0
+    assert strength_for(small) == 0
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
 def test_one_colour_is_clean(value: float) -> None:
-    assert suitable_strength(np.full((200, 300, 3), value, np.float32)) == 0
+    assert strength_for(np.full((200, 300, 3), value, np.float32)) == 0

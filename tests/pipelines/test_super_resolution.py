@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
+from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.layers import Inputs, Layer, no_progress
 from dioptre.imaging.resize import resize
 from dioptre.models.registry import ModelKind, find
@@ -154,6 +157,18 @@ def test_the_automatic_noise_reduction_is_told_and_can_be_repeated(face: np.ndar
         assert 0.3 < result.values["noise_reduction"] < 1
         again = super_resolution(picture, scale=2, noise_reduction=result.values["noise_reduction"])
         np.testing.assert_array_equal(result.layers[0].pixels, again)
+
+
+def test_a_softness_is_undone(checkout: Path) -> None:
+    with Image.open(checkout / "examples" / "astronaut.jpg") as picture:
+        truth = np.asarray(picture.convert("RGB"), np.float32)[20:340, 80:400] / 255
+    linear = np.asarray(srgb_to_linear(jnp.asarray(truth)))
+    blurred = np.asarray(linear_to_srgb(jnp.asarray(gaussian_filter(linear, (1.4, 1.4, 0)))))
+    soft = np.clip(resize(blurred, (160, 160), method="bicubic"), 0, 1)
+    made, left = (super_resolution(soft, scale=2, softness=softness) for softness in (0.7, 0.0))
+    assert np.mean((made - truth) ** 2) < 0.7 * np.mean((left - truth) ** 2)
+    by_options = apply("super_resolution", {"scale": 2, "softness": 0.7}, Inputs(picture=soft)).layers[0].pixels
+    np.testing.assert_array_equal(by_options, made)
 
 
 def test_networks_that_restore_get_the_picture_as_it_is(face: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,12 +92,8 @@ def measure_damage(picture: Float32[np.ndarray, "h w 3"], where: Bool[np.ndarray
     return Damage(noise=noise / 255, quantization=quantization)
 
 
-def suitable_strength(picture: Float32[np.ndarray, "h w 3"], where: Bool[np.ndarray, "h w"] | None = None) -> float:
-    """The strength of `noise_reduction.reduce_noise` that suits a picture, 0 to 1; 0 where it is clean.
-
-    Arguments as for `measure_damage`.
-    """
-    damage = measure_damage(picture, where)
+def suitable_strength(damage: Damage) -> float:
+    """The strength of `noise_reduction.reduce_noise` that suits a damaged picture, 0 to 1; 0 where it is clean."""
     noise = _STRENGTH_PER_NOISE * np.sqrt(max(0.0, damage.noise**2 - _HARMLESS_NOISE**2))
     blocks = _STRENGTH_AT_QUALITY_50 * damage.quantization**_STRENGTH_EXPONENT
     return float(min(1.0, max(noise, blocks)))

@@ -3,8 +3,9 @@
 Networks work tile by tile on sRGB-encoded colour, as they were trained. Alpha is enlarged alike, colours are first
 continued under transparent pixels so that edges stay clean on any background, grey stays grey, and what exceeds 1
 is enlarged by interpolation and added again. A depth layer is enlarged along the enlarged picture's edges, and says
-which parts are out of focus and want no new detail. Noise and JPEG blocks are measured and taken out first, as far
-as they are there: a faithful network would sharpen them like detail.
+which parts are out of focus and want no new detail. A faithful network was taught on clean and sharp pictures. So
+noise and JPEG blocks are measured and taken out first, as far as they are there: it would sharpen them like detail.
+Softness is undone first, as far as asked for: it would be enlarged as it is.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from jaxtyping import Float32
 from dioptre.imaging.consistency import REACH_PX, made_consistent
 from dioptre.imaging.extension import extend_colours
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
-from dioptre.imaging.noise_estimation import suitable_strength
+from dioptre.imaging.noise_estimation import Damage, measure_damage, suitable_strength
 from dioptre.imaging.noise_reduction import reduce_noise
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
 from dioptre.imaging.sharpness import defocus_from_depth
+from dioptre.imaging.softness import reduce_softness
 from dioptre.imaging.windows import plan_windows
 from dioptre.models.loaded import Loaded
 from dioptre.models.registry import ModelKind, find, load_model
@@ -49,6 +51,7 @@ def super_resolution(
     defocus: Float32[np.ndarray, "h w"] | None = None,
     fidelity: float | None = None,
     noise_reduction: float | None = None,
+    softness: float = 0.0,
     progress: Progress = no_progress,
 ) -> Float32[np.ndarray, "H W c"]:
     """Enlarge a picture.
@@ -58,15 +61,17 @@ def super_resolution(
     scale: from 1 to 8; the result has round(H · scale) x round(W · scale) pixels.
     model: a super-resolution network's id, or "default" for the faithful ones.
     defocus: (H, W) in [0, 1]; where it is 1 the picture is enlarged smoothly, without new detail.
-    fidelity: how far the result, reduced again, is made to equal the picture without its noise: 1 wholly (to an
-        8-bit step; two below a scale of 1.5), 0 as the network has it. None is 1 for the faithful networks and 0
-        for the restoring ones, which mean to change it.
+    fidelity: how far the result, reduced again, is made to equal the picture without its noise and softness: 1
+        wholly (to an 8-bit step; two below a scale of 1.5), 0 as the network has it. None is 1 for the faithful
+        networks and 0 for the restoring ones, which mean to change it.
     noise_reduction: from 0 to 1: noise and JPEG blocks taken out before enlarging. None is as much as the picture
         shows; nothing for the restoring networks, which do that themselves.
+    softness: the standard deviation, in pixels of `image`, of the blur that is undone before enlarging, from 0 to
+        1.2: 0.5 suits what a camera has not sharpened, 1 what is out of focus or was enlarged before.
     Raises UsageError for a factor out of range or an unknown model, WeightsError when its weights are not
     installed, UnusableResultError when the network fails, and whatever `progress` raises.
     """
-    how = _How(scale=scale, model=model, fidelity=fidelity, noise_reduction=noise_reduction)
+    how = _How(scale=scale, model=model, fidelity=fidelity, noise_reduction=noise_reduction, softness=softness)
     return _enlarge(without_nan(image), how, defocus, progress).pixels
 
 
@@ -87,6 +92,7 @@ def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progre
         model=options["model"],
         fidelity=options["fidelity"],
         noise_reduction=options["noise_reduction"],
+        softness=options["softness"],
     )
     picture = without_nan(inputs.picture)
     messages = []
@@ -154,6 +160,7 @@ class _How:
     model: str
     fidelity: float | None
     noise_reduction: float | None
+    softness: float
 
     def __post_init__(self) -> None:
         if not 1 <= self.scale <= _LARGEST_SCALE:
@@ -174,13 +181,29 @@ class _How:
             return self.fidelity
         return 1.0 if network.entry.id in _FAITHFUL.values() else 0.0
 
-    def noise_reduction_for(self, picture: np.ndarray) -> float:
-        if self.noise_reduction is not None:
-            return self.noise_reduction
-        if self.model != "default":
-            return 0.0
-        opaque = picture[..., 3] > 0 if picture.shape[2] == 4 else None
-        return suitable_strength(within_unit(picture[..., :3]), opaque)
+    def prepared(self, picture: np.ndarray, where: np.ndarray | None, progress: Progress) -> _Prepared:
+        """An opaque picture in [0, 1] as the networks are to see it. where: what of it shows."""
+        strength = 0.0 if self.noise_reduction is None and self.model != "default" else self.noise_reduction
+        damage = Damage(noise=0.0, quantization=0.0)
+        if strength is None or self.softness > 0:
+            damage = measure_damage(picture, where)
+        if strength is None:
+            strength = suitable_strength(damage)
+        clean = reduce_noise(picture, strength=strength, progress=_share(progress, 0.0, 0.6))
+        sharp = reduce_softness(clean, softness=self.softness, damage=damage, progress=_share(progress, 0.6, 1.0))
+        return _Prepared(clean=clean, sharp=sharp, noise_reduction=strength)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Prepared:
+    """clean, sharp: (h, w, 3), without its noise, and without its softness too.
+
+    noise_reduction: the strength that was used.
+    """
+
+    clean: np.ndarray
+    sharp: np.ndarray
+    noise_reduction: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,30 +224,30 @@ def _network(model_id: str) -> Loaded:
 
 
 def _enlarge(picture: np.ndarray, how: _How, defocus: np.ndarray | None, progress: Progress) -> _Picture:
-    strength = how.noise_reduction_for(picture)
     if picture.shape[2] == 3:
-        return _enlarge_colour(picture, how, strength, defocus, progress)
+        return _enlarge_colour(picture, how, None, defocus, progress)
     alpha = np.clip(picture[..., 3:], 0, 1)
     if float(np.ptp(alpha)) == 0:
-        colour = _enlarge_colour(picture[..., :3], how, strength, defocus, progress)
+        colour = _enlarge_colour(picture[..., :3], how, None, defocus, progress)
         opacity = np.full((*colour.pixels.shape[:2], 1), alpha.flat[0], np.float32)
     else:
-        colour = _enlarge_colour(extend_colours(picture), how, strength, defocus, _share(progress, 0.0, 0.5))
-        plain = replace(how, model="default", fidelity=1.0)
-        made = _enlarge_colour(np.repeat(alpha, 3, axis=2), plain, 0.0, None, _share(progress, 0.5, 1.0))
+        opaque = alpha[..., 0] > 0
+        colour = _enlarge_colour(extend_colours(picture), how, opaque, defocus, _share(progress, 0.0, 0.5))
+        plain = replace(how, model="default", fidelity=1.0, noise_reduction=0.0, softness=0.0)
+        made = _enlarge_colour(np.repeat(alpha, 3, axis=2), plain, None, None, _share(progress, 0.5, 1.0))
         opacity = made.pixels[..., :1]
     return replace(colour, pixels=np.concatenate([colour.pixels, opacity], axis=-1))
 
 
 def _enlarge_colour(
-    picture: np.ndarray, how: _How, noise_reduction: float, defocus: np.ndarray | None, progress: Progress
+    picture: np.ndarray, how: _How, where: np.ndarray | None, defocus: np.ndarray | None, progress: Progress
 ) -> _Picture:
     target = (max(1, round(picture.shape[0] * how.scale)), max(1, round(picture.shape[1] * how.scale)))
     nominal = within_unit(picture)
-    clean = reduce_noise(nominal, strength=noise_reduction, progress=_share(progress, 0.0, 0.05))
+    prepared = how.prepared(nominal, where, _share(progress, 0.0, 0.05))
     networks = how.stages()
     grey = float(np.ptp(picture, axis=2).max()) < _GREY_TOLERANCE
-    enlarged, interpolated, done = clean, 0.0, 0
+    enlarged, interpolated, done = prepared.sharp, 0.0, 0
     for network in networks:
         native = done * network.config.scale if done else network.config.scale
         last = network is networks[-1]
@@ -244,16 +267,17 @@ def _enlarge_colour(
     if resized:
         enlarged = resize(enlarged, target, method="bicubic")
     if resized or len(networks) > 1:  # a single network's tiles are consistent already
-        enlarged = made_consistent(enlarged, clean, fidelity=how.fidelity_for(networks[-1]), rounds=_LAST_ROUNDS)
+        last_fidelity = how.fidelity_for(networks[-1])
+        enlarged = made_consistent(enlarged, prepared.sharp, fidelity=last_fidelity, rounds=_LAST_ROUNDS)
     if defocus is not None:
-        _smooth_where(defocus, enlarged, reduce_noise(clean, strength=_DEFOCUS_NOISE_REDUCTION))
+        _smooth_where(defocus, enlarged, reduce_noise(prepared.clean, strength=_DEFOCUS_NOISE_REDUCTION))
     if picture.max() > 1 or picture.min() < 0:
         enlarged += resize(picture - nominal, target, method="bilinear")
     progress(1.0, "Enlarging")
     return _Picture(
         pixels=enlarged,
         interpolated=interpolated,
-        noise_reduction=noise_reduction,
+        noise_reduction=prepared.noise_reduction,
         models={name: checksum for network in networks for name, checksum in network.checksums.items()},
     )
 

@@ -1,0 +1,113 @@
+"""Super-resolution of soft pictures: as they are, with the softness undone, and with a wrong one.
+
+    python benchmarks/softness.py PICTURES [--count 10] [--scale 2] [-o FILE]
+
+PICTURES is a folder of sharp photographs. The middle of each is blurred in linear light, reduced (bicubic), gets
+noise, is saved as JPEG, and is enlarged again. "as it is" takes out noise and JPEG blocks, but no softness. PSNR is
+of luma, a border of the scale cut off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+
+from dioptre import runtime
+
+runtime.prepare()  # before JAX is imported
+
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
+from dioptre.imaging.resize import resize
+from dioptre.pipelines.super_resolution import super_resolution
+
+BLURS = (0.3, 0.45, 0.6, 0.8, 1.0)  # standard deviation, in pixels of the reduced picture
+WRONG = (-0.15, 0.15)
+SIDE_PX = 192  # of the reduced picture
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Damage:
+    """noise: standard deviation, of 255. quality: JPEG's, None for none."""
+
+    noise: int = 0
+    quality: int | None = None
+
+    def __str__(self) -> str:
+        said = [f"noise {self.noise}"] * (self.noise > 0) + [f"JPEG {self.quality}"] * (self.quality is not None)
+        return ", ".join(said) or "8 bits"
+
+
+DAMAGES = (Damage(), Damage(quality=95), Damage(quality=85), Damage(noise=3), Damage(noise=3, quality=90))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", type=Path, help="folder of sharp photographs")
+    parser.add_argument("--count", type=int, default=10)
+    parser.add_argument("--scale", type=int, default=2)
+    parser.add_argument("-o", "--output", type=Path)
+    arguments = parser.parse_args()
+    files = sorted(arguments.pictures.rglob("*.png"))
+    files = files[:: max(1, len(files) // arguments.count)][: arguments.count]
+    random = np.random.default_rng(0)
+    rows = []
+    for damage, blur in product(DAMAGES, BLURS):
+        found = [measure(middle(file, arguments.scale), blur, damage, arguments.scale, random) for file in files]
+        plain, right, less, more = (float(mean) for mean in np.mean(found, axis=0))
+        worst = float(min(line[1] - line[0] for line in found))
+        row = {"blur": blur, **asdict(damage), "plain_db": plain, "right_db": right, "worst_gain_db": worst}
+        rows.append({**row, "less_db": less, "more_db": more})
+        print(
+            f"{damage!s:18} blur {blur:.2f}: as it is {plain:.2f} dB, undone {right:.2f} (at least {worst:+.2f}), "
+            f"{-WRONG[0]} less {less:.2f}, {WRONG[1]} more {more:.2f}",
+            flush=True,
+        )
+    if arguments.output:
+        arguments.output.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def middle(file: Path, scale: int) -> np.ndarray:
+    with Image.open(file) as opened:
+        picture = np.asarray(opened.convert("RGB"), np.float32) / 255
+    side = min(SIDE_PX * scale, *(length // scale * scale for length in picture.shape[:2]))
+    top, left = ((length - side) // 2 for length in picture.shape[:2])
+    return np.ascontiguousarray(picture[top : top + side, left : left + side])
+
+
+def measure(truth: np.ndarray, blur: float, damage: Damage, scale: int, random: np.random.Generator) -> list[float]:
+    """Y-PSNR as it is, with the softness, and with wrong ones."""
+    side = truth.shape[0] // scale
+    linear = np.asarray(srgb_to_linear(jnp.asarray(truth)))
+    blurred = np.asarray(linear_to_srgb(jnp.asarray(gaussian_filter(linear, (blur * scale, blur * scale, 0)))))
+    small = damaged(np.clip(resize(blurred, (side, side), method="bicubic"), 0, 1), damage, random)
+
+    def psnr(softness: float) -> float:
+        made = np.clip(super_resolution(small, scale=scale, softness=softness), 0, 1)
+        error = ((made - truth) @ LUMA)[scale:-scale, scale:-scale]
+        return float(-10 * np.log10(np.mean(error**2)))
+
+    return [psnr(softness) for softness in (0.0, blur, *(blur + wrong for wrong in WRONG))]
+
+
+def damaged(picture: np.ndarray, damage: Damage, random: np.random.Generator) -> np.ndarray:
+    values = 255 * picture + random.normal(0, damage.noise, picture.shape)
+    codes = np.clip(values, 0, 255).round().astype(np.uint8)
+    if damage.quality:
+        buffer = io.BytesIO()
+        Image.fromarray(codes).save(buffer, "JPEG", quality=damage.quality)
+        codes = np.asarray(Image.open(buffer).convert("RGB"))
+    return codes.astype(np.float32) / 255
+
+
+if __name__ == "__main__":
+    main()
