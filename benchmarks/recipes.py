@@ -55,6 +55,7 @@ DEPTH_AND_BLUR = [
     {"operation": "white_balance", "options": {"temperature": 4300.0}},
     {"operation": "lens_blur", "options": {"max_radius": 9.0}},
 ]
+SEVERAL_STEPS = ("product-8", "product-16", "old-scan-8", "old-scan-16", "depth-and-blur-8")  # what tests follow
 NEEDS_DEPTH = ("lens_blur", "repair_depth")
 CLI = "command line"
 _SHOWN = ("recipe", "bits", "runner", "apart", "updated_apart", "share_of_pixels_more_than_1_apart")

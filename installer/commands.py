@@ -25,7 +25,7 @@ Usage: python3 install.py                     install or update Dioptre for this
        python3 install.py COMMAND [ARGS…]     the same, then run one of Dioptre's commands:
            run IN… -o DIR                     the whole portrait pipeline
            depth, lens-blur, super-resolution, models, …   see: python3 install.py commands
-       python3 install.py test [ARGS…]        the same, then the tests (arguments go to pytest)
+       python3 install.py test [ARGS…]        the same, then the tests (arguments go to pytest; without any: all)
        python3 install.py python ARGS…        the environment's Python
        python3 install.py doctor [--json]     look for what is wrong; changes nothing
        python3 install.py --repair            make everything anew
@@ -37,6 +37,7 @@ Usage: python3 install.py                     install or update Dioptre for this
 Everything goes into the user's data folder; DIOPTRE_HOME, where set, names another one.
 DIOPTRE_PYTHON, where set, names the Python to make the environment with.
 """
+ALL_TESTS = ("-n", "auto", "--dist", "loadfile")  # side by side; how many, tests/conftest.py says
 EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED = 1, 2, 130
 
 
@@ -91,7 +92,7 @@ def _dispatch(arguments: list[str], console: Console) -> int:
             make_bundle(where, console, Path(folder))
         case ["test", *options]:
             ensure(where, console, tests=True)
-            _become(where, ["-P", "-m", "pytest", *options], tests=True)
+            _become(where, ["-P", "-m", "pytest", *(options or ALL_TESTS)], tests=True)
         case ["python", *options]:
             ensure(where, console)
             _become(where, options)

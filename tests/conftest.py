@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from jaxtyping import install_import_hook
 
 from dioptre_link.paths import cache_dir
+
+MOST_WORKERS = 4
+WORKER_BYTES = 5 << 30  # what one needs at most
 
 # Compiled programs may stay from run to run; everything else is private.
 os.environ["DIOPTRE_ACCELERATOR"] = "none"  # the reference; tests/models/test_acceleration.py has the other
@@ -32,6 +37,19 @@ _hook.__enter__()  # for the whole run; the modules must be imported under it
 
 def pytest_unconfigure() -> None:
     _home.cleanup()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: one a core as far as memory goes, but few, for each computes on all cores."""
+    return int(max(1, min(os.cpu_count() or 1, psutil.virtual_memory().available // WORKER_BYTES, MOST_WORKERS)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """That an editor's tests were skipped is easily overlooked."""
+    skipped = " ".join(str(report.longrepr) for report in terminalreporter.stats.get("skipped", []))
+    for editor in sorted(set(re.findall(r"NO \w[\w ]* WAS FOUND", skipped))):
+        terminalreporter.section(f"{editor}: the plug-in's tests were not run", red=True, bold=True)
 
 
 @pytest.fixture

@@ -204,8 +204,8 @@ def test_styles_are_kept_apart_and_made_of_the_others() -> None:
 
 
 def test_half_of_the_cameras_lie_between_two(folder: Path) -> None:
-    rng = np.random.default_rng(9)
-    shares = np.stack([Material(folder)._camera(rng) for _ in range(64)])
+    material, rng = Material(folder), np.random.default_rng(9)
+    shares = np.stack([material._camera(rng) for _ in range(64)])
     np.testing.assert_allclose(shares.sum(axis=1), 1)
     between = (shares.max(axis=1) < 1).sum()
     assert 5 < between < 32  # two cameras: half of the draws, and half of those of one camera twice

@@ -119,8 +119,9 @@ def own_id(node: Node) -> str:
 def all_nodes(node: Node) -> Iterator[Node]:
     """Everything below `node`, from the bottom."""
     for child in node.childNodes():
-        yield child
-        yield from all_nodes(child)
+        if child is not None:  # as Krita has it for one that an undo is just taking away
+            yield child
+            yield from all_nodes(child)
 
 
 def _with_id(document: Document, text: str) -> Node | None:

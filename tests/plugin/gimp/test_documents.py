@@ -20,13 +20,12 @@ SCRIPTS = (
     "repairing.py",
     "drawn.py",
 )
-FONTS = ("drawn.py",)
 
 
 @pytest.fixture(scope="session")
 def results(gimp: Gimp) -> dict[str, dict[str, str]]:
     write_phone_photo(gimp.out / "phone.jpg")
-    return {script: gimp.checks(script, fonts=script in FONTS) for script in SCRIPTS}
+    return gimp.values_of(SCRIPTS, fonts=True)
 
 
 @pytest.mark.parametrize(

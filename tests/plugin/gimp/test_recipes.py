@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from benchmarks import recipes
 
+from ..conftest import Followed
 from .conftest import Gimp
 
 pytestmark = pytest.mark.editor
@@ -16,18 +15,14 @@ LIMIT_S = 900  # against hanging alone
 
 
 @pytest.fixture(scope="module")
-def made(gimp: Gimp, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[recipes.Made, recipes.Made]]:
-    """By recipe and bits: of the command line, of Gimp."""
-    folder: Path = tmp_path_factory.mktemp("recipes")
-    several = [order for order in recipes.orders(folder) if len(order.steps) > 1]
-    here = {order.name: recipes.on_command_line(order, folder) for order in several}
-    there = recipes.in_editor(gimp, several, folder)
-    return {name: (here[name], there[name]) for name in here}
+def made(gimp: Gimp, followed: Followed) -> dict[str, recipes.Made]:
+    """By recipe and bits, what GIMP makes."""
+    return recipes.in_editor(gimp, followed.orders, followed.folder)
 
 
-@pytest.mark.parametrize("name", ["product-8", "product-16", "old-scan-8", "old-scan-16", "depth-and-blur-8"])
-def test_the_same_as_on_the_command_line(name: str, made: dict[str, tuple[recipes.Made, recipes.Made]]) -> None:
-    wanted, got = made[name]
+@pytest.mark.parametrize("name", recipes.SEVERAL_STEPS)
+def test_the_same_as_on_the_command_line(name: str, followed: Followed, made: dict[str, recipes.Made]) -> None:
+    wanted, got = followed.here[name], made[name]
     bits = 8 if name.endswith("-8") else 16
     assert got.steps == wanted.steps
     assert got.updated is not None

@@ -63,7 +63,7 @@ def state():
 states = []
 for number in range(JOBS):
     image, layer = new_image(480, 320)
-    if number % 5 == 4:
+    if number % 10 == 4:
         succeed("dioptre-portrait", image, [layer])
     else:
         new_depth(image, layer)

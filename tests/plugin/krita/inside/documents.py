@@ -26,6 +26,7 @@ from rig import (
     redo,
     sample,
     settle,
+    soon,
     top,
     trigger,
     undo,
@@ -183,7 +184,7 @@ def check_super_resolution_of_a_layer():
     group = yield from finish(jobs.desk().start(operation("super_resolution"), {"scale": 2}, document, node))
     expect("size", child(group, "Result").bounds().getRect(), (0, 0, 96, 64))
     yield from undo(document)
-    expect("undone", names(document.rootNode())[-1], "Photo")
+    yield from soon("undone", lambda: names(document.rootNode())[-1], "Photo")
     yield from redo(document)
 
 

@@ -20,6 +20,7 @@ from rig import (
     pixels,
     redo,
     settle,
+    soon,
     trigger,
     undo,
     until,
@@ -81,12 +82,12 @@ def check_a_preset_from_the_menu_is_one_undo_step():
     steps = [one["operation"] for one in entry.options["steps"]]
     expect("recorded", (entry.operation, steps), ("recipe", ["white_balance", "portrait"]))
     yield from undo(document)
-    expect("after undo", names(document.rootNode()), was)
+    yield from soon("after undo", lambda: names(document.rootNode()), was)
     yield from redo(document)
-    expect("after redo", names(document.rootNode()), [*was[:-1], "Product on a table", was[-1]])
+    yield from soon("after redo", lambda: names(document.rootNode()), [*was[:-1], "Product on a table", was[-1]])
     yield from undo(document)
     yield from undo(document)
-    expect("no step in between", names(document.rootNode()), was[:-1])
+    yield from soon("no step in between", lambda: names(document.rootNode()), was[:-1])
 
 
 def check_update_heeds_depth_that_was_painted_on():

@@ -22,6 +22,7 @@ from rig import (
     pixels,
     sample,
     settle,
+    soon,
     trigger,
     undo,
 )
@@ -70,7 +71,7 @@ def check_vector_layer():
     expect("blurred", pixels(result) != before, True)
     expect("source", shown(vector), before)
     yield from undo(document)
-    expect("undone", names(document.rootNode())[-1], "Shapes")
+    yield from soon("undone", lambda: names(document.rootNode())[-1], "Shapes")
 
 
 def check_fill_and_clone_and_filter_layers():

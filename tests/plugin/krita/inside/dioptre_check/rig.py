@@ -46,6 +46,14 @@ def until(true, what):
         yield
 
 
+def soon(what, get, wanted, limit_s=30):
+    """Expect of `get()` what Krita gets to by and by: undo takes its time on a loaded machine."""
+    began = time.monotonic()
+    while get() != wanted and time.monotonic() - began < limit_s:
+        yield
+    expect(what, get(), wanted)
+
+
 def settle(document, turns=3):
     """Let what was asked for take hold: views, active nodes, undo, projections."""
     document.waitForDone()
@@ -144,18 +152,23 @@ def pixels(node, rect=(0, 0, WIDTH, HEIGHT)):
 
 def names(parent):
     """Children from the bottom, without Krita's own selection mask."""
-    return [node.name() for node in parent.childNodes() if node.type() != "selectionmask"]
+    return [node.name() for node in nodes_of(parent) if node.type() != "selectionmask"]
+
+
+def nodes_of(parent):
+    """Its children; Krita names None for one that an undo is just taking away."""
+    return [node for node in parent.childNodes() if node is not None]
 
 
 def child(group, name):
-    for node in group.childNodes():
+    for node in nodes_of(group):
         if node.name() == name:
             return node
     raise Failed(f"no {name!r} in {names(group)}")
 
 
 def top(document):
-    return [node for node in document.rootNode().childNodes() if node.type() != "selectionmask"][-1]
+    return [node for node in nodes_of(document.rootNode()) if node.type() != "selectionmask"][-1]
 
 
 def trigger(name):
