@@ -12,19 +12,13 @@ from flax import nnx
 from dioptre.models.white_balance.config import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
 from training.lists import listed
-from training.white_balance import samples
+from training.white_balance import raw_files, samples, sensors
+from training.white_balance.belief import SHARES, fit_share, remains, share
 from training.white_balance.loss import weighed
+from training.white_balance.raw_files import RawFiles
 from training.white_balance.rendering import pairs, random_rendering
-from training.white_balance.samples import (
-    CAMERAS_APART,
-    FINE_SIDE,
-    SIDE,
-    STYLES_APART,
-    Material,
-    _near_identity,
-    _setting,
-    part,
-)
+from training.white_balance.samples import FINE_SIDE, SIDE, STYLES_APART, Material, _setting, part
+from training.white_balance.sensors import CAMERAS_APART, Sensors, near_identity
 from training.white_balance.values import between, go_on_from
 
 N = 192
@@ -50,6 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     taken = (lights[rng.integers(12, size=N)] * [1.05, 1, 0.97]).astype(np.float32)
     np.savez(
         path / "raw_Some.npz",
+        thumbnails=raws,
         linear=raws,
         mappings=mappings,
         full=np.ones(N, np.float32),
@@ -72,8 +67,8 @@ def test_neighbours_are_kept_apart_together() -> None:
 
 
 def test_cameras_are_kept_apart(folder: Path) -> None:
-    assert len(Material(folder).matrices) == 2
-    assert len(Material(folder, "validation").matrices) == 1
+    assert len(Material(folder).sensors.matrices) == 2
+    assert len(Material(folder, "validation").sensors.matrices) == 1
 
 
 def test_pictures_are_kept_apart(folder: Path) -> None:
@@ -119,7 +114,7 @@ def test_what_is_trained_on_is_in_no_other_list() -> None:
 def test_an_unknown_sensor_sees_grey_as_grey() -> None:
     rng = np.random.default_rng(10)
     for _ in range(8):
-        np.testing.assert_allclose(np.ones(3) @ _near_identity(rng, 0.2), 1)
+        np.testing.assert_allclose(np.ones(3) @ near_identity(rng, 0.2), 1)
 
 
 def test_fine_pictures_are_the_same_with_more_detail(folder: Path) -> None:
@@ -131,40 +126,112 @@ def test_fine_pictures_are_the_same_with_more_detail(folder: Path) -> None:
 
 def test_a_sensor_sees_grey_in_the_colour_of_its_light(folder: Path) -> None:
     rng = np.random.default_rng(12)
-    material = Material(folder)
-    material.matrices = np.stack([_near_identity(rng, 0.2) for _ in range(4)]).reshape(2, 2, 3, 3)
+    known = Sensors(folder, "training")
+    known.matrices = np.stack([near_identity(rng, 0.2) for _ in range(4)]).reshape(2, 2, 3, 3)
     for _ in range(8):
-        sensor, light = material._native(rng, -1)
+        sensor, light = known.native(rng, None)
         np.testing.assert_allclose(np.ones(3) @ sensor, 1, rtol=1e-6)
         np.testing.assert_allclose(light, np.diag(np.diag(light)))
         assert light[1, 1] == 1
 
 
 def test_unknown_sensors_see_a_light_in_colours_of_their_own(folder: Path) -> None:
-    material, rng = Material(folder), np.random.default_rng(14)
-    material.black_bodies, material.lights = np.ones_like(material.black_bodies), np.ones_like(material.lights)
-    known = np.stack([material._light(rng, material._camera(rng)) for _ in range(200)])
-    shown = np.stack([np.diag(material._native(rng, -1)[1]) for _ in range(200)])
-    assert (np.log(shown).std(axis=0)[::2] > 1.4 * np.log(known).std(axis=0)[::2]).all()
+    known, rng = Sensors(folder, "training"), np.random.default_rng(14)
+    known.black_bodies, known.lights = np.ones_like(known.black_bodies), np.ones_like(known.lights)
+    seen = np.stack([known.light(rng, known.camera(rng)) for _ in range(400)])
+    shown = np.stack([np.diag(known.native(rng, None)[1]) for _ in range(400)])
+    variance = np.log(seen).var(axis=0)[::2] + sensors.SHIFT**2
+    np.testing.assert_allclose(np.log(shown).var(axis=0)[::2], variance, rtol=0.25)
+
+
+def test_every_maker_is_drawn_as_often(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sensors, "EVERY_MAKER", 1.0)
+    known, rng = Sensors(folder, "training"), np.random.default_rng(17)
+    known.makers = [np.array([0]), np.array([1])]
+    known.matrices = np.tile(known.matrices[:1], (30, 1, 1, 1))  # nearly all of them are of no maker at all
+    mostly = [int(np.argmax(known.camera(rng))) for _ in range(100)]
+    assert set(mostly) == {0, 1}
 
 
 def test_a_raw_just_shown_keeps_the_light_it_was_taken_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samples, "OWN_LIGHTS", 1.0)
-    monkeypatch.setattr(samples, "UNKNOWN_SENSORS", 0.0)
+    monkeypatch.setattr(sensors, "OWN_LIGHTS", 1.0)
+    monkeypatch.setattr(sensors, "UNKNOWN_SENSORS", 0.0)
+    monkeypatch.setattr(sensors, "SHIFT", 0.0)
     material, rng = Material(folder), np.random.default_rng(16)
     with np.load(folder / "raw_Some.npz") as raw:
         taken = raw["lights"][part(N, "training")]
-    shown = np.stack([np.diag(material._native(rng, k)[1]) for k in range(len(taken))])
-    assert np.abs(np.log(shown / taken)).max() < 0.15  # some noise is added
+    own = [material._own_light(k) for k in range(len(taken))]
+    shown = np.stack([np.diag(material.sensors.native(rng, light)[1]) for light in own])
+    np.testing.assert_allclose(shown, taken, rtol=1e-5)
     *_, index = material._pictures(rng, 64, 0.5)
     assert {-1} < set(index.tolist()) <= {-1, *range(len(taken))}
 
 
+@pytest.fixture
+def as_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OFF_BLACK", "SHIFTED"):
+        monkeypatch.setattr(raw_files, name, 0.0)
+
+
+@pytest.mark.usefixtures("as_taken")
+def test_a_raw_file_under_its_light_is_what_the_sensor_saw() -> None:
+    light = np.array([[0.5, 1, 0.25]], np.float32)
+    raw = np.full((1, 8, 8, 3), [0.4, 0.8, 0.3])
+    picture, full, sensor, white = RawFiles([raw], [light]).draw(np.random.default_rng(18), 8)
+    seen = picture @ sensor @ white / full
+    np.testing.assert_allclose(seen, raw[0], rtol=2e-3)  # 16 bits
+
+
+@pytest.mark.usefixtures("as_taken")
+def test_raw_files_are_drawn_in_every_light(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(raw_files, "EVERY_LIGHT", 1.0)
+    lights = np.tile(np.array([[0.5, 1, 0.5]], np.float32), (500, 1))
+    lights[:6] = [1, 1, 0.25]
+    files, rng = RawFiles([np.full((500, 4, 4, 3), 0.5)], [lights]), np.random.default_rng(19)
+    warm = [files.draw(rng, 4)[3][0, 0] == 1 for _ in range(100)]
+    assert 30 < sum(warm) < 70
+
+
+def test_black_that_is_off_shows_in_the_dark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(raw_files, "OFF_BLACK", 1.0)
+    files = RawFiles([np.full((3, 4, 4, 3), 1e-4)], [np.ones((3, 3), np.float32)])
+    rng = np.random.default_rng(20)
+    found = np.stack([files.draw(rng, 4)[0].mean(axis=(0, 1)) for _ in range(40)])
+    assert found.min() >= 0
+    assert np.ptp(found, axis=1).max() > 1e-3
+
+
+def test_what_is_too_bright_keeps_the_lights_colour_in_a_raw_just_shown() -> None:
+    bright = np.full((2, SIDE, SIDE, 3), 1.0, np.float32) / [0.5, 1, 0.25]  # the sensor is full everywhere
+    bright[:, : SIDE // 2] = 1.2
+    light = np.tile(np.diag([0.5, 1, 0.25]).astype(np.float32), (2, 1, 1))
+    plain = np.tile(np.concatenate([np.eye(3), np.zeros((6, 3))]).astype(np.float32), (2, 1, 1))
+    rendering = random_rendering(np.random.default_rng(21), np.ones(2, bool), 0, np.ones(2, bool))
+    rendering["tone"][0], rendering["tone"][4] = 1, 1  # as exposed; the sensor has a limit
+    no_noise = np.zeros(0, np.float32), np.zeros((2, 0, SIDE, SIDE, 3), np.float32)
+    made = pairs(bright, np.ones(2, np.float32), light, plain, rendering, *no_noise, np.array([True, False]))
+    wrong, right = (np.asarray(made[name]) for name in ("wrong", "right"))
+    np.testing.assert_allclose(right, 1, atol=1e-5)
+    linear = np.where(wrong <= 0.04045, wrong / 12.92, ((wrong + 0.055) / 1.055) ** 2.4)
+    np.testing.assert_allclose(linear[0, 0, 0], [0.6, 1, 0.3], atol=1e-3)
+    np.testing.assert_allclose(linear[0, -1, 0], 1, atol=1e-3)  # full in all channels: white
+    np.testing.assert_allclose(linear[1], 1, atol=1e-3)  # a camera's picture: white in any balance
+
+
+def test_as_much_of_a_cast_is_taken_out_as_balanced_photographs_allow() -> None:
+    n = 400
+    odds = np.random.default_rng(22).normal(0, 2, n)
+    photographs = {"odds": odds, "length": np.full(n, 0.3), "left": np.tile(8 * SHARES, (n, 1))}
+    sure = fit_share(photographs, 2.0)
+    assert remains(photographs, share(photographs, sure)).mean() == pytest.approx(2.0, abs=0.02)
+    assert share(photographs, sure)[np.argsort(odds)[-1]] > share(photographs, sure)[np.argsort(odds)[0]]
+
+
 def test_pictures_can_all_be_raws_just_shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def not_asked(self: Material, rng: np.random.Generator) -> np.ndarray:
+    def not_asked(self: Sensors, rng: np.random.Generator) -> np.ndarray:
         raise AssertionError("another camera's rendering")
 
-    monkeypatch.setattr(Material, "_other_camera", not_asked)
+    monkeypatch.setattr(Sensors, "wrongly_set", not_asked)
     made = Material(folder).batch(np.random.default_rng(15), 32, kinds=(0, 0, 1, 0), native=1.0)
     assert made["known"].all()
     assert made["cast"].all()
@@ -182,9 +249,9 @@ def test_every_rendering_keeps_the_order_of_greys() -> None:
     greys = np.linspace(0, 1.2, SIDE, dtype=np.float32)[None, :, None, None].repeat(n, axis=0).repeat(3, axis=3)
     identity = np.tile(np.eye(3, dtype=np.float32), (n, 1, 1))
     plain = np.concatenate([identity, np.zeros((n, 6, 3), np.float32)], axis=1)
-    rendering = random_rendering(np.random.default_rng(13), np.ones(n, bool), 0)
+    rendering = random_rendering(np.random.default_rng(13), np.ones(n, bool), 0, np.zeros(n, bool))
     no_noise = np.zeros(0, np.float32), np.zeros((2, 0, SIDE, 1, 3), np.float32)
-    made = pairs(greys, np.ones(n, np.float32), identity, plain, rendering, *no_noise)
+    made = pairs(greys, np.ones(n, np.float32), identity, plain, rendering, *no_noise, np.zeros(n, bool))
     right = np.asarray(made["right"])
     assert (np.diff(right, axis=1) >= -1e-6).all()
     assert (right[:, -1] - right[:, 0] > 0.05).all()
@@ -205,7 +272,7 @@ def test_styles_are_kept_apart_and_made_of_the_others() -> None:
 
 def test_half_of_the_cameras_lie_between_two(folder: Path) -> None:
     material, rng = Material(folder), np.random.default_rng(9)
-    shares = np.stack([material._camera(rng) for _ in range(64)])
+    shares = np.stack([material.sensors.camera(rng) for _ in range(64)])
     np.testing.assert_allclose(shares.sum(axis=1), 1)
     between = (shares.max(axis=1) < 1).sum()
     assert 5 < between < 32  # two cameras: half of the draws, and half of those of one camera twice
@@ -238,9 +305,9 @@ def test_an_emulated_light_is_not_known(folder: Path) -> None:
 
 
 def test_noise_is_seen_and_not_scored(folder: Path) -> None:
-    batch = Material(folder).batch(np.random.default_rng(4), 8, kinds=(1.0, 0.0, 0.0, 0.0), noisy=1.0)
+    batch = Material(folder).batch(np.random.default_rng(4), 64, kinds=(1.0, 0.0, 0.0, 0.0), noisy=1.0)
     difference = np.abs(np.asarray(batch["seen"]) - np.asarray(batch["wrong"])).mean(axis=(1, 2, 3))
-    assert (difference > 1 / 255).sum() >= 4
+    assert (difference > 1 / 255).sum() >= 32
     np.testing.assert_allclose(batch["wrong"], batch["right"], atol=1e-5)
 
 

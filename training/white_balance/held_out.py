@@ -9,7 +9,7 @@ emulated: held-out photographs, about four wrong camera settings each. style: th
 apart from training. balanced: the same, nothing wrong. dark: the same at a sixth of the light with a small sensor's
 noise, one wrong setting. developed: held-out raw thumbnails, wrong gains. camera: raws of the other sensor,
 developed with a rendering (matrix, filmic curve) unknown to training. shown: the same raws just shown, with neither
-matrix nor balance.
+matrix nor balance. known: held-out raws of the cameras trained on, just shown.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .data import camera
+from .data import CAMERAS, camera
 from .samples import STYLES_APART, left_out, part
 
 LONGEST_PX = 256
 OTHER_CAMERA = "Sony_ILCE-7RM2"
 WRONG_KELVINS = (2800, 4000, 8500)
 SHOWN_LEVEL = 0.995  # the quantile of raw values that becomes white
+KNOWN_OF_EACH = 12
 NOISE = 0.012  # of linear values, at the dark pictures' own exposure: a telephone's at night
 
 
@@ -83,6 +84,21 @@ def developed(options: argparse.Namespace, rng: np.random.Generator) -> None:
             write(options.out, f"developed_{folder}_{i}", encode(linear[0] / level), encode(linear[1] / level))
 
 
+def known_sensors(options: argparse.Namespace, rng: np.random.Generator) -> None:
+    for folder in CAMERAS:
+        with np.load(options.material / f"raw_{folder}.npz") as file:
+            raws, lights = file["thumbnails"], file["lights"]
+        held_out = part(len(raws), "test")
+        for i in rng.choice(held_out, min(len(held_out), KNOWN_OF_EACH), replace=False):
+            just_shown(options.out, f"known_{folder}_{i}", raws[i].astype(float), lights[i])
+
+
+def just_shown(folder: Path, name: str, raw: np.ndarray, light: np.ndarray) -> None:
+    """A raw file as its sensor saw it, and the same with white as white."""
+    level = max(np.quantile(raw, SHOWN_LEVEL), 1e-3)
+    write(folder, name, encode(raw / level), encode(np.minimum(raw / light, 1) / level))
+
+
 def other_camera(options: argparse.Namespace) -> None:
     known = camera(options.spectral, OTHER_CAMERA)
     matrix = known["matrices"].mean(axis=0)
@@ -98,9 +114,7 @@ def other_camera(options: argparse.Namespace) -> None:
             name = f"camera_{path.stem.replace('_', '-')}_{kelvin}"
             wrong = np.minimum(raw / other, 1) @ matrix
             write(options.out, name, filmic(exposure * wrong), filmic(exposure * right))
-        level = np.quantile(raw, SHOWN_LEVEL)
-        name = f"shown_{path.stem.replace('_', '-')}"
-        write(options.out, name, encode(raw / level), encode(np.minimum(raw / light, 1) / level))
+        just_shown(options.out, f"shown_{path.stem.replace('_', '-')}", raw, light)
 
 
 def filmic(linear: np.ndarray) -> np.ndarray:
@@ -123,6 +137,7 @@ def main() -> None:
     photographs(options, rng)
     developed(options, rng)
     other_camera(options)
+    known_sensors(options, rng)
 
 
 if __name__ == "__main__":

@@ -16,18 +16,23 @@ FILMIC = 0.55  # of raws: what lies above white is bent in; half of them have a 
 FOREIGN_MATRICES = 0.4  # of raws whose colours are bent at all: as far as by another sensor's matrix
 
 
-def random_rendering(rng: np.random.Generator, is_raw: np.ndarray, n_noisy: int) -> dict[str, np.ndarray]:
+def random_rendering(
+    rng: np.random.Generator, is_raw: np.ndarray, n_noisy: int, without_curve: np.ndarray
+) -> dict[str, np.ndarray]:
     """A matrix near the identity and a tone curve.
 
-    tone: exposure, shoulder, S-curve, exponent, whether the sensor has a limit, what becomes white, toe.
+    without_curve: (n,) which pictures get nothing but an exposure. tone: exposure, shoulder, S-curve, exponent,
+    whether the sensor has a limit, what becomes white, toe.
     """
     n = len(is_raw)
-    plain = rng.random(n) < np.where(is_raw, 0.1, 0.4)
+    plain = (rng.random(n) < np.where(is_raw, 0.1, 0.4)) | without_curve
     foreign = is_raw & (rng.random(n) < FOREIGN_MATRICES)
     bent = np.where(foreign, rng.uniform(0.06, 0.18, n), 0.06) * (~plain & (rng.random(n) < 0.6))
     bend = rng.normal(0, 1, (n, 3, 3)) * bent[:, None, None]
     dark = rng.random(n) < np.where(np.arange(n) < n_noisy, 0.5, 0.15)  # where there is noise, light is short
     gain = np.where(dark, np.exp(rng.uniform(np.log(0.1), np.log(0.6), n)), np.exp(rng.uniform(-0.6, 0.5, n)))
+    gain = np.where(plain, 1.0, gain)
+    gain = np.where(without_curve, np.exp(rng.uniform(-0.9, 0.3, n)), gain)
     shoulder = np.where(is_raw & (rng.random(n) < 0.5), rng.uniform(0, 4, n), 0.0)
     s_curve = np.where(is_raw, rng.uniform(0, 0.6, n), rng.uniform(0, 0.3, n) * ~plain)
     exponent = np.where(plain, 1.0, np.exp(rng.normal(0, 0.15, n)))
@@ -37,14 +42,21 @@ def random_rendering(rng: np.random.Generator, is_raw: np.ndarray, n_noisy: int)
     toe = np.where(filmic & (rng.random(n) < 0.5), rng.uniform(1, 1.7, n), 1.0)
     shoulder = np.where(filmic, level**toe * np.exp(rng.uniform(0, np.log(3), n)) - 1, shoulder)
     s_curve = s_curve * ~(filmic & (rng.random(n) < 0.6))
-    tone = np.stack([np.where(plain, 1.0, gain), shoulder, s_curve, exponent, clips, level, toe])
+    tone = np.stack([gain, shoulder * ~without_curve, s_curve * ~without_curve, exponent, clips, level, toe])
     matrix = np.eye(3) + bend - bend.mean(axis=1, keepdims=True)  # its columns add up to one: grey stays grey
     return {"matrix": matrix.astype(np.float32), "tone": tone.astype(np.float32)}
 
 
 @jax.jit
 def pairs(
-    pictures: Array, full: Array, white: Array, bend: Array, rendering: dict[str, Array], noise: Array, grain: Array
+    pictures: Array,
+    full: Array,
+    white: Array,
+    bend: Array,
+    rendering: dict[str, Array],
+    noise: Array,
+    grain: Array,
+    shown: Array,
 ) -> dict[str, Array]:
     """seen, wrong, right (n, side, side, 3), sRGB-encoded, and chroma (n, 2); see `Material.batch`.
 
@@ -62,10 +74,13 @@ def pairs(
 
     ceiling = jnp.where(clips > 0, full[:, None, None], jnp.inf)
     planes = _planes(pictures)
-    linear = [jnp.minimum(plane, ceiling) for plane in _product(planes, rendering["matrix"])]
+    unlimited = _product(planes, rendering["matrix"])
+    linear = [jnp.minimum(plane, ceiling) for plane in unlimited]
     right = [toned(plane) for plane in linear]
-    fullness = reduce(jnp.minimum, planes) / ceiling
-    blown = jnp.clip((fullness - 0.88) / 0.1, 0, 1)  # white in any balance
+    as_raw = shown[:, None, None]
+    sensor = [jnp.where(as_raw, *both) for both in zip(_product(unlimited, white), planes, strict=True)]
+    blown = jnp.clip((reduce(jnp.minimum, sensor) / ceiling - 0.88) / 0.1, 0, 1)  # white in any balance
+    unbalanced = [jnp.where(as_raw, *both) for both in zip(unlimited, linear, strict=True)]
 
     def cast(linear: list[Array], right: list[Array], rows: slice) -> list[Array]:
         balanced = [jnp.minimum(plane, ceiling[rows]) for plane in _product(linear, white[rows])]
@@ -73,14 +88,14 @@ def pairs(
         wrong = [jnp.clip(plane, 0, 1) for plane in _product(_planes(terms), bend[rows])]
         return [plane + blown[rows] * (good - plane) for plane, good in zip(wrong, right, strict=True)]
 
-    wrong = cast(linear, right, slice(None))
+    wrong = cast(unbalanced, right, slice(None))
     noisy = slice(0, len(noise))
     deviation = noise[:, None, None]
     clean = [plane[noisy] for plane in right]
 
     def sensed(grain: Array) -> list[Array]:
         """The noisy pictures as the sensor gives them, before any balance."""
-        both = zip(linear, _planes(grain), strict=True)
+        both = zip(unbalanced, _planes(grain), strict=True)
         return [_noisy(plane[noisy] * gain[noisy], deviation, by) / gain[noisy] for plane, by in both]
 
     draws = [cast(sensed(one), clean, noisy) for one in grain]
@@ -88,8 +103,8 @@ def pairs(
     seen = [jnp.concatenate([first, rest[len(noise) :]]) for first, rest in zip(grainy, wrong, strict=True)]
     light = jnp.log(jnp.clip(jnp.sum(white, axis=1), 0.02, 50))
     chroma = jnp.stack([light[:, 0] - light[:, 1], light[:, 2] - light[:, 1]], axis=-1)
-    shown = [jnp.round(plane * 255) / 255 for plane in seen]
-    made = {"seen": shown, "wrong": wrong, "right": right}
+    rounded = [jnp.round(plane * 255) / 255 for plane in seen]
+    made = {"seen": rounded, "wrong": wrong, "right": right}
     return {name: jnp.stack(colours, axis=-1) for name, colours in made.items()} | {"chroma": chroma}
 
 

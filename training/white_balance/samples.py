@@ -7,7 +7,6 @@ or a blend of two, another of 46 cameras developed for the wrong light, a pure c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import jax
@@ -16,45 +15,26 @@ import numpy as np
 from jax import Array
 
 from dioptre.colour import D65_XY, WhitePoint, adaptation_matrix
-from dioptre.imaging.encoding import srgb_to_linear
 from dioptre.models.white_balance.config import WhiteBalanceConfig
 from training.lists import listed
 
+from .pictures import Right, crop, smaller
+from .raw_files import RawFiles
 from .rendering import pairs, random_rendering
+from .sensors import Sensors
 
 LISTS = Path(__file__).parent
 SIDE = WhiteBalanceConfig().coarse_px
 FINE_SIDE = WhiteBalanceConfig().thumbnail_px  # with fine detail: highlights and shadows of a few pixels
-PHOTOS_SHARE = 0.42
+PHOTOS_SHARE = 0.5
 NOISY_SHARE = 0.3
 UNKNOWN_STYLES = 0.4  # of settings of the emulator: bent further, as one picture style differs from another
-UNKNOWN_SENSORS = 0.5  # of other cameras, of raws just shown: one that mixes colours as none of the known ones
-NATIVE = 0.35  # of other cameras: the sensor's own colours with no matrix and no balance, a raw file just shown
-OWN_LIGHTS = 0.7  # of raws just shown that were raws: under the light in which they were taken; lamps light rooms
+NATIVE = 0.5  # of other cameras: the sensor's own colours with no matrix and no balance, a raw file just shown
+RAW_FILES = 0.6  # of raws just shown: a camera's raw, not one made of a right picture
+WITHOUT_CURVE = 0.7  # of raws just shown: nothing but sRGB's encoding, as readers of raws show them
 STYLES_APART = (3, 5)  # of the emulator: shade and tungsten, each as "camera standard"; never trained on
-CAMERAS_APART = (
-    "Sony_ILCE-7RM2",
-    "Nikon_D850",
-    "Canon_EOS_R5",
-    "Panasonic_DC-GX9",
-    "Hasselblad_L2D-20c",
-    "Fujifilm_GFX_100",
-)
 D65 = jnp.array(D65_XY)
 _RUN, _EVERY = 12, 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class Right:
-    """Pictures (N, side, side, 3), sRGB-encoded uint8 or linear float16, and emulator settings (N, 10, 9, 3).
-
-    full: (N,) the linear value at which the sensor was full.
-    """
-
-    pictures: np.ndarray
-    mappings: np.ndarray
-    full: np.ndarray
-    linear: bool
 
 
 def part(n: int, which: str) -> np.ndarray:
@@ -90,36 +70,31 @@ class Material:
             with np.load(folder / "photos_more.npz") as photos:
                 pictures += [pictures[0], photos["thumbnails"]]  # those chosen with most care count twice
                 mappings += [mappings[0], photos["mappings"]]
-        pictures = [_smaller(thumbnails, FINE_SIDE // side) for thumbnails in pictures]
+        pictures = [smaller(thumbnails, FINE_SIDE // side) for thumbnails in pictures]
         self.photos = Right(
             pictures=np.concatenate(pictures),
             mappings=np.concatenate(mappings),
             full=np.ones(sum(map(len, pictures)), np.float32),
             linear=False,
         )
-        raws, mappings, full, taken = [], [], [], []
+        self.sensors = Sensors(folder, which)
+        linear, mappings, full, own, thumbnails, lights = [], [], [], [], [], []
         for path in sorted(folder.glob("raw_*.npz")):
             with np.load(path) as raw:
                 keep = part(len(raw["linear"]), which)
-                raws.append(raw["linear"][keep])
+                linear.append(raw["linear"][keep])
                 mappings.append(raw["mappings"][keep])
                 full.append(raw["full"][keep])
-                taken.append((str(raw["camera"]), raw["lights"][keep]))
+                thumbnails.append(raw["thumbnails"][keep])
+                lights.append(raw["lights"][keep])
+                own.append(self.sensors.nearest(str(raw["camera"]), lights[-1]))
         self.raws = Right(
-            pictures=np.concatenate(raws),
+            pictures=np.concatenate(linear),
             mappings=np.concatenate(mappings),
             full=np.concatenate(full),
             linear=True,
         )
-        with np.load(folder / "cameras.npz") as cameras:
-            apart = np.isin(cameras["names"], CAMERAS_APART)
-            keep = apart if which != "training" else ~apart
-            self.matrices, self.black_bodies = cameras["matrices"][keep], cameras["black_bodies"][keep]
-            self.lights = cameras["lights"][keep]
-            every = np.concatenate([cameras["black_bodies"], cameras["lights"]], axis=1)
-            known = dict(zip(cameras["names"].tolist(), every, strict=True))
-        self.every_light = every[keep]
-        own = [_nearest(known[name], lights) for name, lights in taken]
+        self.raw_files = RawFiles(thumbnails, lights)
         self.own_lights, self.own_rest = (np.concatenate(found) for found in zip(*own, strict=True))
         cct = np.geomspace(1900, 20000, 64)
         whites = [[WhitePoint(cct_kelvin=t, duv=d).xy for d in np.linspace(-0.03, 0.03, 9)] for t in cct]
@@ -133,7 +108,7 @@ class Material:
         size: int,
         *,
         styles: tuple[int, ...] = tuple(s for s in range(10) if s not in STYLES_APART),
-        kinds: tuple[float, ...] = (0.17, 0.40, 0.32, 0.11),
+        kinds: tuple[float, ...] = (0.17, 0.44, 0.32, 0.07),
         photos: float = PHOTOS_SHARE,
         noisy: float = NOISY_SHARE,
         unknown_styles: float = UNKNOWN_STYLES,
@@ -150,21 +125,26 @@ class Material:
         identity = np.eye(3, dtype=np.float32)
         white, sensor = (np.tile(identity, (size, 1, 1)) for _ in range(2))
         bend = np.tile(np.concatenate([identity, np.zeros((6, 3), np.float32)]), (size, 1, 1))
+        shown, without_curve = np.zeros((2, size), bool)
         for row in range(size):
             if kind[row] == 1:
                 bend[row] = _setting(rng, mappings[row], styles, unknown_styles)
             if kind[row] == 2 and rng.random() < native:
-                sensor[row], white[row] = self._native(rng, index[row])
+                shown[row], without_curve[row] = True, rng.random() < WITHOUT_CURVE
+                if rng.random() < RAW_FILES:
+                    pictures[row], full[row], sensor[row], white[row] = self.raw_files.draw(rng, self.side)
+                else:
+                    sensor[row], white[row] = self.sensors.native(rng, self._own_light(index[row]))
             elif kind[row] == 2 or (kind[row] == 1 and rng.random() < 0.1):
-                white[row] = self._other_camera(rng)
+                white[row] = self.sensors.wrongly_set(rng)
             elif kind[row] == 3:
                 white[row] = self._change(rng)
         n_noisy = round(noisy * size)
-        rendering = random_rendering(rng, is_raw, n_noisy)
+        rendering = random_rendering(rng, is_raw, n_noisy, without_curve)
         rendering["matrix"] = sensor @ rendering["matrix"]
         noise = np.where(rng.random(n_noisy) < 0.5, rng.uniform(0, 0.006, n_noisy), rng.uniform(0, 0.02, n_noisy))
         grain = rng.standard_normal((2, n_noisy, self.side, self.side, 3), np.float32)
-        made = pairs(pictures, full, white, bend, rendering, noise.astype(np.float32), grain)
+        made = pairs(pictures, full, white, bend, rendering, noise.astype(np.float32), grain, shown)
         return made | {"known": jnp.asarray(kind != 1, jnp.float32), "cast": jnp.asarray(kind != 0, jnp.float32)}
 
     def _pictures(
@@ -181,10 +161,10 @@ class Material:
         index = np.full(n, -1)
         for row in range(n):
             source = self.raws if is_raw[row] else self.photos
-            pictures[row], full[row], mappings[row], which = _crop(rng, source, side)
+            pictures[row], full[row], mappings[row], which = crop(rng, source, side)
             index[row] = which if is_raw[row] else -1
             if rng.random() < 0.2:
-                beside, other_full, other, _ = _crop(rng, source, side)
+                beside, other_full, other, _ = crop(rng, source, side)
                 index[row] = -1
                 beside = beside * (full[row] / other_full)
                 cut = int(rng.integers(side // 4, 3 * side // 4))
@@ -197,48 +177,8 @@ class Material:
                 mappings[row] = source.mappings[rng.integers(len(source.mappings))]
         return pictures, full, mappings, is_raw, index
 
-    def _other_camera(self, rng: np.random.Generator) -> np.ndarray:
-        """From right linear colours to those of a camera set for the wrong light.
-
-        A third of the settings are another camera's, as when a raw file is developed with foreign numbers, which
-        makes casts of green and magenta; a tenth are none at all. Half of the cameras lie between two known ones.
-        """
-        camera, other = self._camera(rng), self._camera(rng)
-        chance = rng.random()
-        true = self._light(rng, camera)
-        believed = np.ones(3) if chance < 0.1 else self._light(rng, other if chance < 0.45 else camera)
-        gains = true / believed
-        shares = rng.random(2)
-        if rng.random() < 0.5:  # developed for the light it is set for, else with one matrix for all
-            shares[1] = shares[0]
-        matrices = camera @ self.matrices.reshape(len(camera), -1)
-        first, second = (
-            (matrices.reshape(2, 3, 3) * np.stack([s, 1 - s])[:, None, None]).sum(axis=0) for s in shares
-        )
-        if rng.random() < UNKNOWN_SENSORS:
-            sensor = _near_identity(rng, rng.uniform(0.08, 0.25))
-            first, second = sensor @ first, sensor @ second
-            gains = gains * np.exp(rng.normal(0, 0.15, 3))
-        matrix: np.ndarray = np.linalg.inv(first) @ np.diag(gains / gains[1]) @ second
-        return matrix
-
-    def _native(self, rng: np.random.Generator, raw: int) -> tuple[np.ndarray, np.ndarray]:
-        """To (a part of the way to) a sensor's own balanced colours, and the light as that sensor sees it.
-
-        raw: which raw the picture is, whose own light is taken as that sensor would see it; -1 for none.
-        """
-        camera = self._camera(rng)
-        matrix = (camera @ self.matrices.reshape(len(camera), -1)).reshape(2, 3, 3)[rng.integers(2)]
-        share = 1.0 if rng.random() < 0.6 else rng.random()
-        identity = np.eye(3)
-        sensor, light = identity + share * (np.linalg.inv(matrix) - identity), self._light(rng, camera)
-        if raw >= 0 and rng.random() < OWN_LIGHTS:
-            light = (camera @ self.every_light[:, self.own_lights[raw]]) * self.own_rest[raw]
-            light = light / light[1] * np.exp(rng.normal(0, 0.03, 3) * [1, 0, 1])
-        if rng.random() < UNKNOWN_SENSORS:  # else all lights lie where those of the known sensors do
-            sensor = sensor @ _near_identity(rng, rng.uniform(0.03, 0.15))
-            light = light * np.exp(rng.normal(0, 0.2, 3) * [1, 0, 1])
-        return sensor, np.diag(light)
+    def _own_light(self, raw: int) -> tuple[int, np.ndarray] | None:
+        return (int(self.own_lights[raw]), self.own_rest[raw]) if raw >= 0 else None
 
     def _change(self, rng: np.random.Generator) -> np.ndarray:
         """A change of light alone: along the black bodies, or gains of any colour, as of a foreign camera."""
@@ -247,60 +187,6 @@ class Material:
             return change
         gains = np.exp(rng.normal(0, 0.4, 3))
         return np.diag(gains / gains[1])
-
-    def _camera(self, rng: np.random.Generator) -> np.ndarray:
-        """The share of each known camera in one camera's sensitivities."""
-        shares = np.zeros(len(self.matrices))
-        first, second = rng.integers(len(shares), size=2)
-        part = rng.uniform(0, 0.5) if rng.random() < 0.5 else 0.0
-        shares[first] += 1 - part
-        shares[second] += part
-        return shares
-
-    def _light(self, rng: np.random.Generator, camera: np.ndarray) -> np.ndarray:
-        table = self.black_bodies if rng.random() < 0.65 else self.lights
-        light = (camera @ table[:, rng.integers(table.shape[1])]) * np.exp(rng.normal(0, 0.07, 3))
-        colour: np.ndarray = light / light[1]
-        return colour
-
-
-def _near_identity(rng: np.random.Generator, deviation: float) -> np.ndarray:
-    """A matrix whose columns add up to one: grey stays grey."""
-    bend = rng.normal(0, deviation, (3, 3))
-    matrix: np.ndarray = np.eye(3) + bend - bend.mean(axis=0)
-    return matrix
-
-
-def _nearest(known: np.ndarray, lights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) which of a camera's known lights (n, 3) each light (N, 3) is closest to, and (N, 3) what is left."""
-    ratio = np.log(lights[:, None] / known)
-    index = np.argmin(np.linalg.norm(ratio, axis=-1), axis=1)
-    return index, np.exp(np.clip(ratio[np.arange(len(lights)), index], -0.2, 0.2))
-
-
-def _crop(rng: np.random.Generator, source: Right, side: int) -> tuple[np.ndarray, np.float32, np.ndarray, int]:
-    """A part of a right picture, linear, where its sensor was full, its ten polynomials, and which it is."""
-    index, whole = int(rng.integers(len(source.pictures))), source.pictures.shape[1]
-    length = int(max(rng.integers(whole // (2 if source.linear else 3), whole + 1, size=2)))
-    top, left = rng.integers(0, whole - length + 1, size=2)
-    pick = np.arange(side) * length // side
-    crop = source.pictures[index, top : top + length, left : left + length][pick][:, pick]
-    crop = crop[:, ::-1] if rng.random() < 0.5 else crop
-    crop = (crop if source.linear else _LINEAR[crop]).astype(np.float32)
-    return crop, source.full[index], source.mappings[index], index
-
-
-def _smaller(pictures: np.ndarray, times: int) -> np.ndarray:
-    """Pictures (N, h, w, 3) uint8, their sides `times` shorter: means."""
-    if times == 1:
-        return pictures
-    n, height, width, _ = pictures.shape
-    cells = pictures.reshape(n, height // times, times, width // times, times, 3)
-    means: np.ndarray = np.round(cells.mean(axis=(2, 4), dtype=np.float32)).astype(np.uint8)
-    return means
-
-
-_LINEAR = np.asarray(srgb_to_linear(jnp.arange(256, dtype=jnp.float32) / 255))
 
 
 def _setting(rng: np.random.Generator, mappings: np.ndarray, styles: tuple[int, ...], unknown: float) -> np.ndarray:

@@ -33,7 +33,8 @@ from dioptre.models.white_balance.module import WhiteBalanceEstimator
 from training.values import save_network
 
 from .loss import loss_of_reading
-from .samples import D65, STYLES_APART, Material
+from .samples import D65, Material
+from .validation import validation_sets
 from .values import go_on_from
 
 SCORED_PIXELS = 400
@@ -71,25 +72,6 @@ def first_basis(material: Material, size: int) -> np.ndarray:
     _, lengths, directions = np.linalg.svd(bends - np.median(bends, axis=0), full_matrices=False)
     basis: np.ndarray = directions[:size] * (lengths[:size, None] / np.sqrt(len(bends)))
     return basis.astype(np.float32)
-
-
-def validation_sets(material: Path, size: int) -> dict[str, list[dict[str, Array]]]:
-    """Pairs of what is kept apart: photographs, raws, styles of the emulator, cameras."""
-    kept = Material(material, "validation")
-    rng = np.random.default_rng(1)
-    known = tuple(s for s in range(10) if s not in STYLES_APART)
-
-    def batches(kinds: tuple[float, ...], **more: Any) -> list[dict[str, Array]]:
-        return [kept.batch(rng, size, kinds=kinds, unknown_styles=0.0, **more) for _ in range(4)]
-
-    return {
-        "balanced": batches((1.0, 0, 0, 0), photos=1.0, noisy=0.0),
-        "emulated": batches((0, 1.0, 0, 0), styles=known, photos=1.0, noisy=0.0),
-        "styles": batches((0, 1.0, 0, 0), styles=STYLES_APART, photos=1.0, noisy=0.0),
-        "raws": batches((0, 0.5, 0.5, 0), photos=0.0, noisy=0.0),
-        "cameras": batches((0, 0, 1.0, 0), noisy=0.0),
-        "noisy": batches((0.1, 0.6, 0.3, 0), noisy=1.0),
-    }
 
 
 def drawn(material: Material, rng: np.random.Generator, size: int) -> Iterator[tuple[Array, dict[str, Array]]]:

@@ -1,0 +1,136 @@
+"""Fit what `dioptre.pipelines.light` makes of a network's belief: the share of a cast to take out, the confidence.
+
+    python -m training.white_balance.belief --material DIR --network average.safetensors [--balanced 0.77]
+
+Prints `_SURE` and `_CHANCE`, fitted to pairs kept for validation: as much of a cast as can be taken out while
+balanced photographs change by --balanced at most, and the likeliest chance that a result is within GOOD_DE of the
+right one.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from dioptre import runtime
+
+runtime.prepare_if_needed()
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from safetensors.numpy import load_file
+from scipy.optimize import bisect, minimize
+
+from dioptre.models.white_balance.config import WhiteBalanceConfig
+from dioptre.models.white_balance.module import WhiteBalanceEstimator
+from dioptre.pipelines.light import GOOD_DE
+
+from .loss import corrected, lab
+from .samples import FINE_SIDE
+from .validation import validation_sets
+from .values import go_on_from
+
+SHARES = np.linspace(0, 1, 9)
+SLOPES = 0.287, 0.712
+"""Of the belief's log odds and of the logarithm of the cast's length: fitted once, with unknown cameras too."""
+WEIGHTS = {"emulated": 2.0, "styles": 2.0, "shown": 0.5}
+"""Of the sets for the confidence: wrong settings are what photographs have, raws just shown are hardly met."""
+SCORED = 500
+
+
+def readings(network: WhiteBalanceEstimator, batches: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """Of every pair: log odds of the belief, length of the cast, expected ΔE, what is left at each of SHARES."""
+    from colour.difference import delta_E_CIE2000
+
+    graph, state = nnx.split(network)
+    read = jax.jit(lambda s, seen: nnx.merge(graph, s)(seen))
+
+    @jax.jit
+    def results(chroma: Any, residual: Any, wrong: Any) -> Any:
+        return [lab(jnp.clip(corrected(wrong, s * chroma, s * residual), 0, 1)) for s in SHARES]
+
+    rng = np.random.default_rng(3)
+    found: dict[str, list[np.ndarray]] = {"odds": [], "length": [], "expected": [], "left": []}
+    for batch in batches:
+        both = [read(state, view) for view in (batch["seen"], batch["seen"][:, :, ::-1])]
+        chroma, residual, odds, log_error = (np.mean(pair, axis=0) for pair in zip(*both, strict=True))
+        belief = 1 / (1 + np.exp(-odds))
+        found["odds"].append(np.log((belief + 0.01) / (1.01 - belief)))
+        found["length"].append(np.linalg.norm(chroma, axis=1))
+        found["expected"].append(np.exp(log_error))
+        n, side = batch["seen"].shape[:2]
+        pixels = rng.choice(side * side, SCORED, replace=False)
+        wrong, right = (batch[name].reshape(n, -1, 3)[:, pixels] for name in ("wrong", "right"))
+        true = np.asarray(lab(right))
+        left = [delta_E_CIE2000(np.asarray(made), true).mean(axis=1) for made in results(chroma, residual, wrong)]
+        found["left"].append(np.stack(left, axis=-1))
+    return {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def share(of: dict[str, np.ndarray], sure: np.ndarray) -> np.ndarray:
+    return np.clip(sure[0] + sure[1] * of["odds"] + sure[2] * np.log(of["length"] + 1e-3), 0, 1)
+
+
+def remains(of: dict[str, np.ndarray], shares: np.ndarray) -> np.ndarray:
+    """What is left of each pair, between the SHARES at which it was measured."""
+    place = shares * (len(SHARES) - 1)
+    low = np.minimum(place.astype(int), len(SHARES) - 2)
+    rows, part = np.arange(len(low)), place - low
+    kept: np.ndarray = of["left"][rows, low] * (1 - part) + of["left"][rows, low + 1] * part
+    return kept
+
+
+def fit_share(photographs: dict[str, np.ndarray], balanced: float) -> np.ndarray:
+    """The largest constant under which photographs that are right change by `balanced` on the mean at most."""
+
+    def over(constant: float) -> float:
+        return float(remains(photographs, share(photographs, np.array([constant, *SLOPES]))).mean()) - balanced
+
+    constant = bisect(over, -5, 5, xtol=1e-3) if over(5) > 0 else 5.0
+    return np.array([constant, *SLOPES])
+
+
+def fit_chance(sets: dict[str, dict[str, np.ndarray]], sure: np.ndarray) -> np.ndarray:
+    evidence, good, weights = [], [], []
+    for name, of in sets.items():
+        n = len(of["odds"])
+        weights.append(np.full(n, WEIGHTS.get(name, 1.0)))
+        evidence.append(np.stack([np.ones(n), np.log(of["expected"]), of["length"], of["odds"]], axis=-1))
+        good.append(remains(of, share(of, sure)) < GOOD_DE)
+    x, y, w = np.concatenate(evidence), np.concatenate(good), np.concatenate(weights)
+
+    def cost(chance: np.ndarray) -> float:
+        odds = x @ chance
+        return float(np.average(np.logaddexp(0, np.where(y, -odds, odds)), weights=w))
+
+    found: np.ndarray = minimize(cost, np.array([2.0, -2.4, -0.9, 0.5]), method="BFGS").x
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--material", type=Path, required=True)
+    parser.add_argument("--network", type=Path, required=True)
+    parser.add_argument("--balanced", type=float, default=0.77)
+    options = parser.parse_args()
+    network = WhiteBalanceEstimator(WhiteBalanceConfig(), rngs=nnx.Rngs(0))
+    go_on_from(network, load_file(options.network))
+    pairs = validation_sets(options.material, 16, side=FINE_SIDE, batches=16)
+    sets = {name: readings(network, kept) for name, kept in pairs.items()}
+    sure = fit_share(sets["balanced"], options.balanced)
+    print("_SURE =", tuple(round(float(value), 3) for value in sure))
+    print("_CHANCE =", tuple(round(float(value), 2) for value in fit_chance(sets, sure)))
+    for name, of in sets.items():
+        believed, limited = of["left"][:, -1], remains(of, share(of, sure))
+        worst = [np.sort(error)[-len(error) // 4 :].mean() for error in (believed, limited)]
+        print(
+            f"{name}: everything believed {believed.mean():.2f} / {worst[0]:.2f}, "
+            f"limited {limited.mean():.2f} / {worst[1]:.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

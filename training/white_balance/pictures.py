@@ -1,0 +1,54 @@
+"""Right pictures in memory, and parts of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+
+from dioptre.imaging.encoding import srgb_to_linear
+
+
+@dataclass(frozen=True, kw_only=True)
+class Right:
+    """Pictures (N, side, side, 3), sRGB-encoded uint8 or linear float16, and emulator settings (N, 10, 9, 3).
+
+    full: (N,) the linear value at which the sensor was full.
+    """
+
+    pictures: np.ndarray
+    mappings: np.ndarray
+    full: np.ndarray
+    linear: bool
+
+
+def crop(rng: np.random.Generator, source: Right, side: int) -> tuple[np.ndarray, np.float32, np.ndarray, int]:
+    """A part of any right picture, linear, where its sensor was full, its ten polynomials, and which it is."""
+    index = int(rng.integers(len(source.pictures)))
+    return part_of(rng, source, side, index), source.full[index], source.mappings[index], index
+
+
+def part_of(rng: np.random.Generator, source: Right, side: int, index: int) -> np.ndarray:
+    """A square part of one right picture (side, side, 3), linear, or of its mirror image."""
+    whole = source.pictures.shape[1]
+    length = int(max(rng.integers(whole // (2 if source.linear else 3), whole + 1, size=2)))
+    top, left = rng.integers(0, whole - length + 1, size=2)
+    pick = np.arange(side) * length // side
+    taken = source.pictures[index, top : top + length, left : left + length][pick][:, pick]
+    taken = taken[:, ::-1] if rng.random() < 0.5 else taken
+    linear: np.ndarray = (taken if source.linear else _LINEAR[taken]).astype(np.float32)
+    return linear
+
+
+def smaller(pictures: np.ndarray, times: int) -> np.ndarray:
+    """Pictures (N, h, w, 3) uint8, their sides `times` shorter: means."""
+    if times == 1:
+        return pictures
+    n, height, width, _ = pictures.shape
+    cells = pictures.reshape(n, height // times, times, width // times, times, 3)
+    means: np.ndarray = np.round(cells.mean(axis=(2, 4), dtype=np.float32)).astype(np.uint8)
+    return means
+
+
+_LINEAR = np.asarray(srgb_to_linear(jnp.arange(256, dtype=jnp.float32) / 255))

@@ -1,0 +1,62 @@
+"""Raw files just shown: what a sensor saw in its own colours, with neither matrix nor balance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .pictures import Right, part_of
+from .sensors import near_identity, shift
+
+TONE_LEVEL = 0.97  # the quantile of the brightest channel, balanced, that becomes 1
+EVERY_LIGHT = 0.5  # of raws: as often in any light, for most were taken under the sky
+OFF_BLACK = 0.5  # what was subtracted as black is a little too little or too much, as shows in the dark
+OFF_BY = 1e-3, 6e-2  # of raw values; half of the time by as much in every channel
+SHIFTED = 0.8  # as another sensor would have seen it; else lights would be learnt by heart
+_WARMTHS = 8
+
+
+class RawFiles:
+    """Raws in their sensors' balanced colours, and the lights (N, 3) they were taken in, green 1.
+
+    Nothing is cut off where the balance goes beyond the full sensor: as a raw is shown, its channels are full by
+    themselves, and what is too bright keeps a part of the light's colour.
+    """
+
+    def __init__(self, thumbnails: Sequence[np.ndarray], lights: Sequence[np.ndarray]) -> None:
+        """thumbnails: of every camera, (n, side, side, 3) linear raw values, 1 where the sensor is full."""
+        self.lights = np.concatenate(lights)
+        pictures, full = [], []
+        for raws, light in zip(thumbnails, lights, strict=True):
+            balanced = raws.astype(np.float32) / light[:, None, None]
+            peak = np.quantile(np.minimum(balanced, 1).max(axis=-1), TONE_LEVEL, axis=(1, 2))
+            full.append((1 / np.maximum(peak, 1e-3)).astype(np.float32))
+            pictures.append((balanced * full[-1][:, None, None, None]).astype(np.float16))
+        self.right = Right(
+            pictures=np.concatenate(pictures),
+            mappings=np.empty((len(self.lights), 0)),
+            full=np.concatenate(full),
+            linear=True,
+        )
+        warmth = np.log(self.lights[:, 0] / self.lights[:, 2])
+        edges = np.linspace(*np.quantile(warmth, [0.01, 0.99]), _WARMTHS + 1)[1:-1]
+        of = np.digitize(warmth, edges)
+        self.by_warmth = [found for k in range(_WARMTHS) if len(found := np.flatnonzero(of == k))]
+
+    def draw(self, rng: np.random.Generator, side: int) -> tuple[np.ndarray, np.float32, np.ndarray, np.ndarray]:
+        """A part of a raw, where it was full, the bend to another sensor's colours (3, 3), and its light (3, 3)."""
+        index = int(rng.integers(len(self.lights)))
+        if rng.random() < EVERY_LIGHT:
+            alike = self.by_warmth[rng.integers(len(self.by_warmth))]
+            index = int(alike[rng.integers(len(alike))])
+        picture, light = part_of(rng, self.right, side, index), self.lights[index].astype(np.float64)
+        if rng.random() < OFF_BLACK:
+            off = np.exp(rng.uniform(*np.log(OFF_BY))) * (np.ones(3) if rng.random() < 0.5 else rng.random(3))
+            off = (off if rng.random() < 0.75 else -off) / light
+            picture = np.maximum(picture + off, 0).astype(np.float32)
+        sensor = np.eye(3)
+        if rng.random() < SHIFTED:
+            sensor = near_identity(rng, rng.uniform(0, 0.12))
+            light = light * shift(rng)
+        return picture, self.right.full[index], sensor, np.diag(light)
