@@ -11,7 +11,7 @@ from PIL import Image
 
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.models.registry import load_model
-from dioptre.models.white_balance.module import _SPOTS, _extremes
+from dioptre.models.white_balance.module import _SPOTS, _contrasts, _extremes
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,15 @@ def test_spots_smaller_than_a_cell_of_the_coarse_thumbnail_are_seen() -> None:
     warmth = -np.log(float(srgb_to_linear(jnp.array(0.7))))
     assert found[0][0, lightest + 1] == pytest.approx(0, abs=1e-5)
     assert found[1][0, lightest] - found[1][0, lightest + 1] == pytest.approx(warmth, rel=0.05)
+
+
+def test_contrasts_have_the_lights_colour_under_any_haze() -> None:
+    grey = np.random.default_rng(0).uniform(0, 0.4, (1, 64, 64, 1)).astype(np.float32)
+    light, haze = np.array([1.0, 0.8, 0.3], np.float32), np.array([0.01, 0.0, 0.1], np.float32)
+    for linear in (grey * light, grey * light + haze):
+        found = np.asarray(_contrasts(linear_to_srgb(jnp.asarray(linear)), jnp.asarray(linear)))[0]
+        expected = np.log(light[[0, 2]] / light[1])
+        np.testing.assert_allclose(found, np.tile(expected, 2), atol=0.06)
 
 
 def test_extremes_do_not_mind_turning(thumbnail: np.ndarray) -> None:

@@ -111,7 +111,7 @@ def test_a_slight_cast_and_one_not_believed_are_left_alone() -> None:
     strong, slight = np.array([0.4, -0.4], np.float32), np.array([0.03, -0.03], np.float32)
     assert sure_share(strong, belief=0.995) == 1
     assert 0 < sure_share(strong, belief=0.1) < sure_share(strong, belief=0.2) < 1
-    assert 0 < sure_share(0.5 * strong, belief=0.2) < sure_share(strong, belief=0.2)
+    assert 0 < sure_share(0.5 * strong, belief=0.3) < sure_share(strong, belief=0.3)
     assert sure_share(strong, belief=0.0) == 0
     assert sure_share(slight, belief=0.7) == 0
     assert sure_share(0 * slight, belief=1.0) == 0

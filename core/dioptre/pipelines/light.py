@@ -15,13 +15,14 @@ from dioptre.models.registry import ModelKind, find, load_model
 
 GOOD_DE = 5.0
 """Confidence is the chance that a balanced picture is closer to the right one than this, CIEDE2000 on average."""
-_CHANCE = (1.99, -2.37, -0.89, 0.52)
+_CHANCE = (2.53, -2.66, -0.3, 0.37)
 """Its log odds: a constant, then by the logarithm of the expected error, the length of the cast and the log odds of
-the belief in it. Fitted to pictures kept for validation, a quarter of them of sensors that training did not see."""
-_SURE = (1.416, 0.287, 0.712)
+the belief in it. Fitted to pictures kept for validation (`training.white_balance.belief`)."""
+_SURE = (1.203, 0.287, 0.712)
 """How much of a cast to take out: a constant, then by the log odds of the belief in it and the logarithm of its
 length in (ln r/g, ln b/g). A slight cast may as well be the scene's own colour, and a photograph that was right
-must stay so; of a strong one less belief is asked. Chosen on pictures kept for validation."""
+must stay so; of a strong one less belief is asked. Chosen on pictures kept for validation, the constant by
+`training.white_balance.belief`."""
 _COLOURLESS = 1 / 512  # the largest difference between the channels of a picture that is grey all over
 _LEAST = 1e-3  # of a colour channel: the deepest lights lie outside sRGB
 _SUBSAMPLED_PX = 400  # larger pictures are read at every n-th pixel first

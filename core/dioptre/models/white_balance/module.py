@@ -31,6 +31,7 @@ _LEVELS = (2.5, 7.5, 20.5, 50.5, 101.5, 153.5, 191.5, 216.5, 234.5, 244.5, 251.5
 _NEAR_EXTREME = (16, 64)  # powers whose means are close to the largest value
 _SPOTS = (("lightest", 0.01), ("lightest", 0.04), ("darkest", 0.01), ("darkest", 0.04), ("whitest", 0.02))
 _EXTREMES = 3 * (2 * len(_LEVELS) + 2 * len(_NEAR_EXTREME)) + 2 * len(_SPOTS)
+_CONTRASTS = 4
 _CELLS, _REACH = 8, 1.05  # of the histograms around what shades-of-grey takes for the light
 
 
@@ -70,7 +71,7 @@ class WhiteBalanceEstimator(nnx.Module):
                 _conv(3 * p, 4 * p, stride=2, rngs=rngs),
             ]
         )
-        seen = 2 * 4 * p + 2 * 4 * h + 2 + _STATISTICS + 2 * _CELLS**2 + _EXTREMES
+        seen = 2 * 4 * p + 2 * 4 * h + 2 + _STATISTICS + 2 * _CELLS**2 + _EXTREMES + _CONTRASTS
         self.hidden = nnx.Linear(seen, wide, rngs=rngs)
         self.hidden2 = nnx.Linear(wide, config.reading_width, rngs=rngs)
         wide = config.reading_width
@@ -97,7 +98,8 @@ class WhiteBalanceEstimator(nnx.Module):
             shown = nnx.relu(layer(shown))
         statistics = _statistics(thumbnail, linear, chroma)
         shade = statistics[:, 2 * (len(_POWERS) - 1) : 2 * len(_POWERS)]
-        seen = [guess, _pooled(shown), _pooled(deep), statistics, _around(shade, thumbnail, chroma), extremes]
+        around, contrasts = _around(shade, thumbnail, chroma), _contrasts(thumbnail, linear)
+        seen = [guess, _pooled(shown), _pooled(deep), statistics, around, extremes, contrasts]
         return jnp.concatenate(seen, axis=-1)
 
     def reading(self, features: Float[Array, "n features"]) -> Reading:
@@ -212,6 +214,26 @@ def _extremes(thumbnail: Float[Array, "n side side 3"]) -> Float[Array, "n extre
         log = jnp.log(jnp.einsum("np,ncp->nc", share, linear) + 1e-3)
         found.append(log[:, ::2] - log[:, 1:2])
     return jnp.concatenate(found, axis=-1)
+
+
+def _contrasts(thumbnail: Float[Array, "n h w 3"], linear: Float[Array, "n h w 3"]) -> Float[Array, "n contrasts"]:
+    """How far red and blue spread beside green, and how far they go along with it.
+
+    What lies over the whole picture, haze or a raw's black that is off, leaves them as they are.
+    """
+    n = len(thumbnail)
+    unclipped = (_largest(thumbnail) < _CLIPPED).astype(jnp.float32).reshape(n, -1)
+    amount = jnp.sum(unclipped, axis=1, keepdims=True) + 1e-3
+    channels = [linear[..., k].reshape(n, -1) for k in range(3)]
+    away = [(c - jnp.sum(unclipped * c, axis=1, keepdims=True) / amount) * unclipped for c in channels]
+
+    def together(first: int, second: int) -> Float[Array, "n"]:
+        return jnp.sum(away[first] * away[second], axis=1) / amount[:, 0]
+
+    green = together(1, 1) + 1e-8
+    spread = [0.5 * jnp.log((together(k, k) + 1e-8) / green) for k in (0, 2)]
+    along = [jnp.log(jnp.maximum(together(k, 1), 0) / green + 0.02) for k in (0, 2)]
+    return jnp.clip(jnp.stack(spread + along, axis=-1), -3, 3)
 
 
 def _around(
