@@ -2,8 +2,8 @@
 
 A right picture (a photograph's part, a developed raw, two of them side by side) gets another rendering (colour
 matrix, exposure, tone curve), and the same picture is rendered with a cast: a setting of the white-balance emulator
-or a blend of two, another of 46 cameras developed for the wrong light, a raw file just shown, a pure change of light.
-A share has no cast.
+or a blend of two, another of 46 cameras developed for the wrong light, a raw file just shown, a pure change of
+light. A share has no cast.
 """
 
 from __future__ import annotations
