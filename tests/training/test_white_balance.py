@@ -11,6 +11,8 @@ from flax import nnx
 
 from dioptre.models.white_balance.config import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
+from dioptre.pipelines import light
+from dioptre.pipelines.light import sure_share
 from training.lists import listed
 from training.white_balance import raw_files, samples, sensors
 from training.white_balance.belief import SHARES, fit_share, remains, share
@@ -151,6 +153,7 @@ def test_every_maker_is_drawn_as_often(folder: Path, monkeypatch: pytest.MonkeyP
     known.matrices = np.tile(known.matrices[:1], (30, 1, 1, 1))  # nearly all of them are of no maker at all
     mostly = [int(np.argmax(known.camera(rng))) for _ in range(100)]
     assert set(mostly) == {0, 1}
+    assert 30 < mostly.count(0) < 70
 
 
 def test_a_raw_just_shown_keeps_the_light_it_was_taken_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,11 +223,20 @@ def test_what_is_too_bright_keeps_the_lights_colour_in_a_raw_just_shown() -> Non
 
 def test_as_much_of_a_cast_is_taken_out_as_balanced_photographs_allow() -> None:
     n = 400
-    odds = np.random.default_rng(22).normal(0, 2, n)
-    photographs = {"odds": odds, "length": np.full(n, 0.3), "left": np.tile(8 * SHARES, (n, 1))}
+    belief = 1 / (1 + np.exp(-np.random.default_rng(22).normal(0, 2, n)))
+    photographs = {"belief": belief, "length": np.full(n, 0.3), "left": np.tile(8 * SHARES, (n, 1))}
     sure = fit_share(photographs, 2.0)
     assert remains(photographs, share(photographs, sure)).mean() == pytest.approx(2.0, abs=0.02)
-    assert share(photographs, sure)[np.argsort(odds)[-1]] > share(photographs, sure)[np.argsort(odds)[0]]
+    assert share(photographs, sure)[np.argmax(belief)] > share(photographs, sure)[np.argmin(belief)]
+
+
+def test_the_share_is_fitted_as_the_product_takes_it_out() -> None:
+    rng = np.random.default_rng(23)
+    chroma, belief = rng.normal(0, 0.3, (50, 2)).astype(np.float32), rng.random(50)
+    of = {"belief": belief, "length": np.linalg.norm(chroma, axis=1)}
+    taken = [sure_share(cast, belief=float(b)) for cast, b in zip(chroma, belief, strict=True)]
+    assert 0 < np.mean(taken) < 1
+    np.testing.assert_allclose(share(of, np.array(light._SURE)), taken, atol=1e-6)
 
 
 def test_pictures_can_all_be_raws_just_shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ right one.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from scipy.optimize import bisect, minimize
 
 from dioptre.models.white_balance.config import WhiteBalanceConfig
 from dioptre.models.white_balance.module import WhiteBalanceEstimator
-from dioptre.pipelines.light import GOOD_DE
+from dioptre.pipelines.light import GOOD_DE, chance_evidence, read, share_evidence
 
 from .loss import corrected, lab
 from .samples import FINE_SIDE
@@ -42,36 +43,37 @@ SCORED = 500
 
 
 def readings(network: WhiteBalanceEstimator, batches: list[dict[str, Any]]) -> dict[str, np.ndarray]:
-    """Of every pair: log odds of the belief, length of the cast, expected ΔE, what is left at each of SHARES."""
+    """Of every pair: the belief, the length of the cast, the expected ΔE, what is left at each of SHARES."""
     from colour.difference import delta_E_CIE2000
 
     graph, state = nnx.split(network)
-    read = jax.jit(lambda s, seen: nnx.merge(graph, s)(seen))
+    forward = jax.jit(lambda s, seen: nnx.merge(graph, s)(seen))
 
     @jax.jit
     def results(chroma: Any, residual: Any, wrong: Any) -> Any:
         return [lab(jnp.clip(corrected(wrong, s * chroma, s * residual), 0, 1)) for s in SHARES]
 
     rng = np.random.default_rng(3)
-    found: dict[str, list[np.ndarray]] = {"odds": [], "length": [], "expected": [], "left": []}
+    found: dict[str, list[np.ndarray]] = {"belief": [], "length": [], "expected": [], "left": []}
     for batch in batches:
-        both = [read(state, view) for view in (batch["seen"], batch["seen"][:, :, ::-1])]
-        chroma, residual, odds, log_error = (np.mean(pair, axis=0) for pair in zip(*both, strict=True))
-        belief = 1 / (1 + np.exp(-odds))
-        found["odds"].append(np.log((belief + 0.01) / (1.01 - belief)))
-        found["length"].append(np.linalg.norm(chroma, axis=1))
-        found["expected"].append(np.exp(log_error))
+        said = read(partial(forward, state), np.asarray(batch["seen"]))
+        found["belief"].append(said.belief)
+        found["length"].append(np.linalg.norm(said.chroma, axis=1))
+        found["expected"].append(said.expected_de)
         n, side = batch["seen"].shape[:2]
         pixels = rng.choice(side * side, SCORED, replace=False)
         wrong, right = (batch[name].reshape(n, -1, 3)[:, pixels] for name in ("wrong", "right"))
         true = np.asarray(lab(right))
-        left = [delta_E_CIE2000(np.asarray(made), true).mean(axis=1) for made in results(chroma, residual, wrong)]
+        made = results(said.chroma, said.residual, wrong)
+        left = [delta_E_CIE2000(np.asarray(colours), true).mean(axis=1) for colours in made]
         found["left"].append(np.stack(left, axis=-1))
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
 def share(of: dict[str, np.ndarray], sure: np.ndarray) -> np.ndarray:
-    return np.clip(sure[0] + sure[1] * of["odds"] + sure[2] * np.log(of["length"] + 1e-3), 0, 1)
+    """How much of each cast is taken out, as `dioptre.pipelines.light.sure_share` does it with these weights."""
+    shares: np.ndarray = np.clip(share_evidence(of["length"], of["belief"]) @ sure, 0, 1)
+    return shares
 
 
 def remains(of: dict[str, np.ndarray], shares: np.ndarray) -> np.ndarray:
@@ -96,9 +98,8 @@ def fit_share(photographs: dict[str, np.ndarray], balanced: float) -> np.ndarray
 def fit_chance(sets: dict[str, dict[str, np.ndarray]], sure: np.ndarray) -> np.ndarray:
     evidence, good, weights = [], [], []
     for name, of in sets.items():
-        n = len(of["odds"])
-        weights.append(np.full(n, WEIGHTS.get(name, 1.0)))
-        evidence.append(np.stack([np.ones(n), np.log(of["expected"]), of["length"], of["odds"]], axis=-1))
+        weights.append(np.full(len(of["belief"]), WEIGHTS.get(name, 1.0)))
+        evidence.append(chance_evidence(of["length"], of["belief"], of["expected"]))
         good.append(remains(of, share(of, sure)) < GOOD_DE)
     x, y, w = np.concatenate(evidence), np.concatenate(good), np.concatenate(weights)
 

@@ -26,19 +26,20 @@ class Right:
 def crop(rng: np.random.Generator, source: Right, side: int) -> tuple[np.ndarray, np.float32, np.ndarray, int]:
     """A part of any right picture, linear, where its sensor was full, its ten polynomials, and which it is."""
     index = int(rng.integers(len(source.pictures)))
-    return part_of(rng, source, side, index), source.full[index], source.mappings[index], index
+    part = part_of(rng, source.pictures[index], side, linear=source.linear)
+    return part, source.full[index], source.mappings[index], index
 
 
-def part_of(rng: np.random.Generator, source: Right, side: int, index: int) -> np.ndarray:
-    """A square part of one right picture (side, side, 3), linear, or of its mirror image."""
-    whole = source.pictures.shape[1]
-    length = int(max(rng.integers(whole // (2 if source.linear else 3), whole + 1, size=2)))
+def part_of(rng: np.random.Generator, picture: np.ndarray, side: int, *, linear: bool) -> np.ndarray:
+    """A square part of a picture or of its mirror image, linear. linear: whether the picture is."""
+    whole = len(picture)
+    length = int(max(rng.integers(whole // (2 if linear else 3), whole + 1, size=2)))
     top, left = rng.integers(0, whole - length + 1, size=2)
     pick = np.arange(side) * length // side
-    taken = source.pictures[index, top : top + length, left : left + length][pick][:, pick]
+    taken = picture[top : top + length, left : left + length][pick][:, pick]
     taken = taken[:, ::-1] if rng.random() < 0.5 else taken
-    linear: np.ndarray = (taken if source.linear else _LINEAR[taken]).astype(np.float32)
-    return linear
+    part: np.ndarray = (taken if linear else _LINEAR[taken]).astype(np.float32)
+    return part
 
 
 def smaller(pictures: np.ndarray, times: int) -> np.ndarray:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .pictures import Right, part_of
+from .data import TONE_LEVEL
+from .pictures import part_of
 from .sensors import near_identity, shift
 
-TONE_LEVEL = 0.97  # the quantile of the brightest channel, balanced, that becomes 1
 EVERY_LIGHT = 0.5  # of raws: as often in any light, for most were taken under the sky
 OFF_BLACK = 0.5  # what was subtracted as black is a little too little or too much, as shows in the dark
 OFF_BY = 1e-3, 6e-2  # of raw values; half of the time by as much in every channel
@@ -33,12 +33,7 @@ class RawFiles:
             peak = np.quantile(np.minimum(balanced, 1).max(axis=-1), TONE_LEVEL, axis=(1, 2))
             full.append((1 / np.maximum(peak, 1e-3)).astype(np.float32))
             pictures.append((balanced * full[-1][:, None, None, None]).astype(np.float16))
-        self.right = Right(
-            pictures=np.concatenate(pictures),
-            mappings=np.empty((len(self.lights), 0)),
-            full=np.concatenate(full),
-            linear=True,
-        )
+        self.pictures, self.full = np.concatenate(pictures), np.concatenate(full)
         warmth = np.log(self.lights[:, 0] / self.lights[:, 2])
         edges = np.linspace(*np.quantile(warmth, [0.01, 0.99]), _WARMTHS + 1)[1:-1]
         of = np.digitize(warmth, edges)
@@ -50,7 +45,10 @@ class RawFiles:
         if rng.random() < EVERY_LIGHT:
             alike = self.by_warmth[rng.integers(len(self.by_warmth))]
             index = int(alike[rng.integers(len(alike))])
-        picture, light = part_of(rng, self.right, side, index), self.lights[index].astype(np.float64)
+        picture, light = (
+            part_of(rng, self.pictures[index], side, linear=True),
+            self.lights[index].astype(np.float64),
+        )
         if rng.random() < OFF_BLACK:
             off = np.exp(rng.uniform(*np.log(OFF_BY))) * (np.ones(3) if rng.random() < 0.5 else rng.random(3))
             off = (off if rng.random() < 0.75 else -off) / light
@@ -59,4 +57,4 @@ class RawFiles:
         if rng.random() < SHIFTED:
             sensor = near_identity(rng, rng.uniform(0, 0.12))
             light = light * shift(rng)
-        return picture, self.right.full[index], sensor, np.diag(light)
+        return picture, self.full[index], sensor, np.diag(light)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32
+from numpy.typing import ArrayLike
 
 from dioptre.colour import WhitePoint, linear_rgb_to_xy, xy_to_linear_rgb
 from dioptre.models.loaded import Loaded
@@ -88,18 +90,31 @@ def estimate_light(image: Float32[np.ndarray, "h w c"], *, model: str = "default
 
 def sure_share(chroma: Float32[np.ndarray, "2"], *, belief: float) -> np.float32:
     """How much of an estimated cast to take out, 0 to 1."""
-    evidence = np.array([1.0, _log_odds(belief), np.log(np.linalg.norm(chroma) + 1e-3)])
-    return np.float32(np.clip(evidence @ _SURE, 0, 1))
+    return np.float32(np.clip(share_evidence(np.linalg.norm(chroma), belief) @ _SURE, 0, 1))
 
 
 def chance(chroma: Float32[np.ndarray, "2"], *, belief: float, expected_de: float) -> float:
     """The confidence that what the network says of a picture deserves."""
-    evidence = np.array([1.0, np.log(expected_de), np.linalg.norm(chroma), _log_odds(belief)])
+    evidence = chance_evidence(np.linalg.norm(chroma), belief, expected_de)
     return float(1 / (1 + np.exp(-evidence @ _CHANCE)))
 
 
-def _log_odds(belief: float) -> float:
-    return float(np.log((belief + 0.01) / (1.01 - belief)))
+def share_evidence(length: ArrayLike, belief: ArrayLike) -> np.ndarray:
+    """(..., 3) what `sure_share` weighs, of casts of that length in (ln r/g, ln b/g)."""
+    odds = _log_odds(belief)
+    return np.stack([np.ones_like(odds), odds, np.log(np.asarray(length) + 1e-3)], axis=-1)
+
+
+def chance_evidence(length: ArrayLike, belief: ArrayLike, expected_de: ArrayLike) -> np.ndarray:
+    """(..., 4) what `chance` weighs."""
+    odds = _log_odds(belief)
+    return np.stack([np.ones_like(odds), np.log(expected_de), np.asarray(length), odds], axis=-1)
+
+
+def _log_odds(belief: ArrayLike) -> np.ndarray:
+    share = np.asarray(belief)
+    odds: np.ndarray = np.asarray(np.log((share + 0.01) / (1.01 - share)))
+    return odds
 
 
 def estimator(model: str = "default") -> Loaded:
@@ -107,7 +122,7 @@ def estimator(model: str = "default") -> Loaded:
     return load_model(find(model, kind=ModelKind.WHITE_BALANCE).id)
 
 
-def read(network: Loaded, thumbnails: Float32[np.ndarray, "n s s 3"]) -> Reading:
+def read(network: Callable[..., Any], thumbnails: Float32[np.ndarray, "n s s 3"]) -> Reading:
     """The mean of what is read off the pictures and off their mirror images; grey all over, they have no cast."""
     views = np.concatenate([thumbnails, thumbnails[:, :, ::-1]])
     parts = (np.asarray(part) for part in network(jnp.asarray(views)))
