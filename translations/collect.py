@@ -11,7 +11,7 @@ import ast
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -109,8 +109,11 @@ def _of_call(node: ast.Call, errors: dict[str, str], constants: dict[str, ast.ex
             code = getattr(node.args[0], "value", code) if node.args else code
         else:
             wanted += node.args[:1]
+        values = keywords.keys() - {*_TEXTS, "code", "level"}
         for value in wanted:
-            yield from ((text, str(code)) for text in _texts(value, constants))
+            yield from ((text, str(code)) for text in _texts(value, constants, values))
+    elif name == "Message" and node.args:
+        yield from ((text, "") for text in _texts(node.args[0], constants, keywords.keys()))
     elif name in _DESCRIPTIONS:
         for key in _TEXTS:
             if key in keywords:
@@ -123,25 +126,30 @@ def _of_call(node: ast.Call, errors: dict[str, str], constants: dict[str, ast.ex
         yield from ((text, "") for text in _texts(node.args[0], constants))
 
 
-def _texts(node: ast.expr, constants: dict[str, ast.expr]) -> Iterator[str]:
-    """The strings that an expression may become, with names in place of values."""
+def _texts(node: ast.expr, constants: dict[str, ast.expr], values: Collection[str] = frozenset()) -> Iterator[str]:
+    """The strings that an expression may become, with names in place of values.
+
+    values: the names that are given to a template; without any, braces are braces.
+    """
     match node:
         case ast.Constant(value=str(text)):
-            yield text.replace("{", "{{").replace("}", "}}")
+            yield text if values else text.replace("{", "{{").replace("}", "}}")
         case ast.JoinedStr():
             yield _template(node)
         case ast.IfExp():
-            yield from _texts(node.body, constants)
-            yield from _texts(node.orelse, constants)
+            yield from _texts(node.body, constants, values)
+            yield from _texts(node.orelse, constants, values)
         case ast.BoolOp():
             for value in node.values:
-                yield from _texts(value, constants)
+                yield from _texts(value, constants, values)
         case ast.Tuple() | ast.List():
             for value in node.elts:
                 yield from _texts(value, constants)
         case ast.Dict():
             for value in node.values:
                 yield from _texts(value, constants)
+        case ast.Call() if _name(node.func) == "Message":
+            return  # a call of its own
         case ast.Name() | ast.Call() | ast.Subscript():
             name = _name(node.func if isinstance(node, ast.Call) else getattr(node, "value", node))
             if name in constants:

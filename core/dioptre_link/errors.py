@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from .language import Message
+
 
 class DioptreError(Exception):
     """An error with a stable code, one clear sentence and a hint at what to do.
 
+        raise DioptreError("The layer “{name}” is locked.", hint="Unlock it first.", name=layer.name)
+
+    message and hint are templates where `values` are given; the translation happens where a user reads them.
     It crosses the wire between worker and editor unchanged: see `to_dict` and `from_dict`.
     """
 
     code = "failed"
 
-    def __init__(self, message: str, *, hint: str = "", code: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+    def __init__(self, message: str, *, hint: str = "", code: str | None = None, **values: Any) -> None:
+        self.message = Message(message, **values) if values else message
+        self.hint = Message(hint, **values) if values and hint else hint
+        super().__init__(self.message)
         if code is not None:
             self.code = code
 

@@ -1,9 +1,10 @@
-"""What users read, in their language.
+"""Messages in the user's language.
 
-The source has its messages in English, as plain f-strings. `translations/collect.py` takes them out into one
-catalogue, where a value is a named gap: "{shown} is there already." Here a finished sentence is found in it by its
-words, and its values are put into the translation. So messages need no marks, cross the wire in English with
-their code, and each side shows them in the language of whoever sits there.
+The source is in English. A message with values is a `Message`: a template with named gaps, and the values. It reads
+as its English sentence everywhere, keeps its template across the wire, and is translated by gettext where a user
+reads it. `translations/collect.py` takes the templates from the source into one catalogue.
+
+A plain sentence is looked up as it stands; one that was finished from an f-string is matched against the templates.
 
 The language is that of the environment, as for every gettext program (LANGUAGE, LC_ALL, LC_MESSAGES, LANG). Without
 a translation the English stays.
@@ -14,14 +15,76 @@ from __future__ import annotations
 import gettext
 import json
 import re
+import string
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 DOMAIN = "dioptre"
 FOLDER = Path(__file__).with_name("locale")
 CATALOGUE = "catalogue.json"
 _GAP = re.compile(r"\{(\w+)\}")
 _NESTED = 2  # a reason inside a sentence is translated too
+
+
+class Message(str):
+    """An English sentence that remembers the template and the values it was made from.
+
+        Message("The layer “{name}” is locked.", name=layer.name)
+
+    A value is text, a number, or another Message, which is translated too. Numbers that need a format are given as
+    text. Pickling and copying keep template and values.
+    """
+
+    __slots__ = ("template", "values")
+
+    template: str
+    values: Mapping[str, Any]
+
+    def __new__(cls, template: str, /, **values: Any) -> Message:
+        message = super().__new__(cls, template.format_map(values))
+        message.template = template
+        message.values = values
+        return message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self.template, dict(self.values))
+
+    def to_wire(self) -> dict[str, Any]:
+        """The message as JSON: {"template": …, "values": {…}}."""
+        values = {
+            name: value.to_wire()
+            if isinstance(value, Message)
+            else value
+            if type(value) in (int, float)
+            else str(value)
+            for name, value in self.values.items()
+        }
+        return {"template": self.template, "values": values}
+
+    @staticmethod
+    def from_wire(fields: Mapping[str, Any]) -> Message:
+        """The message that `to_wire` described. Raises ValueError, KeyError, TypeError or AttributeError."""
+        values = {
+            name: Message.from_wire(value) if isinstance(value, dict) else value
+            for name, value in fields["values"].items()
+        }
+        if not all(isinstance(value, (str, int, float)) for value in values.values()):
+            raise TypeError(fields)
+        return Message(_only_gaps(fields["template"]), **values)
+
+
+def _restored(template: str, values: Mapping[str, Any]) -> Message:
+    return Message(template, **values)
+
+
+def _only_gaps(template: str) -> str:
+    """Refuse a template that formats, indexes or reads attributes: the other side may not be ours."""
+    for _, name, form, conversion in string.Formatter().parse(template):
+        if name is not None and (not name.isidentifier() or form or conversion):
+            raise ValueError(template)
+    return template
 
 
 def translated(text: str, *, languages: tuple[str, ...] | None = None) -> str:
@@ -31,6 +94,8 @@ def translated(text: str, *, languages: tuple[str, ...] | None = None) -> str:
 
 
 def _translated(text: str, found: gettext.NullTranslations, depth: int) -> str:
+    if isinstance(text, Message):
+        return _from_template(text, found, depth)
     exact = found.gettext(_escaped(text))
     if exact != _escaped(text):
         return exact.replace("{{", "{").replace("}}", "}")
@@ -45,6 +110,18 @@ def _translated(text: str, found: gettext.NullTranslations, depth: int) -> str:
             values = {name: _translated(value, found, depth - 1) if value else "" for name, value in values.items()}
         return target.format_map(values)
     return text
+
+
+def _from_template(message: Message, found: gettext.NullTranslations, depth: int) -> str:
+    values = {
+        name: _translated(value, found, depth - 1) if isinstance(value, str) and value and depth else value
+        for name, value in message.values.items()
+    }
+    template = found.gettext(message.template)
+    try:
+        return template.format_map(values)
+    except (KeyError, ValueError, IndexError):  # a translation with other gaps
+        return str(message)
 
 
 def _escaped(text: str) -> str:

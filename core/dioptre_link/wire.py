@@ -29,9 +29,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .errors import DioptreError
+from .language import Message
 from .operations import Role
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised by every change that an older side would misunderstand."""
 
 MAX_MESSAGE_BYTES = 1 << 20  # a submit with every option is under 10 kB; a chunk is the largest message
@@ -123,9 +124,17 @@ def check_name(name: str) -> str:
 
 def encode(message: Mapping[str, Any]) -> bytes:
     """One line. Raises WireError when it would be too long, ValueError for NaN or infinity."""
+    message = {name: _outgoing(value) for name, value in message.items()}
     line = json.dumps(message, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
     _check(len(line) <= MAX_MESSAGE_BYTES, f"a message of {len(line)} bytes")
     return line
+
+
+def _outgoing(value: Any) -> Any:
+    """Templates stay templates: the reader's side translates them."""
+    if isinstance(value, Message):
+        return value.to_wire()
+    return [_outgoing(item) for item in value] if isinstance(value, list) else value
 
 
 def decode(line: bytes, *, sender: str) -> dict[str, Any]:
@@ -198,6 +207,21 @@ def _text(value: Any) -> str:
     fine = isinstance(value, str) and (value.isascii() or not _LONE_SURROGATE.search(value))
     _check(fine, f"{str(value)[:40]!r} is not text")
     return str(value)
+
+
+def _message(value: Any) -> str:
+    """Plain text, or a template with its values."""
+    if not isinstance(value, dict):
+        return _text(value)
+    try:
+        return _checked(Message.from_wire(_fields(value, _TEMPLATE, "message")))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise WireError(f"Not understood: the message {str(value)[:40]!r}.") from error
+
+
+def _checked(message: Message) -> Message:
+    _text(str(message))
+    return message
 
 
 def _flag(value: Any) -> bool:
@@ -275,7 +299,8 @@ _PIXELS: dict[str, _Parse | _Optional] = {
 }
 _JOB = _integer(1, 2**53)
 _LAYER = {"name": _text, "role": _role, "visible": _flag, "pixels": Pixels.from_dict}
-_ERROR: dict[str, _Parse | _Optional] = {"code": _text, "message": _text, "hint": _Optional(_text, "")}
+_TEMPLATE: dict[str, _Parse | _Optional] = {"template": _text, "values": _object}
+_ERROR: dict[str, _Parse | _Optional] = {"code": _text, "message": _message, "hint": _Optional(_message, "")}
 
 _HELLO: dict[str, _Parse | _Optional] = {"protocol": _integer(0, 10**6), "token": _text, "client": _text}
 
@@ -317,16 +342,16 @@ MESSAGES: dict[str, dict[str, dict[str, _Parse | _Optional]]] = {
         },
         "shared": {"ok": _flag},
         "stored": {"name": check_name},
-        "progress": {"job": _JOB, "fraction": _fraction, "phase": _text},
+        "progress": {"job": _JOB, "fraction": _fraction, "phase": _message},
         "chunk": {"buffer": check_name, "data": _text},
         "result": {
             "job": _JOB,
             "layers": _list_of(lambda value: _fields(value, _LAYER, "layer"), 16),
             "values": _object,
-            "messages": _list_of(_text, 64),
+            "messages": _list_of(_message, 64),
             "models": _map_of(_text),
         },
-        "cancelled": {"job": _JOB, "reason": _text},
+        "cancelled": {"job": _JOB, "reason": _message},
         "error": {"job": _Optional(_JOB), "protocol": _Optional(_integer(0, 10**6)), **_ERROR},
     },
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import copy
 import gettext
 import json
+import pickle
 import re
 from io import BytesIO
 from pathlib import Path
@@ -13,9 +15,9 @@ import pytest
 from babel.messages import pofile
 
 from dioptre import files
-from dioptre_link import language
+from dioptre_link import language, wire
 from dioptre_link.errors import DioptreError
-from dioptre_link.language import translated
+from dioptre_link.language import Message, translated
 from dioptre_link.operations import OPERATIONS
 from dioptre_link.recipe import Recipe
 from translations.collect import FOLDER, LOCALE, collect, compiled
@@ -132,3 +134,44 @@ def test_codes_are_in_the_catalogue() -> None:
 )
 def test_patterns(template: str, text: str, matches: bool) -> None:
     assert bool(re.fullmatch(language.pattern_of(template), text)) is matches
+
+
+def test_a_message_keeps_its_template_through_copies_and_the_wire() -> None:
+    layer = Message("The layer “{name}” is locked.", name="{x} Größe")
+    outer = Message("{problem} ({count} of {total})", problem=layer, count=2, total=3)
+    assert outer == "The layer “{x} Größe” is locked. (2 of 3)"
+    for copied in (copy.deepcopy(outer), pickle.loads(pickle.dumps(outer))):
+        assert copied == outer
+        assert copied.template == outer.template
+        assert copied.values["problem"].template == layer.template
+    line = wire.encode({"type": "progress", "job": 1, "fraction": 0.5, "phase": layer})
+    came = wire.decode(line, sender="worker")["phase"]
+    assert isinstance(came, Message)
+    assert (came, came.template, came.values) == (layer, layer.template, layer.values)
+
+
+@pytest.mark.parametrize(
+    "phase",
+    [
+        {"template": "{a.__class__}", "values": {"a": 1}},
+        {"template": "{a:>99999999}", "values": {"a": 1}},
+        {"template": "{a!r}", "values": {"a": 1}},
+        {"template": "{a}", "values": {}},
+        {"template": "{a}", "values": {"a": [1]}},
+        {"template": "{", "values": {}},
+        {"template": "{a}", "values": {"a": "x"}, "more": 1},
+        {"values": {}},
+    ],
+)
+def test_the_wire_refuses_templates_that_do_more_than_name_their_values(phase: object) -> None:
+    line = json.dumps({"type": "progress", "job": 1, "fraction": 0.5, "phase": phase}).encode()
+    with pytest.raises(wire.WireError):
+        wire.decode(line, sender="worker")
+
+
+def test_an_error_with_values_is_translated_from_its_template() -> None:
+    error = DioptreError("There is no file {name}.", hint="Check the spelling of {name}.", name="{a}.jpg")
+    assert (error.message, error.hint) == ("There is no file {a}.jpg.", "Check the spelling of {a}.jpg.")
+    assert translated(error.message, languages=GERMAN) == "Es gibt keine Datei {a}.jpg."
+    came = DioptreError.from_dict(error.to_dict())
+    assert translated(came.message, languages=GERMAN) == "Es gibt keine Datei {a}.jpg."
