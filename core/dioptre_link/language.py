@@ -53,14 +53,7 @@ class Message(str):
 
     def to_wire(self) -> dict[str, Any]:
         """The message as JSON: {"template": …, "values": {…}}."""
-        values = {
-            name: value.to_wire()
-            if isinstance(value, Message)
-            else value
-            if type(value) in (int, float)
-            else str(value)
-            for name, value in self.values.items()
-        }
+        values = {name: _plain(value) for name, value in self.values.items()}
         return {"template": self.template, "values": values}
 
     @staticmethod
@@ -73,6 +66,12 @@ class Message(str):
         if not all(isinstance(value, (str, int, float)) for value in values.values()):
             raise TypeError(fields)
         return Message(_only_gaps(fields["template"]), **values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Message):
+        return value.to_wire()
+    return value if type(value) in (int, float) else str(value)
 
 
 def _restored(template: str, values: Mapping[str, Any]) -> Message:
@@ -114,7 +113,7 @@ def _translated(text: str, found: gettext.NullTranslations, depth: int) -> str:
 
 def _from_template(message: Message, found: gettext.NullTranslations, depth: int) -> str:
     values = {
-        name: _translated(value, found, depth - 1) if isinstance(value, str) and value and depth else value
+        name: _translated(value, found, depth - 1) if isinstance(value, Message) and depth else value
         for name, value in message.values.items()
     }
     template = found.gettext(message.template)

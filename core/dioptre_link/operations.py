@@ -17,6 +17,10 @@ from typing import Any
 from .errors import UsageError
 
 
+USUAL_FOCUS_RANGE = 0.04
+"""Disparity that stays sharp to either side of the focus where no range is chosen."""
+
+
 class Kind(Enum):
     """What values a parameter takes. A POINT is (x, y) in pixels of the input picture, from its top left."""
 

@@ -37,7 +37,8 @@ def test_imports_only_the_standard_library_and_itself(checkout: Path) -> None:
 
 
 def test_a_bare_python_imports_every_module(checkout: Path) -> None:
-    modules = ["dioptre_link." + source.stem for source in sources(checkout) if source.stem != "__init__"]
+    paths = [source.relative_to(checkout / "core").with_suffix("") for source in sources(checkout)]
+    modules = [".".join(path.parts) for path in paths if path.name != "__init__"]
     loaded = f"import {', '.join(modules)}, sys; print(*sorted(sys.modules))"
     bare = [sys.executable, "-S", "-W", "error", "-c", loaded]
     environment = {"PYTHONPATH": str(checkout / "core")}

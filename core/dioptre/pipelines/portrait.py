@@ -17,7 +17,7 @@ from dioptre.imaging.spread import spread_rows
 from dioptre.models.registry import unload_after
 from dioptre.optics.draft import Halves
 from dioptre.runtime import release_after
-from dioptre_link.operations import Role, operation
+from dioptre_link.operations import USUAL_FOCUS_RANGE, Role, operation
 
 from .depth import Depth, depth_of
 from .lens_blur import chosen_max_radius_px, draft_of, lens_blur, lens_options
@@ -25,7 +25,6 @@ from .subject import Subject, find_subject, known_subject
 
 _SHARE_DEPTH, _SHARE_SUBJECT = 0.3, 0.5  # of the time, at 12 MP
 _SET_ASIDE = np.zeros((0, 0), np.float32)
-_FOCUS_RANGE = 0.04  # of disparity that stays sharp to either side of the focus, unless chosen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +180,7 @@ def _focus(options: Mapping[str, Any], subject: Subject) -> tuple[float, float]:
     """Focal disparity and range: as chosen, else the subject's own."""
     assert subject.focal_disparity is not None  # it was given a disparity
     focal = subject.focal_disparity if options["focal_disparity"] is None else options["focal_disparity"]
-    return focal, _FOCUS_RANGE if options["focus_range"] is None else options["focus_range"]
+    return focal, USUAL_FOCUS_RANGE if options["focus_range"] is None else options["focus_range"]
 
 
 def _cut_out(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:

@@ -1,0 +1,275 @@
+"""Live previews: the picture stays in the worker, and each change of an option asks for a small result.
+
+A `PreviewSession` is used through generators of steps, which never wait: GIMP drives them from its main loop, Krita
+from a thread (`events.drain`). Where the operation allows it, a draft comes at once and the exact preview follows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Hashable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+from ..buffers import Buffer
+from ..client import Result, Stored, Worker, WorkerLostError
+from ..operations import OPERATIONS, Input, Role
+from ..wire import PixelFormat
+from . import traits
+from .events import Image, Shown, Shows, Step, Steps, follow, read_images
+from .request import Point, Request, detail_rect
+
+PATIENCE_S = 1.0
+"""A preview younger than this is not superseded: a slider that keeps moving would never show anything."""
+
+SETTLE_MS = 30
+"""A moving slider sends many changes; the preview follows after this pause."""
+
+SUBJECTS = 8  # kept in the worker, by the point that they were looked for at
+INSIDE = 128  # of 255: coverage from which a point belongs to the subject
+LEAST_PX = 16  # of a preview's longer side, for the worker
+
+
+class PreviewSession:
+    """What the worker keeps for the previews of one picture. One thread at a time uses it."""
+
+    def __init__(self, worker: Worker, colour_format: PixelFormat, *, poll_s: float = 0.0) -> None:
+        """colour_format: of the pictures shown; 8 bits. poll_s: how long a step may wait for the worker."""
+        self._worker = worker
+        self._format = colour_format
+        self._poll_s = poll_s
+        self._asked_s = 0.0
+        self._drafting = False
+        self._forget()
+
+    def _forget(self) -> None:
+        self._keys: dict[str, Hashable] = {}
+        self._stored: dict[str, Stored] = {}
+        self._depth: Stored | None = None
+        self._depth_key: Hashable = None
+        self._depth_shown: Image | None = None
+        self._subjects: dict[Point | None, tuple[str, Image | None]] = {}
+        self._latest: Point | None = None  # the point of the subject that was found last
+
+    def stored(self, name: str, key: Hashable) -> Stored | None:
+        """An input that the worker has already, for the run behind OK; None when it has other pixels."""
+        return self._stored.get(name) if self._keys.get(name) == key else None
+
+    def should_wait(self, request: Request) -> bool:
+        """Whether to leave the preview under way alone for now; ask again after `SETTLE_MS`."""
+        young = time.monotonic() - self._asked_s < PATIENCE_S
+        return self._drafting or (young and not self.can_draft(request))
+
+    def can_draft(self, request: Request) -> bool:
+        """Whether everything that takes long is known already."""
+        if not request.operation.drafts or self._depth is None or self._depth_key != _depth_key(request):
+            return False
+        return bool(self._subjects) or not traits.finds_subject(request.operation)
+
+    def preview(self, request: Request) -> Shows:
+        """Steps and drafts on the way, and the exact preview at the end.
+
+        A worker that ended is started again, once. Raises what the job failed with.
+        """
+        self._asked_s = time.monotonic()
+        try:
+            return (yield from self._preview(request))
+        except WorkerLostError:
+            self._forget()
+            self._worker.connect(may_start=True)
+            return (yield from self._preview(request))
+        finally:
+            self._drafting = False
+
+    def _preview(self, request: Request) -> Shows:
+        if traits.enlarges(request.operation):
+            return (yield from self._detail(request))
+        yield from self._hand_over(request)
+        self._take_depth(request)
+        if self.can_draft(request):
+            yield from self._draft(request)
+        return (yield from self._exact(request))
+
+    # -- inputs --------------------------------------------------------------------------------------------------
+
+    def _hand_over(self, request: Request) -> Steps[None]:
+        """Store what the worker does not have yet; another picture starts afresh."""
+        if self._keys.get("picture") != request.inputs["picture"].key:
+            self._forget()
+        for name in ("picture", "disparity", "selection"):
+            given = request.inputs.get(name)
+            if given is None:
+                self._keys.pop(name, None)
+                self._stored.pop(name, None)
+            elif self._keys.get(name) != given.key:
+                buffer = yield from given.upload(self._worker)
+                try:
+                    self._stored[name] = self._worker.store(f"given-{name}", name, buffer)
+                finally:
+                    buffer.delete()
+                self._keys[name] = given.key
+
+    def _take_depth(self, request: Request) -> None:
+        """Forget an estimate, and subjects found by it, when the request's depth is another."""
+        key = _depth_key(request)
+        if key != self._depth_key:
+            self._depth, self._depth_shown = None, None
+            self._subjects.clear()
+            self._depth_key = key
+        if "disparity" in self._stored and traits.takes_depth(request.operation):
+            self._depth = self._stored["disparity"]
+
+    # -- drafts and the exact preview ----------------------------------------------------------------------------
+
+    def _draft(self, request: Request) -> Generator[Step | Shown, None, None]:
+        """A draft with what is known: for a new point on the known subject that subject, elsewhere the lens alone.
+
+        A new point on the known subject also gets the exact blur with it, before the subject is looked for again.
+        """
+        moved = traits.finds_subject(request.operation) and request.point not in self._subjects
+        on_subject = moved and self._is_on_subject(request)
+        quick = request
+        if moved and not on_subject:
+            lens = OPERATIONS["lens_blur"]
+            options = {
+                one.name: request.options[one.name] for one in lens.parameters if one.name in request.options
+            }
+            quick = replace(request, operation=lens, options=options)
+        known = self._latest if moved else request.point
+        self._drafting = True
+        try:
+            yield (yield from self._job(quick, known, draft=True))
+        finally:
+            self._drafting = False
+        if on_subject:
+            yield replace((yield from self._job(request, known)), draft=True)
+
+    def _exact(self, request: Request) -> Shows:
+        return (yield from self._job(request, request.point))
+
+    def _is_on_subject(self, request: Request) -> bool:
+        coverage = self._subjects.get(self._latest, ("", None))[1]
+        point = request.point
+        if coverage is None or point is None:
+            return False
+        return coverage.at(point[0] / request.size[0], point[1] / request.size[1]) >= INSIDE
+
+    def _job(self, request: Request, at: Point | None, *, draft: bool = False) -> Steps[Shown]:
+        """at: the point whose subject is used, where it is known; it is looked for and kept otherwise."""
+        operation, options = request.operation, dict(request.options)
+        inputs: dict[str, Any] = {"picture": self._stored["picture"]}
+        keep: dict[Role, str] = {}
+        if traits.takes_depth(operation) and self._depth is not None:
+            inputs["disparity"] = self._depth
+        elif Role.DEPTH in operation.outputs and traits.takes_depth(operation):
+            keep[Role.DEPTH] = "preview-depth"
+        if Input.SUBJECT in operation.optional_inputs:
+            if at in self._subjects:
+                inputs["subject"] = self._worker.stored(self._subjects[at][0])
+            else:
+                keep[Role.SUBJECT] = self._free_slot()
+        if "selection" in self._stored and traits.takes_selection(operation):
+            inputs["selection"] = self._stored["selection"]
+        if Role.CONFIDENCE in operation.outputs:
+            options["confidence"] = True  # known anyway, and it has a view
+        job = self._worker.submit(
+            operation.name,
+            options,
+            inputs,
+            colour_format=self._format,
+            depth_dtype="u8",
+            roles=(Role.RESULT, Role.DEPTH, Role.CONFIDENCE, *keep),
+            keep=keep,
+            preview_px=max(LEAST_PX, request.longest_px),
+            draft=draft,
+            supersede="preview",
+            opened_file=request.opened_file,
+        )
+        result = yield from follow(job, poll_s=self._poll_s)
+        images = read_images(result)
+        self._remember(keep, images, at)
+        return self._shown(request, result, images, at, draft=draft)
+
+    def _free_slot(self) -> str:
+        """A name for another subject; the oldest one gives way when there are many."""
+        slots = {kept[0]: point for point, kept in self._subjects.items()}
+        names = [f"preview-subject-{number}" for number in range(SUBJECTS)]
+        free = next((name for name in names if name not in slots), None)
+        if free is None:
+            free = next(iter(slots))
+            del self._subjects[slots[free]]
+        return free
+
+    def _remember(self, keep: Mapping[Role, str], images: Mapping[Role, Image], at: Point | None) -> None:
+        if Role.DEPTH in keep:
+            self._depth = self._worker.stored(keep[Role.DEPTH])
+        if Role.DEPTH in images:
+            self._depth_shown = images[Role.DEPTH].channel(0)
+        if Role.SUBJECT in keep:
+            coverage = images.get(Role.SUBJECT)
+            self._subjects[at] = (keep[Role.SUBJECT], None if coverage is None else coverage.channel(-1))
+            self._latest = at
+
+    def _shown(
+        self, request: Request, result: Result, images: Mapping[Role, Image], at: Point | None, *, draft: bool
+    ) -> Shown:
+        confidence = images.get(Role.CONFIDENCE)
+        return Shown(
+            draft=draft,
+            after=images.get(Role.RESULT),
+            depth=self._depth_shown or request.depth_image,
+            depth_before=request.depth_image if traits.changes_depth(request.operation) else None,
+            confidence=None if confidence is None else confidence.channel(0),
+            subject=self._subjects.get(at, ("", None))[1],
+            values=result.values,
+            messages=result.messages,
+        )
+
+    # -- enlargements --------------------------------------------------------------------------------------------
+
+    def _detail(self, request: Request) -> Shows:
+        """One part of the picture, as large as it will be, and as it is."""
+        assert request.crop is not None
+        left, top, width, height = part = detail_rect(request)
+        with ExitStack() as files:
+            cropped = dict(request.crop(self._worker, part))
+            for buffer in cropped.values():
+                files.callback(buffer.delete)
+            before = yield from self._plain(cropped["picture"])
+            job = self._worker.submit(
+                request.operation.name,
+                request.options,
+                cropped,
+                colour_format=self._format,
+                roles=[Role.RESULT],
+                supersede="preview",
+            )
+            result = yield from follow(job, poll_s=self._poll_s)
+            images = read_images(result)
+        full = request.size
+        return Shown(
+            after=images.get(Role.RESULT),
+            before=before,
+            part=(left / full[0], top / full[1], width / full[0], height / full[1]),
+            values=result.values,
+            messages=result.messages,
+        )
+
+    def _plain(self, picture: Buffer) -> Steps[Image | None]:
+        """The part itself in the preview's format: white balance of strength 0 changes no value."""
+        job = self._worker.submit(
+            "white_balance", {"strength": 0.0}, {"picture": picture}, colour_format=self._format
+        )
+        result = yield from follow(job, poll_s=self._poll_s)
+        return read_images(result).get(Role.RESULT)
+
+
+def _depth_key(request: Request) -> Hashable:
+    """What the depth of a preview depends on: the depth layer's pixels, or the options of the estimate."""
+    given = request.inputs.get("disparity")
+    if given is not None:
+        return ("given", given.key)
+    if Role.DEPTH not in request.operation.outputs:
+        return ("none",)
+    return ("estimated", tuple(sorted(traits.depth_options(request.operation, request.options).items())))

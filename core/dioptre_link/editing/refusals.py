@@ -1,0 +1,117 @@
+"""Why an operation cannot start, in words: one sentence for each reason, the same in both editors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import RefusedError
+from ..language import Message
+from ..operations import OPERATIONS, Operation
+
+
+def no_document() -> RefusedError:
+    return RefusedError("No document is open.", hint="Open a picture first.")
+
+
+def no_layer() -> RefusedError:
+    return RefusedError("No layer is selected.", hint="Select the layer with the picture.")
+
+
+def several_layers(count: int) -> RefusedError:
+    return RefusedError("Dioptre works on one layer, but {count} are selected.", hint="Select one.", count=count)
+
+
+def empty_layer(name: str) -> RefusedError:
+    return RefusedError("The layer “{name}” is empty.", hint="Select a layer with a picture.", name=name)
+
+
+def empty_group(name: str) -> RefusedError:
+    return RefusedError("The group “{name}” is empty.", hint="Select a layer with a picture.", name=name)
+
+
+def layer_too_large(name: str, most_px: int) -> RefusedError:
+    return RefusedError("The layer “{name}” is larger than {most} pixels.", name=name, most=most_px)
+
+
+def layer_locked(name: str) -> RefusedError:
+    return RefusedError("The layer “{name}” is locked.", hint="Unlock it first.", name=name)
+
+
+def layer_deleted(name: str) -> RefusedError:
+    return RefusedError(
+        "The layer “{name}” was deleted in the meantime.", hint="Undo the deletion and try again.", name=name
+    )
+
+
+def document_closed() -> RefusedError:
+    return RefusedError("The document was closed in the meantime. No layers were added.")
+
+
+def same_layer() -> RefusedError:
+    return RefusedError("The picture and its depth are the same layer.", hint="Select the picture's layer.")
+
+
+def needs_selection(operation: Operation) -> RefusedError:
+    return RefusedError(
+        "{operation} needs a selection.", hint="Select the area to change.", operation=Message(operation.title)
+    )
+
+
+def selection_outside(name: str) -> RefusedError:
+    return RefusedError(
+        "The selection lies outside the layer “{name}”.", hint="Clear the selection, or move it.", name=name
+    )
+
+
+def selection_enlarged(operation: Operation) -> RefusedError:
+    return RefusedError(
+        "{operation} enlarges the whole layer.", hint="Clear the selection.", operation=Message(operation.title)
+    )
+
+
+def nothing_made_yet() -> RefusedError:
+    return RefusedError("This document has no Dioptre results yet.", hint="Run an operation first.")
+
+
+def not_a_result() -> RefusedError:
+    return RefusedError(
+        "The selected layer does not belong to a Dioptre result.",
+        hint="Select a result's group, one of its layers, or its depth layer.",
+    )
+
+
+def only_painted_depth() -> RefusedError:
+    return RefusedError(
+        "The depth layer was painted on, and no other result depends on it.",
+        hint="To estimate the depth again, delete the layer and run Depth.",
+    )
+
+
+def input_gone(operation: Operation, *, is_depth: bool, name: str) -> RefusedError:
+    template = (
+        "{operation} cannot be updated: its depth layer “{name}” is gone."
+        if is_depth
+        else "{operation} cannot be updated: its picture, the layer “{name}”, is gone."
+    )
+    return RefusedError(
+        template,
+        hint="Undo the deletion, or run the operation again on another layer.",
+        operation=Message(operation.title),
+        name=name,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusals:
+    """The reasons whose hints name a menu. menu: of Dioptre in this editor, e.g. "Filters ▸ Dioptre"."""
+
+    menu: str
+
+    def needs_depth(self, operation: Operation) -> RefusedError:
+        return RefusedError(
+            "{operation} needs a depth layer.",
+            hint="Make one first with {menu} ▸ {depth}.",
+            operation=Message(operation.title),
+            menu=self.menu,
+            depth=Message(OPERATIONS["depth"].title),
+        )

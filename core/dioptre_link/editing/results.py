@@ -1,0 +1,48 @@
+"""Which recorded results a selected layer belongs to, for Update and Edit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..operations import Operation
+from ..records import Entry
+from . import refusals
+
+Concerns = Callable[[Entry], bool]
+"""Whether a result is in the document and concerns the selected layer: as input, output, or within its group."""
+
+
+def to_update(entries: Sequence[Entry], concerns: Concerns) -> list[Entry]:
+    """The results to bring up to date, oldest first. Raises RefusedError when there are none."""
+    if not entries:
+        raise refusals.nothing_made_yet()
+    chosen = [entry for entry in entries if concerns(entry)]
+    if not chosen:
+        raise refusals.not_a_result()
+    return chosen
+
+
+def to_edit(entries: Sequence[Entry], belongs: Concerns) -> Entry:
+    """The newest result that the selected layer belongs to. Raises RefusedError when there is none.
+
+    belongs: whether the layer is an output of the result or lies in its group.
+    """
+    if not entries:
+        raise refusals.nothing_made_yet()
+    for entry in reversed(entries):
+        if entry.known is not None and belongs(entry):
+            return entry
+    raise refusals.not_a_result()
+
+
+def to_replace(
+    entries: Sequence[Entry], operation: Operation, picture: int | str, present: Concerns
+) -> Entry | None:
+    """The newest result of the same operation on the same picture that is still in the document.
+
+    picture: id of the picture's layer. An interactive run replaces it instead of adding another group.
+    """
+    for entry in reversed(entries):
+        if entry.operation == operation.name and entry.inputs["picture"].id == picture and present(entry):
+            return entry
+    return None

@@ -1,0 +1,73 @@
+"""Numbers on a slider: linear or by ratio, how many digits they show, and the blur amount's reversed f-number."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..operations import Kind, Parameter
+
+RATIO_FROM = 10.0
+"""A range whose ends differ by this factor moves by ratio: equal steps of the slider look equally large."""
+
+_DIGITS = ((0.5, 3), (10.0, 2), (1000.0, 1))  # behind the point, for spans up to so much
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """The range of a number.
+
+    ratio: equal distances on the slider are equal ratios. digits: behind the point. step: of a key or a wheel.
+    backwards: the slider's left end is the maximum.
+    """
+
+    minimum: float
+    maximum: float
+    ratio: bool = False
+    digits: int = 2
+    step: float = 0.01
+    backwards: bool = False
+
+    def position(self, value: float) -> float:
+        """Where `value` lies on the slider, 0 (left) to 1 (right)."""
+        value = min(max(value, self.minimum), self.maximum)
+        if self.ratio:
+            share = math.log(value / self.minimum) / math.log(self.maximum / self.minimum)
+        else:
+            share = (value - self.minimum) / ((self.maximum - self.minimum) or 1.0)
+        return 1.0 - share if self.backwards else share
+
+    def value(self, position: float) -> float:
+        """The value at a position on the slider, 0 to 1."""
+        share = min(max(position, 0.0), 1.0)
+        share = 1.0 - share if self.backwards else share
+        if self.ratio:
+            return self.minimum * math.pow(self.maximum / self.minimum, share)
+        return self.minimum + (self.maximum - self.minimum) * share
+
+
+def scale_of(parameter: Parameter) -> Scale:
+    """The scale of a FLOAT or INTEGER parameter; a missing end of its range is 0 or 1."""
+    low = parameter.minimum if parameter.minimum is not None else 0.0
+    high = parameter.maximum if parameter.maximum is not None else 1.0
+    whole = parameter.kind is Kind.INTEGER
+    return Scale(
+        minimum=low,
+        maximum=high,
+        ratio=low > 0 and high / low >= RATIO_FROM,
+        digits=0 if whole else next((digits for limit, digits in _DIGITS if high - low <= limit), 0),
+        step=1.0 if whole else max(0.01, (high - low) / 100),
+    )
+
+
+def blur_amount(f_number: Parameter) -> Scale:
+    """The f-number as an amount of blur: the smallest f-number, which blurs most, is at the right end."""
+    scale = scale_of(f_number)
+    return Scale(
+        minimum=scale.minimum,
+        maximum=scale.maximum,
+        ratio=scale.ratio,
+        digits=scale.digits,
+        step=scale.step,
+        backwards=True,
+    )

@@ -1,0 +1,198 @@
+"""What a dialog or docker shows, as one frozen value, and how each event changes it.
+
+The widgets render a `State` and send events; they hold nothing of their own. Every function here takes a state and
+returns the next one, so a test needs no editor. A `Store` keeps the current state and tells its observers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+from ..errors import Cancelled, DioptreError
+from ..operations import Operation
+from . import traits, views
+from .events import Shown, Step
+
+Point = tuple[float, float]
+
+
+class Phase(Enum):
+    """What the preview is doing."""
+
+    EMPTY = "empty"  # no picture yet
+    READING = "reading"  # the layer goes to the worker
+    WAITING = "waiting"  # a preview was asked for
+    DRAFT = "draft"  # a quick one is shown, the exact one is on its way
+    READY = "ready"  # the preview matches the options
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """One moment of a dialog.
+
+    options: every option of the operation; None where it is decided from the picture. decided: what the preview
+    decided for those. place: centre of the part that an enlargement shows, as fractions of the picture's sides.
+    fraction: of the step in progress, 0 to 1. message, hint: English, or templates. working: whether the result
+    itself is being computed. replaces: id of the recorded result that OK replaces; "" adds a new one.
+    """
+
+    operation: Operation
+    options: Mapping[str, Any]
+    view: str
+    phase: Phase = Phase.EMPTY
+    fraction: float = 0.0
+    message: str = ""
+    hint: str = ""
+    shown: Shown | None = None
+    decided: Mapping[str, Any] = field(default_factory=dict)
+    place: Point = (0.5, 0.5)
+    more: bool = False
+    working: bool = False
+    replaces: str = ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether what the user sees is not final yet: show progress."""
+        return self.working or self.phase in (Phase.READING, Phase.WAITING, Phase.DRAFT)
+
+    @property
+    def out_of_date(self) -> bool:
+        """Whether the chosen view shows a result of other options, or none: mark it."""
+        return views.VIEWS[self.view].shows_after and self.phase is not Phase.READY
+
+    @property
+    def point(self) -> Point | None:
+        """The clicked point, in pixels of the layer."""
+        parameter = traits.point_of(self.operation)
+        point: Point | None = None if parameter is None else self.options.get(parameter.name)
+        return point
+
+    @property
+    def can_make(self) -> bool:
+        """Whether OK can work now."""
+        return not self.working and self.phase is not Phase.EMPTY
+
+    @property
+    def sharp(self) -> tuple[float, float] | None:
+        """The disparities between which the picture is sharp, as far as they are known."""
+        return views.sharp_range(self.decided, self.options) if traits.focuses(self.operation) else None
+
+
+def opened(operation: Operation, options: Mapping[str, Any] | None = None, *, replaces: str = "") -> State:
+    """The first state: the operation's defaults with `options` over them. Raises UsageError for a wrong option."""
+    first = views.views_of(operation)[0].name
+    return State(operation=operation, options=operation.check(options or {}), view=first, replaces=replaces)
+
+
+def reading(state: State) -> State:
+    """The layer is being read: nothing of an earlier one stays."""
+    return replace(state, phase=Phase.READING, fraction=0.0, shown=None, decided={}, message="", hint="")
+
+
+def changed(state: State, name: str, value: Any) -> State:
+    """The user set one option; None hands it back to the picture. Raises UsageError for a wrong value."""
+    options = state.operation.check({**state.options, name: value})
+    return _asked(replace(state, options=options))
+
+
+def clicked(state: State, x: float, y: float, size: tuple[int, int]) -> State:
+    """The user clicked in the preview. x, y: fractions of the layer's sides. size: the layer's, in pixels."""
+    if traits.enlarges(state.operation):
+        return _asked(replace(state, place=(x, y)))
+    parameter = traits.point_of(state.operation)
+    if parameter is None:
+        return state
+    point = (round(x * (size[0] - 1), 1), round(y * (size[1] - 1), 1))
+    options = {**state.options, **traits.click_resets(state.operation), parameter.name: point}
+    return _asked(replace(state, options=state.operation.check(options)))
+
+
+def unclicked(state: State) -> State:
+    """The user handed the point back to the picture."""
+    parameter = traits.point_of(state.operation)
+    return state if parameter is None else changed(state, parameter.name, None)
+
+
+def chose_view(state: State, view: str) -> State:
+    return replace(state, view=view)
+
+
+def stepped(state: State, step: Step) -> State:
+    """The preview, or the result, is under way."""
+    return replace(state, fraction=step.fraction, message=step.phase, hint="")
+
+
+def arrived(state: State, shown: Shown) -> State:
+    """A preview came. A draft replaces the picture alone: what was decided stays."""
+    if shown.draft:
+        kept = state.shown
+        merged = shown if kept is None else replace(kept, after=shown.after, draft=True)
+        return replace(state, shown=merged, phase=Phase.DRAFT)
+    return replace(
+        state,
+        shown=shown,
+        decided=shown.values,
+        phase=Phase.READY,
+        fraction=1.0,
+        message=_sentence(shown.messages),
+        hint="",
+    )
+
+
+def failed(state: State, error: DioptreError) -> State:
+    """The preview or the result could not be computed; a cancelled one says nothing."""
+    if isinstance(error, Cancelled):
+        return replace(state, working=False, fraction=0.0)
+    return replace(state, phase=Phase.FAILED, working=False, fraction=0.0, message=error.message, hint=error.hint)
+
+
+def working(state: State) -> State:
+    """OK was pressed."""
+    return replace(state, working=True, fraction=0.0, message="", hint="")
+
+
+def finished(state: State, messages: tuple[str, ...] = ()) -> State:
+    """The result is in the document."""
+    return replace(state, working=False, fraction=0.0, message=_sentence(messages), hint="")
+
+
+def _asked(state: State) -> State:
+    if state.phase in (Phase.EMPTY, Phase.READING):
+        return state
+    return replace(state, phase=Phase.WAITING, message="", hint="")
+
+
+def _sentence(messages: tuple[str, ...]) -> str:
+    """One message stays a template; several become one text."""
+    return messages[0] if len(messages) == 1 else " ".join(messages)
+
+
+S = TypeVar("S")
+
+
+class Store(Generic[S]):
+    """The current state and who watches it."""
+
+    def __init__(self, state: S) -> None:
+        self._state = state
+        self._observers: list[Callable[[S, S], None]] = []
+
+    @property
+    def state(self) -> S:
+        return self._state
+
+    def set(self, state: S) -> None:
+        """Replace the state; observers get (old, new) where it differs."""
+        old, self._state = self._state, state
+        if old != state:
+            for observer in tuple(self._observers):
+                observer(old, state)
+
+    def observe(self, observer: Callable[[S, S], None]) -> Callable[[], None]:
+        """Call `observer(old, new)` on every change; returns a function that ends it."""
+        self._observers.append(observer)
+        return lambda: self._observers.remove(observer)

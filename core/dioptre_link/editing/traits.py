@@ -1,0 +1,75 @@
+"""What an editor needs to know of an operation, read from its description."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..operations import Input, Kind, Operation, Parameter, Role
+
+DEPTH_GROUP = "Depth"
+
+_CLICK_RESETS: Mapping[str, Mapping[str, Any]] = {
+    "focus": {"focal_disparity": None},
+    "neutral": {"temperature": None, "tint": None},
+    "at": {"value": None, "mode": "match"},
+}
+
+
+def point_of(operation: Operation) -> Parameter | None:
+    """The option that a click in the preview sets; None when the operation has no such option."""
+    return next((parameter for parameter in operation.parameters if parameter.kind is Kind.POINT), None)
+
+
+def click_resets(operation: Operation) -> dict[str, Any]:
+    """Options that a click sets besides the point, because they would override it."""
+    point = point_of(operation)
+    known = {parameter.name for parameter in operation.parameters}
+    resets = _CLICK_RESETS.get(point.name, {}) if point is not None else {}
+    return {name: value for name, value in resets.items() if name in known}
+
+
+def enlarges(operation: Operation) -> bool:
+    """Whether the result has more pixels than the picture."""
+    return any(parameter.name == "scale" for parameter in operation.parameters)
+
+
+def takes_depth(operation: Operation) -> bool:
+    """Whether a depth layer can be an input."""
+    return Input.DISPARITY in (*operation.inputs, *operation.optional_inputs)
+
+
+def works_by_depth(operation: Operation) -> bool:
+    """Whether depth is what the operation is about, rather than an aid where there happens to be some."""
+    return Role.DEPTH in operation.outputs or Input.DISPARITY in operation.inputs
+
+
+def changes_depth(operation: Operation) -> bool:
+    """Whether the operation changes the depth layer that it is given."""
+    return Input.DISPARITY in operation.inputs and set(operation.outputs) == {Role.DEPTH}
+
+
+def takes_selection(operation: Operation) -> bool:
+    """Whether the operation itself works within the selection; otherwise its result gets a mask from it."""
+    return Input.SELECTION in (*operation.inputs, *operation.optional_inputs)
+
+
+def finds_subject(operation: Operation) -> bool:
+    """Whether the operation looks for the subject."""
+    return Input.SUBJECT in (*operation.inputs, *operation.optional_inputs)
+
+
+def looks_into_file(operation: Operation) -> bool:
+    """Whether the operation uses depth that the camera stored in the opened file."""
+    return any(parameter.name == "depth_source" for parameter in operation.parameters)
+
+
+def focuses(operation: Operation) -> bool:
+    """Whether the operation keeps a range of depth sharp."""
+    return any(parameter.name == "focal_disparity" for parameter in operation.parameters)
+
+
+def depth_options(operation: Operation, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that change the estimated depth."""
+    names = [parameter.name for parameter in operation.parameters if parameter.group == DEPTH_GROUP]
+    return {name: options[name] for name in names if name in options}

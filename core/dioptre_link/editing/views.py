@@ -1,0 +1,91 @@
+"""The views of a preview: which ones an operation has, their names, and the colours of the focus range."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..operations import USUAL_FOCUS_RANGE, Operation, Role
+from . import traits
+
+AFTER, BEFORE, SPLIT, DEPTH, FOCUS = "after", "before", "split", "depth", "focus"
+OLD_DEPTH, CONFIDENCE, PLACE = "old_depth", "confidence", "place"
+
+IN_FRONT, SHARP, BEHIND = (40, 110, 255, 110), (60, 220, 90, 110), (255, 140, 30, 110)
+"""Red, green, blue and alpha of the focus range's overlay."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """One way to look at a preview.
+
+    name: one of the constants above. label, tip: English. shows_after: whether the view shows a result, which is
+    out of date until the preview has caught up with the options.
+    """
+
+    name: str
+    label: str
+    tip: str
+    shows_after: bool = False
+
+
+VIEWS = {
+    view.name: view
+    for view in (
+        View(name=AFTER, label="After", tip="The result with these settings", shows_after=True),
+        View(name=BEFORE, label="Before", tip="The layer as it is"),
+        View(name=SPLIT, label="Split", tip="Before on the left, after on the right", shows_after=True),
+        View(name=DEPTH, label="Depth", tip="White is near, black is far"),
+        View(name=OLD_DEPTH, label="Depth before", tip="The depth layer as it is"),
+        View(name=FOCUS, label="Focus", tip="Green is sharp, blue is nearer, orange is farther", shows_after=True),
+        View(name=CONFIDENCE, label="Confidence", tip="White where the depth is reliable, dark where it is not"),
+        View(name=PLACE, label="Whole layer", tip="Click to choose the part to enlarge"),
+    )
+}
+
+
+def views_of(operation: Operation) -> tuple[View, ...]:
+    """The views of an operation, the one to begin with first."""
+    return tuple(VIEWS[name] for name in _names(operation))
+
+
+def _names(operation: Operation) -> tuple[str, ...]:
+    if traits.enlarges(operation):
+        return AFTER, BEFORE, PLACE
+    if traits.changes_depth(operation):
+        return DEPTH, OLD_DEPTH, BEFORE
+    if Role.RESULT not in operation.outputs:
+        return (DEPTH, BEFORE, CONFIDENCE) if Role.CONFIDENCE in operation.outputs else (DEPTH, BEFORE)
+    return (AFTER, BEFORE, SPLIT, DEPTH, FOCUS) if traits.focuses(operation) else (AFTER, BEFORE, SPLIT)
+
+
+def sharp_range(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The disparities between which the picture is sharp; None where nothing is focused.
+
+    values: what the preview decided. options: what the user chose.
+    """
+    focus = values.get("focal_disparity", options.get("focal_disparity"))
+    if focus is None:
+        return None
+    reach = values.get("focus_range", options.get("focus_range"))
+    reach = USUAL_FOCUS_RANGE if reach is None else max(float(reach), 0.0)
+    return float(focus) - reach, float(focus) + reach
+
+
+def focus_colours(sharp: tuple[float, float]) -> list[tuple[int, int, int, int]]:
+    """The overlay's colour for each of 256 depth values (255 is nearest)."""
+    low, high = sharp
+    return [BEHIND if value / 255 < low else IN_FRONT if value / 255 > high else SHARP for value in range(256)]
+
+
+def histogram(depth: bytes, bins: int = 64) -> list[float]:
+    """How much of the picture lies at each depth, far to near; the fullest bin is 1.
+
+    depth: one 8-bit value a pixel, 255 nearest.
+    """
+    counts = [0] * bins
+    for value in range(256):
+        counts[value * bins // 256] += depth.count(value)
+    fullest = max(counts) or 1
+    return [count / fullest for count in counts]

@@ -1,0 +1,90 @@
+"""Traits, views, scales, results: read from the descriptions of all operations."""
+
+from __future__ import annotations
+
+import pytest
+
+from dioptre_link.editing import refusals, results, scales, traits, views
+from dioptre_link.errors import RefusedError
+from dioptre_link.operations import OPERATIONS, Kind, Operation, Parameter
+from dioptre_link.records import Entry, Link
+
+NUMBERS = [
+    parameter
+    for operation in OPERATIONS.values()
+    for parameter in operation.parameters
+    if parameter.kind in (Kind.FLOAT, Kind.INTEGER)
+]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda operation: operation.name)
+def test_a_click_resets_only_options_that_there_are_to_values_that_fit(operation: Operation) -> None:
+    resets = traits.click_resets(operation)
+    assert operation.check(resets).items() >= resets.items()
+    assert (traits.point_of(operation) is None) <= (resets == {})
+
+
+def test_a_click_on_the_focus_forgets_the_focus_depth() -> None:
+    assert traits.click_resets(OPERATIONS["portrait"]) == {"focal_disparity": None}
+    assert traits.click_resets(OPERATIONS["repair_depth"]) == {"value": None, "mode": "match"}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda operation: operation.name)
+def test_every_operation_has_views_and_the_layer_as_it_is_among_them(operation: Operation) -> None:
+    names = [view.name for view in views.views_of(operation)]
+    assert views.BEFORE in names
+    assert len(names) == len(set(names)) >= 2
+
+
+@pytest.mark.parametrize("parameter", NUMBERS, ids=lambda parameter: parameter.name)
+def test_sliders_reach_both_ends_and_come_back(parameter: Parameter) -> None:
+    scale = scales.scale_of(parameter)
+    assert scale.value(0.0) == pytest.approx(scale.minimum)
+    assert scale.value(1.0) == pytest.approx(scale.maximum)
+    for position in (0.0, 0.2, 0.5, 1.0):
+        assert scale.position(scale.value(position)) == pytest.approx(position, abs=1e-9)
+
+
+def test_more_blur_is_a_smaller_f_number() -> None:
+    f_number = next(one for one in OPERATIONS["portrait"].parameters if one.name == "f_number")
+    amount = scales.blur_amount(f_number)
+    assert amount.value(1.0) == pytest.approx(f_number.minimum)
+    assert amount.position(2.0) > amount.position(4.0)
+
+
+def test_a_histogram_counts_every_depth_once() -> None:
+    depth = bytes([0, 0, 0, 0, 128, 255, 255])
+    assert views.histogram(depth, bins=4) == [1.0, 0.0, 0.25, 0.5]
+
+
+def entry(number: int, *, operation: str = "portrait", picture: int = 1) -> Entry:
+    return Entry(
+        operation=operation,
+        options={},
+        inputs={"picture": Link(id=picture, name="Photo")},
+        outputs={"result": Link(id=number, name="Result")},
+    )
+
+
+def test_the_newest_result_is_edited_and_all_are_updated() -> None:
+    entries = [entry(10), entry(11), entry(12, operation="from-a-newer-dioptre")]
+    assert results.to_edit(entries, lambda _: True).outputs["result"].id == 11
+    assert len(results.to_update(entries[:2], lambda _: True)) == 2
+    assert results.to_replace(entries, OPERATIONS["portrait"], 1, lambda one: one is not entries[1]) is entries[0]
+    assert results.to_replace(entries, OPERATIONS["portrait"], 2, lambda _: True) is None
+
+
+@pytest.mark.parametrize("choose", [results.to_edit, results.to_update])
+def test_nothing_to_change_is_said_with_what_to_do(choose: object) -> None:
+    assert callable(choose)
+    for entries, expected in (([], refusals.nothing_made_yet()), ([entry(10)], refusals.not_a_result())):
+        with pytest.raises(RefusedError) as refused:
+            choose(entries, lambda _: False)
+        assert (refused.value.message, refused.value.hint) == (expected.message, expected.hint)
+        assert refused.value.hint
+
+
+def test_refusals_name_the_menu_and_the_operation() -> None:
+    error = refusals.Refusals(menu="Filters ▸ Dioptre").needs_depth(OPERATIONS["lens_blur"])
+    assert error.message.startswith(OPERATIONS["lens_blur"].title)
+    assert "Filters ▸ Dioptre ▸" in error.hint

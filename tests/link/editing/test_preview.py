@@ -1,0 +1,237 @@
+"""The preview session against a worker that records what it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dioptre_link.client import Layer, Progress, Result, Stored, WorkerLostError
+from dioptre_link.editing.events import Shown, Step, drain
+from dioptre_link.editing.preview import PreviewSession
+from dioptre_link.editing.request import Given, Request, detail_rect
+from dioptre_link.errors import Cancelled, UsageError
+from dioptre_link.operations import OPERATIONS, Role
+from dioptre_link.wire import PixelFormat
+
+SIZE = (40, 20)
+LEFT_HALF = (5.0, 10.0)  # a point on the subject that the fake worker finds
+RIGHT_HALF = (35.0, 10.0)
+
+
+class FakeBuffer:
+    """Rows of one value; the subject covers the left half."""
+
+    def __init__(self, channels: int, *, half: bool = False) -> None:
+        self.pixels = SimpleNamespace(width=4, height=2, format=PixelFormat("u8", channels))
+        self._half = half
+        self.deleted = False
+
+    def read_rows(self, _first: int, rows: int) -> bytes:
+        channels = self.pixels.format.channels
+        values = (255, 255, 0, 0) if self._half else (9, 9, 9, 9)
+        return b"".join(bytes([value]) * channels for _ in range(rows) for value in values)
+
+    def delete(self) -> None:
+        self.deleted = True
+
+
+class FakeJob:
+    def __init__(self, result: Result) -> None:
+        self._events: list[Progress | Result | None] = [Progress(0.5, "Blurring"), None, result]
+        self.cancelled = False
+
+    def poll(self, _timeout_s: float = 0.0) -> Progress | Result | None:
+        return self._events.pop(0)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+@dataclass
+class FakeWorker:
+    """submitted: (operation, names of stored inputs, names kept, draft, options)."""
+
+    submitted: list[tuple[str, dict[str, str], dict[str, str], bool, Mapping[str, Any]]] = field(
+        default_factory=list
+    )
+    uploaded: list[str] = field(default_factory=list)
+    jobs: list[FakeJob] = field(default_factory=list)
+    lose: int = 0
+
+    def connect(self, **_: Any) -> None:
+        pass
+
+    def store(self, name: str, _as_input: str, _buffer: Any) -> Stored:
+        self.uploaded.append(name)
+        return Stored(name, self)
+
+    def stored(self, name: str) -> Stored:
+        return Stored(name, self)
+
+    def submit(self, operation: str, options: Mapping[str, Any], inputs: Mapping[str, Any], **how: Any) -> FakeJob:
+        if self.lose:
+            self.lose -= 1
+            raise WorkerLostError("gone")
+        keep = {role.value: name for role, name in how.get("keep", {}).items()}
+        given = {name: getattr(value, "name", "buffer") for name, value in inputs.items()}
+        self.submitted.append((operation, given, keep, how.get("draft", False), options))
+        layers = [Layer("r", Role.RESULT, True, FakeBuffer(4))]
+        if "depth" in keep:
+            layers.append(Layer("d", Role.DEPTH, True, FakeBuffer(1)))
+        if "subject" in keep:
+            layers.append(Layer("s", Role.SUBJECT, True, FakeBuffer(4, half=True)))
+        self.jobs.append(FakeJob(Result(tuple(layers), {"focal_disparity": 0.5})))
+        return self.jobs[-1]
+
+
+def upload(_worker: Any) -> Iterator[Step]:
+    yield Step(fraction=0.0, phase="Reading the layer")
+    return FakeBuffer(4)
+
+
+def request(name: str = "portrait", *, key: str = "photo", **options: Any) -> Request:
+    operation = OPERATIONS[name]
+    return Request(
+        operation=operation,
+        options=operation.check(options),
+        inputs={"picture": Given(key=key, upload=upload)},
+        size=SIZE,
+        longest_px=512,
+    )
+
+
+def run(session: PreviewSession, asked: Request) -> tuple[list[Shown], Shown]:
+    drafts: list[Shown] = []
+    last = drain(
+        session.preview(asked),
+        lambda event: drafts.append(event) if isinstance(event, Shown) else None,
+        lambda: False,
+    )
+    return drafts, last
+
+
+@pytest.fixture
+def worker() -> FakeWorker:
+    return FakeWorker()
+
+
+@pytest.fixture
+def session(worker: FakeWorker) -> PreviewSession:
+    return PreviewSession(worker, PixelFormat("u8", 4))
+
+
+def test_the_first_preview_keeps_depth_and_subject_and_the_next_ones_use_them(
+    session: PreviewSession, worker: FakeWorker
+) -> None:
+    drafts, shown = run(session, request())
+    assert drafts == []
+    assert shown.subject is not None
+    assert shown.depth is not None
+    assert worker.submitted[0][2].keys() == {"depth", "subject"}
+
+    drafts, shown = run(session, request(f_number=4.0))
+    assert [draft.draft for draft in drafts] == [True]
+    assert not shown.draft
+    for _operation, inputs, keep, _draft, _options in worker.submitted[1:]:
+        assert keep == {}
+        assert set(inputs) == {"picture", "disparity", "subject"}
+    assert worker.uploaded == ["given-picture"]
+
+
+def test_a_click_on_the_known_subject_drafts_with_it_and_then_looks_again(
+    session: PreviewSession, worker: FakeWorker
+) -> None:
+    run(session, request())
+    drafts, _ = run(session, request(focus=LEFT_HALF))
+    assert [operation for operation, *_ in worker.submitted[1:]] == ["portrait"] * 3
+    assert [draft for *_, draft, _options in worker.submitted[1:]] == [True, False, False]
+    assert "subject" in worker.submitted[-1][2]
+    assert len(drafts) == 2
+
+
+def test_a_click_elsewhere_drafts_with_the_lens_alone(session: PreviewSession, worker: FakeWorker) -> None:
+    run(session, request())
+    run(session, request(focus=RIGHT_HALF))
+    operation, inputs, _, draft, options = worker.submitted[1]
+    assert (operation, draft) == ("lens_blur", True)
+    assert "subject" not in inputs
+    assert options["focus"] == RIGHT_HALF
+    before = len(worker.submitted)
+    run(session, request(focus=LEFT_HALF))
+    run(session, request(focus=RIGHT_HALF))  # known by now
+    assert all(not keep for _, _, keep, _, _ in worker.submitted[before + 2 :][-2:])
+
+
+def test_other_depth_options_estimate_again(session: PreviewSession, worker: FakeWorker) -> None:
+    run(session, request())
+    drafts, _ = run(session, request(refine=False))
+    assert drafts == []
+    assert worker.submitted[-1][2].keys() == {"depth", "subject"}
+
+
+def test_another_picture_starts_afresh(session: PreviewSession, worker: FakeWorker) -> None:
+    run(session, request())
+    run(session, request(key="another"))
+    assert worker.uploaded == ["given-picture"] * 2
+    assert worker.submitted[-1][2].keys() == {"depth", "subject"}
+    assert session.stored("picture", "photo") is None
+    assert session.stored("picture", "another") is not None
+
+
+def test_a_given_depth_layer_is_used_and_uploaded_once(session: PreviewSession, worker: FakeWorker) -> None:
+    asked = request("lens_blur", focal_disparity=0.5)
+    asked = replace(asked, inputs={**asked.inputs, "disparity": Given(key="d1", upload=upload)})
+    run(session, asked)
+    run(session, asked)
+    assert worker.uploaded == ["given-picture", "given-disparity"]
+    assert worker.submitted[-1][1]["disparity"] == "given-disparity"
+
+
+def test_many_clicks_keep_as_many_subjects_as_there_is_room_for(
+    session: PreviewSession, worker: FakeWorker
+) -> None:
+    for number in range(20):
+        run(session, request(focus=(float(number), 1.0)))
+    kept = [keep["subject"] for _, _, keep, draft, _ in worker.submitted if "subject" in keep and not draft]
+    assert len(set(kept)) == 8
+    used = [inputs["subject"] for _, inputs, *_ in worker.submitted if "subject" in inputs]
+    assert set(used) <= set(kept)
+
+
+def test_a_lost_worker_is_started_again_once(session: PreviewSession, worker: FakeWorker) -> None:
+    worker.lose = 1
+    run(session, request())
+    assert worker.uploaded == ["given-picture"] * 2
+    worker.lose = 2
+    with pytest.raises(WorkerLostError):
+        run(session, request(key="another"))
+
+
+def test_a_cancelled_preview_cancels_its_job(session: PreviewSession, worker: FakeWorker) -> None:
+    with pytest.raises(Cancelled):
+        drain(session.preview(request()), lambda _event: None, lambda: bool(worker.jobs))
+    assert worker.jobs[-1].cancelled
+
+
+def test_an_enlargement_shows_a_part_as_large_as_it_will_be() -> None:
+    operation = OPERATIONS["super_resolution"]
+    asked = Request(
+        operation=operation,
+        options=operation.check({"scale": 4.0}),
+        inputs={},
+        size=(1000, 800),
+        longest_px=512,
+        place=(1.0, 0.0),
+    )
+    left, top, width, height = detail_rect(asked)
+    assert (left + width, top) == (1000, 0)
+    assert (width, height) == (128, 85)
+
+
+def test_wrong_options_never_reach_the_worker() -> None:
+    with pytest.raises(UsageError):
+        request(f_number=0.0)

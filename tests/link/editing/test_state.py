@@ -1,0 +1,95 @@
+"""The state of a dialog: what each event changes, without an editor."""
+
+from __future__ import annotations
+
+import pytest
+
+from dioptre_link.editing import state as states
+from dioptre_link.editing import views
+from dioptre_link.editing.events import Image, Shown, Step
+from dioptre_link.editing.state import Phase, Store
+from dioptre_link.errors import Cancelled, DioptreError, UsageError
+from dioptre_link.operations import OPERATIONS, USUAL_FOCUS_RANGE
+
+PORTRAIT = OPERATIONS["portrait"]
+PICTURE = Image(width=1, height=1, channels=1, data=b"\0")
+EXACT = Shown(after=PICTURE, values={"focal_disparity": 0.6}, messages=("Focused on the subject.",))
+
+
+def shown_state() -> states.State:
+    return states.arrived(states.reading(states.opened(PORTRAIT)), EXACT)
+
+
+def test_after_is_marked_until_the_preview_has_caught_up() -> None:
+    state = states.opened(PORTRAIT)
+    assert (state.view, state.phase, state.can_make) == (views.AFTER, Phase.EMPTY, False)
+    state = states.reading(state)
+    assert state.busy
+    assert state.out_of_date
+    state = states.arrived(state, EXACT)
+    assert not state.busy
+    assert not state.out_of_date
+    state = states.changed(state, "f_number", 1.4)
+    assert state.busy
+    assert state.out_of_date
+    assert state.shown == EXACT  # still shown, marked
+    assert not states.chose_view(state, views.BEFORE).out_of_date
+
+
+def test_a_draft_replaces_the_picture_and_leaves_what_was_decided() -> None:
+    other = Image(width=1, height=1, channels=1, data=b"\1")
+    state = states.arrived(states.changed(shown_state(), "f_number", 1.4), Shown(draft=True, after=other))
+    assert state.phase is Phase.DRAFT
+    assert state.shown is not None
+    assert state.shown.after == other
+    assert state.decided == {"focal_disparity": 0.6}
+    assert state.out_of_date
+
+
+def test_a_click_sets_the_point_and_clears_what_would_override_it() -> None:
+    state = states.changed(shown_state(), "focal_disparity", 0.3)
+    state = states.clicked(state, 1.0, 0.5, (101, 41))
+    assert state.point == (100.0, 20.0)
+    assert state.options["focal_disparity"] is None
+    assert states.unclicked(state).point is None
+
+
+def test_a_click_moves_the_part_that_an_enlargement_shows() -> None:
+    state = states.opened(OPERATIONS["super_resolution"])
+    assert states.clicked(state, 0.25, 0.75, (100, 100)).place == (0.25, 0.75)
+
+
+def test_wrong_values_are_refused_and_change_nothing() -> None:
+    state = shown_state()
+    with pytest.raises(UsageError):
+        states.changed(state, "f_number", 0.0)
+
+
+def test_failures_are_said_and_cancels_are_not() -> None:
+    state = states.failed(states.working(shown_state()), DioptreError("No memory.", hint="Close something."))
+    assert (state.phase, state.message, state.hint, state.working) == (
+        Phase.FAILED,
+        "No memory.",
+        "Close something.",
+        False,
+    )
+    state = states.failed(states.working(shown_state()), Cancelled())
+    assert state.phase is Phase.READY
+    assert state.can_make
+
+
+def test_the_focus_range_is_the_usual_one_unless_chosen() -> None:
+    state = shown_state()
+    assert state.sharp == pytest.approx((0.6 - USUAL_FOCUS_RANGE, 0.6 + USUAL_FOCUS_RANGE))
+    assert states.changed(state, "focus_range", 0.2).sharp == pytest.approx((0.4, 0.8))
+
+
+def test_observers_hear_changes_alone() -> None:
+    store = Store(states.opened(PORTRAIT))
+    heard: list[tuple[Phase, Phase]] = []
+    stop = store.observe(lambda old, new: heard.append((old.phase, new.phase)))
+    store.set(store.state)
+    store.set(states.reading(store.state))
+    stop()
+    store.set(states.stepped(store.state, Step(fraction=0.5, phase="Blurring")))
+    assert heard == [(Phase.EMPTY, Phase.READING)]
