@@ -16,7 +16,6 @@ from typing import Any
 
 from .errors import UsageError
 
-
 USUAL_FOCUS_RANGE = 0.04
 """Disparity that stays sharp to either side of the focus where no range is chosen."""
 
