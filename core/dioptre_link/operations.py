@@ -1,8 +1,10 @@
 """Every operation of Dioptre, described once.
 
-Command-line options, GIMP's arguments, Krita's panel, recipe validation and the wire's jobs are all made from
-this description; the pipelines take the same names. Adding an option is one line here and its use in a
-pipeline.
+Command-line options, GIMP's arguments, Krita's panel, recipe validation and the wire's jobs are generated from
+this description; the pipelines take the same names. A new option is one entry here and its use in a pipeline.
+
+Labels use the words of photographers and of the editors, in sentence case. Help is at most three short sentences;
+"Auto:" says what happens when the value is left out.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from .errors import UsageError
 
 USUAL_FOCUS_RANGE = 0.04
 """Disparity that stays sharp to either side of the focus where no range is chosen."""
+AUTO = "auto"
 
 
 class Kind(Enum):
@@ -43,13 +46,17 @@ class Parameter:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()  # how an editor's list shows the choices, where their names do not say it
+    slider: tuple[float, float] | None = None  # the range of an editor's slider; values beyond it are typed
     unit: str = ""
     group: str = ""
     simple: bool = False  # belongs to the short view of a dialog
 
     def check(self, value: Any) -> Any:
-        """Return `value` as this parameter's own type; raise UsageError in words when it does not fit."""
-        if value is None and self.default is None:
+        """Return `value` as this parameter's own type; raise UsageError in words when it does not fit.
+
+        None and "auto" stand for a value that is decided automatically.
+        """
+        if self.default is None and (value is None or value == AUTO):
             return None
         try:
             checked = _PARSERS[self.kind](value)
@@ -209,19 +216,19 @@ _DEPTH_PARAMETERS = (
     Parameter(
         name="depth_source",
         kind=Kind.CHOICE,
-        label="Depth from",
-        help="Where depth comes from: the camera's own map in the opened file (portrait photographs of phones), or "
-        "an estimate. Auto takes the camera's where there is one.",
+        label="Depth source",
+        help="Embedded: the camera's depth map in the opened file, as phones save it with portrait photos. "
+        "Estimate: from the picture. Auto: the camera's where there is one, else an estimate.",
         default="auto",
         choices=("auto", "embedded", "estimate"),
-        shown=("The camera's, or else estimated", "The camera's", "Estimated"),
+        shown=("Auto", "From the camera", "Estimate"),
         group="Depth",
     ),
     Parameter(
         name="refine",
         kind=Kind.BOOLEAN,
-        label="Follow the picture's edges",
-        help="Put the picture's edges into the depth map.",
+        label="Refine edges",
+        help="Aligns the depth map with the edges in the picture.",
         default=True,
         group="Depth",
     ),
@@ -232,15 +239,15 @@ _FOCUS_PARAMETERS = (
         name="focus",
         kind=Kind.POINT,
         label="Focus point",
-        help="The point of the picture that is to be sharp. Left out: the subject.",
+        help="The point to focus on. Auto: the subject.",
         group="Focus",
         simple=True,
     ),
     Parameter(
         name="focal_disparity",
         kind=Kind.FLOAT,
-        label="Focus depth",
-        help="The depth layer's value that is to be sharp (1 nearest, 0 farthest). Left out: from the point.",
+        label="Focus distance",
+        help="The depth to focus on, as a value of the depth map: 1 nearest, 0 farthest. Auto: at the focus point.",
         minimum=0.0,
         maximum=1.0,
         group="Focus",
@@ -249,9 +256,11 @@ _FOCUS_PARAMETERS = (
         name="focus_range",
         kind=Kind.FLOAT,
         label="Focus range",
-        help="How much depth to either side of the focus stays sharp, as depth-layer values. Left out: a little.",
+        help="How much depth stays sharp in front of and behind the focus, in values of the depth map. "
+        "Auto: a narrow range.",
         minimum=0.0,
         maximum=1.0,
+        slider=(0.0, 0.3),
         group="Focus",
         simple=True,
     ),
@@ -260,8 +269,8 @@ _FOCUS_PARAMETERS = (
 _KEEP_SUBJECT = Parameter(
     name="keep_subject",
     kind=Kind.FLOAT,
-    label="Keep the subject sharp",
-    help="How far the whole subject is drawn into the focus: 0 is what a lens does, 1 keeps all of it sharp.",
+    label="Keep subject sharp",
+    help="How much of the subject's depth is pulled into focus: 0 blurs as a lens does, 1 keeps all of it sharp.",
     default=0.8,
     minimum=0.0,
     maximum=1.0,
@@ -273,157 +282,164 @@ _BLUR_PARAMETERS = (
     Parameter(
         name="f_number",
         kind=Kind.FLOAT,
-        label="f-number",
-        help="Aperture of the lens, as an 85 mm lens on a full-frame camera would blur: smaller is stronger.",
+        label="Blur amount (f-number)",
+        help="Aperture of an 85 mm lens on a full-frame camera: smaller numbers blur more.",
         default=2.0,
         minimum=0.7,
         maximum=32.0,
-        group="Lens",
+        slider=(0.7, 16.0),
+        group="Blur",
         simple=True,
     ),
     Parameter(
         name="max_radius",
         kind=Kind.FLOAT,
-        label="Largest radius",
-        help="Radius of the blur disc for a depth difference of 1, instead of the f-number.",
+        label="Blur radius",
+        help="Radius of the blur at a depth difference of 1. Auto: from the f-number.",
         minimum=0.0,
         maximum=300.0,
+        slider=(0.0, 100.0),
         unit="px",
-        group="Lens",
-    ),
-    Parameter(
-        name="highlight_boost",
-        kind=Kind.FLOAT,
-        label="Highlights",
-        help="Gives clipped lights back their brightness before blurring, so that they open into bright discs. "
-        "What is sharp stays as it is.",
-        default=0.2,
-        minimum=0.0,
-        maximum=1.0,
-        group="Lens",
-        simple=True,
-    ),
-    Parameter(
-        name="highlight_threshold",
-        kind=Kind.FLOAT,
-        label="Highlights from",
-        help="The brightness from which on light counts as clipped.",
-        default=0.9,
-        minimum=0.0,
-        maximum=1.0,
-        group="Lens",
+        group="Blur",
     ),
     Parameter(
         name="foreground_strength",
         kind=Kind.FLOAT,
         label="Foreground blur",
-        help="Factor on the blur of what is nearer than the focus.",
+        help="Multiplies the blur in front of the focus: 0 none, 1 as the lens gives it, 2 twice as much.",
         default=1.0,
         minimum=0.0,
         maximum=4.0,
-        group="Lens",
+        slider=(0.0, 2.0),
+        group="Blur",
     ),
     Parameter(
         name="background_strength",
         kind=Kind.FLOAT,
         label="Background blur",
-        help="Factor on the blur of what is farther than the focus.",
+        help="Multiplies the blur behind the focus: 0 none, 1 as the lens gives it, 2 twice as much.",
         default=1.0,
         minimum=0.0,
         maximum=4.0,
-        group="Lens",
+        slider=(0.0, 2.0),
+        group="Blur",
+    ),
+    Parameter(
+        name="highlight_boost",
+        kind=Kind.FLOAT,
+        label="Highlight boost",
+        help="Brightens clipped highlights before the blur, so that lights open into bright discs. "
+        "Sharp areas do not change.",
+        default=0.2,
+        minimum=0.0,
+        maximum=1.0,
+        group="Blur",
+    ),
+    Parameter(
+        name="highlight_threshold",
+        kind=Kind.FLOAT,
+        label="Highlight threshold",
+        help="The brightness above which light counts as a clipped highlight.",
+        default=0.9,
+        minimum=0.0,
+        maximum=1.0,
+        group="Blur",
     ),
     Parameter(
         name="existing_defocus",
         kind=Kind.CHOICE,
-        label="Blur already there",
-        help="Measures the blur that the picture has already at each depth and adds only what is missing.",
+        label="Existing blur",
+        help="Measure: estimates how blurred the picture already is at each depth, and adds only the blur that is "
+        "missing.",
         default="ignore",
         choices=("ignore", "measure"),
-        group="Lens",
+        shown=("Ignore", "Measure"),
+        group="Blur",
     ),
     Parameter(
         name="grain",
         kind=Kind.FLOAT,
         label="Grain",
-        help="How much of the sharp parts' grain is put onto the blurred parts.",
+        help="Adds the grain of the sharp areas to the blurred ones: 0 none, 1 as much as there.",
         default=0.0,
         minimum=0.0,
         maximum=1.0,
-        group="Lens",
+        group="Blur",
     ),
     Parameter(
         name="blades",
         kind=Kind.INTEGER,
         label="Aperture blades",
-        help="Number of blades, 5 to 11, of the aperture; 0 is a circle.",
+        help="Number of aperture blades, 5 to 11; 0 is a round aperture.",
         default=0,
         minimum=0,
         maximum=11,
-        group="Aperture",
+        group="Bokeh",
     ),
     Parameter(
         name="blade_curvature",
         kind=Kind.FLOAT,
         label="Blade curvature",
-        help="From 0, straight blades, to 1, round.",
+        help="Shape of the blades' edges: 0 straight, 1 round.",
         default=0.0,
         minimum=0.0,
         maximum=1.0,
-        group="Aperture",
+        group="Bokeh",
     ),
     Parameter(
         name="blade_rotation",
         kind=Kind.FLOAT,
         label="Blade rotation",
-        help="Turns the aperture's shape counter-clockwise.",
+        help="Rotates the aperture counter-clockwise.",
         default=0.0,
         minimum=-360.0,
         maximum=360.0,
+        slider=(-90.0, 90.0),
         unit="°",
-        group="Aperture",
+        group="Bokeh",
     ),
     Parameter(
         name="anamorphic",
         kind=Kind.FLOAT,
-        label="Anamorphic ratio",
-        help="Height over width of the blur discs; 1 is round, 2 as of an anamorphic cine lens.",
+        label="Anamorphic squeeze",
+        help="Height of the bokeh divided by its width: 1 round, 2 as of a 2× anamorphic cine lens.",
         default=1.0,
         minimum=0.25,
         maximum=4.0,
-        group="Aperture",
+        slider=(0.5, 2.0),
+        group="Bokeh",
     ),
     Parameter(
         name="cats_eye",
         kind=Kind.FLOAT,
         label="Cat's eye",
-        help="How strongly the barrel cuts the blur discs towards the picture's corners.",
+        help="Narrows the bokeh towards the corners of the picture, as a lens barrel does (optical vignetting).",
         default=0.0,
         minimum=0.0,
         maximum=1.0,
-        group="Aperture",
+        group="Bokeh",
     ),
     Parameter(
         name="disc_edge",
         kind=Kind.FLOAT,
-        label="Disc edge",
-        help="Brightness of the blur discs' edge: -1 soft, 0 even, 1 bright.",
+        label="Bokeh edge",
+        help="Brightness of the rim of the bokeh: -1 soft, 0 even, 1 bright as of a soap bubble.",
         default=0.0,
         minimum=-1.0,
         maximum=1.0,
-        group="Aperture",
+        group="Bokeh",
     ),
 )
 
 _PIECES = Parameter(
     name="pieces",
     kind=Kind.CHOICE,
-    label="Pieces as layers",
-    help="Also makes the blurred background (continued behind the subject), the subject and the foreground, for an "
-    "editor that mixes layers in linear light (GIMP) or in encoded values (Krita, OpenRaster).",
+    label="Separate layers",
+    help="Also adds the foreground, the subject and the blurred background as separate layers. Linear: for layers "
+    "blended in linear light (GIMP). Encoded: for perceptual blending (Krita, OpenRaster).",
     default="none",
     choices=("none", "linear", "encoded"),
-    shown=("None", "For linear light (GIMP)", "For encoded values (Krita)"),
+    shown=("None", "For linear blending (GIMP)", "For perceptual blending (Krita)"),
     group="Layers",
 )
 
@@ -433,7 +449,7 @@ OPERATIONS: dict[str, Operation] = {
         Operation(
             name="portrait",
             title="Portrait blur",
-            help="Estimates depth, finds the subject, focuses on it and blurs the rest as a fast lens would.",
+            help="Estimates depth, finds the subject, focuses on it and blurs the rest as a fast lens does.",
             parameters=(*_FOCUS_PARAMETERS, _KEEP_SUBJECT, *_BLUR_PARAMETERS, *_DEPTH_PARAMETERS),
             inputs=(Input.PICTURE,),
             optional_inputs=(Input.DISPARITY, Input.SUBJECT),
@@ -442,15 +458,16 @@ OPERATIONS: dict[str, Operation] = {
         ),
         Operation(
             name="depth",
-            title="Depth from this picture",
-            help="Makes an editable depth layer: white is nearest, black is farthest.",
+            title="Depth map",
+            help="Adds an editable depth layer: white is near, black is far.",
             parameters=(
                 *_DEPTH_PARAMETERS,
                 Parameter(
                     name="confidence",
                     kind=Kind.BOOLEAN,
-                    label="Confidence as a layer",
-                    help="Also makes a hidden layer: white where the depth can be trusted, dark where it is not.",
+                    label="Confidence layer",
+                    help="Also adds a hidden layer that shows where the depth is reliable (white) and where it is "
+                    "not (black).",
                     default=False,
                     group="Depth",
                 ),
@@ -461,21 +478,21 @@ OPERATIONS: dict[str, Operation] = {
         Operation(
             name="repair_depth",
             title="Repair depth in selection",
-            help="Changes depth inside the selection: for mirrors, windows, pictures in the picture, plants.",
+            help="Corrects the depth layer inside the selection: mirrors, windows, pictures on a wall, plants.",
             parameters=(
                 Parameter(
                     name="mode",
                     kind=Kind.CHOICE,
-                    label="How",
-                    help="Estimate: again, from close by. Plane: flat. Smooth: without bumps. Fill: from what is "
-                    "around it. Match: the depth of a point. Shift: nearer or farther by an amount.",
+                    label="Method",
+                    help="Estimate: re-estimate on a crop. Plane: fit a plane. Smooth: remove bumps. Fill: "
+                    "interpolate from the surroundings. Match: the depth of a point. Shift: nearer or farther.",
                     default="estimate",
                     choices=("estimate", "plane", "smooth", "fill", "match", "shift"),
                     shown=(
                         "Estimate again",
-                        "Plane",
+                        "Fit a plane",
                         "Smooth",
-                        "Fill from around",
+                        "Fill from the surroundings",
                         "Match a point",
                         "Shift nearer or farther",
                     ),
@@ -484,23 +501,23 @@ OPERATIONS: dict[str, Operation] = {
                 Parameter(
                     name="at",
                     kind=Kind.POINT,
-                    label="Point to match",
-                    help="With Match: the point of the picture that has the wanted depth.",
+                    label="Match point",
+                    help="For Match: the point that has the right depth.",
                     simple=True,
                 ),
                 Parameter(
                     name="value",
                     kind=Kind.FLOAT,
-                    label="Depth to match",
-                    help="With Match: the depth layer's value instead of a point (1 nearest, 0 farthest).",
+                    label="Match depth",
+                    help="For Match: a value of the depth map instead of a point (1 nearest, 0 farthest).",
                     minimum=0.0,
                     maximum=1.0,
                 ),
                 Parameter(
                     name="amount",
                     kind=Kind.FLOAT,
-                    label="Amount",
-                    help="With Shift: how much nearer, in values of the depth layer; below 0 it is farther.",
+                    label="Shift amount",
+                    help="For Shift: how far to move, in values of the depth map; above 0 nearer, below 0 farther.",
                     default=0.1,
                     minimum=-1.0,
                     maximum=1.0,
@@ -510,10 +527,11 @@ OPERATIONS: dict[str, Operation] = {
                     name="feather",
                     kind=Kind.FLOAT,
                     label="Feather",
-                    help="How far inside the selection's border the change sets in; 0 makes a step. Left out: a "
-                    "little for Plane, Match and Shift; the others join smoothly anyway.",
+                    help="Width of the soft edge inside the selection; 0 is a hard edge. Auto: a narrow edge for "
+                    "Plane, Match and Shift; the other methods blend by themselves.",
                     minimum=0.0,
                     maximum=2000.0,
+                    slider=(0.0, 100.0),
                     unit="px",
                 ),
             ),
@@ -522,8 +540,8 @@ OPERATIONS: dict[str, Operation] = {
         ),
         Operation(
             name="lens_blur",
-            title="Lens blur from depth",
-            help="Blurs a picture by its depth layer, as a lens focused at one distance would.",
+            title="Lens blur",
+            help="Blurs a picture by its depth map, as a lens focused at one distance does.",
             parameters=(*_FOCUS_PARAMETERS, *_BLUR_PARAMETERS, _PIECES),
             inputs=(Input.PICTURE, Input.DISPARITY),
             outputs=(Role.RESULT, Role.FOREGROUND, Role.SUBJECT, Role.BACKGROUND),
@@ -532,26 +550,17 @@ OPERATIONS: dict[str, Operation] = {
         Operation(
             name="white_balance",
             title="White balance",
-            help="Reads the colour of the light off the picture and takes it out.",
+            help="Estimates the colour of the light and removes its cast.",
             parameters=(
-                Parameter(
-                    name="strength",
-                    kind=Kind.FLOAT,
-                    label="Strength",
-                    help="How much of the light's colour is taken out: 0 nothing, 1 all of it.",
-                    default=1.0,
-                    minimum=0.0,
-                    maximum=1.0,
-                    simple=True,
-                ),
                 Parameter(
                     name="temperature",
                     kind=Kind.FLOAT,
                     label="Temperature",
-                    help="The light's colour temperature as the picture shows it; 6500 changes nothing, lower "
-                    "makes the picture bluer. Left out: read off the picture.",
+                    help="Colour temperature of the light: 6500 changes nothing; lower values make the picture "
+                    "bluer, higher ones warmer. Auto: estimated.",
                     minimum=1000.0,
                     maximum=50000.0,
+                    slider=(2000.0, 15000.0),
                     unit="K",
                     group="Light",
                     simple=True,
@@ -560,37 +569,50 @@ OPERATIONS: dict[str, Operation] = {
                     name="tint",
                     kind=Kind.FLOAT,
                     label="Tint",
-                    help="The light's distance from a glowing body's (Duv): above 0 it is greenish, below 0 "
-                    "pinkish. Daylight has 0.003. Left out: read off the picture.",
+                    help="Green or magenta of the light, as its Duv; daylight has 0.003. Lower values make the "
+                    "picture greener, higher ones more magenta. Auto: estimated.",
                     minimum=-0.1,
                     maximum=0.1,
+                    slider=(-0.05, 0.05),
+                    group="Light",
+                    simple=True,
+                ),
+                Parameter(
+                    name="strength",
+                    kind=Kind.FLOAT,
+                    label="Strength",
+                    help="How much of the cast is removed: 0 nothing, 1 all of it.",
+                    default=1.0,
+                    minimum=0.0,
+                    maximum=1.0,
                     group="Light",
                     simple=True,
                 ),
                 Parameter(
                     name="neutral",
                     kind=Kind.POINT,
-                    label="Neutral point",
-                    help="A point of the picture that is to become grey, instead of reading the light.",
+                    label="Neutral area",
+                    help="The centre of an area that is grey or white in reality. Replaces the estimate.",
                     group="Light",
                     simple=True,
                 ),
                 Parameter(
                     name="neutral_radius",
                     kind=Kind.INTEGER,
-                    label="Neutral region",
-                    help="How far around the neutral point colours are averaged.",
+                    label="Neutral area size",
+                    help="Distance from the centre of the neutral area to its edge.",
                     default=2,
                     minimum=0,
                     maximum=500,
+                    slider=(0, 100),
                     unit="px",
                     group="Light",
                 ),
                 Parameter(
                     name="keep_warmth",
                     kind=Kind.FLOAT,
-                    label="Keep the mood",
-                    help="How much of a warm light's warmth stays, as of candles or a sunset: 0 nothing, 1 all.",
+                    label="Keep warmth",
+                    help="How much of a warm light stays, as of candles or a sunset: 0 nothing, 1 all of it.",
                     default=0.0,
                     minimum=0.0,
                     maximum=1.0,
@@ -600,11 +622,10 @@ OPERATIONS: dict[str, Operation] = {
                 Parameter(
                     name="mixed",
                     kind=Kind.BOOLEAN,
-                    label="Mixed light",
-                    help="Look for more than one light, and balance each part of the picture for its own.",
+                    label="Mixed lighting",
+                    help="Looks for more than one light and balances each part of the picture for its own.",
                     default=False,
                     group="Light",
-                    simple=True,
                 ),
             ),
             inputs=(Input.PICTURE,),
@@ -614,13 +635,13 @@ OPERATIONS: dict[str, Operation] = {
         Operation(
             name="super_resolution",
             title="Super-resolution",
-            help="Enlarges a picture up to eight times with more detail than interpolation.",
+            help="Enlarges a picture up to eight times, with more detail than interpolation.",
             parameters=(
                 Parameter(
                     name="scale",
                     kind=Kind.FLOAT,
                     label="Scale",
-                    help="How many times wider and higher.",
+                    help="How many times wider and higher the result is.",
                     default=4.0,
                     minimum=1.0,
                     maximum=8.0,
@@ -630,8 +651,8 @@ OPERATIONS: dict[str, Operation] = {
                     name="model",
                     kind=Kind.CHOICE,
                     label="Network",
-                    help="The default is faithful: it sharpens what is there. The others restore worn, noisy or "
-                    "compressed pictures by inventing likely detail, and are added with: models add NAME.",
+                    help="Faithful (default) sharpens existing detail. The others restore worn, noisy or "
+                    "compressed pictures by inventing plausible detail; they are installed separately.",
                     default="default",
                     choices=("default", "realesr-animevideov3", "realesrgan-x4plus"),
                     shown=(
@@ -642,21 +663,11 @@ OPERATIONS: dict[str, Operation] = {
                     simple=True,
                 ),
                 Parameter(
-                    name="fidelity",
-                    kind=Kind.FLOAT,
-                    label="Fidelity",
-                    help="How far the result, reduced again, must equal the original: 1 wholly, 0 not at all. "
-                    "Left out: 1 for the default network, 0 for those that restore.",
-                    minimum=0.0,
-                    maximum=1.0,
-                    group="Detail",
-                ),
-                Parameter(
                     name="noise_reduction",
                     kind=Kind.FLOAT,
-                    label="Noise and JPEG blocks",
-                    help="How strongly noise and compression blocks are taken out before enlarging. "
-                    "Left out: as much as the picture shows.",
+                    label="Noise reduction",
+                    help="Removes noise and JPEG artefacts before enlarging: 0 none, 1 the most. "
+                    "Auto: as much as the picture needs.",
                     minimum=0.0,
                     maximum=1.0,
                     group="Detail",
@@ -665,21 +676,30 @@ OPERATIONS: dict[str, Operation] = {
                 Parameter(
                     name="softness",
                     kind=Kind.FLOAT,
-                    label="Softness",
-                    help="The blur of lens, focus and camera, in pixels of the picture, that is undone before "
-                    "enlarging: 0 for a sharp picture, 0.5 for a soft one, 1 for a very soft one.",
+                    label="Remove softness",
+                    help="Radius of the blur of lens and focus to undo before enlarging: 0 for a sharp picture, "
+                    "0.5 for a soft one, 1 for a very soft one.",
                     default=0.0,
                     minimum=0.0,
                     maximum=1.2,
                     unit="px",
                     group="Detail",
-                    simple=True,
+                ),
+                Parameter(
+                    name="fidelity",
+                    kind=Kind.FLOAT,
+                    label="Fidelity",
+                    help="How closely the result, scaled down again, matches the original: 1 exactly, 0 not at "
+                    "all. Auto: 1 for Faithful, 0 for the networks that restore.",
+                    minimum=0.0,
+                    maximum=1.0,
+                    group="Detail",
                 ),
                 Parameter(
                     name="smooth_defocus",
                     kind=Kind.BOOLEAN,
-                    label="Keep blurred parts smooth",
-                    help="Enlarge what is out of focus without new detail. Needs a depth layer to tell.",
+                    label="Keep blurred areas smooth",
+                    help="Enlarges out-of-focus areas without new detail. Needs a depth map.",
                     default=True,
                     group="Detail",
                 ),

@@ -40,7 +40,7 @@ def test_errors_as_they_are_raised(tmp_path: Path) -> None:
     with pytest.raises(DioptreError) as wrong:
         OPERATIONS["portrait"].check({"f_number": "viel"})
     assert said(wrong.value) == (
-        "Blendenzahl: 'viel' ist nicht eine Zahl.",
+        "Unschärfe (Blendenzahl): 'viel' ist nicht eine Zahl.",
         "Geben Sie eine Zahl von 0.7 bis 32 an.",
     )
     with pytest.raises(DioptreError) as unknown:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from dioptre_link.errors import UsageError
@@ -22,6 +24,59 @@ def test_description_is_complete(described) -> None:
         if parameter.kind in (Kind.FLOAT, Kind.INTEGER):
             assert parameter.minimum is not None
             assert parameter.maximum is not None
+
+
+UNNATURAL = re.compile(r"\b(left out|made|told|anew|what is|from close by|in words)\b", re.IGNORECASE)
+NAMES = ("AnimeVideo", "Auto", "Duv", "Faithful", "GIMP", "JPEG", "Krita", "OpenRaster", "Real-ESR", "Real-ESRGAN")
+
+
+@pytest.mark.parametrize("described", OPERATIONS.values(), ids=lambda described: described.name)
+def test_the_words_are_the_editors(described: Operation) -> None:
+    """Sentence case, short labels, and none of the phrases that read as a translation."""
+    texts = [described.title, described.help]
+    for parameter in described.parameters:
+        texts += [parameter.label, parameter.help, *map(parameter.shown_choice, parameter.choices)]
+        assert len(parameter.label) <= 26, parameter.label
+        words = re.findall(r"[\w'-]+", parameter.label)
+        assert words[0][0].isupper()
+        assert all(word.islower() or word in NAMES for word in words[1:]), parameter.label
+        assert len(parameter.help) <= 220, parameter.help
+        if parameter.default is None and parameter.kind is not Kind.POINT and parameter.name != "value":
+            assert "Auto: " in parameter.help, parameter.name
+    assert [text for text in texts if UNNATURAL.search(text)] == []
+
+
+def test_one_label_for_one_thing() -> None:
+    labels: dict[str, set[str]] = {}
+    for described in OPERATIONS.values():
+        for parameter in described.parameters:
+            labels.setdefault(parameter.name, set()).add(parameter.label)
+    assert [name for name, used in labels.items() if len(used) > 1] == []
+    for described in OPERATIONS.values():
+        used = [parameter.label for parameter in described.parameters]
+        assert len(used) == len(set(used)), described.name
+
+
+def test_the_first_level_of_portrait_blur_is_short() -> None:
+    simple = [parameter.name for parameter in operation("portrait").parameters if parameter.simple]
+    assert simple == ["focus", "focus_range", "keep_subject", "f_number"]
+
+
+@pytest.mark.parametrize("described", OPERATIONS.values(), ids=lambda described: described.name)
+def test_sliders_lie_within_the_limits(described: Operation) -> None:
+    for parameter in described.parameters:
+        if parameter.slider is not None:
+            low, high = parameter.slider
+            assert parameter.minimum <= low < high <= parameter.maximum, parameter.name
+            assert parameter.default is None or low <= parameter.default <= high, parameter.name
+
+
+def test_auto_stands_for_a_value_from_the_picture() -> None:
+    checked = operation("portrait").check({"focus": "auto", "max_radius": "auto"})
+    assert checked["focus"] is None
+    assert checked["max_radius"] is None
+    with pytest.raises(UsageError):
+        operation("portrait").check({"f_number": "auto"})
 
 
 @pytest.mark.parametrize("described", OPERATIONS.values(), ids=lambda described: described.name)

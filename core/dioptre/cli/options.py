@@ -120,7 +120,9 @@ def _help(parameter: Parameter) -> str:
     ):
         unit = f" {parameter.unit}" if parameter.unit else ""
         facts.append(f"{parameter.minimum:g} to {parameter.maximum:g}{unit}")
-    if parameter.default is not None:
+    if parameter.default is None:
+        facts.append("default auto")
+    else:
         default = {True: "yes", False: "no"}[parameter.default] if isinstance(parameter.default, bool) else None
         facts.append(f"default {default or parameter.default}")
     return parameter.help + (f" [{'; '.join(facts)}]" if facts else "")

@@ -33,9 +33,7 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
     described = operation(name)
     checked = described.check(options)
     if Input.DISPARITY in described.inputs and inputs.disparity is None:
-        raise UsageError(
-            f"{described.title} needs a depth layer.", hint="Make one first with Depth from this picture."
-        )
+        raise UsageError(f"{described.title} needs a depth layer.", hint="Make one first with Depth map.")
     run: Run = import_module(f"dioptre.pipelines.{name}").run
     ready = replace(inputs, picture=without_idle_alpha(inputs.picture))
     try:

@@ -144,7 +144,7 @@ def find(
             if depth is None:
                 raise RefusedError(
                     f"{described.title} needs a depth layer.",
-                    hint="Make one first with Filter ▸ Dioptre ▸ Depth from this picture.",
+                    hint="Make one first with Filter ▸ Dioptre ▸ Depth map.",
                 )
     if depth is not None and recipe.own_id(depth) == recipe.own_id(picture):
         raise RefusedError(

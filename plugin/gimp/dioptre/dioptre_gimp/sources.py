@@ -54,7 +54,7 @@ def find(
         if depth is None:
             raise RefusedError(
                 f"{operation.title} needs a depth layer.",
-                hint="Make one first with Filters ▸ Dioptre ▸ Depth from this picture.",
+                hint="Make one first with Filters ▸ Dioptre ▸ Depth map.",
             )
     if depth is not None:
         _check_depth(depth, picture)
@@ -200,7 +200,7 @@ def _check_depth(depth: Gimp.Layer, picture: Gimp.Layer) -> None:
         raise RefusedError(
             f"The depth layer “{depth.get_name()}” has {depth.get_width()} × {depth.get_height()} pixels, "
             f"the layer “{picture.get_name()}” {picture.get_width()} × {picture.get_height()}.",
-            hint="Use a depth layer of the picture's own size, or make a new one with Depth from this picture.",
+            hint="Use a depth layer of the picture's own size, or make a new one with Depth map.",
         )
 
 

@@ -50,7 +50,7 @@ closed 10
 
 # Depth, with its confidence; then its repair in a selection.
 mark 'Preview by depth'
-open_dialog 'Depth from this picture' d
+open_dialog 'Depth map' d
 wait_new 'Preview by depth'
 press alt+f
 measure depth_dialog

@@ -65,7 +65,7 @@ def check_vector_layer():
     expect("something is shown", rect[2] > 10 and rect[3] > 10, True)
     before = shown(vector)
     group = yield from blur(document, vector)
-    expect("beside its source", names(document.rootNode())[-2:], ["Shapes", "Lens blur from depth"])
+    expect("beside its source", names(document.rootNode())[-2:], ["Shapes", "Lens blur"])
     result = child(group, "Result")
     expect("type", (result.type(), result.colorModel()), ("paintlayer", "RGBA"))
     expect("blurred", pixels(result) != before, True)
@@ -179,7 +179,7 @@ def check_group_with_layers_of_all_kinds():
     document.refreshProjection()
     yield from add_depth(document)
     group = yield from blur(document, parent)
-    expect("above the group", names(document.rootNode())[-3:-1], ["Mixed", "Lens blur from depth"])
+    expect("above the group", names(document.rootNode())[-3:-1], ["Mixed", "Lens blur"])
     expect("its content is untouched", names(parent), ["In it", "Shapes"])
     yield from finish(updating.start(jobs.desk(), document, group))
 

@@ -44,7 +44,7 @@ def check_menu():
         if entry.text() == "Dioptre" and entry.menu()
     ]
     expect("number of Dioptre's menus", len(found), 1)
-    for name in ("Portrait blur", "Depth from this picture", "Lens blur from depth", "Super-resolution", "Update"):
+    for name in ("Portrait blur", "Depth map", "Lens blur", "Super-resolution", "Update"):
         expect_in("menu", name, found[0])
     yield
 
@@ -117,7 +117,7 @@ def check_update_after_painting_and_saving():
     yield from settle(again)
     entry = recipe.of(again).load()[0]
     expect("operation", entry.operation, "lens_blur")
-    group = again.nodeByName("Lens blur from depth")
+    group = again.nodeByName("Lens blur")
     expect("kept", pixels(child(group, "Result")), second)
     again.nodeByName("Depth").setPixelData(array.array("f", [0.1, 1.0] * (96 * 20)).tobytes(), 0, 0, 96, 20)
     again.setActiveNode(again.nodeByName("Depth"))
