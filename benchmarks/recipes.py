@@ -46,7 +46,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
     "depth": {},
     "lens_blur": {"max_radius": 9.0, "blades": 7, "highlight_boost": 0.4},
     "portrait": {"f_number": 1.8, "focus": [130.0, 60.0]},
-    "white_balance": {"temperature": 4300.0, "tint": 0.01},
+    "white_balance": {"temperature": 4300.0, "tint": 30},
     "super_resolution": {"scale": 3},
     "repair_depth": {"mode": "fill"},
 }

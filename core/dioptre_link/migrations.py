@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
 Migration = Callable[[dict[str, Any]], None]
 """Changes a recipe of one version, as JSON types, into one of the next; `migrated` counts its "version" up."""
 
-MIGRATIONS: Mapping[int, Migration] = {}
-"""By the version that they start from. The format has had one version so far.
+_TINT_PER_DUV = 3000
+
+
+def _tint_from_duv(recipe: dict[str, Any]) -> None:
+    """From 1 to 2: the tint of a light is in units of 1/3000 Duv, as in raw converters, instead of in Duv."""
+    for options in _options_of(recipe, "white_balance"):
+        duv = options.get("tint")
+        if isinstance(duv, (int, float)) and not isinstance(duv, bool) and math.isfinite(duv):
+            options["tint"] = round(duv * _TINT_PER_DUV)
+
+
+def _options_of(recipe: dict[str, Any], operation: str) -> Iterator[dict[str, Any]]:
+    """The options of that operation's steps. Malformed steps stay: the recipe's reader refuses them."""
+    steps = recipe.get("steps")
+    for step in steps if isinstance(steps, list) else []:
+        if isinstance(step, dict) and step.get("operation") == operation and isinstance(step.get("options"), dict):
+            yield step["options"]
+
+
+MIGRATIONS: Mapping[int, Migration] = {1: _tint_from_duv}
+"""By the version that they start from.
 
 An option that gets another name or meaning needs an entry here and `recipe.VERSION` raised, so that recipes in
 people's documents keep giving what they gave.
@@ -38,3 +58,11 @@ def migrated(
         version += 1
         result["version"] = version
     return result
+
+
+def migrated_options(operation: str, options: Mapping[str, Any], *, version: int, to: int) -> dict[str, Any]:
+    """Return a copy of one operation's options (of a chain its `steps`), brought on as those of a recipe are."""
+    chained = isinstance(options.get("steps"), (list, tuple))
+    steps = list(options["steps"]) if chained else [{"operation": operation, "options": dict(options)}]
+    steps = migrated({"version": version, "steps": steps}, to=to)["steps"]
+    return {**options, "steps": steps} if chained else steps[0]["options"]

@@ -567,13 +567,13 @@ OPERATIONS: dict[str, Operation] = {
                 ),
                 Parameter(
                     name="tint",
-                    kind=Kind.FLOAT,
+                    kind=Kind.INTEGER,
                     label="Tint",
-                    help="Green or magenta of the light, as its Duv; daylight has 0.003. Lower values make the "
-                    "picture greener, higher ones more magenta. Auto: estimated.",
-                    minimum=-0.1,
-                    maximum=0.1,
-                    slider=(-0.05, 0.05),
+                    help="Green or magenta of the light, in units of 1/3000 Duv as in raw converters; daylight has "
+                    "about 10. Lower values make the picture greener, higher ones more magenta. Auto: estimated.",
+                    minimum=-300,
+                    maximum=300,
+                    slider=(-150, 150),
                     group="Light",
                     simple=True,
                 ),

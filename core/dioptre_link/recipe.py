@@ -14,7 +14,7 @@ from .errors import DioptreError, UsageError
 from .migrations import UnknownVersionError, migrated
 from .operations import operation
 
-VERSION = 1  # of the format; raised when an older reader could misread a newer recipe
+VERSION = 2  # of the format; raised when an older reader could misread a newer recipe
 _MAX_BYTES = 1 << 20  # a recipe has a few hundred; more is not one
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -162,7 +162,7 @@ _FIELDS = (
     "input_sha256",
     "depth_range_per_m",
 )
-_SHAPE = 'A recipe looks like {"version": 1, "steps": [{"operation": "portrait", "options": {"f_number": 2}}]}.'
+_SHAPE = 'A recipe looks like {"version": 2, "steps": [{"operation": "portrait", "options": {"f_number": 2}}]}.'
 
 
 def _step(content: Any, origin: str) -> Step:

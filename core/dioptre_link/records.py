@@ -15,9 +15,10 @@ from typing import Any
 
 from .chain import described
 from .errors import DioptreError, RefusedError, UsageError
+from .migrations import migrated_options
 from .operations import Operation, Role
 
-VERSION = 1
+VERSION = 2  # the recipes' too, whose migrations bring older entries to the present options
 MAX_ENTRIES = 100  # results that lost their layers are kept (an undo may bring them back), but not for ever
 GROUP = "group"  # beside the roles: the layer group around a result
 NOWHERE = (0, 0, 0, 0)
@@ -114,7 +115,7 @@ class Record:
                 raise DioptreError(
                     "This document was worked on with a newer Dioptre.", hint="Update Dioptre to change it further."
                 )
-            return [Entry.from_dict(fields) for fields in record["results"]]
+            return [Entry.from_dict(_present(fields, record["version"])) for fields in record["results"]]
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DioptreError(
                 f"The record of Dioptre's results in this document is damaged ({error}).",
@@ -140,6 +141,17 @@ class Record:
         """Record `entry` with `changes` in place of the one with its id."""
         changed = replace(entry, **changes)
         self.save([changed if known.id == entry.id else known for known in self.load()])
+
+
+def _present(fields: Mapping[str, Any], version: int) -> Mapping[str, Any]:
+    """An entry as the present version has it."""
+    operation = fields["operation"]
+    changed = {
+        name: migrated_options(operation, fields[name], version=version, to=VERSION)
+        for name in ("options", "values")
+        if name in fields
+    }
+    return {**fields, **changed}
 
 
 def depth_links(entries: Sequence[Entry], picture: int | str) -> Iterator[Link]:

@@ -60,3 +60,8 @@ def test_beyond_the_ends_the_end_is_taken() -> None:
     assert WhitePoint.from_xy((0.23, 0.22)).cct_kelvin == pytest.approx(high)
     assert WhitePoint.from_xy((0.68, 0.32)).cct_kelvin < low * 1.3
     assert np.isfinite(WhitePoint.from_xy((0.3, 0.6)).cct_kelvin)
+
+
+def test_tint_is_duv_in_the_units_of_raw_converters() -> None:
+    assert WhitePoint(cct_kelvin=5500, duv=0.0033).tint == pytest.approx(9.9)
+    assert WhitePoint(cct_kelvin=5500, duv=-0.01).tint == pytest.approx(-30)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dioptre_link import recipe as recipes
-from dioptre_link.migrations import MIGRATIONS, UnknownVersionError, migrated
+from dioptre_link.migrations import MIGRATIONS, UnknownVersionError, migrated, migrated_options
 from dioptre_link.recipe import VERSION, Recipe, RecipeError
 
 
@@ -32,7 +32,8 @@ def test_one_migration_after_the_other() -> None:
 
 
 def test_recipes_are_read_through_the_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipes, "migrated", lambda content, to: migrated(content, to=to, migrations=CHAIN))
+    chain = {**CHAIN, **MIGRATIONS}
+    monkeypatch.setattr(recipes, "migrated", lambda content, to: migrated(content, to=to, migrations=chain))
     assert Recipe.from_dict(OLD).steps[0].options["f_number"] == 4.0
     with pytest.raises(RecipeError, match="no version that is known"):
         Recipe.from_dict({"version": 0, "steps": None})
@@ -46,3 +47,34 @@ def test_unknown_versions(content: dict[str, Any]) -> None:
 
 def test_there_is_a_chain_from_every_version_that_was_released() -> None:
     assert sorted(MIGRATIONS) == list(range(1, VERSION))
+
+
+def test_a_tint_in_duv_becomes_one_in_units_of_raw_converters() -> None:
+    steps = [
+        {"operation": "white_balance", "options": {"temperature": 4300.0, "tint": 0.01}},
+        {"operation": "white_balance", "options": {"tint": None}},
+        {"operation": "portrait"},
+    ]
+    old = Recipe.from_dict({"version": 1, "steps": steps})
+    assert [step.options.get("tint") for step in old.steps] == [30, None, None]
+    assert old.steps[0].options["temperature"] == 4300.0
+    again = Recipe.from_dict(old.to_dict())
+    assert again == old
+
+
+@pytest.mark.parametrize(
+    "steps", [None, 3, [3], [{"operation": 3}], [{"operation": "white_balance", "options": 3}]]
+)
+def test_an_old_recipe_that_is_malformed_is_refused_for_what_is_wrong(steps: Any) -> None:
+    with pytest.raises(RecipeError) as caught:
+        Recipe.from_dict({"version": 1, "steps": steps})
+    assert "version" not in caught.value.message
+
+
+def test_options_in_a_document_come_to_the_present_version() -> None:
+    steps = [{"operation": "white_balance", "options": {"tint": -0.002}}]
+    assert migrated_options("white_balance", {"tint": 0.1}, version=1, to=2) == {"tint": 300}
+    assert migrated_options("white_balance", {"tint": 10}, version=2, to=2) == {"tint": 10}
+    chain = migrated_options("recipe", {"title": "Mine", "steps": steps}, version=1, to=2)
+    assert chain == {"title": "Mine", "steps": [{"operation": "white_balance", "options": {"tint": -6}}]}
+    assert steps[0]["options"] == {"tint": -0.002}

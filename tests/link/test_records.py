@@ -98,3 +98,22 @@ def test_what_is_gone_is_called_by_its_name() -> None:
     )
     assert "its depth layer, the layer “Mine”, is gone" in entry.gone(operation("lens_blur"), "disparity").message
     assert "its picture, the layer “Photo”, is gone" in entry.gone(operation("lens_blur"), "picture").message
+
+
+def test_an_entry_of_an_older_version_means_the_same() -> None:
+    document = Document()
+    entry = Entry(
+        operation="white_balance",
+        options={"temperature": 5000.0, "tint": 0.01},
+        inputs={"picture": Link(id=1, name="Photo")},
+        outputs={"result": Link(id=8, name="Result")},
+        values={"tint": 0.01, "duv": 0.01},
+    )
+    document.record.save([entry])
+    kept = json.loads(document.kept)
+    document.kept = json.dumps({**kept, "version": 1}).encode("ascii")
+    (loaded,) = document.record.load()
+    assert loaded.options == {"temperature": 5000.0, "tint": 30}
+    assert loaded.values == {"tint": 30, "duv": 0.01}
+    document.record.save([loaded])
+    assert document.record.load() == [loaded]

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from dioptre.recipes.schema import schema, text
 from dioptre_link.operations import OPERATIONS
 from dioptre_link.presets import presets
-from dioptre_link.recipe import Recipe, RecipeError, Step
+from dioptre_link.recipe import VERSION, Recipe, RecipeError, Step
 
 SHA = "0123456789abcdef" * 4
 VALIDATOR = Draft202012Validator(schema())
@@ -58,7 +58,7 @@ VALUES = (
 def test_schema_and_parser_agree(operation: str, extra: dict[str, Any], data: st.DataObject) -> None:
     names = [parameter.name for parameter in OPERATIONS[operation].parameters] + ["f_numbr"]
     options = data.draw(st.dictionaries(st.sampled_from(names), VALUES, max_size=3))
-    content = {"version": 1, "steps": [{"operation": operation, "options": options}], **extra}
+    content = {"version": VERSION, "steps": [{"operation": operation, "options": options}], **extra}
     try:
         Recipe.from_dict(content)
     except RecipeError:

@@ -17,6 +17,8 @@ from dioptre_link.errors import DioptreError
 
 from ._planckian import MIRED, U, V
 
+TINT_PER_DUV = 3000.0
+"""Raw converters give Duv as a tint in these units, positive where the light is green (Adobe DNG SDK)."""
 CCT_RANGE_KELVIN = (1e6 / float(MIRED[-1]), 1e6 / float(MIRED[0]))  # 1,000 to 50,000
 
 
@@ -45,6 +47,11 @@ class WhitePoint:
     def mired(self) -> float:
         """Reciprocal megakelvin: equal steps look about equal."""
         return 1e6 / self.cct_kelvin
+
+    @property
+    def tint(self) -> float:
+        """Duv in the units of raw converters."""
+        return self.duv * TINT_PER_DUV
 
     @property
     def xy(self) -> tuple[float, float]:

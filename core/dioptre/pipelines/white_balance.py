@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Float32
 
-from dioptre.colour import D65_XY, WhitePoint, between, linear_rgb_to_xy
+from dioptre.colour import D65_XY, TINT_PER_DUV, WhitePoint, between, linear_rgb_to_xy
 from dioptre.colour.correction import (
     Channels,
     correct_channels,
@@ -100,12 +100,13 @@ def white_balance(
 ) -> Balanced:
     """Balance a picture, sRGB-encoded (H, W, 3 or 4), straight alpha.
 
-    strength: 0 (nothing, to the bit) to 1, linear in mired. temperature (kelvin), tint (Duv, positive green): the
-    light's colour as the picture shows it, instead of the estimate. neutral: a point (x, y) in pixels that is to
-    become grey, instead of the estimate; the mean over `neutral_radius` pixels around it counts. keep_warmth: share
-    of a warm light's warmth that stays. mixed: let the light change over the picture where more than one is found;
-    disparity (H, W) in [0, 1] helps to tell near from far. references: pictures of the same series, of any size:
-    the light they have in common is taken instead of this picture's own, and the neutral point is the first's.
+    strength: 0 (nothing, to the bit) to 1, linear in mired. temperature (kelvin), tint (1/3000 Duv, positive where
+    the light is green): the light's colour as the picture shows it, instead of the estimate. neutral: a point (x,
+    y) in pixels that is to become grey, instead of the estimate; the mean over `neutral_radius` pixels around it
+    counts. keep_warmth: share of a warm light's warmth that stays. mixed: let the light change over the picture
+    where more than one is found; disparity (H, W) in [0, 1] helps to tell near from far. references: pictures of
+    the same series, of any size: the light they have in common is taken instead of this picture's own, and the
+    neutral point is the first's.
 
     Works in linear light (CAT16), under which a grey keeps its luminance. Alpha stays; values beyond [0, 1] are
     kept, and nothing is pushed above white that was below it. Values that are not finite count as 0.
@@ -115,7 +116,8 @@ def white_balance(
         return Balanced(image=image.copy(), light=NEUTRAL, confidence=1.0)
     picture = without_nan(image)
     progress(0.0, "Reading the light")
-    choice = _choice(references or (picture,), temperature, tint, neutral, neutral_radius)
+    duv = None if tint is None else tint / TINT_PER_DUV
+    choice = _choice(references or (picture,), temperature, duv, neutral, neutral_radius)
     several = mixed and not references and neutral is None and temperature is None and tint is None
     lights = light_field(picture, disparity=disparity) if several else None
     progress(0.4, "Changing the light")
@@ -167,7 +169,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         inputs.picture, **options, disparity=inputs.disparity, references=inputs.references, progress=progress
     )
     messages = [
-        f"The light: {balanced.cct:,.0f} K, tint {balanced.duv:+.4f} Duv, confidence {balanced.confidence:.0%}."
+        f"The light: {balanced.cct:,.0f} K, tint {balanced.light.tint:+.0f}, confidence {balanced.confidence:.0%}."
     ]
     if not is_finite(inputs.picture):
         messages.append("Some values of the picture were not numbers; they were taken as 0.")
@@ -179,7 +181,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         messages.append("One light explains the picture; it was balanced as a whole.")
     values = {
         "temperature": round(balanced.cct),  # named as the option, so that a dialog can show what was decided
-        "tint": round(balanced.duv, 4),
+        "tint": round(balanced.light.tint),
         "cct_kelvin": round(balanced.cct),
         "duv": round(balanced.duv, 4),
         "illuminant_xy": [round(value, 5) for value in balanced.illuminant_xy],
@@ -193,7 +195,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
 def _choice(
     pictures: Sequence[np.ndarray],
     temperature: float | None,
-    tint: float | None,
+    duv: float | None,
     neutral: tuple[float, float] | None,
     radius_px: int,
 ) -> _Choice:
@@ -201,16 +203,16 @@ def _choice(
     if neutral is not None:
         picked = _picked(pictures[0], neutral, radius_px)
         found = Estimate(light=WhitePoint.from_xy(picked), xy=picked, expected_de=0.0)
-    elif temperature is not None and tint is not None:
-        found = Estimate(light=WhitePoint(cct_kelvin=temperature, duv=tint), expected_de=0.0)
+    elif temperature is not None and duv is not None:
+        found = Estimate(light=WhitePoint(cct_kelvin=temperature, duv=duv), expected_de=0.0)
     else:
         found = mean_light([estimate_light(seen) for seen in pictures])
     residual, chosen, xy = found.residual, found.light, found.xy or found.light.xy
-    if temperature is not None or tint is not None:
+    if temperature is not None or duv is not None:
         chosen = replace(
             chosen,
             cct_kelvin=chosen.cct_kelvin if temperature is None else temperature,
-            duv=chosen.duv if tint is None else tint,
+            duv=chosen.duv if duv is None else duv,
         )
         distance = abs(chosen.mired - found.light.mired) / FADE_MIRED + abs(chosen.duv - found.light.duv) / FADE_DUV
         residual, xy = residual * np.float32(max(0.0, 1.0 - distance)), chosen.xy

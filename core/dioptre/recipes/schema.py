@@ -19,7 +19,7 @@ def schema() -> dict[str, Any]:
     """The schema (draft 2020-12). Recipes that fit it are followed; the values that a program writes all fit."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "urn:dioptre:recipe:1",
+        "$id": f"urn:dioptre:recipe:{VERSION}",
         "title": "Dioptre recipe",
         "description": "What is done to a picture: operations one after the other, with their options.",
         "type": "object",
