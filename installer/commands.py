@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from typing import Any, NoReturn
 
 from . import bundle, locking, plugins, weights
 from . import environment as environments
-from .console import Console, Failure
+from .console import Console, Failure, Misuse
 from .environment import Folders, Installer
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -30,7 +31,8 @@ Usage: python3 install.py                     install or update Dioptre for this
        python3 install.py doctor [--json]     look for what is wrong; changes nothing
        python3 install.py --repair            make everything anew
        python3 install.py --gimp-dir FOLDER   put the plug-in into this folder of GIMP's (such as …/GIMP/3.0)
-       python3 install.py --krita-dir FOLDER  put the plug-in into this resource folder of Krita's (…/share/krita)
+       python3 install.py --krita-dir FOLDER  put the plug-in into this resource folder of Krita's (…/share/krita);
+                                              both together put it into both
        python3 install.py bundle FOLDER       make a folder that installs on machines without a network
        python3 install.py --uninstall         remove everything that was installed
 
@@ -46,6 +48,9 @@ def main(arguments: Sequence[str]) -> int:
     console = Console()
     try:
         return _dispatch(list(arguments), console)
+    except Misuse as misuse:
+        console.say(f"Error: {misuse}\nHint: See {program()} --help.")
+        return EXIT_USAGE
     except Failure as failure:
         console.say(f"Error: {failure.message}")
         if failure.hint:
@@ -73,17 +78,8 @@ def _dispatch(arguments: list[str], console: Console) -> int:
             console.say(HELP)
         case ["--uninstall"]:
             uninstall(where, console)
-        case [] | ["--repair"] | ["--gimp-dir" | "--krita-dir", _]:
-            made = ensure(where, console, repair=arguments == ["--repair"])
-            chosen = {arguments[0]: Path(arguments[1])} if len(arguments) == 2 else {}
-            portable = bool(os.environ.get("DIOPTRE_HOME") or chosen)  # then only what was named is touched
-            if (CHECKOUT / "plugin" / "gimp").is_dir():
-                gimp = chosen.get("--gimp-dir")
-                plugins.install_gimp(where, console, _gimp(), chosen=gimp, portable=portable)
-            if (CHECKOUT / "plugin" / "krita").is_dir():
-                krita = chosen.get("--krita-dir")
-                plugins.install_krita(where, console, _krita(), chosen=krita, portable=portable)
-            console.say(f"Dioptre is {'installed' if made else 'up to date'} in {where.data}.")
+        case [] | ["--repair" | "--gimp-dir" | "--krita-dir", *_]:
+            _install(where, console, arguments)
         case ["doctor", *_] if not environments.read_marker(where.environment).get("core"):
             raise Failure(f"There is no complete environment in {where.data}.", hint="Run: python3 install.py")
         case ["doctor", *_]:
@@ -100,12 +96,40 @@ def _dispatch(arguments: list[str], console: Console) -> int:
             ensure(where, console)
             _become(where, ["-P", "-m", "dioptre", "--help"])
         case [option, *_] if option.startswith("-") and option != "--version":
-            console.say(f"Error: install.py has no option {option}.\nHint: See python3 install.py --help.")
-            return EXIT_USAGE
+            raise Misuse(f"install.py has no option {option}.")
         case _:
             ensure(where, console)
             _become(where, ["-P", "-m", "dioptre", *arguments])
     return 0
+
+
+def _install(where: Folders, console: Console, options: Sequence[str]) -> None:
+    """Install or update, and put the plug-ins into the editors' own folders or into the named ones alone."""
+    repair, named = _named_folders(options)
+    made = ensure(where, console, repair=repair)
+    portable = bool(os.environ.get("DIOPTRE_HOME") or named)  # then only what was named is touched
+    if (CHECKOUT / "plugin" / "gimp").is_dir():
+        plugins.install_gimp(where, console, _gimp(), chosen=named.get("--gimp-dir"), portable=portable)
+    if (CHECKOUT / "plugin" / "krita").is_dir():
+        plugins.install_krita(where, console, _krita(), chosen=named.get("--krita-dir"), portable=portable)
+    console.say(f"Dioptre is {'installed' if made else 'up to date'} in {where.data}.")
+
+
+def _named_folders(options: Sequence[str]) -> tuple[bool, dict[str, Path]]:
+    """Whether --repair is among `options`, and the folders of --gimp-dir and --krita-dir."""
+    repair, named = False, dict[str, Path]()
+    rest = list(options)
+    while rest:
+        option = rest.pop(0)
+        if option == "--repair":
+            repair = True
+        elif option in ("--gimp-dir", "--krita-dir") and option not in named:
+            if not rest or rest[0].startswith("-"):
+                raise Misuse(f"{option} needs a folder.")
+            named[option] = Path(rest.pop(0))
+        else:
+            raise Misuse(f"{' '.join(options)}: {option} does not belong here.")
+    return repair, named
 
 
 def folders() -> Folders:
@@ -219,6 +243,7 @@ def uninstall(where: Folders, console: Console) -> None:
 def _become(where: Folders, arguments: Sequence[str], *, tests: bool = False) -> NoReturn:
     """Replace this process by the environment's Python, away from PYTHONPATH and its like."""
     environment = environments.scrubbed_environment()
+    environment["DIOPTRE_PROGRAM"] = program()
     if tests:  # run in the checkout, written to the cache
         os.chdir(where.checkout)
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -228,6 +253,11 @@ def _become(where: Folders, arguments: Sequence[str], *, tests: bool = False) ->
     if sys.platform == "win32":  # exec there returns to the shell at once
         sys.exit(subprocess.run(command, env=environment, check=False).returncode)
     os.execve(command[0], command, environment)
+
+
+def program() -> str:
+    """How this user starts install.py, for usage lines and hints."""
+    return f"{'py' if sys.platform == 'win32' else 'python3'} {shlex.quote(sys.argv[0] or 'install.py')}"
 
 
 def _gimp() -> ModuleType:

@@ -16,6 +16,10 @@ class Failure(Exception):  # noqa: N818  (what the user is told, not a programmi
         self.log = log
 
 
+class Misuse(Exception):  # noqa: N818  (as Failure)
+    """The arguments are wrong; the message says how."""
+
+
 class Console:
     """Shows one step at a time. Nothing is shown before the first step, so an up-to-date run is silent."""
 

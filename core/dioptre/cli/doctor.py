@@ -11,6 +11,7 @@ from dioptre_link.language import translated
 
 from .finding import Finding
 from .findings import examine
+from .program import for_reader
 from .reporting import say
 
 _SIGNS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
@@ -34,9 +35,9 @@ def command(as_json: bool, report: Path | None, force: bool) -> int:
         if as_json:
             click.echo(json.dumps(finding.to_dict()))
         else:
-            say(f"{_SIGNS[finding.level]} {finding.code}: {translated(finding.message)}")
+            say(f"{_SIGNS[finding.level]} {finding.code}: {for_reader(translated(finding.message))}")
             if finding.fix:
-                say(f"        {translated('Fix')}: {translated(finding.fix)}")
+                say(f"        {translated('Fix')}: {for_reader(translated(finding.fix))}")
     errors = sum(finding.level == "error" for finding in findings)
     if report is not None:
         from .report import write_report

@@ -18,6 +18,7 @@ from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 
 from . import batch, bench, doctor, inspect, log, models, operations, presets, worker
+from .program import program
 from .reporting import reporter
 
 _AGAIN_S = 0.02  # callbacks take microseconds
@@ -46,7 +47,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run(arguments: list[str], *, as_json: bool) -> int:
     try:
-        with group.make_context("dioptre", arguments) as context:
+        with group.make_context(program(), arguments) as context:
             answer = group.invoke(context)
     except click.exceptions.Exit as ended:  # --help and --version
         return ended.exit_code
@@ -106,7 +107,7 @@ def _usage(error: click.UsageError, *, as_json: bool) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.ctx.get_help() if error.ctx else "")
         return EXIT_DONE
-    where = error.ctx.command_path if error.ctx else "dioptre"
+    where = error.ctx.command_path if error.ctx else program()
     message = error.format_message().replace("\n", " ").strip()
     return _report(UsageError(message, hint=f"See '{where} --help'."), as_json=as_json)
 

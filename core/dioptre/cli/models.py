@@ -11,6 +11,7 @@ import click
 from dioptre_link.errors import DioptreError, UsageError
 
 from . import log
+from .program import for_reader
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words.")
 
@@ -60,7 +61,7 @@ def verify(ids: tuple[str, ...], as_json: bool) -> int:
             if as_json:
                 _write({"type": "error", "id": name, **error.to_dict()})
             else:
-                click.echo(f"{name}: {error.message}\nHint: {error.hint}", err=True)
+                click.echo(f"{name}: {error.message}\nHint: {for_reader(error.hint)}", err=True)
         else:
             if as_json:
                 _write({"type": "verified", "id": name, "files": len(card.files), "licence": card.licence})

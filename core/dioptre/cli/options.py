@@ -10,6 +10,8 @@ import click
 from dioptre_link.errors import UsageError
 from dioptre_link.operations import Kind, Operation, Parameter
 
+from .program import for_reader
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _METAVARS = {Kind.FLOAT: "NUMBER", Kind.INTEGER: "N", Kind.POINT: "X,Y"}
@@ -42,7 +44,8 @@ class GroupedCommand(click.Command):
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None and isinstance(parameter, click.Option):
-                sections.setdefault(getattr(parameter, "section", "") or "Options", []).append(record)
+                section = getattr(parameter, "section", "") or "Options"
+                sections.setdefault(section, []).append((record[0], for_reader(record[1])))
         for title in sorted(sections, key=lambda title: title == "Options"):
             with formatter.section(title):
                 formatter.write_dl(sections[title])
@@ -92,9 +95,9 @@ def settings(pairs: Iterable[str]) -> dict[str, str]:
 def common_options(function: F) -> F:
     """--json, --verbose and --force, the same on every command that makes something."""
     for option in (
-        click.option("--force", is_flag=True, help="Replace files that are there already."),
-        click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words."),
-        click.option("--verbose", is_flag=True, help="Say more, here and in the log file."),
+        click.option("--force", is_flag=True, help="Replace existing files."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, for programs."),
+        click.option("--verbose", is_flag=True, help="Show details here and in the log file."),
     ):
         function = option(function)
     return function

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import translated
 
+from .program import for_reader
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
@@ -123,15 +125,15 @@ class WordReporter:
     ) -> None:
         self._stop_bar()
         for message in messages:
-            say(f"{Path(name).name}: {translated(message)}", sys.stderr)
+            say(f"{Path(name).name}: {for_reader(translated(message))}", sys.stderr)
         for file in files:
             say(str(file), sys.stdout)
 
     def error(self, error: DioptreError, *, name: str = "", log: Path | None = None) -> None:
         self._stop_bar()
-        say(f"{translated('Error')}: {translated(error.message)}", sys.stderr)
+        say(f"{translated('Error')}: {for_reader(translated(error.message))}", sys.stderr)
         if error.hint:
-            say(f"{translated('Hint')}: {translated(error.hint)}", sys.stderr)
+            say(f"{translated('Hint')}: {for_reader(translated(error.hint))}", sys.stderr)
         if log is not None:
             say(f"{translated('Log')}: {log}", sys.stderr)
 

@@ -1,0 +1,64 @@
+"""What install.py does with its arguments, without installing anything."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from installer import commands, plugins
+
+Installed = dict[str, tuple[Path | None, bool]]
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> Installed:
+    """The folders that the plug-ins went into, by editor, and whether these alone were touched."""
+    asked: Installed = {}
+
+    def note(editor: str) -> Any:
+        def install(*_: object, chosen: Path | None, portable: bool) -> None:
+            asked[editor] = (chosen, portable)
+
+        return install
+
+    monkeypatch.delenv("DIOPTRE_HOME", raising=False)
+    monkeypatch.setattr(commands, "ensure", lambda *_, **options: asked.setdefault("options", options) is None)
+    monkeypatch.setattr(plugins, "install_gimp", note("gimp"))
+    monkeypatch.setattr(plugins, "install_krita", note("krita"))
+    return asked
+
+
+def test_both_editors_folders_are_named_together(installed: Installed) -> None:
+    assert commands.main(["--krita-dir", "k", "--gimp-dir", "g"]) == 0
+    assert installed == {"options": {"repair": False}, "gimp": (Path("g"), True), "krita": (Path("k"), True)}
+
+
+def test_a_folder_and_a_repair_go_together(installed: Installed) -> None:
+    assert commands.main(["--repair", "--gimp-dir", "g"]) == 0
+    assert installed == {"options": {"repair": True}, "gimp": (Path("g"), True), "krita": (None, True)}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--krita-dir"],
+        ["--krita-dir", "--gimp-dir", "g"],
+        ["--gimp-dir", "g", "--gimp-dir", "h"],
+        ["--repair", "photo.jpg"],
+    ],
+)
+def test_wrong_arguments_install_nothing(
+    arguments: list[str], installed: Installed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert commands.main(arguments) == commands.EXIT_USAGE
+    assert installed == {}
+    assert "--help" in capsys.readouterr().err
+
+
+def test_the_program_is_named_as_it_was_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(sys, "argv", ["../my photos/install.py", "run"])
+    assert commands.program() == "python3 '../my photos/install.py'"
