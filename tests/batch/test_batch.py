@@ -223,6 +223,29 @@ def test_the_contact_sheet_works_from_the_disk(photos: Path) -> None:
     assert "default-src 'none'" in text
 
 
+def test_run_again_the_contact_sheet_keeps_its_rows(photos: Path) -> None:
+    batch(photos)
+    page = photos.parent / "out" / "contact-sheet.html"
+    first = page.read_text(encoding="utf-8")
+    assert first.count("<figure>") == len(NAMES)
+    assert "process " in first  # the messages of the results
+    again = batch(photos)
+    assert len(again.failures) == len(NAMES)  # they are there already
+    assert page.read_text(encoding="utf-8") == first
+    batch(photos, resume=True)
+    assert page.read_text(encoding="utf-8") == first
+    other = Recipe(steps=(Step(operation="depth"),))
+    batch(photos, chosen=other)
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<figure>") == 2 * len(NAMES)
+    (photos.parent / "out" / "a-portrait.jpg").unlink()
+    add(photos / "bad.jpg")
+    batch(photos, chosen=other)
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<figure>") == 2 * len(NAMES) - 1
+    assert "Without a result: 1" in text
+
+
 def test_a_strangers_page_is_left_alone(photos: Path) -> None:
     page = photos.parent / "out" / "contact-sheet.html"
     page.parent.mkdir()

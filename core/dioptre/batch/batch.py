@@ -151,25 +151,17 @@ class _Batch:
         self._tell()
 
     def write_page(self, found: list[Item]) -> None:
-        shown, missing = [], []
+        """Write the contact sheet; rows of earlier batches stay as they are while their results are there."""
+        rows = {shown.result: shown for shown in contact_sheet.shown_before(self._output)}
+        missing = []
         for item in found:
             error = self._failures.get(item.name)
             result = plan.result_of(item, self._chosen)
-            if error is not None:
+            if result is not None and (item.name in self._messages or result not in rows):
+                rows[result] = self._row(item, result)
+            elif result is None and error is not None:
                 missing.append(contact_sheet.Missing(name=item.name, reason=error.message, hint=error.hint))
-            elif result is not None:
-                before, after = (p if p.is_file() else None for p in plan.preview_paths(self._output, item))
-                messages = self._messages.get(item.name, ())
-                shown.append(
-                    contact_sheet.Shown(
-                        name=item.name,
-                        original=item.source,
-                        result=result,
-                        before=before,
-                        after=after,
-                        messages=messages,
-                    )
-                )
+        shown = sorted(rows.values(), key=lambda row: (row.name, row.result))
         if not shown and not missing:
             return
         steps = [operation(step.operation).title for step in self._chosen.steps]
@@ -180,6 +172,13 @@ class _Batch:
             )
         except DioptreError as error:
             self._page_error = error
+
+    def _row(self, item: Item, result: Path) -> contact_sheet.Shown:
+        before, after = (p if p.is_file() else None for p in plan.preview_paths(self._output, item))
+        messages = self._messages.get(item.name, ())
+        return contact_sheet.Shown(
+            name=item.name, original=item.source, result=result, before=before, after=after, messages=messages
+        )
 
     def summary(self) -> Summary:
         return Summary(

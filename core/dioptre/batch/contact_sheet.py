@@ -6,16 +6,26 @@ It works from the disk: no script, style or font from elsewhere, and a policy in
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from dioptre.files import problems, replacing
 
 PAGE = "contact-sheet.html"
 _OURS = '<meta name="generator" content="Dioptre">'
+_FIGURE = re.compile(r"<figure>(.*?)</figure>", re.DOTALL)
+_CAPTION = re.compile(
+    r'<figcaption>(?P<name>[^<]*): <a href="(?P<original>[^"]*)">original</a>, '
+    r'<a href="(?P<result>[^"]*)">result</a>(?P<messages>.*?)</figcaption>',
+    re.DOTALL,
+)
+_IMAGE = re.compile(r'<img [^>]*src="([^"]*)" alt="[^"]*, (before|after)">')
+_MESSAGE = re.compile(r"<br><small>(.*?)</small>", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +66,36 @@ def write_page(
     with replacing(path, force=True) as beside:
         beside.write_text(text, encoding="utf-8")
     return path
+
+
+def shown_before(folder: Path) -> list[Shown]:
+    """The pictures on the page in `folder` whose results are still there; none where the page is not ours."""
+    text = ""
+    with suppress(OSError):
+        text = (folder / PAGE).read_text(encoding="utf-8", errors="replace")
+    if _OURS not in text[:1000]:
+        return []
+    found = []
+    for figure in _FIGURE.findall(text):
+        caption = _CAPTION.search(figure)
+        if caption is None or not (result := _path(folder, caption["result"])).is_file():
+            continue
+        images = {kind: _path(folder, link) for link, kind in _IMAGE.findall(figure)}
+        found.append(
+            Shown(
+                name=unescape(caption["name"]),
+                original=_path(folder, caption["original"]),
+                result=result,
+                before=images.get("before"),
+                after=images.get("after"),
+                messages=tuple(map(unescape, _MESSAGE.findall(caption["messages"]))),
+            )
+        )
+    return found
+
+
+def _path(folder: Path, link: str) -> Path:
+    return folder / unquote(unescape(link))
 
 
 def _page(
