@@ -13,8 +13,11 @@ Migration = Callable[[dict[str, Any]], None]
 _TINT_PER_DUV = 3000
 
 
-def _tint_from_duv(recipe: dict[str, Any]) -> None:
-    """From 1 to 2: the tint of a light is in units of 1/3000 Duv, as in raw converters, instead of in Duv."""
+def _from_1(recipe: dict[str, Any]) -> None:
+    """Tint becomes units of 1/3000 Duv, as in raw converters. Lens blur without a focus range keeps none."""
+    for options in _options_of(recipe, "lens_blur"):
+        if options.get("focus_range") is None:
+            options["focus_range"] = 0.0
     for options in _options_of(recipe, "white_balance"):
         duv = options.get("tint")
         if isinstance(duv, (int, float)) and not isinstance(duv, bool) and math.isfinite(duv):
@@ -25,11 +28,13 @@ def _options_of(recipe: dict[str, Any], operation: str) -> Iterator[dict[str, An
     """The options of that operation's steps. Malformed steps stay: the recipe's reader refuses them."""
     steps = recipe.get("steps")
     for step in steps if isinstance(steps, list) else []:
-        if isinstance(step, dict) and step.get("operation") == operation and isinstance(step.get("options"), dict):
-            yield step["options"]
+        if isinstance(step, dict) and step.get("operation") == operation:
+            options = step.setdefault("options", {})
+            if isinstance(options, dict):
+                yield options
 
 
-MIGRATIONS: Mapping[int, Migration] = {1: _tint_from_duv}
+MIGRATIONS: Mapping[int, Migration] = {1: _from_1}
 """By the version that they start from.
 
 An option that gets another name or meaning needs an entry here and `recipe.VERSION` raised, so that recipes in

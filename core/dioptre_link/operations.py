@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Any
 
 from .errors import UsageError
+from .language import Message
 
 USUAL_FOCUS_RANGE = 0.04
 """Disparity that stays sharp to either side of the focus where no range is chosen."""
@@ -146,6 +147,21 @@ class Operation:
             if name not in known:
                 raise UsageError(f"{self.title} has no option {name!r}.", hint=_nearest(name, list(known)))
         return {name: p.check(options[name]) if name in options else p.default for name, p in known.items()}
+
+    def check_points(self, options: Mapping[str, Any], size: tuple[float, float]) -> None:
+        """Raise UsageError for a point outside a picture of `size` (width, height)."""
+        for parameter in self.parameters:
+            point = options.get(parameter.name) if parameter.kind is Kind.POINT else None
+            if point is not None and not all(0 <= place <= side for place, side in zip(point, size, strict=True)):
+                raise UsageError(
+                    "{label}: {x},{y} is outside the picture.",
+                    hint="Give x from 0 to {right} and y from 0 to {bottom}.",
+                    label=Message(parameter.label),
+                    x=f"{point[0]:g}",
+                    y=f"{point[1]:g}",
+                    right=max(0, round(size[0]) - 1),
+                    bottom=max(0, round(size[1]) - 1),
+                )
 
     def scaled(self, options: Mapping[str, Any], scale: float) -> dict[str, Any]:
         """`options` with points and lengths in pixels brought to a picture `scale` times as large."""

@@ -145,13 +145,12 @@ class Record:
 
 def _present(fields: Mapping[str, Any], version: int) -> Mapping[str, Any]:
     """An entry as the present version has it."""
-    operation = fields["operation"]
-    changed = {
-        name: migrated_options(operation, fields[name], version=version, to=VERSION)
-        for name in ("options", "values")
-        if name in fields
-    }
-    return {**fields, **changed}
+    present = dict(fields)
+    for name in ("options", "values"):
+        before = fields.get(name, {})
+        after = migrated_options(fields["operation"], before, version=version, to=VERSION)
+        present[name] = after if name == "options" else {key: after[key] for key in before}
+    return present
 
 
 def depth_links(entries: Sequence[Entry], picture: int | str) -> Iterator[Link]:

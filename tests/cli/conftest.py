@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result
-from dioptre_link.errors import UsageError
 from dioptre_link.operations import Role
 
 
@@ -53,8 +52,6 @@ def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, A
         def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
             calls.append((name, options, inputs))
             progress(0.5, f"Pretending {name}")
-            if options.get("focus") is not None and max(options["focus"]) > max(inputs.picture.shape):
-                raise UsageError("Focus point: it lies outside the picture.", hint="Give a point inside it.")
             return Result(
                 layers=layers(name, inputs, options),
                 values={"steps": len(calls)},

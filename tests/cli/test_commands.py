@@ -208,13 +208,55 @@ def test_wrong_use_is_two_short_lines_and_code_2(
     assert not (tmp_path / "x").exists()
 
 
-def test_a_wrong_option_found_by_the_pipeline_is_wrong_use_too(
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "-o", "out", "--focus", "9999,3"),
+        ("portrait", "-o", "out", "--focus", "3,-1"),
+        ("lens-blur", "-o", "out.jpg", "--focus", "48.5,3"),  # the depth would be estimated first
+        ("white-balance", "-o", "out.jpg", "--neutral", "9999,3"),
+    ],
+)
+def test_a_point_outside_the_picture_is_refused_before_anything_runs(
+    arguments: tuple[str, ...],
+    pipelines: Calls,
+    photo: Path,
+    tmp_path: Path,
+    dioptre: Dioptre,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = dioptre(arguments[0], photo, *arguments[1:])
+    assert code == 2
+    assert "is outside the picture." in err
+    assert "Give x from 0 to 47 and y from 0 to 31." in err
+    assert pipelines == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "photo.jpg"]
+
+
+def test_points_after_an_enlargement_are_of_the_larger_picture(
     pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre
 ) -> None:
-    code, _, err = dioptre("run", photo, "-o", tmp_path / "out", "--focus", "9999,3")
-    assert code == 2
-    assert "outside the picture" in err
-    assert not (tmp_path / "out").exists()
+    recipe = tmp_path / "mine.json"
+    steps = [
+        {"operation": "super_resolution", "options": {"scale": 2}},
+        {"operation": "portrait", "options": {"focus": [90, 60]}},
+    ]
+    recipe.write_text(json.dumps({"version": 2, "steps": steps}), encoding="utf-8")
+    assert dioptre("run", photo, "-o", tmp_path / "out", "--recipe", recipe)[0] == 0
+    assert dioptre("run", photo, "-o", tmp_path / "no", "--recipe", recipe, "--set", "focus=97,60")[0] == 2
+    assert [name for name, _, _ in pipelines] == ["super_resolution", "portrait"]
+
+
+def test_portrait_is_another_name_of_run(pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre) -> None:
+    for command in ("run", "portrait"):
+        code, _, err = dioptre(command, photo, "-o", tmp_path / command, "--f-number", "1.4", "--set", "grain=1")
+        assert code == 0, err
+    names = [sorted(path.name for path in (tmp_path / command).iterdir()) for command in ("run", "portrait")]
+    assert names[0] == names[1]
+    assert pipelines[0][:2] == pipelines[1][:2]
+    recipes = [(tmp_path / command / "photo-portrait.json").read_text("utf-8") for command in ("run", "portrait")]
+    assert recipes[0] == recipes[1]
 
 
 @pytest.mark.parametrize(

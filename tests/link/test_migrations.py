@@ -62,6 +62,14 @@ def test_a_tint_in_duv_becomes_one_in_units_of_raw_converters() -> None:
     assert again == old
 
 
+def test_lens_blur_without_a_focus_range_keeps_none() -> None:
+    steps = [{"operation": "lens_blur"}, {"operation": "lens_blur", "options": {"focus_range": 0.1}}]
+    old = Recipe.from_dict({"version": 1, "steps": steps})
+    assert [step.options["focus_range"] for step in old.steps] == [0.0, 0.1]
+    new = Recipe.from_dict({"version": 2, "steps": steps})
+    assert new.steps[0].options["focus_range"] is None
+
+
 @pytest.mark.parametrize(
     "steps", [None, 3, [3], [{"operation": 3}], [{"operation": "white_balance", "options": 3}]]
 )

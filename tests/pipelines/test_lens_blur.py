@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dioptre.imaging.layers import Inputs
 from dioptre.imaging.resize import resize
@@ -161,3 +162,23 @@ def test_a_preview_looks_like_the_full_result_reduced():
     full = lens_blur(image, disparity, focal_disparity=0.9, max_radius=60).image
     preview = lens_blur(reduced(image), reduced(disparity), focal_disparity=0.9, max_radius=60 / factor).image
     assert np.abs(preview - reduced(full)).mean() <= 2 / 255
+
+
+def test_without_a_focus_the_subjects_is_taken_as_portrait_blur_does(checkout):
+    photo = np.asarray(Image.open(checkout / "examples" / "coffee.jpg").convert("RGB").resize((300, 200)))
+    inputs = Inputs(picture=photo.astype(np.float32) / 255, disparity=ramp_down((200, 300)))
+    kept = {}
+    alone = apply("lens_blur", {}, replace(inputs, kept=kept))
+    whole = apply("portrait", {}, inputs)
+    assert alone.values["focal_disparity"] == pytest.approx(whole.values["focal_disparity"], abs=1e-3)
+    assert alone.models
+    assert not any("centre" in message for message in alone.messages)
+    again = apply("lens_blur", {"f_number": 4}, replace(inputs, kept=kept))
+    assert again.values["focal_disparity"] == alone.values["focal_disparity"]
+    turned = replace(inputs, disparity=inputs.disparity[::-1], kept=kept)
+    assert apply("lens_blur", {}, turned).values["focal_disparity"] != alone.values["focal_disparity"]
+
+
+def ramp_down(size):
+    """Near at the bottom, as on a table."""
+    return np.repeat(np.linspace(0, 1, size[0], dtype=np.float32)[:, None], size[1], axis=1)

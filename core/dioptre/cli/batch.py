@@ -12,7 +12,7 @@ from dioptre_link.errors import DioptreError
 from dioptre_link.language import translated
 
 from . import log
-from .options import common_options, settings
+from .options import GroupedCommand, common_options, settings
 from .reporting import Reporter, WordReporter, reporter, say
 
 if TYPE_CHECKING:
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path, readable=False)
 
 
-@click.command(name="batch")
+@click.command(name="batch", cls=GroupedCommand)
 @click.argument("folder", type=_PATH, metavar="DIR")
 @click.option("-o", "--output", required=True, type=_PATH, metavar="DIR", help="Folder for the results.")
-@click.option("--recipe", type=_PATH, metavar="FILE", help="Recipe to follow. Left out: portrait blur.")
-@click.option("--preset", metavar="NAME", help="Preset to follow instead; see 'dioptre presets'.")
+@click.option("--recipe", type=_PATH, metavar="FILE", help="Recipe to follow. [default portrait blur]")
+@click.option("--preset", metavar="NAME", help="Preset to follow; see 'dioptre presets'.")
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Change an option of the recipe.")
-@click.option("--resume", is_flag=True, help="Go on where an earlier batch stopped: leave out what is finished.")
+@click.option("--resume", is_flag=True, help="Continue an earlier batch: skip the finished pictures.")
 @click.option("--all-files", is_flag=True, help="Write layers, depth and preview sheet too, as 'run' does.")
 @click.option(
-    "--processes", type=click.IntRange(min=1), metavar="N", help="Pictures at a time. Left out: one for each core."
+    "--processes", type=click.IntRange(min=1), metavar="N", help="Pictures at a time. [default one for each core]"
 )
-@click.option("--scheduler", metavar="ADDRESS", help="Let the workers of this Dask scheduler do it (tcp://…).")
+@click.option("--scheduler", metavar="ADDRESS", help="Compute on the workers of this Dask scheduler (tcp://…).")
 @common_options
 def command(
     folder: Path,

@@ -1,4 +1,4 @@
-"""The commands that make something: one for each described operation, and `run` for portraits and recipes."""
+"""The commands that write results: `run` for portraits and recipes, and one for each described operation."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ _PATH = click.Path(path_type=Path, readable=False)  # what is wrong with a file 
 
 
 def commands() -> Iterator[click.Command]:
-    """`run` first, then the operations in their described order."""
-    yield _run_command(OPERATIONS[DEFAULT])
+    """`run` and its alias first, then the operations in their described order."""
+    portrait = OPERATIONS[DEFAULT]
+    yield _run_command(portrait, name="run", short_help=portrait.help)
+    yield _run_command(portrait, name=portrait.command, short_help="The same as 'run'.")
     for operation in OPERATIONS.values():
         if operation.name == "white_balance":
             yield _white_balance_command(operation)
@@ -29,8 +31,8 @@ def commands() -> Iterator[click.Command]:
             yield _operation_command(operation)
 
 
-def _run_command(portrait: Operation) -> click.Command:
-    @click.command(name="run", cls=GroupedCommand, short_help=portrait.help)
+def _run_command(portrait: Operation, *, name: str, short_help: str) -> click.Command:
+    @click.command(name=name, cls=GroupedCommand, short_help=short_help)
     @click.argument("inputs", nargs=-1, required=True, type=_PATH, metavar="IN...")
     @click.option(
         "-o",
@@ -41,11 +43,18 @@ def _run_command(portrait: Operation) -> click.Command:
         metavar="DIR",
         help="Folder for the results.",
     )
-    @click.option("--recipe", type=_PATH, metavar="FILE", help="Follow this recipe instead.")
-    @click.option("--preset", metavar="NAME", help="Follow this preset instead; see 'dioptre presets'.")
+    @click.option("--recipe", type=_PATH, metavar="FILE", help="Recipe to follow instead of portrait blur.")
+    @click.option(
+        "--preset", metavar="NAME", help="Preset to follow instead of portrait blur; see 'dioptre presets'."
+    )
     @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Change an option of the recipe.")
-    @click.option("--depth", type=_PATH, metavar="FILE", help="Depth picture to use, white nearest, for one input.")
-    @click.option("--selection", type=_PATH, metavar="FILE", help="Selection for a recipe that repairs depth.")
+    @click.option("--depth", type=_PATH, metavar="FILE", help="Depth map to use, white is near; for one input.")
+    @click.option(
+        "--selection",
+        type=_PATH,
+        metavar="FILE",
+        help="Selection, white is selected; for one input.",
+    )
     @parameter_options(portrait.parameters)
     @common_options
     def run(
@@ -67,8 +76,8 @@ def _run_command(portrait: Operation) -> click.Command:
         """
         changes = {**given(portrait, options), **settings(pairs)}
         if (depth or selection) is not None and len(inputs) > 1:
-            name = "--depth" if depth is not None else "--selection"
-            raise UsageError(f"{name} is for one picture; there are several.", hint="Run them one by one.")
+            given_for_one = "--depth" if depth is not None else "--selection"
+            raise UsageError(f"{given_for_one} is for one picture; there are several.", hint="Run them one by one.")
         log.start(verbose=verbose)
         from . import process
 
@@ -113,11 +122,11 @@ def _operation_command(operation: Operation) -> click.Command:
     make.__doc__ = operation.help
     function: Callable[..., Any] = parameter_options(operation.parameters)(common_options(make))
     if takes_depth:
-        left_out = "none" if operation.name == "super_resolution" else "estimated"
-        text = f"Depth picture, white nearest. Left out: {left_out}."
+        otherwise = "none" if operation.name == "super_resolution" else "estimated"
+        text = f"Depth map, white is near. [default {otherwise}]"
         function = click.option("--depth", type=_PATH, metavar="FILE", help=text)(function)
     if Input.SELECTION in operation.inputs:
-        text = "Selection, a grey picture: white is selected. Left out: everything."
+        text = "Selection, a grey picture: white is selected. [default everything]"
         function = click.option("--selection", type=_PATH, metavar="FILE", help=text)(function)
     function = click.option("-o", "--output", required=True, type=_PATH, metavar="OUT", help=_outputs(operation))(
         function
@@ -132,9 +141,9 @@ def _white_balance_command(operation: Operation) -> click.Command:
     @click.option(
         "-o", "--output", required=True, type=_PATH, metavar="OUT", help=f"{_outputs(operation)} {_FOLDER}"
     )
-    @click.option("--depth", type=_PATH, metavar="FILE", help="Depth picture, white nearest, for one input.")
+    @click.option("--depth", type=_PATH, metavar="FILE", help="Depth map, white is near; for one input.")
     @click.option("--reference", type=_PATH, metavar="FILE", help=_REFERENCE)
-    @click.option("--each", is_flag=True, help="Balance each of several pictures for itself.")
+    @click.option("--each", is_flag=True, help="Balance each of several pictures by its own light.")
     @parameter_options(operation.parameters)
     @common_options
     def white_balance(
@@ -148,7 +157,7 @@ def _white_balance_command(operation: Operation) -> click.Command:
         force: bool,
         **options: Any,
     ) -> None:
-        """Read the colour of the light off a picture and take it out.
+        """Estimate the colour of the light and remove its cast.
 
         Several pictures, or a folder of them, are a series: those whose lights agree are balanced alike.
         """
@@ -173,7 +182,7 @@ def _white_balance_command(operation: Operation) -> click.Command:
 
 
 _FOLDER = "A folder where there are several pictures."
-_REFERENCE = "Take the light of this picture, of a grey card for example, for all; --neutral is then a point of it."
+_REFERENCE = "Use the light of this picture, of a grey card for example, for all; --neutral is then a point of it."
 
 
 def _outputs(operation: Operation) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 import jax
@@ -14,6 +15,7 @@ from dioptre.imaging.encoding import linear_to_srgb
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre.imaging.numbers import is_finite
 from dioptre.imaging.shapes import map_chunks
+from dioptre.models.registry import unload_after
 from dioptre.optics.aperture import Aperture
 from dioptre.optics.compositing import for_encoded_blending, over
 from dioptre.optics.defocus import Focus, circle_of_confusion_px, relative_max_radius_px
@@ -23,8 +25,11 @@ from dioptre.optics.grain import add_grain, grain_deviation
 from dioptre.optics.highlights import Highlights
 from dioptre.optics.lens_blur import blur, blur_in_pieces
 from dioptre.optics.scene import Scene
+from dioptre.runtime import release_after
 from dioptre_link.errors import UsageError
-from dioptre_link.operations import Role
+from dioptre_link.operations import USUAL_FOCUS_RANGE, Role
+
+from .subject import find_subject
 
 Encoding = Literal["srgb", "linear"]
 
@@ -208,23 +213,15 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     assert inputs.disparity is not None  # apply() has seen to it
     disparity = inputs.disparity
     check_sizes(inputs.picture, disparity)
-    messages = []
-    if options["focal_disparity"] is not None:
-        focal_disparity = options["focal_disparity"]
-    elif options["focus"] is not None:
-        focal_disparity = disparity_at(disparity, options["focus"])
-    else:
-        height, width = disparity.shape
-        focal_disparity = disparity_at(disparity, (width // 2, height // 2))
-        messages.append("No focus was chosen; focused on the centre of the picture.")
+    focus = _focus(inputs, disparity, options)
     max_radius = chosen_max_radius_px(options, disparity.shape)
     pieces: bool | Literal["encoded"] = "encoded" if options["pieces"] == "encoded" else options["pieces"] != "none"
     made = lens_blur(
         inputs.picture,
         disparity,
-        focal_disparity=focal_disparity,
+        focal_disparity=focus.disparity,
         max_radius=max_radius,
-        focus_range=options["focus_range"] or 0.0,
+        focus_range=USUAL_FOCUS_RANGE if options["focus_range"] is None else options["focus_range"],
         layers=pieces,
         draft=draft_of(inputs),
         progress=progress,
@@ -240,6 +237,35 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
             layers.append(Layer(name=name, role=role, pixels=pixels, visible=False))
     return Result(
         layers=tuple(layers),
-        values={"focal_disparity": focal_disparity, "max_radius": max_radius},
-        messages=tuple(messages),
+        values={"focal_disparity": focus.disparity, "max_radius": max_radius},
+        messages=focus.messages,
+        models=focus.models,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Focus:
+    """The disparity in focus. models: of the networks that found the subject, where they were asked."""
+
+    disparity: float
+    models: Mapping[str, str] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+
+
+def _focus(inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any]) -> _Focus:
+    """The focus as chosen, else the subject's."""
+    if options["focal_disparity"] is not None:
+        return _Focus(disparity=options["focal_disparity"])
+    if options["focus"] is not None:
+        return _Focus(disparity=disparity_at(disparity, options["focus"]))
+    key = f"subject's focus {zlib.crc32(np.ascontiguousarray(disparity))}"
+    if key not in inputs.kept:  # previews of one picture ask again and again
+        subject = find_subject(inputs.picture, disparity=disparity)
+        assert subject.focal_disparity is not None  # it was given a disparity
+        inputs.kept[key] = _Focus(
+            disparity=subject.focal_disparity, models=subject.models, messages=subject.messages
+        )
+        del subject
+        unload_after(disparity.shape)
+        release_after(disparity.shape)
+    return cast("_Focus", inputs.kept[key])

@@ -32,6 +32,8 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
     """
     described = operation(name)
     checked = described.check(options)
+    if not inputs.references:  # a neutral point is then a reference's
+        described.check_points(checked, (inputs.picture.shape[1], inputs.picture.shape[0]))
     if Input.DISPARITY in described.inputs and inputs.disparity is None:
         raise UsageError(f"{described.title} needs a depth layer.", hint="Make one first with Depth map.")
     run: Run = import_module(f"dioptre.pipelines.{name}").run

@@ -41,6 +41,7 @@ def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: P
     layers: tuple[Layer, ...] = ()
     inputs = inputs() if callable(inputs) else inputs
     steps = _without_needless(recipe.steps, inputs)
+    _check_points(steps, inputs)
     count = len(steps)
     for index, step in enumerate(steps):
 
@@ -61,6 +62,15 @@ def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: P
     if depth is not None and _first(layers, Role.DEPTH) is None:
         layers = (*layers, replace(depth, pixels=_fitted(depth, inputs), visible=False))
     return Result(layers=layers, values=values, messages=tuple(messages), models=models)
+
+
+def _check_points(steps: tuple[Step, ...], inputs: Inputs) -> None:
+    """Refuse a point outside the picture before the first step takes its time."""
+    height, width = inputs.picture.shape[:2]
+    scale = 1.0
+    for step in steps if not inputs.references else ():
+        operation(step.operation).check_points(step.options, (width * scale, height * scale))
+        scale *= float(step.options.get("scale", 1.0))
 
 
 def _without_needless(steps: tuple[Step, ...], inputs: Inputs) -> tuple[Step, ...]:

@@ -21,7 +21,7 @@ _FIXED_BYTES: Mapping[str, int] = {
     "depth": 1000 << 20,
     "repair_depth": 1000 << 20,  # where it is estimated again
     "white_balance": 450 << 20,
-    "lens_blur": 950 << 20,
+    "lens_blur": 1200 << 20,  # where the subject is looked for
     "portrait": 1200 << 20,
     "super_resolution": 250 << 20,
 }
