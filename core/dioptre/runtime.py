@@ -10,9 +10,14 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 from dioptre_link.paths import cache_dir
 
+RESERVE_BYTES = 512 << 20  # left to the editor and the system whatever happens
+
+_CGROUP = Path("/sys/fs/cgroup")
 _MALLOPT = {  # glibc's malloc.h
     "M_ARENA_MAX": (-8, 1),
     "M_MMAP_MAX": (-4, 0),
@@ -63,3 +68,24 @@ def release_memory() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
+
+
+def free_bytes() -> int:
+    """Memory that a process of this user can still take: the system's, or its container's where that is less."""
+    import psutil  # not needed before the first job
+
+    available = int(psutil.virtual_memory().available)
+    with suppress(OSError, ValueError):  # "max", or no cgroup v2
+        limit = int((_CGROUP / "memory.max").read_text(encoding="ascii"))
+        used = int((_CGROUP / "memory.current").read_text(encoding="ascii"))
+        cached = _inactive_file_bytes()
+        available = min(available, limit - used + cached)
+    return max(0, available)
+
+
+def _inactive_file_bytes() -> int:
+    for line in (_CGROUP / "memory.stat").read_text(encoding="ascii").splitlines():
+        name, _, value = line.partition(" ")
+        if name == "inactive_file":
+            return int(value)
+    return 0

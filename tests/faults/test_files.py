@@ -19,12 +19,13 @@ from dioptre.files import exif as exif_module
 from dioptre.files import notes
 from dioptre.files.colour_profile import BadProfile
 from dioptre.files.colour_profile import model as colour_model
-from dioptre.files.openraster import read_openraster, read_recipe
+from dioptre.files.openraster_reading import read_openraster, read_recipe
 from dioptre.files.sheet import Panel
 from dioptre_link.errors import DioptreError
 from dioptre_link.recipe import Recipe, RecipeError
 
 from . import corpus
+from .costs import bounded_cost
 from .trials import mutated, told, trials
 
 QUICK_S = 20.0  # thousands of times what any takes; a loaded machine stays below it
@@ -39,15 +40,15 @@ def nothing_else_is_written(tmp_path: Path) -> object:
     assert sorted(path.name for path in tmp_path.parent.iterdir()) == before
 
 
-def survives(action: Callable[[], object]) -> bool:
-    """Whether it gave something; an error in words is survived too. Anything else fails."""
+def survives(action: Callable[[], object], *, file_bytes: int = 1 << 16) -> bool:
+    """Whether it gave something; an error in words is survived too. All else fails, high cost included."""
     started = time.monotonic()
-    try:
-        action()
-    except DioptreError as error:
-        said: str | None = error.message
-    else:
-        said = None
+    said: str | None = None
+    with bounded_cost(file_bytes=file_bytes, pixels=4e6):
+        try:
+            action()
+        except DioptreError as error:
+            said = error.message
     assert time.monotonic() - started < QUICK_S, "it took too long"
     assert said is None or (said.strip() and "Traceback" not in said), "an error without words"
     return said is None
@@ -172,8 +173,9 @@ def test_bombs(name: str, tmp_path: Path) -> None:
     path = tmp_path / "bomb.ora"
     path.write_bytes(bombs_once()[name])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert not survives(lambda: read_openraster(path)), "a bomb was read"
-    survives(lambda: files.inspect(path))
+    size = path.stat().st_size
+    assert not survives(lambda: read_openraster(path), file_bytes=size), "a bomb was read"
+    survives(lambda: files.inspect(path), file_bytes=size)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 600 << 10, f"it took {grown >> 10} MiB"
 

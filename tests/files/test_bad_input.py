@@ -61,10 +61,10 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.chmod(0)
     if os.access(path, os.R_OK):  # the super-user may read anything: let the system refuse as it would another
 
-        def refuse(self: Path, *_: object, **__: object) -> None:
-            raise PermissionError(13, "Permission denied", str(self))
+        def refuse(refused: Path, *_: object, **__: object) -> None:
+            raise PermissionError(13, "Permission denied", str(refused))
 
-        monkeypatch.setattr(Path, "open", refuse)
+        monkeypatch.setattr(os, "open", refuse)
     _refused(path, problems.UnreadableFile, "may not be read")
 
 

@@ -12,7 +12,7 @@ from PIL.TiffImagePlugin import IFDRational
 
 from dioptre.files import density, exif, load, notes, save, write_openraster
 from dioptre.files.containers import jpeg_segments, photoshop_resources
-from dioptre.files.openraster import read_openraster
+from dioptre.files.openraster_reading import read_openraster
 from dioptre.imaging.layers import Layer
 from dioptre_link.operations import Role
 

@@ -10,8 +10,9 @@ from .embedded_depth import read_embedded_depth
 from .inspection import inspect
 from .load import PictureOnDemand, load
 from .notes import Note
-from .openraster import OpenRaster, read_openraster, write_openraster
+from .openraster import write_openraster
 from .openraster_enlarged import enlarge_openraster, read_openraster_depth
+from .openraster_reading import OpenRaster, read_openraster
 from .picture import Colour, Format, Picture, Source
 from .results import write_result
 from .save import save

@@ -8,6 +8,8 @@ error where asked. It is given an open file rather than a name, so that any name
 from __future__ import annotations
 
 import mmap
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,6 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from . import containers, exif, problems, tiff_tags
+from .budget import Budget
 from .picture import Colour, Format, Source
 from .vips import vips
 
@@ -30,6 +33,7 @@ _LOADERS = {
     Format.AVIF: "heifload_source",
     Format.GIF: "gifload_source",
 }
+_OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
 _COMPRESSION = {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate"}
 
@@ -71,13 +75,14 @@ def recognise(start: bytes) -> Format | None:
     return None
 
 
-def decode(path: Path, *, max_pixels: float) -> Decoded:
+def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
     """Read a picture; the first one where the file holds several.
 
-    Raises MissingFile, UnreadableFile, NotAPicture, DamagedPicture, PictureTooLarge.
+    max_megapixels: None takes the user's setting.
+    Raises MissingFile, UnreadableFile, NotAPicture, DamagedPicture, PictureTooLarge, NotEnoughMemory.
     """
     with opened(path) as file:
-        decoded = _decode_open(file, path, max_pixels, pixels=True)
+        decoded = _decode_open(file, path, budget_of(file, path, max_megapixels=max_megapixels))
     codes = decoded.codes
     with np.errstate(over="ignore", invalid="ignore"):
         suspicious = codes.dtype.kind == "f" and not np.isfinite(codes.sum(dtype=np.float64))
@@ -93,18 +98,28 @@ def decode(path: Path, *, max_pixels: float) -> Decoded:
 def describe(path: Path) -> Source:
     """Read what a picture's file is like, without its pixels. Raises as `decode`."""
     with opened(path) as file:
-        return _decode_open(file, path, float("inf"), pixels=False).source
+        return _decode_open(file, path, None).source
+
+
+def budget_of(file: BinaryIO, path: Path, *, max_megapixels: float | None = None) -> Budget:
+    """The budget of an open file."""
+    return Budget.of(path, file_bytes=os.fstat(file.fileno()).st_size, max_megapixels=max_megapixels)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading; the system's errors become ours."""
+    """Open a regular file for reading; the system's errors become ours. A FIFO or a device is never waited for."""
     try:
-        if path.is_dir():
-            raise IsADirectoryError
-        with path.open("rb") as file:
+        with os.fdopen(os.open(path, _OPEN), "rb") as file:
+            kind = os.fstat(file.fileno()).st_mode
+            if stat.S_ISDIR(kind):
+                raise IsADirectoryError
+            if not stat.S_ISREG(kind):
+                raise problems.not_a_file(path)
             yield file
     except OSError as error:
+        if isinstance(error, PermissionError) and path.is_dir():  # Windows opens no folder
+            raise problems.reading(IsADirectoryError(), path) from error
         raise problems.reading(error, path) from error
     except ValueError as error:  # a NUL byte, or characters that the file system cannot encode
         if isinstance(error, UnicodeError) or "null byte" in str(error):
@@ -112,7 +127,8 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def _decode_open(file: BinaryIO, path: Path, max_pixels: float, *, pixels: bool) -> Decoded:
+def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
+    """Decode within the budget; None describes the file and leaves its pixels out."""
     start = file.read(_START)
     file.seek(0)
     name = problems.shown(path)
@@ -125,22 +141,29 @@ def _decode_open(file: BinaryIO, path: Path, max_pixels: float, *, pixels: bool)
             hint=f"Dioptre reads {FORMATS}; export it as one of them.",
         )
     if kind is Format.HEIC:
-        return _decode_heic(file, path, max_pixels, pixels=pixels)
+        return _decode_heic(file, path, budget)
     if kind is Format.TIFF and _is_8_bit_lab(file):
-        return _decode_8_bit_lab(file, path, max_pixels, pixels=pixels)
+        return _decode_8_bit_lab(file, path, budget)
     try:
         source = vips().Source.new_from_descriptor(file.fileno())
         load = getattr(vips().Image, _LOADERS[kind])
         image = load(source, access="sequential", fail_on="truncated")
-        _check_size(image.width, image.height, path, max_pixels)
+        if budget is not None:
+            budget.check_picture(image.width, image.height, bytes_per_pixel=_bytes_per_pixel(image))
         found = Decoded(codes=np.empty((0, 0, 0), np.uint8), source=Source(format=kind))
         _describe(found, image, file, path, start)
-        if pixels:
+        if budget is not None:
             image = image.colourspace("lab") if found.source.colour is Colour.LAB else image
             found.codes = turned(_values(image, path), found.source.orientation)
     except vips().Error as error:
         raise _damaged(path) from error
     return found
+
+
+def _bytes_per_pixel(image: Any) -> int:
+    """Of the file's values, a copy of them, and float32 RGBA."""
+    size = {"uchar": 1, "char": 1, "ushort": 2, "short": 2, "double": 8}.get(image.format, 4)
+    return int(2 * size * image.bands + 16)
 
 
 def _describe(found: Decoded, image: Any, file: BinaryIO, path: Path, start: bytes) -> None:
@@ -199,7 +222,7 @@ def _describe_jpeg(found: Decoded, file: BinaryIO) -> None:
 
 def _describe_tiff(found: Decoded, file: BinaryIO, path: Path) -> None:
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if tiff_tags.pixels_end(data) > len(data):
+        if tiff_tags.pixels_end(data) > len(data) or tiff_tags.pixels_overlap(data):
             raise _damaged(path)
         read = tiff_tags.first_directory(data)
         if read is None:
@@ -228,21 +251,23 @@ def _is_8_bit_lab(file: BinaryIO) -> bool:
         return tags == [(8,), (8, 8, 8)]
 
 
-def _decode_8_bit_lab(file: BinaryIO, path: Path, max_pixels: float, *, pixels: bool) -> Decoded:
+def _decode_8_bit_lab(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
     """Read what libvips takes for a damaged file; Pillow knows it."""
     from PIL import Image
 
+    found = Decoded(codes=np.empty((0, 0, 3), np.float32), source=Source(format=Format.TIFF, colour=Colour.LAB))
+    _describe_tiff(found, file, path)
+    if budget is None:
+        return found
     try:
         with Image.open(file) as image:
-            _check_size(image.width, image.height, path, max_pixels)
-            codes = np.asarray(image) if pixels else np.empty((0, 0, 3), np.uint8)
+            budget.check_picture(image.width, image.height, bytes_per_pixel=30)
+            codes = np.asarray(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _damaged(path) from error
     lab = np.empty(codes.shape, np.float32)
-    lab[..., 0] = codes[..., 0] * np.float32(100 / 255)
+    np.multiply(codes[..., 0], np.float32(100 / 255), out=lab[..., 0])
     lab[..., 1:] = codes[..., 1:].view(np.int8)
-    found = Decoded(codes=lab, source=Source(format=Format.TIFF, colour=Colour.LAB))
-    _describe_tiff(found, file, path)
     found.codes = turned(lab, found.source.orientation)
     return found
 
@@ -272,15 +297,17 @@ def turned(codes: np.ndarray, orientation: int) -> np.ndarray:
     return codes
 
 
-def decoded_grey(blob: bytes, *, max_pixels: float = 5e7) -> np.ndarray | None:
-    """Decode the first channel of a small picture in memory, as float32 (H, W) in [0, 1]; None where damaged."""
+def decoded_grey(blob: bytes, *, budget: Budget) -> np.ndarray | None:
+    """Decode the first channel of a picture in memory, as float32 (H, W) in [0, 1]; None where it is damaged.
+
+    Raises PictureTooLarge, NotEnoughMemory.
+    """
     kind = recognise(blob[:64])
     if kind not in (Format.JPEG, Format.PNG):
         return None
     try:
         image = getattr(vips().Image, _LOADERS[kind].replace("_source", "_buffer"))(blob, fail_on="truncated")
-        if image.width * image.height > max_pixels:
-            return None
+        budget.check_picture(image.width, image.height)
         codes = image.extract_band(0).numpy()
     except vips().Error:
         return None
@@ -305,7 +332,7 @@ def _blob(image: Any, name: str) -> bytes | None:
     return bytes(image.get(name)) if name in image.get_fields() else None
 
 
-def _decode_heic(file: BinaryIO, path: Path, max_pixels: float, *, pixels: bool) -> Decoded:
+def _decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
     try:
         import pillow_heif
     except ImportError as error:
@@ -315,8 +342,11 @@ def _decode_heic(file: BinaryIO, path: Path, max_pixels: float, *, pixels: bool)
         ) from error
     try:
         heif = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
-        _check_size(heif.size[0], heif.size[1], path, max_pixels)
-        codes = np.asarray(heif) if pixels else np.empty((0, 0, len(heif.mode.split(";")[0])), np.uint8)
+        if budget is None:
+            codes = np.empty((0, 0, len(heif.mode.split(";")[0])), np.uint8)
+        else:
+            budget.check_picture(heif.size[0], heif.size[1], bytes_per_pixel=40)
+            codes = np.asarray(heif)
     except (ValueError, RuntimeError, SyntaxError, EOFError, IndexError) as error:
         raise _damaged(path) from error
     if codes.ndim == 2:
@@ -341,15 +371,6 @@ def _decode_heic(file: BinaryIO, path: Path, max_pixels: float, *, pixels: bool)
         orientation=1,  # libheif has turned it
     )
     return Decoded(codes=codes, source=source, premultiplied=heif.premultiplied_alpha, messages=messages)
-
-
-def _check_size(width: int, height: int, path: Path, max_pixels: float) -> None:
-    if width * height > max_pixels:
-        raise problems.PictureTooLarge(
-            f"{problems.shown(path)} has {width} × {height} pixels ({width * height / 1e6:.0f} megapixels); "
-            f"the limit is {max_pixels / 1e6:.0f}.",
-            hint="Make it smaller first, or raise the limit: set DIOPTRE_MAX_MEGAPIXELS.",
-        )
 
 
 def _damaged(path: Path) -> problems.DamagedPicture:

@@ -14,11 +14,11 @@ import numpy as np
 
 from . import matrix_profile, problems
 from .atomic import replacing
+from .budget import MAX_MEGAPIXELS
 from .colour_profile import quantise
 from .curves import in_bands
 from .decode import decode
 from .encode import Extras, encode
-from .load import MAX_MEGAPIXELS
 from .picture import Format
 from .save import format_of
 
@@ -60,7 +60,7 @@ def read_depth(path: str | os.PathLike[str], *, width: int, height: int) -> tupl
     Raises NotAPicture for a colour picture, and what `load` raises.
     """
     place = Path(path)
-    decoded = decode(place, max_pixels=MAX_MEGAPIXELS * 1e6)
+    decoded = decode(place, max_megapixels=MAX_MEGAPIXELS)
     values = _single(decoded.codes, place)
     messages = []
     low, high = float(values.min()), float(values.max())

@@ -23,20 +23,20 @@ import numpy as np
 
 from dioptre.imaging.embedded import EmbeddedDepth
 
-from . import containers, exif, notes
-from .decode import decoded_grey, opened, recognise, turned
+from . import containers, exif, notes, problems
+from .budget import Budget
+from .decode import budget_of, decoded_grey, opened, recognise, turned
 from .picture import Format
 
 _GDEPTH = "http://ns.google.com/photos/1.0/depthmap/"
 _DEPTH_MAPS = (_GDEPTH, "http://ns.google.com/photos/dd/1.0/depthmap/")
 _ITEMS = ("http://ns.google.com/photos/dd/1.0/item/", "http://ns.google.com/photos/1.0/container/item/")
-_MAX_EXTENDED_XMP = 64 << 20  # bytes; real ones have a few megabytes
 _START = 1 << 16
 _METRES = {"m": 1.0, "meter": 1.0, "meters": 1.0, "metre": 1.0, "metres": 1.0, "mm": 1e-3}
 
 
 def read_embedded_depth(path: str | os.PathLike[str]) -> EmbeddedDepth | None:
-    """Return the depth in a HEIC or JPEG file; None where there is none or it is damaged.
+    """Return the depth in a HEIC or JPEG file; None where there is none, it is damaged, or it asks for too much.
 
     Raises MissingFile or UnreadableFile.
     """
@@ -44,49 +44,65 @@ def read_embedded_depth(path: str | os.PathLike[str]) -> EmbeddedDepth | None:
     with opened(place) as file:
         kind = recognise(file.read(_START))
         file.seek(0)
-        if kind is Format.HEIC:
-            return _of_heic(file)
-        if kind is not Format.JPEG:
+        budget = budget_of(file, place)
+        try:
+            if kind is Format.HEIC:
+                return _of_heic(file, budget)
+            if kind is not Format.JPEG:
+                return None
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
+                return _of_jpeg(view, budget)
+        except (problems.PictureTooLarge, problems.NotEnoughMemory):
             return None
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
-            return _of_jpeg(view)
 
 
-def _of_jpeg(data: memoryview) -> EmbeddedDepth | None:
+def _of_jpeg(data: memoryview, budget: Budget) -> EmbeddedDepth | None:
     segments = list(containers.jpeg_segments(data))
-    packets = list(_packets(segments))
+    packets = list(_packets(segments, budget))
     turn = _orientation(segments)
     properties = _depth_properties(packets)
     blob = _base64(properties.get("Data"))
     if blob is not None:
-        return _google(blob, properties, turn, _base64(properties.get("Confidence")), kind="GDepth")
+        return _google(blob, properties, turn, _base64(properties.get("Confidence")), kind="GDepth", budget=budget)
     appended = _appended(packets, data)
     if "Depth" in appended:
-        return _google(appended["Depth"], properties, turn, appended.get("Confidence"), kind="dynamic depth")
+        confidence = appended.get("Confidence")
+        return _google(appended["Depth"], properties, turn, confidence, kind="dynamic depth", budget=budget)
     return None
 
 
-def _packets(segments: list[tuple[int, bytes]]) -> Iterator[ElementTree.Element]:
+def _packets(segments: list[tuple[int, bytes]], budget: Budget) -> Iterator[ElementTree.Element]:
     """Yield the parsed XMP packets: the main one, then the extended one put together from its parts."""
-    parts: dict[bytes, bytearray] = {}
+    parts: dict[bytes, list[bytes]] = {}  # by the packet's number and announced length
     for marker, payload in segments:
         if marker != containers.APP1:
             continue
         if payload.startswith(containers.XMP_HEADER):
-            root = notes.parsed(payload[len(containers.XMP_HEADER) :])
+            root = notes.parsed(payload[len(containers.XMP_HEADER) :], budget=budget)
             if root is not None:
                 yield root
         elif payload.startswith(containers.EXTENDED_XMP_HEADER):
             body = payload[len(containers.EXTENDED_XMP_HEADER) :]
-            total, offset = int.from_bytes(body[32:36], "big"), int.from_bytes(body[36:40], "big")
-            if total <= _MAX_EXTENDED_XMP and offset + len(body) - 40 <= total:
-                whole = parts.setdefault(body[:32], bytearray(total))
-                if len(whole) == total:
-                    whole[offset : offset + len(body) - 40] = body[40:]
-    for whole in parts.values():
-        root = notes.parsed(bytes(whole))
+            parts.setdefault(body[:36], []).append(body[36:])
+    for head, pieces in parts.items():
+        whole = _joined(pieces, announced=int.from_bytes(head[32:], "big"))
+        root = notes.parsed(whole, budget=budget)
         if root is not None:
             yield root
+
+
+def _joined(pieces: list[bytes], *, announced: int) -> bytes | None:
+    """The packet of these pieces, each an offset and its bytes; None where they leave a gap or overlap.
+
+    What a packet announces is believed only when that much is there, so a file pays for the memory it takes.
+    """
+    ordered = sorted((int.from_bytes(piece[:4], "big"), piece[4:]) for piece in set(pieces))
+    at = 0
+    for offset, data in ordered:
+        if offset != at:
+            return None
+        at += len(data)
+    return b"".join(data for _, data in ordered) if at == announced else None
 
 
 def _depth_properties(packets: list[ElementTree.Element]) -> dict[str, str]:
@@ -138,10 +154,16 @@ def _meaning(semantic: str | None, uri: str | None) -> str:
 
 
 def _google(
-    blob: bytes, properties: Mapping[str, str], turn: int, confidence: bytes | None, *, kind: str
+    blob: bytes,
+    properties: Mapping[str, str],
+    turn: int,
+    confidence: bytes | None,
+    *,
+    kind: str,
+    budget: Budget,
 ) -> EmbeddedDepth | None:
     """Turn a stored map into disparity: 0 is near and 1 far, linear in inverse depth or in depth."""
-    stored = decoded_grey(blob)
+    stored = decoded_grey(blob, budget=budget)
     if stored is None:
         return None
     near, far = _decimal(properties.get("Near")), _decimal(properties.get("Far"))
@@ -156,7 +178,7 @@ def _google(
             disparity = _inverse_depth(stored, near=near, far=far)
     elif linear:
         return None  # depth without its range is no disparity
-    sure = None if confidence is None else decoded_grey(confidence)
+    sure = None if confidence is None else decoded_grey(confidence, budget=budget)
     if sure is not None and sure.shape != stored.shape:
         sure = None
     return EmbeddedDepth(
@@ -167,7 +189,7 @@ def _google(
     )
 
 
-def _of_heic(file: BinaryIO) -> EmbeddedDepth | None:
+def _of_heic(file: BinaryIO, budget: Budget) -> EmbeddedDepth | None:
     try:
         import pillow_heif
     except ImportError:
@@ -176,6 +198,7 @@ def _of_heic(file: BinaryIO) -> EmbeddedDepth | None:
         images = pillow_heif.open_heif(file).info.get("depth_images") or []
         if not images:
             return None
+        budget.check_picture(*images[0].size)
         codes = np.asarray(images[0])
     except (ValueError, RuntimeError, SyntaxError, EOFError, IndexError):
         return None

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import notes, problems
+from . import markup, notes, problems
 from .decode import describe, opened
 from .notes import Note
-from .openraster import read_recipe
+from .openraster_reading import read_recipe
 
 _MAX_RECIPE = 1 << 22  # bytes
 
@@ -35,18 +34,15 @@ def _recipe_file(path: Path) -> Mapping[str, Any]:
     with opened(path) as file:
         data = file.read(_MAX_RECIPE + 1)
     try:
-        content = json.loads(data) if len(data) <= _MAX_RECIPE else None
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        raise problems.NotAPicture(
-            f"{problems.shown(path)} is not a recipe.", hint="Name a file that Dioptre wrote."
-        )
-    return content
+        if len(data) <= _MAX_RECIPE:
+            return markup.json_object(data)
+    except markup.BadMarkup:
+        pass
+    raise problems.NotAPicture(f"{problems.shown(path)} is not a recipe.", hint="Name a file that Dioptre wrote.")
 
 
 def _of_recipe(recipe: Mapping[str, Any]) -> Note | None:
-    if "steps" not in recipe:
+    if not isinstance(recipe.get("steps"), list):
         return None
     steps = [str(step.get("operation", "")) for step in recipe["steps"] if isinstance(step, dict)]
     models = recipe.get("models")

@@ -19,8 +19,6 @@ from .problems import UnreadableFile, reading, shown
 
 LARGEST = np.float32(65504.0)
 """The largest half float: brighter than any photo. Float files' values are kept within it."""
-MAX_MEGAPIXELS = 200.0
-"""More than any camera makes in one shot; a picture of that size takes 2.4 GB as float32 RGB."""
 
 
 def load(path: str | os.PathLike[str], *, max_megapixels: float | None = None) -> Picture:
@@ -32,11 +30,10 @@ def load(path: str | os.PathLike[str], *, max_megapixels: float | None = None) -
 
     max_megapixels: refuse larger pictures, before decoding; None: DIOPTRE_MAX_MEGAPIXELS, or 200.
 
-    Raises MissingFile, UnreadableFile, NotAPicture, DamagedPicture, PictureTooLarge.
+    Raises MissingFile, UnreadableFile, NotAPicture, DamagedPicture, PictureTooLarge, NotEnoughMemory.
     """
     place = Path(path)
-    limit = _limit() if max_megapixels is None else max_megapixels
-    decoded = decode(place, max_pixels=limit * 1e6)
+    decoded = decode(place, max_megapixels=max_megapixels)
     model, source, message = _model(decoded)
     messages = (*decoded.messages, *message)
     return Picture(pixels=_pixels(decoded, model), source=source, path=place, messages=messages)
@@ -74,7 +71,7 @@ class PictureOnDemand(Picture):
             raise UnreadableFile(
                 f"{shown(self.path)} changed while it was worked on.", hint="Run it again on the file as it is now."
             )
-        decoded = decode(self.path, max_pixels=self._shape[0] * self._shape[1])
+        decoded = decode(self.path, max_megapixels=self._shape[0] * self._shape[1] / 1e6)
         model, _, _ = _model(decoded)
         return lambda rows: _pixels(replace(decoded, codes=decoded.codes[rows]), model)
 
@@ -85,13 +82,6 @@ def _state(path: Path) -> tuple[int, int]:
     except OSError as error:
         raise reading(error, path) from error
     return found.st_mtime_ns, found.st_size
-
-
-def _limit() -> float:
-    try:
-        return float(os.environ.get("DIOPTRE_MAX_MEGAPIXELS") or MAX_MEGAPIXELS)
-    except ValueError:
-        return MAX_MEGAPIXELS
 
 
 def _model(decoded: Decoded) -> tuple[ColourModel | None, Source, tuple[str, ...]]:

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from io import BytesIO
-from typing import Any, Final
+from typing import Any
 from xml.etree import ElementTree
 
+from . import markup
+from .budget import Budget, of_bytes
 from .density import UNCHANGED, Factors, in_text
 
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -38,15 +39,15 @@ _EXIF = "http://ns.adobe.com/exif/1.0/"
 _NOTE = "http://ns.adobe.com/xmp/note/"
 _OURS = "urn:dioptre:xmp:1.0#"
 _PREFIXES = {
-    "rdf": RDF,
-    "x": _META,
-    "Iptc4xmpExt": _IPTC,
-    "xmp": _XMP,
-    "xmpMM": _MM,
-    "stEvt": _EVENT,
-    "tiff": _TIFF,
-    "exif": _EXIF,
-    "dioptre": _OURS,
+    RDF: "rdf",
+    _META: "x",
+    _IPTC: "Iptc4xmpExt",
+    _XMP: "xmp",
+    _MM: "xmpMM",
+    _EVENT: "stEvt",
+    _TIFF: "tiff",
+    _EXIF: "exif",
+    _OURS: "dioptre",
 }
 _STALE_NAMESPACES = (  # these speak of further pictures inside the file, which a new file does not have
     "http://ns.adobe.com/hdr-gain-map/1.0/",
@@ -54,8 +55,6 @@ _STALE_NAMESPACES = (  # these speak of further pictures inside the file, which 
     "http://ns.google.com/photos/1.0/camera/",
 )
 _GENERATED = ("lgorithmicMedia", "compositeSynthetic", "virtualRecording")
-_MAX_DEPTH = 100  # of nested elements; XMP has some ten, and writing them again recurses
-_EVENTS: Final = ("start-ns", "start", "end")
 _MAX_RECIPE = 24_000  # bytes; a JPEG segment holds 64 KiB of XMP in all
 _PACKET = (b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n', b'\n<?xpacket end="w"?>')
 
@@ -102,12 +101,13 @@ def updated(
     Orientation, size and density follow the pixels; what speaks of parts that the new file lacks (gain maps,
     videos, extended packets) goes. A damaged packet is replaced. None where there is nothing to say.
     """
-    root = parsed(xmp)
-    if root is None and note is None:
+    document = _document(xmp)
+    if document is None and note is None:
         return None
-    if root is None:
-        root = ElementTree.Element(f"{{{_META}}}xmpmeta")
-        ElementTree.SubElement(root, f"{{{RDF}}}RDF")
+    if document is None:
+        document = markup.Document(root=ElementTree.Element(f"{{{_META}}}xmpmeta"))
+        ElementTree.SubElement(document.root, f"{{{RDF}}}RDF")
+    root = document.root
     rdf = root if root.tag == f"{{{RDF}}}RDF" else root.find(f".//{{{RDF}}}RDF")
     if rdf is None:
         rdf = ElementTree.SubElement(root, f"{{{RDF}}}RDF")
@@ -118,10 +118,7 @@ def updated(
         _make_true(description, width=width, height=height, enlarged=enlarged)
     if note is not None:
         _add_note(descriptions, note)
-    for prefix, uri in _PREFIXES.items():
-        ElementTree.register_namespace(prefix, uri)
-    body: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=False)
-    return _PACKET[0] + body + _PACKET[1]
+    return _PACKET[0] + markup.xml_bytes(document, prefixes=_PREFIXES) + _PACKET[1]
 
 
 def read(xmp: bytes | None) -> Note | None:
@@ -154,25 +151,20 @@ def read(xmp: bytes | None) -> Note | None:
     )
 
 
-def parsed(xmp: bytes | None) -> ElementTree.Element | None:
-    """Parse a packet, keeping its prefixes; None where it is none, damaged, nested too deep, or has entities."""
-    if not xmp or b"<!" in xmp:
+def parsed(xmp: bytes | None, *, budget: Budget | None = None) -> ElementTree.Element | None:
+    """Parse a packet; None where it is none, damaged, nested too deep, has entities or exceeds the budget."""
+    document = _document(xmp, budget=budget)
+    return None if document is None else document.root
+
+
+def _document(xmp: bytes | None, *, budget: Budget | None = None) -> markup.Document | None:
+    text = (xmp or b"").strip(b"\0")
+    if not text:
         return None
     try:
-        root, depth = None, 0
-        for event, value in ElementTree.iterparse(BytesIO(xmp.strip(b"\0")), events=_EVENTS):  # noqa: S314
-            depth += {"start": 1, "end": -1}.get(event, 0)
-            if depth > _MAX_DEPTH:
-                return None
-            if event == "start-ns":
-                prefix, uri = value
-                if prefix and not prefix.startswith("ns") and uri not in _PREFIXES.values():
-                    ElementTree.register_namespace(prefix, uri)
-            elif event == "start" and root is None:
-                root = value
-    except (ElementTree.ParseError, ValueError):
+        return markup.parse_xml(text, budget=budget or of_bytes(text))
+    except markup.BadMarkup:
         return None
-    return root
 
 
 def _make_true(description: ElementTree.Element, *, width: int, height: int, enlarged: Factors) -> None:
@@ -256,7 +248,6 @@ def _remove(element: ElementTree.Element, namespace: str, name: str) -> None:
 
 def _json_object(text: str | None) -> dict[str, Any]:
     try:
-        value = json.loads(text or "{}")
-    except ValueError:
+        return markup.json_object(text or "{}")
+    except markup.BadMarkup:
         return {}
-    return value if isinstance(value, dict) else {}

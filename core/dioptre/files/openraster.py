@@ -2,15 +2,13 @@
 
 https://www.openraster.org/baseline/file-layout-spec.html. Colour layers are 8-bit sRGB RGBA, which every reader
 takes; depth and confidence are 16-bit grey, which Krita keeps and GIMP converts to the document's precision.
-Reading never unpacks to disk and checks sizes before it decodes anything.
 """
 
 from __future__ import annotations
 
 import json
 import zipfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,39 +21,16 @@ from dioptre.imaging.layers import Layer, row_slices
 from dioptre.runtime import release_after
 from dioptre_link.operations import Role
 
-from . import colour_profile, matrix_profile, problems
+from . import colour_profile, matrix_profile
 from .atomic import replacing
 from .curves import in_bands
 from .encode import Extras, encode
+from .openraster_reading import MERGED, MIMETYPE, RECIPE, ROLE, STACK, THUMBNAIL, as_rgba
 from .picture import Format
-from .vips import vips
 
-_MIMETYPE = b"image/openraster"
-_ROLE = "dioptre-role"  # our own attribute of a layer; other programs pass over it
-STACK, MERGED, THUMBNAIL = "stack.xml", "mergedimage.png", "Thumbnails/thumbnail.png"
-RECIPE = "dioptre/recipe.json"
 _THUMBNAIL_PX = 256  # the specification's size
-_MAX_STACK_XML = 1 << 20
-_MAX_RECIPE = 1 << 22
-_MAX_ENTRIES = 512
-_MAX_DEPTH = 32  # nested stacks
-_GREY_ROLES = (Role.DEPTH, Role.CONFIDENCE)
 _ENCODERS = 2  # PNG compression is the slow part; each holds a layer's bytes meanwhile…
 _ONE_BY_ONE_PIXELS = 48_000_000  # …which from this size on is too much
-
-
-@dataclass(frozen=True, kw_only=True)
-class OpenRaster:
-    """What an .ora file holds. Layers are at the canvas' size, top first; recipe is empty where there is none.
-
-    resolution_dpi: pixels per inch, x and y; None where the file does not say.
-    """
-
-    width: int
-    height: int
-    layers: tuple[Layer, ...]
-    recipe: Mapping[str, Any]
-    resolution_dpi: tuple[float, float] | None = None
 
 
 def write_openraster(
@@ -90,7 +65,7 @@ def write_openraster_to(
     alone = _covering(shown, width=width, height=height)
     encoders = _ENCODERS if height * width < _ONE_BY_ONE_PIXELS else 1
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive, ThreadPoolExecutor(encoders) as pool:
-        archive.writestr(zipfile.ZipInfo("mimetype"), _MIMETYPE)
+        archive.writestr(zipfile.ZipInfo("mimetype"), MIMETYPE)
         archive.writestr(entry(STACK), _stack_xml(layers, width, height, resolution_dpi))
         small = None
         for index, packed in enumerate(pool.map(lambda layer: _packed(layer, thumb=layer is alone), layers)):
@@ -151,229 +126,6 @@ def merge(layers: Sequence[Layer], *, width: int, height: int) -> np.ndarray:
     return _rgba_codes(Layer(name="", role=Role.RESULT, pixels=canvas))
 
 
-# what zipfile raises for damaged archives; names that are not text come as ValueError
-ZIP_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
-"""What `zipfile` raises for damaged, encrypted or unusually packed files."""
-
-_DAMAGES = (*ZIP_DAMAGES, ValueError)
-
-
-def read_openraster(path: Path, *, max_megapixels: float = 200.0) -> OpenRaster:
-    """Read an .ora file of any program; groups are flattened, opacity becomes alpha.
-
-    Roles are ours where we wrote the file; else a layer called Depth is depth and every other one a result.
-    max_megapixels: limit for the canvas, and five times that for all layers together.
-    Raises MissingFile, UnreadableFile, NotAPicture, DamagedPicture, PictureTooLarge.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _read(archive, path, max_megapixels * 1e6)
-    except _DAMAGES as error:
-        raise damaged(path) from error
-    except OSError as error:
-        raise problems.reading(error, path) from error
-
-
-def read_recipe(path: Path) -> Mapping[str, Any]:
-    """Return the recipe in an .ora file without reading its layers; empty where there is none."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _read_recipe(archive, path)
-    except _DAMAGES as error:
-        raise damaged(path) from error
-    except OSError as error:
-        raise problems.reading(error, path) from error
-
-
-def _read_recipe(archive: zipfile.ZipFile, path: Path) -> Mapping[str, Any]:
-    if RECIPE not in archive.namelist():
-        return {}
-    try:
-        recipe = json.loads(bounded(archive, archive.getinfo(RECIPE), _MAX_RECIPE, path))
-    except ValueError as error:
-        raise damaged(path) from error
-    return recipe if isinstance(recipe, dict) else {}
-
-
-def read_stack(
-    archive: zipfile.ZipFile, path: Path, max_pixels: float
-) -> tuple[ElementTree.Element, dict[str, zipfile.ZipInfo], list[Item]]:
-    """The checked stack.xml, the archive's entries by name, and the layers that the stack names.
-
-    Raises NotAPicture, DamagedPicture, PictureTooLarge.
-    """
-    entries = {entry.filename: entry for entry in archive.infolist()[: _MAX_ENTRIES + 1]}
-    if len(entries) > _MAX_ENTRIES or STACK not in entries:
-        raise damaged(path)
-    mimetype = entries.get("mimetype")
-    if mimetype is None or mimetype.file_size > 64 or archive.read("mimetype").strip() != _MIMETYPE:
-        raise problems.NotAPicture(
-            f"{problems.shown(path)} is not an OpenRaster file.", hint="Save it as OpenRaster (.ora) in an editor."
-        )
-    text = bounded(archive, entries[STACK], _MAX_STACK_XML, path)
-    if b"<!" in text.replace(b"<!--", b""):  # no document type, no entities
-        raise damaged(path)
-    try:
-        root = ElementTree.fromstring(text)  # noqa: S314  (entities were refused above)
-        width, height = int(root.get("w", "")), int(root.get("h", ""))
-        found = list(_walk(root, visible=True, opacity=1.0, offset=(0, 0), depth=0))
-    except (ElementTree.ParseError, ValueError) as error:
-        raise damaged(path) from error
-    if not (0 < width <= max_pixels and 0 < height <= max_pixels and found):
-        raise damaged(path)
-    _check_pixels(width * height, max_pixels, path)
-    _check_pixels(width * height * len(found), 5 * max_pixels, path)
-    return root, entries, found
-
-
-def _read(archive: zipfile.ZipFile, path: Path, max_pixels: float) -> OpenRaster:
-    root, entries, found = read_stack(archive, path, max_pixels)
-    width, height = int(root.get("w", "")), int(root.get("h", ""))
-    layers = tuple(_read_layer(archive, entries, item, path, (height, width), max_pixels) for item in found)
-    return OpenRaster(
-        width=width,
-        height=height,
-        layers=layers,
-        recipe=_read_recipe(archive, path),
-        resolution_dpi=_resolution(root),
-    )
-
-
-def _resolution(root: ElementTree.Element) -> tuple[float, float] | None:
-    try:
-        dpi = float(root.get("xres", "")), float(root.get("yres", ""))
-    except ValueError:
-        return None
-    return dpi if all(1 <= d <= 65535 for d in dpi) else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Item:
-    """One layer element, with what its groups add to place, opacity and visibility."""
-
-    name: str
-    source: str
-    role: str
-    x: int
-    y: int
-    opacity: float
-    visible: bool
-
-
-def _walk(
-    element: ElementTree.Element, *, visible: bool, opacity: float, offset: tuple[int, int], depth: int
-) -> Iterator[Item]:
-    if depth > _MAX_DEPTH:
-        raise ValueError("nested too deeply")
-    for child in element:
-        shown = visible and child.get("visibility", "visible") != "hidden"
-        strength = opacity * min(1.0, max(0.0, float(child.get("opacity", "1"))))
-        at = (offset[0] + int(child.get("x", "0")), offset[1] + int(child.get("y", "0")))
-        if child.tag == "stack":
-            yield from _walk(child, visible=shown, opacity=strength, offset=at, depth=depth + 1)
-        elif child.tag == "layer":
-            yield Item(
-                name=child.get("name", ""),
-                source=child.get("src", ""),
-                role=child.get(_ROLE, ""),
-                x=at[0],
-                y=at[1],
-                opacity=strength,
-                visible=shown,
-            )
-
-
-def _read_layer(
-    archive: zipfile.ZipFile,
-    entries: Mapping[str, zipfile.ZipInfo],
-    item: Item,
-    path: Path,
-    canvas: tuple[int, int],
-    max_pixels: float,
-) -> Layer:
-    codes, _ = read_codes(archive, entries, item, path, max_pixels)
-    values = np.empty(codes.shape, np.float32)
-    colour_profile.normalise(codes, out=values)
-    role = role_of(item, grey=codes.shape[2] < 3)
-    if role in _GREY_ROLES:
-        pixels = _placed(values[..., :1], item, canvas)[..., 0]
-    else:
-        rgba = as_rgba(values)
-        rgba[..., 3] *= np.float32(item.opacity)
-        pixels = _placed(rgba, item, canvas)
-    return Layer(name=item.name, role=role, pixels=pixels, visible=item.visible)
-
-
-def read_codes(
-    archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], item: Item, path: Path, max_pixels: float
-) -> tuple[np.ndarray, bytes | None]:
-    """The values of a layer's PNG file as they are, (H, W, 1 to 4), uint8 or uint16, and its colour profile."""
-    unsafe = item.source.startswith(("/", "\\")) or ".." in item.source.replace("\\", "/").split("/")
-    if unsafe or item.source not in entries:
-        raise damaged(path)
-    png = bounded(archive, entries[item.source], int(max_pixels * 8) + (1 << 20), path)
-    try:
-        image = vips().Image.pngload_buffer(png, fail_on="truncated")
-        _check_pixels(image.width * image.height, max_pixels, path)
-        codes: np.ndarray = image.numpy()
-        icc = image.get("icc-profile-data") if "icc-profile-data" in image.get_fields() else None
-    except vips().Error as error:
-        raise damaged(path) from error
-    return codes.reshape(image.height, image.width, -1), icc
-
-
-def role_of(item: Item, *, grey: bool) -> Role:
-    """What a layer is for, as we wrote it or as its name says."""
-    try:
-        role = Role(item.role)
-    except ValueError:
-        role = Role.DEPTH if item.name.casefold() == "depth" else Role.RESULT
-    if role in _GREY_ROLES and not grey and item.role == "":
-        return Role.DEPTH
-    return role
-
-
-def _placed(values: np.ndarray, item: Item, canvas: tuple[int, int]) -> np.ndarray:
-    """Put a layer at its place on a canvas, cut to it."""
-    height, width = canvas
-    if values.shape[:2] == canvas and item.x == item.y == 0:
-        return values
-    result = np.zeros((height, width, values.shape[2]), np.float32)
-    top, left = max(0, item.y), max(0, item.x)
-    bottom, right = min(height, item.y + values.shape[0]), min(width, item.x + values.shape[1])
-    if bottom > top and right > left:
-        result[top:bottom, left:right] = values[top - item.y : bottom - item.y, left - item.x : right - item.x]
-    return result
-
-
-def bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, path: Path) -> bytes:
-    """Read one entry, never more than `limit` bytes whatever its header says."""
-    if entry.file_size > limit:
-        raise problems.PictureTooLarge(
-            f"{problems.shown(path)} holds {entry.filename!r} of {entry.file_size / 1e6:.0f} MB, too much.",
-            hint="Open it in an editor and save it again.",
-        )
-    with archive.open(entry) as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise damaged(path)
-    return data
-
-
-def _check_pixels(pixels: int, limit: float, path: Path) -> None:
-    if pixels > limit:
-        raise problems.PictureTooLarge(
-            f"{problems.shown(path)} has {pixels / 1e6:.0f} megapixels of layers; the limit is {limit / 1e6:.0f}.",
-            hint="Make the document smaller first.",
-        )
-
-
-def damaged(path: Path) -> problems.DamagedPicture:
-    return problems.DamagedPicture(
-        f"{problems.shown(path)} is not a whole OpenRaster file.", hint="Open it in an editor and save it again."
-    )
-
-
 def _stack_xml(
     layers: Sequence[Layer], width: int, height: int, resolution_dpi: tuple[float, float] | None
 ) -> bytes:
@@ -391,7 +143,7 @@ def _stack_xml(
             "opacity": "1.0",
             "visibility": "visible" if layer.visible else "hidden",
             "composite-op": "svg:src-over",
-            _ROLE: layer.role.value,
+            ROLE: layer.role.value,
         }
         ElementTree.SubElement(stack, "layer", attributes)
     text: bytes = ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
@@ -431,20 +183,6 @@ def _layer_png(codes: np.ndarray) -> bytes:
         return encode(codes, Format.PNG)
     # Krita asks the user for a profile where 16 bits have none. With sRGB's curve no editor changes the values.
     return encode(codes, Format.PNG, extras=Extras(icc=matrix_profile.srgb_grey()))
-
-
-def as_rgba(pixels: np.ndarray) -> np.ndarray:
-    """Return float32 (H, W, 4) of grey, grey with alpha, RGB or RGBA."""
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    bands = pixels.shape[2]
-    if bands == 4:
-        return pixels
-    result = np.ones((*pixels.shape[:2], 4), np.float32)
-    result[..., :3] = pixels[..., : 1 if bands < 3 else 3]
-    if bands == 2:
-        result[..., 3] = pixels[..., 1]
-    return result
 
 
 def _rgba_codes(layer: Layer) -> np.ndarray:

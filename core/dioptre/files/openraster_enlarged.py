@@ -17,24 +17,23 @@ import numpy as np
 from dioptre.imaging.layers import Layer
 from dioptre_link.operations import Role
 
-from . import colour_profile, problems
+from . import colour_profile
 from .atomic import replacing
+from .budget import MAX_MEGAPIXELS, Budget
 from .encode import Extras, encode
-from .openraster import (
+from .openraster import entry, thumbnail
+from .openraster_reading import (
     MERGED,
     RECIPE,
     STACK,
     THUMBNAIL,
-    ZIP_DAMAGES,
     Item,
     as_rgba,
     bounded,
-    damaged,
-    entry,
+    opened_archive,
     read_codes,
     read_stack,
     role_of,
-    thumbnail,
 )
 from .picture import Format
 
@@ -46,24 +45,30 @@ Enlarge = Callable[[Layer, float, float], np.ndarray]
 
 
 def enlarge_openraster(
-    source: Path, file: Path, *, scale: float, enlarge: Enlarge, max_megapixels: float = 200.0, force: bool = False
+    source: Path,
+    file: Path,
+    *,
+    scale: float,
+    enlarge: Enlarge,
+    max_megapixels: float = MAX_MEGAPIXELS,
+    force: bool = False,
 ) -> tuple[int, int]:
     """Write `source` as `file`, `scale` times as large; return its new height and width.
 
     enlarge: called for the merged picture first (its name is empty), then for each layer, bottom first.
     Raises what reading and writing a layered file raise, and what `enlarge` raises; then nothing is written.
     """
-    try:
-        with zipfile.ZipFile(source) as archive, replacing(file, force=force) as beside:
-            return _enlarge(archive, source, beside, scale, enlarge, max_megapixels * 1e6)
-    except ZIP_DAMAGES as error:
-        raise damaged(source) from error
+    with (
+        opened_archive(source, max_megapixels=max_megapixels) as (archive, budget),
+        replacing(file, force=force) as beside,
+    ):
+        return _enlarge(archive, budget, beside, scale, enlarge)
 
 
 def _enlarge(
-    archive: zipfile.ZipFile, source: Path, beside: Path, scale: float, enlarge: Enlarge, max_pixels: float
+    archive: zipfile.ZipFile, budget: Budget, beside: Path, scale: float, enlarge: Enlarge
 ) -> tuple[int, int]:
-    root, entries, items = read_stack(archive, source, max_pixels)
+    root, entries, items = read_stack(archive, budget)
     size = round(int(root.get("h", "")) * scale), round(int(root.get("w", "")) * scale)
     merged = Item(name="", source=MERGED, role="", x=0, y=0, opacity=1.0, visible=True)
     work = ([merged] if MERGED in entries else []) + list({item.source: item for item in reversed(items)}.values())
@@ -72,7 +77,7 @@ def _enlarge(
         made.writestr(entry("mimetype"), b"image/openraster")
         made.writestr(entry(STACK), _stack(root, size, scale))
         for number, item in enumerate(work):
-            codes, icc = read_codes(archive, entries, item, source, max_pixels)
+            codes, icc = read_codes(archive, entries, item, budget)
             layer = Layer(name=item.name, role=role_of(item, grey=codes.shape[2] < 3), pixels=_pixels(codes, item))
             larger = _codes(enlarge(layer, number / len(work), (number + 1) / len(work)), codes)
             made.writestr(entry(item.source), encode(larger, Format.PNG, extras=Extras(icc=icc)))
@@ -80,7 +85,7 @@ def _enlarge(
                 made.writestr(entry(THUMBNAIL), encode(thumbnail(_eight_bits(larger)), Format.PNG))
         for name in kept:
             made.writestr(
-                entry(name), bounded(archive, entries[name], _MAX_KEPT, source), compress_type=zipfile.ZIP_DEFLATED
+                entry(name), bounded(archive, entries[name], _MAX_KEPT, budget), compress_type=zipfile.ZIP_DEFLATED
             )
     return size
 
@@ -130,20 +135,15 @@ def _eight_bits(codes: np.ndarray) -> np.ndarray:
     return codes if codes.shape[2] >= 3 else np.repeat(codes[..., :1], 3, axis=2)
 
 
-def read_openraster_depth(path: Path, *, max_megapixels: float = 200.0) -> np.ndarray | None:
+def read_openraster_depth(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> np.ndarray | None:
     """The topmost depth layer that covers the canvas, (h, w) in [0, 1]; None where there is none."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            root, entries, items = read_stack(archive, path, max_megapixels * 1e6)
-            canvas = int(root.get("h", "")), int(root.get("w", ""))
-            for item in items:
-                if role_of(item, grey=True) is not Role.DEPTH or (item.x, item.y) != (0, 0):
-                    continue
-                codes, _ = read_codes(archive, entries, item, path, max_megapixels * 1e6)
-                if codes.shape[:2] == canvas:
-                    return _pixels(codes[..., :1], item)
-            return None
-    except ZIP_DAMAGES as error:
-        raise damaged(path) from error
-    except OSError as error:
-        raise problems.reading(error, path) from error
+    with opened_archive(path, max_megapixels=max_megapixels) as (archive, budget):
+        root, entries, items = read_stack(archive, budget)
+        canvas = int(root.get("h", "")), int(root.get("w", ""))
+        for item in items:
+            if role_of(item, grey=True) is not Role.DEPTH or (item.x, item.y) != (0, 0):
+                continue
+            codes, _ = read_codes(archive, entries, item, budget)
+            if codes.shape[:2] == canvas:
+                return _pixels(codes[..., :1], item)
+    return None

@@ -38,6 +38,18 @@ class PictureTooLarge(DioptreError):  # noqa: N818
     code = "picture-too-large"
 
 
+class NotEnoughMemory(DioptreError):  # noqa: N818
+    """The picture needs more memory than is free."""
+
+    code = "out-of-memory"
+
+
+class TooSlow(DioptreError):  # noqa: N818
+    """Reading the file did not end within its time."""
+
+    code = "too-slow"
+
+
 class FileExists(DioptreError):  # noqa: N818
     """The output is there already and may not be overwritten."""
 
@@ -64,6 +76,54 @@ def reading(error: OSError, path: Path) -> DioptreError:
         return UnreadableFile(f"{name} may not be read.", hint="Ask for read permission, or copy the file.")
     return UnreadableFile(
         f"{name} cannot be read: {error.strerror or error}.", hint="Check the disk or the network."
+    )
+
+
+def not_a_file(path: Path) -> DioptreError:
+    """For FIFOs, sockets and devices, which may never end or never begin."""
+    return MissingFile(
+        "{name} is not a regular file.", hint="Copy the picture into a file and name that.", name=shown(path)
+    )
+
+
+def too_many_pixels(path: Path, width: int, height: int, *, limit_megapixels: float) -> DioptreError:
+    return PictureTooLarge(
+        "{name} has {width} × {height} pixels ({megapixels} megapixels); the limit is {limit}.",
+        hint="Make it smaller first, or raise the limit: set DIOPTRE_MAX_MEGAPIXELS.",
+        name=shown(path),
+        width=width,
+        height=height,
+        megapixels=f"{width * height / 1e6:.0f}",
+        limit=f"{limit_megapixels:.0f}",
+    )
+
+
+def implausible(path: Path, width: int, height: int) -> DioptreError:
+    return PictureTooLarge(
+        "{name} announces {width} × {height} pixels, far more than a picture in so few bytes has.",
+        hint="Copy it again from its source, or open it in an editor and export it again.",
+        name=shown(path),
+        width=width,
+        height=height,
+    )
+
+
+def too_many_layers(path: Path, *, limit_megapixels: float) -> DioptreError:
+    return PictureTooLarge(
+        "{name} has more than {limit} megapixels in all its layers.",
+        hint="Merge some layers, or make the document smaller first.",
+        name=shown(path),
+        limit=f"{limit_megapixels:.0f}",
+    )
+
+
+def not_enough_memory(path: Path, needed_bytes: int, *, free_bytes: int) -> DioptreError:
+    return NotEnoughMemory(
+        "{name} needs about {needed} GB of memory; {free} GB are free.",
+        hint="Close other programs, or make the picture smaller first.",
+        name=shown(path),
+        needed=f"{needed_bytes / 1e9:.1f}",
+        free=f"{free_bytes / 1e9:.1f}",
     )
 
 

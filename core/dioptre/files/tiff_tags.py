@@ -39,16 +39,31 @@ def first_directory(data: Data) -> tuple[Header, Directory] | None:
 
 def pixels_end(data: Data) -> int:
     """Return where the first picture's data end: beyond the file's own end when it is cut off."""
+    return max((start + size for start, size in _pieces(data)), default=0)
+
+
+def pixels_overlap(data: Data) -> bool:
+    """Whether strips or tiles share bytes: a few of them, decoded again and again, would fill any picture."""
+    end = 0
+    for start, size in sorted(_pieces(data)):
+        if start < end and size:
+            return True
+        end = max(end, start + size)
+    return False
+
+
+def _pieces(data: Data) -> list[tuple[int, int]]:
+    """Offset and size of every strip or tile of the first picture."""
     found = first_directory(data)
     if found is None:
-        return 0
+        return []
     head, first = found
-    ends = [0]
+    pieces: list[tuple[int, int]] = []
     for offsets, counts in ((_STRIP_OFFSETS, _STRIP_COUNTS), (_TILE_OFFSETS, _TILE_COUNTS)):
         starts = integers(data, head, first.entries.get(offsets))
         sizes = integers(data, head, first.entries.get(counts))
-        ends += [start + size for start, size in zip(starts, sizes, strict=False)]
-    return max(ends)
+        pieces += zip(starts, sizes, strict=False)
+    return pieces
 
 
 def to_exif(data: Data) -> bytes | None:

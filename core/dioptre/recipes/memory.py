@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
+from dioptre.runtime import RESERVE_BYTES as RESERVE_BYTES
+from dioptre.runtime import free_bytes as free_bytes
 from dioptre_link.chain import steps_of
 from dioptre_link.errors import DioptreError
-
-RESERVE_BYTES = 512 << 20  # left to the editor and the system whatever happens
-
-_CGROUP = Path("/sys/fs/cgroup")
 
 # Peak of the resident set beyond the picture itself: fixed (Python, JAX, networks, tiles) and per pixel; what
 # benchmarks/memory.py measures at 12 and 100 megapixels, and a little more.
@@ -46,19 +42,6 @@ class OutOfMemoryError(DioptreError):
         super().__init__(message, hint="Close other programs or pictures, or work on a smaller copy.")
 
 
-def free_bytes() -> int:
-    """Memory that a process of this user can still take: the system's, or its container's where that is less."""
-    import psutil  # not needed before the first job
-
-    available = int(psutil.virtual_memory().available)
-    with suppress(OSError, ValueError):  # "max", or no cgroup v2
-        limit = int((_CGROUP / "memory.max").read_text(encoding="ascii"))
-        used = int((_CGROUP / "memory.current").read_text(encoding="ascii"))
-        cached = _inactive_file_bytes()
-        available = min(available, limit - used + cached)
-    return max(0, available)
-
-
 def need_bytes(operation: str, options: Mapping[str, Any], size: tuple[int, int]) -> int:
     """About how much memory an operation takes at its peak on a picture of `size` (height, width).
 
@@ -85,11 +68,3 @@ def check(operation: str, options: Mapping[str, Any], size: tuple[int, int]) -> 
             f"This picture ({size[1]} x {size[0]} pixels) needs about {need / 1e9:.1f} GB of memory; "
             f"{max(free, 0) / 1e9:.1f} GB are free."
         )
-
-
-def _inactive_file_bytes() -> int:
-    for line in (_CGROUP / "memory.stat").read_text(encoding="ascii").splitlines():
-        name, _, value = line.partition(" ")
-        if name == "inactive_file":
-            return int(value)
-    return 0

@@ -1,0 +1,53 @@
+"""What an action cost: memory at its peak, and seconds of the processor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+SMALL_BYTES, BYTES_PER_BYTE, BYTES_PER_PIXEL = 96 << 20, 80, 64
+SMALL_S, S_PER_BYTE, S_PER_PIXEL = 1.0, 4e-6, 1e-6
+
+
+@contextmanager
+def bounded_cost(*, file_bytes: int, pixels: float) -> Iterator[None]:
+    """Fail where the body takes more than a file of `file_bytes` that may have `pixels` is worth.
+
+    Memory is measured where the system says its peak (Linux).
+    """
+    before, started = _begin(), time.process_time()
+    try:
+        yield
+    finally:
+        seconds = time.process_time() - started
+        grown = _peak() - before
+    most = SMALL_BYTES + BYTES_PER_BYTE * file_bytes + BYTES_PER_PIXEL * pixels
+    assert grown <= most, f"{file_bytes} bytes took {grown >> 20} MiB; allowed: {round(most) >> 20}"
+    longest = SMALL_S + S_PER_BYTE * file_bytes + S_PER_PIXEL * pixels
+    assert seconds <= longest, f"{file_bytes} bytes took {seconds:.1f} s of the processor; allowed: {longest:.1f}"
+
+
+def _begin() -> int:
+    """Reset the peak; the resident set now."""
+    try:
+        _RESET.write_text("5", encoding="ascii")
+        return _field("VmRSS")
+    except OSError:
+        return 0
+
+
+def _peak() -> int:
+    try:
+        return _field("VmHWM")
+    except OSError:
+        return 0
+
+
+def _field(name: str) -> int:
+    for line in _STATUS.read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) << 10
+    return 0

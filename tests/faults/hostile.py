@@ -1,0 +1,136 @@
+"""Small files that ask for much memory or time; each is whole as far as a reader sees before it pays."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from dioptre.files.containers import APP1, EXTENDED_XMP_HEADER, XMP_HEADER, png_chunk
+
+from . import corpus
+
+_META = 'xmlns:x="adobe:ns:meta/" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"'
+
+
+def jpeg_with(*segments: bytes) -> bytes:
+    """A small JPEG with these APP1 payloads after its start."""
+    plain = corpus.pictures()["plain.jpg"]
+    parts = [struct.pack(">BBH", 0xFF, APP1, len(each) + 2) + each for each in segments]
+    return plain[:2] + b"".join(parts) + plain[2:]
+
+
+def extended_xmp(packets: int, *, announced: int = 64 << 20) -> bytes:
+    """A JPEG whose extended XMP packets announce far more bytes than they bring."""
+    parts = [
+        EXTENDED_XMP_HEADER + f"{number:032X}".encode() + struct.pack(">II", announced, 0) + b"<a/>"
+        for number in range(packets)
+    ]
+    return jpeg_with(*parts)
+
+
+def xmp_of_namespaces(count: int, *, first: int = 0) -> bytes:
+    """An XMP packet that declares and uses that many namespaces."""
+    numbers = range(first, first + count)
+    declared = " ".join(f'xmlns:p{number}="urn:{number}"' for number in numbers)
+    used = " ".join(f'p{number}:a="1"' for number in numbers)
+    return (
+        f'<x:xmpmeta {_META}><rdf:RDF {declared}><rdf:Description rdf:about="" {used}/></rdf:RDF></x:xmpmeta>'
+    ).encode()
+
+
+def xmp_of_elements(count: int) -> bytes:
+    """An XMP packet of that many empty elements."""
+    return f"<x:xmpmeta {_META}><rdf:RDF>{'<a/>' * count}</rdf:RDF></x:xmpmeta>".encode()
+
+
+def jpeg_with_xmp(packet: bytes) -> bytes:
+    return jpeg_with(XMP_HEADER + packet)
+
+
+def lab_tiff(side: int, *, strips: int = 256) -> bytes:
+    """An 8-bit Lab TIFF of `side` squared pixels whose strips all lie on the same compressed bytes."""
+    rows = -(-side // strips)
+    strip = zlib.compress(bytes(rows * side * 3), 9)
+    count = -(-side // rows)
+    entries = [
+        (256, 4, 1, side),
+        (257, 4, 1, side),
+        (258, 3, 3, 0),
+        (259, 3, 1, 8),
+        (262, 3, 1, 8),
+        (273, 4, count, 0),
+        (277, 3, 1, 3),
+        (278, 4, 1, rows),
+        (279, 4, count, 0),
+        (284, 3, 1, 1),
+    ]
+    body = 8 + 2 + 12 * len(entries) + 4
+    data = body + 8 + 8 * count
+    lone = {273: data, 279: len(strip)}  # a list of one stands in its entry
+    places = {258: body, **(lone if count == 1 else {273: body + 8, 279: body + 8 + 4 * count})}
+    table = b"".join(
+        struct.pack("<HHI", tag, kind, number)
+        + (struct.pack("<HH", value, 0) if kind == 3 and number == 1 else struct.pack("<I", places.get(tag, value)))
+        for tag, kind, number, value in entries
+    )
+    bits = struct.pack("<4H", 8, 8, 8, 0)
+    lists = struct.pack(f"<{count}I", *[data] * count) + struct.pack(f"<{count}I", *[len(strip)] * count)
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + table + bytes(4) + bits + lists + strip
+
+
+def flat_png(width: int, height: int) -> bytes:
+    """A grey PNG without detail: the most pixels for its bytes."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    packer = zlib.compressobj(9)
+    row = bytes(width + 1)
+    data = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", head) + png_chunk(b"IDAT", data) + png_chunk(b"IEND", b"")
+
+
+def announced_png(width: int, height: int) -> bytes:
+    """A PNG whose header announces pixels that its few bytes cannot hold."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + png_chunk(b"IHDR", head)
+        + png_chunk(b"IDAT", zlib.compress(bytes(1000)))
+        + png_chunk(b"IEND", b"")
+    )
+
+
+def ora_of_one_picture(layers: int, png: bytes, *, canvas: int = 1) -> bytes:
+    """An .ora file in which that many layers show the same picture."""
+    stack = "".join('<layer name="" src="a"/>' for _ in range(layers))
+    return corpus.ora(
+        {"stack.xml": f'<image w="{canvas}" h="{canvas}"><stack>{stack}</stack></image>'.encode(), "a": png}
+    )
+
+
+def nested_json(depth: int = 100_000) -> bytes:
+    return b"[" * depth + b"]" * depth
+
+
+def recipe_too_deep() -> bytes:
+    return b'{"steps": [], "a": ' + nested_json() + b"}"
+
+
+def xmp_with_recipe(recipe: str) -> bytes:
+    """An XMP packet with our history and this text as its recipe."""
+    from xml.sax.saxutils import quoteattr
+
+    return (
+        corpus.xmp()
+        .replace(b"dioptre:recipe=", b"dioptre:was=")
+        .replace(b"dioptre:operation=", b"dioptre:recipe=" + quoteattr(recipe).encode() + b" dioptre:operation=", 1)
+    )
+
+
+def utf16_doctype() -> bytes:
+    """A document type that a search for its ASCII bytes does not see."""
+    laughs = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 7))
+    text = f'<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE x [<!ENTITY l0 "lol">{laughs}]><x>&l6;</x>'
+    return b"\xff\xfe" + text.encode("utf-16-le")
+
+
+def unknown_encoding() -> bytes:
+    return b'<?xml version="1.0" encoding="no-such-thing"?><x/>'

@@ -1,0 +1,185 @@
+"""A small file costs little, whatever it announces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from dioptre import files
+from dioptre.files import markup, notes, problems
+from dioptre.files.budget import of_bytes
+from dioptre.files.openraster_reading import read_openraster
+from dioptre_link.errors import DioptreError
+
+from . import corpus, hostile
+from .costs import bounded_cost
+
+Action = Callable[[Path], object]
+
+CASES: dict[str, tuple[Callable[[], bytes], str, tuple[Action, ...]]] = {
+    "extended XMP": (lambda: hostile.extended_xmp(100), ".jpg", (files.load, files.read_embedded_depth)),
+    "namespaces": (
+        lambda: hostile.jpeg_with_xmp(hostile.xmp_of_namespaces(1400)),
+        ".jpg",
+        (files.inspect, files.read_embedded_depth),
+    ),
+    "elements": (
+        lambda: hostile.jpeg_with_xmp(hostile.xmp_of_elements(16_000)),
+        ".jpg",
+        (files.inspect, files.read_embedded_depth),
+    ),
+    "Lab": (lambda: hostile.lab_tiff(14_000, strips=280), ".tif", (files.load, files.inspect, files.size_of)),
+    "PNG": (lambda: hostile.announced_png(14_000, 14_000), ".png", (files.load, files.inspect)),
+    "layers of one picture": (
+        lambda: hostile.ora_of_one_picture(510, hostile.flat_png(4000, 4000)),
+        ".ora",
+        (read_openraster, files.inspect, files.read_openraster_depth),
+    ),
+    "layers of one canvas": (
+        lambda: hostile.ora_of_one_picture(510, hostile.flat_png(1000, 1000), canvas=1000),
+        ".ora",
+        (read_openraster,),
+    ),
+    "recipe too deep": (hostile.recipe_too_deep, ".json", (files.inspect,)),
+    "recipe in XMP too deep": (
+        lambda: hostile.jpeg_with_xmp(hostile.xmp_with_recipe("[" * 20_000)),
+        ".jpg",
+        (files.inspect,),
+    ),
+    "recipe in an archive too deep": (
+        lambda: corpus.ora({"stack.xml": b"<image/>", "dioptre/recipe.json": hostile.recipe_too_deep()}),
+        ".ora",
+        (files.inspect,),
+    ),
+    "UTF-16 document type in XMP": (
+        lambda: hostile.jpeg_with_xmp(hostile.utf16_doctype()),
+        ".jpg",
+        (files.load, files.inspect, files.read_embedded_depth),
+    ),
+    "unknown encoding in XMP": (
+        lambda: hostile.jpeg_with_xmp(hostile.unknown_encoding()),
+        ".jpg",
+        (files.load, files.inspect, files.read_embedded_depth),
+    ),
+    "UTF-16 document type in a stack": (
+        lambda: corpus.ora({"stack.xml": hostile.utf16_doctype()}),
+        ".ora",
+        (read_openraster, files.inspect),
+    ),
+    "unknown encoding in a stack": (
+        lambda: corpus.ora({"stack.xml": hostile.unknown_encoding()}),
+        ".ora",
+        (read_openraster, files.inspect),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_small_files_cost_little(name: str, tmp_path: Path) -> None:
+    """Before any budget the first of these took 6.5 GB; each ends in a result or an error in words."""
+    make, suffix, actions = CASES[name]
+    path = tmp_path / f"case{suffix}"
+    path.write_bytes(make())
+    size = path.stat().st_size
+    refused: list[DioptreError] = []
+    for action in actions:
+        with bounded_cost(file_bytes=size, pixels=4e6):
+            try:
+                action(path)
+            except DioptreError as error:
+                refused.append(error)
+    assert all(error.message and error.hint for error in refused)
+
+
+def test_namespaces_are_not_kept_from_one_file_to_the_next() -> None:
+    kept = len(ElementTree._namespace_map)  # type: ignore[attr-defined]
+    for number in range(3):
+        packet = hostile.xmp_of_namespaces(200, first=200 * number)
+        written = notes.updated(packet, note=None, width=3, height=2)
+        assert written is not None
+        assert b'p%d:a="1"' % (200 * number) in written, "the document's own prefixes stay"
+    assert len(ElementTree._namespace_map) == kept  # type: ignore[attr-defined]
+
+
+def test_more_namespaces_than_any_program_writes_are_refused() -> None:
+    assert notes.parsed(hostile.xmp_of_namespaces(100)) is not None
+    assert notes.parsed(hostile.xmp_of_namespaces(1400)) is None
+
+
+def test_extended_xmp_in_pieces_is_read_when_it_is_whole() -> None:
+    from dioptre.files.embedded_depth import _joined
+
+    pieces = [b"\0\0\0\4efgh", b"\0\0\0\0abcd"]
+    assert _joined(pieces, announced=8) == b"abcdefgh"
+    assert _joined(pieces, announced=1 << 26) is None
+    assert _joined([*pieces, b"\0\0\0\2xx"], announced=8) is None
+
+
+def test_document_types_are_refused_in_every_encoding() -> None:
+    for encoding in ("utf-8", "utf-16", "latin-1"):
+        head = f'<?xml version="1.0" encoding="{encoding}"?>'
+        plain = f"{head}<x a='1'/>".encode(encoding)
+        assert markup.parse_xml(plain, budget=of_bytes(plain)).root.get("a") == "1"
+        typed = f"{head}<!DOCTYPE x []><x/>".encode(encoding)
+        with pytest.raises(markup.BadMarkup, match="document type"):
+            markup.parse_xml(typed, budget=of_bytes(typed))
+
+
+def test_depth_image_larger_than_its_picture_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """libheif decodes a depth image when its values are asked for; its size is known before."""
+    import pillow_heif
+
+    class Depth:
+        size = (30_000, 30_000)
+
+        @property
+        def __array_interface__(self) -> dict[str, object]:
+            raise AssertionError("it was decoded")
+
+    opened = SimpleNamespace(info={"depth_images": [Depth()]})
+    monkeypatch.setattr(pillow_heif, "open_heif", lambda file: opened)
+    path = tmp_path / "a.heic"
+    path.write_bytes(corpus.pictures()["plain.heic"])
+    assert files.read_embedded_depth(path) is None
+
+
+def test_flat_pictures_of_a_sane_size_are_read(tmp_path: Path) -> None:
+    """The plausible size leaves room for pictures that hold next to nothing."""
+    path = tmp_path / "flat.png"
+    path.write_bytes(hostile.flat_png(5000, 4000))
+    assert files.load(path).pixels.shape == (4000, 5000, 3)
+
+
+def test_memory_is_asked_for_before_it_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dioptre.files import budget
+
+    monkeypatch.setattr(budget, "free_bytes", lambda: budget.RESERVE_BYTES + 1000)
+    path = tmp_path / "flat.png"
+    path.write_bytes(hostile.flat_png(5000, 4000))
+    with pytest.raises(problems.NotEnoughMemory, match="GB of memory"):
+        files.load(path)
+
+
+def test_strips_that_share_bytes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "lab.tif"
+    path.write_bytes(hostile.lab_tiff(64, strips=1))
+    assert files.load(path).pixels.shape == (64, 64, 3)
+    path.write_bytes(hostile.lab_tiff(64, strips=4))
+    with pytest.raises(problems.DamagedPicture):
+        files.load(path)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "0", "many"])
+def test_limits_that_are_no_numbers_are_refused(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(corpus.pictures()["alpha.png"])
+    monkeypatch.setenv("DIOPTRE_MAX_MEGAPIXELS", text)
+    with pytest.raises(DioptreError, match="DIOPTRE_MAX_MEGAPIXELS"):
+        files.load(path)
+    monkeypatch.setenv("DIOPTRE_MAX_MEGAPIXELS", "1")
+    assert np.isfinite(files.load(path).pixels).all()
