@@ -10,8 +10,8 @@ import pytest
 from flax import nnx
 
 from dioptre.checkpoints.card import Card, Source, WeightsError
-from dioptre.checkpoints.load import fill, read
-from dioptre.checkpoints.locate import installed, locate, verify
+from dioptre.checkpoints.load import blueprint, fill, read
+from dioptre.checkpoints.locate import files_below, installed, locate, sha256, verify
 from dioptre.checkpoints.save import save
 
 
@@ -178,3 +178,44 @@ def test_what_is_not_installed_is_said(name: str, tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path))
     with pytest.raises(WeightsError):
         locate(name)
+
+
+def announce(folder: Path, name: str, **changes: object) -> None:
+    """Change what the checkpoint says of an array, and the card's checksums with it."""
+    import tensorstore
+
+    store = tensorstore.KvStore.open({"driver": "ocdbt", "base": f"file://{folder}/arrays/"}).result()
+    key = f"{name}/.zarray"
+    said = json.loads(bytes(store.read(key).result().value)) | changes
+    store.write(key, json.dumps(said).encode()).result()
+    content = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    content["files"] = {where: sha256(path) for where, path in files_below(folder).items()}
+    (folder / "card.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted", "words"),
+    [
+        ({"shape": [1 << 40]}, None, "announce"),
+        ({"chunks": [1 << 40]}, None, "larger than itself"),
+        ({"shape": [1 << 30], "chunks": [1 << 30]}, {"first.bias": (4,)}, "has shape (1073741824,), not (4,)"),
+        ({"shape": [5], "chunks": [5]}, {"first.bias": (4,)}, "has shape (5,), not (4,)"),
+    ],
+)
+def test_what_is_announced_is_checked_before_memory_is_taken(
+    folder: Path, changes: dict[str, object], wanted: dict[str, tuple[int, ...]] | None, words: str
+) -> None:
+    """Such a folder ended the whole process, which no except clause catches."""
+    shapes = {name: array.shape for name, array in values().items()}
+    announce(folder, "first.bias", **changes)
+    with pytest.raises(WeightsError) as caught:
+        read(folder, wanted=None if wanted is None else shapes | wanted)
+    assert words in caught.value.message
+
+
+def test_the_network_says_which_shapes_are_read(folder: Path) -> None:
+    shapes = blueprint(lambda rngs: Pair(rngs=rngs)).shapes
+    assert shapes == {name: array.shape for name, array in values().items()}
+    assert read(folder, wanted=shapes)[1].keys() == shapes.keys()
+    with pytest.raises(WeightsError, match="not used"):
+        read(folder, wanted={"first.bias": (4,)})

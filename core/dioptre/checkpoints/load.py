@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import jax
 import numpy as np
 from flax import nnx
 
 from .card import Card, WeightsError
-from .locate import ARRAYS_FOLDER, verify
+from .locate import ARRAYS_FOLDER, files_below, verify
 from .storage import Arrays, decode
 
 M = TypeVar("M", bound=nnx.Module)
+Shapes = Mapping[str, tuple[int, ...]]
+
+_PARTS = (".upper", ".lower")  # of arrays that are stored in two planes
+_SMALL_BYTES, _BYTES_PER_BYTE = (
+    64 << 20,
+    64,
+)  # values that a checkpoint unpacks to; real ones have three times as many
 
 
-def read(folder: Path) -> tuple[Card, Arrays]:
+def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:
     """Verify every file's sha256, then read the values as float32 arrays by their path in the module.
 
-    Raises WeightsError when files are missing, altered, unlisted, or do not form a checkpoint.
+    wanted: the shapes that the network has. What a file announces is compared with them before memory is taken;
+    None compares it with the size of the files.
+    Raises WeightsError when files are missing, altered, unlisted, do not form a checkpoint or do not fit.
     """
     import orbax.checkpoint as ocp  # a third of a second: only where weights are written or read
 
@@ -28,6 +39,7 @@ def read(folder: Path) -> tuple[Card, Arrays]:
     checkpointer = ocp.Checkpointer(ocp.PyTreeCheckpointHandler(use_ocdbt=True))
     try:
         tree = checkpointer.metadata(folder / ARRAYS_FOLDER).item_metadata.tree
+        _require_sane(_announced(tree), folder, wanted, origin=card.id)
         as_numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
         stored = checkpointer.restore(folder / ARRAYS_FOLDER, args=ocp.args.PyTreeRestore(restore_args=as_numpy))
     except (ValueError, KeyError, OSError, AttributeError, TypeError) as error:
@@ -51,11 +63,32 @@ class _OneKey(nnx.RngStream):
         return key
 
 
-def fill(make: Callable[[nnx.Rngs], M], arrays: Mapping[str, np.ndarray | jax.Array], *, origin: str) -> M:
-    """Build the network that `make` describes with `arrays` as its values; nothing is initialised in vain.
+@dataclass(frozen=True, kw_only=True)
+class Blueprint(Generic[M]):
+    """A network without its values. shapes, dtypes: of each value by its path in the module."""
 
-    origin: named in errors. Raises WeightsError that lists all missing, unused, misshapen and wrongly typed arrays.
-    """
+    graph: nnx.GraphDef[M]
+    state: Any
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: tuple(variable.shape) for name, variable in self._variables().items()}
+
+    def filled(self, arrays: Mapping[str, np.ndarray | jax.Array], *, origin: str) -> M:
+        """The network with these values. Raises WeightsError listing all that do not fit."""
+        variables = self._variables()
+        require_match(arrays, {name: (v.shape, v.dtype) for name, v in variables.items()}, origin=origin)
+        values = jax.device_put({name: arrays[name] for name in variables})
+        for name, variable in variables.items():
+            variable.set_value(values[name])
+        return nnx.merge(self.graph, self.state)
+
+    def _variables(self) -> dict[str, Any]:
+        return {".".join(map(str, path)): variable for path, variable in nnx.to_flat_state(self.state)}
+
+
+def blueprint(make: Callable[[nnx.Rngs], M]) -> Blueprint[M]:
+    """Describe the network that `make` builds; nothing is initialised."""
 
     def described() -> M:
         rngs = nnx.Rngs()
@@ -63,12 +96,47 @@ def fill(make: Callable[[nnx.Rngs], M], arrays: Mapping[str, np.ndarray | jax.Ar
         return make(rngs)
 
     graph, state = nnx.split(nnx.eval_shape(described))
-    wanted = {".".join(map(str, path)): variable for path, variable in nnx.to_flat_state(state)}
-    require_match(arrays, {name: (v.shape, v.dtype) for name, v in wanted.items()}, origin=origin)
-    values = jax.device_put({name: arrays[name] for name in wanted})
-    for name, variable in wanted.items():
-        variable.set_value(values[name])
-    return nnx.merge(graph, state)
+    return Blueprint(graph=graph, state=state)
+
+
+def fill(make: Callable[[nnx.Rngs], M], arrays: Mapping[str, np.ndarray | jax.Array], *, origin: str) -> M:
+    """Build the network that `make` describes with `arrays` as its values; nothing is initialised in vain.
+
+    origin: named in errors. Raises WeightsError that lists all missing, unused, misshapen and wrongly typed arrays.
+    """
+    return blueprint(make).filled(arrays, origin=origin)
+
+
+def _announced(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """What the checkpoint says of each array: its shape, type and chunks."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        inner = _announced(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        flat |= inner
+    return flat
+
+
+def _require_sane(announced: Mapping[str, Any], folder: Path, wanted: Shapes | None, *, origin: str) -> None:
+    """Raise WeightsError where reading would take more memory than the network or the files account for."""
+    wrong = []
+    for name, array in sorted(announced.items()):
+        shape = tuple(array.shape)
+        chunk = tuple(array.storage.chunk_shape) if array.storage is not None else shape
+        base = name.rpartition(".")[0] if name.endswith(_PARTS) else name
+        if wanted is not None and shape != wanted.get(name, wanted.get(base)):
+            expected = wanted.get(name, wanted.get(base))
+            wrong.append(f"{name} has shape {shape}, not {expected}" if expected else f"{name} is not used")
+        elif len(chunk) != len(shape) or any(c > max(1, s) for c, s in zip(chunk, shape, strict=True)):
+            wrong.append(f"{name} is stored in chunks of {chunk}, larger than itself")
+    total = sum(math.prod(array.shape) * np.dtype(array.dtype).itemsize for array in announced.values())
+    stored = sum(path.stat().st_size for path in files_below(folder).values())
+    if not wrong and wanted is None and total > _SMALL_BYTES + _BYTES_PER_BYTE * stored:
+        wrong = [f"they announce {total} bytes of values in {stored} bytes of files"]
+    if wrong:
+        raise WeightsError(
+            f"The weights of {origin} do not fit the network: {'; '.join(wrong[:5])}.",
+            hint="They belong to another network or another version of it, or are damaged.",
+        )
 
 
 def require_match(

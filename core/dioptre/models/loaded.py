@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 import jax
 from flax import nnx
 
-from dioptre.checkpoints.load import fill, read
+from dioptre.checkpoints.load import Shapes, blueprint, read
 
 from .acceleration import Run, accelerated, wants_full_precision
 from .registry import Entry, resolve
@@ -82,20 +82,32 @@ def load(entry: Entry, cards: Mapping[str, tuple[Path, str]]) -> Loaded:
     """
     config = resolve(entry.config)
     config = config() if callable(config) else config
-    shared = tuple(_values(*cards[checkpoint]) for checkpoint in entry.checkpoints)
+    module = resolve(entry.module)
+    plan = blueprint(lambda rngs: module(config, rngs=rngs))
+    shared = tuple(
+        _values(*cards[checkpoint], wanted=_shapes_below(path, entry, plan.shapes))
+        for checkpoint, path in entry.checkpoints.items()
+    )
     arrays: dict[str, jax.Array] = {}
     for path, values in zip(entry.checkpoints.values(), shared, strict=True):
         arrays |= {f"{path}.{name}" if path else name: value for name, value in values.items()}
-    module = resolve(entry.module)
-    network = fill(lambda rngs: module(config, rngs=rngs), arrays, origin=entry.id)
+    network = plan.filled(arrays, origin=entry.id)
     graph, state = nnx.split(network)
     checksums = {checkpoint: checksum for checkpoint, (_, checksum) in cards.items()}
     return Loaded(entry=entry, config=config, graph=graph, state=state, checksums=checksums, shared=shared)
 
 
-def _values(folder: Path, checksum: str) -> _Values:
+def _shapes_below(path: str, entry: Entry, shapes: Shapes) -> Shapes:
+    """The shapes of the values that the checkpoint at `path` of the module fills."""
+    if path:
+        return {name[len(path) + 1 :]: shape for name, shape in shapes.items() if name.startswith(f"{path}.")}
+    others = tuple(f"{other}." for other in entry.checkpoints.values() if other)
+    return {name: shape for name, shape in shapes.items() if not name.startswith(others)}
+
+
+def _values(folder: Path, checksum: str, *, wanted: Shapes) -> _Values:
     """The checkpoint's values, read anew only where no network in memory has them."""
     kept = _SHARED.get((folder, checksum))
     if kept is None:
-        kept = _SHARED[folder, checksum] = _Values(jax.device_put(read(folder)[1]))
+        kept = _SHARED[folder, checksum] = _Values(jax.device_put(read(folder, wanted=wanted)[1]))
     return kept
