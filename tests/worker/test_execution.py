@@ -280,6 +280,26 @@ def test_too_little_memory_is_refused_in_words(request_for, monkeypatch: pytest.
         execute(request_for(), echo, quiet)
 
 
+def test_pictures_handed_over_at_once_share_the_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda: memory.RESERVE_BYTES + 150_000)
+    with memory.reserved((100, 100), bytes_per_pixel=10):
+        with pytest.raises(OutOfMemoryError), memory.reserved((100, 100), bytes_per_pixel=10):
+            pytest.fail("both were let in")
+        with memory.reserved((50, 50), bytes_per_pixel=10):
+            pass
+    with memory.reserved((100, 100), bytes_per_pixel=10):
+        pass
+
+
+def test_pixels_to_be_kept_need_free_memory(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = Pixels("a.raw", 32, 24, PixelFormat("u8", channels=3))
+    folder.create("a.raw", given.nbytes).close()
+    assert execution.load(folder, Input.PICTURE, given).values.shape == (24, 32, 3)
+    monkeypatch.setattr(memory, "free_bytes", lambda: memory.RESERVE_BYTES + 1000)
+    with pytest.raises(OutOfMemoryError, match="needs about"):
+        execution.load(folder, Input.PICTURE, given)
+
+
 def test_an_enlargement_needs_more() -> None:
     twice, four = (memory.need_bytes("super_resolution", {"scale": scale}, (100, 100)) for scale in ("2", "4"))
     assert four > twice

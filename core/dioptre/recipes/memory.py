@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from dioptre.runtime import RESERVE_BYTES as RESERVE_BYTES
@@ -62,7 +64,33 @@ def _need_of_step(operation: str, options: Mapping[str, Any], pixels: int) -> in
 
 def check(operation: str, options: Mapping[str, Any], size: tuple[int, int]) -> None:
     """Raise OutOfMemoryError in words when a job on a picture of `size` (height, width) cannot fit."""
-    need, free = need_bytes(operation, options, size), free_bytes() - RESERVE_BYTES
+    _require(need_bytes(operation, options, size), size)
+
+
+@contextmanager
+def reserved(size: tuple[int, int], *, bytes_per_pixel: int) -> Iterator[None]:
+    """Keep memory for reading pixels of `size` (height, width) while the body runs, against readers beside it.
+
+    Raises OutOfMemoryError in words when it is not free, less what others have reserved.
+    """
+    need = size[0] * size[1] * bytes_per_pixel
+    with _RESERVING:
+        _require(need + sum(_RESERVED), size)
+        _RESERVED.append(need)
+    try:
+        yield
+    finally:
+        with _RESERVING:
+            _RESERVED.remove(need)
+
+
+_RESERVING = threading.Lock()
+_RESERVED: list[int] = []
+"""Bytes that readers are about to take: several clients may hand over pictures at once."""
+
+
+def _require(need: int, size: tuple[int, int]) -> None:
+    free = free_bytes() - RESERVE_BYTES
     if need > free:
         raise OutOfMemoryError(
             f"This picture ({size[1]} x {size[0]} pixels) needs about {need / 1e9:.1f} GB of memory; "

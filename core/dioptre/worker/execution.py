@@ -28,6 +28,7 @@ from .request import UNPAINTED, Kept, Request
 Run = Callable[[str, Mapping[str, Any], Inputs, Progress], Result]
 """Runs one operation: name, checked options, inputs, progress."""
 
+_LOADED_BYTES = 40  # of a pixel: float32 RGBA, a repaired copy, bands
 _PLANES = (Role.DEPTH, Role.CONFIDENCE)
 _REPAIRED = "The picture had values that are not numbers (NaN or infinite); they were replaced."
 
@@ -48,8 +49,8 @@ class Written:
 
 def load(folder: Folder, as_input: Input, given: Pixels) -> Kept:
     """Pixels from a file of the exchange folder."""
-    memory.check("load", {}, (given.height, given.width))
-    with folder.open_pixels(given) as file:
+    kept = memory.reserved((given.height, given.width), bytes_per_pixel=_LOADED_BYTES)
+    with folder.open_pixels(given) as file, kept:
         if as_input is Input.PICTURE:
             read = without_idle_alpha(pixels.read_picture(file, given))
         else:
