@@ -46,8 +46,8 @@ class WorkerMissingError(DioptreError):
 class Rendezvous:
     """What `worker.json` says: where the worker listens and what it speaks.
 
-    port: TCP on 127.0.0.1. unix_socket: name of a Unix socket in `meeting_dir()`, "" where there is none; it
-    reaches a worker outside of a sandbox that has a network of its own.
+    unix_socket: name of a Unix socket in `meeting_dir()`, "" where there is none; it reaches a worker outside of a
+    sandbox that has a network of its own. port: TCP on 127.0.0.1, 0 where the worker listens on the socket alone.
     """
 
     port: int
@@ -71,7 +71,8 @@ class Rendezvous:
         kinds = {"port": int, "token": str, "pid": int, "protocol": int, "version": str, "unix_socket": str}
         if not isinstance(fields, dict) or any(type(fields.get(name)) is not kind for name, kind in kinds.items()):
             return None
-        if not 0 < fields["port"] < 65536 or Path(fields["unix_socket"]).name != fields["unix_socket"]:
+        lowest = 0 if fields["unix_socket"] else 1
+        if not lowest <= fields["port"] < 65536 or Path(fields["unix_socket"]).name != fields["unix_socket"]:
             return None
         return Rendezvous(**{name: fields[name] for name in kinds})
 
@@ -80,8 +81,9 @@ class Rendezvous:
         if self.unix_socket and hasattr(socket, "AF_UNIX"):
             with suppress(OSError):
                 return _connected(socket.AF_UNIX, str(meeting_dir() / self.unix_socket))
-        with suppress(OSError):
-            return _connected(socket.AF_INET, ("127.0.0.1", self.port))
+        if self.port:
+            with suppress(OSError):
+                return _connected(socket.AF_INET, ("127.0.0.1", self.port))
         return None
 
 

@@ -493,10 +493,11 @@ class Versions(Home):
 class Strangers(Home):
     def lines(self, first: bytes) -> bytes:
         rendezvous = start.Rendezvous.read()
-        with socket.create_connection(("127.0.0.1", rendezvous.port), timeout=ENOUGH_S) as stranger:
-            stranger.sendall(first)
+        with rendezvous.connect() as stranger:
+            stranger.settimeout(ENOUGH_S)
             answer = b""
             try:
+                stranger.sendall(first)
                 while part := stranger.recv(4096):
                     answer += part
             except ConnectionError:
@@ -531,8 +532,8 @@ class Strangers(Home):
     def test_many_silent_strangers_do_not_keep_others_out(self) -> None:
         worker = self.worker()
         worker.connect()
-        port = start.Rendezvous.read().port
-        silent = [socket.create_connection(("127.0.0.1", port), timeout=ENOUGH_S) for _ in range(20)]
+        rendezvous = start.Rendezvous.read()
+        silent = [rendezvous.connect() for _ in range(80)]
         try:
             other = self.worker()
             other.connect()

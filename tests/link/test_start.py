@@ -39,7 +39,8 @@ class RendezvousFile(WithHome):
     def test_anything_else_is_none(self) -> None:
         self.assertIsNone(Rendezvous.read())
         for change in (
-            {"port": 0},
+            {"port": 0, "unix_socket": ""},
+            {"port": -1},
             {"port": 65536},
             {"port": "1234"},
             {"port": True},

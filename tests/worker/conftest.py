@@ -13,7 +13,7 @@ import pytest
 from dioptre.imaging.layers import Layer, Result
 from dioptre.worker.server import Server
 from dioptre_link.operations import OPERATIONS, Input, Operation, Role
-from dioptre_link.start import Rendezvous
+from dioptre_link.start import Rendezvous, meeting_dir, private_dir
 
 JOIN_S = 30.0
 
@@ -50,14 +50,16 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     monkeypatch.setitem(OPERATIONS, "fake", FAKE)
     started: list[tuple[Serving, asyncio.AbstractEventLoop, threading.Thread]] = []
 
-    def start(run=echo, *, idle_s: float = 600.0, warm_up=()) -> Serving:
+    def start(run=echo, *, idle_s: float = 600.0, warm_up=(), with_port: bool = False) -> Serving:
         ready = threading.Event()
-        meeting = tmp_path / f"worker{len(started)}"
-        meeting.mkdir(mode=0o700)
+        monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path / f"home{len(started)}"))
+        meeting = private_dir(meeting_dir())
         found: list[Serving] = []
 
         async def serving() -> None:
-            server = Server(run=run, version="test", meeting=meeting, idle_s=idle_s, warm_up=warm_up)
+            server = Server(
+                run=run, version="test", meeting=meeting, idle_s=idle_s, warm_up=warm_up, with_port=with_port
+            )
             loop = asyncio.get_running_loop()
 
             def on_ready(rendezvous: Rendezvous) -> None:

@@ -15,8 +15,9 @@ _IDLE_MINUTES = 15.0
     "--idle-minutes", type=click.FloatRange(min=0.01), default=_IDLE_MINUTES, show_default=True, help="When to end."
 )
 @click.option("--no-warm-up", is_flag=True, help="Do not load networks before the first job.")
+@click.option("--with-port", is_flag=True, help="Listen on a port too, where an editor cannot use the Unix socket.")
 @click.option("--stop", is_flag=True, help="End the running worker instead, after its jobs.")
-def command(*, idle_minutes: float, no_warm_up: bool, stop: bool) -> int:
+def command(*, idle_minutes: float, no_warm_up: bool, with_port: bool, stop: bool) -> int:
     """Run jobs for the editors' plug-ins, until idle.
 
     Plug-ins start the worker by themselves; by hand it is needed only where an editor runs in a sandbox
@@ -27,7 +28,7 @@ def command(*, idle_minutes: float, no_warm_up: bool, stop: bool) -> int:
     if not is_running():
         from dioptre.worker.__main__ import serve
 
-        serve(idle_minutes=idle_minutes, warm=not no_warm_up)
+        serve(idle_minutes=idle_minutes, warm=not no_warm_up, with_port=with_port)
     click.echo("The worker is running already.")
     return 0
 

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 IDLE_MINUTES = 15.0
 
 
-def serve(*, idle_minutes: float = IDLE_MINUTES, warm: bool = True) -> NoReturn:
-    """Be the user's worker; ends this process, with status 3 when another worker is running."""
+def serve(*, idle_minutes: float = IDLE_MINUTES, warm: bool = True, with_port: bool = False) -> NoReturn:
+    """Be the user's worker; ends this process, with status 3 when another worker is running.
+
+    with_port: listen on a port of 127.0.0.1 too, for clients that the Unix socket does not reach.
+    """
     runtime.prepare()
-    status = work(run=_run, warm_up=warm_up.steps() if warm else (), idle_s=idle_minutes * 60)
+    wanted = with_port or os.environ.get("DIOPTRE_WORKER_PORT", "") not in ("", "0")
+    status = work(run=_run, warm_up=warm_up.steps() if warm else (), idle_s=idle_minutes * 60, with_port=wanted)
     logging.shutdown()
     sys.stderr.flush()
     os._exit(status)  # a job that is still computing is not waited for
@@ -39,8 +43,9 @@ def _main() -> NoReturn:
     parser = argparse.ArgumentParser(prog="dioptre.worker", description="Run jobs for the editors' plug-ins.")
     parser.add_argument("--idle-minutes", type=float, default=IDLE_MINUTES)
     parser.add_argument("--no-warm-up", action="store_true")
+    parser.add_argument("--with-port", action="store_true")
     options = parser.parse_args()
-    serve(idle_minutes=options.idle_minutes, warm=not options.no_warm_up)
+    serve(idle_minutes=options.idle_minutes, warm=not options.no_warm_up, with_port=options.with_port)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ _LOG_FILES = 3
 _log = logging.getLogger(__name__)
 
 
-def work(*, run: Run, warm_up: Iterable[WarmUpStep], idle_s: float) -> int:
+def work(*, run: Run, warm_up: Iterable[WarmUpStep], idle_s: float, with_port: bool = False) -> int:
     """Be the user's worker until idle or told to stop; the process's exit status."""
     os.umask(0o077)  # everything that we make is the user's alone
     private_dir(meeting_dir())
@@ -53,7 +53,7 @@ def work(*, run: Run, warm_up: Iterable[WarmUpStep], idle_s: float) -> int:
             return 3
         clean(exchange_dir())
         try:
-            asyncio.run(_serve(run, warm_up, idle_s))
+            asyncio.run(_serve(run, warm_up, idle_s, with_port))
         except Exception:  # the top of the process  # noqa: BLE001
             _log.exception("The worker failed")
             return 1
@@ -62,9 +62,11 @@ def work(*, run: Run, warm_up: Iterable[WarmUpStep], idle_s: float) -> int:
     return 0
 
 
-async def _serve(run: Run, warm_up: Iterable[WarmUpStep], idle_s: float) -> None:
+async def _serve(run: Run, warm_up: Iterable[WarmUpStep], idle_s: float, with_port: bool) -> None:
     version = metadata.version("dioptre")
-    server = Server(run=run, version=version, meeting=meeting_dir(), idle_s=idle_s, warm_up=warm_up)
+    server = Server(
+        run=run, version=version, meeting=meeting_dir(), idle_s=idle_s, warm_up=warm_up, with_port=with_port
+    )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with suppress(NotImplementedError):  # Windows

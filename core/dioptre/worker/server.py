@@ -1,31 +1,30 @@
-"""Listening: on 127.0.0.1 and, where there is one, a Unix socket; nobody gets in without the token."""
+"""Listening: on a Unix socket, or on 127.0.0.1 where there is none or a port is wanted. Clients show the token."""
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 import os
 import secrets
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dioptre.runtime import release_memory
 from dioptre_link.errors import DioptreError
 from dioptre_link.start import Rendezvous, log_file
-from dioptre_link.wire import MAX_MESSAGE_BYTES, PROTOCOL, decode_hello, encode
+from dioptre_link.wire import MAX_MESSAGE_BYTES, PROTOCOL, encode
 
+from .door import HELLO_TIMEOUT_S, Door
 from .engine import Engine, WarmUpStep
 from .session import Session
 
 if TYPE_CHECKING:
     from .execution import Run
 
-HELLO_TIMEOUT_S = 10.0  # a client of ours says hello at once
-MAX_STRANGERS = 32  # connections that have not shown the token yet
 MAX_CLIENTS = 64
 HEARTBEAT_S = 5.0  # well below the client's patience (`client.SILENCE_S`)
 TRIM_AFTER_S = 20.0  # idle: give memory back, but not between two previews
@@ -49,7 +48,9 @@ class Server:
         meeting: Path,
         idle_s: float,
         warm_up: Iterable[WarmUpStep] = (),
+        with_port: bool = False,
     ) -> None:
+        """with_port: listen on a port of 127.0.0.1 too where there is a Unix socket."""
         self.run = run
         self.engine = Engine(warm_up)
         self.exchange = meeting / "exchange"
@@ -63,7 +64,7 @@ class Server:
         self._idle_s = idle_s
         self._token = secrets.token_hex(32)
         self._sessions: set[Session] = set()
-        self._strangers = 0
+        self._with_port = with_port
         self._touched = 0.0
         self._trimmed = False
         self._stop_when_idle = False
@@ -73,10 +74,9 @@ class Server:
     async def serve(self, on_ready: Callable[[Rendezvous], None]) -> None:
         """Listen; `on_ready` is called once when clients can connect. Returns when all is closed."""
         self.touch()
-        port_server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=MAX_MESSAGE_BYTES)
-        servers: list[asyncio.Server] = [port_server]
+        servers: list[asyncio.Server] = []
         unix_socket = await self._listen_on_socket(servers)
-        port = port_server.sockets[0].getsockname()[1]
+        port = 0 if unix_socket and not self._with_port else await self._listen_on_port(servers)
         try:
             version, pid = self.hello["version"], self.hello["pid"]
             on_ready(Rendezvous(port, self._token, pid, PROTOCOL, version, unix_socket))
@@ -113,11 +113,18 @@ class Server:
         if sys.platform == "win32" or len(os.fsencode(path)) > _SOCKET_PATH_BYTES:
             return ""
         try:
-            servers.append(await asyncio.start_unix_server(self._connected, path, limit=MAX_MESSAGE_BYTES))
+            door = Door(self._token, own_processes_only=True)
+            connected = partial(self._connected, door)
+            servers.append(await asyncio.start_unix_server(connected, path, limit=MAX_MESSAGE_BYTES))
         except OSError as error:  # a file system without sockets
             _log.info("No socket in %s: %s", self._meeting, error)
             return ""
         return SOCKET_NAME
+
+    async def _listen_on_port(self, servers: list[asyncio.Server]) -> int:
+        connected = partial(self._connected, Door(self._token, own_processes_only=False))
+        servers.append(await asyncio.start_server(connected, "127.0.0.1", 0, limit=MAX_MESSAGE_BYTES))
+        return int(servers[-1].sockets[0].getsockname()[1])
 
     async def _watch(self) -> None:
         next_heartbeat = self._touched + HEARTBEAT_S
@@ -148,10 +155,10 @@ class Server:
             _log.info("Idle for %.0f s: ending", idle_s)
             self._stop.set()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _connected(self, door: Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = None
         try:
-            session = await self._admitted(reader, writer)
+            session = await self._admitted(door, reader, writer)
             if session is not None:
                 self._sessions.add(session)
                 await session.run()
@@ -171,18 +178,12 @@ class Server:
                 session.close()
             writer.close()
 
-    async def _admitted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Session | None:
-        """A session for a client that shows the token in its first line; a stranger learns nothing."""
-        if self._strangers >= MAX_STRANGERS or len(self._sessions) >= MAX_CLIENTS:
-            return None
-        self._strangers += 1
-        try:
-            line = await asyncio.wait_for(reader.readuntil(b"\n"), HELLO_TIMEOUT_S)
-        finally:
-            self._strangers -= 1
-        hello = decode_hello(line)
-        if hello is None or not hmac.compare_digest(hello["token"].encode("utf-8"), self._token.encode("ascii")):
-            _log.warning("A connection without the right token was closed")
+    async def _admitted(
+        self, door: Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> Session | None:
+        """A session for a client that shows the token in its first line."""
+        hello = await door.hello(reader, writer)
+        if hello is None or len(self._sessions) >= MAX_CLIENTS:
             return None
         self.touch()
         if hello["protocol"] != PROTOCOL:

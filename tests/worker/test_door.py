@@ -1,0 +1,72 @@
+"""Nobody but the owner gets in, and nobody keeps the owner out."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dioptre.worker import door
+
+from .test_server import ENOUGH_S, job_succeeds
+
+CROWD = 3 * door.MAX_WAITING
+
+pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="this system has no Unix sockets")
+
+
+@pytest.mark.parametrize("over", ["port", "socket"])
+def test_a_crowd_of_silent_strangers_locks_nobody_out(serve, over: str) -> None:
+    """Any local user can open connections to a port and say nothing."""
+    serving = serve(with_port=True)
+    rendezvous = serving.rendezvous
+    by_port, by_socket = replace(rendezvous, unix_socket=""), replace(rendezvous, port=0)
+    with ExitStack() as stack:
+        for _ in range(CROWD):
+            stranger = (by_port if over == "port" else by_socket).connect()
+            assert stranger is not None
+            stack.enter_context(stranger)
+        assert job_succeeds(by_socket)
+        assert job_succeeds(by_port)
+
+
+def test_processes_of_others_are_sent_away(serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendezvous = serve().rendezvous
+    assert job_succeeds(rendezvous)
+    monkeypatch.setattr(door, "peer_uid", lambda connection: os.getuid() + 1)
+    connected = rendezvous.connect()
+    assert connected is not None
+    with connected:
+        connected.settimeout(ENOUGH_S)
+        with suppress(ConnectionError):
+            connected.sendall(b"{")
+            assert connected.recv(100) == b""
+    monkeypatch.undo()
+
+
+@pytest.mark.skipif(sys.platform not in ("linux", "darwin"), reason="the system does not say")
+def test_the_system_names_the_user_of_a_process(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    as_root = os.getuid() == 0
+    become = "os.setuid(65534);" if as_root else ""
+    code = f"import os, socket; s = socket.socket(socket.AF_UNIX); s.connect('s'); {become} s.recv(1)"
+    if as_root:  # a real stranger: it connects as another user
+        code = f"import os, socket; {become} s = socket.socket(socket.AF_UNIX); s.connect('s'); s.recv(1)"
+        for folder in (tmp_path, *tmp_path.parents[:2]):
+            folder.chmod(0o755)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        path.chmod(0o777)
+        listener.listen()
+        listener.settimeout(ENOUGH_S)
+        with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path) as other:
+            connection, _ = listener.accept()
+            with connection:
+                assert door.peer_uid(connection) == (65534 if as_root else os.getuid())
+            other.wait(ENOUGH_S)
