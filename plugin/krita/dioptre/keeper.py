@@ -40,6 +40,7 @@ class _Hidden:
         source = self.document.nodeByUniqueID(QUuid(self.source))
         if is_there != self.was_there and source is not None:
             source.setVisible(not is_there)
+            self.document.refreshProjection()  # scripted visibility alone leaves the canvas as it is
         self.was_there = is_there
 
 

@@ -94,8 +94,7 @@ def insert(source: Source, described: Operation, built: list[Built], copy: Node 
     parent.addChildNode(group, above)
     if takes_place:
         picture.setVisible(False)
-    if masked or takes_place:
-        document.refreshProjection()  # masks that came with their layers show only then
+    document.refreshProjection()  # Krita composites a new group of several layers, and its masks, only then
     return own(document, group)
 
 
