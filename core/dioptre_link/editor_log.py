@@ -8,6 +8,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from .paths import log_dir
+from .printable import PrintableFormatter
 
 LIMIT_BYTES = 1 << 20  # some 10,000 lines, and one older file of the same size
 
@@ -30,7 +31,7 @@ class EditorLog:
             handler = RotatingFileHandler(
                 self.place, maxBytes=LIMIT_BYTES, backupCount=1, encoding="utf-8", delay=True
             )
-            handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+            handler.setFormatter(PrintableFormatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
             self.logger.addHandler(handler)
             self.logger.setLevel(logging.INFO)
         self.logger.propagate = False

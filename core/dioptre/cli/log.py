@@ -9,6 +9,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from dioptre_link.paths import log_dir
+from dioptre_link.printable import PrintableFormatter, printable
 
 LOGGER = logging.getLogger("dioptre")
 _MAX_BYTES = 1 << 20
@@ -26,7 +27,7 @@ def start(*, verbose: bool) -> None:
     except OSError:
         LOGGER.addHandler(logging.NullHandler())
     else:
-        file.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+        file.setFormatter(PrintableFormatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
         LOGGER.addHandler(file)
     if verbose:
         echo = logging.StreamHandler(sys.stderr)
@@ -61,4 +62,4 @@ class _File(RotatingFileHandler):
 
 class _WithoutTraceback(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return record.getMessage()
+        return printable(record.getMessage())

@@ -16,6 +16,7 @@ import click
 
 from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
+from dioptre_link.printable import guard_output
 
 from . import batch, bench, doctor, inspect, log, models, operations, presets, worker
 from .program import program
@@ -27,6 +28,7 @@ EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 130
 
 def main() -> NoReturn:
     """Run the command line of this process and end it."""
+    guard_output()
     signal.signal(signal.SIGTERM, _interrupt)
     sys.unraisablehook = _unraisable
     code = run(sys.argv[1:])

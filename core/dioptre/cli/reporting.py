@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import translated
+from dioptre_link.printable import printable, unguarded
 
 from .program import for_reader
 
@@ -110,15 +111,17 @@ class WordReporter:
             from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
             columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            console = Console(file=unguarded(sys.stderr))
+            self._bar = Progress(
+                *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
+            )
             self._bar.start()
             self._task = self._bar.add_task("", total=1.0)
         assert self._task is not None
         from rich.markup import escape
 
-        self._bar.update(
-            self._task, completed=fraction, description=escape(f"{Path(self._name).name}: {translated(phase)}")
-        )
+        label = printable(f"{Path(self._name).name}: {translated(phase)}")
+        self._bar.update(self._task, completed=fraction, description=escape(label))
 
     def result(
         self, name: str, files: Sequence[Path], *, values: Mapping[str, Any], messages: Sequence[str]
@@ -151,5 +154,6 @@ def say(text: str, stream: Any = None) -> None:
     """Write a line (to stdout unless told) in whatever encoding the terminal has, which may lack some letters."""
     stream = stream or sys.stdout
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    shown = printable(text, lines=True)
+    stream.write(shown.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     stream.flush()

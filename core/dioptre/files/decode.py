@@ -10,6 +10,7 @@ from __future__ import annotations
 import mmap
 import os
 import stat
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -260,9 +261,11 @@ def _decode_8_bit_lab(file: BinaryIO, path: Path, budget: Budget | None) -> Deco
     if budget is None:
         return found
     try:
-        with Image.open(file) as image:
-            budget.check_picture(image.width, image.height, bytes_per_pixel=30)
-            codes = np.asarray(image)
+        with warnings.catch_warnings():  # of large pictures: the budget decides
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(file) as image:
+                budget.check_picture(image.width, image.height, bytes_per_pixel=30)
+                codes = np.asarray(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _damaged(path) from error
     lab = np.empty(codes.shape, np.float32)

@@ -6,6 +6,7 @@ import errno
 from pathlib import Path
 
 from dioptre_link.errors import DioptreError
+from dioptre_link.printable import printable
 
 
 class MissingFile(DioptreError):  # noqa: N818  (named as the state it reports, like the other ones below)
@@ -155,4 +156,4 @@ def writing(error: OSError | ValueError, path: Path) -> DioptreError:
 
 def shown(path: Path) -> str:
     """Return the name of `path` as it can be printed everywhere; bytes that are not text become ?."""
-    return str(path).encode("utf-8", "replace").decode("utf-8").replace("\0", "?").replace("\n", "?")
+    return printable(str(path).encode("utf-8", "replace").decode("utf-8").replace("\0", "?").replace("\n", "?"))

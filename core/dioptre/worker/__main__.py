@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from dioptre import runtime
+from dioptre_link.printable import guard_output
 
 from . import warm_up
 from .lifetime import work
@@ -25,6 +26,7 @@ def serve(*, idle_minutes: float = IDLE_MINUTES, warm: bool = True, with_port: b
 
     with_port: listen on a port of 127.0.0.1 too, for clients that the Unix socket does not reach.
     """
+    guard_output()
     runtime.prepare()
     wanted = with_port or os.environ.get("DIOPTRE_WORKER_PORT", "") not in ("", "0")
     status = work(run=_run, warm_up=warm_up.steps() if warm else (), idle_s=idle_minutes * 60, with_port=wanted)

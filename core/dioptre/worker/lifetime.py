@@ -17,6 +17,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from dioptre_link.paths import log_dir
+from dioptre_link.printable import PrintableFormatter
 from dioptre_link.start import (
     Rendezvous,
     exchange_dir,
@@ -115,7 +116,7 @@ def _open_log() -> None:
     handler = logging.handlers.RotatingFileHandler(
         log_file(), maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, encoding="utf-8"
     )
-    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(PrintableFormatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.WARNING)  # of libraries
