@@ -56,6 +56,7 @@ OURS = (
     "--gimp-dir",
     "--krita-dir",
 )
+README = "README.md"  # its commands build on each other
 Calls = list[tuple[str, Mapping[str, Any], Inputs]]
 
 
@@ -122,7 +123,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
-@pytest.mark.parametrize(("page", "command"), commands())
+@pytest.mark.parametrize(("page", "command"), [each for each in commands() if each[0] != README])
 def test_commands_do_what_they_say(
     page: str,
     command: str,
@@ -149,6 +150,26 @@ def test_commands_do_what_they_say(
     assert code == 0, f"{page}: {command}: {said.err}"
 
 
+def test_the_readmes_commands_work_in_the_order_given(
+    tmp_path: Path,
+    checkout: Path,
+    pipelines: Calls,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """In a folder that has what the checkout has, with pretended networks."""
+    shutil.copytree(checkout / "examples", tmp_path / "examples")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(here, "LocalCrew", InThisProcess)
+    ours = [words for page, command in commands() if page == README and (words := arguments(command))]
+    assert {"run", "depth", "lens-blur", "white-balance", "super-resolution", "batch", "inspect"} == {
+        words[0] for words in ours
+    }
+    for words in ours:
+        code = run(words)
+        assert code == 0, f"{words}: {capfd.readouterr().err}"
+
+
 def test_commands_were_found() -> None:
     ours = [words for _, command in commands() if (words := arguments(command))]
     assert {"run", "batch", "depth", "lens-blur", "white-balance", "super-resolution", "inspect", "presets"} <= {
@@ -166,6 +187,7 @@ def test_samples_run(page: str, folder: Path, checkout: Path) -> None:
         place = folder / str(number)
         place.mkdir()
         shutil.copy(folder / "photo.jpg", place)
+        shutil.copytree(folder / "examples", place / "examples")
         script = f"import os; os.chdir({str(place)!r})\n{sample}"
         exec(compile(script, f"{page}:{number}", "exec"), {"__name__": "sample"})  # our own documentation
 
