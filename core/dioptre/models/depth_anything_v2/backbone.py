@@ -84,7 +84,7 @@ class Backbone(nnx.Module):
         patches = x.reshape(n, rows, side, columns, side, 3).transpose(0, 1, 3, 2, 4, 5)
         grid = self.positions[...].reshape(config.grid, config.grid, config.width)
         if (rows, columns) != (config.grid, config.grid):
-            grid = resize_cubic(grid, (rows, columns))
+            grid = resize_cubic(grid, (rows, columns), offset=config.position_offset)
         tokens = self.patch(patches.reshape(n, rows * columns, -1)) + grid.reshape(rows * columns, config.width)
         first = jnp.broadcast_to(self.class_token[...] + self.class_position[...], (n, 1, config.width))
         return jnp.concatenate([first, tokens], axis=1)

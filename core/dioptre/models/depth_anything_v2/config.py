@@ -10,7 +10,8 @@ class BackboneConfig:
     """DINOv2 as of Oquab et al., "DINOv2: Learning Robust Visual Features without Supervision", 2023.
 
     width: of a token. patch_px: side of the square that one token sees. grid: side of the table of learned
-    positions, in tokens. taps: the blocks, counted from 0, whose outputs the head reads.
+    positions, in tokens. taps: the blocks, counted from 0, whose outputs the head reads. position_offset: added to
+    the number of tokens when the table is resized, as DINOv2's own code does (0.1) and transformers does not.
     """
 
     width: int = 384
@@ -21,6 +22,7 @@ class BackboneConfig:
     grid: int = 37
     taps: tuple[int, ...] = (2, 5, 8, 11)
     epsilon: float = 1e-6
+    position_offset: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

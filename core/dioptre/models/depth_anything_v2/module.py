@@ -15,16 +15,18 @@ from .resampling import resize_aligned
 class Spread(nnx.Module):
     """Transposed convolution whose stride is its kernel: every sample becomes a square; one matrix product."""
 
-    def __init__(self, channels: int, factor: int, *, rngs: nnx.Rngs) -> None:
+    def __init__(self, channels: int, factor: int, *, outputs: int | None = None, rngs: nnx.Rngs) -> None:
+        """outputs: channels of the result; as many as enter when None."""
+        outputs = channels if outputs is None else outputs
         initial = nnx.initializers.lecun_normal(in_axis=2, out_axis=3)
-        self.kernel = nnx.Param(initial(rngs.params(), (factor, factor, channels, channels)))
-        self.bias = nnx.Param(jnp.zeros(channels))
+        self.kernel = nnx.Param(initial(rngs.params(), (factor, factor, channels, outputs)))
+        self.bias = nnx.Param(jnp.zeros(outputs))
 
-    def __call__(self, x: Float[Array, "n h w c"]) -> Float[Array, "n H W c"]:
-        n, height, width, channels = x.shape
+    def __call__(self, x: Float[Array, "n h w c"]) -> Float[Array, "n H W d"]:
+        n, height, width, _ = x.shape
         factor = self.kernel.shape[0]
         y = jnp.einsum("nhwc,ijcd->nhiwjd", x, self.kernel[...])
-        return y.reshape(n, height * factor, width * factor, channels) + self.bias[...]
+        return y.reshape(n, height * factor, width * factor, -1) + self.bias[...]
 
 
 class Residual(nnx.Module):

@@ -27,14 +27,20 @@ def _two_taps(x: Array, length: int, axis: int) -> Array:
     return below + (above - below) * weight
 
 
-def resize_cubic(grid: Float[Array, "h w c"], size: tuple[int, int]) -> Float[Array, "H W c"]:
-    """Bicubic with half-pixel centres, edges clamped, without antialiasing (align_corners=False)."""
-    rows, columns = _cubic_matrix(grid.shape[0], size[0]), _cubic_matrix(grid.shape[1], size[1])
+def resize_cubic(
+    grid: Float[Array, "h w c"], size: tuple[int, int], *, offset: float = 0.0
+) -> Float[Array, "H W c"]:
+    """Bicubic with half-pixel centres, edges clamped, without antialiasing (align_corners=False).
+
+    offset: added to the new size where the distance between samples is reckoned.
+    """
+    rows = _cubic_matrix(grid.shape[0], size[0], offset)
+    columns = _cubic_matrix(grid.shape[1], size[1], offset)
     return jnp.einsum("ih,jw,hwc->ijc", rows, columns, grid, precision="highest")
 
 
-def _cubic_matrix(old: int, new: int) -> Float[np.ndarray, "new old"]:
-    position = (np.arange(new) + 0.5) * (old / new) - 0.5
+def _cubic_matrix(old: int, new: int, offset: float) -> Float[np.ndarray, "new old"]:
+    position = (np.arange(new) + 0.5) * (old / (new + offset)) - 0.5
     base = np.floor(position).astype(int)
     matrix = np.zeros((new, old))
     for tap in range(-1, 3):

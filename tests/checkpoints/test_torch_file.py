@@ -1,0 +1,224 @@
+"""PyTorch checkpoints are read without unpickling: what the interpreter builds, and what it refuses."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import struct
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dioptre.checkpoints.card import WeightsError
+from dioptre.checkpoints.torch_file import Tensor, TorchFile, read_torch
+
+WEIGHT = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+
+
+def text(value: str) -> bytes:
+    return b"X" + struct.pack("<I", len(value.encode())) + value.encode()
+
+
+def number(value: int) -> bytes:
+    return b"J" + struct.pack("<i", value)
+
+
+def numbers(values: tuple[int, ...]) -> bytes:
+    return b"(" + b"".join(map(number, values)) + b"t"
+
+
+def tensor(
+    key: str, shape: tuple[int, ...], strides: tuple[int, ...], *, values: int, offset: int = 0, kind: str = "Float"
+) -> bytes:
+    """As `torch.save` writes a tensor."""
+    storage = (
+        b"(" + text("storage") + f"ctorch\n{kind}Storage\n".encode() + text(key) + text("cpu") + number(values)
+    )
+    hooks = b"ccollections\nOrderedDict\n)R"
+    arguments = b"(" + storage + b"tQ" + number(offset) + numbers(shape) + numbers(strides) + b"\x89" + hooks + b"t"
+    return b"ctorch._utils\n_rebuild_tensor_v2\n" + arguments + b"R"
+
+
+def checkpoint(path: Path, structure: bytes, storages: dict[str, bytes], *, compressed: bool = False) -> Path:
+    kind = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
+    with zipfile.ZipFile(path, "w", kind) as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02" + structure + b".")
+        archive.writestr("archive/byteorder", "little")
+        for key, data in storages.items():
+            archive.writestr(f"archive/data/{key}", data)
+    return path
+
+
+def model(weight: bytes) -> bytes:
+    """A dictionary of "model", an OrderedDict of one weight with its state, and "config"."""
+    config = (
+        b"}("
+        + text("width")
+        + b"K\x03"
+        + text("layers")
+        + b"](K\x01Ne"
+        + text("remap")
+        + text("exp")
+        + text("ratio")
+        + b"G"
+        + struct.pack(">d", 0.5)
+        + b"u"
+    )
+    named = b"ccollections\nOrderedDict\n)R(" + text("weight") + weight + b"u"
+    state = b"}" + text("_metadata") + b"ccollections\nOrderedDict\n)Rsb"
+    return b"}(" + text("model") + named + state + text("config") + config + b"u"
+
+
+def arrays(file: TorchFile) -> dict[str, np.ndarray]:
+    return dict(file.arrays(file.tree["model"]))
+
+
+def test_tensors_and_configuration_come_back(tmp_path: Path) -> None:
+    structure = model(tensor("0", (2, 3, 4), (12, 4, 1), values=24))
+    file = read_torch(checkpoint(tmp_path / "model.pt", structure, {"0": WEIGHT.tobytes()}))
+    assert file.tree["config"] == {"width": 3, "layers": [1, None], "remap": "exp", "ratio": 0.5}
+    np.testing.assert_array_equal(arrays(file)["weight"], WEIGHT)
+
+
+def test_a_transposed_part_of_a_shared_storage_is_read_by_its_strides(tmp_path: Path) -> None:
+    structure = model(tensor("0", (3, 2), (1, 3), values=24, offset=6))
+    file = read_torch(checkpoint(tmp_path / "model.pt", structure, {"0": WEIGHT.tobytes()}))
+    np.testing.assert_array_equal(arrays(file)["weight"], WEIGHT.ravel()[6:12].reshape(2, 3).T)
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [("Half", "<f2"), ("Double", "<f8"), ("Long", "<i8"), ("Bool", "?")])
+def test_other_types_are_read_and_floats_become_float32(tmp_path: Path, kind: str, dtype: str) -> None:
+    values = np.array([0, 1, 1, 0]).astype(dtype)
+    structure = model(tensor("7", (4,), (1,), values=4, kind=kind))
+    found = arrays(read_torch(checkpoint(tmp_path / "model.pt", structure, {"7": values.tobytes()})))["weight"]
+    np.testing.assert_array_equal(found, values)
+    assert found.dtype == (np.float32 if dtype.startswith("<f") else np.dtype(dtype))
+
+
+def test_bfloat16_becomes_float32(tmp_path: Path) -> None:
+    halves = (np.array([1.5, -2.0], np.float32).view(np.uint32) >> 16).astype("<u2")
+    structure = model(tensor("0", (2,), (1,), values=2, kind="BFloat16"))
+    file = read_torch(checkpoint(tmp_path / "model.pt", structure, {"0": halves.tobytes()}))
+    np.testing.assert_array_equal(arrays(file)["weight"], [1.5, -2.0])
+
+
+class Runs:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (self.command,)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_code_in_a_checkpoint_is_refused_and_does_not_run(tmp_path: Path, protocol: int) -> None:
+    proof = tmp_path / "ran"
+    structure = pickle.dumps({"model": Runs(f"touch {proof}")}, protocol)
+    with zipfile.ZipFile(tmp_path / "model.pt", "w") as archive:
+        archive.writestr("archive/data.pkl", structure)
+    with pytest.raises(WeightsError, match="not a PyTorch checkpoint"):
+        read_torch(tmp_path / "model.pt")
+    assert not proof.exists()
+
+
+@pytest.mark.parametrize(
+    "structure",
+    [
+        b"cos\nsystem\n" + text("true") + b"\x85R",
+        b"ctorch\nload\n" + text("x") + b"\x85R",
+        b"ctorch._utils\n_rebuild_tensor_v2\n)R",
+        b"ccollections\nOrderedDict\n" + text("x") + b"\x85R",
+        model(tensor("../0", (1,), (1,), values=1)),
+        model(tensor("0", (-1,), (1,), values=24)),
+        model(tensor("0", (2, 3, 4), (12, 4, 2), values=24)),
+        model(tensor("0", (5, 5), (0, 1), values=24)),  # repeats values: 25 of 24
+        model(tensor("0", (24,), (1,), values=24, offset=1)),
+        model(tensor("0", (1 << 30, 1 << 30), (0, 0), values=24)),
+        model(tensor("0", (1,) * 9, (1,) * 9, values=24)),
+        b"ccollections\nOrderedDict\n",
+        b"(((",
+        b"",
+        b"N0",
+    ],
+)
+def test_anything_else_is_refused(tmp_path: Path, structure: bytes) -> None:
+    with pytest.raises(WeightsError) as refused:
+        read_torch(checkpoint(tmp_path / "model.pt", structure, {"0": WEIGHT.tobytes()}))
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("storage", "compressed"), [(WEIGHT.tobytes()[:-4], False), (WEIGHT.tobytes() * 2, False), (bytes(96), True)]
+)
+def test_storages_of_another_size_or_compressed_are_refused(
+    tmp_path: Path, storage: bytes, compressed: bool
+) -> None:
+    structure = model(tensor("0", (2, 3, 4), (12, 4, 1), values=24))
+    file = read_torch(checkpoint(tmp_path / "model.pt", structure, {"0": storage}, compressed=compressed))
+    with pytest.raises(WeightsError):
+        arrays(file)
+    missing = read_torch(checkpoint(tmp_path / "other.pt", structure, {}))
+    with pytest.raises(WeightsError):
+        arrays(missing)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not a zip", b"\x80\x02}."])
+def test_files_that_are_no_archives_are_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "model.pt").write_bytes(content)
+    with pytest.raises(WeightsError):
+        read_torch(tmp_path / "model.pt")
+
+
+@settings(max_examples=int(os.environ.get("DIOPTRE_FAULTS", "300")), deadline=None)
+@given(st.data())
+def test_mutated_structures_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    whole = model(tensor("0", (2, 3, 4), (12, 4, 1), values=24))
+    mutated = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(mutated) - 1))
+        kind = data.draw(st.sampled_from(["change", "cut", "insert"]))
+        if kind == "change":
+            mutated[place] = data.draw(st.integers(0, 255))
+        elif kind == "cut":
+            del mutated[place : place + data.draw(st.integers(1, 8))]
+        else:
+            mutated[place:place] = data.draw(st.binary(min_size=1, max_size=8))
+    path = tmp_path_factory.mktemp("mutated") / "model.pt"
+    try:
+        file = read_torch(checkpoint(path, bytes(mutated), {"0": WEIGHT.tobytes()}))
+    except WeightsError:
+        return
+    tensors = dict(_tensors(file.tree))
+    try:
+        assert all(array.nbytes <= 8 * WEIGHT.nbytes for _, array in file.arrays(tensors))
+    except WeightsError:
+        return
+
+
+def _tensors(tree: Any) -> list[tuple[str, Tensor]]:
+    found: list[tuple[str, Tensor]] = []
+    waiting, seen = [tree], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Tensor):
+            found.append((str(len(found)), one))
+        elif isinstance(one, (dict, list, tuple)) and id(one) not in seen:
+            seen.add(id(one))
+            waiting.extend(one.values() if isinstance(one, dict) else one)
+    return found
+
+
+def test_an_ordered_dict_of_our_own_pickle_is_refused_only_for_what_is_in_it(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "model.pt", "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps(OrderedDict(a=1, b=[2.5, None, "c"]), 2))
+    assert read_torch(tmp_path / "model.pt").tree == {"a": 1, "b": [2.5, None, "c"]}

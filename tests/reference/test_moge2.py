@@ -1,0 +1,92 @@
+"""Reference: the port of MoGe-2 equals the original code on random weights, read from a file of its own layout."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from flax import nnx
+
+from dioptre.checkpoints.load import fill
+from dioptre.models.moge2.convert import read
+from dioptre.models.moge2.module import Moge2
+from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
+
+pytestmark = [pytest.mark.reference, pytest.mark.filterwarnings("default::DeprecationWarning")]
+
+TOLERANCE = 1e-4  # of a map's range: float32 in another order of summation
+LEVELS = (256, 128, 64, 32)
+"""As published for ViT-L; the smaller variants say theirs in the file."""
+
+
+@pytest.fixture(scope="module")
+def original() -> tuple[Any, dict[str, Any]]:
+    """The original network with parameters that all matter, and its configuration."""
+    torch = pytest.importorskip("torch", reason="NOT CHECKED against the original: torch is not installed")
+    folder = os.environ.get("DIOPTRE_TEST_PACKAGES", "")
+    wheels = sorted(Path(folder).glob("dlr_moge-*.whl")) if folder else []
+    if not wheels:
+        pytest.skip("NOT CHECKED against the original: no dlr-moge in DIOPTRE_TEST_PACKAGES")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(wheels[-1]))
+        for name in ("utils3d", "cv2"):  # only for what this test does not use
+            patch.setitem(sys.modules, name, ModuleType(name))
+        v2 = importlib.import_module("moge.model.v2")
+    torch.manual_seed(1)
+    config = published_config()
+    model = v2.MoGeModel(**config).eval()
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            spread = 0.02 if parameter.ndim > 1 else 0.1
+            noise = torch.randn(parameter.shape, generator=generator) * spread
+            parameter.copy_(noise + (1.0 if name.endswith(("gamma", "norm.weight", "norm1.weight")) else 0.0))
+    return model, config
+
+
+def published_config() -> dict[str, Any]:
+    width = 384
+    stack = {
+        "dim_res_blocks": [width, *LEVELS],
+        "res_block_in_norm": "none",
+        "res_block_hidden_norm": "none",
+        "resamplers": ["conv_transpose", "conv_transpose", "conv_transpose", "bilinear"],
+    }
+    head = {**stack, "dim_in": [width, *LEVELS], "num_res_blocks": [0, 1, 1, 1, 0]}
+    return {
+        "encoder": {"backbone": "dinov2_vits14", "intermediate_layers": [2, 5, 8, 11], "dim_out": width},
+        "neck": {**stack, "dim_in": [width + 2, 2, 2, 2, 2], "dim_out": None, "num_res_blocks": [0, 2, 2, 2, 0]},
+        "points_head": {**head, "dim_out": [None] * 4 + [3]},
+        "normal_head": {**head, "dim_out": [None] * 4 + [3]},
+        "mask_head": {**head, "dim_out": [None] * 4 + [1]},
+        "scale_head": {"dims": [width, width, width, 1]},
+        "remap_output": "exp",
+        "num_tokens_range": [1200, 3600],
+    }
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(16, 16), (14, 22), (25, 18)])
+def test_geometry_equals_the_original(original: Any, tmp_path: Path, rows: int, columns: int) -> None:
+    import torch
+
+    model, published = original
+    torch.save({"model_config": published, "model": model.state_dict()}, tmp_path / "model.pt")
+    config, arrays = read(tmp_path / "model.pt")
+    network = fill(lambda rngs: Moge2(config, rngs=rngs), arrays, origin="test")
+    picture = np.random.default_rng(rows).random((1, 14 * rows, 14 * columns, 3), np.float32)
+    with torch.no_grad():
+        expected = model(torch.from_numpy(picture.transpose(0, 3, 1, 2)), num_tokens=rows * columns)
+    x = (picture - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_DEVIATION, np.float32)
+    found = nnx.jit(network)(x)
+    for name in ("points", "mask", "normal", "metric_scale"):
+        theirs, ours = expected[name].numpy(), np.asarray(getattr(found, name))
+        assert ours.shape == theirs.shape, name
+        assert np.ptp(theirs) > 1e-3 or name == "metric_scale", name
+        scale = np.ptp(theirs) if theirs.size > 1 else float(theirs[0])
+        assert np.abs(ours - theirs).max() <= TOLERANCE * scale, name
