@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 import select
-import shutil
 import socket
-import tempfile
 import threading
 import time
 from collections import deque
@@ -30,6 +28,7 @@ from .jobs import (
     WorkerLostError,
     WorkerSilentError,
 )
+from .scratch import Scratch, sweep
 from .wire import CHUNK_BYTES, MAX_MESSAGE_BYTES, PROTOCOL, WireError, decode, encode
 
 REPLY_TIMEOUT_S = 20.0  # for answers that need no computing; a worker that swaps may take seconds
@@ -44,7 +43,7 @@ class Connection:
         self.folder = Path()
         self.shared = False
         self.heard = time.monotonic()
-        self._own_folder: Path | None = None
+        self._scratch: Scratch | None = None
         self._received = bytearray()
         self._jobs: dict[int, Job] = {}
         self._replies: deque[dict[str, Any]] = deque()
@@ -56,6 +55,7 @@ class Connection:
     # -- set-up --------------------------------------------------------------------------------------------------
 
     def handshake(self, client: str, rendezvous: start.Rendezvous, *, inline: bool) -> None:
+        sweep()
         self._awaiting = True
         self.send({"type": "hello", "protocol": PROTOCOL, "token": rendezvous.token, "client": client})
         hello = self.reply("hello")
@@ -76,7 +76,8 @@ class Connection:
             self.folder = folder
         else:
             self.shared = False
-            self.folder = self._own_folder = Path(tempfile.mkdtemp(prefix="dioptre-"))
+            self._scratch = Scratch()
+            self.folder = self._scratch.path
 
     # -- sending -------------------------------------------------------------------------------------------------
 
@@ -260,8 +261,8 @@ class Connection:
         for job in list(self._jobs.values()):
             job.push(error)
         self._jobs.clear()
-        if self._own_folder is not None:
-            shutil.rmtree(self._own_folder, ignore_errors=True)
+        if self._scratch is not None:
+            self._scratch.remove()
 
 
 def connect(

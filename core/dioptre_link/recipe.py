@@ -37,6 +37,14 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WrittenFile:
+    """A file that was written together with the recipe, so that damage to it can be noticed."""
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Steps in their order, each working on the picture that the one before it made.
 
@@ -46,6 +54,7 @@ class Recipe:
     title, description: what it is called and for; empty in those that runs write.
     depth_range_per_m: inverse depth in 1/m that 0 and 1 of the depth layer stand for, where the camera measured it.
         Of that one picture: it is written down, not followed.
+    files: what lies beside the recipe, by name. Empty in recipes by hand, and in those within other files.
     """
 
     steps: tuple[Step, ...]
@@ -55,6 +64,7 @@ class Recipe:
     depth_range_per_m: Sequence[float] | None = None
     title: str = ""
     description: str = ""
+    files: Mapping[str, WrittenFile] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON types."""
@@ -70,6 +80,10 @@ class Recipe:
         }
         if self.depth_range_per_m is not None:
             told["depth_range_per_m"] = [float(value) for value in self.depth_range_per_m]
+        if self.files:
+            told["files"] = {
+                name: {"bytes": file.size_bytes, "sha256": file.sha256} for name, file in self.files.items()
+            }
         return told
 
     def to_json(self) -> str:
@@ -115,6 +129,7 @@ class Recipe:
             title=_text(content.get("title", ""), f"{origin}: title"),
             description=_text(content.get("description", ""), f"{origin}: description"),
             depth_range_per_m=_range(content.get("depth_range_per_m"), f"{origin}: depth_range_per_m"),
+            files=_files(content.get("files", {}), origin),
         )
 
     @staticmethod
@@ -161,6 +176,7 @@ _FIELDS = (
     "models",
     "input_sha256",
     "depth_range_per_m",
+    "files",
 )
 _SHAPE = 'A recipe looks like {"version": 2, "steps": [{"operation": "portrait", "options": {"f_number": 2}}]}.'
 
@@ -184,6 +200,18 @@ def _models(content: Any, origin: str) -> dict[str, str]:
             f"{origin}: the models are not a JSON object.", hint="It maps a model's id to its sha256."
         )
     return {name: _sha256(value, f"{origin}: model {name!r}") for name, value in content.items()}
+
+
+def _files(content: Any, origin: str) -> dict[str, WrittenFile]:
+    if not isinstance(content, dict):
+        raise RecipeError(f"{origin}: the files are not a JSON object.", hint="It maps a name to bytes and sha256.")
+    found = {}
+    for name, file in content.items():
+        size = file.get("bytes") if isinstance(file, dict) else None
+        if type(size) is not int or size < 0:
+            raise RecipeError(f"{origin}: file {name!r} has no size.", hint="Give it as bytes, a whole number.")
+        found[name] = WrittenFile(size_bytes=size, sha256=_sha256(file.get("sha256"), f"{origin}: file {name!r}"))
+    return found
 
 
 def _sha256(value: Any, origin: str, *, empty: bool = False) -> str:

@@ -131,7 +131,7 @@ def test_any_refused_file_operation_leaves_all_or_nothing(
                 assert there == before, "neither whole nor as before"
             assert picture.path.read_bytes() == original
             with files.staged(out, force=False) as staging:  # what could not be cleaned up then is now
-                staging.path("next").write_bytes(b"")
+                staging.open("next")
             left = {path.name: [str(p) for p in path.rglob("*")] for path in out.glob(".dioptre-*")}
             assert not any(left.values()), left  # an empty one goes later: it might be a writer's that begins
     assert refused
@@ -282,7 +282,7 @@ def test_signals_at_any_time(tmp_path: Path) -> None:
                 for hidden in out.glob(f"{leftovers.PREFIX}*"):  # killed before it had its lock: ten minutes' grace
                     os.utime(hidden, (0, 0))
                 with files.staged(out, force=False) as staging:
-                    staging.path("next").write_bytes(b"")
+                    staging.open("next")
                 assert len(list(out.iterdir())) in (1, 7)
             assert photo.read_bytes() == original
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dioptre.files import problems, replacing, save, staged
+from dioptre.files.folder import Folder
 
 
 def _left(folder: Path) -> list[str]:
@@ -18,8 +19,8 @@ def _left(folder: Path) -> list[str]:
 
 def test_a_set_appears_together(out: Path) -> None:
     with staged(out, force=False) as staging:
-        staging.path("a").write_text("1", encoding="utf-8")
-        staging.path("b").write_text("2", encoding="utf-8")
+        staging.open("a").write(b"1")
+        staging.open("b").write(b"2")
         assert [name for name in _left(out) if not name.startswith(".dioptre-")] == []
     assert _left(out) == ["a", "b"]
 
@@ -27,7 +28,7 @@ def test_a_set_appears_together(out: Path) -> None:
 def test_an_error_leaves_nothing_and_the_folder_that_was_made_goes(tmp_path: Path) -> None:
     def work() -> None:
         with staged(tmp_path / "new" / "deeper", force=False) as staging:
-            staging.path("a").write_text("1", encoding="utf-8")
+            staging.open("a").write(b"1")
             raise RuntimeError("half-way")
 
     with pytest.raises(RuntimeError, match="half-way"):
@@ -41,16 +42,16 @@ def test_existing_files_stay_without_force(out: Path) -> None:
         pytest.fail("the work must not begin")
     assert "--force" in caught.value.hint
     assert (out / "a").read_text(encoding="utf-8") == "old"
-    with replacing(out / "a", force=True) as beside:
-        beside.write_text("new", encoding="utf-8")
+    with replacing(out / "a", force=True) as stream:
+        stream.write(b"new")
     assert (out / "a").read_text(encoding="utf-8") == "new"
     assert _left(out) == ["a"]
 
 
 def test_a_file_that_appears_meanwhile_stays(out: Path) -> None:
     def work() -> None:
-        with replacing(out / "a", force=False) as beside:
-            beside.write_text("ours", encoding="utf-8")
+        with replacing(out / "a", force=False) as stream:
+            stream.write(b"ours")
             (out / "a").write_text("theirs", encoding="utf-8")
 
     with pytest.raises(problems.FileExists):
@@ -65,8 +66,8 @@ def test_where_the_disk_has_no_hard_links(out: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(os, "link", refuse)
     for force in (False, True):
-        with replacing(out / "a", force=force) as beside:
-            beside.write_text(str(force), encoding="utf-8")
+        with replacing(out / "a", force=force) as stream:
+            stream.write(str(force).encode())
         assert (out / "a").read_text(encoding="utf-8") == str(force)
     with pytest.raises(problems.FileExists), replacing(out / "a", force=False):
         pass
@@ -75,19 +76,19 @@ def test_where_the_disk_has_no_hard_links(out: Path, monkeypatch: pytest.MonkeyP
 def test_a_set_that_cannot_be_completed_puts_everything_back(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a", "b"):
         (out / name).write_text(f"old {name}", encoding="utf-8")
-    original = Path.replace
+    original = Folder.replace
 
-    def fail_at_b(self: Path, target: Path) -> Path:
-        if Path(target).name == "b" and self.parent.name != "replaced":
-            raise OSError(errno.EIO, "Input/output error", str(self), None, str(target))
-        return original(self, target)
+    def fail_at_b(self: Folder, name: str, other: str) -> None:
+        if other == "b":
+            raise OSError(errno.EIO, "Input/output error", name, None, other)
+        original(self, name, other)
 
-    monkeypatch.setattr(Path, "replace", fail_at_b)
+    monkeypatch.setattr(Folder, "replace", fail_at_b)
 
     def work() -> None:
         with staged(out, force=True) as staging:
             for name in ("a", "b", "c"):
-                staging.path(name).write_text("new", encoding="utf-8")
+                staging.open(name).write(b"new")
 
     with pytest.raises(problems.UnwritableFile):
         work()
@@ -100,10 +101,10 @@ def test_a_set_that_cannot_be_completed_puts_everything_back(out: Path, monkeypa
     ("number", "word"), [(errno.ENOSPC, "disk is full"), (errno.EROFS, "read-only"), (errno.EACCES, "read-only")]
 )
 def test_the_systems_refusals_in_words(out: Path, monkeypatch: pytest.MonkeyPatch, number: int, word: str) -> None:
-    def refuse(self: Path, data: bytes) -> int:
-        raise OSError(number, os.strerror(number), str(self))
+    def refuse(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(problems.UnwritableFile, match=word) as caught:
         save(np.zeros((4, 4, 3), np.float32), out / "a.png")
     assert caught.value.hint

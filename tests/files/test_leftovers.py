@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,29 +19,29 @@ import os, signal, sys
 from pathlib import Path
 from dioptre.files import atomic
 placed = []
-def place(self, source, destination, real=atomic.Staging._place):
+def place(self, move, real=atomic.Staging._place):
     if len(placed) == {after}:
         os.kill(os.getpid(), signal.SIGKILL)
-    real(self, source, destination)
-    placed.append(destination)
+    real(self, move)
+    placed.append(move)
 atomic.Staging._place = place
 with atomic.staged(Path(sys.argv[1]), force={force}) as staging:
     for name in ("one", "two", "three"):
-        staging.path(name).write_text("new", encoding="utf-8")
+        staging.open(name).write(b"new")
     if {after} < 0:
         os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def killed(out: Path, *, after: int, force: bool) -> None:
-    code = WRITER.format(after=after, force=force)
+def killed(out: Path, *, after: int, force: bool, first: str = "") -> None:
+    code = first + WRITER.format(after=after, force=force)
     done = subprocess.run([sys.executable, "-c", code, str(out)], timeout=60, check=False)
     assert done.returncode == -signal.SIGKILL
 
 
 def next_writer(out: Path) -> None:
     with staged(out, force=False) as staging:
-        staging.path("other").write_text("other", encoding="utf-8")
+        staging.open("other").write(b"other")
 
 
 def contents(out: Path) -> dict[str, str]:
@@ -63,7 +64,7 @@ def test_a_whole_set_stays(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys\nfrom pathlib import Path\nfrom dioptre.files import atomic\n"
         "with atomic.staged(Path(sys.argv[1]), force=False) as staging:\n"
-        "    staging.path('one').write_text('new', encoding='utf-8')\n"
+        "    staging.open('one').write(b'new')\n"
         "    staging.publish()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -74,18 +75,76 @@ def test_a_whole_set_stays(tmp_path: Path) -> None:
 
 def test_a_writer_at_work_is_left_alone(tmp_path: Path) -> None:
     with staged(tmp_path, force=False) as staging:
-        staging.path("slow").write_text("slow", encoding="utf-8")
+        staging.open("slow").write(b"slow")
         next_writer(tmp_path)
     assert contents(tmp_path) == {"slow": "slow", "other": "other"}
 
 
-def test_a_strangers_names_are_not_followed(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    hidden = out / ".dioptre-stranger"
-    (hidden / "new").mkdir(parents=True)
-    (hidden / "lock").touch()
-    (hidden / "names").write_text('["../victim", "absent"]', encoding="utf-8")
-    (tmp_path / "victim").write_text("stays", encoding="utf-8")
+def test_an_edit_after_the_crash_stays(tmp_path: Path) -> None:
+    """The user saves into a file of the incomplete set before the next run: it is the user's from then on."""
+    (tmp_path / "two").write_text("old", encoding="utf-8")
+    killed(tmp_path, after=2, force=True)
+    with (tmp_path / "two").open("a", encoding="utf-8") as file:
+        file.write(" and edited")
+    next_writer(tmp_path)
+    assert contents(tmp_path) == {"two": "new and edited", "other": "other"}
+
+
+def test_a_copy_of_the_folder_is_not_taken_back(tmp_path: Path) -> None:
+    """What `cp -r` or a synchronised folder carries along says nothing about the files there."""
+    out, copy = tmp_path / "out", tmp_path / "copy"
+    out.mkdir()
+    (out / "two").write_text("old", encoding="utf-8")
+    killed(out, after=2, force=True)
+    shutil.copytree(out, copy, copy_function=shutil.copy2)
+    before = contents(copy)
+    assert before["two"] == "new"
+    next_writer(copy)
+    assert contents(copy) == {**before, "other": "other"}
     next_writer(out)
-    assert (tmp_path / "victim").read_text(encoding="utf-8") == "stays"
-    assert contents(out) == {"other": "other"}
+    assert contents(out) == {"two": "old", "other": "other"}
+
+
+def test_a_disk_without_links(tmp_path: Path) -> None:
+    code = "import os\ndef refuse(*_, **__): raise OSError(1, 'no links')\nos.link = refuse\n"
+    (tmp_path / "two").write_text("old", encoding="utf-8")
+    killed(tmp_path, after=2, force=True, first=code)
+    assert contents(tmp_path)["two"] == "new"
+    next_writer(tmp_path)
+    assert contents(tmp_path) == {"two": "old", "other": "other"}
+
+
+def test_without_a_private_journal_nothing_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where others may write into the data folder, its notes could be theirs."""
+    home, out = tmp_path / "home", tmp_path / "out"
+    out.mkdir()
+    monkeypatch.setenv("DIOPTRE_HOME", str(home))
+    (out / "two").write_text("old", encoding="utf-8")
+    killed(out, after=2, force=True)
+    (home / "data" / "writing").chmod(0o777)
+    next_writer(out)
+    assert contents(out)["two"] == "new"
+    (home / "data" / "writing").chmod(0o700)
+    with staged(out, force=True) as staging:
+        staging.open("other")
+    assert contents(out)["two"] == "old"
+
+
+def test_the_journal_is_empty_after_every_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, out = tmp_path / "home", tmp_path / "out"
+    monkeypatch.setenv("DIOPTRE_HOME", str(home))
+    next_writer(out)
+
+    def fail() -> None:
+        with staged(out, force=True) as staging:
+            staging.open("other")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert list((home / "data" / "writing").iterdir()) == []
+    killed(out, after=1, force=True)
+    assert len(list((home / "data" / "writing").iterdir())) == 1
+    with staged(out, force=True) as staging:
+        staging.open("other")
+    assert list((home / "data" / "writing").iterdir()) == []

@@ -108,7 +108,7 @@ class _Batch:
                 sha256 = sha256_of(item.source)
             except OSError as error:
                 raise problems.reading(error, item.source) from error
-            if resume and plan.is_finished(item, self._chosen, sha256=sha256, everything=self._everything):
+            if resume and self._is_finished(item, sha256):
                 self._finished_before += 1
                 return None
             if not self._force and (there := plan.result_of(item, self._chosen)) is not None:
@@ -131,6 +131,17 @@ class _Batch:
             everything=self._everything,
             size=files.size_of(item.source),
         )
+
+    def _is_finished(self, item: Item, sha256: str) -> bool:
+        """Raises DamagedResult where what is there may be a user's edit, which only `force` replaces."""
+        found = plan.state(item, self._chosen, sha256=sha256, everything=self._everything)
+        if found is plan.State.DAMAGED and not self._force:
+            there = plan.result_of(item, self._chosen) or item.folder
+            raise problems.DamagedResult(
+                f"{problems.shown(there)} or a file beside it is damaged, or was changed after it was written.",
+                hint="Give --resume and --force to make it again, or move it away to keep it.",
+            )
+        return found is plan.State.FINISHED
 
     def begin(self, tasks: list[Task]) -> None:
         self._count = len(tasks)
@@ -190,20 +201,29 @@ class _Batch:
         )
 
     def _publish(self, item: Item, made: Made) -> None:
-        with files.staged(item.folder, force=self._force) as staging:
-            for name, content in made.files.items():
+        names = sorted(made.files, key=lambda name: name.endswith(".json"))  # the recipe, which lists the others
+        with files.staged(item.folder, force=self._force, permissions_of=item.source) as staging:
+            for name in names:
                 if _same(item.folder / name, item.source):
                     raise problems.FileExists(
                         f"{problems.shown(item.source)} is the input itself.", hint="Choose another output folder."
                     )
-                staging.path(name).write_bytes(content)
-        small = plan.preview_paths(self._output, item)
-        with files.staged(small[0].parent, force=True) as staging:
-            for path, content in zip(small, (made.before, made.after), strict=True):
-                staging.path(path.name).write_bytes(content)
+                staging.open(name).write(made.files[name])
+        messages = (*made.messages, *self._publish_previews(item, made))
         self._made += 1
-        self._messages[item.name] = made.messages
-        self._watcher.made(item, [item.folder / name for name in made.files], made.messages)
+        self._messages[item.name] = messages
+        self._watcher.made(item, [item.folder / name for name in made.files], messages)
+
+    def _publish_previews(self, item: Item, made: Made) -> tuple[str, ...]:
+        """The result is there; that the contact sheet lacks its pictures is a remark."""
+        small = plan.preview_paths(self._output, item)
+        try:
+            with files.staged(small[0].parent, force=True, permissions_of=item.source) as staging:
+                for path, content in zip(small, (made.before, made.after), strict=True):
+                    staging.open(path.name).write(content)
+        except DioptreError as error:
+            return (error.message,)
+        return ()
 
     def _require_same_weights(self, made: Made) -> None:
         """All pictures of a batch come from the same networks, whichever machine made them."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from dioptre.files import problems, replacing
+from dioptre.files.atomic import check_free
 
 PAGE = "contact-sheet.html"
 _OURS = '<meta name="generator" content="Dioptre">'
@@ -57,14 +58,15 @@ def write_page(
     Raises FileExists when a page of that name is somebody else's, UnwritableFile.
     """
     path = folder / PAGE
-    if path.exists() and _OURS not in path.read_text(encoding="utf-8", errors="replace")[:1000]:
+    check_free(path, force=True)
+    if os.path.lexists(path) and not _is_ours(path):
         raise problems.FileExists(
             f"{problems.shown(path)} is not a contact sheet of Dioptre's; it was left alone.",
             hint="Rename it, or choose another folder for the results.",
         )
     text = _page(folder, title=title, steps=steps, shown=shown, missing=missing)
-    with replacing(path, force=True) as beside:
-        beside.write_text(text, encoding="utf-8")
+    with replacing(path, force=True) as stream:
+        stream.write(text.encode("utf-8", "replace"))
     return path
 
 
@@ -98,11 +100,21 @@ def _path(folder: Path, link: str) -> Path:
     return folder / unquote(unescape(link))
 
 
+def _is_ours(path: Path) -> bool:
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return _OURS.encode() in file.read(1000)
+    except OSError as error:
+        raise problems.reading(error, path) from error
+
+
 def _page(
     folder: Path, *, title: str, steps: Sequence[str], shown: Sequence[Shown], missing: Sequence[Missing]
 ) -> str:
     def link(path: Path) -> str:
-        return escape(quote(os.path.relpath(path, folder).replace(os.sep, "/")), quote=True)
+        return _address(os.path.relpath(path, folder))
 
     pictures = "\n".join(_figure(each, link(each.original), link(each.result), folder) for each in shown)
     failures = ""
@@ -119,15 +131,18 @@ def _page(
     )
 
 
+def _address(relative: str) -> str:
+    """A path as it stands in a page; its bytes, which need not be text."""
+    return escape(quote(os.fsencode(relative.replace(os.sep, "/"))), quote=True)
+
+
 def _figure(each: Shown, original: str, result: str, folder: Path) -> str:
     name = escape(each.name, quote=True)
     caption = f'<figcaption>{name}: <a href="{original}">original</a>, <a href="{result}">result</a>'
     caption += "".join(f"<br><small>{escape(message)}</small>" for message in each.messages) + "</figcaption>"
     if each.before is None or each.after is None:
         return f"<figure>{caption}</figure>"
-    before, after = (
-        escape(quote(path.relative_to(folder).as_posix()), quote=True) for path in (each.before, each.after)
-    )
+    before, after = (_address(str(path.relative_to(folder))) for path in (each.before, each.after))
     return (
         f'<figure><div class="pair"><img loading="lazy" src="{after}" alt="{name}, after">'
         f'<img class="before" loading="lazy" src="{before}" alt="{name}, before">'

@@ -19,6 +19,7 @@ from functools import partial
 from multiprocessing.process import BaseProcess
 
 from dioptre.recipes import memory
+from dioptre_link import scratch
 from dioptre_link.chain import CHAIN
 from dioptre_link.errors import Cancelled
 
@@ -50,6 +51,7 @@ class LocalCrew:
     """
 
     def __init__(self, *, processes: int, budget_bytes: int, do: Callable[[Task], Outcome] = work.make) -> None:
+        scratch.sweep()
         threads = max(1, cores() // processes)
         self._lanes = [_Lane(threads) for _ in range(processes)]
         self._budget = budget_bytes
@@ -66,6 +68,7 @@ class LocalCrew:
     def close(self) -> None:
         for lane in self._lanes:
             lane.kill()
+        scratch.sweep()  # what those at work had there
 
 
 class _Lane:

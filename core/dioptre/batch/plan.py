@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
+from dioptre.files import problems
+from dioptre.files.decode import decode
+from dioptre.files.openraster_reading import ZIP_DAMAGES
+from dioptre.recipes.on_file import sha256_of
 from dioptre_link.errors import DioptreError, UsageError
-from dioptre_link.recipe import Recipe, RecipeError
+from dioptre_link.recipe import Recipe, RecipeError, WrittenFile
 
 from .work import result_base
 
@@ -61,21 +68,65 @@ def items(folder: Path, output: Path) -> list[Item]:
     ]
 
 
-def is_finished(item: Item, chosen: Recipe, *, sha256: str, everything: bool) -> bool:
+class State(Enum):
+    """What a folder has of a picture's result."""
+
+    MISSING = "missing"  # none, or one of another picture or recipe
+    DAMAGED = "damaged"  # of this very picture and recipe, but not as it was written
+    FINISHED = "finished"
+
+
+def state(item: Item, chosen: Recipe, *, sha256: str, everything: bool) -> State:
     """Whether the result of this very picture and recipe is there already, whole.
 
-    The recipe beside a result tells; it appears together with it. Networks count where the recipe names them.
+    The recipe beside a result says which files belong to it, with their sizes and sha256. One of an older Dioptre
+    says nothing of them: there the picture is decoded. Networks count where the recipe names them.
     """
     base = item.base(chosen)
     try:
         there = Recipe.from_json((item.folder / f"{base}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecipeError):
-        return False
+        return State.MISSING
     same = there.input_sha256 == sha256 and there.steps == chosen.steps
     same = same and all(there.models.get(name) == checksum for name, checksum in chosen.models.items())
-    return (
-        same and result_of(item, chosen) is not None and (not everything or (item.folder / f"{base}.ora").is_file())
-    )
+    result = result_of(item, chosen)
+    layered = item.folder / f"{base}.ora"
+    if not same or result is None or (everything and not layered.is_file()):
+        return State.MISSING
+    if not there.files:
+        whole = _decodes(result) and (not everything or _unpacks(layered))
+    else:
+        wanted = {result.name, layered.name, *there.files} if everything else {result.name}
+        whole = all(_is_as_written(item.folder, name, there.files.get(name)) for name in wanted)
+    return State.FINISHED if whole else State.DAMAGED
+
+
+def _is_as_written(folder: Path, name: str, file: WrittenFile | None) -> bool:
+    path = folder / name
+    try:
+        if file is None or path.parent != folder or not path.is_file():
+            return False
+        return path.stat().st_size == file.size_bytes and sha256_of(path) == file.sha256
+    except OSError:
+        return False
+
+
+def _decodes(path: Path) -> bool:
+    try:
+        decode(path, max_megapixels=math.inf)
+    except (problems.DamagedPicture, problems.NotAPicture):
+        return False
+    except DioptreError:
+        return True  # too large for now: nothing says that it is damaged
+    return True
+
+
+def _unpacks(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, *ZIP_DAMAGES):
+        return False
 
 
 def result_of(item: Item, chosen: Recipe) -> Path | None:

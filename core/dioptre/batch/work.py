@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import DioptreError
+from dioptre_link.recipe import WrittenFile
+from dioptre_link.scratch import temporary_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -127,23 +129,21 @@ def _make(task: Task) -> Outcome:
     from dioptre.recipes.on_file import follow_on_file, sha256_of
     from dioptre_link.recipe import Recipe
 
-    with tempfile.TemporaryDirectory(prefix="dioptre-batch-") as scratch:
+    with temporary_folder() as scratch:
         source = task.source
         if task.content is not None:
-            source = Path(scratch) / f"input{task.source.suffix}"
+            source = scratch / f"input{task.source.suffix}"
             source.write_bytes(task.content)
         try:
             there = sha256_of(source)
         except OSError:
             there = ""
         if there != task.sha256:
-            return Failed(
-                code=NOT_HERE,
-                message=f"{task.source} is gone, or is another file than when the batch began.",
-                hint="Leave the pictures alone while a batch runs; run it again with --resume.",
-            )
+            return _changed(task)
         followed = follow_on_file(Recipe.from_dict(task.recipe), source)
-        written, messages = _files(followed, task, Path(scratch))
+        if followed.recipe.input_sha256 != task.sha256:
+            return _changed(task)
+        written, messages = _files(followed, task, scratch)
     flat = _flat(followed)
     return Made(
         files=written,
@@ -155,11 +155,24 @@ def _make(task: Task) -> Outcome:
     )
 
 
+def _changed(task: Task) -> Failed:
+    from dioptre.files import problems
+
+    return Failed(
+        code=NOT_HERE,
+        message=f"{problems.shown(task.source)} is gone, or is another file than when the batch began.",
+        hint="Leave the pictures alone while a batch runs; run it again with --resume.",
+    )
+
+
 def _files(followed: Followed, task: Task, scratch: Path) -> tuple[dict[str, bytes], list[str]]:
     from dioptre.files import notes, write_result
     from dioptre.files.depth_map import encoded_depth
     from dioptre.files.picture import Format
     from dioptre.files.save import encoded_picture, format_of, suffix_like
+
+    def sha256(data: bytes) -> str:
+        return hashlib.sha256(data).hexdigest()
 
     messages: list[str] = []
     content = followed.recipe.to_dict()
@@ -186,7 +199,9 @@ def _files(followed: Followed, task: Task, scratch: Path) -> tuple[dict[str, byt
         data, more = encoded_picture(flat, format_of(Path(name)), like=followed.picture, note=note)
         made = {name: data}
         messages += more
-    return made | {f"{base}.json": followed.recipe.to_json().encode()}, messages
+    listed = {name: WrittenFile(size_bytes=len(data), sha256=sha256(data)) for name, data in made.items()}
+    recipe = replace(followed.recipe, files=listed).to_json()
+    return made | {f"{base}.json": recipe.encode("utf-8", "backslashreplace")}, messages
 
 
 def result_base(stem: str, operation: str) -> str:

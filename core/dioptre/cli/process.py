@@ -117,9 +117,16 @@ def one(
             original = original_layer(job.picture, visible=only_depth)
             below = () if layers[0].shape[:2] != original.shape[:2] else (original,)
             dpi = files.dpi_at(job.picture, layers[0].shape)
-            files.write_openraster([*layers, *below], file, recipe=content, resolution_dpi=dpi, force=force)
+            files.write_openraster(
+                [*layers, *below],
+                file,
+                recipe=content,
+                resolution_dpi=dpi,
+                force=force,
+                permissions_of=source,
+            )
         elif only_depth:
-            files.write_depth(layers[0].pixels, file, force=force)
+            files.write_depth(layers[0].pixels, file, force=force, permissions_of=source)
         else:
             pixels = next(layer.pixels for layer in layers if layer.role is Role.RESULT)
             name = chosen.steps[-1].operation

@@ -40,7 +40,7 @@ def write_report(path: Path, findings: Iterable[Finding], *, force: bool) -> lis
         "packages.txt": "".join(f"{line}\n" for line in _packages()),
         **{f"{name}.txt": text for name, text in _logs()},
     }
-    with replacing(path, force=force) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+    with replacing(path, force=force) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in parts.items():
             archive.writestr(name, text)
     return list(parts)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from dioptre.editors import gimp_plugin, krita_plugin
 from dioptre_link.errors import DioptreError
+from dioptre_link.scratch import temporary_folder
 from dioptre_link.start import meeting_dir, rendezvous_file
 
 from .finding import ERROR, OK, WARNING, Finding
@@ -79,8 +79,8 @@ def job() -> Iterator[Finding]:
     ramp = np.linspace(0.0, 1.0, _SIDE_PX, dtype=np.float32)
     photo = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None], np.float32(0.5)), axis=-1)
     try:
-        with tempfile.TemporaryDirectory(prefix="dioptre-doctor-") as scratch:
-            before, after = Path(scratch) / "before.png", Path(scratch) / "after.png"
+        with temporary_folder() as scratch:
+            before, after = scratch / "before.png", scratch / "after.png"
             files.save(photo, before)
             made = follow_on_file(Recipe(steps=(Step(operation="white_balance"),)), before)
             layer = next(layer for layer in made.result.layers if layer.role is Role.RESULT)

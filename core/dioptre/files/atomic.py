@@ -1,128 +1,205 @@
 """Files that are there whole or not at all.
 
-Everything is first written into a hidden folder beside its destination (the same disk, so that the last step is
-a rename) and moved when all of it is complete. Without `force` an existing file is never replaced, not even one
-that appears while we work: a hard link, which fails where a name is taken, does the move where the disk has
-them.
+Everything is first written into temporary files in the folder of the results (the same disk, so that the last step
+is a rename). When all of it is complete and on the disk, the files get their names, in the order in which they were
+opened: the recipe, which lists the others with their sha256, is opened last. Without `force` an existing file is
+never replaced, not even one that appears while we work.
 
-A process that is killed leaves its hidden folder. The next one that writes beside it finds that nobody holds the
-folder's lock, takes back a set that was published in part, and removes it.
+A process that is killed leaves its temporary files, and perhaps a part of the set. Its entry in the user's own
+journal says so; the next writer into that folder takes the part back and removes the files. Nothing that lies in
+the folder itself is believed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-import shutil
+import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from io import BufferedRandom
 from pathlib import Path
 
-from . import leftovers, problems
+from . import journal, leftovers, problems
+from .folder import Folder, Stamp, sync
+from .leftovers import Move, temporary_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class _File:
+    name: str
+    temporary: int
+    stream: BufferedRandom
 
 
 class Staging:
     """A set of files for one folder, to be published together."""
 
-    def __init__(self, folder: Path, hidden: Path, *, force: bool) -> None:
+    def __init__(self, folder: Folder, *, force: bool, permissions_of: Path | None) -> None:
         self._folder = folder
-        self._hidden = hidden
         self._force = force
-        self._names: list[str] = []
-        self._new = hidden / leftovers.NEW
-        self._new.mkdir()
+        self._allowed, self._group = _permissions(permissions_of)
+        self._entry = journal.begin()
+        self._token = journal.new_token() if self._entry is None else self._entry.token
+        self._files: list[_File] = []
+        self._inodes: dict[int, int] = {}
+        self._note(folder=str(folder.path.absolute()), device=folder.device, inode=folder.inode)
 
-    def path(self, name: str) -> Path:
-        """Return where to write the file that will be called `name`.
+    def open(self, name: str) -> BufferedRandom:
+        """Open the file that will be called `name`, for writing and reading; leave it open.
 
         Raises FileExists at once where it is there already and `force` is off, so that no work is wasted.
         """
-        destination = self._folder / name
-        if name in self._names:
+        if any(file.name == name for file in self._files):
             raise ValueError(f"{name} is already in the set")
-        check_free(destination, force=self._force)
-        self._names.append(name)
-        return self._new / name
+        check_free(self._folder.path / name, force=self._force)
+        number = len(self._inodes)
+        descriptor = self._folder.create(temporary_name(self._token, number), mode=self._allowed)
+        self._inodes[number] = os.fstat(descriptor).st_ino
+        self._note(temporary=number, inode=self._inodes[number])
+        stream = os.fdopen(descriptor, "w+b")
+        self._files.append(_File(name=name, temporary=number, stream=stream))
+        if sys.platform != "win32" and self._group not in (None, os.fstat(descriptor).st_gid):
+            mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+            os.fchmod(descriptor, mode & ~0o070 | (mode & 0o007) << 3)  # the group is another one: as all others
+        return stream
 
-    def publish(self) -> list[Path]:
-        """Move the files to their names; when one cannot be, put back what was there and raise."""
-        placed: list[str] = []
-        kept = self._hidden / leftovers.REPLACED
-        kept.mkdir()
-        leftovers.announce(self._hidden, self._names)
+    def size_and_sha256(self, name: str) -> tuple[int, str]:
+        """Of what was written so far."""
+        stream = next(file.stream for file in self._files if file.name == name)
+        stream.flush()
+        stream.seek(0)
+        digest = hashlib.file_digest(stream, "sha256")
+        return stream.seek(0, os.SEEK_END), digest.hexdigest()
+
+    def publish(self) -> None:
+        """Give the files their names; when one cannot have it, put back what was there and raise."""
+        moves = [self._finished(file) for file in self._files]
+        self._note(moves=[move.to_note() for move in moves])
+        if self._entry is not None:
+            self._entry.sync()
+        placed: set[str] = set()
         try:
-            for name in self._names:
-                destination = self._folder / name
-                if self._force and destination.exists():
-                    _keep(destination, kept / name)
-                self._place(self._new / name, destination)
-                placed.append(name)
+            for index, move in enumerate(moves):
+                if index and move is moves[-1]:
+                    self._folder.sync()  # the recipe never lasts longer than what it speaks of
+                moves[index] = self._kept(move)
+                self._place(move)
+                placed.add(move.name)
+            self._folder.sync()
         except BaseException:
-            for name in self._names:
-                if name in placed:
-                    with suppress(OSError):
-                        (self._folder / name).unlink()
-                if (kept / name).exists():
-                    with suppress(OSError):
-                        (kept / name).replace(self._folder / name)
+            with suppress(OSError):
+                leftovers.take_back(self._folder, moves, token=self._token, placed=placed, whole_stays=False)
             raise
-        return [self._folder / name for name in self._names]
 
-    def _place(self, source: Path, destination: Path) -> None:
+    def discard(self) -> None:
+        """Remove what is left of the temporary files; the journal keeps the entry where something stays."""
+        for file in self._files:
+            with suppress(OSError):
+                file.stream.close()
+        gone = leftovers.remove(self._folder, self._inodes, token=self._token)
+        if self._entry is None:
+            return
+        if gone:
+            self._entry.drop()
+        else:
+            self._entry.close()
+
+    def _finished(self, file: _File) -> Move:
+        """Bring the file to the disk, and choose a temporary name for what it replaces."""
+        file.stream.flush()
+        sync(file.stream.fileno())
+        file.stream.close()
+        there = self._folder.stat(temporary_name(self._token, file.temporary))
+        if there is None or there.st_ino != self._inodes[file.temporary]:
+            raise FileNotFoundError(2, "It was removed while it was written", file.name)
+        old = self._folder.stat(file.name) if self._force else None
+        if old is None:
+            return Move(name=file.name, temporary=file.temporary, stamp=Stamp.of(there))
+        kept = len(self._inodes)
+        self._inodes[kept] = old.st_ino
+        return Move(
+            name=file.name,
+            temporary=file.temporary,
+            stamp=Stamp.of(there),
+            kept=kept,
+            kept_stamp=Stamp.of(old),
+        )
+
+    def _kept(self, move: Move) -> Move:
+        """Keep what has the name under a temporary one too, for the case that the set cannot be completed."""
+        if move.kept is None:
+            return move
+        kept = temporary_name(self._token, move.kept)
+        try:
+            self._folder.link(move.name, kept)
+        except OSError:  # a file system without hard links
+            self._folder.move(move.name, kept)
+        there = self._folder.stat(kept)
+        if there is None:
+            return move
+        self._inodes[move.kept] = there.st_ino  # of another writer's file, where one came between
+        return replace(move, kept_stamp=Stamp.of(there))
+
+    def _place(self, move: Move) -> None:
+        temporary = temporary_name(self._token, move.temporary)
         if self._force:
-            _replace(source, destination, by=self._hidden / "by")
+            self._folder.replace(temporary, move.name)
             return
         try:
-            os.link(source, destination)
+            self._folder.move(temporary, move.name)
         except FileExistsError:
-            raise _exists(destination) from None
-        except OSError:  # a file system without hard links; Windows' own rename refuses a taken name
-            check_free(destination, force=False)
-            source.rename(destination)
+            raise _exists(self._folder.path / move.name) from None
+
+    def _note(self, **what: object) -> None:
+        if self._entry is not None:
+            self._entry.note(**what)
 
 
 @contextmanager
-def staged(folder: Path, *, force: bool) -> Iterator[Staging]:
-    """Collect files for `folder` (made where missing) and publish them together when the block ends well.
+def staged(path: Path, *, force: bool, permissions_of: Path | None = None) -> Iterator[Staging]:
+    """Collect files for the folder `path` (created where missing) and publish them when the block ends well.
 
-    Raises UnwritableFile or FileExists, in words. After any error nothing of it is left, not even the folder
-    where it was made here.
+    permissions_of: a file that some may not read; they may not read the set either. Raises UnwritableFile or
+    FileExists. After any error nothing of the set is left, not even a folder that was created for it.
     """
-    made = _make_folder(folder)
-    leftovers.clean(folder)
+    created = _create_folder(path)
     try:
-        hidden = Path(tempfile.mkdtemp(prefix=leftovers.PREFIX, dir=folder))
+        folder = Folder(path)
     except (OSError, ValueError) as error:
-        _remove_folders(made)
-        raise problems.writing(error, folder) from error
+        _remove_folders(created)
+        raise problems.writing(error, path) from error
     try:
-        with leftovers.held(hidden):
-            try:
-                staging = Staging(folder, hidden, force=force)
-                yield staging
-                staging.publish()
-            finally:
-                leftovers.discard(hidden)
+        leftovers.clean(folder)
+        staging = Staging(folder, force=force, permissions_of=permissions_of)
+        try:
+            yield staging
+            staging.publish()
+        finally:
+            staging.discard()
+        _sync_parents(created)
     except OSError as error:
-        leftovers.discard(hidden)
-        _remove_folders(made)
-        raise problems.writing(error, Path(error.filename2 or folder)) from error
+        _remove_folders(created)
+        raise problems.writing(error, path / error.filename2 if error.filename2 else path) from error
     except BaseException:
-        _remove_folders(made)
+        _remove_folders(created)
         raise
+    finally:
+        folder.close()
 
 
 @contextmanager
-def replacing(path: Path, *, force: bool) -> Iterator[Path]:
-    """Write one file: yields where to write it; it gets its name when the block ends well.
+def replacing(path: Path, *, force: bool, permissions_of: Path | None = None) -> Iterator[BufferedRandom]:
+    """Write one file: yields a stream; the file gets its name when the block ends well. See `staged`.
 
-    >>> with replacing(Path("out.txt"), force=False) as beside:  # doctest: +SKIP
-    ...     beside.write_text("whole or not at all", encoding="utf-8")
+    >>> with replacing(Path("out.txt"), force=False) as stream:  # doctest: +SKIP
+    ...     stream.write(b"whole or not at all")
     """
     check_name(path)
-    with staged(path.parent, force=force) as staging:
-        yield staging.path(path.name)
+    with staged(path.parent, force=force, permissions_of=permissions_of) as staging:
+        yield staging.open(path.name)
 
 
 def check_free(path: Path, *, force: bool) -> None:
@@ -157,40 +234,43 @@ def _exists(path: Path) -> problems.FileExists:
     )
 
 
-def _replace(source: Path, destination: Path, *, by: Path) -> None:
-    """Put `source` in the place of `destination`, and keep it under its own name too, where the disk has links."""
+def _permissions(path: Path | None) -> tuple[int, int | None]:
+    """The permissions that a result may have at most, and the group that they are for."""
+    if path is None:
+        return 0o666, None
     try:
-        os.link(source, by)
+        found = path.stat()
     except OSError:
-        source.replace(destination)
-    else:
-        by.replace(destination)
+        return 0o600, None  # it is gone: nobody knows who might read it
+    return stat.S_IMODE(found.st_mode) & 0o666 | 0o600, found.st_gid
 
 
-def _keep(path: Path, where: Path) -> None:
-    """Keep what `path` held, for the case that the set cannot be completed."""
-    try:
-        os.link(path, where)
-    except OSError:
-        shutil.copy2(path, where)
+def _sync_parents(created: list[Path]) -> None:
+    for path in created:
+        with suppress(OSError):
+            parent = Folder(path.parent)
+            try:
+                parent.sync()
+            finally:
+                parent.close()
 
 
-def _make_folder(folder: Path) -> list[Path]:
-    """Make `folder` with its parents; return those that were made, innermost first."""
-    made: list[Path] = []
+def _create_folder(folder: Path) -> list[Path]:
+    """Create `folder` with its parents; return those that were missing, innermost first."""
+    created: list[Path] = []
     try:
         missing = folder
         while not missing.exists():
-            made.append(missing)
+            created.append(missing)
             missing = missing.parent
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
-        _remove_folders(made)
+        _remove_folders(created)
         raise problems.writing(error, folder) from error
-    return made
+    return created
 
 
-def _remove_folders(made: list[Path]) -> None:
-    for folder in made:
+def _remove_folders(created: list[Path]) -> None:
+    for folder in created:
         with suppress(OSError):
             folder.rmdir()

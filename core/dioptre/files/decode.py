@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from . import containers, exif, problems, tiff_tags
 from .budget import Budget
 from .picture import Colour, Format, Source
+from .unchanged import unchanged
 from .vips import vips
 
 FORMATS = "JPEG, PNG, TIFF, WebP, HEIC, AVIF and GIF"
@@ -46,12 +47,14 @@ class Decoded:
     codes: uint8, uint16 (full range) or float32 (H, W, C), upright, colour channels first, alpha last where
         `source.alpha`.
     premultiplied: the colour is multiplied by alpha (libvips has divided it already in TIFF files).
+    sha256: of the very bytes that were decoded; empty where only the header was read.
     """
 
     codes: np.ndarray
     source: Source
     premultiplied: bool = False
     messages: list[str] = field(default_factory=list)
+    sha256: str = ""
 
 
 def recognise(start: bytes) -> Format | None:
@@ -80,10 +83,12 @@ def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
     """Read a picture; the first one where the file holds several.
 
     max_megapixels: None takes the user's setting.
-    Raises MissingFile, UnreadableFile, NotAPicture, DamagedPicture, PictureTooLarge, NotEnoughMemory.
+    Raises MissingFile, UnreadableFile (also where the file changes meanwhile), NotAPicture, DamagedPicture,
+    PictureTooLarge, NotEnoughMemory.
     """
-    with opened(path) as file:
+    with opened(path) as file, unchanged(file, path) as sha256:
         decoded = _decode_open(file, path, budget_of(file, path, max_megapixels=max_megapixels))
+        decoded.sha256 = sha256
     codes = decoded.codes
     with np.errstate(over="ignore", invalid="ignore"):
         suspicious = codes.dtype.kind == "f" and not np.isfinite(codes.sum(dtype=np.float64))

@@ -25,9 +25,16 @@ from .save import format_of
 _SAME = 0.02  # channels of a grey picture in a colour file differ less; aspect ratios by rounding, too
 
 
-def write_depth(disparity: np.ndarray, path: str | os.PathLike[str], *, force: bool = False) -> None:
+def write_depth(
+    disparity: np.ndarray,
+    path: str | os.PathLike[str],
+    *,
+    force: bool = False,
+    permissions_of: Path | None = None,
+) -> None:
     """Write disparity, float32 (H, W), as 16-bit PNG ([0, 1] to 0 to 65535) or float TIFF (as it is).
 
+    permissions_of: the picture; who may not read it may not read the depth either.
     Raises FileExists, UnwritableFile (also for another suffix than .png, .tif or .tiff).
     """
     place = Path(path)
@@ -37,8 +44,8 @@ def write_depth(disparity: np.ndarray, path: str | os.PathLike[str], *, force: b
             f"A depth map is not written as {kind.value}, which would lose its precision.",
             hint="End the name in .png (16-bit) or .tif (float).",
         )
-    with replacing(place, force=force) as beside:
-        beside.write_bytes(encoded_depth(disparity, kind))
+    with replacing(place, force=force, permissions_of=permissions_of) as stream:
+        stream.write(encoded_depth(disparity, kind))
 
 
 def encoded_depth(disparity: np.ndarray, kind: Format) -> bytes:

@@ -1,128 +1,125 @@
-"""What a writer that was killed left behind: seen by its lock, which ends with its process, and cleaned away.
+"""What a writer that was killed left behind: known from its journal, found by its inode, and cleaned away.
 
-A hidden folder holds `lock` (held by its writer), `new` (files to be published), `replaced` (what they replace) and
-once publishing has begun `names` (all that belong to the set).
+Notes of a writer: first its folder; then each temporary file with its number and inode; at last, before anything
+gets its name, all moves of the set.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+import stat
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from . import journal
+from .folder import Folder, Stamp
 
 PREFIX = ".dioptre-"
-NEW, REPLACED = "new", "replaced"
-_LOCK, _NAMES = "lock", "names"
-_BEGINNING_S = 600.0  # between a folder and its lock are microseconds
 
 
-@contextmanager
-def held(hidden: Path) -> Iterator[None]:
-    """Hold the lock of one's own hidden folder. It gets its name when it is held: nobody can come between."""
-    beside = hidden / f"{_LOCK}.part"
-    descriptor = _locked(beside, flags=os.O_RDWR | os.O_CREAT)
-    if descriptor is not None:
-        beside.rename(hidden / _LOCK)
-    try:
-        yield
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """A file of a set on its way to its name. kept: number of the temporary name of the file that it replaces."""
+
+    name: str
+    temporary: int
+    stamp: Stamp
+    kept: int | None = None
+    kept_stamp: Stamp | None = None
+
+    def to_note(self) -> dict[str, Any]:
+        return vars(self)
+
+    @staticmethod
+    def from_note(note: dict[str, Any]) -> Move:
+        """Raises ValueError, TypeError or KeyError for what is no move."""
+        kept_stamp = note["kept_stamp"]
+        return Move(
+            name=str(note["name"]),
+            temporary=int(note["temporary"]),
+            stamp=Stamp(*map(int, note["stamp"])),
+            kept=None if note["kept"] is None else int(note["kept"]),
+            kept_stamp=None if kept_stamp is None else Stamp(*map(int, kept_stamp)),
+        )
 
 
-def announce(hidden: Path, names: Sequence[str]) -> None:
-    """Write down what is going to be published, before the first of it is."""
-    part = hidden / f"{_NAMES}.part"
-    part.write_text(json.dumps(list(names)), encoding="utf-8")
-    part.replace(hidden / _NAMES)
+def temporary_name(token: str, number: int) -> str:
+    """The name of a writer's temporary file."""
+    return f"{PREFIX}{token}-{number}"
 
 
-def clean(folder: Path) -> None:
-    """Remove hidden folders whose writers are gone, and take back sets that they published in part.
-
-    Where the system has no such locks, and where something cannot be removed, nothing happens.
-    """
-    if sys.platform == "win32":
-        return
-    with suppress(OSError):
-        for hidden in folder.glob(f"{PREFIX}*"):
-            if hidden.is_dir() and not hidden.is_symlink():
-                _clean_one(folder, hidden)
-
-
-def discard(hidden: Path) -> None:
-    """Remove one's own hidden folder, whose set is published or taken back.
-
-    First what says that it is not, last the lock: when the removal is refused half-way, the next writer ends it.
-    """
-    with suppress(OSError):
-        (hidden / _NAMES).unlink(missing_ok=True)
-        for name in (NEW, REPLACED):
-            if (hidden / name).is_dir():
-                shutil.rmtree(hidden / name)
-        for path in hidden.iterdir():
-            if path.name != _LOCK:
-                path.unlink()
-        (hidden / _LOCK).unlink(missing_ok=True)
-        hidden.rmdir()
-
-
-def _clean_one(folder: Path, hidden: Path) -> None:
-    with suppress(OSError, ValueError):
-        if not (hidden / _LOCK).exists():  # a writer that begins, or one that was killed as it began or ended
-            if time.time() - hidden.stat().st_mtime > _BEGINNING_S:
-                discard(hidden)
-            return
-        descriptor = _locked(hidden / _LOCK, flags=os.O_RDWR)
-        if descriptor is None:
-            return
+def clean(folder: Folder) -> None:
+    """Take back sets that killed writers of this user published in part in `folder`, and remove their files."""
+    for entry, notes in journal.abandoned():
         try:
-            if (hidden / _NAMES).is_file():
-                names = json.loads((hidden / _NAMES).read_text(encoding="utf-8"))
-                _take_back(folder, hidden, [name for name in names if Path(name).name == name])
-            discard(hidden)
-        finally:
-            os.close(descriptor)
+            if not _is_of(folder, notes[0]):
+                continue
+            inodes = {int(note["temporary"]): int(note["inode"]) for note in notes[1:] if "inode" in note}
+            moves = [Move.from_note(move) for note in notes[1:] for move in note.get("moves", ())]
+            inodes |= {m.kept: m.kept_stamp.inode for m in moves if m.kept is not None and m.kept_stamp is not None}
+            take_back(folder, moves, token=entry.token)
+            if remove(folder, inodes, token=entry.token):
+                entry.drop()
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
 
 
-def _take_back(folder: Path, hidden: Path, names: Sequence[str]) -> None:
-    """Undo a set that is there in part; one that is there whole stays."""
-    if all(_is_placed(folder, hidden, name) for name in names):
-        return
-    for name in names:
-        if _is_placed(folder, hidden, name):
-            (folder / name).unlink(missing_ok=True)
-        if (hidden / REPLACED / name).exists():
-            (hidden / REPLACED / name).replace(folder / name)
+def take_back(
+    folder: Folder,
+    moves: Sequence[Move],
+    *,
+    token: str,
+    placed: Collection[str] = (),
+    whole_stays: bool = True,
+) -> None:
+    """Undo a set that is there in part; `whole_stays`: one that is there whole is kept.
+
+    A file is taken back where its inode, size and time are those of the file that the writer placed, or where the
+    writer itself knows that it is among the `placed`.
+    """
+    found = {move.name: folder.stat(move.name) for move in moves}
+    ours = {
+        move.name
+        for move in moves
+        if (there := found[move.name]) is not None and (Stamp.of(there) == move.stamp or move.name in placed)
+    }
+    whole = whole_stays and len(ours) == len(moves)
+    for move in moves:
+        kept = None if move.kept is None else temporary_name(token, move.kept)
+        there = None if kept is None else folder.stat(kept)
+        if kept is None or there is None or Stamp.of(there) != move.kept_stamp:
+            if move.name in ours and not whole:
+                folder.unlink(move.name)
+        elif whole or (found[move.name] is not None and move.name not in ours):
+            folder.unlink(kept)
+        else:
+            folder.replace(kept, move.name)
 
 
-def _is_placed(folder: Path, hidden: Path, name: str) -> bool:
-    """A file is published by a hard link (it is in `new` too) or, where there are none, by a move."""
-    new = hidden / NEW / name
-    try:
-        return new.samefile(folder / name) if new.exists() else True
-    except OSError:
+def remove(folder: Folder, inodes: dict[int, int], *, token: str) -> bool:
+    """Remove temporary files that are still the ones with these inodes; return whether none is left.
+
+    The next one may be there too, empty, created in the moment in which its writer ended.
+    """
+    gone = True
+    begun = temporary_name(token, len(inodes))
+    with suppress(OSError):
+        there = folder.stat(begun)
+        if there is not None and there.st_size == 0 and stat.S_ISREG(there.st_mode):
+            folder.unlink(begun)
+    for number, inode in inodes.items():
+        try:
+            there = folder.stat(temporary_name(token, number))
+            if there is not None and there.st_ino == inode:
+                folder.unlink(temporary_name(token, number))
+        except OSError:
+            gone = False
+    return gone
+
+
+def _is_of(folder: Folder, note: dict[str, Any]) -> bool:
+    """Whether the notes are about this very folder. A disk may have another number after it is mounted again."""
+    if note.get("inode") != folder.inode:
         return False
-
-
-def _locked(path: Path, *, flags: int) -> int | None:
-    """An open file whose lock is ours until it is closed; None where another process has it, or there are none."""
-    if sys.platform == "win32":
-        return None
-    import fcntl
-
-    try:
-        descriptor = os.open(path, flags, 0o600)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    return note.get("device") == folder.device or note.get("folder") == str(folder.path.absolute())

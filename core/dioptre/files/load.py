@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from dioptre.imaging.layers import Rows, all_rows
+from dioptre_link.errors import UsageError
 
 from . import colour_profile, exif, matrix_profile
 from .colour_profile import BadProfile, ColourModel
 from .curves import in_bands
 from .decode import Decoded, decode
 from .picture import Colour, Picture, Source
-from .problems import UnreadableFile, reading, shown
+from .problems import changed, reading
 
 LARGEST = np.float32(65504.0)
 """The largest half float: brighter than any photo. Float files' values are kept within it."""
@@ -36,7 +38,9 @@ def load(path: str | os.PathLike[str], *, max_megapixels: float | None = None) -
     decoded = decode(place, max_megapixels=max_megapixels)
     model, source, message = _model(decoded)
     messages = (*decoded.messages, *message)
-    return Picture(pixels=_pixels(decoded, model), source=source, path=place, messages=messages)
+    return Picture(
+        pixels=_pixels(decoded, model), source=source, path=place, messages=messages, sha256=decoded.sha256
+    )
 
 
 class PictureOnDemand(Picture):
@@ -50,7 +54,7 @@ class PictureOnDemand(Picture):
 
     def __init__(self, loaded: Picture) -> None:
         """`loaded`: as `load` gives it; its pixels are let go."""
-        given = {"source": loaded.source, "path": loaded.path, "messages": loaded.messages}
+        given = {name: getattr(loaded, name) for name in ("source", "path", "messages", "sha256")}
         for name, value in {**given, "_shape": loaded.shape, "_state": _state(loaded.path)}.items():
             object.__setattr__(self, name, value)  # frozen, as every picture
 
@@ -68,10 +72,10 @@ class PictureOnDemand(Picture):
         Raises what `load` raises, and UnreadableFile when the file has changed.
         """
         if _state(self.path) != self._state:
-            raise UnreadableFile(
-                f"{shown(self.path)} changed while it was worked on.", hint="Run it again on the file as it is now."
-            )
+            raise changed(self.path)
         decoded = decode(self.path, max_megapixels=self._shape[0] * self._shape[1] / 1e6)
+        if decoded.sha256 != self.sha256:
+            raise changed(self.path)
         model, _, _ = _model(decoded)
         return lambda rows: _pixels(replace(decoded, codes=decoded.codes[rows]), model)
 

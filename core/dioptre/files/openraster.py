@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from xml.etree import ElementTree
 
 import numpy as np
@@ -40,31 +40,33 @@ def write_openraster(
     recipe: Mapping[str, Any] | None = None,
     resolution_dpi: tuple[float, float] | None = None,
     force: bool = False,
+    permissions_of: Path | None = None,
 ) -> None:
     """Write layers, top first, with a merged image and a thumbnail.
 
     The canvas is as large as the largest layer; all lie at its top left. Colours outside sRGB are clipped.
+    permissions_of: the picture; who may not read it may not read its layers either.
     Raises FileExists, UnwritableFile.
     """
-    with replacing(path, force=force) as beside:
-        write_openraster_to(beside, layers, recipe=recipe, resolution_dpi=resolution_dpi)
+    with replacing(path, force=force, permissions_of=permissions_of) as stream:
+        write_openraster_to(stream, layers, recipe=recipe, resolution_dpi=resolution_dpi)
 
 
 def write_openraster_to(
-    path: Path,
+    stream: BinaryIO,
     layers: Sequence[Layer],
     *,
     recipe: Mapping[str, Any] | None = None,
     resolution_dpi: tuple[float, float] | None = None,
 ) -> None:
-    """Write to `path` as it is, for callers that publish a set of files together."""
+    """Write into an open file, for callers that publish a set of files together."""
     if not layers:
         raise ValueError("an OpenRaster file needs a layer")
     height, width = (max(layer.shape[axis] for layer in layers) for axis in (0, 1))
     shown = [layer for layer in layers if layer.visible]
     alone = _covering(shown, width=width, height=height)
     encoders = _ENCODERS if height * width < _ONE_BY_ONE_PIXELS else 1
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive, ThreadPoolExecutor(encoders) as pool:
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive, ThreadPoolExecutor(encoders) as pool:
         archive.writestr(zipfile.ZipInfo("mimetype"), MIMETYPE)
         archive.writestr(entry(STACK), _stack_xml(layers, width, height, resolution_dpi))
         small = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 from xml.etree import ElementTree
 
 import numpy as np
@@ -60,20 +61,20 @@ def enlarge_openraster(
     """
     with (
         opened_archive(source, max_megapixels=max_megapixels) as (archive, budget),
-        replacing(file, force=force) as beside,
+        replacing(file, force=force, permissions_of=source) as stream,
     ):
-        return _enlarge(archive, budget, beside, scale, enlarge)
+        return _enlarge(archive, budget, stream, scale, enlarge)
 
 
 def _enlarge(
-    archive: zipfile.ZipFile, budget: Budget, beside: Path, scale: float, enlarge: Enlarge
+    archive: zipfile.ZipFile, budget: Budget, stream: BinaryIO, scale: float, enlarge: Enlarge
 ) -> tuple[int, int]:
     root, entries, items = read_stack(archive, budget)
     size = round(int(root.get("h", "")) * scale), round(int(root.get("w", "")) * scale)
     merged = Item(name="", source=MERGED, role="", x=0, y=0, opacity=1.0, visible=True)
     work = ([merged] if MERGED in entries else []) + list({item.source: item for item in reversed(items)}.values())
     kept = [name for name in (RECIPE,) if name in entries]
-    with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as made:
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as made:
         made.writestr(entry("mimetype"), b"image/openraster")
         made.writestr(entry(STACK), _stack(root, size, scale))
         for number, item in enumerate(work):

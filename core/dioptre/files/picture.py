@@ -68,12 +68,14 @@ class Picture:
     pixels: float32 (H, W, 3) or (H, W, 4), sRGB-encoded, straight alpha, upright. Values lie in [0, 1] except
         for colours outside sRGB and for float files.
     messages: sentences for the user about what was found and how it was taken.
+    sha256: of the file's bytes that the pixels were decoded from; empty where there was no file.
     """
 
     pixels: np.ndarray
     source: Source
     path: Path
     messages: tuple[str, ...] = ()
+    sha256: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:

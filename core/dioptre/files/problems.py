@@ -57,6 +57,12 @@ class FileExists(DioptreError):  # noqa: N818
     code = "file-exists"
 
 
+class DamagedResult(DioptreError):  # noqa: N818
+    """A result is not as it was written: cut off, damaged, or edited."""
+
+    code = "damaged-result"
+
+
 class UnwritableFile(DioptreError):  # noqa: N818
     """The output cannot be written: no permission, no space, a name that the system does not take."""
 
@@ -152,6 +158,13 @@ def writing(error: OSError | ValueError, path: Path) -> DioptreError:
             f"{name} cannot be written: something on its path is not a folder.", hint="Check the output folder."
         )
     return UnwritableFile(f"{name} cannot be written: {error}.", hint="Choose another folder for the output.")
+
+
+def changed(path: Path) -> UnreadableFile:
+    """The file is another one than when the work on it began."""
+    return UnreadableFile(
+        f"{shown(path)} changed while it was worked on.", hint="Run it again on the file as it is now."
+    )
 
 
 def shown(path: Path) -> str:

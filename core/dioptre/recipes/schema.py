@@ -53,6 +53,18 @@ def schema() -> dict[str, Any]:
                 "maxItems": 2,
                 "description": "Inverse depth (1/m) of the depth layer's 0 and 1, where the camera measured it.",
             },
+            "files": {
+                "type": "object",
+                "description": "Files that were written beside the recipe, by name.",
+                "additionalProperties": {
+                    "type": "object",
+                    "required": ["bytes", "sha256"],
+                    "properties": {
+                        "bytes": {"type": "integer", "minimum": 0},
+                        "sha256": {"type": "string", "pattern": _SHA256},
+                    },
+                },
+            },
         },
     }
 

@@ -1,0 +1,145 @@
+"""An open folder: what happens in it happens in this very one, whatever is put under its path meanwhile.
+
+Linux and macOS address files relative to the folder's descriptor and never follow a link in the last part of a
+name. Windows has no such calls; there the folder's path is used.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+_BY_DESCRIPTOR = {os.open, os.stat, os.unlink, os.link, os.rename} <= os.supports_dir_fd
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | getattr(os, "O_BINARY", 0)
+_NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS}  # file systems that cannot sync a folder
+
+
+class Stamp(NamedTuple):
+    """What tells one file from every other, and from itself after a change."""
+
+    inode: int
+    size: int
+    modified_ns: int
+
+    @staticmethod
+    def of(found: os.stat_result) -> Stamp:
+        return Stamp(found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+class Folder:
+    """A folder that is open until `close`. Names are single parts; errors are the system's."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+        if _BY_DESCRIPTOR:
+            self._descriptor = _opened(path)
+        found = path.stat() if self._descriptor is None else os.fstat(self._descriptor)
+        self.device, self.inode = found.st_dev, found.st_ino
+
+    def create(self, name: str, *, mode: int = 0o666) -> int:
+        """Create a file that is not there yet, for reading and writing; return its descriptor."""
+        return os.open(self._at(name), _CREATE, mode, dir_fd=self._descriptor)
+
+    def stat(self, name: str) -> os.stat_result | None:
+        """What `name` is, a link not followed; None where it is not there."""
+        try:
+            return os.stat(self._at(name), dir_fd=self._descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def link(self, name: str, other: str) -> None:
+        """Give the file a second name; fails where that is taken and where the disk has no links."""
+        if self._descriptor is None:
+            os.link(self._at(name), self._at(other))
+            return
+        os.link(
+            self._at(name),
+            self._at(other),
+            src_dir_fd=self._descriptor,
+            dst_dir_fd=self._descriptor,
+            follow_symlinks=False,
+        )
+
+    def replace(self, name: str, other: str) -> None:
+        """Move a file, in place of what has the other name."""
+        os.replace(self._at(name), self._at(other), src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+
+    def move(self, name: str, other: str) -> None:
+        """Move a file to a name that must be free; FileExistsError where it is not."""
+        if sys.platform == "win32":
+            (self.path / name).rename(self.path / other)
+            return
+        try:
+            self.link(name, other)
+        except FileExistsError:
+            raise
+        except OSError:
+            self._move_without_links(name, other)
+        else:
+            self.unlink(name)
+
+    def _move_without_links(self, name: str, other: str) -> None:
+        """An empty file of our own reserves the name: plain renaming would replace what appears meanwhile."""
+        descriptor = self.create(other)
+        try:
+            ours = os.fstat(descriptor).st_ino
+        finally:
+            os.close(descriptor)
+        try:
+            self.replace(name, other)
+        except BaseException:
+            there = self.stat(other)
+            if there is not None and there.st_ino == ours and there.st_size == 0:
+                self.unlink(other)
+            raise
+
+    def unlink(self, name: str) -> None:
+        """Remove a file, or a link itself."""
+        os.unlink(self._at(name), dir_fd=self._descriptor)
+
+    def sync(self) -> None:
+        """Return when the names in the folder are on the disk, where the system can say so."""
+        if self._descriptor is None:
+            return
+        try:
+            sync(self._descriptor)
+        except OSError as error:
+            if error.errno not in _NO_SYNC:
+                raise
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _at(self, name: str) -> str:
+        if Path(name).name != name:
+            raise ValueError(f"{name!r} is more than one part of a path")
+        return name if self._descriptor is not None else str(self.path / name)
+
+
+def sync(descriptor: int) -> None:
+    """Return when the file's bytes are on the disk. macOS' own fsync leaves them in the drive's cache."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        with suppress(OSError):
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
+
+
+def _opened(path: Path) -> int:
+    flags = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+    try:
+        return os.open(path, flags)
+    except PermissionError:  # a drop box: files may be put there, its list is not ours to read
+        if not hasattr(os, "O_PATH"):
+            raise
+        return os.open(path, os.O_PATH | getattr(os, "O_DIRECTORY", 0))

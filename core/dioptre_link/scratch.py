@@ -1,0 +1,122 @@
+"""Temporary folders that go with their process, or, where that is killed, with the next one's start.
+
+They lie in the user's cache, in a folder that nobody else may enter, so that whatever is found there is ours.
+Beside each lies a file whose lock ends with its process, however that ends.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .paths import cache_dir
+from .private import is_private, lock
+
+_LOCK = ".lock"
+_BEGINNING_S = 600.0  # between a lock file and its folder are microseconds
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A new folder, removed with its contents at the end. Folders of processes that were killed go first."""
+    scratch = Scratch()
+    try:
+        yield scratch.path
+    finally:
+        scratch.remove()
+
+
+class Scratch:
+    """A temporary folder for as long as `remove` is not called and the process lives."""
+
+    def __init__(self) -> None:
+        sweep()
+        self._descriptor = -1
+        self._base: Path | None = None
+        self._lock_file: Path | None = None
+        for base in _bases():
+            try:
+                self._create(base)
+            except OSError:
+                self._unlock()
+                continue
+            return
+        self.path = Path(tempfile.mkdtemp(prefix="dioptre-"))
+        self._base = self._lock_file = None
+
+    def remove(self) -> None:
+        """Remove the folder; harmless when it is gone."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._unlock()
+        if self._base is not None:
+            with suppress(OSError):
+                self._base.rmdir()  # the last one
+
+    def _create(self, base: Path) -> None:
+        base.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not is_private(base):
+            raise PermissionError(f"{base} is not ours alone")
+        name = secrets.token_hex(8)
+        lock_file = base / f"{name}{_LOCK}"
+        self._descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        self._base, self._lock_file = base, lock_file
+        lock(self._descriptor, wait=True)
+        self.path = base / name
+        self.path.mkdir(mode=0o700)
+
+    def _unlock(self) -> None:
+        if self._descriptor < 0:
+            return
+        if sys.platform == "win32":  # an open file cannot be removed
+            os.close(self._descriptor)
+        if self._lock_file is not None:
+            with suppress(OSError):
+                self._lock_file.unlink()
+        if sys.platform != "win32":
+            os.close(self._descriptor)
+        self._descriptor = -1
+
+
+def sweep() -> None:
+    """Remove the folders of processes that were killed."""
+    for base in _bases():
+        with suppress(OSError):
+            if is_private(base):
+                for lock_file in base.glob(f"*{_LOCK}"):
+                    _sweep_one(lock_file)
+
+
+def _sweep_one(lock_file: Path) -> None:
+    folder = lock_file.with_suffix("")
+    with suppress(OSError):
+        descriptor = os.open(lock_file, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            if not lock(descriptor):
+                return
+            begins = not folder.exists() and time.time() - os.fstat(descriptor).st_mtime < _BEGINNING_S
+            if begins:
+                return
+            shutil.rmtree(folder, ignore_errors=True)
+            if sys.platform != "win32":
+                lock_file.unlink()
+        finally:
+            os.close(descriptor)
+        if sys.platform == "win32":
+            lock_file.unlink()
+
+
+def _bases() -> tuple[Path, ...]:
+    """Where the folders lie: in the cache, or, where a sandbox keeps that away, in the system's place for them."""
+    try:
+        user = str(os.geteuid()) if sys.platform != "win32" else getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        user = "user"
+    return cache_dir() / "scratch", Path(tempfile.gettempdir()) / f"dioptre-{user}"
