@@ -6,7 +6,6 @@ import importlib
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
-from . import bundle, locking, plugins, weights
+from . import bundle, contents, locking, plugins, weights
 from . import environment as environments
 from .console import Console, Failure, Misuse
 from .environment import Folders, Installer
@@ -40,11 +39,11 @@ Everything goes into the user's data folder; DIOPTRE_HOME, where set, names anot
 DIOPTRE_PYTHON, where set, names the Python to make the environment with.
 """
 ALL_TESTS = ("-n", "auto", "--dist", "loadfile")  # side by side; how many, tests/conftest.py says
-EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED = 1, 2, 130
+EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED, EXIT_TERMINATED = 1, 2, 130, 143
 
 
 def main(arguments: Sequence[str]) -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, _terminate)
     console = Console()
     try:
         return _dispatch(list(arguments), console)
@@ -69,6 +68,9 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         console.say("Interrupted. Run the same command again and it finishes.")
         return EXIT_CANCELLED
+    except _Terminated:
+        console.say("Ended. Run the same command again and it finishes.")
+        return EXIT_TERMINATED
 
 
 def _dispatch(arguments: list[str], console: Console) -> int:
@@ -154,9 +156,10 @@ def ensure(where: Folders, console: Console, *, repair: bool = False, tests: boo
         wanted["tests"] = environments.locks_hash(where.checkout, ("test",))
     if not repair and _up_to_date(where, wanted):
         return False
+    _refuse_folder_in_use(where)
     where.data.mkdir(parents=True, exist_ok=True)
     with locking.exclusive(
-        where.data / "install.lock", waiting=lambda: console.say("Another installation is running; waiting for it…")
+        where.data / contents.LOCK, waiting=lambda: console.say("Another installation is running; waiting for it…")
     ) as lock:
         if not repair and _up_to_date(where, wanted):
             return False
@@ -188,10 +191,21 @@ def make_bundle(where: Folders, console: Console, folder: Path) -> None:
     """Make a folder from which Dioptre installs without a network."""
     ensure(where, console)
     with locking.exclusive(
-        where.data / "install.lock", waiting=lambda: console.say("Another installation is running; waiting for it…")
+        where.data / contents.LOCK, waiting=lambda: console.say("Another installation is running; waiting for it…")
     ) as lock:
         bundle.make(where, console, Installer(where, console, lock), folder)
     console.say(f"On a machine like this one, without a network: python3 {folder.name}/install.py")
+
+
+def _refuse_folder_in_use(where: Folders) -> None:
+    """What Dioptre writes would lie among somebody's own files."""
+    if contents.is_home(where) or not (found := contents.strangers(where)):
+        return
+    names = ", ".join(path.name for path in found[:3]) + (" and others" if len(found) > 3 else "")
+    raise Failure(
+        f"{found[0].parent} is in use: {names}.",
+        hint="Set DIOPTRE_HOME to a new or an empty folder.",
+    )
 
 
 def _refuse_downgrade(where: Folders, version: str) -> None:
@@ -215,29 +229,29 @@ def _up_to_date(where: Folders, wanted: dict[str, Any]) -> bool:
 
 
 def uninstall(where: Folders, console: Console) -> None:
-    """Remove the data, cache and log folders, added models included."""
+    """Remove everything of Dioptre's from the data, cache and log folders, added models included."""
     if not where.data.exists():
         console.say(f"Dioptre is not installed: {where.data} does not exist.")
         return
-    if not (where.data / "install.lock").is_file():
+    if not contents.is_home(where):
         raise Failure(
             f"{where.data} was not made by Dioptre's installer, so nothing was removed.",
             hint="Correct DIOPTRE_HOME, or remove that folder yourself.",
         )
     with locking.exclusive(
-        where.data / "install.lock", waiting=lambda: console.say("An installation is running; waiting for it…")
+        where.data / contents.LOCK, waiting=lambda: console.say("An installation is running; waiting for it…")
     ):
         if (CHECKOUT / "plugin" / "gimp").is_dir():
             plugins.remove(where, console, _gimp())
         if (CHECKOUT / "plugin" / "krita").is_dir():
             plugins.remove_krita(where, console, _krita())
-        for folder in (where.cache, where.log, where.data):
-            if folder.exists():
-                shutil.rmtree(folder)
+        stays = contents.remove(where)
     home = os.environ.get("DIOPTRE_HOME")
-    if home and not any(Path(home).iterdir()):
+    if home and Path(home).is_dir() and not any(Path(home).iterdir()):
         Path(home).rmdir()
-    console.say(f"Removed {where.data}, {where.cache} and {where.log}.")
+    console.say(f"Removed Dioptre from {where.data}, {where.cache} and {where.log}.")
+    if stays:
+        console.say(f"Not Dioptre's, and left alone: {', '.join(map(str, stays))}.")
 
 
 def _become(where: Folders, arguments: Sequence[str], *, tests: bool = False) -> NoReturn:
@@ -278,5 +292,9 @@ def _module(path: Path) -> ModuleType:
     return importlib.import_module(f"{package.__name__}.{path.stem}")
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+class _Terminated(BaseException):
+    """Another program ends this one."""
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise _Terminated

@@ -8,8 +8,10 @@ element-wise passes up to 6 times as fast. Never do this inside an editor's proc
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import sys
+import warnings
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from dioptre_link.paths import cache_dir
 RESERVE_BYTES = 512 << 20  # left to the editor and the system whatever happens
 
 _CGROUP = Path("/sys/fs/cgroup")
+_CACHE_MODULES = r"jax\._src\.(compiler|compilation_cache|lru_cache)"
 _MALLOPT = {  # glibc's malloc.h
     "M_ARENA_MAX": (-8, 1),
     "M_MMAP_MAX": (-4, 0),
@@ -39,6 +42,8 @@ def prepare() -> None:
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the GPU's memory is the editor's too
+    warnings.filterwarnings("ignore", module=_CACHE_MODULES)  # a cache that is broken or full: it compiles again
+    logging.getLogger("jax._src.compiler").setLevel(logging.CRITICAL)
 
 
 def prepare_if_needed() -> None:

@@ -208,9 +208,12 @@ def _files(content: Any, origin: str) -> dict[str, WrittenFile]:
     found = {}
     for name, file in content.items():
         size = file.get("bytes") if isinstance(file, dict) else None
+        if isinstance(size, float) and size.is_integer():
+            size = int(size)
         if type(size) is not int or size < 0:
             raise RecipeError(f"{origin}: file {name!r} has no size.", hint="Give it as bytes, a whole number.")
-        found[name] = WrittenFile(size_bytes=size, sha256=_sha256(file.get("sha256"), f"{origin}: file {name!r}"))
+        checksum = _sha256(file.get("sha256"), f"{origin}: file {name!r}")
+        found[name] = WrittenFile(size_bytes=size, sha256=checksum)
     return found
 
 

@@ -86,7 +86,7 @@ def test_an_interrupted_installation_is_finished_by_the_next(miniature: Checkout
             _, errors = process.communicate(timeout=60)
         finally:
             process.kill()
-    assert process.returncode == (130 if how is signal.SIGTERM else -signal.SIGKILL)
+    assert process.returncode == (143 if how is signal.SIGTERM else -signal.SIGKILL)
     assert (b"Interrupted" in errors) == (how is signal.SIGTERM)
     assert not miniature.environment.exists()
     outcome = miniature.install("greet")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,15 +115,15 @@ class _Watcher:
 
 def _say(summary: Summary) -> None:
     if summary.finished_before:
-        say(translated(f"{summary.finished_before} pictures were finished before."), sys.stderr)
+        say(translated(f"{summary.finished_before} pictures were finished before."), error=True)
     for remark in _remarks(summary):
-        say(remark, sys.stderr)
+        say(remark, error=True)
     if summary.page is not None:
         say(str(summary.page))
     if summary.failures:
-        say(translated("Without a result:"), sys.stderr)
+        say(translated("Without a result:"), error=True)
     for name, error in summary.failures.items():
-        say(f"  {name}: {translated(error.message)} {translated(error.hint)}".rstrip(), sys.stderr)
+        say(f"  {name}: {translated(error.message)} {translated(error.hint)}".rstrip(), error=True)
 
 
 def _counts(summary: Summary) -> dict[str, int]:

@@ -33,7 +33,7 @@ def command(as_json: bool, report: Path | None, force: bool) -> int:
     for finding in examine():
         findings.append(finding)
         if as_json:
-            click.echo(json.dumps(finding.to_dict()))
+            say(json.dumps(finding.to_dict()))
         else:
             say(f"{_SIGNS[finding.level]} {finding.code}: {for_reader(translated(finding.message))}")
             if finding.fix:
@@ -47,7 +47,7 @@ def command(as_json: bool, report: Path | None, force: bool) -> int:
             say(translated(f"{report} has {', '.join(parts)}; look into it before you send it."))
     if as_json:
         files = {} if report is None else {"files": [str(report)]}
-        click.echo(json.dumps({"type": "result", "errors": errors, **files}))
+        say(json.dumps({"type": "result", "errors": errors, **files}))
     elif not errors:
         say(translated("No errors found."))
     return 1 if errors else 0

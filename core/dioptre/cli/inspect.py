@@ -49,7 +49,7 @@ def command(paths: tuple[Path, ...], as_json: bool) -> int:
             reporter(as_json=as_json).error(error, name=str(path) if as_json else "")
             continue
         if as_json:
-            click.echo(
+            say(
                 json.dumps(
                     {
                         "type": "inspection",

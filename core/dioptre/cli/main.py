@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import errno
-import os
-import signal
 import sys
 import threading
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
-from types import FrameType
 from typing import NoReturn
 
 import click
@@ -18,9 +16,10 @@ from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.printable import guard_output
 
-from . import batch, bench, doctor, inspect, log, models, operations, presets, worker
+from . import batch, bench, doctor, inspect, log, models, operations, output, presets, worker
+from .interrupts import Interrupts
 from .program import program
-from .reporting import reporter
+from .reporting import reporter, say
 
 _AGAIN_S = 0.02  # callbacks take microseconds
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 130
@@ -28,21 +27,25 @@ EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 130
 
 def main() -> NoReturn:
     """Run the command line of this process and end it."""
+    output.occupy()
     guard_output()
-    signal.signal(signal.SIGTERM, _interrupt)
-    sys.unraisablehook = _unraisable
-    code = run(sys.argv[1:])
-    sys.stderr.flush()
-    sys.exit(code)
+    interrupts = Interrupts()
+    sys.unraisablehook = partial(_unraisable, interrupts)
+    try:
+        interrupts.install()
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while the end of the command was being reported
+        code = EXIT_CANCELLED
+    interrupts.close()
+    if not output.settle() and code == EXIT_DONE:
+        code = EXIT_FAILED
+    sys.exit(interrupts.exit_code(code, cancelled=EXIT_CANCELLED))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code. Errors are reported, never raised."""
     try:
         return _run(list(arguments), as_json="--json" in arguments)
-    except BrokenPipeError:  # the reader of our output left; there is nobody to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
     finally:
         log.stop()
 
@@ -57,8 +60,6 @@ def _run(arguments: list[str], *, as_json: bool) -> int:
         return _usage(error, as_json=as_json)
     except (KeyboardInterrupt, click.Abort, Cancelled):
         return _report(Cancelled(hint="Nothing was left half-written."), as_json=as_json)
-    except BrokenPipeError:
-        raise
     except DioptreError as error:
         log.LOGGER.info("failed: %s", error, exc_info=True)
         return _report(error, as_json=as_json)
@@ -76,7 +77,7 @@ def _run(arguments: list[str], *, as_json: bool) -> int:
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled, 143 ended by another program.",
 )
 @click.version_option(package_name="dioptre", message="dioptre %(version)s")
 def group() -> None:
@@ -100,14 +101,16 @@ def _report(error: DioptreError, *, as_json: bool) -> int:
     usage = isinstance(error, UsageError)
     cancelled = isinstance(error, Cancelled)
     with_log = log.written() and not usage and not cancelled
-    reporter(as_json=as_json).error(error, log=log.path() if with_log else None)
+    where = log.path() if with_log else None
+    heard = as_json and not isinstance(error, output.OutputError)
+    reporter(as_json=heard).error(error, log=where)  # in words, on standard error, where no program listens
     return EXIT_USAGE if usage else EXIT_CANCELLED if cancelled else EXIT_FAILED
 
 
 def _usage(error: click.UsageError, *, as_json: bool) -> int:
     """Click's own usage errors, in our two lines."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        click.echo(error.ctx.get_help() if error.ctx else "")
+        say(error.ctx.get_help() if error.ctx else "")
         return EXIT_DONE
     where = error.ctx.command_path if error.ctx else program()
     message = error.format_message().replace("\n", " ").strip()
@@ -141,15 +144,11 @@ def _unexpected(error: Exception) -> DioptreError:
     )
 
 
-def _unraisable(what: sys.UnraisableHookArgs) -> None:
+def _unraisable(interrupts: Interrupts, what: sys.UnraisableHookArgs) -> None:
     """What a library's callback could not raise. An interrupt is tried again a moment later; the rest is logged."""
     if isinstance(what.exc_value, KeyboardInterrupt):
-        again = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), signal.SIGTERM))
+        again = threading.Timer(_AGAIN_S, interrupts.raise_again)
         again.daemon = True
         again.start()
     elif what.exc_value is not None:
         log.LOGGER.warning("ignored: %s", what.err_msg, exc_info=what.exc_value)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt

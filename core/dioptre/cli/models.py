@@ -12,6 +12,7 @@ from dioptre_link.errors import DioptreError, UsageError
 
 from . import log
 from .program import for_reader
+from .reporting import say
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words.")
 
@@ -39,7 +40,7 @@ def list_command(as_json: bool) -> None:
             )
         else:
             state = "installed" if installed else "can be added" if entry.convert else "missing"
-            click.echo(f"{entry.id:26} {entry.kind.value:17} {state:13} {entry.title}")
+            say(f"{entry.id:26} {entry.kind.value:17} {state:13} {entry.title}")
 
 
 @group.command()
@@ -61,12 +62,12 @@ def verify(ids: tuple[str, ...], as_json: bool) -> int:
             if as_json:
                 _write({"type": "error", "id": name, **error.to_dict()})
             else:
-                click.echo(f"{name}: {error.message}\nHint: {for_reader(error.hint)}", err=True)
+                say(f"{name}: {error.message}\nHint: {for_reader(error.hint)}", error=True)
         else:
             if as_json:
                 _write({"type": "verified", "id": name, "files": len(card.files), "licence": card.licence})
             else:
-                click.echo(f"{name}: {len(card.files)} files intact; licence {card.licence}")
+                say(f"{name}: {len(card.files)} files intact; licence {card.licence}")
     return 1 if failed else 0
 
 
@@ -94,12 +95,12 @@ def add(what: str, model_id: str | None, force: bool, verbose: bool, as_json: bo
     from dioptre.models.adding import add_by_name, add_weights
 
     if by_name and not as_json:
-        click.echo(f"Fetching the weights of {entry.title} …", err=True)
+        say(f"Fetching the weights of {entry.title} …", error=True)
     folder = add_by_name(entry, force=force) if by_name else add_weights(entry, file, force=force)
     if as_json:
         _write({"type": "result", "id": entry.id, "files": [str(folder)]})
     else:
-        click.echo(f"Added {entry.title} ({entry.id}) in {folder}.")
+        say(f"Added {entry.title} ({entry.id}) in {folder}.")
 
 
 def _fetchable() -> list[str]:
@@ -126,4 +127,4 @@ def _addable(model_id: str | None, *, file: Path) -> Any:
 
 
 def _write(fields: dict[str, Any]) -> None:
-    click.echo(json.dumps(fields))
+    say(json.dumps(fields))

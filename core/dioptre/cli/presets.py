@@ -23,6 +23,6 @@ def command(name: str | None, as_json: bool) -> None:
         steps = [step.operation for step in recipe.steps]
         if as_json:
             fields = {"name": each, "title": recipe.title, "description": recipe.description}
-            click.echo(json.dumps({"type": "preset", **fields, "steps": steps}))
+            say(json.dumps({"type": "preset", **fields, "steps": steps}))
         else:
             say(f"{each:13} {recipe.title}. {recipe.description}")

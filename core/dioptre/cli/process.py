@@ -137,11 +137,12 @@ def one(
 
 @contextmanager
 def reporting(told: Reporter) -> Iterator[Reporter]:
-    """Take the progress bar away whatever happens, before an error is reported."""
+    """Take the progress bar away whatever happens, before an error is reported; then say what was not heard."""
     try:
         yield told
     finally:
         told.close()
+    told.require_heard()
 
 
 def _follow(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dioptre_link.errors import DioptreError
-from dioptre_link.language import translated
+from dioptre_link.language import Message, translated
 from dioptre_link.printable import printable, unguarded
 
+from . import output
 from .program import for_reader
 
 if TYPE_CHECKING:
@@ -43,10 +44,13 @@ class Reporter(Protocol):
     def close(self) -> None:
         """Nothing more comes."""
 
+    def require_heard(self) -> None:
+        """Raise OutputError where something could not be printed. A result is there nevertheless."""
+
 
 def reporter(*, as_json: bool) -> Reporter:
     """The one for this process's output."""
-    return JsonReporter() if as_json else WordReporter(bar=sys.stderr.isatty())
+    return JsonReporter() if as_json else WordReporter(bar=sys.stderr is not None and sys.stderr.isatty())
 
 
 class JsonReporter:
@@ -55,6 +59,7 @@ class JsonReporter:
     def __init__(self) -> None:
         self._name = ""
         self._last: tuple[float, str] = (-1.0, "")
+        self._lost = _Lost()
 
     def begin(self, name: str) -> None:
         self._name = name
@@ -63,15 +68,19 @@ class JsonReporter:
     def progress(self, fraction: float, phase: str) -> None:
         if phase != self._last[1] or abs(fraction - self._last[0]) >= _JSON_STEP:
             self._last = (fraction, phase)
-            self._write({"type": "progress", "input": self._name, "fraction": round(fraction, 4), "phase": phase})
+            self._lost.require_reader()
+            with self._lost.remembering():
+                self._write(
+                    {"type": "progress", "input": self._name, "fraction": round(fraction, 4), "phase": phase}
+                )
 
     def result(
         self, name: str, files: Sequence[Path], *, values: Mapping[str, Any], messages: Sequence[str]
     ) -> None:
         paths = [str(path) for path in files]
-        self._write(
-            {"type": "result", "input": name, "files": paths, "values": dict(values), "messages": list(messages)}
-        )
+        line = {"type": "result", "input": name, "files": paths, "values": dict(values), "messages": list(messages)}
+        with self._lost.remembering(files):
+            self._write(line)
 
     def error(self, error: DioptreError, *, name: str = "", log: Path | None = None) -> None:
         line: dict[str, Any] = {"type": "error", **error.to_dict()}
@@ -79,15 +88,18 @@ class JsonReporter:
             line["input"] = name
         if log is not None:
             line["log"] = str(log)
-        self._write(line)
+        with self._lost.remembering():
+            self._write(line)
 
     def close(self) -> None:
         pass
 
+    def require_heard(self) -> None:
+        self._lost.require_heard()
+
     @staticmethod
     def _write(line: Mapping[str, Any]) -> None:
-        sys.stdout.write(json.dumps(line) + "\n")  # ASCII: any terminal's encoding takes it
-        sys.stdout.flush()
+        say(json.dumps(line))  # ASCII: any terminal's encoding takes it
 
 
 class WordReporter:
@@ -96,6 +108,7 @@ class WordReporter:
     def __init__(self, *, bar: bool) -> None:
         self._with_bar = bar
         self._bar: Bar | None = None
+        self._lost = _Lost()
         self._task: TaskID | None = None
         self._name = ""
 
@@ -104,6 +117,7 @@ class WordReporter:
         self._name = name
 
     def progress(self, fraction: float, phase: str) -> None:
+        self._lost.require_reader()
         if not self._with_bar:
             return
         if self._bar is None:
@@ -128,20 +142,24 @@ class WordReporter:
     ) -> None:
         self._stop_bar()
         for message in messages:
-            say(f"{Path(name).name}: {for_reader(translated(message))}", sys.stderr)
-        for file in files:
-            say(str(file), sys.stdout)
+            say(f"{Path(name).name}: {for_reader(translated(message))}", error=True)
+        with self._lost.remembering(files):
+            for file in files:
+                say(str(file))
 
     def error(self, error: DioptreError, *, name: str = "", log: Path | None = None) -> None:
         self._stop_bar()
-        say(f"{translated('Error')}: {for_reader(translated(error.message))}", sys.stderr)
+        say(f"{translated('Error')}: {for_reader(translated(error.message))}", error=True)
         if error.hint:
-            say(f"{translated('Hint')}: {for_reader(translated(error.hint))}", sys.stderr)
+            say(f"{translated('Hint')}: {for_reader(translated(error.hint))}", error=True)
         if log is not None:
-            say(f"{translated('Log')}: {log}", sys.stderr)
+            say(f"{translated('Log')}: {log}", error=True)
 
     def close(self) -> None:
         self._stop_bar()
+
+    def require_heard(self) -> None:
+        self._lost.require_heard()
 
     def _stop_bar(self) -> None:
         if self._bar is not None:
@@ -150,10 +168,33 @@ class WordReporter:
             self._bar = None
 
 
-def say(text: str, stream: Any = None) -> None:
-    """Write a line (to stdout unless told) in whatever encoding the terminal has, which may lack some letters."""
-    stream = stream or sys.stdout
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    shown = printable(text, lines=True)
-    stream.write(shown.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    stream.flush()
+class _Lost:
+    """Remembers that standard output took no more: what was done meanwhile still counts."""
+
+    def __init__(self) -> None:
+        self.error: output.OutputError | None = None
+
+    @contextmanager
+    def remembering(self, files: Sequence[Path] = ()) -> Iterator[None]:
+        """files: what was written, for standard error where it cannot be announced."""
+        try:
+            yield
+        except output.OutputError as error:
+            self.error = self.error or error
+            for file in files:
+                say(translated(Message("{file} was written.", file=str(file))), error=True)
+
+    def require_reader(self) -> None:
+        """Raise where nobody is there to read what comes next."""
+        if isinstance(self.error, output.ReaderLeftError):
+            raise self.error
+
+    def require_heard(self) -> None:
+        """Raise where anything was lost."""
+        if self.error is not None:
+            raise self.error
+
+
+def say(text: str, *, error: bool = False) -> None:
+    """Write a line to standard output, or to standard error. Raises OutputError; see `output.write`."""
+    output.write(printable(text, lines=True), sys.stderr if error else sys.stdout)

@@ -7,6 +7,8 @@ import click
 from dioptre_link.client import Worker
 from dioptre_link.start import WorkerMissingError, is_running
 
+from .reporting import say
+
 _IDLE_MINUTES = 15.0
 
 
@@ -29,7 +31,7 @@ def command(*, idle_minutes: float, no_warm_up: bool, with_port: bool, stop: boo
         from dioptre.worker.__main__ import serve
 
         serve(idle_minutes=idle_minutes, warm=not no_warm_up, with_port=with_port)
-    click.echo("The worker is running already.")
+    say("The worker is running already.")
     return 0
 
 
@@ -38,8 +40,8 @@ def _stop() -> int:
     try:
         worker.connect(may_start=False)
     except WorkerMissingError:
-        click.echo("No worker is running.")
+        say("No worker is running.")
         return 0
     worker.shut_down(when_idle=True)
-    click.echo("The worker ends after its jobs.")
+    say("The worker ends after its jobs.")
     return 0

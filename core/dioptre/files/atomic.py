@@ -45,6 +45,7 @@ class Staging:
         self._token = journal.new_token() if self._entry is None else self._entry.token
         self._files: list[_File] = []
         self._inodes: dict[int, int] = {}
+        self._replaced: dict[int, int] = {}
         self._note(folder=str(folder.path.absolute()), device=folder.device, inode=folder.inode)
 
     def open(self, name: str) -> BufferedRandom:
@@ -99,7 +100,7 @@ class Staging:
         for file in self._files:
             with suppress(OSError):
                 file.stream.close()
-        gone = leftovers.remove(self._folder, self._inodes, token=self._token)
+        gone = leftovers.remove(self._folder, self._inodes, kept=self._replaced, token=self._token)
         if self._entry is None:
             return
         if gone:
@@ -118,8 +119,8 @@ class Staging:
         old = self._folder.stat(file.name) if self._force else None
         if old is None:
             return Move(name=file.name, temporary=file.temporary, stamp=Stamp.of(there))
-        kept = len(self._inodes)
-        self._inodes[kept] = old.st_ino
+        kept = len(self._inodes) + len(self._replaced)
+        self._replaced[kept] = old.st_ino
         return Move(
             name=file.name,
             temporary=file.temporary,
@@ -140,7 +141,7 @@ class Staging:
         there = self._folder.stat(kept)
         if there is None:
             return move
-        self._inodes[move.kept] = there.st_ino  # of another writer's file, where one came between
+        self._replaced[move.kept] = there.st_ino  # of another writer's file, where one came between
         return replace(move, kept_stamp=Stamp.of(there))
 
     def _place(self, move: Move) -> None:

@@ -6,7 +6,9 @@ gets its name, all moves of the set.
 
 from __future__ import annotations
 
+import os
 import stat
+import sys
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -57,9 +59,9 @@ def clean(folder: Folder) -> None:
                 continue
             inodes = {int(note["temporary"]): int(note["inode"]) for note in notes[1:] if "inode" in note}
             moves = [Move.from_note(move) for note in notes[1:] for move in note.get("moves", ())]
-            inodes |= {m.kept: m.kept_stamp.inode for m in moves if m.kept is not None and m.kept_stamp is not None}
+            kept = {m.kept: m.kept_stamp.inode for m in moves if m.kept is not None and m.kept_stamp is not None}
             take_back(folder, moves, token=entry.token)
-            if remove(folder, inodes, token=entry.token):
+            if remove(folder, inodes, kept=kept, token=entry.token):
                 entry.drop()
         except (OSError, ValueError, TypeError, KeyError):
             continue
@@ -82,7 +84,8 @@ def take_back(
     ours = {
         move.name
         for move in moves
-        if (there := found[move.name]) is not None and (Stamp.of(there) == move.stamp or move.name in placed)
+        if (there := found[move.name]) is not None
+        and ((_may_be_ours(there) and Stamp.of(there) == move.stamp) or move.name in placed)
     }
     whole = whole_stays and len(ours) == len(moves)
     for move in moves:
@@ -97,25 +100,33 @@ def take_back(
             folder.replace(kept, move.name)
 
 
-def remove(folder: Folder, inodes: dict[int, int], *, token: str) -> bool:
+def remove(folder: Folder, inodes: dict[int, int], *, kept: dict[int, int], token: str) -> bool:
     """Remove temporary files that are still the ones with these inodes; return whether none is left.
 
-    The next one may be there too, empty, created in the moment in which its writer ended.
+    inodes, kept: by number, of files that the writer created, and of those that it replaced and kept for a while,
+    which may be links or another user's. One more may be there, empty, created in the moment in which its writer
+    ended.
     """
     gone = True
-    begun = temporary_name(token, len(inodes))
+    begun = temporary_name(token, len(inodes) + len(kept))
     with suppress(OSError):
         there = folder.stat(begun)
-        if there is not None and there.st_size == 0 and stat.S_ISREG(there.st_mode):
+        if there is not None and there.st_size == 0 and _may_be_ours(there):
             folder.unlink(begun)
-    for number, inode in inodes.items():
+    for number, inode in {**inodes, **kept}.items():
         try:
             there = folder.stat(temporary_name(token, number))
-            if there is not None and there.st_ino == inode:
+            if there is not None and there.st_ino == inode and (number in kept or _may_be_ours(there)):
                 folder.unlink(temporary_name(token, number))
         except OSError:
             gone = False
     return gone
+
+
+def _may_be_ours(found: os.stat_result) -> bool:
+    """Inodes are used again, for another file or for a link: at least it is a file of this user's."""
+    owned = sys.platform == "win32" or found.st_uid == os.geteuid()
+    return owned and stat.S_ISREG(found.st_mode)
 
 
 def _is_of(folder: Folder, note: dict[str, Any]) -> bool:

@@ -1,0 +1,83 @@
+"""What Dioptre keeps in its data, cache and log folders. Anything else there is somebody's own and stays.
+
+DIOPTRE_HOME may name a folder that is in use, with a `data`, a `cache` or a `log` of the user's.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from .environment import Folders
+from .plugins import RECORD
+
+LOCK = "install.lock"
+DATA = frozenset({LOCK, RECORD, f"{RECORD}.part", "environment", "environment.new", "weights", "worker", "writing"})
+CACHE = frozenset({"compiled", "depth", "hypothesis", "openvino", "pip", "pytest", "scratch"})
+LOG = re.compile(r"(dioptre|install|worker|worker-start|gimp|krita)\.log(\.\d+)?")
+_SYSTEMS = frozenset({".DS_Store", "desktop.ini", "Thumbs.db"})  # what a file manager leaves everywhere
+
+
+def strangers(where: Folders) -> list[Path]:
+    """What is in the folders and not Dioptre's."""
+    return [path for path in _entries(where) if not _is_known(path, where)]
+
+
+def is_home(where: Folders) -> bool:
+    """Whether the installer has been at work here; it leaves its lock from the first version on."""
+    return (where.data / LOCK).is_file()
+
+
+def remove(where: Folders) -> list[Path]:
+    """Remove what is Dioptre's, and folders that are empty then; return what stays."""
+    for path in _entries(where):
+        if not _is_known(path, where):
+            continue
+        if path.name == "weights" and path.parent == where.data and path.is_dir() and not path.is_symlink():
+            for checkpoint in path.iterdir():
+                if _is_checkpoint(checkpoint):
+                    _remove(checkpoint)
+            with suppress(OSError):
+                path.rmdir()
+        elif path != where.data / LOCK:  # held, and the sign of a home until all else is gone
+            _remove(path)
+    stays = [path for path in _entries(where) if path != where.data / LOCK]
+    (where.data / LOCK).unlink(missing_ok=True)
+    for folder in {where.cache, where.log, where.data}:
+        with suppress(OSError):
+            folder.rmdir()
+    return stays
+
+
+def _entries(where: Folders) -> Iterator[Path]:
+    for folder in dict.fromkeys((where.cache, where.log, where.data)):
+        if folder.is_dir():
+            yield from sorted(folder.iterdir())
+
+
+def _is_known(path: Path, where: Folders) -> bool:
+    if path.name in _SYSTEMS:
+        return True
+    return (
+        (path.parent == where.data and path.name in DATA)
+        or (path.parent == where.cache and path.name in CACHE)
+        or (path.parent == where.log and LOG.fullmatch(path.name) is not None)
+    )
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """A network's folder has a card; an empty one, or one that was being written, has none."""
+    if path.is_symlink() or not path.is_dir():
+        return path.is_symlink()
+    return path.name.startswith(".") or (path / "card.json").is_file() or not any(path.iterdir())
+
+
+def _remove(path: Path) -> None:
+    if stat.S_ISDIR(path.lstat().st_mode):
+        shutil.rmtree(path)
+    else:
+        path.unlink()
