@@ -27,8 +27,12 @@ class SubjectConfig:
 
     side_px: of the square to which a picture is squeezed: U²-Net-P's own.
     grid: patches on each side of what the backbone sees of it.
-    trust: weights of the head's log odds and of U²-Net-P's. Their sum is 2: features are left out and outlines are
-        coarse when the head learns, so that inside a subject it is less sure than it can be.
+    trust: weights of the head's log odds and of U²-Net-P's where U²-Net-P misses what the head takes. Their sum is
+        2: features are left out and outlines are coarse when the head learns, so that inside a subject it is less
+        sure than it can be.
+    shared: the same where U²-Net-P holds what the head takes: then both see one thing, and the head may see only
+        part of it, as of a horse.
+    held: share of what the head takes that U²-Net-P holds, up to which the first and from which the second count.
     dip_px: half the width of dips inside the head's subject that U²-Net-P fills where it sees none; less than half
         a patch, on whose grid the head's features lie.
     edges_reach_px: how far U²-Net-P may move an edge of the head's.
@@ -40,5 +44,7 @@ class SubjectConfig:
     side_px: int = 320
     grid: int = 24
     trust: tuple[float, float] = (1.6, 0.4)
+    shared: tuple[float, float] = (1.0, 1.0)
+    held: tuple[float, float] = (0.6, 0.8)
     dip_px: int = 5
     edges_reach_px: int = 4

@@ -48,12 +48,19 @@ def joined(
 ) -> Float[Array, "n s s 1"]:
     """What the head says of the place with the lines that U²-Net-P draws.
 
-    Both opinions are weighed, and narrow dips are filled as far as U²-Net-P sees none. Where both have an edge
-    within `edges_reach_px`, U²-Net-P's value counts, held between the least and the greatest of the others within
-    that distance: it moves the head's edges, and makes none. To have an edge is a matter of degree: rounding in the
-    last digits cannot turn it on or off.
+    Both opinions are weighed: alike where U²-Net-P holds most of what the head takes, for both then see one thing of
+    which the head may see but a part, as of a horse; else mostly the head's. Narrow dips are filled as far as
+    U²-Net-P sees none. Where both have an edge within `edges_reach_px`, U²-Net-P's value counts, held between the
+    least and the greatest of the others within that distance: it moves the head's edges, and makes none. To agree
+    and to have an edge are matters of degree: rounding in the last digits cannot turn them on or off.
     """
-    weighed = jax.nn.sigmoid(config.trust[0] * _log_odds(place) + config.trust[1] * _log_odds(edges))
+    taken = jnp.maximum(place.sum((1, 2, 3), keepdims=True), 1.0)
+    both = (place * edges).sum((1, 2, 3), keepdims=True) / taken
+    alike = jnp.clip((both - config.held[0]) / (config.held[1] - config.held[0]), 0, 1)
+    heads, others = (
+        apart + alike * (together - apart) for apart, together in zip(config.trust, config.shared, strict=True)
+    )
+    weighed = jax.nn.sigmoid(heads * _log_odds(place) + others * _log_odds(edges))
     closed = _least(_greatest(weighed, config.dip_px), config.dip_px)
     filled = jnp.maximum(weighed, jnp.minimum(closed, edges))
     reach = config.edges_reach_px
