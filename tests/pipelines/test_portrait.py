@@ -9,6 +9,9 @@ import pytest
 
 from dioptre.files import load
 from dioptre.imaging.layers import Inputs
+from dioptre.pipelines import portrait as pipeline
+from dioptre.pipelines import subject
+from dioptre.pipelines.depth import Depth
 from dioptre.pipelines.portrait import portrait
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import Cancelled, UsageError
@@ -94,3 +97,33 @@ def test_any_size_works_or_says_why(shape: tuple[int, int, int]) -> None:
     result = portrait(picture)
     assert result.image.shape == shape
     assert np.isfinite(result.image).all()
+
+
+@pytest.fixture
+def person_before_a_wall(monkeypatch: pytest.MonkeyPatch):
+    """A picture in which a network sees one thing, and its depth, whose step lies eight pixels too far out."""
+    picture = np.random.default_rng(1).uniform(0.35, 0.45, (320, 320, 3)).astype(np.float32)
+    inside = np.zeros((320, 320), bool)
+    inside[80:260, 100:220] = True
+    picture[inside] += 0.5
+    near = np.full((320, 320), 0.1, np.float32)
+    near[72:268, 92:228] = 0.8
+    monkeypatch.setattr(subject, "saliency_of", lambda small, model: (small[..., 0] > 0.65).astype(np.float32))
+    monkeypatch.setattr(pipeline, "depth_of", lambda *_, **__: Depth(disparity=near, confidence=near, model=""))
+    return picture, near
+
+
+@pytest.mark.parametrize("focus", [(160, 160), (40, 40)])
+def test_depth_steps_at_the_subject_after_a_click(person_before_a_wall, focus: tuple[int, int]) -> None:
+    """On the subject as behind it: else a rim of the subject's depth keeps its old side when the focus moves."""
+    picture, _ = person_before_a_wall
+    made = portrait(picture, focus=focus, keep_subject=0.0)
+    assert made.disparity[170, 98] == pytest.approx(0.1, abs=0.02)
+    assert made.disparity[170, 104] == pytest.approx(0.8, abs=0.02)
+
+
+@pytest.mark.parametrize("focus", [None, (160, 160), (40, 40)])
+def test_a_given_depth_does_not_step_anew(person_before_a_wall, focus: tuple[int, int] | None) -> None:
+    picture, near = person_before_a_wall
+    made = portrait(picture, disparity=near, focus=focus, keep_subject=0.0)
+    np.testing.assert_array_equal(made.disparity, near)

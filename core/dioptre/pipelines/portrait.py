@@ -84,7 +84,9 @@ def portrait(
     release_after(depth.disparity.shape)
     progress(_SHARE_DEPTH, "Finding the subject")
     if subject_alpha is None:
-        subject = find_subject(image, disparity=depth.disparity, at=chosen["focus"])
+        subject = find_subject(
+            image, disparity=depth.disparity, at=chosen["focus"], standing=disparity is None and chosen["refine"]
+        )
     else:
         subject = known_subject(image, subject_alpha, disparity=depth.disparity, at=chosen["focus"])
     near = depth.disparity
@@ -93,8 +95,9 @@ def portrait(
     del depth  # with its confidence: the blur needs the memory
     unload_after(near.shape)
     release_after(near.shape)
-    if disparity is None and chosen["refine"] and subject.kind == "subject":
-        near = snap_to_matte(near, subject.alpha)
+    if disparity is None and chosen["refine"]:
+        near = _stepping(near, subject)
+    subject = replace(subject, standing=None)
     focal_disparity, focus_range = _focus(chosen, subject)
     drawn = np.float32(focal_disparity) - near
     drawn *= subject.alpha
@@ -174,6 +177,13 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     }
     progress(1.0, "Done")
     return Result(layers=layers, values=values, messages=made.messages, models=made.models)
+
+
+def _stepping(near: Float32[np.ndarray, "h w"], subject: Subject) -> Float32[np.ndarray, "h w"]:
+    """Disparity that steps at the outlines of what is surely seen: of what is in focus, and of what stands before it."""
+    if subject.standing is not None:
+        near = snap_to_matte(near, subject.standing)
+    return snap_to_matte(near, subject.alpha) if subject.is_sure else near
 
 
 def _focus(options: Mapping[str, Any], subject: Subject) -> tuple[float, float]:

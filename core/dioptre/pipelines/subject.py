@@ -13,16 +13,14 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float32
-from PIL import Image, ImageFilter
 
-from dioptre.imaging.extension import extend_colours
-from dioptre.imaging.matting import refine_matte
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.regions import label_regions, travel_cost
 from dioptre.imaging.resize import resize
 from dioptre.models.registry import ModelKind, find, load_model
 from dioptre_link.errors import UsageError
 
+from .cut_out import cut_out
 from .subject_focus import focus_of
 from .window import MARGINS, Window, window_at, window_round
 
@@ -33,13 +31,10 @@ _LEAST_CONTRAST = 0.02  # of any channel, for there to be something to see
 _SAME = 0.35  # overlap (IoU) of what is seen from close by with what was found, to be the same thing
 _KNOWN_SHARE = 0.1  # of a part seen from close by that must have been found, for it to belong to the thing
 _CROPS = (0.7, 0.5, 0.35, 0.25)  # share of the sides looked at round a point, from wide to close
-_SURELY_OUT, _SURELY_IN = 0.3, 0.9  # saliency; half the pixels at an outline that have .6 are truly inside
 _WEAKER_PART = 0.25  # a part counts to the subject when it is this share as important as the first
 _GROWTH_PX = 160  # side of the map on which a region is grown from a point
-_ALIKE = 0.06  # difference of disparity within one thing
 _FLAT, _FLAT_SHARE = 0.04, 0.9  # the usual focus range to either side; share of what lies round the point…
 _FLAT_PART = 8  # …up to this part of the sides away
-_RIM_PX = 4  # of the small square
 
 Kind = Literal["subject", "point", "region"]
 
@@ -54,6 +49,7 @@ class Subject:
     kind: how it was found: "subject" by itself, "point" at the given point, "region" for want of a subject.
     found: False when nothing stood out and a region was taken instead.
     confidence: mean saliency inside, in [0, 1].
+    standing: coverage of the picture's subject where something else was chosen, and it was asked for.
     models: sha256 of the network's cards.
     messages: sentences for the user.
     """
@@ -64,8 +60,14 @@ class Subject:
     kind: Kind
     found: bool
     confidence: float
+    standing: Float32[np.ndarray, "h w"] | None = None
     models: Mapping[str, str] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether a network saw it as one thing: its outline may then decide about depth."""
+        return self.found and self.confidence >= _LEAST_CONFIDENCE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +89,7 @@ def find_subject(
     *,
     disparity: Float32[np.ndarray, "h w"] | None = None,
     at: tuple[float, float] | None = None,
+    standing: bool = False,
     model: str = "default",
 ) -> Subject:
     """Find the subject of a picture, or the thing at a point.
@@ -94,6 +97,7 @@ def find_subject(
     image: (H, W, 3) or (H, W, 4) straight alpha, sRGB-encoded; NaN counts as black, values above 1 as 1.
     disparity: in [0, 1], 1 = nearest; it decides doubtful parts and gives the focus.
     at: (x, y) in pixels of the picture.
+    standing: whether to cut out the picture's subject too, where the point chooses something else.
     Raises UsageError when `at` lies outside the picture, WeightsError when the network's weights are not there.
     """
     height, width = image.shape[:2]
@@ -105,23 +109,21 @@ def find_subject(
     picture = _opaque(image)
     small = _squeezed(picture)
     near = None if disparity is None else resize(without_nan(disparity), (_SIDE_PX, _SIDE_PX), method="area")
+    saliency = saliency_of(small, model=model)
     if at is None:
-        coarse = _most_salient(saliency_of(small, model=model), near)
+        coarse = _most_salient(saliency, near)
     else:
-        coarse = _at_point(picture, small, near, at, model=model)
+        coarse = _at_point(picture, small, saliency, near, at, model=model)
     coarse = _seen_closer(picture, coarse, at, model=model)
-    if coarse.window is None:
-        alpha = refine_matte(picture, _decided(coarse.probability, near))
-    else:
-        if disparity is not None:
-            near = resize(without_nan(coarse.window.of(disparity)), (_SIDE_PX, _SIDE_PX), method="area")
-        part = refine_matte(coarse.window.of(picture), _decided(coarse.probability, near))
-        alpha = coarse.window.put(part)
-    if image.shape[2] == 4:
-        alpha *= within_unit(without_nan(image[..., 3]))
+    alpha = _coverage(image, picture, coarse, disparity)
     focal, extent = None, None
     if disparity is not None:
         focal, extent = focus_of(image, alpha, disparity, at=at)
+    before = None
+    if standing and at is not None:
+        main = _most_salient(saliency, near)
+        if main.kind == "subject" and not _holds(coarse, main):
+            before = _coverage(image, picture, _seen_closer(picture, main, None, model=model), disparity)
     return Subject(
         alpha=alpha,
         disparity_range=extent,
@@ -129,9 +131,37 @@ def find_subject(
         kind=coarse.kind,
         found=coarse.kind != "region",
         confidence=coarse.confidence,
+        standing=before,
         models=load_model(find(model, kind=ModelKind.SUBJECT).id).checksums,
         messages=coarse.messages,
     )
+
+
+def _coverage(
+    image: Float32[np.ndarray, "h w c"],
+    picture: Float32[np.ndarray, "h w 3"],
+    coarse: _Coarse,
+    disparity: Float32[np.ndarray, "h w"] | None,
+) -> Float32[np.ndarray, "h w"]:
+    """Coverage of each of the picture's pixels by what was found."""
+    seen, plane = (picture, disparity) if coarse.window is None else (coarse.window.of(picture), None)
+    if coarse.window is not None and disparity is not None:
+        plane = coarse.window.of(disparity)
+    near = None if plane is None else resize(without_nan(plane), (_SIDE_PX, _SIDE_PX), method="area")
+    alpha = cut_out(seen, coarse.probability, near)
+    if coarse.window is not None:
+        alpha = coarse.window.put(alpha)
+    if image.shape[2] == 4:
+        alpha *= within_unit(without_nan(image[..., 3]))
+    return alpha
+
+
+def _holds(chosen: _Coarse, main: _Coarse) -> bool:
+    """Whether what was chosen is most of the picture's subject."""
+    mask = main.probability > 0.5
+    if chosen.window is not None:
+        mask = chosen.window.of_map(main.probability) > 0.5
+    return bool((chosen.probability[mask] > 0.5).mean() > 0.5) if mask.any() else False
 
 
 def known_subject(
@@ -263,7 +293,13 @@ def _otsu(values: np.ndarray) -> float:
 
 
 def _at_point(
-    picture: np.ndarray, small: np.ndarray, near: np.ndarray | None, at: tuple[float, float], *, model: str
+    picture: np.ndarray,
+    small: np.ndarray,
+    saliency: np.ndarray,
+    near: np.ndarray | None,
+    at: tuple[float, float],
+    *,
+    model: str,
 ) -> _Coarse:
     """The thing at a point: part of the subject, else what is salient in a closer look, else a region alike.
 
@@ -272,7 +308,6 @@ def _at_point(
     """
     height, width = picture.shape[:2]
     row, column = (min(int(v / n * _SIDE_PX), _SIDE_PX - 1) for v, n in ((at[1], height), (at[0], width)))
-    saliency = saliency_of(small, model=model)
     whole = _part_at(saliency, (row, column))
     if whole is not None and _believable(whole):
         return _Coarse(probability=whole, kind="point", confidence=_confidence(whole))
@@ -338,22 +373,3 @@ def _grown(small: np.ndarray, near: np.ndarray | None, place: tuple[int, int]) -
     start = (place[0] * _GROWTH_PX // _SIDE_PX, place[1] * _GROWTH_PX // _SIDE_PX)
     cost = travel_cost(np.concatenate(features, axis=-1).astype(np.float32), start, floor=0.01)
     return resize(np.exp(-((cost / 2.0) ** 2)).astype(np.float32), (_SIDE_PX, _SIDE_PX), method="bilinear")
-
-
-def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.ndarray, "s s"]:
-    """Push doubtful pixels to one side: to the subject where they are as near as the part of it beside them.
-
-    Not at its rim: there depth maps err by some pixels, and hair must be left to the matte.
-    """
-    decided = probability
-    mask = probability > 0.8
-    if near is not None and mask.any():
-        planes = np.repeat(near[..., None], 3, axis=2)
-        beside = extend_colours(np.concatenate([planes, mask[..., None].astype(np.float32)], axis=2))[..., 0]
-        alike = np.exp(-(((near - beside) / _ALIKE) ** 2))
-        rim = np.asarray(Image.fromarray(mask).convert("L").filter(ImageFilter.MaxFilter(2 * _RIM_PX + 1))) > 0
-        doubt = np.where(rim, 0.0, 1 - (2 * probability - 1) ** 2)
-        farther = np.where(near < beside, 0.5 * (1 - alike), 0.0)  # nearer is no background
-        decided = probability + (0.3 * alike - farther) * doubt
-    ramp = np.clip((decided - _SURELY_OUT) / (_SURELY_IN - _SURELY_OUT), 0, 1)
-    return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
