@@ -43,6 +43,9 @@ from: the exact values count wherever both show the same.
 options stay in pixels of the full picture. With `draft=True`, blurs look nearly alike and take a third of the time:
 for a slider while it moves. A job with `supersede` replaces the one before it of the same name,
 which ends with `Cancelled`. What is stored lives as long as the connection.
+
+*Networks* that are not installed are fetched by the worker: see `networks`, `Worker.networks` and
+`Worker.fetch_network`.
 """
 
 from __future__ import annotations
@@ -67,12 +70,14 @@ from .jobs import (
     WorkerLostError,
     WorkerSilentError,
 )
+from .networks import Network
 from .operations import Role
 from .wire import PixelFormat, Pixels, check_name
 
 __all__ = [
     "Job",
     "Layer",
+    "Network",
     "Progress",
     "Result",
     "Stored",
@@ -184,6 +189,25 @@ class Worker:
         if opened_file is not None:
             message["opened_file"] = opened_file
         return connection.submit(message)
+
+    def networks(self) -> tuple[Network, ...]:
+        """Every network, with what fetching it takes. Waits for the worker's answer, which takes milliseconds."""
+        self.connect()
+        assert self._connection is not None
+        answer = self._connection.request({"type": "networks"}, "networks")
+        return tuple(answer["networks"])
+
+    def fetch_network(self, network_id: str) -> Job:
+        """Let the worker download a network, check it and install it; returns at once.
+
+        The job reports its progress as every job does, and ends in a Result without layers. A cancelled or failed
+        job leaves nothing behind. Jobs that compute go on meanwhile. Only call it when the user asked for it: it
+        is the one thing that opens an internet connection.
+        """
+        self.connect()
+        assert self._connection is not None
+        self._count += 1
+        return self._connection.submit({"type": "fetch", "job": self._count, "network": network_id})
 
     def expect(self, operation: str) -> None:
         """Say which operation will be asked for, so that a worker that is still warming up begins with that."""

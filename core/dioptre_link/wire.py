@@ -15,6 +15,10 @@ Conversation::
                                        <-   shared(ok)
     [put, chunk…]  store  submit       ->
                                        <-   progress…  [chunk…]  then one of result | error | cancelled
+    networks()                         ->
+                                       <-   networks(networks)
+    fetch(job, network)                ->
+                                       <-   progress…  then one of result (without layers) | error | cancelled
     cancel(job)  drop  forget          ->
     shutdown(when_idle)                ->
 """
@@ -30,6 +34,7 @@ from typing import Any
 
 from .errors import DioptreError
 from .language import Message
+from .networks import Network
 from .operations import Role
 
 PROTOCOL = 2
@@ -285,6 +290,10 @@ def _format(value: Any) -> PixelFormat:
     return PixelFormat(**_fields(value, _FORMAT, "format"))
 
 
+def _network(value: Any) -> Network:
+    return Network(**_fields(value, _NETWORK, "network"))
+
+
 _FORMAT: dict[str, _Parse | _Optional] = {
     "dtype": _text,
     "channels": _integer(1, 4),
@@ -299,6 +308,15 @@ _PIXELS: dict[str, _Parse | _Optional] = {
 }
 _JOB = _integer(1, 2**53)
 _LAYER = {"name": _text, "role": _role, "visible": _flag, "pixels": Pixels.from_dict}
+_NETWORK: dict[str, _Parse | _Optional] = {
+    "id": _text,
+    "title": _text,
+    "kind": _text,
+    "installed": _flag,
+    "download_bytes": _integer(0, 2**40),
+    "licence": _text,
+    "licence_doubts": _text,
+}
 _TEMPLATE: dict[str, _Parse | _Optional] = {"template": _text, "values": _object}
 _ERROR: dict[str, _Parse | _Optional] = {"code": _text, "message": _message, "hint": _Optional(_message, "")}
 
@@ -329,6 +347,8 @@ MESSAGES: dict[str, dict[str, dict[str, _Parse | _Optional]]] = {
         },
         "cancel": {"job": _JOB},
         "expect": {"operation": _text},
+        "networks": {},
+        "fetch": {"job": _JOB, "network": _text},
         "shutdown": {"when_idle": _flag},
     },
     "worker": {
@@ -342,6 +362,7 @@ MESSAGES: dict[str, dict[str, dict[str, _Parse | _Optional]]] = {
         },
         "shared": {"ok": _flag},
         "stored": {"name": check_name},
+        "networks": {"networks": _list_of(_network, 64)},
         "progress": {"job": _JOB, "fraction": _fraction, "phase": _message},
         "chunk": {"buffer": check_name, "data": _text},
         "result": {

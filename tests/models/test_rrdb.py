@@ -11,8 +11,9 @@ from flax import nnx
 from PIL import Image
 
 from dioptre.checkpoints.load import fill
+from dioptre.models.realesrgan_package import X4PLUS_PACKAGE as PACKAGE
 from dioptre.models.rrdb import Rrdb, RrdbConfig, module
-from dioptre.models.rrdb.convert import PACKAGE, RULES, convert
+from dioptre.models.rrdb.convert import RULES, convert
 
 from ..golden import assert_golden, pattern
 from .plain import convolve, leaky, repeat

@@ -10,8 +10,9 @@ import pytest
 from flax import nnx
 
 from dioptre.checkpoints.load import fill
+from dioptre.models.realesrgan_package import ANIMEVIDEO_PACKAGE as PACKAGE
 from dioptre.models.srvgg import Srvgg, SrvggConfig
-from dioptre.models.srvgg.convert import PACKAGE, RULES, convert
+from dioptre.models.srvgg.convert import RULES, convert
 
 from ..golden import assert_golden, pattern
 from .plain import convolve, leaky, repeat, shuffle

