@@ -22,6 +22,7 @@ os.environ["DIOPTRE_ACCELERATOR"] = "none"  # the reference; tests/models/test_a
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "compiled"))
 _home = tempfile.TemporaryDirectory(prefix="dioptre-tests-")
 os.environ["DIOPTRE_HOME"] = _home.name
+os.environ["DIOPTRE_KEEP"] = "0"  # no test finds what another one computed, or pretended
 os.environ["LANGUAGE"] = "en"  # tests read what programs say
 _weights = Path(_home.name) / "data" / "weights"  # as the installer leaves it: with the bundled ones
 _weights.mkdir(parents=True)

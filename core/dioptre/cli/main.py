@@ -16,7 +16,7 @@ from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.printable import guard_output
 
-from . import batch, bench, doctor, inspect, log, models, operations, output, presets, worker
+from . import batch, bench, cache, doctor, inspect, log, models, operations, output, presets, worker
 from .interrupts import Interrupts
 from .program import program
 from .reporting import reporter, say
@@ -89,6 +89,7 @@ OTHERS = (
     presets.command,
     inspect.command,
     models.group,
+    cache.group,
     doctor.command,
     bench.command,
     worker.command,

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from dioptre import files, runtime
+from dioptre.caching.choice import step_cache
 from dioptre.files import notes, problems
 from dioptre.files.atomic import check_free
 from dioptre.files.results import original_layer
@@ -161,6 +162,7 @@ def _follow(
         depth=depth,
         selection=selection,
         references=references,
+        cache=step_cache(),
         progress=lambda fraction, phase: told.progress(fraction * _FOLLOWED, phase),
     )
 

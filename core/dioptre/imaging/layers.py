@@ -11,11 +11,15 @@ import numpy as np
 from dioptre_link.operations import Role
 
 from .embedded import EmbeddedDepth
+from .step_cache import NO_STEP_CACHE, StepCache, StepResult
 
 _ROWS_AT_A_TIME = 256
 
 Rows = Callable[[slice], np.ndarray]
 """Gives the rows asked for, a slice with a start and a stop inside the picture; from several threads at once."""
+
+Prepared = Mapping[str, StepResult]
+"""Results of an operation's slow steps by their names."""
 
 Progress = Callable[[float, str], None]
 """Called with the share done, 0 to 1, and the phase in words. It may raise `Cancelled`: the one way to stop."""
@@ -120,6 +124,8 @@ class Inputs:
     references: pictures of the same series, as `picture` but of any size, whose common light is to be taken.
     draft: the result is looked at for a moment only: what looks alike and is quicker will do.
     kept: where operations leave what they may want again for the same picture; its array must not be changed.
+    cache: gives results of slow steps that ran before, on this or another day.
+    prepared: what the operation's `prepare` gave for the picture at its full size, brought to this size.
     """
 
     picture: np.ndarray
@@ -130,6 +136,8 @@ class Inputs:
     references: tuple[np.ndarray, ...] = ()
     draft: bool = False
     kept: dict[str, Any] = field(default_factory=dict)
+    cache: StepCache = NO_STEP_CACHE
+    prepared: Prepared = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dioptre.checkpoints.card import WeightsError
+from dioptre.checkpoints.card import CARD_FILE, WeightsError
 from dioptre.checkpoints.locate import installed, locate, sha256
 from dioptre_link.errors import UsageError
 
@@ -213,6 +213,9 @@ class NetworkMissingError(WeightsError):
         )
 
 
+_NO_ANALYSIS = (ModelKind.SUPER_RESOLUTION, ModelKind.WHITE_BALANCE)
+
+
 def find(model_id: str, *, kind: ModelKind) -> Entry:
     """The entry of that name and kind; "default" is the bundled one. Raises UsageError naming what there is."""
     known = [entry.id for entry in ENTRIES.values() if entry.kind is kind]
@@ -227,6 +230,13 @@ def is_installed(entry: Entry) -> bool:
     return entry.checkpoints.keys() <= installed().keys()
 
 
+def analysis_checksums() -> dict[str, str]:
+    """sha256 of the card of every installed checkpoint that may decide about depth or the subject."""
+    here = installed()
+    used = {name for entry in ENTRIES.values() if entry.kind not in _NO_ANALYSIS for name in entry.checkpoints}
+    return {name: sha256(here[name] / CARD_FILE) for name in sorted(used & here.keys())}
+
+
 def load_model(model_id: str) -> Loaded:
     """The network of that id, its weights verified and in memory; loaded once a process.
 
@@ -239,7 +249,7 @@ def load_model(model_id: str) -> Loaded:
     if entry.package and not is_installed(entry):
         raise NetworkMissingError(entry)
     folders = tuple(locate(checkpoint) for checkpoint in entry.checkpoints)
-    return _load(model_id, tuple((folder, sha256(folder / "card.json")) for folder in folders))
+    return _load(model_id, tuple((folder, sha256(folder / CARD_FILE)) for folder in folders))
 
 
 @cache

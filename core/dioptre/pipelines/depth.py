@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,13 @@ from jaxtyping import Float32
 
 from dioptre.imaging.embedded import EmbeddedDepth
 from dioptre.imaging.frames import find_frame
-from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre.imaging.layers import Inputs, Layer, Prepared, Progress, Result, no_progress
 from dioptre.imaging.numbers import is_finite, within_unit
 from dioptre.imaging.resize import resize
 from dioptre.imaging.spread import spread_known
+from dioptre.imaging.step_cache import StepResult
 from dioptre.models.loaded import Loaded
-from dioptre.models.registry import ModelKind, find, load_model
+from dioptre.models.registry import ModelKind, analysis_checksums, find, load_model
 from dioptre_link.errors import DioptreError
 from dioptre_link.operations import Role
 
@@ -27,6 +28,9 @@ _FLAT = 1e-4  # range of the network's output below which a picture has no depth
 _DISAGREEMENT = 0.1  # between a picture and its mirror image, at which confidence falls to 1/e
 _FEWEST_LEVELS = 4  # different values; a camera's map with fewer is an empty one
 _LARGEST_SQUEEZE = 0.03  # of a camera's map to its picture's shape; beyond, it belongs to another crop
+
+DEPTH_STEP, CONFIDENCE_STEP = "depth", "depth with confidence"
+"""Steps of the cache."""
 
 
 class DepthError(DioptreError):
@@ -41,7 +45,8 @@ class Depth:
 
     disparity: (H, W) in [0, 1], 1 = nearest, 0 = farthest; affine-invariant inverse depth.
     confidence: (H, W) in [0, 1]: how well the picture and its mirror image agree, or what the camera says; 0
-        outside of a frame and where the picture is transparent.
+        outside of a frame and where the picture is transparent. None where nobody asked for it.
+    mean_confidence: of the whole picture.
     model: id of the network; empty for the camera's own depth. models: sha256 of the cards of every checkpoint
         that took part.
     source: "estimate", or what the camera's map was, in words.
@@ -50,7 +55,8 @@ class Depth:
     """
 
     disparity: Float32[np.ndarray, "h w"]
-    confidence: Float32[np.ndarray, "h w"]
+    confidence: Float32[np.ndarray, "h w"] | None = None
+    mean_confidence: float = 1.0
     model: str
     models: Mapping[str, str] = field(default_factory=dict)
     source: str = "estimate"
@@ -135,6 +141,7 @@ def fit_embedded(
     return Depth(
         disparity=disparity.astype(np.float32, copy=False),
         confidence=sure,
+        mean_confidence=float(sure.mean()),
         model="",
         models=models,
         source=embedded.kind,
@@ -196,29 +203,66 @@ def estimate_depth(
     return Depth(
         disparity=disparity,
         confidence=confidence,
+        mean_confidence=float(confidence.mean()),
         model=network.entry.id,
         models=models,
         messages=("The frame round the picture was left out; it got the depth beside it.",) if framed else (),
     )
 
 
-def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
-    """The operation "depth": see `dioptre_link.operations`."""
-    depth = depth_of(
-        inputs.picture,
-        embedded=inputs.embedded,
+def kept_depth(
+    inputs: Inputs, *, source: str, refine: bool, confidence: bool = False, progress: Progress = no_progress
+) -> Depth:
+    """What `depth_of` gives for the picture, from the step cache where it was computed before.
+
+    Without the confidence where that is not asked for: it takes as much room as the depth.
+    Raises what `depth_of` raises.
+    """
+
+    def compute() -> StepResult:
+        depth = depth_of(inputs.picture, embedded=inputs.embedded, source=source, refine=refine, progress=progress)
+        return StepResult.of(depth, without=() if confidence else ("confidence",))
+
+    step = CONFIDENCE_STEP if confidence else DEPTH_STEP
+    ready = inputs.prepared.get(step)
+    if ready is None:
+        given: dict[str, Any] = {"picture": inputs.picture, "source": source, "refine": refine}
+        if source != "estimate" and inputs.embedded is not None:
+            given["embedded"] = {one.name: getattr(inputs.embedded, one.name) for one in fields(inputs.embedded)}
+        ready = inputs.cache.result(step, {**given, "networks": analysis_checksums()}, compute)
+        progress(1.0, "Depth")
+    return ready.to(Depth)
+
+
+def prepare(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Prepared:
+    """The slow step of `run`, for a picture at its full size."""
+    confidence = options["confidence"]
+    depth = kept_depth(
+        inputs,
         source=options["depth_source"],
         refine=options["refine"],
+        confidence=confidence,
+        progress=progress,
+    )
+    return {CONFIDENCE_STEP if confidence else DEPTH_STEP: StepResult.of(depth)}
+
+
+def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+    """The operation "depth": see `dioptre_link.operations`."""
+    depth = kept_depth(
+        inputs,
+        source=options["depth_source"],
+        refine=options["refine"],
+        confidence=options["confidence"],
         progress=progress,
     )
     layers = [Layer(name="Depth", role=Role.DEPTH, pixels=depth.disparity)]
-    if options["confidence"]:
+    if depth.confidence is not None:
         sure = Layer(name="Confidence of the depth", role=Role.CONFIDENCE, pixels=depth.confidence, visible=False)
         layers.append(sure)
-    mean = round(float(depth.confidence.mean()), 4)
     return Result(
         layers=tuple(layers),
-        values={"model": depth.model, "mean_confidence": mean, **depth.values()},
+        values={"model": depth.model, "mean_confidence": round(depth.mean_confidence, 4), **depth.values()},
         messages=depth.messages,
         models=depth.models,
     )

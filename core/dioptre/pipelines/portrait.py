@@ -10,18 +10,28 @@ import numpy as np
 from jaxtyping import Float32
 
 from dioptre.imaging.embedded import EmbeddedDepth
-from dioptre.imaging.layers import Inputs, Layer, LayerOnDemand, Progress, Result, Rows, no_progress
+from dioptre.imaging.layers import (
+    Inputs,
+    Layer,
+    LayerOnDemand,
+    Prepared,
+    Progress,
+    Result,
+    Rows,
+    no_progress,
+)
 from dioptre.imaging.matte_snap import snap_to_matte
 from dioptre.imaging.set_aside import Differences, PackedMatte
 from dioptre.imaging.spread import spread_rows
+from dioptre.imaging.step_cache import StepResult
 from dioptre.models.registry import unload_after
 from dioptre.optics.draft import Halves
 from dioptre.runtime import release_after
 from dioptre_link.operations import USUAL_FOCUS_RANGE, Role, operation
 
-from .depth import Depth, depth_of
+from .depth import DEPTH_STEP, Depth, kept_depth
 from .lens_blur import chosen_max_radius_px, draft_of, lens_blur, lens_options
-from .subject import Subject, find_subject, known_subject
+from .subject import SUBJECT_STEP, Subject, kept_subject, known_subject
 
 _SHARE_DEPTH, _SHARE_SUBJECT = 0.3, 0.5  # of the time, at 12 MP
 _SET_ASIDE = np.zeros((0, 0), np.float32)
@@ -71,31 +81,23 @@ def portrait(
     network's weights are missing or damaged.
     """
     chosen = operation("portrait").check(options)
-    if disparity is None:
-        depth = depth_of(
-            image,
-            embedded=embedded,
-            source=chosen["depth_source"],
-            refine=chosen["refine"],
-            progress=_part(progress, 0.0, _SHARE_DEPTH),
-        )
-    else:
-        depth = Depth(disparity=disparity, confidence=np.ones_like(disparity), model="")
+    inputs = Inputs(picture=image, disparity=disparity, subject=subject_alpha, embedded=embedded)
+    return _portrait(inputs, chosen, draft=draft, progress=progress)
+
+
+def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves, progress: Progress) -> Portrait:
+    depth = _depth(inputs, chosen, _part(progress, 0.0, _SHARE_DEPTH))
     release_after(depth.disparity.shape)
     progress(_SHARE_DEPTH, "Finding the subject")
-    if subject_alpha is None:
-        subject = find_subject(
-            image, disparity=depth.disparity, at=chosen["focus"], standing=disparity is None and chosen["refine"]
-        )
-    else:
-        subject = known_subject(image, subject_alpha, disparity=depth.disparity, at=chosen["focus"])
+    subject = _subject(inputs, depth, chosen)
+    image, estimated = inputs.picture, inputs.disparity is None
     near = depth.disparity
     models, messages = {**depth.models, **subject.models}, (*depth.messages, *subject.messages)
-    depth_values = depth.values() if disparity is None else {}
-    del depth  # with its confidence: the blur needs the memory
+    depth_values = depth.values() if estimated else {}
+    del depth, inputs  # the blur needs the memory
     unload_after(near.shape)
     release_after(near.shape)
-    if disparity is None and chosen["refine"]:
+    if estimated and chosen["refine"]:
         near = _stepping(near, subject)
     subject = replace(subject, standing=None)
     focal_disparity, focus_range = _focus(chosen, subject)
@@ -134,17 +136,21 @@ def portrait(
     )
 
 
+def prepare(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Prepared:
+    """The slow steps of `run`, for a picture at its full size."""
+    prepared: dict[str, StepResult] = {}
+    depth = _depth(inputs, options, _part(progress, 0.0, 0.7))
+    if inputs.disparity is None:
+        prepared[DEPTH_STEP] = StepResult.of(depth)
+    if inputs.subject is None:
+        progress(0.7, "Finding the subject")
+        prepared[SUBJECT_STEP] = StepResult.of(_subject(inputs, depth, options))
+    return prepared
+
+
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
     """The operation `portrait`."""
-    made = portrait(
-        inputs.picture,
-        disparity=inputs.disparity,
-        subject_alpha=inputs.subject,
-        embedded=inputs.embedded,
-        draft=draft_of(inputs),
-        progress=progress,
-        **options,
-    )
+    made = _portrait(inputs, options, draft=draft_of(inputs), progress=progress)
     progress(0.97, "Making the layers")
     picture, alpha = inputs.picture, made.subject.alpha
     height, width = alpha.shape
@@ -184,6 +190,21 @@ def _stepping(near: Float32[np.ndarray, "h w"], subject: Subject) -> Float32[np.
     if subject.standing is not None:
         near = snap_to_matte(near, subject.standing)
     return snap_to_matte(near, subject.alpha) if subject.is_sure else near
+
+
+def _depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Depth:
+    """As given, else the camera's or estimated."""
+    if inputs.disparity is not None:
+        return Depth(disparity=inputs.disparity, model="")
+    return kept_depth(inputs, source=options["depth_source"], refine=options["refine"], progress=progress)
+
+
+def _subject(inputs: Inputs, depth: Depth, options: Mapping[str, Any]) -> Subject:
+    """The one whose coverage is given, else the one that is found."""
+    if inputs.subject is not None:
+        return known_subject(inputs.picture, inputs.subject, disparity=depth.disparity, at=options["focus"])
+    standing = inputs.disparity is None and options["refine"]
+    return kept_subject(inputs, depth.disparity, at=options["focus"], standing=standing)
 
 
 def _focus(options: Mapping[str, Any], subject: Subject) -> tuple[float, float]:

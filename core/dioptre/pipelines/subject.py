@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float32
 
+from dioptre.imaging.layers import Inputs
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.regions import label_regions, travel_cost
 from dioptre.imaging.resize import resize
-from dioptre.models.registry import ModelKind, find, load_model
+from dioptre.imaging.step_cache import StepResult
+from dioptre.models.registry import ModelKind, analysis_checksums, find, load_model
 from dioptre_link.errors import UsageError
 
 from .cut_out import cut_out
@@ -35,6 +37,8 @@ _WEAKER_PART = 0.25  # a part counts to the subject when it is this share as imp
 _GROWTH_PX = 160  # side of the map on which a region is grown from a point
 _FLAT, _FLAT_SHARE = 0.04, 0.9  # the usual focus range to either side; share of what lies round the point…
 _FLAT_PART = 8  # …up to this part of the sides away
+
+SUBJECT_STEP = "subject"  # of the cache
 
 Kind = Literal["subject", "point", "region"]
 
@@ -162,6 +166,24 @@ def _holds(chosen: _Coarse, main: _Coarse) -> bool:
     if chosen.window is not None:
         mask = chosen.window.of_map(main.probability) > 0.5
     return bool((chosen.probability[mask] > 0.5).mean() > 0.5) if mask.any() else False
+
+
+def kept_subject(
+    inputs: Inputs, disparity: Float32[np.ndarray, "h w"], *, at: tuple[float, float] | None, **how: Any
+) -> Subject:
+    """What `find_subject` gives for the picture, from the step cache where it was computed before.
+
+    how: further arguments of `find_subject`. Raises what `find_subject` raises.
+    """
+
+    def compute() -> StepResult:
+        return StepResult.of(find_subject(inputs.picture, disparity=disparity, at=at, **how))
+
+    ready = inputs.prepared.get(SUBJECT_STEP)
+    if ready is None:
+        given = {"picture": inputs.picture, "disparity": disparity, "at": at, "how": how}
+        ready = inputs.cache.result(SUBJECT_STEP, {**given, "networks": analysis_checksums()}, compute)
+    return ready.to(Subject)
 
 
 def known_subject(

@@ -12,6 +12,7 @@ import numpy as np
 from dioptre import files
 from dioptre.files import problems
 from dioptre.imaging.layers import Inputs, Progress, Result, no_progress
+from dioptre.imaging.step_cache import NO_STEP_CACHE, StepCache
 from dioptre_link.errors import UsageError
 from dioptre_link.operations import Input, operation
 from dioptre_link.recipe import Recipe
@@ -44,11 +45,12 @@ def follow_on_file(
     depth: Path | None = None,
     selection: Path | None = None,
     references: tuple[np.ndarray, ...] = (),
+    cache: StepCache = NO_STEP_CACHE,
     progress: Progress = no_progress,
 ) -> Followed:
     """Load `source` and follow the recipe on it; `depth` and `selection` are grey pictures for its first step.
 
-    references: as in `Inputs`.
+    references, cache: as in `Inputs`.
 
     JAX is imported on the way: `runtime.prepare` comes before. Raises what reading and following raise.
     """
@@ -77,6 +79,7 @@ def follow_on_file(
             selection=selected,
             embedded=embedded,
             references=references,
+            cache=cache,
         )
     ]
     if len(chosen.steps) > 1 and picture.width * picture.height >= _RELEASED_PIXELS:

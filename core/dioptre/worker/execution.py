@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from dioptre.imaging.layers import Inputs, Progress, Result, row_slices
+from dioptre.caching import choice, digests
+from dioptre.imaging.embedded import EmbeddedDepth
+from dioptre.imaging.layers import Inputs, Prepared, Progress, Result, row_slices
 from dioptre.imaging.resize import fitted_size
+from dioptre.imaging.step_cache import StepCache
 from dioptre.recipes import guard, memory
-from dioptre.recipes.apply import without_idle_alpha
+from dioptre.recipes.apply import prepare, prepares, without_idle_alpha
 from dioptre.recipes.guard import BadResultError
 from dioptre_link.chain import described, steps_of
 from dioptre_link.errors import UsageError
@@ -29,6 +32,8 @@ Run = Callable[[str, Mapping[str, Any], Inputs, Progress], Result]
 """Runs one operation: name, checked options, inputs, progress."""
 
 _LOADED_BYTES = 40  # of a pixel: float32 RGBA, a repaired copy, bands
+_PREPARED_PIXELS = 50_000_000  # beyond, previews look at the reduced picture alone
+_PREPARING = 0.7  # share of a preview's progress
 _PLANES = (Role.DEPTH, Role.CONFIDENCE)
 _REPAIRED = "The picture had values that are not numbers (NaN or infinite); they were replaced."
 
@@ -50,13 +55,16 @@ class Written:
 def load(folder: Folder, as_input: Input, given: Pixels) -> Kept:
     """Pixels from a file of the exchange folder."""
     kept = memory.reserved((given.height, given.width), bytes_per_pixel=_LOADED_BYTES)
+    digest = ""
     with folder.open_pixels(given) as file, kept:
         if as_input is Input.PICTURE:
+            if choice.is_on():
+                digest = digests.digest_of_file(file.fileno(), str(given.to_dict() | {"file": ""}))
             read = without_idle_alpha(pixels.read_picture(file, given))
         else:
             read = pixels.read_plane(file, given)
         values, repaired = guard.repaired(read)
-    return Kept(values, repaired)
+    return Kept(values, repaired, digest)
 
 
 def execute(request: Request, run: Run, progress: Progress) -> Result:
@@ -65,25 +73,60 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
     size = full if request.preview_px is None else fitted_size(full, longest_px=request.preview_px)
     memory.check(request.operation, request.options, size)
     progress(0.0, "Reading the picture")
-    inputs, repaired = _inputs(request, full, size)
-    options = request.options
+    request = _without_own_estimate(request)
+    loaded = _loaded(request, full)
+    cache = choice.step_cache()
+    options, inputs = request.options, _inputs(request, loaded, size, cache)
     if size != full:
         options = described(request.operation, options).scaled(options, size[1] / full[1])
-    looks = any(
-        one.get("depth_source", "estimate") != "estimate" for _, one in steps_of(request.operation, options)
-    )
-    if request.opened_file and inputs.disparity is None and looks:
-        inputs = replace(inputs, embedded=opened_file.embedded_depth(request.opened_file, inputs.picture))
+        prepared = _prepared(request, loaded, full, cache, _part(progress, 0.0, _PREPARING))
+        inputs = replace(inputs, prepared={name: step.at(size) for name, step in prepared.items()})
+        progress = _part(progress, _PREPARING if prepared else 0.0, 1.0)
+    if not inputs.prepared:
+        inputs = replace(inputs, embedded=_embedded(request, inputs))
     result = run(request.operation, options, inputs, progress)
     if (found := guard.fault(lambda: inputs.picture, result)) is not None:
         with _full_precision():
-            result = run(request.operation, options, inputs, progress)
+            result = run(request.operation, options, replace(inputs, prepared={}), progress)
         if (again := guard.fault(lambda: inputs.picture, result)) is not None:
             raise BadResultError(
                 f"The computation failed: {again}.",
                 hint=f"It was tried twice (first: {found}). `dioptre doctor` checks this machine.",
             )
+    repaired = any(each.repaired for each in loaded.values())
     return replace(result, messages=(*result.messages, _REPAIRED)) if repaired else result
+
+
+def _prepared(
+    request: Request, loaded: Mapping[Input, Kept], full: tuple[int, int], cache: StepCache, progress: Progress
+) -> Prepared:
+    """The slow steps of a preview, taken at the picture's full size: the final result then finds them in the cache.
+
+    Nothing for pictures so large that somebody would wait for it, or that no memory is left for it.
+    """
+    if full[0] * full[1] > _PREPARED_PIXELS or not prepares(request.operation):
+        return {}
+    try:
+        memory.check(request.operation, request.options, full)
+    except memory.OutOfMemoryError:
+        return {}
+    whole = _inputs(request, loaded, full, cache)
+    return prepare(
+        request.operation, request.options, replace(whole, embedded=_embedded(request, whole)), progress=progress
+    )
+
+
+def _embedded(request: Request, inputs: Inputs) -> EmbeddedDepth | None:
+    """The camera's depth out of the opened file, where it is asked for."""
+    steps = steps_of(request.operation, request.options)
+    looks = any(options.get("depth_source", "estimate") != "estimate" for _, options in steps)
+    if not (request.opened_file and looks) or inputs.disparity is not None:
+        return None
+    return opened_file.embedded_depth(request.opened_file, inputs.picture)
+
+
+def _part(progress: Progress, start: float, end: float) -> Progress:
+    return lambda fraction, phase: progress(start + (end - start) * fraction, phase)
 
 
 def write(request: Request, result: Result, prefix: str, progress: Progress) -> list[Written]:
@@ -113,30 +156,69 @@ def write(request: Request, result: Result, prefix: str, progress: Progress) -> 
 
 def kept(request: Request, result: Result) -> dict[str, Kept]:
     """The layers of `result` that the client wants kept, by their names."""
-    return {request.keep[each.role]: Kept(each.pixels) for each in result.layers if each.role in request.keep}
+    estimate = "" if Input.DISPARITY in request.inputs else _estimate_name(request)
+    return {
+        request.keep[each.role]: Kept(each.pixels, estimate=estimate if each.role is Role.DEPTH else "")
+        for each in result.layers
+        if each.role in request.keep
+    }
 
 
-def _inputs(request: Request, full: tuple[int, int], size: tuple[int, int]) -> tuple[Inputs, bool]:
-    arrays: dict[str, Any] = {}
-    repaired = False
+def _without_own_estimate(request: Request) -> Request:
+    """A preview without the depth that the operation would estimate itself, where a subject is to be found in it.
+
+    A client hands back what an earlier preview made. The picture's own depth, from the step cache, gives the
+    subject that the final result will have.
+    """
+    given = request.inputs.get(Input.DISPARITY)
+    own = isinstance(given, Kept) and given.estimate and given.estimate == _estimate_name(request)
+    finds = Input.SUBJECT in described(request.operation, request.options).optional_inputs
+    if not own or not finds or Input.SUBJECT in request.inputs or not choice.is_on():
+        return request
+    inputs = dict(request.inputs)
+    del inputs[Input.DISPARITY]
+    return replace(request, inputs=inputs)
+
+
+def _estimate_name(request: Request) -> str:
+    """What tells the depth of this request's picture from others; "" where the picture was not identified."""
+    picture = request.inputs[Input.PICTURE]
+    if not isinstance(picture, Kept) or not picture.digest:
+        return ""
+    options = request.options
+    return f"{picture.digest} {options.get('depth_source')} {options.get('refine')} {request.opened_file}"
+
+
+def _loaded(request: Request, full: tuple[int, int]) -> dict[Input, Kept]:
+    """The inputs at the size they were handed over in."""
+    loaded: dict[Input, Kept] = {}
     for name, given in request.inputs.items():
-        loaded = given if isinstance(given, Kept) else load(request.folder, name, given)
+        kept = given if isinstance(given, Kept) else load(request.folder, name, given)
         if name is Input.DISPARITY and request.unpainted:
-            loaded = _with_exact_values(request, loaded)
-        if request.preview_px is None and not _fits(request, name, loaded, full):
-            height, width = loaded.values.shape[:2]
+            kept = _with_exact_values(request, kept)
+        if request.preview_px is None and not _fits(request, name, kept, full):
+            height, width = kept.values.shape[:2]
             raise UsageError(
                 f"The {name.value} has {width} x {height} pixels, the picture {full[1]} x {full[0]}.",
                 hint="Both must have the same size.",
             )
-        pixels_at_size = loaded.at(size)
+        loaded[name] = kept
+    return loaded
+
+
+def _inputs(request: Request, loaded: Mapping[Input, Kept], size: tuple[int, int], cache: StepCache) -> Inputs:
+    """What was loaded, brought to `size`."""
+    arrays: dict[str, Any] = {}
+    for name, each in loaded.items():
+        pixels_at_size = each.at(size)
         if name is Input.SUBJECT and pixels_at_size.ndim == 3:  # a subject layer that was kept: its coverage
             pixels_at_size = np.ascontiguousarray(pixels_at_size[..., -1])
         arrays[name.value] = pixels_at_size
-        repaired |= loaded.repaired
         if name is Input.PICTURE:
-            arrays["kept"] = loaded.beside(size)
-    return Inputs(**arrays, draft=request.draft), repaired
+            arrays["kept"] = each.beside(size)
+            if each.digest:
+                cache.name(pixels_at_size, f"{each.digest} {size[0]}x{size[1]}")
+    return Inputs(**arrays, draft=request.draft, cache=cache)
 
 
 def _fits(request: Request, name: Input, loaded: Kept, full: tuple[int, int]) -> bool:

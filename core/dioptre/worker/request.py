@@ -28,11 +28,14 @@ class Kept:
     """Pixels that stay in the worker for one connection, and the last reduced sizes of them.
 
     values: float32 (H, W, 3 or 4), sRGB-encoded with straight alpha, or (H, W).
-    repaired: whether NaN or infinite values were replaced in them.
+    repaired: whether NaN or infinite values were replaced in them. digest: of what was handed over, "" where it was
+    not taken. estimate: what the values are the depth of, "" where they are nobody's estimate; see `estimate_name`.
     """
 
     values: np.ndarray
     repaired: bool = False
+    digest: str = ""
+    estimate: str = ""
     _small: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
     _beside: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -1,0 +1,185 @@
+"""How long a dialog waits for its previews and results, with and without what is kept of the picture.
+
+    python benchmarks/kept.py [--megapixels N] [--runs N] [--json FILE]
+
+One warm worker each: with nothing kept, and keeping. In both a dialog opens on a picture (first preview), closes,
+opens again on the same pixels (a new connection, as editors do), then OK makes the full result, twice: the second
+is what Update or another aperture asks for. Wall seconds are the least of the runs; CPU seconds are the worker's
+and less disturbed by other work on the machine. The results of both workers are compared bit by bit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dioptre import runtime
+
+runtime.prepare()
+
+import numpy as np
+import psutil
+
+from dioptre import files
+from dioptre.caching import choice
+from dioptre.caching.digests import digest_of_bytes
+from dioptre.imaging.resize import resize
+from dioptre_link import start
+from dioptre_link.client import Result, Worker
+from dioptre_link.operations import Role
+from dioptre_link.paths import data_dir
+from dioptre_link.wire import PixelFormat
+
+OPERATION = "portrait"
+PREVIEW_PX = 640
+FORMAT = PixelFormat("u8")
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+class Dialog:
+    """What an editor's dialog does with the worker. Each call gives wall and CPU seconds."""
+
+    def __init__(self, worker: Worker, pixels: np.ndarray) -> None:
+        self._worker = worker
+        self._pixels = pixels
+        self._picture = None
+
+    def first_preview(self) -> tuple[float, float]:
+        with timed(self._worker) as took:
+            height, width = self._pixels.shape[:2]
+            with self._worker.new_buffer(width, height, FORMAT) as buffer:
+                buffer.write_rows(0, self._pixels.data)
+                self._picture = self._worker.store("picture-full", "picture", buffer)
+            keep = {Role.DEPTH: "preview-depth", Role.SUBJECT: "preview-subject"}
+            read(self._submit(preview_px=PREVIEW_PX, keep=keep).wait())
+        return took[0]
+
+    def result(self) -> tuple[tuple[float, float], str]:
+        with timed(self._worker) as took:
+            digest = read(self._submit().wait())
+        return took[0], digest
+
+    def _submit(self, **options):
+        inputs = {"picture": self._picture}
+        return self._worker.submit(OPERATION, {"f_number": 2.0}, inputs, colour_format=FORMAT, **options)
+
+
+def read(result: Result) -> str:
+    """Read all layers, as an editor does; a digest of them."""
+    digest = hashlib.sha256()
+    for layer in result.layers:
+        for first, rows in layer.buffer.bands():
+            digest.update(layer.buffer.read_rows(first, rows))
+    result.delete()
+    return digest.hexdigest()
+
+
+@contextmanager
+def timed(worker: Worker) -> Iterator[list[tuple[float, float]]]:
+    worker.connect()
+    rendezvous = start.Rendezvous.read()
+    assert rendezvous is not None
+    process = psutil.Process(rendezvous.pid)
+    took: list[tuple[float, float]] = []
+    began, before = time.perf_counter(), sum(process.cpu_times()[:2])
+    yield took
+    took.append((time.perf_counter() - began, sum(process.cpu_times()[:2]) - before))
+
+
+def picture(name: str, megapixels: float) -> np.ndarray:
+    """An example enlarged to that size, as opaque 8-bit RGBA."""
+    pixels = files.load(EXAMPLES / name).pixels
+    width = round((megapixels * 1e6 * 1.5) ** 0.5)
+    large = np.clip(resize(pixels, (round(width / 1.5), width), method="bicubic"), 0, 1)
+    opaque = np.full((*large.shape[:2], 1), 255, np.uint8)
+    return np.concatenate([(large * 255 + 0.5).astype(np.uint8), opaque], axis=-1)
+
+
+def measure(keep: bool, *, megapixels: float, runs: int) -> tuple[dict[str, list[tuple[float, float]]], str]:
+    os.environ[choice.VARIABLE] = "1" if keep else "0"
+    pixels, other = picture("astronaut.jpg", megapixels), picture("coffee.jpg", megapixels)
+    times: dict[str, list[tuple[float, float]]] = {}
+    digests = set()
+    with Worker("benchmark", command=[sys.executable, "-I", "-m", "dioptre.worker", "--no-warm-up"]) as worker:
+        worker.connect()
+        warm = Dialog(worker, other)
+        warm.first_preview()
+        warm.result()
+        for _ in range(runs):
+            choice.clear()
+            for name in ("first preview", "reopened"):
+                worker.close()
+                dialog = Dialog(worker, pixels)
+                times.setdefault(name, []).append(dialog.first_preview())
+            for name in ("OK", "OK again"):
+                took, digest = dialog.result()
+                times.setdefault(name, []).append(took)
+                digests.add(digest)
+        worker.shut_down()
+    assert len(digests) == 1, "the results of one worker differ"
+    return times, digests.pop()
+
+
+@contextmanager
+def home() -> Iterator[None]:
+    """A data folder of our own with the user's weights; compiled programs stay the user's."""
+    weights, compiled = data_dir() / "weights", start.cache_dir() / "compiled"
+    with tempfile.TemporaryDirectory(prefix="dioptre-kept-") as folder:
+        os.environ["DIOPTRE_HOME"] = folder
+        for target, source in ((data_dir() / "weights", weights), (start.cache_dir() / "compiled", compiled)):
+            target.parent.mkdir(parents=True)
+            source.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(source)
+        yield
+
+
+def processor() -> str:
+    with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123
+        names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} threads"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--megapixels", type=float, default=12.0)
+    parser.add_argument("--runs", type=int, default=2)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    content = picture("astronaut.jpg", options.megapixels)
+    began = time.perf_counter()
+    digest_of_bytes(content.data)
+    hash_s = time.perf_counter() - began
+    with home():
+        plain, without = measure(False, megapixels=options.megapixels, runs=options.runs)
+        keeping, with_cache = measure(True, megapixels=options.megapixels, runs=options.runs)
+    assert without == with_cache, "results with and without what is kept differ"
+    results: dict[str, object] = {
+        "processor": processor(),
+        "load": os.getloadavg()[0],
+        "megapixels": options.megapixels,
+        "digest_s": hash_s,
+    }
+    print(f"{results['processor']}, load {results['load']:.1f}, {options.megapixels:g} megapixels, 8-bit RGBA")
+    print(f"digest of the picture: {hash_s:.3f} s; results are equal to the bit")
+    for name in plain:
+        row = {}
+        for kind, times in (("nothing kept", plain[name]), ("kept", keeping[name])):
+            row[kind] = {"wall_s": min(wall for wall, _ in times), "cpu_s": min(cpu for _, cpu in times)}
+        results[name] = row
+        parts = [f"{kind}: {took['wall_s']:.2f} s (CPU {took['cpu_s']:.2f} s)" for kind, took in row.items()]
+        print(f"{name}: {', '.join(parts)}")
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
