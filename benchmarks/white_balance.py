@@ -4,7 +4,7 @@
 
 PAIRS and DIR are folders of NAME_input.png and NAME_gt.png (and NAME.npz with `valid` (bool) where only a part
 counts); what stands before the first underscore of NAME is the set it belongs to. `training.white_balance.held_out`
-writes such folders. Of the set "balanced", where nothing is wrong, the change counts.
+writes such folders. Of the sets "balanced" and "own", where nothing is wrong, the change counts.
 
 Scores: MSE (0..255 squared), mean angle between colours in degrees, CIEDE2000; mean over pictures, and of ΔE the
 mean of the worst quarter. --confidence sets what the estimator says of itself beside what came out. OpenCV needs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +14,7 @@ from dioptre.colour import D65_XY, WhitePoint, adapt
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.layers import Inputs
 from dioptre.imaging.resize import resize
-from dioptre.pipelines.light import chance, estimate_light, sure_share
+from dioptre.pipelines.light import Estimate, Reading, chance, estimate_light, sure_share, trust
 from dioptre.pipelines.white_balance import apply_correction, white_balance
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import UsageError
@@ -225,6 +226,77 @@ def test_the_operation_says_what_it_found(warm: np.ndarray) -> None:
     assert 0 <= result.values["confidence"] <= 1
     assert f"{result.values['cct_kelvin']:,} K" in result.messages[0]
     assert result.models.keys() == {"white-balance"}
+
+
+def test_a_grey_picture_has_no_colour_to_balance(person: np.ndarray) -> None:
+    grey = person.mean(axis=2, keepdims=True).repeat(3, axis=2).astype(np.float32)
+    result = apply("white_balance", {}, Inputs(picture=grey))
+    assert result.messages == ("Left as it is: the picture is grey, there is no colour to balance.",)
+    assert result.values["temperature"] is None
+    assert result.values["confidence"] is None
+    assert result.values["applied_strength"] == 0
+    np.testing.assert_allclose(result.layers[0].pixels, grey, atol=1e-4)
+    by_hand = apply("white_balance", {"temperature": 4000}, Inputs(picture=grey))
+    assert by_hand.messages[0].startswith("Light: 4,000 K")
+
+
+@pytest.mark.parametrize(
+    ("estimate", "said", "applied"),
+    [
+        ({"confidence": 0.9, "share": 0.0}, "Left as it is: already neutral.", 0.0),
+        ({"confidence": 0.4, "share": 0.0}, "Left as it is: the colour of the light is not sure.", 0.0),
+        ({"confidence": 0.3, "share": 0.6, "cct": 4000}, "Only 60% of the cast is removed", 0.6),
+        ({"confidence": 0.9, "share": 1.0, "cct": 4000}, "Light: 4,000 K, tint +15, confidence 90%.", 1.0),
+    ],
+)
+def test_the_result_says_what_was_done_and_how_far(
+    person: np.ndarray, monkeypatch: pytest.MonkeyPatch, estimate: dict[str, Any], said: str, applied: float
+) -> None:
+    light = WhitePoint(cct_kelvin=estimate.pop("cct", 6504), duv=0.005)
+    found = Estimate(light=light, expected_de=1.0, models={"white-balance": "0" * 64}, **estimate)
+    monkeypatch.setattr("dioptre.pipelines.white_balance.estimate_light", lambda _: found)
+    result = apply("white_balance", {}, Inputs(picture=person))
+    assert said in result.messages[0]
+    assert result.values["applied_strength"] == applied
+    half = apply("white_balance", {"strength": 0.5}, Inputs(picture=person))
+    assert half.values["applied_strength"] == applied / 2
+    assert ("Only" in half.messages[0]) == ("Only" in said)
+
+
+def test_a_strong_warm_light_points_to_keep_warmth(warm: np.ndarray) -> None:
+    advice = "If the warm light belongs to the scene, raise Keep warmth."
+    found = apply("white_balance", {"temperature": 2400, "tint": 0}, Inputs(picture=warm))
+    assert advice not in found.messages  # it was set by hand
+    light = WhitePoint(cct_kelvin=2400)
+    with pytest.MonkeyPatch.context() as patch:
+        estimate = Estimate(light=light, expected_de=1.0, models={"white-balance": "0" * 64})
+        patch.setattr("dioptre.pipelines.white_balance.estimate_light", lambda _: estimate)
+        assert advice in apply("white_balance", {}, Inputs(picture=warm)).messages
+        assert advice not in apply("white_balance", {"keep_warmth": 0.5}, Inputs(picture=warm)).messages
+
+
+def test_strength_zero_says_that_nothing_was_done(person: np.ndarray) -> None:
+    result = apply("white_balance", {"strength": 0}, Inputs(picture=person))
+    assert result.messages == ("Left as it is: the strength is 0.",)
+
+
+def test_less_is_removed_where_little_is_believed() -> None:
+    shares = [float(trust(confidence)) for confidence in (0.0, 0.2, 0.4, 1.0)]
+    assert shares == pytest.approx([0.4, 0.7, 1.0, 1.0])
+
+
+def test_a_cast_too_small_to_see_is_left(person: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = Reading(
+        chroma=np.full((1, 2), 0.012, np.float32),
+        residual=np.full((1, 9, 3), 0.1, np.float32),
+        belief=np.array([0.999], np.float32),
+        expected_de=np.array([1.0], np.float32),
+        coloured=np.array([True]),
+    )
+    monkeypatch.setattr("dioptre.pipelines.light.read", lambda *_: reading)
+    result = apply("white_balance", {}, Inputs(picture=person))
+    assert result.messages == ("Left as it is: already neutral.",)
+    np.testing.assert_allclose(result.layers[0].pixels, person, atol=1e-4)
 
 
 def test_a_light_set_by_hand_needs_no_network(warm: np.ndarray) -> None:

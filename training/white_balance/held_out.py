@@ -9,7 +9,8 @@ emulated: held-out photographs, about four wrong camera settings each. style: th
 apart from training. balanced: the same, nothing wrong. dark: the same at a sixth of the light with a small sensor's
 noise, one wrong setting. developed: held-out raw thumbnails, wrong gains. camera: raws of the other sensor,
 developed with a rendering (matrix, filmic curve) unknown to training. shown: the same raws just shown, with neither
-matrix nor balance. known: held-out raws of the cameras trained on, just shown.
+matrix nor balance. known: held-out raws of the cameras trained on, just shown. own: pictures whose colour is their
+own (fires, stages, gradings), which are to stay as they are.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ import numpy as np
 from PIL import Image
 
 from .data import CAMERAS, camera
-from .samples import STYLES_APART, left_out, part
+from .samples import LISTS, STYLES_APART, left_out, part
 
 LONGEST_PX = 256
+OWN = ("# coloured light", "# graded in one colour")  # parts of left_out.txt
 OTHER_CAMERA = "Sony_ILCE-7RM2"
 WRONG_KELVINS = (2800, 4000, 8500)
 SHOWN_LEVEL = 0.995  # the quantile of raw values that becomes white
@@ -69,6 +71,20 @@ def photographs(options: argparse.Namespace, rng: np.random.Generator) -> None:
         dim, style = decode(right) / 6, int(rng.integers(10))
         noisy = encode(dim + np.sqrt(NOISE**2 * (0.2 + dim * 6)) * rng.standard_normal(dim.shape))
         write(options.out, f"dark_{i}", terms(noisy) @ mappings[i, style], noisy)  # no balance takes the noise away
+
+
+def own_colours(options: argparse.Namespace) -> None:
+    """Those of `left_out.txt` that are photographs: their input is their truth."""
+    names: list[str] = []
+    for line in (LISTS / "left_out.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("# "):
+            wanted = line.startswith(OWN)
+        elif line and wanted:
+            names.append(line)
+    for i, name in enumerate(names):
+        picture = Image.open(options.photos / name).convert("RGB")
+        picture.thumbnail((LONGEST_PX, LONGEST_PX), Image.Resampling.BOX)
+        write(options.out, f"own_{i}", np.asarray(picture) / 255, np.asarray(picture) / 255)
 
 
 def developed(options: argparse.Namespace, rng: np.random.Generator) -> None:
@@ -135,6 +151,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     photographs(options, rng)
+    own_colours(options)
     developed(options, rng)
     other_camera(options)
     known_sensors(options, rng)

@@ -22,8 +22,8 @@ _PATH = click.Path(path_type=Path, readable=False)  # what is wrong with a file 
 def commands() -> Iterator[click.Command]:
     """`run` and its alias first, then the operations in their described order."""
     portrait = OPERATIONS[DEFAULT]
-    yield _run_command(portrait, name="run", short_help=portrait.help)
-    yield _run_command(portrait, name=portrait.command, short_help="The same as 'run'.")
+    yield _run_command(portrait, command="run", short_help=portrait.help)
+    yield _run_command(portrait, command=portrait.command, short_help="The same as 'run'.")
     for operation in OPERATIONS.values():
         if operation.name == "white_balance":
             yield _white_balance_command(operation)
@@ -31,8 +31,8 @@ def commands() -> Iterator[click.Command]:
             yield _operation_command(operation)
 
 
-def _run_command(portrait: Operation, *, name: str, short_help: str) -> click.Command:
-    @click.command(name=name, cls=GroupedCommand, short_help=short_help)
+def _run_command(portrait: Operation, *, command: str, short_help: str) -> click.Command:
+    @click.command(name=command, cls=GroupedCommand, short_help=short_help)
     @click.argument("inputs", nargs=-1, required=True, type=_PATH, metavar="IN...")
     @click.option(
         "-o",
@@ -76,8 +76,8 @@ def _run_command(portrait: Operation, *, name: str, short_help: str) -> click.Co
         """
         changes = {**given(portrait, options), **settings(pairs)}
         if (depth or selection) is not None and len(inputs) > 1:
-            given_for_one = "--depth" if depth is not None else "--selection"
-            raise UsageError(f"{given_for_one} is for one picture; there are several.", hint="Run them one by one.")
+            name = "--depth" if depth is not None else "--selection"
+            raise UsageError(f"{name} is for one picture; there are several.", hint="Run them one by one.")
         log.start(verbose=verbose)
         from . import process
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 from numpy.typing import ArrayLike
 
 from dioptre.colour import WhitePoint, linear_rgb_to_xy, xy_to_linear_rgb
@@ -25,6 +25,10 @@ _SURE = (1.203, 0.287, 0.712)
 length in (ln r/g, ln b/g). A slight cast may as well be the scene's own colour, and a photograph that was right
 must stay so; of a strong one less belief is asked. Chosen on pictures kept for validation, the constant by
 `training.white_balance.belief`."""
+_TRUSTED, _LEAST_SHARE = 0.4, 0.4
+"""The confidence from which on all of a cast is removed that `_SURE` allows, and how much of it at none. Pictures
+whose colour is their own change a seventh less, wrong settings of cameras are balanced as well as without it."""
+_UNSEEN = 0.02  # of (ln r/g, ln b/g): a cast that is smaller does not show
 _COLOURLESS = 1 / 512  # the largest difference between the channels of a picture that is grey all over
 _LEAST = 1e-3  # of a colour channel: the deepest lights lie outside sRGB
 _SUBSAMPLED_PX = 400  # larger pictures are read at every n-th pixel first
@@ -35,8 +39,9 @@ _CELLS_AT_ONCE = 8
 class Estimate:
     """What the estimator says of one picture.
 
-    light: the light's colour as the picture shows it; daylight (about 6,500 K) where nothing is wrong. xy: the same
-    exactly, for casts can be bluer than any temperature; left out, the light's own.
+    light: the light's colour to remove; daylight (about 6,500 K) where nothing is wrong. xy: the same exactly, for
+    casts can be bluer than any temperature; left out, the light's own. share: how much of the cast as it was read
+    that is; less than 1 where the reading is uncertain. coloured: False for a picture that is grey all over.
     residual: (9, 3) coefficients of `dioptre.colour.correction`. expected_de: the error that is to be expected
     after the correction, CIELAB ΔE, mean over the picture; 0 for a light that is known. confidence: the chance that
     the light is read well enough, 0 to 1; see GOOD_DE. models: the network's checksums.
@@ -45,6 +50,8 @@ class Estimate:
     light: WhitePoint
     expected_de: float
     confidence: float = 1.0
+    share: float = 1.0
+    coloured: bool = True
     xy: tuple[float, float] | None = None
     residual: Float32[np.ndarray, "9 3"] = field(default_factory=lambda: np.zeros((9, 3), np.float32))
     models: Mapping[str, str] = field(default_factory=dict)
@@ -60,13 +67,14 @@ class Reading:
     """What the network says of n thumbnails, in NumPy.
 
     chroma: (n, 2) ln r/g and ln b/g of the light. residual: (n, 9, 3). belief: (n,) how much of both to believe, 0
-    to 1. expected_de: (n,) as in `Estimate`.
+    to 1. expected_de: (n,), coloured: (n,) as in `Estimate`.
     """
 
     chroma: Float32[np.ndarray, "n 2"]
     residual: Float32[np.ndarray, "n 9 3"]
     belief: Float32[np.ndarray, "n"]
     expected_de: Float32[np.ndarray, "n"]
+    coloured: Bool[np.ndarray, "n"]
 
 
 def estimate_light(image: Float32[np.ndarray, "h w c"], *, model: str = "default") -> Estimate:
@@ -76,16 +84,30 @@ def estimate_light(image: Float32[np.ndarray, "h w c"], *, model: str = "default
     """
     network = estimator(model)
     found = read(network, thumbnail(image, network.config.thumbnail_px)[None])
-    share = sure_share(found.chroma[0], belief=float(found.belief[0]))
+    belief, expected_de = float(found.belief[0]), float(found.expected_de[0])
+    confidence = chance(found.chroma[0], belief=belief, expected_de=expected_de)
+    share = sure_share(found.chroma[0], belief=belief) * trust(confidence)
+    if share * np.linalg.norm(found.chroma[0]) < _UNSEEN:
+        share = np.float32(0)
     xy = xy_of(share * found.chroma[0])
     return Estimate(
         light=WhitePoint.from_xy(xy),
         xy=xy,
-        expected_de=float(found.expected_de[0]),
-        confidence=chance(found.chroma[0], belief=float(found.belief[0]), expected_de=float(found.expected_de[0])),
+        expected_de=expected_de,
+        confidence=confidence,
+        share=float(share),
+        coloured=bool(found.coloured[0]),
         residual=share * found.residual[0],
         models=network.checksums,
     )
+
+
+def trust(confidence: float) -> np.float32:
+    """How much of an estimated cast to remove at a confidence: all of it from _TRUSTED on, less below.
+
+    At little confidence a strong cast is as likely the scene's own colour: smoke, a stage, a sunset.
+    """
+    return np.float32(np.clip(_LEAST_SHARE + (1 - _LEAST_SHARE) * confidence / _TRUSTED, _LEAST_SHARE, 1.0))
 
 
 def sure_share(chroma: Float32[np.ndarray, "2"], *, belief: float) -> np.float32:
@@ -134,6 +156,7 @@ def read(network: Callable[..., Any], thumbnails: Float32[np.ndarray, "n s s 3"]
         residual=residual,
         belief=1 / (1 + np.exp(-belief)),
         expected_de=np.exp(log_error),
+        coloured=coloured,
     )
 
 

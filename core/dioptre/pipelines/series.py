@@ -35,6 +35,8 @@ def mean_light(estimates: Sequence[Estimate]) -> Estimate:
         residual=np.tensordot(weights, np.stack([e.residual for e in estimates]), 1).astype(np.float32),
         expected_de=float(weights @ [e.expected_de for e in estimates]),
         confidence=float(weights @ [e.confidence for e in estimates]),
+        share=float(weights @ [e.share for e in estimates]),
+        coloured=any(e.coloured for e in estimates),
     )
 
 

@@ -29,6 +29,7 @@ from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre.imaging.numbers import is_finite, without_nan
 from dioptre.imaging.threads import on_all_cores
 from dioptre_link.errors import UsageError
+from dioptre_link.language import Message
 from dioptre_link.operations import Role
 
 from .light import Estimate, chroma_of, estimate_light, xy_of
@@ -37,6 +38,10 @@ from .series import mean_light
 
 CHUNK_PIXELS = 1 << 18
 NEUTRAL = WhitePoint.from_xy(D65_XY)
+LARGEST_TINT = 300  # of the option
+_LIKELY = 0.6  # confidence from which on a picture without a cast counts as neutral
+_NEARLY_ALL = 0.95
+_WARM_KELVIN = 3500  # lights warmer than that may be the picture's subject: candles, a sunset, smoke
 _TOLD = 2e-3  # of (ln r/g, ln b/g): a light this near to its temperature and tint is said by them
 FADE_MIRED, FADE_DUV = 60.0, 0.02
 """How far a light set by hand may lie from the estimate before the estimate's bend of colours is gone."""
@@ -46,14 +51,19 @@ FADE_MIRED, FADE_DUV = 60.0, 0.02
 class Balanced:
     """A balanced picture and what was decided.
 
-    image: as the input: sRGB-encoded, straight alpha. light: the colour of the light that was removed, as the
-    picture shows it: about 6,500 K where nothing was wrong. confidence: 0 to 1. lights: how many lights were told
-    apart. models: the networks that took part.
+    image: as the input: sRGB-encoded, straight alpha. light: the colour of the light that was removed at full
+    strength, as the picture shows it: about 6,500 K where nothing was wrong. estimated: whether it was read off the
+    picture. coloured: False where the picture is grey all over. confidence: that the light is read right, 0 to 1.
+    applied: how much of the cast was removed, 0 to 1: the strength, times the share that the confidence allows.
+    lights: how many lights were told apart. models: the networks that took part.
     """
 
     image: Float32[np.ndarray, "h w c"]
     light: WhitePoint
     confidence: float
+    estimated: bool = False
+    coloured: bool = True
+    applied: float = 0.0
     lights: int = 1
     models: Mapping[str, str] = field(default_factory=dict)
 
@@ -80,8 +90,7 @@ class _Choice:
     light: WhitePoint
     xy: tuple[float, float]
     residual: Float32[np.ndarray, "9 3"]
-    confidence: float
-    models: Mapping[str, str]
+    estimate: Estimate
 
 
 def white_balance(
@@ -133,8 +142,16 @@ def white_balance(
     else:
         balanced = _apply_field(picture, lights, share=strength, kept=kept)
         count = lights.count
+    estimate, by_hand = choice.estimate, temperature is not None or tint is not None
     return Balanced(
-        image=balanced, light=choice.light, confidence=choice.confidence, lights=count, models=choice.models
+        image=balanced,
+        light=choice.light,
+        confidence=estimate.confidence,
+        estimated=bool(estimate.models) and not by_hand,
+        coloured=by_hand or estimate.coloured,
+        applied=strength * (1.0 if by_hand else estimate.share),
+        lights=count,
+        models=estimate.models,
     )
 
 
@@ -168,28 +185,67 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     balanced = white_balance(
         inputs.picture, **options, disparity=inputs.disparity, references=inputs.references, progress=progress
     )
-    messages = [
-        f"The light: {balanced.cct:,.0f} K, tint {balanced.light.tint:+.0f}, confidence {balanced.confidence:.0%}."
-    ]
+    messages = [sentence(balanced, strength=options["strength"])]
+    warm = balanced.estimated and balanced.applied > 0 and balanced.cct < _WARM_KELVIN
+    if warm and not options["keep_warmth"]:
+        messages.append("If the warm light belongs to the scene, raise Keep warmth.")
     if not is_finite(inputs.picture):
         messages.append("Some values of the picture were not numbers; they were taken as 0.")
-    if balanced.confidence < 0.4:
-        messages.append("The light is hard to read here: check the temperature.")
     if options["mixed"] and inputs.references:
         messages.append("The light is the series'; this picture was not searched for others.")
-    elif options["mixed"] and balanced.lights == 1:
+    elif options["mixed"] and balanced.lights == 1 and balanced.coloured:
         messages.append("One light explains the picture; it was balanced as a whole.")
-    values = {
-        "temperature": round(balanced.cct),  # named as the option, so that a dialog can show what was decided
-        "tint": round(balanced.light.tint),
-        "cct_kelvin": round(balanced.cct),
-        "duv": round(balanced.duv, 4),
-        "illuminant_xy": [round(value, 5) for value in balanced.illuminant_xy],
-        "confidence": round(balanced.confidence, 2),
-        "lights": balanced.lights,
-    }
     layer = Layer(name="White balance", role=Role.RESULT, pixels=balanced.image)
-    return Result(layers=(layer,), values=values, messages=tuple(messages), models=balanced.models)
+    return Result(layers=(layer,), values=values_of(balanced), messages=tuple(messages), models=balanced.models)
+
+
+def values_of(balanced: Balanced) -> dict[str, Any]:
+    """What was decided, as JSON types. temperature and tint are named as the options, for dialogs to show.
+
+    None where a picture is grey all over: there is no light to read.
+    """
+    light = balanced.light
+    values = {
+        "temperature": round(light.cct_kelvin),
+        "tint": max(-LARGEST_TINT, min(round(light.tint), LARGEST_TINT)),
+        "cct_kelvin": round(light.cct_kelvin),
+        "duv": round(light.duv, 4),
+        "illuminant_xy": [round(value, 5) for value in light.xy],
+        "confidence": round(balanced.confidence, 2),
+    }
+    decided = {"applied_strength": round(balanced.applied, 2), "lights": balanced.lights}
+    return {**(values if balanced.coloured else dict.fromkeys(values)), **decided}
+
+
+def sentence(balanced: Balanced, *, strength: float) -> str:
+    """What was done, for the user."""
+    light = balanced.light
+    kelvin, tint = f"{light.cct_kelvin:,.0f}", f"{light.tint:+.0f}"
+    confidence = f"{balanced.confidence:.0%}"
+    if not balanced.coloured:
+        return Message("Left as it is: the picture is grey, there is no colour to balance.")
+    if strength == 0:
+        return Message("Left as it is: the strength is 0.")
+    if not balanced.estimated:
+        return Message("Light: {kelvin} K, tint {tint}.", kelvin=kelvin, tint=tint)
+    if balanced.applied == 0 and balanced.lights == 1:
+        if balanced.confidence >= _LIKELY:
+            return Message("Left as it is: already neutral.")
+        return Message(
+            "Left as it is: the colour of the light is not sure. Set the temperature or choose a neutral area."
+        )
+    if balanced.applied < strength * _NEARLY_ALL:
+        return Message(
+            "Light: {kelvin} K, tint {tint}. Only {share} of the cast is removed, as the light is not sure "
+            "(confidence {confidence}). Set the temperature or choose a neutral area to remove more.",
+            kelvin=kelvin,
+            tint=tint,
+            share=f"{balanced.applied:.0%}",
+            confidence=confidence,
+        )
+    return Message(
+        "Light: {kelvin} K, tint {tint}, confidence {confidence}.", kelvin=kelvin, tint=tint, confidence=confidence
+    )
 
 
 def _choice(
@@ -220,8 +276,7 @@ def _choice(
         light=chosen,
         xy=xy,
         residual=residual,
-        confidence=found.confidence,
-        models=found.models,
+        estimate=found,
     )
 
 
