@@ -246,6 +246,7 @@ def test_a_grey_picture_has_no_colour_to_balance(person: np.ndarray) -> None:
         ({"confidence": 0.9, "share": 0.0}, "Left as it is: already neutral.", 0.0),
         ({"confidence": 0.4, "share": 0.0}, "Left as it is: the colour of the light is not sure.", 0.0),
         ({"confidence": 0.3, "share": 0.6, "cct": 4000}, "Only 60% of the cast is removed", 0.6),
+        ({"confidence": 0.8, "share": 0.6, "cct": 4000}, "60% of the cast is removed; the rest may be", 0.6),
         ({"confidence": 0.9, "share": 1.0, "cct": 4000}, "Light: 4,000 K, tint +15, confidence 90%.", 1.0),
     ],
 )
@@ -260,7 +261,7 @@ def test_the_result_says_what_was_done_and_how_far(
     assert result.values["applied_strength"] == applied
     half = apply("white_balance", {"strength": 0.5}, Inputs(picture=person))
     assert half.values["applied_strength"] == applied / 2
-    assert ("Only" in half.messages[0]) == ("Only" in said)
+    assert ("of the cast is removed" in half.messages[0]) == ("of the cast is removed" in said)
 
 
 def test_a_strong_warm_light_points_to_keep_warmth(warm: np.ndarray) -> None:

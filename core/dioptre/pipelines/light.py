@@ -25,7 +25,7 @@ _SURE = (1.203, 0.287, 0.712)
 length in (ln r/g, ln b/g). A slight cast may as well be the scene's own colour, and a photograph that was right
 must stay so; of a strong one less belief is asked. Chosen on pictures kept for validation, the constant by
 `training.white_balance.belief`."""
-_TRUSTED, _LEAST_SHARE = 0.4, 0.4
+TRUSTED, _LEAST_SHARE = 0.4, 0.4
 """The confidence from which on all of a cast is removed that `_SURE` allows, and how much of it at none. Pictures
 whose colour is their own change a seventh less, wrong settings of cameras are balanced as well as without it."""
 _UNSEEN = 0.02  # of (ln r/g, ln b/g): a cast that is smaller does not show
@@ -103,11 +103,11 @@ def estimate_light(image: Float32[np.ndarray, "h w c"], *, model: str = "default
 
 
 def trust(confidence: float) -> np.float32:
-    """How much of an estimated cast to remove at a confidence: all of it from _TRUSTED on, less below.
+    """How much of an estimated cast to remove at a confidence: all of it from TRUSTED on, less below.
 
     At little confidence a strong cast is as likely the scene's own colour: smoke, a stage, a sunset.
     """
-    return np.float32(np.clip(_LEAST_SHARE + (1 - _LEAST_SHARE) * confidence / _TRUSTED, _LEAST_SHARE, 1.0))
+    return np.float32(np.clip(_LEAST_SHARE + (1 - _LEAST_SHARE) * confidence / TRUSTED, _LEAST_SHARE, 1.0))
 
 
 def sure_share(chroma: Float32[np.ndarray, "2"], *, belief: float) -> np.float32:

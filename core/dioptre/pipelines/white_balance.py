@@ -32,7 +32,7 @@ from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.operations import Role
 
-from .light import Estimate, chroma_of, estimate_light, xy_of
+from .light import TRUSTED, Estimate, chroma_of, estimate_light, xy_of
 from .mixed_light import LightField, light_field
 from .series import mean_light
 
@@ -234,7 +234,8 @@ def sentence(balanced: Balanced, *, strength: float) -> str:
         return Message(
             "Left as it is: the colour of the light is not sure. Set the temperature or choose a neutral area."
         )
-    if balanced.applied < strength * _NEARLY_ALL:
+    partial = balanced.applied < strength * _NEARLY_ALL
+    if partial and balanced.confidence < TRUSTED:
         return Message(
             "Light: {kelvin} K, tint {tint}. Only {share} of the cast is removed, as the light is not sure "
             "(confidence {confidence}). Set the temperature or choose a neutral area to remove more.",
@@ -242,6 +243,14 @@ def sentence(balanced: Balanced, *, strength: float) -> str:
             tint=tint,
             share=f"{balanced.applied:.0%}",
             confidence=confidence,
+        )
+    if partial:
+        return Message(
+            "Light: {kelvin} K, tint {tint}. {share} of the cast is removed; the rest may be the scene's own colour. "
+            "Set the temperature or choose a neutral area to remove more.",
+            kelvin=kelvin,
+            tint=tint,
+            share=f"{balanced.applied:.0%}",
         )
     return Message(
         "Light: {kelvin} K, tint {tint}, confidence {confidence}.", kelvin=kelvin, tint=tint, confidence=confidence
