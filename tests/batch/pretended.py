@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from hashlib import sha256
 from pathlib import Path
 
 from dioptre.batch.work import NOT_HERE, Failed, Made, Outcome, Task, result_base
@@ -36,9 +37,12 @@ def make(task: Task) -> Outcome:
         time.sleep(30)
     content = task.content or task.source.read_bytes()
     base = result_base(task.stem, task.recipe["steps"][-1]["operation"])
-    recipe = Recipe.from_dict({**task.recipe, "input_sha256": task.sha256, "models": {"pretended": "0" * 64}})
+    result = f"{base}{task.source.suffix}"
+    files = {result: {"bytes": len(content), "sha256": sha256(content).hexdigest()}}
+    facts = {"input_sha256": task.sha256, "models": {"pretended": "0" * 64}, "files": files}
+    recipe = Recipe.from_dict({**task.recipe, **facts})
     return Made(
-        files={f"{base}{task.source.suffix}": content, f"{base}.json": recipe.to_json().encode()},
+        files={result: content, f"{base}.json": recipe.to_json().encode("utf-8", "backslashreplace")},
         before=content,
         after=content,
         models={"pretended": "0" * 64},

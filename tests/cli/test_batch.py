@@ -160,7 +160,7 @@ def test_whatever_ends_a_batch_resume_finishes_it(how: signal.Signals, photos: P
         ours = children(process)
         process.send_signal(how)
         said, err = process.communicate(timeout=TIMEOUT_S)
-        assert process.returncode == (130 if how != signal.SIGKILL else -how)
+        assert process.returncode == (128 + how if how != signal.SIGKILL else -how)
     if how != signal.SIGKILL:
         assert err == ""
         assert json.loads(said.splitlines()[-1])["code"] == "cancelled"

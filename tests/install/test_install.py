@@ -269,3 +269,74 @@ def test_an_upgrade_keeps_what_the_user_added_and_a_downgrade_is_refused(miniatu
     assert miniature.install("greet").stdout == "greet thanks\n"
     assert (added / "card.json").is_file()
     assert (miniature.home / "data" / "settings.json").is_file()
+
+
+@pytest.mark.parametrize("place", ["data", "cache", "log"])
+def test_a_folder_in_use_is_refused(place: str, miniature: Checkout) -> None:
+    precious = miniature.home / place / "thesis.txt"
+    precious.parent.mkdir(parents=True)
+    precious.write_text("years of work", encoding="utf-8")
+    outcome = miniature.install("greet")
+    assert outcome.returncode == 1
+    assert f"{precious.parent} is in use: thesis.txt." in outcome.stderr
+    assert "Hint: Set DIOPTRE_HOME" in outcome.stderr
+    assert [path.relative_to(miniature.home) for path in miniature.home.rglob("*") if path.is_file()] == [
+        precious.relative_to(miniature.home)
+    ]
+
+
+def test_a_home_of_0_1_0_is_recognised_and_only_ours_is_removed(miniature: Checkout) -> None:
+    """0.1.0 installed into a folder in use; its lock says that it is a home."""
+    own = [
+        miniature.home / name
+        for name in (
+            "data/thesis.txt",
+            "data/weights/notes/a",
+            "cache/mine/b",
+            "log/diary.log",
+            "log/diary",
+            "other",
+        )
+    ]
+    for path in (*own, miniature.home / "data" / "install.lock"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("" if path.name == "install.lock" else "mine", encoding="utf-8")
+    assert miniature.install("greet").returncode == 0
+    for name in ("cache/compiled/x-cache", "log/dioptre.log.1", "data/writing/0.jsonl", "data/worker/worker.json"):
+        (miniature.home / name).parent.mkdir(parents=True, exist_ok=True)
+        (miniature.home / name).write_text("ours", encoding="utf-8")
+    removed = miniature.install("--uninstall")
+    assert removed.returncode == 0, removed.stderr
+    assert sorted(path for path in miniature.home.rglob("*") if path.is_file()) == sorted(own)
+    assert "Not Dioptre's, and left alone" in removed.stderr
+    assert "thesis.txt" in removed.stderr
+
+
+def test_a_link_in_the_home_is_removed_and_not_followed(miniature: Checkout, tmp_path: Path) -> None:
+    assert miniature.install("greet").returncode == 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "file").write_text("mine", encoding="utf-8")
+    try:
+        (miniature.home / "cache" / "compiled").symlink_to(elsewhere)
+    except OSError:
+        pytest.skip("no symbolic links here")
+    assert miniature.install("--uninstall").returncode == 0
+    assert (elsewhere / "file").read_text(encoding="utf-8") == "mine"
+    assert not miniature.home.exists()
+
+
+def test_every_name_that_the_core_uses_is_known_to_the_installer(checkout: Path) -> None:
+    """A folder that is not in the list would be refused at install, and stay behind."""
+    from installer import contents
+
+    known = {"data": contents.DATA, "cache": contents.CACHE}
+    found = set()
+    for source in [*(checkout / "core").rglob("*.py"), *(checkout / "plugin").rglob("*.py")]:
+        text = source.read_text(encoding="utf-8")
+        for kind, name in re.findall(r"\b(data|cache|log)_dir\(\) / (?:\"([^\"]+)\"|\w+)", text):
+            if name:
+                found.add((kind, name))
+    assert len(found) >= 8
+    for kind, name in found:
+        assert contents.LOG.fullmatch(name) if kind == "log" else name in known[kind], (kind, name)

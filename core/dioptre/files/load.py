@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from dioptre.imaging.layers import Rows, all_rows
-from dioptre_link.errors import UsageError
 
 from . import colour_profile, exif, matrix_profile
 from .colour_profile import BadProfile, ColourModel

@@ -1,0 +1,148 @@
+"""The power fails at any moment: a replay of every state in which the disk can be then.
+
+The writer's operations are recorded. What was not synced before the cut may be on the disk or not, in any
+combination: each name, and the bytes of each file.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from dioptre.batch.plan import Item, State, state
+from dioptre.files import atomic, staged
+from dioptre.files.folder import Folder
+from dioptre_link.recipe import Recipe, Step, WrittenFile
+
+PORTRAIT = Recipe(steps=(Step(operation="portrait"),))
+SOURCE = "5" * 64
+RESULT, DEPTH, RECIPE = "photo-portrait.jpg", "photo-portrait-depth.png", "photo-portrait.json"
+
+
+@dataclass
+class Disk:
+    """Operations in their order: ("name", name, inode or None), ("bytes", inode, content), ("names",) synced."""
+
+    log: list[tuple[object, ...]] = field(default_factory=list)
+    originals: dict[int, str] = field(default_factory=dict)
+
+    def states(self, before: dict[str, bytes]) -> Iterator[tuple[int, dict[str, bytes]]]:
+        """(number of operations done, what the folder may hold after a cut there)."""
+        names: dict[str, object] = {name: name for name in before}
+        synced: dict[object, bytes] = dict(before.items())
+        pending: list[tuple[str, object]] = []
+        for done, operation in enumerate([("begin",), *self.log]):
+            match operation:
+                case ("name", str(name), inode):
+                    pending.append((name, inode))
+                case ("bytes", inode, bytes(content)):
+                    synced[inode] = content
+                case ("names",):
+                    names.update(pending)
+                    pending = []
+            for chosen in itertools.product((False, True), repeat=len(pending)):
+                there = {**names, **dict(itertools.compress(pending, chosen))}
+                yield (
+                    done,
+                    {name: synced.get(inode, b"") for name, inode in there.items() if inode is not None},
+                )
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    recorded = Disk()
+
+    class Recorder(Folder):
+        def create(self, name: str, *, mode: int = 0o666) -> int:
+            descriptor = super().create(name, mode=mode)
+            recorded.log.append(("name", name, os.fstat(descriptor).st_ino))
+            return descriptor
+
+        def link(self, name: str, other: str) -> None:
+            super().link(name, other)
+            recorded.log.append(("name", other, self._inode(other)))
+
+        def replace(self, name: str, other: str) -> None:
+            super().replace(name, other)
+            recorded.log += [("name", other, self._inode(other)), ("name", name, None)]
+
+        def unlink(self, name: str) -> None:
+            super().unlink(name)
+            recorded.log.append(("name", name, None))
+
+        def sync(self) -> None:
+            recorded.log.append(("names",))
+
+        def _inode(self, name: str) -> object:
+            found = self.stat(name)
+            assert found is not None
+            return recorded.originals.get(found.st_ino, found.st_ino)
+
+    def sync(descriptor: int) -> None:
+        recorded.log.append(("bytes", os.fstat(descriptor).st_ino, os.pread(descriptor, 1 << 20, 0)))
+
+    monkeypatch.setattr(atomic, "Folder", Recorder)
+    monkeypatch.setattr(atomic, "sync", sync)
+    return recorded
+
+
+def made(word: bytes) -> dict[str, bytes]:
+    """A result with its recipe, as a batch writes it."""
+    parts = {RESULT: b"result " + word, DEPTH: b"depth " + word}
+    listed = {name: WrittenFile(size_bytes=len(c), sha256=sha256(c).hexdigest()) for name, c in parts.items()}
+    recipe = Recipe(steps=PORTRAIT.steps, input_sha256=SOURCE, files=listed)
+    return {**parts, RECIPE: recipe.to_json().encode()}
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_no_moment_leaves_damage_that_resume_calls_finished(replaced: bool, disk: Disk, tmp_path: Path) -> None:
+    out, crashed = tmp_path / "out", tmp_path / "crashed"
+    out.mkdir()
+    before = {"holiday.txt": b"the user's", **(made(b"old") if replaced else {})}
+    for name, content in before.items():
+        (out / name).write_bytes(content)
+        disk.originals[(out / name).stat().st_ino] = name
+    new = made(b"new, and longer")
+    with staged(out, force=replaced) as staging:
+        for name, content in new.items():
+            staging.open(name).write(content)
+    published = max(i for i, operation in enumerate(disk.log, start=1) if operation == ("names",))
+    item = Item(name="photo.jpg", source=tmp_path / "photo.jpg", folder=crashed, stem="photo")
+    seen: set[str] = set()
+    judged = set()
+    for done, there in disk.states(before):
+        named = {name: content for name, content in there.items() if not name.startswith(".dioptre-")}
+        assert named["holiday.txt"] == b"the user's"
+        for name in new:  # never a part of a file under its own name
+            assert named.get(name) in (None, before.get(name), new[name]), f"{name} after operation {done}"
+        if named.get(RECIPE) == new[RECIPE]:
+            assert {name: named.get(name) for name in new} == new, f"a recipe of what is not there, {done}"
+        if done >= published:
+            assert {name: named[name] for name in new} == new, "published, and lost"
+        key = json.dumps({name: content.decode() for name, content in sorted(named.items())})
+        if key in judged:
+            continue
+        judged.add(key)
+        crashed.mkdir(exist_ok=True)
+        for path in crashed.iterdir():
+            path.unlink()
+        for name, content in named.items():
+            (crashed / name).write_bytes(content)
+        found = state(item, PORTRAIT, sha256=SOURCE, everything=False)
+        seen.add(found.value)
+        whole = [made(b"old"), new]
+        is_whole = any(all(named.get(name) == content for name, content in each.items()) for each in whole)
+        if found is State.FINISHED:
+            recipe = Recipe.from_json(named[RECIPE].decode())
+            assert recipe.files[RESULT].sha256 == sha256(named[RESULT]).hexdigest()
+        elif is_whole:
+            pytest.fail("a whole result counts as unfinished")
+    assert len(judged) >= 5
+    assert "finished" in seen

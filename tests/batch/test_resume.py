@@ -1,0 +1,137 @@
+"""`--resume` leaves out what is whole, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from dioptre.batch.batch import Summary, run_batch
+from dioptre.batch.plan import items, preview_paths
+from dioptre_link.recipe import Recipe, Step
+
+from .test_batch import Threads, Watcher
+
+PORTRAIT = Recipe(steps=(Step(operation="portrait"),))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for index, name in enumerate(("a.png", "b.png")):
+        Image.new("RGB", (24, 16), (index * 40, 100, 200)).save(folder / name)
+    return folder
+
+
+def batch(photos: Path, *, resume: bool = True, force: bool = False) -> Summary:
+    return run_batch(
+        photos,
+        photos.parent / "out",
+        PORTRAIT,
+        crew=lambda _: Threads(),
+        watcher=Watcher(),
+        resume=resume,
+        force=force,
+    )
+
+
+@pytest.mark.parametrize("damage", ["emptied", "cut", "a bit"])
+@pytest.mark.parametrize("with_sizes", [True, False])
+def test_damage_is_noticed(damage: str, with_sizes: bool, photos: Path) -> None:
+    """with_sizes: as recipes are written; without them, as 0.1.0 wrote them, the picture is decoded."""
+    batch(photos)
+    out = photos.parent / "out"
+    if not with_sizes:
+        forget_files(out / "a-portrait.json")
+    result = out / "a-portrait.png"
+    whole = result.read_bytes()
+    damaged = bytearray(whole)
+    damaged[len(whole) - 20] ^= 1
+    result.write_bytes({"emptied": b"", "cut": whole[:-30], "a bit": bytes(damaged)}[damage])
+    again = batch(photos)
+    assert {name: error.code for name, error in again.failures.items()} == {"a.png": "damaged-result"}
+    assert again.finished_before == 1
+    assert result.read_bytes() != whole, "an edit of the user's would be lost"
+    assert batch(photos, force=True).made == 1
+    assert result.read_bytes() == whole
+    assert batch(photos).finished_before == 2
+
+
+def test_an_older_recipe_with_a_whole_result_is_finished(photos: Path) -> None:
+    batch(photos)
+    forget_files(photos.parent / "out" / "a-portrait.json")
+    assert batch(photos).finished_before == 2
+
+
+def forget_files(recipe: Path) -> None:
+    content = json.loads(recipe.read_text(encoding="utf-8"))
+    del content["files"]
+    recipe.write_text(json.dumps(content), encoding="utf-8")
+
+
+def test_a_recipe_that_names_a_device_is_not_read_from(photos: Path) -> None:
+    """A planted recipe must not make the batch wait for a pipe."""
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("no named pipes")
+    batch(photos)
+    out = photos.parent / "out"
+    (out / "a-portrait.png").unlink()
+    os.mkfifo(out / "a-portrait.png")
+    assert batch(photos).failures.keys() <= {"a.png"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_who_may_not_read_a_picture_may_not_read_its_result(photos: Path) -> None:
+    (photos / "a.png").chmod(0o600)
+    (photos / "b.png").chmod(0o644)
+    before = os.umask(0o022)
+    try:
+        batch(photos)
+    finally:
+        os.umask(before)
+    out = photos.parent / "out"
+    found = items(photos, out)
+    for item, expected in zip(found, (0o600, 0o644), strict=True):
+        for path in (*out.glob(f"{item.stem}-portrait.*"), *preview_paths(out, item)):
+            assert stat.S_IMODE(path.stat().st_mode) == expected, path
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are text")
+def test_names_that_are_not_text(photos: Path) -> None:
+    name = os.fsdecode(b"caf\xe9 \xff.png")
+    (photos / "b.png").rename(photos / name)
+    summary = batch(photos, resume=False)
+    assert not summary.failures
+    assert summary.made == 2
+    assert summary.page is not None
+    page = summary.page.read_text(encoding="utf-8")
+    assert "caf%E9%20%FF.png" in page
+    assert batch(photos).finished_before == 2
+
+
+@pytest.mark.parametrize("name", ["contact-sheet.html", "contact-sheet"])
+@pytest.mark.parametrize("folder", [True, False])
+def test_what_has_the_contact_sheets_name_costs_the_sheet_alone(name: str, folder: bool, photos: Path) -> None:
+    out = photos.parent / "out"
+    out.mkdir()
+    if folder:
+        (out / name).mkdir()
+        (out / name / "mine").touch()
+    else:
+        (out / name).write_text("mine", encoding="utf-8")
+    summary = batch(photos)
+    assert summary.made == 2
+    assert not summary.failures
+    if name == "contact-sheet.html":
+        assert summary.page is None
+        assert summary.page_error is not None
+        assert summary.page_error.hint
+    else:
+        assert summary.page is not None
+    assert (out / name / "mine").exists() if folder else (out / name).read_text(encoding="utf-8") == "mine"
