@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,38 @@ def test_leftovers_are_cleaned_without_following_links(tmp_path: Path) -> None:
     clean(parent)
     assert list(parent.iterdir()) == []
     assert (outside / "kept").exists()
+
+
+def test_a_file_that_the_client_holds_is_deleted_later(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.raw", "b.raw"):
+        folder.create(name, 4).close()
+    unlink = os.unlink
+    monkeypatch.setattr(os, "unlink", refuse)  # as Windows does while a program has the file open
+    monkeypatch.setattr(Path, "unlink", refuse)
+    folder.delete("a.raw")
+    monkeypatch.undo()
+    assert (folder.path / "a.raw").exists()
+    assert os.unlink is unlink
+    folder.delete("b.raw")
+    assert list(folder.path.iterdir()) == []
+
+
+def refuse(path, **_: object) -> None:
+    raise PermissionError(13, "The file is used by another process", str(path))
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="other systems delete open files")
+def test_an_open_file_is_deleted_when_it_is_closed(folder: Folder) -> None:
+    folder.create("b.raw", 4).close()
+    with folder.create("a.raw", 4):
+        folder.delete("a.raw")
+        assert (folder.path / "a.raw").exists()
+    folder.delete("b.raw")
+    assert list(folder.path.iterdir()) == []
+
+
+def test_live_connections_keep_their_folders(folder: Folder) -> None:
+    gone = Folder(folder.path.parent)
+    gone.create("a.raw", 4).close()
+    clean(folder.path.parent, keep={folder.path})
+    assert list(folder.path.parent.iterdir()) == [folder.path]

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import stat
+from collections.abc import Collection
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -30,6 +31,7 @@ class Folder:
     def __init__(self, parent: Path) -> None:
         self.path = private_dir(parent) / secrets.token_hex(8)
         self.path.mkdir(mode=0o700)
+        self._held: set[str] = set()
         self._descriptor: int | None = None
         if _BY_DESCRIPTOR:
             self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | _NO_FOLLOW)
@@ -75,15 +77,22 @@ class Folder:
         return file
 
     def delete(self, name: str) -> None:
-        """Delete that file; harmless when there is none."""
-        with suppress(OSError):
-            if self._descriptor is not None:
-                os.unlink(check_name(name), dir_fd=self._descriptor)
-            else:
-                (self.path / check_name(name)).unlink()
+        """Delete that file, later if the client still has it open (Windows); harmless when there is none."""
+        self._held.add(check_name(name))
+        for each in sorted(self._held):
+            try:
+                if self._descriptor is not None:
+                    os.unlink(each, dir_fd=self._descriptor)
+                else:
+                    (self.path / each).unlink()
+            except PermissionError:
+                continue
+            except OSError:
+                pass
+            self._held.discard(each)
 
     def close(self) -> None:
-        """Delete the folder and everything in it."""
+        """Delete the folder and everything in it; what the client still has open is left for `clean`."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -98,10 +107,12 @@ class Folder:
         return os.open(name, flags, 0o600, dir_fd=self._descriptor)
 
 
-def clean(parent: Path) -> None:
-    """Delete what earlier workers left in the exchange folder."""
+def clean(parent: Path, *, keep: Collection[Path] = ()) -> None:
+    """Delete what earlier workers and closed connections left in the exchange folder, except `keep`."""
     private_dir(parent)
     for left in parent.iterdir():
+        if left in keep:
+            continue
         if left.is_dir() and not left.is_symlink():
             shutil.rmtree(left, ignore_errors=True)
         else:

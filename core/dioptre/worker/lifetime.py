@@ -16,6 +16,7 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from dioptre_link import held
 from dioptre_link.paths import log_dir
 from dioptre_link.printable import PrintableFormatter
 from dioptre_link.start import (
@@ -83,7 +84,8 @@ async def _serve(run: Run, warm_up: Iterable[WarmUpStep], idle_s: float, with_po
         await server.serve(ready)
     finally:
         if published and Rendezvous.read() == published[0]:
-            rendezvous_file().unlink(missing_ok=True)
+            with suppress(OSError):  # a client reads it; without a worker's lock it means nothing
+                held.unlink(rendezvous_file())
         _log.info("Worker ended")
 
 
@@ -94,7 +96,7 @@ def publish(rendezvous: Rendezvous) -> None:
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(asdict(rendezvous), file)
-    part.replace(target)
+    held.replace(part, target)
 
 
 def _stopper(server: Server) -> Callable[[], None]:
@@ -117,7 +119,14 @@ def _open_log() -> None:
         log_file(), maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, encoding="utf-8"
     )
     handler.setFormatter(PrintableFormatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    handler.rotator = _rotate
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.WARNING)  # of libraries
     logging.getLogger("dioptre").setLevel(logging.INFO)
+
+
+def _rotate(source: str, target: str) -> None:
+    """Rename a full log; on Windows another program may be reading it, and then it grows on."""
+    with suppress(PermissionError):
+        os.replace(source, target)  # noqa: PTH105  (logging gives strings)

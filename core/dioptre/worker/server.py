@@ -21,6 +21,7 @@ from dioptre_link.wire import MAX_MESSAGE_BYTES, PROTOCOL, encode
 
 from .door import HELLO_TIMEOUT_S, Door
 from .engine import Engine, WarmUpStep
+from .exchange import clean
 from .session import Session
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ class Server:
                 next_heartbeat = now + HEARTBEAT_S
                 for session in self._sessions:
                     session.heartbeat()
+                clean(self.exchange, keep={session.folder for session in self._sessions})
             self._rest(now)
 
     def _rest(self, now: float) -> None:

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dioptre.models.registry import NetworkMissingError
@@ -65,6 +66,11 @@ class Session:
         self._strikes = 0
         self._closed = False
         self._deliveries: set[asyncio.Task[None]] = set()
+
+    @property
+    def folder(self) -> Path:
+        """This connection's part of the exchange folder."""
+        return self._folder.path
 
     @property
     def keeps_something(self) -> bool:
