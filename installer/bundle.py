@@ -19,8 +19,20 @@ from .environment import Folders, Installer, read_marker
 WHEELS = "wheels"
 _ABOUT = "bundle.json"
 _NAMES = (
-    *("install.py", "installer", "core", "plugin", "weights", "locks", "examples", "docs", "tests"),
-    *("pyproject.toml", "README.md", "LICENSE", "NOTICE", "CHANGELOG.md", "CONTRIBUTING.md"),
+    *(
+        "install.py",
+        "install.cmd",
+        "install.command",
+        "installer",
+        "core",
+        "plugin",
+        "weights",
+        "locks",
+        "examples",
+        "docs",
+        "tests",
+    ),
+    *("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "NOTICE", "CHANGELOG.md", "CONTRIBUTING.md"),
 )
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info", ".*_cache")
 

@@ -9,31 +9,32 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
-from . import bundle, contents, locking, plugins, weights
+from . import bundle, contents, locking, plugins, trees, weights, workers
 from . import environment as environments
-from .console import Console, Failure, Misuse
+from .console import INSTALL, Console, Failure, Misuse
 from .environment import Folders, Installer
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-HELP = """\
-Usage: python3 install.py                     install or update Dioptre for this user
-       python3 install.py COMMAND [ARGS…]     the same, then run one of Dioptre's commands:
+HELP = f"""\
+Usage: {INSTALL}                     install or update Dioptre for this user
+       {INSTALL} COMMAND [ARGS…]     the same, then run one of Dioptre's commands:
            run IN… -o DIR                     the whole portrait pipeline
-           depth, lens-blur, super-resolution, models, …   see: python3 install.py commands
-       python3 install.py test [ARGS…]        the same, then the tests (arguments go to pytest; without any: all)
-       python3 install.py python ARGS…        the environment's Python
-       python3 install.py doctor [--json]     look for what is wrong; changes nothing
-       python3 install.py --repair            make everything anew
-       python3 install.py --gimp-dir FOLDER   put the plug-in into this folder of GIMP's (such as …/GIMP/3.0)
-       python3 install.py --krita-dir FOLDER  put the plug-in into this resource folder of Krita's (…/share/krita);
+           depth, lens-blur, super-resolution, models, …   see: {INSTALL} commands
+       {INSTALL} test [ARGS…]        the same, then the tests (arguments go to pytest; without any: all)
+       {INSTALL} python ARGS…        the environment's Python
+       {INSTALL} doctor [--json]     look for what is wrong; changes nothing
+       {INSTALL} --repair            make everything anew
+       {INSTALL} --gimp-dir FOLDER   put the plug-in into this folder of GIMP's (such as …/GIMP/3.0)
+       {INSTALL} --krita-dir FOLDER  put the plug-in into this resource folder of Krita's (…/share/krita);
                                               both together put it into both
-       python3 install.py bundle FOLDER       make a folder that installs on machines without a network
-       python3 install.py --uninstall         remove everything that was installed
+       {INSTALL} bundle FOLDER       make a folder that installs on machines without a network
+       {INSTALL} --uninstall         remove everything that was installed
 
 Everything goes into the user's data folder; DIOPTRE_HOME, where set, names another one.
 DIOPTRE_PYTHON, where set, names the Python to make the environment with.
@@ -83,7 +84,7 @@ def _dispatch(arguments: list[str], console: Console) -> int:
         case [] | ["--repair" | "--gimp-dir" | "--krita-dir", *_]:
             _install(where, console, arguments)
         case ["doctor", *_] if not environments.read_marker(where.environment).get("core"):
-            raise Failure(f"There is no complete environment in {where.data}.", hint="Run: python3 install.py")
+            raise Failure(f"There is no complete environment in {where.data}.", hint=f"Run: {INSTALL}")
         case ["doctor", *_]:
             _become(where, ["-P", "-m", "dioptre", *arguments])
         case ["bundle", folder]:
@@ -136,8 +137,10 @@ def _named_folders(options: Sequence[str]) -> tuple[bool, dict[str, Path]]:
 
 def folders() -> Folders:
     """Where this user's Dioptre lives."""
-    paths = _module(CHECKOUT / "core" / "dioptre_link" / "paths.py")
-    return Folders(checkout=CHECKOUT, data=paths.data_dir(), cache=paths.cache_dir(), log=paths.log_dir())
+    paths = _module(CHECKOUT / "core" / "dioptre_link" / "paths.py", package="dioptre_link")
+    return Folders(
+        checkout=CHECKOUT, data=paths.data_dir(), cache=paths.cache_dir(), log=paths.log_dir(), paths=paths
+    )
 
 
 def ensure(where: Folders, console: Console, *, repair: bool = False, tests: bool = False) -> bool:
@@ -154,45 +157,70 @@ def ensure(where: Folders, console: Console, *, repair: bool = False, tests: boo
     _refuse_downgrade(where, wanted["version"])
     if tests:
         wanted["tests"] = environments.locks_hash(where.checkout, ("test",))
-    if not repair and _up_to_date(where, wanted):
+    if not repair and _up_to_date(where, wanted) and where.environments == [where.environment]:
         return False
     _refuse_folder_in_use(where)
+    with _locked(where, console) as lock:
+        if repair or not _up_to_date(where, wanted):
+            _bring_up_to_date(where, console, lock, wanted=wanted, repair=repair)
+            return True
+        _remove_outdated(where)
+    return False
+
+
+@contextmanager
+def _locked(where: Folders, console: Console) -> Iterator[int]:
+    def waiting() -> None:
+        console.say("Another installation is running; waiting for it…")
+
+    with locking.exclusive(where.lock, waiting=waiting) as lock:
+        yield lock
+
+
+def _bring_up_to_date(where: Folders, console: Console, lock: int, *, wanted: dict[str, Any], repair: bool) -> None:
+    """Bring environment, core and weights to `wanted`. A new environment is used when it is complete."""
     where.data.mkdir(parents=True, exist_ok=True)
-    with locking.exclusive(
-        where.data / contents.LOCK, waiting=lambda: console.say("Another installation is running; waiting for it…")
-    ) as lock:
-        if not repair and _up_to_date(where, wanted):
-            return False
-        weights.check(where.checkout)  # before minutes are spent on the rest
-        installer = Installer(where, console, lock, python=bundle.python_wanted(where.checkout))
-        marker = {} if repair else environments.read_marker(where.environment)
-        before = marker.get("weights", {})
-        if marker.get("dependencies") != wanted["dependencies"]:
-            installer.make(wanted["dependencies"], afresh=repair)
-            marker = environments.read_marker(where.environment) | {"weights": before}
-        if marker.get("core") != wanted["core"]:
-            environments.write_marker(where.environment, {**marker, "core": ""})
-            installer.install_core()
-            if (CHECKOUT / "plugin" / "gimp").is_dir():
-                plugins.update(where, _gimp())
-            if (CHECKOUT / "plugin" / "krita").is_dir():
-                plugins.update_krita(where, _krita())
-        if tests and marker.get("tests") != wanted["tests"]:
-            console.step("Installing what the tests need")
-            installer.install(where.environment, "test")
-        console.step("Copying the weights")
-        weights.install(where.checkout, where.data / "weights", wanted=wanted["weights"], before=before)
-        environments.write_marker(where.environment, {**marker, **wanted})
-        console.finish()
-    return True
+    contents.mark(where)
+    weights.check(where.checkout)  # before minutes are spent on the rest
+    installer = Installer(where, console, lock, python=bundle.python_wanted(where.checkout))
+    environment = where.environment
+    before = environments.read_marker(environment).get("weights", {})
+    if repair or environments.read_marker(environment).get("dependencies") != wanted["dependencies"]:
+        environment = installer.make(wanted["dependencies"], afresh=repair)
+    marker = {} if repair else environments.read_marker(environment)
+    if marker.get("core") != wanted["core"]:
+        workers.end(where, console)  # one that goes on computing keeps its environment
+        environments.write_marker(environment, {**environments.read_marker(environment), "core": ""})
+        installer.install_core(environment)
+        if (CHECKOUT / "plugin" / "gimp").is_dir():
+            plugins.update(where, _gimp())
+        if (CHECKOUT / "plugin" / "krita").is_dir():
+            plugins.update_krita(where, _krita())
+    marker = environments.read_marker(environment)
+    if "tests" in wanted and marker.get("tests") != wanted["tests"]:
+        console.step("Installing what the tests need")
+        installer.install(environment, "test")
+    console.step("Copying the weights")
+    weights.install(where.checkout, where.data / "weights", wanted=wanted["weights"], before=before)
+    environments.write_marker(environment, {**marker, **wanted})
+    where.use(environment)
+    console.finish()
+    _remove_outdated(where)
+
+
+def _remove_outdated(where: Folders) -> None:
+    """Delete the environments that are not in use any more; one from which a program still runs waits."""
+    if workers.is_running(where):
+        return
+    for folder in where.environments:
+        if folder != where.environment:
+            trees.remove(folder, tries=1)
 
 
 def make_bundle(where: Folders, console: Console, folder: Path) -> None:
     """Make a folder from which Dioptre installs without a network."""
     ensure(where, console)
-    with locking.exclusive(
-        where.data / contents.LOCK, waiting=lambda: console.say("Another installation is running; waiting for it…")
-    ) as lock:
+    with _locked(where, console) as lock:
         bundle.make(where, console, Installer(where, console, lock), folder)
     console.say(f"On a machine like this one, without a network: python3 {folder.name}/install.py")
 
@@ -214,7 +242,7 @@ def _refuse_downgrade(where: Folders, version: str) -> None:
     if version and _numbers(version) < _numbers(installed):
         raise Failure(
             f"Dioptre {installed} is installed; this is the older {version}.",
-            hint="Use the newer one. To go back, remove everything first: python3 install.py --uninstall",
+            hint=f"Use the newer one. To go back, remove everything first: {INSTALL} --uninstall",
         )
 
 
@@ -238,20 +266,32 @@ def uninstall(where: Folders, console: Console) -> None:
             f"{where.data} was not made by Dioptre's installer, so nothing was removed.",
             hint="Correct DIOPTRE_HOME, or remove that folder yourself.",
         )
-    with locking.exclusive(
-        where.data / contents.LOCK, waiting=lambda: console.say("An installation is running; waiting for it…")
-    ):
+    with _locked(where, console):
+        if not workers.end(where, console):
+            raise Failure(
+                "Dioptre's worker is still computing, so nothing was removed.",
+                hint="Wait until it is done or cancel it in the editor, then run the same command again.",
+            )
+        for folder in where.environments:  # first: what still runs keeps Dioptre whole
+            if not trees.remove(folder):
+                raise trees.in_use(folder)
         if (CHECKOUT / "plugin" / "gimp").is_dir():
             plugins.remove(where, console, _gimp())
         if (CHECKOUT / "plugin" / "krita").is_dir():
             plugins.remove_krita(where, console, _krita())
         stays = contents.remove(where)
-    home = os.environ.get("DIOPTRE_HOME")
-    if home and Path(home).is_dir() and not any(Path(home).iterdir()):
-        Path(home).rmdir()
+    _remove_if_empty(where)
     console.say(f"Removed Dioptre from {where.data}, {where.cache} and {where.log}.")
     if stays:
         console.say(f"Not Dioptre's, and left alone: {', '.join(map(str, stays))}.")
+
+
+def _remove_if_empty(where: Folders) -> None:
+    """Remove the folder around ours, where the installer made that, too."""
+    home = os.environ.get("DIOPTRE_HOME")
+    around = Path(home) if home else where.data.parent if sys.platform == "win32" else None
+    if around and around.is_dir() and not any(around.iterdir()):
+        around.rmdir()
 
 
 def _become(where: Folders, arguments: Sequence[str], *, tests: bool = False) -> NoReturn:
@@ -265,31 +305,37 @@ def _become(where: Folders, arguments: Sequence[str], *, tests: bool = False) ->
         arguments = [*arguments[:3], "-o", f"cache_dir={where.cache / 'pytest'}", *arguments[3:]]
     command = [str(where.python), *arguments]
     if sys.platform == "win32":  # exec there returns to the shell at once
-        sys.exit(subprocess.run(command, env=environment, check=False).returncode)
+        with subprocess.Popen(command, env=environment) as process:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the child, too; it cleans up
+            sys.exit(process.wait())
     os.execve(command[0], command, environment)
 
 
 def program() -> str:
     """How this user starts install.py, for usage lines and hints."""
-    return f"{'py' if sys.platform == 'win32' else 'python3'} {shlex.quote(sys.argv[0] or 'install.py')}"
+    script = sys.argv[0] or "install.py"
+    if sys.platform == "win32":
+        return f"py {subprocess.list2cmdline([script])}"
+    return f"python3 {shlex.quote(script)}"
 
 
 def _gimp() -> ModuleType:
-    return _module(CHECKOUT / "core" / "dioptre" / "editors" / "gimp_plugin.py")
+    return _module(CHECKOUT / "core" / "dioptre" / "editors" / "gimp_plugin.py", package="dioptre_editors")
 
 
 def _krita() -> ModuleType:
-    return _module(CHECKOUT / "core" / "dioptre" / "editors" / "krita_plugin.py")
+    return _module(CHECKOUT / "core" / "dioptre" / "editors" / "krita_plugin.py", package="dioptre_editors")
 
 
-def _module(path: Path) -> ModuleType:
-    """Load one file of the checkout as a module; what it imports from its own folder comes with it."""
+def _module(path: Path, *, package: str) -> ModuleType:
+    """Load one file of the checkout as a module of `package`; what it imports from its own folder comes with it."""
     if not path.is_file():
         raise Failure(f"{path} is missing.", hint="Download or clone the whole of Dioptre again.")
-    package = ModuleType(f"dioptre_checkout_{path.parent.name}")
-    package.__path__ = [str(path.parent)]
-    sys.modules[package.__name__] = package
-    return importlib.import_module(f"{package.__name__}.{path.stem}")
+    if package not in sys.modules:
+        module = ModuleType(package)
+        module.__path__ = [str(path.parent)]
+        sys.modules[package] = module
+    return importlib.import_module(f"{package}.{path.stem}")
 
 
 class _Terminated(BaseException):

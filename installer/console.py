@@ -5,6 +5,10 @@ from __future__ import annotations
 import sys
 import time
 
+INSTALL = "py install.py" if sys.platform == "win32" else "python3 install.py"  # how a user starts the installer
+_PLAIN = str.maketrans({"…": "...", "▸": ">", "×": "x"})  # for a code page that lacks them
+_VIRTUAL_TERMINAL, _STDERR_HANDLE = 0x0004, -12  # ENABLE_VIRTUAL_TERMINAL_PROCESSING, STD_ERROR_HANDLE
+
 
 class Failure(Exception):  # noqa: N818  (what the user is told, not a programming error)
     """The installation cannot go on. `message` is one sentence, `hint` says what to do."""
@@ -24,7 +28,7 @@ class Console:
     """Shows one step at a time. Nothing is shown before the first step, so an up-to-date run is silent."""
 
     def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
+        self._terminal = sys.stderr.isatty() and _understands_escapes()
         self._step = ""
         self._started = 0.0
 
@@ -35,24 +39,43 @@ class Console:
         if self._terminal:
             self.detail("…")
         else:
-            sys.stderr.write(f"{text}…\n")
-            sys.stderr.flush()
+            _write(f"{text}…\n")
 
     def detail(self, text: str) -> None:
         """Show how far the step is, on a terminal only."""
         if self._terminal and self._step:
-            sys.stderr.write(f"\r\x1b[K{self._step} {text}"[:120])
-            sys.stderr.flush()
+            _write(f"\r\x1b[K{self._step} {text}"[:120])
 
     def finish(self) -> None:
         """End the step with the time that it took."""
         if self._terminal and self._step:
-            sys.stderr.write(f"\r\x1b[K{self._step}: {time.monotonic() - self._started:.0f} s\n")
-            sys.stderr.flush()
+            _write(f"\r\x1b[K{self._step}: {time.monotonic() - self._started:.0f} s\n")
         self._step = ""
 
     def say(self, text: str) -> None:
         """Say one sentence."""
         self.finish()
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+        _write(text + "\n")
+
+
+def _write(text: str) -> None:
+    """Write to stderr, with plain characters where its encoding has no others."""
+    try:
+        text.encode(sys.stderr.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = text.translate(_PLAIN)
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+def _understands_escapes() -> bool:
+    """Whether the terminal takes control sequences; a Windows console does after it is asked to."""
+    if sys.platform != "win32":
+        return True
+    import ctypes
+
+    kernel = ctypes.windll.kernel32
+    handle, mode = kernel.GetStdHandle(_STDERR_HANDLE), ctypes.c_ulong()
+    if not kernel.GetConsoleMode(handle, ctypes.byref(mode)):
+        return False
+    return bool(kernel.SetConsoleMode(handle, mode.value | _VIRTUAL_TERMINAL))

@@ -6,17 +6,16 @@ DIOPTRE_HOME may name a folder that is in use, with a `data`, a `cache` or a `lo
 from __future__ import annotations
 
 import re
-import shutil
-import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from . import trees
 from .environment import Folders
 from .plugins import RECORD
 
-LOCK = "install.lock"
-DATA = frozenset({LOCK, RECORD, f"{RECORD}.part", "environment", "environment.new", "weights", "worker", "writing"})
+MARK = "install.lock"  # an empty file; 0.1.0 locked it
+DATA = frozenset({MARK, RECORD, f"{RECORD}.part", "weights", "worker", "writing"})
 CACHE = frozenset({"compiled", "depth", "hypothesis", "openvino", "pip", "pytest", "scratch"})
 LOG = re.compile(r"(dioptre|install|worker|worker-start|gimp|krita)\.log(\.\d+)?")
 _SYSTEMS = frozenset({".DS_Store", "desktop.ini", "Thumbs.db"})  # what a file manager leaves everywhere
@@ -28,8 +27,14 @@ def strangers(where: Folders) -> list[Path]:
 
 
 def is_home(where: Folders) -> bool:
-    """Whether the installer has been at work here; it leaves its lock from the first version on."""
-    return (where.data / LOCK).is_file()
+    """Whether the installer has been at work here; it leaves its mark from the first version on."""
+    return (where.data / MARK).is_file()
+
+
+def mark(where: Folders) -> None:
+    """Mark the data folder as the installer's."""
+    where.data.mkdir(parents=True, exist_ok=True)
+    (where.data / MARK).touch()
 
 
 def remove(where: Folders) -> list[Path]:
@@ -43,10 +48,10 @@ def remove(where: Folders) -> list[Path]:
                     _remove(checkpoint)
             with suppress(OSError):
                 path.rmdir()
-        elif path != where.data / LOCK:  # held, and the sign of a home until all else is gone
+        elif path != where.data / MARK:  # the sign of a home until all else is gone
             _remove(path)
-    stays = [path for path in _entries(where) if path != where.data / LOCK]
-    (where.data / LOCK).unlink(missing_ok=True)
+    stays = [path for path in _entries(where) if path != where.data / MARK]
+    (where.data / MARK).unlink(missing_ok=True)
     for folder in {where.cache, where.log, where.data}:
         with suppress(OSError):
             folder.rmdir()
@@ -63,7 +68,8 @@ def _is_known(path: Path, where: Folders) -> bool:
     if path.name in _SYSTEMS:
         return True
     return (
-        (path.parent == where.data and path.name in DATA)
+        (path.parent == where.data and (path.name in DATA or path in where.environments))
+        or (path.parent == where.data and path.name.startswith((where.paths.POINTER, trees.REMOVED)))
         or (path.parent == where.cache and path.name in CACHE)
         or (path.parent == where.log and LOG.fullmatch(path.name) is not None)
     )
@@ -77,7 +83,5 @@ def _is_checkpoint(path: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
-    if stat.S_ISDIR(path.lstat().st_mode):
-        shutil.rmtree(path)
-    else:
-        path.unlink()
+    if not trees.remove(path):
+        raise trees.in_use(path)

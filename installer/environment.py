@@ -1,7 +1,8 @@
-"""The virtual environment: made under another name, swapped in whole, and marked last.
+"""The virtual environment: each in a folder of its own, chosen by a pointer file when it is complete.
 
-`installed.json` in the environment says what is in it. It is removed before anything is changed and written
-when everything is done, so an interrupted installation is seen and finished by the next one.
+`installed.json` in an environment says what is in it; an interrupted installation is seen and finished by the next
+one. `environment.json` in the data folder names the environment in use. A new one never takes the folder of an old
+one, because a worker may still run from that.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import pythons
-from .console import Console, Failure
+from . import extras, pythons, trees
+from .console import INSTALL, Console, Failure
 
 MARKER = "installed.json"
 LOCKED = "locked.txt"  # the lock it was made from, for `doctor`
+_LOCKS = ("build", "runtime", "test", "lint", "docs")
 _NEEDED_BYTES = 1500 * 2**20  # the environment, and pip's downloads while it is made
 _TAIL_LINES = 12
 _PIP_OPTIONS = (
@@ -47,24 +49,48 @@ _DEFAULT_HINT = "Check the internet connection and run the same command again; i
 
 @dataclass(frozen=True)
 class Folders:
-    """Where things are. `checkout` is only ever read."""
+    """Where things are. `checkout` is only ever read.
+
+    paths: the checkout's `dioptre_link.paths`, which reads the pointer as plug-ins do; needed for environments.
+    """
 
     checkout: Path
     data: Path
     cache: Path
     log: Path
+    paths: Any = None
 
     @property
     def environment(self) -> Path:
-        return self.data / "environment"
+        """The environment in use, or where an older Dioptre had it."""
+        folder: Path = self.paths.environment_dir(self.data)
+        return folder
+
+    @property
+    def environments(self) -> list[Path]:
+        """Every environment in the data folder, unfinished and outdated ones, too."""
+        folders = [path for path in self.data.glob("environment*") if path.is_dir()]
+        unfinished = "environment.new"  # of 0.1.0
+        return [path for path in folders if self.paths.is_environment(path.name) or path.name == unfinished]
 
     @property
     def python(self) -> Path:
         return interpreter(self.environment)
 
     @property
+    def lock(self) -> Path:
+        """Locked while something is installed; outside of the data folder, so that this can be removed."""
+        return self.data.with_name(f"{self.data.name}.install.lock")
+
+    @property
     def log_file(self) -> Path:
         return self.log / "install.log"
+
+    def use(self, environment: Path) -> None:
+        """Point to `environment`, which is complete."""
+        part = self.data / f"{self.paths.POINTER}.new"
+        part.write_text(json.dumps({"environment": environment.name}) + "\n", encoding="utf-8")
+        trees.rename(part, self.data / self.paths.POINTER)
 
 
 def interpreter(environment: Path) -> Path:
@@ -87,7 +113,7 @@ def write_marker(environment: Path, marker: Mapping[str, Any]) -> None:
     """Write the marker whole or not at all."""
     temporary = environment / (MARKER + ".new")
     temporary.write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(environment / MARKER)
+    trees.rename(temporary, environment / MARKER)
 
 
 def locks_hash(checkout: Path, names: Sequence[str]) -> str:
@@ -142,35 +168,60 @@ class Installer:
         folders.log.mkdir(parents=True, exist_ok=True)
         folders.log_file.write_text("", encoding="utf-8")
 
-    def make(self, dependencies: str, *, afresh: bool = False) -> None:
-        """Make the environment with the locked dependencies, in place of what was there.
+    def make(self, dependencies: str, *, afresh: bool = False) -> Path:
+        """An environment with the locked dependencies and the user's own packages, not yet the one in use.
 
         One that an interrupted run had ready is taken, unless `afresh`.
         """
-        environment, new = self._folders.environment, self._folders.data / "environment.new"
-        if afresh or read_marker(new).get("dependencies") != dependencies:
-            self._need_space()
-            shutil.rmtree(new, ignore_errors=True)
-            python = pythons.find(only=self._python)
-            version = ".".join(map(str, python.version))
-            self._console.step(f"Making an environment with Python {version}")
-            self._run(
-                [str(python.path), "-I", "-m", "venv", "--prompt", "dioptre", str(new)],
-                what="The environment could not be made",
-            )
-            self._console.step("Installing build tools")
-            self.install(new, "build")
-            self._console.step("Installing dependencies")
-            self.install(new, "runtime", "--no-build-isolation")
-            shutil.copyfile(self._folders.checkout / "locks" / "runtime.txt", new / LOCKED)
-            write_marker(new, {"dependencies": dependencies, "python": version})
-        marker = read_marker(new)
-        (new / MARKER).unlink()
-        shutil.rmtree(environment, ignore_errors=True)
-        new.rename(environment)
-        _move_scripts(environment, old=new)
-        write_marker(environment, marker)
+        new = self._folder_for(dependencies, afresh=afresh)
+        if read_marker(new).get("dependencies") == dependencies:
+            return new
+        self._need_space()
+        python = pythons.find(only=self._python)
+        version = ".".join(map(str, python.version))
+        self._console.step(f"Making an environment with Python {version}")
+        self._run(
+            [str(python.path), "-I", "-m", "venv", "--prompt", "dioptre", str(new)],
+            what="The environment could not be made",
+        )
+        self._console.step("Installing build tools")
+        self.install(new, "build")
+        self._console.step("Installing dependencies")
+        self.install(new, "runtime", "--no-build-isolation")
+        self._install_extras(new)
+        shutil.copyfile(self._folders.checkout / "locks" / "runtime.txt", new / LOCKED)
+        write_marker(new, {"dependencies": dependencies, "python": version})
         shutil.rmtree(self._folders.cache / "pip", ignore_errors=True)
+        return new
+
+    def _folder_for(self, dependencies: str, *, afresh: bool) -> Path:
+        """The folder for an environment; never the one in use. What was left unfinished is taken or removed."""
+        current = self._folders.environment
+        for suffix in ("", "-2", "-3", "-4"):
+            candidate = self._folders.data / f"environment-{dependencies[:12]}{suffix}"
+            if candidate == current and candidate.exists():
+                continue
+            ready = read_marker(candidate).get("dependencies") == dependencies and not afresh
+            if ready or trees.remove(candidate):
+                return candidate
+        raise trees.in_use(self._folders.data)
+
+    def _install_extras(self, new: Path) -> None:
+        """What the user added to the environment in use, as far as it fits the new one."""
+        locks = self._folders.checkout / "locks"
+        old = self._folders.environment
+        wanted = extras.added(old, [old / LOCKED, *(locks / f"{name}.txt" for name in _LOCKS)])
+        if not wanted:
+            return
+        self._console.step(f"Installing what you added ({', '.join(wanted)})")
+        constraints = new / "constraints.txt"
+        constraints.write_text("\n".join(extras.pinned(locks / "runtime.txt").values()) + "\n", encoding="utf-8")
+        try:
+            self._pip(new, *self._source(), "--constraint", str(constraints), *wanted)
+        except Failure as failure:
+            self._console.say(f"{', '.join(wanted)} could not be installed again. Log: {failure.log}")
+            self._console.say(f"Hint: Try it later: {INSTALL} python -m pip install {' '.join(wanted)}")
+        constraints.unlink()
 
     def install(self, environment: Path, name: str, *options: str) -> None:
         """Install one lock file, every file checked against its sha256 there."""
@@ -189,11 +240,11 @@ class Installer:
         wheels = self._folders.checkout / "wheels"
         return ("--no-index", "--find-links", str(wheels)) if wheels.is_dir() else ()
 
-    def install_core(self) -> None:
+    def install_core(self, environment: Path) -> None:
         """Install Dioptre itself from the checkout, replacing what was there."""
         self._console.step("Installing Dioptre")
         options = ("--no-deps", "--no-index", "--no-build-isolation", "--force-reinstall")
-        self._pip(self._folders.environment, *options, str(self._folders.checkout))
+        self._pip(environment, *options, str(self._folders.checkout))
 
     def _pip(self, environment: Path, *arguments: str, total: int = 0, command: str = "install") -> None:
         options = _PIP_OPTIONS if command == "install" else _PIP_OPTIONS[:3]
@@ -252,6 +303,7 @@ class Installer:
         for name in elsewhere:
             environment.pop(name, None)
         environment["PIP_USER"] = "0"
+        environment["DIOPTRE_BUILD_CORE_ONLY"] = "1"  # weights and plug-ins are copied from the checkout
         environment.setdefault("PIP_CACHE_DIR", str(self._folders.cache / "pip"))
         environment["PKG_CONFIG_LIBDIR"] = ""  # so that pyvips does not compile itself against the system's libvips
         return environment
@@ -270,12 +322,3 @@ def scrubbed_environment() -> dict[str, str]:
     """The process's environment without what would make another Python load strangers' modules."""
     unwanted = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__")
     return {name: value for name, value in os.environ.items() if name not in unwanted}
-
-
-def _move_scripts(environment: Path, *, old: Path) -> None:
-    """Scripts and pyvenv.cfg hold the folder in which the environment was made: put the new one there."""
-    for path in [environment / "pyvenv.cfg", *interpreter(environment).parent.iterdir()]:
-        if path.is_file() and not path.is_symlink():
-            content = path.read_bytes()
-            if os.fsencode(old) in content and b"\0" not in content:
-                path.write_bytes(content.replace(os.fsencode(old), os.fsencode(environment)))

@@ -6,13 +6,13 @@ What was installed where is kept in the user's data folder, so that uninstalling
 from __future__ import annotations
 
 import json
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .console import Console
+from . import trees
+from .console import INSTALL, Console
 from .environment import Folders
 
 RECORD = "plugins.json"
@@ -97,7 +97,7 @@ def _krita_homes(krita: ModuleType, console: Console, *, chosen: Path | None, po
     if portable:
         return []
     found: list[Any] = krita.homes()
-    if not found and shutil.which("krita"):
+    if not found and krita.program():
         found = [krita.expected()]  # it makes its folder at its first start, and then finds the plug-in
     if not found:
         for finding in krita.findings():
@@ -129,7 +129,7 @@ def _say_whether_it_appears(console: Console, gimp: ModuleType, home: Any) -> No
     if gimp.appears(program, home):
         console.say(f"GIMP {gimp.version(program)} has Filters ▸ Dioptre. (Restart it if it is running.)")
     else:
-        console.say(f"GIMP does not list the plug-in in {home.plugin}. Run: python3 install.py doctor")
+        console.say(f"GIMP does not list the plug-in in {home.plugin}. Run: {INSTALL} doctor")
 
 
 def _recorded(where: Folders) -> dict[str, list[str]]:
@@ -145,4 +145,4 @@ def _record(where: Folders, **installed: str) -> None:
         record[editor] = sorted({*record.get(editor, []), folder})
     part = where.data / f"{RECORD}.part"
     part.write_text(json.dumps(record, indent=1), encoding="utf-8")
-    part.replace(where.data / RECORD)
+    trees.rename(part, where.data / RECORD)

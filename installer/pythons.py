@@ -3,41 +3,51 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .console import Failure
+from .console import INSTALL, Failure
 
 OLDEST = (3, 11)
 NEWEST = (3, 14)  # the locked dependencies have wheels up to this one
 _PROBE_TIMEOUT_S = 20  # a version manager's shim may take a moment; more means that it hangs
 _PROBE = """
-import sys, platform
+import sys, sysconfig, platform
 print(*sys.version_info[:2], sys.maxsize > 2**32, platform.python_implementation())
 try:
     import ensurepip, venv
     print("venv")
 except ImportError:
     print("none")
+print(sysconfig.get_platform(), platform.machine() or "unknown")
+print("store" if "WindowsApps" in sys.base_prefix else "ordinary")
 """
+_INTEL_MAC = "a Python for Intel Macs, for which JAX has no packages"
+_REGISTRY_KEY = r"SOFTWARE\Python\PythonCore"
 
 
 @dataclass(frozen=True)
 class Python:
-    """An interpreter that was started and asked."""
+    """An interpreter that was started and asked. `problem` says why it will not do; "" when it does."""
 
     path: Path
     version: tuple[int, int]
-    usable: bool  # right version, 64 bit, CPython
+    problem: str
     has_venv: bool
+
+    @property
+    def usable(self) -> bool:
+        return not self.problem
 
 
 def find(*, only: tuple[int, int] | None = None) -> Python:
-    """Return the interpreter for the environment: this one when it fits, else the newest tested one on PATH.
+    """Return the interpreter for the environment: this one when it fits, else the newest tested one there is.
 
     only: the one version that will do, where packages are for that one alone.
 
@@ -48,33 +58,42 @@ def find(*, only: tuple[int, int] | None = None) -> Python:
         python = probe(Path(chosen))
         if python is None or not python.usable:
             raise Failure(
-                f"DIOPTRE_PYTHON names {chosen}, not a 64-bit CPython {_dotted(OLDEST)} to {_dotted(NEWEST)}.",
+                f"DIOPTRE_PYTHON names {chosen}, not a 64-bit CPython {_dotted(OLDEST)} to {_dotted(NEWEST)}"
+                f"{f' ({python.problem})' if python else ''}.",
                 hint="Correct it, or unset it so that a Python on PATH is taken.",
             )
     without_venv: Python | None = None
+    refused: list[str] = []
     for candidate in _candidates():
         python = probe(candidate)
-        if python is None or not python.usable or (only is not None and python.version != only):
+        if python is None or (only is not None and python.version != only):
             continue
-        if python.has_venv:
+        if not python.usable:
+            refused.append(f"{candidate}: {python.problem}.")
+        elif python.has_venv:
             return python
-        without_venv = without_venv or python
+        else:
+            without_venv = without_venv or python
     if without_venv is not None:
-        name = f"python{without_venv.version[0]}.{without_venv.version[1]}"
         raise Failure(
             f"{without_venv.path} cannot make virtual environments: its venv or ensurepip module is missing.",
-            hint=f"On Debian and Ubuntu: sudo apt install {name}-venv. Elsewhere, install the full Python package.",
+            hint=_how_to_get_venv(without_venv),
         )
     if only is not None:
         raise Failure(
             f"The packages of this bundle are for CPython {_dotted(only)}; none was found.",
             hint="Install it, or set DIOPTRE_PYTHON to its path; or make a bundle with the Python that is here.",
         )
+    if refused and all(_INTEL_MAC in line for line in refused):
+        raise Failure(
+            "Dioptre does not run on Macs with an Intel processor: JAX has no packages for them.",
+            hint="If this Mac has an Apple processor, install Python 3.13 from python.org.",
+        )
     raise Failure(
-        f"Dioptre needs 64-bit CPython {_dotted(OLDEST)} to {_dotted(NEWEST)}; none was found "
-        f"(this is {sys.version.split()[0]}).",
-        hint="Install one: 'sudo apt install python3.11 python3.11-venv' on Debian, 'brew install python@3.13' on "
-        "macOS, python.org on Windows; or set DIOPTRE_PYTHON to its path.",
+        "\n".join(
+            [f"Dioptre needs 64-bit CPython {_dotted(OLDEST)} to {_dotted(NEWEST)}; none was found.", *refused]
+        ),
+        hint=_how_to_get_python(),
     )
 
 
@@ -85,25 +104,109 @@ def probe(path: Path) -> Python | None:
             [str(path), "-I", "-c", _PROBE], capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S, check=True
         ).stdout.split()
         version = (int(answer[0]), int(answer[1]))
+        platform, machine, edition = (*answer[5:8], "", "", "")[:3]
+        problem = _problem(
+            version, wide=answer[2] == "True", name=answer[3], platform=platform, machine=machine, edition=edition
+        )
+        return Python(path, version, problem, answer[4] == "venv")
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return None
-    usable = OLDEST <= version <= NEWEST and answer[2] == "True" and answer[3] == "CPython"
-    return Python(path, version, usable, answer[4] == "venv")
+
+
+def _problem(version: tuple[int, int], *, wide: bool, name: str, platform: str, machine: str, edition: str) -> str:
+    """Why such a Python will not do: what the locked packages have no files for. "" when it does."""
+    if platform.startswith(("mingw", "cygwin")):
+        return "a Python of MSYS2 or Cygwin, which cannot use the packages that are published for Windows"
+    if platform == "win-arm64":
+        return "a Python for ARM, for which JAX has no packages; the one for x86-64 runs on ARM, too"
+    if edition == "store":
+        return "a Python from the Microsoft Store, whose sandbox hides what it writes from the editors"
+    if sys.platform == "darwin" and machine == "x86_64":
+        return _INTEL_MAC
+    if name != "CPython":
+        return f"{name}, not CPython"
+    if not wide:
+        return "a 32-bit Python"
+    if not OLDEST <= version <= NEWEST:
+        return f"Python {_dotted(version)}"
+    return ""
 
 
 def _candidates() -> Iterator[Path]:
     """Interpreters to try, best first, each once."""
+    seen: set[str] = set()
+    for path in _known():
+        name = os.path.normcase(path)
+        if name not in seen:
+            seen.add(name)
+            yield path
+
+
+def _known() -> Iterator[Path]:
     chosen = os.environ.get("DIOPTRE_PYTHON")
     if chosen:
         yield Path(chosen)
-    seen = {sys.executable}
     yield Path(sys.executable)
+    if sys.platform == "win32":
+        yield from _from_launcher()
+        yield from _from_registry()
     minors = range(NEWEST[1], OLDEST[1] - 1, -1)
     for name in [*(f"python3.{minor}" for minor in minors), "python3", "python"]:
-        found = shutil.which(name)
-        if found and found not in seen:
-            seen.add(found)
+        if found := shutil.which(name):
             yield Path(found)
+
+
+def _from_launcher() -> list[Path]:
+    """What `py -0p` lists, newest first, as far as it is a version that can be used."""
+    launcher = shutil.which("py")
+    if launcher is None:
+        return []
+    try:
+        listed = subprocess.run(
+            [launcher, "-0p"], capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return []
+    return parse_launcher(listed)
+
+
+def parse_launcher(listed: str) -> list[Path]:
+    """The paths in lines such as ` -V:3.13 *        C:\\Python313\\python.exe`, or ` -3.11-64  …` of older ones."""
+    lines = re.findall(r"^\s*-(?:V:)?(?:[\w.]+/)?3\.(\d+)\S*\s+\*?\s*(\S.*?)\s*$", listed, re.MULTILINE)
+    ordered = sorted(lines, key=lambda line: -int(line[0]))
+    return [Path(path) for minor, path in ordered if OLDEST[1] <= int(minor) <= NEWEST[1]]
+
+
+def _from_registry() -> Iterator[Path]:
+    """Where installers of Python say that it is (PEP 514), newest first."""
+    if sys.platform != "win32":
+        return
+    import winreg
+
+    for minor in range(NEWEST[1], OLDEST[1] - 1, -1):
+        for root in (winreg.HKEY_CURRENT_USER, winreg.HKEY_LOCAL_MACHINE):
+            with suppress(OSError), winreg.OpenKey(root, rf"{_REGISTRY_KEY}\3.{minor}\InstallPath") as key:
+                folder, _ = winreg.QueryValueEx(key, "")
+                yield Path(str(folder)) / "python.exe"
+
+
+def _how_to_get_venv(python: Python) -> str:
+    if sys.platform == "linux":
+        name = f"python{_dotted(python.version)}"
+        return f"On Debian and Ubuntu: sudo apt install {name}-venv. Elsewhere, install the full Python package."
+    return _how_to_get_python()
+
+
+def _how_to_get_python() -> str:
+    otherwise = "or set DIOPTRE_PYTHON to the path of one."
+    if sys.platform == "win32":
+        return (
+            "Install Python 3.13 for Windows, 64-bit, from python.org (or: winget install Python.Python.3.13), "
+            f"then run: {INSTALL}; {otherwise}"
+        )
+    if sys.platform == "darwin":
+        return f"Install one: python.org's installer, or 'brew install python@3.13'; {otherwise}"
+    return f"Install one: 'sudo apt install python3 python3-venv' on Debian and Ubuntu; {otherwise}"
 
 
 def _dotted(version: tuple[int, int]) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from . import trees
 from .console import Failure
 
 _GET_AGAIN = "Download or clone the whole of Dioptre again."
@@ -40,7 +40,7 @@ def install(checkout: Path, target: Path, *, wanted: Mapping[str, str], before: 
         if before.get(name) != card or not complete(target, {name: card}):
             _copy(checkout / "weights" / name, target / name)
     for name in before.keys() - wanted.keys():
-        shutil.rmtree(target / name, ignore_errors=True)
+        trees.remove(target / name)
 
 
 def check(checkout: Path) -> None:
@@ -52,13 +52,14 @@ def check(checkout: Path) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     new = target.with_name(f".{target.name}.new")
-    shutil.rmtree(new, ignore_errors=True)
+    trees.remove(new)
     for name, content in _contents(source):
         (new / name).parent.mkdir(parents=True, exist_ok=True)
         (new / name).write_bytes(content)
     (new / "card.json").write_bytes((source / "card.json").read_bytes())
-    shutil.rmtree(target, ignore_errors=True)
-    new.rename(target)
+    if not trees.remove(target):
+        raise trees.in_use(target)
+    trees.rename(new, target)
 
 
 def _contents(source: Path) -> Iterator[tuple[str, bytes]]:

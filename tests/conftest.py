@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +29,10 @@ os.environ["LANGUAGE"] = "en"  # tests read what programs say
 _weights = Path(_home.name) / "data" / "weights"  # as the installer leaves it: with the bundled ones
 _weights.mkdir(parents=True)
 for _card in (Path(__file__).resolve().parents[1] / "weights").glob("*/card.json"):
-    (_weights / _card.parent.name).symlink_to(_card.parent)
+    if sys.platform == "win32":  # where links need a privilege
+        shutil.copytree(_card.parent, _weights / _card.parent.name)
+    else:
+        (_weights / _card.parent.name).symlink_to(_card.parent)
 
 from dioptre import runtime  # noqa: E402  (the home must be set first)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from .errors import DioptreError
-from .paths import cache_dir, data_dir, log_dir
+from .paths import cache_dir, chosen_python, data_dir, environment_dir, interpreter, log_dir
 
 START_TIMEOUT_S = 60.0  # a first start on a slow disk reads some 300 MB of libraries
 POLL_S = 0.05  # between looks at the rendezvous file: not felt by a user, no load
@@ -116,14 +116,13 @@ def start_log_file() -> Path:
 
 
 def environment_python() -> Path:
-    """The Python that runs the worker: `DIOPTRE_PYTHON`, or the environment that install.py made.
+    """The Python that runs the worker: `DIOPTRE_PYTHON`, what the plug-in was installed with, or install.py's.
 
     Raises WorkerMissingError when there is none.
     """
     if chosen := os.environ.get("DIOPTRE_PYTHON"):
         return Path(chosen)
-    inside = Path("Scripts/python.exe") if sys.platform == "win32" else Path("bin/python")
-    python = data_dir() / "environment" / inside
+    python = chosen_python() or interpreter(environment_dir())
     if not python.exists():
         raise WorkerMissingError(
             f"Dioptre's environment is not installed: there is no {python}.",
@@ -220,7 +219,9 @@ def _spawn(command: list[str]) -> subprocess.Popen[bytes]:
     private_dir(log_dir())
     detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
-        flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+        # A console without a window, which the worker's own children inherit. DETACHED_PROCESS would cancel
+        # CREATE_NO_WINDOW: the environment's python.exe starts another Python, which then opens a console.
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
         detached = {"creationflags": flags}
     try:
         with start_log_file().open("wb") as output:

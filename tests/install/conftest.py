@@ -32,7 +32,12 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     return name
 """
 PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
-MAIN = "import sys, needed\nprint(*sys.argv[1:], needed.WORD)\n"
+MAIN = """
+import os, pathlib, sys, needed
+if sys.argv[1:] == ["worker", "--stop"]:
+    pathlib.Path(os.environ["DIOPTRE_DATA_DIR"], "stop").touch()
+print(*sys.argv[1:], needed.WORD)
+"""
 
 
 @dataclass
@@ -45,7 +50,17 @@ class Checkout:
 
     @property
     def environment(self) -> Path:
-        return self.home / "data" / "environment"
+        """The environment in use; a folder that does not exist where there is none."""
+        pointer = self.home / "data" / "environment.json"
+        name = json.loads(pointer.read_text(encoding="utf-8"))["environment"] if pointer.exists() else "none"
+        return self.home / "data" / str(name)
+
+    @property
+    def environments(self) -> list[str]:
+        return sorted(path.name for path in (self.home / "data").glob("environment-*"))
+
+    def python(self) -> Path:
+        return self.environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
     @property
     def log(self) -> Path:
@@ -71,6 +86,7 @@ class Checkout:
             capture_output=True,
             text=True,
             encoding="utf-8",
+            errors="replace",  # Windows' code pages
             timeout=120,
             check=False,
         )

@@ -14,7 +14,7 @@ import pytest
 
 from .conftest import Checkout
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="written for POSIX signals and permissions")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
 def listing(folder: Path) -> dict[str, int]:
@@ -26,8 +26,9 @@ def test_installs_once_runs_commands_and_touches_nothing_else(miniature: Checkou
     first = miniature.install("greet", "a b")
     assert (first.returncode, first.stdout) == (0, "greet a b thanks\n"), first.stderr
     assert listing(miniature.folder) == before, "the checkout was changed"
-    assert not (miniature.home / "data" / "environment.new").exists()
+    assert miniature.environments == [miniature.environment.name]
     assert not (miniature.home / "cache" / "pip").exists()
+    assert not (miniature.home / "data.install.lock").exists()
 
     logged = miniature.log.stat().st_mtime_ns
     shutil.rmtree(miniature.wheels)  # whatever needs a package now fails
@@ -37,9 +38,6 @@ def test_installs_once_runs_commands_and_touches_nothing_else(miniature: Checkou
     assert time.monotonic() - started < 5  # the goal is 1 s; this catches an installation, not a busy machine
     assert miniature.log.stat().st_mtime_ns == logged, "something was installed again"
     assert "up to date" in miniature.install().stderr
-
-    scripts = [path.read_bytes() for path in (miniature.environment / "bin").iterdir() if path.is_file()]
-    assert not any(b"environment.new" in script for script in scripts)
 
     # A changed core is installed again, without any package.
     (miniature.folder / "core/dioptre/__main__.py").write_text("print('new core')\n", encoding="utf-8")
@@ -74,23 +72,25 @@ def test_the_environments_python_is_scrubbed_and_gets_its_arguments(installed: C
     assert installed.install("test").stdout.endswith(" -n auto --dist loadfile\n")
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupted_installation_is_finished_by_the_next(miniature: Checkout, how: signal.Signals) -> None:
+@posix
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL"])
+def test_an_interrupted_installation_is_finished_by_the_next(miniature: Checkout, how: str) -> None:
     process = subprocess.Popen(
         miniature.command("greet"), env=miniature.variables(), stderr=subprocess.PIPE, start_new_session=True
     )
     with process:
         try:
-            _wait_for(lambda: (miniature.home / "data" / "environment.new" / "pyvenv.cfg").exists())
-            process.send_signal(how)
+            _wait_for(lambda: list((miniature.home / "data").glob("environment-*/pyvenv.cfg")))
+            process.send_signal(signal.Signals[how])
             _, errors = process.communicate(timeout=60)
         finally:
             process.kill()
-    assert process.returncode == (143 if how is signal.SIGTERM else -signal.SIGKILL)
-    assert (b"Interrupted" in errors) == (how is signal.SIGTERM)
+    assert process.returncode == (143 if how == "SIGTERM" else -signal.Signals[how])
+    assert (b"Interrupted" in errors) == (how == "SIGTERM")
     assert not miniature.environment.exists()
     outcome = miniature.install("greet")
     assert (outcome.returncode, outcome.stdout) == (0, "greet thanks\n"), outcome.stderr
+    assert miniature.environments == [miniature.environment.name]
 
 
 def test_two_at_once_install_once(miniature: Checkout) -> None:

@@ -64,6 +64,91 @@ class TestFind:
             pythons.find()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the fakes are shell scripts")
+class TestRefused:
+    """Pythons for which the locked packages have no files, as they describe themselves."""
+
+    @pytest.mark.parametrize(
+        ("answer", "system", "problem"),
+        [
+            ("3 12 True CPython venv mingw_x86_64 AMD64 ordinary", "win32", "MSYS2"),
+            ("3 12 True CPython venv win-arm64 ARM64 ordinary", "win32", "ARM"),
+            ("3 12 True CPython venv win-amd64 AMD64 store", "win32", "Microsoft Store"),
+            ("3 12 True CPython venv macosx-11.0-universal2 x86_64 ordinary", "darwin", "Intel Macs"),
+            ("3 12 False CPython venv win32 AMD64 ordinary", "win32", "32-bit"),
+            ("3 12 True PyPy venv linux-x86_64 x86_64 ordinary", "linux", "PyPy, not CPython"),
+            ("3 10 True CPython venv linux-x86_64 x86_64 ordinary", "linux", "Python 3.10"),
+            ("3 12 True CPython venv win-amd64 AMD64 ordinary", "win32", ""),
+            ("3 12 True CPython venv macosx-11.0-universal2 arm64 ordinary", "darwin", ""),
+            ("3 12 True CPython venv macosx-11.0-universal2 x86_64 ordinary", "linux", ""),
+        ],
+    )
+    def test_says_why(
+        self,
+        pythons: ModuleType,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        answer: str,
+        system: str,
+        problem: str,
+    ) -> None:
+        program = fake(tmp_path / "python", answer)
+        monkeypatch.setattr(pythons.sys, "platform", system)
+        found = pythons.probe(program)
+        assert found.usable == (not problem)
+        assert problem in found.problem
+
+    def test_an_intel_mac_is_refused_in_one_sentence(
+        self, pythons: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        running = fake(tmp_path / "python3", "3 13 True CPython venv macosx-11.0-universal2 x86_64 ordinary")
+        monkeypatch.setenv("PATH", str(tmp_path))
+        monkeypatch.delenv("DIOPTRE_PYTHON", raising=False)
+        monkeypatch.setattr(sys, "executable", str(running))
+        monkeypatch.setattr(pythons.sys, "platform", "darwin")
+        with pytest.raises(Exception, match="Intel processor") as caught:
+            pythons.find()
+        assert "\n" not in caught.value.message
+
+    @pytest.mark.parametrize(("system", "wanted"), [("win32", "winget"), ("darwin", "brew"), ("linux", "apt")])
+    def test_hints_fit_the_system(
+        self,
+        pythons: ModuleType,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        system: str,
+        wanted: str,
+    ) -> None:
+        monkeypatch.setenv("PATH", str(tmp_path))
+        monkeypatch.delenv("DIOPTRE_PYTHON", raising=False)
+        monkeypatch.setattr(sys, "executable", str(fake(tmp_path / "p", "3 10 True CPython venv")))
+        monkeypatch.setattr(pythons, "_from_registry", list)
+        monkeypatch.setattr(pythons.sys, "platform", system)
+        with pytest.raises(Exception, match=r"p: Python 3\.10") as caught:
+            pythons.find()
+        assert wanted in caught.value.hint
+        assert ("apt" in caught.value.hint) == (system == "linux")
+
+
+def test_the_launchers_list_is_read_newest_first(pythons: ModuleType) -> None:
+    listed = (
+        " -V:3.15          C:\\Python315\\python.exe\n"
+        " -V:3.12          C:\\Program Files\\Python312\\python.exe\n"
+        " -V:3.13 *        C:\\Users\\eva\\AppData\\Local\\Programs\\Python\\Python313\\python.exe\n"
+        " -V:ContinuumAnalytics/3.11  C:\\conda\\python.exe\n"
+        " -3.9-64          C:\\Python39\\python.exe\n"
+        " -3.11-64         C:\\Python311\\python.exe\n"
+        "  *               C:\\venv\\Scripts\\python.exe\n"
+    )
+    names = [str(path) for path in pythons.parse_launcher(listed)]
+    assert names == [
+        r"C:\Users\eva\AppData\Local\Programs\Python\Python313\python.exe",
+        r"C:\Program Files\Python312\python.exe",
+        r"C:\conda\python.exe",
+        r"C:\Python311\python.exe",
+    ]
+
+
 def test_the_running_python_answers_the_probe(pythons: ModuleType) -> None:
     found = pythons.probe(Path(sys.executable))
     assert found.version == sys.version_info[:2]

@@ -98,6 +98,32 @@ class Environment(WithHome):
         self.assertEqual(kept["DIOPTRE_DATA_DIR"], str(paths.data_dir()))
 
 
+    def test_a_plug_ins_copy_knows_the_python_that_installed_it(self) -> None:
+        copy = self.home / "copy"
+        copy.mkdir()
+        (copy / "folders.json").write_text('{"python": "/pipx/python"}', encoding="utf-8")
+        with mock.patch.object(paths, "__file__", str(copy / "paths.py")):
+            python = Path("/pipx/python")
+            self.assertEqual(paths.chosen_python(), python)
+            with mock.patch.object(Path, "exists", lambda path: path == python):
+                self.assertEqual(start.environment_python(), python)
+
+
+class Spawned(WithHome):
+    @unittest.skipUnless(sys.platform == "win32", "asks Windows for its console")
+    def test_no_console_window_opens(self) -> None:
+        """The environment's python.exe starts another Python, which opens a console where it inherits none."""
+        asks = (
+            "import ctypes, pathlib, sys; window = ctypes.windll.kernel32.GetConsoleWindow(); "
+            "pathlib.Path(sys.argv[1]).write_text(str(bool(ctypes.windll.user32.IsWindowVisible(window))))"
+        )
+        start.private_dir(start.meeting_dir())
+        answer = self.home / "answer"
+        process = start._spawn([sys.executable, "-I", "-c", asks, str(answer)])
+        self.assertEqual(process.wait(60), 0, start.start_log_file().read_text(encoding="utf-8", errors="replace"))
+        self.assertEqual(answer.read_text(encoding="utf-8"), "False")
+
+
 class Folders(WithHome):
     def test_order_of_precedence(self) -> None:
         self.assertEqual(paths.data_dir(), self.home / "data")

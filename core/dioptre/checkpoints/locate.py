@@ -1,4 +1,4 @@
-"""Where checkpoints lie: beside the code in a checkout, or in the user's data folder."""
+"""Where checkpoints lie: beside the code in a checkout, in the installed package, or in the user's data folder."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _ID = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 
 def weights_folders() -> tuple[Path, ...]:
-    """Folders that hold checkpoints, first one wins: `weights/` of a checkout, then the user's."""
-    bundled = Path(__file__).resolve().parents[3] / "weights"
-    return (bundled, added_folder()) if bundled.is_dir() else (added_folder(),)
+    """Folders that hold checkpoints, first one wins: a checkout's or the package's `weights`, then the user's."""
+    package = Path(__file__).resolve().parents[1]
+    bundled = [folder for folder in (package.parents[1] / "weights", package / "weights") if folder.is_dir()]
+    return (*bundled, added_folder())
 
 
 def added_folder() -> Path:

@@ -56,7 +56,7 @@ def python() -> Iterator[Finding]:
 
 def environment() -> Iterator[Finding]:
     """The environment that the installer makes, and whether it is complete."""
-    folder = paths.data_dir() / "environment"
+    folder = paths.environment_dir()
     if Path(sys.prefix).resolve() != folder.resolve():
         yield Finding(
             code="environment-foreign",

@@ -16,7 +16,7 @@ from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.printable import guard_output
 
-from . import batch, bench, cache, doctor, inspect, log, models, operations, output, presets, worker
+from . import batch, bench, cache, doctor, inspect, log, models, operations, output, plugin, presets, worker
 from .interrupts import Interrupts
 from .program import program
 from .reporting import reporter, say
@@ -90,6 +90,7 @@ OTHERS = (
     inspect.command,
     models.group,
     cache.group,
+    plugin.group,
     doctor.command,
     bench.command,
     worker.command,

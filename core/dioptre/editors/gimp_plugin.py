@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from . import plugin_folder
+from . import plugin_folder, programs
 from .plugin_folder import INSTALL, LINK, NAME, Finding
 
 ENTRY = f"{NAME}.py"  # in a folder called NAME: GIMP looks for nothing else
@@ -53,6 +53,8 @@ def homes(environ: Mapping[str, str] = os.environ, *, home: Path | None = None) 
 def _bases(environ: Mapping[str, str], user: Path) -> Iterator[tuple[Path, str]]:
     if sys.platform == "win32":
         yield Path(environ.get("APPDATA") or user / "AppData/Roaming") / "GIMP", "native"
+        for cache in programs.packaged("*GIMP*", environ, user):
+            yield cache / "Roaming/GIMP", "Microsoft Store"
         return
     if sys.platform == "darwin":
         yield user / "Library/Application Support/GIMP", "native"
@@ -65,9 +67,8 @@ def _bases(environ: Mapping[str, str], user: Path) -> Iterator[tuple[Path, str]]
 def console(series: str = "") -> str | None:
     """GIMP 3's program without windows on this machine, of that series if one is named."""
     names = [f"gimp-console-{series}"] if series else ["gimp-console-3.2", "gimp-console-3.0"]
-    for name in (*names, "gimp-console-3", "gimp-console"):
-        program = shutil.which(name)
-        if program and (version(program) or "").startswith(series or "3."):
+    for program in programs.find((*names, "gimp-console-3", "gimp-console"), product="GIMP"):
+        if (version(program) or "").startswith(series or "3."):
             return program
     return None
 

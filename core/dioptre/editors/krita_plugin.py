@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from . import plugin_folder
+from . import plugin_folder, programs
 from .plugin_folder import INSTALL, LINK, NAME, Finding, same
 
 DESKTOP = f"{NAME}.desktop"
@@ -43,6 +43,11 @@ def expected(environ: Mapping[str, str] = os.environ, *, home: Path | None = Non
     return next(_places(environ, home or Path.home()))
 
 
+def program() -> str | None:
+    """Krita's program on this machine."""
+    return next(programs.find(("krita",), product="Krita"), None)
+
+
 def chosen(folder: Path) -> Home:
     """A resource folder that the user named; its settings lie where that Krita's do."""
     for each in _places(os.environ, Path.home()):
@@ -56,6 +61,8 @@ def _places(environ: Mapping[str, str], user: Path) -> Iterator[Home]:
         roaming = Path(environ.get("APPDATA") or user / "AppData/Roaming")
         local = Path(environ.get("LOCALAPPDATA") or user / "AppData/Local")
         yield Home(roaming / "krita", local / "kritarc", "native")
+        for cache in programs.packaged("*Krita*", environ, user):
+            yield Home(cache / "Roaming/krita", cache / "Local/kritarc", "Microsoft Store")
         return
     if sys.platform == "darwin":
         library = user / "Library"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+from dioptre_link.paths import environment_dir, interpreter
 
 NAME = "dioptre"  # of every plug-in's folder
 LINK = "dioptre_link"
@@ -25,10 +26,18 @@ class Finding(NamedTuple):
     fix: str = ""
 
 
+def shared(origin: Path) -> Path:
+    """The package that editors and core share. origin: a checkout, or the installed package `dioptre`."""
+    inside = origin / "core" / LINK
+    return inside if inside.is_dir() else origin.parent / LINK
+
+
 def put(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path], *, executable: str = "") -> None:
     """Copy the plug-in `source` to `target`: under another name first, then in place of an older one.
 
-    folders: the user's "data", "cache" and "log", which a sandboxed editor would look for elsewhere.
+    checkout: a checkout, or the installed package `dioptre`, which holds the plug-ins, too.
+    folders: the user's "data", "cache" and "log", which a sandboxed editor would look for elsewhere, and "python"
+    where the worker runs from another environment than the installer's.
     executable: the file that the editor starts.
     """
     part = target.parent.parent / f".{NAME}-{os.getpid()}.part"  # not beside it: an editor would try to start it
@@ -37,7 +46,7 @@ def put(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path],
     ignore = shutil.ignore_patterns("__pycache__")
     try:
         shutil.copytree(source, part, ignore=ignore)
-        shutil.copytree(checkout / "core" / LINK, part / LINK, ignore=ignore)
+        shutil.copytree(shared(checkout), part / LINK, ignore=ignore)
         (part / LINK / FOLDERS_FILE).write_text(json.dumps(_named(folders)), encoding="utf-8")
         if executable:
             (part / executable).chmod(0o755)
@@ -55,7 +64,7 @@ def is_current(source: Path, checkout: Path, target: Path, folders: Mapping[str,
         known = json.loads((target / LINK / FOLDERS_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    pairs = {**_files(source, target), **_files(checkout / "core" / LINK, target / LINK)}
+    pairs = {**_files(source, target), **_files(shared(checkout), target / LINK)}
     return known == _named(folders) and all(same(here, there) for here, there in pairs.items())
 
 
@@ -70,15 +79,15 @@ def problems(target: Path, editor: str) -> Iterator[Finding]:
         return
     try:
         text = (target / LINK / FOLDERS_FILE).read_text(encoding="utf-8")
-        data = Path(json.loads(text)["data"])
-    except (OSError, ValueError, KeyError, TypeError):
+        known = json.loads(text)
+        python = Path(known.get("python") or interpreter(environment_dir(Path(known["data"]))))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return  # it then looks in the usual places
-    inside = Path("Scripts/python.exe") if sys.platform == "win32" else Path("bin/python")
-    if not (data / "environment" / inside).exists():
+    if not python.exists():
         yield Finding(
             f"{editor}-plugin-environment",
             "error",
-            f"The plug-in in {target} looks for Dioptre's environment in {data}, but it is not there.",
+            f"The plug-in in {target} looks for Dioptre's environment at {python}, but it is not there.",
             INSTALL,
         )
 

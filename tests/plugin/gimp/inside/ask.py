@@ -10,9 +10,10 @@ from pathlib import Path
 from types import ModuleType
 
 checkout = Path(sys.argv[1])
-package = ModuleType("editors")
-package.__path__ = [str(checkout / "core/dioptre/editors")]
-sys.modules["editors"] = package
+for name, folder in (("dioptre_link", "core/dioptre_link"), ("editors", "core/dioptre/editors")):
+    package = ModuleType(name)
+    package.__path__ = [str(checkout / folder)]
+    sys.modules[name] = package
 gimp_plugin = importlib.import_module("editors.gimp_plugin")
 
 program = gimp_plugin.console()

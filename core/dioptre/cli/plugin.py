@@ -1,0 +1,79 @@
+"""`dioptre plugin`: the editors' plug-ins, where Dioptre was installed with pip, pipx or uv."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dioptre.editors import gimp_plugin, krita_plugin
+from dioptre_link.errors import DioptreError
+from dioptre_link.paths import cache_dir, data_dir, log_dir
+
+from .reporting import say
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.group(name="plugin")
+def group() -> None:
+    """Put Dioptre into GIMP and Krita, or take it out of them again."""
+
+
+@group.command(name="install")
+@click.option("--gimp-dir", type=_FOLDER, help="Only into this folder of GIMP's, such as …/GIMP/3.0.")
+@click.option("--krita-dir", type=_FOLDER, help="Only into this resource folder of Krita's, such as …/share/krita.")
+def install(gimp_dir: Path | None, krita_dir: Path | None) -> None:
+    """Put the plug-ins into every GIMP 3 and Krita 5 of this user."""
+    origin = _origin()
+    folders = {"data": data_dir(), "cache": cache_dir(), "log": log_dir(), "python": Path(sys.executable)}
+    homes = _homes(gimp_dir, krita_dir)
+    if not homes:
+        raise DioptreError(
+            "No folder of GIMP 3 or Krita 5 was found.",
+            hint="Start the editor once, or name its folder with --gimp-dir or --krita-dir.",
+            code="no-editor",
+        )
+    for editor, home in homes:
+        editor.install(origin, home, folders)
+        say(f"The plug-in is in {home.plugin}. Restart the editor.")
+
+
+@group.command(name="remove")
+@click.option("--gimp-dir", type=_FOLDER, help="Only from this folder of GIMP's.")
+@click.option("--krita-dir", type=_FOLDER, help="Only from this resource folder of Krita's.")
+def remove(gimp_dir: Path | None, krita_dir: Path | None) -> None:
+    """Delete the plug-ins."""
+    removed = [home.plugin for editor, home in _homes(gimp_dir, krita_dir) if editor.remove(home)]
+    for folder in removed:
+        say(f"Removed {folder}.")
+    if not removed:
+        say("No plug-in of Dioptre was found.")
+
+
+def _homes(gimp_dir: Path | None, krita_dir: Path | None) -> list[tuple[Any, Any]]:
+    """Each editor's module with one of its folders: those that were named, or all that exist."""
+    if gimp_dir or krita_dir:
+        named: list[tuple[Any, Any]] = []
+        if gimp_dir:
+            named.append((gimp_plugin, gimp_plugin.Home(gimp_dir.absolute(), "--gimp-dir")))
+        if krita_dir:
+            named.append((krita_plugin, krita_plugin.chosen(krita_dir.absolute())))
+        return named
+    found = [(gimp_plugin, home) for home in gimp_plugin.homes()]
+    return [*found, *((krita_plugin, home) for home in krita_plugin.homes())]
+
+
+def _origin() -> Path:
+    """What holds the plug-ins: the installed package, or the checkout around it."""
+    package = Path(__file__).resolve().parents[1]
+    for origin in (package, package.parents[1]):
+        if (origin / "plugin").is_dir():
+            return origin
+    raise DioptreError(
+        "The plug-ins are not part of this installation.",
+        hint="Run: python3 install.py",
+        code="no-plugin",
+    )

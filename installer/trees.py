@@ -1,0 +1,94 @@
+"""Folders and files that other programs may hold: removed whole or not at all, replaced with patience.
+
+On Windows nothing that is open can be renamed or deleted, and a virus scanner opens every new file for a moment.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .console import Failure
+
+_TRIES = 20  # a scanner lets go within a second or two
+_PAUSE_S = 0.1
+REMOVED = ".dioptre-removed-"
+
+
+def in_use(folder: Path) -> Failure:
+    """What to raise when `folder` cannot be removed."""
+    return Failure(
+        f"{folder} is in use by another program.",
+        hint="Close the editors and terminals that use Dioptre, then run the same command again.",
+    )
+
+
+def remove(path: Path, *, tries: int = _TRIES) -> bool:
+    """Delete a file or a folder with all that is in it; whether it is gone.
+
+    A folder is renamed first: where a program holds something in it, Windows refuses and the folder stays whole.
+    tries: on Windows, a tenth of a second apart.
+    """
+    if path.is_symlink() or path.is_file():
+        return _patiently(path.unlink, tries=tries)
+    for left in path.parent.glob(f"{REMOVED}{path.name}-*"):  # of an interrupted removal
+        _remove_tree(left)
+    if not path.exists():
+        return True
+    aside = path.with_name(f"{REMOVED}{path.name}-{os.getpid()}")
+    if not _patiently(lambda: path.rename(aside), tries=tries):
+        return False
+    _remove_tree(aside)
+    return not aside.exists()
+
+
+def rename(source: Path, target: Path) -> None:
+    """Rename `source` to `target`, in place of a file there."""
+    for tries_left in reversed(range(_TRIES if sys.platform == "win32" else 1)):
+        try:
+            source.replace(target)
+        except PermissionError:
+            if not tries_left:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
+
+
+def _remove_tree(folder: Path) -> None:
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(folder, onexc=_again)
+    else:
+        shutil.rmtree(folder, onerror=_again)
+
+
+def _again(function: Callable[..., Any], path: str, _error: object) -> None:
+    """What rmtree could not do: once more, without the read-only attribute, then after a pause."""
+
+    def retry() -> None:
+        os.chmod(path, stat.S_IRWXU)  # noqa: PTH101  (rmtree gives strings)
+        function(path)
+
+    _patiently(retry)
+
+
+def _patiently(action: Callable[[], object], *, tries: int = _TRIES) -> bool:
+    """Do `action`; on Windows again while another program holds the file. Whether it succeeded."""
+    for _ in range(tries):
+        try:
+            action()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            if sys.platform != "win32":
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return True
+    return False

@@ -1,0 +1,50 @@
+"""The user's worker: it is asked to end before the environment that it runs in changes or goes away."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from contextlib import suppress
+
+from . import locking
+from .console import Console
+from .environment import Folders, scrubbed_environment
+
+_ASK_TIMEOUT_S = 60  # a cold start of Python on a slow disk
+_END_TIMEOUT_S = 60.0  # most pictures are done within this
+_POLL_S = 0.1
+
+
+def end(where: Folders, console: Console, *, timeout_s: float = _END_TIMEOUT_S) -> bool:
+    """Ask the worker to end after its jobs and wait for that; whether none runs now.
+
+    Its own environment asks, because that one speaks its protocol.
+    """
+    if not is_running(where):
+        return True
+    console.step("Waiting for Dioptre's worker to end")
+    command = [str(where.python), "-P", "-m", "dioptre", "worker", "--stop"]
+    folders = {"DATA": where.data, "CACHE": where.cache, "LOG": where.log}
+    environment = scrubbed_environment() | {f"DIOPTRE_{name}_DIR": str(path) for name, path in folders.items()}
+    with suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(command, env=environment, capture_output=True, timeout=_ASK_TIMEOUT_S, check=False)
+    deadline = time.monotonic() + timeout_s
+    while is_running(where):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    console.finish()
+    return True
+
+
+def is_running(where: Folders) -> bool:
+    """Whether a worker lives: it holds a lock for as long (`dioptre_link.start`)."""
+    try:
+        descriptor = os.open(where.data / "worker" / "worker.lock", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not locking.try_lock(descriptor)
+    finally:
+        os.close(descriptor)

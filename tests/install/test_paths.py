@@ -1,0 +1,15 @@
+"""The installed files fit below a Windows user's folder, where whole paths have at most 259 characters."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+LONGEST = 180  # C:\Users\, a name of 20 characters, \AppData\Local\Dioptre\data\environment-0123456789ab-2\: 81
+
+
+def test_no_installed_path_is_too_long_for_windows() -> None:
+    environment = Path(sys.prefix)
+    longest = max((str(path.relative_to(environment)) for path in environment.rglob("*")), key=len)
+    assert len(longest) > 80, "this is no environment with Dioptre in it"
+    assert len(longest) <= LONGEST, longest

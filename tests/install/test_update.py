@@ -1,0 +1,167 @@
+"""Updates and removal while a worker lives, from a user's side, on a miniature checkout."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from .conftest import Checkout
+
+# Holds the worker's lock as a worker does, from the environment's own Python, until it is asked to end.
+_WORKER = """
+import pathlib, sys, time
+folder, obeys = pathlib.Path(sys.argv[1]), sys.argv[2] == "obeys"
+folder.joinpath("worker").mkdir(exist_ok=True)
+lock = folder.joinpath("worker", "worker.lock").open("a+b")
+if sys.platform == "win32":
+    import msvcrt
+    lock.seek(0)
+    msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+    fcntl.flock(lock, fcntl.LOCK_EX)
+print("ready", flush=True)
+while not (obeys and folder.joinpath("stop").exists()) and not folder.joinpath("done").exists():
+    time.sleep(0.01)
+import needed
+print(needed.WORD, flush=True)
+"""
+
+
+@contextmanager
+def worker(checkout: Checkout, *, obeys: bool) -> Iterator[Callable[[], str]]:
+    """A worker; yields what lets it finish and answers with its last word."""
+    data = checkout.home / "data"
+    command = [str(checkout.python()), "-c", _WORKER, str(data), "obeys" if obeys else "computes"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+
+        def finish() -> str:
+            (data / "done").touch()
+            return process.communicate(timeout=30)[0].strip()
+
+        try:
+            yield finish
+        finally:
+            process.kill()
+
+
+def change_dependencies(checkout: Checkout, word: str) -> None:
+    lock = checkout.folder / "locks" / "runtime.txt"
+    lock.write_text(checkout.add_wheel("needed", f"WORD = {word!r}\n"), encoding="utf-8")
+
+
+def wait_at_most(checkout: Checkout, seconds: float) -> None:
+    """Make the installer wait so long for a worker to end."""
+    module = checkout.folder / "installer" / "workers.py"
+    before = module.read_text(encoding="utf-8")
+    after = before.replace("_END_TIMEOUT_S = 60.0", f"_END_TIMEOUT_S = {seconds}")
+    assert after != before
+    module.write_text(after, encoding="utf-8")
+
+
+def test_a_worker_ends_before_its_environment_is_replaced(miniature: Checkout) -> None:
+    assert miniature.install("greet").returncode == 0
+    first = miniature.environment
+    with worker(miniature, obeys=True) as finish:
+        change_dependencies(miniature, "again")
+        outcome = miniature.install("greet")
+        assert (outcome.returncode, outcome.stdout) == (0, "greet again\n"), outcome.stderr
+        assert finish() == "thanks"
+    assert miniature.environment != first
+    assert miniature.environments == [miniature.environment.name]
+
+
+def test_a_worker_that_still_computes_keeps_its_environment(miniature: Checkout) -> None:
+    assert miniature.install("greet").returncode == 0
+    first = miniature.environment
+    wait_at_most(miniature, 0.2)
+    with worker(miniature, obeys=False) as finish:
+        change_dependencies(miniature, "again")
+        assert miniature.install("greet").stdout == "greet again\n"
+        assert miniature.environment != first
+        refused = miniature.install("--uninstall")
+        assert refused.returncode == 1
+        assert "still computing" in refused.stderr
+        assert "Hint: Wait until it is done" in refused.stderr
+        assert finish() == "thanks", "it lost modules that it had not imported yet"
+    assert miniature.install("greet").stdout == "greet again\n"
+    assert miniature.environments == [miniature.environment.name]
+    assert miniature.install("--uninstall").returncode == 0
+    assert not miniature.home.exists()
+
+
+def test_repairing_makes_another_environment(miniature: Checkout) -> None:
+    assert miniature.install("greet").returncode == 0
+    first = miniature.environment
+    (miniature.environment / "pyvenv.cfg").unlink()
+    assert miniature.install("--repair").returncode == 0
+    assert miniature.environment != first
+    assert miniature.environments == [miniature.environment.name]
+    assert miniature.install("greet").stdout == "greet thanks\n"
+
+
+def test_the_environment_of_an_older_dioptre_is_used_and_replaced(miniature: Checkout) -> None:
+    assert miniature.install("greet").returncode == 0
+    data = miniature.home / "data"
+    miniature.environment.rename(data / "environment")
+    (data / "environment.json").unlink()
+    assert miniature.install("greet").stdout == "greet thanks\n"
+    change_dependencies(miniature, "again")
+    assert miniature.install("greet").stdout == "greet again\n"
+    assert sorted(path.name for path in data.glob("environment*")) == [
+        miniature.environment.name,
+        "environment.json",
+    ]
+
+
+def test_what_the_user_added_comes_along(miniature: Checkout) -> None:
+    assert miniature.install("greet").returncode == 0
+    miniature.add_wheel("mine", "WORD = 'my own'\n")
+    assert miniature.install("python", "-m", "pip", "install", "-q", "mine").returncode == 0
+    change_dependencies(miniature, "again")
+    outcome = miniature.install("python", "-c", "import mine, needed; print(mine.WORD, needed.WORD)")
+    assert outcome.stdout == "my own again\n", outcome.stderr
+    assert "mine==1.0" in outcome.stderr
+
+
+def test_what_the_user_added_and_cannot_be_had_again_is_named(miniature: Checkout) -> None:
+    assert miniature.install("greet").returncode == 0
+    miniature.add_wheel("mine", "")
+    assert miniature.install("python", "-m", "pip", "install", "-q", "mine").returncode == 0
+    next(miniature.wheels.glob("mine-*")).unlink()
+    change_dependencies(miniature, "again")
+    outcome = miniature.install("greet")
+    assert outcome.stdout == "greet again\n"
+    assert "mine==1.0 could not be installed again" in outcome.stderr
+    assert "install.py python -m pip install mine==1.0" in outcome.stderr
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"environment": "../../elsewhere"}', '{"environment": 1}'])
+def test_a_pointer_leads_nowhere_else(tmp_path: Path, content: str) -> None:
+    from dioptre_link import paths
+
+    (tmp_path / "environment.json").write_text(content, encoding="utf-8")
+    assert paths.environment_dir(tmp_path) == tmp_path / "environment"
+    (tmp_path / "environment.json").write_text(json.dumps({"environment": "environment-0123456789ab-2"}))
+    assert paths.environment_dir(tmp_path) == tmp_path / "environment-0123456789ab-2"
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="other systems delete what is in use")
+def test_nothing_is_lost_where_a_program_holds_a_file(miniature: Checkout) -> None:
+    assert miniature.install("greet").returncode == 0
+    before = sorted(miniature.environment.rglob("*"))
+    with (miniature.environment / "pyvenv.cfg").open("rb"):
+        refused = miniature.install("--uninstall")
+        assert refused.returncode == 1
+        assert "in use by another program" in refused.stderr
+    assert sorted(miniature.environment.rglob("*")) == before
+    assert miniature.install("--uninstall").returncode == 0
+    assert not miniature.home.exists()
