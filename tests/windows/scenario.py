@@ -1,0 +1,178 @@
+"""A Windows user's life with Dioptre under Wine: install, work, update while a worker lives, remove.
+
+    python tests/windows/scenario.py PREFIX [--without-units]
+
+Wine does not show: virus scanners, the Store's sandbox, real consoles, graphics cards, true speed, GIMP and Krita.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from wine import Outcome, Windows
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+LONGEST_PATH = 180  # C:\Users\, a name of 20, AppData\Local\Dioptre\data\environment-0123456789ab: 79 of 260
+UNITS = ("tests/link", "tests/install", "tests/files", "tests/worker")
+_FOLDERS = ("installer", "core", "plugin", "weights", "locks", "examples", "tests")
+_FILES = ("install.py", "install.cmd", "hatch_build.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE")
+
+
+class Scenario:
+    """The steps share one user and one checkout, in folders with spaces and umlauts."""
+
+    def __init__(self, windows: Windows, folder: Path) -> None:
+        self.windows = windows
+        self.checkout = folder / "Dioptre für Windows"
+        self.photos = folder / "Meine Bilder"
+        self.out = folder / "Ergebnisse"
+        self.dioptre = windows.local / "Dioptre"
+        self.editors = [windows.roaming / "GIMP/3.0", windows.roaming / "krita"]
+
+    def prepare(self) -> None:
+        self.windows.end()
+        shutil.rmtree(self.dioptre, ignore_errors=True)
+        for editor in self.editors:
+            shutil.rmtree(editor, ignore_errors=True)
+            editor.mkdir(parents=True)
+        ignore = shutil.ignore_patterns("__pycache__")
+        for name in _FOLDERS:
+            shutil.copytree(CHECKOUT / name, self.checkout / name, ignore=ignore)
+        for name in _FILES:
+            shutil.copy(CHECKOUT / name, self.checkout)
+        self.photos.mkdir()
+        for name in ("Kaffee & Kuchen.jpg", "Zweiter Versuch.jpg"):
+            shutil.copy(CHECKOUT / "examples/coffee.jpg", self.photos / name)
+
+    def installer(self, *arguments: str | Path, status: int = 0) -> Outcome:
+        """install.py as a user starts it; its exit status must be `status`."""
+        outcome = self.windows.python(self.checkout / "install.py", *arguments)
+        shown = " ".join(str(each) for each in arguments) or "(install)"
+        say(f"install.py {shown}: status {outcome.status}, {outcome.seconds:.1f} s")
+        if outcome.status != status:
+            sys.exit(f"{outcome.text}\nwindows: FAILED: install.py {shown} ended with {outcome.status}")
+        return outcome
+
+    def start_by_double_click(self) -> None:
+        script = str(self.checkout / "install.cmd")
+        script = "Z:" + script.replace("/", "\\")
+        without = self.windows.run("cmd", "/c", script, "--help")
+        check(without.status == 1 and "No Python was found" in without.text, f"install.cmd said {without.text}")
+        found = self.windows.run("cmd", "/c", script, "--help", WINEPATH="C:\\Python311")
+        check(found.status == 0 and "py install.py doctor" in found.text, f"install.cmd said {found.text}")
+
+    def install_and_run(self) -> None:
+        photo = self.photos / "Kaffee & Kuchen.jpg"
+        self.installer("run", photo, "-o", self.out / "fresh")
+        expect_files(self.out / "fresh", "jpg", "ora", "json", "png")
+        self.installer("run", photo, "-o", self.out / "warm")
+        environment = self.environment()
+        names = [str(path.relative_to(environment)) for path in environment.rglob("*")]
+        longest = max(names, key=len)
+        say(f"longest installed path: {len(longest)} characters ({longest})")
+        check(len(longest) <= LONGEST_PATH, "an installed path is too long for Windows")
+        size = sum(path.stat().st_size for path in self.dioptre.rglob("*") if path.is_file())
+        say(f"installed: {size / 1e6:.0f} MB")
+
+    def environment(self) -> Path:
+        pointer = json.loads((self.dioptre / "data/environment.json").read_text(encoding="utf-8"))
+        return self.dioptre / "data" / str(pointer["environment"])
+
+    def install_plugins(self) -> None:
+        self.installer()
+        gimp, krita = self.editors
+        check((gimp / "plug-ins/dioptre/dioptre.py").is_file(), "GIMP's plug-in is missing")
+        check((krita / "pykrita/dioptre/__init__.py").is_file(), "Krita's plug-in is missing")
+
+    def batch(self) -> None:
+        self.installer("batch", self.photos, "-o", self.out / "batch")
+        check(len(list((self.out / "batch").rglob("*.ora"))) == 2, "the batch lacks results")
+
+    def worker_job(self) -> str:
+        outcome = self.installer("python", self.checkout / "tests/windows/client_job.py")
+        last = outcome.text.strip().splitlines()[-1]
+        say(f"worker: {last}")
+        check("tcp port" in last and "shared folder True" in last, "the worker was not reached as expected")
+        return last
+
+    def update_while_a_worker_lives(self) -> None:
+        before = self.environment()
+        pid = self.worker_job().rpartition(" ")[2]
+        lock = self.checkout / "locks/runtime.txt"
+        lock.write_text(lock.read_text(encoding="utf-8") + "# an update\n", encoding="utf-8")
+        module = self.checkout / "core/dioptre/__init__.py"
+        module.write_text(module.read_text(encoding="utf-8") + "\n# an update\n", encoding="utf-8")
+        self.installer("models")
+        check(self.environment() != before, "the update took the old environment's folder")
+        left = sorted(path.name for path in (self.dioptre / "data").glob("environment-*"))
+        check(left == [self.environment().name], f"environments were left: {left}")
+        check(self.worker_job().rpartition(" ")[2] != pid, "the old worker still runs")
+
+    def doctor(self) -> None:
+        report = json.loads(self.installer("doctor", "--json").text.partition("{")[2].join(["{", ""]))
+        problems = [each for each in report.get("findings", []) if each.get("level") == "error"]
+        check(not problems, f"doctor found {problems}")
+
+    def units(self) -> None:
+        outcome = self.installer("test", *UNITS, "-q", "-x", "-rs", "-p", "no:cacheprovider")
+        say(outcome.text[-3000:])
+
+    def uninstall(self) -> None:
+        self.worker_job()
+        self.installer("--uninstall")
+        check(not self.dioptre.exists(), f"{self.dioptre} was left: {names(self.dioptre)}")
+        gimp, krita = self.editors
+        check(not list((gimp / "plug-ins").iterdir()), "GIMP's plug-in was left")
+        check(not list((krita / "pykrita").iterdir()), "Krita's plug-in was left")
+        temporary = [each.name for each in (self.windows.local / "Temp").glob("dioptre*")]
+        check(not temporary, f"temporary files were left: {temporary}")
+
+
+def names(folder: Path) -> list[str]:
+    return [str(path.relative_to(folder)) for path in folder.rglob("*")][:20]
+
+
+def expect_files(folder: Path, *suffixes: str) -> None:
+    for suffix in suffixes:
+        check(any(path.stat().st_size for path in folder.glob(f"*.{suffix}")), f"{folder} has no .{suffix}")
+
+
+def check(holds: bool, otherwise: str) -> None:
+    if not holds:
+        sys.exit(f"windows: FAILED: {otherwise}")
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"windows: {text}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    windows = Windows(Path(sys.argv[1]))
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="windows-") as folder:
+        scenario = Scenario(windows, Path(folder))
+        try:
+            scenario.prepare()
+            scenario.start_by_double_click()
+            scenario.install_and_run()
+            scenario.install_plugins()
+            scenario.batch()
+            scenario.worker_job()
+            scenario.doctor()
+            scenario.update_while_a_worker_lives()
+            if "--without-units" not in sys.argv:
+                scenario.units()
+            scenario.uninstall()
+        finally:
+            windows.end()
+    say(f"passed in {time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Programs of the Windows Python in a Wine prefix that `prefix` makes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+_OVERRIDES = "ucrtbase=n,b;vcruntime140=n;vcruntime140_1=n;msvcp140=n;msvcp140_1=n;mscoree=;mshtml="
+_CODE_PAGE = "cp1252"  # of Wine in a UTF-8 locale without a language
+_PYTHON = r"C:\Python311\python.exe"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a program printed on stdout and stderr, its exit status, and how long it took."""
+
+    text: str
+    status: int
+    seconds: float
+
+
+class Windows:
+    """One Windows user's machine."""
+
+    def __init__(self, prefix: Path) -> None:
+        self.prefix = prefix
+        self.user = next(
+            each for each in (prefix / "drive_c/users").iterdir() if each.name != "Public" and each.is_dir()
+        )
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DIOPTRE_", "PYTHON"))}
+        self._environment = {
+            **kept,
+            "WINEPREFIX": str(prefix),
+            "WINEARCH": "win64",
+            "WINEDEBUG": "-all",
+            "WINEDLLOVERRIDES": _OVERRIDES,
+        }
+
+    @property
+    def local(self) -> Path:
+        """%LOCALAPPDATA%."""
+        return self.user / "AppData/Local"
+
+    @property
+    def roaming(self) -> Path:
+        """%APPDATA%."""
+        return self.user / "AppData/Roaming"
+
+    def python(self, *arguments: str | Path, limit_s: float = 600.0, **variables: str) -> Outcome:
+        """Run C:\\Python311\\python.exe."""
+        return self.run(_PYTHON, *arguments, limit_s=limit_s, **variables)
+
+    def run(self, *command: str | Path, limit_s: float = 600.0, **variables: str) -> Outcome:
+        """Run a program. Its output goes through a pipe: Python under Wine 8 dies when that is a plain file.
+
+        A worker that outlives the command keeps the pipe open, so the end of the process counts.
+        """
+        started = time.monotonic()
+        parts: list[bytes] = []
+        with subprocess.Popen(
+            ["wine", *(windows_path(each) for each in command)],
+            env=self._environment | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process:
+            assert process.stdout is not None
+            pipe = process.stdout
+            reader = threading.Thread(target=lambda: parts.extend(iter(lambda: os.read(pipe.fileno(), 65536), b"")))
+            reader.daemon = True
+            reader.start()
+            try:
+                status = process.wait(timeout=limit_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                status = 124
+            reader.join(timeout=2.0)
+            seconds = time.monotonic() - started
+            text = b"".join(parts).decode(_CODE_PAGE, errors="replace").replace("\r\n", "\n")
+            if reader.is_alive():
+                process.stdout = None  # closing it would wait for the reader
+            return Outcome(text=text, status=status, seconds=seconds)
+
+    def end(self) -> None:
+        """End what still runs in the prefix."""
+        subprocess.run(["wineserver", "--kill"], env=self._environment, check=False)
+
+
+def windows_path(path: str | Path) -> str:
+    """An absolute path of this system as Windows programs see it; other arguments stay as they are."""
+    if isinstance(path, Path) and path.is_absolute():
+        return "Z:" + str(path).replace("/", "\\")
+    return str(path)
