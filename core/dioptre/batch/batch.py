@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from dioptre import files
-from dioptre.files import problems
+from dioptre.files import apart, problems
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.errors import DioptreError
 from dioptre_link.operations import operation
@@ -104,10 +104,7 @@ class _Batch:
     def task(self, item: Item, *, resume: bool) -> Task | None:
         """What is to be done for this picture; None where it is finished, or cannot begin."""
         try:
-            try:
-                sha256 = sha256_of(item.source)
-            except OSError as error:
-                raise problems.reading(error, item.source) from error
+            sha256 = sha256_of(item.source)
             if resume and self._is_finished(item, sha256):
                 self._finished_before += 1
                 return None
@@ -129,7 +126,7 @@ class _Batch:
             sha256=sha256,
             recipe=self._recipe,
             everything=self._everything,
-            size=files.size_of(item.source),
+            size=apart.reader().size_of(item.source),
         )
 
     def _is_finished(self, item: Item, sha256: str) -> bool:

@@ -136,7 +136,7 @@ def _make(task: Task) -> Outcome:
             source.write_bytes(task.content)
         try:
             there = sha256_of(source)
-        except OSError:
+        except DioptreError:
             there = ""
         if there != task.sha256:
             return _changed(task)

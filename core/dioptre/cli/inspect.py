@@ -39,11 +39,12 @@ def command(paths: tuple[Path, ...], as_json: bool) -> int:
     """
     log.start(verbose=False)
     from dioptre import files
+    from dioptre.files.apart import reader as decoder
 
     failed = 0
     for path in paths:
         try:
-            note = files.inspect(path)
+            note = files.inspect(path, describe=decoder().describe)
         except DioptreError as error:
             failed += 1
             reporter(as_json=as_json).error(error, name=str(path) if as_json else "")

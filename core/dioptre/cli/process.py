@@ -7,13 +7,14 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
 from dioptre import files, runtime
 from dioptre.caching.choice import step_cache
-from dioptre.files import notes, problems
+from dioptre.files import apart, notes, problems
 from dioptre.files.atomic import check_free
 from dioptre.files.results import original_layer
 from dioptre.files.save import format_of
@@ -156,6 +157,8 @@ def _follow(
     references: tuple[np.ndarray, ...] = (),
 ) -> Followed:
     runtime.prepare_if_needed()
+    apart.reader().start()
+    import_module("jax")  # every operation needs it; the process that decodes the picture comes up meanwhile
     return follow_on_file(
         chosen,
         source,

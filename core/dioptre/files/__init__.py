@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .atomic import replacing, staged
+from .decode import opened
 from .density import dpi_at
 from .depth_map import read_depth, write_depth
 from .dimensions import size_of
@@ -31,6 +32,7 @@ __all__ = [
     "enlarge_openraster",
     "inspect",
     "load",
+    "opened",
     "read_depth",
     "read_embedded_depth",
     "read_openraster",

@@ -89,6 +89,18 @@ def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
     with opened(path) as file, unchanged(file, path) as sha256:
         decoded = _decode_open(file, path, budget_of(file, path, max_megapixels=max_megapixels))
         decoded.sha256 = sha256
+    require_finite(decoded, path)
+    return decoded
+
+
+@contextmanager
+def decoding(path: Path, *, max_megapixels: float | None = None) -> Iterator[Decoded]:
+    """`decode` for as long as the body runs; what may also happen in another process, see `apart`."""
+    yield decode(path, max_megapixels=max_megapixels)
+
+
+def require_finite(decoded: Decoded, path: Path) -> None:
+    """Raise DamagedPicture where values are not numbers."""
     codes = decoded.codes
     with np.errstate(over="ignore", invalid="ignore"):
         suspicious = codes.dtype.kind == "f" and not np.isfinite(codes.sum(dtype=np.float64))
@@ -98,7 +110,6 @@ def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
             f"{problems.shown(path)} has {wrong} values that are not numbers (NaN or infinite).",
             hint="Open it in an editor, flatten it and export it again.",
         )
-    return decoded
 
 
 def describe(path: Path) -> Source:

@@ -17,8 +17,9 @@ from .atomic import replacing
 from .budget import MAX_MEGAPIXELS
 from .colour_profile import quantise
 from .curves import in_bands
-from .decode import decode
+from .decode import decoding
 from .encode import Extras, encode
+from .load import Decoding
 from .picture import Format
 from .save import format_of
 
@@ -57,18 +58,21 @@ def encoded_depth(disparity: np.ndarray, kind: Format) -> bytes:
     return encode(codes, kind, extras=Extras(icc=matrix_profile.srgb_grey()))
 
 
-def read_depth(path: str | os.PathLike[str], *, width: int, height: int) -> tuple[np.ndarray, tuple[str, ...]]:
+def read_depth(
+    path: str | os.PathLike[str], *, width: int, height: int, decoding: Decoding = decoding
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Read a depth map for a picture of this size: grey PNG, TIFF, JPEG or WebP of 8, 16 or 32 bits.
 
     White is near. Integers become [0, 1]; floats are kept within [0, 1] and otherwise scaled to it. Another size
     is resized linearly, downwards with averaging.
 
+    decoding: as in `load`.
     Returns disparity, float32 (height, width), and sentences about what was assumed.
     Raises NotAPicture for a colour picture, and what `load` raises.
     """
     place = Path(path)
-    decoded = decode(place, max_megapixels=MAX_MEGAPIXELS)
-    values = _single(decoded.codes, place)
+    with decoding(place, max_megapixels=MAX_MEGAPIXELS) as decoded:
+        values = _single(decoded.codes, place)
     messages = []
     low, high = float(values.min()), float(values.max())
     if low < 0.0 or high > 1.0:

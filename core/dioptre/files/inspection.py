@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,18 @@ from . import markup, notes, problems
 from .decode import describe, opened
 from .notes import Note
 from .openraster_reading import read_recipe
+from .picture import Source
 
 _MAX_RECIPE = 1 << 22  # bytes
 
 
-def inspect(path: str | os.PathLike[str]) -> Note | None:
+Describe = Callable[[Path], Source]
+
+
+def inspect(path: str | os.PathLike[str], *, describe: Describe = describe) -> Note | None:
     """Return what Dioptre noted in a picture, an .ora file or a recipe; None where it noted nothing.
+
+    describe: reads a picture's metadata; in this process, or apart from it (`apart.Reader.describe`).
 
     Raises MissingFile, UnreadableFile, NotAPicture, DamagedPicture.
     """

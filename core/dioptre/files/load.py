@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from dioptre.imaging.layers import Rows, all_rows
 from . import colour_profile, exif, matrix_profile
 from .colour_profile import BadProfile, ColourModel
 from .curves import in_bands
-from .decode import Decoded, decode
+from .decode import Decoded, decoding
 from .picture import Colour, Picture, Source
 from .problems import changed, reading
 
@@ -21,24 +23,34 @@ LARGEST = np.float32(65504.0)
 """The largest half float: brighter than any photo. Float files' values are kept within it."""
 
 
-def load(path: str | os.PathLike[str], *, max_megapixels: float | None = None) -> Picture:
+@runtime_checkable
+class Decoding(Protocol):
+    """Decodes a file for as long as the body of a `with` runs: `decode.decoding`, or another process."""
+
+    def __call__(self, path: Path, *, max_megapixels: float | None = None) -> AbstractContextManager[Decoded]: ...
+
+
+def load(
+    path: str | os.PathLike[str], *, max_megapixels: float | None = None, decoding: Decoding = decoding
+) -> Picture:
     """Read JPEG, PNG, TIFF, WebP, AVIF, GIF, and HEIC where its extra is installed.
 
     Any bit depth, grey, palette, alpha, CMYK, Lab, orientation and embedded profile become upright, sRGB-encoded
     float32 with straight alpha; `Picture.source` keeps what `save` needs to write a result in the same way.
     A PNG's gAMA, cHRM and cICP chunks are not heeded.
 
+    decoding: where the file is decoded; in this process, or apart from it (`apart.Reader.decoding`).
     max_megapixels: refuse larger pictures, before decoding; None: DIOPTRE_MAX_MEGAPIXELS, or 200.
 
     Raises MissingFile, UnreadableFile, NotAPicture, DamagedPicture, PictureTooLarge, NotEnoughMemory.
     """
     place = Path(path)
-    decoded = decode(place, max_megapixels=max_megapixels)
-    model, source, message = _model(decoded)
-    messages = (*decoded.messages, *message)
-    return Picture(
-        pixels=_pixels(decoded, model), source=source, path=place, messages=messages, sha256=decoded.sha256
-    )
+    with decoding(place, max_megapixels=max_megapixels) as decoded:
+        model, source, message = _model(decoded)
+        messages = (*decoded.messages, *message)
+        return Picture(
+            pixels=_pixels(decoded, model), source=source, path=place, messages=messages, sha256=decoded.sha256
+        )
 
 
 class PictureOnDemand(Picture):
@@ -50,9 +62,12 @@ class PictureOnDemand(Picture):
     _shape: tuple[int, ...]
     _state: tuple[int, int]
 
-    def __init__(self, loaded: Picture) -> None:
-        """`loaded`: as `load` gives it; its pixels are let go."""
+    _decoding: Decoding
+
+    def __init__(self, loaded: Picture, *, decoding: Decoding = decoding) -> None:
+        """`loaded`: as `load` gives it; its pixels are let go. decoding: as there."""
         given = {name: getattr(loaded, name) for name in ("source", "path", "messages", "sha256")}
+        given["_decoding"] = decoding
         for name, value in {**given, "_shape": loaded.shape, "_state": _state(loaded.path)}.items():
             object.__setattr__(self, name, value)  # frozen, as every picture
 
@@ -71,7 +86,9 @@ class PictureOnDemand(Picture):
         """
         if _state(self.path) != self._state:
             raise changed(self.path)
-        decoded = decode(self.path, max_megapixels=self._shape[0] * self._shape[1] / 1e6)
+        with self._decoding(self.path, max_megapixels=(self._shape[0] * self._shape[1] + 1) / 1e6) as found:
+            own = found.codes if self._decoding is decoding else found.codes.copy()
+            decoded = replace(found, codes=own)
         if decoded.sha256 != self.sha256:
             raise changed(self.path)
         model, _, _ = _model(decoded)

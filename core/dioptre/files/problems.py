@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-from dioptre_link.errors import DioptreError
+from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.printable import printable
 
 
@@ -134,6 +134,30 @@ def not_enough_memory(path: Path, needed_bytes: int, *, free_bytes: int) -> Diop
     )
 
 
+def too_much_memory(path: Path) -> DioptreError:
+    return NotEnoughMemory(
+        "Reading {name} takes more memory than a picture of its size needs.",
+        hint="Open it in an editor and export it again.",
+        name=shown(path),
+    )
+
+
+def too_slow(path: Path) -> DioptreError:
+    return TooSlow(
+        "{name} could not be read in time.",
+        hint="Check the disk or the network, or open it in an editor and export it again.",
+        name=shown(path),
+    )
+
+
+def decoder_ended(path: Path) -> DioptreError:
+    return DamagedPicture(
+        "{name} could not be decoded: its decoder ended unexpectedly.",
+        hint="Open it in an editor and export it again.",
+        name=shown(path),
+    )
+
+
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _BAD_NAME = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
@@ -170,3 +194,19 @@ def changed(path: Path) -> UnreadableFile:
 def shown(path: Path) -> str:
     """Return the name of `path` as it can be printed everywhere; bytes that are not text become ?."""
     return printable(str(path).encode("utf-8", "replace").decode("utf-8").replace("\0", "?").replace("\n", "?"))
+
+
+BY_CODE: dict[str, type[DioptreError]] = {
+    kind.code: kind
+    for kind in (
+        MissingFile,
+        UnreadableFile,
+        NotAPicture,
+        DamagedPicture,
+        PictureTooLarge,
+        NotEnoughMemory,
+        TooSlow,
+        UsageError,
+    )
+}
+"""What reading a file may raise, by its code."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from dioptre import files
-from dioptre.files import problems
+from dioptre.files import apart, problems
 from dioptre.imaging.layers import Inputs, Progress, Result, no_progress
 from dioptre.imaging.step_cache import NO_STEP_CACHE, StepCache
 from dioptre_link.errors import UsageError
@@ -55,21 +56,27 @@ def follow_on_file(
     JAX is imported on the way: `runtime.prepare` comes before. Raises what reading and following raise.
     """
     progress(0.0, "Loading")
-    picture = files.load(source)
+    reader = apart.reader()
+
+    def check() -> None:
+        progress(0.0, "Loading")  # raises when the user gives up
+
+    decoding = partial(reader.decoding, check=check)
+    picture = files.load(source, decoding=decoding)
     disparity, messages = None, picture.messages
     first = operation(chosen.steps[0].operation)
     if depth is not None:
-        disparity, more = files.read_depth(depth, width=picture.width, height=picture.height)
+        disparity, more = files.read_depth(depth, width=picture.width, height=picture.height, decoding=decoding)
         messages += more
     elif Input.DISPARITY in first.inputs:
         raise UsageError(f"{first.title} needs a depth picture.", hint="Give one with --depth FILE.")
     selected = None
     if selection is not None:
-        selected, more = files.read_depth(selection, width=picture.width, height=picture.height)
+        selected, more = files.read_depth(selection, width=picture.width, height=picture.height, decoding=decoding)
         messages += more
     embedded = None
     if disparity is None and _wants_embedded(chosen):
-        embedded = files.read_embedded_depth(source)
+        embedded = reader.read_embedded_depth(source, check=check)
         if sha256_of(source) != picture.sha256:
             raise problems.changed(source)
     first_inputs = [
@@ -83,7 +90,7 @@ def follow_on_file(
         )
     ]
     if len(chosen.steps) > 1 and picture.width * picture.height >= _RELEASED_PIXELS:
-        picture = files.PictureOnDemand(picture)
+        picture = files.PictureOnDemand(picture, decoding=reader.decoding)
     del disparity, selected
 
     def share(fraction: float, phase: str) -> None:
@@ -113,6 +120,6 @@ def _wants_embedded(chosen: Recipe) -> bool:
 
 
 def sha256_of(path: Path) -> str:
-    """The sha256 of a file's bytes."""
-    with path.open("rb") as file:
+    """The sha256 of a file's bytes. Raises MissingFile, UnreadableFile."""
+    with files.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

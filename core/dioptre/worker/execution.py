@@ -83,7 +83,7 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
         inputs = replace(inputs, prepared={name: step.at(size) for name, step in prepared.items()})
         progress = _part(progress, _PREPARING if prepared else 0.0, 1.0)
     if not inputs.prepared:
-        inputs = replace(inputs, embedded=_embedded(request, inputs))
+        inputs = replace(inputs, embedded=_embedded(request, inputs, progress))
     result = run(request.operation, options, inputs, progress)
     if (found := guard.fault(lambda: inputs.picture, result)) is not None:
         with _full_precision():
@@ -112,17 +112,19 @@ def _prepared(
         return {}
     whole = _inputs(request, loaded, full, cache)
     return prepare(
-        request.operation, request.options, replace(whole, embedded=_embedded(request, whole)), progress=progress
+        request.operation, request.options, replace(whole, embedded=_embedded(request, whole, progress)), progress=progress
     )
 
 
-def _embedded(request: Request, inputs: Inputs) -> EmbeddedDepth | None:
+def _embedded(request: Request, inputs: Inputs, progress: Progress) -> EmbeddedDepth | None:
     """The camera's depth out of the opened file, where it is asked for."""
     steps = steps_of(request.operation, request.options)
     looks = any(options.get("depth_source", "estimate") != "estimate" for _, options in steps)
     if not (request.opened_file and looks) or inputs.disparity is not None:
         return None
-    return opened_file.embedded_depth(request.opened_file, inputs.picture)
+    return opened_file.embedded_depth(
+        request.opened_file, inputs.picture, check=lambda: progress(0.0, "Reading the picture")
+    )
 
 
 def _part(progress: Progress, start: float, end: float) -> Progress:

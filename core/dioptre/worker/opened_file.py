@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from dioptre import files
+from dioptre.files import apart
 from dioptre.imaging.embedded import EmbeddedDepth
 from dioptre.imaging.resize import resize
-from dioptre_link.errors import DioptreError
+from dioptre_link.errors import Cancelled, DioptreError
 
 _COMPARED_PX = (48, 48)
 _ALIKE = 0.9  # correlation of two thumbnails; edits of colour and light keep it, crops and turns do not
@@ -19,17 +21,21 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _log = logging.getLogger(__name__)
 
 
-def embedded_depth(path: str, picture: np.ndarray) -> EmbeddedDepth | None:
+def embedded_depth(path: str, picture: np.ndarray, *, check: apart.Check = apart.no_check) -> EmbeddedDepth | None:
     """The depth in the file at `path`, where there is one and the file shows what `picture` shows.
 
     picture: sRGB-encoded (H, W, 3 or 4). A file that is gone or damaged has no depth. The editor's picture may have
     been cropped, turned or changed beyond recognition since it was opened: then the file's depth is not its depth.
+    check: called while the file is read; may raise Cancelled.
     """
+    reader = apart.reader()
     try:
-        embedded = files.read_embedded_depth(Path(path))
+        embedded = reader.read_embedded_depth(Path(path), check=check)
         if embedded is None:
             return None
-        opened = files.load(Path(path)).pixels
+        opened = files.load(Path(path), decoding=partial(reader.decoding, check=check)).pixels
+    except Cancelled:
+        raise
     except DioptreError as error:
         _log.info("no depth from the opened file: %s", error)
         return None

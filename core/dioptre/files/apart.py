@@ -1,0 +1,294 @@
+"""Read files in a process of its own, which can be limited, and killed at any moment.
+
+The process stays warm from one file to the next. A file that is too slow, takes too much memory or brings its
+decoder down costs that process, which is started again for the next one. Pixels come back through a file that both
+have mapped; they are copied once. The process is not a sandbox: it runs as the user, with the user's rights.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import mmap
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dioptre.imaging.embedded import EmbeddedDepth
+from dioptre_link.errors import DioptreError
+
+from . import parcel, problems
+from .budget import Limits
+from .confinement import memory_bytes
+from .decode import Decoded, require_finite
+from .picture import Source
+
+OPEN_S = 20.0  # for the file to be opened: a sleeping disk needs ten
+START_S = 60.0  # for the process to come up on a machine that swaps
+_LOOK_S = 0.05  # between looks at memory, time and the user's Cancel: not felt
+_KEPT_BYTES = 96 << 20  # between two pictures: 24 megapixels of 8 bits
+_GONE_S = 2.0  # a killed process that waits for a dead mount is left behind
+
+Check = Callable[[], None]
+"""Called about 20 times a second while a file is read; may raise to give up."""
+
+
+def no_check() -> None:
+    """Nobody gives up."""
+
+
+class Reader:
+    """One decoding process. Its methods may be called from any thread; one file is read at a time."""
+
+    def __init__(self, *, command: list[str] | None = None) -> None:
+        """command: starts another process; for tests."""
+        self._command = command or child_command()
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._listening: threading.Thread | None = None
+        self._lines: queue.Queue[bytes] = queue.Queue()
+        self._shared = _Shared()
+
+    def start(self) -> None:
+        """Begin to start the process, so that it is there when a file is to be read."""
+        with self._lock:
+            self._started()
+
+    @contextmanager
+    def decoding(
+        self, path: Path, *, max_megapixels: float | None = None, check: Check = no_check
+    ) -> Iterator[Decoded]:
+        """As `decode.decoding`: the values last as long as the body. Raises also TooSlow, what `check` does."""
+        with self._lock:
+            content, arrays = self._ask("decode", path, max_megapixels, check)
+            decoded = parcel.to_decoded(content, arrays)
+            require_finite(decoded, path)
+            try:
+                yield decoded
+            finally:
+                decoded.codes = decoded.codes[:0]
+                del arrays
+                self._shared.rest()
+
+    def read_embedded_depth(self, path: Path, *, check: Check = no_check) -> EmbeddedDepth | None:
+        """As `embedded_depth.read_embedded_depth`."""
+        with self._lock:
+            content, arrays = self._ask("embedded", path, None, check)
+            depth = parcel.to_embedded(content, arrays)
+            del arrays
+            self._shared.rest()
+            return depth
+
+    def describe(self, path: Path, *, check: Check = no_check) -> Source:
+        """As `decode.describe`."""
+        with self._lock:
+            return parcel.to_source(self._ask("describe", path, None, check)[0].get("source"))
+
+    def size_of(self, path: Path, *, check: Check = no_check) -> tuple[int, int]:
+        """As `dimensions.size_of`."""
+        with self._lock:
+            try:
+                height, width = self._ask("size", path, None, check)[0]["size"]
+            except (DioptreError, KeyError, TypeError, ValueError):
+                return 0, 0
+            return int(height), int(width)
+
+    def close(self) -> None:
+        """End the process."""
+        with self._lock:
+            self._kill()
+            self._shared.close()
+
+    # -- the process -----------------------------------------------------------------------------------------------
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self._kill()
+        self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
+            [*self._command, self._shared.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # what libraries print of a file is for nobody's terminal
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            pass_fds=() if sys.platform == "win32" else (self._shared.descriptor,),
+        )
+        self._lines = queue.Queue()
+        arguments = (self._process.stdout, self._lines)
+        self._listening = threading.Thread(target=_forward, args=arguments, daemon=True)
+        self._listening.start()
+        return self._process
+
+    def _kill(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        with suppress(OSError):
+            process.stdin.close()  # type: ignore[union-attr]
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GONE_S)
+        if self._listening is not None:
+            self._listening.join(_GONE_S)
+
+    def _ask(
+        self, what: str, path: Path, max_megapixels: float | None, check: Check
+    ) -> tuple[Mapping[str, Any], list[np.ndarray]]:
+        process = self._started()
+        request = {"do": what, "path": os.fsencode(path).hex(), "max_megapixels": max_megapixels}
+        try:
+            try:
+                assert process.stdin is not None
+                process.stdin.write(json.dumps(request).encode() + b"\n")
+                process.stdin.flush()
+            except OSError as error:
+                raise problems.decoder_ended(path) from error
+            answer = self._answer(path, START_S + OPEN_S, None, check)
+            if "bytes" in answer:
+                limits = Limits.of(int(answer["bytes"]), max_megapixels=max_megapixels)
+                answer = self._answer(path, 2 * limits.seconds, limits, check)
+            if "error" in answer:
+                raise parcel.to_error(answer["error"], problems.BY_CODE)
+            return answer["result"], parcel.arrays_in(answer["arrays"], self._shared.mapped())
+        except (parcel.BadParcel, KeyError, TypeError, ValueError) as error:
+            self._kill()
+            raise problems.decoder_ended(path) from error
+        except BaseException as error:
+            if not isinstance(error, DioptreError) or process.poll() is not None:
+                self._kill()
+            raise
+
+    def _answer(self, path: Path, seconds: float, limits: Limits | None, check: Check) -> dict[str, Any]:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                line = self._lines.get(timeout=_LOOK_S)
+            except queue.Empty:
+                line = None
+            if line == b"":
+                raise self._obituary(path)
+            if line is not None:
+                answer = json.loads(line)
+                if not isinstance(answer, dict):
+                    raise parcel.BadParcel("no answer")
+                return answer
+            self._watch(path, deadline, limits, check)
+
+    def _watch(self, path: Path, deadline: float, limits: Limits | None, check: Check) -> None:
+        """Kill the process where its time is over, its memory too much, or the user has given up."""
+        try:
+            check()
+        except BaseException:
+            self._kill()
+            raise
+        if time.monotonic() > deadline:
+            self._kill()
+            raise problems.too_slow(path)
+        if limits is not None and self._resident_bytes() > 2 * memory_bytes(limits):
+            self._kill()
+            raise problems.too_much_memory(path)
+
+    def _resident_bytes(self) -> int:
+        """What the process holds; for systems that do not keep the limits that it has put on itself."""
+        import psutil
+
+        assert self._process is not None
+        with suppress(psutil.Error):
+            return int(psutil.Process(self._process.pid).memory_info().rss)
+        return 0
+
+    def _obituary(self, path: Path) -> DioptreError:
+        """Why the process ended, as far as its status says."""
+        assert self._process is not None
+        with suppress(subprocess.TimeoutExpired):
+            status = self._process.wait(_GONE_S)
+            if sys.platform != "win32":
+                import signal
+
+                if status == -signal.SIGXCPU:
+                    return problems.too_slow(path)
+        return problems.decoder_ended(path)
+
+
+class _Shared:
+    """The file through which arrays come: in memory where the system has such files, else a temporary one."""
+
+    def __init__(self) -> None:
+        self._map: mmap.mmap | None = None
+        self._path: Path | None = None
+        if sys.platform == "linux":
+            self.descriptor = os.memfd_create("dioptre")
+        elif sys.platform == "win32":  # no descriptors are inherited: it has a name
+            self.descriptor, name = tempfile.mkstemp(prefix="dioptre-")
+            self._path = Path(name)
+        else:
+            self.descriptor, name = tempfile.mkstemp(prefix="dioptre-")
+            Path(name).unlink()
+
+    @property
+    def name(self) -> str:
+        """How the other process finds it."""
+        return str(self.descriptor) if self._path is None else str(self._path)
+
+    def mapped(self) -> mmap.mmap:
+        """The file as it is; mapped again only when it has grown, since touching fresh pages is slow."""
+        size = os.fstat(self.descriptor).st_size
+        if size == 0:
+            os.ftruncate(self.descriptor, size := mmap.PAGESIZE)
+        if self._map is None or len(self._map) != size:
+            self._forget()
+            self._map = mmap.mmap(self.descriptor, size, access=mmap.ACCESS_READ)
+        return self._map
+
+    def rest(self) -> None:
+        """Give the memory of a large picture back."""
+        if self._map is not None and len(self._map) > _KEPT_BYTES:
+            self._forget()
+            with suppress(OSError):  # Windows, while the other side has it mapped
+                os.ftruncate(self.descriptor, 0)
+
+    def _forget(self) -> None:
+        if self._map is not None:
+            with suppress(BufferError):  # a view of it lives on; it is unmapped with that
+                self._map.close()
+            self._map = None
+
+    def close(self) -> None:
+        self._forget()
+        with suppress(OSError):
+            os.close(self.descriptor)
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+def child_command() -> list[str]:
+    """-I or -P as for ourselves: nothing of the current folder's Python gets in."""
+    flag = "-I" if sys.flags.isolated else "-P"
+    return [sys.executable, flag, "-m", "dioptre.files.child"]
+
+
+@cache
+def reader() -> Reader:
+    """The one decoding process of this process."""
+    one = Reader()
+    atexit.register(one.close)
+    return one
+
+
+def _forward(stream: Any, lines: queue.Queue[bytes]) -> None:
+    """Hand on what the process writes, line by line; an empty one at its end."""
+    with suppress(ValueError, OSError), stream:
+        for line in stream:
+            lines.put(line)
+    lines.put(b"")

@@ -1,0 +1,117 @@
+"""`python -m dioptre.files.child`: decodes files for the process that started it, and imports no JAX.
+
+A request is a line of JSON on standard input: {"do": …, "path": …, "max_megapixels": …}. The answer has two lines
+on standard output: {"bytes": the file's size} as soon as the file is open, so that a dead mount differs from a slow
+decoder, and the result, whose arrays lie in the file that was handed over at the start.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dioptre_link.errors import DioptreError
+
+from . import parcel, problems
+from .budget import Limits
+from .confinement import confine
+from .decode import decode, describe, opened
+from .dimensions import size_of
+from .embedded_depth import read_embedded_depth
+
+_KEPT_BYTES = 96 << 20
+_Answer = tuple[dict[str, Any], list[np.ndarray]]
+
+
+def main() -> None:
+    """Serve requests until the other side goes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started us
+    shared = _Shared(int(sys.argv[1]) if sys.argv[1].isdigit() else os.open(sys.argv[1], os.O_RDWR))
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what a library prints is no answer
+    for line in sys.stdin:
+        answer = _serve(json.loads(line), shared, lambda fields: _say(answers, fields))
+        _say(answers, answer)
+
+
+def _say(answers: Any, fields: dict[str, Any]) -> None:
+    answers.write(json.dumps(fields) + "\n")
+    answers.flush()
+
+
+class _Shared:
+    """The file through which arrays go. It stays mapped while its size does: touching fresh pages is slow."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._map: mmap.mmap | None = None
+
+    def hand_over(self, arrays: list[np.ndarray]) -> list[dict[str, Any]]:
+        described, total = parcel.layout(arrays)
+        if not total:
+            return described
+        size = os.fstat(self._descriptor).st_size
+        if self._map is not None and (len(self._map) != size or size < total):
+            self._map.close()
+            self._map = None
+        if size < total:
+            os.ftruncate(self._descriptor, size := total)
+        if self._map is None:
+            self._map = mmap.mmap(self._descriptor, size)
+        parcel.put(arrays, described, self._map)
+        if size > _KEPT_BYTES:
+            self._map.close()
+            self._map = None
+        return described
+
+
+def _serve(request: dict[str, Any], shared: _Shared, say: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    path, megapixels = Path(os.fsdecode(bytes.fromhex(request["path"]))), request["max_megapixels"]
+    try:
+        with opened(path) as file:
+            size = os.fstat(file.fileno()).st_size
+        say({"bytes": size})
+        confine(Limits.of(size, max_megapixels=megapixels))
+        content, arrays = _DO[request["do"]](path, megapixels)
+        described = shared.hand_over(arrays)
+    except DioptreError as error:
+        return {"error": parcel.of_error(error)}
+    except MemoryError:
+        return {"error": parcel.of_error(problems.too_much_memory(path))}
+    return {"result": content, "arrays": described}
+
+
+def _decode(path: Path, megapixels: float | None) -> _Answer:
+    return parcel.of_decoded(decode(path, max_megapixels=megapixels))
+
+
+def _embedded(path: Path, megapixels: float | None) -> _Answer:
+    return parcel.of_embedded(read_embedded_depth(path))
+
+
+def _describe(path: Path, megapixels: float | None) -> _Answer:
+    return {"source": parcel.of_source(describe(path))}, []
+
+
+def _size(path: Path, megapixels: float | None) -> _Answer:
+    return {"size": list(size_of(path))}, []
+
+
+_DO: dict[str, Callable[[Path, float | None], _Answer]] = {
+    "decode": _decode,
+    "embedded": _embedded,
+    "describe": _describe,
+    "size": _size,
+}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Limits that a process puts on itself before it reads somebody's file."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from .budget import Limits
+
+_BASE_BYTES = 384 << 20  # libraries' own tables, compressed input, caches of libvips
+_BYTES_PER_PIXEL = 64  # a file's values several times over
+
+
+def memory_bytes(limits: Limits) -> int:
+    """Memory that decoding a file may take beyond what the process has."""
+    return _BASE_BYTES + _BYTES_PER_PIXEL * limits.pixels
+
+
+def confine(limits: Limits) -> None:
+    """Limit this process's memory and processor time for one file; the system ends it beyond.
+
+    Where the system has no such limits (Windows), or does not keep them (macOS, for memory), the process that waits
+    for us does.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    with suppress(ValueError, OSError):  # a hard limit of the user's own is lower
+        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime + limits.seconds) + 1, hard))
+    if sys.platform == "linux":  # counts private memory alone, unlike RLIMIT_AS
+        with suppress(ValueError, OSError):
+            _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+            resource.setrlimit(resource.RLIMIT_DATA, (_private_bytes() + memory_bytes(limits), hard))
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the picture in a core file is nobody's business
+
+
+def _private_bytes() -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmData:")), 0)
