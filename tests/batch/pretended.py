@@ -12,6 +12,16 @@ from dioptre.batch.work import NOT_HERE, Failed, Made, Outcome, Task, result_bas
 from dioptre_link.recipe import Recipe
 
 
+class Touches:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, marker: Path) -> None:
+        self._marker = marker
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self._marker,)
+
+
 def make_as_seen(task: Task) -> Outcome:
     """As `make`, but for pictures that this machine does not have."""
     if task.content is None and not task.source.exists():

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dioptre.batch import many
 from dioptre.batch.batch import run_batch
 from dioptre.batch.here import LocalCrew
 from dioptre.batch.many import DaskCrew, SchedulerError
@@ -226,10 +227,33 @@ def machines() -> Iterator[list[str]]:
         ip("link", "delete", bridge)
 
 
-def test_machines_without_a_common_disk(machines: list[str], photos: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One certificate for all sides, in Dask's settings; skips where there is no openssl."""
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("there is no openssl")
+    file = tmp_path / "dask.pem"
+    subject = ["-subj", "/CN=dask", "-days", "2", "-nodes", "-keyout", str(file), "-out", str(file)]
+    command = [program, "req", "-x509", "-newkey", "rsa:2048", *subject]
+    subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT_S)
+    for name in ("CA_FILE", *(f"{side}__{kind}" for side in ("SCHEDULER", "WORKER", "CLIENT") for kind in PARTS)):
+        monkeypatch.setenv(f"DASK_DISTRIBUTED__COMM__TLS__{name}", str(file))
+    import dask.config
+
+    dask.config.refresh()
+    return file
+
+
+PARTS = ("KEY", "CERT")
+
+
+def test_machines_without_a_common_disk(
+    machines: list[str], certificate: Path, photos: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "dask"
     folder.mkdir()
-    address = "tcp://10.213.7.1:28786"
+    address = "tls://10.213.7.1:28786"
     blind = f'mount -t tmpfs none "{photos}" && exec "$@"'  # the pictures are not on that machine
     with ExitStack() as stack:
         start = stack.enter_context
@@ -263,4 +287,33 @@ def test_no_scheduler_is_said_at_once() -> None:
     with pytest.raises(SchedulerError, match="No scheduler answers"):
         DaskCrew("tcp://127.0.0.1:9", timeout_s=0.5)
     with pytest.raises(SchedulerError, match="No scheduler answers"):
-        DaskCrew("nonsense://x", timeout_s=0.5)
+        DaskCrew("nonsense://localhost", timeout_s=0.5)
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://10.0.0.5:8786", "10.0.0.5:8786", "ws://host:1", "tcp://[fe80::1]:1", "x"]
+)
+def test_a_scheduler_that_anybody_can_join_is_refused(address: str) -> None:
+    """Before any connection: an uninvited worker's pickle ran in this process."""
+    with pytest.raises(many.UntrustedSchedulerError, match="not guarded") as caught:
+        DaskCrew(address)
+    assert "tls://" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "address", ["tls://10.0.0.5:8786", "tcp://127.0.0.1:1", "tcp://127.3.2.1:1", "tcp://[::1]:1", "localhost:8786"]
+)
+def test_tls_and_this_machine_are_trusted(address: str) -> None:
+    many.require_trusted(address)
+
+
+def test_pickles_are_not_read(tmp_path: Path) -> None:
+    from distributed.protocol.serialize import deserialize, serialize
+
+    marker = tmp_path / "ran"
+    header, frames = serialize(pretended.Touches(marker), serializers=["pickle"])
+    with pytest.raises(TypeError):
+        deserialize(header, frames, deserializers=many._DESERIALIZERS)
+    assert not marker.exists()
+    deserialize(header, frames)
+    assert marker.exists(), "the pickle does what it is for"

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-NAMES = ("build", "runtime", "test", "lint")
+NAMES = ("build", "runtime", "distributed", "test", "lint")
 
 
 def pinned(checkout: Path, name: str) -> dict[str, list[str]]:
@@ -34,7 +34,14 @@ def test_every_line_is_a_pinned_package_with_hashes_and_no_address(checkout: Pat
 
 
 @pytest.mark.parametrize(
-    ("extras", "name"), [((), "runtime"), (("heic",), "runtime"), (("test",), "test"), (("lint",), "lint")]
+    ("extras", "name"),
+    [
+        ((), "runtime"),
+        (("heic",), "runtime"),
+        (("distributed",), "distributed"),
+        (("test",), "test"),
+        (("lint",), "lint"),
+    ],
 )
 def test_the_lock_holds_what_the_distribution_asks_for(checkout: Path, extras: tuple[str, ...], name: str) -> None:
     project = tomllib.loads((checkout / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -2,6 +2,9 @@
 
 They load a network once and keep it. The scheduler gives a picture to another worker when one is lost; results come
 back as bytes, so that workers need no common disk and write nothing.
+
+Dask lets anybody who reaches a scheduler join as a worker, and unpickles what a worker returns. So a scheduler
+beyond this machine must speak TLS, whose certificates say who belongs to it, and results are never unpickled here.
 """
 
 from __future__ import annotations
@@ -10,17 +13,23 @@ import logging
 import warnings
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from dioptre_link.errors import DioptreError
 
-from . import work
+from . import packing, work
 from .engine import WorkerLostError
-from .work import Outcome, Task
+from .work import Failed, Outcome, Task
 
 CONNECT_S = 15.0  # a scheduler answers at once; this is for slow networks
+_INSTALL = "Install it: python3 install.py python -m pip install --require-hashes -r locks/distributed.txt"
+_LOOPBACK_NAMES = ("localhost", "ip6-localhost")
+_DESERIALIZERS = ["dask", "msgpack", "error"]  # without pickle
 _AHEAD = 2  # pictures handed out for each thread of the workers: the next one is there when one ends
 _RETRIES = 2  # of a picture whose worker raised; lost workers are the scheduler's own count
 
@@ -29,6 +38,12 @@ class SchedulerError(DioptreError):
     """There is no scheduler, or it went away."""
 
     code = "no-scheduler"
+
+
+class UntrustedSchedulerError(DioptreError):
+    """Anybody in the network could join the scheduler."""
+
+    code = "scheduler-without-tls"
 
 
 class DaskCrew:
@@ -45,16 +60,23 @@ class DaskCrew:
         except ImportError as error:
             raise DioptreError(
                 "Working on many machines is not installed.",
-                hint="Install it: python3 install.py python -m pip install distributed",
+                hint=_INSTALL,
                 code="extra-missing",
             ) from error
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said by us
+        require_trusted(address)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter(
                     "ignore"
                 )  # of other versions of packages; other Dioptres are refused by `make`
-                self._client = distributed.Client(address, timeout=timeout_s, set_as_default=False)
+                self._client = distributed.Client(
+                    address,
+                    timeout=timeout_s,
+                    set_as_default=False,
+                    direct_to_workers=False,
+                    deserializers=_DESERIALIZERS,
+                )
         except (OSError, ValueError, TypeError) as error:
             raise SchedulerError(
                 f"No scheduler answers at {address}.",
@@ -73,13 +95,18 @@ class DaskCrew:
         answer.set_running_or_notify_cancel()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that pictures are large
-            inner = self._executor.submit(self._do, task)
+            inner = self._executor.submit(_packed_by, self._do, task)
         inner.add_done_callback(partial(self._pass_on, answer))
         return answer
 
     def _pass_on(self, answer: Future[Outcome], inner: Future[Outcome]) -> None:
         try:
-            answer.set_result(inner.result())
+            data = inner.result()
+            if not isinstance(data, bytes | bytearray | memoryview):
+                raise packing.BadOutcomeError
+            answer.set_result(packing.unpacked(bytes(data)))
+        except packing.BadOutcomeError as error:
+            answer.set_result(Failed.by(error))
         except (CancelledError, OSError):  # the scheduler went, or forgot us
             answer.set_exception(
                 SchedulerError("The scheduler went away.", hint="Start it again, and the batch with --resume.")
@@ -96,6 +123,27 @@ class DaskCrew:
         """Drop what is still waiting, and leave the scheduler with its workers to whoever started them."""
         self._executor.shutdown(wait=False)
         self._client.close(timeout=5)
+
+
+def require_trusted(address: str) -> None:
+    """Raise UntrustedSchedulerError for an address beyond this machine without TLS."""
+    scheme, _, rest = address.rpartition("://")
+    host = urlsplit(f"//{rest}").hostname or ""
+    if scheme == "tls" or host in _LOOPBACK_NAMES:
+        return
+    with suppress(ValueError):
+        if ip_address(host).is_loopback:
+            return
+    raise UntrustedSchedulerError(
+        "The scheduler at {address} is not guarded: anybody in its network could join it and send results.",
+        hint="Set up TLS for Dask and give a tls:// address (docs/batch.md), or run the scheduler on this machine.",
+        address=address,
+    )
+
+
+def _packed_by(do: Callable[[Task], Outcome], task: Task) -> bytes:
+    """What a worker runs: bytes go back, whatever the outcome."""
+    return packing.packed(do(task))
 
 
 def make_on_worker(task: Task) -> Outcome:

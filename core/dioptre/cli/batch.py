@@ -33,7 +33,7 @@ _PATH = click.Path(path_type=Path, readable=False)
 @click.option(
     "--processes", type=click.IntRange(min=1), metavar="N", help="Pictures at a time. [default one for each core]"
 )
-@click.option("--scheduler", metavar="ADDRESS", help="Compute on the workers of this Dask scheduler (tcp://…).")
+@click.option("--scheduler", metavar="ADDRESS", help="Compute on the workers of this Dask scheduler (tls://…).")
 @common_options
 def command(
     folder: Path,

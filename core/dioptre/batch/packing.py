@@ -1,0 +1,98 @@
+"""An outcome as bytes: JSON, then the files one after the other. No pickle: what a sender writes is never run."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+from dioptre_link.errors import DioptreError
+
+from .work import Failed, Made, Outcome
+
+_LENGTH = struct.Struct(">Q")
+_MAX_JSON = 1 << 24
+
+
+class BadOutcomeError(DioptreError):
+    """What a worker sent is no outcome of a picture."""
+
+    code = "bad-outcome"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A worker's answer is not what Dioptre sends.",
+            hint="Check who may join the scheduler, and that all machines have one version of Dioptre.",
+        )
+
+
+def packed(outcome: Outcome) -> bytes:
+    """The outcome as bytes."""
+    if isinstance(outcome, Failed):
+        return _joined({"failed": {"code": outcome.code, "message": outcome.message, "hint": outcome.hint}}, [])
+    names = list(outcome.files)
+    blobs = [*(outcome.files[name] for name in names), outcome.before, outcome.after]
+    content = {
+        "files": names,
+        "models": dict(outcome.models),
+        "values": dict(outcome.values),
+        "messages": list(outcome.messages),
+    }
+    return _joined(content, blobs)
+
+
+def unpacked(data: bytes) -> Outcome:
+    """The outcome in `packed` bytes. Raises BadOutcomeError where they are none, or name a file elsewhere."""
+    try:
+        return _unpacked(memoryview(data))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error) as error:
+        raise BadOutcomeError from error
+
+
+def _unpacked(data: memoryview) -> Outcome:
+    (length,) = _LENGTH.unpack_from(data)
+    if length > _MAX_JSON:
+        raise ValueError("too long")
+    at = _LENGTH.size + length
+    content = json.loads(bytes(data[_LENGTH.size : at]))
+    if "failed" in content:
+        fields = content["failed"]
+        return Failed(code=_text(fields["code"]), message=_text(fields["message"]), hint=_text(fields["hint"]))
+    blobs = []
+    for size in content["sizes"]:
+        if type(size) is not int or not 0 <= size <= len(data) - at:
+            raise ValueError("cut off")
+        blobs.append(bytes(data[at : at + size]))
+        at += size
+    *files, before, after = blobs
+    names = [_plain(name) for name in content["files"]]
+    return Made(
+        files=dict(zip(names, files, strict=True)),
+        before=before,
+        after=after,
+        models={_text(name): _text(checksum) for name, checksum in content["models"].items()},
+        values=dict(content["values"]),
+        messages=tuple(_text(message) for message in content["messages"]),
+    )
+
+
+def _joined(content: Mapping[str, Any], blobs: list[bytes]) -> bytes:
+    head = json.dumps({**content, "sizes": [len(blob) for blob in blobs]}).encode()
+    return b"".join([_LENGTH.pack(len(head)), head, *blobs])
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
+
+
+def _plain(name: Any) -> str:
+    """A name without a folder: results go where the batch puts them."""
+    text = _text(name)
+    plain = text == PurePosixPath(text).name == PureWindowsPath(text).name
+    if not plain or not text or text.startswith(".") or "\0" in text:
+        raise ValueError("a file elsewhere")
+    return text
