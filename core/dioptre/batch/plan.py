@@ -107,7 +107,7 @@ def _is_as_written(folder: Path, name: str, file: WrittenFile | None) -> bool:
         if file is None or path.parent != folder or not path.is_file():
             return False
         return path.stat().st_size == file.size_bytes and sha256_of(path) == file.sha256
-    except OSError:
+    except (OSError, DioptreError):
         return False
 
 

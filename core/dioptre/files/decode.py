@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -124,7 +125,7 @@ def budget_of(file: BinaryIO, path: Path, *, max_megapixels: float | None = None
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def opened(path: Path) -> Iterator[BufferedReader]:
     """Open a regular file for reading; the system's errors become ours. A FIFO or a device is never waited for."""
     try:
         with os.fdopen(os.open(path, _OPEN), "rb") as file:
