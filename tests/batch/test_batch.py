@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -292,3 +293,12 @@ def test_the_memory_budget_bounds_what_runs_together(photos: Path) -> None:
     assert LocalCrew(processes=2, budget_bytes=1 << 40, do=make).has_room(task, [task])
     summary = batch(photos, crew=lambda _: crew)  # one at a time, but they are made
     assert summary.made == len(NAMES)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no FIFOs")
+def test_a_fifo_among_the_pictures_fails_alone_and_blocks_nothing(photos: Path) -> None:
+    os.mkfifo(photos / "z.jpg")
+    summary = batch(photos)
+    assert summary.made == len(NAMES)
+    assert list(summary.failures) == ["z.jpg"]
+    assert "not a regular file" in summary.failures["z.jpg"].message

@@ -10,6 +10,7 @@ import numpy as np
 
 from dioptre import files, runtime
 from dioptre.batch.plan import SUFFIXES
+from dioptre.files import apart
 from dioptre.files.problems import UnwritableFile
 from dioptre.files.save import format_of
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
@@ -80,7 +81,7 @@ def balance(
 
 
 def _opened(reference: Path | None) -> tuple[np.ndarray, ...]:
-    return () if reference is None else (files.load(reference).pixels,)
+    return () if reference is None else (files.load(reference, decoding=apart.reader().decoding).pixels,)
 
 
 def _require_series(options: Mapping[str, Any], reference: Path | None, output: Path) -> None:
@@ -123,7 +124,7 @@ def _shared(sources: Sequence[Path], told: Reporter) -> dict[Path, tuple[np.ndar
     for number, source in enumerate(sources):
         told.progress(number / len(sources), "Reading the light of the series")
         try:
-            small[source] = thumbnail(files.load(source).pixels, _SEEN_PX)
+            small[source] = thumbnail(files.load(source, decoding=apart.reader().decoding).pixels, _SEEN_PX)
         except DioptreError as error:
             log.LOGGER.info("%s is not in the series: %s", source, error)
     readable = list(small)

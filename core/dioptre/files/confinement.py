@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from . import windows_job
 from .budget import Limits
 
 _BASE_BYTES = 384 << 20  # libraries' own tables, compressed input, caches of libvips
@@ -20,10 +21,11 @@ def memory_bytes(limits: Limits) -> int:
 def confine(limits: Limits) -> None:
     """Limit this process's memory and processor time for one file; the system ends it beyond.
 
-    Where the system has no such limits (Windows), or does not keep them (macOS, for memory), the process that waits
-    for us does.
+    Where the system has no such limits, or does not keep them (macOS, for memory), the process that waits for us
+    watches; it also has a deadline.
     """
     if sys.platform == "win32":
+        windows_job.limit_memory(memory_bytes(limits))
         return
     import resource
 
