@@ -667,13 +667,8 @@ OPERATIONS: dict[str, Operation] = {
                     name="model",
                     kind=Kind.CHOICE,
                     label="Network",
-<<<<<<< HEAD
                     help="Faithful (default) sharpens existing detail. The others restore worn, noisy or "
-                    "compressed pictures by inventing plausible detail; they are installed separately.",
-=======
-                    help="The default is faithful: it sharpens what is there. The others restore worn, noisy or "
-                    "compressed pictures by inventing likely detail, and are downloaded once, when you ask for it.",
->>>>>>> 6242437 (Fetch networks in the worker, with progress and cancel)
+                    "compressed pictures by inventing plausible detail; they are downloaded once, when you ask.",
                     default="default",
                     choices=("default", "realesr-animevideov3", "realesrgan-x4plus"),
                     shown=(

@@ -97,7 +97,6 @@ class Environment(WithHome):
         self.assertFalse({"PYTHONHOME", "LD_PRELOAD", "GI_TYPELIB_PATH", "QT_PLUGIN_PATH"} & kept.keys())
         self.assertEqual(kept["DIOPTRE_DATA_DIR"], str(paths.data_dir()))
 
-
     def test_a_plug_ins_copy_knows_the_python_that_installed_it(self) -> None:
         copy = self.home / "copy"
         copy.mkdir()

@@ -39,7 +39,9 @@ class Networks:
         disparity = np.ascontiguousarray(np.linspace(0, 1, image.shape[1], dtype=np.float32) * image[..., 0])
         return Depth(disparity=disparity, confidence=disparity, model="pretended", models={"pretended": "0" * 64})
 
-    def find_subject(self, image: np.ndarray, *, disparity: np.ndarray, at: tuple[float, float] | None, **_) -> Subject:
+    def find_subject(
+        self, image: np.ndarray, *, disparity: np.ndarray, at: tuple[float, float] | None, **_
+    ) -> Subject:
         self.subjects.append(image.shape[:2])
         alpha = np.zeros(image.shape[:2], np.float32)
         x, y = (image.shape[1] / 2, image.shape[0] / 2) if at is None else at

@@ -258,7 +258,7 @@ def _focus(inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: Mappi
         return _Focus(disparity=options["focal_disparity"])
     if options["focus"] is not None:
         return _Focus(disparity=disparity_at(disparity, options["focus"]))
-    key = f"subject's focus {zlib.crc32(np.ascontiguousarray(disparity))}"
+    key = f"subject's focus {zlib.crc32(np.ascontiguousarray(disparity).data)}"
     if key not in inputs.kept:  # previews of one picture ask again and again
         subject = find_subject(inputs.picture, disparity=disparity)
         assert subject.focal_disparity is not None  # it was given a disparity

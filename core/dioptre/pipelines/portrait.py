@@ -186,7 +186,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
 
 
 def _stepping(near: Float32[np.ndarray, "h w"], subject: Subject) -> Float32[np.ndarray, "h w"]:
-    """Disparity that steps at the outlines of what is surely seen: of what is in focus, and of what stands before it."""
+    """Disparity that steps at the outlines of the subject in focus, and of one that stands before it."""
     if subject.standing is not None:
         near = snap_to_matte(near, subject.standing)
     return snap_to_matte(near, subject.alpha) if subject.is_sure else near

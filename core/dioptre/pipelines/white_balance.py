@@ -246,8 +246,8 @@ def sentence(balanced: Balanced, *, strength: float) -> str:
         )
     if partial:
         return Message(
-            "Light: {kelvin} K, tint {tint}. {share} of the cast is removed; the rest may be the scene's own colour. "
-            "Set the temperature or choose a neutral area to remove more.",
+            "Light: {kelvin} K, tint {tint}. {share} of the cast is removed; the rest may be the scene's own "
+            "colour. Set the temperature or choose a neutral area to remove more.",
             kelvin=kelvin,
             tint=tint,
             share=f"{balanced.applied:.0%}",

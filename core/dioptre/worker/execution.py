@@ -112,7 +112,10 @@ def _prepared(
         return {}
     whole = _inputs(request, loaded, full, cache)
     return prepare(
-        request.operation, request.options, replace(whole, embedded=_embedded(request, whole, progress)), progress=progress
+        request.operation,
+        request.options,
+        replace(whole, embedded=_embedded(request, whole, progress)),
+        progress=progress,
     )
 
 

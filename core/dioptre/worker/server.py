@@ -67,12 +67,8 @@ class Server:
         self._idle_s = idle_s
         self._token = secrets.token_hex(32)
         self._sessions: set[Session] = set()
-<<<<<<< HEAD
         self._with_port = with_port
-=======
         self._background: list[threading.Thread] = []
-        self._strangers = 0
->>>>>>> 6242437 (Fetch networks in the worker, with progress and cancel)
         self._touched = 0.0
         self._trimmed = False
         self._stop_when_idle = False

@@ -48,8 +48,8 @@ def joined(
 ) -> Float[Array, "n s s 1"]:
     """What the head says of the place with the lines that U²-Net-P draws.
 
-    Both opinions are weighed: alike where U²-Net-P holds most of what the head takes, for both then see one thing of
-    which the head may see but a part, as of a horse; else mostly the head's. Narrow dips are filled as far as
+    The two are weighted equally where U²-Net-P covers most of what the head takes: both then see one thing, of which
+    the head may see only a part, as with a horse. Elsewhere the head dominates. Narrow dips are filled as far as
     U²-Net-P sees none. Where both have an edge within `edges_reach_px`, U²-Net-P's value counts, held between the
     least and the greatest of the others within that distance: it moves the head's edges, and makes none. To agree
     and to have an edge are matters of degree: rounding in the last digits cannot turn them on or off.
