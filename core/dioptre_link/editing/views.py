@@ -63,12 +63,13 @@ def _names(operation: Operation) -> tuple[str, ...]:
 def sharp_range(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[float, float] | None:
     """The disparities between which the picture is sharp; None where nothing is focused.
 
-    values: what the preview decided. options: what the user chose.
+    values: what the preview decided. options: what the user chose. It counts first: a range is seen while it moves.
     """
-    focus = values.get("focal_disparity", options.get("focal_disparity"))
+    given = {name: value for name, value in options.items() if value is not None}
+    focus = given.get("focal_disparity", values.get("focal_disparity"))
     if focus is None:
         return None
-    reach = values.get("focus_range", options.get("focus_range"))
+    reach = given.get("focus_range", values.get("focus_range"))
     reach = USUAL_FOCUS_RANGE if reach is None else max(float(reach), 0.0)
     return float(focus) - reach, float(focus) + reach
 

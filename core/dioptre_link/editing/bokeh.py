@@ -1,0 +1,73 @@
+"""Bokeh shapes that a dialog offers as pictures: named sets of the options that shape the blur disc."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .. import aperture_picture
+from ..operations import Operation
+
+SHAPED = ("blades", "blade_curvature", "anamorphic", "cats_eye", "disc_edge")
+"""The options that a shape sets. The rotation of the blades is the user's own."""
+
+_MARGIN = 1.4  # of a drawn opening around the part that holds the longest of these discs
+_TOLERANCE = 1e-6  # GIMP and Qt hand numbers back through text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """One bokeh shape. label, tip: English. field: the place in the picture where the shape shows best."""
+
+    name: str
+    label: str
+    tip: str
+    options: Mapping[str, Any]
+    field: tuple[float, float] = aperture_picture.CENTRE
+
+    def picture(self, size: int) -> bytes:
+        """`size` x `size` grey 8-bit values of the disc, which nearly fills them."""
+        whole = round(size * _MARGIN)
+        values = aperture_picture.disc(whole, {"blade_rotation": 0.0, **self.options}, field=self.field)
+        cut = (whole - size) // 2
+        rows = range(cut * whole + cut, (cut + size) * whole + cut, whole)
+        return b"".join(values[row : row + size] for row in rows)
+
+
+def _shape(
+    name: str, label: str, tip: str, field: tuple[float, float] = aperture_picture.CENTRE, **options: Any
+) -> Shape:
+    neutral = {"blades": 0, "blade_curvature": 0.0, "anamorphic": 1.0, "cats_eye": 0.0, "disc_edge": 0.0}
+    return Shape(name=name, label=label, tip=tip, field=field, options={**neutral, **options})
+
+
+SHAPES = (
+    _shape("round", "Round", "Even, round discs"),
+    _shape("blades_5", "5 blades", "Pentagons, as from a simple lens stopped down", blades=5),
+    _shape("blades_6", "6 blades", "Hexagons", blades=6),
+    _shape("blades_8", "8 blades", "Octagons, as from a portrait lens", blades=8),
+    _shape(
+        "cats_eye",
+        "Cat's eye",
+        "Discs that the lens barrel cuts towards the corners",
+        field=aperture_picture.CORNER,
+        cats_eye=0.6,
+    ),
+    _shape("anamorphic", "Anamorphic", "Tall ovals, as from a cine lens", anamorphic=1.8),
+    _shape("ring", "Ring", "Discs with a bright edge, as from a mirror lens or an old lens", disc_edge=0.8),
+)
+
+
+def has_shapes(operation: Operation) -> bool:
+    """Whether the operation has all options that a shape sets."""
+    return set(SHAPED) <= {parameter.name for parameter in operation.parameters}
+
+
+def shape_of(options: Mapping[str, Any]) -> Shape | None:
+    """The shape that `options` amount to; None for a shape of the user's own."""
+    return next((shape for shape in SHAPES if _equal(shape.options, options)), None)
+
+
+def _equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(abs(float(one[name]) - float(other[name])) <= _TOLERANCE for name in SHAPED)
