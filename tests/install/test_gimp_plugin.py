@@ -126,3 +126,11 @@ def test_the_installer_remembers_where_and_removes_it(
     assert gimp_plugin.is_current(checkout, Home(chosen, "test"), folders(user))
     plugins.remove(where, console, gimp_plugin)
     assert list((chosen / "plug-ins").iterdir()) == []
+
+
+def test_gimp_asks_an_updated_plugin_for_its_entries(user: Path) -> None:
+    """GIMP compares the time of the file that it starts, which may be the same in the old and the new plug-in."""
+    checkout = Path(__file__).resolve().parents[2]
+    source = checkout / "plugin/gimp/dioptre/dioptre.py"
+    entry = installed(checkout, user).plugin / "dioptre.py"
+    assert entry.stat().st_mtime > source.stat().st_mtime

@@ -50,6 +50,7 @@ def put(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path],
         (part / LINK / FOLDERS_FILE).write_text(json.dumps(_named(folders)), encoding="utf-8")
         if executable:
             (part / executable).chmod(0o755)
+            (part / executable).touch()  # GIMP asks a plug-in for its entries again when this file is newer
         if target.is_symlink() or target.is_file():
             target.unlink()
         shutil.rmtree(target, ignore_errors=True)
