@@ -16,6 +16,7 @@ SCRIPTS = (
     "following.py",
     "layers.py",
     "updating.py",
+    "editing.py",
     "enlarging.py",
     "repairing.py",
     "drawn.py",

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dioptre_link.editing import traits
 from dioptre_link.errors import UsageError
 from dioptre_link.language import translated
-from dioptre_link.operations import Input, Kind, Operation, Parameter
+from dioptre_link.operations import Kind, Operation, Parameter
 
 from .host import Gimp, GObject
 
@@ -34,21 +35,12 @@ def names(parameter: Parameter) -> tuple[str, ...]:
     return (f"{name}-x", f"{name}-y") if parameter.kind is Kind.POINT else (name,)
 
 
-def enlarges(operation: Operation) -> bool:
-    """Whether the result has more pixels than the picture."""
-    return any(parameter.name == "scale" for parameter in operation.parameters)
-
-
-def takes_depth(operation: Operation) -> bool:
-    return Input.DISPARITY in operation.inputs + operation.optional_inputs
-
-
 def add_arguments(procedure: Gimp.Procedure, operation: Operation) -> None:
     """Give `procedure` an argument for every option, and one for the depth layer where the operation takes one."""
     nicks = nicknames(operation)
     for parameter in operation.parameters:
         _ADDERS[parameter.kind](procedure, parameter, nicks[parameter.name])
-    if enlarges(operation):
+    if traits.enlarges(operation):
         procedure.add_boolean_argument(
             WHOLE_IMAGE,
             translated("The whole _image"),
@@ -59,7 +51,7 @@ def add_arguments(procedure: Gimp.Procedure, operation: Operation) -> None:
             True,
             _FLAGS,
         )
-    if takes_depth(operation):
+    if traits.takes_depth(operation):
         add_depth_argument(procedure)
 
 
@@ -77,15 +69,17 @@ def add_depth_argument(procedure: Gimp.Procedure) -> None:
 
 def nicknames(operation: Operation) -> dict[str, str]:
     """Every option's label with a key of its own (the letter after "_"), as far as there are letters."""
-    taken = set("hrcosldm")  # Help, Reset, Cancel, OK, Save, Load; the depth layer; More options
-    taken |= {"i"} if enlarges(operation) else set()
+    taken = set("hrcosldmn")  # Help, Reset, Cancel, OK, Save, Load; depth layer, More options, new group
+    taken |= set("abepfwtu")  # the views, the preset and the blur amount of a dialog
+    taken |= {"i"} if traits.enlarges(operation) else set()
     nicks = {}
-    for parameter in operation.parameters:
+    for parameter in sorted(operation.parameters, key=lambda parameter: not parameter.simple):
         label = translated(parameter.label)
         free = [place for place, letter in enumerate(label) if letter.isalpha() and letter.lower() not in taken]
-        place = free[0] if free else 0
-        taken.add(label[place].lower())
-        nicks[parameter.name] = f"{label[:place]}_{label[place:]}"
+        if free:
+            taken.add(label[free[0]].lower())
+            label = f"{label[: free[0]]}_{label[free[0] :]}"
+        nicks[parameter.name] = label
     return nicks
 
 
@@ -96,12 +90,22 @@ def read_options(operation: Operation, config: Gimp.ProcedureConfig) -> dict[str
 
 def means_whole_image(operation: Operation, config: Gimp.ProcedureConfig) -> bool:
     """Whether everything in the image is to be enlarged, not the layer alone."""
-    return enlarges(operation) and bool(config.get_property(WHOLE_IMAGE))
+    return traits.enlarges(operation) and bool(config.get_property(WHOLE_IMAGE))
 
 
 def write_option(parameter: Parameter, config: Gimp.ProcedureConfig, value: Any) -> None:
-    for name, one in zip(names(parameter), _gimp_values(parameter, value), strict=True):
-        config.set_property(name, one)
+    """Both coordinates of a point change together: nobody is notified of half a point."""
+    with config.freeze_notify():
+        for name, one in zip(names(parameter), _gimp_values(parameter, value), strict=True):
+            config.set_property(name, one)
+
+
+def write_options(operation: Operation, config: Gimp.ProcedureConfig, options: Mapping[str, Any]) -> None:
+    """Set every option of `options`, such as those that a result was made with."""
+    with config.freeze_notify():
+        for parameter in operation.parameters:
+            if parameter.name in options:
+                write_option(parameter, config, options[parameter.name])
 
 
 def automatic_parameters(operation: Operation) -> Iterator[Parameter]:

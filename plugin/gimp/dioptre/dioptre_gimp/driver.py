@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
+from dioptre_link.editing.events import Step
+
 from .host import GLib
-from .jobs import Step, Steps
 
 SLICE_S = 0.02  # of work at a time: the interface stays smooth
 WAIT_MS = 15  # between looks at the worker: not felt, and 66 system calls a second
@@ -18,11 +19,11 @@ class Driver:
 
     def __init__(
         self,
-        steps: Steps[Any],
+        steps: Generator[Any, None, Any],
         *,
         on_done: Callable[[Any], None],
         on_error: Callable[[Exception], None],
-        on_step: Callable[[Step], None] | None = None,
+        on_step: Callable[[Any], None] | None = None,
     ) -> None:
         self._steps = steps
         self._on_done = on_done
@@ -45,10 +46,12 @@ class Driver:
         """One slice; arranges the next by itself."""
         self._source = None
         until = time.monotonic() + SLICE_S
-        step: Step | None = None
+        step: Any = None
         try:
             while time.monotonic() < until:
                 step = next(self._steps)
+                if not isinstance(step, Step):
+                    break  # something to show
                 if step.waiting:
                     break
         except StopIteration as end:
@@ -57,7 +60,7 @@ class Driver:
         except Exception as error:  # noqa: BLE001  (whatever ends the job is told to the one who started it)
             self._on_error(error)
             return False
-        if step is not None and step.waiting:
+        if isinstance(step, Step) and step.waiting:
             self._source = GLib.timeout_add(WAIT_MS, self._go)
         else:
             self._source = GLib.idle_add(self._go)

@@ -16,7 +16,7 @@ from dioptre_link.buffers import Buffer
 from dioptre_link.client import Result, Worker
 from dioptre_link.errors import RefusedError
 from dioptre_link.operations import Operation, Role
-from dioptre_link.records import Entry
+from dioptre_link.records import GROUP, Entry
 
 from . import depth_store, jobs, layers, pixels, recipe, sources
 from .host import Gimp
@@ -52,9 +52,9 @@ def run_image(
             taken |= {depth.get_tattoo()} if depth is not None else set()
             made = _enlarged(worker, operation, options, one, depth)
             share = jobs.BEFORE_LAYERS / len(planned)
-            parts.append((yield from _within(made, number * share, share)))
+            parts.append((yield from jobs.within(made, number * share, share)))
         for part in parts:
-            yield jobs.Step(jobs.BEFORE_LAYERS, "Enlarging the image")
+            yield jobs.Step(fraction=jobs.BEFORE_LAYERS, phase="Enlarging the image")
             if not image.is_valid() or not part.source.picture.is_valid():
                 raise RefusedError("The picture was closed or changed in the meantime.")
             if (yield from jobs.changed(part.source, part.sent)):
@@ -111,20 +111,6 @@ def _enlarged(
     return Part(source=source, sent=sent, result=result, depth=depth)
 
 
-def _within(steps: jobs.Steps[Part], start: float, share: float) -> jobs.Steps[Part]:
-    """`steps` as a part of something longer."""
-    try:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                part: Part = end.value
-                return part
-            yield replace(step, fraction=start + share * step.fraction)
-    finally:
-        steps.close()
-
-
 def _apply(image: Gimp.Image, scale: float, parts: Sequence[Part]) -> None:
     entries = recipe.of(image).readable()
     unpainted = _unpainted(image, entries)
@@ -153,11 +139,13 @@ def _write(layer: Gimp.Layer, buffer: Buffer, pixel_format: pixels.Format) -> No
 
 
 def _unpainted(image: Gimp.Image, entries: Sequence[Entry]) -> set[int | str]:
-    """Ids of depth layers that are still as Dioptre made them."""
-    links = [entry.outputs[role] for entry in entries for role in _DATA if role in entry.outputs]
-    found = [(link, recipe.find(image, link)) for link in links if link.sha256]
+    """Ids of layers that are still as Dioptre made them."""
+    links = [(Role(role), link) for entry in entries for role, link in entry.outputs.items() if role != GROUP]
+    found = [(role, link, recipe.find(image, link)) for role, link in links if link.sha256]
     return {
-        link.id for link, layer in found if layer is not None and depth_store.content_hash(layer) == link.sha256
+        link.id
+        for role, link, layer in found
+        if layer is not None and layers.content_hash(layer, role) == link.sha256
     }
 
 
@@ -165,7 +153,7 @@ def _scaled(image: Gimp.Image, entry: Entry, scale: float, unpainted: set[int | 
     """A result as it would have been made at the new size: so that Update still fits."""
     described = entry.known
     outputs = {
-        role: recipe.link(layer, sha256=depth_store.content_hash(layer))
+        role: recipe.link(layer, sha256=layers.content_hash(layer, Role(role)))
         if link.id in unpainted and (layer := recipe.find(image, link)) is not None
         else link
         for role, link in entry.outputs.items()

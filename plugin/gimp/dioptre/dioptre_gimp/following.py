@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dioptre_link.chain import as_operation
-from dioptre_link.errors import Cancelled, UsageError
+from dioptre_link.errors import UsageError
 from dioptre_link.language import translated
 from dioptre_link.operations import Operation
 from dioptre_link.presets import preset, presets
@@ -37,23 +37,13 @@ def add_arguments(procedure: Gimp.Procedure) -> None:
     arguments.add_depth_argument(procedure)
 
 
-def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig) -> None:
-    """Let the user choose. Raises Cancelled."""
-    import gi  # needs a display, which a script may not have
+def is_unchosen(config: Gimp.ProcedureConfig) -> bool:
+    """Whether there is neither a preset nor a file."""
+    return bool(config.get_property(PRESET) == FROM_FILE and config.get_property(FILE) is None)
 
-    gi.require_version("Gtk", "3.0")
-    gi.require_version("GimpUi", "3.0")
-    from gi.repository import GimpUi, Gtk
 
-    GimpUi.init("dioptre")
-    dialog = GimpUi.ProcedureDialog.new(procedure, config, translated("Recipe"))
-    if (button := dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
-        button.hide()  # there is no page in GIMP's own help
-    dialog.fill(None)
-    go_on = dialog.run()
-    dialog.destroy()
-    if not go_on:
-        raise Cancelled
+def none_chosen() -> UsageError:
+    return UsageError("No recipe is chosen.", hint="Choose one that comes with Dioptre, or a file.")
 
 
 def chosen(config: Gimp.ProcedureConfig) -> tuple[Operation, dict[str, Any]]:
@@ -63,5 +53,5 @@ def chosen(config: Gimp.ProcedureConfig) -> tuple[Operation, dict[str, Any]]:
         return as_operation(preset(name))
     file = config.get_property(FILE)
     if file is None or file.get_path() is None:
-        raise UsageError("No recipe is chosen.", hint="Choose one that comes with Dioptre, or a file.")
+        raise none_chosen()
     return as_operation(Recipe.read(Path(file.get_path())))

@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from dioptre_link.buffers import Buffer
-from dioptre_link.client import Job, Progress, Result, Stored, Worker
+from dioptre_link.client import Result, Stored, Worker
+from dioptre_link.editing import events, traits
+from dioptre_link.editing.events import Step, Steps
 from dioptre_link.errors import DioptreError
 from dioptre_link.operations import Operation
 
@@ -30,17 +32,7 @@ SHARE_WORKING = 0.8
 BEFORE_LAYERS = SHARE_SENDING + SHARE_WORKING
 
 
-@dataclass(frozen=True)
-class Step:
-    """How far it is, 0 to 1, and what is being done. waiting: there is nothing to do but wait for the worker."""
-
-    fraction: float
-    phase: str
-    waiting: bool = False
-
-
 T = TypeVar("T")
-Steps = Generator[Step, None, T]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +83,7 @@ def in_thread(call: Callable[[], T], phase: str) -> Steps[T]:
     thread = threading.Thread(target=run, name=f"dioptre: {phase}", daemon=True)
     thread.start()
     while thread.is_alive():
-        yield Step(0.0, phase, waiting=True)
+        yield Step(fraction=0.0, phase=phase, waiting=True)
     if failure:
         raise failure[0]
     return outcome[0]
@@ -105,7 +97,7 @@ def send(worker: Worker, source: Source, files: ExitStack) -> Steps[Sent]:
     buffer = _new_buffer(worker, picture, pixel_format, files)
     digest = hashlib.sha256()
     for share in pixels.write_out(picture, buffer, pixel_format, digest.update):
-        yield Step(SHARE_SENDING * share, "Reading the layer")
+        yield Step(fraction=SHARE_SENDING * share, phase="Reading the layer")
     size = picture.get_width(), picture.get_height()
     logger.info("Read %d x %d pixels of %s: %.2f s", *size, pixel_format.babl, time.monotonic() - began)
     inputs: dict[str, Buffer | Stored] = {"picture": buffer}
@@ -127,7 +119,7 @@ def changed(source: Source, sent: Sent) -> Steps[bool]:
     pixel_format = pixels.picture_format(source.image, alpha=source.picture.has_alpha())
     for band in pixels.read_bands(source.picture, pixel_format):
         digest.update(band)
-        yield Step(0.0, "Reading the layer")
+        yield Step(fraction=0.0, phase="Reading the layer")
     if digest.hexdigest() != sent.picture_sha256 or _selection_hash(source) != sent.selection_sha256:
         return True
     return source.depth is not None and depth_store.content_hash(source.depth) != sent.depth_sha256
@@ -140,29 +132,26 @@ def work(
     colour_format = pixels.picture_format(source.image, alpha=True).wire
     file = opened_file(operation, source)
     job = worker.submit(operation.name, options, sent.inputs, colour_format=colour_format, opened_file=file)
-    return (yield from follow(job))
+    return (yield from within(events.follow(job), SHARE_SENDING, SHARE_WORKING))
 
 
 def opened_file(operation: Operation, source: Source) -> str | None:
     """The file that may hold the camera's own depth, for operations that look for it."""
-    looks = any(parameter.name == "depth_source" for parameter in operation.parameters)
-    return sources.opened_file(source.image) if looks else None
+    return sources.opened_file(source.image) if traits.looks_into_file(operation) else None
 
 
-def follow(job: Job) -> Steps[Result]:
-    """The job's progress and result; it is cancelled when nobody asks any further."""
-    step = Step(SHARE_SENDING, "Waiting", waiting=True)
+def within(steps: Steps[T], start: float, share: float) -> Steps[T]:
+    """`steps` as a part of something longer."""
     try:
         while True:
-            event = job.poll()
-            if isinstance(event, Result):
-                return event
-            if isinstance(event, Progress):
-                step = Step(SHARE_SENDING + SHARE_WORKING * event.fraction, event.phase, waiting=True)
-            yield step
-    except GeneratorExit:
-        job.cancel()
-        raise
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                outcome: T = end.value
+                return outcome
+            yield replace(step, fraction=start + share * step.fraction)
+    finally:
+        steps.close()
 
 
 def _send_depth(
@@ -171,7 +160,7 @@ def _send_depth(
     """Put the depth layer into `inputs`, as exactly as it is known; returns its hash and words for the user."""
     depth = source.depth
     assert depth is not None
-    yield Step(SHARE_SENDING, "Reading the depth layer")
+    yield Step(fraction=SHARE_SENDING, phase="Reading the depth layer")
     now = depth_store.content_hash(depth)
     if not pixels.is_eight_bit(source.image):
         inputs["disparity"] = yield from _read_drawable(worker, depth, pixels.DEPTH, files)
@@ -218,8 +207,14 @@ def _read_drawable(
 ) -> Steps[Buffer]:
     buffer = _new_buffer(worker, drawable, pixel_format, files)
     for _ in pixels.write_out(drawable, buffer, pixel_format):
-        yield Step(SHARE_SENDING, "Reading the depth layer")
+        yield Step(fraction=SHARE_SENDING, phase="Reading the depth layer")
     return buffer
+
+
+def read_depth(worker: Worker, source: Source, files: ExitStack) -> Steps[Buffer]:
+    """The depth layer as it shows itself, in a new buffer."""
+    assert source.depth is not None
+    return (yield from _read_drawable(worker, source.depth, pixels.DEPTH, files))
 
 
 def _copied(worker: Worker, depth: Gimp.Layer, kept: Any, pixel_format: pixels.Format, files: ExitStack) -> Buffer:

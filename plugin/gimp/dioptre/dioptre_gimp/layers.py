@@ -9,18 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from dioptre_link.buffers import Buffer
 from dioptre_link.client import Layer as ResultLayer
 from dioptre_link.client import Result
+from dioptre_link.editing.events import Step, Steps
 from dioptre_link.errors import DioptreError
 from dioptre_link.operations import Operation, Role
 from dioptre_link.records import made_from
 
 from . import depth_store, pixels, recipe, sources
 from .host import Gegl, Gimp
-from .jobs import BEFORE_LAYERS, Step, Steps
+from .jobs import BEFORE_LAYERS
 from .log import logger
 from .sources import Source
 
@@ -29,12 +29,12 @@ DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # values, not a picture
 
 @dataclass(frozen=True, kw_only=True)
 class Filled:
-    """A new layer, not yet in the document. depth_key: the content hash of a depth layer."""
+    """A new layer, not yet in the document. sha256: of what it shows, by `content_hash`."""
 
     layer: Gimp.Layer
     role: Role
     visible: bool
-    depth_key: str = ""
+    sha256: str
 
 
 @contextmanager
@@ -55,13 +55,16 @@ def fill(source: Source, result: Result) -> Steps[list[Filled]]:
     try:
         for number, made in enumerate(result.layers):
             layer = _new_layer(source, made)
-            filled.append(Filled(layer=layer, role=made.role, visible=made.visible))
+            filled.append(Filled(layer=layer, role=made.role, visible=made.visible, sha256=""))
             for share in pixels.read_in(made.buffer, layer.get_buffer(), _format(source, made)):
                 done = (number + share) / len(result.layers)
-                yield Step(BEFORE_LAYERS + (1 - BEFORE_LAYERS) * done, "Making layers")
+                yield Step(fraction=BEFORE_LAYERS + (1 - BEFORE_LAYERS) * done, phase="Making layers")
             layer.update(0, 0, layer.get_width(), layer.get_height())
             if made.role is Role.DEPTH:
-                filled[-1] = _with_exact_depth(source.image, filled[-1], made.buffer)
+                key = depth_store.keep(source.image, layer, made.buffer)
+            else:
+                key = pixels.content_hash(layer)
+            filled[-1] = replace(filled[-1], sha256=key)
     except BaseException:
         discard(filled)
         raise
@@ -87,13 +90,13 @@ def insert(source: Source, operation: Operation, filled: list[Filled]) -> Gimp.L
     x, y = picture.get_offsets()[1:]
     if all(one.role in DATA_ROLES for one in filled):
         for one in reversed(filled):
-            _put(image, one, parent, position, (x, y))
+            put(image, one, parent, position, (x, y))
         return filled[0].layer
     group = Gimp.GroupLayer.new(image, operation.title)
     must(image.insert_layer(group, parent, position), "insert a layer group")
     try:
         for place, one in enumerate(filled):
-            _put(image, one, group, place, (x, y))
+            put(image, one, group, place, (x, y))
         selected = not Gimp.Selection.is_empty(image)
         for one in filled:
             if selected and one.role is Role.RESULT:
@@ -112,7 +115,8 @@ def replace_content(layer: Gimp.Layer, filled: Filled) -> None:
     new = filled.layer
     width, height = new.get_width(), new.get_height()
     if (layer.get_width(), layer.get_height()) != (width, height):
-        must(layer.resize(width, height, 0, 0), f"resize “{layer.get_name()}”")
+        with cubic():
+            must(layer.scale(width, height, False), f"resize “{layer.get_name()}”")  # its mask, too
     if new.has_alpha() and not layer.has_alpha():
         must(layer.add_alpha(), f"add an alpha channel to “{layer.get_name()}”")
     shadow = layer.get_shadow_buffer()
@@ -145,9 +149,9 @@ def layer_format(layer: Gimp.Layer) -> str:
     return f"{'Y' if layer.is_gray() else 'RGB'}{'A' if layer.has_alpha() else ''} float"
 
 
-def _with_exact_depth(image: Gimp.Image, filled: Filled, exact: Buffer) -> Filled:
-    key = depth_store.keep(image, filled.layer, exact)
-    return Filled(layer=filled.layer, role=filled.role, visible=filled.visible, depth_key=key)
+def content_hash(layer: Gimp.Layer, role: Role) -> str:
+    """SHA-256 of what a layer of a result shows, as `Filled.sha256` has it."""
+    return depth_store.content_hash(layer) if role is Role.DEPTH else pixels.content_hash(layer)
 
 
 def _new_layer(source: Source, made: ResultLayer) -> Gimp.Layer:
@@ -181,14 +185,12 @@ def _position(image: Gimp.Image, picture: Gimp.Layer) -> int:
     return next(place for place, layer in enumerate(siblings) if layer.get_tattoo() in made | {tattoo})
 
 
-def _put(
-    image: Gimp.Image, one: Filled, parent: Gimp.Layer | None, position: int, offsets: tuple[int, int]
-) -> None:
+def put(image: Gimp.Image, one: Filled, parent: Gimp.Layer | None, position: int, offsets: tuple[int, int]) -> None:
     one.layer.set_offsets(*offsets)
     one.layer.set_visible(one.visible)
     must(image.insert_layer(one.layer, parent, position), "insert a layer")
-    if one.depth_key:
-        depth_store.mark(one.layer, one.depth_key)
+    if one.role is Role.DEPTH:
+        depth_store.mark(one.layer, one.sha256)
 
 
 def _take_place(image: Gimp.Image, picture: Gimp.Layer, group: Gimp.Layer, *, below_result: bool) -> None:

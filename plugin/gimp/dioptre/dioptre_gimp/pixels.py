@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -117,6 +118,16 @@ def read_bands(drawable: Gimp.Drawable, pixel_format: Format) -> Iterator[bytes]
     source = drawable.get_buffer()
     for band in bands(drawable.get_width(), drawable.get_height()):
         yield source.get(band, 1.0, pixel_format.babl, Gegl.AbyssPolicy.NONE)
+
+
+def content_hash(drawable: Gimp.Drawable) -> str:
+    """SHA-256 of the drawable's size and of its own values: it changes when somebody paints on it."""
+    width, height = drawable.get_width(), drawable.get_height()
+    digest = hashlib.sha256(f"{width}x{height} ".encode("ascii"))
+    source = drawable.get_buffer()
+    for band in bands(width, height):
+        digest.update(source.get(band, 1.0, None, Gegl.AbyssPolicy.NONE))
+    return digest.hexdigest()
 
 
 def selection_bands(image: Gimp.Image, layer: Gimp.Layer) -> Iterator[tuple[int, bytes]]:

@@ -6,18 +6,23 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from dioptre_link.chain import CHAIN
+from dioptre_link.editing import traits
 from dioptre_link.errors import Cancelled, DioptreError, RefusedError, UsageError
 from dioptre_link.language import translated
 from dioptre_link.operations import OPERATIONS, Operation
 from dioptre_link.recipe import RecipeError
 
-from . import arguments, following, jobs, log, sources, update
+from . import arguments, depth_editing, edit, following, jobs, log, sources, update
 from .enlarge import run_image
 from .host import Gimp, GLib, GObject
+from .replacing import run_change
 from .run import Outcome, run
 
 PREFIX = "dioptre-"
 RECIPE = "dioptre-recipe"
+EDIT = "dioptre-edit"
+EDIT_DEPTH = "dioptre-edit-depth"
 UPDATE = "dioptre-update"
 MENU = "<Image>/Filters/Dioptre"  # no letter of it is free: GIMP has 17 entries there
 AUTHORS = "The Dioptre developers"
@@ -28,7 +33,8 @@ class Dioptre(Gimp.PlugIn):
     """Filters ▸ Dioptre."""
 
     def do_query_procedures(self) -> list[str]:
-        return [*(PREFIX + operation.command for operation in OPERATIONS.values()), RECIPE, UPDATE]
+        operations = (PREFIX + operation.command for operation in OPERATIONS.values())
+        return [*operations, RECIPE, EDIT, EDIT_DEPTH, UPDATE]
 
     def do_set_i18n(self, _name: str) -> bool:
         return False  # the texts that GIMP is given are in the user's language already; it warns unless told
@@ -38,6 +44,10 @@ class Dioptre(Gimp.PlugIn):
             return self._update_procedure()
         if name == RECIPE:
             return self._recipe_procedure()
+        if name == EDIT:
+            return self._edit_procedure()
+        if name == EDIT_DEPTH:
+            return self._edit_depth_procedure()
         operation = next(op for op in OPERATIONS.values() if PREFIX + op.command == name)
         procedure = self._image_procedure(name, run_operation, operation, f"_{translated(operation.title)}…")
         procedure.set_documentation(*[translated(operation.help)] * 2, name)
@@ -49,6 +59,22 @@ class Dioptre(Gimp.PlugIn):
         text = translated("Follows a recipe: one that comes with Dioptre, or a file that a run wrote.")
         procedure.set_documentation(text, text, RECIPE)
         following.add_arguments(procedure)
+        return procedure
+
+    def _edit_procedure(self) -> Gimp.Procedure:
+        procedure = self._image_procedure(EDIT, run_edit, None, translated("_Edit…"))
+        text = translated(
+            "Opens the dialog of the selected result with the options that made it, and replaces it in its place."
+        )
+        procedure.set_documentation(text, text, EDIT)
+        return procedure
+
+    def _edit_depth_procedure(self) -> Gimp.Procedure:
+        procedure = self._image_procedure(EDIT_DEPTH, run_edit_depth, None, translated("Edit dept_h"))
+        text = translated(
+            "Shows and selects the depth layer of the selected result for painting. Update shows the result again."
+        )
+        procedure.set_documentation(text, text, EDIT_DEPTH)
         return procedure
 
     def _update_procedure(self) -> Gimp.Procedure:
@@ -87,13 +113,15 @@ def run_operation(
     operation: Operation,
 ) -> Gimp.ValueArray:
     def do() -> Gimp.Layer | None:
-        depth = config.get_property(arguments.DEPTH_LAYER) if arguments.takes_depth(operation) else None
-        source = sources.find(operation, image, drawables, depth)
+        depth = config.get_property(arguments.DEPTH_LAYER) if traits.takes_depth(operation) else None
         if run_mode == Gimp.RunMode.INTERACTIVE:
             from .dialog import run_dialog  # needs a display, which a script may not have
 
-            outcome = run_dialog(procedure, config, operation, source)
+            edited = edit.replaceable(image, drawables, operation.name)
+            source = sources.find(operation, image, drawables, depth) if edited is None else edited.source
+            outcome = run_dialog(procedure, config, operation, source, edited)
         else:
+            source = sources.find(operation, image, drawables, depth)
             options = arguments.read_options(operation, config)
             how = run_image if arguments.means_whole_image(operation, config) else run
             with jobs.open_worker() as worker, progress(translated(operation.title)) as show:
@@ -114,12 +142,84 @@ def run_recipe(
 ) -> Gimp.ValueArray:
     def do() -> Gimp.Layer | None:
         if run_mode == Gimp.RunMode.INTERACTIVE:
-            following.ask(procedure, config)
+            return _recipe_by_dialog(procedure, config, image, drawables)
         operation, options = following.chosen(config)
         source = sources.find(operation, image, drawables, config.get_property(arguments.DEPTH_LAYER))
         with jobs.open_worker() as worker, progress(translated(operation.title)) as show:
             outcome = jobs.run_here(run(worker, operation, options, source), show)
         _tell(outcome)
+        return outcome.layer
+
+    return guarded(procedure, do)
+
+
+def _recipe_by_dialog(
+    procedure: Gimp.Procedure,
+    config: Gimp.ProcedureConfig,
+    image: Gimp.Image,
+    drawables: list[Gimp.Drawable],
+) -> Gimp.Layer | None:
+    """Ask which recipe, and follow it in place of the one before, if there is one."""
+    from . import recipe_dialog  # needs a display, which a script may not have
+
+    edited = edit.replaceable(image, drawables, CHAIN)
+    picture = sources.find(OPERATIONS["white_balance"], image, drawables, None) if edited is None else edited.source
+    replaces = edited is not None or edit.has_results(image, drawables)
+    adds = recipe_dialog.ask(procedure, config, picture, replaces=replaces)
+    operation, options = following.chosen(config)
+    if edited is None or operation.name != CHAIN:
+        edited = edit.replaceable(image, drawables, operation.name)
+    with jobs.open_worker() as worker, progress(translated(operation.title)) as show:
+        if edited is not None and not adds:
+            change = edited.change(operation, options, edited.source)
+            outcome = jobs.run_here(run_change(worker, change), show)
+        else:
+            source = sources.find(operation, image, drawables, config.get_property(arguments.DEPTH_LAYER))
+            outcome = jobs.run_here(run(worker, operation, options, source), show)
+    _tell(outcome)
+    return outcome.layer
+
+
+def run_edit(
+    procedure: Gimp.Procedure,
+    run_mode: Gimp.RunMode,
+    image: Gimp.Image,
+    drawables: list[Gimp.Drawable],
+    _config: Gimp.ProcedureConfig,
+    _data: None,
+) -> Gimp.ValueArray:
+    def do() -> Gimp.Layer | None:
+        if run_mode == Gimp.RunMode.NONINTERACTIVE:
+            raise UsageError(
+                "Edit opens a dialog.", hint="A script calls the operation's own procedure with its options."
+            )
+        from .dialog import run_dialog  # needs a display, which a script may not have
+
+        edited = edit.find(image, drawables)
+        name = RECIPE if edited.operation.name == CHAIN else PREFIX + edited.operation.command
+        own = procedure.get_plug_in().do_create_procedure(name)
+        config = own.create_config()
+        if edited.operation.name == CHAIN:
+            return _recipe_by_dialog(own, config, image, drawables)
+        outcome = run_dialog(own, config, edited.operation, edited.source, edited)
+        _tell(outcome)
+        return outcome.layer
+
+    return guarded(procedure, do)
+
+
+def run_edit_depth(
+    procedure: Gimp.Procedure,
+    run_mode: Gimp.RunMode,
+    image: Gimp.Image,
+    drawables: list[Gimp.Drawable],
+    _config: Gimp.ProcedureConfig,
+    _data: None,
+) -> Gimp.ValueArray:
+    def do() -> Gimp.Layer | None:
+        outcome = depth_editing.begin(image, drawables)
+        if run_mode == Gimp.RunMode.INTERACTIVE:
+            _tell(outcome)
         return outcome.layer
 
     return guarded(procedure, do)
@@ -135,9 +235,11 @@ def run_update(
 ) -> Gimp.ValueArray:
     def do() -> Gimp.Layer | None:
         with jobs.open_worker() as worker, progress(translated("Update")) as show:
-            outcome = jobs.run_here(update.update(worker, image, drawables), show)
-        _tell(outcome)
-        return outcome.layer
+            updated = jobs.run_here(update.update(worker, image, drawables), show)
+        _tell(updated.outcome)
+        if run_mode == Gimp.RunMode.INTERACTIVE:
+            Gimp.message(translated(updated.summary))
+        return updated.outcome.layer
 
     return guarded(procedure, do)
 

@@ -1,248 +1,279 @@
-"""The picture in a dialog: result, original, depth or focus range, and the point that was clicked.
-
-Drawn with GdkPixbuf alone: not every GIMP's Python has Cairo. Depth is coloured through tables of 256 entries.
-"""
+"""The left side of a dialog: the views, the picture, and what is going on. It renders the dialog's state."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import gi
 
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gdk, GdkPixbuf, GLib, Gtk  # noqa: E402  (the version must be named first)
+from gi.repository import GdkPixbuf, Gtk, Pango  # noqa: E402  (the version must be named first)
 
+from dioptre_link.editing import state as states  # noqa: E402
+from dioptre_link.editing import traits, views  # noqa: E402
+from dioptre_link.editing.state import Phase, State, Store  # noqa: E402
 from dioptre_link.language import translated  # noqa: E402
 
-from .screen import SMALL_PX  # noqa: E402
+from . import drawing, style  # noqa: E402
+from .canvas import STEP, Canvas, Marker  # noqa: E402
 
-CHECKER_PX = 8
-RING_PX = 25
-
-RESULT, BEFORE, DEPTH, FOCUS, PLACE = "result", "before", "depth", "focus", "place"
-CONFIDENCE = "confidence"
-VIEWS = {
-    RESULT: ("_After", "The result with these settings"),
-    BEFORE: ("_Before", "The layer as it is"),
-    DEPTH: ("_Depth", "White is nearest, black is farthest"),
-    FOCUS: ("_Focus range", "Green is sharp, blue lies in front of it, orange behind it"),
-    CONFIDENCE: ("Con_fidence", "White where the depth can be trusted, dark where the estimate is unsure"),
-    PLACE: ("_Place", "The whole layer: click on the place to look at"),
+MNEMONICS = {
+    "after": "a",
+    "before": "b",
+    "split": "p",
+    "depth": "e",
+    "focus": "f",
+    "confidence": "f",
+    "place": "w",
 }
-_IN_FRONT, _SHARP, _BEHIND = (40, 110, 255, 110), (60, 220, 90, 110), (255, 140, 30, 110)  # red, green, blue, alpha
+"""Keys of the views, beside r, c, o, s and l of the buttons of GIMP's dialogs; no key where the label lacks it."""
 
 
-@dataclass(frozen=True)
-class Plane:
-    """One 8-bit value a pixel, at the preview's size; of disparity, 255 is nearest."""
-
-    width: int
-    height: int
-    values: bytes
-
-    def at(self, x: float, y: float) -> int:
-        """The value at a point given as shares of the picture."""
-        column = min(max(int(x * self.width), 0), self.width - 1)
-        row = min(max(int(y * self.height), 0), self.height - 1)
-        return self.values[row * self.width + column]
-
-
-def pixbuf_from_rgb(width: int, height: int, channels: int, data: bytes) -> GdkPixbuf.Pixbuf:
-    """A picture from packed 8-bit rows of 1, 2 (grey, alpha), 3 or 4 channels."""
-    if channels <= 2:
-        step = 3 * channels - 2 * (channels - 1)  # 3 bytes for grey, 4 with alpha
-        grey, alpha = data[::channels], data[1::2]
-        wide = bytearray(width * height * step)
-        for place in range(3):
-            wide[place::step] = grey
-        if channels == 2:
-            wide[3::4] = alpha
-        data, channels = bytes(wide), step
-    return GdkPixbuf.Pixbuf.new_from_bytes(
-        GLib.Bytes.new(data), GdkPixbuf.Colorspace.RGB, channels == 4, 8, width, height, width * channels
-    )
+SCROLL = "Scroll to zoom, drag to move."
 
 
 class Preview(Gtk.Box):
-    """The picture with a row of views above and a line of words below."""
+    """Views above, the picture, a bar and words below. Its size never changes."""
 
     def __init__(
-        self, views: tuple[str, ...], size: tuple[int, int], on_click: Callable[[float, float], None] | None
+        self,
+        store: Store[State],
+        size: tuple[int, int],
+        layer_size: tuple[int, int],
+        on_zoom: Callable[[], None],
+        *,
+        names: tuple[str, ...] = (),
+        clickable: bool = True,
     ) -> None:
-        """size: of the pictures. on_click: is given x and y as shares of the picture, 0 to 1."""
+        """size: of the picture on the screen. layer_size: of the layer, in its own pixels.
+
+        names: of the views, where they are not the operation's. clickable: whether a click sets a point.
+        """
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
-        self._on_click = on_click
-        self._pictures: dict[str, GdkPixbuf.Pixbuf] = {}
-        self._depth: Plane | None = None
-        self._sharp: tuple[float, float] | None = None
-        self._markers: dict[str, tuple[float, float] | None] = {}
-        self._ring = _ring()
-        self.view = views[0]
+        self._store, self._layer_size = store, layer_size
+        self._clickable = clickable
+        self._names = names or tuple(view.name for view in views.views_of(store.state.operation))
+        self._own: GdkPixbuf.Pixbuf | None = None  # the layer as it is, reduced
+        self._divider = 0.5
+        self._rings = {colour: drawing.ring(colour) for colour in (drawing.WHITE, drawing.AMBER)}
         self._buttons: dict[str, Gtk.RadioButton] = {}
-        self.pack_start(self._view_buttons(views), False, False, 0)
-        self._image = Gtk.Image()
-        events = Gtk.EventBox()
-        events.add(self._image)
-        events.set_halign(Gtk.Align.CENTER)
-        events.set_valign(Gtk.Align.CENTER)
-        if on_click is not None:
-            events.add_events(Gdk.EventMask.BUTTON_PRESS_MASK | Gdk.EventMask.POINTER_MOTION_MASK)
-            events.connect("button-press-event", self._pressed)
-            events.connect("motion-notify-event", self._pressed)
-            events.connect("realize", _crosshair)
+        self.canvas = Canvas(size, self._clicked, on_zoom)
+        self.canvas.get_accessible().set_name(translated("Preview"))
+        self._waiting = Waiting()
+        overlay = Gtk.Overlay()
+        overlay.add(self.canvas)
+        overlay.add_overlay(self._waiting)
+        overlay.set_overlay_pass_through(self._waiting, True)
         frame = Gtk.Frame()
-        frame.set_size_request(max(size[0], SMALL_PX) + 2, max(size[1], SMALL_PX * 2 // 3) + 2)
-        frame.add(events)
+        frame.add(overlay)
+        self._status = Status(layer_size, clickable=clickable)
+        self.pack_start(self._top_row(), False, False, 0)
         self.pack_start(frame, True, True, 0)
-        self._spinner = Gtk.Spinner()
-        self._words = Gtk.Label(xalign=0.0, wrap=True)
-        self._words.set_width_chars(40)
-        self._words.set_max_width_chars(70)
-        line = Gtk.Box(spacing=6)
-        line.pack_start(self._spinner, False, False, 0)
-        line.pack_start(self._words, True, True, 0)
-        self.pack_start(line, False, False, 0)
+        self.pack_start(self._status, False, False, 0)
+        store.observe(self._render)
         self.show_all()
 
-    def show_picture(self, view: str, picture: GdkPixbuf.Pixbuf) -> None:
-        self._pictures[view] = picture
-        self._draw()
+    def show_layer(self, picture: GdkPixbuf.Pixbuf) -> None:
+        """The layer as it is, at any resolution."""
+        self._own = picture
+        self._render(None, self._store.state)
 
-    def show_depth(self, depth: Plane) -> None:
-        self._depth = depth
-        self._pictures[DEPTH] = pixbuf_from_rgb(depth.width, depth.height, 1, depth.values)
-        self._draw()
+    # -- views and zoom ------------------------------------------------------------------------------------------
 
-    def show_confidence(self, confidence: Plane) -> None:
-        plane = confidence
-        self._pictures[CONFIDENCE] = pixbuf_from_rgb(plane.width, plane.height, 1, plane.values)
-        self._draw()
-
-    def show_sharp(self, sharp: tuple[float, float] | None) -> None:
-        """The disparities from which to which the picture is sharp."""
-        self._sharp = sharp
-        self._draw()
-
-    def show_marker(self, view: str, point: tuple[float, float] | None) -> None:
-        """The clicked point in one of the views, as shares of the picture."""
-        self._markers[view] = point
-        self._draw()
-
-    def say(self, words: str, *, busy: bool = False) -> None:
-        self._words.set_text(words)
-        if busy:
-            self._spinner.start()
-        else:
-            self._spinner.stop()
-
-    def depth_at(self, x: float, y: float) -> float | None:
-        """The disparity at a point given as shares of the picture, None before it is known."""
-        if self._depth is None:
-            return None
-        return self._depth.at(x, y) / 255
-
-    def _view_buttons(self, views: tuple[str, ...]) -> Gtk.Box:
-        row = Gtk.Box()
-        row.get_style_context().add_class("linked")
-        row.set_halign(Gtk.Align.CENTER)
+    def _top_row(self) -> Gtk.Box:
+        row = Gtk.Box(spacing=6)
+        group = Gtk.Box()
+        style.add_class(group, "linked")
         first = None
-        for view in views:
-            label, tip = VIEWS[view]
-            button = Gtk.RadioButton.new_with_mnemonic_from_widget(first, translated(label))
-            button.set_mode(False)  # looks like a button of a row
-            button.set_tooltip_text(translated(tip))
-            button.connect("toggled", self._toggled, view)
-            row.pack_start(button, False, False, 0)
-            self._buttons[view] = button
+        for view in (views.VIEWS[name] for name in self._names):
+            label = _with_key(translated(view.label), MNEMONICS.get(view.name, ""))
+            button = Gtk.RadioButton.new_with_mnemonic_from_widget(first, label)
+            button.set_mode(False)
+            style.add_class(button, "dioptre-view")
+            button.set_tooltip_text(translated(view.tip))
+            button.set_active(view.name == self._store.state.view)
+            button.connect("toggled", self._chose, view.name)
+            group.pack_start(button, False, False, 0)
+            self._buttons[view.name] = button
             first = first or button
+        row.pack_start(group, False, False, 0)
+        zoom = Gtk.Box()
+        style.add_class(zoom, "linked")
+        ways = (
+            ("-", "Zoom out", 1 / STEP),
+            (translated("Fit"), "Show the whole picture", 0.0),
+            ("+", "Zoom in", STEP),
+        )
+        for label, name, factor in ways:
+            button = Gtk.Button(label=label)
+            style.add_class(button, "dioptre-small")
+            button.set_tooltip_text(translated(name))
+            button.get_accessible().set_name(translated(name))
+            button.connect("clicked", lambda _, by=factor: self.canvas.set_zoom(self.canvas.zoom * by))
+            zoom.pack_start(button, False, False, 0)
+        row.pack_end(zoom, False, False, 0)
         return row
 
-    def choose(self, view: str) -> None:
-        self._buttons[view].set_active(True)
-
-    def _toggled(self, button: Gtk.RadioButton, view: str) -> None:
+    def _chose(self, button: Gtk.RadioButton, name: str) -> None:
         if button.get_active():
-            self.view = view
-            self._draw()
+            self._store.set(states.chose_view(self._store.state, name))
 
-    def _pressed(self, widget: Gtk.Widget, event: Gdk.Event) -> bool:
-        shown = self._image.get_pixbuf()
-        dragged = event.type != Gdk.EventType.MOTION_NOTIFY or event.state & Gdk.ModifierType.BUTTON1_MASK
-        if shown is None or self._on_click is None or not dragged:
-            return False
-        # The event box is as large as the picture or larger; the picture is in its middle.
-        left = (widget.get_allocated_width() - shown.get_width()) / 2
-        top = (widget.get_allocated_height() - shown.get_height()) / 2
-        x, y = (event.x - left) / shown.get_width(), (event.y - top) / shown.get_height()
-        self._on_click(min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0))
-        return True
-
-    def _draw(self) -> None:
-        picture = self._pictures.get(self.view)
-        if picture is None or self.view == FOCUS:
-            other = self._pictures.get(RESULT if self.view == FOCUS else BEFORE)
-            picture = other or next(iter(self._pictures.values()), None)
-        if picture is None:
+    def _clicked(self, x: float, y: float) -> None:
+        state = self._store.state
+        if not self._clickable or (traits.enlarges(state.operation) and state.view != views.PLACE):
             return
-        width, height = picture.get_width(), picture.get_height()
-        drawn = picture.composite_color_simple(
-            width, height, GdkPixbuf.InterpType.NEAREST, 255, CHECKER_PX, 0x999999, 0x666666
-        )
-        if self.view == FOCUS and self._depth is not None and self._sharp is not None:
-            self._overlay().composite(
-                drawn,
-                0,
-                0,
-                width,
-                height,
-                0,
-                0,
-                width / self._depth.width,
-                height / self._depth.height,
-                GdkPixbuf.InterpType.NEAREST,
-                255,
-            )
-        if (marker := self._markers.get(self.view)) is not None:
-            _stamp(self._ring, drawn, round(marker[0] * width), round(marker[1] * height))
-        self._image.set_from_pixbuf(drawn)
+        self._store.set(states.clicked(state, x, y, self._layer_size))
 
-    def _overlay(self) -> GdkPixbuf.Pixbuf:
-        assert self._depth is not None
-        assert self._sharp is not None
-        low, high = self._sharp
-        table = [_BEHIND if v / 255 < low else _IN_FRONT if v / 255 > high else _SHARP for v in range(256)]
-        data = bytearray(4 * len(self._depth.values))
-        for channel in range(4):
-            data[channel::4] = self._depth.values.translate(bytes(colour[channel] for colour in table))
-        return pixbuf_from_rgb(self._depth.width, self._depth.height, 4, bytes(data))
+    # -- drawing -------------------------------------------------------------------------------------------------
+
+    def _render(self, old: State | None, state: State) -> None:
+        self._status.render(state)
+        self._waiting.render(state)
+        button = self._buttons[state.view]
+        if not button.get_active():
+            button.set_active(True)
+        if old is not None and (old.shown, old.view, old.point, old.place, old.sharp, old.replaces) == (
+            state.shown,
+            state.view,
+            state.point,
+            state.place,
+            state.sharp,
+            state.replaces,
+        ):
+            return
+        picture = self._picture(state)
+        if picture is not None:
+            self.canvas.set_divider(self._divider if state.view == views.SPLIT else None, self._move_divider)
+            self.canvas.show_picture(picture, self._markers(state))
+
+    def _move_divider(self, at: float) -> None:
+        self._divider = at
+        self._render(None, self._store.state)
+
+    def _before(self, state: State) -> GdkPixbuf.Pixbuf | None:
+        shown = state.shown
+        return drawing.pixbuf_of(shown.before) if shown is not None and shown.before is not None else self._own
+
+    def _picture(self, state: State) -> GdkPixbuf.Pixbuf | None:
+        """The chosen view; a dimmed layer where it is not computed yet."""
+        shown, before = state.shown, self._before(state)
+        if state.view == views.PLACE:
+            return self._own
+        if state.view == views.BEFORE:
+            return before
+        planes = {} if shown is None else {views.DEPTH: shown.depth, views.OLD_DEPTH: shown.depth_before}
+        if shown is not None:
+            planes[views.CONFIDENCE] = shown.confidence
+        if state.view in planes and planes[state.view] is not None:
+            return drawing.pixbuf_of(planes[state.view])
+        if state.view not in views.VIEWS or shown is None or shown.after is None:
+            return None if before is None else drawing.dimmed(before)
+        after = drawing.pixbuf_of(shown.after)
+        if state.view == views.SPLIT and before is not None:
+            return drawing.split(before, after, self._divider)
+        if state.view == views.FOCUS:
+            return self._focus(state, drawing.opaque(after))
+        return after
+
+    def _focus(self, state: State, drawn: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
+        assert state.shown is not None
+        if state.shown.depth is not None and state.sharp is not None:
+            drawing.lay_over(drawn, drawing.focus_overlay(state.shown.depth, state.sharp))
+        if state.shown.subject is not None:
+            drawing.lay_over(drawn, drawing.outline(state.shown.subject))
+        return drawn
+
+    def _markers(self, state: State) -> tuple[Marker, ...]:
+        if not self._clickable:
+            return ()
+        if traits.enlarges(state.operation):
+            return ((state.place, self._rings[drawing.WHITE]),) if state.view == views.PLACE else ()
+        if state.point is not None:
+            x, y = state.point
+            place = (x / max(self._layer_size[0] - 1, 1), y / max(self._layer_size[1] - 1, 1))
+            return ((place, self._rings[drawing.WHITE]),)
+        shown = state.shown
+        by_depth = state.options.get("focal_disparity") is not None
+        if by_depth or shown is None or shown.subject is None or state.view == views.BEFORE:
+            return ()
+        automatic = drawing.focus_of_subject(shown.subject, shown.depth, state.decided.get("focal_disparity"))
+        return () if automatic is None else ((automatic, self._rings[drawing.AMBER]),)
 
 
-def _crosshair(widget: Gtk.Widget) -> None:
-    widget.get_window().set_cursor(Gdk.Cursor.new_from_name(widget.get_display(), "crosshair"))
+class Waiting(Gtk.Box):
+    """Says over the picture that the result is not computed yet. Takes no click."""
+
+    def __init__(self) -> None:
+        super().__init__(halign=Gtk.Align.CENTER, valign=Gtk.Align.CENTER, no_show_all=True, spacing=8)
+        style.add_class(self, "dioptre-waiting")
+        self._spinner = Gtk.Spinner()
+        self._label = Gtk.Label()
+        for part in (self._spinner, self._label):
+            self.pack_start(part, False, False, 0)
+            part.show()
+
+    def render(self, state: State) -> None:
+        computed = state.shown is not None and state.shown.after is not None
+        wanted = state.out_of_date and not computed and state.phase is not Phase.EMPTY
+        if not wanted:
+            self._spinner.stop()
+            self.hide()
+            return
+        failed = state.phase is Phase.FAILED
+        self._label.set_text(translated("There is no preview" if failed else "Computing the preview…"))
+        self._spinner.set_visible(not failed)
+        self._spinner.start()
+        self.show()
 
 
-def _stamp(mark: GdkPixbuf.Pixbuf, onto: GdkPixbuf.Pixbuf, x: int, y: int) -> None:
-    """Draw `mark` with its middle at (x, y), as far as it lies inside."""
-    left, top = x - mark.get_width() // 2, y - mark.get_height() // 2
-    first_x, first_y = max(left, 0), max(top, 0)
-    width = min(left + mark.get_width(), onto.get_width()) - first_x
-    height = min(top + mark.get_height(), onto.get_height()) - first_y
-    if width > 0 and height > 0:
-        mark.composite(
-            onto, first_x, first_y, width, height, left, top, 1.0, 1.0, GdkPixbuf.InterpType.NEAREST, 255
-        )
+class Status(Gtk.Box):
+    """A bar and words below the picture, always of the same height."""
+
+    def __init__(self, layer_size: tuple[int, int], *, clickable: bool) -> None:
+        super().__init__(spacing=10)
+        self._layer_size = layer_size
+        self._clickable = clickable
+        self._bar = Gtk.ProgressBar(valign=Gtk.Align.CENTER)
+        self._bar.set_size_request(150, -1)
+        style.add_class(self._bar, "dioptre-bar")
+        self._bar.get_accessible().set_name(translated("Progress"))
+        self._words = Gtk.Label(xalign=0.0, wrap=True, lines=2, ellipsize=Pango.EllipsizeMode.END)
+        self._words.set_width_chars(20)
+        self._words.set_size_request(-1, 2 * self._words.create_pango_layout("Ay").get_pixel_size()[1])
+        self.pack_start(self._words, True, True, 0)
+        self.pack_start(self._bar, False, False, 0)
+
+    def render(self, state: State) -> None:
+        self._bar.set_opacity(1.0 if state.busy else 0.0)  # hiding it would move the words
+        if state.busy and state.fraction <= 0.0:
+            self._bar.pulse()
+        else:
+            self._bar.set_fraction(min(max(state.fraction, 0.0), 1.0) if state.busy else 0.0)
+        words = " ".join(translated(part) for part in (state.message, state.hint) if part)
+        if not words and state.busy:
+            words = translated("Computing the preview…")
+        if not words:
+            words = hint(state, self._layer_size) if self._clickable else translated(SCROLL)
+        self._words.set_text(words)
+        self._words.set_tooltip_text(words)
 
 
-def _ring() -> GdkPixbuf.Pixbuf:
-    """A white ring with a dark edge and a dot: seen on every picture."""
-    middle = RING_PX // 2
-    rows = bytearray()
-    for y in range(RING_PX):
-        for x in range(RING_PX):
-            distance = ((x - middle) ** 2 + (y - middle) ** 2) ** 0.5
-            white = max(0.0, 1.5 - abs(distance - 9)) if distance > 3 else max(0.0, 2.2 - distance)
-            dark = max(0.0, 2.8 - abs(distance - 9)) if distance > 4 else max(0.0, 3.6 - distance)
-            shade = round(255 * min(white, 1.0))
-            rows += bytes((shade, shade, shade, round(255 * min(max(white, 0.6 * min(dark, 1.0)), 1.0))))
-    return pixbuf_from_rgb(RING_PX, RING_PX, 4, bytes(rows))
+def hint(state: State, layer_size: tuple[int, int]) -> str:
+    """What a click in the picture does; of an enlargement, its size."""
+    if traits.enlarges(state.operation):
+        on_map = state.view == views.PLACE
+        what = "Click on the part to look at." if on_map else "Choose the part to look at in “Whole layer”."
+        width, height = (round(side * float(state.options["scale"])) for side in layer_size)
+        return f"{layer_size[0]} × {layer_size[1]} → {width} × {height} px. {translated(what)}"
+    point = traits.point_of(state.operation)
+    sentences = {
+        "focus": "Click on what should be sharp. Scroll to zoom, drag to move.",
+        "neutral": "Click on something that should be grey. Scroll to zoom, drag to move.",
+        "at": "Click on a place that has the depth you want. Scroll to zoom, drag to move.",
+    }
+    return translated(sentences.get(point.name if point is not None else "", SCROLL))
+
+
+def _with_key(label: str, key: str) -> str:
+    place = label.lower().find(key) if key else -1
+    return label if place < 0 else f"{label[:place]}_{label[place:]}"

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from dioptre_link.client import Result, Worker
+from dioptre_link.editing import traits
 from dioptre_link.errors import RefusedError
 from dioptre_link.operations import Operation
 from dioptre_link.records import GROUP, Entry
 
-from . import depth_store, jobs, layers, recipe, sources
+from . import depth_store, jobs, layers, recipe
 from .host import Gimp
 from .sources import Source
 
@@ -38,14 +39,14 @@ def run_sent(
     """As `run`, with inputs that the worker has already."""
     result = yield from jobs.work(worker, operation, options, source, sent)
     try:
-        _check_still_there(source)
+        check_still_there(source)
         filled = yield from layers.fill(source, result)
     finally:
         result.delete()
-    if sources.changes_depth(operation):
+    if traits.changes_depth(operation):
         return _change_depth(source, sent, result, filled)
     try:
-        _check_still_there(source)
+        check_still_there(source)
         with layers.undo_step(source.image):
             top = layers.insert(source, operation, filled)
             recipe.of(source.image).add(entry(operation, options, source, sent, result, filled, top))
@@ -61,12 +62,12 @@ def _change_depth(source: Source, sent: jobs.Sent, result: Result, filled: list[
     depth, (made, *_) = source.depth, filled
     assert depth is not None
     try:
-        _check_still_there(source)
+        check_still_there(source)
         _, _, left, top, right, bottom = Gimp.Selection.bounds(source.image)
         with layers.undo_step(source.image), layers.nothing_selected(source.image):
             source.image.select_rectangle(Gimp.ChannelOps.REPLACE, left, top, right - left, bottom - top)
             layers.replace_content(depth, made)
-            depth_store.mark(depth, made.depth_key)
+            depth_store.mark(depth, made.sha256)
     finally:
         layers.discard([one for one in filled if one.layer.is_valid()])
     return Outcome(layer=depth, messages=(*sent.messages, *result.messages))
@@ -85,7 +86,7 @@ def entry(
     inputs = {"picture": recipe.link(source.picture, sha256=sent.picture_sha256)}
     if source.depth is not None:
         inputs["disparity"] = recipe.link(source.depth, sha256=sent.depth_sha256)
-    outputs = {one.role.value: recipe.link(one.layer, sha256=one.depth_key) for one in filled}
+    outputs = {one.role.value: recipe.link(one.layer, sha256=one.sha256) for one in filled}
     if top.is_group():
         outputs[GROUP] = recipe.link(top)
     return Entry(
@@ -98,7 +99,7 @@ def entry(
     )
 
 
-def _check_still_there(source: Source) -> None:
+def check_still_there(source: Source) -> None:
     """The user may close or change the document meanwhile."""
     if not source.image.is_valid():
         raise RefusedError("The picture was closed in the meantime.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dioptre_link.editing import traits
 from dioptre_link.errors import RefusedError
 from dioptre_link.operations import Input, Operation, Role
 from dioptre_link.records import GROUP, Entry, depth_links
@@ -45,7 +46,7 @@ def find(
     into_selection: the result will be limited to the selection, so there must be something of the layer in it.
     """
     _check_image(image)
-    picture = _only_layer(drawables)
+    picture = only_layer(drawables)
     entries = recipe.of(image).readable()
     if depth is None:
         picture, depth = _original(image, entries, picture, operation)
@@ -65,7 +66,7 @@ def find(
     takes_selection = Input.SELECTION in operation.inputs + operation.optional_inputs
     if Input.SELECTION in operation.inputs and Gimp.Selection.is_empty(image):
         raise RefusedError(f"{operation.title} needs a selection.", hint="Select what is to be changed.")
-    if changes_depth(operation) and depth is not None and depth.get_lock_content():
+    if traits.changes_depth(operation) and depth is not None and depth.get_lock_content():
         raise RefusedError(f"The layer “{depth.get_name()}” is locked.", hint="Unlock its pixels first.")
     plain = _is_plain(picture)
     if not plain and Role.RESULT in operation.outputs and picture.get_visible() and picture.get_lock_visibility():
@@ -135,7 +136,7 @@ def _check_image(image: Gimp.Image) -> None:
         raise RefusedError("There is a floating selection.", hint="Anchor it or make it a layer first.")
 
 
-def _only_layer(drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
+def only_layer(drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
     if len(drawables) != 1:
         raise RefusedError(
             f"Dioptre works on one layer; {len(drawables) or 'none'} are selected.", hint="Select one."
@@ -148,11 +149,6 @@ def _only_layer(drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
     if drawable.is_group() and not drawable.get_children():
         raise RefusedError(f"The group “{drawable.get_name()}” is empty.", hint="Select a layer with a picture.")
     return drawable
-
-
-def works_by_depth(operation: Operation) -> bool:
-    """Whether the operation is about depth, and does not only look at it where there is one."""
-    return Role.DEPTH in operation.outputs or Input.DISPARITY in operation.inputs
 
 
 def _original(
@@ -168,19 +164,16 @@ def _original(
         made = entry.known
         by_role = {role: link.id for role, link in entry.outputs.items()}
         is_depth = tattoo == by_role.get(Role.DEPTH.value)
-        is_blur = made is not None and works_by_depth(made) and tattoo in (by_role.get(role) for role in _SELECTED)
-        if not is_depth and not (is_blur and works_by_depth(operation)):
+        is_blur = (
+            made is not None and traits.works_by_depth(made) and tattoo in (by_role.get(role) for role in _SELECTED)
+        )
+        if not is_depth and not (is_blur and traits.works_by_depth(operation)):
             continue
         picture = recipe.find(image, entry.inputs["picture"])
         if picture is not None:
             takes = Input.DISPARITY in operation.inputs + operation.optional_inputs
             return picture, layer if takes and is_depth else None
     return layer, None
-
-
-def changes_depth(operation: Operation) -> bool:
-    """Whether the operation changes the depth layer that it is given."""
-    return Input.DISPARITY in operation.inputs and set(operation.outputs) == {Role.DEPTH}
 
 
 def check_size(width: float, height: float) -> None:

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from dataclasses import dataclass
 
 from dioptre_link.client import Worker
 from dioptre_link.errors import RefusedError
+from dioptre_link.language import Message
 from dioptre_link.operations import Input, Role
-from dioptre_link.records import GROUP, Entry
+from dioptre_link.records import Entry
 
-from . import depth_store, jobs, layers, recipe, sources
+from . import depth_store, jobs, recipe, sources
 from .host import Gimp
+from .replacing import Change, run_change
 from .run import Outcome
 from .sources import Source
 
 
-def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> jobs.Steps[Outcome]:
-    """Bring the results up to date that the selected layers belong to, oldest first.
+@dataclass(frozen=True, kw_only=True)
+class Updated:
+    """What Update did. names: of the results that it brought up to date."""
+
+    outcome: Outcome
+    names: tuple[str, ...]
+
+    @property
+    def summary(self) -> Message:
+        return Message("Updated: {names}.", names=", ".join(f"“{name}”" for name in self.names))
+
+
+def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> jobs.Steps[Updated]:
+    """Bring the results up to date that the selected layers belong to, oldest first, and show them.
 
     A result's layers keep their place, name, mask, mode and opacity; only their pixels change. A depth layer that
     was painted on is used as it is; one that was not is made again when the picture changed.
@@ -25,36 +39,38 @@ def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]
     entries = recipe.of(image).load()
     if not entries:
         raise RefusedError("Dioptre has not made anything in this picture yet.", hint="Start with another entry.")
-    chosen = [entry for entry in entries if _concerns(entry, drawables) and recipe.layers(image, entry)]
+    chosen = [entry for entry in entries if concerns(entry, drawables) and recipe.layers(image, entry)]
     if not chosen:
         raise RefusedError(
             "None of the selected layers was made by Dioptre, or is what a result was made from.",
             hint="Select a result's group, one of its layers, or its depth layer.",
         )
     messages: list[str] = []
-    plans = [_plan(image, entry) for entry in chosen]  # all refusals before any work
+    plans = [source_now(image, entry) for entry in chosen]  # all refusals before any work
     if all(plan is None for plan in plans):
         raise RefusedError(
             "The depth layer was painted on; there is no other result to bring up to date.",
             hint="To have the depth estimated again, delete the layer and make a new one.",
         )
-    changed: Gimp.Layer | None = None
+    changed: list[Gimp.Layer] = []
     for entry, source in zip(chosen, plans, strict=True):
         if source is None:
             continue
-        outcome = yield from _update_one(worker, entry, source)
-        changed = outcome.layer
+        change = Change(entry=entry, operation=entry.described, options=entry.options, source=source)
+        outcome = yield from run_change(worker, change)
+        changed.append(outcome.layer)
         messages.extend(outcome.messages)
-    assert changed is not None
-    return Outcome(layer=changed, messages=tuple(messages))
+    outcome = Outcome(layer=changed[-1], messages=tuple(messages))
+    return Updated(outcome=outcome, names=tuple(layer.get_name() for layer in changed))
 
 
-def _concerns(entry: Entry, drawables: Sequence[Gimp.Drawable]) -> bool:
+def concerns(entry: Entry, drawables: Sequence[Gimp.Drawable]) -> bool:
+    """Whether one of `drawables` is a layer of the result, in its group, or what it was made from."""
     selected = [Gimp.Layer.from_mask(one) if isinstance(one, Gimp.LayerMask) else one for one in drawables]
     return any(recipe.concerns(entry, layer) for layer in selected)
 
 
-def _plan(image: Gimp.Image, entry: Entry) -> Source | None:
+def source_now(image: Gimp.Image, entry: Entry) -> Source | None:
     """The inputs of `entry` as they are now; None for a depth layer that was painted on, which is left alone.
 
     Raises RefusedError when an input is gone or a layer is locked.
@@ -79,39 +95,3 @@ def _plan(image: Gimp.Image, entry: Entry) -> Source | None:
     if Input.DISPARITY not in described.optional_inputs:
         return None
     return Source(image=image, picture=picture, depth=own, plain=source.plain)
-
-
-def _update_one(worker: Worker, entry: Entry, source: Source) -> jobs.Steps[Outcome]:
-    image, described = source.image, entry.described
-    with ExitStack() as files:
-        sent = yield from jobs.send(worker, source, files)
-        result = yield from jobs.work(worker, described, entry.options, source, sent)
-        try:
-            filled = yield from layers.fill(source, result)
-        finally:
-            result.delete()
-    try:
-        with layers.undo_step(image), layers.nothing_selected(image):
-            outputs = dict(entry.outputs)
-            for one in filled:
-                layer = recipe.find(image, entry.outputs.get(one.role.value))
-                if layer is None or (source.depth is not None and _same(layer, source.depth)):
-                    continue
-                layers.replace_content(layer, one)
-                if one.depth_key:
-                    depth_store.mark(layer, one.depth_key)
-                outputs[one.role.value] = recipe.link(layer, sha256=one.depth_key)
-            inputs = dict(entry.inputs, picture=recipe.link(source.picture, sha256=sent.picture_sha256))
-            made = {"values": dict(result.values), "models": dict(result.models)}
-            recipe.of(image).put(entry, outputs=outputs, inputs=inputs, **made)
-    finally:
-        layers.discard(filled)
-    return Outcome(layer=_top(image, entry), messages=(*sent.messages, *result.messages))
-
-
-def _top(image: Gimp.Image, entry: Entry) -> Gimp.Layer:
-    return recipe.find(image, entry.outputs.get(GROUP)) or recipe.layers(image, entry)[0]
-
-
-def _same(one: Gimp.Layer, other: Gimp.Layer) -> bool:
-    return one.get_tattoo() == other.get_tattoo()

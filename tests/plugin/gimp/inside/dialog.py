@@ -1,5 +1,6 @@
 """Before and after the dialog was used: makes start.xcf, then looks at what was saved. Runs inside of GIMP."""
 
+import json
 import os
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from rig import (
     load,
     names,
     native,
+    read,
     run_checks,
     save,
+    shown,
     succeed,
 )
 
@@ -35,6 +38,36 @@ def check_the_result_is_whole_and_can_be_updated():
     succeed("dioptre-update", image, [group])
     worst = max(abs(a - b) for a, b in zip(native(child(group, "Result")), before, strict=True))
     expect(f"made again, off by {worst}", worst <= 1, True)
+
+
+def f_number(image):
+    return [
+        one["options"]["f_number"] for one in json.loads(bytes(image.get_parasite("dioptre").get_data()))["results"]
+    ]
+
+
+def numbers(image):
+    return [layer.get_tattoo() for group in image.get_layers()[:1] for layer in (group, *group.get_children())]
+
+
+def check_edit_replaces_in_place_with_the_options_of_the_result():
+    before, after = load("done.xcf"), load("edited.xcf")
+    expect("layers", names(after.get_layers()), names(before.get_layers()))
+    expect("the same layers", numbers(after), numbers(before))
+    (was,), (became,) = f_number(before), f_number(after)
+    expect(f"blur {was} {became}", became < was, True)
+    old, new = (child(image.get_layers()[0], "Result") for image in (before, after))
+    expect("pixels changed", native(old) != native(new), True)
+
+
+def check_edit_is_one_step_to_undo():
+    expect("document", fingerprint(load("unedited.xcf")), fingerprint(load("done.xcf")))
+
+
+def check_edit_depth_shows_the_depth_and_update_the_result():
+    depth, updated = load("depth.xcf"), load("updated.xcf")
+    expect("depth is seen", shown(depth), read(child(depth.get_layers()[0], "Depth"), "R'G'B'A u8"))
+    expect("result is seen", shown(updated), read(child(updated.get_layers()[0], "Result"), "R'G'B'A u8"))
 
 
 if os.environ["DIALOG"] == "make":

@@ -18,32 +18,41 @@ press Escape
 closed 10
 wait_title 5 'start*1 layer)*'
 
-# Again: click for the focus, look at depth and focus range.
+# Again: click for the focus, change the blur, hand the focus back, look at every view. The window stays as it is.
 mark "$full"
 open_dialog 'Portrait blur' p
+place=$(geometry)
+stays() { [[ $(geometry) == "$place" ]] || stop "the window was $place and is $(geometry)"; }
 wait_new "$full"
+stays
 mark "$full"
 click 300 250
 wait_new "$full"
 scrot -o "$OUT/clicked.png"
 mark "$full"
-drag_until_new 'Draft by' 700 224 240    # the f-number: it is shown while it moves
+press alt+u    # the blur amount: it is shown while it changes
+xdotool key --delay 60 Left Left Left
 wait_new "$full"
-press alt+d
+[[ $(logged 'Draft by' | head -n 1) -gt 0 ]] || stop 'no draft was shown'
+mark "$full"
+press alt+i    # the focus is automatic again
+wait_new "$full"
+scrot -o "$OUT/automatic.png"
+for view in e:depth f:focus p:split b:before a:after; do
+    press "alt+${view%:*}"
+    sleep 0.5
+    scrot -o "$OUT/${view#*:}.png"
+done
+xdotool key alt+m
 sleep 0.5
-scrot -o "$OUT/depth.png"
-xdotool key alt+f
-sleep 0.5
-scrot -o "$OUT/focus.png"
-xdotool key alt+b
-sleep 0.5
-scrot -o "$OUT/before.png"
-xdotool key alt+a
+scrot -o "$OUT/more.png"
+stays
 
 # OK and Cancel while it works: gone within a second, and nothing has changed.
-press Return
+press alt+o
 sleep 0.5
 scrot -o "$OUT/working.png"
+stays
 began=$(now)
 xdotool key Escape
 closed 10
@@ -55,7 +64,7 @@ mark "$full"
 open_dialog 'Portrait blur' p
 wait_new "$full"
 mark 'dioptre-portrait: '
-press Return
+press alt+o
 wait_new 'dioptre-portrait: '
 wait_title 20 '[*]start*6 layers)*'
 sleep 1
@@ -70,6 +79,41 @@ wait_title 20 'start*1 layer)*'
 cp "$OUT/start.xcf" "$OUT/undone.xcf"
 xdotool key ctrl+y
 wait_title 10 '[*]start*6 layers)*'
-xdotool key ctrl+s
+
+# Edit: the dialog has the options of the result, and replaces it; one step to undo.
+mark "$full"
+open_dialog 'Portrait blur' e
+wait_new "$full"
+scrot -o "$OUT/edit.png"
+mark "$full"
+press alt+u
+xdotool key --delay 60 Right Right Right Right Right
+wait_new "$full"
+mark 'dioptre-edit: '
+press alt+o
+wait_new 'dioptre-edit: '
+save_as edited
+xdotool key ctrl+z ctrl+s
 wait_title 20 'start*6 layers)*'
+cp "$OUT/start.xcf" "$OUT/unedited.xcf"
+
+# Edit depth shows the depth, Update the result.
+run_entry h 'dioptre-edit-depth: '
+scrot -o "$OUT/edit_depth.png"
+save_as depth
+run_entry u 'dioptre-update: '
+scrot -o "$OUT/update.png"
+save_as updated
+
+# The same entry again replaces, unless another result is wanted.
+mark "$full"
+open_dialog 'Portrait blur' p
+wait_new "$full"
+mark 'dioptre-portrait: '
+press alt+n
+press alt+o
+wait_new 'dioptre-portrait: '
+wait_title 20 '[*]start*11 layers)*'
+xdotool windowactivate --sync "$window" key ctrl+s
+wait_title 20 'start*11 layers)*'
 quit_gimp

@@ -47,6 +47,7 @@ open_dialog() {    # open_dialog TITLE KEY: of an entry of Filters ▸ Dioptre
     done
     stop "no dialog '$name'"
 }
+geometry() { xdotool getwindowgeometry "$(dialog)" | tr -d '\n'; }
 press() { xdotool windowactivate --sync "$(dialog)" key "$1"; }    # press KEY: in the dialog
 click() {    # click X Y: in the dialog, from its top left
     eval "$(xdotool getwindowgeometry --shell "$(dialog)")"
@@ -82,6 +83,24 @@ start_gimp() {    # start_gimp: on $OUT/start.xcf
 }
 quit_gimp() {
     xdotool windowactivate --sync "$window" key ctrl+q
-    for _ in $(seq 100); do kill -0 $gimp 2>/dev/null || return 0; sleep 0.1; done
+    for _ in $(seq 100); do kill -0 $gimp 2>/dev/null || { clean; return 0; }; sleep 0.1; done
     stop 'GIMP does not quit'
+}
+clean() {    # the plug-in printed nothing; GIMP 3.2 itself prints much about the virtual pointer
+    found=$(grep -E 'Traceback|dioptre.*(WARNING|CRITICAL|Warning|Error|error)' "$OUT/gimp.log")
+    [[ -z $found ]] || { cat "$OUT/gimp.log" >&2; stop "printed on the terminal: $found"; }
+}
+save_as() {    # save_as NAME: a copy of the saved document
+    xdotool windowactivate --sync "$window" key ctrl+s
+    wait_title 20 'start*'
+    sleep 0.5
+    cp "$OUT/start.xcf" "$OUT/$1.xcf"
+}
+run_entry() {    # run_entry KEY PATTERN: an entry without a dialog, until the log has PATTERN
+    mark "$2"
+    xdotool windowactivate --sync "$window"
+    xdotool key --delay 150 alt+r
+    sleep 0.7
+    xdotool key --delay 150 Up Right "$1"
+    wait_new "$2"
 }

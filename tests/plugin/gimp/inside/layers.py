@@ -15,6 +15,7 @@ from rig import (
     read,
     refuse,
     run_checks,
+    shown,
     succeed,
 )
 
@@ -23,15 +24,6 @@ BLUR = {"focal_disparity": 0.9, "max_radius": 8.0}
 
 def blurred(image, layer, **options):
     return succeed("dioptre-lens-blur", image, [layer], **{**BLUR, **options})
-
-
-def flat(image):
-    """What a user sees: RGBA in 8 bits."""
-    copy = image.duplicate()
-    seen = copy.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE)
-    values = read(seen, "R'G'B'A u8")
-    copy.delete()
-    return values
 
 
 def rows_equal(one, other, width, outside, pixel=4):
@@ -46,13 +38,13 @@ def rows_equal(one, other, width, outside, pixel=4):
 def check_selection_becomes_a_mask():
     image, layer = new_image()
     new_depth(image, layer)
-    before = flat(image)
+    before = shown(image)
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 10, 30, 20)
     group = blurred(image, layer)
     result = child(group, "Result")
     expect("mask", result.get_mask() is not None, True)
     expect("selection", tuple(Gimp.Selection.bounds(image))[2:], (20, 10, 50, 30))
-    after = flat(image)
+    after = shown(image)
     outside = rows_equal(before, after, 96, lambda x, y: not (20 <= x < 50 and 10 <= y < 30))
     expect("outside of the selection", outside, True)
     expect("inside of the selection", before != after, True)
@@ -137,22 +129,22 @@ def check_mode_opacity_and_mask_go_to_the_group():
     layer.add_mask(layer.create_mask(Gimp.AddMaskType.SELECTION))
     Gimp.Selection.none(image)
     new_depth(image, layer)
-    before = flat(image)
+    before = shown(image)
     group = blurred(image, layer, max_radius=0.0)
     expect("mode", group.get_mode() == Gimp.LayerMode.MULTIPLY, True)
     expect("opacity", group.get_opacity(), 50.0)
     expect("mask", native(group.get_mask()), native(layer.get_mask()))
-    expect_close("looks as before without blur", flat(image), before)
+    expect_close("looks as before without blur", shown(image), before)
 
 
 def check_selection_in_a_transparent_layer_keeps_the_rest():
     image = Gimp.Image.new(96, 64, Gimp.ImageBaseType.RGB)
     layer = new_layer(image, "Photo", 96, 64, alpha=True)
     new_depth(image, layer)
-    before = flat(image)
+    before = shown(image)
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 40, 10, 30, 20)
     blurred(image, layer)
-    outside = rows_equal(before, flat(image), 96, lambda x, y: not (40 <= x < 70 and 10 <= y < 30))
+    outside = rows_equal(before, shown(image), 96, lambda x, y: not (40 <= x < 70 and 10 <= y < 30))
     expect("outside of the selection", outside, True)
 
 

@@ -14,14 +14,25 @@ press Escape
 closed 10
 wait_title 5 'start*1 layer)*'
 
-# The first preset below "From the file" (Landscape): one step to undo.
-mark 'dioptre-recipe: '
+# The first recipe (Landscape) on this picture; without a file, OK does nothing.
 open_dialog 'Recipe' c
-press alt+p
-xdotool key Down
-sleep 0.5
+mark 'Preview by white_balance'
+click 640 60
+wait_new 'Preview by white_balance'
 scrot -o "$OUT/recipe-chosen.png"
-press alt+o    # Return would open the list again
+xdotool key End    # From a file
+sleep 0.5
+scrot -o "$OUT/recipe-none.png"
+press alt+o
+sleep 1
+[[ -n $(dialog) ]] || stop 'OK works without a recipe'
+mark 'Preview by white_balance'
+xdotool key Home
+wait_new 'Preview by white_balance'
+
+# One step to undo.
+mark 'dioptre-recipe: '
+press alt+o
 wait_new 'dioptre-recipe: '
 wait_title 20 '[*]start*3 layers)*'
 scrot -o "$OUT/recipe-done.png"

@@ -104,6 +104,24 @@ def native(drawable):
     return read(drawable, None)
 
 
+def paint(layer, x, y, width, height, grey):
+    """A rectangle of one grey, as with a hard brush."""
+    buffer = layer.get_buffer()
+    rect = Gegl.Rectangle.new(x, y, width, height)
+    buffer.set(rect, "Y' float", struct.pack("<f", grey) * (width * height))
+    buffer.flush()
+    layer.update(x, y, width, height)
+
+
+def shown(image):
+    """What a user sees: RGBA in 8 bits."""
+    copy = image.duplicate()
+    seen = copy.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE)
+    values = read(seen, "R'G'B'A u8")
+    copy.delete()
+    return values
+
+
 def sample_pixels(width, height, alpha=False):
     """A picture with gradients, an edge and a bright spot, as RGBA floats."""
     rows = bytearray()

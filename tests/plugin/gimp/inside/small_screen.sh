@@ -22,7 +22,7 @@ open_dialog 'Super-resolution' s
 wait_new 'Preview by super_resolution'
 measure enlarging
 mark 'dioptre-super-resolution: '
-press Return
+press alt+o
 wait_new 'dioptre-super-resolution: '
 wait_title 20 '[*]start*1 layer)*'
 sleep 1
@@ -55,7 +55,7 @@ wait_new 'Preview by depth'
 press alt+f
 measure depth_dialog
 mark 'dioptre-depth: '
-press Return
+press alt+o
 wait_new 'dioptre-depth: '
 wait_title 20 '[*]start*2 layers)*'
 xdotool windowactivate --sync "$window" key ctrl+a
@@ -74,7 +74,7 @@ open_dialog 'Portrait blur' p
 wait_new 'Preview by portrait'
 measure portrait
 pkill -STOP -f 'dioptre[.]worker'    # so that the job lasts
-press Return
+press alt+o
 sleep 1
 quit_gimp
 pkill -CONT -f 'dioptre[.]worker'

@@ -1,9 +1,6 @@
 """Update: after painting, saving and opening again, renaming, moving; with something gone. Runs inside of GIMP."""
 
-import struct
-
 from rig import (
-    Gegl,
     Gimp,
     child,
     expect,
@@ -12,6 +9,7 @@ from rig import (
     native,
     new_image,
     new_layer,
+    paint,
     refuse,
     run_checks,
     sample_pixels,
@@ -22,15 +20,6 @@ from rig import (
 
 CALLING = Gimp.PDBStatusType.CALLING_ERROR
 BLUR = {"focal_disparity": 0.9, "max_radius": 8.0}
-
-
-def paint(layer, x, y, width, height, grey):
-    """A rectangle of one grey, as with a hard brush."""
-    buffer = layer.get_buffer()
-    rect = Gegl.Rectangle.new(x, y, width, height)
-    buffer.set(rect, "Y' float", struct.pack("<f", grey) * (width * height))
-    buffer.flush()
-    layer.update(x, y, width, height)
 
 
 def blurred_document(precision=Gimp.Precision.U8_NON_LINEAR):

@@ -1,0 +1,222 @@
+"""The picture in a dialog, with zoom and pan: the wheel zooms at the pointer, a drag moves the zoomed picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import gi
+
+gi.require_version("Gtk", "3.0")
+from gi.repository import Gdk, GdkPixbuf, Gtk  # noqa: E402  (the version must be named first)
+
+from . import drawing  # noqa: E402
+
+try:
+    gi.require_foreign("cairo")
+    _HAS_CAIRO = True
+except ImportError:  # screens of high resolution show larger pixels then
+    _HAS_CAIRO = False
+
+MOST_ZOOM = 8.0
+STEP = 1.25  # of the zoom, for a notch of the wheel or a key
+CLICK_PX = 4  # a press that moves further is a drag
+HANDLE_PX = 12  # reach of the divider between before and after
+
+Point = tuple[float, float]
+Marker = tuple[Point, GdkPixbuf.Pixbuf]
+
+
+class Canvas(Gtk.EventBox):
+    """Shows one picture in a fixed size. Points are fractions of the picture's sides."""
+
+    def __init__(
+        self, size: tuple[int, int], on_click: Callable[[float, float], None], on_zoom: Callable[[], None]
+    ) -> None:
+        super().__init__(can_focus=True)
+        self._size = size
+        self._on_click, self._on_zoom = on_click, on_zoom
+        self._picture: GdkPixbuf.Pixbuf | None = None
+        self._markers: tuple[Marker, ...] = ()
+        self.zoom = 1.0
+        self._middle: Point = (0.5, 0.5)  # of what is seen
+        self._pressed: tuple[float, float, Point] | None = None
+        self._dragged = False
+        self._divider: float | None = None
+        self._on_divider: Callable[[float], None] | None = None
+        self._moves_divider = False
+        self._image = Gtk.Image()
+        self._image.set_size_request(*size)
+        self.add(self._image)
+        masks = Gdk.EventMask
+        self.add_events(
+            masks.BUTTON_PRESS_MASK
+            | masks.BUTTON_RELEASE_MASK
+            | masks.POINTER_MOTION_MASK
+            | masks.SCROLL_MASK
+            | masks.SMOOTH_SCROLL_MASK
+            | masks.KEY_PRESS_MASK
+        )
+        self.connect("button-press-event", self._press)
+        self.connect("motion-notify-event", self._move)
+        self.connect("button-release-event", self._release)
+        self.connect("scroll-event", self._scroll)
+        self.connect("key-press-event", self._key)
+        self.connect("realize", _crosshair)
+
+    def show_picture(self, picture: GdkPixbuf.Pixbuf, markers: tuple[Marker, ...] = ()) -> None:
+        """The picture may be of any resolution; it fits the canvas at zoom 1."""
+        self._picture, self._markers = picture, markers
+        self._draw()
+
+    def set_divider(self, at: float | None, on_move: Callable[[float], None] | None = None) -> None:
+        """A line at a fraction of the picture's width that a drag moves; None: there is none."""
+        self._divider, self._on_divider = at, on_move
+
+    def set_zoom(self, zoom: float, at: Point | None = None) -> None:
+        """Zoom, leaving the point `at` of the picture where it is on the screen."""
+        zoom = min(max(zoom, 1.0), MOST_ZOOM)
+        if at is not None and zoom != self.zoom:
+            keep = self.zoom / zoom
+            self._middle = tuple(p + (m - p) * keep for p, m in zip(at, self._middle, strict=True))  # type: ignore[assignment]
+        self.zoom = zoom
+        self._draw()
+        self._on_zoom()
+
+    # -- geometry ------------------------------------------------------------------------------------------------
+
+    def _fit(self) -> float:
+        """Screen pixels a picture's pixel, at the zoom."""
+        assert self._picture is not None
+        width, height = self._picture.get_width(), self._picture.get_height()
+        return min(self._size[0] / width, self._size[1] / height) * self.zoom
+
+    def _shown_size(self) -> tuple[int, int]:
+        assert self._picture is not None
+        fit = self._fit()
+        whole = (self._picture.get_width() * fit, self._picture.get_height() * fit)
+        return max(1, round(min(whole[0], self._size[0]))), max(1, round(min(whole[1], self._size[1])))
+
+    def _left_top(self) -> Point:
+        """Where the picture's left top lies, in pixels of what is seen; not above 0."""
+        assert self._picture is not None
+        fit, seen = self._fit(), self._shown_size()
+        whole = (self._picture.get_width() * fit, self._picture.get_height() * fit)
+        x, y = (
+            min(max(part / 2 - middle * full, part - full), 0.0)
+            for part, middle, full in zip(seen, self._middle, whole, strict=True)
+        )
+        self._middle = ((seen[0] / 2 - x) / whole[0], (seen[1] / 2 - y) / whole[1])
+        return x, y
+
+    def _point(self, x: float, y: float) -> Point | None:
+        """The picture's point below a place of the widget; None beside the picture."""
+        if self._picture is None:
+            return None
+        seen, (left, top), fit = self._shown_size(), self._left_top(), self._fit()
+        inside_x = x - (self.get_allocated_width() - seen[0]) / 2
+        inside_y = y - (self.get_allocated_height() - seen[1]) / 2
+        if not (-1 <= inside_x <= seen[0] + 1 and -1 <= inside_y <= seen[1] + 1):
+            return None
+        column = (inside_x - left) / (fit * self._picture.get_width())
+        row = (inside_y - top) / (fit * self._picture.get_height())
+        return min(max(column, 0.0), 1.0), min(max(row, 0.0), 1.0)
+
+    def _ratio(self) -> int:
+        """Screen pixels a pixel of the interface, where this Python can draw them."""
+        ratio: int = self.get_scale_factor() if _HAS_CAIRO else 1
+        return ratio
+
+    def _draw(self) -> None:
+        if self._picture is None:
+            return
+        seen, (left, top), fit = self._shown_size(), self._left_top(), self._fit()
+        ratio = self._ratio()
+        drawn = GdkPixbuf.Pixbuf.new(GdkPixbuf.Colorspace.RGB, False, 8, seen[0] * ratio, seen[1] * ratio)
+        source = self._picture
+        if source.get_has_alpha():
+            source = drawing.opaque(source)
+        kind = GdkPixbuf.InterpType.NEAREST if fit * ratio > 4 else GdkPixbuf.InterpType.BILINEAR
+        scale = fit * ratio
+        source.scale(drawn, 0, 0, seen[0] * ratio, seen[1] * ratio, left * ratio, top * ratio, scale, scale, kind)
+        for (x, y), mark in self._markers:
+            place = (x * source.get_width() * fit + left, y * source.get_height() * fit + top)
+            size = mark.get_width() * ratio, mark.get_height() * ratio
+            sized = mark if ratio == 1 else mark.scale_simple(*size, GdkPixbuf.InterpType.BILINEAR)
+            drawing.stamp(sized, drawn, round(place[0] * ratio), round(place[1] * ratio))
+        if ratio == 1:
+            self._image.set_from_pixbuf(drawn)
+        else:
+            self._image.set_from_surface(Gdk.cairo_surface_create_from_pixbuf(drawn, ratio, self.get_window()))
+
+    # -- events --------------------------------------------------------------------------------------------------
+
+    def _press(self, _widget: Gtk.Widget, event: Gdk.EventButton) -> bool:
+        if event.type != Gdk.EventType.BUTTON_PRESS or event.button not in (1, 2):
+            return False
+        self.grab_focus()
+        self._pressed, self._dragged = (event.x, event.y, self._middle), False
+        self._moves_divider = event.button == 1 and self._is_on_divider(event.x, event.y)
+        return True
+
+    def _is_on_divider(self, x: float, y: float) -> bool:
+        point = self._point(x, y)
+        if self._divider is None or point is None or self._picture is None:
+            return False
+        return abs(point[0] - self._divider) * self._picture.get_width() * self._fit() <= HANDLE_PX
+
+    def _move(self, _widget: Gtk.Widget, event: Gdk.EventMotion) -> bool:
+        if self._pressed is None or self._picture is None:
+            return False
+        x, y, middle = self._pressed
+        across, down = event.x - x, event.y - y
+        self._dragged = self._dragged or max(abs(across), abs(down)) > CLICK_PX
+        if self._moves_divider and self._on_divider is not None:
+            point = self._point(event.x, event.y)
+            if point is not None:
+                self._on_divider(point[0])
+        elif self._dragged and self.zoom > 1:
+            fit = self._fit()
+            self._middle = (
+                middle[0] - across / (fit * self._picture.get_width()),
+                middle[1] - down / (fit * self._picture.get_height()),
+            )
+            self._draw()
+        return True
+
+    def _release(self, _widget: Gtk.Widget, event: Gdk.EventButton) -> bool:
+        pressed, self._pressed = self._pressed, None
+        if pressed is None or event.button != 1 or self._dragged or self._moves_divider:
+            return False
+        point = self._point(event.x, event.y)
+        if point is not None:
+            self._on_click(*point)
+        return True
+
+    def _scroll(self, _widget: Gtk.Widget, event: Gdk.EventScroll) -> bool:
+        smooth, _across, down = event.get_scroll_deltas()
+        if not smooth:
+            down = {Gdk.ScrollDirection.UP: -1.0, Gdk.ScrollDirection.DOWN: 1.0}.get(event.direction, 0.0)
+        if down:
+            self.set_zoom(self.zoom * STEP**-down, self._point(event.x, event.y))
+        return True
+
+    def _key(self, _widget: Gtk.Widget, event: Gdk.EventKey) -> bool:
+        name = Gdk.keyval_name(event.keyval)
+        if name in ("plus", "KP_Add", "equal"):
+            self.set_zoom(self.zoom * STEP)
+        elif name in ("minus", "KP_Subtract"):
+            self.set_zoom(self.zoom / STEP)
+        elif name in ("0", "KP_0", "Home"):
+            self.set_zoom(1.0)
+        elif name in ("Left", "Right", "Up", "Down") and self.zoom > 1:
+            by = 0.15 / self.zoom
+            x, y = {"Left": (-by, 0.0), "Right": (by, 0.0), "Up": (0.0, -by), "Down": (0.0, by)}[name]
+            self._middle = (self._middle[0] + x, self._middle[1] + y)
+            self._draw()
+        else:
+            return False
+        return True
+
+
+def _crosshair(widget: Gtk.Widget) -> None:
+    widget.get_window().set_cursor(Gdk.Cursor.new_from_name(widget.get_display(), "crosshair"))

@@ -1,0 +1,260 @@
+"""One row for each option. A row renders the dialog's state and sends what the user does; it holds no value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gi
+
+gi.require_version("Gtk", "3.0")
+from gi.repository import Gdk, Gtk, Pango  # noqa: E402  (the version must be named first)
+
+from dioptre_link.editing import scales, traits  # noqa: E402
+from dioptre_link.editing import state as states  # noqa: E402
+from dioptre_link.editing.state import State, Store  # noqa: E402
+from dioptre_link.errors import UsageError  # noqa: E402
+from dioptre_link.language import translated  # noqa: E402
+from dioptre_link.operations import Kind, Parameter  # noqa: E402
+
+from . import style  # noqa: E402
+
+LABEL_CHARS = 20
+VALUE_CHARS = 6
+RESETS = {"f_number": {"max_radius": None}}  # set beside an option, because they would override it
+COLOURS = {"temperature": "dioptre-blue-amber", "tint": "dioptre-green-magenta"}
+AUTOMATIC = "Auto"
+
+
+def set_options(store: Store[State], values: dict[str, Any]) -> None:
+    """What the user chose, as one change; a value that does not fit changes nothing."""
+    state = store.state
+    try:
+        for name, value in values.items():
+            state = states.changed(state, name, value)
+    except UsageError:
+        return
+    store.set(state)
+
+
+def no_wheel(widget: Gtk.Widget) -> None:
+    """The wheel scrolls the options, and changes the value of none that the pointer happens to be over."""
+
+    def scrolled(_widget: Gtk.Widget, _event: Gdk.EventScroll) -> bool:
+        if not widget.has_focus():
+            widget.stop_emission_by_name("scroll-event")
+        return False
+
+    widget.connect("scroll-event", scrolled)
+
+
+class Row(Gtk.Box):
+    """A row with a label. `render` is called with every state."""
+
+    def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
+        super().__init__(spacing=6)
+        self.store, self.parameter = store, parameter
+        self._quiet = False
+        self.label = Gtk.Label(label=nick, use_underline=True, xalign=0.0, ellipsize=Pango.EllipsizeMode.END)
+        self.label.set_width_chars(LABEL_CHARS)
+        self.label.set_max_width_chars(LABEL_CHARS)
+        self.set_tooltip_text(translated(parameter.help))
+
+    def name(self, widget: Gtk.Widget, words: str = "") -> None:
+        """For those who hear the dialog."""
+        accessible = widget.get_accessible()
+        accessible.set_name(words or translated(self.parameter.label))
+        accessible.set_description(translated(self.parameter.help))
+
+    def render(self, state: State) -> None:
+        self._quiet = True
+        try:
+            self.show_state(state)
+        finally:
+            self._quiet = False
+
+    def show_state(self, state: State) -> None:
+        raise NotImplementedError
+
+    def send(self, value: Any) -> None:
+        if not self._quiet:
+            set_options(self.store, {self.parameter.name: value, **self._resets()})
+
+    def _resets(self) -> dict[str, Any]:
+        known = {parameter.name for parameter in self.store.state.operation.parameters}
+        return {name: value for name, value in RESETS.get(self.parameter.name, {}).items() if name in known}
+
+
+class NumberRow(Row):
+    """Slider, number, and a tick where the option is decided from the picture when left out."""
+
+    def __init__(
+        self, store: Store[State], parameter: Parameter, nick: str, scale: scales.Scale | None = None
+    ) -> None:
+        super().__init__(store, parameter, nick)
+        self._scale = scale or scales.scale_of(parameter)
+        self._slider = Gtk.Scale.new_with_range(Gtk.Orientation.HORIZONTAL, 0.0, 1.0, 0.02)
+        self._slider.set_draw_value(False)
+        self._slider.set_increments(0.02, 0.1)
+        if parameter.name in COLOURS:
+            style.add_class(self._slider, COLOURS[parameter.name])
+        self._slider.connect("value-changed", lambda _: self.send(self._typed(self._scale.value(self._position()))))
+        no_wheel(self._slider)
+        self._entry = Gtk.Entry(xalign=1.0)
+        self._entry.set_width_chars(VALUE_CHARS)
+        self._entry.set_max_width_chars(VALUE_CHARS)
+        self._entry.connect("activate", self._entered)
+        self._entry.connect("focus-out-event", self._entered)
+        self.label.set_mnemonic_widget(self._slider)
+        self.pack_start(self.label, False, False, 0)
+        self.pack_start(self._slider, True, True, 0)
+        self.pack_start(self._entry, False, False, 0)
+        self.name(self._slider)
+        self.name(self._entry)
+        self._tick: Gtk.CheckButton | None = None
+        if parameter.default is None:
+            self._tick = Gtk.CheckButton(label=translated(AUTOMATIC))
+            self._tick.set_tooltip_text(translated("Decide from the picture"))
+            self._tick.connect("toggled", self._ticked)
+            self.name(self._tick, f"{translated(parameter.label)}: {translated(AUTOMATIC)}")
+            self.pack_start(self._tick, False, False, 0)
+
+    def show_state(self, state: State) -> None:
+        given = state.options[self.parameter.name]
+        value = state.decided.get(self.parameter.name) if given is None else given
+        if self._tick is not None:
+            self._tick.set_active(given is None)
+        if value is None:
+            self._entry.set_text("")
+            return
+        self._slider.set_value(self._scale.position(float(value)))
+        if not self._entry.has_focus():
+            self._entry.set_text(self._text(float(value)))
+
+    def _position(self) -> float:
+        position: float = self._slider.get_value()
+        return position
+
+    def _text(self, value: float) -> str:
+        text = f"{value:.{self._scale.digits}f}"
+        return f"f/{text}" if self._scale.backwards else text
+
+    def _typed(self, value: float) -> float | int:
+        return round(value) if self.parameter.kind is Kind.INTEGER else round(value, self._scale.digits)
+
+    def _entered(self, *_: object) -> bool:
+        """Take a typed number, or show the one that counts."""
+        text = self._entry.get_text().strip().removeprefix("f/").replace(",", ".")
+        try:
+            value = min(max(float(text), self._scale.minimum), self._scale.maximum)
+        except ValueError:
+            value = None
+        if value is not None and text != self._text(self._shown()).removeprefix("f/"):
+            self.send(self._typed(value))
+        self._entry.set_text(self._text(self._shown()) if self._has_value() else "")
+        return False
+
+    def _has_value(self) -> bool:
+        name, state = self.parameter.name, self.store.state
+        return state.options[name] is not None or state.decided.get(name) is not None
+
+    def _shown(self) -> float:
+        name, state = self.parameter.name, self.store.state
+        given = state.options[name]
+        value = state.decided.get(name) if given is None else given
+        return self._scale.minimum if value is None else float(value)
+
+    def _ticked(self, tick: Gtk.CheckButton) -> None:
+        self.send(None if tick.get_active() else self._typed(self._scale.value(self._position())))
+
+
+class ChoiceRow(Row):
+    """A list of choices; of a yes or no that may be left out, too."""
+
+    def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
+        super().__init__(store, parameter, nick)
+        self._values: list[Any] = [] if parameter.default is not None else [None]
+        labels = [] if parameter.default is not None else [translated("Automatic")]
+        if parameter.kind is Kind.BOOLEAN:
+            self._values += [True, False]
+            labels += [translated("Yes"), translated("No")]
+        else:
+            self._values += parameter.choices
+            labels += [translated(parameter.shown_choice(value)) for value in parameter.choices]
+        self._box = Gtk.ComboBoxText()
+        for label in labels:
+            self._box.append_text(label)
+        for cell in self._box.get_cells():
+            cell.set_property("ellipsize", Pango.EllipsizeMode.END)
+        self._box.connect("changed", lambda box: self.send(self._values[box.get_active()]))
+        no_wheel(self._box)
+        self.label.set_mnemonic_widget(self._box)
+        self.name(self._box)
+        self.pack_start(self.label, False, False, 0)
+        self.pack_start(self._box, True, True, 0)
+
+    def show_state(self, state: State) -> None:
+        self._box.set_active(self._values.index(state.options[self.parameter.name]))
+
+
+class TickRow(Row):
+    """Yes or no."""
+
+    def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
+        super().__init__(store, parameter, nick)
+        self._tick = Gtk.CheckButton(label=nick, use_underline=True)
+        self._tick.connect("toggled", lambda tick: self.send(tick.get_active()))
+        self.name(self._tick)
+        self.pack_start(self._tick, True, True, 0)
+
+    def show_state(self, state: State) -> None:
+        self._tick.set_active(state.options[self.parameter.name])
+
+
+class PointRow(Row):
+    """Says which point was clicked in the preview, and hands it back to the picture."""
+
+    def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
+        super().__init__(store, parameter, nick)
+        self._where = Gtk.Label(xalign=0.0, ellipsize=Pango.EllipsizeMode.END)
+        self._clear = Gtk.Button(label=translated("Automatic"))
+        style.add_class(self._clear, "dioptre-small")
+        self._clear.set_tooltip_text(translated("Forget the point"))
+        self._clear.connect("clicked", lambda _: self._forget())
+        self.label.set_mnemonic_widget(self._clear)
+        self.name(self._clear, f"{translated(parameter.label)}: {translated('Automatic')}")
+        self.pack_start(self.label, False, False, 0)
+        self.pack_start(self._where, True, True, 0)
+        self.pack_start(self._clear, False, False, 0)
+
+    def show_state(self, state: State) -> None:
+        point = state.options[self.parameter.name]
+        self._where.set_text(_where(state) if point is None else f"{point[0]:.0f}, {point[1]:.0f} px")
+        self._clear.set_sensitive(point is not None or state.options.get("focal_disparity") is not None)
+
+    def _forget(self) -> None:
+        state = states.unclicked(self.store.state)
+        if self.store.state.options.get("focal_disparity") is not None:
+            state = states.changed(state, "focal_disparity", None)
+        self.store.set(state)
+
+
+def _where(state: State) -> str:
+    """What counts where no point is given."""
+    if traits.focuses(state.operation):
+        if state.options.get("focal_disparity") is not None:
+            return translated("at one depth")
+        return translated("the subject") if traits.finds_subject(state.operation) else translated("automatic")
+    return translated("none: click in the picture")
+
+
+def row_of(store: Store[State], parameter: Parameter, nick: str) -> Row:
+    """The row for a parameter of this kind."""
+    kinds: dict[Kind, Callable[[Store[State], Parameter, str], Row]] = {
+        Kind.POINT: PointRow,
+        Kind.FLOAT: NumberRow,
+        Kind.INTEGER: NumberRow,
+        Kind.CHOICE: ChoiceRow,
+        Kind.BOOLEAN: TickRow if parameter.default is not None else ChoiceRow,
+    }
+    return kinds[parameter.kind](store, parameter, nick)

@@ -1,0 +1,135 @@
+"""Edit depth: show and select the depth layer to paint on; Update shows the result again.
+
+What was hidden for it is kept in a parasite, so that exactly that is shown again, also after saving and opening.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dioptre_link.errors import RefusedError
+from dioptre_link.language import Message
+from dioptre_link.operations import OPERATIONS, Role
+from dioptre_link.records import GROUP, Entry
+
+from . import layers, recipe, sources
+from .host import Gimp
+from .run import Outcome
+
+PARASITE = "dioptre-edit-depth"
+
+
+def begin(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Outcome:
+    """Show and select the depth layer of the selected result or picture, and hide what covers it."""
+    entries = recipe.of(image).load()
+    depth = _depth_layer(image, entries, drawables)
+    covering = [layer for layer in _covering(image, entries, depth) if layer.get_visible()]
+    shown = [layer for layer in (depth, *_parents(depth)) if not layer.get_visible()]
+    with layers.undo_step(image):
+        if covering or shown:
+            _remember(image, covering, shown)
+        for layer in covering:
+            layer.set_visible(False)
+        for layer in shown:
+            layer.set_visible(True)
+    image.set_selected_layers([depth])
+    words = Message("Paint on “{name}”, then choose Update.", name=depth.get_name())  # fits GIMP's status bar
+    return Outcome(layer=depth, messages=(words,))
+
+
+def end(image: Gimp.Image, entry: Entry, changed: Gimp.Layer) -> None:
+    """Show the result again, and hide the depth that was shown to be painted; call it in an `undo_step`.
+
+    changed: stands for the result. A hidden layer does not stay selected: a stroke on it would not be seen.
+    """
+    hidden, shown = _remembered(image)
+    for tattoo in hidden:
+        _set_visible(image.get_layer_by_tattoo(tattoo), visible=True)
+    for tattoo in shown:
+        _set_visible(image.get_layer_by_tattoo(tattoo), visible=False)
+    if hidden or shown:
+        image.detach_parasite(PARASITE)
+    result = recipe.find(image, entry.outputs.get(Role.RESULT.value))
+    if result is not None:
+        for layer in (result, recipe.find(image, entry.outputs.get(GROUP))):
+            _set_visible(layer, visible=True)
+    selected = image.get_selected_layers()
+    if not selected or not all(_is_seen(layer) for layer in selected):
+        image.set_selected_layers([changed])
+
+
+def _depth_layer(image: Gimp.Image, entries: Sequence[Entry], drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
+    """The depth layer that is meant. Raises RefusedError."""
+    picture = sources.only_layer(drawables)
+    tattoo = picture.get_tattoo()
+    for entry in reversed(entries):
+        own = [entry.outputs.get(Role.DEPTH.value), entry.inputs.get("disparity")]
+        found = [layer for link in own if (layer := recipe.find(image, link)) is not None]
+        if found and (recipe.concerns(entry, picture) or tattoo in {layer.get_tattoo() for layer in found}):
+            return next((layer for layer in found if layer.get_tattoo() == tattoo), found[0])
+    raise RefusedError(
+        "The layer “{name}” has no depth layer of Dioptre's.",
+        hint="Make one with Filters ▸ Dioptre ▸ {depth}, or select another layer.",
+        name=picture.get_name(),
+        depth=Message(OPERATIONS["depth"].title),
+    )
+
+
+def _covering(image: Gimp.Image, entries: Sequence[Entry], depth: Gimp.Layer) -> Iterator[Gimp.Layer]:
+    """Results that depend on the depth layer: whole groups, or the layers beside it in its own group."""
+    tattoo, above = depth.get_tattoo(), {layer.get_tattoo() for layer in _parents(depth)}
+    for entry in entries:
+        if tattoo not in {link.id for role, link in _depth_links(entry)}:
+            continue
+        group = recipe.find(image, entry.outputs.get(GROUP))
+        if group is not None and group.get_tattoo() not in above:
+            yield group
+            continue
+        for layer in recipe.layers(image, entry):
+            if layer.get_tattoo() not in above | {tattoo} and not layer.is_group():
+                yield layer
+
+
+def _depth_links(entry: Entry) -> Iterator[tuple[str, Any]]:
+    for name, links in (("disparity", entry.inputs), (Role.DEPTH.value, entry.outputs)):
+        if name in links:
+            yield name, links[name]
+
+
+def _parents(layer: Gimp.Layer) -> Iterator[Gimp.Layer]:
+    while (layer := layer.get_parent()) is not None:
+        yield layer
+
+
+def _is_seen(layer: Gimp.Layer) -> bool:
+    return all(one.get_visible() for one in (layer, *_parents(layer)))
+
+
+def _set_visible(layer: Gimp.Layer | None, *, visible: bool) -> None:
+    if layer is not None and layer.get_visible() != visible:
+        layer.set_visible(visible)
+
+
+def _remember(image: Gimp.Image, hidden: Sequence[Gimp.Layer], shown: Sequence[Gimp.Layer]) -> None:
+    """Add to what an Edit depth before this one hid and showed."""
+    before_hidden, before_shown = _remembered(image)
+    state = {
+        "hidden": [*before_hidden, *(layer.get_tattoo() for layer in hidden)],
+        "shown": [*before_shown, *(layer.get_tattoo() for layer in shown)],
+    }
+    flags = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
+    image.attach_parasite(Gimp.Parasite.new(PARASITE, flags, json.dumps(state).encode("ascii")))
+
+
+def _remembered(image: Gimp.Image) -> tuple[list[int], list[int]]:
+    parasite = image.get_parasite(PARASITE)
+    if parasite is None:
+        return [], []
+    try:
+        state = json.loads(bytes(parasite.get_data()))
+        hidden, shown = ([int(tattoo) for tattoo in state[name]] for name in ("hidden", "shown"))
+    except (ValueError, TypeError, KeyError):  # damaged: what is shown then follows from the results alone
+        return [], []
+    return hidden, shown

@@ -1,0 +1,180 @@
+"""Pictures for the dialogs, drawn with GdkPixbuf and plain Python: not every GIMP's Python has Cairo."""
+
+from __future__ import annotations
+
+import gi
+
+gi.require_version("Gtk", "3.0")
+from gi.repository import GdkPixbuf, GLib  # noqa: E402  (the version must be named first)
+
+from dioptre_link.editing import views  # noqa: E402
+from dioptre_link.editing.events import Image  # noqa: E402
+
+RING_PX = 27
+CHECKER_PX = 8
+WHITE, AMBER = (255, 255, 255), (255, 190, 60)
+_OUTLINE = (255, 190, 60, 255)
+_INSIDE = bytes(int(value >= 128) for value in range(256))  # coverage → whether a pixel belongs to the subject
+_LIGHT, _DARK = 0x999999, 0x666666  # of the checkerboard behind transparent places
+
+
+def pixbuf_of(image: Image) -> GdkPixbuf.Pixbuf:
+    return pixbuf_from_rgb(image.width, image.height, image.channels, image.data)
+
+
+def pixbuf_from_rgb(width: int, height: int, channels: int, data: bytes) -> GdkPixbuf.Pixbuf:
+    """A picture from packed 8-bit rows of 1, 2 (grey, alpha), 3 or 4 channels."""
+    if channels <= 2:
+        step = 3 if channels == 1 else 4
+        grey, alpha = data[::channels], data[1::2]
+        wide = bytearray(width * height * step)
+        for place in range(3):
+            wide[place::step] = grey
+        if channels == 2:
+            wide[3::4] = alpha
+        data, channels = bytes(wide), step
+    return GdkPixbuf.Pixbuf.new_from_bytes(
+        GLib.Bytes.new(data), GdkPixbuf.Colorspace.RGB, channels == 4, 8, width, height, width * channels
+    )
+
+
+def opaque(picture: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
+    """A copy to draw on, over a checkerboard where it is transparent."""
+    width, height = picture.get_width(), picture.get_height()
+    drawn = GdkPixbuf.Pixbuf.new(GdkPixbuf.Colorspace.RGB, False, 8, width, height)
+    area = (0, 0, width, height, 0, 0, 1.0, 1.0)
+    kind = GdkPixbuf.InterpType.NEAREST
+    picture.composite_color(drawn, *area, kind, 255, 0, 0, CHECKER_PX, _LIGHT, _DARK)
+    return drawn
+
+
+def dimmed(picture: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
+    """A darker, nearly grey copy: the sign that a result is not computed yet."""
+    copy = opaque(picture)
+    copy.saturate_and_pixelate(copy, 0.15, False)
+    shade = pixbuf_from_rgb(1, 1, 4, bytes((20, 20, 20, 120)))
+    width, height = copy.get_width(), copy.get_height()
+    shade.composite(copy, 0, 0, width, height, 0, 0, width, height, GdkPixbuf.InterpType.NEAREST, 255)
+    return copy
+
+
+def lay_over(onto: GdkPixbuf.Pixbuf, top: GdkPixbuf.Pixbuf) -> None:
+    """Draw `top`, stretched to its size, over `onto`."""
+    width, height = onto.get_width(), onto.get_height()
+    scale = width / top.get_width(), height / top.get_height()
+    top.composite(onto, 0, 0, width, height, 0, 0, *scale, GdkPixbuf.InterpType.NEAREST, 255)
+
+
+def split(before: GdkPixbuf.Pixbuf, after: GdkPixbuf.Pixbuf, at: float) -> GdkPixbuf.Pixbuf:
+    """`before` left of `at`, a fraction of the width, `after` right of it, and a line between them."""
+    drawn = opaque(after)
+    width, height = drawn.get_width(), drawn.get_height()
+    edge = min(max(round(at * width), 0), width)
+    if edge > 0:
+        left = opaque(before)
+        if (left.get_width(), left.get_height()) != (width, height):
+            left = left.scale_simple(width, height, GdkPixbuf.InterpType.BILINEAR)
+        left.copy_area(0, 0, edge, height, drawn, 0, 0)
+    for offset, colour in ((-2, 0x000000FF), (-1, 0xFFFFFFFF), (0, 0xFFFFFFFF), (1, 0x000000FF)):
+        if 0 <= edge + offset < width:
+            drawn.new_subpixbuf(edge + offset, 0, 1, height).fill(colour)
+    return drawn
+
+
+def focus_overlay(depth: Image, sharp: tuple[float, float]) -> GdkPixbuf.Pixbuf:
+    """The colours of sharp, nearer and farther places."""
+    table = views.focus_colours(sharp)
+    data = bytearray(4 * len(depth.data))
+    for channel in range(4):
+        data[channel::4] = depth.data.translate(bytes(colour[channel] for colour in table))
+    return pixbuf_from_rgb(depth.width, depth.height, 4, bytes(data))
+
+
+def outline(coverage: Image) -> GdkPixbuf.Pixbuf:
+    """The subject's edge, two pixels wide, transparent elsewhere."""
+    width, height = coverage.width, coverage.height
+    inside = coverage.data.translate(_INSIDE)
+    whole = int.from_bytes(inside, "little")
+    across = whole ^ (whole >> 8) | whole ^ (whole << 8)
+    along = whole ^ (whole >> 8 * width) | whole ^ (whole << 8 * width)
+    edge = bytearray((across | along).to_bytes(len(inside) + width + 1, "little")[: len(inside)])
+    edge[::width] = edge[width - 1 :: width] = bytes(height)  # rows do not continue each other
+    edge[:width] = edge[-width:] = bytes(width)
+    data = bytearray(4 * len(edge))
+    for channel, value in enumerate(_OUTLINE):
+        data[channel::4] = edge.translate(bytes((0, value)) + bytes(254))
+    return pixbuf_from_rgb(width, height, 4, bytes(data))
+
+
+def focus_of_subject(
+    coverage: Image, depth: Image | None, focal_disparity: float | None
+) -> tuple[float, float] | None:
+    """A point of the subject at the depth of the focus, as fractions: where the automatic focus is drawn."""
+    step = max(1, min(coverage.width, coverage.height) // 48)
+    points = [
+        (x, y)
+        for y in range(step // 2, coverage.height, step)
+        for x in range(step // 2, coverage.width, step)
+        if coverage.data[y * coverage.width + x] >= 128
+    ]
+    if not points:
+        return None
+    middle = sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
+
+    def cost(point: tuple[int, int]) -> float:
+        x, y = point
+        away = ((x - middle[0]) ** 2 + (y - middle[1]) ** 2) ** 0.5 / coverage.width
+        if depth is None or focal_disparity is None:
+            return away
+        return away + 4 * abs(depth.at(x / coverage.width, y / coverage.height) / 255 - focal_disparity)
+
+    x, y = min(points, key=cost)
+    return (x + 0.5) / coverage.width, (y + 0.5) / coverage.height
+
+
+def stamp(mark: GdkPixbuf.Pixbuf, onto: GdkPixbuf.Pixbuf, x: int, y: int) -> None:
+    """Draw `mark` with its middle at (x, y), as far as it lies inside."""
+    left, top = x - mark.get_width() // 2, y - mark.get_height() // 2
+    first_x, first_y = max(left, 0), max(top, 0)
+    width = min(left + mark.get_width(), onto.get_width()) - first_x
+    height = min(top + mark.get_height(), onto.get_height()) - first_y
+    if width > 0 and height > 0:
+        mark.composite(
+            onto, first_x, first_y, width, height, left, top, 1.0, 1.0, GdkPixbuf.InterpType.NEAREST, 255
+        )
+
+
+def ring(colour: tuple[int, int, int]) -> GdkPixbuf.Pixbuf:
+    """A ring and a dot with dark edges, which are seen on every picture."""
+    middle = RING_PX // 2
+    rows = bytearray()
+    for y in range(RING_PX):
+        for x in range(RING_PX):
+            distance = ((x - middle) ** 2 + (y - middle) ** 2) ** 0.5
+            light = max(0.0, 2.0 - abs(distance - 9)) if distance > 4 else max(0.0, 2.6 - distance)
+            dark = max(0.0, 3.2 - abs(distance - 9)) if distance > 4 else max(0.0, 4.0 - distance)
+            shade = min(light, 1.0)
+            alpha = round(255 * max(shade, 0.7 * min(dark, 1.0)))
+            rows += bytes((*(round(part * shade) for part in colour), alpha))
+    return pixbuf_from_rgb(RING_PX, RING_PX, 4, bytes(rows))
+
+
+def histogram(bars: list[float], size: tuple[int, int], sharp: tuple[float, float] | None) -> GdkPixbuf.Pixbuf:
+    """Bars from far (left) to near (right), coloured by what is sharp; the same colours as in the picture."""
+    width, height = size
+    colours = views.focus_colours(sharp) if sharp is not None else [(150, 150, 150, 255)] * 256
+    data = bytearray(bytes((32, 32, 34)) * (width * height))
+    for x in range(width):
+        bar = bars[min(x * len(bars) // width, len(bars) - 1)]
+        colour = bytes(colours[min(x * 256 // width, 255)][:3])
+        filled = max(round(height * bar**0.6 * 0.92), 1)
+        for y in range(height - filled, height):
+            place = 3 * (y * width + x)
+            data[place : place + 3] = colour
+    if sharp is not None:
+        for value in sharp:
+            x = min(max(round(value * (width - 1)), 0), width - 1)
+            for y in range(height):
+                place = 3 * (y * width + x)
+                data[place : place + 3] = b"\xff\xff\xff"
+    return pixbuf_from_rgb(width, height, 3, bytes(data))

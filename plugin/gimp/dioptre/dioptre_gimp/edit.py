@@ -1,0 +1,97 @@
+"""Edit: which recorded result an interactive run replaces, with the options that it was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dioptre_link.errors import RefusedError
+from dioptre_link.operations import Operation, Role
+from dioptre_link.records import GROUP, Entry
+
+from . import recipe, sources
+from .host import Gimp
+from .replacing import Change
+from .sources import Source
+from .update import source_now
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edited:
+    """A result that can be replaced, and its inputs as they are now.
+
+    chosen: the user has selected the result itself, not only the picture that it was made from.
+    """
+
+    entry: Entry
+    operation: Operation
+    source: Source
+    chosen: bool
+
+    def change(self, operation: Operation, options: dict[str, object], source: Source) -> Change:
+        return Change(entry=self.entry, operation=operation, options=options, source=source, renews=True)
+
+
+def find(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Edited:
+    """The newest result that the selected layer belongs to, or that was made from it. Raises RefusedError."""
+    layer = sources.only_layer(drawables)
+    entries = [entry for entry in recipe.of(image).load() if _is_there(image, entry)]
+    for chosen in (True, False):
+        for entry in reversed(entries):
+            if _is_meant(entry, layer, chosen=chosen):
+                return _edited(image, entry, chosen=chosen)
+    raise RefusedError(
+        "The layer “{name}” is not a result of Dioptre's that can be edited.",
+        hint="Select a result's group or one of its layers.",
+        name=layer.get_name(),
+    )
+
+
+def replaceable(image: Gimp.Image, drawables: Sequence[Gimp.Drawable], name: str) -> Edited | None:
+    """As `find`, of the operation `name` alone; None where there is nothing to replace."""
+    layer = sources.only_layer(drawables)
+    entries = [entry for entry in recipe.of(image).readable() if entry.operation == name]
+    for chosen in (True, False):
+        for entry in reversed(entries):
+            if _is_there(image, entry) and _is_meant(entry, layer, chosen=chosen):
+                try:
+                    return _edited(image, entry, chosen=chosen)
+                except RefusedError:  # its picture is gone, or a layer is locked: then it is not replaced
+                    return None
+    return None
+
+
+def has_results(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> bool:
+    """Whether an operation on the selected layer could replace an earlier result."""
+    layer = sources.only_layer(drawables)
+    entries = [entry for entry in recipe.of(image).readable() if _is_there(image, entry)]
+    return any(_is_meant(entry, layer, chosen=chosen) for entry in entries for chosen in (True, False))
+
+
+def _edited(image: Gimp.Image, entry: Entry, *, chosen: bool) -> Edited:
+    operation = entry.described
+    source = source_now(image, entry)
+    if source is None:  # a depth layer that was painted on: a copy of it stays
+        picture = recipe.find(image, entry.inputs["picture"])
+        source = sources.find(operation, image, [picture], None, into_selection=False)
+    return Edited(entry=entry, operation=operation, source=source, chosen=chosen)
+
+
+def _is_there(image: Gimp.Image, entry: Entry) -> bool:
+    """Whether what the result is seen by is still in the image."""
+    if entry.known is None:
+        return False
+    roles = [Role.RESULT.value, GROUP] if Role.RESULT in entry.known.outputs else [Role.DEPTH.value]
+    return any(recipe.find(image, entry.outputs.get(role)) is not None for role in roles)
+
+
+def _is_meant(entry: Entry, layer: Gimp.Layer, *, chosen: bool) -> bool:
+    if not chosen:
+        return bool(entry.inputs["picture"].id == layer.get_tattoo())
+    made = {link.id for link in entry.outputs.values()}
+    item: Gimp.Layer | None = layer
+    while item is not None:
+        if item.get_tattoo() in made:
+            return True
+        item = item.get_parent()
+    return False

@@ -1,0 +1,130 @@
+"""The focus range, dragged on a histogram of the depth: far on the left, near on the right."""
+
+from __future__ import annotations
+
+import gi
+
+gi.require_version("Gtk", "3.0")
+from gi.repository import Gdk, Gtk  # noqa: E402  (the version must be named first)
+
+from dioptre_link.editing import views  # noqa: E402
+from dioptre_link.editing.state import State, Store  # noqa: E402
+from dioptre_link.language import translated  # noqa: E402
+from dioptre_link.operations import Parameter  # noqa: E402
+
+from . import drawing  # noqa: E402
+from .controls import AUTOMATIC, Row, set_options  # noqa: E402
+
+SIZE = (428, 44)
+GRIP = 0.025  # reach of an end of the range, as a fraction of the width
+KEY_STEP = 0.02
+BINS = 100
+
+
+class FocusRow(Row):
+    """Drag an end to widen the range, or the middle to move the focus. Arrow keys do the same."""
+
+    def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
+        super().__init__(store, parameter, nick)
+        self._depth: object = None
+        self._bars: list[float] = []
+        self._grip = ""  # "middle" or "end", while the button is down
+        self._image = Gtk.Image()
+        self._image.set_size_request(*SIZE)
+        self._area = Gtk.EventBox(can_focus=True, halign=Gtk.Align.START)
+        self._area.add(self._image)
+        masks = Gdk.EventMask
+        self._area.add_events(
+            masks.BUTTON_PRESS_MASK | masks.BUTTON_RELEASE_MASK | masks.BUTTON1_MOTION_MASK | masks.KEY_PRESS_MASK
+        )
+        self._area.connect("button-press-event", self._press)
+        self._area.connect("motion-notify-event", self._move)
+        self._area.connect("button-release-event", self._release)
+        self._area.connect("key-press-event", self._key)
+        self._area.set_tooltip_text(
+            translated("Far is on the left, near on the right. Drag an end to keep more or less of it sharp.")
+        )
+        self.name(self._area)
+        self.label.set_mnemonic_widget(self._area)
+        self._tick = Gtk.CheckButton(label=translated(AUTOMATIC))
+        self._tick.set_tooltip_text(translated("Decide from the picture"))
+        self._tick.connect("toggled", self._ticked)
+        self.name(self._tick, f"{translated(parameter.label)}: {translated(AUTOMATIC)}")
+        top = Gtk.Box(spacing=6)
+        ends = Gtk.Label(label=f"{translated('far')} ← → {translated('near')}")
+        ends.set_sensitive(False)
+        top.pack_start(self.label, False, False, 0)
+        top.pack_start(ends, True, True, 0)
+        top.pack_start(self._tick, False, False, 0)
+        self.set_orientation(Gtk.Orientation.VERTICAL)
+        self.set_spacing(2)
+        self.pack_start(top, False, False, 0)
+        self.pack_start(self._area, False, False, 0)
+
+    def show_state(self, state: State) -> None:
+        self._tick.set_active(state.options["focus_range"] is None and state.options["focal_disparity"] is None)
+        depth = None if state.shown is None else state.shown.depth
+        if depth is not self._depth or not self._bars:
+            self._depth = depth
+            self._bars = views.histogram(depth.data, BINS) if depth is not None else [0.0] * BINS
+        self._image.set_from_pixbuf(drawing.histogram(self._bars, SIZE, state.sharp))
+        self._area.set_sensitive(depth is not None)
+
+    # -- what the user does --------------------------------------------------------------------------------------
+
+    def _at(self, x: float) -> float:
+        return float(min(max(x / SIZE[0], 0.0), 1.0))
+
+    def _press(self, _area: Gtk.Widget, event: Gdk.EventButton) -> bool:
+        sharp = self.store.state.sharp
+        if sharp is None or event.button != 1:
+            return False
+        self._area.grab_focus()
+        at = self._at(event.x)
+        self._grip = "end" if min(abs(at - end) for end in sharp) <= GRIP else "middle"
+        if self._grip == "middle":
+            self._set_focus(at)
+        return True
+
+    def _move(self, _area: Gtk.Widget, event: Gdk.EventMotion) -> bool:
+        sharp = self.store.state.sharp
+        if not self._grip or sharp is None:
+            return False
+        at = self._at(event.x)
+        if self._grip == "middle":
+            self._set_focus(at)
+        else:
+            self._set_reach(abs(at - sum(sharp) / 2))
+        return True
+
+    def _release(self, *_: object) -> bool:
+        self._grip = ""
+        return True
+
+    def _key(self, _area: Gtk.Widget, event: Gdk.EventKey) -> bool:
+        sharp, name = self.store.state.sharp, Gdk.keyval_name(event.keyval)
+        if sharp is None or name not in ("Left", "Right", "Up", "Down"):
+            return False
+        middle, reach = sum(sharp) / 2, (sharp[1] - sharp[0]) / 2
+        if name in ("Left", "Right"):
+            self._set_focus(middle + (KEY_STEP if name == "Right" else -KEY_STEP))
+        else:
+            self._set_reach(reach + (KEY_STEP / 2 if name == "Up" else -KEY_STEP / 2))
+        return True
+
+    def _set_focus(self, disparity: float) -> None:
+        """A depth that is chosen here replaces a clicked point."""
+        set_options(self.store, {"focus": None, "focal_disparity": round(min(max(disparity, 0.0), 1.0), 4)})
+
+    def _set_reach(self, reach: float) -> None:
+        set_options(self.store, {"focus_range": round(min(max(reach, 0.0), 1.0), 4)})
+
+    def _ticked(self, tick: Gtk.CheckButton) -> None:
+        if self._quiet:
+            return
+        if tick.get_active():
+            set_options(self.store, {"focus_range": None, "focal_disparity": None})
+            return
+        sharp = self.store.state.sharp
+        if sharp is not None:
+            self._set_reach((sharp[1] - sharp[0]) / 2)

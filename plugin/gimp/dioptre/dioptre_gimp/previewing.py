@@ -1,0 +1,119 @@
+"""Asks for previews as the state changes, and puts what comes into the state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dioptre_link.client import Worker
+from dioptre_link.editing import state as states
+from dioptre_link.editing.events import Shown, Step, Steps
+from dioptre_link.editing.preview import SETTLE_MS, PreviewSession
+from dioptre_link.editing.state import Phase, State, Store
+from dioptre_link.errors import DioptreError
+
+from .driver import Driver
+from .host import GLib
+from .inputs import FORMAT, Inputs
+from .log import LOG, logger
+
+
+class Previews:
+    """The previews of one dialog."""
+
+    def __init__(self, store: Store[State], worker: Worker, longest_px: Callable[[], int]) -> None:
+        self.session = PreviewSession(worker, FORMAT)
+        self._store, self._longest_px = store, longest_px
+        self._inputs: Inputs | None = None
+        self._driver: Driver | None = None
+        self._settling: int | None = None
+        self._ready = False  # the inputs have been read
+        self._asked_px = 0
+        self._forget = store.observe(self._changed)
+
+    def open(self, inputs: Inputs, reading: Steps[None]) -> None:
+        """Read the inputs by `reading`, then show the first preview."""
+        self._stop_driver()
+        self._inputs, self._ready = inputs, False
+        self._driver = Driver(reading, on_done=self._read, on_error=self._failed, on_step=self._event)
+
+    def forget(self) -> None:
+        """Give up what is under way."""
+        self._ready = False
+        self._stop_driver()
+
+    def stop(self) -> None:
+        """No more previews."""
+        self._forget()
+        self._forget = lambda: None
+        self._stop_driver()
+        if self._settling is not None:
+            GLib.source_remove(self._settling)
+            self._settling = None
+
+    def sharpen(self) -> None:
+        """Ask again when the picture is seen larger than it was computed."""
+        if self._ready and self._longest_px() > self._asked_px:
+            self._settle()
+
+    def _stop_driver(self) -> None:
+        if self._driver is not None:
+            self._driver.stop()
+            self._driver = None
+
+    def _read(self, _: None) -> None:
+        self._ready = True
+        self._ask()
+
+    def _changed(self, old: State, state: State) -> None:
+        if (
+            self._ready
+            and state.operation is old.operation
+            and (old.options, old.place) != (state.options, state.place)
+        ):
+            self._settle()
+
+    def _settle(self) -> None:
+        if self._settling is None:
+            self._settling = GLib.timeout_add(SETTLE_MS, self._settled)
+
+    def _settled(self) -> bool:
+        assert self._inputs is not None
+        running = self._driver is not None and self._driver.running
+        request = self._inputs.request(self._store.state, self._longest_px())
+        if running and self.session.should_wait(request):
+            return True
+        self._settling = None
+        self._ask()
+        return False
+
+    def _ask(self) -> None:
+        """Ask for a preview with the options as they are; the one before it is given up."""
+        assert self._inputs is not None
+        self._stop_driver()
+        self._asked_px = self._longest_px()
+        request = self._inputs.request(self._store.state, self._asked_px)
+        operation = request.operation.name
+
+        def arrived(shown: Shown) -> None:
+            logger.info("Preview by %s, %d px", operation, request.longest_px)
+            self._store.set(states.arrived(self._store.state, shown))
+
+        self._driver = Driver(
+            self.session.preview(request), on_done=arrived, on_error=self._failed, on_step=self._event
+        )
+
+    def _event(self, event: Step | Shown) -> None:
+        state = self._store.state
+        if isinstance(event, Shown):
+            logger.info("Draft by %s", state.operation.name)
+            self._store.set(states.arrived(state, event))
+        elif state.phase is not Phase.DRAFT:  # the words of a draft's exact preview would only flicker
+            self._store.set(states.stepped(state, event))
+
+    def _failed(self, error: Exception) -> None:
+        if not isinstance(error, DioptreError):
+            logger.error("The preview failed", exc_info=error)
+            error = DioptreError(
+                "There is no preview, because of an unexpected error.", hint="Details are in {log}.", log=LOG.place
+            )
+        self._store.set(states.failed(self._store.state, error))

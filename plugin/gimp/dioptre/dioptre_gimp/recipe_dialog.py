@@ -1,0 +1,204 @@
+"""The dialog for recipes: what each does, and how it looks on this picture. OK works once there is a recipe."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gi
+
+gi.require_version("Gtk", "3.0")
+gi.require_version("GimpUi", "3.0")
+from gi.repository import GimpUi, GLib, Gtk  # noqa: E402  (the versions must be named first)
+
+from dioptre_link.chain import as_operation  # noqa: E402
+from dioptre_link.client import Worker  # noqa: E402
+from dioptre_link.editing import state as states  # noqa: E402
+from dioptre_link.editing import traits, views  # noqa: E402
+from dioptre_link.editing.state import Phase, State, Store  # noqa: E402
+from dioptre_link.errors import Cancelled, DioptreError  # noqa: E402
+from dioptre_link.language import Message, translated  # noqa: E402
+from dioptre_link.operations import OPERATIONS, Operation  # noqa: E402
+from dioptre_link.presets import presets  # noqa: E402
+from dioptre_link.recipe import Recipe  # noqa: E402
+
+from . import drawing, following, jobs, pixels, style  # noqa: E402
+from .host import Gimp, GObject  # noqa: E402
+from .inputs import Inputs  # noqa: E402
+from .panel import scrolled  # noqa: E402
+from .preview import Preview  # noqa: E402
+from .previewing import Previews  # noqa: E402
+from .screen import fitted  # noqa: E402
+from .sources import Source  # noqa: E402
+
+LIST_PX = 340
+FIRST = "portrait"  # is shown where nothing was chosen before
+VIEWS = (views.AFTER, views.BEFORE, views.SPLIT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A recipe as an operation; without one, why there is none. shown: what the preview computes, if anything."""
+
+    operation: Operation
+    options: dict[str, Any]
+    problem: DioptreError | None = None
+    note: str = ""
+    shown: bool = True
+
+
+def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, source: Source, *, replaces: bool) -> bool:
+    """Let the user choose; returns whether an earlier result stays, beside the new one. Raises Cancelled."""
+    GimpUi.init("dioptre")
+    style.install()
+    with jobs.open_worker() as worker, ExitStack() as files:
+        dialog = RecipeDialog(procedure, config, source, worker, files, replaces=replaces)
+        try:
+            return dialog.run()
+        finally:
+            dialog.close()
+
+
+def choice_of(recipe: Recipe) -> Choice:
+    """What a recipe's preview shows: an enlargement is left out of it, and said."""
+    operation, options = as_operation(recipe)
+    steps = tuple(step for step in recipe.steps if not traits.enlarges(OPERATIONS[step.operation]))
+    scale = 1.0
+    for step in recipe.steps:
+        scale *= float(step.options.get("scale", 1.0)) if step not in steps else 1.0
+    if len(steps) == len(recipe.steps):
+        return Choice(operation=operation, options=options)
+    note = Message("The result is {scale} times as wide and high; the preview leaves that out.", scale=f"{scale:g}")
+    if not steps:
+        return Choice(operation=operation, options=options, note=note, shown=False)
+    operation, options = as_operation(replace(recipe, steps=steps))
+    return Choice(operation=operation, options=options, note=note)
+
+
+class RecipeDialog:
+    """One dialog, until OK or Cancel."""
+
+    def __init__(
+        self,
+        procedure: Gimp.Procedure,
+        config: Gimp.ProcedureConfig,
+        source: Source,
+        worker: Worker,
+        files: ExitStack,
+        *,
+        replaces: bool,
+    ) -> None:
+        self._config, self._source, self._worker, self._files = config, source, worker, files
+        self._layer_size = (source.picture.get_width(), source.picture.get_height())
+        size = fitted(*self._layer_size)
+        self._store: Store[State] = Store(states.opened(OPERATIONS["white_balance"]))
+        self._dialog = GimpUi.ProcedureDialog.new(procedure, config, translated("Recipe"))
+        if (button := self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
+            button.hide()  # there is no page in GIMP's own help
+        self._preview = Preview(self._store, size, self._layer_size, lambda: None, names=VIEWS, clickable=False)
+        self._preview.show_layer(drawing.pixbuf_from_rgb(*size, 4, pixels.read_small(source.picture, size)))
+        self._previews = Previews(self._store, worker, lambda: max(size))
+        self._has_preview = True
+        self._adds = Gtk.CheckButton(label=translated("Add as a _new group"), use_underline=True)
+        self._adds.set_tooltip_text(translated("Keep the earlier result and add another one above it"))
+        columns = Gtk.Box(spacing=12, border_width=12)
+        columns.pack_start(self._preview, True, True, 0)
+        columns.pack_start(self._side(replaces=replaces), False, False, 0)
+        self._dialog.get_content_area().pack_start(columns, True, True, 0)
+        columns.show_all()
+        self._adds.set_visible(replaces)
+        for name in (following.PRESET, following.FILE):
+            config.connect(f"notify::{name}", lambda *_: self._choose())
+
+    def run(self) -> bool:
+        self._inputs = Inputs(self._source, self._worker, self._files, None)
+        self._store.set(states.reading(self._store.state))
+        self._choose()
+        if not self._dialog.run():
+            raise Cancelled
+        return bool(self._adds.get_active())
+
+    def close(self) -> None:
+        self._previews.stop()
+        self._dialog.destroy()
+
+    def _side(self, *, replaces: bool) -> Gtk.Box:
+        side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
+        names = [*presets(), following.FROM_FILE]
+        self._list = Gtk.ListBox()
+        self._list.get_accessible().set_name(translated("Recipes"))
+        for recipe in presets().values():
+            self._list.add(_row(recipe.title, recipe.description))
+        self._list.add(_row("From a file", "A .json file that a run of Dioptre wrote, or one of your own."))
+        if following.is_unchosen(self._config):
+            self._config.set_property(following.PRESET, FIRST)
+        self._names = names
+        self._show_chosen()
+        self._list.connect("row-selected", self._selected)
+        window = scrolled(self._list)
+        style.add_class(self._list, "dioptre-recipes")
+        window.set_size_request(LIST_PX, -1)
+        side.pack_start(window, True, True, 0)
+        self._file = self._dialog.get_widget(following.FILE, GObject.TYPE_NONE)
+        side.pack_start(self._file, False, False, 0)
+        if replaces:
+            side.pack_start(self._adds, False, False, 0)
+        return side
+
+    def _show_chosen(self) -> None:
+        row = self._list.get_row_at_index(self._names.index(self._config.get_property(following.PRESET)))
+        if row is not self._list.get_selected_row():
+            self._list.select_row(row)
+
+    def _selected(self, _list: Gtk.ListBox, row: Gtk.ListBoxRow | None) -> None:
+        if row is not None and self._names[row.get_index()] != self._config.get_property(following.PRESET):
+            self._config.set_property(following.PRESET, self._names[row.get_index()])
+
+    def _choose(self) -> None:
+        """Show what the chosen recipe does."""
+        name = self._config.get_property(following.PRESET)
+        self._show_chosen()
+        self._file.set_sensitive(name == following.FROM_FILE)
+        try:
+            choice = choice_of(self._recipe(name))
+        except DioptreError as error:
+            choice = Choice(operation=OPERATIONS["white_balance"], options={}, problem=error, shown=False)
+        had_preview, self._has_preview = self._has_preview, choice.shown
+        self._dialog.set_response_sensitive(Gtk.ResponseType.OK, choice.problem is None)
+        view = self._store.state.view if had_preview else views.AFTER
+        state = replace(states.opened(choice.operation, choice.options), view=view, phase=Phase.READING)
+        self._previews.forget()
+        if choice.shown:
+            self._store.set(state)
+            self._previews.open(self._inputs, self._reading())
+            return
+        problem = choice.problem
+        message, hint = (choice.note, "") if problem is None else (problem.message, problem.hint)
+        self._store.set(replace(state, phase=Phase.EMPTY, view=views.BEFORE, message=message, hint=hint))
+
+    def _recipe(self, name: str) -> Recipe:
+        if name != following.FROM_FILE:
+            return presets()[name]
+        file = self._config.get_property(following.FILE)
+        if file is None or file.get_path() is None:
+            raise following.none_chosen()
+        return Recipe.read(Path(file.get_path()))
+
+    def _reading(self) -> jobs.Steps[None]:
+        if not self._inputs.has_been_read:
+            yield from self._inputs.read()
+
+
+def _row(title: str, description: str) -> Gtk.ListBoxRow:
+    box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2, border_width=6)
+    heading = Gtk.Label(xalign=0.0)
+    heading.set_markup(f"<b>{GLib.markup_escape_text(translated(title))}</b>")
+    words = Gtk.Label(label=translated(description), xalign=0.0, wrap=True, max_width_chars=40)
+    box.pack_start(heading, False, False, 0)
+    box.pack_start(words, False, False, 0)
+    row = Gtk.ListBoxRow()
+    row.add(box)
+    row.get_accessible().set_name(translated(title))
+    return row

@@ -1,0 +1,178 @@
+"""Makes a result again in its place: for Update, and with other options for Edit.
+
+Its layers keep place, name, mask, mode and opacity; their pixels change, in one undo step. A layer that somebody
+painted on is kept as a hidden copy before its pixels change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dioptre_link.client import Worker
+from dioptre_link.language import Message
+from dioptre_link.operations import Operation, Role
+from dioptre_link.records import GROUP, Entry, Link
+
+from . import depth_editing, depth_store, jobs, layers, recipe
+from .host import Gimp
+from .run import Outcome, check_still_there
+from .sources import Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A recorded result and what it becomes.
+
+    renews: Edit also adds and removes layers where other options make others; Update leaves alone what the user
+    removed.
+    """
+
+    entry: Entry
+    operation: Operation
+    options: Mapping[str, Any]
+    source: Source
+    renews: bool = False
+
+
+def run_change(worker: Worker, change: Change) -> jobs.Steps[Outcome]:
+    """Send the layers, compute, replace."""
+    with ExitStack() as files:
+        sent = yield from jobs.send(worker, change.source, files)
+        return (yield from run_sent_change(worker, change, sent))
+
+
+def run_sent_change(worker: Worker, change: Change, sent: jobs.Sent) -> jobs.Steps[Outcome]:
+    """As `run_change`, with inputs that the worker has already. The document changes in the last step only."""
+    source, entry = change.source, change.entry
+    result = yield from jobs.work(worker, change.operation, change.options, source, sent)
+    try:
+        check_still_there(source)
+        filled = yield from layers.fill(source, result)
+    finally:
+        result.delete()
+    used: set[int] = set()  # layers of `filled` that the document owns
+    try:
+        check_still_there(source)
+        with layers.undo_step(source.image), layers.nothing_selected(source.image):
+            outputs, kept = _replace(change, filled, used)
+            if change.renews:
+                _rename(source.image, change)
+            inputs = {"picture": recipe.link(source.picture, sha256=sent.picture_sha256)}
+            inputs |= _disparity(change, sent)
+            recipe.of(source.image).put(
+                entry,
+                operation=change.operation.name,
+                options=dict(change.options),
+                inputs=inputs,
+                outputs=outputs,
+                values=dict(result.values),
+                models=dict(result.models),
+                when=datetime.now().isoformat(timespec="seconds"),
+            )
+            depth_editing.end(source.image, entry, top(source.image, entry))
+    finally:
+        layers.discard([one for one in filled if one.layer.is_valid() and one.layer.get_id() not in used])
+    messages = (*sent.messages, *result.messages, *kept)
+    return Outcome(layer=top(source.image, entry), messages=messages)
+
+
+def top(image: Gimp.Image, entry: Entry) -> Gimp.Layer:
+    """The layer that stands for a result: its group, its result, or what is left of it."""
+    links = (entry.outputs.get(GROUP), entry.outputs.get(Role.RESULT.value))
+    found = (recipe.find(image, link) for link in links)
+    return next((layer for layer in found if layer is not None), None) or recipe.layers(image, entry)[0]
+
+
+def is_painted(layer: Gimp.Layer, role: Role, link: Link) -> bool:
+    """Whether the layer no longer shows what Dioptre put into it. Records of older results cannot tell: no."""
+    return bool(link.sha256) and layers.content_hash(layer, role) != link.sha256
+
+
+def _replace(
+    change: Change, filled: list[layers.Filled], used: set[int]
+) -> tuple[dict[str, Link], tuple[Message, ...]]:
+    """Bring the document's layers to `filled`; returns the outputs to record, and sentences for the user."""
+    image, depth = change.source.image, change.source.depth
+    outputs, kept = dict(change.entry.outputs), []
+    for one in filled:
+        link = outputs.get(one.role.value)
+        layer = recipe.find(image, link)
+        if layer is not None and depth is not None and layer.get_tattoo() == depth.get_tattoo():
+            continue  # what the result was made from
+        if layer is None:
+            if change.renews and (link is None or one.role is Role.RESULT):
+                _add(change, one)
+                used.add(one.layer.get_id())
+                outputs[one.role.value] = recipe.link(one.layer, sha256=one.sha256)
+            continue
+        if link is not None and is_painted(layer, one.role, link):
+            kept.append(_keep_copy(image, layer))
+        larger = _fills(image, layer) and (layer.get_width(), layer.get_height()) != _size(one.layer)
+        layers.replace_content(layer, one)
+        if larger:
+            layers.must(image.resize(*_size(one.layer), 0, 0), "resize the canvas")
+        if one.role is Role.DEPTH:
+            depth_store.mark(layer, one.sha256)
+        outputs[one.role.value] = recipe.link(layer, sha256=layers.content_hash(layer, one.role))
+    if change.renews:
+        _remove_stale(change, {one.role.value for one in filled}, outputs)
+    return outputs, tuple(kept)
+
+
+def _add(change: Change, one: layers.Filled) -> None:
+    """Put a layer that the result did not have into its group, where a new result has it."""
+    image, picture = change.source.image, change.source.picture
+    group = recipe.find(image, change.entry.outputs.get(GROUP))
+    if group is None:
+        beside = top(image, change.entry)
+        layers.put(image, one, beside.get_parent(), image.get_item_position(beside), picture.get_offsets()[1:])
+        return
+    place = 0 if one.role is Role.RESULT else min(1, len(group.get_children()))
+    layers.put(image, one, group, place, picture.get_offsets()[1:])
+
+
+def _remove_stale(change: Change, roles: set[str], outputs: dict[str, Link]) -> None:
+    """Remove layers that the new options no longer make, unless somebody painted on them."""
+    image = change.source.image
+    for role in [Role(role) for role in outputs if role not in roles and role not in (GROUP, Role.DEPTH.value)]:
+        link = outputs[role.value]
+        layer = recipe.find(image, link)
+        if layer is not None and link.sha256 and not is_painted(layer, role, link):
+            image.remove_layer(layer)
+            del outputs[role.value]
+
+
+def _keep_copy(image: Gimp.Image, layer: Gimp.Layer) -> Message:
+    copy = layer.copy()
+    copy.set_name(f"{layer.get_name()} (painted)")
+    place = image.get_item_position(layer) + 1
+    layers.must(image.insert_layer(copy, layer.get_parent(), place), "insert a layer")
+    copy.set_visible(False)
+    return Message("“{name}” was painted on; a hidden copy below it keeps that.", name=layer.get_name())
+
+
+def _rename(image: Gimp.Image, change: Change) -> None:
+    """The group of another recipe takes that one's title, unless the user gave it a name."""
+    group, known = recipe.find(image, change.entry.outputs.get(GROUP)), change.entry.known
+    if group is not None and known is not None and group.get_name() == known.title != change.operation.title:
+        group.set_name(change.operation.title)
+
+
+def _disparity(change: Change, sent: jobs.Sent) -> dict[str, Link]:
+    """The depth layer that was given, unless it is the result's own."""
+    depth, own = change.source.depth, change.entry.outputs.get(Role.DEPTH.value)
+    if depth is None or (own is not None and own.id == depth.get_tattoo()):
+        return {}
+    return {"disparity": recipe.link(depth, sha256=sent.depth_sha256)}
+
+
+def _fills(image: Gimp.Image, layer: Gimp.Layer) -> bool:
+    return tuple(layer.get_offsets()[1:]) == (0, 0) and _size(layer) == (image.get_width(), image.get_height())
+
+
+def _size(layer: Gimp.Drawable) -> tuple[int, int]:
+    return layer.get_width(), layer.get_height()
