@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dioptre_link.editing import results
 from dioptre_link.errors import RefusedError
 from dioptre_link.operations import Operation, Role
 from dioptre_link.records import GROUP, Entry
@@ -35,37 +36,37 @@ class Edited:
 def find(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Edited:
     """The newest result that the selected layer belongs to, or that was made from it. Raises RefusedError."""
     layer = sources.only_layer(drawables)
-    entries = [entry for entry in recipe.of(image).load() if _is_there(image, entry)]
-    for chosen in (True, False):
-        for entry in reversed(entries):
-            if _is_meant(entry, layer, chosen=chosen):
-                return _edited(image, entry, chosen=chosen)
-    raise RefusedError(
-        "The layer “{name}” is not a result of Dioptre's that can be edited.",
-        hint="Select a result's group or one of its layers.",
-        name=layer.get_name(),
-    )
+    entries = recipe.of(image).load()
+    try:
+        entry = results.to_edit(entries, lambda entry: _is_there(image, entry) and _belongs(entry, layer))
+    except RefusedError:
+        made = [entry for entry in entries if _is_there(image, entry) and _is_from(entry, layer)]
+        if not made:
+            raise
+        return _edited(image, made[-1], chosen=False)
+    return _edited(image, entry, chosen=True)
 
 
-def replaceable(image: Gimp.Image, drawables: Sequence[Gimp.Drawable], name: str) -> Edited | None:
-    """As `find`, of the operation `name` alone; None where there is nothing to replace."""
+def replaceable(image: Gimp.Image, drawables: Sequence[Gimp.Drawable], operation: Operation) -> Edited | None:
+    """The result of the operation that an interactive run replaces; None where there is nothing to replace."""
     layer = sources.only_layer(drawables)
-    entries = [entry for entry in recipe.of(image).readable() if entry.operation == name]
-    for chosen in (True, False):
-        for entry in reversed(entries):
-            if _is_there(image, entry) and _is_meant(entry, layer, chosen=chosen):
-                try:
-                    return _edited(image, entry, chosen=chosen)
-                except RefusedError:  # its picture is gone, or a layer is locked: then it is not replaced
-                    return None
-    return None
+    entries = [entry for entry in recipe.of(image).readable() if entry.operation == operation.name]
+    own = [entry for entry in entries if _is_there(image, entry) and _belongs(entry, layer)]
+    try:
+        if own:
+            return _edited(image, own[-1], chosen=True)
+        picture = sources.find(operation, image, drawables, None).picture.get_tattoo()
+        entry = results.to_replace(entries, operation, picture, lambda entry: _is_there(image, entry))
+        return None if entry is None else _edited(image, entry, chosen=False)
+    except RefusedError:  # its picture is gone, or a layer is locked: then it is not replaced
+        return None
 
 
 def has_results(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> bool:
     """Whether an operation on the selected layer could replace an earlier result."""
     layer = sources.only_layer(drawables)
     entries = [entry for entry in recipe.of(image).readable() if _is_there(image, entry)]
-    return any(_is_meant(entry, layer, chosen=chosen) for entry in entries for chosen in (True, False))
+    return any(_belongs(entry, layer) or _is_from(entry, layer) for entry in entries)
 
 
 def _edited(image: Gimp.Image, entry: Entry, *, chosen: bool) -> Edited:
@@ -85,9 +86,12 @@ def _is_there(image: Gimp.Image, entry: Entry) -> bool:
     return any(recipe.find(image, entry.outputs.get(role)) is not None for role in roles)
 
 
-def _is_meant(entry: Entry, layer: Gimp.Layer, *, chosen: bool) -> bool:
-    if not chosen:
-        return bool(entry.inputs["picture"].id == layer.get_tattoo())
+def _is_from(entry: Entry, layer: Gimp.Layer) -> bool:
+    return bool(entry.inputs["picture"].id == layer.get_tattoo())
+
+
+def _belongs(entry: Entry, layer: Gimp.Layer) -> bool:
+    """Whether the layer is one of the result's, or lies in its group."""
     made = {link.id for link in entry.outputs.values()}
     item: Gimp.Layer | None = layer
     while item is not None:

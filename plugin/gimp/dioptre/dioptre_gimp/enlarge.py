@@ -59,7 +59,9 @@ def run_image(
                 raise RefusedError("The picture was closed or changed in the meantime.")
             if (yield from jobs.changed(part.source, part.sent)):
                 raise RefusedError(
-                    f"The layer “{part.source.picture.get_name()}” was changed in the meantime.", hint="Try again."
+                    "The layer “{name}” was changed in the meantime.",
+                    hint="Try again.",
+                    name=part.source.picture.get_name(),
                 )
         pixels.check_room(sum(made.buffer.pixels.nbytes for part in parts for made in part.result.layers))
         with layers.undo_step(image), layers.unlocked(image):

@@ -117,7 +117,7 @@ def run_operation(
         if run_mode == Gimp.RunMode.INTERACTIVE:
             from .dialog import run_dialog  # needs a display, which a script may not have
 
-            edited = edit.replaceable(image, drawables, operation.name)
+            edited = edit.replaceable(image, drawables, operation)
             source = sources.find(operation, image, drawables, depth) if edited is None else edited.source
             outcome = run_dialog(procedure, config, operation, source, edited)
         else:
@@ -162,13 +162,13 @@ def _recipe_by_dialog(
     """Ask which recipe, and follow it in place of the one before, if there is one."""
     from . import recipe_dialog  # needs a display, which a script may not have
 
-    edited = edit.replaceable(image, drawables, CHAIN)
-    picture = sources.find(OPERATIONS["white_balance"], image, drawables, None) if edited is None else edited.source
-    replaces = edited is not None or edit.has_results(image, drawables)
-    adds = recipe_dialog.ask(procedure, config, picture, replaces=replaces)
+    def source_of(operation: Operation) -> sources.Source:
+        edited = edit.replaceable(image, drawables, operation)
+        return sources.find(operation, image, drawables, None) if edited is None else edited.source
+
+    adds = recipe_dialog.ask(procedure, config, source_of, replaces=edit.has_results(image, drawables))
     operation, options = following.chosen(config)
-    if edited is None or operation.name != CHAIN:
-        edited = edit.replaceable(image, drawables, operation.name)
+    edited = edit.replaceable(image, drawables, operation)
     with jobs.open_worker() as worker, progress(translated(operation.title)) as show:
         if edited is not None and not adds:
             change = edited.change(operation, options, edited.source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +34,8 @@ from .previewing import Previews  # noqa: E402
 from .screen import fitted  # noqa: E402
 from .sources import Source  # noqa: E402
 
+SourceOf = Callable[[Operation], Source]
+
 LIST_PX = 340
 FIRST = "portrait"  # is shown where nothing was chosen before
 VIEWS = (views.AFTER, views.BEFORE, views.SPLIT)
@@ -40,8 +43,12 @@ VIEWS = (views.AFTER, views.BEFORE, views.SPLIT)
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A recipe as an operation; without one, why there is none. shown: what the preview computes, if anything."""
+    """A recipe as an operation; without one, why there is none.
 
+    operation, options: of the preview, where one is `shown`. whole: with the steps that the preview leaves out.
+    """
+
+    whole: Operation
     operation: Operation
     options: dict[str, Any]
     problem: DioptreError | None = None
@@ -49,12 +56,15 @@ class Choice:
     shown: bool = True
 
 
-def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, source: Source, *, replaces: bool) -> bool:
-    """Let the user choose; returns whether an earlier result stays, beside the new one. Raises Cancelled."""
+def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, source_of: SourceOf, *, replaces: bool) -> bool:
+    """Let the user choose; returns whether an earlier result stays, beside the new one.
+
+    source_of: what an operation works on; raises RefusedError. Raises Cancelled.
+    """
     GimpUi.init("dioptre")
     style.install()
     with jobs.open_worker() as worker, ExitStack() as files:
-        dialog = RecipeDialog(procedure, config, source, worker, files, replaces=replaces)
+        dialog = RecipeDialog(procedure, config, source_of, worker, files, replaces=replaces)
         try:
             return dialog.run()
         finally:
@@ -69,12 +79,12 @@ def choice_of(recipe: Recipe) -> Choice:
     for step in recipe.steps:
         scale *= float(step.options.get("scale", 1.0)) if step not in steps else 1.0
     if len(steps) == len(recipe.steps):
-        return Choice(operation=operation, options=options)
+        return Choice(whole=operation, operation=operation, options=options)
     note = Message("The result is {scale} times as wide and high; the preview leaves that out.", scale=f"{scale:g}")
     if not steps:
-        return Choice(operation=operation, options=options, note=note, shown=False)
-    operation, options = as_operation(replace(recipe, steps=steps))
-    return Choice(operation=operation, options=options, note=note)
+        return Choice(whole=operation, operation=operation, options=options, note=note, shown=False)
+    seen, options = as_operation(replace(recipe, steps=steps))
+    return Choice(whole=operation, operation=seen, options=options, note=note)
 
 
 class RecipeDialog:
@@ -84,21 +94,22 @@ class RecipeDialog:
         self,
         procedure: Gimp.Procedure,
         config: Gimp.ProcedureConfig,
-        source: Source,
+        source_of: SourceOf,
         worker: Worker,
         files: ExitStack,
         *,
         replaces: bool,
     ) -> None:
-        self._config, self._source, self._worker, self._files = config, source, worker, files
-        self._layer_size = (source.picture.get_width(), source.picture.get_height())
-        size = fitted(*self._layer_size)
+        self._config, self._source_of, self._worker, self._files = config, source_of, worker, files
+        source = source_of(OPERATIONS["white_balance"])
+        layer_size = (source.picture.get_width(), source.picture.get_height())
+        self._size = size = fitted(*layer_size)
         self._store: Store[State] = Store(states.opened(OPERATIONS["white_balance"]))
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, translated("Recipe"))
         if (button := self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
             button.hide()  # there is no page in GIMP's own help
-        self._preview = Preview(self._store, size, self._layer_size, lambda: None, names=VIEWS, clickable=False)
-        self._preview.show_layer(drawing.pixbuf_from_rgb(*size, 4, pixels.read_small(source.picture, size)))
+        self._preview = Preview(self._store, size, layer_size, lambda: None, names=VIEWS, clickable=False)
+        self._use(source)
         self._previews = Previews(self._store, worker, lambda: max(size))
         self._has_preview = True
         self._adds = Gtk.CheckButton(label=translated("Add as a _new group"), use_underline=True)
@@ -113,7 +124,6 @@ class RecipeDialog:
             config.connect(f"notify::{name}", lambda *_: self._choose())
 
     def run(self) -> bool:
-        self._inputs = Inputs(self._source, self._worker, self._files, None)
         self._store.set(states.reading(self._store.state))
         self._choose()
         if not self._dialog.run():
@@ -123,6 +133,12 @@ class RecipeDialog:
     def close(self) -> None:
         self._previews.stop()
         self._dialog.destroy()
+
+    def _use(self, source: Source) -> None:
+        self._source = source
+        self._inputs = Inputs(source, self._worker, self._files, None)
+        data = pixels.read_small(source.picture, self._size)
+        self._preview.show_layer(drawing.pixbuf_from_rgb(*self._size, 4, data))
 
     def _side(self, *, replaces: bool) -> Gtk.Box:
         side = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
@@ -141,6 +157,9 @@ class RecipeDialog:
         style.add_class(self._list, "dioptre-recipes")
         window.set_size_request(LIST_PX, -1)
         side.pack_start(window, True, True, 0)
+        self._note = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=40)
+        self._note.set_size_request(-1, 2 * self._note.create_pango_layout("Ay").get_pixel_size()[1])
+        side.pack_start(self._note, False, False, 0)
         self._file = self._dialog.get_widget(following.FILE, GObject.TYPE_NONE)
         side.pack_start(self._file, False, False, 0)
         if replaces:
@@ -163,8 +182,13 @@ class RecipeDialog:
         self._file.set_sensitive(name == following.FROM_FILE)
         try:
             choice = choice_of(self._recipe(name))
+            source = self._source_of(choice.whole)
+            if _layers(source) != _layers(self._source):
+                self._use(source)
         except DioptreError as error:
-            choice = Choice(operation=OPERATIONS["white_balance"], options={}, problem=error, shown=False)
+            none = OPERATIONS["white_balance"]
+            choice = Choice(whole=none, operation=none, options={}, problem=error, shown=False)
+        self._note.set_text(translated(choice.note))
         had_preview, self._has_preview = self._has_preview, choice.shown
         self._dialog.set_response_sensitive(Gtk.ResponseType.OK, choice.problem is None)
         view = self._store.state.view if had_preview else views.AFTER
@@ -175,7 +199,7 @@ class RecipeDialog:
             self._previews.open(self._inputs, self._reading())
             return
         problem = choice.problem
-        message, hint = (choice.note, "") if problem is None else (problem.message, problem.hint)
+        message, hint = ("", "") if problem is None else (problem.message, problem.hint)
         self._store.set(replace(state, phase=Phase.EMPTY, view=views.BEFORE, message=message, hint=hint))
 
     def _recipe(self, name: str) -> Recipe:
@@ -189,6 +213,11 @@ class RecipeDialog:
     def _reading(self) -> jobs.Steps[None]:
         if not self._inputs.has_been_read:
             yield from self._inputs.read()
+
+
+def _layers(source: Source) -> tuple[int, int]:
+    """What a source consists of, by lasting numbers."""
+    return source.picture.get_tattoo(), 0 if source.depth is None else source.depth.get_tattoo()
 
 
 def _row(title: str, description: str) -> Gtk.ListBoxRow:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dioptre_link.client import Result, Worker
-from dioptre_link.editing import traits
+from dioptre_link.editing import refusals, traits
 from dioptre_link.errors import RefusedError
 from dioptre_link.operations import Operation
 from dioptre_link.records import GROUP, Entry
@@ -102,6 +102,7 @@ def entry(
 def check_still_there(source: Source) -> None:
     """The user may close or change the document meanwhile."""
     if not source.image.is_valid():
-        raise RefusedError("The picture was closed in the meantime.")
-    if not source.picture.is_valid() or (source.depth is not None and not source.depth.is_valid()):
-        raise RefusedError("The layer was deleted in the meantime.", hint="Undo that, and try again.")
+        raise refusals.document_closed()
+    for layer in (source.picture, source.depth):
+        if layer is not None and not layer.is_valid():
+            raise RefusedError("The layer was deleted in the meantime.", hint="Undo the deletion and try again.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dioptre_link.editing import traits
+from dioptre_link.editing import refusals, traits
 from dioptre_link.errors import RefusedError
 from dioptre_link.operations import Input, Operation, Role
 from dioptre_link.records import GROUP, Entry, depth_links
@@ -13,6 +13,7 @@ from dioptre_link.records import GROUP, Entry, depth_links
 from . import pixels, recipe
 from .host import Gimp
 
+REFUSALS = refusals.Refusals(menu="Filters ▸ Dioptre")
 MAX_SIDE_PX = 1 << 18  # of a layer in GIMP
 DEPTH_NAME = "Depth"
 _SELECTED = (GROUP, Role.RESULT.value)  # of a blur: what a user has selected afterwards
@@ -53,26 +54,22 @@ def find(
     if depth is None and Input.DISPARITY in operation.inputs:
         depth = depth_of(image, entries, picture)
         if depth is None:
-            raise RefusedError(
-                f"{operation.title} needs a depth layer.",
-                hint="Make one first with Filters ▸ Dioptre ▸ Depth map.",
-            )
+            raise REFUSALS.needs_depth(operation)
     if depth is not None:
         _check_depth(depth, picture)
     if into_selection and not Gimp.Selection.is_empty(image) and not picture.mask_intersect()[0]:
-        raise RefusedError(
-            f"The selection lies outside of the layer “{picture.get_name()}”.", hint="Select none first."
-        )
+        raise refusals.selection_outside(picture.get_name())
     takes_selection = Input.SELECTION in operation.inputs + operation.optional_inputs
     if Input.SELECTION in operation.inputs and Gimp.Selection.is_empty(image):
-        raise RefusedError(f"{operation.title} needs a selection.", hint="Select what is to be changed.")
+        raise refusals.needs_selection(operation)
     if traits.changes_depth(operation) and depth is not None and depth.get_lock_content():
-        raise RefusedError(f"The layer “{depth.get_name()}” is locked.", hint="Unlock its pixels first.")
+        raise refusals.layer_locked(depth.get_name())
     plain = _is_plain(picture)
     if not plain and Role.RESULT in operation.outputs and picture.get_visible() and picture.get_lock_visibility():
         raise RefusedError(
-            f"The visibility of the layer “{picture.get_name()}” is locked, but the result has to take its place.",
+            "The visibility of the layer “{name}” is locked, but the result has to take its place.",
             hint="Unlock its visibility first.",
+            name=picture.get_name(),
         )
     return Source(image=image, picture=picture, depth=depth, plain=plain, takes_selection=takes_selection)
 
@@ -138,16 +135,14 @@ def _check_image(image: Gimp.Image) -> None:
 
 def only_layer(drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
     if len(drawables) != 1:
-        raise RefusedError(
-            f"Dioptre works on one layer; {len(drawables) or 'none'} are selected.", hint="Select one."
-        )
+        raise refusals.several_layers(len(drawables)) if drawables else refusals.no_layer()
     drawable = drawables[0]
     if isinstance(drawable, Gimp.LayerMask):
         drawable = Gimp.Layer.from_mask(drawable)
     if not isinstance(drawable, Gimp.Layer):
         raise RefusedError("Dioptre works on layers; a channel is selected.", hint="Select a layer.")
     if drawable.is_group() and not drawable.get_children():
-        raise RefusedError(f"The group “{drawable.get_name()}” is empty.", hint="Select a layer with a picture.")
+        raise refusals.empty_group(drawable.get_name())
     return drawable
 
 
@@ -180,20 +175,24 @@ def check_size(width: float, height: float) -> None:
     """Raises RefusedError when that is more than GIMP's own limit."""
     if max(width, height) > MAX_SIDE_PX:
         raise RefusedError(
-            f"{width:.0f} × {height:.0f} pixels are more than GIMP can hold.", hint="Choose a smaller scale."
+            "{width} × {height} pixels are more than GIMP can hold.",
+            hint="Choose a smaller scale.",
+            width=f"{width:.0f}",
+            height=f"{height:.0f}",
         )
 
 
 def _check_depth(depth: Gimp.Layer, picture: Gimp.Layer) -> None:
     if depth.get_tattoo() == picture.get_tattoo():
-        raise RefusedError(
-            "The picture and its depth layer are the same layer.", hint="Select the picture's layer."
-        )
+        raise refusals.same_layer()
     if not _same_size(depth, picture):
         raise RefusedError(
-            f"The depth layer “{depth.get_name()}” has {depth.get_width()} × {depth.get_height()} pixels, "
-            f"the layer “{picture.get_name()}” {picture.get_width()} × {picture.get_height()}.",
-            hint="Use a depth layer of the picture's own size, or make a new one with Depth map.",
+            "The depth layer “{depth}” has {depth_size} pixels, the layer “{picture}” {picture_size}.",
+            hint="Use a depth layer of the picture's own size, or make a new one.",
+            depth=depth.get_name(),
+            depth_size=f"{depth.get_width()} × {depth.get_height()}",
+            picture=picture.get_name(),
+            picture_size=f"{picture.get_width()} × {picture.get_height()}",
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dioptre_link.client import Worker
-from dioptre_link.errors import RefusedError
+from dioptre_link.editing import refusals, results
 from dioptre_link.language import Message
 from dioptre_link.operations import Input, Role
 from dioptre_link.records import Entry
@@ -37,21 +37,13 @@ def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]
     was painted on is used as it is; one that was not is made again when the picture changed.
     """
     entries = recipe.of(image).load()
-    if not entries:
-        raise RefusedError("Dioptre has not made anything in this picture yet.", hint="Start with another entry.")
-    chosen = [entry for entry in entries if concerns(entry, drawables) and recipe.layers(image, entry)]
-    if not chosen:
-        raise RefusedError(
-            "None of the selected layers was made by Dioptre, or is what a result was made from.",
-            hint="Select a result's group, one of its layers, or its depth layer.",
-        )
+    chosen = results.to_update(
+        entries, lambda entry: concerns(entry, drawables) and bool(recipe.layers(image, entry))
+    )
     messages: list[str] = []
     plans = [source_now(image, entry) for entry in chosen]  # all refusals before any work
     if all(plan is None for plan in plans):
-        raise RefusedError(
-            "The depth layer was painted on; there is no other result to bring up to date.",
-            hint="To have the depth estimated again, delete the layer and make a new one.",
-        )
+        raise refusals.only_painted_depth()
     changed: list[Gimp.Layer] = []
     for entry, source in zip(chosen, plans, strict=True):
         if source is None:
@@ -78,15 +70,15 @@ def source_now(image: Gimp.Image, entry: Entry) -> Source | None:
     described = entry.described
     picture = recipe.find(image, entry.inputs["picture"])
     if picture is None:
-        raise entry.gone(described, "picture")
+        raise refusals.input_gone(described, is_depth=False, name=entry.inputs["picture"].name)
     depth = None
     if "disparity" in entry.inputs:
         depth = recipe.find(image, entry.inputs["disparity"])
         if depth is None and Input.DISPARITY in described.inputs:
-            raise entry.gone(described, "disparity")
+            raise refusals.input_gone(described, is_depth=True, name=entry.inputs["disparity"].name)
     for layer in recipe.layers(image, entry):
         if not layer.is_group() and layer.get_lock_content():
-            raise RefusedError(f"The layer “{layer.get_name()}” is locked.", hint="Unlock its pixels first.")
+            raise refusals.layer_locked(layer.get_name())
     source = sources.find(described, image, [picture], depth, into_selection=False)
     made = entry.outputs.get(Role.DEPTH.value)
     own = recipe.find(image, made)

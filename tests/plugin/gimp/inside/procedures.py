@@ -204,12 +204,12 @@ def check_script_fu_can_call_it():
 
 def check_refusals_come_before_any_work():
     image, layer = new_image()
-    refuse("dioptre-depth", image, [], CALLING, "works on one layer")
+    refuse("dioptre-depth", image, [], CALLING, "No layer is selected")
     refuse("dioptre-depth", image, [layer, new_layer(image, "b", 96, 64)], CALLING, "2 are selected")
     refuse("dioptre-lens-blur", image, [layer], CALLING, "needs a depth layer")
     refuse("dioptre-portrait", image, [layer], CALLING, "only one coordinate", focus_x=3.0)
     refuse("dioptre-portrait", image, [layer], CALLING, "out of range", focal_disparity=-0.5)
-    refuse("dioptre-update", image, [layer], CALLING, "not made anything")
+    refuse("dioptre-update", image, [layer], CALLING, "no Dioptre results yet")
     other = new_layer(image, "Depth", 40, 30)
     refuse("dioptre-lens-blur", image, [layer], CALLING, "40 × 30 pixels", depth_layer=other)
     refuse("dioptre-lens-blur", image, [layer], CALLING, "the same layer", depth_layer=layer)
@@ -219,7 +219,7 @@ def check_refusals_come_before_any_work():
     refuse("dioptre-depth", image, [channel], CALLING, "a channel is selected")
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 5, 5)
     layer.set_offsets(50, 40)
-    refuse("dioptre-depth", image, [layer], CALLING, "outside of the layer")
+    refuse("dioptre-depth", image, [layer], CALLING, "outside the layer")
 
 
 def check_indexed_is_refused():

@@ -138,12 +138,12 @@ def check_update_keeps_mask_mode_and_selection():
 def check_says_what_is_gone():
     image, layer, depth, group = blurred_document()
     image.remove_layer(depth)
-    refuse("dioptre-update", image, [group], CALLING, "the layer “Depth”, is gone")
+    refuse("dioptre-update", image, [group], CALLING, "its depth layer “Depth” is gone")
     image, layer, depth, group = blurred_document()
     image.remove_layer(layer)
     refuse("dioptre-update", image, [group], CALLING, "the layer “Photo”, is gone")
     other = new_layer(image, "Other", 96, 64)
-    refuse("dioptre-update", image, [other], CALLING, "None of the selected layers")
+    refuse("dioptre-update", image, [other], CALLING, "does not belong to a Dioptre result")
 
 
 def check_locked_result_is_refused():
