@@ -26,6 +26,7 @@ _PRESETS = "core/dioptre_link/recipes"
 SOURCES = ("core/dioptre", "core/dioptre_link", "plugin")
 _BASES = {"DioptreError", "UsageError", "Finding"}
 _TEXTS = ("message", "hint", "fix", "label", "help", "title", "group")  # keywords whose strings users read
+_ERROR_TEXTS = ("message", "hint", "fix")  # the other keywords of an error are values of its template
 _VARIABLES = {"message", "hint", "fix", "messages", "_WORDS", "VIEWS"}  # that hold such strings
 _DESCRIPTIONS = {"Parameter", "Operation"}
 _PHASES = {"progress", "told", "share", "report", "emit", "Step", "in_thread"}  # are given (fraction, phase)
@@ -103,13 +104,13 @@ def _of_call(node: ast.Call, errors: dict[str, str], constants: dict[str, ast.ex
     keywords = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
     if name in errors:
         code = getattr(keywords.get("code"), "value", None) or errors[name]
-        wanted = [keywords[key] for key in _TEXTS if key in keywords]
+        wanted = [keywords[key] for key in _ERROR_TEXTS if key in keywords]
         if name == "Finding":  # the editors' own is a tuple: code, level, message, fix
             wanted += node.args[2:4]
             code = getattr(node.args[0], "value", code) if node.args else code
         else:
             wanted += node.args[:1]
-        values = keywords.keys() - {*_TEXTS, "code", "level"}
+        values = keywords.keys() - {*_ERROR_TEXTS, "code", "level"}
         for value in wanted:
             yield from ((text, str(code)) for text in _texts(value, constants, values))
     elif name == "Message" and node.args:
