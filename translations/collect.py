@@ -25,10 +25,10 @@ LOCALE = ROOT / "core" / "dioptre_link" / "locale"
 _PRESETS = "core/dioptre_link/recipes"
 SOURCES = ("core/dioptre", "core/dioptre_link", "plugin")
 _BASES = {"DioptreError", "UsageError", "Finding"}
-_TEXTS = ("message", "hint", "fix", "label", "help", "title", "group")  # keywords whose strings users read
+_TEXTS = ("message", "hint", "fix", "label", "help", "title", "group", "tip")  # keywords whose strings users read
 _ERROR_TEXTS = ("message", "hint", "fix")  # the other keywords of an error are values of its template
 _VARIABLES = {"message", "hint", "fix", "messages", "_WORDS", "VIEWS"}  # that hold such strings
-_DESCRIPTIONS = {"Parameter", "Operation"}
+_DESCRIPTIONS = {"Parameter", "Operation", "View"}
 _PHASES = {"progress", "told", "share", "report", "emit", "Step", "in_thread"}  # are given (fraction, phase)
 
 
@@ -119,6 +119,9 @@ def _of_call(node: ast.Call, errors: dict[str, str], constants: dict[str, ast.ex
         for key in _TEXTS:
             if key in keywords:
                 yield from ((text, "") for text in _texts(keywords[key], constants))
+    elif name == "_shape":  # name, label, tip
+        for value in node.args[1:3]:
+            yield from ((text, "") for text in _texts(value, constants))
     elif name in ("say", "translated", "put") and node.args:  # put: a run's title in Krita
         yield from ((text, "") for text in _texts(node.args[0], constants))
     elif name in _PHASES and len(node.args) >= 2:

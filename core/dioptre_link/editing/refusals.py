@@ -83,7 +83,7 @@ def not_a_result() -> RefusedError:
 def only_painted_depth() -> RefusedError:
     return RefusedError(
         "The depth layer was painted on, and no other result depends on it.",
-        hint="To estimate the depth again, delete the layer and run Depth.",
+        hint="To estimate the depth again, delete the layer and run Depth map.",
     )
 
 
