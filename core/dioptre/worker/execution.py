@@ -87,7 +87,8 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
     result = run(request.operation, options, inputs, progress)
     if (found := guard.fault(lambda: inputs.picture, result)) is not None:
         with _full_precision():
-            result = run(request.operation, options, replace(inputs, prepared={}), progress)
+            embedded = inputs.embedded or _embedded(request, inputs, progress)
+            result = run(request.operation, options, replace(inputs, prepared={}, embedded=embedded), progress)
         if (again := guard.fault(lambda: inputs.picture, result)) is not None:
             raise BadResultError(
                 f"The computation failed: {again}.",
@@ -111,12 +112,8 @@ def _prepared(
     except memory.OutOfMemoryError:
         return {}
     whole = _inputs(request, loaded, full, cache)
-    return prepare(
-        request.operation,
-        request.options,
-        replace(whole, embedded=_embedded(request, whole, progress)),
-        progress=progress,
-    )
+    whole = replace(whole, embedded=_embedded(request, whole, progress))
+    return prepare(request.operation, request.options, whole, progress=progress)
 
 
 def _embedded(request: Request, inputs: Inputs, progress: Progress) -> EmbeddedDepth | None:
