@@ -25,7 +25,7 @@ def data_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """Compiled programs and depth maps beside 8-bit layers: may be deleted at any time."""
+    """Compiled programs, depth maps beside 8-bit layers, kept depth and subjects: may be deleted at any time."""
     return _folder("cache")
 
 
