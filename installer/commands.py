@@ -28,6 +28,7 @@ Usage: {INSTALL}                     install or update Dioptre for this user
            depth, lens-blur, super-resolution, models, …   see: {INSTALL} commands
        {INSTALL} test [ARGS…]        the same, then the tests (arguments go to pytest; without any: all)
        {INSTALL} python ARGS…        the environment's Python
+       {INSTALL} cache clear         delete what is kept of pictures seen before
        {INSTALL} doctor [--json]     look for what is wrong; changes nothing
        {INSTALL} --repair            make everything anew
        {INSTALL} --gimp-dir FOLDER   put the plug-in into this folder of GIMP's (such as …/GIMP/3.0)
