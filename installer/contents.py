@@ -15,8 +15,8 @@ from .environment import Folders
 from .plugins import RECORD
 
 MARK = "install.lock"  # an empty file; 0.1.0 locked it
-DATA = frozenset({MARK, RECORD, f"{RECORD}.part", "weights", "worker", "writing"})
-CACHE = frozenset({"compiled", "depth", "hypothesis", "openvino", "pip", "pytest", "scratch"})
+DATA = frozenset({MARK, RECORD, f"{RECORD}.part", "keep-nothing", "weights", "weights.lock", "worker", "writing"})
+CACHE = frozenset({"compiled", "depth", "hypothesis", "kept", "openvino", "pip", "pytest", "scratch"})
 LOG = re.compile(r"(dioptre|install|worker|worker-start|gimp|krita)\.log(\.\d+)?")
 _SYSTEMS = frozenset({".DS_Store", "desktop.ini", "Thumbs.db"})  # what a file manager leaves everywhere
 

@@ -302,7 +302,15 @@ def test_a_home_of_0_1_0_is_recognised_and_only_ours_is_removed(miniature: Check
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("" if path.name == "install.lock" else "mine", encoding="utf-8")
     assert miniature.install("greet").returncode == 0
-    for name in ("cache/compiled/x-cache", "log/dioptre.log.1", "data/writing/0.jsonl", "data/worker/worker.json"):
+    for name in (
+        "cache/compiled/x-cache",
+        "cache/kept/1a2b.kept",
+        "data/keep-nothing",
+        "data/weights.lock",
+        "data/writing/0.jsonl",
+        "data/worker/worker.json",
+        "log/dioptre.log.1",
+    ):
         (miniature.home / name).parent.mkdir(parents=True, exist_ok=True)
         (miniature.home / name).write_text("ours", encoding="utf-8")
     removed = miniature.install("--uninstall")

@@ -38,9 +38,8 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
 
 
 def left_behind(tmp_path: Path) -> list[str]:
-    """What lies in the folder of added weights beside the lock."""
-    folder = tmp_path / "home" / "data" / "weights"
-    return sorted(path.name for path in folder.iterdir() if path.name != ".fetching.lock")
+    """What lies in the folder of added weights."""
+    return sorted(path.name for path in (tmp_path / "home" / "data" / "weights").iterdir())
 
 
 def test_a_network_is_downloaded_and_can_be_used_at_once(index: Index, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from dioptre.checkpoints.load import fill
 from dioptre.checkpoints.locate import added_folder, sha256
 from dioptre.checkpoints.save import save
 from dioptre_link.errors import DioptreError, UsageError
+from dioptre_link.paths import data_dir
 from dioptre_link.start import try_lock
 
 from .fetching import Progress, fetch
@@ -103,7 +104,7 @@ def _alone(progress: Progress) -> Iterator[None]:
     """The lock of the one program that adds weights; what a killed one left is deleted."""
     folder = added_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".fetching.lock").open("a+b") as file:
+    with (data_dir() / "weights.lock").open("a+b") as file:
         while not try_lock(file):
             progress(0.0, "Waiting for another installation")
             time.sleep(_POLL_S)
