@@ -18,7 +18,7 @@ from gi.repository import GimpUi, Gtk  # noqa: E402  (the versions must be named
 from dioptre_link.client import Worker  # noqa: E402
 from dioptre_link.editing import state as states  # noqa: E402
 from dioptre_link.editing import traits  # noqa: E402
-from dioptre_link.editing.events import Image  # noqa: E402
+from dioptre_link.editing.events import Image, Steps  # noqa: E402
 from dioptre_link.editing.state import State, Store  # noqa: E402
 from dioptre_link.errors import Cancelled  # noqa: E402
 from dioptre_link.language import translated  # noqa: E402
@@ -119,7 +119,7 @@ class OperationDialog:
         store.observe(self._render)
         self._render(store.state, store.state)
 
-    def run(self, connecting: jobs.Steps[None]) -> Outcome:
+    def run(self, connecting: Steps[None]) -> Outcome:
         """Until the result is there. Raises Cancelled, or what went wrong after OK."""
         self._open(self._source, connecting)
         if not self._dialog.run():
@@ -197,7 +197,7 @@ class OperationDialog:
 
     # -- before OK -----------------------------------------------------------------------------------------------
 
-    def _open(self, source: Source, connecting: jobs.Steps[None] | None = None) -> None:
+    def _open(self, source: Source, connecting: Steps[None] | None = None) -> None:
         """Show the layer at once, then hand it to the worker."""
         self._source = source
         self._preview.show_layer(
@@ -212,7 +212,7 @@ class OperationDialog:
         self._store.set(states.reading(self._store.state))
         self._previews.open(inputs, self._reading(inputs, connecting))
 
-    def _reading(self, inputs: Inputs, connecting: jobs.Steps[None] | None) -> jobs.Steps[None]:
+    def _reading(self, inputs: Inputs, connecting: Steps[None] | None) -> Steps[None]:
         if connecting is not None:
             yield from connecting
         self._worker.expect(self._operation.name)
@@ -241,7 +241,7 @@ class OperationDialog:
         self._loop.run()
         self._dialog.disconnect(handler)
 
-    def _work_steps(self) -> jobs.Steps[Outcome]:
+    def _work_steps(self) -> Steps[Outcome]:
         state = self._store.state
         sent = yield from self._inputs.for_result(self._previews.session)
         if arguments.means_whole_image(self._operation, self._config):

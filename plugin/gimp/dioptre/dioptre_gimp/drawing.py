@@ -15,6 +15,7 @@ CHECKER_PX = 8
 WHITE, AMBER = (255, 255, 255), (255, 190, 60)
 _OUTLINE = (255, 190, 60, 255)
 _INSIDE = bytes(int(value >= 128) for value in range(256))  # coverage → whether a pixel belongs to the subject
+_BACK = bytes((32, 32, 34))  # of the histogram
 _LIGHT, _DARK = 0x999999, 0x666666  # of the checkerboard behind transparent places
 
 
@@ -163,18 +164,10 @@ def histogram(bars: list[float], size: tuple[int, int], sharp: tuple[float, floa
     """Bars from far (left) to near (right), coloured by what is sharp; the same colours as in the picture."""
     width, height = size
     colours = views.focus_colours(sharp) if sharp is not None else [(150, 150, 150, 255)] * 256
-    data = bytearray(bytes((32, 32, 34)) * (width * height))
-    for x in range(width):
-        bar = bars[min(x * len(bars) // width, len(bars) - 1)]
-        colour = bytes(colours[min(x * 256 // width, 255)][:3])
-        filled = max(round(height * bar**0.6 * 0.92), 1)
-        for y in range(height - filled, height):
-            place = 3 * (y * width + x)
-            data[place : place + 3] = colour
-    if sharp is not None:
-        for value in sharp:
-            x = min(max(round(value * (width - 1)), 0), width - 1)
-            for y in range(height):
-                place = 3 * (y * width + x)
-                data[place : place + 3] = b"\xff\xff\xff"
-    return pixbuf_from_rgb(width, height, 3, bytes(data))
+    columns = [bytes(colours[min(x * 256 // width, 255)][:3]) for x in range(width)]
+    tops = [height - max(round(height * bars[x * len(bars) // width] ** 0.6 * 0.92), 1) for x in range(width)]
+    for value in sharp or ():
+        x = min(max(round(value * (width - 1)), 0), width - 1)
+        columns[x], tops[x] = b"\xff\xff\xff", 0
+    rows = (b"".join(c if y >= top else _BACK for c, top in zip(columns, tops, strict=True)) for y in range(height))
+    return pixbuf_from_rgb(width, height, 3, b"".join(rows))

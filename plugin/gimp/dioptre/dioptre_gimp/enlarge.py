@@ -14,6 +14,7 @@ from typing import Any
 
 from dioptre_link.buffers import Buffer
 from dioptre_link.client import Result, Worker
+from dioptre_link.editing.events import Step, Steps
 from dioptre_link.errors import RefusedError
 from dioptre_link.operations import Operation, Role
 from dioptre_link.records import GROUP, Entry
@@ -38,9 +39,7 @@ class Part:
     depth: Gimp.Layer | None
 
 
-def run_image(
-    worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source
-) -> jobs.Steps[Outcome]:
+def run_image(worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source) -> Steps[Outcome]:
     """Enlarge every layer, then the image in one undo step; the document changes in that last step only."""
     image, scale = source.image, float(options["scale"])
     planned = plan(source, scale)
@@ -54,7 +53,7 @@ def run_image(
             share = jobs.BEFORE_LAYERS / len(planned)
             parts.append((yield from jobs.within(made, number * share, share)))
         for part in parts:
-            yield jobs.Step(fraction=jobs.BEFORE_LAYERS, phase="Enlarging the image")
+            yield Step(fraction=jobs.BEFORE_LAYERS, phase="Enlarging the image")
             if not image.is_valid() or not part.source.picture.is_valid():
                 raise RefusedError("The picture was closed or changed in the meantime.")
             if (yield from jobs.changed(part.source, part.sent)):
@@ -106,7 +105,7 @@ def _recorded_data(entries: Sequence[Entry]) -> set[int | str]:
 
 def _enlarged(
     worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source, depth: Gimp.Layer | None
-) -> jobs.Steps[Part]:
+) -> Steps[Part]:
     with ExitStack() as files:
         sent = yield from jobs.send(worker, source, files)
         result = yield from jobs.work(worker, operation, options, source, sent)

@@ -66,6 +66,7 @@ class Inputs:
             stored = session.stored(name, self._key(name))
             if stored is None:  # the worker that had it has ended
                 yield from self.read()
+                assert self._sent is not None
                 return self._sent
             inputs[name] = stored
         return replace(sent, inputs=inputs)

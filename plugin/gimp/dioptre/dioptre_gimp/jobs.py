@@ -101,7 +101,8 @@ def send(worker: Worker, source: Source, files: ExitStack) -> Steps[Sent]:
     size = picture.get_width(), picture.get_height()
     logger.info("Read %d x %d pixels of %s: %.2f s", *size, pixel_format.babl, time.monotonic() - began)
     inputs: dict[str, Buffer | Stored] = {"picture": buffer}
-    depth_sha256, messages = "", ()
+    depth_sha256 = ""
+    messages: list[str] = []
     if source.depth is not None:
         depth_sha256, messages = yield from _send_depth(worker, source, files, inputs)
     return Sent(

@@ -61,9 +61,15 @@ class Panel(Gtk.Box):
             self._add_groups(inside, others)
             more.add(inside)
             self.pack_start(more, False, False, 0)
-        store.observe(lambda _, state: self._render(state))
+        store.observe(self._changed)
         self._render(store.state)
         self.show_all()
+
+    def _changed(self, old: State, state: State) -> None:
+        """Progress alone changes no row."""
+        same = old.options is state.options and old.decided is state.decided and old.shown is state.shown
+        if not same or old.working != state.working:
+            self._render(state)
 
     def _render(self, state: State) -> None:
         self.set_sensitive(not state.working)

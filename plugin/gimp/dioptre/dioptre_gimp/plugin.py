@@ -8,6 +8,7 @@ from typing import Any
 
 from dioptre_link.chain import CHAIN
 from dioptre_link.editing import traits
+from dioptre_link.editing.events import Step
 from dioptre_link.errors import Cancelled, DioptreError, RefusedError, UsageError
 from dioptre_link.language import translated
 from dioptre_link.operations import OPERATIONS, Operation
@@ -256,11 +257,11 @@ class progress:  # noqa: N801  (used as a function)
         self._title = title
         self._phase = ""
 
-    def __enter__(self) -> Callable[[jobs.Step], None]:
+    def __enter__(self) -> Callable[[Step], None]:
         Gimp.progress_init(self._title)
         return self._show
 
-    def _show(self, step: jobs.Step) -> None:
+    def _show(self, step: Step) -> None:
         if step.phase != self._phase:
             self._phase = step.phase
             Gimp.progress_set_text(f"{self._title}: {translated(step.phase)}")

@@ -11,6 +11,7 @@ from gi.repository import GdkPixbuf, Gtk, Pango  # noqa: E402  (the version must
 
 from dioptre_link.editing import state as states  # noqa: E402
 from dioptre_link.editing import traits, views  # noqa: E402
+from dioptre_link.editing.events import Image, Shown  # noqa: E402
 from dioptre_link.editing.state import Phase, State, Store  # noqa: E402
 from dioptre_link.language import translated  # noqa: E402
 
@@ -161,14 +162,10 @@ class Preview(Gtk.Box):
             return self._own
         if state.view == views.BEFORE:
             return before
-        planes = {} if shown is None else {views.DEPTH: shown.depth, views.OLD_DEPTH: shown.depth_before}
-        if shown is not None:
-            planes[views.CONFIDENCE] = shown.confidence
-        if state.view in planes and planes[state.view] is not None:
-            return drawing.pixbuf_of(planes[state.view])
-        if state.view not in views.VIEWS or shown is None or shown.after is None:
+        image = None if shown is None else _image(shown, state.view)
+        if image is None:
             return None if before is None else drawing.dimmed(before)
-        after = drawing.pixbuf_of(shown.after)
+        after = drawing.pixbuf_of(image)
         if state.view == views.SPLIT and before is not None:
             return drawing.split(before, after, self._divider)
         if state.view == views.FOCUS:
@@ -200,6 +197,12 @@ class Preview(Gtk.Box):
         return () if automatic is None else ((automatic, self._rings[drawing.AMBER]),)
 
 
+def _image(shown: Shown, view: str) -> Image | None:
+    """What a view shows, or is drawn on."""
+    planes = {views.DEPTH: shown.depth, views.OLD_DEPTH: shown.depth_before, views.CONFIDENCE: shown.confidence}
+    return planes.get(view, shown.after)
+
+
 class Waiting(Gtk.Box):
     """Says over the picture that the result is not computed yet. Takes no click."""
 
@@ -213,9 +216,8 @@ class Waiting(Gtk.Box):
             part.show()
 
     def render(self, state: State) -> None:
-        computed = state.shown is not None and state.shown.after is not None
-        wanted = state.out_of_date and not computed and state.phase is not Phase.EMPTY
-        if not wanted:
+        computed = state.shown is not None or state.phase is Phase.EMPTY
+        if computed or state.view in (views.BEFORE, views.PLACE):
             self._spinner.stop()
             self.hide()
             return

@@ -18,6 +18,7 @@ from dioptre_link.chain import as_operation  # noqa: E402
 from dioptre_link.client import Worker  # noqa: E402
 from dioptre_link.editing import state as states  # noqa: E402
 from dioptre_link.editing import traits, views  # noqa: E402
+from dioptre_link.editing.events import Steps  # noqa: E402
 from dioptre_link.editing.state import Phase, State, Store  # noqa: E402
 from dioptre_link.errors import Cancelled, DioptreError  # noqa: E402
 from dioptre_link.language import Message, translated  # noqa: E402
@@ -210,7 +211,7 @@ class RecipeDialog:
             raise following.none_chosen()
         return Recipe.read(Path(file.get_path()))
 
-    def _reading(self) -> jobs.Steps[None]:
+    def _reading(self) -> Steps[None]:
         if not self._inputs.has_been_read:
             yield from self._inputs.read()
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from dioptre_link.client import Worker
+from dioptre_link.editing.events import Steps
 from dioptre_link.language import Message
 from dioptre_link.operations import Operation, Role
 from dioptre_link.records import GROUP, Entry, Link
@@ -38,14 +39,14 @@ class Change:
     renews: bool = False
 
 
-def run_change(worker: Worker, change: Change) -> jobs.Steps[Outcome]:
+def run_change(worker: Worker, change: Change) -> Steps[Outcome]:
     """Send the layers, compute, replace."""
     with ExitStack() as files:
         sent = yield from jobs.send(worker, change.source, files)
         return (yield from run_sent_change(worker, change, sent))
 
 
-def run_sent_change(worker: Worker, change: Change, sent: jobs.Sent) -> jobs.Steps[Outcome]:
+def run_sent_change(worker: Worker, change: Change, sent: jobs.Sent) -> Steps[Outcome]:
     """As `run_change`, with inputs that the worker has already. The document changes in the last step only."""
     source, entry = change.source, change.entry
     result = yield from jobs.work(worker, change.operation, change.options, source, sent)

@@ -9,6 +9,7 @@ from typing import Any
 
 from dioptre_link.client import Result, Worker
 from dioptre_link.editing import refusals, traits
+from dioptre_link.editing.events import Steps
 from dioptre_link.errors import RefusedError
 from dioptre_link.operations import Operation
 from dioptre_link.records import GROUP, Entry
@@ -26,7 +27,7 @@ class Outcome:
     messages: tuple[str, ...]
 
 
-def run(worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source) -> jobs.Steps[Outcome]:
+def run(worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source) -> Steps[Outcome]:
     """Send, compute, make layers. The document changes in the last step only."""
     with ExitStack() as files:
         sent = yield from jobs.send(worker, source, files)
@@ -35,7 +36,7 @@ def run(worker: Worker, operation: Operation, options: Mapping[str, Any], source
 
 def run_sent(
     worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source, sent: jobs.Sent
-) -> jobs.Steps[Outcome]:
+) -> Steps[Outcome]:
     """As `run`, with inputs that the worker has already."""
     result = yield from jobs.work(worker, operation, options, source, sent)
     try:

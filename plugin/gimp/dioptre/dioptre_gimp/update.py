@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from dioptre_link.client import Worker
 from dioptre_link.editing import refusals, results
+from dioptre_link.editing.events import Steps
 from dioptre_link.language import Message
 from dioptre_link.operations import Input, Role
 from dioptre_link.records import Entry
 
-from . import depth_store, jobs, recipe, sources
+from . import depth_store, recipe, sources
 from .host import Gimp
 from .replacing import Change, run_change
 from .run import Outcome
@@ -30,7 +31,7 @@ class Updated:
         return Message("Updated: {names}.", names=", ".join(f"“{name}”" for name in self.names))
 
 
-def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> jobs.Steps[Updated]:
+def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Steps[Updated]:
     """Bring the results up to date that the selected layers belong to, oldest first, and show them.
 
     A result's layers keep their place, name, mask, mode and opacity; only their pixels change. A depth layer that
