@@ -14,7 +14,7 @@ from .conftest import Gimp, check_names
 
 pytestmark = pytest.mark.editor
 SCREEN = (1366, 768)
-LIMIT_S = 900  # against hanging alone
+LIMIT_S = 1800  # against hanging alone
 
 
 @dataclass(frozen=True)
