@@ -298,12 +298,13 @@ def _remove_if_empty(where: Folders) -> None:
 def _become(where: Folders, arguments: Sequence[str], *, tests: bool = False) -> NoReturn:
     """Replace this process by the environment's Python, away from PYTHONPATH and its like."""
     environment = environments.scrubbed_environment()
-    environment["DIOPTRE_PROGRAM"] = program()
     if tests:  # run in the checkout, written to the cache
         os.chdir(where.checkout)
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
         environment["HYPOTHESIS_STORAGE_DIRECTORY"] = str(where.cache / "hypothesis")
         arguments = [*arguments[:3], "-o", f"cache_dir={where.cache / 'pytest'}", *arguments[3:]]
+    else:
+        environment["DIOPTRE_PROGRAM"] = program()
     command = [str(where.python), *arguments]
     if sys.platform == "win32":  # exec there returns to the shell at once
         with subprocess.Popen(command, env=environment) as process:

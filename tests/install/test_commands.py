@@ -62,3 +62,18 @@ def test_the_program_is_named_as_it_was_started(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(sys, "argv", ["../my photos/install.py", "run"])
     assert commands.program() == "python3 '../my photos/install.py'"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the command is a child, not this process")
+def test_a_command_learns_how_it_was_started_and_the_tests_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[dict[str, str]] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path))
+    monkeypatch.delenv("DIOPTRE_PROGRAM", raising=False)
+    monkeypatch.setattr(sys, "argv", ["install.py", "run"])
+    monkeypatch.setattr(commands.os, "execve", lambda _path, _arguments, environment: started.append(environment))
+    commands._become(commands.folders(), ["-m", "dioptre"])
+    commands._become(commands.folders(), ["-P", "-m", "pytest"], tests=True)
+    assert [environment.get("DIOPTRE_PROGRAM") for environment in started] == ["python3 install.py", None]
