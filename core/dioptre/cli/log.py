@@ -12,6 +12,7 @@ from dioptre_link.paths import log_dir
 from dioptre_link.printable import PrintableFormatter, printable
 
 LOGGER = logging.getLogger("dioptre")
+LOGGER.addHandler(logging.NullHandler())
 _MAX_BYTES = 1 << 20
 _KEPT = 3
 
@@ -41,6 +42,7 @@ def stop() -> None:
         LOGGER.removeHandler(handler)
         with suppress(OSError):  # a full disk
             handler.close()
+    LOGGER.addHandler(logging.NullHandler())  # without any, Python prints to standard error
 
 
 def path() -> Path:

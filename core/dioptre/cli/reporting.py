@@ -181,6 +181,7 @@ class _Lost:
             yield
         except output.OutputError as error:
             self.error = self.error or error
+        if self.error is not None:
             for file in files:
                 say(translated(Message("{file} was written.", file=str(file))), error=True)
 
