@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dioptre.batch.work import NOT_HERE, Failed, Made, Outcome, Task, result_base
 from dioptre_link.recipe import Recipe
+from dioptre_link.scratch import temporary_folder
 
 
 class Touches:
@@ -44,7 +45,9 @@ def make(task: Task) -> Outcome:
     if name.startswith("far") and task.content is None:
         return Failed(code=NOT_HERE, message="not here")
     if name.startswith("slow"):
-        time.sleep(30)
+        with temporary_folder() as folder:
+            (folder / "pixels").touch()
+            time.sleep(30)
     content = task.content or task.source.read_bytes()
     base = result_base(task.stem, task.recipe["steps"][-1]["operation"])
     result = f"{base}{task.source.suffix}"

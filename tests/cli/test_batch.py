@@ -18,6 +18,7 @@ from PIL import Image
 
 from dioptre.batch import here
 from dioptre.batch.work import Outcome, Task, make
+from dioptre_link.paths import cache_dir
 
 Dioptre = Callable[..., tuple[int, str, str]]
 TIMEOUT_S = 120
@@ -166,6 +167,9 @@ def test_whatever_ends_a_batch_resume_finishes_it(how: signal.Signals, photos: P
         assert json.loads(said.splitlines()[-1])["code"] == "cancelled"
     _, alive = psutil.wait_procs(ours, timeout=TIMEOUT_S)
     assert alive == []
+    scratch = cache_dir() / "scratch"
+    if how != signal.SIGKILL:
+        assert not scratch.exists() or not list(scratch.iterdir())
     assert sorted(path.name for path in out.glob("*-portrait*")) == sorted(
         f"p{index}-portrait{suffix}" for index in range(3) for suffix in (".jpg", ".json")
     )
@@ -184,3 +188,4 @@ def test_whatever_ends_a_batch_resume_finishes_it(how: signal.Signals, photos: P
     last = json.loads(done.stdout.splitlines()[-1])
     assert last["values"] == {"made": 2, "finished_before": 3, "failed": 0}
     assert not list(out.rglob(".dioptre-*"))
+    assert not scratch.exists() or not list(scratch.iterdir())

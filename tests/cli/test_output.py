@@ -191,3 +191,30 @@ def test_a_signal_that_is_ignored_stays_ignored(photo: Path, tmp_path: Path) -> 
     done = shell('"$@"', "super-resolution", photo, "-o", out, code=code)
     assert done.returncode == 0, done.stderr
     assert out.exists()
+
+
+BROKEN_CACHE = """
+import os, sys
+from pathlib import Path
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(sys.argv[1]) / "compiled")
+from dioptre import runtime
+runtime.prepare()
+import jax
+for _ in range(2):
+    jax.jit(lambda x: x * 2 + 1)(1.0)
+    jax.clear_caches()
+    for entry in Path(sys.argv[1], "compiled").glob("*-cache"):
+        entry.write_bytes(b"garbage")
+"""
+
+
+def test_a_broken_cache_of_compiled_programs_is_not_the_users_matter(tmp_path: Path) -> None:
+    for place in (tmp_path / "garbage", tmp_path / "file"):
+        place.mkdir()
+        if place.name == "file":
+            (place / "compiled").write_text("no folder", encoding="utf-8")
+        command = [sys.executable, "-c", BROKEN_CACHE, str(place)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+    assert list((tmp_path / "garbage" / "compiled").glob("*-cache"))

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from dioptre import files
-from dioptre.files import leftovers, notes
+from dioptre.files import notes
 from dioptre.files.picture import Picture
 from dioptre.imaging.layers import Layer, Result
 from dioptre_link.errors import DioptreError
@@ -56,12 +56,17 @@ class Refusals:
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self._folder or event not in self.OPERATIONS:
             return
-        if not any(isinstance(each, str | os.PathLike) and self._folder in os.fspath(each) for each in arguments):
+        if not any(isinstance(each, str | os.PathLike) and self._concerns(os.fspath(each)) for each in arguments):
             return
         self.seen += 1
         self._left -= 1
         if self._left == -1:
             raise OSError(self._number, os.strerror(self._number), str(arguments[0]))
+
+    def _concerns(self, path: str | bytes) -> bool:
+        """Whether it lies below the folder, or is named relative to its descriptor."""
+        name = os.fsdecode(path)
+        return self._folder in name or (os.sep not in name and name.startswith((".dioptre-", "photo-")))
 
 
 @pytest.fixture(scope="module")
@@ -132,8 +137,7 @@ def test_any_refused_file_operation_leaves_all_or_nothing(
             assert picture.path.read_bytes() == original
             with files.staged(out, force=False) as staging:  # what could not be cleaned up then is now
                 staging.open("next")
-            left = {path.name: [str(p) for p in path.rglob("*")] for path in out.glob(".dioptre-*")}
-            assert not any(left.values()), left  # an empty one goes later: it might be a writer's that begins
+            assert not list(out.glob(".dioptre-*"))
     assert refused
 
 
@@ -269,7 +273,7 @@ def test_signals_at_any_time(tmp_path: Path) -> None:
                 process.send_signal(how)
             _, said = process.communicate(timeout=TIMEOUT_S)
         with told(number, f"{how.name} after {wait:.3f} s, exit {process.returncode}"):
-            assert process.returncode in (0, 130, -how), said
+            assert process.returncode in (0, 128 + how, -how), said
             assert "Traceback" not in said, said
             names = {path.name for path in out.iterdir()} if out.exists() else set()
             whole = {name for name in names if not name.startswith(".dioptre-")}
@@ -279,8 +283,6 @@ def test_signals_at_any_time(tmp_path: Path) -> None:
                 assert len(whole) in (0, 6)
             else:
                 out.mkdir(exist_ok=True)
-                for hidden in out.glob(f"{leftovers.PREFIX}*"):  # killed before it had its lock: ten minutes' grace
-                    os.utime(hidden, (0, 0))
                 with files.staged(out, force=False) as staging:
                     staging.open("next")
                 assert len(list(out.iterdir())) in (1, 7)
