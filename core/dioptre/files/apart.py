@@ -37,6 +37,7 @@ from .picture import Source
 OPEN_S = 20.0  # for the file to be opened: a sleeping disk needs ten
 START_S = 60.0  # for the process to come up on a machine that swaps
 _LOOK_S = 0.05  # between looks at memory, time and the user's Cancel: not felt
+_FEW_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VIPS_CONCURRENCY": "4"}
 _KEPT_BYTES = 96 << 20  # between two pictures: 24 megapixels of 8 bits
 _GONE_S = 2.0  # a killed process that waits for a dead mount is left behind
 
@@ -121,7 +122,7 @@ class Reader:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # what libraries print of a file is for nobody's terminal
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            env={**os.environ, **_FEW_THREADS},
             pass_fds=() if sys.platform == "win32" else (self._shared.descriptor,),
         )
         self._lines = queue.Queue()
@@ -145,15 +146,9 @@ class Reader:
     def _ask(
         self, what: str, path: Path, max_megapixels: float | None, check: Check
     ) -> tuple[Mapping[str, Any], list[np.ndarray]]:
-        process = self._started()
         request = {"do": what, "path": os.fsencode(path).hex(), "max_megapixels": max_megapixels}
+        process = self._told(json.dumps(request).encode() + b"\n")
         try:
-            try:
-                assert process.stdin is not None
-                process.stdin.write(json.dumps(request).encode() + b"\n")
-                process.stdin.flush()
-            except OSError as error:
-                raise problems.decoder_ended(path) from error
             answer = self._answer(path, START_S + OPEN_S, None, check)
             if "bytes" in answer:
                 limits = Limits.of(int(answer["bytes"]), max_megapixels=max_megapixels)
@@ -168,6 +163,20 @@ class Reader:
             if not isinstance(error, DioptreError) or process.poll() is not None:
                 self._kill()
             raise
+
+    def _told(self, request: bytes) -> subprocess.Popen[bytes]:
+        """The process that has got the request; another one where it had ended since the last file."""
+        for _ in range(2):
+            process = self._started()
+            assert process.stdin is not None
+            try:
+                process.stdin.write(request)
+                process.stdin.flush()
+            except OSError:
+                self._kill()
+            else:
+                break
+        return process
 
     def _answer(self, path: Path, seconds: float, limits: Limits | None, check: Check) -> dict[str, Any]:
         deadline = time.monotonic() + seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -10,12 +11,13 @@ from . import windows_job
 from .budget import Limits
 
 _BASE_BYTES = 384 << 20  # libraries' own tables, compressed input, caches of libvips
+_BYTES_PER_CORE = 16 << 20  # decoders start threads by the number of cores; each has a stack of 8 MiB
 _BYTES_PER_PIXEL = 64  # a file's values several times over
 
 
 def memory_bytes(limits: Limits) -> int:
     """Memory that decoding a file may take beyond what the process has."""
-    return _BASE_BYTES + _BYTES_PER_PIXEL * limits.pixels
+    return _BASE_BYTES + _BYTES_PER_CORE * (os.cpu_count() or 1) + _BYTES_PER_PIXEL * limits.pixels
 
 
 def confine(limits: Limits) -> None:
