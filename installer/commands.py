@@ -189,8 +189,9 @@ def _bring_up_to_date(where: Folders, console: Console, lock: int, *, wanted: di
     if repair or environments.read_marker(environment).get("dependencies") != wanted["dependencies"]:
         environment = installer.make(wanted["dependencies"], afresh=repair)
     marker = {} if repair else environments.read_marker(environment)
-    if marker.get("core") != wanted["core"]:
+    if marker.get("core") != wanted["core"] or before != wanted["weights"]:
         workers.end(where, console)  # one that goes on computing keeps its environment
+    if marker.get("core") != wanted["core"]:
         environments.write_marker(environment, {**environments.read_marker(environment), "core": ""})
         installer.install_core(environment)
         if (CHECKOUT / "plugin" / "gimp").is_dir():

@@ -16,7 +16,7 @@ from .console import INSTALL, Failure
 
 OLDEST = (3, 11)
 NEWEST = (3, 14)  # the locked dependencies have wheels up to this one
-_PROBE_TIMEOUT_S = 20  # a version manager's shim may take a moment; more means that it hangs
+_PROBE_TIMEOUT_S = 60  # a cold start on a busy machine; more means that it hangs
 _PROBE = """
 import sys, sysconfig, platform
 print(*sys.version_info[:2], sys.maxsize > 2**32, platform.python_implementation())

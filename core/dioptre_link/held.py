@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-TRIES = 50  # half a second: another program reads a small file, or a virus scanner a new one
+TRIES = 200  # two seconds: another program reads a small file, or a virus scanner a new one
 _PAUSE_S = 0.01
 
 

@@ -19,6 +19,7 @@ from wine import Outcome, Windows
 CHECKOUT = Path(__file__).resolve().parents[2]
 LONGEST_PATH = 180  # C:\Users\, a name of 20, AppData\Local\Dioptre\data\environment-0123456789ab: 79 of 260
 UNITS = ("tests/link", "tests/install", "tests/files", "tests/worker")
+_TEMPORARY = "Temp/dioptre*"
 _FOLDERS = ("installer", "core", "plugin", "weights", "locks", "examples", "tests")
 _FILES = ("install.py", "install.cmd", "hatch_build.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE")
 
@@ -40,6 +41,8 @@ class Scenario:
         for editor in self.editors:
             shutil.rmtree(editor, ignore_errors=True)
             editor.mkdir(parents=True)
+        for left in self.windows.user.glob(_TEMPORARY):
+            shutil.rmtree(left, ignore_errors=True)
         ignore = shutil.ignore_patterns("__pycache__")
         for name in _FOLDERS:
             shutil.copytree(CHECKOUT / name, self.checkout / name, ignore=ignore)
@@ -129,7 +132,9 @@ class Scenario:
         gimp, krita = self.editors
         check(not list((gimp / "plug-ins").iterdir()), "GIMP's plug-in was left")
         check(not list((krita / "pykrita").iterdir()), "Krita's plug-in was left")
-        temporary = [each.name for each in (self.windows.local / "Temp").glob("dioptre*")]
+        temporary = [
+            each.name for base in (self.windows.local, self.windows.user) for each in base.glob(_TEMPORARY)
+        ]
         check(not temporary, f"temporary files were left: {temporary}")
 
 
