@@ -64,7 +64,7 @@ def insert(source: Source, described: Operation, built: list[Built], copy: Node 
     """
     document, picture = source.document, source.node()
     parent = picture.parentNode()
-    above = _topmost_result(document, picture)
+    above = _below_new(document, picture, described)
     if len(built) == 1 and built[0].made.role in DATA_ROLES:
         parent.addChildNode(built[0].node, above)
         return own(document, built[0].node)
@@ -173,14 +173,38 @@ def _name(made: Made) -> str:
     return "Result" if made.role is Role.RESULT else made.name  # the group has the operation's name
 
 
-def _topmost_result(document: Document, picture: Node) -> Node:
-    """The source, or what was made from it before: a new result must be seen."""
+def _below_new(document: Document, picture: Node, described: Operation) -> Node:
+    """The layer that a new result goes above: its source, its depth, or the same operation's earlier results.
+
+    Results of other operations that were made from the same source stay above it: they must not be hidden.
+    """
+    entries = recipe.of(document).readable()
     own = recipe.node_id(document, picture)
-    made = made_from(recipe.of(document).readable(), own)
+    made = made_from(entries, own)
+    same = made_from([one for one in entries if one.operation == described.name], own)
+    groups = {link.id for one in entries for role, link in one.outputs.items() if role == GROUP}
     siblings = picture.parentNode().childNodes()
     keys = [recipe.node_id(document, node) for node in siblings]
-    above = [node for key, node in zip(keys, siblings, strict=True) if key in made]
-    return above[-1] if above and keys.index(own) < keys.index(recipe.node_id(document, above[-1])) else picture
+    first = keys.index(own)
+    below = picture
+    for key, node in zip(keys[first + 1 :], siblings[first + 1 :], strict=True):
+        if key in same or (key in made and key not in groups and below is siblings[keys.index(key) - 1]):
+            below = node
+    return below
+
+
+def covering(document: Document, top: Node) -> Node | None:
+    """A visible result of Dioptre's above `top`, from the same source, that hides it."""
+    entries = recipe.of(document).readable()
+    siblings = top.parentNode().childNodes()
+    keys = [recipe.node_id(document, node) for node in siblings]
+    own = keys.index(recipe.node_id(document, top))
+    sources = {one.inputs["picture"].id for one in entries if keys[own] in one.layer_ids}
+    groups = {
+        one.outputs[GROUP].id for one in entries if GROUP in one.outputs and one.inputs["picture"].id in sources
+    }
+    above = zip(keys[own + 1 :], siblings[own + 1 :], strict=True)
+    return next((node for key, node in above if key in groups and node.visible()), None)
 
 
 def _add_mask(document: Document, source: Source, node: Node) -> None:

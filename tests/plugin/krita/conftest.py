@@ -117,7 +117,7 @@ def install(out: Path, *, limit_s: int = LIMIT_S) -> Krita:
     tree = Tree(Path(named), out.with_name(f"{out.name}-home"))
     resources = tree.home / ".local/share/krita"
     home = krita_plugin.Home(resources, tree.home / ".config/kritarc", "test")
-    home.settings.parent.mkdir(parents=True)
+    home.settings.parent.mkdir(parents=True, exist_ok=True)
     home.settings.write_text(f"AutoSaveInterval=0\n[python]\nenable_{CHECKS}=true\n", encoding="utf-8")
     krita_plugin.install(CHECKOUT, home, {name: Path(HOME) / "dioptre" / name for name in ("data", "cache", "log")})
     ignore = shutil.ignore_patterns("__pycache__")

@@ -27,6 +27,7 @@ from rig import (
     sample,
     settle,
     soon,
+    toggle_visibility,
     top,
     trigger,
     undo,
@@ -63,7 +64,7 @@ def check_places():
     document.rootNode().addChildNode(parent, None)
     node = yield from add_layer(document, packed(sample(), "RGBA", "U8"), parent=parent)
     depth = yield from add_depth(document)
-    node.setVisible(False)
+    yield from toggle_visibility(document, node)
     node.setLocked(True)
     document.setActiveNode(depth)
     yield from settle(document)

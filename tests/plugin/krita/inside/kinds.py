@@ -48,7 +48,6 @@ def everything():
 
 def added(document, node, above=None):
     document.rootNode().addChildNode(node, above)
-    document.refreshProjection()
     yield from settle(document, 6)
     document.setActiveNode(node)
     yield from settle(document, 3)
@@ -176,7 +175,7 @@ def check_group_with_layers_of_all_kinds():
     vector = document.createVectorLayer("Shapes")
     parent.addChildNode(vector, None)
     vector.addShapesFromSvg(SVG)
-    document.refreshProjection()
+    yield from settle(document, 6)
     yield from add_depth(document)
     group = yield from blur(document, parent)
     expect("above the group", names(document.rootNode())[-3:-1], ["Mixed", "Lens blur"])

@@ -75,7 +75,6 @@ def photo_of(width, height):
     node = document.createNode("Photo", "paintlayer")
     node.setPixelData(image.constBits().asstring(image.sizeInBytes()), 0, 0, width, height)
     document.rootNode().addChildNode(node, None)
-    document.refreshProjection()
     yield from settle(document, 10)
     document.setActiveNode(node)
     yield from settle(document, 10)
@@ -163,7 +162,6 @@ def check_spaces():
             document, node = yield from photo_of(*SHAPES[mp])
             if not document.setColorSpace(model, depth, profile):
                 raise LookupError(profile)
-            document.waitForDone()
             yield from settle(document, 10)
             yield from add_depth(document, (0, 0, *SHAPES[mp]))
             for name in ("white_balance", "lens_blur"):

@@ -8,7 +8,7 @@ import array
 import json
 
 from krita import Krita, Selection
-from rig import OUT, SRGB, add_layer, child, leave, new_document, settle
+from rig import OUT, SRGB, add_layer, child, leave, new_document, settle, toggle_visibility
 
 import dioptre
 from dioptre import recipe
@@ -46,11 +46,11 @@ def document_of(order):
         maker = Krita.instance().createDocument(1, 1, "maker", "GRAYA", "F32", GREY, 72.0)
         depth = maker.createNode("Depth", "paintlayer")
         depth.setPixelData(floats.tobytes(), 0, 0, *size)
-        depth.setVisible(False)
         document.rootNode().addChildNode(depth, None)
         maker.close()
         yield from settle(document)
         depth = document.nodeByUniqueID(depth.uniqueId())
+        yield from toggle_visibility(document, depth)
     photo = values_of((OUT / order["photo"]).read_bytes(), bits)
     node = yield from add_layer(document, swapped(photo, 3).tobytes(), rect=(0, 0, *size))
     if order["selection"]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from krita import Extension, Krita
 
-from . import rig
+from . import person, rig
 
 try:
     from PyQt5.QtCore import QTimer
@@ -66,6 +66,7 @@ class Checks(Extension):
         self.results["start"] = "".join(self.uncaught)
         rig.leave(self.script.stem, self.results)
         sys.modules["rig"] = rig
+        sys.modules["person"] = person
         sys.path.append(str(self.script.parent))  # scripts share some of their helpers
         checks = runpy.run_path(str(self.script), run_name="inside")
         only, over = os.environ.get("ONLY", ""), os.environ.get("OVER", "").split()

@@ -55,10 +55,34 @@ def soon(what, get, wanted, limit_s=30):
 
 
 def settle(document, turns=3):
-    """Let what was asked for take hold: views, active nodes, undo, projections."""
-    document.waitForDone()
+    """Let what was asked for take hold: views, active nodes, undo. Looks on until Krita is idle; helps nobody."""
+    yield from until(lambda: idle(document), "the end of Krita's own work")
     for _ in range(turns):
         yield
+
+
+def idle(document):
+    """Whether Krita does nothing to the document at this moment."""
+    free = document.tryBarrierLock()
+    if free:
+        document.unlock()
+    return free
+
+
+def toggle_visibility(document, node):
+    """Click on the layer's eye, so to speak; the active layer stays what it was."""
+    active, wanted = document.activeNode(), not node.visible()
+    document.setActiveNode(node)
+    yield from until(lambda: same(document.activeNode(), node), "the layer to be active")
+    trigger("toggle_layer_visibility")
+    yield from until(lambda: node.visible() == wanted, "the layer's visibility")
+    if active is not None:
+        document.setActiveNode(active)
+        yield from until(lambda: same(document.activeNode(), active), "the layer that was active")
+
+
+def same(one, other):
+    return one is not None and one.uniqueId() == other.uniqueId()
 
 
 def sample(width=WIDTH, height=HEIGHT, alpha=False):
@@ -108,7 +132,6 @@ def add_layer(document, data, name="Photo", rect=(0, 0, WIDTH, HEIGHT), parent=N
     node = document.createNode(name, "paintlayer")
     node.setPixelData(data, *rect)
     (parent or document.rootNode()).addChildNode(node, None)
-    document.refreshProjection()
     yield from settle(document)
     document.setActiveNode(node)
     yield from settle(document)
@@ -139,11 +162,12 @@ def add_depth(document, rect=(0, 0, WIDTH, HEIGHT), name="Depth"):
     maker = Krita.instance().createDocument(1, 1, "maker", "GRAYA", "F32", profile, 72.0)
     node = maker.createNode(name, "paintlayer")
     node.setPixelData(disparity(*rect[2:]), *rect)
-    node.setVisible(False)
     document.rootNode().addChildNode(node, None)
     maker.close()
     yield from settle(document)
-    return document.nodeByUniqueID(node.uniqueId())
+    added = document.nodeByUniqueID(node.uniqueId())
+    yield from toggle_visibility(document, added)
+    return added
 
 
 def pixels(node, rect=(0, 0, WIDTH, HEIGHT)):

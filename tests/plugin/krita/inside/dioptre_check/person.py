@@ -1,0 +1,151 @@
+"""What a person does and sees: menus, keys, the file dialog, and the canvas as it is on the screen."""
+
+import subprocess
+import time
+
+from krita import Krita
+
+from . import rig
+
+try:
+    from PyQt5.QtCore import QPoint, QRect, QTimer
+    from PyQt5.QtGui import QImage
+    from PyQt5.QtWidgets import QApplication, QWidget
+except ImportError:
+    from PyQt6.QtCore import QPoint, QRect, QTimer
+    from PyQt6.QtGui import QImage
+    from PyQt6.QtWidgets import QApplication, QWidget
+
+CANVASES = ("KisOpenGLCanvas2", "KisOpenGLCanvas", "KisQPainterCanvas")
+AT_REST = 4  # equal looks in a row
+SAVING_S = 60
+
+
+def open_file(path):
+    """Open a picture in a window, and wait until its layer is active."""
+    document = Krita.instance().openDocument(str(path))
+    Krita.instance().activeWindow().addView(document)
+    yield from rig.until(lambda: Krita.instance().activeDocument() == document, "the view")
+    yield from rig.until(lambda: document.activeNode() is not None, "the active layer")
+    return document
+
+
+def keys(*names):
+    """Press keys."""
+    subprocess.run(["xdotool", "key", "--delay", "30", *names], check=True)
+
+
+def press(x, y):
+    """Click at a place of the screen."""
+    subprocess.run(["xdotool", "mousemove", str(round(x)), str(round(y)), "click", "1"], check=True)
+
+
+def drag(places):
+    """Draw a stroke through places of the screen."""
+    (x, y), *others = [(str(round(x)), str(round(y))) for x, y in places]
+    moves = [word for place in others for word in ("mousemove", *place, "sleep", "0.02")]
+    subprocess.run(["xdotool", "mousemove", x, y, "mousedown", "1", *moves, "mouseup", "1"], check=True)
+
+
+def choose(action):
+    """Choose a menu's entry by its name; a dialog that opens does not stop the check."""
+    QTimer.singleShot(0, Krita.instance().action(action).trigger)
+
+
+def choose_in_menu(*texts):
+    """Click through the menu bar: ("Filter", "Dioptre", "Portrait blur")."""
+    menu = Krita.instance().activeWindow().qwindow().menuBar()
+    for text in texts:
+        yield from rig.until(menu.isVisible, f"the menu with {text}")
+        action = next(one for one in menu.actions() if one.text().replace("&", "") == text)
+        for _ in range(3):
+            yield
+        middle = menu.mapToGlobal(menu.actionGeometry(action).center())
+        press(middle.x(), middle.y())
+        for _ in range(3):
+            yield
+        menu = action.menu()
+
+
+def dialog():
+    """The window that waits for an answer."""
+    return QApplication.activeModalWidget()
+
+
+def export(name):
+    """Export the active document by the File menu's dialog; returns the file when it is whole."""
+    path = rig.OUT / name
+    path.unlink(missing_ok=True)
+    choose("file_export_file")
+    yield from rig.until(dialog, "the file dialog")
+    for _ in range(4):
+        yield
+    keys("ctrl+a")
+    subprocess.run(["xdotool", "type", "--delay", "6", str(path)], check=True)
+    keys("Return")
+    began, size, same = time.monotonic(), -1, 0
+    while same < AT_REST:
+        if time.monotonic() - began > SAVING_S:
+            screenshot("not-saved.png")
+            raise rig.Failed(f"{name} was not saved within {SAVING_S} s; see not-saved.png")
+        for _ in range(3):
+            yield
+        there = path.stat().st_size if path.exists() else -1
+        same = same + 1 if there == size and there > 0 and dialog() is None else 0
+        size = there
+        if dialog() is not None and there <= 0:
+            keys("Return")  # the format's options as they are
+    return path
+
+
+def screenshot(name):
+    """The whole screen, as OUT/name and as an image."""
+    subprocess.run(["scrot", "-o", str(rig.OUT / name)], check=True)
+    return QImage(str(rig.OUT / name))
+
+
+def canvas():
+    """The widget that shows the picture, and where it lies on the screen."""
+    window = Krita.instance().activeWindow().qwindow()
+    shown = [
+        one for one in window.findChildren(QWidget) if one.metaObject().className() in CANVASES and one.isVisible()
+    ]
+    widget = max(shown, key=lambda one: one.width() * one.height())
+    corner = widget.mapToGlobal(QPoint(0, 0))
+    return QRect(corner.x(), corner.y(), widget.width(), widget.height())
+
+
+def floating():
+    """Whether words float over the canvas."""
+    return any("FloatingMessage" in one.metaObject().className() for one in QApplication.allWidgets() if one.isVisible())
+
+
+def canvas_picture(name):
+    """The canvas as it is on the screen when it has come to rest, without the pointer or words over it."""
+    yield from rig.until(lambda: not floating(), "the end of the words over the canvas")
+    place = canvas()
+    subprocess.run(["xdotool", "mousemove", "2", "2"], check=True)
+    before, same = None, 0
+    while same < AT_REST:
+        for _ in range(3):
+            yield
+        shown = screenshot(name).copy(place)
+        same = same + 1 if shown == before else 0
+        before = shown
+    before.save(str(rig.OUT / name))
+    return before
+
+
+def values(image):
+    """Red, green and blue of every pixel, in rows."""
+    image = image.convertToFormat(QImage.Format.Format_RGB888)
+    rows = (image.constScanLine(y).asstring(3 * image.width()) for y in range(image.height()))
+    return b"".join(rows)
+
+
+def apart(one, other):
+    """(largest, mean) difference of two images in 8-bit values; files or images of one size."""
+    one, other = (image if isinstance(image, QImage) else QImage(str(image)) for image in (one, other))
+    rig.expect("size", (one.width(), one.height()), (other.width(), other.height()))
+    differences = [abs(a - b) for a, b in zip(values(one), values(other), strict=True)]
+    return max(differences), sum(differences) / len(differences)

@@ -1,0 +1,205 @@
+"""What a person gets: the canvas on the screen and the file that the File menu saves show what was made."""
+
+import zipfile
+
+import person
+from dioptre.dioptre_link.operations import operation
+from krita import Krita, Selection
+from rig import (
+    HEIGHT,
+    OUT,
+    SRGB,
+    WIDTH,
+    Failed,
+    add_depth,
+    child,
+    close,
+    expect,
+    finish,
+    next_end,
+    photo,
+    settle,
+    soon,
+    toggle_visibility,
+    trigger,
+    until,
+)
+
+from dioptre import jobs, updating
+
+try:
+    from PyQt5.QtGui import QImage
+except ImportError:
+    from PyQt6.QtGui import QImage
+
+GREY = "Gray-D50-elle-V2-srgbtrc.icc"
+KINDS = [("RGBA", depth, SRGB) for depth in ("U8", "U16", "F16", "F32")]
+KINDS += [("GRAYA", "U8", GREY), ("GRAYA", "U16", GREY), ("CMYKA", "U8", "Chemical proof")]
+SHARP = {"f_number": 0.7}  # blurs so much that no screen hides it
+CHANGED = 1.0  # mean difference in 8-bit values that an eye sees
+ROUNDED = 2  # code values: of a canvas or a file in 8 bits
+
+
+def expect_changed(what, one, other):
+    if person.apart(one, other)[1] < CHANGED:
+        raise Failed(f"{what}: nothing changed: {person.apart(one, other)}")
+
+
+def expect_same(what, one, other, most=ROUNDED):
+    if person.apart(one, other)[0] > most:
+        raise Failed(f"{what}: {person.apart(one, other)} apart")
+
+
+def picture_of(node):
+    """An opaque layer's own 8-bit pixels as an image."""
+    x, y, width, height = node.bounds().getRect()
+    data = bytes(node.pixelData(x, y, width, height))
+    return QImage(data, width, height, 4 * width, QImage.Format.Format_RGB32).copy()
+
+
+def reopened(path):
+    """The canvas of a saved file in a window of its own, closed again."""
+    shown = yield from person.open_file(path)
+    trigger("zoom_to_100pct")
+    canvas = yield from person.canvas_picture("reopened.png")
+    yield from close(shown)
+    return canvas
+
+
+def check_portrait_of_a_photo():
+    """From the menu, with real clicks: the canvas, the exported file and the KRA's merged image are the result."""
+    document = yield from person.open_file("/examples/astronaut.jpg")
+    trigger("zoom_to_100pct")
+    before = yield from person.canvas_picture("canvas-before.png")
+    group = yield from next_end(jobs.desk(), person.choose_in_menu("Filter", "Dioptre", "Portrait blur"))
+    after = yield from person.canvas_picture("canvas-after.png")
+    expect_changed("canvas", before, after)
+    result = picture_of(child(group, "Result"))
+    expect_changed("result", result, "/examples/astronaut.jpg")
+    saved = yield from person.export("portrait.png")
+    expect_same("saved PNG", saved, result, 0)
+    layered = yield from person.export("portrait.kra")
+    with zipfile.ZipFile(layered) as kra:
+        (OUT / "merged.png").write_bytes(kra.read("mergedimage.png"))
+    expect_same("merged image of the KRA", OUT / "merged.png", result, 0)
+    as_jpeg = yield from person.export("portrait.jpg")
+    expect_changed("saved JPEG", as_jpeg, "/examples/astronaut.jpg")
+    trigger("edit_undo")
+    undone = yield from person.canvas_picture("canvas-undone.png")
+    expect_same("canvas after undo", undone, before, 0)
+    trigger("edit_redo")
+    redone = yield from person.canvas_picture("canvas-redone.png")
+    expect_same("canvas after redo", redone, after, 0)
+    document.setModified(False)
+    expect_same("canvas of the saved file", (yield from reopened(saved)), after)
+
+
+def check_documents_of_every_kind():
+    """Several layers in a group, in every depth and model."""
+    small = QImage("/examples/astronaut.jpg").scaled(WIDTH, HEIGHT)
+    small.save(str(OUT / "small.png"))
+    for kind in KINDS:
+        document = yield from person.open_file(OUT / "small.png")
+        if kind != KINDS[0]:
+            expect(f"{kind}: converted", document.setColorSpace(*kind), True)
+            yield from settle(document)
+        ending = "jpg" if kind[0] == "CMYKA" else "png"
+        before = yield from person.canvas_picture("kind-before.png")
+        sharp = QImage(str((yield from person.export(f"kind-before.{ending}"))))
+        run = jobs.desk().start(operation("portrait"), SHARP, document, document.activeNode())
+        group = yield from finish(run)
+        expect(f"{kind}: layers", len(group.childNodes()) > 1, True)
+        expect_changed(f"{kind}: canvas", (yield from person.canvas_picture("kind-after.png")), before)
+        expect_changed(f"{kind}: file", (yield from person.export(f"kind.{ending}")), sharp)
+        yield from close(document)
+
+
+def everything():
+    selection = Selection()
+    selection.select(0, 0, WIDTH, HEIGHT, 255)
+    return selection
+
+
+def check_under_a_filter_layer():
+    document, node = yield from photo()
+    group = yield from finish(jobs.desk().start(operation("portrait"), SHARP, document, node))
+    alone = yield from person.export("alone.png")
+    trigger("edit_undo")
+    yield from until(lambda: document.nodeByName("Portrait blur") is None, "the undo")
+    filtered = document.createFilterLayer("Filter", Krita.instance().filter("invert"), everything())
+    document.rootNode().addChildNode(filtered, node)
+    yield from settle(document)
+    group = yield from finish(jobs.desk().start(operation("portrait"), SHARP, document, node))
+    expect("below the filter", document.rootNode().childNodes()[-1].name(), "Filter")
+    inverted = QImage(str((yield from person.export("filtered.png"))))
+    inverted.invertPixels()
+    expect_same("the result, inverted", inverted, alone)
+    expect("several layers", len(group.childNodes()) > 1, True)
+
+
+def check_recipe_and_update():
+    document, node = yield from photo()
+    document.setActiveNode(node)
+    yield from settle(document)
+    sharp = QImage(str((yield from person.export("sharp.png"))))
+    choice = person.choose_in_menu("Filter", "Dioptre", "Recipe", "Product on a table")
+    group = yield from next_end(jobs.desk(), choice)
+    first = QImage(str((yield from person.export("recipe.png"))))
+    expect_changed("recipe", first, sharp)
+    expect_same("result", first, picture_of(child(group, "Result")), 0)
+    child(group, "Depth").setPixelData(b"\0\0\0\0\0\0\x80\x3f" * (WIDTH * HEIGHT), 0, 0, WIDTH, HEIGHT)
+    before = yield from person.canvas_picture("update-before.png")
+    yield from finish(updating.start(jobs.desk(), document, group))
+    updated = QImage(str((yield from person.export("updated.png"))))
+    expect_same("updated result", updated, picture_of(child(group, "Result")), 0)
+    expect("canvas", (yield from person.canvas_picture("update-after.png")) != before, True)
+
+
+def check_painting_on_depth():
+    """Shown, painted on with the brush, hidden again: nothing of the depth stays on the canvas or in the file."""
+    document, node = yield from photo(256, 256)
+    trigger("zoom_to_100pct")
+    group = yield from finish(jobs.desk().start(operation("portrait"), SHARP, document, node))
+    shown = yield from person.canvas_picture("depth-hidden.png")
+    depth = child(group, "Depth")
+    yield from toggle_visibility(document, depth)
+    was = bytes(depth.pixelData(0, 0, 256, 256))
+    document.setActiveNode(depth)
+    yield from soon("active", lambda: document.activeNode().name(), "Depth")
+    trigger("KritaShape/KisToolBrush")
+    middle = person.canvas().center()
+    person.drag([(middle.x() + 8 * step - 60, middle.y() + 3 * step - 20) for step in range(16)])
+    yield from until(lambda: bytes(depth.pixelData(0, 0, 256, 256)) != was, "the stroke")
+    yield from settle(document)
+    yield from toggle_visibility(document, depth)
+    expect_same("canvas", (yield from person.canvas_picture("depth-painted.png")), shown, 0)
+    saved = yield from person.export("depth-painted.png")
+    expect_same("file", saved, picture_of(child(group, "Result")), 0)
+
+
+def check_redo_with_a_transparency_mask():
+    """The source is hidden again on the canvas too: its half transparent pixels do not shine through twice."""
+    document, node = yield from photo()
+    yield from add_depth(document)
+    mask = document.createTransparencyMask("mine")
+    node.addChildNode(mask, None)
+    mask.setPixelData(bytes(60 for _ in range(WIDTH * HEIGHT)), 0, 0, WIDTH, HEIGHT)
+    background = document.rootNode().childNodes()[0]
+    if background.visible() and background.name() == "Background":
+        yield from toggle_visibility(document, background)
+    options = {"focal_disparity": 0.85, "max_radius": 6.0}
+    yield from finish(jobs.desk().start(operation("lens_blur"), options, document, node))
+    first = alphas((yield from person.export("masked.png")))
+    trigger("edit_undo")
+    yield from until(node.visible, "the source after undo")
+    yield from settle(document, 6)
+    expect("alpha after undo", alphas((yield from person.export("masked.png"))), first)
+    trigger("edit_redo")
+    yield from until(lambda: not node.visible(), "the source hidden after redo")
+    yield from settle(document, 6)
+    expect("alpha after redo", alphas((yield from person.export("masked.png"))), first)
+
+
+def alphas(path):
+    image = QImage(str(path)).convertToFormat(QImage.Format.Format_ARGB32)
+    return sorted({image.pixelColor(x, y).alpha() for y in range(8, HEIGHT - 8) for x in range(8, WIDTH - 8)})
