@@ -15,7 +15,9 @@ from typing import Any
 from krita import Document, Krita, Node
 
 from . import recipe, spaces
+from .dioptre_link.editing import refusals
 from .dioptre_link.errors import Cancelled, DioptreError, RefusedError
+from .dioptre_link.language import translated
 from .dioptre_link.operations import Role, operation
 from .jobs import Desk, Run
 from .link import Made, Order, Report, Ticket, Worker, compute
@@ -49,7 +51,7 @@ def start(desk: Desk, document: Document | None, options: Mapping[str, Any] | No
 def plan(document: Document | None, options: Mapping[str, Any]) -> Generator[None, None, Plan]:
     """What to enlarge, read in steps. Raises RefusedError at once."""
     if document is None:
-        raise RefusedError("There is no document.", hint="Open a picture first.")
+        raise refusals.no_document()
     data = {
         link.id
         for entry in recipe.of(document).readable()
@@ -134,7 +136,7 @@ def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tu
     if document is None:
         raise DioptreError("Krita could not open the enlarged document.")
     document.setFileName("")
-    document.setName(f"{made.document.name() or 'Picture'} ×{made.scale:g}")
+    document.setName(f"{_title(made.document)} ×{made.scale:g}")
     document.setHorizontalGuides([place * made.scale for place in made.document.horizontalGuides()])
     document.setVerticalGuides([place * made.scale for place in made.document.verticalGuides()])
     document.setModified(True)
@@ -142,6 +144,12 @@ def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tu
     if window is not None:
         window.addView(document)
     return document.rootNode(), (f"The new document has {size[0]} × {size[1]} pixels.",)
+
+
+def _title(document: Document) -> str:
+    """The file's name without its ending; of a document that was never saved, its own name."""
+    file = document.fileName()
+    return Path(file).stem if file else document.name() or translated("Picture")
 
 
 def _filling(node: Node, picture: Picture, layer: Made, scale: float) -> Generator[None, None, None]:

@@ -17,11 +17,12 @@ from .dioptre_link.presets import presets
 from .dioptre_link.recipe import Recipe
 from .jobs import Run, desk, in_short, in_words
 from .panel import DOCKER_ID
-from .qt import QFileDialog, QMenu, QMessageBox, Qt
+from .qt import QApplication, QFileDialog, QMenu, QMessageBox, Qt
 
 MENU_ID = "dioptre_menu"
 PLACE = f"filter/{MENU_ID}"
 RECIPES_ID = "dioptre_recipe"
+MESSAGE_ID = "dioptre_message"
 DONE_MS = 4000  # how long words float over the canvas
 
 
@@ -140,13 +141,18 @@ def tell(error: DioptreError) -> None:
     if isinstance(error, Cancelled):
         say(translated(error.message))
         return
+    message, hint = translated(error.message), translated(error.hint)
+    for shown in QApplication.topLevelWidgets():
+        if shown.objectName() == MESSAGE_ID and (shown.text(), shown.informativeText()) == (message, hint):
+            shown.raise_()
+            return
     window = Krita.instance().activeWindow()
     box = QMessageBox(window.qwindow() if window is not None else None)
-    box.setObjectName("dioptre_message")
+    box.setObjectName(MESSAGE_ID)
     box.setWindowTitle("Dioptre")
     box.setIcon(QMessageBox.Icon.Warning)
-    box.setText(translated(error.message))
-    box.setInformativeText(translated(error.hint))
+    box.setText(message)
+    box.setInformativeText(hint)
     box.setModal(False)
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.show()

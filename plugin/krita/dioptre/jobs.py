@@ -14,6 +14,7 @@ from typing import Any
 from krita import Document, Krita, Node
 
 from . import layers, recipe, repairing
+from .dioptre_link.editing.traits import changes_depth, looks_into_file, takes_selection
 from .dioptre_link.errors import Cancelled, DioptreError
 from .dioptre_link.language import translated
 from .dioptre_link.operations import Kind, Operation
@@ -21,7 +22,7 @@ from .keeper import Keeper
 from .link import LinkThread, Order, Outcome, Ticket, compute
 from .log import LOG, logger
 from .qt import QApplication, QObject, pyqtSignal
-from .sources import Source, find, looks_into_file, takes_selection
+from .sources import Source, find
 from .spaces import Workshop
 from .steps import Stepper, Steps
 
@@ -130,7 +131,7 @@ class Desk(QObject):
         """Start an operation on a layer. Raises RefusedError in words."""
         checked = described.check(options)
         found = find(described, document, node, depth)
-        if repairing.repairs(described):
+        if changes_depth(described):
             repairing.check(found)
         return self.put(
             described.title,
@@ -186,7 +187,7 @@ def make_layers(
     described: Operation, options: dict[str, Any], source: Source, outcome: Outcome, keeper: Keeper
 ) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
     """The new node and sentences for the user; the document changes in the last step."""
-    if repairing.repairs(described):
+    if changes_depth(described):
         return (yield from repairing.make(source, outcome, keeper))
     source.node()
     with Workshop() as workshop:
@@ -198,12 +199,13 @@ def make_layers(
         was_visible = picture.visible()
         top = layers.insert(source, described, built, copy, workshop)
         made = layers.entry(described, dict(options), source, outcome, built, top)
+        notes = layers.notes(source.document, made, built)
         recipe.of(source.document).add(made)
         source.document.setModified(True)
         if was_visible and not picture.visible():
             keeper.hidden(source.document, picture, top)
         workshop.close_soon()
-    return top, outcome.messages
+    return top, (*outcome.messages, *notes)
 
 
 def in_short(run: Run, messages: tuple[str, ...]) -> str:

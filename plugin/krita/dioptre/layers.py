@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from krita import Document, Node
 
 from . import recipe, spaces
+from .dioptre_link.editing.traits import enlarges, takes_selection
+from .dioptre_link.language import Message
 from .dioptre_link.operations import Operation, Role
 from .dioptre_link.records import GROUP, Entry, Link, made_from
 from .link import DATA_ROLES, Made, Outcome
-from .sources import Source, check_open, takes_selection
+from .sources import Source, check_open
 from .spaces import Rect, Space, Workshop
 
 MASK_NAME = "Selection"
@@ -131,6 +133,30 @@ def refilling(node: Node, rect: Rect, made: Made, given: Space, workshop: Worksh
     yield from spaces.writing(node, rect, made.raster, given, workshop)
 
 
+class Active:
+    """The active layer as it was: Krita makes another one active when layers are swapped."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._path: list[int] = []  # of places among the children, from the layer down to its mask
+        node = document.activeNode()
+        while node is not None and node.type().endswith("mask") and node.parentNode() is not None:
+            siblings = [recipe.own_id(one) for one in node.parentNode().childNodes()]
+            self._path.insert(0, siblings.index(recipe.own_id(node)))
+            node = node.parentNode()
+        self._layer = "" if node is None else recipe.own_id(node)
+
+    def restore(self, swapped: Sequence[tuple[Node, Node]]) -> None:
+        """swapped: (old, new) of the layers that took each other's place."""
+        follows = {recipe.own_id(old): recipe.own_id(new) for old, new in swapped}
+        node = recipe.find_node(self._document, follows.get(self._layer, self._layer)) if self._layer else None
+        for place in self._path:
+            children = node.childNodes() if node is not None else []
+            node = children[place] if place < len(children) else node
+        if node is not None:
+            self._document.setActiveNode(node)
+
+
 def swap(document: Document, old: Node, new: Node) -> None:
     """Put `new` in the place of `old`, in one turn: nothing must come in between."""
     check_open(document)
@@ -174,37 +200,62 @@ def _name(made: Made) -> str:
 
 
 def _below_new(document: Document, picture: Node, described: Operation) -> Node:
-    """The layer that a new result goes above: its source, its depth, or the same operation's earlier results.
+    """The layer that a new result goes above: the operation's earlier results, or else its source and its depth.
 
     Results of other operations that were made from the same source stay above it: they must not be hidden.
     """
     entries = recipe.of(document).readable()
     own = recipe.node_id(document, picture)
-    made = made_from(entries, own)
     same = made_from([one for one in entries if one.operation == described.name], own)
-    groups = {link.id for one in entries for role, link in one.outputs.items() if role == GROUP}
-    siblings = picture.parentNode().childNodes()
-    keys = [recipe.node_id(document, node) for node in siblings]
-    first = keys.index(own)
+    groups = {one.outputs[GROUP].id for one in entries if GROUP in one.outputs}
+    data = made_from(entries, own) - groups
     below = picture
-    for key, node in zip(keys[first + 1 :], siblings[first + 1 :], strict=True):
-        if key in same or (key in made and key not in groups and below is siblings[keys.index(key) - 1]):
+    for node in _above(picture):
+        key = recipe.node_id(document, node)
+        if key in same or (key in data and _follows(node, below)):
             below = node
     return below
 
 
-def covering(document: Document, top: Node) -> Node | None:
-    """A visible result of Dioptre's above `top`, from the same source, that hides it."""
-    entries = recipe.of(document).readable()
-    siblings = top.parentNode().childNodes()
-    keys = [recipe.node_id(document, node) for node in siblings]
-    own = keys.index(recipe.node_id(document, top))
-    sources = {one.inputs["picture"].id for one in entries if keys[own] in one.layer_ids}
-    groups = {
-        one.outputs[GROUP].id for one in entries if GROUP in one.outputs and one.inputs["picture"].id in sources
+def notes(document: Document, entry: Entry, built: list[Built]) -> tuple[str, ...]:
+    """What the user must know to see the result."""
+    found = []
+    if (cover := hidden_by(document, entry)) is not None:
+        sentence = "The result lies below “{name}”, which hides it. To work on what “{name}” shows, select that group."
+        found.append(Message(sentence, name=cover.name()))
+    canvas = document.width(), document.height()
+    result = next((one.rect for one in built if one.made.role is Role.RESULT), None)
+    if enlarges(entry.described) and result is not None and (result.width, result.height) > canvas:
+        sentence = (
+            "The result has {width} × {height} pixels and reaches beyond the canvas. "
+            "Image ▸ Trim to Current Layer fits the canvas to it."
+        )
+        found.append(Message(sentence, width=result.width, height=result.height))
+    return tuple(found)
+
+
+def hidden_by(document: Document, entry: Entry) -> Node | None:
+    """The visible group of another result from the same source that lies above the group of `entry`."""
+    top = recipe.find(document, entry.outputs.get(GROUP))
+    if top is None or top.parentNode() is None:
+        return None
+    others = {
+        one.outputs[GROUP].id
+        for one in recipe.of(document).readable()
+        if GROUP in one.outputs and one.id != entry.id and one.inputs["picture"].id == entry.inputs["picture"].id
     }
-    above = zip(keys[own + 1 :], siblings[own + 1 :], strict=True)
-    return next((node for key, node in above if key in groups and node.visible()), None)
+    return next((one for one in _above(top) if one.visible() and recipe.node_id(document, one) in others), None)
+
+
+def _above(node: Node) -> list[Node]:
+    """The layers above a node in the same group, from below."""
+    siblings = [one for one in node.parentNode().childNodes() if one is not None]
+    place = [recipe.own_id(one) for one in siblings].index(recipe.own_id(node))
+    return siblings[place + 1 :]
+
+
+def _follows(node: Node, below: Node) -> bool:
+    return recipe.own_id(_above(below)[0]) == recipe.own_id(node)
 
 
 def _add_mask(document: Document, source: Source, node: Node) -> None:

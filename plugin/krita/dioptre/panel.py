@@ -10,6 +10,7 @@ from typing import Any
 from krita import DockWidget, Document, Krita, Node
 
 from . import enlarge, recipe, updating
+from .dioptre_link.editing.traits import changes_depth, enlarges, looks_into_file, takes_selection
 from .dioptre_link.errors import Cancelled, DioptreError
 from .dioptre_link.language import translated
 from .dioptre_link.operations import OPERATIONS, Kind, Operation, Role
@@ -37,8 +38,7 @@ from .qt import (
     QVBoxLayout,
     QWidget,
 )
-from .repairing import repairs
-from .sources import Source, enlarges, find, looks_into_file, takes_selection
+from .sources import Source, find
 from .steps import Stepper
 
 DOCKER_ID = "dioptre_docker"
@@ -408,7 +408,7 @@ def _views(described: Operation) -> tuple[str, ...]:
     """What there is to see of an operation."""
     if enlarges(described):
         return AFTER, BEFORE, PLACE
-    if repairs(described):
+    if changes_depth(described):
         return DEPTH, OLD_DEPTH, BEFORE
     if Role.RESULT not in described.outputs:
         return (DEPTH, BEFORE, CONFIDENCE) if Role.CONFIDENCE in described.outputs else (DEPTH, BEFORE)

@@ -14,6 +14,7 @@ from dataclasses import asdict
 
 from krita import Document, Node
 
+from .dioptre_link.operations import Role
 from .dioptre_link.records import NOWHERE, Entry, Link, Record, depth_links, picture_links
 from .qt import QByteArray, QUuid
 
@@ -95,8 +96,15 @@ def concerns(document: Document, entry: Entry, node: Node | None) -> bool:
 
 
 def depth_of(document: Document, entries: Sequence[Entry], picture: Node) -> Node | None:
-    """The newest depth layer that was made from `picture`, or used with it."""
-    return next(iter(_found(document, depth_links(entries, node_id(document, picture)))), None)
+    """The newest depth layer that was made from `picture`, used with it, or behind the result that it is."""
+    own = node_id(document, picture)
+    behind = (
+        entry.outputs.get(Role.DEPTH.value) or entry.inputs.get("disparity")
+        for entry in reversed(entries)
+        if any(link.id == own for link in entry.outputs.values())
+    )
+    links = [*depth_links(entries, own), *(link for link in behind if link is not None and link.id != own)]
+    return next(iter(_found(document, links)), None)
 
 
 def picture_of(document: Document, entries: Sequence[Entry], depth: Node) -> Node | None:

@@ -8,18 +8,14 @@ from dataclasses import replace
 from krita import Document, Node
 
 from . import layers, recipe, spaces
+from .dioptre_link.editing import refusals
 from .dioptre_link.errors import RefusedError
-from .dioptre_link.operations import Input, Operation, Role
+from .dioptre_link.operations import Role
 from .dioptre_link.records import Link
 from .keeper import Keeper
 from .link import Outcome
 from .sources import Found, Source
 from .spaces import Rect, Workshop
-
-
-def repairs(described: Operation) -> bool:
-    """Whether the operation changes the depth layer that it is given."""
-    return Input.DISPARITY in described.inputs and set(described.outputs) == {Role.DEPTH}
 
 
 def check(found: Found) -> None:
@@ -31,7 +27,7 @@ def check(found: Found) -> None:
             f"The depth layer “{depth.name()}” is no plain paint layer.", hint="Convert it to a paint layer first."
         )
     if depth.locked():
-        raise RefusedError(f"The layer “{depth.name()}” is locked.", hint="Unlock it first.")
+        raise refusals.layer_locked(depth.name())
 
 
 def make(source: Source, outcome: Outcome, keeper: Keeper) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
@@ -41,14 +37,16 @@ def make(source: Source, outcome: Outcome, keeper: Keeper) -> Generator[None, No
     document, known = source.document, _known(source.document, source.depth.node)
     found = recipe.current(document, known)
     if found is None:
-        raise RefusedError(f"The layer “{source.depth.name}” was deleted in the meantime.", hint="Undo that first.")
+        raise refusals.layer_deleted(source.depth.name)
     old, was = found
     made = next(one for one in outcome.layers if one.role is Role.DEPTH)
     new = old.duplicate()
     rect = Rect(source.picture.rect.x, source.picture.rect.y, made.width, made.height)
     with Workshop() as workshop:
         yield from spaces.writing(new, rect, made.raster, spaces.DEPTH, workshop)
+    active = layers.Active(document)
     layers.swap(document, old, new)
+    active.restore([(old, new)])
     # With the hash of what the network made: to Update the new layer is one that was painted on.
     recipe.add_version(document, replace(was, id=recipe.own_id(old)), replace(was, id=recipe.own_id(new)))
     document.setModified(True)

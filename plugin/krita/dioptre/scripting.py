@@ -24,6 +24,7 @@ from krita import Document, Krita, Node
 from . import jobs, repairing, updating
 from .dioptre_link.chain import as_operation
 from .dioptre_link.client import Worker
+from .dioptre_link.editing.traits import changes_depth
 from .dioptre_link.operations import Operation
 from .dioptre_link.operations import operation as described_as
 from .dioptre_link.presets import preset
@@ -83,7 +84,7 @@ def _run(
     checked = described.check(options)
     document, node = _given(document, node)
     found = find(described, document, node, depth)
-    if repairing.repairs(described):
+    if changes_depth(described):
         repairing.check(found)
     source = finish(found.read())
     order = jobs.order_for(described, checked, source)

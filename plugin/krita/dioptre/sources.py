@@ -9,12 +9,17 @@ from pathlib import Path
 from krita import Document, Krita, Node
 
 from . import recipe, spaces
+from .dioptre_link.chain import Chain
+from .dioptre_link.editing import refusals
+from .dioptre_link.editing.refusals import Refusals
+from .dioptre_link.editing.traits import enlarges, takes_depth
 from .dioptre_link.errors import RefusedError
 from .dioptre_link.operations import Input, Operation, Role
 from .dioptre_link.wire import MAX_SIDE_PX, PixelFormat
 from .raster import Raster
 from .spaces import Rect, Snapshot, Space
 
+IN_KRITA = Refusals(menu="Filter ▸ Dioptre")
 DEPTH_NAME = "Depth"
 LAYERED_FILES = (".kra", ".krz", ".ora")
 PHOTO_FILES = (".jpg", ".jpeg", ".heic", ".heif")  # that have room for the camera's depth
@@ -55,9 +60,7 @@ class Source:
         check_open(self.document)
         node = recipe.find_node(self.document, self.picture.node)
         if node is None:
-            raise RefusedError(
-                f"The layer “{self.picture.name}” was deleted in the meantime.", hint="Undo that, and try again."
-            )
+            raise refusals.layer_deleted(self.picture.name)
         return node
 
 
@@ -106,7 +109,7 @@ class Found:
 
 def check_open(document: Document) -> None:
     if not any(document == each for each in Krita.instance().documents()):
-        raise RefusedError("The document was closed in the meantime; nothing was made.")
+        raise refusals.document_closed()
 
 
 def is_idle(document: Document) -> bool:
@@ -130,11 +133,10 @@ def find(
     fresh: new layers will be made, within the selection.
     """
     if document is None:
-        raise RefusedError("There is no document.", hint="Open a picture first.")
+        raise refusals.no_document()
     picture = _layer(node)
     entries = recipe.of(document).readable()
-    takes_depth = Input.DISPARITY in described.inputs + described.optional_inputs
-    if takes_depth and depth is None:
+    if takes_depth(described) and depth is None:
         if (source := recipe.picture_of(document, entries, picture)) is not None:
             picture, depth = source, picture  # the depth layer itself was selected
         elif Input.DISPARITY not in described.inputs and Role.DEPTH not in described.outputs:
@@ -142,17 +144,18 @@ def find(
         elif Input.DISPARITY in described.inputs:
             depth = recipe.depth_of(document, entries, picture) or _named_depth(document, picture)
             if depth is None:
-                raise RefusedError(
-                    f"{described.title} needs a depth layer.",
-                    hint="Make one first with Filter ▸ Dioptre ▸ Depth map.",
-                )
+                raise IN_KRITA.needs_depth(described)
     if depth is not None and recipe.own_id(depth) == recipe.own_id(picture):
-        raise RefusedError(
-            "The picture and its depth layer are the same layer.", hint="Select the picture's layer."
-        )
+        raise refusals.same_layer()
     if fresh:
         _check_place(picture)
     check_size(picture)
+    if _balances_colour(described) and picture.colorModel() == "GRAYA":
+        raise RefusedError(
+            "The layer “{name}” is grey and has no colour cast.",
+            hint="Select a colour layer, or convert the image to RGB first.",
+            name=picture.name(),
+        )
     masks = [child for child in picture.childNodes() if child.type().endswith("mask")]
     enlarging = enlarges(described)
     if fresh and enlarging and masks:
@@ -163,13 +166,11 @@ def find(
     fresh_or_needed = fresh or Input.SELECTION in described.inputs
     selection = _selection(document, Rect.of(picture)) if fresh_or_needed else None
     if selection is None and Input.SELECTION in described.inputs:
-        raise RefusedError(f"{described.title} needs a selection.", hint="Select what is to be changed.")
+        raise refusals.needs_selection(described)
     if selection is not None and enlarging:
-        raise RefusedError(f"{described.title} enlarges the whole layer.", hint="Select none first.")
+        raise refusals.selection_enlarged(described)
     if selection is not None and not any(selection):
-        raise RefusedError(
-            f"The selection lies outside of the layer “{picture.name()}”.", hint="Select none first."
-        )
+        raise refusals.selection_outside(picture.name())
     plain = picture.opacity() == 255 and picture.blendingMode() == "normal" and not masks
     return Found(document=document, picture=picture, depth=depth, plain=plain, selection=selection)
 
@@ -177,9 +178,9 @@ def find(
 def check_size(node: Node) -> None:
     rect = Rect.of(node)
     if rect.width <= 0 or rect.height <= 0:
-        raise RefusedError(f"The layer “{node.name()}” is empty.", hint="Select a layer with a picture.")
+        raise (refusals.empty_group if node.type() == "grouplayer" else refusals.empty_layer)(node.name())
     if max(rect.width, rect.height) > MAX_SIDE_PX:
-        raise RefusedError(f"The layer “{node.name()}” is larger than {MAX_SIDE_PX} pixels.")
+        raise refusals.layer_too_large(node.name(), MAX_SIDE_PX)
 
 
 def snapshot(
@@ -230,26 +231,15 @@ def opened_file(document: Document) -> str | None:
     return next((str(one) for one in beside if one.is_file()), None)
 
 
-def looks_into_file(described: Operation) -> bool:
-    """Whether the operation takes the camera's own depth from the file."""
-    return any(parameter.name == "depth_source" for parameter in described.parameters)
-
-
-def enlarges(described: Operation) -> bool:
-    """Whether the result has more pixels than the picture."""
-    return any(parameter.name == "scale" for parameter in described.parameters)
-
-
-def takes_selection(described: Operation) -> bool:
-    """Whether the operation itself heeds the selection; otherwise the result gets a mask from it."""
-    return Input.SELECTION in (*described.inputs, *described.optional_inputs)
+def _balances_colour(described: Operation) -> bool:
+    return not isinstance(described, Chain) and any(one.name == "temperature" for one in described.parameters)
 
 
 def _layer(node: Node | None) -> Node:
     while node is not None and node.type().endswith("mask") and node.parentNode() is not None:
         node = node.parentNode()  # a mask stands for its layer
     if node is None or node.parentNode() is None:
-        raise RefusedError("No layer is selected.", hint="Select the layer with the picture.")
+        raise refusals.no_layer()
     if node.type() == "filterlayer":
         raise RefusedError(f"“{node.name()}” is a filter layer, without pixels of its own.", hint="Select another.")
     return node

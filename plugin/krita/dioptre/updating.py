@@ -8,13 +8,16 @@ from dataclasses import dataclass, replace
 from krita import Document, Node
 
 from . import layers, recipe, spaces
+from .dioptre_link.editing import refusals
+from .dioptre_link.editing.results import to_update
+from .dioptre_link.editing.traits import enlarges
 from .dioptre_link.errors import Cancelled, RefusedError
 from .dioptre_link.operations import Input, Operation, Role
 from .dioptre_link.records import GROUP, Entry, Link
 from .jobs import Desk, Run, order_for
 from .keeper import Keeper
 from .link import DATA_ROLES, Outcome, Report, Ticket, Worker, compute
-from .sources import Found, Picture, Source, enlarges, find, snapshot
+from .sources import Found, Picture, Source, find, snapshot
 from .spaces import Rect, Workshop
 
 
@@ -66,18 +69,11 @@ def plan(document: Document | None, node: Node | None) -> list[Plan]:
     A depth layer that was painted on is used as it is; one that was not is made again when the picture changed.
     """
     if document is None:
-        raise RefusedError("There is no document.", hint="Open a picture first.")
-    entries = recipe.of(document).load()
-    if not entries:
-        raise RefusedError("Dioptre has not made anything in this document yet.", hint="Start with another entry.")
-    chosen = [
-        entry for entry in entries if recipe.concerns(document, entry, node) and recipe.nodes(document, entry)
-    ]
-    if not chosen:
-        raise RefusedError(
-            "The selected layer was not made by Dioptre, and nothing was made from it.",
-            hint="Select a result's group, one of its layers, or its depth layer.",
-        )
+        raise refusals.no_document()
+    chosen = to_update(
+        recipe.of(document).load(),
+        lambda entry: recipe.concerns(document, entry, node) and bool(recipe.nodes(document, entry)),
+    )
     return [_plan(document, entry) for entry in chosen]
 
 
@@ -104,10 +100,7 @@ def work(tasks: Sequence[Task], worker: Worker, ticket: Ticket, report: Report) 
     wanted = [_with_depth(task) for task in tasks]
     wanted = [task for task in wanted if task is not None]
     if not wanted:
-        raise RefusedError(
-            "The depth layer was painted on; there is no other result to bring up to date.",
-            hint="To have the depth estimated again, delete the layer and make a new one.",
-        )
+        raise refusals.only_painted_depth()
     done: list[Done] = []
     fresh: dict[str, Picture] = {}
     for number, task in enumerate(wanted):
@@ -128,6 +121,7 @@ def apply(done: Sequence[Done], keeper: Keeper) -> Generator[None, None, tuple[N
     """New layers in the place of the old ones, with their names, masks, mode and opacity: one undo step."""
     messages: list[str] = []
     swapped: list[tuple[Node, Node]] = []
+    active = layers.Active(done[0][0].source.document)
     top = None
     for task, outcome in done:
         entry, source, document = task.entry, task.source, task.source.document
@@ -157,6 +151,7 @@ def apply(done: Sequence[Done], keeper: Keeper) -> Generator[None, None, tuple[N
         messages.extend(outcome.messages)
         top = recipe.find(document, entry.outputs.get(GROUP)) or recipe.nodes(document, entry)[0]
     keeper.swapped(done[0][0].source.document, swapped)
+    active.restore(swapped)
     assert top is not None
     return top, tuple(messages)
 
@@ -174,7 +169,7 @@ def _plan(document: Document, entry: Entry) -> Plan:
     made = recipe.nodes(document, entry)
     for node in made:
         if node.locked():
-            raise RefusedError(f"The layer “{node.name()}” is locked.", hint="Unlock it first.")
+            raise refusals.layer_locked(node.name())
     _check_clones(document, made)
     found = find(described, document, picture, depth, fresh=False)
     own = recipe.current(document, entry.outputs.get(Role.DEPTH.value)) if depth is None else None

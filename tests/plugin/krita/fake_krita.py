@@ -203,6 +203,7 @@ class Document:
         self._root = Node("root", "grouplayer", space)
         self._annotations: dict[str, bytes] = {}
         self._selection: Selection | None = None
+        self._active: Node | None = None
 
     def width(self) -> int:
         return self._size[0]
@@ -250,7 +251,10 @@ class Document:
         return ""
 
     def activeNode(self) -> Node | None:  # noqa: N802
-        return None
+        return self._active
+
+    def setActiveNode(self, node: Node) -> None:  # noqa: N802
+        self._active = node
 
     def tryBarrierLock(self) -> bool:  # noqa: N802
         return True

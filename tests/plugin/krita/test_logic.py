@@ -87,13 +87,24 @@ def outcome(plugin: types.SimpleNamespace, *, roles: tuple[str, ...] = ("result"
     )
 
 
-def made(plugin: types.SimpleNamespace, name: str, document: Document, node: Node, **of: Any) -> Node:
-    """What a run makes of its outcome."""
+def made(
+    plugin: types.SimpleNamespace,
+    name: str,
+    document: Document,
+    node: Node,
+    *,
+    said: list[str] | None = None,
+    **of: Any,
+) -> Node:
+    """What a run makes of its outcome; said: gets its messages."""
     described = plugin.operations.operation(name)
     source = read(plugin, described, document, node)
     keeper = plugin.keeper.Keeper(None)
     steps = plugin.jobs.make_layers(described, described.check({}), source, outcome(plugin, **of), keeper)
-    top: Node = plugin.steps.finish(steps)[0]
+    top: Node
+    top, messages = plugin.steps.finish(steps)
+    if said is not None:
+        said.extend(messages)
     return top
 
 
@@ -121,7 +132,7 @@ def test_spaces_the_worker_takes(plugin: types.SimpleNamespace) -> None:
 
 def test_refusals_in_words(plugin: types.SimpleNamespace, document: Document) -> None:
     node = photo(document)
-    assert "no document" in refused(plugin, "depth", None, None)
+    assert "No document" in refused(plugin, "depth", None, None)
     assert "No layer" in refused(plugin, "depth", document, None)
     assert "needs a depth layer" in refused(plugin, "lens_blur", document, node)
     assert "same layer" in refused(plugin, "lens_blur", document, node, node)
@@ -136,6 +147,11 @@ def test_refusals_in_words(plugin: types.SimpleNamespace, document: Document) ->
     assert "group" in refused(plugin, "depth", document, inner)
     document.setSelection(Selection(100, 100, 3, 3))
     assert "outside" in refused(plugin, "depth", document, node)
+    document.setSelection(None)
+    grey = Node("Grey", "paintlayer", ("GRAYA", "U8", "Gray-D50-elle-V2-srgbtrc.icc"))
+    grey.setPixelData(bytes((9, 255)) * (WIDTH * HEIGHT), 0, 0, WIDTH, HEIGHT)
+    document.rootNode().addChildNode(grey, None)
+    assert "no colour cast" in refused(plugin, "white_balance", document, grey)
     document.setSelection(Selection(0, 0, 3, 3))
     assert "whole layer" in refused(plugin, "super_resolution", document, node)
 
@@ -178,6 +194,60 @@ def test_group_above_its_source_and_record(plugin: types.SimpleNamespace, docume
     second = made(plugin, "portrait", document, node)
     assert document.rootNode().childNodes() == [node, group, second, above]
     assert Krita.instance().documents() == [document]  # none that conversions were made in is left
+
+
+def test_another_operation_on_the_source_does_not_hide_an_earlier_result(
+    plugin: types.SimpleNamespace, document: Document
+) -> None:
+    node = photo(document)
+    depth = made(plugin, "depth", document, node, roles=("depth",))
+    blur = made(plugin, "portrait", document, node)
+    said: list[str] = []
+    balanced = made(plugin, "white_balance", document, node, roles=("result",), said=said)
+    assert document.rootNode().childNodes() == [node, depth, balanced, blur]
+    assert "“Portrait blur”, which hides it" in said[0]
+    second = made(plugin, "portrait", document, node, said=said)
+    assert document.rootNode().childNodes() == [node, depth, balanced, blur, second]
+    assert said[1:] == []
+    blur.setVisible(False)
+    second.setVisible(False)
+    made(plugin, "white_balance", document, node, roles=("result",), said=said)
+    assert said[1:] == []
+
+
+def test_an_enlarged_layer_says_that_the_canvas_is_smaller(
+    plugin: types.SimpleNamespace, document: Document
+) -> None:
+    said: list[str] = []
+    made(plugin, "super_resolution", document, photo(document), roles=("result",), scale=2, said=said)
+    assert "12 × 8 pixels" in said[0]
+    assert "Trim to Current Layer" in said[0]
+
+
+def test_the_depth_of_a_result_is_that_behind_it(plugin: types.SimpleNamespace, document: Document) -> None:
+    group = made(plugin, "portrait", document, photo(document))
+    entries = plugin.recipe.of(document).load()
+    for node in (group, group.childNodes()[-1]):
+        assert plugin.recipe.depth_of(document, entries, node) is group.childNodes()[0]
+
+
+def test_the_active_layer_stays_active_when_layers_are_swapped(
+    plugin: types.SimpleNamespace, document: Document
+) -> None:
+    group = made(plugin, "portrait", document, photo(document))
+    old = group.childNodes()[-1]
+    old.addChildNode(document.createTransparencyMask("first"), None)
+    old.addChildNode(document.createTransparencyMask("mine"), old.childNodes()[0])
+    for name in ("mine", "Result", "Portrait blur"):
+        old = group.childNodes()[-1]
+        document.setActiveNode({"mine": old.childNodes()[-1], "Result": old}.get(name, group))
+        active = plugin.layers.Active(document)
+        new = old.duplicate()
+        plugin.layers.swap(document, old, new)
+        document.setActiveNode(group.childNodes()[0])
+        active.restore([(old, new)])
+        assert document.activeNode().name() == name
+        assert document.activeNode() in (group, new, *new.childNodes())
 
 
 def test_selection_becomes_a_mask_and_cuts_nothing(plugin: types.SimpleNamespace, document: Document) -> None:
@@ -235,7 +305,7 @@ def test_what_is_gone_when_the_result_comes(plugin: types.SimpleNamespace, docum
 
 def test_update_plans(plugin: types.SimpleNamespace, document: Document) -> None:
     node = photo(document)
-    with pytest.raises(plugin.errors.DioptreError, match="not made anything"):
+    with pytest.raises(plugin.errors.DioptreError, match="no Dioptre results"):
         plugin.updating.plan(document, node)
     group = made(plugin, "portrait", document, node)
     depth = group.childNodes()[0]
@@ -253,7 +323,7 @@ def test_update_plans(plugin: types.SimpleNamespace, document: Document) -> None
     assert depth.pixelData(0, 0, WIDTH, HEIGHT) == painted
     assert names(group) == ["Depth", "Result"]
     stranger = photo(document)
-    with pytest.raises(plugin.errors.DioptreError, match="was not made by"):
+    with pytest.raises(plugin.errors.DioptreError, match="does not belong"):
         plugin.updating.plan(document, stranger)
     group.childNodes()[-1].setLocked(True)
     with pytest.raises(plugin.errors.DioptreError, match="locked"):
