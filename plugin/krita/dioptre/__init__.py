@@ -13,4 +13,4 @@ __all__ = ["follow", "run", "start", "update"]
 
 _krita = Krita.instance()
 _krita.addExtension(DioptreExtension(_krita))
-_krita.addDockWidgetFactory(DockWidgetFactory(DOCKER_ID, DockWidgetFactoryBase.DockRight, DioptreDocker))
+_krita.addDockWidgetFactory(DockWidgetFactory(DOCKER_ID, DockWidgetFactoryBase.DockLeft, DioptreDocker))

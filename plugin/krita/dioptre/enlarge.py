@@ -44,7 +44,7 @@ class Plan:
 def start(desk: Desk, document: Document | None, options: Mapping[str, Any] | None = None) -> Run:
     """Enlarge every paint layer of `document`. Raises RefusedError in words."""
     described = operation(OPERATION)
-    given = described.check(desk.options.get(OPERATION, {}) if options is None else options)
+    given = described.check(options or {})
     return desk.put("Super-resolution of the whole document", plan(document, given), work, lambda done: show(*done))
 
 

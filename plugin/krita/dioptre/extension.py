@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from krita import Extension, Krita, Window
 
-from . import enlarge, log, updating
+from . import depth_editing, enlarge, log, placing, targets, updating
 from .dioptre_link.chain import as_operation
 from .dioptre_link.errors import Cancelled, DioptreError
-from .dioptre_link.language import translated
+from .dioptre_link.language import Message, translated
 from .dioptre_link.operations import OPERATIONS, Operation
 from .dioptre_link.presets import presets
 from .dioptre_link.recipe import Recipe
 from .jobs import Run, desk, in_short, in_words
-from .panel import DOCKER_ID
-from .qt import QApplication, QFileDialog, QMenu, QMessageBox, Qt
+from .panel import DOCKER_ID, PAINT, DioptreDocker
+from .qt import QApplication, QFileDialog, QMenu, QMessageBox, Qt, QTimer
 
 MENU_ID = "dioptre_menu"
 PLACE = f"filter/{MENU_ID}"
@@ -34,32 +35,70 @@ class DioptreExtension(Extension):
 
     def createActions(self, window: Window) -> None:  # noqa: N802  (Krita's name)
         entry = window.createAction(MENU_ID, "Dioptre", "filter")
-        entry.setMenu(QMenu(MENU_ID, window.qwindow()))  # Krita sorts it by the actions' names
+        menu = QMenu(MENU_ID, window.qwindow())
+        entry.setMenu(menu)
+        order: list[str] = []
         for described in OPERATIONS.values():
             title, tip = translated(described.title), translated(described.help)
-            _add(window, described.name, title, tip, lambda d=described: _start(d))
-        entry = window.createAction(RECIPES_ID, translated("Recipe"), PLACE)
-        entry.setMenu(QMenu(RECIPES_ID, window.qwindow()))
+            _add(window, described.name, f"{title}…", tip, lambda d=described: _open(d))
+            order.append(described.name)
+        recipes = window.createAction(RECIPES_ID, translated("Recipe"), PLACE)
+        recipes.setMenu(QMenu(RECIPES_ID, window.qwindow()))
         for name, one in presets().items():
             title, tip = translated(one.title), translated(one.description)
             _add(window, f"recipe_{name}", title, tip, lambda r=one: _follow(lambda: r), f"{PLACE}/{RECIPES_ID}")
         tip = translated("A recipe as a .json file: every run of Dioptre writes one")
         title = translated("From a file…")
         _add(window, "recipe_zz_file", title, tip, lambda: _follow(_recipe_from_file), f"{PLACE}/{RECIPES_ID}")
-        _add(
-            window,
-            "super_resolution_document",
-            translated("Super-resolution of the whole document"),
-            translated("Enlarges every layer into a new document."),
-            lambda: _try(lambda: enlarge.start(desk(), Krita.instance().activeDocument())),
-        )
-        tip = translated("Runs again what made the selected layers.")
-        _add(window, "update", translated("Update"), tip, lambda: _try(_update))
-        _add(
-            window, "panel", translated("Show the panel"), translated("Preview, options and progress."), show_panel
-        )
-        title, tip = translated("Stop what Dioptre is doing"), translated("Cancels all of its jobs.")
-        _add(window, "stop", title, tip, cancel)
+        order += ["recipe", "super_resolution_document"]
+        for name, title, tip, act in (
+            (
+                "super_resolution_document",
+                translated("Super-resolution of the whole document"),
+                translated("Enlarges every layer into a new document."),
+                lambda: _try(lambda: enlarge.start(desk(), Krita.instance().activeDocument())),
+            ),
+            ("edit", translated("Edit…"), translated("Changes the options of the active result."), _edit),
+            (
+                "edit_depth",
+                translated("Edit depth"),
+                translated("Shows the depth layer of the active result, to paint on it."),
+                _edit_depth,
+            ),
+            (
+                "update",
+                translated("Update"),
+                translated("Runs again what made the selected layers."),
+                lambda: _try(_update),
+            ),
+            (
+                "panel",
+                translated("Show the panel"),
+                translated("Preview, options and progress."),
+                show_panel,
+            ),
+            ("stop", translated("Stop what Dioptre is doing"), translated("Cancels all of its jobs."), cancel),
+        ):
+            _add(window, name, title, tip, act)
+        order += ["", "edit", "edit_depth", "update", "", "panel", "stop"]
+        in_order = functools.partial(_sort, menu, order)
+        menu.aboutToShow.connect(in_order)
+        QTimer.singleShot(0, in_order)
+
+
+def _sort(menu: QMenu, order: list[str]) -> None:
+    """Krita 5.3 sorts the entries by their ids. "" in `order` stands for a separator."""
+    known = {action.objectName(): action for action in menu.actions() if not action.isSeparator()}
+    wanted = [known.get(f"dioptre_{name}") if name else None for name in order]
+    if [action.isSeparator() or action for action in menu.actions()] == [one or True for one in wanted]:
+        return
+    for action in menu.actions():
+        menu.removeAction(action)
+    for name, action in zip(order, wanted, strict=True):
+        if action is not None:
+            menu.addAction(action)
+        elif not name:
+            menu.addSeparator()
 
 
 def _add(window: Window, name: str, title: str, tip: str, act: Callable[[], Any], place: str = PLACE) -> None:
@@ -68,11 +107,32 @@ def _add(window: Window, name: str, title: str, tip: str, act: Callable[[], Any]
     action.triggered.connect(lambda *_: act())
 
 
-def _start(described: Operation) -> None:
-    document = Krita.instance().activeDocument()
-    node = document.activeNode() if document is not None else None
-    options = desk().chosen_options(described, document, node)
-    _try(lambda: desk().start(described, options, document, node))
+def _open(described: Operation) -> None:
+    """Open the docker on an operation: nothing is made before its options were seen."""
+    docker = show_panel()
+    if docker is not None:
+        docker.open(described)
+
+
+def _edit() -> None:
+    """Open the docker with the options of the active result."""
+    try:
+        targets.find_edited(*targets.active())
+    except Exception as error:  # noqa: BLE001  (an exception from an action would open a window that stops everything)
+        tell(in_words(error))
+        return
+    docker = show_panel()
+    if docker is not None:
+        docker.edit()
+
+
+def _edit_depth() -> None:
+    try:
+        depth = depth_editing.begin(*targets.active())
+    except Exception as error:  # noqa: BLE001  (as above)
+        tell(in_words(error))
+        return
+    say(translated(Message(PAINT, name=depth.name())))
 
 
 def _follow(choose: Callable[[], Recipe | None]) -> None:
@@ -102,7 +162,7 @@ def _update() -> Run:
 
 
 def _try(begin: Callable[[], Run | None]) -> None:
-    """Start a run and tell how it ends."""
+    """Start a run, show its progress, and tell how it ends."""
     try:
         run = begin()
     except Exception as error:  # noqa: BLE001  (an exception from an action would open a window that stops everything)
@@ -110,22 +170,24 @@ def _try(begin: Callable[[], Run | None]) -> None:
         return
     if run is None:
         return
+    show_panel()
     run.failed.connect(tell)
     run.finished.connect(lambda _node, messages: say(in_short(run, messages)))
 
 
 def cancel() -> None:
     """Stop all that Dioptre is doing."""
-    for run in list(desk().runs):
-        run.cancel()
+    desk().cancel_all()
 
 
-def show_panel() -> None:
+def show_panel() -> DioptreDocker | None:
+    """Bring the docker of the active window to the front."""
     window = Krita.instance().activeWindow()
     for docker in window.dockers() if window is not None else ():
         if docker.objectName() == DOCKER_ID:
-            docker.setVisible(True)
-            docker.raise_()
+            placing.show(window.qwindow(), docker)
+            return docker
+    return None
 
 
 def say(words: str) -> None:

@@ -17,7 +17,7 @@ from . import layers, recipe, repairing
 from .dioptre_link.editing.traits import changes_depth, looks_into_file, takes_selection
 from .dioptre_link.errors import Cancelled, DioptreError
 from .dioptre_link.language import translated
-from .dioptre_link.operations import Kind, Operation
+from .dioptre_link.operations import Operation
 from .keeper import Keeper
 from .link import LinkThread, Order, Outcome, Ticket, compute
 from .log import LOG, logger
@@ -75,8 +75,6 @@ class Desk(QObject):
         super().__init__()
         self.keeper = Keeper(self)
         self.runs: list[Run] = []
-        self.options: dict[str, dict[str, Any]] = {}  # by operation, as the panel has them
-        self.points: dict[str, tuple[str, tuple[float, float]]] = {}  # by operation: node, and the clicked point
         self._tickets: dict[Ticket, tuple[Run, Callable[[Any], Steps]]] = {}
         self._thread = LinkThread(f"Krita {Krita.instance().version()}")
         self._thread.progressed.connect(self._progressed)
@@ -86,20 +84,13 @@ class Desk(QObject):
 
     def stop(self) -> None:
         """With Krita: whatever runs is cancelled."""
-        for run in list(self.runs):
-            run.cancel()
+        self.cancel_all()
         self._thread.stop()
 
-    def chosen_options(self, described: Operation, document: Document | None, node: Node | None) -> dict[str, Any]:
-        """What the panel says for this operation; the clicked point only for the layer it was clicked in."""
-        options = dict(self.options.get(described.name, {}))
-        point = next((one.name for one in described.parameters if one.kind is Kind.POINT), None)
-        clicked = self.points.get(described.name)
-        if point is None or clicked is None or document is None or node is None:
-            return options
-        if clicked[0] == recipe.node_id(document, node):
-            options[point] = clicked[1]
-        return options
+    def cancel_all(self) -> None:
+        """Cancel every job, those that wait too."""
+        for run in list(self.runs):
+            run.cancel()
 
     def put(
         self,

@@ -104,10 +104,12 @@ def _report(event: Progress, report: Report) -> None:
 class LinkThread(QThread):
     """Does one piece of work after the other, each with the same connection to the worker.
 
-    Signals carry the ticket: progressed(ticket, fraction, phase), done(ticket, value), failed(ticket, error).
+    Signals carry the ticket: progressed(ticket, fraction, phase), done(ticket, value), failed(ticket, error), and
+    noted(ticket, value), which is for the work itself to emit.
     """
 
     progressed = pyqtSignal(object, float, str)
+    noted = pyqtSignal(object, object)
     done = pyqtSignal(object, object)
     failed = pyqtSignal(object, object)
 

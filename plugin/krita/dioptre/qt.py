@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 try:
-    from PyQt5.QtCore import QByteArray, QObject, QPointF, QRectF, Qt, QThread, QTimer, QUuid, pyqtSignal
-    from PyQt5.QtGui import QColor, QImage, QPainter, QPen, QPixmap
+    from PyQt5.QtCore import QByteArray, QObject, QPointF, QRectF, QSize, Qt, QThread, QTimer, QUuid, pyqtSignal
+    from PyQt5.QtGui import QColor, QIcon, QImage, QPainter, QPen, QPixmap
     from PyQt5.QtWidgets import (
         QApplication,
         QButtonGroup,
@@ -29,8 +29,8 @@ try:
         QWidget,
     )
 except ImportError:
-    from PyQt6.QtCore import QByteArray, QObject, QPointF, QRectF, Qt, QThread, QTimer, QUuid, pyqtSignal
-    from PyQt6.QtGui import QColor, QImage, QPainter, QPen, QPixmap
+    from PyQt6.QtCore import QByteArray, QObject, QPointF, QRectF, QSize, Qt, QThread, QTimer, QUuid, pyqtSignal
+    from PyQt6.QtGui import QColor, QIcon, QImage, QPainter, QPen, QPixmap
     from PyQt6.QtWidgets import (
         QApplication,
         QButtonGroup,
@@ -66,6 +66,7 @@ __all__ = [
     "QFileDialog",
     "QGridLayout",
     "QHBoxLayout",
+    "QIcon",
     "QImage",
     "QLabel",
     "QListWidget",
@@ -81,6 +82,7 @@ __all__ = [
     "QPushButton",
     "QRectF",
     "QScrollArea",
+    "QSize",
     "QSizePolicy",
     "QSlider",
     "QThread",

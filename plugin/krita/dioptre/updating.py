@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 from krita import Document, Node
 
-from . import layers, recipe, spaces
+from . import depth_editing, layers, recipe, spaces
 from .dioptre_link.editing import refusals
 from .dioptre_link.editing.results import to_update
 from .dioptre_link.editing.traits import enlarges
 from .dioptre_link.errors import Cancelled, RefusedError
+from .dioptre_link.language import Message
 from .dioptre_link.operations import Input, Operation, Role
 from .dioptre_link.records import GROUP, Entry, Link
 from .jobs import Desk, Run, order_for
@@ -74,7 +75,28 @@ def plan(document: Document | None, node: Node | None) -> list[Plan]:
         recipe.of(document).load(),
         lambda entry: recipe.concerns(document, entry, node) and bool(recipe.nodes(document, entry)),
     )
-    return [_plan(document, entry) for entry in chosen]
+    return [plan_of(document, entry) for entry in chosen]
+
+
+def plan_of(document: Document, entry: Entry) -> Plan:
+    """One result to make again, with the options that `entry` has. Raises RefusedError."""
+    described = entry.described
+    picture = recipe.find(document, entry.inputs["picture"])
+    if picture is None:
+        raise entry.gone(described, "picture")
+    depth = None
+    if "disparity" in entry.inputs:
+        depth = recipe.find(document, entry.inputs["disparity"])
+        if depth is None and Input.DISPARITY in described.inputs:
+            raise entry.gone(described, "disparity")
+    made = recipe.nodes(document, entry)
+    for node in made:
+        if node.locked():
+            raise refusals.layer_locked(node.name())
+    _check_clones(document, made)
+    found = find(described, document, picture, depth, fresh=False)
+    own = recipe.current(document, entry.outputs.get(Role.DEPTH.value)) if depth is None else None
+    return Plan(entry=entry, found=found, own=own)
 
 
 def read(plans: Sequence[Plan]) -> Generator[None, None, list[Task]]:
@@ -117,12 +139,18 @@ def work(tasks: Sequence[Task], worker: Worker, ticket: Ticket, report: Report) 
     return done
 
 
-def apply(done: Sequence[Done], keeper: Keeper) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
-    """New layers in the place of the old ones, with their names, masks, mode and opacity: one undo step."""
+def apply(
+    done: Sequence[Done], keeper: Keeper, *, said: str = ""
+) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
+    """New layers in the place of the old ones, with their names, masks, mode and opacity: one undo step.
+
+    said: a sentence for the user, instead of which results were updated.
+    """
     messages: list[str] = []
     swapped: list[tuple[Node, Node]] = []
-    active = layers.Active(done[0][0].source.document)
-    top = None
+    tops: list[Node] = []
+    first = done[0][0].source.document
+    active, was_edited = layers.Active(first), False
     for task, outcome in done:
         entry, source, document = task.entry, task.source, task.source.document
         source.node()
@@ -149,31 +177,16 @@ def apply(done: Sequence[Done], keeper: Keeper) -> Generator[None, None, tuple[N
         recipe.of(document).put(entry, outputs=outputs, inputs=inputs, **made_with)
         document.setModified(True)
         messages.extend(outcome.messages)
-        top = recipe.find(document, entry.outputs.get(GROUP)) or recipe.nodes(document, entry)[0]
-    keeper.swapped(done[0][0].source.document, swapped)
-    active.restore(swapped)
-    assert top is not None
-    return top, tuple(messages)
-
-
-def _plan(document: Document, entry: Entry) -> Plan:
-    described = entry.described
-    picture = recipe.find(document, entry.inputs["picture"])
-    if picture is None:
-        raise entry.gone(described, "picture")
-    depth = None
-    if "disparity" in entry.inputs:
-        depth = recipe.find(document, entry.inputs["disparity"])
-        if depth is None and Input.DISPARITY in described.inputs:
-            raise entry.gone(described, "disparity")
-    made = recipe.nodes(document, entry)
-    for node in made:
-        if node.locked():
-            raise refusals.layer_locked(node.name())
-    _check_clones(document, made)
-    found = find(described, document, picture, depth, fresh=False)
-    own = recipe.current(document, entry.outputs.get(Role.DEPTH.value)) if depth is None else None
-    return Plan(entry=entry, found=found, own=own)
+        tops.append(recipe.find(document, entry.outputs.get(GROUP)) or recipe.nodes(document, entry)[0])
+        was_edited = depth_editing.end(document, entry) or was_edited
+    keeper.swapped(first, swapped)
+    if was_edited:
+        first.refreshProjection()
+        first.setActiveNode(tops[-1])
+    else:
+        active.restore(swapped)
+    names = ", ".join(f"“{top.name()}”" for top in tops)
+    return tops[-1], (*messages, said or Message("Updated {names}.", names=names))
 
 
 def _check_clones(document: Document, made: Sequence[Node]) -> None:

@@ -32,7 +32,7 @@ def plugin(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     package.__path__ = [str(folder)]
     sys.modules[PACKAGE] = package
     names = ("raster", "steps", "spaces", "recipe", "sources", "link", "layers", "keeper")
-    names += ("jobs", "updating", "enlarge")
+    names += ("jobs", "updating", "enlarge", "targets", "depth_editing", "editing_runs")
     with fake_krita.installed():
         loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in names}
         for name in ("operations", "errors"):
@@ -428,6 +428,81 @@ def test_keeper_waits_for_krita_and_asks_a_few_times(
     for _ in range(100):
         keeper.look()
     assert asked == ["step"] * plugin.keeper.ASKED
+
+
+def test_what_the_docker_works_on(plugin: types.SimpleNamespace, document: Document) -> None:
+    """A result of the operation stands for its picture and is replaced; of another one it is the picture."""
+    node = photo(document)
+    portrait, balance = (plugin.operations.operation(name) for name in ("portrait", "white_balance"))
+    target = plugin.targets.find_target(portrait, document, node)
+    assert (target.picture, target.entry, target.replaced) == (node, None, "")
+    group = made(plugin, "portrait", document, node)
+    (entry,) = plugin.recipe.of(document).load()
+    for active in (node, group, *group.childNodes()):
+        target = plugin.targets.find_target(portrait, document, active)
+        assert (target.picture, target.entry, target.replaced) == (node, entry, "Portrait blur")
+    target = plugin.targets.find_target(balance, document, group)
+    assert (target.picture, target.entry) == (group, None)
+    group.remove()
+    assert plugin.targets.find_target(portrait, document, node).entry is None
+    with pytest.raises(plugin.errors.DioptreError, match="does not belong"):
+        plugin.targets.find_edited(document, node)
+    for given in ((None, None), (document, None)):
+        with pytest.raises(plugin.errors.DioptreError):
+            plugin.targets.find_target(portrait, *given)
+
+
+def test_edit_makes_a_result_again_with_other_options(plugin: types.SimpleNamespace, document: Document) -> None:
+    group = made(plugin, "portrait", document, photo(document))
+    result = group.childNodes()[-1]
+    result.setOpacity(99)
+    target, entry = plugin.targets.find_edited(document, result)
+    changed = replace(entry, options=entry.described.check({"f_number": 8.0}))
+    (task,) = plugin.steps.finish(plugin.updating.read([plugin.updating.plan_of(document, changed)]))
+    keeper = plugin.keeper.Keeper(None)
+    plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], keeper, said="Replaced."))
+    (entry,) = plugin.recipe.of(document).load()
+    assert entry.options["f_number"] == 8.0
+    assert names(group) == ["Depth", "Result"]
+    new = group.childNodes()[-1]
+    assert (new is result, new.opacity()) == (False, 99)
+    assert target.picture is document.rootNode().childNodes()[0]
+
+
+def test_a_recipe_of_several_steps_cannot_be_edited(plugin: types.SimpleNamespace, document: Document) -> None:
+    group = made(plugin, "portrait", document, photo(document))
+    (entry,) = plugin.recipe.of(document).load()
+    steps = [{"operation": name, "options": {}} for name in ("white_balance", "portrait")]
+    plugin.recipe.of(document).put(entry, operation="recipe", options={"title": "Mine", "steps": steps})
+    with pytest.raises(plugin.errors.DioptreError, match="“Mine” comes from a recipe"):
+        plugin.targets.find_edited(document, group)
+
+
+def test_edit_depth_and_update_change_places_of_depth_and_result(
+    plugin: types.SimpleNamespace, document: Document
+) -> None:
+    group = made(plugin, "portrait", document, photo(document))
+    depth, result = group.childNodes()
+    plugin.depth_editing.begin(document, group)
+    assert (depth.visible(), result.visible(), document.activeNode()) == (True, False, depth)
+    assert document.refreshed > 0
+    said = plugin.steps.finish(
+        plugin.updating.apply([(tasks(plugin, document, depth)[0], outcome(plugin))], plugin.keeper.Keeper(None))
+    )[1]
+    depth, result = group.childNodes()
+    assert (depth.visible(), result.visible(), document.activeNode()) == (False, True, group)
+    assert said == ("Updated “Portrait blur”.",)
+    with pytest.raises(plugin.errors.DioptreError, match="does not belong"):
+        plugin.depth_editing.begin(document, photo(document))
+    balanced = made(plugin, "white_balance", document, photo(document), roles=("result",))
+    with pytest.raises(plugin.errors.DioptreError, match="no depth layer"):
+        plugin.depth_editing.begin(document, balanced)
+
+
+def test_a_new_group_is_composited(plugin: types.SimpleNamespace, document: Document) -> None:
+    """Krita shows several layers in a new group only then."""
+    made(plugin, "portrait", document, photo(document))
+    assert document.refreshed == 1
 
 
 def test_record_is_ascii_survives_and_is_checked(plugin: types.SimpleNamespace, document: Document) -> None:

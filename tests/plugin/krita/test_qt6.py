@@ -20,7 +20,7 @@ from . import fake_krita
 from .fake_krita import Document, Krita
 
 PACKAGE = "dioptre_with_qt6"
-NAMES = "qt steps link picture_view previews options panel extension jobs scripting enlarge".split()  # noqa: SIM905
+NAMES = "qt steps link canvas picture_view requests session options panel extension jobs scripting enlarge".split()  # noqa: SIM905
 PATIENCE_S = 20
 
 
@@ -46,6 +46,8 @@ def qt(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[typ
     try:
         loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in NAMES}
         loaded["operations"] = importlib.import_module(f"{PACKAGE}.dioptre_link.operations")
+        loaded["events"] = importlib.import_module(f"{PACKAGE}.dioptre_link.editing.events")
+        loaded["states"] = importlib.import_module(f"{PACKAGE}.dioptre_link.editing.state")
         yield types.SimpleNamespace(application=application, **loaded)
         loaded["jobs"].desk().stop()
     finally:
@@ -78,43 +80,85 @@ def test_it_is_pyqt6(qt: types.SimpleNamespace) -> None:
 
 
 def test_options_of_every_operation(qt: types.SimpleNamespace) -> None:
-    changes = []
+    changes: list[tuple[str, Any]] = []
     for described in qt.operations.OPERATIONS.values():
-        options = qt.options.Options(described, lambda: changes.append(1))
-        options.show_all(True)
-        assert options.values() == {}
+        options = qt.options.Options(described, lambda name, value: changes.append((name, value)))
         chosen = {one.name: one.maximum for one in described.parameters if one.kind.value in ("float", "integer")}
-        options.set_values(chosen)
-        assert {name: options.values().get(name, one) for name, one in chosen.items()} == pytest.approx(chosen)
-        options.set_values({})
-        assert options.values() == {}
-    assert changes == []
+        options.render({**described.defaults(), **chosen}, {}, more=True)
+        options.render(described.defaults(), {}, more=False)
+    assert changes == []  # what the program shows is no change by hand
+
+
+def test_a_moved_slider_tells_its_option(qt: types.SimpleNamespace) -> None:
+    changes: list[tuple[str, Any]] = []
+    described = qt.operations.OPERATIONS["portrait"]
+    options = qt.options.Options(described, lambda name, value: changes.append((name, value)))
+    row = options._rows["f_number"]
+    row._slider.setValue(0)
+    row._field.setValue(8.0)
+    assert changes == [("f_number", pytest.approx(0.7)), ("f_number", 8.0)]
+    options._rows["focus_range"]._tick.setChecked(False)
+    assert changes[-1][0] == "focus_range"
+    assert isinstance(changes[-1][1], float)
+    options.render({"focus_range": 0.5}, {}, more=False)
+    options._rows["focus_range"]._tick.setChecked(True)
+    assert changes[-1] == ("focus_range", None)
+
+
+def test_the_wheel_needs_the_focus(qt: types.SimpleNamespace) -> None:
+    from PyQt6 import QtCore, QtGui
+
+    slider = qt.options.Slider(QtCore.Qt.Orientation.Horizontal)
+    slider.setRange(0, 100)
+    slider.setValue(50)
+    where = QtCore.QPointF(5, 5)
+    turn = QtGui.QWheelEvent(
+        where,
+        where,
+        QtCore.QPoint(0, 0),
+        QtCore.QPoint(0, 120),
+        QtCore.Qt.MouseButton.NoButton,
+        QtCore.Qt.KeyboardModifier.NoModifier,
+        QtCore.Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    qt.application.sendEvent(slider, turn)
+    assert (slider.value(), turn.isAccepted()) == (50, False)
 
 
 def test_views_are_painted_and_clicked(qt: types.SimpleNamespace) -> None:
+    from dataclasses import replace
+
     from PyQt6 import QtCore, QtGui, QtTest
 
     clicked: list[tuple[float, float]] = []
-    view = qt.picture_view.PictureView(lambda x, y: clicked.append((x, y)))
+    chosen: list[str] = []
+    view = qt.picture_view.PictureView(lambda x, y: clicked.append((x, y)), chosen.append)
     view.resize(300, 320)
-    image = qt.previews.Image(4, 2, bytes((10, 20, 200, 255)) * 8)
-    grey = qt.previews.Image(4, 2, bytes(range(0, 240, 30)))
-    view.show_before(QtGui.QImage(4, 2, QtGui.QImage.Format.Format_ARGB32))
-    view.show_after(image)
-    view.show_depth(grey, (0.2, 0.5))
-    view.mark((0.5, 0.5))
+    image = qt.events.Image(width=4, height=2, channels=4, data=bytes((10, 20, 200, 255)) * 8)
+    grey = qt.events.Image(width=4, height=2, channels=1, data=bytes(range(0, 240, 30)))
+    shown = qt.events.Shown(after=image, depth=grey, values={"focal_disparity": 0.4, "focus_range": 0.1})
+    before = QtGui.QImage(4, 2, QtGui.QImage.Format.Format_ARGB32)
+    state = qt.states.opened(qt.operations.OPERATIONS["portrait"], {"focus": (2.0, 1.0)})
     view.show()
-    for name in qt.picture_view.VIEWS:
-        view.choose(name)
+    view.render(state, None, None)
+    waiting = qt.states.reading(state)
+    view.render(waiting, before, (4, 2))
+    assert not view.grab().isNull()
+    state = qt.states.arrived(waiting, shown)
+    for name in ("after", "before", "split", "depth", "focus"):
+        view.render(qt.states.chose_view(state, name), before, (4, 2))
         assert not view.grab().isNull()
-    view.choose("after")
     left, top, width, height = view.canvas.place()
     place = QtCore.QPoint(round(left + width * 0.25), round(top + height * 0.5))
     QtTest.QTest.mouseClick(view.canvas, QtCore.Qt.MouseButton.LeftButton, pos=place)
     assert clicked[0] == pytest.approx((0.25, 0.5), abs=0.02)
-    view.show_part(image, (0.5, 0.5, 0.25, 0.25))
+    enlarged = replace(shown, before=image, part=(0.5, 0.5, 0.25, 0.25))
+    view.render(qt.states.arrived(waiting, enlarged), before, (4, 2))
     QtTest.QTest.mouseClick(view.canvas, QtCore.Qt.MouseButton.LeftButton, pos=place)
     assert clicked[1] == pytest.approx((0.5625, 0.625), abs=0.02)
+    QtTest.QTest.mouseClick(view._buttons["depth"], QtCore.Qt.MouseButton.LeftButton)
+    assert chosen == ["depth"]
     view.hide()
 
 
@@ -122,12 +166,16 @@ def test_docker_and_menu(qt: types.SimpleNamespace) -> None:
     docker = qt.panel.DioptreDocker()
     docker.resize(300, 800)
     docker.show()
-    for number in range(len(qt.operations.OPERATIONS)):
-        docker._choice.setCurrentIndex(number)
+    for described in qt.operations.OPERATIONS.values():
+        docker.session.open(described)
+        docker.session.show_more(True)
         qt.application.processEvents()
         assert not docker.grab().isNull()
-    docker._begin_preview()
-    assert "no document" in docker._words.text()
+        assert docker.width() == 300
+    docker.session.look()
+    assert "No document" in docker._words.text()
+    docker.session.open_recipe("product")
+    assert docker._view.isHidden()
     docker.hide()
 
 

@@ -159,11 +159,11 @@ def check_refusals():
     start = jobs.desk().start
     refused("needs a depth layer", lambda: start(operation("lens_blur"), BLUR, document, node))
     refused("out of range", lambda: start(operation("portrait"), {"f_number": 0.1}, document, node))
-    refused("has not made anything", lambda: updating.start(jobs.desk(), document, node))
+    refused("no Dioptre results", lambda: updating.start(jobs.desk(), document, node))
     empty = document.createNode("empty", "paintlayer")
     document.rootNode().addChildNode(empty, None)
     refused("is empty", lambda: start(operation("depth"), {}, document, empty))
-    refused("no document", lambda: start(operation("depth"), {}, None, None))
+    refused("No document", lambda: start(operation("depth"), {}, None, None))
     refused("No layer", lambda: start(operation("depth"), {}, document, None))
     yield
 
@@ -208,7 +208,6 @@ def check_super_resolution_of_the_document():
     document.setHorizontalGuides([10.0])
     yield from settle(document, 20)
     shape = vector.bounds().getRect()
-    jobs.desk().options["super_resolution"] = {"scale": 2.0}
     trigger("dioptre_super_resolution_document")
     yield from finish(jobs.desk().runs[-1])
     yield from settle(document)
@@ -233,7 +232,6 @@ def check_super_resolution_of_the_document():
         (document.width(), pixels(node, (0, 0, 48, 32))),
         (48, packed(sample(48, 32), "RGBA", "U8")),
     )
-    jobs.desk().options.clear()
 
 
 def check_depth_stays_exact_in_8_bits():

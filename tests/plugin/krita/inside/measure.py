@@ -172,15 +172,14 @@ def check_spaces():
 
 
 def shown(docker, beat, act):
-    """From a click in the docker to the preview that it asks for: seconds, and the longest stall."""
+    """From a click in the docker to the exact preview that it asks for: seconds, and the longest stall."""
     beat.reset()
-    ended, before, began = [], docker._ticket, time.perf_counter()
+    session = docker.session
+    before, began = session.state.shown, time.perf_counter()
     act()
-    yield from until(lambda: docker._ticket is not before, "the preview to be asked for")
-    ticket = docker._ticket
-    docker._thread.done.connect(lambda made, _shown: ended.append(time.perf_counter()) if made is ticket else None)
-    yield from until(lambda: ended, "the preview")
-    return {"seconds": round(ended[0] - began, 2), "stall_ms": beat.worst_ms(), "stall_cpu_ms": beat.worst_cpu_ms()}
+    yield from until(lambda: session.state.shown is not before and not session.state.busy, "the preview")
+    ended = time.perf_counter()
+    return {"seconds": round(ended - began, 2), "stall_ms": beat.worst_ms(), "stall_cpu_ms": beat.worst_cpu_ms()}
 
 
 def check_previews():
@@ -190,21 +189,14 @@ def check_previews():
     for mp in [one for one in os.environ.get("PREVIEWS", "").split(",") if one]:
         yield from close_all()
         document, _ = yield from photo_of(*SHAPES[mp])
-        jobs.desk().points.clear()
         docker.show()
         yield from settle(document, 10)
         for name, act in (
-            ("preview, first", docker._begin_preview),
-            ("preview, slider", partial(moved, docker, "f_number", 2.8)),
-            ("preview, slider again", partial(moved, docker, "f_number", 4.0)),
-            ("preview, click on the subject", partial(docker._clicked, 0.42, 0.3)),
-            ("preview, click on the wall", partial(docker._clicked, 0.58, 0.08)),
+            ("preview, first", partial(docker.open, operation("portrait"))),
+            ("preview, slider", partial(docker.session.change, "f_number", 2.8)),
+            ("preview, slider again", partial(docker.session.change, "f_number", 4.0)),
+            ("preview, click on the subject", partial(docker.session.click, 0.42, 0.3)),
+            ("preview, click on the wall", partial(docker.session.click, 0.58, 0.08)),
         ):
             row = yield from shown(docker, beat, act)
             note(ROWS, mp=mp, job=name, **row)
-
-
-def moved(docker, name, value):
-    options = docker._options["portrait"]
-    options.set_values({**options.values(), name: value})
-    docker._changed()

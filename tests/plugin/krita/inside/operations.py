@@ -2,6 +2,7 @@
 
 import array
 
+import person
 from krita import Krita
 from rig import (
     BLUR,
@@ -14,6 +15,7 @@ from rig import (
     expect_in,
     finish,
     names,
+    next_end,
     nodes_of,
     photo,
     pixels,
@@ -30,6 +32,25 @@ import dioptre
 from dioptre import jobs, recipe, updating
 
 
+MENU = [
+    "Portrait blur…",
+    "Depth map…",
+    "Repair depth in selection…",
+    "Lens blur…",
+    "White balance…",
+    "Super-resolution…",
+    "Recipe",
+    "Super-resolution of the whole document",
+    "",
+    "Edit…",
+    "Edit depth",
+    "Update",
+    "",
+    "Show the panel",
+    "Stop what Dioptre is doing",
+]
+
+
 def last_run():
     return jobs.desk().runs[-1]
 
@@ -44,16 +65,14 @@ def check_menu():
         if entry.text() == "Dioptre" and entry.menu()
     ]
     expect("number of Dioptre's menus", len(found), 1)
-    for name in ("Portrait blur", "Depth map", "Lens blur", "Super-resolution", "Update"):
-        expect_in("menu", name, found[0])
+    expect("order", found[0], MENU)
     yield
 
 
 def check_depth_from_the_menu():
     document, node = yield from photo()
     before = pixels(node)
-    trigger("dioptre_depth")
-    yield from finish(last_run())
+    yield from next_end(jobs.desk(), person.made("dioptre_depth"))
     depth = top(document)
     expect("layers", names(document.rootNode())[-2:], ["Photo", "Depth"])
     expect("space", (depth.colorModel(), depth.colorDepth()), ("GRAYA", "F32"))
@@ -73,8 +92,7 @@ def check_portrait_undo_redo():
     document.setActiveNode(node)
     yield from settle(document)
     before, was = pixels(node), names(document.rootNode())
-    trigger("dioptre_portrait")
-    group = yield from finish(last_run())
+    group = yield from next_end(jobs.desk(), person.made("dioptre_portrait"))
     expect("group", group.name(), "Portrait blur")
     expect("layers", names(document.rootNode()), [*was[:-1], "Portrait blur", was[-1]])
     expect("top", names(group)[-1], "Result")

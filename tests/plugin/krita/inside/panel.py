@@ -2,13 +2,15 @@
 
 import array
 import os
-import subprocess
 
-from dioptre.dioptre_link.operations import operation
-from dioptre.picture_view import VIEWS
+import person
+from dioptre.dioptre_link.editing import views
+from dioptre.dioptre_link.editing.state import Phase
+from dioptre.dioptre_link.operations import OPERATIONS, operation
 from krita import Krita, Selection
+from person import click, docker, opened, widget
 from rig import (
-    OUT,
+    Ending,
     add_layer,
     child,
     expect,
@@ -19,37 +21,42 @@ from rig import (
     next_end,
     pixels,
     settle,
+    soon,
     top,
     trigger,
     until,
 )
 
-from dioptre import jobs, updating
+from dioptre import jobs, recipe, updating
 
 try:
-    from PyQt5.QtCore import QPoint, Qt
+    from PyQt5.QtCore import QPoint
     from PyQt5.QtGui import QImage
     from PyQt5.QtWidgets import (
         QApplication,
         QCheckBox,
         QComboBox,
+        QDoubleSpinBox,
         QLabel,
         QListWidget,
         QPushButton,
+        QScrollArea,
         QSlider,
         QToolButton,
         QWidget,
     )
 except ImportError:
-    from PyQt6.QtCore import QPoint, Qt
+    from PyQt6.QtCore import QPoint
     from PyQt6.QtGui import QImage
     from PyQt6.QtWidgets import (
         QApplication,
         QCheckBox,
         QComboBox,
+        QDoubleSpinBox,
         QLabel,
         QListWidget,
         QPushButton,
+        QScrollArea,
         QSlider,
         QToolButton,
         QWidget,
@@ -57,53 +64,34 @@ except ImportError:
 
 PHOTO_PX = 256
 WHOLE = (0, 0, PHOTO_PX, PHOTO_PX)
-DOCKER_PX, LAYERS_PX = 640, 200  # high
 NARROW_PX = 300
 
 
-def docker():
-    return next(one for one in Krita.instance().activeWindow().dockers() if one.objectName() == "dioptre_docker")
+def state():
+    return docker().session.state
 
 
-def widget(kind, name):
-    found = docker().findChild(kind, name)
-    if found is None:
-        raise LookupError(name)
-    return found
-
-
-def click(target, x=0.5, y=0.5):
-    """Move the pointer there and press its button, as a hand would; scroll to it first where it is hidden."""
-    around = target.parentWidget()
-    while around is not None and not hasattr(around, "ensureWidgetVisible"):
-        around = around.parentWidget()
-    if around is not None:
-        around.ensureWidgetVisible(target)
-        for _ in range(4):
-            yield
-    where = target.mapToGlobal(QPoint(round(target.width() * x), round(target.height() * y)))
-    subprocess.run(["xdotool", "mousemove", str(where.x()), str(where.y()), "click", "1"], check=True)
-    for _ in range(4):
+def ready():
+    """Until the preview shows what the options say."""
+    yield from until(lambda: state().phase in (Phase.READY, Phase.FAILED), "the preview")
+    expect("preview", (state().phase, state().message if state().phase is Phase.FAILED else ""), (Phase.READY, ""))
+    for _ in range(3):
         yield
 
 
-def make_room():
-    """Hide the dockers that would leave ours a strip."""
-    window = Krita.instance().activeWindow()
-    for one in window.dockers():
-        if one.objectName() not in ("dioptre_docker", "KisLayerBox"):
-            one.hide()
-    window.qwindow().showMaximized()
-    sizes = [DOCKER_PX, LAYERS_PX]
-    layers = next(one for one in window.dockers() if one.objectName() == "KisLayerBox")
-    window.qwindow().resizeDocks([docker(), layers], [420, 420], Qt.Orientation.Horizontal)
-    window.qwindow().resizeDocks([docker(), layers], sizes, Qt.Orientation.Vertical)
+def changing(act):
+    """Go through `act`, which asks for another preview, and wait for it."""
+    shown = state().shown
+    yield from act
+    yield from until(lambda: state().shown is not shown and not state().busy, "another preview")
+    yield from ready()
 
 
-def screenshot(name):
-    for _ in range(6):
-        yield
-    subprocess.run(["scrot", "-o", str(OUT / name)], check=True)
+def at(x, y):
+    """Shares of the preview's widget for those of the picture in it."""
+    canvas = widget(QWidget, "dioptre_preview")
+    left, upper, width, height = canvas.place()
+    return canvas, (left + x * width) / canvas.width(), (upper + y * height) / canvas.height()
 
 
 def open_photo():
@@ -115,154 +103,149 @@ def open_photo():
     return document, node
 
 
-def check_panel_with_clicks():
+def check_the_menu_opens_the_docker_and_a_click_focuses():
     document, _node = yield from open_photo()
-    trigger("dioptre_panel")
-    make_room()
-    yield from settle(document, 10)
-    view = widget(QWidget, "dioptre_preview")
-    yield from click(widget(QPushButton, "dioptre_look"))
-    yield from until(lambda: docker()._view._images.get("after"), "the first preview")
-    yield from screenshot("krita-panel.png")
-    left, top_px, width, height = view.place()
-    yield from click(view, (left + 0.3 * width) / view.width(), (top_px + 0.75 * height) / view.height())
-    yield from until(lambda: jobs.desk().points, "the click")
-    point = jobs.desk().points["portrait"][1]
-    expect("point", abs(point[0] - 77) < 4 and abs(point[1] - 192) < 4, True)
-    ticket = docker()._ticket
-    yield from until(lambda: docker()._ticket is ticket and not docker()._thread._current, "the second preview")
-    for name, shown in (("depth", "krita-depth.png"), ("focus", "krita-focus.png")):
+    yield from person.maximize()
+    yield from person.choose_in_menu("Filter", "Dioptre", "Portrait blur…")
+    yield from until(docker().isVisible, "the docker")
+    expect("nothing is made yet", jobs.desk().runs, [])
+    yield from until(lambda: state().phase is not Phase.EMPTY, "the preview to begin")
+    person.screenshot("krita-waiting.png")
+    yield from ready()
+    expect("room", docker().height() > 500 and docker().width() >= NARROW_PX, True)
+    person.screenshot("krita-panel.png")
+    yield from changing(click(*at(0.3, 0.75)))
+    point = state().point
+    expect(f"point {point}", abs(point[0] - 77) < 4 and abs(point[1] - 192) < 4, True)
+    for name in ("depth", "focus", "split"):
         yield from click(widget(QToolButton, f"dioptre_view_{name}"))
-        yield from screenshot(shown)
+        expect("view", state().view, name)
+        person.screenshot(f"krita-{name}.png")
     yield from click(widget(QToolButton, "dioptre_view_after"))
     yield from next_end(jobs.desk(), click(widget(QPushButton, "dioptre_make")))
     expect("group", top(document).name(), "Portrait blur")
-    expect("pieces", names(top(document))[-1], "Result")
-    history = widget(QListWidget, "dioptre_history")
-    expect("history", history.count(), 1)
-    expect_in("history", "Portrait blur", history.item(0).text())
-    yield from screenshot("krita-result.png")
+    expect("focus", tuple(recipe.of(document).load()[0].options["focus"]), point)
+    results = widget(QListWidget, "dioptre_history")
+    expect("results", [results.item(0).text(), results.item(0).icon().isNull()], ["Portrait blur", False])
+    person.screenshot("krita-result.png")
 
 
-def choose(name):
-    box = widget(QComboBox, "dioptre_operation")
-    box.setCurrentIndex([described.name for described in docker()._operations].index(name))
-    yield
-    yield
-
-
-def preview():
-    """Press the button, and wait for the answer."""
-    before = docker()._ticket
-    yield from click(widget(QPushButton, "dioptre_look"))
-    yield from until(lambda: docker()._ticket is not before, "a preview to begin")
-    yield from answer()
-
-
-def answer():
-    yield from until(lambda: docker()._thread._current is None and docker()._thread._queue.empty(), "the preview")
-    for _ in range(3):
-        yield
-
-
-def check_a_click_on_the_subject_does_not_look_for_it_again():
+def check_nothing_hidden_takes_part():
+    """Neither what a closed docker held nor a point of an earlier document."""
     yield from open_photo()
-    trigger("dioptre_panel")
-    make_room()
-    yield from choose("portrait")
-    yield from preview()
-    known = docker()._previews._subjects
-    expect("subjects", list(known), [None])
-    (subject,) = known.values()
-    view = widget(QWidget, "dioptre_preview")
-    left, top_px, width, height = view.place()
-    yield from click(view, (left + 0.42 * width) / view.width(), (top_px + 0.3 * height) / view.height())
-    yield from until(lambda: len(docker()._previews._subjects) == 2, "the preview of the click")
-    expect("the same subject", set(docker()._previews._subjects.values()) == {subject}, True)
-    yield from click(view, (left + 0.95 * width) / view.width(), (top_px + 0.1 * height) / view.height())
-    yield from until(lambda: len(docker()._previews._subjects) == 3, "the preview of the other click")
-    expect("another subject", len({one.name for one in docker()._previews._subjects.values()}), 2)
-    docker()._options["portrait"].set_point(None)
-    jobs.desk().points.clear()
+    yield from opened("dioptre_portrait")
+    yield from ready()
+    yield from changing(click(*at(0.3, 0.75)))
+    slider = widget(QWidget, "dioptre_option_f_number").findChild(QSlider)
+    slider.setFocus()
+    person.keys("Home")
+    yield from soon("the f-number", lambda: state().options["f_number"], 0.7)
+    second, node = yield from open_photo()
+    yield from soon("the other layer is read", lambda: docker().session._source.document == second, True)
+    yield from ready()
+    expect("no point of the other document", (state().point, state().options["f_number"]), (None, 0.7))
+    docker().close()
+    yield from until(lambda: not docker().isVisible(), "the docker closed")
+    yield from opened("dioptre_portrait")
+    expect("options", state().options, operation("portrait").defaults())
+    yield from ready()
+
+
+def check_the_wheel_changes_no_value():
+    yield from open_photo()
+    yield from opened("dioptre_portrait")
+    yield from ready()
+    yield from click(widget(QCheckBox, "dioptre_more"))
+    before = dict(state().options)
+    area = widget(QWidget, "dioptre_option_f_number").parentWidget()
+    while not isinstance(area, QScrollArea):
+        area = area.parentWidget()
+    for kind in (QSlider, QDoubleSpinBox, QComboBox):
+        area.verticalScrollBar().setValue(0)
+        docker().widget().setFocus()
+        for control in docker().findChildren(kind):
+            if control.isVisible() and control.isEnabled() and area.isAncestorOf(control):
+                break
+        yield from click(control, button="5")
+        expect(f"options after the wheel over {kind.__name__}", state().options, before)
+    expect("scrolled", area.verticalScrollBar().value() > 0, True)
+    slider = widget(QWidget, "dioptre_option_f_number").findChild(QSlider)
+    slider.setFocus()
+    yield from click(slider, button="4")
+    expect("with the focus it changes", state().options != before, True)
+
+
+def check_the_preview_zooms():
+    yield from open_photo()
+    yield from opened("dioptre_white_balance")
+    yield from ready()
+    canvas = widget(QWidget, "dioptre_preview")
+    before = canvas.place()
+    yield from click(*at(0.8, 0.8), button="4")
+    after = canvas.place()
+    expect("larger", after[2] > before[2], True)
+    corner = [(after[side] + 0.8 * after[side + 2]) - (before[side] + 0.8 * before[side + 2]) for side in (0, 1)]
+    expect(f"about the pointer: {corner}", max(map(abs, corner)) < 3, True)
+    person.screenshot("krita-zoom.png")
+    for _ in range(3):
+        yield from click(*at(0.5, 0.5), button="5")
+    expect("whole again", canvas.place(), before)
 
 
 def check_a_slider_that_keeps_moving_is_shown():
     yield from open_photo()
-    trigger("dioptre_panel")
-    make_room()
-    yield from choose("portrait")
-    yield from preview()
-    made = []
-
-    def note(_ticket, shown):
-        made.append(shown.request.options["f_number"])
-
-    docker()._thread.done.connect(note)
+    yield from opened("dioptre_portrait")
+    yield from ready()
+    shown = []
+    stop = docker().session.store.observe(lambda _, panel: shown.append(panel.state.shown))
     slider = widget(QWidget, "dioptre_option_f_number").findChild(QSlider)
     for turn in range(500):
-        if len(made) >= 3:
+        if len({id(one) for one in shown}) >= 4:
             break
         slider.setValue(100 + turn % 60 * 10)
         yield
-    expect("previews while it moved", len(set(made)) >= 3, True)
-    yield from until(lambda: made[-1] == docker()._options["portrait"].values()["f_number"], "the last one")
-    docker()._thread.done.disconnect(note)
+    expect("previews while it moved", len({id(one) for one in shown}) >= 4, True)
+    yield from ready()
+    stop()
 
 
 def check_white_balance_by_a_click_on_something_grey():
     document, node = yield from open_photo()
-    trigger("dioptre_panel")
-    make_room()
-    yield from choose("white_balance")
-    yield from preview()
-    buttons = [name for name in VIEWS if widget(QToolButton, f"dioptre_view_{name}").isVisible()]
-    expect("views", buttons, ["after", "before"])
-    jobs.desk().options["white_balance"] = {"temperature": 3000.0}
-    view = widget(QWidget, "dioptre_preview")
-    left, top_px, width, height = view.place()
-    yield from click(view, (left + 0.7 * width) / view.width(), (top_px + 0.12 * height) / view.height())
-    yield from answer()
-    expect("the click counts", jobs.desk().options["white_balance"], {})
-    point = jobs.desk().points["white_balance"][1]
-    yield from screenshot("krita-white-balance.png")
+    yield from opened("dioptre_white_balance")
+    yield from ready()
+    buttons = [name for name in views.VIEWS if docker().findChild(QToolButton, f"dioptre_view_{name}").isVisible()]
+    expect("views", buttons, ["after", "before", "split"])
+    docker().session.change("temperature", 3000.0)
+    yield from changing(click(*at(0.7, 0.12)))
+    expect("the click counts", state().options["temperature"], None)
+    point = state().point
+    person.screenshot("krita-white-balance.png")
     group = yield from next_end(jobs.desk(), click(widget(QPushButton, "dioptre_make")))
-    result = child(group, "Result")
     x, y = (round(value) for value in point)
-    mean = [sum(pixels(result, (x - 2, y - 2, 5, 5))[at::4]) / 25 for at in range(3)]
+    mean = [sum(pixels(child(group, "Result"), (x - 2, y - 2, 5, 5))[at::4]) / 25 for at in range(3)]
     expect(f"grey at the point: {mean}", max(mean) - min(mean) < 6, True)
-    jobs.desk().points.clear()
-    document.setModified(False)
     expect("source", node.visible(), True)
+    document.setModified(False)
 
 
 def check_enlarging_shows_the_same_place_before_and_after():
     yield from open_photo()
-    trigger("dioptre_panel")
-    make_room()
-    yield from choose("super_resolution")
-    yield from preview()
-    images, part = docker()._view._images, docker()._view._part
-    expect("part", (round(part[2] * 256), round(part[3] * 256)), (128, 85))
-    expect("before", (images["before"].width(), images["before"].height()), (128, 85))
-    expect("after", (images["after"].width(), images["after"].height()), (512, 340))
+    yield from opened("dioptre_super_resolution")
+    yield from ready()
+    shown = state().shown
+    expect("part", (round(shown.part[2] * 256), round(shown.part[3] * 256)), (256, 170))
+    sizes = [(image.width, image.height) for image in (shown.before, shown.after)]
+    expect("before and after", sizes, [(256, 170), (512, 340)])
     yield from click(widget(QToolButton, "dioptre_view_place"))
-    yield from screenshot("krita-place.png")
-    view = widget(QWidget, "dioptre_preview")
-    left, top_px, width, height = view.place()
-    yield from click(view, (left + 0.3 * width) / view.width(), (top_px + 0.25 * height) / view.height())
-    yield from answer()
-    moved = docker()._view._part
-    expect("moved", abs(moved[0] + moved[2] / 2 - 0.3) < 0.03 and abs(moved[1] + moved[3] / 2 - 0.25) < 0.03, True)
-    for name in ("before", "after"):
-        yield from click(widget(QToolButton, f"dioptre_view_{name}"))
-        yield from screenshot(f"krita-enlarge-{name}.png")
+    person.screenshot("krita-place.png")
+    yield from changing(click(*at(0.3, 0.8)))
+    moved = state().shown.part
+    expect(f"moved {moved}", moved[1] > shown.part[1], True)
 
 
 def check_repair_of_depth():
     """The repaired layer takes the place of the depth layer; Update uses it; one undo step."""
     document, node = yield from open_photo()
-    trigger("dioptre_panel")
-    make_room()
     depth = yield from finish(jobs.desk().start(operation("depth"), {}, document, node))
     blur = {"focal_disparity": 0.9, "max_radius": 4.0}
     group = yield from finish(jobs.desk().start(operation("lens_blur"), blur, document, node))
@@ -273,14 +256,13 @@ def check_repair_of_depth():
     document.setSelection(selection)
     document.setActiveNode(node)
     yield from settle(document)
-    yield from choose("repair_depth")
-    yield from preview()
-    expect("views", [docker()._view._images.get(name) is None for name in ("depth", "old_depth")], [False, False])
-    row = docker()._options["repair_depth"]
-    row.set_values({**row.values(), "mode": "shift", "amount": 0.3})
-    docker()._changed()
-    yield from answer()
-    yield from screenshot("krita-repair.png")
+    yield from opened("dioptre_repair_depth")
+    yield from ready()
+    expect("views", [state().shown.depth is None, state().shown.depth_before is None], [False, False])
+    docker().session.change("mode", "shift")
+    docker().session.change("amount", 0.3)
+    yield from ready()
+    person.screenshot("krita-repair.png")
     new = yield from next_end(jobs.desk(), click(widget(QPushButton, "dioptre_make")))
     expect("in its place", names(document.rootNode()).count("Depth"), 1)
     after = array.array("f", pixels(new, WHOLE))[::2]
@@ -305,58 +287,149 @@ def check_repair_of_depth():
     expect("undone", pixels(child(group, "Result"), WHOLE) == first, True)
 
 
+def check_editing_a_result_in_place():
+    """Its options come back, it is replaced in one undo step, and its name, mask and opacity stay."""
+    document, node = yield from open_photo()
+    group = yield from finish(jobs.desk().start(operation("portrait"), {"f_number": 1.4}, document, node))
+    was = names(document.rootNode())
+    result = child(group, "Result")
+    result.setName("Mine")
+    result.setOpacity(200)
+    result.addChildNode(document.createTransparencyMask("mask"), None)
+    first = pixels(child(group, "Mine"), WHOLE)
+    document.setActiveNode(child(group, "Mine"))
+    yield from settle(document)
+    yield from opened("dioptre_edit")
+    expect("options", (state().operation.name, state().options["f_number"]), ("portrait", 1.4))
+    yield from ready()
+    docker().session.change("f_number", 8.0)
+    button = widget(QPushButton, "dioptre_make")
+    expect("button", button.text(), "Replace the result")
+    yield from next_end(jobs.desk(), click(button))
+    expect("no other group", names(document.rootNode()), was)
+    second = pixels(child(group, "Mine"), WHOLE)
+    expect("changed", second != first, True)
+    kept = child(group, "Mine")
+    expect("kept", (names(kept), kept.opacity(), kept.visible()), (["mask"], 200, True))
+    yield from soon("active", lambda: document.activeNode().name(), "Mine")
+    (entry,) = recipe.of(document).load()
+    expect("recorded", entry.options["f_number"], 8.0)
+    trigger("edit_undo")
+    yield from until(lambda: "Mine" in names(group) and pixels(child(group, "Mine"), WHOLE) == first, "the undo")
+    yield from settle(document, 10)
+    yield from click(widget(QCheckBox, "dioptre_adds"))
+    yield from next_end(jobs.desk(), click(widget(QPushButton, "dioptre_make")))
+    expect("another group where asked for", names(document.rootNode()).count("Portrait blur"), 2)
+
+
+def check_editing_depth():
+    """Edit depth shows the depth alone and makes it active; Update shows the result again."""
+    document, node = yield from open_photo()
+    group = yield from finish(jobs.desk().start(operation("portrait"), {"f_number": 1.0}, document, node))
+    before = yield from person.canvas_picture("edit-depth-before.png")
+    trigger("dioptre_edit_depth")
+    yield from soon("active", lambda: document.activeNode().name(), "Depth")
+    seen = {one.name(): one.visible() for one in group.childNodes()}
+    expect("visible", (seen["Depth"], seen["Result"]), (True, False))
+    during = yield from person.canvas_picture("edit-depth-during.png")
+    expect("the canvas shows the depth", person.apart(before, during)[1] > 5, True)
+    near = array.array("f", [1.0, 1.0] * (PHOTO_PX * 60)).tobytes()
+    child(group, "Depth").setPixelData(near, 0, 0, PHOTO_PX, 60)
+    run = updating.start(jobs.desk(), document, document.activeNode())
+    ending = Ending(run)
+    yield from finish(run)
+    yield from until(lambda: ending.over, "the end")
+    expect_in("words", "Updated “Portrait blur”", " ".join(ending.messages))
+    seen = {one.name(): one.visible() for one in group.childNodes()}
+    expect("visible again", (seen["Depth"], seen["Result"]), (False, True))
+    after = yield from person.canvas_picture("edit-depth-after.png")
+    expect("the canvas shows a result", person.apart(after, during)[1] > 5, True)
+    expect("the painting counts", person.apart(after, before)[1] > 0.05, True)
+
+
+def check_each_job_has_its_own_cancel():
+    document, node = yield from open_photo()
+    yield from opened("dioptre_panel")
+    endings = [Ending(jobs.desk().start(operation("portrait"), {}, document, node)) for _ in range(3)]
+    for _ in range(3):
+        yield
+    person.screenshot("krita-jobs.png")
+    lines = [one for one in docker().findChildren(QToolButton, "dioptre_job_cancel") if one.isVisible()]
+    expect("lines", len(lines), 3)
+    yield from click(lines[0])
+    yield from until(lambda: endings[0].over, "the first one's end")
+    expect("the first alone", [one.over for one in endings[1:]], [False, False])
+    yield from click(widget(QPushButton, "dioptre_stop_all"))
+    yield from until(lambda: all(one.over for one in endings), "the ends")
+    expect("how they ended", [one.error.code for one in endings], ["cancelled"] * 3)
+    expect("nothing made", names(document.rootNode())[-1], "Photo")
+
+
 def check_narrow_docker():
     """At 300 pixels nothing is cut off, with all options, for every operation."""
     yield from open_photo()
-    trigger("dioptre_panel")
-    make_room()
+    yield from opened("dioptre_panel")
     panel = docker()
     panel.setFloating(True)
-    panel.resize(NARROW_PX, 820)
+    panel.resize(NARROW_PX, 720)
     panel.move(40, 40)
     for _ in range(6):
         yield
-    for box in panel.findChildren(QCheckBox):
-        if box.text() == "All options":
-            box.setChecked(True)
     wide = []
-    for described in panel._operations:
-        yield from choose(described.name)
-        for _ in range(4):
+    for name in OPERATIONS:
+        trigger(f"dioptre_{name}")
+        panel.session.show_more(True)
+        for _ in range(8):
             yield
-        inside = panel.widget().widget()
-        if inside.minimumSizeHint().width() > panel.widget().viewport().width():
-            wide.append((described.name, inside.minimumSizeHint().width(), panel.widget().viewport().width()))
-        yield from screenshot(f"krita-narrow-{described.name}.png")
+        for area in (panel.findChild(QScrollArea),):
+            inside = area.widget()
+            if inside.minimumSizeHint().width() > area.viewport().width():
+                wide.append((name, inside.minimumSizeHint().width(), area.viewport().width()))
+        if panel.width() > NARROW_PX:
+            wide.append((name, panel.width()))
+        button = widget(QPushButton, "dioptre_make")
+        lowest = button.mapTo(panel, QPoint(0, button.height())).y()
+        expect("the button is in sight", lowest <= panel.height(), True)
+        person.screenshot(f"krita-narrow-{name}.png")
     panel.setFloating(False)
     expect("wider than the docker", wide, [])
 
 
+def check_recipes_are_listed():
+    document, _ = yield from open_photo()
+    yield from opened("dioptre_panel")
+    box = widget(QComboBox, "dioptre_operation")
+    texts = [box.itemText(place) for place in range(box.count())]
+    expect_in("recipes", "Recipe: Product on a table", texts)
+    box.setFocus()
+    box.setCurrentIndex(texts.index("Recipe: Product on a table"))
+    box.activated.emit(box.currentIndex())
+    yield
+    person.screenshot("krita-recipe.png")
+    group = yield from next_end(jobs.desk(), click(widget(QPushButton, "dioptre_make")))
+    expect("group", group.name(), "Product on a table")
+    document.setModified(False)
+
+
 def check_menu_picture():
     document, _ = yield from open_photo()
-    bar = Krita.instance().activeWindow().qwindow().menuBar()
-    for entry in bar.actions():
-        if entry.menu() and entry.menu().objectName() == "Filter":
-            entry.menu().popup(bar.mapToGlobal(QPoint(320, bar.height())))
-            for _ in range(4):
-                yield
-            sub = next(one for one in entry.menu().actions() if one.text() == "Dioptre")
-            entry.menu().setActiveAction(sub)
-            sub.menu().popup(entry.menu().mapToGlobal(QPoint(entry.menu().width(), entry.menu().height() - 220)))
-            yield from screenshot("krita-menu.png")
-            sub.menu().close()
-            entry.menu().close()
-    yield from settle(document)
+    yield from person.maximize()
+    yield from person.choose_in_menu("Filter", "Dioptre")
+    person.screenshot("krita-menu.png")
+    person.keys("Escape", "Escape", "Escape")
+    yield from settle(document, 6)
 
 
-def check_refusal_opens_a_window_that_stops_nothing():
+def check_equal_refusals_show_once():
+    """In a window that stops nothing; the docker says its own in words."""
     document, _ = yield from open_photo()
-    trigger("dioptre_lens_blur")
-    yield from settle(document)
-    box = next((one for one in QApplication.topLevelWidgets() if one.objectName() == "dioptre_message"), None)
-    expect("window", box is not None and box.isVisible() and not box.isModal(), True)
-    expect_in("words", "needs a depth layer", box.text())
-    box.close()
-    yield
+    for _ in range(3):
+        trigger("dioptre_edit")
+        yield from settle(document)
+    shown = [one for one in QApplication.topLevelWidgets() if one.objectName() == "dioptre_message"]
+    boxes = [one for one in shown if one.isVisible()]
+    expect("windows", [(one.isModal(), "no Dioptre results" in one.text()) for one in boxes], [(False, True)])
+    boxes[0].close()
+    yield from opened("dioptre_lens_blur")
+    expect_in("words", "needs a depth layer", widget(QLabel, "dioptre_words").text())
     expect("runs", jobs.desk().runs, [])
-    expect("words", bool(widget(QLabel, "dioptre_words")), True)

@@ -10,11 +10,11 @@ from . import rig
 try:
     from PyQt5.QtCore import QPoint, QRect, QTimer
     from PyQt5.QtGui import QImage
-    from PyQt5.QtWidgets import QApplication, QWidget
+    from PyQt5.QtWidgets import QApplication, QPushButton, QWidget
 except ImportError:
     from PyQt6.QtCore import QPoint, QRect, QTimer
     from PyQt6.QtGui import QImage
-    from PyQt6.QtWidgets import QApplication, QWidget
+    from PyQt6.QtWidgets import QApplication, QPushButton, QWidget
 
 CANVASES = ("KisOpenGLCanvas2", "KisOpenGLCanvas", "KisQPainterCanvas")
 AT_REST = 4  # equal looks in a row
@@ -65,6 +65,59 @@ def choose_in_menu(*texts):
         for _ in range(3):
             yield
         menu = action.menu()
+
+
+def maximize():
+    """All of Krita's window on the screen."""
+    window = Krita.instance().activeWindow().qwindow()
+    if not window.isMaximized():
+        window.showMaximized()
+        for _ in range(8):
+            yield
+
+
+def docker():
+    """Dioptre's docker in the active window."""
+    return next(one for one in Krita.instance().activeWindow().dockers() if one.objectName() == "dioptre_docker")
+
+
+def widget(kind, name):
+    """A part of the docker that is seen."""
+    found = next((one for one in docker().findChildren(kind, name) if one.isVisible()), None)
+    if found is None:
+        raise LookupError(name)
+    return found
+
+
+def click(target, x=0.5, y=0.5, button="1"):
+    """Press a button of the pointer over a widget (4 and 5: the wheel); scroll to it first where it is hidden."""
+    around = target.parentWidget()
+    while around is not None and not hasattr(around, "ensureWidgetVisible"):
+        around = around.parentWidget()
+    if around is not None:
+        around.ensureWidgetVisible(target)
+        for _ in range(4):
+            yield
+    where = target.mapToGlobal(QPoint(round(target.width() * x), round(target.height() * y)))
+    command = ["xdotool", "mousemove", str(where.x()), str(where.y()), "click", button]
+    subprocess.run(command, check=True)
+    for _ in range(4):
+        yield
+
+
+def opened(action):
+    """Choose an operation's entry; the docker opens on it."""
+    yield from maximize()
+    Krita.instance().action(action).trigger()
+    yield from rig.until(docker().isVisible, "the docker")
+    for _ in range(6):
+        yield
+
+
+def made(action):
+    """Choose an operation's entry and press the docker's button."""
+    yield from opened(action)
+    yield from click(widget(QPushButton, "dioptre_make"))
 
 
 def dialog():

@@ -1,0 +1,194 @@
+"""A picture as large as there is room: the wheel zooms, dragging moves it, a click gives a point of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .dioptre_link.language import translated
+from .qt import QColor, QImage, QLabel, QPainter, QPen, QPixmap, QPointF, QRectF, QSizePolicy, Qt
+
+LEAST_PX = 160
+RING_PX = 9
+OUTLINE = ((QColor(0, 0, 0, 160), 4), (QColor(255, 255, 255), 2))  # is seen on every picture
+MOST_ZOOM = 8.0
+ZOOM_STEP = 1.25  # of one notch of the wheel
+DRAGGED_PX = 4  # from here on a press is no click
+BAND_PX, BAR_PX = 22, 4
+
+Place = tuple[float, float, float, float]
+
+
+class Canvas(QLabel):
+    """on_click gets shares of the picture, 0 to 1; (0.5, 0.5) while there is none."""
+
+    def __init__(self, on_click: Callable[[float, float], None]) -> None:
+        super().__init__()
+        self.setObjectName("dioptre_preview")
+        self.setAccessibleName(translated("Preview"))
+        self.setMinimumSize(LEAST_PX, LEAST_PX)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.setCursor(Qt.CursorShape.CrossCursor)
+        self.setWordWrap(True)
+        # Shown while there is no picture.
+        self.setText(translated("Click here to see the active layer with these settings"))
+        self._on_click = on_click
+        self._image: QImage | None = None
+        self._over: QImage | None = None
+        self._left: QImage | None = None
+        self._frame: Place | None = None
+        self._marker: tuple[float, float] | None = None
+        self._sign, self._fraction = "", 0.0
+        self._zoom, self._centre = 1.0, (0.5, 0.5)
+        self._pressed: tuple[float, float] | None = None
+        self._dragged = False
+
+    def show_images(
+        self,
+        image: QImage | None,
+        *,
+        over: QImage | None,
+        left: QImage | None,
+        frame: Place | None,
+        marker: tuple[float, float] | None,
+    ) -> None:
+        """over: drawn on top. left: the left half instead of the image's. frame: shares of the picture."""
+        if image is None:
+            self._zoom, self._centre = 1.0, (0.5, 0.5)
+        self._image, self._over, self._left, self._frame, self._marker = image, over, left, frame, marker
+        self.update()
+
+    def show_progress(self, sign: str, fraction: float | None) -> None:
+        """sign: words in a band over the picture, "" for none. fraction: of a bar below them, None for none."""
+        self._sign, self._fraction = sign, -1.0 if fraction is None else fraction
+        self.update()
+
+    def place(self) -> Place:
+        """Where the whole picture lies in the widget: left, top, width, height."""
+        if self._image is None or self._image.width() == 0:
+            return 0.0, 0.0, 0.0, 0.0
+        fit = min(self.width() / self._image.width(), self.height() / self._image.height())
+        width, height = self._image.width() * fit * self._zoom, self._image.height() * fit * self._zoom
+        return (
+            _start(self.width(), width, self._centre[0]),
+            _start(self.height(), height, self._centre[1]),
+            width,
+            height,
+        )
+
+    def paintEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
+        if self._image is None:
+            super().paintEvent(event)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self._image is not None:
+            self._paint_picture(painter)
+        if self._sign:
+            self._paint_sign(painter)
+        painter.end()
+
+    def _paint_picture(self, painter: QPainter) -> None:
+        left, top, width, height = self.place()
+        whole = QRectF(left, top, width, height)
+        painter.fillRect(whole, QColor(128, 128, 128))
+        for image in (self._image, self._over):
+            if image is not None:
+                painter.drawPixmap(whole, QPixmap.fromImage(image), QRectF(image.rect()))
+        if self._left is not None:
+            half = QRectF(left, top, width / 2, height)
+            source = QRectF(0, 0, self._left.width() / 2, self._left.height())
+            painter.drawPixmap(half, QPixmap.fromImage(self._left), source)
+            middle = left + width / 2
+            for colour, line in OUTLINE:
+                painter.setPen(QPen(colour, line))
+                painter.drawLine(QPointF(middle, top), QPointF(middle, top + height))
+        for colour, line in OUTLINE:
+            painter.setPen(QPen(colour, line))
+            if self._frame is not None:
+                x, y, w, h = self._frame
+                painter.drawRect(QRectF(left + x * width, top + y * height, w * width, h * height))
+            if self._marker is not None:
+                x, y = self._marker
+                painter.drawEllipse(QPointF(left + x * width, top + y * height), RING_PX, RING_PX)
+
+    def _paint_sign(self, painter: QPainter) -> None:
+        """A dark band with words, and the bar: what is seen below is not the result yet."""
+        if self._image is not None:
+            painter.fillRect(self.rect(), QColor(0, 0, 0, 70))
+        band = QRectF(0, self.height() - BAND_PX, self.width(), BAND_PX)
+        painter.fillRect(band, QColor(0, 0, 0, 170))
+        painter.setPen(QPen(QColor(255, 255, 255)))
+        painter.drawText(band.adjusted(6, 0, -6, 0), Qt.AlignmentFlag.AlignVCenter, self._sign)
+        if self._fraction >= 0:
+            bar = QRectF(0, self.height() - BAND_PX - BAR_PX, self.width(), BAR_PX)
+            painter.fillRect(bar, QColor(0, 0, 0, 170))
+            bar.setWidth(self.width() * min(max(self._fraction, 0.02), 1.0))
+            painter.fillRect(bar, self.palette().highlight().color())
+
+    # -- pointer -------------------------------------------------------------------------------------------------
+
+    def wheelEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
+        """Zoom about the pointer; over the whole picture a turn back scrolls the panel."""
+        up = event.angleDelta().y() > 0
+        if self._image is None or (not up and self._zoom <= 1.0):
+            event.ignore()
+            return
+        where = event.position()
+        x, y = self._share(where.x(), where.y())
+        zoom = min(max(self._zoom * (ZOOM_STEP if up else 1 / ZOOM_STEP), 1.0), MOST_ZOOM)
+        kept = 1 - self._zoom / zoom
+        self._centre = (
+            self._centre[0] + (x - self._centre[0]) * kept,
+            self._centre[1] + (y - self._centre[1]) * kept,
+        )
+        self._zoom = zoom
+        event.accept()
+        self.update()
+
+    def mousePressEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
+        where = _where(event)
+        self._pressed, self._dragged = (where.x(), where.y()), False
+
+    def mouseMoveEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
+        if self._pressed is None or self._image is None:
+            return
+        where = _where(event)
+        moved = where.x() - self._pressed[0], where.y() - self._pressed[1]
+        if self._zoom <= 1.0 or (not self._dragged and max(map(abs, moved)) < DRAGGED_PX):
+            return
+        self._dragged, self._pressed = True, (where.x(), where.y())
+        width, height = self.place()[2:]
+        self._centre = (
+            min(max(self._centre[0] - moved[0] / width, 0.0), 1.0),
+            min(max(self._centre[1] - moved[1] / height, 0.0), 1.0),
+        )
+        self.update()
+
+    def mouseReleaseEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
+        pressed, self._pressed = self._pressed, None
+        if pressed is None or self._dragged:
+            return
+        if self._image is None:
+            self._on_click(0.5, 0.5)  # nothing is shown yet: asks for a preview
+            return
+        where = _where(event)
+        x, y = self._share(where.x(), where.y())
+        if 0 <= x < 1 and 0 <= y < 1:
+            self._on_click(x, y)
+
+    def _share(self, x: float, y: float) -> tuple[float, float]:
+        left, top, width, height = self.place()
+        return (x - left) / width, (y - top) / height
+
+
+def _start(room: float, length: float, centre: float) -> float:
+    """Where a side of the picture begins: in the middle, or so that no room is left where it is longer."""
+    if length <= room:
+        return (room - length) / 2
+    return min(max(room / 2 - centre * length, room - length), 0.0)
+
+
+def _where(event: Any) -> QPointF:
+    return event.localPos() if hasattr(event, "localPos") else event.position()

@@ -1,0 +1,62 @@
+"""Edit depth: shows the depth layer in place of the results made with it, to be painted on; Update shows them again.
+
+Visibility is no part of Krita's undo history, and needs none here: Update, or the layers' eyes, bring it back.
+"""
+
+from __future__ import annotations
+
+from krita import Document, Node
+
+from . import recipe
+from .dioptre_link.editing import refusals
+from .dioptre_link.editing.results import to_update
+from .dioptre_link.errors import RefusedError
+from .dioptre_link.operations import Role
+from .dioptre_link.records import Entry, Link
+
+
+def begin(document: Document | None, node: Node | None) -> Node:
+    """Show the depth layer behind the result that `node` belongs to, and make it active. Raises RefusedError."""
+    if document is None:
+        raise refusals.no_document()
+    entries = to_update(
+        recipe.of(document).load(),
+        lambda entry: recipe.concerns(document, entry, node) and bool(recipe.nodes(document, entry)),
+    )
+    link = next((found for entry in reversed(entries) if (found := _depth_link(entry)) is not None), None)
+    depth = recipe.find(document, link)
+    if link is None or depth is None:
+        raise RefusedError(
+            "This result has no depth layer.", hint="Select a result that was made with depth, or its depth layer."
+        )
+    for entry in recipe.of(document).readable():
+        if (used := _depth_link(entry)) is not None and used.id == link.id:
+            for role in (Role.RESULT, Role.SUBJECT, Role.BACKGROUND, Role.FOREGROUND):
+                if (result := recipe.find(document, entry.outputs.get(role.value))) is not None:
+                    result.setVisible(False)
+    _show_with_groups(depth)
+    document.refreshProjection()
+    document.setActiveNode(depth)
+    return depth
+
+
+def end(document: Document, entry: Entry) -> bool:
+    """Show a result again that hides behind its depth; returns whether it did. The caller refreshes the canvas."""
+    depth = recipe.find(document, _depth_link(entry))
+    result = recipe.find(document, entry.outputs.get(Role.RESULT.value))
+    if depth is None or result is None or not depth.visible() or result.visible():
+        return False
+    depth.setVisible(False)
+    result.setVisible(True)
+    return True
+
+
+def _depth_link(entry: Entry) -> Link | None:
+    return entry.outputs.get(Role.DEPTH.value) or entry.inputs.get("disparity")
+
+
+def _show_with_groups(node: Node) -> None:
+    shown: Node | None = node
+    while shown is not None and shown.parentNode() is not None:
+        shown.setVisible(True)
+        shown = shown.parentNode()

@@ -1,0 +1,28 @@
+"""Runs that change a result in place: Edit makes it again with other options, as Update does with other inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from krita import Document
+
+from . import updating
+from .dioptre_link.language import Message
+from .dioptre_link.records import Entry
+from .jobs import Desk, Run
+
+
+def start(desk: Desk, document: Document, entry: Entry, options: Mapping[str, Any]) -> Run:
+    """Make a result again with other options; names, masks, modes and order stay. Raises DioptreError."""
+    checked = entry.described.check(dict(options))
+    plans = [updating.plan_of(document, replace(entry, options=checked))]
+    title = entry.described.title
+    said = Message("{operation}: replaced. Undo brings the earlier one back.", operation=Message(title))
+    return desk.put(
+        title,
+        updating.read(plans),
+        updating.work,
+        lambda done: updating.apply(done, desk.keeper, said=said),
+    )

@@ -1,0 +1,95 @@
+"""The results in the document, as small pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from krita import Document, Krita
+
+from . import recipe
+from .dioptre_link.language import translated
+from .dioptre_link.records import GROUP, Entry
+from .qt import QIcon, QListWidget, QListWidgetItem, QPixmap, QSize, Qt
+
+THUMBNAIL_PX = 56
+MOST = 12  # results listed, the newest: a thumbnail takes Krita some milliseconds
+HIGH_PX = THUMBNAIL_PX + 44
+
+
+class ResultList(QListWidget):
+    """A click makes a result's group active; a double click, or Return, edits it."""
+
+    def __init__(self, on_edit: Callable[[], None]) -> None:
+        super().__init__()
+        self._on_edit = on_edit
+        self.setObjectName("dioptre_history")
+        self.setAccessibleName(translated("Results in this document"))
+        self.setToolTip(translated("Results in this document. Double-click one to edit it."))
+        self.setViewMode(QListWidget.ViewMode.IconMode)
+        self.setIconSize(QSize(THUMBNAIL_PX, THUMBNAIL_PX))
+        self.setGridSize(QSize(THUMBNAIL_PX + 28, HIGH_PX - 10))
+        self.setFlow(QListWidget.Flow.LeftToRight)
+        self.setWrapping(False)
+        self.setWordWrap(True)
+        self.setMovement(QListWidget.Movement.Static)
+        self.setFixedHeight(HIGH_PX + 14)
+        self.itemActivated.connect(self._edit)
+        self.itemClicked.connect(self._select)
+
+    def refresh(self) -> None:
+        """List what is in the active document."""
+        self.clear()
+        document = Krita.instance().activeDocument()
+        if document is not None:
+            entries = [one for one in recipe.of(document).readable() if recipe.nodes(document, one)]
+            for entry in reversed(entries[-MOST:]):
+                if entry.known is not None:
+                    self.addItem(_item(document, entry))
+        self.setVisible(self.count() > 0)
+
+    def _select(self, item: QListWidgetItem) -> bool:
+        document = Krita.instance().activeDocument()
+        if document is None:
+            return False
+        known = {entry.id: entry for entry in recipe.of(document).readable()}
+        entry = known.get(item.data(Qt.ItemDataRole.UserRole))
+        nodes = [] if entry is None else recipe.nodes(document, entry)
+        if entry is None or not nodes:
+            self.refresh()
+            return False
+        document.setActiveNode(recipe.find(document, entry.outputs.get(GROUP)) or nodes[0])
+        return True
+
+    def _edit(self, item: QListWidgetItem) -> None:
+        if self._select(item):
+            self._on_edit()
+
+
+def _item(document: Document, entry: Entry) -> QListWidgetItem:
+    node = recipe.find(document, entry.outputs.get(GROUP)) or recipe.nodes(document, entry)[0]
+    item = QListWidgetItem(node.name())
+    picture = node.thumbnail(THUMBNAIL_PX, THUMBNAIL_PX)
+    if picture is not None and not picture.isNull():
+        item.setIcon(QIcon(QPixmap.fromImage(picture)))
+    item.setData(Qt.ItemDataRole.UserRole, entry.id)
+    item.setToolTip(f"{node.name()}\n{entry.when[:16].replace('T', ' ')}\n{_changed(entry)}".strip())
+    return item
+
+
+def _changed(entry: Entry) -> str:
+    """The options that are not the defaults, a line each."""
+    known = entry.known
+    if known is None:
+        return ""
+    lines = [
+        f"{translated(one.label)}: {_short(entry.options[one.name])}"
+        for one in known.parameters
+        if one.name in entry.options and entry.options[one.name] != one.default
+    ]
+    return "\n".join(lines)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(f"{number:.0f}" for number in value)
+    return f"{value:g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)

@@ -1,0 +1,263 @@
+"""The docker's work apart from its widgets: the state they show, reading the layer, previews, and runs.
+
+The state is replaced as a whole; the widgets render it and call the methods here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from krita import Krita
+
+from . import editing_runs, requests, targets
+from .dioptre_link.chain import as_operation
+from .dioptre_link.editing import state as states
+from .dioptre_link.editing.events import Shown, Step, drain
+from .dioptre_link.editing.preview import SETTLE_MS, PreviewSession
+from .dioptre_link.editing.state import Phase, State, Store
+from .dioptre_link.editing.traits import point_of
+from .dioptre_link.errors import Cancelled, DioptreError
+from .dioptre_link.operations import OPERATIONS, Operation
+from .dioptre_link.presets import presets
+from .jobs import Run, desk, in_words
+from .link import LinkThread, Report, Ticket
+from .qt import QApplication, QImage, QObject, QTimer
+from .sources import Source, find
+from .steps import Stepper
+from .targets import Target, active, find_target
+
+POLL_S = 0.05  # how long a step of the preview's thread waits for the worker
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """What the docker shows. recipe: the preset's name instead of an operation. layer: that the preview shows.
+
+    replaced: the name of the result that a run replaces, "" where there is none; adds: the user wants another one.
+    """
+
+    state: State
+    recipe: str = ""
+    layer: str = ""
+    replaced: str = ""
+    adds: bool = False
+
+
+class Session(QObject):
+    """One docker's state and what changes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store: Store[Panel] = Store(Panel(state=states.opened(next(iter(OPERATIONS.values())))))
+        self.before: QImage | None = None
+        self._source: Source | None = None
+        self._target: Target | None = None
+        self._reading = Stepper()
+        self._thread: LinkThread | None = None
+        self._previews: PreviewSession | None = None
+        self._ticket: Ticket | None = None
+        self._settling = QTimer(self)
+        self._settling.setSingleShot(True)
+        self._settling.setInterval(SETTLE_MS)
+        self._settling.timeout.connect(self.ask)
+
+    @property
+    def state(self) -> State:
+        return self.store.state.state
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Of the layer that the preview shows, in pixels."""
+        return None if self._source is None else self._source.picture.rect[2:]
+
+    def _set(self, state: State, **changes: Any) -> None:
+        self.store.set(replace(self.store.state, state=state, **changes))
+
+    # -- what the user does --------------------------------------------------------------------------------------
+
+    def open(self, operation: Operation, options: dict[str, Any] | None = None, *, more: bool = False) -> None:
+        """Begin with an operation at its defaults, or with the options of a result."""
+        self._forget()
+        state = states.opened(operation, options)
+        self._set(replace(state, more=more), recipe="", layer="", replaced="", adds=False)
+
+    def open_recipe(self, name: str) -> None:
+        """Choose a preset; it has no preview."""
+        self._forget()
+        self._set(self.state, recipe=name, layer="", replaced="", adds=False)
+        self._set(replace(self.state, phase=Phase.EMPTY, shown=None, message=presets()[name].description, hint=""))
+
+    def edit(self) -> None:
+        """Open the active result's operation with the options that made it. Raises RefusedError."""
+        _target, entry = targets.find_edited(*active())
+        described = OPERATIONS[entry.operation]
+        options = described.check(dict(entry.options))
+        hidden = any(not one.simple and options[one.name] != one.default for one in described.parameters)
+        self.open(described, options, more=hidden)
+        self.look()
+
+    def look(self) -> None:
+        """Read the layer again and show its preview."""
+        if self.store.state.recipe:
+            return
+        try:
+            target = find_target(self.state.operation, *active())
+            reading = find(
+                self.state.operation, target.document, target.picture, target.depth, fresh=False
+            ).read()
+        except Exception as error:  # noqa: BLE001  (an exception would open a window that stops everything)
+            self._forget()
+            self._set(states.failed(replace(self.state, shown=None), in_words(error)), layer="", replaced="")
+            return
+        self._drop_point_of_another(target)
+        self._target = target
+        self._set(states.reading(self.state), layer=target.picture.name(), replaced=target.replaced)
+        self._reading.start(reading, self._read, self._failed)
+
+    def change(self, name: str, value: Any) -> None:
+        """Set one option."""
+        try:
+            self._set(states.changed(self.state, name, value))
+        except DioptreError as error:
+            self._failed(error)
+            return
+        self._ask_soon()
+
+    def click(self, x: float, y: float) -> None:
+        """A click in the preview, as shares of the layer's sides."""
+        if self.size is None:
+            self.look()
+            return
+        self._set(states.clicked(self.state, x, y, self.size))
+        self._ask_soon()
+
+    def choose_view(self, view: str) -> None:
+        self._set(states.chose_view(self.state, view))
+
+    def show_more(self, on: bool) -> None:
+        self._set(replace(self.state, more=on))
+
+    def add_another(self, on: bool) -> None:
+        """Whether a run adds a result beside the one that it would replace."""
+        self.store.set(replace(self.store.state, adds=on))
+
+    def make(self) -> Run:
+        """Make layers, or replace those of the result. Raises DioptreError."""
+        if (name := self.store.state.recipe) != "":
+            described, options = as_operation(presets()[name])
+            return desk().start(described, options, *active())
+        operation, options = self.state.operation, dict(self.state.options)
+        target = find_target(operation, *active())
+        self._drop_point_of_another(target)
+        options = dict(self.state.options)
+        if target.entry is not None and not self.store.state.adds:
+            return editing_runs.start(desk(), target.document, target.entry, options)
+        return desk().start(operation, options, target.document, target.picture, target.depth)
+
+    # -- reading and previews ------------------------------------------------------------------------------------
+
+    def follow_active(self) -> None:
+        """Read the layer again when another one has become active. Called now and then while the docker is seen."""
+        if self._source is None or self.state.phase is Phase.READING:
+            return
+        document, node = active()
+        if document is None or node is None:
+            return
+        try:
+            target = find_target(self.state.operation, document, node)
+        except DioptreError:
+            return
+        if not self._is_shown(target):
+            self.look()
+        elif target.replaced != self.store.state.replaced:
+            self._target = target
+            self.store.set(replace(self.store.state, replaced=target.replaced))
+
+    def _is_shown(self, target: Target) -> bool:
+        source = self._source
+        if source is None or source.document != target.document:
+            return False
+        return source.picture.node == requests.node_of(target)
+
+    def _drop_point_of_another(self, target: Target) -> None:
+        """A point belongs to the layer that it was clicked in."""
+        point = point_of(self.state.operation)
+        if point is not None and self._source is not None and not self._is_shown(target):
+            self._set(replace(self.state, options={**self.state.options, point.name: point.default}))
+
+    def _read(self, source: Source) -> None:
+        self._source = source
+        node, rect = source.node(), source.picture.rect
+        scale = min(1.0, requests.LONGEST_PX / max(rect.width, rect.height))
+        self.before = node.thumbnail(max(1, round(rect.width * scale)), max(1, round(rect.height * scale)))
+        self._set(replace(self.state, phase=Phase.WAITING, fraction=0.0))
+        self.ask()
+
+    def _ask_soon(self) -> None:
+        if self._source is not None and not self._settling.isActive():
+            self._settling.start()
+
+    def ask(self) -> None:
+        """Ask for a preview of the options as they are; one that is under way gives way when it is old enough."""
+        source = self._source
+        if source is None or self.store.state.recipe:
+            return
+        request = requests.request_of(self.state, source)
+        if self._ticket is not None and self._previews is not None and self._previews.should_wait(request):
+            self._settling.start()
+            return
+        if self._ticket is not None:
+            self._ticket.cancel()
+        thread = self._started_thread()
+
+        def work(worker: Any, ticket: Ticket, _report: Report) -> Shown:
+            thread.noted.emit(ticket, Step(fraction=0.0, phase="Starting Dioptre", waiting=True))
+            worker.connect()
+            if self._previews is None:
+                self._previews = PreviewSession(worker, requests.FORMAT, poll_s=POLL_S)
+            steps: Generator[Any, None, Shown] = self._previews.preview(requests.with_depth_image(request, source))
+            return drain(steps, lambda event: thread.noted.emit(ticket, event), lambda: ticket.cancelled)
+
+        self._ticket = thread.put(work)
+
+    def _started_thread(self) -> LinkThread:
+        if self._thread is None:
+            self._thread = LinkThread(f"Krita {Krita.instance().version()} (preview)")
+            self._thread.noted.connect(self._noted)
+            self._thread.done.connect(self._arrived)
+            self._thread.failed.connect(self._ended)
+            QApplication.instance().aboutToQuit.connect(self._thread.stop)
+        return self._thread
+
+    def _noted(self, ticket: Ticket, event: Any) -> None:
+        if ticket is not self._ticket:
+            return
+        if isinstance(event, Shown):
+            self._set(states.arrived(self.state, event))
+        else:
+            self._set(states.stepped(self.state, event))
+
+    def _arrived(self, ticket: Ticket, shown: Shown) -> None:
+        if ticket is self._ticket:
+            self._ticket = None
+            if self._settling.isActive():
+                shown = replace(shown, draft=True)  # of options that have changed again
+            self._set(states.arrived(self.state, shown))
+
+    def _ended(self, ticket: Ticket, error: Exception) -> None:
+        if ticket is self._ticket:
+            self._ticket = None
+            if not isinstance(error, Cancelled):
+                self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        self._set(states.failed(self.state, in_words(error)))
+
+    def _forget(self) -> None:
+        self._reading.stop()
+        self._settling.stop()
+        if self._ticket is not None:
+            self._ticket.cancel()
+        self._ticket = self._source = self._target = self.before = None
