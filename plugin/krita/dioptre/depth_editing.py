@@ -1,4 +1,4 @@
-"""Edit depth: shows the depth layer in place of the results made with it, to be painted on; Update shows them again.
+"""Edit depth: shows the depth layer instead of the results made with it; Update shows them again.
 
 Visibility is no part of Krita's undo history, and needs none here: Update, or the layers' eyes, bring it back.
 """

@@ -221,7 +221,9 @@ def notes(document: Document, entry: Entry, built: list[Built]) -> tuple[str, ..
     """What the user must know to see the result."""
     found = []
     if (cover := hidden_by(document, entry)) is not None:
-        sentence = "The result lies below “{name}”, which hides it. To work on what “{name}” shows, select that group."
+        sentence = (
+            "The result lies below “{name}”, which hides it. To work on what “{name}” shows, select that group."
+        )
         found.append(Message(sentence, name=cover.name()))
     canvas = document.width(), document.height()
     result = next((one.rect for one in built if one.made.role is Role.RESULT), None)

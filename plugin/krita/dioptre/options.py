@@ -1,4 +1,4 @@
-"""Widgets for the options of an operation, made from its description. They show values and tell of changes by hand."""
+"""Widgets for the options of an operation: they show values, and tell of changes by hand."""
 
 from __future__ import annotations
 
@@ -150,7 +150,9 @@ class NumberRow(Row):
 
     def __init__(self, parameter: Parameter, on_change: OnChange) -> None:
         super().__init__(parameter, on_change)
-        self._scale = scales.scale_of(parameter)
+        # The f-number is the amount of blur: to the right is more.
+        is_blur = parameter.name == "f_number"
+        self._scale = scales.blur_amount(parameter) if is_blur else scales.scale_of(parameter)
         self.add_label()
         self._slider = Slider(Qt.Orientation.Horizontal)
         self._slider.setRange(0, STEPS)

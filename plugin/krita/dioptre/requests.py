@@ -35,9 +35,7 @@ def request_of(state: State, source: Source) -> Request:
         inputs["disparity"] = Given(key=_Same(depth), upload=lambda worker: _uploading_depth(worker, depth))
     if selection is not None and takes_selection(state.operation):
         key = (_Same(picture), selection)
-        inputs["selection"] = Given(
-            key=key, upload=lambda worker: _uploading_selection(worker, picture, selection)
-        )
+        inputs["selection"] = Given(key=key, upload=lambda worker: _uploading_selection(worker, picture, selection))
     return Request(
         operation=state.operation,
         options=state.options,

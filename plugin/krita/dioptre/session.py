@@ -104,9 +104,7 @@ class Session(QObject):
             return
         try:
             target = find_target(self.state.operation, *active())
-            reading = find(
-                self.state.operation, target.document, target.picture, target.depth, fresh=False
-            ).read()
+            reading = find(self.state.operation, target.document, target.picture, target.depth, fresh=False).read()
         except Exception as error:  # noqa: BLE001  (an exception would open a window that stops everything)
             self._forget()
             self._set(states.failed(replace(self.state, shown=None), in_words(error)), layer="", replaced="")

@@ -61,7 +61,9 @@ def find_edited(document: Document | None, node: Node | None) -> tuple[Target, E
     """What Edit changes: the result that the active layer belongs to. Raises RefusedError."""
     if document is None:
         raise refusals.no_document()
-    entry = to_edit(recipe.of(document).load(), lambda one: _present(document, one) and _belongs(document, one, node))
+    entry = to_edit(
+        recipe.of(document).load(), lambda one: _present(document, one) and _belongs(document, one, node)
+    )
     if entry.operation not in OPERATIONS:
         raise RefusedError(
             "“{name}” comes from a recipe of several steps, which cannot be edited.",

@@ -16,6 +16,9 @@ import pytest
 from dioptre.editors import krita_plugin
 
 from ...editors.host import CHECKOUT, HOME, ProductPython, Tree
+from .logic import document, plugin
+
+__all__ = ["document", "plugin"]  # fixtures
 
 HERE = Path(__file__).parent
 LIMIT_S = 900  # against hanging alone: the longest script takes two minutes on a quiet machine

@@ -14,7 +14,8 @@ from ...editors.phone import write_phone_photo
 from .conftest import Krita, check_names
 
 pytestmark = pytest.mark.editor
-SCRIPTS = ("operations.py", "following.py", "documents.py", "kinds.py", "trouble.py", "panel.py")
+SCRIPTS = ("operations.py", "following.py", "documents.py", "kinds.py", "trouble.py")
+SCRIPTS += ("shown.py", "panel.py", "changing.py")
 
 
 @pytest.fixture(scope="session")

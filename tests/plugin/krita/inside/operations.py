@@ -31,7 +31,6 @@ from rig import (
 import dioptre
 from dioptre import jobs, recipe, updating
 
-
 MENU = [
     "Portrait blur…",
     "Depth map…",

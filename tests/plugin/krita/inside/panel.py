@@ -1,22 +1,17 @@
 """The docker, driven with real clicks; leaves screenshots in OUT."""
 
-import array
 import os
 
 import person
 from dioptre.dioptre_link.editing import views
 from dioptre.dioptre_link.editing.state import Phase
 from dioptre.dioptre_link.operations import OPERATIONS, operation
-from krita import Krita, Selection
 from person import click, docker, opened, widget
 from rig import (
-    Ending,
     add_layer,
     child,
     expect,
     expect_in,
-    finish,
-    names,
     new_document,
     next_end,
     pixels,
@@ -27,7 +22,7 @@ from rig import (
     until,
 )
 
-from dioptre import jobs, recipe, updating
+from dioptre import jobs, recipe
 
 try:
     from PyQt5.QtCore import QPoint
@@ -138,9 +133,9 @@ def check_nothing_hidden_takes_part():
     yield from changing(click(*at(0.3, 0.75)))
     slider = widget(QWidget, "dioptre_option_f_number").findChild(QSlider)
     slider.setFocus()
-    person.keys("Home")
+    person.keys("End")  # the most blur
     yield from soon("the f-number", lambda: state().options["f_number"], 0.7)
-    second, node = yield from open_photo()
+    second, _node = yield from open_photo()
     yield from soon("the other layer is read", lambda: docker().session._source.document == second, True)
     yield from ready()
     expect("no point of the other document", (state().point, state().options["f_number"]), (None, 0.7))
@@ -241,128 +236,6 @@ def check_enlarging_shows_the_same_place_before_and_after():
     yield from changing(click(*at(0.3, 0.8)))
     moved = state().shown.part
     expect(f"moved {moved}", moved[1] > shown.part[1], True)
-
-
-def check_repair_of_depth():
-    """The repaired layer takes the place of the depth layer; Update uses it; one undo step."""
-    document, node = yield from open_photo()
-    depth = yield from finish(jobs.desk().start(operation("depth"), {}, document, node))
-    blur = {"focal_disparity": 0.9, "max_radius": 4.0}
-    group = yield from finish(jobs.desk().start(operation("lens_blur"), blur, document, node))
-    first = pixels(child(group, "Result"), WHOLE)
-    before = array.array("f", pixels(depth, WHOLE))[::2]
-    selection = Selection()
-    selection.select(20, 20, 100, 80, 255)
-    document.setSelection(selection)
-    document.setActiveNode(node)
-    yield from settle(document)
-    yield from opened("dioptre_repair_depth")
-    yield from ready()
-    expect("views", [state().shown.depth is None, state().shown.depth_before is None], [False, False])
-    docker().session.change("mode", "shift")
-    docker().session.change("amount", 0.3)
-    yield from ready()
-    person.screenshot("krita-repair.png")
-    new = yield from next_end(jobs.desk(), click(widget(QPushButton, "dioptre_make")))
-    expect("in its place", names(document.rootNode()).count("Depth"), 1)
-    after = array.array("f", pixels(new, WHOLE))[::2]
-    changed = [at for at, (a, b) in enumerate(zip(before, after, strict=True)) if abs(a - b) > 1e-6]
-    inside = all(20 <= at % PHOTO_PX < 120 and 20 <= at // PHOTO_PX < 100 for at in changed)
-    expect("changed inside alone", (len(changed) > 1000, inside), (True, True))
-    yield from finish(updating.start(jobs.desk(), document, group))
-    expect("the blur follows", pixels(child(group, "Result"), WHOLE) != first, True)
-    trigger("edit_undo")
-    yield from until(
-        lambda: "Result" in names(group) and pixels(child(group, "Result"), WHOLE) == first, "the blur"
-    )
-    yield from settle(document, 10)
-    trigger("edit_undo")
-    yield from until(
-        lambda: (
-            (node := document.nodeByName("Depth")) is not None
-            and array.array("f", pixels(node, WHOLE))[::2] == before
-        ),
-        "the depth as it was",
-    )
-    expect("undone", pixels(child(group, "Result"), WHOLE) == first, True)
-
-
-def check_editing_a_result_in_place():
-    """Its options come back, it is replaced in one undo step, and its name, mask and opacity stay."""
-    document, node = yield from open_photo()
-    group = yield from finish(jobs.desk().start(operation("portrait"), {"f_number": 1.4}, document, node))
-    was = names(document.rootNode())
-    result = child(group, "Result")
-    result.setName("Mine")
-    result.setOpacity(200)
-    result.addChildNode(document.createTransparencyMask("mask"), None)
-    first = pixels(child(group, "Mine"), WHOLE)
-    document.setActiveNode(child(group, "Mine"))
-    yield from settle(document)
-    yield from opened("dioptre_edit")
-    expect("options", (state().operation.name, state().options["f_number"]), ("portrait", 1.4))
-    yield from ready()
-    docker().session.change("f_number", 8.0)
-    button = widget(QPushButton, "dioptre_make")
-    expect("button", button.text(), "Replace the result")
-    yield from next_end(jobs.desk(), click(button))
-    expect("no other group", names(document.rootNode()), was)
-    second = pixels(child(group, "Mine"), WHOLE)
-    expect("changed", second != first, True)
-    kept = child(group, "Mine")
-    expect("kept", (names(kept), kept.opacity(), kept.visible()), (["mask"], 200, True))
-    yield from soon("active", lambda: document.activeNode().name(), "Mine")
-    (entry,) = recipe.of(document).load()
-    expect("recorded", entry.options["f_number"], 8.0)
-    trigger("edit_undo")
-    yield from until(lambda: "Mine" in names(group) and pixels(child(group, "Mine"), WHOLE) == first, "the undo")
-    yield from settle(document, 10)
-    yield from click(widget(QCheckBox, "dioptre_adds"))
-    yield from next_end(jobs.desk(), click(widget(QPushButton, "dioptre_make")))
-    expect("another group where asked for", names(document.rootNode()).count("Portrait blur"), 2)
-
-
-def check_editing_depth():
-    """Edit depth shows the depth alone and makes it active; Update shows the result again."""
-    document, node = yield from open_photo()
-    group = yield from finish(jobs.desk().start(operation("portrait"), {"f_number": 1.0}, document, node))
-    before = yield from person.canvas_picture("edit-depth-before.png")
-    trigger("dioptre_edit_depth")
-    yield from soon("active", lambda: document.activeNode().name(), "Depth")
-    seen = {one.name(): one.visible() for one in group.childNodes()}
-    expect("visible", (seen["Depth"], seen["Result"]), (True, False))
-    during = yield from person.canvas_picture("edit-depth-during.png")
-    expect("the canvas shows the depth", person.apart(before, during)[1] > 5, True)
-    near = array.array("f", [1.0, 1.0] * (PHOTO_PX * 60)).tobytes()
-    child(group, "Depth").setPixelData(near, 0, 0, PHOTO_PX, 60)
-    run = updating.start(jobs.desk(), document, document.activeNode())
-    ending = Ending(run)
-    yield from finish(run)
-    yield from until(lambda: ending.over, "the end")
-    expect_in("words", "Updated “Portrait blur”", " ".join(ending.messages))
-    seen = {one.name(): one.visible() for one in group.childNodes()}
-    expect("visible again", (seen["Depth"], seen["Result"]), (False, True))
-    after = yield from person.canvas_picture("edit-depth-after.png")
-    expect("the canvas shows a result", person.apart(after, during)[1] > 5, True)
-    expect("the painting counts", person.apart(after, before)[1] > 0.05, True)
-
-
-def check_each_job_has_its_own_cancel():
-    document, node = yield from open_photo()
-    yield from opened("dioptre_panel")
-    endings = [Ending(jobs.desk().start(operation("portrait"), {}, document, node)) for _ in range(3)]
-    for _ in range(3):
-        yield
-    person.screenshot("krita-jobs.png")
-    lines = [one for one in docker().findChildren(QToolButton, "dioptre_job_cancel") if one.isVisible()]
-    expect("lines", len(lines), 3)
-    yield from click(lines[0])
-    yield from until(lambda: endings[0].over, "the first one's end")
-    expect("the first alone", [one.over for one in endings[1:]], [False, False])
-    yield from click(widget(QPushButton, "dioptre_stop_all"))
-    yield from until(lambda: all(one.over for one in endings), "the ends")
-    expect("how they ended", [one.error.code for one in endings], ["cancelled"] * 3)
-    expect("nothing made", names(document.rootNode())[-1], "Photo")
 
 
 def check_narrow_docker():

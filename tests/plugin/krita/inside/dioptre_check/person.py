@@ -99,8 +99,10 @@ def click(target, x=0.5, y=0.5, button="1"):
         for _ in range(4):
             yield
     where = target.mapToGlobal(QPoint(round(target.width() * x), round(target.height() * y)))
-    command = ["xdotool", "mousemove", str(where.x()), str(where.y()), "click", button]
-    subprocess.run(command, check=True)
+    subprocess.run(["xdotool", "mousemove", str(where.x()), str(where.y())], check=True)
+    for _ in range(2):
+        yield
+    subprocess.run(["xdotool", "click", button], check=True)
     for _ in range(4):
         yield
 
@@ -170,7 +172,9 @@ def canvas():
 
 def floating():
     """Whether words float over the canvas."""
-    return any("FloatingMessage" in one.metaObject().className() for one in QApplication.allWidgets() if one.isVisible())
+    return any(
+        "FloatingMessage" in one.metaObject().className() for one in QApplication.allWidgets() if one.isVisible()
+    )
 
 
 def canvas_picture(name):

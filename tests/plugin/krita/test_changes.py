@@ -1,0 +1,252 @@
+"""What changes a document again, against a fake Krita: Update, Edit, Edit depth, undo and redo of them."""
+
+from __future__ import annotations
+
+import array
+import types
+from dataclasses import replace
+
+import pytest
+
+from .fake_krita import Document, Krita
+from .logic import HEIGHT, WIDTH, made, names, outcome, photo, read, tasks
+
+
+def test_what_is_gone_when_the_result_comes(plugin: types.SimpleNamespace, document: Document) -> None:
+    node = photo(document)
+    described = plugin.operations.operation("depth")
+    source = read(plugin, described, document, node)
+    keeper, late = plugin.keeper.Keeper(None), outcome(plugin, roles=("depth",))
+    node.remove()
+    with pytest.raises(plugin.errors.DioptreError, match="deleted"):
+        plugin.steps.finish(plugin.jobs.make_layers(described, {}, source, late, keeper))
+    document.close()
+    with pytest.raises(plugin.errors.DioptreError, match="closed"):
+        plugin.steps.finish(plugin.jobs.make_layers(described, {}, source, late, keeper))
+    Krita.instance()._documents.append(document)
+
+
+def test_update_plans(plugin: types.SimpleNamespace, document: Document) -> None:
+    node = photo(document)
+    with pytest.raises(plugin.errors.DioptreError, match="no Dioptre results"):
+        plugin.updating.plan(document, node)
+    group = made(plugin, "portrait", document, node)
+    depth = group.childNodes()[0]
+    (task,) = tasks(plugin, document, group)
+    assert not task.painted  # made again
+    depth.setPixelData(array.array("f", [0.5, 1.0] * (WIDTH * HEIGHT)).tobytes(), 0, 0, WIDTH, HEIGHT)
+    (task,) = tasks(plugin, document, depth)
+    assert task.painted
+    task = plugin.updating._with_depth(task)
+    assert task.source.depth.node == depth.uniqueId().toString()
+    painted = depth.pixelData(0, 0, WIDTH, HEIGHT)
+    keeper = plugin.keeper.Keeper(None)
+    plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], keeper))
+    assert group.childNodes()[0] is depth
+    assert depth.pixelData(0, 0, WIDTH, HEIGHT) == painted
+    assert names(group) == ["Depth", "Result"]
+    stranger = photo(document)
+    with pytest.raises(plugin.errors.DioptreError, match="does not belong"):
+        plugin.updating.plan(document, stranger)
+    group.childNodes()[-1].setLocked(True)
+    with pytest.raises(plugin.errors.DioptreError, match="locked"):
+        plugin.updating.plan(document, group)
+    group.childNodes()[-1].setLocked(False)
+    node.remove()
+    with pytest.raises(plugin.errors.DioptreError, match="is gone"):
+        plugin.updating.plan(document, group)
+
+
+def test_painted_depth_alone_is_not_made_again(plugin: types.SimpleNamespace, document: Document) -> None:
+    depth = made(plugin, "depth", document, photo(document), roles=("depth",))
+    depth.setPixelData(array.array("f", [0.5, 1.0] * (WIDTH * HEIGHT)).tobytes(), 0, 0, WIDTH, HEIGHT)
+    (task,) = tasks(plugin, document, depth)
+    with pytest.raises(plugin.errors.DioptreError, match="painted on"):
+        plugin.updating.work([task], None, None, None)
+
+
+def test_new_layers_are_versions_of_the_old_ones(plugin: types.SimpleNamespace, document: Document) -> None:
+    """After Update, and after it was undone, the record finds the layer that is there."""
+    group = made(plugin, "portrait", document, photo(document))
+    old_depth, old = group.childNodes()
+    (entry,) = plugin.recipe.of(document).load()
+    for _ in range(2):
+        keeper = plugin.keeper.Keeper(None)
+        (task,) = tasks(plugin, document, group)
+        assert not task.painted
+        plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], keeper))
+    depth, result = group.childNodes()
+    assert old.parentNode() is None
+    assert (result.name(), result.uniqueId() == old.uniqueId()) == ("Result", False)
+    assert plugin.recipe.node_id(document, result) == plugin.recipe.own_id(old)
+    assert plugin.recipe.find(document, entry.outputs["result"]) is result
+    assert plugin.recipe.concerns(document, entry, depth)
+    for new, before in ((result, old), (depth, old_depth)):
+        group.addChildNode(before, new)
+        new.remove()
+    assert plugin.recipe.find(document, entry.outputs["result"]) is old
+    assert not tasks(plugin, document, group)[0].painted
+
+
+def test_keeper_finishes_the_undo_of_an_update(
+    plugin: types.SimpleNamespace, document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = document.createGroupLayer("group")
+    document.rootNode().addChildNode(group, None)
+    pairs = [(photo(document), photo(document)) for _ in range(2)]
+    undone: list[str] = []
+    steps = [step for old, new in pairs for step in ((new, True), (old, False))]  # as Update takes them
+
+    def undo(name: str) -> types.SimpleNamespace:
+        node, added = steps[-1 - len(undone)] if name == "edit_undo" else steps[len(undone)]
+        node.remove() if added == (name == "edit_undo") else document.rootNode().addChildNode(node, None)
+        undone.append(name)
+        return types.SimpleNamespace(trigger=lambda: None)
+
+    for old, new in pairs:
+        old.remove()
+        assert new.parentNode() is not None
+    krita = Krita.instance()
+    monkeypatch.setattr(krita, "activeDocument", lambda: document, raising=False)
+    monkeypatch.setattr(krita, "action", undo, raising=False)
+    keeper = plugin.keeper.Keeper(None)
+    keeper.swapped(document, pairs)
+    keeper.look()
+    assert undone == []
+    undo("edit_undo")  # by hand
+    for _ in range(6):
+        keeper.look()
+    assert undone == ["edit_undo"] * 4
+    assert [(old.parentNode() is not None, new.parentNode() is not None) for old, new in pairs] == [
+        (True, False)
+    ] * 2
+
+
+def test_keeper_waits_for_krita_and_asks_a_few_times(
+    plugin: types.SimpleNamespace, document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An undo is lost while Krita is at work; one that does not come at all is not asked for for ever."""
+    old, new = photo(document), photo(document)
+    old.remove()
+    asked: list[str] = []
+    krita = Krita.instance()
+    monkeypatch.setattr(krita, "activeDocument", lambda: document, raising=False)
+    action = types.SimpleNamespace(trigger=lambda: asked.append("step"))
+    monkeypatch.setattr(krita, "action", lambda name: action if name == "edit_undo" else None, raising=False)
+    keeper = plugin.keeper.Keeper(None)
+    keeper.swapped(document, [(old, new)])
+    keeper.look()
+    document.rootNode().addChildNode(old, None)  # half of an undo
+    monkeypatch.setattr(document, "tryBarrierLock", lambda: False)
+    keeper.look()
+    assert asked == []
+    monkeypatch.setattr(document, "tryBarrierLock", lambda: True)
+    keeper.look()
+    assert asked == ["step"]
+    for _ in range(100):
+        keeper.look()
+    assert asked == ["step"] * plugin.keeper.ASKED
+
+
+def test_keeper_follows_undo_and_redo(plugin: types.SimpleNamespace, document: Document) -> None:
+    node, group = photo(document), document.createGroupLayer("group")
+    document.rootNode().addChildNode(group, node)
+    keeper = plugin.keeper.Keeper(None)
+    keeper.hidden(document, node, group)
+    node.setVisible(False)
+    keeper.look()
+    assert not node.visible()
+    group.remove()
+    keeper.look()
+    assert node.visible()
+    document.rootNode().addChildNode(group, node)
+    keeper.look()
+    assert not node.visible()
+
+
+def test_what_the_docker_works_on(plugin: types.SimpleNamespace, document: Document) -> None:
+    """A result of the operation stands for its picture and is replaced; of another one it is the picture."""
+    node = photo(document)
+    portrait, balance = (plugin.operations.operation(name) for name in ("portrait", "white_balance"))
+    target = plugin.targets.find_target(portrait, document, node)
+    assert (target.picture, target.entry, target.replaced) == (node, None, "")
+    group = made(plugin, "portrait", document, node)
+    (entry,) = plugin.recipe.of(document).load()
+    for active in (node, group, *group.childNodes()):
+        target = plugin.targets.find_target(portrait, document, active)
+        assert (target.picture, target.entry, target.replaced) == (node, entry, "Portrait blur")
+    target = plugin.targets.find_target(balance, document, group)
+    assert (target.picture, target.entry) == (group, None)
+    group.remove()
+    assert plugin.targets.find_target(portrait, document, node).entry is None
+    with pytest.raises(plugin.errors.DioptreError, match="does not belong"):
+        plugin.targets.find_edited(document, node)
+    for given in ((None, None), (document, None)):
+        with pytest.raises(plugin.errors.DioptreError):
+            plugin.targets.find_target(portrait, *given)
+
+
+def test_edit_makes_a_result_again_with_other_options(plugin: types.SimpleNamespace, document: Document) -> None:
+    group = made(plugin, "portrait", document, photo(document))
+    result = group.childNodes()[-1]
+    result.setOpacity(99)
+    target, entry = plugin.targets.find_edited(document, result)
+    changed = replace(entry, options=entry.described.check({"f_number": 8.0}))
+    (task,) = plugin.steps.finish(plugin.updating.read([plugin.updating.plan_of(document, changed)]))
+    keeper = plugin.keeper.Keeper(None)
+    plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], keeper, said="Replaced."))
+    (entry,) = plugin.recipe.of(document).load()
+    assert entry.options["f_number"] == 8.0
+    assert names(group) == ["Depth", "Result"]
+    new = group.childNodes()[-1]
+    assert (new is result, new.opacity()) == (False, 99)
+    assert target.picture is document.rootNode().childNodes()[0]
+
+
+def test_a_recipe_of_several_steps_cannot_be_edited(plugin: types.SimpleNamespace, document: Document) -> None:
+    group = made(plugin, "portrait", document, photo(document))
+    (entry,) = plugin.recipe.of(document).load()
+    steps = [{"operation": name, "options": {}} for name in ("white_balance", "portrait")]
+    plugin.recipe.of(document).put(entry, operation="recipe", options={"title": "Mine", "steps": steps})
+    with pytest.raises(plugin.errors.DioptreError, match="“Mine” comes from a recipe"):
+        plugin.targets.find_edited(document, group)
+
+
+def test_edit_depth_and_update_change_places_of_depth_and_result(
+    plugin: types.SimpleNamespace, document: Document
+) -> None:
+    group = made(plugin, "portrait", document, photo(document))
+    depth, result = group.childNodes()
+    plugin.depth_editing.begin(document, group)
+    assert (depth.visible(), result.visible(), document.activeNode()) == (True, False, depth)
+    assert document.refreshed > 0
+    said = plugin.steps.finish(
+        plugin.updating.apply([(tasks(plugin, document, depth)[0], outcome(plugin))], plugin.keeper.Keeper(None))
+    )[1]
+    depth, result = group.childNodes()
+    assert (depth.visible(), result.visible(), document.activeNode()) == (False, True, group)
+    assert said == ("Updated “Portrait blur”.",)
+    with pytest.raises(plugin.errors.DioptreError, match="does not belong"):
+        plugin.depth_editing.begin(document, photo(document))
+    balanced = made(plugin, "white_balance", document, photo(document), roles=("result",))
+    with pytest.raises(plugin.errors.DioptreError, match="no depth layer"):
+        plugin.depth_editing.begin(document, balanced)
+
+
+def test_the_active_layer_stays_active_when_layers_are_swapped(
+    plugin: types.SimpleNamespace, document: Document
+) -> None:
+    group = made(plugin, "portrait", document, photo(document))
+    old = group.childNodes()[-1]
+    old.addChildNode(document.createTransparencyMask("first"), None)
+    old.addChildNode(document.createTransparencyMask("mine"), old.childNodes()[0])
+    for name in ("mine", "Result", "Portrait blur"):
+        old = group.childNodes()[-1]
+        document.setActiveNode({"mine": old.childNodes()[-1], "Result": old}.get(name, group))
+        active = plugin.layers.Active(document)
+        new = old.duplicate()
+        plugin.layers.swap(document, old, new)
+        document.setActiveNode(group.childNodes()[0])
+        active.restore([(old, new)])
+        assert document.activeNode().name() == name
+        assert document.activeNode() in (group, new, *new.childNodes())
