@@ -48,7 +48,7 @@ def joined(
 ) -> Float[Array, "n s s 1"]:
     """What the head says of the place with the lines that U²-Net-P draws.
 
-    The two are weighted equally where U²-Net-P covers most of what the head takes: both see one thing then, of which
+    The two weigh equally where U²-Net-P covers most of what the head takes: both see one thing then, of which
     the head may see only a part, as with a horse. Elsewhere the head dominates. Narrow dips are filled as far as
     U²-Net-P sees none. Where both have an edge within `edges_reach_px`, U²-Net-P's value counts, held between the
     least and the greatest of the others within that distance: it moves the head's edges, and makes none. To agree
