@@ -34,7 +34,9 @@ def test_json_has_the_whole_recipe(made: Path, dioptre: Dioptre) -> None:
     code, out, _ = dioptre("inspect", made / "photo-portrait.jpg", "--json")
     answer = json.loads(out)
     assert (code, answer["type"], answer["made_by_dioptre"]) == (0, "inspection", True)
-    assert answer["recipe"] == json.loads((made / "photo-portrait.json").read_text(encoding="utf-8"))
+    beside = json.loads((made / "photo-portrait.json").read_text(encoding="utf-8"))
+    del beside["files"]  # a picture cannot hold its own checksum
+    assert answer["recipe"] == beside
     assert answer["models"] == {"pretended": "0" * 64}
     assert answer["source_type"].endswith("/algorithmicallyEnhanced")
 
