@@ -6,8 +6,8 @@ reads it. `translations/collect.py` takes the templates from the source into one
 
 A plain sentence is looked up as it stands; one that was finished from an f-string is matched against the templates.
 
-The language is that of the environment, as for every gettext program (LANGUAGE, LC_ALL, LC_MESSAGES, LANG). Without
-a translation the English stays.
+The language is that of the environment, as for every gettext program (LANGUAGE, LC_ALL, LC_MESSAGES, LANG), else
+the system's on Windows and macOS. Without a translation the English stays.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from . import system
 
 DOMAIN = "dioptre"
 FOLDER = Path(__file__).with_name("locale")
@@ -88,8 +90,8 @@ def _only_gaps(template: str) -> str:
 
 def translated(text: str, *, languages: tuple[str, ...] | None = None) -> str:
     """`text` in the user's language, or as it is. languages: instead of the environment's, e.g. ("de",)."""
-    found = _translation(languages)
-    return text if found is None or not text else _translated(text, found, _NESTED)
+    found = _translation(languages or system.languages())
+    return system.for_this_system(text if found is None or not text else _translated(text, found, _NESTED))
 
 
 def _translated(text: str, found: gettext.NullTranslations, depth: int) -> str:

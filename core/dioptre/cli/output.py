@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from dioptre_link.errors import DioptreError
+from dioptre_link.system import writable
 
 
 class OutputError(DioptreError):
@@ -45,7 +46,7 @@ def write(line: str, stream: TextIO | None) -> None:
         return
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
-        stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.write(writable(line, encoding) + "\n")
         stream.flush()
     except (OSError, ValueError) as error:  # ValueError: closed by Python itself
         _drop(stream)
