@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dioptre.checkpoints.locate import added_folder
 from dioptre.models import registry
 from dioptre_link import start
 from dioptre_link.client import Worker
@@ -60,7 +61,7 @@ def test_a_network_is_listed_fetched_and_listed_again(index: Index, worker: Work
     assert index.downloads == 1
 
 
-def test_a_cancel_leaves_nothing(index: Index, worker: Worker, tmp_path: Path) -> None:
+def test_a_cancel_leaves_nothing(index: Index, worker: Worker) -> None:
     index.behaviour = "holds"
     job = worker.fetch_network(ENTRY.id)
     assert index.begun.wait(WAIT_S)
@@ -70,8 +71,7 @@ def test_a_cancel_leaves_nothing(index: Index, worker: Worker, tmp_path: Path) -
     index.release.set()
     index.behaviour = "good"
     worker.fetch_network(ENTRY.id).wait()  # waits for the cancelled one to have gone
-    folder = tmp_path / "home" / "data" / "weights"
-    assert [path.name for path in folder.iterdir()] == [ENTRY.id]
+    assert [path.name for path in added_folder().iterdir()] == [ENTRY.id]
 
 
 @pytest.mark.parametrize(("behaviour", "code"), [("refuses", "no-connection"), ("other bytes", "foreign-weights")])
@@ -93,8 +93,7 @@ def test_a_network_that_is_not_published_is_refused(worker: Worker) -> None:
         worker.fetch_network("nothing").wait()
 
 
-def test_the_network_that_a_choice_needs(worker: Worker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path))
+def test_the_network_that_a_choice_needs(index: Index, worker: Worker) -> None:
     described = OPERATIONS["super_resolution"]
     networks = worker.networks()
     assert missing_network(networks, described, {"model": "default", "scale": 2.0}) is None

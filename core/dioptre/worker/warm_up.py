@@ -8,6 +8,7 @@ from .engine import WarmUpStep
 from .libraries import load
 
 _SIZE = (680, 1024)  # a preview; full pictures share the networks' shapes and the blur's tiles
+_FULL = (1300, 1950)  # the smallest size whose depth is doubled as often as that of any photo
 _LAPTOP = (427, 640)  # a dialog's, where the screen is small
 _SMALL = (214, 320)  # fits into one tile of the blur
 _PLACE = (106, 160)  # the dialog's place, before it is enlarged four times
@@ -29,8 +30,8 @@ def libraries(progress: _Progress) -> None:
 
 
 def depth(progress: _Progress) -> None:
-    """Load the depth network and compile it."""
-    _run("depth", progress, with_disparity=False)
+    """Load the depth network and compile it; previews take depth from the picture at its full size."""
+    _run("depth", progress, with_disparity=False, size=_FULL)
 
 
 def lens_blur(progress: _Progress) -> None:
