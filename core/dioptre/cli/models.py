@@ -120,7 +120,9 @@ def _downloaded(entry: Any, *, force: bool, as_json: bool) -> Path:
             obtain=resolve(entry.package).obtain,
             network=entry.id,
         )
-        raise FetchError(error.message, hint=by_hand, code=error.code) from error
+        with_hint = FetchError(error.message, hint=by_hand)
+        with_hint.code = error.code
+        raise with_hint from error
     finally:
         watched.close()
 
