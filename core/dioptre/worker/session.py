@@ -361,7 +361,9 @@ class Session:
 def in_words(error: Exception) -> DioptreError:
     """`error` as the user is to read it."""
     if isinstance(error, NetworkMissingError):  # an editor's user has a button, and perhaps no command line
-        return DioptreError(error.message, hint="Choose “Get it” beside the network's name.", code=error.code)
+        return DioptreError(
+            error.message, hint="Choose “Get it” beside the network's name.", code="network-missing"
+        )
     if isinstance(error, DioptreError):
         return error
     if is_out_of_memory(error):
