@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .test_process import TIMEOUT_S, start
+from .test_process import ENDLESS, TIMEOUT_S, start
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX descriptors and signals")
 
@@ -98,7 +98,8 @@ def test_words_that_cannot_be_printed_are_a_failure(arguments: tuple[str, ...]) 
 
 
 def test_a_reader_that_leaves_ends_the_work(photo: Path, tmp_path: Path) -> None:
-    with start("run", photo, "-o", tmp_path / "out", "--json") as process:
+    code = ENDLESS.replace("while True:", "for n in itertools.count():").replace("0.5,", "n % 50 / 50,")
+    with start("run", photo, "-o", tmp_path / "out", "--json", code=f"import itertools\n{code}") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()
