@@ -109,9 +109,11 @@ def _add(window: Window, name: str, title: str, tip: str, act: Callable[[], Any]
 
 def _open(described: Operation) -> None:
     """Open the docker on an operation: nothing is made before its options were seen."""
-    docker = show_panel()
+    docker = find_panel()
     if docker is not None:
-        docker.open(described)
+        was_seen = docker.isVisible()
+        show_panel()
+        docker.open(described, keep=was_seen)
 
 
 def _edit() -> None:
@@ -180,14 +182,19 @@ def cancel() -> None:
     desk().cancel_all()
 
 
+def find_panel() -> DioptreDocker | None:
+    """The docker of the active window."""
+    window = Krita.instance().activeWindow()
+    dockers = window.dockers() if window is not None else ()
+    return next((docker for docker in dockers if docker.objectName() == DOCKER_ID), None)
+
+
 def show_panel() -> DioptreDocker | None:
     """Bring the docker of the active window to the front."""
-    window = Krita.instance().activeWindow()
-    for docker in window.dockers() if window is not None else ():
-        if docker.objectName() == DOCKER_ID:
-            placing.show(window.qwindow(), docker)
-            return docker
-    return None
+    docker = find_panel()
+    if docker is not None:
+        placing.show(Krita.instance().activeWindow().qwindow(), docker)
+    return docker
 
 
 def say(words: str) -> None:

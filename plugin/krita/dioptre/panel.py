@@ -65,10 +65,10 @@ class DioptreDocker(DockWidget):
     def canvasChanged(self, _canvas: object) -> None:  # noqa: N802  (Krita's name)
         QTimer.singleShot(0, self._list_results)  # Krita may be in the middle of closing a document
 
-    def open(self, operation: Operation) -> None:
-        """Begin with an operation on the active layer; one that is shown already keeps its options."""
+    def open(self, operation: Operation, *, keep: bool = False) -> None:
+        """Begin with an operation on the active layer. keep: its options, where they are in sight already."""
         panel = self.session.store.state
-        if not self.isVisible() or panel.recipe or panel.state.operation != operation:
+        if not keep or panel.recipe or panel.state.operation != operation:
             self.session.open(operation)
         self.session.look()
 

@@ -9,11 +9,11 @@ from . import rig
 
 try:
     from PyQt5.QtCore import QPoint, QRect, QTimer
-    from PyQt5.QtGui import QImage
+    from PyQt5.QtGui import QCursor, QImage
     from PyQt5.QtWidgets import QApplication, QPushButton, QWidget
 except ImportError:
     from PyQt6.QtCore import QPoint, QRect, QTimer
-    from PyQt6.QtGui import QImage
+    from PyQt6.QtGui import QCursor, QImage
     from PyQt6.QtWidgets import QApplication, QPushButton, QWidget
 
 CANVASES = ("KisOpenGLCanvas2", "KisOpenGLCanvas", "KisQPainterCanvas")
@@ -100,8 +100,8 @@ def click(target, x=0.5, y=0.5, button="1"):
             yield
     where = target.mapToGlobal(QPoint(round(target.width() * x), round(target.height() * y)))
     subprocess.run(["xdotool", "mousemove", str(where.x()), str(where.y())], check=True)
-    for _ in range(2):
-        yield
+    yield from rig.until(lambda: QCursor.pos() == where, "the pointer")
+    yield
     subprocess.run(["xdotool", "click", button], check=True)
     for _ in range(4):
         yield
