@@ -68,8 +68,8 @@ class PictureView(QWidget):
     def _offer(self, names: list[str]) -> None:
         if [name for name, button in self._buttons.items() if not button.isHidden()] == names:
             return
-        for name, button in self._buttons.items():
-            button.setVisible(name in names)
+        for name in sorted(self._buttons, key=names.__contains__):  # hides first: all of them need more room
+            self._buttons[name].setVisible(name in names)
         for place, name in enumerate(names):
             self._row.removeWidget(self._buttons[name])
             self._row.insertWidget(1 + place, self._buttons[name])  # after the stretch

@@ -104,7 +104,7 @@ def check_editing_a_result_in_place():
     trigger("edit_undo")
     yield from until(lambda: "Mine" in names(group) and pixels(child(group, "Mine"), WHOLE) == first, "the undo")
     yield from settle(document, 10)
-    yield from click(widget(QCheckBox, "dioptre_adds"))
+    yield from click(widget(QCheckBox, "dioptre_adds"), 0.04)
     yield from until(lambda: docker().session.store.state.adds, "the tick")
     yield from next_end(jobs.desk(), click(widget(QPushButton, "dioptre_make")))
     expect("another group where asked for", names(document.rootNode()).count("Portrait blur"), 2)
