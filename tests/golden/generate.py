@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime
 from pattern import pattern
 
+from dioptre.models.modnet import convert as modnet_package
 from dioptre.models.package_files import Package, read_package
 from dioptre.models.registry import ENTRIES
 from dioptre.models.rrdb import convert as rrdb
@@ -67,18 +68,22 @@ def from_ncnn(folder: Path, package: Package) -> dict[str, Any]:
     return summary(output, f"ncnn {ncnn.__version__}, CPU, float32", "pattern(32, 48)")
 
 
-def u2netp(folder: Path) -> dict[str, Any]:
-    prepared = ENTRIES["u2netp"].preprocessing
-    x = (pattern(320, 320) - np.float32(prepared.mean)) / np.float32(prepared.deviation)
-    output = run_onnx(read_package(folder / u2net.PACKAGE.name, u2net.PACKAGE)["onnx"], x.transpose(2, 0, 1))
-    return summary(output, f"onnxruntime {onnxruntime.__version__}, CPU", "(pattern(320, 320) - mean) / deviation")
+def from_onnx(folder: Path, name: str, package: Package, size: tuple[int, int]) -> dict[str, Any]:
+    prepared = ENTRIES[name].preprocessing
+    x = (pattern(*size) - np.float32(prepared.mean)) / np.float32(prepared.deviation)
+    output = run_onnx(read_package(folder / package.name, package)["onnx"], x.transpose(2, 0, 1))
+    picture = f"(pattern({size[0]}, {size[1]}) - mean) / deviation"
+    return summary(output, f"onnxruntime {onnxruntime.__version__}, CPU", picture)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("packages", type=Path, help="folder that holds the packages")
     folder = parser.parse_args().packages
-    networks = {"u2netp": u2netp(folder)}
+    networks = {
+        "u2netp": from_onnx(folder, "u2netp", u2net.PACKAGE, (320, 320)),
+        "modnet": from_onnx(folder, "modnet", modnet_package.PACKAGE, (256, 320)),
+    }
     for scale in (2, 4):
         for channels in (48, 52):
             networks[f"span-x{scale}-ch{channels}"] = from_ncnn(

@@ -30,6 +30,7 @@ class ModelKind(Enum):
     DEPTH = "depth"
     DEPTH_REFINER = "depth refiner"
     SUBJECT = "subject"
+    MATTE = "matte"
     SUPER_RESOLUTION = "super-resolution"
     WHITE_BALANCE = "white balance"
 
@@ -143,6 +144,17 @@ ENTRIES: Mapping[str, Entry] = {
             ),
         ),
         Entry(
+            id="modnet",
+            title="Hair and fur (bundled)",
+            kind=ModelKind.MATTE,
+            module="dioptre.models.modnet.module:ModNet",
+            config="dioptre.models.modnet.config:ModNetConfig",
+            checkpoints={"modnet": ""},
+            preprocessing=Preprocessing(
+                mean=(0.5, 0.5, 0.5), deviation=(0.5, 0.5, 0.5), short_side_px=512, multiple_px=32
+            ),
+        ),
+        Entry(
             id="white-balance",
             title="Light's colour (bundled)",
             kind=ModelKind.WHITE_BALANCE,
@@ -194,6 +206,7 @@ DEFAULTS: Mapping[ModelKind, str] = {
     ModelKind.DEPTH: "dioptre-depth-small",
     ModelKind.DEPTH_REFINER: "dioptre-depth-refiner",
     ModelKind.SUBJECT: "dioptre-subject",
+    ModelKind.MATTE: "modnet",
     ModelKind.SUPER_RESOLUTION: "span-x4",
     ModelKind.WHITE_BALANCE: "white-balance",
 }

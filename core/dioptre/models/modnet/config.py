@@ -1,0 +1,43 @@
+"""Sizes of MODNet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """`blocks` inverted residuals of `width` channels, of which the first has the stride."""
+
+    width: int
+    blocks: int
+    stride: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModNetConfig:
+    """MODNet as of Ke et al., "MODNet: Real-Time Trimap-Free Portrait Matting via Objective Decomposition", 2022.
+
+    enter: channels of the backbone's first convolution. stages: of the backbone, MobileNetV2. last: its channels.
+    expansion: channels inside an inverted residual, in those of its input; 1 in the first stage.
+    squeezed: channels inside the gate of the backbone's channels.
+    coarse: channels at a 16th and at an eighth of the size. fine: channels of the branch that sees detail.
+    size_multiple: both sides of the input must be multiples of this.
+    """
+
+    enter: int = 32
+    stages: tuple[Stage, ...] = (
+        Stage(width=16, blocks=1, stride=1),
+        Stage(width=24, blocks=2, stride=2),
+        Stage(width=32, blocks=3, stride=2),
+        Stage(width=64, blocks=4, stride=2),
+        Stage(width=96, blocks=3, stride=1),
+        Stage(width=160, blocks=3, stride=2),
+        Stage(width=320, blocks=1, stride=1),
+    )
+    last: int = 1280
+    expansion: int = 6
+    squeezed: int = 320
+    coarse: tuple[int, int] = (96, 32)
+    fine: int = 32
+    size_multiple: int = 32
