@@ -127,3 +127,21 @@ def test_a_given_depth_does_not_step_anew(person_before_a_wall, focus: tuple[int
     picture, near = person_before_a_wall
     made = portrait(picture, disparity=near, focus=focus, keep_subject=0.0)
     np.testing.assert_array_equal(made.disparity, near)
+
+
+def test_a_scene_without_a_subject_is_blurred_by_depth_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cushion stays sharp on a blurred sofa: what is noticeable gives the focus and no matte."""
+    picture = np.random.default_rng(2).uniform(0.2, 0.4, (320, 320, 3)).astype(np.float32)
+    picture[60:120, 60:120] += 0.4
+    near = np.tile(np.linspace(0, 1, 320, dtype=np.float32), (320, 1))
+    monkeypatch.setattr(subject, "saliency_of", lambda small, model: 0.7 * (small[..., 0] > 0.5).astype(np.float32))
+    made = portrait(picture, disparity=near)
+    assert made.subject.kind == "region"
+    assert made.subject.chance < 0.1
+    assert "blurred by depth alone" in made.messages[-1]
+    np.testing.assert_array_equal(made.subject.alpha, 0)
+    assert made.focal_disparity == pytest.approx(90 / 320, abs=0.03)
+    np.testing.assert_allclose(made.disparity, near, atol=1e-6)
+    assert detail(made.image[200:300, 280:]) < 0.5 * detail(picture[200:300, 280:])
+    again = portrait(picture, disparity=near, subject_alpha=made.subject.alpha)
+    assert again.focal_disparity == made.focal_disparity

@@ -146,7 +146,7 @@ class Result:
 
     layers: top layer first, as they are to be stacked.
     values: what was decided on the way (JSON types only), e.g. {"focal_disparity": 0.71}.
-    messages: sentences for the user, e.g. "No subject found; focused on the nearest large region."
+    messages: sentences for the user, e.g. "The depth is the camera's own."
     models: id and sha256 of every network that took part.
     """
 

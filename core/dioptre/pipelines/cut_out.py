@@ -9,6 +9,8 @@ from PIL import Image, ImageFilter
 from dioptre.imaging.extension import extend_colours
 from dioptre.imaging.matting import refine_matte
 
+from .soft_matte import soft_matte, with_soft_edges
+
 _SURELY_OUT, _SURELY_IN = 0.3, 0.9  # saliency; half the pixels at an outline that have .6 are truly inside
 _ALIKE = 0.06  # difference of disparity within one thing
 _RIM_PX = 4  # of the small square
@@ -18,12 +20,16 @@ def cut_out(
     picture: Float32[np.ndarray, "h w 3"],
     probability: Float32[np.ndarray, "s s"],
     near: Float32[np.ndarray, "s s"] | None,
+    *,
+    is_thing: bool = True,
 ) -> Float32[np.ndarray, "h w"]:
     """Alpha of the subject in `picture`, in [0, 1].
 
     probability: of belonging to it, on the small square. near: disparity there, where it is known.
+    is_thing: whether a network saw it; a mere region has no hair to look for.
     """
-    return refine_matte(picture, _decided(probability, near))
+    alpha = refine_matte(picture, _decided(probability, near))
+    return with_soft_edges(alpha, soft_matte(picture)) if is_thing else alpha
 
 
 def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.ndarray, "s s"]:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from dioptre.imaging.embedded import EmbeddedDepth
+from dioptre.imaging.foreground import foreground_rows
 from dioptre.imaging.layers import (
     Inputs,
     Layer,
@@ -35,6 +36,7 @@ from .subject import SUBJECT_STEP, Subject, kept_subject, known_subject
 
 _SHARE_DEPTH, _SHARE_SUBJECT = 0.3, 0.5  # of the time, at 12 MP
 _SET_ASIDE = np.zeros((0, 0), np.float32)
+_SCENE_RANGE = 2 * USUAL_FOCUS_RANGE  # of disparity that stays sharp in a picture without one subject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,7 @@ def portrait(
     progress: Progress = no_progress,
     **options: Any,
 ) -> Portrait:
-    """Blur everything but the subject, as a lens focused on it would.
+    """Blur everything but the subject, as a lens focused on it would; a scene without one by depth alone.
 
     image: sRGB-encoded (H, W, 3 or 4), straight alpha.
     disparity: a depth map to use as it is, in [0, 1], 1 = nearest; left out, it is the camera's or estimated.
@@ -103,13 +105,13 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
     focal_disparity, focus_range = _focus(chosen, subject)
     drawn = np.float32(focal_disparity) - near
     drawn *= subject.alpha
-    drawn *= np.float32(chosen["keep_subject"])
+    drawn *= np.float32(chosen["keep_subject"] if subject.found else 0.0)
     drawn += near
     max_radius = chosen_max_radius_px(chosen, near.shape)
     # The blur needs the memory of all planes but the one it is given.
     painted = Differences.of(near, drawn)
     del near
-    coverage = PackedMatte.of(subject.alpha)
+    coverage = PackedMatte.of(subject.alpha if subject.found else np.zeros_like(subject.alpha))
     subject = replace(subject, alpha=_SET_ASIDE)
     release_after(drawn.shape)
     blurred = lens_blur(
@@ -142,7 +144,7 @@ def prepare(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> P
     depth = _depth(inputs, options, _part(progress, 0.0, 0.7))
     if inputs.disparity is None:
         prepared[DEPTH_STEP] = StepResult.of(depth)
-    if inputs.subject is None:
+    if not _is_known(inputs):
         progress(0.7, "Finding the subject")
         prepared[SUBJECT_STEP] = StepResult.of(_subject(inputs, depth, options))
     return prepared
@@ -179,6 +181,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         "focus_range": round(made.focus_range, 4),
         "max_radius": round(made.max_radius, 2),
         "subject": made.subject.kind,
+        "subject_chance": round(made.subject.chance, 2),
         **made.depth_values,
     }
     progress(1.0, "Done")
@@ -199,9 +202,14 @@ def _depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> De
     return kept_depth(inputs, source=options["depth_source"], refine=options["refine"], progress=progress)
 
 
+def _is_known(inputs: Inputs) -> bool:
+    """Whether a subject is given: a layer that covers nothing, as a scene's, is none."""
+    return inputs.subject is not None and bool(inputs.subject.any())
+
+
 def _subject(inputs: Inputs, depth: Depth, options: Mapping[str, Any]) -> Subject:
     """The one whose coverage is given, else the one that is found."""
-    if inputs.subject is not None:
+    if inputs.subject is not None and _is_known(inputs):
         return known_subject(inputs.picture, inputs.subject, disparity=depth.disparity, at=options["focus"])
     standing = inputs.disparity is None and options["refine"]
     return kept_subject(inputs, depth.disparity, at=options["focus"], standing=standing)
@@ -211,11 +219,14 @@ def _focus(options: Mapping[str, Any], subject: Subject) -> tuple[float, float]:
     """Focal disparity and range: as chosen, else the subject's own."""
     assert subject.focal_disparity is not None  # it was given a disparity
     focal = subject.focal_disparity if options["focal_disparity"] is None else options["focal_disparity"]
-    return focal, USUAL_FOCUS_RANGE if options["focus_range"] is None else options["focus_range"]
+    usual = USUAL_FOCUS_RANGE if subject.found else _SCENE_RANGE
+    return focal, usual if options["focus_range"] is None else options["focus_range"]
 
 
 def _cut_out(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:
-    return lambda rows: np.concatenate([image[rows][..., :3], alpha[rows][..., None]], axis=-1)
+    """The subject by itself, clean on any new background."""
+    colours = foreground_rows(image, alpha)
+    return lambda rows: np.concatenate([colours(rows), alpha[rows][..., None]], axis=-1)
 
 
 def _without_subject(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:

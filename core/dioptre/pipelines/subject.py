@@ -16,25 +16,26 @@ from jaxtyping import Bool, Float32
 
 from dioptre.imaging.layers import Inputs
 from dioptre.imaging.numbers import within_unit, without_nan
-from dioptre.imaging.regions import label_regions, travel_cost
+from dioptre.imaging.regions import label_regions
 from dioptre.imaging.resize import resize
 from dioptre.imaging.step_cache import StepResult
 from dioptre.models.registry import ModelKind, analysis_checksums, find, load_model
 from dioptre_link.errors import UsageError
 
 from .cut_out import cut_out
+from .region import grown, otsu
 from .subject_focus import focus_of
 from .window import MARGINS, Window, window_at, window_round
 
 _SIDE_PX = 320  # of the network's square input; all decisions are made at this size
 _LEAST_AREA, _GREATEST_AREA = 0.001, 0.92  # share of the picture that a believable subject covers
-_LEAST_CONFIDENCE = 0.88  # mean saliency inside the mask; below it the network is guessing
+_LEAST_CONFIDENCE = 0.915  # mean saliency inside the mask; below it a picture has more often no subject than one
+_STEEPNESS = 60  # of the share of pictures with a subject, about that
 _LEAST_CONTRAST = 0.02  # of any channel, for there to be something to see
 _SAME = 0.35  # overlap (IoU) of what is seen from close by with what was found, to be the same thing
 _KNOWN_SHARE = 0.1  # of a part seen from close by that must have been found, for it to belong to the thing
 _CROPS = (0.7, 0.5, 0.35, 0.25)  # share of the sides looked at round a point, from wide to close
 _WEAKER_PART = 0.25  # a part counts to the subject when it is this share as important as the first
-_GROWTH_PX = 160  # side of the map on which a region is grown from a point
 _FLAT, _FLAT_SHARE = 0.04, 0.9  # the usual focus range to either side; share of what lies round the point…
 _FLAT_PART = 8  # …up to this part of the sides away
 
@@ -52,7 +53,8 @@ class Subject:
     focal_disparity: the subject's median disparity; None without disparity.
     kind: how it was found: "subject" by itself, "point" at the given point, "region" for want of a subject.
     found: False when nothing stood out and a region was taken instead.
-    confidence: mean saliency inside, in [0, 1].
+    confidence: mean saliency inside, in [0, 1]. chance: that the picture has this subject, as among photographs of
+        which half have one.
     standing: coverage of the picture's subject where something else was chosen, and it was asked for.
     models: sha256 of the network's cards.
     messages: sentences for the user.
@@ -67,6 +69,11 @@ class Subject:
     standing: Float32[np.ndarray, "h w"] | None = None
     models: Mapping[str, str] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
+
+    @property
+    def chance(self) -> float:
+        """From the share of free photographs with a subject among those of the same saliency (training/subject)."""
+        return float(1 / (1 + np.exp(-_STEEPNESS * (self.confidence - _LEAST_CONFIDENCE))))
 
     @property
     def is_sure(self) -> bool:
@@ -136,9 +143,15 @@ def find_subject(
         found=coarse.kind != "region",
         confidence=coarse.confidence,
         standing=before,
-        models=load_model(find(model, kind=ModelKind.SUBJECT).id).checksums,
+        models=_checksums(model),
         messages=coarse.messages,
     )
+
+
+def _checksums(model: str) -> Mapping[str, str]:
+    """Of the cards of all networks that take part."""
+    entries = find(model, kind=ModelKind.SUBJECT), find("default", kind=ModelKind.MATTE)
+    return {name: checksum for entry in entries for name, checksum in load_model(entry.id).checksums.items()}
 
 
 def _coverage(
@@ -152,7 +165,8 @@ def _coverage(
     if coarse.window is not None and disparity is not None:
         plane = coarse.window.of(disparity)
     near = None if plane is None else resize(without_nan(plane), (_SIDE_PX, _SIDE_PX), method="area")
-    alpha = cut_out(seen, coarse.probability, near)
+    is_thing = coarse.kind != "region" and coarse.confidence > 0
+    alpha = cut_out(seen, coarse.probability, near, is_thing=is_thing)
     if coarse.window is not None:
         alpha = coarse.window.put(alpha)
     if image.shape[2] == 4:
@@ -239,7 +253,9 @@ def _most_salient(saliency: Float32[np.ndarray, "s s"], near: np.ndarray | None)
         probability=probability,
         kind="region",
         confidence=confidence,
-        messages=(f"No subject found; focused on {words}.",),
+        messages=(
+            f"No single subject found: blurred by depth alone, focused on {words}. Click on what should be sharp.",
+        ),
     )
 
 
@@ -297,21 +313,10 @@ def _region(saliency: Float32[np.ndarray, "s s"], near: np.ndarray | None) -> tu
     if _LEAST_AREA <= (faint > 0.5).mean() <= _GREATEST_AREA:
         return faint, "the most noticeable region"
     if near is not None and float(np.ptp(near)) > 0.05:
-        labels, count = label_regions(near > _otsu(near))
+        labels, count = label_regions(near > otsu(near))
         if count and (labels == 1).mean() >= _LEAST_AREA:
             return (labels == 1).astype(np.float32), "the nearest large region"
     return _centre_prior(saliency.shape), "the middle of the picture"
-
-
-def _otsu(values: np.ndarray) -> float:
-    """The threshold that separates values into two classes best (N. Otsu, 1979)."""
-    counts, edges = np.histogram(values, 128)
-    centres = (edges[:-1] + edges[1:]) / 2
-    below, total = np.cumsum(counts), counts.sum()
-    sum_below, sum_all = np.cumsum(counts * centres), (counts * centres).sum()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = (sum_all * below / total - sum_below) ** 2 / (below * (total - below))
-    return float(edges[1 + int(np.nanargmax(between[:-1]))])
 
 
 def _at_point(
@@ -337,7 +342,7 @@ def _at_point(
         seen = _closer_look(picture, at, share, model=model)
         if seen is not None:
             return _Coarse(probability=seen, kind="point", confidence=_confidence(seen))
-    return _Coarse(probability=_grown(small, near, (row, column)), kind="point", confidence=0.0)
+    return _Coarse(probability=grown(small, near, (row, column)), kind="point", confidence=0.0)
 
 
 def _is_flat(near: np.ndarray | None, saliency: np.ndarray, place: tuple[int, int]) -> bool:
@@ -384,14 +389,3 @@ def _closer_look(picture: np.ndarray, at: tuple[float, float], share: float, *, 
     side = max(1, min(round(share * _SIDE_PX), _SIDE_PX - max(top, left)))
     whole[top : top + side, left : left + side] = resize(part, (side, side), method="area")
     return whole
-
-
-def _grown(small: np.ndarray, near: np.ndarray | None, place: tuple[int, int]) -> np.ndarray:
-    """Probability of belonging to the point: colours and disparities change little on the way there."""
-    size = (_GROWTH_PX, _GROWTH_PX)
-    features = [resize(small, size, method="area") / 0.15]  # contrast that counts as one step
-    if near is not None:
-        features.append(resize(near, size, method="area")[..., None] / 0.04)
-    start = (place[0] * _GROWTH_PX // _SIDE_PX, place[1] * _GROWTH_PX // _SIDE_PX)
-    cost = travel_cost(np.concatenate(features, axis=-1).astype(np.float32), start, floor=0.01)
-    return resize(np.exp(-((cost / 2.0) ** 2)).astype(np.float32), (_SIDE_PX, _SIDE_PX), method="bilinear")

@@ -1,0 +1,37 @@
+"""The subject's own colours: nothing of its old background shows on a new one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dioptre.imaging.foreground import foreground_rows
+
+
+def soft_edge() -> tuple[np.ndarray, np.ndarray]:
+    """A brown subject, soft over 40 pixels, before a bright green wall."""
+    alpha = np.clip((80 - np.arange(160, dtype=np.float32)) / 40 + 0.5, 0, 1) * np.ones((60, 1), np.float32)
+    brown, green = np.float32([0.35, 0.2, 0.1]), np.float32([0.3, 0.9, 0.3])
+    return (alpha[..., None] * brown + (1 - alpha[..., None]) * green).astype(np.float32), alpha
+
+
+def test_the_background_does_not_shine_through() -> None:
+    picture, alpha = soft_edge()
+    colours = foreground_rows(picture, alpha)(slice(0, 60))
+    through = alpha > 0.05
+    assert np.abs(picture - [0.35, 0.2, 0.1])[through].max() > 0.3
+    assert np.abs(colours - [0.35, 0.2, 0.1])[through].max() < 0.03
+
+
+def test_the_inside_is_the_picture() -> None:
+    picture, alpha = soft_edge()
+    picture += np.random.default_rng(0).normal(0, 0.05, picture.shape).astype(np.float32)
+    colours = foreground_rows(picture, alpha)(slice(10, 20))
+    sure = alpha[10:20] == 1
+    np.testing.assert_allclose(colours[sure], np.clip(picture[10:20][sure], 0, None), atol=1e-6)
+
+
+def test_without_a_sure_inside_it_is_finite() -> None:
+    picture, _ = soft_edge()
+    for cover in (0.0, 0.3):
+        colours = foreground_rows(picture, np.full((60, 160), cover, np.float32))(slice(0, 60))
+        assert np.isfinite(colours).all()

@@ -1,0 +1,54 @@
+"""Soft edges by a second network: where it cuts out the same thing, and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dioptre.pipelines.soft_matte import soft_matte, with_soft_edges
+
+
+def square(side: int, first: int, last: int, value: float = 1.0) -> np.ndarray:
+    plane = np.zeros((side, side), np.float32)
+    plane[first:last, first:last] = value
+    return plane
+
+
+def test_what_our_matte_drops_comes_back_where_both_see_one_thing() -> None:
+    alpha, soft = square(256, 40, 200), square(256, 40, 200)
+    soft[20:40, 40:200] = 0.6  # hair
+    mended = with_soft_edges(alpha, soft)
+    assert mended[30, 100] > 0.25
+    np.testing.assert_array_equal(mended[60:180, 60:180], 1)
+
+
+def test_another_thing_changes_nothing() -> None:
+    alpha, soft = square(256, 20, 120), square(256, 130, 240)
+    np.testing.assert_array_equal(with_soft_edges(alpha, soft), alpha)
+
+
+def test_detail_finer_than_the_network_s_square_stays() -> None:
+    """A blade of one pixel in a large picture: the second matte, which sees it as a haze, must not smear it."""
+    alpha = square(512, 100, 400)
+    alpha[50:100, 200:400:4] = 1.0
+    hazy = square(128, 25, 100)
+    hazy[12:25, 50:100] = 0.25
+    np.testing.assert_allclose(with_soft_edges(alpha, hazy)[60:90, 240:360], alpha[60:90, 240:360], atol=0.1)
+
+
+def test_a_change_of_nothing_changes_nothing() -> None:
+    """The share taken over grows with the overlap: no switch may turn on a pixel."""
+    alpha = square(256, 40, 200)
+    made = [with_soft_edges(alpha, square(256, first, 200)) for first in (59, 60, 61)]
+    changes = [float(np.abs(other - alpha).mean()) for other in made]
+    assert max(np.abs(np.diff(changes))) < 0.01
+
+
+def test_a_person_is_cut_out(checkout: Path) -> None:
+    with Image.open(checkout / "examples" / "astronaut.jpg") as picture:
+        soft = soft_matte(np.asarray(picture.convert("RGB"), np.float32) / 255)
+    assert soft.shape == (512, 512)
+    assert min(soft[110, 225], soft[330, 200]) > 0.97
+    assert max(soft[60, 380], soft[60, 30]) < 0.03
