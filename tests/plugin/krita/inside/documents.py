@@ -2,6 +2,7 @@
 
 import array
 
+import person
 from dioptre.dioptre_link.errors import DioptreError
 from dioptre.dioptre_link.operations import operation
 from krita import Krita, Selection
@@ -20,6 +21,7 @@ from rig import (
     finish,
     names,
     new_document,
+    next_end,
     packed,
     photo,
     pixels,
@@ -35,6 +37,11 @@ from rig import (
 )
 
 from dioptre import jobs, updating
+
+try:
+    from PyQt5.QtWidgets import QPushButton
+except ImportError:
+    from PyQt6.QtWidgets import QPushButton
 
 
 def blur(document, node, **options):
@@ -208,12 +215,13 @@ def check_super_resolution_of_the_document():
     document.setHorizontalGuides([10.0])
     yield from settle(document, 20)
     shape = vector.bounds().getRect()
-    trigger("dioptre_super_resolution_document")
-    yield from finish(jobs.desk().runs[-1])
+    yield from person.opened("dioptre_super_resolution")
+    person.docker().session.change("scale", 2.0)
+    yield from next_end(jobs.desk(), person.click(person.widget(QPushButton, "dioptre_whole")))
     yield from settle(document)
     made = Krita.instance().activeDocument()
     expect("size", (made.width(), made.height(), made.resolution()), (96, 64, 144))
-    expect("no file", made.fileName(), "")
+    expect("no file, but a name", (made.fileName(), made.name()), ("", "check ×2"))
     expect("layers", names(made.rootNode()), names(document.rootNode()))
     enlarged = made.nodeByName("Other")
     expect("place", enlarged.bounds().getRect(), (60, -4, 40, 20))
