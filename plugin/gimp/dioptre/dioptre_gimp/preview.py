@@ -31,6 +31,7 @@ MNEMONICS = {
 
 
 SCROLL = "Scroll to zoom, drag to move."
+LEAST_WIDTH_PX = 520  # of the preview, for the words below it
 
 
 class Preview(Gtk.Box):
@@ -58,7 +59,7 @@ class Preview(Gtk.Box):
         self._divider = 0.5
         self._rings = {colour: drawing.ring(colour) for colour in (drawing.WHITE, drawing.AMBER)}
         self._buttons: dict[str, Gtk.RadioButton] = {}
-        self.canvas = Canvas(size, self._clicked, on_zoom)
+        self.canvas = Canvas((max(size[0], LEAST_WIDTH_PX), size[1]), self._clicked, on_zoom)
         self.canvas.get_accessible().set_name(translated("Preview"))
         self._waiting = Waiting()
         overlay = Gtk.Overlay()
