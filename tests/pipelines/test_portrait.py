@@ -9,7 +9,7 @@ import pytest
 
 from dioptre.files import load
 from dioptre.imaging.layers import Inputs
-from dioptre.pipelines import portrait as pipeline
+from dioptre.pipelines import depth as estimation
 from dioptre.pipelines import subject
 from dioptre.pipelines.depth import Depth
 from dioptre.pipelines.portrait import portrait
@@ -109,7 +109,7 @@ def person_before_a_wall(monkeypatch: pytest.MonkeyPatch):
     near = np.full((320, 320), 0.1, np.float32)
     near[72:268, 92:228] = 0.8
     monkeypatch.setattr(subject, "saliency_of", lambda small, model: (small[..., 0] > 0.65).astype(np.float32))
-    monkeypatch.setattr(pipeline, "depth_of", lambda *_, **__: Depth(disparity=near, confidence=near, model=""))
+    monkeypatch.setattr(estimation, "depth_of", lambda *_, **__: Depth(disparity=near, confidence=near, model=""))
     return picture, near
 
 
