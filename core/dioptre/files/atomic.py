@@ -17,6 +17,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from io import BufferedRandom
@@ -46,6 +47,8 @@ class Staging:
         self._files: list[_File] = []
         self._inodes: dict[int, int] = {}
         self._replaced: dict[int, int] = {}
+        self._complete: dict[str, Future[tuple[int, str]]] = {}
+        self._beside = ThreadPoolExecutor(1)
         self._note(folder=str(folder.path.absolute()), device=folder.device, inode=folder.inode)
 
     def open(self, name: str) -> BufferedRandom:
@@ -67,13 +70,15 @@ class Staging:
             os.fchmod(descriptor, mode & ~0o070 | (mode & 0o007) << 3)  # the group is another one: as all others
         return stream
 
-    def size_and_sha256(self, name: str) -> tuple[int, str]:
-        """Of what was written so far."""
+    def complete(self, name: str) -> None:
+        """Bring a file to the disk and hash it while others are written; nothing is written into it any more."""
         stream = next(file.stream for file in self._files if file.name == name)
         stream.flush()
-        stream.seek(0)
-        digest = hashlib.file_digest(stream, "sha256")
-        return stream.seek(0, os.SEEK_END), digest.hexdigest()
+        self._complete[name] = self._beside.submit(_settled, stream)
+
+    def size_and_sha256(self, name: str) -> tuple[int, str]:
+        """Of a file that is complete."""
+        return self._complete[name].result()
 
     def publish(self) -> None:
         """Give the files their names; when one cannot have it, put back what was there and raise."""
@@ -97,6 +102,7 @@ class Staging:
 
     def discard(self) -> None:
         """Remove what is left of the temporary files; the journal keeps the entry where something stays."""
+        self._beside.shutdown()
         for file in self._files:
             with suppress(OSError):
                 file.stream.close()
@@ -110,8 +116,11 @@ class Staging:
 
     def _finished(self, file: _File) -> Move:
         """Bring the file to the disk, and choose a temporary name for what it replaces."""
-        file.stream.flush()
-        sync(file.stream.fileno())
+        if file.name in self._complete:
+            self._complete[file.name].result()
+        else:
+            file.stream.flush()
+            sync(file.stream.fileno())
         file.stream.close()
         there = self._folder.stat(temporary_name(self._token, file.temporary))
         if there is None or there.st_ino != self._inodes[file.temporary]:
@@ -201,6 +210,13 @@ def replacing(path: Path, *, force: bool, permissions_of: Path | None = None) ->
     check_name(path)
     with staged(path.parent, force=force, permissions_of=permissions_of) as staging:
         yield staging.open(path.name)
+
+
+def _settled(stream: BufferedRandom) -> tuple[int, str]:
+    sync(stream.fileno())
+    stream.seek(0)
+    digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return stream.tell(), digest
 
 
 def check_free(path: Path, *, force: bool) -> None:

@@ -67,6 +67,7 @@ def write_result(
             kind = format_of(folder / names["flat"])
             encoded, messages = encoded_picture(flat.pixels, kind, like=picture, note=note)
             streams["flat"].write(encoded)
+            staging.complete(names["flat"])
             del encoded
             release_after((flat.shape[0], flat.shape[1]))
             if on_message is not None:
@@ -76,12 +77,15 @@ def write_result(
         stack = _stack(result, picture)
         dpi = dpi_at(picture, stack[0].shape)
         write_openraster_to(streams["layers"], stack, recipe=recipe, resolution_dpi=dpi)
+        staging.complete(names["layers"])
         if depth is not None:
             progress(0.8, "Writing the depth map")
-            streams["png"].write(encoded_depth(depth.pixels, Format.PNG))
-            streams["tiff"].write(encoded_depth(depth.pixels, Format.TIFF))
+            for part, kind in (("png", Format.PNG), ("tiff", Format.TIFF)):
+                streams[part].write(encoded_depth(depth.pixels, kind))
+                staging.complete(names[part])
         progress(0.9, "Writing the preview sheet")
         streams["sheet"].write(encoded_sheet(_panels(picture, flat, depth, name)))
+        staging.complete(names["sheet"])
         listed = {file: staging.size_and_sha256(file) for part, file in names.items() if part != "recipe"}
         text = json.dumps({**recipe, "files": files_entry(listed)}, indent=2, ensure_ascii=False) + "\n"
         streams["recipe"].write(text.encode("utf-8", "backslashreplace"))
