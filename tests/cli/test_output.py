@@ -173,7 +173,7 @@ def test_who_asks_again_later_is_heard(photo: Path, tmp_path: Path) -> None:
     with start("run", photo, "-o", tmp_path / "out", "--json", code=STUBBORN) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            phase = json.loads(line)["phase"]
+            phase = json.loads(line).get("phase")
             if phase == "Working":
                 process.send_signal(signal.SIGINT)
             if phase == "Taking back":

@@ -44,6 +44,9 @@ FOREIGN = (
     ".venv",
     "python3 -m",
     "cp ",
+    "export ",
+    "for ",
+    "done",
 )
 OURS = (
     "install.py",

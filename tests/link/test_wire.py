@@ -38,6 +38,15 @@ SUBMIT = {
     "supersede": "preview",
     "opened_file": "/photos/a.heic",
 }
+NETWORK = {
+    "id": "realesrgan-x4plus",
+    "title": "Restore photos",
+    "kind": "super-resolution",
+    "installed": False,
+    "download_bytes": 43 << 20,
+    "licence": "BSD-3-Clause",
+    "licence_doubts": "",
+}
 VALID = {
     "client": [
         {"type": "hello", "protocol": 1, "token": "t", "client": "test"},
@@ -50,6 +59,8 @@ VALID = {
         SUBMIT,
         {"type": "cancel", "job": 1},
         {"type": "expect", "operation": "portrait"},
+        {"type": "networks"},
+        {"type": "fetch", "job": 2, "network": "realesrgan-x4plus"},
         {"type": "shutdown", "when_idle": True},
     ],
     "worker": [
@@ -64,6 +75,7 @@ VALID = {
         },
         {"type": "shared", "ok": True},
         {"type": "stored", "name": "photo"},
+        {"type": "networks", "networks": [NETWORK]},
         {"type": "progress", "job": 1, "fraction": 0.5, "phase": "Depth"},
         {"type": "chunk", "buffer": "w1-0.raw", "data": "AAAA"},
         {

@@ -106,7 +106,8 @@ def read_torch(path: Path) -> TorchFile:
         raise _refused(path, str(error)) from error
     try:
         tree = _Machine().run(content)
-    except (_NotAllowed, ValueError, IndexError, KeyError, TypeError, struct.error, OverflowError) as error:
+    # A warning is raised only where warnings are errors: pickletools warns of strange escapes.
+    except (_NotAllowed, ValueError, LookupError, TypeError, struct.error, OverflowError, Warning) as error:
         raise _refused(path, str(error)) from error
     return TorchFile(path=path, tree=tree, prefix=prefix)
 

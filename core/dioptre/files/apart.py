@@ -146,7 +146,12 @@ class Reader:
     def _ask(
         self, what: str, path: Path, max_megapixels: float | None, check: Check
     ) -> tuple[Mapping[str, Any], list[np.ndarray]]:
-        request = {"do": what, "path": os.fsencode(path).hex(), "max_megapixels": max_megapixels}
+        request = {
+            "do": what,
+            "path": os.fsencode(path).hex(),
+            "folder": os.fsencode(os.getcwd()).hex(),  # noqa: PTH109  (as bytes; relative paths are seen from here)
+            "max_megapixels": max_megapixels,
+        }
         process = self._told(json.dumps(request).encode() + b"\n")
         try:
             answer = self._answer(path, START_S + OPEN_S, None, check)

@@ -76,17 +76,25 @@ class _Shared:
 def _serve(request: dict[str, Any], shared: _Shared, say: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     path, megapixels = Path(os.fsdecode(bytes.fromhex(request["path"]))), request["max_megapixels"]
     try:
+        os.chdir(os.fsdecode(bytes.fromhex(request["folder"])))
         with opened(path) as file:
             size = os.fstat(file.fileno()).st_size
         say({"bytes": size})
         confine(Limits.of(size, max_megapixels=megapixels))
         content, arrays = _DO[request["do"]](path, megapixels)
-        described = shared.hand_over(arrays)
+        described = _handed_over(shared, arrays, path)
     except DioptreError as error:
         return {"error": parcel.of_error(error)}
     except MemoryError:
         return {"error": parcel.of_error(problems.too_much_memory(path))}
     return {"result": content, "arrays": described}
+
+
+def _handed_over(shared: _Shared, arrays: list[np.ndarray], path: Path) -> list[dict[str, Any]]:
+    try:
+        return shared.hand_over(arrays)
+    except OSError as error:
+        raise problems.no_room(path) from error
 
 
 def _decode(path: Path, megapixels: float | None) -> _Answer:

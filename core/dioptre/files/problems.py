@@ -142,6 +142,14 @@ def too_much_memory(path: Path) -> DioptreError:
     )
 
 
+def no_room(path: Path) -> DioptreError:
+    return NotEnoughMemory(
+        "The disk is full: there is no room to read {name}.",
+        hint="Free some space and run it again.",
+        name=shown(path),
+    )
+
+
 def too_slow(path: Path) -> DioptreError:
     return TooSlow(
         "{name} could not be read in time.",

@@ -8,7 +8,6 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from .resize import resize
 
 T = TypeVar("T")
 
@@ -33,6 +32,8 @@ class StepResult:
 
     def at(self, size: tuple[int, int]) -> StepResult:
         """The planes averaged down to `size` (height, width)."""
+        from .resize import resize  # JAX: whoever only reads pictures does without
+
         return replace(
             self, planes={name: resize(plane, size, method="area") for name, plane in self.planes.items()}
         )
