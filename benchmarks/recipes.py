@@ -32,7 +32,7 @@ from dioptre.cli.main import run
 from dioptre.files.encode import encode
 from dioptre.files.picture import Format
 from dioptre_link.presets import presets
-from dioptre_link.recipe import Recipe
+from dioptre_link.recipe import VERSION, Recipe
 from tests.plugin.gimp import conftest as gimp
 from tests.plugin.krita import conftest as krita
 
@@ -99,7 +99,7 @@ def orders(folder: Path) -> Iterator[Order]:
         recipes[name] = [{"operation": name, "options": options}]
     recipes["depth-and-blur"] = DEPTH_AND_BLUR
     for name, steps in recipes.items():
-        steps = Recipe.from_dict({"version": 1, "steps": steps}).to_dict()["steps"]
+        steps = Recipe.from_dict({"version": VERSION, "steps": steps}).to_dict()["steps"]
         last = steps[-1]["operation"]
         size = SMALL if last == "super_resolution" else SIZE
         for bits in (8, 16):
@@ -137,7 +137,7 @@ def on_command_line(order: Order, folder: Path) -> Made:
     """`dioptre run --recipe`, as a user has it."""
     source = folder / order.photo.replace(".photo", ".png")
     recipe = folder / "followed.json"
-    recipe.write_text(json.dumps({"version": 1, "steps": order.steps}), encoding="utf-8")
+    recipe.write_text(json.dumps({"version": VERSION, "steps": order.steps}), encoding="utf-8")
     out = folder / "out"
     command = ["run", str(source), "-o", str(out), "--recipe", str(recipe), "--force"]
     if order.depth:

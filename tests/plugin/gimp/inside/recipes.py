@@ -60,7 +60,7 @@ def made_by(image, layer, depth, order):
         step = order["steps"][0]
         return succeed(f"dioptre-{step['operation'].replace('_', '-')}", image, [layer], **arguments(step, depth))
     file = OUT / f"{order['name']}.recipe.json"
-    file.write_text(json.dumps({"version": 1, "steps": order["steps"]}), encoding="utf-8")
+    file.write_text(json.dumps({"version": 2, "steps": order["steps"]}), encoding="utf-8")
     given = {"depth_layer": depth} if depth is not None else {}
     return succeed("dioptre-recipe", image, [layer], file=Gio.File.new_for_path(str(file)), **given)
 

@@ -82,7 +82,7 @@ def follow(order):
         options = {name: tuple(v) if isinstance(v, list) else v for name, v in step["options"].items()}
         made = dioptre.run(step["operation"], **where, **{k: v for k, v in options.items() if v is not None})
     else:
-        made = dioptre.follow({"version": 1, "steps": order["steps"]}, **where)
+        made = dioptre.follow({"version": 2, "steps": order["steps"]}, **where)
     yield from settle(document)
     node = child(made, "Result") if made.type() == "grouplayer" else made
     data = OUT / f"krita-{order['name']}"
