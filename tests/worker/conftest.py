@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -45,14 +46,21 @@ class Serving:
 
 
 @pytest.fixture
-def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Serving]]:
+def short_folder() -> Iterator[Path]:
+    """A folder whose path leaves room for a Unix socket's, which may have about a hundred bytes."""
+    with tempfile.TemporaryDirectory(prefix="d", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def serve(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Serving]]:
     """Start servers; they are stopped, and must have had no uncaught exception, at the end."""
     monkeypatch.setitem(OPERATIONS, "fake", FAKE)
     started: list[tuple[Serving, asyncio.AbstractEventLoop, threading.Thread]] = []
 
     def start(run=echo, *, idle_s: float = 600.0, warm_up=(), with_port: bool = False) -> Serving:
         ready = threading.Event()
-        monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path / f"home{len(started)}"))
+        monkeypatch.setenv("DIOPTRE_HOME", str(short_folder / f"home{len(started)}"))
         meeting = private_dir(meeting_dir())
         found: list[Serving] = []
 

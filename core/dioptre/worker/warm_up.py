@@ -36,14 +36,15 @@ def depth(progress: _Progress) -> None:
 
 def lens_blur(progress: _Progress) -> None:
     """Compile the blur for tiles of every size, and its drafts."""
-    for size, draft, f_number in (
-        (_LAPTOP, True, 1.4),
-        (_SIZE, False, 1.4),
-        (_SMALL, False, 1.4),
-        (_SMALL, True, 1.4),
-        (_LAPTOP, True, 4.0),
+    for size, draft, options in (
+        (_LAPTOP, True, {"f_number": 1.4}),
+        (_SIZE, False, {"f_number": 1.4}),
+        (_SMALL, False, {"f_number": 1.4}),
+        (_SMALL, True, {"f_number": 1.4}),
+        (_SMALL, True, {"f_number": 1.4, "focus_range": 0.0}),  # small discs too
+        (_LAPTOP, True, {"f_number": 4.0}),
     ):
-        _run("lens_blur", progress, with_disparity=True, size=size, draft=draft, f_number=f_number)
+        _run("lens_blur", progress, with_disparity=True, size=size, draft=draft, **options)
 
 
 def portrait(progress: _Progress) -> None:
