@@ -1,0 +1,157 @@
+"""Views for the coarse network: features, the known maps, the picture, its alpha and where that is known.
+
+python -m training.matte.views OUT --photos DIR … [--pictures DIR --instances JSON …] [--first N] [--count N]
+
+Three of four are composites with exact alpha. The rest are free photographs with outlines, whose band is left
+out, as outlines are drawn by hand; and photographs in which MODNet cuts out the same as the product's networks: its
+soft edge is learned. A view that is there already is not made again: a run can be ended and gone on with.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from dioptre import runtime
+
+runtime.prepare()
+
+import jax
+import numpy as np
+from flax import nnx
+from PIL import Image
+from scipy import ndimage
+
+from dioptre.imaging.resize import resize
+from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN, load_model
+from dioptre.models.subject.head import FINENESS, sized
+from dioptre.pipelines.soft_matte import soft_matte
+from training.subject.outlines import FREE_LICENCES, Outlined, read
+
+from .composites import SIDE, Body, composite
+
+_LARGEST_PX = 1000
+_LEAST_PX = 120  # of a body's longer side
+_BAND = 0.02  # of the side, that outlines drawn by hand may be wrong by
+_SAME = 0.9  # overlap from which MODNet is learned from
+
+
+class Viewer:
+    """Makes views; the networks' own maps are their own failures, and need not be simulated."""
+
+    def __init__(self) -> None:
+        loaded = load_model("dioptre-subject")
+        config = loaded.config
+
+        def look(state: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+            network, grid = nnx.merge(loaded.graph, state), config.grid
+            features = network.backbone(sized(x, grid * config.backbone.patch_px))[:, :, 1:]
+            logits = network.head(
+                features.reshape(len(features), len(x), grid, grid, -1), sized(x, FINENESS * grid)
+            )
+            place = sized(jax.nn.sigmoid(logits)[..., None], config.side_px)[0, ..., 0]
+            return features[:, 0], jax.numpy.stack([place, network.edges(x)[0, ..., 0]])
+
+        self._look, self._state, self._side = jax.jit(look), loaded.state, config.side_px
+
+    def view(self, picture: np.ndarray, alpha: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
+        """picture: (h, w, 3); alpha, weight: (h, w); all in [0, 1]."""
+        small = resize(picture, (self._side, self._side), method="bilinear")
+        x = (small / max(float(small.max()), 1e-3) - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_DEVIATION)
+        features, maps = (np.asarray(v) for v in self._look(self._state, x[None]))
+        planes = {"picture": picture, "alpha": alpha, "weight": weight}
+        made = {name: _bytes(resize(plane, (SIDE, SIDE), method="area")) for name, plane in planes.items()}
+        return made | {"features": features.astype(np.float16), "maps": _bytes(maps)}
+
+    def both(self, view: dict[str, np.ndarray]) -> np.ndarray:
+        """Where both known maps see the subject, on the view's square."""
+        seen = (view["maps"] > 127).all(0).astype(np.float32)
+        return resize(seen, (SIDE, SIDE), method="bilinear") > 0.5
+
+
+def _bytes(plane: np.ndarray) -> np.ndarray:
+    return np.round(255 * np.clip(plane, 0, 1)).astype(np.uint8)
+
+
+def bodies_of(photo: Outlined, picture: np.ndarray) -> list[Body]:
+    """What is outlined in a photograph and large enough, cut out."""
+    found = []
+    for instance in photo.outlined:
+        mask = photo.mask([instance])
+        rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+        if not photo.is_behind(instance) and rows.size and max(rows.size, columns.size) >= _LEAST_PX:
+            part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+            found.append(Body(colours=picture[part], mask=mask[part].astype(np.uint8) * 255))
+    return found
+
+
+def outlined(viewer: Viewer, photo: Outlined, picture: np.ndarray) -> dict[str, np.ndarray]:
+    mask = photo.mask(photo.in_front())
+    reach = max(2, round(_BAND * max(mask.shape)))
+    edge = ndimage.binary_dilation(mask, iterations=reach) & ~ndimage.binary_erosion(mask, iterations=reach)
+    weight = (~edge & ~(photo.mask(photo.outlined) & ~mask)).astype(np.float32)
+    return viewer.view(picture.astype(np.float32) / 255, mask.astype(np.float32), weight)
+
+
+def taught(viewer: Viewer, picture: np.ndarray) -> dict[str, np.ndarray] | None:
+    """None where MODNet does not cut out what the known maps do."""
+    clean = picture.astype(np.float32) / 255
+    soft = soft_matte(clean)
+    view = viewer.view(clean, soft, np.ones_like(soft))
+    both, seen = viewer.both(view), soft > 0.5
+    return view if (both & seen).sum() > _SAME * max((both | seen).sum(), 1) else None
+
+
+def opened(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        image = image.convert("RGB")
+        image.thumbnail((_LARGEST_PX, _LARGEST_PX))
+        return np.asarray(image)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--photos", type=Path, nargs="+", required=True)
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--instances", type=Path, nargs="*", default=[])
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--count", type=int, default=2000)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    files = sorted(path for folder in arguments.photos for path in folder.rglob("*") if path.is_file())
+    found = {p.name: p for p in arguments.pictures.rglob("*.jpg")} if arguments.pictures else {}
+    free = [
+        (photo, found[name])
+        for name, photo in sorted(read(arguments.instances).items())
+        if name in found and photo.licence in FREE_LICENCES and not photo.is_crowded
+    ]
+    clear = [pair for pair in free if pair[0].in_front()]
+    viewer = Viewer()
+    for number in range(arguments.first, arguments.first + arguments.count):
+        path, rng = arguments.out / f"{number:06}.npz", np.random.default_rng(number)
+        if path.exists():
+            continue
+        view = None
+        if number % 8 == 0 and clear:
+            photo, file = clear[number // 8 % len(clear)]
+            view = outlined(viewer, photo, np.asarray(Image.open(file).convert("RGB")))
+        elif number % 8 == 4:
+            view = taught(viewer, opened(files[number // 8 % len(files)]))
+        if view is None:
+            photos = [opened(files[k]) for k in rng.integers(len(files), size=3)]
+            bodies = []
+            if free:
+                photo, file = free[rng.integers(len(free))]
+                bodies = bodies_of(photo, np.asarray(Image.open(file).convert("RGB")))
+            picture, alpha = composite(rng, photos, bodies)
+            view = viewer.view(picture, alpha, np.ones_like(alpha))
+        unfinished = path.with_suffix(".unfinished")
+        with unfinished.open("wb") as out:
+            np.savez(out, **view)
+        unfinished.rename(path)
+
+
+if __name__ == "__main__":
+    main()
