@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import TextIO
+from typing import Any
 
 from dioptre_link.errors import DioptreError
 from dioptre_link.system import writable
@@ -36,7 +36,7 @@ def occupy() -> None:
             os.open(os.devnull, os.O_RDWR)
 
 
-def write(line: str, stream: TextIO | None) -> None:
+def write(line: str, stream: Any) -> None:
     """Write a line at once, in whatever encoding the terminal has, which may lack some letters.
 
     A stream that is closed takes everything. Raises OutputError where standard output cannot be written; standard
@@ -79,7 +79,7 @@ def _explained(error: OSError | ValueError) -> OutputError:
     )
 
 
-def _drop(stream: TextIO) -> None:
+def _drop(stream: Any) -> None:
     """Let the null device take what the stream still holds: it would fail again, at the end, with a traceback."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
