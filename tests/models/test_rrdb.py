@@ -47,7 +47,7 @@ def test_reach_is_as_stated(randomised) -> None:
     randomised(network)
     picture = np.tile(pattern(1, 48), (5, 1, 1))
     changed = picture.copy()
-    changed[:, 0] += 1
+    changed[:, 0] += 1000  # far outside of rounding, which differs between processors
     before, after = (np.asarray(network(jnp.asarray(p[None])))[0] for p in (picture, changed))
     reach = np.abs(before - after).max(axis=(0, 2))
     assert reach[4 * (SMALL.receptive_radius_px + 1) :].max() == 0
