@@ -21,6 +21,16 @@ def pointwise_kernel(weight: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(weight[:, :, 0, 0].T)
 
 
+def linear_kernel(weight: np.ndarray) -> np.ndarray:
+    """(O, I) to (I, O)."""
+    return np.ascontiguousarray(weight.T)
+
+
+def spread_kernel(weight: np.ndarray) -> np.ndarray:
+    """A transposed convolution's (I, O, kh, kw) to (kh, kw, I, O)."""
+    return np.ascontiguousarray(weight.transpose(2, 3, 0, 1))
+
+
 def unchanged(values: np.ndarray) -> np.ndarray:
     return values
 
@@ -35,6 +45,41 @@ class Rule:
     source: str
     target: str
     layout: Layout = unchanged
+
+
+def linear_rules(source: str, target: str) -> tuple[Rule, Rule]:
+    """Weight and bias of a linear layer."""
+    return _kernel_and_bias(source, target, linear_kernel)
+
+
+def conv_rules(source: str, target: str) -> tuple[Rule, Rule]:
+    """Weight and bias of a convolution."""
+    return _kernel_and_bias(source, target, conv_kernel)
+
+
+def pointwise_rules(source: str, target: str) -> tuple[Rule, Rule]:
+    """Weight and bias of a 1 x 1 convolution, which is a linear layer here."""
+    return _kernel_and_bias(source, target, pointwise_kernel)
+
+
+def spread_rules(source: str, target: str) -> tuple[Rule, Rule]:
+    """Weight and bias of a transposed convolution."""
+    return _kernel_and_bias(source, target, spread_kernel)
+
+
+def norm_rules(source: str, target: str) -> tuple[Rule, Rule]:
+    """Scale and bias of a normalisation."""
+    return (
+        Rule(source=rf"{source}\.weight", target=f"{target}.scale"),
+        Rule(source=rf"{source}\.bias", target=f"{target}.bias"),
+    )
+
+
+def _kernel_and_bias(source: str, target: str, layout: Layout) -> tuple[Rule, Rule]:
+    return (
+        Rule(source=rf"{source}\.weight", target=f"{target}.kernel", layout=layout),
+        Rule(source=rf"{source}\.bias", target=f"{target}.bias"),
+    )
 
 
 def apply_rules(arrays: Mapping[str, np.ndarray], rules: Sequence[Rule]) -> dict[str, np.ndarray]:

@@ -14,13 +14,18 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from dioptre.checkpoints.card import WeightsError
-from dioptre.models.key_map import Rule, apply_rules, conv_kernel, pointwise_kernel
+from dioptre.models.key_map import (
+    Rule,
+    apply_rules,
+    conv_kernel,
+    conv_rules,
+    linear_rules,
+    norm_rules,
+    pointwise_rules,
+    spread_rules,
+)
 
 Arrays = Mapping[str, np.ndarray]
-
-
-def _transposed(weight: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(weight.T)
 
 
 def _patch_kernel(weight: np.ndarray) -> np.ndarray:
@@ -28,66 +33,26 @@ def _patch_kernel(weight: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(weight.transpose(2, 3, 1, 0).reshape(-1, len(weight)))
 
 
-def _spread_kernel(weight: np.ndarray) -> np.ndarray:
-    """A transposed convolution's (I, O, kh, kw) to (kh, kw, I, O)."""
-    return np.ascontiguousarray(weight.transpose(2, 3, 0, 1))
-
-
-def _linear(source: str, target: str) -> tuple[Rule, Rule]:
-    return (
-        Rule(source=rf"{source}\.weight", target=f"{target}.kernel", layout=_transposed),
-        Rule(source=rf"{source}\.bias", target=f"{target}.bias"),
-    )
-
-
-def _norm(source: str, target: str) -> tuple[Rule, Rule]:
-    return (
-        Rule(source=rf"{source}\.weight", target=f"{target}.scale"),
-        Rule(source=rf"{source}\.bias", target=f"{target}.bias"),
-    )
-
-
-def _conv(source: str, target: str) -> tuple[Rule, Rule]:
-    return (
-        Rule(source=rf"{source}\.weight", target=f"{target}.kernel", layout=conv_kernel),
-        Rule(source=rf"{source}\.bias", target=f"{target}.bias"),
-    )
-
-
-def _pointwise(source: str, target: str) -> tuple[Rule, Rule]:
-    return (
-        Rule(source=rf"{source}\.weight", target=f"{target}.kernel", layout=pointwise_kernel),
-        Rule(source=rf"{source}\.bias", target=f"{target}.bias"),
-    )
-
-
-def _spread(source: str, target: str) -> tuple[Rule, Rule]:
-    return (
-        Rule(source=rf"{source}\.weight", target=f"{target}.kernel", layout=_spread_kernel),
-        Rule(source=rf"{source}\.bias", target=f"{target}.bias"),
-    )
-
-
 BACKBONE_RULES = (
     Rule(source="cls_token", target="class_token", layout=np.ravel),
     Rule(source="pos_embed", target="positions", layout=lambda table: table[0]),  # split off the first row below
     Rule(source=r"patch_embed\.proj\.weight", target="patch.kernel", layout=_patch_kernel),
     Rule(source=r"patch_embed\.proj\.bias", target="patch.bias"),
-    *_norm(r"blocks\.(\d+)\.norm([12])", r"blocks.\1.norm\2"),
-    *_linear(r"blocks\.(\d+)\.attn\.qkv", r"blocks.\1.attention.qkv"),
-    *_linear(r"blocks\.(\d+)\.attn\.proj", r"blocks.\1.attention.out"),
-    *_linear(r"blocks\.(\d+)\.mlp\.fc1", r"blocks.\1.enter"),
-    *_linear(r"blocks\.(\d+)\.mlp\.fc2", r"blocks.\1.leave"),
+    *norm_rules(r"blocks\.(\d+)\.norm([12])", r"blocks.\1.norm\2"),
+    *linear_rules(r"blocks\.(\d+)\.attn\.qkv", r"blocks.\1.attention.qkv"),
+    *linear_rules(r"blocks\.(\d+)\.attn\.proj", r"blocks.\1.attention.out"),
+    *linear_rules(r"blocks\.(\d+)\.mlp\.fc1", r"blocks.\1.enter"),
+    *linear_rules(r"blocks\.(\d+)\.mlp\.fc2", r"blocks.\1.leave"),
     Rule(source=r"blocks\.(\d+)\.ls([12])\.gamma", target=r"blocks.\1.scale\2"),
-    *_norm("norm", "norm"),
+    *norm_rules("norm", "norm"),
 )
 
 _SCRATCH = r"scratch\."
 HEAD_RULES = (
-    *_pointwise(r"projects\.(\d)", r"projects.\1"),
-    *_spread(r"resize_layers\.0", "spread4"),
-    *_spread(r"resize_layers\.1", "spread2"),
-    *_conv(r"resize_layers\.3", "halve"),
+    *pointwise_rules(r"projects\.(\d)", r"projects.\1"),
+    *spread_rules(r"resize_layers\.0", "spread4"),
+    *spread_rules(r"resize_layers\.1", "spread2"),
+    *conv_rules(r"resize_layers\.3", "halve"),
     *(
         rule
         for stage in range(4)
@@ -97,21 +62,21 @@ HEAD_RULES = (
                 target=f"enters.{stage}.kernel",
                 layout=conv_kernel,
             ),
-            *_pointwise(rf"{_SCRATCH}refinenet{stage + 1}\.out_conv", f"fusions.{stage}.out"),
+            *pointwise_rules(rf"{_SCRATCH}refinenet{stage + 1}\.out_conv", f"fusions.{stage}.out"),
             *(
                 rule
                 for unit, ours in ((1, "skip"), (2, "residual"))
                 for conv, place in ((1, "first"), (2, "second"))
-                for rule in _conv(
+                for rule in conv_rules(
                     rf"{_SCRATCH}refinenet{stage + 1}\.resConfUnit{unit}\.conv{conv}",
                     f"fusions.{stage}.{ours}.{place}",
                 )
             ),
         )
     ),
-    *_conv(rf"{_SCRATCH}output_conv1", "out1"),
-    *_conv(rf"{_SCRATCH}output_conv2\.0", "out2"),
-    *_pointwise(rf"{_SCRATCH}output_conv2\.2", "out3"),
+    *conv_rules(rf"{_SCRATCH}output_conv1", "out1"),
+    *conv_rules(rf"{_SCRATCH}output_conv2\.0", "out2"),
+    *pointwise_rules(rf"{_SCRATCH}output_conv2\.2", "out3"),
 )
 
 _HF_LAYER = r"backbone\.encoder\.layer\.(\d+)"

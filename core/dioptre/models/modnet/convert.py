@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dioptre.models.key_map import Rule, apply_rules, conv_kernel
+from dioptre.models.key_map import Rule, apply_rules, conv_rules
 from dioptre.models.package_files import Package, PackageFile, read_package
 
 PACKAGE = Package(
@@ -97,9 +97,7 @@ def _rules() -> tuple[Rule, ...]:
     names["f_branch.conv_f.1.layers.0"] = "out"
     rules = [Rule(source=name, target=f"{name}.kernel") for name in ("squeeze", "excite")]
     for theirs, ours in names.items():
-        source = theirs.replace(".", r"\.")
-        rules.append(Rule(source=rf"{source}\.weight", target=f"{ours}.conv.kernel", layout=conv_kernel))
-        rules.append(Rule(source=rf"{source}\.bias", target=f"{ours}.conv.bias"))
+        rules += conv_rules(theirs.replace(".", r"\."), f"{ours}.conv")
     return tuple(rules)
 
 

@@ -11,7 +11,14 @@ import numpy as np
 from dioptre.checkpoints.card import WeightsError
 from dioptre.checkpoints.torch_file import Tensor, read_torch
 from dioptre.models.depth_anything_v2.convert import convert_backbone
-from dioptre.models.key_map import Rule, apply_rules, conv_kernel, pointwise_kernel
+from dioptre.models.key_map import (
+    Rule,
+    apply_rules,
+    conv_rules,
+    linear_rules,
+    pointwise_rules,
+    spread_rules,
+)
 
 from .config import Moge2Config, from_published
 
@@ -21,71 +28,22 @@ _STACKS = {"neck": "neck", "points_head": "points", "mask_head": "mask", "normal
 _HINT = "Give the model.pt of MoGe-2 ViT-S normal or ViT-B normal, as its authors publish it."
 
 
-def _transposed(weight: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(weight.T)
-
-
-def _spread_kernel(weight: np.ndarray) -> np.ndarray:
-    """A transposed convolution's (I, O, kh, kw) to (kh, kw, I, O)."""
-    return np.ascontiguousarray(weight.transpose(2, 3, 0, 1))
-
-
 def _stack_rules(theirs: str, ours: str) -> tuple[Rule, ...]:
-    level = rf"{theirs}\."
-    weights = (
-        Rule(
-            source=rf"{level}input_blocks\.(\d)\.weight",
-            target=rf"{ours}.enters.\1.kernel",
-            layout=pointwise_kernel,
-        ),
-        Rule(
-            source=rf"{level}output_blocks\.(\d)\.weight",
-            target=rf"{ours}.leaves.\1.kernel",
-            layout=pointwise_kernel,
-        ),
-        *(
-            Rule(
-                source=rf"{level}res_blocks\.(\d)\.(\d+)\.layers\.{number}\.weight",
-                target=rf"{ours}.blocks.\1.\2.{place}.conv.kernel",
-                layout=conv_kernel,
-            )
-            for number, place in ((2, "first"), (5, "second"))
-        ),
-        Rule(
-            source=rf"{level}resamplers\.(\d)\.0\.weight",
-            target=rf"{ours}.doublings.\1.spread.kernel",
-            layout=_spread_kernel,
-        ),
-        Rule(
-            source=rf"{level}resamplers\.(\d)\.1\.weight",
-            target=rf"{ours}.doublings.\1.conv.conv.kernel",
-            layout=conv_kernel,
-        ),
+    return (
+        *pointwise_rules(rf"{theirs}\.input_blocks\.(\d)", rf"{ours}.enters.\1"),
+        *pointwise_rules(rf"{theirs}\.output_blocks\.(\d)", rf"{ours}.leaves.\1"),
+        *conv_rules(rf"{theirs}\.res_blocks\.(\d)\.(\d+)\.layers\.2", rf"{ours}.blocks.\1.\2.first.conv"),
+        *conv_rules(rf"{theirs}\.res_blocks\.(\d)\.(\d+)\.layers\.5", rf"{ours}.blocks.\1.\2.second.conv"),
+        *spread_rules(rf"{theirs}\.resamplers\.(\d)\.0", rf"{ours}.doublings.\1.spread"),
+        *conv_rules(rf"{theirs}\.resamplers\.(\d)\.1", rf"{ours}.doublings.\1.conv.conv"),
     )
-    biases = (
-        Rule(
-            source=rule.source.replace(r"\.weight", r"\.bias"),
-            target=re.sub("kernel$", "bias", rule.target),
-        )
-        for rule in weights
-    )
-    return (*weights, *biases)
 
 
 RULES = (
-    Rule(
-        source=r"encoder\.output_projections\.(\d)\.weight", target=r"projects.\1.kernel", layout=pointwise_kernel
-    ),
-    Rule(source=r"encoder\.output_projections\.(\d)\.bias", target=r"projects.\1.bias"),
+    *pointwise_rules(r"encoder\.output_projections\.(\d)", r"projects.\1"),
     *(rule for theirs, ours in _STACKS.items() for rule in _stack_rules(theirs, ours)),
-    *(
-        rule
-        for number in range(4)
-        for rule in (
-            Rule(source=rf"scale_head\.{2 * number}\.weight", target=f"scale.{number}.kernel", layout=_transposed),
-            Rule(source=rf"scale_head\.{2 * number}\.bias", target=f"scale.{number}.bias"),
-        )
-    ),
+    # Between two linear layers is a ReLU, which counts in their numbers.
+    *(rule for number in range(4) for rule in linear_rules(rf"scale_head\.{2 * number}", f"scale.{number}")),
 )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dioptre.models.key_map import Rule, apply_rules, conv_kernel
+from dioptre.models.key_map import apply_rules, conv_rules
 from dioptre.models.ncnn_file import read_ncnn
 from dioptre.models.package_files import read_package
 from dioptre.models.realesrgan_package import X4PLUS_PACKAGE
@@ -32,10 +32,7 @@ _NAMES = {  # upstream's name to the path in our module, in the order in which t
 RULES = tuple(
     rule
     for theirs, ours in ((name.replace(".", r"\."), path) for name, path in _NAMES.items())
-    for rule in (
-        Rule(source=rf"{theirs}\.weight", target=f"{ours}.kernel", layout=conv_kernel),
-        Rule(source=rf"{theirs}\.bias", target=f"{ours}.bias"),
-    )
+    for rule in conv_rules(theirs, ours)
 )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dioptre.models.key_map import Rule, apply_rules, conv_kernel, pointwise_kernel
+from dioptre.models.key_map import Rule, apply_rules, conv_rules, pointwise_rules
 from dioptre.models.package_files import Package, PackageFile, read_package
 
 PACKAGE = Package(
@@ -75,26 +75,16 @@ def _stage_rules(source: str, target: str, depth: int) -> list[Rule]:
     for i in range(1, depth):
         convolutions[f"rebnconv{i}"] = f"down.{i - 1}"
         convolutions[f"rebnconv{i}d"] = f"up.{i - 1}"
-    rules = []
+    rules: list[Rule] = []
     for theirs, ours in convolutions.items():
-        rules += _conv_rules(rf"{source}\.{theirs}\.conv_s1", f"{target}.{ours}.conv")
+        rules += conv_rules(rf"{source}\.{theirs}\.conv_s1", f"{target}.{ours}.conv")
     return rules
 
 
-def _conv_rules(source: str, target: str) -> list[Rule]:
-    return [
-        Rule(source=rf"{source}\.weight", target=f"{target}.kernel", layout=conv_kernel),
-        Rule(source=rf"{source}\.bias", target=f"{target}.bias"),
-    ]
-
-
 def _rules() -> tuple[Rule, ...]:
-    rules = [
-        Rule(source=r"outconv\.weight", target="fuse.kernel", layout=pointwise_kernel),
-        Rule(source=r"outconv\.bias", target="fuse.bias"),
-    ]
+    rules = [*pointwise_rules("outconv", "fuse")]
     for i, level in enumerate(_ENCODER_LEVELS):
-        rules += _conv_rules(f"side{i + 1}", f"sides.{i}")
+        rules += conv_rules(f"side{i + 1}", f"sides.{i}")
         rules += _stage_rules(f"stage{i + 1}", f"encoder.{i}", level or 4)
         if i < 5:
             rules += _stage_rules(f"stage{i + 1}d", f"decoder.{i}", level or 4)
