@@ -29,6 +29,11 @@ def no_progress(fraction: float, phase: str) -> None:
     """A progress that nobody watches."""
 
 
+def part_of(progress: Progress, start: float, end: float) -> Progress:
+    """The progress of one step: its 0 to 1 is `start` to `end` of `progress`."""
+    return lambda fraction, phase: progress(start + (end - start) * fraction, phase)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layer:
     """Pixels of one layer of a result.

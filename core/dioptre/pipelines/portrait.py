@@ -20,6 +20,7 @@ from dioptre.imaging.layers import (
     Result,
     Rows,
     no_progress,
+    part_of,
 )
 from dioptre.imaging.matte_snap import snap_to_matte
 from dioptre.imaging.set_aside import Differences, PackedMatte
@@ -88,7 +89,7 @@ def portrait(
 
 
 def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves, progress: Progress) -> Portrait:
-    depth = _depth(inputs, chosen, _part(progress, 0.0, _SHARE_DEPTH))
+    depth = _depth(inputs, chosen, part_of(progress, 0.0, _SHARE_DEPTH))
     release_after(depth.disparity.shape)
     progress(_SHARE_DEPTH, "Finding the subject")
     subject = _subject(inputs, depth, chosen)
@@ -121,7 +122,7 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
         max_radius=max_radius,
         focus_range=focus_range,
         draft=draft,
-        progress=_part(progress, _SHARE_SUBJECT, 0.97),
+        progress=part_of(progress, _SHARE_SUBJECT, 0.97),
         **lens_options(chosen),
     )
     release_after(drawn.shape)
@@ -141,7 +142,7 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
 def prepare(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Prepared:
     """The slow steps of `run`, for a picture at its full size."""
     prepared: dict[str, StepResult] = {}
-    depth = _depth(inputs, options, _part(progress, 0.0, 0.7))
+    depth = _depth(inputs, options, part_of(progress, 0.0, 0.7))
     if inputs.disparity is None:
         prepared[DEPTH_STEP] = StepResult.of(depth)
     if not _is_known(inputs):
@@ -233,8 +234,3 @@ def _without_subject(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndar
     """The picture with its subject painted over from around it."""
     plate = spread_rows(image[..., :3], alpha < 0.02)
     return plate if image.shape[2] == 3 else lambda rows: np.concatenate([plate(rows), image[rows][..., 3:]], -1)
-
-
-def _part(progress: Progress, start: float, end: float) -> Progress:
-    """The progress of one step as part of the whole."""
-    return lambda fraction, phase: progress(start + (end - start) * fraction, phase)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from dioptre.imaging.box_mean import box_mean
-from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress, part_of
 from dioptre.imaging.membrane import membrane
 from dioptre.imaging.numbers import is_finite
 from dioptre.imaging.resize import fitted_size, resize
@@ -80,7 +80,7 @@ def repair_depth(
     values: dict[str, Any] = {}
     match chosen["mode"]:
         case "estimate":
-            new, models, values = _estimated(image[box], old, inside, _until(progress, 0.8))
+            new, models, values = _estimated(image[box], old, inside, part_of(progress, 0.0, 0.8))
         case "plane":
             new = _plane(old, part)
         case "smooth":
@@ -229,8 +229,3 @@ def _depth_inside(inside: np.ndarray, reach_px: int) -> np.ndarray:
     mean = box_mean(inside.astype(np.float32), reach_px)
     ramp: np.ndarray = np.clip(2 * mean - 1, 0, 1) * inside
     return ramp
-
-
-def _until(progress: Progress, end: float) -> Progress:
-    """The progress of one step as the first part of the whole."""
-    return lambda fraction, phase: progress(end * fraction, phase)

@@ -19,7 +19,7 @@ from jaxtyping import Float32
 
 from dioptre.imaging.consistency import REACH_PX, made_consistent
 from dioptre.imaging.extension import extend_colours
-from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress, part_of
 from dioptre.imaging.noise_estimation import Damage, measure_damage, suitable_strength
 from dioptre.imaging.noise_reduction import reduce_noise
 from dioptre.imaging.numbers import within_unit, without_nan
@@ -189,8 +189,8 @@ class _How:
             damage = measure_damage(picture, where)
         if strength is None:
             strength = suitable_strength(damage)
-        clean = reduce_noise(picture, strength=strength, progress=_share(progress, 0.0, 0.6))
-        sharp = reduce_softness(clean, softness=self.softness, damage=damage, progress=_share(progress, 0.6, 1.0))
+        clean = reduce_noise(picture, strength=strength, progress=part_of(progress, 0.0, 0.6))
+        sharp = reduce_softness(clean, softness=self.softness, damage=damage, progress=part_of(progress, 0.6, 1.0))
         return _Prepared(clean=clean, sharp=sharp, noise_reduction=strength)
 
 
@@ -232,9 +232,9 @@ def _enlarge(picture: np.ndarray, how: _How, defocus: np.ndarray | None, progres
         opacity = np.full((*colour.pixels.shape[:2], 1), alpha.flat[0], np.float32)
     else:
         opaque = alpha[..., 0] > 0
-        colour = _enlarge_colour(extend_colours(picture), how, opaque, defocus, _share(progress, 0.0, 0.5))
+        colour = _enlarge_colour(extend_colours(picture), how, opaque, defocus, part_of(progress, 0.0, 0.5))
         plain = replace(how, model="default", fidelity=1.0, noise_reduction=0.0, softness=0.0)
-        made = _enlarge_colour(np.repeat(alpha, 3, axis=2), plain, None, None, _share(progress, 0.5, 1.0))
+        made = _enlarge_colour(np.repeat(alpha, 3, axis=2), plain, None, None, part_of(progress, 0.5, 1.0))
         opacity = made.pixels[..., :1]
     return replace(colour, pixels=np.concatenate([colour.pixels, opacity], axis=-1))
 
@@ -244,7 +244,7 @@ def _enlarge_colour(
 ) -> _Picture:
     target = (max(1, round(picture.shape[0] * how.scale)), max(1, round(picture.shape[1] * how.scale)))
     nominal = within_unit(picture)
-    prepared = how.prepared(nominal, where, _share(progress, 0.0, 0.05))
+    prepared = how.prepared(nominal, where, part_of(progress, 0.0, 0.05))
     networks = how.stages()
     grey = float(np.ptp(picture, axis=2).max()) < _GREY_TOLERANCE
     enlarged, interpolated, done = prepared.sharp, 0.0, 0
@@ -253,7 +253,7 @@ def _enlarge_colour(
         last = network is networks[-1]
         whole = how.scale / max(done, 1)
         factor = round(whole) if last and whole == round(whole) else network.config.scale
-        part = _share(progress, 0.05 if not done else 0.3, 0.98 if last else 0.3)
+        part = part_of(progress, 0.05 if not done else 0.3, 0.98 if last else 0.3)
         made = enlarge_tiled(
             network,
             enlarged,
@@ -312,8 +312,3 @@ def _smooth_where(defocus: np.ndarray, enlarged: np.ndarray, picture: np.ndarray
         kept = slice((row.first - row.start) * scale, (row.last - row.start) * scale)
         place = enlarged[row.first * scale : row.last * scale]
         place += weight[kept] * (smooth[kept] - place)
-
-
-def _share(progress: Progress, start: float, stop: float) -> Progress:
-    """A progress for one part of the work."""
-    return lambda fraction, phase: progress(start + fraction * (stop - start), phase)

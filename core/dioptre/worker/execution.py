@@ -13,7 +13,7 @@ import numpy as np
 
 from dioptre.caching import choice, digests
 from dioptre.imaging.embedded import EmbeddedDepth
-from dioptre.imaging.layers import Inputs, Prepared, Progress, Result, row_slices
+from dioptre.imaging.layers import Inputs, Prepared, Progress, Result, part_of, row_slices
 from dioptre.imaging.resize import fitted_size
 from dioptre.imaging.step_cache import StepCache
 from dioptre.recipes import guard, memory
@@ -79,9 +79,9 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
     options, inputs = request.options, _inputs(request, loaded, size, cache)
     if size != full:
         options = described(request.operation, options).scaled(options, size[1] / full[1])
-        prepared = _prepared(request, loaded, full, cache, _part(progress, 0.0, _PREPARING))
+        prepared = _prepared(request, loaded, full, cache, part_of(progress, 0.0, _PREPARING))
         inputs = replace(inputs, prepared={name: step.at(size) for name, step in prepared.items()})
-        progress = _part(progress, _PREPARING if prepared else 0.0, 1.0)
+        progress = part_of(progress, _PREPARING if prepared else 0.0, 1.0)
     if not inputs.prepared:
         inputs = replace(inputs, embedded=_embedded(request, inputs, progress))
     result = run(request.operation, options, inputs, progress)
@@ -125,10 +125,6 @@ def _embedded(request: Request, inputs: Inputs, progress: Progress) -> EmbeddedD
     return opened_file.embedded_depth(
         request.opened_file, inputs.picture, check=lambda: progress(0.0, "Reading the picture")
     )
-
-
-def _part(progress: Progress, start: float, end: float) -> Progress:
-    return lambda fraction, phase: progress(start + (end - start) * fraction, phase)
 
 
 def write(request: Request, result: Result, prefix: str, progress: Progress) -> list[Written]:
