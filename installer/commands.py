@@ -30,7 +30,7 @@ Usage: {INSTALL}                     install or update Dioptre for this user
        {INSTALL} python ARGS…        the environment's Python
        {INSTALL} cache clear         delete what is kept of pictures seen before
        {INSTALL} doctor [--json]     look for what is wrong; changes nothing
-       {INSTALL} --repair            make everything anew
+       {INSTALL} --repair            recreate everything
        {INSTALL} --gimp-dir FOLDER   put the plug-in into this folder of GIMP's (such as …/GIMP/3.0)
        {INSTALL} --krita-dir FOLDER  put the plug-in into this resource folder of Krita's (…/share/krita);
                                               both together put it into both
@@ -67,12 +67,9 @@ def main(arguments: Sequence[str]) -> int:
         console.say(f"Error: {error.strerror or error}: {error.filename or folders().data}.")
         console.say("Hint: Check that disk, or set DIOPTRE_HOME to another folder.")
         return EXIT_FAILED
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, _Terminated) as end:
         console.say("Interrupted. Run the same command again and it finishes.")
-        return EXIT_CANCELLED
-    except _Terminated:
-        console.say("Ended. Run the same command again and it finishes.")
-        return EXIT_TERMINATED
+        return EXIT_CANCELLED if isinstance(end, KeyboardInterrupt) else EXIT_TERMINATED
 
 
 def _dispatch(arguments: list[str], console: Console) -> int:
