@@ -35,7 +35,7 @@ PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-p
 MAIN = """
 import os, pathlib, sys, needed
 if sys.argv[1:] == ["worker", "--stop"]:
-    pathlib.Path(os.environ["DIOPTRE_DATA_DIR"], "stop").touch()
+    pathlib.Path(os.environ["DIOPTRE_DATA_DIR"], "worker", "stop").touch()
 print(*sys.argv[1:], needed.WORD)
 """
 

@@ -27,7 +27,7 @@ else:
     import fcntl
     fcntl.flock(lock, fcntl.LOCK_EX)
 print("ready", flush=True)
-while not (obeys and folder.joinpath("stop").exists()) and not folder.joinpath("done").exists():
+while not (obeys and folder.joinpath("worker", "stop").exists()) and not folder.joinpath("worker", "done").exists():
     time.sleep(0.01)
 import needed
 print(needed.WORD, flush=True)
@@ -44,7 +44,7 @@ def worker(checkout: Checkout, *, obeys: bool) -> Iterator[Callable[[], str]]:
         assert process.stdout.readline() == "ready\n"
 
         def finish() -> str:
-            (data / "done").touch()
+            (data / "worker" / "done").touch()
             return process.communicate(timeout=30)[0].strip()
 
         try:
