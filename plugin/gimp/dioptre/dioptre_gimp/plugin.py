@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from dioptre_link.chain import CHAIN
+from dioptre_link.client import Worker
 from dioptre_link.editing import traits
-from dioptre_link.editing.events import Step
+from dioptre_link.editing.events import Step, Steps
 from dioptre_link.errors import Cancelled, DioptreError, RefusedError, UsageError
 from dioptre_link.language import translated
 from dioptre_link.operations import OPERATIONS, Operation
@@ -29,6 +30,8 @@ MENU = "<Image>/Filters/Dioptre"  # no letter of it is free: GIMP has 17 entries
 AUTHORS = "The Dioptre developers"
 YEAR = "2026"
 
+T = TypeVar("T")
+
 
 class Dioptre(Gimp.PlugIn):
     """Filters ▸ Dioptre."""
@@ -41,53 +44,40 @@ class Dioptre(Gimp.PlugIn):
         return False  # the texts that GIMP is given are in the user's language already; it warns unless told
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
-        if name == UPDATE:
-            return self._update_procedure()
         if name == RECIPE:
-            return self._recipe_procedure()
+            label = translated("Re_cipe…")
+            text = translated("Follows a recipe: one that comes with Dioptre, or a file that a run wrote.")
+            procedure = self._image_procedure(name, run_recipe, None, label, text)
+            following.add_arguments(procedure)
+            return procedure
         if name == EDIT:
-            return self._edit_procedure()
+            label = translated("_Edit…")
+            text = translated(
+                "Opens the dialog of the selected result with the options that made it, "
+                "and replaces it in its place."
+            )
+            return self._image_procedure(name, run_edit, None, label, text)
         if name == EDIT_DEPTH:
-            return self._edit_depth_procedure()
+            label = translated("Edit dept_h")
+            text = translated(
+                "Shows and selects the depth layer of the selected result for painting. "
+                "Update shows the result again."
+            )
+            return self._image_procedure(name, run_edit_depth, None, label, text)
+        if name == UPDATE:
+            label = translated("_Update")
+            text = translated(
+                "Runs again what made the selected layers, after their depth layer or picture was changed."
+            )
+            return self._image_procedure(name, run_update, None, label, text)
         operation = next(op for op in OPERATIONS.values() if PREFIX + op.command == name)
-        procedure = self._image_procedure(name, run_operation, operation, f"_{translated(operation.title)}…")
-        procedure.set_documentation(*[translated(operation.help)] * 2, name)
+        label, text = f"_{translated(operation.title)}…", translated(operation.help)
+        procedure = self._image_procedure(name, run_operation, operation, label, text)
         arguments.add_arguments(procedure, operation)
         return procedure
 
-    def _recipe_procedure(self) -> Gimp.Procedure:
-        procedure = self._image_procedure(RECIPE, run_recipe, None, translated("Re_cipe…"))
-        text = translated("Follows a recipe: one that comes with Dioptre, or a file that a run wrote.")
-        procedure.set_documentation(text, text, RECIPE)
-        following.add_arguments(procedure)
-        return procedure
-
-    def _edit_procedure(self) -> Gimp.Procedure:
-        procedure = self._image_procedure(EDIT, run_edit, None, translated("_Edit…"))
-        text = translated(
-            "Opens the dialog of the selected result with the options that made it, and replaces it in its place."
-        )
-        procedure.set_documentation(text, text, EDIT)
-        return procedure
-
-    def _edit_depth_procedure(self) -> Gimp.Procedure:
-        procedure = self._image_procedure(EDIT_DEPTH, run_edit_depth, None, translated("Edit dept_h"))
-        text = translated(
-            "Shows and selects the depth layer of the selected result for painting. Update shows the result again."
-        )
-        procedure.set_documentation(text, text, EDIT_DEPTH)
-        return procedure
-
-    def _update_procedure(self) -> Gimp.Procedure:
-        procedure = self._image_procedure(UPDATE, run_update, None, translated("_Update"))
-        text = translated(
-            "Runs again what made the selected layers, after their depth layer or picture was changed."
-        )
-        procedure.set_documentation(text, text, UPDATE)
-        return procedure
-
     def _image_procedure(
-        self, name: str, function: Callable[..., Any], data: Operation | None, label: str
+        self, name: str, function: Callable[..., Any], data: Operation | None, label: str, text: str
     ) -> Gimp.Procedure:
         procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, function, data)
         procedure.set_image_types("RGB*, GRAY*")
@@ -102,6 +92,7 @@ class Dioptre(Gimp.PlugIn):
             True,
             GObject.ParamFlags.READWRITE,
         )
+        procedure.set_documentation(text, text, name)
         return procedure
 
 
@@ -125,8 +116,7 @@ def run_operation(
             source = sources.find(operation, image, drawables, depth)
             options = arguments.read_options(operation, config)
             how = run_image if arguments.means_whole_image(operation, config) else run
-            with jobs.open_worker() as worker, progress(translated(operation.title)) as show:
-                outcome = jobs.run_here(how(worker, operation, options, source), show)
+            outcome = _with_progress(operation.title, lambda worker: how(worker, operation, options, source))
         _tell(outcome)
         return outcome.layer
 
@@ -146,8 +136,7 @@ def run_recipe(
             return _recipe_by_dialog(procedure, config, image, drawables)
         operation, options = following.chosen(config)
         source = sources.find(operation, image, drawables, config.get_property(arguments.DEPTH_LAYER))
-        with jobs.open_worker() as worker, progress(translated(operation.title)) as show:
-            outcome = jobs.run_here(run(worker, operation, options, source), show)
+        outcome = _with_progress(operation.title, lambda worker: run(worker, operation, options, source))
         _tell(outcome)
         return outcome.layer
 
@@ -170,13 +159,12 @@ def _recipe_by_dialog(
     adds = recipe_dialog.ask(procedure, config, source_of, replaces=edit.has_results(image, drawables))
     operation, options = following.chosen(config)
     edited = edit.replaceable(image, drawables, operation)
-    with jobs.open_worker() as worker, progress(translated(operation.title)) as show:
-        if edited is not None and not adds:
-            change = edited.change(operation, options, edited.source)
-            outcome = jobs.run_here(run_change(worker, change), show)
-        else:
-            source = sources.find(operation, image, drawables, config.get_property(arguments.DEPTH_LAYER))
-            outcome = jobs.run_here(run(worker, operation, options, source), show)
+    if edited is not None and not adds:
+        change = edited.change(operation, options, edited.source)
+        outcome = _with_progress(operation.title, lambda worker: run_change(worker, change))
+    else:
+        source = sources.find(operation, image, drawables, config.get_property(arguments.DEPTH_LAYER))
+        outcome = _with_progress(operation.title, lambda worker: run(worker, operation, options, source))
     _tell(outcome)
     return outcome.layer
 
@@ -235,14 +223,19 @@ def run_update(
     _data: None,
 ) -> Gimp.ValueArray:
     def do() -> Gimp.Layer | None:
-        with jobs.open_worker() as worker, progress(translated("Update")) as show:
-            updated = jobs.run_here(update.update(worker, image, drawables), show)
+        updated = _with_progress("Update", lambda worker: update.update(worker, image, drawables))
         _tell(updated.outcome)
         if run_mode == Gimp.RunMode.INTERACTIVE:
             Gimp.message(translated(updated.summary))
         return updated.outcome.layer
 
     return guarded(procedure, do)
+
+
+def _with_progress(title: str, steps_of: Callable[[Worker], Steps[T]]) -> T:
+    """Run steps to their end under GIMP's own progress bar. title: English."""
+    with jobs.open_worker() as worker, progress(translated(title)) as show:
+        return jobs.run_here(steps_of(worker), show)
 
 
 def _tell(outcome: Outcome) -> None:
