@@ -53,7 +53,6 @@ class Session(QObject):
         self.store: Store[Panel] = Store(Panel(state=states.opened(next(iter(OPERATIONS.values())))))
         self.before: QImage | None = None
         self._source: Source | None = None
-        self._target: Target | None = None
         self._reading = Stepper()
         self._thread: LinkThread | None = None
         self._previews: PreviewSession | None = None
@@ -110,7 +109,6 @@ class Session(QObject):
             self._set(states.failed(replace(self.state, shown=None), in_words(error)), layer="", replaced="")
             return
         self._drop_point_of_another(target)
-        self._target = target
         self._set(states.reading(self.state), layer=target.picture.name(), replaced=target.replaced)
         self._reading.start(reading, self._read, self._failed)
 
@@ -146,7 +144,7 @@ class Session(QObject):
         if (name := self.store.state.recipe) != "":
             described, options = as_operation(presets()[name])
             return desk().start(described, options, *active())
-        operation, options = self.state.operation, dict(self.state.options)
+        operation = self.state.operation
         target = find_target(operation, *active())
         self._drop_point_of_another(target)
         options = dict(self.state.options)
@@ -170,7 +168,6 @@ class Session(QObject):
         if not self._is_shown(target):
             self.look()
         elif target.replaced != self.store.state.replaced:
-            self._target = target
             self.store.set(replace(self.store.state, replaced=target.replaced))
 
     def _is_shown(self, target: Target) -> bool:
@@ -258,4 +255,4 @@ class Session(QObject):
         self._settling.stop()
         if self._ticket is not None:
             self._ticket.cancel()
-        self._ticket = self._source = self._target = self.before = None
+        self._ticket = self._source = self.before = None
