@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import ClassVar
 
-from .pretended import PACKAGE, WHEEL
+import pytest
+
+from dioptre.models import registry
+
+from .pretended import ENTRY, PACKAGE, WHEEL
 
 HOLD_S = 30.0
 
@@ -97,3 +102,17 @@ def running() -> Iterator[Index]:
             index.release.set()
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def used_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+    """An index that pip uses instead of any other, for a Dioptre in `home` that knows the pretended network."""
+    monkeypatch.setenv("DIOPTRE_HOME", str(home))
+    monkeypatch.setitem(registry.ENTRIES, ENTRY.id, ENTRY)  # type: ignore[arg-type]
+    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in (("CONFIG_FILE", "/dev/null"), ("RETRIES", "0"), ("TIMEOUT", "30")):
+        monkeypatch.setenv(f"PIP_{name}", value)
+    with running() as index:
+        monkeypatch.setenv("PIP_INDEX_URL", index.url)
+        yield index

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dioptre.models import fetching, registry
+from dioptre.models import fetching
 from dioptre.models.adding import add_by_name, add_weights, fetchable
 from dioptre.models.listing import networks
 from dioptre.models.registry import NetworkMissingError, is_installed, load_model
@@ -25,15 +25,7 @@ WAIT_S = 60.0
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     """An index of this test's own, and nothing installed but what the checkout has."""
-    monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path / "home"))
-    monkeypatch.setitem(registry.ENTRIES, ENTRY.id, ENTRY)  # type: ignore[arg-type]
-    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "HTTP_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_RETRIES", "0")
-    monkeypatch.setenv("PIP_TIMEOUT", "30")
-    with package_index.running() as running:
-        monkeypatch.setenv("PIP_INDEX_URL", running.url)
+    with package_index.used_alone(tmp_path / "home", monkeypatch) as running:
         yield running
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from dioptre.checkpoints.locate import added_folder
-from dioptre.models import registry
 from dioptre_link import start
 from dioptre_link.client import Worker
 from dioptre_link.errors import Cancelled, DioptreError
@@ -24,14 +23,7 @@ WAIT_S = 60.0
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path / "home"))
-    monkeypatch.setitem(registry.ENTRIES, ENTRY.id, ENTRY)  # type: ignore[arg-type]
-    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "HTTP_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_RETRIES", "0")
-    with package_index.running() as running:
-        monkeypatch.setenv("PIP_INDEX_URL", running.url)
+    with package_index.used_alone(tmp_path / "home", monkeypatch) as running:
         yield running
 
 
