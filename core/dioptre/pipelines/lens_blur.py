@@ -29,7 +29,7 @@ from dioptre.runtime import release_after
 from dioptre_link.errors import UsageError
 from dioptre_link.operations import USUAL_FOCUS_RANGE, Role
 
-from .subject import find_subject
+from .subject import kept_subject
 
 Encoding = Literal["srgb", "linear"]
 
@@ -260,7 +260,7 @@ def _focus(inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: Mappi
         return _Focus(disparity=disparity_at(disparity, options["focus"]))
     key = f"subject's focus {zlib.crc32(np.ascontiguousarray(disparity).data)}"
     if key not in inputs.kept:  # previews of one picture ask again and again
-        subject = find_subject(inputs.picture, disparity=disparity)
+        subject = kept_subject(inputs, disparity, at=None)
         assert subject.focal_disparity is not None  # it was given a disparity
         inputs.kept[key] = _Focus(
             disparity=subject.focal_disparity, models=subject.models, messages=subject.messages

@@ -21,6 +21,7 @@ from dioptre.imaging.resize import resize
 from dioptre.imaging.step_cache import StepResult
 from dioptre.models.registry import ModelKind, analysis_checksums, find, load_model
 from dioptre_link.errors import UsageError
+from dioptre_link.operations import USUAL_FOCUS_RANGE
 
 from .cut_out import cut_out
 from .region import grown, otsu
@@ -36,7 +37,7 @@ _SAME = 0.35  # overlap (IoU) of what is seen from close by with what was found,
 _KNOWN_SHARE = 0.1  # of a part seen from close by that must have been found, for it to belong to the thing
 _CROPS = (0.7, 0.5, 0.35, 0.25)  # share of the sides looked at round a point, from wide to close
 _WEAKER_PART = 0.25  # a part counts to the subject when it is this share as important as the first
-_FLAT, _FLAT_SHARE = 0.04, 0.9  # the usual focus range to either side; share of what lies round the point…
+_FLAT_SHARE = 0.9  # of what lies round the point within the usual focus range of it…
 _FLAT_PART = 8  # …up to this part of the sides away
 
 SUBJECT_STEP = "subject"  # of the cache
@@ -352,7 +353,7 @@ def _is_flat(near: np.ndarray | None, saliency: np.ndarray, place: tuple[int, in
     reach = _SIDE_PX // _FLAT_PART
     rows, columns = (slice(max(0, at - reach), at + reach + 1) for at in place)
     beside = near[rows, columns][saliency[rows, columns] < 0.5]
-    return beside.size > 0 and bool((np.abs(beside - near[place]) <= _FLAT).mean() >= _FLAT_SHARE)
+    return beside.size > 0 and bool((np.abs(beside - near[place]) <= USUAL_FOCUS_RANGE).mean() >= _FLAT_SHARE)
 
 
 def _part_at(saliency: np.ndarray, place: tuple[int, int]) -> np.ndarray | None:
