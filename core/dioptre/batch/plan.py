@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from dioptre.files import problems
 from dioptre.files.decode import decode
+from dioptre.files.openraster_reading import ZIP_DAMAGES
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.recipe import Recipe, RecipeError, WrittenFile
@@ -125,7 +125,7 @@ def _unpacks(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
+    except (OSError, *ZIP_DAMAGES):
         return False
 
 

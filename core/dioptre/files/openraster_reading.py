@@ -51,7 +51,7 @@ class OpenRaster:
     resolution_dpi: tuple[float, float] | None = None
 
 
-_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+ZIP_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 """What `zipfile` raises for damaged, encrypted or unusually packed files, and for names that are not text."""
 
 
@@ -80,7 +80,7 @@ def opened_archive(
     with opened(path) as file:
         try:
             archive = zipfile.ZipFile(file)
-        except _DAMAGES as error:
+        except ZIP_DAMAGES as error:
             raise damaged(path) from error
         with archive:
             yield archive, budget_of(file, path, max_megapixels=max_megapixels)
@@ -261,7 +261,7 @@ def bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, budget
     try:
         with archive.open(entry) as file:
             data = file.read(entry.file_size + 1)
-    except _DAMAGES as error:
+    except ZIP_DAMAGES as error:
         raise damaged(budget.path) from error
     if len(data) > entry.file_size:
         raise damaged(budget.path)
