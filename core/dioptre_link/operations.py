@@ -53,7 +53,7 @@ class Parameter:
     simple: bool = False  # belongs to the short view of a dialog
 
     def check(self, value: Any) -> Any:
-        """Return `value` as this parameter's own type; raise UsageError in words when it does not fit.
+        """Return `value` as this parameter's own type; raise UsageError when it does not fit.
 
         None and "auto" stand for a value that is decided automatically.
         """

@@ -135,7 +135,7 @@ def require_trusted(address: str) -> None:
         if ip_address(host).is_loopback:
             return
     raise UntrustedSchedulerError(
-        "The scheduler at {address} is not guarded: anybody in its network could join it and send results.",
+        "The scheduler at {address} does not use TLS: anyone on its network could join it and send results.",
         hint="Set up TLS for Dask and give a tls:// address (docs/batch.md), or run the scheduler on this machine.",
         address=address,
     )

@@ -105,7 +105,7 @@ def _report(error: DioptreError, *, as_json: bool) -> int:
     with_log = log.written() and not usage and not cancelled
     where = log.path() if with_log else None
     heard = as_json and not isinstance(error, output.OutputError)
-    reporter(as_json=heard).error(error, log=where)  # in words, on standard error, where no program listens
+    reporter(as_json=heard).error(error, log=where)  # as text on standard error, unless a program reads JSON
     return EXIT_USAGE if usage else EXIT_CANCELLED if cancelled else EXIT_FAILED
 
 

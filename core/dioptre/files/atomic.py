@@ -101,7 +101,7 @@ class Staging:
             raise
 
     def discard(self) -> None:
-        """Remove what is left of the temporary files; the journal keeps the entry where something stays."""
+        """Remove the remaining temporary files; the journal keeps its entry until all are gone."""
         self._beside.shutdown()
         for file in self._files:
             with suppress(OSError):

@@ -1,7 +1,7 @@
 """What reading one file may cost, reckoned from the file's own size and the user's limits.
 
 Every parser gets the budget of its file and takes from it before it allocates. A small file that announces much is
-refused by what it announces; whatever slips through costs at most what is left.
+refused by what it announces; anything undetected costs at most the remaining budget.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Limits:
 
 
 class Budget:
-    """What is left of a file's limits. A parser takes from it first and allocates then."""
+    """A file's remaining limits. A parser takes from them before it allocates."""
 
     def __init__(self, limits: Limits, path: Path) -> None:
         self.limits = limits

@@ -17,8 +17,8 @@ _FREEDOM = 0.12  # how far a colour may be from those of the inside nearby: alph
 def foreground_rows(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:
     """What gives rows of the subject's colours, (n, w, 3), as if it covered each pixel in full.
 
-    A pixel is its own colour times alpha and the background's times the rest. The background's goes on from around;
-    what is left is the subject's, held to what its inside looks like nearby.
+    A pixel mixes the subject's colour by alpha with the background's. The background is continued from around the
+    subject; the remainder is the subject's colour, limited to what its inside looks like nearby.
     """
     colours = image[..., :3]
     inside, outside = spread_rows(colours, alpha > _INSIDE), spread_rows(colours, alpha < _OUTSIDE)

@@ -63,7 +63,7 @@ def _need_of_step(operation: str, options: Mapping[str, Any], pixels: int) -> in
 
 
 def check(operation: str, options: Mapping[str, Any], size: tuple[int, int]) -> None:
-    """Raise OutOfMemoryError in words when a job on a picture of `size` (height, width) cannot fit."""
+    """Raise OutOfMemoryError when a job on a picture of `size` (height, width) cannot fit."""
     _require(need_bytes(operation, options, size), size)
 
 
@@ -71,7 +71,7 @@ def check(operation: str, options: Mapping[str, Any], size: tuple[int, int]) -> 
 def reserved(size: tuple[int, int], *, bytes_per_pixel: int) -> Iterator[None]:
     """Keep memory for reading pixels of `size` (height, width) while the body runs, against readers beside it.
 
-    Raises OutOfMemoryError in words when it is not free, less what others have reserved.
+    Raises OutOfMemoryError when less is free after the reservations of others.
     """
     need = size[0] * size[1] * bytes_per_pixel
     with _RESERVING:

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,7 +187,7 @@ class Session:
         network = message["network"]
 
         def compute(job: Job) -> Outcome:
-            fetches.fetch(network, lambda fraction, phase: self._progress(job, fraction, phase))
+            fetches.fetch(network, partial(self._progress, job))
             fields = {"layers": [], "values": {"network": network}, "messages": [], "models": {}}
             return Outcome(encode({"type": "result", "job": job.number, **fields}))
 
@@ -273,16 +274,14 @@ class Session:
 
     def _compute(self, job: Job, request: Request) -> Outcome:
         libraries.load()
-        from . import execution  # JAX and NumPy: the first job, or the warm-up, waits for them
+        from dioptre.imaging.layers import part_of  # NumPy and JAX: the first job, or the warm-up, waits for them
 
-        def computing(fraction: float, phase: str) -> None:
-            self._progress(job, fraction * (1 - _WRITING), phase)
+        from . import execution
 
-        def writing(fraction: float, phase: str) -> None:
-            self._progress(job, fraction, phase)
-
+        progress = partial(self._progress, job)
+        computing = part_of(progress, 0.0, 1 - _WRITING)
         result = execution.execute(request, self._server.run, computing)
-        written = execution.write(request, result, f"w{job.number}", writing)
+        written = execution.write(request, result, f"w{job.number}", progress)
         files = tuple(layer.pixels.file for layer in written)
         message = {
             "type": "result",

@@ -89,7 +89,7 @@ class PreviewSession:
         self._take_depth(request)
         if self.can_draft(request):
             yield from self._draft(request)
-        return (yield from self._exact(request))
+        return (yield from self._job(request, request.point))
 
     # -- inputs --------------------------------------------------------------------------------------------------
 
@@ -144,9 +144,6 @@ class PreviewSession:
             self._drafting = False
         if on_subject:
             yield replace((yield from self._job(request, known)), draft=True)
-
-    def _exact(self, request: Request) -> Shows:
-        return (yield from self._job(request, request.point))
 
     def _is_on_subject(self, request: Request) -> bool:
         coverage = self._subjects.get(self._latest, ("", None))[1]

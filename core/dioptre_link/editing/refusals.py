@@ -1,4 +1,4 @@
-"""Why an operation cannot start, in words: one sentence for each reason, the same in both editors."""
+"""Reasons why an operation cannot start: one message for each, shared by both editors."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..operations import Kind, Parameter
 
@@ -62,12 +62,4 @@ def scale_of(parameter: Parameter) -> Scale:
 
 def blur_amount(f_number: Parameter) -> Scale:
     """The f-number as an amount of blur: the smallest f-number, which blurs most, is at the right end."""
-    scale = scale_of(f_number)
-    return Scale(
-        minimum=scale.minimum,
-        maximum=scale.maximum,
-        ratio=scale.ratio,
-        digits=scale.digits,
-        step=scale.step,
-        backwards=True,
-    )
+    return replace(scale_of(f_number), backwards=True)
