@@ -48,7 +48,13 @@ class Buffer:
             raise explained(error, self.path.parent) from error
         if (found := os.fstat(self._file.fileno()).st_size) != pixels.nbytes:
             self._file.close()
-            raise DioptreError(f"{self.path.name} has {found} bytes instead of {pixels.nbytes}.", code="protocol")
+            raise DioptreError(
+                "{name} has {found} bytes instead of {nbytes}.",
+                code="protocol",
+                name=self.path.name,
+                found=found,
+                nbytes=pixels.nbytes,
+            )
 
     def bands(self, *, band_bytes: int = BAND_BYTES) -> Iterator[tuple[int, int]]:
         """(first row, number of rows) of bands of about `band_bytes`, from the top, covering all rows."""
@@ -80,7 +86,7 @@ class Buffer:
         while wanted:
             part = self._file.read(wanted)
             if not part:
-                raise DioptreError(f"{self.path.name} became shorter while it was read.", code="protocol")
+                raise DioptreError("{name} became shorter while it was read.", code="protocol", name=self.path.name)
             parts.append(part)
             wanted -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -110,8 +116,12 @@ class Buffer:
 def explained(error: OSError, folder: Path) -> DioptreError:
     """`error` of an operation in `folder`, in words."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFullError(f"There is no room left in {folder}.", hint="Free some disk space and try again.")
-    return DioptreError(f"{folder} cannot be used: {error.strerror or error}.", code="exchange")
+        return DiskFullError(
+            "There is no room left in {folder}.", hint="Free some disk space and try again.", folder=folder
+        )
+    return DioptreError(
+        "{folder} cannot be used: {reason}.", code="exchange", folder=folder, reason=error.strerror or error
+    )
 
 
 def allocate(descriptor: int, nbytes: int) -> None:

@@ -55,7 +55,9 @@ def chain(options: Mapping[str, Any]) -> Chain:
     if unknown is not None or not isinstance(title, str) or not isinstance(steps, (list, tuple)):
         raise UsageError("A recipe has a title and steps.")
     if len(steps) > _MAX_STEPS:
-        raise UsageError(f"A recipe of more than {_MAX_STEPS} steps cannot be followed at once.")
+        raise UsageError(
+            "A recipe of more than {max_steps} steps cannot be followed at once.", max_steps=_MAX_STEPS
+        )
     try:
         recipe = Recipe.from_dict({"version": VERSION, "title": title, "steps": list(steps)})
     except RecipeError as error:

@@ -85,7 +85,7 @@ class Connection:
         try:
             line = encode(message)
         except (TypeError, ValueError) as error:
-            raise WireError(f"This cannot be sent to the worker: {error}.") from error
+            raise WireError("This cannot be sent to the worker: {error}.", error=error) from error
         if self._failure is not None:
             raise self._failure
         try:
@@ -148,7 +148,11 @@ class Connection:
         deadline = time.monotonic() + REPLY_TIMEOUT_S
         while not self._replies:
             if time.monotonic() > deadline:
-                self.fail(WorkerSilentError(f"Dioptre's worker did not answer within {REPLY_TIMEOUT_S:.0f} s."))
+                self.fail(
+                    WorkerSilentError(
+                        "Dioptre's worker did not answer within {seconds} s.", seconds=round(REPLY_TIMEOUT_S)
+                    )
+                )
             if self._failure is not None:
                 raise self._failure
             self.pump(SLICE_S)
@@ -156,8 +160,12 @@ class Connection:
         if message["type"] == "error":
             raise _worker_error(message)
         if message["type"] != kind:
-            self.fail(WireError(f"The worker sent {message['type']!r} instead of {kind!r}."))
-            raise WireError(f"The worker sent {message['type']!r} instead of {kind!r}.")
+            self.fail(
+                WireError("The worker sent {type} instead of {kind}.", type=repr(message["type"]), kind=repr(kind))
+            )
+            raise WireError(
+                "The worker sent {type} instead of {kind}.", type=repr(message["type"]), kind=repr(kind)
+            )
         return message
 
     def usable(self) -> bool:
@@ -327,9 +335,13 @@ def _retire(rendezvous: start.Rendezvous, deadline: float, on_wait: Callable[[],
 def _mismatch(rendezvous: start.Rendezvous) -> VersionError:
     older = "worker" if rendezvous.protocol < PROTOCOL else "plug-in"
     return VersionError(
-        f"This plug-in and the running Dioptre worker (version {rendezvous.version}) are of different versions: "
-        f"the {older} is too old (protocol {PROTOCOL} here, {rendezvous.protocol} there).",
+        "This plug-in and the running Dioptre worker (version {version}) are of different versions: the {older} is "
+        "too old (protocol {here} here, {there} there).",
         hint="Run `python3 install.py` again and restart the editor.",
+        version=rendezvous.version,
+        older=older,
+        here=PROTOCOL,
+        there=rendezvous.protocol,
     )
 
 

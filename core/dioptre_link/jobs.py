@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import start
 from .buffers import Buffer
 from .errors import Cancelled, DioptreError
+from .language import Message
 from .operations import Role
 
 if TYPE_CHECKING:
@@ -68,8 +69,9 @@ class WorkerLostError(DioptreError):
 
     code = "worker-lost"
 
-    def __init__(self, what: str) -> None:
-        super().__init__(what, hint=f"Try again: a new worker starts by itself. Its log is {start.log_file()}.")
+    def __init__(self, what: str, **values: Any) -> None:
+        log = Message("Try again: a new worker starts by itself. Its log is {log_file}.", log_file=start.log_file())
+        super().__init__(Message(what, **values) if values else what, hint=log)
 
 
 class WorkerSilentError(WorkerLostError):
@@ -103,7 +105,9 @@ class Job:
                 break
             if time.monotonic() - max(self._submitted, self._connection.heard) > SILENCE_S:
                 self._connection.fail(
-                    WorkerSilentError(f"Dioptre's worker has not answered for {SILENCE_S:.0f} s.")
+                    WorkerSilentError(
+                        "Dioptre's worker has not answered for {seconds} s.", seconds=round(SILENCE_S)
+                    )
                 )
         with self._lock:
             if not self._events:

@@ -63,15 +63,27 @@ class Parameter:
             checked = _PARSERS[self.kind](value)
         except (TypeError, ValueError) as error:
             raise UsageError(
-                f"{self.label}: {value!r} is not {_WORDS[self.kind]}.", hint=self._range_hint()
+                Message(
+                    "{label}: {value} is not {words}.",
+                    label=Message(self.label),
+                    value=repr(value),
+                    words=Message(_WORDS[self.kind]),
+                ),
+                hint=self._range_hint(),
             ) from error
         if self.kind is Kind.CHOICE and checked not in self.choices:
-            raise UsageError(f"{self.label}: {value!r} is not a choice.", hint=self._range_hint())
+            raise UsageError(
+                Message("{label}: {value} is not a choice.", label=Message(self.label), value=repr(value)),
+                hint=self._range_hint(),
+            )
         if self.kind in (Kind.FLOAT, Kind.INTEGER):
             low = -math.inf if self.minimum is None else self.minimum
             high = math.inf if self.maximum is None else self.maximum
             if not low <= checked <= high:
-                raise UsageError(f"{self.label}: {value} is out of range.", hint=self._range_hint())
+                raise UsageError(
+                    Message("{label}: {value} is out of range.", label=Message(self.label), value=value),
+                    hint=self._range_hint(),
+                )
         return checked
 
     def shown_choice(self, value: str) -> str:
@@ -145,7 +157,10 @@ class Operation:
         known = {parameter.name: parameter for parameter in self.parameters}
         for name in options:
             if name not in known:
-                raise UsageError(f"{self.title} has no option {name!r}.", hint=_nearest(name, list(known)))
+                raise UsageError(
+                    Message("{title} has no option {name}.", title=Message(self.title), name=repr(name)),
+                    hint=_nearest(name, list(known)),
+                )
         return {name: p.check(options[name]) if name in options else p.default for name, p in known.items()}
 
     def check_points(self, options: Mapping[str, Any], size: tuple[float, float]) -> None:
@@ -174,7 +189,9 @@ def operation(name: str) -> Operation:
     try:
         return OPERATIONS[name]
     except KeyError:
-        raise UsageError(f"There is no operation {name!r}.", hint=_nearest(name, list(OPERATIONS))) from None
+        raise UsageError(
+            Message("There is no operation {name}.", name=repr(name)), hint=_nearest(name, list(OPERATIONS))
+        ) from None
 
 
 def _nearest(name: str, known: list[str]) -> str:

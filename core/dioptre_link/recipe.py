@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DioptreError, UsageError
+from .language import Message
 from .migrations import UnknownVersionError, migrated
 from .operations import operation
 
@@ -100,27 +101,32 @@ class Recipe:
         try:
             content = json.loads(text, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
-            raise RecipeError(f"{origin} is not JSON.", hint=_place(error)) from error
+            raise RecipeError(Message("{origin} is not JSON.", origin=origin), hint=_place(error)) from error
         return Recipe.from_dict(content, origin=origin)
 
     @staticmethod
     def from_dict(content: Any, *, origin: str = "The recipe") -> Recipe:
         """Make a recipe of JSON types, as `from_json` does; one of an older format is brought to this one."""
         if not isinstance(content, dict):
-            raise RecipeError(f"{origin} is not a recipe.", hint=_SHAPE)
+            raise RecipeError(Message("{origin} is not a recipe.", origin=origin), hint=_SHAPE)
         version = content.get("version")
         if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
-            raise RecipeError(f"{origin} was made by a newer Dioptre.", hint="Update Dioptre to follow it.")
+            raise RecipeError(
+                "{origin} was made by a newer Dioptre.", hint="Update Dioptre to follow it.", origin=origin
+            )
         try:
             content = migrated(content, to=VERSION)
         except UnknownVersionError as error:
             raise RecipeError(
-                f"{origin} has no version that is known.", hint=f'It must have "version": {VERSION}.'
+                "{origin} has no version that is known.",
+                hint='It must have "version": {version}.',
+                origin=origin,
+                version=VERSION,
             ) from error
         _require_known(content, _FIELDS, origin)
         steps = content.get("steps")
         if not isinstance(steps, list) or not steps:
-            raise RecipeError(f"{origin} has no list of steps.", hint=_SHAPE)
+            raise RecipeError(Message("{origin} has no list of steps.", origin=origin), hint=_SHAPE)
         return Recipe(
             steps=tuple(_step(step, f"{origin}, step {number}") for number, step in enumerate(steps, start=1)),
             models=_models(content.get("models", {}), origin),
@@ -138,11 +144,13 @@ class Recipe:
         hint = "Give a .json file that Dioptre wrote, or one of your own."
         try:
             if file.stat().st_size > _MAX_BYTES:
-                raise RecipeError(f"{file} is too large for a recipe.", hint=hint)
+                raise RecipeError(Message("{file} is too large for a recipe.", file=file), hint=hint)
             text = file.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise RecipeError(f"The recipe {file} cannot be read: {reason}.", hint=hint) from error
+            raise RecipeError(
+                Message("The recipe {file} cannot be read: {reason}.", file=file, reason=reason), hint=hint
+            ) from error
         return Recipe.from_json(text, origin=str(file))
 
     def with_options(self, options: Mapping[str, Any]) -> Recipe:
@@ -154,7 +162,8 @@ class Recipe:
         for name in options:
             if name not in known:
                 raise UsageError(
-                    f"No step of the recipe has an option {name!r}.", hint=_nearest(name, sorted(known))
+                    Message("No step of the recipe has an option {name}.", name=repr(name)),
+                    hint=_nearest(name, sorted(known)),
                 )
         steps = tuple(
             Step(
@@ -183,35 +192,44 @@ _SHAPE = 'A recipe looks like {"version": 2, "steps": [{"operation": "portrait",
 
 def _step(content: Any, origin: str) -> Step:
     if not isinstance(content, dict) or not isinstance(content.get("operation"), str):
-        raise RecipeError(f"{origin} names no operation.", hint=_SHAPE)
+        raise RecipeError(Message("{origin} names no operation.", origin=origin), hint=_SHAPE)
     _require_known(content, ("operation", "options"), origin)
     options = content.get("options", {})
     if not isinstance(options, dict):
-        raise RecipeError(f"{origin}: the options are not a JSON object.", hint=_SHAPE)
+        raise RecipeError(Message("{origin}: the options are not a JSON object.", origin=origin), hint=_SHAPE)
     try:
         return Step(operation=content["operation"], options=options)
     except UsageError as error:
-        raise RecipeError(f"{origin}: {error.message}", hint=error.hint) from error
+        raise RecipeError(
+            Message("{origin}: {message_text}", origin=origin, message_text=error.message), hint=error.hint
+        ) from error
 
 
 def _models(content: Any, origin: str) -> dict[str, str]:
     if not isinstance(content, dict):
         raise RecipeError(
-            f"{origin}: the models are not a JSON object.", hint="It maps a model's id to its sha256."
+            "{origin}: the models are not a JSON object.", hint="It maps a model's id to its sha256.", origin=origin
         )
     return {name: _sha256(value, f"{origin}: model {name!r}") for name, value in content.items()}
 
 
 def _files(content: Any, origin: str) -> dict[str, WrittenFile]:
     if not isinstance(content, dict):
-        raise RecipeError(f"{origin}: the files are not a JSON object.", hint="It maps a name to bytes and sha256.")
+        raise RecipeError(
+            "{origin}: the files are not a JSON object.", hint="It maps a name to bytes and sha256.", origin=origin
+        )
     found = {}
     for name, file in content.items():
         size = file.get("bytes") if isinstance(file, dict) else None
         if isinstance(size, float) and size.is_integer():
             size = int(size)
         if type(size) is not int or size < 0:
-            raise RecipeError(f"{origin}: file {name!r} has no size.", hint="Give it as bytes, a whole number.")
+            raise RecipeError(
+                "{origin}: file {name} has no size.",
+                hint="Give it as bytes, a whole number.",
+                origin=origin,
+                name=repr(name),
+            )
         checksum = _sha256(file.get("sha256"), f"{origin}: file {name!r}")
         found[name] = WrittenFile(size_bytes=size, sha256=checksum)
     return found
@@ -219,13 +237,13 @@ def _files(content: Any, origin: str) -> dict[str, WrittenFile]:
 
 def _sha256(value: Any, origin: str, *, empty: bool = False) -> str:
     if not isinstance(value, str) or not (_SHA256.fullmatch(value) or (empty and not value)):
-        raise RecipeError(f"{origin} is not a sha256.", hint="It has 64 digits 0 to 9 and a to f.")
+        raise RecipeError("{origin} is not a sha256.", hint="It has 64 digits 0 to 9 and a to f.", origin=origin)
     return value
 
 
 def _text(value: Any, origin: str) -> str:
     if not isinstance(value, str):
-        raise RecipeError(f"{origin} is not text.")
+        raise RecipeError("{origin} is not text.", origin=origin)
     return value
 
 
@@ -234,14 +252,17 @@ def _range(value: Any, origin: str) -> tuple[float, float] | None:
         return None
     numbers = isinstance(value, list) and len(value) == 2 and all(type(number) in (int, float) for number in value)
     if not numbers:
-        raise RecipeError(f"{origin} is no pair of numbers.")
+        raise RecipeError("{origin} is no pair of numbers.", origin=origin)
     return float(value[0]), float(value[1])
 
 
 def _require_known(content: Mapping[str, Any], known: Sequence[str], origin: str) -> None:
     for name in content:
         if name not in known:
-            raise RecipeError(f"{origin} has an unknown entry {name!r}.", hint=_nearest(name, known))
+            raise RecipeError(
+                Message("{origin} has an unknown entry {name}.", origin=origin, name=repr(name)),
+                hint=_nearest(name, known),
+            )
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from .chain import described
 from .errors import DioptreError, RefusedError, UsageError
+from .language import Message
 from .migrations import migrated_options
 from .operations import Operation, Role
 
@@ -83,8 +84,11 @@ class Entry:
         """Says that the input of that name is no longer in the document."""
         what = "depth layer" if name == "disparity" else name
         return RefusedError(
-            f"{described.title} cannot be updated: its {what}, the layer “{self.inputs[name].name}”, is gone.",
+            "{title} cannot be updated: its {what}, the layer “{name}”, is gone.",
             hint="Undo its removal, or make the result again from another layer.",
+            title=Message(described.title),
+            what=what,
+            name=self.inputs[name].name,
         )
 
     @staticmethod
@@ -118,8 +122,9 @@ class Record:
             return [Entry.from_dict(_present(fields, record["version"])) for fields in record["results"]]
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DioptreError(
-                f"The record of Dioptre's results in this document is damaged ({error}).",
+                "The record of Dioptre's results in this document is damaged ({error}).",
                 hint="The layers themselves are whole; make the result again from its source layer.",
+                error=error,
             ) from error
 
     def readable(self) -> list[Entry]:

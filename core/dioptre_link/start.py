@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from .errors import DioptreError
+from .language import Message
 from .paths import cache_dir, chosen_python, data_dir, environment_dir, interpreter, log_dir
 
 START_TIMEOUT_S = 60.0  # a first start on a slow disk reads some 300 MB of libraries
@@ -125,9 +126,10 @@ def environment_python() -> Path:
     python = chosen_python() or interpreter(environment_dir())
     if not python.exists():
         raise WorkerMissingError(
-            f"Dioptre's environment is not installed: there is no {python}.",
+            "Dioptre's environment is not installed: there is no {python}.",
             hint="Run `python3 install.py` in Dioptre's folder. If the editor runs in a sandbox (Flatpak, snap), "
             "start the worker outside of it with `python3 install.py worker`.",
+            python=python,
         )
     return python
 
@@ -176,10 +178,14 @@ def find_or_start(
                 return found
             if (status := process.poll()) not in (None, 0):
                 raise WorkerMissingError(
-                    f"Dioptre's worker ended while starting (status {status}).", hint=_log_hint()
+                    Message("Dioptre's worker ended while starting (status {status}).", status=status),
+                    hint=_log_hint(),
                 )
             _wait(on_wait)
-    raise WorkerMissingError(f"Dioptre's worker did not start within {timeout_s:.0f} s.", hint=_log_hint())
+    raise WorkerMissingError(
+        Message("Dioptre's worker did not start within {timeout_s} s.", timeout_s=format(timeout_s, ".0f")),
+        hint=_log_hint(),
+    )
 
 
 def private_dir(folder: Path) -> Path:
@@ -236,7 +242,7 @@ def _spawn(command: list[str]) -> subprocess.Popen[bytes]:
             )
     except OSError as error:
         raise WorkerMissingError(
-            f"Dioptre's worker could not be started: {error}.", hint="Run `python3 install.py doctor`."
+            "Dioptre's worker could not be started: {error}.", hint="Run `python3 install.py doctor`.", error=error
         ) from error
 
 

@@ -135,8 +135,9 @@ class _Batch:
         if found is plan.State.DAMAGED and not self._force:
             there = plan.result_of(item, self._chosen) or item.folder
             raise problems.DamagedResult(
-                f"{problems.shown(there)} or a file beside it is damaged, or was changed after it was written.",
+                "{file} or a file beside it is damaged, or was changed after it was written.",
                 hint="Give --resume and --force to make it again, or move it away to keep it.",
+                file=problems.shown(there),
             )
         return found is plan.State.FINISHED
 
@@ -203,7 +204,9 @@ class _Batch:
             for name in names:
                 if _same(item.folder / name, item.source):
                     raise problems.FileExists(
-                        f"{problems.shown(item.source)} is the input itself.", hint="Choose another output folder."
+                        "{file} is the input itself.",
+                        hint="Choose another output folder.",
+                        file=problems.shown(item.source),
                     )
                 staging.open(name).write(made.files[name])
         messages = (*made.messages, *self._publish_previews(item, made))
@@ -227,9 +230,10 @@ class _Batch:
         for name, checksum in made.models.items():
             if self._models.setdefault(name, checksum) != checksum:
                 raise DioptreError(
-                    f"A worker has other weights of {name} than the one that made the first picture.",
+                    "A worker has other weights of {name} than the one that made the first picture.",
                     hint="Install the same version and the same added networks on every machine.",
                     code="other-weights",
+                    name=name,
                 )
 
     def _fail(self, item: Item, error: DioptreError) -> None:
@@ -282,9 +286,10 @@ def _alone(output: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DioptreError(
-                f"Another batch is writing into {problems.shown(output)}.",
+                "Another batch is writing into {file}.",
                 hint="Wait for it, or choose another folder.",
                 code="batch-running",
+                file=problems.shown(output),
             ) from None
         except OSError:
             pass  # a file system without locks

@@ -61,8 +61,9 @@ def write_page(
     check_free(path, force=True)
     if os.path.lexists(path) and not _is_ours(path):
         raise problems.FileExists(
-            f"{problems.shown(path)} is not a contact sheet of Dioptre's; it was left alone.",
+            "{file} is not a contact sheet of Dioptre's; it was left alone.",
             hint="Rename it, or choose another folder for the results.",
+            file=problems.shown(path),
         )
     text = _page(folder, title=title, steps=steps, shown=shown, missing=missing)
     with replacing(path, force=True) as stream:

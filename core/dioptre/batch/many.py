@@ -79,8 +79,9 @@ class DaskCrew:
                 )
         except (OSError, ValueError, TypeError) as error:
             raise SchedulerError(
-                f"No scheduler answers at {address}.",
+                "No scheduler answers at {address}.",
                 hint="Start one (docs/batch.md), and give its address, e.g. tcp://192.168.1.5:8786.",
+                address=address,
             ) from error
         self._executor = self._client.get_executor(pure=False, retries=_RETRIES)
         self._do = do or make_on_worker

@@ -45,7 +45,9 @@ def items(folder: Path, output: Path) -> list[Item]:
     UsageError where results would lie among the originals, DioptreError where there is nothing to do.
     """
     if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder}.", hint="Give the folder that has the pictures.")
+        raise UsageError(
+            "There is no folder {folder}.", hint="Give the folder that has the pictures.", folder=folder
+        )
     if output.exists() and output.resolve() == folder.resolve():
         raise UsageError("The results would lie among the originals.", hint="Give another folder with -o.")
     found = sorted(
@@ -53,8 +55,9 @@ def items(folder: Path, output: Path) -> list[Item]:
     )
     if not found:
         raise DioptreError(
-            f"There are no pictures in {folder}.",
+            "There are no pictures in {folder}.",
             hint="Dioptre looks for JPEG, PNG, TIFF, WebP, AVIF, HEIC and GIF.",
+            folder=folder,
         )
     stems = Counter(path.with_suffix("") for path in found)
     return [

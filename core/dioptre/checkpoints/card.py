@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dioptre_link.errors import DioptreError
+from dioptre_link.language import Message
 
 CARD_FILE = "card.json"
 FORMAT = 1  # raised when an older reader could misread a newer card
@@ -71,13 +72,18 @@ class Card:
         try:
             content = json.loads(text)
         except json.JSONDecodeError as error:
-            raise WeightsError(f"{origin} is damaged: it is not JSON.", hint=_REINSTALL) from error
+            raise WeightsError(
+                Message("{origin} is damaged: it is not JSON.", origin=origin), hint=_REINSTALL
+            ) from error
         if not isinstance(content, dict):
-            raise WeightsError(f"{origin} is not a weights card.", hint=_REINSTALL)
+            raise WeightsError(Message("{origin} is not a weights card.", origin=origin), hint=_REINSTALL)
         if content.get("format", FORMAT) != FORMAT:
             raise WeightsError(
-                f"{origin} has format {content['format']}; this version reads format {FORMAT}.",
+                "{origin} has format {format}; this version reads format {known}.",
                 hint="Update Dioptre, or install weights made for this version.",
+                origin=origin,
+                format=content["format"],
+                known=FORMAT,
             )
         wrong = [f"unknown {name!r}" for name in content if name not in _TYPES]
         wrong += [f"missing {name!r}" for name in _REQUIRED if name not in content]
@@ -87,11 +93,16 @@ class Card:
         if not wrong:
             wrong = [f"file {name!r} outside the folder" for name in content.get("files", {}) if not _inside(name)]
         if wrong:
-            raise WeightsError(f"{origin} is not a weights card: {', '.join(wrong)}.", hint=_REINSTALL)
+            raise WeightsError(
+                Message("{origin} is not a weights card: {faults}.", origin=origin, faults=", ".join(wrong)),
+                hint=_REINSTALL,
+            )
         try:
             sources = tuple(Source(**source) for source in content.pop("sources", ()))
         except TypeError as error:
-            raise WeightsError(f"{origin} is not a weights card: wrong sources.", hint=_REINSTALL) from error
+            raise WeightsError(
+                Message("{origin} is not a weights card: wrong sources.", origin=origin), hint=_REINSTALL
+            ) from error
         return Card(sources=sources, **content)
 
     @staticmethod
@@ -101,10 +112,15 @@ class Card:
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise WeightsError(f"The weights in {folder} have no readable card.", hint=_REINSTALL) from error
+            raise WeightsError(
+                Message("The weights in {folder} have no readable card.", folder=folder), hint=_REINSTALL
+            ) from error
         card = Card.from_json(text, origin=str(path))
         if card.id != folder.name:
-            raise WeightsError(f"The weights in {folder} are those of {card.id!r}.", hint=_REINSTALL)
+            raise WeightsError(
+                Message("The weights in {folder} are those of {model}.", folder=folder, model=repr(card.id)),
+                hint=_REINSTALL,
+            )
         return card
 
 

@@ -43,14 +43,18 @@ def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:
         as_numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
         stored = checkpointer.restore(folder / ARRAYS_FOLDER, args=ocp.args.PyTreeRestore(restore_args=as_numpy))
     except (ValueError, KeyError, OSError, AttributeError, TypeError) as error:
-        raise WeightsError(f"The weights of {card.id!r} cannot be read: {error}.") from error
+        raise WeightsError(
+            "The weights of {model} cannot be read: {error}.", model=repr(card.id), error=error
+        ) from error
     finally:
         checkpointer.close()
     arrays = decode(_flat(stored), card.storage)
     if wrong := sorted(name for name, values in arrays.items() if not np.isfinite(values).all()):
         raise WeightsError(
-            f"The weights of {card.id!r} have values that are not numbers: {', '.join(wrong[:3])}.",
+            "The weights of {model} have values that are not numbers: {faults}.",
             hint="They were made so: get them again, or train them anew.",
+            model=repr(card.id),
+            faults=", ".join(wrong[:3]),
         )
     return card, arrays
 
@@ -134,8 +138,10 @@ def _require_sane(announced: Mapping[str, Any], folder: Path, wanted: Shapes | N
         wrong = [f"they announce {total} bytes of values in {stored} bytes of files"]
     if wrong:
         raise WeightsError(
-            f"The weights of {origin} do not fit the network: {'; '.join(wrong[:5])}.",
+            "The weights of {origin} do not fit the network: {faults}.",
             hint="They belong to another network or another version of it, or are damaged.",
+            origin=origin,
+            faults="; ".join(wrong[:5]),
         )
 
 
@@ -156,8 +162,10 @@ def require_match(
             wrong.append(f"{name} is {found.dtype}, not {np.dtype(dtype)}")
     if wrong:
         raise WeightsError(
-            f"The weights of {origin} do not fit the network: {'; '.join(wrong)}.",
+            "The weights of {origin} do not fit the network: {faults}.",
             hint="They belong to another network or another version of it.",
+            origin=origin,
+            faults="; ".join(wrong),
         )
 
 

@@ -29,13 +29,14 @@ def added_folder() -> Path:
 def locate(checkpoint_id: str) -> Path:
     """Return the folder of one checkpoint; raise WeightsError when it is not installed."""
     if not _ID.fullmatch(checkpoint_id):
-        raise WeightsError(f"{checkpoint_id!r} is not the name of a model.")
+        raise WeightsError("{checkpoint_id} is not the name of a model.", checkpoint_id=repr(checkpoint_id))
     for folder in weights_folders():
         if (folder / checkpoint_id / CARD_FILE).is_file():
             return folder / checkpoint_id
     raise WeightsError(
-        f"The weights of {checkpoint_id!r} are not installed.",
+        "The weights of {checkpoint_id} are not installed.",
         hint="Run install.py again for the bundled models, or `dioptre models add` for your own.",
+        checkpoint_id=repr(checkpoint_id),
     )
 
 
@@ -64,8 +65,10 @@ def verify(folder: Path) -> Card:
     ]
     if wrong or not card.files:
         raise WeightsError(
-            f"The weights of {card.id!r} are damaged: {'; '.join(wrong) or 'no files listed'}.",
+            "The weights of {model} are damaged: {faults}.",
             hint="Run install.py again to put the bundled weights back, or add the model again.",
+            model=repr(card.id),
+            faults="; ".join(wrong) or "no files listed",
         )
     return card
 
@@ -84,4 +87,4 @@ def sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror}.") from error
+        raise WeightsError("{path} cannot be read: {reason}.", path=path, reason=error.strerror) from error

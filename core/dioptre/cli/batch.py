@@ -90,7 +90,12 @@ def command(
             told.result(str(folder), [summary.page], values=_counts(summary), messages=_remarks(summary))
     if summary.failures:
         total = len(summary.failures) + summary.made + summary.finished_before
-        raise DioptreError(f"{len(summary.failures)} of {total} pictures failed.", hint="The reasons are above.")
+        raise DioptreError(
+            "{count} of {total} pictures failed.",
+            hint="The reasons are above.",
+            count=len(summary.failures),
+            total=total,
+        )
     return 0
 
 

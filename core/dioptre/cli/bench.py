@@ -72,7 +72,9 @@ def command(
     runtime.prepare_if_needed()
     tasks = dict(_tasks(megapixels))
     if unknown := set(chosen) - set(tasks):
-        raise UsageError(f"There is no row called {unknown.pop()}.", hint=f"There are: {', '.join(tasks)}.")
+        raise UsageError(
+            "There is no row called {name}.", hint="There are: {names}.", name=unknown.pop(), names=", ".join(tasks)
+        )
     described = machine()
     _tell({"type": "machine", **described}, _machine_words(described), as_json=as_json)
     rows = []

@@ -26,7 +26,11 @@ def enlarge(source: Path, options: Mapping[str, Any], *, file: Path, force: bool
     """
     if file.suffix.lower() != LAYERED:
         raise UsageError(
-            f"{source} has layers, {file} cannot hold them.", hint=f"Give the result a name that ends in {LAYERED}."
+            "{source} has layers, {file} cannot hold them.",
+            hint="Give the result a name that ends in {layered}.",
+            source=source,
+            file=file,
+            layered=LAYERED,
         )
     checked = operation("super_resolution").check(options)
     check_free(file, force=force)

@@ -14,6 +14,7 @@ import click
 
 from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
+from dioptre_link.language import Message
 from dioptre_link.printable import guard_output
 
 from . import batch, bench, cache, doctor, inspect, log, models, operations, output, plugin, presets, worker
@@ -116,7 +117,7 @@ def _usage(error: click.UsageError, *, as_json: bool) -> int:
         return EXIT_DONE
     where = error.ctx.command_path if error.ctx else program()
     message = error.format_message().replace("\n", " ").strip()
-    return _report(UsageError(message, hint=f"See '{where} --help'."), as_json=as_json)
+    return _report(UsageError(message, hint=Message("See '{where} --help'.", where=where)), as_json=as_json)
 
 
 _OUT_OF_MEMORY = DioptreError(
@@ -129,9 +130,14 @@ _OUT_OF_MEMORY = DioptreError(
 def _system(error: OSError) -> DioptreError:
     what = f"{error.filename}: " if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DioptreError(f"{what}the disk is full.", hint="Free some space and run it again.", code="disk-full")
+        return DioptreError(
+            "{what}the disk is full.", hint="Free some space and run it again.", code="disk-full", what=what
+        )
     return DioptreError(
-        f"{what}{error.strerror or error}.", hint="Check that the file and its folder are there and yours to use."
+        "{what}{reason}.",
+        hint="Check that the file and its folder are there and yours to use.",
+        what=what,
+        reason=error.strerror or error,
     )
 
 
@@ -140,9 +146,12 @@ def _unexpected(error: Exception) -> DioptreError:
     if is_out_of_memory(error):
         return _OUT_OF_MEMORY
     return DioptreError(
-        f"Something went wrong inside Dioptre {version('dioptre')} ({type(error).__name__}: {sentence[:200]}).",
+        "Something went wrong inside Dioptre {version} ({kind}: {sentence}).",
         hint="Please report it with the log; 'dioptre doctor' may find the cause.",
         code="internal",
+        version=version("dioptre"),
+        kind=type(error).__name__,
+        sentence=sentence[:200],
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from dioptre_link.errors import DioptreError, UsageError
-from dioptre_link.language import Message
+from dioptre_link.language import Message, translated
 
 from . import log
 from .program import for_reader
@@ -64,7 +64,8 @@ def verify(ids: tuple[str, ...], as_json: bool) -> int:
             if as_json:
                 _write({"type": "error", "id": name, **error.to_dict()})
             else:
-                say(f"{name}: {error.message}\nHint: {for_reader(error.hint)}", error=True)
+                say(f"{name}: {translated(error.message)}", error=True)
+                say(f"{translated('Hint')}: {for_reader(translated(error.hint))}", error=True)
         else:
             if as_json:
                 _write({"type": "verified", "id": name, "files": len(card.files), "licence": card.licence})
@@ -88,7 +89,10 @@ def add(what: str, model_id: str | None, force: bool, verbose: bool, as_json: bo
     file, by_name = Path(what), model_id is None and what in _fetchable()
     if not by_name and not file.is_file():
         raise DioptreError(
-            f"There is no file {what}.", hint=f"Give a file, or one of the names {', '.join(_fetchable())}."
+            "There is no file {what}.",
+            hint="Give a file, or one of the names {names}.",
+            what=what,
+            names=", ".join(_fetchable()),
         )
     entry = _addable(what if by_name else model_id, file=file)
     from dioptre import runtime
@@ -144,8 +148,10 @@ def _addable(model_id: str | None, *, file: Path) -> Any:
             return fitting[0]
     if model_id not in entries:
         raise UsageError(
-            f"No weights can be added for {model_id!r}." if model_id else "Which network is it?",
-            hint=f"Give --id with one of: {', '.join(entries)}.",
+            Message("No weights can be added for {model_id}.", model_id=repr(model_id))
+            if model_id
+            else "Which network is it?",
+            hint=Message("Give --id with one of: {entries}.", entries=", ".join(entries)),
         )
     return entries[model_id]
 

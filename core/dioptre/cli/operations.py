@@ -77,7 +77,9 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         changes = {**given(portrait, options), **settings(pairs)}
         if (depth or selection) is not None and len(inputs) > 1:
             name = "--depth" if depth is not None else "--selection"
-            raise UsageError(f"{name} is for one picture; there are several.", hint="Run them one by one.")
+            raise UsageError(
+                "{name} is for one picture; there are several.", hint="Run them one by one.", name=name
+            )
         log.start(verbose=verbose)
         from . import process
 

@@ -87,7 +87,9 @@ def settings(pairs: Iterable[str]) -> dict[str, str]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
-            raise UsageError(f"--set {pair!r} is not key=value.", hint="For example: --set f_number=2.")
+            raise UsageError(
+                "--set {pair} is not key=value.", hint="For example: --set f_number=2.", pair=repr(pair)
+            )
         found[name.strip().replace("-", "_")] = value.strip()
     return found
 

@@ -86,7 +86,9 @@ def every(
             log.LOGGER.info("%s failed: %s", source, error, exc_info=True)
             told.error(error, name=str(source))
     if failed:
-        raise DioptreError(f"{failed} of {len(sources)} pictures failed.", hint="The reasons are above.")
+        raise DioptreError(
+            "{failed} of {count} pictures failed.", hint="The reasons are above.", failed=failed, count=len(sources)
+        )
     return 0
 
 
@@ -185,7 +187,10 @@ def _require_different_names(sources: Sequence[Path]) -> None:
         other = seen.setdefault(source.stem, source)
         if other is not source:
             raise UsageError(
-                f"{other} and {source} would write the same files.", hint="Run them into different folders."
+                "{other} and {source} would write the same files.",
+                hint="Run them into different folders.",
+                other=other,
+                source=source,
             )
 
 
@@ -203,6 +208,7 @@ def _require_format(file: Path, *, depth: bool) -> None:
     kind = format_of(file)
     if depth and kind not in (files.Format.PNG, files.Format.TIFF):
         raise problems.UnwritableFile(
-            f"A depth map is not written as {kind.value}, which would lose its precision.",
+            "A depth map is not written as {kind}, which would lose its precision.",
             hint="End the name in .png (16-bit), .tif (float) or .ora (layers).",
+            kind=kind.value,
         )

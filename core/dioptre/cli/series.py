@@ -32,7 +32,9 @@ def pictures(sources: Sequence[Path]) -> list[Path]:
             continue
         inside = sorted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
         if not inside:
-            raise UsageError(f"There are no pictures in {source}.", hint="Name the pictures, or another folder.")
+            raise UsageError(
+                "There are no pictures in {source}.", hint="Name the pictures, or another folder.", source=source
+            )
         found += inside
     return found
 
@@ -77,7 +79,9 @@ def balance(
             log.LOGGER.info("%s failed: %s", source, error, exc_info=True)
             told.error(error, name=str(source))
     if failed:
-        raise DioptreError(f"{failed} of {len(found)} pictures failed.", hint="The reasons are above.")
+        raise DioptreError(
+            "{failed} of {count} pictures failed.", hint="The reasons are above.", failed=failed, count=len(found)
+        )
 
 
 def _opened(reference: Path | None) -> tuple[np.ndarray, ...]:
@@ -86,7 +90,9 @@ def _opened(reference: Path | None) -> tuple[np.ndarray, ...]:
 
 def _require_series(options: Mapping[str, Any], reference: Path | None, output: Path) -> None:
     if output.suffix and not output.is_dir():
-        raise UsageError(f"{output} is one file; there are several pictures.", hint="Give a folder with -o.")
+        raise UsageError(
+            "{output} is one file; there are several pictures.", hint="Give a folder with -o.", output=output
+        )
     if "neutral" in options and reference is None:
         raise UsageError(
             "A neutral point is a point of one picture; there are several.",
@@ -106,7 +112,10 @@ def _targets(sources: Sequence[Path], folder: Path) -> list[Path]:
         other = seen.setdefault(target, source)
         if other is not source:
             raise UsageError(
-                f"{other} and {source} would write the same file.", hint="Run them into different folders."
+                "{other} and {source} would write the same file.",
+                hint="Run them into different folders.",
+                other=other,
+                source=source,
             )
         if target.exists() and target.samefile(source):
             raise UsageError("The results would lie among the originals.", hint="Give another folder with -o.")

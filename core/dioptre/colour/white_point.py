@@ -37,11 +37,18 @@ class WhitePoint:
         low, high = CCT_RANGE_KELVIN
         if not low - 1e-6 <= self.cct_kelvin <= high + 1e-6:
             raise DioptreError(
-                f"A colour temperature of {self.cct_kelvin:g} K is out of range.",
-                hint=f"Give a temperature from {low:g} to {high:g} kelvin.",
+                "A colour temperature of {cct_kelvin} K is out of range.",
+                hint="Give a temperature from {low} to {high} kelvin.",
+                cct_kelvin=format(self.cct_kelvin, "g"),
+                low=format(low, "g"),
+                high=format(high, "g"),
             )
         if not abs(self.duv) <= 0.2:
-            raise DioptreError(f"A tint of {self.duv:g} Duv is out of range.", hint="Give a Duv from -0.2 to 0.2.")
+            raise DioptreError(
+                "A tint of {duv} Duv is out of range.",
+                hint="Give a Duv from -0.2 to 0.2.",
+                duv=format(self.duv, "g"),
+            )
 
     @property
     def mired(self) -> float:

@@ -225,7 +225,7 @@ def check_free(path: Path, *, force: bool) -> None:
     try:
         if path.is_dir():
             raise problems.UnwritableFile(
-                f"{problems.shown(path)} is a folder.", hint="Name a file, or another output folder."
+                "{file} is a folder.", hint="Name a file, or another output folder.", file=problems.shown(path)
             )
         taken = os.path.lexists(path)
     except OSError as error:
@@ -247,7 +247,9 @@ def check_name(path: Path) -> None:
 
 def _exists(path: Path) -> problems.FileExists:
     return problems.FileExists(
-        f"{problems.shown(path)} is there already.", hint="Give --force to replace it, or choose another folder."
+        "{file} is there already.",
+        hint="Give --force to replace it, or choose another folder.",
+        file=problems.shown(path),
     )
 
 

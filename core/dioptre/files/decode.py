@@ -108,8 +108,10 @@ def require_finite(decoded: Decoded, path: Path) -> None:
     if suspicious:
         wrong = int(codes.size - np.isfinite(codes).sum())
         raise problems.DamagedPicture(
-            f"{problems.shown(path)} has {wrong} values that are not numbers (NaN or infinite).",
+            "{file} has {wrong} values that are not numbers (NaN or infinite).",
             hint="Open it in an editor, flatten it and export it again.",
+            file=problems.shown(path),
+            wrong=wrong,
         )
 
 
@@ -151,12 +153,16 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
     file.seek(0)
     name = problems.shown(path)
     if not start:
-        raise problems.NotAPicture(f"{name} is empty.", hint="Copy it again from the camera or its source.")
+        raise problems.NotAPicture(
+            "{name} is empty.", hint="Copy it again from the camera or its source.", name=name
+        )
     kind = recognise(start)
     if kind is None:
         raise problems.NotAPicture(
-            f"{name} is not a picture that Dioptre reads.",
-            hint=f"Dioptre reads {FORMATS}; export it as one of them.",
+            "{name} is not a picture that Dioptre reads.",
+            hint="Dioptre reads {formats}; export it as one of them.",
+            name=name,
+            formats=FORMATS,
         )
     if kind is Format.HEIC:
         return _decode_heic(file, path, budget)
@@ -196,8 +202,10 @@ def _describe(found: Decoded, image: Any, file: BinaryIO, path: Path, start: byt
     channels = {Colour.GREY: 1, Colour.CMYK: 4}.get(colour, 3)
     if bands not in (channels, channels + 1):
         raise problems.NotAPicture(
-            f"{problems.shown(path)} has {bands} channels.",
+            "{file} has {bands} channels.",
             hint="Export it as grey, RGB or CMYK, with alpha at most.",
+            file=problems.shown(path),
+            bands=bands,
         )
     if colour is Colour.RGB and "palette" in image.get_fields():
         colour = Colour.PALETTE
@@ -296,7 +304,10 @@ def _values(image: Any, path: Path) -> np.ndarray:
     """Decode to uint8, uint16 or float32 (H, W, C)."""
     if image.format not in ("uchar", "ushort", "float", "double", "uint"):
         raise problems.NotAPicture(
-            f"{problems.shown(path)} holds {image.format} values.", hint="Export it with 8, 16 or 32 bits (float)."
+            "{file} holds {format} values.",
+            hint="Export it with 8, 16 or 32 bits (float).",
+            file=problems.shown(path),
+            format=image.format,
         )
     if image.format == "double":
         image = image.cast("float")
@@ -357,8 +368,9 @@ def _decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         import pillow_heif
     except ImportError as error:
         raise problems.NotAPicture(
-            f"{problems.shown(path)} is a HEIC picture, and support for it is not installed.",
+            "{file} is a HEIC picture, and support for it is not installed.",
             hint="Install Dioptre with its extra 'heic', or export the picture as JPEG.",
+            file=problems.shown(path),
         ) from error
     try:
         heif = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
@@ -395,6 +407,7 @@ def _decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
 
 def _damaged(path: Path) -> problems.DamagedPicture:
     return problems.DamagedPicture(
-        f"{problems.shown(path)} is damaged or cut off.",
+        "{file} is damaged or cut off.",
         hint="Copy it again from the camera or its source, or open it in an editor and export it anew.",
+        file=problems.shown(path),
     )

@@ -42,8 +42,9 @@ def write_depth(
     kind = format_of(place)
     if kind not in (Format.PNG, Format.TIFF):
         raise problems.UnwritableFile(
-            f"A depth map is not written as {kind.value}, which would lose its precision.",
+            "A depth map is not written as {kind}, which would lose its precision.",
             hint="End the name in .png (16-bit) or .tif (float).",
+            kind=kind.value,
         )
     with replacing(place, force=force, permissions_of=permissions_of) as stream:
         stream.write(encoded_depth(disparity, kind))
@@ -107,8 +108,9 @@ def _single(codes: np.ndarray, path: Path) -> np.ndarray:
     in_bands(values.shape, work)
     if max(spread) > _SAME * max(largest):
         raise problems.NotAPicture(
-            f"{problems.shown(path)} is a colour picture, not a depth map.",
+            "{file} is a colour picture, not a depth map.",
             hint="A depth map is grey, white where it is near.",
+            file=problems.shown(path),
         )
     return values
 

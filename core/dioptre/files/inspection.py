@@ -44,7 +44,9 @@ def _recipe_file(path: Path) -> Mapping[str, Any]:
             return markup.json_object(data)
     except markup.BadMarkup:
         pass
-    raise problems.NotAPicture(f"{problems.shown(path)} is not a recipe.", hint="Name a file that Dioptre wrote.")
+    raise problems.NotAPicture(
+        "{file} is not a recipe.", hint="Name a file that Dioptre wrote.", file=problems.shown(path)
+    )
 
 
 def _of_recipe(recipe: Mapping[str, Any]) -> Note | None:

@@ -109,7 +109,9 @@ def read_stack(
     mimetype = entries.get("mimetype")
     if mimetype is None or mimetype.file_size > 64 or bounded(archive, mimetype, 64, budget).strip() != MIMETYPE:
         raise problems.NotAPicture(
-            f"{problems.shown(path)} is not an OpenRaster file.", hint="Save it as OpenRaster (.ora) in an editor."
+            "{file} is not an OpenRaster file.",
+            hint="Save it as OpenRaster (.ora) in an editor.",
+            file=problems.shown(path),
         )
     text = bounded(archive, entries[STACK], _MAX_STACK_XML, budget)
     try:
@@ -255,8 +257,11 @@ def bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, budget
     """Read one entry, never more than `limit` bytes and what the budget has left, whatever its header says."""
     if entry.file_size > limit or not budget.take_unpacked(entry.file_size):
         raise problems.PictureTooLarge(
-            f"{problems.shown(budget.path)} holds {entry.filename!r} of {entry.file_size / 1e6:.0f} MB, too much.",
+            "{file} holds {filename} of {file_size} MB, too much.",
             hint="Open it in an editor and save it again.",
+            file=problems.shown(budget.path),
+            filename=repr(entry.filename),
+            file_size=format(entry.file_size / 1e6, ".0f"),
         )
     try:
         with archive.open(entry) as file:
@@ -270,7 +275,9 @@ def bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, budget
 
 def damaged(path: Path) -> problems.DamagedPicture:
     return problems.DamagedPicture(
-        f"{problems.shown(path)} is not a whole OpenRaster file.", hint="Open it in an editor and save it again."
+        "{file} is not a whole OpenRaster file.",
+        hint="Open it in an editor and save it again.",
+        file=problems.shown(path),
     )
 
 

@@ -73,16 +73,22 @@ def reading(error: OSError, path: Path) -> DioptreError:
     """Say in words why `path` cannot be read."""
     name = shown(path)
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return MissingFile(f"There is no file {name}.", hint="Check the spelling and the folder.")
+        return MissingFile("There is no file {name}.", hint="Check the spelling and the folder.", name=name)
     if isinstance(error, IsADirectoryError):
         return MissingFile(
-            f"{name} is a folder, not a picture.",
+            "{name} is a folder, not a picture.",
             hint="Name a picture inside it, or use 'batch', which takes a folder.",
+            name=name,
         )
     if isinstance(error, PermissionError):
-        return UnreadableFile(f"{name} may not be read.", hint="Ask for read permission, or copy the file.")
+        return UnreadableFile(
+            "{name} may not be read.", hint="Ask for read permission, or copy the file.", name=name
+        )
     return UnreadableFile(
-        f"{name} cannot be read: {error.strerror or error}.", hint="Check the disk or the network."
+        "{name} cannot be read: {reason}.",
+        hint="Check the disk or the network.",
+        name=name,
+        reason=error.strerror or error,
     )
 
 
@@ -177,25 +183,33 @@ def writing(error: OSError | ValueError, path: Path) -> DioptreError:
     number = error.errno if isinstance(error, OSError) else errno.EILSEQ
     if number in _FULL:
         return UnwritableFile(
-            f"The disk is full: {name} was not written.", hint="Free some space and run it again."
+            "The disk is full: {name} was not written.", hint="Free some space and run it again.", name=name
         )
     if number in _REFUSED:
         return UnwritableFile(
-            f"{name} may not be written: its folder is read-only.", hint="Choose another folder for the output."
+            "{name} may not be written: its folder is read-only.",
+            hint="Choose another folder for the output.",
+            name=name,
         )
     if number in _BAD_NAME:
-        return UnwritableFile(f"The system does not take the name {name}.", hint="Choose a shorter, plainer name.")
+        return UnwritableFile(
+            "The system does not take the name {name}.", hint="Choose a shorter, plainer name.", name=name
+        )
     if isinstance(error, FileNotFoundError | NotADirectoryError | FileExistsError):
         return UnwritableFile(
-            f"{name} cannot be written: something on its path is not a folder.", hint="Check the output folder."
+            "{name} cannot be written: something on its path is not a folder.",
+            hint="Check the output folder.",
+            name=name,
         )
-    return UnwritableFile(f"{name} cannot be written: {error}.", hint="Choose another folder for the output.")
+    return UnwritableFile(
+        "{name} cannot be written: {error}.", hint="Choose another folder for the output.", name=name, error=error
+    )
 
 
 def changed(path: Path) -> UnreadableFile:
     """The file is another one than when the work on it began."""
     return UnreadableFile(
-        f"{shown(path)} changed while it was worked on.", hint="Run it again on the file as it is now."
+        "{file} changed while it was worked on.", hint="Run it again on the file as it is now.", file=shown(path)
     )
 
 

@@ -144,5 +144,5 @@ def _spare_input(output: Path, original: Path) -> None:
         return
     if same:
         raise problems.FileExists(
-            f"{problems.shown(output)} is the input itself.", hint="Choose another output folder."
+            "{file} is the input itself.", hint="Choose another output folder.", file=problems.shown(output)
         )

@@ -71,8 +71,9 @@ def format_of(path: Path) -> Format:
         return _SUFFIXES[path.suffix.lower()]
     except KeyError:
         raise problems.UnwritableFile(
-            f"Dioptre does not write files like {problems.shown(Path(path.name))}.",
+            "Dioptre does not write files like {file}.",
             hint="End the name in .jpg, .png, .tif, .webp or .heic.",
+            file=problems.shown(Path(path.name)),
         ) from None
 
 

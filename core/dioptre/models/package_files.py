@@ -52,7 +52,11 @@ def read_package(path: Path, package: Package) -> dict[str, bytes]:
         data = path.read_bytes()
     except OSError as error:
         raise DioptreError(
-            f"{path} cannot be read.", hint=f"Get it with: {package.obtain}", code="foreign-weights"
+            "{path} cannot be read.",
+            hint="Get it with: {obtain}",
+            code="foreign-weights",
+            path=path,
+            obtain=package.obtain,
         ) from error
     _verify(data, package.sha256, str(path), package.obtain)
     contents = {}
@@ -77,7 +81,11 @@ def _verify(data: bytes, expected: str, what: str, obtain: str) -> None:
     found = hashlib.sha256(data).hexdigest()
     if found != expected:
         raise DioptreError(
-            f"{what} is not the expected file: its sha256 is {found}, not {expected}.",
-            hint=f"Get it with: {obtain}",
+            "{what} is not the expected file: its sha256 is {found}, not {expected}.",
+            hint="Get it with: {obtain}",
             code="foreign-weights",
+            what=what,
+            found=found,
+            expected=expected,
+            obtain=obtain,
         )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dioptre.checkpoints.card import CARD_FILE, WeightsError
 from dioptre.checkpoints.locate import installed, locate, sha256
 from dioptre_link.errors import UsageError
+from dioptre_link.language import Message
 
 if TYPE_CHECKING:
     from .loaded import Loaded
@@ -234,7 +235,13 @@ def find(model_id: str, *, kind: ModelKind) -> Entry:
     known = [entry.id for entry in ENTRIES.values() if entry.kind is kind]
     name = DEFAULTS[kind] if model_id == "default" else model_id
     if name not in known:
-        raise UsageError(f"There is no {kind.value} model {model_id!r}.", hint=f"Known: {', '.join(known)}.")
+        raise UsageError(
+            "There is no {kind} model {model_id}.",
+            hint="Known: {names}.",
+            kind=kind.value,
+            model_id=repr(model_id),
+            names=", ".join(known),
+        )
     return ENTRIES[name]
 
 
@@ -257,7 +264,12 @@ def load_model(model_id: str) -> Loaded:
     weights.
     """
     if model_id not in ENTRIES:
-        raise UsageError(f"There is no model {model_id!r}.", hint=f"Known: {', '.join(ENTRIES)}.")
+        raise UsageError(
+            "There is no model {model_id}.",
+            hint="Known: {entries}.",
+            model_id=repr(model_id),
+            entries=", ".join(ENTRIES),
+        )
     entry = ENTRIES[model_id]
     if entry.package and not is_installed(entry):
         raise NetworkMissingError(entry)
@@ -291,6 +303,8 @@ def resolve(reference: str) -> Any:
 def converter(entry: Entry) -> Callable[[Path], Any]:
     """The entry's function from a file to arrays; raises UsageError when its weights are not for users to add."""
     if not entry.convert:
-        raise UsageError(f"{entry.title} comes with Dioptre; its weights are not added by hand.")
+        raise UsageError(
+            "{title} comes with Dioptre; its weights are not added by hand.", title=Message(entry.title)
+        )
     function: Callable[[Path], Any] = resolve(entry.convert)
     return function

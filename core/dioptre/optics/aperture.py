@@ -36,7 +36,9 @@ class Aperture:
 
     def __post_init__(self) -> None:
         if self.blades != 0 and not 5 <= self.blades <= 11:
-            raise UsageError(f"An aperture of {self.blades} blades is not offered.", hint="Choose 0 or 5 to 11.")
+            raise UsageError(
+                "An aperture of {blades} blades is not offered.", hint="Choose 0 or 5 to 11.", blades=self.blades
+            )
         for name, low, high in (
             ("curvature", 0, 1),
             ("rotation_deg", -360, 360),
@@ -46,7 +48,14 @@ class Aperture:
         ):
             value = getattr(self, name)
             if not low <= value <= high:
-                raise UsageError(f"The aperture's {name} is {value}.", hint=f"It goes from {low} to {high}.")
+                raise UsageError(
+                    "The aperture's {name} is {value}.",
+                    hint="It goes from {low} to {high}.",
+                    name=name,
+                    value=value,
+                    low=low,
+                    high=high,
+                )
 
     def transmission(self, x: np.ndarray, y: np.ndarray, *, field: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
         """Light let through at (x, y) of the opening, in units of its radius; y points down.

@@ -43,9 +43,11 @@ class Focus:
         for name in ("max_radius_px", "range", "foreground", "background"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
-                raise UsageError(f"{name} is {value}; it must be a number of at least 0.")
+                raise UsageError("{name} is {value}; it must be a number of at least 0.", name=name, value=value)
         if not math.isfinite(self.focal_disparity):
-            raise UsageError(f"focal_disparity is {self.focal_disparity}; it must be a number.")
+            raise UsageError(
+                "focal_disparity is {focal_disparity}; it must be a number.", focal_disparity=self.focal_disparity
+            )
 
 
 def circle_of_confusion_px(disparity: Float32[np.ndarray, "h w"], *, focus: Focus) -> Float32[np.ndarray, "h w"]:

@@ -40,7 +40,9 @@ class Highlights:
         for name in ("strength", "threshold"):
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 <= value <= 1):
-                raise UsageError(f"The highlights' {name} is {value}.", hint="It goes from 0 to 1.")
+                raise UsageError(
+                    "The highlights' {name} is {value}.", hint="It goes from 0 to 1.", name=name, value=value
+                )
 
     def numbers(self) -> Float[Array, "2"]:
         return jnp.asarray([self.strength, min(self.threshold, 0.999)], jnp.float32)

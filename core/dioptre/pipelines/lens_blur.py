@@ -92,7 +92,9 @@ def lens_blur(
     check_sizes(image, disparity)
     for name, values in (("picture", image), ("depth layer", disparity)):
         if not is_finite(values):
-            raise UsageError(f"The {name} has values that are not numbers.", hint="Replace NaN and infinity.")
+            raise UsageError(
+                "The {name} has values that are not numbers.", hint="Replace NaN and infinity.", name=name
+            )
     if isinstance(existing_defocus, str):
         progress(0.0, "Measuring the blur")
         encoded = image if encoding == "srgb" else map_chunks(_to_srgb, image[..., :3])
@@ -150,12 +152,17 @@ def _in_pieces(scene: Scene, aperture: Aperture | None, *, encoded_blending: boo
 def check_sizes(image: np.ndarray, disparity: np.ndarray) -> None:
     """Raise UsageError unless this is a picture with a depth layer of its own size."""
     if image.ndim != 3 or image.shape[2] not in (3, 4):
-        raise UsageError(f"The picture's shape is {image.shape}.", hint="It must be (height, width, 3 or 4).")
+        raise UsageError(
+            "The picture's shape is {shape}.", hint="It must be (height, width, 3 or 4).", shape=image.shape
+        )
     if disparity.shape != image.shape[:2]:
         raise UsageError(
-            f"The depth layer is {disparity.shape[1]} x {disparity.shape[0]} pixels, the picture "
-            f"{image.shape[1]} x {image.shape[0]}.",
+            "The depth layer is {width} x {height} pixels, the picture {full_width} x {full_height}.",
             hint="Resize the depth layer to the picture.",
+            width=disparity.shape[1],
+            height=disparity.shape[0],
+            full_width=image.shape[1],
+            full_height=image.shape[0],
         )
 
 
@@ -168,8 +175,12 @@ def disparity_at(disparity: Float32[np.ndarray, "h w"], point: tuple[float, floa
     x, y = point
     if not (0 <= x < width and 0 <= y < height):
         raise UsageError(
-            f"The focus point {x:g},{y:g} is outside the picture.",
-            hint=f"X goes from 0 to {width - 1}, Y from 0 to {height - 1}.",
+            "The focus point {x},{y} is outside the picture.",
+            hint="X goes from 0 to {width}, Y from 0 to {height}.",
+            x=format(x, "g"),
+            y=format(y, "g"),
+            width=width - 1,
+            height=height - 1,
         )
     row, column = int(y), int(x)
     around = disparity[max(row - 4, 0) : row + 5, max(column - 4, 0) : column + 5]

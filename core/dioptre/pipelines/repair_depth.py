@@ -15,6 +15,7 @@ from dioptre.imaging.membrane import membrane
 from dioptre.imaging.numbers import is_finite
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre_link.errors import UsageError
+from dioptre_link.language import Message
 from dioptre_link.operations import Role, operation
 
 from .depth import DepthError, estimate_depth
@@ -121,12 +122,18 @@ def _check(image: np.ndarray, disparity: np.ndarray, selected: np.ndarray) -> No
     for plane, called in ((disparity, "depth layer"), (selected, "selection")):
         if plane.shape != image.shape[:2]:
             raise UsageError(
-                f"The {called} has {plane.shape[1]} x {plane.shape[0]} pixels, the picture {image.shape[1]} x "
-                f"{image.shape[0]}.",
+                "The {called} has {width} x {height} pixels, the picture {full_width} x {full_height}.",
                 hint="Both must have the same size.",
+                called=Message(called),
+                width=plane.shape[1],
+                height=plane.shape[0],
+                full_width=image.shape[1],
+                full_height=image.shape[0],
             )
         if not is_finite(plane):
-            raise DepthError(f"The {called} contains values that are not numbers.", hint="Make it anew.")
+            raise DepthError(
+                "The {called} contains values that are not numbers.", hint="Make it anew.", called=Message(called)
+            )
     if not (selected > 0).any():
         raise UsageError("Nothing is selected.", hint="Select what is to be repaired.")
 

@@ -115,8 +115,12 @@ def find_subject(
     height, width = image.shape[:2]
     if at is not None and not (0 <= at[0] <= width and 0 <= at[1] <= height):
         raise UsageError(
-            f"The focus point {at[0]:g},{at[1]:g} lies outside the picture.",
-            hint=f"The picture is {width} pixels wide and {height} high.",
+            "The focus point {x},{y} lies outside the picture.",
+            hint="The picture is {width} pixels wide and {height} high.",
+            x=format(at[0], "g"),
+            y=format(at[1], "g"),
+            width=width,
+            height=height,
         )
     picture = _opaque(image)
     small = _squeezed(picture)

@@ -164,7 +164,9 @@ class _How:
 
     def __post_init__(self) -> None:
         if not 1 <= self.scale <= _LARGEST_SCALE:
-            raise UsageError(f"A scale of {self.scale:g} is out of range.", hint="Choose from 1 to 8.")
+            raise UsageError(
+                "A scale of {scale} is out of range.", hint="Choose from 1 to 8.", scale=format(self.scale, "g")
+            )
 
     def stages(self) -> tuple[Loaded, ...]:
         """The networks that one after another enlarge at least as much as asked for."""

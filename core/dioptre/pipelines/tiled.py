@@ -21,6 +21,7 @@ from dioptre.models.loaded import Loaded
 from dioptre.recipes.memory import free_bytes
 from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import DioptreError
+from dioptre_link.language import Message
 
 TILES_PX = (128, 256, 384, 512)
 """Sides of the square tiles. Larger ones waste less on overlaps and need more memory."""
@@ -179,8 +180,9 @@ def _enlarge_tile(network: Loaded, tile: np.ndarray, tile_px: int) -> np.ndarray
             made = np.asarray(network(*inputs))[0, : height * scale, : width * scale]
         if not _usable(made, tile):
             raise UnusableResultError(
-                f"{network.entry.title} gave an unusable result for a part of the picture.",
+                "{title} gave an unusable result for a part of the picture.",
                 hint="Try another model, and run doctor: the weights or the device may be damaged.",
+                title=Message(network.entry.title),
             )
     return made
 

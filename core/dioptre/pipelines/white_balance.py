@@ -303,8 +303,12 @@ def _picked(image: np.ndarray, point: tuple[float, float], radius_px: int) -> tu
     column, row = int(point[0]), int(point[1])
     if not (0 <= point[0] < width and 0 <= point[1] < height):
         raise UsageError(
-            f"The neutral point {column},{row} lies outside the picture.",
-            hint=f"Give x from 0 to {width - 1} and y from 0 to {height - 1}.",
+            "The neutral point {column},{row} lies outside the picture.",
+            hint="Give x from 0 to {width} and y from 0 to {height}.",
+            column=column,
+            row=row,
+            width=width - 1,
+            height=height - 1,
         )
     rows = slice(max(0, row - radius_px), row + radius_px + 1)
     patch = image[rows, max(0, column - radius_px) : column + radius_px + 1]

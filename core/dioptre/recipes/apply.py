@@ -18,6 +18,7 @@ from jaxtyping import Float32
 from dioptre.imaging.layers import Inputs, Prepared, Progress, Result, no_progress
 from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import UsageError
+from dioptre_link.language import Message
 from dioptre_link.operations import Input, operation
 
 LOGGER = logging.getLogger(__name__)
@@ -36,7 +37,9 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
     if not inputs.references:  # a neutral point is then a reference's
         described.check_points(checked, (inputs.picture.shape[1], inputs.picture.shape[0]))
     if Input.DISPARITY in described.inputs and inputs.disparity is None:
-        raise UsageError(f"{described.title} needs a depth layer.", hint="Make one first with Depth map.")
+        raise UsageError(
+            "{title} needs a depth layer.", hint="Make one first with Depth map.", title=Message(described.title)
+        )
     run: Run = import_module(f"dioptre.pipelines.{name}").run
     ready = replace(inputs, picture=without_idle_alpha(inputs.picture))
     try:

@@ -15,6 +15,7 @@ from dioptre.files import apart, problems
 from dioptre.imaging.layers import Inputs, Progress, Result, no_progress
 from dioptre.imaging.step_cache import NO_STEP_CACHE, StepCache
 from dioptre_link.errors import UsageError
+from dioptre_link.language import Message
 from dioptre_link.operations import Input, operation
 from dioptre_link.recipe import Recipe
 
@@ -69,7 +70,9 @@ def follow_on_file(
         disparity, more = files.read_depth(depth, width=picture.width, height=picture.height, decoding=decoding)
         messages += more
     elif Input.DISPARITY in first.inputs:
-        raise UsageError(f"{first.title} needs a depth picture.", hint="Give one with --depth FILE.")
+        raise UsageError(
+            "{title} needs a depth picture.", hint="Give one with --depth FILE.", title=Message(first.title)
+        )
     selected = None
     if selection is not None:
         selected, more = files.read_depth(selection, width=picture.width, height=picture.height, decoding=decoding)
@@ -99,7 +102,9 @@ def follow_on_file(
     result = follow(chosen, first_inputs.pop, progress=share)
     if (found := guard.fault(lambda: picture.pixels, result)) is not None:
         raise guard.BadResultError(
-            f"The computation failed: {found}.", hint="'dioptre doctor' checks this machine and its weights."
+            "The computation failed: {found}.",
+            hint="'dioptre doctor' checks this machine and its weights.",
+            found=found,
         )
     for name, checksum in result.models.items():
         if chosen.models.get(name, checksum) != checksum:

@@ -42,11 +42,11 @@ class Folder:
             descriptor = self._open(name, _READ)
         except OSError as error:
             raise DioptreError(
-                f"The editor's pixels ({name}) are not in the exchange folder.", code="input-missing"
+                "The editor's pixels ({name}) are not in the exchange folder.", code="input-missing", name=name
             ) from error
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise DioptreError(f"{name} in the exchange folder is not a file.", code="input-missing")
+            raise DioptreError("{name} in the exchange folder is not a file.", code="input-missing", name=name)
         return os.fdopen(descriptor, "rb", buffering=0)
 
     def open_pixels(self, pixels: Pixels) -> FileIO:
@@ -56,9 +56,15 @@ class Folder:
         if found != pixels.nbytes:
             file.close()
             raise DioptreError(
-                f"{pixels.file} has {found} bytes, but {pixels.width} x {pixels.height} pixels of "
-                f"{pixels.format.channels} x {pixels.format.dtype} need {pixels.nbytes}.",
+                "{file} has {found} bytes, but {width} x {height} pixels of {channels} x {dtype} need {nbytes}.",
                 code="input-missing",
+                file=pixels.file,
+                found=found,
+                width=pixels.width,
+                height=pixels.height,
+                channels=pixels.format.channels,
+                dtype=pixels.format.dtype,
+                nbytes=pixels.nbytes,
             )
         return file
 

@@ -91,8 +91,10 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
             result = run(request.operation, options, replace(inputs, prepared={}, embedded=embedded), progress)
         if (again := guard.fault(lambda: inputs.picture, result)) is not None:
             raise BadResultError(
-                f"The computation failed: {again}.",
-                hint=f"It was tried twice (first: {found}). `dioptre doctor` checks this machine.",
+                "The computation failed: {again}.",
+                hint="It was tried twice (first: {found}). `dioptre doctor` checks this machine.",
+                again=again,
+                found=found,
             )
     repaired = any(each.repaired for each in loaded.values())
     return replace(result, messages=(*result.messages, _REPAIRED)) if repaired else result
@@ -197,8 +199,13 @@ def _loaded(request: Request, full: tuple[int, int]) -> dict[Input, Kept]:
         if request.preview_px is None and not _fits(request, name, kept, full):
             height, width = kept.values.shape[:2]
             raise UsageError(
-                f"The {name.value} has {width} x {height} pixels, the picture {full[1]} x {full[0]}.",
+                "The {name} has {width} x {height} pixels, the picture {full_width} x {full_height}.",
                 hint="Both must have the same size.",
+                name=name.value,
+                width=width,
+                height=height,
+                full_width=full[1],
+                full_height=full[0],
             )
         loaded[name] = kept
     return loaded
@@ -236,7 +243,9 @@ def _with_exact_values(request: Request, now: Kept) -> Kept:
     given = [request.unpainted[name] for name in UNPAINTED if name in request.unpainted]
     planes = [load(request.folder, Input.DISPARITY, each) for each in given]
     if len(planes) != len(UNPAINTED) or any(plane.values.shape != now.values.shape for plane in planes):
-        raise UsageError(f"{' and '.join(UNPAINTED)} must both be there, at the depth layer's size.")
+        raise UsageError(
+            "{unpainted} must both be there, at the depth layer's size.", unpainted=" and ".join(UNPAINTED)
+        )
     shown, exact = planes
     return Kept(np.where(now.values == shown.values, exact.values, now.values), now.repaired or exact.repaired)
 

@@ -66,7 +66,9 @@ def read_picture(file: RawIOBase, pixels: Pixels) -> Float32[np.ndarray, "h w c"
 def read_plane(file: RawIOBase, pixels: Pixels) -> Float32[np.ndarray, "h w"]:
     """Disparity or a selection: one channel, values as they are. Raises UsageError for more channels."""
     if pixels.format.channels != 1:
-        raise UsageError(f"A depth layer or a selection has one channel, not {pixels.format.channels}.")
+        raise UsageError(
+            "A depth layer or a selection has one channel, not {channels}.", channels=pixels.format.channels
+        )
     plane = np.empty((pixels.height, pixels.width), np.float32)
     if pixels.format.dtype == "f32":
         _read_into(file, plane)

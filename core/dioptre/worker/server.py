@@ -202,10 +202,15 @@ class Server:
         if hello["protocol"] != PROTOCOL:
             older = "plug-in" if hello["protocol"] < PROTOCOL else "worker"
             error = DioptreError(
-                f"{hello['client'][:80]} and Dioptre's worker ({self.hello['version']}) are of different versions: "
-                f"the {older} is too old (protocol {hello['protocol']} there, {PROTOCOL} here).",
+                "{client} and Dioptre's worker ({version}) are of different versions: the {older} is too old "
+                "(protocol {there} there, {here} here).",
                 hint="Run `python3 install.py` again and restart the editor.",
                 code="version",
+                client=hello["client"][:80],
+                version=self.hello["version"],
+                older=older,
+                there=hello["protocol"],
+                here=PROTOCOL,
             )
             writer.write(encode({"type": "error", "protocol": PROTOCOL, **error.to_dict()}))
             await asyncio.wait_for(writer.drain(), HELLO_TIMEOUT_S)

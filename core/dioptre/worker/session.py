@@ -21,6 +21,7 @@ from dioptre.recipes.memory import OutOfMemoryError
 from dioptre.runtime import is_out_of_memory
 from dioptre_link.chain import described
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
+from dioptre_link.language import Message
 from dioptre_link.operations import Input
 from dioptre_link.start import log_file
 from dioptre_link.wire import CHUNK_BYTES, DTYPES, Pixels, WireError, decode, encode
@@ -124,7 +125,7 @@ class Session:
             _log.info("%s asks to shut down%s", self._client, " when idle" if message["when_idle"] else "")
             self._server.shut_down(when_idle=message["when_idle"])
         elif kind == "hello" or (kind == "share") == (self._shared is not None):
-            raise WireError(f"Not understood: {kind!r} at this point.")
+            raise WireError("Not understood: {kind} at this point.", kind=repr(kind))
         elif kind == "share":
             self._share(message)
         elif kind == "submit":
@@ -167,7 +168,7 @@ class Session:
 
     async def _store(self, message: Mapping[str, Any]) -> None:
         if len(self._kept) >= MAX_KEPT:
-            raise UsageError(f"More than {MAX_KEPT} pictures cannot be kept.")
+            raise UsageError("More than {max_kept} pictures cannot be kept.", max_kept=MAX_KEPT)
         pixels = message["pixels"]
         self._uploads.check(pixels)
         self._kept[message["name"]] = await asyncio.to_thread(_load, self._folder, message["input"], pixels)
@@ -177,9 +178,11 @@ class Session:
 
     def _check_number(self, number: int) -> None:
         if number in self._jobs:
-            raise WireError(f"Not understood: a second job {number}.")
+            raise WireError("Not understood: a second job {number}.", number=number)
         if len(self._jobs) >= MAX_JOBS:
-            raise DioptreError(f"{MAX_JOBS} jobs are waiting already.", hint="Wait for some to end.", code="busy")
+            raise DioptreError(
+                "{max_jobs} jobs are waiting already.", hint="Wait for some to end.", code="busy", max_jobs=MAX_JOBS
+            )
 
     def _fetch(self, message: Mapping[str, Any]) -> None:
         """Download a network on a thread of its own: the engine's goes on computing."""
@@ -221,15 +224,15 @@ class Session:
                 self._uploads.check(given)
                 self._folder.open_pixels(given).close()
             elif given not in self._kept:
-                raise DioptreError(f"Nothing is kept as {given!r}.", code="input-missing")
+                raise DioptreError("Nothing is kept as {given}.", code="input-missing", given=repr(given))
             if name in UNPAINTED and isinstance(given, Pixels):
                 unpainted[name] = given
             else:
                 inputs[_input(name)] = given if isinstance(given, Pixels) else self._kept[given]
         if Input.PICTURE not in inputs:
-            raise UsageError(f"{wanted.title} needs a picture.")
+            raise UsageError("{title} needs a picture.", title=Message(wanted.title))
         if message["depth_dtype"] not in DTYPES:
-            raise WireError(f"Not understood: dtype {message['depth_dtype'][:40]!r}.")
+            raise WireError("Not understood: dtype {depth_dtype}.", depth_dtype=repr(message["depth_dtype"][:40]))
         return Request(
             operation=wanted.name,
             options=options,
@@ -369,9 +372,12 @@ def in_words(error: Exception) -> DioptreError:
         return OutOfMemoryError("The machine ran out of memory for this job.")
     first_line = next(iter(str(error).splitlines()), "")[:200]
     return DioptreError(
-        f"Something went wrong inside Dioptre: {type(error).__name__}: {first_line}",
-        hint=f"The details are in {log_file()}.",
+        "Something went wrong inside Dioptre: {kind}: {first_line}",
+        hint="The details are in {log_file}.",
         code="internal",
+        kind=type(error).__name__,
+        first_line=first_line,
+        log_file=log_file(),
     )
 
 
@@ -383,7 +389,7 @@ def _input(name: str) -> Input:
     try:
         return Input(name)
     except ValueError:
-        raise UsageError(f"There is no input {name[:40]!r}.") from None
+        raise UsageError("There is no input {name}.", name=repr(name[:40])) from None
 
 
 def _load(folder: Folder, as_input: str, pixels: Pixels) -> Kept:

@@ -36,12 +36,14 @@ class Uploads:
         if name in self._broken:
             return
         if name not in self._open:
-            raise WireError(f"Not understood: a chunk of {name!r}, which was not announced.")
+            raise WireError("Not understood: a chunk of {name}, which was not announced.", name=repr(name))
         file, missing = self._open[name]
         try:
             part = base64.b64decode(data, validate=True)
             if not 0 < len(part) <= missing:
-                raise WireError(f"Not understood: {len(part)} bytes where {missing} are missing.")
+                raise WireError(
+                    "Not understood: {count} bytes where {missing} are missing.", count=len(part), missing=missing
+                )
             file.write(part)
         except OSError as error:
             self.drop(name)
@@ -49,7 +51,9 @@ class Uploads:
             return
         except (binascii.Error, WireError) as error:
             self.drop(name)
-            self._broken[name] = WireError(f"The pixels {name!r} did not arrive: {error}")
+            self._broken[name] = WireError(
+                "The pixels {name} did not arrive: {error}", name=repr(name), error=error
+            )
             raise self._broken[name] from error
         self._open[name] = (file, missing - len(part))
         if missing == len(part):
@@ -60,7 +64,7 @@ class Uploads:
         if (error := self._broken.get(pixels.file)) is not None:
             raise error
         if pixels.file in self._open:
-            raise WireError(f"The pixels {pixels.file!r} have not arrived completely.")
+            raise WireError("The pixels {file} have not arrived completely.", file=repr(pixels.file))
 
     def drop(self, name: str) -> None:
         """Delete a file of the folder."""

@@ -68,8 +68,9 @@ def plan(document: Document | None, options: Mapping[str, Any]) -> Generator[Non
     animated = next((node for node in paint if node.animated()), None)
     if animated is not None:
         raise RefusedError(
-            f"The layer “{animated.name()}” is animated; Dioptre enlarges still documents.",
+            "The layer “{name}” is animated; Dioptre enlarges still documents.",
             hint="Enlarge single layers instead: their current frame is taken.",
+            name=animated.name(),
         )
     for node in paint:
         check_size(node)

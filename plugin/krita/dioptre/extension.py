@@ -12,12 +12,12 @@ from krita import Extension, Krita, Window
 from . import depth_editing, enlarge, log, placing, targets, updating
 from .dioptre_link.chain import as_operation
 from .dioptre_link.errors import Cancelled, DioptreError
-from .dioptre_link.language import Message, translated
+from .dioptre_link.language import translated
 from .dioptre_link.operations import OPERATIONS, Operation
 from .dioptre_link.presets import presets
 from .dioptre_link.recipe import Recipe
 from .jobs import Run, desk, in_short, in_words
-from .panel import DOCKER_ID, PAINT, DioptreDocker
+from .panel import DOCKER_ID, DioptreDocker, painting_hint
 from .qt import QApplication, QFileDialog, QMenu, QMessageBox, Qt, QTimer
 
 MENU_ID = "dioptre_menu"
@@ -134,7 +134,7 @@ def _edit_depth() -> None:
     except Exception as error:  # noqa: BLE001  (as above)
         tell(in_words(error))
         return
-    say(translated(Message(PAINT, name=depth.name())))
+    say(painting_hint(depth.name()))
 
 
 def _follow(choose: Callable[[], Recipe | None]) -> None:

@@ -209,7 +209,10 @@ def in_words(error: Exception) -> DioptreError:
     if isinstance(error, DioptreError):
         return error
     return DioptreError(
-        f"Something went wrong inside Dioptre: {type(error).__name__}: {error}",
-        hint=f"The details are in {LOG.place}.",
+        "Something went wrong inside Dioptre: {kind}: {error}",
+        hint="The details are in {place}.",
         code="internal",
+        kind=type(error).__name__,
+        error=error,
+        place=LOG.place,
     )

@@ -248,7 +248,7 @@ class DioptreDocker(DockWidget):
 
     def _begin_depth(self) -> None:
         depth = depth_editing.begin(*active())
-        self._words.setText(translated(Message(PAINT, name=depth.name())))
+        self._words.setText(painting_hint(depth.name()))
 
     def _update_layers(self) -> None:
         updating.start(desk(), *active())
@@ -277,7 +277,9 @@ class DioptreDocker(DockWidget):
         self._results_title.setVisible(self._results.count() > 0)
 
 
-PAINT = "Paint on “{name}”: white is near, black is far. Then choose Update."
+def painting_hint(layer: str) -> str:
+    """What to do with the depth layer of that name, in the user's language."""
+    return translated(Message("Paint on “{name}”: white is near, black is far. Then choose Update.", name=layer))
 
 
 def _sentence(error: DioptreError) -> str:

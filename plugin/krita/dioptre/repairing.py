@@ -24,7 +24,9 @@ def check(found: Found) -> None:
     assert depth is not None
     if depth.type() != "paintlayer" or depth.animated():
         raise RefusedError(
-            f"The depth layer “{depth.name()}” is no plain paint layer.", hint="Convert it to a paint layer first."
+            "The depth layer “{name}” is no plain paint layer.",
+            hint="Convert it to a paint layer first.",
+            name=depth.name(),
         )
     if depth.locked():
         raise refusals.layer_locked(depth.name())

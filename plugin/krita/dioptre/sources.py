@@ -160,8 +160,9 @@ def find(
     enlarging = enlarges(described)
     if fresh and enlarging and masks:
         raise RefusedError(
-            f"The layer “{picture.name()}” has masks, which an enlarged layer does not fit.",
+            "The layer “{name}” has masks, which an enlarged layer does not fit.",
             hint="Use Filter ▸ Dioptre ▸ Super-resolution of the whole document, or remove the masks.",
+            name=picture.name(),
         )
     fresh_or_needed = fresh or Input.SELECTION in described.inputs
     selection = _selection(document, Rect.of(picture)) if fresh_or_needed else None
@@ -200,7 +201,7 @@ def _taken(node: str, name: str, frozen: Snapshot, space: Space | None) -> Gener
     assert pixel_format is not None
     raster = yield from spaces.reading(frozen, given)
     if raster.row_bytes != frozen.rect.width * pixel_format.pixel_bytes:
-        raise RefusedError(f"Krita does not give the pixels of the layer “{name}”.")
+        raise RefusedError("Krita does not give the pixels of the layer “{name}”.", name=name)
     opaque = True
     for strip in raster.strips:
         opaque = opaque and _is_opaque(strip, pixel_format)
@@ -241,7 +242,9 @@ def _layer(node: Node | None) -> Node:
     if node is None or node.parentNode() is None:
         raise refusals.no_layer()
     if node.type() == "filterlayer":
-        raise RefusedError(f"“{node.name()}” is a filter layer, without pixels of its own.", hint="Select another.")
+        raise RefusedError(
+            "“{name}” is a filter layer, without pixels of its own.", hint="Select another.", name=node.name()
+        )
     return node
 
 
@@ -249,7 +252,9 @@ def _check_place(picture: Node) -> None:
     parent = picture.parentNode()
     while parent is not None and parent.parentNode() is not None:
         if parent.locked():
-            raise RefusedError(f"The group “{parent.name()}” is locked.", hint="Unlock it: the result goes there.")
+            raise RefusedError(
+                "The group “{name}” is locked.", hint="Unlock it: the result goes there.", name=parent.name()
+            )
         parent = parent.parentNode()
 
 

@@ -82,7 +82,12 @@ def hidden_document(space: Space) -> Iterator[Document]:
     """A document without a window, to make nodes of `space` in; they may be put into other documents."""
     document = Krita.instance().createDocument(1, 1, "Dioptre", space.model, space.depth, space.profile, 72.0)
     if document is None:
-        raise RefusedError(f"Krita cannot make a layer of {space.model} {space.depth}, {space.profile}.")
+        raise RefusedError(
+            "Krita cannot make a layer of {model} {depth}, {profile}.",
+            model=space.model,
+            depth=space.depth,
+            profile=space.profile,
+        )
     document.setBatchmode(True)
     try:
         yield document
@@ -142,8 +147,11 @@ def convert(node: Node, space: Space) -> None:
         return
     if not node.setColorSpace(*space) or Space.of(node)[:2] != space[:2]:
         raise RefusedError(
-            f"Krita cannot convert {' '.join(Space.of(node)[:2])} to {' '.join(space[:2])} ({space.profile}).",
+            "Krita cannot convert {names} to {space} ({profile}).",
             hint="Convert the picture to RGB first with Image ▸ Convert Image Color Space…",
+            names=" ".join(Space.of(node)[:2]),
+            space=" ".join(space[:2]),
+            profile=space.profile,
         )
 
 
@@ -161,7 +169,11 @@ class Snapshot:
             data = bytes(read(*rect))
             row_bytes = len(data) // rect.height
             if row_bytes == 0:
-                raise RefusedError(f"Krita does not give the pixels of the layer “{node.name()}” ({node.type()}).")
+                raise RefusedError(
+                    "Krita does not give the pixels of the layer “{name}” ({type}).",
+                    name=node.name(),
+                    type=node.type(),
+                )
             self._whole = Raster.of(data, row_bytes)
 
     @property

@@ -195,8 +195,10 @@ def _check_clones(document: Document, made: Sequence[Node]) -> None:
     for node in recipe.all_nodes(document.rootNode()):
         if node.type() == "clonelayer" and (shown := node.sourceNode()) is not None and recipe.own_id(shown) in own:
             raise RefusedError(
-                f"The clone layer “{node.name()}” shows “{shown.name()}”, which Update replaces.",
+                "The clone layer “{name}” shows “{shown}”, which Update replaces.",
                 hint="Convert the clone to a paint layer first.",
+                name=node.name(),
+                shown=shown.name(),
             )
 
 

@@ -24,6 +24,7 @@ from dioptre.models.key_map import (
     pointwise_rules,
     spread_rules,
 )
+from dioptre_link.language import Message
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -146,11 +147,13 @@ def from_safetensors(path: Path) -> dict[str, np.ndarray]:
         with safe_open(path, framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
     except (OSError, SafetensorError, ValueError, TypeError) as error:
-        raise WeightsError(f"{path} is not a readable safetensors file.", hint=_HINT) from error
+        raise WeightsError(Message("{path} is not a readable safetensors file.", path=path), hint=_HINT) from error
     try:
         return convert(arrays)
     except (ValueError, KeyError, IndexError) as error:
-        raise WeightsError(f"{path} does not hold Depth Anything V2: {error}.", hint=_HINT) from error
+        raise WeightsError(
+            Message("{path} does not hold Depth Anything V2: {error}.", path=path, error=error), hint=_HINT
+        ) from error
 
 
 _HINT = "Give the model.safetensors of Depth-Anything-V2-Small, as published for transformers."

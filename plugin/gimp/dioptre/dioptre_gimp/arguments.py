@@ -11,7 +11,7 @@ from typing import Any
 
 from dioptre_link.editing import traits
 from dioptre_link.errors import UsageError
-from dioptre_link.language import translated
+from dioptre_link.language import Message, translated
 from dioptre_link.operations import Kind, Operation, Parameter
 
 from .host import Gimp, GObject
@@ -124,7 +124,11 @@ def read_one(parameter: Parameter, config: Gimp.ProcedureConfig) -> Any:
         if not any(given):
             return None
         if not all(given):
-            raise UsageError(f"{parameter.label}: only one coordinate is given.", hint="Give both, or neither.")
+            raise UsageError(
+                "{label}: only one coordinate is given.",
+                hint="Give both, or neither.",
+                label=Message(parameter.label),
+            )
     return tuple(values) if parameter.kind is Kind.POINT else values[0]
 
 

@@ -168,7 +168,9 @@ def _new_layer(source: Source, made: ResultLayer) -> Gimp.Layer:
     name = "Result" if made.role is Role.RESULT else made.name  # the group has the operation's name
     layer = Gimp.Layer.new(image, name, size.width, size.height, kind, 100.0, mode)
     if layer is None:
-        raise DioptreError(f"GIMP cannot make a layer of {size.width} × {size.height} pixels.")
+        raise DioptreError(
+            "GIMP cannot make a layer of {width} × {height} pixels.", width=size.width, height=size.height
+        )
     return layer
 
 
@@ -285,4 +287,4 @@ def _make_room(image: Gimp.Image, picture: Gimp.Layer, filled: list[Filled]) -> 
 def must(done: object, what: str) -> None:
     """Raises DioptreError where GIMP says that it did not do something."""
     if not done:
-        raise DioptreError(f"GIMP refused to {what}.", hint="Nothing of it stays in the picture.")
+        raise DioptreError("GIMP refused to {what}.", hint="Nothing of it stays in the picture.", what=what)

@@ -161,8 +161,11 @@ def check_room(nbytes: int) -> None:
         return
     if nbytes > cache_bytes + free:
         raise DioptreError(
-            f"The result takes {nbytes / 1e9:.2g} GB; GIMP's swap folder {folder} has {free / 1e9:.2g} GB left.",
+            "The result takes {nbytes} GB; GIMP's swap folder {folder} has {free} GB left.",
             hint="Free some disk space, or choose another folder in GIMP's Preferences ▸ Folders.",
+            nbytes=format(nbytes / 1e9, ".2g"),
+            folder=folder,
+            free=format(free / 1e9, ".2g"),
         )
 
 
