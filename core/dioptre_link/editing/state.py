@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from ..errors import Cancelled, DioptreError
+from ..networks import Network, missing_network
 from ..operations import Operation
 from . import traits, views
 from .events import Shown, Step
@@ -27,7 +28,23 @@ class Phase(Enum):
     WAITING = "waiting"  # a preview was asked for
     DRAFT = "draft"  # a quick one is shown, the exact one is on its way
     READY = "ready"  # the preview matches the options
+    MISSING = "missing"  # the options name a network that is not installed
     FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetch:
+    """The download of a network: under way, or failed with a message and a hint. See `fetching`."""
+
+    network: Network
+    fraction: float = 0.0
+    phase: str = "Connecting"
+    message: str = ""
+    hint: str = ""
+
+    @property
+    def running(self) -> bool:
+        return not self.message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +54,8 @@ class State:
     options: every option of the operation; None where it is decided from the picture. decided: what the preview
     decided for those. place: centre of the part that an enlargement shows, as fractions of the picture's sides.
     fraction: of the step in progress, 0 to 1. message, hint: English, or templates. working: whether the result
-    itself is being computed. replaces: id of the recorded result that OK replaces; "" adds a new one.
+    itself is being computed. replaces: id of the recorded result that OK replaces; "" adds a new one. networks: as
+    the worker listed them last, empty until then. fetch: the download of one of them.
     """
 
     operation: Operation
@@ -53,6 +71,13 @@ class State:
     more: bool = False
     working: bool = False
     replaces: str = ""
+    networks: tuple[Network, ...] = ()
+    fetch: Fetch | None = None
+
+    @property
+    def missing(self) -> Network | None:
+        """The network that the options name and that is not installed: neither a preview nor OK can work."""
+        return missing_network(self.networks, self.operation, self.options)
 
     @property
     def busy(self) -> bool:
@@ -74,7 +99,7 @@ class State:
     @property
     def can_make(self) -> bool:
         """Whether OK can work now."""
-        return not self.working and self.phase is not Phase.EMPTY
+        return not self.working and self.phase is not Phase.EMPTY and self.missing is None
 
     @property
     def sharp(self) -> tuple[float, float] | None:
@@ -128,6 +153,8 @@ def stepped(state: State, step: Step) -> State:
 
 def arrived(state: State, shown: Shown) -> State:
     """A preview came. A draft replaces the picture alone: what was decided stays."""
+    if state.phase is Phase.MISSING:
+        return state  # of earlier options
     if shown.draft:
         kept = state.shown
         merged = shown if kept is None else replace(kept, after=shown.after, draft=True)
@@ -163,7 +190,19 @@ def finished(state: State, messages: tuple[str, ...] = ()) -> State:
 def _asked(state: State) -> State:
     if state.phase in (Phase.EMPTY, Phase.READING):
         return state
-    return replace(state, phase=Phase.WAITING, message="", hint="")
+    return replace(state, phase=_asking(state), message="", hint="")
+
+
+def listed(state: State, networks: tuple[Network, ...]) -> State:
+    """The worker said which networks are installed. The editor asks for a preview where the phase turns WAITING."""
+    state = replace(state, networks=networks)
+    if state.phase is Phase.MISSING or (state.phase is Phase.WAITING and state.missing is not None):
+        return replace(state, phase=_asking(state), fraction=0.0, message="", hint="")
+    return state
+
+
+def _asking(state: State) -> Phase:
+    return Phase.WAITING if state.missing is None else Phase.MISSING
 
 
 def _sentence(messages: tuple[str, ...]) -> str:
