@@ -4,7 +4,7 @@
 that is redone: visibility is no part of Krita's undo history.
 
 *Update* puts every new layer above the old one and takes the old one away: two steps each. When the user undoes or
-redoes the first of these steps, the keeper does the same with the others.
+redoes the first of these steps, the keeper does the same with the others, and the record of results follows.
 
 The keeper looks and asks only while Krita does nothing to the document: an undo that is asked for in the middle of
 something is lost.
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from krita import Document, Krita, Node
 
 from . import recipe
+from .dioptre_link.records import Entry
 from .qt import QObject, QTimer, QUuid
 from .sources import is_idle
 
@@ -50,6 +51,7 @@ class _Swapped:
 
     document: Document
     pairs: Sequence[tuple[str, str]]
+    entries: Sequence[tuple[Entry, Entry]] = ()  # of the record, with the old layers and with the new ones
     is_new: bool = True  # the last whole state that was seen
     seen: tuple[bool, ...] = ()
     looks: int = 0  # since `seen` was first seen
@@ -60,11 +62,18 @@ class _Swapped:
         self.seen = there
         old, new = there[::2], there[1::2]
         if not any(old) and all(new):
-            self.is_new = True
+            self._is_now(new=True)
         elif all(old) and not any(new):
-            self.is_new = False
+            self._is_now(new=False)
         elif self._half(old, new) and self.looks in range(0, ASKED * PATIENCE, PATIENCE) and self._is_active():
             Krita.instance().action("edit_undo" if self.is_new else "edit_redo").trigger()
+
+    def _is_now(self, *, new: bool) -> None:
+        """The record is no part of Krita's undo history: it follows."""
+        if new != self.is_new:
+            for entries in self.entries:
+                recipe.of(self.document).put(entries[new])
+        self.is_new = new
 
     def _half(self, old: Sequence[bool], new: Sequence[bool]) -> bool:
         """Whether this is a state between the steps: pairs before it swapped, pairs after it not."""
@@ -90,11 +99,13 @@ class Keeper(QObject):
     def hidden(self, document: Document, source: Node, group: Node) -> None:
         self._watch(_Hidden(document=document, source=recipe.own_id(source), group=recipe.own_id(group)))
 
-    def swapped(self, document: Document, pairs: Sequence[tuple[Node, Node]]) -> None:
-        """pairs: (old, new), in the order in which they were swapped."""
+    def swapped(
+        self, document: Document, pairs: Sequence[tuple[Node, Node]], entries: Sequence[tuple[Entry, Entry]] = ()
+    ) -> None:
+        """pairs: (old, new), in the order in which they were swapped. entries: of the record, before and after."""
         ids = [(recipe.own_id(old), recipe.own_id(new)) for old, new in pairs]
         if ids:
-            self._watch(_Swapped(document=document, pairs=ids))
+            self._watch(_Swapped(document=document, pairs=ids, entries=entries))
 
     def look(self) -> None:
         documents = Krita.instance().documents()

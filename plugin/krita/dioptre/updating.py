@@ -149,6 +149,7 @@ def apply(
     messages: list[str] = []
     swapped: list[tuple[Node, Node]] = []
     tops: list[Node] = []
+    entries: list[tuple[Entry, Entry]] = []
     first = done[0][0].source.document
     active, was_edited = layers.Active(first), False
     for task, outcome in done:
@@ -174,12 +175,16 @@ def apply(
                 yield
         inputs = {**entry.inputs, "picture": layers.input_links(source)["picture"]}
         made_with = {"values": dict(outcome.values), "models": dict(outcome.models)}
-        recipe.of(document).put(entry, outputs=outputs, inputs=inputs, **made_with)
+        record = recipe.of(document)
+        before = next((one for one in record.load() if one.id == entry.id), entry)
+        after = replace(entry, outputs=outputs, inputs=inputs, **made_with)
+        record.put(after)
+        entries.append((before, after))
         document.setModified(True)
         messages.extend(outcome.messages)
         tops.append(recipe.find(document, entry.outputs.get(GROUP)) or recipe.nodes(document, entry)[0])
         was_edited = depth_editing.end(document, entry) or was_edited
-    keeper.swapped(first, swapped)
+    keeper.swapped(first, swapped, entries)
     if was_edited:
         first.refreshProjection()
         first.setActiveNode(tops[-1])

@@ -203,6 +203,24 @@ def test_edit_makes_a_result_again_with_other_options(plugin: types.SimpleNamesp
     assert target.picture is document.rootNode().childNodes()[0]
 
 
+def test_the_record_follows_undo_and_redo_of_an_edit(plugin: types.SimpleNamespace, document: Document) -> None:
+    group = made(plugin, "portrait", document, photo(document))
+    (first,) = plugin.recipe.of(document).load()
+    before = group.childNodes()
+    changed = replace(first, options=first.described.check({"f_number": 8.0}))
+    (task,) = plugin.steps.finish(plugin.updating.read([plugin.updating.plan_of(document, changed)]))
+    keeper = plugin.keeper.Keeper(None)
+    plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], keeper))
+    (second,) = plugin.recipe.of(document).load()
+    after = group.childNodes()
+    for gone, there, wanted in ((after, before, first), (before, after, second)):
+        for old, new in zip(gone, there, strict=True):
+            group.addChildNode(new, old)
+            old.remove()
+        keeper.look()
+        assert plugin.recipe.of(document).load() == [wanted]
+
+
 def test_a_recipe_of_several_steps_cannot_be_edited(plugin: types.SimpleNamespace, document: Document) -> None:
     group = made(plugin, "portrait", document, photo(document))
     (entry,) = plugin.recipe.of(document).load()

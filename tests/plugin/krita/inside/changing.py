@@ -103,6 +103,7 @@ def check_editing_a_result_in_place():
     expect("recorded", entry.options["f_number"], 8.0)
     trigger("edit_undo")
     yield from until(lambda: "Mine" in names(group) and pixels(child(group, "Mine"), WHOLE) == first, "the undo")
+    yield from soon("recorded", lambda: recipe.of(document).load()[0].options["f_number"], 1.4)
     yield from settle(document, 10)
     yield from click(widget(QCheckBox, "dioptre_adds"), 0.04)
     yield from until(lambda: docker().session.store.state.adds, "the tick")
