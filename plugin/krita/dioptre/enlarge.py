@@ -6,7 +6,6 @@ then replaced by the network's. The copy goes through a file, because Krita 5 do
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from .dioptre_link.editing import refusals
 from .dioptre_link.errors import Cancelled, DioptreError, RefusedError
 from .dioptre_link.language import translated
 from .dioptre_link.operations import Role, operation
+from .dioptre_link.scratch import temporary_folder
 from .jobs import Desk, Run
 from .link import Made, Order, Report, Ticket, Worker, compute
 from .qt import QUuid
@@ -112,8 +112,8 @@ def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tu
     """Make the new document and open it."""
     check_open(made.document)
     size = tuple(round(side * made.scale) for side in made.size)
-    with tempfile.TemporaryDirectory(prefix="dioptre-") as folder:
-        path = Path(folder) / "enlarged.kra"
+    with temporary_folder() as folder:
+        path = folder / "enlarged.kra"
         copy = made.document.clone()
         copy.setBatchmode(True)
         try:
