@@ -1,0 +1,42 @@
+"""What the preview of a recipe shows: its steps, without an enlargement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..chain import as_operation
+from ..language import Message
+from ..operations import OPERATIONS, Operation
+from ..recipe import Recipe
+from . import traits
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipePreview:
+    """A recipe as an operation with its options, for a preview.
+
+    note: what the preview leaves out, "" for nothing. shown: False where nothing else is left.
+    """
+
+    operation: Operation
+    options: Mapping[str, Any]
+    note: str = ""
+    shown: bool = True
+
+
+def preview_of(recipe: Recipe) -> RecipePreview:
+    """What to show of a recipe on a picture."""
+    operation, options = as_operation(recipe)
+    steps = tuple(step for step in recipe.steps if not traits.enlarges(OPERATIONS[step.operation]))
+    if len(steps) == len(recipe.steps):
+        return RecipePreview(operation=operation, options=options)
+    scale = 1.0
+    for step in recipe.steps:
+        scale *= 1.0 if step in steps else float(step.options.get("scale", 1.0))
+    note = Message("The result is {scale} times as wide and high; the preview leaves that out.", scale=f"{scale:g}")
+    if not steps:
+        return RecipePreview(operation=operation, options=options, note=note, shown=False)
+    operation, options = as_operation(replace(recipe, steps=steps))
+    return RecipePreview(operation=operation, options=options, note=note)

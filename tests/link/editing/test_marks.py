@@ -1,0 +1,37 @@
+"""The subject's outline and the place of the automatic focus."""
+
+from __future__ import annotations
+
+import pytest
+
+from dioptre_link.editing.events import Image
+from dioptre_link.editing.marks import focus_place, outline
+
+SIDE = 12
+
+
+def square(first: int, last: int) -> Image:
+    data = bytes(255 if first <= x < last and first <= y < last else 0 for y in range(SIDE) for x in range(SIDE))
+    return Image(width=SIDE, height=SIDE, channels=1, data=data)
+
+
+def test_the_outline_lies_on_the_edge_alone() -> None:
+    edge = outline(square(3, 8))
+    marked = {(place % SIDE, place // SIDE) for place, value in enumerate(edge) if value}
+    assert {(x, 5) for x in range(SIDE) if (x, 5) in marked} == {(2, 5), (3, 5), (7, 5), (8, 5)}
+    assert {(5, y) for y in range(SIDE) if (5, y) in marked} == {(5, 2), (5, 3), (5, 7), (5, 8)}
+    assert set(edge) == {0, 1}
+
+
+def test_no_outline_along_the_border_of_the_picture() -> None:
+    assert not any(outline(square(0, SIDE)))
+
+
+def test_the_focus_lies_in_the_subject_at_its_depth() -> None:
+    coverage = square(2, 10)
+    assert focus_place(coverage, None, None) == pytest.approx((0.5, 0.5), abs=0.1)
+    rows = bytes(20 * y for y in range(SIDE) for _ in range(SIDE))
+    depth = Image(width=SIDE, height=SIDE, channels=1, data=rows)
+    place = focus_place(coverage, depth, 20 * 8 / 255)
+    assert place == pytest.approx((0.5, 8.5 / SIDE), abs=0.1)
+    assert focus_place(square(0, 0), depth, 0.5) is None
