@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .dioptre_link.language import translated
@@ -10,6 +10,7 @@ from .qt import QColor, QImage, QLabel, QPainter, QPen, QPixmap, QPointF, QRectF
 
 LEAST_PX = 160
 RING_PX = 9
+AMBER = (255, 190, 60, 255)  # what Dioptre found; white is what the user chose
 OUTLINE = ((QColor(0, 0, 0, 160), 4), (QColor(255, 255, 255), 2))  # is seen on every picture
 MOST_ZOOM = 8.0
 ZOOM_STEP = 1.25  # of one notch of the wheel
@@ -35,10 +36,11 @@ class Canvas(QLabel):
         self.setText(translated("Click here to see the active layer with these settings"))
         self._on_click = on_click
         self._image: QImage | None = None
-        self._over: QImage | None = None
+        self._over: Sequence[QImage] = ()
         self._left: QImage | None = None
         self._frame: Place | None = None
         self._marker: tuple[float, float] | None = None
+        self._automatic: tuple[float, float] | None = None
         self._sign, self._fraction = "", 0.0
         self._zoom, self._centre = 1.0, (0.5, 0.5)
         self._pressed: tuple[float, float] | None = None
@@ -48,15 +50,19 @@ class Canvas(QLabel):
         self,
         image: QImage | None,
         *,
-        over: QImage | None,
+        over: Sequence[QImage],
         left: QImage | None,
         frame: Place | None,
         marker: tuple[float, float] | None,
+        automatic: tuple[float, float] | None,
     ) -> None:
-        """over: drawn on top. left: the left half instead of the image's. frame: shares of the picture."""
+        """over: drawn on top. left: the left half instead of the image's. frame, marker (the clicked point) and
+        automatic (where the automatic focus lies): as shares of the picture.
+        """
         if image is None:
             self._zoom, self._centre = 1.0, (0.5, 0.5)
-        self._image, self._over, self._left, self._frame, self._marker = image, over, left, frame, marker
+        self._image, self._over, self._left = image, over, left
+        self._frame, self._marker, self._automatic = frame, marker, automatic
         self.update()
 
     def show_progress(self, sign: str, fraction: float | None) -> None:
@@ -93,7 +99,7 @@ class Canvas(QLabel):
         left, top, width, height = self.place()
         whole = QRectF(left, top, width, height)
         painter.fillRect(whole, QColor(128, 128, 128))
-        for image in (self._image, self._over):
+        for image in (self._image, *self._over):
             if image is not None:
                 painter.drawPixmap(whole, QPixmap.fromImage(image), QRectF(image.rect()))
         if self._left is not None:
@@ -112,6 +118,13 @@ class Canvas(QLabel):
             if self._marker is not None:
                 x, y = self._marker
                 painter.drawEllipse(QPointF(left + x * width, top + y * height), RING_PX, RING_PX)
+        if self._automatic is not None:
+            x, y = self._automatic
+            middle_of = QPointF(left + x * width, top + y * height)
+            for pen in (QPen(OUTLINE[0][0], OUTLINE[0][1]), QPen(QColor(*AMBER), OUTLINE[1][1])):
+                painter.setPen(pen)
+                painter.drawEllipse(middle_of, RING_PX, RING_PX)
+                painter.drawEllipse(middle_of, 1, 1)
 
     def _paint_sign(self, painter: QPainter) -> None:
         """A dark band with words, and the bar: what is seen below is not the result yet."""

@@ -70,6 +70,7 @@ class Desk(QObject):
     """All runs of this Krita, one after the other, and the thread they share."""
 
     started = pyqtSignal(object)
+    stopped = pyqtSignal()  # the user stops all that Dioptre is doing
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,6 +92,7 @@ class Desk(QObject):
         """Cancel every job, those that wait too."""
         for run in list(self.runs):
             run.cancel()
+        self.stopped.emit()
 
     def put(
         self,

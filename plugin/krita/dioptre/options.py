@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .dioptre_link import aperture_picture
-from .dioptre_link.editing import scales
+from .dioptre_link.editing import bokeh, scales, traits
+from .dioptre_link.editing.fetching import Offer
+from .dioptre_link.editing.state import State
 from .dioptre_link.language import translated
 from .dioptre_link.operations import Kind, Operation, Parameter
+from .focus_row import FocusRow
+from .offer_row import OfferRow
 from .qt import (
     QCheckBox,
     QComboBox,
@@ -23,32 +27,45 @@ from .qt import (
     QVBoxLayout,
     QWidget,
 )
+from .shapes_row import ShapesRow
 
 STEPS = 1000  # of a slider
 LABEL_PX = 84  # wide at least; longer labels wrap
 LABEL_SHARE, LABEL_STRETCH = 0.36, 100  # of a row's width; more than all else in it, up to that share
 GAP_PX = 4
 APERTURE_PX = 44
+BLUR, RANGE = "f_number", "focus_range"  # the first row; the one that the histogram stands for
 OnChange = Callable[[str, Any], None]
+OnChanges = Callable[[Mapping[str, Any]], None]
 
 
 class Options(QWidget):
     """Rows for all options of an operation: the simple ones, or all of them."""
 
-    def __init__(self, described: Operation, on_change: OnChange) -> None:
+    def __init__(self, described: Operation, on_change: OnChange, on_changes: OnChanges) -> None:
+        """on_changes: several options at once."""
         super().__init__()
         self.described = described
         self._rows: dict[str, Row] = {}
         self._headings: dict[str, QLabel] = {}
-        layout = QVBoxLayout(self)
+        layout = self._place = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
-        for parameter in described.parameters:
-            if parameter.group and parameter.group not in self._headings:
+        self._shapes = ShapesRow(on_changes) if bokeh.has_shapes(described) else None
+        self._focus: FocusRow | None = None
+        focuses = traits.focuses(described)
+        for parameter in sorted(described.parameters, key=lambda one: focuses and one.name != BLUR):
+            is_first = focuses and parameter.name == BLUR
+            if parameter.group and not is_first and parameter.group not in self._headings:
                 heading = self._headings[parameter.group] = QLabel(f"<b>{translated(parameter.group)}</b>")
                 layout.addWidget(heading)
+            if parameter.name == RANGE and focuses:
+                self._focus = FocusRow(parameter, on_changes)
+                layout.addWidget(self._focus)
             row = self._rows[parameter.name] = _row(parameter, on_change)
             layout.addWidget(row)
+            if parameter.name == BLUR and self._shapes is not None:
+                layout.addWidget(self._shapes)
         self._aperture = Aperture() if set(aperture_picture.OPTIONS) <= set(self._rows) else None
         if self._aperture is not None:
             place = min(layout.indexOf(self._rows[name]) for name in aperture_picture.OPTIONS)
@@ -63,13 +80,29 @@ class Options(QWidget):
     def _any_simple(self) -> bool:
         return any(row.parameter.simple for row in self._rows.values())
 
+    def show_offer(self, offer_row: OfferRow, offer: Offer | None) -> None:
+        """Put the offer of a network below the option that names it."""
+        if offer is not None:
+            self._place.insertWidget(self._place.indexOf(self._rows[offer.parameter]) + 1, offer_row)
+        offer_row.render(offer)
+
+    def show_state(self, state: State) -> None:
+        """Show the options of a state, and the depth behind them."""
+        self.render(state.options, state.decided, more=state.more)
+        if self._shapes is not None:
+            self._shapes.render(state.options)
+        if self._focus is not None:
+            self._focus.render(state)
+
     def render(self, options: Mapping[str, Any], decided: Mapping[str, Any], *, more: bool) -> None:
         """Show these values. decided: what the preview decided where an option is None. more: all rows."""
         for name, row in self._rows.items():
             row.render(options.get(name, row.parameter.default), decided.get(name))
-            row.setVisible(more or row.parameter.simple or not self._any_simple)
+            stood_for = name == RANGE and self._focus is not None
+            row.setVisible((more or row.parameter.simple or not self._any_simple) and not stood_for)
         for group, heading in self._headings.items():
-            heading.setVisible(any(not r.isHidden() for r in self._rows.values() if r.parameter.group == group))
+            rows = [row for name, row in self._rows.items() if row.parameter.group == group and name != BLUR]
+            heading.setVisible(any(not row.isHidden() for row in rows))
         if self._aperture is not None:
             self._aperture.setVisible(more)
             if more:
@@ -117,13 +150,17 @@ class Row(QWidget):
         self.line.setSpacing(GAP_PX)
         self._label: QLabel | None = None
 
+    @property
+    def label(self) -> str:
+        return "Blur amount" if self.parameter.name == BLUR else self.parameter.label
+
     def send(self, value: Any) -> None:
         """Tell of a change by hand."""
         self._on_change(self.parameter.name, value)
 
     def add_label(self) -> None:
         """The option's name, as wide in every row of its width: what follows is in one line below each other."""
-        self._label = QLabel(translated(self.parameter.label))
+        self._label = QLabel(translated(self.label))
         self._label.setMinimumWidth(LABEL_PX)
         self._label.setMaximumWidth(LABEL_PX)
         self._label.setWordWrap(True)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from krita import DockWidget
 
 from . import depth_editing, enlarge, updating
+from .dioptre_link.editing import fetching
+from .dioptre_link.editing.recipe_preview import preview_of
 from .dioptre_link.editing.state import Phase
 from .dioptre_link.editing.traits import enlarges
 from .dioptre_link.errors import DioptreError
@@ -19,6 +21,7 @@ from .dioptre_link.operations import OPERATIONS, Operation
 from .dioptre_link.presets import presets
 from .job_list import JobList
 from .jobs import Run, desk, in_short, in_words
+from .offer_row import OfferRow
 from .options import Box, Options
 from .picture_view import PictureView
 from .qt import (
@@ -117,8 +120,12 @@ class DioptreDocker(DockWidget):
     def _scrolled(self) -> QScrollArea:
         self._layer = QLabel()
         self._layer.setWordWrap(True)
+        self._about = QLabel()
+        self._about.setWordWrap(True)
+        self._about.setObjectName("dioptre_about")
         self._layer.setObjectName("dioptre_layer")
         self._option_place = QVBoxLayout()
+        self._offer_row = OfferRow(self.session.fetch, self.session.fetcher.cancel)
         self._more = QCheckBox(translated("More options"))
         self._more.setObjectName("dioptre_more")
         self._more.toggled.connect(self.session.show_more)
@@ -128,6 +135,7 @@ class DioptreDocker(DockWidget):
         layout = QVBoxLayout(inside)
         layout.setContentsMargins(0, 0, 4, 0)
         layout.setSpacing(4)
+        layout.addWidget(self._about)
         layout.addWidget(self._layer)
         layout.addLayout(self._option_place)
         layout.addWidget(self._more)
@@ -187,7 +195,12 @@ class DioptreDocker(DockWidget):
         chosen = ("recipe", panel.recipe) if panel.recipe else ("operation", state.operation.name)
         places = [self._choice.itemData(place) for place in range(self._choice.count())]
         self._choice.setCurrentIndex(next(at for at, data in enumerate(places) if data and tuple(data) == chosen))
-        self._view.setVisible(not panel.recipe)
+        about = preview_of(presets()[panel.recipe]) if panel.recipe else None
+        self._view.setVisible(about is None or about.shown)
+        self._about.setVisible(about is not None)
+        if about is not None:
+            words = (presets()[panel.recipe].description, about.note)
+            self._about.setText(" ".join(translated(one) for one in words if one))
         self._view.render(state, self.session.before, self.session.size)
         self._render_options(panel)
         self._layer.setText(self._layer_words(panel))
@@ -198,21 +211,28 @@ class DioptreDocker(DockWidget):
         self._adds.blockSignals(False)
         replaces = bool(panel.replaced) and not panel.adds
         self._make.setText(translated("Replace the result") if replaces else translated("Make layers"))
+        works = bool(panel.recipe) or state.missing is None
+        self._make.setEnabled(works)
         self._whole.setVisible(enlarges(state.operation) and not panel.recipe)
-        self._look.setEnabled(not panel.recipe)
+        self._whole.setEnabled(works)
+        self._look.setEnabled(about is None or about.shown)
         if panel != old or not self._words.text():
             self._words.setText(self._words_of(panel))
 
     def _render_options(self, panel: Panel) -> None:
-        name = panel.state.operation.name
-        if name not in self._options:
-            self._options[name] = Options(panel.state.operation, self.session.change)
-            self._option_place.addWidget(self._options[name])
+        name = "" if panel.recipe else panel.state.operation.name
         for each, options in self._options.items():
-            options.setVisible(each == name and not panel.recipe)
+            options.setVisible(each == name)
+        if panel.recipe:
+            self._more.setVisible(False)
+            return
+        if name not in self._options:
+            self._options[name] = Options(panel.state.operation, self.session.change, self.session.change_all)
+            self._option_place.addWidget(self._options[name])
         options = self._options[name]
-        options.render(panel.state.options, panel.state.decided, more=panel.state.more)
-        self._more.setVisible(options.has_more and not panel.recipe)
+        options.show_state(panel.state)
+        options.show_offer(self._offer_row, fetching.offer_of(panel.state))
+        self._more.setVisible(options.has_more)
         self._more.blockSignals(True)
         self._more.setChecked(panel.state.more)
         self._more.blockSignals(False)
@@ -230,7 +250,7 @@ class DioptreDocker(DockWidget):
             return ""  # the preview says it
         if state.message:
             return f"{translated(state.message)} {translated(state.hint) if state.hint else ''}".strip()
-        return translated(state.operation.help) if state.phase is Phase.EMPTY else ""
+        return translated(state.operation.help) if state.phase is Phase.EMPTY and not panel.recipe else ""
 
     # -- events --------------------------------------------------------------------------------------------------
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from .canvas import Canvas
-from .dioptre_link.editing import views
+from .canvas import AMBER, Canvas
+from .dioptre_link.editing import fetching, marks, views
 from .dioptre_link.editing.events import Image
 from .dioptre_link.editing.state import Phase, State
 from .dioptre_link.language import translated
@@ -24,6 +25,7 @@ class PictureView(QWidget):
         self._state: State | None = None
         self._buttons: dict[str, QToolButton] = {}
         self._converted: dict[tuple[int, str], QImage] = {}
+        self._focus_place: tuple[tuple[Any, ...], tuple[float, float] | None] | None = None
         group = QButtonGroup(self)
         row = self._row = QHBoxLayout()
         row.setSpacing(1)
@@ -58,10 +60,11 @@ class PictureView(QWidget):
             marker = (state.point[0] / size[0], state.point[1] / size[1])
         self.canvas.show_images(
             self._image(state, before),
-            over=self._overlay(state),
+            over=self._overlays(state),
             left=self._before(state, before) if state.view == views.SPLIT else None,
             frame=state.shown.part if state.shown is not None and state.view == views.PLACE else None,
             marker=marker,
+            automatic=None if marker is not None else self._automatic(state),
         )
         self.canvas.show_progress(_sign(state), state.fraction if state.busy else None)
 
@@ -94,15 +97,33 @@ class PictureView(QWidget):
         part = None if state.shown is None else state.shown.before
         return before if part is None else self._kept(part, "colour")
 
-    def _overlay(self, state: State) -> QImage | None:
-        if state.view != views.FOCUS or state.shown is None or state.shown.depth is None or state.sharp is None:
+    def _overlays(self, state: State) -> list[QImage]:
+        """The colours of the focus range, and the subject's outline."""
+        shown = state.shown
+        if state.view != views.FOCUS or shown is None:
+            return []
+        over = []
+        if shown.depth is not None and state.sharp is not None:
+            over.append(_table(shown.depth, views.focus_colours(state.sharp)))
+        if shown.subject is not None:
+            over.append(self._kept(shown.subject, "outline"))
+        return over
+
+    def _automatic(self, state: State) -> tuple[float, float] | None:
+        """Where the automatic focus lies, as shares of the layer; None where the user chose it."""
+        shown = state.shown
+        chosen = state.options.get("focal_disparity") is not None
+        if chosen or shown is None or shown.subject is None or state.view == views.BEFORE:
             return None
-        return _table(state.shown.depth, views.focus_colours(state.sharp))
+        key = (id(shown.subject), id(shown.depth), state.decided.get("focal_disparity"))
+        if self._focus_place is None or self._focus_place[0] != key:
+            self._focus_place = key, marks.focus_place(shown.subject, shown.depth, key[2])
+        return self._focus_place[1]
 
     def _kept(self, image: Image, how: str) -> QImage:
         key = (id(image), how)
         if key not in self._converted:
-            self._converted[key] = coloured(image) if how == "colour" else _table(image, _GREYS)
+            self._converted[key] = _converted(image, how)
         return self._converted[key]
 
     def _clicked(self, x: float, y: float) -> None:
@@ -118,6 +139,8 @@ def _sign(state: State) -> str:
     """Words over the picture while what it shows is not what the options say."""
     if state.phase is Phase.EMPTY:
         return ""
+    if state.phase is Phase.MISSING:
+        return translated(fetching.needs(state) or "") if state.out_of_date else ""
     if state.phase is Phase.FAILED:
         return translated("No preview") if state.out_of_date else ""
     if state.phase is Phase.READY:
@@ -126,6 +149,15 @@ def _sign(state: State) -> str:
         return translated("Draft")
     words = translated(state.message) if state.message else translated("Waiting for the preview")
     return f"{words}…"
+
+
+def _converted(image: Image, how: str) -> QImage:
+    if how == "colour":
+        return coloured(image)
+    if how == "outline":
+        edge = Image(width=image.width, height=image.height, channels=1, data=marks.outline(image))
+        return _table(edge, [(0, 0, 0, 0), AMBER, *[(0, 0, 0, 0)] * 254])
+    return _table(image, _GREYS)
 
 
 def coloured(image: Image) -> QImage:

@@ -5,7 +5,7 @@ The state is replaced as a whole; the widgets render it and call the methods her
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,14 +13,18 @@ from krita import Krita
 
 from . import editing_runs, requests, targets
 from .dioptre_link.chain import as_operation
+from .dioptre_link.editing import fetching
 from .dioptre_link.editing import state as states
 from .dioptre_link.editing.events import Shown, Step, drain
 from .dioptre_link.editing.preview import SETTLE_MS, PreviewSession
+from .dioptre_link.editing.recipe_preview import preview_of
 from .dioptre_link.editing.state import Phase, State, Store
 from .dioptre_link.editing.traits import point_of
 from .dioptre_link.errors import Cancelled, DioptreError
+from .dioptre_link.networks import Network, missing_network
 from .dioptre_link.operations import OPERATIONS, Operation
 from .dioptre_link.presets import presets
+from .fetches import Fetcher
 from .jobs import Run, desk, in_words
 from .link import LinkThread, Report, Ticket
 from .qt import QApplication, QImage, QObject, QTimer
@@ -57,6 +61,11 @@ class Session(QObject):
         self._thread: LinkThread | None = None
         self._previews: PreviewSession | None = None
         self._ticket: Ticket | None = None
+        self._lists_networks = True  # before the next preview: another program may have installed one
+        self.fetcher = Fetcher()
+        self.fetcher.stepped.connect(lambda step: self._set(fetching.stepped(self.state, step)))
+        self.fetcher.done.connect(self._fetched)
+        self.fetcher.failed.connect(lambda error: self._set(fetching.failed(self.state, in_words(error))))
         self._settling = QTimer(self)
         self._settling.setSingleShot(True)
         self._settling.setInterval(SETTLE_MS)
@@ -79,14 +88,17 @@ class Session(QObject):
     def open(self, operation: Operation, options: dict[str, Any] | None = None, *, more: bool = False) -> None:
         """Begin with an operation at its defaults, or with the options of a result."""
         self._forget()
-        state = states.opened(operation, options)
+        state = fetching.carried(states.opened(operation, options), self.state)
         self._set(replace(state, more=more), recipe="", layer="", replaced="", adds=False)
 
     def open_recipe(self, name: str) -> None:
-        """Choose a preset; it has no preview."""
+        """Choose a preset and show what it does to the active layer."""
         self._forget()
-        self._set(self.state, recipe=name, layer="", replaced="", adds=False)
-        self._set(replace(self.state, phase=Phase.EMPTY, shown=None, message=presets()[name].description, hint=""))
+        seen = preview_of(presets()[name])
+        state = fetching.carried(states.opened(seen.operation, dict(seen.options)), self.state)
+        self._set(state, recipe=name, layer="", replaced="", adds=False)
+        if seen.shown:
+            self.look()
 
     def edit(self) -> None:
         """Open the active result's operation with the options that made it. Raises RefusedError."""
@@ -99,26 +111,34 @@ class Session(QObject):
 
     def look(self) -> None:
         """Read the layer again and show its preview."""
-        if self.store.state.recipe:
+        if (name := self.store.state.recipe) and not preview_of(presets()[name]).shown:
             return
         try:
-            target = find_target(self.state.operation, *active())
+            target = self._find_target(*active())
             reading = find(self.state.operation, target.document, target.picture, target.depth, fresh=False).read()
         except Exception as error:  # noqa: BLE001  (an exception would open a window that stops everything)
             self._forget()
             self._set(states.failed(replace(self.state, shown=None), in_words(error)), layer="", replaced="")
             return
         self._drop_point_of_another(target)
+        self._lists_networks = True
         self._set(states.reading(self.state), layer=target.picture.name(), replaced=target.replaced)
         self._reading.start(reading, self._read, self._failed)
 
     def change(self, name: str, value: Any) -> None:
         """Set one option."""
+        self.change_all({name: value})
+
+    def change_all(self, values: Mapping[str, Any]) -> None:
+        """Set several options, as one change."""
+        state = self.state
         try:
-            self._set(states.changed(self.state, name, value))
+            for name, value in values.items():
+                state = states.changed(state, name, value)
         except DioptreError as error:
             self._failed(error)
             return
+        self._set(state)
         self._ask_soon()
 
     def click(self, x: float, y: float) -> None:
@@ -126,8 +146,15 @@ class Session(QObject):
         if self.size is None:
             self.look()
             return
+        if self.store.state.recipe:
+            return  # its options are the recipe's
         self._set(states.clicked(self.state, x, y, self.size))
         self._ask_soon()
+
+    def fetch(self, network: Network) -> None:
+        """Download a network; the preview follows when it is here."""
+        self._set(fetching.began(self.state, network))
+        self.fetcher.start(network)
 
     def choose_view(self, view: str) -> None:
         self._set(states.chose_view(self.state, view))
@@ -162,13 +189,19 @@ class Session(QObject):
         if document is None or node is None:
             return
         try:
-            target = find_target(self.state.operation, document, node)
+            target = self._find_target(document, node)
         except DioptreError:
             return
         if not self._is_shown(target):
             self.look()
         elif target.replaced != self.store.state.replaced:
             self.store.set(replace(self.store.state, replaced=target.replaced))
+
+    def _find_target(self, document: Any, node: Any) -> Target:
+        """A recipe works on the active layer, whatever it is. Raises RefusedError."""
+        if self.store.state.recipe and document is not None and node is not None:
+            return Target(document=document, picture=node)
+        return find_target(self.state.operation, document, node)
 
     def _is_shown(self, target: Target) -> bool:
         source = self._source
@@ -178,7 +211,7 @@ class Session(QObject):
 
     def _drop_point_of_another(self, target: Target) -> None:
         """A point belongs to the layer that it was clicked in."""
-        point = point_of(self.state.operation)
+        point = None if self.store.state.recipe else point_of(self.state.operation)
         if point is not None and self._source is not None and not self._is_shown(target):
             self._set(replace(self.state, options={**self.state.options, point.name: point.default}))
 
@@ -187,7 +220,7 @@ class Session(QObject):
         node, rect = source.node(), source.picture.rect
         scale = min(1.0, requests.LONGEST_PX / max(rect.width, rect.height))
         self.before = node.thumbnail(max(1, round(rect.width * scale)), max(1, round(rect.height * scale)))
-        self._set(replace(self.state, phase=Phase.WAITING, fraction=0.0))
+        self._set(states.listed(replace(self.state, phase=Phase.WAITING, fraction=0.0), self.state.networks))
         self.ask()
 
     def _ask_soon(self) -> None:
@@ -197,19 +230,27 @@ class Session(QObject):
     def ask(self) -> None:
         """Ask for a preview of the options as they are; one that is under way gives way when it is old enough."""
         source = self._source
-        if source is None or self.store.state.recipe:
+        if source is None:
+            return
+        if self.state.missing is not None and not self._lists_networks:
+            self._drop_ticket()
             return
         request = requests.request_of(self.state, source)
         if self._ticket is not None and self._previews is not None and self._previews.should_wait(request):
             self._settling.start()
             return
-        if self._ticket is not None:
-            self._ticket.cancel()
+        self._drop_ticket()
         thread = self._started_thread()
+        lists, self._lists_networks = self._lists_networks, False
 
         def work(worker: Any, ticket: Ticket, _report: Report) -> Shown:
             thread.noted.emit(ticket, Step(fraction=0.0, phase="Starting Dioptre", waiting=True))
             worker.connect()
+            if lists:
+                networks = worker.networks()
+                thread.noted.emit(ticket, networks)
+                if missing_network(networks, request.operation, request.options) is not None:
+                    raise Cancelled
             if self._previews is None:
                 self._previews = PreviewSession(worker, requests.FORMAT, poll_s=POLL_S)
             steps: Generator[Any, None, Shown] = self._previews.preview(requests.with_depth_image(request, source))
@@ -231,6 +272,8 @@ class Session(QObject):
             return
         if isinstance(event, Shown):
             self._set(states.arrived(self.state, event))
+        elif isinstance(event, tuple):
+            self._set(states.listed(self.state, event))
         else:
             self._set(states.stepped(self.state, event))
 
@@ -247,12 +290,22 @@ class Session(QObject):
             if not isinstance(error, Cancelled):
                 self._failed(error)
 
+    def _fetched(self, networks: tuple[Network, ...]) -> None:
+        """The network is installed: the preview goes on by itself."""
+        self._set(fetching.fetched(self.state, networks))
+        if self.state.phase is Phase.WAITING:
+            self.ask()
+
     def _failed(self, error: Exception) -> None:
         self._set(states.failed(self.state, in_words(error)))
 
     def _forget(self) -> None:
         self._reading.stop()
         self._settling.stop()
+        self._drop_ticket()
+        self._source = self.before = None
+
+    def _drop_ticket(self) -> None:
         if self._ticket is not None:
             self._ticket.cancel()
-        self._ticket = self._source = self.before = None
+        self._ticket = None

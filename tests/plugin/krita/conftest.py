@@ -89,6 +89,8 @@ class Krita:
             gui=True,
             limit_s=self.limit_s,
         )
+        log = self.out / f"{Path(script).stem}.log"  # with the seconds of each check
+        log.write_text(done.stdout, encoding="utf-8")
         ended = f"{script}: Krita ended with {done.returncode}:\n{done.stdout[-4000:]}"
         return json.loads(left.read_text(encoding="utf-8")) if left.exists() else None, ended
 

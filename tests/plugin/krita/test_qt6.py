@@ -20,7 +20,8 @@ from . import fake_krita
 from .fake_krita import Document, Krita
 
 PACKAGE = "dioptre_with_qt6"
-NAMES = "qt steps link canvas picture_view requests session options panel extension jobs scripting enlarge".split()  # noqa: SIM905
+NAMES = "qt steps link canvas picture_view requests session options offer_row panel extension jobs".split()  # noqa: SIM905
+NAMES += ["scripting", "enlarge"]
 PATIENCE_S = 20
 
 
@@ -47,6 +48,7 @@ def qt(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[typ
         loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in NAMES}
         loaded["operations"] = importlib.import_module(f"{PACKAGE}.dioptre_link.operations")
         loaded["events"] = importlib.import_module(f"{PACKAGE}.dioptre_link.editing.events")
+        loaded["fetching"] = importlib.import_module(f"{PACKAGE}.dioptre_link.editing.fetching")
         loaded["states"] = importlib.import_module(f"{PACKAGE}.dioptre_link.editing.state")
         yield types.SimpleNamespace(application=application, **loaded)
         loaded["jobs"].desk().stop()
@@ -82,7 +84,7 @@ def test_it_is_pyqt6(qt: types.SimpleNamespace) -> None:
 def test_options_of_every_operation(qt: types.SimpleNamespace) -> None:
     changes: list[tuple[str, Any]] = []
     for described in qt.operations.OPERATIONS.values():
-        options = qt.options.Options(described, lambda name, value: changes.append((name, value)))
+        options = qt.options.Options(described, lambda name, value: changes.append((name, value)), changes.append)
         chosen = {one.name: one.maximum for one in described.parameters if one.kind.value in ("float", "integer")}
         options.render({**described.defaults(), **chosen}, {}, more=True)
         options.render(described.defaults(), {}, more=False)
@@ -92,7 +94,7 @@ def test_options_of_every_operation(qt: types.SimpleNamespace) -> None:
 def test_a_moved_slider_tells_its_option(qt: types.SimpleNamespace) -> None:
     changes: list[tuple[str, Any]] = []
     described = qt.operations.OPERATIONS["portrait"]
-    options = qt.options.Options(described, lambda name, value: changes.append((name, value)))
+    options = qt.options.Options(described, lambda name, value: changes.append((name, value)), changes.append)
     row = options._rows["f_number"]
     row._slider.setValue(row._slider.maximum())  # the most blur
     row._field.setValue(8.0)
@@ -103,6 +105,58 @@ def test_a_moved_slider_tells_its_option(qt: types.SimpleNamespace) -> None:
     options.render({"focus_range": 0.5}, {}, more=False)
     options._rows["focus_range"]._tick.setChecked(True)
     assert changes[-1] == ("focus_range", None)
+
+
+def test_shapes_and_the_focus_range_set_several_options(qt: types.SimpleNamespace) -> None:
+    from PyQt6 import QtCore, QtTest
+
+    changes: list[Any] = []
+    options = qt.options.Options(qt.operations.OPERATIONS["portrait"], lambda *_: None, changes.append)
+    options.resize(300, 400)
+    options.show()
+    depth = qt.events.Image(width=4, height=2, channels=1, data=bytes(range(0, 240, 30)))
+    state = qt.states.opened(qt.operations.OPERATIONS["portrait"])
+    shown = qt.events.Shown(after=depth, depth=depth, values={"focal_disparity": 0.4})
+    state = qt.states.arrived(qt.states.reading(state), shown)
+    options.show_state(state)
+    assert not options.grab().isNull()
+    assert options._shapes._buttons["round"].isChecked()
+    options._shapes._buttons["blades_6"].click()
+    assert changes[-1]["blades"] == 6
+    bars = options._focus.histogram
+    left = QtCore.Qt.MouseButton.LeftButton
+    QtTest.QTest.mouseClick(bars, left, pos=QtCore.QPoint(round(0.8 * bars.width()), 20))
+    assert changes[-1] == {"focus": None, "focal_disparity": pytest.approx(0.8, abs=0.02)}
+    QtTest.QTest.keyClick(bars, QtCore.Qt.Key.Key_Right)
+    assert changes[-1] == {"focus": None, "focal_disparity": pytest.approx(0.42)}
+    end = QtCore.QPoint(round(state.sharp[1] * bars.width()), 20)
+    QtTest.QTest.mousePress(bars, left, pos=end)
+    QtTest.QTest.mouseMove(bars, QtCore.QPoint(round(0.7 * bars.width()), 20))
+    assert changes[-1] == {"focus_range": pytest.approx(0.3, abs=0.02)}
+    QtTest.QTest.mouseRelease(bars, left, pos=end)
+    options._focus._tick.click()
+    assert changes[-1] == {"focus_range": pytest.approx(state.sharp[1] - 0.4, abs=0.001)}
+    options.hide()
+
+
+def test_an_offer_is_shown_below_its_option(qt: types.SimpleNamespace) -> None:
+    pressed: list[Any] = []
+    described = qt.operations.OPERATIONS["super_resolution"]
+    options = qt.options.Options(described, lambda *_: None, pressed.append)
+    row = qt.offer_row.OfferRow(pressed.append, lambda: pressed.append("cancel"))
+    offer = qt.fetching.Offer(network="it", parameter="model", button="Get it (6 MB)", words="Licence: MIT")
+    options.show()
+    options.show_offer(row, offer)
+    assert (row.isVisible(), row._cancel.isVisible()) == (True, False)
+    row._get.click()
+    under_way = qt.fetching.Offer(network="it", parameter="model", words="Connecting", fraction=0.5)
+    options.show_offer(row, under_way)
+    assert (row._get.isVisible(), row._bar.value()) == (False, 500)
+    row._cancel.click()
+    assert pressed == ["it", "cancel"]
+    options.show_offer(row, None)
+    assert row.isHidden()
+    options.hide()
 
 
 def test_the_wheel_needs_the_focus(qt: types.SimpleNamespace) -> None:
@@ -174,8 +228,11 @@ def test_docker_and_menu(qt: types.SimpleNamespace) -> None:
         assert docker.width() == 300
     docker.session.look()
     assert "No document" in docker._words.text()
-    docker.session.open_recipe("product")
+    docker.session.open_recipe("print")
     assert docker._view.isHidden()
+    assert "4 times" in docker._about.text()
+    docker.session.open_recipe("product")
+    assert not docker._view.isHidden()
     docker.hide()
 
 

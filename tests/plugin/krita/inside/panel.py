@@ -4,8 +4,10 @@ import os
 
 import person
 from dioptre.dioptre_link.editing import views
+from dioptre.dioptre_link.editing.request import DETAIL_SHAPE
 from dioptre.dioptre_link.editing.state import Phase
 from dioptre.dioptre_link.operations import OPERATIONS, operation
+from dioptre.requests import LONGEST_PX
 from person import click, docker, opened, widget
 from rig import (
     add_layer,
@@ -230,14 +232,46 @@ def check_enlarging_shows_the_same_place_before_and_after():
     yield from opened("dioptre_super_resolution")
     yield from ready()
     shown = state().shown
-    expect("part", (round(shown.part[2] * 256), round(shown.part[3] * 256)), (256, 170))
+    scale = operation("super_resolution").defaults()["scale"]
+    part = tuple(round(side * PHOTO_PX) for side in shown.part[2:])
+    expect("part", part, (int(LONGEST_PX / scale), int(LONGEST_PX / scale / DETAIL_SHAPE)))
     sizes = [(image.width, image.height) for image in (shown.before, shown.after)]
-    expect("before and after", sizes, [(256, 170), (512, 340)])
+    expect("before and after", sizes, [part, tuple(round(side * scale) for side in part)])
     yield from click(widget(QToolButton, "dioptre_view_place"))
     person.screenshot("krita-place.png")
     yield from changing(click(*at(0.3, 0.8)))
     moved = state().shown.part
     expect(f"moved {moved}", moved[1] > shown.part[1], True)
+
+
+def check_shapes_and_the_focus_range():
+    """Bokeh shapes as pictures, and the range of sharp depth dragged on its histogram."""
+    yield from open_photo()
+    yield from opened("dioptre_portrait")
+    yield from ready()
+    yield from changing(click(widget(QToolButton, "dioptre_shape_blades_6")))
+    expect("blades", state().options["blades"], 6)
+    expect("the automatic focus is marked", docker()._view.canvas._automatic is not None, True)
+    bars = widget(QWidget, "dioptre_histogram")
+    yield from changing(click(bars, 0.25))
+    chosen = state().options["focal_disparity"]
+    expect(f"focus {chosen}", (abs(chosen - 0.25) < 0.03, state().point), (True, None))
+    corner = bars.mapToGlobal(QPoint(0, bars.height() // 2))
+    first, last = (corner.x() + share * bars.width() for share in (state().sharp[1], 0.5))
+
+    def widen():
+        person.drag([(first, corner.y()), ((first + last) / 2, corner.y()), (last, corner.y())])
+        yield
+
+    yield from changing(widen())
+    expect(f"range {state().sharp}", abs(state().sharp[1] - 0.5) < 0.03, True)
+    bars.setFocus()
+    before = state().sharp
+    person.keys("Right")
+    yield from soon("moved by a key", lambda: state().sharp[0] > before[0], True)
+    yield from ready()
+    yield from click(widget(QToolButton, "dioptre_view_focus"))
+    person.screenshot("krita-range.png")
 
 
 def check_narrow_docker():
@@ -279,7 +313,10 @@ def check_recipes_are_listed():
     box.setFocus()
     box.setCurrentIndex(texts.index("Recipe: Product on a table"))
     box.activated.emit(box.currentIndex())
-    yield
+    yield from ready()
+    about = widget(QLabel, "dioptre_about").text()
+    expect_in("description", "A thing from its front to its back edge", about)
+    expect("nothing is made yet", jobs.desk().runs, [])
     person.screenshot("krita-recipe.png")
     group = yield from next_end(jobs.desk(), click(widget(QPushButton, "dioptre_make")))
     expect("group", group.name(), "Product on a table")

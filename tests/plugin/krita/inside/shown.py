@@ -29,8 +29,10 @@ from dioptre import jobs, updating
 
 try:
     from PyQt5.QtGui import QImage
+    from PyQt5.QtWidgets import QPushButton
 except ImportError:
     from PyQt6.QtGui import QImage
+    from PyQt6.QtWidgets import QPushButton
 
 GREY = "Gray-D50-elle-V2-srgbtrc.icc"
 KINDS = [("RGBA", depth, SRGB) for depth in ("U8", "U16", "F16", "F32")]
@@ -67,12 +69,18 @@ def reopened(path):
     return canvas
 
 
+def portrait_from_the_menu():
+    yield from person.choose_in_menu("Filter", "Dioptre", "Portrait blur…")
+    yield from person.click(person.widget(QPushButton, "dioptre_make"))
+
+
 def check_portrait_of_a_photo():
     """From the menu, with real clicks: the canvas, the exported file and the KRA's merged image are the result."""
     document = yield from person.open_file("/examples/astronaut.jpg")
+    yield from person.opened("dioptre_panel")  # the canvas keeps its size
     trigger("zoom_to_100pct")
     before = yield from person.canvas_picture("canvas-before.png")
-    group = yield from next_end(jobs.desk(), person.choose_in_menu("Filter", "Dioptre", "Portrait blur"))
+    group = yield from next_end(jobs.desk(), portrait_from_the_menu())
     after = yield from person.canvas_picture("canvas-after.png")
     expect_changed("canvas", before, after)
     result = picture_of(child(group, "Result"))

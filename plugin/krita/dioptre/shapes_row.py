@@ -1,0 +1,55 @@
+"""Bokeh shapes as pictures: a button for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .dioptre_link.editing import bokeh
+from .dioptre_link.language import translated
+from .qt import QHBoxLayout, QIcon, QImage, QPixmap, QSize, QSizePolicy, QToolButton, QWidget
+
+PICTURE_PX = 26  # seven of them beside each other in 300 pixels
+DENSITY = 2  # of the pictures, for HiDPI screens
+
+
+class ShapesRow(QWidget):
+    """None is marked where the options make a shape of the user's own."""
+
+    def __init__(self, on_change: Callable[[Mapping[str, Any]], None]) -> None:
+        super().__init__()
+        self.setObjectName("dioptre_shapes")
+        self.setAccessibleName(translated("Bokeh"))
+        self._on_change = on_change
+        self._buttons: dict[str, QToolButton] = {}
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(1)
+        for shape in bokeh.SHAPES:
+            button = self._buttons[shape.name] = QToolButton()
+            button.setObjectName(f"dioptre_shape_{shape.name}")
+            button.setIcon(_icon(shape))
+            button.setIconSize(QSize(PICTURE_PX, PICTURE_PX))
+            button.setCheckable(True)
+            button.setAutoRaise(True)
+            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+            button.setToolTip(f"{translated(shape.label)}: {translated(shape.tip)}")
+            button.setAccessibleName(translated(shape.label))
+            button.setAccessibleDescription(translated(shape.tip))
+            button.clicked.connect(lambda *_, chosen=shape: self._chose(chosen))
+            row.addWidget(button)
+
+    def render(self, options: Mapping[str, Any]) -> None:
+        chosen = bokeh.shape_of(options)
+        for name, button in self._buttons.items():
+            button.setChecked(chosen is not None and chosen.name == name)
+
+    def _chose(self, shape: bokeh.Shape) -> None:
+        self._buttons[shape.name].setChecked(True)  # a second click does not take the choice back
+        self._on_change(dict(shape.options))
+
+
+def _icon(shape: bokeh.Shape) -> QIcon:
+    side = PICTURE_PX * DENSITY
+    image = QImage(shape.picture(side), side, side, side, QImage.Format.Format_Grayscale8).copy()
+    return QIcon(QPixmap.fromImage(image))

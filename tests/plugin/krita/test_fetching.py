@@ -1,0 +1,22 @@
+"""*Get it* in a real Krita, against a package index of the test's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from ...editors.host import CHECKOUT, ProductPython
+from .conftest import Krita, check_names
+
+pytestmark = pytest.mark.editor
+SCRIPT = "fetching.py"
+
+
+def test_a_network_is_fetched_from_the_docker(krita: Krita) -> None:
+    results = krita.checks(
+        SCRIPT,
+        DIOPTRE_PYTHON="/inside/pretended_python",
+        DIOPTRE_TEST_PYTHON=str(ProductPython().python),
+        DIOPTRE_TEST_CHECKOUT=str(CHECKOUT),
+        DIOPTRE_TEST_OUT="/out",
+    )
+    assert results == dict.fromkeys(check_names(SCRIPT), "")
