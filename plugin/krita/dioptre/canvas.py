@@ -15,7 +15,7 @@ OUTLINE = ((QColor(0, 0, 0, 160), 4), (QColor(255, 255, 255), 2))  # is seen on 
 MOST_ZOOM = 8.0
 ZOOM_STEP = 1.25  # of one notch of the wheel
 DRAGGED_PX = 4  # from here on a press is no click
-BAND_PX, BAR_PX = 22, 4
+BAND_PX, BAR_PX, INDENT_PX = 22, 4, 6
 
 Place = tuple[float, float, float, float]
 
@@ -130,12 +130,15 @@ class Canvas(QLabel):
         """A dark band with words, and the bar: what is seen below is not the result yet."""
         if self._image is not None:
             painter.fillRect(self.rect(), QColor(0, 0, 0, 70))
-        band = QRectF(0, self.height() - BAND_PX, self.width(), BAND_PX)
+        flags = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap
+        room = QRectF(0, 0, self.width() - 2 * INDENT_PX, self.height())
+        high = max(BAND_PX, painter.boundingRect(room, int(flags), self._sign).height() + INDENT_PX)
+        band = QRectF(0, self.height() - high, self.width(), high)
         painter.fillRect(band, QColor(0, 0, 0, 170))
         painter.setPen(QPen(QColor(255, 255, 255)))
-        painter.drawText(band.adjusted(6, 0, -6, 0), Qt.AlignmentFlag.AlignVCenter, self._sign)
+        painter.drawText(band.adjusted(INDENT_PX, 0, -INDENT_PX, 0), int(flags), self._sign)
         if self._fraction >= 0:
-            bar = QRectF(0, self.height() - BAND_PX - BAR_PX, self.width(), BAR_PX)
+            bar = QRectF(0, self.height() - high - BAR_PX, self.width(), BAR_PX)
             painter.fillRect(bar, QColor(0, 0, 0, 170))
             bar.setWidth(self.width() * min(max(self._fraction, 0.02), 1.0))
             painter.fillRect(bar, self.palette().highlight().color())

@@ -35,6 +35,15 @@ LABEL_SHARE, LABEL_STRETCH = 0.36, 100  # of a row's width; more than all else i
 GAP_PX = 4
 APERTURE_PX = 44
 BLUR, RANGE = "f_number", "focus_range"  # the first row; the one that the histogram stands for
+COLOURS = {"temperature": ("#4a7fe0", "#f0a030"), "tint": ("#45a045", "#c84cb8")}  # from left to right
+GROOVE = """
+QSlider::groove:horizontal {{ height: 6px; border-radius: 3px;
+    background: qlineargradient(x1: 0, y1: 0, x2: 1, y2: 0, stop: 0 {left}, stop: 1 {right}); }}
+QSlider::handle:horizontal {{ width: 10px; margin: -5px 0; border-radius: 5px; border: 1px solid #404040;
+    background: #e8e8e8; }}
+QSlider::handle:horizontal:focus {{ border: 2px solid palette(highlight); }}
+QSlider::handle:horizontal:disabled {{ background: #8c8c8c; }}
+"""
 OnChange = Callable[[str, Any], None]
 OnChanges = Callable[[Mapping[str, Any]], None]
 
@@ -194,6 +203,9 @@ class NumberRow(Row):
         self._slider = Slider(Qt.Orientation.Horizontal)
         self._slider.setRange(0, STEPS)
         self._slider.setPageStep(STEPS // 20)
+        if parameter.name in COLOURS:
+            left, right = COLOURS[parameter.name]
+            self._slider.setStyleSheet(GROOVE.format(left=left, right=right))
         self._field = Field()
         self._field.setDecimals(self._scale.digits)
         self._field.setRange(self._scale.minimum, self._scale.maximum)

@@ -45,6 +45,8 @@ def check_a_missing_network_is_fetched_and_the_preview_goes_on():
     yield from click(widget(QPushButton, "dioptre_get_network"))
     yield from until(lambda: offered() and "could not" in words(), "the failure")
     expect_in("what to do", "try again", words())
+    for _ in range(4):
+        yield
     person.screenshot("krita-get-it-failed.png")
 
     behave("holds")
