@@ -10,13 +10,27 @@ from .dioptre_link.editing.events import Image
 from .dioptre_link.editing.state import State
 from .dioptre_link.language import translated
 from .dioptre_link.operations import Parameter
-from .qt import QCheckBox, QColor, QHBoxLayout, QLabel, QPainter, QPen, QPointF, QRectF, Qt, QVBoxLayout, QWidget
+from .qt import (
+    QCheckBox,
+    QColor,
+    QEvent,
+    QHBoxLayout,
+    QLabel,
+    QPainter,
+    QPen,
+    QPointF,
+    QRectF,
+    Qt,
+    QVBoxLayout,
+    QWidget,
+)
 
 HIGH_PX, WIDE_PX = 44, 120
 BINS = 96
 GRIP = 0.03  # reach of an end of the range, as a fraction of the width
 KEY_STEP = 0.02
 BACK, PLAIN = QColor(32, 32, 34), QColor(150, 150, 150)
+ARROWS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down)
 Change = Callable[[Mapping[str, Any]], None]
 
 
@@ -140,9 +154,17 @@ class Histogram(QWidget):
     def mouseReleaseEvent(self, _event: Any) -> None:  # noqa: N802  (Qt's name)
         self._grip = ""
 
+    def event(self, event: Any) -> bool:
+        """Arrow keys are the histogram's while it has the focus, not shortcuts of Krita's."""
+        if event.type() == QEvent.Type.ShortcutOverride and event.key() in ARROWS:
+            event.accept()
+            return True
+        handled: bool = super().event(event)
+        return handled
+
     def keyPressEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
         keys = Qt.Key
-        if self._sharp is None or event.key() not in (keys.Key_Left, keys.Key_Right, keys.Key_Up, keys.Key_Down):
+        if self._sharp is None or event.key() not in ARROWS:
             super().keyPressEvent(event)
             return
         middle, reach = sum(self._sharp) / 2, (self._sharp[1] - self._sharp[0]) / 2

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 try:
-    from PyQt5.QtCore import QByteArray, QObject, QPointF, QRectF, QSize, Qt, QThread, QTimer, QUuid, pyqtSignal
+    from PyQt5.QtCore import (
+        QByteArray,
+        QEvent,
+        QObject,
+        QPointF,
+        QRectF,
+        QSize,
+        Qt,
+        QThread,
+        QTimer,
+        QUuid,
+        pyqtSignal,
+    )
     from PyQt5.QtGui import QColor, QIcon, QImage, QPainter, QPen, QPixmap
     from PyQt5.QtWidgets import (
         QApplication,
@@ -29,7 +41,19 @@ try:
         QWidget,
     )
 except ImportError:
-    from PyQt6.QtCore import QByteArray, QObject, QPointF, QRectF, QSize, Qt, QThread, QTimer, QUuid, pyqtSignal
+    from PyQt6.QtCore import (
+        QByteArray,
+        QEvent,
+        QObject,
+        QPointF,
+        QRectF,
+        QSize,
+        Qt,
+        QThread,
+        QTimer,
+        QUuid,
+        pyqtSignal,
+    )
     from PyQt6.QtGui import QColor, QIcon, QImage, QPainter, QPen, QPixmap
     from PyQt6.QtWidgets import (
         QApplication,
@@ -63,6 +87,7 @@ __all__ = [
     "QColor",
     "QComboBox",
     "QDoubleSpinBox",
+    "QEvent",
     "QFileDialog",
     "QGridLayout",
     "QHBoxLayout",

@@ -289,6 +289,8 @@ class Session(QObject):
             self._ticket = None
             if not isinstance(error, Cancelled):
                 self._failed(error)
+            elif self.state.phase in (Phase.WAITING, Phase.DRAFT):
+                self._ask_soon()  # the worker ended it, not the user: the preview is still owed
 
     def _fetched(self, networks: tuple[Network, ...]) -> None:
         """The network is installed: the preview goes on by itself."""
