@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from .events import Image
 
 INSIDE = 128  # of 255: coverage from which a pixel belongs to the subject
@@ -38,7 +40,7 @@ def focus_place(coverage: Image, depth: Image | None, focal_disparity: float | N
 
     def cost(point: tuple[int, int]) -> float:
         x, y = point
-        away = ((x - middle[0]) ** 2 + (y - middle[1]) ** 2) ** 0.5 / coverage.width
+        away = math.hypot(x - middle[0], y - middle[1]) / coverage.width
         if depth is None or focal_disparity is None:
             return away
         near = depth.at(x / coverage.width, y / coverage.height) / 255
