@@ -1,4 +1,4 @@
-"""Numbers on a slider: linear or by ratio, how many digits they show, and the blur amount's reversed f-number."""
+"""Numbers on a slider: its range, linear or by ratio, the digits shown, and the blur amount's reversed f-number."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ _DIGITS = ((0.5, 3), (10.0, 2), (1000.0, 1))  # behind the point, for spans up t
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """The range of a number.
+    """A number's slider and the range that can be typed.
 
+    minimum, maximum: the slider's ends. least, most: what can be typed; a value beyond the slider shows at its end.
     ratio: equal distances on the slider are equal ratios. digits: behind the point. step: of a key or a wheel.
     backwards: the slider's left end is the maximum.
     """
 
     minimum: float
     maximum: float
+    least: float
+    most: float
     ratio: bool = False
     digits: int = 2
     step: float = 0.01
@@ -45,16 +48,23 @@ class Scale:
             return self.minimum * math.pow(self.maximum / self.minimum, share)
         return self.minimum + (self.maximum - self.minimum) * share
 
+    def typed(self, value: float) -> float:
+        """The nearest value that is allowed."""
+        return min(max(value, self.least), self.most)
+
 
 def scale_of(parameter: Parameter) -> Scale:
     """The scale of a FLOAT or INTEGER parameter; a missing end of its range is 0 or 1."""
-    low = parameter.minimum if parameter.minimum is not None else 0.0
-    high = parameter.maximum if parameter.maximum is not None else 1.0
+    least = parameter.minimum if parameter.minimum is not None else 0.0
+    most = parameter.maximum if parameter.maximum is not None else 1.0
+    low, high = (least, most) if parameter.slider is None else parameter.slider
     whole = parameter.kind is Kind.INTEGER
     return Scale(
         minimum=low,
         maximum=high,
-        ratio=low > 0 and high / low >= RATIO_FROM,
+        least=least,
+        most=most,
+        ratio=least > 0 and most / least >= RATIO_FROM,
         digits=0 if whole else next((digits for limit, digits in _DIGITS if high - low <= limit), 0),
         step=1.0 if whole else max(0.01, (high - low) / 100),
     )

@@ -208,7 +208,7 @@ class NumberRow(Row):
             self._slider.setStyleSheet(GROOVE.format(left=left, right=right))
         self._field = Field()
         self._field.setDecimals(self._scale.digits)
-        self._field.setRange(self._scale.minimum, self._scale.maximum)
+        self._field.setRange(self._scale.least, self._scale.most)
         self._field.setSingleStep(self._scale.step)
         self._field.setKeyboardTracking(False)
         if parameter.unit:

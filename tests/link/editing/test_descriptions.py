@@ -45,8 +45,30 @@ def test_sliders_reach_both_ends_and_come_back(parameter: Parameter) -> None:
         assert scale.position(scale.value(position)) == pytest.approx(position, abs=1e-9)
 
 
+def option(operation: str, name: str) -> Parameter:
+    return next(one for one in OPERATIONS[operation].parameters if one.name == name)
+
+
+@pytest.mark.parametrize("parameter", NUMBERS, ids=lambda parameter: parameter.name)
+def test_a_slider_has_its_own_range_and_typing_reaches_the_whole_one(parameter: Parameter) -> None:
+    scale = scales.scale_of(parameter)
+    if parameter.slider is not None:
+        assert (scale.minimum, scale.maximum) == parameter.slider
+    for limit in (parameter.minimum, parameter.maximum):
+        assert limit is None or scale.typed(limit) == limit
+        assert limit is None or scale.position(limit) in (0.0, 1.0)
+    assert scale.typed(scale.most + 1) == scale.most
+    assert scale.typed(scale.least - 1) == scale.least
+
+
+def test_the_usual_value_is_in_the_middle_of_sliders_that_move_by_ratio() -> None:
+    temperature, anamorphic = option("white_balance", "temperature"), option("portrait", "anamorphic")
+    assert scales.scale_of(temperature).value(0.5) == pytest.approx(5477, abs=1)
+    assert scales.scale_of(anamorphic).value(0.5) == pytest.approx(1.0)
+
+
 def test_more_blur_is_a_smaller_f_number() -> None:
-    f_number = next(one for one in OPERATIONS["portrait"].parameters if one.name == "f_number")
+    f_number = option("portrait", "f_number")
     amount = scales.blur_amount(f_number)
     assert amount.value(1.0) == pytest.approx(f_number.minimum)
     assert amount.position(2.0) > amount.position(4.0)

@@ -146,7 +146,7 @@ class NumberRow(Row):
         """Take a typed number, or show the one that counts."""
         text = self._entry.get_text().strip().removeprefix("f/").replace(",", ".")
         try:
-            value = min(max(float(text), self._scale.minimum), self._scale.maximum)
+            value = self._scale.typed(float(text))
         except ValueError:
             value = None
         if value is not None and text != self._text(self._shown()).removeprefix("f/"):
