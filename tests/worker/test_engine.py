@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from dioptre.worker.engine import FULL, PREVIEW, Engine, Task
+from dioptre_link.errors import Cancelled
 
 ENOUGH_S = 30.0
 
@@ -129,3 +130,38 @@ def test_stopping_ends_a_warm_up(engines) -> None:
     engine.join(ENOUGH_S)
     engine.put(Task(began.clear))
     assert began.is_set()
+
+
+def test_nothing_is_warmed_up_while_a_preview_may_be_asked_for(engines) -> None:
+    """A program that is being compiled cannot be interrupted: whoever moves a slider would wait for it."""
+    warmed, task, holder = threading.Event(), threading.Event(), object()
+    engine = engines(lambda _progress: warmed.set(), quiet_s=0.0)
+    engine.hold(holder, needed=True)
+    engine.start()
+    engine.put(Task(task.set))
+    assert task.wait(ENOUGH_S)
+    last = threading.Event()
+    engine.put(Task(last.set))
+    assert last.wait(ENOUGH_S)
+    assert not warmed.is_set()
+    engine.hold(holder, needed=False)
+    assert warmed.wait(ENOUGH_S)
+
+
+def test_a_running_step_of_warming_up_ends_as_soon_as_one_may_be_asked_for(engines) -> None:
+    began, gave_way = threading.Event(), threading.Event()
+
+    def slow(progress) -> None:
+        began.set()
+        try:
+            while True:
+                progress(0.0, "")
+        except Cancelled:
+            gave_way.set()
+            raise
+
+    engine = engines(slow, quiet_s=0.0)
+    engine.start()
+    assert began.wait(ENOUGH_S)
+    engine.hold(engine, needed=True)
+    assert gave_way.wait(ENOUGH_S)

@@ -41,6 +41,9 @@ MESSAGES = (
 )
 
 
+JOB = {"type": "submit", "job": 1, "operation": "fake", "options": {}}
+
+
 class Speaker:
     """A client without any manners."""
 
@@ -228,3 +231,27 @@ def test_the_socket_serves_where_the_port_does_not_reach(serve) -> None:
         connection.sendall(wire.encode(hello))
         with connection.makefile("rb") as file:
             assert wire.decode(file.readline().rstrip(b"\n"), sender="worker")["type"] == "hello"
+
+
+def test_nothing_is_warmed_up_while_a_client_keeps_a_picture(serve) -> None:
+    """A dialog is open, and its next slider must not wait. It goes on when the dialog has closed."""
+    kept, warmed = threading.Event(), threading.Event()
+
+    def step(progress) -> None:
+        kept.wait(ENOUGH_S)
+        progress(0.5, "")
+        warmed.set()
+
+    speaker = Speaker(serve(warm_up=(step,)).rendezvous)
+    speaker.settle_inline()
+    speaker.say({"type": "put", "buffer": "c1.raw", "nbytes": 16})
+    speaker.say({"type": "chunk", "buffer": "c1.raw", "data": "AAAAAAAAAAAAAAAAAAAAAA=="})
+    speaker.say({"type": "store", "name": "photo", "input": "picture", "pixels": PIXELS})
+    assert speaker.hear()["type"] == "stored"
+    kept.set()
+    speaker.say({**JOB, "inputs": {"picture": {"stored": "photo"}}})
+    while speaker.hear()["type"] != "result":
+        pass
+    assert not warmed.is_set()
+    speaker.close()
+    assert warmed.wait(ENOUGH_S)

@@ -1,4 +1,4 @@
-"""The one thread that computes: jobs by priority, and warming up while there are none."""
+"""The one thread that computes: jobs by priority, and warming up while nobody looks at a preview."""
 
 from __future__ import annotations
 
@@ -37,7 +37,11 @@ QUIET_S = 1.5
 
 
 class Engine:
-    """Runs tasks one at a time; between them, when it has been quiet for a while, the steps of warming up."""
+    """Runs tasks one at a time; between them, when it has been quiet for a while, the steps of warming up.
+
+    A step of warming up compiles programs, which cannot be interrupted. While somebody holds the engine, because a
+    preview may be asked for at any moment, none is begun and a running one ends as soon as it can.
+    """
 
     def __init__(self, warm_up: Iterable[WarmUpStep] = (), *, quiet_s: float = QUIET_S) -> None:
         self._waiting: list[tuple[int, int, Task]] = []
@@ -46,6 +50,7 @@ class Engine:
         self._condition = threading.Condition()
         self._quiet_s = quiet_s
         self._quiet_from_s = 0.0
+        self._holders: set[object] = set()
         self._busy = False
         self._stopped = False
         self._thread = threading.Thread(target=self._loop, name="compute", daemon=True)
@@ -69,6 +74,12 @@ class Engine:
             heapq.heappush(self._waiting, (task.priority, next(self._order), task))
             self._condition.notify_all()
 
+    def hold(self, holder: object, *, needed: bool) -> None:
+        """Begin no step of warming up as long as somebody needs that."""
+        with self._condition:
+            (self._holders.add if needed else self._holders.discard)(holder)
+            self._condition.notify_all()
+
     def expect(self, name: str) -> None:
         """Somebody will soon wait for what the step called `name` warms up: it comes next."""
         with self._condition:
@@ -78,9 +89,13 @@ class Engine:
 
     @property
     def idle(self) -> bool:
-        """Nothing runs, waits, or is left to warm up."""
+        """Nothing runs, waits, or may be warmed up."""
         with self._condition:
-            return not (self._busy or self._waiting or self._warm_up)
+            return not (self._busy or self._waiting or self._may_warm_up)
+
+    @property
+    def _may_warm_up(self) -> bool:
+        return bool(self._warm_up) and not self._holders
 
     def _loop(self) -> None:
         while True:
@@ -88,9 +103,9 @@ class Engine:
                 self._busy = False
                 while not (self._waiting or self._stopped):
                     left_s = self._quiet_from_s - time.monotonic()
-                    if self._warm_up and left_s <= 0:
+                    if self._may_warm_up and left_s <= 0:
                         break
-                    self._condition.wait(left_s if self._warm_up else None)
+                    self._condition.wait(left_s if self._may_warm_up else None)
                 if self._stopped:
                     return
                 self._busy = True
@@ -121,7 +136,7 @@ class Engine:
 
     def _make_way(self, step: WarmUpStep) -> None:
         with self._condition:
-            if self._waiting or self._stopped or self._warm_up[0] is not step:
+            if self._waiting or self._stopped or self._holders or self._warm_up[0] is not step:
                 raise Cancelled
 
 

@@ -108,6 +108,7 @@ class Session:
             delivery.cancel()
         self._uploads.close()
         self._kept.clear()
+        self._server.engine.hold(self, needed=False)
         self._folder.close()
         self._writer.close()
         _log.info("%s has gone", self._client)
@@ -148,6 +149,7 @@ class Session:
             await self._store(message)
         elif kind == "forget":
             self._kept.pop(message["name"], None)
+            self._server.engine.hold(self, needed=self.keeps_something)
         elif kind == "put":
             self._uploads.begin(message["buffer"], message["nbytes"])
         elif kind == "chunk":
@@ -172,6 +174,7 @@ class Session:
         pixels = message["pixels"]
         self._uploads.check(pixels)
         self._kept[message["name"]] = await asyncio.to_thread(_load, self._folder, message["input"], pixels)
+        self._server.engine.hold(self, needed=True)  # the next preview must not wait
         self._send({"type": "stored", "name": message["name"]})
 
     # -- jobs ----------------------------------------------------------------------------------------------------

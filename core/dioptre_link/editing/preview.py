@@ -41,6 +41,7 @@ class PreviewSession:
         self._poll_s = poll_s
         self._asked_s = 0.0
         self._drafting = False
+        self._finding: Hashable = None  # what the preview under way looks for, and keeps
         self._forget()
 
     def _forget(self) -> None:
@@ -59,10 +60,12 @@ class PreviewSession:
     def should_wait(self, request: Request) -> bool:
         """Whether to leave the preview under way alone for now; ask again after `SETTLE_MS`."""
         young = time.monotonic() - self._asked_s < PATIENCE_S
+        if self._finding is not None and self._finding == _found_by(request):
+            return True  # what it finds, this one needs too
         return self._drafting or (young and not self.can_draft(request))
 
     def can_draft(self, request: Request) -> bool:
-        """Whether everything that takes long is known already."""
+        """Whether everything that takes long is known already, so that a draft is there at once."""
         if not request.operation.drafts or self._depth is None or self._depth_key != _depth_key(request):
             return False
         return bool(self._subjects) or not traits.finds_subject(request.operation)
@@ -80,7 +83,7 @@ class PreviewSession:
             self._worker.connect(may_start=True)
             return (yield from self._preview(request))
         finally:
-            self._drafting = False
+            self._drafting, self._finding = False, None
 
     def _preview(self, request: Request) -> Shows:
         if traits.enlarges(request.operation):
@@ -89,6 +92,8 @@ class PreviewSession:
         self._take_depth(request)
         if self.can_draft(request):
             yield from self._draft(request)
+        elif request.operation.drafts:
+            yield (yield from self._first_draft(request))
         return (yield from self._job(request, request.point))
 
     # -- inputs --------------------------------------------------------------------------------------------------
@@ -121,6 +126,13 @@ class PreviewSession:
             self._depth = self._stored["disparity"]
 
     # -- drafts and the exact preview ----------------------------------------------------------------------------
+
+    def _first_draft(self, request: Request) -> Steps[Shown]:
+        """A draft that finds depth and subject: the earliest picture, and later drafts compile nothing."""
+        self._finding = _found_by(request)
+        shown = yield from self._job(request, request.point, draft=True)
+        self._finding = None
+        return shown
 
     def _draft(self, request: Request) -> Generator[Step | Shown, None, None]:
         """A draft with what is known: for a new point on the known subject that subject, elsewhere the lens alone.
@@ -270,3 +282,8 @@ def _depth_key(request: Request) -> Hashable:
     if Role.DEPTH not in request.operation.outputs:
         return ("none",)
     return ("estimated", tuple(sorted(traits.depth_options(request.operation, request.options).items())))
+
+
+def _found_by(request: Request) -> Hashable:
+    """What tells the depth and the subject of a request from others."""
+    return request.inputs["picture"].key, _depth_key(request), request.point

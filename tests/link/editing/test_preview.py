@@ -128,7 +128,8 @@ def test_the_first_preview_keeps_depth_and_subject_and_the_next_ones_use_them(
     session: PreviewSession, worker: FakeWorker
 ) -> None:
     drafts, shown = run(session, request())
-    assert drafts == []
+    assert [draft.draft for draft in drafts] == [True]  # the programs of drafts are ready before a slider moves
+    assert (drafts[0].subject, drafts[0].depth) == (shown.subject, shown.depth)
     assert shown.subject is not None
     assert shown.depth is not None
     assert worker.submitted[0][2].keys() == {"depth", "subject"}
@@ -142,13 +143,37 @@ def test_the_first_preview_keeps_depth_and_subject_and_the_next_ones_use_them(
     assert worker.uploaded == ["given-picture"]
 
 
+def test_a_slider_waits_for_what_is_being_found_and_then_for_nothing(session: PreviewSession) -> None:
+    steps = session.preview(request())
+    next(step for step in steps if isinstance(step, Step) and step.waiting)
+    assert session.should_wait(request(f_number=4.0))
+    draft = next(event for event in steps if isinstance(event, Shown))
+    assert draft.draft
+    assert not session.should_wait(request(f_number=4.0))
+    steps.close()
+
+
+def test_another_depth_does_not_wait_for_the_one_being_found(
+    session: PreviewSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("dioptre_link.editing.preview.time.monotonic", lambda: now[0])
+    steps = session.preview(request())
+    next(step for step in steps if isinstance(step, Step) and step.waiting)
+    now[0] += 60
+    assert session.should_wait(request(f_number=4.0))
+    assert not session.should_wait(request(refine=False))
+    assert not session.should_wait(request(focus=LEFT_HALF))
+    steps.close()
+
+
 def test_a_click_on_the_known_subject_drafts_with_it_and_then_looks_again(
     session: PreviewSession, worker: FakeWorker
 ) -> None:
     run(session, request())
     drafts, _ = run(session, request(focus=LEFT_HALF))
-    assert [operation for operation, *_ in worker.submitted[1:]] == ["portrait"] * 3
-    assert [draft for *_, draft, _options in worker.submitted[1:]] == [True, False, False]
+    assert [operation for operation, *_ in worker.submitted[2:]] == ["portrait"] * 3
+    assert [draft for *_, draft, _options in worker.submitted[2:]] == [True, False, False]
     assert "subject" in worker.submitted[-1][2]
     assert len(drafts) == 2
 
@@ -156,7 +181,7 @@ def test_a_click_on_the_known_subject_drafts_with_it_and_then_looks_again(
 def test_a_click_elsewhere_drafts_with_the_lens_alone(session: PreviewSession, worker: FakeWorker) -> None:
     run(session, request())
     run(session, request(focus=RIGHT_HALF))
-    operation, inputs, _, draft, options = worker.submitted[1]
+    operation, inputs, _, draft, options = worker.submitted[2]
     assert (operation, draft) == ("lens_blur", True)
     assert "subject" not in inputs
     assert options["focus"] == RIGHT_HALF
@@ -168,16 +193,16 @@ def test_a_click_elsewhere_drafts_with_the_lens_alone(session: PreviewSession, w
 
 def test_other_depth_options_estimate_again(session: PreviewSession, worker: FakeWorker) -> None:
     run(session, request())
-    drafts, _ = run(session, request(refine=False))
-    assert drafts == []
-    assert worker.submitted[-1][2].keys() == {"depth", "subject"}
+    run(session, request(refine=False))
+    assert worker.submitted[-2][2].keys() == {"depth", "subject"}
+    assert worker.submitted[-1][2] == {}
 
 
 def test_another_picture_starts_afresh(session: PreviewSession, worker: FakeWorker) -> None:
     run(session, request())
     run(session, request(key="another"))
     assert worker.uploaded == ["given-picture"] * 2
-    assert worker.submitted[-1][2].keys() == {"depth", "subject"}
+    assert worker.submitted[-2][2].keys() == {"depth", "subject"}
     assert session.stored("picture", "photo") is None
     assert session.stored("picture", "another") is not None
 
@@ -196,7 +221,7 @@ def test_many_clicks_keep_as_many_subjects_as_there_is_room_for(
 ) -> None:
     for number in range(20):
         run(session, request(focus=(float(number), 1.0)))
-    kept = [keep["subject"] for _, _, keep, draft, _ in worker.submitted if "subject" in keep and not draft]
+    kept = [keep["subject"] for _, _, keep, _, _ in worker.submitted if "subject" in keep]
     assert len(set(kept)) == 8
     used = [inputs["subject"] for _, inputs, *_ in worker.submitted if "subject" in inputs]
     assert set(used) <= set(kept)
