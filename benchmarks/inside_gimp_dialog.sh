@@ -28,11 +28,12 @@ for at in '300 150' '420 300' '200 350' '350 200'; do    # focus points
     click $at
     wait_new "$full"
 done
-for x in 720 780 840 900; do    # the f-number's slider
-    mark "$draft"
-    click "$x" 255
-    wait_new "$draft"
-    sleep 3
+press alt+u    # the slider of the blur amount
+for pause in .2 .5 1 2 3 5; do    # after an exact preview: nothing in the background may hold a draft up
+    mark "$full"
+    xdotool key Left
+    wait_new "$full"
+    sleep $pause
 done
 scrot -o "$OUT/dialog.png"
 press Return

@@ -29,6 +29,7 @@ from .binding import Binding  # noqa: E402
 from .driver import Driver  # noqa: E402
 from .edit import Edited  # noqa: E402
 from .enlarge import run_image  # noqa: E402
+from .getting import Downloads  # noqa: E402
 from .host import Gimp, GLib, GObject  # noqa: E402
 from .inputs import Inputs  # noqa: E402
 from .panel import Panel, depth_chooser, scrolled  # noqa: E402
@@ -146,7 +147,7 @@ class OperationDialog:
         chooser = self._chooser(source)
         if chooser is not None and traits.works_by_depth(self._operation):
             side.pack_start(chooser, False, False, 0)
-        side.pack_start(scrolled(Panel(self._store)), True, True, 0)
+        side.pack_start(scrolled(Panel(self._store, Downloads(self._store, self._files))), True, True, 0)
         if chooser is not None and not traits.works_by_depth(self._operation):
             side.pack_start(chooser, False, False, 0)
         if self._edited is not None:
@@ -216,6 +217,8 @@ class OperationDialog:
         if connecting is not None:
             yield from connecting
         self._worker.expect(self._operation.name)
+        networks = yield from jobs.in_thread(self._worker.networks, "Starting Dioptre")
+        self._store.set(states.listed(self._store.state, networks))
         yield from inputs.read()
 
     def _use_depth(self, depth: Gimp.Layer | None) -> None:

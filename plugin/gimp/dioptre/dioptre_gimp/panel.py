@@ -14,12 +14,13 @@ from dioptre_link import aperture_picture  # noqa: E402
 from dioptre_link.editing import bokeh, scales, traits  # noqa: E402
 from dioptre_link.editing.state import State, Store  # noqa: E402
 from dioptre_link.language import translated  # noqa: E402
-from dioptre_link.operations import Operation, Parameter  # noqa: E402
+from dioptre_link.operations import Kind, Operation, Parameter  # noqa: E402
 from dioptre_link.presets import presets  # noqa: E402
 
 from . import arguments, drawing  # noqa: E402
 from .controls import LABEL_CHARS, NumberRow, Row, no_wheel, row_of, set_options  # noqa: E402
 from .focus_row import FocusRow  # noqa: E402
+from .getting import Downloads, OfferBox  # noqa: E402
 from .shapes_row import ShapesRow  # noqa: E402
 
 WIDTH_PX = 440
@@ -38,13 +39,13 @@ def scrolled(panel: Gtk.Widget) -> Gtk.ScrolledWindow:
 class Panel(Gtk.Box):
     """Rows for all options of an operation."""
 
-    def __init__(self, store: Store[State]) -> None:
+    def __init__(self, store: Store[State], downloads: Downloads) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_end=6)
         self.set_size_request(WIDTH_PX, -1)
-        self._store = store
+        self._store, self._downloads = store, downloads
         operation = store.state.operation
         self._nicks = arguments.nicknames(operation)
-        self._rows: list[Row | ShapesRow | PresetRow | DiscRow] = []
+        self._rows: list[AnyRow] = []
         first = [parameter for parameter in operation.parameters if parameter.simple]
         others = [parameter for parameter in operation.parameters if not parameter.simple]
         if not first:
@@ -52,7 +53,7 @@ class Panel(Gtk.Box):
         if presets_of(operation):
             self._add(self, PresetRow(store))
         for parameter in sorted(first, key=lambda one: one.name != BLUR) if traits.focuses(operation) else first:
-            self._add(self, self._first_row(parameter))
+            self._add_row(self, parameter, self._first_row(parameter))
             if parameter.name == BLUR and bokeh.has_shapes(operation):
                 self._add(self, ShapesRow(store))
         if others:
@@ -68,6 +69,7 @@ class Panel(Gtk.Box):
     def _changed(self, old: State, state: State) -> None:
         """Progress alone changes no row."""
         same = old.options is state.options and old.decided is state.decided and old.shown is state.shown
+        same = same and old.networks is state.networks and old.fetch is state.fetch
         if not same or old.working != state.working:
             self._render(state)
 
@@ -76,9 +78,15 @@ class Panel(Gtk.Box):
         for row in self._rows:
             row.render(state)
 
-    def _add(self, box: Gtk.Box, row: Row | ShapesRow | PresetRow | DiscRow) -> None:
+    def _add(self, box: Gtk.Box, row: AnyRow) -> None:
         self._rows.append(row)
         box.pack_start(row, False, False, 0)
+
+    def _add_row(self, box: Gtk.Box, parameter: Parameter, row: Row) -> None:
+        """A row, and below a choice the offer of what it lacks."""
+        self._add(box, row)
+        if parameter.kind is Kind.CHOICE:
+            self._add(box, OfferBox(parameter.name, self._downloads))
 
     def _first_row(self, parameter: Parameter) -> Row:
         nick = self._nicks[parameter.name]
@@ -100,7 +108,7 @@ class Panel(Gtk.Box):
                 heading.set_markup(f"<b>{GLib.markup_escape_text(translated(group))}</b>")
                 box.pack_start(heading, False, False, 0)
             for parameter in members:
-                self._add(box, row_of(self._store, parameter, self._nicks[parameter.name]))
+                self._add_row(box, parameter, row_of(self._store, parameter, self._nicks[parameter.name]))
             if set(bokeh.SHAPED) <= {parameter.name for parameter in members}:
                 self._add(box, DiscRow())
 
@@ -204,3 +212,6 @@ def depth_chooser(names: list[str], chosen: int, on_choose: Any) -> Gtk.Box:
     row.pack_start(label, False, False, 0)
     row.pack_start(box, True, True, 0)
     return row
+
+
+AnyRow = Row | ShapesRow | PresetRow | DiscRow | OfferBox

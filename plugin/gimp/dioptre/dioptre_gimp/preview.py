@@ -9,8 +9,8 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import GdkPixbuf, Gtk, Pango  # noqa: E402  (the version must be named first)
 
+from dioptre_link.editing import fetching, traits, views  # noqa: E402
 from dioptre_link.editing import state as states  # noqa: E402
-from dioptre_link.editing import traits, views  # noqa: E402
 from dioptre_link.editing.events import Image, Shown  # noqa: E402
 from dioptre_link.editing.state import Phase, State, Store  # noqa: E402
 from dioptre_link.language import translated  # noqa: E402
@@ -217,14 +217,16 @@ class Waiting(Gtk.Box):
             part.show()
 
     def render(self, state: State) -> None:
-        computed = state.shown is not None or state.phase is Phase.EMPTY
+        missing = state.phase is Phase.MISSING
+        computed = (state.shown is not None and not missing) or state.phase is Phase.EMPTY
         if computed or state.view in (views.BEFORE, views.PLACE):
             self._spinner.stop()
             self.hide()
             return
         failed = state.phase is Phase.FAILED
-        self._label.set_text(translated("There is no preview" if failed else "Computing the preview…"))
-        self._spinner.set_visible(not failed)
+        words = "There is no preview" if failed else "Computing the preview…"
+        self._label.set_text(translated((fetching.needs(state) if missing else None) or words))
+        self._spinner.set_visible(not failed and not missing)
         self._spinner.start()
         self.show()
 

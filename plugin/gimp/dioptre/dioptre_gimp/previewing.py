@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from dioptre_link.client import Worker
 from dioptre_link.editing import state as states
@@ -28,12 +30,14 @@ class Previews:
         self._settling: int | None = None
         self._ready = False  # the inputs have been read
         self._asked_px = 0
+        self._since_s = time.monotonic()  # of the oldest change that the preview under way answers
         self._forget = store.observe(self._changed)
 
     def open(self, inputs: Inputs, reading: Steps[None]) -> None:
         """Read the inputs by `reading`, then show the first preview."""
         self._stop_driver()
         self._inputs, self._ready = inputs, False
+        self._since_s = time.monotonic()
         self._driver = Driver(reading, on_done=self._read, on_error=self._failed, on_step=self._event)
 
     def forget(self) -> None:
@@ -62,22 +66,28 @@ class Previews:
 
     def _read(self, _: None) -> None:
         self._ready = True
+        state = replace(self._store.state, phase=Phase.WAITING)
+        self._store.set(states.listed(state, state.networks))  # unless a network is missing
         self._ask()
 
     def _changed(self, old: State, state: State) -> None:
-        if (
-            self._ready
-            and state.operation is old.operation
-            and (old.options, old.place) != (state.options, state.place)
-        ):
+        if not self._ready or state.operation is not old.operation:
+            return
+        fetched = old.phase is Phase.MISSING and state.phase is Phase.WAITING
+        if fetched or (old.options, old.place) != (state.options, state.place):
             self._settle()
 
     def _settle(self) -> None:
         if self._settling is None:
+            self._since_s = time.monotonic()
             self._settling = GLib.timeout_add(SETTLE_MS, self._settled)
 
     def _settled(self) -> bool:
         assert self._inputs is not None
+        if self._store.state.phase is Phase.MISSING:
+            self._settling = None
+            self._ask()
+            return False
         running = self._driver is not None and self._driver.running
         request = self._inputs.request(self._store.state, self._longest_px())
         if running and self.session.should_wait(request):
@@ -90,24 +100,32 @@ class Previews:
         """Ask for a preview with the options as they are; the one before it is given up."""
         assert self._inputs is not None
         self._stop_driver()
+        if self._store.state.phase is Phase.MISSING:
+            return
         self._asked_px = self._longest_px()
         request = self._inputs.request(self._store.state, self._asked_px)
         operation = request.operation.name
 
         def arrived(shown: Shown) -> None:
-            logger.info("Preview by %s, %d px", operation, request.longest_px)
-            self._store.set(states.arrived(self._store.state, shown))
+            self._show(shown, f"Preview by {operation}, {request.longest_px} px")
 
         self._driver = Driver(
             self.session.preview(request), on_done=arrived, on_error=self._failed, on_step=self._event
         )
 
+    def _show(self, shown: Shown, words: str) -> None:
+        """Put a picture into the dialog; the log says how long after the first change that it answers."""
+        self._store.set(states.arrived(self._store.state, shown))
+        logger.info("%s: %.2f s", words, time.monotonic() - self._since_s)
+
     def _event(self, event: Step | Shown) -> None:
         state = self._store.state
         if isinstance(event, Shown):
-            logger.info("Draft by %s", state.operation.name)
-            self._store.set(states.arrived(state, event))
-        elif state.phase is not Phase.DRAFT:  # the words of a draft's exact preview would only flicker
+            self._show(event, f"Draft by {state.operation.name}, {self._asked_px} px")
+        elif state.phase not in (
+            Phase.DRAFT,
+            Phase.MISSING,
+        ):  # the words of a draft's exact preview would only flicker
             self._store.set(states.stepped(state, event))
 
     def _failed(self, error: Exception) -> None:
