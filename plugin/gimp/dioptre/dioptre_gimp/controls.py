@@ -174,7 +174,7 @@ class ChoiceRow(Row):
     def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
         super().__init__(store, parameter, nick)
         self._values: list[Any] = [] if parameter.default is not None else [None]
-        labels = [] if parameter.default is not None else [translated("Automatic")]
+        labels = [] if parameter.default is not None else [translated(AUTOMATIC)]
         if parameter.kind is Kind.BOOLEAN:
             self._values += [True, False]
             labels += [translated("Yes"), translated("No")]
@@ -217,12 +217,12 @@ class PointRow(Row):
     def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
         super().__init__(store, parameter, nick)
         self._where = Gtk.Label(xalign=0.0, ellipsize=Pango.EllipsizeMode.END)
-        self._clear = Gtk.Button(label=translated("Automatic"))
+        self._clear = Gtk.Button(label=translated(AUTOMATIC))
         style.add_class(self._clear, "dioptre-small")
         self._clear.set_tooltip_text(translated("Forget the point"))
         self._clear.connect("clicked", lambda _: self._forget())
         self.label.set_mnemonic_widget(self._clear)
-        self.name(self._clear, f"{translated(parameter.label)}: {translated('Automatic')}")
+        self.name(self._clear, f"{translated(parameter.label)}: {translated(AUTOMATIC)}")
         self.pack_start(self.label, False, False, 0)
         self.pack_start(self._where, True, True, 0)
         self.pack_start(self._clear, False, False, 0)
