@@ -238,7 +238,7 @@ class Status(Gtk.Box):
         super().__init__(spacing=10)
         self._layer_size = layer_size
         self._clickable = clickable
-        self._bar = Gtk.ProgressBar(valign=Gtk.Align.CENTER)
+        self._bar = Gtk.ProgressBar(valign=Gtk.Align.CENTER, no_show_all=True)
         self._bar.set_size_request(150, -1)
         style.add_class(self._bar, "dioptre-bar")
         self._bar.get_accessible().set_name(translated("Progress"))
@@ -249,7 +249,7 @@ class Status(Gtk.Box):
         self.pack_start(self._bar, False, False, 0)
 
     def render(self, state: State) -> None:
-        self._bar.set_opacity(1.0 if state.busy else 0.0)  # hiding it would move the words
+        self._bar.set_visible(state.busy)  # otherwise the words need the room
         if state.busy and state.fraction <= 0.0:
             self._bar.pulse()
         else:
