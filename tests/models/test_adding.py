@@ -80,6 +80,11 @@ def test_another_package_of_that_name_is_refused(
         ("ERROR: Could not install: [Errno 28] No space left on device\n", "disk is full"),
         ("ERROR: Something new.\nERROR: another", "Something new"),
         ("", "pip failed"),
+        (
+            "ERROR: Exception:\nTraceback (most recent call last):\n  …\n"
+            "pip._vendor.requests.exceptions.HTTPError: 503 Server Error: busy for url: x\n",
+            "503 Server Error: busy for url: x",
+        ),
     ],
 )
 def test_what_pip_said_becomes_a_reason(said: str, reason: str) -> None:

@@ -162,5 +162,8 @@ def _reason(said: str) -> str:
     for sign, meaning in _REASONS:
         if sign in said:
             return meaning
-    errors = [line.removeprefix("ERROR:").strip() for line in said.splitlines() if line.startswith("ERROR:")]
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
+    if errors == ["Exception:"]:  # pip's own traceback follows; its last line says what happened
+        errors = [lines[-1].partition(": ")[2] or lines[-1]]
     return (errors[0] if errors else "pip failed").rstrip(".")
