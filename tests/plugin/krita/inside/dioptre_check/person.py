@@ -98,12 +98,22 @@ def click(target, x=0.5, y=0.5, button="1"):
         around.ensureWidgetVisible(target)
         for _ in range(4):
             yield
-    where = target.mapToGlobal(QPoint(round(target.width() * x), round(target.height() * y)))
-    subprocess.run(["xdotool", "mousemove", str(where.x()), str(where.y())], check=True)
-    yield from rig.until(lambda: QCursor.pos() == where, "the pointer")
-    yield
+    yield from _point_at(target, x, y)
     subprocess.run(["xdotool", "click", button], check=True)
     for _ in range(4):
+        yield
+
+
+def _point_at(target, x, y):
+    """Move the pointer over a widget, and follow it until it stays where it is, as an eye does."""
+    before, same = None, 0
+    while same < AT_REST:
+        where = target.mapToGlobal(QPoint(round(target.width() * x), round(target.height() * y)))
+        if where != before:
+            subprocess.run(["xdotool", "mousemove", str(where.x()), str(where.y())], check=True)
+            yield from rig.until(lambda at=where: QCursor.pos() == at, "the pointer")
+        same = same + 1 if where == before else 0
+        before = where
         yield
 
 
