@@ -81,7 +81,7 @@ def test_another_package_of_that_name_is_refused(
         ("ERROR: Something new.\nERROR: another", "Something new"),
         ("", "pip failed"),
         (
-            "ERROR: Exception:\nTraceback (most recent call last):\n  …\nHTTPError: 503 Server Error: busy for url: x\n",
+            "ERROR: Exception:\nTraceback:\n  …\nHTTPError: 503 Server Error: busy for url: x\n",
             "503 Server Error: busy for url: x",
         ),
     ],
