@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from dioptre.pipelines.soft_matte import soft_matte, with_soft_edges
+from dioptre.pipelines.soft_matte import soft_matte, supported, with_soft_edges
 
 
 def square(side: int, first: int, last: int, value: float = 1.0) -> np.ndarray:
@@ -44,6 +45,21 @@ def test_a_change_of_nothing_changes_nothing() -> None:
     made = [with_soft_edges(alpha, square(256, first, 200)) for first in (59, 60, 61)]
     changes = [float(np.abs(other - alpha).mean()) for other in made]
     assert max(np.abs(np.diff(changes))) < 0.01
+
+
+def test_a_doubtful_part_is_kept_where_both_see_one_thing() -> None:
+    doubtful = square(320, 80, 240)
+    doubtful[120:160, 120:160] = 0.45
+    closed = supported(doubtful, square(512, 128, 384))
+    assert closed[120:160, 120:160].min() > 0.75
+    assert closed[:80].max() < 0.01
+
+
+@pytest.mark.parametrize("soft", [square(512, 220, 384), square(512, 420, 500), square(512, 64, 448)])
+def test_the_second_opinion_neither_removes_nor_chooses(soft: np.ndarray) -> None:
+    """It sees a part of the subject, another thing, or more than the subject."""
+    sure = square(320, 80, 240)
+    np.testing.assert_allclose(supported(sure, soft) > 0.5, sure > 0.5)
 
 
 def test_a_person_is_cut_out(checkout: Path) -> None:

@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 from dioptre.imaging.extension import extend_colours
 from dioptre.imaging.matting import refine_matte
 
-from .soft_matte import soft_matte, with_soft_edges
+from .soft_matte import soft_matte, supported, with_soft_edges
 
 _SURELY_OUT, _SURELY_IN = 0.3, 0.9  # saliency; half the pixels at an outline that have .6 are truly inside
 _ALIKE = 0.06  # difference of disparity within one thing
@@ -28,8 +28,11 @@ def cut_out(
     probability: of belonging to it, on the small square. near: disparity there, where it is known.
     is_thing: whether a network saw it; a mere region has no hair to look for.
     """
-    alpha = refine_matte(picture, _decided(probability, near))
-    return with_soft_edges(alpha, soft_matte(picture)) if is_thing else alpha
+    if not is_thing:
+        return refine_matte(picture, _decided(probability, near))
+    soft = soft_matte(picture)
+    alpha = refine_matte(picture, _decided(supported(probability, soft), near))
+    return with_soft_edges(alpha, soft)
 
 
 def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.ndarray, "s s"]:
