@@ -12,6 +12,7 @@ from training.matte.batches import turned
 from training.matte.composites import SIDE, Body, Canvas, composite, seen
 from training.matte.loss import loss_of
 from training.matte.network import GRID, TAPS, WIDTH, SoftAlpha
+from training.matte.schedule import LAST_RATE, RATE, rate_of
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +104,11 @@ def test_a_mirrored_view_is_mirrored_in_all_its_parts() -> None:
             for plane in (made["alpha"], made["weight"], made["features"][0, ..., 0], made["picture"][..., 0])
         }
         assert len(ways) == 1
+
+
+@pytest.mark.parametrize("steps", [5, 12_000])
+def test_the_rate_rises_and_falls_in_short_runs_too(steps: int) -> None:
+    rates = [float(rate_of(steps)(step)) for step in np.linspace(0, steps, 200).round()]
+    assert rates[0] == 0
+    assert max(rates) == pytest.approx(RATE, rel=0.05)
+    assert rates[-1] == pytest.approx(LAST_RATE)

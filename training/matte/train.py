@@ -30,8 +30,9 @@ from training.values import save_network
 from .batches import Batch, Views, together
 from .loss import loss_of
 from .network import GRID, SIDE, SoftAlpha
+from .schedule import rate_of
 
-RATE, WARM_UP, LAST_RATE, DECAY, AVERAGED = 1.5e-3, 100, 1e-5, 0.02, 0.998
+DECAY, AVERAGED = 0.02, 0.998
 STEPS = 12_000
 SAVE_EVERY = 50
 _DROPPED = 0.2  # of a tap's channels
@@ -78,7 +79,7 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.run.mkdir(parents=True, exist_ok=True)
     graph, state = nnx.split(SoftAlpha(rngs=nnx.Rngs(0)))
-    rate = optax.warmup_cosine_decay_schedule(0, RATE, WARM_UP, arguments.steps, LAST_RATE)
+    rate = rate_of(arguments.steps)
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(rate, weight_decay=DECAY))
 
     @jax.jit
@@ -104,14 +105,16 @@ def main() -> None:
         kept = jax.tree.unflatten(shape, leaves)
     views, start, losses = Views(arguments.views), time.monotonic(), []
     views.look()
-    while number < arguments.steps and time.monotonic() - start < arguments.seconds:
+    ended = number >= arguments.steps
+    while not ended:
         batch = views.batch(np.random.default_rng([number, 1]))
         kept["state"], kept["memory"], kept["average"], value = step(
             kept["state"], kept["memory"], kept["average"], batch, jax.random.fold_in(jax.random.key(0), number)
         )
         losses.append(float(value))
         number += 1
-        if number % SAVE_EVERY == 0 or number == arguments.steps:
+        ended = number >= arguments.steps or time.monotonic() - start >= arguments.seconds
+        if number % SAVE_EVERY == 0 or ended:
             leaves = {str(k): np.asarray(leaf) for k, leaf in enumerate(jax.tree.leaves(kept))}
             unfinished = file.with_suffix(".unfinished")
             unfinished.write_bytes(serialization.msgpack_serialize({"step": number, "leaves": leaves}))

@@ -40,15 +40,16 @@ def supported(
 ) -> Float32[np.ndarray, "s s"]:
     """`probability`, greater where it is in doubt and `soft` sees the subject.
 
-    Nothing is taken away: of animals and things `soft` often misses parts, but rarely adds what is none. So it closes
-    holes without a say in what the subject is.
+    Nothing is taken away: of animals and things `soft` often misses parts, but rarely adds something else. So it
+    closes holes without a say in what the subject is.
     """
     seen = np.clip(resize(soft, probability.shape, method="bilinear"), 0, 1)
     share = _SUPPORT * _ramp(_overlap(probability, seen), _RELATED, _SURELY_RELATED)
     if share == 0:
         return probability
     odds = _log_odds(probability) + np.float32(share) * _log_odds(seen)
-    return np.maximum(probability, 1 / (1 + np.exp(-odds)))
+    raised: np.ndarray = 1 / (1 + np.exp(-odds))
+    return np.maximum(raised, probability, out=raised)
 
 
 def with_soft_edges(
