@@ -48,8 +48,8 @@ def supported(
     if share == 0:
         return probability
     odds = _log_odds(probability) + np.float32(share) * _log_odds(seen)
-    raised: np.ndarray = 1 / (1 + np.exp(-odds))
-    return np.maximum(raised, probability, out=raised)
+    raised: np.ndarray = np.maximum(probability, 1 / (1 + np.exp(-odds)))
+    return raised
 
 
 def with_soft_edges(
