@@ -93,7 +93,7 @@ class Connection:
                 self.socket.settimeout(REPLY_TIMEOUT_S)
                 self.socket.sendall(line)
         except OSError as error:
-            self.fail(WorkerLostError(f"Dioptre's worker has gone ({error})."))
+            self.fail(WorkerLostError("Dioptre's worker has gone ({error}).", error=error))
             assert self._failure is not None
             raise self._failure from error
 
@@ -101,7 +101,7 @@ class Connection:
         """How a message names an input; in inline transport the bytes go first."""
         if isinstance(given, Stored):
             if given.connection is not self:
-                raise WorkerLostError(f"The worker that kept {given.name!r} has ended.")
+                raise WorkerLostError("The worker that kept {name} has ended.", name=repr(given.name))
             return {"stored": given.name}
         if given.path.parent != self.folder:
             raise WorkerLostError("The worker that was to get these pixels has ended.")
@@ -258,7 +258,7 @@ class Connection:
         except ValueError as error:
             raise WireError("The worker sent pixels that are not base64.") from error
         except OSError as error:
-            raise WorkerLostError(f"The result could not be stored: {error.strerror}.") from error
+            raise WorkerLostError("The result could not be stored: {strerror}.", strerror=error.strerror) from error
 
     def fail(self, error: DioptreError) -> None:
         """End the connection and every job on it with `error`; the first one counts."""

@@ -52,7 +52,7 @@ def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:
     if wrong := sorted(name for name, values in arrays.items() if not np.isfinite(values).all()):
         raise WeightsError(
             "The weights of {model} have values that are not numbers: {faults}.",
-            hint="They were made so: get them again, or train them anew.",
+            hint="The file was written with them: get the weights again, or train them again.",
             model=repr(card.id),
             faults=", ".join(wrong[:3]),
         )

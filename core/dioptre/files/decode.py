@@ -22,7 +22,7 @@ import numpy as np
 
 from . import containers, exif, problems, tiff_tags
 from .budget import Budget
-from .picture import Colour, Format, Source
+from .picture import Colour, Format, Source, recognise
 from .unchanged import unchanged
 from .vips import vips
 
@@ -37,7 +37,6 @@ _LOADERS = {
     Format.GIF: "gifload_source",
 }
 _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-_HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
 _COMPRESSION = {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate"}
 
 
@@ -56,28 +55,6 @@ class Decoded:
     premultiplied: bool = False
     messages: list[str] = field(default_factory=list)
     sha256: str = ""
-
-
-def recognise(start: bytes) -> Format | None:
-    """Tell the format by a file's first bytes."""
-    if start[:3] == b"\xff\xd8\xff":
-        return Format.JPEG
-    if start[:8] == b"\x89PNG\r\n\x1a\n":
-        return Format.PNG
-    if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return Format.TIFF
-    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
-        return Format.WEBP
-    if start[:6] in (b"GIF87a", b"GIF89a"):
-        return Format.GIF
-    if start[4:8] == b"ftyp":
-        size = min(int.from_bytes(start[:4], "big"), 256)
-        brands = {start[8:12]} | {start[at : at + 4] for at in range(16, size, 4)}
-        if brands & {b"avif", b"avis"}:
-            return Format.AVIF
-        if brands & _HEIC_BRANDS:
-            return Format.HEIC
-    return None
 
 
 def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
@@ -408,6 +385,6 @@ def _decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
 def _damaged(path: Path) -> problems.DamagedPicture:
     return problems.DamagedPicture(
         "{file} is damaged or cut off.",
-        hint="Copy it again from the camera or its source, or open it in an editor and export it anew.",
+        hint="Copy it again from the camera or its source, or open it in an editor and export it again.",
         file=problems.shown(path),
     )

@@ -25,8 +25,8 @@ from dioptre.imaging.embedded import EmbeddedDepth
 
 from . import containers, exif, notes, problems
 from .budget import Budget
-from .decode import budget_of, decoded_grey, opened, recognise, turned
-from .picture import Format
+from .decode import budget_of, decoded_grey, opened, turned
+from .picture import Format, recognise
 
 _GDEPTH = "http://ns.google.com/photos/1.0/depthmap/"
 _DEPTH_MAPS = (_GDEPTH, "http://ns.google.com/photos/dd/1.0/depthmap/")

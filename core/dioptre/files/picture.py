@@ -10,6 +10,8 @@ import numpy as np
 
 from dioptre.imaging.layers import Rows
 
+_HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
+
 
 class Format(Enum):
     """A file format that Dioptre reads. The value is its name for users."""
@@ -21,6 +23,28 @@ class Format(Enum):
     HEIC = "HEIC"
     AVIF = "AVIF"
     GIF = "GIF"
+
+
+def recognise(start: bytes) -> Format | None:
+    """Tell the format by a file's first bytes."""
+    if start[:3] == b"\xff\xd8\xff":
+        return Format.JPEG
+    if start[:8] == b"\x89PNG\r\n\x1a\n":
+        return Format.PNG
+    if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return Format.TIFF
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return Format.WEBP
+    if start[:6] in (b"GIF87a", b"GIF89a"):
+        return Format.GIF
+    if start[4:8] == b"ftyp":
+        size = min(int.from_bytes(start[:4], "big"), 256)
+        brands = {start[8:12]} | {start[at : at + 4] for at in range(16, size, 4)}
+        if brands & {b"avif", b"avis"}:
+            return Format.AVIF
+        if brands & _HEIC_BRANDS:
+            return Format.HEIC
+    return None
 
 
 class Colour(Enum):

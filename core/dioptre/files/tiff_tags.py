@@ -1,6 +1,6 @@
 """Camera metadata of TIFF files: read into an EXIF blob, and an EXIF blob put into a TIFF file.
 
-libvips does neither. Directories are written anew at the end of the file; image data stays where it is.
+libvips does neither. Directories are written again at the end of the file; image data stays where it is.
 """
 
 from __future__ import annotations

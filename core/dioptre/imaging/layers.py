@@ -64,7 +64,7 @@ class Layer:
 
 
 class LayerOnDemand(Layer):
-    """A layer whose pixels are made when they are asked for, each time anew, and not kept.
+    """A layer whose pixels are made when they are asked for, every time, and not kept.
 
     shape: of the pixels. begin: called before rows are asked for; gives what makes them. made_of: as in `Layer`.
     """

@@ -106,7 +106,7 @@ def _shapes_below(path: str, entry: Entry, shapes: Shapes) -> Shapes:
 
 
 def _values(folder: Path, checksum: str, *, wanted: Shapes) -> _Values:
-    """The checkpoint's values, read anew only where no network in memory has them."""
+    """The checkpoint's values, read again only where no network in memory has them."""
     kept = _SHARED.get((folder, checksum))
     if kept is None:
         kept = _SHARED[folder, checksum] = _Values(jax.device_put(read(folder, wanted=wanted)[1]))

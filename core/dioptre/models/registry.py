@@ -279,7 +279,7 @@ def load_model(model_id: str) -> Loaded:
 
 @cache
 def _load(model_id: str, cards: tuple[tuple[Path, str], ...]) -> Loaded:
-    """Keyed by the cards' checksums too: replaced weights are loaded anew."""
+    """Keyed by the cards' checksums too: replaced weights are loaded again."""
     from .loaded import load  # JAX and Flax: only where a network is run
 
     return load(ENTRIES[model_id], dict(zip(ENTRIES[model_id].checkpoints, cards, strict=True)))

@@ -267,7 +267,7 @@ def halve(
     planes: Float[Array, "2 e h w"], radii: Float[Array, "2 h w"]
 ) -> tuple[Float[Array, "2 e h2 w2"], Float[Array, "2 h2 w2"]]:
     """Half the size: the eight surfaces of 2 x 2 pixels become two, parted half-way between their radii."""
-    # Kept apart from what uses it: XLA would compute it anew for every smaller size.
+    # Kept apart from what uses it: XLA would compute it again for every smaller size.
     made: tuple[Array, Array] = jax.lax.optimization_barrier(_halve(planes, radii, jnp))  # type: ignore[no-untyped-call]
     return made
 

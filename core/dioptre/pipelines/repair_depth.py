@@ -132,7 +132,7 @@ def _check(image: np.ndarray, disparity: np.ndarray, selected: np.ndarray) -> No
             )
         if not is_finite(plane):
             raise DepthError(
-                "The {called} contains values that are not numbers.", hint="Make it anew.", called=Message(called)
+                "The {called} contains values that are not numbers.", hint="Make it again.", called=Message(called)
             )
     if not (selected > 0).any():
         raise UsageError("Nothing is selected.", hint="Select what is to be repaired.")

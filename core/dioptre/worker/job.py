@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from dioptre.models.registry import NetworkMissingError
+from dioptre.recipes.memory import OutOfMemoryError
+from dioptre.runtime import is_out_of_memory
+from dioptre_link.errors import DioptreError
+from dioptre_link.start import log_file
+from dioptre_link.wire import encode
+
 from .engine import Task
 from .request import Kept
 
@@ -36,3 +43,29 @@ class Job:
     phase: str = "Waiting"
     reported: float = 0.0
     to_report: bool = False
+
+
+def in_words(error: Exception) -> DioptreError:
+    """`error` as the user is to read it."""
+    if isinstance(error, NetworkMissingError):  # an editor's user has a button, and perhaps no command line
+        return DioptreError(
+            error.message, hint="Choose “Get it” beside the network's name.", code="network-missing"
+        )
+    if isinstance(error, DioptreError):
+        return error
+    if is_out_of_memory(error):
+        return OutOfMemoryError("The machine ran out of memory for this job.")
+    first_line = next(iter(str(error).splitlines()), "")[:200]
+    return DioptreError(
+        "Something went wrong inside Dioptre: {kind}: {first_line}",
+        hint="The details are in {log_file}.",
+        code="internal",
+        kind=type(error).__name__,
+        first_line=first_line,
+        log_file=log_file(),
+    )
+
+
+def cancelled(job: Job, reason: str = "") -> bytes:
+    """The last message of a job that nobody wants any more."""
+    return encode({"type": "cancelled", "job": job.number, "reason": reason})

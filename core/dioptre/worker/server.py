@@ -99,7 +99,7 @@ class Server:
                     (self._meeting / unix_socket).unlink()
 
     def touch(self) -> None:
-        """Something happened: the idle time begins anew."""
+        """Something happened: the idle time starts again."""
         self._touched = asyncio.get_running_loop().time()
         self._trimmed = False
 

@@ -16,20 +16,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dioptre.models.registry import NetworkMissingError
-from dioptre.recipes.memory import OutOfMemoryError
-from dioptre.runtime import is_out_of_memory
 from dioptre_link.chain import described
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.language import Message
 from dioptre_link.operations import Input
-from dioptre_link.start import log_file
 from dioptre_link.wire import CHUNK_BYTES, DTYPES, Pixels, WireError, decode, encode
 
 from . import fetches, libraries
 from .engine import FULL, PREVIEW, Task
 from .exchange import Folder
-from .job import Job, Outcome
+from .job import Job, Outcome, cancelled, in_words
 from .request import UNPAINTED, Kept, Request
 from .uploads import Uploads
 
@@ -142,7 +138,7 @@ class Session:
             self._fetch(message)
         elif kind == "cancel":
             if (job := self._jobs.get(message["job"])) is not None:
-                self._end(job, _cancelled(job))
+                self._end(job, cancelled(job))
         elif kind == "expect":
             self._server.engine.expect(message["operation"])
         elif kind == "store":
@@ -212,7 +208,7 @@ class Session:
         job.task = Task(lambda: self._work(job), FULL if request.preview_px is None else PREVIEW)
         if job.supersedes is not None:
             if (older := self._newest.get(job.supersedes)) is not None:
-                self._end(older, _cancelled(older, "Replaced by a newer request."))
+                self._end(older, cancelled(older, "Replaced by a newer request."))
             self._newest[job.supersedes] = job
         self._jobs[job.number] = job
         self._server.engine.put(job.task)
@@ -361,31 +357,6 @@ class Session:
     def _delete(self, files: tuple[str, ...]) -> None:
         for name in files:
             self._folder.delete(name)
-
-
-def in_words(error: Exception) -> DioptreError:
-    """`error` as the user is to read it."""
-    if isinstance(error, NetworkMissingError):  # an editor's user has a button, and perhaps no command line
-        return DioptreError(
-            error.message, hint="Choose “Get it” beside the network's name.", code="network-missing"
-        )
-    if isinstance(error, DioptreError):
-        return error
-    if is_out_of_memory(error):
-        return OutOfMemoryError("The machine ran out of memory for this job.")
-    first_line = next(iter(str(error).splitlines()), "")[:200]
-    return DioptreError(
-        "Something went wrong inside Dioptre: {kind}: {first_line}",
-        hint="The details are in {log_file}.",
-        code="internal",
-        kind=type(error).__name__,
-        first_line=first_line,
-        log_file=log_file(),
-    )
-
-
-def _cancelled(job: Job, reason: str = "") -> bytes:
-    return encode({"type": "cancelled", "job": job.number, "reason": reason})
 
 
 def _input(name: str) -> Input:

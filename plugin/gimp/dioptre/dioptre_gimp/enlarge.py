@@ -25,7 +25,7 @@ from .run import Outcome
 from .sources import Source
 
 _DATA = tuple(role.value for role in layers.DATA_ROLES)
-_WORDS = "Text was enlarged as pixels; when it is edited, GIMP draws it anew at its old size."
+_WORDS = "Text was enlarged as pixels; when it is edited, GIMP draws it again at its old size."
 _DRAWN = ("VectorLayer", "LinkLayer")  # of GIMP 3.2: drawn again at their new size
 
 
