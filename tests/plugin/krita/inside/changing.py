@@ -29,6 +29,8 @@ try:
 except ImportError:
     from PyQt6.QtWidgets import QCheckBox, QPushButton, QToolButton
 
+LONG_PX = 1024  # a side of a picture that takes longer than a person's click
+
 
 def check_repair_of_depth():
     """The repaired layer takes the place of the depth layer; Update uses it; one undo step."""
@@ -84,8 +86,9 @@ def check_editing_a_result_in_place():
     result.setOpacity(200)
     result.addChildNode(document.createTransparencyMask("mask"), None)
     first = pixels(child(group, "Mine"), WHOLE)
+    yield from settle(document, 10)  # Krita 5.2 makes a new mask active a while after
     document.setActiveNode(child(group, "Mine"))
-    yield from settle(document)
+    yield from soon("active before", lambda: document.activeNode().name(), "Mine")
     yield from opened("dioptre_edit")
     expect("options", (state().operation.name, state().options["f_number"]), ("portrait", 1.4))
     yield from ready()
@@ -137,9 +140,11 @@ def check_editing_depth():
 
 
 def check_each_job_has_its_own_cancel():
-    document, node = yield from open_photo()
+    document, node = yield from open_photo(LONG_PX)
     yield from opened("dioptre_panel")
-    endings = [Ending(jobs.desk().start(operation("portrait"), {}, document, node)) for _ in range(3)]
+    endings = [
+        Ending(jobs.desk().start(operation("super_resolution"), {"scale": 4}, document, node)) for _ in range(3)
+    ]
     for _ in range(3):
         yield
     person.screenshot("krita-jobs.png")

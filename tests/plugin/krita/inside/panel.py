@@ -91,9 +91,9 @@ def at(x, y):
     return canvas, (left + x * width) / canvas.width(), (upper + y * height) / canvas.height()
 
 
-def open_photo():
+def open_photo(side=PHOTO_PX):
     photo = QImage(os.environ.get("PHOTO", "/examples/astronaut.jpg"))
-    photo = photo.scaled(PHOTO_PX, PHOTO_PX).convertToFormat(QImage.Format.Format_ARGB32)
+    photo = photo.scaled(side, side).convertToFormat(QImage.Format.Format_ARGB32)
     data = photo.constBits().asstring(photo.sizeInBytes())
     document = yield from new_document(photo.width(), photo.height())
     node = yield from add_layer(document, data, rect=(0, 0, photo.width(), photo.height()))
