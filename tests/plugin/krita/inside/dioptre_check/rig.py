@@ -42,8 +42,9 @@ def expect_close(what, got, wanted):
 class Hand:
     """Rests on a pointing device, which is never quite still.
 
-    On a virtual screen the pointer is. There Qt 5 at times leaves a click in xcb's queue, unread, until the next event
-    of the screen; timers go on meanwhile. It was seen to arrive together with the next pixel that the pointer moved.
+    On a virtual screen the pointer is. There Qt 5 at times leaves a click in xcb's queue, unread, until the next
+    event of the screen; timers go on meanwhile. It was seen to arrive together with the next pixel that the pointer
+    moved.
     """
 
     def __init__(self):
