@@ -16,7 +16,7 @@ from ..buffers import Buffer
 from ..client import Result, Stored, Worker, WorkerLostError
 from ..operations import OPERATIONS, Input, Role
 from ..wire import PixelFormat
-from . import traits
+from . import marks, traits
 from .events import Image, Shown, Shows, Step, Steps, follow, read_images
 from .request import Point, Request, detail_rect
 
@@ -27,7 +27,6 @@ SETTLE_MS = 30
 """A moving slider sends many changes; the preview follows after this pause."""
 
 SUBJECTS = 8  # kept in the worker, by the point that they were looked for at
-INSIDE = 128  # of 255: coverage from which a point belongs to the subject
 LEAST_PX = 16  # of a preview's longer side, for the worker
 
 
@@ -162,7 +161,7 @@ class PreviewSession:
         point = request.point
         if coverage is None or point is None:
             return False
-        return coverage.at(point[0] / request.size[0], point[1] / request.size[1]) >= INSIDE
+        return coverage.at(point[0] / request.size[0], point[1] / request.size[1]) >= marks.INSIDE
 
     def _job(self, request: Request, at: Point | None, *, draft: bool = False) -> Steps[Shown]:
         """at: the point whose subject is used, where it is known; it is looked for and kept otherwise."""

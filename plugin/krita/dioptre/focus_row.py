@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .dioptre_link.editing import views
+from .dioptre_link.editing import focus_range, views
 from .dioptre_link.editing.events import Image
+from .dioptre_link.editing.focus_range import Grip
 from .dioptre_link.editing.state import State
 from .dioptre_link.language import translated
 from .dioptre_link.operations import Parameter
@@ -28,9 +29,13 @@ from .qt import (
 HIGH_PX, WIDE_PX = 44, 120
 BINS = 96
 GRIP = 0.03  # reach of an end of the range, as a fraction of the width
-KEY_STEP = 0.02
 BACK, PLAIN = QColor(32, 32, 34), QColor(150, 150, 150)
-ARROWS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down)
+ARROWS = {
+    Qt.Key.Key_Left: "left",
+    Qt.Key.Key_Right: "right",
+    Qt.Key.Key_Up: "up",
+    Qt.Key.Key_Down: "down",
+}
 Change = Callable[[Mapping[str, Any]], None]
 
 
@@ -42,7 +47,7 @@ class FocusRow(QWidget):
         self.setObjectName("dioptre_focus_range")
         self._on_change = on_change
         self._sharp: tuple[float, float] | None = None
-        self.histogram = Histogram(self._chose_focus, self._chose_reach)
+        self.histogram = Histogram(on_change)
         self.histogram.setAccessibleName(translated(parameter.label))
         self.histogram.setAccessibleDescription(translated(parameter.help))
         self._tick = QCheckBox(translated("Auto"))
@@ -65,28 +70,21 @@ class FocusRow(QWidget):
     def render(self, state: State) -> None:
         self._sharp = state.sharp
         self._tick.blockSignals(True)
-        self._tick.setChecked(state.options["focus_range"] is None and state.options["focal_disparity"] is None)
+        self._tick.setChecked(focus_range.is_automatic(state.options))
         self._tick.blockSignals(False)
         self.histogram.show_depth(None if state.shown is None else state.shown.depth, state.sharp)
 
-    def _chose_focus(self, disparity: float) -> None:
-        """A depth that is chosen here replaces a clicked point."""
-        self._on_change({"focus": None, "focal_disparity": round(min(max(disparity, 0.0), 1.0), 4)})
-
-    def _chose_reach(self, reach: float) -> None:
-        self._on_change({"focus_range": round(min(max(reach, 0.0), 1.0), 4)})
-
     def _ticked(self, on: bool) -> None:
         if on:
-            self._on_change({"focus_range": None, "focal_disparity": None})
+            self._on_change(focus_range.AUTOMATIC)
         elif self._sharp is not None:
-            self._chose_reach((self._sharp[1] - self._sharp[0]) / 2)
+            self._on_change(focus_range.fixed(self._sharp))
 
 
 class Histogram(QWidget):
     """Bars in the colours that the preview has for in front, sharp and behind."""
 
-    def __init__(self, on_focus: Callable[[float], None], on_reach: Callable[[float], None]) -> None:
+    def __init__(self, on_change: Change) -> None:
         super().__init__()
         self.setObjectName("dioptre_histogram")
         self.setMinimumWidth(WIDE_PX)
@@ -96,11 +94,11 @@ class Histogram(QWidget):
         self.setToolTip(
             translated("Far is on the left, near on the right. Drag an end to keep more or less of it sharp.")
         )
-        self._on_focus, self._on_reach = on_focus, on_reach
+        self._on_change = on_change
         self._depth: Image | None = None
         self._bars = [0.0] * BINS
         self._sharp: tuple[float, float] | None = None
-        self._grip = ""  # "middle" or "end", while the button is down
+        self._grip: Grip | None = None  # while the button is down
 
     def show_depth(self, depth: Image | None, sharp: tuple[float, float] | None) -> None:
         if depth is not self._depth:
@@ -138,21 +136,16 @@ class Histogram(QWidget):
         if self._sharp is None or event.button() != Qt.MouseButton.LeftButton:
             return
         at = self._at(event)
-        self._grip = "end" if min(abs(at - end) for end in self._sharp) <= GRIP else "middle"
-        if self._grip == "middle":
-            self._on_focus(at)
+        self._grip = focus_range.grip_at(self._sharp, at, GRIP)
+        if self._grip is Grip.MIDDLE:
+            self._on_change(focus_range.dragged(self._sharp, self._grip, at))
 
     def mouseMoveEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
-        if not self._grip or self._sharp is None:
-            return
-        at = self._at(event)
-        if self._grip == "middle":
-            self._on_focus(at)
-        else:
-            self._on_reach(abs(at - sum(self._sharp) / 2))
+        if self._grip is not None and self._sharp is not None:
+            self._on_change(focus_range.dragged(self._sharp, self._grip, self._at(event)))
 
     def mouseReleaseEvent(self, _event: Any) -> None:  # noqa: N802  (Qt's name)
-        self._grip = ""
+        self._grip = None
 
     def event(self, event: Any) -> bool:
         """Arrow keys are the histogram's while it has the focus, not shortcuts of Krita's."""
@@ -163,15 +156,10 @@ class Histogram(QWidget):
         return handled
 
     def keyPressEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
-        keys = Qt.Key
         if self._sharp is None or event.key() not in ARROWS:
             super().keyPressEvent(event)
-            return
-        middle, reach = sum(self._sharp) / 2, (self._sharp[1] - self._sharp[0]) / 2
-        if event.key() in (keys.Key_Left, keys.Key_Right):
-            self._on_focus(middle + (KEY_STEP if event.key() == keys.Key_Right else -KEY_STEP))
         else:
-            self._on_reach(reach + (KEY_STEP / 2 if event.key() == keys.Key_Up else -KEY_STEP / 2))
+            self._on_change(focus_range.nudged(self._sharp, ARROWS[event.key()]))
 
     def _at(self, event: Any) -> float:
         place = event.localPos() if hasattr(event, "localPos") else event.position()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gi
@@ -26,7 +26,7 @@ COLOURS = {"temperature": "dioptre-blue-amber", "tint": "dioptre-green-magenta"}
 AUTOMATIC = "Auto"
 
 
-def set_options(store: Store[State], values: dict[str, Any]) -> None:
+def set_options(store: Store[State], values: Mapping[str, Any]) -> None:
     """What the user chose, as one change; a value that does not fit changes nothing."""
     state = store.state
     try:

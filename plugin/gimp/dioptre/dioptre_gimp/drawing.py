@@ -7,14 +7,13 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import GdkPixbuf, GLib  # noqa: E402  (the version must be named first)
 
-from dioptre_link.editing import views  # noqa: E402
+from dioptre_link.editing import marks, views  # noqa: E402
 from dioptre_link.editing.events import Image  # noqa: E402
 
 RING_PX = 27
 CHECKER_PX = 8
 WHITE, AMBER = (255, 255, 255), (255, 190, 60)
 _OUTLINE = (255, 190, 60, 255)
-_INSIDE = bytes(int(value >= 128) for value in range(256))  # coverage → whether a pixel belongs to the subject
 _BACK = bytes((32, 32, 34))  # of the histogram
 _LIGHT, _DARK = 0x999999, 0x666666  # of the checkerboard behind transparent places
 
@@ -93,44 +92,11 @@ def focus_overlay(depth: Image, sharp: tuple[float, float]) -> GdkPixbuf.Pixbuf:
 
 def outline(coverage: Image) -> GdkPixbuf.Pixbuf:
     """The subject's edge, two pixels wide, transparent elsewhere."""
-    width, height = coverage.width, coverage.height
-    inside = coverage.data.translate(_INSIDE)
-    whole = int.from_bytes(inside, "little")
-    across = whole ^ (whole >> 8) | whole ^ (whole << 8)
-    along = whole ^ (whole >> 8 * width) | whole ^ (whole << 8 * width)
-    edge = bytearray((across | along).to_bytes(len(inside) + width + 1, "little")[: len(inside)])
-    edge[::width] = edge[width - 1 :: width] = bytes(height)  # rows do not continue each other
-    edge[:width] = edge[-width:] = bytes(width)
+    edge = marks.outline(coverage)
     data = bytearray(4 * len(edge))
     for channel, value in enumerate(_OUTLINE):
         data[channel::4] = edge.translate(bytes((0, value)) + bytes(254))
-    return pixbuf_from_rgb(width, height, 4, bytes(data))
-
-
-def focus_of_subject(
-    coverage: Image, depth: Image | None, focal_disparity: float | None
-) -> tuple[float, float] | None:
-    """A point of the subject at the depth of the focus, as fractions: where the automatic focus is drawn."""
-    step = max(1, min(coverage.width, coverage.height) // 48)
-    points = [
-        (x, y)
-        for y in range(step // 2, coverage.height, step)
-        for x in range(step // 2, coverage.width, step)
-        if coverage.data[y * coverage.width + x] >= 128
-    ]
-    if not points:
-        return None
-    middle = sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
-
-    def cost(point: tuple[int, int]) -> float:
-        x, y = point
-        away = ((x - middle[0]) ** 2 + (y - middle[1]) ** 2) ** 0.5 / coverage.width
-        if depth is None or focal_disparity is None:
-            return away
-        return away + 4 * abs(depth.at(x / coverage.width, y / coverage.height) / 255 - focal_disparity)
-
-    x, y = min(points, key=cost)
-    return (x + 0.5) / coverage.width, (y + 0.5) / coverage.height
+    return pixbuf_from_rgb(coverage.width, coverage.height, 4, bytes(data))
 
 
 def stamp(mark: GdkPixbuf.Pixbuf, onto: GdkPixbuf.Pixbuf, x: int, y: int) -> None:

@@ -7,7 +7,8 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, Gtk  # noqa: E402  (the version must be named first)
 
-from dioptre_link.editing import views  # noqa: E402
+from dioptre_link.editing import focus_range, views  # noqa: E402
+from dioptre_link.editing.focus_range import Grip  # noqa: E402
 from dioptre_link.editing.state import State, Store  # noqa: E402
 from dioptre_link.language import translated  # noqa: E402
 from dioptre_link.operations import Parameter  # noqa: E402
@@ -17,7 +18,6 @@ from .controls import AUTOMATIC, Row, set_options  # noqa: E402
 
 SIZE = (428, 44)
 GRIP = 0.025  # reach of an end of the range, as a fraction of the width
-KEY_STEP = 0.02
 BINS = 100
 
 
@@ -28,7 +28,7 @@ class FocusRow(Row):
         super().__init__(store, parameter, nick)
         self._depth: object = None
         self._bars: list[float] = []
-        self._grip = ""  # "middle" or "end", while the button is down
+        self._grip: Grip | None = None  # while the button is down
         self._image = Gtk.Image()
         self._image.set_size_request(*SIZE)
         self._area = Gtk.EventBox(can_focus=True, halign=Gtk.Align.START)
@@ -62,7 +62,7 @@ class FocusRow(Row):
         self.pack_start(self._area, False, False, 0)
 
     def show_state(self, state: State) -> None:
-        self._tick.set_active(state.options["focus_range"] is None and state.options["focal_disparity"] is None)
+        self._tick.set_active(focus_range.is_automatic(state.options))
         depth = None if state.shown is None else state.shown.depth
         if depth is not self._depth or not self._bars:
             self._depth = depth
@@ -81,50 +81,35 @@ class FocusRow(Row):
             return False
         self._area.grab_focus()
         at = self._at(event.x)
-        self._grip = "end" if min(abs(at - end) for end in sharp) <= GRIP else "middle"
-        if self._grip == "middle":
-            self._set_focus(at)
+        self._grip = focus_range.grip_at(sharp, at, GRIP)
+        if self._grip is Grip.MIDDLE:
+            set_options(self.store, focus_range.dragged(sharp, self._grip, at))
         return True
 
     def _move(self, _area: Gtk.Widget, event: Gdk.EventMotion) -> bool:
         sharp = self.store.state.sharp
-        if not self._grip or sharp is None:
+        if self._grip is None or sharp is None:
             return False
-        at = self._at(event.x)
-        if self._grip == "middle":
-            self._set_focus(at)
-        else:
-            self._set_reach(abs(at - sum(sharp) / 2))
+        set_options(self.store, focus_range.dragged(sharp, self._grip, self._at(event.x)))
         return True
 
     def _release(self, *_: object) -> bool:
-        self._grip = ""
+        self._grip = None
         return True
 
     def _key(self, _area: Gtk.Widget, event: Gdk.EventKey) -> bool:
         sharp, name = self.store.state.sharp, Gdk.keyval_name(event.keyval)
         if sharp is None or name not in ("Left", "Right", "Up", "Down"):
             return False
-        middle, reach = sum(sharp) / 2, (sharp[1] - sharp[0]) / 2
-        if name in ("Left", "Right"):
-            self._set_focus(middle + (KEY_STEP if name == "Right" else -KEY_STEP))
-        else:
-            self._set_reach(reach + (KEY_STEP / 2 if name == "Up" else -KEY_STEP / 2))
+        set_options(self.store, focus_range.nudged(sharp, name.lower()))
         return True
-
-    def _set_focus(self, disparity: float) -> None:
-        """A depth that is chosen here replaces a clicked point."""
-        set_options(self.store, {"focus": None, "focal_disparity": round(min(max(disparity, 0.0), 1.0), 4)})
-
-    def _set_reach(self, reach: float) -> None:
-        set_options(self.store, {"focus_range": round(min(max(reach, 0.0), 1.0), 4)})
 
     def _ticked(self, tick: Gtk.CheckButton) -> None:
         if self._quiet:
             return
         if tick.get_active():
-            set_options(self.store, {"focus_range": None, "focal_disparity": None})
+            set_options(self.store, focus_range.AUTOMATIC)
             return
         sharp = self.store.state.sharp
         if sharp is not None:
-            self._set_reach((sharp[1] - sharp[0]) / 2)
+            set_options(self.store, focus_range.fixed(sharp))

@@ -9,7 +9,7 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import GdkPixbuf, Gtk, Pango  # noqa: E402  (the version must be named first)
 
-from dioptre_link.editing import fetching, traits, views  # noqa: E402
+from dioptre_link.editing import fetching, marks, traits, views  # noqa: E402
 from dioptre_link.editing import state as states  # noqa: E402
 from dioptre_link.editing.events import Image, Shown  # noqa: E402
 from dioptre_link.editing.state import Phase, State, Store  # noqa: E402
@@ -194,7 +194,7 @@ class Preview(Gtk.Box):
         by_depth = state.options.get("focal_disparity") is not None
         if by_depth or shown is None or shown.subject is None or state.view == views.BEFORE:
             return ()
-        automatic = drawing.focus_of_subject(shown.subject, shown.depth, state.decided.get("focal_disparity"))
+        automatic = marks.focus_place(shown.subject, shown.depth, state.decided.get("focal_disparity"))
         return () if automatic is None else ((automatic, self._rings[drawing.AMBER]),)
 
 

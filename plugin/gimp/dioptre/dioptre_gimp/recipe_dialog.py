@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import gi
 
@@ -17,11 +16,12 @@ from gi.repository import GimpUi, GLib, Gtk  # noqa: E402  (the versions must be
 from dioptre_link.chain import as_operation  # noqa: E402
 from dioptre_link.client import Worker  # noqa: E402
 from dioptre_link.editing import state as states  # noqa: E402
-from dioptre_link.editing import traits, views  # noqa: E402
+from dioptre_link.editing import views  # noqa: E402
 from dioptre_link.editing.events import Steps  # noqa: E402
+from dioptre_link.editing.recipe_preview import RecipePreview, preview_of  # noqa: E402
 from dioptre_link.editing.state import Phase, State, Store  # noqa: E402
 from dioptre_link.errors import Cancelled, DioptreError  # noqa: E402
-from dioptre_link.language import Message, translated  # noqa: E402
+from dioptre_link.language import translated  # noqa: E402
 from dioptre_link.operations import OPERATIONS, Operation  # noqa: E402
 from dioptre_link.presets import presets  # noqa: E402
 from dioptre_link.recipe import Recipe  # noqa: E402
@@ -40,21 +40,7 @@ SourceOf = Callable[[Operation], Source]
 LIST_PX = 340
 FIRST = "portrait"  # is shown where nothing was chosen before
 VIEWS = (views.AFTER, views.BEFORE, views.SPLIT)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """A recipe as an operation; without one, why there is none.
-
-    operation, options: of the preview, where one is `shown`. whole: with the steps that the preview leaves out.
-    """
-
-    whole: Operation
-    operation: Operation
-    options: dict[str, Any]
-    problem: DioptreError | None = None
-    note: str = ""
-    shown: bool = True
+_NONE = RecipePreview(operation=OPERATIONS["white_balance"], options={}, shown=False)
 
 
 def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, source_of: SourceOf, *, replaces: bool) -> bool:
@@ -70,22 +56,6 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, source_of: Sour
             return dialog.run()
         finally:
             dialog.close()
-
-
-def choice_of(recipe: Recipe) -> Choice:
-    """What a recipe's preview shows: an enlargement is left out of it, and said."""
-    operation, options = as_operation(recipe)
-    steps = tuple(step for step in recipe.steps if not traits.enlarges(OPERATIONS[step.operation]))
-    scale = 1.0
-    for step in recipe.steps:
-        scale *= float(step.options.get("scale", 1.0)) if step not in steps else 1.0
-    if len(steps) == len(recipe.steps):
-        return Choice(whole=operation, operation=operation, options=options)
-    note = Message("The result is {scale} times as wide and high; the preview leaves that out.", scale=f"{scale:g}")
-    if not steps:
-        return Choice(whole=operation, operation=operation, options=options, note=note, shown=False)
-    seen, options = as_operation(replace(recipe, steps=steps))
-    return Choice(whole=operation, operation=seen, options=options, note=note)
 
 
 class RecipeDialog:
@@ -181,25 +151,25 @@ class RecipeDialog:
         name = self._config.get_property(following.PRESET)
         self._show_chosen()
         self._file.set_sensitive(name == following.FROM_FILE)
+        problem = None
         try:
-            choice = choice_of(self._recipe(name))
-            source = self._source_of(choice.whole)
+            recipe = self._recipe(name)
+            source = self._source_of(as_operation(recipe)[0])
             if _layers(source) != _layers(self._source):
                 self._use(source)
+            preview = preview_of(recipe)
         except DioptreError as error:
-            none = OPERATIONS["white_balance"]
-            choice = Choice(whole=none, operation=none, options={}, problem=error, shown=False)
-        self._note.set_text(translated(choice.note))
-        had_preview, self._has_preview = self._has_preview, choice.shown
-        self._dialog.set_response_sensitive(Gtk.ResponseType.OK, choice.problem is None)
+            problem, preview = error, _NONE
+        self._note.set_text(translated(preview.note))
+        had_preview, self._has_preview = self._has_preview, preview.shown
+        self._dialog.set_response_sensitive(Gtk.ResponseType.OK, problem is None)
         view = self._store.state.view if had_preview else views.AFTER
-        state = replace(states.opened(choice.operation, choice.options), view=view, phase=Phase.READING)
+        state = replace(states.opened(preview.operation, preview.options), view=view, phase=Phase.READING)
         self._previews.forget()
-        if choice.shown:
+        if preview.shown:
             self._store.set(state)
             self._previews.open(self._inputs, self._reading())
             return
-        problem = choice.problem
         message, hint = ("", "") if problem is None else (problem.message, problem.hint)
         self._store.set(replace(state, phase=Phase.EMPTY, view=views.BEFORE, message=message, hint=hint))
 

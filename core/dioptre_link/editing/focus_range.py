@@ -1,0 +1,67 @@
+"""The focus range as the user moves it: options from a drag on the histogram of the depth, or from a key.
+
+The range is a pair of disparities, (far end, near end), in 0 to 1; `at` is a place on the same scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+Range = tuple[float, float]
+Options = Mapping[str, Any]
+
+KEY_STEP = 0.02
+AUTOMATIC: Options = {"focus_range": None, "focal_disparity": None}
+
+
+class Grip(Enum):
+    """The part of the range that a drag moves."""
+
+    MIDDLE = "middle"
+    END = "end"
+
+
+def is_automatic(options: Options) -> bool:
+    """Whether both the range and its middle are decided from the picture."""
+    return all(options[name] is None for name in AUTOMATIC)
+
+
+def fixed(sharp: Range) -> Options:
+    """The range as it is, no longer automatic."""
+    return _with_reach(_reach(sharp))
+
+
+def grip_at(sharp: Range, at: float, tolerance: float) -> Grip:
+    """What a press at `at` takes hold of: an end within `tolerance`, else the middle."""
+    return Grip.END if min(abs(at - end) for end in sharp) <= tolerance else Grip.MIDDLE
+
+
+def dragged(sharp: Range, grip: Grip, at: float) -> Options:
+    """The pointer, which holds `grip`, is at `at`. Both ends move alike."""
+    return _with_focus(at) if grip is Grip.MIDDLE else _with_reach(abs(at - sum(sharp) / 2))
+
+
+def nudged(sharp: Range, key: str) -> Options:
+    """An arrow key: "left" and "right" move the range, "up" and "down" widen and narrow it."""
+    if key in ("left", "right"):
+        return _with_focus(sum(sharp) / 2 + (KEY_STEP if key == "right" else -KEY_STEP))
+    return _with_reach(_reach(sharp) + (KEY_STEP / 2 if key == "up" else -KEY_STEP / 2))
+
+
+def _reach(sharp: Range) -> float:
+    return (sharp[1] - sharp[0]) / 2
+
+
+def _with_focus(disparity: float) -> Options:
+    """A depth that is chosen here replaces a clicked point."""
+    return {"focus": None, "focal_disparity": _rounded(disparity)}
+
+
+def _with_reach(reach: float) -> Options:
+    return {"focus_range": _rounded(reach)}
+
+
+def _rounded(value: float) -> float:
+    return round(min(max(value, 0.0), 1.0), 4)

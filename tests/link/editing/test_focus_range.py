@@ -1,0 +1,52 @@
+"""The focus range that a drag or a key makes."""
+
+from __future__ import annotations
+
+import pytest
+
+from dioptre_link.editing import focus_range
+from dioptre_link.editing.focus_range import Grip
+
+SHARP = (0.4, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("at", "grip"), [(0.41, Grip.END), (0.58, Grip.END), (0.5, Grip.MIDDLE), (0.1, Grip.MIDDLE)]
+)
+def test_a_press_near_an_end_takes_that_end(at: float, grip: Grip) -> None:
+    assert focus_range.grip_at(SHARP, at, 0.025) is grip
+
+
+def test_a_drag_of_the_middle_moves_the_focus_and_drops_the_clicked_point() -> None:
+    assert focus_range.dragged(SHARP, Grip.MIDDLE, 0.75) == {"focus": None, "focal_disparity": 0.75}
+
+
+@pytest.mark.parametrize("at", [0.3, 0.7])
+def test_a_drag_of_either_end_widens_both(at: float) -> None:
+    assert focus_range.dragged(SHARP, Grip.END, at) == {"focus_range": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("key", "options"),
+    [
+        ("left", {"focus": None, "focal_disparity": 0.48}),
+        ("right", {"focus": None, "focal_disparity": 0.52}),
+        ("up", {"focus_range": 0.11}),
+        ("down", {"focus_range": 0.09}),
+    ],
+)
+def test_arrow_keys_move_and_widen_the_range(key: str, options: dict[str, float | None]) -> None:
+    assert focus_range.nudged(SHARP, key) == options
+
+
+def test_values_stay_between_0_and_1() -> None:
+    assert focus_range.nudged((-0.1, 0.1), "left")["focal_disparity"] == 0.0
+    assert focus_range.dragged(SHARP, Grip.MIDDLE, 1.3)["focal_disparity"] == 1.0
+    assert focus_range.nudged((0.5, 0.5), "down") == {"focus_range": 0.0}
+
+
+def test_automatic_and_fixed_are_opposites() -> None:
+    options = {"focus_range": None, "focal_disparity": None}
+    assert focus_range.is_automatic(options)
+    assert not focus_range.is_automatic({**options, **focus_range.fixed(SHARP)})
+    assert focus_range.is_automatic({"focus_range": 0.2, "focal_disparity": 0.5, **focus_range.AUTOMATIC})
