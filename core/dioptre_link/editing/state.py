@@ -118,6 +118,11 @@ def reading(state: State) -> State:
     return replace(state, phase=Phase.READING, fraction=0.0, shown=None, decided={}, message="", hint="")
 
 
+def read(state: State) -> State:
+    """The layer is with the worker: ask for a preview, unless the options name a network that is missing."""
+    return replace(state, phase=_asking(state), fraction=0.0)
+
+
 def changed(state: State, name: str, value: Any) -> State:
     """The user set one option; None hands it back to the picture. Raises UsageError for a wrong value."""
     options = state.operation.check({**state.options, name: value})

@@ -91,9 +91,14 @@ class Options(QWidget):
 
     def show_offer(self, offer_row: OfferRow, offer: Offer | None) -> None:
         """Put the offer of a network below the option that names it."""
-        if offer is not None:
+        if offer is not None and self._below(self._rows[offer.parameter]) is not offer_row:
+            self._place.removeWidget(offer_row)
             self._place.insertWidget(self._place.indexOf(self._rows[offer.parameter]) + 1, offer_row)
         offer_row.render(offer)
+
+    def _below(self, row: QWidget) -> QWidget | None:
+        item = self._place.itemAt(self._place.indexOf(row) + 1)
+        return None if item is None else item.widget()
 
     def show_state(self, state: State) -> None:
         """Show the options of a state, and the depth behind them."""

@@ -220,7 +220,7 @@ class Session(QObject):
         node, rect = source.node(), source.picture.rect
         scale = min(1.0, requests.LONGEST_PX / max(rect.width, rect.height))
         self.before = node.thumbnail(max(1, round(rect.width * scale)), max(1, round(rect.height * scale)))
-        self._set(states.listed(replace(self.state, phase=Phase.WAITING, fraction=0.0), self.state.networks))
+        self._set(states.read(self.state))
         self.ask()
 
     def _ask_soon(self) -> None:

@@ -38,6 +38,15 @@ def chosen(network: Network = PHOTOS) -> states.State:
     return states.changed(state, "model", network.id)
 
 
+@pytest.mark.parametrize(("networks", "phase"), [((PHOTOS,), Phase.MISSING), (HERE, Phase.WAITING)])
+def test_a_layer_that_has_been_read_waits_for_its_network_alone(
+    networks: tuple[Network, ...], phase: Phase
+) -> None:
+    opened = states.opened(ENLARGE, {"model": PHOTOS.id})
+    state = states.read(states.listed(states.reading(opened), networks))
+    assert (state.phase, state.fraction) == (phase, 0.0)
+
+
 def test_a_missing_network_is_offered_with_size_and_licence() -> None:
     state = chosen()
     offer = fetching.offer_of(state)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ...editors.host import CHECKOUT, ProductPython
+from ...editors.host import CHECKOUT, HERE, ProductPython
 from .conftest import Gimp
 
 pytestmark = pytest.mark.editor
@@ -25,7 +25,7 @@ def test_a_network_is_fetched_from_the_dialog(make_gimp: Callable[[], Gimp]) -> 
         "getting.sh",
         limit_s=LIMIT_S,
         environment={
-            "DIOPTRE_PYTHON": "/inside/pretended_python",
+            "DIOPTRE_PYTHON": str(HERE / "pretended_python"),
             "DIOPTRE_TEST_PYTHON": str(ProductPython().python),
             "DIOPTRE_TEST_CHECKOUT": str(CHECKOUT),
             "DIOPTRE_TEST_OUT": "/out",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ...editors.host import CHECKOUT, ProductPython
+from ...editors.host import CHECKOUT, HERE, ProductPython
 from .conftest import Krita, check_names
 
 pytestmark = pytest.mark.editor
@@ -14,7 +14,7 @@ SCRIPT = "fetching.py"
 def test_a_network_is_fetched_from_the_docker(krita: Krita) -> None:
     results = krita.checks(
         SCRIPT,
-        DIOPTRE_PYTHON="/inside/pretended_python",
+        DIOPTRE_PYTHON=str(HERE / "pretended_python"),
         DIOPTRE_TEST_PYTHON=str(ProductPython().python),
         DIOPTRE_TEST_CHECKOUT=str(CHECKOUT),
         DIOPTRE_TEST_OUT="/out",

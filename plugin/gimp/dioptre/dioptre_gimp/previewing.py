@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from dioptre_link.client import Worker
 from dioptre_link.editing import state as states
@@ -66,8 +65,7 @@ class Previews:
 
     def _read(self, _: None) -> None:
         self._ready = True
-        state = replace(self._store.state, phase=Phase.WAITING)
-        self._store.set(states.listed(state, state.networks))  # unless a network is missing
+        self._store.set(states.read(self._store.state))
         self._ask()
 
     def _changed(self, old: State, state: State) -> None:
@@ -84,13 +82,9 @@ class Previews:
 
     def _settled(self) -> bool:
         assert self._inputs is not None
-        if self._store.state.phase is Phase.MISSING:
-            self._settling = None
-            self._ask()
-            return False
         running = self._driver is not None and self._driver.running
         request = self._inputs.request(self._store.state, self._longest_px())
-        if running and self.session.should_wait(request):
+        if running and self._store.state.phase is not Phase.MISSING and self.session.should_wait(request):
             return True
         self._settling = None
         self._ask()
@@ -125,7 +119,7 @@ class Previews:
         elif state.phase not in (
             Phase.DRAFT,
             Phase.MISSING,
-        ):  # the words of a draft's exact preview would only flicker
+        ):  # a draft's exact preview: its words would only flicker
             self._store.set(states.stepped(state, event))
 
     def _failed(self, error: Exception) -> None:

@@ -1,7 +1,7 @@
 """A worker whose network for drawings is a small pretended one, published by a server of its own.
 
-Runs inside of GIMP's sandbox, from which no other server can be reached. OUT/behaviour says how the server behaves
-(see `package_index`).
+Runs inside of an editor's sandbox, from which no other server can be reached. OUT/behaviour says how the server
+behaves (see `package_index`).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def main() -> None:
     from dioptre.models import adding, registry
     from dioptre.worker.__main__ import serve
 
-    from ...models import package_index
-    from ...models.pretended import ENTRY
+    from ..models import package_index
+    from ..models.pretended import ENTRY
 
     class Index(package_index.Index):
         """Behaves as a file says."""
