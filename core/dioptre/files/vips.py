@@ -18,4 +18,16 @@ def vips() -> Any:
     logging.getLogger("pyvips").addHandler(logging.NullHandler())  # its warnings are for our log, not the terminal
     pyvips.cache_set_max(0)
     pyvips.block_untrusted_set(True)
+    pyvips.error._to_string = _text  # what its Error reads libvips' messages with
     return pyvips
+
+
+def _text(characters: Any) -> str:
+    """Read a message of libvips, which may quote any bytes of a file.
+
+    pyvips takes messages for UTF-8 and clears them after decoding: one that is not UTF-8 would stay, and every
+    later error of the process would fail on it.
+    """
+    from pyvips import ffi
+
+    return "" if characters == ffi.NULL else ffi.string(characters).decode("utf-8", "replace")
