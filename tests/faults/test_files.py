@@ -26,7 +26,7 @@ from dioptre_link.recipe import Recipe, RecipeError
 
 from . import corpus
 from .costs import bounded_cost
-from .trials import mutated, told, trials
+from .trials import count, mutated, told, trials
 
 QUICK_S = 20.0  # thousands of times what any takes; a loaded machine stays below it
 MAX_MEGAPIXELS = 2.0
@@ -72,14 +72,25 @@ def test_damaged_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             files.save(picture.pixels, path.with_suffix(".out.png"), like=picture, note=with_note)
 
         with told(number, name):
-            loaded += survives(work)
+            read = survives(work)
+            loaded += read
             survives(lambda path=path: files.inspect(path))
             survives(lambda path=path: files.read_embedded_depth(path))
             survives(lambda path=path: files.read_depth(path, width=28, height=20))
             files.size_of(path)
+        count("damaged picture", name, "read" if read else "refused")
         for each in tmp_path.iterdir():
             each.unlink()
     assert loaded > 0
+
+
+def test_a_decoder_message_that_is_not_text_harms_no_other_file(tmp_path: Path) -> None:
+    """libvips quotes a property's name from the file, and keeps the message until somebody reads it."""
+    damaged, whole = tmp_path / "a.heic", tmp_path / "b.tif"
+    damaged.write_bytes(corpus.pictures()["plain.heic"].replace(b"clap", b"cla\xd6"))
+    whole.write_bytes(corpus.pictures()["cmyk.tif"])
+    assert files.size_of(damaged) == (0, 0)
+    assert files.load(whole).pixels.shape == (*corpus.SIZE, 3)
 
 
 def test_damaged_layered_files(tmp_path: Path) -> None:
@@ -88,9 +99,10 @@ def test_damaged_layered_files(tmp_path: Path) -> None:
     for number, rng in trials("ora", share=0.08):
         path.write_bytes(mutated(whole, rng))
         with told(number, "ora"):
-            survives(lambda: read_openraster(path))
+            read = survives(lambda: read_openraster(path))
             survives(lambda: read_recipe(path))
             survives(lambda: files.inspect(path))
+        count("damaged layered file", "ora", "read" if read else "refused")
 
 
 STACK = '<image version="0.0.5" w="20" h="20"><stack><layer name="a" src="{}"/></stack></image>'
@@ -195,8 +207,9 @@ def test_damaged_recipes(tmp_path: Path) -> None:
         damaged = mutated(corpus.recipe_text(), rng)
         path.write_bytes(damaged)
         with told(number, damaged):
-            survives(lambda text=damaged: Recipe.from_json(text.decode("utf-8", "replace")))
+            read = survives(lambda text=damaged: Recipe.from_json(text.decode("utf-8", "replace")))
             survives(lambda: files.inspect(path))
+        count("damaged recipe", "json", "read" if read else "refused")
 
 
 JSON = st.recursive(
@@ -277,8 +290,10 @@ def test_profiles_of_damaged_bytes() -> None:
                 out = np.empty((4, 5, 3), np.float32)
                 model.to_srgb(np.full((4, 5, 3), 100, np.uint8), out=out)
             except BadProfile:
+                count("damaged colour profile", "icc", "refused")
                 continue
             assert np.isfinite(out).all()
+        count("damaged colour profile", "icc", "read")
 
 
 def test_sheets_of_any_size() -> None:
@@ -287,6 +302,7 @@ def test_sheets_of_any_size() -> None:
         with told(number, size):
             pixels = np.zeros((*size, rng.choice((3, 4))), np.float32)
             assert files.sheet([Panel(caption="a", pixels=pixels)]).size > 0
+        count("contact sheet of an odd size", "png", "made")
 
 
 def test_links_in_place_of_files(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from dioptre_link.errors import DioptreError
 from dioptre_link.operations import Role
 
 from . import corpus
-from .trials import mutated, told, trials
+from .trials import count, mutated, told, trials
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 120
@@ -138,6 +138,8 @@ def test_any_refused_file_operation_leaves_all_or_nothing(
             with files.staged(out, force=False) as staging:  # what could not be cleaned up then is now
                 staging.open("next")
             assert not list(out.glob(".dioptre-*"))
+        ended = "no trace" if failure and not before else "as before" if failure else "written in full"
+        count("refused file operation", errno.errorcode[kind], ended)
     assert refused
 
 
@@ -154,7 +156,7 @@ import numpy as np
 from pathlib import Path
 from dioptre import files
 from dioptre_link.errors import DioptreError
-limits, out = [int(n) for n in sys.argv[2:]], Path(sys.argv[1])
+limits, out, whole = [int(n) for n in sys.argv[2:]], Path(sys.argv[1]), 0
 pixels = np.random.default_rng(0).random((60, 80, 3), dtype=np.float32)
 for number, limit in enumerate(limits):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
@@ -171,7 +173,9 @@ for number, limit in enumerate(limits):
             assert not path.exists() and "full" in error.message, (path, error.message)
         else:
             assert path.stat().st_size <= limit
-print("survived", len(limits))
+            whole += 1
+            path.unlink()
+print("survived", len(limits), "written", whole)
 """
 
 
@@ -186,7 +190,10 @@ def test_disks_that_fill_up_at_any_byte(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert f"survived {len(limits)}" in done.stdout
+    said = done.stdout.split()
+    assert said[:2] == ["survived", str(len(limits))]
+    count("disk full at a byte", "four formats", "written in full", int(said[3]))
+    count("disk full at a byte", "four formats", "no trace", 4 * len(limits) - int(said[3]))
     assert not list(tmp_path.glob(".dioptre-*"))
 
 
@@ -220,6 +227,7 @@ def test_two_writers(picture: Picture, tmp_path: Path) -> None:
                 there = {name: contents(out)[name] for name in sets[0]}
                 assert there in sets, "a mixture of two results"
             assert not list(out.glob(".dioptre-*"))
+        count("two writers", "replacing" if force else "not replacing", " and ".join(sorted(outcomes)))
 
 
 RUN = """
@@ -287,6 +295,7 @@ def test_signals_at_any_time(tmp_path: Path) -> None:
                     staging.open("next")
                 assert len(list(out.iterdir())) in (1, 7)
             assert photo.read_bytes() == original
+        count("signal to a command", how.name, "whole result" if len(whole) == 6 else "no result")
 
 
 class JumpingClock(datetime):
@@ -344,10 +353,12 @@ def test_damaged_checkpoints_never_load_as_whole_ones(tmp_path: Path, checkout: 
                 verify(folder)
                 _, found = read(folder)
             except WeightsError:
+                count("damaged network", "card" if name == "card.json" else "values", "refused")
                 continue
             finally:
                 shutil.rmtree(folder)
             assert all(np.array_equal(found[key], arrays[key]) for key in arrays)  # a word of the card may change
+        count("damaged network", "card" if name == "card.json" else "values", "same values")
 
 
 def test_weights_that_are_not_numbers_are_no_success(

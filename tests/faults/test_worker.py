@@ -19,7 +19,7 @@ from dioptre_link.client import Result, Worker
 from dioptre_link.errors import DioptreError
 from dioptre_link.wire import PixelFormat
 
-from .trials import told, trials
+from .trials import count, told, trials
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -116,11 +116,13 @@ def test_killed_at_each_step(step: str, home: Path) -> None:
 def test_killed_at_any_moment(home: Path) -> None:
     for number, rng in trials("worker", share=0.004):
         with told(number, "killed"):
-            one_trial(rng)
+            whole = one_trial(rng)
         served(home)
+        count("killed worker", "at any moment", "whole result" if whole else "error in words")
 
 
-def one_trial(rng: Random) -> None:
+def one_trial(rng: Random) -> bool:
+    """Whether the job came to its end."""
     timers: list[threading.Timer] = []
 
     def at(here: str) -> None:
@@ -135,3 +137,4 @@ def one_trial(rng: Random) -> None:
     assert len(pixels) in (0, SIZE[0] * SIZE[1] * 4)
     for timer in timers:
         timer.join()
+    return bool(pixels)

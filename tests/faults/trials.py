@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import random
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 SEED = int(os.environ.get("DIOPTRE_FAULTS_SEED", "0"))
 WANTED = int(os.environ.get("DIOPTRE_FAULTS", "600"))
 ONLY = os.environ.get("DIOPTRE_FAULTS_ONLY")
+TRIED: Counter[tuple[str, str, str]] = Counter()  # fault, where, outcome; the run prints it at its end
+
+
+def count(fault: str, where: str, outcome: str, times: int = 1) -> None:
+    """Count a trial that ended well: what was done, to what or when, and what came of it."""
+    TRIED[fault, where, outcome] += times
 
 
 def trials(name: str, *, share: float, least: int = 2) -> Iterator[tuple[int, random.Random]]:
