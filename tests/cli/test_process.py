@@ -14,7 +14,12 @@ from pathlib import Path
 import pytest
 
 TIMEOUT_S = 60
-INTERRUPTIBLE = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+INTERRUPTIBLE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it, for children too
+"""
 ENDLESS = """
 import sys, time, types
 module = types.ModuleType("dioptre.pipelines.portrait")
