@@ -33,6 +33,18 @@ class DioptreError(Exception):
         return DioptreError(fields["message"], hint=fields.get("hint", ""), code=fields.get("code", "failed"))
 
 
+def unexpected(error: Exception, sentence: str, *, log: object) -> DioptreError:
+    """A fault of Dioptre's own. sentence: what `error` says. log: the file with the details."""
+    return DioptreError(
+        "Something went wrong inside Dioptre: {kind}: {sentence}",
+        hint="The details are in {log}.",
+        code="internal",
+        kind=type(error).__name__,
+        sentence=sentence,
+        log=log,
+    )
+
+
 class UsageError(DioptreError):
     """The request itself is wrong: an unknown option, a value out of range. Exit code 2."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from dioptre.models.registry import NetworkMissingError
 from dioptre.recipes.memory import OutOfMemoryError
 from dioptre.runtime import is_out_of_memory
-from dioptre_link.errors import DioptreError
+from dioptre_link.errors import DioptreError, unexpected
 from dioptre_link.start import log_file
 from dioptre_link.wire import encode
 
@@ -56,14 +56,7 @@ def in_words(error: Exception) -> DioptreError:
     if is_out_of_memory(error):
         return OutOfMemoryError("The machine ran out of memory for this job.")
     first_line = next(iter(str(error).splitlines()), "")[:200]
-    return DioptreError(
-        "Something went wrong inside Dioptre: {kind}: {first_line}",
-        hint="The details are in {log_file}.",
-        code="internal",
-        kind=type(error).__name__,
-        first_line=first_line,
-        log_file=log_file(),
-    )
+    return unexpected(error, first_line, log=log_file())
 
 
 def cancelled(job: Job, reason: str = "") -> bytes:

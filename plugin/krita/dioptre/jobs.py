@@ -15,7 +15,7 @@ from krita import Document, Krita, Node
 
 from . import layers, recipe, repairing
 from .dioptre_link.editing.traits import changes_depth, looks_into_file, takes_selection
-from .dioptre_link.errors import Cancelled, DioptreError
+from .dioptre_link.errors import Cancelled, DioptreError, unexpected
 from .dioptre_link.language import translated
 from .dioptre_link.operations import Operation
 from .keeper import Keeper
@@ -210,11 +210,4 @@ def in_words(error: Exception) -> DioptreError:
     """`error` as the user is to read it."""
     if isinstance(error, DioptreError):
         return error
-    return DioptreError(
-        "Something went wrong inside Dioptre: {kind}: {error}",
-        hint="The details are in {place}.",
-        code="internal",
-        kind=type(error).__name__,
-        error=error,
-        place=LOG.place,
-    )
+    return unexpected(error, str(error), log=LOG.place)
