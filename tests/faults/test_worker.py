@@ -118,7 +118,7 @@ def test_killed_at_any_moment(home: Path) -> None:
         with told(number, "killed"):
             whole = one_trial(rng)
         served(home)
-        count("killed worker", "at any moment", "whole result" if whole else "error in words")
+        count("killed worker", "at any moment", "whole result" if whole else "clear error")
 
 
 def one_trial(rng: Random) -> bool:

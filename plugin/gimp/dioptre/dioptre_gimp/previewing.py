@@ -116,10 +116,7 @@ class Previews:
         state = self._store.state
         if isinstance(event, Shown):
             self._show(event, f"Draft by {state.operation.name}, {self._asked_px} px")
-        elif state.phase not in (
-            Phase.DRAFT,
-            Phase.MISSING,
-        ):  # a draft's exact preview: its words would only flicker
+        elif state.phase not in (Phase.DRAFT, Phase.MISSING):  # words of the exact preview would only flicker
             self._store.set(states.stepped(state, event))
 
     def _failed(self, error: Exception) -> None:
