@@ -6,14 +6,18 @@ import json
 import os
 import stat
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from dioptre.batch.batch import Summary, run_batch
-from dioptre.batch.plan import items, preview_paths
+from dioptre.batch.contact_sheet import PAGE, shown_before
+from dioptre.batch.plan import State, items, preview_paths, state
+from dioptre.recipes.on_file import sha256_of
 from dioptre_link.recipe import Recipe, Step
+from tests.faults.costs import bounded_cost
 
 from .test_batch import Threads, Watcher
 
@@ -69,21 +73,52 @@ def test_an_older_recipe_with_a_whole_result_is_finished(photos: Path) -> None:
     assert batch(photos).finished_before == 2
 
 
+def state_of(photos: Path, name: str) -> State:
+    item = next(item for item in items(photos, photos.parent / "out") if item.name == name)
+    return state(item, PORTRAIT, sha256=sha256_of(item.source), everything=True)
+
+
 def forget_files(recipe: Path) -> None:
     content = json.loads(recipe.read_text(encoding="utf-8"))
     del content["files"]
     recipe.write_text(json.dumps(content), encoding="utf-8")
 
 
-def test_a_recipe_that_names_a_device_is_not_read_from(photos: Path) -> None:
-    """A planted recipe must not make the batch wait for a pipe."""
+@pytest.mark.parametrize("name", ["a-portrait.png", "a-portrait.json", "contact-sheet.html"])
+def test_a_pipe_among_the_results_is_not_read_from(name: str, photos: Path) -> None:
+    """What is planted in the folder of the results must not make the batch wait."""
     if not hasattr(os, "mkfifo"):
         pytest.skip("no named pipes")
     batch(photos)
     out = photos.parent / "out"
-    (out / "a-portrait.png").unlink()
-    os.mkfifo(out / "a-portrait.png")
+    (out / name).unlink()
+    os.mkfifo(out / name)
     assert batch(photos).failures.keys() <= {"a.png"}
+
+
+def test_a_bomb_in_the_place_of_a_result_is_not_unpacked(photos: Path) -> None:
+    """An older recipe says nothing of its files: they are read within the budget of their sizes."""
+    batch(photos)
+    out = photos.parent / "out"
+    forget_files(out / "a-portrait.json")
+    with zipfile.ZipFile(out / "a-portrait.ora", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros", bytes(64 << 20))
+    with bounded_cost(file_bytes=(out / "a-portrait.ora").stat().st_size, pixels=0):
+        assert state_of(photos, "a.png") is State.DAMAGED
+
+
+def test_a_contact_sheet_that_somebody_made_up_costs_little(tmp_path: Path) -> None:
+    head = '<meta name="generator" content="Dioptre">'
+    long = f'<figcaption>a: <a href="x">original</a>, <a href="{"y" * 5000}">result</a></figcaption></figure>'
+    for body in (
+        "<figure>" * 500_000,
+        "<figure><img " + "<img " * 500_000,
+        "<figcaption>" * 300_000,
+        "<figure>" + long,
+    ):
+        (tmp_path / PAGE).write_text(head + body, encoding="utf-8")
+        with bounded_cost(file_bytes=len(body), pixels=0):
+            assert shown_before(tmp_path) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")

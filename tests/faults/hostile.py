@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-from dioptre.files.containers import APP1, EXTENDED_XMP_HEADER, XMP_HEADER, png_chunk
+from dioptre.files.containers import APP1, EXTENDED_XMP_HEADER, XMP_HEADER, into_png, png_chunk
 
 from . import corpus
 
@@ -38,9 +38,68 @@ def xmp_of_namespaces(count: int, *, first: int = 0) -> bytes:
     ).encode()
 
 
+def xmp_of(attributes: str) -> bytes:
+    """An XMP packet of one description with these attributes."""
+    return (
+        f"<x:xmpmeta {_META}><rdf:RDF><rdf:Description rdf:about='' {attributes}/></rdf:RDF></x:xmpmeta>".encode()
+    )
+
+
+def xmp_with_density(rational: str) -> bytes:
+    """An XMP packet that says so many pixels per unit."""
+    return xmp_of(f"xmlns:tiff='http://ns.adobe.com/tiff/1.0/' tiff:XResolution='{rational}'")
+
+
 def xmp_of_elements(count: int) -> bytes:
     """An XMP packet of that many empty elements."""
     return f"<x:xmpmeta {_META}><rdf:RDF>{'<a/>' * count}</rdf:RDF></x:xmpmeta>".encode()
+
+
+def exif_of_pointers(pointers: int, entries: int) -> bytes:
+    """An EXIF blob that points to its camera directory that many times."""
+    at = 8 + 2 + 12 + 4
+    below = struct.pack("<H", entries) + struct.pack("<HHII", 0xA002, 3, 1, 7) * entries + bytes(4)
+    pointer = struct.pack("<HHII", 0x8769, 4, pointers, at)
+    places = struct.pack("<I", at + 4 * pointers) * pointers
+    return b"II*\0" + struct.pack("<IH", 8, 1) + pointer + bytes(4) + places + below
+
+
+def exif_of_shared_bytes(fields: int, size: int) -> bytes:
+    """An EXIF blob whose camera fields all have the same bytes as their value; a whole TIFF directory too."""
+    at = 8 + 2 + 12 + 4
+    data = at + 2 + 12 * fields + 4
+    below = b"".join(struct.pack("<HHII", 0x9000 + number, 7, size, data) for number in range(fields))
+    pointer = struct.pack("<HHII", 0x8769, 4, 1, at)
+    head = b"II*\0" + struct.pack("<IH", 8, 1) + pointer + bytes(4)
+    return head + struct.pack("<H", fields) + below + bytes(4) + bytes(size)
+
+
+def jpeg_with_exif(blob: bytes) -> bytes:
+    return jpeg_with(b"Exif\0\0" + blob)
+
+
+def png_with_exif(blob: bytes) -> bytes:
+    return into_png(corpus.pictures()["alpha.png"], exif=blob, xmp=None)
+
+
+def profile_of_shared_bytes(size: int) -> bytes:
+    """A colour profile of that many bytes in which 100 tags are the whole profile."""
+    profile = bytearray(corpus.adobe_rgb().ljust(size, b"\0"))
+    count = struct.unpack_from(">I", profile, 128)[0]
+    at = 132 + 12 * count
+    moved = 12 * (100 - count)
+    body = bytes(profile[at : size - moved])
+    rows = [struct.unpack_from(">4sII", profile, 132 + 12 * number) for number in range(count)]
+    rows = [(name, place + moved, length) for name, place, length in rows]
+    rows += [(f"x{number:03}".encode(), 1, size - 1) for number in range(count, 100)]
+    table = b"".join(struct.pack(">4sII", *row) for row in rows)
+    return struct.pack(">I", size) + bytes(profile[4:128]) + struct.pack(">I", 100) + table + body
+
+
+def png_with_profile(profile: bytes) -> bytes:
+    plain = corpus.pictures()["alpha.png"]
+    chunk = png_chunk(b"iCCP", b"a\0\0" + zlib.compress(profile, 9))
+    return plain[:33] + chunk + plain[33:]
 
 
 def jpeg_with_xmp(packet: bytes) -> bytes:

@@ -62,6 +62,20 @@ def test_a_warm_process_serves_one_file_after_the_other(reader: Reader, tmp_path
     assert pid(reader) == before
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a current folder cannot be removed there")
+def test_a_current_folder_that_is_gone_costs_nothing(
+    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.png").write_bytes(corpus.pictures()["alpha.png"])
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with reader.decoding(tmp_path / "a.png") as decoded:
+        assert decoded.codes.size
+    with pytest.raises(problems.MissingFile), reader.decoding(Path("a.png")):
+        pass
+
+
 def test_errors_are_those_of_this_process(reader: Reader, tmp_path: Path) -> None:
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no picture")

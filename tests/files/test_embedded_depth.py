@@ -71,6 +71,24 @@ def test_gdepth_inverse_range_is_near_at_zero(tmp_path: Path, photo: np.ndarray)
     np.testing.assert_allclose(depth.confidence, WEDGE / np.float32(255), atol=1e-6)
 
 
+@pytest.mark.parametrize("form", ["RangeInverse", "RangeLinear"])
+@pytest.mark.parametrize(
+    ("near", "far"), [("5e-324", "1e-323"), ("1e-30", "1e300"), ("1.5", "1.5000000000000002"), ("-1", "nan")]
+)
+def test_distances_that_float_cannot_hold_are_none(
+    near: str, far: str, form: str, tmp_path: Path, photo: np.ndarray
+) -> None:
+    xmp = _packet(_gdepth(Format=form, Near=near, Far=far, Units="mm", Data=_data()))
+    (tmp_path / "a.jpg").write_bytes(_jpeg(photo, xmp))
+    depth = read_embedded_depth(tmp_path / "a.jpg")
+    if form == "RangeLinear":
+        assert depth is None, "depth without its range is no disparity"
+        return
+    assert depth is not None
+    assert depth.range_per_m is None
+    np.testing.assert_allclose(depth.disparity, 1 - WEDGE / np.float32(255), atol=1e-6)
+
+
 def test_gdepth_linear_range(tmp_path: Path, photo: np.ndarray) -> None:
     xmp = _packet(_gdepth(Format="RangeLinear", Near="1", Far="4", Units="m", Data=_data()))
     (tmp_path / "a.jpg").write_bytes(_jpeg(photo, xmp))

@@ -177,3 +177,12 @@ def test_cut_off_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.ora").write_bytes(data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1 :])
     with pytest.raises(problems.DamagedPicture):
         read_openraster(tmp_path / "bad.ora")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_entries_are_stored_or_deflated(tmp_path: Path, method: int) -> None:
+    """Other methods are no part of the format; the errors of their decoders are of kinds of their own."""
+    with zipfile.ZipFile(tmp_path / "a.ora", "w", method) as archive:
+        archive.writestr("mimetype", "image/openraster")
+    with pytest.raises(problems.DamagedPicture):
+        read_openraster(tmp_path / "a.ora")

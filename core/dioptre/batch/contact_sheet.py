@@ -16,16 +16,18 @@ from urllib.parse import quote, unquote
 
 from dioptre.files import problems, replacing
 from dioptre.files.atomic import check_free
+from dioptre_link.regular import read_regular
 
 PAGE = "contact-sheet.html"
 _OURS = '<meta name="generator" content="Dioptre">'
-_FIGURE = re.compile(r"<figure>(.*?)</figure>", re.DOTALL)
+_MAX_PAGE = 1 << 27  # bytes; 100,000 pictures have half of it
+_MAX_FIGURE = 1 << 14  # characters; the expressions below take time by its square, for a page that somebody made up
 _CAPTION = re.compile(
     r'<figcaption>(?P<name>[^<]*): <a href="(?P<original>[^"]*)">original</a>, '
     r'<a href="(?P<result>[^"]*)">result</a>(?P<messages>.*?)</figcaption>',
     re.DOTALL,
 )
-_IMAGE = re.compile(r'<img [^>]*src="([^"]*)" alt="[^"]*, (before|after)">')
+_IMAGE = re.compile(r'<img [^<>]*src="([^"]*)" alt="[^"]*, (before|after)">')
 _MESSAGE = re.compile(r"<br><small>(.*?)</small>", re.DOTALL)
 
 
@@ -75,14 +77,14 @@ def shown_before(folder: Path) -> list[Shown]:
     """The pictures on the page in `folder` whose results are still there; none where the page is not ours."""
     text = ""
     with suppress(OSError):
-        text = (folder / PAGE).read_text(encoding="utf-8", errors="replace")
+        text = read_regular(folder / PAGE, most=_MAX_PAGE).decode("utf-8", "replace")
     if _OURS not in text[:1000]:
         return []
     found = []
-    for figure in _FIGURE.findall(text):
-        caption = _CAPTION.search(figure)
-        if caption is None or not (result := _path(folder, caption["result"])).is_file():
-            continue
+    for figure in text.split("<figure>")[1:]:
+        caption = _CAPTION.search(figure := figure.partition("</figure>")[0][:_MAX_FIGURE])
+        if caption is None or not os.path.isfile(result := _path(folder, caption["result"])):  # noqa: PTH113
+            continue  # pathlib raises for a name that is too long
         images = {kind: _path(folder, link) for link, kind in _IMAGE.findall(figure)}
         found.append(
             Shown(

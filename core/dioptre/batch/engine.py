@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
+from dioptre.files import opened
 from dioptre_link.errors import DioptreError
 
 from .work import NOT_HERE, Failed, Outcome, Task
@@ -85,8 +86,9 @@ def _judge(each: _Try, future: Future[Outcome]) -> tuple[_Try | None, Outcome]:
         return (None if each.alone else replace(each, alone=True)), outcome
     if isinstance(outcome, Failed) and outcome.code == NOT_HERE and each.task.content is None:
         try:
-            content = each.task.source.read_bytes()
-        except OSError:
+            with opened(each.task.source) as file:
+                content = file.read()
+        except DioptreError:
             return None, outcome
         return replace(each, task=replace(each.task, content=content)), outcome
     return None, outcome

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import math
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from dioptre.files import problems
-from dioptre.files.decode import decode
-from dioptre.files.openraster_reading import ZIP_DAMAGES
+from dioptre.files import apart, problems
+from dioptre.files.openraster_reading import bounded, opened_archive
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.recipe import Recipe, RecipeError, WrittenFile
+from dioptre_link.regular import read_regular
 
 from .work import result_base
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif", ".gif"}
 )
+_MAX_RECIPE = 1 << 20  # bytes; with its options and files a recipe has some thousand
 PREVIEWS = "contact-sheet"  # folder beside the page of that name
 
 
@@ -87,7 +87,7 @@ def state(item: Item, chosen: Recipe, *, sha256: str, everything: bool) -> State
     """
     base = item.base(chosen)
     try:
-        there = Recipe.from_json((item.folder / f"{base}.json").read_text(encoding="utf-8"))
+        there = Recipe.from_json(read_regular(item.folder / f"{base}.json", most=_MAX_RECIPE).decode("utf-8"))
     except (OSError, ValueError, RecipeError):
         return State.MISSING
     same = there.input_sha256 == sha256 and there.steps == chosen.steps
@@ -116,20 +116,22 @@ def _is_as_written(folder: Path, name: str, file: WrittenFile | None) -> bool:
 
 def _decodes(path: Path) -> bool:
     try:
-        decode(path, max_megapixels=math.inf)
+        with apart.reader().decoding(path, max_megapixels=math.inf):
+            return True
     except (problems.DamagedPicture, problems.NotAPicture):
         return False
     except DioptreError:
         return True  # too large for now: nothing says that it is damaged
-    return True
 
 
 def _unpacks(path: Path) -> bool:
     try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, *ZIP_DAMAGES):
+        with opened_archive(path, max_megapixels=math.inf) as (archive, budget):
+            for entry in archive.infolist():
+                bounded(archive, entry, entry.file_size, budget)
+    except DioptreError:
         return False
+    return True
 
 
 def result_of(item: Item, chosen: Recipe) -> Path | None:

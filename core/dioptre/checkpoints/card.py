@@ -10,8 +10,10 @@ from typing import Any
 
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
+from dioptre_link.regular import read_regular
 
 CARD_FILE = "card.json"
+_MAX_CARD = 1 << 22  # bytes; the largest has some ten thousand
 FORMAT = 1  # raised when an older reader could misread a newer card
 
 
@@ -110,7 +112,7 @@ class Card:
         """Read the card in `folder`; raise WeightsError when there is none or its id is another folder's."""
         path = folder / CARD_FILE
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_regular(path, most=_MAX_CARD).decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise WeightsError(
                 Message("The weights in {folder} have no readable card.", folder=folder), hint=_REINSTALL

@@ -149,7 +149,7 @@ class Reader:
         request = {
             "do": what,
             "path": os.fsencode(path).hex(),
-            "folder": os.fsencode(os.getcwd()).hex(),  # noqa: PTH109  (as bytes; relative paths are seen from here)
+            "folder": os.fsencode(_current_folder()).hex(),
             "max_megapixels": max_megapixels,
         }
         process = self._told(json.dumps(request).encode() + b"\n")
@@ -298,6 +298,14 @@ def reader() -> Reader:
     one = Reader()
     atexit.register(one.close)
     return one
+
+
+def _current_folder() -> str:
+    """Where relative paths are seen from; the root where that folder has been removed."""
+    try:
+        return os.getcwd()  # noqa: PTH109  (a path of bytes that are no text stays as it is)
+    except OSError:
+        return os.sep
 
 
 def _forward(stream: Any, lines: queue.Queue[bytes]) -> None:

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,8 @@ class _Shared:
 def _serve(request: dict[str, Any], shared: _Shared, say: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     path, megapixels = Path(os.fsdecode(bytes.fromhex(request["path"]))), request["max_megapixels"]
     try:
-        os.chdir(os.fsdecode(bytes.fromhex(request["folder"])))
+        with suppress(OSError):  # removed, or closed to us; a relative path is not found then
+            os.chdir(os.fsdecode(bytes.fromhex(request["folder"])))
         with opened(path) as file:
             size = os.fstat(file.fileno()).st_size
         say({"bytes": size})

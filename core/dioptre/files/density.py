@@ -6,16 +6,18 @@ Photoshop file formats (resource 1005, ResolutionInfo). JFIF, PNG and TIFF heade
 
 from __future__ import annotations
 
+import re
 import struct
 from fractions import Fraction
 
-from .exif import EXIF_IFD, Data, Directory, Entry, Header, directory, header, integers, orientation
+from .exif import EXIF_IFD, Data, Directory, Entry, Header, directory, header, orientation, pointed
 from .picture import Picture
 
 _PAIRS = ((0x011A, 0x011B), (0xA20E, 0xA20F))  # XResolution, YResolution; the same on the focal plane
 _RATIONAL = 5
 _LARGEST = 2**32 - 1
 _RESOLUTION_INFO = 1005
+_NUMBER = re.compile(r"[0-9]{1,10}(?:[./][0-9]{1,10})?")  # of an exponent, Fraction would make all the digits
 
 Factors = tuple[float, float]
 """By how much a picture became wider and higher."""
@@ -49,7 +51,8 @@ def in_exif(blob: bytes, by: Factors) -> bytes:
     if head is None:
         return blob
     first = directory(data, head, head.first)
-    places = [first, *(directory(data, head, at) for at in integers(data, head, first.entries.get(EXIF_IFD)))]
+    below = pointed(data, head, first, EXIF_IFD)
+    places = [first] if below is None else [first, below]
     turned = orientation(blob) >= 5
     for place in places:
         for across, along in _PAIRS:
@@ -78,9 +81,11 @@ def in_photoshop(resources: bytes, by: Factors) -> bytes:
 
 def in_text(rational: str, factor: float) -> str:
     """A density as XMP writes it ("300/1"), multiplied; as it was where it is no such number."""
+    if not _NUMBER.fullmatch(rational):
+        return rational
     try:
         value = Fraction(rational)
-    except (ValueError, ZeroDivisionError):
+    except ZeroDivisionError:
         return rational
     made = (value * Fraction(factor)).limit_denominator(1000)
     return f"{made.numerator}/{made.denominator}"

@@ -32,6 +32,8 @@ _GDEPTH = "http://ns.google.com/photos/1.0/depthmap/"
 _DEPTH_MAPS = (_GDEPTH, "http://ns.google.com/photos/dd/1.0/depthmap/")
 _ITEMS = ("http://ns.google.com/photos/dd/1.0/item/", "http://ns.google.com/photos/1.0/container/item/")
 _START = 1 << 16
+_NEAREST, _FARTHEST = 1e-6, 1e9  # in a file's own units; beyond, and where the two are alike, float32 fails
+_LEAST_RATIO = 1.0001
 _METRES = {"m": 1.0, "meter": 1.0, "meters": 1.0, "metre": 1.0, "metres": 1.0, "mm": 1e-3}
 
 
@@ -166,11 +168,12 @@ def _google(
     stored = decoded_grey(blob, budget=budget)
     if stored is None:
         return None
-    near, far = _decimal(properties.get("Near")), _decimal(properties.get("Far"))
+    span = _span(properties.get("Near"), properties.get("Far"))
     range_per_m = None
     disparity = 1.0 - stored
     linear = properties.get("Format", "RangeInverse") == "RangeLinear"
-    if near is not None and far is not None and 0.0 < near < far:
+    if span is not None:
+        near, far = span
         metres = _METRES.get(properties.get("Units", "").lower())
         if metres is not None:
             range_per_m = (1.0 / (far * metres), 1.0 / (near * metres))
@@ -214,10 +217,11 @@ def of_heif_depth(codes: np.ndarray, metadata: Mapping[str, Any]) -> EmbeddedDep
     low, high = int(codes.min()), int(codes.max())
     if high <= low:
         return None
-    near, far = (_decimal(metadata.get(key)) for key in ("z_near", "z_far"))
+    span = _span(metadata.get("z_near"), metadata.get("z_far"))
     kind = metadata.get("representation_type", 1)
     stored = codes.astype(np.float32)
-    if near is not None and far is not None and 0.0 < near < far and kind in (0, 2):
+    if span is not None and kind in (0, 2):
+        near, far = span
         value = stored / np.float32(np.iinfo(codes.dtype).max)
         range_per_m = (1.0 / far, 1.0 / near)
         if kind == 2:
@@ -260,6 +264,14 @@ def _decimal(value: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if np.isfinite(number) else None
+
+
+def _span(near: Any, far: Any) -> tuple[float, float] | None:
+    """The distances of the nearest and the farthest value; None where they are no such pair."""
+    low, high = _decimal(near), _decimal(far)
+    if low is None or high is None or not (low >= _NEAREST and low * _LEAST_RATIO < high <= _FARTHEST):
+        return None
+    return low, high
 
 
 def _number(text: str | None) -> int:

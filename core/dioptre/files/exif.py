@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -18,6 +17,7 @@ _UNSIGNED = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 ORIENTATION = 0x0112
 EXIF_IFD = 0x8769
 GPS_IFD = 0x8825
+_INTEROPERABILITY_IFD = 0xA005
 _COLOUR_SPACE, _WIDTH, _HEIGHT = 0xA001, 0xA002, 0xA003
 _THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _MAX_ENTRIES = 4096  # a sane directory has some dozens; a damaged count must not keep us busy
@@ -101,6 +101,15 @@ def integers(data: Data, head: Header, entry: Entry | None) -> tuple[int, ...]:
     return struct.unpack_from(f"{head.order}{entry.count}{_UNSIGNED[entry.type]}", data, entry.at)
 
 
+def pointed(data: Data, head: Header, start: Directory, tag: int) -> Directory | None:
+    """Return the directory that the field `tag` points to; None where there is no such field.
+
+    A field with several pointers is damaged: following each would take time by their number times the fields.
+    """
+    places = integers(data, head, start.entries.get(tag))
+    return directory(data, head, places[0]) if len(places) == 1 else None
+
+
 def strip_prefix(blob: bytes | None) -> bytes | None:
     """Return an EXIF blob that starts with its TIFF header; None where it is not one."""
     if not blob:
@@ -128,8 +137,7 @@ def upright(blob: bytes, *, width: int, height: int, srgb: bool) -> bytes:
         return blob
     first = directory(data, head, head.first)
     _patch(data, head, first.entries.get(ORIENTATION), 1)
-    for pointer in integers(data, head, first.entries.get(EXIF_IFD)):
-        camera = directory(data, head, pointer)
+    if (camera := pointed(data, head, first, EXIF_IFD)) is not None:
         _patch(data, head, camera.entries.get(_WIDTH), width)
         _patch(data, head, camera.entries.get(_HEIGHT), height)
         if srgb:
@@ -164,14 +172,7 @@ def camera_is_adobe_rgb(blob: bytes | None) -> bool:
     """Whether the camera marked the picture as Adobe RGB (DCF 2.0: interoperability index R03)."""
     if blob is None or (head := header(blob)) is None:
         return False
-    first = directory(blob, head, head.first)
-    for entry in _followed(blob, head, first, EXIF_IFD):
-        for deeper in _followed(blob, head, entry, 0xA005):
-            index = deeper.entries.get(0x0001)
-            return index is not None and bytes(blob[index.at : index.at + 3]) == b"R03"
-    return False
-
-
-def _followed(blob: bytes, head: Header, start: Directory, tag: int) -> Iterator[Directory]:
-    for pointer in integers(blob, head, start.entries.get(tag)):
-        yield directory(blob, head, pointer)
+    camera = pointed(blob, head, directory(blob, head, head.first), EXIF_IFD)
+    deeper = None if camera is None else pointed(blob, head, camera, _INTEROPERABILITY_IFD)
+    index = None if deeper is None else deeper.entries.get(0x0001)
+    return index is not None and bytes(blob[index.at : index.at + 3]) == b"R03"

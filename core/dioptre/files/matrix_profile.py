@@ -96,15 +96,17 @@ def adobe_rgb() -> bytes:
     )
 
 
-def _tags(profile: bytes) -> dict[bytes, bytes]:
+def _tags(profile: bytes) -> dict[bytes, memoryview]:
+    """Views of the tags by their names: tags may share bytes."""
     if len(profile) < 132:
         return {}
     count = min(struct.unpack_from(">I", profile, 128)[0], 256, (len(profile) - 132) // 12)
     rows = (struct.unpack_from(">4sII", profile, 132 + 12 * index) for index in range(count))
-    return {name: profile[offset : offset + size] for name, offset, size in rows}
+    whole = memoryview(profile)
+    return {name: whole[offset : offset + size] for name, offset, size in rows}
 
 
-def _curve(tag: bytes) -> np.ndarray:
+def _curve(tag: bytes | memoryview) -> np.ndarray:
     """Evaluate a curve tag at all 16-bit codes; ValueError where it is damaged."""
     x = np.linspace(0.0, 1.0, 65536)
     if tag[:4] == b"curv":

@@ -255,6 +255,8 @@ def _placed(values: np.ndarray, item: Item, canvas: tuple[int, int]) -> np.ndarr
 
 def bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, budget: Budget) -> bytes:
     """Read one entry, never more than `limit` bytes and what the budget has left, whatever its header says."""
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the format knows no other
+        raise damaged(budget.path)
     if entry.file_size > limit or not budget.take_unpacked(entry.file_size):
         raise problems.PictureTooLarge(
             "{file} holds {filename} of {file_size} MB, too much.",

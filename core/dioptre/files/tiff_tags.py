@@ -7,7 +7,19 @@ from __future__ import annotations
 
 import struct
 
-from .exif import EXIF_IFD, GPS_IFD, ORIENTATION, TYPE_SIZES, Data, Directory, Header, directory, header, integers
+from .exif import (
+    EXIF_IFD,
+    GPS_IFD,
+    ORIENTATION,
+    TYPE_SIZES,
+    Data,
+    Directory,
+    Header,
+    directory,
+    header,
+    integers,
+    pointed,
+)
 
 # Fields of the first directory that describe the photograph, not the storage of its pixels.
 _DESCRIPTIVE = {
@@ -73,10 +85,7 @@ def to_exif(data: Data) -> bytes | None:
         return None
     head, first = found
     top = [field for field in _fields(data, first) if field[0] in _DESCRIPTIVE]
-    below = {}
-    for tag in (EXIF_IFD, GPS_IFD):
-        for offset in integers(data, head, first.entries.get(tag)):
-            below[tag] = _fields(data, directory(data, head, offset))
+    below = _below(data, head, first)
     if not top and not below:
         return None
     start = struct.pack(head.order + "2sHI", b"II" if head.order == "<" else b"MM", 42, 8)
@@ -93,10 +102,7 @@ def into_tiff(tiff: bytes, exif_blob: bytes) -> bytes:
         return tiff
     (head, first), (exif_head, exif_first) = found, source
     top = [field for field in _fields(exif_blob, exif_first) if field[0] in _DESCRIPTIVE]
-    below = {}
-    for tag in (EXIF_IFD, GPS_IFD):
-        for offset in integers(exif_blob, exif_head, exif_first.entries.get(tag)):
-            below[tag] = _fields(exif_blob, directory(exif_blob, exif_head, offset))
+    below = _below(exif_blob, exif_head, exif_first)
     if exif_head.order != head.order:
         top = [_swapped(field) for field in top]
         below = {tag: [_swapped(field) for field in fields] for tag, fields in below.items()}
@@ -110,12 +116,24 @@ def into_tiff(tiff: bytes, exif_blob: bytes) -> bytes:
 
 
 def _fields(data: Data, found: Directory, *, whole: bool = False) -> list[Field]:
-    """Read values; pointers to further directories are left out, as their targets would not move along."""
-    return [
-        (entry.tag, entry.type, entry.count, bytes(data[entry.at : entry.at + entry.size]))
-        for entry in found.entries.values()
-        if (whole or entry.size <= _MAX_FIELD) and entry.tag not in (EXIF_IFD, GPS_IFD, 0xA005)
-    ]
+    """Read values; pointers to further directories are left out, as their targets would not move along.
+
+    Fields have bytes of their own: those that together have more than the data are left out.
+    """
+    fields: list[Field] = []
+    room = len(data)
+    for entry in found.entries.values():
+        if entry.tag in (EXIF_IFD, GPS_IFD, 0xA005) or entry.size > (room if whole else min(room, _MAX_FIELD)):
+            continue
+        room -= entry.size
+        fields.append((entry.tag, entry.type, entry.count, bytes(data[entry.at : entry.at + entry.size])))
+    return fields
+
+
+def _below(data: Data, head: Header, first: Directory) -> dict[int, list[Field]]:
+    """Fields of the EXIF and GPS directories, by the tag that points to each."""
+    found = {tag: pointed(data, head, first, tag) for tag in (EXIF_IFD, GPS_IFD)}
+    return {tag: _fields(data, each) for tag, each in found.items() if each is not None}
 
 
 def _directories(order: str, *, at: int, top: list[Field], below: dict[int, list[Field]]) -> bytes:
@@ -136,15 +154,15 @@ def _length(fields: list[Field]) -> int:
 
 def _directory_bytes(order: str, fields: list[Field], *, at: int) -> bytes:
     values_at = at + 2 + 12 * len(fields) + 4
-    table, values = struct.pack(order + "H", len(fields)), b""
+    table, values = [struct.pack(order + "H", len(fields))], bytearray()
     for tag, kind, count, value in sorted(fields):
         if len(value) <= 4:
             inline = value.ljust(4, b"\0")
         else:
             inline = struct.pack(order + "I", values_at + len(values))
             values += value + bytes(len(value) % 2)
-        table += struct.pack(order + "HHI", tag, kind, count) + inline
-    return table + bytes(4) + values
+        table.append(struct.pack(order + "HHI", tag, kind, count) + inline)
+    return b"".join(table) + bytes(4) + values
 
 
 def _swapped(field: Field) -> Field:

@@ -1,0 +1,222 @@
+"""What is fuzzed with guidance by coverage: parsers in Python that read what a stranger wrote, and their seeds.
+
+A target takes any bytes and must end in a result or an error with words; what it returns or writes must be sound.
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+import warnings
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from dioptre import files
+from dioptre.files import containers, density, exif, notes, tiff_tags
+from dioptre.files.colour_profile import BadProfile
+from dioptre.files.colour_profile import model as colour_model
+from dioptre.files.encode import encode
+from dioptre.files.matrix_profile import grey_profile
+from dioptre.files.openraster_reading import read_recipe
+from dioptre.files.picture import Format
+from dioptre_link.errors import DioptreError
+
+from . import corpus, hostile
+
+_NOTE = notes.make(operation="depth", models={}, recipe={})
+_HUGE = 1 << 16  # bytes; a longer input only takes longer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One parser. words: what its inputs are made of."""
+
+    seeds: Callable[[], tuple[bytes, ...]]
+    work: Callable[[bytes, Path], object]
+    words: tuple[bytes, ...] = ()
+
+
+def run(target: Target, data: bytes, folder: Path) -> None:
+    """Try one input; whatever is raised is a finding, warnings included."""
+    if len(data) > _HUGE:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        target.work(data, folder)
+
+
+def _in_words(action: Callable[[], object]) -> None:
+    refused: list[DioptreError] = []
+    try:
+        action()
+    except DioptreError as error:
+        refused.append(error)
+    assert all(error.message.strip() and error.hint for error in refused)
+
+
+def _notes(data: bytes, folder: Path) -> None:
+    notes.read(data)
+    after = notes.updated(data, note=_NOTE, width=3, height=2, enlarged=(2.0, 3.0))
+    assert after is not None
+    found = notes.read(after)
+    assert found is not None
+    assert found.operation == "depth"
+
+
+def _depth_of(path: Path) -> None:
+    depth = files.read_embedded_depth(path)
+    if depth is None:
+        return
+    planes = [depth.disparity] if depth.confidence is None else [depth.disparity, depth.confidence]
+    assert all(np.isfinite(plane).all() for plane in planes)
+    if depth.range_per_m is not None:
+        far, near = depth.range_per_m
+        assert 0.0 < far < near < np.inf
+
+
+def _jpeg(data: bytes, folder: Path) -> None:
+    path = folder / "a.jpg"
+    path.write_bytes(data)
+    _in_words(partial(_depth_of, path))
+    segments = list(containers.jpeg_segments(data))
+    containers.quantisation_tables(segments)
+    density.in_photoshop(containers.photoshop_resources(segments) or b"", (2.0, 3.0))
+
+
+def _depth_in_xmp(data: bytes, folder: Path) -> None:
+    if len(data) < 65_000:
+        _jpeg(hostile.jpeg_with_xmp(data), folder)
+
+
+def _exif(data: bytes, folder: Path) -> None:
+    blob = exif.strip_prefix(data)
+    exif.camera_is_adobe_rgb(blob)
+    tiff_tags.pixels_overlap(data)
+    tiff_tags.to_exif(data)
+    if blob is not None:
+        after = exif.upright(density.in_exif(blob, (2.0, 3.0)), width=20, height=28, srgb=True)
+        assert exif.orientation(after) == 1
+        tiff = tiff_tags.into_tiff(corpus.pictures()["cmyk.tif"], after)
+        assert tiff_tags.pixels_end(tiff) <= len(tiff)
+
+
+def _archive(data: bytes, folder: Path) -> None:
+    path = folder / "a.ora"
+    path.write_bytes(data)
+    for action in (files.read_openraster, read_recipe, files.inspect, files.read_openraster_depth):
+        _in_words(partial(action, path))
+
+
+def _stack(data: bytes, folder: Path) -> None:
+    png = corpus.pictures()["alpha.png"]
+    _archive(corpus.ora({"stack.xml": data, "data/a.png": png}, compression=zipfile.ZIP_STORED), folder)
+
+
+def _recipe(data: bytes, folder: Path) -> None:
+    path = folder / "a.json"
+    path.write_bytes(data)
+    _in_words(partial(files.inspect, path))
+
+
+def _profile(data: bytes, folder: Path) -> None:
+    for bands in (1, 3):
+        with suppress(BadProfile):
+            out = np.empty((4, 5, 3), np.float32)
+            colour_model(data, bands=bands).to_srgb(np.full((4, 5, bands), 100, np.uint8), out=out)
+            assert np.isfinite(out).all()
+
+
+def _depth_packets() -> tuple[bytes, ...]:
+    wedge = base64.b64encode(encode(np.arange(64, dtype=np.uint8).reshape(8, 8, 1), Format.PNG)).decode()
+    about = "xmlns:G='http://ns.google.com/photos/1.0/depthmap/'"
+    item = "xmlns:I='http://ns.google.com/photos/dd/1.0/item/'"
+    properties = (
+        f"{about} G:Format='RangeLinear' G:Near='0.5' G:Far='10' G:Units='mm' G:Data='{wedge}'",
+        f"{about} G:Format='RangeInverse' G:Near='1' G:Far='2' G:Units='m' G:Data='{wedge}' G:Confidence='{wedge}'",
+        f"{about} {item} I:Semantic='Depth' I:Length='30' I:Padding='4'",
+    )
+    return tuple(hostile.xmp_of(each) for each in properties)
+
+
+def _jpegs() -> tuple[bytes, ...]:
+    pictures = corpus.pictures()
+    whole = [pictures[name] for name in ("plain.jpg", "full.jpg", "progressive.jpg")]
+    packet = _depth_packets()[0]
+    pieces = [packet[at : at + 200] for at in range(0, len(packet), 200)]
+    number = b"0" * 32 + struct.pack(">I", len(packet))
+    payloads = [
+        containers.EXTENDED_XMP_HEADER + number + struct.pack(">I", 200 * place) + piece
+        for place, piece in enumerate(pieces)
+    ]
+    return (*whole, *map(hostile.jpeg_with_xmp, _depth_packets()), hostile.jpeg_with(*payloads))
+
+
+def _stacks() -> tuple[bytes, ...]:
+    with zipfile.ZipFile(BytesIO(corpus.layered())) as archive:
+        own = archive.read("stack.xml")
+    other = b"""<?xml version='1.0'?><image w="9" h="7" xres="300" yres="300"><stack><stack x="2" y="-1"
+opacity="0.5" visibility="hidden"><layer name="Depth" src="data/a.png" x="1" y="2" opacity="0.25"
+composite-op="svg:src-over"/></stack><layer name="b" src="data/a.png" dioptre-role="depth"/></stack></image>"""
+    return own, other
+
+
+_NUMBERS = (b"0", b"-1", b"nan", b"inf", b"1e-320", b"1e400", b"9" * 30, b"1/0", b"0x1", b"\xd9\xa1")
+_XML = (b"<", b"/>", b"<!--", b"<![CDATA[", b"<?a ?>", b"&lt;", b"&#0;", b"&#x10ffff;", b"xml:lang", b'=""')
+_PROPERTIES = (
+    b"tiff:XResolution='300/1'",
+    b"exif:PixelXDimension='9'",
+    b"<rdf:Seq/>",
+    b"<rdf:li/>",
+    b"xmpMM:History",
+    b"Iptc4xmpExt:DigitalSourceType",
+    b"rdf:Description",
+    b"rdf:resource",
+)
+
+TARGETS: dict[str, Target] = {
+    "notes": Target(
+        seeds=lambda: (corpus.xmp(), hostile.xmp_with_density("300/1"), *_depth_packets(), hostile.utf16_doctype()),
+        work=_notes,
+        words=(*_NUMBERS, *_XML, *_PROPERTIES),
+    ),
+    "depth in XMP": Target(
+        seeds=_depth_packets,
+        work=_depth_in_xmp,
+        words=(*_NUMBERS, *_XML, b"RangeLinear", b"G:Confidence", b"I:Semantic", b"I:Length='40'"),
+    ),
+    "JPEG": Target(seeds=_jpegs, work=_jpeg, words=(b"\xff\xe1", b"\xff\xdb", b"\xff\xff", b"8BIM\3\xed")),
+    "EXIF": Target(
+        seeds=lambda: (
+            corpus.exif().removeprefix(b"Exif\0\0"),
+            corpus.pictures()["deep.tif"],
+            corpus.pictures()["lzw.tif"],
+            hostile.exif_of_pointers(3, 4),
+            hostile.exif_of_shared_bytes(4, 50),
+        ),
+        work=_exif,
+        words=(b"II*\0", b"MM\0*", b"II+\0", b"\x69\x87\4\0\1\0\0\0", b"\x87\x69\0\4\0\0\0\1", b"\xff\xff\xff\xff"),
+    ),
+    "OpenRaster": Target(
+        seeds=lambda: (corpus.layered(), corpus.ora({"stack.xml": _stacks()[1]}, compression=zipfile.ZIP_STORED)),
+        work=_archive,
+        words=(b"PK\1\2", b"PK\3\4", b"PK\5\6", b"PK\6\6", b"PK\6\7", b"\x08\0", b"\x0c\0", b"\x0e\0"),
+    ),
+    "OpenRaster's stack": Target(seeds=_stacks, work=_stack, words=(*_NUMBERS, *_XML, b"<stack>", b"</stack>")),
+    "recipe": Target(
+        seeds=lambda: (corpus.recipe_text(),),
+        work=_recipe,
+        words=(*_NUMBERS, b"[", b"{", b'""', b"null", b"\\ud800"),
+    ),
+    "colour profile": Target(
+        seeds=lambda: (corpus.adobe_rgb(), grey_profile("g", gamma=1.8)),
+        work=_profile,
+        words=(b"para\0\0\0\0\0\4", b"curv\0\0\0\0\0\0\0\0", b"rTRC", b"kTRC", b"A2B0", b"Lab ", b"GRAY"),
+    ),
+}
