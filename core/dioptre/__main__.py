@@ -1,6 +1,16 @@
 """`python -m dioptre` is the command line."""
 
-from dioptre.cli import main
+import signal
+
+
+def main() -> None:
+    """Run the command line. Until it listens to signals, Ctrl-C ends the process, without a traceback."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from dioptre.cli import main as cli
+
+    cli()
+
 
 if __name__ == "__main__":
     main()

@@ -69,6 +69,35 @@ def test_run_writes_all_files_and_a_recipe_that_gives_the_same_again(
     assert sorted(path.name for path in (tmp_path / "again").iterdir()) == sorted(path.name for path in written)
 
 
+def test_strokes_come_from_a_file(pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre) -> None:
+    stroke = {"keep": True, "radius": 0.05, "points": [[0.25, 0.5]]}
+    file = tmp_path / "strokes.json"
+    file.write_text(json.dumps([stroke]), encoding="utf-8")
+    code, out, err = dioptre("run", photo, "-o", tmp_path / "out", "--strokes", file)
+    assert code == 0, err
+    assert pipelines[0][1]["strokes"] == (stroke,)
+    (recipe,) = [line for line in out.splitlines() if line.endswith(".json")]
+    code, _, err = dioptre("run", photo, "-o", tmp_path / "again", "--recipe", recipe)
+    assert (code, pipelines[1][1]["strokes"]) == (0, (stroke,)), err
+    code, _, err = dioptre("run", photo, "-o", tmp_path / "without", "--recipe", recipe, "--set", "strokes=")
+    assert (code, pipelines[2][1]["strokes"]) == (0, ()), err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "cannot be read"), (b"\xff\xfe\x00", "cannot be read"), (b"[{", "not JSON"), (b"[1]", "Stroke 1")],
+)
+def test_a_wrong_file_of_strokes_is_refused(
+    content: bytes | None, words: str, photo: Path, tmp_path: Path, dioptre: Dioptre
+) -> None:
+    file = tmp_path / "strokes.json"
+    if content is not None:
+        file.write_bytes(content)
+    code, _, err = dioptre("run", photo, "-o", tmp_path / "out", "--strokes", file)
+    assert code == 2
+    assert words in err
+
+
 def test_json_is_one_object_a_line(pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre) -> None:
     code, out, err = dioptre("run", photo, "-o", tmp_path / "out", "--json")
     lines = [json.loads(line) for line in out.splitlines()]

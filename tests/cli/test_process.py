@@ -68,6 +68,62 @@ def test_a_signal_cancels_and_leaves_nothing(how: signal.Signals, photo: Path, t
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "home") == ["photo.jpg"]
 
 
+IN_AN_IMPORT = """
+import os, sys, time
+sys.path.insert(0, sys.argv.pop(1))
+from dioptre.cli import main
+main()
+"""
+STARTS = """
+import os, signal, time
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(20):
+        time.sleep(0.01)
+except BaseException:
+    raise ImportError("an extension that did not start")
+"""
+EXECUTES = """
+from dioptre.cli.interrupts import Interrupts
+interrupts = Interrupts()
+try:
+    exec("raise KeyboardInterrupt")
+except KeyboardInterrupt:
+    pass
+interrupts.close()
+raise SystemExit(143)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_signal_during_an_import_cancels_after_it(photo: Path, tmp_path: Path) -> None:
+    """An extension makes an ImportError of a KeyboardInterrupt, or ends the process."""
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "jax.py").write_text(STARTS, encoding="utf-8")
+    with start(tmp_path / "modules", "run", photo, "-o", tmp_path / "out", code=IN_AN_IMPORT) as process:
+        _, err = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 128 + signal.SIGTERM, err
+    assert "Cancelled" in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_signal_during_executed_text_leaves_the_exit_code(tmp_path: Path) -> None:
+    """Python remembers that a KeyboardInterrupt left `exec`, and would end by SIGINT though it was caught."""
+    (tmp_path / "ends.py").write_text(EXECUTES, encoding="utf-8")
+    done = subprocess.run([sys.executable, "-m", "ends"], cwd=tmp_path, timeout=TIMEOUT_S, check=False)
+    assert done.returncode == 143
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_signal_before_anything_is_imported_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text(STARTS.replace("SIGTERM", "SIGINT"), encoding="utf-8")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from dioptre.__main__ import main; main()"
+    with start("--help", code=code) as process:
+        _, err = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == -signal.SIGINT
+    assert err == ""
+
+
 def test_a_reader_that_leaves_is_no_traceback(photo: Path, tmp_path: Path) -> None:
     with start("run", photo, "-o", tmp_path / "out", "--json") as process:
         assert process.stdout is not None
@@ -131,3 +187,17 @@ def test_an_interrupt_in_a_callback_of_a_library_is_not_lost(photo: Path, tmp_pa
     assert json.loads(out.splitlines()[-1])["code"] == "cancelled"
     assert err == ""
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_any_command_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    leaves = "import os; from dioptre_link.scratch import Scratch; print(Scratch().path, flush=True); os._exit(0)"
+    left = subprocess.run(
+        [sys.executable, "-c", leaves], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+    folder = Path(left.stdout.strip())
+    assert folder.is_dir()
+    subprocess.run(
+        [sys.executable, "-m", "dioptre", "--version"], capture_output=True, timeout=TIMEOUT_S, check=True
+    )
+    assert not folder.exists()

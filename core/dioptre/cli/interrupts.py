@@ -9,16 +9,22 @@ import time
 from types import FrameType
 
 _PATIENCE_S = 3.0  # what was begun is taken back within it; whoever still asks then wants the end at once
+_IMPORT_LOOK_S = 0.02
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 class Interrupts:
-    """Raises KeyboardInterrupt at the first signal; later ones change nothing while the work is taken back."""
+    """Raises KeyboardInterrupt at the first signal; later ones change nothing while the work is taken back.
+
+    During an import it is raised afterwards: an extension's initialisation would make another error of it, or end
+    the process.
+    """
 
     def __init__(self) -> None:
         self._first: int | None = None
         self._since = 0.0
-        self._lost = False
+        self._due = False  # to be raised, or to be raised once more
+        self._reminded = False
 
     def install(self) -> None:
         """Listen to every signal that the caller has not chosen to ignore, as `nohup` does."""
@@ -27,7 +33,12 @@ class Interrupts:
                 signal.signal(number, self._handle)
 
     def close(self) -> None:
-        """The exit code is settled: nothing changes it any more."""
+        """The exit code is settled: nothing changes it any more.
+
+        Python ends by SIGINT, whatever the code, where a KeyboardInterrupt left the last text that was executed, of
+        `dataclass` for one, even if it was caught after that. An empty text is executed for that reason.
+        """
+        exec("")  # noqa: S102
         for number in _numbers():
             signal.signal(number, signal.SIG_IGN)
 
@@ -37,17 +48,38 @@ class Interrupts:
 
     def raise_again(self) -> None:
         """A library swallowed the KeyboardInterrupt: raise it once more."""
-        self._lost = True
+        self._due = True
+        self._reminded = True
         _thread.interrupt_main(signal.Signals(self._first or signal.SIGINT))
 
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if self._first is None or self._lost:
-            self._first = self._first or number
-            self._since = time.monotonic()
-            self._lost = False
-            raise KeyboardInterrupt
-        if time.monotonic() - self._since > _PATIENCE_S:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        reminded, self._reminded = self._reminded, False
+        if self._first is None:
+            self._first, self._since, self._due = number, time.monotonic(), True
+        elif not reminded and time.monotonic() - self._since > _PATIENCE_S:
             os._exit(128 + self._first)
+        elif not reminded:
+            return
+        if not self._due:
+            return
+        if _importing(frame):
+            _thread.start_new_thread(self._remind, ())  # the raw call takes no lock that is held here
+            return
+        self._since, self._due = time.monotonic(), False
+        raise KeyboardInterrupt
+
+    def _remind(self) -> None:
+        time.sleep(_IMPORT_LOOK_S)
+        self._reminded = True
+        _thread.interrupt_main(signal.Signals(self._first or signal.SIGINT))
+
+
+def _importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib."):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _numbers() -> list[signal.Signals]:

@@ -16,6 +16,7 @@ from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.language import Message
 from dioptre_link.printable import guard_output
+from dioptre_link.scratch import sweep
 
 from . import batch, bench, cache, doctor, inspect, log, models, operations, output, plugin, presets, worker
 from .interrupts import Interrupts
@@ -34,6 +35,7 @@ def main() -> NoReturn:
     sys.unraisablehook = partial(_unraisable, interrupts)
     try:
         interrupts.install()
+        sweep()
         code = run(sys.argv[1:])
     except KeyboardInterrupt:  # while the end of the command was being reported
         code = EXIT_CANCELLED

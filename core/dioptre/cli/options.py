@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -14,7 +15,9 @@ from .program import for_reader
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_METAVARS = {Kind.FLOAT: "NUMBER", Kind.INTEGER: "N", Kind.POINT: "X,Y"}
+_METAVARS = {Kind.FLOAT: "NUMBER", Kind.INTEGER: "N", Kind.POINT: "X,Y", Kind.STROKES: "FILE"}
+
+_MOST_CHARACTERS = 1 << 20  # of a file of strokes, which has a tenth of it at most
 
 
 class ParameterType(click.ParamType[Any]):
@@ -33,7 +36,19 @@ class ParameterType(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not isinstance(value, str):
             return value
+        if self._parameter.kind is Kind.STROKES:
+            value = _text_of(Path(value))
         return self._parameter.check(value)
+
+
+def _text_of(file: Path) -> str:
+    try:
+        with file.open(encoding="utf-8") as opened:
+            return opened.read(_MOST_CHARACTERS)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            "The strokes in {file} cannot be read.", hint="Give a JSON file with a list of strokes.", file=file
+        ) from error
 
 
 class GroupedCommand(click.Command):
@@ -125,7 +140,9 @@ def _help(parameter: Parameter) -> str:
     ):
         unit = f" {parameter.unit}" if parameter.unit else ""
         facts.append(f"{parameter.minimum:g} to {parameter.maximum:g}{unit}")
-    if parameter.default is None:
+    if parameter.kind is Kind.STROKES:
+        facts.append("JSON; default none")
+    elif parameter.default is None:
         facts.append("default auto")
     else:
         default = {True: "yes", False: "no"}[parameter.default] if isinstance(parameter.default, bool) else None
