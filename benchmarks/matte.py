@@ -27,7 +27,8 @@ import numpy as np
 from dioptre.imaging.resize import resize
 from dioptre.pipelines.depth import estimate_depth
 from dioptre.pipelines.soft_matte import soft_matte
-from dioptre.pipelines.subject import find_subject, saliency_of
+from dioptre.pipelines.subject import find_subject
+from dioptre.pipelines.subject_views import saliency_of
 
 GROUPS = {
     "hair": ("portrait_hair", "doll_hair", "person"),
@@ -59,9 +60,8 @@ def of_portrait(picture: np.ndarray, disparity: np.ndarray) -> np.ndarray:
 
 
 def of_map(picture: np.ndarray, disparity: np.ndarray, *, model: str) -> np.ndarray:
-    return resize(
-        saliency_of(resize(picture, (320, 320), method="area"), model=model), picture.shape[:2], method="bilinear"
-    )
+    saliency = saliency_of(resize(picture, (320, 320), method="area"), model=model)
+    return resize(saliency.coverage, picture.shape[:2], method="bilinear")
 
 
 def of_modnet(picture: np.ndarray, disparity: np.ndarray) -> np.ndarray:

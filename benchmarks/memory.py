@@ -28,10 +28,19 @@ RECIPE = {
         {"operation": "portrait", "options": {}},
     ],
 }
+STROKES = [
+    {"keep": True, "radius": 0.1, "points": [[0.1, 0.1], [0.9, 0.9]]},
+    {"keep": False, "radius": 0.05, "points": [[0.1, 0.9], [0.9, 0.1]]},
+]
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "depth": ("depth", "PICTURE", "-o", "OUT/depth.png", "--depth-source", "estimate"),
     "lens-blur": ("lens-blur", "PICTURE", "--depth", "DEPTH", "--focal-disparity", "0.8", "-o", "OUT/blurred.jpg"),
+    "lens-blur-strokes": (
+        *("lens-blur", "PICTURE", "--depth", "DEPTH", "--focal-disparity", "0.8", "-o", "OUT/blurred.jpg"),
+        *("--strokes", "STROKES"),
+    ),
     "portrait": ("run", "PICTURE", "-o", "OUT"),
+    "portrait-strokes": ("run", "PICTURE", "-o", "OUT", "--strokes", "STROKES"),
     "white-balance": ("white-balance", "PICTURE", "-o", "OUT/balanced.jpg"),
     "repair-depth": ("repair-depth", "PICTURE", "--depth", "DEPTH", "--selection", "SELECTION", "-o", "OUT/d.png"),
     "recipe": ("run", "PICTURE", "--recipe", "RECIPE", "-o", "OUT"),
@@ -118,6 +127,7 @@ def pictures(folder: Path) -> None:
     selection = Image.new("L", (width, height))
     selection.paste(255, (width // 4, height // 4, width // 2, height // 2))
     selection.save(folder / "selection.png", compress_level=1)
+    (folder / "strokes.json").write_text(json.dumps(STROKES), encoding="utf-8")
     (folder / "recipe.json").write_text(json.dumps(RECIPE), encoding="utf-8")
 
 
@@ -130,6 +140,7 @@ def command(name: str) -> Callable[[Path], None]:
             "DEPTH": folder / "depth.png",
             "SELECTION": folder / "selection.png",
             "RECIPE": folder / "recipe.json",
+            "STROKES": folder / "strokes.json",
         }
         words = [str(places.get(word, word)).replace("OUT", str(folder / "out")) for word in COMMANDS[name]]
         code = dioptre(words)

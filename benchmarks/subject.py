@@ -32,7 +32,8 @@ from PIL import Image
 from dioptre.imaging.resize import resize
 from dioptre.models.registry import ModelKind, find
 from dioptre.pipelines.depth import estimate_depth
-from dioptre.pipelines.subject import find_subject, saliency_of
+from dioptre.pipelines.subject import find_subject
+from dioptre.pipelines.subject_views import saliency_of
 from training.subject.outlines import FREE_LICENCES, Outlined, read
 
 CASES = {"people and animals": 150, "things": 60}
@@ -70,7 +71,7 @@ def of_portrait(picture: np.ndarray, disparity: np.ndarray, *, model: str) -> np
 
 def of_map(picture: np.ndarray, disparity: np.ndarray, *, model: str) -> np.ndarray:
     side = find(model, kind=ModelKind.SUBJECT).preprocessing.short_side_px
-    saliency = saliency_of(resize(picture, (side, side), method="area"), model=model)
+    saliency = saliency_of(resize(picture, (side, side), method="area"), model=model).coverage
     return resize(saliency, picture.shape[:2], method="bilinear") > 0.5
 
 

@@ -15,7 +15,7 @@ from dioptre.imaging.resize import resize
 from dioptre.models.registry import load_model
 from dioptre.models.subject import SubjectConfig
 from dioptre.models.subject.head import FINENESS, SubjectHead
-from dioptre.models.subject.module import joined
+from dioptre.models.subject.module import agreement, joined
 
 CONFIG = SubjectConfig()
 SIDE, GRID = CONFIG.side_px, CONFIG.grid
@@ -28,13 +28,15 @@ def seen(path: Path) -> np.ndarray:
     return ((small / small.max() - np.float32(prepared.mean)) / np.float32(prepared.deviation))[None]
 
 
-def test_coverage_of_the_size_of_the_input(checkout: Path) -> None:
+def test_coverage_of_the_size_of_the_input_and_a_chance(checkout: Path) -> None:
     covered = np.asarray(load_model("dioptre-subject")(seen(checkout / "examples" / "astronaut.jpg")))
-    assert covered.shape == (1, SIDE, SIDE, 1)
+    assert covered.shape == (1, SIDE, SIDE, 2)
     assert covered.min() >= 0
     assert covered.max() <= 1
     assert covered[0, 210, 124, 0] > 0.9, "the suit"
     assert covered[0, 160:250, :8, 0].mean() < 0.3, "the flag behind her, of which U²-Net-P is half sure"
+    assert np.ptp(covered[..., 1]) == 0
+    assert covered[0, 0, 0, 1] > 0.9
 
 
 @pytest.mark.parametrize("name", ["astronaut.jpg", "chelsea.jpg", "coffee.jpg"])
@@ -64,6 +66,32 @@ def test_the_head_brings_features_to_its_own_grid() -> None:
     for side in (2 * GRID, 4 * GRID, FINENESS * GRID):
         enlarged = resize(enlarged, (side, side), method="bilinear")
     np.testing.assert_allclose(logits, enlarged, atol=1e-5)
+
+
+def test_agreement_is_the_mean_of_overlap_and_share() -> None:
+    left, right = np.zeros((2, 1, 8, 8, 1), np.float32)
+    left[:, :, :4], right[:, :, 2:6] = 0.8, 0.5
+    left, right, nothing = jnp.asarray(left), jnp.asarray(right), jnp.zeros((1, 8, 8, 1))
+    overlap = 0.5 * 2 / (0.8 * 4 + 0.5 * 2)
+    assert float(agreement(left, right)[0]) == pytest.approx((overlap + 0.4) / 2)
+    assert float(agreement(right, left)[0]) == pytest.approx((overlap + 0.25) / 2)
+    assert float(agreement(nothing, right)[0]) == 0
+
+
+def test_the_chance_is_linear_in_the_direction_of_the_tokens() -> None:
+    head = SubjectHead(CONFIG, rngs=nnx.Rngs(0))
+    random = np.random.default_rng(0)
+    tokens = random.normal(size=(4, 2, CONFIG.backbone.width)).astype(np.float32)
+    kernel, bias = (
+        random.normal(size=size).astype(np.float32) for size in ((4 * CONFIG.backbone.width + 1, 1), (1,))
+    )
+    head.chance.kernel[...], head.chance.bias[...] = jnp.asarray(kernel), jnp.asarray(bias)
+    whole = np.concatenate(tokens, axis=-1)
+    expected = (
+        whole / np.linalg.norm(whole, axis=1, keepdims=True) @ kernel[:-1] + kernel[-1] * np.float32(0.3) + bias
+    )
+    odds = np.asarray(head.has_subject(jnp.asarray(7 * tokens), jnp.full(2, 0.3)))
+    np.testing.assert_allclose(odds, expected[:, 0], atol=1e-4)
 
 
 def row(*steps: tuple[int, float]) -> jnp.ndarray:

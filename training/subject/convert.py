@@ -1,14 +1,18 @@
-"""Make weights/dioptre-subject-head from the file of a training run. See README.md."""
+"""Make weights/dioptre-subject-head from the files of the training runs. See README.md."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+import numpy as np
 from safetensors.numpy import load_file
 
 from dioptre.checkpoints.card import Card, Source
 from dioptre.checkpoints.save import save
+from dioptre.models.depth_anything_v2.config import BackboneConfig
+
+_TOKENS = len(BackboneConfig().taps) * BackboneConfig().width
 
 CARD = Card(
     id="dioptre-subject-head",
@@ -34,7 +38,7 @@ CARD = Card(
     preprocessing=(
         "RGB, sRGB-encoded, [0, 1], less the mean (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225); "
         "squeezed to 336 x 336 pixels for dioptre-depth-backbone, whose features it reads, and to 192 x 192 for "
-        "itself. The output is log odds of coverage, 192 x 192."
+        "itself. The output is log odds of coverage, 192 x 192, and of the picture's having one subject."
     ),
     parity={"none": "an own network"},
     metrics={
@@ -42,6 +46,8 @@ CARD = Card(
         "the same, worst quarter": 0.312,
         "34 of things": 0.542,
         "the same of things, worst quarter": 0.170,
+        "155 COCO photographs: with one subject (119), told right": 0.941,
+        "without one (36), told right": 0.917,
     },
 )
 
@@ -49,9 +55,13 @@ CARD = Card(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("arrays", type=Path, help="what train.py has written")
+    parser.add_argument("--chance", type=Path, help="what chance.py has written; left out, every chance is a half")
     parser.add_argument("--out", type=Path, default=Path("weights"), help="folder of checkpoints")
     arguments = parser.parse_args()
-    print(save(arguments.out, CARD, load_file(arguments.arrays)))
+    chance = {"chance.kernel": np.zeros((_TOKENS + 1, 1), np.float32), "chance.bias": np.zeros(1, np.float32)}
+    if arguments.chance:
+        chance = load_file(arguments.chance)
+    print(save(arguments.out, CARD, {**load_file(arguments.arrays), **chance}))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN, load_mode
 from dioptre.models.subject.config import SubjectConfig
 from dioptre.models.subject.head import FINENESS
 from dioptre.pipelines.depth import estimate_depth
-from dioptre.pipelines.subject import saliency_of
+from dioptre.pipelines.subject_views import saliency_of
 from training.lists import listed
 
 from .crops import at_the_edge, parts, round_instance
@@ -113,7 +113,8 @@ def of_objects(
     viewer: Viewer, picture: np.ndarray, rng: np.random.Generator
 ) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
     """Views of a photograph without outlines, where U²-Net-P is sure of what it shows."""
-    small = saliency_of(resize(picture, (_CONFIG.side_px, _CONFIG.side_px), method="area"), model="u2netp")
+    squeezed = resize(picture, (_CONFIG.side_px, _CONFIG.side_px), method="area")
+    small = saliency_of(squeezed, model="u2netp").coverage
     inside = small > 0.5
     doubtful = ((small > 0.2) & (small < 0.8)).mean()
     if not 0.01 < inside.mean() < 0.8 or small[inside].mean() < 0.9 or doubtful > 0.35 * inside.mean():
@@ -130,7 +131,7 @@ def of_portrait(
 ) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
     """Views of a photograph whose subject the depth map shows whole."""
     side = (_CONFIG.side_px, _CONFIG.side_px)
-    inside = saliency_of(resize(picture, side, method="area"), model="u2netp") > 0.5
+    inside = saliency_of(resize(picture, side, method="area"), model="u2netp").coverage > 0.5
     near = nearer_part(resize(estimate_depth(picture).disparity, side, method="area"), inside)
     target = np.clip(refine_matte(picture, near.astype(np.float32)), 0, 1)
     for rows, columns, changed in parts(target, rng, _PORTRAIT_VIEWS):

@@ -30,6 +30,17 @@ class SubjectHead(nnx.Module):
         self.join4 = _conv(four + seen4, four, rngs=rngs)
         self.join8 = _conv(eight + seen8, eight, rngs=rngs)
         self.out = _conv(eight, 1, rngs=rngs)
+        self.chance = nnx.Linear(taps * width + 1, 1, rngs=rngs)
+
+    def has_subject(self, tokens: Float[Array, "k n c"], agreement: Float[Array, "n"]) -> Float[Array, "n"]:
+        """Log odds that the picture has one subject: linear in what the backbone says of the picture as a whole.
+
+        tokens: the class token at each tap. agreement: of the head with U²-Net-P, see `module.agreement`.
+        """
+        whole = jnp.moveaxis(tokens, 0, 1).reshape(len(agreement), -1)
+        whole = whole / jnp.maximum(jnp.linalg.norm(whole, axis=1, keepdims=True), 1e-6)
+        odds: Array = self.chance(jnp.concatenate([whole, agreement[:, None]], axis=1))[:, 0]
+        return odds
 
     def __call__(
         self, features: Float[Array, "k n g g c"], shown: Float[Array, "n s s 3"]

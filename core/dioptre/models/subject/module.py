@@ -23,7 +23,7 @@ _SUREST = 0.99  # beyond it either network's certainty counts no more
 
 
 class SubjectNetwork(nnx.Module):
-    """Coverage of each pixel by the subject, in [0, 1].
+    """Coverage of each pixel by the subject, in [0, 1]; the chance that the picture has one, the same everywhere.
 
     The input is a square RGB picture of `config.side_px`, its brightest value 1, with ImageNet's mean and deviation
     taken out.
@@ -35,12 +35,36 @@ class SubjectNetwork(nnx.Module):
         self.head = SubjectHead(config, rngs=rngs)
         self.edges = U2Net(config.edges, rngs=rngs)
 
-    def __call__(self, x: Float[Array, "n s s 3"]) -> Float[Array, "n s s 1"]:
+    def __call__(self, x: Float[Array, "n s s 3"]) -> Float[Array, "n s s 2"]:
+        coverage, tokens, agreeing = self.parts(x)
+        chance = jax.nn.sigmoid(self.head.has_subject(tokens, agreeing))
+        return jnp.concatenate((coverage, jnp.broadcast_to(chance[:, None, None, None], coverage.shape)), axis=-1)
+
+    def parts(
+        self, x: Float[Array, "n s s 3"]
+    ) -> tuple[Float[Array, "n s s 1"], Float[Array, "k n c"], Float[Array, "n"]]:
+        """Coverage, and what the chance of a subject follows from: the class tokens and the networks' agreement."""
         config, grid = self.config, self.config.grid
-        features = self.backbone(sized(x, grid * config.backbone.patch_px))[:, :, 1:]  # less the class token
-        logits = self.head(features.reshape(len(features), len(x), grid, grid, -1), sized(x, FINENESS * grid))
-        place = sized(jax.nn.sigmoid(logits)[..., None], x.shape[1])
-        return joined(place, self.edges(x), config)
+        seen = self.backbone(sized(x, grid * config.backbone.patch_px))
+        features = seen[:, :, 1:].reshape(len(seen), len(x), grid, grid, -1)
+        place = sized(jax.nn.sigmoid(self.head(features, sized(x, FINENESS * grid)))[..., None], x.shape[1])
+        edges = self.edges(x)
+        return joined(place, edges, config), seen[:, :, 0], agreement(place, edges)
+
+
+def agreement(place: Float[Array, "n s s 1"], edges: Float[Array, "n s s 1"]) -> Float[Array, "n"]:
+    """How far both mean the same thing, in [0, 1]; in a scene each takes something else.
+
+    The mean of the maps' overlap and of the share of what U²-Net-P takes that the head takes too.
+    """
+
+    def total(x: Float[Array, "n s s 1"]) -> Float[Array, "n"]:
+        summed: Array = x.sum((1, 2, 3))
+        return summed
+
+    overlap = total(jnp.minimum(place, edges)) / jnp.maximum(total(jnp.maximum(place, edges)), 1.0)
+    known = total(place * edges) / jnp.maximum(total(edges), 1.0)
+    return (overlap + known) / 2
 
 
 def joined(

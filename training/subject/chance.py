@@ -1,0 +1,101 @@
+"""Fit the chance that a picture has one subject: linear in the backbone's class tokens and the networks' agreement.
+
+    python -m training.subject.chance OUT.safetensors --pictures FOLDER …
+
+The photographs are those of `with_subject.txt` and `without_subject.txt`, sorted by eye; they are looked for by
+name below the folders. OUT is for convert.py. Cross-validation is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from dioptre import runtime
+
+runtime.prepare()
+
+import jax
+import numpy as np
+from flax import nnx
+from PIL import Image
+from safetensors.numpy import save_file
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from dioptre.imaging.resize import resize
+from dioptre.models.registry import load_model
+from dioptre.models.subject.config import SubjectConfig
+from dioptre.pipelines.subject_views import network_input
+from training.lists import with_and_without_subject
+
+_DIRECTIONS = 40  # of the tokens' largest variance; there are fewer photographs than values of a token
+_DECAY = 1.0
+_FOLDS = 10
+_SIDE_PX = SubjectConfig().side_px
+
+
+def features(paths: list[Path]) -> np.ndarray:
+    """What the chance is linear in, a row each."""
+    loaded = load_model("dioptre-subject")
+    network = nnx.merge(loaded.graph, loaded.state)
+    parts = jax.jit(lambda x: network.parts(x)[1:])
+    rows = []
+    for path in paths:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture.convert("RGB"), np.float32) / 255
+        small = resize(pixels, (_SIDE_PX, _SIDE_PX), method="bilinear")
+        x = network_input(small, loaded.entry.preprocessing)
+        tokens, agreement = (np.asarray(part) for part in parts(x[None]))
+        whole = tokens[:, 0].ravel()
+        rows.append([*whole / np.linalg.norm(whole), float(agreement[0])])
+    return np.array(rows)
+
+
+def fit(rows: np.ndarray, has: np.ndarray) -> tuple[np.ndarray, float]:
+    """Weights and bias of a logistic regression in which both kinds weigh the same."""
+    tokens, agreement = rows[:, :-1], rows[:, -1]
+    centre = tokens.mean(0)
+    directions = np.linalg.svd(tokens - centre, full_matrices=False)[2][:_DIRECTIONS].T
+    directions /= ((tokens - centre) @ directions).std(0).max()
+    seen = np.c_[(tokens - centre) @ directions, (agreement - agreement.mean()) / agreement.std()]
+    share = np.where(has, 0.5 / has.mean(), 0.5 / (1 - has.mean()))
+
+    def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
+        odds = seen @ w[:-1] + w[-1]
+        missed = share * (expit(odds) - has)
+        value = (share * np.logaddexp(0, np.where(has, -odds, odds))).sum() + _DECAY / 2 * (w[:-1] ** 2).sum()
+        return float(value), np.r_[seen.T @ missed + _DECAY * w[:-1], missed.sum()]
+
+    w = minimize(loss, np.zeros(seen.shape[1] + 1), jac=True, method="L-BFGS-B").x
+    weights = np.r_[directions @ w[:-2], w[-2] / agreement.std()]
+    return weights, float(w[-1] - np.r_[centre, agreement.mean()] @ weights)
+
+
+def cross_validated(rows: np.ndarray, has: np.ndarray) -> np.ndarray:
+    """Log odds of each photograph, from the others."""
+    order, odds = np.random.default_rng(1).permutation(len(has)), np.zeros(len(has))
+    for fold in range(_FOLDS):
+        out = order[fold::_FOLDS]
+        kept = np.setdiff1d(order, out)
+        weights, bias = fit(rows[kept], has[kept])
+        odds[out] = rows[out] @ weights + bias
+    return odds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--pictures", type=Path, nargs="+", required=True)
+    options = parser.parse_args()
+    cases = with_and_without_subject(Path(__file__).parent, options.pictures)
+    rows, has = features([path for path, _ in cases]), np.array([kind for _, kind in cases])
+    right = (cross_validated(rows, has) > 0) == has
+    print(f"with a subject: {has.sum()}, {right[has].mean():.3f} right")
+    print(f"without: {(~has).sum()}, {right[~has].mean():.3f} right")
+    weights, bias = fit(rows, has)
+    save_file({"chance.kernel": np.float32(weights[:, None]), "chance.bias": np.float32([bias])}, options.out)
+
+
+if __name__ == "__main__":
+    main()
