@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -45,7 +46,7 @@ class Buffer:
                 with suppress(OSError, AttributeError):
                     self._file.close()
                 self.path.unlink(missing_ok=True)
-            raise explained(error, self.path.parent) from error
+            raise explained(error, self.path.parent, nbytes=pixels.nbytes) from error
         if (found := os.fstat(self._file.fileno()).st_size) != pixels.nbytes:
             self._file.close()
             raise DioptreError(
@@ -74,7 +75,7 @@ class Buffer:
             while view:
                 view = view[self._file.write(view) :]
         except OSError as error:
-            raise explained(error, self.path.parent) from error
+            raise explained(error, self.path.parent, nbytes=len(view)) from error
 
     def read_rows(self, first: int, rows: int) -> bytes:
         """`rows` rows from row `first` on, as bytes (what Gegl's and Krita's setters take fastest)."""
@@ -113,11 +114,21 @@ class Buffer:
         self.delete()
 
 
-def explained(error: OSError, folder: Path) -> DioptreError:
-    """`error` of an operation in `folder`, in words."""
+def explained(error: OSError, folder: Path, *, nbytes: int) -> DioptreError:
+    """The error to show for `error`, raised while `folder` was to receive `nbytes`.
+
+    The system may refuse what it says is free: a quota, or a disk that is promised to more than one machine.
+    """
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        free = 0
+        with suppress(OSError):
+            free = shutil.disk_usage(folder).free
         return DiskFullError(
-            "There is no room left in {folder}.", hint="Free some disk space and try again.", folder=folder
+            "There is no room left in {folder}: {needed} MB are needed, {free} MB are said to be free.",
+            hint="Free some disk space and try again. Where enough seems to be free, look for a quota.",
+            folder=folder,
+            needed=format(nbytes / 1e6, ".1f"),
+            free=format(free / 1e6, ".1f"),
         )
     return DioptreError(
         "{folder} cannot be used: {reason}.", code="exchange", folder=folder, reason=error.strerror or error

@@ -95,23 +95,6 @@ def test_steps_precision_and_code_are_told_apart(cache: DiskCache, monkeypatch: 
     assert step.runs == 4
 
 
-def test_a_named_array_is_not_read(cache: DiskCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk, "digest_of_array", lambda _: pytest.fail("it has a name"))
-    step = Step()
-    cache.name(PICTURE, "the picture")
-    depth = cache.result("depth", {"picture": PICTURE}, step)
-    cache.result("subject", {"picture": PICTURE, "disparity": depth.planes["disparity"]}, step)
-    assert step.runs == 2
-
-
-def test_a_name_goes_with_its_array(cache: DiskCache) -> None:
-    """Another array may get the address of one that is gone."""
-    first = PICTURE.copy()
-    cache.name(first, "first")
-    del first
-    assert all(cache._identified(PICTURE.copy()) != "first" for _ in range(3))
-
-
 def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-5])
 

@@ -11,11 +11,12 @@ from PIL import Image
 from scipy import ndimage
 
 from dioptre.imaging.resize import resize
-from dioptre.pipelines import subject
+from dioptre.pipelines import subject, subject_views
 from dioptre.pipelines.subject import find_subject
+from dioptre.pipelines.subject_views import Saliency
 from dioptre_link.errors import UsageError
 
-SIDE = subject._SIDE_PX
+SIDE = subject_views.SIDE_PX
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +33,21 @@ def drawn(saliency: np.ndarray) -> np.ndarray:
     return np.repeat(saliency[..., None] * np.float32(0.8) + np.float32(0.1), 3, axis=2)
 
 
+def seen(coverage: np.ndarray, *, chance: float = 0.9) -> Saliency:
+    """What `saliency_of` gives for a picture with a subject."""
+    return Saliency(coverage=coverage, chance=chance)
+
+
 @pytest.fixture
 def as_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subject, "saliency_of", lambda small, model: np.clip((small[..., 0] - 0.1) / 0.8, 0, 1))
+    draw(monkeypatch, chance=0.9)
+
+
+def draw(monkeypatch: pytest.MonkeyPatch, *, chance: float) -> None:
+    def of(small: np.ndarray, **_: str) -> Saliency:
+        return seen(np.clip((small[..., 0] - 0.1) / 0.8, 0, 1), chance=chance)
+
+    monkeypatch.setattr(subject_views, "saliency_of", of)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +65,7 @@ def test_finds_person_animal_and_object(
     assert found.found
     assert found.kind == "subject"
     assert found.confidence > 0.9
+    assert found.chance > 0.95
     assert min(found.alpha[y, x] for x, y in inside) > 0.97
     assert max(found.alpha[y, x] for x, y in outside) < 0.03
     assert found.focal_disparity is None
@@ -105,13 +119,13 @@ def test_a_point_on_a_flat_background_is_focused_on_without_a_closer_look(
     example, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[int] = []
-    saliency = subject.saliency_of
+    saliency = subject_views.saliency_of
 
-    def counted(*arguments: Any, **options: Any) -> np.ndarray:
+    def counted(*arguments: Any, **options: Any) -> Saliency:
         looks.append(1)
         return saliency(*arguments, **options)
 
-    monkeypatch.setattr(subject, "saliency_of", counted)
+    monkeypatch.setattr(subject_views, "saliency_of", counted)
     picture = example("chelsea.jpg")
     disparity = np.full(picture.shape[:2], 0.03, np.float32)
     disparity[:, :380] = 0.8
@@ -138,10 +152,12 @@ def test_without_a_subject_the_nearest_region_is_taken() -> None:
     assert found.focal_disparity == pytest.approx(0.75, abs=0.1)
 
 
-@pytest.mark.parametrize("sureness", [0.4, 0.7, 1.0])
-@pytest.mark.usefixtures("as_drawn")
-def test_a_small_thing_is_found_before_the_nearest_region(sureness: float) -> None:
+@pytest.mark.parametrize(("sureness", "chance"), [(0.4, 0.1), (0.7, 0.3), (1.0, 0.8)])
+def test_a_small_thing_is_found_before_the_nearest_region(
+    sureness: float, chance: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As the moon over a ridge, or a surfer on the sea."""
+    draw(monkeypatch, chance=chance)
     saliency = np.zeros((SIDE, SIDE), np.float32)
     saliency[100:112, 150:162] = sureness
     disparity = np.linspace(0, 1, SIDE, dtype=np.float32)[:, None] * np.ones((SIDE, SIDE), np.float32)
@@ -157,9 +173,9 @@ def test_a_small_thing_is_found_before_the_nearest_region(sureness: float) -> No
     assert found.alpha[250:].max() < 0.02
 
 
-@pytest.mark.usefixtures("as_drawn")
-def test_of_doubtful_things_the_important_ones_are_taken() -> None:
+def test_of_doubtful_things_the_important_ones_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two lions, of which neither is sure, and something larger at the edge."""
+    draw(monkeypatch, chance=0.3)
     saliency = np.zeros((SIDE, SIDE), np.float32)
     saliency[140:200, 60:150], saliency[140:200, 170:240] = 0.75, 0.7
     saliency[:40] = 0.31
@@ -203,7 +219,7 @@ def test_a_closer_look_that_shows_something_else_is_not_believed(
     picture = drawn(first)
     looks = [first, second] + [second] * (answer == "cut")
     answers = iter([*looks, first])
-    monkeypatch.setattr(subject, "saliency_of", lambda small, model: next(answers))
+    monkeypatch.setattr(subject_views, "saliency_of", lambda small, model: seen(next(answers)))
     found = find_subject(picture)
     monkeypatch.setattr(subject, "window_round", lambda *_, **__: None)
     np.testing.assert_array_equal(found.alpha, find_subject(picture).alpha)
@@ -211,17 +227,40 @@ def test_a_closer_look_that_shows_something_else_is_not_believed(
     assert next(answers, None) is None
 
 
-def test_what_was_doubtful_is_the_subject_if_a_closer_look_is_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scene_has_no_subject_however_sure_the_map_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a room, in which the bed stands out."""
+    coverage = np.zeros((SIDE, SIDE), np.float32)
+    coverage[80:240, 80:240] = 1.0
+    for chance in (0.45, 0.55):
+        monkeypatch.setattr(
+            subject_views, "saliency_of", lambda small, model, chance=chance: seen(coverage, chance=chance)
+        )
+        found = find_subject(drawn(coverage))
+        assert found.chance == chance
+        assert found.found == found.is_sure == (chance > 0.5)
+
+
+def test_the_chance_of_a_subject_in_real_pictures(example) -> None:
+    for name in ("astronaut.jpg", "chelsea.jpg", "coffee.jpg"):
+        small = resize(example(name), (SIDE, SIDE), method="bilinear")
+        assert subject_views.saliency_of(small).chance > 0.9
+        assert subject_views.saliency_of(small, model="u2netp").chance == 1.0
+    assert subject_views.saliency_of(np.full((SIDE, SIDE, 3), 0.5, np.float32)).chance == 0.0
+    slope = np.linspace(0.2, 0.8, SIDE, dtype=np.float32)
+    sky = np.stack(np.broadcast_arrays(slope[:, None] * 0.6, slope[:, None] * 0.8, np.ones((1, SIDE))), axis=-1)
+    assert subject_views.saliency_of(sky.astype(np.float32)).chance < 0.2
+
+
+def test_a_region_of_a_scene_is_no_subject_from_close_by_either(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
     first[100:160, 100:160], second[38:282, 38:282] = 0.7, 0.97
-    answers = iter([first, second])
-    monkeypatch.setattr(subject, "saliency_of", lambda small, model: next(answers))
+    answers = iter([seen(first, chance=0.2), seen(second)])
+    monkeypatch.setattr(subject_views, "saliency_of", lambda small, model: next(answers))
     found = find_subject(drawn(first))
-    assert found.kind == "subject"
-    assert found.found
-    assert found.messages == ()
-    assert found.confidence == pytest.approx(0.97)
-    assert found.alpha[110:150, 110:150].min() > 0.97
+    assert found.kind == "region"
+    assert not found.found
+    assert "Click on what should be sharp" in found.messages[0]
+    assert next(answers, None) is not None  # and it is not looked at
 
 
 def test_transparent_pixels_are_no_subject(example) -> None:

@@ -73,3 +73,15 @@ def test_a_window_round_a_point_is_moved_into_the_picture() -> None:
     assert window == Window(top=300, left=0, height=100, width=200, size=(400, 800))
     assert window.place((5, 380), SIDE) == (256, 8)
     assert window.place((0, 400), SIDE) == (319, 0)
+
+
+def test_a_window_of_a_reduced_picture_is_the_same_part() -> None:
+    window = Window(top=136, left=204, height=208, width=312, size=(640, 960))
+    assert window.at((640, 960)) is window
+    assert window.at((320, 480)) == Window(top=68, left=102, height=104, width=156, size=(320, 480))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (7, 5)])
+def test_a_window_of_a_tiny_picture_has_pixels(size: tuple[int, int]) -> None:
+    tiny = Window(top=630, left=0, height=10, width=20, size=(640, 960)).at(size)
+    assert tiny.of(np.zeros(size, np.float32)).size > 0

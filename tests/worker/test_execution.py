@@ -307,6 +307,15 @@ def test_an_enlargement_needs_more() -> None:
     assert four > twice
 
 
+@pytest.mark.parametrize("name", ["portrait", "lens_blur"])
+def test_strokes_need_two_planes_more(name: str) -> None:
+    stroke = {"keep": True, "radius": 0.1, "points": [[0.5, 0.5]]}
+    none, some = (memory.need_bytes(name, {"strokes": strokes}, (100, 100)) for strokes in ((), (stroke,)))
+    assert some - none == 100 * 100 * 2 * np.dtype(np.float32).itemsize
+    chain = {"title": "", "steps": [{"operation": name, "options": {"strokes": [stroke]}}]}
+    assert memory.need_bytes("recipe", chain, (100, 100)) == some
+
+
 def test_kept_layers_have_their_names(request_for) -> None:
     request = request_for(keep={Role.DEPTH: "depth"})
     layers = result(picture()).layers + result(picture()[..., 0], Role.DEPTH).layers

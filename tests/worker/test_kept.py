@@ -1,4 +1,4 @@
-"""Depth and subject are computed once for the same pixels: previews, a reopened dialog, OK and Update share them.
+"""Networks see a picture once: previews of any size, a reopened dialog, OK and Update share what they say.
 
 The networks are pretended and counted; all else is the product's.
 """
@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from dioptre.caching import choice
-from dioptre.pipelines import depth, subject
-from dioptre.pipelines.depth import Depth
-from dioptre.pipelines.subject import Subject
+from dioptre.pipelines import depth, subject, subject_views
+from dioptre.pipelines.depth_coarse import CoarseDepth, Visible
+from dioptre.pipelines.subject_views import Saliency
 from dioptre.worker.__main__ import _run as run
 from dioptre_link import start
 from dioptre_link.client import Result, Worker
@@ -29,43 +29,62 @@ OPTIONS = {"max_radius": 4.0}
 
 @dataclass
 class Networks:
-    """How often, and on pictures of which size, depth and subject were computed."""
+    """depths: sizes of the pictures that depth was estimated of. saliencies, mattes: how often those were asked."""
 
     depths: list[tuple[int, ...]] = field(default_factory=list)
-    subjects: list[tuple[int, ...]] = field(default_factory=list)
+    saliencies: int = 0
+    mattes: int = 0
 
-    def depth_of(self, image: np.ndarray, **_: object) -> Depth:
-        self.depths.append(image.shape[:2])
-        disparity = np.ascontiguousarray(np.linspace(0, 1, image.shape[1], dtype=np.float32) * image[..., 0])
-        return Depth(disparity=disparity, confidence=disparity, model="pretended", models={"pretended": "0" * 64})
-
-    def find_subject(
-        self, image: np.ndarray, *, disparity: np.ndarray, at: tuple[float, float] | None, **_
-    ) -> Subject:
-        self.subjects.append(image.shape[:2])
-        alpha = np.zeros(image.shape[:2], np.float32)
-        x, y = (image.shape[1] / 2, image.shape[0] / 2) if at is None else at
-        alpha[int(y) - 9 : int(y) + 9, int(x) - 9 : int(x) + 9] = 0.9
-        return Subject(
-            alpha=alpha,
-            disparity_range=(0.2, 0.8),
-            focal_disparity=float(disparity[int(y), int(x)]),
-            kind="subject",
-            found=True,
-            confidence=0.95,
-            models={},
-            messages=("A subject.",),
+    def estimated(self, whole: Visible, **_: object) -> CoarseDepth:
+        self.depths.append(whole.size)
+        return CoarseDepth(
+            disparity=np.tile(np.linspace(0, 1, 60, dtype=np.float32), (40, 1)) ** 2,
+            size=whole.size,
+            frame=(0, whole.size[0], 0, whole.size[1]),
+            refined=False,
+            model="pretended",
+            models={"pretended": "0" * 64},
         )
+
+    def saliency_of(self, small: np.ndarray, **_: object) -> Saliency:
+        self.saliencies += 1
+        seen = np.zeros(small.shape[:2], np.float32)
+        seen[100:220, 110:210] = 0.97
+        return Saliency(coverage=seen)
+
+    def soft_matte(self, part: np.ndarray) -> np.ndarray:
+        self.mattes += 1
+        return np.full((512, 512), float(part.mean()), np.float32)
+
+    @property
+    def runs(self) -> tuple[int, int, int]:
+        return len(self.depths), self.saliencies, self.mattes
 
 
 @pytest.fixture
 def networks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Networks:
     counted = Networks()
-    monkeypatch.setattr(depth, "depth_of", counted.depth_of)
-    monkeypatch.setattr(subject, "find_subject", counted.find_subject)
+    monkeypatch.setattr(depth, "estimated", counted.estimated)
+    monkeypatch.setattr(subject_views, "saliency_of", counted.saliency_of)
+    monkeypatch.setattr(subject_views, "soft_matte", counted.soft_matte)
+    monkeypatch.setattr(subject, "_checksums", lambda _: {"pretended subject": "1" * 64})
     monkeypatch.setenv(choice.VARIABLE, "1")
     monkeypatch.setenv("DIOPTRE_CACHE_DIR", str(tmp_path / "cache"))
     return counted
+
+
+@pytest.fixture
+def subjects(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """Sizes of the pictures in which a subject was cut out."""
+    found: list[tuple[int, ...]] = []
+    find = subject._find
+
+    def counted(views, image, *rest, **how):
+        found.append(image.shape[:2])
+        return find(views, image, *rest, **how)
+
+    monkeypatch.setattr(subject, "_find", counted)
+    return found
 
 
 @pytest.fixture
@@ -86,10 +105,17 @@ def store(worker: Worker, picture: np.ndarray):
         return worker.store("photo", "picture", buffer)
 
 
-def preview(worker: Worker, picture, *, keep: bool = True, options: dict | None = None, **inputs) -> dict:
+def preview(
+    worker: Worker, picture, *, keep: bool = True, draft: bool = False, options: dict | None = None, **inputs
+) -> dict:
     kept = {Role.DEPTH: "preview-depth", Role.SUBJECT: "preview-subject"} if keep else {}
     job = worker.submit(
-        "portrait", options or OPTIONS, {"picture": picture, **inputs}, preview_px=PREVIEW_PX, keep=kept
+        "portrait",
+        options or OPTIONS,
+        {"picture": picture, **inputs},
+        preview_px=PREVIEW_PX,
+        keep=kept,
+        draft=draft,
     )
     return contents(job.wait())
 
@@ -107,44 +133,78 @@ def contents(result: Result) -> dict:
     return {"layers": layers, "values": result.values, "messages": result.messages, "models": result.models}
 
 
-def test_ok_takes_what_the_preview_computed(networks: Networks, connect: Callable[[], Worker]) -> None:
+def test_ok_takes_what_the_networks_told_the_preview(networks: Networks, connect: Callable[[], Worker]) -> None:
     with connect() as worker:
-        preview(worker, store(worker, pixels()))
+        picture = store(worker, pixels())
+        preview(worker, picture, keep=False, draft=True)
+        assert networks.runs == (1, 1, 0)  # a draft does without a closer look and without hair
+        preview(worker, picture)
+        seen = networks.runs
+        assert seen == (1, 2, 1)
         made = ok(worker, pixels())
-    assert networks.depths == [SIZE]
-    assert networks.subjects == [SIZE]
-    assert made["messages"] == ("A subject.",)
-    assert made["models"] == {"pretended": "0" * 64}
+    assert networks.runs == seen
+    assert networks.depths == [SIZE]  # of the whole picture, whatever is shown
+    assert made["models"].keys() == {"pretended", "pretended subject"}
 
 
-def test_a_reopened_dialog_and_update_compute_nothing(networks: Networks, connect: Callable[[], Worker]) -> None:
+def test_a_preview_before_changes_no_bit_of_the_result(networks: Networks, connect: Callable[[], Worker]) -> None:
+    with connect() as worker:
+        alone = ok(worker, pixels())
+        choice.clear()
+        picture = store(worker, pixels())
+        preview(worker, picture, keep=False, draft=True)
+        preview(worker, picture)
+        assert ok(worker, pixels()) == alone
+    assert len(networks.depths) == 2
+
+
+def test_a_reopened_dialog_and_update_compute_nothing(
+    networks: Networks, subjects: list[tuple[int, ...]], connect: Callable[[], Worker]
+) -> None:
     with connect() as worker:
         first = preview(worker, store(worker, pixels()))
     with connect() as worker:
         assert preview(worker, store(worker, pixels())) == first
+        assert len(subjects) == 1
         ok(worker, pixels())
         ok(worker, pixels(), {**OPTIONS, "blades": 6})
-    assert len(networks.depths) == len(networks.subjects) == 1
+    assert len(networks.depths) == networks.mattes == 1
+    assert subjects == [(48, 72), SIZE]
 
 
 def test_results_are_the_same_without_it(
     networks: Networks, connect: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = {**OPTIONS, "focus": (40.5, 60.25)}
+    options = {**OPTIONS, "focus": (40.5, 60.2)}
     with connect() as worker:
         picture = store(worker, pixels())
         previews = [preview(worker, picture, options=options) for _ in range(2)]
         results = [ok(worker, pixels(), options) for _ in range(2)]
-    computed = len(networks.depths)
+    assert len(networks.depths) == 1
     monkeypatch.setenv(choice.VARIABLE, "0")
     choice.clear()
     with connect() as worker:
         previews.append(preview(worker, store(worker, pixels()), options=options))
         results.append(ok(worker, pixels(), options))
-    assert len(networks.depths) == computed + 2
+    assert len(networks.depths) == 3
     assert previews[0] == previews[1] == previews[2]
     assert results[0] == results[1] == results[2]
     assert choice.usage().count == 0
+    assert not choice.folder().exists()
+
+
+def test_where_nothing_is_kept_previews_of_one_picture_still_share(
+    networks: Networks, connect: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(choice.VARIABLE, "0")
+    with connect() as worker:
+        picture = store(worker, pixels())
+        preview(worker, picture, keep=False, draft=True)
+        preview(worker, picture)
+        preview(worker, picture, keep=False)
+        assert networks.runs == (1, 2, 1)
+        preview(worker, store(worker, pixels(2)))
+        assert networks.runs == (2, 4, 2)
     assert not choice.folder().exists()
 
 
@@ -157,16 +217,20 @@ def test_one_other_pixel_is_another_picture(networks: Networks, connect: Callabl
     assert networks.depths == [SIZE, SIZE]
 
 
-def test_a_moved_focus_point_is_looked_at_once(networks: Networks, connect: Callable[[], Worker]) -> None:
+def test_a_moved_focus_point_is_looked_at_once(
+    networks: Networks, subjects: list[tuple[int, ...]], connect: Callable[[], Worker]
+) -> None:
     """The client hands the preview's own depth back; the subject is still the one that OK has."""
-    moved = {**OPTIONS, "focus": (100.0, 30.0)}
+    moved = {**OPTIONS, "focus": (100.3, 30.7)}
     with connect() as worker:
         picture = store(worker, pixels())
         preview(worker, picture)
         preview(worker, picture, options=moved, disparity=worker.stored("preview-depth"))
+        seen = networks.runs
         ok(worker, pixels(), moved)
+    assert networks.runs == seen
     assert networks.depths == [SIZE]
-    assert networks.subjects == [SIZE, SIZE]
+    assert subjects == [(48, 72), (48, 72), SIZE]
 
 
 def test_a_depth_that_the_user_gives_is_used(networks: Networks, connect: Callable[[], Worker]) -> None:
@@ -178,12 +242,12 @@ def test_a_depth_that_the_user_gives_is_used(networks: Networks, connect: Callab
             given = worker.store("layer", "disparity", buffer)
         made = preview(worker, picture, keep=False, disparity=given)
     assert networks.depths == []
-    assert networks.subjects == [SIZE]
+    assert networks.mattes == 1
     assert made["values"]["focal_disparity"] == 0.25
 
 
 def test_a_moved_slider_reads_no_files(
-    networks: Networks, connect: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
+    networks: Networks, subjects: list[tuple[int, ...]], connect: Callable[[], Worker]
 ) -> None:
     with connect() as worker:
         picture = store(worker, pixels())
@@ -192,4 +256,4 @@ def test_a_moved_slider_reads_no_files(
         choice.clear()
         preview(worker, picture, keep=False, **given)
     assert not choice.folder().exists()
-    assert len(networks.depths) == len(networks.subjects) == 1
+    assert len(networks.depths) == len(subjects) == 1

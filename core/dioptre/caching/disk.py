@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import shutil
-import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,8 +16,7 @@ from dioptre.imaging.step_cache import StepResult
 from dioptre_link.cache import keep_newest
 
 from . import entry_file
-from .digests import digest_of_array
-from .software import computing_setup
+from .names import Names
 
 _SPARE_BYTES = 1 << 30  # of disk space that is left to others
 _SUFFIX = ".kept"
@@ -34,37 +30,22 @@ class DiskCache:
     def __init__(self, folder: Path, *, limit_bytes: int) -> None:
         self._folder = folder
         self._limit_bytes = limit_bytes
-        self._names: dict[int, tuple[weakref.ref[np.ndarray], str]] = {}
-
-    def name(self, array: np.ndarray, name: str) -> None:
-        """As `StepCache.name`."""
-        self._names = {key: known for key, known in self._names.items() if known[0]() is not None}
-        self._names[id(array)] = (weakref.ref(array), name)
+        self._names = Names()
 
     def result(self, step: str, given: Mapping[str, Any], compute: Callable[[], StepResult]) -> StepResult:
         """As `StepCache.result`."""
-        key = self._key(step, given)
+        key = self._names.key(step, given)
         path = self._folder / f"{key}{_SUFFIX}"
         result = self._read(path)
         if result is None:
             result = compute()
             self._write(path, result)
-        for plane_name, plane in result.planes.items():
-            self.name(plane, f"{key} {plane_name}")
+        self._names.name_planes(key, result)
         return result
 
-    def _key(self, step: str, given: Mapping[str, Any]) -> str:
-        text = json.dumps([step, computing_setup(), self._identified(dict(given))], sort_keys=True)
-        return hashlib.sha256(text.encode("ascii")).hexdigest()
-
-    def _identified(self, value: Any) -> Any:
-        """`value` with the arrays' names in their places."""
-        if isinstance(value, np.ndarray):
-            known = self._names.get(id(value))
-            return known[1] if known is not None and known[0]() is value else digest_of_array(value)
-        if isinstance(value, dict):
-            return {key: self._identified(item) for key, item in value.items()}
-        return [self._identified(item) for item in value] if isinstance(value, (list, tuple)) else value
+    def name(self, array: np.ndarray, name: str) -> None:
+        """As `StepCache.name`."""
+        self._names.name(array, name)
 
     def _read(self, path: Path) -> StepResult | None:
         try:

@@ -30,6 +30,14 @@ class Inside:
     def shape(self) -> tuple[int, int]:
         return self.bottom - self.top, self.right - self.left
 
+    def scaled(self, size: tuple[int, int], new: tuple[int, int]) -> Inside:
+        """The same part when a picture of `size` (height, width) is resized to `new`; at least one pixel."""
+        (top, bottom), (left, right) = (
+            (min(round(first * to / of), to - 1), max(round(last * to / of), 1))
+            for first, last, of, to in zip((self.top, self.left), (self.bottom, self.right), size, new, strict=True)
+        )
+        return Inside(top=top, bottom=max(bottom, top + 1), left=left, right=max(right, left + 1))
+
 
 def find_frame(srgb_encoded: Float32[np.ndarray, "h w 3"]) -> Inside:
     """What is left of a picture without its frame; all of it where there is none.

@@ -11,15 +11,12 @@ import numpy as np
 from dioptre_link.operations import Role
 
 from .embedded import EmbeddedDepth
-from .step_cache import NO_STEP_CACHE, StepCache, StepResult
+from .step_cache import NO_STEP_CACHE, StepCache
 
 _ROWS_AT_A_TIME = 256
 
 Rows = Callable[[slice], np.ndarray]
 """Gives the rows asked for, a slice with a start and a stop inside the picture; from several threads at once."""
-
-Prepared = Mapping[str, StepResult]
-"""Results of an operation's slow steps by their names."""
 
 Progress = Callable[[float, str], None]
 """Called with the share done, 0 to 1, and the phase in words. It may raise `Cancelled`: the one way to stop."""
@@ -130,7 +127,8 @@ class Inputs:
     draft: the result is looked at for a moment only: what looks alike and is quicker will do.
     kept: where operations leave what they may want again for the same picture; its array must not be changed.
     cache: gives results of slow steps that ran before, on this or another day.
-    prepared: what the operation's `prepare` gave for the picture at its full size, brought to this size.
+    whole: where `picture` is reduced for a preview, the same picture at its full size: networks look at that, once
+        for all sizes. None where `picture` is all there is.
     """
 
     picture: np.ndarray
@@ -142,7 +140,7 @@ class Inputs:
     draft: bool = False
     kept: dict[str, Any] = field(default_factory=dict)
     cache: StepCache = NO_STEP_CACHE
-    prepared: Prepared = field(default_factory=dict)
+    whole: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

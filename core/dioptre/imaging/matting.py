@@ -34,13 +34,14 @@ def refine_matte(
     picture: Float32[np.ndarray, "h w 3"],
     coarse: Float32[np.ndarray, "a b"],
     *,
+    onto: Float32[np.ndarray, "H W 3"] | None = None,
     uncertain_px: float = 5.0,
     epsilon: float = 1e-5,
     radius_px: int = 1,
-) -> Float32[np.ndarray, "h w"]:
+) -> Float32[np.ndarray, "H W"]:
     """Alpha of `picture`, in [0, 1], from a coarse mask of any size.
 
-    picture: sRGB-encoded, nominally [0, 1].
+    picture: sRGB-encoded, nominally [0, 1]. onto: the same picture at the size that alpha is wanted in; its own.
     coarse: probability of the subject, in [0, 1].
     uncertain_px: half-width of the band round the mask's edge in which alpha is free, in 1/320 of the sides.
     epsilon: squared contrast below which a window counts as flat.
@@ -53,6 +54,7 @@ def refine_matte(
     alpha, coefficients = _solve(
         guide, probability, reach_px=reach_px, radius_px=radius_px, epsilon=np.float32(epsilon)
     )
+    picture = picture if onto is None else onto
     full = picture.shape[0], picture.shape[1]
     if full == size:
         return _levels(np.array(alpha))

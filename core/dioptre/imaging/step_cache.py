@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class StepResult:
-    """What a step gave: float32 planes (H, W) of the picture's size, and JSON types."""
+    """What a step gave: float32 planes (H, W), and JSON types."""
 
     planes: Mapping[str, np.ndarray] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -28,14 +28,6 @@ class StepResult:
     def to(self, kind: Callable[..., T]) -> T:
         """The dataclass `kind` with these fields; lists, which JSON makes of tuples, are tuples again."""
         return kind(**self.planes, **{name: _tuples(value) for name, value in self.facts.items()})
-
-    def at(self, size: tuple[int, int]) -> StepResult:
-        """The planes averaged down to `size` (height, width)."""
-        from .resize import resize  # JAX: whoever only reads pictures does without
-
-        return replace(
-            self, planes={name: resize(plane, size, method="area") for name, plane in self.planes.items()}
-        )
 
 
 @runtime_checkable

@@ -7,9 +7,11 @@ from jaxtyping import Float32
 from PIL import Image, ImageFilter
 
 from dioptre.imaging.extension import extend_colours
+from dioptre.imaging.joint_upsampling import double_along_edges
 from dioptre.imaging.matting import refine_matte
+from dioptre.imaging.resize import resize
 
-from .soft_matte import soft_matte, supported, with_soft_edges
+from .soft_matte import supported, with_soft_edges
 
 _SURELY_OUT, _SURELY_IN = 0.3, 0.9  # saliency; half the pixels at an outline that have .6 are truly inside
 _ALIKE = 0.06  # difference of disparity within one thing
@@ -20,19 +22,33 @@ def cut_out(
     picture: Float32[np.ndarray, "h w 3"],
     probability: Float32[np.ndarray, "s s"],
     near: Float32[np.ndarray, "s s"] | None,
+    soft: Float32[np.ndarray, "t t"] | None,
     *,
-    is_thing: bool = True,
-) -> Float32[np.ndarray, "h w"]:
-    """Alpha of the subject in `picture`, in [0, 1].
+    onto: Float32[np.ndarray, "H W 3"],
+) -> Float32[np.ndarray, "H W"]:
+    """Alpha of the subject in `onto`, in [0, 1]: the picture, or the same picture reduced.
 
-    probability: of belonging to it, on the small square. near: disparity there, where it is known.
-    is_thing: whether a network saw it; a mere region has no hair to look for.
+    probability: of belonging to it, on the small square. near: disparity there, where it is known. soft: what
+    `soft_matte` says of the picture; None where no network saw the subject.
     """
-    if not is_thing:
-        return refine_matte(picture, _decided(probability, near))
-    soft = soft_matte(picture)
-    alpha = refine_matte(picture, _decided(supported(probability, soft), near))
+    if soft is None:
+        return refine_matte(picture, _decided(probability, near), onto=onto)
+    alpha = refine_matte(picture, _decided(supported(probability, soft), near), onto=onto)
     return with_soft_edges(alpha, soft)
+
+
+def cut_out_quickly(
+    picture: Float32[np.ndarray, "h w 3"],
+    probability: Float32[np.ndarray, "s s"],
+    near: Float32[np.ndarray, "s s"] | None,
+    size: tuple[int, int],
+) -> Float32[np.ndarray, "H W"]:
+    """Alpha at `size`, nearly as `cut_out` gives it: along edges, without hair. One program for every size."""
+    side = len(probability)
+    guide, finer = (np.clip(resize(picture, (n, n), method="area"), 0, 1) for n in (side, 2 * side))
+    doubled = np.asarray(double_along_edges(_decided(probability, near), guide, finer))
+    alpha: np.ndarray = np.clip(resize(doubled, size, method="bilinear"), 0, 1)
+    return alpha
 
 
 def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.ndarray, "s s"]:

@@ -23,7 +23,7 @@ _WORKING_PIXELS = 2_000_000
 
 
 def focus_of(
-    image: Float32[np.ndarray, "h w c"],
+    image: Float32[np.ndarray, "H W c"],
     alpha: Float32[np.ndarray, "h w"],
     disparity: Float32[np.ndarray, "h w"],
     *,
@@ -31,9 +31,9 @@ def focus_of(
 ) -> tuple[float, tuple[float, float]]:
     """Focal disparity of a subject, and its farthest and nearest disparity.
 
-    image: sRGB-encoded; alpha: the subject's coverage, its rim left out, for depth maps err there; disparity: in
-    [0, 1], 1 = nearest. at: (x, y) in pixels, where to focus; left out, the focus is the median disparity of the
-    subject, and if its parts lie at several depths, of those which the picture shows sharp.
+    image: sRGB-encoded, of this size or larger; alpha: the subject's coverage, its rim left out, for depth maps err
+    there; disparity: in [0, 1], 1 = nearest. at: (x, y) in pixels, where to focus; left out, it is the median
+    disparity of the subject, and if its parts lie at several depths, of those which the picture shows sharp.
     """
     height, width = alpha.shape
     near, weight = _small(alpha, disparity)
@@ -78,9 +78,11 @@ def _in_focus(image: np.ndarray, alpha: np.ndarray, disparity: np.ndarray) -> Bo
     everywhere = np.ones(labels.shape, bool)
     if not parts or np.ptp(list(parts.values())) < APART:
         return everywhere
-    size = fitted_size((disparity.shape[0], disparity.shape[1]), pixels=_WORKING_PIXELS)
+    size = fitted_size((image.shape[0], image.shape[1]), pixels=_WORKING_PIXELS)
     seen = within_unit(without_nan(resize(image[..., :3], size, method="area"), infinite=1.0))
-    radii = parts_defocus_px(seen, resize(without_nan(disparity), size, method="area"), labels, max(parts))
+    larger = size[0] > disparity.shape[0]
+    near = resize(without_nan(disparity), size, method="bilinear" if larger else "area")
+    radii = parts_defocus_px(seen, near, labels, max(parts))
     measured = {part: radius for part in parts if (radius := radii[part - 1]) is not None}
     most = min(measured.values(), default=0.0) + _SHARPEST * float(np.hypot(*size))
     sharp = [part for part, radius in measured.items() if radius <= most]

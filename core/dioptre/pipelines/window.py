@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from PIL import Image
 
+from dioptre.imaging.frames import Inside
+
 _SEEN = 0.3  # probability from which on a pixel counts to what is looked at
 MARGINS = (0.15, 0.6)
 """Of its height and width, to each side; the second for what runs out of the first."""
@@ -30,6 +32,15 @@ class Window:
     def of(self, plane: Float32[np.ndarray, "h w *c"]) -> Float32[np.ndarray, "i j *c"]:
         """That part of a plane of the picture's size."""
         return plane[self.top : self.top + self.height, self.left : self.left + self.width]
+
+    def at(self, size: tuple[int, int]) -> Window:
+        """The same part of the picture brought to `size`."""
+        if size == self.size:
+            return self
+        whole = Inside(top=self.top, bottom=self.top + self.height, left=self.left, right=self.left + self.width)
+        part = whole.scaled(self.size, size)
+        height, width = part.shape
+        return Window(top=part.top, left=part.left, height=height, width=width, size=size)
 
     def of_map(self, values: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"]:
         """That part of a map of the whole picture, enlarged to the map's own size."""

@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
-from importlib.util import find_spec
 from threading import Lock
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.imaging.layers import Inputs, Prepared, Progress, Result, no_progress
+from dioptre.imaging.layers import Inputs, Progress, Result, no_progress
 from dioptre.runtime import is_out_of_memory
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
@@ -55,23 +54,6 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
         "The graphics card has not enough memory for this; the processor computed it, which takes longer.",
     )
     return replace(made, messages=messages)
-
-
-def prepares(name: str) -> bool:
-    """Whether the operation has slow steps that are worth taking at full size for a preview."""
-    module = f"dioptre.pipelines.{name}"
-    return find_spec(module) is not None and hasattr(import_module(module), "prepare")
-
-
-def prepare(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Progress = no_progress) -> Prepared:
-    """The results of an operation's slow steps, to be handed to `apply` in `Inputs.prepared`.
-
-    inputs: the picture at its full size; what is prepared there may be reduced with it. Raises what `apply` raises.
-    """
-    checked = operation(name).check(options)
-    ready = replace(inputs, picture=without_idle_alpha(inputs.picture))
-    prepared: Prepared = import_module(f"dioptre.pipelines.{name}").prepare(ready, checked, progress)
-    return prepared
 
 
 def accelerated() -> bool:

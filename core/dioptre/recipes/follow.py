@@ -87,9 +87,9 @@ def _only_estimates_depth(step: Step) -> bool:
 
 def _next_inputs(inputs: Inputs, result: Result, depth: Layer | None) -> Inputs:
     made = _first(result.layers, Role.RESULT)
-    after = replace(inputs, prepared={})
+    after = inputs
     if made is not None:
-        after = replace(after, picture=made.pixels, kept={})
+        after = replace(after, picture=made.pixels, whole=None, kept={})
     if depth is not None:
         return replace(after, disparity=_fitted(depth, after))
     return after

@@ -73,13 +73,13 @@ class Folder:
         try:
             file = os.fdopen(self._open(name, _CREATE), "r+b", buffering=0)
         except OSError as error:
-            raise explained(error, self.path) from error
+            raise explained(error, self.path, nbytes=nbytes) from error
         try:
             allocate(file.fileno(), nbytes)
         except OSError as error:
             file.close()
             self.delete(name)
-            raise explained(error, self.path) from error
+            raise explained(error, self.path, nbytes=nbytes) from error
         return file
 
     def delete(self, name: str) -> None:

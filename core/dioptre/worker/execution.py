@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from dioptre.caching import choice, digests
+from dioptre.caching.memory import MemoryCache
 from dioptre.imaging.embedded import EmbeddedDepth
-from dioptre.imaging.layers import Inputs, Prepared, Progress, Result, part_of, row_slices
+from dioptre.imaging.layers import Inputs, Progress, Result, row_slices
 from dioptre.imaging.resize import fitted_size
 from dioptre.imaging.step_cache import StepCache
 from dioptre.recipes import guard, memory
-from dioptre.recipes.apply import prepare, prepares, without_idle_alpha
+from dioptre.recipes.apply import without_idle_alpha
 from dioptre.recipes.guard import BadResultError
 from dioptre_link.chain import described, steps_of
 from dioptre_link.errors import UsageError
@@ -32,8 +33,7 @@ Run = Callable[[str, Mapping[str, Any], Inputs, Progress], Result]
 """Runs one operation: name, checked options, inputs, progress."""
 
 _LOADED_BYTES = 40  # of a pixel: float32 RGBA, a repaired copy, bands
-_PREPARED_PIXELS = 50_000_000  # beyond, previews look at the reduced picture alone
-_PREPARING = 0.7  # share of a preview's progress
+_WHOLE_PIXELS = 50_000_000  # beyond, previews look at the reduced picture alone
 _PLANES = (Role.DEPTH, Role.CONFIDENCE)
 _REPAIRED = "The picture had values that are not numbers (NaN or infinite); they were replaced."
 
@@ -75,20 +75,15 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
     progress(0.0, "Reading the picture")
     request = _without_own_estimate(request)
     loaded = _loaded(request, full)
-    cache = choice.step_cache()
-    options, inputs = request.options, _inputs(request, loaded, size, cache)
+    options, inputs = request.options, _inputs(request, loaded, size)
     if size != full:
         options = described(request.operation, options).scaled(options, size[1] / full[1])
-        prepared = _prepared(request, loaded, full, cache, part_of(progress, 0.0, _PREPARING))
-        inputs = replace(inputs, prepared={name: step.at(size) for name, step in prepared.items()})
-        progress = part_of(progress, _PREPARING if prepared else 0.0, 1.0)
-    if not inputs.prepared:
-        inputs = replace(inputs, embedded=_embedded(request, inputs, progress))
+        inputs = _with_whole(request, inputs, loaded[Input.PICTURE])
+    inputs = replace(inputs, embedded=_embedded(request, inputs, progress))
     result = run(request.operation, options, inputs, progress)
     if (found := guard.fault(lambda: inputs.picture, result)) is not None:
         with _full_precision():
-            embedded = inputs.embedded or _embedded(request, inputs, progress)
-            result = run(request.operation, options, replace(inputs, prepared={}, embedded=embedded), progress)
+            result = run(request.operation, options, replace(inputs, whole=None), progress)
         if (again := guard.fault(lambda: inputs.picture, result)) is not None:
             raise BadResultError(
                 "The computation failed: {again}.",
@@ -100,22 +95,20 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
     return replace(result, messages=(*result.messages, _REPAIRED)) if repaired else result
 
 
-def _prepared(
-    request: Request, loaded: Mapping[Input, Kept], full: tuple[int, int], cache: StepCache, progress: Progress
-) -> Prepared:
-    """The slow steps of a preview, taken at the picture's full size: the final result then finds them in the cache.
+def _with_whole(request: Request, inputs: Inputs, picture: Kept) -> Inputs:
+    """A preview's inputs with the whole picture: networks look at that, and what they say serves the result too.
 
-    Nothing for pictures so large that somebody would wait for it, or that no memory is left for it.
+    Without it for pictures so large that somebody would wait for it, or that no memory is left for it.
     """
-    if full[0] * full[1] > _PREPARED_PIXELS or not prepares(request.operation):
-        return {}
+    full = request.picture_size()
+    if full[0] * full[1] > _WHOLE_PIXELS:
+        return inputs
     try:
         memory.check(request.operation, request.options, full)
     except memory.OutOfMemoryError:
-        return {}
-    whole = _inputs(request, loaded, full, cache)
-    whole = replace(whole, embedded=_embedded(request, whole, progress))
-    return prepare(request.operation, request.options, whole, progress=progress)
+        return inputs
+    _name(inputs.cache, picture.values, picture)
+    return replace(inputs, whole=picture.values)
 
 
 def _embedded(request: Request, inputs: Inputs, progress: Progress) -> EmbeddedDepth | None:
@@ -125,7 +118,9 @@ def _embedded(request: Request, inputs: Inputs, progress: Progress) -> EmbeddedD
     if not (request.opened_file and looks) or inputs.disparity is not None:
         return None
     return opened_file.embedded_depth(
-        request.opened_file, inputs.picture, check=lambda: progress(0.0, "Reading the picture")
+        request.opened_file,
+        inputs.picture if inputs.whole is None else inputs.whole,
+        check=lambda: progress(0.0, "Reading the picture"),
     )
 
 
@@ -211,8 +206,9 @@ def _loaded(request: Request, full: tuple[int, int]) -> dict[Input, Kept]:
     return loaded
 
 
-def _inputs(request: Request, loaded: Mapping[Input, Kept], size: tuple[int, int], cache: StepCache) -> Inputs:
+def _inputs(request: Request, loaded: Mapping[Input, Kept], size: tuple[int, int]) -> Inputs:
     """What was loaded, brought to `size`."""
+    cache = choice.step_cache() if choice.is_on() else MemoryCache(loaded[Input.PICTURE].steps)
     arrays: dict[str, Any] = {}
     for name, each in loaded.items():
         pixels_at_size = each.at(size)
@@ -221,9 +217,15 @@ def _inputs(request: Request, loaded: Mapping[Input, Kept], size: tuple[int, int
         arrays[name.value] = pixels_at_size
         if name is Input.PICTURE:
             arrays["kept"] = each.beside(size)
-            if each.digest:
-                cache.name(pixels_at_size, f"{each.digest} {size[0]}x{size[1]}")
+            _name(cache, pixels_at_size, each)
     return Inputs(**arrays, draft=request.draft, cache=cache)
+
+
+def _name(cache: StepCache, pixels_at_size: np.ndarray, picture: Kept) -> None:
+    """Tell the cache what `pixels_at_size` are; a cache in memory is the picture's own."""
+    if picture.digest or isinstance(cache, MemoryCache):
+        height, width = pixels_at_size.shape[:2]
+        cache.name(pixels_at_size, f"{picture.digest} {height}x{width}")
 
 
 def _fits(request: Request, name: Input, loaded: Kept, full: tuple[int, int]) -> bool:

@@ -30,12 +30,14 @@ class Kept:
     values: float32 (H, W, 3 or 4), sRGB-encoded with straight alpha, or (H, W).
     repaired: whether NaN or infinite values were replaced in them. digest: of what was handed over, "" where it was
     not taken. estimate: what the values are the depth of, "" where they are nobody's estimate; see `estimate_name`.
+    steps: cached network outputs of the picture, where no disk cache is used; see `caching.memory`.
     """
 
     values: np.ndarray
     repaired: bool = False
     digest: str = ""
     estimate: str = ""
+    steps: dict[str, Any] = field(default_factory=dict)
     _small: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
     _beside: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

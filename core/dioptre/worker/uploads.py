@@ -47,7 +47,7 @@ class Uploads:
             file.write(part)
         except OSError as error:
             self.drop(name)
-            self._broken[name] = explained(error, self._folder.path)
+            self._broken[name] = explained(error, self._folder.path, nbytes=missing)
             return
         except (binascii.Error, WireError) as error:
             self.drop(name)

@@ -30,7 +30,7 @@ def libraries(progress: _Progress) -> None:
 
 
 def depth(progress: _Progress) -> None:
-    """Load the depth network and compile it; previews take depth from the picture at its full size."""
+    """Load the depth network and compile it, and the enlarging of its map to the size of any photo."""
     _run("depth", progress, with_disparity=False, size=_FULL)
 
 
@@ -49,7 +49,8 @@ def lens_blur(progress: _Progress) -> None:
 
 def portrait(progress: _Progress) -> None:
     """Load the subject network; compile what only the whole pipeline uses."""
-    _run("portrait", progress, with_disparity=False)
+    for draft in (True, False):
+        _run("portrait", progress, with_disparity=False, draft=draft)
 
 
 def white_balance(progress: _Progress) -> None:

@@ -40,10 +40,12 @@ class PreviewSession:
         self._poll_s = poll_s
         self._asked_s = 0.0
         self._drafting = False
-        self._finding: Hashable = None  # what the preview under way looks for, and keeps
+        self._finding: Hashable = None  # what the preview under way looks for
+        self._looked: Hashable = None  # what its networks have seen, so that the next draft is there at once
         self._forget()
 
     def _forget(self) -> None:
+        self._looked = None
         self._keys: dict[str, Hashable] = {}
         self._stored: dict[str, Stored] = {}
         self._depth: Stored | None = None
@@ -61,7 +63,8 @@ class PreviewSession:
         young = time.monotonic() - self._asked_s < PATIENCE_S
         if self._finding is not None and self._finding == _found_by(request):
             return True  # what it finds, this one needs too
-        return self._drafting or (young and not self.can_draft(request))
+        at_once = self.can_draft(request) or self._looked == _found_by(request)
+        return self._drafting or (young and not at_once)
 
     def can_draft(self, request: Request) -> bool:
         """Whether everything that takes long is known already, so that a draft is there at once."""
@@ -127,10 +130,13 @@ class PreviewSession:
     # -- drafts and the exact preview ----------------------------------------------------------------------------
 
     def _first_draft(self, request: Request) -> Steps[Shown]:
-        """A draft that finds depth and subject: the earliest picture, and later drafts compile nothing."""
+        """A draft with a subject found in a hurry: the earliest picture, and later drafts compile nothing.
+
+        The worker remembers what its networks saw, so that the exact preview goes on from there.
+        """
         self._finding = _found_by(request)
-        shown = yield from self._job(request, request.point, draft=True)
-        self._finding = None
+        shown = yield from self._job(request, request.point, draft=True, keeps=False)
+        self._finding, self._looked = None, _found_by(request)
         return shown
 
     def _draft(self, request: Request) -> Generator[Step | Shown, None, None]:
@@ -163,8 +169,8 @@ class PreviewSession:
             return False
         return coverage.at(point[0] / request.size[0], point[1] / request.size[1]) >= marks.INSIDE
 
-    def _job(self, request: Request, at: Point | None, *, draft: bool = False) -> Steps[Shown]:
-        """at: the point whose subject is used, where it is known; it is looked for and kept otherwise."""
+    def _job(self, request: Request, at: Point | None, *, draft: bool = False, keeps: bool = True) -> Steps[Shown]:
+        """at: the point whose subject is used, if known; otherwise it is looked for. keeps: what was found."""
         operation, options = request.operation, dict(request.options)
         inputs: dict[str, Any] = {"picture": self._stored["picture"]}
         keep: dict[Role, str] = {}
@@ -177,6 +183,8 @@ class PreviewSession:
                 inputs["subject"] = self._worker.stored(self._subjects[at][0])
             else:
                 keep[Role.SUBJECT] = self._free_slot()
+        roles = (Role.RESULT, Role.DEPTH, Role.CONFIDENCE, *keep)
+        keep = keep if keeps else {}
         if "selection" in self._stored and traits.takes_selection(operation):
             inputs["selection"] = self._stored["selection"]
         if Role.CONFIDENCE in operation.outputs:
@@ -187,7 +195,7 @@ class PreviewSession:
             inputs,
             colour_format=self._format,
             depth_dtype="u8",
-            roles=(Role.RESULT, Role.DEPTH, Role.CONFIDENCE, *keep),
+            roles=roles,
             keep=keep,
             preview_px=max(LEAST_PX, request.longest_px),
             draft=draft,
@@ -222,14 +230,18 @@ class PreviewSession:
     def _shown(
         self, request: Request, result: Result, images: Mapping[Role, Image], at: Point | None, *, draft: bool
     ) -> Shown:
-        confidence = images.get(Role.CONFIDENCE)
+        confidence, subject = images.get(Role.CONFIDENCE), images.get(Role.SUBJECT)
+        if at in self._subjects:
+            coverage = self._subjects[at][1]
+        else:
+            coverage = None if subject is None else subject.channel(-1)
         return Shown(
             draft=draft,
             after=images.get(Role.RESULT),
             depth=self._depth_shown or request.depth_image,
             depth_before=request.depth_image if traits.changes_depth(request.operation) else None,
             confidence=None if confidence is None else confidence.channel(0),
-            subject=self._subjects.get(at, ("", None))[1],
+            subject=coverage,
             values=result.values,
             messages=result.messages,
         )

@@ -80,9 +80,10 @@ class FakeWorker:
         given = {name: getattr(value, "name", "buffer") for name, value in inputs.items()}
         self.submitted.append((operation, given, keep, how.get("draft", False), options))
         layers = [Layer("r", Role.RESULT, True, FakeBuffer(4))]
-        if "depth" in keep:
+        roles = how.get("roles", ())
+        if Role.DEPTH in roles:
             layers.append(Layer("d", Role.DEPTH, True, FakeBuffer(1)))
-        if "subject" in keep:
+        if Role.SUBJECT in roles:
             layers.append(Layer("s", Role.SUBJECT, True, FakeBuffer(4, half=True)))
         self.jobs.append(FakeJob(Result(tuple(layers), {"focal_disparity": 0.5})))
         return self.jobs[-1]
@@ -132,12 +133,13 @@ def test_the_first_preview_keeps_depth_and_subject_and_the_next_ones_use_them(
     assert (drafts[0].subject, drafts[0].depth) == (shown.subject, shown.depth)
     assert shown.subject is not None
     assert shown.depth is not None
-    assert worker.submitted[0][2].keys() == {"depth", "subject"}
+    assert worker.submitted[0][2] == {}  # a draft's subject is found in a hurry
+    assert worker.submitted[1][2].keys() == {"depth", "subject"}
 
     drafts, shown = run(session, request(f_number=4.0))
     assert [draft.draft for draft in drafts] == [True]
     assert not shown.draft
-    for _operation, inputs, keep, _draft, _options in worker.submitted[1:]:
+    for _operation, inputs, keep, _draft, _options in worker.submitted[2:]:
         assert keep == {}
         assert set(inputs) == {"picture", "disparity", "subject"}
     assert worker.uploaded == ["given-picture"]
@@ -194,15 +196,15 @@ def test_a_click_elsewhere_drafts_with_the_lens_alone(session: PreviewSession, w
 def test_other_depth_options_estimate_again(session: PreviewSession, worker: FakeWorker) -> None:
     run(session, request())
     run(session, request(refine=False))
-    assert worker.submitted[-2][2].keys() == {"depth", "subject"}
-    assert worker.submitted[-1][2] == {}
+    assert worker.submitted[-2][2] == {}
+    assert worker.submitted[-1][2].keys() == {"depth", "subject"}
 
 
 def test_another_picture_starts_afresh(session: PreviewSession, worker: FakeWorker) -> None:
     run(session, request())
     run(session, request(key="another"))
     assert worker.uploaded == ["given-picture"] * 2
-    assert worker.submitted[-2][2].keys() == {"depth", "subject"}
+    assert worker.submitted[-1][2].keys() == {"depth", "subject"}
     assert session.stored("picture", "photo") is None
     assert session.stored("picture", "another") is not None
 

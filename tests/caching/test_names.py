@@ -1,0 +1,41 @@
+"""Keys of steps: content is read once, and a name never outlives its array."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dioptre.caching import names
+from dioptre.caching.names import Names
+from dioptre.imaging.step_cache import StepResult
+
+PICTURE = np.linspace(0, 1, 60 * 40 * 3, dtype=np.float32).reshape(60, 40, 3)
+
+
+def test_a_named_array_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "digest_of_array", lambda _: pytest.fail("it has a name"))
+    known = Names()
+    known.name(PICTURE, "the picture")
+    plane = np.ones((4, 5), np.float32)
+    known.name_planes("depth's key", StepResult(planes={"disparity": plane}))
+    assert known.key("subject", {"picture": PICTURE, "disparity": plane})
+
+
+def test_a_picture_is_read_once_for_all_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    digest_of_array = names.digest_of_array
+    monkeypatch.setattr(names, "digest_of_array", lambda array: read.append(array.ndim) or digest_of_array(array))
+    known, plane = Names(), PICTURE[..., 0].copy()
+    first = [known.key(step, {"picture": PICTURE, "plane": plane}) for step in ("depth", "subject")]
+    assert sorted(read) == [2, 2, 3]
+    assert first == [Names().key(step, {"picture": PICTURE, "plane": plane}) for step in ("depth", "subject")]
+
+
+def test_a_name_goes_with_its_array() -> None:
+    """Another array may get the address of one that is gone."""
+    known, first = Names(), PICTURE.copy()
+    wanted = known.key("step", {"picture": first})
+    known.name(first, "first")
+    assert known.key("step", {"picture": first}) != wanted
+    del first
+    assert all(known.key("step", {"picture": PICTURE.copy()}) == wanted for _ in range(3))

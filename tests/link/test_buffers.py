@@ -1,0 +1,35 @@
+"""Pixels in files that both sides see."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from dioptre_link.buffers import Buffer, DiskFullError
+from dioptre_link.wire import PixelFormat, Pixels
+
+
+class Room(unittest.TestCase):
+    def test_the_message_says_where_how_much_and_what_is_free(self) -> None:
+        """A system may refuse what it says is free; then only these numbers help."""
+        pixels = Pixels(file="a", width=2000, height=1000, format=PixelFormat("u8", channels=4))
+        refused = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            mock.patch("dioptre_link.buffers.allocate", side_effect=refused),
+            mock.patch("shutil.disk_usage", return_value=mock.Mock(free=60_000_000_000)),
+        ):
+            with self.assertRaises(DiskFullError) as caught:
+                Buffer(Path(folder), pixels, create=True)
+            self.assertEqual(list(Path(folder).iterdir()), [])
+        for part in (folder, " 8.0 MB are needed", "60000.0 MB are said to be free"):
+            self.assertIn(part, caught.exception.message)
+        self.assertIn("quota", caught.exception.hint)
+
+
+if __name__ == "__main__":
+    unittest.main()
