@@ -47,6 +47,30 @@ class Fetch:
         return not self.message
 
 
+class Tool(Enum):
+    """What the pointer does in the preview of an operation that has a focus brush."""
+
+    POINT = "point"  # a click sets the point to focus on
+    KEEP = "keep"  # a drag paints what stays sharp
+    LET = "let"  # a drag paints what blurs as its depth says
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brush:
+    """The focus brush. See `brush`.
+
+    radius: as a fraction of the picture's longer side. drawn: the stroke under way, as fractions of the sides.
+    """
+
+    tool: Tool = Tool.POINT
+    radius: float = 0.04
+    drawn: tuple[Point, ...] = ()
+
+    @property
+    def paints(self) -> bool:
+        return self.tool is not Tool.POINT
+
+
 @dataclass(frozen=True, kw_only=True)
 class State:
     """One moment of a dialog.
@@ -73,6 +97,7 @@ class State:
     replaces: str = ""
     networks: tuple[Network, ...] = ()
     fetch: Fetch | None = None
+    brush: Brush = Brush()
 
     @property
     def missing(self) -> Network | None:
@@ -127,6 +152,12 @@ def changed(state: State, name: str, value: Any) -> State:
     """The user set one option; None hands it back to the picture. Raises UsageError for a wrong value."""
     options = state.operation.check({**state.options, name: value})
     return _asked(replace(state, options=options))
+
+
+def of_next_picture(state: State) -> State:
+    """Another picture takes the place of this one: the style stays; focus, strokes and values read off it go."""
+    own = {one.name: one.default for one in state.operation.parameters if one.of_one_picture}
+    return replace(state, options={**state.options, **own})
 
 
 def clicked(state: State, x: float, y: float, size: tuple[int, int]) -> State:

@@ -5,7 +5,7 @@ The state is replaced as a whole; the widgets render it and call the methods her
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,10 +19,9 @@ from .dioptre_link.editing.events import Shown, Step, drain
 from .dioptre_link.editing.preview import SETTLE_MS, PreviewSession
 from .dioptre_link.editing.recipe_preview import preview_of
 from .dioptre_link.editing.state import Phase, State, Store
-from .dioptre_link.editing.traits import point_of
 from .dioptre_link.errors import Cancelled, DioptreError
 from .dioptre_link.networks import Network, missing_network
-from .dioptre_link.operations import OPERATIONS, Operation
+from .dioptre_link.operations import OPERATIONS, Kind, Operation
 from .dioptre_link.presets import presets
 from .fetches import Fetcher
 from .jobs import Run, desk, in_words
@@ -57,6 +56,10 @@ class Session(QObject):
         self.store: Store[Panel] = Store(Panel(state=states.opened(next(iter(OPERATIONS.values())))))
         self.before: QImage | None = None
         self._source: Source | None = None
+        self._marked: tuple[Any, Any] | None = (
+            None  # document and layer that the focus, points and strokes belong to
+        )
+        self._refused: tuple[Any, Any] | None = None  # the same of a layer that could not be read
         self._reading = Stepper()
         self._thread: LinkThread | None = None
         self._previews: PreviewSession | None = None
@@ -88,12 +91,14 @@ class Session(QObject):
     def open(self, operation: Operation, options: dict[str, Any] | None = None, *, more: bool = False) -> None:
         """Begin with an operation at its defaults, or with the options of a result."""
         self._forget()
+        self._marked = None
         state = fetching.carried(states.opened(operation, options), self.state)
         self._set(replace(state, more=more), recipe="", layer="", replaced="", adds=False)
 
     def open_recipe(self, name: str) -> None:
         """Choose a preset and show what it does to the active layer."""
         self._forget()
+        self._marked = None
         seen = preview_of(presets()[name])
         state = fetching.carried(states.opened(seen.operation, dict(seen.options)), self.state)
         self._set(state, recipe=name, layer="", replaced="", adds=False)
@@ -105,7 +110,10 @@ class Session(QObject):
         _target, entry = targets.find_edited(*active())
         described = OPERATIONS[entry.operation]
         options = described.check(dict(entry.options))
-        hidden = any(not one.simple and options[one.name] != one.default for one in described.parameters)
+        hidden = any(
+            not one.simple and one.kind is not Kind.STROKES and options[one.name] != one.default
+            for one in described.parameters
+        )
         self.open(described, options, more=hidden)
         self.look()
 
@@ -118,9 +126,10 @@ class Session(QObject):
             reading = find(self.state.operation, target.document, target.picture, target.depth, fresh=False).read()
         except Exception as error:  # noqa: BLE001  (an exception would open a window that stops everything)
             self._forget()
+            self._refused = active()
             self._set(states.failed(replace(self.state, shown=None), in_words(error)), layer="", replaced="")
             return
-        self._drop_point_of_another(target)
+        self._drop_choices_of_another(target)
         self._lists_networks = True
         self._set(states.reading(self.state), layer=target.picture.name(), replaced=target.replaced)
         self._reading.start(reading, self._read, self._failed)
@@ -151,6 +160,13 @@ class Session(QObject):
         self._set(states.clicked(self.state, x, y, self.size))
         self._ask_soon()
 
+    def brush(self, change: Callable[[State], State]) -> None:
+        """Something that `editing.brush` does to the state."""
+        before = self.state
+        self._set(change(before))
+        if self.state.options != before.options:
+            self._ask_soon()
+
     def fetch(self, network: Network) -> None:
         """Download a network; the preview follows when it is here."""
         self._set(fetching.began(self.state, network))
@@ -173,7 +189,7 @@ class Session(QObject):
             return desk().start(described, options, *active())
         operation = self.state.operation
         target = find_target(operation, *active())
-        self._drop_point_of_another(target)
+        self._drop_choices_of_another(target)
         options = dict(self.state.options)
         if target.entry is not None and not self.store.state.adds:
             return editing_runs.start(desk(), target.document, target.entry, options)
@@ -183,10 +199,10 @@ class Session(QObject):
 
     def follow_active(self) -> None:
         """Read the layer again when another one has become active. Called now and then while the docker is seen."""
-        if self._source is None or self.state.phase is Phase.READING:
+        if (self._source is None and self._refused is None) or self.state.phase is Phase.READING:
             return
         document, node = active()
-        if document is None or node is None:
+        if document is None or node is None or self._refused == (document, node):
             return
         try:
             target = self._find_target(document, node)
@@ -209,14 +225,14 @@ class Session(QObject):
             return False
         return source.picture.node == requests.node_of(target)
 
-    def _drop_point_of_another(self, target: Target) -> None:
-        """A point belongs to the layer that it was clicked in."""
-        point = None if self.store.state.recipe else point_of(self.state.operation)
-        if point is not None and self._source is not None and not self._is_shown(target):
-            self._set(replace(self.state, options={**self.state.options, point.name: point.default}))
+    def _drop_choices_of_another(self, target: Target) -> None:
+        """What was clicked, painted or set for one layer says nothing about the next."""
+        if self.store.state.recipe or self._marked in (None, (target.document, requests.node_of(target))):
+            return
+        self._set(states.of_next_picture(self.state))
 
     def _read(self, source: Source) -> None:
-        self._source = source
+        self._source, self._marked = source, (source.document, source.picture.node)
         node, rect = source.node(), source.picture.rect
         scale = min(1.0, requests.LONGEST_PX / max(rect.width, rect.height))
         self.before = node.thumbnail(max(1, round(rect.width * scale)), max(1, round(rect.height * scale)))
@@ -305,7 +321,7 @@ class Session(QObject):
         self._reading.stop()
         self._settling.stop()
         self._drop_ticket()
-        self._source = self.before = None
+        self._source = self.before = self._refused = None
 
     def _drop_ticket(self) -> None:
         if self._ticket is not None:

@@ -54,6 +54,16 @@ def test_a_click_sets_the_point_and_clears_what_would_override_it() -> None:
     assert states.unclicked(state).point is None
 
 
+def test_the_next_picture_keeps_the_style_and_nothing_of_the_last_picture() -> None:
+    state = shown_state()
+    stroke = {"keep": True, "radius": 0.05, "points": [[0.1, 0.3]]}
+    changes = {"focal_disparity": 0.3, "focus_range": 0.4, "focus": (3, 4), "strokes": [stroke], "f_number": 1.4}
+    for name, value in changes.items():
+        state = states.changed(state, name, value)
+    options = states.of_next_picture(state).options
+    assert options == states.changed(shown_state(), "f_number", 1.4).options
+
+
 def test_a_click_moves_the_part_that_an_enlargement_shows() -> None:
     state = states.opened(OPERATIONS["super_resolution"])
     assert states.clicked(state, 0.25, 0.75, (100, 100)).place == (0.25, 0.75)
