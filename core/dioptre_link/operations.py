@@ -18,6 +18,7 @@ from typing import Any
 
 from .errors import UsageError
 from .language import Message
+from .strokes import checked_strokes
 
 USUAL_FOCUS_RANGE = 0.04
 """Disparity that stays sharp to either side of the focus where no range is chosen."""
@@ -25,13 +26,17 @@ AUTO = "auto"
 
 
 class Kind(Enum):
-    """What values a parameter takes. A POINT is (x, y) in pixels of the input picture, from its top left."""
+    """What values a parameter takes. A POINT is (x, y) in pixels of the input picture, from its top left.
+
+    STROKES are those of the focus brush: see `strokes`.
+    """
 
     FLOAT = "float"
     INTEGER = "integer"
     BOOLEAN = "boolean"
     CHOICE = "choice"
     POINT = "point"
+    STROKES = "strokes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +90,11 @@ class Parameter:
                     hint=self._range_hint(),
                 )
         return checked
+
+    @property
+    def of_one_picture(self) -> bool:
+        """Whether a value says something about one picture alone, and nothing about the next."""
+        return self.default is None or self.kind is Kind.STROKES
 
     def shown_choice(self, value: str) -> str:
         """How an editor's list shows one of `choices`, before it is translated."""
@@ -163,6 +173,14 @@ class Operation:
                 )
         return {name: p.check(options[name]) if name in options else p.default for name, p in known.items()}
 
+    def written(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """`options` as recipes and documents hold them: strokes only where there are any.
+
+        An older Dioptre, which does not know the focus brush, still follows what was made without it.
+        """
+        unpainted = {p.name for p in self.parameters if p.kind is Kind.STROKES and not options.get(p.name)}
+        return {name: value for name, value in options.items() if name not in unpainted}
+
     def check_points(self, options: Mapping[str, Any], size: tuple[float, float]) -> None:
         """Raise UsageError for a point outside a picture of `size` (width, height)."""
         for parameter in self.parameters:
@@ -236,6 +254,7 @@ _PARSERS: dict[Kind, Callable[[Any], Any]] = {
     Kind.BOOLEAN: _boolean,
     Kind.CHOICE: _text,
     Kind.POINT: _point,
+    Kind.STROKES: checked_strokes,
 }
 _WORDS = {
     Kind.FLOAT: "a number",
@@ -243,6 +262,7 @@ _WORDS = {
     Kind.BOOLEAN: "yes or no",
     Kind.CHOICE: "a choice",
     Kind.POINT: "a point",
+    Kind.STROKES: "a list of strokes",
 }
 
 _DEPTH_PARAMETERS = (
@@ -309,6 +329,15 @@ _KEEP_SUBJECT = Parameter(
     maximum=1.0,
     group="Focus",
     simple=True,
+)
+
+_STROKES = Parameter(
+    name="strokes",
+    kind=Kind.STROKES,
+    label="Focus brush",
+    help="Strokes over parts to keep sharp, or to blur as their depth says; paint them in an editor's preview.",
+    default=(),
+    group="Focus",
 )
 
 _BLUR_PARAMETERS = (
@@ -483,7 +512,7 @@ OPERATIONS: dict[str, Operation] = {
             name="portrait",
             title="Portrait blur",
             help="Estimates depth, finds the subject, focuses on it and blurs the rest as a fast lens does.",
-            parameters=(*_FOCUS_PARAMETERS, _KEEP_SUBJECT, *_BLUR_PARAMETERS, *_DEPTH_PARAMETERS),
+            parameters=(*_FOCUS_PARAMETERS, _KEEP_SUBJECT, _STROKES, *_BLUR_PARAMETERS, *_DEPTH_PARAMETERS),
             inputs=(Input.PICTURE,),
             optional_inputs=(Input.DISPARITY, Input.SUBJECT),
             outputs=(Role.RESULT, Role.SUBJECT, Role.BACKGROUND, Role.DEPTH),
@@ -575,7 +604,7 @@ OPERATIONS: dict[str, Operation] = {
             name="lens_blur",
             title="Lens blur",
             help="Blurs a picture by its depth map, as a lens focused at one distance does.",
-            parameters=(*_FOCUS_PARAMETERS, *_BLUR_PARAMETERS, _PIECES),
+            parameters=(*_FOCUS_PARAMETERS, _STROKES, *_BLUR_PARAMETERS, _PIECES),
             inputs=(Input.PICTURE, Input.DISPARITY),
             outputs=(Role.RESULT, Role.FOREGROUND, Role.SUBJECT, Role.BACKGROUND),
             drafts=True,

@@ -36,6 +36,11 @@ class Step:
     def __post_init__(self) -> None:
         object.__setattr__(self, "options", operation(self.operation).check(self.options))
 
+    @property
+    def written(self) -> dict[str, Any]:
+        """The options that a recipe's file holds."""
+        return operation(self.operation).written(self.options)
+
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenFile:
@@ -69,7 +74,7 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON types."""
-        steps = [{"operation": step.operation, "options": _plain(step.options)} for step in self.steps]
+        steps = [{"operation": step.operation, "options": _plain(step.written)} for step in self.steps]
         named = {"title": self.title, "description": self.description}
         told = {
             "version": VERSION,

@@ -91,6 +91,12 @@ class Entry:
             name=self.inputs[name].name,
         )
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry as JSON types; `from_dict` reads them."""
+        known = self.known
+        options = self.options if known is None else known.written(self.options)
+        return asdict(replace(self, options=options))
+
     @staticmethod
     def from_dict(fields: Mapping[str, Any]) -> Entry:
         links = {
@@ -136,7 +142,7 @@ class Record:
 
     def save(self, entries: Iterable[Entry]) -> None:
         """Keep the newest `MAX_ENTRIES`, as ASCII."""
-        record = {"version": VERSION, "results": [asdict(entry) for entry in list(entries)[-MAX_ENTRIES:]]}
+        record = {"version": VERSION, "results": [entry.to_dict() for entry in list(entries)[-MAX_ENTRIES:]]}
         self._write(json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode("ascii"))
 
     def add(self, entry: Entry) -> None:

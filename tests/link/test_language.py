@@ -91,7 +91,7 @@ SHOWING = {
     *("QLabel", "QPushButton", "QCheckBox", "setToolTip", "setText", "addItem", "_button"),  # Krita's
     *("Label", "Button", "CheckButton", "Expander", "set_tooltip_text", "set_text", "append_text", "say"),  # GIMP's
 }
-NAMES = {"", "Dioptre", "✕", "⟳"}  # signs have a tooltip
+NAMES = {"", "Dioptre", "✕", "⟳", "↶"}  # signs have a tooltip
 
 
 @pytest.mark.parametrize("editor", ["gimp", "krita"])

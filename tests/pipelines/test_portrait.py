@@ -9,10 +9,11 @@ import pytest
 
 from dioptre.files import load
 from dioptre.imaging.layers import Inputs
-from dioptre.pipelines import depth as estimation
-from dioptre.pipelines import subject
+from dioptre.pipelines import portrait as whole_pipeline
+from dioptre.pipelines import subject_views
 from dioptre.pipelines.depth import Depth
 from dioptre.pipelines.portrait import portrait
+from dioptre.pipelines.subject_views import Saliency
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import Cancelled, UsageError
 from dioptre_link.operations import OPERATIONS, Role
@@ -108,8 +109,12 @@ def person_before_a_wall(monkeypatch: pytest.MonkeyPatch):
     picture[inside] += 0.5
     near = np.full((320, 320), 0.1, np.float32)
     near[72:268, 92:228] = 0.8
-    monkeypatch.setattr(subject, "saliency_of", lambda small, model: (small[..., 0] > 0.65).astype(np.float32))
-    monkeypatch.setattr(estimation, "depth_of", lambda *_, **__: Depth(disparity=near, confidence=near, model=""))
+    monkeypatch.setattr(
+        subject_views,
+        "saliency_of",
+        lambda small, model: Saliency(coverage=(small[..., 0] > 0.65).astype(np.float32)),
+    )
+    monkeypatch.setattr(whole_pipeline, "kept_depth", lambda *_, **__: Depth(disparity=near, model=""))
     return picture, near
 
 
@@ -134,7 +139,11 @@ def test_a_scene_without_a_subject_is_blurred_by_depth_alone(monkeypatch: pytest
     picture = np.random.default_rng(2).uniform(0.2, 0.4, (320, 320, 3)).astype(np.float32)
     picture[60:120, 60:120] += 0.4
     near = np.tile(np.linspace(0, 1, 320, dtype=np.float32), (320, 1))
-    monkeypatch.setattr(subject, "saliency_of", lambda small, model: 0.7 * (small[..., 0] > 0.5).astype(np.float32))
+
+    def doubtful(small: np.ndarray, **_: str) -> Saliency:
+        return Saliency(coverage=0.7 * (small[..., 0] > 0.5).astype(np.float32), chance=0.05)
+
+    monkeypatch.setattr(subject_views, "saliency_of", doubtful)
     made = portrait(picture, disparity=near)
     assert made.subject.kind == "region"
     assert made.subject.chance < 0.1

@@ -15,6 +15,7 @@ from dioptre.imaging.encoding import linear_to_srgb
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre.imaging.numbers import is_finite
 from dioptre.imaging.shapes import map_chunks
+from dioptre.imaging.strokes import stroke_mask
 from dioptre.models.registry import unload_after
 from dioptre.optics.aperture import Aperture
 from dioptre.optics.compositing import for_encoded_blending, over
@@ -23,6 +24,7 @@ from dioptre.optics.draft import Halves, blur_draft
 from dioptre.optics.existing_defocus import existing_defocus_px
 from dioptre.optics.grain import add_grain, grain_deviation
 from dioptre.optics.highlights import Highlights
+from dioptre.optics.kept_sharp import disparity_in_focus, put_back
 from dioptre.optics.lens_blur import blur, blur_in_pieces
 from dioptre.optics.scene import Scene
 from dioptre.runtime import release_after
@@ -64,6 +66,7 @@ def lens_blur(
     background_strength: float = 1.0,
     existing_defocus: Float32[np.ndarray, "h w"] | Literal["measure"] | None = None,
     grain: float = 0.0,
+    kept_sharp: Float32[np.ndarray, "h w"] | None = None,
     layers: bool | Literal["encoded"] = False,
     draft: bool | Halves = False,
     progress: Progress = no_progress,
@@ -83,6 +86,8 @@ def lens_blur(
     foreground_strength, background_strength: factors on the radius in front of and behind the focus.
     existing_defocus: radius in pixels of the blur that the picture has already; "measure" finds it.
     grain: how much of the sharp parts' grain is put onto the blurred parts, 0 to 1.
+    kept_sharp: how much of each pixel's blur is left out, 0 to 1. Where it is 1, `image` has the picture's own
+        pixels; with `layers` it is what the pieces make.
     layers: also return the pieces, for mixing in linear light; "encoded" for mixing encoded values.
     draft: nearly alike, in a third of the time: see `optics.draft`. It has no pieces. One `Halves` for drafts of
         the same picture saves a tenth more.
@@ -99,16 +104,19 @@ def lens_blur(
         progress(0.0, "Measuring the blur")
         encoded = image if encoding == "srgb" else map_chunks(_to_srgb, image[..., :3])
         existing_defocus = existing_defocus_px(encoded, disparity)
+    focus = Focus(
+        focal_disparity=focal_disparity,
+        max_radius_px=max_radius,
+        range=focus_range,
+        foreground=foreground_strength,
+        background=background_strength,
+    )
+    if kept_sharp is not None:
+        disparity = disparity_in_focus(disparity, kept_sharp, focus=focus)
     scene = Scene(
         image=image,
         disparity=disparity,
-        focus=Focus(
-            focal_disparity=focal_disparity,
-            max_radius_px=max_radius,
-            range=focus_range,
-            foreground=foreground_strength,
-            background=background_strength,
-        ),
+        focus=focus,
         encoded=encoding == "srgb",
         highlights=Highlights(strength=highlight_boost, threshold=highlight_threshold),
         existing_defocus_px=existing_defocus,
@@ -126,6 +134,8 @@ def lens_blur(
         for pixels in (made.image, made.background):
             if pixels is not None:
                 add_grain(pixels, radius, deviation, strength=grain)
+    if kept_sharp is not None and not layers:
+        put_back(image, kept_sharp, onto=made.image)
     return made
 
 
@@ -214,6 +224,12 @@ def lens_options(options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def kept_sharp_of(mask: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"] | None:
+    """`kept_sharp` of `lens_blur` for a mask of strokes; None where they keep nothing sharp."""
+    kept = np.maximum(mask, 0)
+    return kept if kept.any() else None
+
+
 def draft_of(inputs: Inputs) -> bool | Halves:
     """The argument `draft` of `lens_blur`: with what drafts of the same picture left."""
     return inputs.draft and cast("Halves", inputs.kept.setdefault("halves", Halves()))
@@ -226,6 +242,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     check_sizes(inputs.picture, disparity)
     focus = _focus(inputs, disparity, options)
     max_radius = chosen_max_radius_px(options, disparity.shape)
+    strokes = options["strokes"]
     pieces: bool | Literal["encoded"] = "encoded" if options["pieces"] == "encoded" else options["pieces"] != "none"
     made = lens_blur(
         inputs.picture,
@@ -233,6 +250,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         focal_disparity=focus.disparity,
         max_radius=max_radius,
         focus_range=USUAL_FOCUS_RANGE if options["focus_range"] is None else options["focus_range"],
+        kept_sharp=kept_sharp_of(stroke_mask(strokes, disparity)) if strokes else None,
         layers=pieces,
         draft=draft_of(inputs),
         progress=progress,

@@ -15,7 +15,6 @@ from dioptre.imaging.layers import (
     Inputs,
     Layer,
     LayerOnDemand,
-    Prepared,
     Progress,
     Result,
     Rows,
@@ -25,17 +24,18 @@ from dioptre.imaging.layers import (
 from dioptre.imaging.matte_snap import snap_to_matte
 from dioptre.imaging.set_aside import Differences, PackedMatte
 from dioptre.imaging.spread import spread_rows
-from dioptre.imaging.step_cache import StepResult
+from dioptre.imaging.strokes import stroke_mask
 from dioptre.models.registry import unload_after
 from dioptre.optics.draft import Halves
 from dioptre.runtime import release_after
 from dioptre_link.operations import USUAL_FOCUS_RANGE, Role, operation
 
-from .depth import DEPTH_STEP, Depth, kept_depth
-from .lens_blur import chosen_max_radius_px, draft_of, lens_blur, lens_options
-from .subject import SUBJECT_STEP, Subject, kept_subject, known_subject
+from .depth import Depth, kept_depth
+from .lens_blur import chosen_max_radius_px, draft_of, kept_sharp_of, lens_blur, lens_options
+from .subject import Subject, kept_subject, known_subject
 
 _SHARE_DEPTH, _SHARE_SUBJECT = 0.3, 0.5  # of the time, at 12 MP
+_PREVIEW_SHARE_DEPTH, _PREVIEW_SHARE_SUBJECT = 0.5, 0.9  # of a preview's time: its networks are not smaller
 _SET_ASIDE = np.zeros((0, 0), np.float32)
 _SCENE_RANGE = 2 * USUAL_FOCUS_RANGE  # of disparity that stays sharp in a picture without one subject
 
@@ -89,10 +89,13 @@ def portrait(
 
 
 def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves, progress: Progress) -> Portrait:
-    depth = _depth(inputs, chosen, part_of(progress, 0.0, _SHARE_DEPTH))
+    of_depth, of_subject = _SHARE_DEPTH, _SHARE_SUBJECT
+    if inputs.whole is not None:
+        of_depth, of_subject = _PREVIEW_SHARE_DEPTH, _PREVIEW_SHARE_SUBJECT
+    depth = _depth(inputs, chosen, part_of(progress, 0.0, of_depth))
     release_after(depth.disparity.shape)
-    progress(_SHARE_DEPTH, "Finding the subject")
-    subject = _subject(inputs, depth, chosen)
+    progress(of_depth, "Finding the subject")
+    subject = _subject(inputs, depth, chosen, part_of(progress, of_depth, of_subject))
     image, estimated = inputs.picture, inputs.disparity is None
     near = depth.disparity
     models, messages = {**depth.models, **subject.models}, (*depth.messages, *subject.messages)
@@ -104,13 +107,10 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
         near = _stepping(near, subject)
     subject = replace(subject, standing=None)
     focal_disparity, focus_range = _focus(chosen, subject)
-    drawn = np.float32(focal_disparity) - near
-    drawn *= subject.alpha
-    drawn *= np.float32(chosen["keep_subject"] if subject.found else 0.0)
-    drawn += near
+    drawn, kept_sharp = _drawn_into_focus(near, subject, focal_disparity, chosen)
     max_radius = chosen_max_radius_px(chosen, near.shape)
     # The blur needs the memory of all planes but the one it is given.
-    painted = Differences.of(near, drawn)
+    unpulled = Differences.of(near, drawn)
     del near
     coverage = PackedMatte.of(subject.alpha if subject.found else np.zeros_like(subject.alpha))
     subject = replace(subject, alpha=_SET_ASIDE)
@@ -121,14 +121,15 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
         focal_disparity=focal_disparity,
         max_radius=max_radius,
         focus_range=focus_range,
+        kept_sharp=kept_sharp,
         draft=draft,
-        progress=part_of(progress, _SHARE_SUBJECT, 0.97),
+        progress=part_of(progress, of_subject, 0.97),
         **lens_options(chosen),
     )
     release_after(drawn.shape)
     return Portrait(
         image=blurred.image,
-        disparity=painted.put_into(drawn),
+        disparity=unpulled.put_into(drawn),
         subject=replace(subject, alpha=coverage.unpacked()),
         focal_disparity=focal_disparity,
         focus_range=focus_range,
@@ -137,18 +138,6 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
         models=models,
         messages=messages,
     )
-
-
-def prepare(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Prepared:
-    """The slow steps of `run`, for a picture at its full size."""
-    prepared: dict[str, StepResult] = {}
-    depth = _depth(inputs, options, part_of(progress, 0.0, 0.7))
-    if inputs.disparity is None:
-        prepared[DEPTH_STEP] = StepResult.of(depth)
-    if not _is_known(inputs):
-        progress(0.7, "Finding the subject")
-        prepared[SUBJECT_STEP] = StepResult.of(_subject(inputs, depth, options))
-    return prepared
 
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
@@ -189,6 +178,22 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     return Result(layers=layers, values=values, messages=made.messages, models=made.models)
 
 
+def _drawn_into_focus(
+    near: Float32[np.ndarray, "h w"], subject: Subject, focal_disparity: float, options: Mapping[str, Any]
+) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"] | None]:
+    """The disparity to blur by, with the subject's pulled to the focus, and what strokes keep sharp."""
+    drawn = np.float32(focal_disparity) - near
+    drawn *= subject.alpha
+    drawn *= np.float32(options["keep_subject"] if subject.found else 0.0)
+    kept_sharp = None
+    if options["strokes"]:
+        painted = stroke_mask(options["strokes"], near)
+        drawn *= 1 + np.minimum(painted, 0)  # nothing pulls into focus what is to blur as its depth says
+        kept_sharp = kept_sharp_of(painted)
+    drawn += near
+    return drawn, kept_sharp
+
+
 def _stepping(near: Float32[np.ndarray, "h w"], subject: Subject) -> Float32[np.ndarray, "h w"]:
     """Disparity that steps at the outlines of the subject in focus, and of one that stands before it."""
     if subject.standing is not None:
@@ -208,12 +213,19 @@ def _is_known(inputs: Inputs) -> bool:
     return inputs.subject is not None and bool(inputs.subject.any())
 
 
-def _subject(inputs: Inputs, depth: Depth, options: Mapping[str, Any]) -> Subject:
-    """The one whose coverage is given, else the one that is found."""
+def _subject(inputs: Inputs, depth: Depth, options: Mapping[str, Any], progress: Progress) -> Subject:
+    """The one whose coverage is given, else the one that is found; for a draft, found quickly."""
     if inputs.subject is not None and _is_known(inputs):
         return known_subject(inputs.picture, inputs.subject, disparity=depth.disparity, at=options["focus"])
     standing = inputs.disparity is None and options["refine"]
-    return kept_subject(inputs, depth.disparity, at=options["focus"], standing=standing)
+    return kept_subject(
+        inputs,
+        depth.disparity,
+        at=options["focus"],
+        standing=standing,
+        quick=inputs.draft,
+        progress=progress,
+    )
 
 
 def _focus(options: Mapping[str, Any], subject: Subject) -> tuple[float, float]:

@@ -1,13 +1,47 @@
-"""What to take where no network sees a thing: what is alike round a point, or the nearer of two classes."""
+"""Parts of a map of saliency, and what to take where no network is sure of a thing."""
 
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float32
 
-from dioptre.imaging.regions import travel_cost
+from dioptre.imaging.regions import label_regions, travel_cost
 from dioptre.imaging.resize import resize
 
+_LEAST_AREA, _GREATEST_AREA = 0.001, 0.92  # share of the picture that a believable subject covers
+_WEAKER_PART = 0.25  # a part counts to the subject when it is this share as important as the first
 _GROWTH_PX = 160  # side of the map on which a region is grown from a point
+
+
+def is_fitting(part: Float32[np.ndarray, "s s"]) -> bool:
+    """Whether it is as large as a subject can be."""
+    return bool(_LEAST_AREA <= (part > 0.5).mean() <= _GREATEST_AREA)
+
+
+def important_parts(saliency: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"]:
+    """Saliency of the parts that belong to the subject: the most important one and those not much less so."""
+    labels, count = label_regions(saliency > 0.3)
+    weights = np.bincount(labels.ravel(), (saliency * _centre_prior(saliency.shape)).ravel(), count + 1)
+    weights[0] = 0.0
+    kept: np.ndarray = saliency * np.isin(labels, np.flatnonzero(weights >= _WEAKER_PART * weights.max()))
+    return kept
+
+
+def noticeable(saliency: Float32[np.ndarray, "s s"], near: np.ndarray | None) -> tuple[np.ndarray, str]:
+    """Probability and name of what to focus on for want of a subject: something faint or near, or the middle."""
+    faint = important_parts(saliency / max(float(saliency.max()), 0.5))
+    if is_fitting(faint):
+        return faint, "the most noticeable region"
+    if near is not None and float(np.ptp(near)) > 0.05:
+        labels, count = label_regions(near > otsu(near))
+        if count and (labels == 1).mean() >= _LEAST_AREA:
+            return (labels == 1).astype(np.float32), "the nearest large region"
+    return _centre_prior(saliency.shape), "the middle of the picture"
+
+
+def _centre_prior(shape: tuple[int, ...]) -> np.ndarray:
+    y, x = (np.linspace(-1, 1, n) for n in shape)
+    return np.exp(-(y[:, None] ** 2 + x**2)).astype(np.float32)
 
 
 def grown(small: np.ndarray, near: np.ndarray | None, place: tuple[int, int]) -> np.ndarray:

@@ -18,7 +18,8 @@ from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.operations import Role, operation
 
-from .depth import DepthError, estimate_depth
+from .depth import estimate_depth
+from .depth_coarse import DepthError
 
 _MARGIN = 0.15  # of the selection's box, taken along on each side: what surrounds it
 _CONTEXT = 0.5  # the same for estimating again: networks need to see where a thing stands

@@ -32,6 +32,7 @@ _NEED_PER_PIXEL: Mapping[str, int] = {
     "super_resolution": 40,
 }
 _NEED_OTHERWISE = 60
+_STROKES_BYTES_PER_PIXEL = 8  # what the focus brush keeps sharp, and the disparity of the blur that is left
 _OUTPUT_BYTES_PER_PIXEL = 64  # of an enlarged picture
 
 
@@ -59,7 +60,9 @@ def need_bytes(operation: str, options: Mapping[str, Any], size: tuple[int, int]
 def _need_of_step(operation: str, options: Mapping[str, Any], pixels: int) -> int:
     scale = float(options.get("scale", 1) or 1)
     enlarged = math.ceil(_OUTPUT_BYTES_PER_PIXEL * scale * scale) if scale > 1 else 0
-    return _FIXED_BYTES.get(operation, 0) + pixels * (_NEED_PER_PIXEL.get(operation, _NEED_OTHERWISE) + enlarged)
+    painted = _STROKES_BYTES_PER_PIXEL if options.get("strokes") else 0
+    per_pixel = _NEED_PER_PIXEL.get(operation, _NEED_OTHERWISE) + enlarged + painted
+    return _FIXED_BYTES.get(operation, 0) + pixels * per_pixel
 
 
 def check(operation: str, options: Mapping[str, Any], size: tuple[int, int]) -> None:

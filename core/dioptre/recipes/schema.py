@@ -10,6 +10,7 @@ from typing import Any
 
 from dioptre_link.operations import OPERATIONS, Kind, Operation, Parameter
 from dioptre_link.recipe import VERSION
+from dioptre_link.strokes import LEAST_RADIUS, MOST_RADIUS, MOST_STROKES
 
 _TYPES = {Kind.FLOAT: "number", Kind.INTEGER: "integer", Kind.BOOLEAN: "boolean", Kind.CHOICE: "string"}
 _SHA256 = "^[0-9a-f]{64}$"
@@ -97,6 +98,8 @@ def _value(parameter: Parameter) -> dict[str, Any]:
     value: dict[str, Any] = {"title": parameter.label, "description": parameter.help + unit}
     if parameter.kind is Kind.POINT:
         value |= {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+    elif parameter.kind is Kind.STROKES:
+        value |= {"type": "array", "items": _STROKE, "maxItems": MOST_STROKES}
     else:
         value["type"] = _TYPES[parameter.kind]
     if parameter.kind is Kind.CHOICE:
@@ -110,8 +113,35 @@ def _value(parameter: Parameter) -> dict[str, Any]:
         if "enum" in value:
             value["enum"].append(None)
     else:
-        value["default"] = parameter.default
+        value["default"] = list(parameter.default) if parameter.kind is Kind.STROKES else parameter.default
     return value
+
+
+_STROKE: dict[str, Any] = {
+    "type": "object",
+    "required": ["keep", "radius", "points"],
+    "additionalProperties": False,
+    "properties": {
+        "keep": {"type": "boolean", "description": "Keep sharp; false: blur as the depth says."},
+        "radius": {
+            "type": "number",
+            "minimum": LEAST_RADIUS,
+            "maximum": MOST_RADIUS,
+            "description": "Of the brush, as a fraction of the picture's longer side.",
+        },
+        "points": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "array",
+                "items": {"type": "number", "minimum": 0, "maximum": 1},
+                "minItems": 2,
+                "maxItems": 2,
+            },
+            "description": "Fractions of the picture's width and height, from the top left.",
+        },
+    },
+}
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .dioptre_link.editing.brush import Painting
 from .dioptre_link.language import translated
-from .qt import QColor, QImage, QLabel, QPainter, QPen, QPixmap, QPointF, QRectF, QSizePolicy, Qt
+from .qt import QColor, QEvent, QImage, QLabel, QPainter, QPen, QPixmap, QPointF, QRectF, QSizePolicy, Qt
 
 LEAST_PX = 160
 RING_PX = 9
@@ -45,6 +46,10 @@ class Canvas(QLabel):
         self._zoom, self._centre = 1.0, (0.5, 0.5)
         self._pressed: tuple[float, float] | None = None
         self._dragged = False
+        self._painting: Painting | None = None
+        self._paints = False  # a stroke is under way
+        self._brush_radius = 0.0
+        self._pointer: QPointF | None = None  # of a brush
 
     def show_images(
         self,
@@ -63,6 +68,15 @@ class Canvas(QLabel):
             self._zoom, self._centre = 1.0, (0.5, 0.5)
         self._image, self._over, self._left = image, over, left
         self._frame, self._marker, self._automatic = frame, marker, automatic
+        self.update()
+
+    def set_brush(self, painting: Painting | None, radius: float) -> None:
+        """Let the left button paint; None: it clicks. radius: of the outline, as a share of the longer side."""
+        self._painting, self._brush_radius = painting, radius
+        self.setMouseTracking(painting is not None)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus if painting is None else Qt.FocusPolicy.ClickFocus)
+        if painting is None:
+            self._pointer, self._paints = None, False
         self.update()
 
     def show_progress(self, sign: str, fraction: float | None) -> None:
@@ -118,6 +132,11 @@ class Canvas(QLabel):
             if self._marker is not None:
                 x, y = self._marker
                 painter.drawEllipse(QPointF(left + x * width, top + y * height), RING_PX, RING_PX)
+        if self._painting is not None and self._pointer is not None:
+            radius = self._brush_radius * max(width, height)
+            for colour, line in OUTLINE:
+                painter.setPen(QPen(colour, line / 2))
+                painter.drawEllipse(self._pointer, radius, radius)
         if self._automatic is not None:
             x, y = self._automatic
             middle_of = QPointF(left + x * width, top + y * height)
@@ -148,6 +167,10 @@ class Canvas(QLabel):
     def wheelEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
         """Zoom about the pointer; over the whole picture a turn back scrolls the panel."""
         up = event.angleDelta().y() > 0
+        if self._painting is not None and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self._painting.resized(1 if up else -1)
+            event.accept()
+            return
         if self._image is None or (not up and self._zoom <= 1.0):
             event.ignore()
             return
@@ -165,12 +188,23 @@ class Canvas(QLabel):
 
     def mousePressEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
         where = _where(event)
+        if self._painting is not None and self._image is not None and event.button() == Qt.MouseButton.LeftButton:
+            x, y = self._share(where.x(), where.y())
+            if 0 <= x < 1 and 0 <= y < 1:
+                self._paints = True
+                self._painting.began((x, y))
+            return
         self._pressed, self._dragged = (where.x(), where.y()), False
 
     def mouseMoveEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
+        where = _where(event)
+        if self._painting is not None:
+            self._pointer = where
+            if self._paints and self._image is not None:
+                self._painting.moved(self._share(where.x(), where.y()))
+            self.update()
         if self._pressed is None or self._image is None:
             return
-        where = _where(event)
         moved = where.x() - self._pressed[0], where.y() - self._pressed[1]
         if self._zoom <= 1.0 or (not self._dragged and max(map(abs, moved)) < DRAGGED_PX):
             return
@@ -183,6 +217,11 @@ class Canvas(QLabel):
         self.update()
 
     def mouseReleaseEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
+        if self._paints and event.button() == Qt.MouseButton.LeftButton:
+            self._paints = False
+            if self._painting is not None:
+                self._painting.ended()
+            return
         pressed, self._pressed = self._pressed, None
         if pressed is None or self._dragged:
             return
@@ -193,6 +232,29 @@ class Canvas(QLabel):
         x, y = self._share(where.x(), where.y())
         if 0 <= x < 1 and 0 <= y < 1:
             self._on_click(x, y)
+
+    def leaveEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
+        self._pointer = None
+        self.update()
+        super().leaveEvent(event)
+
+    def event(self, event: Any) -> bool:
+        """Ctrl+Z is the brush's while the canvas has the focus, not Krita's own shortcut."""
+        if event.type() == QEvent.Type.ShortcutOverride and self._is_undo(event):
+            event.accept()
+            return True
+        handled: bool = super().event(event)
+        return handled
+
+    def keyPressEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
+        if self._painting is not None and self._is_undo(event):
+            self._painting.undone()
+        else:
+            super().keyPressEvent(event)
+
+    def _is_undo(self, event: Any) -> bool:
+        control = Qt.KeyboardModifier.ControlModifier
+        return self._painting is not None and event.key() == Qt.Key.Key_Z and event.modifiers() == control
 
     def _share(self, x: float, y: float) -> tuple[float, float]:
         left, top, width, height = self.place()

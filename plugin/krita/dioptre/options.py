@@ -63,7 +63,8 @@ class Options(QWidget):
         self._shapes = ShapesRow(on_changes) if bokeh.has_shapes(described) else None
         self._focus: FocusRow | None = None
         focuses = traits.focuses(described)
-        for parameter in sorted(described.parameters, key=lambda one: focuses and one.name != BLUR):
+        shown = [parameter for parameter in described.parameters if parameter.kind is not Kind.STROKES]
+        for parameter in sorted(shown, key=lambda one: focuses and one.name != BLUR):
             is_first = focuses and parameter.name == BLUR
             if parameter.group and not is_first and parameter.group not in self._headings:
                 heading = self._headings[parameter.group] = QLabel(f"<b>{translated(parameter.group)}</b>")

@@ -82,7 +82,7 @@ class DioptreDocker(DockWidget):
     # -- building ------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self._view = PictureView(self.session.click, self.session.choose_view)
+        self._view = PictureView(self.session.click, self.session.choose_view, self.session.brush)
         layout = QVBoxLayout()
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
@@ -201,7 +201,7 @@ class DioptreDocker(DockWidget):
         if about is not None:
             words = (presets()[panel.recipe].description, about.note)
             self._about.setText(" ".join(translated(one) for one in words if one))
-        self._view.render(state, self.session.before, self.session.size)
+        self._view.render(state, self.session.before, self.session.size, brushes=not panel.recipe)
         self._render_options(panel)
         self._layer.setText(self._layer_words(panel))
         self._layer.setVisible(bool(panel.layer))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .brush_row import BrushRow
 from .canvas import AMBER, Canvas
-from .dioptre_link.editing import fetching, marks, views
+from .dioptre_link.editing import brush, fetching, marks, views
 from .dioptre_link.editing.events import Image
 from .dioptre_link.editing.state import Phase, State
 from .dioptre_link.language import translated
@@ -18,8 +19,14 @@ _GREYS = [(value, value, value, 255) for value in range(256)]
 class PictureView(QWidget):
     """The views' buttons, and the picture below them. on_click gets shares of the layer, 0 to 1."""
 
-    def __init__(self, on_click: Callable[[float, float], None], on_view: Callable[[str], None]) -> None:
+    def __init__(
+        self, on_click: Callable[[float, float], None], on_view: Callable[[str], None], on_brush: brush.Change
+    ) -> None:
         super().__init__()
+        self._painting = brush.Painting(on_brush, lambda: self._size)
+        self._brush_row = BrushRow(on_brush)
+        self._strokes = brush.Overlay()
+        self._size: tuple[int, int] | None = None  # of the layer
         self.canvas = Canvas(self._clicked)
         self._on_click = on_click
         self._state: State | None = None
@@ -46,15 +53,22 @@ class PictureView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         layout.addLayout(row)
+        layout.addWidget(self._brush_row)
         layout.addWidget(self.canvas, 1)
 
-    def render(self, state: State, before: QImage | None, size: tuple[int, int] | None) -> None:
-        """before: the layer as it is, reduced. size: the layer's, in pixels."""
+    def render(
+        self, state: State, before: QImage | None, size: tuple[int, int] | None, *, brushes: bool = True
+    ) -> None:
+        """before: the layer as it is, reduced. size: the layer's, in pixels. brushes: strokes can be painted."""
         self._offer([view.name for view in views.views_of(state.operation)])
         self._buttons[state.view].setChecked(True)
         if self._state is None or self._state.shown is not state.shown:
             self._converted.clear()
-        self._state = state
+        self._state, self._size = state, size
+        self._brush_row.setVisible(brushes and brush.is_offered(state))
+        self._brush_row.render(state)
+        painting = self._painting if brushes and brush.is_active(state) and size is not None else None
+        self.canvas.set_brush(painting, brush.SEEN * state.brush.radius)
         marker = None
         if state.point is not None and size is not None and state.view != views.PLACE:
             marker = (state.point[0] / size[0], state.point[1] / size[1])
@@ -98,11 +112,14 @@ class PictureView(QWidget):
         return before if part is None else self._kept(part, "colour")
 
     def _overlays(self, state: State) -> list[QImage]:
-        """The colours of the focus range, and the subject's outline."""
+        """The strokes of the brush, the colours of the focus range, and the subject's outline."""
         shown = state.shown
-        if state.view != views.FOCUS or shown is None:
-            return []
         over = []
+        painted = None if self._size is None else self._strokes.picture(state, self._size)
+        if painted is not None:
+            over.append(_table(painted, brush.COLOURS))
+        if state.view != views.FOCUS or shown is None:
+            return over
         if shown.depth is not None and state.sharp is not None:
             over.append(_table(shown.depth, views.focus_colours(state.sharp)))
         if shown.subject is not None:

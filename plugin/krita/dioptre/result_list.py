@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from krita import Document, Krita
 
 from . import recipe
 from .dioptre_link.language import translated
+from .dioptre_link.operations import Kind, Parameter
 from .dioptre_link.records import GROUP, Entry
 from .qt import QIcon, QListWidget, QListWidgetItem, QPixmap, QSize, Qt
 
@@ -82,14 +84,20 @@ def _changed(entry: Entry) -> str:
     if known is None:
         return ""
     lines = [
-        f"{translated(one.label)}: {_short(entry.options[one.name])}"
+        f"{translated(one.label)}: {_short(one, entry.options[one.name])}"
         for one in known.parameters
-        if one.name in entry.options and entry.options[one.name] != one.default
+        if one.name in entry.options and not _is_default(one, entry.options[one.name])
     ]
     return "\n".join(lines)
 
 
-def _short(value: object) -> str:
+def _is_default(option: Parameter, value: Any) -> bool:
+    return bool(value == option.default or (option.kind is Kind.STROKES and not value))
+
+
+def _short(option: Parameter, value: Any) -> str:
+    if option.kind is Kind.STROKES:
+        return str(len(value))
     if isinstance(value, (list, tuple)):
         return ", ".join(f"{number:.0f}" for number in value)
     return f"{value:g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)

@@ -187,7 +187,7 @@ def test_views_are_painted_and_clicked(qt: types.SimpleNamespace) -> None:
 
     clicked: list[tuple[float, float]] = []
     chosen: list[str] = []
-    view = qt.picture_view.PictureView(lambda x, y: clicked.append((x, y)), chosen.append)
+    view = qt.picture_view.PictureView(lambda x, y: clicked.append((x, y)), chosen.append, lambda change: None)
     view.resize(300, 320)
     image = qt.events.Image(width=4, height=2, channels=4, data=bytes((10, 20, 200, 255)) * 8)
     grey = qt.events.Image(width=4, height=2, channels=1, data=bytes(range(0, 240, 30)))
@@ -213,6 +213,51 @@ def test_views_are_painted_and_clicked(qt: types.SimpleNamespace) -> None:
     assert clicked[1] == pytest.approx((0.5625, 0.625), abs=0.02)
     QtTest.QTest.mouseClick(view._buttons["depth"], QtCore.Qt.MouseButton.LeftButton)
     assert chosen == ["depth"]
+    view.hide()
+
+
+def test_the_brush_paints_while_the_left_button_is_down(qt: types.SimpleNamespace) -> None:
+    from PyQt6 import QtCore, QtGui, QtTest
+
+    image = qt.events.Image(width=4, height=2, channels=4, data=bytes((10, 20, 200, 255)) * 8)
+    state = qt.states.opened(qt.operations.OPERATIONS["portrait"])
+    store = qt.states.Store(qt.states.arrived(qt.states.reading(state), qt.events.Shown(after=image)))
+    view = qt.picture_view.PictureView(
+        lambda x, y: pytest.fail("a click"), lambda view: None, lambda change: store.set(change(store.state))
+    )
+    store.observe(lambda _, state: view.render(state, None, (400, 200)))
+    view.resize(300, 320)
+    view.show()
+    view.render(store.state, None, (400, 200))
+    tools = view._brush_row._buttons
+    QtTest.QTest.mouseClick(tools[qt.states.Tool.LET], QtCore.Qt.MouseButton.LeftButton)
+    assert store.state.brush.tool is qt.states.Tool.LET
+    left, top, width, height = view.canvas.place()
+    start, end = (QtCore.QPoint(round(left + width * x), round(top + height * 0.5)) for x in (0.25, 0.75))
+    button = QtCore.Qt.MouseButton.LeftButton
+    QtTest.QTest.mousePress(view.canvas, button, pos=start)
+    QtTest.QTest.mouseMove(view.canvas, end)
+    assert len(store.state.brush.drawn) == 2
+    assert not view.grab().isNull()
+    QtTest.QTest.mouseRelease(view.canvas, button, pos=end)
+    (stroke,) = store.state.options["strokes"]
+    assert stroke["keep"] is False
+    assert [x for x, _ in stroke["points"]] == pytest.approx([0.25, 0.75], abs=0.02)
+    before = store.state.brush.radius
+    turn = QtGui.QWheelEvent(
+        QtCore.QPointF(start),
+        view.canvas.mapToGlobal(QtCore.QPointF(start)),
+        QtCore.QPoint(),
+        QtCore.QPoint(0, 120),
+        QtCore.Qt.MouseButton.NoButton,
+        QtCore.Qt.KeyboardModifier.ControlModifier,
+        QtCore.Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    qt.application.sendEvent(view.canvas, turn)
+    assert store.state.brush.radius > before
+    QtTest.QTest.keyClick(view.canvas, QtCore.Qt.Key.Key_Z, QtCore.Qt.KeyboardModifier.ControlModifier)
+    assert store.state.options["strokes"] == ()
     view.hide()
 
 

@@ -1,12 +1,14 @@
 """GIMP arguments made from the description of an operation, and options made from a filled-in config.
 
 GIMP's numbers have no "none": an option that is decided automatically when left out has a value below its range
-for that (`automatic_value`, usually -1). A point becomes two numbers, `NAME-x` and `NAME-y`.
+for that (`automatic_value`, usually -1). A point becomes two numbers, `NAME-x` and `NAME-y`; strokes are text, the
+JSON of a recipe.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from dioptre_link.editing import traits
@@ -75,6 +77,9 @@ def nicknames(operation: Operation) -> dict[str, str]:
     nicks = {}
     for parameter in sorted(operation.parameters, key=lambda parameter: not parameter.simple):
         label = translated(parameter.label)
+        if parameter.kind is Kind.STROKES:  # no row of a dialog
+            nicks[parameter.name] = label
+            continue
         free = [place for place, letter in enumerate(label) if letter.isalpha() and letter.lower() not in taken]
         if free:
             taken.add(label[free[0]].lower())
@@ -108,14 +113,11 @@ def write_options(operation: Operation, config: Gimp.ProcedureConfig, options: M
                 write_option(parameter, config, options[parameter.name])
 
 
-def automatic_parameters(operation: Operation) -> Iterator[Parameter]:
-    """Those that are decided from the picture when left out."""
-    return (parameter for parameter in operation.parameters if parameter.default is None)
-
-
 def read_one(parameter: Parameter, config: Gimp.ProcedureConfig) -> Any:
     """The value of one option, not checked further; None when it is left out."""
     values = [config.get_property(name) for name in names(parameter)]
+    if parameter.kind is Kind.STROKES:
+        return values[0] or ()  # GIMP makes None of an empty text
     if parameter.default is None:
         if parameter.kind in (Kind.CHOICE, Kind.BOOLEAN):
             return None if values[0] == AUTOMATIC else values[0]
@@ -135,6 +137,8 @@ def read_one(parameter: Parameter, config: Gimp.ProcedureConfig) -> Any:
 def _gimp_values(parameter: Parameter, value: Any) -> tuple[Any, ...]:
     if parameter.kind is Kind.POINT:
         return (-1.0, -1.0) if value is None else (float(value[0]), float(value[1]))
+    if parameter.kind is Kind.STROKES:
+        return (json.dumps(value, separators=(",", ":")) if value else "",)
     if parameter.kind in (Kind.CHOICE, Kind.BOOLEAN) and parameter.default is None:
         return (AUTOMATIC if value is None else {True: "yes", False: "no"}.get(value, value),)
     if value is None:
@@ -205,10 +209,16 @@ def _add_point(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> No
         )
 
 
+def _add_strokes(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
+    text = translated("As the JSON of a recipe")
+    procedure.add_string_argument(*names(parameter), nick, f"{_help(parameter)} {text}", "", _FLAGS)
+
+
 _ADDERS = {
     Kind.FLOAT: _add_float,
     Kind.INTEGER: _add_integer,
     Kind.BOOLEAN: _add_boolean,
     Kind.CHOICE: _add_choice,
     Kind.POINT: _add_point,
+    Kind.STROKES: _add_strokes,
 }

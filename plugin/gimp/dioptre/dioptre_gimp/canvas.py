@@ -9,6 +9,8 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GdkPixbuf, Gtk  # noqa: E402  (the version must be named first)
 
+from dioptre_link.editing.brush import Painting  # noqa: E402
+
 from . import drawing  # noqa: E402
 
 try:
@@ -21,6 +23,7 @@ MOST_ZOOM = 8.0
 STEP = 1.25  # of the zoom, for a notch of the wheel or a key
 CLICK_PX = 4  # a press that moves further is a drag
 HANDLE_PX = 12  # reach of the divider between before and after
+MOST_CIRCLE_PX = 500  # radius of a brush whose outline is still drawn
 
 Point = tuple[float, float]
 Marker = tuple[Point, GdkPixbuf.Pixbuf]
@@ -44,6 +47,11 @@ class Canvas(Gtk.EventBox):
         self._divider: float | None = None
         self._on_divider: Callable[[float], None] | None = None
         self._moves_divider = False
+        self._painting: Painting | None = None
+        self._paints = False  # a stroke is under way
+        self._brush_radius = 0.0
+        self._circle: tuple[float, GdkPixbuf.Pixbuf] | None = None
+        self._pointer: Point | None = None  # of a brush, in the widget
         self._image = Gtk.Image()
         self._image.set_size_request(*size)
         self.add(self._image)
@@ -55,12 +63,14 @@ class Canvas(Gtk.EventBox):
             | masks.SCROLL_MASK
             | masks.SMOOTH_SCROLL_MASK
             | masks.KEY_PRESS_MASK
+            | masks.LEAVE_NOTIFY_MASK
         )
         self.connect("button-press-event", self._press)
         self.connect("motion-notify-event", self._move)
         self.connect("button-release-event", self._release)
         self.connect("scroll-event", self._scroll)
         self.connect("key-press-event", self._key)
+        self.connect("leave-notify-event", self._left)
         self.connect("realize", _crosshair)
 
     def show_picture(self, picture: GdkPixbuf.Pixbuf, markers: tuple[Marker, ...] = ()) -> None:
@@ -71,6 +81,15 @@ class Canvas(Gtk.EventBox):
     def set_divider(self, at: float | None, on_move: Callable[[float], None] | None = None) -> None:
         """A line at a fraction of the picture's width that a drag moves; None: there is none."""
         self._divider, self._on_divider = at, on_move
+
+    def set_brush(self, painting: Painting | None, radius: float = 0.0) -> None:
+        """Let the left button paint; None: it clicks. radius: of the outline, as a fraction of the longer side."""
+        changed = (painting, radius) != (self._painting, self._brush_radius)
+        self._painting, self._brush_radius = painting, radius
+        if painting is None:
+            self._pointer = None
+        if changed:
+            self._draw()
 
     def set_zoom(self, zoom: float, at: Point | None = None) -> None:
         """Zoom, leaving the point `at` of the picture where it is on the screen."""
@@ -112,11 +131,20 @@ class Canvas(Gtk.EventBox):
         """The picture's point below a place of the widget; None beside the picture."""
         if self._picture is None:
             return None
-        seen, (left, top), fit = self._shown_size(), self._left_top(), self._fit()
-        inside_x = x - (self.get_allocated_width() - seen[0]) / 2
-        inside_y = y - (self.get_allocated_height() - seen[1]) / 2
+        seen, (inside_x, inside_y) = self._shown_size(), self._inside(x, y)
         if not (-1 <= inside_x <= seen[0] + 1 and -1 <= inside_y <= seen[1] + 1):
             return None
+        return self._nearest(x, y)
+
+    def _inside(self, x: float, y: float) -> Point:
+        """A place of the widget from the left top of what is seen."""
+        seen = self._shown_size()
+        return x - (self.get_allocated_width() - seen[0]) / 2, y - (self.get_allocated_height() - seen[1]) / 2
+
+    def _nearest(self, x: float, y: float) -> Point:
+        """The point of the picture that is nearest to a place of the widget."""
+        assert self._picture is not None
+        (left, top), fit, (inside_x, inside_y) = self._left_top(), self._fit(), self._inside(x, y)
         column = (inside_x - left) / (fit * self._picture.get_width())
         row = (inside_y - top) / (fit * self._picture.get_height())
         return min(max(column, 0.0), 1.0), min(max(row, 0.0), 1.0)
@@ -143,10 +171,24 @@ class Canvas(Gtk.EventBox):
             size = mark.get_width() * ratio, mark.get_height() * ratio
             sized = mark if ratio == 1 else mark.scale_simple(*size, GdkPixbuf.InterpType.BILINEAR)
             drawing.stamp(sized, drawn, round(place[0] * ratio), round(place[1] * ratio))
+        if self._painting is not None and self._pointer is not None:
+            self._draw_circle(drawn, scale, ratio)
         if ratio == 1:
             self._image.set_from_pixbuf(drawn)
         else:
             self._image.set_from_surface(Gdk.cairo_surface_create_from_pixbuf(drawn, ratio, self.get_window()))
+
+    def _draw_circle(self, drawn: GdkPixbuf.Pixbuf, scale: float, ratio: int) -> None:
+        """The brush's outline at the pointer. scale: pixels of `drawn` a picture's pixel."""
+        assert self._picture is not None
+        assert self._pointer is not None
+        radius = self._brush_radius * max(self._picture.get_width(), self._picture.get_height()) * scale
+        if radius > MOST_CIRCLE_PX:
+            return
+        if self._circle is None or self._circle[0] != radius:
+            self._circle = radius, drawing.circle(radius)
+        x, y = self._inside(*self._pointer)
+        drawing.stamp(self._circle[1], drawn, round(x * ratio), round(y * ratio))
 
     # -- events --------------------------------------------------------------------------------------------------
 
@@ -154,6 +196,12 @@ class Canvas(Gtk.EventBox):
         if event.type != Gdk.EventType.BUTTON_PRESS or event.button not in (1, 2):
             return False
         self.grab_focus()
+        point = self._point(event.x, event.y)
+        if self._painting is not None and event.button == 1 and not self._is_on_divider(event.x, event.y):
+            if point is not None:
+                self._paints = True
+                self._painting.began(point)
+            return True
         self._pressed, self._dragged = (event.x, event.y, self._middle), False
         self._moves_divider = event.button == 1 and self._is_on_divider(event.x, event.y)
         return True
@@ -165,6 +213,13 @@ class Canvas(Gtk.EventBox):
         return abs(point[0] - self._divider) * self._picture.get_width() * self._fit() <= HANDLE_PX
 
     def _move(self, _widget: Gtk.Widget, event: Gdk.EventMotion) -> bool:
+        if self._painting is not None and self._picture is not None:
+            self._pointer = event.x, event.y
+            if self._paints:
+                self._painting.moved(self._nearest(event.x, event.y))
+            if self._pressed is None:
+                self._draw()
+                return True
         if self._pressed is None or self._picture is None:
             return False
         x, y, middle = self._pressed
@@ -184,6 +239,11 @@ class Canvas(Gtk.EventBox):
         return True
 
     def _release(self, _widget: Gtk.Widget, event: Gdk.EventButton) -> bool:
+        if self._paints and event.button == 1:
+            self._paints = False
+            if self._painting is not None:
+                self._painting.ended()
+            return True
         pressed, self._pressed = self._pressed, None
         if pressed is None or event.button != 1 or self._dragged or self._moves_divider:
             return False
@@ -196,12 +256,17 @@ class Canvas(Gtk.EventBox):
         smooth, _across, down = event.get_scroll_deltas()
         if not smooth:
             down = {Gdk.ScrollDirection.UP: -1.0, Gdk.ScrollDirection.DOWN: 1.0}.get(event.direction, 0.0)
-        if down:
+        if down and self._painting is not None and event.state & Gdk.ModifierType.CONTROL_MASK:
+            self._painting.resized(-down)
+        elif down:
             self.set_zoom(self.zoom * STEP**-down, self._point(event.x, event.y))
         return True
 
     def _key(self, _widget: Gtk.Widget, event: Gdk.EventKey) -> bool:
         name = Gdk.keyval_name(event.keyval)
+        if self._painting is not None and name == "z" and event.state & Gdk.ModifierType.CONTROL_MASK:
+            self._painting.undone()
+            return True
         if name in ("plus", "KP_Add", "equal"):
             self.set_zoom(self.zoom * STEP)
         elif name in ("minus", "KP_Subtract"):
@@ -216,6 +281,12 @@ class Canvas(Gtk.EventBox):
         else:
             return False
         return True
+
+    def _left(self, _widget: Gtk.Widget, _event: Gdk.EventCrossing) -> bool:
+        if self._pointer is not None:
+            self._pointer = None
+            self._draw()
+        return False
 
 
 def _crosshair(widget: Gtk.Widget) -> None:

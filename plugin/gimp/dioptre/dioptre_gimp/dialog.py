@@ -16,8 +16,8 @@ gi.require_version("GimpUi", "3.0")
 from gi.repository import GimpUi, Gtk  # noqa: E402  (the versions must be named first)
 
 from dioptre_link.client import Worker  # noqa: E402
+from dioptre_link.editing import brush, traits  # noqa: E402
 from dioptre_link.editing import state as states  # noqa: E402
-from dioptre_link.editing import traits  # noqa: E402
 from dioptre_link.editing.events import Image, Steps  # noqa: E402
 from dioptre_link.editing.state import State, Store  # noqa: E402
 from dioptre_link.errors import Cancelled  # noqa: E402
@@ -41,6 +41,7 @@ from .screen import MOST_PX, SMALL_PX, fitted  # noqa: E402
 from .sources import Source  # noqa: E402
 
 BINARY = "dioptre"
+BRUSH_ROW_PX = 40  # with the gap below it
 
 
 def run_dialog(
@@ -72,9 +73,10 @@ def run_dialog(
 def _first_state(
     config: Gimp.ProcedureConfig, operation: Operation, source: Source, edited: Edited | None
 ) -> State:
-    """The options of the last run, or of the edited result; the last picture's focus is not this one's."""
-    for parameter in arguments.automatic_parameters(operation):
-        arguments.write_option(parameter, config, None)
+    """The options of the last run, or of the edited result; the last picture's focus and strokes are its own."""
+    for parameter in operation.parameters:
+        if parameter.of_one_picture:
+            arguments.write_option(parameter, config, parameter.default)
     options = arguments.read_options(operation, config)
     if edited is None:
         return states.opened(operation, options)
@@ -100,7 +102,11 @@ class OperationDialog:
         self._operation = store.state.operation
         self._layer_size = (source.picture.get_width(), source.picture.get_height())
         enlarges = traits.enlarges(self._operation)
-        self._size = fitted(*self._layer_size, most_px=SMALL_PX if enlarges else MOST_PX)
+        self._size = fitted(
+            *self._layer_size,
+            most_px=SMALL_PX if enlarges else MOST_PX,
+            above_px=BRUSH_ROW_PX if brush.is_offered(store.state) else 0,
+        )
         self._driver: Driver | None = None
         self._said: tuple[str, ...] = ()  # to the user already
         self._failure: Exception | None = None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import gi
 
 gi.require_version("Gtk", "3.0")
@@ -58,11 +61,12 @@ def dimmed(picture: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
     return copy
 
 
-def lay_over(onto: GdkPixbuf.Pixbuf, top: GdkPixbuf.Pixbuf) -> None:
+def lay_over(onto: GdkPixbuf.Pixbuf, top: GdkPixbuf.Pixbuf, *, smooth: bool = False) -> None:
     """Draw `top`, stretched to its size, over `onto`."""
     width, height = onto.get_width(), onto.get_height()
     scale = width / top.get_width(), height / top.get_height()
-    top.composite(onto, 0, 0, width, height, 0, 0, *scale, GdkPixbuf.InterpType.NEAREST, 255)
+    kind = GdkPixbuf.InterpType.BILINEAR if smooth else GdkPixbuf.InterpType.NEAREST
+    top.composite(onto, 0, 0, width, height, 0, 0, *scale, kind, 255)
 
 
 def split(before: GdkPixbuf.Pixbuf, after: GdkPixbuf.Pixbuf, at: float) -> GdkPixbuf.Pixbuf:
@@ -83,20 +87,21 @@ def split(before: GdkPixbuf.Pixbuf, after: GdkPixbuf.Pixbuf, at: float) -> GdkPi
 
 def focus_overlay(depth: Image, sharp: tuple[float, float]) -> GdkPixbuf.Pixbuf:
     """The colours of sharp, nearer and farther places."""
-    table = views.focus_colours(sharp)
-    data = bytearray(4 * len(depth.data))
+    return coloured(depth, views.focus_colours(sharp))
+
+
+def coloured(image: Image, table: Sequence[tuple[int, int, int, int]]) -> GdkPixbuf.Pixbuf:
+    """A picture of one channel through a table of 256 colours: red, green, blue and alpha."""
+    data = bytearray(4 * len(image.data))
     for channel in range(4):
-        data[channel::4] = depth.data.translate(bytes(colour[channel] for colour in table))
-    return pixbuf_from_rgb(depth.width, depth.height, 4, bytes(data))
+        data[channel::4] = image.data.translate(bytes(colour[channel] for colour in table))
+    return pixbuf_from_rgb(image.width, image.height, 4, bytes(data))
 
 
 def outline(coverage: Image) -> GdkPixbuf.Pixbuf:
     """The subject's edge, two pixels wide, transparent elsewhere."""
-    edge = marks.outline(coverage)
-    data = bytearray(4 * len(edge))
-    for channel, value in enumerate(_OUTLINE):
-        data[channel::4] = edge.translate(bytes((0, value)) + bytes(254))
-    return pixbuf_from_rgb(coverage.width, coverage.height, 4, bytes(data))
+    edge = Image(width=coverage.width, height=coverage.height, channels=1, data=marks.outline(coverage))
+    return coloured(edge, [(0, 0, 0, 0), _OUTLINE, *[(0, 0, 0, 0)] * 254])
 
 
 def stamp(mark: GdkPixbuf.Pixbuf, onto: GdkPixbuf.Pixbuf, x: int, y: int) -> None:
@@ -124,6 +129,19 @@ def ring(colour: tuple[int, int, int]) -> GdkPixbuf.Pixbuf:
             alpha = round(255 * max(shade, 0.7 * min(dark, 1.0)))
             rows += bytes((*(round(part * shade) for part in colour), alpha))
     return pixbuf_from_rgb(RING_PX, RING_PX, 4, bytes(rows))
+
+
+def circle(radius_px: float) -> GdkPixbuf.Pixbuf:
+    """The outline of a brush: a thin white line beside a dark one, seen on every picture."""
+    side = 2 * math.ceil(radius_px) + 5
+    data = bytearray(4 * side * side)
+    for away, pixel in ((1.0, bytes((0, 0, 0, 160))), (0.0, bytes((255, 255, 255, 230)))):
+        steps = max(round(8 * (radius_px + away)), 8)  # a quarter more than the outline has pixels
+        for step in range(steps):
+            angle = math.tau * step / steps
+            x, y = (round(side / 2 - 0.5 + (radius_px + away) * turn(angle)) for turn in (math.cos, math.sin))
+            data[4 * (y * side + x) : 4 * (y * side + x) + 4] = pixel
+    return pixbuf_from_rgb(side, side, 4, bytes(data))
 
 
 def histogram(bars: list[float], size: tuple[int, int], sharp: tuple[float, float] | None) -> GdkPixbuf.Pixbuf:

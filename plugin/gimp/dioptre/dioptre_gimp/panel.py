@@ -46,8 +46,9 @@ class Panel(Gtk.Box):
         operation = store.state.operation
         self._nicks = arguments.nicknames(operation)
         self._rows: list[AnyRow] = []
-        first = [parameter for parameter in operation.parameters if parameter.simple]
-        others = [parameter for parameter in operation.parameters if not parameter.simple]
+        rows = [parameter for parameter in operation.parameters if parameter.kind is not Kind.STROKES]
+        first = [parameter for parameter in rows if parameter.simple]
+        others = [parameter for parameter in rows if not parameter.simple]
         if not first:
             first, others = others, []
         if presets_of(operation):
@@ -123,15 +124,16 @@ def presets_of(operation: Operation) -> dict[str, Mapping[str, Any]]:
 
 
 class PresetRow(Gtk.Box):
-    """Sets all options at once, but for the place that was clicked."""
+    """Sets all options at once, but for the place that was clicked and the strokes."""
 
     def __init__(self, store: Store[State]) -> None:
         super().__init__(spacing=6)
         self._store = store
         self._quiet = False
         self._presets = presets_of(store.state.operation)
-        point = traits.point_of(store.state.operation)
-        self._kept = {"" if point is None else point.name, "focal_disparity"}
+        own = (Kind.POINT, Kind.STROKES)
+        self._kept = {parameter.name for parameter in store.state.operation.parameters if parameter.kind in own}
+        self._kept.add("focal_disparity")
         label = Gtk.Label(label=translated("Prese_t"), use_underline=True, xalign=0.0)
         label.set_width_chars(LABEL_CHARS)
         self._box = Gtk.ComboBoxText()

@@ -9,13 +9,14 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import GdkPixbuf, Gtk, Pango  # noqa: E402  (the version must be named first)
 
-from dioptre_link.editing import fetching, marks, traits, views  # noqa: E402
+from dioptre_link.editing import brush, fetching, marks, traits, views  # noqa: E402
 from dioptre_link.editing import state as states  # noqa: E402
 from dioptre_link.editing.events import Image, Shown  # noqa: E402
 from dioptre_link.editing.state import Phase, State, Store  # noqa: E402
 from dioptre_link.language import translated  # noqa: E402
 
 from . import drawing, style  # noqa: E402
+from .brush_row import BrushRow  # noqa: E402
 from .canvas import STEP, Canvas, Marker  # noqa: E402
 
 MNEMONICS = {
@@ -57,6 +58,9 @@ class Preview(Gtk.Box):
         self._names = names or tuple(view.name for view in views.views_of(store.state.operation))
         self._own: GdkPixbuf.Pixbuf | None = None  # the layer as it is, reduced
         self._divider = 0.5
+        self._overlay = brush.Overlay()
+        self._painting = brush.Painting(lambda change: store.set(change(store.state)), lambda: layer_size)
+        self._paints = clickable and brush.is_offered(store.state)
         self._rings = {colour: drawing.ring(colour) for colour in (drawing.WHITE, drawing.AMBER)}
         self._buttons: dict[str, Gtk.RadioButton] = {}
         self.canvas = Canvas((max(size[0], LEAST_WIDTH_PX), size[1]), self._clicked, on_zoom)
@@ -70,6 +74,8 @@ class Preview(Gtk.Box):
         frame.add(overlay)
         self._status = Status(layer_size, clickable=clickable)
         self.pack_start(self._top_row(), False, False, 0)
+        if self._paints:
+            self.pack_start(BrushRow(store), False, False, 0)
         self.pack_start(frame, True, True, 0)
         self.pack_start(self._status, False, False, 0)
         store.observe(self._render)
@@ -134,17 +140,16 @@ class Preview(Gtk.Box):
         button = self._buttons[state.view]
         if not button.get_active():
             button.set_active(True)
-        if old is not None and (old.shown, old.view, old.point, old.place, old.sharp, old.replaces) == (
-            state.shown,
-            state.view,
-            state.point,
-            state.place,
-            state.sharp,
-            state.replaces,
-        ):
+        if self._paints:
+            painting = self._painting if brush.is_active(state) else None
+            self.canvas.set_brush(painting, brush.SEEN * state.brush.radius)
+        if old is not None and _drawn_of(old) == _drawn_of(state):
             return
         picture = self._picture(state)
         if picture is not None:
+            if self._paints and (painted := self._overlay.picture(state, self._layer_size)) is not None:
+                picture = drawing.opaque(picture)
+                drawing.lay_over(picture, drawing.coloured(painted, brush.COLOURS), smooth=True)
             self.canvas.set_divider(self._divider if state.view == views.SPLIT else None, self._move_divider)
             self.canvas.show_picture(picture, self._markers(state))
 
@@ -196,6 +201,12 @@ class Preview(Gtk.Box):
             return ()
         automatic = marks.focus_place(shown.subject, shown.depth, state.decided.get("focal_disparity"))
         return () if automatic is None else ((automatic, self._rings[drawing.AMBER]),)
+
+
+def _drawn_of(state: State) -> tuple[object, ...]:
+    """What the picture on the canvas depends on."""
+    what = state.shown, state.view, state.point, state.place, state.sharp, state.replaces
+    return *what, state.brush, brush.strokes(state), state.brush.paints and state.phase
 
 
 def _image(shown: Shown, view: str) -> Image | None:
@@ -270,6 +281,8 @@ def hint(state: State, layer_size: tuple[int, int]) -> str:
         what = "Click on the part to look at." if on_map else "Choose the part to look at in “Whole layer”."
         width, height = (round(side * float(state.options["scale"])) for side in layer_size)
         return f"{layer_size[0]} × {layer_size[1]} → {width} × {height} px. {translated(what)}"
+    if state.brush.paints:
+        return brush.tip(state.brush.tool)
     point = traits.point_of(state.operation)
     sentences = {
         "focus": "Click on what should be sharp. Scroll to zoom, drag to move.",

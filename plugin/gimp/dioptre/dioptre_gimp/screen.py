@@ -19,10 +19,10 @@ def room_px() -> int:
     return max(int(_workarea().height) - AROUND_PX, LEAST_PX)
 
 
-def fitted(width: int, height: int, *, most_px: int = MOST_PX) -> tuple[int, int]:
-    """The size of a preview of a picture of this size, on this screen."""
+def fitted(width: int, height: int, *, most_px: int = MOST_PX, above_px: int = 0) -> tuple[int, int]:
+    """The size of a preview of a picture of this size, on this screen. above_px: height of more rows above it."""
     longest = min(max(int(_workarea().width) - BESIDE_PX, SMALL_PX), most_px)
-    scale = min(1.0, longest / max(width, height), room_px() / height)
+    scale = min(1.0, longest / max(width, height), (room_px() - above_px) / height)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 

@@ -93,7 +93,9 @@ mark 'dioptre-edit: '
 press alt+o
 wait_new 'dioptre-edit: '
 save_as edited
-xdotool key ctrl+z ctrl+s
+xdotool key ctrl+z
+wait_title 10 '[*]start*6 layers)*'
+xdotool key ctrl+s
 wait_title 20 'start*6 layers)*'
 cp "$OUT/start.xcf" "$OUT/unedited.xcf"
 

@@ -53,6 +53,13 @@ click() {    # click X Y: in the dialog, from its top left
     eval "$(xdotool getwindowgeometry --shell "$(dialog)")"
     xdotool mousemove $((X + $1)) $((Y + $2)) click 1
 }
+choose() {    # choose X Y: as click, once the pointer is seen over it
+    eval "$(xdotool getwindowgeometry --shell "$(dialog)")"
+    xdotool mousemove $((X + $1)) $((Y + $2))
+    sleep 0.5
+    xdotool click 1
+    sleep 0.5
+}
 drag_until_new() {    # drag_until_new PATTERN X Y WIDTH: draw a slider to and fro until the log has two more of it
     eval "$(xdotool getwindowgeometry --shell "$(dialog)")"
     mark "$1"

@@ -74,6 +74,8 @@ def compare_argument(operations, parameter, found):
             expect(f"{name}'s automatic value is out of its range", default < parameter.minimum, True)
         else:
             expect(f"{name}'s range", (argument.minimum, default), (parameter.minimum, parameter.default))
+    elif parameter.kind is operations.Kind.STROKES:
+        expect(f"{name}'s default", default or "", "")
     elif parameter.default is not None:
         expect(f"{name}'s default", default, parameter.default)
 

@@ -72,6 +72,7 @@ wait_title 20 'start*2 layers)*'
 mark 'Preview by portrait'
 open_dialog 'Portrait blur' p
 wait_new 'Preview by portrait'
+choose 176 51    # the focus brush, Keep sharp
 measure portrait
 pkill -STOP -f 'dioptre[.]worker'    # so that the job lasts
 press alt+o

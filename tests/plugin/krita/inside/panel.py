@@ -3,9 +3,9 @@
 import os
 
 import person
-from dioptre.dioptre_link.editing import views
+from dioptre.dioptre_link.editing import brush, views
 from dioptre.dioptre_link.editing.request import DETAIL_SHAPE
-from dioptre.dioptre_link.editing.state import Phase
+from dioptre.dioptre_link.editing.state import Phase, Tool
 from dioptre.dioptre_link.operations import OPERATIONS, operation
 from dioptre.requests import LONGEST_PX
 from person import click, docker, opened, widget
@@ -14,6 +14,7 @@ from rig import (
     child,
     expect,
     expect_in,
+    finish,
     new_document,
     next_end,
     pixels,
@@ -274,6 +275,112 @@ def check_shapes_and_the_focus_range():
     person.screenshot("krita-range.png")
 
 
+def check_the_focus_brush():
+    """What is painted stays sharp; the strokes are the picture's."""
+    document, node = yield from open_photo()
+    yield from opened("dioptre_portrait")
+    yield from ready()
+    yield from click(widget(QToolButton, "dioptre_tool_keep"))
+    yield from at_rest()
+    person.screenshot("krita-brush-before.png")
+    places = ((0.1, 0.3), (0.12, 0.5), (0.14, 0.7))
+    yield from changing(painted(*places))
+    (stroke,) = state().options["strokes"]
+    points = [stroke["points"][0], stroke["points"][-1]]
+    near = all(abs(a - b) < 0.02 for got, put in zip(points, (places[0], places[-1]), strict=True)
+               for a, b in zip(got, put, strict=True))  # fmt: skip
+    expect(f"stroke {stroke}", (stroke["keep"], near), (True, True))
+    person.screenshot("krita-brush-kept.png")
+    person.keys("ctrl+z")
+    yield from soon("taken back", lambda: list(state().options["strokes"]), [])
+    yield from ready()
+    yield from at_rest()
+    person.hold([on_screen(*place) for place in places])
+    yield from soon("seen while it is painted", lambda: len(state().brush.drawn) > 1, True)
+    person.screenshot("krita-brush-painting.png")
+    yield from changing(released())
+    group = yield from next_end(jobs.desk(), click(widget(QPushButton, "dioptre_make")))
+    kept, other = (28, 118, 5, 20), (215, 20, 30, 30)
+    result = child(group, "Result")
+    expect("kept to the bit", pixels(result, kept), pixels(node, kept))
+    expect("the rest is blurred", pixels(result, other) == pixels(node, other), False)
+    recorded = recipe.of(document).load()[0].options["strokes"]
+    expect("recorded", recorded, list(state().options["strokes"]))
+    yield from open_photo()
+    yield from soon("no strokes of the other picture", lambda: list(state().options["strokes"]), [])
+    expect("nor its focus", [state().options[name] for name in ("focal_disparity", "focus_range")], [None, None])
+    yield from ready()
+    document.setModified(False)
+
+
+def on_screen(x, y):
+    """A place of the preview's picture on the screen."""
+    canvas, across, down = at(x, y)
+    where = canvas.mapToGlobal(QPoint(round(across * canvas.width()), round(down * canvas.height())))
+    return where.x(), where.y()
+
+
+def at_rest():
+    """Until the preview's picture has its place, as a person sees before they paint."""
+    seen = []
+
+    def still():
+        seen.append(on_screen(0.5, 0.5))
+        return len(seen) > 15 and len(set(seen[-15:])) == 1
+
+    yield from until(still, "the picture's place")
+
+
+def painted(*places):
+    person.drag([on_screen(*place) for place in places])
+    yield
+
+
+def released():
+    person.release()
+    yield
+
+
+def check_strokes_come_back():
+    """Edit opens with a result's strokes, and another one is added; lens blur has the brush, a recipe has not."""
+    document, node = yield from open_photo()
+    first = {"keep": True, "radius": 0.05, "points": [[0.1, 0.3], [0.14, 0.7]]}
+    group = yield from finish(jobs.desk().start(operation("portrait"), {"strokes": [first]}, document, node))
+    document.setActiveNode(child(group, "Result"))
+    yield from soon("active", lambda: document.activeNode().name(), "Result")
+    yield from opened("dioptre_edit")
+    yield from ready()
+    expect("strokes", list(state().options["strokes"]), [first])
+    expect("no options shown for them", state().more, False)
+    yield from click(widget(QToolButton, "dioptre_view_focus"))
+    yield from click(widget(QToolButton, "dioptre_tool_let"))
+    yield from changing(painted((0.4, 0.6), (0.45, 0.7)))
+    person.screenshot("krita-brush-edit.png")
+    yield from next_end(jobs.desk(), click(widget(QPushButton, "dioptre_make")))
+    (entry,) = recipe.of(document).load()
+    expect("both", [stroke["keep"] for stroke in entry.options["strokes"]], [True, False])
+    expect("the first one", entry.options["strokes"][0], first)
+
+    document.setActiveNode(node)
+    yield from soon("active", lambda: document.activeNode() == node, True)
+    yield from opened("dioptre_lens_blur")
+    yield from ready()
+    expect("none yet", list(state().options["strokes"]), [])
+    yield from click(widget(QToolButton, "dioptre_tool_keep"))
+    yield from changing(painted((0.1, 0.3), (0.14, 0.7)))
+    yield from changing(painted((0.7, 0.2), (0.7, 0.4)))
+    yield from changing(click(widget(QToolButton, "dioptre_undo_stroke")))
+    person.screenshot("krita-brush-lens-blur.png")
+    yield from next_end(jobs.desk(), click(widget(QPushButton, "dioptre_make")))
+    *_, entry = recipe.of(document).load()
+    expect("recorded", (entry.operation, len(entry.options["strokes"])), ("lens_blur", 1))
+
+    docker().session.open_recipe("portrait")
+    yield from ready()
+    expect("no brush", [one.isVisible() for one in docker().findChildren(QWidget, "dioptre_brush")], [False])
+    document.setModified(False)
+
+
 def check_narrow_docker():
     """At 300 pixels nothing is cut off, with all options, for every operation."""
     yield from open_photo()
@@ -288,6 +395,7 @@ def check_narrow_docker():
     for name in OPERATIONS:
         trigger(f"dioptre_{name}")
         panel.session.show_more(True)
+        panel.session.brush(lambda state: brush.chose(state, Tool.KEEP))
         for _ in range(8):
             yield
         for area in (panel.findChild(QScrollArea),):

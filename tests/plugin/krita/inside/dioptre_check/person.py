@@ -42,9 +42,19 @@ def press(x, y):
 
 def drag(places):
     """Draw a stroke through places of the screen."""
+    hold(places)
+    release()
+
+
+def hold(places):
+    """As `drag`, with the button down until `release`."""
     (x, y), *others = [(str(round(x)), str(round(y))) for x, y in places]
     moves = [word for place in others for word in ("mousemove", *place, "sleep", "0.02")]
-    subprocess.run(["xdotool", "mousemove", x, y, "mousedown", "1", *moves, "mouseup", "1"], check=True)
+    subprocess.run(["xdotool", "mousemove", x, y, "mousedown", "1", *moves], check=True)
+
+
+def release():
+    subprocess.run(["xdotool", "mouseup", "1"], check=True)
 
 
 def choose(action):

@@ -1,0 +1,150 @@
+"""The mask that strokes of a soft brush paint, at any size of the picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float32
+
+from dioptre_link.strokes import HARD
+
+from .box_mean import box_mean
+from .layers import row_slices
+
+_LEAST_FADE_PX = 1.0  # the edge of a small brush is as soft as a pixel
+_FINE_PX = 32.0  # radius at which a stroke is drawn; a larger one is drawn smaller and enlarged: it is smooth
+_SPACING = 0.5  # of the radius: between points of the stroke's middle at which the depth is read
+_SAME, _OTHER = 0.05, 0.12  # disparity beyond the middle's that still belongs to it, and that does no more
+_DEPTH_REACH = 1.4  # of the radius: how far a depth of the middle counts
+_DEPTH_SOFTNESS = 0.25  # of the radius: half-width over which that range of depths is averaged
+_SLOPE_REACH = 0.15  # of the radius: over which the slope of a surface is measured
+
+
+def stroke_mask(
+    strokes: Sequence[Mapping[str, Any]], disparity: Float32[np.ndarray, "h w"]
+) -> Float32[np.ndarray, "h w"]:
+    """1 where strokes keep a picture sharp, -1 where they let it blur, 0 beside them.
+
+    strokes: as `dioptre_link.strokes` has them. A later stroke lies over an earlier one. disparity: in [0, 1]. A
+    stroke covers what is as near as its middle, or what a surface with the slope there reaches: where the depth
+    steps, it ends, so that none of the surroundings are painted along an object's outline.
+    """
+    size = disparity.shape
+    mask = np.zeros(size, np.float32)
+    for stroke in strokes:
+        radius = stroke["radius"] * max(size)
+        reach = radius + _LEAST_FADE_PX
+        points = np.asarray(stroke["points"], np.float64)[:, ::-1] * size - 0.5  # in rows and columns of pixels
+        first = np.maximum(np.floor(points.min(axis=0) - reach), 0).astype(int)
+        last = np.minimum(np.ceil(points.max(axis=0) + reach) + 1, size).astype(int)
+        if (last <= first).any():
+            continue
+        part = slice(first[0], last[0]), slice(first[1], last[1])
+        under, around = mask[part], disparity[part]
+        step = max(radius / _FINE_PX, 1.0)
+        drawn = _draw(points - first, around, radius=radius, step=step)
+        for rows in row_slices(len(under)):
+            target, near = under[rows], around[rows]
+            cover, low, high = (_enlarged(plane, step, rows, near.shape[1]) for plane in drawn)
+            beyond = np.maximum(low - near, near - high)
+            cover *= 1 - _smooth((beyond - _SAME) / (_OTHER - _SAME))
+            target *= 1 - cover
+            target += cover if stroke["keep"] else -cover
+    return mask
+
+
+class _Drawn(NamedTuple):
+    """A stroke on every `step`-th pixel of a part of the picture.
+
+    cover: how much the brush covers, 0 to 1. low, high: the disparities that belong to the stroke.
+    """
+
+    cover: Float32[np.ndarray, "h w"]
+    low: Float32[np.ndarray, "h w"]
+    high: Float32[np.ndarray, "h w"]
+
+
+def _draw(points: np.ndarray, near: Float32[np.ndarray, "h w"], *, radius: float, step: float) -> _Drawn:
+    """points: rows and columns of the stroke's way. near: the disparity of the part. Lengths are in pixels."""
+    rows, columns = (np.arange(int((length - 1) / step) + 2) * step for length in near.shape)
+    squared = np.full((rows.size, columns.size), np.inf)
+    low, high = squared.copy(), -squared
+    reach = _DEPTH_REACH * radius + 2 * step + _LEAST_FADE_PX
+    points = _spaced(points, _SPACING * radius)
+    depths, slope = _depths(points, near), _slope(points, near, reach_px=max(_SLOPE_REACH * radius, 1.0))
+    ends = range(1, len(points)) if len(points) > 1 else range(1)
+    for index in ends:
+        start, end = points[index - 1], points[index]
+        around = tuple(
+            slice(*np.searchsorted(axis, (min(a, b) - reach, max(a, b) + reach)))
+            for axis, a, b in zip((rows, columns), start, end, strict=True)
+        )
+        y, x = rows[around[0], None] - start[0], columns[around[1]] - start[1]
+        along = end - start
+        place = np.clip((y * along[0] + x * along[1]) / max(float(along @ along), 1e-12), 0.0, 1.0)
+        away = np.square(y - place * along[0]) + np.square(x - place * along[1])
+        depth = depths[index - 1] + place * (depths[index] - depths[index - 1])
+        slack = np.where(away <= reach**2, slope * np.sqrt(away), -np.inf)
+        for plane, values, extreme in (
+            (squared, away, np.minimum),
+            (low, depth - slack, np.minimum),
+            (high, depth + slack, np.maximum),
+        ):
+            extreme(plane[around], values, out=plane[around])
+    fade = max((1 - HARD) * radius, _LEAST_FADE_PX)
+    cover = _smooth((radius - np.sqrt(squared)) / fade)
+    outside = np.isinf(low)
+    low[outside], high[outside] = 0.0, 1.0
+    softness = round(_DEPTH_SOFTNESS * radius / step)
+    low, high = (box_mean(plane.astype(np.float32), softness) for plane in (low, high))
+    return _Drawn(cover.astype(np.float32), low, high)
+
+
+def _spaced(points: np.ndarray, most_px: float) -> np.ndarray:
+    """The same way with points in between, none farther than that from the next."""
+    parts = [points[:1]]
+    for start, end in pairwise(points):
+        steps = max(math.ceil(math.dist(start, end) / most_px), 1)
+        parts.append(start + (end - start) * (np.arange(1, steps + 1)[:, None] / steps))
+    return np.concatenate(parts)
+
+
+def _depths(points: np.ndarray, near: Float32[np.ndarray, "h w"]) -> np.ndarray:
+    rows, columns = np.clip(np.rint(points).astype(int), 0, np.array(near.shape) - 1).T
+    depths: np.ndarray = near[rows, columns]
+    return depths
+
+
+def _slope(points: np.ndarray, near: Float32[np.ndarray, "h w"], *, reach_px: float) -> float:
+    """Disparity that the surface under the stroke rises by in a pixel: the median, which steps do not change."""
+    down, across = (
+        _depths(points + offset, near) - _depths(points - offset, near)
+        for offset in (np.array((reach_px, 0.0)), np.array((0.0, reach_px)))
+    )
+    return float(np.median(np.hypot(down, across))) / (2 * reach_px)
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+    """0 below 0, 1 above 1, and a curve without corners in between."""
+    share = np.clip(values, 0.0, 1.0)
+    result: np.ndarray = share * share * (3 - 2 * share)
+    return result
+
+
+def _enlarged(
+    small: Float32[np.ndarray, "h w"], step: float, rows: slice, width: int
+) -> Float32[np.ndarray, "h2 w2"]:
+    """Every `step`-th pixel brought back to all pixels of some rows, linear between them."""
+    if step == 1.0:
+        return small[rows, :width].copy()
+    for axis, pixels in enumerate((np.arange(rows.start, rows.stop), np.arange(width))):
+        place = pixels / step
+        before = place.astype(int)
+        weight = (place - before).astype(np.float32)
+        weight = weight[:, None] if axis == 0 else weight
+        small = small.take(before, axis) * (1 - weight) + small.take(before + 1, axis) * weight
+    return small

@@ -1,0 +1,53 @@
+"""Parts that stay sharp whatever their depth."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float32
+
+from dioptre.imaging.layers import row_slices
+
+from .defocus import Focus
+
+_LEAST_ALPHA = 1e-6
+
+
+def disparity_in_focus(
+    disparity: Float32[np.ndarray, "h w"], kept: Float32[np.ndarray, "h w"], *, focus: Focus
+) -> Float32[np.ndarray, "h w"]:
+    """A copy in which every circle of confusion is `1 - kept` times as large; `kept`: 0 to 1.
+
+    What is in front of the focus stays in front, and what is behind stays behind.
+    """
+    near = disparity.copy()
+    focal, span = np.float32(focus.focal_disparity), np.float32(focus.range)
+    for rows in row_slices(len(near)):
+        difference, share = near[rows] - focal, kept[rows]
+        beyond = np.sign(difference) * np.maximum(np.abs(difference) - span, 0)
+        np.subtract(near[rows], share * beyond, out=near[rows], where=share > 0)
+    return near
+
+
+def put_back(
+    image: Float32[np.ndarray, "h w c"],
+    kept: Float32[np.ndarray, "h w"],
+    *,
+    onto: Float32[np.ndarray, "h w c"],
+) -> None:
+    """Lay the picture over its blurred version, in place, where it is kept: blur of what is nearer reaches there.
+
+    Both with straight alpha where they have alpha. Where `kept` is 1, the pixels are the picture's to the bit.
+    """
+    for rows in row_slices(len(onto)):
+        source, target = image[rows], onto[rows]
+        # Little of it where much blur remains, which would show double contours.
+        share = (kept[rows] ** 4)[..., None]
+        if not share.any():
+            continue
+        if image.shape[2] == 4:
+            alpha = share * source[..., 3:] + (1 - share) * target[..., 3:]
+            own = share * source[..., 3:] / np.maximum(alpha, _LEAST_ALPHA)
+            mixed = np.concatenate([target[..., :3] + own * (source[..., :3] - target[..., :3]), alpha], axis=-1)
+        else:
+            mixed = target + share * (source - target)
+        target[...] = np.where(share == 1, source, np.where(share > 0, mixed, target))

@@ -1,0 +1,233 @@
+"""The focus brush in a preview: its tools, the strokes that a user paints, and the picture of them.
+
+Every function takes a state and returns the next one, as those of `state` do. A place is a fraction of the
+picture's sides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+from ..errors import UsageError
+from ..language import translated
+from ..operations import Kind, Parameter
+from ..strokes import HARD
+from . import state as states
+from . import views
+from .events import Image
+from .state import Brush, Phase, Point, State, Tool
+
+Change = Callable[[Callable[[State], State]], object]
+"""Replaces the state of a dialog by what a function makes of it."""
+
+SMALLEST, LARGEST = 0.005, 0.2
+"""The brush's radius as a user sets it."""
+
+SEEN = (1 + HARD) / 2
+"""Fraction of the radius that a stroke is shown with: there it counts by half."""
+
+OVERLAY_PX = 512  # of the longer side of `Overlay`'s pictures
+COLOURS = [(0, 0, 0, 0), views.SHARP, views.BEHIND, *[(0, 0, 0, 0)] * 253]
+"""Red, green, blue and alpha of an overlay's values: nothing, keep sharp, let blur."""
+
+_OCTAVES = math.log2(LARGEST / SMALLEST)  # of the slider: each has the same length
+_NOTCH = 1.25  # of the radius, for a notch of the wheel
+_STEP = 0.2  # of the radius: points of a stroke closer to each other say nothing more
+_LABELS = {Tool.POINT: "Focus point", Tool.KEEP: "Keep sharp", Tool.LET: "Let blur"}
+_TIPS = {
+    Tool.POINT: "Click on what should be sharp.",
+    Tool.KEEP: "Paint along the middle of what should stay sharp: a stroke ends where the depth steps. "
+    "Ctrl+scroll: brush size. Ctrl+Z: undo a stroke.",
+    Tool.LET: "Paint over what should blur as its depth says: kept parts, or parts of the subject. "
+    "Ctrl+scroll: brush size. Ctrl+Z: undo a stroke.",
+}
+
+
+def label(tool: Tool) -> str:
+    """The tool's name, in the user's language."""
+    return translated(_LABELS[tool])
+
+
+def tip(tool: Tool) -> str:
+    """What the tool does, in the user's language."""
+    return translated(_TIPS[tool])
+
+
+def is_offered(state: State) -> bool:
+    """Whether the operation has a focus brush. A recipe's strokes are its own."""
+    option = _option(state)
+    return option is not None and option.name in state.options
+
+
+def is_active(state: State) -> bool:
+    """Whether the pointer paints on the canvas."""
+    return is_offered(state) and state.brush.paints and not state.working
+
+
+def strokes(state: State) -> Sequence[Mapping[str, Any]]:
+    """What is painted already."""
+    option = _option(state)
+    return () if option is None else state.options.get(option.name, ())
+
+
+def chose(state: State, tool: Tool) -> State:
+    return replace(state, brush=replace(state.brush, tool=tool, drawn=()))
+
+
+def sized(state: State, radius: float) -> State:
+    return replace(state, brush=replace(state.brush, radius=min(max(radius, SMALLEST), LARGEST)))
+
+
+def resized(state: State, notches: float) -> State:
+    """The wheel turned: above 0 the brush becomes larger."""
+    return sized(state, state.brush.radius * _NOTCH**notches)
+
+
+def slider_place(radius: float) -> float:
+    """Where the size's slider stands, 0 to 1."""
+    return math.log2(radius / SMALLEST) / _OCTAVES
+
+
+def radius_at(place: float) -> float:
+    """The radius for a place of the slider."""
+    return float(SMALLEST * 2.0 ** (place * _OCTAVES))
+
+
+def began(state: State, place: Point) -> State:
+    """The button went down, with a brush."""
+    return replace(state, brush=replace(state.brush, drawn=(_inside(place),)))
+
+
+def moved(state: State, place: Point, *, size: tuple[float, float]) -> State:
+    """The pointer moved with the button down. size: the picture's, in any unit."""
+    drawn, place = state.brush.drawn, _inside(place)
+    if not drawn:
+        return state
+    away = math.hypot(*((a - b) * side for a, b, side in zip(place, drawn[-1], size, strict=True)))
+    if away < _STEP * state.brush.radius * max(size):
+        return state
+    return replace(state, brush=replace(state.brush, drawn=(*drawn, place)))
+
+
+def ended(state: State) -> State:
+    """The button went up: the stroke is part of the options, unless there are too many."""
+    if not state.brush.drawn:
+        return state
+    painted = (*strokes(state), _stroke(state.brush))
+    state = replace(state, brush=replace(state.brush, drawn=()))
+    try:
+        return _with(state, painted)
+    except UsageError as error:
+        return replace(state, message=error.message, hint=error.hint)
+
+
+def undone(state: State) -> State:
+    """Without the last stroke."""
+    return _with(state, strokes(state)[:-1]) if strokes(state) else state
+
+
+def cleared(state: State) -> State:
+    """Without any stroke."""
+    return _with(state, ()) if strokes(state) else state
+
+
+class Painting:
+    """What a user does on a canvas: the left button draws strokes, Ctrl with the wheel or Z is the brush's."""
+
+    def __init__(self, change: Change, size: Callable[[], tuple[float, float] | None]) -> None:
+        """size: of the picture, in any unit; None while there is none."""
+        self._change, self._size = change, size
+
+    def began(self, place: Point) -> None:
+        self._change(lambda state: began(state, place))
+
+    def moved(self, place: Point) -> None:
+        if (size := self._size()) is not None:
+            self._change(lambda state: moved(state, place, size=size))
+
+    def ended(self) -> None:
+        self._change(ended)
+
+    def resized(self, notches: float) -> None:
+        self._change(lambda state: resized(state, notches))
+
+    def undone(self) -> None:
+        self._change(undone)
+
+
+class Overlay:
+    """The strokes as a picture of values for `COLOURS`, while they are painted and until a preview has them.
+
+    The view of the focus shows them always.
+    """
+
+    def __init__(self) -> None:
+        self._of: tuple[Any, ...] = ()
+        self._painted = b""
+
+    def picture(self, state: State, size: tuple[float, float]) -> Image | None:
+        """None where there is nothing to show. size: the picture's, in any unit."""
+        drawn, painted = state.brush.drawn, strokes(state)
+        waits = state.brush.paints and state.phase is Phase.WAITING
+        if not (drawn or ((waits or state.view == views.FOCUS) and painted)):
+            return None
+        scale = OVERLAY_PX / max(size)
+        width, height = (max(1, round(side * scale)) for side in size)
+        if self._of != (painted, width, height):
+            values = bytearray(width * height)
+            for stroke in painted:
+                _paint(values, width, stroke)
+            self._of, self._painted = (painted, width, height), bytes(values)
+        data = self._painted
+        if drawn:
+            values = bytearray(data)
+            _paint(values, width, _stroke(state.brush))
+            data = bytes(values)
+        return Image(width=width, height=height, channels=1, data=data)
+
+
+def _option(state: State) -> Parameter | None:
+    return next((one for one in state.operation.parameters if one.kind is Kind.STROKES), None)
+
+
+def _with(state: State, painted: Sequence[Mapping[str, Any]]) -> State:
+    option = _option(state)
+    return state if option is None else states.changed(state, option.name, tuple(painted))
+
+
+def _stroke(brush: Brush) -> Mapping[str, Any]:
+    return {"keep": brush.tool is Tool.KEEP, "radius": brush.radius, "points": brush.drawn}
+
+
+def _inside(place: Point) -> Point:
+    return min(max(place[0], 0.0), 1.0), min(max(place[1], 0.0), 1.0)
+
+
+def _paint(values: bytearray, width: int, stroke: Mapping[str, Any]) -> None:
+    """Paint a stroke: discs along its way."""
+    height = len(values) // width
+    value = 1 if stroke["keep"] else 2
+    radius = max(SEEN * stroke["radius"] * max(width, height), 0.5)
+    points = [(x * width, y * height) for x, y in stroke["points"]]
+    _disc(values, width, points[0], radius, value)
+    for start, end in pairwise(points):
+        steps = math.ceil(math.dist(start, end) / max(radius / 3, 1.0))
+        for step in range(1, steps + 1):
+            share = step / steps
+            place = start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share
+            _disc(values, width, place, radius, value)
+
+
+def _disc(values: bytearray, width: int, middle: Point, radius: float, value: int) -> None:
+    height = len(values) // width
+    x, y = middle
+    for row in range(max(math.ceil(y - radius - 0.5), 0), min(math.floor(y + radius - 0.5), height - 1) + 1):
+        half = math.sqrt(max(radius**2 - (row + 0.5 - y) ** 2, 0.0))
+        first, last = max(math.ceil(x - half - 0.5), 0), min(math.floor(x + half - 0.5), width - 1)
+        if last >= first:
+            begin = row * width + first
+            values[begin : begin + last - first + 1] = bytes((value,)) * (last - first + 1)
