@@ -36,7 +36,7 @@ from dioptre.caching.digests import digest_of_bytes
 from dioptre.imaging.resize import resize
 from dioptre_link import start
 from dioptre_link.client import Result, Worker
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 from dioptre_link.paths import data_dir
 from dioptre_link.wire import PixelFormat
 

@@ -25,7 +25,7 @@ import psutil
 
 from dioptre_link import start
 from dioptre_link.client import Worker
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 from dioptre_link.wire import PixelFormat
 
 FORMATS = (
@@ -42,7 +42,7 @@ from dioptre import runtime
 runtime.prepare()
 from dioptre.imaging.layers import Layer, Result
 from dioptre.worker.lifetime import work
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 def run(name, options, inputs, progress):
     progress(0.5, "")
     return Result(layers=(Layer(name="", role=Role.RESULT, pixels=inputs.picture),))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from dioptre_link.operations import OPERATIONS
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.presets import presets
 
 FOLDER = Path(__file__).resolve().parent
@@ -51,18 +51,20 @@ def collect() -> list[Message]:
             if re.search(r"[^\W\d_]{2}", re.sub(r"\{\w+\}", "", text)):  # words, not gaps alone
                 where = path.relative_to(ROOT).as_posix()
                 found.setdefault(text, Message(text=text, code=code, where=where))
-    for text in _choices():
-        found.setdefault(text, Message(text=text, code="", where="core/dioptre_link/operations.py"))
+    for name, text in _choices():
+        found.setdefault(text, Message(text=text, code="", where=f"core/dioptre_link/catalogue/{name}.py"))
     for recipe in presets().values():
         for text in (recipe.title, recipe.description):
             found.setdefault(text, Message(text=text, code="", where=_PRESETS))
     return list(found.values())
 
 
-def _choices() -> Iterator[str]:
+def _choices() -> Iterator[tuple[str, str]]:
+    """Operation and choice."""
     for described in OPERATIONS.values():
         for parameter in described.parameters:
-            yield from map(parameter.shown_choice, parameter.choices)
+            for choice in parameter.choices:
+                yield described.name, parameter.shown_choice(choice)
 
 
 def _files() -> list[Path]:

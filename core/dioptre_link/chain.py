@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .catalogue import operation
 from .errors import UsageError
-from .operations import Input, Operation, Parameter, Role, operation
+from .operation import Input, Memory, Operation, Parameter, Role
 from .recipe import VERSION, Recipe, RecipeError, Step
 
 CHAIN = "recipe"
@@ -104,5 +105,6 @@ def _chain(recipe: Recipe) -> Chain:
         inputs=tuple(needed),
         optional_inputs=tuple(dict.fromkeys(one for one in optional if one not in needed)),
         outputs=tuple(outputs),
+        memory=Memory.most(each.memory for each in operations),
         steps=recipe.steps,
     )

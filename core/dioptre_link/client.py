@@ -71,7 +71,7 @@ from .jobs import (
     WorkerSilentError,
 )
 from .networks import Network
-from .operations import Role
+from .operation import Role
 from .wire import PixelFormat, Pixels, check_name
 
 __all__ = [
@@ -162,7 +162,7 @@ class Worker:
     ) -> Job:
         """Put a job into the worker's queue and return at once (inline transport sends the inputs first).
 
-        operation, options: as in `operations`; only what differs from the defaults is needed.
+        operation, options: as in `catalogue`; only what differs from the defaults is needed.
         roles: which layers are wanted back, all when None. keep: layers that the worker keeps under a name, too.
         opened_file: path of the file that the picture was opened from: the camera's depth in it is used where the
         operation has an option `depth_source`, and where the file still shows the picture.

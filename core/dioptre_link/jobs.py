@@ -14,7 +14,7 @@ from . import start
 from .buffers import Buffer
 from .errors import Cancelled, DioptreError
 from .language import Message
-from .operations import Role
+from .operation import Role
 
 if TYPE_CHECKING:
     from .connection import Connection

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .operations import Kind, Operation
+from .operation import Kind, Operation
 
 _MB = 1e6
 

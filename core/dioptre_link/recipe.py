@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .catalogue import operation
 from .errors import DioptreError, UsageError
 from .language import Message
 from .migrations import UnknownVersionError, migrated
-from .operations import operation
 
 VERSION = 2  # of the format; raised when an older reader could misread a newer recipe
 _MAX_BYTES = 1 << 20  # a recipe has a few hundred; more is not one

@@ -17,7 +17,7 @@ from .chain import described
 from .errors import DioptreError, RefusedError, UsageError
 from .language import Message
 from .migrations import migrated_options
-from .operations import Operation, Role
+from .operation import Operation, Role
 
 VERSION = 2  # the recipes' too, whose migrations bring older entries to the present options
 MAX_ENTRIES = 100  # results that lost their layers are kept (an undo may bring them back), but not for ever

@@ -35,7 +35,7 @@ from typing import Any
 from .errors import DioptreError
 from .language import Message
 from .networks import Network
-from .operations import Role
+from .operation import Role
 
 PROTOCOL = 2
 """Raised by every change that an older side would misunderstand."""

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 
 @pytest.fixture(autouse=True)

@@ -179,7 +179,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 import types
 import numpy as np
 from dioptre.imaging.layers import Layer, Result
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 module = types.ModuleType("dioptre.pipelines.portrait")
 noise = np.random.default_rng(0).random((64, 64, 3), np.float32)
 module.run = lambda inputs, options, progress: Result(layers=(Layer(name="x", role=Role.RESULT, pixels=noise),))

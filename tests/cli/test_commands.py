@@ -15,8 +15,9 @@ from PIL import Image
 
 from dioptre.cli.main import group
 from dioptre.imaging.layers import Inputs
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.errors import DioptreError
-from dioptre_link.operations import OPERATIONS, Kind
+from dioptre_link.operation import Kind
 from dioptre_link.recipe import Recipe
 
 Dioptre = Callable[..., tuple[int, str, str]]

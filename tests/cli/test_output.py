@@ -21,7 +21,7 @@ import numpy as np
 module = types.ModuleType("dioptre.pipelines.super_resolution")
 def run(inputs, options, progress):
     from dioptre.imaging.layers import Layer, Result
-    from dioptre_link.operations import Role
+    from dioptre_link.operation import Role
     progress(0.5, "Working")
     return Result(layers=(Layer(name="a", role=Role.RESULT, pixels=inputs.picture[..., :3] * np.float32(0.5)),))
 module.run = run

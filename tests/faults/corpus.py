@@ -18,7 +18,7 @@ from dioptre.files.encode import Extras, encode
 from dioptre.files.matrix_profile import adobe_rgb
 from dioptre.files.picture import Format
 from dioptre.imaging.layers import Layer
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 from dioptre_link.recipe import Recipe, Step
 
 SIZE = (20, 28)

@@ -24,7 +24,7 @@ from dioptre.files import notes
 from dioptre.files.picture import Picture
 from dioptre.imaging.layers import Layer, Result
 from dioptre_link.errors import DioptreError
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 from . import corpus
 from .trials import count, mutated, told, trials
@@ -165,7 +165,7 @@ for number, limit in enumerate(limits):
         try:
             if suffix == ".ora":
                 from dioptre.imaging.layers import Layer
-                from dioptre_link.operations import Role
+                from dioptre_link.operation import Role
                 files.write_openraster([Layer(name="a", role=Role.RESULT, pixels=pixels)], path, recipe={})
             else:
                 files.save(pixels, path)
@@ -237,7 +237,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 module = types.ModuleType("dioptre.pipelines.portrait")
 def run(inputs, options, progress):
     from dioptre.imaging.layers import Layer, Result
-    from dioptre_link.operations import Role
+    from dioptre_link.operation import Role
     for step in range(20):
         progress(step / 20, "Working")
         time.sleep(0.005)

@@ -14,7 +14,7 @@ from dioptre.files import density, exif, load, notes, save, write_openraster
 from dioptre.files.containers import jpeg_segments, photoshop_resources
 from dioptre.files.openraster_reading import read_openraster
 from dioptre.imaging.layers import Layer
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:XResolution="240/1">

@@ -16,7 +16,7 @@ from dioptre.files.encode import encode
 from dioptre.files.openraster import merge
 from dioptre.files.picture import Format
 from dioptre.imaging.layers import Layer
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 
 def _layers() -> list[Layer]:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from dioptre.files import enlarge_openraster, problems, read_openraster_depth
 from dioptre.imaging.layers import Layer
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 STACK = """<image version="0.0.3" w="20" h="10" xres="300" yres="150" other="kept"><stack>
 <layer name="Shade" src="data/shade.png" x="-3" y="2" opacity="0.4" composite-op="svg:multiply" edit-locked="true"/>

@@ -16,7 +16,7 @@ from PIL import Image
 
 from dioptre.files import PictureOnDemand, load, problems, save, write_depth, write_openraster
 from dioptre.imaging.layers import Layer
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 DECODE = importlib.import_module("dioptre.files.decode")  # the package has a function of that name
 

@@ -15,7 +15,7 @@ from dioptre.files.encode import encode
 from dioptre.files.picture import Format, Picture
 from dioptre.files.sheet import Panel, depth_colours, sheet
 from dioptre.imaging.layers import Layer, Result
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 RECIPE = {
     "version": 1,

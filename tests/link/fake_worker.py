@@ -11,7 +11,8 @@ import time
 
 from dioptre import runtime
 from dioptre.worker.lifetime import work
-from dioptre_link.operations import OPERATIONS, Input, Kind, Operation, Parameter, Role
+from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.operation import Input, Kind, Memory, Operation, Parameter, Role
 
 MODES = ("echo", "raise", "memory", "usage", "exit", "nan", "nan_once", "black", "values", "stuck")
 
@@ -33,6 +34,7 @@ FAKE = Operation(
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY, Input.SELECTION),
     outputs=(Role.RESULT, Role.DEPTH),
+    memory=Memory(fixed_mib=0, bytes_per_pixel=60),
 )
 
 _runs = []

@@ -7,7 +7,7 @@ import pytest
 
 from dioptre.optics.aperture import Aperture
 from dioptre_link.aperture_picture import CENTRE, CORNER, OPTIONS, disc, transmission
-from dioptre_link.operations import operation
+from dioptre_link.catalogue import operation
 
 ROUND = {"blades": 0, "blade_curvature": 0.0, "blade_rotation": 0.0, "anamorphic": 1.0, "cats_eye": 0.0}
 SHAPES = [

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.chain import CHAIN, Chain, as_operation, chain, described, steps_of
 from dioptre_link.errors import UsageError
-from dioptre_link.operations import OPERATIONS, Input, Role
+from dioptre_link.operation import Input, Role
 from dioptre_link.presets import presets
 from dioptre_link.recipe import Recipe, Step
 from dioptre_link.records import Entry, Link

@@ -28,7 +28,7 @@ from dioptre_link import connection, start, wire
 from dioptre_link.buffers import Buffer
 from dioptre_link.client import Progress, Result, VersionError, Worker, WorkerLostError
 from dioptre_link.errors import Cancelled, DioptreError
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 from dioptre_link.start import WorkerMissingError
 from dioptre_link.wire import PixelFormat
 

@@ -16,9 +16,9 @@ from babel.messages import pofile
 
 from dioptre import files
 from dioptre_link import language, wire
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message, translated
-from dioptre_link.operations import OPERATIONS
 from dioptre_link.recipe import Recipe
 from translations.collect import FOLDER, LOCALE, collect, compiled
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.errors import UsageError
-from dioptre_link.operations import OPERATIONS
 from dioptre_link.recipe import VERSION, Recipe, RecipeError, Step
 
 SHA = "0123456789abcdef" * 4

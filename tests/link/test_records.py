@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from dioptre_link import records
+from dioptre_link.catalogue import operation
 from dioptre_link.errors import DioptreError
-from dioptre_link.operations import operation
 from dioptre_link.records import Entry, Link, Record
 
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from dioptre_link.catalogue import OPERATIONS, operation
 from dioptre_link.errors import UsageError
 from dioptre_link.migrations import migrated
-from dioptre_link.operations import OPERATIONS, operation
 from dioptre_link.recipe import VERSION, Recipe, RecipeError, Step
 from dioptre_link.records import Entry, Link, Record
 from dioptre_link.strokes import MOST_POINTS, MOST_STROKES, checked_strokes

@@ -11,7 +11,7 @@ import unittest
 
 from dioptre_link import wire
 from dioptre_link.errors import DioptreError
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 from dioptre_link.wire import PixelFormat, Pixels, WireError, decode, encode
 
 PIXELS = {

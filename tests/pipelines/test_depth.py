@@ -13,7 +13,7 @@ from dioptre.imaging.resize import resize
 from dioptre.pipelines.depth import Depth, DepthError, estimate_depth
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import Cancelled, UsageError
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from dioptre.imaging.embedded import EmbeddedDepth
 from dioptre.imaging.layers import Inputs
 from dioptre.pipelines.depth import DepthError, depth_of
 from dioptre.recipes.apply import apply
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 
 @pytest.fixture(scope="module")

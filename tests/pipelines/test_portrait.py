@@ -15,8 +15,9 @@ from dioptre.pipelines.depth import Depth
 from dioptre.pipelines.portrait import portrait
 from dioptre.pipelines.subject_views import Saliency
 from dioptre.recipes.apply import apply
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.errors import Cancelled, UsageError
-from dioptre_link.operations import OPERATIONS, Role
+from dioptre_link.operation import Role
 
 
 @pytest.fixture(scope="module")

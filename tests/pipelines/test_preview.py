@@ -20,7 +20,7 @@ from dioptre.pipelines.depth_coarse import CoarseDepth
 from dioptre.pipelines.subject import kept_subject
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import Cancelled
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 FULL, SMALL = (800, 1200), (320, 480)
 

@@ -13,7 +13,7 @@ from dioptre.pipelines.depth import DepthError, estimate_depth
 from dioptre.pipelines.repair_depth import repair_depth
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import Cancelled, UsageError
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 SIZE = 240, 320
 WITHOUT_NETWORK = {

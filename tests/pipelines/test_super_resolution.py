@@ -17,8 +17,9 @@ from dioptre.models.registry import ModelKind, find
 from dioptre.pipelines import tiled
 from dioptre.pipelines.super_resolution import enlarger, super_resolution
 from dioptre.recipes.apply import apply
+from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError
-from dioptre_link.operations import Role, operation
+from dioptre_link.operation import Role
 
 
 @pytest.fixture(scope="module")

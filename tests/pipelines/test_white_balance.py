@@ -17,8 +17,9 @@ from dioptre.imaging.resize import resize
 from dioptre.pipelines.light import Estimate, Reading, chance, estimate_light, sure_share, trust
 from dioptre.pipelines.white_balance import apply_correction, white_balance
 from dioptre.recipes.apply import apply
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.errors import UsageError
-from dioptre_link.operations import OPERATIONS, Role
+from dioptre_link.operation import Role
 
 WARM = WhitePoint(cct_kelvin=3400, duv=0.003)
 

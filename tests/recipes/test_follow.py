@@ -14,9 +14,10 @@ import pytest
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result
 from dioptre.recipes.apply import apply
 from dioptre.recipes.follow import follow, follow_described
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.chain import as_operation
 from dioptre_link.errors import Cancelled
-from dioptre_link.operations import OPERATIONS, Role
+from dioptre_link.operation import Role
 from dioptre_link.recipe import Recipe, Step
 
 Run = Callable[[Inputs, Mapping[str, Any], Progress], Result]

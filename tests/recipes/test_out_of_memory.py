@@ -15,7 +15,7 @@ import pytest
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result
 from dioptre.recipes import apply as apply_module
 from dioptre.recipes.apply import accelerated, apply, on_processor
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 INPUTS = Inputs(picture=np.full((4, 6, 3), 0.5, np.float32))
 XLA = "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 12345 bytes."

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from dioptre.recipes.schema import schema, text
-from dioptre_link.operations import OPERATIONS
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.presets import presets
 from dioptre_link.recipe import VERSION, Recipe, RecipeError, Step
 

@@ -13,7 +13,8 @@ import pytest
 
 from dioptre.imaging.layers import Layer, Result
 from dioptre.worker.server import Server
-from dioptre_link.operations import OPERATIONS, Input, Operation, Role
+from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.operation import Input, Memory, Operation, Role
 from dioptre_link.start import Rendezvous, meeting_dir, private_dir
 
 JOIN_S = 30.0
@@ -26,6 +27,7 @@ FAKE = Operation(
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY, Input.SELECTION),
     outputs=(Role.RESULT,),
+    memory=Memory(fixed_mib=0, bytes_per_pixel=60),
 )
 
 

@@ -15,7 +15,7 @@ from dioptre.worker.exchange import Folder
 from dioptre.worker.execution import BadResultError, execute, load, write
 from dioptre.worker.request import Kept, Request
 from dioptre_link.errors import Cancelled, UsageError
-from dioptre_link.operations import Input, Role
+from dioptre_link.operation import Input, Role
 from dioptre_link.wire import PixelFormat, Pixels
 
 SIZE = (24, 32)

@@ -9,10 +9,10 @@ import pytest
 
 from dioptre.checkpoints.locate import added_folder
 from dioptre_link import start
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.client import Worker
 from dioptre_link.errors import Cancelled, DioptreError
 from dioptre_link.networks import missing_network
-from dioptre_link.operations import OPERATIONS
 
 from ..models import package_index
 from ..models.package_index import Index

@@ -19,7 +19,7 @@ from dioptre.pipelines.subject_views import Saliency
 from dioptre.worker.__main__ import _run as run
 from dioptre_link import start
 from dioptre_link.client import Result, Worker
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 from dioptre_link.wire import PixelFormat
 
 SIZE = (96, 144)

@@ -17,7 +17,8 @@ from dioptre.worker.exchange import Folder
 from dioptre.worker.execution import execute
 from dioptre.worker.opened_file import embedded_depth
 from dioptre.worker.request import Kept, Request
-from dioptre_link.operations import Input, operation
+from dioptre_link.catalogue import operation
+from dioptre_link.operation import Input
 
 _SPACE = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:GDepth="http://ns.google.com/photos/1.0/depthmap/"'
 

@@ -12,8 +12,9 @@ import numpy as np
 from dioptre.imaging.layers import Inputs
 from dioptre.recipes.apply import apply
 from dioptre.worker import warm_up
+from dioptre_link.catalogue import OPERATIONS
 
-warm_up.lens_blur(lambda fraction, phase: None)
+warm_up.step_of(OPERATIONS["lens_blur"])(lambda fraction, phase: None)
 compiled = []
 jax.monitoring.register_event_duration_secs_listener(
     lambda name, *_, **__: compiled.append(name) if name.endswith("backend_compile_duration") else None

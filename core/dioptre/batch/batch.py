@@ -14,8 +14,8 @@ from typing import Protocol, runtime_checkable
 from dioptre import files
 from dioptre.files import apart, problems
 from dioptre.recipes.on_file import sha256_of
+from dioptre_link.catalogue import operation
 from dioptre_link.errors import DioptreError
-from dioptre_link.operations import operation
 from dioptre_link.recipe import Recipe
 
 from . import contact_sheet, engine, plan

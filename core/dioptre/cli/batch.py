@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dioptre_link.catalogue import portrait
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import translated
 
@@ -60,7 +61,9 @@ def command(
 
     from . import process
 
-    chosen = process.recipe(recipe, preset=preset, otherwise=("portrait",)).with_options(settings(pairs))
+    chosen = process.recipe(recipe, preset=preset, otherwise=(portrait.OPERATION.name,)).with_options(
+        settings(pairs)
+    )
 
     def crew(count: int) -> Crew:
         if scheduler is not None:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dioptre_link.catalogue import depth, lens_blur, portrait, super_resolution, white_balance
 from dioptre_link.errors import UsageError
+from dioptre_link.operation import Input, Operation
 
 from . import log
 from .reporting import say
@@ -185,21 +187,21 @@ def _tasks(megapixels: float) -> Iterator[tuple[str, tuple[float, Prepared]]]:
     from dioptre.imaging.layers import Inputs
     from dioptre.recipes.apply import apply
 
-    def task(operation: str, size: float, **options: Any) -> tuple[float, Prepared]:
+    def task(operation: Operation, size: float, **options: Any) -> tuple[float, Prepared]:
         def prepared() -> Callable[[], object]:
             picture, disparity = scene(size)
-            inputs = Inputs(picture=picture, disparity=disparity if operation == "lens_blur" else None)
-            return lambda: apply(operation, options, inputs)
+            inputs = Inputs(picture=picture, disparity=disparity if Input.DISPARITY in operation.inputs else None)
+            return lambda: apply(operation.name, options, inputs)
 
         return size, prepared
 
     blur = {"focal_disparity": 0.5, "f_number": 2.0}
-    yield "lens-blur-preview", task("lens_blur", _PREVIEW_MEGAPIXELS, **blur)
-    yield "white-balance", task("white_balance", megapixels)
-    yield "depth", task("depth", megapixels)
-    yield "lens-blur", task("lens_blur", megapixels, **blur)
-    yield "portrait", task("portrait", megapixels)
-    yield "super-resolution", task("super_resolution", _ENLARGED_MEGAPIXELS, scale=4)
+    yield "lens-blur-preview", task(lens_blur.OPERATION, _PREVIEW_MEGAPIXELS, **blur)
+    yield "white-balance", task(white_balance.OPERATION, megapixels)
+    yield "depth", task(depth.OPERATION, megapixels)
+    yield "lens-blur", task(lens_blur.OPERATION, megapixels, **blur)
+    yield portrait.OPERATION.command, task(portrait.OPERATION, megapixels)
+    yield "super-resolution", task(super_resolution.OPERATION, _ENLARGED_MEGAPIXELS, scale=4)
 
 
 def scene(megapixels: float) -> tuple[np.ndarray, np.ndarray]:

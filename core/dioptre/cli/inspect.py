@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.errors import DioptreError
-from dioptre_link.operations import OPERATIONS
 
 from . import log
 from .reporting import reporter, say

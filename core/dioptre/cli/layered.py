@@ -11,8 +11,8 @@ import numpy as np
 from dioptre import files, runtime
 from dioptre.files.atomic import check_free
 from dioptre.imaging.layers import Layer
+from dioptre_link.catalogue import super_resolution
 from dioptre_link.errors import UsageError
-from dioptre_link.operations import operation
 
 from .reporting import Reporter
 
@@ -32,7 +32,7 @@ def enlarge(source: Path, options: Mapping[str, Any], *, file: Path, force: bool
             file=file,
             layered=LAYERED,
         )
-    checked = operation("super_resolution").check(options)
+    checked = super_resolution.OPERATION.check(options)
     check_free(file, force=force)
     told.begin(str(source))
     runtime.prepare_if_needed()

@@ -8,24 +8,26 @@ from typing import Any
 
 import click
 
+from dioptre_link.catalogue import OPERATIONS, portrait
+from dioptre_link.editing import traits
 from dioptre_link.errors import UsageError
-from dioptre_link.operations import OPERATIONS, Input, Operation
+from dioptre_link.operation import Input, Operation, Role
 
 from . import log
 from .options import GroupedCommand, common_options, given, parameter_options, settings
 from .reporting import reporter
 
-DEFAULT = "portrait"  # what `run` does without a recipe
+DEFAULT = portrait.OPERATION.name  # what `run` does without a recipe
 _PATH = click.Path(path_type=Path, readable=False)  # what is wrong with a file is said where it is read
 
 
 def commands() -> Iterator[click.Command]:
     """`run` and its alias first, then the operations in their described order."""
-    portrait = OPERATIONS[DEFAULT]
-    yield _run_command(portrait, command="run", short_help=portrait.help)
-    yield _run_command(portrait, command=portrait.command, short_help="The same as 'run'.")
+    default = OPERATIONS[DEFAULT]
+    yield _run_command(default, command="run", short_help=default.help)
+    yield _run_command(default, command=default.command, short_help="The same as 'run'.")
     for operation in OPERATIONS.values():
-        if operation.name == "white_balance":
+        if operation.in_series:
             yield _white_balance_command(operation)
         elif operation.name != DEFAULT:
             yield _operation_command(operation)
@@ -108,7 +110,7 @@ def _operation_command(operation: Operation) -> click.Command:
         log.start(verbose=verbose)
         from . import process
 
-        if operation.name == "super_resolution" and source.suffix.lower() == ".ora":
+        if traits.enlarges(operation) and source.suffix.lower() == ".ora":
             from . import layered
 
             with process.reporting(reporter(as_json=as_json)) as told:
@@ -124,7 +126,7 @@ def _operation_command(operation: Operation) -> click.Command:
     make.__doc__ = operation.help
     function: Callable[..., Any] = parameter_options(operation.parameters)(common_options(make))
     if takes_depth:
-        otherwise = "none" if operation.name == "super_resolution" else "estimated"
+        otherwise = "none" if traits.enlarges(operation) else "estimated"
         text = f"Depth map, white is near. [default {otherwise}]"
         function = click.option("--depth", type=_PATH, metavar="FILE", help=text)(function)
     if Input.SELECTION in operation.inputs:
@@ -188,6 +190,6 @@ _REFERENCE = "Use the light of this picture, of a grey card for example, for all
 
 
 def _outputs(operation: Operation) -> str:
-    if operation.name in ("depth", "repair_depth"):
+    if set(operation.outputs) <= {Role.DEPTH, Role.CONFIDENCE}:
         return "File for the depth: .png (16 bit), .tif (float) or .ora (a layer over the picture)."
     return "File for the result: .ora for layers, else .jpg, .png, .tif or .webp."

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from dioptre_link.errors import UsageError
-from dioptre_link.operations import Kind, Operation, Parameter
+from dioptre_link.operation import Kind, Operation, Parameter
 
 from .program import for_reader
 

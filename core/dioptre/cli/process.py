@@ -20,8 +20,9 @@ from dioptre.files.results import original_layer
 from dioptre.files.save import format_of
 from dioptre.recipes.on_file import Followed, follow_on_file
 from dioptre_link import presets
+from dioptre_link.catalogue import operation
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
-from dioptre_link.operations import Role, operation
+from dioptre_link.operation import Role
 from dioptre_link.recipe import Recipe, Step
 
 from . import log

@@ -13,6 +13,7 @@ from dioptre.batch.plan import SUFFIXES
 from dioptre.files import apart
 from dioptre.files.problems import UnwritableFile
 from dioptre.files.save import format_of
+from dioptre_link.catalogue import white_balance
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 
 from . import log, process
@@ -57,7 +58,7 @@ def balance(
     and does not stop the others; alone, it is raised.
     """
     found = pictures(sources)
-    chosen = process.recipe(None, otherwise=("white_balance",)).with_options(dict(options))
+    chosen = process.recipe(None, otherwise=(white_balance.OPERATION.name,)).with_options(dict(options))
     if len(found) == 1 and not sources[0].is_dir():
         references = _opened(reference)
         process.one(found[0], chosen, file=output, depth=depth, force=force, told=told, references=references)

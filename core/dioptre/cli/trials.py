@@ -72,7 +72,8 @@ def job() -> Iterator[Finding]:
 
     from dioptre import files
     from dioptre.recipes.on_file import follow_on_file
-    from dioptre_link.operations import Role
+    from dioptre_link.catalogue import white_balance
+    from dioptre_link.operation import Role
     from dioptre_link.recipe import Recipe, Step
 
     started = time.monotonic()
@@ -82,7 +83,7 @@ def job() -> Iterator[Finding]:
         with temporary_folder() as scratch:
             before, after = scratch / "before.png", scratch / "after.png"
             files.save(photo, before)
-            made = follow_on_file(Recipe(steps=(Step(operation="white_balance"),)), before)
+            made = follow_on_file(Recipe(steps=(Step(operation=white_balance.OPERATION.name),)), before)
             layer = next(layer for layer in made.result.layers if layer.role is Role.RESULT)
             files.save(layer.pixels, after, like=made.picture)
             result = files.load(after).pixels

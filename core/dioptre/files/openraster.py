@@ -19,7 +19,7 @@ import numpy as np
 
 from dioptre.imaging.layers import Layer, row_slices
 from dioptre.runtime import release_after
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 from . import colour_profile, matrix_profile
 from .atomic import replacing

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from dioptre.imaging.layers import Layer
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 from . import colour_profile
 from .atomic import replacing

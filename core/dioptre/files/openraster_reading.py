@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from dioptre.imaging.layers import Layer
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 from . import colour_profile, markup, problems
 from .budget import MAX_MEGAPIXELS, Budget

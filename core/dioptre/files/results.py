@@ -9,7 +9,8 @@ from typing import Any
 
 from dioptre.imaging.layers import Layer, LayerOnDemand, Progress, Result, no_progress
 from dioptre.runtime import release_after
-from dioptre_link.operations import OPERATIONS, Role
+from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.operation import Role
 
 from . import notes, problems
 from .atomic import staged

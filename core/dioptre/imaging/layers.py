@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 from .embedded import EmbeddedDepth
 from .step_cache import NO_STEP_CACHE, StepCache

@@ -13,7 +13,7 @@ from dioptre.imaging.embedded import EmbeddedDepth
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre.imaging.step_cache import StepResult
 from dioptre.models.registry import analysis_checksums
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 from .depth_coarse import CoarseDepth, DepthError, Visible, enlarged, estimated, fitted
 
@@ -186,7 +186,7 @@ def kept_depth(
 
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
-    """The operation "depth": see `dioptre_link.operations`."""
+    """The operation "depth": see `dioptre_link.catalogue`."""
     depth = kept_depth(
         inputs,
         source=options["depth_source"],

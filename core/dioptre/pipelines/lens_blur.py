@@ -28,8 +28,9 @@ from dioptre.optics.kept_sharp import disparity_in_focus, put_back
 from dioptre.optics.lens_blur import blur, blur_in_pieces
 from dioptre.optics.scene import Scene
 from dioptre.runtime import release_after
+from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.errors import UsageError
-from dioptre_link.operations import USUAL_FOCUS_RANGE, Role
+from dioptre_link.operation import Role
 
 from .subject import kept_subject
 

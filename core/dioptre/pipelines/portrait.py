@@ -28,7 +28,9 @@ from dioptre.imaging.strokes import stroke_mask
 from dioptre.models.registry import unload_after
 from dioptre.optics.draft import Halves
 from dioptre.runtime import release_after
-from dioptre_link.operations import USUAL_FOCUS_RANGE, Role, operation
+from dioptre_link.catalogue import operation
+from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
+from dioptre_link.operation import Role
 
 from .depth import Depth, kept_depth
 from .lens_blur import chosen_max_radius_px, draft_of, kept_sharp_of, lens_blur, lens_options
@@ -78,7 +80,7 @@ def portrait(
     subject_alpha: coverage of a subject found before, in [0, 1]; left out, the subject is looked for.
     embedded: the camera's own depth, used unless `depth_source` is "estimate".
     draft: blur nearly alike, in a third of the time; see `lens_blur`.
-    options: those of the operation `portrait` in `dioptre_link.operations`, e.g. f_number=2.0, focus=(x, y).
+    options: those of the operation `portrait` in `dioptre_link.catalogue`, e.g. f_number=2.0, focus=(x, y).
 
     Raises UsageError for a wrong option, DepthError for a picture that has no depth to find, WeightsError when a
     network's weights are missing or damaged.

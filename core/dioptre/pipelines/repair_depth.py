@@ -14,9 +14,10 @@ from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress,
 from dioptre.imaging.membrane import membrane
 from dioptre.imaging.numbers import is_finite
 from dioptre.imaging.resize import fitted_size, resize
+from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
-from dioptre_link.operations import Role, operation
+from dioptre_link.operation import Role
 
 from .depth import estimate_depth
 from .depth_coarse import DepthError
@@ -58,7 +59,7 @@ def repair_depth(
 
     image: sRGB-encoded (H, W, 3 or 4). disparity: [0, 1], 1 = nearest. selection: [0, 1]; between 0 and 1 the
     change is made in part; None selects everything.
-    options: those of the operation `repair_depth` in `dioptre_link.operations`:
+    options: those of the operation `repair_depth` in `dioptre_link.catalogue`:
         mode "estimate": a network looks at the selection from close by; its depth is fitted to the surroundings.
         "plane": the plane that fits the selected depth best. "smooth": bumps are smoothed away. "fill": what is
         around it is continued into it. "match": the depth at the point `at`, or `value`. "shift": nearer by

@@ -20,8 +20,8 @@ from dioptre.imaging.regions import label_regions
 from dioptre.imaging.resize import resize
 from dioptre.imaging.step_cache import StepResult
 from dioptre.models.registry import ModelKind, analysis_checksums, find, load_model
+from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.errors import UsageError
-from dioptre_link.operations import USUAL_FOCUS_RANGE
 
 from .cut_out import cut_out, cut_out_quickly
 from .region import grown, important_parts, is_fitting, noticeable

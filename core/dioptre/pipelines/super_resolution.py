@@ -30,7 +30,7 @@ from dioptre.imaging.windows import plan_windows
 from dioptre.models.loaded import Loaded
 from dioptre.models.registry import ModelKind, find, load_model
 from dioptre_link.errors import UsageError
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 from .depth_enlargement import enlarge_disparity
 from .tiled import enlarge_tiled
@@ -76,7 +76,7 @@ def super_resolution(
 
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
-    """The operation `super_resolution`, as described in `dioptre_link.operations`."""
+    """The operation `super_resolution`, as described in `dioptre_link.catalogue`."""
     made = enlarge_picture(inputs, options, progress)
     if inputs.disparity is None:
         return made

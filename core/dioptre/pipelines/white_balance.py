@@ -30,7 +30,7 @@ from dioptre.imaging.numbers import is_finite, without_nan
 from dioptre.imaging.threads import on_all_cores
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 from .light import TRUSTED, Estimate, chroma_of, estimate_light, xy_of
 from .mixed_light import LightField, light_field
@@ -181,7 +181,7 @@ def _is_clipped(image: np.ndarray) -> bool:
 
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
-    """The operation `white_balance`, as described in `dioptre_link.operations`."""
+    """The operation `white_balance`, as described in `dioptre_link.catalogue`."""
     balanced = white_balance(
         inputs.picture, **options, disparity=inputs.disparity, references=inputs.references, progress=progress
     )

@@ -16,9 +16,10 @@ from jaxtyping import Float32
 
 from dioptre.imaging.layers import Inputs, Progress, Result, no_progress
 from dioptre.runtime import is_out_of_memory
+from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
-from dioptre_link.operations import Input, operation
+from dioptre_link.operation import Input
 
 LOGGER = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre.runtime import release_after
+from dioptre_link.catalogue import operation
 from dioptre_link.chain import CHAIN, chain
-from dioptre_link.operations import Input, Role, operation
+from dioptre_link.operation import Input, Role
 from dioptre_link.recipe import Recipe, Step
 
 from .apply import apply

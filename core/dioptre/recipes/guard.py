@@ -10,7 +10,7 @@ from jaxtyping import Float32
 from dioptre.imaging.layers import Result
 from dioptre.imaging.numbers import is_finite
 from dioptre_link.errors import DioptreError
-from dioptre_link.operations import Role
+from dioptre_link.operation import Role
 
 _BLACK = 1e-6
 _NOT_BLACK = 0.02  # a picture whose brightest value is below this may well give a black result

@@ -10,28 +10,10 @@ from typing import Any
 
 from dioptre.runtime import RESERVE_BYTES as RESERVE_BYTES
 from dioptre.runtime import free_bytes as free_bytes
+from dioptre_link.catalogue import operation
 from dioptre_link.chain import steps_of
 from dioptre_link.errors import DioptreError
 
-# Peak of the resident set beyond the picture itself: fixed (Python, JAX, networks, tiles) and per pixel; what
-# benchmarks/memory.py measures at 12 and 100 megapixels, and a little more.
-_FIXED_BYTES: Mapping[str, int] = {
-    "depth": 1000 << 20,
-    "repair_depth": 1000 << 20,  # where it is estimated again
-    "white_balance": 450 << 20,
-    "lens_blur": 1200 << 20,  # where the subject is looked for
-    "portrait": 1200 << 20,
-    "super_resolution": 250 << 20,
-}
-_NEED_PER_PIXEL: Mapping[str, int] = {
-    "portrait": 55,
-    "lens_blur": 36,
-    "depth": 24,
-    "repair_depth": 30,
-    "white_balance": 25,
-    "super_resolution": 40,
-}
-_NEED_OTHERWISE = 60
 _STROKES_BYTES_PER_PIXEL = 8  # what the focus brush keeps sharp, and the disparity of the blur that is left
 _OUTPUT_BYTES_PER_PIXEL = 64  # of an enlarged picture
 
@@ -45,29 +27,29 @@ class OutOfMemoryError(DioptreError):
         super().__init__(message, hint="Close other programs or pictures, or work on a smaller copy.")
 
 
-def need_bytes(operation: str, options: Mapping[str, Any], size: tuple[int, int]) -> int:
+def need_bytes(name: str, options: Mapping[str, Any], size: tuple[int, int]) -> int:
     """About how much memory an operation takes at its peak on a picture of `size` (height, width).
 
     Of a chain of steps (see `dioptre_link.chain`) it is what the hungriest step takes of the picture that it gets.
     """
     needs, pixels = [], size[0] * size[1]
-    for name, chosen in steps_of(operation, options):
-        needs.append(_need_of_step(name, chosen, pixels))
+    for step, chosen in steps_of(name, options):
+        needs.append(_need_of_step(step, chosen, pixels))
         pixels = round(pixels * float(chosen.get("scale", 1) or 1) ** 2)
     return max(needs)
 
 
-def _need_of_step(operation: str, options: Mapping[str, Any], pixels: int) -> int:
+def _need_of_step(name: str, options: Mapping[str, Any], pixels: int) -> int:
     scale = float(options.get("scale", 1) or 1)
     enlarged = math.ceil(_OUTPUT_BYTES_PER_PIXEL * scale * scale) if scale > 1 else 0
     painted = _STROKES_BYTES_PER_PIXEL if options.get("strokes") else 0
-    per_pixel = _NEED_PER_PIXEL.get(operation, _NEED_OTHERWISE) + enlarged + painted
-    return _FIXED_BYTES.get(operation, 0) + pixels * per_pixel
+    memory = operation(name).memory
+    return (memory.fixed_mib << 20) + pixels * (memory.bytes_per_pixel + enlarged + painted)
 
 
-def check(operation: str, options: Mapping[str, Any], size: tuple[int, int]) -> None:
+def check(name: str, options: Mapping[str, Any], size: tuple[int, int]) -> None:
     """Raise OutOfMemoryError when a job on a picture of `size` (height, width) cannot fit."""
-    _require(need_bytes(operation, options, size), size)
+    _require(need_bytes(name, options, size), size)
 
 
 @contextmanager

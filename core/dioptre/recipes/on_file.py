@@ -14,9 +14,10 @@ from dioptre import files
 from dioptre.files import apart, problems
 from dioptre.imaging.layers import Inputs, Progress, Result, no_progress
 from dioptre.imaging.step_cache import NO_STEP_CACHE, StepCache
+from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
-from dioptre_link.operations import Input, operation
+from dioptre_link.operation import Input
 from dioptre_link.recipe import Recipe
 
 from . import guard

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dioptre_link.operations import OPERATIONS, Kind, Operation, Parameter
+from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.operation import Kind, Operation, Parameter
 from dioptre_link.recipe import VERSION
 from dioptre_link.strokes import LEAST_RADIUS, MOST_RADIUS, MOST_STROKES
 

@@ -22,7 +22,7 @@ from dioptre.recipes.apply import without_idle_alpha
 from dioptre.recipes.guard import BadResultError
 from dioptre_link.chain import described, steps_of
 from dioptre_link.errors import UsageError
-from dioptre_link.operations import Input, Role
+from dioptre_link.operation import Input, Role
 from dioptre_link.wire import PixelFormat, Pixels
 
 from . import opened_file, pixels

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dioptre_link.operations import Input, Role
+from dioptre_link.operation import Input, Role
 from dioptre_link.wire import PixelFormat, Pixels
 
 from .exchange import Folder

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from dioptre_link.chain import described
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.language import Message
-from dioptre_link.operations import Input
+from dioptre_link.operation import Input
 from dioptre_link.wire import CHUNK_BYTES, DTYPES, Pixels, WireError, decode, encode
 
 from . import fetches, libraries

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import aperture_picture
-from ..operations import Operation
+from ..operation import Operation
 
 SHAPED = ("blades", "blade_curvature", "anamorphic", "cats_eye", "disc_edge")
 """The options that a shape sets. The rotation of the blades is the user's own."""

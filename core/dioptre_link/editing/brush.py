@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..language import translated
-from ..operations import Kind, Parameter
+from ..operation import Kind, Parameter
 from ..strokes import HARD
 from . import state as states
 from . import views

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from ..client import Job, Progress, Result
 from ..errors import Cancelled
-from ..operations import Role
+from ..operation import Role
 
 T = TypeVar("T")
 

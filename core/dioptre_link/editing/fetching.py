@@ -18,7 +18,7 @@ from ..client import Worker
 from ..errors import Cancelled, DioptreError
 from ..language import Message
 from ..networks import Network
-from ..operations import Kind, Operation, Parameter
+from ..operation import Kind, Operation, Parameter
 from . import state as states
 from .events import Step, Steps, follow
 from .state import Fetch, State

@@ -13,8 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..buffers import Buffer
+from ..catalogue import lens_blur, white_balance
 from ..client import Result, Stored, Worker, WorkerLostError
-from ..operations import OPERATIONS, Input, Role
+from ..operation import Input, Role
 from ..wire import PixelFormat
 from . import marks, traits
 from .events import Image, Shown, Shows, Step, Steps, follow, read_images
@@ -148,7 +149,7 @@ class PreviewSession:
         on_subject = moved and self._is_on_subject(request)
         quick = request
         if moved and not on_subject:
-            lens = OPERATIONS["lens_blur"]
+            lens = lens_blur.OPERATION
             options = {
                 one.name: request.options[one.name] for one in lens.parameters if one.name in request.options
             }
@@ -279,7 +280,7 @@ class PreviewSession:
     def _plain(self, picture: Buffer) -> Steps[Image | None]:
         """The part itself in the preview's format: white balance of strength 0 changes no value."""
         job = self._worker.submit(
-            "white_balance", {"strength": 0.0}, {"picture": picture}, colour_format=self._format
+            white_balance.OPERATION.name, {"strength": 0.0}, {"picture": picture}, colour_format=self._format
         )
         result = yield from follow(job, poll_s=self._poll_s)
         return read_images(result).get(Role.RESULT)

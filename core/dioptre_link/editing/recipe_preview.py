@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..catalogue import OPERATIONS
 from ..chain import as_operation
 from ..language import Message
-from ..operations import OPERATIONS, Operation
+from ..operation import Operation
 from ..recipe import Recipe
 from . import traits
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..catalogue.depth import OPERATION as DEPTH
 from ..errors import RefusedError
 from ..language import Message
-from ..operations import OPERATIONS, Operation
+from ..operation import Operation
 
 
 def no_document() -> RefusedError:
@@ -113,5 +114,5 @@ class Refusals:
             hint="Make one first with {menu} ▸ {depth}.",
             operation=Message(operation.title),
             menu=self.menu,
-            depth=Message(OPERATIONS["depth"].title),
+            depth=Message(DEPTH.title),
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..buffers import Buffer
 from ..client import Worker
-from ..operations import Operation
+from ..operation import Operation
 from . import traits
 from .events import Image, Steps
 

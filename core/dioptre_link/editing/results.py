@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..operations import Operation
+from ..operation import Operation
 from ..records import Entry
 from . import refusals
 

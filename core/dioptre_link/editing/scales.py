@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from ..operations import Kind, Parameter
+from ..operation import Kind, Parameter
 
 RATIO_FROM = 10.0
 """A range whose ends differ by this factor moves by ratio: equal steps of the slider look equally large."""

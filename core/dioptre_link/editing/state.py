@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from ..errors import Cancelled, DioptreError
 from ..networks import Network, missing_network
-from ..operations import Operation
+from ..operation import Operation
 from . import traits, views
 from .events import Shown, Step
 
@@ -168,7 +168,7 @@ def clicked(state: State, x: float, y: float, size: tuple[int, int]) -> State:
     if parameter is None:
         return state
     point = (round(x * (size[0] - 1), 1), round(y * (size[1] - 1), 1))
-    options = {**state.options, **traits.click_resets(state.operation), parameter.name: point}
+    options = {**state.options, **state.operation.click_resets, parameter.name: point}
     return _asked(replace(state, options=state.operation.check(options)))
 
 

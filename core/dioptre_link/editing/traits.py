@@ -5,28 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..operations import Input, Kind, Operation, Parameter, Role
+from ..operation import Input, Kind, Operation, Parameter, Role
 
 DEPTH_GROUP = "Depth"
-
-_CLICK_RESETS: Mapping[str, Mapping[str, Any]] = {
-    "focus": {"focal_disparity": None},
-    "neutral": {"temperature": None, "tint": None},
-    "at": {"value": None, "mode": "match"},
-}
 
 
 def point_of(operation: Operation) -> Parameter | None:
     """The option that a click in the preview sets; None when the operation has no such option."""
     return next((parameter for parameter in operation.parameters if parameter.kind is Kind.POINT), None)
-
-
-def click_resets(operation: Operation) -> dict[str, Any]:
-    """Options that a click sets besides the point, because they would override it."""
-    point = point_of(operation)
-    known = {parameter.name for parameter in operation.parameters}
-    resets = _CLICK_RESETS.get(point.name, {}) if point is not None else {}
-    return {name: value for name, value in resets.items() if name in known}
 
 
 def enlarges(operation: Operation) -> bool:

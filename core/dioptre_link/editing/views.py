@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..operations import USUAL_FOCUS_RANGE, Operation, Role
+from ..catalogue.focus import USUAL_FOCUS_RANGE
+from ..operation import Operation, Role
 from . import traits
 
 AFTER, BEFORE, SPLIT, DEPTH, FOCUS = "after", "before", "split", "depth", "focus"

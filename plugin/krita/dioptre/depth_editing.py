@@ -11,7 +11,7 @@ from . import recipe
 from .dioptre_link.editing import refusals
 from .dioptre_link.editing.results import to_update
 from .dioptre_link.errors import RefusedError
-from .dioptre_link.operations import Role
+from .dioptre_link.operation import Role
 from .dioptre_link.records import Entry, Link
 
 

@@ -14,10 +14,11 @@ from typing import Any
 from krita import Document, Krita, Node
 
 from . import recipe, spaces
+from .dioptre_link.catalogue import super_resolution
 from .dioptre_link.editing import refusals
 from .dioptre_link.errors import Cancelled, DioptreError, RefusedError
 from .dioptre_link.language import translated
-from .dioptre_link.operations import Role, operation
+from .dioptre_link.operation import Role
 from .dioptre_link.scratch import temporary_folder
 from .jobs import Desk, Run
 from .link import Made, Order, Report, Ticket, Worker, compute
@@ -25,7 +26,6 @@ from .qt import QUuid
 from .sources import Picture, check_open, check_size, is_idle, snapshot
 from .spaces import Rect, Workshop
 
-OPERATION = "super_resolution"
 STRATEGY = "Bicubic"  # for what no network enlarges: masks, depth
 
 
@@ -43,7 +43,7 @@ class Plan:
 
 def start(desk: Desk, document: Document | None, options: Mapping[str, Any] | None = None) -> Run:
     """Enlarge every paint layer of `document`. Raises RefusedError in words."""
-    described = operation(OPERATION)
+    described = super_resolution.OPERATION
     given = described.check(options or {})
     return desk.put("Super-resolution of the whole document", plan(document, given), work, lambda done: show(*done))
 
@@ -101,7 +101,7 @@ def work(made: Plan, worker: Worker, ticket: Ticket, report: Report) -> tuple[Pl
     for number, picture in enumerate(made.pictures):
         if ticket.cancelled:
             raise Cancelled
-        order = Order(operation=OPERATION, options=made.options, picture=picture)
+        order = Order(operation=super_resolution.OPERATION.name, options=made.options, picture=picture)
         share = (number / len(made.pictures), 1 / len(made.pictures))
         outcome = compute(order, worker, ticket, lambda f, p, s=share: report(s[0] + s[1] * f, p))
         layers.append(next(layer for layer in outcome.layers if layer.role is Role.RESULT))

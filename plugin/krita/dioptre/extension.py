@@ -10,10 +10,11 @@ from typing import Any
 from krita import Extension, Krita, Window
 
 from . import depth_editing, enlarge, log, placing, targets, updating
+from .dioptre_link.catalogue import OPERATIONS
 from .dioptre_link.chain import as_operation
 from .dioptre_link.errors import Cancelled, DioptreError
 from .dioptre_link.language import translated
-from .dioptre_link.operations import OPERATIONS, Operation
+from .dioptre_link.operation import Operation
 from .dioptre_link.presets import presets
 from .dioptre_link.recipe import Recipe
 from .jobs import Run, desk, in_short, in_words

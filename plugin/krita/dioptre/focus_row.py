@@ -10,7 +10,7 @@ from .dioptre_link.editing.events import Image
 from .dioptre_link.editing.focus_range import Grip
 from .dioptre_link.editing.state import State
 from .dioptre_link.language import translated
-from .dioptre_link.operations import Parameter
+from .dioptre_link.operation import Parameter
 from .qt import (
     QCheckBox,
     QColor,

@@ -17,7 +17,7 @@ from . import layers, recipe, repairing
 from .dioptre_link.editing.traits import changes_depth, looks_into_file, takes_selection
 from .dioptre_link.errors import Cancelled, DioptreError, unexpected
 from .dioptre_link.language import translated
-from .dioptre_link.operations import Operation
+from .dioptre_link.operation import Operation
 from .keeper import Keeper
 from .link import LinkThread, Order, Outcome, Ticket, compute
 from .log import LOG, logger

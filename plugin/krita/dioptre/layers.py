@@ -11,7 +11,7 @@ from krita import Document, Node
 from . import recipe, spaces
 from .dioptre_link.editing.traits import enlarges, takes_selection
 from .dioptre_link.language import Message
-from .dioptre_link.operations import Operation, Role
+from .dioptre_link.operation import Operation, Role
 from .dioptre_link.records import GROUP, Entry, Link, made_from
 from .link import DATA_ROLES, Made, Outcome
 from .sources import Source, check_open

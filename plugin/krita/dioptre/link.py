@@ -12,7 +12,7 @@ from typing import Any
 from .dioptre_link.buffers import Buffer
 from .dioptre_link.client import Job, Progress, Result, Stored, Worker
 from .dioptre_link.errors import Cancelled, DioptreError
-from .dioptre_link.operations import Role
+from .dioptre_link.operation import Role
 from .dioptre_link.wire import PixelFormat
 from .log import logger
 from .qt import QThread, pyqtSignal

@@ -10,7 +10,7 @@ from .dioptre_link.editing import bokeh, scales, traits
 from .dioptre_link.editing.fetching import Offer
 from .dioptre_link.editing.state import State
 from .dioptre_link.language import translated
-from .dioptre_link.operations import Kind, Operation, Parameter
+from .dioptre_link.operation import Kind, Operation, Parameter
 from .focus_row import FocusRow
 from .offer_row import OfferRow
 from .qt import (

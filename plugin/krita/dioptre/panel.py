@@ -11,13 +11,14 @@ from collections.abc import Callable
 from krita import DockWidget
 
 from . import depth_editing, enlarge, updating
+from .dioptre_link.catalogue import OPERATIONS
 from .dioptre_link.editing import fetching
 from .dioptre_link.editing.recipe_preview import preview_of
 from .dioptre_link.editing.state import Phase
 from .dioptre_link.editing.traits import enlarges
 from .dioptre_link.errors import DioptreError
 from .dioptre_link.language import Message, translated
-from .dioptre_link.operations import OPERATIONS, Operation
+from .dioptre_link.operation import Operation
 from .dioptre_link.presets import presets
 from .job_list import JobList
 from .jobs import Run, desk, in_short, in_words

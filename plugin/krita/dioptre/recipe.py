@@ -14,7 +14,7 @@ from dataclasses import asdict
 
 from krita import Document, Node
 
-from .dioptre_link.operations import Role
+from .dioptre_link.operation import Role
 from .dioptre_link.records import NOWHERE, Entry, Link, Record, depth_links, picture_links
 from .qt import QByteArray, QUuid
 

@@ -10,7 +10,7 @@ from krita import Document, Node
 from . import layers, recipe, spaces
 from .dioptre_link.editing import refusals
 from .dioptre_link.errors import RefusedError
-from .dioptre_link.operations import Role
+from .dioptre_link.operation import Role
 from .dioptre_link.records import Link
 from .keeper import Keeper
 from .link import Outcome

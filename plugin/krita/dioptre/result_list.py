@@ -9,7 +9,7 @@ from krita import Document, Krita
 
 from . import recipe
 from .dioptre_link.language import translated
-from .dioptre_link.operations import Kind, Parameter
+from .dioptre_link.operation import Kind, Parameter
 from .dioptre_link.records import GROUP, Entry
 from .qt import QIcon, QListWidget, QListWidgetItem, QPixmap, QSize, Qt
 

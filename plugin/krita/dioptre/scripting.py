@@ -22,11 +22,11 @@ from typing import Any
 from krita import Document, Krita, Node
 
 from . import jobs, repairing, updating
+from .dioptre_link.catalogue import operation as described_as
 from .dioptre_link.chain import as_operation
 from .dioptre_link.client import Worker
 from .dioptre_link.editing.traits import changes_depth
-from .dioptre_link.operations import Operation
-from .dioptre_link.operations import operation as described_as
+from .dioptre_link.operation import Operation
 from .dioptre_link.presets import preset
 from .dioptre_link.recipe import Recipe
 from .link import Ticket, compute

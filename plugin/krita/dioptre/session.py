@@ -12,6 +12,7 @@ from typing import Any
 from krita import Krita
 
 from . import editing_runs, requests, targets
+from .dioptre_link.catalogue import OPERATIONS
 from .dioptre_link.chain import as_operation
 from .dioptre_link.editing import fetching
 from .dioptre_link.editing import state as states
@@ -21,7 +22,7 @@ from .dioptre_link.editing.recipe_preview import preview_of
 from .dioptre_link.editing.state import Phase, State, Store
 from .dioptre_link.errors import Cancelled, DioptreError
 from .dioptre_link.networks import Network, missing_network
-from .dioptre_link.operations import OPERATIONS, Kind, Operation
+from .dioptre_link.operation import Kind, Operation
 from .dioptre_link.presets import presets
 from .fetches import Fetcher
 from .jobs import Run, desk, in_words

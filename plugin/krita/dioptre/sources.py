@@ -14,7 +14,7 @@ from .dioptre_link.editing import refusals
 from .dioptre_link.editing.refusals import Refusals
 from .dioptre_link.editing.traits import enlarges, takes_depth
 from .dioptre_link.errors import RefusedError
-from .dioptre_link.operations import Input, Operation, Role
+from .dioptre_link.operation import Input, Operation, Role
 from .dioptre_link.wire import MAX_SIDE_PX, PixelFormat
 from .raster import Raster
 from .spaces import Rect, Snapshot, Space

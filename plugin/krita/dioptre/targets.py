@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from krita import Document, Krita, Node
 
 from . import recipe
+from .dioptre_link.catalogue import OPERATIONS
 from .dioptre_link.editing import refusals
 from .dioptre_link.editing.results import to_edit, to_replace
 from .dioptre_link.errors import RefusedError
-from .dioptre_link.operations import OPERATIONS, Operation
+from .dioptre_link.operation import Operation
 from .dioptre_link.records import GROUP, Entry
 
 

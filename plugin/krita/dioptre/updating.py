@@ -13,7 +13,7 @@ from .dioptre_link.editing.results import to_update
 from .dioptre_link.editing.traits import enlarges
 from .dioptre_link.errors import Cancelled, RefusedError
 from .dioptre_link.language import Message
-from .dioptre_link.operations import Input, Operation, Role
+from .dioptre_link.operation import Input, Operation, Role
 from .dioptre_link.records import GROUP, Entry, Link
 from .jobs import Desk, Run, order_for
 from .keeper import Keeper

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dioptre_link.aperture_picture import OPTIONS
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.editing import bokeh
-from dioptre_link.operations import OPERATIONS
 
 
 @pytest.mark.parametrize("shape", bokeh.SHAPES, ids=lambda shape: shape.name)

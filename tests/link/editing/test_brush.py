@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.chain import as_operation
 from dioptre_link.editing import brush, views
 from dioptre_link.editing import state as states
 from dioptre_link.editing.events import Image, Shown
 from dioptre_link.editing.state import Phase, State, Tool
-from dioptre_link.operations import OPERATIONS
 from dioptre_link.recipe import Recipe, Step
 from dioptre_link.strokes import MOST_STROKES
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.editing import refusals, results, scales, traits, views
 from dioptre_link.errors import RefusedError
-from dioptre_link.operations import OPERATIONS, Kind, Operation, Parameter
+from dioptre_link.operation import Kind, Operation, Parameter
 from dioptre_link.records import Entry, Link
 
 NUMBERS = [
@@ -19,14 +20,14 @@ NUMBERS = [
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda operation: operation.name)
 def test_a_click_resets_only_options_that_there_are_to_values_that_fit(operation: Operation) -> None:
-    resets = traits.click_resets(operation)
+    resets = operation.click_resets
     assert operation.check(resets).items() >= resets.items()
     assert (traits.point_of(operation) is None) <= (resets == {})
 
 
 def test_a_click_on_the_focus_forgets_the_focus_depth() -> None:
-    assert traits.click_resets(OPERATIONS["portrait"]) == {"focal_disparity": None}
-    assert traits.click_resets(OPERATIONS["repair_depth"]) == {"value": None, "mode": "match"}
+    assert OPERATIONS["portrait"].click_resets == {"focal_disparity": None}
+    assert OPERATIONS["repair_depth"].click_resets == {"value": None, "mode": "match"}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda operation: operation.name)

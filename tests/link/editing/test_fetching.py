@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.client import Progress, Result
 from dioptre_link.editing import fetching
 from dioptre_link.editing import state as states
@@ -15,7 +16,6 @@ from dioptre_link.editing.events import Image, Shown, Step
 from dioptre_link.editing.state import Phase
 from dioptre_link.errors import Cancelled, DioptreError
 from dioptre_link.networks import Network
-from dioptre_link.operations import OPERATIONS
 
 ENLARGE = OPERATIONS["super_resolution"]
 PHOTOS = Network(

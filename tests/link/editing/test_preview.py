@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.client import Layer, Progress, Result, Stored, WorkerLostError
 from dioptre_link.editing.events import Shown, Step, drain
 from dioptre_link.editing.preview import PreviewSession
 from dioptre_link.editing.request import Given, Request, detail_rect
 from dioptre_link.errors import Cancelled, UsageError
-from dioptre_link.operations import OPERATIONS, Role
+from dioptre_link.operation import Role
 from dioptre_link.wire import PixelFormat
 
 SIZE = (40, 20)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.editing import state as states
 from dioptre_link.editing import views
 from dioptre_link.editing.events import Image, Shown, Step
 from dioptre_link.editing.state import Phase, Store
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
-from dioptre_link.operations import OPERATIONS, USUAL_FOCUS_RANGE
 
 PORTRAIT = OPERATIONS["portrait"]
 PICTURE = Image(width=1, height=1, channels=1, data=b"\0")

@@ -34,7 +34,7 @@ def plugin(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     names += ("jobs", "updating", "enlarge", "targets", "depth_editing", "editing_runs")
     with fake_krita.installed():
         loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in names}
-        for name in ("operations", "errors"):
+        for name in ("catalogue", "operation", "errors"):
             loaded[name] = importlib.import_module(f"{PACKAGE}.dioptre_link.{name}")
         yield types.SimpleNamespace(**loaded)
     for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
@@ -57,12 +57,12 @@ def photo(document: Document, *, alpha: int = 255, rect: tuple[int, int, int, in
 
 def refused(plugin: types.SimpleNamespace, name: str, *given: Any, **options: Any) -> str:
     with pytest.raises(plugin.errors.DioptreError) as caught:
-        plugin.sources.find(plugin.operations.operation(name), *given, **options)
+        plugin.sources.find(plugin.catalogue.operation(name), *given, **options)
     return str(caught.value.message)
 
 
 def outcome(plugin: types.SimpleNamespace, *, roles: tuple[str, ...] = ("result", "depth"), scale: int = 1) -> Any:
-    role = plugin.operations.Role
+    role = plugin.operation.Role
     width, height = WIDTH * scale, HEIGHT * scale
     grey = plugin.link.with_alpha(array.array("f", [0.25] * (width * height)).tobytes())
     raster = plugin.raster.Raster
@@ -96,7 +96,7 @@ def made(
     **of: Any,
 ) -> Node:
     """What a run makes of its outcome; said: gets its messages."""
-    described = plugin.operations.operation(name)
+    described = plugin.catalogue.operation(name)
     source = read(plugin, described, document, node)
     keeper = plugin.keeper.Keeper(None)
     steps = plugin.jobs.make_layers(described, described.check({}), source, outcome(plugin, **of), keeper)

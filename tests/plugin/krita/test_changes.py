@@ -14,7 +14,7 @@ from .logic import HEIGHT, WIDTH, made, names, outcome, photo, read, tasks
 
 def test_what_is_gone_when_the_result_comes(plugin: types.SimpleNamespace, document: Document) -> None:
     node = photo(document)
-    described = plugin.operations.operation("depth")
+    described = plugin.catalogue.operation("depth")
     source = read(plugin, described, document, node)
     keeper, late = plugin.keeper.Keeper(None), outcome(plugin, roles=("depth",))
     node.remove()
@@ -167,7 +167,7 @@ def test_keeper_follows_undo_and_redo(plugin: types.SimpleNamespace, document: D
 def test_what_the_docker_works_on(plugin: types.SimpleNamespace, document: Document) -> None:
     """A result of the operation stands for its picture and is replaced; of another one it is the picture."""
     node = photo(document)
-    portrait, balance = (plugin.operations.operation(name) for name in ("portrait", "white_balance"))
+    portrait, balance = (plugin.catalogue.operation(name) for name in ("portrait", "white_balance"))
     target = plugin.targets.find_target(portrait, document, node)
     assert (target.picture, target.entry, target.replaced) == (node, None, "")
     group = made(plugin, "portrait", document, node)

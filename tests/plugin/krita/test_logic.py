@@ -55,7 +55,7 @@ def test_a_mask_stands_for_its_layer(plugin: types.SimpleNamespace, document: Do
     node = photo(document)
     mask = document.createTransparencyMask("mask")
     node.addChildNode(mask, None)
-    source = read(plugin, plugin.operations.operation("depth"), document, mask)
+    source = read(plugin, plugin.catalogue.operation("depth"), document, mask)
     assert source.picture.node == node.uniqueId().toString()
     assert not source.plain
     assert "has masks" in refused(plugin, "super_resolution", document, node)
@@ -66,7 +66,7 @@ def test_only_an_opaque_source_is_plain(
     plugin: types.SimpleNamespace, document: Document, alpha: int, plain: bool
 ) -> None:
     node = photo(document, alpha=alpha)
-    assert read(plugin, plugin.operations.operation("depth"), document, node).plain is plain
+    assert read(plugin, plugin.catalogue.operation("depth"), document, node).plain is plain
     made(plugin, "portrait", document, node)
     assert node.visible() is plain
 

@@ -46,7 +46,7 @@ def qt(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[typ
     sys.modules["krita"] = krita
     try:
         loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in NAMES}
-        loaded["operations"] = importlib.import_module(f"{PACKAGE}.dioptre_link.operations")
+        loaded["catalogue"] = importlib.import_module(f"{PACKAGE}.dioptre_link.catalogue")
         loaded["events"] = importlib.import_module(f"{PACKAGE}.dioptre_link.editing.events")
         loaded["fetching"] = importlib.import_module(f"{PACKAGE}.dioptre_link.editing.fetching")
         loaded["states"] = importlib.import_module(f"{PACKAGE}.dioptre_link.editing.state")
@@ -83,7 +83,7 @@ def test_it_is_pyqt6(qt: types.SimpleNamespace) -> None:
 
 def test_options_of_every_operation(qt: types.SimpleNamespace) -> None:
     changes: list[tuple[str, Any]] = []
-    for described in qt.operations.OPERATIONS.values():
+    for described in qt.catalogue.OPERATIONS.values():
         options = qt.options.Options(described, lambda name, value: changes.append((name, value)), changes.append)
         chosen = {one.name: one.maximum for one in described.parameters if one.kind.value in ("float", "integer")}
         options.render({**described.defaults(), **chosen}, {}, more=True)
@@ -93,7 +93,7 @@ def test_options_of_every_operation(qt: types.SimpleNamespace) -> None:
 
 def test_a_moved_slider_tells_its_option(qt: types.SimpleNamespace) -> None:
     changes: list[tuple[str, Any]] = []
-    described = qt.operations.OPERATIONS["portrait"]
+    described = qt.catalogue.OPERATIONS["portrait"]
     options = qt.options.Options(described, lambda name, value: changes.append((name, value)), changes.append)
     row = options._rows["f_number"]
     row._slider.setValue(row._slider.maximum())  # the most blur
@@ -111,11 +111,11 @@ def test_shapes_and_the_focus_range_set_several_options(qt: types.SimpleNamespac
     from PyQt6 import QtCore, QtTest
 
     changes: list[Any] = []
-    options = qt.options.Options(qt.operations.OPERATIONS["portrait"], lambda *_: None, changes.append)
+    options = qt.options.Options(qt.catalogue.OPERATIONS["portrait"], lambda *_: None, changes.append)
     options.resize(300, 400)
     options.show()
     depth = qt.events.Image(width=4, height=2, channels=1, data=bytes(range(0, 240, 30)))
-    state = qt.states.opened(qt.operations.OPERATIONS["portrait"])
+    state = qt.states.opened(qt.catalogue.OPERATIONS["portrait"])
     shown = qt.events.Shown(after=depth, depth=depth, values={"focal_disparity": 0.4})
     state = qt.states.arrived(qt.states.reading(state), shown)
     options.show_state(state)
@@ -141,7 +141,7 @@ def test_shapes_and_the_focus_range_set_several_options(qt: types.SimpleNamespac
 
 def test_an_offer_is_shown_below_its_option(qt: types.SimpleNamespace) -> None:
     pressed: list[Any] = []
-    described = qt.operations.OPERATIONS["super_resolution"]
+    described = qt.catalogue.OPERATIONS["super_resolution"]
     options = qt.options.Options(described, lambda *_: None, pressed.append)
     row = qt.offer_row.OfferRow(pressed.append, lambda: pressed.append("cancel"))
     offer = qt.fetching.Offer(network="it", parameter="model", button="Get it (6 MB)", words="Licence: MIT")
@@ -193,7 +193,7 @@ def test_views_are_painted_and_clicked(qt: types.SimpleNamespace) -> None:
     grey = qt.events.Image(width=4, height=2, channels=1, data=bytes(range(0, 240, 30)))
     shown = qt.events.Shown(after=image, depth=grey, values={"focal_disparity": 0.4, "focus_range": 0.1})
     before = QtGui.QImage(4, 2, QtGui.QImage.Format.Format_ARGB32)
-    state = qt.states.opened(qt.operations.OPERATIONS["portrait"], {"focus": (2.0, 1.0)})
+    state = qt.states.opened(qt.catalogue.OPERATIONS["portrait"], {"focus": (2.0, 1.0)})
     view.show()
     view.render(state, None, None)
     waiting = qt.states.reading(state)
@@ -220,7 +220,7 @@ def test_the_brush_paints_while_the_left_button_is_down(qt: types.SimpleNamespac
     from PyQt6 import QtCore, QtGui, QtTest
 
     image = qt.events.Image(width=4, height=2, channels=4, data=bytes((10, 20, 200, 255)) * 8)
-    state = qt.states.opened(qt.operations.OPERATIONS["portrait"])
+    state = qt.states.opened(qt.catalogue.OPERATIONS["portrait"])
     store = qt.states.Store(qt.states.arrived(qt.states.reading(state), qt.events.Shown(after=image)))
     view = qt.picture_view.PictureView(
         lambda x, y: pytest.fail("a click"), lambda view: None, lambda change: store.set(change(store.state))
@@ -265,7 +265,7 @@ def test_docker_and_menu(qt: types.SimpleNamespace) -> None:
     docker = qt.panel.DioptreDocker()
     docker.resize(300, 800)
     docker.show()
-    for described in qt.operations.OPERATIONS.values():
+    for described in qt.catalogue.OPERATIONS.values():
         docker.session.open(described)
         docker.session.show_more(True)
         qt.application.processEvents()
@@ -318,7 +318,7 @@ def test_a_run_ends_in_words(qt: types.SimpleNamespace) -> None:
     node.setPixelData(bytes((1, 2, 3, 255)) * 16, 0, 0, 4, 4)
     document.rootNode().addChildNode(node, None)
     heard: list[Any] = []
-    run = qt.jobs.desk().start(qt.operations.operation("depth"), {}, document, node)
+    run = qt.jobs.desk().start(qt.catalogue.operation("depth"), {}, document, node)
     run.failed.connect(heard.append)
     run.cancel()
     until(qt, lambda: heard)

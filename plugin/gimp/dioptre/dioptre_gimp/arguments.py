@@ -14,7 +14,7 @@ from typing import Any
 from dioptre_link.editing import traits
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message, translated
-from dioptre_link.operations import Kind, Operation, Parameter
+from dioptre_link.operation import Kind, Operation, Parameter
 
 from .host import Gimp, GObject
 

@@ -15,7 +15,7 @@ from dioptre_link.editing import state as states  # noqa: E402
 from dioptre_link.editing.state import State, Store  # noqa: E402
 from dioptre_link.errors import UsageError  # noqa: E402
 from dioptre_link.language import translated  # noqa: E402
-from dioptre_link.operations import Kind, Parameter  # noqa: E402
+from dioptre_link.operation import Kind, Parameter  # noqa: E402
 
 from . import style  # noqa: E402
 

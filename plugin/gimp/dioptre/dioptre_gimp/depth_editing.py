@@ -9,9 +9,10 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from dioptre_link.catalogue.depth import OPERATION as DEPTH
 from dioptre_link.errors import RefusedError
 from dioptre_link.language import Message
-from dioptre_link.operations import OPERATIONS, Role
+from dioptre_link.operation import Role
 from dioptre_link.records import GROUP, Entry
 
 from . import layers, recipe, sources
@@ -73,7 +74,7 @@ def _depth_layer(image: Gimp.Image, entries: Sequence[Entry], drawables: Sequenc
         "The layer “{name}” has no depth layer of Dioptre's.",
         hint="Make one with Filters ▸ Dioptre ▸ {depth}, or select another layer.",
         name=picture.get_name(),
-        depth=Message(OPERATIONS["depth"].title),
+        depth=Message(DEPTH.title),
     )
 
 

@@ -22,7 +22,7 @@ from dioptre_link.editing.events import Image, Steps  # noqa: E402
 from dioptre_link.editing.state import State, Store  # noqa: E402
 from dioptre_link.errors import Cancelled  # noqa: E402
 from dioptre_link.language import translated  # noqa: E402
-from dioptre_link.operations import Input, Operation, Role  # noqa: E402
+from dioptre_link.operation import Input, Operation, Role  # noqa: E402
 
 from . import arguments, drawing, jobs, pixels, sources, style  # noqa: E402
 from .binding import Binding  # noqa: E402

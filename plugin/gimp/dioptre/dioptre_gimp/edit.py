@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dioptre_link.editing import results
 from dioptre_link.errors import RefusedError
-from dioptre_link.operations import Operation, Role
+from dioptre_link.operation import Operation, Role
 from dioptre_link.records import GROUP, Entry
 
 from . import recipe, sources

@@ -16,7 +16,7 @@ from dioptre_link.buffers import Buffer
 from dioptre_link.client import Result, Worker
 from dioptre_link.editing.events import Step, Steps
 from dioptre_link.errors import RefusedError
-from dioptre_link.operations import Operation, Role
+from dioptre_link.operation import Operation, Role
 from dioptre_link.records import GROUP, Entry
 
 from . import depth_store, jobs, layers, pixels, recipe, sources

@@ -11,7 +11,7 @@ from dioptre_link.editing import focus_range, views  # noqa: E402
 from dioptre_link.editing.focus_range import Grip  # noqa: E402
 from dioptre_link.editing.state import State, Store  # noqa: E402
 from dioptre_link.language import translated  # noqa: E402
-from dioptre_link.operations import Parameter  # noqa: E402
+from dioptre_link.operation import Parameter  # noqa: E402
 
 from . import drawing  # noqa: E402
 from .controls import AUTOMATIC, Row, set_options  # noqa: E402

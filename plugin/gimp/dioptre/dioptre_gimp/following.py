@@ -11,7 +11,7 @@ from typing import Any
 from dioptre_link.chain import as_operation
 from dioptre_link.errors import UsageError
 from dioptre_link.language import translated
-from dioptre_link.operations import Operation
+from dioptre_link.operation import Operation
 from dioptre_link.presets import preset, presets
 from dioptre_link.recipe import Recipe
 

@@ -19,7 +19,7 @@ from dioptre_link.client import Result, Stored, Worker
 from dioptre_link.editing import events, traits
 from dioptre_link.editing.events import Step, Steps
 from dioptre_link.errors import DioptreError
-from dioptre_link.operations import Operation
+from dioptre_link.operation import Operation
 
 from . import depth_store, pixels, sources
 from .host import Gimp

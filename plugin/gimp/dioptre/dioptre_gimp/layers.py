@@ -15,7 +15,7 @@ from dioptre_link.client import Layer as ResultLayer
 from dioptre_link.client import Result
 from dioptre_link.editing.events import Step, Steps
 from dioptre_link.errors import DioptreError
-from dioptre_link.operations import Operation, Role
+from dioptre_link.operation import Operation, Role
 from dioptre_link.records import made_from
 
 from . import depth_store, pixels, recipe, sources

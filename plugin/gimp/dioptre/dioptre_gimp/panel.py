@@ -14,7 +14,7 @@ from dioptre_link import aperture_picture  # noqa: E402
 from dioptre_link.editing import bokeh, scales, traits  # noqa: E402
 from dioptre_link.editing.state import State, Store  # noqa: E402
 from dioptre_link.language import translated  # noqa: E402
-from dioptre_link.operations import Kind, Operation, Parameter  # noqa: E402
+from dioptre_link.operation import Kind, Operation, Parameter  # noqa: E402
 from dioptre_link.presets import presets  # noqa: E402
 
 from . import arguments, drawing  # noqa: E402

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.chain import CHAIN
 from dioptre_link.client import Worker
 from dioptre_link.editing import traits
 from dioptre_link.editing.events import Step, Steps
 from dioptre_link.errors import Cancelled, DioptreError, RefusedError, UsageError
 from dioptre_link.language import translated
-from dioptre_link.operations import OPERATIONS, Operation
+from dioptre_link.operation import Operation
 from dioptre_link.recipe import RecipeError
 
 from . import arguments, depth_editing, edit, following, jobs, log, sources, update

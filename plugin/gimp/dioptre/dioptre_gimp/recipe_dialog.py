@@ -13,6 +13,7 @@ gi.require_version("Gtk", "3.0")
 gi.require_version("GimpUi", "3.0")
 from gi.repository import GimpUi, GLib, Gtk  # noqa: E402  (the versions must be named first)
 
+from dioptre_link.catalogue import portrait, white_balance  # noqa: E402
 from dioptre_link.chain import as_operation  # noqa: E402
 from dioptre_link.client import Worker  # noqa: E402
 from dioptre_link.editing import state as states  # noqa: E402
@@ -22,7 +23,7 @@ from dioptre_link.editing.recipe_preview import RecipePreview, preview_of  # noq
 from dioptre_link.editing.state import Phase, State, Store  # noqa: E402
 from dioptre_link.errors import Cancelled, DioptreError  # noqa: E402
 from dioptre_link.language import translated  # noqa: E402
-from dioptre_link.operations import OPERATIONS, Operation  # noqa: E402
+from dioptre_link.operation import Operation  # noqa: E402
 from dioptre_link.presets import presets  # noqa: E402
 from dioptre_link.recipe import Recipe  # noqa: E402
 
@@ -38,9 +39,9 @@ from .sources import Source  # noqa: E402
 SourceOf = Callable[[Operation], Source]
 
 LIST_PX = 340
-FIRST = "portrait"  # is shown where nothing was chosen before
+FIRST = portrait.OPERATION.name  # the preset that is shown where nothing was chosen before
 VIEWS = (views.AFTER, views.BEFORE, views.SPLIT)
-_NONE = RecipePreview(operation=OPERATIONS["white_balance"], options={}, shown=False)
+_NONE = RecipePreview(operation=white_balance.OPERATION, options={}, shown=False)
 
 
 def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, source_of: SourceOf, *, replaces: bool) -> bool:
@@ -72,10 +73,10 @@ class RecipeDialog:
         replaces: bool,
     ) -> None:
         self._config, self._source_of, self._worker, self._files = config, source_of, worker, files
-        source = source_of(OPERATIONS["white_balance"])
+        source = source_of(white_balance.OPERATION)
         layer_size = (source.picture.get_width(), source.picture.get_height())
         self._size = size = fitted(*layer_size)
-        self._store: Store[State] = Store(states.opened(OPERATIONS["white_balance"]))
+        self._store: Store[State] = Store(states.opened(white_balance.OPERATION))
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, translated("Recipe"))
         if (button := self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
             button.hide()  # there is no page in GIMP's own help

@@ -15,7 +15,7 @@ from typing import Any
 from dioptre_link.client import Worker
 from dioptre_link.editing.events import Steps
 from dioptre_link.language import Message
-from dioptre_link.operations import Operation, Role
+from dioptre_link.operation import Operation, Role
 from dioptre_link.records import GROUP, Entry, Link
 
 from . import depth_editing, depth_store, jobs, layers, recipe

@@ -11,7 +11,7 @@ from dioptre_link.client import Result, Worker
 from dioptre_link.editing import refusals, traits
 from dioptre_link.editing.events import Steps
 from dioptre_link.errors import RefusedError
-from dioptre_link.operations import Operation
+from dioptre_link.operation import Operation
 from dioptre_link.records import GROUP, Entry
 
 from . import depth_store, jobs, layers, recipe

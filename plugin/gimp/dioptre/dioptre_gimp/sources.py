@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dioptre_link.editing import refusals, traits
 from dioptre_link.errors import RefusedError
-from dioptre_link.operations import Input, Operation, Role
+from dioptre_link.operation import Input, Operation, Role
 from dioptre_link.records import GROUP, Entry, depth_links
 
 from . import pixels, recipe

@@ -9,7 +9,7 @@ from dioptre_link.client import Worker
 from dioptre_link.editing import refusals, results
 from dioptre_link.editing.events import Steps
 from dioptre_link.language import Message
-from dioptre_link.operations import Input, Role
+from dioptre_link.operation import Input, Role
 from dioptre_link.records import Entry
 
 from . import depth_store, recipe, sources

@@ -57,9 +57,9 @@ def recorded(image):
     return json.loads(bytes(image.get_parasite("dioptre").get_data()))["results"]
 
 
-def compare_argument(operations, parameter, found):
+def compare_argument(kinds, parameter, found):
     name = parameter.name.replace("_", "-")
-    if parameter.kind is operations.Kind.POINT:
+    if parameter.kind is kinds.POINT:
         for axis in "xy":
             expect(f"{name}-{axis}", found.pop(f"{name}-{axis}").value_type.name, "gdouble")
         return
@@ -67,22 +67,22 @@ def compare_argument(operations, parameter, found):
     expect(f"{name}'s label", argument.nick.replace("_", ""), parameter.label)
     expect_in(f"{name}'s help", parameter.help, argument.blurb)
     default = argument.get_default_value()
-    if parameter.kind in (operations.Kind.FLOAT, operations.Kind.INTEGER):
+    if parameter.kind in (kinds.FLOAT, kinds.INTEGER):
         expect(f"{name}'s maximum", argument.maximum, parameter.maximum)
         if parameter.default is None:
             expect(f"{name}'s automatic value", (argument.minimum, default), (default, default))
             expect(f"{name}'s automatic value is out of its range", default < parameter.minimum, True)
         else:
             expect(f"{name}'s range", (argument.minimum, default), (parameter.minimum, parameter.default))
-    elif parameter.kind is operations.Kind.STROKES:
+    elif parameter.kind is kinds.STROKES:
         expect(f"{name}'s default", default or "", "")
     elif parameter.default is not None:
         expect(f"{name}'s default", default, parameter.default)
 
 
 def check_every_operation_is_registered_as_described():
-    operations = link("operations")
-    for described in operations.OPERATIONS.values():
+    kinds, inputs = link("operation").Kind, link("operation").Input
+    for described in link("catalogue").OPERATIONS.values():
         procedure = Gimp.get_pdb().lookup_procedure(PREFIX + described.command)
         expect(f"{described.name} registered", procedure is not None, True)
         expect("menu", procedure.get_menu_paths()[0].replace("_", ""), "<Image>/Filters/Dioptre")
@@ -91,10 +91,10 @@ def check_every_operation_is_registered_as_described():
         found = {argument.name: argument for argument in procedure.get_arguments()}
         for name in ("run-mode", "image", "drawables"):
             found.pop(name)
-        if operations.Input.DISPARITY in described.inputs + described.optional_inputs:
+        if inputs.DISPARITY in described.inputs + described.optional_inputs:
             expect("depth layer", found.pop("depth-layer").value_type.name, "GimpLayer")
         for parameter in described.parameters:
-            compare_argument(operations, parameter, found)
+            compare_argument(kinds, parameter, found)
         if any(parameter.name == "scale" for parameter in described.parameters):
             expect("whole image", found.pop("whole-image").value_type.name, "gboolean")
         expect(f"further arguments of {described.name}", list(found), [])

@@ -3,7 +3,7 @@
 import array
 
 import person
-from dioptre.dioptre_link.operations import operation
+from dioptre.dioptre_link.catalogue import operation
 from krita import Selection
 from panel import PHOTO_PX, WHOLE, open_photo, ready, state
 from person import click, docker, opened, widget

@@ -3,8 +3,8 @@
 import array
 
 import person
+from dioptre.dioptre_link.catalogue import operation
 from dioptre.dioptre_link.errors import DioptreError
-from dioptre.dioptre_link.operations import operation
 from krita import Krita, Selection
 from rig import (
     BLUR,

@@ -2,7 +2,7 @@
 
 import os
 
-from dioptre.dioptre_link.operations import operation
+from dioptre.dioptre_link.catalogue import operation
 from documents import blur, refused
 from krita import InfoObject, Krita, Selection
 from rig import (

@@ -9,7 +9,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from dioptre.dioptre_link.operations import operation
+from dioptre.dioptre_link.catalogue import operation
 from krita import Krita
 from rig import add_depth, finish, leave, memory_mib, new_document, processes, settle, top, until
 

@@ -3,10 +3,10 @@
 import os
 
 import person
+from dioptre.dioptre_link.catalogue import OPERATIONS, operation
 from dioptre.dioptre_link.editing import brush, views
 from dioptre.dioptre_link.editing.request import DETAIL_SHAPE
 from dioptre.dioptre_link.editing.state import Phase, Tool
-from dioptre.dioptre_link.operations import OPERATIONS, operation
 from dioptre.requests import LONGEST_PX
 from person import click, docker, opened, widget
 from rig import (

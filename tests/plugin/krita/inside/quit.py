@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from dioptre.dioptre_link.operations import operation
+from dioptre.dioptre_link.catalogue import operation
 from krita import Krita
 from rig import OUT, Ending, leave, photo, processes, settle, trigger, until
 

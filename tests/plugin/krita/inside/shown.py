@@ -3,7 +3,7 @@
 import zipfile
 
 import person
-from dioptre.dioptre_link.operations import operation
+from dioptre.dioptre_link.catalogue import operation
 from krita import Krita, Selection
 from rig import (
     HEIGHT,

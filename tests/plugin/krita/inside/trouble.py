@@ -6,7 +6,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from dioptre.dioptre_link.operations import operation
+from dioptre.dioptre_link.catalogue import operation
 from krita import Krita
 from rig import (
     BLUR,

@@ -8,7 +8,7 @@ ZOO=store: converts the core's result of those by Krita's engine.
 
 import os
 
-from dioptre.dioptre_link.operations import operation
+from dioptre.dioptre_link.catalogue import operation
 from krita import Krita
 from rig import (
     BLUR,

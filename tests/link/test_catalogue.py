@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from pathlib import Path
 
 import pytest
 
+from dioptre_link.catalogue import OPERATIONS, operation
 from dioptre_link.errors import UsageError
-from dioptre_link.operations import OPERATIONS, Kind, Operation, Parameter, operation
+from dioptre_link.operation import Kind, Memory, Operation, Parameter
 
 
 @pytest.mark.parametrize("described", OPERATIONS.values(), ids=lambda described: described.name)
@@ -133,6 +136,7 @@ def test_whole_numbers_of_pixels_stay_whole_and_at_least_one() -> None:
         parameters=(parameter("a", Kind.INTEGER, "px"), parameter("b", Kind.INTEGER, "")),
         inputs=(),
         outputs=(),
+        memory=Memory(fixed_mib=0, bytes_per_pixel=60),
     )
     assert described.scaled({"a": 3, "b": 3}, 0.1) == {"a": 1, "b": 3}
     assert described.scaled({"a": 0, "b": 3}, 0.1) == {"a": 0, "b": 3}
@@ -145,3 +149,23 @@ def test_options_follow_the_picture_they_are_for() -> None:
     )
     assert larger == {"focus": (40.0, 80.0), "max_radius": 300.0, "f_number": 2.0, "focal_disparity": None}
     described.check(larger)
+
+
+def test_nothing_else_names_an_operation() -> None:
+    """What one needs, costs and allows stands in its own file, so that a new one is described in one place."""
+    names = set(OPERATIONS) - {"depth"}  # a common word
+    root = Path(__file__).resolve().parents[2]
+    places = [
+        *root.glob("plugin/*/**/*.py"),
+        *root.glob("core/dioptre/cli/*.py"),
+        *root.glob("core/dioptre_link/editing/*.py"),
+    ]
+    places += [root / "core/dioptre/recipes/memory.py", root / "core/dioptre/worker/warm_up.py"]
+    named = {
+        (path.name, node.value)
+        for path in places
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in names
+    }
+    assert len(places) > 50
+    assert named == set()

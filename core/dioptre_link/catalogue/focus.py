@@ -1,0 +1,55 @@
+"""What stays sharp: the options of every blur."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..operation import Kind, Parameter
+
+USUAL_FOCUS_RANGE = 0.04
+"""Disparity that stays sharp to either side of the focus where no range is chosen."""
+
+FOCUS_RESETS: Mapping[str, Any] = {"focal_disparity": None}
+"""What a click on the point to focus on hands back to the picture."""
+
+FOCUS_PARAMETERS = (
+    Parameter(
+        name="focus",
+        kind=Kind.POINT,
+        label="Focus point",
+        help="The point to focus on. Auto: the subject.",
+        group="Focus",
+        simple=True,
+    ),
+    Parameter(
+        name="focal_disparity",
+        kind=Kind.FLOAT,
+        label="Focus distance",
+        help="The depth to focus on, as a value of the depth map: 1 nearest, 0 farthest. Auto: at the focus point.",
+        minimum=0.0,
+        maximum=1.0,
+        group="Focus",
+    ),
+    Parameter(
+        name="focus_range",
+        kind=Kind.FLOAT,
+        label="Focus range",
+        help="How much depth stays sharp in front of and behind the focus, in values of the depth map. "
+        "Auto: a narrow range.",
+        minimum=0.0,
+        maximum=1.0,
+        slider=(0.0, 0.3),
+        group="Focus",
+        simple=True,
+    ),
+)
+
+STROKES = Parameter(
+    name="strokes",
+    kind=Kind.STROKES,
+    label="Focus brush",
+    help="Strokes over parts to keep sharp, or to blur as their depth says; paint them in an editor's preview.",
+    default=(),
+    group="Focus",
+)

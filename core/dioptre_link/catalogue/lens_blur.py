@@ -1,0 +1,44 @@
+"""Blur by a depth map."""
+
+from __future__ import annotations
+
+from ..operation import LAPTOP_PREVIEW, Input, Kind, Memory, Operation, Parameter, Role, WarmUp
+from .blur import BLUR_PARAMETERS
+from .focus import FOCUS_PARAMETERS, FOCUS_RESETS, STROKES
+
+_PIECES = Parameter(
+    name="pieces",
+    kind=Kind.CHOICE,
+    label="Separate layers",
+    help="Also adds the foreground, the subject and the blurred background as separate layers. Linear: for layers "
+    "blended in linear light (GIMP). Encoded: for perceptual blending (Krita, OpenRaster).",
+    default="none",
+    choices=("none", "linear", "encoded"),
+    shown=("None", "For linear blending (GIMP)", "For perceptual blending (Krita)"),
+    group="Layers",
+)
+
+_ONE_TILE = (214, 320)  # of the blur
+_FOCUS = {"focal_disparity": 0.8}
+_WARM_UP = (  # tiles of every size, and drafts
+    WarmUp(size=LAPTOP_PREVIEW, draft=True, options={"f_number": 1.4, **_FOCUS}),
+    WarmUp(options={"f_number": 1.4, **_FOCUS}),
+    WarmUp(size=_ONE_TILE, options={"f_number": 1.4, **_FOCUS}),
+    WarmUp(size=_ONE_TILE, draft=True, options={"f_number": 1.4, **_FOCUS}),
+    WarmUp(size=_ONE_TILE, draft=True, options={"f_number": 1.4, "focus_range": 0.0, **_FOCUS}),  # small discs
+    WarmUp(size=LAPTOP_PREVIEW, draft=True, options={"f_number": 4.0, **_FOCUS}),
+)
+
+OPERATION = Operation(
+    name="lens_blur",
+    title="Lens blur",
+    help="Blurs a picture by its depth map, as a lens focused at one distance does.",
+    parameters=(*FOCUS_PARAMETERS, STROKES, *BLUR_PARAMETERS, _PIECES),
+    inputs=(Input.PICTURE, Input.DISPARITY),
+    outputs=(Role.RESULT, Role.FOREGROUND, Role.SUBJECT, Role.BACKGROUND),
+    memory=Memory(fixed_mib=1200, bytes_per_pixel=36),  # where the subject is looked for
+    warm_up=_WARM_UP,
+    warm_up_rank=1,
+    click_resets=FOCUS_RESETS,
+    drafts=True,
+)

@@ -1,0 +1,35 @@
+"""Depth, subject and blur in one."""
+
+from __future__ import annotations
+
+from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
+from .blur import BLUR_PARAMETERS
+from .depth import DEPTH_PARAMETERS
+from .focus import FOCUS_PARAMETERS, FOCUS_RESETS, STROKES
+
+_KEEP_SUBJECT = Parameter(
+    name="keep_subject",
+    kind=Kind.FLOAT,
+    label="Keep subject sharp",
+    help="How much of the subject's depth is pulled into focus: 0 blurs as a lens does, 1 keeps all of it sharp.",
+    default=0.8,
+    minimum=0.0,
+    maximum=1.0,
+    group="Focus",
+    simple=True,
+)
+
+OPERATION = Operation(
+    name="portrait",
+    title="Portrait blur",
+    help="Estimates depth, finds the subject, focuses on it and blurs the rest as a fast lens does.",
+    parameters=(*FOCUS_PARAMETERS, _KEEP_SUBJECT, STROKES, *BLUR_PARAMETERS, *DEPTH_PARAMETERS),
+    inputs=(Input.PICTURE,),
+    optional_inputs=(Input.DISPARITY, Input.SUBJECT),
+    outputs=(Role.RESULT, Role.SUBJECT, Role.BACKGROUND, Role.DEPTH),
+    memory=Memory(fixed_mib=1200, bytes_per_pixel=55),
+    warm_up=(WarmUp(draft=True), WarmUp()),
+    warm_up_rank=2,
+    click_resets=FOCUS_RESETS,
+    drafts=True,
+)

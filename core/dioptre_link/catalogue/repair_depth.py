@@ -1,0 +1,71 @@
+"""Corrections to a depth layer."""
+
+from __future__ import annotations
+
+from ..operation import Input, Kind, Memory, Operation, Parameter, Role
+
+OPERATION = Operation(
+    name="repair_depth",
+    title="Repair depth in selection",
+    help="Corrects the depth layer inside the selection: mirrors, windows, pictures on a wall, plants.",
+    parameters=(
+        Parameter(
+            name="mode",
+            kind=Kind.CHOICE,
+            label="Method",
+            help="Estimate: re-estimate on a crop. Plane: fit a plane. Smooth: remove bumps. Fill: "
+            "interpolate from the surroundings. Match: the depth of a point. Shift: nearer or farther.",
+            default="estimate",
+            choices=("estimate", "plane", "smooth", "fill", "match", "shift"),
+            shown=(
+                "Estimate again",
+                "Fit a plane",
+                "Smooth",
+                "Fill from the surroundings",
+                "Match a point",
+                "Shift nearer or farther",
+            ),
+            simple=True,
+        ),
+        Parameter(
+            name="at",
+            kind=Kind.POINT,
+            label="Match point",
+            help="For Match: the point that has the right depth.",
+            simple=True,
+        ),
+        Parameter(
+            name="value",
+            kind=Kind.FLOAT,
+            label="Match depth",
+            help="For Match: a value of the depth map instead of a point (1 nearest, 0 farthest).",
+            minimum=0.0,
+            maximum=1.0,
+        ),
+        Parameter(
+            name="amount",
+            kind=Kind.FLOAT,
+            label="Shift amount",
+            help="For Shift: how far to move, in values of the depth map; above 0 nearer, below 0 farther.",
+            default=0.1,
+            minimum=-1.0,
+            maximum=1.0,
+            simple=True,
+        ),
+        Parameter(
+            name="feather",
+            kind=Kind.FLOAT,
+            label="Feather",
+            help="Width of the soft edge inside the selection; 0 is a hard edge. Auto: a narrow edge for "
+            "Plane, Match and Shift; the other methods blend by themselves.",
+            minimum=0.0,
+            maximum=2000.0,
+            slider=(0.0, 100.0),
+            unit="px",
+        ),
+    ),
+    inputs=(Input.PICTURE, Input.DISPARITY, Input.SELECTION),
+    outputs=(Role.DEPTH,),
+    memory=Memory(fixed_mib=1000, bytes_per_pixel=30),  # where it is estimated again
+    click_resets={"value": None, "mode": "match"},
+)

@@ -1,0 +1,87 @@
+"""Enlargement with more detail."""
+
+from __future__ import annotations
+
+from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
+
+_PLACE = (106, 160)  # what a dialog shows of the picture, before it is enlarged four times
+
+OPERATION = Operation(
+    name="super_resolution",
+    title="Super-resolution",
+    help="Enlarges a picture up to eight times, with more detail than interpolation.",
+    parameters=(
+        Parameter(
+            name="scale",
+            kind=Kind.FLOAT,
+            label="Scale",
+            help="How many times wider and higher the result is.",
+            default=4.0,
+            minimum=1.0,
+            maximum=8.0,
+            simple=True,
+        ),
+        Parameter(
+            name="model",
+            kind=Kind.CHOICE,
+            label="Network",
+            help="Faithful (default) sharpens existing detail. The others restore worn, noisy or "
+            "compressed pictures by inventing plausible detail; they are downloaded once, when you ask.",
+            default="default",
+            choices=("default", "realesr-animevideov3", "realesrgan-x4plus"),
+            shown=(
+                "Faithful",
+                "Restore drawings (Real-ESR AnimeVideo v3)",
+                "Restore photos (Real-ESRGAN ×4+)",
+            ),
+            simple=True,
+        ),
+        Parameter(
+            name="noise_reduction",
+            kind=Kind.FLOAT,
+            label="Noise reduction",
+            help="Removes noise and JPEG artefacts before enlarging: 0 none, 1 the most. "
+            "Auto: as much as the picture needs.",
+            minimum=0.0,
+            maximum=1.0,
+            group="Detail",
+            simple=True,
+        ),
+        Parameter(
+            name="softness",
+            kind=Kind.FLOAT,
+            label="Remove softness",
+            help="Radius of the blur of lens and focus to undo before enlarging: 0 for a sharp picture, "
+            "0.5 for a soft one, 1 for a very soft one.",
+            default=0.0,
+            minimum=0.0,
+            maximum=1.2,
+            unit="px",
+            group="Detail",
+        ),
+        Parameter(
+            name="fidelity",
+            kind=Kind.FLOAT,
+            label="Fidelity",
+            help="How closely the result, scaled down again, matches the original: 1 exactly, 0 not at "
+            "all. Auto: 1 for Faithful, 0 for the networks that restore.",
+            minimum=0.0,
+            maximum=1.0,
+            group="Detail",
+        ),
+        Parameter(
+            name="smooth_defocus",
+            kind=Kind.BOOLEAN,
+            label="Keep blurred areas smooth",
+            help="Enlarges out-of-focus areas without new detail. Needs a depth map.",
+            default=True,
+            group="Detail",
+        ),
+    ),
+    inputs=(Input.PICTURE,),
+    optional_inputs=(Input.DISPARITY,),
+    outputs=(Role.RESULT,),
+    memory=Memory(fixed_mib=250, bytes_per_pixel=40),
+    warm_up=(WarmUp(size=_PLACE),),
+    warm_up_rank=4,
+)

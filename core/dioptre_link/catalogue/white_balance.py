@@ -1,0 +1,96 @@
+"""The colour of the light."""
+
+from __future__ import annotations
+
+from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
+
+OPERATION = Operation(
+    name="white_balance",
+    title="White balance",
+    help="Estimates the colour of the light and removes its cast.",
+    parameters=(
+        Parameter(
+            name="temperature",
+            kind=Kind.FLOAT,
+            label="Temperature",
+            help="Colour temperature of the light: 6500 changes nothing; lower values make the picture "
+            "bluer, higher ones warmer. Auto: estimated.",
+            minimum=1000.0,
+            maximum=50000.0,
+            slider=(2000.0, 15000.0),
+            unit="K",
+            group="Light",
+            simple=True,
+        ),
+        Parameter(
+            name="tint",
+            kind=Kind.INTEGER,
+            label="Tint",
+            help="Green or magenta of the light, in units of 1/3000 Duv as in raw converters; daylight has "
+            "about 10. Lower values make the picture greener, higher ones more magenta. Auto: estimated.",
+            minimum=-300,
+            maximum=300,
+            slider=(-150, 150),
+            group="Light",
+            simple=True,
+        ),
+        Parameter(
+            name="strength",
+            kind=Kind.FLOAT,
+            label="Strength",
+            help="How much of the cast is removed: 0 nothing, 1 all of it.",
+            default=1.0,
+            minimum=0.0,
+            maximum=1.0,
+            group="Light",
+            simple=True,
+        ),
+        Parameter(
+            name="neutral",
+            kind=Kind.POINT,
+            label="Neutral area",
+            help="The centre of an area that is grey or white in reality. Replaces the estimate.",
+            group="Light",
+            simple=True,
+        ),
+        Parameter(
+            name="neutral_radius",
+            kind=Kind.INTEGER,
+            label="Neutral area size",
+            help="Distance from the centre of the neutral area to its edge.",
+            default=2,
+            minimum=0,
+            maximum=2000,
+            slider=(0, 100),
+            unit="px",
+            group="Light",
+        ),
+        Parameter(
+            name="keep_warmth",
+            kind=Kind.FLOAT,
+            label="Keep warmth",
+            help="How much of a warm light stays, as of candles or a sunset: 0 nothing, 1 all of it.",
+            default=0.0,
+            minimum=0.0,
+            maximum=1.0,
+            group="Light",
+            simple=True,
+        ),
+        Parameter(
+            name="mixed",
+            kind=Kind.BOOLEAN,
+            label="Mixed lighting",
+            help="Looks for more than one light and balances each part of the picture for its own.",
+            default=False,
+            group="Light",
+        ),
+    ),
+    inputs=(Input.PICTURE,),
+    optional_inputs=(Input.DISPARITY,),
+    outputs=(Role.RESULT,),
+    memory=Memory(fixed_mib=450, bytes_per_pixel=25),
+    warm_up=(WarmUp(),),
+    warm_up_rank=3,
+    click_resets={"temperature": None, "tint": None},
+    in_series=True,
+)

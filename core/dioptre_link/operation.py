@@ -1,0 +1,294 @@
+"""What an operation is: its parameters with their kinds and ranges, its inputs and its outputs."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from .errors import UsageError
+from .language import Message
+from .strokes import checked_strokes
+
+AUTO = "auto"
+
+
+class Kind(Enum):
+    """What values a parameter takes. A POINT is (x, y) in pixels of the input picture, from its top left.
+
+    STROKES are those of the focus brush: see `strokes`.
+    """
+
+    FLOAT = "float"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"
+    POINT = "point"
+    STROKES = "strokes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One option of an operation. `default=None` means "decided automatically"."""
+
+    name: str
+    kind: Kind
+    label: str
+    help: str
+    default: Any = None
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()  # how an editor's list shows the choices, where their names do not say it
+    slider: tuple[float, float] | None = None  # the range of an editor's slider; values beyond it are typed
+    unit: str = ""
+    group: str = ""
+    simple: bool = False  # belongs to the short view of a dialog
+
+    def check(self, value: Any) -> Any:
+        """Return `value` as this parameter's own type; raise UsageError when it does not fit.
+
+        None and "auto" stand for a value that is decided automatically.
+        """
+        if self.default is None and (value is None or value == AUTO):
+            return None
+        try:
+            checked = _PARSERS[self.kind](value)
+        except (TypeError, ValueError) as error:
+            raise UsageError(
+                Message(
+                    "{label}: {value} is not {words}.",
+                    label=Message(self.label),
+                    value=repr(value),
+                    words=Message(_WORDS[self.kind]),
+                ),
+                hint=self._range_hint(),
+            ) from error
+        if self.kind is Kind.CHOICE and checked not in self.choices:
+            raise UsageError(
+                Message("{label}: {value} is not a choice.", label=Message(self.label), value=repr(value)),
+                hint=self._range_hint(),
+            )
+        if self.kind in (Kind.FLOAT, Kind.INTEGER):
+            low = -math.inf if self.minimum is None else self.minimum
+            high = math.inf if self.maximum is None else self.maximum
+            if not low <= checked <= high:
+                raise UsageError(
+                    Message("{label}: {value} is out of range.", label=Message(self.label), value=value),
+                    hint=self._range_hint(),
+                )
+        return checked
+
+    @property
+    def of_one_picture(self) -> bool:
+        """Whether a value says something about one picture alone, and nothing about the next."""
+        return self.default is None or self.kind is Kind.STROKES
+
+    def shown_choice(self, value: str) -> str:
+        """How an editor's list shows one of `choices`, before it is translated."""
+        return self.shown[self.choices.index(value)] if self.shown else value.replace("_", " ").capitalize()
+
+    def scaled(self, value: Any, scale: float) -> Any:
+        """`value` for a picture `scale` times as large."""
+        if value is None:
+            return None
+        if self.kind is Kind.POINT:
+            return tuple(coordinate * scale for coordinate in value)
+        if self.unit != "px" or not value:
+            return value
+        longer = value * scale if self.maximum is None else min(value * scale, self.maximum)
+        return max(1, round(longer)) if self.kind is Kind.INTEGER else longer
+
+    def _range_hint(self) -> str:
+        if self.kind is Kind.CHOICE:
+            return f"Choose one of: {', '.join(self.choices)}."
+        if self.kind in (Kind.FLOAT, Kind.INTEGER) and self.minimum is not None and self.maximum is not None:
+            return f"Give a number from {self.minimum:g} to {self.maximum:g}."
+        if self.kind is Kind.POINT:
+            return "Give a point as X,Y in pixels of the picture."
+        return ""
+
+
+class Role(Enum):
+    """What a layer of a result is for."""
+
+    RESULT = "result"
+    BACKGROUND = "background"  # clean plate: what is behind the subject, extended under it
+    SUBJECT = "subject"
+    FOREGROUND = "foreground"
+    DEPTH = "depth"  # disparity: 1 = nearest, 0 = farthest
+    CONFIDENCE = "confidence"
+
+
+class Input(Enum):
+    """What an operation needs beside its options. Every operation takes a picture."""
+
+    PICTURE = "picture"
+    DISPARITY = "disparity"
+    SELECTION = "selection"
+    SUBJECT = "subject"  # coverage of a subject that was found before: previews need not look for it again
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Peak of the resident set beyond the picture itself, as benchmarks/memory.py measures it, and a little more.
+
+    fixed_mib: Python, JAX, networks, tiles. bytes_per_pixel: of the picture.
+    """
+
+    fixed_mib: int
+    bytes_per_pixel: int
+
+    @staticmethod
+    def most(memories: Iterable[Memory]) -> Memory:
+        """Enough for each of several, one after the other."""
+        every = tuple(memories)
+        return Memory(
+            fixed_mib=max(one.fixed_mib for one in every), bytes_per_pixel=max(one.bytes_per_pixel for one in every)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarmUp:
+    """One run on a made-up picture before the first job: it compiles what jobs of this size use.
+
+    size: (height, width). The default is a preview's; full pictures share its programs.
+    """
+
+    size: tuple[int, int] = (680, 1024)
+    draft: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+LAPTOP_PREVIEW = (427, 640)
+"""Height and width of a dialog's preview where the screen is small."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One thing that Dioptre can do to a picture.
+
+    warm_up_rank: operations of lower rank are warmed up first, for the others build on them.
+    click_resets: options that a click in the preview sets besides the point, because they would override it.
+    drafts: it can be shown quickly, and nearly the same, while a slider moves.
+    in_series: several pictures taken in the same light may share what it estimates.
+    """
+
+    name: str
+    title: str
+    help: str
+    parameters: tuple[Parameter, ...]
+    inputs: tuple[Input, ...]
+    optional_inputs: tuple[Input, ...] = ()
+    outputs: tuple[Role, ...]
+    memory: Memory
+    warm_up: tuple[WarmUp, ...] = ()
+    warm_up_rank: int = 0
+    click_resets: Mapping[str, Any] = field(default_factory=dict)
+    drafts: bool = False
+    in_series: bool = False
+
+    @property
+    def command(self) -> str:
+        """The name on the command line and, after `dioptre-`, in GIMP's procedure database."""
+        return self.name.replace("_", "-")
+
+    def defaults(self) -> dict[str, Any]:
+        return {parameter.name: parameter.default for parameter in self.parameters}
+
+    def check(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all options, checked and completed with defaults; raise UsageError on the first wrong one."""
+        known = {parameter.name: parameter for parameter in self.parameters}
+        for name in options:
+            if name not in known:
+                raise UsageError(
+                    Message("{title} has no option {name}.", title=Message(self.title), name=repr(name)),
+                    hint=nearest(name, list(known)),
+                )
+        return {name: p.check(options[name]) if name in options else p.default for name, p in known.items()}
+
+    def written(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """`options` as recipes and documents hold them: strokes only where there are any.
+
+        An older Dioptre, which does not know the focus brush, still follows what was made without it.
+        """
+        unpainted = {p.name for p in self.parameters if p.kind is Kind.STROKES and not options.get(p.name)}
+        return {name: value for name, value in options.items() if name not in unpainted}
+
+    def check_points(self, options: Mapping[str, Any], size: tuple[float, float]) -> None:
+        """Raise UsageError for a point outside a picture of `size` (width, height)."""
+        for parameter in self.parameters:
+            point = options.get(parameter.name) if parameter.kind is Kind.POINT else None
+            if point is not None and not all(0 <= place <= side for place, side in zip(point, size, strict=True)):
+                raise UsageError(
+                    "{label}: {x},{y} is outside the picture.",
+                    hint="Give x from 0 to {right} and y from 0 to {bottom}.",
+                    label=Message(parameter.label),
+                    x=f"{point[0]:g}",
+                    y=f"{point[1]:g}",
+                    right=max(0, round(size[0]) - 1),
+                    bottom=max(0, round(size[1]) - 1),
+                )
+
+    def scaled(self, options: Mapping[str, Any], scale: float) -> dict[str, Any]:
+        """`options` with points and lengths in pixels brought to a picture `scale` times as large."""
+        known = {parameter.name: parameter for parameter in self.parameters}
+        return {name: known[name].scaled(value, scale) for name, value in options.items()}
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A hint that names the nearest of `known`, or all of them."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("yes", "true", "on", "1", "no", "false", "off", "0"):
+        return value.lower() in ("yes", "true", "on", "1")
+    raise ValueError(value)
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise ValueError(value)
+    return int(value)
+
+
+def _float(value: Any) -> float:
+    if isinstance(value, bool) or not math.isfinite(number := float(value)):
+        raise ValueError(value)
+    return number
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _point(value: Any) -> tuple[float, float]:
+    x, y = value.split(",") if isinstance(value, str) else value
+    return _float(x), _float(y)
+
+
+_PARSERS: dict[Kind, Callable[[Any], Any]] = {
+    Kind.FLOAT: _float,
+    Kind.INTEGER: _integer,
+    Kind.BOOLEAN: _boolean,
+    Kind.CHOICE: _text,
+    Kind.POINT: _point,
+    Kind.STROKES: checked_strokes,
+}
+_WORDS = {
+    Kind.FLOAT: "a number",
+    Kind.INTEGER: "a whole number",
+    Kind.BOOLEAN: "yes or no",
+    Kind.CHOICE: "a choice",
+    Kind.POINT: "a point",
+    Kind.STROKES: "a list of strokes",
+}
