@@ -90,7 +90,7 @@ def threads() -> Iterator[dict[str, Any]]:
 def tiles() -> Iterator[dict[str, Any]]:
     """The enlarging network on tiles of each size."""
     from dioptre.cli.bench import scene
-    from dioptre.models.registry import load_model
+    from dioptre.models.loading import load_model
     from dioptre.pipelines.tiled import TILES_PX, enlarge_tiled
 
     network, (picture, _) = load_model("span-x2"), scene(TILES_MP)

@@ -26,7 +26,8 @@ from PIL import Image
 from published_networks import in_ncnn, in_onnx_runtime
 
 from dioptre.imaging.resize import resize
-from dioptre.models.registry import ENTRIES, ModelKind, is_installed, load_model
+from dioptre.models.loading import load_model
+from dioptre.models.registry import ENTRIES, ModelKind, is_installed
 from dioptre.pipelines.super_resolution import super_resolution
 from dioptre.pipelines.tiled import enlarge_tiled
 

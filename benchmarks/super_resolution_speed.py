@@ -79,7 +79,7 @@ def serve_one(arguments: argparse.Namespace) -> None:
     from PIL import Image
 
     from dioptre.imaging.resize import resize
-    from dioptre.models.registry import load_model
+    from dioptre.models.loading import load_model
     from dioptre.pipelines import tiled
 
     (model,) = arguments.models
@@ -112,7 +112,7 @@ def serve_one(arguments: argparse.Namespace) -> None:
 
 
 def jax_engine(model: str, arguments: argparse.Namespace) -> Run:
-    from dioptre.models.registry import load_model
+    from dioptre.models.loading import load_model
 
     network = load_model(model)
     return lambda x: network.forward(network.state, x)
@@ -121,7 +121,7 @@ def jax_engine(model: str, arguments: argparse.Namespace) -> Run:
 def openvino_engine(precision: str) -> Callable[[str, argparse.Namespace], Run]:
     def make(model: str, arguments: argparse.Namespace) -> Run:
         from dioptre.models.acceleration import OpenVino
-        from dioptre.models.registry import load_model
+        from dioptre.models.loading import load_model
 
         return OpenVino(load_model(model), precision=precision)
 

@@ -8,16 +8,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, runtime_checkable
 
 from . import start
 from .buffers import Buffer
 from .errors import Cancelled, DioptreError
 from .language import Message
 from .operation import Role
-
-if TYPE_CHECKING:
-    from .connection import Connection
 
 SILENCE_S = 90.0  # a busy worker repeats its progress every few seconds: after this it is hung
 SLICE_S = 0.1  # waits are cut into slices of this, so that a cancel or another thread gets in
@@ -84,10 +81,31 @@ class VersionError(DioptreError):
     code = "version"
 
 
+@runtime_checkable
+class Carrier(Protocol):
+    """What brings a job's events; the connection to the worker is one.
+
+    heard: when something last came, by `time.monotonic`.
+    """
+
+    @property
+    def heard(self) -> float: ...
+
+    def pump(self, timeout_s: float) -> bool:
+        """Hand out what has come within `timeout_s`; whether anything has."""
+        ...
+
+    def send(self, message: Mapping[str, Any]) -> None: ...
+
+    def fail(self, error: DioptreError) -> None:
+        """End every job with `error`."""
+        ...
+
+
 class Job:
     """One submitted job. It ends in exactly one of: a Result, a DioptreError, Cancelled."""
 
-    def __init__(self, connection: Connection, number: int) -> None:
+    def __init__(self, connection: Carrier, number: int) -> None:
         self._connection = connection
         self.number = number
         self._events: deque[Progress | Result | DioptreError] = deque()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from .catalogue import operation
 from .errors import DioptreError, UsageError
 from .language import Message
 from .migrations import UnknownVersionError, migrated
+from .operation import nearest
 
 VERSION = 2  # of the format; raised when an older reader could misread a newer recipe
 _MAX_BYTES = 1 << 20  # a recipe has a few hundred; more is not one
@@ -168,7 +168,7 @@ class Recipe:
             if name not in known:
                 raise UsageError(
                     Message("No step of the recipe has an option {name}.", name=repr(name)),
-                    hint=_nearest(name, sorted(known)),
+                    hint=nearest(name, sorted(known)),
                 )
         steps = tuple(
             Step(
@@ -266,13 +266,8 @@ def _require_known(content: Mapping[str, Any], known: Sequence[str], origin: str
         if name not in known:
             raise RecipeError(
                 Message("{origin} has an unknown entry {name}.", origin=origin, name=repr(name)),
-                hint=_nearest(name, known),
+                hint=nearest(name, known),
             )
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:

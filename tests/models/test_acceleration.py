@@ -19,7 +19,8 @@ from dioptre.models import acceleration
 from dioptre.models.depth_anything_v2.config import BackboneConfig, DepthAnythingConfig, HeadConfig
 from dioptre.models.depth_anything_v2.module import DepthAnything
 from dioptre.models.loaded import Loaded
-from dioptre.models.registry import ModelKind, find, load_model
+from dioptre.models.loading import load_model
+from dioptre.models.registry import ModelKind, find
 from dioptre.models.rrdb import Rrdb, RrdbConfig
 from dioptre.models.srvgg import Srvgg, SrvggConfig
 
@@ -163,7 +164,7 @@ def test_nobody_is_told() -> None:
         "def stop(*_): raise SystemExit('something was started or connected')\n"
         "os.fork = socket.socket.connect = stop\n"
         "from dioptre.models import acceleration\n"
-        "from dioptre.models.registry import load_model\n"
+        "from dioptre.models.loading import load_model\n"
         "import numpy as np\n"
         "acceleration.accelerated(load_model('span-x2'))(np.zeros((1, 32, 32, 3), np.float32))\n"
         "assert sys.modules['openvino_telemetry'] is None\n"

@@ -12,8 +12,9 @@ import pytest
 
 from dioptre.models import fetching
 from dioptre.models.adding import add_by_name, add_weights
+from dioptre.models.loading import load_model
 from dioptre.models.realesrgan_package import ANIMEVIDEO_PACKAGE as PACKAGE
-from dioptre.models.registry import ENTRIES, is_installed, load_model
+from dioptre.models.registry import ENTRIES, is_installed
 from dioptre_link.errors import DioptreError
 
 from ..golden import assert_golden, pattern

@@ -22,7 +22,8 @@ from dioptre.models.depth_anything_v2.config import dioptre_small
 from dioptre.models.depth_anything_v2.convert import convert, from_safetensors
 from dioptre.models.depth_anything_v2.published import PACKAGE, read_backbone
 from dioptre.models.depth_anything_v2.resampling import resize_aligned, resize_cubic
-from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN, load_model
+from dioptre.models.loading import load_model
+from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 from ..golden import assert_recorded, pattern, read_golden
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from dioptre.models.depth_refiner.module import double, fetch, pixel_unshuffle
+from dioptre.models.loading import load_model
 from dioptre.models.pixel_shuffle import pixel_shuffle
-from dioptre.models.registry import load_model
 
 from ..golden import assert_recorded, read_golden
 

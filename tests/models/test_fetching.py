@@ -12,7 +12,8 @@ import pytest
 from dioptre.models import fetching
 from dioptre.models.adding import add_by_name, add_weights, fetchable
 from dioptre.models.listing import networks
-from dioptre.models.registry import NetworkMissingError, is_installed, load_model
+from dioptre.models.loading import load_model
+from dioptre.models.registry import NetworkMissingError, is_installed
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 
 from . import package_index

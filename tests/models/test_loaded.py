@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from dioptre.models import loaded
-from dioptre.models.registry import load_model
+from dioptre.models.loading import load_model
 
 
 def test_threads_that_need_a_network_at_once_share_one_program(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dioptre.models.loading import load_model
 from dioptre.models.modnet.convert import RULES, folded
-from dioptre.models.registry import load_model
 
 from ..golden import assert_golden, pattern
 

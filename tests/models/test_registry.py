@@ -10,7 +10,8 @@ import pytest
 
 from dioptre.checkpoints.card import Card
 from dioptre.checkpoints.locate import verify
-from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, converter, find, load_model, resolve, unload_after
+from dioptre.models.loading import load_model, unload_after
+from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, converter, find, resolve
 from dioptre_link.errors import UsageError
 
 BUNDLED = [entry for entry in ENTRIES.values() if not entry.convert]

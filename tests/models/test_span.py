@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dioptre.models.registry import load_model
+from dioptre.models.loading import load_model
 from dioptre.models.span.convert import RULES
 
 from ..golden import assert_golden, pattern

@@ -12,7 +12,7 @@ from flax import nnx
 from PIL import Image
 
 from dioptre.imaging.resize import resize
-from dioptre.models.registry import load_model
+from dioptre.models.loading import load_model
 from dioptre.models.subject import SubjectConfig
 from dioptre.models.subject.head import FINENESS, SubjectHead
 from dioptre.models.subject.module import agreement, joined

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dioptre.models.registry import load_model
+from dioptre.models.loading import load_model
 from dioptre.models.u2net.convert import RULES
 from dioptre.models.u2net.module import upsample
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
-from dioptre.models.registry import load_model
+from dioptre.models.loading import load_model
 from dioptre.models.white_balance.module import _SPOTS, _contrasts, _extremes
 
 

@@ -12,9 +12,10 @@ from dioptre.optics.aperture import Aperture
 from dioptre.optics.compositing import for_encoded_blending, over
 from dioptre.optics.defocus import Focus
 from dioptre.optics.highlights import Highlights
-from dioptre.optics.reference import Sheet, flatten, render
 from dioptre.optics.scene import Scene
 from dioptre.optics.surfaces import depth_steps
+
+from .reference import Sheet, flatten, render
 
 SIZE = (128, 192)  # whole blocks, so that mirrored pictures fall on mirrored cells
 

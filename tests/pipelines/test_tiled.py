@@ -14,7 +14,8 @@ from flax import nnx
 
 from dioptre.models import loaded
 from dioptre.models.loaded import Loaded
-from dioptre.models.registry import ModelKind, find, load_model
+from dioptre.models.loading import load_model
+from dioptre.models.registry import ModelKind, find
 from dioptre.models.rrdb import Rrdb, RrdbConfig
 from dioptre.models.span import Span
 from dioptre.models.span.config import span_x4

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from types import ModuleType
 from typing import Any
 
 import jax
@@ -15,6 +13,7 @@ import pytest
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result
 from dioptre.recipes import apply as apply_module
 from dioptre.recipes.apply import accelerated, apply, on_processor
+from dioptre.recipes.pipelines import PIPELINES
 from dioptre_link.operation import Role
 
 INPUTS = Inputs(picture=np.full((4, 6, 3), 0.5, np.float32))
@@ -32,9 +31,7 @@ def devices(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             raise RuntimeError(XLA)
         return Result(layers=(Layer(name="Made", role=Role.RESULT, pixels=inputs.picture),), messages=("one",))
 
-    module = ModuleType("dioptre.pipelines.white_balance")
-    module.run = run  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(PIPELINES, "white_balance", run)
     return seen
 
 
@@ -61,9 +58,7 @@ def test_another_error_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> No
         calls.append(1)
         raise RuntimeError("INTERNAL: something else")
 
-    module = ModuleType("dioptre.pipelines.white_balance")
-    module.run = run  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(PIPELINES, "white_balance", run)
     monkeypatch.setattr(apply_module, "accelerated", lambda: True)
     with pytest.raises(RuntimeError, match="INTERNAL"):
         apply("white_balance", {}, INPUTS)

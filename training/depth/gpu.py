@@ -23,7 +23,8 @@ import optax
 from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec
 
-from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN, load_model
+from dioptre.models.loading import load_model
+from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 from . import pack
 from .losses import batch_loss

@@ -15,7 +15,8 @@ from flax import nnx
 from jaxtyping import Array, Float, Float16, UInt8
 
 from dioptre.models.depth_anything_v2.config import dioptre_small
-from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN, load_model
+from dioptre.models.loading import load_model
+from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 EARLY_BLOCKS = 6
 """Blocks that stay as they are, all up to the second tap; the tokens at their taps are kept."""

@@ -24,7 +24,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from dioptre.imaging.resize import resize
-from dioptre.models.registry import load_model
+from dioptre.models.loading import load_model
 from dioptre.models.subject.config import SubjectConfig
 from dioptre.pipelines.subject_views import network_input
 from training.lists import with_and_without_subject

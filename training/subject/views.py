@@ -25,7 +25,8 @@ from PIL import Image
 
 from dioptre.imaging.matting import refine_matte
 from dioptre.imaging.resize import resize
-from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN, load_model
+from dioptre.models.loading import load_model
+from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 from dioptre.models.subject.config import SubjectConfig
 from dioptre.models.subject.head import FINENESS
 from dioptre.pipelines.depth import estimate_depth

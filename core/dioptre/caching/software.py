@@ -12,7 +12,6 @@ from typing import Any
 
 import jax
 
-import dioptre
 from dioptre.models.acceleration import VARIABLE
 
 _LIBRARIES = ("jax", "jaxlib", "numpy", "scipy", "pillow", "openvino")
@@ -39,7 +38,7 @@ def _code() -> str:
             digest.update(f"{name} {version(name)}\n".encode())
         except PackageNotFoundError:
             continue
-    package = Path(dioptre.__file__).parent
+    package = Path(__file__).parent.parent
     for source in sorted(package.rglob("*.py")):
         digest.update(f"{source.relative_to(package).as_posix()}\n".encode())
         digest.update(source.read_bytes())

@@ -73,7 +73,8 @@ def _networks(most: Ceilings) -> Iterator[Reached]:
     import jax
     import numpy as np
 
-    from dioptre.models.registry import ModelKind, find, load_model
+    from dioptre.models.loading import load_model
+    from dioptre.models.registry import ModelKind, find
 
     for name, (kind, shape) in _NETWORKS.items():
         network = load_model(find("default", kind=ModelKind(kind)).id)

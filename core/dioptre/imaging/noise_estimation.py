@@ -18,12 +18,13 @@ from jaxtyping import Bool, Float32
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.fft import dct, dctn
 
+from .luma import LUMA
+
 _BLOCK = 8
 _REACH = 2 * _BLOCK - 1  # holds a block of every possible grid
 _THUMBNAIL_PX = 64 * 64  # up to which noise is not told from detail
 _MANY, _MOST_PATCHES = 2048, 8192
 _ENOUGH = 0.2  # share of the patches that are not clipped, to leave the others out
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _CLIPPED = 0.5 / 255  # values this near to 0 or 1 have lost their noise, and their place on a grid
 # The standard's example for luma (ITU-T T.81, table K.1), which most programs take for quality 50.
 _TABLE = np.array(
@@ -110,7 +111,7 @@ def _patches(picture: np.ndarray, where: np.ndarray | None) -> np.ndarray:
         return np.zeros((0, 2, _REACH, _REACH), np.float32)
     chosen = np.linspace(0, len(y) - 1, min(len(y), _MOST_PATCHES)).round().astype(int)
     patches = sliding_window_view(picture, (_REACH, _REACH), axis=(0, 1))[y[chosen], x[chosen]]
-    luma = np.einsum("ncyx,c->nyx", patches, _LUMA)
+    luma = np.einsum("ncyx,c->nyx", patches, LUMA)
     if where is not None:
         inside = sliding_window_view(where, (_REACH, _REACH))[y[chosen], x[chosen]].all(axis=(1, 2))
         patches, luma = patches[inside], luma[inside]

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, Float32
 from scipy.fft import dct
 
 from .layers import Progress, no_progress
+from .luma import LUMA
 from .shapes import pad_to
 from .threads import on_all_cores
 from .windows import Window, plan_windows
@@ -27,7 +28,6 @@ _WINDOW_PX = 256
 _OVERLAP_PX = 8
 _STRONGEST = 0.16  # threshold on an orthonormal coefficient of luma at strength 1, of a picture in [0, 1]
 _CHROMA = 1.5  # colour noise is coarser and matters less
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of encoded values, as in JPEG
 
 
 def reduce_noise(
@@ -66,7 +66,7 @@ def _cosines() -> np.ndarray:
 @jax.jit
 def _shrink(picture: Float[Array, "h w 3"], threshold: Float[Array, ""]) -> Float[Array, "h w 3"]:
     height, width, _ = picture.shape
-    luma = (picture * _LUMA).sum(axis=-1, keepdims=True)
+    luma = (picture * LUMA).sum(axis=-1, keepdims=True)
     planes = jnp.concatenate([luma, picture[..., ::2] - luma], axis=-1)  # Y, R - Y, B - Y
     padded = jnp.pad(planes, ((_BLOCK, _BLOCK), (_BLOCK, _BLOCK), (0, 0)), mode="reflect")
     limits = threshold * jnp.array([1.0, _CHROMA, _CHROMA])
@@ -78,7 +78,7 @@ def _shrink(picture: Float[Array, "h w 3"], threshold: Float[Array, ""]) -> Floa
     inner = (slice(_BLOCK, _BLOCK + height), slice(_BLOCK, _BLOCK + width))
     y, r, b = jnp.moveaxis(total[inner] / weights[inner], -1, 0)
     red, blue = r + y, b + y
-    green = (y - _LUMA[0] * red - _LUMA[2] * blue) / _LUMA[1]
+    green = (y - LUMA[0] * red - LUMA[2] * blue) / LUMA[1]
     clipped: Array = jnp.clip(jnp.stack([red, green, blue], axis=-1), 0, 1)
     return clipped
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -23,10 +23,7 @@ from flax import nnx
 from dioptre_link.cache import keep_newest
 from dioptre_link.paths import cache_dir
 
-from .registry import resolve
-
-if TYPE_CHECKING:
-    from .loaded import Loaded
+from .registry import Entry, resolve
 
 VARIABLE = "DIOPTRE_ACCELERATOR"
 """Environment variable: "none" keeps to JAX, "openvino-f32" forbids bfloat16."""
@@ -38,7 +35,21 @@ _LOGGER = logging.getLogger(__name__)
 Run = Callable[..., np.ndarray]
 
 
-def accelerated(network: Loaded) -> Run | None:
+@runtime_checkable
+class Network(Protocol):
+    """What another runtime needs of a loaded network: its entry, its parts, and how JAX runs it."""
+
+    @property
+    def entry(self) -> Entry: ...
+    @property
+    def graph(self) -> nnx.GraphDef[Any]: ...
+    @property
+    def state(self) -> Any: ...
+    @property
+    def forward(self) -> Callable[..., Any]: ...
+
+
+def accelerated(network: Network) -> Run | None:
     """A faster way to run the network on this machine; None where that is JAX itself."""
     wanted = os.environ.get(VARIABLE, "")
     if not network.entry.accelerated or wanted == "none" or jax.default_backend() != "cpu":
@@ -56,7 +67,7 @@ def wants_full_precision() -> bool:
 class OpenVino:
     """One network compiled for each set of input shapes."""
 
-    def __init__(self, network: Loaded, *, precision: str) -> None:
+    def __init__(self, network: Network, *, precision: str) -> None:
         self._network = network
         self._precision = precision
         self._lock = Lock()

@@ -8,18 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dioptre.checkpoints.card import CARD_FILE, WeightsError
-from dioptre.checkpoints.locate import installed, locate, sha256
+from dioptre.checkpoints.locate import installed, sha256
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
-
-if TYPE_CHECKING:
-    from .loaded import Loaded
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
@@ -79,8 +75,6 @@ class Entry:
     accelerator: str = "dioptre.models.openvino_graph:build"
 
 
-_IMAGENET = Preprocessing(mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION)
-_VERY_LARGE_PIXELS = 64_000_000
 _DEPTH_ANYTHING = "dioptre.models.depth_anything_v2"
 _DEPTH_ACCELERATION = {
     "accelerated": "f32",  # bfloat16 would move single values by up to 4/255 of the range
@@ -255,43 +249,6 @@ def analysis_checksums() -> dict[str, str]:
     here = installed()
     used = {name for entry in ENTRIES.values() if entry.kind not in _NO_ANALYSIS for name in entry.checkpoints}
     return {name: sha256(here[name] / CARD_FILE) for name in sorted(used & here.keys())}
-
-
-def load_model(model_id: str) -> Loaded:
-    """The network of that id, its weights verified and in memory; loaded once a process.
-
-    Raises UsageError for an unknown id, NetworkMissingError, and WeightsError for missing, damaged or foreign
-    weights.
-    """
-    if model_id not in ENTRIES:
-        raise UsageError(
-            "There is no model {model_id}.",
-            hint="Known: {entries}.",
-            model_id=repr(model_id),
-            entries=", ".join(ENTRIES),
-        )
-    entry = ENTRIES[model_id]
-    if entry.package and not is_installed(entry):
-        raise NetworkMissingError(entry)
-    folders = tuple(locate(checkpoint) for checkpoint in entry.checkpoints)
-    return _load(model_id, tuple((folder, sha256(folder / CARD_FILE)) for folder in folders))
-
-
-@cache
-def _load(model_id: str, cards: tuple[tuple[Path, str], ...]) -> Loaded:
-    """Keyed by the cards' checksums too: replaced weights are loaded again."""
-    from .loaded import load  # JAX and Flax: only where a network is run
-
-    return load(ENTRIES[model_id], dict(zip(ENTRIES[model_id].checkpoints, cards, strict=True)))
-
-
-def unload_after(size: tuple[int, int]) -> None:
-    """Let go of all networks after their step on a very large picture (height, width).
-
-    The next step wants their memory; to load them again takes little beside the time of a step.
-    """
-    if size[0] * size[1] >= _VERY_LARGE_PIXELS:
-        _load.cache_clear()
 
 
 def resolve(reference: str) -> Any:

@@ -18,7 +18,8 @@ from dioptre.imaging.numbers import is_finite, within_unit
 from dioptre.imaging.resize import resize
 from dioptre.imaging.spread import spread_known
 from dioptre.models.loaded import Loaded
-from dioptre.models.registry import ModelKind, find, load_model
+from dioptre.models.loading import load_model
+from dioptre.models.registry import ModelKind, find
 from dioptre_link.errors import DioptreError
 
 from .depth_edges import aspect_of, enlarged_along_edges, range_of, to_unit_range, with_edges, working_shape

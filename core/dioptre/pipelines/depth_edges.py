@@ -10,7 +10,8 @@ from jaxtyping import Float32
 from dioptre.imaging.joint_upsampling import double_along_edges
 from dioptre.imaging.resize import resize
 from dioptre.imaging.steepening import steepened
-from dioptre.models.registry import ModelKind, find, load_model
+from dioptre.models.loading import load_model
+from dioptre.models.registry import ModelKind, find
 
 _ASPECTS = (1.0, 1.2, 1.35, 1.5, 1.8, 2.0, 2.5, 3.0)
 """Long by short side of the few shapes that networks see; pictures are squeezed by 12 % at most to fit one."""

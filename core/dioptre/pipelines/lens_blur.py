@@ -16,7 +16,7 @@ from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre.imaging.numbers import is_finite
 from dioptre.imaging.shapes import map_chunks
 from dioptre.imaging.strokes import stroke_mask
-from dioptre.models.registry import unload_after
+from dioptre.models.loading import unload_after
 from dioptre.optics.aperture import Aperture
 from dioptre.optics.compositing import for_encoded_blending, over
 from dioptre.optics.defocus import Focus, circle_of_confusion_px, relative_max_radius_px

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 
 from dioptre.colour import WhitePoint, linear_rgb_to_xy, xy_to_linear_rgb
 from dioptre.models.loaded import Loaded
-from dioptre.models.registry import ModelKind, find, load_model
+from dioptre.models.loading import load_model
+from dioptre.models.registry import ModelKind, find
 
 GOOD_DE = 5.0
 """Confidence is the chance that a balanced picture is closer to the right one than this, CIEDE2000 on average."""

@@ -25,7 +25,7 @@ from dioptre.imaging.matte_snap import snap_to_matte
 from dioptre.imaging.set_aside import Differences, PackedMatte
 from dioptre.imaging.spread import spread_rows
 from dioptre.imaging.strokes import stroke_mask
-from dioptre.models.registry import unload_after
+from dioptre.models.loading import unload_after
 from dioptre.optics.draft import Halves
 from dioptre.runtime import release_after
 from dioptre_link.catalogue import operation

@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from dioptre.imaging.resize import resize
-from dioptre.models.registry import ModelKind, find, load_model
+from dioptre.models.loading import load_model
+from dioptre.models.registry import ModelKind, find
 
 _SAME, _SURELY_SAME = 0.75, 0.85  # overlap (IoU) of both mattes from which on the second counts, and counts in full
 _BLACK, _WHITE = 0.05, 0.95  # coverage below and above counts as 0 and 1: no haze on the background

@@ -19,7 +19,8 @@ from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.regions import label_regions
 from dioptre.imaging.resize import resize
 from dioptre.imaging.step_cache import StepResult
-from dioptre.models.registry import ModelKind, analysis_checksums, find, load_model
+from dioptre.models.loading import load_model
+from dioptre.models.registry import ModelKind, analysis_checksums, find
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.errors import UsageError
 

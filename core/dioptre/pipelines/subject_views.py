@@ -16,7 +16,8 @@ from jaxtyping import Float32
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
 from dioptre.imaging.step_cache import NO_STEP_CACHE, StepCache, StepResult
-from dioptre.models.registry import ModelKind, Preprocessing, analysis_checksums, find, load_model
+from dioptre.models.loading import load_model
+from dioptre.models.registry import ModelKind, Preprocessing, analysis_checksums, find
 
 from .soft_matte import soft_matte
 from .window import Window

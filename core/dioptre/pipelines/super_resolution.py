@@ -28,7 +28,8 @@ from dioptre.imaging.sharpness import defocus_from_depth
 from dioptre.imaging.softness import reduce_softness
 from dioptre.imaging.windows import plan_windows
 from dioptre.models.loaded import Loaded
-from dioptre.models.registry import ModelKind, find, load_model
+from dioptre.models.loading import load_model
+from dioptre.models.registry import ModelKind, find
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
 

@@ -18,8 +18,7 @@ from dioptre.imaging.resize import resize
 from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.windows import Window, plan_windows
 from dioptre.models.loaded import Loaded
-from dioptre.recipes.memory import free_bytes
-from dioptre.runtime import is_out_of_memory
+from dioptre.runtime import free_bytes, is_out_of_memory
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
 

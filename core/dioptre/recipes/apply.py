@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib import import_module
 from threading import Lock
 from typing import Any
 
@@ -23,9 +22,6 @@ from dioptre_link.operation import Input
 
 LOGGER = logging.getLogger(__name__)
 
-Run = Callable[[Inputs, Mapping[str, Any], Progress], Result]
-"""Each pipeline module has one, named `run`; options are complete and checked."""
-
 
 def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Progress = no_progress) -> Result:
     """Check `options` against the operation's description and run it.
@@ -40,7 +36,9 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
         raise UsageError(
             "{title} needs a depth layer.", hint="Make one first with Depth map.", title=Message(described.title)
         )
-    run: Run = import_module(f"dioptre.pipelines.{name}").run
+    from .pipelines import PIPELINES  # JAX: only where an operation runs
+
+    run = PIPELINES[name]
     ready = replace(inputs, picture=without_idle_alpha(inputs.picture))
     try:
         return run(ready, checked, progress)

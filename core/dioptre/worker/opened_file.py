@@ -11,12 +11,12 @@ import numpy as np
 from dioptre import files
 from dioptre.files import apart
 from dioptre.imaging.embedded import EmbeddedDepth
+from dioptre.imaging.luma import LUMA
 from dioptre.imaging.resize import resize
 from dioptre_link.errors import Cancelled, DioptreError
 
 _COMPARED_PX = (48, 48)
 _ALIKE = 0.9  # correlation of two thumbnails; edits of colour and light keep it, crops and turns do not
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def embedded_depth(path: str, picture: np.ndarray, *, check: apart.Check = apart
 def _alike(first: np.ndarray, second: np.ndarray) -> bool:
     if abs(np.log(first.shape[0] * second.shape[1] / (first.shape[1] * second.shape[0]))) > 0.02:
         return False
-    a, b = (resize(image[..., :3] @ _LUMA, _COMPARED_PX, method="area").ravel() for image in (first, second))
+    a, b = (resize(image[..., :3] @ LUMA, _COMPARED_PX, method="area").ravel() for image in (first, second))
     if min(a.std(), b.std()) < 1e-4:
         return False
     return float(np.corrcoef(a, b)[0, 1]) > _ALIKE

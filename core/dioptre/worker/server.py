@@ -8,7 +8,7 @@ import os
 import secrets
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -57,7 +57,7 @@ class Server:
         self.run = run
         self.engine = Engine(warm_up)
         self.exchange = meeting / "exchange"
-        self.hello: dict[str, Any] = {
+        self.hello: Mapping[str, Any] = {
             "protocol": PROTOCOL,
             "version": version,
             "pid": os.getpid(),

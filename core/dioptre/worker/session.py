@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dioptre_link.chain import described
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
@@ -25,12 +25,10 @@ from dioptre_link.wire import CHUNK_BYTES, DTYPES, Pixels, WireError, decode, en
 from . import fetches, libraries
 from .engine import FULL, PREVIEW, Task
 from .exchange import Folder
+from .host import Host
 from .job import Job, Outcome, cancelled, in_words
 from .request import UNPAINTED, Kept, Request
 from .uploads import Uploads
-
-if TYPE_CHECKING:
-    from .server import Server
 
 MAX_STRIKES = 32  # messages that are none; a client of ours sends no such message at all
 MAX_JOBS = 64  # of one client, waiting or running; an editor has a handful
@@ -47,7 +45,7 @@ class Session:
     """A client that has shown the token."""
 
     def __init__(
-        self, server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, client: str
+        self, server: Host, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, client: str
     ) -> None:
         self._server = server
         self._reader = reader

@@ -1,0 +1,8 @@
+"""The brightness of encoded colours, as JPEG has it (ITU-R BT.601)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""Weights of red, green and blue."""
