@@ -1,29 +1,54 @@
 """What Dioptre keeps in its data, cache and log folders. Anything else there is somebody's own and stays.
 
-DIOPTRE_HOME may name a folder that is in use, with a `data`, a `cache` or a `log` of the user's.
+DIOPTRE_HOME may name a folder that is in use, with a `data`, a `cache` or a `log` of the user's. A name alone does
+not make a folder Dioptre's: other programs have a `cache/depth` or a `cache/pip`, too.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import stat
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from . import trees
-from .environment import Folders
+from .environment import PIP_CACHE, Folders
 from .plugins import RECORD
 
 MARK = "install.lock"  # an empty file; 0.1.0 locked it
 DATA = frozenset({MARK, RECORD, f"{RECORD}.part", "keep-nothing", "weights", "weights.lock", "worker", "writing"})
-CACHE = frozenset({"compiled", "depth", "hypothesis", "kept", "openvino", "pip", "pytest", "scratch"})
+CACHE = frozenset({"compiled", "depth", "hypothesis", "kept", "openvino", "pip", PIP_CACHE, "pytest", "scratch"})
 LOG = re.compile(r"(dioptre|install|worker|worker-start|gimp|krita)\.log(\.\d+)?")
+_OURS = {  # what is certainly Dioptre's below these names, where somebody else uses the cache folder, too
+    PIP_CACHE: re.compile(".*", re.DOTALL),
+    "compiled": re.compile(r".*-(cache|atime)"),
+    "depth": re.compile(r"[0-9a-f]{16,}\.(exact|shown)(\.\d+\.part)?"),
+    "kept": re.compile(r".*\.kept"),
+    "scratch": re.compile(r"[0-9a-f]{16}(\.lock)?"),
+}
+_CHOSEN = ("DIOPTRE_HOME", "DIOPTRE_DATA_DIR", "DIOPTRE_CACHE_DIR", "DIOPTRE_LOG_DIR")
 _SYSTEMS = frozenset({".DS_Store", "desktop.ini", "Thumbs.db"})  # what a file manager leaves everywhere
 
 
 def strangers(where: Folders) -> list[Path]:
-    """What is in the folders and not Dioptre's."""
-    return [path for path in _entries(where) if not _is_known(path, where)]
+    """What is in the folders, and not or perhaps not Dioptre's, before anything is installed there."""
+    by_name = not any(os.environ.get(name) for name in _CHOSEN) or _has_run(where)
+    return [path for path in _entries(where) if not (path.name in _SYSTEMS or (by_name and _is_known(path, where)))]
+
+
+def _has_run(where: Folders) -> bool:
+    """Whether Dioptre has written here without an installer's mark, as one that pip has installed."""
+    if (where.data / "worker" / "worker.lock").is_file():
+        return True
+    try:
+        found = (where.data / "writing").lstat()
+    except OSError:
+        return False
+    private = sys.platform == "win32" or (found.st_uid == os.getuid() and not found.st_mode & 0o077)
+    return stat.S_ISDIR(found.st_mode) and private
 
 
 def is_home(where: Folders) -> bool:
@@ -39,15 +64,16 @@ def mark(where: Folders) -> None:
 
 def remove(where: Folders) -> list[Path]:
     """Remove what is Dioptre's, and folders that are empty then; return what stays."""
+    shared = any(path.parent == where.cache and not _is_known(path, where) for path in _entries(where))
     for path in _entries(where):
         if not _is_known(path, where):
             continue
-        if path.name == "weights" and path.parent == where.data and path.is_dir() and not path.is_symlink():
-            for checkpoint in path.iterdir():
-                if _is_checkpoint(checkpoint):
-                    _remove(checkpoint)
-            with suppress(OSError):
-                path.rmdir()
+        whole = path.is_symlink() or not path.is_dir()
+        if path.name == "weights" and path.parent == where.data and not whole:
+            _remove_from(path, [entry for entry in path.iterdir() if _is_checkpoint(entry)])
+        elif shared and path.parent == where.cache and not whole:
+            ours = _OURS.get(path.name)
+            _remove_from(path, [entry for entry in path.iterdir() if ours and ours.fullmatch(entry.name)])
         elif path != where.data / MARK:  # the sign of a home until all else is gone
             _remove(path)
     stays = [path for path in _entries(where) if path != where.data / MARK]
@@ -80,6 +106,14 @@ def _is_checkpoint(path: Path) -> bool:
     if path.is_symlink() or not path.is_dir():
         return path.is_symlink()
     return path.name.startswith(".") or (path / "card.json").is_file() or not any(path.iterdir())
+
+
+def _remove_from(folder: Path, entries: list[Path]) -> None:
+    """Remove these entries, and the folder where it is empty then."""
+    for entry in entries:
+        _remove(entry)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _remove(path: Path) -> None:

@@ -24,6 +24,7 @@ from .console import INSTALL, Console, Failure
 
 MARKER = "installed.json"
 LOCKED = "locked.txt"  # the lock it was made from, for `doctor`
+PIP_CACHE = "dioptre-pip"  # never the user's own, which is called pip
 _LOCKS = ("build", "runtime", "test", "lint", "docs")
 _NEEDED_BYTES = 1500 * 2**20  # the environment, and pip's downloads while it is made
 _TAIL_LINES = 12
@@ -191,7 +192,7 @@ class Installer:
         self._install_extras(new)
         shutil.copyfile(self._folders.checkout / "locks" / "runtime.txt", new / LOCKED)
         write_marker(new, {"dependencies": dependencies, "python": version})
-        shutil.rmtree(self._folders.cache / "pip", ignore_errors=True)
+        shutil.rmtree(self._folders.cache / PIP_CACHE, ignore_errors=True)
         return new
 
     def _folder_for(self, dependencies: str, *, afresh: bool) -> Path:
@@ -304,7 +305,7 @@ class Installer:
             environment.pop(name, None)
         environment["PIP_USER"] = "0"
         environment["DIOPTRE_BUILD_CORE_ONLY"] = "1"  # weights and plug-ins are copied from the checkout
-        environment.setdefault("PIP_CACHE_DIR", str(self._folders.cache / "pip"))
+        environment.setdefault("PIP_CACHE_DIR", str(self._folders.cache / PIP_CACHE))
         environment["PKG_CONFIG_LIBDIR"] = ""  # so that pyvips does not compile itself against the system's libvips
         return environment
 

@@ -28,7 +28,7 @@ def test_installs_once_runs_commands_and_touches_nothing_else(miniature: Checkou
     assert (first.returncode, first.stdout) == (0, "greet a b thanks\n"), first.stderr
     assert listing(miniature.folder) == before, "the checkout was changed"
     assert miniature.environments == [miniature.environment.name]
-    assert not (miniature.home / "cache" / "pip").exists()
+    assert not list((miniature.home / "cache").glob("*pip*"))
     assert not (miniature.home / "data.install.lock").exists()
 
     logged = miniature.log.stat().st_mtime_ns
@@ -284,6 +284,48 @@ def test_a_folder_in_use_is_refused(place: str, miniature: Checkout) -> None:
     assert [path.relative_to(miniature.home) for path in miniature.home.rglob("*") if path.is_file()] == [
         precious.relative_to(miniature.home)
     ]
+
+
+@pytest.mark.parametrize(
+    "name", ["cache/depth/scans.csv", "cache/pip/wheel", "data/weights/mine", "log/install.log"]
+)
+def test_a_name_alone_makes_no_folder_dioptres(name: str, miniature: Checkout) -> None:
+    """Other programs use such names, too; the uninstaller would remove what is below them."""
+    precious = miniature.home / name
+    precious.parent.mkdir(parents=True)
+    precious.write_text("years of work", encoding="utf-8")
+    outcome = miniature.install("greet")
+    assert (outcome.returncode, "is in use" in outcome.stderr) == (1, True)
+    miniature.install("--uninstall")
+    assert precious.read_text(encoding="utf-8") == "years of work"
+
+
+@pytest.mark.parametrize("trace", ["data/writing", "data/worker/worker.lock"])
+def test_a_folder_in_which_dioptre_has_run_is_taken(trace: str, miniature: Checkout) -> None:
+    """One that pip has installed leaves no mark of the installer's."""
+    folder = miniature.home / "data" / "writing" if trace.endswith("writing") else (miniature.home / trace).parent
+    folder.mkdir(parents=True, mode=0o700)
+    if folder.name == "worker":
+        (miniature.home / trace).touch()
+    (miniature.home / "cache" / "kept").mkdir(parents=True)
+    assert miniature.install("greet").returncode == 0
+
+
+def test_in_a_cache_that_others_use_only_dioptres_own_files_go(miniature: Checkout) -> None:
+    """A home of 0.1.0, or DIOPTRE_CACHE_DIR naming a folder in use after the installation."""
+    assert miniature.install("greet").returncode == 0
+    cache = miniature.home / "cache"
+    own = [
+        cache / name for name in ("mozilla/a", "pip/wheels/b", "pytest/c", "depth/scans.csv", "kept/letters.txt")
+    ]
+    ours = [cache / name for name in (f"depth/{'0' * 64}.exact", "kept/1a2b.kept", "compiled/jit-cache")]
+    for path in (*own, *ours):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine", encoding="utf-8")
+    removed = miniature.install("--uninstall")
+    assert removed.returncode == 0, removed.stderr
+    assert sorted(path for path in miniature.home.rglob("*") if path.is_file()) == sorted(own)
+    assert "Not Dioptre's, and left alone" in removed.stderr
 
 
 def test_a_home_of_0_1_0_is_recognised_and_only_ours_is_removed(miniature: Checkout) -> None:
