@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from .errors import DioptreError, UsageError
 from .language import Message
 from .migrations import UnknownVersionError, migrated
 from .operation import nearest
+from .regular import read_regular
 
 VERSION = 2  # of the format; raised when an older reader could misread a newer recipe
 _MAX_BYTES = 1 << 20  # a recipe has a few hundred; more is not one
@@ -148,10 +150,10 @@ class Recipe:
         """Read the recipe in `file`. Raises RecipeError, also for a file that cannot be read."""
         hint = "Give a .json file that Dioptre wrote, or one of your own."
         try:
-            if file.stat().st_size > _MAX_BYTES:
-                raise RecipeError(Message("{file} is too large for a recipe.", file=file), hint=hint)
-            text = file.read_text(encoding="utf-8")
+            text = read_regular(file, most=_MAX_BYTES).decode("utf-8")
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno == errno.EFBIG:
+                raise RecipeError(Message("{file} is too large for a recipe.", file=file), hint=hint) from error
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise RecipeError(
                 Message("The recipe {file} cannot be read: {reason}.", file=file, reason=reason), hint=hint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -97,6 +98,19 @@ def test_a_wrong_file_of_strokes_is_refused(
     code, _, err = dioptre("run", photo, "-o", tmp_path / "out", "--strokes", file)
     assert code == 2
     assert words in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="devices are files on POSIX systems")
+@pytest.mark.parametrize("option", ["--recipe", "--strokes"])
+def test_a_device_or_a_fifo_is_no_recipe_and_nobody_waits_for_it(
+    option: str, photo: Path, tmp_path: Path, dioptre: Dioptre
+) -> None:
+    fifo = tmp_path / "fifo.json"
+    os.mkfifo(fifo)
+    for path in ("/dev/null", fifo):  # an empty file would be refused in other words
+        code, _, err = dioptre("run", photo, "-o", tmp_path / "out", option, path)
+        assert code in (1, 2)
+        assert "cannot be read" in err
 
 
 def test_json_is_one_object_a_line(pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre) -> None:

@@ -10,6 +10,7 @@ import click
 
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Kind, Operation, Parameter
+from dioptre_link.regular import read_regular
 
 from .program import for_reader
 
@@ -17,7 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _METAVARS = {Kind.FLOAT: "NUMBER", Kind.INTEGER: "N", Kind.POINT: "X,Y", Kind.STROKES: "FILE"}
 
-_MOST_CHARACTERS = 1 << 20  # of a file of strokes, which has a tenth of it at most
+_MOST_BYTES = 1 << 20  # of a file of strokes, which has a tenth of it at most
 
 
 class ParameterType(click.ParamType[Any]):
@@ -43,8 +44,7 @@ class ParameterType(click.ParamType[Any]):
 
 def _text_of(file: Path) -> str:
     try:
-        with file.open(encoding="utf-8") as opened:
-            return opened.read(_MOST_CHARACTERS)
+        return read_regular(file, most=_MOST_BYTES).decode("utf-8")
     except (OSError, ValueError) as error:
         raise UsageError(
             "The strokes in {file} cannot be read.", hint="Give a JSON file with a list of strokes.", file=file
