@@ -27,8 +27,8 @@ def picture_with(text: str) -> bytes:
 @pytest.mark.skipif(sys.platform == "win32", reason="the system takes no such names")
 @pytest.mark.parametrize("arguments", COMMANDS)
 def test_names_and_metadata_are_shown_harmlessly(arguments: list[str], tmp_path: Path) -> None:
-    names = [f"a{OSC_52}.jpg", "b\x1b[2J.jpg", "c\u202egpj.jpg"]
-    (tmp_path / names[0]).write_bytes(picture_with("\u009d52;c;AA\u009c\u202e"))
+    names = [f"a{OSC_52}\nforged.jpg", "b\x1b[2J\nforged.jpg", "c\u202egpj.jpg"]
+    (tmp_path / names[0]).write_bytes(picture_with("\u009d52;c;AA\u009c\u202e&#10;forged"))
     (tmp_path / names[1]).write_bytes(b"no picture")
     several = arguments[0] == "inspect"
     environment = {**os.environ, "DIOPTRE_HOME": str(tmp_path / "home"), "PYTHONIOENCODING": "utf-8"}
@@ -41,6 +41,7 @@ def test_names_and_metadata_are_shown_harmlessly(arguments: list[str], tmp_path:
         check=False,
     )
     assert done.returncode == 1
+    assert b"\nforged" not in done.stdout + done.stderr
     logs = b"".join(path.read_bytes() for path in (tmp_path / "home").rglob("*.log"))
     for output in (done.stdout, done.stderr, logs):
         text = output.decode("utf-8").replace("\n", "")

@@ -109,7 +109,7 @@ def _shares(*, as_json: bool) -> dict[str, Any]:
 
 
 def _tell(fields: Mapping[str, Any], words: str, *, as_json: bool) -> None:
-    say(json.dumps(fields)) if as_json else say(words)
+    say(json.dumps(fields)) if as_json else say(words, lines=True)
 
 
 def _machine_words(described: Mapping[str, Any]) -> str:

@@ -115,7 +115,7 @@ def _report(error: DioptreError, *, as_json: bool) -> int:
 def _usage(error: click.UsageError, *, as_json: bool) -> int:
     """Click's own usage errors, in our two lines."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        say(error.ctx.get_help() if error.ctx else "")
+        say(error.ctx.get_help() if error.ctx else "", lines=True)
         return EXIT_DONE
     where = error.ctx.command_path if error.ctx else program()
     message = error.format_message().replace("\n", " ").strip()

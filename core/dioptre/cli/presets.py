@@ -17,7 +17,7 @@ def command(name: str | None, as_json: bool) -> None:
     from dioptre_link.presets import preset, presets
 
     if name is not None:
-        say(preset(name).to_json().rstrip("\n"))
+        say(preset(name).to_json().rstrip("\n"), lines=True)
         return
     for each, recipe in presets().items():
         steps = [step.operation for step in recipe.steps]

@@ -196,6 +196,9 @@ class _Lost:
             raise self.error
 
 
-def say(text: str, *, error: bool = False) -> None:
-    """Write a line to standard output, or to standard error. Raises OutputError; see `output.write`."""
-    output.write(printable(text, lines=True), sys.stderr if error else sys.stdout)
+def say(text: str, *, error: bool = False, lines: bool = False) -> None:
+    """Write a line to standard output, or to standard error. Raises OutputError; see `output.write`.
+
+    lines: the text may have several; otherwise a line feed, in a file's name for one, is shown and begins none.
+    """
+    output.write(printable(text, lines=lines), sys.stderr if error else sys.stdout)
