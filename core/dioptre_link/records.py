@@ -126,7 +126,7 @@ class Record:
                     "This document was worked on with a newer Dioptre.", hint="Update Dioptre to change it further."
                 )
             return [Entry.from_dict(_present(fields, record["version"])) for fields in record["results"]]
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise DioptreError(
                 "The record of Dioptre's results in this document is damaged ({error}).",
                 hint="The layers themselves are whole; make the result again from its source layer.",

@@ -141,7 +141,9 @@ def test_foreign_cards_are_refused(folder: Path, change: dict[str, object], mess
         read(folder)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "\x00"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "\x00", "[" * 100_000, '{"format": 1' + "0" * 5000 + "}"], ids=range(6)
+)
 def test_a_card_that_is_no_card_is_refused(folder: Path, text: str) -> None:
     (folder / "card.json").write_text(text, encoding="utf-8")
     with pytest.raises(WeightsError):

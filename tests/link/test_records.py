@@ -54,7 +54,9 @@ def test_the_oldest_go_when_there_are_too_many() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"{", b"3", b"[]", b'{"version": 1, "results": 3}', b'{"version": 1, "results": [3]}']
+    "data",
+    [b"{", b"3", b"[]", b'{"version": 1, "results": 3}', b'{"version": 1, "results": [3]}', b"[" * 100_000],
+    ids=range(6),
 )
 def test_a_damaged_record_is_said_and_can_be_passed_over(data: bytes) -> None:
     document = Document()

@@ -73,7 +73,7 @@ class Card:
         """Parse a card; raise WeightsError naming every missing, unknown or ill-typed entry."""
         try:
             content = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise WeightsError(
                 Message("{origin} is damaged: it is not JSON.", origin=origin), hint=_REINSTALL
             ) from error

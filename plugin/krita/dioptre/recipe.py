@@ -42,7 +42,7 @@ def versions(document: Document) -> list[list[Link]]:
     data = bytes(document.annotation(VERSIONS) or b"")
     try:
         return [[Link.from_dict(fields) for fields in one] for one in json.loads(data)] if data else []
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return []
 
 

@@ -131,6 +131,7 @@ def _remembered(image: Gimp.Image) -> tuple[list[int], list[int]]:
     try:
         state = json.loads(bytes(parasite.get_data()))
         hidden, shown = ([int(tattoo) for tattoo in state[name]] for name in ("hidden", "shown"))
-    except (ValueError, TypeError, KeyError):  # damaged: what is shown then follows from the results alone
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        # Damaged: what is shown then follows from the results alone.
         return [], []
     return hidden, shown
