@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dioptre.files import PictureOnDemand, load, problems, save, write_depth, write_openraster
-from dioptre.imaging.layers import Layer
+from dioptre.files import PictureOnDemand, load, problems, save, write_depth, write_openraster, write_result
+from dioptre.imaging.layers import Layer, Result
 from dioptre_link.operation import Role
 
 DECODE = importlib.import_module("dioptre.files.decode")  # the package has a function of that name
@@ -94,6 +94,25 @@ def test_who_may_not_read_the_input_may_not_read_the_result(mode: int, expected:
         os.umask(before)
     for name in ("b.png", "c.png", "d.ora"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == expected, name
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_who_may_not_read_the_depth_may_not_read_the_result(tmp_path: Path) -> None:
+    path, depth = tmp_path / "a.png", tmp_path / "depth.png"
+    write(path, 10)
+    write(depth, 20)
+    depth.chmod(0o600)
+    picture = load(path)
+    layer = Layer(name="a", role=Role.RESULT, pixels=np.ascontiguousarray(picture.pixels))
+    recipe = {"steps": [{"operation": "lens_blur"}]}
+    save(picture.pixels, tmp_path / "b.png", like=picture, inputs=[depth])
+    write_depth(picture.pixels[..., 0], tmp_path / "c.png", permissions_of=[path, depth])
+    write_openraster([layer], tmp_path / "d.ora", permissions_of=[path, depth])
+    written = write_result(
+        Result(layers=(layer,)), picture, tmp_path / "out", "a", force=False, recipe=recipe, inputs=[depth]
+    )
+    for file in (*written, *(tmp_path / name for name in ("b.png", "c.png", "d.ora"))):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can give files away")

@@ -74,6 +74,7 @@ def every(
                     source.stem,
                     force=force,
                     recipe=job.recipe.to_dict(),
+                    inputs=[path for path in (depth, selection) if path is not None],
                     on_message=messages.append,
                     progress=lambda fraction, phase: told.progress(_FOLLOWED + fraction * (1 - _FOLLOWED), phase),
                 )
@@ -112,6 +113,7 @@ def one(
     if file.suffix.lower() != _LAYERED:
         _require_format(file, depth=only_depth)
     _require_writable(file, force=force)
+    inputs = [path for path in (source, depth, selection) if path is not None]
     with _measured(source, told):
         job = _follow(source, chosen, depth=depth, told=told, selection=selection, references=references)
         messages = list(job.messages)
@@ -128,15 +130,15 @@ def one(
                 recipe=content,
                 resolution_dpi=dpi,
                 force=force,
-                permissions_of=source,
+                permissions_of=inputs,
             )
         elif only_depth:
-            files.write_depth(layers[0].pixels, file, force=force, permissions_of=source)
+            files.write_depth(layers[0].pixels, file, force=force, permissions_of=inputs)
         else:
             pixels = next(layer.pixels for layer in layers if layer.role is Role.RESULT)
             name = chosen.steps[-1].operation
             note = notes.make(operation=name, models=job.result.models, recipe=content)
-            messages += files.save(pixels, file, like=job.picture, note=note, force=force)
+            messages += files.save(pixels, file, like=job.picture, note=note, force=force, inputs=inputs)
         told.result(str(source), [file], values=job.result.values, messages=messages)
 
 

@@ -16,7 +16,7 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -26,6 +26,9 @@ from pathlib import Path
 from . import journal, leftovers, problems
 from .folder import Folder, Stamp, sync
 from .leftovers import Move, temporary_name
+
+InputFiles = Path | Sequence[Path]
+"""One file or several from which a result is made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +41,7 @@ class _File:
 class Staging:
     """A set of files for one folder, to be published together."""
 
-    def __init__(self, folder: Folder, *, force: bool, permissions_of: Path | None) -> None:
+    def __init__(self, folder: Folder, *, force: bool, permissions_of: InputFiles) -> None:
         self._folder = folder
         self._force = force
         self._allowed, self._group = _permissions(permissions_of)
@@ -169,10 +172,10 @@ class Staging:
 
 
 @contextmanager
-def staged(path: Path, *, force: bool, permissions_of: Path | None = None) -> Iterator[Staging]:
+def staged(path: Path, *, force: bool, permissions_of: InputFiles = ()) -> Iterator[Staging]:
     """Collect files for the folder `path` (created where missing) and publish them when the block ends well.
 
-    permissions_of: a file that some may not read; they may not read the set either. Raises UnwritableFile or
+    permissions_of: files that some may not read; they may not read the set either. Raises UnwritableFile or
     FileExists. After any error nothing of the set is left, not even a folder that was created for it.
     """
     created = _create_folder(path)
@@ -201,7 +204,7 @@ def staged(path: Path, *, force: bool, permissions_of: Path | None = None) -> It
 
 
 @contextmanager
-def replacing(path: Path, *, force: bool, permissions_of: Path | None = None) -> Iterator[BufferedRandom]:
+def replacing(path: Path, *, force: bool, permissions_of: InputFiles = ()) -> Iterator[BufferedRandom]:
     """Write one file: yields a stream; the file gets its name when the block ends well. See `staged`.
 
     >>> with replacing(Path("out.txt"), force=False) as stream:  # doctest: +SKIP
@@ -253,15 +256,17 @@ def _exists(path: Path) -> problems.FileExists:
     )
 
 
-def _permissions(path: Path | None) -> tuple[int, int | None]:
+def _permissions(paths: InputFiles) -> tuple[int, int | None]:
     """The permissions that a result may have at most, and the group that they are for."""
-    if path is None:
-        return 0o666, None
-    try:
-        found = path.stat()
-    except OSError:
-        return 0o600, None  # it is gone: nobody knows who might read it
-    return stat.S_IMODE(found.st_mode) & 0o666 | 0o600, found.st_gid
+    allowed, groups = 0o666, set()
+    for path in (paths,) if isinstance(paths, Path) else paths:
+        try:
+            found = path.stat()
+        except OSError:
+            return 0o600, None  # it is gone: nobody knows who might read it
+        allowed &= stat.S_IMODE(found.st_mode) | 0o600
+        groups.add(found.st_gid)
+    return (allowed if len(groups) < 2 else allowed & ~0o060), next(iter(groups), None)
 
 
 def _sync_parents(created: list[Path]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from . import matrix_profile, problems
-from .atomic import replacing
+from .atomic import InputFiles, replacing
 from .budget import MAX_MEGAPIXELS
 from .colour_profile import quantise
 from .curves import in_bands
@@ -31,11 +31,11 @@ def write_depth(
     path: str | os.PathLike[str],
     *,
     force: bool = False,
-    permissions_of: Path | None = None,
+    permissions_of: InputFiles = (),
 ) -> None:
     """Write disparity, float32 (H, W), as 16-bit PNG ([0, 1] to 0 to 65535) or float TIFF (as it is).
 
-    permissions_of: the picture; who may not read it may not read the depth either.
+    permissions_of: the picture, or all inputs; who may not read one may not read the depth either.
     Raises FileExists, UnwritableFile (also for another suffix than .png, .tif or .tiff).
     """
     place = Path(path)

@@ -22,7 +22,7 @@ from dioptre.runtime import release_after
 from dioptre_link.operation import Role
 
 from . import colour_profile, matrix_profile
-from .atomic import replacing
+from .atomic import InputFiles, replacing
 from .curves import in_bands
 from .encode import Extras, encode
 from .openraster_reading import MERGED, MIMETYPE, RECIPE, ROLE, STACK, THUMBNAIL, as_rgba
@@ -40,12 +40,12 @@ def write_openraster(
     recipe: Mapping[str, Any] | None = None,
     resolution_dpi: tuple[float, float] | None = None,
     force: bool = False,
-    permissions_of: Path | None = None,
+    permissions_of: InputFiles = (),
 ) -> None:
     """Write layers, top first, with a merged image and a thumbnail.
 
     The canvas is as large as the largest layer; all lie at its top left. Colours outside sRGB are clipped.
-    permissions_of: the picture; who may not read it may not read its layers either.
+    permissions_of: the picture, or all inputs; who may not read one may not read its layers either.
     Raises FileExists, UnwritableFile.
     """
     with replacing(path, force=force, permissions_of=permissions_of) as stream:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ def write_result(
     *,
     force: bool,
     recipe: Mapping[str, Any],
+    inputs: Sequence[Path] = (),
     on_message: Callable[[str], None] | None = None,
     progress: Progress = no_progress,
 ) -> list[Path]:
@@ -42,6 +43,7 @@ def write_result(
     operation depth itself is photo-depth.png and .tif.
 
     picture: what the result was made from. recipe: as `dioptre.recipes` writes it; its last step names the files.
+    inputs: other files that it was made from; who may not read one of them may not read the result.
     on_message: told what the formats could not keep.
 
     Returns the paths. Raises FileExists, UnwritableFile; then nothing was written.
@@ -52,7 +54,7 @@ def write_result(
     flat = next((layer for layer in result.layers if layer.role is Role.RESULT), None)
     depth = next((layer for layer in result.layers if layer.role is Role.DEPTH), None)
     depth_base = base if name == "depth" else f"{base}-depth"
-    with staged(folder, force=force, permissions_of=picture.path) as staging:
+    with staged(folder, force=force, permissions_of=(picture.path, *inputs)) as staging:
         names = {}
         if flat is not None:
             names["flat"] = base + suffix_like(picture)

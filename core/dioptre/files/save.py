@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -41,6 +42,7 @@ def save(
     like: Picture | None = None,
     note: Note | None = None,
     force: bool = False,
+    inputs: Sequence[Path] = (),
 ) -> tuple[str, ...]:
     """Write a picture; the format is the suffix's, everything else `like`'s where the format can hold it.
 
@@ -50,6 +52,7 @@ def save(
         (TIFF: 16), no profile, no metadata.
     note: what was done, written into the metadata.
     force: replace an existing file.
+    inputs: other files that it was made from; who may not read one of them, or `like`, may not read the result.
 
     Returns sentences about what could not be kept. Raises FileExists, UnwritableFile.
     """
@@ -60,7 +63,7 @@ def save(
         like = like or pixels
         pixels = pixels.pixels
     encoded, messages = encoded_picture(pixels, kind, like=like, note=note)
-    with replacing(place, force=force, permissions_of=None if like is None else like.path) as stream:
+    with replacing(place, force=force, permissions_of=(*(() if like is None else (like.path,)), *inputs)) as stream:
         stream.write(encoded)
     return messages
 
