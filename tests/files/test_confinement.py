@@ -37,6 +37,28 @@ def test_a_process_gets_what_its_file_is_worth_and_no_more() -> None:
     assert run("2.5") == 7
 
 
+AGAIN = """
+import resource
+from dioptre.files.budget import Limits
+from dioptre.files.confinement import confine
+hard = 2 << 30
+resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+confine(Limits.of(100))
+first, _ = resource.getrlimit(resource.RLIMIT_DATA)
+confine(Limits.of(10 << 20, max_megapixels=200))
+second, _ = resource.getrlimit(resource.RLIMIT_DATA)
+assert first < hard, first
+assert second == hard, second
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system keeps no such limit of memory")
+def test_a_large_file_after_a_small_one_gets_what_the_user_allows() -> None:
+    """A hard limit below the file's own is no reason to keep the last file's."""
+    done = subprocess.run([sys.executable, "-P", "-c", AGAIN], timeout=120, check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+
+
 def test_memory_follows_the_file() -> None:
     small, large = (confinement.memory_bytes(Limits.of(size, max_megapixels=200)) for size in (100, 10 << 20))
     assert small < 1 << 30

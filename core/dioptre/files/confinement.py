@@ -32,15 +32,21 @@ def confine(limits: Limits) -> None:
     import resource
 
     used = resource.getrusage(resource.RUSAGE_SELF)
-    with suppress(ValueError, OSError):  # a hard limit of the user's own is lower
-        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-        resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime + limits.seconds) + 1, hard))
+    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + limits.seconds) + 1)
     if sys.platform == "linux":  # counts private memory alone, unlike RLIMIT_AS
-        with suppress(ValueError, OSError):
-            _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-            resource.setrlimit(resource.RLIMIT_DATA, (_private_bytes() + memory_bytes(limits), hard))
+        _limit(resource.RLIMIT_DATA, _private_bytes() + memory_bytes(limits))
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the picture in a core file is nobody's business
+
+
+def _limit(kind: int, most: int) -> None:
+    """Set a limit, also a higher one than the last file's; a hard limit of the user's own is not exceeded."""
+    assert sys.platform != "win32"
+    import resource
+
+    with suppress(ValueError, OSError):
+        _, hard = resource.getrlimit(kind)
+        resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _private_bytes() -> int:
