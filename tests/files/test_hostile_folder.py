@@ -154,9 +154,6 @@ def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that everybody may write to, and a home of the victim's."""
     if sys.platform == "win32" or os.geteuid() != 0:
         pytest.skip("only root can be two users")
-    for parent in (tmp_path, *tmp_path.parents):
-        if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-            parent.chmod(parent.stat().st_mode | 0o011)
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     os.chown(home, VICTIM, VICTIM)
@@ -169,6 +166,9 @@ def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def as_victim(out: Path, *, kill: bool = False) -> None:
+    for parent in out.parents:  # each time: another pytest that starts meanwhile closes the folder of all
+        if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
+            parent.chmod(parent.stat().st_mode | 0o011)
     code = KILLED.format(victim=VICTIM, kill=kill)
     done = subprocess.run([sys.executable, "-c", code, str(out)], timeout=60, check=False)
     assert done.returncode == (-signal.SIGKILL if kill else 0)
