@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from . import bundle, contents, locking, plugins, trees, weights, workers
 from . import environment as environments
-from .console import INSTALL, Console, Failure, Misuse
+from .console import INSTALL, Console, Failure, Misuse, occupy
 from .environment import Folders, Installer
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -45,6 +45,7 @@ EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED, EXIT_TERMINATED = 1, 2, 130, 143
 
 
 def main(arguments: Sequence[str]) -> int:
+    occupy()
     signal.signal(signal.SIGTERM, _terminate)
     console = Console()
     try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from contextlib import suppress
 
 INSTALL = "py install.py" if sys.platform == "win32" else "python3 install.py"  # how a user starts the installer
 _PLAIN = str.maketrans({"…": "...", "▸": ">", "×": "x"})  # for a code page that lacks them
@@ -28,7 +30,7 @@ class Console:
     """Shows one step at a time. Nothing is shown before the first step, so an up-to-date run is silent."""
 
     def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty() and _understands_escapes()
+        self._terminal = sys.stderr is not None and sys.stderr.isatty() and _understands_escapes()
         self._step = ""
         self._started = 0.0
 
@@ -58,14 +60,41 @@ class Console:
         _write(text + "\n")
 
 
+def occupy() -> None:
+    """Open the null device in the place of standard descriptors that are closed: no file gets their numbers."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
 def _write(text: str) -> None:
-    """Write to stderr, with plain characters where its encoding has no others."""
+    """Write to stderr, with plain characters where its encoding has no others.
+
+    A stderr that is closed or full takes everything: it changes neither the work nor the exit code.
+    """
+    if sys.stderr is None:
+        return
     try:
         text.encode(sys.stderr.encoding or "utf-8")
     except UnicodeEncodeError:
         text = text.translate(_PLAIN)
-    sys.stderr.write(text)
-    sys.stderr.flush()
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _drop_stderr()
+
+
+def _drop_stderr() -> None:
+    """Let the null device take what stderr still holds: Python would fail on it again at the end."""
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(null, sys.stderr.fileno())
+        finally:
+            os.close(null)
 
 
 def _understands_escapes() -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -77,3 +79,21 @@ def test_a_command_learns_how_it_was_started_and_the_tests_do_not(
     commands._become(commands.folders(), ["-m", "dioptre"])
     commands._become(commands.folders(), ["-P", "-m", "pytest"], tests=True)
     assert [environment.get("DIOPTRE_PROGRAM") for environment in started] == ["python3 install.py", None]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX descriptors")
+@pytest.mark.parametrize("where", ["2>&-", ">&- 2>&- <&-", "2>/dev/full"])
+@pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), (["--nope"], 2), (["--uninstall"], 0)])
+def test_a_closed_or_full_stderr_changes_no_exit_code(
+    where: str, arguments: list[str], code: int, tmp_path: Path
+) -> None:
+    if "full" in where and not Path("/dev/full").exists():
+        pytest.skip("needs a device that is always full")
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {where}', "sh", sys.executable, commands.CHECKOUT / "install.py", *arguments],
+        env={**os.environ, "DIOPTRE_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (code, b"")
