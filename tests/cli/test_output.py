@@ -89,7 +89,7 @@ def test_stderr_changes_no_exit_code(
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("presets",), ("models", "list")])
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("presets",), ("models", "list"), ("models",)])
 def test_words_that_cannot_be_printed_are_a_failure(arguments: tuple[str, ...]) -> None:
     done = shell('"$@" >/dev/full', *arguments)
     assert done.returncode == 1
@@ -148,6 +148,34 @@ def test_signals_have_their_exit_codes(
     assert json.loads(out.splitlines()[-1])["code"] == "cancelled"
     assert err == ""
     assert not (tmp_path / "out").exists()
+
+
+BUSY = """
+import ctypes, sys, types
+module = types.ModuleType("dioptre.pipelines.portrait")
+def run(inputs, options, progress):
+    c = ctypes.PyDLL(None)
+    c.popen.restype, c.pclose.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    shell = c.popen(b"sleep 0.2; kill -{first} $PPID; kill -{second} $PPID", b"r")
+    c.pclose(shell)  # a long call, in which Python handles no signal
+    while True:
+        progress(0.6, "Working on")
+module.run = run
+sys.modules[module.__name__] = module
+from dioptre.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("first", "second"), [(signal.SIGTERM, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)])
+def test_the_first_of_two_signals_counts(
+    first: signal.Signals, second: signal.Signals, photo: Path, tmp_path: Path
+) -> None:
+    """Both come before Python handles either, during a long call."""
+    code = BUSY.format(first=int(first), second=int(second))
+    with start("run", photo, "-o", tmp_path / "out", code=code) as process:
+        process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 128 + first
 
 
 STUBBORN = """

@@ -5,7 +5,9 @@ from __future__ import annotations
 import _thread
 import os
 import signal
+import sys
 import time
+from contextlib import suppress
 from types import FrameType
 
 _PATIENCE_S = 3.0  # what was begun is taken back within it; whoever still asks then wants the end at once
@@ -21,6 +23,7 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
+        self._arrivals: int | None = None
         self._first: int | None = None
         self._since = 0.0
         self._due = False  # to be raised, or to be raised once more
@@ -28,6 +31,7 @@ class Interrupts:
 
     def install(self) -> None:
         """Listen to every signal that the caller has not chosen to ignore, as `nohup` does."""
+        self._arrivals = _in_order_of_arrival()
         for number in _numbers():
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
@@ -55,7 +59,7 @@ class Interrupts:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         reminded, self._reminded = self._reminded, False
         if self._first is None:
-            self._first, self._since, self._due = number, time.monotonic(), True
+            self._first, self._since, self._due = self._earliest(number), time.monotonic(), True
         elif not reminded and time.monotonic() - self._since > _PATIENCE_S:
             os._exit(128 + self._first)
         elif not reminded:
@@ -68,10 +72,30 @@ class Interrupts:
         self._since, self._due = time.monotonic(), False
         raise KeyboardInterrupt
 
+    def _earliest(self, number: int) -> int:
+        """The signal that came first: Python handles those that came during a long call by their numbers."""
+        if self._arrivals is None:
+            return number
+        with suppress(OSError):
+            mine = set(map(int, _numbers()))
+            return next((arrived for arrived in os.read(self._arrivals, 64) if arrived in mine), number)
+        return number
+
     def _remind(self) -> None:
         time.sleep(_IMPORT_LOOK_S)
         self._reminded = True
         _thread.interrupt_main(signal.Signals(self._first or signal.SIGINT))
+
+
+def _in_order_of_arrival() -> int | None:
+    """A descriptor from which the numbers of signals are read as they came; None where there is none."""
+    if sys.platform == "win32":  # only sockets serve there
+        return None
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    return reading
 
 
 def _importing(frame: FrameType | None) -> bool:

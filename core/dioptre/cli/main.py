@@ -60,7 +60,10 @@ def _run(arguments: list[str], *, as_json: bool) -> int:
     except click.exceptions.Exit as ended:  # --help and --version
         return ended.exit_code
     except click.UsageError as error:
-        return _usage(error, as_json=as_json)
+        try:
+            return _usage(error, as_json=as_json)
+        except output.OutputError as unheard:
+            return _report(unheard, as_json=as_json)
     except (KeyboardInterrupt, click.Abort, Cancelled):
         return _report(Cancelled(hint="Nothing was left half-written."), as_json=as_json)
     except DioptreError as error:
@@ -130,6 +133,8 @@ _OUT_OF_MEMORY = DioptreError(
 
 
 def _system(error: OSError) -> DioptreError:
+    if isinstance(error, BrokenPipeError):
+        return output.explained(error)
     what = f"{error.filename}: " if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DioptreError(

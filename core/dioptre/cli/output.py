@@ -51,7 +51,7 @@ def write(line: str, stream: Any) -> None:
     except (OSError, ValueError) as error:  # ValueError: closed by Python itself
         _drop(stream)
         if stream is not sys.stderr:
-            raise _explained(error) from error
+            raise explained(error) from error
 
 
 def settle() -> bool:
@@ -68,7 +68,8 @@ def settle() -> bool:
     return heard
 
 
-def _explained(error: OSError | ValueError) -> OutputError:
+def explained(error: OSError | ValueError) -> OutputError:
+    """The error in words, of a stream that cannot be written."""
     if isinstance(error, BrokenPipeError):
         return ReaderLeftError("The program that reads the output has ended.", hint="Look at its own messages.")
     reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is closed"
