@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -317,3 +318,21 @@ def test_pickles_are_not_read(tmp_path: Path) -> None:
     assert not marker.exists()
     deserialize(header, frames)
     assert marker.exists(), "the pickle does what it is for"
+
+
+def test_a_worker_that_answers_with_a_pickle_is_refused(
+    scheduler: tuple[str, list[subprocess.Popen[bytes]]],
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    marker = tmp_path / "ran"
+    monkeypatch.setattr(many, "_packed_by", pretended.answer_with_a_pickle)
+    do: Any = partial(pretended.touches, marker)
+    crew = DaskCrew(scheduler[0], do=do)
+    summary = run(photos, tmp_path / "out", crew)
+    assert {error.code for error in summary.failures.values()} == {"bad-outcome"}
+    assert len(summary.failures) == 9
+    assert not marker.exists()
+    assert capfd.readouterr().err == ""

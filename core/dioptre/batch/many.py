@@ -63,7 +63,7 @@ class DaskCrew:
                 hint=_INSTALL,
                 code="extra-missing",
             ) from error
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said by us
+        _silence()
         require_trusted(address)
         try:
             with warnings.catch_warnings():
@@ -83,7 +83,7 @@ class DaskCrew:
                 hint="Start one (docs/batch.md), and give its address, e.g. tcp://192.168.1.5:8786.",
                 address=address,
             ) from error
-        self._executor = self._client.get_executor(pure=False, retries=_RETRIES)
+        self._pending: set[Any] = set()
         self._do = do or make_on_worker
 
     def has_room(self, task: Task, running: Iterable[Task]) -> bool:
@@ -96,15 +96,16 @@ class DaskCrew:
         answer.set_running_or_notify_cancel()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that pictures are large
-            inner = self._executor.submit(_packed_by, self._do, task)
+            inner = self._client.submit(_packed_by, self._do, task, pure=False, retries=_RETRIES)
+        self._pending.add(inner)
         inner.add_done_callback(partial(self._pass_on, answer))
         return answer
 
-    def _pass_on(self, answer: Future[Outcome], inner: Future[Outcome]) -> None:
+    def _pass_on(self, answer: Future[Outcome], inner: Any) -> None:
+        """Hand on the outcome. Dask's executor is not used: it never ends where a result cannot be read."""
+        self._pending.discard(inner)
         try:
-            data = inner.result()
-            if not isinstance(data, bytes | bytearray | memoryview):
-                raise packing.BadOutcomeError
+            data = _bytes_of(inner)
             answer.set_result(packing.unpacked(bytes(data)))
         except packing.BadOutcomeError as error:
             answer.set_result(Failed.by(error))
@@ -122,8 +123,28 @@ class DaskCrew:
 
     def close(self) -> None:
         """Drop what is still waiting, and leave the scheduler with its workers to whoever started them."""
-        self._executor.shutdown(wait=False)
+        self._client.cancel(list(self._pending))
         self._client.close(timeout=5)
+
+
+def _bytes_of(inner: Any) -> Any:
+    """A finished task's result. Raises BadOutcomeError where it is not bytes, and what the task raised."""
+    try:
+        data = inner.result()
+    except (TypeError, ValueError) as error:
+        if inner.status == "finished":  # it came, and is not read: a pickle
+            raise packing.BadOutcomeError from error
+        raise
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise packing.BadOutcomeError
+    return data
+
+
+def _silence() -> None:
+    """Let Dask print nothing: what matters is said by us. Its loggers have levels of their own."""
+    for name in ("distributed", "tornado", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("distributed", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def require_trusted(address: str) -> None:
