@@ -16,6 +16,7 @@ _CSS = b"""
 .dioptre-shape { padding: 2px; min-width: 0; min-height: 0; }
 .dioptre-waiting { background-color: rgba(20, 20, 20, 0.8); color: #ffffff;
     padding: 10px 16px; border-radius: 6px; }
+.dioptre-waiting label, .dioptre-waiting spinner { color: #ffffff; }
 progressbar.dioptre-bar trough, progressbar.dioptre-bar progress { min-height: 8px; border-radius: 4px; }
 progressbar.dioptre-bar progress { background-image: none; background-color: #2f6fbd; border: none; }
 list.dioptre-recipes row * { background-color: transparent; background-image: none; }
