@@ -18,6 +18,7 @@ CHECKER_PX = 8
 WHITE, AMBER = (255, 255, 255), (255, 190, 60)
 _OUTLINE = (255, 190, 60, 255)
 _BACK = bytes((32, 32, 34))  # of the histogram
+_FOCUSED, _FRAME_PX = 0x2F6FBDFF, 2  # the colour of `style`
 _LIGHT, _DARK = 0x999999, 0x666666  # of the checkerboard behind transparent places
 
 
@@ -144,8 +145,13 @@ def circle(radius_px: float) -> GdkPixbuf.Pixbuf:
     return pixbuf_from_rgb(side, side, 4, bytes(data))
 
 
-def histogram(bars: list[float], size: tuple[int, int], sharp: tuple[float, float] | None) -> GdkPixbuf.Pixbuf:
-    """Bars from far (left) to near (right), coloured by what is sharp; the same colours as in the picture."""
+def histogram(
+    bars: list[float], size: tuple[int, int], sharp: tuple[float, float] | None, *, focused: bool = False
+) -> GdkPixbuf.Pixbuf:
+    """Bars from far (left) to near (right), coloured by what is sharp; the same colours as in the picture.
+
+    focused: with the frame of what the keyboard moves.
+    """
     width, height = size
     colours = views.focus_colours(sharp) if sharp is not None else [(150, 150, 150, 255)] * 256
     columns = [bytes(colours[min(x * 256 // width, 255)][:3]) for x in range(width)]
@@ -154,4 +160,9 @@ def histogram(bars: list[float], size: tuple[int, int], sharp: tuple[float, floa
         x = min(max(round(value * (width - 1)), 0), width - 1)
         columns[x], tops[x] = b"\xff\xff\xff", 0
     rows = (b"".join(c if y >= top else _BACK for c, top in zip(columns, tops, strict=True)) for y in range(height))
-    return pixbuf_from_rgb(width, height, 3, b"".join(rows))
+    drawn = pixbuf_from_rgb(width, height, 3, b"".join(rows))
+    if focused:
+        inside = drawn.new_subpixbuf(_FRAME_PX, _FRAME_PX, width - 2 * _FRAME_PX, height - 2 * _FRAME_PX).copy()
+        drawn.fill(_FOCUSED)
+        inside.copy_area(0, 0, inside.get_width(), inside.get_height(), drawn, _FRAME_PX, _FRAME_PX)
+    return drawn

@@ -27,7 +27,7 @@ class FocusRow(Row):
     def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
         super().__init__(store, parameter, nick)
         self._depth: object = None
-        self._bars: list[float] = []
+        self._bars = [0.0] * BINS
         self._grip: Grip | None = None  # while the button is down
         self._image = Gtk.Image()
         self._image.set_size_request(*SIZE)
@@ -41,6 +41,8 @@ class FocusRow(Row):
         self._area.connect("motion-notify-event", self._move)
         self._area.connect("button-release-event", self._release)
         self._area.connect("key-press-event", self._key)
+        for event in ("focus-in-event", "focus-out-event"):
+            self._area.connect_after(event, lambda *_: self._draw())
         self._area.set_tooltip_text(
             translated("Far is on the left, near on the right. Drag an end to keep more or less of it sharp.")
         )
@@ -64,11 +66,16 @@ class FocusRow(Row):
     def show_state(self, state: State) -> None:
         self._tick.set_active(focus_range.is_automatic(state.options))
         depth = None if state.shown is None else state.shown.depth
-        if depth is not self._depth or not self._bars:
+        if depth is not self._depth:
             self._depth = depth
             self._bars = views.histogram(depth.data, BINS) if depth is not None else [0.0] * BINS
-        self._image.set_from_pixbuf(drawing.histogram(self._bars, SIZE, state.sharp))
+        self._draw()
         self._area.set_sensitive(depth is not None)
+
+    def _draw(self) -> bool:
+        sharp, focused = self.store.state.sharp, self._area.has_focus()
+        self._image.set_from_pixbuf(drawing.histogram(self._bars, SIZE, sharp, focused=focused))
+        return False
 
     # -- what the user does --------------------------------------------------------------------------------------
 

@@ -71,7 +71,10 @@ class Preview(Gtk.Box):
         overlay.add_overlay(self._waiting)
         overlay.set_overlay_pass_through(self._waiting, True)
         frame = Gtk.Frame()
+        style.add_class(frame, "dioptre-frame")
         frame.add(overlay)
+        self.canvas.connect("focus-in-event", lambda *_: style.add_class(frame, "dioptre-focused"))
+        self.canvas.connect("focus-out-event", lambda *_: style.remove_class(frame, "dioptre-focused"))
         self._status = Status(layer_size, clickable=clickable)
         self.pack_start(self._top_row(), False, False, 0)
         if self._paints:

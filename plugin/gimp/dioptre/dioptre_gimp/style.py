@@ -17,6 +17,8 @@ _CSS = b"""
 .dioptre-waiting { background-color: rgba(20, 20, 20, 0.8); color: #ffffff;
     padding: 10px 16px; border-radius: 6px; }
 .dioptre-waiting label, .dioptre-waiting spinner { color: #ffffff; }
+frame.dioptre-frame > border { border: 2px solid transparent; border-radius: 0; }
+frame.dioptre-focused > border { border-color: #2f6fbd; }
 progressbar.dioptre-bar trough, progressbar.dioptre-bar progress { min-height: 8px; border-radius: 4px; }
 progressbar.dioptre-bar progress { background-image: none; background-color: #2f6fbd; border: none; }
 list.dioptre-recipes row * { background-color: transparent; background-image: none; }
@@ -32,6 +34,10 @@ scale.dioptre-blue-amber highlight, scale.dioptre-green-magenta highlight { back
 
 def add_class(widget: Gtk.Widget, name: str) -> None:
     widget.get_style_context().add_class(name)
+
+
+def remove_class(widget: Gtk.Widget, name: str) -> None:
+    widget.get_style_context().remove_class(name)
 
 
 def install() -> None:
