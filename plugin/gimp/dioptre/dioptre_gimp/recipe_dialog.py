@@ -98,6 +98,7 @@ class RecipeDialog:
     def run(self) -> bool:
         self._store.set(states.reading(self._store.state))
         self._choose()
+        self._list.get_selected_row().grab_focus()
         if not self._dialog.run():
             raise Cancelled
         return bool(self._adds.get_active())

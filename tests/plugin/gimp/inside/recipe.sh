@@ -17,7 +17,7 @@ wait_title 5 'start*1 layer)*'
 # The first recipe (Landscape) on this picture; without a file, OK does nothing.
 open_dialog 'Recipe' c
 mark 'Preview by white_balance'
-click 640 60
+xdotool key Home    # the list has the focus
 wait_new 'Preview by white_balance'
 scrot -o "$OUT/recipe-chosen.png"
 xdotool key End    # From a file
