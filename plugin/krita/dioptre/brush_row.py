@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import style
 from .dioptre_link.editing import brush
 from .dioptre_link.editing.state import State, Tool
 from .dioptre_link.language import translated
@@ -28,7 +29,7 @@ class BrushRow(QWidget):
             button.setToolTip(brush.tip(tool))
             button.setAccessibleDescription(brush.tip(tool))
             button.setCheckable(True)
-            button.setAutoRaise(True)
+            button.setStyleSheet(style.VIEW)
             button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             button.setObjectName(f"dioptre_tool_{tool.value}")
             button.clicked.connect(lambda *_, chosen=tool: on_change(lambda state: brush.chose(state, chosen)))

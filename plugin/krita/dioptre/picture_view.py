@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from . import style
 from .brush_row import BrushRow
 from .canvas import AMBER, Canvas
 from .dioptre_link.editing import brush, fetching, marks, views
@@ -43,7 +44,7 @@ class PictureView(QWidget):
             button.setToolTip(translated(view.tip))
             button.setAccessibleDescription(translated(view.tip))
             button.setCheckable(True)
-            button.setAutoRaise(True)  # shows which one is chosen in every theme
+            button.setStyleSheet(style.VIEW)
             button.setObjectName(f"dioptre_view_{name}")
             button.clicked.connect(lambda *_, n=name: on_view(n))
             group.addButton(button)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from . import style
 from .dioptre_link.editing import bokeh
 from .dioptre_link.language import translated
 from .qt import QHBoxLayout, QIcon, QImage, QPixmap, QSize, QSizePolicy, QToolButton, QWidget
@@ -31,7 +32,7 @@ class ShapesRow(QWidget):
             button.setIcon(_icon(shape))
             button.setIconSize(QSize(PICTURE_PX, PICTURE_PX))
             button.setCheckable(True)
-            button.setAutoRaise(True)
+            button.setStyleSheet(style.SHAPE)
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
             button.setToolTip(f"{translated(shape.label)}: {translated(shape.tip)}")
             button.setAccessibleName(translated(shape.label))
