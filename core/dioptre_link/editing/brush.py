@@ -40,9 +40,9 @@ _STEP = 0.2  # of the radius: points of a stroke closer to each other say nothin
 _LABELS = {Tool.POINT: "Focus point", Tool.KEEP: "Keep sharp", Tool.LET: "Let blur"}
 _TIPS = {
     Tool.POINT: "Click on what should be sharp.",
-    Tool.KEEP: "Paint along the middle of what should stay sharp: a stroke ends where the depth steps. "
+    Tool.KEEP: "Paint along the middle of what should stay sharp; the stroke stops at depth edges. "
     "Ctrl+scroll: brush size. Ctrl+Z: undo a stroke.",
-    Tool.LET: "Paint over what should blur as its depth says: kept parts, or parts of the subject. "
+    Tool.LET: "Paint over parts of the subject, or kept parts, that should blur by their depth. "
     "Ctrl+scroll: brush size. Ctrl+Z: undo a stroke.",
 }
 

@@ -1,10 +1,13 @@
-"""What a preview marks on the picture: the subject's outline, and where the automatic focus lies."""
+"""What a preview marks on the picture: the subject's outline, where the automatic focus lies, and its words."""
 
 from __future__ import annotations
 
 import math
 
+from ..language import translated
+from . import traits
 from .events import Image
+from .state import State
 
 INSIDE = 128  # of 255: coverage from which a pixel belongs to the subject
 _SAMPLES = 48  # along the shorter side, for the place of the focus
@@ -48,3 +51,12 @@ def focus_place(coverage: Image, depth: Image | None, focal_disparity: float | N
 
     x, y = min(points, key=cost)
     return (x + 0.5) / coverage.width, (y + 0.5) / coverage.height
+
+
+def automatic_words(state: State) -> str:
+    """What counts where the user clicked no point, in the user's language."""
+    if not traits.focuses(state.operation):
+        return translated("none: click in the picture")
+    if state.options.get("focal_disparity") is not None:
+        return translated("at one depth")
+    return translated("the subject") if traits.finds_subject(state.operation) else translated("automatic")

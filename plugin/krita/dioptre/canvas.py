@@ -18,6 +18,8 @@ ZOOM_STEP = 1.25  # of one notch of the wheel
 DRAGGED_PX = 4  # from here on a press is no click
 BAND_PX, BAR_PX, INDENT_PX = 22, 4, 6
 
+INVITATION = "Click here to see the active layer with these settings"
+
 Place = tuple[float, float, float, float]
 
 
@@ -33,8 +35,7 @@ class Canvas(QLabel):
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setCursor(Qt.CursorShape.CrossCursor)
         self.setWordWrap(True)
-        # Shown while there is no picture.
-        self.setText(translated("Click here to see the active layer with these settings"))
+        self.setText(translated(INVITATION))
         self._on_click = on_click
         self._image: QImage | None = None
         self._over: Sequence[QImage] = ()
@@ -69,6 +70,11 @@ class Canvas(QLabel):
         self._image, self._over, self._left = image, over, left
         self._frame, self._marker, self._automatic = frame, marker, automatic
         self.update()
+
+    def show_words(self, words: str) -> None:
+        """What is shown while there is no picture."""
+        if words != self.text():
+            self.setText(words)
 
     def set_brush(self, painting: Painting | None, radius: float) -> None:
         """Let the left button paint; None: it clicks. radius: of the outline, as a share of the longer side."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .dioptre_link import aperture_picture
-from .dioptre_link.editing import bokeh, scales, traits
+from .dioptre_link.editing import bokeh, marks, scales, traits
 from .dioptre_link.editing.fetching import Offer
 from .dioptre_link.editing.state import State
 from .dioptre_link.language import translated
@@ -49,57 +49,57 @@ OnChanges = Callable[[Mapping[str, Any]], None]
 
 
 class Options(QWidget):
-    """Rows for all options of an operation: the simple ones, or all of them."""
+    """Rows for all options of an operation: the simple ones, and the others below a tick that shows them.
+
+    more: the tick; None where there is nothing to hide.
+    """
 
     def __init__(self, described: Operation, on_change: OnChange, on_changes: OnChanges) -> None:
         """on_changes: several options at once."""
         super().__init__()
         self.described = described
         self._rows: dict[str, Row] = {}
-        self._headings: dict[str, QLabel] = {}
-        layout = self._place = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
         self._shapes = ShapesRow(on_changes) if bokeh.has_shapes(described) else None
         self._focus: FocusRow | None = None
         focuses = traits.focuses(described)
+        simple, self._others = _column(self), QWidget()
+        others = _column(self._others)
         shown = [parameter for parameter in described.parameters if parameter.kind is not Kind.STROKES]
+        any_simple = any(parameter.simple for parameter in shown)
+        groups: set[str] = set()
         for parameter in sorted(shown, key=lambda one: focuses and one.name != BLUR):
-            is_first = focuses and parameter.name == BLUR
-            if parameter.group and not is_first and parameter.group not in self._headings:
-                heading = self._headings[parameter.group] = QLabel(f"<b>{translated(parameter.group)}</b>")
-                layout.addWidget(heading)
+            place = simple if parameter.simple else others
+            if parameter.group and not parameter.simple and parameter.group not in groups:
+                groups.add(parameter.group)
+                place.addWidget(QLabel(f"<b>{translated(parameter.group)}</b>"))
             if parameter.name == RANGE and focuses:
                 self._focus = FocusRow(parameter, on_changes)
-                layout.addWidget(self._focus)
+                simple.addWidget(self._focus)
             row = self._rows[parameter.name] = _row(parameter, on_change)
-            layout.addWidget(row)
+            place.addWidget(row)
             if parameter.name == BLUR and self._shapes is not None:
-                layout.addWidget(self._shapes)
+                place.addWidget(self._shapes)
         self._aperture = Aperture() if set(aperture_picture.OPTIONS) <= set(self._rows) else None
         if self._aperture is not None:
-            place = min(layout.indexOf(self._rows[name]) for name in aperture_picture.OPTIONS)
-            layout.insertWidget(place, self._aperture)
+            at = min(others.indexOf(self._rows[name]) for name in aperture_picture.OPTIONS)
+            others.insertWidget(at, self._aperture)
+        self.more: QCheckBox | None = None
+        if any_simple and others.count():
+            self.more = QCheckBox(translated("More options"))
+            self.more.setObjectName("dioptre_more")
+            simple.addWidget(self.more)
+        simple.addWidget(self._others)
         self.render(described.defaults(), {}, more=False)
-
-    @property
-    def has_more(self) -> bool:
-        return any(not row.parameter.simple for row in self._rows.values()) and self._any_simple
-
-    @property
-    def _any_simple(self) -> bool:
-        return any(row.parameter.simple for row in self._rows.values())
 
     def show_offer(self, offer_row: OfferRow, offer: Offer | None) -> None:
         """Put the offer of a network below the option that names it."""
-        if offer is not None and self._below(self._rows[offer.parameter]) is not offer_row:
-            self._place.removeWidget(offer_row)
-            self._place.insertWidget(self._place.indexOf(self._rows[offer.parameter]) + 1, offer_row)
+        if offer is not None:
+            row = self._rows[offer.parameter]
+            column = _column_of(row)
+            if _below(column, row) is not offer_row:
+                offer_row.setParent(None)
+                column.insertWidget(column.indexOf(row) + 1, offer_row)
         offer_row.render(offer)
-
-    def _below(self, row: QWidget) -> QWidget | None:
-        item = self._place.itemAt(self._place.indexOf(row) + 1)
-        return None if item is None else item.widget()
 
     def show_state(self, state: State) -> None:
         """Show the options of a state, and the depth behind them."""
@@ -108,20 +108,40 @@ class Options(QWidget):
             self._shapes.render(state.options)
         if self._focus is not None:
             self._focus.render(state)
+        for row in self._rows.values():
+            if isinstance(row, PointRow):
+                row.show_automatic(marks.automatic_words(state))
 
     def render(self, options: Mapping[str, Any], decided: Mapping[str, Any], *, more: bool) -> None:
         """Show these values. decided: what the preview decided where an option is None. more: all rows."""
         for name, row in self._rows.items():
             row.render(options.get(name, row.parameter.default), decided.get(name))
-            stood_for = name == RANGE and self._focus is not None
-            row.setVisible((more or row.parameter.simple or not self._any_simple) and not stood_for)
-        for group, heading in self._headings.items():
-            rows = [row for name, row in self._rows.items() if row.parameter.group == group and name != BLUR]
-            heading.setVisible(any(not row.isHidden() for row in rows))
-        if self._aperture is not None:
-            self._aperture.setVisible(more)
-            if more:
-                self._aperture.show_shape({name: options.get(name) for name in aperture_picture.OPTIONS})
+            row.setVisible(not (name == RANGE and self._focus is not None))
+        self._others.setVisible(more or self.more is None)
+        if self.more is not None:
+            self.more.blockSignals(True)
+            self.more.setChecked(more)
+            self.more.blockSignals(False)
+        if self._aperture is not None and more:
+            self._aperture.show_shape({name: options.get(name) for name in aperture_picture.OPTIONS})
+
+
+def _column(widget: QWidget) -> QVBoxLayout:
+    column = QVBoxLayout(widget)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(3)
+    return column
+
+
+def _column_of(row: QWidget) -> QVBoxLayout:
+    column = row.parentWidget().layout()
+    assert isinstance(column, QVBoxLayout)
+    return column
+
+
+def _below(column: QVBoxLayout, row: QWidget) -> QWidget | None:
+    item = column.itemAt(column.indexOf(row) + 1)
+    return None if item is None else item.widget()
 
 
 class Aperture(QWidget):
@@ -217,7 +237,9 @@ class NumberRow(Row):
         self._field.setRange(self._scale.least, self._scale.most)
         self._field.setSingleStep(self._scale.step)
         self._field.setKeyboardTracking(False)
-        if parameter.unit:
+        if is_blur:
+            self._field.setPrefix("f/")
+        elif parameter.unit:
             self._field.setSuffix(f" {parameter.unit}")
         self.line.addWidget(self._slider, 3)
         self.line.addWidget(self._field, 0)
@@ -301,6 +323,8 @@ class PointRow(Row):
 
     def __init__(self, parameter: Parameter, on_change: OnChange) -> None:
         super().__init__(parameter, on_change)
+        self._automatic = ""
+        self._value: tuple[float, float] | None = None
         self._words = QLabel()
         self._words.setWordWrap(True)
         self._clear = QPushButton(translated("Auto"))
@@ -312,11 +336,14 @@ class PointRow(Row):
         self.line.addWidget(self._clear, 0)
 
     def render(self, value: Any, decided: Any) -> None:
-        words = translated("click in the preview")
-        if value is not None:
-            words = f"{value[0]:.0f}, {value[1]:.0f}"
-        self._words.setText(words)
+        self._value = value
+        self._words.setText(self._automatic if value is None else f"{value[0]:.0f}, {value[1]:.0f} px")
         self._clear.setEnabled(value is not None)
+
+    def show_automatic(self, words: str) -> None:
+        """Say what counts while there is no point."""
+        self._automatic = words
+        self.render(self._value, None)
 
 
 class _Unscrolled:

@@ -127,9 +127,6 @@ class DioptreDocker(DockWidget):
         self._layer.setObjectName("dioptre_layer")
         self._option_place = QVBoxLayout()
         self._offer_row = OfferRow(self.session.fetch, self.session.fetcher.cancel)
-        self._more = QCheckBox(translated("More options"))
-        self._more.setObjectName("dioptre_more")
-        self._more.toggled.connect(self.session.show_more)
         self._results_title = QLabel(f"<b>{translated('Results')}</b>")
         self._results = ResultList(lambda: self._guarded(self.edit))
         inside = QWidget()
@@ -139,7 +136,6 @@ class DioptreDocker(DockWidget):
         layout.addWidget(self._about)
         layout.addWidget(self._layer)
         layout.addLayout(self._option_place)
-        layout.addWidget(self._more)
         layout.addWidget(self._results_title)
         layout.addWidget(self._results)
         layout.addStretch(1)
@@ -225,18 +221,16 @@ class DioptreDocker(DockWidget):
         for each, options in self._options.items():
             options.setVisible(each == name)
         if panel.recipe:
-            self._more.setVisible(False)
             return
         if name not in self._options:
-            self._options[name] = Options(panel.state.operation, self.session.change, self.session.change_all)
-            self._option_place.addWidget(self._options[name])
+            options = Options(panel.state.operation, self.session.change, self.session.change_all)
+            if options.more is not None:
+                options.more.toggled.connect(self.session.show_more)
+            self._options[name] = options
+            self._option_place.addWidget(options)
         options = self._options[name]
         options.show_state(panel.state)
         options.show_offer(self._offer_row, fetching.offer_of(panel.state))
-        self._more.setVisible(options.has_more)
-        self._more.blockSignals(True)
-        self._more.setChecked(panel.state.more)
-        self._more.blockSignals(False)
 
     def _layer_words(self, panel: Panel) -> str:
         if panel.replaced:

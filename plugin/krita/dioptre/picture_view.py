@@ -7,7 +7,7 @@ from typing import Any
 
 from . import style
 from .brush_row import BrushRow
-from .canvas import AMBER, Canvas
+from .canvas import AMBER, INVITATION, Canvas
 from .dioptre_link.editing import brush, fetching, marks, views
 from .dioptre_link.editing.events import Image
 from .dioptre_link.editing.state import Phase, State
@@ -73,15 +73,18 @@ class PictureView(QWidget):
         marker = None
         if state.point is not None and size is not None and state.view != views.PLACE:
             marker = (state.point[0] / size[0], state.point[1] / size[1])
+        image = self._image(state, before)
+        failed = image is None and state.phase is Phase.FAILED
         self.canvas.show_images(
-            self._image(state, before),
+            image,
             over=self._overlays(state),
             left=self._before(state, before) if state.view == views.SPLIT else None,
             frame=state.shown.part if state.shown is not None and state.view == views.PLACE else None,
             marker=marker,
             automatic=None if marker is not None else self._automatic(state),
         )
-        self.canvas.show_progress(_sign(state), state.fraction if state.busy else None)
+        self.canvas.show_words(translated("There is no preview" if failed else INVITATION))
+        self.canvas.show_progress("" if failed else _sign(state), state.fraction if state.busy else None)
 
     def _offer(self, names: list[str]) -> None:
         if [name for name, button in self._buttons.items() if not button.isHidden()] == names:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dioptre_link.editing.events import Image
-from dioptre_link.editing.marks import focus_place, outline
+from dioptre_link.editing.marks import automatic_words, focus_place, outline
+from dioptre_link.editing.state import opened
+from dioptre_link.operations import OPERATIONS
 
 SIDE = 12
 
@@ -35,3 +37,15 @@ def test_the_focus_lies_in_the_subject_at_its_depth() -> None:
     place = focus_place(coverage, depth, 20 * 8 / 255)
     assert place == pytest.approx((0.5, 8.5 / SIDE), abs=0.1)
     assert focus_place(square(0, 0), depth, 0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("operation", "options", "words"),
+    [
+        ("portrait", {}, "the subject"),
+        ("portrait", {"focal_disparity": 0.5}, "at one depth"),
+        ("white_balance", {}, "none: click in the picture"),
+    ],
+)
+def test_words_for_a_point_that_was_not_clicked(operation: str, options: dict[str, float], words: str) -> None:
+    assert automatic_words(opened(OPERATIONS[operation], options)) == words

@@ -10,7 +10,7 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, Gtk, Pango  # noqa: E402  (the version must be named first)
 
-from dioptre_link.editing import scales, traits  # noqa: E402
+from dioptre_link.editing import marks, scales  # noqa: E402
 from dioptre_link.editing import state as states  # noqa: E402
 from dioptre_link.editing.state import State, Store  # noqa: E402
 from dioptre_link.errors import UsageError  # noqa: E402
@@ -229,7 +229,9 @@ class PointRow(Row):
 
     def show_state(self, state: State) -> None:
         point = state.options[self.parameter.name]
-        self._where.set_text(_where(state) if point is None else f"{point[0]:.0f}, {point[1]:.0f} px")
+        self._where.set_text(
+            marks.automatic_words(state) if point is None else f"{point[0]:.0f}, {point[1]:.0f} px"
+        )
         self._clear.set_sensitive(point is not None or state.options.get("focal_disparity") is not None)
 
     def _forget(self) -> None:
@@ -237,15 +239,6 @@ class PointRow(Row):
         if self.store.state.options.get("focal_disparity") is not None:
             state = states.changed(state, "focal_disparity", None)
         self.store.set(state)
-
-
-def _where(state: State) -> str:
-    """What counts where no point is given."""
-    if traits.focuses(state.operation):
-        if state.options.get("focal_disparity") is not None:
-            return translated("at one depth")
-        return translated("the subject") if traits.finds_subject(state.operation) else translated("automatic")
-    return translated("none: click in the picture")
 
 
 def row_of(store: Store[State], parameter: Parameter, nick: str) -> Row:
