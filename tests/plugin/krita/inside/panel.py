@@ -29,7 +29,7 @@ from dioptre import jobs, recipe
 
 try:
     from PyQt5.QtCore import QPoint
-    from PyQt5.QtGui import QImage
+    from PyQt5.QtGui import QCursor, QImage
     from PyQt5.QtWidgets import (
         QApplication,
         QCheckBox,
@@ -45,7 +45,7 @@ try:
     )
 except ImportError:
     from PyQt6.QtCore import QPoint
-    from PyQt6.QtGui import QImage
+    from PyQt6.QtGui import QCursor, QImage
     from PyQt6.QtWidgets import (
         QApplication,
         QCheckBox,
@@ -147,6 +147,38 @@ def check_nothing_hidden_takes_part():
     yield from opened("dioptre_portrait")
     expect("options", state().options, operation("portrait").defaults())
     yield from ready()
+
+
+def check_more_options_stay_under_the_pointer():
+    """A second click at the same place hides them again."""
+    yield from open_photo()
+    yield from opened("dioptre_portrait")
+    yield from ready()
+    yield from click(widget(QCheckBox, "dioptre_more"), 0.04)
+    yield from until(lambda: state().more, "more options")
+    person.screenshot("krita-more.png")
+    person.press(QCursor.pos().x(), QCursor.pos().y())
+    yield from until(lambda: not state().more, "fewer options")
+
+
+def check_the_chosen_view_has_the_colour_of_a_selection():
+    yield from open_photo()
+    yield from opened("dioptre_portrait")
+    yield from ready()
+    for name in ("depth", "after"):
+        yield from click(widget(QToolButton, f"dioptre_view_{name}"))
+        yield from soon("view", lambda: state().view, name)
+        button = widget(QToolButton, f"dioptre_view_{name}")
+        seen = button.grab().toImage().pixelColor(4, button.height() // 2)
+        expect("colour", seen.name(), button.palette().highlight().color().name())
+
+
+def check_an_operation_that_cannot_work_says_so_where_the_picture_would_be():
+    yield from open_photo()
+    yield from opened("dioptre_lens_blur")
+    yield from until(lambda: state().phase is Phase.FAILED, "the refusal")
+    expect("words", widget(QLabel, "dioptre_preview").text(), "There is no preview")
+    expect_in("refusal", "needs a depth layer", widget(QLabel, "dioptre_words").text())
 
 
 def check_the_wheel_changes_no_value():
