@@ -7,6 +7,7 @@ the button that makes layers and the jobs with their progress.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from krita import DockWidget
 
@@ -27,12 +28,15 @@ from .options import Box, Options
 from .picture_view import PictureView
 from .qt import (
     QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QScrollArea,
     QSizePolicy,
+    QSlider,
     Qt,
     QTimer,
     QToolButton,
@@ -228,9 +232,18 @@ class DioptreDocker(DockWidget):
                 options.more.toggled.connect(self.session.show_more)
             self._options[name] = options
             self._option_place.addWidget(options)
+            self._order_tabs(options)
         options = self._options[name]
         options.show_state(panel.state)
         options.show_offer(self._offer_row, fetching.offer_of(panel.state))
+
+    def _order_tabs(self, options: Options) -> None:
+        """Let Tab go through the options before the buttons below them, which were made earlier."""
+        kinds = (QSlider, QDoubleSpinBox, QCheckBox, QComboBox, QPushButton, QToolButton)
+        controls = [each for each in options.findChildren(QWidget) if isinstance(each, kinds)]
+        below = (self._results, self._adds, self._make, self._whole, self._edit_depth, self._update)
+        for earlier, later in pairwise((controls[-1], *below)):
+            QWidget.setTabOrder(earlier, later)
 
     def _layer_words(self, panel: Panel) -> str:
         if panel.replaced:

@@ -63,6 +63,7 @@ except ImportError:
 PHOTO_PX = 256
 WHOLE = (0, 0, PHOTO_PX, PHOTO_PX)
 NARROW_PX = 300
+MOST_TABS = 40  # through the docker, with fewer options
 
 
 def state():
@@ -159,6 +160,23 @@ def check_more_options_stay_under_the_pointer():
     person.screenshot("krita-more.png")
     person.press(QCursor.pos().x(), QCursor.pos().y())
     yield from until(lambda: not state().more, "fewer options")
+
+
+def check_tab_goes_through_the_options_before_the_buttons_below():
+    yield from open_photo()
+    yield from opened("dioptre_portrait")
+    yield from ready()
+    blur = widget(QWidget, "dioptre_option_f_number").findChild(QSlider)
+    last = widget(QPushButton, "dioptre_update_button")
+    widget(QComboBox, "dioptre_operation").setFocus()
+    passed = [QApplication.focusWidget()]
+    while passed[-1] is not last and len(passed) < MOST_TABS:
+        person.keys("Tab")
+        yield from until(lambda: QApplication.focusWidget() is not passed[-1], "the next control")
+        passed.append(QApplication.focusWidget())
+    more, make = widget(QCheckBox, "dioptre_more"), widget(QPushButton, "dioptre_make")
+    wanted = [blur, more, make, last]
+    expect("order", [wanted.index(one) for one in passed if one in wanted], [0, 1, 2, 3])
 
 
 def check_the_chosen_view_has_the_colour_of_a_selection():
