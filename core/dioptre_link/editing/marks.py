@@ -59,4 +59,6 @@ def automatic_words(state: State) -> str:
         return translated("none: click in the picture")
     if state.options.get("focal_disparity") is not None:
         return translated("at one depth")
-    return translated("the subject") if traits.finds_subject(state.operation) else translated("automatic")
+    shown = state.shown
+    missing = shown is not None and not shown.draft and shown.subject is None  # the preview found none
+    return translated("the subject" if traits.finds_subject(state.operation) and not missing else "automatic")

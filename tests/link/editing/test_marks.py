@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dioptre_link.editing.events import Image
+from dioptre_link.editing.events import Image, Shown
 from dioptre_link.editing.marks import automatic_words, focus_place, outline
-from dioptre_link.editing.state import opened
+from dioptre_link.editing.state import arrived, opened, reading
 from dioptre_link.operations import OPERATIONS
 
 SIDE = 12
@@ -49,3 +49,8 @@ def test_the_focus_lies_in_the_subject_at_its_depth() -> None:
 )
 def test_words_for_a_point_that_was_not_clicked(operation: str, options: dict[str, float], words: str) -> None:
     assert automatic_words(opened(OPERATIONS[operation], options)) == words
+
+
+def test_words_when_the_preview_found_no_subject() -> None:
+    state = arrived(reading(opened(OPERATIONS["portrait"])), Shown(after=square(0, SIDE)))
+    assert automatic_words(state) == "automatic"
