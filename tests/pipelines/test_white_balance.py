@@ -229,6 +229,16 @@ def test_the_operation_says_what_it_found(warm: np.ndarray) -> None:
     assert result.models.keys() == {"white-balance"}
 
 
+def test_a_preview_has_the_light_of_the_whole_picture(warm: np.ndarray) -> None:
+    """Read off fewer pixels it can be another light, most of all where one colour is nearly black."""
+    small = warm[::8, ::8]
+    whole = apply("white_balance", {}, Inputs(picture=warm)).values
+    assert apply("white_balance", {}, Inputs(picture=small)).values != whole
+    assert apply("white_balance", {}, Inputs(picture=small, whole=warm)).values == whole
+    picked = apply("white_balance", {"neutral": (5.0, 5.0)}, Inputs(picture=small)).values
+    assert apply("white_balance", {"neutral": (5.0, 5.0)}, Inputs(picture=small, whole=warm)).values == picked
+
+
 def test_a_grey_picture_has_no_colour_to_balance(person: np.ndarray) -> None:
     grey = person.mean(axis=2, keepdims=True).repeat(3, axis=2).astype(np.float32)
     result = apply("white_balance", {}, Inputs(picture=grey))

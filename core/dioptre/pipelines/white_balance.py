@@ -105,6 +105,7 @@ def white_balance(
     mixed: bool = False,
     disparity: Float32[np.ndarray, "h w"] | None = None,
     references: Sequence[np.ndarray] = (),
+    whole: Float32[np.ndarray, "H W c"] | None = None,
     progress: Progress = no_progress,
 ) -> Balanced:
     """Balance a picture, sRGB-encoded (H, W, 3 or 4), straight alpha.
@@ -115,7 +116,8 @@ def white_balance(
     counts. keep_warmth: share of a warm light's warmth that stays. mixed: let the light change over the picture
     where more than one is found; disparity (H, W) in [0, 1] helps to tell near from far. references: pictures of
     the same series, of any size: the light they have in common is taken instead of this picture's own, and the
-    neutral point is the first's.
+    neutral point is the first's. whole: the picture at its full size where `image` is a preview of it; the estimate
+    is read off that, for it can depend on the size.
 
     Works in linear light (CAT16), under which a grey keeps its luminance. Alpha stays; values beyond [0, 1] are
     kept, and nothing is pushed above white that was below it. Values that are not finite count as 0.
@@ -126,7 +128,8 @@ def white_balance(
     picture = without_nan(image)
     progress(0.0, "Reading the light")
     duv = None if tint is None else tint / TINT_PER_DUV
-    choice = _choice(references or (picture,), temperature, duv, neutral, neutral_radius)
+    own = picture if whole is None or neutral is not None else without_nan(whole)
+    choice = _choice(references or (own,), temperature, duv, neutral, neutral_radius)
     several = mixed and not references and neutral is None and temperature is None and tint is None
     lights = light_field(picture, disparity=disparity) if several else None
     progress(0.4, "Changing the light")
@@ -183,7 +186,12 @@ def _is_clipped(image: np.ndarray) -> bool:
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
     """The operation `white_balance`, as described in `dioptre_link.catalogue`."""
     balanced = white_balance(
-        inputs.picture, **options, disparity=inputs.disparity, references=inputs.references, progress=progress
+        inputs.picture,
+        **options,
+        disparity=inputs.disparity,
+        references=inputs.references,
+        whole=inputs.whole,
+        progress=progress,
     )
     messages = [sentence(balanced, strength=options["strength"])]
     warm = balanced.estimated and balanced.applied > 0 and balanced.cct < _WARM_KELVIN
