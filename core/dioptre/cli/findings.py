@@ -187,7 +187,8 @@ def devices() -> Iterator[Finding]:
     import jax
 
     total: Any = jax.numpy.arange(4.0).sum()
-    names = ", ".join(f"{device.platform} {device.device_kind}" for device in jax.devices())
+    kinds = ((device.platform, device.device_kind) for device in jax.devices())
+    names = ", ".join(platform if platform == kind else f"{platform} {kind}" for platform, kind in kinds)
     if float(total) == 6.0:
         yield Finding(code="devices", level=OK, message=f"JAX {jax.__version__} on {names}")
     else:

@@ -162,7 +162,7 @@ def _no_gimp(environ: Mapping[str, str], user: Path) -> Finding:
         "gimp-none",
         "warning",
         "No folder of GIMP 3 was found, so the plug-in is not installed. (The command line works without GIMP.)",
-        "Start GIMP 3 once, then run: python3 install.py. For a folder elsewhere: install.py --gimp-dir FOLDER",
+        "Start GIMP 3 once, then run: python3 install.py. Elsewhere: python3 install.py --gimp-dir FOLDER",
     )
 
 

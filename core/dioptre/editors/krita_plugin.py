@@ -162,7 +162,7 @@ def findings(environ: Mapping[str, str] = os.environ, *, home: Path | None = Non
             "krita-none",
             "warning",
             "No folder of Krita 5 was found, so the plug-in is not installed. (The command line works without it.)",
-            "Start Krita once, then run: python3 install.py. For a folder elsewhere: install.py --krita-dir FOLDER",
+            "Start Krita once, then run: python3 install.py. Elsewhere: python3 install.py --krita-dir FOLDER",
         )
     for each in found:
         problems = list(_problems(each))
