@@ -60,6 +60,7 @@ class DioptreDocker(DockWidget):
         self.setWindowTitle("Dioptre")
         self.session = Session()
         self._options: dict[str, Options] = {}
+        self._said = ""  # how the last run ended, until something else is asked for
         self._build()
         self.session.store.observe(self._render)
         self._render(self.session.store.state, self.session.store.state)
@@ -217,8 +218,10 @@ class DioptreDocker(DockWidget):
         self._whole.setVisible(enlarges(state.operation) and not panel.recipe)
         self._whole.setEnabled(works)
         self._look.setEnabled(about is None or about.shown)
+        if (panel.recipe, state.operation, state.options) != (old.recipe, old.state.operation, old.state.options):
+            self._said = ""
         if panel != old or not self._words.text():
-            self._words.setText(self._words_of(panel))
+            self._words.setText(self._words_of(panel) or self._said)
 
     def _render_options(self, panel: Panel) -> None:
         name = "" if panel.recipe else panel.state.operation.name
@@ -254,7 +257,7 @@ class DioptreDocker(DockWidget):
 
     def _words_of(self, panel: Panel) -> str:
         state = panel.state
-        if state.phase in (Phase.READING, Phase.WAITING, Phase.DRAFT):
+        if state.phase in (Phase.READING, Phase.WAITING, Phase.DRAFT) or (self._said and not state.message):
             return ""  # the preview says it
         if state.message:
             return f"{translated(state.message)} {translated(state.hint) if state.hint else ''}".strip()
@@ -293,11 +296,14 @@ class DioptreDocker(DockWidget):
 
     def _follow_run(self, run: Run) -> None:
         """Say how a run ended, wherever it was started."""
+        self._said = ""
         run.finished.connect(lambda _node, messages: self._ended(in_short(run, messages)))
         run.failed.connect(lambda error: self._ended(_sentence(error)))
 
     def _ended(self, words: str) -> None:
+        self._said = words
         self._words.setText(words)
+        self.session.look_again()
         self._list_results()
 
     def _list_results(self) -> None:

@@ -135,6 +135,11 @@ class Session(QObject):
         self._set(states.reading(self.state), layer=target.picture.name(), replaced=target.replaced)
         self._reading.start(reading, self._read, self._failed)
 
+    def look_again(self) -> None:
+        """Read a layer that was refused once more: the group of a result is empty until its run has ended."""
+        if self._refused is not None:
+            self.look()
+
     def change(self, name: str, value: Any) -> None:
         """Set one option."""
         self.change_all({name: value})

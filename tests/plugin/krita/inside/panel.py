@@ -127,6 +127,8 @@ def check_the_menu_opens_the_docker_and_a_click_focuses():
     results = widget(QListWidget, "dioptre_history")
     expect("results", [results.item(0).text(), results.item(0).icon().isNull()], ["Portrait blur", False])
     person.screenshot("krita-result.png")
+    yield from until(lambda: state().phase is Phase.READY, "the preview of the result's layer")
+    expect("how it ended is said", bool(widget(QLabel, "dioptre_words").text()), True)
 
 
 def check_nothing_hidden_takes_part():
