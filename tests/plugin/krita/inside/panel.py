@@ -268,6 +268,7 @@ def check_white_balance_by_a_click_on_something_grey():
     buttons = [name for name in views.VIEWS if docker().findChild(QToolButton, f"dioptre_view_{name}").isVisible()]
     expect("views", buttons, ["after", "before", "split"])
     docker().session.change("temperature", 3000.0)
+    yield from ready()
     yield from changing(click(*at(0.7, 0.12)))
     expect("the click counts", state().options["temperature"], None)
     point = state().point
