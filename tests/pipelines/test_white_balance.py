@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +286,9 @@ def test_a_strong_warm_light_points_to_keep_warmth(warm: np.ndarray) -> None:
         patch.setattr("dioptre.pipelines.white_balance.estimate_light", lambda _: estimate)
         assert advice in apply("white_balance", {}, Inputs(picture=warm)).messages
         assert advice not in apply("white_balance", {"keep_warmth": 0.5}, Inputs(picture=warm)).messages
+        in_part = replace(estimate, share=0.5)
+        patch.setattr("dioptre.pipelines.white_balance.estimate_light", lambda _: in_part)
+        assert advice not in apply("white_balance", {}, Inputs(picture=warm)).messages  # which says the contrary
 
 
 def test_strength_zero_says_that_nothing_was_done(person: np.ndarray) -> None:

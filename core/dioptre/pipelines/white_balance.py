@@ -194,7 +194,8 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         progress=progress,
     )
     messages = [sentence(balanced, strength=options["strength"])]
-    warm = balanced.estimated and balanced.applied > 0 and balanced.cct < _WARM_KELVIN
+    all_of_it = balanced.applied >= options["strength"] * _NEARLY_ALL  # otherwise the advice is how to remove more
+    warm = balanced.estimated and balanced.applied > 0 and all_of_it and balanced.cct < _WARM_KELVIN
     if warm and not options["keep_warmth"]:
         messages.append("If the warm light belongs to the scene, raise Keep warmth.")
     if not is_finite(inputs.picture):
