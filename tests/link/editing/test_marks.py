@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.editing.events import Image, Shown
 from dioptre_link.editing.marks import automatic_words, focus_place, outline
 from dioptre_link.editing.state import arrived, opened, reading
-from dioptre_link.operations import OPERATIONS
 
 SIDE = 12
 
