@@ -151,13 +151,13 @@ def test_the_same_pictures_as_here_and_networks_loaded_once(
 ) -> None:
     from distributed import Client
 
-    from dioptre.models import registry
+    from dioptre.models import loading
 
     address, _ = scheduler
     summary = run(photos, tmp_path / "many", DaskCrew(address))
     assert (summary.made, summary.failures) == (9, {})
     with Client(address, set_as_default=False) as client:
-        loaded = client.run(lambda: registry._load.cache_info().misses)
+        loaded = client.run(lambda: loading._load.cache_info().misses)
     assert len(loaded) == 3
     assert set(loaded.values()) <= {0, 1}
     assert 1 in loaded.values()

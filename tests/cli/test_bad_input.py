@@ -17,7 +17,7 @@ import pytest
 import tifffile
 
 from dioptre.checkpoints import locate
-from dioptre.models import registry
+from dioptre.models import loading
 
 Dioptre = Callable[..., tuple[int, str, str]]
 
@@ -101,7 +101,7 @@ def own_weights(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         link.unlink()
         shutil.copytree(target, link)
     monkeypatch.setattr(locate, "weights_folders", lambda: (weights,))
-    registry._load.cache_clear()
+    loading._load.cache_clear()
     return weights
 
 

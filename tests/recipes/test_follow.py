@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,6 @@ import pytest
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result
 from dioptre.recipes.apply import apply
 from dioptre.recipes.follow import follow, follow_described
-from dioptre.recipes.pipelines import PIPELINES
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.chain import as_operation
 from dioptre_link.errors import Cancelled
@@ -33,7 +34,9 @@ def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Inputs]]:
             progress(0.5, name)
             return run(inputs, options, progress)
 
-        monkeypatch.setitem(PIPELINES, name, noting)
+        module = ModuleType(f"dioptre.pipelines.{name}")
+        module.run = noting  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, module.__name__, module)
 
     def depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
         pixels = np.linspace(0, 1, inputs.picture.shape[0] * inputs.picture.shape[1], dtype=np.float32)

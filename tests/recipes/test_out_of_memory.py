@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -13,7 +15,6 @@ import pytest
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result
 from dioptre.recipes import apply as apply_module
 from dioptre.recipes.apply import accelerated, apply, on_processor
-from dioptre.recipes.pipelines import PIPELINES
 from dioptre_link.operation import Role
 
 INPUTS = Inputs(picture=np.full((4, 6, 3), 0.5, np.float32))
@@ -31,7 +32,9 @@ def devices(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             raise RuntimeError(XLA)
         return Result(layers=(Layer(name="Made", role=Role.RESULT, pixels=inputs.picture),), messages=("one",))
 
-    monkeypatch.setitem(PIPELINES, "white_balance", run)
+    module = ModuleType("dioptre.pipelines.white_balance")
+    module.run = run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
     return seen
 
 
@@ -58,7 +61,9 @@ def test_another_error_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> No
         calls.append(1)
         raise RuntimeError("INTERNAL: something else")
 
-    monkeypatch.setitem(PIPELINES, "white_balance", run)
+    module = ModuleType("dioptre.pipelines.white_balance")
+    module.run = run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(apply_module, "accelerated", lambda: True)
     with pytest.raises(RuntimeError, match="INTERNAL"):
         apply("white_balance", {}, INPUTS)

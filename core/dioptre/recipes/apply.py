@@ -20,6 +20,8 @@ from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
 from dioptre_link.operation import Input
 
+from .pipelines import pipeline
+
 LOGGER = logging.getLogger(__name__)
 
 
@@ -36,9 +38,7 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
         raise UsageError(
             "{title} needs a depth layer.", hint="Make one first with Depth map.", title=Message(described.title)
         )
-    from .pipelines import PIPELINES  # JAX: only where an operation runs
-
-    run = PIPELINES[name]
+    run = pipeline(name)
     ready = replace(inputs, picture=without_idle_alpha(inputs.picture))
     try:
         return run(ready, checked, progress)

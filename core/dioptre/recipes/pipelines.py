@@ -1,4 +1,4 @@
-"""What runs each operation. Importing this module imports JAX."""
+"""What runs each operation."""
 
 from __future__ import annotations
 
@@ -6,17 +6,26 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dioptre.imaging.layers import Inputs, Progress, Result
-from dioptre.pipelines import depth, lens_blur, portrait, repair_depth, super_resolution, white_balance
 
 Run = Callable[[Inputs, Mapping[str, Any], Progress], Result]
 """Options are complete and checked."""
 
-PIPELINES: dict[str, Run] = {
-    "portrait": portrait.run,
-    "depth": depth.run,
-    "repair_depth": repair_depth.run,
-    "lens_blur": lens_blur.run,
-    "white_balance": white_balance.run,
-    "super_resolution": super_resolution.run,
-}
-"""By the operation's name."""
+
+def pipeline(name: str) -> Run:
+    """The function of the operation called `name`, imported, and JAX with it, when it is first asked for."""
+    match name:
+        case "portrait":
+            from dioptre.pipelines.portrait import run
+        case "depth":
+            from dioptre.pipelines.depth import run
+        case "repair_depth":
+            from dioptre.pipelines.repair_depth import run
+        case "lens_blur":
+            from dioptre.pipelines.lens_blur import run
+        case "white_balance":
+            from dioptre.pipelines.white_balance import run
+        case "super_resolution":
+            from dioptre.pipelines.super_resolution import run
+        case _:
+            raise LookupError(name)
+    return run
