@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 
 from ..language import translated
-from . import traits
+from . import traits, views
 from .events import Image
 from .state import State
 
 INSIDE = 128  # of 255: coverage from which a pixel belongs to the subject
+_COVERED = bytes(INSIDE) + b"\xff" * (256 - INSIDE)
+_KEEP = "keep_subject"  # the option
 _SAMPLES = 48  # along the shorter side, for the place of the focus
 _DEPTH_WEIGHT = 4.0  # of a difference in depth beside a distance in the picture
 _INSIDE = bytes(int(value >= INSIDE) for value in range(256))
@@ -51,6 +53,30 @@ def focus_place(coverage: Image, depth: Image | None, focal_disparity: float | N
 
     x, y = min(points, key=cost)
     return (x + 0.5) / coverage.width, (y + 0.5) / coverage.height
+
+
+def focus_parts(state: State) -> Image | None:
+    """What is sharp, in front of the focus and behind it: values for `views.FOCUS_COLOURS`. None while unknown.
+
+    A subject whose depth is pulled into focus is sharp over more of its own depth.
+    """
+    shown, sharp = state.shown, state.sharp
+    if shown is None or shown.depth is None or sharp is None:
+        return None
+    depth, subject, keep = shown.depth, shown.subject, float(state.options.get(_KEEP) or 0.0)
+    parts = depth.data.translate(views.focus_classes(sharp))
+    if keep and subject is not None and (subject.width, subject.height) == (depth.width, depth.height):
+        middle, reach = (sharp[0] + sharp[1]) / 2, (sharp[1] - sharp[0]) / 2
+        reach = reach / (1 - keep) if keep < 1 else 1.0
+        kept = depth.data.translate(views.focus_classes((middle - reach, middle + reach)))
+        parts = _where(subject.data.translate(_COVERED), kept, parts)
+    return Image(width=depth.width, height=depth.height, channels=1, data=parts)
+
+
+def _where(mask: bytes, inside: bytes, outside: bytes) -> bytes:
+    """Bytes of `inside` where the mask is 255, of `outside` where it is 0; as whole numbers, which is quick."""
+    chosen, first, second = (int.from_bytes(part, "little") for part in (mask, inside, outside))
+    return (second ^ (chosen & (first ^ second))).to_bytes(len(mask), "little")
 
 
 def automatic_words(state: State) -> str:

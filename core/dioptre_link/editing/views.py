@@ -75,10 +75,19 @@ def sharp_range(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[
     return float(focus) - reach, float(focus) + reach
 
 
+FOCUS_COLOURS = [SHARP, IN_FRONT, BEHIND, *[(0, 0, 0, 0)] * 253]
+"""Red, green, blue and alpha of the values of `marks.focus_parts`."""
+
+
 def focus_colours(sharp: tuple[float, float]) -> list[tuple[int, int, int, int]]:
     """The overlay's colour for each of 256 depth values (255 is nearest)."""
+    return [FOCUS_COLOURS[part] for part in focus_classes(sharp)]
+
+
+def focus_classes(sharp: tuple[float, float]) -> bytes:
+    """For each of 256 depth values (255 is nearest) its place in `FOCUS_COLOURS`: sharp, in front or behind."""
     low, high = sharp
-    return [BEHIND if value / 255 < low else IN_FRONT if value / 255 > high else SHARP for value in range(256)]
+    return bytes(2 if value / 255 < low else 1 if value / 255 > high else 0 for value in range(256))
 
 
 def histogram(depth: bytes, bins: int = 64) -> list[float]:

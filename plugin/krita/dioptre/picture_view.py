@@ -124,8 +124,8 @@ class PictureView(QWidget):
             over.append(_table(painted, brush.COLOURS))
         if state.view != views.FOCUS or shown is None:
             return over
-        if shown.depth is not None and state.sharp is not None:
-            over.append(_table(shown.depth, views.focus_colours(state.sharp)))
+        if (parts := marks.focus_parts(state)) is not None:
+            over.append(_table(parts, views.FOCUS_COLOURS))
         if shown.subject is not None:
             over.append(self._kept(shown.subject, "outline"))
         return over

@@ -6,8 +6,8 @@ import pytest
 
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.editing.events import Image, Shown
-from dioptre_link.editing.marks import automatic_words, focus_place, outline
-from dioptre_link.editing.state import arrived, opened, reading
+from dioptre_link.editing.marks import automatic_words, focus_parts, focus_place, outline
+from dioptre_link.editing.state import arrived, changed, opened, reading
 
 SIDE = 12
 
@@ -54,3 +54,19 @@ def test_words_for_a_point_that_was_not_clicked(operation: str, options: dict[st
 def test_words_when_the_preview_found_no_subject() -> None:
     state = arrived(reading(opened(OPERATIONS["portrait"])), Shown(after=square(0, SIDE)))
     assert automatic_words(state) == "automatic"
+
+
+def test_the_focus_shows_a_kept_subject_as_sharp() -> None:
+    """Depth .9, .5 and .1, once outside of the subject and once inside; the focus lies at .5."""
+    row = bytes((230, 128, 26))
+    depth = Image(width=3, height=2, channels=1, data=row * 2)
+    subject = Image(width=3, height=2, channels=1, data=bytes(3) + b"\xff" * 3)
+    shown = Shown(depth=depth, subject=subject, values={"focal_disparity": 0.5, "focus_range": 0.1})
+    state = arrived(reading(opened(OPERATIONS["portrait"], {"keep_subject": 0.8})), shown)
+    parts = focus_parts(state)
+    assert parts is not None
+    assert list(parts.data) == [1, 0, 2, 0, 0, 0]
+    parts = focus_parts(changed(state, "keep_subject", 0.0))
+    assert parts is not None
+    assert list(parts.data) == [1, 0, 2, 1, 0, 2]
+    assert focus_parts(reading(state)) is None

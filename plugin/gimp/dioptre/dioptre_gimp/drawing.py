@@ -86,11 +86,6 @@ def split(before: GdkPixbuf.Pixbuf, after: GdkPixbuf.Pixbuf, at: float) -> GdkPi
     return drawn
 
 
-def focus_overlay(depth: Image, sharp: tuple[float, float]) -> GdkPixbuf.Pixbuf:
-    """The colours of sharp, nearer and farther places."""
-    return coloured(depth, views.focus_colours(sharp))
-
-
 def coloured(image: Image, table: Sequence[tuple[int, int, int, int]]) -> GdkPixbuf.Pixbuf:
     """A picture of one channel through a table of 256 colours: red, green, blue and alpha."""
     data = bytearray(4 * len(image.data))

@@ -183,8 +183,8 @@ class Preview(Gtk.Box):
 
     def _focus(self, state: State, drawn: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
         assert state.shown is not None
-        if state.shown.depth is not None and state.sharp is not None:
-            drawing.lay_over(drawn, drawing.focus_overlay(state.shown.depth, state.sharp))
+        if (parts := marks.focus_parts(state)) is not None:
+            drawing.lay_over(drawn, drawing.coloured(parts, views.FOCUS_COLOURS))
         if state.shown.subject is not None:
             drawing.lay_over(drawn, drawing.outline(state.shown.subject))
         return drawn
