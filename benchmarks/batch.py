@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from dioptre.batch.batch import run_batch
-from dioptre.batch.here import LocalCrew, cores
+from dioptre.batch.here import LocalExecutor, cores
 from dioptre.batch.work import Made, Task, make, prepare
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.recipe import Recipe, Step
@@ -91,21 +91,21 @@ def cpu_s(pid: int | None) -> float:
 def batch(paths: list[Path], processes: int) -> tuple[float, float]:
     """The whole of it: looking, hashing, handing out, publishing, contact sheet. Warm processes, as in `plain`."""
     folder = paths[0].parent
-    crew = LocalCrew(processes=processes, budget_bytes=1 << 40)
-    for future in [crew.submit(task(paths[0])) for _ in range(processes)]:
+    executor = LocalExecutor(processes=processes, budget_bytes=1 << 40)
+    for future in [executor.submit(task(paths[0])) for _ in range(processes)]:
         assert isinstance(future.result(), Made)
     workers = [each.pid for each in multiprocessing.active_children()]
     with tempfile.TemporaryDirectory() as out:
         started, cpu = time.monotonic(), sum(map(cpu_s, workers)) + cpu_s(os.getpid())
         ended: list[float] = []
-        close = crew.close
+        close = executor.close
 
         def count_and_close() -> None:
             ended.append(sum(map(cpu_s, workers)) + cpu_s(os.getpid()))
             close()
 
-        crew.close = count_and_close  # type: ignore[method-assign]
-        summary = run_batch(folder, Path(out) / "out", PORTRAIT, crew=lambda _: crew, watcher=Quiet())
+        executor.close = count_and_close  # type: ignore[method-assign]
+        summary = run_batch(folder, Path(out) / "out", PORTRAIT, executor=lambda _: executor, watcher=Quiet())
         took = time.monotonic() - started
     assert summary.made == len(paths)
     return took, ended[0] - cpu

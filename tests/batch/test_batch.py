@@ -14,7 +14,7 @@ from PIL import Image
 
 from dioptre.batch import engine
 from dioptre.batch.batch import Summary, run_batch
-from dioptre.batch.here import LocalCrew
+from dioptre.batch.here import LocalExecutor
 from dioptre.batch.plan import Item, items
 from dioptre.batch.work import Outcome, Task
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
@@ -27,7 +27,7 @@ NAMES = ("a.jpg", "below/a.jpg", "below/deeper/ünï côde.jpg", "b.jpg", "b.png
 
 
 class Threads:
-    """A crew of threads, so that most tests start no process."""
+    """A executor of threads, so that most tests start no process."""
 
     def __init__(self, do: Callable[[Task], Outcome] = make) -> None:
         self._pool = ThreadPoolExecutor(2)
@@ -82,9 +82,11 @@ def add(path: Path, *, colour: int = 0) -> None:
     Image.new("RGB", (24, 16), (colour, 100, 200)).save(path)
 
 
-def batch(photos: Path, crew: Callable[[int], engine.Crew] = lambda _: Threads(), **options: object) -> Summary:
+def batch(
+    photos: Path, executor: Callable[[int], engine.Executor] = lambda _: Threads(), **options: object
+) -> Summary:
     options = {"watcher": Watcher(), "chosen": PORTRAIT, **options}
-    return run_batch(photos, photos.parent / "out", crew=crew, **options)  # type: ignore[arg-type]
+    return run_batch(photos, photos.parent / "out", executor=executor, **options)  # type: ignore[arg-type]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -165,10 +167,10 @@ def test_without_resume_and_force_results_stay(photos: Path) -> None:
 
 def test_the_output_may_lie_inside_but_not_upon_the_originals(photos: Path) -> None:
     with pytest.raises(UsageError):
-        run_batch(photos, photos, PORTRAIT, crew=lambda _: Threads(), watcher=Watcher())
+        run_batch(photos, photos, PORTRAIT, executor=lambda _: Threads(), watcher=Watcher())
     for _ in range(2):
         summary = run_batch(
-            photos, photos / "out", PORTRAIT, crew=lambda _: Threads(), watcher=Watcher(), force=True
+            photos, photos / "out", PORTRAIT, executor=lambda _: Threads(), watcher=Watcher(), force=True
         )
         assert summary.made == len(NAMES)
 
@@ -266,7 +268,7 @@ def test_a_worker_that_cannot_see_the_file_gets_its_bytes(photos: Path) -> None:
 def test_a_process_that_dies_takes_nothing_with_it(photos: Path) -> None:
     add(photos / "dies.jpg")
     add(photos / "once.jpg")
-    summary = batch(photos, crew=lambda _: LocalCrew(processes=2, budget_bytes=1 << 40, do=make))
+    summary = batch(photos, executor=lambda _: LocalExecutor(processes=2, budget_bytes=1 << 40, do=make))
     assert {name: error.code for name, error in summary.failures.items()} == {"dies.jpg": "worker-lost"}
     assert summary.made == len(NAMES) + 1
 
@@ -274,24 +276,24 @@ def test_a_process_that_dies_takes_nothing_with_it(photos: Path) -> None:
 def test_cancelling_ends_processes_at_work_at_once(photos: Path) -> None:
     for index in range(3):
         add(photos / f"slow{index}.jpg")
-    crews: list[LocalCrew] = []
+    executors: list[LocalExecutor] = []
 
-    def crew(_: int) -> LocalCrew:
-        crews.append(LocalCrew(processes=2, budget_bytes=1 << 40, do=make))
-        return crews[0]
+    def executor(_: int) -> LocalExecutor:
+        executors.append(LocalExecutor(processes=2, budget_bytes=1 << 40, do=make))
+        return executors[0]
 
     with pytest.raises(Cancelled):
-        batch(photos, crew=crew, watcher=Watcher(stop_after=len(NAMES)))
+        batch(photos, executor=executor, watcher=Watcher(stop_after=len(NAMES)))
     assert not [name for name in contents(photos.parent / "out") if "slow" in name or ".dioptre" in name]
     assert (photos.parent / "out" / "contact-sheet.html").is_file()
 
 
 def test_the_memory_budget_bounds_what_runs_together(photos: Path) -> None:
-    crew = LocalCrew(processes=2, budget_bytes=0, do=make)
+    executor = LocalExecutor(processes=2, budget_bytes=0, do=make)
     task = Task(name="a", stem="a", source=Path("a.jpg"), sha256="", recipe=PORTRAIT.to_dict(), size=(3000, 4000))
-    assert not crew.has_room(task, [task])
-    assert LocalCrew(processes=2, budget_bytes=1 << 40, do=make).has_room(task, [task])
-    summary = batch(photos, crew=lambda _: crew)  # one at a time, but they are made
+    assert not executor.has_room(task, [task])
+    assert LocalExecutor(processes=2, budget_bytes=1 << 40, do=make).has_room(task, [task])
+    summary = batch(photos, executor=lambda _: executor)  # one at a time, but they are made
     assert summary.made == len(NAMES)
 
 

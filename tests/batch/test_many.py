@@ -21,8 +21,8 @@ from PIL import Image
 
 from dioptre.batch import many
 from dioptre.batch.batch import run_batch
-from dioptre.batch.here import LocalCrew
-from dioptre.batch.many import DaskCrew, SchedulerError
+from dioptre.batch.here import LocalExecutor
+from dioptre.batch.many import DaskExecutor, SchedulerError
 from dioptre.batch.plan import Item
 from dioptre.cli.main import run as command_line
 from dioptre_link.errors import DioptreError
@@ -138,8 +138,8 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def run(photos: Path, out: Path, crew: Any, watcher: Watcher | None = None, recipe: Recipe = BALANCE) -> Any:
-    return run_batch(photos, out, recipe, crew=lambda _: crew, watcher=watcher or Watcher())
+def run(photos: Path, out: Path, executor: Any, watcher: Watcher | None = None, recipe: Recipe = BALANCE) -> Any:
+    return run_batch(photos, out, recipe, executor=lambda _: executor, watcher=watcher or Watcher())
 
 
 def pixels(folder: Path) -> dict[str, bytes]:
@@ -154,14 +154,14 @@ def test_the_same_pictures_as_here_and_networks_loaded_once(
     from dioptre.models import loading
 
     address, _ = scheduler
-    summary = run(photos, tmp_path / "many", DaskCrew(address))
+    summary = run(photos, tmp_path / "many", DaskExecutor(address))
     assert (summary.made, summary.failures) == (9, {})
     with Client(address, set_as_default=False) as client:
         loaded = client.run(lambda: loading._load.cache_info().misses)
     assert len(loaded) == 3
     assert set(loaded.values()) <= {0, 1}
     assert 1 in loaded.values()
-    here = run(photos, tmp_path / "here", LocalCrew(processes=2, budget_bytes=1 << 40))
+    here = run(photos, tmp_path / "here", LocalExecutor(processes=2, budget_bytes=1 << 40))
     assert (here.made, here.failures) == (9, {})
     assert pixels(tmp_path / "many") == pixels(tmp_path / "here")
     assert (tmp_path / "many" / "contact-sheet.html").read_bytes().count(b"<figure>") == 9
@@ -177,7 +177,7 @@ def test_pictures_that_workers_cannot_see_are_sent(
 ) -> None:
     for path in sorted(photos.iterdir())[:3]:
         path.rename(photos / f"far{path.name}")
-    summary = run(photos, tmp_path / "out", DaskCrew(scheduler[0], do=pretended.make))
+    summary = run(photos, tmp_path / "out", DaskExecutor(scheduler[0], do=pretended.make))
     assert (summary.made, summary.failures) == (9, {})
 
 
@@ -186,7 +186,7 @@ def test_a_killed_worker_is_survived(
 ) -> None:
     address, workers = scheduler
     watcher = Watcher(after_first=lambda: os.kill(workers[0].pid, signal.SIGKILL))
-    summary = run(photos, tmp_path / "out", DaskCrew(address, do=pretended.make), watcher)
+    summary = run(photos, tmp_path / "out", DaskExecutor(address, do=pretended.make), watcher)
     assert (summary.made, summary.failures) == (9, {})
     wait_until(lambda: threads(address) == 2)
 
@@ -279,16 +279,16 @@ def test_machines_without_a_common_disk(
         ]
         wait_until(lambda: threads(address) == 3)
         watcher = Watcher(after_first=workers[0].kill)
-        summary = run(photos, tmp_path / "out", DaskCrew(address, do=pretended.make_as_seen), watcher)
+        summary = run(photos, tmp_path / "out", DaskExecutor(address, do=pretended.make_as_seen), watcher)
     assert (summary.made, summary.failures) == (9, {})
     assert len({message for message in watcher.messages if message.startswith("process")}) > 1
 
 
 def test_no_scheduler_is_said_at_once() -> None:
     with pytest.raises(SchedulerError, match="No scheduler answers"):
-        DaskCrew("tcp://127.0.0.1:9", timeout_s=0.5)
+        DaskExecutor("tcp://127.0.0.1:9", timeout_s=0.5)
     with pytest.raises(SchedulerError, match="No scheduler answers"):
-        DaskCrew("nonsense://localhost", timeout_s=0.5)
+        DaskExecutor("nonsense://localhost", timeout_s=0.5)
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_no_scheduler_is_said_at_once() -> None:
 def test_a_scheduler_that_anybody_can_join_is_refused(address: str) -> None:
     """Before any connection: an uninvited worker's pickle ran in this process."""
     with pytest.raises(many.UntrustedSchedulerError, match="does not use TLS") as caught:
-        DaskCrew(address)
+        DaskExecutor(address)
     assert "tls://" in caught.value.hint
 
 
@@ -330,8 +330,8 @@ def test_a_worker_that_answers_with_a_pickle_is_refused(
     marker = tmp_path / "ran"
     monkeypatch.setattr(many, "_packed_by", pretended.answer_with_a_pickle)
     do: Any = partial(pretended.touches, marker)
-    crew = DaskCrew(scheduler[0], do=do)
-    summary = run(photos, tmp_path / "out", crew)
+    executor = DaskExecutor(scheduler[0], do=do)
+    summary = run(photos, tmp_path / "out", executor)
     assert {error.code for error in summary.failures.values()} == {"bad-outcome"}
     assert len(summary.failures) == 9
     assert not marker.exists()

@@ -38,7 +38,7 @@ def batch(photos: Path, *, resume: bool = True, force: bool = False) -> Summary:
         photos,
         photos.parent / "out",
         PORTRAIT,
-        crew=lambda _: Threads(),
+        executor=lambda _: Threads(),
         watcher=Watcher(),
         resume=resume,
         force=force,

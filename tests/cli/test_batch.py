@@ -29,7 +29,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
     from tests.batch.pretended import make
     from dioptre.batch import here
-    here.LocalCrew.__init__.__kwdefaults__["do"] = make
+    here.LocalExecutor.__init__.__kwdefaults__["do"] = make
     from dioptre.cli import main
     main()
 """
@@ -65,7 +65,7 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def here_only(pipelines: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(here, "LocalCrew", InThisProcess)
+    monkeypatch.setattr(here, "LocalExecutor", InThisProcess)
 
 
 def test_files_and_page_on_stdout_failures_at_the_end(

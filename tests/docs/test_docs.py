@@ -146,7 +146,7 @@ def test_commands_do_what_they_say(
         assert run(["run", "photo.jpg", "-o", "out"]) == 0
     if words[-1] == "depth.png":  # what it makes
         (folder / "depth.png").unlink()
-    monkeypatch.setattr(here, "LocalCrew", InThisProcess)
+    monkeypatch.setattr(here, "LocalExecutor", InThisProcess)
     words = [word.replace("420,310", "20,10") for word in words]
     code = run(words)
     said = capfd.readouterr()
@@ -163,7 +163,7 @@ def test_the_readmes_commands_work_in_the_order_given(
     """In a folder that has what the checkout has, with pretended networks."""
     shutil.copytree(checkout / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(here, "LocalCrew", InThisProcess)
+    monkeypatch.setattr(here, "LocalExecutor", InThisProcess)
     ours = [words for page, command in commands() if page == README and (words := arguments(command))]
     assert {"run", "depth", "lens-blur", "white-balance", "super-resolution", "batch", "inspect"} == {
         words[0] for words in ours

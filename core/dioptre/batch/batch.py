@@ -19,7 +19,7 @@ from dioptre_link.errors import DioptreError
 from dioptre_link.recipe import Recipe
 
 from . import contact_sheet, engine, plan
-from .engine import Crew
+from .engine import Executor
 from .plan import Item
 from .work import Failed, Made, Outcome, Task
 
@@ -54,7 +54,7 @@ def run_batch(
     output: Path,
     chosen: Recipe,
     *,
-    crew: Callable[[int], Crew],
+    executor: Callable[[int], Executor],
     watcher: Watcher,
     resume: bool = False,
     force: bool = False,
@@ -62,7 +62,7 @@ def run_batch(
 ) -> Summary:
     """Follow `chosen` on every picture in `folder` and below; results go to the same places in `output`.
 
-    crew: makes the workers for a number of pictures. resume: leave out what is finished. force: replace results.
+    executor: makes one for a number of pictures. resume: leave out what is finished. force: replace results.
     everything: write what `run` writes, not the result and its recipe alone.
 
     Originals are never touched, existing files replaced only with `force`. A picture that fails does not stop the
@@ -78,7 +78,7 @@ def run_batch(
             tasks = [task for item in found if (task := batch.task(item, resume=resume)) is not None]
             batch.begin(tasks)
             if tasks:
-                engine.run(tasks, crew(len(tasks)), done=batch.done)
+                engine.run(tasks, executor(len(tasks)), done=batch.done)
         finally:
             batch.write_page(found)
     return batch.summary()

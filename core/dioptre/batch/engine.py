@@ -23,7 +23,7 @@ class WorkerLostError(DioptreError):
 
 
 @runtime_checkable
-class Crew(Protocol):
+class Executor(Protocol):
     """Who does the work: processes here, or workers of a scheduler."""
 
     def has_room(self, task: Task, running: Iterable[Task]) -> bool:
@@ -42,19 +42,19 @@ class _Try:
     alone: bool = False  # its worker died before: nothing else runs beside it, so that the next death is its own
 
 
-def run(tasks: Iterable[Task], crew: Crew, *, done: Callable[[Task, Outcome], None]) -> None:
+def run(tasks: Iterable[Task], executor: Executor, *, done: Callable[[Task, Outcome], None]) -> None:
     """Work on all tasks, in their order as far as there is room; `done` is told of each as it ends.
 
     A picture whose worker died is tried once more, alone. One whose worker cannot read its path is sent by bytes.
-    `done` may raise to stop; `crew` is closed in any case.
+    `done` may raise to stop; `executor` is closed in any case.
     """
     waiting = deque(_Try(task=task) for task in tasks)
     running: dict[Future[Outcome], _Try] = {}
     try:
         while waiting or running:
-            while waiting and _may_begin(waiting[0], crew, running):
+            while waiting and _may_begin(waiting[0], executor, running):
                 each = waiting.popleft()
-                running[crew.submit(each.task)] = each
+                running[executor.submit(each.task)] = each
             ended, _ = wait(running, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
             for future in ended:
                 each = running.pop(future)
@@ -66,15 +66,15 @@ def run(tasks: Iterable[Task], crew: Crew, *, done: Callable[[Task, Outcome], No
                 else:
                     waiting.appendleft(again)
     finally:
-        crew.close()
+        executor.close()
 
 
-def _may_begin(each: _Try, crew: Crew, running: Mapping[Future[Outcome], _Try]) -> bool:
+def _may_begin(each: _Try, executor: Executor, running: Mapping[Future[Outcome], _Try]) -> bool:
     if not running:
         return True
     if each.alone or any(other.alone for other in running.values()):
         return False
-    return crew.has_room(each.task, [other.task for other in running.values()])
+    return executor.has_room(each.task, [other.task for other in running.values()])
 
 
 def _judge(each: _Try, future: Future[Outcome]) -> tuple[_Try | None, Outcome]:

@@ -44,7 +44,7 @@ def budget_bytes() -> int:
     return max(0, memory.free_bytes() - memory.RESERVE_BYTES)
 
 
-class LocalCrew:
+class LocalExecutor:
     """`processes` workers at most, fewer where `budget_bytes` is used up.
 
     do: what a worker does with a task; another one is for tests.

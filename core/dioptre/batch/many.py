@@ -46,7 +46,7 @@ class UntrustedSchedulerError(DioptreError):
     code = "scheduler-without-tls"
 
 
-class DaskCrew:
+class DaskExecutor:
     """The workers of the scheduler at `address`, e.g. tcp://10.0.0.5:8786.
 
     do: what a worker does with a task; another one is for tests.

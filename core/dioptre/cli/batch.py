@@ -17,7 +17,7 @@ from .reporting import Reporter, WordReporter, reporter, say
 
 if TYPE_CHECKING:
     from dioptre.batch.batch import Summary
-    from dioptre.batch.engine import Crew
+    from dioptre.batch.engine import Executor
     from dioptre.batch.plan import Item
 
 _PATH = click.Path(path_type=Path, readable=False)
@@ -65,14 +65,14 @@ def command(
         settings(pairs)
     )
 
-    def crew(count: int) -> Crew:
+    def executor(count: int) -> Executor:
         if scheduler is not None:
-            from dioptre.batch.many import DaskCrew
+            from dioptre.batch.many import DaskExecutor
 
-            return DaskCrew(scheduler)
-        from dioptre.batch.here import LocalCrew, budget_bytes, cores
+            return DaskExecutor(scheduler)
+        from dioptre.batch.here import LocalExecutor, budget_bytes, cores
 
-        return LocalCrew(processes=min(processes or cores(), count), budget_bytes=budget_bytes())
+        return LocalExecutor(processes=min(processes or cores(), count), budget_bytes=budget_bytes())
 
     with process.reporting(reporter(as_json=as_json)) as told:
         told.begin(str(folder))
@@ -80,7 +80,7 @@ def command(
             folder,
             output,
             chosen,
-            crew=crew,
+            executor=executor,
             watcher=_Watcher(told),
             resume=resume,
             force=force,

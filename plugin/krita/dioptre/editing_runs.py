@@ -11,18 +11,18 @@ from krita import Document
 from . import updating
 from .dioptre_link.language import Message
 from .dioptre_link.records import Entry
-from .jobs import Desk, Run
+from .jobs import JobManager, Run
 
 
-def start(desk: Desk, document: Document, entry: Entry, options: Mapping[str, Any]) -> Run:
+def start(manager: JobManager, document: Document, entry: Entry, options: Mapping[str, Any]) -> Run:
     """Make a result again with other options; names, masks, modes and order stay. Raises DioptreError."""
     checked = entry.described.check(dict(options))
     plans = [updating.plan_of(document, replace(entry, options=checked))]
     title = entry.described.title
     said = Message("{operation}: replaced. Undo brings the earlier one back.", operation=Message(title))
-    return desk.put(
+    return manager.put(
         title,
         updating.read(plans),
         updating.work,
-        lambda done: updating.apply(done, desk.keeper, said=said),
+        lambda done: updating.apply(done, manager.undo_sync, said=said),
     )

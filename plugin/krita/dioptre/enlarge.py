@@ -20,11 +20,11 @@ from .dioptre_link.errors import Cancelled, DioptreError, RefusedError
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Role
 from .dioptre_link.scratch import temporary_folder
-from .jobs import Desk, Run
+from .jobs import JobManager, Run
 from .link import Made, Order, Report, Ticket, Worker, compute
 from .qt import QUuid
 from .sources import Picture, check_open, check_size, is_idle, snapshot
-from .spaces import Rect, Workshop
+from .spaces import Rect, ScratchDocuments
 
 STRATEGY = "Bicubic"  # for what no network enlarges: masks, depth
 
@@ -41,11 +41,13 @@ class Plan:
     nodes: tuple[str, ...]
 
 
-def start(desk: Desk, document: Document | None, options: Mapping[str, Any] | None = None) -> Run:
+def start(manager: JobManager, document: Document | None, options: Mapping[str, Any] | None = None) -> Run:
     """Enlarge every paint layer of `document`. Raises RefusedError in words."""
     described = super_resolution.OPERATION
     given = described.check(options or {})
-    return desk.put("Super-resolution of the whole document", plan(document, given), work, lambda done: show(*done))
+    return manager.put(
+        "Super-resolution of the whole document", plan(document, given), work, lambda done: show(*done)
+    )
 
 
 def plan(document: Document | None, options: Mapping[str, Any]) -> Generator[None, None, Plan]:
@@ -158,5 +160,5 @@ def _filling(node: Node, picture: Picture, layer: Made, scale: float) -> Generat
     rect = Rect(round(picture.rect.x * scale), round(picture.rect.y * scale), layer.width, layer.height)
     given = picture.space if spaces.wire_format(picture.space) is not None else spaces.EXCHANGE
     yield from spaces.clearing(node, Rect.of(node))
-    with Workshop() as workshop:
-        yield from spaces.writing(node, rect, layer.raster, given, workshop)
+    with ScratchDocuments() as scratch:
+        yield from spaces.writing(node, rect, layer.raster, given, scratch)

@@ -17,7 +17,7 @@ from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import presets
 from .dioptre_link.recipe import Recipe
-from .jobs import Run, desk, in_short, in_words
+from .jobs import Run, in_short, in_words, job_manager
 from .panel import DOCKER_ID, DioptreDocker, painting_hint
 from .qt import QApplication, QFileDialog, QMenu, QMessageBox, Qt, QTimer
 
@@ -57,7 +57,7 @@ class DioptreExtension(Extension):
                 "super_resolution_document",
                 translated("Super-resolution of the whole document"),
                 translated("Enlarges every layer into a new document."),
-                lambda: _try(lambda: enlarge.start(desk(), Krita.instance().activeDocument())),
+                lambda: _try(lambda: enlarge.start(job_manager(), Krita.instance().activeDocument())),
             ),
             ("edit", translated("Edit…"), translated("Changes the options of the active result."), _edit),
             (
@@ -147,7 +147,7 @@ def _follow(choose: Callable[[], Recipe | None]) -> None:
         document = Krita.instance().activeDocument()
         node = document.activeNode() if document is not None else None
         described, options = as_operation(chosen)
-        return desk().start(described, options, document, node)
+        return job_manager().start(described, options, document, node)
 
     _try(begin)
 
@@ -161,7 +161,7 @@ def _recipe_from_file() -> Recipe | None:
 
 def _update() -> Run:
     document = Krita.instance().activeDocument()
-    return updating.start(desk(), document, document.activeNode() if document is not None else None)
+    return updating.start(job_manager(), document, document.activeNode() if document is not None else None)
 
 
 def _try(begin: Callable[[], Run | None]) -> None:
@@ -180,7 +180,7 @@ def _try(begin: Callable[[], Run | None]) -> None:
 
 def cancel() -> None:
     """Stop all that Dioptre is doing."""
-    desk().cancel_all()
+    job_manager().cancel_all()
 
 
 def find_panel() -> DioptreDocker | None:

@@ -9,7 +9,7 @@ from krita import Krita
 from .dioptre_link.editing import fetching
 from .dioptre_link.editing.events import drain
 from .dioptre_link.networks import Network
-from .jobs import desk
+from .jobs import job_manager
 from .link import LinkThread, Report, Ticket
 from .qt import QApplication, QObject, pyqtSignal
 
@@ -27,7 +27,7 @@ class Fetcher(QObject):
         super().__init__()
         self._ticket: Ticket | None = None
         self._thread: LinkThread | None = None
-        desk().stopped.connect(self.cancel)
+        job_manager().stopped.connect(self.cancel)
 
     def start(self, network: Network) -> None:
         """Download a network; nothing while another one is under way."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .dioptre_link.language import translated
-from .jobs import Run, desk
+from .jobs import Run, job_manager
 from .qt import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 FULL = 1000  # of a progress bar
@@ -57,10 +57,10 @@ class JobList(QWidget):
         self._place.setSpacing(2)
         self._stop = QPushButton(translated("Cancel all jobs"))
         self._stop.setObjectName("dioptre_stop_all")
-        self._stop.clicked.connect(lambda *_: desk().cancel_all())
+        self._stop.clicked.connect(lambda *_: job_manager().cancel_all())
         self._place.addWidget(self._stop)
-        desk().started.connect(self._add)
-        for run in desk().runs:
+        job_manager().started.connect(self._add)
+        for run in job_manager().runs:
             self._add(run)
         self._show()
 

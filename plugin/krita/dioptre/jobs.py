@@ -18,13 +18,13 @@ from .dioptre_link.editing.traits import changes_depth, looks_into_file, takes_s
 from .dioptre_link.errors import Cancelled, DioptreError, unexpected
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
-from .keeper import Keeper
 from .link import LinkThread, Order, Outcome, Ticket, compute
 from .log import LOG, logger
 from .qt import QApplication, QObject, pyqtSignal
 from .sources import Source, find
-from .spaces import Workshop
+from .spaces import ScratchDocuments
 from .steps import Stepper, Steps
+from .undo_sync import UndoSync
 
 
 class Run(QObject):
@@ -66,7 +66,7 @@ class Run(QObject):
             self.failed.emit(in_words(error))
 
 
-class Desk(QObject):
+class JobManager(QObject):
     """All runs of this Krita, one after the other, and the thread they share."""
 
     started = pyqtSignal(object)
@@ -74,7 +74,7 @@ class Desk(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self.keeper = Keeper(self)
+        self.undo_sync = UndoSync(self)
         self.runs: list[Run] = []
         self._tickets: dict[Ticket, tuple[Run, Callable[[Any], Steps]]] = {}
         self._thread = LinkThread(f"Krita {Krita.instance().version()}")
@@ -130,7 +130,7 @@ class Desk(QObject):
             described.title,
             found.read(),
             lambda source, *given: (source, compute(order_for(described, checked, source), *given)),
-            lambda done: make_layers(described, checked, *done, self.keeper),
+            lambda done: make_layers(described, checked, *done, self.undo_sync),
         )
 
     def _hand_over(self, run: Run, work: Callable[..., Any], make: Callable[[Any], Steps]) -> None:
@@ -160,9 +160,9 @@ class Desk(QObject):
 
 
 @functools.lru_cache(maxsize=1)
-def desk() -> Desk:
-    """The one desk, made when it is first needed."""
-    return Desk()
+def job_manager() -> JobManager:
+    """The one of this Krita, made when it is first needed."""
+    return JobManager()
 
 
 def order_for(described: Operation, options: Mapping[str, Any], source: Source) -> Order:
@@ -177,27 +177,27 @@ def order_for(described: Operation, options: Mapping[str, Any], source: Source) 
 
 
 def make_layers(
-    described: Operation, options: dict[str, Any], source: Source, outcome: Outcome, keeper: Keeper
+    described: Operation, options: dict[str, Any], source: Source, outcome: Outcome, undo_sync: UndoSync
 ) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
     """The new node and sentences for the user; the document changes in the last step."""
     if changes_depth(described):
-        return (yield from repairing.make(source, outcome, keeper))
+        return (yield from repairing.make(source, outcome, undo_sync))
     source.node()
-    with Workshop() as workshop:
-        built = yield from layers.build(source, outcome, workshop)
+    with ScratchDocuments() as scratch:
+        built = yield from layers.build(source, outcome, scratch)
         copy = None
         if layers.needs_copy(source, described, built):
-            copy = yield from layers.copying(source, workshop)
+            copy = yield from layers.copying(source, scratch)
         picture = source.node()
         was_visible = picture.visible()
-        top = layers.insert(source, described, built, copy, workshop)
+        top = layers.insert(source, described, built, copy, scratch)
         made = layers.entry(described, dict(options), source, outcome, built, top)
         notes = layers.notes(source.document, made, built)
         recipe.of(source.document).add(made)
         source.document.setModified(True)
         if was_visible and not picture.visible():
-            keeper.hidden(source.document, picture, top)
-        workshop.close_soon()
+            undo_sync.hidden(source.document, picture, top)
+        scratch.close_soon()
     return top, (*outcome.messages, *notes)
 
 

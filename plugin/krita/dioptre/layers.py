@@ -15,7 +15,7 @@ from .dioptre_link.operation import Operation, Role
 from .dioptre_link.records import GROUP, Entry, Link, made_from
 from .link import DATA_ROLES, Made, Outcome
 from .sources import Source, check_open
-from .spaces import Rect, Space, Workshop
+from .spaces import Rect, ScratchDocuments, Space
 
 MASK_NAME = "Selection"
 
@@ -37,13 +37,13 @@ def given_space(made: Made, source: Source) -> Space:
     return own if spaces.wire_format(own) is not None else spaces.EXCHANGE
 
 
-def build(source: Source, outcome: Outcome, workshop: Workshop) -> Generator[None, None, list[Built]]:
-    """A node of `workshop` for every layer of the result, in steps."""
+def build(source: Source, outcome: Outcome, scratch: ScratchDocuments) -> Generator[None, None, list[Built]]:
+    """A node of `scratch` for every layer of the result, in steps."""
     built = []
     for made in outcome.layers:
         given, rect = given_space(made, source), rect_of(made, source.picture.rect)
-        node = workshop.layer(_name(made), given if made.role in DATA_ROLES else source.picture.space)
-        yield from spaces.writing(node, rect, made.raster, given, workshop)
+        node = scratch.layer(_name(made), given if made.role in DATA_ROLES else source.picture.space)
+        yield from spaces.writing(node, rect, made.raster, given, scratch)
         node.setVisible(made.visible)
         built.append(Built(node=node, made=made, rect=rect))
     return built
@@ -54,10 +54,12 @@ def rect_of(made: Made, picture: Rect) -> Rect:
     return Rect(picture.x, picture.y, made.width, made.height)
 
 
-def insert(source: Source, described: Operation, built: list[Built], copy: Node | None, workshop: Workshop) -> Node:
+def insert(
+    source: Source, described: Operation, built: list[Built], copy: Node | None, scratch: ScratchDocuments
+) -> Node:
     """Put the layers above their source, in a group unless they are only data: one undo step.
 
-    copy: of the source, where `needs_copy`. Everything is put together in the workshop, for each layer that is put
+    copy: of the source, where `needs_copy`. Everything is put together in the scratch, for each layer that is put
     into another by way of the document would be an undo step of its own.
 
     Returns the group, or the single layer. Where the source is not simply opaque (transparent places, masks,
@@ -70,7 +72,7 @@ def insert(source: Source, described: Operation, built: list[Built], copy: Node 
     if len(built) == 1 and built[0].made.role in DATA_ROLES:
         parent.addChildNode(built[0].node, above)
         return own(document, built[0].node)
-    maker = workshop.document(Space(document.colorModel(), document.colorDepth(), document.colorProfile()))
+    maker = scratch.document(Space(document.colorModel(), document.colorDepth(), document.colorProfile()))
     group = maker.createGroupLayer(described.title)
     masked = source.selection is not None and not takes_selection(described)
     nodes = [one.node for one in reversed(built)]
@@ -105,12 +107,12 @@ def needs_copy(source: Source, described: Operation, built: list[Built]) -> bool
     return _takes_place(source, built) and source.selection is not None and not takes_selection(described)
 
 
-def copying(source: Source, workshop: Workshop) -> Generator[None, None, Node]:
+def copying(source: Source, scratch: ScratchDocuments) -> Generator[None, None, Node]:
     """The picture itself, without its masks, mode and opacity."""
     picture = source.picture
     given = picture.space if spaces.wire_format(picture.space) is not None else spaces.EXCHANGE
-    copy = workshop.layer(picture.name, picture.space)
-    yield from spaces.writing(copy, picture.rect, picture.raster, given, workshop)
+    copy = scratch.layer(picture.name, picture.space)
+    yield from spaces.writing(copy, picture.rect, picture.raster, given, scratch)
     return copy
 
 
@@ -125,12 +127,14 @@ def own(document: Document, node: Node) -> Node:
     return found
 
 
-def refilling(node: Node, rect: Rect, made: Made, given: Space, workshop: Workshop) -> Generator[None, None, None]:
+def refilling(
+    node: Node, rect: Rect, made: Made, given: Space, scratch: ScratchDocuments
+) -> Generator[None, None, None]:
     """Give a node that is in no document other pixels, in steps."""
     old = Rect.of(node)
     if old != rect:
         yield from spaces.clearing(node, old)
-    yield from spaces.writing(node, rect, made.raster, given, workshop)
+    yield from spaces.writing(node, rect, made.raster, given, scratch)
 
 
 class Active:

@@ -22,7 +22,7 @@ from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import presets
 from .job_list import JobList
-from .jobs import Run, desk, in_short, in_words
+from .jobs import Run, in_short, in_words, job_manager
 from .offer_row import OfferRow
 from .options import Box, Options
 from .picture_view import PictureView
@@ -64,7 +64,7 @@ class DioptreDocker(DockWidget):
         self._build()
         self.session.store.observe(self._render)
         self._render(self.session.store.state, self.session.store.state)
-        desk().started.connect(self._follow_run)
+        job_manager().started.connect(self._follow_run)
         self._following = QTimer(self)
         self._following.setInterval(FOLLOW_MS)
         self._following.timeout.connect(self._follow_active)
@@ -275,14 +275,14 @@ class DioptreDocker(DockWidget):
 
     def _make_whole(self) -> None:
         options = {} if self.session.store.state.recipe else dict(self.session.state.options)
-        enlarge.start(desk(), active()[0], options)
+        enlarge.start(job_manager(), active()[0], options)
 
     def _begin_depth(self) -> None:
         depth = depth_editing.begin(*active())
         self._words.setText(painting_hint(depth.name()))
 
     def _update_layers(self) -> None:
-        updating.start(desk(), *active())
+        updating.start(job_manager(), *active())
 
     def _guarded(self, act: Callable[[], object]) -> None:
         try:

@@ -12,10 +12,10 @@ from .dioptre_link.editing import refusals
 from .dioptre_link.errors import RefusedError
 from .dioptre_link.operation import Role
 from .dioptre_link.records import Link
-from .keeper import Keeper
 from .link import Outcome
 from .sources import Found, Source
-from .spaces import Rect, Workshop
+from .spaces import Rect, ScratchDocuments
+from .undo_sync import UndoSync
 
 
 def check(found: Found) -> None:
@@ -32,7 +32,9 @@ def check(found: Found) -> None:
         raise refusals.layer_locked(depth.name())
 
 
-def make(source: Source, outcome: Outcome, keeper: Keeper) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
+def make(
+    source: Source, outcome: Outcome, undo_sync: UndoSync
+) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
     """The new depth layer and sentences for the user; one undo step."""
     source.node()
     assert source.depth is not None
@@ -44,15 +46,15 @@ def make(source: Source, outcome: Outcome, keeper: Keeper) -> Generator[None, No
     made = next(one for one in outcome.layers if one.role is Role.DEPTH)
     new = old.duplicate()
     rect = Rect(source.picture.rect.x, source.picture.rect.y, made.width, made.height)
-    with Workshop() as workshop:
-        yield from spaces.writing(new, rect, made.raster, spaces.DEPTH, workshop)
+    with ScratchDocuments() as scratch:
+        yield from spaces.writing(new, rect, made.raster, spaces.DEPTH, scratch)
     active = layers.Active(document)
     layers.swap(document, old, new)
     active.restore([(old, new)])
     # With the hash of what the network made: to Update the new layer is one that was painted on.
     recipe.add_version(document, replace(was, id=recipe.own_id(old)), replace(was, id=recipe.own_id(new)))
     document.setModified(True)
-    keeper.swapped(document, [(old, new)])
+    undo_sync.swapped(document, [(old, new)])
     return new, outcome.messages
 
 

@@ -47,7 +47,7 @@ def start(
     Keep what is returned; its signals are progressed(fraction, phase), finished(node, messages), failed(error).
     """
     document, node = _given(document, node)
-    return jobs.desk().start(described_as(operation), options, document, node, depth)
+    return jobs.job_manager().start(described_as(operation), options, document, node, depth)
 
 
 def run(
@@ -90,7 +90,7 @@ def _run(
     order = jobs.order_for(described, checked, source)
     with Worker(f"Krita {Krita.instance().version()} (script)") as worker:
         outcome = compute(order, worker, Ticket(compute), _silent)
-    return finish(jobs.make_layers(described, checked, source, outcome, jobs.desk().keeper))[0]
+    return finish(jobs.make_layers(described, checked, source, outcome, jobs.job_manager().undo_sync))[0]
 
 
 def _recipe(given: str | Path | Mapping[str, Any]) -> Recipe:
@@ -107,7 +107,7 @@ def update(*, document: Document | None = None, node: Node | None = None) -> Nod
     tasks = finish(updating.read(updating.plan(document, node)))
     with Worker(f"Krita {Krita.instance().version()} (script)") as worker:
         done = updating.work(tasks, worker, Ticket(compute), _silent)
-    return finish(updating.apply(done, jobs.desk().keeper))[0]
+    return finish(updating.apply(done, jobs.job_manager().undo_sync))[0]
 
 
 def _given(document: Document | None, node: Node | None) -> tuple[Document | None, Node | None]:

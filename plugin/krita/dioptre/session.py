@@ -25,7 +25,7 @@ from .dioptre_link.networks import Network, missing_network
 from .dioptre_link.operation import Kind, Operation
 from .dioptre_link.presets import presets
 from .fetches import Fetcher
-from .jobs import Run, desk, in_words
+from .jobs import Run, in_words, job_manager
 from .link import LinkThread, Report, Ticket
 from .qt import QApplication, QImage, QObject, QTimer
 from .sources import Source, find
@@ -192,14 +192,14 @@ class Session(QObject):
         """Make layers, or replace those of the result. Raises DioptreError."""
         if (name := self.store.state.recipe) != "":
             described, options = as_operation(presets()[name])
-            return desk().start(described, options, *active())
+            return job_manager().start(described, options, *active())
         operation = self.state.operation
         target = find_target(operation, *active())
         self._drop_choices_of_another(target)
         options = dict(self.state.options)
         if target.entry is not None and not self.store.state.adds:
-            return editing_runs.start(desk(), target.document, target.entry, options)
-        return desk().start(operation, options, target.document, target.picture, target.depth)
+            return editing_runs.start(job_manager(), target.document, target.entry, options)
+        return job_manager().start(operation, options, target.document, target.picture, target.depth)
 
     # -- reading and previews ------------------------------------------------------------------------------------
 

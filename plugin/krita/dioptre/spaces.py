@@ -96,7 +96,7 @@ def hidden_document(space: Space) -> Iterator[Document]:
         document.close()
 
 
-class Workshop:
+class ScratchDocuments:
     """Hidden documents, one for each colour space, in which nodes are made and converted. Closed at the end.
 
     What is done to a node in there is no undo step of the document that it is meant for.
@@ -134,7 +134,7 @@ class Workshop:
         QTimer.singleShot(0, self._files.pop_all().close)
         self._documents.clear()
 
-    def __enter__(self) -> Workshop:
+    def __enter__(self) -> ScratchDocuments:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -192,21 +192,21 @@ def reading(snapshot: Snapshot, space: Space) -> Generator[None, None, Raster]:
     """The pixels in `space`, a strip a step."""
     own, rect = snapshot.space, snapshot.rect
     found: list[bytes] = []
-    with Workshop() as workshop:
+    with ScratchDocuments() as scratch:
         for first, rows in strips(rect.height, _rows(snapshot.row_bytes, rect.width, converting=own != space)):
-            found.append(workshop.converted(snapshot.rows(first, rows), rect.width, own, space))
+            found.append(scratch.converted(snapshot.rows(first, rows), rect.width, own, space))
             yield
     return Raster(row_bytes=sum(map(len, found)) // rect.height, strips=tuple(found))
 
 
 def writing(
-    node: Node, rect: Rect, raster: Raster, space: Space, workshop: Workshop
+    node: Node, rect: Rect, raster: Raster, space: Space, scratch: ScratchDocuments
 ) -> Generator[None, None, None]:
     """Fill `rect` of a node, a strip a step; space: of the raster."""
     own = Space.of(node)
     count = _rows(raster.row_bytes, rect.width, converting=own != space)
     for first, rows in strips(rect.height, count):
-        data = workshop.converted(raster.rows(first, rows), rect.width, space, own)
+        data = scratch.converted(raster.rows(first, rows), rect.width, space, own)
         write(node, Rect(rect.x, rect.y + first, rect.width, rows), data)
         yield
 

@@ -15,11 +15,11 @@ from .dioptre_link.errors import Cancelled, RefusedError
 from .dioptre_link.language import Message
 from .dioptre_link.operation import Input, Operation, Role
 from .dioptre_link.records import GROUP, Entry, Link
-from .jobs import Desk, Run, order_for
-from .keeper import Keeper
+from .jobs import JobManager, Run, order_for
 from .link import DATA_ROLES, Outcome, Report, Ticket, Worker, compute
 from .sources import Found, Picture, Source, find, snapshot
-from .spaces import Rect, Workshop
+from .spaces import Rect, ScratchDocuments
+from .undo_sync import UndoSync
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +58,10 @@ class Task:
 Done = tuple[Task, Outcome]
 
 
-def start(desk: Desk, document: Document | None, node: Node | None) -> Run:
+def start(manager: JobManager, document: Document | None, node: Node | None) -> Run:
     """Bring the results up to date that `node` belongs to. Raises RefusedError in words."""
     plans = plan(document, node)
-    return desk.put("Update", read(plans), work, lambda done: apply(done, desk.keeper))
+    return manager.put("Update", read(plans), work, lambda done: apply(done, manager.undo_sync))
 
 
 def plan(document: Document | None, node: Node | None) -> list[Plan]:
@@ -140,7 +140,7 @@ def work(tasks: Sequence[Task], worker: Worker, ticket: Ticket, report: Report) 
 
 
 def apply(
-    done: Sequence[Done], keeper: Keeper, *, said: str = ""
+    done: Sequence[Done], undo_sync: UndoSync, *, said: str = ""
 ) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
     """New layers in the place of the old ones, with their names, masks, mode and opacity: one undo step.
 
@@ -156,7 +156,7 @@ def apply(
         entry, source, document = task.entry, task.source, task.source.document
         source.node()
         outputs = dict(entry.outputs)
-        with Workshop() as workshop:
+        with ScratchDocuments() as scratch:
             for made in outcome.layers:
                 found = recipe.current(document, entry.outputs.get(made.role.value))
                 if found is None or (made.role in DATA_ROLES and source.depth is not None):
@@ -164,7 +164,7 @@ def apply(
                 old, was = found
                 rect, given = layers.rect_of(made, source.picture.rect), layers.given_space(made, source)
                 new = old.duplicate()
-                yield from layers.refilling(new, rect, made, given, workshop)
+                yield from layers.refilling(new, rect, made, given, scratch)
                 layers.swap(document, old, new)
                 swapped.append((old, new))
                 link = layers.output_link(document, old, made, rect)
@@ -184,7 +184,7 @@ def apply(
         messages.extend(outcome.messages)
         tops.append(recipe.find(document, entry.outputs.get(GROUP)) or recipe.nodes(document, entry)[0])
         was_edited = depth_editing.end(document, entry) or was_edited
-    keeper.swapped(first, swapped, entries)
+    undo_sync.swapped(first, swapped, entries)
     if was_edited:
         first.refreshProjection()
         first.setActiveNode(tops[-1])

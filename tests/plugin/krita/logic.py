@@ -30,7 +30,7 @@ def plugin(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     package = types.ModuleType(PACKAGE)
     package.__path__ = [str(folder)]
     sys.modules[PACKAGE] = package
-    names = ("raster", "steps", "spaces", "recipe", "sources", "link", "layers", "keeper")
+    names = ("raster", "steps", "spaces", "recipe", "sources", "link", "layers", "undo_sync")
     names += ("jobs", "updating", "enlarge", "targets", "depth_editing", "editing_runs")
     with fake_krita.installed():
         loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in names}
@@ -98,8 +98,8 @@ def made(
     """What a run makes of its outcome; said: gets its messages."""
     described = plugin.catalogue.operation(name)
     source = read(plugin, described, document, node)
-    keeper = plugin.keeper.Keeper(None)
-    steps = plugin.jobs.make_layers(described, described.check({}), source, outcome(plugin, **of), keeper)
+    undo_sync = plugin.undo_sync.UndoSync(None)
+    steps = plugin.jobs.make_layers(described, described.check({}), source, outcome(plugin, **of), undo_sync)
     top: Node
     top, messages = plugin.steps.finish(steps)
     if said is not None:

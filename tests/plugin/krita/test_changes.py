@@ -16,13 +16,13 @@ def test_what_is_gone_when_the_result_comes(plugin: types.SimpleNamespace, docum
     node = photo(document)
     described = plugin.catalogue.operation("depth")
     source = read(plugin, described, document, node)
-    keeper, late = plugin.keeper.Keeper(None), outcome(plugin, roles=("depth",))
+    undo_sync, late = plugin.undo_sync.UndoSync(None), outcome(plugin, roles=("depth",))
     node.remove()
     with pytest.raises(plugin.errors.DioptreError, match="deleted"):
-        plugin.steps.finish(plugin.jobs.make_layers(described, {}, source, late, keeper))
+        plugin.steps.finish(plugin.jobs.make_layers(described, {}, source, late, undo_sync))
     document.close()
     with pytest.raises(plugin.errors.DioptreError, match="closed"):
-        plugin.steps.finish(plugin.jobs.make_layers(described, {}, source, late, keeper))
+        plugin.steps.finish(plugin.jobs.make_layers(described, {}, source, late, undo_sync))
     Krita.instance()._documents.append(document)
 
 
@@ -40,8 +40,8 @@ def test_update_plans(plugin: types.SimpleNamespace, document: Document) -> None
     task = plugin.updating._with_depth(task)
     assert task.source.depth.node == depth.uniqueId().toString()
     painted = depth.pixelData(0, 0, WIDTH, HEIGHT)
-    keeper = plugin.keeper.Keeper(None)
-    plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], keeper))
+    undo_sync = plugin.undo_sync.UndoSync(None)
+    plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], undo_sync))
     assert group.childNodes()[0] is depth
     assert depth.pixelData(0, 0, WIDTH, HEIGHT) == painted
     assert names(group) == ["Depth", "Result"]
@@ -71,10 +71,10 @@ def test_new_layers_are_versions_of_the_old_ones(plugin: types.SimpleNamespace, 
     old_depth, old = group.childNodes()
     (entry,) = plugin.recipe.of(document).load()
     for _ in range(2):
-        keeper = plugin.keeper.Keeper(None)
+        undo_sync = plugin.undo_sync.UndoSync(None)
         (task,) = tasks(plugin, document, group)
         assert not task.painted
-        plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], keeper))
+        plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], undo_sync))
     depth, result = group.childNodes()
     assert old.parentNode() is None
     assert (result.name(), result.uniqueId() == old.uniqueId()) == ("Result", False)
@@ -109,13 +109,13 @@ def test_keeper_finishes_the_undo_of_an_update(
     krita = Krita.instance()
     monkeypatch.setattr(krita, "activeDocument", lambda: document, raising=False)
     monkeypatch.setattr(krita, "action", undo, raising=False)
-    keeper = plugin.keeper.Keeper(None)
-    keeper.swapped(document, pairs)
-    keeper.look()
+    undo_sync = plugin.undo_sync.UndoSync(None)
+    undo_sync.swapped(document, pairs)
+    undo_sync.look()
     assert undone == []
     undo("edit_undo")  # by hand
     for _ in range(6):
-        keeper.look()
+        undo_sync.look()
     assert undone == ["edit_undo"] * 4
     assert [(old.parentNode() is not None, new.parentNode() is not None) for old, new in pairs] == [
         (True, False)
@@ -133,34 +133,34 @@ def test_keeper_waits_for_krita_and_asks_a_few_times(
     monkeypatch.setattr(krita, "activeDocument", lambda: document, raising=False)
     action = types.SimpleNamespace(trigger=lambda: asked.append("step"))
     monkeypatch.setattr(krita, "action", lambda name: action if name == "edit_undo" else None, raising=False)
-    keeper = plugin.keeper.Keeper(None)
-    keeper.swapped(document, [(old, new)])
-    keeper.look()
+    undo_sync = plugin.undo_sync.UndoSync(None)
+    undo_sync.swapped(document, [(old, new)])
+    undo_sync.look()
     document.rootNode().addChildNode(old, None)  # half of an undo
     monkeypatch.setattr(document, "tryBarrierLock", lambda: False)
-    keeper.look()
+    undo_sync.look()
     assert asked == []
     monkeypatch.setattr(document, "tryBarrierLock", lambda: True)
-    keeper.look()
+    undo_sync.look()
     assert asked == ["step"]
     for _ in range(100):
-        keeper.look()
-    assert asked == ["step"] * plugin.keeper.ASKED
+        undo_sync.look()
+    assert asked == ["step"] * plugin.undo_sync.ASKED
 
 
 def test_keeper_follows_undo_and_redo(plugin: types.SimpleNamespace, document: Document) -> None:
     node, group = photo(document), document.createGroupLayer("group")
     document.rootNode().addChildNode(group, node)
-    keeper = plugin.keeper.Keeper(None)
-    keeper.hidden(document, node, group)
+    undo_sync = plugin.undo_sync.UndoSync(None)
+    undo_sync.hidden(document, node, group)
     node.setVisible(False)
-    keeper.look()
+    undo_sync.look()
     assert not node.visible()
     group.remove()
-    keeper.look()
+    undo_sync.look()
     assert node.visible()
     document.rootNode().addChildNode(group, node)
-    keeper.look()
+    undo_sync.look()
     assert not node.visible()
 
 
@@ -193,8 +193,8 @@ def test_edit_makes_a_result_again_with_other_options(plugin: types.SimpleNamesp
     target, entry = plugin.targets.find_edited(document, result)
     changed = replace(entry, options=entry.described.check({"f_number": 8.0}))
     (task,) = plugin.steps.finish(plugin.updating.read([plugin.updating.plan_of(document, changed)]))
-    keeper = plugin.keeper.Keeper(None)
-    plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], keeper, said="Replaced."))
+    undo_sync = plugin.undo_sync.UndoSync(None)
+    plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], undo_sync, said="Replaced."))
     (entry,) = plugin.recipe.of(document).load()
     assert entry.options["f_number"] == 8.0
     assert names(group) == ["Depth", "Result"]
@@ -209,15 +209,15 @@ def test_the_record_follows_undo_and_redo_of_an_edit(plugin: types.SimpleNamespa
     before = group.childNodes()
     changed = replace(first, options=first.described.check({"f_number": 8.0}))
     (task,) = plugin.steps.finish(plugin.updating.read([plugin.updating.plan_of(document, changed)]))
-    keeper = plugin.keeper.Keeper(None)
-    plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], keeper))
+    undo_sync = plugin.undo_sync.UndoSync(None)
+    plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], undo_sync))
     (second,) = plugin.recipe.of(document).load()
     after = group.childNodes()
     for gone, there, wanted in ((after, before, first), (before, after, second)):
         for old, new in zip(gone, there, strict=True):
             group.addChildNode(new, old)
             old.remove()
-        keeper.look()
+        undo_sync.look()
         assert plugin.recipe.of(document).load() == [wanted]
 
 
@@ -239,7 +239,9 @@ def test_edit_depth_and_update_change_places_of_depth_and_result(
     assert (depth.visible(), result.visible(), document.activeNode()) == (True, False, depth)
     assert document.refreshed > 0
     said = plugin.steps.finish(
-        plugin.updating.apply([(tasks(plugin, document, depth)[0], outcome(plugin))], plugin.keeper.Keeper(None))
+        plugin.updating.apply(
+            [(tasks(plugin, document, depth)[0], outcome(plugin))], plugin.undo_sync.UndoSync(None)
+        )
     )[1]
     depth, result = group.childNodes()
     assert (depth.visible(), result.visible(), document.activeNode()) == (False, True, group)

@@ -51,7 +51,7 @@ def qt(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[typ
         loaded["fetching"] = importlib.import_module(f"{PACKAGE}.dioptre_link.editing.fetching")
         loaded["states"] = importlib.import_module(f"{PACKAGE}.dioptre_link.editing.state")
         yield types.SimpleNamespace(application=application, **loaded)
-        loaded["jobs"].desk().stop()
+        loaded["jobs"].job_manager().stop()
     finally:
         del sys.modules["krita"]
         if before is not None:
@@ -318,10 +318,10 @@ def test_a_run_ends_in_words(qt: types.SimpleNamespace) -> None:
     node.setPixelData(bytes((1, 2, 3, 255)) * 16, 0, 0, 4, 4)
     document.rootNode().addChildNode(node, None)
     heard: list[Any] = []
-    run = qt.jobs.desk().start(qt.catalogue.operation("depth"), {}, document, node)
+    run = qt.jobs.job_manager().start(qt.catalogue.operation("depth"), {}, document, node)
     run.failed.connect(heard.append)
     run.cancel()
     until(qt, lambda: heard)
     assert heard[0].code == "cancelled"
-    assert qt.jobs.desk().runs == []
+    assert qt.jobs.job_manager().runs == []
     Krita.instance()._documents.clear()

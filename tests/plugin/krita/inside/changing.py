@@ -35,9 +35,9 @@ LONG_PX = 1024  # a side of a picture that takes longer than a person's click
 def check_repair_of_depth():
     """The repaired layer takes the place of the depth layer; Update uses it; one undo step."""
     document, node = yield from open_photo()
-    depth = yield from finish(jobs.desk().start(operation("depth"), {}, document, node))
+    depth = yield from finish(jobs.job_manager().start(operation("depth"), {}, document, node))
     blur = {"focal_disparity": 0.9, "max_radius": 4.0}
-    group = yield from finish(jobs.desk().start(operation("lens_blur"), blur, document, node))
+    group = yield from finish(jobs.job_manager().start(operation("lens_blur"), blur, document, node))
     first = pixels(child(group, "Result"), WHOLE)
     before = array.array("f", pixels(depth, WHOLE))[::2]
     selection = Selection()
@@ -52,13 +52,13 @@ def check_repair_of_depth():
     docker().session.change("amount", 0.3)
     yield from ready()
     person.screenshot("krita-repair.png")
-    new = yield from next_end(jobs.desk(), click(widget(QPushButton, "dioptre_make")))
+    new = yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
     expect("in its place", names(document.rootNode()).count("Depth"), 1)
     after = array.array("f", pixels(new, WHOLE))[::2]
     changed = [at for at, (a, b) in enumerate(zip(before, after, strict=True)) if abs(a - b) > 1e-6]
     inside = all(20 <= at % PHOTO_PX < 120 and 20 <= at // PHOTO_PX < 100 for at in changed)
     expect("changed inside alone", (len(changed) > 1000, inside), (True, True))
-    yield from finish(updating.start(jobs.desk(), document, group))
+    yield from finish(updating.start(jobs.job_manager(), document, group))
     expect("the blur follows", pixels(child(group, "Result"), WHOLE) != first, True)
     trigger("edit_undo")
     yield from until(
@@ -79,7 +79,7 @@ def check_repair_of_depth():
 def check_editing_a_result_in_place():
     """Its options come back, it is replaced in one undo step, and its name, mask and opacity stay."""
     document, node = yield from open_photo()
-    group = yield from finish(jobs.desk().start(operation("portrait"), {"f_number": 1.4}, document, node))
+    group = yield from finish(jobs.job_manager().start(operation("portrait"), {"f_number": 1.4}, document, node))
     was = names(document.rootNode())
     result = child(group, "Result")
     result.setName("Mine")
@@ -95,7 +95,7 @@ def check_editing_a_result_in_place():
     docker().session.change("f_number", 8.0)
     button = widget(QPushButton, "dioptre_make")
     expect("button", button.text(), "Replace the result")
-    yield from next_end(jobs.desk(), click(button))
+    yield from next_end(jobs.job_manager(), click(button))
     expect("no other group", names(document.rootNode()), was)
     second = pixels(child(group, "Mine"), WHOLE)
     expect("changed", second != first, True)
@@ -110,14 +110,14 @@ def check_editing_a_result_in_place():
     yield from settle(document, 10)
     yield from click(widget(QCheckBox, "dioptre_adds"), 0.04)
     yield from until(lambda: docker().session.store.state.adds, "the tick")
-    yield from next_end(jobs.desk(), click(widget(QPushButton, "dioptre_make")))
+    yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
     expect("another group where asked for", names(document.rootNode()).count("Portrait blur"), 2)
 
 
 def check_editing_depth():
     """Edit depth shows the depth alone and makes it active; Update shows the result again."""
     document, node = yield from open_photo()
-    group = yield from finish(jobs.desk().start(operation("portrait"), {"f_number": 1.0}, document, node))
+    group = yield from finish(jobs.job_manager().start(operation("portrait"), {"f_number": 1.0}, document, node))
     before = yield from person.canvas_picture("edit-depth-before.png")
     trigger("dioptre_edit_depth")
     yield from soon("active", lambda: document.activeNode().name(), "Depth")
@@ -127,7 +127,7 @@ def check_editing_depth():
     expect("the canvas shows the depth", person.apart(before, during)[1] > 5, True)
     near = array.array("f", [1.0, 1.0] * (PHOTO_PX * 60)).tobytes()
     child(group, "Depth").setPixelData(near, 0, 0, PHOTO_PX, 60)
-    run = updating.start(jobs.desk(), document, document.activeNode())
+    run = updating.start(jobs.job_manager(), document, document.activeNode())
     ending = Ending(run)
     yield from finish(run)
     yield from until(lambda: ending.over, "the end")
@@ -143,7 +143,8 @@ def check_each_job_has_its_own_cancel():
     document, node = yield from open_photo(LONG_PX)
     yield from opened("dioptre_panel")
     endings = [
-        Ending(jobs.desk().start(operation("super_resolution"), {"scale": 4}, document, node)) for _ in range(3)
+        Ending(jobs.job_manager().start(operation("super_resolution"), {"scale": 4}, document, node))
+        for _ in range(3)
     ]
     for _ in range(3):
         yield

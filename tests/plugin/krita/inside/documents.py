@@ -45,7 +45,7 @@ except ImportError:
 
 
 def blur(document, node, **options):
-    run = jobs.desk().start(operation("lens_blur"), {**BLUR, **options}, document, node)
+    run = jobs.job_manager().start(operation("lens_blur"), {**BLUR, **options}, document, node)
     return (yield from finish(run))
 
 
@@ -79,7 +79,7 @@ def check_places():
     expect("beside its source", names(parent), ["Photo", "Lens blur"])
     expect("still hidden", node.visible(), False)
     parent.setLocked(True)
-    refused("is locked", lambda: jobs.desk().start(operation("depth"), {}, document, node))
+    refused("is locked", lambda: jobs.job_manager().start(operation("depth"), {}, document, node))
     parent.setLocked(False)
     whole = yield from blur(document, parent)
     expect("of a group", whole.parentNode().name(), document.rootNode().name())
@@ -112,7 +112,7 @@ def check_selection():
     far.select(500, 500, 10, 10, 255)
     document.setSelection(far)
     yield from settle(document)
-    refused("outside", lambda: jobs.desk().start(operation("depth"), {}, document, node))
+    refused("outside", lambda: jobs.job_manager().start(operation("depth"), {}, document, node))
 
 
 def check_source_that_is_not_plain():
@@ -151,7 +151,7 @@ def check_the_opened_files_own_depth_is_used():
             yield from settle(opened, 6)
         options = {"depth_source": "auto" if name == "kra" else name, "refine": False}
         node = opened.rootNode().childNodes()[0]
-        depth = yield from finish(jobs.desk().start(operation("depth"), options, opened, node))
+        depth = yield from finish(jobs.job_manager().start(operation("depth"), options, opened, node))
         row = array.array("f", pixels(depth, (0, 16, 48, 1)))[::2]
         ends[name] = (round(row[2], 3), round(row[45], 3))
         depth.remove()
@@ -163,10 +163,10 @@ def check_the_opened_files_own_depth_is_used():
 
 def check_refusals():
     document, node = yield from photo()
-    start = jobs.desk().start
+    start = jobs.job_manager().start
     refused("needs a depth layer", lambda: start(operation("lens_blur"), BLUR, document, node))
     refused("out of range", lambda: start(operation("portrait"), {"f_number": 0.1}, document, node))
-    refused("no Dioptre results", lambda: updating.start(jobs.desk(), document, node))
+    refused("no Dioptre results", lambda: updating.start(jobs.job_manager(), document, node))
     empty = document.createNode("empty", "paintlayer")
     document.rootNode().addChildNode(empty, None)
     refused("is empty", lambda: start(operation("depth"), {}, document, empty))
@@ -180,16 +180,16 @@ def check_updates_say_what_is_gone():
     depth = yield from add_depth(document)
     group = yield from blur(document, node)
     child(group, "Result").setLocked(True)
-    refused("is locked", lambda: updating.start(jobs.desk(), document, group))
+    refused("is locked", lambda: updating.start(jobs.job_manager(), document, group))
     child(group, "Result").setLocked(False)
     depth.remove()
     yield from settle(document)
-    refused("is gone", lambda: updating.start(jobs.desk(), document, group))
+    refused("is gone", lambda: updating.start(jobs.job_manager(), document, group))
 
 
 def check_super_resolution_of_a_layer():
     document, node = yield from photo(48, 32)
-    group = yield from finish(jobs.desk().start(operation("super_resolution"), {"scale": 2}, document, node))
+    group = yield from finish(jobs.job_manager().start(operation("super_resolution"), {"scale": 2}, document, node))
     expect("size", child(group, "Result").bounds().getRect(), (0, 0, 96, 64))
     yield from undo(document)
     yield from soon("undone", lambda: names(document.rootNode())[-1], "Photo")
@@ -217,7 +217,7 @@ def check_super_resolution_of_the_document():
     shape = vector.bounds().getRect()
     yield from person.opened("dioptre_super_resolution")
     person.docker().session.change("scale", 2.0)
-    yield from next_end(jobs.desk(), person.click(person.widget(QPushButton, "dioptre_whole")))
+    yield from next_end(jobs.job_manager(), person.click(person.widget(QPushButton, "dioptre_whole")))
     yield from settle(document)
     made = Krita.instance().activeDocument()
     expect("size", (made.width(), made.height(), made.resolution()), (96, 64, 144))
@@ -247,7 +247,7 @@ def check_depth_stays_exact_in_8_bits():
     results = []
     for depth, profile in (("U8", SRGB), ("F32", SRGB)):
         document, node = yield from photo(depth=depth, profile=profile)
-        layer = yield from finish(jobs.desk().start(operation("depth"), {}, document, node))
+        layer = yield from finish(jobs.job_manager().start(operation("depth"), {}, document, node))
         results.append(array.array("f", pixels(layer))[::2])
     apart = [abs(a - b) for a, b in zip(*results, strict=True)]
     far = sum(one > 0.05 for one in apart)  # where a step of depth falls on the next pixel

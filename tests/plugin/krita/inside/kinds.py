@@ -89,7 +89,7 @@ def check_fill_and_clone_and_filter_layers():
     expect("a clone is what it shows", pixels(child(group, "Result")), pixels(child(direct, "Result")))
     filtered = document.createFilterLayer("Filter", Krita.instance().filter("invert"), everything())
     yield from added(document, filtered)
-    refused("filter layer", lambda: jobs.desk().start(operation("depth"), {}, document, filtered))
+    refused("filter layer", lambda: jobs.job_manager().start(operation("depth"), {}, document, filtered))
 
 
 def check_update_spares_what_a_clone_shows():
@@ -97,7 +97,7 @@ def check_update_spares_what_a_clone_shows():
     yield from add_depth(document)
     group = yield from blur(document, node)
     yield from added(document, document.createCloneLayer("Clone", child(group, "Result")))
-    refused("clone layer “Clone”", lambda: updating.start(jobs.desk(), document, group))
+    refused("clone layer “Clone”", lambda: updating.start(jobs.job_manager(), document, group))
 
 
 def check_file_layer():
@@ -149,7 +149,7 @@ def check_animated_layer_gives_its_current_frame():
         yield from add_depth(still)
         group = yield from blur(still, still_node)
         expect(f"frame {when}", frames[f"blurred {when}"] == pixels(child(group, "Result")), True)
-    refused("is animated", lambda: enlarge.start(jobs.desk(), document, {"scale": 2.0}))
+    refused("is animated", lambda: enlarge.start(jobs.job_manager(), document, {"scale": 2.0}))
 
 
 def check_huge_canvas():
@@ -164,7 +164,7 @@ def check_huge_canvas():
     for x in (0, 262200):
         wide.setPixelData(b"\xff" * 4, x, 0, 1, 1)
     yield from added(document, wide)
-    refused("is larger than", lambda: jobs.desk().start(operation("depth"), {}, document, wide))
+    refused("is larger than", lambda: jobs.job_manager().start(operation("depth"), {}, document, wide))
 
 
 def check_group_with_layers_of_all_kinds():
@@ -180,7 +180,7 @@ def check_group_with_layers_of_all_kinds():
     group = yield from blur(document, parent)
     expect("above the group", names(document.rootNode())[-3:-1], ["Mixed", "Lens blur"])
     expect("its content is untouched", names(parent), ["In it", "Shapes"])
-    yield from finish(updating.start(jobs.desk(), document, group))
+    yield from finish(updating.start(jobs.job_manager(), document, group))
 
 
 def check_cmyk_in_strips():
@@ -192,7 +192,7 @@ def check_cmyk_in_strips():
     yield from add_depth(document, (0, 0, WIDTH, HEIGHT))
     turns, usual = 0, spaces.CONVERTED_PX
     spaces.CONVERTED_PX = 1 << 15  # as if the picture were four times as large
-    run = jobs.desk().start(operation("lens_blur"), BLUR, document, node)
+    run = jobs.job_manager().start(operation("lens_blur"), BLUR, document, node)
     while run.ticket is None and not run.done:
         turns += 1
         yield

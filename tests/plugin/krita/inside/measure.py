@@ -125,7 +125,7 @@ def check_measure():
     document, node = yield from photo_of(*SHAPES["0.25"])
     yield from add_depth(document, (0, 0, *SHAPES["0.25"]))
     for name, options in JOBS.items():  # compiles, starts the worker
-        yield from finish(jobs.desk().start(operation(name), options, document, node))
+        yield from finish(jobs.job_manager().start(operation(name), options, document, node))
     for mp in sizes():
         yield from close_all()
         document, node = yield from photo_of(*SHAPES[mp])
@@ -141,7 +141,9 @@ def check_measure():
             forget_peaks(found)
             document.setActiveNode(node)
             yield from settle(document, 5)
-            row = yield from timed(beat, partial(jobs.desk().start, operation(name), options, document, node))
+            row = yield from timed(
+                beat, partial(jobs.job_manager().start, operation(name), options, document, node)
+            )
             peaks = {
                 "krita_before_mib": before,
                 "krita_peak_mib": memory_mib(os.getpid(), "VmHWM"),
@@ -149,7 +151,7 @@ def check_measure():
             }
             note(rows, mp=mp, job=name, **row, **peaks)
         made = top(document)
-        row = yield from timed(beat, partial(updating.start, jobs.desk(), document, made))
+        row = yield from timed(beat, partial(updating.start, jobs.job_manager(), document, made))
         note(rows, mp=mp, job="update of the portrait", **row)
 
 
@@ -166,7 +168,7 @@ def check_spaces():
             yield from add_depth(document, (0, 0, *SHAPES[mp]))
             for name in ("white_balance", "lens_blur"):
                 row = yield from timed(
-                    beat, partial(jobs.desk().start, operation(name), JOBS[name], document, node)
+                    beat, partial(jobs.job_manager().start, operation(name), JOBS[name], document, node)
                 )
                 note(ROWS, mp=mp, job=f"{name}, {model} {depth}", **row)
 

@@ -51,7 +51,7 @@ MENU = [
 
 
 def last_run():
-    return jobs.desk().runs[-1]
+    return jobs.job_manager().runs[-1]
 
 
 def check_menu():
@@ -71,7 +71,7 @@ def check_menu():
 def check_depth_from_the_menu():
     document, node = yield from photo()
     before = pixels(node)
-    yield from next_end(jobs.desk(), person.made("dioptre_depth"))
+    yield from next_end(jobs.job_manager(), person.made("dioptre_depth"))
     depth = top(document)
     expect("layers", names(document.rootNode())[-2:], ["Photo", "Depth"])
     expect("space", (depth.colorModel(), depth.colorDepth()), ("GRAYA", "F32"))
@@ -91,7 +91,7 @@ def check_portrait_undo_redo():
     document.setActiveNode(node)
     yield from settle(document)
     before, was = pixels(node), names(document.rootNode())
-    group = yield from next_end(jobs.desk(), person.made("dioptre_portrait"))
+    group = yield from next_end(jobs.job_manager(), person.made("dioptre_portrait"))
     expect("group", group.name(), "Portrait blur")
     expect("layers", names(document.rootNode()), [*was[:-1], "Portrait blur", was[-1]])
     expect("top", names(group)[-1], "Result")
@@ -162,13 +162,13 @@ def check_update_is_one_undo_step():
 
     (old, first), painted = state(), array.array("f", [1.0, 1.0] * (96 * 64)).tobytes()
     child(group, "Depth").setPixelData(painted, 0, 0, 96, 64)
-    yield from finish(updating.start(jobs.desk(), document, group))
+    yield from finish(updating.start(jobs.job_manager(), document, group))
     new, second = state()
     expect("layers", list(second), list(first))
     expect("changed", second["Result"] != first["Result"], True)
     result = child(group, "Result")
     expect("kept", (names(result), result.opacity()), (["mine"], 200))
-    again = yield from finish(updating.start(jobs.desk(), document, group))
+    again = yield from finish(updating.start(jobs.job_manager(), document, group))
     expect("the same group", again.uniqueId() == group.uniqueId(), True)
     third = pixels(child(group, "Result"))
 
@@ -185,7 +185,7 @@ def check_update_is_one_undo_step():
     for action, nodes, wanted in (("undo", new, second), ("undo", old, first), ("redo", new, second)):
         yield from step(action, nodes, wanted)
         expect("painted", pixels(child(group, "Depth")), painted)
-    yield from finish(updating.start(jobs.desk(), document, group))
+    yield from finish(updating.start(jobs.job_manager(), document, group))
     expect_close("updated again", pixels(child(group, "Result")), third)
     yield from step("undo", new, second)
     yield from step("undo", old, first)
@@ -204,7 +204,7 @@ def check_update_of_a_portrait_uses_the_painted_depth():
     depth = child(group, "Depth")
     painted = array.array("f", [1.0, 1.0] * (96 * 64)).tobytes()
     depth.setPixelData(painted, 0, 0, 96, 64)
-    yield from finish(updating.start(jobs.desk(), document, group))
+    yield from finish(updating.start(jobs.job_manager(), document, group))
     expect("depth stays", pixels(depth), painted)
     expect("all in one plane is sharp", pixels(child(group, "Result")) != first, True)
 

@@ -21,9 +21,9 @@ QUITTING_S = 120
 
 def check_quit():
     document, node = yield from photo(512, 512)
-    ending = Ending(jobs.desk().start(operation("portrait"), {}, document, node))
+    ending = Ending(jobs.job_manager().start(operation("portrait"), {}, document, node))
     yield from until(lambda: ending.over or any(0.1 < done < 1.0 for done, _ in ending.progress), "progress")
-    exchange = jobs.desk()._thread._worker._connection.folder
+    exchange = jobs.job_manager()._thread._worker._connection.folder
     leave(
         "quit",
         {

@@ -90,7 +90,7 @@ def check_portrait_of_a_photo():
     yield from person.opened("dioptre_panel")  # the canvas keeps its size
     trigger("zoom_to_100pct")
     before = yield from person.canvas_picture("canvas-before.png")
-    group = yield from next_end(jobs.desk(), portrait_from_the_menu())
+    group = yield from next_end(jobs.job_manager(), portrait_from_the_menu())
     after = yield from person.canvas_picture("canvas-after.png")
     expect_changed("canvas", before, after)
     result = picture_of(child(group, "Result"))
@@ -125,7 +125,7 @@ def check_documents_of_every_kind():
         ending = "jpg" if kind[0] == "CMYKA" else "png"
         before = yield from person.canvas_picture("kind-before.png")
         sharp = QImage(str((yield from person.export(f"kind-before.{ending}"))))
-        run = jobs.desk().start(operation("portrait"), SHARP, document, document.activeNode())
+        run = jobs.job_manager().start(operation("portrait"), SHARP, document, document.activeNode())
         group = yield from finish(run)
         expect(f"{kind}: layers", len(group.childNodes()) > 1, True)
         expect_changed(f"{kind}: canvas", (yield from person.canvas_picture("kind-after.png")), before)
@@ -141,14 +141,14 @@ def everything():
 
 def check_under_a_filter_layer():
     document, node = yield from photo()
-    group = yield from finish(jobs.desk().start(operation("portrait"), SHARP, document, node))
+    group = yield from finish(jobs.job_manager().start(operation("portrait"), SHARP, document, node))
     alone = yield from person.export("alone.png")
     trigger("edit_undo")
     yield from until(lambda: document.nodeByName("Portrait blur") is None, "the undo")
     filtered = document.createFilterLayer("Filter", Krita.instance().filter("invert"), everything())
     document.rootNode().addChildNode(filtered, node)
     yield from settle(document)
-    group = yield from finish(jobs.desk().start(operation("portrait"), SHARP, document, node))
+    group = yield from finish(jobs.job_manager().start(operation("portrait"), SHARP, document, node))
     expect("below the filter", document.rootNode().childNodes()[-1].name(), "Filter")
     inverted = QImage(str((yield from person.export("filtered.png"))))
     inverted.invertPixels()
@@ -162,13 +162,13 @@ def check_recipe_and_update():
     yield from settle(document)
     sharp = QImage(str((yield from person.export("sharp.png"))))
     choice = person.choose_in_menu("Filter", "Dioptre", "Recipe", "Product on a table")
-    group = yield from next_end(jobs.desk(), choice)
+    group = yield from next_end(jobs.job_manager(), choice)
     first = QImage(str((yield from person.export("recipe.png"))))
     expect_changed("recipe", first, sharp)
     expect_same("result", first, picture_of(child(group, "Result")), 0)
     child(group, "Depth").setPixelData(b"\0\0\0\0\0\0\x80\x3f" * (WIDTH * HEIGHT), 0, 0, WIDTH, HEIGHT)
     before = yield from person.canvas_picture("update-before.png")
-    yield from finish(updating.start(jobs.desk(), document, group))
+    yield from finish(updating.start(jobs.job_manager(), document, group))
     updated = QImage(str((yield from person.export("updated.png"))))
     expect_same("updated result", updated, picture_of(child(group, "Result")), 0)
     expect("canvas", (yield from person.canvas_picture("update-after.png")) != before, True)
@@ -178,7 +178,7 @@ def check_painting_on_depth():
     """Shown, painted on with the brush, hidden again: nothing of the depth stays on the canvas or in the file."""
     document, node = yield from photo(256, 256)
     trigger("zoom_to_100pct")
-    group = yield from finish(jobs.desk().start(operation("portrait"), SHARP, document, node))
+    group = yield from finish(jobs.job_manager().start(operation("portrait"), SHARP, document, node))
     shown = yield from person.canvas_picture("depth-hidden.png")
     depth = child(group, "Depth")
     yield from toggle_visibility(document, depth)
@@ -208,7 +208,7 @@ def check_redo_with_a_transparency_mask():
     if background.visible() and background.name() == "Background":
         yield from toggle_visibility(document, background)
     options = {"focal_disparity": 0.85, "max_radius": 6.0}
-    yield from finish(jobs.desk().start(operation("lens_blur"), options, document, node))
+    yield from finish(jobs.job_manager().start(operation("lens_blur"), options, document, node))
     first = alphas((yield from person.export("masked.png")))
     trigger("edit_undo")
     yield from until(node.visible, "the source after undo")

@@ -43,7 +43,7 @@ MORE_MIB = 24  # for both: what an allocator keeps
 
 
 def begin(document, node, name="portrait", **options):
-    return jobs.desk().start(operation(name), options, document, node)
+    return jobs.job_manager().start(operation(name), options, document, node)
 
 
 def at_work(ending):
@@ -61,7 +61,7 @@ def check_cancel():
     yield from until(lambda: ending.over, "the end")
     expect("cancelled", ending.error.code, "cancelled")
     expect("nothing made", names(document.rootNode()), before)
-    expect("nothing runs", jobs.desk().runs, [])
+    expect("nothing runs", jobs.job_manager().runs, [])
     yield from add_depth(document, (0, 0, 256, 256))
     yield from finish(begin(document, node, "lens_blur", **BLUR))
 
@@ -140,7 +140,7 @@ def check_many_jobs_in_a_row():
     grown = [after - before for before, after in zip(*memory, strict=True)]
     expect(f"MiB that Krita and the worker grew by, of {memory[0]}", [one for one in grown if one > MORE_MIB], [])
     expect("documents", len(Krita.instance().documents()), 1)
-    exchange = jobs.desk()._thread._worker._connection.folder
+    exchange = jobs.job_manager()._thread._worker._connection.folder
     expect("pixels left over", list(exchange.iterdir()), [])
     expect("temporary files", [one.name for one in Path(tempfile.gettempdir()).glob("dioptre*")], [])
     expect("threads", threading.active_count() < 6, True)

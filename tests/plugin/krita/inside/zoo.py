@@ -54,8 +54,8 @@ def name_of(case, alpha):
 
 
 def converted(data, source, target):
-    with spaces.Workshop() as workshop:
-        return workshop.converted(data, WIDTH, source, target)
+    with spaces.ScratchDocuments() as scratch:
+        return scratch.converted(data, WIDTH, source, target)
 
 
 def check_zoo():
@@ -72,8 +72,8 @@ def check_zoo():
         document = yield from new_document(model=case[0], depth=case[1], profile=case[2])
         given = spaces.Space(*case) if direct is not None else spaces.EXCHANGE
         values = packed(sample(alpha=alpha), given.model, given.depth)
-        with spaces.Workshop() as workshop:
-            node = workshop.layer("Photo", given)
+        with spaces.ScratchDocuments() as scratch:
+            node = scratch.layer("Photo", given)
             spaces.write(node, RECT, values)
             spaces.convert(node, space)
             document.rootNode().addChildNode(node, None)
@@ -81,7 +81,7 @@ def check_zoo():
         expect(f"{name}: space", spaces.Space.of(node), space)
         yield from add_depth(document)
         before = pixels(node)
-        group = yield from finish(jobs.desk().start(operation("lens_blur"), BLUR, document, node))
+        group = yield from finish(jobs.job_manager().start(operation("lens_blur"), BLUR, document, node))
         result = child(group, "Result")
         expect(f"{name}: result's space", spaces.Space.of(result), space)
         expect(f"{name}: source", pixels(node), before)

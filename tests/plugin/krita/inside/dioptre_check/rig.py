@@ -251,19 +251,19 @@ class Ending:
         return self.node is not None or self.error is not None
 
 
-def next_end(desk, begin):
+def next_end(manager, begin):
     """Go through `begin`, which starts a run that must succeed; returns its node. It may be over by then."""
     endings = []
 
     def follow(run):
         endings.append(Ending(run))
 
-    desk.started.connect(follow)
+    manager.started.connect(follow)
     try:
         yield from begin
         yield from until(lambda: endings, "the run")
     finally:
-        desk.started.disconnect(follow)
+        manager.started.disconnect(follow)
     return (yield from _succeed(endings[0]))
 
 

@@ -4,9 +4,9 @@
 that is redone: visibility is no part of Krita's undo history.
 
 *Update* puts every new layer above the old one and takes the old one away: two steps each. When the user undoes or
-redoes the first of these steps, the keeper does the same with the others, and the record of results follows.
+redoes the first of these steps, `UndoSync` does the same with the others, and the record of results follows.
 
-The keeper looks and asks only while Krita does nothing to the document: an undo that is asked for in the middle of
+It looks and asks only while Krita does nothing to the document: an undo that is asked for in the middle of
 something is lost.
 """
 
@@ -86,7 +86,7 @@ class _Swapped:
         return active is not None and active == self.document
 
 
-class Keeper(QObject):
+class UndoSync(QObject):
     """Watches what was done in this session, as long as its documents are open."""
 
     def __init__(self, parent: QObject) -> None:
