@@ -1,6 +1,6 @@
 """The plug-in with PyQt6, as Krita 6 will have it: every module, every widget, threads and timers; a fake Krita.
 
-Needs PyQt6, which nothing else does: `pip install PyQt6` in an environment of its own, and run this file there.
+Needs PyQt6 (locks/qt6.txt), which nothing else does; `.ci/run` installs it in its step `qt6`.
 """
 
 from __future__ import annotations
