@@ -16,6 +16,7 @@ from training.subject.crops import at_the_edge, parts, round_instance
 from training.subject.depth_part import nearer_part
 from training.subject.loss import loss_of
 from training.subject.outlines import Outlined, subject
+from training.values import load_network, save_network
 
 CONFIG = SubjectConfig()
 SIZE = (160, 120)
@@ -140,3 +141,10 @@ def test_the_head_learns_one_batch() -> None:
     assert losses[-1] < 0.25 * losses[0]
     ignored = batch | {"weight": np.zeros_like(target)}
     assert float(loss_of(nnx.merge(graph, state), ignored, None)) == 0.0, "what nobody can say costs nothing"
+
+
+def test_training_goes_on_from_a_saved_head(tmp_path: Path) -> None:
+    first, other = (nnx.state(SubjectHead(CONFIG, rngs=nnx.Rngs(seed))) for seed in (0, 1))
+    save_network(first, tmp_path / "head.safetensors")
+    gone_on = load_network(other, tmp_path / "head.safetensors")
+    jax.tree.map(np.testing.assert_array_equal, gone_on, first)

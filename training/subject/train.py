@@ -1,6 +1,6 @@
 """Train the subject's head on the views of `views.py`; the backbone is not touched.
 
-python -m training.subject.train VIEWS OUT.safetensors [--steps N]
+python -m training.subject.train VIEWS OUT.safetensors [--steps N] [--start HEAD.safetensors --rate R]
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jax import Array
 
 from dioptre.models.subject.config import SubjectConfig
 from dioptre.models.subject.head import SubjectHead
-from training.values import save_network
+from training.values import load_network, save_network
 
 from .loss import Batch, loss_of
 
@@ -56,10 +56,15 @@ def main() -> None:
     parser.add_argument("views", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--start", type=Path, help="a head to go on from, as this script writes it")
+    parser.add_argument("--rate", type=float, default=RATE, help="the highest; to go on, a third of the usual does")
     arguments = parser.parse_args()
     views = Views(arguments.views)
     graph, state = nnx.split(SubjectHead(SubjectConfig(), rngs=nnx.Rngs(0)))
-    rate = optax.warmup_cosine_decay_schedule(0, RATE, WARM_UP, arguments.steps, LAST_RATE)
+    if arguments.start:
+        state = load_network(state, arguments.start)
+    warm_up = min(WARM_UP, arguments.steps // 10)
+    rate = optax.warmup_cosine_decay_schedule(0, arguments.rate, warm_up, arguments.steps, LAST_RATE)
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(rate, weight_decay=DECAY))
 
     @jax.jit
