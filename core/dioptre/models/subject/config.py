@@ -36,6 +36,9 @@ class SubjectConfig:
     dip_px: half the width of dips inside the head's subject that U²-Net-P fills where it sees none; less than half
         a patch, on whose grid the head's features lie.
     edges_reach_px: how far U²-Net-P may move an edge of the head's.
+    denied: coverage up to which a network denies what the other holds, and from which it does not.
+    most: share of the subject that must be there before such parts are added: none are below the first, all are
+        above the second.
     """
 
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
@@ -48,3 +51,5 @@ class SubjectConfig:
     held: tuple[float, float] = (0.6, 0.8)
     dip_px: int = 5
     edges_reach_px: int = 4
+    denied: tuple[float, float] = (0.1, 0.3)
+    most: tuple[float, float] = (0.8, 0.9)

@@ -75,8 +75,9 @@ def joined(
     The two weigh equally where U²-Net-P covers most of what the head takes: both see one thing then, of which
     the head may see only a part, as with a horse. Elsewhere the head dominates. Narrow dips are filled as far as
     U²-Net-P sees none. Where both have an edge within `edges_reach_px`, U²-Net-P's value counts, held between the
-    least and the greatest of the others within that distance: it moves the head's edges, and makes none. To agree
-    and to have an edge are matters of degree: rounding in the last digits cannot turn them on or off.
+    least and the greatest of the others within that distance: it moves the head's edges, and makes none. Last, small
+    parts that one network holds are added as far as the other does not deny them. To agree, to have an edge and to
+    deny are matters of degree: rounding in the last digits cannot turn them on or off.
     """
     taken = jnp.maximum(place.sum((1, 2, 3), keepdims=True), 1.0)
     both = (place * edges).sum((1, 2, 3), keepdims=True) / taken
@@ -90,7 +91,26 @@ def joined(
     reach = config.edges_reach_px
     crossed = jnp.clip(_greatest(edges, reach) / 0.2 - 2, 0, 1) * jnp.clip(3 - _least(edges, reach) / 0.2, 0, 1)
     held = jnp.clip(edges, _least(filled, reach), _greatest(filled, reach))
-    return filled + crossed * (held - filled)
+    return _completed(filled + crossed * (held - filled), place, edges, config)
+
+
+def _completed(
+    subject: Float[Array, "n s s 1"],
+    place: Float[Array, "n s s 1"],
+    edges: Float[Array, "n s s 1"],
+    config: SubjectConfig,
+) -> Float[Array, "n s s 1"]:
+    """The subject with what one network holds and the other does not deny, where that is little beside it.
+
+    Both doubt other parts of a subject, a leg or a dark coat, and each would punch its holes into the other's; what
+    is more than a hole may be another thing.
+    """
+    denied, not_denied = config.denied
+    doubtful = jnp.clip((jnp.minimum(place, edges) - denied) / (not_denied - denied), 0, 1)
+    whole = jnp.maximum(subject, jnp.minimum(jnp.maximum(place, edges), doubtful))
+    share = subject.sum((1, 2, 3), keepdims=True) / jnp.maximum(whole.sum((1, 2, 3), keepdims=True), 1.0)
+    is_hole = jnp.clip((share - config.most[0]) / (config.most[1] - config.most[0]), 0, 1)
+    return subject + is_hole * (whole - subject)
 
 
 def _log_odds(p: Float[Array, "n s s 1"]) -> Float[Array, "n s s 1"]:
