@@ -75,9 +75,9 @@ def joined(
     The two weigh equally where U²-Net-P covers most of what the head takes: both see one thing then, of which
     the head may see only a part, as with a horse. Elsewhere the head dominates. Narrow dips are filled as far as
     U²-Net-P sees none. Where both have an edge within `edges_reach_px`, U²-Net-P's value counts, held between the
-    least and the greatest of the others within that distance: it moves the head's edges, and makes none. Last, small
-    parts that one network holds are added as far as the other does not deny them. To agree, to have an edge and to
-    deny are matters of degree: rounding in the last digits cannot turn them on or off.
+    least and the greatest of the others within that distance: it moves the head's edges and makes none. Small parts
+    that one network holds are added as far as the other does not deny them. To agree, to have an edge and to deny
+    are matters of degree: rounding in the last digits cannot turn them on or off.
     """
     taken = jnp.maximum(place.sum((1, 2, 3), keepdims=True), 1.0)
     both = (place * edges).sum((1, 2, 3), keepdims=True) / taken
