@@ -156,7 +156,7 @@ module = types.ModuleType("dioptre.pipelines.portrait")
 def run(inputs, options, progress):
     c = ctypes.PyDLL(None)
     c.popen.restype, c.pclose.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
-    shell = c.popen(b"sleep 0.2; kill -{first} $PPID; kill -{second} $PPID", b"r")
+    shell = c.popen(b"sleep 0.2; kill -{first} $PPID; sleep 0.3; kill -{second} $PPID", b"r")
     c.pclose(shell)  # a long call, in which Python handles no signal
     while True:
         progress(0.6, "Working on")
@@ -171,7 +171,7 @@ main()
 def test_the_first_of_two_signals_counts(
     first: signal.Signals, second: signal.Signals, photo: Path, tmp_path: Path
 ) -> None:
-    """Both come before Python handles either, during a long call."""
+    """Both come before Python handles either, during a long call; at the same instant, the system chooses."""
     code = BUSY.format(first=int(first), second=int(second))
     with start("run", photo, "-o", tmp_path / "out", code=code) as process:
         process.communicate(timeout=TIMEOUT_S)
