@@ -106,6 +106,28 @@ def test_a_signal_during_an_import_cancels_after_it(photo: Path, tmp_path: Path)
     assert "Cancelled" in err
 
 
+IN_A_REPORT = """
+import signal, sys, types
+from dioptre.cli import log, main
+module = types.ModuleType("dioptre.pipelines.portrait")
+def run(inputs, options, progress):
+    raise RuntimeError("a fault")
+module.run = run
+sys.modules[module.__name__] = module
+log.LOGGER.exception = lambda *_: signal.raise_signal(signal.SIGTERM)
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_signal_while_an_error_is_reported_says_cancelled(photo: Path, tmp_path: Path) -> None:
+    with start("run", photo, "-o", tmp_path / "out", "--json", code=IN_A_REPORT) as process:
+        out, err = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert json.loads(out.splitlines()[-1])["code"] == "cancelled"
+    assert err == ""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_a_signal_during_executed_text_leaves_the_exit_code(tmp_path: Path) -> None:
     """Python remembers that a KeyboardInterrupt left `exec`, and would end by SIGINT though it was caught."""

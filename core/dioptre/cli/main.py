@@ -37,8 +37,8 @@ def main() -> NoReturn:
         interrupts.install()
         sweep()
         code = run(sys.argv[1:])
-    except KeyboardInterrupt:  # while the end of the command was being reported
-        code = EXIT_CANCELLED
+    except KeyboardInterrupt:  # before the command, or while its end was being reported
+        code = _report(_CANCELLED, as_json="--json" in sys.argv)
     interrupts.close()
     if not output.settle() and code == EXIT_DONE:
         code = EXIT_FAILED
@@ -65,7 +65,7 @@ def _run(arguments: list[str], *, as_json: bool) -> int:
         except output.OutputError as unheard:
             return _report(unheard, as_json=as_json)
     except (KeyboardInterrupt, click.Abort, Cancelled):
-        return _report(Cancelled(hint="Nothing was left half-written."), as_json=as_json)
+        return _report(_CANCELLED, as_json=as_json)
     except DioptreError as error:
         log.LOGGER.info("failed: %s", error, exc_info=True)
         return _report(error, as_json=as_json)
@@ -125,6 +125,7 @@ def _usage(error: click.UsageError, *, as_json: bool) -> int:
     return _report(UsageError(message, hint=Message("See '{where} --help'.", where=where)), as_json=as_json)
 
 
+_CANCELLED = Cancelled(hint="Nothing was left half-written.")
 _OUT_OF_MEMORY = DioptreError(
     "There is not enough memory for this picture.",
     hint="Close other programs, or make the picture smaller first.",
