@@ -61,6 +61,8 @@ def pictures() -> dict[str, bytes]:
         "deep.tif": encode(deep, Format.TIFF, extras=extras),
         "float.tif": encode(codes.astype(np.float32) / 255, Format.TIFF),
         "full.webp": encode(alpha, Format.WEBP, extras=extras),
+        "full.avif": encode(alpha, Format.AVIF, extras=extras),
+        "deep.avif": encode(deep, Format.AVIF),
     }
     picture = Image.fromarray(codes)
     for name, mode, options in (

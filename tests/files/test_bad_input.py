@@ -69,7 +69,7 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.9, 0.99])
-@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "gif", "heic"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "gif", "heic", "avif"])
 def test_truncated(tmp_path: Path, suffix: str, share: float) -> None:
     codes = np.random.default_rng(0).integers(0, 256, (96, 128, 3)).astype(np.uint8)
     whole = tmp_path / f"whole.{suffix}"
@@ -105,7 +105,7 @@ def test_decompression_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
     _refused(path, problems.PictureTooLarge, "20000 × 15000", "300 megapixels", "200")
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "gif", "heic"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "gif", "heic", "avif"])
 def test_limit_is_configurable(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / f"a.{suffix}"
     if suffix == "heic":

@@ -33,7 +33,7 @@ def resolution_info(across: float, along: float) -> bytes:
     return b"8BIM" + struct.pack(">H", 1005) + b"\0\0" + struct.pack(">I", len(body)) + body
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "heic"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "heic", "avif"])
 def test_four_times_the_pixels_four_times_the_density(tmp_path: Path, photo: np.ndarray, suffix: str) -> None:
     Image.fromarray(photo).save(tmp_path / "in.jpg", exif=camera_exif(), dpi=(240, 240), xmp=XMP)
     picture = load(tmp_path / "in.jpg")

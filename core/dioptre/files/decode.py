@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import containers, exif, problems, tiff_tags
+from . import containers, exif, heif_boxes, problems, tiff_tags
 from .budget import Budget
 from .picture import Colour, Format, Source, recognise
 from .unchanged import unchanged
@@ -155,7 +155,10 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         _describe(found, image, file, path, start)
         if budget is not None:
             image = image.colourspace("lab") if found.source.colour is Colour.LAB else image
-            found.codes = turned(_values(image, path), found.source.orientation)
+            codes = _values(image, path)
+            if found.source.packed_bits:
+                codes = _full_range(codes, found.source.packed_bits)
+            found.codes = turned(codes, found.source.orientation)
     except vips().Error as error:
         raise _damaged(path) from error
     return found
@@ -210,7 +213,10 @@ def _describe(found: Decoded, image: Any, file: BinaryIO, path: Path, start: byt
     elif kind is Format.WEBP:
         found.source = replace(found.source, lossless=b"VP8L" in start[12:64])
     elif kind is Format.AVIF:
-        found.source = replace(found.source, orientation=1)  # libheif has turned it
+        depth = image.get("bits-per-sample") if "bits-per-sample" in image.get_fields() else 8
+        found.source = replace(found.source, orientation=1, packed_bits=_packed(depth))  # libheif has turned it
+        if heif_boxes.is_hdr(start):
+            _note_hdr(found.messages, path)
 
 
 def _describe_jpeg(found: Decoded, file: BinaryIO) -> None:
@@ -361,17 +367,17 @@ def _decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
     if codes.ndim == 2:
         codes = codes[..., None]
     info = heif.info
-    if codes.dtype == np.uint16:  # pillow-heif shifts 10 and 12 bits up; white must be 65535
-        codes = (codes.astype(np.uint32) * 65535 // (65536 - (1 << (16 - info.get("bit_depth", 16))))).astype(
-            np.uint16
-        )
-    messages = []
+    packed_bits = _packed(info.get("bit_depth", 8)) if codes.dtype == np.uint16 else 0
+    if packed_bits:
+        codes = _full_range(codes, packed_bits)
+    messages: list[str] = []
     if info.get("nclx_profile", {}).get("transfer_characteristics") in (16, 18):
-        messages.append(f"{path.name} is an HDR picture (PQ or HLG); its tones are taken as sRGB.")
+        _note_hdr(messages, path)
     bands = codes.shape[2]
     source = Source(
         format=Format.HEIC,
         bits=8 * codes.dtype.itemsize,
+        packed_bits=packed_bits,
         colour=Colour.GREY if bands < 3 else Colour.RGB,
         alpha=bands in (2, 4),
         icc=info.get("icc_profile") or None,
@@ -380,6 +386,21 @@ def _decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         orientation=1,  # libheif has turned it
     )
     return Decoded(codes=codes, source=source, premultiplied=heif.premultiplied_alpha, messages=messages)
+
+
+def _packed(depth: int) -> int:
+    """The bits of one value where they fill no 8 or 16; else 0."""
+    return depth if depth in (10, 12) else 0
+
+
+def _full_range(codes: np.ndarray, bits: int) -> np.ndarray:
+    """Stretch values that lie in the top bits of uint16, so that white is 65535."""
+    top = 65536 - (1 << (16 - bits))
+    return ((codes.astype(np.uint32) * 65535 + top // 2) // top).astype(np.uint16)
+
+
+def _note_hdr(messages: list[str], path: Path) -> None:
+    messages.append(f"{path.name} is an HDR picture (PQ or HLG); its tones are taken as sRGB.")
 
 
 def _damaged(path: Path) -> problems.DamagedPicture:

@@ -61,7 +61,8 @@ class Colour(Enum):
 class Source:
     """What a file was like, so that a result can be written in the same way.
 
-    bits: 8, 16 or 32 for one value of one channel (10- and 12-bit HEIC: 16). floating: values are floats.
+    bits: 8, 16 or 32 for one value of one channel. floating: values are floats.
+    packed_bits: 10 or 12 where HEIC or AVIF has so many, which `bits` calls 16; else 0.
     icc: embedded profile that the pixels were converted from; None: none, or unusable, and taken as sRGB.
     orientation: as found, EXIF 1 to 8; it has been applied to the pixels.
     resolution_dpi: pixels per inch, x and y, after orientation; None where the file has none.
@@ -71,6 +72,7 @@ class Source:
 
     format: Format
     bits: int = 8
+    packed_bits: int = 0
     floating: bool = False
     colour: Colour = Colour.RGB
     alpha: bool = False

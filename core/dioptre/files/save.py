@@ -16,7 +16,7 @@ from .atomic import check_free, replacing
 from .colour_profile import BadProfile, ColourModel
 from .containers import fits_jpeg
 from .curves import in_bands
-from .encode import DEPTHS, HOLDS_ALPHA, Extras, encode
+from .encode import DEPTHS, HOLDS_ALPHA, PACKED_BITS, Extras, encode
 from .notes import Note
 from .picture import Colour, Format, Picture, Source
 
@@ -31,6 +31,7 @@ _SUFFIXES = {
     ".webp": Format.WEBP,
     ".heic": Format.HEIC,
     ".heif": Format.HEIC,
+    ".avif": Format.AVIF,
 }
 _COLOURLESS = 0.03  # chroma that a network may leave on a grey picture; more was meant
 
@@ -75,7 +76,7 @@ def format_of(path: Path) -> Format:
     except KeyError:
         raise problems.UnwritableFile(
             "Dioptre does not write files like {file}.",
-            hint="End the name in .jpg, .png, .tif, .webp or .heic.",
+            hint="End the name in .jpg, .png, .tif, .webp, .avif or .heic.",
             file=problems.shown(Path(path.name)),
         ) from None
 
@@ -132,6 +133,7 @@ def encoded_picture(
             quantisation=source.quantisation,
             compression=source.compression,
             lossless=source.lossless,
+            packed_bits=source.packed_bits,
         )
     return encode(codes, kind, extras=extras), tuple(messages)
 
@@ -152,8 +154,11 @@ def _target(pixels: np.ndarray, kind: Format, source: Source | None, messages: l
     if not opaque and not alpha:
         messages.append(f"{kind.value} has no transparency; the picture was put on white.")
     bits = _bits(kind, source)
-    if source is not None and bits < source.bits:
-        messages.append(f"{kind.value} holds {bits} bits; the original had {source.bits}.")
+    if source is not None:
+        held = PACKED_BITS.get(kind, bits) if bits == 16 else bits
+        had = source.packed_bits or source.bits
+        if held < had:
+            messages.append(f"{kind.value} holds {held} bits; the original had {had}.")
     dtype = np.dtype({8: np.uint8, 16: np.uint16, 32: np.float32}[bits])
     model, icc = _model(pixels, source, messages)
     return _Target(model=model, icc=icc, dtype=dtype, alpha=alpha)
