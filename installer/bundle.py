@@ -44,9 +44,9 @@ def make(where: Folders, console: Console, installer: Installer, folder: Path) -
     """
     folder = folder.absolute()
     if folder.exists():
-        raise Failure(f"{folder} is there already.", hint="Name a new folder for the bundle.")
+        raise Failure(f"{folder} already exists.", hint="Choose a new folder for the bundle.")
     if (where.checkout / WHEELS).is_dir():
-        raise Failure("This is a bundle already.", hint="Copy it as it is.")
+        raise Failure("This is already a bundle.", hint="Copy this folder instead.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -83,7 +83,7 @@ def python_wanted(checkout: Path) -> tuple[int, int] | None:
     if made_for != system():
         raise Failure(
             f"This bundle is for {made_for}; this machine is {system()}.",
-            hint="Make one on a machine like this one.",
+            hint="Create one on a machine like this one.",
         )
     return major, minor
 

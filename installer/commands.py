@@ -24,21 +24,21 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 HELP = f"""\
 Usage: {INSTALL}                     install or update Dioptre for this user
        {INSTALL} COMMAND [ARGS…]     the same, then run one of Dioptre's commands:
-           run IN… -o DIR                     the whole portrait pipeline
-           depth, lens-blur, super-resolution, models, …   see: {INSTALL} commands
-       {INSTALL} test [ARGS…]        the same, then the tests (arguments go to pytest; without any: all)
-       {INSTALL} python ARGS…        the environment's Python
-       {INSTALL} cache clear         delete what is kept of pictures seen before
-       {INSTALL} doctor [--json]     look for what is wrong; changes nothing
-       {INSTALL} --repair            recreate everything
-       {INSTALL} --gimp-dir FOLDER   put the plug-in into this folder of GIMP's (such as …/GIMP/3.0)
-       {INSTALL} --krita-dir FOLDER  put the plug-in into this resource folder of Krita's (…/share/krita);
-                                              both together put it into both
-       {INSTALL} bundle FOLDER       make a folder that installs on machines without a network
+           run IN… -o DIR                     blur the background of portraits
+           depth, lens-blur, super-resolution, models, …   list them: {INSTALL} commands
+       {INSTALL} test [ARGS…]        the same, then run the tests (arguments go to pytest; default: all tests)
+       {INSTALL} python ARGS…        run Dioptre's Python
+       {INSTALL} cache clear         delete the cached depth and subjects
+       {INSTALL} doctor [--json]     diagnose problems without changing anything
+       {INSTALL} --repair            reinstall everything
+       {INSTALL} --gimp-dir FOLDER   install the plug-in into this GIMP folder (such as …/GIMP/3.0)
+       {INSTALL} --krita-dir FOLDER  install the plug-in into this Krita resource folder (such as
+                                              …/share/krita); can be combined with --gimp-dir
+       {INSTALL} bundle FOLDER       create a folder that installs on machines without a network
        {INSTALL} --uninstall         remove everything that was installed
 
-Everything goes into the user's data folder; DIOPTRE_HOME, where set, names another one.
-DIOPTRE_PYTHON, where set, names the Python to make the environment with.
+Everything goes into your data folder. The variable DIOPTRE_HOME chooses another folder, and DIOPTRE_PYTHON chooses
+the Python that the environment is based on.
 """
 ALL_TESTS = ("-n", "auto", "--dist", "loadfile")  # side by side; how many, tests/conftest.py says
 EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED, EXIT_TERMINATED = 1, 2, 130, 143
@@ -62,14 +62,14 @@ def main(arguments: Sequence[str]) -> int:
         return EXIT_FAILED
     except PermissionError as error:
         console.say(f"Error: {error.filename} cannot be written ({error.strerror}).")
-        console.say("Hint: Make it writable for you, or set DIOPTRE_HOME to a folder that is.")
+        console.say("Hint: Give yourself write access, or set DIOPTRE_HOME to another folder.")
         return EXIT_FAILED
     except OSError as error:
         console.say(f"Error: {error.strerror or error}: {error.filename or folders().data}.")
         console.say("Hint: Check that disk, or set DIOPTRE_HOME to another folder.")
         return EXIT_FAILED
     except (KeyboardInterrupt, _Terminated) as end:
-        console.say("Interrupted. Run the same command again and it finishes.")
+        console.say("Interrupted. Run the same command again to finish.")
         return EXIT_CANCELLED if isinstance(end, KeyboardInterrupt) else EXIT_TERMINATED
 
 
@@ -83,7 +83,7 @@ def _dispatch(arguments: list[str], console: Console) -> int:
         case [] | ["--repair" | "--gimp-dir" | "--krita-dir", *_]:
             _install(where, console, arguments)
         case ["doctor", *_] if not environments.read_marker(where.environment).get("core"):
-            raise Failure(f"There is no complete environment in {where.data}.", hint=f"Run: {INSTALL}")
+            raise Failure(f"The environment in {where.data} is incomplete.", hint=f"Run: {INSTALL}")
         case ["doctor", *_]:
             _become(where, ["-P", "-m", "dioptre", *arguments])
         case ["bundle", folder]:
@@ -130,7 +130,7 @@ def _named_folders(options: Sequence[str]) -> tuple[bool, dict[str, Path]]:
                 raise Misuse(f"{option} needs a folder.")
             named[option] = Path(rest.pop(0))
         else:
-            raise Misuse(f"{' '.join(options)}: {option} does not belong here.")
+            raise Misuse(f"{' '.join(options)}: {option} cannot be used here.")
     return repair, named
 
 
@@ -263,14 +263,14 @@ def uninstall(where: Folders, console: Console) -> None:
         return
     if not contents.is_home(where):
         raise Failure(
-            f"{where.data} was not made by Dioptre's installer, so nothing was removed.",
+            f"{where.data} was not created by Dioptre's installer, so nothing was removed.",
             hint="Correct DIOPTRE_HOME, or remove that folder yourself.",
         )
     with _locked(where, console):
         if not workers.end(where, console):
             raise Failure(
                 "Dioptre's worker is still computing, so nothing was removed.",
-                hint="Wait until it is done or cancel it in the editor, then run the same command again.",
+                hint="Wait until it finishes, or cancel the job in the editor, then run the same command again.",
             )
         for folder in where.environments:  # first: what still runs keeps Dioptre whole
             if not trees.remove(folder):
@@ -283,7 +283,7 @@ def uninstall(where: Folders, console: Console) -> None:
     _remove_if_empty(where)
     console.say(f"Removed Dioptre from {where.data}, {where.cache} and {where.log}.")
     if stays:
-        console.say(f"Not Dioptre's, and left alone: {', '.join(map(str, stays))}.")
+        console.say(f"Not created by Dioptre, so not removed: {', '.join(map(str, stays))}.")
 
 
 def _remove_if_empty(where: Folders) -> None:
@@ -331,7 +331,7 @@ def _krita() -> ModuleType:
 def _module(path: Path, *, package: str) -> ModuleType:
     """Load one file of the checkout as a module of `package`; what it imports from its own folder comes with it."""
     if not path.is_file():
-        raise Failure(f"{path} is missing.", hint="Download or clone the whole of Dioptre again.")
+        raise Failure(f"{path} is missing.", hint="Download or clone all of Dioptre again.")
     if package not in sys.modules:
         module = ModuleType(package)
         module.__path__ = [str(path.parent)]

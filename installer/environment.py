@@ -43,7 +43,7 @@ _HINTS = (
     ("No space left on device", "Free some space on that disk and run the same command again."),
     ("DO NOT MATCH THE HASHES", "A download was damaged or replaced; run again, or check your package mirror."),
     ("No matching distribution", "Check the internet connection and pip's settings ('pip config list')."),
-    ("Permission denied", "Make the folder writable for you, or set DIOPTRE_HOME to one that is."),
+    ("Permission denied", "Give yourself write access to the folder, or set DIOPTRE_HOME to another one."),
 )
 _DEFAULT_HINT = "Check the internet connection and run the same command again; it continues where it stopped."
 
@@ -136,7 +136,7 @@ def core_hash(checkout: Path) -> str:
     """The sha256 of all that the installed core is made from."""
     sources = [path for path in (checkout / "core").rglob("*") if path.is_file() and path.suffix != ".pyc"]
     if not sources:
-        raise Failure(f"{checkout} has no core folder.", hint="Download or clone the whole of Dioptre again.")
+        raise Failure(f"{checkout} has no core folder.", hint="Download or clone all of Dioptre again.")
     return _hash_of(checkout, [checkout / "pyproject.toml", checkout / "README.md", *sorted(sources)])
 
 
@@ -148,7 +148,7 @@ def _hash_of(checkout: Path, paths: Sequence[Path]) -> str:
         except FileNotFoundError:
             raise Failure(
                 f"{path.relative_to(checkout)} is missing from {checkout}.",
-                hint="Download or clone the whole of Dioptre again.",
+                hint="Download or clone all of Dioptre again.",
             ) from None
         digest.update(f"{path.relative_to(checkout).as_posix()}\0{len(content)}\0".encode())
         digest.update(content)
@@ -220,8 +220,8 @@ class Installer:
         try:
             self._pip(new, *self._source(), "--constraint", str(constraints), *wanted)
         except Failure as failure:
-            self._console.say(f"{', '.join(wanted)} could not be installed again. Log: {failure.log}")
-            self._console.say(f"Hint: Try it later: {INSTALL} python -m pip install {' '.join(wanted)}")
+            self._console.say(f"{', '.join(wanted)} could not be reinstalled. Log: {failure.log}")
+            self._console.say(f"Hint: Try again later: {INSTALL} python -m pip install {' '.join(wanted)}")
         constraints.unlink()
 
     def install(self, environment: Path, name: str, *options: str) -> None:
@@ -314,7 +314,7 @@ class Installer:
         free = shutil.disk_usage(self._folders.data).free
         if free < _NEEDED_BYTES:
             raise Failure(
-                f"{self._folders.data} has {free // 2**20} MiB free; {_NEEDED_BYTES // 2**20} are needed.",
+                f"{self._folders.data} has {free // 2**20} MiB free but needs {_NEEDED_BYTES // 2**20} MiB.",
                 hint="Free some space, or set DIOPTRE_HOME to a folder on a larger disk.",
             )
 

@@ -69,9 +69,9 @@ def install_krita(
         krita.install(where.checkout, home, folders)
         _record(where, krita=str(home.folder))
         if krita.is_enabled(home):
-            console.say(f"The plug-in is in {home.plugin}; restart Krita to see Filter ▸ Dioptre.")
+            console.say(f"The plug-in was installed in {home.plugin}; restart Krita to see Filter ▸ Dioptre.")
         else:
-            console.say(f"The plug-in is in {home.plugin}, but switched off in {home.settings}; it stays so.")
+            console.say(f"The plug-in was installed in {home.plugin}, but it is turned off in {home.settings}.")
 
 
 def update_krita(where: Folders, krita: ModuleType) -> None:
@@ -123,7 +123,7 @@ def _gimp_homes(gimp: ModuleType, console: Console, *, chosen: Path | None, port
 def _say_whether_it_appears(console: Console, gimp: ModuleType, home: Any) -> None:
     program = gimp.console(home.folder.name) if home.kind in ("native", "GIMP3_DIRECTORY", "--gimp-dir") else None
     if program is None:
-        console.say(f"The plug-in is in {home.plugin}; restart GIMP to see Filters ▸ Dioptre.")
+        console.say(f"The plug-in was installed in {home.plugin}; restart GIMP to see Filters ▸ Dioptre.")
         return
     console.step("Asking GIMP whether it sees the plug-in")
     if gimp.appears(program, home):

@@ -60,7 +60,7 @@ def find(*, only: tuple[int, int] | None = None) -> Python:
             raise Failure(
                 f"DIOPTRE_PYTHON names {chosen}, not a 64-bit CPython {_dotted(OLDEST)} to {_dotted(NEWEST)}"
                 f"{f' ({python.problem})' if python else ''}.",
-                hint="Correct it, or unset it so that a Python on PATH is taken.",
+                hint="Correct it, or unset it to use a Python from PATH.",
             )
     without_venv: Python | None = None
     refused: list[str] = []
@@ -76,13 +76,13 @@ def find(*, only: tuple[int, int] | None = None) -> Python:
             without_venv = without_venv or python
     if without_venv is not None:
         raise Failure(
-            f"{without_venv.path} cannot make virtual environments: its venv or ensurepip module is missing.",
+            f"{without_venv.path} cannot create virtual environments: its venv or ensurepip module is missing.",
             hint=_how_to_get_venv(without_venv),
         )
     if only is not None:
         raise Failure(
             f"The packages of this bundle are for CPython {_dotted(only)}; none was found.",
-            hint="Install it, or set DIOPTRE_PYTHON to its path; or make a bundle with the Python that is here.",
+            hint="Install it, set DIOPTRE_PYTHON to its path, or create a bundle for the Python on this machine.",
         )
     if refused and all(_INTEL_MAC in line for line in refused):
         raise Failure(

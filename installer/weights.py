@@ -44,7 +44,8 @@ def install(checkout: Path, target: Path, *, wanted: Mapping[str, str], before: 
 
 
 def check(checkout: Path) -> None:
-    """Raise Failure when a file of the checkout's weights is missing or has another sha256 than its card says."""
+    """Raise Failure when a file of the checkout's weights is missing or does not match the SHA-256 in its "
+    "model card."""
     for card in sorted((checkout / "weights").glob("*/card.json")):
         for _ in _contents(card.parent):
             pass
@@ -72,7 +73,8 @@ def _contents(source: Path) -> Iterator[tuple[str, bytes]]:
         content = (source / name).read_bytes()
         if hashlib.sha256(content).hexdigest() != expected:
             raise Failure(
-                f"The weights of {source.name} are damaged: {source / name} has another sha256 than its card says.",
+                f"The weights of {source.name} are damaged: {source / name} does not match the SHA-256 in its "
+                "model card.",
                 hint=_GET_AGAIN,
             )
         yield name, content
@@ -84,7 +86,7 @@ def _files(folder: Path) -> dict[str, str]:
         card: Any = json.loads((folder / "card.json").read_text(encoding="utf-8"))
         files = {str(name): str(expected) for name, expected in card["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise Failure(f"{folder / 'card.json'} is not a weights card.", hint=_GET_AGAIN) from None
+        raise Failure(f"{folder / 'card.json'} is not a model card.", hint=_GET_AGAIN) from None
     if any(PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts for name in files):
         raise Failure(f"{folder / 'card.json'} names files outside its folder.", hint=_GET_AGAIN)
     return files

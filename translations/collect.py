@@ -1,8 +1,7 @@
-"""Collect the messages that users see from the source into the catalogue, and bring each language's file to it.
+"""Collect the messages that users see from the source, and update the translations and docs/dev/messages.md.
 
-`python -m translations.collect` (in the repository, with Babel) does both. The source keeps plain f-strings. A
-message's id is its text with named gaps, "{name} is there already."; at run time `dioptre_link.language` finds it
-by the words.
+Run `python -m translations.collect` in the repository, with Babel installed. A message's id is its text with named
+gaps, such as "{name} already exists."; at run time `dioptre_link.language` looks it up.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.presets import presets
+from translations.page import PAGE, page
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent
@@ -216,8 +216,19 @@ def compiled(language: Path) -> bytes:
     return buffer.getvalue()
 
 
+def translated_texts() -> dict[str, dict[str, str]]:
+    """The translations of every language's .po file: language code → text → translation."""
+    from babel.messages import pofile
+
+    languages = {}
+    for path in sorted(FOLDER.glob("*.po")):
+        with path.open("rb") as file:
+            languages[path.stem] = {str(each.id): str(each.string) for each in pofile.read_po(file) if each.id}
+    return languages
+
+
 def update() -> None:
-    """Write the catalogue, bring each language's .po file to it, and compile them."""
+    """Update the catalogue, every language's .po and .mo file, and docs/dev/messages.md."""
     from babel.messages import pofile
     from babel.messages.catalog import Catalog
 
@@ -230,14 +241,17 @@ def update() -> None:
     for path in sorted(FOLDER.glob("*.po")):
         with path.open("rb") as file:
             messages = pofile.read_po(file)
+        created = messages.creation_date  # a new date with every run would conflict between branches
         messages.update(template, no_fuzzy_matching=True)
+        messages.creation_date = created
         with path.open("wb") as file:
-            pofile.write_po(file, messages, width=110, sort_output=True, omit_header=False)
+            pofile.write_po(file, messages, width=110, sort_output=True, omit_header=False, ignore_obsolete=True)
         target = LOCALE / path.stem / "LC_MESSAGES" / "dioptre.mo"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(compiled(path))
         missing = sum(not message.string for message in messages if message.id)
         sys.stdout.write(f"{path.name}: {missing} of {len(messages)} messages without a translation\n")
+    PAGE.write_text(page(collect(), translated_texts()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -87,7 +87,9 @@ class Buffer:
         while wanted:
             part = self._file.read(wanted)
             if not part:
-                raise DioptreError("{name} became shorter while it was read.", code="protocol", name=self.path.name)
+                raise DioptreError(
+                    "{name} was cut short while it was being read.", code="protocol", name=self.path.name
+                )
             parts.append(part)
             wanted -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -124,8 +126,8 @@ def explained(error: OSError, folder: Path, *, nbytes: int) -> DioptreError:
         with suppress(OSError):
             free = shutil.disk_usage(folder).free
         return DiskFullError(
-            "There is no room left in {folder}: {needed} MB are needed, {free} MB are said to be free.",
-            hint="Free some disk space and try again. Where enough seems to be free, look for a quota.",
+            "{folder} is full: {needed} MB are needed, the system reports {free} MB free.",
+            hint="Free some disk space and try again. If there seems to be enough, check for a quota.",
             folder=folder,
             needed=format(nbytes / 1e6, ".1f"),
             free=format(free / 1e6, ".1f"),

@@ -54,11 +54,9 @@ def chain(options: Mapping[str, Any]) -> Chain:
     unknown = next((name for name in options if name not in ("title", "steps")), None)
     title, steps = options.get("title", ""), options.get("steps")
     if unknown is not None or not isinstance(title, str) or not isinstance(steps, (list, tuple)):
-        raise UsageError("A recipe has a title and steps.")
+        raise UsageError("A recipe needs a title and steps.")
     if len(steps) > _MAX_STEPS:
-        raise UsageError(
-            "A recipe of more than {max_steps} steps cannot be followed at once.", max_steps=_MAX_STEPS
-        )
+        raise UsageError("A recipe can have at most {max_steps} steps.", max_steps=_MAX_STEPS)
     try:
         recipe = Recipe.from_dict({"version": VERSION, "title": title, "steps": list(steps)})
     except RecipeError as error:

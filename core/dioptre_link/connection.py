@@ -93,7 +93,7 @@ class Connection:
                 self.socket.settimeout(REPLY_TIMEOUT_S)
                 self.socket.sendall(line)
         except OSError as error:
-            self.fail(WorkerLostError("Dioptre's worker has gone ({error}).", error=error))
+            self.fail(WorkerLostError("The connection to Dioptre's worker was lost ({error}).", error=error))
             assert self._failure is not None
             raise self._failure from error
 
@@ -101,10 +101,10 @@ class Connection:
         """How a message names an input; in inline transport the bytes go first."""
         if isinstance(given, Stored):
             if given.connection is not self:
-                raise WorkerLostError("The worker that kept {name} has ended.", name=repr(given.name))
+                raise WorkerLostError("The worker that held {name} has stopped.", name=repr(given.name))
             return {"stored": given.name}
         if given.path.parent != self.folder:
-            raise WorkerLostError("The worker that was to get these pixels has ended.")
+            raise WorkerLostError("The worker that these pixels were meant for has stopped.")
         if not self.shared and not given.sent:
             self._upload(given)
         return given.pixels.to_dict()
@@ -184,7 +184,7 @@ class Connection:
             except (OSError, ValueError):  # ValueError: closed meanwhile
                 data = b""
             if not data:
-                self.fail(WorkerLostError("Dioptre's worker ended unexpectedly."))
+                self.fail(WorkerLostError("Dioptre's worker stopped unexpectedly."))
                 return True
             self.heard = time.monotonic()
             self._received += data
@@ -250,7 +250,7 @@ class Connection:
 
     def _download(self, message: dict[str, Any]) -> None:
         if self.shared or not message["buffer"].startswith("w"):
-            raise WireError("The worker sent pixels inline that were not asked for.")
+            raise WireError("The worker sent pixels that were not requested.")
         try:
             data = base64.b64decode(message["data"], validate=True)
             with (self.folder / message["buffer"]).open("ab") as file:
@@ -258,7 +258,7 @@ class Connection:
         except ValueError as error:
             raise WireError("The worker sent pixels that are not base64.") from error
         except OSError as error:
-            raise WorkerLostError("The result could not be stored: {strerror}.", strerror=error.strerror) from error
+            raise WorkerLostError("The result could not be saved: {strerror}.", strerror=error.strerror) from error
 
     def fail(self, error: DioptreError) -> None:
         """End the connection and every job on it with `error`; the first one counts."""
@@ -335,8 +335,8 @@ def _retire(rendezvous: start.Rendezvous, deadline: float, on_wait: Callable[[],
 def _mismatch(rendezvous: start.Rendezvous) -> VersionError:
     older = "worker" if rendezvous.protocol < PROTOCOL else "plug-in"
     return VersionError(
-        "This plug-in and the running Dioptre worker (version {version}) are of different versions: the {older} is "
-        "too old (protocol {here} here, {there} there).",
+        "This plug-in and the running Dioptre worker (version {version}) do not match: the {older} is too old "
+        "(protocol {here} here, {there} there).",
         hint="Run `python3 install.py` again and restart the editor.",
         version=rendezvous.version,
         older=older,

@@ -67,7 +67,9 @@ class WorkerLostError(DioptreError):
     code = "worker-lost"
 
     def __init__(self, what: str, **values: Any) -> None:
-        log = Message("Try again: a new worker starts by itself. Its log is {log_file}.", log_file=start.log_file())
+        log = Message(
+            "Try again; a new worker starts automatically. Its log is {log_file}.", log_file=start.log_file()
+        )
         super().__init__(Message(what, **values) if values else what, hint=log)
 
 
@@ -152,7 +154,7 @@ class Job:
         except BaseException:
             self.cancel()
             raise
-        raise WorkerLostError("The job ended without a result.")
+        raise WorkerLostError("The job finished without a result.")
 
     def cancel(self) -> None:
         """End the job with Cancelled, at once; the worker stops computing as soon as it can. From any thread."""

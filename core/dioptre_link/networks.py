@@ -1,7 +1,7 @@
 """The networks that the worker knows, as an editor shows them: which are installed, and what fetching one takes.
 
     for network in worker.networks():               # a short request; not from the editor's own thread
-        if network.can_be_fetched:                  # offer "Get it (43 MB)" with network.licence beside it
+        if network.can_be_fetched:                  # offer "Download (43 MB)" with network.licence beside it
             job = worker.fetch_network(network.id)  # a Job: poll it, show its Progress, cancel it
             job.wait()                              # a Result without layers; the network can be used at once
 

@@ -69,7 +69,9 @@ class Parameter:
             ) from error
         if self.kind is Kind.CHOICE and checked not in self.choices:
             raise UsageError(
-                Message("{label}: {value} is not a choice.", label=Message(self.label), value=repr(value)),
+                Message(
+                    "{label}: {value} is not one of the choices.", label=Message(self.label), value=repr(value)
+                ),
                 hint=self._range_hint(),
             )
         if self.kind in (Kind.FLOAT, Kind.INTEGER):
@@ -106,9 +108,9 @@ class Parameter:
         if self.kind is Kind.CHOICE:
             return f"Choose one of: {', '.join(self.choices)}."
         if self.kind in (Kind.FLOAT, Kind.INTEGER) and self.minimum is not None and self.maximum is not None:
-            return f"Give a number from {self.minimum:g} to {self.maximum:g}."
+            return f"Use a number from {self.minimum:g} to {self.maximum:g}."
         if self.kind is Kind.POINT:
-            return "Give a point as X,Y in pixels of the picture."
+            return "Specify a point as X,Y in pixels of the picture."
         return ""
 
 
@@ -225,7 +227,7 @@ class Operation:
             if point is not None and not all(0 <= place <= side for place, side in zip(point, size, strict=True)):
                 raise UsageError(
                     "{label}: {x},{y} is outside the picture.",
-                    hint="Give x from 0 to {right} and y from 0 to {bottom}.",
+                    hint="Use x from 0 to {right} and y from 0 to {bottom}.",
                     label=Message(parameter.label),
                     x=f"{point[0]:g}",
                     y=f"{point[1]:g}",

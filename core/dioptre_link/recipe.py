@@ -119,13 +119,13 @@ class Recipe:
         version = content.get("version")
         if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
             raise RecipeError(
-                "{origin} was made by a newer Dioptre.", hint="Update Dioptre to follow it.", origin=origin
+                "{origin} comes from a newer version of Dioptre.", hint="Update Dioptre to use it.", origin=origin
             )
         try:
             content = migrated(content, to=VERSION)
         except UnknownVersionError as error:
             raise RecipeError(
-                "{origin} has no version that is known.",
+                "{origin} has no known version.",
                 hint='It must have "version": {version}.',
                 origin=origin,
                 version=VERSION,
@@ -148,7 +148,7 @@ class Recipe:
     @staticmethod
     def read(file: Path) -> Recipe:
         """Read the recipe in `file`. Raises RecipeError, also for a file that cannot be read."""
-        hint = "Give a .json file that Dioptre wrote, or one of your own."
+        hint = "Specify a .json file that Dioptre wrote, or one of your own."
         try:
             text = read_regular(file, most=_MAX_BYTES).decode("utf-8")
         except (OSError, ValueError) as error:
@@ -199,7 +199,7 @@ _SHAPE = 'A recipe looks like {"version": 2, "steps": [{"operation": "portrait",
 
 def _step(content: Any, origin: str) -> Step:
     if not isinstance(content, dict) or not isinstance(content.get("operation"), str):
-        raise RecipeError(Message("{origin} names no operation.", origin=origin), hint=_SHAPE)
+        raise RecipeError(Message("{origin} does not name an operation.", origin=origin), hint=_SHAPE)
     _require_known(content, ("operation", "options"), origin)
     options = content.get("options", {})
     if not isinstance(options, dict):
@@ -215,7 +215,9 @@ def _step(content: Any, origin: str) -> Step:
 def _models(content: Any, origin: str) -> dict[str, str]:
     if not isinstance(content, dict):
         raise RecipeError(
-            "{origin}: the models are not a JSON object.", hint="It maps a model's id to its sha256.", origin=origin
+            "{origin}: the models are not a JSON object.",
+            hint="It must map each model's id to its SHA-256.",
+            origin=origin,
         )
     return {name: _sha256(value, f"{origin}: model {name!r}") for name, value in content.items()}
 
@@ -223,7 +225,9 @@ def _models(content: Any, origin: str) -> dict[str, str]:
 def _files(content: Any, origin: str) -> dict[str, WrittenFile]:
     if not isinstance(content, dict):
         raise RecipeError(
-            "{origin}: the files are not a JSON object.", hint="It maps a name to bytes and sha256.", origin=origin
+            "{origin}: the files are not a JSON object.",
+            hint="It must map each file name to bytes and sha256.",
+            origin=origin,
         )
     found = {}
     for name, file in content.items():
@@ -233,7 +237,7 @@ def _files(content: Any, origin: str) -> dict[str, WrittenFile]:
         if type(size) is not int or size < 0:
             raise RecipeError(
                 "{origin}: file {name} has no size.",
-                hint="Give it as bytes, a whole number.",
+                hint="Specify the size in bytes as a whole number.",
                 origin=origin,
                 name=repr(name),
             )
@@ -244,7 +248,7 @@ def _files(content: Any, origin: str) -> dict[str, WrittenFile]:
 
 def _sha256(value: Any, origin: str, *, empty: bool = False) -> str:
     if not isinstance(value, str) or not (_SHA256.fullmatch(value) or (empty and not value)):
-        raise RecipeError("{origin} is not a sha256.", hint="It has 64 digits 0 to 9 and a to f.", origin=origin)
+        raise RecipeError("{origin} is not a SHA-256.", hint="A SHA-256 has 64 hexadecimal digits.", origin=origin)
     return value
 
 
@@ -259,7 +263,7 @@ def _range(value: Any, origin: str) -> tuple[float, float] | None:
         return None
     numbers = isinstance(value, list) and len(value) == 2 and all(type(number) in (int, float) for number in value)
     if not numbers:
-        raise RecipeError("{origin} is no pair of numbers.", origin=origin)
+        raise RecipeError("{origin} is not a pair of numbers.", origin=origin)
     return float(value[0]), float(value[1])
 
 
@@ -282,5 +286,5 @@ def _no_constant(name: str) -> Any:
 
 def _place(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
-        return f"Look at line {error.lineno}, column {error.colno}: {error.msg}."
-    return "It must be JSON text made by Dioptre or by hand."
+        return f"Check line {error.lineno}, column {error.colno}: {error.msg}."
+    return "It must be JSON, written by Dioptre or by hand."

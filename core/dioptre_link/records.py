@@ -84,8 +84,8 @@ class Entry:
         """Says that the input of that name is no longer in the document."""
         what = "depth layer" if name == "disparity" else name
         return RefusedError(
-            "{title} cannot be updated: its {what}, the layer “{name}”, is gone.",
-            hint="Undo its removal, or make the result again from another layer.",
+            "{title} cannot be updated: its {what}, the layer “{name}”, was deleted.",
+            hint="Undo the deletion, or run the operation again on another layer.",
             title=Message(described.title),
             what=what,
             name=self.inputs[name].name,
@@ -123,13 +123,14 @@ class Record:
             record = json.loads(data)
             if record["version"] > VERSION:
                 raise DioptreError(
-                    "This document was worked on with a newer Dioptre.", hint="Update Dioptre to change it further."
+                    "This document was edited with a newer version of Dioptre.",
+                    hint="Update Dioptre to continue editing it.",
                 )
             return [Entry.from_dict(_present(fields, record["version"])) for fields in record["results"]]
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise DioptreError(
                 "The record of Dioptre's results in this document is damaged ({error}).",
-                hint="The layers themselves are whole; make the result again from its source layer.",
+                hint="The layers are intact. Run the operation again on the source layer.",
                 error=error,
             ) from error
 

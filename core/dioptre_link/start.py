@@ -126,9 +126,9 @@ def environment_python() -> Path:
     python = chosen_python() or interpreter(environment_dir())
     if not python.exists():
         raise WorkerMissingError(
-            "Dioptre's environment is not installed: there is no {python}.",
-            hint="Run `python3 install.py` in Dioptre's folder. If the editor runs in a sandbox (Flatpak, snap), "
-            "start the worker outside of it with `python3 install.py worker`.",
+            "Dioptre's environment is not installed: {python} does not exist.",
+            hint="Run `python3 install.py` in Dioptre's folder. If the editor runs in a sandbox (Flatpak, "
+            "snap), start the worker outside it with `python3 install.py worker`.",
             python=python,
         )
     return python
@@ -165,7 +165,7 @@ def find_or_start(
     if found := _connect_running():
         return found
     if not may_start:
-        raise WorkerMissingError("No Dioptre worker is running.")
+        raise WorkerMissingError("Dioptre's worker is not running.")
     private_dir(meeting_dir())
     deadline = time.monotonic() + timeout_s
     with _start_lock(deadline, on_wait):
@@ -178,7 +178,7 @@ def find_or_start(
                 return found
             if (status := process.poll()) not in (None, 0):
                 raise WorkerMissingError(
-                    Message("Dioptre's worker ended while starting (status {status}).", status=status),
+                    Message("Dioptre's worker stopped while starting (status {status}).", status=status),
                     hint=_log_hint(),
                 )
             _wait(on_wait)

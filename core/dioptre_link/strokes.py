@@ -54,7 +54,7 @@ def _parsed(text: str) -> Any:
 
 def _stroke(value: Any, number: int) -> dict[str, Any]:
     if not isinstance(value, Mapping) or set(value) != set(_FIELDS):
-        words = Message("Stroke {number} does not have keep, radius and points.", number=number)
+        words = Message("Stroke {number} must have keep, radius and points.", number=number)
         raise UsageError(words, hint=_SHAPE)
     if not isinstance(value["keep"], bool):
         raise UsageError("Stroke {number}: keep is not true or false.", number=number)
@@ -62,7 +62,7 @@ def _stroke(value: Any, number: int) -> dict[str, Any]:
     if not _is_number(radius) or not LEAST_RADIUS <= radius <= MOST_RADIUS:
         raise UsageError(
             "Stroke {number}: the radius is out of range.",
-            hint="Give a number from {least} to {most}.",
+            hint="Use a number from {least} to {most}.",
             number=number,
             least=f"{LEAST_RADIUS:g}",
             most=f"{MOST_RADIUS:g}",
@@ -80,8 +80,8 @@ def _point(value: Any, number: int) -> list[float]:
     is_pair = isinstance(value, (list, tuple)) and len(value) == 2 and all(map(_is_number, value))
     if not is_pair or not all(0 <= place <= 1 for place in value):
         raise UsageError(
-            "Stroke {number}: a point is not in the picture.",
-            hint="Give each as [x, y], fractions of width and height from 0 to 1.",
+            "Stroke {number}: a point is outside the picture.",
+            hint="Specify each point as [x, y], as fractions of the width and height from 0 to 1.",
             number=number,
         )
     return [round(float(place), _DIGITS) for place in value]

@@ -148,9 +148,7 @@ def decode(line: bytes, *, sender: str) -> dict[str, Any]:
     try:
         message = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise WireError(
-            "The other side sent something that is not a message: {line}.", line=repr(line[:60])
-        ) from error
+        raise WireError("The other side sent an invalid message: {line}.", line=repr(line[:60])) from error
     _check(isinstance(message, dict), "a message that is not an object")
     kind = message.pop("type", None)
     known = MESSAGES[sender]
@@ -178,7 +176,9 @@ def _refuse_constant(name: str) -> float:
 
 def _check(holds: object, what: str) -> None:
     if not holds:
-        raise WireError("Not understood: {what}.", hint="Both sides of Dioptre must be of one version.", what=what)
+        raise WireError(
+            "Invalid message: {what}.", hint="The plug-in and the worker must have the same version.", what=what
+        )
 
 
 # -- fields ------------------------------------------------------------------------------------------------------
@@ -223,7 +223,7 @@ def _message(value: Any) -> str:
     try:
         return _checked(Message.from_wire(_fields(value, _TEMPLATE, "message")))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise WireError("Not understood: the message {value}.", value=repr(str(value)[:40])) from error
+        raise WireError("Invalid message: {value}.", value=repr(str(value)[:40])) from error
 
 
 def _checked(message: Message) -> Message:

@@ -126,12 +126,12 @@ def test_missing_and_added_files_are_both_listed(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"id": "other"}, "are those of 'other'"),
+        ({"id": "other"}, "the weights of 'other'"),
         ({"surprise": 1}, "unknown 'surprise'"),
         ({"files": []}, "'files' is not dict"),
         ({"files": {"../outside": "00"}}, "outside the folder"),
         ({"format": 99}, "has format 99"),
-        ({"sources": [{"what": "?"}]}, "wrong sources"),
+        ({"sources": [{"what": "?"}]}, "invalid sources"),
     ],
 )
 def test_foreign_cards_are_refused(folder: Path, change: dict[str, object], message: str) -> None:

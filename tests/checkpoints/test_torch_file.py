@@ -124,7 +124,7 @@ def test_code_in_a_checkpoint_is_refused_and_does_not_run(tmp_path: Path, protoc
     structure = pickle.dumps({"model": Runs(f"touch {proof}")}, protocol)
     with zipfile.ZipFile(tmp_path / "model.pt", "w") as archive:
         archive.writestr("archive/data.pkl", structure)
-    with pytest.raises(WeightsError, match="not a PyTorch checkpoint"):
+    with pytest.raises(WeightsError, match="as a PyTorch checkpoint"):
         read_torch(tmp_path / "model.pt")
     assert not proof.exists()
 

@@ -64,7 +64,7 @@ BAD = [
     (bomb, "bomb.png", "300"),
     (not_numbers, "nan.tif", "nan.tif"),
     (folder, "folder.jpg", "is a folder"),
-    (None, "none.jpg", "There is no file"),
+    (None, "none.jpg", "does not exist"),
 ]
 
 
@@ -162,11 +162,11 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(
     (tmp_path / "file").write_text("", encoding="utf-8")
     code, _, err = dioptre("run", photo, "-o", tmp_path / "file" / "out")
     assert code == 1
-    assert "something on its path is not a folder" in err
+    assert "part of its path is not a folder" in err
     monkeypatch.setattr(os, "access", lambda *_: False)  # what a read-only folder answers; root may write anywhere
     code, _, err = dioptre("run", photo, "-o", tmp_path / "out")
     assert code == 1
-    assert "may not be written" in err
+    assert "cannot be written" in err
     assert pipelines == []
     assert not (tmp_path / "out").exists()
 

@@ -41,7 +41,7 @@ def test_its_size_is_shown_and_it_is_cleared(dioptre) -> None:
 def test_words_say_what_is_kept_and_where(dioptre) -> None:
     out = dioptre("cache")[1]
     assert str(choice.folder()) in out
-    assert "Depth and subjects are kept." in out
+    assert "Depth and subjects are cached." in out
 
 
 def test_switched_off_nothing_is_kept(dioptre) -> None:
@@ -51,7 +51,7 @@ def test_switched_off_nothing_is_kept(dioptre) -> None:
     keep_something()
     assert choice.usage().count == 0
     assert choice.step_cache() is NO_STEP_CACHE
-    assert "Nothing is kept." in dioptre("cache")[1]
+    assert "Nothing is cached." in dioptre("cache")[1]
     assert dioptre("cache", "on")[0] == 0
     assert isinstance(choice.step_cache(), DiskCache)
 

@@ -180,7 +180,7 @@ def test_nothing_is_replaced_without_force(pipelines: Calls, photo: Path, tmp_pa
     out.write_bytes(b"precious")
     code, _, err = dioptre("depth", photo, "-o", out)
     assert code == 1
-    assert "is there already" in err
+    assert "already exists" in err
     assert "--force" in err
     assert out.read_bytes() == b"precious"
     assert pipelines == [], "time was spent before the refusal"
@@ -231,10 +231,10 @@ def test_one_bad_picture_does_not_stop_the_others(
         (["run", "a.jpg", "-o", "x", "--f-number", "nan"], "not a number", "0.7 to 32"),
         (["run", "a.jpg", "-o", "x", "--focus", "left"], "not a point", "X,Y"),
         (["run", "a.jpg", "-o", "x", "--set", "f_numer=2"], "'f_numer'", "'f_number'"),
-        (["run", "a.jpg", "-o", "x", "--set", "f_number"], "not key=value", "f_number=2"),
-        (["run", "a.jpg", "b.jpg", "-o", "x", "--depth", "d.png"], "--depth is for one picture", ""),
+        (["run", "a.jpg", "-o", "x", "--set", "f_number"], "the form key=value", "f_number=2"),
+        (["run", "a.jpg", "b.jpg", "-o", "x", "--depth", "d.png"], "--depth works with a single picture", ""),
         (["run", "a.jpg", "b/a.png", "-o", "x"], "would write the same files", ""),
-        (["super-resolution", "a.jpg", "-o", "x.png", "--model", "big"], "not a choice", "default, "),
+        (["super-resolution", "a.jpg", "-o", "x.png", "--model", "big"], "not one of the choices", "default, "),
         (["models", "add", __file__, "--id", "u2netp"], "'u2netp'", "depth-anything-v2-small"),
     ],
 )
@@ -273,7 +273,7 @@ def test_a_point_outside_the_picture_is_refused_before_anything_runs(
     code, _, err = dioptre(arguments[0], photo, *arguments[1:])
     assert code == 2
     assert "is outside the picture." in err
-    assert "Give x from 0 to 47 and y from 0 to 31." in err
+    assert "Use x from 0 to 47 and y from 0 to 31." in err
     assert pipelines == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "photo.jpg"]
 
@@ -311,7 +311,7 @@ def test_portrait_is_another_name_of_run(pipelines: Calls, photo: Path, tmp_path
             1,
             ["The lens fell off.", "Screw it on.", "Log: "],
         ),
-        (RuntimeError("boom\nmore"), 1, ["RuntimeError: boom)", "report it", "Log: "]),
+        (RuntimeError("boom\nmore"), 1, ["RuntimeError: boom)", "report this", "Log: "]),
         (MemoryError(), 1, ["not enough memory", "Close other programs"]),
         (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes"), 1, ["not enough memory"]),
         (OSError(28, "No space left on device", "x.tif"), 1, ["x.tif: the disk is full", "Free some space"]),

@@ -41,7 +41,7 @@ def test_the_cameras_depth_and_its_metres_are_kept(portrait_photo: Path, tmp_pat
 def test_a_photo_without_it_says_so(photo: Path, tmp_path: Path, dioptre: Dioptre) -> None:
     code, _, err = dioptre("depth", photo, "-o", tmp_path / "d.png", "--depth-source", "embedded")
     assert code == 1
-    assert "no depth of the camera" in err
+    assert "no depth map from the camera" in err
 
 
 def test_it_is_not_read_when_an_estimate_is_asked_for(

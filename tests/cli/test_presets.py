@@ -51,4 +51,4 @@ def test_options_change_a_preset_and_a_recipe_beside_it_is_refused(
     assert pipelines[0][1]["f_number"] == 8.0
     assert pipelines[0][1]["blades"] == 8
     code, _, err = dioptre("run", photo, "-o", tmp_path, "--preset", "pet", "--recipe", photo)
-    assert (code, "one too many" in err) == (2, True)
+    assert (code, "cannot be combined" in err) == (2, True)

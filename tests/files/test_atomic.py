@@ -146,6 +146,6 @@ def test_output_places_that_cannot_be(out: Path) -> None:
     with pytest.raises(problems.UnwritableFile, match="not a folder"):
         save(pixels, out / "file" / "a.png")
     for name in ("a.bmp", "a"):
-        with pytest.raises(problems.UnwritableFile, match="does not write"):
+        with pytest.raises(problems.UnwritableFile, match="cannot write"):
             save(pixels, out / name)
     assert _left(out) == ["file", "folder.png"]

@@ -65,7 +65,7 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             raise PermissionError(13, "Permission denied", str(refused))
 
         monkeypatch.setattr(os, "open", refuse)
-    _refused(path, problems.UnreadableFile, "may not be read")
+    _refused(path, problems.UnreadableFile, "do not have permission")
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.9, 0.99])
@@ -81,7 +81,7 @@ def test_truncated(tmp_path: Path, suffix: str, share: float) -> None:
     data = whole.read_bytes()
     path = tmp_path / f"cut.{suffix}"
     path.write_bytes(data[: int(len(data) * share)])
-    _refused(path, problems.DamagedPicture, "damaged or cut off")
+    _refused(path, problems.DamagedPicture, "damaged or incomplete")
 
 
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate"])

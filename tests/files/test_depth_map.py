@@ -53,7 +53,7 @@ def test_colour_is_no_depth_map(tmp_path: Path, photo: np.ndarray) -> None:
     Image.fromarray(photo).save(tmp_path / "a.png")
     with pytest.raises(problems.NotAPicture, match="colour") as caught:
         read_depth(tmp_path / "a.png", width=40, height=24)
-    assert "white where it is near" in caught.value.hint
+    assert "white is near" in caught.value.hint
 
 
 def test_floats_of_another_range_are_scaled_and_said(tmp_path: Path) -> None:

@@ -360,7 +360,7 @@ def test_heic(tmp_path: Path, photo: np.ndarray, bits: int) -> None:
     picture = load(tmp_path / "in.heic")
     assert picture.source.bits == (8 if bits == 8 else 16)
     assert np.abs(picture.pixels * 255 - wide).mean() < 2
-    lost = ("HEIC holds 10 bits; the original had 12.",) if bits == 12 else ()
+    lost = ("HEIC stores 10 bits per channel; the original had 12.",) if bits == 12 else ()
     assert save(picture, tmp_path / "out.heic") == lost
     again = load(tmp_path / "out.heic")
     assert np.abs(again.pixels - picture.pixels).mean() * 255 < 1.5
@@ -409,7 +409,7 @@ def test_avif_keeps_depth_profile_and_alpha(tmp_path: Path, bits: int, alpha: bo
 def test_avif_of_grey_and_of_16_bits(tmp_path: Path) -> None:
     codes = _ramps(16, alpha=False)
     picture = load(_write(tmp_path / "in.png", codes, Format.PNG))
-    assert save(picture, tmp_path / "out.avif") == ("AVIF holds 12 bits; the original had 16.",)
+    assert save(picture, tmp_path / "out.avif") == ("AVIF stores 12 bits per channel; the original had 16.",)
     assert load(tmp_path / "out.avif").source.packed_bits == 12
     grey = load(_write(tmp_path / "grey.png", codes[..., :1], Format.PNG))
     save(grey, tmp_path / "grey.avif")

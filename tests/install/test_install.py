@@ -225,7 +225,7 @@ def test_a_bundle_installs_without_a_network(miniature: Checkout, tmp_path: Path
     assert (installed.returncode, installed.stdout) == (0, "greet thanks\n"), installed.stderr
 
     again = bundle.install("bundle", str(tmp_path / "second"), **offline)
-    assert (again.returncode, "bundle already" in again.stderr) == (1, True)
+    assert (again.returncode, "already a bundle" in again.stderr) == (1, True)
     about = bundle.folder / "wheels" / "bundle.json"
     about.write_text('{"python": "3.11", "system": "plan9 mips"}', encoding="utf-8")
     foreign = bundle.install("--repair", **offline)
@@ -325,7 +325,7 @@ def test_in_a_cache_that_others_use_only_dioptres_own_files_go(miniature: Checko
     removed = miniature.install("--uninstall")
     assert removed.returncode == 0, removed.stderr
     assert sorted(path for path in miniature.home.rglob("*") if path.is_file()) == sorted(own)
-    assert "Not Dioptre's, and left alone" in removed.stderr
+    assert "Not created by Dioptre, so not removed" in removed.stderr
 
 
 def test_a_home_of_0_1_0_is_recognised_and_only_ours_is_removed(miniature: Checkout) -> None:
@@ -359,7 +359,7 @@ def test_a_home_of_0_1_0_is_recognised_and_only_ours_is_removed(miniature: Check
     removed = miniature.install("--uninstall")
     assert removed.returncode == 0, removed.stderr
     assert sorted(path for path in miniature.home.rglob("*") if path.is_file()) == sorted(own)
-    assert "Not Dioptre's, and left alone" in removed.stderr
+    assert "Not created by Dioptre, so not removed" in removed.stderr
     assert "thesis.txt" in removed.stderr
 
 

@@ -121,7 +121,7 @@ def test_choices_and_switches() -> None:
     chosen = operation("super_resolution").check({"model": "realesrgan-x4plus"})
     assert chosen["model"] == "realesrgan-x4plus"
     assert operation("depth").check({"refine": "no"})["refine"] is False
-    with pytest.raises(UsageError, match="is not a choice"):
+    with pytest.raises(UsageError, match="is not one of the choices"):
         operation("super_resolution").check({"model": "other"})
 
 

@@ -112,7 +112,7 @@ class Jobs(Home):
                 self.assertEqual(result.messages, ("Done.",))
                 self.assertEqual(result.models, {"none": "0" * 64})
                 self.assertLessEqual(
-                    set(phases), {"Waiting", "Reading the picture", "Computing", "Handing over the layers"}
+                    set(phases), {"Waiting", "Reading the picture", "Computing", "Transferring the layers"}
                 )
                 paths = [layer.buffer.path for layer in result.layers]
                 result.delete()
@@ -285,7 +285,7 @@ class Jobs(Home):
                 ({"mode": "nan"}, "bad-result", "not numbers"),
                 ({"mode": "black"}, "bad-result", "black"),
                 ({"mode": "values"}, "internal", ""),
-                ({"mode": "no such mode"}, "usage", "not a choice"),
+                ({"mode": "no such mode"}, "usage", "not one of the choices"),
                 ({"no_such_option": 1}, "usage", "no option"),
             ):
                 with self.subTest(options=options), self.assertRaisesRegex(DioptreError, words) as caught:
@@ -370,7 +370,7 @@ class Lifetime(Home):
         stored = worker.store("photo", "picture", picture)
         old = start.Rendezvous.read()
         os.kill(old.pid, signal.SIGKILL)
-        with self.assertRaisesRegex(WorkerLostError, "ended unexpectedly") as caught:
+        with self.assertRaisesRegex(WorkerLostError, "stopped unexpectedly") as caught:
             job.wait()
         self.assertIn(str(start.log_file()), caught.exception.hint)
         with self.assertRaises(WorkerLostError):
@@ -446,7 +446,7 @@ class Lifetime(Home):
         with self.assertRaisesRegex(WorkerMissingError, "could not be started"):
             Worker("test", command=[str(self.home / "no-python")]).connect()
         failing = [PYTHON, "-c", "raise SystemExit('No module named dioptre')"]
-        with self.assertRaisesRegex(WorkerMissingError, "ended while starting") as caught:
+        with self.assertRaisesRegex(WorkerMissingError, "stopped while starting") as caught:
             Worker("test", command=failing).connect()
         self.assertIn("No module named dioptre", caught.exception.hint)
         sleeping = [PYTHON, "-c", "import time; time.sleep(5)"]

@@ -20,7 +20,8 @@ from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message, translated
 from dioptre_link.recipe import Recipe
-from translations.collect import FOLDER, LOCALE, collect, compiled
+from translations.collect import FOLDER, LOCALE, collect, compiled, translated_texts
+from translations.page import PAGE, page
 
 GERMAN = ("de",)
 GAP = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
@@ -34,14 +35,14 @@ def test_errors_as_they_are_raised(tmp_path: Path) -> None:
     with pytest.raises(DioptreError) as missing:
         files.load(tmp_path / "{fehlt}.jpg")
     assert said(missing.value) == (
-        f"Es gibt keine Datei {tmp_path}/{{fehlt}}.jpg.",
+        f"Die Datei {tmp_path}/{{fehlt}}.jpg gibt es nicht.",
         "Prüfen Sie Schreibweise und Ordner.",
     )
     with pytest.raises(DioptreError) as wrong:
         OPERATIONS["portrait"].check({"f_number": "viel"})
     assert said(wrong.value) == (
-        "Unschärfe (Blendenzahl): 'viel' ist nicht eine Zahl.",
-        "Geben Sie eine Zahl von 0.7 bis 32 an.",
+        "Unschärfe (Blendenzahl): Erwartet wird eine Zahl, nicht 'viel'.",
+        "Verwenden Sie eine Zahl von 0.7 bis 32.",
     )
     with pytest.raises(DioptreError) as unknown:
         Recipe.from_json('{"version": 1, "stepz": []}', origin="mein.json")
@@ -64,6 +65,12 @@ def test_the_environment_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
         language._translation.cache_clear()
         assert translated("Cancelled.") == wanted
     language._translation.cache_clear()
+
+
+def test_the_page_of_messages_is_current() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(collect(), translated_texts()), (
+        "run: python -m translations.collect"
+    )
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.po")), ids=lambda path: path.stem)
@@ -170,8 +177,8 @@ def test_the_wire_refuses_templates_that_do_more_than_name_their_values(phase: o
 
 
 def test_an_error_with_values_is_translated_from_its_template() -> None:
-    error = DioptreError("There is no file {name}.", hint="Check the spelling of {name}.", name="{a}.jpg")
-    assert (error.message, error.hint) == ("There is no file {a}.jpg.", "Check the spelling of {a}.jpg.")
-    assert translated(error.message, languages=GERMAN) == "Es gibt keine Datei {a}.jpg."
+    error = DioptreError("The file {name} does not exist.", hint="Check the spelling of {name}.", name="{a}.jpg")
+    assert (error.message, error.hint) == ("The file {a}.jpg does not exist.", "Check the spelling of {a}.jpg.")
+    assert translated(error.message, languages=GERMAN) == "Die Datei {a}.jpg gibt es nicht."
     came = DioptreError.from_dict(error.to_dict())
-    assert translated(came.message, languages=GERMAN) == "Es gibt keine Datei {a}.jpg."
+    assert translated(came.message, languages=GERMAN) == "Die Datei {a}.jpg gibt es nicht."

@@ -81,7 +81,7 @@ def test_a_map_that_cannot_be_the_pictures_is_not_taken(person: np.ndarray, wron
 
 def test_the_choice_is_obeyed(person: np.ndarray) -> None:
     assert depth_of(person, embedded=_embedded(), source="estimate", refine=False).source == "estimate"
-    with pytest.raises(DepthError, match="no depth of the camera"):
+    with pytest.raises(DepthError, match="no depth map from the camera"):
         depth_of(person, embedded=None, source="embedded")
 
 

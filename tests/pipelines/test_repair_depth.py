@@ -152,9 +152,9 @@ def test_what_makes_no_sense_is_refused(picture: np.ndarray, wall: np.ndarray, m
         repair_depth(picture, wall, selection=np.zeros(SIZE, np.float32), mode="plane")
     with pytest.raises(UsageError, match="pixels, the picture"):
         repair_depth(picture, wall, selection=mirror[:-1], mode="plane")
-    with pytest.raises(UsageError, match="Which depth"):
+    with pytest.raises(UsageError, match="No depth to match"):
         repair_depth(picture, wall, selection=mirror, mode="match")
-    with pytest.raises(UsageError, match="not a choice"):
+    with pytest.raises(UsageError, match="not one of the choices"):
         repair_depth(picture, wall, selection=mirror, mode="guess")
     for damaged, other in ((wall, mirror), (mirror, wall)):
         broken = damaged.copy()

@@ -210,4 +210,4 @@ def test_layers_of_a_document_are_enlarged_one_after_another(face: np.ndarray) -
     assert enlarge(Layer(name="Small", role=Role.RESULT, pixels=broken), no_progress).shape == (20, 24, 3)
     small_depth = Layer(name="Depth", role=Role.DEPTH, pixels=np.zeros((5, 5), np.float32))
     assert enlarge(small_depth, no_progress).shape == (10, 10)
-    assert said == ["Small: Some values of the picture were not numbers; they were taken as 0."]
+    assert said == ["Small: Some pixels were NaN or infinite and were replaced by 0."]

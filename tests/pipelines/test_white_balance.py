@@ -243,7 +243,7 @@ def test_a_preview_has_the_light_of_the_whole_picture(warm: np.ndarray) -> None:
 def test_a_grey_picture_has_no_colour_to_balance(person: np.ndarray) -> None:
     grey = person.mean(axis=2, keepdims=True).repeat(3, axis=2).astype(np.float32)
     result = apply("white_balance", {}, Inputs(picture=grey))
-    assert result.messages == ("Left as it is: the picture is grey, there is no colour to balance.",)
+    assert result.messages == ("Unchanged: the picture is grey and has no colour to balance.",)
     assert result.values["temperature"] is None
     assert result.values["confidence"] is None
     assert result.values["applied_strength"] == 0
@@ -255,8 +255,8 @@ def test_a_grey_picture_has_no_colour_to_balance(person: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("estimate", "said", "applied"),
     [
-        ({"confidence": 0.9, "share": 0.0}, "Left as it is: already neutral.", 0.0),
-        ({"confidence": 0.4, "share": 0.0}, "Left as it is: the colour of the light is not sure.", 0.0),
+        ({"confidence": 0.9, "share": 0.0}, "Unchanged: the picture is already neutral.", 0.0),
+        ({"confidence": 0.4, "share": 0.0}, "Unchanged: the colour of the light is uncertain.", 0.0),
         ({"confidence": 0.3, "share": 0.6, "cct": 4000}, "Only 60% of the cast is removed", 0.6),
         ({"confidence": 0.8, "share": 0.6, "cct": 4000}, "60% of the cast is removed; the rest may be", 0.6),
         ({"confidence": 0.9, "share": 1.0, "cct": 4000}, "Light: 4,000 K, tint +15, confidence 90%.", 1.0),
@@ -277,7 +277,7 @@ def test_the_result_says_what_was_done_and_how_far(
 
 
 def test_a_strong_warm_light_points_to_keep_warmth(warm: np.ndarray) -> None:
-    advice = "If the warm light belongs to the scene, raise Keep warmth."
+    advice = "To preserve the warm light of the scene, increase Keep warmth."
     found = apply("white_balance", {"temperature": 2400, "tint": 0}, Inputs(picture=warm))
     assert advice not in found.messages  # it was set by hand
     light = WhitePoint(cct_kelvin=2400)
@@ -293,7 +293,7 @@ def test_a_strong_warm_light_points_to_keep_warmth(warm: np.ndarray) -> None:
 
 def test_strength_zero_says_that_nothing_was_done(person: np.ndarray) -> None:
     result = apply("white_balance", {"strength": 0}, Inputs(picture=person))
-    assert result.messages == ("Left as it is: the strength is 0.",)
+    assert result.messages == ("Unchanged: the strength is 0.",)
 
 
 def test_less_is_removed_where_little_is_believed() -> None:
@@ -311,7 +311,7 @@ def test_a_cast_too_small_to_see_is_left(person: np.ndarray, monkeypatch: pytest
     )
     monkeypatch.setattr("dioptre.pipelines.light.read", lambda *_: reading)
     result = apply("white_balance", {}, Inputs(picture=person))
-    assert result.messages == ("Left as it is: already neutral.",)
+    assert result.messages == ("Unchanged: the picture is already neutral.",)
     np.testing.assert_allclose(result.layers[0].pixels, person, atol=1e-4)
 
 

@@ -118,7 +118,7 @@ def test_exact_values_count_where_a_depth_layer_was_not_painted_on(request_for, 
     expected = exact.copy()
     expected[3, 4] = now[3, 4] / np.float32(255)
     np.testing.assert_array_equal(seen[0], expected)
-    with pytest.raises(UsageError, match="must both be there"):
+    with pytest.raises(UsageError, match="must both be given"):
         execute(request_for(inputs=inputs, unpainted={"disparity_shown": given["disparity_shown"]}), look, quiet)
 
 

@@ -51,7 +51,7 @@ def test_a_plug_in_starts_it_and_a_second_one_steps_back(home: Path) -> None:
         check=True,
     )
     assert start.Rendezvous.read().pid == pid
-    assert "running already" in second.stdout
+    assert "already running" in second.stdout
     worker.close()
 
 

@@ -108,7 +108,7 @@ def test_without_it_the_client_says_so(worker: Worker, checkout: Path) -> None:
     variables = ["--setenv", "DIOPTRE_HOME", "/tmp/home", "--setenv", "PYTHONPATH", str(checkout / "core")]
     done = sandboxed(*empty_tmp(checkout), *variables, sys.executable, "-B", "-S", "-c", CLIENT)
     assert done.returncode == 1
-    assert "No Dioptre worker is running" in done.stderr
+    assert "Dioptre's worker is not running" in done.stderr
 
 
 def test_a_full_disk_is_told_by_the_side_that_meets_it(worker: Worker, checkout: Path) -> None:

@@ -74,7 +74,7 @@ def run_batch(
     output.mkdir(parents=True, exist_ok=True)
     with _alone(output):
         try:
-            watcher.progress(0.0, "Looking at the pictures")
+            watcher.progress(0.0, "Checking the pictures")
             tasks = [task for item in found if (task := batch.task(item, resume=resume)) is not None]
             batch.begin(tasks)
             if tasks:
@@ -110,10 +110,11 @@ class _Batch:
                 return None
             if not self._force and (there := plan.result_of(item, self._chosen)) is not None:
                 raise problems.FileExists(
-                    f"{problems.shown(there)} is there already, of another picture or recipe."
+                    f"{problems.shown(there)} already exists and comes from a different picture or recipe."
                     if resume
-                    else f"{problems.shown(there)} is there already.",
-                    hint="Give --resume to leave finished ones out, --force to replace them, or another folder.",
+                    else f"{problems.shown(there)} already exists.",
+                    hint="Use --resume to skip finished pictures or --force to replace them, or choose another "
+                    "folder.",
                 )
         except DioptreError as error:
             self._fail(item, error)
@@ -135,8 +136,8 @@ class _Batch:
         if found is plan.State.DAMAGED and not self._force:
             there = plan.result_of(item, self._chosen) or item.folder
             raise problems.DamagedResult(
-                "{file} or a file beside it is damaged, or was changed after it was written.",
-                hint="Give --resume and --force to make it again, or move it away to keep it.",
+                "{file} or one of its companion files is damaged or was changed after it was written.",
+                hint="Use --resume --force to recreate it, or move it elsewhere to keep it.",
                 file=problems.shown(there),
             )
         return found is plan.State.FINISHED
@@ -204,7 +205,7 @@ class _Batch:
             for name in names:
                 if _same(item.folder / name, item.source):
                     raise problems.FileExists(
-                        "{file} is the input itself.",
+                        "{file} is the input file.",
                         hint="Choose another output folder.",
                         file=problems.shown(item.source),
                     )
@@ -230,7 +231,7 @@ class _Batch:
         for name, checksum in made.models.items():
             if self._models.setdefault(name, checksum) != checksum:
                 raise DioptreError(
-                    "A worker has other weights of {name} than the one that made the first picture.",
+                    "A worker has different weights for {name} than the worker that processed the first picture.",
                     hint="Install the same version and the same added networks on every machine.",
                     code="other-weights",
                     name=name,
@@ -286,8 +287,8 @@ def _alone(output: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DioptreError(
-                "Another batch is writing into {file}.",
-                hint="Wait for it, or choose another folder.",
+                "Another batch is already writing to {file}.",
+                hint="Wait for it to finish, or choose another folder.",
                 code="batch-running",
                 file=problems.shown(output),
             ) from None

@@ -63,7 +63,7 @@ def write_page(
     check_free(path, force=True)
     if os.path.lexists(path) and not _is_ours(path):
         raise problems.FileExists(
-            "{file} is not a contact sheet of Dioptre's; it was left alone.",
+            "{file} is not a contact sheet from Dioptre. It was not changed.",
             hint="Rename it, or choose another folder for the results.",
             file=problems.shown(path),
         )

@@ -28,8 +28,8 @@ from .engine import WorkerLostError
 from .work import Outcome, Task
 
 _ALONE = (
-    "The process that worked on it ended without a word, twice; the memory may be short.",
-    "Give --processes 1, or make the picture smaller first.",
+    "Its process crashed twice; the system may be out of memory.",
+    "Use --processes 1, or reduce the picture first.",
 )
 
 

@@ -59,7 +59,7 @@ class DaskExecutor:
             distributed: Any = import_module("distributed")  # it ships no types for what we call
         except ImportError as error:
             raise DioptreError(
-                "Working on many machines is not installed.",
+                "Support for several machines is not installed.",
                 hint=_INSTALL,
                 code="extra-missing",
             ) from error
@@ -80,7 +80,7 @@ class DaskExecutor:
         except (OSError, ValueError, TypeError) as error:
             raise SchedulerError(
                 "No scheduler answers at {address}.",
-                hint="Start one (docs/batch.md), and give its address, e.g. tcp://192.168.1.5:8786.",
+                hint="Start one (docs/batch.md) and pass its address, such as tcp://192.168.1.5:8786.",
                 address=address,
             ) from error
         self._pending: set[Any] = set()
@@ -111,12 +111,15 @@ class DaskExecutor:
             answer.set_result(Failed.by(error))
         except (CancelledError, OSError):  # the scheduler went, or forgot us
             answer.set_exception(
-                SchedulerError("The scheduler went away.", hint="Start it again, and the batch with --resume.")
+                SchedulerError(
+                    "The connection to the scheduler was lost.",
+                    hint="Restart it, then run the batch again with --resume.",
+                )
             )
         except Exception as error:  # noqa: BLE001  (KilledWorker, and what tasks may raise in a broken installation)
             lost = WorkerLostError(
-                f"No worker could finish it ({type(error).__name__}).",
-                hint="Look at the workers' logs; their memory may be short, or Dioptre missing there.",
+                f"No worker could finish this picture ({type(error).__name__}).",
+                hint="Check the workers' logs: they may be out of memory, or Dioptre may not be installed there.",
             )
             lost.__cause__ = error
             answer.set_exception(lost)
@@ -158,7 +161,7 @@ def require_trusted(address: str) -> None:
             return
     raise UntrustedSchedulerError(
         "The scheduler at {address} does not use TLS: anyone on its network could join it and send results.",
-        hint="Set up TLS for Dask and give a tls:// address (docs/batch.md), or run the scheduler on this machine.",
+        hint="Set up TLS for Dask and use a tls:// address (docs/batch.md), or run the scheduler on this machine.",
         address=address,
     )
 

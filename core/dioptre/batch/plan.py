@@ -46,17 +46,19 @@ def items(folder: Path, output: Path) -> list[Item]:
     """
     if not folder.is_dir():
         raise UsageError(
-            "There is no folder {folder}.", hint="Give the folder that has the pictures.", folder=folder
+            "The folder {folder} does not exist.",
+            hint="Specify the folder that contains the pictures.",
+            folder=folder,
         )
     if output.exists() and output.resolve() == folder.resolve():
-        raise UsageError("The results would lie among the originals.", hint="Give another folder with -o.")
+        raise UsageError("The results would be mixed with the originals.", hint="Choose another folder with -o.")
     found = sorted(
         _pictures(folder, without=output.resolve()), key=lambda path: path.relative_to(folder).as_posix()
     )
     if not found:
         raise DioptreError(
-            "There are no pictures in {folder}.",
-            hint="Dioptre looks for JPEG, PNG, TIFF, WebP, AVIF, HEIC and GIF.",
+            "{folder} contains no pictures.",
+            hint="Dioptre reads JPEG, PNG, TIFF, WebP, AVIF, HEIC and GIF.",
             folder=folder,
         )
     stems = Counter(path.with_suffix("") for path in found)

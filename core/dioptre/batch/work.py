@@ -103,7 +103,7 @@ def make(task: Task) -> Outcome:
         return Failed(
             code="internal",
             message=f"Something went wrong inside Dioptre ({type(error).__name__}: {sentence[:200]}).",
-            hint="Please report it; 'dioptre run' on this picture alone writes the details into the log.",
+            hint="Please report this. Run 'dioptre run' on this picture alone to write the details to the log.",
         )
     finally:
         from dioptre import runtime
@@ -114,7 +114,7 @@ def make(task: Task) -> Outcome:
 _OUT_OF_MEMORY = Failed(
     code="out-of-memory",
     message="There is not enough memory for this picture.",
-    hint="Give --processes 1, close other programs, or make the picture smaller first.",
+    hint="Use --processes 1, close other programs, or reduce the picture first.",
 )
 
 
@@ -122,7 +122,7 @@ def _make(task: Task) -> Outcome:
     if task.dioptre_version != version("dioptre"):
         return Failed(
             code="other-version",
-            message=f"A worker has Dioptre {version('dioptre')}, this is {task.dioptre_version}.",
+            message=f"A worker runs Dioptre {version('dioptre')}, but this is {task.dioptre_version}.",
             hint="Install the same version on every machine.",
         )
     prepare(threads=os.cpu_count() or 1)
@@ -160,8 +160,8 @@ def _changed(task: Task) -> Failed:
 
     return Failed(
         code=NOT_HERE,
-        message=f"{problems.shown(task.source)} is gone, or is another file than when the batch began.",
-        hint="Leave the pictures alone while a batch runs; run it again with --resume.",
+        message=f"{problems.shown(task.source)} was deleted or changed after the batch started.",
+        hint="Do not change the pictures while a batch runs. Run it again with --resume.",
     )
 
 
@@ -216,7 +216,9 @@ def _flat(followed: Followed) -> np.ndarray | None:
 def _depth(followed: Followed) -> np.ndarray:
     pixels = _pixels(followed, "depth")
     if pixels is None:
-        raise DioptreError("The recipe makes neither a picture nor a depth.", hint="Give it another last step.")
+        raise DioptreError(
+            "The recipe produces neither a picture nor a depth map.", hint="Change the last step of the recipe."
+        )
     return pixels
 
 

@@ -78,7 +78,7 @@ class Card:
                 Message("{origin} is damaged: it is not JSON.", origin=origin), hint=_REINSTALL
             ) from error
         if not isinstance(content, dict):
-            raise WeightsError(Message("{origin} is not a weights card.", origin=origin), hint=_REINSTALL)
+            raise WeightsError(Message("{origin} is not a model card.", origin=origin), hint=_REINSTALL)
         if content.get("format", FORMAT) != FORMAT:
             raise WeightsError(
                 "{origin} has format {format}; this version reads format {known}.",
@@ -96,14 +96,14 @@ class Card:
             wrong = [f"file {name!r} outside the folder" for name in content.get("files", {}) if not _inside(name)]
         if wrong:
             raise WeightsError(
-                Message("{origin} is not a weights card: {faults}.", origin=origin, faults=", ".join(wrong)),
+                Message("{origin} is not a model card: {faults}.", origin=origin, faults=", ".join(wrong)),
                 hint=_REINSTALL,
             )
         try:
             sources = tuple(Source(**source) for source in content.pop("sources", ()))
         except TypeError as error:
             raise WeightsError(
-                Message("{origin} is not a weights card: wrong sources.", origin=origin), hint=_REINSTALL
+                Message("{origin} is not a model card: invalid sources.", origin=origin), hint=_REINSTALL
             ) from error
         return Card(sources=sources, **content)
 
@@ -115,18 +115,18 @@ class Card:
             text = read_regular(path, most=_MAX_CARD).decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise WeightsError(
-                Message("The weights in {folder} have no readable card.", folder=folder), hint=_REINSTALL
+                Message("The weights in {folder} have no readable model card.", folder=folder), hint=_REINSTALL
             ) from error
         card = Card.from_json(text, origin=str(path))
         if card.id != folder.name:
             raise WeightsError(
-                Message("The weights in {folder} are those of {model}.", folder=folder, model=repr(card.id)),
+                Message("{folder} contains the weights of {model}.", folder=folder, model=repr(card.id)),
                 hint=_REINSTALL,
             )
         return card
 
 
-_REINSTALL = "Run install.py again to put the weights back, or remove that folder."
+_REINSTALL = "Run install.py again to restore the weights, or remove that folder."
 _REQUIRED = ("id", "title", "architecture", "licence", "files")
 _TYPES: dict[str, type] = {f.name: str for f in fields(Card)} | {
     "sources": list,

@@ -51,8 +51,8 @@ def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:
     arrays = decode(_flat(stored), card.storage)
     if wrong := sorted(name for name, values in arrays.items() if not np.isfinite(values).all()):
         raise WeightsError(
-            "The weights of {model} have values that are not numbers: {faults}.",
-            hint="The file was written with them: get the weights again, or train them again.",
+            "The weights of {model} contain NaN or infinite values: {faults}.",
+            hint="The file was saved this way. Download it again or retrain.",
             model=repr(card.id),
             faults=", ".join(wrong[:3]),
         )
@@ -139,7 +139,7 @@ def _require_sane(announced: Mapping[str, Any], folder: Path, wanted: Shapes | N
     if wrong:
         raise WeightsError(
             "The weights of {origin} do not fit the network: {faults}.",
-            hint="They belong to another network or another version of it, or are damaged.",
+            hint="They belong to another network or version, or are damaged.",
             origin=origin,
             faults="; ".join(wrong[:5]),
         )
@@ -163,7 +163,7 @@ def require_match(
     if wrong:
         raise WeightsError(
             "The weights of {origin} do not fit the network: {faults}.",
-            hint="They belong to another network or another version of it.",
+            hint="They belong to another network or version.",
             origin=origin,
             faults="; ".join(wrong),
         )

@@ -49,7 +49,7 @@ def decode(stored: Mapping[str, np.ndarray], storage: str) -> Arrays:
     """Turn what was read into float32 arrays; raise WeightsError listing every array of a wrong type."""
     if storage not in STORAGES:
         raise WeightsError(
-            "Weights are stored as {storage}, which this version cannot read.",
+            "The weights are stored as {storage}, which this version cannot read.",
             hint="Update Dioptre.",
             storage=repr(storage),
         )
@@ -59,7 +59,7 @@ def decode(stored: Mapping[str, np.ndarray], storage: str) -> Arrays:
     split = {name.rpartition(".")[0] for name, value in stored.items() if name.endswith(_PLANES)}
     absent = [f"{base}.{part}" for base in sorted(split) for part in _PLANES if f"{base}.{part}" not in stored]
     if absent:
-        raise WeightsError("Weights are incomplete: {absent} missing.", absent=", ".join(absent))
+        raise WeightsError("The weights are incomplete: {absent} missing.", absent=", ".join(absent))
     whole = {name for name in stored if name.rpartition(".")[0] not in split}
     _require_types(stored, {name: np.dtype(np.float32 if name in whole else np.uint8) for name in stored})
     arrays = {name: stored[name] for name in whole}
@@ -78,4 +78,4 @@ def _half(value: np.ndarray, name: str) -> np.ndarray:
 def _require_types(stored: Mapping[str, np.ndarray], expected: Mapping[str, np.dtype[np.generic]]) -> None:
     wrong = [f"{n} is {stored[n].dtype}, not {t}" for n, t in sorted(expected.items()) if stored[n].dtype != t]
     if wrong:
-        raise WeightsError("Weights have wrong types: {faults}.", faults="; ".join(wrong))
+        raise WeightsError("The weights have the wrong types: {faults}.", faults="; ".join(wrong))

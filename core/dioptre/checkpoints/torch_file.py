@@ -123,8 +123,8 @@ def _check_byteorder(archive: zipfile.ZipFile, prefix: str, path: Path) -> None:
 
 def _refused(path: Path, why: str) -> WeightsError:
     return WeightsError(
-        "{file} is not a PyTorch checkpoint that Dioptre reads: {why}.",
-        hint="Download the file again from its publisher, and compare its sha256.",
+        "Dioptre cannot read {file} as a PyTorch checkpoint: {why}.",
+        hint="Download the file again from its publisher and compare its SHA-256.",
         file=path.name,
         why=why.rstrip(".") or "it is damaged",
     )

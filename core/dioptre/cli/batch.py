@@ -26,15 +26,18 @@ _PATH = click.Path(path_type=Path, readable=False)
 @click.command(name="batch", cls=GroupedCommand)
 @click.argument("folder", type=_PATH, metavar="DIR")
 @click.option("-o", "--output", required=True, type=_PATH, metavar="DIR", help="Folder for the results.")
-@click.option("--recipe", type=_PATH, metavar="FILE", help="Recipe to follow. [default portrait blur]")
-@click.option("--preset", metavar="NAME", help="Preset to follow; see 'dioptre presets'.")
+@click.option("--recipe", type=_PATH, metavar="FILE", help="Recipe to apply. [default portrait blur]")
+@click.option("--preset", metavar="NAME", help="Preset to apply; see 'dioptre presets'.")
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Change an option of the recipe.")
 @click.option("--resume", is_flag=True, help="Continue an earlier batch: skip the finished pictures.")
-@click.option("--all-files", is_flag=True, help="Write layers, depth and preview sheet too, as 'run' does.")
+@click.option("--all-files", is_flag=True, help="Also write the layers, depth and preview sheet, as 'run' does.")
 @click.option(
-    "--processes", type=click.IntRange(min=1), metavar="N", help="Pictures at a time. [default one for each core]"
+    "--processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Pictures to process at once. [default one per core]",
 )
-@click.option("--scheduler", metavar="ADDRESS", help="Compute on the workers of this Dask scheduler (tls://…).")
+@click.option("--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler (tls://…).")
 @common_options
 def command(
     folder: Path,
@@ -50,11 +53,11 @@ def command(
     verbose: bool,
     force: bool,
 ) -> int:
-    """Follow a recipe on every picture in DIR and below.
+    """Apply a recipe to every picture in DIR and its subfolders.
 
-    For each picture the output folder gets the result and its recipe, at the same place below it, and in all a
-    contact sheet with before and after. A picture that fails does not stop the others; what failed is listed at
-    the end. Originals are never written to.
+    Writes each result and its recipe to the same place in the output folder, and a contact sheet that compares
+    the pictures before and after. If a picture fails, the others continue; failures are listed at the end.
+    Originals are never changed.
     """
     log.start(verbose=verbose)
     from dioptre.batch.batch import run_batch
@@ -95,7 +98,7 @@ def command(
         total = len(summary.failures) + summary.made + summary.finished_before
         raise DioptreError(
             "{count} of {total} pictures failed.",
-            hint="The reasons are above.",
+            hint="See the reasons above.",
             count=len(summary.failures),
             total=total,
         )
@@ -123,13 +126,13 @@ class _Watcher:
 
 def _say(summary: Summary) -> None:
     if summary.finished_before:
-        say(translated(f"{summary.finished_before} pictures were finished before."), error=True)
+        say(translated(f"{summary.finished_before} pictures were already finished."), error=True)
     for remark in _remarks(summary):
         say(remark, error=True)
     if summary.page is not None:
         say(str(summary.page))
     if summary.failures:
-        say(translated("Without a result:"), error=True)
+        say(translated("No result for:"), error=True)
     for name, error in summary.failures.items():
         say(f"  {name}: {translated(error.message)} {translated(error.hint)}".rstrip(), error=True)
 

@@ -46,14 +46,20 @@ class Row:
 
 @click.command(name="bench")
 @click.option("--megapixels", type=click.FloatRange(0.01, 200), default=12.0, show_default=True)
-@click.option("--runs", type=click.IntRange(1, 100), default=3, show_default=True, help="The least time counts.")
-@click.option("--only", "chosen", multiple=True, metavar="NAME", help="Only this row; may be given again.")
 @click.option(
-    "--ceilings", is_flag=True, help="Also say what share of the machine's peak networks and passes reach."
+    "--runs",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="Runs per operation; the fastest counts.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words.")
+@click.option("--only", "chosen", multiple=True, metavar="NAME", help="Only this row. Can be repeated.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Also write all to this file."
+    "--ceilings", is_flag=True, help="Also show the fraction of the machine's peak performance that is reached."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Also write the results to this file."
 )
 def command(
     megapixels: float,
@@ -64,9 +70,10 @@ def command(
     *,
     ceilings: bool,
 ) -> None:
-    """Measure each operation on a made-up picture, with nothing else running.
+    """Time each operation on a synthetic picture.
 
-    Compare machines or versions with it. The comparisons with other programs are in the source's benchmarks/.
+    Close other programs first. Use it to compare machines or versions; comparisons with other programs are in the
+    source's benchmarks/.
     """
     log.start(verbose=False)
     from dioptre import runtime
@@ -75,7 +82,7 @@ def command(
     tasks = dict(_tasks(megapixels))
     if unknown := set(chosen) - set(tasks):
         raise UsageError(
-            "There is no row called {name}.", hint="There are: {names}.", name=unknown.pop(), names=", ".join(tasks)
+            "There is no row named {name}.", hint="Available: {names}.", name=unknown.pop(), names=", ".join(tasks)
         )
     described = machine()
     _tell({"type": "machine", **described}, _machine_words(described), as_json=as_json)

@@ -1,4 +1,4 @@
-"""`dioptre cache`: what is kept of pictures seen before, deleting it, and keeping nothing."""
+"""`dioptre cache`: show, clear or turn off the cache of depth and subjects."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from dioptre_link.errors import DioptreError
 
 from .reporting import say
 
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words.")
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 
 
 @click.group(invoke_without_command=True)
 @_AS_JSON
 @click.pass_context
 def group(context: click.Context, *, as_json: bool) -> None:
-    """Show how much is kept of pictures seen before; clear it, or switch it off.
+    """Show how much is cached, clear the cache, or turn it off.
 
-    Depth and subject of a picture are kept, so that no network looks at the same pixels twice.
+    The depth and the subject of each picture are cached, so that the networks process a picture only once.
     """
     if context.invoked_subcommand is not None:
         return
@@ -31,8 +31,8 @@ def group(context: click.Context, *, as_json: bool) -> None:
         _write({"on": choice.is_on(), "results": usage.count, "bytes": usage.nbytes, "folder": folder})
         return
     limit = f"{choice.LIMIT_BYTES / 1e9:.1f} GB"
-    say(f"{usage.count} results, {usage.nbytes / 1e6:.1f} MB of at most {limit}, in {choice.folder()}.")
-    say("Depth and subjects are kept." if choice.is_on() else "Nothing is kept.")
+    say(f"{usage.count} results, {usage.nbytes / 1e6:.1f} of at most {limit} MB, in {choice.folder()}.")
+    say("Depth and subjects are cached." if choice.is_on() else "Nothing is cached.")
 
 
 group.name = "cache"
@@ -41,7 +41,7 @@ group.name = "cache"
 @group.command()
 @_AS_JSON
 def clear(*, as_json: bool) -> None:
-    """Delete everything that is kept."""
+    """Delete all cached results."""
     before = choice.clear()
     left = choice.usage()
     if left.count:
@@ -59,19 +59,19 @@ def clear(*, as_json: bool) -> None:
 
 @group.command()
 def off() -> None:
-    """Keep nothing from now on, and delete what is kept."""
+    """Turn the cache off and delete its contents."""
     choice.switch(on=False)
-    say("Nothing is kept.")
+    say("Nothing is cached.")
 
 
 @group.command()
 def on() -> None:
-    """Keep depth and subjects."""
+    """Turn the cache on."""
     choice.switch(on=True)
     if choice.is_on():
-        say("Depth and subjects are kept.")
+        say("Depth and subjects are cached.")
     else:
-        say(f"The environment variable {choice.VARIABLE} still says that nothing is kept.")
+        say(f"The environment variable {choice.VARIABLE} still turns caching off.")
 
 
 def _write(fields: dict[str, Any]) -> None:

@@ -19,15 +19,15 @@ _PATH = click.Path(path_type=Path, readable=False)
 
 
 @click.command(name="doctor")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.option(
     "--report", type=_PATH, metavar="FILE", help="Also write a .zip for a bug report, without private data."
 )
-@click.option("--force", is_flag=True, help="Replace that file if it is there already.")
+@click.option("--force", is_flag=True, help="Replace that file if it exists.")
 def command(as_json: bool, report: Path | None, force: bool) -> int:
-    """Look for what is wrong with this installation; changes nothing.
+    """Diagnose problems with this installation without changing anything.
 
-    Each finding has a code, which docs/troubleshooting.md explains, and a fix where something is wrong.
+    Each finding has a code, explained in docs/troubleshooting.md, and a fix if there is a problem.
     """
     findings: list[Finding] = []
     for finding in examine():
@@ -44,7 +44,7 @@ def command(as_json: bool, report: Path | None, force: bool) -> int:
 
         parts = write_report(report, findings, force=force)
         if not as_json:
-            say(translated(f"{report} has {', '.join(parts)}; look into it before you send it."))
+            say(translated(f"{report} contains {', '.join(parts)}. Check its contents before you send it."))
     if as_json:
         files = {} if report is None else {"files": [str(report)]}
         say(json.dumps({"type": "result", "errors": errors, **files}))

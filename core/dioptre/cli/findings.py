@@ -35,7 +35,7 @@ def examine() -> Iterator[Finding]:
             yield Finding(
                 code=f"{check.__name__}-failed",
                 level=ERROR,
-                message=f"The check of {check.__name__} failed: {type(error).__name__}: {error}",
+                message=f"The check “{check.__name__}” failed: {type(error).__name__}: {error}",
                 fix=_REINSTALL,
             )
 
@@ -49,7 +49,7 @@ def python() -> Iterator[Finding]:
         yield Finding(
             code="python-version",
             level=ERROR,
-            message=f"Python {version} is too old, or 32-bit.",
+            message=f"Python {version} is too old or 32-bit.",
             fix="Install 64-bit CPython 3.11 or later, then: python3 install.py --repair",
         )
 
@@ -62,7 +62,7 @@ def environment() -> Iterator[Finding]:
             code="environment-foreign",
             level=WARNING,
             message=f"Dioptre runs from {sys.prefix}, not from the installed environment {folder}.",
-            fix="Nothing to do when developing; else run: python3 install.py",
+            fix="If you are developing Dioptre, ignore this. Otherwise run: python3 install.py",
         )
         return
     try:
@@ -105,11 +105,11 @@ def packages() -> Iterator[Finding]:
         yield Finding(
             code="packages-changed",
             level=ERROR,
-            message=f"Packages differ from the lock: {'; '.join(wrong)}.",
+            message=f"Installed packages differ from the locked versions: {'; '.join(wrong)}.",
             fix=_REINSTALL,
         )
     else:
-        yield Finding(code="packages", level=OK, message=f"{count} packages as locked")
+        yield Finding(code="packages", level=OK, message=f"{count} packages, all at their locked versions")
 
 
 def folders() -> Iterator[Finding]:
@@ -121,7 +121,7 @@ def folders() -> Iterator[Finding]:
                 code=f"{name}-folder-read-only",
                 level=ERROR,
                 message=f"The {name} folder {folder} cannot be written.",
-                fix=f"Make {there} writable for you, or set DIOPTRE_HOME to a folder that is.",
+                fix=f"Give yourself write access to {there}, or set DIOPTRE_HOME to another folder.",
             )
             continue
         free = shutil.disk_usage(there).free
@@ -129,7 +129,7 @@ def folders() -> Iterator[Finding]:
             yield Finding(
                 code=f"{name}-disk-full",
                 level=WARNING,
-                message=f"Only {free / GIB:.1f} GiB are free for the {name} folder {folder}.",
+                message=f"Only {free / GIB:.1f} GiB are free in the {name} folder {folder}.",
                 fix="Free some space, or set DIOPTRE_HOME to a folder on a larger disk.",
             )
         else:
@@ -141,12 +141,12 @@ def memory() -> Iterator[Finding]:
     import psutil
 
     free = int(psutil.virtual_memory().available)
-    message = f"{free / GIB:.1f} GiB of memory are free"
+    message = f"{free / GIB:.1f} GiB of memory free"
     if free < _MEMORY_WANTED_BYTES:
         yield Finding(
             code="memory-low",
             level=WARNING,
-            message=f"{message}; a large photo wants {_MEMORY_WANTED_BYTES // GIB}.",
+            message=f"{message}; a large photo needs {_MEMORY_WANTED_BYTES // GIB}.",
             fix="Close other programs, or work on smaller pictures.",
         )
     else:
@@ -165,7 +165,7 @@ def weights() -> Iterator[Finding]:
             yield Finding(
                 code="weights-missing",
                 level=ERROR,
-                message=f"{entry.title} ({entry.id}) lacks its weights: {', '.join(missing)}.",
+                message=f"The weights of {entry.title} ({entry.id}) are missing: {', '.join(missing)}.",
                 fix="Run: python3 install.py",
             )
     intact = 0
@@ -193,7 +193,7 @@ def devices() -> Iterator[Finding]:
         yield Finding(code="devices", level=OK, message=f"JAX {jax.__version__} on {names}")
     else:
         yield Finding(
-            code="devices-wrong", level=ERROR, message=f"JAX on {names} cannot add numbers.", fix=_REINSTALL
+            code="devices-wrong", level=ERROR, message=f"JAX on {names} failed a simple addition.", fix=_REINSTALL
         )
 
 
@@ -213,7 +213,7 @@ def worker() -> Iterator[Finding]:
     """The editors' worker, if it runs: whether it is of this installation."""
     rendezvous = Rendezvous.read() if is_running() else None
     if rendezvous is None:
-        yield Finding(code="worker", level=OK, message="Not running; an editor's first job starts it.")
+        yield Finding(code="worker", level=OK, message="Not running. It starts with the first job from an editor.")
         return
     running = f"version {rendezvous.version}, protocol {rendezvous.protocol}, process {rendezvous.pid}"
     if (rendezvous.version, rendezvous.protocol) == (metadata.version("dioptre"), PROTOCOL):
@@ -222,7 +222,7 @@ def worker() -> Iterator[Finding]:
         yield Finding(
             code="worker-other-version",
             level=WARNING,
-            message=f"A worker of another installation is running: {running}.",
+            message=f"The worker of another installation is running: {running}.",
             fix="Run: dioptre worker --stop",
         )
 

@@ -31,11 +31,11 @@ _SOURCE_TYPES = {  # IPTC's terms in words
 @click.argument(
     "paths", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False), metavar="FILE..."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def command(paths: tuple[Path, ...], as_json: bool) -> int:
-    """Tell what Dioptre did to a file: the operations with their options, the networks, the input.
+    """Show how Dioptre made a file: its operations and options, networks and input.
 
-    Reads pictures that Dioptre wrote (from their metadata), .ora files and recipes; changes nothing.
+    Reads the metadata of pictures that Dioptre wrote, .ora files and recipes. Changes nothing.
     """
     log.start(verbose=False)
     from dioptre import files

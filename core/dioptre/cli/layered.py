@@ -26,8 +26,8 @@ def enlarge(source: Path, options: Mapping[str, Any], *, file: Path, force: bool
     """
     if file.suffix.lower() != LAYERED:
         raise UsageError(
-            "{source} has layers, {file} cannot hold them.",
-            hint="Give the result a name that ends in {layered}.",
+            "{source} has layers, which {file} cannot store.",
+            hint="Use a result name that ends in {layered}.",
             source=source,
             file=file,
             layered=LAYERED,

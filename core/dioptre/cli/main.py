@@ -83,7 +83,7 @@ def _run(arguments: list[str], *, as_json: bool) -> int:
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled, 143 ended by another program.",
+    epilog="Exit codes: 0 success, 1 failure, 2 usage error, 130 cancelled, 143 stopped by another program.",
 )
 @click.version_option(package_name="dioptre", message="dioptre %(version)s")
 def group() -> None:
@@ -125,10 +125,10 @@ def _usage(error: click.UsageError, *, as_json: bool) -> int:
     return _report(UsageError(message, hint=Message("See '{where} --help'.", where=where)), as_json=as_json)
 
 
-_CANCELLED = Cancelled(hint="Nothing was left half-written.")
+_CANCELLED = Cancelled(hint="No incomplete files were left.")
 _OUT_OF_MEMORY = DioptreError(
     "There is not enough memory for this picture.",
-    hint="Close other programs, or make the picture smaller first.",
+    hint="Close other programs, or reduce the picture first.",
     code="out-of-memory",
 )
 
@@ -139,11 +139,11 @@ def _system(error: OSError) -> DioptreError:
     what = f"{error.filename}: " if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DioptreError(
-            "{what}the disk is full.", hint="Free some space and run it again.", code="disk-full", what=what
+            "{what}the disk is full.", hint="Free some disk space and run it again.", code="disk-full", what=what
         )
     return DioptreError(
         "{what}{reason}.",
-        hint="Check that the file and its folder are there and yours to use.",
+        hint="Check that the file and its folder exist and that you have access to them.",
         what=what,
         reason=error.strerror or error,
     )
@@ -155,7 +155,7 @@ def _unexpected(error: Exception) -> DioptreError:
         return _OUT_OF_MEMORY
     return DioptreError(
         "Something went wrong inside Dioptre {version} ({kind}: {sentence}).",
-        hint="Please report it with the log; 'dioptre doctor' may find the cause.",
+        hint="Please report this with the log. 'dioptre doctor' may find the cause.",
         code="internal",
         version=version("dioptre"),
         kind=type(error).__name__,

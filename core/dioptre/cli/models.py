@@ -16,7 +16,7 @@ from . import log
 from .program import for_reader
 from .reporting import reporter, say
 
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words.")
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 
 
 @click.group()
@@ -30,7 +30,7 @@ group.name = "models"
 @group.command(name="list")
 @_AS_JSON
 def list_command(as_json: bool) -> None:
-    """List the networks that Dioptre knows, and whether their weights are here."""
+    """List the networks that Dioptre supports and whether their weights are installed."""
     from dioptre.models.listing import networks
     from dioptre.models.registry import ENTRIES
 
@@ -49,12 +49,12 @@ def list_command(as_json: bool) -> None:
 @click.argument("ids", nargs=-1, metavar="[CHECKPOINT]...")
 @_AS_JSON
 def verify(ids: tuple[str, ...], as_json: bool) -> int:
-    """Compare the installed weights with the sha256 in their cards."""
+    """Check the installed weights against the SHA-256 in their model cards."""
     from dioptre.checkpoints import locate
 
     folders = {name: locate.locate(name) for name in ids} if ids else locate.installed()
     if not folders:
-        raise DioptreError("No weights are installed.", hint="Run install.py again to install the bundled ones.")
+        raise DioptreError("No weights are installed.", hint="Run install.py again to install the bundled weights.")
     failed = 0
     for name, folder in folders.items():
         try:
@@ -76,21 +76,21 @@ def verify(ids: tuple[str, ...], as_json: bool) -> int:
 
 @group.command()
 @click.argument("what", metavar="NAME|FILE")
-@click.option("--id", "model_id", help="Which network the file holds. Left out: the one that it fits.")
-@click.option("--force", is_flag=True, help="Replace the weights of that network if they are here already.")
-@click.option("--verbose", is_flag=True, help="Say more, here and in the log file.")
+@click.option("--id", "model_id", help="Network that the file contains. [default detected from the file]")
+@click.option("--force", is_flag=True, help="Replace the weights of that network if they are installed.")
+@click.option("--verbose", is_flag=True, help="Show details here and in the log file.")
 @_AS_JSON
 def add(what: str, model_id: str | None, force: bool, verbose: bool, as_json: bool) -> None:
-    """Add a network's weights: by NAME from where they are published (this downloads them), or from a FILE.
+    """Add a network: download it by NAME, or read it from a FILE.
 
-    The file is what was published, e.g. Depth-Anything-V2-Small's model.safetensors.
+    The file must be in its published form, such as the model.safetensors of Depth-Anything-V2-Small.
     """
     log.start(verbose=verbose)
     file, by_name = Path(what), model_id is None and what in _fetchable()
     if not by_name and not file.is_file():
         raise DioptreError(
-            "There is no file {what}.",
-            hint="Give a file, or one of the names {names}.",
+            "The file {what} does not exist.",
+            hint="Specify a file or one of these names: {names}.",
             what=what,
             names=", ".join(_fetchable()),
         )
@@ -104,7 +104,7 @@ def add(what: str, model_id: str | None, force: bool, verbose: bool, as_json: bo
     if as_json:
         _write({"type": "result", "id": entry.id, "files": [str(folder)]})
     else:
-        say(f"Added {entry.title} ({entry.id}) in {folder}.")
+        say(f"Added {entry.title} ({entry.id}) to {folder}.")
 
 
 def _downloaded(entry: Any, *, force: bool, as_json: bool) -> Path:
@@ -119,7 +119,8 @@ def _downloaded(entry: Any, *, force: bool, as_json: bool) -> Path:
         from dioptre.models.registry import resolve
 
         by_hand = Message(
-            "{hint} Or get the file yourself with “{obtain}”, then: dioptre models add FILE --id {network}",
+            "{hint} Or download the file yourself with “{obtain}”, then run: dioptre models add FILE --id "
+            "{network}",
             hint=error.hint,
             obtain=resolve(entry.package).obtain,
             network=entry.id,
@@ -150,8 +151,8 @@ def _addable(model_id: str | None, *, file: Path) -> Any:
         raise UsageError(
             Message("No weights can be added for {model_id}.", model_id=repr(model_id))
             if model_id
-            else "Which network is it?",
-            hint=Message("Give --id with one of: {entries}.", entries=", ".join(entries)),
+            else "The network cannot be determined from the file.",
+            hint=Message("Use --id with one of: {entries}.", entries=", ".join(entries)),
         )
     return entries[model_id]
 

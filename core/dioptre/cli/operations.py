@@ -45,17 +45,19 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         metavar="DIR",
         help="Folder for the results.",
     )
-    @click.option("--recipe", type=_PATH, metavar="FILE", help="Recipe to follow instead of portrait blur.")
+    @click.option("--recipe", type=_PATH, metavar="FILE", help="Recipe to apply instead of portrait blur.")
     @click.option(
-        "--preset", metavar="NAME", help="Preset to follow instead of portrait blur; see 'dioptre presets'."
+        "--preset", metavar="NAME", help="Preset to apply instead of portrait blur; see 'dioptre presets'."
     )
     @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Change an option of the recipe.")
-    @click.option("--depth", type=_PATH, metavar="FILE", help="Depth map to use, white is near; for one input.")
+    @click.option(
+        "--depth", type=_PATH, metavar="FILE", help="Depth map to use: white is near. For a single input."
+    )
     @click.option(
         "--selection",
         type=_PATH,
         metavar="FILE",
-        help="Selection, white is selected; for one input.",
+        help="Selection: white is selected. For a single input.",
     )
     @parameter_options(portrait.parameters)
     @common_options
@@ -72,15 +74,15 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         force: bool,
         **options: Any,
     ) -> int:
-        """Blur the background of portraits, or follow a recipe, on one picture or many.
+        """Blur the background of portraits, or apply a recipe to one or more pictures.
 
-        For each picture DIR gets a layered file, the flat result, the depth, a preview and the recipe.
+        Writes a layered file, a flat result, the depth, a preview sheet and the recipe for each picture.
         """
         changes = {**given(portrait, options), **settings(pairs)}
         if (depth or selection) is not None and len(inputs) > 1:
             name = "--depth" if depth is not None else "--selection"
             raise UsageError(
-                "{name} is for one picture; there are several.", hint="Run them one by one.", name=name
+                "{name} works with a single picture; there are several.", hint="Process them one by one.", name=name
             )
         log.start(verbose=verbose)
         from . import process
@@ -145,9 +147,9 @@ def _white_balance_command(operation: Operation) -> click.Command:
     @click.option(
         "-o", "--output", required=True, type=_PATH, metavar="OUT", help=f"{_outputs(operation)} {_FOLDER}"
     )
-    @click.option("--depth", type=_PATH, metavar="FILE", help="Depth map, white is near; for one input.")
+    @click.option("--depth", type=_PATH, metavar="FILE", help="Depth map: white is near. For a single input.")
     @click.option("--reference", type=_PATH, metavar="FILE", help=_REFERENCE)
-    @click.option("--each", is_flag=True, help="Balance each of several pictures by its own light.")
+    @click.option("--each", is_flag=True, help="Balance each picture on its own instead of as a series.")
     @parameter_options(operation.parameters)
     @common_options
     def white_balance(
@@ -161,12 +163,14 @@ def _white_balance_command(operation: Operation) -> click.Command:
         force: bool,
         **options: Any,
     ) -> None:
-        """Estimate the colour of the light and remove its cast.
+        """Estimate the colour of the light and remove the colour cast.
 
-        Several pictures, or a folder of them, are a series: those whose lights agree are balanced alike.
+        Several pictures, or a folder of pictures, form a series: pictures in similar light are balanced alike.
         """
         if depth is not None and (len(sources) > 1 or sources[0].is_dir()):
-            raise UsageError("--depth is for one picture; there are several.", hint="Run them one by one.")
+            raise UsageError(
+                "--depth works with a single picture; there are several.", hint="Process them one by one."
+            )
         log.start(verbose=verbose)
         from . import process, series
 
@@ -185,8 +189,8 @@ def _white_balance_command(operation: Operation) -> click.Command:
     return white_balance
 
 
-_FOLDER = "A folder where there are several pictures."
-_REFERENCE = "Use the light of this picture, of a grey card for example, for all; --neutral is then a point of it."
+_FOLDER = "For several pictures, a folder."
+_REFERENCE = "Balance all pictures for the light of this one, such as a grey card. --neutral is a point in it."
 
 
 def _outputs(operation: Operation) -> str:

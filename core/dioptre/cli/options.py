@@ -47,7 +47,7 @@ def _text_of(file: Path) -> str:
         return read_regular(file, most=_MOST_BYTES).decode("utf-8")
     except (OSError, ValueError) as error:
         raise UsageError(
-            "The strokes in {file} cannot be read.", hint="Give a JSON file with a list of strokes.", file=file
+            "The strokes in {file} cannot be read.", hint="Specify a JSON file with a list of strokes.", file=file
         ) from error
 
 
@@ -103,7 +103,9 @@ def settings(pairs: Iterable[str]) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
             raise UsageError(
-                "--set {pair} is not key=value.", hint="For example: --set f_number=2.", pair=repr(pair)
+                "--set {pair} does not have the form key=value.",
+                hint="For example: --set f_number=2.",
+                pair=repr(pair),
             )
         found[name.strip().replace("-", "_")] = value.strip()
     return found

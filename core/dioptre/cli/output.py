@@ -71,11 +71,13 @@ def settle() -> bool:
 def explained(error: OSError | ValueError) -> OutputError:
     """The error in words, of a stream that cannot be written."""
     if isinstance(error, BrokenPipeError):
-        return ReaderLeftError("The program that reads the output has ended.", hint="Look at its own messages.")
+        return ReaderLeftError(
+            "The program reading the output has exited.", hint="Check the messages of that program."
+        )
     reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is closed"
     return OutputError(
         "The output cannot be printed: {reason}.",
-        hint="Results that were announced before are complete; look into the output folder for others.",
+        hint="Results already reported are complete. Check the output folder for more.",
         reason=reason,
     )
 

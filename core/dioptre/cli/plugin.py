@@ -19,38 +19,40 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 @click.group(name="plugin")
 def group() -> None:
-    """Put Dioptre into GIMP and Krita, or take it out of them again."""
+    """Install the plug-ins in GIMP and Krita, or remove them."""
 
 
 @group.command(name="install")
-@click.option("--gimp-dir", type=_FOLDER, help="Only into this folder of GIMP's, such as …/GIMP/3.0.")
-@click.option("--krita-dir", type=_FOLDER, help="Only into this resource folder of Krita's, such as …/share/krita.")
+@click.option("--gimp-dir", type=_FOLDER, help="Install only into this GIMP folder, such as …/GIMP/3.0.")
+@click.option(
+    "--krita-dir", type=_FOLDER, help="Install only into this Krita resource folder, such as …/share/krita."
+)
 def install(gimp_dir: Path | None, krita_dir: Path | None) -> None:
-    """Put the plug-ins into every GIMP 3 and Krita 5 of this user."""
+    """Install the plug-ins in every GIMP 3 and Krita 5 of this user."""
     origin = _origin()
     folders = {"data": data_dir(), "cache": cache_dir(), "log": log_dir(), "python": Path(sys.executable)}
     homes = _homes(gimp_dir, krita_dir)
     if not homes:
         raise DioptreError(
-            "No folder of GIMP 3 or Krita 5 was found.",
-            hint="Start the editor once, or name its folder with --gimp-dir or --krita-dir.",
+            "No GIMP 3 or Krita 5 folder was found.",
+            hint="Start the editor once, or specify its folder with --gimp-dir or --krita-dir.",
             code="no-editor",
         )
     for editor, home in homes:
         editor.install(origin, home, folders)
-        say(f"The plug-in is in {home.plugin}. Restart the editor.")
+        say(f"The plug-in was installed in {home.plugin}. Restart the editor.")
 
 
 @group.command(name="remove")
-@click.option("--gimp-dir", type=_FOLDER, help="Only from this folder of GIMP's.")
-@click.option("--krita-dir", type=_FOLDER, help="Only from this resource folder of Krita's.")
+@click.option("--gimp-dir", type=_FOLDER, help="Remove only from this GIMP folder.")
+@click.option("--krita-dir", type=_FOLDER, help="Remove only from this Krita resource folder.")
 def remove(gimp_dir: Path | None, krita_dir: Path | None) -> None:
     """Delete the plug-ins."""
     removed = [home.plugin for editor, home in _homes(gimp_dir, krita_dir) if editor.remove(home)]
     for folder in removed:
         say(f"Removed {folder}.")
     if not removed:
-        say("No plug-in of Dioptre was found.")
+        say("No Dioptre plug-in was found.")
 
 
 def _homes(gimp_dir: Path | None, krita_dir: Path | None) -> list[tuple[Any, Any]]:
@@ -73,7 +75,7 @@ def _origin() -> Path:
         if (origin / "plugin").is_dir():
             return origin
     raise DioptreError(
-        "The plug-ins are not part of this installation.",
+        "This installation does not include the plug-ins.",
         hint="Run: python3 install.py",
         code="no-plugin",
     )

@@ -11,9 +11,9 @@ from .reporting import say
 
 @click.command(name="presets")
 @click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def command(name: str | None, as_json: bool) -> None:
-    """List the presets, or write the one called NAME as a recipe to stdout, to be changed and given to --recipe."""
+    """List the presets, or print the preset NAME as a recipe that you can change and pass to --recipe."""
     from dioptre_link.presets import preset, presets
 
     if name is not None:

@@ -36,7 +36,7 @@ def recipe(file: Path | None, *, otherwise: Sequence[str], preset: str | None = 
     """The recipe in `file`, or the preset of that name, or else the operations `otherwise` with their defaults."""
     if preset is not None:
         if file is not None:
-            raise UsageError("--recipe and --preset are one too many.", hint="Give one of them.")
+            raise UsageError("--recipe and --preset cannot be combined.", hint="Use one of them.")
         return presets.preset(preset)
     if file is None:
         return Recipe(steps=tuple(Step(operation=name) for name in otherwise))
@@ -89,7 +89,7 @@ def every(
             told.error(error, name=str(source))
     if failed:
         raise DioptreError(
-            "{failed} of {count} pictures failed.", hint="The reasons are above.", failed=failed, count=len(sources)
+            "{failed} of {count} pictures failed.", hint="See the reasons above.", failed=failed, count=len(sources)
         )
     return 0
 
@@ -191,7 +191,7 @@ def _require_different_names(sources: Sequence[Path]) -> None:
         if other is not source:
             raise UsageError(
                 "{other} and {source} would write the same files.",
-                hint="Run them into different folders.",
+                hint="Use a different output folder for each.",
                 other=other,
                 source=source,
             )
@@ -211,7 +211,7 @@ def _require_format(file: Path, *, depth: bool) -> None:
     kind = format_of(file)
     if depth and kind not in (files.Format.PNG, files.Format.TIFF):
         raise problems.UnwritableFile(
-            "A depth map is not written as {kind}, which would lose its precision.",
+            "A depth map cannot be saved as {kind}; it would lose its precision.",
             hint="End the name in .png (16-bit), .tif (float) or .ora (layers).",
             kind=kind.value,
         )

@@ -183,7 +183,7 @@ class _Lost:
             self.error = self.error or error
         if self.error is not None:
             for file in files:
-                say(translated(Message("{file} was written.", file=str(file))), error=True)
+                say(translated(Message("Wrote {file}.", file=str(file))), error=True)
 
     def require_reader(self) -> None:
         """Raise where nobody is there to read what comes next."""

@@ -34,7 +34,7 @@ def pictures(sources: Sequence[Path]) -> list[Path]:
         inside = sorted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
         if not inside:
             raise UsageError(
-                "There are no pictures in {source}.", hint="Name the pictures, or another folder.", source=source
+                "{source} contains no pictures.", hint="Specify the pictures or another folder.", source=source
             )
         found += inside
     return found
@@ -81,7 +81,7 @@ def balance(
             told.error(error, name=str(source))
     if failed:
         raise DioptreError(
-            "{failed} of {count} pictures failed.", hint="The reasons are above.", failed=failed, count=len(found)
+            "{failed} of {count} pictures failed.", hint="See the reasons above.", failed=failed, count=len(found)
         )
 
 
@@ -92,12 +92,14 @@ def _opened(reference: Path | None) -> tuple[np.ndarray, ...]:
 def _require_series(options: Mapping[str, Any], reference: Path | None, output: Path) -> None:
     if output.suffix and not output.is_dir():
         raise UsageError(
-            "{output} is one file; there are several pictures.", hint="Give a folder with -o.", output=output
+            "{output} is a single file, but there are several pictures.",
+            hint="Specify a folder with -o.",
+            output=output,
         )
     if "neutral" in options and reference is None:
         raise UsageError(
-            "A neutral point is a point of one picture; there are several.",
-            hint="Name the picture it is in with --reference FILE.",
+            "A neutral point belongs to a single picture; there are several.",
+            hint="Specify its picture with --reference FILE.",
         )
 
 
@@ -114,12 +116,14 @@ def _targets(sources: Sequence[Path], folder: Path) -> list[Path]:
         if other is not source:
             raise UsageError(
                 "{other} and {source} would write the same file.",
-                hint="Run them into different folders.",
+                hint="Use a different output folder for each.",
                 other=other,
                 source=source,
             )
         if target.exists() and target.samefile(source):
-            raise UsageError("The results would lie among the originals.", hint="Give another folder with -o.")
+            raise UsageError(
+                "The results would be mixed with the originals.", hint="Choose another folder with -o."
+            )
     return list(seen)
 
 
@@ -132,7 +136,7 @@ def _shared(sources: Sequence[Path], told: Reporter) -> dict[Path, tuple[np.ndar
     told.begin(str(sources[0].parent))
     small: dict[Path, np.ndarray] = {}
     for number, source in enumerate(sources):
-        told.progress(number / len(sources), "Reading the light of the series")
+        told.progress(number / len(sources), "Estimating the light of the series")
         try:
             small[source] = thumbnail(files.load(source, decoding=apart.reader().decoding).pixels, _SEEN_PX)
         except DioptreError as error:

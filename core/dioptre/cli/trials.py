@@ -29,12 +29,12 @@ def secrets() -> Iterator[Finding]:
         yield Finding(
             code="worker-secret-open",
             level=ERROR,
-            message=f"{path} can be read by other users of this machine.",
+            message=f"Other users of this machine can read {path}.",
             fix=f"Run: chmod go= '{path}', then: dioptre worker --stop",
         )
     if not open_to_others:
         yield Finding(
-            code="worker-secret", level=OK, message="The worker's token and exchange folder are yours alone."
+            code="worker-secret", level=OK, message="Only you can access the worker's token and exchange folder."
         )
 
 
@@ -56,10 +56,10 @@ def sandboxes() -> Iterator[Finding]:
             yield Finding(
                 code="sandbox",
                 level=OK,
-                message=f"{editor} runs in a sandbox ({home.kind}); it must be allowed to see {folder}.",
-                fix=f"If it cannot: flatpak override --user --filesystem='{folder}' NAME, and start: dioptre worker"
+                message=f"{editor} runs in a sandbox ({home.kind}) and needs access to {folder}.",
+                fix=f"If it cannot, run flatpak override --user --filesystem='{folder}' NAME, then: dioptre worker"
                 if home.kind == "Flatpak"
-                else "If it cannot, start by hand: dioptre worker",
+                else "If it cannot, start the worker yourself: dioptre worker",
             )
 
 
@@ -91,24 +91,24 @@ def job() -> Iterator[Finding]:
         yield Finding(
             code="job-failed",
             level=ERROR,
-            message=f"A tiny job failed: {error.message}",
+            message=f"A small test job failed: {error.message}",
             fix=error.hint or _REINSTALL,
         )
         return
     took = time.monotonic() - started
     if result.shape[:2] != (_SIDE_PX, _SIDE_PX) or not np.isfinite(result).all() or float(result.std()) < 0.05:
         yield Finding(
-            code="job-wrong", level=ERROR, message="A tiny job gave a picture that cannot be right.", fix=_REINSTALL
+            code="job-wrong", level=ERROR, message="A small test job returned an invalid picture.", fix=_REINSTALL
         )
     elif took > _SLOW_S:
         yield Finding(
             code="job-slow",
             level=WARNING,
-            message=f"A tiny job took {took:.0f} s.",
-            fix="Run doctor again: the first time compiles. If it stays slow, close other programs.",
+            message=f"A small test job took {took:.0f} s.",
+            fix="Run doctor again: the first run compiles the networks. If it stays slow, close other programs.",
         )
     else:
-        yield Finding(code="job", level=OK, message=f"A tiny job, from file to file, took {took:.1f} s.")
+        yield Finding(code="job", level=OK, message=f"A small test job, from file to file, took {took:.1f} s.")
 
 
 _REINSTALL = "Run: python3 install.py --repair"

@@ -14,16 +14,21 @@ _IDLE_MINUTES = 15.0
 
 @click.command(name="worker")
 @click.option(
-    "--idle-minutes", type=click.FloatRange(min=0.01), default=_IDLE_MINUTES, show_default=True, help="When to end."
+    "--idle-minutes",
+    type=click.FloatRange(min=0.01),
+    default=_IDLE_MINUTES,
+    show_default=True,
+    help="Idle time before it stops.",
 )
-@click.option("--no-warm-up", is_flag=True, help="Do not load networks before the first job.")
-@click.option("--with-port", is_flag=True, help="Listen on a port too, where an editor cannot use the Unix socket.")
-@click.option("--stop", is_flag=True, help="End the running worker instead, after its jobs.")
+@click.option("--no-warm-up", is_flag=True, help="Load networks only when the first job needs them.")
+@click.option(
+    "--with-port", is_flag=True, help="Also listen on a port, for editors that cannot use the Unix socket."
+)
+@click.option("--stop", is_flag=True, help="Stop the running worker after its current jobs.")
 def command(*, idle_minutes: float, no_warm_up: bool, with_port: bool, stop: bool) -> int:
-    """Run jobs for the editors' plug-ins, until idle.
+    """Run jobs for the editors' plug-ins until idle.
 
-    Plug-ins start the worker by themselves; by hand it is needed only where an editor runs in a sandbox
-    (Flatpak, snap).
+    Plug-ins start the worker automatically. Start it yourself only if an editor runs in a sandbox (Flatpak, snap).
     """
     if stop:
         return _stop()
@@ -31,7 +36,7 @@ def command(*, idle_minutes: float, no_warm_up: bool, with_port: bool, stop: boo
         from dioptre.worker.__main__ import serve
 
         serve(idle_minutes=idle_minutes, warm=not no_warm_up, with_port=with_port)
-    say("The worker is running already.")
+    say("The worker is already running.")
     return 0
 
 
@@ -43,5 +48,5 @@ def _stop() -> int:
         say("No worker is running.")
         return 0
     worker.shut_down(when_idle=True)
-    say("The worker ends after its jobs.")
+    say("The worker will stop after its current jobs.")
     return 0

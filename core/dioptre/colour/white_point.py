@@ -38,7 +38,7 @@ class WhitePoint:
         if not low - 1e-6 <= self.cct_kelvin <= high + 1e-6:
             raise DioptreError(
                 "A colour temperature of {cct_kelvin} K is out of range.",
-                hint="Give a temperature from {low} to {high} kelvin.",
+                hint="Use a temperature from {low} to {high} kelvin.",
                 cct_kelvin=format(self.cct_kelvin, "g"),
                 low=format(low, "g"),
                 high=format(high, "g"),
@@ -46,7 +46,7 @@ class WhitePoint:
         if not abs(self.duv) <= 0.2:
             raise DioptreError(
                 "A tint of {duv} Duv is out of range.",
-                hint="Give a Duv from -0.2 to 0.2.",
+                hint="Use a Duv from -0.2 to 0.2.",
                 duv=format(self.duv, "g"),
             )
 

@@ -144,7 +144,7 @@ def findings(environ: Mapping[str, str] = os.environ, *, home: Path | None = Non
         problems = list(_problems(each))
         yield from problems
         if not problems:
-            yield Finding("gimp-plugin", "ok", f"The plug-in is in {each.plugin} ({each.kind}).")
+            yield Finding("gimp-plugin", "ok", f"The plug-in is installed in {each.plugin} ({each.kind}).")
     if sys.platform == "linux" and any(each.kind == "native" for each in found):
         yield from _python_problems()
 
@@ -155,14 +155,15 @@ def _no_gimp(environ: Mapping[str, str], user: Path) -> Finding:
             return Finding(
                 "gimp-too-old",
                 "warning",
-                f"Only GIMP 2 was ever started here (its folder is in {base}); the plug-in needs GIMP 3.",
+                f"Only GIMP 2 has been used here (its folder is in {base}); the plug-in needs GIMP 3.",
                 "Install GIMP 3.0 or later and start it once, then: python3 install.py",
             )
     return Finding(
         "gimp-none",
         "warning",
-        "No folder of GIMP 3 was found, so the plug-in is not installed. (The command line works without GIMP.)",
-        "Start GIMP 3 once, then run: python3 install.py. Elsewhere: python3 install.py --gimp-dir FOLDER",
+        "No GIMP 3 folder was found, so the plug-in is not installed. The command line works without GIMP.",
+        "Start GIMP 3 once, then run: python3 install.py. If GIMP uses another folder: python3 install.py "
+        "--gimp-dir FOLDER",
     )
 
 
@@ -172,20 +173,22 @@ def _problems(home: Home) -> Iterator[Finding]:
         yield Finding(
             "gimp-plugin-place",
             "error",
-            f"{plugins / ENTRY} lies directly in plug-ins; GIMP 3 ignores it there.",
-            f"Delete it. {INSTALL}",
+            f"{plugins / ENTRY} is directly in the plug-ins folder, where GIMP 3 ignores it.",
+            f"Delete it, then: {INSTALL}",
         )
     for entry in plugins.glob(f"*/{ENTRY}"):
         if entry.parent.name != NAME:
             yield Finding(
                 "gimp-plugin-name",
                 "error",
-                f"{entry.parent} holds the plug-in, but GIMP 3 wants its folder to be called {NAME!r}.",
-                f"Delete that folder. {INSTALL}",
+                f"{entry.parent} contains the plug-in, but GIMP 3 requires its folder to be named {NAME!r}.",
+                f"Delete that folder, then: {INSTALL}",
             )
     entry = home.plugin / ENTRY
     if not entry.is_file():
-        yield Finding("gimp-plugin-missing", "error", f"The plug-in is not in {plugins} ({home.kind}).", INSTALL)
+        yield Finding(
+            "gimp-plugin-missing", "error", f"The plug-in is not installed in {plugins} ({home.kind}).", INSTALL
+        )
         return
     if os.name == "posix" and not os.access(entry, os.X_OK):
         yield Finding("gimp-plugin-executable", "error", f"{entry} is not executable.", f"chmod +x '{entry}'")
@@ -203,7 +206,7 @@ def _python_problems() -> Iterator[Finding]:
         yield Finding(
             "gimp-python",
             "error",
-            f"{python}, which GIMP starts Python plug-ins with, cannot load GIMP's library: {last[0]}",
-            "Install it (Debian, Ubuntu: apt install gir1.2-gimp-3.0 python3-gi), and see that no other python3 "
-            "comes first on GIMP's PATH.",
+            f"GIMP runs Python plug-ins with {python}, which cannot load GIMP's library: {last[0]}",
+            "Install it (Debian, Ubuntu: apt install gir1.2-gimp-3.0 python3-gi), and make sure that no other "
+            "python3 comes first on GIMP's PATH.",
         )

@@ -161,14 +161,15 @@ def findings(environ: Mapping[str, str] = os.environ, *, home: Path | None = Non
         yield Finding(
             "krita-none",
             "warning",
-            "No folder of Krita 5 was found, so the plug-in is not installed. (The command line works without it.)",
-            "Start Krita once, then run: python3 install.py. Elsewhere: python3 install.py --krita-dir FOLDER",
+            "No Krita 5 folder was found, so the plug-in is not installed. The command line works without Krita.",
+            "Start Krita once, then run: python3 install.py. If Krita uses another folder: python3 install.py "
+            "--krita-dir FOLDER",
         )
     for each in found:
         problems = list(_problems(each))
         yield from problems
         if not problems:
-            yield Finding("krita-plugin", "ok", f"The plug-in is in {each.plugin} ({each.kind}).")
+            yield Finding("krita-plugin", "ok", f"The plug-in is installed in {each.plugin} ({each.kind}).")
 
 
 def _problems(home: Home) -> Iterator[Finding]:
@@ -176,7 +177,7 @@ def _problems(home: Home) -> Iterator[Finding]:
         yield Finding(
             "krita-plugin-missing",
             "error",
-            f"The plug-in is not in {home.folder / 'pykrita'} ({home.kind}).",
+            f"The plug-in is not installed in {home.folder / 'pykrita'} ({home.kind}).",
             INSTALL,
         )
         return
@@ -184,7 +185,7 @@ def _problems(home: Home) -> Iterator[Finding]:
         yield Finding(
             "krita-plugin-disabled",
             "warning",
-            f"The plug-in in {home.plugin} is switched off in {home.settings}.",
-            "In Krita: Settings ▸ Configure Krita… ▸ Python Plugin Manager, tick Dioptre, restart Krita.",
+            f"The plug-in in {home.plugin} is turned off in {home.settings}.",
+            "In Krita, open Settings ▸ Configure Krita… ▸ Python Plugin Manager, select Dioptre and restart Krita.",
         )
     yield from plugin_folder.problems(home.plugin, "krita")

@@ -76,7 +76,9 @@ def same(here: Path, there: Path) -> bool:
 def problems(target: Path, editor: str) -> Iterator[Finding]:
     """What keeps an installed plug-in from working: it is not whole, or the environment was moved or removed."""
     if not (target / LINK / "client.py").is_file():
-        yield Finding(f"{editor}-plugin-incomplete", "error", f"{target} lacks its part {LINK}.", INSTALL)
+        yield Finding(
+            f"{editor}-plugin-incomplete", "error", f"{target} is incomplete: {LINK} is missing.", INSTALL
+        )
         return
     try:
         text = (target / LINK / FOLDERS_FILE).read_text(encoding="utf-8")
@@ -88,7 +90,7 @@ def problems(target: Path, editor: str) -> Iterator[Finding]:
         yield Finding(
             f"{editor}-plugin-environment",
             "error",
-            f"The plug-in in {target} looks for Dioptre's environment at {python}, but it is not there.",
+            f"The plug-in in {target} expects Dioptre's environment at {python}, which does not exist.",
             INSTALL,
         )
 

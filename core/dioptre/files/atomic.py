@@ -228,7 +228,7 @@ def check_free(path: Path, *, force: bool) -> None:
     try:
         if path.is_dir():
             raise problems.UnwritableFile(
-                "{file} is a folder.", hint="Name a file, or another output folder.", file=problems.shown(path)
+                "{file} is a folder.", hint="Specify a file or another output folder.", file=problems.shown(path)
             )
         taken = os.path.lexists(path)
     except OSError as error:
@@ -250,8 +250,8 @@ def check_name(path: Path) -> None:
 
 def _exists(path: Path) -> problems.FileExists:
     return problems.FileExists(
-        "{file} is there already.",
-        hint="Give --force to replace it, or choose another folder.",
+        "{file} already exists.",
+        hint="Use --force to replace it, or choose another folder.",
         file=problems.shown(path),
     )
 

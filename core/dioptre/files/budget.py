@@ -135,7 +135,7 @@ def megapixels_allowed() -> float:
         value = math.nan
     if not (math.isfinite(value) and value > 0):
         raise UsageError(
-            "DIOPTRE_MAX_MEGAPIXELS is {text}, which is not a number of megapixels.",
+            "DIOPTRE_MAX_MEGAPIXELS is set to {text}, which is not a number.",
             hint="Set it to a positive number, such as 400, or unset it.",
             text=repr(text),
         )

@@ -85,7 +85,7 @@ def require_finite(decoded: Decoded, path: Path) -> None:
     if suspicious:
         wrong = int(codes.size - np.isfinite(codes).sum())
         raise problems.DamagedPicture(
-            "{file} has {wrong} values that are not numbers (NaN or infinite).",
+            "{file} contains {wrong} values that are NaN or infinite.",
             hint="Open it in an editor, flatten it and export it again.",
             file=problems.shown(path),
             wrong=wrong,
@@ -136,8 +136,8 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
     kind = recognise(start)
     if kind is None:
         raise problems.NotAPicture(
-            "{name} is not a picture that Dioptre reads.",
-            hint="Dioptre reads {formats}; export it as one of them.",
+            "Dioptre cannot read {name} as a picture.",
+            hint="Export it in one of these formats: {formats}.",
             name=name,
             formats=FORMATS,
         )
@@ -183,7 +183,7 @@ def _describe(found: Decoded, image: Any, file: BinaryIO, path: Path, start: byt
     if bands not in (channels, channels + 1):
         raise problems.NotAPicture(
             "{file} has {bands} channels.",
-            hint="Export it as grey, RGB or CMYK, with alpha at most.",
+            hint="Export it as grey, RGB or CMYK, with no extra channels except alpha.",
             file=problems.shown(path),
             bands=bands,
         )
@@ -205,7 +205,7 @@ def _describe(found: Decoded, image: Any, file: BinaryIO, path: Path, start: byt
     pages = image.get("n-pages") if "n-pages" in image.get_fields() else 1
     if pages > 1 or (kind is Format.PNG and containers.png_is_animated(start)):
         word = "layers or pages" if kind is Format.TIFF else "frames"
-        found.messages.append(f"{path.name} holds several {word}; the first one is used.")
+        found.messages.append(f"{path.name} contains several {word}; the first one is used.")
     if kind is Format.JPEG:
         _describe_jpeg(found, file)
     elif kind is Format.TIFF:
@@ -287,8 +287,8 @@ def _values(image: Any, path: Path) -> np.ndarray:
     """Decode to uint8, uint16 or float32 (H, W, C)."""
     if image.format not in ("uchar", "ushort", "float", "double", "uint"):
         raise problems.NotAPicture(
-            "{file} holds {format} values.",
-            hint="Export it with 8, 16 or 32 bits (float).",
+            "{file} contains {format} values.",
+            hint="Export it with 8, 16 or 32 bits per channel (float).",
             file=problems.shown(path),
             format=image.format,
         )
@@ -400,12 +400,12 @@ def _full_range(codes: np.ndarray, bits: int) -> np.ndarray:
 
 
 def _note_hdr(messages: list[str], path: Path) -> None:
-    messages.append(f"{path.name} is an HDR picture (PQ or HLG); its tones are taken as sRGB.")
+    messages.append(f"{path.name} is an HDR picture (PQ or HLG). Its tones are treated as sRGB.")
 
 
 def _damaged(path: Path) -> problems.DamagedPicture:
     return problems.DamagedPicture(
-        "{file} is damaged or cut off.",
+        "{file} is damaged or incomplete.",
         hint="Copy it again from the camera or its source, or open it in an editor and export it again.",
         file=problems.shown(path),
     )

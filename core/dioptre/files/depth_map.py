@@ -42,7 +42,7 @@ def write_depth(
     kind = format_of(place)
     if kind not in (Format.PNG, Format.TIFF):
         raise problems.UnwritableFile(
-            "A depth map is not written as {kind}, which would lose its precision.",
+            "A depth map cannot be saved as {kind}; it would lose its precision.",
             hint="End the name in .png (16-bit) or .tif (float).",
             kind=kind.value,
         )
@@ -78,14 +78,16 @@ def read_depth(
     low, high = float(values.min()), float(values.max())
     if low < 0.0 or high > 1.0:
         values = (values - np.float32(low)) / np.float32(max(high - low, 1e-12))
-        messages.append(f"The depth values from {low:g} to {high:g} were scaled to 0 to 1; the largest is nearest.")
+        messages.append(
+            f"The depth values {low:g} to {high:g} were scaled to 0 to 1; the largest value is nearest."
+        )
     found_height, found_width = values.shape
     if (found_height, found_width) != (height, width):
         aspect = (found_width / found_height) / (width / height)
         if abs(aspect - 1.0) > _SAME + 1.0 / min(width, height, found_width, found_height):  # a rounded pixel
             messages.append(
-                f"The depth map ({found_width} × {found_height}) has another shape than the picture "
-                f"({width} × {height}) and was stretched."
+                f"The depth map ({found_width} × {found_height}) was stretched to the shape of the picture "
+                f"({width} × {height})."
             )
         values = resize_depth(values, width=width, height=height)
     return values, tuple(messages)
@@ -109,7 +111,7 @@ def _single(codes: np.ndarray, path: Path) -> np.ndarray:
     if max(spread) > _SAME * max(largest):
         raise problems.NotAPicture(
             "{file} is a colour picture, not a depth map.",
-            hint="A depth map is grey, white where it is near.",
+            hint="A depth map is grey: white is near, black is far.",
             file=problems.shown(path),
         )
     return values

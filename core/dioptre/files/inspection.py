@@ -45,7 +45,7 @@ def _recipe_file(path: Path) -> Mapping[str, Any]:
     except markup.BadMarkup:
         pass
     raise problems.NotAPicture(
-        "{file} is not a recipe.", hint="Name a file that Dioptre wrote.", file=problems.shown(path)
+        "{file} is not a recipe.", hint="Specify a file that Dioptre wrote.", file=problems.shown(path)
     )
 
 

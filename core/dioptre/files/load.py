@@ -122,7 +122,7 @@ def _model(decoded: Decoded) -> tuple[ColourModel | None, Source, tuple[str, ...
         return colour_profile.model(profile, bands=bands), source, ()
     except BadProfile:
         taken_as = "a common CMYK" if bands == 4 else "sRGB"
-        message = (f"The embedded colour profile cannot be used; the picture is taken as {taken_as}.",)
+        message = (f"The embedded colour profile cannot be used; the picture is treated as {taken_as}.",)
         return colour_profile.model(None, bands=bands), replace(source, icc=None), message
 
 

@@ -259,7 +259,7 @@ def bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, budget
         raise damaged(budget.path)
     if entry.file_size > limit or not budget.take_unpacked(entry.file_size):
         raise problems.PictureTooLarge(
-            "{file} holds {filename} of {file_size} MB, too much.",
+            "{file} contains {filename} of {file_size} MB, which is too large.",
             hint="Open it in an editor and save it again.",
             file=problems.shown(budget.path),
             filename=repr(entry.filename),
@@ -277,7 +277,7 @@ def bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, budget
 
 def damaged(path: Path) -> problems.DamagedPicture:
     return problems.DamagedPicture(
-        "{file} is not a whole OpenRaster file.",
+        "{file} is not a complete OpenRaster file.",
         hint="Open it in an editor and save it again.",
         file=problems.shown(path),
     )

@@ -73,16 +73,16 @@ def reading(error: OSError, path: Path) -> DioptreError:
     """Say in words why `path` cannot be read."""
     name = shown(path)
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return MissingFile("There is no file {name}.", hint="Check the spelling and the folder.", name=name)
+        return MissingFile("The file {name} does not exist.", hint="Check the spelling and the folder.", name=name)
     if isinstance(error, IsADirectoryError):
         return MissingFile(
             "{name} is a folder, not a picture.",
-            hint="Name a picture inside it, or use 'batch', which takes a folder.",
+            hint="Specify a picture in it, or use 'batch' for a whole folder.",
             name=name,
         )
     if isinstance(error, PermissionError):
         return UnreadableFile(
-            "{name} may not be read.", hint="Ask for read permission, or copy the file.", name=name
+            "You do not have permission to read {name}.", hint="Get read permission, or copy the file.", name=name
         )
     return UnreadableFile(
         "{name} cannot be read: {reason}.",
@@ -95,14 +95,14 @@ def reading(error: OSError, path: Path) -> DioptreError:
 def not_a_file(path: Path) -> DioptreError:
     """For FIFOs, sockets and devices, which may never end or never begin."""
     return MissingFile(
-        "{name} is not a regular file.", hint="Copy the picture into a file and name that.", name=shown(path)
+        "{name} is not a regular file.", hint="Copy the picture to a regular file and use that.", name=shown(path)
     )
 
 
 def too_many_pixels(path: Path, width: int, height: int, *, limit_megapixels: float) -> DioptreError:
     return PictureTooLarge(
         "{name} has {width} × {height} pixels ({megapixels} megapixels); the limit is {limit}.",
-        hint="Make it smaller first, or raise the limit: set DIOPTRE_MAX_MEGAPIXELS.",
+        hint="Reduce it first, or raise the limit with DIOPTRE_MAX_MEGAPIXELS.",
         name=shown(path),
         width=width,
         height=height,
@@ -113,7 +113,7 @@ def too_many_pixels(path: Path, width: int, height: int, *, limit_megapixels: fl
 
 def implausible(path: Path, width: int, height: int) -> DioptreError:
     return PictureTooLarge(
-        "{name} announces {width} × {height} pixels, far more than a picture in so few bytes has.",
+        "{name} claims {width} × {height} pixels, far more than a file of its size can contain.",
         hint="Copy it again from its source, or open it in an editor and export it again.",
         name=shown(path),
         width=width,
@@ -124,7 +124,7 @@ def implausible(path: Path, width: int, height: int) -> DioptreError:
 def too_many_layers(path: Path, *, limit_megapixels: float) -> DioptreError:
     return PictureTooLarge(
         "{name} has more than {limit} megapixels in all its layers.",
-        hint="Merge some layers, or make the document smaller first.",
+        hint="Merge some layers, or reduce the document first.",
         name=shown(path),
         limit=f"{limit_megapixels:.0f}",
     )
@@ -133,7 +133,7 @@ def too_many_layers(path: Path, *, limit_megapixels: float) -> DioptreError:
 def not_enough_memory(path: Path, needed_bytes: int, *, free_bytes: int) -> DioptreError:
     return NotEnoughMemory(
         "{name} needs about {needed} GB of memory; {free} GB are free.",
-        hint="Close other programs, or make the picture smaller first.",
+        hint="Close other programs, or reduce the picture first.",
         name=shown(path),
         needed=f"{needed_bytes / 1e9:.1f}",
         free=f"{free_bytes / 1e9:.1f}",
@@ -142,7 +142,7 @@ def not_enough_memory(path: Path, needed_bytes: int, *, free_bytes: int) -> Diop
 
 def too_much_memory(path: Path) -> DioptreError:
     return NotEnoughMemory(
-        "Reading {name} takes more memory than a picture of its size needs.",
+        "Reading {name} takes more memory than a picture of its size should need.",
         hint="Open it in an editor and export it again.",
         name=shown(path),
     )
@@ -150,15 +150,15 @@ def too_much_memory(path: Path) -> DioptreError:
 
 def no_room(path: Path) -> DioptreError:
     return NotEnoughMemory(
-        "The disk is full: there is no room to read {name}.",
-        hint="Free some space and run it again.",
+        "The disk is full: there is no space to read {name}.",
+        hint="Free some disk space and run it again.",
         name=shown(path),
     )
 
 
 def too_slow(path: Path) -> DioptreError:
     return TooSlow(
-        "{name} could not be read in time.",
+        "Reading {name} took too long.",
         hint="Check the disk or the network, or open it in an editor and export it again.",
         name=shown(path),
     )
@@ -166,7 +166,7 @@ def too_slow(path: Path) -> DioptreError:
 
 def decoder_ended(path: Path) -> DioptreError:
     return DamagedPicture(
-        "{name} could not be decoded: its decoder ended unexpectedly.",
+        "{name} could not be decoded: the decoder crashed.",
         hint="Open it in an editor and export it again.",
         name=shown(path),
     )
@@ -183,21 +183,21 @@ def writing(error: OSError | ValueError, path: Path) -> DioptreError:
     number = error.errno if isinstance(error, OSError) else errno.EILSEQ
     if number in _FULL:
         return UnwritableFile(
-            "The disk is full: {name} was not written.", hint="Free some space and run it again.", name=name
+            "The disk is full: {name} was not written.", hint="Free some disk space and run it again.", name=name
         )
     if number in _REFUSED:
         return UnwritableFile(
-            "{name} may not be written: its folder is read-only.",
+            "{name} cannot be written: its folder is read-only.",
             hint="Choose another folder for the output.",
             name=name,
         )
     if number in _BAD_NAME:
         return UnwritableFile(
-            "The system does not take the name {name}.", hint="Choose a shorter, plainer name.", name=name
+            "The system does not accept the name {name}.", hint="Choose a shorter, simpler name.", name=name
         )
     if isinstance(error, FileNotFoundError | NotADirectoryError | FileExistsError):
         return UnwritableFile(
-            "{name} cannot be written: something on its path is not a folder.",
+            "{name} cannot be written: part of its path is not a folder.",
             hint="Check the output folder.",
             name=name,
         )
@@ -209,7 +209,7 @@ def writing(error: OSError | ValueError, path: Path) -> DioptreError:
 def changed(path: Path) -> UnreadableFile:
     """The file is another one than when the work on it began."""
     return UnreadableFile(
-        "{file} changed while it was worked on.", hint="Run it again on the file as it is now.", file=shown(path)
+        "{file} changed while it was being processed.", hint="Run it again on the current file.", file=shown(path)
     )
 
 

@@ -147,5 +147,5 @@ def _spare_input(output: Path, original: Path) -> None:
         return
     if same:
         raise problems.FileExists(
-            "{file} is the input itself.", hint="Choose another output folder.", file=problems.shown(output)
+            "{file} is the input file.", hint="Choose another output folder.", file=problems.shown(output)
         )

@@ -75,7 +75,7 @@ def format_of(path: Path) -> Format:
         return _SUFFIXES[path.suffix.lower()]
     except KeyError:
         raise problems.UnwritableFile(
-            "Dioptre does not write files like {file}.",
+            "Dioptre cannot write {file}: it does not know this format.",
             hint="End the name in .jpg, .png, .tif, .webp, .avif or .heic.",
             file=problems.shown(Path(path.name)),
         ) from None
@@ -102,7 +102,7 @@ def encoded_picture(
     """Return the file of a picture and sentences about what could not be kept; see `save`."""
     if not _available(kind):
         raise problems.UnwritableFile(
-            "Writing HEIC is not installed.",
+            "Support for writing HEIC is not installed.",
             hint="Install Dioptre with its extra 'heic', or choose another format.",
         )
     height, width = pixels.shape[:2]
@@ -152,13 +152,13 @@ def _target(pixels: np.ndarray, kind: Format, source: Source | None, messages: l
     opaque = pixels.shape[2] == 3 or bool((pixels[..., 3] == 1.0).all())
     alpha = pixels.shape[2] == 4 and kind in HOLDS_ALPHA and not (opaque and not (source and source.alpha))
     if not opaque and not alpha:
-        messages.append(f"{kind.value} has no transparency; the picture was put on white.")
+        messages.append(f"{kind.value} has no transparency; the picture was flattened onto white.")
     bits = _bits(kind, source)
     if source is not None:
         held = PACKED_BITS.get(kind, bits) if bits == 16 else bits
         had = source.packed_bits or source.bits
         if held < had:
-            messages.append(f"{kind.value} holds {held} bits; the original had {had}.")
+            messages.append(f"{kind.value} stores {held} bits per channel; the original had {had}.")
     dtype = np.dtype({8: np.uint8, 16: np.uint16, 32: np.float32}[bits])
     model, icc = _model(pixels, source, messages)
     return _Target(model=model, icc=icc, dtype=dtype, alpha=alpha)
@@ -194,7 +194,7 @@ def _model(pixels: np.ndarray, source: Source | None, messages: list[str]) -> tu
     model = colour_profile.model(source.icc, bands=3)
     if model.writes:
         return model, source.icc
-    messages.append("The original's colour profile works only one way; the result is in sRGB.")
+    messages.append("The original's colour profile cannot be used for output; the result is in sRGB.")
     return plain, srgb_profile()
 
 

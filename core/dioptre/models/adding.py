@@ -47,8 +47,8 @@ def _add(entry: Entry, file: Path, *, force: bool) -> Path:
     target = added_folder() / checkpoint
     if target.exists() and not force:
         raise DioptreError(
-            "{title} is here already: {folder}.",
-            hint="Give --force to replace it.",
+            "{title} is already installed: {folder}.",
+            hint="Use --force to replace it.",
             title=entry.title,
             folder=target,
         )
@@ -66,7 +66,7 @@ def fetchable(network_id: str) -> Entry:
         known = ", ".join(one.id for one in ENTRIES.values() if one.package)
         raise UsageError(
             "No weights can be downloaded for “{network}”.",
-            hint="These can: {known}.",
+            hint="Available for download: {known}.",
             network=network_id[:80],
             known=known,
         )
@@ -87,7 +87,10 @@ def add_by_name(entry: Entry, *, force: bool = False, progress: Progress = no_pr
             return added_folder() / next(iter(entry.checkpoints))
         if is_installed(entry) and not force:
             raise DioptreError(
-                "{title} is here already.", hint="Give --force to replace it.", title=entry.title, code="installed"
+                "{title} is already installed.",
+                hint="Use --force to replace it.",
+                title=entry.title,
+                code="installed",
             )
         with tempfile.TemporaryDirectory(dir=added_folder(), prefix=_SCRATCH) as name:
             file = fetch(
@@ -106,7 +109,7 @@ def _alone(progress: Progress) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (data_dir() / "weights.lock").open("a+b") as file:
         while not try_lock(file):
-            progress(0.0, "Waiting for another installation")
+            progress(0.0, "Waiting for another installation to finish")
             time.sleep(_POLL_S)
         for left in folder.glob(".*-*"):  # of downloads, and of `save`
             shutil.rmtree(left, ignore_errors=True)

@@ -94,8 +94,8 @@ def _watch(process: subprocess.Popen[bytes], package: Package, scratch: Path, pr
         received = max(received, _bytes_below(scratch))  # pip moves the file away at the end
         if package.nbytes and received > package.nbytes + _SPARE_BYTES:
             raise FetchError(
-                "The package index sends more than the {size} MB of {package}.",
-                hint="Nothing was installed. A mirror or proxy may have replaced it; try another one.",
+                "The package index sent more than the expected {size} MB for {package}.",
+                hint="Nothing was installed. A mirror or proxy may have replaced the package; try another one.",
                 size=total_mb,
                 package=package.requirement,
             )

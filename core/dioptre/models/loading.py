@@ -29,7 +29,7 @@ def load_model(model_id: str) -> Loaded:
     """
     if model_id not in ENTRIES:
         raise UsageError(
-            "There is no model {model_id}.",
+            "There is no model named {model_id}.",
             hint="Known: {entries}.",
             model_id=repr(model_id),
             entries=", ".join(ENTRIES),

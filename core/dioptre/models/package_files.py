@@ -53,7 +53,7 @@ def read_package(path: Path, package: Package) -> dict[str, bytes]:
     except OSError as error:
         raise DioptreError(
             "{path} cannot be read.",
-            hint="Get it with: {obtain}",
+            hint="Download it with: {obtain}",
             code="foreign-weights",
             path=path,
             obtain=package.obtain,
@@ -82,7 +82,7 @@ def _verify(data: bytes, expected: str, what: str, obtain: str) -> None:
     if found != expected:
         raise DioptreError(
             "{what} is not the expected file: its sha256 is {found}, not {expected}.",
-            hint="Get it with: {obtain}",
+            hint="Download it with: {obtain}",
             code="foreign-weights",
             what=what,
             found=found,

@@ -261,7 +261,7 @@ def converter(entry: Entry) -> Callable[[Path], Any]:
     """The entry's function from a file to arrays; raises UsageError when its weights are not for users to add."""
     if not entry.convert:
         raise UsageError(
-            "{title} comes with Dioptre; its weights are not added by hand.", title=Message(entry.title)
+            "{title} is bundled with Dioptre; you do not need to add its weights.", title=Message(entry.title)
         )
     function: Callable[[Path], Any] = resolve(entry.convert)
     return function

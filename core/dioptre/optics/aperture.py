@@ -37,7 +37,7 @@ class Aperture:
     def __post_init__(self) -> None:
         if self.blades != 0 and not 5 <= self.blades <= 11:
             raise UsageError(
-                "An aperture of {blades} blades is not offered.", hint="Choose 0 or 5 to 11.", blades=self.blades
+                "An aperture cannot have {blades} blades.", hint="Choose 0 or 5 to 11.", blades=self.blades
             )
         for name, low, high in (
             ("curvature", 0, 1),
@@ -50,7 +50,7 @@ class Aperture:
             if not low <= value <= high:
                 raise UsageError(
                     "The aperture's {name} is {value}.",
-                    hint="It goes from {low} to {high}.",
+                    hint="Use a value from {low} to {high}.",
                     name=name,
                     value=value,
                     low=low,

@@ -96,7 +96,7 @@ def blur_draft(
 
     Raises whatever `progress` raises.
     """
-    progress(0.0, "Reducing")
+    progress(0.0, "Downscaling")
     half = (halves or Halves()).of(scene.image, encoded=scene.encoded)
     side = half.side
     small_disparity = np.empty(half.small.shape[:2], np.float32)
@@ -105,7 +105,7 @@ def blur_draft(
         disparity = read_tile(scene.disparity, tile, tile_px=(side, side), overlap_px=_MARGIN)
         place(small_disparity, np.asarray(_halve(disparity)), tile, shift=1, margin=_MARGIN)
 
-    on_all_cores(half.tiles, reduce, lambda share: progress(0.1 * share, "Reducing"))
+    on_all_cores(half.tiles, reduce, lambda share: progress(0.1 * share, "Downscaling"))
     existing = scene.existing_defocus_px
     reduced = replace(
         scene,

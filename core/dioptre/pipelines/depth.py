@@ -78,16 +78,16 @@ def _coarse(
     """As `depth_of`, at the networks' size or the camera's."""
     if embedded is None and source == "embedded":
         raise DepthError(
-            "There is no depth of the camera for this picture.",
-            hint="Portrait photographs of phones have one, in the file as the phone wrote it. Or choose: estimate.",
+            "This picture has no depth map from the camera.",
+            hint="Phones embed one in portrait photos; use the original file from the phone, or choose “estimate”.",
         )
     messages: tuple[str, ...] = ()
     if embedded is not None and source != "estimate":
         if (misfit := _misfit(embedded, whole.size)) is None:
             return fitted(whole, embedded, refine=refine, progress=progress)
         if source == "embedded":
-            raise DepthError(misfit, hint="Let depth be estimated instead.")
-        messages = (f"{misfit} Depth was estimated.",)
+            raise DepthError(misfit, hint="Estimate the depth instead.")
+        messages = (f"{misfit} The depth was estimated instead.",)
     coarse = estimated(whole, model="default", refine=refine, progress=progress)
     return replace(coarse, messages=(*messages, *coarse.messages))
 

@@ -47,15 +47,15 @@ class Visible:
         """Raises DepthError for a picture that shows nothing, or whose values are not numbers."""
         if not is_finite(image):
             raise DepthError(
-                "The picture contains values that are not numbers.",
-                hint="Open it in an editor and replace the damaged pixels (NaN or infinite) first.",
+                "The picture contains values that are NaN or infinite.",
+                hint="Replace the damaged pixels in an editor first.",
             )
         picture = within_unit(image)
         if picture.shape[2] == 3:
             return Visible(colour=picture, alpha=np.broadcast_to(np.float32(1), picture.shape[:2]))
         colour, alpha = np.ascontiguousarray(picture[..., :3]), np.ascontiguousarray(picture[..., 3])
         if not alpha.any():
-            raise DepthError("The picture is wholly transparent.", hint="Choose a layer that shows something.")
+            raise DepthError("The picture is completely transparent.", hint="Choose a layer with visible pixels.")
         return Visible(colour=colour if alpha.min() == 1 else spread_known(colour, alpha), alpha=alpha)
 
     @property
@@ -105,7 +105,7 @@ def estimated(whole: Visible, *, model: str, refine: bool, progress: Progress = 
     cropped, seen = whole.colour[inside.slices], whole.alpha[inside.slices]
     progress(0.1, "Estimating depth")
     coarse, agreement = _look(cropped, seen, network)
-    progress(0.5, "Following edges")
+    progress(0.5, "Aligning with edges")
     if refine:
         coarse, checksums = with_edges(cropped, coarse)
         models |= checksums
@@ -134,16 +134,16 @@ def fitted(
     disparity = np.clip((embedded.disparity - np.float32(low)) / np.float32(high - low), 0, 1)
     models: Mapping[str, str] = {}
     if refine:
-        progress(0.2, "Following edges")
+        progress(0.2, "Aligning with edges")
         edged, models = with_edges(whole.colour, disparity)
         disparity = disparity if min(disparity.shape) > min(edged.shape) else edged
     range_per_m = None
-    message = f"Depth is the camera's own ({embedded.kind})."
+    message = f"Using the camera's depth map ({embedded.kind})."
     if embedded.range_per_m is not None:
         start, span = embedded.range_per_m[0], embedded.range_per_m[1] - embedded.range_per_m[0]
         range_per_m = (start + low * span, start + high * span)
         far = f"{1 / range_per_m[0]:.2g} m" if range_per_m[0] > 0 else "infinity"
-        message = f"Depth is the camera's own ({embedded.kind}), from {1 / range_per_m[1]:.2g} m to {far}."
+        message = f"Using the camera's depth map ({embedded.kind}), from {1 / range_per_m[1]:.2g} m to {far}."
     return CoarseDepth(
         disparity=disparity.astype(np.float32, copy=False),
         confidence=None if embedded.confidence is None else np.clip(embedded.confidence, 0, 1),

@@ -99,10 +99,10 @@ def lens_blur(
     for name, values in (("picture", image), ("depth layer", disparity)):
         if not is_finite(values):
             raise UsageError(
-                "The {name} has values that are not numbers.", hint="Replace NaN and infinity.", name=name
+                "The {name} contains values that are NaN or infinite.", hint="Replace NaN and infinity.", name=name
             )
     if isinstance(existing_defocus, str):
-        progress(0.0, "Measuring the blur")
+        progress(0.0, "Measuring existing blur")
         encoded = image if encoding == "srgb" else map_chunks(_to_srgb, image[..., :3])
         existing_defocus = existing_defocus_px(encoded, disparity)
     focus = Focus(
@@ -164,12 +164,14 @@ def check_sizes(image: np.ndarray, disparity: np.ndarray) -> None:
     """Raise UsageError unless this is a picture with a depth layer of its own size."""
     if image.ndim != 3 or image.shape[2] not in (3, 4):
         raise UsageError(
-            "The picture's shape is {shape}.", hint="It must be (height, width, 3 or 4).", shape=image.shape
+            "The picture has the shape {shape}.",
+            hint="The shape must be (height, width, 3 or 4).",
+            shape=image.shape,
         )
     if disparity.shape != image.shape[:2]:
         raise UsageError(
             "The depth layer is {width} x {height} pixels, the picture {full_width} x {full_height}.",
-            hint="Resize the depth layer to the picture.",
+            hint="Resize the depth layer to the size of the picture.",
             width=disparity.shape[1],
             height=disparity.shape[0],
             full_width=image.shape[1],
@@ -187,7 +189,7 @@ def disparity_at(disparity: Float32[np.ndarray, "h w"], point: tuple[float, floa
     if not (0 <= x < width and 0 <= y < height):
         raise UsageError(
             "The focus point {x},{y} is outside the picture.",
-            hint="X goes from 0 to {width}, Y from 0 to {height}.",
+            hint="Use x from 0 to {width} and y from 0 to {height}.",
             x=format(x, "g"),
             y=format(y, "g"),
             width=width - 1,

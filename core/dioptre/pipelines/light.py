@@ -1,4 +1,4 @@
-"""Reading the light's colour off a picture."""
+"""Estimating the light's colour off a picture."""
 
 from __future__ import annotations
 

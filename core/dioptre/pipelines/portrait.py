@@ -145,7 +145,7 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
     """The operation `portrait`."""
     made = _portrait(inputs, options, draft=draft_of(inputs), progress=progress)
-    progress(0.97, "Making the layers")
+    progress(0.97, "Creating the layers")
     picture, alpha = inputs.picture, made.subject.alpha
     height, width = alpha.shape
     layers = (

@@ -73,8 +73,8 @@ def repair_depth(
     selected = np.ones_like(disparity) if selection is None else selection
     _check(image, disparity, selected)
     if chosen["mode"] == "match" and chosen["at"] is None and chosen["value"] is None:
-        raise UsageError("Which depth is to be matched?", hint="Pick a point of the picture, or give a value.")
-    progress(0.0, "Looking at the selection")
+        raise UsageError("No depth to match is set.", hint="Pick a point in the picture, or enter a value.")
+    progress(0.0, "Analysing the selection")
     context = _CONTEXT if chosen["mode"] == "estimate" else _MARGIN
     box = _box(selected, share=context, least=_LEAST_CONTEXT if chosen["mode"] == "estimate" else 0.0)
     old, part = disparity[box], selected[box]
@@ -96,7 +96,7 @@ def repair_depth(
             new = np.full_like(old, depth)
         case _:
             new = old + np.float32(chosen["amount"])
-    progress(0.85, "Joining it to the surroundings")
+    progress(0.85, "Blending with the surroundings")
     feather_px = chosen["feather"]
     if feather_px is None:
         ramped = chosen["mode"] in ("plane", "match", "shift")
@@ -134,10 +134,12 @@ def _check(image: np.ndarray, disparity: np.ndarray, selected: np.ndarray) -> No
             )
         if not is_finite(plane):
             raise DepthError(
-                "The {called} contains values that are not numbers.", hint="Make it again.", called=Message(called)
+                "The {called} contains values that are NaN or infinite.",
+                hint="Create it again.",
+                called=Message(called),
             )
     if not (selected > 0).any():
-        raise UsageError("Nothing is selected.", hint="Select what is to be repaired.")
+        raise UsageError("Nothing is selected.", hint="Select the area to repair.")
 
 
 def _box(selected: np.ndarray, *, share: float, least: float) -> tuple[slice, slice]:

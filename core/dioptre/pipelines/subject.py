@@ -127,7 +127,7 @@ def _find(
     height, width = image.shape[:2]
     if at is not None and not (0 <= at[0] <= width and 0 <= at[1] <= height):
         raise UsageError(
-            "The focus point {x},{y} lies outside the picture.",
+            "The focus point {x},{y} is outside the picture.",
             hint="The picture is {width} pixels wide and {height} high.",
             x=format(at[0], "g"),
             y=format(at[1], "g"),

@@ -98,7 +98,7 @@ def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progre
     picture = without_nan(inputs.picture)
     messages = []
     if picture is not inputs.picture:
-        messages.append("Some values of the picture were not numbers; they were taken as 0.")
+        messages.append("Some pixels were NaN or infinite and were replaced by 0.")
     defocus = None
     if inputs.disparity is not None and options["smooth_defocus"]:
         defocus = defocus_from_depth(within_unit(picture[..., :3]), inputs.disparity)

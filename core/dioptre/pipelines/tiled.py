@@ -100,7 +100,7 @@ def enlarge_tiled(
             if not smaller or not is_out_of_memory(error):
                 raise
             tile_px, at_a_time = smaller[-1], 1
-            progress(0.0, "Enlarging in smaller parts, for want of memory")
+            progress(0.0, "Enlarging in smaller tiles to save memory")
     progress(1.0, "Enlarging")
     return Enlarged(pixels=result, interpolated=replaced / (height * width))
 
@@ -179,8 +179,8 @@ def _enlarge_tile(network: Loaded, tile: np.ndarray, tile_px: int) -> np.ndarray
             made = np.asarray(network(*inputs))[0, : height * scale, : width * scale]
         if not _usable(made, tile):
             raise UnusableResultError(
-                "{title} gave an unusable result for a part of the picture.",
-                hint="Try another model, and run doctor: the weights or the device may be damaged.",
+                "{title} returned an invalid result for part of the picture.",
+                hint="Try another model and run doctor: the weights or the device may be faulty.",
                 title=Message(network.entry.title),
             )
     return made

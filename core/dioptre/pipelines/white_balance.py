@@ -126,13 +126,13 @@ def white_balance(
     if strength == 0:
         return Balanced(image=image.copy(), light=NEUTRAL, confidence=1.0)
     picture = without_nan(image)
-    progress(0.0, "Reading the light")
+    progress(0.0, "Estimating the light")
     duv = None if tint is None else tint / TINT_PER_DUV
     own = picture if whole is None or neutral is not None else without_nan(whole)
     choice = _choice(references or (own,), temperature, duv, neutral, neutral_radius)
     several = mixed and not references and neutral is None and temperature is None and tint is None
     lights = light_field(picture, disparity=disparity) if several else None
-    progress(0.4, "Changing the light")
+    progress(0.4, "Applying the white balance")
     removed = between(NEUTRAL, choice.light, strength)
     warm = choice.light.mired > NEUTRAL.mired
     kept = keep_warmth if warm else 0.0
@@ -197,13 +197,13 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     all_of_it = balanced.applied >= options["strength"] * _NEARLY_ALL  # otherwise the advice is how to remove more
     warm = balanced.estimated and balanced.applied > 0 and all_of_it and balanced.cct < _WARM_KELVIN
     if warm and not options["keep_warmth"]:
-        messages.append("If the warm light belongs to the scene, raise Keep warmth.")
+        messages.append("To preserve the warm light of the scene, increase Keep warmth.")
     if not is_finite(inputs.picture):
-        messages.append("Some values of the picture were not numbers; they were taken as 0.")
+        messages.append("Some pixels were NaN or infinite and were replaced by 0.")
     if options["mixed"] and inputs.references:
-        messages.append("The light is the series'; this picture was not searched for others.")
+        messages.append("The light of the series is used; this picture was not checked for mixed lighting.")
     elif options["mixed"] and balanced.lights == 1 and balanced.coloured:
-        messages.append("One light explains the picture; it was balanced as a whole.")
+        messages.append("Only one light source was found; the whole picture was balanced for it.")
     layer = Layer(name="White balance", role=Role.RESULT, pixels=balanced.image)
     return Result(layers=(layer,), values=values_of(balanced), messages=tuple(messages), models=balanced.models)
 
@@ -232,22 +232,22 @@ def sentence(balanced: Balanced, *, strength: float) -> str:
     kelvin, tint = f"{light.cct_kelvin:,.0f}", f"{light.tint:+.0f}"
     confidence = f"{balanced.confidence:.0%}"
     if not balanced.coloured:
-        return Message("Left as it is: the picture is grey, there is no colour to balance.")
+        return Message("Unchanged: the picture is grey and has no colour to balance.")
     if strength == 0:
-        return Message("Left as it is: the strength is 0.")
+        return Message("Unchanged: the strength is 0.")
     if not balanced.estimated:
         return Message("Light: {kelvin} K, tint {tint}.", kelvin=kelvin, tint=tint)
     if balanced.applied == 0 and balanced.lights == 1:
         if balanced.confidence >= _LIKELY:
-            return Message("Left as it is: already neutral.")
+            return Message("Unchanged: the picture is already neutral.")
         return Message(
-            "Left as it is: the colour of the light is not sure. Set the temperature or choose a neutral area."
+            "Unchanged: the colour of the light is uncertain. Set the temperature or choose a neutral area."
         )
     partial = balanced.applied < strength * _NEARLY_ALL
     if partial and balanced.confidence < TRUSTED:
         return Message(
-            "Light: {kelvin} K, tint {tint}. Only {share} of the cast is removed, as the light is not sure "
-            "(confidence {confidence}). Set the temperature or choose a neutral area to remove more.",
+            "Light: {kelvin} K, tint {tint}. Only {share} of the cast is removed because the light is "
+            "uncertain (confidence {confidence}). To remove more, set the temperature or choose a neutral area.",
             kelvin=kelvin,
             tint=tint,
             share=f"{balanced.applied:.0%}",
@@ -255,8 +255,8 @@ def sentence(balanced: Balanced, *, strength: float) -> str:
         )
     if partial:
         return Message(
-            "Light: {kelvin} K, tint {tint}. {share} of the cast is removed; the rest may be the scene's own "
-            "colour. Set the temperature or choose a neutral area to remove more.",
+            "Light: {kelvin} K, tint {tint}. {share} of the cast is removed; the rest may belong to the scene. "
+            "To remove more, set the temperature or choose a neutral area.",
             kelvin=kelvin,
             tint=tint,
             share=f"{balanced.applied:.0%}",
@@ -312,8 +312,8 @@ def _picked(image: np.ndarray, point: tuple[float, float], radius_px: int) -> tu
     column, row = int(point[0]), int(point[1])
     if not (0 <= point[0] < width and 0 <= point[1] < height):
         raise UsageError(
-            "The neutral point {column},{row} lies outside the picture.",
-            hint="Give x from 0 to {width} and y from 0 to {height}.",
+            "The neutral point {column},{row} is outside the picture.",
+            hint="Use x from 0 to {width} and y from 0 to {height}.",
             column=column,
             row=row,
             width=width - 1,
@@ -326,7 +326,7 @@ def _picked(image: np.ndarray, point: tuple[float, float], radius_px: int) -> tu
     mean = (linear * weights[:, None]).sum(axis=0) / max(float(weights.sum()), 1e-6)
     if mean.min() < 1e-3:
         raise UsageError(
-            "The neutral point is too dark or too colourful to say what colour the light has.",
+            "The neutral point is too dark or too colourful to show the colour of the light.",
             hint="Pick a lighter grey.",
         )
     x, y = (float(value) for value in linear_rgb_to_xy(jnp.asarray(mean, jnp.float32)))

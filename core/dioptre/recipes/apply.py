@@ -36,7 +36,7 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
         described.check_points(checked, (inputs.picture.shape[1], inputs.picture.shape[0]))
     if Input.DISPARITY in described.inputs and inputs.disparity is None:
         raise UsageError(
-            "{title} needs a depth layer.", hint="Make one first with Depth map.", title=Message(described.title)
+            "{title} needs a depth layer.", hint="Create one with Depth map first.", title=Message(described.title)
         )
     run = pipeline(name)
     ready = replace(inputs, picture=without_idle_alpha(inputs.picture))
@@ -50,7 +50,7 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
         made = run(ready, checked, progress)
     messages = (
         *made.messages,
-        "The graphics card has not enough memory for this; the processor computed it, which takes longer.",
+        "The GPU does not have enough memory, so the CPU was used, which takes longer.",
     )
     return replace(made, messages=messages)
 

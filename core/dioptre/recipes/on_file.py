@@ -72,7 +72,7 @@ def follow_on_file(
         messages += more
     elif Input.DISPARITY in first.inputs:
         raise UsageError(
-            "{title} needs a depth picture.", hint="Give one with --depth FILE.", title=Message(first.title)
+            "{title} needs a depth map.", hint="Specify one with --depth FILE.", title=Message(first.title)
         )
     selected = None
     if selection is not None:
@@ -104,12 +104,12 @@ def follow_on_file(
     if (found := guard.fault(lambda: picture.pixels, result)) is not None:
         raise guard.BadResultError(
             "The computation failed: {found}.",
-            hint="'dioptre doctor' checks this machine and its weights.",
+            hint="Run 'dioptre doctor' to check this machine and its weights.",
             found=found,
         )
     for name, checksum in result.models.items():
         if chosen.models.get(name, checksum) != checksum:
-            messages += (f"The recipe was made with other weights of {name}; the result may differ.",)
+            messages += (f"The recipe was created with different weights for {name}; the result may differ.",)
     made = replace(
         chosen,
         models=result.models,

@@ -87,7 +87,7 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
         if (again := guard.fault(lambda: inputs.picture, result)) is not None:
             raise BadResultError(
                 "The computation failed: {again}.",
-                hint="It was tried twice (first: {found}). `dioptre doctor` checks this machine.",
+                hint="Both attempts failed (the first: {found}). Run `dioptre doctor` to check this machine.",
                 again=again,
                 found=found,
             )
@@ -131,7 +131,7 @@ def write(request: Request, result: Result, prefix: str, progress: Progress) -> 
         for layer in result.layers:
             if request.roles is not None and layer.role not in request.roles:
                 continue
-            progress(1.0, "Handing over the layers")
+            progress(1.0, "Transferring the layers")
             layout = request.colour_format
             if len(layer.shape) == 2:
                 layout = PixelFormat(request.depth_dtype, channels=1)
@@ -246,7 +246,7 @@ def _with_exact_values(request: Request, now: Kept) -> Kept:
     planes = [load(request.folder, Input.DISPARITY, each) for each in given]
     if len(planes) != len(UNPAINTED) or any(plane.values.shape != now.values.shape for plane in planes):
         raise UsageError(
-            "{unpainted} must both be there, at the depth layer's size.", unpainted=" and ".join(UNPAINTED)
+            "{unpainted} must both be given, at the depth layer's size.", unpainted=" and ".join(UNPAINTED)
         )
     shown, exact = planes
     return Kept(np.where(now.values == shown.values, exact.values, now.values), now.repaired or exact.repaired)

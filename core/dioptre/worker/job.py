@@ -49,12 +49,12 @@ def in_words(error: Exception) -> DioptreError:
     """`error` as the user is to read it."""
     if isinstance(error, NetworkMissingError):  # an editor's user has a button, and perhaps no command line
         return DioptreError(
-            error.message, hint="Choose “Get it” beside the network's name.", code="network-missing"
+            error.message, hint="Choose “Download” below the network's name.", code="network-missing"
         )
     if isinstance(error, DioptreError):
         return error
     if is_out_of_memory(error):
-        return OutOfMemoryError("The machine ran out of memory for this job.")
+        return OutOfMemoryError("There was not enough memory for this job.")
     first_line = next(iter(str(error).splitlines()), "")[:200]
     return unexpected(error, first_line, log=log_file())
 

@@ -67,7 +67,7 @@ def read_plane(file: RawIOBase, pixels: Pixels) -> Float32[np.ndarray, "h w"]:
     """Disparity or a selection: one channel, values as they are. Raises UsageError for more channels."""
     if pixels.format.channels != 1:
         raise UsageError(
-            "A depth layer or a selection has one channel, not {channels}.", channels=pixels.format.channels
+            "A depth layer or selection must have one channel, not {channels}.", channels=pixels.format.channels
         )
     plane = np.empty((pixels.height, pixels.width), np.float32)
     if pixels.format.dtype == "f32":
@@ -153,7 +153,9 @@ def _read_into(file: RawIOBase, array: np.ndarray) -> None:
     while view:
         count = file.readinto(view)
         if not count:
-            raise DioptreError("The editor's pixels became fewer while they were read.", code="input-missing")
+            raise DioptreError(
+                "The editor's pixel file was cut short while it was being read.", code="input-missing"
+            )
         view = view[count:]
 
 

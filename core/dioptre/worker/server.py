@@ -202,8 +202,8 @@ class Server:
         if hello["protocol"] != PROTOCOL:
             older = "plug-in" if hello["protocol"] < PROTOCOL else "worker"
             error = DioptreError(
-                "{client} and Dioptre's worker ({version}) are of different versions: the {older} is too old "
-                "(protocol {there} there, {here} here).",
+                "{client} and Dioptre's worker ({version}) do not match: the {older} is too old (protocol "
+                "{there} there, {here} here).",
                 hint="Run `python3 install.py` again and restart the editor.",
                 code="version",
                 client=hello["client"][:80],

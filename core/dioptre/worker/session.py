@@ -120,7 +120,7 @@ class Session:
             _log.info("%s asks to shut down%s", self._client, " when idle" if message["when_idle"] else "")
             self._server.shut_down(when_idle=message["when_idle"])
         elif kind == "hello" or (kind == "share") == (self._shared is not None):
-            raise WireError("Not understood: {kind} at this point.", kind=repr(kind))
+            raise WireError("Invalid message: unexpected {kind}.", kind=repr(kind))
         elif kind == "share":
             self._share(message)
         elif kind == "submit":
@@ -164,7 +164,7 @@ class Session:
 
     async def _store(self, message: Mapping[str, Any]) -> None:
         if len(self._kept) >= MAX_KEPT:
-            raise UsageError("More than {max_kept} pictures cannot be kept.", max_kept=MAX_KEPT)
+            raise UsageError("The worker cannot keep more than {max_kept} pictures.", max_kept=MAX_KEPT)
         pixels = message["pixels"]
         self._uploads.check(pixels)
         self._kept[message["name"]] = await asyncio.to_thread(_load, self._folder, message["input"], pixels)
@@ -175,10 +175,13 @@ class Session:
 
     def _check_number(self, number: int) -> None:
         if number in self._jobs:
-            raise WireError("Not understood: a second job {number}.", number=number)
+            raise WireError("Invalid message: job {number} already exists.", number=number)
         if len(self._jobs) >= MAX_JOBS:
             raise DioptreError(
-                "{max_jobs} jobs are waiting already.", hint="Wait for some to end.", code="busy", max_jobs=MAX_JOBS
+                "{max_jobs} jobs are already waiting.",
+                hint="Wait for some of them to finish.",
+                code="busy",
+                max_jobs=MAX_JOBS,
             )
 
     def _fetch(self, message: Mapping[str, Any]) -> None:
@@ -221,7 +224,9 @@ class Session:
                 self._uploads.check(given)
                 self._folder.open_pixels(given).close()
             elif given not in self._kept:
-                raise DioptreError("Nothing is kept as {given}.", code="input-missing", given=repr(given))
+                raise DioptreError(
+                    "The worker keeps nothing named {given}.", code="input-missing", given=repr(given)
+                )
             if name in UNPAINTED and isinstance(given, Pixels):
                 unpainted[name] = given
             else:
@@ -229,7 +234,9 @@ class Session:
         if Input.PICTURE not in inputs:
             raise UsageError("{title} needs a picture.", title=Message(wanted.title))
         if message["depth_dtype"] not in DTYPES:
-            raise WireError("Not understood: dtype {depth_dtype}.", depth_dtype=repr(message["depth_dtype"][:40]))
+            raise WireError(
+                "Invalid message: unknown dtype {depth_dtype}.", depth_dtype=repr(message["depth_dtype"][:40])
+            )
         return Request(
             operation=wanted.name,
             options=options,
@@ -361,7 +368,7 @@ def _input(name: str) -> Input:
     try:
         return Input(name)
     except ValueError:
-        raise UsageError("There is no input {name}.", name=repr(name[:40])) from None
+        raise UsageError("There is no input named {name}.", name=repr(name[:40])) from None
 
 
 def _load(folder: Folder, as_input: str, pixels: Pixels) -> Kept:

@@ -36,13 +36,15 @@ class Uploads:
         if name in self._broken:
             return
         if name not in self._open:
-            raise WireError("Not understood: a chunk of {name}, which was not announced.", name=repr(name))
+            raise WireError("Invalid message: a chunk of {name}, which was not announced.", name=repr(name))
         file, missing = self._open[name]
         try:
             part = base64.b64decode(data, validate=True)
             if not 0 < len(part) <= missing:
                 raise WireError(
-                    "Not understood: {count} bytes where {missing} are missing.", count=len(part), missing=missing
+                    "Invalid message: {count} bytes were sent, {missing} were expected.",
+                    count=len(part),
+                    missing=missing,
                 )
             file.write(part)
         except OSError as error:
@@ -64,7 +66,7 @@ class Uploads:
         if (error := self._broken.get(pixels.file)) is not None:
             raise error
         if pixels.file in self._open:
-            raise WireError("The pixels {file} have not arrived completely.", file=repr(pixels.file))
+            raise WireError("The pixels {file} did not arrive completely.", file=repr(pixels.file))
 
     def drop(self, name: str) -> None:
         """Delete a file of the folder."""

@@ -28,5 +28,5 @@ def operation(name: str) -> Operation:
         return OPERATIONS[name]
     except KeyError:
         raise UsageError(
-            Message("There is no operation {name}.", name=repr(name)), hint=nearest(name, list(OPERATIONS))
+            Message("There is no operation named {name}.", name=repr(name)), hint=nearest(name, list(OPERATIONS))
         ) from None

@@ -9,8 +9,8 @@ DEPTH_PARAMETERS = (
         name="depth_source",
         kind=Kind.CHOICE,
         label="Depth source",
-        help="Embedded: the camera's depth map in the opened file, as phones save it with portrait photos. "
-        "Estimate: from the picture. Auto: the camera's where there is one, else an estimate.",
+        help="Embedded: the depth map that a phone saves with portrait photos. Estimate: from the picture. "
+        "Auto: embedded if available, otherwise estimated.",
         default="auto",
         choices=("auto", "embedded", "estimate"),
         shown=("Auto", "From the camera", "Estimate"),

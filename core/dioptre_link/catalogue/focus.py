@@ -35,8 +35,8 @@ FOCUS_PARAMETERS = (
         name="focus_range",
         kind=Kind.FLOAT,
         label="Focus range",
-        help="How much depth stays sharp in front of and behind the focus, in values of the depth map. "
-        "Auto: a narrow range.",
+        help="How far in front of and behind the focus stays sharp, in values of the depth map. Auto: a narrow "
+        "range.",
         minimum=0.0,
         maximum=1.0,
         slider=(0.0, 0.3),
@@ -49,7 +49,7 @@ STROKES = Parameter(
     name="strokes",
     kind=Kind.STROKES,
     label="Focus brush",
-    help="Strokes over parts to keep sharp, or to blur as their depth says; paint them in an editor's preview.",
+    help="Strokes over areas to keep sharp or to blur by depth. Paint them in the preview of an editor.",
     default=(),
     group="Focus",
 )

@@ -7,14 +7,15 @@ from ..operation import Input, Kind, Memory, Operation, Parameter, Role
 OPERATION = Operation(
     name="repair_depth",
     title="Repair depth in selection",
-    help="Corrects the depth layer inside the selection: mirrors, windows, pictures on a wall, plants.",
+    help="Corrects the depth layer inside the selection, such as for mirrors, windows, pictures on a wall or "
+    "plants.",
     parameters=(
         Parameter(
             name="mode",
             kind=Kind.CHOICE,
             label="Method",
-            help="Estimate: re-estimate on a crop. Plane: fit a plane. Smooth: remove bumps. Fill: "
-            "interpolate from the surroundings. Match: the depth of a point. Shift: nearer or farther.",
+            help="Estimate: re-estimate on a crop. Plane: fit a plane. Smooth: remove bumps. Fill: interpolate "
+            "from the surroundings. Match: use the depth of a point. Shift: move nearer or farther.",
             default="estimate",
             choices=("estimate", "plane", "smooth", "fill", "match", "shift"),
             shown=(
@@ -31,14 +32,14 @@ OPERATION = Operation(
             name="at",
             kind=Kind.POINT,
             label="Match point",
-            help="For Match: the point that has the right depth.",
+            help="For Match: a point that has the correct depth.",
             simple=True,
         ),
         Parameter(
             name="value",
             kind=Kind.FLOAT,
             label="Match depth",
-            help="For Match: a value of the depth map instead of a point (1 nearest, 0 farthest).",
+            help="For Match: a depth value instead of a point (1 nearest, 0 farthest).",
             minimum=0.0,
             maximum=1.0,
         ),
@@ -46,7 +47,8 @@ OPERATION = Operation(
             name="amount",
             kind=Kind.FLOAT,
             label="Shift amount",
-            help="For Shift: how far to move, in values of the depth map; above 0 nearer, below 0 farther.",
+            help="For Shift: how far to move, in values of the depth map. Positive values move nearer, "
+            "negative values farther.",
             default=0.1,
             minimum=-1.0,
             maximum=1.0,
@@ -57,7 +59,7 @@ OPERATION = Operation(
             kind=Kind.FLOAT,
             label="Feather",
             help="Width of the soft edge inside the selection; 0 is a hard edge. Auto: a narrow edge for "
-            "Plane, Match and Shift; the other methods blend by themselves.",
+            "Plane, Match and Shift; the other methods blend on their own.",
             minimum=0.0,
             maximum=2000.0,
             slider=(0.0, 100.0),

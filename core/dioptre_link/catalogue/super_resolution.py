@@ -15,7 +15,7 @@ OPERATION = Operation(
             name="scale",
             kind=Kind.FLOAT,
             label="Scale",
-            help="How many times wider and higher the result is.",
+            help="How many times wider and taller the result is.",
             default=4.0,
             minimum=1.0,
             maximum=8.0,
@@ -25,8 +25,8 @@ OPERATION = Operation(
             name="model",
             kind=Kind.CHOICE,
             label="Network",
-            help="Faithful (default) sharpens existing detail. The others restore worn, noisy or "
-            "compressed pictures by inventing plausible detail; they are downloaded once, when you ask.",
+            help="Faithful (default) sharpens existing detail. Restore invents plausible detail for worn, "
+            "noisy or compressed pictures; these networks need a one-time download.",
             default="default",
             choices=("default", "realesr-animevideov3", "realesrgan-x4plus"),
             shown=(
@@ -40,8 +40,8 @@ OPERATION = Operation(
             name="noise_reduction",
             kind=Kind.FLOAT,
             label="Noise reduction",
-            help="Removes noise and JPEG artefacts before enlarging: 0 none, 1 the most. "
-            "Auto: as much as the picture needs.",
+            help="Removes noise and JPEG artefacts before enlarging: 0 none, 1 maximum. Auto: as much as the "
+            "picture needs.",
             minimum=0.0,
             maximum=1.0,
             group="Detail",
@@ -51,8 +51,8 @@ OPERATION = Operation(
             name="softness",
             kind=Kind.FLOAT,
             label="Remove softness",
-            help="Radius of the blur of lens and focus to undo before enlarging: 0 for a sharp picture, "
-            "0.5 for a soft one, 1 for a very soft one.",
+            help="Radius of the lens or focus blur to remove before enlarging: 0 for a sharp picture, 0.5 for "
+            "a soft one, 1 for a very soft one.",
             default=0.0,
             minimum=0.0,
             maximum=1.2,
@@ -63,8 +63,8 @@ OPERATION = Operation(
             name="fidelity",
             kind=Kind.FLOAT,
             label="Fidelity",
-            help="How closely the result, scaled down again, matches the original: 1 exactly, 0 not at "
-            "all. Auto: 1 for Faithful, 0 for the networks that restore.",
+            help="How closely the result, scaled back down, must match the original: 1 exactly, 0 not at all. "
+            "Auto: 1 for Faithful, 0 for the Restore networks.",
             minimum=0.0,
             maximum=1.0,
             group="Detail",
@@ -73,7 +73,7 @@ OPERATION = Operation(
             name="smooth_defocus",
             kind=Kind.BOOLEAN,
             label="Keep blurred areas smooth",
-            help="Enlarges out-of-focus areas without new detail. Needs a depth map.",
+            help="Enlarges out-of-focus areas without adding detail. Needs a depth map.",
             default=True,
             group="Detail",
         ),

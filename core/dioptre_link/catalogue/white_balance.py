@@ -7,14 +7,14 @@ from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
 OPERATION = Operation(
     name="white_balance",
     title="White balance",
-    help="Estimates the colour of the light and removes its cast.",
+    help="Estimates the colour of the light and removes the colour cast.",
     parameters=(
         Parameter(
             name="temperature",
             kind=Kind.FLOAT,
             label="Temperature",
-            help="Colour temperature of the light: 6500 changes nothing; lower values make the picture "
-            "bluer, higher ones warmer. Auto: estimated.",
+            help="Colour temperature of the light: 6500 changes nothing; lower values make the picture bluer, "
+            "higher values warmer. Auto: estimated.",
             minimum=1000.0,
             maximum=50000.0,
             slider=(2000.0, 15000.0),
@@ -26,8 +26,8 @@ OPERATION = Operation(
             name="tint",
             kind=Kind.INTEGER,
             label="Tint",
-            help="Green or magenta of the light, in units of 1/3000 Duv as in raw converters; daylight has "
-            "about 10. Lower values make the picture greener, higher ones more magenta. Auto: estimated.",
+            help="Green to magenta tint of the light, in the units of raw converters (1/3000 Duv); daylight has "
+            "about 10. Lower values make the picture greener, higher values more magenta. Auto: estimated.",
             minimum=-300,
             maximum=300,
             slider=(-150, 150),
@@ -38,7 +38,7 @@ OPERATION = Operation(
             name="strength",
             kind=Kind.FLOAT,
             label="Strength",
-            help="How much of the cast is removed: 0 nothing, 1 all of it.",
+            help="How much of the cast to remove: 0 none, 1 all of it.",
             default=1.0,
             minimum=0.0,
             maximum=1.0,
@@ -49,7 +49,7 @@ OPERATION = Operation(
             name="neutral",
             kind=Kind.POINT,
             label="Neutral area",
-            help="The centre of an area that is grey or white in reality. Replaces the estimate.",
+            help="The centre of an area that should be grey or white. Replaces the estimate.",
             group="Light",
             simple=True,
         ),
@@ -57,7 +57,7 @@ OPERATION = Operation(
             name="neutral_radius",
             kind=Kind.INTEGER,
             label="Neutral area size",
-            help="Distance from the centre of the neutral area to its edge.",
+            help="Radius of the neutral area.",
             default=2,
             minimum=0,
             maximum=2000,
@@ -69,7 +69,7 @@ OPERATION = Operation(
             name="keep_warmth",
             kind=Kind.FLOAT,
             label="Keep warmth",
-            help="How much of a warm light stays, as of candles or a sunset: 0 nothing, 1 all of it.",
+            help="How much warm light to keep, such as candlelight or a sunset: 0 none, 1 all of it.",
             default=0.0,
             minimum=0.0,
             maximum=1.0,
@@ -80,7 +80,7 @@ OPERATION = Operation(
             name="mixed",
             kind=Kind.BOOLEAN,
             label="Mixed lighting",
-            help="Looks for more than one light and balances each part of the picture for its own.",
+            help="Detects several light sources and balances each area of the picture for its own.",
             default=False,
             group="Light",
         ),

@@ -50,7 +50,7 @@ SHAPES = (
     _shape(
         "cats_eye",
         "Cat's eye",
-        "Discs that the lens barrel cuts towards the corners",
+        "Discs clipped by the lens barrel towards the corners",
         field=aperture_picture.CORNER,
         cats_eye=0.6,
     ),

@@ -37,13 +37,13 @@ COLOURS = [(0, 0, 0, 0), views.SHARP, views.BEHIND, *[(0, 0, 0, 0)] * 253]
 _OCTAVES = math.log2(LARGEST / SMALLEST)  # of the slider: each has the same length
 _NOTCH = 1.25  # of the radius, for a notch of the wheel
 _STEP = 0.2  # of the radius: points of a stroke closer to each other say nothing more
-_LABELS = {Tool.POINT: "Focus point", Tool.KEEP: "Keep sharp", Tool.LET: "Let blur"}
+_LABELS = {Tool.POINT: "Focus point", Tool.KEEP: "Keep sharp", Tool.LET: "Allow blur"}
 _TIPS = {
     Tool.POINT: "Click on what should be sharp.",
     Tool.KEEP: "Paint along the middle of what should stay sharp; the stroke stops at depth edges. "
     "Ctrl+scroll: brush size. Ctrl+Z: undo a stroke.",
-    Tool.LET: "Paint over parts of the subject, or kept parts, that should blur by their depth. "
-    "Ctrl+scroll: brush size. Ctrl+Z: undo a stroke.",
+    Tool.LET: "Paint over areas that should blur by their depth instead of staying sharp. Ctrl+scroll: brush "
+    "size. Ctrl+Z: undo a stroke.",
 }
 
 

@@ -1,4 +1,4 @@
-"""*Get it (43 MB)*: what a dialog offers while a choice names a network that is not installed.
+"""*Download (43 MB)*: what a dialog offers while a choice names a network that is not installed.
 
     store.set(states.listed(store.state, worker.networks()))    # short; not from the editor's own thread
     offer = fetching.offer_of(store.state)                      # None: nothing to show beside the choice
@@ -63,7 +63,7 @@ def offer_of(state: State) -> Offer | None:
     return Offer(
         network=network,
         parameter=parameter.name,
-        button=Message("Get it ({size} MB)", size=network.download_mb),
+        button=Message("Download ({size} MB)", size=network.download_mb),
         words=tried.message if tried else Message("Licence: {licence}", licence=network.licence),
         hint=tried.hint if tried else "",
         doubts=network.licence_doubts,

@@ -36,7 +36,7 @@ def preview_of(recipe: Recipe) -> RecipePreview:
     scale = 1.0
     for step in recipe.steps:
         scale *= 1.0 if step in steps else float(step.options.get("scale", 1.0))
-    note = Message("The result is {scale} times as wide and high; the preview leaves that out.", scale=f"{scale:g}")
+    note = Message("The result is {scale} times wider and taller. The preview is not enlarged.", scale=f"{scale:g}")
     if not steps:
         return RecipePreview(operation=operation, options=options, note=note, shown=False)
     operation, options = as_operation(replace(recipe, steps=steps))

@@ -19,19 +19,21 @@ def no_layer() -> RefusedError:
 
 
 def several_layers(count: int) -> RefusedError:
-    return RefusedError("Dioptre works on one layer, but {count} are selected.", hint="Select one.", count=count)
+    return RefusedError(
+        "Dioptre works on a single layer, but {count} are selected.", hint="Select a layer.", count=count
+    )
 
 
 def empty_layer(name: str) -> RefusedError:
-    return RefusedError("The layer “{name}” is empty.", hint="Select a layer with a picture.", name=name)
+    return RefusedError("The layer “{name}” is empty.", hint="Select a layer that contains a picture.", name=name)
 
 
 def empty_group(name: str) -> RefusedError:
-    return RefusedError("The group “{name}” is empty.", hint="Select a layer with a picture.", name=name)
+    return RefusedError("The group “{name}” is empty.", hint="Select a layer that contains a picture.", name=name)
 
 
 def layer_too_large(name: str, most_px: int) -> RefusedError:
-    return RefusedError("The layer “{name}” is larger than {most} pixels.", name=name, most=most_px)
+    return RefusedError("The layer “{name}” is wider or taller than {most} pixels.", name=name, most=most_px)
 
 
 def layer_locked(name: str) -> RefusedError:
@@ -49,7 +51,7 @@ def document_closed() -> RefusedError:
 
 
 def same_layer() -> RefusedError:
-    return RefusedError("The picture and its depth are the same layer.", hint="Select the picture's layer.")
+    return RefusedError("The picture and its depth map are the same layer.", hint="Select the picture layer.")
 
 
 def needs_selection(operation: Operation) -> RefusedError:
@@ -60,13 +62,15 @@ def needs_selection(operation: Operation) -> RefusedError:
 
 def selection_outside(name: str) -> RefusedError:
     return RefusedError(
-        "The selection lies outside the layer “{name}”.", hint="Clear the selection, or move it.", name=name
+        "The selection is outside the layer “{name}”.", hint="Clear the selection, or move it.", name=name
     )
 
 
 def selection_enlarged(operation: Operation) -> RefusedError:
     return RefusedError(
-        "{operation} enlarges the whole layer.", hint="Clear the selection.", operation=Message(operation.title)
+        "{operation} always enlarges the whole layer.",
+        hint="Clear the selection.",
+        operation=Message(operation.title),
     )
 
 
@@ -83,7 +87,7 @@ def not_a_result() -> RefusedError:
 
 def only_painted_depth() -> RefusedError:
     return RefusedError(
-        "The depth layer was painted on, and no other result depends on it.",
+        "You painted on the depth layer, but no result uses it.",
         hint="To estimate the depth again, delete the layer and run Depth map.",
     )
 
@@ -111,7 +115,7 @@ class Refusals:
     def needs_depth(self, operation: Operation) -> RefusedError:
         return RefusedError(
             "{operation} needs a depth layer.",
-            hint="Make one first with {menu} ▸ {depth}.",
+            hint="Create one with {menu} ▸ {depth} first.",
             operation=Message(operation.title),
             menu=self.menu,
             depth=Message(DEPTH.title),

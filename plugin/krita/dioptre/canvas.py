@@ -18,7 +18,7 @@ ZOOM_STEP = 1.25  # of one notch of the wheel
 DRAGGED_PX = 4  # from here on a press is no click
 BAND_PX, BAR_PX, INDENT_PX = 22, 4, 6
 
-INVITATION = "Click here to see the active layer with these settings"
+INVITATION = "Click here to preview the active layer with these settings"
 
 Place = tuple[float, float, float, float]
 

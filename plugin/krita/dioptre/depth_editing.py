@@ -27,7 +27,7 @@ def begin(document: Document | None, node: Node | None) -> Node:
     depth = recipe.find(document, link)
     if link is None or depth is None:
         raise RefusedError(
-            "This result has no depth layer.", hint="Select a result that was made with depth, or its depth layer."
+            "This result has no depth layer.", hint="Select a result that uses depth, or its depth layer."
         )
     for entry in recipe.of(document).readable():
         if (used := _depth_link(entry)) is not None and used.id == link.id:

@@ -19,7 +19,7 @@ def start(manager: JobManager, document: Document, entry: Entry, options: Mappin
     checked = entry.described.check(dict(options))
     plans = [updating.plan_of(document, replace(entry, options=checked))]
     title = entry.described.title
-    said = Message("{operation}: replaced. Undo brings the earlier one back.", operation=Message(title))
+    said = Message("{operation} replaced the earlier result. Undo restores it.", operation=Message(title))
     return manager.put(
         title,
         updating.read(plans),

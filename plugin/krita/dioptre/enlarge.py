@@ -66,12 +66,12 @@ def plan(document: Document | None, options: Mapping[str, Any]) -> Generator[Non
         if node.type() == "paintlayer" and node.bounds().width() > 0 and recipe.node_id(document, node) not in data
     ]
     if not paint:
-        raise RefusedError("The document has no paint layer with a picture.")
+        raise RefusedError("The document has no paint layer that can be enlarged.")
     animated = next((node for node in paint if node.animated()), None)
     if animated is not None:
         raise RefusedError(
-            "The layer “{name}” is animated; Dioptre enlarges still documents.",
-            hint="Enlarge single layers instead: their current frame is taken.",
+            "The layer “{name}” is animated. Dioptre only enlarges still documents.",
+            hint="Enlarge single layers instead; their current frame is used.",
             name=animated.name(),
         )
     for node in paint:
@@ -130,7 +130,9 @@ def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tu
             copy.refreshProjection()
             copy.waitForDone()
             if not copy.saveAs(str(path)):
-                raise DioptreError("Krita could not write the enlarged document.", hint="Is the disk full?")
+                raise DioptreError(
+                    "Krita could not write the enlarged document.", hint="Check that the disk is not full."
+                )
         finally:
             copy.setModified(False)
             copy.close()

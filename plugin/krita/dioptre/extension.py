@@ -48,7 +48,7 @@ class DioptreExtension(Extension):
         for name, one in presets().items():
             title, tip = translated(one.title), translated(one.description)
             _add(window, f"recipe_{name}", title, tip, lambda r=one: _follow(lambda: r), f"{PLACE}/{RECIPES_ID}")
-        tip = translated("A recipe as a .json file: every run of Dioptre writes one")
+        tip = translated("A recipe as a .json file; every run of Dioptre saves one")
         title = translated("From a file…")
         _add(window, "recipe_zz_file", title, tip, lambda: _follow(_recipe_from_file), f"{PLACE}/{RECIPES_ID}")
         order += ["recipe", "super_resolution_document"]
@@ -63,13 +63,13 @@ class DioptreExtension(Extension):
             (
                 "edit_depth",
                 translated("Edit depth"),
-                translated("Shows the depth layer of the active result, to paint on it."),
+                translated("Shows the depth layer of the active result so that you can paint on it."),
                 _edit_depth,
             ),
             (
                 "update",
                 translated("Update"),
-                translated("Runs again what made the selected layers."),
+                translated("Recomputes the selected result."),
                 lambda: _try(_update),
             ),
             (
@@ -78,7 +78,7 @@ class DioptreExtension(Extension):
                 translated("Preview, options and progress."),
                 show_panel,
             ),
-            ("stop", translated("Stop what Dioptre is doing"), translated("Cancels all of its jobs."), cancel),
+            ("stop", translated("Cancel all jobs"), translated("Cancels all jobs of Dioptre."), cancel),
         ):
             _add(window, name, title, tip, act)
         order += ["", "edit", "edit_depth", "update", "", "panel", "stop"]

@@ -51,7 +51,7 @@ class FocusRow(QWidget):
         self.histogram.setAccessibleName(translated(parameter.label))
         self.histogram.setAccessibleDescription(translated(parameter.help))
         self._tick = QCheckBox(translated("Auto"))
-        self._tick.setToolTip(translated("Decide from the picture"))
+        self._tick.setToolTip(translated("Determine from the picture"))
         self._tick.setAccessibleName(f"{translated(parameter.label)}: {translated('Auto')}")
         self._tick.toggled.connect(self._ticked)
         ends = QLabel(f"{translated('far')} ← → {translated('near')}")
@@ -92,7 +92,7 @@ class Histogram(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.SizeHorCursor)
         self.setToolTip(
-            translated("Far is on the left, near on the right. Drag an end to keep more or less of it sharp.")
+            translated("Far is on the left, near on the right. Drag either end to change how much stays sharp.")
         )
         self._on_change = on_change
         self._depth: Image | None = None

@@ -151,7 +151,7 @@ class JobManager(QObject):
         if ticket.cancelled:
             run.end(Cancelled())
         else:
-            run.progressed.emit(1.0, "Making layers")
+            run.progressed.emit(1.0, "Creating layers")
             run.take(make(value), lambda ended: run.end(value=ended))
 
     def _failed(self, ticket: Ticket, error: Exception) -> None:

@@ -169,7 +169,7 @@ def compute(order: Order, worker: Worker, ticket: Ticket, report: Report) -> Out
     report(0.0, "Starting Dioptre")
     worker.connect()
     with ExitStack() as files:
-        report(0.02, "Handing over the picture")
+        report(0.02, "Transferring the picture")
         inputs: dict[str, Buffer | Stored] = {"picture": files.enter_context(upload(worker, order.picture))}
         if order.depth is not None:
             inputs["disparity"] = files.enter_context(upload_depth(worker, order.depth))

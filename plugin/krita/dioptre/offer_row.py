@@ -1,4 +1,5 @@
-"""*Get it (43 MB)* below the choice of a network that is not installed: its licence, the download, and a cancel."""
+"""*Download (43 MB)* below the choice of a network that is not installed: its licence, the download, and a "
+"cancel."""
 
 from __future__ import annotations
 

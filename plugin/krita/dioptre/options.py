@@ -247,7 +247,7 @@ class NumberRow(Row):
         self._tick: QCheckBox | None = None
         if parameter.default is None:
             self._tick = QCheckBox(translated("Auto"))
-            self._tick.setToolTip(translated("Decide from the picture"))
+            self._tick.setToolTip(translated("Determine from the picture"))
             self._tick.setAccessibleName(f"{translated(parameter.label)}: {translated('Auto')}")
             self.line.addWidget(self._tick, 0)
             self._tick.toggled.connect(self._ticked)
@@ -328,7 +328,7 @@ class PointRow(Row):
         self._words = QLabel()
         self._words.setWordWrap(True)
         self._clear = QPushButton(translated("Auto"))
-        self._clear.setToolTip(translated("Decide from the picture"))
+        self._clear.setToolTip(translated("Determine from the picture"))
         self._clear.setAccessibleName(f"{translated(parameter.label)}: {translated('Auto')}")
         self._clear.clicked.connect(lambda *_: self.send(None))
         self.add_label()

@@ -24,7 +24,7 @@ def check(found: Found) -> None:
     assert depth is not None
     if depth.type() != "paintlayer" or depth.animated():
         raise RefusedError(
-            "The depth layer “{name}” is no plain paint layer.",
+            "The depth layer “{name}” is not a paint layer.",
             hint="Convert it to a paint layer first.",
             name=depth.name(),
         )

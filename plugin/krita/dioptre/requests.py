@@ -69,17 +69,17 @@ class _Same:
 
 
 def _uploading(worker: Worker, picture: Picture) -> Steps[Buffer]:
-    yield Step(fraction=0.0, phase="Handing over the picture")
+    yield Step(fraction=0.0, phase="Transferring the picture")
     return upload(worker, picture)
 
 
 def _uploading_depth(worker: Worker, depth: Picture) -> Steps[Buffer]:
-    yield Step(fraction=0.0, phase="Handing over the picture")
+    yield Step(fraction=0.0, phase="Transferring the picture")
     return upload_depth(worker, depth)
 
 
 def _uploading_selection(worker: Worker, picture: Picture, selection: bytes) -> Steps[Buffer]:
-    yield Step(fraction=0.0, phase="Handing over the picture")
+    yield Step(fraction=0.0, phase="Transferring the picture")
     buffer = worker.new_buffer(picture.rect.width, picture.rect.height, SELECTION_WIRE)
     buffer.write_rows(0, selection)
     return buffer

@@ -160,7 +160,7 @@ def find(
     enlarging = enlarges(described)
     if fresh and enlarging and masks:
         raise RefusedError(
-            "The layer “{name}” has masks, which an enlarged layer does not fit.",
+            "The layer “{name}” has masks, which would not fit the enlarged layer.",
             hint="Use Filter ▸ Dioptre ▸ Super-resolution of the whole document, or remove the masks.",
             name=picture.name(),
         )
@@ -201,7 +201,7 @@ def _taken(node: str, name: str, frozen: Snapshot, space: Space | None) -> Gener
     assert pixel_format is not None
     raster = yield from spaces.reading(frozen, given)
     if raster.row_bytes != frozen.rect.width * pixel_format.pixel_bytes:
-        raise RefusedError("Krita does not give the pixels of the layer “{name}”.", name=name)
+        raise RefusedError("Krita cannot read the pixels of the layer “{name}”.", name=name)
     opaque = True
     for strip in raster.strips:
         opaque = opaque and _is_opaque(strip, pixel_format)
@@ -243,7 +243,9 @@ def _layer(node: Node | None) -> Node:
         raise refusals.no_layer()
     if node.type() == "filterlayer":
         raise RefusedError(
-            "“{name}” is a filter layer, without pixels of its own.", hint="Select another.", name=node.name()
+            "“{name}” is a filter layer and has no pixels of its own.",
+            hint="Select another layer.",
+            name=node.name(),
         )
     return node
 
@@ -253,7 +255,9 @@ def _check_place(picture: Node) -> None:
     while parent is not None and parent.parentNode() is not None:
         if parent.locked():
             raise RefusedError(
-                "The group “{name}” is locked.", hint="Unlock it: the result goes there.", name=parent.name()
+                "The group “{name}” is locked.",
+                hint="Unlock it so that the result can be added there.",
+                name=parent.name(),
             )
         parent = parent.parentNode()
 

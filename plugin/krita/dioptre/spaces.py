@@ -83,7 +83,7 @@ def hidden_document(space: Space) -> Iterator[Document]:
     document = Krita.instance().createDocument(1, 1, "Dioptre", space.model, space.depth, space.profile, 72.0)
     if document is None:
         raise RefusedError(
-            "Krita cannot make a layer of {model} {depth}, {profile}.",
+            "Krita cannot create a layer in {model} {depth}, {profile}.",
             model=space.model,
             depth=space.depth,
             profile=space.profile,
@@ -170,7 +170,7 @@ class Snapshot:
             row_bytes = len(data) // rect.height
             if row_bytes == 0:
                 raise RefusedError(
-                    "Krita does not give the pixels of the layer “{name}” ({type}).",
+                    "Krita cannot read the pixels of the layer “{name}” ({type}).",
                     name=node.name(),
                     type=node.type(),
                 )

@@ -67,8 +67,8 @@ def find_edited(document: Document | None, node: Node | None) -> tuple[Target, E
     )
     if entry.operation not in OPERATIONS:
         raise RefusedError(
-            "“{name}” comes from a recipe of several steps, which cannot be edited.",
-            hint="Undo it, or delete its group, and run the recipe or its steps again.",
+            "“{name}” comes from a recipe with several steps, which cannot be edited.",
+            hint="Undo it or delete its group, then run the recipe or its steps again.",
             name=entry.described.title,
         )
     return _behind(document, entry), entry

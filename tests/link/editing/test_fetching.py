@@ -1,4 +1,4 @@
-"""*Get it*: what is offered for a choice, and how a download changes it."""
+"""*Download*: what is offered for a choice, and how a download changes it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_missing_network_is_offered_with_size_and_licence() -> None:
     assert offer == fetching.Offer(
         network=PHOTOS,
         parameter="model",
-        button="Get it (43 MB)",
+        button="Download (43 MB)",
         words="Licence: BSD-3-Clause",
         doubts=PHOTOS.licence_doubts,
     )
@@ -106,7 +106,7 @@ def test_a_failed_download_says_why_and_can_be_tried_again() -> None:
     offer = fetching.offer_of(state)
     assert offer is not None
     assert (offer.button, offer.words, offer.hint, offer.fraction) == (
-        "Get it (43 MB)",
+        "Download (43 MB)",
         "There is no connection.",
         "Try again.",
         None,

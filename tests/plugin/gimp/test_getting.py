@@ -1,4 +1,4 @@
-"""*Get it* in a real GIMP, against a package index of the test's own. See inside/getting.sh."""
+"""*Download* in a real GIMP, against a package index of the test's own. See inside/getting.sh."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""*Get it* in a real Krita, against a package index of the test's own."""
+"""*Download* in a real Krita, against a package index of the test's own."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def test_an_offer_is_shown_below_its_option(qt: types.SimpleNamespace) -> None:
     described = qt.catalogue.OPERATIONS["super_resolution"]
     options = qt.options.Options(described, lambda *_: None, pressed.append)
     row = qt.offer_row.OfferRow(pressed.append, lambda: pressed.append("cancel"))
-    offer = qt.fetching.Offer(network="it", parameter="model", button="Get it (6 MB)", words="Licence: MIT")
+    offer = qt.fetching.Offer(network="it", parameter="model", button="Download (6 MB)", words="Licence: MIT")
     options.show()
     options.show_offer(row, offer)
     assert (row.isVisible(), row._cancel.isVisible()) == (True, False)

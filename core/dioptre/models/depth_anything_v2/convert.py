@@ -152,11 +152,11 @@ def from_safetensors(path: Path) -> dict[str, np.ndarray]:
         return convert(arrays)
     except (ValueError, KeyError, IndexError) as error:
         raise WeightsError(
-            Message("{path} does not hold Depth Anything V2: {error}.", path=path, error=error), hint=_HINT
+            Message("{path} does not contain Depth Anything V2: {error}.", path=path, error=error), hint=_HINT
         ) from error
 
 
-_HINT = "Give the model.safetensors of Depth-Anything-V2-Small, as published for transformers."
+_HINT = "Use the model.safetensors of Depth-Anything-V2-Small, as published for transformers."
 
 
 def convert(arrays: Arrays) -> dict[str, np.ndarray]:

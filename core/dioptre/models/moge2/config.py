@@ -78,7 +78,7 @@ def from_published(published: Mapping[str, Any], *, origin: str = "the checkpoin
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WeightsError(
-            "{origin} holds a variant of MoGe that Dioptre does not run: {why}.",
+            "{origin} contains a variant of MoGe that Dioptre does not support: {why}.",
             hint="Use MoGe-2 ViT-S normal or MoGe-2 ViT-B normal.",
             origin=origin,
             why=str(error),

@@ -25,7 +25,7 @@ from .config import Moge2Config, from_published
 _BACKBONE = "encoder.backbone."
 _UNUSED = re.compile(r"encoder\.image_(mean|std)")
 _STACKS = {"neck": "neck", "points_head": "points", "mask_head": "mask", "normal_head": "normal"}
-_HINT = "Give the model.pt of MoGe-2 ViT-S normal or ViT-B normal, as its authors publish it."
+_HINT = "Use the model.pt of MoGe-2 ViT-S normal or ViT-B normal, as its authors publish it."
 
 
 def _stack_rules(theirs: str, ours: str) -> tuple[Rule, ...]:
@@ -53,13 +53,13 @@ def read(path: Path) -> tuple[Moge2Config, dict[str, np.ndarray]]:
     tree = file.tree
     tensors = tree.get("model") if isinstance(tree, dict) else None
     if not isinstance(tensors, dict) or not all(isinstance(one, Tensor) for one in tensors.values()):
-        raise WeightsError("{file} does not hold MoGe-2.", hint=_HINT, file=path.name)
+        raise WeightsError("{file} does not contain MoGe-2.", hint=_HINT, file=path.name)
     config = from_published(tree.get("model_config") or {}, origin=path.name)
     try:
         return config, convert(dict(file.arrays(tensors)))
     except ValueError as error:
         raise WeightsError(
-            "{file} does not hold MoGe-2: {why}.", hint=_HINT, file=path.name, why=str(error)
+            "{file} does not contain MoGe-2: {why}.", hint=_HINT, file=path.name, why=str(error)
         ) from error
 
 

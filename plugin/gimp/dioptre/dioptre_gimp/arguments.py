@@ -47,8 +47,8 @@ def add_arguments(procedure: Gimp.Procedure, operation: Operation) -> None:
             WHOLE_IMAGE,
             translated("The whole _image"),
             translated(
-                "Enlarge the image with all its layers, masks, channels, paths, guides and its selection. "
-                "No: only this layer, as a new one above it"
+                "Enlarge the whole image: layers, masks, channels, paths, guides and selection. No: add an "
+                "enlarged copy of this layer above it"
             ),
             True,
             _FLAGS,
@@ -62,7 +62,8 @@ def add_depth_argument(procedure: Gimp.Procedure) -> None:
         DEPTH_LAYER,
         translated("_Depth layer"),
         translated(
-            "Grey layer: white is nearest, black is farthest. None: the one that Dioptre made for this layer"
+            "Grey layer: white is nearest, black is farthest. None: the depth layer that Dioptre created for "
+            "this layer"
         ),
         True,
         _FLAGS,
@@ -127,8 +128,8 @@ def read_one(parameter: Parameter, config: Gimp.ProcedureConfig) -> Any:
             return None
         if not all(given):
             raise UsageError(
-                "{label}: only one coordinate is given.",
-                hint="Give both, or neither.",
+                "{label}: only one coordinate is set.",
+                hint="Specify both coordinates or neither.",
                 label=Message(parameter.label),
             )
     return tuple(values) if parameter.kind is Kind.POINT else values[0]
@@ -152,7 +153,7 @@ def _help(parameter: Parameter) -> str:
     if parameter.default is not None or parameter.kind in (Kind.CHOICE, Kind.BOOLEAN):
         return text + unit
     automatic = -1.0 if parameter.kind is Kind.POINT else automatic_value(parameter)
-    return f"{text}{unit} {translated(f'{automatic:g}: left out')}"
+    return f"{text}{unit} {translated(f'{automatic:g}: not set')}"
 
 
 def _limits(parameter: Parameter) -> tuple[float, float, float]:
@@ -201,7 +202,7 @@ def _add_point(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> No
         procedure.add_double_argument(
             name,
             f"{nick} {axis}",
-            f"{_help(parameter)}. {translated('In pixels of the layer, from its top left')}",
+            f"{_help(parameter)}. {translated('In pixels from the top left of the layer')}",
             -1.0 if parameter.default is None else -MAX_POINT_PX,
             MAX_POINT_PX,
             -1.0 if parameter.default is None else parameter.default["xy".index(axis)],

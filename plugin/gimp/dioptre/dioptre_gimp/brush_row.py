@@ -39,15 +39,15 @@ class BrushRow(Gtk.Box):
         self._size = Gtk.Scale.new_with_range(Gtk.Orientation.HORIZONTAL, 0.0, 1.0, 0.05)
         self._size.set_draw_value(False)
         self._size.set_size_request(SLIDER_PX, -1)
-        self._size.set_tooltip_text(translated("Brush size: Ctrl+scroll over the picture changes it, too"))
+        self._size.set_tooltip_text(translated("Brush size (or Ctrl+scroll over the picture)"))
         self._size.get_accessible().set_name(translated("Brush size"))
         self._size.connect("value-changed", self._sized)
         no_wheel(self._size)
         self._removal = Gtk.Box(valign=Gtk.Align.CENTER)
         style.add_class(self._removal, "linked")
         for text, words, change in (
-            ("↶", "Take the last stroke back (Ctrl+Z in the picture)", brush.undone),
-            (translated("Clear strokes"), "Take all strokes of the focus brush away", brush.cleared),
+            ("↶", "Undo the last stroke (Ctrl+Z in the picture)", brush.undone),
+            (translated("Clear strokes"), "Remove all strokes of the focus brush", brush.cleared),
         ):
             button = Gtk.Button(label=text)
             style.add_class(button, "dioptre-small")

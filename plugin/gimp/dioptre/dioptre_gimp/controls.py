@@ -114,7 +114,7 @@ class NumberRow(Row):
         self._tick: Gtk.CheckButton | None = None
         if parameter.default is None:
             self._tick = Gtk.CheckButton(label=translated(AUTOMATIC))
-            self._tick.set_tooltip_text(translated("Decide from the picture"))
+            self._tick.set_tooltip_text(translated("Determine from the picture"))
             self._tick.connect("toggled", self._ticked)
             self.name(self._tick, f"{translated(parameter.label)}: {translated(AUTOMATIC)}")
             self.pack_start(self._tick, False, False, 0)
@@ -219,7 +219,7 @@ class PointRow(Row):
         self._where = Gtk.Label(xalign=0.0, ellipsize=Pango.EllipsizeMode.END)
         self._clear = Gtk.Button(label=translated(AUTOMATIC))
         style.add_class(self._clear, "dioptre-small")
-        self._clear.set_tooltip_text(translated("Forget the point"))
+        self._clear.set_tooltip_text(translated("Clear the point"))
         self._clear.connect("clicked", lambda _: self._forget())
         self.label.set_mnemonic_widget(self._clear)
         self.name(self._clear, f"{translated(parameter.label)}: {translated(AUTOMATIC)}")

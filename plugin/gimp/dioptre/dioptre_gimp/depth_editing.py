@@ -71,8 +71,8 @@ def _depth_layer(image: Gimp.Image, entries: Sequence[Entry], drawables: Sequenc
         if found and (recipe.concerns(entry, picture) or tattoo in {layer.get_tattoo() for layer in found}):
             return next((layer for layer in found if layer.get_tattoo() == tattoo), found[0])
     raise RefusedError(
-        "The layer “{name}” has no depth layer of Dioptre's.",
-        hint="Make one with Filters ▸ Dioptre ▸ {depth}, or select another layer.",
+        "The layer “{name}” has no Dioptre depth layer.",
+        hint="Create one with Filters ▸ Dioptre ▸ {depth}, or select another layer.",
         name=picture.get_name(),
         depth=Message(DEPTH.title),
     )

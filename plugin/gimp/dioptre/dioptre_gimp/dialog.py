@@ -162,7 +162,7 @@ class OperationDialog:
 
     def _replaces_row(self, edited: Edited) -> Gtk.Widget:
         tick = Gtk.CheckButton(label=translated("Add as a _new group"), use_underline=True)
-        tick.set_tooltip_text(translated("Keep the earlier result and add another one above it"))
+        tick.set_tooltip_text(translated("Keep the earlier result and add the new one above it"))
         tick.set_active(not self._store.state.replaces)
         tick.connect(
             "toggled",

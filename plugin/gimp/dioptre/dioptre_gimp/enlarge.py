@@ -25,7 +25,7 @@ from .run import Outcome
 from .sources import Source
 
 _DATA = tuple(role.value for role in layers.DATA_ROLES)
-_WORDS = "Text was enlarged as pixels; when it is edited, GIMP draws it again at its old size."
+_WORDS = "Text layers were enlarged as pixels. If you edit the text, GIMP redraws it at the original size."
 _DRAWN = ("VectorLayer", "LinkLayer")  # of GIMP 3.2: drawn again at their new size
 
 
@@ -88,7 +88,9 @@ def plan(source: Source, scale: float) -> list[Source]:
     for layer in pictures:
         sources.check_size(layer.get_width() * scale, layer.get_height() * scale)
     if not pictures:
-        raise RefusedError("The image has no layer with a picture.", hint="Depth alone is not enlarged.")
+        raise RefusedError(
+            "The image has no layer that can be enlarged.", hint="A depth layer cannot be enlarged on its own."
+        )
     chosen = source.picture.get_tattoo()
     pictures.sort(key=lambda layer: layer.get_tattoo() != chosen)
     return [Source(image=image, picture=layer, depth=depths[layer.get_tattoo()]) for layer in pictures]

@@ -44,12 +44,12 @@ class FocusRow(Row):
         for event in ("focus-in-event", "focus-out-event"):
             self._area.connect_after(event, lambda *_: self._draw())
         self._area.set_tooltip_text(
-            translated("Far is on the left, near on the right. Drag an end to keep more or less of it sharp.")
+            translated("Far is on the left, near on the right. Drag either end to change how much stays sharp.")
         )
         self.name(self._area)
         self.label.set_mnemonic_widget(self._area)
         self._tick = Gtk.CheckButton(label=translated(AUTOMATIC))
-        self._tick.set_tooltip_text(translated("Decide from the picture"))
+        self._tick.set_tooltip_text(translated("Determine from the picture"))
         self._tick.connect("toggled", self._ticked)
         self.name(self._tick, f"{translated(parameter.label)}: {translated(AUTOMATIC)}")
         top = Gtk.Box(spacing=6)

@@ -29,9 +29,9 @@ def add_arguments(procedure: Gimp.Procedure) -> None:
     choice.add(FROM_FILE, 0, translated("From the file"), "")
     for number, (name, recipe) in enumerate(presets().items(), start=1):
         choice.add(name, number, translated(recipe.title), translated(recipe.description))
-    help_text = translated("A recipe that comes with Dioptre, or the one in the file below")
+    help_text = translated("A recipe that comes with Dioptre, or the file below")
     procedure.add_choice_argument(PRESET, translated("Reci_pe"), help_text, choice, FROM_FILE, _FLAGS)
-    help_text = translated("A recipe as a .json file: every run of Dioptre writes one")
+    help_text = translated("A recipe as a .json file; every run of Dioptre saves one")
     action = Gimp.FileChooserAction.OPEN
     procedure.add_file_argument(FILE, translated("_File"), help_text, action, True, None, _FLAGS)
     arguments.add_depth_argument(procedure)
@@ -43,7 +43,7 @@ def is_unchosen(config: Gimp.ProcedureConfig) -> bool:
 
 
 def none_chosen() -> UsageError:
-    return UsageError("No recipe is chosen.", hint="Choose one that comes with Dioptre, or a file.")
+    return UsageError("No recipe is selected.", hint="Choose a recipe that comes with Dioptre, or a file.")
 
 
 def chosen(config: Gimp.ProcedureConfig) -> tuple[Operation, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""*Get it (N MB)*: the offer below a choice whose network is not installed, and its download."""
+"""*Download (N MB)*: the offer below a choice whose network is not installed, and its download."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Downloads:
         if not isinstance(error, DioptreError):
             logger.error("The download failed", exc_info=error)
             error = DioptreError(
-                "The download failed, because of an unexpected error.", hint="Details are in {log}.", log=LOG.place
+                "The download failed because of an unexpected error.", hint="Details are in {log}.", log=LOG.place
             )
         else:
             logger.info("The download failed: %s", error.message)

@@ -98,7 +98,7 @@ class Inputs:
             self._spent.add(name)
             buffer = self._sent.inputs[name]
             assert isinstance(buffer, Buffer)
-            yield Step(fraction=0.0, phase="Handing over the picture")
+            yield Step(fraction=0.0, phase="Transferring the picture")
             return buffer
 
         return upload

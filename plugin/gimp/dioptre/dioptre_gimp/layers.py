@@ -58,7 +58,7 @@ def fill(source: Source, result: Result) -> Steps[list[Filled]]:
             filled.append(Filled(layer=layer, role=made.role, visible=made.visible, sha256=""))
             for share in pixels.read_in(made.buffer, layer.get_buffer(), _format(source, made)):
                 done = (number + share) / len(result.layers)
-                yield Step(fraction=BEFORE_LAYERS + (1 - BEFORE_LAYERS) * done, phase="Making layers")
+                yield Step(fraction=BEFORE_LAYERS + (1 - BEFORE_LAYERS) * done, phase="Creating layers")
             layer.update(0, 0, layer.get_width(), layer.get_height())
             if made.role is Role.DEPTH:
                 key = depth_store.keep(source.image, layer, made.buffer)
@@ -169,7 +169,7 @@ def _new_layer(source: Source, made: ResultLayer) -> Gimp.Layer:
     layer = Gimp.Layer.new(image, name, size.width, size.height, kind, 100.0, mode)
     if layer is None:
         raise DioptreError(
-            "GIMP cannot make a layer of {width} × {height} pixels.", width=size.width, height=size.height
+            "GIMP cannot create a layer of {width} × {height} pixels.", width=size.width, height=size.height
         )
     return layer
 
@@ -287,4 +287,4 @@ def _make_room(image: Gimp.Image, picture: Gimp.Layer, filled: list[Filled]) -> 
 def must(done: object, what: str) -> None:
     """Raises DioptreError where GIMP says that it did not do something."""
     if not done:
-        raise DioptreError("GIMP refused to {what}.", hint="Nothing of it stays in the picture.", what=what)
+        raise DioptreError("GIMP could not {what}.", hint="The image was not changed.", what=what)

@@ -161,7 +161,7 @@ def check_room(nbytes: int) -> None:
         return
     if nbytes > cache_bytes + free:
         raise DioptreError(
-            "The result takes {nbytes} GB; GIMP's swap folder {folder} has {free} GB left.",
+            "The result needs {nbytes} GB, but GIMP's swap folder {folder} has only {free} GB left.",
             hint="Free some disk space, or choose another folder in GIMP's Preferences ▸ Folders.",
             nbytes=format(nbytes / 1e9, ".2g"),
             folder=folder,

@@ -47,28 +47,25 @@ class Dioptre(Gimp.PlugIn):
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
         if name == RECIPE:
             label = translated("Re_cipe…")
-            text = translated("Follows a recipe: one that comes with Dioptre, or a file that a run wrote.")
+            text = translated("Applies a recipe that comes with Dioptre or that you saved from an earlier run.")
             procedure = self._image_procedure(name, run_recipe, None, label, text)
             following.add_arguments(procedure)
             return procedure
         if name == EDIT:
             label = translated("_Edit…")
-            text = translated(
-                "Opens the dialog of the selected result with the options that made it, "
-                "and replaces it in its place."
-            )
+            text = translated("Changes the options of the selected result and replaces it in place.")
             return self._image_procedure(name, run_edit, None, label, text)
         if name == EDIT_DEPTH:
             label = translated("Edit dept_h")
             text = translated(
-                "Shows and selects the depth layer of the selected result for painting. "
-                "Update shows the result again."
+                "Shows and selects the depth layer of the selected result so that you can paint on it. Update "
+                "shows the result again."
             )
             return self._image_procedure(name, run_edit_depth, None, label, text)
         if name == UPDATE:
             label = translated("_Update")
             text = translated(
-                "Runs again what made the selected layers, after their depth layer or picture was changed."
+                "Recomputes the selected result after you change its picture or paint on its depth layer."
             )
             return self._image_procedure(name, run_update, None, label, text)
         operation = next(op for op in OPERATIONS.values() if PREFIX + op.command == name)
@@ -89,7 +86,7 @@ class Dioptre(Gimp.PlugIn):
         procedure.add_layer_return_value(
             "result",
             translated("Result"),
-            translated("The new layer group, or the new layer where there is only one"),
+            translated("The new layer group, or the new layer if there is only one"),
             True,
             GObject.ParamFlags.READWRITE,
         )
@@ -181,7 +178,7 @@ def run_edit(
     def do() -> Gimp.Layer | None:
         if run_mode == Gimp.RunMode.NONINTERACTIVE:
             raise UsageError(
-                "Edit opens a dialog.", hint="A script calls the operation's own procedure with its options."
+                "Edit needs a dialog.", hint="In a script, call the operation's own procedure with its options."
             )
         from .dialog import run_dialog  # needs a display, which a script may not have
 

@@ -31,7 +31,7 @@ MNEMONICS = {
 """Keys of the views, beside r, c, o, s and l of the buttons of GIMP's dialogs; no key where the label lacks it."""
 
 
-SCROLL = "Scroll to zoom, drag to move."
+SCROLL = "Scroll to zoom, drag to pan."
 LEAST_WIDTH_PX = 520  # of the preview, for the words below it
 
 
@@ -238,7 +238,7 @@ class Waiting(Gtk.Box):
             self.hide()
             return
         failed = state.phase is Phase.FAILED
-        words = "There is no preview" if failed else "Computing the preview…"
+        words = "No preview" if failed else "Computing the preview…"
         self._label.set_text(translated((fetching.needs(state) if missing else None) or words))
         self._spinner.set_visible(not failed and not missing)
         self._spinner.start()

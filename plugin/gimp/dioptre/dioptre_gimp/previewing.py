@@ -123,6 +123,6 @@ class Previews:
         if not isinstance(error, DioptreError):
             logger.error("The preview failed", exc_info=error)
             error = DioptreError(
-                "There is no preview, because of an unexpected error.", hint="Details are in {log}.", log=LOG.place
+                "The preview failed because of an unexpected error.", hint="Details are in {log}.", log=LOG.place
             )
         self._store.set(states.failed(self._store.state, error))

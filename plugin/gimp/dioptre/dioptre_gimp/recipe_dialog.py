@@ -85,7 +85,7 @@ class RecipeDialog:
         self._previews = Previews(self._store, worker, lambda: max(size))
         self._has_preview = True
         self._adds = Gtk.CheckButton(label=translated("Add as a _new group"), use_underline=True)
-        self._adds.set_tooltip_text(translated("Keep the earlier result and add another one above it"))
+        self._adds.set_tooltip_text(translated("Keep the earlier result and add the new one above it"))
         columns = Gtk.Box(spacing=12, border_width=12)
         columns.pack_start(self._preview, True, True, 0)
         columns.pack_start(self._side(replaces=replaces), False, False, 0)

@@ -153,7 +153,7 @@ def _keep_copy(image: Gimp.Image, layer: Gimp.Layer) -> Message:
     place = image.get_item_position(layer) + 1
     layers.must(image.insert_layer(copy, layer.get_parent(), place), "insert a layer")
     copy.set_visible(False)
-    return Message("“{name}” was painted on; a hidden copy below it keeps that.", name=layer.get_name())
+    return Message("You painted on “{name}”; a hidden copy below it keeps your painting.", name=layer.get_name())
 
 
 def _rename(image: Gimp.Image, change: Change) -> None:

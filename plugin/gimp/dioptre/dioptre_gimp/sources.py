@@ -67,7 +67,7 @@ def find(
     plain = _is_plain(picture)
     if not plain and Role.RESULT in operation.outputs and picture.get_visible() and picture.get_lock_visibility():
         raise RefusedError(
-            "The visibility of the layer “{name}” is locked, but the result has to take its place.",
+            "The visibility of the layer “{name}” is locked, but the result must replace it.",
             hint="Unlock its visibility first.",
             name=picture.get_name(),
         )
@@ -126,11 +126,11 @@ def all_layers(layers: Sequence[Gimp.Layer]) -> list[Gimp.Layer]:
 def _check_image(image: Gimp.Image) -> None:
     if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
         raise RefusedError(
-            "Dioptre cannot work on an indexed picture: its palette has no room for new colours.",
+            "Dioptre cannot work on an indexed image: its palette has no room for new colours.",
             hint="Convert it first with Image ▸ Mode ▸ RGB.",
         )
     if image.get_floating_sel() is not None:
-        raise RefusedError("There is a floating selection.", hint="Anchor it or make it a layer first.")
+        raise RefusedError("There is a floating selection.", hint="Anchor it or turn it into a layer first.")
 
 
 def only_layer(drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
@@ -140,7 +140,7 @@ def only_layer(drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
     if isinstance(drawable, Gimp.LayerMask):
         drawable = Gimp.Layer.from_mask(drawable)
     if not isinstance(drawable, Gimp.Layer):
-        raise RefusedError("Dioptre works on layers; a channel is selected.", hint="Select a layer.")
+        raise RefusedError("Dioptre works on layers, but a channel is selected.", hint="Select a layer.")
     if drawable.is_group() and not drawable.get_children():
         raise refusals.empty_group(drawable.get_name())
     return drawable
@@ -175,7 +175,7 @@ def check_size(width: float, height: float) -> None:
     """Raises RefusedError when that is more than GIMP's own limit."""
     if max(width, height) > MAX_SIDE_PX:
         raise RefusedError(
-            "{width} × {height} pixels are more than GIMP can hold.",
+            "{width} × {height} pixels exceed GIMP's limit.",
             hint="Choose a smaller scale.",
             width=f"{width:.0f}",
             height=f"{height:.0f}",
@@ -188,7 +188,7 @@ def _check_depth(depth: Gimp.Layer, picture: Gimp.Layer) -> None:
     if not _same_size(depth, picture):
         raise RefusedError(
             "The depth layer “{depth}” has {depth_size} pixels, the layer “{picture}” {picture_size}.",
-            hint="Use a depth layer of the picture's own size, or make a new one.",
+            hint="Use a depth layer of the same size as the picture, or create a new one.",
             depth=depth.get_name(),
             depth_size=f"{depth.get_width()} × {depth.get_height()}",
             picture=picture.get_name(),

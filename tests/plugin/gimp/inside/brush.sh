@@ -53,7 +53,7 @@ wait_new "$full"
 press alt+f    # the view of the focus shows all strokes
 sleep 0.5
 scrot -o "$OUT/brush_edit.png"
-choose 256 51    # Let blur
+choose 256 51    # Allow blur
 mark "$full"
 stroke 250 300 60
 xdotool mouseup 1

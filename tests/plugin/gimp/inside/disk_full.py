@@ -24,13 +24,13 @@ def works_again():
 
 def check_no_room_for_the_picture():
     image, layer = plain(1600, 1000)
-    refuse("dioptre-depth", image, [layer], EXECUTION, "no room left")
+    refuse("dioptre-depth", image, [layer], EXECUTION, "is full")
     works_again()
 
 
 def check_no_room_for_the_result():
     image, layer = plain(960, 700)  # 2 MB, with 2.7 MB of depth
-    refuse("dioptre-depth", image, [layer], EXECUTION, "no room left")
+    refuse("dioptre-depth", image, [layer], EXECUTION, "is full")
     works_again()
 
 

@@ -164,7 +164,7 @@ def check_grey_and_float():
 def check_too_large():
     image = Gimp.Image.new(60000, 16, Gimp.ImageBaseType.RGB)
     layer = new_layer(image, "Photo", 16, 16)
-    refuse(NAME, image, [layer], Gimp.PDBStatusType.CALLING_ERROR, "more than GIMP can hold", scale=8.0)
+    refuse(NAME, image, [layer], Gimp.PDBStatusType.CALLING_ERROR, "exceed GIMP's limit", scale=8.0)
 
 
 def check_depth_alone():

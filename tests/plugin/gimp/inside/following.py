@@ -121,7 +121,7 @@ def check_update_after_steps_that_enlarge():
 
 def check_refusals_come_before_any_work():
     image, layer = new_image()
-    refuse("dioptre-recipe", image, [layer], CALLING, "No recipe is chosen")
+    refuse("dioptre-recipe", image, [layer], CALLING, "No recipe is selected")
     wrong = recipe([{"operation": "portrait", "options": {"f_numbr": 2}}], "wrong.json")
     refuse("dioptre-recipe", image, [layer], CALLING, "f_number", file=wrong)
     (OUT / "none.json").write_text("{", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""*Get it*: a network that is not installed is fetched from the docker; needs the pretended worker."""
+"""*Download*: a network that is not installed is fetched from the docker; needs the pretended worker."""
 
 import person
 from dioptre.dioptre_link.editing.state import Phase
@@ -35,7 +35,7 @@ def check_a_missing_network_is_fetched_and_the_preview_goes_on():
     box.setFocus()
     person.keys("Down")
     yield from until(offered, "the offer")
-    expect("text", widget(QPushButton, "dioptre_get_network").text(), "Get it (6 MB)")
+    expect("text", widget(QPushButton, "dioptre_get_network").text(), "Download (6 MB)")
     expect("licence", words(), "Licence: MIT")
     make = widget(QPushButton, "dioptre_make")
     expect("no layers without it", (make.isEnabled(), state().phase), (False, Phase.MISSING))

@@ -46,7 +46,7 @@ MENU = [
     "Update",
     "",
     "Show the panel",
-    "Stop what Dioptre is doing",
+    "Cancel all jobs",
 ]
 
 

@@ -197,7 +197,7 @@ def check_an_operation_that_cannot_work_says_so_where_the_picture_would_be():
     yield from open_photo()
     yield from opened("dioptre_lens_blur")
     yield from until(lambda: state().phase is Phase.FAILED, "the refusal")
-    expect("words", widget(QLabel, "dioptre_preview").text(), "There is no preview")
+    expect("words", widget(QLabel, "dioptre_preview").text(), "No preview")
     expect_in("refusal", "needs a depth layer", widget(QLabel, "dioptre_words").text())
 
 
@@ -476,7 +476,7 @@ def check_recipes_are_listed():
     box.activated.emit(box.currentIndex())
     yield from ready()
     about = widget(QLabel, "dioptre_about").text()
-    expect_in("description", "A thing from its front to its back edge", about)
+    expect_in("description", "An object, sharp from front to back", about)
     expect("nothing is made yet", jobs.job_manager().runs, [])
     person.screenshot("krita-recipe.png")
     group = yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
