@@ -82,8 +82,9 @@ def steps_of(name: str, options: Mapping[str, Any]) -> Sequence[tuple[str, Mappi
 
 def _chain(recipe: Recipe) -> Chain:
     operations = [operation(step.operation) for step in recipe.steps]
-    needed, optional, makes_depth = [Input.PICTURE], [], False
+    needed, optional, makes_depth, finds_depth_layer = [Input.PICTURE], [], False, False
     for each in operations:
+        finds_depth_layer = finds_depth_layer or (each.finds_depth_layer and not makes_depth)
         for one in each.inputs:
             if one is Input.DISPARITY and makes_depth:
                 optional.append(one)
@@ -104,5 +105,6 @@ def _chain(recipe: Recipe) -> Chain:
         optional_inputs=tuple(dict.fromkeys(one for one in optional if one not in needed)),
         outputs=tuple(outputs),
         memory=Memory.most(each.memory for each in operations),
+        finds_depth_layer=finds_depth_layer,
         steps=recipe.steps,
     )

@@ -176,6 +176,8 @@ class Operation:
     warm_up_rank: operations of lower rank are warmed up first, for the others build on them.
     click_resets: options that a click in the preview sets besides the point, because they would override it.
     drafts: it can be shown quickly, and nearly the same, while a slider moves.
+    finds_depth_layer: editors hand over the picture's depth layer where there is one; otherwise the operation
+        estimates depth.
     in_series: several pictures taken in the same light may share what it estimates.
     """
 
@@ -191,6 +193,7 @@ class Operation:
     warm_up_rank: int = 0
     click_resets: Mapping[str, Any] = field(default_factory=dict)
     drafts: bool = False
+    finds_depth_layer: bool = False
     in_series: bool = False
 
     @property

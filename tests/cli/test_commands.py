@@ -150,9 +150,9 @@ def test_lens_blur_estimates_the_depth_and_writes_what_the_suffix_says(
     out = tmp_path / f"blurred{suffix}"
     code, said, err = dioptre("lens-blur", photo, "-o", out, "--focal-disparity", "0.5")
     assert (code, said.strip()) == (0, str(out)), err
-    assert [call[0] for call in pipelines] == ["depth", "lens_blur"]
-    assert pipelines[1][1]["focal_disparity"] == 0.5
-    assert pipelines[1][2].disparity is not None
+    assert [call[0] for call in pipelines] == ["lens_blur"]
+    assert pipelines[0][1]["focal_disparity"] == 0.5
+    assert pipelines[0][2].disparity is None
     if mode:
         with Image.open(out) as made:
             assert (made.mode, made.size) == (mode, (48, 32))

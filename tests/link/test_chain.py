@@ -44,7 +44,7 @@ def test_several_steps_are_one_operation_that_json_carries() -> None:
         (("white_balance", "portrait"), "picture", "disparity", "result subject background depth"),
         (("white_balance", "super_resolution"), "picture", "disparity", "result"),
         (("depth", "lens_blur"), "picture", "disparity", "result foreground subject background depth"),
-        (("white_balance", "lens_blur"), "picture disparity", "", "result foreground subject background"),
+        (("white_balance", "lens_blur"), "picture", "disparity", "result foreground subject background depth"),
         (("repair_depth", "portrait"), "picture disparity selection", "", "result subject background depth"),
         (("portrait", "super_resolution"), "picture", "disparity", "result depth"),
     ],
@@ -54,6 +54,18 @@ def test_what_it_needs_and_makes(names: tuple[str, ...], inputs: str, optional: 
     assert made.inputs == tuple(Input(name) for name in inputs.split())
     assert made.optional_inputs == tuple(Input(name) for name in optional.split())
     assert made.outputs == tuple(Role(name) for name in outputs.split())
+
+
+@pytest.mark.parametrize(
+    ("names", "finds"),
+    [
+        (("white_balance", "lens_blur"), True),
+        (("depth", "lens_blur"), False),
+        (("white_balance", "portrait"), False),
+    ],
+)
+def test_a_depth_layer_is_looked_for_where_no_step_before_makes_one(names: tuple[str, ...], finds: bool) -> None:
+    assert of(*names).finds_depth_layer is finds
 
 
 def test_it_has_the_kinds_of_options_of_all_steps() -> None:

@@ -6,6 +6,7 @@ from PIL import Image
 
 from dioptre.imaging.layers import Inputs
 from dioptre.imaging.resize import resize
+from dioptre.pipelines.depth import Depth
 from dioptre.pipelines.lens_blur import disparity_at, lens_blur
 from dioptre.recipes.apply import apply
 from dioptre_link.errors import Cancelled, UsageError
@@ -84,6 +85,20 @@ def test_operation_takes_point_or_value():
     by_value = apply("lens_blur", {"focal_disparity": 0.8, "max_radius": 12}, inputs)
     assert by_point.values["focal_disparity"] == pytest.approx(0.8)
     assert np.allclose(by_point.layers[0].pixels, by_value.layers[0].pixels, atol=1e-5)
+
+
+def test_operation_estimates_the_depth_that_is_not_given(monkeypatch):
+    """It is a layer of the result then, and blurs as it does where it is given."""
+    known = Depth(disparity=two_planes(), model="pretended", models={"pretended": "0" * 64})
+    monkeypatch.setattr("dioptre.pipelines.lens_blur.kept_depth", lambda inputs, **_: known)
+    options = {"focal_disparity": 0.8, "max_radius": 12}
+    alone = apply("lens_blur", options, Inputs(picture=picture()))
+    given = apply("lens_blur", options, Inputs(picture=picture(), disparity=two_planes()))
+    assert [layer.role.value for layer in alone.layers] == ["result", "depth"]
+    assert [layer.role.value for layer in given.layers] == ["result"]
+    np.testing.assert_array_equal(alone.layers[0].pixels, given.layers[0].pixels)
+    assert not alone.layers[1].visible
+    assert (alone.values["depth_source"], alone.models) == ("estimate", {"pretended": "0" * 64})
 
 
 def test_operation_makes_pieces_when_asked():

@@ -16,7 +16,7 @@ import click
 
 from dioptre_link.catalogue import depth, lens_blur, portrait, super_resolution, white_balance
 from dioptre_link.errors import UsageError
-from dioptre_link.operation import Input, Operation
+from dioptre_link.operation import Operation
 
 from . import log
 from .reporting import say
@@ -197,7 +197,7 @@ def _tasks(megapixels: float) -> Iterator[tuple[str, tuple[float, Prepared]]]:
     def task(operation: Operation, size: float, **options: Any) -> tuple[float, Prepared]:
         def prepared() -> Callable[[], object]:
             picture, disparity = scene(size)
-            inputs = Inputs(picture=picture, disparity=disparity if Input.DISPARITY in operation.inputs else None)
+            inputs = Inputs(picture=picture, disparity=disparity if operation.finds_depth_layer else None)
             return lambda: apply(operation.name, options, inputs)
 
         return size, prepared

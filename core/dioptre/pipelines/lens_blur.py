@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 import jax
@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from dioptre.imaging.encoding import linear_to_srgb
-from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
+from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress, part_of
 from dioptre.imaging.numbers import is_finite
 from dioptre.imaging.shapes import map_chunks
 from dioptre.imaging.strokes import stroke_mask
@@ -32,7 +32,10 @@ from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
 
+from .depth import Depth, kept_depth
 from .subject import kept_subject
+
+_SHARE_DEPTH = 0.4  # of the time, where depth is estimated
 
 Encoding = Literal["srgb", "linear"]
 
@@ -239,9 +242,21 @@ def draft_of(inputs: Inputs) -> bool | Halves:
 
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
-    """The operation `lens_blur`."""
-    assert inputs.disparity is not None  # apply() has seen to it
+    """The operation `lens_blur`. An estimated depth is a layer of the result; a given one is not."""
+    depth: Depth | None = None
+    if inputs.disparity is None:
+        depth = kept_depth(
+            inputs,
+            source=options["depth_source"],
+            refine=options["refine"],
+            progress=part_of(progress, 0.0, _SHARE_DEPTH),
+        )
+        unload_after(depth.disparity.shape)
+        release_after(depth.disparity.shape)
+        inputs = replace(inputs, disparity=depth.disparity)
+        progress = part_of(progress, _SHARE_DEPTH, 1.0)
     disparity = inputs.disparity
+    assert disparity is not None
     check_sizes(inputs.picture, disparity)
     focus = _focus(inputs, disparity, options)
     max_radius = chosen_max_radius_px(options, disparity.shape)
@@ -267,11 +282,17 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
     ):
         if pixels is not None:
             layers.append(Layer(name=name, role=role, pixels=pixels, visible=False))
+    if depth is not None:
+        layers.append(Layer(name="Depth", role=Role.DEPTH, pixels=depth.disparity, visible=False))
     return Result(
         layers=tuple(layers),
-        values={"focal_disparity": focus.disparity, "max_radius": max_radius},
-        messages=focus.messages,
-        models=focus.models,
+        values={
+            "focal_disparity": focus.disparity,
+            "max_radius": max_radius,
+            **({} if depth is None else depth.values()),
+        },
+        messages=(*(() if depth is None else depth.messages), *focus.messages),
+        models={**({} if depth is None else depth.models), **focus.models},
     )
 
 

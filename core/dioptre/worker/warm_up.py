@@ -51,6 +51,7 @@ def _run(operation: Operation, run: WarmUp, progress: _Progress) -> None:
     plane = np.repeat(across[None], height, axis=0)
     plane[height // 2 :, width // 2 :] *= np.float32(0.5)  # an edge in depth
     picture = np.stack([plane, plane[:, ::-1], 1 - plane], axis=-1)
-    disparity = plane if Input.DISPARITY in operation.inputs else None
+    takes_depth = operation.finds_depth_layer or Input.DISPARITY in operation.inputs
+    disparity = plane if takes_depth else None
     inputs = Inputs(picture=picture, disparity=disparity, draft=run.draft)
     apply(operation.name, run.options, inputs, progress=progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..operation import LAPTOP_PREVIEW, Input, Kind, Memory, Operation, Parameter, Role, WarmUp
 from .blur import BLUR_PARAMETERS
+from .depth import DEPTH_PARAMETERS
 from .focus import FOCUS_PARAMETERS, FOCUS_RESETS, STROKES
 
 _PIECES = Parameter(
@@ -32,13 +33,16 @@ _WARM_UP = (  # tiles of every size, and drafts
 OPERATION = Operation(
     name="lens_blur",
     title="Lens blur",
-    help="Blurs a picture by its depth map, like a lens focused at one distance.",
-    parameters=(*FOCUS_PARAMETERS, STROKES, *BLUR_PARAMETERS, _PIECES),
-    inputs=(Input.PICTURE, Input.DISPARITY),
-    outputs=(Role.RESULT, Role.FOREGROUND, Role.SUBJECT, Role.BACKGROUND),
+    help="Blurs a picture by its depth, like a lens focused at one distance. Uses the picture's depth map if there "
+    "is one; otherwise estimates the depth.",
+    parameters=(*FOCUS_PARAMETERS, STROKES, *BLUR_PARAMETERS, *DEPTH_PARAMETERS, _PIECES),
+    inputs=(Input.PICTURE,),
+    optional_inputs=(Input.DISPARITY,),
+    outputs=(Role.RESULT, Role.FOREGROUND, Role.SUBJECT, Role.BACKGROUND, Role.DEPTH),
     memory=Memory(fixed_mib=1200, bytes_per_pixel=36),  # where the subject is looked for
     warm_up=_WARM_UP,
     warm_up_rank=1,
     click_resets=FOCUS_RESETS,
     drafts=True,
+    finds_depth_layer=True,
 )

@@ -25,6 +25,11 @@ def takes_depth(operation: Operation) -> bool:
     return Input.DISPARITY in (*operation.inputs, *operation.optional_inputs)
 
 
+def finds_depth_layer(operation: Operation) -> bool:
+    """Whether the picture's own depth layer is looked for where none was chosen."""
+    return operation.finds_depth_layer or Input.DISPARITY in operation.inputs
+
+
 def works_by_depth(operation: Operation) -> bool:
     """Whether depth is what the operation is about, rather than an aid where there happens to be some."""
     return Role.DEPTH in operation.outputs or Input.DISPARITY in operation.inputs

@@ -108,6 +108,6 @@ def test_nothing_to_change_is_said_with_what_to_do(choose: object) -> None:
 
 
 def test_refusals_name_the_menu_and_the_operation() -> None:
-    error = refusals.Refusals(menu="Filters ▸ Dioptre").needs_depth(OPERATIONS["lens_blur"])
-    assert error.message.startswith(OPERATIONS["lens_blur"].title)
+    error = refusals.Refusals(menu="Filters ▸ Dioptre").needs_depth(OPERATIONS["repair_depth"])
+    assert error.message.startswith(OPERATIONS["repair_depth"].title)
     assert "Filters ▸ Dioptre ▸" in error.hint

@@ -29,7 +29,7 @@ def test_refusals_in_words(plugin: types.SimpleNamespace, document: Document) ->
     node = photo(document)
     assert "No document" in refused(plugin, "depth", None, None)
     assert "No layer" in refused(plugin, "depth", document, None)
-    assert "needs a depth layer" in refused(plugin, "lens_blur", document, node)
+    assert "needs a depth layer" in refused(plugin, "repair_depth", document, node)
     assert "same layer" in refused(plugin, "lens_blur", document, node, node)
     empty = document.createNode("empty", "paintlayer")
     document.rootNode().addChildNode(empty, None)

@@ -41,19 +41,22 @@ def find(
     depth: Gimp.Layer | None,
     *,
     into_selection: bool = True,
+    looks_for_depth: bool = True,
 ) -> Source:
     """Check and complete what a procedure was given. Raises RefusedError.
 
     into_selection: the result will be limited to the selection, so there must be something of the layer in it.
+    looks_for_depth: whether the picture's own depth layer is used where none is given.
     """
     _check_image(image)
     picture = only_layer(drawables)
     entries = recipe.of(image).readable()
     if depth is None:
         picture, depth = _original(image, entries, picture, operation)
-    if depth is None and Input.DISPARITY in operation.inputs:
-        depth = depth_of(image, entries, picture)
-        if depth is None:
+    if depth is None and looks_for_depth and traits.finds_depth_layer(operation):
+        needs = Input.DISPARITY in operation.inputs
+        depth = (depth_of if needs else fitting_depth)(image, entries, picture)
+        if depth is None and needs:
             raise REFUSALS.needs_depth(operation)
     if depth is not None:
         _check_depth(depth, picture)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dioptre_link.client import Worker
-from dioptre_link.editing import refusals, results
+from dioptre_link.editing import refusals, results, traits
 from dioptre_link.editing.events import Steps
 from dioptre_link.language import Message
 from dioptre_link.operation import Input, Role
@@ -75,12 +75,12 @@ def source_now(image: Gimp.Image, entry: Entry) -> Source | None:
     depth = None
     if "disparity" in entry.inputs:
         depth = recipe.find(image, entry.inputs["disparity"])
-        if depth is None and Input.DISPARITY in described.inputs:
+        if depth is None and traits.finds_depth_layer(described):
             raise refusals.input_gone(described, is_depth=True, name=entry.inputs["disparity"].name)
     for layer in recipe.layers(image, entry):
         if not layer.is_group() and layer.get_lock_content():
             raise refusals.layer_locked(layer.get_name())
-    source = sources.find(described, image, [picture], depth, into_selection=False)
+    source = sources.find(described, image, [picture], depth, into_selection=False, looks_for_depth=False)
     made = entry.outputs.get(Role.DEPTH.value)
     own = recipe.find(image, made)
     if depth is not None or made is None or own is None or depth_store.content_hash(own) == made.sha256:

@@ -127,7 +127,7 @@ def check_refusals_come_before_any_work():
     (OUT / "none.json").write_text("{", encoding="utf-8")
     none = Gio.File.new_for_path(str(OUT / "none.json"))
     refuse("dioptre-recipe", image, [layer], CALLING, "is not JSON", file=none)
-    needs = recipe([{"operation": "lens_blur", "options": {}}, {"operation": "white_balance", "options": {}}])
+    needs = recipe([{"operation": "repair_depth", "options": {}}, {"operation": "white_balance", "options": {}}])
     refuse("dioptre-recipe", image, [layer], CALLING, "needs a depth layer", file=needs)
 
 

@@ -208,7 +208,7 @@ def check_refusals_come_before_any_work():
     image, layer = new_image()
     refuse("dioptre-depth", image, [], CALLING, "No layer is selected")
     refuse("dioptre-depth", image, [layer, new_layer(image, "b", 96, 64)], CALLING, "2 are selected")
-    refuse("dioptre-lens-blur", image, [layer], CALLING, "needs a depth layer")
+    refuse("dioptre-repair-depth", image, [layer], CALLING, "needs a depth layer")
     refuse("dioptre-portrait", image, [layer], CALLING, "only one coordinate", focus_x=3.0)
     refuse("dioptre-portrait", image, [layer], CALLING, "out of range", focal_disparity=-0.5)
     refuse("dioptre-update", image, [layer], CALLING, "no Dioptre results yet")

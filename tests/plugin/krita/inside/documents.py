@@ -164,7 +164,7 @@ def check_the_opened_files_own_depth_is_used():
 def check_refusals():
     document, node = yield from photo()
     start = jobs.job_manager().start
-    refused("needs a depth layer", lambda: start(operation("lens_blur"), BLUR, document, node))
+    refused("needs a depth layer", lambda: start(operation("repair_depth"), {}, document, node))
     refused("out of range", lambda: start(operation("portrait"), {"f_number": 0.1}, document, node))
     refused("no Dioptre results", lambda: updating.start(jobs.job_manager(), document, node))
     empty = document.createNode("empty", "paintlayer")

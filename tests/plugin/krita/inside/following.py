@@ -142,7 +142,7 @@ def check_stopping_leaves_the_document():
 def check_refusals_come_before_any_work():
     document, node = yield from photo()
     was = names(document.rootNode())
-    needs = [{"operation": "lens_blur", "options": {}}, {"operation": "white_balance", "options": {}}]
+    needs = [{"operation": "repair_depth", "options": {}}, {"operation": "white_balance", "options": {}}]
     wrong = [{"operation": "portrait", "options": {"f_numbr": 2}}]
     for given, words in (
         ({"version": 1, "steps": needs}, "needs a depth layer"),

@@ -195,7 +195,7 @@ def check_the_chosen_view_has_the_colour_of_a_selection():
 
 def check_an_operation_that_cannot_work_says_so_where_the_picture_would_be():
     yield from open_photo()
-    yield from opened("dioptre_lens_blur")
+    yield from opened("dioptre_repair_depth")
     yield from until(lambda: state().phase is Phase.FAILED, "the refusal")
     expect("words", widget(QLabel, "dioptre_preview").text(), "No preview")
     expect_in("refusal", "needs a depth layer", widget(QLabel, "dioptre_words").text())
@@ -503,6 +503,6 @@ def check_equal_refusals_show_once():
     boxes = [one for one in shown if one.isVisible()]
     expect("windows", [(one.isModal(), "no Dioptre results" in one.text()) for one in boxes], [(False, True)])
     boxes[0].close()
-    yield from opened("dioptre_lens_blur")
+    yield from opened("dioptre_repair_depth")
     expect_in("words", "needs a depth layer", widget(QLabel, "dioptre_words").text())
     expect("runs", jobs.job_manager().runs, [])
