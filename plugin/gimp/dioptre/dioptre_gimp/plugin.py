@@ -30,6 +30,7 @@ UPDATE = "dioptre-update"
 MENU = "<Image>/Filters/Dioptre"  # no letter of it is free: GIMP has 17 entries there
 AUTHORS = "The Dioptre developers"
 YEAR = "2026"
+SHOWN_S = 5.0  # as long as GIMP's own words in the status bar
 
 T = TypeVar("T")
 
@@ -206,7 +207,7 @@ def run_edit_depth(
     def do() -> Gimp.Layer | None:
         outcome = depth_editing.begin(image, drawables)
         if run_mode == Gimp.RunMode.INTERACTIVE:
-            _tell(outcome)
+            _show(" ".join(map(translated, outcome.messages)))
         return outcome.layer
 
     return guarded(procedure, do)
@@ -224,7 +225,7 @@ def run_update(
         updated = _with_progress("Update", lambda worker: update.update(worker, image, drawables))
         _tell(updated.outcome)
         if run_mode == Gimp.RunMode.INTERACTIVE:
-            Gimp.message(translated(updated.summary))
+            _show(translated(updated.summary))
         return updated.outcome.layer
 
     return guarded(procedure, do)
@@ -239,6 +240,15 @@ def _with_progress(title: str, steps_of: Callable[[Worker], Steps[T]]) -> T:
 def _tell(outcome: Outcome) -> None:
     for message in outcome.messages:
         Gimp.message(translated(message))
+
+
+def _show(words: str) -> None:
+    """Show words in the status bar for some seconds. GIMP marks every message of a plug-in as a warning."""
+    Gimp.progress_init(words)
+    Gimp.progress_update(1.0)
+    Gimp.displays_flush()
+    time.sleep(SHOWN_S)
+    Gimp.progress_end()
 
 
 class progress:  # noqa: N801  (used as a function)
