@@ -150,8 +150,11 @@ class Active:
             node = node.parentNode()
         self._layer = "" if node is None else recipe.own_id(node)
 
-    def restore(self, swapped: Sequence[tuple[Node, Node]]) -> None:
-        """swapped: (old, new) of the layers that took each other's place."""
+    def restore(self, swapped: Sequence[tuple[Node, Node]]) -> Node | None:
+        """Make it active again, or the one that took its place; returns it.
+
+        swapped: (old, new) of the layers that took each other's place.
+        """
         follows = {recipe.own_id(old): recipe.own_id(new) for old, new in swapped}
         node = recipe.find_node(self._document, follows.get(self._layer, self._layer)) if self._layer else None
         for place in self._path:
@@ -159,6 +162,7 @@ class Active:
             node = children[place] if place < len(children) else node
         if node is not None:
             self._document.setActiveNode(node)
+        return node
 
 
 def swap(document: Document, old: Node, new: Node) -> None:

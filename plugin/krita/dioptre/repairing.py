@@ -50,7 +50,7 @@ def make(
         yield from spaces.writing(new, rect, made.raster, spaces.DEPTH, scratch)
     active = layers.Active(document)
     layers.swap(document, old, new)
-    active.restore([(old, new)])
+    undo_sync.activated(document, active.restore([(old, new)]), [(old, new)])
     # With the hash of what the network made: to Update the new layer is one that was painted on.
     recipe.add_version(document, replace(was, id=recipe.own_id(old)), replace(was, id=recipe.own_id(new)))
     document.setModified(True)

@@ -6,6 +6,9 @@ that is redone: visibility is no part of Krita's undo history.
 *Update* puts every new layer above the old one and takes the old one away: two steps each. When the user undoes or
 redoes the first of these steps, `UndoSync` does the same with the others, and the record of results follows.
 
+*The active layer* stays what it was. Krita makes a neighbour of a layer that is taken away active, and may get to
+that only after the script has set the active layer.
+
 It looks and asks only while Krita does nothing to the document: an undo that is asked for in the middle of
 something is lost.
 """
@@ -22,6 +25,7 @@ from .dioptre_link.records import Entry
 from .qt import QObject, QTimer, QUuid
 from .sources import is_idle
 
+SETTLING = 8  # looks at a document at rest after a swap; Krita's own choice came at once, on a busy machine later
 LOOK_MS = 100  # between looks: the rest of an undo follows before the eye misses it
 PATIENCE = 10  # looks at a document at rest before a step that did not come is asked for again
 ASKED = 3  # times in all, for one step
@@ -86,12 +90,32 @@ class _Swapped:
         return active is not None and active == self.document
 
 
+@dataclass(kw_only=True)
+class _Activated:
+    """The layer to be active after a swap. beside: ids of layers that Krita may have made active instead."""
+
+    document: Document
+    wanted: str
+    beside: frozenset[str]
+    left: int = SETTLING
+
+    def look(self) -> None:
+        active, wanted = self.document.activeNode(), self.document.nodeByUniqueID(QUuid(self.wanted))
+        self.left -= 1
+        if active is None or recipe.own_id(active) == self.wanted:
+            return
+        if wanted is None or recipe.own_id(active) not in self.beside:
+            self.left = 0  # the user chose another one, or an undo took it away
+            return
+        self.document.setActiveNode(wanted)
+
+
 class UndoSync(QObject):
     """Watches what was done in this session, as long as its documents are open."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._watched: list[_Hidden | _Swapped] = []
+        self._watched: list[_Hidden | _Swapped | _Activated] = []
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self.look)
@@ -107,16 +131,30 @@ class UndoSync(QObject):
         if ids:
             self._watch(_Swapped(document=document, pairs=ids, entries=entries))
 
+    def activated(self, document: Document, node: Node | None, swapped: Sequence[tuple[Node, Node]]) -> None:
+        """Keep `node` active until Krita has got to the swap. swapped: (old, new) of the layers."""
+        if node is None or not swapped:
+            return
+        groups = [new.parentNode() for _, new in swapped if new.parentNode() is not None]
+        beside = {recipe.own_id(one) for group in groups for one in (group, *group.childNodes()) if one is not None}
+        wanted = recipe.own_id(node)
+        self._watch(_Activated(document=document, wanted=wanted, beside=frozenset(beside - {wanted})))
+
     def look(self) -> None:
         documents = Krita.instance().documents()
-        self._watched = [one for one in self._watched if any(one.document == each for each in documents)]
+        self._watched = [
+            one
+            for one in self._watched
+            if any(one.document == each for each in documents)
+            and not (isinstance(one, _Activated) and one.left <= 0)
+        ]
         for one in self._watched:
             if is_idle(one.document):
                 one.look()
         if not self._watched:
             self._timer.stop()
 
-    def _watch(self, one: _Hidden | _Swapped) -> None:
+    def _watch(self, one: _Hidden | _Swapped | _Activated) -> None:
         self._watched.append(one)
         self._timer.start()
 

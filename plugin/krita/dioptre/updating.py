@@ -10,14 +10,14 @@ from krita import Document, Node
 from . import depth_editing, layers, recipe, spaces
 from .dioptre_link.editing import refusals
 from .dioptre_link.editing.results import to_update
-from .dioptre_link.editing.traits import enlarges
+from .dioptre_link.editing.traits import enlarges, finds_depth_layer
 from .dioptre_link.errors import Cancelled, RefusedError
 from .dioptre_link.language import Message
 from .dioptre_link.operation import Input, Operation, Role
 from .dioptre_link.records import GROUP, Entry, Link
 from .jobs import JobManager, Run, order_for
 from .link import DATA_ROLES, Outcome, Report, Ticket, Worker, compute
-from .sources import Found, Picture, Source, find, snapshot
+from .sources import Found, Picture, Source, depth_place, find, snapshot
 from .spaces import Rect, ScratchDocuments
 from .undo_sync import UndoSync
 
@@ -87,14 +87,14 @@ def plan_of(document: Document, entry: Entry) -> Plan:
     depth = None
     if "disparity" in entry.inputs:
         depth = recipe.find(document, entry.inputs["disparity"])
-        if depth is None and Input.DISPARITY in described.inputs:
+        if depth is None and finds_depth_layer(described):
             raise entry.gone(described, "disparity")
     made = recipe.nodes(document, entry)
     for node in made:
         if node.locked():
             raise refusals.layer_locked(node.name())
     _check_clones(document, made)
-    found = find(described, document, picture, depth, fresh=False)
+    found = find(described, document, picture, depth, fresh=False, looks_for_depth=False)
     own = recipe.current(document, entry.outputs.get(Role.DEPTH.value)) if depth is None else None
     return Plan(entry=entry, found=found, own=own)
 
@@ -110,8 +110,9 @@ def read(plans: Sequence[Plan]) -> Generator[None, None, list[Task]]:
             document, own, there = source.document, Rect(*made.rect), source.picture.rect
             if enlarges(one.described):  # its depth is as large as its result
                 there = Rect(there.x, there.y, own.width, own.height)
+            place = depth_place(Rect.of(node), there)
             was = yield from snapshot(document, node, rect=own, space=spaces.DEPTH)
-            now = was if own == there else (yield from snapshot(document, node, rect=there, space=spaces.DEPTH))
+            now = was if own == place else (yield from snapshot(document, node, rect=place, space=spaces.DEPTH))
             task = replace(task, was=was, now=now, sha256=made.sha256)
         tasks.append(task)
     return tasks
@@ -188,8 +189,7 @@ def apply(
     if was_edited:
         first.refreshProjection()
         first.setActiveNode(tops[-1])
-    else:
-        active.restore(swapped)
+    undo_sync.activated(first, tops[-1] if was_edited else active.restore(swapped), swapped)
     names = ", ".join(f"“{top.name()}”" for top in tops)
     return tops[-1], (*messages, said or Message("Updated {names}.", names=names))
 

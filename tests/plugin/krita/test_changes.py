@@ -270,3 +270,27 @@ def test_the_active_layer_stays_active_when_layers_are_swapped(
         active.restore([(old, new)])
         assert document.activeNode().name() == name
         assert document.activeNode() in (group, new, *new.childNodes())
+
+
+def test_the_layer_that_was_active_stays_so_when_krita_changes_it_late(
+    plugin: types.SimpleNamespace, document: Document
+) -> None:
+    """Krita gets to a swap after the script, and makes a neighbour of the layer that went active."""
+    node = photo(document)
+    group = made(plugin, "portrait", document, node)
+    depth, result = group.childNodes()
+    document.setActiveNode(result)
+    undo_sync = plugin.undo_sync.UndoSync(None)
+    (task,) = tasks(plugin, document, group)
+    plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], undo_sync))
+    depth, result = group.childNodes()
+    assert document.activeNode() == result
+    document.setActiveNode(depth)
+    undo_sync.look()
+    assert document.activeNode() == result
+    document.setActiveNode(node)  # by hand
+    undo_sync.look()
+    assert document.activeNode() == node
+    document.setActiveNode(depth)
+    undo_sync.look()
+    assert document.activeNode() == depth
