@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 STRIP_BYTES = 2 << 20  # read or written within some milliseconds
+ONE = {"U8": b"\xff", "U16": b"\xff\xff", "F16": b"\x00\x3c", "F32": b"\x00\x00\x80\x3f"}
+"""An opaque alpha as Krita stores it, by the depth of a channel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,14 @@ class Raster:
             at += 1
         return b"".join(parts)
 
+    def part(self, rect: tuple[int, int, int, int], pixel_bytes: int) -> bytes:
+        """The pixels of a rectangle: left, top, width and height within the raster."""
+        left, top, width, height = rect
+        rows, row = self.rows(top, height), self.row_bytes
+        if width * pixel_bytes == row:
+            return rows
+        return b"".join(rows[at : at + width * pixel_bytes] for at in range(left * pixel_bytes, len(rows), row))
+
     @cached_property
     def _firsts(self) -> list[int]:
         firsts, row = [], 0
@@ -72,3 +82,11 @@ def strips(height: int, rows: int) -> Iterable[tuple[int, int]]:
 def strip_rows(row_bytes: int) -> int:
     """How many rows a strip has."""
     return max(1, STRIP_BYTES // max(1, row_bytes))
+
+
+def is_opaque(data: bytes, depth: str, pixel_bytes: int) -> bool:
+    """Whether every pixel is. depth: Krita's name for that of a channel; alpha is the last one."""
+    one, pixels = ONE[depth], len(data) // pixel_bytes
+    return all(
+        data[pixel_bytes - len(one) + at :: pixel_bytes].count(byte) == pixels for at, byte in enumerate(one)
+    )

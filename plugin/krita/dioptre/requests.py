@@ -14,7 +14,6 @@ from .dioptre_link.editing.state import State
 from .dioptre_link.editing.traits import looks_into_file, takes_depth, takes_selection
 from .dioptre_link.wire import PixelFormat
 from .link import DEPTH_WIRE, SELECTION_WIRE, upload, upload_depth, without_alpha
-from .raster import Raster
 from .sources import Picture, Source
 from .targets import Target
 
@@ -89,19 +88,11 @@ def _cropped(worker: Worker, source: Source, part: tuple[int, int, int, int]) ->
     width, height = part[2:]
     picture, depth = source.picture, source.depth
     inputs = {"picture": worker.new_buffer(width, height, picture.format)}
-    inputs["picture"].write_rows(0, _part(picture.raster, part, picture.format.pixel_bytes))
+    inputs["picture"].write_rows(0, picture.raster.part(part, picture.format.pixel_bytes))
     if depth is not None:
         inputs["disparity"] = worker.new_buffer(width, height, DEPTH_WIRE)
-        inputs["disparity"].write_rows(0, without_alpha(_part(depth.raster, part, 8)))
+        inputs["disparity"].write_rows(0, without_alpha(depth.raster.part(part, 8)))
     return inputs
-
-
-def _part(raster: Raster, part: tuple[int, int, int, int], size: int) -> bytes:
-    """A rectangle of a raster; size: bytes of a pixel."""
-    left, top, width, height = part
-    row = raster.row_bytes
-    rows = raster.rows(top, height)
-    return b"".join(rows[at : at + width * size] for at in range(left * size, len(rows), row))
 
 
 def _small_depth(depth: Picture) -> Image:

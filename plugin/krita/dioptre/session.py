@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from krita import Krita
+from krita import Krita, Node
 
 from . import editing_runs, requests, targets
 from .dioptre_link.catalogue import OPERATIONS
@@ -29,6 +29,7 @@ from .jobs import Run, in_words, job_manager
 from .link import LinkThread, Report, Ticket
 from .qt import QApplication, QImage, QObject, QTimer
 from .sources import Source, find
+from .spaces import Rect
 from .steps import Stepper
 from .targets import Target, active, find_target
 
@@ -239,9 +240,7 @@ class Session(QObject):
 
     def _read(self, source: Source) -> None:
         self._source, self._marked = source, (source.document, source.picture.node)
-        node, rect = source.node(), source.picture.rect
-        scale = min(1.0, requests.LONGEST_PX / max(rect.width, rect.height))
-        self.before = node.thumbnail(max(1, round(rect.width * scale)), max(1, round(rect.height * scale)))
+        self.before = _thumbnail(source.node(), source.picture.rect)
         self._set(states.read(self.state))
         self.ask()
 
@@ -333,3 +332,13 @@ class Session(QObject):
         if self._ticket is not None:
             self._ticket.cancel()
         self._ticket = None
+
+
+def _thumbnail(node: Node, rect: Rect) -> QImage:
+    """A part of a layer, reduced for the preview. Krita reduces whole layers."""
+    scale, whole = min(1.0, requests.LONGEST_PX / max(rect.width, rect.height)), Rect.of(node)
+    image = node.thumbnail(max(1, round(whole.width * scale)), max(1, round(whole.height * scale)))
+    if whole == rect:
+        return image
+    part = (rect.x - whole.x, rect.y - whole.y, rect.width, rect.height)
+    return image.copy(*(round(side * scale) for side in part))

@@ -12,18 +12,18 @@ from . import recipe, spaces
 from .dioptre_link.chain import Chain
 from .dioptre_link.editing import refusals
 from .dioptre_link.editing.refusals import Refusals
-from .dioptre_link.editing.traits import enlarges, takes_depth
+from .dioptre_link.editing.traits import enlarges, finds_depth_layer, takes_depth
 from .dioptre_link.errors import RefusedError
 from .dioptre_link.operation import Input, Operation, Role
 from .dioptre_link.wire import MAX_SIDE_PX, PixelFormat
-from .raster import Raster
+from .extent import taking_part
+from .raster import Raster, is_opaque
 from .spaces import Rect, Snapshot, Space
 
 IN_KRITA = Refusals(menu="Filter ▸ Dioptre")
 DEPTH_NAME = "Depth"
 LAYERED_FILES = (".kra", ".krz", ".ora")
 PHOTO_FILES = (".jpg", ".jpeg", ".heic", ".heif")  # that have room for the camera's depth
-_ONE = {"u8": b"\xff", "u16": b"\xff\xff", "f16": b"\x00\x3c", "f32": b"\x00\x00\x80\x3f"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,29 +82,89 @@ class Found:
         frozen = self._freeze() if is_idle(self.document) else None
         return self._read(frozen)
 
-    def _freeze(self) -> tuple[Generator[None, None, Picture], Generator[None, None, Picture] | None]:
-        picture, rect = snapshot(self.document, self.picture), Rect.of(self.picture)
-        if self.depth is None:
-            return picture, None
-        return picture, snapshot(self.document, self.depth, rect=rect, space=spaces.DEPTH)
+    def _freeze(self) -> tuple[_Frozen, _Frozen | None]:
+        check_size(self.picture)
+        rect = Rect.of(self.picture)
+        depth = None if self.depth is None else _frozen(self.document, self.depth, rect)
+        return _frozen(self.document, self.picture, rect), depth
 
-    def _read(
-        self, frozen: tuple[Generator[None, None, Picture], Generator[None, None, Picture] | None] | None
-    ) -> Generator[None, None, Source]:
+    def _read(self, frozen: tuple[_Frozen, _Frozen | None] | None) -> Generator[None, None, Source]:
         while frozen is None:
             yield
             check_open(self.document)
             frozen = self._freeze() if is_idle(self.document) else None
-        picture = yield from frozen[0]
-        depth = None if frozen[1] is None else (yield from frozen[1])
+        (of_picture, of_depth), whole = frozen, frozen[0].pixels.rect
+        canvas = Rect(0, 0, self.document.width(), self.document.height())
+        rect = yield from taking_part(of_picture.pixels, canvas)
+        picture = yield from of_picture.read(rect)
+        depth = None
+        if of_depth is not None:
+            depth = yield from of_depth.read(of_depth.place(rect), spaces.DEPTH)
+        selection = self.selection
+        if selection is not None and rect != whole:
+            part = (rect.x - whole.x, rect.y - whole.y, rect.width, rect.height)
+            selection = Raster.of(selection, whole.width).part(part, 1)
         return Source(
             document=self.document,
             picture=picture,
             depth=depth,
             plain=self.plain and picture.opaque,
-            selection=self.selection,
+            selection=selection,
             opened_file=opened_file(self.document),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Frozen:
+    """A layer as it was at one moment. bounds: of all of it."""
+
+    node: str
+    name: str
+    bounds: Rect
+    pixels: Snapshot
+
+    def place(self, picture: Rect) -> Rect:
+        """Where it lies as the depth of a picture."""
+        return depth_place(self.bounds, picture) if self.pixels.any_place else picture
+
+    def read(self, rect: Rect, space: Space | None = None) -> Generator[None, None, Picture]:
+        """A part of it, in steps; in `space`, or in a space that the worker takes."""
+        pixels = self.pixels.narrowed(rect)
+        given = space or (pixels.space if spaces.wire_format(pixels.space) is not None else spaces.EXCHANGE)
+        pixel_format = spaces.wire_format(given)
+        assert pixel_format is not None
+        raster = yield from spaces.reading(pixels, given)
+        if raster.row_bytes != rect.width * pixel_format.pixel_bytes:
+            raise RefusedError("Krita cannot read the pixels of the layer “{name}”.", name=self.name)
+        opaque = True
+        for strip in raster.strips:
+            opaque = opaque and is_opaque(strip, given.depth, pixel_format.pixel_bytes)
+            yield
+        return Picture(
+            node=self.node,
+            name=self.name,
+            rect=rect,
+            raster=raster,
+            format=pixel_format,
+            space=pixels.space,
+            opaque=opaque,
+        )
+
+
+def _frozen(document: Document, node: Node, rect: Rect) -> _Frozen:
+    return _Frozen(
+        node=recipe.node_id(document, node), name=node.name(), bounds=Rect.of(node), pixels=Snapshot(node, rect)
+    )
+
+
+def depth_place(bounds: Rect, picture: Rect) -> Rect:
+    """Where the depth of a picture lies: where its layer is, however far one of the two was moved.
+
+    Args:
+        bounds: of the depth layer.
+        picture: the part of the picture that is read.
+    """
+    return bounds if bounds[2:] == picture[2:] else picture
 
 
 def check_open(document: Document) -> None:
@@ -127,10 +187,12 @@ def find(
     depth: Node | None = None,
     *,
     fresh: bool = True,
+    looks_for_depth: bool = True,
 ) -> Found:
     """Check what an operation was given, and complete it. Raises RefusedError.
 
-    fresh: new layers will be made, within the selection.
+    fresh: new layers will be made, within the selection. looks_for_depth: whether the picture's own depth layer is
+    used where none is given.
     """
     if document is None:
         raise refusals.no_document()
@@ -139,12 +201,12 @@ def find(
     if takes_depth(described) and depth is None:
         if (source := recipe.picture_of(document, entries, picture)) is not None:
             picture, depth = source, picture  # the depth layer itself was selected
-        elif Input.DISPARITY not in described.inputs and Role.DEPTH not in described.outputs:
-            depth = recipe.depth_of(document, entries, picture)  # it only helps, where there is one
-        elif Input.DISPARITY in described.inputs:
+        elif looks_for_depth and finds_depth_layer(described):
             depth = recipe.depth_of(document, entries, picture) or _named_depth(document, picture)
-            if depth is None:
+            if depth is None and Input.DISPARITY in described.inputs:
                 raise IN_KRITA.needs_depth(described)
+        elif Role.DEPTH not in described.outputs:
+            depth = recipe.depth_of(document, entries, picture)  # it only helps, where there is one
     if depth is not None and recipe.own_id(depth) == recipe.own_id(picture):
         raise refusals.same_layer()
     if fresh:
@@ -191,36 +253,7 @@ def snapshot(
     if rect is None:
         check_size(node)
         rect = Rect.of(node)
-    return _taken(recipe.node_id(document, node), node.name(), Snapshot(node, rect), space)
-
-
-def _taken(node: str, name: str, frozen: Snapshot, space: Space | None) -> Generator[None, None, Picture]:
-    own = frozen.space
-    given = space or (own if spaces.wire_format(own) is not None else spaces.EXCHANGE)
-    pixel_format = spaces.wire_format(given)
-    assert pixel_format is not None
-    raster = yield from spaces.reading(frozen, given)
-    if raster.row_bytes != frozen.rect.width * pixel_format.pixel_bytes:
-        raise RefusedError("Krita cannot read the pixels of the layer “{name}”.", name=name)
-    opaque = True
-    for strip in raster.strips:
-        opaque = opaque and _is_opaque(strip, pixel_format)
-        yield
-    return Picture(
-        node=node,
-        name=name,
-        rect=frozen.rect,
-        raster=raster,
-        format=pixel_format,
-        space=own,
-        opaque=opaque,
-    )
-
-
-def _is_opaque(data: bytes, pixel_format: PixelFormat) -> bool:
-    one, step = _ONE[pixel_format.dtype], pixel_format.pixel_bytes
-    pixels = len(data) // step
-    return all(data[step - len(one) + at :: step].count(byte) == pixels for at, byte in enumerate(one))
+    return _frozen(document, node, rect).read(rect, space)
 
 
 def opened_file(document: Document) -> str | None:

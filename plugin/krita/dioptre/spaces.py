@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from typing import NamedTuple
 
 from krita import Document, Krita, Node
@@ -176,11 +177,28 @@ class Snapshot:
                 )
             self._whole = Raster.of(data, row_bytes)
 
+    def narrowed(self, rect: Rect) -> Snapshot:
+        """Another rectangle of the same pixels. Only a paint layer's may reach beyond this one's."""
+        other = copy(self)
+        other.rect = rect
+        if self._whole is not None:
+            left, top = rect.x - self.rect.x, rect.y - self.rect.y
+            data = self._whole.part((left, top, rect.width, rect.height), self.pixel_bytes)
+            other._whole = Raster.of(data, rect.width * self.pixel_bytes)
+        return other
+
+    @property
+    def any_place(self) -> bool:
+        """Whether pixels beyond `rect` are known too."""
+        return self._whole is None
+
+    @property
+    def pixel_bytes(self) -> int:
+        return pixel_bytes(self._node) if self._whole is None else self._whole.row_bytes // self.rect.width
+
     @property
     def row_bytes(self) -> int:
-        if self._whole is not None:
-            return self._whole.row_bytes
-        return self.rect.width * pixel_bytes(self._node)
+        return self.rect.width * self.pixel_bytes
 
     def rows(self, first: int, count: int) -> bytes:
         if self._whole is not None:

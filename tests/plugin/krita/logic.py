@@ -30,7 +30,7 @@ def plugin(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     package = types.ModuleType(PACKAGE)
     package.__path__ = [str(folder)]
     sys.modules[PACKAGE] = package
-    names = ("raster", "steps", "spaces", "recipe", "sources", "link", "layers", "undo_sync")
+    names = ("raster", "steps", "spaces", "extent", "recipe", "sources", "link", "layers", "undo_sync")
     names += ("jobs", "updating", "enlarge", "targets", "depth_editing", "editing_runs")
     with fake_krita.installed():
         loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in names}

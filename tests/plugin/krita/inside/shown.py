@@ -197,6 +197,26 @@ def check_painting_on_depth():
     expect_same("file", saved, picture_of(child(group, "Result")), 0)
 
 
+def check_a_stroke_across_the_edge_of_the_canvas():
+    """It makes the layer larger, and transparent there: nothing of that is blurred into the picture."""
+    document, node = yield from photo(256, 256)
+    trigger("zoom_to_100pct")
+    sharp = QImage(str((yield from person.export("edge-before.png"))))
+    trigger("KritaShape/KisToolBrush")
+    middle = person.canvas().center()
+    person.drag([(middle.x() + 8 * step - 60, middle.y() - 128) for step in range(16)])
+    yield from until(lambda: node.bounds().y() < 0, "the stroke")
+    yield from settle(document)
+    for name in ("portrait", "lens_blur"):
+        group = yield from finish(jobs.job_manager().start(operation(name), SHARP, document, node))
+        expect("result", child(group, "Result").bounds().getRect(), (0, 0, 256, 256))
+        expect("source", node.visible(), True)
+        saved = QImage(str((yield from person.export(f"edge-{name}.png"))))
+        expect(f"alpha after {name}", alphas(saved, 256), [255])
+        expect_changed(name, saved, sharp)
+    yield from person.canvas_picture("edge.png")
+
+
 def check_redo_with_a_transparency_mask():
     """The source is hidden again on the canvas too: its half transparent pixels do not shine through twice."""
     document, node = yield from photo()
@@ -209,17 +229,20 @@ def check_redo_with_a_transparency_mask():
         yield from toggle_visibility(document, background)
     options = {"focal_disparity": 0.85, "max_radius": 6.0}
     yield from finish(jobs.job_manager().start(operation("lens_blur"), options, document, node))
-    first = alphas((yield from person.export("masked.png")))
+    first = alphas(str((yield from person.export("masked.png"))))
     trigger("edit_undo")
     yield from until(node.visible, "the source after undo")
     yield from settle(document, 6)
-    expect("alpha after undo", alphas((yield from person.export("masked.png"))), first)
+    expect("alpha after undo", alphas(str((yield from person.export("masked.png")))), first)
     trigger("edit_redo")
     yield from until(lambda: not node.visible(), "the source hidden after redo")
     yield from settle(document, 6)
-    expect("alpha after redo", alphas((yield from person.export("masked.png"))), first)
+    expect("alpha after redo", alphas(str((yield from person.export("masked.png")))), first)
 
 
-def alphas(path):
-    image = QImage(str(path)).convertToFormat(QImage.Format.Format_ARGB32)
-    return sorted({image.pixelColor(x, y).alpha() for y in range(8, HEIGHT - 8) for x in range(8, WIDTH - 8)})
+def alphas(path, side=0):
+    """Of a picture of this side all, of a smaller one those away from its edges."""
+    image, near = QImage(path).convertToFormat(QImage.Format.Format_ARGB32), 0 if side else 8
+    width, height = (side, side) if side else (WIDTH, HEIGHT)
+    places = ((x, y) for y in range(near, height - near) for x in range(near, width - near))
+    return sorted({image.pixelColor(*place).alpha() for place in places})

@@ -1,0 +1,96 @@
+"""Which part of a layer takes part, where the layer reaches beyond the canvas.
+
+A stroke across the canvas's edge enlarges a paint layer: beyond the edge it is then mostly transparent, and a blur
+would draw that transparency into the picture. What a photograph has beyond the canvas, after a move, takes part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from .raster import ONE, is_opaque, strip_rows, strips
+from .spaces import Rect, Snapshot
+
+_LEFT, _TOP, _RIGHT, _BOTTOM = range(4)  # of the edges below
+
+
+def taking_part(frozen: Snapshot, canvas: Rect) -> Generator[None, None, Rect]:
+    """The rectangle of a layer to work on, found in steps.
+
+    The part on the canvas, and what lies beyond each of its sides where that is opaque. Elsewhere it ends at a side
+    where the layer is opaque all over the canvas, or mostly ends there itself. A layer outside of the canvas takes
+    part as it is.
+
+    Args:
+        frozen: the layer's pixels.
+        canvas: of the document, in its pixels.
+
+    Returns:
+        A part of `frozen.rect`.
+    """
+    outer, edges = _edges(frozen.rect), _common(frozen.rect, canvas)
+    on_canvas = _rect(edges)
+    if edges == outer or on_canvas.width <= 0 or on_canvas.height <= 0:
+        return frozen.rect
+    fills_canvas: bool | None = None
+    for side in (_LEFT, _RIGHT, _TOP, _BOTTOM):
+        if edges[side] == outer[side]:
+            continue
+        if not (yield from _is_opaque(frozen, _beyond(edges, outer, side))):
+            if fills_canvas is None:
+                fills_canvas = yield from _is_opaque(frozen, on_canvas)
+            if fills_canvas or _ends_at(frozen, edges, side):
+                continue
+        edges[side] = outer[side]
+    return _rect(edges)
+
+
+def _is_opaque(frozen: Snapshot, rect: Rect) -> Generator[None, None, bool]:
+    part = frozen.narrowed(rect)
+    for first, rows in strips(rect.height, strip_rows(part.row_bytes)):
+        if not is_opaque(part.rows(first, rows), part.space.depth, part.pixel_bytes):
+            return False
+        yield
+    return True
+
+
+def _ends_at(frozen: Snapshot, edges: list[int], side: int) -> bool:
+    """Whether most of the layer's pixels along a side of the canvas have nothing beside them beyond it."""
+    inner, outer = list(edges), list(edges)
+    if side in (_LEFT, _TOP):
+        inner[side + 2], outer[side], outer[side + 2] = edges[side] + 1, edges[side] - 1, edges[side]
+    else:
+        inner[side - 2], outer[side - 2], outer[side] = edges[side] - 1, edges[side], edges[side] + 1
+    pairs = list(zip(_seen(frozen, _rect(inner)), _seen(frozen, _rect(outer)), strict=True))
+    along = sum(inside for inside, _ in pairs)
+    return along > 0 and 2 * sum(inside and not beyond for inside, beyond in pairs) >= along
+
+
+def _seen(frozen: Snapshot, line: Rect) -> list[bool]:
+    """Whether each pixel of a line is not wholly transparent."""
+    part = frozen.narrowed(line)
+    data, size = part.rows(0, line.height), part.pixel_bytes
+    alpha = len(ONE[part.space.depth])
+    return [any(data[at + size - alpha : at + size]) for at in range(0, len(data), size)]
+
+
+def _edges(rect: Rect) -> list[int]:
+    return [rect.x, rect.y, rect.x + rect.width, rect.y + rect.height]
+
+
+def _rect(edges: list[int]) -> Rect:
+    return Rect(edges[_LEFT], edges[_TOP], edges[_RIGHT] - edges[_LEFT], edges[_BOTTOM] - edges[_TOP])
+
+
+def _common(one: Rect, other: Rect) -> list[int]:
+    """The edges of what two rectangles share."""
+    (left, top, right, bottom), (left_2, top_2, right_2, bottom_2) = _edges(one), _edges(other)
+    return [max(left, left_2), max(top, top_2), min(right, right_2), min(bottom, bottom_2)]
+
+
+def _beyond(edges: list[int], outer: list[int], side: int) -> Rect:
+    """What lies beyond one side, as long as that side."""
+    strip = list(edges)
+    strip[side] = outer[side]
+    strip[side + 2 if side in (_LEFT, _TOP) else side - 2] = edges[side]
+    return _rect(strip)
