@@ -23,7 +23,7 @@ from .dioptre_link.scratch import temporary_folder
 from .jobs import JobManager, Run
 from .link import Made, Order, Report, Ticket, Worker, compute
 from .qt import QUuid
-from .sources import Picture, check_open, check_size, is_idle, snapshot
+from .sources import Picture, check_open, check_size, is_idle, part_on_canvas
 from .spaces import Rect, ScratchDocuments
 
 STRATEGY = "Bicubic"  # for what no network enlarges: masks, depth
@@ -83,7 +83,7 @@ def _read(document: Document, options: Mapping[str, Any], paint: list[Node]) -> 
     while not is_idle(document):
         yield
         check_open(document)
-    frozen = [snapshot(document, node) for node in paint]
+    frozen = [part_on_canvas(document, node) for node in paint]
     pictures = []
     for one in frozen:
         pictures.append((yield from one))
@@ -158,9 +158,11 @@ def _title(document: Document) -> str:
 
 
 def _filling(node: Node, picture: Picture, layer: Made, scale: float) -> Generator[None, None, None]:
-    """Put the network's pixels where Krita's own enlargement lies."""
+    """Put the network's pixels where Krita's own enlargement lies; beyond them that stays."""
     rect = Rect(round(picture.rect.x * scale), round(picture.rect.y * scale), layer.width, layer.height)
     given = picture.space if spaces.wire_format(picture.space) is not None else spaces.EXCHANGE
-    yield from spaces.clearing(node, Rect.of(node))
+    whole = Rect.of(node)
+    if max(abs(one - other) for one, other in zip(whole, rect, strict=True)) <= scale:  # rounded, or softened
+        yield from spaces.clearing(node, whole)
     with ScratchDocuments() as scratch:
         yield from spaces.writing(node, rect, layer.raster, given, scratch)

@@ -94,8 +94,7 @@ class Found:
             check_open(self.document)
             frozen = self._freeze() if is_idle(self.document) else None
         (of_picture, of_depth), whole = frozen, frozen[0].pixels.rect
-        canvas = Rect(0, 0, self.document.width(), self.document.height())
-        rect = yield from taking_part(of_picture.pixels, canvas)
+        rect = yield from taking_part(of_picture.pixels, canvas_of(self.document))
         picture = yield from of_picture.read(rect)
         depth = None
         if of_depth is not None:
@@ -155,6 +154,21 @@ def _frozen(document: Document, node: Node, rect: Rect) -> _Frozen:
     return _Frozen(
         node=recipe.node_id(document, node), name=node.name(), bounds=Rect.of(node), pixels=Snapshot(node, rect)
     )
+
+
+def canvas_of(document: Document) -> Rect:
+    return Rect(0, 0, document.width(), document.height())
+
+
+def part_on_canvas(document: Document, node: Node) -> Generator[None, None, Picture]:
+    """As `snapshot`, of the part that `taking_part` names."""
+    check_size(node)
+    frozen, canvas = _frozen(document, node, Rect.of(node)), canvas_of(document)
+
+    def read() -> Generator[None, None, Picture]:
+        return (yield from frozen.read((yield from taking_part(frozen.pixels, canvas))))
+
+    return read()
 
 
 def depth_place(bounds: Rect, picture: Rect) -> Rect:
