@@ -36,7 +36,7 @@ def begin(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Outcome:
         for layer in shown:
             layer.set_visible(True)
     image.set_selected_layers([depth])
-    words = Message("Paint on “{name}”, then choose Update.", name=depth.get_name())  # fits GIMP's status bar
+    words = Message("Paint, then choose Update. White is near, black is far.")  # a small status bar cuts its end off
     return Outcome(layer=depth, messages=(words,))
 
 
