@@ -36,7 +36,7 @@ def begin(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Outcome:
         for layer in shown:
             layer.set_visible(True)
     image.set_selected_layers([depth])
-    words = Message("Paint, then choose Update. White is near, black is far.")  # a small status bar cuts its end off
+    words = Message("Paint, then choose Update. White is near, black is far.")  # a status bar may cut the end off
     return Outcome(layer=depth, messages=(words,))
 
 
