@@ -33,6 +33,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FOREIGN = (
+    ".ci/",
+    "tests/editors/run",
     "git ",
     "pip ",
     "pre-commit",
@@ -193,6 +195,17 @@ def test_samples_run(page: str, folder: Path, checkout: Path) -> None:
         shutil.copytree(folder / "examples", place / "examples")
         script = f"import os; os.chdir({str(place)!r})\n{sample}"
         exec(compile(script, f"{page}:{number}", "exec"), {"__name__": "sample"})  # our own documentation
+
+
+def test_the_reference_pages_are_current(checkout: Path) -> None:
+    spec = importlib.util.spec_from_file_location("reference", checkout / "docs" / "_reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    reference = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    for name, page in reference.PAGES.items():
+        current = (checkout / "docs" / name).read_text(encoding="utf-8")
+        assert page() == current, f"{name}: run python docs/_reference.py"
 
 
 def test_recipes_shown_are_recipes(checkout: Path) -> None:

@@ -33,16 +33,21 @@ class Decoding(Protocol):
 def load(
     path: str | os.PathLike[str], *, max_megapixels: float | None = None, decoding: Decoding = decoding
 ) -> Picture:
-    """Read JPEG, PNG, TIFF, WebP, AVIF, GIF, and HEIC where its extra is installed.
+    """Read JPEG, PNG, TIFF, WebP, AVIF, GIF, and HEIC if its extra is installed.
 
     Any bit depth, grey, palette, alpha, CMYK, Lab, orientation and embedded profile become upright, sRGB-encoded
-    float32 with straight alpha; `Picture.source` keeps what `save` needs to write a result in the same way.
-    A PNG's gAMA, cHRM and cICP chunks are not heeded.
+    float32 with straight alpha. The gAMA, cHRM and cICP chunks of PNG files are ignored.
 
-    decoding: where the file is decoded; in this process, or apart from it (`apart.Reader.decoding`).
-    max_megapixels: refuse larger pictures, before decoding; None: DIOPTRE_MAX_MEGAPIXELS, or 200.
+    Args:
+        path: the file.
+        max_megapixels: refuse larger pictures before decoding. None: DIOPTRE_MAX_MEGAPIXELS, or 200.
+        decoding: where the file is decoded: in this process, or in a separate one (`apart.Reader.decoding`).
 
-    Raises MissingFile, UnreadableFile, NotAPicture, DamagedPicture, PictureTooLarge, NotEnoughMemory.
+    Returns:
+        Picture: `pixels` (H, W, 3) or (H, W, 4), and `source`, which lets `save` write a result in the same format.
+
+    Raises:
+        MissingFile, UnreadableFile, NotAPicture, DamagedPicture, PictureTooLarge, NotEnoughMemory
     """
     place = Path(path)
     with decoding(place, max_megapixels=max_megapixels) as decoded:

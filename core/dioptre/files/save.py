@@ -45,17 +45,24 @@ def save(
     force: bool = False,
     inputs: Sequence[Path] = (),
 ) -> tuple[str, ...]:
-    """Write a picture; the format is the suffix's, everything else `like`'s where the format can hold it.
+    """Write a picture in the format of the file's extension.
 
-    pixels: float32 (H, W, 3) or (H, W, 4), sRGB-encoded, straight alpha; or a Picture, which is then `like` too.
-    like: the picture it was made from: bit depth, profile, resolution and metadata are taken from it. Where the
-        result is larger, its resolution is as much higher: it prints at the same size. Without one: 8 bits
-        (TIFF: 16), no profile, no metadata.
-    note: what was done, written into the metadata.
-    force: replace an existing file.
-    inputs: other files that it was made from; who may not read one of them, or `like`, may not read the result.
+    Args:
+        pixels: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha; or a Picture, which also serves as
+            `like`.
+        path: the file; its extension selects the format.
+        like: the original picture. Its bit depth, profile, resolution and metadata are used as far as the format
+            allows. An enlarged result gets a higher resolution, so that it prints at the same size. Without it: 8
+            bits (TIFF: 16), no profile, no metadata.
+        note: what was done, for the metadata.
+        force: replace an existing file.
+        inputs: other source files. The result is readable only by users who can read all of them and `like`.
 
-    Returns sentences about what could not be kept. Raises FileExists, UnwritableFile.
+    Returns:
+        A sentence about each property that could not be preserved.
+
+    Raises:
+        FileExists, UnwritableFile
     """
     place = Path(path)
     kind = format_of(place)

@@ -27,15 +27,16 @@ _COARSE_STEP, _DEPTH_STEP, _CONFIDENCE_STEP = "coarse depth", "depth", "depth wi
 class Depth:
     """The depth of a picture.
 
-    disparity: (H, W) in [0, 1], 1 = nearest, 0 = farthest; affine-invariant inverse depth.
-    confidence: (H, W) in [0, 1]: how well the picture and its mirror image agree, or what the camera says; 0
-        outside of a frame and where the picture is transparent. None where nobody asked for it.
-    mean_confidence: of the whole picture.
-    model: id of the network; empty for the camera's own depth. models: sha256 of the cards of every checkpoint
-        that took part.
-    source: "estimate", or what the camera's map was, in words.
-    range_per_m: inverse depth in 1/m that a disparity of 0 and of 1 stand for; None where nobody knows.
-    messages: sentences for the user.
+    Attributes:
+        disparity: (H, W) in [0, 1], 1 = nearest, 0 = farthest; affine-invariant inverse depth.
+        confidence: (H, W) in [0, 1]: agreement between the estimates for the picture and its mirror image, or the
+            camera's own confidence; 0 outside the frame and in transparent areas. None if it was not requested.
+        mean_confidence: mean over the whole picture.
+        model: id of the network; empty for the camera's own depth.
+        models: SHA-256 of the cards of all networks that were used.
+        source: "estimate", or the kind of the camera's map.
+        range_per_m: inverse depth in 1/m of the disparities 0 and 1; None if unknown.
+        messages: sentences for the user.
     """
 
     disparity: Float32[np.ndarray, "h w"]
@@ -128,10 +129,19 @@ def estimate_depth(
 ) -> Depth:
     """Estimate the depth of a picture of any size.
 
-    image: (H, W, 3) or (H, W, 4) straight alpha, sRGB-encoded; values outside [0, 1] count as 0 and 1.
-    refine: put the picture's edges into the map.
-    Raises DepthError for a picture with values that are not numbers, or wholly transparent; UsageError for an
-    unknown model; WeightsError when its weights are missing or damaged.
+    Args:
+        image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha. Values outside [0, 1] are clipped.
+        model: a depth network's id, or "default" for the bundled network.
+        refine: align the map with the edges of the picture.
+        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
+
+    Returns:
+        Depth: `disparity` (H, W) in [0, 1], 1 = nearest, of unknown scale, and its confidence.
+
+    Raises:
+        DepthError: the picture is completely transparent or contains NaN or infinite values.
+        UsageError: there is no such model.
+        WeightsError: the model's weights are missing or damaged.
     """
     progress(0.0, "Loading the network")
     whole = Visible.of(image)

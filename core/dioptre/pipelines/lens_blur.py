@@ -42,11 +42,16 @@ Encoding = Literal["srgb", "linear"]
 
 @dataclass(frozen=True, kw_only=True)
 class Blurred:
-    """The blurred picture, in the shape and encoding of the picture given, and its pieces where asked for.
+    """A blurred picture in the shape and encoding of the original, and its layers if requested.
 
-    image: (H, W, 3 or 4). background: as the image, the farther part, continued behind the subject. subject,
-    foreground: (H, W, 4), straight alpha. Laid over one another, background lowest, in linear light (or, for
-    `layers="encoded"`, mixing encoded values) they make the image.
+    Composited from `background` to `foreground` in linear light (or in encoded values, for `layers="encoded"`), the
+    layers give the image.
+
+    Attributes:
+        image: (H, W, 3 or 4).
+        background: like `image`: everything behind the subject, inpainted where the subject covers it.
+        subject: (H, W, 4), straight alpha.
+        foreground: (H, W, 4), straight alpha.
     """
 
     image: np.ndarray
@@ -75,28 +80,37 @@ def lens_blur(
     draft: bool | Halves = False,
     progress: Progress = no_progress,
 ) -> Blurred:
-    """Blur a picture by its depth, as a lens focused at one distance would.
+    """Blur a picture by its depth, like a lens focused at one distance.
 
-    image: (H, W, 3) or (H, W, 4) with straight alpha; sRGB-encoded, or linear light with `encoding="linear"`.
-        Values above 1 are kept and spread as the bright lights they are.
-    disparity: relative ([0, 1], 1 = nearest) or in 1/m.
-    focal_disparity: the disparity that is sharp, in the same unit.
-    max_radius: radius in pixels of the blur disc for a disparity difference of 1; discs are at most 320 px. With
-        disparity in 1/m, 1/z_focus and aperture_radius_m * sensor_distance_px this is exactly the thin lens.
-    aperture: shape of the lens opening; left out, a circle.
-    focus_range: how much disparity to either side of the focus stays sharp.
-    highlight_boost, highlight_threshold: how far light near clipping is raised before blurring, 0 to 1, and the
-        encoded value from which on it is.
-    foreground_strength, background_strength: factors on the radius in front of and behind the focus.
-    existing_defocus: radius in pixels of the blur that the picture has already; "measure" finds it.
-    grain: how much of the sharp parts' grain is put onto the blurred parts, 0 to 1.
-    kept_sharp: how much of each pixel's blur is left out, 0 to 1. Where it is 1, `image` has the picture's own
-        pixels; with `layers` it is what the pieces make.
-    layers: also return the pieces, for mixing in linear light; "encoded" for mixing encoded values.
-    draft: nearly alike, in a third of the time: see `optics.draft`. It has no pieces. One `Halves` for drafts of
-        the same picture saves a tenth more.
+    Args:
+        image: (H, W, 3) or (H, W, 4) float32 with straight alpha; sRGB-encoded, or linear light with
+            `encoding="linear"`. Values above 1 are preserved and spread as bright lights.
+        disparity: (H, W), relative ([0, 1], 1 = nearest) or in 1/m.
+        focal_disparity: the disparity in focus, in the same unit.
+        max_radius: radius in pixels of the blur disc for a disparity difference of 1; discs are at most 320 px.
+            With disparity in 1/m, 1/z_focus and aperture_radius_m * sensor_distance_px this is exactly the thin
+            lens.
+        aperture: shape of the lens opening. Default: a circle.
+        focus_range: disparity on either side of the focus that stays sharp.
+        encoding: "srgb" or "linear", of `image` and of the result.
+        highlight_boost: how much clipped highlights are brightened before blurring, 0 to 1.
+        highlight_threshold: encoded value above which light counts as clipped.
+        foreground_strength: factor on the radius in front of the focus.
+        background_strength: factor on the radius behind the focus.
+        existing_defocus: (H, W) radius in pixels of the blur that the picture already has; "measure" estimates it.
+        grain: how much grain of the sharp areas is added to the blurred areas, 0 to 1.
+        kept_sharp: (H, W) in [0, 1]: fraction of each pixel's blur that is omitted. Where it is 1, `image` has the
+            pixels of the original; with `layers` it is the composite of the layers.
+        layers: also return separate layers, for blending in linear light; "encoded" for blending encoded values.
+        draft: return an approximation in a third of the time, without layers; see `optics.draft`. Reusing one
+            `Halves` for drafts of the same picture saves another tenth.
+        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
 
-    Raises UsageError when shapes do not fit or a number is out of range, and whatever `progress` raises.
+    Returns:
+        Blurred: the blurred `image`, and with `layers` the `background`, `subject` and `foreground`.
+
+    Raises:
+        UsageError: shapes do not match, or a number is out of range.
     """
     check_sizes(image, disparity)
     for name, values in (("picture", image), ("depth layer", disparity)):

@@ -44,12 +44,18 @@ _SCENE_RANGE = 2 * USUAL_FOCUS_RANGE  # of disparity that stays sharp in a pictu
 
 @dataclass(frozen=True, kw_only=True)
 class Portrait:
-    """A portrait blur and all that it was made from.
+    """A portrait blur and everything it was computed from.
 
-    image: as the input: sRGB-encoded, straight alpha. disparity: (H, W) in [0, 1], 1 = nearest, its edges on the
-    subject's outline. focal_disparity, focus_range: what is sharp. max_radius: pixels, for a disparity of 1.
-    depth_values: where depth came from, as JSON types. models: sha256 of the card of every network that took part.
-    messages: sentences for the user.
+    Attributes:
+        image: like the input: sRGB-encoded, straight alpha.
+        disparity: (H, W) in [0, 1], 1 = nearest, with its edges on the subject's outline.
+        subject: the subject that is kept sharp.
+        focal_disparity: the disparity in focus.
+        focus_range: disparity on either side of the focus that stays sharp.
+        max_radius: blur radius in pixels for a disparity difference of 1.
+        depth_values: the source of the depth, as JSON types.
+        models: SHA-256 of the cards of all networks that were used.
+        messages: sentences for the user.
     """
 
     image: Float32[np.ndarray, "h w c"]
@@ -73,17 +79,28 @@ def portrait(
     progress: Progress = no_progress,
     **options: Any,
 ) -> Portrait:
-    """Blur everything but the subject, as a lens focused on it would; a scene without one by depth alone.
+    """Blur everything except the subject, like a lens focused on it.
 
-    image: sRGB-encoded (H, W, 3 or 4), straight alpha.
-    disparity: a depth map to use as it is, in [0, 1], 1 = nearest; left out, it is the camera's or estimated.
-    subject_alpha: coverage of a subject found before, in [0, 1]; left out, the subject is looked for.
-    embedded: the camera's own depth, used unless `depth_source` is "estimate".
-    draft: blur nearly alike, in a third of the time; see `lens_blur`.
-    options: those of the operation `portrait` in `dioptre_link.catalogue`, e.g. f_number=2.0, focus=(x, y).
+    A picture without a single subject is blurred by depth alone.
 
-    Raises UsageError for a wrong option, DepthError for a picture that has no depth to find, WeightsError when a
-    network's weights are missing or damaged.
+    Args:
+        image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha.
+        disparity: (H, W) in [0, 1], 1 = nearest: a depth map to use as it is. Default: the camera's, or an
+            estimate.
+        subject_alpha: (H, W) in [0, 1]: coverage of a known subject. Default: the subject is detected.
+        embedded: the camera's own depth, used unless the option `depth_source` is "estimate".
+        draft: return an approximation in a third of the time; see `lens_blur`.
+        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
+        options: options of the operation `portrait` in `dioptre_link.catalogue`, such as f_number=2.0 or focus=(x,
+            y).
+
+    Returns:
+        Portrait: the blurred `image`, its `disparity` and the `subject`.
+
+    Raises:
+        UsageError: an option is unknown or out of range.
+        DepthError: the depth of the picture cannot be estimated.
+        WeightsError: the weights of a network are missing or damaged.
     """
     chosen = operation("portrait").check(options)
     inputs = Inputs(picture=image, disparity=disparity, subject=subject_alpha, embedded=embedded)

@@ -55,19 +55,25 @@ def repair_depth(
     progress: Progress = no_progress,
     **options: Any,
 ) -> Repaired:
-    """Change the depth inside `selection`, without a step at its border.
+    """Change the depth inside a selection, without a step at its border.
 
-    image: sRGB-encoded (H, W, 3 or 4). disparity: [0, 1], 1 = nearest. selection: [0, 1]; between 0 and 1 the
-    change is made in part; None selects everything.
-    options: those of the operation `repair_depth` in `dioptre_link.catalogue`:
-        mode "estimate": a network looks at the selection from close by; its depth is fitted to the surroundings.
-        "plane": the plane that fits the selected depth best. "smooth": bumps are smoothed away. "fill": what is
-        around it is continued into it. "match": the depth at the point `at`, or `value`. "shift": nearer by
-        `amount`, farther when it is negative.
-        feather: pixels inside the border in which the change sets in.
+    Args:
+        image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded.
+        disparity: (H, W) in [0, 1], 1 = nearest.
+        selection: (H, W) in [0, 1]; values between 0 and 1 apply the change in part. None selects everything.
+        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
+        options: options of the operation `repair_depth` in `dioptre_link.catalogue`:
+            mode: "estimate" re-estimates on a crop and fits the result to the surroundings; "plane" fits a plane;
+                "smooth" removes bumps; "fill" interpolates from the surroundings; "match" uses the depth at the
+                point `at`, or `value`; "shift" moves nearer by `amount`, or farther if it is negative.
+            feather: width in pixels of the soft edge inside the selection.
 
-    Raises UsageError for an empty selection, one of another size, or a wrong option; DepthError for values that are
-    not numbers.
+    Returns:
+        Repaired: the new `disparity` (H, W).
+
+    Raises:
+        UsageError: the selection is empty or has another size, or an option is out of range.
+        DepthError: an input contains NaN or infinite values.
     """
     chosen = operation("repair_depth").check(options)
     selected = np.ones_like(disparity) if selection is None else selection

@@ -45,19 +45,21 @@ Kind = Literal["subject", "point", "region"]
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What is in focus.
+    """The subject of a picture.
 
-    alpha: (H, W) in [0, 1], the subject's coverage of each pixel.
-    disparity_range: the subject's farthest and nearest disparity (5th, 95th percentile); None without disparity.
-    focal_disparity: the subject's median disparity; None without disparity.
-    kind: how it was found: "subject" by itself, "point" at the given point, "region" for want of a subject.
-    found: False when nothing stood out and a region was taken instead.
-    confidence: mean saliency inside, in [0, 1].
-    chance: that the picture has one subject and is no scene, as among photographs of which half have one; 1 where
-        the subject was given.
-    standing: coverage of the picture's subject where something else was chosen, and it was asked for.
-    models: sha256 of the network's cards.
-    messages: sentences for the user.
+    Attributes:
+        alpha: (H, W) in [0, 1]: the subject's coverage of each pixel.
+        disparity_range: the subject's farthest and nearest disparity (5th and 95th percentile); None without
+            disparity.
+        focal_disparity: the subject's median disparity; None without disparity.
+        kind: how it was found: "subject" automatically, "point" at a given point, "region" if there is no subject.
+        found: False if nothing stood out and a region was used instead.
+        confidence: mean saliency inside, in [0, 1].
+        chance: probability that the picture has one subject and is not a scene, at even prior odds; 1 if the
+            subject was given.
+        standing: coverage of the picture's own subject, if something else was chosen and it was requested.
+        models: SHA-256 of the networks' cards.
+        messages: sentences for the user.
     """
 
     alpha: Float32[np.ndarray, "h w"]
@@ -100,13 +102,22 @@ def find_subject(
     standing: bool = False,
     model: str = "default",
 ) -> Subject:
-    """Find the subject of a picture, or the thing at a point.
+    """Find the subject of a picture, or the object at a point.
 
-    image: (H, W, 3) or (H, W, 4) straight alpha, sRGB-encoded; NaN counts as black, values above 1 as 1.
-    disparity: in [0, 1], 1 = nearest; it decides doubtful parts and gives the focus.
-    at: (x, y) in pixels of the picture.
-    standing: whether to cut out the picture's subject too, where the point chooses something else.
-    Raises UsageError when `at` lies outside the picture, WeightsError when the network's weights are not there.
+    Args:
+        image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha. NaN counts as black, values above 1 as
+            1.
+        disparity: (H, W) in [0, 1], 1 = nearest: resolves ambiguous areas and gives the depth to focus on.
+        at: (x, y) in pixels of the picture. Default: the most prominent subject.
+        standing: also cut out the picture's own subject when `at` selects something else.
+        model: a saliency network's id, or "default".
+
+    Returns:
+        Subject: its `alpha` (H, W) in [0, 1] and its depth.
+
+    Raises:
+        UsageError: `at` is outside the picture.
+        WeightsError: the network's weights are missing.
     """
     return _find(Views(image, model=model), image, disparity, at, standing=standing)
 

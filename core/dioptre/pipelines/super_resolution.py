@@ -57,20 +57,28 @@ def super_resolution(
 ) -> Float32[np.ndarray, "H W c"]:
     """Enlarge a picture.
 
-    image: (H, W, 3) or (H, W, 4) straight alpha, sRGB-encoded, nominally [0, 1]; values that are not finite count
-        as 0, values above 1 are kept.
-    scale: from 1 to 8; the result has round(H · scale) x round(W · scale) pixels.
-    model: a super-resolution network's id, or "default" for the faithful ones.
-    defocus: (H, W) in [0, 1]; where it is 1 the picture is enlarged smoothly, without new detail.
-    fidelity: how far the result, reduced again, is made to equal the picture without its noise and softness: 1
-        wholly (to an 8-bit step; two below a scale of 1.5), 0 as the network has it. None is 1 for the faithful
-        networks and 0 for the restoring ones, which mean to change it.
-    noise_reduction: from 0 to 1: noise and JPEG blocks taken out before enlarging. None is as much as the picture
-        shows; nothing for the restoring networks, which do that themselves.
-    softness: the standard deviation, in pixels of `image`, of the blur that is undone before enlarging, from 0 to
-        1.2: 0.5 suits what a camera has not sharpened, 1 what is out of focus or was enlarged before.
-    Raises UsageError for a factor out of range or an unknown model, WeightsError when its weights are not
-    installed, UnusableResultError when the network fails, and whatever `progress` raises.
+    Args:
+        image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha, nominally [0, 1]. NaN and infinite
+            values count as 0; values above 1 are preserved.
+        scale: 1 to 8.
+        model: a super-resolution network's id, or "default" for the faithful networks.
+        defocus: (H, W) in [0, 1]: where it is 1, the picture is enlarged smoothly, without new detail.
+        fidelity: how closely the result, scaled back down, must match the picture without its noise and softness: 1
+            to within one 8-bit step (two below a scale of 1.5), 0 not at all. None: 1 for the faithful networks, 0
+            for the restoring networks.
+        noise_reduction: how much noise and JPEG artefacts to remove first, 0 to 1. None: as much as the picture
+            needs; 0 for the restoring networks, which remove noise themselves.
+        softness: standard deviation, in pixels of `image`, of the blur to remove first, 0 to 1.2. 0.5 suits
+            pictures that the camera did not sharpen, 1 those that are out of focus or already enlarged.
+        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
+
+    Returns:
+        The enlarged picture, (round(H · scale), round(W · scale), C) float32.
+
+    Raises:
+        UsageError: the scale is out of range, or there is no such model.
+        WeightsError: the model's weights are not installed.
+        UnusableResultError: the network returned an invalid result.
     """
     how = _How(scale=scale, model=model, fidelity=fidelity, noise_reduction=noise_reduction, softness=softness)
     return _enlarge(without_nan(image), how, defocus, progress).pixels

@@ -49,13 +49,17 @@ FADE_MIRED, FADE_DUV = 60.0, 0.02
 
 @dataclass(frozen=True, kw_only=True)
 class Balanced:
-    """A balanced picture and what was decided.
+    """A balanced picture and the light that was estimated.
 
-    image: as the input: sRGB-encoded, straight alpha. light: the colour of the light that was removed at full
-    strength, as the picture shows it: about 6,500 K where nothing was wrong. estimated: whether it was read off the
-    picture. coloured: False where the picture is grey all over. confidence: that the light is read right, 0 to 1.
-    applied: how much of the cast was removed, 0 to 1: the strength, times the share that the confidence allows.
-    lights: how many lights were told apart. models: the networks that took part.
+    Attributes:
+        image: like the input: sRGB-encoded, straight alpha.
+        light: colour of the light that full strength removes; about 6,500 K if there is no cast.
+        confidence: probability that the estimate is right, 0 to 1.
+        estimated: whether the light was estimated from the picture.
+        coloured: False if the picture is entirely grey.
+        applied: how much of the cast was removed, 0 to 1: the strength times the share that the confidence allows.
+        lights: number of light sources found.
+        models: SHA-256 of the networks' cards.
     """
 
     image: Float32[np.ndarray, "h w c"]
@@ -108,20 +112,32 @@ def white_balance(
     whole: Float32[np.ndarray, "H W c"] | None = None,
     progress: Progress = no_progress,
 ) -> Balanced:
-    """Balance a picture, sRGB-encoded (H, W, 3 or 4), straight alpha.
+    """Remove the colour cast of a picture.
 
-    strength: 0 (nothing, to the bit) to 1, linear in mired. temperature (kelvin), tint (1/3000 Duv, positive where
-    the light is green): the light's colour as the picture shows it, instead of the estimate. neutral: a point (x,
-    y) in pixels that is to become grey, instead of the estimate; the mean over `neutral_radius` pixels around it
-    counts. keep_warmth: share of a warm light's warmth that stays. mixed: let the light change over the picture
-    where more than one is found; disparity (H, W) in [0, 1] helps to tell near from far. references: pictures of
-    the same series, of any size: the light they have in common is taken instead of this picture's own, and the
-    neutral point is the first's. whole: the picture at its full size where `image` is a preview of it; the estimate
-    is read off that, for it can depend on the size.
+    Works in linear light (CAT16) and preserves the luminance of greys. Alpha and values outside [0, 1] are
+    preserved, and nothing below white is pushed above it.
 
-    Works in linear light (CAT16), under which a grey keeps its luminance. Alpha stays; values beyond [0, 1] are
-    kept, and nothing is pushed above white that was below it. Values that are not finite count as 0.
-    Raises UsageError for a neutral point outside the picture or too dark.
+    Args:
+        image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha. NaN and infinite values count as 0.
+        strength: 0 (no change, bit for bit) to 1, linear in mired.
+        temperature: colour temperature of the light in kelvin, instead of the estimate.
+        tint: tint of the light in 1/3000 Duv, positive for green light, instead of the estimate.
+        neutral: (x, y) in pixels: a point that should be grey, instead of the estimate.
+        neutral_radius: radius in pixels of the area around `neutral` that is averaged.
+        keep_warmth: fraction of a warm light's warmth to keep, 0 to 1.
+        mixed: let the light vary over the picture if several are found.
+        disparity: (H, W) in [0, 1]; helps `mixed` to separate near from far.
+        references: pictures of the same series, of any size. Their common light is used instead of this picture's
+            own, and `neutral` is a point in the first.
+        whole: the picture at full size if `image` is a preview of it. The light is estimated from it, because the
+            estimate can depend on the size.
+        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
+
+    Returns:
+        Balanced: the `image`, the light's temperature and tint, and the confidence of the estimate.
+
+    Raises:
+        UsageError: the neutral point is outside the picture or too dark.
     """
     if strength == 0:
         return Balanced(image=image.copy(), light=NEUTRAL, confidence=1.0)
