@@ -294,3 +294,18 @@ def test_the_layer_that_was_active_stays_so_when_krita_changes_it_late(
     document.setActiveNode(depth)
     undo_sync.look()
     assert document.activeNode() == depth
+
+
+def test_lens_blur_uses_the_depth_layer_that_there_is(plugin: types.SimpleNamespace, document: Document) -> None:
+    """Without one it makes one; Update estimates that again unless somebody painted on it."""
+    node, described = photo(document), plugin.catalogue.operation("lens_blur")
+    assert read(plugin, described, document, node).depth is None
+    group = made(plugin, "lens_blur", document, node)
+    depth = group.childNodes()[0]
+    (task,) = tasks(plugin, document, group)
+    assert (task.source.depth, task.painted) == (None, False)
+    found = read(plugin, described, document, node)
+    assert found.depth.node == depth.uniqueId().toString()
+    depth.setPixelData(bytes(8 * WIDTH * HEIGHT), 0, 0, WIDTH, HEIGHT)
+    (task,) = tasks(plugin, document, group)
+    assert task.painted

@@ -158,6 +158,21 @@ def check_lens_blur_uses_the_depth_layer():
     expect("newest on top", image.get_layers()[0].get_tattoo(), by_name.get_tattoo())
 
 
+def check_lens_blur_estimates_the_depth_that_is_missing():
+    """Update estimates it again, or uses what was painted; a second blur uses the same layer."""
+    image, layer = small_photo()
+    group = succeed("dioptre-lens-blur", image, [layer], max_radius=8.0)
+    expect("layers", names(group.get_children()), ["Result", "Depth"])
+    expect("hidden", child(group, "Depth").get_visible(), False)
+    expect("inputs", list(recorded(image)[-1]["inputs"]), ["picture"])
+    before = native(child(group, "Result"))
+    succeed("dioptre-update", image, [group])
+    expect_close("the same again", native(child(group, "Result")), before)
+    again = succeed("dioptre-lens-blur", image, [layer], max_radius=8.0)
+    expect("uses it", names(again.get_children()), ["Result"])
+    expect("its depth", recorded(image)[-1]["inputs"]["disparity"]["id"], child(group, "Depth").get_tattoo())
+
+
 def check_lens_blur_from_the_selected_depth_layer():
     image, layer = small_photo()
     depth = succeed("dioptre-depth", image, [layer])
