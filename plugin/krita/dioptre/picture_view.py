@@ -83,7 +83,7 @@ class PictureView(QWidget):
             marker=marker,
             automatic=None if marker is not None else self._automatic(state),
         )
-        self.canvas.show_words(translated("No preview" if failed else INVITATION))
+        self.canvas.show_words("" if state.busy else translated("No preview" if failed else INVITATION))
         self.canvas.show_progress("" if failed else _sign(state), state.fraction if state.busy else None)
 
     def _offer(self, names: list[str]) -> None:

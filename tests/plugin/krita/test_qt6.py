@@ -196,7 +196,10 @@ def test_views_are_painted_and_clicked(qt: types.SimpleNamespace) -> None:
     state = qt.states.opened(qt.catalogue.OPERATIONS["portrait"], {"focus": (2.0, 1.0)})
     view.show()
     view.render(state, None, None)
+    assert view.canvas.text() == qt.picture_view.INVITATION
     waiting = qt.states.reading(state)
+    view.render(waiting, None, None)
+    assert view.canvas.text() == ""  # a sign says that the preview is on its way
     view.render(waiting, before, (4, 2))
     assert not view.grab().isNull()
     state = qt.states.arrived(waiting, shown)
