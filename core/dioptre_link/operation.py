@@ -14,12 +14,15 @@ from .language import Message
 from .strokes import checked_strokes
 
 AUTO = "auto"
+MOST_POINTS = 100
+"""In one option of kind POINTS."""
 
 
 class Kind(Enum):
     """What values a parameter takes. A POINT is (x, y) in pixels of the input picture, from its top left.
 
-    STROKES are those of the focus brush: see `strokes`.
+    POINTS are any number of them, none by default. A BOX is (left, top, right, bottom) in pixels. STROKES are those
+    of the focus brush: see `strokes`.
     """
 
     FLOAT = "float"
@@ -27,7 +30,15 @@ class Kind(Enum):
     BOOLEAN = "boolean"
     CHOICE = "choice"
     POINT = "point"
+    POINTS = "points"
+    BOX = "box"
     STROKES = "strokes"
+
+
+PLACES = (Kind.POINT, Kind.POINTS, Kind.BOX)
+"""Kinds whose values are places in the picture."""
+
+_LISTS = (Kind.POINTS, Kind.STROKES)  # of what is in one picture, none by default
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +98,7 @@ class Parameter:
     @property
     def of_one_picture(self) -> bool:
         """Whether a value says something about one picture alone, and nothing about the next."""
-        return self.default is None or self.kind is Kind.STROKES
+        return self.default is None or self.kind in _LISTS
 
     def shown_choice(self, value: str) -> str:
         """How an editor's list shows one of `choices`, before it is translated."""
@@ -97,8 +108,10 @@ class Parameter:
         """`value` for a picture `scale` times as large."""
         if value is None:
             return None
-        if self.kind is Kind.POINT:
+        if self.kind in (Kind.POINT, Kind.BOX):
             return tuple(coordinate * scale for coordinate in value)
+        if self.kind is Kind.POINTS:
+            return tuple((x * scale, y * scale) for x, y in value)
         if self.unit != "px" or not value:
             return value
         longer = value * scale if self.maximum is None else min(value * scale, self.maximum)
@@ -111,7 +124,25 @@ class Parameter:
             return f"Use a number from {self.minimum:g} to {self.maximum:g}."
         if self.kind is Kind.POINT:
             return "Specify a point as X,Y in pixels of the picture."
+        if self.kind is Kind.POINTS:
+            return "Specify points as X,Y in pixels of the picture, with spaces between them."
+        if self.kind is Kind.BOX:
+            return "Specify a box as LEFT,TOP,RIGHT,BOTTOM in pixels of the picture."
         return ""
+
+    def points_of(self, value: Any) -> tuple[tuple[float, float], ...]:
+        """The places of the picture that a value of this parameter names: a point, points, a box's corners."""
+        if value is None:
+            return ()
+        match self.kind:
+            case Kind.POINT:
+                return (value,)
+            case Kind.POINTS:
+                return tuple(value)
+            case Kind.BOX:
+                return (value[0], value[1]), (value[2], value[3])
+            case _:
+                return ()
 
 
 class Role(Enum):
@@ -123,6 +154,7 @@ class Role(Enum):
     FOREGROUND = "foreground"
     DEPTH = "depth"  # disparity: 1 = nearest, 0 = farthest
     CONFIDENCE = "confidence"
+    SELECTION = "selection"  # how far each pixel is selected, 0 to 1
 
 
 class Input(Enum):
@@ -175,6 +207,7 @@ class Operation:
 
     warm_up_rank: operations of lower rank are warmed up first, for the others build on them.
     click_resets: options that a click in the preview sets besides the point, because they would override it.
+    click_adds, click_removes: the options of kind POINTS that get the clicks which add something and remove it.
     drafts: it can be shown quickly, and nearly the same, while a slider moves.
     finds_depth_layer: editors hand over the picture's depth layer where there is one; otherwise the operation
         estimates depth.
@@ -192,6 +225,8 @@ class Operation:
     warm_up: tuple[WarmUp, ...] = ()
     warm_up_rank: int = 0
     click_resets: Mapping[str, Any] = field(default_factory=dict)
+    click_adds: str = ""
+    click_removes: str = ""
     drafts: bool = False
     finds_depth_layer: bool = False
     in_series: bool = False
@@ -216,18 +251,19 @@ class Operation:
         return {name: p.check(options[name]) if name in options else p.default for name, p in known.items()}
 
     def written(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """`options` as recipes and documents hold them: strokes only where there are any.
+        """`options` as recipes and documents hold them: strokes and lists of points only where there are any.
 
-        An older Dioptre, which does not know the focus brush, still follows what was made without it.
+        An older Dioptre, which does not know them, still follows what was made without them.
         """
-        unpainted = {p.name for p in self.parameters if p.kind is Kind.STROKES and not options.get(p.name)}
-        return {name: value for name, value in options.items() if name not in unpainted}
+        empty = {p.name for p in self.parameters if p.kind in _LISTS and not options.get(p.name)}
+        return {name: value for name, value in options.items() if name not in empty}
 
     def check_points(self, options: Mapping[str, Any], size: tuple[float, float]) -> None:
         """Raise UsageError for a point outside a picture of `size` (width, height)."""
         for parameter in self.parameters:
-            point = options.get(parameter.name) if parameter.kind is Kind.POINT else None
-            if point is not None and not all(0 <= place <= side for place, side in zip(point, size, strict=True)):
+            for point in parameter.points_of(options.get(parameter.name)):
+                if all(0 <= place <= side for place, side in zip(point, size, strict=True)):
+                    continue
                 raise UsageError(
                     "{label}: {x},{y} is outside the picture.",
                     hint="Use x from 0 to {right} and y from 0 to {bottom}.",
@@ -281,12 +317,32 @@ def _point(value: Any) -> tuple[float, float]:
     return _float(x), _float(y)
 
 
+def _points(value: Any) -> tuple[tuple[float, float], ...]:
+    if isinstance(value, str):
+        value = value.replace(";", " ").split()
+    points = tuple(_point(point) for point in value)
+    if len(points) > MOST_POINTS:
+        raise ValueError(value)
+    return points
+
+
+def _box(value: Any) -> tuple[float, float, float, float]:
+    """Its sides in order, whichever two corners were given."""
+    x, y, across, down = (_float(side) for side in (value.split(",") if isinstance(value, str) else value))
+    left, top, right, bottom = min(x, across), min(y, down), max(x, across), max(y, down)
+    if left == right or top == bottom:
+        raise ValueError(value)
+    return left, top, right, bottom
+
+
 _PARSERS: dict[Kind, Callable[[Any], Any]] = {
     Kind.FLOAT: _float,
     Kind.INTEGER: _integer,
     Kind.BOOLEAN: _boolean,
     Kind.CHOICE: _text,
     Kind.POINT: _point,
+    Kind.POINTS: _points,
+    Kind.BOX: _box,
     Kind.STROKES: checked_strokes,
 }
 _WORDS = {
@@ -295,5 +351,7 @@ _WORDS = {
     Kind.BOOLEAN: "yes or no",
     Kind.CHOICE: "a choice",
     Kind.POINT: "a point",
+    Kind.POINTS: "a list of points",
+    Kind.BOX: "a box",
     Kind.STROKES: "a list of strokes",
 }

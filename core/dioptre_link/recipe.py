@@ -277,7 +277,10 @@ def _require_known(content: Mapping[str, Any], known: Sequence[str], origin: str
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}
+    def as_list(value: Any) -> Any:
+        return [as_list(item) for item in value] if isinstance(value, tuple) else value
+
+    return {name: as_list(value) for name, value in options.items()}
 
 
 def _no_constant(name: str) -> Any:

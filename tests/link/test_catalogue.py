@@ -62,7 +62,7 @@ def test_one_label_for_one_thing() -> None:
 
 def test_the_first_level_of_portrait_blur_is_short() -> None:
     simple = [parameter.name for parameter in operation("portrait").parameters if parameter.simple]
-    assert simple == ["focus", "focus_range", "keep_subject", "f_number"]
+    assert simple == ["focus", "focus_range", "subject", "not_subject", "keep_subject", "f_number"]
 
 
 @pytest.mark.parametrize("described", OPERATIONS.values(), ids=lambda described: described.name)
@@ -115,6 +115,35 @@ def test_points_come_as_text_or_pairs(given: object, point: object) -> None:
 def test_wrong_points_are_refused(given: object) -> None:
     with pytest.raises(UsageError, match="Focus point"):
         operation("portrait").check({"focus": given})
+
+
+@pytest.mark.parametrize("given", ["3,4 5,6", "3,4;5,6", [[3, 4], [5, 6]], ((3.0, 4.0), "5,6")])
+def test_lists_of_points_come_as_text_or_pairs(given: object) -> None:
+    checked = operation("portrait").check({"subject": given})
+    assert checked["subject"] == ((3.0, 4.0), (5.0, 6.0))
+    assert operation("portrait").scaled(checked, 2)["subject"] == ((6.0, 8.0), (10.0, 12.0))
+
+
+@pytest.mark.parametrize("given", ["3,4,5", [3, 4], [["a", 1]], [(0, 0)] * 101, None])
+def test_wrong_lists_of_points_are_refused(given: object) -> None:
+    with pytest.raises(UsageError, match="Added subjects"):
+        operation("portrait").check({"subject": given})
+
+
+def test_every_point_of_a_list_lies_in_the_picture() -> None:
+    options = operation("portrait").check({"not_subject": "3,4 30,4"})
+    operation("portrait").check_points(options, (31, 10))
+    with pytest.raises(UsageError, match="Removed subjects: 30,4 is outside"):
+        operation("portrait").check_points(options, (29, 10))
+
+
+def test_a_box_has_its_sides_in_order() -> None:
+    box = Parameter(name="box", kind=Kind.BOX, label="Box", help="")
+    assert box.check("30,40,10,20") == (10.0, 20.0, 30.0, 40.0)
+    assert box.scaled((10.0, 20.0, 30.0, 40.0), 0.5) == (5.0, 10.0, 15.0, 20.0)
+    for wrong in ("1,2,1,4", "1,2,3", [1, 2, 3, "x"]):
+        with pytest.raises(UsageError, match="is not a box"):
+            box.check(wrong)
 
 
 def test_choices_and_switches() -> None:

@@ -16,7 +16,14 @@ from .program import for_reader
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_METAVARS = {Kind.FLOAT: "NUMBER", Kind.INTEGER: "N", Kind.POINT: "X,Y", Kind.STROKES: "FILE"}
+_METAVARS = {
+    Kind.FLOAT: "NUMBER",
+    Kind.INTEGER: "N",
+    Kind.POINT: "X,Y",
+    Kind.POINTS: "X,Y",
+    Kind.BOX: "LEFT,TOP,RIGHT,BOTTOM",
+    Kind.STROKES: "FILE",
+}
 
 _MOST_BYTES = 1 << 20  # of a file of strokes, which has a tenth of it at most
 
@@ -93,7 +100,7 @@ def flag(parameter: Parameter) -> str:
 def given(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The operation's options among a command's arguments, without those that were not given."""
     names = [parameter.name for parameter in operation.parameters]
-    return {name: arguments[name] for name in names if arguments.get(name) is not None}
+    return {name: arguments[name] for name in names if arguments.get(name) not in (None, ())}
 
 
 def settings(pairs: Iterable[str]) -> dict[str, str]:
@@ -130,6 +137,8 @@ def _option(parameter: Parameter) -> Callable[[F], F]:
     else:
         spelling = name
         attributes["type"] = ParameterType(parameter)
+    if parameter.kind is Kind.POINTS:  # given once for each point
+        attributes |= {"multiple": True, "callback": lambda _context, _option, given: sum(given, ())}
     return click.option(spelling, parameter.name, help=_help(parameter), **attributes)
 
 
@@ -144,6 +153,8 @@ def _help(parameter: Parameter) -> str:
         facts.append(f"{parameter.minimum:g} to {parameter.maximum:g}{unit}")
     if parameter.kind is Kind.STROKES:
         facts.append("JSON; default none")
+    elif parameter.kind is Kind.POINTS:
+        facts.append("may be given several times; default none")
     elif parameter.default is None:
         facts.append("default auto")
     else:

@@ -34,7 +34,8 @@ from dioptre_link.operation import Role
 
 from .depth import Depth, kept_depth
 from .lens_blur import chosen_max_radius_px, draft_of, kept_sharp_of, lens_blur, lens_options
-from .subject import Subject, kept_subject, known_subject
+from .subject import Subject, known_subject
+from .subjects import Choice, chosen_subject
 
 _SHARE_DEPTH, _SHARE_SUBJECT = 0.3, 0.5  # of the time, at 12 MP
 _PREVIEW_SHARE_DEPTH, _PREVIEW_SHARE_SUBJECT = 0.5, 0.9  # of a preview's time: its networks are not smaller
@@ -237,10 +238,10 @@ def _subject(inputs: Inputs, depth: Depth, options: Mapping[str, Any], progress:
     if inputs.subject is not None and _is_known(inputs):
         return known_subject(inputs.picture, inputs.subject, disparity=depth.disparity, at=options["focus"])
     standing = inputs.disparity is None and options["refine"]
-    return kept_subject(
+    return chosen_subject(
         inputs,
         depth.disparity,
-        at=options["focus"],
+        Choice.of(options),
         standing=standing,
         quick=inputs.draft,
         progress=progress,

@@ -7,9 +7,11 @@ from jaxtyping import Float32
 
 from dioptre.imaging.regions import label_regions, travel_cost
 from dioptre.imaging.resize import resize
+from dioptre_link.language import Message
 
 _LEAST_AREA, _GREATEST_AREA = 0.001, 0.92  # share of the picture that a believable subject covers
 _WEAKER_PART = 0.25  # a part counts to the subject when it is this share as important as the first
+_COMPETING_AREA, _COMPETING_WEIGHT = 0.005, 0.05  # share of the picture; of the first part's importance
 _GROWTH_PX = 160  # side of the map on which a region is grown from a point
 
 
@@ -20,11 +22,36 @@ def is_fitting(part: Float32[np.ndarray, "s s"]) -> bool:
 
 def important_parts(saliency: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"]:
     """Saliency of the parts that belong to the subject: the most important one and those not much less so."""
+    labels, weights = _weighed_parts(saliency)
+    kept: np.ndarray = saliency * np.isin(labels, np.flatnonzero(weights >= _WEAKER_PART * weights.max()))
+    return kept
+
+
+def competing_words(saliency: Float32[np.ndarray, "s s"]) -> str:
+    """A sentence on what `important_parts` takes and leaves; "" where one whole thing stands out alone."""
+    labels, weights = _weighed_parts(saliency)
+    sure = np.bincount(labels[saliency > 0.5], minlength=len(weights)) / saliency.size
+    whole = [part for part in np.flatnonzero(sure >= _COMPETING_AREA) if weights[part] > 0]
+    taken = [part for part in whole if weights[part] >= _WEAKER_PART * weights.max()]
+    left = [part for part in whole if part not in taken and weights[part] >= _COMPETING_WEIGHT * weights.max()]
+    if len(taken) > 1:
+        return Message("{count} things were taken as the subject. Click on one to take it alone.", count=len(taken))
+    if not left or not taken:
+        return ""
+    middle = float(np.nonzero(labels == taken[0])[1].mean()) / saliency.shape[1]
+    sides = (1 / 3, Message("at the left")), (2 / 3, Message("in the middle")), (1.0, Message("at the right"))
+    return Message(
+        "Several things stand out; the subject taken is the one {where}. Click on another to take that instead.",
+        where=next(words for end, words in sides if middle <= end),
+    )
+
+
+def _weighed_parts(saliency: Float32[np.ndarray, "s s"]) -> tuple[np.ndarray, np.ndarray]:
+    """The parts of what stands out, numbered from 1, and how important each is; 0 is what lies between them."""
     labels, count = label_regions(saliency > 0.3)
     weights = np.bincount(labels.ravel(), (saliency * _centre_prior(saliency.shape)).ravel(), count + 1)
     weights[0] = 0.0
-    kept: np.ndarray = saliency * np.isin(labels, np.flatnonzero(weights >= _WEAKER_PART * weights.max()))
-    return kept
+    return labels, weights
 
 
 def noticeable(saliency: Float32[np.ndarray, "s s"], near: np.ndarray | None) -> tuple[np.ndarray, str]:
@@ -46,13 +73,18 @@ def _centre_prior(shape: tuple[int, ...]) -> np.ndarray:
 
 def grown(small: np.ndarray, near: np.ndarray | None, place: tuple[int, int]) -> np.ndarray:
     """Probability of belonging to the point: colours and disparities change little on the way there."""
+    features, scale = travel_features(small, near)
+    cost = travel_cost(features, (place[0] // scale, place[1] // scale), floor=0.01)
+    return resize(np.exp(-((cost / 2.0) ** 2)).astype(np.float32), (len(small), len(small)), method="bilinear")
+
+
+def travel_features(small: np.ndarray, near: np.ndarray | None) -> tuple[Float32[np.ndarray, "g g c"], int]:
+    """What a way through the picture costs by, on a coarser map; how many pixels one of its pixels stands for."""
     size = (_GROWTH_PX, _GROWTH_PX)
     features = [resize(small, size, method="area") / 0.15]  # contrast that counts as one step
     if near is not None:
         features.append(resize(near, size, method="area")[..., None] / 0.04)
-    start = (place[0] * _GROWTH_PX // len(small), place[1] * _GROWTH_PX // len(small))
-    cost = travel_cost(np.concatenate(features, axis=-1).astype(np.float32), start, floor=0.01)
-    return resize(np.exp(-((cost / 2.0) ** 2)).astype(np.float32), (len(small), len(small)), method="bilinear")
+    return np.concatenate(features, axis=-1).astype(np.float32), len(small) // _GROWTH_PX
 
 
 def otsu(values: np.ndarray) -> float:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float32
@@ -21,26 +20,20 @@ from dioptre.imaging.resize import resize
 from dioptre.imaging.step_cache import StepResult
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, analysis_checksums, find
-from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
 from dioptre_link.errors import UsageError
 
 from .cut_out import cut_out, cut_out_quickly
-from .region import grown, important_parts, is_fitting, noticeable
+from .region import competing_words, important_parts, is_fitting, noticeable
 from .subject_focus import focus_of
+from .subject_places import LEAST_CONFIDENCE, Box, Coarse, Kind, at_point, confidence_of, in_box
 from .subject_views import SIDE_PX, Saliency, Views, opaque
-from .window import MARGINS, Window, window_at, window_round
+from .window import MARGINS, window_round
 
-_LEAST_CONFIDENCE = 0.915  # mean saliency inside the mask of what was clicked on, for it to be a thing
 _SAME = 0.35  # overlap (IoU) of what is seen from close by with what was found, to be the same thing
 _KNOWN_SHARE = 0.1  # of a part seen from close by that must have been found, for it to belong to the thing
-_CROPS = (0.7, 0.5, 0.35, 0.25)  # share of the sides looked at round a point, from wide to close
-_FLAT_SHARE = 0.9  # of what lies round the point within the usual focus range of it…
-_FLAT_PART = 8  # …up to this part of the sides away
 _POINT_DIGITS = 3  # of a pixel: more than editors have, less than scaling a point there and back loses
 
 _SUBJECT_STEP = "subject"  # of the cache
-
-Kind = Literal["subject", "point", "region"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,22 +69,7 @@ class Subject:
     @property
     def is_sure(self) -> bool:
         """Whether the networks saw it as one thing: its outline may then decide about depth."""
-        return self.kind == "subject" or (self.kind == "point" and self.confidence >= _LEAST_CONFIDENCE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Coarse:
-    """A subject on the small square, before its edges are refined.
-
-    window: the part of the picture that the square shows; None is all of it.
-    """
-
-    probability: np.ndarray
-    kind: Kind
-    confidence: float
-    chance: float = 1.0
-    messages: tuple[str, ...] = ()
-    window: Window | None = None
+        return self.kind == "subject" or (self.kind == "point" and self.confidence >= LEAST_CONFIDENCE)
 
 
 def find_subject(
@@ -129,10 +107,12 @@ def _find(
     at: tuple[float, float] | None,
     *,
     standing: bool,
+    box: Box | None = None,
     quick: bool = False,
 ) -> Subject:
     """As `find_subject`. views: the picture at its full size, of which `image` may be a reduced one.
 
+    box: (left, top, right, bottom) in pixels of `image`: the subject lies in it.
     quick: skip the second pass on a crop and the hair, for drafts.
     """
     height, width = image.shape[:2]
@@ -147,8 +127,14 @@ def _find(
         )
     near = None if disparity is None else resize(without_nan(disparity), (SIDE_PX, SIDE_PX), method="area")
     point = None if at is None else _in_full(at, (height, width), views.size)
-    coarse = _most_salient(views.saliency(), near) if point is None else _at_point(views, near, point)
-    coarse = coarse if quick else _seen_closer(views, coarse, point)
+    if point is not None:
+        coarse = at_point(views, near, point)
+    elif box is not None:
+        corners = (_in_full(corner, (height, width), views.size) for corner in (box[:2], box[2:]))
+        coarse = in_box(views, near, (*next(corners), *next(corners)))
+    else:
+        coarse = _most_salient(views.saliency(), near)
+    coarse = coarse if quick or coarse.window is not None else _seen_closer(views, coarse, point)
     alpha = _coverage(views, image, coarse, disparity, quick=quick)
     focal, extent = None, None
     if disparity is not None:
@@ -191,7 +177,7 @@ def _checksums(model: str) -> Mapping[str, str]:
 def _coverage(
     views: Views,
     image: Float32[np.ndarray, "h w c"],
-    coarse: _Coarse,
+    coarse: Coarse,
     disparity: Float32[np.ndarray, "h w"] | None,
     *,
     quick: bool,
@@ -217,7 +203,7 @@ def _coverage(
     return alpha
 
 
-def _holds(chosen: _Coarse, main: _Coarse) -> bool:
+def _holds(chosen: Coarse, main: Coarse) -> bool:
     """Whether what was chosen is most of the picture's subject."""
     mask = main.probability > 0.5
     if chosen.window is not None:
@@ -230,6 +216,7 @@ def kept_subject(
     disparity: Float32[np.ndarray, "h w"],
     *,
     at: tuple[float, float] | None,
+    box: Box | None = None,
     standing: bool = False,
     quick: bool = False,
     progress: Progress = no_progress,
@@ -237,15 +224,17 @@ def kept_subject(
     """What `find_subject` gives for the picture, from the step cache where it was computed before.
 
     For a preview the networks look at the whole picture, and it is cut out at the preview's size.
+    box: (left, top, right, bottom) in pixels, instead of a point: what it holds is the subject.
     quick: skip the second pass on a crop and the hair, for drafts. Raises what `find_subject` raises.
     """
     whole = inputs.picture if inputs.whole is None else inputs.whole
 
     def compute() -> StepResult:
         views = Views(whole, cache=inputs.cache, check=lambda: progress(0.0, "Finding the subject"))
-        return StepResult.of(_find(views, inputs.picture, disparity, at, standing=standing, quick=quick))
+        return StepResult.of(_find(views, inputs.picture, disparity, at, box=box, standing=standing, quick=quick))
 
     given = {"picture": whole, "size": inputs.picture.shape[:2], "disparity": disparity, "at": at}
+    given |= {} if box is None else {"box": box}
     how = {"standing": standing, "quick": quick, "networks": analysis_checksums()}
     return inputs.cache.result(_SUBJECT_STEP, {**given, **how}, compute).to(Subject)
 
@@ -265,14 +254,21 @@ def known_subject(
     )
 
 
-def _most_salient(saliency: Saliency, near: np.ndarray | None) -> _Coarse:
+def _most_salient(saliency: Saliency, near: np.ndarray | None) -> Coarse:
     """The subject by itself, or a region of a scene."""
     coverage, chance = saliency.coverage, saliency.chance
-    confidence = _confidence(coverage)
+    confidence = confidence_of(coverage)
     if chance >= 0.5 and is_fitting(coverage):
-        return _Coarse(probability=important_parts(coverage), kind="subject", confidence=confidence, chance=chance)
+        words = competing_words(coverage)
+        return Coarse(
+            probability=important_parts(coverage),
+            kind="subject",
+            confidence=confidence,
+            chance=chance,
+            messages=(words,) if words else (),
+        )
     probability, words = noticeable(coverage, near)
-    return _Coarse(
+    return Coarse(
         probability=probability,
         kind="region",
         confidence=confidence,
@@ -283,7 +279,7 @@ def _most_salient(saliency: Saliency, near: np.ndarray | None) -> _Coarse:
     )
 
 
-def _seen_closer(views: Views, coarse: _Coarse, at: tuple[float, float] | None) -> _Coarse:
+def _seen_closer(views: Views, coarse: Coarse, at: tuple[float, float] | None) -> Coarse:
     """A second pass on a crop, where it finds the same subject whole and with no lower confidence.
 
     A region of a scene gets none: on a crop, any cushion looks like a subject.
@@ -296,7 +292,7 @@ def _seen_closer(views: Views, coarse: _Coarse, at: tuple[float, float] | None) 
             break
         first = window.of_map(coarse.probability) > 0.5
         part = _same_thing(views.saliency(window).coverage, first)
-        mask, sureness = part > 0.5, _confidence(part)
+        mask, sureness = part > 0.5, confidence_of(part)
         overlap = (mask & first).sum() / max((mask | first).sum(), 1)
         lost = at is not None and not mask[window.place(at, SIDE_PX)]
         if lost or overlap < _SAME or sureness < coarse.confidence:
@@ -314,69 +310,3 @@ def _same_thing(saliency: Float32[np.ndarray, "s s"], known: Bool[np.ndarray, "s
     same[0] = False
     kept: np.ndarray = saliency * same[labels]
     return kept
-
-
-def _at_point(views: Views, near: np.ndarray | None, at: tuple[float, float]) -> _Coarse:
-    """The thing at a point: part of the subject, else what is salient in a closer look, else a region alike.
-
-    Where all that surrounds the point is as far away as it is, a wall or the sky, the focus alone keeps it sharp:
-    no closer look is taken, which costs more than all else.
-    """
-    (height, width), whole_picture = views.size, views.saliency()
-    saliency, chance = whole_picture.coverage, whole_picture.chance
-    row, column = (min(int(v / n * SIDE_PX), SIDE_PX - 1) for v, n in ((at[1], height), (at[0], width)))
-    whole = _part_at(saliency, (row, column))
-    if whole is not None and _believable(whole):
-        return _Coarse(probability=whole, kind="point", confidence=_confidence(whole), chance=chance)
-    for share in () if _is_flat(near, saliency, (row, column)) else _CROPS:
-        seen = _closer_look(views, at, share)
-        if seen is not None:
-            return _Coarse(probability=seen, kind="point", confidence=_confidence(seen), chance=chance)
-    return _Coarse(
-        probability=grown(views.square, near, (row, column)), kind="point", confidence=0.0, chance=chance
-    )
-
-
-def _is_flat(near: np.ndarray | None, saliency: np.ndarray, place: tuple[int, int]) -> bool:
-    """Whether nearly everything round a place lies at its depth, but for the picture's subject before it."""
-    if near is None:
-        return False
-    reach = SIDE_PX // _FLAT_PART
-    rows, columns = (slice(max(0, at - reach), at + reach + 1) for at in place)
-    beside = near[rows, columns][saliency[rows, columns] < 0.5]
-    return beside.size > 0 and bool((np.abs(beside - near[place]) <= USUAL_FOCUS_RANGE).mean() >= _FLAT_SHARE)
-
-
-def _part_at(saliency: np.ndarray, place: tuple[int, int]) -> np.ndarray | None:
-    """The saliency of the one part that holds the place; None when the place is not salient."""
-    labels, _ = label_regions(saliency > 0.5)
-    if labels[place] == 0:
-        return None
-    generous, _ = label_regions(saliency > 0.3)  # with the soft rim
-    part: np.ndarray = saliency * (generous == generous[place])
-    return part
-
-
-def _believable(part: np.ndarray) -> bool:
-    return is_fitting(part) and _confidence(part) >= _LEAST_CONFIDENCE
-
-
-def _confidence(probability: np.ndarray) -> float:
-    mask = probability > 0.5
-    return float(probability[mask].mean()) if mask.any() else 0.0
-
-
-def _closer_look(views: Views, at: tuple[float, float], share: float) -> np.ndarray | None:
-    """Probability, on the whole picture's small square, of what is salient in a crop round the point."""
-    if share * min(views.size) < 32:  # nothing to see in so few pixels
-        return None
-    window = window_at(at, share, views.size)
-    part = _part_at(views.saliency(window).coverage, window.place(at, SIDE_PX))
-    if part is None or not _believable(part) or window.sides_crossed(part > 0.5) > 1:
-        return None
-    whole = np.zeros((SIDE_PX, SIDE_PX), np.float32)
-    top = round(window.top / window.size[0] * SIDE_PX)
-    left = round(window.left / window.size[1] * SIDE_PX)
-    side = max(1, min(round(share * SIDE_PX), SIDE_PX - max(top, left)))
-    whole[top : top + side, left : left + side] = resize(part, (side, side), method="area")
-    return whole

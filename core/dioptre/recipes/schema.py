@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from dioptre_link.catalogue import OPERATIONS
-from dioptre_link.operation import Kind, Operation, Parameter
+from dioptre_link.operation import MOST_POINTS, Kind, Operation, Parameter
 from dioptre_link.recipe import VERSION
 from dioptre_link.strokes import LEAST_RADIUS, MOST_RADIUS, MOST_STROKES
 
@@ -99,6 +99,10 @@ def _value(parameter: Parameter) -> dict[str, Any]:
     value: dict[str, Any] = {"title": parameter.label, "description": parameter.help + unit}
     if parameter.kind is Kind.POINT:
         value |= {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+    elif parameter.kind is Kind.POINTS:
+        value |= {"type": "array", "items": _POINT, "maxItems": MOST_POINTS}
+    elif parameter.kind is Kind.BOX:
+        value |= {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
     elif parameter.kind is Kind.STROKES:
         value |= {"type": "array", "items": _STROKE, "maxItems": MOST_STROKES}
     else:
@@ -114,9 +118,11 @@ def _value(parameter: Parameter) -> dict[str, Any]:
         if "enum" in value:
             value["enum"].append(None)
     else:
-        value["default"] = list(parameter.default) if parameter.kind is Kind.STROKES else parameter.default
+        value["default"] = list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
     return value
 
+
+_POINT: dict[str, Any] = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 
 _STROKE: dict[str, Any] = {
     "type": "object",

@@ -6,6 +6,7 @@ from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
 from .blur import BLUR_PARAMETERS
 from .depth import DEPTH_PARAMETERS
 from .focus import FOCUS_PARAMETERS, FOCUS_RESETS, STROKES
+from .subject import ADDS, REMOVES, SUBJECT_PARAMETERS, SUBJECT_RESETS
 
 _KEEP_SUBJECT = Parameter(
     name="keep_subject",
@@ -23,13 +24,22 @@ OPERATION = Operation(
     name="portrait",
     title="Portrait blur",
     help="Finds the subject, keeps it sharp and blurs the rest by distance, like a fast lens.",
-    parameters=(*FOCUS_PARAMETERS, _KEEP_SUBJECT, STROKES, *BLUR_PARAMETERS, *DEPTH_PARAMETERS),
+    parameters=(
+        *FOCUS_PARAMETERS,
+        *SUBJECT_PARAMETERS,
+        _KEEP_SUBJECT,
+        STROKES,
+        *BLUR_PARAMETERS,
+        *DEPTH_PARAMETERS,
+    ),
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY, Input.SUBJECT),
     outputs=(Role.RESULT, Role.SUBJECT, Role.BACKGROUND, Role.DEPTH),
     memory=Memory(fixed_mib=1200, bytes_per_pixel=55),
     warm_up=(WarmUp(draft=True), WarmUp()),
     warm_up_rank=2,
-    click_resets=FOCUS_RESETS,
+    click_resets={**FOCUS_RESETS, **SUBJECT_RESETS},
+    click_adds=ADDS,
+    click_removes=REMOVES,
     drafts=True,
 )

@@ -47,7 +47,8 @@ class Image:
 class Shown:
     """What a preview shows.
 
-    draft: nearly alike; the exact one follows. subject: its coverage. before, part: of an enlargement, the part as
+    draft: nearly alike; the exact one follows. subject: its coverage. selection: how
+    far each pixel is selected, 255 in full. before, part: of an enlargement, the part as
     it is and where it lies (left, top, width, height as fractions of the layer's sides). depth_before: the depth
     layer that the operation changes.
     """
@@ -60,6 +61,7 @@ class Shown:
     depth_before: Image | None = None
     confidence: Image | None = None
     subject: Image | None = None
+    selection: Image | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
 

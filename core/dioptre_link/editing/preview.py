@@ -27,7 +27,7 @@ PATIENCE_S = 1.0
 SETTLE_MS = 30
 """A moving slider sends many changes; the preview follows after this pause."""
 
-SUBJECTS = 8  # kept in the worker, by the point that they were looked for at
+SUBJECTS = 8  # kept in the worker, by the places that chose them
 LEAST_PX = 16  # of a preview's longer side, for the worker
 
 
@@ -52,8 +52,9 @@ class PreviewSession:
         self._depth: Stored | None = None
         self._depth_key: Hashable = None
         self._depth_shown: Image | None = None
-        self._subjects: dict[Point | None, tuple[str, Image | None]] = {}
-        self._latest: Point | None = None  # the point of the subject that was found last
+        self._subjects: dict[Hashable, tuple[str, Image | None]] = {}  # by `Request.choice`
+        self._latest: Hashable = None  # the choice of the subject that was found last
+        self._latest_point: Point | None = None
 
     def stored(self, name: str, key: Hashable) -> Stored | None:
         """An input that the worker has already, for the run behind OK; None when it has other pixels."""
@@ -97,7 +98,7 @@ class PreviewSession:
             yield from self._draft(request)
         elif request.operation.drafts:
             yield (yield from self._first_draft(request))
-        return (yield from self._job(request, request.point))
+        return (yield from self._job(request, request.choice))
 
     # -- inputs --------------------------------------------------------------------------------------------------
 
@@ -136,7 +137,7 @@ class PreviewSession:
         The worker remembers what its networks saw, so that the exact preview goes on from there.
         """
         self._finding = _found_by(request)
-        shown = yield from self._job(request, request.point, draft=True, keeps=False)
+        shown = yield from self._job(request, request.choice, draft=True, keeps=False)
         self._finding, self._looked = None, _found_by(request)
         return shown
 
@@ -144,17 +145,19 @@ class PreviewSession:
         """A draft with what is known: for a new point on the known subject that subject, elsewhere the lens alone.
 
         A new point on the known subject also gets the exact blur with it, before the subject is looked for again.
+        A thing that is added to the known subject, or removed from it, waits for the exact preview.
         """
-        moved = traits.finds_subject(request.operation) and request.point not in self._subjects
-        on_subject = moved and self._is_on_subject(request)
+        moved = traits.finds_subject(request.operation) and request.choice not in self._subjects
+        same_point = request.point == self._latest_point
+        on_subject = moved and not same_point and self._is_on_subject(request)
         quick = request
-        if moved and not on_subject:
+        if moved and not on_subject and not same_point:
             lens = lens_blur.OPERATION
             options = {
                 one.name: request.options[one.name] for one in lens.parameters if one.name in request.options
             }
             quick = replace(request, operation=lens, options=options)
-        known = self._latest if moved else request.point
+        known = self._latest if moved else request.choice
         self._drafting = True
         try:
             yield (yield from self._job(quick, known, draft=True))
@@ -170,8 +173,8 @@ class PreviewSession:
             return False
         return coverage.at(point[0] / request.size[0], point[1] / request.size[1]) >= marks.INSIDE
 
-    def _job(self, request: Request, at: Point | None, *, draft: bool = False, keeps: bool = True) -> Steps[Shown]:
-        """at: the point whose subject is used, if known; otherwise it is looked for. keeps: what was found."""
+    def _job(self, request: Request, at: Hashable, *, draft: bool = False, keeps: bool = True) -> Steps[Shown]:
+        """at: the choice whose subject is used, if known; otherwise it is looked for. keeps: what was found."""
         operation, options = request.operation, dict(request.options)
         inputs: dict[str, Any] = {"picture": self._stored["picture"]}
         keep: dict[Role, str] = {}
@@ -184,7 +187,7 @@ class PreviewSession:
                 inputs["subject"] = self._worker.stored(self._subjects[at][0])
             else:
                 keep[Role.SUBJECT] = self._free_slot()
-        roles = (Role.RESULT, Role.DEPTH, Role.CONFIDENCE, *keep)
+        roles = (Role.RESULT, Role.DEPTH, Role.CONFIDENCE, Role.SELECTION, *keep)
         keep = keep if keeps else {}
         if "selection" in self._stored and traits.takes_selection(operation):
             inputs["selection"] = self._stored["selection"]
@@ -205,7 +208,7 @@ class PreviewSession:
         )
         result = yield from follow(job, poll_s=self._poll_s)
         images = read_images(result)
-        self._remember(keep, images, at)
+        self._remember(keep, images, request, at)
         return self._shown(request, result, images, at, draft=draft)
 
     def _free_slot(self) -> str:
@@ -218,7 +221,9 @@ class PreviewSession:
             del self._subjects[slots[free]]
         return free
 
-    def _remember(self, keep: Mapping[Role, str], images: Mapping[Role, Image], at: Point | None) -> None:
+    def _remember(
+        self, keep: Mapping[Role, str], images: Mapping[Role, Image], request: Request, at: Hashable
+    ) -> None:
         if Role.DEPTH in keep:
             self._depth = self._worker.stored(keep[Role.DEPTH])
         if Role.DEPTH in images:
@@ -226,12 +231,13 @@ class PreviewSession:
         if Role.SUBJECT in keep:
             coverage = images.get(Role.SUBJECT)
             self._subjects[at] = (keep[Role.SUBJECT], None if coverage is None else coverage.channel(-1))
-            self._latest = at
+            self._latest, self._latest_point = at, request.point
 
     def _shown(
-        self, request: Request, result: Result, images: Mapping[Role, Image], at: Point | None, *, draft: bool
+        self, request: Request, result: Result, images: Mapping[Role, Image], at: Hashable, *, draft: bool
     ) -> Shown:
         confidence, subject = images.get(Role.CONFIDENCE), images.get(Role.SUBJECT)
+        selection = images.get(Role.SELECTION)
         if at in self._subjects:
             coverage = self._subjects[at][1]
         else:
@@ -243,6 +249,7 @@ class PreviewSession:
             depth_before=request.depth_image if traits.changes_depth(request.operation) else None,
             confidence=None if confidence is None else confidence.channel(0),
             subject=coverage,
+            selection=None if selection is None else selection.channel(0),
             values=result.values,
             messages=result.messages,
         )
@@ -298,4 +305,4 @@ def _depth_key(request: Request) -> Hashable:
 
 def _found_by(request: Request) -> Hashable:
     """What tells the depth and the subject of a request from others."""
-    return request.inputs["picture"].key, _depth_key(request), request.point
+    return request.inputs["picture"].key, _depth_key(request), request.choice

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..buffers import Buffer
 from ..client import Worker
-from ..operation import Operation
+from ..operation import PLACES, Operation
 from . import traits
 from .events import Image, Steps
 
@@ -54,6 +54,13 @@ class Request:
         parameter = traits.point_of(self.operation)
         point: Point | None = None if parameter is None else self.options.get(parameter.name)
         return point
+
+    @property
+    def choice(self) -> Hashable:
+        """All places that the user chose: they decide which subject is found."""
+        return tuple(
+            one.points_of(self.options.get(one.name)) for one in self.operation.parameters if one.kind in PLACES
+        )
 
 
 def detail_rect(request: Request) -> tuple[int, int, int, int]:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
-from ..errors import Cancelled, DioptreError
+from ..errors import Cancelled, DioptreError, UsageError
 from ..networks import Network, missing_network
 from ..operation import Operation
-from . import traits, views
+from . import picking, traits, views
 from .events import Shown, Step
+from .picking import Click
 
 Point = tuple[float, float]
 
@@ -160,16 +161,26 @@ def of_next_picture(state: State) -> State:
     return replace(state, options={**state.options, **own})
 
 
-def clicked(state: State, x: float, y: float, size: tuple[int, int]) -> State:
+def clicked(state: State, x: float, y: float, size: tuple[int, int], *, click: Click = Click.CHOOSE) -> State:
     """The user clicked in the preview. x, y: fractions of the layer's sides. size: the layer's, in pixels."""
     if traits.enlarges(state.operation):
         return _asked(replace(state, place=(x, y)))
-    parameter = traits.point_of(state.operation)
-    if parameter is None:
-        return state
     point = (round(x * (size[0] - 1), 1), round(y * (size[1] - 1), 1))
-    options = {**state.options, **state.operation.click_resets, parameter.name: point}
-    return _asked(replace(state, options=state.operation.check(options)))
+    options = picking.clicked(state.operation, state.options, point, size, click)
+    return state if options is None else _chosen(state, options)
+
+
+def boxed(state: State, start: Point, end: Point, size: tuple[int, int]) -> State:
+    """The user dragged a box in the preview, from corner to corner, as fractions of the layer's sides."""
+    options = picking.boxed(state.operation, state.options, start, end, size)
+    return state if options is None else _chosen(state, options)
+
+
+def _chosen(state: State, options: Mapping[str, Any]) -> State:
+    try:
+        return _asked(replace(state, options=state.operation.check(options)))
+    except UsageError as error:  # more points than an option takes
+        return replace(state, message=error.message, hint=error.hint)
 
 
 def unclicked(state: State) -> State:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .dioptre_link.editing import picking
 from .dioptre_link.editing.brush import Painting
+from .dioptre_link.editing.picking import Click
 from .dioptre_link.language import translated
 from .qt import QColor, QEvent, QImage, QLabel, QPainter, QPen, QPixmap, QPointF, QRectF, QSizePolicy, Qt
 
 LEAST_PX = 160
 RING_PX = 9
+PLUS, MINUS = QColor(90, 230, 110), QColor(255, 90, 80)  # clicks that add, and that remove
 AMBER = (255, 190, 60, 255)  # what Dioptre found; white is what the user chose
 OUTLINE = ((QColor(0, 0, 0, 160), 4), (QColor(255, 255, 255), 2))  # is seen on every picture
 MOST_ZOOM = 8.0
@@ -21,12 +24,13 @@ BAND_PX, BAR_PX, INDENT_PX = 22, 4, 6
 INVITATION = "Click here to preview the active layer with these settings"
 
 Place = tuple[float, float, float, float]
+_LEFT = Qt.MouseButton.LeftButton
 
 
 class Canvas(QLabel):
     """on_click gets shares of the picture, 0 to 1; (0.5, 0.5) while there is none."""
 
-    def __init__(self, on_click: Callable[[float, float], None]) -> None:
+    def __init__(self, on_click: Callable[[float, float, Click], None]) -> None:
         super().__init__()
         self.setObjectName("dioptre_preview")
         self.setAccessibleName(translated("Preview"))
@@ -51,6 +55,10 @@ class Canvas(QLabel):
         self._paints = False  # a stroke is under way
         self._brush_radius = 0.0
         self._pointer: QPointF | None = None  # of a brush
+        self._picked: Sequence[tuple[tuple[float, float], bool]] = ()
+        self._on_box: Callable[[tuple[float, float], tuple[float, float]], None] | None = None
+        self._box_from: tuple[float, float] | None = None  # where the button went down, as shares
+        self._box: Place | None = None  # under way
 
     def show_images(
         self,
@@ -69,6 +77,17 @@ class Canvas(QLabel):
             self._zoom, self._centre = 1.0, (0.5, 0.5)
         self._image, self._over, self._left = image, over, left
         self._frame, self._marker, self._automatic = frame, marker, automatic
+        self.update()
+
+    def show_picks(
+        self,
+        picked: Sequence[tuple[tuple[float, float], bool]],
+        on_box: Callable[[tuple[float, float], tuple[float, float]], None] | None,
+    ) -> None:
+        """picked: clicked points as shares of the picture, and whether each adds. on_box: gets the corners of a box
+        that the left button drags; None: a drag moves the picture.
+        """
+        self._picked, self._on_box = picked, on_box
         self.update()
 
     def show_words(self, words: str) -> None:
@@ -132,12 +151,13 @@ class Canvas(QLabel):
                 painter.drawLine(QPointF(middle, top), QPointF(middle, top + height))
         for colour, line in OUTLINE:
             painter.setPen(QPen(colour, line))
-            if self._frame is not None:
-                x, y, w, h = self._frame
+            if (box := self._box or self._frame) is not None:
+                x, y, w, h = box
                 painter.drawRect(QRectF(left + x * width, top + y * height, w * width, h * height))
             if self._marker is not None:
                 x, y = self._marker
                 painter.drawEllipse(QPointF(left + x * width, top + y * height), RING_PX, RING_PX)
+        self._paint_picks(painter, whole)
         if self._painting is not None and self._pointer is not None:
             radius = self._brush_radius * max(width, height)
             for colour, line in OUTLINE:
@@ -150,6 +170,17 @@ class Canvas(QLabel):
                 painter.setPen(pen)
                 painter.drawEllipse(middle_of, RING_PX, RING_PX)
                 painter.drawEllipse(middle_of, 1, 1)
+
+    def _paint_picks(self, painter: QPainter, whole: QRectF) -> None:
+        """A ring with a plus or a minus in it for each clicked point."""
+        for (x, y), adds in self._picked:
+            middle = QPointF(whole.x() + x * whole.width(), whole.y() + y * whole.height())
+            for pen in (QPen(OUTLINE[0][0], OUTLINE[0][1]), QPen(PLUS if adds else MINUS, OUTLINE[1][1])):
+                painter.setPen(pen)
+                painter.drawEllipse(middle, RING_PX, RING_PX)
+                painter.drawLine(middle - QPointF(4, 0), middle + QPointF(4, 0))
+                if adds:
+                    painter.drawLine(middle - QPointF(0, 4), middle + QPointF(0, 4))
 
     def _paint_sign(self, painter: QPainter) -> None:
         """A dark band with words, and the bar: what is seen below is not the result yet."""
@@ -201,6 +232,8 @@ class Canvas(QLabel):
                 self._painting.began((x, y))
             return
         self._pressed, self._dragged = (where.x(), where.y()), False
+        boxes = self._on_box is not None and self._image is not None
+        self._box_from = self._share(where.x(), where.y()) if boxes and event.button() == _LEFT else None
 
     def mouseMoveEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
         where = _where(event)
@@ -212,6 +245,12 @@ class Canvas(QLabel):
         if self._pressed is None or self._image is None:
             return
         moved = where.x() - self._pressed[0], where.y() - self._pressed[1]
+        if self._box_from is not None:
+            if self._dragged or max(map(abs, moved)) >= DRAGGED_PX:
+                self._dragged = True
+                self._box = _between(self._box_from, self._share(where.x(), where.y()))
+                self.update()
+            return
         if self._zoom <= 1.0 or (not self._dragged and max(map(abs, moved)) < DRAGGED_PX):
             return
         self._dragged, self._pressed = True, (where.x(), where.y())
@@ -229,15 +268,19 @@ class Canvas(QLabel):
                 self._painting.ended()
             return
         pressed, self._pressed = self._pressed, None
+        box, self._box = self._box, None
+        if box is not None and self._on_box is not None:
+            self._on_box((box[0], box[1]), (box[0] + box[2], box[1] + box[3]))
+            return
         if pressed is None or self._dragged:
             return
         if self._image is None:
-            self._on_click(0.5, 0.5)  # nothing is shown yet: asks for a preview
+            self._on_click(0.5, 0.5, Click.CHOOSE)  # nothing is shown yet: asks for a preview
             return
         where = _where(event)
         x, y = self._share(where.x(), where.y())
         if 0 <= x < 1 and 0 <= y < 1:
-            self._on_click(x, y)
+            self._on_click(x, y, _click_of(event))
 
     def leaveEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
         self._pointer = None
@@ -265,6 +308,17 @@ class Canvas(QLabel):
     def _share(self, x: float, y: float) -> tuple[float, float]:
         left, top, width, height = self.place()
         return (x - left) / width, (y - top) / height
+
+
+def _click_of(event: Any) -> Click:
+    held, keys = event.modifiers(), Qt.KeyboardModifier
+    shift, alt, control = (bool(held & key) for key in (keys.ShiftModifier, keys.AltModifier, keys.ControlModifier))
+    return picking.click_of(shift=shift, alt=alt, control=control)
+
+
+def _between(one: tuple[float, float], other: tuple[float, float]) -> Place:
+    left, top = min(one[0], other[0]), min(one[1], other[1])
+    return left, top, abs(other[0] - one[0]), abs(other[1] - one[1])
 
 
 def _start(room: float, length: float, centre: float) -> float:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .aperture import Aperture
 from .dioptre_link import aperture_picture
-from .dioptre_link.editing import bokeh, marks, scales, traits
+from .dioptre_link.editing import bokeh, marks, picking, scales, traits
 from .dioptre_link.editing.fetching import Offer
 from .dioptre_link.editing.state import State
 from .dioptre_link.language import translated
@@ -18,9 +19,7 @@ from .qt import (
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
-    QImage,
     QLabel,
-    QPixmap,
     QPushButton,
     QSlider,
     Qt,
@@ -33,7 +32,6 @@ STEPS = 1000  # of a slider
 LABEL_PX = 84  # wide at least; longer labels wrap
 LABEL_SHARE, LABEL_STRETCH = 0.36, 100  # of a row's width; more than all else in it, up to that share
 GAP_PX = 4
-APERTURE_PX = 44
 BLUR, RANGE = "f_number", "focus_range"  # the first row; the one that the histogram stands for
 COLOURS = {"temperature": ("#4a7fe0", "#f0a030"), "tint": ("#45a045", "#c84cb8")}  # from left to right
 GROOVE = """
@@ -142,33 +140,6 @@ def _column_of(row: QWidget) -> QVBoxLayout:
 def _below(column: QVBoxLayout, row: QWidget) -> QWidget | None:
     item = column.itemAt(column.indexOf(row) + 1)
     return None if item is None else item.widget()
-
-
-class Aperture(QWidget):
-    """The disc that a point of light out of focus becomes, in the picture's middle and in a corner."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setObjectName("dioptre_aperture")
-        self._shown: Mapping[str, Any] = {}
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
-        self._pictures = {aperture_picture.CENTRE: QLabel(), aperture_picture.CORNER: QLabel()}
-        for picture, words in zip(
-            self._pictures.values(), (translated("Middle"), translated("Corner")), strict=True
-        ):
-            line.addWidget(picture)
-            line.addWidget(QLabel(words), 1)
-
-    def show_shape(self, options: Mapping[str, Any]) -> None:
-        if options == self._shown:
-            return
-        self._shown = dict(options)
-        side = APERTURE_PX
-        for field, label in self._pictures.items():
-            data = aperture_picture.disc(side, options, field=field)
-            image = QImage(data, side, side, side, QImage.Format.Format_Grayscale8)
-            label.setPixmap(QPixmap.fromImage(image))
 
 
 class Row(QWidget):
@@ -346,6 +317,34 @@ class PointRow(Row):
         self.render(self._value, None)
 
 
+class PlacesRow(Row):
+    """Says how many things were clicked, or that there is a box, and takes them back: the last one, or all."""
+
+    def __init__(self, parameter: Parameter, on_change: OnChange) -> None:
+        super().__init__(parameter, on_change)
+        self._value: Any = parameter.default
+        self._words = QLabel()
+        self.add_label()
+        self.line.addWidget(self._words, 3)
+        self._undo = self._button("↶", "Take the last point back", lambda: self._value[:-1])
+        self._undo.setVisible(parameter.kind is Kind.POINTS)
+        self._clear = self._button(translated("Clear"), "Take all of it back", lambda: parameter.default)
+
+    def _button(self, text: str, words: str, change: Callable[[], Any]) -> QPushButton:
+        button = QPushButton(text)
+        button.setToolTip(translated(words))
+        button.setAccessibleName(f"{translated(self.parameter.label)}: {translated(words)}")
+        button.clicked.connect(lambda *_: self.send(change()))
+        self.line.addWidget(button, 0)
+        return button
+
+    def render(self, value: Any, decided: Any) -> None:
+        self._value = value
+        self._words.setText(picking.words_of(self.parameter, value))
+        self._undo.setEnabled(bool(value))
+        self._clear.setEnabled(bool(value))
+
+
 class _Unscrolled:
     """The wheel scrolls the panel; it changes a value only where the control has the focus."""
 
@@ -373,5 +372,10 @@ class Box(_Unscrolled, QComboBox):
 
 
 def _row(parameter: Parameter, on_change: OnChange) -> Row:
-    kinds = {Kind.CHOICE: ChoiceRow, Kind.BOOLEAN: SwitchRow, Kind.POINT: PointRow}
+    places = {Kind.POINT: PointRow, Kind.POINTS: PlacesRow, Kind.BOX: PlacesRow}
+    kinds: dict[Kind, Callable[[Parameter, OnChange], Row]] = {
+        Kind.CHOICE: ChoiceRow,
+        Kind.BOOLEAN: SwitchRow,
+        **places,
+    }
     return kinds.get(parameter.kind, NumberRow)(parameter, on_change)

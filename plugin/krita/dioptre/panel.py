@@ -13,7 +13,7 @@ from krita import DockWidget
 
 from . import depth_editing, enlarge, updating
 from .dioptre_link.catalogue import OPERATIONS
-from .dioptre_link.editing import fetching
+from .dioptre_link.editing import fetching, picking
 from .dioptre_link.editing.recipe_preview import preview_of
 from .dioptre_link.editing.state import Phase
 from .dioptre_link.editing.traits import enlarges
@@ -88,7 +88,7 @@ class DioptreDocker(DockWidget):
     # -- building ------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self._view = PictureView(self.session.click, self.session.choose_view, self.session.brush)
+        self._view = PictureView(self.session.click, self.session.choose_view, self.session.brush, self.session.box)
         layout = QVBoxLayout()
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
@@ -263,6 +263,8 @@ class DioptreDocker(DockWidget):
             return ""  # the preview says it
         if state.message:
             return f"{translated(state.message)} {translated(state.hint) if state.hint else ''}".strip()
+        if state.phase is Phase.READY and not panel.recipe:
+            return picking.hint(state.operation)
         return translated(state.operation.help) if state.phase is Phase.EMPTY and not panel.recipe else ""
 
     # -- events --------------------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from typing import Any
 from . import style
 from .brush_row import BrushRow
 from .canvas import AMBER, INVITATION, Canvas
-from .dioptre_link.editing import brush, fetching, marks, views
+from .dioptre_link.editing import brush, fetching, marks, picking, views
 from .dioptre_link.editing.events import Image
+from .dioptre_link.editing.picking import Click
 from .dioptre_link.editing.state import Phase, State
 from .dioptre_link.language import translated
 from .qt import QButtonGroup, QColor, QHBoxLayout, QImage, QToolButton, QVBoxLayout, QWidget
@@ -21,7 +22,11 @@ class PictureView(QWidget):
     """The views' buttons, and the picture below them. on_click gets shares of the layer, 0 to 1."""
 
     def __init__(
-        self, on_click: Callable[[float, float], None], on_view: Callable[[str], None], on_brush: brush.Change
+        self,
+        on_click: Callable[[float, float, Click], None],
+        on_view: Callable[[str], None],
+        on_brush: brush.Change,
+        on_box: Callable[[tuple[float, float], tuple[float, float]], None],
     ) -> None:
         super().__init__()
         self._painting = brush.Painting(on_brush, lambda: self._size)
@@ -29,7 +34,7 @@ class PictureView(QWidget):
         self._strokes = brush.Overlay()
         self._size: tuple[int, int] | None = None  # of the layer
         self.canvas = Canvas(self._clicked)
-        self._on_click = on_click
+        self._on_click, self._on_box = on_click, on_box
         self._state: State | None = None
         self._buttons: dict[str, QToolButton] = {}
         self._converted: dict[tuple[int, str], QImage] = {}
@@ -79,12 +84,23 @@ class PictureView(QWidget):
             image,
             over=self._overlays(state),
             left=self._before(state, before) if state.view == views.SPLIT else None,
-            frame=state.shown.part if state.shown is not None and state.view == views.PLACE else None,
+            frame=self._frame(state),
             marker=marker,
             automatic=None if marker is not None else self._automatic(state),
         )
+        size = size or (1, 1)
+        boxes = brushes and picking.box_of(state.operation) is not None
+        picked = picking.marked(state.operation, state.options, size) if brushes else []
+        self.canvas.show_picks(picked, self._on_box if boxes else None)
+        self.canvas.setToolTip(picking.hint(state.operation) if brushes else "")
         self.canvas.show_words("" if state.busy else translated("No preview" if failed else INVITATION))
         self.canvas.show_progress("" if failed else _sign(state), state.fraction if state.busy else None)
+
+    def _frame(self, state: State) -> Any:
+        """The part that an enlargement shows, or the chosen box, as shares of the layer."""
+        if state.shown is not None and state.view == views.PLACE:
+            return state.shown.part
+        return None if self._size is None else picking.box_places(state.operation, state.options, self._size)
 
     def _offer(self, names: list[str]) -> None:
         if [name for name, button in self._buttons.items() if not button.isHidden()] == names:
@@ -147,13 +163,13 @@ class PictureView(QWidget):
             self._converted[key] = _converted(image, how)
         return self._converted[key]
 
-    def _clicked(self, x: float, y: float) -> None:
+    def _clicked(self, x: float, y: float, click: Click) -> None:
         """Shares of what is shown to shares of the layer."""
         shown = None if self._state is None else self._state.shown
         if shown is not None and shown.part is not None and self._state.view != views.PLACE:
             left, top, width, height = shown.part
             x, y = left + x * width, top + y * height
-        self._on_click(x, y)
+        self._on_click(x, y, click)
 
 
 def _sign(state: State) -> str:

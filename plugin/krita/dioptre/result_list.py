@@ -92,11 +92,11 @@ def _changed(entry: Entry) -> str:
 
 
 def _is_default(option: Parameter, value: Any) -> bool:
-    return bool(value == option.default or (option.kind is Kind.STROKES and not value))
+    return bool(value == option.default or (option.kind in (Kind.STROKES, Kind.POINTS) and not value))
 
 
 def _short(option: Parameter, value: Any) -> str:
-    if option.kind is Kind.STROKES:
+    if option.kind in (Kind.STROKES, Kind.POINTS):
         return str(len(value))
     if isinstance(value, (list, tuple)):
         return ", ".join(f"{number:.0f}" for number in value)

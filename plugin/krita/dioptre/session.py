@@ -17,6 +17,7 @@ from .dioptre_link.chain import as_operation
 from .dioptre_link.editing import fetching
 from .dioptre_link.editing import state as states
 from .dioptre_link.editing.events import Shown, Step, drain
+from .dioptre_link.editing.picking import Click
 from .dioptre_link.editing.preview import SETTLE_MS, PreviewSession
 from .dioptre_link.editing.recipe_preview import preview_of
 from .dioptre_link.editing.state import Phase, State, Store
@@ -113,7 +114,7 @@ class Session(QObject):
         described = OPERATIONS[entry.operation]
         options = described.check(dict(entry.options))
         hidden = any(
-            not one.simple and one.kind is not Kind.STROKES and options[one.name] != one.default
+            not one.simple and one.kind not in (Kind.STROKES, Kind.POINTS) and options[one.name] != one.default
             for one in described.parameters
         )
         self.open(described, options, more=hidden)
@@ -157,15 +158,21 @@ class Session(QObject):
         self._set(state)
         self._ask_soon()
 
-    def click(self, x: float, y: float) -> None:
+    def click(self, x: float, y: float, click: Click = Click.CHOOSE) -> None:
         """A click in the preview, as shares of the layer's sides."""
         if self.size is None:
             self.look()
             return
         if self.store.state.recipe:
             return  # its options are the recipe's
-        self._set(states.clicked(self.state, x, y, self.size))
+        self._set(states.clicked(self.state, x, y, self.size, click=click))
         self._ask_soon()
+
+    def box(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """A box dragged in the preview, its corners as shares of the layer's sides."""
+        if self.size is not None and not self.store.state.recipe:
+            self._set(states.boxed(self.state, start, end, self.size))
+            self._ask_soon()
 
     def brush(self, change: Callable[[State], State]) -> None:
         """Something that `editing.brush` does to the state."""

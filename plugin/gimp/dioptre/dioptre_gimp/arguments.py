@@ -1,8 +1,8 @@
 """GIMP arguments made from the description of an operation, and options made from a filled-in config.
 
 GIMP's numbers have no "none": an option that is decided automatically when left out has a value below its range
-for that (`automatic_value`, usually -1). A point becomes two numbers, `NAME-x` and `NAME-y`; strokes are text, the
-JSON of a recipe.
+for that (`automatic_value`, usually -1). A point becomes two numbers, `NAME-x` and `NAME-y`; a list of points and a
+box are text, as on the command line; strokes are text, the JSON of a recipe.
 """
 
 from __future__ import annotations
@@ -117,8 +117,10 @@ def write_options(operation: Operation, config: Gimp.ProcedureConfig, options: M
 def read_one(parameter: Parameter, config: Gimp.ProcedureConfig) -> Any:
     """The value of one option, not checked further; None when it is left out."""
     values = [config.get_property(name) for name in names(parameter)]
-    if parameter.kind is Kind.STROKES:
+    if parameter.kind in (Kind.STROKES, Kind.POINTS):
         return values[0] or ()  # GIMP makes None of an empty text
+    if parameter.kind is Kind.BOX:
+        return values[0] or None
     if parameter.default is None:
         if parameter.kind in (Kind.CHOICE, Kind.BOOLEAN):
             return None if values[0] == AUTOMATIC else values[0]
@@ -138,6 +140,10 @@ def read_one(parameter: Parameter, config: Gimp.ProcedureConfig) -> Any:
 def _gimp_values(parameter: Parameter, value: Any) -> tuple[Any, ...]:
     if parameter.kind is Kind.POINT:
         return (-1.0, -1.0) if value is None else (float(value[0]), float(value[1]))
+    if parameter.kind is Kind.POINTS:
+        return (" ".join(f"{x:g},{y:g}" for x, y in value),)
+    if parameter.kind is Kind.BOX:
+        return ("" if value is None else ",".join(f"{side:g}" for side in value),)
     if parameter.kind is Kind.STROKES:
         return (json.dumps(value, separators=(",", ":")) if value else "",)
     if parameter.kind in (Kind.CHOICE, Kind.BOOLEAN) and parameter.default is None:
@@ -215,11 +221,23 @@ def _add_strokes(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> 
     procedure.add_string_argument(*names(parameter), nick, f"{_help(parameter)} {text}", "", _FLAGS)
 
 
+def _add_points(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
+    text = translated("As x,y with spaces between, in pixels of the layer")
+    procedure.add_string_argument(*names(parameter), nick, f"{translated(parameter.help)} {text}", "", _FLAGS)
+
+
+def _add_box(procedure: Gimp.Procedure, parameter: Parameter, nick: str) -> None:
+    text = translated("As left,top,right,bottom in pixels of the layer")
+    procedure.add_string_argument(*names(parameter), nick, f"{translated(parameter.help)} {text}", "", _FLAGS)
+
+
 _ADDERS = {
     Kind.FLOAT: _add_float,
     Kind.INTEGER: _add_integer,
     Kind.BOOLEAN: _add_boolean,
     Kind.CHOICE: _add_choice,
     Kind.POINT: _add_point,
+    Kind.POINTS: _add_points,
+    Kind.BOX: _add_box,
     Kind.STROKES: _add_strokes,
 }

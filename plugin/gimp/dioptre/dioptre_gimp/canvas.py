@@ -9,7 +9,9 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GdkPixbuf, Gtk  # noqa: E402  (the version must be named first)
 
+from dioptre_link.editing import picking  # noqa: E402
 from dioptre_link.editing.brush import Painting  # noqa: E402
+from dioptre_link.editing.picking import Click  # noqa: E402
 
 from . import drawing  # noqa: E402
 
@@ -27,13 +29,15 @@ MOST_CIRCLE_PX = 500  # radius of a brush whose outline is still drawn
 
 Point = tuple[float, float]
 Marker = tuple[Point, GdkPixbuf.Pixbuf]
+Box = tuple[float, ...]
+"""Left, top, width and height, as fractions of the picture's sides."""
 
 
 class Canvas(Gtk.EventBox):
     """Shows one picture in a fixed size. Points are fractions of the picture's sides."""
 
     def __init__(
-        self, size: tuple[int, int], on_click: Callable[[float, float], None], on_zoom: Callable[[], None]
+        self, size: tuple[int, int], on_click: Callable[[float, float, Click], None], on_zoom: Callable[[], None]
     ) -> None:
         super().__init__(can_focus=True)
         self._size = size
@@ -52,6 +56,9 @@ class Canvas(Gtk.EventBox):
         self._brush_radius = 0.0
         self._circle: tuple[float, GdkPixbuf.Pixbuf] | None = None
         self._pointer: Point | None = None  # of a brush, in the widget
+        self._on_box: Callable[[Point, Point], None] | None = None
+        self._box: Box | None = None  # chosen already
+        self._drawn_box: tuple[Point, Point] | None = None  # under way
         self._image = Gtk.Image()
         self._image.set_size_request(*size)
         self.add(self._image)
@@ -90,6 +97,10 @@ class Canvas(Gtk.EventBox):
             self._pointer = None
         if changed:
             self._draw()
+
+    def set_box(self, on_box: Callable[[Point, Point], None] | None, box: Box | None = None) -> None:
+        """Let a drag with the left button draw a box; None: it moves the picture. box: chosen already."""
+        self._on_box, self._box = on_box, box
 
     def set_zoom(self, zoom: float, at: Point | None = None) -> None:
         """Zoom, leaving the point `at` of the picture where it is on the screen."""
@@ -171,12 +182,23 @@ class Canvas(Gtk.EventBox):
             size = mark.get_width() * ratio, mark.get_height() * ratio
             sized = mark if ratio == 1 else mark.scale_simple(*size, GdkPixbuf.InterpType.BILINEAR)
             drawing.stamp(sized, drawn, round(place[0] * ratio), round(place[1] * ratio))
+        if (box := self._shown_box()) is not None:
+            sides = (source.get_width() * scale, source.get_height() * scale)
+            offset = (left * ratio, top * ratio, 0.0, 0.0)
+            places = (share * sides[at % 2] + offset[at] for at, share in enumerate(box))
+            drawing.frame(drawn, *(round(place) for place in places))
         if self._painting is not None and self._pointer is not None:
             self._draw_circle(drawn, scale, ratio)
         if ratio == 1:
             self._image.set_from_pixbuf(drawn)
         else:
             self._image.set_from_surface(Gdk.cairo_surface_create_from_pixbuf(drawn, ratio, self.get_window()))
+
+    def _shown_box(self) -> Box | None:
+        if self._drawn_box is None:
+            return self._box
+        (x, y), (across, down) = self._drawn_box
+        return min(x, across), min(y, down), abs(across - x), abs(down - y)
 
     def _draw_circle(self, drawn: GdkPixbuf.Pixbuf, scale: float, ratio: int) -> None:
         """The brush's outline at the pointer. scale: pixels of `drawn` a picture's pixel."""
@@ -225,7 +247,11 @@ class Canvas(Gtk.EventBox):
         x, y, middle = self._pressed
         across, down = event.x - x, event.y - y
         self._dragged = self._dragged or max(abs(across), abs(down)) > CLICK_PX
-        if self._moves_divider and self._on_divider is not None:
+        if self._draws_box(event):
+            if self._dragged:
+                self._drawn_box = self._nearest(x, y), self._nearest(event.x, event.y)
+                self._draw()
+        elif self._moves_divider and self._on_divider is not None:
             point = self._point(event.x, event.y)
             if point is not None:
                 self._on_divider(point[0])
@@ -238,6 +264,10 @@ class Canvas(Gtk.EventBox):
             self._draw()
         return True
 
+    def _draws_box(self, event: Gdk.EventMotion) -> bool:
+        left = bool(event.state & Gdk.ModifierType.BUTTON1_MASK)
+        return self._on_box is not None and left and not self._moves_divider
+
     def _release(self, _widget: Gtk.Widget, event: Gdk.EventButton) -> bool:
         if self._paints and event.button == 1:
             self._paints = False
@@ -245,11 +275,16 @@ class Canvas(Gtk.EventBox):
                 self._painting.ended()
             return True
         pressed, self._pressed = self._pressed, None
+        box, self._drawn_box = self._drawn_box, None
+        if box is not None and self._on_box is not None:
+            self._on_box(*box)
+            self._draw()
+            return True
         if pressed is None or event.button != 1 or self._dragged or self._moves_divider:
             return False
         point = self._point(event.x, event.y)
         if point is not None:
-            self._on_click(*point)
+            self._on_click(*point, _click_of(event))
         return True
 
     def _scroll(self, _widget: Gtk.Widget, event: Gdk.EventScroll) -> bool:
@@ -287,6 +322,14 @@ class Canvas(Gtk.EventBox):
             self._pointer = None
             self._draw()
         return False
+
+
+def _click_of(event: Gdk.EventButton) -> Click:
+    masks = Gdk.ModifierType
+    shift, alt, control = (
+        bool(event.state & mask) for mask in (masks.SHIFT_MASK, masks.MOD1_MASK, masks.CONTROL_MASK)
+    )
+    return picking.click_of(shift=shift, alt=alt, control=control)
 
 
 def _crosshair(widget: Gtk.Widget) -> None:

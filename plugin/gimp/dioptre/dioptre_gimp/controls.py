@@ -10,7 +10,7 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, Gtk, Pango  # noqa: E402  (the version must be named first)
 
-from dioptre_link.editing import marks, scales  # noqa: E402
+from dioptre_link.editing import marks, picking, scales  # noqa: E402
 from dioptre_link.editing import state as states  # noqa: E402
 from dioptre_link.editing.state import State, Store  # noqa: E402
 from dioptre_link.errors import UsageError  # noqa: E402
@@ -241,10 +241,45 @@ class PointRow(Row):
         self.store.set(state)
 
 
+class PlacesRow(Row):
+    """Says how many things were clicked, or that there is a box, and takes them back: the last one, or all."""
+
+    def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
+        super().__init__(store, parameter, nick)
+        self._words = Gtk.Label(xalign=0.0, ellipsize=Pango.EllipsizeMode.END)
+        self._undo = self._button("↶", "Take the last point back", lambda: self._value()[:-1])
+        self._clear = self._button(translated("Clear"), "Take all of it back", lambda: parameter.default)
+        self.label.set_mnemonic_widget(self._clear)
+        self.pack_start(self.label, False, False, 0)
+        self.pack_start(self._words, True, True, 0)
+        if parameter.kind is Kind.POINTS:
+            self.pack_start(self._undo, False, False, 0)
+        self.pack_start(self._clear, False, False, 0)
+
+    def _button(self, text: str, words: str, change: Callable[[], Any]) -> Gtk.Button:
+        button = Gtk.Button(label=text)
+        style.add_class(button, "dioptre-small")
+        button.set_tooltip_text(translated(words))
+        button.connect("clicked", lambda _: self.send(change()))
+        self.name(button, f"{translated(self.parameter.label)}: {translated(words)}")
+        return button
+
+    def _value(self) -> Any:
+        return self.store.state.options[self.parameter.name]
+
+    def show_state(self, state: State) -> None:
+        value = state.options[self.parameter.name]
+        self._words.set_text(picking.words_of(self.parameter, value))
+        self._undo.set_sensitive(bool(value))
+        self._clear.set_sensitive(bool(value))
+
+
 def row_of(store: Store[State], parameter: Parameter, nick: str) -> Row:
     """The row for a parameter of this kind."""
     kinds: dict[Kind, Callable[[Store[State], Parameter, str], Row]] = {
         Kind.POINT: PointRow,
+        Kind.POINTS: PlacesRow,
+        Kind.BOX: PlacesRow,
         Kind.FLOAT: NumberRow,
         Kind.INTEGER: NumberRow,
         Kind.CHOICE: ChoiceRow,

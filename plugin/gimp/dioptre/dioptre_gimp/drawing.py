@@ -15,7 +15,7 @@ from dioptre_link.editing.events import Image  # noqa: E402
 
 RING_PX = 27
 CHECKER_PX = 8
-WHITE, AMBER = (255, 255, 255), (255, 190, 60)
+WHITE, AMBER, GREEN, RED = (255, 255, 255), (255, 190, 60), (90, 230, 110), (255, 90, 80)
 _OUTLINE = (255, 190, 60, 255)
 _BACK = bytes((32, 32, 34))  # of the histogram
 _FOCUSED, _FRAME_PX = 0x2F6FBDFF, 2  # the colour of `style`
@@ -138,6 +138,27 @@ def circle(radius_px: float) -> GdkPixbuf.Pixbuf:
             x, y = (round(side / 2 - 0.5 + (radius_px + away) * turn(angle)) for turn in (math.cos, math.sin))
             data[4 * (y * side + x) : 4 * (y * side + x) + 4] = pixel
     return pixbuf_from_rgb(side, side, 4, bytes(data))
+
+
+def frame(onto: GdkPixbuf.Pixbuf, left: int, top: int, width: int, height: int) -> None:
+    """Draw the outline of a box, white beside black, as far as it lies inside."""
+    for inset, colour in ((-1, 0x000000FF), (0, 0xFFFFFFFF)):
+        x, y, across, down = left + inset, top + inset, width - 2 * inset, height - 2 * inset
+        for line in (
+            (x, y, across, 1),
+            (x, y + down - 1, across, 1),
+            (x, y, 1, down),
+            (x + across - 1, y, 1, down),
+        ):
+            _fill(onto, line, colour)
+
+
+def _fill(onto: GdkPixbuf.Pixbuf, line: tuple[int, int, int, int], colour: int) -> None:
+    left, top = max(line[0], 0), max(line[1], 0)
+    width = min(line[0] + line[2], onto.get_width()) - left
+    height = min(line[1] + line[3], onto.get_height()) - top
+    if width > 0 and height > 0:
+        onto.new_subpixbuf(left, top, width, height).fill(colour)
 
 
 def histogram(

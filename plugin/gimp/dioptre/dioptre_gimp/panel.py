@@ -14,7 +14,7 @@ from dioptre_link import aperture_picture  # noqa: E402
 from dioptre_link.editing import bokeh, scales, traits  # noqa: E402
 from dioptre_link.editing.state import State, Store  # noqa: E402
 from dioptre_link.language import translated  # noqa: E402
-from dioptre_link.operation import Kind, Operation, Parameter  # noqa: E402
+from dioptre_link.operation import PLACES, Kind, Operation, Parameter  # noqa: E402
 from dioptre_link.presets import presets  # noqa: E402
 
 from . import arguments, drawing  # noqa: E402
@@ -131,7 +131,7 @@ class PresetRow(Gtk.Box):
         self._store = store
         self._quiet = False
         self._presets = presets_of(store.state.operation)
-        own = (Kind.POINT, Kind.STROKES)
+        own = (*PLACES, Kind.STROKES)
         self._kept = {parameter.name for parameter in store.state.operation.parameters if parameter.kind in own}
         self._kept.add("focal_disparity")
         label = Gtk.Label(label=translated("Prese_t"), use_underline=True, xalign=0.0)

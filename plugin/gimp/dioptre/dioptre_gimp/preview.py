@@ -9,11 +9,13 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import GdkPixbuf, Gtk, Pango  # noqa: E402  (the version must be named first)
 
-from dioptre_link.editing import brush, fetching, marks, traits, views  # noqa: E402
+from dioptre_link.editing import brush, fetching, marks, picking, traits, views  # noqa: E402
 from dioptre_link.editing import state as states  # noqa: E402
 from dioptre_link.editing.events import Image, Shown  # noqa: E402
+from dioptre_link.editing.picking import Click  # noqa: E402
 from dioptre_link.editing.state import Phase, State, Store  # noqa: E402
 from dioptre_link.language import translated  # noqa: E402
+from dioptre_link.operation import PLACES  # noqa: E402
 
 from . import drawing, style  # noqa: E402
 from .brush_row import BrushRow  # noqa: E402
@@ -31,6 +33,7 @@ MNEMONICS = {
 """Keys of the views, beside r, c, o, s and l of the buttons of GIMP's dialogs; no key where the label lacks it."""
 
 
+_RINGS = (drawing.WHITE, drawing.AMBER, drawing.GREEN, drawing.RED)
 SCROLL = "Scroll to zoom, drag to pan."
 LEAST_WIDTH_PX = 520  # of the preview, for the words below it
 
@@ -61,7 +64,7 @@ class Preview(Gtk.Box):
         self._overlay = brush.Overlay()
         self._painting = brush.Painting(lambda change: store.set(change(store.state)), lambda: layer_size)
         self._paints = clickable and brush.is_offered(store.state)
-        self._rings = {colour: drawing.ring(colour) for colour in (drawing.WHITE, drawing.AMBER)}
+        self._rings = {colour: drawing.ring(colour) for colour in _RINGS}
         self._buttons: dict[str, Gtk.RadioButton] = {}
         self.canvas = Canvas((max(size[0], LEAST_WIDTH_PX), size[1]), self._clicked, on_zoom)
         self.canvas.get_accessible().set_name(translated("Preview"))
@@ -129,11 +132,14 @@ class Preview(Gtk.Box):
         if button.get_active():
             self._store.set(states.chose_view(self._store.state, name))
 
-    def _clicked(self, x: float, y: float) -> None:
+    def _clicked(self, x: float, y: float, click: Click) -> None:
         state = self._store.state
         if not self._clickable or (traits.enlarges(state.operation) and state.view != views.PLACE):
             return
-        self._store.set(states.clicked(state, x, y, self._layer_size))
+        self._store.set(states.clicked(state, x, y, self._layer_size, click=click))
+
+    def _boxed(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        self._store.set(states.boxed(self._store.state, start, end, self._layer_size))
 
     # -- drawing -------------------------------------------------------------------------------------------------
 
@@ -148,6 +154,9 @@ class Preview(Gtk.Box):
             self.canvas.set_brush(painting, brush.SEEN * state.brush.radius)
         if old is not None and _drawn_of(old) == _drawn_of(state):
             return
+        if self._clickable and picking.box_of(state.operation) is not None:
+            box = picking.box_places(state.operation, state.options, self._layer_size)
+            self.canvas.set_box(self._boxed, box)
         picture = self._picture(state)
         if picture is not None:
             if self._paints and (painted := self._overlay.picture(state, self._layer_size)) is not None:
@@ -194,10 +203,16 @@ class Preview(Gtk.Box):
             return ()
         if traits.enlarges(state.operation):
             return ((state.place, self._rings[drawing.WHITE]),) if state.view == views.PLACE else ()
+        marked = tuple(
+            (place, self._rings[drawing.GREEN if adds else drawing.RED])
+            for place, adds in picking.marked(state.operation, state.options, self._layer_size)
+        )
         if state.point is not None:
             x, y = state.point
             place = (x / max(self._layer_size[0] - 1, 1), y / max(self._layer_size[1] - 1, 1))
-            return ((place, self._rings[drawing.WHITE]),)
+            return (*marked, (place, self._rings[drawing.WHITE]))
+        if marked:
+            return marked
         shown = state.shown
         by_depth = state.options.get("focal_disparity") is not None
         if by_depth or shown is None or shown.subject is None or state.view == views.BEFORE:
@@ -208,7 +223,8 @@ class Preview(Gtk.Box):
 
 def _drawn_of(state: State) -> tuple[object, ...]:
     """What the picture on the canvas depends on."""
-    what = state.shown, state.view, state.point, state.place, state.sharp, state.replaces
+    places = [state.options.get(one.name) for one in state.operation.parameters if one.kind in PLACES]
+    what = state.shown, state.view, tuple(places), state.place, state.sharp, state.replaces
     return *what, state.brush, brush.strokes(state), state.brush.paints and state.phase
 
 
@@ -286,6 +302,8 @@ def hint(state: State, layer_size: tuple[int, int]) -> str:
         return f"{layer_size[0]} × {layer_size[1]} → {width} × {height} px. {translated(what)}"
     if state.brush.paints:
         return brush.tip(state.brush.tool)
+    if words := picking.hint(state.operation):
+        return words
     point = traits.point_of(state.operation)
     sentences = {
         "focus": "Click on what should be sharp. Scroll to zoom, drag to move.",

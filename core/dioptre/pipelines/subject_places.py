@@ -1,0 +1,144 @@
+"""Where a thing is, on the small square: at a point that the user gives, or in a box."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from dioptre.imaging.regions import label_regions
+from dioptre.imaging.resize import resize
+from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
+
+from .region import grown, important_parts, is_fitting
+from .subject_views import SIDE_PX, Views
+from .window import Window, window_at
+
+LEAST_CONFIDENCE = 0.915
+"""Mean saliency inside the mask of what was clicked on, for it to be a thing."""
+
+_FLAT_SHARE = 0.9  # of what lies round the point within the usual focus range of it…
+_FLAT_PART = 8  # …up to this part of the sides away
+
+CROPS = (0.7, 0.5, 0.35, 0.25)
+"""Shares of the sides that are seen round a point, from wide to close."""
+
+_BOX_MARGIN = 0.15  # of a box's sides, that the network sees around it
+_BOX_CONFIDENCE = 0.7  # mean saliency inside a box from which on it is a thing: the user says that there is one
+_LEAST_SEEN_PX = 32
+
+Kind = Literal["subject", "point", "region"]
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, in pixels of the picture."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coarse:
+    """A subject on the small square, before its edges are refined.
+
+    window: the part of the picture that the square shows; None is all of it.
+    """
+
+    probability: np.ndarray
+    kind: Kind
+    confidence: float
+    chance: float = 1.0
+    messages: tuple[str, ...] = ()
+    window: Window | None = None
+
+
+def at_point(views: Views, near: np.ndarray | None, at: tuple[float, float]) -> Coarse:
+    """The thing at a point: part of the subject, else what is salient in a closer look, else a region alike.
+
+    Where all that surrounds the point is as far away as it is, a wall or the sky, the focus alone keeps it sharp:
+    no closer look is taken, which costs more than all else.
+    """
+    (height, width), whole_picture = views.size, views.saliency()
+    saliency, chance = whole_picture.coverage, whole_picture.chance
+    row, column = (min(int(v / n * SIDE_PX), SIDE_PX - 1) for v, n in ((at[1], height), (at[0], width)))
+    whole = _part_at(saliency, (row, column))
+    if whole is not None and _believable(whole):
+        return Coarse(probability=whole, kind="point", confidence=confidence_of(whole), chance=chance)
+    for share in () if _is_flat(near, saliency, (row, column)) else CROPS:
+        seen = closer_look(views, at, share)
+        if seen is not None:
+            return Coarse(probability=seen, kind="point", confidence=confidence_of(seen), chance=chance)
+    return Coarse(probability=grown(views.square, near, (row, column)), kind="point", confidence=0.0, chance=chance)
+
+
+def in_box(views: Views, near: np.ndarray | None, box: Box) -> Coarse:
+    """The thing in a box: what is salient there in a view of it, else a region alike round its middle."""
+    window = _window_of(box, views.size)
+    if min(window.height, window.width) >= _LEAST_SEEN_PX:
+        inside = _inside(box, window)
+        seen = views.saliency(window).coverage * inside
+        part = important_parts(seen) if (seen > 0.3).any() else seen
+        if (part > 0.5).mean() >= _FLAT_PART**-2 and confidence_of(part) >= _BOX_CONFIDENCE:
+            return Coarse(probability=part, kind="point", confidence=confidence_of(part), window=window)
+    height, width = views.size
+    whole = Window(top=0, left=0, height=height, width=width, size=views.size)
+    place = whole.place(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), SIDE_PX)
+    region = grown(views.square, near, place) * _inside(box, whole)
+    return Coarse(probability=region, kind="point", confidence=0.0)
+
+
+def _window_of(box: Box, size: tuple[int, int]) -> Window:
+    """The part of a picture of `size` (height, width) that shows a box with some of what surrounds it."""
+    across, down = _BOX_MARGIN * (box[2] - box[0]), _BOX_MARGIN * (box[3] - box[1])
+    left, top = max(0, round(box[0] - across)), max(0, round(box[1] - down))
+    right, bottom = min(size[1], round(box[2] + across)), min(size[0], round(box[3] + down))
+    return Window(top=top, left=left, height=bottom - top, width=right - left, size=size)
+
+
+def _inside(box: Box, window: Window) -> np.ndarray:
+    """1 on the window's square inside a box of the picture, 0 outside."""
+    (top, left), (bottom, right) = (window.place(corner, SIDE_PX) for corner in (box[:2], box[2:]))
+    inside = np.zeros((SIDE_PX, SIDE_PX), np.float32)
+    inside[top : bottom + 1, left : right + 1] = 1.0
+    return inside
+
+
+def _is_flat(near: np.ndarray | None, saliency: np.ndarray, place: tuple[int, int]) -> bool:
+    """Whether nearly everything round a place lies at its depth, but for the picture's subject before it."""
+    if near is None:
+        return False
+    reach = SIDE_PX // _FLAT_PART
+    rows, columns = (slice(max(0, at - reach), at + reach + 1) for at in place)
+    beside = near[rows, columns][saliency[rows, columns] < 0.5]
+    return beside.size > 0 and bool((np.abs(beside - near[place]) <= USUAL_FOCUS_RANGE).mean() >= _FLAT_SHARE)
+
+
+def _part_at(saliency: np.ndarray, place: tuple[int, int]) -> np.ndarray | None:
+    """The saliency of the one part that holds the place; None when the place is not salient."""
+    labels, _ = label_regions(saliency > 0.5)
+    if labels[place] == 0:
+        return None
+    generous, _ = label_regions(saliency > 0.3)  # with the soft rim
+    part: np.ndarray = saliency * (generous == generous[place])
+    return part
+
+
+def _believable(part: np.ndarray) -> bool:
+    return is_fitting(part) and confidence_of(part) >= LEAST_CONFIDENCE
+
+
+def confidence_of(probability: np.ndarray) -> float:
+    mask = probability > 0.5
+    return float(probability[mask].mean()) if mask.any() else 0.0
+
+
+def closer_look(views: Views, at: tuple[float, float], share: float) -> np.ndarray | None:
+    """Probability, on the whole picture's small square, of what is salient in a crop round the point."""
+    if share * min(views.size) < 32:  # nothing to see in so few pixels
+        return None
+    window = window_at(at, share, views.size)
+    part = _part_at(views.saliency(window).coverage, window.place(at, SIDE_PX))
+    if part is None or not _believable(part) or window.sides_crossed(part > 0.5) > 1:
+        return None
+    whole = np.zeros((SIDE_PX, SIDE_PX), np.float32)
+    top = round(window.top / window.size[0] * SIDE_PX)
+    left = round(window.left / window.size[1] * SIDE_PX)
+    side = max(1, min(round(share * SIDE_PX), SIDE_PX - max(top, left)))
+    whole[top : top + side, left : left + side] = resize(part, (side, side), method="area")
+    return whole

@@ -1,0 +1,195 @@
+"""A subject of several things: the one found by itself or at a point, with things added and things removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float32
+from scipy import ndimage
+
+from dioptre.imaging.layers import Inputs, Progress, no_progress
+from dioptre.imaging.matting import refine_matte
+from dioptre.imaging.numbers import without_nan
+from dioptre.imaging.regions import label_regions, travel_cost
+from dioptre.imaging.resize import resize
+from dioptre_link.catalogue.subject import ADDS, REMOVES
+
+from .region import grown, travel_features
+from .subject import Subject, kept_subject
+from .subject_focus import focus_of
+from .subject_places import CROPS, Box, closer_look
+from .subject_views import SIDE_PX, Views, opaque
+
+Point = tuple[float, float]
+Mask = Bool[np.ndarray, "s s"]
+
+_PART_OF = 0.7  # of the part it lies in: a larger thing is that part itself
+_REACH_PX = 3  # of the small square, to a click that misses the subject's edge
+_LEAST_OTHER = 0.02  # of a part's area: smaller parts are crumbs and no other thing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What the user says about the subject; all points are (x, y) in pixels of the picture.
+
+    at: the thing there is the subject. box: it lies in there. added, removed: on things that belong to the subject,
+    and on things that do not.
+    """
+
+    at: Point | None = None
+    box: Box | None = None
+    added: tuple[Point, ...] = ()
+    removed: tuple[Point, ...] = ()
+
+    @staticmethod
+    def of(options: Mapping[str, Any]) -> Choice:
+        """What an operation's checked options say."""
+        return Choice(
+            at=options.get("focus"), box=options.get("box"), added=options[ADDS], removed=options[REMOVES]
+        )
+
+
+def chosen_subject(
+    inputs: Inputs,
+    disparity: Float32[np.ndarray, "h w"],
+    choice: Choice,
+    *,
+    standing: bool = False,
+    quick: bool = False,
+    progress: Progress = no_progress,
+) -> Subject:
+    """The subject of a picture as the user chose it.
+
+    Each thing comes from the step cache where it was found before. standing, quick: as in `kept_subject`.
+
+    Returns: the subject. Where everything is removed, its `alpha` is 0 and `found` is False.
+    Raises: UsageError for a point outside the picture, WeightsError when the networks' weights are missing.
+    """
+    main = kept_subject(
+        inputs, disparity, at=choice.at, box=choice.box, standing=standing, quick=quick, progress=progress
+    )
+    if not choice.added and not choice.removed:
+        return main
+    parts = [main] if main.found or not choice.added else []
+    alpha = main.alpha.copy() if parts else np.zeros_like(main.alpha)
+    for point in choice.added:
+        if _at(alpha, point) < 0.5:
+            part = kept_subject(inputs, disparity, at=point, quick=quick, progress=progress)
+            np.maximum(alpha, part.alpha, out=alpha)
+            parts.append(part)
+    seen = inputs.picture if inputs.whole is None else inputs.whole
+    if choice.removed:
+        alpha = _without(Views(seen, cache=inputs.cache), inputs.picture, alpha, disparity, choice)
+    found = bool((alpha > 0.5).any())
+    messages = () if found else ("Everything was removed from the subject.",)
+    focal, extent = focus_of(seen, alpha, disparity, at=choice.at)
+    return replace(
+        main,
+        alpha=alpha,
+        focal_disparity=focal,
+        disparity_range=extent,
+        kind=("subject" if all(part.is_sure for part in parts) else "point") if found else "region",
+        found=found,
+        confidence=min((part.confidence for part in parts), default=0.0),
+        chance=1.0,
+        messages=messages,
+    )
+
+
+def _at(alpha: Float32[np.ndarray, "h w"], point: Point) -> float:
+    row, column = (min(int(value), side - 1) for value, side in zip(point[::-1], alpha.shape, strict=True))
+    return float(alpha[row, column])
+
+
+def _without(
+    views: Views,
+    image: Float32[np.ndarray, "h w c"],
+    alpha: Float32[np.ndarray, "h w"],
+    disparity: Float32[np.ndarray, "h w"],
+    choice: Choice,
+) -> Float32[np.ndarray, "h w"]:
+    """Coverage without what the removed points lie on."""
+    size = alpha.shape[0], alpha.shape[1]
+    near = resize(without_nan(disparity), (SIDE_PX, SIDE_PX), method="area")
+    kept = [_place(point, size) for point in (*choice.added, *(() if choice.at is None else (choice.at,)))]
+    for point in choice.removed:
+        mask = resize(alpha, (SIDE_PX, SIDE_PX), method="area") > 0.5
+        place = _onto(mask, _place(point, size))
+        if place is None:
+            continue
+        whole = _other_thing(mask, place, kept)
+        if whole is not None:
+            share = resize(whole.astype(np.float32), size, method="bilinear")
+        else:
+            region = _thing_within(views, near, mask, place, kept, point=point, size=size)
+            share = refine_matte(views.picture, region, onto=views.picture if size == views.size else opaque(image))
+        alpha = alpha * (1 - np.clip(share, 0, 1))
+    return alpha
+
+
+def _place(point: Point, size: tuple[int, int]) -> tuple[int, int]:
+    """Row and column on the small square."""
+    row, column = (
+        min(int(value / side * SIDE_PX), SIDE_PX - 1) for value, side in zip(point[::-1], size, strict=True)
+    )
+    return row, column
+
+
+def _onto(mask: Mask, place: tuple[int, int]) -> tuple[int, int] | None:
+    """The place itself, or the nearest of the mask within reach; None where the click misses it."""
+    rows, columns = np.nonzero(mask)
+    if not rows.size:
+        return None
+    away = np.hypot(rows - place[0], columns - place[1])
+    nearest = int(np.argmin(away))
+    return (int(rows[nearest]), int(columns[nearest])) if away[nearest] <= _REACH_PX else None
+
+
+def _other_thing(mask: Mask, place: tuple[int, int], kept: list[tuple[int, int]]) -> Mask | None:
+    """The part at a place with what surrounds it up to the other parts; None where it is no thing of several."""
+    labels, count = label_regions(mask)
+    own = labels[place]
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    others = [part for part in range(1, count + 1) if part != own and sizes[part] >= _LEAST_OTHER * sizes[own]]
+    if not others or any(labels[each] == own for each in kept):
+        return None
+    nearest = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
+    whole: np.ndarray = labels[tuple(nearest)] == own
+    return whole
+
+
+def _thing_within(
+    views: Views,
+    near: Float32[np.ndarray, "s s"],
+    mask: Mask,
+    place: tuple[int, int],
+    kept: list[tuple[int, int]],
+    *,
+    point: Point,
+    size: tuple[int, int],
+) -> Float32[np.ndarray, "s s"]:
+    """Probability of a thing that touches the rest of the subject: seen closer, else a region alike."""
+    labels, _ = label_regions(mask)
+    part = labels == labels[place]
+    scale = views.size[1] / size[1]
+    for share in CROPS[1:]:
+        seen = closer_look(views, (point[0] * scale, point[1] * scale), share)
+        if seen is None or any(seen[each] > 0.5 for each in kept):
+            continue
+        if ((seen > 0.5) & part).sum() < _PART_OF * part.sum():
+            return seen
+    region = grown(views.square, near, place)
+    if kept:
+        own, *others = (_cost(views, near, each) for each in (place, *kept))
+        region = region * (own < np.minimum.reduce(others))
+    return region
+
+
+def _cost(views: Views, near: Float32[np.ndarray, "s s"], place: tuple[int, int]) -> Float32[np.ndarray, "s s"]:
+    """Cost of the way from a place to each pixel: colours and disparities that change."""
+    features, scale = travel_features(views.square, near)
+    start = place[0] // scale, place[1] // scale
+    return resize(travel_cost(features, start, floor=0.01), (SIDE_PX, SIDE_PX), method="bilinear")

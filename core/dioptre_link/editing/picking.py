@@ -1,0 +1,131 @@
+"""Clicks and boxes that choose things in a preview: which options they change.
+
+A plain click sets the operation's point, where it has one, and starts over with the thing there. Shift adds another
+thing, Alt or Ctrl removes one. Where an operation has no point, a plain click adds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+from ..language import Message, translated
+from ..operation import Kind, Operation, Parameter
+from . import traits
+
+Options = Mapping[str, Any]
+Point = tuple[float, float]
+
+_TAKES_BACK = 0.015  # of the longer side: a click that near to one of the other kind takes it back
+_LEAST_BOX = 0.01  # of the shorter side: a smaller box is a click with an unsteady hand
+
+
+class Click(Enum):
+    """What a click does."""
+
+    CHOOSE = "choose"
+    ADD = "add"
+    REMOVE = "remove"
+
+
+def click_of(*, shift: bool, alt: bool, control: bool) -> Click:
+    """What the keys that are held say. Some desktops keep Alt and a click for themselves, so Ctrl is the same."""
+    if alt or control:
+        return Click.REMOVE
+    return Click.ADD if shift else Click.CHOOSE
+
+
+def box_of(operation: Operation) -> Parameter | None:
+    """The option that a dragged box sets; None when the operation has none."""
+    return next((parameter for parameter in operation.parameters if parameter.kind is Kind.BOX), None)
+
+
+def picks(operation: Operation) -> bool:
+    """Whether clicks add things and remove them."""
+    return bool(operation.click_adds)
+
+
+def clicked(
+    operation: Operation, options: Options, point: Point, size: tuple[int, int], click: Click
+) -> dict[str, Any] | None:
+    """The options after a click; None where it changes nothing.
+
+    point, size: in pixels of the layer, size as (width, height).
+    """
+    parameter = traits.point_of(operation)
+    if not picks(operation):
+        click = Click.CHOOSE
+    elif parameter is None and click is Click.CHOOSE:
+        click = Click.ADD
+    if click is Click.CHOOSE:
+        if parameter is None:
+            return None
+        return {**options, **operation.click_resets, parameter.name: point}
+    adds, removes = operation.click_adds, operation.click_removes
+    to, other = (adds, removes) if click is Click.ADD else (removes, adds)
+    near = _nearest(options[other], point, _TAKES_BACK * max(size))
+    if near is not None:
+        return {**options, other: tuple(each for each in options[other] if each != near)}
+    return {**options, to: (*options[to], point)}
+
+
+def boxed(
+    operation: Operation, options: Options, start: Point, end: Point, size: tuple[int, int]
+) -> dict[str, Any] | None:
+    """The options after a dragged box, whose corners are fractions of the sides; None where it is too small."""
+    parameter = box_of(operation)
+    corners = [
+        tuple(round(min(max(share, 0.0), 1.0) * side, 1) for share, side in zip(corner, size, strict=True))
+        for corner in (start, end)
+    ]
+    sides = [abs(a - b) for a, b in zip(*corners, strict=True)]
+    if parameter is None or min(sides) < _LEAST_BOX * min(size):
+        return None
+    starts_over = {name: () for name in (operation.click_adds, operation.click_removes) if name}
+    return {**options, **starts_over, parameter.name: (*corners[0], *corners[1])}
+
+
+def marked(operation: Operation, options: Options, size: tuple[int, int]) -> list[tuple[Point, bool]]:
+    """The points that were clicked, as fractions of the sides, and whether each adds."""
+    names = ((operation.click_adds, True), (operation.click_removes, False))
+    return [
+        ((x / max(size[0] - 1, 1), y / max(size[1] - 1, 1)), adds)
+        for name, adds in names
+        if name
+        for x, y in options.get(name, ())
+    ]
+
+
+def box_places(operation: Operation, options: Options, size: tuple[int, int]) -> tuple[float, ...] | None:
+    """The chosen box: left, top, width and height as fractions of the sides."""
+    parameter = box_of(operation)
+    box = None if parameter is None else options.get(parameter.name)
+    if box is None:
+        return None
+    left, top, right, bottom = (value / size[place % 2] for place, value in enumerate(box))
+    return left, top, right - left, bottom - top
+
+
+def words_of(parameter: Parameter, value: Any) -> str:
+    """What an option of kind POINTS or BOX holds, in the user's language."""
+    if not value:
+        return translated("none")
+    if parameter.kind is Kind.BOX:
+        return f"{value[2] - value[0]:.0f} × {value[3] - value[1]:.0f} px"
+    return translated("1 point") if len(value) == 1 else translated(Message("{count} points", count=len(value)))
+
+
+def hint(operation: Operation) -> str:
+    """What clicks do, in the user's language; "" where they choose no things."""
+    if not picks(operation):
+        return ""
+    if traits.point_of(operation) is not None:
+        return translated("Click on what should be sharp. Shift+click adds another subject, Alt+click removes one.")
+    return translated("Click on what to add, Alt+click on what to remove, or drag a box around the subject.")
+
+
+def _nearest(points: Sequence[Point], point: Point, reach: float) -> Point | None:
+    near = min(points, key=lambda each: math.dist(each, point), default=None)
+    return near if near is not None and math.dist(near, point) <= reach else None

@@ -1,0 +1,93 @@
+"""Clicks with and without keys, and boxes: which options they change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.catalogue.subject import SUBJECT_PARAMETERS
+from dioptre_link.editing import picking
+from dioptre_link.editing import state as states
+from dioptre_link.editing.picking import Click
+from dioptre_link.operation import MOST_POINTS, Kind, Memory, Operation, Parameter
+
+SIZE = (201, 101)
+WITHOUT_POINT = Operation(
+    name="pick",
+    title="Pick",
+    help="",
+    parameters=(*SUBJECT_PARAMETERS, Parameter(name="box", kind=Kind.BOX, label="Box", help="")),
+    inputs=(),
+    outputs=(),
+    memory=Memory(fixed_mib=0, bytes_per_pixel=0),
+    click_adds="subject",
+    click_removes="not_subject",
+)
+
+
+def click(state: states.State, x: float, y: float, how: Click = Click.CHOOSE) -> states.State:
+    return states.clicked(state, x, y, SIZE, click=how)
+
+
+def places(state: states.State) -> tuple[Any, ...]:
+    return tuple(state.options.get(name) for name in ("focus", "subject", "not_subject"))
+
+
+def test_keys_say_what_a_click_does() -> None:
+    none = {"shift": False, "alt": False, "control": False}
+    assert picking.click_of(**none) is Click.CHOOSE
+    assert picking.click_of(**{**none, "shift": True}) is Click.ADD
+    for key in ("alt", "control"):  # Alt is the desktop's own with some window managers
+        assert picking.click_of(**{**none, key: True}) is Click.REMOVE
+
+
+def test_a_plain_click_chooses_and_starts_over() -> None:
+    state = states.opened(OPERATIONS["portrait"])
+    state = click(state, 0.5, 0.5)
+    state = click(state, 1.0, 0.0, Click.ADD)
+    state = click(state, 0.0, 1.0, Click.REMOVE)
+    assert places(state) == ((100.0, 50.0), ((200.0, 0.0),), ((0.0, 100.0),))
+    assert places(click(state, 0.0, 0.0)) == ((0.0, 0.0), (), ())
+
+
+def test_without_a_point_a_plain_click_adds() -> None:
+    state = click(states.opened(WITHOUT_POINT), 0.5, 0.5)
+    assert places(state) == (None, ((100.0, 50.0),), ())
+
+
+def test_a_click_of_the_other_kind_takes_one_back() -> None:
+    state = click(states.opened(WITHOUT_POINT), 0.5, 0.5, Click.REMOVE)
+    assert places(click(state, 0.505, 0.5)) == (None, (), ())
+    assert places(click(state, 0.6, 0.5)) == (None, ((120.0, 50.0),), ((100.0, 50.0),))
+
+
+def test_keys_are_nothing_to_an_operation_that_picks_nothing() -> None:
+    state = states.opened(OPERATIONS["lens_blur"])
+    assert click(state, 0.5, 0.5, Click.REMOVE).options["focus"] == (100.0, 50.0)
+
+
+def test_a_box_starts_over_and_a_tiny_one_is_none() -> None:
+    state = click(states.opened(WITHOUT_POINT), 0.5, 0.5)
+    boxed = states.boxed(state, (0.75, 1.2), (0.25, 0.5), SIZE)
+    assert boxed.options["box"] == (50.2, 50.5, 150.8, 101.0)
+    assert boxed.options["subject"] == ()
+    assert picking.box_places(boxed.operation, boxed.options, SIZE) == pytest.approx(
+        (0.25, 0.5, 0.5, 0.5), abs=0.01
+    )
+    assert states.boxed(state, (0.5, 0.5), (0.505, 0.9), SIZE) is state
+
+
+def test_marks_are_where_the_clicks_were() -> None:
+    state = click(states.opened(WITHOUT_POINT), 0.25, 0.5)
+    state = click(state, 0.75, 0.5, Click.REMOVE)
+    marked = picking.marked(state.operation, state.options, SIZE)
+    assert marked == [((0.25, 0.5), True), ((0.75, 0.5), False)]
+
+
+def test_too_many_points_are_refused_in_words() -> None:
+    state = states.opened(WITHOUT_POINT, {"subject": [(place, 0) for place in range(MOST_POINTS)]})
+    refused = click(state, 0.5, 0.5)
+    assert refused.options == state.options
+    assert refused.message
