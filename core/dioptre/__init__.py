@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from dioptre.pipelines.lens_blur import lens_blur as lens_blur
     from dioptre.pipelines.portrait import Portrait as Portrait
     from dioptre.pipelines.portrait import portrait as portrait
+    from dioptre.pipelines.select_depth import select_depth as select_depth
+    from dioptre.pipelines.select_subject import select_subject as select_subject
+    from dioptre.pipelines.selected import Selected as Selected
     from dioptre.pipelines.subject import Subject as Subject
     from dioptre.pipelines.subject import find_subject as find_subject
     from dioptre.pipelines.super_resolution import super_resolution as super_resolution
@@ -29,6 +32,7 @@ _HOMES = {
     "Blurred": "dioptre.pipelines.lens_blur",
     "Depth": "dioptre.pipelines.depth",
     "Portrait": "dioptre.pipelines.portrait",
+    "Selected": "dioptre.pipelines.selected",
     "Subject": "dioptre.pipelines.subject",
     "estimate_depth": "dioptre.pipelines.depth",
     "find_subject": "dioptre.pipelines.subject",
@@ -36,6 +40,8 @@ _HOMES = {
     "load": "dioptre.files",
     "portrait": "dioptre.pipelines.portrait",
     "save": "dioptre.files",
+    "select_depth": "dioptre.pipelines.select_depth",
+    "select_subject": "dioptre.pipelines.select_subject",
     "super_resolution": "dioptre.pipelines.super_resolution",
     "white_balance": "dioptre.pipelines.white_balance",
 }

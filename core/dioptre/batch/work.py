@@ -148,7 +148,7 @@ def _make(task: Task) -> Outcome:
     return Made(
         files=written,
         before=_preview(followed.picture.pixels),
-        after=_preview(_depth(followed) if flat is None else flat),
+        after=_preview(_plane(followed) if flat is None else flat),
         models=dict(followed.result.models),
         values=dict(followed.result.values),
         messages=(*followed.messages, *messages),
@@ -169,6 +169,7 @@ def _files(followed: Followed, task: Task, scratch: Path) -> tuple[dict[str, byt
     from dioptre.files import notes, write_result
     from dioptre.files.depth_map import encoded_depth
     from dioptre.files.picture import Format
+    from dioptre.files.results import mask_of
     from dioptre.files.save import encoded_picture, format_of, suffix_like
 
     def sha256(data: bytes) -> str:
@@ -192,9 +193,9 @@ def _files(followed: Followed, task: Task, scratch: Path) -> tuple[dict[str, byt
     base = result_base(task.stem, operation)
     flat = _flat(followed)
     if flat is None:
-        made = {f"{base}.png": encoded_depth(_depth(followed), Format.PNG)}
+        made = {f"{base}.png": encoded_depth(_plane(followed), Format.PNG)}
     else:
-        name = base + suffix_like(followed.picture)
+        name = base + (".png" if mask_of(followed.result) is not None else suffix_like(followed.picture))
         note = notes.make(operation=operation, models=followed.result.models, recipe=content)
         data, more = encoded_picture(flat, format_of(Path(name)), like=followed.picture, note=note)
         made = {name: data}
@@ -210,21 +211,20 @@ def result_base(stem: str, operation: str) -> str:
 
 
 def _flat(followed: Followed) -> np.ndarray | None:
-    return _pixels(followed, "result")
+    from dioptre.files.results import flat_of
+
+    layer = flat_of(followed.result)
+    return None if layer is None else layer.pixels
 
 
-def _depth(followed: Followed) -> np.ndarray:
-    pixels = _pixels(followed, "depth")
-    if pixels is None:
-        raise DioptreError(
-            "The recipe produces neither a picture nor a depth map.", hint="Change the last step of the recipe."
-        )
-    return pixels
-
-
-def _pixels(followed: Followed, role: str) -> np.ndarray | None:
+def _plane(followed: Followed) -> np.ndarray:
+    """The mask of a selection, or else the depth."""
     layers = followed.result.layers
-    return next((layer.pixels for layer in layers if layer.role.value == role), None)
+    for role in ("selection", "depth"):
+        for layer in layers:
+            if layer.role.value == role:
+                return layer.pixels
+    raise DioptreError("The recipe produces neither a picture nor a depth map.", hint="Change the last step of the recipe.")
 
 
 def _preview(pixels: np.ndarray) -> bytes:

@@ -194,6 +194,10 @@ _REFERENCE = "Balance all pictures for the light of this one, such as a grey car
 
 
 def _outputs(operation: Operation) -> str:
+    if traits.selects(operation):
+        return (
+            "File for the mask: .png (16 bit), .tif (float) or .ora; with --result layer for the cut-out picture."
+        )
     if set(operation.outputs) <= {Role.DEPTH, Role.CONFIDENCE}:
         return "File for the depth: .png (16 bit), .tif (float) or .ora (a layer over the picture)."
     return "File for the result: .ora for layers, else .jpg, .png, .tif or .webp."

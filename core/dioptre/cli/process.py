@@ -16,11 +16,12 @@ from dioptre import files, runtime
 from dioptre.caching.choice import step_cache
 from dioptre.files import apart, notes, problems
 from dioptre.files.atomic import check_free
-from dioptre.files.results import original_layer
+from dioptre.files.results import flat_of, original_layer
 from dioptre.files.save import format_of
 from dioptre.recipes.on_file import Followed, follow_on_file
 from dioptre_link import presets
 from dioptre_link.catalogue import operation
+from dioptre_link.catalogue.selection import LAYER
 from dioptre_link.errors import Cancelled, DioptreError, UsageError
 from dioptre_link.operation import Role
 from dioptre_link.recipe import Recipe, Step
@@ -109,7 +110,8 @@ def one(
 
     references: pictures whose light is taken, as in `dioptre.imaging.layers.Inputs`.
     """
-    only_depth = Role.RESULT not in operation(chosen.steps[-1].operation).outputs
+    last = chosen.steps[-1]
+    only_depth = Role.RESULT not in operation(last.operation).outputs and last.options.get("result") != LAYER
     if file.suffix.lower() != _LAYERED:
         _require_format(file, depth=only_depth)
     _require_writable(file, force=force)
@@ -135,8 +137,10 @@ def one(
         elif only_depth:
             files.write_depth(layers[0].pixels, file, force=force, permissions_of=inputs)
         else:
-            pixels = next(layer.pixels for layer in layers if layer.role is Role.RESULT)
-            name = chosen.steps[-1].operation
+            flat = flat_of(job.result)
+            assert flat is not None  # its operation makes a picture
+            pixels = flat.pixels
+            name = last.operation
             note = notes.make(operation=name, models=job.result.models, recipe=content)
             messages += files.save(pixels, file, like=job.picture, note=note, force=force, inputs=inputs)
         told.result(str(source), [file], values=job.result.values, messages=messages)
@@ -211,7 +215,7 @@ def _require_format(file: Path, *, depth: bool) -> None:
     kind = format_of(file)
     if depth and kind not in (files.Format.PNG, files.Format.TIFF):
         raise problems.UnwritableFile(
-            "A depth map cannot be saved as {kind}; it would lose its precision.",
+            "A depth map or a mask cannot be saved as {kind}; it would lose its precision.",
             hint="End the name in .png (16-bit), .tif (float) or .ora (layers).",
             kind=kind.value,
         )

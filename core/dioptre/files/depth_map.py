@@ -35,6 +35,7 @@ def write_depth(
 ) -> None:
     """Write disparity, float32 (H, W), as 16-bit PNG ([0, 1] to 0 to 65535) or float TIFF (as it is).
 
+    The mask of a selection is written in the same way.
     permissions_of: the picture, or all inputs; who may not read one may not read the depth either.
     Raises FileExists, UnwritableFile (also for another suffix than .png, .tif or .tiff).
     """

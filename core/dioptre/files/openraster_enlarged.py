@@ -39,7 +39,7 @@ from .openraster_reading import (
 from .picture import Format
 
 _MAX_KEPT = 1 << 22  # what is carried over unread
-_PLANES = (Role.DEPTH, Role.CONFIDENCE)
+_PLANES = (Role.DEPTH, Role.CONFIDENCE, Role.SELECTION)
 
 Enlarge = Callable[[Layer, float, float], np.ndarray]
 """From a layer at its own size, and the shares of the work done before and after it, to its larger pixels."""

@@ -21,6 +21,8 @@ from .picture import Format, Picture
 from .save import encoded_picture, format_of, suffix_like
 from .sheet import Panel, encoded_sheet, no_larger_than_needed
 
+_PLANES = (Role.DEPTH, Role.CONFIDENCE, Role.SELECTION)  # values, not a picture
+
 
 def write_result(
     result: Result,
@@ -40,7 +42,8 @@ def write_result(
     depth), photo-portrait.ora (all layers, the original below), photo-portrait-depth.png (16 bits),
     photo-portrait-depth.tif (float), photo-portrait-sheet.jpg (before, depth, after) and photo-portrait.json
     (the recipe). Where a result has no depth, or nothing but depth, the others are written. The depth of the
-    operation depth itself is photo-depth.png and .tif.
+    operation depth itself is photo-depth.png and .tif. A selection is photo-select-subject-mask.png (16 bits), a
+    cut-out photo-select-subject.png.
 
     picture: what the result was made from. recipe: as `dioptre.recipes` writes it; its last step names the files.
     inputs: other files that it was made from; who may not read one of them may not read the result.
@@ -51,14 +54,17 @@ def write_result(
     name = _operation(recipe)
     base = f"{stem}-{name.replace('_', '-')}" if name else stem
     note = notes.make(operation=name, models=result.models, recipe=recipe)
-    flat = next((layer for layer in result.layers if layer.role is Role.RESULT), None)
-    depth = next((layer for layer in result.layers if layer.role is Role.DEPTH), None)
+    flat = flat_of(result)
+    depth = _first(result, Role.DEPTH)
+    mask = mask_of(result)
     depth_base = base if name == "depth" else f"{base}-depth"
     with staged(folder, force=force, permissions_of=(picture.path, *inputs)) as staging:
         names = {}
         if flat is not None:
-            names["flat"] = base + suffix_like(picture)
+            names["flat"] = base + (suffix_like(picture) if flat.role is Role.RESULT else ".png")
         names |= {"layers": f"{base}.ora", "sheet": f"{base}-sheet.jpg", "recipe": f"{base}.json"}
+        if mask is not None:
+            names |= {"mask": f"{base}-mask.png"}
         if depth is not None:
             names |= {"png": f"{depth_base}.png", "tiff": f"{depth_base}.tif"}
         for file in names.values():
@@ -81,13 +87,17 @@ def write_result(
         dpi = dpi_at(picture, stack[0].shape)
         write_openraster_to(streams["layers"], stack, recipe=recipe, resolution_dpi=dpi)
         staging.complete(names["layers"])
+        if mask is not None:
+            progress(0.75, "Writing the mask")
+            streams["mask"].write(encoded_depth(mask.pixels, Format.PNG))
+            staging.complete(names["mask"])
         if depth is not None:
             progress(0.8, "Writing the depth map")
             for part, kind in (("png", Format.PNG), ("tiff", Format.TIFF)):
                 streams[part].write(encoded_depth(depth.pixels, kind))
                 staging.complete(names[part])
         progress(0.9, "Writing the preview sheet")
-        streams["sheet"].write(encoded_sheet(_panels(picture, flat, depth, name)))
+        streams["sheet"].write(encoded_sheet(_panels(picture, flat, depth, mask, name)))
         staging.complete(names["sheet"])
         listed = {file: staging.size_and_sha256(file) for part, file in names.items() if part != "recipe"}
         text = json.dumps({**recipe, "files": files_entry(listed)}, indent=2, ensure_ascii=False) + "\n"
@@ -111,7 +121,7 @@ def _stack(result: Result, picture: Picture) -> list[Layer]:
     sizes = {layer.shape[:2] for layer in result.layers}
     if sizes != {picture.shape[:2]}:
         return list(result.layers)
-    alone = not any(layer.visible and layer.role not in (Role.DEPTH, Role.CONFIDENCE) for layer in result.layers)
+    alone = not any(layer.visible and layer.role not in _PLANES for layer in result.layers)
     return [*result.layers, original_layer(picture, visible=alone)]
 
 
@@ -127,12 +137,32 @@ def original_layer(picture: Picture, *, visible: bool) -> Layer:
     )
 
 
-def _panels(picture: Picture, flat: Layer | None, depth: Layer | None, name: str) -> list[Panel]:
+def flat_of(result: Result) -> Layer | None:
+    """The picture of a result: of what an operation did to it, or of a part that was cut out; None without one."""
+    if _first(result, Role.SELECTION) is None:
+        return _first(result, Role.RESULT)
+    return _first(result, Role.SUBJECT)
+
+
+def mask_of(result: Result) -> Layer | None:
+    """The mask of a selection; None where nothing was selected."""
+    return _first(result, Role.SELECTION)
+
+
+def _first(result: Result, role: Role) -> Layer | None:
+    return next((layer for layer in result.layers if layer.role is role), None)
+
+
+def _panels(
+    picture: Picture, flat: Layer | None, depth: Layer | None, mask: Layer | None, name: str
+) -> list[Panel]:
     opaque = picture.shape[2] == 3
     before = no_larger_than_needed(picture.shape, picture.reader()) if opaque else picture.pixels
     panels = [Panel(caption="Before", pixels=before)]
     if depth is not None:
         panels.append(Panel(caption="Depth (white is near)", pixels=depth.pixels))
+    if mask is not None:
+        panels.append(Panel(caption="Selected (white)", pixels=mask.pixels))
     if flat is not None:
         title = OPERATIONS[name].title if name in OPERATIONS else ""
         panels.append(Panel(caption=f"After: {title}" if title else "After", pixels=flat.pixels))

@@ -36,3 +36,9 @@ def foreground_rows(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarr
         return clean
 
     return read
+
+
+def with_own_colours(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:
+    """What gives rows of the subject by itself, (n, w, 4), straight alpha: clean on any new background."""
+    colours = foreground_rows(image, alpha)
+    return lambda rows: np.concatenate([colours(rows), alpha[rows][..., None]], axis=-1)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from dioptre.imaging.embedded import EmbeddedDepth
-from dioptre.imaging.foreground import foreground_rows
+from dioptre.imaging.foreground import with_own_colours
 from dioptre.imaging.layers import (
     Inputs,
     Layer,
@@ -172,7 +172,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
             name="Subject",
             role=Role.SUBJECT,
             shape=(height, width, 4),
-            begin=lambda: _cut_out(picture, alpha),
+            begin=lambda: with_own_colours(picture, alpha),
             made_of=(picture, alpha),
             visible=False,
         ),
@@ -254,12 +254,6 @@ def _focus(options: Mapping[str, Any], subject: Subject) -> tuple[float, float]:
     focal = subject.focal_disparity if options["focal_disparity"] is None else options["focal_disparity"]
     usual = USUAL_FOCUS_RANGE if subject.found else _SCENE_RANGE
     return focal, usual if options["focus_range"] is None else options["focus_range"]
-
-
-def _cut_out(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:
-    """The subject by itself, clean on any new background."""
-    colours = foreground_rows(image, alpha)
-    return lambda rows: np.concatenate([colours(rows), alpha[rows][..., None]], axis=-1)
 
 
 def _without_subject(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:

@@ -26,7 +26,7 @@ def follow_described(
 
 
 def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: Progress = no_progress) -> Result:
-    """Run the steps; each gets the picture and the depth that the ones before it made.
+    """Run the steps; each gets the picture, the depth and the selection that the ones before it made.
 
     inputs: of the first step, or what gives them: then nobody holds them any longer than that step needs them.
 
@@ -91,6 +91,8 @@ def _next_inputs(inputs: Inputs, result: Result, depth: Layer | None) -> Inputs:
     after = inputs
     if made is not None:
         after = replace(after, picture=made.pixels, whole=None, kept={})
+    if (selected := _first(result.layers, Role.SELECTION)) is not None:
+        after = replace(after, selection=selected.pixels)
     if depth is not None:
         return replace(after, disparity=_fitted(depth, after))
     return after

@@ -22,6 +22,10 @@ def pipeline(name: str) -> Run:
             from dioptre.pipelines.repair_depth import run
         case "lens_blur":
             from dioptre.pipelines.lens_blur import run
+        case "select_subject":
+            from dioptre.pipelines.select_subject import run
+        case "select_depth":
+            from dioptre.pipelines.select_depth import run
         case "white_balance":
             from dioptre.pipelines.white_balance import run
         case "super_resolution":

@@ -13,11 +13,29 @@ from __future__ import annotations
 from ..errors import UsageError
 from ..language import Message
 from ..operation import Operation, nearest
-from . import depth, lens_blur, portrait, repair_depth, super_resolution, white_balance
+from . import (
+    depth,
+    lens_blur,
+    portrait,
+    repair_depth,
+    select_depth,
+    select_subject,
+    super_resolution,
+    white_balance,
+)
 
 OPERATIONS: dict[str, Operation] = {
     module.OPERATION.name: module.OPERATION
-    for module in (portrait, depth, repair_depth, lens_blur, white_balance, super_resolution)
+    for module in (
+        portrait,
+        depth,
+        repair_depth,
+        lens_blur,
+        white_balance,
+        super_resolution,
+        select_subject,
+        select_depth,
+    )
 }
 """By name, in the order of menus."""
 

@@ -118,9 +118,9 @@ def words_of(parameter: Parameter, value: Any) -> str:
 
 
 def hint(operation: Operation) -> str:
-    """What clicks do, in the user's language; "" where they choose no things."""
+    """What clicks do, in the user's language; "" where they choose neither things nor a selection."""
     if not picks(operation):
-        return ""
+        return translated("Click on a place that has the depth to select.") if traits.selects(operation) else ""
     if traits.point_of(operation) is not None:
         return translated("Click on what should be sharp. Shift+click adds another subject, Alt+click removes one.")
     return translated("Click on what to add, Alt+click on what to remove, or drag a box around the subject.")

@@ -40,6 +40,12 @@ def layer_locked(name: str) -> RefusedError:
     return RefusedError("The layer “{name}” is locked.", hint="Unlock it first.", name=name)
 
 
+def has_mask(name: str) -> RefusedError:
+    return RefusedError(
+        "The layer “{name}” has a mask already.", hint="Apply or delete it, or choose another result.", name=name
+    )
+
+
 def layer_deleted(name: str) -> RefusedError:
     return RefusedError(
         "The layer “{name}” was deleted in the meantime.", hint="Undo the deletion and try again.", name=name

@@ -45,6 +45,11 @@ def takes_selection(operation: Operation) -> bool:
     return Input.SELECTION in (*operation.inputs, *operation.optional_inputs)
 
 
+def selects(operation: Operation) -> bool:
+    """Whether the operation makes a selection, and leaves the picture alone."""
+    return Role.SELECTION in operation.outputs
+
+
 def finds_subject(operation: Operation) -> bool:
     """Whether the operation looks for the subject."""
     return Input.SUBJECT in (*operation.inputs, *operation.optional_inputs)

@@ -12,6 +12,7 @@ from . import traits
 
 AFTER, BEFORE, SPLIT, DEPTH, FOCUS = "after", "before", "split", "depth", "focus"
 OLD_DEPTH, CONFIDENCE, PLACE = "old_depth", "confidence", "place"
+SELECTED, CUT_OUT = "selected", "cut_out"
 
 IN_FRONT, SHARP, BEHIND = (40, 110, 255, 110), (60, 220, 90, 110), (255, 140, 30, 110)
 """Red, green, blue and alpha of the focus range's overlay."""
@@ -41,6 +42,8 @@ VIEWS = {
         View(name=OLD_DEPTH, label="Depth before", tip="The depth layer without changes"),
         View(name=FOCUS, label="Focus", tip="Green is sharp, blue is nearer, orange is farther", shows_after=True),
         View(name=CONFIDENCE, label="Confidence", tip="White where the depth is reliable, dark where it is not"),
+        View(name=SELECTED, label="Selection", tip="Red is selected", shows_after=True),
+        View(name=CUT_OUT, label="Cut-out", tip="The selected part alone", shows_after=True),
         View(name=PLACE, label="Whole layer", tip="Click to choose the area to enlarge"),
     )
 }
@@ -54,6 +57,10 @@ def views_of(operation: Operation) -> tuple[View, ...]:
 def _names(operation: Operation) -> tuple[str, ...]:
     if traits.enlarges(operation):
         return AFTER, BEFORE, PLACE
+    if traits.selects(operation):
+        return (
+            (SELECTED, CUT_OUT, BEFORE, DEPTH) if Role.DEPTH in operation.outputs else (SELECTED, CUT_OUT, BEFORE)
+        )
     if traits.changes_depth(operation):
         return DEPTH, OLD_DEPTH, BEFORE
     if Role.RESULT not in operation.outputs:

@@ -13,12 +13,12 @@ from typing import Any
 
 from krita import Document, Krita, Node
 
-from . import layers, recipe, repairing
-from .dioptre_link.editing.traits import changes_depth, looks_into_file, takes_selection
+from . import layers, recipe, repairing, selecting
+from .dioptre_link.editing.traits import changes_depth, looks_into_file, selects, takes_selection
 from .dioptre_link.errors import Cancelled, DioptreError, unexpected
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation
-from .link import LinkThread, Order, Outcome, Ticket, compute
+from .link import SELECTION_ROLES, LinkThread, Order, Outcome, Ticket, compute
 from .log import LOG, logger
 from .qt import QApplication, QObject, pyqtSignal
 from .sources import Source, find
@@ -173,6 +173,7 @@ def order_for(described: Operation, options: Mapping[str, Any], source: Source) 
         depth=source.depth,
         selection=source.selection if takes_selection(described) else None,
         opened_file=source.opened_file if looks_into_file(described) else None,
+        roles=SELECTION_ROLES if selects(described) else None,
     )
 
 
@@ -182,6 +183,8 @@ def make_layers(
     """The new node and sentences for the user; the document changes in the last step."""
     if changes_depth(described):
         return (yield from repairing.make(source, outcome, undo_sync))
+    if selects(described):
+        return (yield from selecting.make(source, described, options, outcome, undo_sync))
     source.node()
     with ScratchDocuments() as scratch:
         built = yield from layers.build(source, outcome, scratch)

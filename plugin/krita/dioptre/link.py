@@ -23,6 +23,7 @@ SHARE_SENDING = 0.1  # of the progress bar; the worker's own part follows
 IDLE_S = 45.0  # a connection that nobody uses keeps the worker from ending
 QUIT_MS = 3000  # for the thread to end with Krita: a cancel takes a tenth of a second
 DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # values, not a picture
+SELECTION_ROLES = (Role.SELECTION, Role.SUBJECT)  # of what selects; Krita's selections have 8 bits
 DEPTH_WIRE = PixelFormat("f32", 1)
 SELECTION_WIRE = PixelFormat("u8", 1)
 _OPAQUE_PIXEL = b"\0\0\0\0\0\0\x80\x3f"  # grey 0, alpha 1
@@ -38,6 +39,7 @@ class Order:
     depth: Picture | None = None
     selection: bytes | None = None  # 8-bit values, of the picture's size
     opened_file: str | None = None  # may have the camera's own depth
+    roles: tuple[Role, ...] | None = None  # of the layers that are wanted; None: all
 
     @property
     def colour_format(self) -> PixelFormat:
@@ -186,6 +188,8 @@ def compute(order: Order, worker: Worker, ticket: Ticket, report: Report) -> Out
             inputs,
             colour_format=order.colour_format,
             opened_file=order.opened_file,
+            roles=order.roles,
+            depth_dtype="u8" if order.roles == SELECTION_ROLES else "f32",
         )
         result = ticket.follow(job, report)
         try:

@@ -16,7 +16,7 @@ from .dioptre_link.catalogue import OPERATIONS
 from .dioptre_link.editing import fetching, picking
 from .dioptre_link.editing.recipe_preview import preview_of
 from .dioptre_link.editing.state import Phase
-from .dioptre_link.editing.traits import enlarges
+from .dioptre_link.editing.traits import enlarges, selects
 from .dioptre_link.errors import DioptreError
 from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Operation
@@ -214,7 +214,8 @@ class DioptreDocker(DockWidget):
         self._adds.setChecked(panel.adds)
         self._adds.blockSignals(False)
         replaces = bool(panel.replaced) and not panel.adds
-        self._make.setText(translated("Replace the result") if replaces else translated("Create layers"))
+        makes = translated("Select") if selects(state.operation) else translated("Create layers")
+        self._make.setText(translated("Replace the result") if replaces else makes)
         works = bool(panel.recipe) or state.missing is None
         self._make.setEnabled(works)
         self._whole.setVisible(enlarges(state.operation) and not panel.recipe)

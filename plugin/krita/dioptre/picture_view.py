@@ -8,7 +8,7 @@ from typing import Any
 from . import style
 from .brush_row import BrushRow
 from .canvas import AMBER, INVITATION, Canvas
-from .dioptre_link.editing import brush, fetching, marks, picking, views
+from .dioptre_link.editing import brush, fetching, marks, picking, selecting, traits, views
 from .dioptre_link.editing.events import Image
 from .dioptre_link.editing.picking import Click
 from .dioptre_link.editing.state import Phase, State
@@ -115,7 +115,7 @@ class PictureView(QWidget):
         shown = state.shown
         if shown is None or state.view == views.PLACE:
             return before
-        if state.view == views.BEFORE:
+        if state.view in (views.BEFORE, views.SELECTED, views.CUT_OUT):
             return self._before(state, before)
         pictures = {
             views.DEPTH: shown.depth,
@@ -135,6 +135,9 @@ class PictureView(QWidget):
         """The strokes of the brush, the colours of the focus range, and the subject's outline."""
         shown = state.shown
         over = []
+        selected = None if shown is None or state.phase is Phase.FAILED else shown.selection
+        if selected is not None and state.view in (views.SELECTED, views.CUT_OUT):
+            over.append(self._kept(selected, state.view))
         painted = None if self._size is None else self._strokes.picture(state, self._size)
         if painted is not None:
             over.append(_table(painted, brush.COLOURS))
@@ -179,7 +182,8 @@ def _sign(state: State) -> str:
     if state.phase is Phase.MISSING:
         return translated(fetching.needs(state) or "") if state.out_of_date else ""
     if state.phase is Phase.FAILED:
-        return translated("No preview") if state.out_of_date else ""
+        points_it_out = traits.selects(state.operation)  # a click is what helps: nothing in its way
+        return translated("No preview") if state.out_of_date and not points_it_out else ""
     if state.phase is Phase.READY:
         return ""
     if state.phase is Phase.DRAFT:
@@ -194,6 +198,8 @@ def _converted(image: Image, how: str) -> QImage:
     if how == "outline":
         edge = Image(width=image.width, height=image.height, channels=1, data=marks.outline(image))
         return _table(edge, [(0, 0, 0, 0), AMBER, *[(0, 0, 0, 0)] * 254])
+    if how in (views.SELECTED, views.CUT_OUT):
+        return _table(image, selecting.RED if how == views.SELECTED else selecting.OUTSIDE)
     return _table(image, _GREYS)
 
 

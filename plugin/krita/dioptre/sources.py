@@ -12,7 +12,7 @@ from . import recipe, spaces
 from .dioptre_link.chain import Chain
 from .dioptre_link.editing import refusals
 from .dioptre_link.editing.refusals import Refusals
-from .dioptre_link.editing.traits import enlarges, finds_depth_layer, takes_depth
+from .dioptre_link.editing.traits import enlarges, finds_depth_layer, selects, takes_depth
 from .dioptre_link.errors import RefusedError
 from .dioptre_link.operation import Input, Operation, Role
 from .dioptre_link.wire import MAX_SIDE_PX, PixelFormat
@@ -240,7 +240,7 @@ def find(
             hint="Use Filter ▸ Dioptre ▸ Super-resolution of the whole document, or remove the masks.",
             name=picture.name(),
         )
-    fresh_or_needed = fresh or Input.SELECTION in described.inputs
+    fresh_or_needed = (fresh and not selects(described)) or Input.SELECTION in described.inputs
     selection = _selection(document, Rect.of(picture)) if fresh_or_needed else None
     if selection is None and Input.SELECTION in described.inputs:
         raise refusals.needs_selection(described)

@@ -20,6 +20,7 @@ SCRIPTS = (
     "enlarging.py",
     "repairing.py",
     "drawn.py",
+    "selecting.py",
 )
 
 

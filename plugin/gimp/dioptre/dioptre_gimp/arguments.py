@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.editing import traits
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message, translated
@@ -70,6 +71,12 @@ def add_depth_argument(procedure: Gimp.Procedure) -> None:
     )
 
 
+def menu_labels() -> dict[str, str]:
+    """Every operation's title with a key of its own, beside those of the menu's other entries."""
+    taken = set("cehu")  # Recipe, Edit, Edit depth, Update
+    return {name: _with_key(translated(operation.title), taken) for name, operation in OPERATIONS.items()}
+
+
 def nicknames(operation: Operation) -> dict[str, str]:
     """Every option's label with a key of its own (the letter after "_"), as far as there are letters."""
     taken = set("hrcosldmn")  # Help, Reset, Cancel, OK, Save, Load; depth layer, More options, new group
@@ -81,12 +88,17 @@ def nicknames(operation: Operation) -> dict[str, str]:
         if parameter.kind is Kind.STROKES:  # no row of a dialog
             nicks[parameter.name] = label
             continue
-        free = [place for place, letter in enumerate(label) if letter.isalpha() and letter.lower() not in taken]
-        if free:
-            taken.add(label[free[0]].lower())
-            label = f"{label[: free[0]]}_{label[free[0] :]}"
-        nicks[parameter.name] = label
+        nicks[parameter.name] = _with_key(label, taken)
     return nicks
+
+
+def _with_key(label: str, taken: set[str]) -> str:
+    """The label with "_" before its first letter that is not taken, which is taken then."""
+    free = [place for place, letter in enumerate(label) if letter.isalpha() and letter.lower() not in taken]
+    if not free:
+        return label
+    taken.add(label[free[0]].lower())
+    return f"{label[: free[0]]}_{label[free[0] :]}"
 
 
 def read_options(operation: Operation, config: Gimp.ProcedureConfig) -> dict[str, Any]:

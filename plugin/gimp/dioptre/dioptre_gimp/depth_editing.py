@@ -17,7 +17,7 @@ from dioptre_link.records import GROUP, Entry
 
 from . import layers, recipe, sources
 from .host import Gimp
-from .run import Outcome
+from .outcome import Outcome
 
 PARASITE = "dioptre-edit-depth"
 

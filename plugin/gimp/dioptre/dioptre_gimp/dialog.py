@@ -32,11 +32,12 @@ from .enlarge import run_image  # noqa: E402
 from .getting import Downloads  # noqa: E402
 from .host import Gimp, GLib, GObject  # noqa: E402
 from .inputs import Inputs  # noqa: E402
+from .outcome import Outcome  # noqa: E402
 from .panel import Panel, depth_chooser, scrolled  # noqa: E402
 from .preview import Preview  # noqa: E402
 from .previewing import Previews  # noqa: E402
 from .replacing import run_sent_change  # noqa: E402
-from .run import Outcome, run_sent  # noqa: E402
+from .run import run_sent  # noqa: E402
 from .screen import MOST_PX, SMALL_PX, fitted  # noqa: E402
 from .sources import Source  # noqa: E402
 
@@ -181,7 +182,8 @@ class OperationDialog:
             return None
         if Input.DISPARITY in self._operation.optional_inputs:
             candidates.insert(0, None)
-        without = translated("Estimated from the picture" if Role.DEPTH in self._operation.outputs else "None")
+        estimates = Role.DEPTH in self._operation.outputs or traits.selects(self._operation)
+        without = translated("Estimated from the picture" if estimates else "None")
         names = [without if layer is None else layer.get_name() for layer in candidates]
         tattoos = [None if layer is None else layer.get_tattoo() for layer in candidates]
         chosen = tattoos.index(None if source.depth is None else source.depth.get_tattoo())

@@ -21,7 +21,7 @@ from dioptre_link.records import GROUP, Entry
 
 from . import depth_store, jobs, layers, pixels, recipe, sources
 from .host import Gimp
-from .run import Outcome
+from .outcome import Outcome
 from .sources import Source
 
 _DATA = tuple(role.value for role in layers.DATA_ROLES)

@@ -19,7 +19,7 @@ from dioptre_link.client import Result, Stored, Worker
 from dioptre_link.editing import events, traits
 from dioptre_link.editing.events import Step, Steps
 from dioptre_link.errors import DioptreError
-from dioptre_link.operation import Operation
+from dioptre_link.operation import Operation, Role
 
 from . import depth_store, pixels, sources
 from .host import Gimp
@@ -127,12 +127,20 @@ def changed(source: Source, sent: Sent) -> Steps[bool]:
 
 
 def work(
-    worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source, sent: Sent
+    worker: Worker,
+    operation: Operation,
+    options: Mapping[str, Any],
+    source: Source,
+    sent: Sent,
+    *,
+    roles: tuple[Role, ...] | None = None,
 ) -> Steps[Result]:
-    """Submit the job and follow it to its result."""
+    """Submit the job and follow it to its result. roles: of the layers that are wanted; None: all."""
     colour_format = pixels.picture_format(source.image, alpha=True).wire
     file = opened_file(operation, source)
-    job = worker.submit(operation.name, options, sent.inputs, colour_format=colour_format, opened_file=file)
+    job = worker.submit(
+        operation.name, options, sent.inputs, colour_format=colour_format, opened_file=file, roles=roles
+    )
     return (yield from within(events.follow(job), SHARE_SENDING, SHARE_WORKING))
 
 

@@ -47,17 +47,18 @@ def undo_step(image: Gimp.Image) -> Iterator[None]:
         image.undo_group_end()
 
 
-def fill(source: Source, result: Result) -> Steps[list[Filled]]:
-    """Make a layer of every layer of `result`."""
-    pixels.check_room(sum(made.buffer.pixels.nbytes for made in result.layers))
+def fill(source: Source, result: Result, *, roles: tuple[Role, ...] = tuple(Role)) -> Steps[list[Filled]]:
+    """Make a layer of every layer of `result` that has one of these roles."""
+    wanted = [made for made in result.layers if made.role in roles]
+    pixels.check_room(sum(made.buffer.pixels.nbytes for made in wanted))
     filled: list[Filled] = []
     began = time.monotonic()
     try:
-        for number, made in enumerate(result.layers):
+        for number, made in enumerate(wanted):
             layer = _new_layer(source, made)
             filled.append(Filled(layer=layer, role=made.role, visible=made.visible, sha256=""))
             for share in pixels.read_in(made.buffer, layer.get_buffer(), _format(source, made)):
-                done = (number + share) / len(result.layers)
+                done = (number + share) / len(wanted)
                 yield Step(fraction=BEFORE_LAYERS + (1 - BEFORE_LAYERS) * done, phase="Creating layers")
             layer.update(0, 0, layer.get_width(), layer.get_height())
             if made.role is Role.DEPTH:
@@ -108,6 +109,13 @@ def insert(source: Source, operation: Operation, filled: list[Filled]) -> Gimp.L
         image.remove_layer(group)
         raise
     return group
+
+
+def insert_cut_out(source: Source, one: Filled) -> None:
+    """Put a cut-out above its picture, and hide the picture; call it in an `undo_step`."""
+    picture = source.picture
+    put(source.image, one, picture.get_parent(), source.image.get_item_position(picture), picture.get_offsets()[1:])
+    picture.set_visible(False)
 
 
 def replace_content(layer: Gimp.Layer, filled: Filled) -> None:

@@ -19,8 +19,9 @@ from dioptre_link.recipe import RecipeError
 from . import arguments, depth_editing, edit, following, jobs, log, sources, update
 from .enlarge import run_image
 from .host import Gimp, GLib, GObject
+from .outcome import Outcome
 from .replacing import run_change
-from .run import Outcome, run
+from .run import run
 
 PREFIX = "dioptre-"
 RECIPE = "dioptre-recipe"
@@ -70,7 +71,7 @@ class Dioptre(Gimp.PlugIn):
             )
             return self._image_procedure(name, run_update, None, label, text)
         operation = next(op for op in OPERATIONS.values() if PREFIX + op.command == name)
-        label, text = f"_{translated(operation.title)}…", translated(operation.help)
+        label, text = f"{arguments.menu_labels()[operation.name]}…", translated(operation.help)
         procedure = self._image_procedure(name, run_operation, operation, label, text)
         arguments.add_arguments(procedure, operation)
         return procedure

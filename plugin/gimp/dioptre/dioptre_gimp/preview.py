@@ -9,7 +9,7 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import GdkPixbuf, Gtk, Pango  # noqa: E402  (the version must be named first)
 
-from dioptre_link.editing import brush, fetching, marks, picking, traits, views  # noqa: E402
+from dioptre_link.editing import brush, fetching, marks, picking, selecting, traits, views  # noqa: E402
 from dioptre_link.editing import state as states  # noqa: E402
 from dioptre_link.editing.events import Image, Shown  # noqa: E402
 from dioptre_link.editing.picking import Click  # noqa: E402
@@ -29,6 +29,8 @@ MNEMONICS = {
     "focus": "f",
     "confidence": "f",
     "place": "w",
+    "selected": "a",
+    "cut_out": "p",
 }
 """Keys of the views, beside r, c, o, s and l of the buttons of GIMP's dialogs; no key where the label lacks it."""
 
@@ -180,6 +182,8 @@ class Preview(Gtk.Box):
             return self._own
         if state.view == views.BEFORE:
             return before
+        if state.view in (views.SELECTED, views.CUT_OUT):
+            return None if before is None else self._selected(state, before)
         image = None if shown is None else _image(shown, state.view)
         if image is None:
             return None if before is None else drawing.dimmed(before)
@@ -189,6 +193,16 @@ class Preview(Gtk.Box):
         if state.view == views.FOCUS:
             return self._focus(state, drawing.opaque(after))
         return after
+
+    def _selected(self, state: State, before: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
+        """The layer with what is selected in red, or alone; as it is where nothing could be selected."""
+        selection = None if state.shown is None else state.shown.selection
+        if selection is None or state.phase is Phase.FAILED:
+            return before if state.phase is Phase.FAILED else drawing.dimmed(before)
+        drawn = drawing.opaque(before)
+        colours = selecting.RED if state.view == views.SELECTED else selecting.OUTSIDE
+        drawing.lay_over(drawn, drawing.coloured(selection, colours), smooth=True)
+        return drawn
 
     def _focus(self, state: State, drawn: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
         assert state.shown is not None
@@ -225,7 +239,8 @@ def _drawn_of(state: State) -> tuple[object, ...]:
     """What the picture on the canvas depends on."""
     places = [state.options.get(one.name) for one in state.operation.parameters if one.kind in PLACES]
     what = state.shown, state.view, tuple(places), state.place, state.sharp, state.replaces
-    return *what, state.brush, brush.strokes(state), state.brush.paints and state.phase
+    waits = state.brush.paints or traits.selects(state.operation)
+    return *what, state.brush, brush.strokes(state), waits and state.phase
 
 
 def _image(shown: Shown, view: str) -> Image | None:
@@ -249,11 +264,12 @@ class Waiting(Gtk.Box):
     def render(self, state: State) -> None:
         missing = state.phase is Phase.MISSING
         computed = (state.shown is not None and not missing) or state.phase is Phase.EMPTY
-        if computed or state.view in (views.BEFORE, views.PLACE):
+        failed = state.phase is Phase.FAILED
+        points_it_out = failed and traits.selects(state.operation)  # a click is what helps: nothing in its way
+        if computed or points_it_out or state.view in (views.BEFORE, views.PLACE):
             self._spinner.stop()
             self.hide()
             return
-        failed = state.phase is Phase.FAILED
         words = "No preview" if failed else "Computing the preview…"
         self._label.set_text(translated((fetching.needs(state) if missing else None) or words))
         self._spinner.set_visible(not failed and not missing)

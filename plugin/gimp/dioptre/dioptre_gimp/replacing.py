@@ -20,7 +20,7 @@ from dioptre_link.records import GROUP, Entry, Link
 
 from . import depth_editing, depth_store, jobs, layers, recipe
 from .host import Gimp
-from .run import Outcome, check_still_there
+from .outcome import Outcome, check_still_there
 from .sources import Source
 
 

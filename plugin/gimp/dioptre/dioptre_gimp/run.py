@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
 from dioptre_link.client import Result, Worker
-from dioptre_link.editing import refusals, traits
+from dioptre_link.editing import traits
 from dioptre_link.editing.events import Steps
-from dioptre_link.errors import RefusedError
 from dioptre_link.operation import Operation
 from dioptre_link.records import GROUP, Entry
 
-from . import depth_store, jobs, layers, recipe
+from . import depth_store, jobs, layers, recipe, selecting
 from .host import Gimp
+from .outcome import Outcome, check_still_there
 from .sources import Source
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """The new layer or group, and sentences for the user."""
-
-    layer: Gimp.Layer
-    messages: tuple[str, ...]
 
 
 def run(worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source) -> Steps[Outcome]:
@@ -38,6 +29,8 @@ def run_sent(
     worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source, sent: jobs.Sent
 ) -> Steps[Outcome]:
     """As `run`, with inputs that the worker has already."""
+    if traits.selects(operation):
+        return (yield from selecting.run_sent(worker, operation, options, source, sent))
     result = yield from jobs.work(worker, operation, options, source, sent)
     try:
         check_still_there(source)
@@ -98,12 +91,3 @@ def entry(
         values=dict(result.values),
         models=dict(result.models),
     )
-
-
-def check_still_there(source: Source) -> None:
-    """The user may close or change the document meanwhile."""
-    if not source.image.is_valid():
-        raise refusals.document_closed()
-    for layer in (source.picture, source.depth):
-        if layer is not None and not layer.is_valid():
-            raise RefusedError("The layer was deleted in the meantime.", hint="Undo the deletion and try again.")

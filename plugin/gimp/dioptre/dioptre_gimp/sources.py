@@ -60,6 +60,7 @@ def find(
             raise REFUSALS.needs_depth(operation)
     if depth is not None:
         _check_depth(depth, picture)
+    into_selection = into_selection and not traits.selects(operation)
     if into_selection and not Gimp.Selection.is_empty(image) and not picture.mask_intersect()[0]:
         raise refusals.selection_outside(picture.get_name())
     takes_selection = Input.SELECTION in operation.inputs + operation.optional_inputs

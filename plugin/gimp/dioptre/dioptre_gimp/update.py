@@ -14,8 +14,8 @@ from dioptre_link.records import Entry
 
 from . import depth_store, recipe, sources
 from .host import Gimp
+from .outcome import Outcome
 from .replacing import Change, run_change
-from .run import Outcome
 from .sources import Source
 
 

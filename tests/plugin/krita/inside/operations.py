@@ -38,6 +38,8 @@ MENU = [
     "Lens blur…",
     "White balance…",
     "Super-resolution…",
+    "Select subject…",
+    "Select by depth…",
     "Recipe",
     "Super-resolution of the whole document",
     "",

@@ -1,0 +1,145 @@
+"""Select by depth: what is nearer than a depth, farther, or around it, with edges on the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from dioptre.imaging.guided_filter import guided_filter
+from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress, part_of
+from dioptre.imaging.numbers import is_finite, within_unit, without_nan
+from dioptre.imaging.resize import resize
+from dioptre_link.catalogue import operation
+from dioptre_link.catalogue.select_depth import AROUND, FARTHER, NEARER
+from dioptre_link.errors import UsageError
+from dioptre_link.operation import Role
+
+from .depth import kept_depth
+from .region import otsu
+from .selected import Selected, selection_layers
+from .subject_views import opaque
+
+_SHARE_DEPTH = 0.9  # of the time
+_PICK_PX = 2  # half-width of the square round a point
+_SMALL = (320, 320)  # map on which the depth between foreground and background is found
+_REACH = 0.004  # of the longer side: how far edges move onto the picture's
+_CONTRAST = 1e-4  # squared, of the picture, below which it counts as flat
+_HAZE = 0.04  # of the mask, that the filter leaves on what is not selected or takes from what is
+_LEAST = 1 / 255  # a mask without a greater value selects nothing that an editor shows
+
+
+def select_depth(
+    image: Float32[np.ndarray, "h w c"],
+    *,
+    disparity: Float32[np.ndarray, "h w"] | None = None,
+    progress: Progress = no_progress,
+    **options: Any,
+) -> Selected:
+    """Select what lies at a depth.
+
+    Args:
+        image: sRGB-encoded (H, W, 3 or 4), straight alpha.
+        disparity: a depth map in [0, 1], 1 = nearest; estimated when left out.
+        progress: called with the share done and the phase; it may raise Cancelled.
+        options: those of the operation `select_depth`: side ("nearer", "farther" or "around"), depth_point (x, y)
+            or depth_level, depth_range and depth_feather in values of the depth map, picture_edges.
+
+    Returns: the mask, (H, W) in [0, 1]. `values["depth_level"]` is the depth that was used.
+
+    Raises: UsageError where nothing lies at that depth, for a wrong option or a depth map of another size;
+        DepthError for a picture without depth; WeightsError when a network's weights are missing or damaged.
+    """
+    described = operation("select_depth")
+    chosen = described.check(options)
+    described.check_points(chosen, (image.shape[1], image.shape[0]))
+    return _selected(Inputs(picture=image, disparity=disparity), chosen, progress)[0]
+
+
+def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+    """The operation `select_depth`."""
+    selected, disparity = _selected(inputs, options, progress)
+    layers = selection_layers(inputs.picture, selected.mask, options)
+    depth = Layer(name="Depth", role=Role.DEPTH, pixels=disparity, visible=False)
+    progress(1.0, "Done")
+    return Result(
+        layers=(*layers, depth), values=selected.values, messages=selected.messages, models=selected.models
+    )
+
+
+def _selected(
+    inputs: Inputs, options: Mapping[str, Any], progress: Progress
+) -> tuple[Selected, Float32[np.ndarray, "h w"]]:
+    """The selection, and the depth that it was made by."""
+    disparity, models, messages = inputs.disparity, {}, ()
+    if disparity is None:
+        depth = kept_depth(inputs, source="auto", refine=True, progress=part_of(progress, 0.0, _SHARE_DEPTH))
+        disparity, models, messages = depth.disparity, depth.models, depth.messages
+    _check(inputs.picture, disparity)
+    progress(_SHARE_DEPTH, "Selecting")
+    level = _level(disparity, options)
+    mask = _band(disparity, level, options)
+    if options["picture_edges"]:
+        mask = _onto_edges(inputs.picture, mask)
+    if inputs.picture.shape[2] == 4:
+        mask = mask * within_unit(without_nan(inputs.picture[..., 3]))
+    if float(mask.max()) < _LEAST:
+        raise UsageError("Nothing lies at that depth.", hint="Click on another place, or widen the range.")
+    values = {"depth_level": round(level, 4), "selected": round(float(mask.mean()), 4)}
+    return Selected(mask=mask, values=values, models=models, messages=messages), disparity
+
+
+def _check(image: np.ndarray, disparity: np.ndarray) -> None:
+    if disparity.shape != image.shape[:2]:
+        raise UsageError("The depth map has another size than the picture.", hint="Both must have the same size.")
+    if not is_finite(disparity):
+        raise UsageError("The depth layer contains values that are not numbers.", hint="Estimate it again.")
+
+
+def _level(disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any]) -> float:
+    """The depth that was chosen, else one between foreground and background."""
+    if options["depth_level"] is not None:
+        return float(options["depth_level"])
+    if options["depth_point"] is not None:
+        column, row = (
+            min(int(place), side - 1)
+            for place, side in zip(options["depth_point"], disparity.shape[::-1], strict=True)
+        )
+        around = (slice(max(0, place - _PICK_PX), place + _PICK_PX + 1) for place in (row, column))
+        return float(np.median(disparity[tuple(around)]))
+    small = resize(disparity, _SMALL, method="area")
+    between, reach = otsu(small), float(options["depth_range"])
+    if options["side"] == AROUND:  # the foreground
+        return float(np.median(small[small >= between]))
+    return float(np.clip(between + reach if options["side"] == NEARER else between - reach, 0.0, 1.0))
+
+
+def _band(
+    disparity: Float32[np.ndarray, "h w"], level: float, options: Mapping[str, Any]
+) -> Float32[np.ndarray, "h w"]:
+    """1 within the range of the depth, falling to 0 over the feather."""
+    reach, feather = np.float32(options["depth_range"]), np.float32(max(options["depth_feather"], 1e-4))
+    mask = np.ones_like(disparity)
+    if options["side"] != FARTHER:
+        mask *= _rising((disparity - np.float32(level) + reach) / feather + 1)
+    if options["side"] != NEARER:
+        mask *= _rising((np.float32(level) + reach - disparity) / feather + 1)
+    return mask
+
+
+def _rising(values: np.ndarray) -> np.ndarray:
+    """0 below 0, 1 above 1, and a curve without corners in between."""
+    share = np.clip(values, 0.0, 1.0)
+    smooth: np.ndarray = share * share * (3 - 2 * share)
+    return smooth
+
+
+def _onto_edges(
+    image: Float32[np.ndarray, "h w c"], mask: Float32[np.ndarray, "h w"]
+) -> Float32[np.ndarray, "h w"]:
+    """The mask with its edges where the picture has its own."""
+    filtered = guided_filter(opaque(image), mask, radius_px=_REACH * max(mask.shape), epsilon=_CONTRAST)
+    stretched: np.ndarray = (filtered - np.float32(_HAZE)) / np.float32(1 - 2 * _HAZE)
+    return np.clip(stretched, 0, 1, out=stretched)

@@ -1,0 +1,74 @@
+"""Select the subject: a mask of people, animals or things, with their hair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from dioptre.imaging.layers import Inputs, Progress, Result, no_progress, part_of
+from dioptre_link.catalogue import operation
+from dioptre_link.errors import UsageError
+
+from .depth import kept_depth
+from .selected import Selected, selection_layers
+from .subjects import Choice, chosen_subject
+
+_SHARE_DEPTH = 0.4  # of the time
+
+
+def select_subject(
+    image: Float32[np.ndarray, "h w c"],
+    *,
+    disparity: Float32[np.ndarray, "h w"] | None = None,
+    progress: Progress = no_progress,
+    **options: Any,
+) -> Selected:
+    """Select the subject of a picture.
+
+    Args:
+        image: sRGB-encoded (H, W, 3 or 4), straight alpha.
+        disparity: a depth map in [0, 1], 1 = nearest, that decides what is doubtful; estimated when left out.
+        progress: called with the share done and the phase; it may raise Cancelled.
+        options: those of the operation `select_subject`: subject and not_subject, lists of points (x, y) in pixels
+            on things that belong to the subject and that do not; box, (left, top, right, bottom) around it.
+
+    Returns: the mask, (H, W) in [0, 1]: 1 inside, soft in hair.
+
+    Raises: UsageError where no subject is found, for a wrong option or a point outside the picture; WeightsError
+        when a network's weights are missing or damaged.
+    """
+    chosen = operation("select_subject").check(options)
+    return _selected(Inputs(picture=image, disparity=disparity), chosen, progress)
+
+
+def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
+    """The operation `select_subject`."""
+    selected = _selected(inputs, options, progress)
+    layers = selection_layers(inputs.picture, selected.mask, options)
+    progress(1.0, "Done")
+    return Result(layers=layers, values=selected.values, messages=selected.messages, models=selected.models)
+
+
+def _selected(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Selected:
+    disparity, models = inputs.disparity, {}
+    if disparity is None:
+        depth = kept_depth(inputs, source="auto", refine=True, progress=part_of(progress, 0.0, _SHARE_DEPTH))
+        disparity, models = depth.disparity, dict(depth.models)
+    progress(_SHARE_DEPTH, "Finding the subject")
+    subject = chosen_subject(
+        inputs,
+        disparity,
+        Choice.of(options),
+        quick=inputs.draft,
+        progress=part_of(progress, _SHARE_DEPTH, 0.95),
+    )
+    if not subject.found:
+        if options["subject"] or options["not_subject"] or options["box"]:
+            raise UsageError("Nothing is left of the subject.", hint="Click on what to select, or start again.")
+        raise UsageError("No single subject was found.", hint="Click on what to select, or drag a box around it.")
+    values = {"subject_chance": round(subject.chance, 2), "selected": round(float(subject.alpha.mean()), 4)}
+    models.update(subject.models)
+    return Selected(mask=subject.alpha, values=values, models=models, messages=subject.messages)

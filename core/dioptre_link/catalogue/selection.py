@@ -1,0 +1,31 @@
+"""What becomes of a selection: the options of every operation that selects."""
+
+from __future__ import annotations
+
+from ..operation import Kind, Parameter
+
+SELECTION, CHANNEL, MASK, LAYER = "selection", "channel", "mask", "layer"
+
+SELECTION_PARAMETERS = (
+    Parameter(
+        name="result",
+        kind=Kind.CHOICE,
+        label="Result",
+        help="Selection replaces the document's own. The mask hides the rest of the layer. New layer: the selected "
+        "part alone, above the hidden original. Files are a 16-bit mask, or the cut-out picture.",
+        default=SELECTION,
+        choices=(SELECTION, CHANNEL, MASK, LAYER),
+        shown=("Selection", "Channel (GIMP), selection mask (Krita)", "Mask on the layer", "New layer"),
+        group="Result",
+        simple=True,
+    ),
+    Parameter(
+        name="decontaminate",
+        kind=Kind.BOOLEAN,
+        label="Decontaminate colours",
+        help="For a new layer: takes the old background's colour out of hair and soft edges.",
+        default=True,
+        group="Result",
+        simple=True,
+    ),
+)

@@ -1,0 +1,102 @@
+"""Selections: from the docker with real clicks, and by script into every kind of mask."""
+
+import array
+
+import person
+from panel import at, changing, open_photo, ready, state
+from person import click, docker, widget
+from rig import (
+    HEIGHT,
+    WIDTH,
+    add_depth,
+    disparity,
+    expect,
+    names,
+    next_end,
+    photo,
+    pixels,
+    settle,
+    soon,
+    undo,
+    until,
+)
+
+import dioptre
+from dioptre import jobs
+
+try:
+    from PyQt5.QtWidgets import QPushButton, QToolButton
+except ImportError:
+    from PyQt6.QtWidgets import QPushButton, QToolButton
+
+LEVEL = {"depth_level": 0.5, "depth_range": 0.0, "depth_feather": 0.0, "picture_edges": False}
+WHOLE = (0, 0, WIDTH, HEIGHT)
+
+
+def wanted():
+    near = array.array("f", disparity())[::2]
+    return bytes(255 if value >= 0.5 else 0 for value in near)
+
+
+def value(document, x, y):
+    return document.selection().pixelData(x, y, 1, 1)[0][0]
+
+
+def check_the_subject_is_selected_from_the_docker():
+    document, _node = yield from open_photo()
+    yield from person.maximize()
+    yield from person.choose_in_menu("Filter", "Dioptre", "Select subject…")
+    yield from until(docker().isVisible, "the docker")
+    yield from ready()
+    person.screenshot("krita-select.png")
+    expect("the face is red", state().shown.selection.at(0.44, 0.2) > 240, True)
+    yield from changing(click(*at(0.12, 0.5)))  # the flag
+    expect("added", len(state().options["subject"]), 1)
+    person.screenshot("krita-select-added.png")
+    yield from click(widget(QToolButton, "dioptre_view_cut_out"))
+    yield from soon("view", lambda: state().view, "cut_out")
+    person.screenshot("krita-select-cut-out.png")
+    yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
+    yield from settle(document)
+    person.screenshot("krita-selected.png")
+    expect("face", value(document, 112, 52) > 240, True)
+    expect("corner", value(document, 250, 4) < 10, True)
+    expect("layers", len(names(document.rootNode())), 1)
+
+
+def depth_photo():
+    document, node = yield from photo()
+    yield from add_depth(document)
+    document.setActiveNode(node)
+    yield from settle(document)
+    return document, node
+
+
+def check_a_selection_by_depth_and_its_undo():
+    document, node = yield from depth_photo()
+    before = pixels(node)
+    dioptre.run("select_depth", node=node, **LEVEL)
+    yield from settle(document)
+    expect("selection", bytes(document.selection().pixelData(*WHOLE)), wanted())
+    expect("pixels", pixels(node), before)
+    yield from undo(document)
+    expect("undone", document.selection() is None or document.selection().width() == 0, True)
+
+
+def check_masks_of_both_kinds():
+    document, node = yield from depth_photo()
+    for kind, of in (("channel", "selectionmask"), ("mask", "transparencymask")):
+        mask = dioptre.run("select_depth", node=node, result=kind, **LEVEL)
+        yield from settle(document)
+        expect("kind", mask.type(), of)
+        expect("values", bytes(mask.selection().pixelData(*WHOLE)), wanted())
+    seen = bytes(node.projectionPixelData(*WHOLE))
+    expect("hidden by the mask", bytes(255 if alpha else 0 for alpha in seen[3::4]), wanted())
+
+
+def check_a_cut_out_hides_its_picture():
+    document, node = yield from depth_photo()
+    cut = dioptre.run("select_depth", node=node, result="layer", **LEVEL)
+    yield from settle(document)
+    expect("hidden", (node.visible(), cut.visible(), cut.name()), (False, True, "Cut-out"))
+    expect("alpha", pixels(cut)[3::4], wanted())
