@@ -43,6 +43,11 @@ def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, A
         result = Layer(name=name, role=Role.RESULT, pixels=picture * np.float32(0.5))
         if name == "depth":
             return (depth(inputs),)
+        if name.startswith("select_"):
+            mask = Layer(name="Selection", role=Role.SELECTION, pixels=np.ones(picture.shape[:2], np.float32))
+            alone = np.concatenate([picture, mask.pixels[..., None]], axis=-1)
+            cut = Layer(name="Cut-out", role=Role.SUBJECT, pixels=alone)
+            return (cut, mask) if options["result"] == "layer" else (mask,)
         if name == "super_resolution":
             scale = int(options["scale"])
             return (Layer(name=name, role=Role.RESULT, pixels=picture.repeat(scale, 0).repeat(scale, 1)),)
@@ -61,7 +66,15 @@ def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, A
 
         return run
 
-    for name in ("depth", "portrait", "lens_blur", "super_resolution", "white_balance"):
+    for name in (
+        "depth",
+        "portrait",
+        "lens_blur",
+        "super_resolution",
+        "white_balance",
+        "select_subject",
+        "select_depth",
+    ):
         module = ModuleType(f"dioptre.pipelines.{name}")
         module.run = pipeline(name)  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -64,7 +64,7 @@ def test_a_box_holds_the_subject(picture: np.ndarray) -> None:
 
 
 def test_everything_removed_is_said(picture: np.ndarray) -> None:
-    nothing = coverage(picture, at=SMALL, removed=(SMALL,))
+    nothing = coverage(picture, removed=(LARGE, TOUCHING))
     assert not nothing.found
     assert nothing.messages == ("Everything was removed from the subject.",)
 

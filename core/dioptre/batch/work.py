@@ -224,7 +224,9 @@ def _plane(followed: Followed) -> np.ndarray:
         for layer in layers:
             if layer.role.value == role:
                 return layer.pixels
-    raise DioptreError("The recipe produces neither a picture nor a depth map.", hint="Change the last step of the recipe.")
+    raise DioptreError(
+        "The recipe produces neither a picture nor a depth map.", hint="Change the last step of the recipe."
+    )
 
 
 def _preview(pixels: np.ndarray) -> bytes:

@@ -138,7 +138,7 @@ def _option(parameter: Parameter) -> Callable[[F], F]:
         spelling = name
         attributes["type"] = ParameterType(parameter)
     if parameter.kind is Kind.POINTS:  # given once for each point
-        attributes |= {"multiple": True, "callback": lambda _context, _option, given: sum(given, ())}
+        attributes |= {"multiple": True, "callback": lambda _context, _option, given: sum(given or (), ())}
     return click.option(spelling, parameter.name, help=_help(parameter), **attributes)
 
 

@@ -25,7 +25,7 @@ from .subject_views import opaque
 _SHARE_DEPTH = 0.9  # of the time
 _PICK_PX = 2  # half-width of the square round a point
 _SMALL = (320, 320)  # map on which the depth between foreground and background is found
-_REACH = 0.004  # of the longer side: how far edges move onto the picture's
+_REACH = 0.008  # of the longer side: how far edges move onto the picture's
 _CONTRAST = 1e-4  # squared, of the picture, below which it counts as flat
 _HAZE = 0.04  # of the mask, that the filter leaves on what is not selected or takes from what is
 _LEAST = 1 / 255  # a mask without a greater value selects nothing that an editor shows
@@ -34,7 +34,7 @@ _LEAST = 1 / 255  # a mask without a greater value selects nothing that an edito
 def select_depth(
     image: Float32[np.ndarray, "h w c"],
     *,
-    disparity: Float32[np.ndarray, "h w"] | None = None,
+    disparity: Float32[np.ndarray, "_ _"] | None = None,
     progress: Progress = no_progress,
     **options: Any,
 ) -> Selected:

@@ -10,7 +10,7 @@ NEARER, FARTHER, AROUND = "nearer", "farther", "around"
 OPERATION = Operation(
     name="select_depth",
     title="Select by depth",
-    help="Selects what is nearer than a depth, farther, or around it. Click in the picture to choose the depth.",
+    help="Selects everything nearer than a depth, farther, or around it. Click in the picture to choose the depth.",
     parameters=(
         Parameter(
             name="side",

@@ -204,7 +204,7 @@ def arrived(state: State, shown: Shown) -> State:
         return state  # of earlier options
     if shown.draft:
         kept = state.shown
-        merged = shown if kept is None else replace(kept, after=shown.after, draft=True)
+        merged = shown if kept is None else replace(kept, after=shown.after, selection=shown.selection, draft=True)
         return replace(state, shown=merged, phase=Phase.DRAFT)
     return replace(
         state,

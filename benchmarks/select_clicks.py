@@ -1,0 +1,110 @@
+"""How many clicks a selection of the subject takes: overlap with the true mask after 0, 1, 2 and 3 clicks.
+
+    PYTHONPATH=core:.:DATA python benchmarks/select_clicks.py DATA [--set subject|matte] [--every N] [--json FILE]
+
+DATA holds `matte/`, `subject/` and `evalkit.py`, as for `benchmarks/matte.py`. A click is placed by a rule: in the
+middle of the largest region that is wrong (the pixel deepest inside it), it adds where the subject is missing and
+removes where too much is selected. A picture is left as it is once less than a percent of the subject's area is
+wrong in one piece. --every N: each N-th picture alone. Where nothing is found without a click, the overlap is 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dioptre import runtime
+
+runtime.prepare()
+
+import numpy as np
+from scipy import ndimage
+
+from benchmarks.matte import items
+from dioptre.caching.memory import MemoryCache
+from dioptre.imaging.layers import Inputs, no_progress
+from dioptre.pipelines.depth import estimate_depth
+from dioptre.pipelines.select_subject import run
+from dioptre_link.catalogue import operation
+from dioptre_link.errors import UsageError
+from dioptre_link.operation import Role
+
+CLICKS = 3
+DONE = 0.01  # of the subject's area, wrong in one piece
+
+
+def overlap(mask: np.ndarray, truth: np.ndarray) -> float:
+    one, other = mask > 0.5, truth > 0.5
+    return float((one & other).sum() / max((one | other).sum(), 1))
+
+
+def next_click(mask: np.ndarray, truth: np.ndarray) -> tuple[str, tuple[float, float]] | None:
+    """The option that gets the click, and its place; None where nothing large is wrong."""
+    wrong = (mask > 0.5) != (truth > 0.5)
+    labels, count = ndimage.label(wrong)
+    if count == 0:
+        return None
+    sizes = np.bincount(labels.ravel())[1:]
+    if sizes.max() < DONE * max((truth > 0.5).sum(), 1):
+        return None
+    inside = np.pad(labels == 1 + int(np.argmax(sizes)), 1)
+    deep = ndimage.distance_transform_edt(inside)[1:-1, 1:-1]
+    row, column = np.unravel_index(int(np.argmax(deep)), deep.shape)
+    name = "subject" if truth[row, column] > 0.5 else "not_subject"
+    return name, (float(column) + 0.5, float(row) + 0.5)
+
+
+def select(inputs: Inputs, options: Mapping[str, Any]) -> np.ndarray:
+    """The mask; nothing where the product says that there is no subject."""
+    try:
+        result = run(inputs, operation("select_subject").check(options), no_progress)
+    except UsageError:
+        return np.zeros(inputs.picture.shape[:2], np.float32)
+    return next(layer.pixels for layer in result.layers if layer.role is Role.SELECTION)
+
+
+def clicked(picture: np.ndarray, truth: np.ndarray) -> tuple[list[float], list[float]]:
+    """Overlap after each number of clicks, and the seconds that each click took."""
+    disparity = estimate_depth(picture).disparity
+    inputs = Inputs(picture=picture, disparity=disparity, cache=MemoryCache({}))
+    options: dict[str, list[tuple[float, float]]] = {"subject": [], "not_subject": []}
+    mask = select(inputs, options)
+    overlaps, seconds = [overlap(mask, truth)], []
+    while len(overlaps) <= CLICKS:
+        click = next_click(mask, truth)
+        if click is not None:
+            options[click[0]].append(click[1])
+            start = time.perf_counter()
+            mask = select(inputs, options)
+            seconds.append(time.perf_counter() - start)
+        overlaps.append(overlap(mask, truth))
+    return overlaps, seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--set", choices=("subject", "matte"), default="subject")
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    rows: list[dict[str, Any]] = []
+    for number, (name, _, group, picture, truth) in enumerate(items(chosen.data, chosen.set)):
+        if number % chosen.every:
+            continue
+        overlaps, seconds = clicked(picture, truth)
+        rows.append({"name": name, "group": group, "overlaps": overlaps, "seconds": seconds})
+        print(f"{name:40} {' '.join(f'{value:.3f}' for value in overlaps)}", flush=True)
+    for group in sorted({row["group"] for row in rows}):
+        values = np.array([row["overlaps"] for row in rows if row["group"] == group])
+        print(f"{group:8} ({len(values)}) {' '.join(f'{value:.3f}' for value in values.mean(0))}")
+    if chosen.json:
+        chosen.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
