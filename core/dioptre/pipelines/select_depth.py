@@ -25,7 +25,7 @@ from .subject_views import opaque
 _SHARE_DEPTH = 0.9  # of the time
 _PICK_PX = 2  # half-width of the square round a point
 _SMALL = (320, 320)  # map on which the depth between foreground and background is found
-_REACH = 0.008  # of the longer side: how far edges move onto the picture's
+_REACH, _PASSES = 0.02, 2  # of the longer side: window that holds both edges; each pass moves the mask's further
 _CONTRAST = 1e-4  # squared, of the picture, below which it counts as flat
 _HAZE = 0.04  # of the mask, that the filter leaves on what is not selected or takes from what is
 _LEAST = 1 / 255  # a mask without a greater value selects nothing that an editor shows
@@ -73,7 +73,9 @@ def _selected(
     inputs: Inputs, options: Mapping[str, Any], progress: Progress
 ) -> tuple[Selected, Float32[np.ndarray, "h w"]]:
     """The selection, and the depth that it was made by."""
-    disparity, models, messages = inputs.disparity, {}, ()
+    disparity = inputs.disparity
+    models: Mapping[str, str] = {}
+    messages: tuple[str, ...] = ()
     if disparity is None:
         depth = kept_depth(inputs, source="auto", refine=True, progress=part_of(progress, 0.0, _SHARE_DEPTH))
         disparity, models, messages = depth.disparity, depth.models, depth.messages
@@ -140,6 +142,8 @@ def _onto_edges(
     image: Float32[np.ndarray, "h w c"], mask: Float32[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "h w"]:
     """The mask with its edges where the picture has its own."""
-    filtered = guided_filter(opaque(image), mask, radius_px=_REACH * max(mask.shape), epsilon=_CONTRAST)
-    stretched: np.ndarray = (filtered - np.float32(_HAZE)) / np.float32(1 - 2 * _HAZE)
-    return np.clip(stretched, 0, 1, out=stretched)
+    guide = opaque(image)
+    for _ in range(_PASSES):
+        mask = guided_filter(guide, mask, radius_px=_REACH * max(mask.shape), epsilon=_CONTRAST)
+        mask = np.clip((mask - np.float32(_HAZE)) / np.float32(1 - 2 * _HAZE), 0, 1)
+    return mask

@@ -53,7 +53,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
 
 
 def _selected(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Selected:
-    disparity, models = inputs.disparity, {}
+    disparity, models = inputs.disparity, dict[str, str]()
     if disparity is None:
         depth = kept_depth(inputs, source="auto", refine=True, progress=part_of(progress, 0.0, _SHARE_DEPTH))
         disparity, models = depth.disparity, dict(depth.models)
