@@ -47,10 +47,13 @@ def select_depth(
         options: those of the operation `select_depth`: side ("nearer", "farther" or "around"), depth_point (x, y)
             or depth_level, depth_range and depth_feather in values of the depth map, picture_edges.
 
-    Returns: the mask, (H, W) in [0, 1]. `values["depth_level"]` is the depth that was used.
+    Returns:
+        The selection. Its mask is (H, W) in [0, 1]; `values["depth_level"]` is the depth that was used.
 
-    Raises: UsageError where nothing lies at that depth, for a wrong option or a depth map of another size;
-        DepthError for a picture without depth; WeightsError when a network's weights are missing or damaged.
+    Raises:
+        UsageError: nothing lies at that depth, an option is wrong, or the depth map has another size.
+        DepthError: the picture has no depth to find.
+        WeightsError: a network's weights are missing or damaged.
     """
     described = operation("select_depth")
     chosen = described.check(options)

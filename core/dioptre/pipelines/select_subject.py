@@ -35,10 +35,12 @@ def select_subject(
         options: those of the operation `select_subject`: subject and not_subject, lists of points (x, y) in pixels
             on things that belong to the subject and that do not; box, (left, top, right, bottom) around it.
 
-    Returns: the mask, (H, W) in [0, 1]: 1 inside, soft in hair.
+    Returns:
+        The selection. Its mask, (H, W) in [0, 1], is 1 inside the subject and soft in hair.
 
-    Raises: UsageError where no subject is found, for a wrong option or a point outside the picture; WeightsError
-        when a network's weights are missing or damaged.
+    Raises:
+        UsageError: no subject is found, an option is wrong, or a point lies outside the picture.
+        WeightsError: a network's weights are missing or damaged.
     """
     chosen = operation("select_subject").check(options)
     return _selected(Inputs(picture=image, disparity=disparity), chosen, progress)

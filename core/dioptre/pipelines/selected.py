@@ -19,8 +19,11 @@ from dioptre_link.operation import Role
 class Selected:
     """A selection of a picture.
 
-    mask: (H, W), how far each pixel is selected, 0 to 1. values: what was decided, as JSON types. models: sha256 of
-    the card of every network that took part. messages: sentences for the user.
+    Attributes:
+        mask: (H, W), how far each pixel is selected, 0 to 1.
+        values: what was decided, as JSON types.
+        models: sha256 of the card of every network that took part.
+        messages: sentences for the user.
     """
 
     mask: Float32[np.ndarray, "h w"]

@@ -65,8 +65,12 @@ def chosen_subject(
 
     Each thing comes from the step cache where it was found before. standing, quick: as in `kept_subject`.
 
-    Returns: the subject. Where everything is removed, its `alpha` is 0 and `found` is False.
-    Raises: UsageError for a point outside the picture, WeightsError when the networks' weights are missing.
+    Returns:
+        The subject. Where everything is removed, its `alpha` is 0 and `found` is False.
+
+    Raises:
+        UsageError: a point lies outside the picture.
+        WeightsError: the networks' weights are missing.
     """
     main = kept_subject(
         inputs, disparity, at=choice.at, box=choice.box, standing=standing, quick=quick, progress=progress
