@@ -40,7 +40,9 @@ def selected(image):
 
 def made(**layer):
     image, photo = new_image(**layer)
-    return image, photo, new_depth(image, photo)
+    depth = new_depth(image, photo)
+    image.set_selected_layers([photo])
+    return image, photo, depth
 
 
 def check_the_selection_is_what_is_near():
@@ -106,10 +108,7 @@ def check_a_moved_layer_is_selected_where_it_lies():
 def check_nothing_there_is_refused_and_changes_nothing():
     image, photo, _ = made()
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 10, 10)
-    status = Gimp.PDBStatusType.CALLING_ERROR
-    refuse(
-        NAME, image, [photo], status, "Nothing lies at that depth", side="around", **{**LEVEL, "depth_level": 0.5}
-    )
+    refuse(NAME, image, [photo], FAILED, "Nothing lies at that depth", side="around", **LEVEL)
 
 
 def check_points_and_boxes_are_text():
