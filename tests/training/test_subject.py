@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 from flax import nnx
+from PIL import Image
 
 from dioptre.models.subject.config import SubjectConfig
 from dioptre.models.subject.head import SubjectHead
 from training.lists import listed
+from training.subject.continuing import Views, mean_of_all, mirrored
 from training.subject.crops import at_the_edge, parts, round_instance
+from training.subject.cutouts import composite
 from training.subject.depth_part import nearer_part
 from training.subject.loss import loss_of
+from training.subject.masks import horses, voc
 from training.subject.outlines import Outlined, subject
 from training.values import load_network, save_network
 
@@ -148,3 +153,59 @@ def test_training_goes_on_from_a_saved_head(tmp_path: Path) -> None:
     save_network(first, tmp_path / "head.safetensors")
     gone_on = load_network(other, tmp_path / "head.safetensors")
     jax.tree.map(np.testing.assert_array_equal, gone_on, first)
+
+
+def test_processes_go_on_from_the_mean_of_their_values(tmp_path: Path) -> None:
+    states = [nnx.state(SubjectHead(CONFIG, rngs=nnx.Rngs(seed))) for seed in (0, 1)]
+    with ThreadPoolExecutor(2) as pool:
+        means = list(pool.map(lambda k: mean_of_all(states[k], tmp_path, number=1, rank=k, ranks=2), (0, 1)))
+    expected = jax.tree.map(lambda a, b: (np.asarray(a) + np.asarray(b)) / 2, *states)
+    for mean in means:
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), mean, expected)
+
+
+def test_a_mirrored_view_has_everything_mirrored(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    view = {name: rng.integers(0, 256, (64, 64), dtype=np.uint8) for name in ("target", "weight")}
+    view |= {"picture": rng.integers(0, 256, (64, 64, 3), dtype=np.uint8), "edges": view["target"]}
+    view["features"] = rng.normal(size=(4, 64, 16)).astype(np.float16)
+    turned = mirrored(view)
+    np.testing.assert_array_equal(turned["target"][:, 0], view["target"][:, -1])
+    np.testing.assert_array_equal(turned["picture"][:, 0], view["picture"][:, -1])
+    np.testing.assert_array_equal(turned["features"][:, 8], view["features"][:, 15])
+    np.savez(tmp_path / "voc-a.npz", **view)
+    batch = Views(tmp_path, np.random.default_rng(0)).batch(3)
+    assert batch["features"].shape == (3, 4, 64, 16)
+    assert batch["target"].shape == (3, 64, 64)
+
+
+def test_a_cut_out_covers_what_its_alpha_says() -> None:
+    stamp = Image.new("RGBA", (60, 80), (255, 0, 0, 0))
+    stamp.paste((255, 0, 0, 255), (10, 10, 50, 70))
+    ground = np.full((300, 400, 3), 0.2, np.float32)
+    picture, alpha = composite(stamp, ground, np.random.default_rng(1))
+    assert picture.shape[:2] == alpha.shape == (210, 280)
+    assert 0.05 < alpha.mean() < 0.8
+    assert picture[alpha == 1][:, 0].min() > 0.6
+    assert picture[alpha == 0][:, 0].max() < 0.4
+
+
+def test_masks_are_read_by_the_name_of_their_photograph(tmp_path: Path) -> None:
+    for folder in ("pictures", "masks", "horses/rgb", "horses/figure_ground"):
+        (tmp_path / folder).mkdir(parents=True)
+    classes = np.zeros((60, 80), np.uint8)
+    classes[10:50, 10:30], classes[10:50, 40:70], classes[:2] = 13, 9, 255  # a horse, a chair, unsaid
+    Image.fromarray(classes).save(tmp_path / "masks" / "2010_000000.png")
+    for path in ("pictures/2010_000000.jpg", "pictures/2010_000001.jpg", "horses/rgb/horse001.jpg"):
+        Image.new("RGB", (80, 60)).save(tmp_path / path)
+    Image.fromarray((classes == 13).astype(np.uint8) * 255).save(tmp_path / "horses/figure_ground/horse001.jpg")
+    ((name, load),) = voc(tmp_path / "pictures", tmp_path / "masks")
+    seen = load()
+    assert name == "2010_000000"
+    assert seen.alive.tolist() == [False, True]
+    assert seen.behind.tolist() == [True, False]
+    assert (seen.masks[1] == (classes == 13)).all()
+    assert (seen.unsaid == (classes == 255)).all()
+    ((_, load),) = horses(tmp_path / "horses")
+    assert load().masks[0][30, 20]
+    assert not load().masks[0][30, 50]

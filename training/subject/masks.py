@@ -1,12 +1,13 @@
-"""Photographs with masks: PASCAL VOC's animals, street fashion, walkers and horses, and what they are of.
+"""Photographs with masks: PASCAL VOC's animals, street fashion, people and horses, and what they are of.
 
 VOC's pictures are among those of public sets for measuring (ECSSD): what is in `kept_out.txt` is not learned from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ _SMALLEST = 0.004  # share of the picture
 
 @dataclass(frozen=True, kw_only=True)
 class Masked:
-    """A photograph and what it shows.
+    """A photograph and what it shows. The masks may be smaller than the photograph, in the same proportions.
 
     masks: (k, h, w), a thing each, True inside. alive, behind: (k,), see `outlines.subject`.
     unsaid: (h, w), where the masks say nothing.
@@ -38,49 +39,55 @@ class Masked:
     unsaid: np.ndarray
 
 
-def voc(pictures: Path, masks: Path) -> Iterator[Masked]:
+Named = tuple[str, Callable[[], Masked]]
+"""A photograph's name and how to read it with its masks."""
+
+
+def voc(pictures: Path, masks: Path) -> Iterator[Named]:
     """NAME.jpg of one folder with NAME.png of another, in which values are VOC's classes."""
     out = listed(KEPT_OUT)
     for file in sorted(pictures.glob("*.jp*g")):
         mask = masks / f"{file.stem}.png"
-        if file.stem in out or not mask.exists():
-            continue
-        classes = _read(mask)
-        parts = [(c, part) for c in np.unique(classes) if c not in (0, UNSAID) for part in _connected(classes == c)]
-        if parts:
-            yield Masked(
-                file=file,
-                masks=np.stack([part for _, part in parts]),
-                alive=np.array([c in ALIVE for c, _ in parts]),
-                behind=np.array([c in BEHIND for c, _ in parts]),
-                unsaid=classes == UNSAID,
-            )
+        if file.stem not in out and mask.exists():
+            yield file.stem, partial(_of_classes, file, mask)
 
 
-def fashion(folder: Path) -> Iterator[Masked]:
+def fashion(folder: Path) -> Iterator[Named]:
     """Clothing Co-Parsing: all that is labelled is the one person, with what she wears and carries."""
+
+    def load(labels: Path) -> Masked:
+        return _of_one(folder / "photos" / f"{labels.stem}.jpg", loadmat(labels)["groundtruth"] > 0)
+
     for labels in sorted((folder / "annotations" / "pixel-level").glob("*.mat")):
-        yield _of_one(folder / "photos" / f"{labels.stem}.jpg", loadmat(labels)["groundtruth"] > 0)
+        yield labels.stem, partial(load, labels)
 
 
-def walkers(folder: Path) -> Iterator[Masked]:
-    """Penn-Fudan: people on streets, a number each."""
-    for file in sorted((folder / "PNGImages").glob("*.png")):
-        numbers = _read(folder / "PedMasks" / f"{file.stem}_mask.png")
-        people = np.stack([numbers == n for n in np.unique(numbers) if n])
-        yield Masked(
-            file=file,
-            masks=people,
-            alive=np.ones(len(people), bool),
-            behind=np.zeros(len(people), bool),
-            unsaid=np.zeros(numbers.shape, bool),
-        )
+def people(folder: Path) -> Iterator[Named]:
+    """Human Segmentation Dataset: one person or a few, all of them white in the mask."""
+    for file in sorted((folder / "Training_Images").glob("*.jpg")):
+        yield file.stem, partial(_of_file, file, folder / "Ground_Truth" / f"{file.stem}.png")
 
 
-def horses(folder: Path) -> Iterator[Masked]:
+def horses(folder: Path) -> Iterator[Named]:
     """Weizmann's horses, one in each picture."""
     for file in sorted((folder / "rgb").glob("*.jpg")):
-        yield _of_one(file, _read(folder / "figure_ground" / file.name) > 127)
+        yield file.stem, partial(_of_file, file, folder / "figure_ground" / file.name)
+
+
+def _of_classes(file: Path, mask: Path) -> Masked:
+    classes = _read(mask)
+    parts = [(c, part) for c in np.unique(classes) if c not in (0, UNSAID) for part in _connected(classes == c)]
+    return Masked(
+        file=file,
+        masks=np.array([part for _, part in parts]).reshape(-1, *classes.shape),
+        alive=np.array([c in ALIVE for c, _ in parts], bool),
+        behind=np.array([c in BEHIND for c, _ in parts], bool),
+        unsaid=classes == UNSAID,
+    )
+
+
+def _of_file(file: Path, mask: Path) -> Masked:
+    return _of_one(file, _read(mask) > 127)
 
 
 def _read(path: Path) -> np.ndarray:
