@@ -97,8 +97,7 @@ def score(prediction: np.ndarray, item: Item) -> dict[str, float]:
 def align(prediction: np.ndarray, truth: np.ndarray, valid: np.ndarray) -> np.ndarray:
     known = np.stack([prediction[valid], np.ones(valid.sum())], axis=1)
     (scale, shift), *_ = np.linalg.lstsq(known, truth[valid], rcond=None)
-    aligned: np.ndarray = scale * prediction + shift
-    return aligned
+    return scale * prediction + shift
 
 
 def boundary_f1(prediction: np.ndarray, truth: np.ndarray, valid: np.ndarray) -> float:
@@ -132,8 +131,7 @@ def _grown(mask: np.ndarray) -> np.ndarray:
     padded = np.pad(mask, 1)
     height, width = mask.shape
     shifted = [padded[y : y + height, x : x + width] for y in range(3) for x in range(3)]
-    grown: np.ndarray = np.logical_or.reduce(shifted)
-    return grown
+    return np.logical_or.reduce(shifted)
 
 
 def ours(model: str, *, refine: bool) -> Predict:
@@ -164,8 +162,7 @@ def fastdepth(package: Path) -> Predict:
         )
         x = (np.asarray(image, np.float32) / 255).transpose(2, 0, 1)[None]
         depth_m: np.ndarray = session.run(None, {session.get_inputs()[0].name: x})[0][0, 0]
-        inverse: np.ndarray = 1 / np.maximum(depth_m, 0.1)
-        return inverse
+        return 1 / np.maximum(depth_m, 0.1)
 
     return predict
 

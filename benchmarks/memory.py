@@ -99,8 +99,7 @@ def inside(name: str, folder: Path, **environment: str) -> dict[str, Any]:
     )
     for file in (folder / "out").iterdir():
         file.unlink()
-    made: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return made
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def peak_bytes() -> int:

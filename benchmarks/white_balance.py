@@ -66,14 +66,12 @@ def pairs(folder: Path) -> Iterator[Pair]:
 
 
 def decode(encoded: np.ndarray) -> np.ndarray:
-    linear: np.ndarray = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    return linear
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
 
 def encode(linear: np.ndarray) -> np.ndarray:
     clipped = np.clip(linear, 0, 1)
-    encoded: np.ndarray = np.where(clipped <= 0.0031308, clipped * 12.92, 1.055 * clipped ** (1 / 2.4) - 0.055)
-    return encoded
+    return np.where(clipped <= 0.0031308, clipped * 12.92, 1.055 * clipped ** (1 / 2.4) - 0.055)
 
 
 def shades_of_grey(picture: np.ndarray, *, power: float) -> np.ndarray:
@@ -151,8 +149,7 @@ def ciede2000(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     around = np.exp(-(((np.degrees(hm) - 275) / 25) ** 2))
     rt = -2 * np.sqrt(cm**7 / (cm**7 + 25.0**7)) * np.sin(np.radians(60 * around))
     squared = (dl / sl) ** 2 + (dc / sc) ** 2 + (dh / sh) ** 2 + rt * dc / sc * dh / sh
-    distance: np.ndarray = np.sqrt(np.maximum(squared, 0))
-    return distance
+    return np.sqrt(np.maximum(squared, 0))
 
 
 def summary(rows: list[dict[str, float]]) -> dict[str, float]:

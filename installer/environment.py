@@ -64,8 +64,7 @@ class Folders:
     @property
     def environment(self) -> Path:
         """The environment in use, or where an older Dioptre had it."""
-        folder: Path = self.paths.environment_dir(self.data)
-        return folder
+        return self.paths.environment_dir(self.data)
 
     @property
     def environments(self) -> list[Path]:

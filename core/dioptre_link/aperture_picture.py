@@ -48,8 +48,7 @@ def transmission(x: float, y: float, options: Mapping[str, Any], *, field: tuple
         angle = math.atan2(field[1], field[0])
         if math.hypot(u + shift * math.cos(angle), v + shift * math.sin(angle)) > 1:
             return 0.0
-    light: float = max(1 + options["disc_edge"] * (2 * rho**2 - 1), 0.0)
-    return light
+    return max(1 + options["disc_edge"] * (2 * rho**2 - 1), 0.0)
 
 
 def _rim(u: float, v: float, options: Mapping[str, Any]) -> float:

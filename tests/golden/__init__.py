@@ -13,8 +13,7 @@ from .pattern import pattern as pattern
 
 def read_golden(name: str) -> dict[str, Any]:
     """The content of one JSON file of this folder."""
-    content: dict[str, Any] = json.loads((Path(__file__).parent / f"{name}.json").read_text(encoding="utf-8"))
-    return content
+    return json.loads((Path(__file__).parent / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def assert_golden(name: str, output: np.ndarray, *, tolerance: float) -> None:

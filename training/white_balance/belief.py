@@ -72,8 +72,7 @@ def readings(network: WhiteBalanceEstimator, batches: list[dict[str, Any]]) -> d
 
 def share(of: dict[str, np.ndarray], sure: np.ndarray) -> np.ndarray:
     """How much of each cast is taken out, as `dioptre.pipelines.light.sure_share` does it with these weights."""
-    shares: np.ndarray = np.clip(share_evidence(of["length"], of["belief"]) @ sure, 0, 1)
-    return shares
+    return np.clip(share_evidence(of["length"], of["belief"]) @ sure, 0, 1)
 
 
 def remains(of: dict[str, np.ndarray], shares: np.ndarray) -> np.ndarray:
@@ -81,8 +80,7 @@ def remains(of: dict[str, np.ndarray], shares: np.ndarray) -> np.ndarray:
     place = shares * (len(SHARES) - 1)
     low = np.minimum(place.astype(int), len(SHARES) - 2)
     rows, part = np.arange(len(low)), place - low
-    kept: np.ndarray = of["left"][rows, low] * (1 - part) + of["left"][rows, low + 1] * part
-    return kept
+    return of["left"][rows, low] * (1 - part) + of["left"][rows, low + 1] * part
 
 
 def fit_share(photographs: dict[str, np.ndarray], balanced: float) -> np.ndarray:
@@ -107,8 +105,7 @@ def fit_chance(sets: dict[str, dict[str, np.ndarray]], sure: np.ndarray) -> np.n
         odds = x @ chance
         return float(np.average(np.logaddexp(0, np.where(y, -odds, odds)), weights=w))
 
-    found: np.ndarray = minimize(cost, np.array([2.0, -2.4, -0.9, 0.5]), method="BFGS").x
-    return found
+    return minimize(cost, np.array([2.0, -2.4, -0.9, 0.5]), method="BFGS").x
 
 
 def main() -> None:

@@ -38,8 +38,7 @@ def part_of(rng: np.random.Generator, picture: np.ndarray, side: int, *, linear:
     pick = np.arange(side) * length // side
     taken = picture[top : top + length, left : left + length][pick][:, pick]
     taken = taken[:, ::-1] if rng.random() < 0.5 else taken
-    part: np.ndarray = (taken if linear else _LINEAR[taken]).astype(np.float32)
-    return part
+    return (taken if linear else _LINEAR[taken]).astype(np.float32)
 
 
 def smaller(pictures: np.ndarray, times: int) -> np.ndarray:
@@ -48,8 +47,7 @@ def smaller(pictures: np.ndarray, times: int) -> np.ndarray:
         return pictures
     n, height, width, _ = pictures.shape
     cells = pictures.reshape(n, height // times, times, width // times, times, 3)
-    means: np.ndarray = np.round(cells.mean(axis=(2, 4), dtype=np.float32)).astype(np.uint8)
-    return means
+    return np.round(cells.mean(axis=(2, 4), dtype=np.float32)).astype(np.uint8)
 
 
 _LINEAR = np.asarray(srgb_to_linear(jnp.arange(256, dtype=jnp.float32) / 255))

@@ -184,8 +184,7 @@ class Material:
     def _change(self, rng: np.random.Generator) -> np.ndarray:
         """A change of light alone: along the black bodies, or gains of any colour, as of a foreign camera."""
         if rng.random() < 0.5:
-            change: np.ndarray = self.changes[rng.integers(64), int(np.clip(rng.normal(4, 1.7), 0, 8))]
-            return change
+            return self.changes[rng.integers(64), int(np.clip(rng.normal(4, 1.7), 0, 8))]
         gains = np.exp(rng.normal(0, 0.4, 3))
         return np.diag(gains / gains[1])
 
@@ -204,5 +203,4 @@ def _setting(rng: np.random.Generator, mappings: np.ndarray, styles: tuple[int, 
         wrong = wrong + rng.uniform(-1.2, 1.2) * (mappings[pair + 1] - mappings[pair])
     share = 1.0 if rng.random() < 0.75 else rng.uniform(0.3, 1.2)
     identity = np.concatenate([np.eye(3), np.zeros((6, 3))])
-    polynomial: np.ndarray = identity + share * (wrong - identity)
-    return polynomial
+    return identity + share * (wrong - identity)

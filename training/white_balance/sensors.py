@@ -66,8 +66,7 @@ class Sensors:
             sensor = near_identity(rng, rng.uniform(0.08, 0.25))
             first, second = sensor @ first, sensor @ second
             gains = gains * np.exp(rng.normal(0, 0.15, 3))
-        matrix: np.ndarray = np.linalg.inv(first) @ np.diag(gains / gains[1]) @ second
-        return matrix
+        return np.linalg.inv(first) @ np.diag(gains / gains[1]) @ second
 
     def native(self, rng: np.random.Generator, own: tuple[int, np.ndarray] | None) -> tuple[np.ndarray, np.ndarray]:
         """To (a part of the way to) a sensor's own balanced colours, and the light as that sensor sees it.
@@ -102,21 +101,18 @@ class Sensors:
         """A light in a camera's raw colours, green 1."""
         table = self.black_bodies if rng.random() < 0.65 else self.lights
         light = (camera @ table[:, rng.integers(table.shape[1])]) * np.exp(rng.normal(0, 0.07, 3))
-        colour: np.ndarray = light / light[1]
-        return colour
+        return light / light[1]
 
 
 def near_identity(rng: np.random.Generator, deviation: float) -> np.ndarray:
     """A matrix whose columns add up to one: grey stays grey."""
     bend = rng.normal(0, deviation, (3, 3))
-    matrix: np.ndarray = np.eye(3) + bend - bend.mean(axis=0)
-    return matrix
+    return np.eye(3) + bend - bend.mean(axis=0)
 
 
 def shift(rng: np.random.Generator) -> np.ndarray:
     """Gains of a sensor that is like the known ones, but none of them; green's is 1."""
-    gains: np.ndarray = np.exp(rng.normal(0, SHIFT, 3) * [1, 0, 1])
-    return gains
+    return np.exp(rng.normal(0, SHIFT, 3) * [1, 0, 1])
 
 
 def _maker(camera: str) -> str:

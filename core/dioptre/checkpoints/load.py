@@ -63,8 +63,7 @@ class _OneKey(nnx.RngStream):
     """Gives the same key each time: values are read, not drawn, and counting draws takes most of the building."""
 
     def __call__(self) -> jax.Array:
-        key: jax.Array = self.key[...]
-        return key
+        return self.key[...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,8 +93,7 @@ def xml_bytes(document: Document, *, prefixes: dict[str, str]) -> bytes:
     root = _renamed(document.root, names)
     for uri, prefix in names.used.items():
         root.set(f"xmlns:{prefix}", uri)
-    text: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=False)
-    return text
+    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=False)
 
 
 class _Names:

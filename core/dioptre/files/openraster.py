@@ -148,8 +148,7 @@ def _stack_xml(
             ROLE: layer.role.value,
         }
         ElementTree.SubElement(stack, "layer", attributes)
-    text: bytes = ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
-    return text
+    return ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
 
 
 @dataclass(frozen=True, kw_only=True)

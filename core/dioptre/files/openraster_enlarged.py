@@ -104,8 +104,7 @@ def _stack(root: ElementTree.Element, size: tuple[int, int], scale: float) -> by
         for name in ("x", "y"):
             if element.tag in ("layer", "stack") and (place := element.get(name)) is not None:
                 element.set(name, str(round(int(place) * scale)))
-    text: bytes = ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
-    return text
+    return ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
 
 
 def _pixels(codes: np.ndarray, item: Item) -> np.ndarray:

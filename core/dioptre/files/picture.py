@@ -106,8 +106,7 @@ class Picture:
     @property
     def shape(self) -> tuple[int, ...]:
         """Of `pixels`."""
-        shape: tuple[int, ...] = self.pixels.shape
-        return shape
+        return self.pixels.shape
 
     @property
     def width(self) -> int:

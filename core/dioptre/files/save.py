@@ -238,8 +238,7 @@ def srgb_profile() -> bytes:
     """Return LittleCMS' own sRGB profile, to tag pictures whose original was tagged otherwise."""
     from PIL import ImageCms
 
-    profile: bytes = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    return profile
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 @cache

@@ -19,11 +19,9 @@ def extend_colours(rgba_straight: Float32[np.ndarray, "h w 4"]) -> Float32[np.nd
     alpha = np.clip(rgba_straight[..., 3:], 0, 1)
     weight = np.clip(alpha / np.float32(_TRUSTED_ALPHA), 0, 1)
     if weight.min() >= 1 or weight.max() <= 0:
-        untouched: np.ndarray = rgba_straight[..., :3].copy()
-        return untouched
+        return rgba_straight[..., :3].copy()
     filled = _fill(np.concatenate([rgba_straight[..., :3] * weight, weight], axis=-1))
-    extended: np.ndarray = rgba_straight[..., :3] * weight + filled * (1 - weight)
-    return extended
+    return rgba_straight[..., :3] * weight + filled * (1 - weight)
 
 
 def _fill(weighted: np.ndarray) -> np.ndarray:
@@ -36,5 +34,4 @@ def _fill(weighted: np.ndarray) -> np.ndarray:
     half = (-(-height // 2), -(-width // 2))
     coarse = resize(_fill(resize(weighted, half, method="area")), (height, width), method="bilinear")
     share = np.clip(weight * 4, 0, 1)
-    filled: np.ndarray = own * share + coarse * (1 - share)
-    return filled
+    return own * share + coarse * (1 - share)

@@ -32,8 +32,7 @@ def foreground_rows(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarr
             freedom = np.float32(_FREEDOM) * np.clip(cover / np.float32(_TELLING), 0, 1)
             own = np.clip(own, near - freedom, near + freedom)
         sure = np.clip((cover - np.float32(_INSIDE)) / np.float32(1 - _INSIDE), 0, 1)
-        clean: np.ndarray = np.clip(own + sure * (seen - own), 0, None)
-        return clean
+        return np.clip(own + sure * (seen - own), 0, None)
 
     return read
 

@@ -110,5 +110,4 @@ def guided_filter(
         valid_shape=(jnp.int32(size[0]), jnp.int32(size[1])),
     )
     enlarged = resize(np.asarray(coefficients)[: size[0], : size[1]], full, method="bilinear")
-    filtered: np.ndarray = np.einsum("hwc,hwc->hw", enlarged[..., :3], guide) + enlarged[..., 3]
-    return filtered
+    return np.einsum("hwc,hwc->hw", enlarged[..., :3], guide) + enlarged[..., 3]

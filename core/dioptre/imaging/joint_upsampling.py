@@ -44,8 +44,7 @@ def double_along_edges(
         return total / weights
 
     made = jax.lax.map(one, (phases, jnp.asarray(_spatial_weights())))
-    interleaved: Array = made.reshape(2, 2, height, width).transpose(2, 0, 3, 1).reshape(2 * height, 2 * width)
-    return interleaved
+    return made.reshape(2, 2, height, width).transpose(2, 0, 3, 1).reshape(2 * height, 2 * width)
 
 
 def _spatial_weights() -> Float32[np.ndarray, "4 t t"]:

@@ -48,8 +48,7 @@ class Layer:
     @property
     def shape(self) -> tuple[int, ...]:
         """Of `pixels`."""
-        shape: tuple[int, ...] = self.pixels.shape
-        return shape
+        return self.pixels.shape
 
     def reader(self) -> Rows:
         """What gives the pixels of some rows; keep it while rows are asked for, and no longer."""

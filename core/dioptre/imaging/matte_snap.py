@@ -119,8 +119,7 @@ def _continued(
     share = np.maximum(held, np.float32(1e-4))
 
     def mean(plane: np.ndarray) -> np.ndarray:
-        around: np.ndarray = box_mean(weight * plane, radius) / share
-        return around
+        return box_mean(weight * plane, radius) / share
 
     row, column, value = mean(rows), mean(columns), mean(values)
     down = np.maximum(mean(rows * rows) - row * row, 0) + np.float32(_FLATNESS)
@@ -134,8 +133,7 @@ def _continued(
     trust = np.clip(held / _HELD, 0, 1) * _PLANE**2 / (_PLANE**2 + np.maximum(left, 0))
     plane = value + downwards * (rows - row) + rightwards * (columns - column)
     around = spread_known(values, np.where(away > _SURE, weight, 0))
-    continued: np.ndarray = around + trust * (plane - around)
-    return continued
+    return around + trust * (plane - around)
 
 
 def _moved(
@@ -149,8 +147,7 @@ def _moved(
     from_far_side = (disparity - depth_out) / np.maximum(depth_in - depth_out, np.float32(_STEP))
     missed = np.where(belongs_in, 1 - from_far_side, from_far_side)  # 0: on its own side, 1: on the other
     wrong = np.clip((missed - np.float32(_RIGHT_SIDE)) / np.float32(_WRONG_SIDE - _RIGHT_SIDE), 0, 1)
-    moved: np.ndarray = disparity + weight * wrong * (np.where(belongs_in, depth_in, depth_out) - disparity)
-    return moved
+    return disparity + weight * wrong * (np.where(belongs_in, depth_in, depth_out) - disparity)
 
 
 def _extreme(

@@ -154,5 +154,4 @@ def _largest_near(values: Float[Array, "h w"], reach_px: int) -> Float[Array, "h
     """Largest value within a square of half-width `reach_px`."""
     side = 2 * reach_px + 1
     rows = jax.lax.reduce_window(values, -jnp.inf, jax.lax.max, (side, 1), (1, 1), "SAME")
-    squares: Array = jax.lax.reduce_window(rows, -jnp.inf, jax.lax.max, (1, side), (1, 1), "SAME")
-    return squares
+    return jax.lax.reduce_window(rows, -jnp.inf, jax.lax.max, (1, side), (1, 1), "SAME")

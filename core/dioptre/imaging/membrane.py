@@ -37,8 +37,7 @@ def membrane(values: Float32[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]
     scale = (size[0] / _GRID[0], size[1] / _GRID[1])
     solved = np.asarray(_solve(jnp.asarray(guess), jnp.asarray(hole), jnp.asarray(scale, jnp.float32)))
     smooth = resize(solved, size, method="bilinear")
-    result: np.ndarray = np.where(inside, smooth, values)
-    return result
+    return np.where(inside, smooth, values)
 
 
 @jax.jit
@@ -64,5 +63,4 @@ def _solve(guess: Float[Array, "h w"], hole: Bool[Array, "h w"], scale: Float[Ar
 
     residual = -laplacian(guess)
     start = (guess, residual, residual, (residual**2).sum())
-    solved: Array = jax.lax.fori_loop(0, _STEPS, step, start)[0]
-    return solved
+    return jax.lax.fori_loop(0, _STEPS, step, start)[0]

@@ -198,8 +198,7 @@ def _steps(blocks: np.ndarray) -> np.ndarray:
     on_grid = counts @ _ON_MULTIPLES.T / np.maximum(several, 1)
     limits = np.maximum(_LIMITS, _CHANCE / np.sqrt(2 * np.maximum(several, 1)))
     found = (several >= _LEAST_COEFFICIENTS) & (on_grid > limits)
-    steps: np.ndarray = np.where(found, _STEPS, 0).max(axis=1)
-    return steps
+    return np.where(found, _STEPS, 0).max(axis=1)
 
 
 def _basis() -> np.ndarray:

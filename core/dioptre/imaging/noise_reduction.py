@@ -79,8 +79,7 @@ def _shrink(picture: Float[Array, "h w 3"], threshold: Float[Array, ""]) -> Floa
     y, r, b = jnp.moveaxis(total[inner] / weights[inner], -1, 0)
     red, blue = r + y, b + y
     green = (y - LUMA[0] * red - LUMA[2] * blue) / LUMA[1]
-    clipped: Array = jnp.clip(jnp.stack([red, green, blue], axis=-1), 0, 1)
-    return clipped
+    return jnp.clip(jnp.stack([red, green, blue], axis=-1), 0, 1)
 
 
 def _shrink_blocks(

@@ -19,13 +19,11 @@ def without_nan(values: Float32[np.ndarray, "*shape"], *, infinite: float = 0.0)
     """`values` with NaN and minus infinity as 0, infinity as `infinite`; the same array where there is none."""
     if is_finite(values):
         return values
-    mended: np.ndarray = np.nan_to_num(values, nan=0.0, posinf=infinite, neginf=0.0)
-    return mended
+    return np.nan_to_num(values, nan=0.0, posinf=infinite, neginf=0.0)
 
 
 def within_unit(values: Float32[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
     """`values` clipped to [0, 1]; the same array where they lie there already."""
     if values.size == 0 or (values.min() >= 0 and values.max() <= 1):
         return values
-    clipped: np.ndarray = np.clip(values, 0, 1)
-    return clipped
+    return np.clip(values, 0, 1)

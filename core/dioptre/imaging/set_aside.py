@@ -49,5 +49,4 @@ class PackedMatte:
 
 
 def _unpacked(bits: np.ndarray, width: int) -> np.ndarray:
-    unpacked: np.ndarray = np.unpackbits(bits, axis=1, count=width).view(np.bool_)
-    return unpacked
+    return np.unpackbits(bits, axis=1, count=width).view(np.bool_)

@@ -40,8 +40,7 @@ def defocus_from_depth(
     if len(ratios) < 2:
         return np.zeros(disparity.shape, np.float32)
     share = np.interp(disparity, centres, np.array(ratios) / max(ratios))
-    defocus: np.ndarray = np.clip((_SHARP - share) / (_SHARP - _SOFT), 0, 1).astype(np.float32)
-    return defocus
+    return np.clip((_SHARP - share) / (_SHARP - _SOFT), 0, 1).astype(np.float32)
 
 
 def _smoothed(plane: np.ndarray, factor: int) -> np.ndarray:

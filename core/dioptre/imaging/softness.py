@@ -86,8 +86,7 @@ def _filtered(picture: Float[Array, "h w 3"], response: Complex[Array, "H W"]) -
     sharp = linear_to_srgb(jnp.clip(jnp.moveaxis(inner, 0, -1), 0, 1))
     low, high = _around(picture, jnp.minimum), _around(picture, jnp.maximum)
     margins = _OVERSHOOT * (high - low)
-    clipped: Array = jnp.clip(sharp, jnp.maximum(low - margins, 0), jnp.minimum(high + margins, 1))
-    return clipped
+    return jnp.clip(sharp, jnp.maximum(low - margins, 0), jnp.minimum(high + margins, 1))
 
 
 def _around(picture: Float[Array, "h w 3"], choose: Callable[[Array, Array], Array]) -> Float[Array, "h w 3"]:

@@ -53,5 +53,4 @@ def _stepness(values: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
         maximum_filter(values, 2 * reach + 1) - minimum_filter(values, 2 * reach + 1)
         for reach in (_REACH_PX, 2 * _REACH_PX)
     )
-    stepness: np.ndarray = gaussian_filter(np.clip((narrow - _SLOPE * wide - _LEAST) / (_SURE - _LEAST), 0, 1), 2.0)
-    return stepness
+    return gaussian_filter(np.clip((narrow - _SLOPE * wide - _LEAST) / (_SURE - _LEAST), 0, 1), 2.0)

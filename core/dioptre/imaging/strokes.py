@@ -115,8 +115,7 @@ def _spaced(points: np.ndarray, most_px: float) -> np.ndarray:
 
 def _depths(points: np.ndarray, near: Float32[np.ndarray, "h w"]) -> np.ndarray:
     rows, columns = np.clip(np.rint(points).astype(int), 0, np.array(near.shape) - 1).T
-    depths: np.ndarray = near[rows, columns]
-    return depths
+    return near[rows, columns]
 
 
 def _slope(points: np.ndarray, near: Float32[np.ndarray, "h w"], *, reach_px: float) -> float:
@@ -131,8 +130,7 @@ def _slope(points: np.ndarray, near: Float32[np.ndarray, "h w"], *, reach_px: fl
 def _smooth(values: np.ndarray) -> np.ndarray:
     """0 below 0, 1 above 1, and a curve without corners in between."""
     share = np.clip(values, 0.0, 1.0)
-    result: np.ndarray = share * share * (3 - 2 * share)
-    return result
+    return share * share * (3 - 2 * share)
 
 
 def _enlarged(

@@ -263,5 +263,4 @@ def converter(entry: Entry) -> Callable[[Path], Any]:
         raise UsageError(
             "{title} is bundled with Dioptre; you do not need to add its weights.", title=Message(entry.title)
         )
-    function: Callable[[Path], Any] = resolve(entry.convert)
-    return function
+    return resolve(entry.convert)

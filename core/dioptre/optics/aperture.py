@@ -71,8 +71,7 @@ class Aperture:
             shift = self.cats_eye * min(math.hypot(*field), 1.0)
             angle = math.atan2(field[1], field[0])
             inside &= np.hypot(u + shift * math.cos(angle), v + shift * math.sin(angle)) <= 1
-        light: np.ndarray = np.where(inside, np.maximum(1 + self.edge * (2 * rho**2 - 1), 0), 0)
-        return light
+        return np.where(inside, np.maximum(1 + self.edge * (2 * rho**2 - 1), 0), 0)
 
     def _rim(self, u: np.ndarray, v: np.ndarray) -> np.ndarray | float:
         if self.blades == 0:
@@ -83,8 +82,7 @@ class Aperture:
         # The same area as the circle's, so that brightness and blur do not depend on the blades.
         area = self.blades / 2 * math.sin(sector) / math.pi
         straight = polygon / math.sqrt(area)
-        rim: np.ndarray = (1 - self.curvature) * straight + self.curvature
-        return rim
+        return (1 - self.curvature) * straight + self.curvature
 
     def kernel(
         self, radius_px: float, *, size: int, field: tuple[float, float] = (0.0, 0.0), inverted: bool = False

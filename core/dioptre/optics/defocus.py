@@ -55,8 +55,7 @@ def circle_of_confusion_px(disparity: Float32[np.ndarray, "h w"], *, focus: Focu
     difference = disparity - np.float32(focus.focal_disparity)
     outside = np.sign(difference) * np.maximum(np.abs(difference) - np.float32(focus.range), 0)
     strength = np.where(outside > 0, np.float32(focus.foreground), np.float32(focus.background))
-    radius: np.ndarray = outside * strength * np.float32(focus.max_radius_px)
-    return radius
+    return outside * strength * np.float32(focus.max_radius_px)
 
 
 def relative_max_radius_px(size: tuple[int, int], *, f_number: float) -> float:

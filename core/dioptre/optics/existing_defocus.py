@@ -46,8 +46,7 @@ def existing_defocus_px(
         return np.zeros(full, np.float32)
     smooth = ndimage.median_filter(np.array(widths), 3, mode="nearest")
     radius = _radius_px(smooth) * full[0] / depth.shape[0]
-    made: np.ndarray = np.interp(disparity, centres, radius).astype(np.float32)
-    return made
+    return np.interp(disparity, centres, radius).astype(np.float32)
 
 
 def parts_defocus_px(
@@ -90,5 +89,4 @@ def _edges(
 
 def _radius_px(deviation: np.ndarray | np.floating) -> np.ndarray | np.floating:
     """A disc of radius r has a standard deviation of r / 2 along each axis."""
-    radius: np.ndarray = 2 * np.sqrt(np.maximum(np.square(deviation) - _SHARP_PX**2, 0))
-    return radius
+    return 2 * np.sqrt(np.maximum(np.square(deviation) - _SHARP_PX**2, 0))

@@ -47,8 +47,7 @@ def doubled(planes: Float[Array, "*c h w"], needed: Bool[Array, ""]) -> Float[Ar
         return lambda _: jnp.zeros((*depth, *shape), planes.dtype)
 
     twice = jax.lax.cond(needed, columns, nothing(height, 2 * width + 4), planes)
-    made: Array = jax.lax.cond(needed, smoothed, nothing(2 * height, 2 * width), twice)
-    return made
+    return jax.lax.cond(needed, smoothed, nothing(2 * height, 2 * width), twice)
 
 
 def fill(
@@ -92,8 +91,7 @@ def fill_small(
     """The same on the host, down to a single value, for a small picture of everything."""
     height, width = known.shape
     if height == 1 and width == 1:
-        nothing_known: np.ndarray = planes / np.maximum(known, np.float32(_NOTHING))
-        return nothing_known
+        return planes / np.maximum(known, np.float32(_NOTHING))
     stack = np.concatenate([planes, known[None]])
     stack = np.pad(stack, ((0, 0), (0, height % 2), (0, width % 2)), mode="edge")
     small = (stack[:, ::2, ::2] + stack[:, 1::2, ::2] + stack[:, ::2, 1::2] + stack[:, 1::2, 1::2]) / 4
@@ -101,8 +99,7 @@ def fill_small(
     enlarged = _doubled_small(_doubled_small(filled, axis=2), axis=1)
     enlarged = enlarged[:, :height, :width]
     certain = np.minimum(known / np.float32(_ENOUGH), 1)
-    result: np.ndarray = enlarged + certain * (planes / np.maximum(known, np.float32(_NOTHING)) - enlarged)
-    return result
+    return enlarged + certain * (planes / np.maximum(known, np.float32(_NOTHING)) - enlarged)
 
 
 def _doubled_small(values: Float32[np.ndarray, "c h w"], *, axis: int) -> Float32[np.ndarray, "c h2 w2"]:

@@ -35,8 +35,7 @@ def sure_cover(level: Level) -> Float32[np.ndarray, "h8 w8"]:
     cells = np.ceil(REACH * largest / CELL).astype(int)
     around = np.ceil(REACH * ndimage.maximum_filter(radii, 2 * cells + 1) / CELL).astype(int)
     least = np.minimum(_mean_around(before, around), ndimage.minimum_filter(before, 3))
-    made: np.ndarray = np.clip(1 - _STRICT * (1 - least), 0, 1).astype(np.float32)
-    return made
+    return np.clip(1 - _STRICT * (1 - least), 0, 1).astype(np.float32)
 
 
 def _mean_around(values: Float32[np.ndarray, "h w"], reach: np.ndarray) -> np.ndarray:
@@ -48,8 +47,7 @@ def _mean_around(values: Float32[np.ndarray, "h w"], reach: np.ndarray) -> np.nd
     top, bottom = np.maximum(rows - reach, 0), np.minimum(rows + reach + 1, height)
     left, right = np.maximum(columns - reach, 0), np.minimum(columns + reach + 1, width)
     whole = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
-    mean: np.ndarray = whole / ((bottom - top) * (right - left))
-    return mean
+    return whole / ((bottom - top) * (right - left))
 
 
 @jax.jit

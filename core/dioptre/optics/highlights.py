@@ -59,8 +59,7 @@ def _gain(brightest: Float[Array, "*shape"], numbers: Float[Array, "2"]) -> Floa
     strength, threshold = numbers
     encoded = linear_to_srgb(jnp.clip(brightest, 0.0, 1.0))
     near = jnp.clip((encoded - threshold) / (1 - threshold), 0.0, 1.0)
-    stops: Array = _STOPS * strength * near * near
-    return stops
+    return _STOPS * strength * near * near
 
 
 def raise_highlights(
@@ -89,8 +88,7 @@ def lower_highlights(
         lowered = jax.lax.cond(has_raised, _lowered, lambda same, *_: same, part, part_share, table)
         return jax.lax.dynamic_update_slice(made, lowered, (0, row, 0))
 
-    whole: Array = jax.lax.fori_loop(0, share.shape[0] // _STRIP_ROWS, strip, linear)
-    return whole
+    return jax.lax.fori_loop(0, share.shape[0] // _STRIP_ROWS, strip, linear)
 
 
 def _table(numbers: Float[Array, "2"]) -> tuple[Float[Array, "s p"], Float[Array, ""], Float[Array, ""]]:

@@ -222,8 +222,7 @@ def _block(
         return own((row, column), shape)[0]
 
     def spread(whole: Array) -> Array:
-        made: Array = jnp.fft.irfft2(jnp.fft.rfft2(whole) * kernels[index], s=shape)
-        return made
+        return jnp.fft.irfft2(jnp.fft.rfft2(whole) * kernels[index], s=shape)
 
     def opened() -> Array:
         """Behind the focus: how much of the slice its own discs let show, however little the rest covers.
@@ -254,8 +253,7 @@ def _block(
         visible = jnp.clip(blurred[-1] * (room + not_hiding), 0.0, room * most)
 
         def shown() -> Array:
-            made: Array = lower + blurred * (visible / jnp.maximum(blurred[-1], _NOTHING))
-            return made
+            return lower + blurred * (visible / jnp.maximum(blurred[-1], _NOTHING))
 
         laid_over: Array = jax.lax.cond(visible.max() > 0, shown, lambda: lower)
         return laid_over, jnp.where(within, visible + _TAG * index, alike[index % _LIKE])
@@ -304,8 +302,7 @@ def _layer_slices(
     def lay(number: Int[Array, ""], above: tuple[Array, Array]) -> tuple[Array, Array]:
         return _block(shape, (planes, squares), open_behind, (top, bounds, kernels), steps[number], above)
 
-    made: tuple[Array, Array] = jax.lax.fori_loop(0, count, lay, (result, like))
-    return made
+    return jax.lax.fori_loop(0, count, lay, (result, like))
 
 
 _squares = jax.jit(signed_square)

@@ -224,8 +224,7 @@ def _compose(
     """
 
     def opaque(planes: Array) -> Array:
-        made: Array = planes / jnp.maximum(planes[-1:], _KNOWN)
-        return made
+        return planes / jnp.maximum(planes[-1:], _KNOWN)
 
     def over(upper: Array, lower: Array) -> Array:
         return upper + (1 - upper[-1:]) * opaque(lower)
@@ -240,8 +239,7 @@ def _compose(
     def limited() -> Array:
         shown = (1 - front[-1]) * (1 - narrow[-1]) / jnp.maximum(lower[-1], _KNOWN)
         too_much = jnp.maximum(shown - open_behind, 0.0) * opaque(back)
-        made: Array = jnp.maximum(result - too_much, 0.0)
-        return made
+        return jnp.maximum(result - too_much, 0.0)
 
     kept: Array = jax.lax.cond(open_behind.min() < 1, limited, lambda: result)
     return kept / jnp.maximum(kept[-1:], VISIBLE)
@@ -265,8 +263,7 @@ def _foreground(
 ) -> Float[Array, "e h w"]:
     front: Array = _before(before)
     whole = front + (1 - front[-1:]) * narrow
-    closed: Array = whole * jnp.maximum((1 - open_behind) / jnp.maximum(whole[-1], VISIBLE), 1.0)
-    return closed
+    return whole * jnp.maximum((1 - open_behind) / jnp.maximum(whole[-1], VISIBLE), 1.0)
 
 
 def _finish(

@@ -50,8 +50,7 @@ def _resolve(
 
     def alike(one: np.ndarray, other: np.ndarray) -> np.ndarray:
         size = np.maximum(np.abs(one), np.abs(other))
-        near: np.ndarray = np.abs(one - other) < np.maximum(_ALIKE_PX, _ALIKE * size)
-        return near
+        return np.abs(one - other) < np.maximum(_ALIKE_PX, _ALIKE * size)
 
     ordinary_too = (alike(radii[:, :, None], radii[:, None, :]) & ~bright[:, None, :]).any(axis=2)
     trust = bright & ~ordinary_too
@@ -67,8 +66,7 @@ def _resolve(
     others = ordinary * ~alike(radii, here[:, None]) + 1e-9
 
     def mean(weights: np.ndarray) -> np.ndarray:
-        averaged: np.ndarray = (colours * weights).sum(2) / np.maximum(weights.sum(1), 1e-9)
-        return averaged
+        return (colours * weights).sum(2) / np.maximum(weights.sum(1), 1e-9)
 
     share = mine.sum(1) / (mine.sum(1) + others.sum(1))
     has_members = mine.sum(1) > 0

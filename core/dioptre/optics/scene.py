@@ -79,8 +79,7 @@ class Scene:
             None if whole is None else read_tile(whole, tile, tile_px=(side, side), overlap_px=margin)
             for whole in (self.disparity, self.existing_defocus_px)
         )
-        made: Array = _radius_beside(disparity, existing, self._numbers)
-        return made
+        return _radius_beside(disparity, existing, self._numbers)
 
     def raised(self, planes: Float[Array, "e *shape"], radius: Float[Array, "*shape"]) -> Float[Array, "e *shape"]:
         """A surface's planes with their highlights raised where they will be blurred; the last one is coverage.
@@ -90,8 +89,7 @@ class Scene:
         """
         if self.highlights.strength == 0:
             return planes
-        made: Array = _raise(planes, radius, self._highlight_numbers)
-        return made
+        return _raise(planes, radius, self._highlight_numbers)
 
     def raised_surfaces(
         self, planes: Float[Array, "2 e *shape"], radii: Float[Array, "2 *shape"]
@@ -99,8 +97,7 @@ class Scene:
         """`raised` for both surfaces."""
         if self.highlights.strength == 0:
             return planes
-        made: Array = _raise_both(planes, radii, self._highlight_numbers)
-        return made
+        return _raise_both(planes, radii, self._highlight_numbers)
 
     @cached_property
     def _highlight_numbers(self) -> Float[Array, "2"]:
@@ -148,8 +145,7 @@ def decoded(
     image: Float32[np.ndarray, "h w c"], tile: Tile, *, side: int, margin: int, encoded: bool
 ) -> Float[Array, "c s s"]:
     """Premultiplied linear colour of a square of a `Scene.image`, with a margin, reflected at the edge."""
-    made: Array = _decode(read_tile(image, tile, tile_px=(side, side), overlap_px=margin), encoded=encoded)
-    return made
+    return _decode(read_tile(image, tile, tile_px=(side, side), overlap_px=margin), encoded=encoded)
 
 
 @partial(jax.jit, static_argnames="encoded")

@@ -94,8 +94,7 @@ def _with_patches(
         for surface in (0, 1):
             planes[surface].reshape(len(raised), -1)[:, at] = values[surface]
             radii[surface].reshape(-1)[at] = value_radii[surface]
-    made: tuple[Array, Array] = jax.device_put((planes, radii))
-    return made
+    return jax.device_put((planes, radii))
 
 
 @jax.jit

@@ -105,8 +105,7 @@ def split_edges(
         )
 
     empty = jnp.zeros((2, channels + 1, *where.shape), jnp.float32), jnp.zeros((2, *where.shape), jnp.float32)
-    made: tuple[Array, Array] = jax.lax.fori_loop(0, -(-count // _CHUNK), chunk, empty)
-    return made
+    return jax.lax.fori_loop(0, -(-count // _CHUNK), chunk, empty)
 
 
 class _Around(NamedTuple):
@@ -132,8 +131,7 @@ class _Sums(NamedTuple):
         )
 
     def mean(self) -> Float[Array, "c n"]:
-        made: Array = self.colour / jnp.maximum(self.weight, _NOTHING)
-        return made
+        return self.colour / jnp.maximum(self.weight, _NOTHING)
 
     def variance(self) -> Float[Array, " n"]:
         """Summed over the channels."""
@@ -143,8 +141,7 @@ class _Sums(NamedTuple):
 
 def _along_first(values: Float[Array, "c n"]) -> Float[Array, " n"]:
     """The sum over the channels, one by one: XLA's own is ten times slower on a CPU."""
-    made: Array = functools.reduce(operator.add, list(values))
-    return made
+    return functools.reduce(operator.add, list(values))
 
 
 _SPAN = np.arange(-REACH_PX, REACH_PX + 1)
@@ -170,8 +167,7 @@ def _split(
 
     def in_front(radius: Array) -> Array:
         # Close to the middle in part: rounding must not decide on which side a pixel lies.
-        made: Array = jnp.clip(0.5 + (radius - middle) / (_BETWEEN * jump), 0.0, 1.0)
-        return made
+        return jnp.clip(0.5 + (radius - middle) / (_BETWEEN * jump), 0.0, 1.0)
 
     def each(visit: Callable[[Any, _Around], Any], start: Any) -> Any:
         """Folds the pixels around, row by row: the rows in a loop, as sums along an axis are far slower."""
@@ -268,16 +264,14 @@ def halve(
 ) -> tuple[Float[Array, "2 e h2 w2"], Float[Array, "2 h2 w2"]]:
     """Half the size: the eight surfaces of 2 x 2 pixels become two, parted half-way between their radii."""
     # Kept apart from what uses it: XLA would compute it again for every smaller size.
-    made: tuple[Array, Array] = jax.lax.optimization_barrier(_halve(planes, radii, jnp))  # type: ignore[no-untyped-call]
-    return made
+    return jax.lax.optimization_barrier(_halve(planes, radii, jnp))  # type: ignore[no-untyped-call]
 
 
 def halve_small(
     planes: Float32[np.ndarray, "2 e h w"], radii: Float32[np.ndarray, "2 h w"]
 ) -> tuple[Float32[np.ndarray, "2 e h2 w2"], Float32[np.ndarray, "2 h2 w2"]]:
     """`halve` on the host, where the size differs from picture to picture."""
-    made: tuple[np.ndarray, np.ndarray] = _halve(planes, radii, np)
-    return made
+    return _halve(planes, radii, np)
 
 
 def any_of_four(mask: Any) -> Any:

@@ -47,8 +47,7 @@ def cut_out_quickly(
     side = len(probability)
     guide, finer = (np.clip(resize(picture, (n, n), method="area"), 0, 1) for n in (side, 2 * side))
     doubled = np.asarray(double_along_edges(_decided(probability, near), guide, finer))
-    alpha: np.ndarray = np.clip(resize(doubled, size, method="bilinear"), 0, 1)
-    return alpha
+    return np.clip(resize(doubled, size, method="bilinear"), 0, 1)
 
 
 def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.ndarray, "s s"]:

@@ -213,5 +213,4 @@ def _scaled(disparity: Float32[np.ndarray, "a b"], seen: Float32[np.ndarray, "a 
     low, high = np.percentile(visible, _PERCENTILES).astype(np.float32)
     if high - low < _FLAT:
         return np.full_like(disparity, 0.5)
-    scaled: np.ndarray = (disparity - low) / (high - low)
-    return scaled
+    return (disparity - low) / (high - low)

@@ -26,14 +26,12 @@ def enlarge_disparity(
         size = values.shape[0], values.shape[1]
         doubled = size[0] * 2, size[1] * 2
         values = _doubled(values, _at(enlarged, size), _at(enlarged, doubled))
-    fitted: np.ndarray = np.clip(resize(values, target, method="area"), 0, 1)
-    return fitted
+    return np.clip(resize(values, target, method="area"), 0, 1)
 
 
 def _at(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     smaller = size[0] <= picture.shape[0] and size[1] <= picture.shape[1]
-    guide: np.ndarray = np.clip(resize(picture, size, method="area" if smaller else "bilinear"), 0, 1)
-    return guide
+    return np.clip(resize(picture, size, method="area" if smaller else "bilinear"), 0, 1)
 
 
 def _doubled(values: np.ndarray, guide: np.ndarray, finer: np.ndarray) -> np.ndarray:

@@ -136,8 +136,7 @@ def chance_evidence(length: ArrayLike, belief: ArrayLike, expected_de: ArrayLike
 
 def _log_odds(belief: ArrayLike) -> np.ndarray:
     share = np.asarray(belief)
-    odds: np.ndarray = np.asarray(np.log((share + 0.01) / (1.01 - share)))
-    return odds
+    return np.asarray(np.log((share + 0.01) / (1.01 - share)))
 
 
 def estimator(model: str = "default") -> Loaded:
@@ -207,5 +206,4 @@ def _shares(length: int, cells: int) -> Float32[np.ndarray, "cells length"]:
     edges = np.linspace(0, length, cells + 1)
     pixels = np.arange(length)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    shares: np.ndarray = (np.maximum(overlap, 0) * cells / length).astype(np.float32)
-    return shares
+    return (np.maximum(overlap, 0) * cells / length).astype(np.float32)

@@ -201,8 +201,7 @@ def _plane(old: np.ndarray, part: np.ndarray) -> np.ndarray:
         plane = np.linalg.solve(normal, (columns * robust) @ values)
         robust = weight / np.maximum(np.abs(plane @ columns - values), 0.01)
     rows, across = (np.arange(height) + 0.5) / height - 0.5, (np.arange(width) + 0.5) / width - 0.5
-    whole: np.ndarray = plane[0] + plane[1] * across[None] + plane[2] * rows[:, None]
-    return whole
+    return plane[0] + plane[1] * across[None] + plane[2] * rows[:, None]
 
 
 def _smoothed(old: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -230,13 +229,11 @@ def _joined(
     """`new` inside, less the membrane of what it misses at the border, which fades over the feather."""
     change = new - old
     if inside.all():
-        whole: np.ndarray = old + part * change
-        return whole
+        return old + part * change
     missed = membrane(change, inside)
     deep = _depth_inside(inside, round(min(feather_px, max(inside.shape)))) if np.isfinite(feather_px) else 0.0
     within = _depth_inside(inside, int(min(feather_px, _EDGE_PX)))
-    joined: np.ndarray = old + part * within * (change - (1 - deep) * missed)
-    return joined
+    return old + part * within * (change - (1 - deep) * missed)
 
 
 def _depth_inside(inside: np.ndarray, reach_px: int) -> np.ndarray:
@@ -244,5 +241,4 @@ def _depth_inside(inside: np.ndarray, reach_px: int) -> np.ndarray:
     if reach_px < 1:
         return inside.astype(np.float32)
     mean = box_mean(inside.astype(np.float32), reach_px)
-    ramp: np.ndarray = np.clip(2 * mean - 1, 0, 1) * inside
-    return ramp
+    return np.clip(2 * mean - 1, 0, 1) * inside

@@ -64,5 +64,4 @@ def speakers(estimates: Sequence[Estimate], members: Sequence[int], *, most: int
 
 def _weights(estimates: Sequence[Estimate]) -> np.ndarray:
     weights = np.array([1 / (_SURE_DE + estimate.expected_de) ** 2 for estimate in estimates])
-    shares: np.ndarray = weights / weights.sum()
-    return shares
+    return weights / weights.sum()

@@ -49,8 +49,7 @@ def supported(
     if share == 0:
         return probability
     odds = _log_odds(probability) + np.float32(share) * _log_odds(seen)
-    raised: np.ndarray = np.maximum(probability, 1 / (1 + np.exp(-odds)))
-    return raised
+    return np.maximum(probability, 1 / (1 + np.exp(-odds)))
 
 
 def with_soft_edges(
@@ -78,5 +77,4 @@ def _ramp(value: float, low: float, high: float) -> float:
 
 def _log_odds(probability: np.ndarray) -> np.ndarray:
     kept = np.clip(probability, 1 - _SUREST, _SUREST)
-    odds: np.ndarray = np.log(kept) - np.log1p(-kept)
-    return odds
+    return np.log(kept) - np.log1p(-kept)

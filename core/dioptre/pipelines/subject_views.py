@@ -127,5 +127,4 @@ def saliency_of(small: Float32[np.ndarray, "s s 3"], *, model: str = "default") 
 def network_input(small: Float32[np.ndarray, "s s 3"], prepared: Preprocessing) -> Float32[np.ndarray, "s s 3"]:
     """The square normalised for a subject network, its brightest value 1, as upstream."""
     bright = small / max(float(small.max()), 1e-3)
-    x: np.ndarray = (bright - np.array(prepared.mean, np.float32)) / np.array(prepared.deviation, np.float32)
-    return x
+    return (bright - np.array(prepared.mean, np.float32)) / np.array(prepared.deviation, np.float32)

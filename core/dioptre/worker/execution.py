@@ -258,5 +258,4 @@ def _full_precision() -> AbstractContextManager[Any]:
         return nullcontext()
     import jax
 
-    context: AbstractContextManager[Any] = jax.default_matmul_precision("highest")
-    return context
+    return jax.default_matmul_precision("highest")

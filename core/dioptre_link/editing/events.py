@@ -99,8 +99,7 @@ def drain(
         try:
             event = next(steps)
         except StopIteration as end:
-            value: T = end.value
-            return value
+            return end.value
         on_event(event)
 
 

@@ -52,8 +52,7 @@ class Request:
     @property
     def point(self) -> Point | None:
         parameter = traits.point_of(self.operation)
-        point: Point | None = None if parameter is None else self.options.get(parameter.name)
-        return point
+        return None if parameter is None else self.options.get(parameter.name)
 
     @property
     def choice(self) -> Hashable:

@@ -119,8 +119,7 @@ class State:
     def point(self) -> Point | None:
         """The clicked point, in pixels of the layer."""
         parameter = traits.point_of(self.operation)
-        point: Point | None = None if parameter is None else self.options.get(parameter.name)
-        return point
+        return None if parameter is None else self.options.get(parameter.name)
 
     @property
     def can_make(self) -> bool:

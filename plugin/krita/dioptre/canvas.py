@@ -292,8 +292,7 @@ class Canvas(QLabel):
         if event.type() == QEvent.Type.ShortcutOverride and self._is_undo(event):
             event.accept()
             return True
-        handled: bool = super().event(event)
-        return handled
+        return super().event(event)
 
     def keyPressEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
         if self._painting is not None and self._is_undo(event):

@@ -152,8 +152,7 @@ class Histogram(QWidget):
         if event.type() == QEvent.Type.ShortcutOverride and event.key() in ARROWS:
             event.accept()
             return True
-        handled: bool = super().event(event)
-        return handled
+        return super().event(event)
 
     def keyPressEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
         if self._sharp is None or event.key() not in ARROWS:

@@ -120,8 +120,7 @@ def node_id(document: Document, node: Node) -> str:
 
 def own_id(node: Node) -> str:
     """Of this very node."""
-    text: str = node.uniqueId().toString()
-    return text
+    return node.uniqueId().toString()
 
 
 def all_nodes(node: Node) -> Iterator[Node]:

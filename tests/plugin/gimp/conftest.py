@@ -158,8 +158,7 @@ class Gimp:
 
     def checks(self, script: str, **options: Any) -> dict[str, str]:
         """Run a script of checks: "" for each that passed, what was wrong for the others."""
-        found: dict[str, str] = self.values(script, **options)
-        return found
+        return self.values(script, **options)
 
 
 def give_weights(data: Path) -> None:

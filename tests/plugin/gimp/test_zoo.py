@@ -40,8 +40,7 @@ def zoo(gimp: Gimp) -> list[dict[str, Any]]:
             blurred = np.concatenate([blurred, np.ones((*shape, 1), np.float32)], axis=-1)
         blurred.astype(np.float32).tofile(gimp.out / f"{case['name']}.core")
     gimp.values("zoo.py", environment={"ZOO": "store"}, worker=False)
-    cases: list[dict[str, Any]] = made["cases"]
-    return cases
+    return made["cases"]
 
 
 def test_every_document(gimp: Gimp, zoo: list[dict[str, Any]]) -> None:

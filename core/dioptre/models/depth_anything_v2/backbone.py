@@ -70,8 +70,7 @@ class Backbone(nnx.Module):
             return tokens, tokens
 
         _, outputs = jax.lax.scan(step, self.embed(x), blocks)
-        normalised: Array = self.norm(outputs[jnp.asarray(self.config.taps)])
-        return normalised
+        return self.norm(outputs[jnp.asarray(self.config.taps)])
 
     def embed(self, x: Float[Array, "n H W 3"]) -> Float[Array, "n t c"]:
         """Patches as tokens with their positions, the class token in front."""

@@ -32,8 +32,7 @@ class Convolution(nnx.Module):
         )
 
     def __call__(self, x: Float[Array, "n h w i"]) -> Float[Array, "n p q o"]:
-        convolved: Array = self.conv(x)
-        return convolved
+        return self.conv(x)
 
 
 class Halved(Convolution):
@@ -129,5 +128,4 @@ class ModNet(nnx.Module):
 def _scaled(x: Float[Array, "n h w c"], factor: float) -> Float[Array, "n p q c"]:
     """Bilinear between pixels' centres, without smoothing first, as upstream."""
     size = (len(x), round(x.shape[1] * factor), round(x.shape[2] * factor), x.shape[3])
-    made: Array = jax.image.resize(x, size, "linear", antialias=False)
-    return made
+    return jax.image.resize(x, size, "linear", antialias=False)

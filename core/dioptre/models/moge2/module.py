@@ -161,8 +161,7 @@ def view_plane(rows: int, columns: int, aspect: Float[Array, ""]) -> Float[Array
 
 def resize_bilinear(x: Float[Array, "n h w c"], size: tuple[int, int]) -> Float[Array, "n H W c"]:
     """Bilinear with half-pixel centres and without antialiasing (PyTorch's align_corners=False)."""
-    resized: Array = jax.image.resize(x, (x.shape[0], *size, x.shape[3]), "linear", antialias=False)
-    return resized
+    return jax.image.resize(x, (x.shape[0], *size, x.shape[3]), "linear", antialias=False)
 
 
 def _unit(x: Float[Array, "n h w 3"]) -> Float[Array, "n h w 3"]:

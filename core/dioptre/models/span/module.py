@@ -52,8 +52,7 @@ class Span(nnx.Module):
                 first_block = features
         # The original adds the last block's inner features after SiLU: its activation works in place.
         fused = self.fuse(jnp.concatenate([entered, self.leave(features), first_block, last_inner], axis=-1))
-        enlarged: Array = pixel_shuffle(self.upsample(masked(fused, inside)), self.config.scale)
-        return enlarged
+        return pixel_shuffle(self.upsample(masked(fused, inside)), self.config.scale)
 
 
 def conv3x3(inputs: int, outputs: int, *, rngs: nnx.Rngs) -> nnx.Conv:

@@ -39,5 +39,4 @@ class Srvgg(nnx.Module):
         for conv, activation in zip(self.convs, self.activations, strict=False):
             features = masked(activation(conv(features)), inside)
         residual: Array = pixel_shuffle(self.convs[-1](features), self.config.scale)
-        enlarged: Array = residual + repeat_pixels(x, self.config.scale)
-        return enlarged
+        return residual + repeat_pixels(x, self.config.scale)

@@ -39,8 +39,7 @@ class SubjectHead(nnx.Module):
         """
         whole = jnp.moveaxis(tokens, 0, 1).reshape(len(agreement), -1)
         whole = whole / jnp.maximum(jnp.linalg.norm(whole, axis=1, keepdims=True), 1e-6)
-        odds: Array = self.chance(jnp.concatenate([whole, agreement[:, None]], axis=1))[:, 0]
-        return odds
+        return self.chance(jnp.concatenate([whole, agreement[:, None]], axis=1))[:, 0]
 
     def __call__(
         self, features: Float[Array, "k n g g c"], shown: Float[Array, "n s s 3"]
@@ -54,14 +53,12 @@ class SubjectHead(nnx.Module):
         x = _joined(self.join2, x, nnx.relu(self.see2(four)))
         x = _joined(self.join4, self.narrow4(x), four)
         x = _joined(self.join8, self.narrow8(x), eight)
-        logits: Array = self.out(x)[..., 0]
-        return logits
+        return self.out(x)[..., 0]
 
 
 def sized(x: Float[Array, "n h w c"], side: int) -> Float[Array, "n s s c"]:
     """The square of that side, bilinear (over areas where it shrinks)."""
-    made: Array = jax.image.resize(x, (len(x), side, side, x.shape[-1]), "linear")
-    return made
+    return jax.image.resize(x, (len(x), side, side, x.shape[-1]), "linear")
 
 
 def _conv(inputs: int, outputs: int, *, stride: int = 1, rngs: nnx.Rngs) -> nnx.Conv:

@@ -59,8 +59,7 @@ def agreement(place: Float[Array, "n s s 1"], edges: Float[Array, "n s s 1"]) ->
     """
 
     def total(x: Float[Array, "n s s 1"]) -> Float[Array, "n"]:
-        summed: Array = x.sum((1, 2, 3))
-        return summed
+        return x.sum((1, 2, 3))
 
     overlap = total(jnp.minimum(place, edges)) / jnp.maximum(total(jnp.maximum(place, edges)), 1.0)
     known = total(place * edges) / jnp.maximum(total(edges), 1.0)

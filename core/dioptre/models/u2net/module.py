@@ -129,8 +129,7 @@ def upsample(x: Float[Array, "n h w c"], factor: int) -> Float[Array, "n H W c"]
     if factor == 2:
         return _double(_double(x, 1), 2)
     n, h, w, c = x.shape
-    enlarged: Array = jax.image.resize(x, (n, h * factor, w * factor, c), "linear")
-    return enlarged
+    return jax.image.resize(x, (n, h * factor, w * factor, c), "linear")
 
 
 def _double(x: Array, axis: int) -> Array:

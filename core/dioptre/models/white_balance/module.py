@@ -277,8 +277,7 @@ def _least(colours: Float[Array, "*batch 3"]) -> Float[Array, "*batch"]:
 
 
 def _sum(colours: Float[Array, "*batch 3"]) -> Float[Array, "*batch"]:
-    made: Array = colours[..., 0] + colours[..., 1] + colours[..., 2]
-    return made
+    return colours[..., 0] + colours[..., 1] + colours[..., 2]
 
 
 def _conv(inputs: int, outputs: int, *, stride: int = 1, rngs: nnx.Rngs) -> nnx.Conv:

@@ -162,8 +162,7 @@ class Canvas(Gtk.EventBox):
 
     def _ratio(self) -> int:
         """Screen pixels a pixel of the interface, where this Python can draw them."""
-        ratio: int = self.get_scale_factor() if _HAS_CAIRO else 1
-        return ratio
+        return self.get_scale_factor() if _HAS_CAIRO else 1
 
     def _draw(self) -> None:
         if self._picture is None:

@@ -132,8 +132,7 @@ class NumberRow(Row):
             self._entry.set_text(self._text(float(value)))
 
     def _position(self) -> float:
-        position: float = self._slider.get_value()
-        return position
+        return self._slider.get_value()
 
     def _text(self, value: float) -> str:
         text = f"{value:.{self._scale.digits}f}"

@@ -57,8 +57,7 @@ def run_here(steps: Steps[T], on_step: Callable[[Step], None]) -> T:
         try:
             step = next(steps)
         except StopIteration as end:
-            outcome: T = end.value
-            return outcome
+            return end.value
         on_step(step)
         if step.waiting:
             pause.wait(WAIT_S)
@@ -156,8 +155,7 @@ def within(steps: Steps[T], start: float, share: float) -> Steps[T]:
             try:
                 step = next(steps)
             except StopIteration as end:
-                outcome: T = end.value
-                return outcome
+                return end.value
             yield replace(step, fraction=start + share * step.fraction)
     finally:
         steps.close()

@@ -109,8 +109,7 @@ def read_small(drawable: Gimp.Drawable, size: tuple[int, int], *, grey: bool = F
     scale = max(size[0] / drawable.get_width(), size[1] / drawable.get_height())
     pixel_format = "Y' u8" if grey else "R'G'B'A u8"
     rect = Gegl.Rectangle.new(0, 0, *size)
-    data: bytes = drawable.get_buffer().get(rect, scale, pixel_format, Gegl.AbyssPolicy.CLAMP)
-    return data
+    return drawable.get_buffer().get(rect, scale, pixel_format, Gegl.AbyssPolicy.CLAMP)
 
 
 def read_bands(drawable: Gimp.Drawable, pixel_format: Format) -> Iterator[bytes]:

@@ -101,8 +101,7 @@ def fitting_depth(image: Gimp.Image, entries: Sequence[Entry], picture: Gimp.Lay
 def opened_file(image: Gimp.Image) -> str | None:
     """Path of the file that the image was opened from."""
     file = image.get_imported_file() or image.get_file()
-    path: str | None = file.get_path() if file is not None else None
-    return path
+    return file.get_path() if file is not None else None
 
 
 def depth_candidates(source: Source) -> list[Gimp.Layer]:
