@@ -214,7 +214,7 @@ def test_steps_in_front_of_the_focus_let_no_light_through_from_afar(nearer, radi
     made = fast.blur(scene(image, disparity, radius))
     assert made[:, 24 + int(4.0 * radius) + 16 :].max() < 2e-3
     assert made[:, :8].min() > 0.5
-    pieces = fast.blur_in_pieces(scene(image, disparity, radius))
+    pieces = fast.blur_in_layers(scene(image, disparity, radius))
     assert pieces.foreground[:, 24 + int(4.0 * radius) + 16 :, 3].min() > 0.99
 
 
@@ -294,7 +294,7 @@ def test_highlights_open_into_brighter_discs_and_sharp_ones_stay():
 def test_pieces_make_the_picture_again(linear):
     image, disparity = random_scene()
     image[:, :, 1] = image[:, :, 0]
-    pieces = fast.blur_in_pieces(scene(image, disparity, 20.0, focal=0.45, encoded=True))
+    pieces = fast.blur_in_layers(scene(image, disparity, 20.0, focal=0.45, encoded=True))
     layers = [pieces.subject, pieces.foreground]
     flat = over(pieces.background, layers, linear=True)
     if not linear:
@@ -315,7 +315,7 @@ def test_the_background_piece_goes_on_behind_all_of_a_large_subject():
     subject = np.hypot(y - 192, x - 192) < 150
     image = np.where(subject[..., None], np.float32([0.9, 0.1, 0.1]), np.float32([0.1, 0.5, 0.3]))
     image *= 1 + 0.05 * np.sin(x / 3)[..., None]
-    pieces = fast.blur_in_pieces(scene(image, np.where(subject, 0.5, 0.1).astype(np.float32), 20.0, focal=0.5))
+    pieces = fast.blur_in_layers(scene(image, np.where(subject, 0.5, 0.1).astype(np.float32), 20.0, focal=0.5))
     assert np.abs(pieces.background - [0.1, 0.5, 0.3]).max() < 0.06
 
 

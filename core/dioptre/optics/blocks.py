@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -35,12 +36,29 @@ MOST_SLICES = max(len(group.bounds) for group in groups())
 Shape = tuple[int, int]
 
 
+class Step(NamedTuple):
+    """One slice in one block of a tile; integers, or scalars of an array on the device.
+
+    slice: number of the slice in its group. row, column: of the block's first pixel in the tile.
+    top, bottom, left, right: the rows and columns (first, beyond the last) whose result is valid and wanted.
+    hidden: whether something hides the slice there.
+    """
+
+    slice: Any
+    row: Any
+    column: Any
+    top: Any
+    bottom: Any
+    left: Any
+    right: Any
+    hidden: Any
+
+
 @dataclass(frozen=True, eq=False)
-class Plan:
+class BlockPlan:
     """Blocks of one shape to work on, in order: the nearest slice first.
 
-    steps: per block the slice, the first row and column, the rows (from, to) and columns of the result, whether
-        something hides the slice there. Only the first `count` are valid.
+    steps: rows of `Step`, of which the first `count` are valid.
     """
 
     shape: Shape
@@ -51,11 +69,11 @@ class Plan:
 @lru_cache(maxsize=64)
 def _intervals(group: Group) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Radii that part the slices, and per slice the bits of the intervals it holds, and of those that hide it."""
-    edges = np.unique([radius for bound in group.bounds for radius in bound[:3]])
+    edges = np.unique([radius for bounds in group.bounds for radius in bounds[:3]])
     lower, upper = np.append(-np.inf, edges), np.append(edges, np.inf)
     bits = np.uint32(1) << np.arange(lower.size, dtype=np.uint32)
-    holds = [bits[(lower >= before) & (upper <= after)].sum() for before, _, after, *_ in group.bounds]
-    hides = [bits[upper > start].sum() for _, _, _, start, *_ in group.bounds]
+    holds = [bits[(lower >= bounds.before) & (upper <= bounds.after)].sum() for bounds in group.bounds]
+    hides = [bits[upper > bounds.hides_from].sum() for bounds in group.bounds]
     padded = np.full(MOST_SLICES + 2, np.inf, np.float32)
     padded[: edges.size] = edges
     return padded, np.array(holds, np.uint32), np.array(hides, np.uint32)
@@ -91,27 +109,31 @@ def _cells(
     return made
 
 
-def plans(
+def block_plans(
     group: Group,
     cells: UInt32[np.ndarray, "h8 w8"],
-    top: Float[np.ndarray, "k e1 ht wt"],
+    inpainted: Float[np.ndarray, "k e1 ht wt"],
     reach: Int[np.ndarray, " n"],
     core: tuple[tuple[int, int], tuple[int, int]],
-) -> list[Plan]:
-    """What to do on a tile, one plan after the other.
+) -> list[BlockPlan]:
+    """The blocks of a tile in which a group's slices are rendered, one plan after the other.
 
-    cells: of `cells_of`. reach: per slice, how far its disc reaches, in pixels.
-    core: the rows (from, to) and columns of the tile whose result is wanted, at least the largest reach away from
-        its border.
+    Args:
+        group: the slices.
+        cells: of `cells_of`.
+        inpainted: of `inpaint_group`, the tile's part.
+        reach: per slice, how far its disc reaches, in pixels.
+        core: the rows (from, to) and columns of the tile whose result is wanted, at least the largest reach away
+            from its border.
     """
     _, holds, hides = _intervals(group)
     side = cells.shape[0] * CELL
     found = int(np.bitwise_or.reduce(cells, axis=None))
-    steps: list[tuple[Shape, tuple[int, ...]]] = []
+    steps: list[tuple[Shape, Step]] = []
     for index in range(len(group.bounds) - 1, -1, -1):
         hidden = None
         if found & int(hides[index]):
-            hidden = (top[index, -1] > 0) & ((cells & hides[index]) != 0)
+            hidden = (inpainted[index, -1] > 0) & ((cells & hides[index]) != 0)
         if found & int(holds[index]):
             inside = (cells & holds[index]) != 0
             inside = inside if hidden is None else inside | hidden
@@ -125,16 +147,16 @@ def plans(
             is_hidden = hidden is not None and bool(
                 hidden[top_row : top_row + shape[0] // CELL, left : left + shape[1] // CELL].any()
             )
-            steps.append((shape, (index, *block, is_hidden)))
-    made = []
+            steps.append((shape, Step(index, *block, is_hidden)))
+    result = []
     for shape, group_of_steps in groupby(steps, key=lambda step: step[0]):
         of_shape = [step for _, step in group_of_steps]
         for start in range(0, len(of_shape), _MOST_BLOCKS):
             part = of_shape[start : start + _MOST_BLOCKS]
             array = np.zeros((_MOST_BLOCKS, 8), np.int32)
             array[: len(part)] = part
-            made.append(Plan(shape, array, len(part)))
-    return made
+            result.append(BlockPlan(shape, array, len(part)))
+    return result
 
 
 def block_shape(side: int, reach: int) -> Shape:

@@ -18,8 +18,8 @@ from dioptre.imaging.threads import on_all_cores
 from dioptre.imaging.tiles import Tile, plan_tiles, read_tile
 
 from .aperture import Aperture
-from .fill import doubled, halved
 from .grid import as_planes, place, read
+from .inpaint import doubled, halved
 from .lens_blur import blur
 from .scene import Scene, decoded
 from .surfaces import extreme

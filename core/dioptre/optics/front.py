@@ -1,4 +1,4 @@
-"""How much of each pixel things in front of the focus cover for sure.
+"""How much of each pixel things in front of the focus occlude, however they are blurred.
 
 Slices next to each other in depth are blurred one by one. Where a step of depth parts them, the nearer one's edge
 is wider than the farther one's, and together they cover a little less than everything: light from far behind would
@@ -13,14 +13,14 @@ from jaxtyping import Array, Float, Float32
 from scipy import ndimage
 
 from .aperture import REACH
-from .fill import doubled
-from .grid import CELL, TOP, VISIBLE, Level
+from .grid import CELL, CELL_LEVEL, VISIBLE, Level
+from .inpaint import doubled
 
 _LEAST_PX = (0.25, 0.75)  # of the radius: from nothing to all that counts as in front
 _STRICT = 20.0  # times the share that is not in front is what may show: small holes stay open
 
 
-def sure_cover(level: Level) -> Float32[np.ndarray, "h8 w8"]:
+def foreground_occlusion(level: Level) -> Float32[np.ndarray, "h8 w8"]:
     """Per cell of 8 x 8 pixels of the full size, the least share of its pixels that is covered from the front.
 
     level: of that size. All zeros where there is nothing in front.
@@ -52,8 +52,8 @@ def _mean_around(values: Float32[np.ndarray, "h w"], reach: np.ndarray) -> np.nd
 
 @jax.jit
 def left_open(cover: Float[Array, "h8 w8"]) -> Float[Array, "h w"]:
-    """From `sure_cover`, the most of each pixel that what is not in front may cover."""
+    """From `foreground_occlusion`, the most of each pixel that what is not in front may cover."""
     needed = (cover > 0).any()
-    for _ in range(TOP):
+    for _ in range(CELL_LEVEL):
         cover = doubled(cover, needed)
     return 1 - cover

@@ -17,10 +17,10 @@ SMALLER_PX = (256, 400)
 
 _FEW = 4  # tiles make a picture, or a size of it, small
 
-TOP = 3
+CELL_LEVEL = 3
 """Holes are filled inside a tile down to 1 / 2**3 of its size, below that from one small picture."""
 
-CELL = 1 << TOP
+CELL = 1 << CELL_LEVEL
 
 MARGIN_PX = (24, 24, 32, 56)
 """Per level, in its own pixels: the largest disc or the fill's reach, whole cells."""
@@ -41,12 +41,12 @@ class Grid:
     @classmethod
     def around(cls, height: int, width: int, *, radius_px: float, levels: int) -> Grid:
         """With a border that holds all light that reaches the picture."""
-        block = 1 << (levels - 1 + TOP)
+        block = 1 << (levels - 1 + CELL_LEVEL)
         return cls(height, width, (int(radius_px) // block + 1) * block, levels)
 
     @property
     def padded(self) -> tuple[int, int]:
-        block = 1 << (self.levels - 1 + TOP)
+        block = 1 << (self.levels - 1 + CELL_LEVEL)
 
         def whole(length: int) -> int:
             return -(-length // block) * block + 2 * self.border

@@ -11,7 +11,7 @@ import itertools
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 LARGEST_RADIUS_PX = 320.0
 LIKE_SLICES = 3
@@ -27,7 +27,22 @@ _COARSE_FROM_PX = (0.0, 5.0, 10.5, 31.0)
 LEVELS = len(_LEVEL_FROM_PX)
 
 
-Bound = tuple[float, float, float, float, float, float, float]
+class SliceBounds(NamedTuple):
+    """Signed radii in pixels that define one slice; floats, or scalars of an array on the device.
+
+    before, radius, after: a surface's share in the slice rises from the first to the second, falls to the third.
+    hides_from, hides_to: between these, nearer surfaces begin to hide the slice.
+    blocks_from, blocks_to: between these, nearer surfaces cease to block it. Surfaces that are blurred less block a
+        slice behind the focus, whose own discs have to find a way past them; nothing blocks a slice in front of it.
+    """
+
+    before: Any
+    radius: Any
+    after: Any
+    hides_from: Any
+    hides_to: Any
+    blocks_from: Any
+    blocks_to: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,21 +50,18 @@ class Group:
     """Slices of neighbouring radii that are blurred at one size, farthest first.
 
     level: the size is 1 / 2**level.
-    bounds: per slice the signed radius before, at and after it; the two between which nearer surfaces begin to
-        hide it; and the two between which they cease to block it. What is blurred less blocks a slice behind the
-        focus: its own discs have to find a way past. A slice before the focus is blocked by nothing.
     """
 
     level: int
-    bounds: tuple[Bound, ...]
+    bounds: tuple[SliceBounds, ...]
 
     @property
     def nearest(self) -> float:
-        return self.bounds[-1][2]
+        return float(self.bounds[-1].after)
 
     @property
     def farthest(self) -> float:
-        return self.bounds[0][0]
+        return float(self.bounds[0].before)
 
 
 @cache
@@ -73,7 +85,7 @@ def groups(*, subject_px: float | None = None, coarse: bool = False) -> tuple[Gr
         0 if subject_px is None or max(map(abs, pair)) <= subject_px else math.copysign(1, sum(pair))
         for pair in pairs
     ]
-    made = []
+    series_groups = []
     first = 0
     while first < len(levels):
         last = first
@@ -83,9 +95,9 @@ def groups(*, subject_px: float | None = None, coarse: bool = False) -> tuple[Gr
         if coarse:
             own = [radius for place, radius in enumerate(own) if place % 2 == 0 or radius in (0.0, own[-1])]
         blocked_to = -subject_px if subject_px is not None and parts[first] < 0 else None
-        made.append(Group(level=levels[first], bounds=_bounds(own, blocked_to)))
+        series_groups.append(Group(level=levels[first], bounds=_bounds(own, blocked_to)))
         first = last + 1
-    return tuple(made)
+    return tuple(series_groups)
 
 
 def levels_for(radius_px: float, series: tuple[Group, ...]) -> int:
@@ -93,7 +105,7 @@ def levels_for(radius_px: float, series: tuple[Group, ...]) -> int:
     return 1 + max(group.level for group in series if group.farthest < radius_px and group.nearest > -radius_px)
 
 
-def _bounds(radii: list[float], blocked_to: float | None) -> tuple[Bound, ...]:
+def _bounds(radii: list[float], blocked_to: float | None) -> tuple[SliceBounds, ...]:
     """Bounds of a group's slices; it holds surfaces from just below its first radius to just below its last.
 
     blocked_to: what is nearer blocks none of it; None for what follows from the slices' own radii.
@@ -112,13 +124,13 @@ def _bounds(radii: list[float], blocked_to: float | None) -> tuple[Bound, ...]:
     own = [*radii[:-1], seam[-1]]
     after = [*radii[1:], radii[-1]]
     after[-2] = seam[-1]
-    made = []
+    bounds = []
     for index in range(len(radii)):
         # All of a nearer group hides this slice, and within the group what is not alike.
         hides = min(index + LIKE_SLICES, len(radii))
         pair = (seam[-1], radii[-1]) if hides == len(radii) else (own[hides - 1], own[hides])
-        made.append((before[index], own[index], after[index], *pair, *blocks_to(own[index], pair)))
-    return tuple(made)
+        bounds.append(SliceBounds(before[index], own[index], after[index], *pair, *blocks_to(own[index], pair)))
+    return tuple(bounds)
 
 
 def signed_square(radius: Any) -> Any:
@@ -126,22 +138,25 @@ def signed_square(radius: Any) -> Any:
     return radius * abs(radius)
 
 
-def share_of(squares: Any, bound: Any) -> Any:
-    """For surfaces of these signed squared radii: the share in the slice.
+def slice_share(squares: Any, bounds: SliceBounds) -> Any:
+    """The share, 0 to 1, of surfaces in a slice.
 
-    squares: array of NumPy or JAX. bound: one of `Group.bounds`.
+    Args:
+        squares: signed squared radii of the surfaces, an array of NumPy or JAX.
+        bounds: of the slice.
     """
-    return _ramp(squares, bound[0], bound[1]) - _ramp(squares, bound[1], bound[2])
+    return _ramp(squares, bounds.before, bounds.radius) - _ramp(squares, bounds.radius, bounds.after)
 
 
-def reach_of(squares: Any, bound: Any) -> Any:
-    """The same: 1 unless so near as to hide the slice."""
-    return 1 - _ramp(squares, bound[3], bound[4])
+def not_hiding_share(squares: Any, bounds: SliceBounds) -> Any:
+    """The share, 0 to 1, of surfaces that is not near enough to hide the slice; arguments of `slice_share`."""
+    return 1 - _ramp(squares, bounds.hides_from, bounds.hides_to)
 
 
-def blocking_of(squares: Any, bound: Any) -> Any:
-    """The same: 1 if near enough to hide the slice, and among what its discs have to find a way past."""
-    return (_ramp(squares, bound[3], bound[4]) - _ramp(squares, bound[5], bound[6])).clip(0.0)
+def blocking_share(squares: Any, bounds: SliceBounds) -> Any:
+    """The share, 0 to 1, of surfaces that hide the slice and that its discs have to find a way past."""
+    hiding = _ramp(squares, bounds.hides_from, bounds.hides_to)
+    return (hiding - _ramp(squares, bounds.blocks_from, bounds.blocks_to)).clip(0.0)
 
 
 def _ramp(squares: Any, start: Any, stop: Any) -> Any:

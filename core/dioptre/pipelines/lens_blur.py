@@ -25,7 +25,7 @@ from dioptre.optics.existing_defocus import existing_defocus_px
 from dioptre.optics.grain import add_grain, grain_deviation
 from dioptre.optics.highlights import Highlights
 from dioptre.optics.kept_sharp import disparity_in_focus, put_back
-from dioptre.optics.lens_blur import blur, blur_in_pieces
+from dioptre.optics.lens_blur import blur, blur_in_layers
 from dioptre.optics.scene import Scene
 from dioptre.runtime import release_after
 from dioptre_link.catalogue.focus import USUAL_FOCUS_RANGE
@@ -143,7 +143,7 @@ def lens_blur(
         halves = None if draft is True else draft
         made = Blurred(image=blur_draft(scene, aperture=aperture, halves=halves, progress=progress))
     elif layers:
-        made = _in_pieces(scene, aperture, encoded_blending=layers == "encoded", progress=progress)
+        made = _in_layers(scene, aperture, encoded_blending=layers == "encoded", progress=progress)
     else:
         made = Blurred(image=blur(scene, aperture=aperture, progress=progress))
     if grain > 0 and encoding == "srgb":
@@ -160,10 +160,10 @@ def lens_blur(
 _to_srgb = jax.jit(linear_to_srgb)
 
 
-def _in_pieces(scene: Scene, aperture: Aperture | None, *, encoded_blending: bool, progress: Progress) -> Blurred:
-    pieces = blur_in_pieces(scene, aperture=aperture, progress=progress)
-    upper = [pieces.subject, pieces.foreground]
-    background = pieces.background
+def _in_layers(scene: Scene, aperture: Aperture | None, *, encoded_blending: bool, progress: Progress) -> Blurred:
+    layers = blur_in_layers(scene, aperture=aperture, progress=progress)
+    upper = [layers.subject, layers.foreground]
+    background = layers.background
     if scene.channels == 4:  # transparent pictures have no opaque plate to mix with; the whole comes by itself
         return Blurred(
             image=blur(scene, aperture=aperture, progress=progress),

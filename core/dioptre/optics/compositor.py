@@ -1,0 +1,207 @@
+"""The groups of slices over one another: those at a reduced size behind and in front of those at full size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float32, UInt32
+
+from dioptre.imaging.layers import Progress
+from dioptre.imaging.threads import on_all_cores
+from dioptre.imaging.tiles import Tile
+
+from .blocks import BlockPlan
+from .front import left_open
+from .grid import CELL_LEVEL, MARGIN_PX, VISIBLE, as_planes, place, read
+from .highlights import raised_share
+from .inpaint import doubled
+from .plan import BlurPlan
+from .slices import Group
+from .tile_renderer import plan_blocks, read_inpainted, render_tile
+
+_KNOWN = 0.01  # coverage behind a pixel below which its colour is too uncertain to be shown in full
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendered:
+    """What is there before the tiles are finished at full size.
+
+    wide: per group of the series, its slices over one another at a reduced size; None at full size or where empty.
+    inpainted: by the index of each group at full size, of `inpaint_group`.
+    cells: per group at full size, `cells_of` the padded grid.
+    occlusion: of `foreground_occlusion`.
+    """
+
+    wide: list[np.ndarray | None]
+    inpainted: dict[int, np.ndarray]
+    cells: dict[Group, UInt32[np.ndarray, "h8 w8"]]
+    occlusion: Float32[np.ndarray, "h8 w8"]
+
+
+def composite(plan: BlurPlan, rendered: Rendered, progress: Progress) -> tuple[np.ndarray, ...]:
+    """Render the groups at full size, and lay all groups over one another.
+
+    Returns:
+        The finished picture alone, or its three layers where the series has three groups at full size: (H, W, C),
+        layers over it (H, W, 4), in the scene's encoding.
+    """
+    scene = plan.scene
+    margin, channels = MARGIN_PX[0], (scene.channels,) if len(plan.full_size) == 1 else (scene.channels, 4, 4)
+    results = tuple(np.empty((scene.height, scene.width, depth), np.float32) for depth in channels)
+
+    def work(on_grid: Tile) -> None:
+        tile = _TileCompositor(plan, rendered, on_grid)
+        for planes, result in zip(tile.layers(), results, strict=True):
+            # A layer of an opaque picture has its own coverage for alpha; with alpha, it is in the planes already.
+            kept = planes[:-1] if result.shape[2] == scene.channels else planes
+            pixels = as_planes(scene.write(kept, tile.raised))
+            place(as_planes(result), pixels, on_grid.moved(-plan.grid.border), shift=0, margin=margin)
+
+    on_all_cores(plan.grid.tiles(0), work, lambda share: progress(share, "Blurring"))
+    return results
+
+
+class _TileCompositor:
+    """One tile at full size. raised: the share of the highlights' rise that each pixel's light got."""
+
+    def __init__(self, plan: BlurPlan, rendered: Rendered, on_grid: Tile) -> None:
+        self._plan, self._rendered, self._on_grid = plan, rendered, on_grid
+        self._side, margin = plan.grid.side(0), MARGIN_PX[0]
+        self._ones = jnp.ones((self._side, self._side), jnp.float32)
+        self._behind = {
+            index: read_inpainted(whole, on_grid, side=self._side, margin=margin)
+            for index, whole in rendered.inpainted.items()
+        }
+        self._block_plans = {index: blocks for index in plan.full_size if (blocks := self._blocks(index))}
+        # Where nothing is blurred at full size, light is raised in full.
+        tile = on_grid.moved(-plan.grid.border)
+        self._surfaces = plan.surfaces(tile) if self._block_plans else None
+        self.raised = self._ones if self._surfaces is None else _raised_share(*self._surfaces)
+        occlusion = read(
+            rendered.occlusion,
+            (on_grid.top - margin) >> CELL_LEVEL,
+            (on_grid.left - margin) >> CELL_LEVEL,
+            self._side >> CELL_LEVEL,
+        )
+        self._open_behind = left_open(occlusion) if occlusion.any() else self._ones
+
+    def layers(self) -> list[Array]:
+        """Planes of the picture, or of its background, subject and foreground."""
+        middle = self._plan.full_size
+        behind = [self._wide(index) for index in range(middle[0])]
+        before = [self._wide(index) for index in range(len(self._plan.series) - 1, middle[-1], -1)]
+        if len(middle) == 1:
+            return [_compose(self._full_size(middle[0], self._open_behind), behind, before, self._open_behind)]
+        # Layers go on behind each other, so that nothing limits what is behind.
+        background, subject, foreground = (self._full_size(index, self._ones) for index in middle)
+        nothing_before = [self._nothing(level) for level in (3, 2, 1)]
+        return [
+            _compose(background, behind, nothing_before, self._ones),
+            subject,
+            _foreground(before, foreground, self._open_behind),
+        ]
+
+    def _blocks(self, index: int) -> list[BlockPlan]:
+        """The blocks of a full-size group that the picture itself needs, without the mirrored border."""
+        plan, group, border = self._plan, self._plan.series[index], self._plan.grid.border
+        tile = self._on_grid.moved(-border)
+        bottom, right = min(tile.bottom, plan.scene.height), min(tile.right, plan.scene.width)
+        wanted = replace(tile, bottom=bottom, right=right).moved(border)
+        cells = read_inpainted(self._rendered.cells[group], self._on_grid, side=self._side, margin=MARGIN_PX[0])
+        return plan_blocks(
+            group, plan.aperture, cells=cells, inpainted=self._behind[index], tile=self._on_grid, wanted=wanted
+        )
+
+    def _full_size(self, index: int, open_behind: Array) -> Array:
+        if self._surfaces is None or index not in self._block_plans:
+            return self._nothing(0)
+        return render_tile(
+            self._plan.series[index],
+            self._plan.aperture,
+            self._plan.grid,
+            tile=self._on_grid,
+            surfaces=self._surfaces,
+            inpainted=self._behind[index],
+            plans=self._block_plans[index],
+            open_behind=open_behind,
+        )
+
+    def _wide(self, index: int) -> Array | np.ndarray:
+        planes, level = self._rendered.wide[index], self._plan.series[index].level
+        if planes is None:
+            return self._nothing(level)
+        margin = MARGIN_PX[0]
+        top, left = (self._on_grid.top - margin) >> level, (self._on_grid.left - margin) >> level
+        return read(planes, top, left, self._side >> level)
+
+    def _nothing(self, level: int) -> Array:
+        side = self._side >> level
+        return jnp.zeros((self._plan.scene.channels + 1, side, side), jnp.float32)
+
+
+@jax.jit
+def _raised_share(planes: Float[Array, "2 e h w"], radii: Float[Array, "2 h w"]) -> Float[Array, "h w"]:
+    shares = planes[:, -1] * raised_share(radii)
+    return shares[0] + shares[1]  # a sum along the first axis is slow
+
+
+@jax.jit
+def _compose(
+    narrow: Float[Array, "e h w"],
+    behind: list[Float[Array, "e _ _"]],
+    before: list[Float[Array, "e _ _"]],
+    open_behind: Float[Array, "h w"],
+) -> Float[Array, "e h w"]:
+    """Lay the groups over one another; the background's colour stands for what stays uncovered.
+
+    Args:
+        narrow: the group at full size.
+        behind: the groups behind it, farthest first, each at half the next one's size.
+        before: the groups in front of it, nearest first, each at half the next one's size.
+        open_behind: the most of each pixel that what is behind may cover.
+    """
+
+    def opaque(planes: Array) -> Array:
+        return planes / jnp.maximum(planes[-1:], _KNOWN)
+
+    def over(upper: Array, lower: Array) -> Array:
+        return upper + (1 - upper[-1:]) * opaque(lower)
+
+    back = behind[0]
+    for planes in behind[1:]:
+        back = over(planes, _enlarged(back))
+    back, front = _enlarged(back), _before(before)
+    lower = over(narrow, back)
+    result = over(front, lower)
+
+    def limited() -> Array:
+        shown = (1 - front[-1]) * (1 - narrow[-1]) / jnp.maximum(lower[-1], _KNOWN)
+        too_much = jnp.maximum(shown - open_behind, 0.0) * opaque(back)
+        return jnp.maximum(result - too_much, 0.0)
+
+    kept: Array = jax.lax.cond(open_behind.min() < 1, limited, lambda: result)
+    return kept / jnp.maximum(kept[-1:], VISIBLE)
+
+
+def _enlarged(planes: Float[Array, "e h w"]) -> Float[Array, "e h2 w2"]:
+    return doubled(planes, (planes[-1] > 0).any())
+
+
+def _before(before: list[Float[Array, "e _ _"]]) -> Float[Array, "e h w"]:
+    front = before[0]
+    for planes in before[1:]:
+        front = _enlarged(front)
+        front = front + (1 - front[-1:]) * planes
+    return _enlarged(front)
+
+
+@jax.jit
+def _foreground(
+    before: list[Float[Array, "e _ _"]], narrow: Float[Array, "e h w"], open_behind: Float[Array, "h w"]
+) -> Float[Array, "e h w"]:
+    front: Array = _before(before)
+    whole = front + (1 - front[-1:]) * narrow
+    return whole * jnp.maximum((1 - open_behind) / jnp.maximum(whole[-1], VISIBLE), 1.0)
