@@ -23,8 +23,17 @@ def is_private(folder: Path) -> bool:
     return found.st_uid == os.geteuid() and not found.st_mode & 0o077
 
 
-def lock(descriptor: int, *, wait: bool = False) -> bool:
-    """Lock an open file until it is closed or its process ends; False where another has it, or without locks."""
+def lock(descriptor: int, *, wait: bool = False, shared: bool = False) -> bool:
+    """Lock an open file until it is closed or its process ends.
+
+    Args:
+        descriptor: of the file.
+        wait: until another's lock ends.
+        shared: with others who share it; on Windows a lock is for one.
+
+    Returns:
+        False where another has it, or the file system has no locks.
+    """
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -38,7 +47,8 @@ def lock(descriptor: int, *, wait: bool = False) -> bool:
         else:
             import fcntl
 
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+            fcntl.flock(descriptor, kind | (0 if wait else fcntl.LOCK_NB))
     except OSError:
         return False
     return True

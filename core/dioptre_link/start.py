@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from .errors import DioptreError
 from .language import Message
 from .paths import cache_dir, chosen_python, data_dir, environment_dir, interpreter, log_dir
+from .private import lock
 
 START_TIMEOUT_S = 60.0  # a first start on a slow disk reads some 300 MB of libraries
 POLL_S = 0.05  # between looks at the rendezvous file: not felt by a user, no load
@@ -199,7 +200,7 @@ def is_running() -> bool:
     """Whether a worker lives: it holds a lock for as long. Its rendezvous file alone may be left from a crash."""
     try:
         with worker_lock_file().open("rb") as file:
-            return not try_lock(file, shared=True)
+            return not lock(file.fileno(), shared=True)
     except OSError:
         return False
 
@@ -264,25 +265,8 @@ def _wait(on_wait: Callable[[], None] | None) -> None:
 def _start_lock(deadline: float, on_wait: Callable[[], None] | None) -> Iterator[None]:
     """Held by the one client that starts the worker; freed by the system when that client dies."""
     with (meeting_dir() / "start.lock").open("a+b") as file:
-        while not try_lock(file):
+        while not lock(file.fileno()):
             if time.monotonic() > deadline:
                 raise WorkerMissingError("Another program is still starting Dioptre's worker.", hint=_log_hint())
             _wait(on_wait)
         yield
-
-
-def try_lock(file: IO[bytes], *, shared: bool = False) -> bool:
-    """Lock an open file without waiting, for its opener alone or for many; the lock ends when it is closed."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

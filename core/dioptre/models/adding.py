@@ -17,7 +17,7 @@ from dioptre.checkpoints.locate import added_folder, sha256
 from dioptre.checkpoints.save import save
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.paths import data_dir
-from dioptre_link.start import try_lock
+from dioptre_link.private import lock
 
 from .fetching import Progress, fetch
 from .package_files import Package
@@ -108,7 +108,7 @@ def _alone(progress: Progress) -> Iterator[None]:
     folder = added_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with (data_dir() / "weights.lock").open("a+b") as file:
-        while not try_lock(file):
+        while not lock(file.fileno()):
             progress(0.0, "Waiting for another installation to finish")
             time.sleep(_POLL_S)
         for left in folder.glob(".*-*"):  # of downloads, and of `save`

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from dioptre_link import held
 from dioptre_link.paths import log_dir
 from dioptre_link.printable import PrintableFormatter
+from dioptre_link.private import lock
 from dioptre_link.start import (
     Rendezvous,
     exchange_dir,
@@ -26,7 +27,6 @@ from dioptre_link.start import (
     meeting_dir,
     private_dir,
     rendezvous_file,
-    try_lock,
     worker_lock_file,
 )
 
@@ -108,7 +108,7 @@ def _alone() -> Iterator[bool]:
     """The lock that the one worker holds as long as it lives."""
     with worker_lock_file().open("a+b") as file:
         deadline = time.monotonic() + LOCK_TIMEOUT_S
-        while not (alone := try_lock(file)) and time.monotonic() < deadline:
+        while not (alone := lock(file.fileno())) and time.monotonic() < deadline:
             time.sleep(0.05)
         yield alone
 
