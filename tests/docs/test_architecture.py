@@ -1,0 +1,54 @@
+"""The page of the architecture: its layers are those that import-linter keeps, every folder is named."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import tomllib
+
+PAGE = Path("docs/dev/architecture.md")
+
+
+@pytest.fixture(scope="module")
+def page(checkout: Path) -> str:
+    return (checkout / PAGE).read_text(encoding="utf-8")
+
+
+def test_the_drawn_layers_are_the_checked_ones(page: str, checkout: Path) -> None:
+    contracts = tomllib.loads((checkout / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    (layers,) = (contract["layers"] for contract in contracts["contracts"] if contract["type"] == "layers")
+    (drawn,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    assert drawn.splitlines() == layers
+
+
+def test_every_folder_is_named_and_every_name_is_there(page: str, checkout: Path) -> None:
+    rows = [line.split("|")[1:4] for line in page.splitlines() if line.startswith("| `")]
+    named = {
+        name.rstrip("/"): start.strip().strip("`")
+        for row, _, start in rows
+        for name in re.findall(r"`([^`]+)`", row)
+    }
+    for name, start in named.items():
+        assert (checkout / name).exists(), name
+        if re.fullmatch(r"[\w.]+", start) and start != "card.json":
+            assert (checkout / name / start).exists(), f"{name}/{start}"
+    tops = {path.name for path in checkout.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))}
+    tracked = tops - {"build", "dist", "site", "core", "plugin"}
+    packages = {
+        path.parent.relative_to(checkout).as_posix()
+        for parent in ("core/dioptre", "core/dioptre_link")
+        for path in (checkout / parent).glob("*/__init__.py")
+    }
+    assert tracked | packages <= named.keys()
+
+
+def test_every_module_it_names_exists(page: str, checkout: Path) -> None:
+    core = checkout / "core"
+    for name in re.findall(r"`((?:\w+\.)+\w+)`", page):
+        path = name.replace(".", "/")
+        if name.endswith((".py", ".md", ".svg")) or name == "card.json":
+            continue
+        roots = (core, core / "dioptre")
+        assert any((root / path).with_suffix(".py").exists() or (root / path).is_dir() for root in roots), name

@@ -1,0 +1,218 @@
+"""docs/dev/extending.md works: a toy option, operation, network and editor, added to a copy as the page says."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+OPTION = """\
+        Parameter(
+            name="toy_gain",
+            kind=Kind.FLOAT,
+            label="Toy gain",
+            help="Multiplies the depth.",
+            default=1.0,
+            minimum=0.0,
+            maximum=2.0,
+        ),
+"""
+OPERATION = '''\
+"""Turn the colours round."""
+
+from ..operation import Input, Memory, Operation, Role
+
+OPERATION = Operation(
+    name="toy",
+    title="Toy",
+    help="Turns the colours round.",
+    parameters=(),
+    inputs=(Input.PICTURE,),
+    outputs=(Role.RESULT,),
+    memory=Memory(fixed_mib=10, bytes_per_pixel=24),
+)
+'''
+PIPELINE = '''\
+"""Turn the colours round."""
+
+import numpy as np
+from dioptre.imaging.layers import Layer, Result
+from dioptre.models.loading import load_model
+from dioptre_link.operation import Role
+
+
+def run(inputs, options, progress):
+    progress(0.5, "Turning the colours round")
+    network = load_model("toy")
+    picture = np.asarray(network(inputs.picture))
+    return Result(layers=(Layer(name="Toy", role=Role.RESULT, pixels=picture),), models=network.checksums)
+'''
+CONFIG = """\
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyConfig:
+    channels: int = 3
+"""
+MODULE = """\
+import jax.numpy as jnp
+from flax import nnx
+
+
+class Toy(nnx.Module):
+    def __init__(self, config, *, rngs):
+        self.white = nnx.Param(jnp.zeros(config.channels))
+
+    def __call__(self, x):
+        return self.white[...] - x
+"""
+ENTRY = """\
+        Entry(
+            id="toy",
+            title="Toy",
+            kind=ModelKind.DEPTH_REFINER,
+            module="dioptre.models.toy.module:Toy",
+            config="dioptre.models.toy.config:ToyConfig",
+            checkpoints={"toy": ""},
+        ),
+"""
+RUN = """\
+import json, os
+from pathlib import Path
+import numpy as np
+from dioptre.checkpoints.card import Card
+from dioptre.checkpoints.save import save
+from dioptre.cli.main import group
+from dioptre.imaging.layers import Inputs
+from dioptre.recipes.apply import apply
+from dioptre.recipes.schema import schema
+from dioptre_link.catalogue import operation
+
+card = Card(id="toy", title="Toy", architecture="toy", licence="Apache-2.0")
+save(Path(os.environ["DIOPTRE_HOME"]) / "data" / "weights", card, {"white": np.ones(3, np.float32)})
+picture, disparity = np.full((8, 9, 3), 0.25, np.float32), np.full((8, 9), 0.4, np.float32)
+options = {"mode": "shift", "amount": 0.0, "toy_gain": 1.5}
+repaired = apply("repair_depth", options, Inputs(picture=picture, disparity=disparity))
+turned = apply("toy", {}, Inputs(picture=picture))
+flags = {option for parameter in group.commands["repair-depth"].params for option in parameter.opts}
+print(json.dumps({
+    "option": float(repaired.layers[0].pixels.mean()),
+    "flag": "--toy-gain" in flags,
+    "command": "toy" in group.commands,
+    "schema": [word for word in ("toy_gain", '"toy"') if word in json.dumps(schema())],
+    "operation": float(turned.layers[0].pixels.mean()),
+    "network": sorted(turned.models),
+}))
+"""
+EDITOR = """\
+import json, os, struct, sys
+from dioptre_link.catalogue import OPERATIONS
+from dioptre_link.client import Worker
+from dioptre_link.errors import DioptreError
+from dioptre_link.wire import PixelFormat
+
+start = "import sys; sys.path.insert(0, sys.argv.pop()); from dioptre.worker.__main__ import serve; "
+start += "serve(warm=False)"
+core, python = sys.path[0], sys.argv[1]
+worker = Worker("Toy editor 1.0", command=[python, "-c", start, core])
+with worker.new_buffer(4, 2, PixelFormat("f32", channels=3)) as picture:
+    picture.write_rows(0, struct.pack("<24f", *[0.25] * 24))
+    result = worker.submit("toy", {}, {"picture": picture}, colour_format=PixelFormat("f32", channels=3)).wait()
+    values = struct.unpack("<24f", result.layers[0].buffer.read_rows(0, 2))
+    result.delete()
+    try:
+        worker.submit("toy", {"size": 3}, {"picture": picture}).wait()
+    except DioptreError as error:
+        code = error.code
+worker.shut_down()
+foreign = sorted(name for name in sys.modules if name.split(".")[0] in ("numpy", "jax", "dioptre"))
+print(json.dumps({"menu": "toy" in OPERATIONS, "values": sorted(set(values)), "code": code, "foreign": foreign}))
+"""
+
+
+def insert(path: Path, mark: str, text: str, *, instead: bool = False) -> None:
+    """Put `text` before the first line that holds `mark`, or in the place of `mark`."""
+    before = path.read_text(encoding="utf-8")
+    assert mark in before, f"{path.name} has no {mark}"
+    path.write_text(before.replace(mark, text if instead else text + mark, 1), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
+    """A copy of the core with the four additions."""
+    core = tmp_path_factory.mktemp("extended") / "core"
+    shutil.copytree(checkout / "core", core, ignore=shutil.ignore_patterns("__pycache__"))
+    catalogue, pipelines, models = (
+        core / name for name in ("dioptre_link/catalogue", "dioptre/pipelines", "dioptre/models")
+    )
+    insert(catalogue / "repair_depth.py", '        Parameter(\n            name="feather"', OPTION)
+    insert(
+        pipelines / "repair_depth.py",
+        "np.clip(joined, 0, 1)",
+        'np.clip(joined * np.float32(chosen["toy_gain"]), 0, 1)',
+        instead=True,
+    )
+    (catalogue / "toy.py").write_text(OPERATION, encoding="utf-8")
+    insert(catalogue / "__init__.py", ", white_balance\n", ", toy, white_balance\n", instead=True)
+    insert(catalogue / "__init__.py", ", super_resolution)\n", ", super_resolution, toy)\n", instead=True)
+    (pipelines / "toy.py").write_text(PIPELINE, encoding="utf-8")
+    insert(
+        core / "dioptre/recipes/pipelines.py",
+        "        case _:",
+        '        case "toy":\n            from dioptre.pipelines.toy import run\n',
+    )
+    (models / "toy").mkdir()
+    for name, text in (("__init__.py", ""), ("config.py", CONFIG), ("module.py", MODULE)):
+        (models / "toy" / name).write_text(text, encoding="utf-8")
+    insert(models / "registry.py", '        Entry(\n            id="modnet"', ENTRY)
+    return core
+
+
+def ran(core: Path, script: str, *arguments: str, home: Path) -> dict[str, Any]:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {"PYTHONPATH": str(core), "DIOPTRE_HOME": str(home), "DIOPTRE_ACCELERATOR": "none"}
+    command = [sys.executable, "-P", "-c", textwrap.dedent(script), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+@pytest.fixture(scope="module")
+def home(extended: Path) -> Path:
+    """Short, for its sockets."""
+    return extended.parent / "h"
+
+
+@pytest.fixture(scope="module")
+def core_says(extended: Path, home: Path) -> dict[str, Any]:
+    return ran(extended, RUN, home=home)
+
+
+def test_an_option(core_says: dict[str, Any]) -> None:
+    assert core_says["option"] == pytest.approx(0.6)
+    assert core_says["flag"]
+
+
+def test_an_operation(core_says: dict[str, Any]) -> None:
+    assert core_says["operation"] == pytest.approx(0.75)
+    assert core_says["command"]
+    assert core_says["schema"] == ["toy_gain", '"toy"']
+
+
+def test_a_network(core_says: dict[str, Any]) -> None:
+    assert core_says["network"] == ["toy"]
+
+
+def test_an_editor(extended: Path, core_says: dict[str, Any], home: Path) -> None:
+    """With the standard library alone, and a real worker."""
+    answer = ran(extended, EDITOR, sys.executable, home=home)
+    assert answer == {"menu": True, "values": [0.75], "code": "usage", "foreign": []}
