@@ -228,8 +228,12 @@ class Jobs(Home):
         worker = self.worker()
         worker.expect("portrait")
         worker.expect("nothing of the kind")  # is no reason to hang up
+        pid = start.Rendezvous.read().pid
         with filled(worker, picture_bytes()) as picture:
-            worker.submit("fake", {}, {"picture": picture}).wait().delete()
+            result = worker.submit("fake", {}, {"picture": picture}).wait()
+        self.assertEqual(result.messages, ("Done.",))
+        self.assertEqual(start.Rendezvous.read().pid, pid)
+        result.delete()
 
     def test_a_newer_request_supersedes_the_older(self) -> None:
         worker = self.worker()
@@ -413,7 +417,11 @@ class Lifetime(Home):
     def test_a_long_job_is_not_idle(self) -> None:
         worker = self.worker(idle_s=0.2)
         with filled(worker, picture_bytes()) as picture:
-            worker.submit("fake", {"seconds": 1.5}, {"picture": picture}).wait().delete()
+            first = start.Rendezvous.read().pid
+            result = worker.submit("fake", {"seconds": 1.5}, {"picture": picture}).wait()
+            self.assertEqual(result.layers[0].buffer.pixels.width, WIDTH)
+            self.assertEqual(start.Rendezvous.read().pid, first)
+            result.delete()
 
     def test_shut_down_when_idle_lets_jobs_end(self) -> None:
         worker, other = self.worker(), self.worker()
@@ -421,9 +429,12 @@ class Lifetime(Home):
             job = worker.submit("fake", {"seconds": 1.0}, {"picture": picture})
             other.connect()
             other.shut_down(when_idle=True)
-            job.wait().delete()
+            result = job.wait()
+            self.assertEqual(result.messages, ("Done.",))
+            result.delete()
         worker.close()
         wait_until(lambda: not start.is_running())
+        self.assertFalse(start.rendezvous_file().exists())
 
     def test_a_stale_rendezvous_file_is_no_obstacle(self) -> None:
         worker = self.worker()

@@ -39,6 +39,8 @@ def test_a_misplaced_edge_moves_to_the_pictures() -> None:
     model = load_model("dioptre-depth-refiner")
     once = model(rgb[None], soft[None])
     refined = np.asarray(model(rgb[None], once))[0]
+    radius = np.sqrt((refined > 0.5).sum() / np.pi)
+    assert radius == pytest.approx(70, abs=1)
     assert np.abs(refined - disc).mean() < 0.5 * np.abs(soft - disc).mean()
 
 

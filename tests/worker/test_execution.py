@@ -234,9 +234,11 @@ def test_bad_results_are_tried_again_and_then_refused(request_for, bad, words: s
 
 def test_black_is_right_for_black_and_for_depth(request_for) -> None:
     black = np.zeros((*SIZE, 3), np.float32)
-    execute(request_for(inputs={Input.PICTURE: Kept(black)}), echo, quiet)
+    returned = execute(request_for(inputs={Input.PICTURE: Kept(black)}), echo, quiet)
+    np.testing.assert_array_equal(returned.layers[0].pixels, black)
     flat = np.zeros(SIZE, np.float32)
-    execute(request_for(), lambda *_: result(flat, Role.DEPTH), quiet)
+    returned = execute(request_for(), lambda *_: result(flat, Role.DEPTH), quiet)
+    np.testing.assert_array_equal(returned.layers[0].pixels, flat)
 
 
 def test_not_finite_inputs_are_repaired_and_told(folder: Folder) -> None:
