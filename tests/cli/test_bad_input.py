@@ -71,6 +71,7 @@ BAD = [
 @pytest.mark.parametrize(("make", "name", "message"), BAD, ids=[case[1] for case in BAD])
 @pytest.mark.parametrize("command", ["run", "depth", "super-resolution"])
 def test_a_bad_picture_is_refused_in_words(
+    *,
     command: str,
     make: Callable[[Path, Path], None] | None,
     name: str,
@@ -141,7 +142,7 @@ def no_card(weights: Path) -> None:
     ],
 )
 def test_bad_weights_are_named_and_nothing_is_written(
-    spoil: Callable[[Path], None], message: str, own_weights: Path, photo: Path, tmp_path: Path, dioptre: Dioptre
+    *, spoil: Callable[[Path], None], message: str, own_weights: Path, photo: Path, tmp_path: Path, dioptre: Dioptre
 ) -> None:
     spoil(own_weights)
     code, said, err = dioptre("super-resolution", photo, "-o", tmp_path / "out.png", "--scale", "2")

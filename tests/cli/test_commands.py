@@ -145,7 +145,7 @@ def test_json_errors_carry_code_message_and_hint(tmp_path: Path, dioptre: Dioptr
     ("suffix", "mode"), [(".jpg", "RGB"), (".png", "RGB"), (".tif", "RGB"), (".webp", "RGB"), (".ora", "")]
 )
 def test_lens_blur_estimates_the_depth_and_writes_what_the_suffix_says(
-    suffix: str, mode: str, pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre
+    *, suffix: str, mode: str, pipelines: Calls, photo: Path, tmp_path: Path, dioptre: Dioptre
 ) -> None:
     out = tmp_path / f"blurred{suffix}"
     code, said, err = dioptre("lens-blur", photo, "-o", out, "--focal-disparity", "0.5")
@@ -239,7 +239,13 @@ def test_one_bad_picture_does_not_stop_the_others(
     ],
 )
 def test_wrong_use_is_two_short_lines_and_code_2(
-    arguments: list[str], message: str, hint: str, dioptre: Dioptre, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    *,
+    arguments: list[str],
+    message: str,
+    hint: str,
+    dioptre: Dioptre,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     code, out, err = dioptre(*arguments)
@@ -262,6 +268,7 @@ def test_wrong_use_is_two_short_lines_and_code_2(
     ],
 )
 def test_a_point_outside_the_picture_is_refused_before_anything_runs(
+    *,
     arguments: tuple[str, ...],
     pipelines: Calls,
     photo: Path,
@@ -319,6 +326,7 @@ def test_portrait_is_another_name_of_run(pipelines: Calls, photo: Path, tmp_path
     ],
 )
 def test_whatever_happens_is_said_in_words_and_logged(
+    *,
     error: BaseException,
     code: int,
     said: list[str],

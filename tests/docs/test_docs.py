@@ -130,6 +130,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize(("page", "command"), [each for each in commands() if each[0] != README])
 def test_commands_do_what_they_say(
+    *,
     page: str,
     command: str,
     folder: Path,

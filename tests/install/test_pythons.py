@@ -85,6 +85,7 @@ class TestRefused:
     )
     def test_says_why(
         self,
+        *,
         pythons: ModuleType,
         monkeypatch: pytest.MonkeyPatch,
         tmp_path: Path,

@@ -211,8 +211,8 @@ def test_what_is_too_bright_keeps_the_lights_colour_in_a_raw_just_shown() -> Non
     plain = np.tile(np.concatenate([np.eye(3), np.zeros((6, 3))]).astype(np.float32), (2, 1, 1))
     rendering = random_rendering(np.random.default_rng(21), np.ones(2, bool), 0, np.ones(2, bool))
     rendering["tone"][0], rendering["tone"][4] = 1, 1  # as exposed; the sensor has a limit
-    no_noise = np.zeros(0, np.float32), np.zeros((2, 0, SIDE, SIDE, 3), np.float32)
-    made = pairs(bright, np.ones(2, np.float32), light, plain, rendering, *no_noise, np.array([True, False]))
+    no_noise = {"noise": np.zeros(0, np.float32), "grain": np.zeros((2, 0, SIDE, SIDE, 3), np.float32)}
+    made = pairs(bright, np.ones(2, np.float32), light, plain, rendering, **no_noise, shown=np.array([True, False]))
     wrong, right = (np.asarray(made[name]) for name in ("wrong", "right"))
     np.testing.assert_allclose(right, 1, atol=1e-5)
     linear = np.where(wrong <= 0.04045, wrong / 12.92, ((wrong + 0.055) / 1.055) ** 2.4)
@@ -262,8 +262,8 @@ def test_every_rendering_keeps_the_order_of_greys() -> None:
     identity = np.tile(np.eye(3, dtype=np.float32), (n, 1, 1))
     plain = np.concatenate([identity, np.zeros((n, 6, 3), np.float32)], axis=1)
     rendering = random_rendering(np.random.default_rng(13), np.ones(n, bool), 0, np.zeros(n, bool))
-    no_noise = np.zeros(0, np.float32), np.zeros((2, 0, SIDE, 1, 3), np.float32)
-    made = pairs(greys, np.ones(n, np.float32), identity, plain, rendering, *no_noise, np.zeros(n, bool))
+    no_noise = {"noise": np.zeros(0, np.float32), "grain": np.zeros((2, 0, SIDE, 1, 3), np.float32)}
+    made = pairs(greys, np.ones(n, np.float32), identity, plain, rendering, **no_noise, shown=np.zeros(n, bool))
     right = np.asarray(made["right"])
     assert (np.diff(right, axis=1) >= -1e-6).all()
     assert (right[:, -1] - right[:, 0] > 0.05).all()

@@ -54,6 +54,7 @@ def pairs(
     white: Array,
     bend: Array,
     rendering: dict[str, Array],
+    *,
     noise: Array,
     grain: Array,
     shown: Array,

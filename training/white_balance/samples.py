@@ -145,7 +145,9 @@ class Material:
         rendering["matrix"] = sensor @ rendering["matrix"]
         noise = np.where(rng.random(n_noisy) < 0.5, rng.uniform(0, 0.006, n_noisy), rng.uniform(0, 0.02, n_noisy))
         grain = rng.standard_normal((2, n_noisy, self.side, self.side, 3), np.float32)
-        made = pairs(pictures, full, white, bend, rendering, noise.astype(np.float32), grain, shown)
+        made = pairs(
+            pictures, full, white, bend, rendering, noise=noise.astype(np.float32), grain=grain, shown=shown
+        )
         return made | {"known": jnp.asarray(kind != 1, jnp.float32), "cast": jnp.asarray(kind != 0, jnp.float32)}
 
     def _pictures(

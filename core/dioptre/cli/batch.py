@@ -40,6 +40,7 @@ _PATH = click.Path(path_type=Path, readable=False)
 @click.option("--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler (tls://…).")
 @common_options
 def command(
+    *,
     folder: Path,
     output: Path,
     recipe: Path | None,

@@ -62,6 +62,7 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
     @parameter_options(portrait.parameters)
     @common_options
     def run(
+        *,
         inputs: tuple[Path, ...],
         output: Path,
         recipe: Path | None,
@@ -100,6 +101,7 @@ def _operation_command(operation: Operation) -> click.Command:
     takes_depth = Input.DISPARITY in (*operation.inputs, *operation.optional_inputs)
 
     def make(
+        *,
         source: Path,
         output: Path,
         as_json: bool,
@@ -153,6 +155,7 @@ def _white_balance_command(operation: Operation) -> click.Command:
     @parameter_options(operation.parameters)
     @common_options
     def white_balance(
+        *,
         sources: tuple[Path, ...],
         output: Path,
         depth: Path | None,

@@ -47,10 +47,19 @@ class DioptreExtension(Extension):
         recipes.setMenu(QMenu(RECIPES_ID, window.qwindow()))
         for name, one in presets().items():
             title, tip = translated(one.title), translated(one.description)
-            _add(window, f"recipe_{name}", title, tip, lambda r=one: _follow(lambda: r), f"{PLACE}/{RECIPES_ID}")
+            _add(
+                window,
+                f"recipe_{name}",
+                title,
+                tip,
+                lambda r=one: _follow(lambda: r),
+                place=f"{PLACE}/{RECIPES_ID}",
+            )
         tip = translated("A recipe as a .json file; every run of Dioptre saves one")
         title = translated("From a file…")
-        _add(window, "recipe_zz_file", title, tip, lambda: _follow(_recipe_from_file), f"{PLACE}/{RECIPES_ID}")
+        _add(
+            window, "recipe_zz_file", title, tip, lambda: _follow(_recipe_from_file), place=f"{PLACE}/{RECIPES_ID}"
+        )
         order += ["recipe", "super_resolution_document"]
         for name, title, tip, act in (
             (
@@ -102,7 +111,7 @@ def _sort(menu: QMenu, order: list[str]) -> None:
             menu.addSeparator()
 
 
-def _add(window: Window, name: str, title: str, tip: str, act: Callable[[], Any], place: str = PLACE) -> None:
+def _add(window: Window, name: str, title: str, tip: str, act: Callable[[], Any], *, place: str = PLACE) -> None:
     action = window.createAction(f"dioptre_{name}", title, place)
     action.setToolTip(tip)
     action.triggered.connect(lambda *_: act())

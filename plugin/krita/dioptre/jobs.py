@@ -194,7 +194,7 @@ def make_layers(
         picture = source.node()
         was_visible = picture.visible()
         top = layers.insert(source, described, built, copy, scratch)
-        made = layers.entry(described, dict(options), source, outcome, built, top)
+        made = layers.entry(described, dict(options), source, outcome=outcome, built=built, top=top)
         notes = layers.notes(source.document, made, built)
         recipe.of(source.document).add(made)
         source.document.setModified(True)

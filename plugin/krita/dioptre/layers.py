@@ -173,7 +173,13 @@ def swap(document: Document, old: Node, new: Node) -> None:
 
 
 def entry(
-    described: Operation, options: dict[str, Any], source: Source, outcome: Outcome, built: list[Built], top: Node
+    described: Operation,
+    options: dict[str, Any],
+    source: Source,
+    *,
+    outcome: Outcome,
+    built: list[Built],
+    top: Node,
 ) -> Entry:
     """What the document remembers of this result."""
     document = source.document

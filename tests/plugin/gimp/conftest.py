@@ -197,16 +197,16 @@ def install(out: Path, cache: Path) -> Gimp:
         version = tree.package_version("gimp")
         series = ".".join(version.split(".")[:2])
         console = (f"gimp-console-{series}",)
-        return _installed(version, out, cache, tree, console, home / ".config/GIMP" / series)
+        return _installed(version, out, cache, tree, command=console, config=home / ".config/GIMP" / series)
     command = tuple(shlex.split(named)) if named else _own_console()
     version = _version(command) if command else None
     if version is None:
         pytest.skip(f"{NO_GIMP} (see DIOPTRE_TEST_GIMP)")
-    return _installed(version, out, cache, None, command, out / "GIMP")
+    return _installed(version, out, cache, None, command=command, config=out / "GIMP")
 
 
 def _installed(
-    version: str, out: Path, cache: Path, tree: Tree | None, command: tuple[str, ...], config: Path
+    version: str, out: Path, cache: Path, tree: Tree | None, *, command: tuple[str, ...], config: Path
 ) -> Gimp:
     config.mkdir(parents=True)
     (config / "gimprc").write_text(GIMPRC.format(version=version), encoding="utf-8")

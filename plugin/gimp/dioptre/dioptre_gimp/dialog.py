@@ -64,7 +64,9 @@ def run_dialog(
         next(connecting, None)  # a worker that must be started warms up while the dialog is put together
         binding = Binding(config, store)
         files.callback(binding.end)
-        dialog = OperationDialog(procedure, config, store, source, worker, files, edited)
+        dialog = OperationDialog(
+            procedure, config, store=store, source=source, worker=worker, files=files, edited=edited
+        )
         try:
             return dialog.run(connecting)
         finally:
@@ -92,6 +94,7 @@ class OperationDialog:
         self,
         procedure: Gimp.Procedure,
         config: Gimp.ProcedureConfig,
+        *,
         store: Store[State],
         source: Source,
         worker: Worker,

@@ -96,7 +96,7 @@ class Dioptre(Gimp.PlugIn):
         return procedure
 
 
-def run_operation(
+def run_operation(  # noqa: PLR0917  (GIMP calls it so)
     procedure: Gimp.Procedure,
     run_mode: Gimp.RunMode,
     image: Gimp.Image,

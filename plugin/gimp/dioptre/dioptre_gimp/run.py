@@ -43,7 +43,9 @@ def run_sent(
         check_still_there(source)
         with layers.undo_step(source.image):
             top = layers.insert(source, operation, filled)
-            recipe.of(source.image).add(entry(operation, options, source, sent, result, filled, top))
+            recipe.of(source.image).add(
+                entry(operation, options, source, sent=sent, result=result, filled=filled, top=top)
+            )
     except BaseException:
         layers.discard([one for one in filled if one.layer.is_valid()])
         raise
@@ -71,6 +73,7 @@ def entry(
     operation: Operation,
     options: Mapping[str, Any],
     source: Source,
+    *,
     sent: jobs.Sent,
     result: Result,
     filled: list[layers.Filled],

@@ -14,7 +14,7 @@ GREY = {8: "Y' u8", 16: "Y' u16"}
 DEPTHS = ("depth", "repair_depth")
 
 
-def layer_of(image, name, size, data, pixel_format, kind=Gimp.ImageType.RGB_IMAGE):
+def layer_of(image, name, size, data, pixel_format, *, kind=Gimp.ImageType.RGB_IMAGE):
     layer = Gimp.Layer.new(image, name, *size, kind, 100.0, Gimp.LayerMode.NORMAL)
     write(layer, data, pixel_format)
     image.insert_layer(layer, None, 0)

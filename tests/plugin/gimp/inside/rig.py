@@ -104,7 +104,7 @@ def native(drawable):
     return read(drawable, None)
 
 
-def paint(layer, x, y, width, height, grey):
+def paint(layer, x, y, width, height, grey):  # noqa: PLR0917  (a rectangle has four)
     """A rectangle of one grey, as with a hard brush."""
     buffer = layer.get_buffer()
     rect = Gegl.Rectangle.new(x, y, width, height)
@@ -145,7 +145,7 @@ def sample_disparity(width, height):
     )
 
 
-def new_layer(image, name, width, height, alpha=False, data=None, offsets=(0, 0), parent=None):
+def new_layer(image, name, width, height, *, alpha=False, data=None, offsets=(0, 0), parent=None):
     grey = image.get_base_type() == Gimp.ImageBaseType.GRAY
     kinds = Gimp.ImageType
     kind = (
