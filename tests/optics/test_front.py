@@ -23,15 +23,15 @@ def test_a_closed_foreground_occludes_all_and_nothing_in_front_none() -> None:
 
 def test_within_the_reach_of_a_hole_the_foreground_is_open() -> None:
     radii = np.full((60, 60), 24.0, np.float32)
-    radii[30, 30] = -10.0
+    radii[29:32, 29:32] = -10.0
     occlusion = foreground_occlusion(level(radii))
-    reach = int(np.ceil(24.0 / CELL))
-    assert (occlusion[30 - reach : 31 + reach, 30 - reach : 31 + reach] < 0.7).all()
+    reach = int(24.0 / CELL)
+    assert (occlusion[30 - reach : 31 + reach, 30 - reach : 31 + reach] == 0).all()
     assert occlusion[5, 5] == 1
 
 
 def test_pixels_are_as_open_as_their_cells() -> None:
     open_px = np.asarray(left_open(jnp.asarray(np.eye(4, dtype=np.float32))))
     assert open_px.shape == (4 * CELL, 4 * CELL)
-    assert open_px[CELL // 2, CELL // 2] < 0.2
+    assert open_px[CELL // 2, CELL // 2] < 0.3
     assert open_px[CELL // 2, -CELL // 2] == 1

@@ -32,7 +32,7 @@ def test_tiles_go_on_from_the_small_size_as_the_host_does() -> None:
     planes, known = with_hole(128, slice(31, 77))
     small, small_known = planes, known
     for _ in range(3):
-        small, small_known = np.asarray(halved(small)), np.asarray(halved(small_known))
+        small, small_known = (np.asarray(halved(jnp.asarray(plane))) for plane in (small, small_known))
     made = inpaint(
         jnp.asarray(planes),
         jnp.asarray(known),
