@@ -28,7 +28,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import map_coordinates
 
-from dioptre.imaging.matte_snap import snap_to_matte
+from dioptre.imaging.depth_edge_snap import snap_to_matte
 from dioptre.pipelines.depth import estimate_depth
 from dioptre.pipelines.subject import find_subject
 

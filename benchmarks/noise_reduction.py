@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from dioptre.imaging.noise_estimation import measure_damage, suitable_strength
+from dioptre.imaging.noise_estimation import measure_degradation, suitable_strength
 from dioptre.imaging.resize import resize
 from dioptre.pipelines.super_resolution import super_resolution
 
@@ -36,7 +36,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Damage:
+class Degradation:
     """noise: of 255. mosaic: whether the noise is from before demosaicing. quality: JPEG's, None for none."""
 
     noise: int
@@ -59,14 +59,14 @@ def main() -> None:
     files = files[:: max(1, len(files) // arguments.count)][: arguments.count]
     random = np.random.default_rng(0)
     rows = []
-    for damage in damages():
-        found = [measure(middle(file, arguments.scale), damage, arguments.scale, random) for file in files]
+    for degradation in degradations():
+        found = [measure(middle(file, arguments.scale), degradation, arguments.scale, random) for file in files]
         plain, automatic, best, strength, ideal = (float(np.mean(column)) for column in zip(*found, strict=True))
         worst = float(min(line[1] - line[0] for line in found))
-        row = {**asdict(damage), "plain_db": plain, "automatic_db": automatic, "best_db": best}
+        row = {**asdict(degradation), "plain_db": plain, "automatic_db": automatic, "best_db": best}
         rows.append({**row, "worst_gain_db": worst, "strength": strength, "ideal_strength": ideal})
         print(
-            f"{damage!s:30} as it is {plain:.2f} dB, automatic {automatic:.2f} (at least {worst:+.2f}), "
+            f"{degradation!s:30} as it is {plain:.2f} dB, automatic {automatic:.2f} (at least {worst:+.2f}), "
             f"best {best:.2f}; strength {strength:.2f}, ideal {ideal:.2f}",
             flush=True,
         )
@@ -74,14 +74,14 @@ def main() -> None:
         arguments.output.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
-def damages() -> list[Damage]:
+def degradations() -> list[Degradation]:
     chosen = [
-        Damage(noise=noise, mosaic=False, quality=quality)
+        Degradation(noise=noise, mosaic=False, quality=quality)
         for noise, quality in product(NOISES, QUALITIES)
         if not noise or quality in (None, 90, 60, 20)
     ]
     mosaics = product((3, 6, 12), (None, 90, 60))
-    return chosen + [Damage(noise=noise, mosaic=True, quality=quality) for noise, quality in mosaics]
+    return chosen + [Degradation(noise=noise, mosaic=True, quality=quality) for noise, quality in mosaics]
 
 
 def middle(file: Path, scale: int) -> np.ndarray:
@@ -93,36 +93,36 @@ def middle(file: Path, scale: int) -> np.ndarray:
 
 
 def measure(
-    truth: np.ndarray, damage: Damage, scale: int, random: np.random.Generator
+    truth: np.ndarray, degradation: Degradation, scale: int, random: np.random.Generator
 ) -> tuple[float, float, float, float, float]:
     """Y-PSNR as it is, automatic and best; the strength found and the best one."""
     side = truth.shape[0] // scale
-    small = damaged(np.clip(resize(truth, (side, side), method="bicubic"), 0, 1), damage, random)
+    small = degraded(np.clip(resize(truth, (side, side), method="bicubic"), 0, 1), degradation, random)
 
     def psnr(strength: float) -> float:
         made = np.clip(super_resolution(small, scale=scale, noise_reduction=strength), 0, 1)
         error = ((made - truth) @ LUMA)[scale:-scale, scale:-scale]
         return float(-10 * np.log10(np.mean(error**2)))
 
-    strength, plain = suitable_strength(measure_damage(small)), psnr(0.0)
+    strength, plain = suitable_strength(measure_degradation(small)), psnr(0.0)
     automatic = psnr(strength) if strength > 0 else plain
     tried = {0.0: plain, **{chosen: psnr(chosen) for chosen in STRENGTHS}}
     ideal = max(tried, key=lambda chosen: tried[chosen])
     return plain, automatic, tried[ideal], strength, ideal
 
 
-def damaged(picture: np.ndarray, damage: Damage, random: np.random.Generator) -> np.ndarray:
+def degraded(picture: np.ndarray, degradation: Degradation, random: np.random.Generator) -> np.ndarray:
     values = picture * 255
-    if damage.mosaic:
+    if degradation.mosaic:
         rows, columns = np.indices(values.shape[:2]) % 2
         mosaic = np.take_along_axis(values, (2 - rows - columns)[..., None], axis=2)[..., 0]  # B G / G R
-        noisy = np.clip(mosaic + random.normal(0, damage.noise, mosaic.shape), 0, 255).round().astype(np.uint8)
+        noisy = np.clip(mosaic + random.normal(0, degradation.noise, mosaic.shape), 0, 255).round().astype(np.uint8)
         codes = cv2.cvtColor(noisy, cv2.COLOR_BayerRG2RGB_EA)
     else:
-        codes = np.clip(values + random.normal(0, damage.noise, values.shape), 0, 255).round().astype(np.uint8)
-    if damage.quality:
+        codes = np.clip(values + random.normal(0, degradation.noise, values.shape), 0, 255).round().astype(np.uint8)
+    if degradation.quality:
         buffer = io.BytesIO()
-        Image.fromarray(codes).save(buffer, "JPEG", quality=damage.quality)
+        Image.fromarray(codes).save(buffer, "JPEG", quality=degradation.quality)
         codes = np.asarray(Image.open(buffer).convert("RGB"))
     return codes.astype(np.float32) / 255
 

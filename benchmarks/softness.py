@@ -36,7 +36,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Damage:
+class Degradation:
     """noise: standard deviation, of 255. quality: JPEG's, None for none."""
 
     noise: int = 0
@@ -47,7 +47,13 @@ class Damage:
         return ", ".join(said) or "8 bits"
 
 
-DAMAGES = (Damage(), Damage(quality=95), Damage(quality=85), Damage(noise=3), Damage(noise=3, quality=90))
+DEGRADATIONS = (
+    Degradation(),
+    Degradation(quality=95),
+    Degradation(quality=85),
+    Degradation(noise=3),
+    Degradation(noise=3, quality=90),
+)
 
 
 def main() -> None:
@@ -61,14 +67,17 @@ def main() -> None:
     files = files[:: max(1, len(files) // arguments.count)][: arguments.count]
     random = np.random.default_rng(0)
     rows = []
-    for damage, blur in product(DAMAGES, BLURS):
-        found = [measure(middle(file, arguments.scale), blur, damage, arguments.scale, random) for file in files]
+    for degradation, blur in product(DEGRADATIONS, BLURS):
+        found = [
+            measure(middle(file, arguments.scale), blur, degradation, arguments.scale, random) for file in files
+        ]
         plain, right, less, more = (float(mean) for mean in np.mean(found, axis=0))
         worst = float(min(line[1] - line[0] for line in found))
-        row = {"blur": blur, **asdict(damage), "plain_db": plain, "right_db": right, "worst_gain_db": worst}
+        row = {"blur": blur, **asdict(degradation), "plain_db": plain, "right_db": right, "worst_gain_db": worst}
         rows.append({**row, "less_db": less, "more_db": more})
         print(
-            f"{damage!s:18} blur {blur:.2f}: as it is {plain:.2f} dB, undone {right:.2f} (at least {worst:+.2f}), "
+            f"{degradation!s:18} blur {blur:.2f}: as it is {plain:.2f} dB, "
+            f"undone {right:.2f} (at least {worst:+.2f}), "
             f"{-WRONG[0]} less {less:.2f}, {WRONG[1]} more {more:.2f}",
             flush=True,
         )
@@ -84,12 +93,14 @@ def middle(file: Path, scale: int) -> np.ndarray:
     return np.ascontiguousarray(picture[top : top + side, left : left + side])
 
 
-def measure(truth: np.ndarray, blur: float, damage: Damage, scale: int, random: np.random.Generator) -> list[float]:
+def measure(
+    truth: np.ndarray, blur: float, degradation: Degradation, scale: int, random: np.random.Generator
+) -> list[float]:
     """Y-PSNR as it is, with the softness, and with wrong ones."""
     side = truth.shape[0] // scale
     linear = np.asarray(srgb_to_linear(jnp.asarray(truth)))
     blurred = np.asarray(linear_to_srgb(jnp.asarray(gaussian_filter(linear, (blur * scale, blur * scale, 0)))))
-    small = damaged(np.clip(resize(blurred, (side, side), method="bicubic"), 0, 1), damage, random)
+    small = degraded(np.clip(resize(blurred, (side, side), method="bicubic"), 0, 1), degradation, random)
 
     def psnr(softness: float) -> float:
         made = np.clip(super_resolution(small, scale=scale, softness=softness), 0, 1)
@@ -99,12 +110,12 @@ def measure(truth: np.ndarray, blur: float, damage: Damage, scale: int, random: 
     return [psnr(softness) for softness in (0.0, blur, *(blur + wrong for wrong in WRONG))]
 
 
-def damaged(picture: np.ndarray, damage: Damage, random: np.random.Generator) -> np.ndarray:
-    values = 255 * picture + random.normal(0, damage.noise, picture.shape)
+def degraded(picture: np.ndarray, degradation: Degradation, random: np.random.Generator) -> np.ndarray:
+    values = 255 * picture + random.normal(0, degradation.noise, picture.shape)
     codes = np.clip(values, 0, 255).round().astype(np.uint8)
-    if damage.quality:
+    if degradation.quality:
         buffer = io.BytesIO()
-        Image.fromarray(codes).save(buffer, "JPEG", quality=damage.quality)
+        Image.fromarray(codes).save(buffer, "JPEG", quality=degradation.quality)
         codes = np.asarray(Image.open(buffer).convert("RGB"))
     return codes.astype(np.float32) / 255
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dioptre.imaging.noise_estimation import measure_damage, suitable_strength
+from dioptre.imaging.noise_estimation import measure_degradation, suitable_strength
 
 LUMA_SHARE = np.sqrt(0.299**2 + 0.587**2 + 0.114**2)  # of noise that is alike in all channels
 
@@ -33,7 +33,7 @@ def as_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
 
 
 def strength_for(picture: np.ndarray, where: np.ndarray | None = None) -> float:
-    return suitable_strength(measure_damage(picture, where))
+    return suitable_strength(measure_degradation(picture, where))
 
 
 def test_a_clean_picture_needs_nothing(picture: np.ndarray) -> None:
@@ -42,9 +42,9 @@ def test_a_clean_picture_needs_nothing(picture: np.ndarray) -> None:
 
 @pytest.mark.parametrize("deviation", [0.012, 0.025, 0.05])
 def test_noise_is_measured(picture: np.ndarray, deviation: float) -> None:
-    damage = measure_damage(noisy(picture, deviation))
-    assert damage.noise == pytest.approx(deviation * LUMA_SHARE, rel=0.2)
-    assert damage.quantization == 0
+    degradation = measure_degradation(noisy(picture, deviation))
+    assert degradation.noise == pytest.approx(deviation * LUMA_SHARE, rel=0.2)
+    assert degradation.quantization == 0
 
 
 @pytest.mark.parametrize(("quality", "steps"), [(95, 0.1), (80, 0.4), (50, 1.0), (20, 2.5)])
@@ -53,7 +53,7 @@ def test_quantisation_is_measured_on_whole_and_cropped_pictures(
     picture: np.ndarray, quality: int, steps: float, cut: tuple[int, int]
 ) -> None:
     worn = np.ascontiguousarray(as_jpeg(picture, quality)[cut[0] :, cut[1] :])
-    assert measure_damage(worn).quantization == pytest.approx(steps, rel=0.25)
+    assert measure_degradation(worn).quantization == pytest.approx(steps, rel=0.25)
 
 
 def test_more_damage_wants_more(picture: np.ndarray) -> None:
@@ -99,7 +99,7 @@ def test_drawings_of_full_colours_are_clean() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (14, 300), (15, 15), (40, 40)])
 def test_too_small_to_tell(size: tuple[int, int]) -> None:
     small = np.random.default_rng(0).random((*size, 3), np.float32)
-    assert measure_damage(small).noise == 0
+    assert measure_degradation(small).noise == 0
     assert strength_for(small) == 0
 
 

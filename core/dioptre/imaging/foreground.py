@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from .layers import Rows
-from .spread import spread_rows
+from .pull_push import pull_push_rows
 
 _INSIDE, _OUTSIDE = 0.98, 0.02  # coverage from which a pixel shows the subject alone, below which the background
 _LEAST = 0.02  # coverage by which is divided at least
@@ -21,7 +21,7 @@ def foreground_rows(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarr
     subject; the remainder is the subject's colour, limited to what its inside looks like nearby.
     """
     colours = image[..., :3]
-    inside, outside = spread_rows(colours, alpha > _INSIDE), spread_rows(colours, alpha < _OUTSIDE)
+    inside, outside = pull_push_rows(colours, alpha > _INSIDE), pull_push_rows(colours, alpha < _OUTSIDE)
     nothing_sure = not bool((alpha > _INSIDE).any())
 
     def read(rows: slice) -> np.ndarray:

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Float32
 
+from .pull_push import pull_push
 from .resize import resize
-from .spread import spread_known
 
 _GRID = (256, 256)  # one shape for all holes: they are smooth
 _STEPS = 96
@@ -33,7 +33,7 @@ def membrane(values: Float32[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]
     weighted = resize(np.where(inside, 0, values).astype(np.float32), _GRID, method="area")
     means = np.where(known > 0, weighted / np.maximum(known, 1e-6), 0).astype(np.float32)
     hole = known < 0.5
-    guess = spread_known(means, (~hole).astype(np.float32))
+    guess = pull_push(means, (~hole).astype(np.float32))
     scale = (size[0] / _GRID[0], size[1] / _GRID[1])
     solved = np.asarray(_solve(jnp.asarray(guess), jnp.asarray(hole), jnp.asarray(scale, jnp.float32)))
     smooth = resize(solved, size, method="bilinear")

@@ -62,14 +62,16 @@ _STRENGTH_AT_QUALITY_50, _STRENGTH_EXPONENT = 0.3, 0.6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Damage:
-    """What a picture suffered. noise: standard deviation in luma, 0 to 1. quantization: see `measure_damage`."""
+class Degradation:
+    """What a picture suffered. noise: std in luma, 0 to 1. quantization: see `measure_degradation`."""
 
     noise: float
     quantization: float
 
 
-def measure_damage(picture: Float32[np.ndarray, "h w 3"], where: Bool[np.ndarray, "h w"] | None = None) -> Damage:
+def measure_degradation(
+    picture: Float32[np.ndarray, "h w 3"], where: Bool[np.ndarray, "h w"] | None = None
+) -> Degradation:
     """Noise and JPEG quantisation of a picture.
 
     picture: sRGB-encoded, [0, 1]. where: pixels that count; all where None. The quantisation's steps are given as
@@ -78,7 +80,7 @@ def measure_damage(picture: Float32[np.ndarray, "h w 3"], where: Bool[np.ndarray
     """
     patches = _patches(picture, where)
     if len(patches) == 0:
-        return Damage(noise=0.0, quantization=0.0)
+        return Degradation(noise=0.0, quantization=0.0)
     quantization, (dy, dx) = _quantized(_different(patches[:, 0]))
     blocks = _blocks(patches, dy, dx)
     if picture.shape[0] * picture.shape[1] <= _THUMBNAIL_PX:
@@ -90,13 +92,13 @@ def measure_damage(picture: Float32[np.ndarray, "h w 3"], where: Bool[np.ndarray
     else:
         shifts = product(range(0, _BLOCK, 2), repeat=2)
         noise = _noise(np.concatenate([_blocks(patches, *shift) for shift in shifts]))
-    return Damage(noise=noise / 255, quantization=quantization)
+    return Degradation(noise=noise / 255, quantization=quantization)
 
 
-def suitable_strength(damage: Damage) -> float:
+def suitable_strength(degradation: Degradation) -> float:
     """The strength of `noise_reduction.reduce_noise` that suits a damaged picture, 0 to 1; 0 where it is clean."""
-    noise = _STRENGTH_PER_NOISE * np.sqrt(max(0.0, damage.noise**2 - _HARMLESS_NOISE**2))
-    blocks = _STRENGTH_AT_QUALITY_50 * damage.quantization**_STRENGTH_EXPONENT
+    noise = _STRENGTH_PER_NOISE * np.sqrt(max(0.0, degradation.noise**2 - _HARMLESS_NOISE**2))
+    blocks = _STRENGTH_AT_QUALITY_50 * degradation.quantization**_STRENGTH_EXPONENT
     return float(min(1.0, max(noise, blocks)))
 
 

@@ -13,8 +13,8 @@ from scipy import ndimage
 
 from dioptre.imaging.resize import fitted_size, resize
 
-_FINE_PX, _COARSE_PX = 1.0, 2.0  # deviations of the two Gaussians
-_SHARP_PX = 0.9  # deviation that a sharp picture's edges have by pixels and demosaicing alone
+_FINE_PX, _COARSE_PX = 1.0, 2.0  # standard deviations of the two Gaussians
+_SHARP_PX = 0.9  # standard deviation that a sharp picture's edges have by pixels and demosaicing alone
 _LARGEST_PX = 12.0
 _EDGE_CONTRAST = 0.02  # of the fine gradient, per pixel, encoded values
 _BINS = 24
@@ -31,14 +31,14 @@ def existing_defocus_px(
     A picture without enough edges counts as sharp. Known limit: blur that does not follow depth is not seen.
     """
     full = disparity.shape[0], disparity.shape[1]
-    peak, deviation, depth = _edges(srgb_encoded, disparity)
+    peak, std, depth = _edges(srgb_encoded, disparity)
     low, high = float(depth.min()), float(depth.max())
-    if deviation.size < _LEAST_EDGES or high <= low:
+    if std.size < _LEAST_EDGES or high <= low:
         return np.zeros(full, np.float32)
     bins = np.minimum(((depth[peak] - low) / (high - low) * _BINS).astype(int), _BINS - 1)
     centres, widths = [], []
     for number in range(_BINS):
-        found = deviation[bins == number]
+        found = std[bins == number]
         if found.size >= _LEAST_EDGES:
             centres.append(low + (number + 0.5) / _BINS * (high - low))
             widths.append(float(np.percentile(found, _SHARPER)))
@@ -59,11 +59,11 @@ def parts_defocus_px(
 
     parts: the number of the part, from 1 to `count`, on any grid over the picture; 0 is none.
     """
-    peak, deviation, depth = _edges(srgb_encoded, disparity)
+    peak, std, depth = _edges(srgb_encoded, disparity)
     rows, columns = np.nonzero(peak)
     grid = parts.shape[0] / depth.shape[0], parts.shape[1] / depth.shape[1]
     where = parts[((rows + 0.5) * grid[0]).astype(int), ((columns + 0.5) * grid[1]).astype(int)]
-    found = [deviation[where == number] for number in range(1, count + 1)]
+    found = [std[where == number] for number in range(1, count + 1)]
     scale = disparity.shape[0] / depth.shape[0]
     return [
         None if of.size < _LEAST_EDGES else float(_radius_px(np.percentile(of, _SHARPER)) * scale) for of in found
@@ -73,7 +73,7 @@ def parts_defocus_px(
 def _edges(
     srgb_encoded: Float32[np.ndarray, "h w c"], disparity: Float32[np.ndarray, "h w"]
 ) -> tuple[Bool[np.ndarray, "s t"], Float32[np.ndarray, " n"], Float32[np.ndarray, "s t"]]:
-    """Where the edges of the picture, made smaller, run; the deviation in its pixels of each; its disparity."""
+    """Where the edges of the reduced picture run; the standard deviation of each in its pixels; its disparity."""
     size = fitted_size((disparity.shape[0], disparity.shape[1]), pixels=_WORKING_PIXELS)
     luma = np.ascontiguousarray(srgb_encoded[..., :3].mean(axis=-1, dtype=np.float32))
     small, depth = resize(luma, size, method="area"), resize(disparity, size, method="area")
@@ -87,6 +87,6 @@ def _edges(
     return peak, np.sqrt(np.clip(variance, 0, _LARGEST_PX**2)), depth
 
 
-def _radius_px(deviation: np.ndarray | np.floating) -> np.ndarray | np.floating:
+def _radius_px(std: np.ndarray | np.floating) -> np.ndarray | np.floating:
     """A disc of radius r has a standard deviation of r / 2 along each axis."""
-    return 2 * np.sqrt(np.maximum(np.square(deviation) - _SHARP_PX**2, 0))
+    return 2 * np.sqrt(np.maximum(np.square(std) - _SHARP_PX**2, 0))

@@ -14,10 +14,10 @@ _LEVELS = 8  # of brightness
 _FLATTEST = 0.3  # share of a level's blocks, the flattest, taken as grain alone
 _BLOCK = 8
 _BAND = 512  # rows at once
-_MAD_TO_DEVIATION = 1.4826
+_MAD_TO_STD = 1.4826
 
 
-def grain_deviation(srgb_encoded: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, " n"]:
+def grain_std(srgb_encoded: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, " n"]:
     """Standard deviation of the grain at equally spaced brightness from 0 to 1; encoded values."""
     height, width = (length // _BLOCK * _BLOCK for length in srgb_encoded.shape[:2])
     luma = srgb_encoded[:height, :width, :3].mean(axis=-1, dtype=np.float32)
@@ -30,11 +30,11 @@ def grain_deviation(srgb_encoded: Float32[np.ndarray, "h w c"]) -> Float32[np.nd
         cut = values.reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK)
         return cut.transpose(0, 2, 1, 3).reshape(-1, _BLOCK * _BLOCK)
 
-    deviation = np.median(np.abs(blocks(detail)), axis=1) * _MAD_TO_DEVIATION
+    std = np.median(np.abs(blocks(detail)), axis=1) * _MAD_TO_STD
     brightness = np.clip(blocks(luma).mean(axis=1) * _LEVELS, 0, _LEVELS - 1).astype(int)
     made = np.full(_LEVELS, np.nan, np.float32)
     for level in range(_LEVELS):
-        found = deviation[brightness == level]
+        found = std[brightness == level]
         if found.size >= 8:
             made[level] = np.quantile(found, _FLATTEST / 2)
     known = np.flatnonzero(np.isfinite(made))
@@ -46,18 +46,18 @@ def grain_deviation(srgb_encoded: Float32[np.ndarray, "h w c"]) -> Float32[np.nd
 def add_grain(
     blurred: Float32[np.ndarray, "h w c"],
     radius_px: Float32[np.ndarray, "h w"],
-    deviation: Float32[np.ndarray, " n"],
+    std: Float32[np.ndarray, " n"],
     *,
     strength: float,
     seed: int = 0,
 ) -> None:
     """Add grain in place where `radius_px` says that the blur took it; sRGB-encoded, the same for a seed."""
     rng = np.random.default_rng(seed)
-    places = (np.arange(deviation.size) + 0.5) / deviation.size
+    places = (np.arange(std.size) + 0.5) / std.size
     for top in range(0, blurred.shape[0], _BAND):
         colour = blurred[top : top + _BAND, :, :3]
         noise = rng.standard_normal(colour.shape[:2], dtype=np.float32)
         taken = np.square(radius_px[top : top + _BAND])
         taken = np.sqrt(taken / (1 + taken))  # a disc of radius r leaves about 1 / r of the grain
-        local = np.interp(colour.mean(axis=-1), places, deviation).astype(np.float32)
+        local = np.interp(colour.mean(axis=-1), places, std).astype(np.float32)
         colour += (strength * noise * taken * local)[..., None]

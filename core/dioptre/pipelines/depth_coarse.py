@@ -15,8 +15,8 @@ from dioptre.imaging.embedded import EmbeddedDepth
 from dioptre.imaging.frames import Inside, find_frame
 from dioptre.imaging.layers import Progress, no_progress
 from dioptre.imaging.numbers import is_finite, within_unit
+from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize
-from dioptre.imaging.spread import spread_known
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find
@@ -56,7 +56,7 @@ class Visible:
         colour, alpha = np.ascontiguousarray(picture[..., :3]), np.ascontiguousarray(picture[..., 3])
         if not alpha.any():
             raise DepthError("The picture is completely transparent.", hint="Choose a layer with visible pixels.")
-        return Visible(colour=colour if alpha.min() == 1 else spread_known(colour, alpha), alpha=alpha)
+        return Visible(colour=colour if alpha.min() == 1 else pull_push(colour, alpha), alpha=alpha)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from jaxtyping import Float32
 
 from dioptre.imaging.joint_upsampling import double_along_edges
 from dioptre.imaging.resize import resize
-from dioptre.imaging.steepening import steepened
+from dioptre.imaging.shock_filter import shock_filtered
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find
 
@@ -52,7 +52,7 @@ def with_edges(
     refined = np.array(disparity[0])
     if min(picture.shape[:2]) <= _ABOUT_ONE * min(refined.shape):
         refined = resize(refined, (picture.shape[0], picture.shape[1]), method="bilinear")
-    return steepened(refined), refiner.checksums
+    return shock_filtered(refined), refiner.checksums
 
 
 def enlarged_along_edges(

@@ -22,7 +22,7 @@ from dioptre.optics.compositing import for_encoded_blending, over
 from dioptre.optics.defocus import Focus, circle_of_confusion_px, relative_max_radius_px
 from dioptre.optics.draft import Halves, blur_draft
 from dioptre.optics.existing_defocus import existing_defocus_px
-from dioptre.optics.grain import add_grain, grain_deviation
+from dioptre.optics.grain import add_grain, grain_std
 from dioptre.optics.highlights import Highlights
 from dioptre.optics.kept_sharp import disparity_in_focus, put_back
 from dioptre.optics.lens_blur import blur, blur_in_layers
@@ -148,10 +148,10 @@ def lens_blur(
         made = Blurred(image=blur(scene, aperture=aperture, progress=progress))
     if grain > 0 and encoding == "srgb":
         radius = circle_of_confusion_px(disparity, focus=scene.focus)
-        deviation = grain_deviation(image)
+        std = grain_std(image)
         for pixels in (made.image, made.background):
             if pixels is not None:
-                add_grain(pixels, radius, deviation, strength=grain)
+                add_grain(pixels, radius, std, strength=grain)
     if kept_sharp is not None and not layers:
         put_back(image, kept_sharp, onto=made.image)
     return made

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from dioptre.imaging.depth_edge_snap import snap_to_matte
 from dioptre.imaging.embedded import EmbeddedDepth
 from dioptre.imaging.foreground import with_own_colours
 from dioptre.imaging.layers import (
@@ -21,9 +22,8 @@ from dioptre.imaging.layers import (
     no_progress,
     part_of,
 )
-from dioptre.imaging.matte_snap import snap_to_matte
+from dioptre.imaging.pull_push import pull_push_rows
 from dioptre.imaging.set_aside import Differences, PackedMatte
-from dioptre.imaging.spread import spread_rows
 from dioptre.imaging.strokes import stroke_mask
 from dioptre.models.loading import unload_after
 from dioptre.optics.draft import Halves
@@ -258,5 +258,5 @@ def _focus(options: Mapping[str, Any], subject: Subject) -> tuple[float, float]:
 
 def _without_subject(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:
     """The picture with its subject painted over from around it."""
-    plate = spread_rows(image[..., :3], alpha < 0.02)
+    plate = pull_push_rows(image[..., :3], alpha < 0.02)
     return plate if image.shape[2] == 3 else lambda rows: np.concatenate([plate(rows), image[rows][..., 3:]], -1)

@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dioptre.imaging.consistency import REACH_PX, made_consistent
+from dioptre.imaging.back_projection import REACH_PX, back_projected
+from dioptre.imaging.deconvolution import deconvolved
 from dioptre.imaging.extension import extend_colours
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress, part_of
-from dioptre.imaging.noise_estimation import Damage, measure_damage, suitable_strength
+from dioptre.imaging.noise_estimation import Degradation, measure_degradation, suitable_strength
 from dioptre.imaging.noise_reduction import reduce_noise
 from dioptre.imaging.numbers import within_unit, without_nan
 from dioptre.imaging.resize import resize
 from dioptre.imaging.sharpness import defocus_from_depth
-from dioptre.imaging.softness import reduce_softness
 from dioptre.imaging.windows import plan_windows
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
@@ -195,13 +195,15 @@ class _How:
     def prepared(self, picture: np.ndarray, where: np.ndarray | None, progress: Progress) -> _Prepared:
         """An opaque picture in [0, 1] as the networks are to see it. where: what of it shows."""
         strength = 0.0 if self.noise_reduction is None and self.model != "default" else self.noise_reduction
-        damage = Damage(noise=0.0, quantization=0.0)
+        degradation = Degradation(noise=0.0, quantization=0.0)
         if strength is None or self.softness > 0:
-            damage = measure_damage(picture, where)
+            degradation = measure_degradation(picture, where)
         if strength is None:
-            strength = suitable_strength(damage)
+            strength = suitable_strength(degradation)
         clean = reduce_noise(picture, strength=strength, progress=part_of(progress, 0.0, 0.6))
-        sharp = reduce_softness(clean, softness=self.softness, damage=damage, progress=part_of(progress, 0.6, 1.0))
+        sharp = deconvolved(
+            clean, softness=self.softness, degradation=degradation, progress=part_of(progress, 0.6, 1.0)
+        )
         return _Prepared(clean=clean, sharp=sharp, noise_reduction=strength)
 
 
@@ -279,7 +281,7 @@ def _enlarge_colour(
         enlarged = resize(enlarged, target, method="bicubic")
     if resized or len(networks) > 1:  # a single network's tiles are consistent already
         last_fidelity = how.fidelity_for(networks[-1])
-        enlarged = made_consistent(enlarged, prepared.sharp, fidelity=last_fidelity, rounds=_LAST_ROUNDS)
+        enlarged = back_projected(enlarged, prepared.sharp, fidelity=last_fidelity, rounds=_LAST_ROUNDS)
     if defocus is not None:
         _smooth_where(defocus, enlarged, reduce_noise(prepared.clean, strength=_DEFOCUS_NOISE_REDUCTION))
     if picture.max() > 1 or picture.min() < 0:
@@ -299,7 +301,7 @@ def _finish(fidelity: float, *, grey: bool) -> Callable[[np.ndarray, np.ndarray]
     def finish(made: np.ndarray, tile: np.ndarray) -> np.ndarray:
         if grey:
             made = np.repeat(made.mean(axis=2, keepdims=True), 3, axis=2)
-        return made_consistent(made, tile, fidelity=fidelity)
+        return back_projected(made, tile, fidelity=fidelity)
 
     return finish
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from dioptre.imaging.steepening import steepened
+from dioptre.imaging.shock_filter import shock_filtered
 
 SIZE = 96
 
@@ -23,7 +23,7 @@ def disc() -> np.ndarray:
 def test_a_ramp_between_two_levels_becomes_a_step_in_its_middle(turned: bool) -> None:
     ramp = np.clip((np.arange(SIZE) - 44) / 8, 0, 1) * 0.5 + 0.2
     soft = np.repeat(ramp[None].astype(np.float32), SIZE, 0)
-    sharp = steepened(soft.T if turned else soft)
+    sharp = shock_filtered(soft.T if turned else soft)
     profile = (sharp.T if turned else sharp)[SIZE // 2]
     assert width_px(ramp) == 7
     assert width_px(profile) <= 2
@@ -33,19 +33,19 @@ def test_a_ramp_between_two_levels_becomes_a_step_in_its_middle(turned: bool) ->
 def test_what_is_flat_or_slopes_stays() -> None:
     y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32) / SIZE
     for plain in (np.full_like(x, 0.4), np.float32(0.9) * x, np.float32(0.3) + np.float32(0.5) * y * x):
-        np.testing.assert_allclose(steepened(plain)[12:-12, 12:-12], plain[12:-12, 12:-12], atol=0.01)
+        np.testing.assert_allclose(shock_filtered(plain)[12:-12, 12:-12], plain[12:-12, 12:-12], atol=0.01)
 
 
 def test_no_value_comes_up_that_was_not_there() -> None:
     soft = disc()
-    sharp = steepened(soft)
+    sharp = shock_filtered(soft)
     assert sharp.min() >= soft.min() - 1e-6
     assert sharp.max() <= soft.max() + 1e-6
     assert np.abs(sharp - soft)[:8].max() < 1e-3  # nor is anything touched far from the step
 
 
 def test_a_round_outline_stays_round() -> None:
-    sharp = steepened(disc())
+    sharp = shock_filtered(disc())
     y, x = np.nonzero(sharp > 0.5)
     assert abs(len(y) - np.pi * 28**2) < 0.03 * np.pi * 28**2
     radii = np.hypot(y - SIZE / 2, x - SIZE / 2)
@@ -56,5 +56,5 @@ def test_a_round_outline_stays_round() -> None:
 def test_the_picture_given_is_left_alone() -> None:
     soft = disc()
     before = soft.copy()
-    steepened(soft)
+    shock_filtered(soft)
     np.testing.assert_array_equal(soft, before)

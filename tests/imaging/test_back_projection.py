@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dioptre.imaging.consistency import made_consistent
+from dioptre.imaging.back_projection import back_projected
 from dioptre.imaging.resize import resize
 
 
@@ -14,7 +14,7 @@ def test_reduced_it_is_the_original(size: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     original = resize(rng.random((10, 14, 3)).astype(np.float32), (30, 40), method="bilinear")
     wrong = np.clip(resize(original, size) + 0.1 * resize(rng.random((9, 9, 3)).astype(np.float32), size), 0, 1)
-    made = made_consistent(wrong, original, rounds=24)
+    made = back_projected(wrong, original, rounds=24)
     assert np.abs(resize(made, (30, 40)) - original).max() < 1.5 / 255
     assert np.abs(resize(wrong, (30, 40)) - original).max() > 10 / 255
 
@@ -22,5 +22,5 @@ def test_reduced_it_is_the_original(size: tuple[int, int]) -> None:
 def test_without_fidelity_it_is_only_clipped() -> None:
     enlarged = np.linspace(-1, 2, 48, dtype=np.float32).reshape(4, 4, 3)
     np.testing.assert_array_equal(
-        made_consistent(enlarged, np.zeros((2, 2, 3), np.float32), fidelity=0.0), np.clip(enlarged, 0, 1)
+        back_projected(enlarged, np.zeros((2, 2, 3), np.float32), fidelity=0.0), np.clip(enlarged, 0, 1)
     )

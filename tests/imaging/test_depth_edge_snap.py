@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dioptre.imaging.matte_snap import snap_to_matte
+from dioptre.imaging.depth_edge_snap import snap_to_matte
 
 
 def disc(size: int = 200) -> tuple[np.ndarray, np.ndarray]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dioptre.imaging import spread
-from dioptre.imaging.spread import spread_known, spread_rows
+from dioptre.imaging.pull_push import pull_push, pull_push_rows
 
 
 def test_known_values_stay_and_holes_lie_between_their_surroundings() -> None:
@@ -15,7 +14,7 @@ def test_known_values_stay_and_holes_lie_between_their_surroundings() -> None:
     known = np.ones((37, 53), np.float32)
     known[10:25, 8:40] = 0
     values[known == 0] = 100.0  # must not show
-    made = spread_known(values, known)
+    made = pull_push(values, known)
     np.testing.assert_array_equal(made[known == 1], values[known == 1])
     assert made.min() >= 0.4 - 1e-6
     assert made.max() <= 0.6 + 1e-6
@@ -24,7 +23,7 @@ def test_known_values_stay_and_holes_lie_between_their_surroundings() -> None:
 def test_one_known_pixel_is_enough() -> None:
     values, known = np.zeros((1, 5000), np.float32), np.zeros((1, 5000), np.float32)
     values[0, 17], known[0, 17] = 0.25, 1.0
-    np.testing.assert_allclose(spread_known(values, known), 0.25, atol=1e-6)
+    np.testing.assert_allclose(pull_push(values, known), 0.25, atol=1e-6)
 
 
 def test_each_side_of_a_hole_keeps_to_its_own_side() -> None:
@@ -32,7 +31,7 @@ def test_each_side_of_a_hole_keeps_to_its_own_side() -> None:
     values[:, 40:] = 1.0
     known = np.ones((20, 60), np.float32)
     known[:, 20:40] = 0
-    made = spread_known(values, known)
+    made = pull_push(values, known)
     assert made[:, 22].max() < 0.3
     assert made[:, 37].min() > 0.7
 
@@ -41,14 +40,14 @@ def test_large_pictures_are_worked_on_in_bands(monkeypatch: pytest.MonkeyPatch) 
     rng = np.random.default_rng(0)
     values, known = rng.uniform(size=(67, 41, 3)).astype(np.float32), np.ones((67, 41), np.float32)
     known[11:50, 5:30] = 0
-    whole = spread_known(values, known)
-    monkeypatch.setattr(spread, "_BAND", 41 * 3 * 4)
-    np.testing.assert_allclose(spread_known(values, known), whole, atol=1e-6)
+    whole = pull_push(values, known)
+    monkeypatch.setattr("dioptre.imaging.pull_push._BAND", 41 * 3 * 4)
+    np.testing.assert_allclose(pull_push(values, known), whole, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 2)])
 def test_nothing_known_gives_zero(shape: tuple[int, int]) -> None:
-    assert not spread_known(np.ones(shape, np.float32), np.zeros(shape, np.float32)).any()
+    assert not pull_push(np.ones(shape, np.float32), np.zeros(shape, np.float32)).any()
 
 
 @pytest.mark.parametrize("channels", [(), (3,)])
@@ -56,6 +55,6 @@ def test_rows_are_those_of_the_whole_whether_known_is_a_weight_or_a_mask(channel
     values = np.random.default_rng(1).uniform(size=(67, 41, *channels)).astype(np.float32)
     known = np.ones((67, 41), np.float32)
     known[11:50, 5:30] = 0
-    whole, rows = spread_known(values, known), spread_rows(values, known > 0)
+    whole, rows = pull_push(values, known), pull_push_rows(values, known > 0)
     for part in (slice(0, 1), slice(20, 37), slice(60, 67)):
         np.testing.assert_allclose(rows(part), whole[part], atol=1e-6)

@@ -21,7 +21,7 @@ REACH_PX = 8
 _ENOUGH = 0.8 / 255
 
 
-def made_consistent(
+def back_projected(
     enlarged: Float32[np.ndarray, "H W c"],
     original: Float32[np.ndarray, "h w c"],
     *,

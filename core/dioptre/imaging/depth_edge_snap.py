@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float32
 from PIL import Image, ImageFilter
 
 from .box_mean import box_mean
+from .pull_push import pull_push
 from .resize import fitted_size, resize
-from .spread import spread_known
 
 _WORKING_PX = 640  # longest side on which both sides are filled in: they are smooth
 _BAND = 0.03  # half-width of the band round the outline that is replaced, in short sides
@@ -99,7 +99,7 @@ def _at_outline(
         across = belongs_in[beside] != belongs_in[beyond]
         line[beside][across] = line[beyond][across] = 1
     mean = box_mean(line * step, radius) / np.maximum(box_mean(line, radius), np.float32(1e-4))
-    return spread_known(mean.astype(np.float32, copy=False), line)
+    return pull_push(mean.astype(np.float32, copy=False), line)
 
 
 def _continued(
@@ -132,7 +132,7 @@ def _continued(
     left = mean(values * values) - value * value - downwards * with_rows - rightwards * with_columns
     trust = np.clip(held / _HELD, 0, 1) * _PLANE**2 / (_PLANE**2 + np.maximum(left, 0))
     plane = value + downwards * (rows - row) + rightwards * (columns - column)
-    around = spread_known(values, np.where(away > _SURE, weight, 0))
+    around = pull_push(values, np.where(away > _SURE, weight, 0))
     return around + trust * (plane - around)
 
 

@@ -1,10 +1,10 @@
-"""Turn the ramps of a depth map into steps, where they are ramps of steps and not slopes.
+"""A shock filter: it turns ramps at the steps of a depth map into steps, and leaves slopes.
 
-A shock filter (S. Osher and L. Rudin, 1990): along the gradient, what bends upwards takes its value from farther
-down and what bends downwards from farther up, so that values travel to the middle of the ramp from both sides. None
-comes up that was not beside it, so there are no halos, and outlines stay smooth, as the bend is that of a smoothed
-map. A slope of even steepness, such as a floor, does not bend; beside that, only places whose range hardly grows
-with the window are touched.
+S. Osher and L. Rudin, "Feature-Oriented Image Enhancement Using Shock Filters", SIAM J. Numer. Anal. 1990. Along
+the gradient, a pixel of positive curvature takes its value from farther down and one of negative curvature from
+farther up, so that values travel to the middle of a ramp from both sides. Values only move, so there are no halos,
+and outlines stay smooth, as the curvature is that of a smoothed map. An even slope, such as a floor, has no
+curvature; beside that, only places whose range hardly grows with the window change.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from scipy.ndimage import gaussian_filter, map_coordinates, maximum_filter, mini
 
 _PASSES = 12  # of up to a pixel: half of the widest ramp
 _SIGMA_PX = 1.75
-_BEND = 0.001  # second derivative, per pixel squared, from which values travel at full speed
+_CURVATURE = 0.001  # second derivative, per pixel squared, from which values travel at full speed
 _REACH_PX = 10
 _SLOPE = 0.55  # range in a window by that in one of twice the size: 1/2 on a slope, 1 at a step
 _LEAST, _SURE = 0.01, 0.04  # what is left of a step's range without the slope's, from and to full effect
 
 
-def steepened(disparity: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+def shock_filtered(disparity: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
     """`disparity` (about [0, 1], its steps some pixels wide) with steps about one pixel wide."""
     values = disparity.astype(np.float32)
     speed = _stepness(values)
@@ -40,8 +40,10 @@ def steepened(disparity: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w
         steepness = np.hypot(along_y, along_x) + np.float32(1e-6)
         along_y, along_x = along_y / steepness, along_x / steepness
         mixed = (s[below, after] - s[below, before] - s[above, after] + s[above, before]) / 4
-        bend = along_x**2 * (right + left - here) + along_y**2 * (down + up - here) + 2 * along_x * along_y * mixed
-        step = speed * np.tanh(bend / _BEND)
+        curvature = (
+            along_x**2 * (right + left - here) + along_y**2 * (down + up - here) + 2 * along_x * along_y * mixed
+        )
+        step = speed * np.tanh(curvature / _CURVATURE)
         places = [rows - along_y * step, columns - along_x * step]
         values[rows, columns] = map_coordinates(values, places, order=1, mode="nearest")
     return values

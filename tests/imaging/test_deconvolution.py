@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from dioptre.imaging import softness
-from dioptre.imaging.noise_estimation import Damage
+from dioptre.imaging import deconvolution
+from dioptre.imaging.deconvolution import damping_for, deconvolved
+from dioptre.imaging.noise_estimation import Degradation
 from dioptre.imaging.resize import resize
-from dioptre.imaging.softness import damping_for, reduce_softness
 
-CLEAN = Damage(noise=0.0, quantization=0.0)
+CLEAN = Degradation(noise=0.0, quantization=0.0)
 
 
 @pytest.fixture(scope="module", params=["astronaut", "chelsea", "coffee"])
@@ -36,19 +36,19 @@ def reduced(photo: np.ndarray, *, blur: float) -> np.ndarray:
 @pytest.mark.parametrize(("blur", "left"), [(0.4, 0.65), (0.6, 0.7), (0.9, 0.75)])
 def test_a_blur_is_undone(photo: np.ndarray, blur: float, left: float) -> None:
     sharp, soft = reduced(photo, blur=0), reduced(photo, blur=blur)
-    error = np.sqrt(np.mean((reduce_softness(soft, softness=blur, damage=CLEAN) - sharp) ** 2))
+    error = np.sqrt(np.mean((deconvolved(soft, softness=blur, degradation=CLEAN) - sharp) ** 2))
     assert error < left * np.sqrt(np.mean((soft - sharp) ** 2))
 
 
 def test_no_softness_changes_nothing(photo: np.ndarray) -> None:
-    assert reduce_softness(photo, softness=0.0, damage=CLEAN) is photo
+    assert deconvolved(photo, softness=0.0, degradation=CLEAN) is photo
 
 
 def test_windows_do_not_show(photo: np.ndarray) -> None:
     """What lies farther away than the filter reaches changes nothing, wherever windows begin."""
-    whole = reduce_softness(photo, softness=0.8, damage=CLEAN)
-    part = reduce_softness(np.ascontiguousarray(photo[37:, 51:]), softness=0.8, damage=CLEAN)
-    reach = softness._REACH_PX
+    whole = deconvolved(photo, softness=0.8, degradation=CLEAN)
+    part = deconvolved(np.ascontiguousarray(photo[37:, 51:]), softness=0.8, degradation=CLEAN)
+    reach = deconvolution._REACH_PX
     np.testing.assert_allclose(part[reach:, reach:], whole[37 + reach :, 51 + reach :], atol=2e-5)
 
 
@@ -56,14 +56,14 @@ def test_windows_do_not_show(photo: np.ndarray) -> None:
 def test_flat_pictures_of_any_size_stay_as_they_are(size: tuple[int, int]) -> None:
     for value in (0.0, 0.4, 1.0):
         flat = np.full((*size, 3), value, np.float32)
-        np.testing.assert_allclose(reduce_softness(flat, softness=1.0, damage=CLEAN), flat, atol=1e-5)
+        np.testing.assert_allclose(deconvolved(flat, softness=1.0, degradation=CLEAN), flat, atol=1e-5)
 
 
 def test_no_outlines_where_it_was_sharp() -> None:
     """Each value stays near those of its neighbours; grey stays grey."""
     step = np.full((40, 40, 3), 0.2, np.float32)
     step[:, 20:] = 0.8
-    made = reduce_softness(step, softness=0.8, damage=CLEAN)
+    made = deconvolved(step, softness=0.8, degradation=CLEAN)
     assert made.min() >= 0.2 - 0.05 * 0.6 - 1e-5
     assert made.max() <= 0.8 + 0.05 * 0.6 + 1e-5
     assert np.ptp(made, axis=2).max() < 1e-5
@@ -71,14 +71,17 @@ def test_no_outlines_where_it_was_sharp() -> None:
 
 def test_noise_and_jpeg_damp_it(photo: np.ndarray) -> None:
     soft = reduced(photo, blur=0.7)
-    damages = (CLEAN, Damage(noise=0.02, quantization=0.0), Damage(noise=0.0, quantization=1.0))
-    changes = [np.abs(reduce_softness(soft, softness=0.7, damage=damage) - soft).mean() for damage in damages]
+    degradations = (CLEAN, Degradation(noise=0.02, quantization=0.0), Degradation(noise=0.0, quantization=1.0))
+    changes = [
+        np.abs(deconvolved(soft, softness=0.7, degradation=degradation) - soft).mean()
+        for degradation in degradations
+    ]
     assert max(changes[1:]) < 0.9 * changes[0]
-    assert damping_for(damages[2]) > damping_for(CLEAN)
+    assert damping_for(degradations[2]) > damping_for(CLEAN)
 
 
 def test_a_new_size_compiles_nothing(photo: np.ndarray) -> None:
-    reduce_softness(photo[:50, :60], softness=0.5, damage=CLEAN)
-    before = softness._filtered._cache_size()
-    reduce_softness(photo[:70, :290], softness=0.6, damage=CLEAN)
-    assert softness._filtered._cache_size() == before
+    deconvolved(photo[:50, :60], softness=0.5, degradation=CLEAN)
+    before = deconvolution._filtered._cache_size()
+    deconvolved(photo[:70, :290], softness=0.6, degradation=CLEAN)
+    assert deconvolution._filtered._cache_size() == before

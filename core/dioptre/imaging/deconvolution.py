@@ -19,7 +19,7 @@ from jaxtyping import Array, Complex, Float, Float32
 
 from .encoding import linear_to_srgb, srgb_to_linear
 from .layers import Progress, no_progress
-from .noise_estimation import Damage
+from .noise_estimation import Degradation
 from .shapes import pad_to
 from .threads import on_all_cores
 from .windows import Window, plan_windows
@@ -30,17 +30,21 @@ _REACH_PX = 12  # of the filter
 _OVERSHOOT = 0.05  # beyond the neighbours, of their range: what is sharp already gets no outlines
 
 
-def reduce_softness(
-    picture: Float32[np.ndarray, "h w 3"], *, softness: float, damage: Damage, progress: Progress = no_progress
+def deconvolved(
+    picture: Float32[np.ndarray, "h w 3"],
+    *,
+    softness: float,
+    degradation: Degradation,
+    progress: Progress = no_progress,
 ) -> Float32[np.ndarray, "h w 3"]:
     """The picture as if it had not been blurred.
 
     picture: sRGB-encoded, [0, 1]. softness: the blur's standard deviation in pixels; 0 changes nothing.
-    damage: the picture's noise and quantisation, which are not to be raised with its detail.
+    degradation: the picture's noise and quantisation, which are not to be raised with its detail.
     """
     if softness <= 0:
         return picture
-    response = jnp.asarray(_response(softness, damping_for(damage)))
+    response = jnp.asarray(_response(softness, damping_for(degradation)))
     rows, columns = (plan_windows(n, window_px=_WINDOW_PX, overlap_px=_REACH_PX) for n in picture.shape[:2])
     result = np.empty_like(picture)
 
@@ -56,9 +60,9 @@ def reduce_softness(
     return result
 
 
-def damping_for(damage: Damage) -> float:
+def damping_for(degradation: Degradation) -> float:
     """Noise to signal, as a multiple of the squared frequency in cycles per pixel."""
-    return _DAMPING + _DAMPING_PER_STEP * damage.quantization + _DAMPING_PER_NOISE * damage.noise**2
+    return _DAMPING + _DAMPING_PER_STEP * degradation.quantization + _DAMPING_PER_NOISE * degradation.noise**2
 
 
 def _response(softness: float, damping: float) -> Complex[np.ndarray, "h w"]:

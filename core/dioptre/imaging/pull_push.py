@@ -16,24 +16,24 @@ _LEAST = 1e-6  # weight below which a mean says nothing
 _BAND = 1 << 21  # values that are worked on at a time at the full size
 
 
-def spread_known(
+def pull_push(
     values: Float32[np.ndarray, "h w *c"], known: Float32[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "h w *c"]:
     """`values` where `known` is above 0, filled in from there elsewhere.
 
     known: how much each pixel counts in what is filled in, in [0, 1]. With nothing known it is 0.
     """
-    read = spread_rows(values, known)
+    read = pull_push_rows(values, known)
     result = np.empty(values.shape, np.float32)
     for rows in _bands((*values.shape[:2], values[0, 0].size)):
         result[rows] = read(rows)
     return result
 
 
-def spread_rows(
+def pull_push_rows(
     values: Float32[np.ndarray, "h w *c"], known: Float32[np.ndarray, "h w"] | Bool[np.ndarray, "h w"]
 ) -> Rows:
-    """What gives some rows of `spread_known`; it holds a quarter of the values, and what is given here."""
+    """What gives some rows of `pull_push`; it holds a quarter of the values, and what is given here."""
     planes = values.reshape(*values.shape[:2], -1)
     if known.min() > 0:
         return lambda rows: values[rows].copy()
