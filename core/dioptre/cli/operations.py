@@ -54,10 +54,7 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         "--depth", type=_PATH, metavar="FILE", help="Depth map to use: white is near. For a single input."
     )
     @click.option(
-        "--selection",
-        type=_PATH,
-        metavar="FILE",
-        help="Selection: white is selected. For a single input.",
+        "--selection", type=_PATH, metavar="FILE", help="Selection: white is selected. For a single input."
     )
     @parameter_options(portrait.parameters)
     @common_options

@@ -28,8 +28,8 @@ _UNSURE = 0.2  # of the least jump, about it: rounding must not decide whether a
 _CHUNK = 256  # edge pixels taken apart at once
 _LEAST_STEP_PX = 0.25  # a smaller jump of the radius cannot be seen
 _BETWEEN = 0.2  # of a jump, about its middle: pixels there are on both sides in part
-_DEVIATION_AT_EDGE = 0.15  # of the coverage guessed from depth alone, where the 3 x 3 around are not all one side
-_DEVIATION_BESIDE = 0.05
+_STD_AT_EDGE = 0.15  # of the coverage guessed from depth alone, where the 3 x 3 around are not all one side
+_STD_BESIDE = 0.05
 _THICK = 0.05  # weight of pure pixels around that a structure needs for a colour of its own
 _NOISE_VARIANCE = 1e-4  # of linear light
 _SEEN = 0.02  # least coverage of a surface that has a say in the radii of a reduced pixel
@@ -151,45 +151,65 @@ _TENT = np.where(_SQUARED_DISTANCE <= 2, 2.0 ** -(2 + _SQUARED_DISTANCE), 0.0).a
 _LEAST_TENT = float(_TENT[_TENT > 0].min())
 
 
-def _split(
-    flat: list[Float[Array, " p"]], at: Int[Array, " n"], radii: Float[Array, "2 n"], width: int
-) -> Float[Array, "2 e n"]:
-    """Planes of the two surfaces, of these radii, of the pixels `at`.
+class _Neighbourhood:
+    """The pixels around each of n pixels, and on which side of the edge they lie.
 
-    flat: the channels of colour, the radius, and how surely it jumps there (0 to 1), of all pixels.
+    own: colour of the pixels themselves.
     """
-    channels, count = len(flat) - 2, at.shape[0]
-    offsets = (_SPAN[:, None] * width + _SPAN).reshape(-1, 1)
-    around = jnp.clip(at + offsets, 0, flat[0].shape[0] - 1)
-    table = jnp.stack([plane[around] for plane in flat]).reshape(-1, _SPAN.size, _SPAN.size, count)
-    own = table[:channels, REACH_PX, REACH_PX]
-    middle, jump = (radii[0] + radii[1]) / 2, jnp.maximum(radii[0] - radii[1], _NOTHING)
 
-    def in_front(radius: Array) -> Array:
-        # Close to the middle in part: rounding must not decide on which side a pixel lies.
-        return jnp.clip(0.5 + (radius - middle) / (_BETWEEN * jump), 0.0, 1.0)
+    def __init__(
+        self, flat: list[Float[Array, " p"]], at: Int[Array, " n"], radii: Float[Array, "2 n"], width: int
+    ) -> None:
+        """Arguments of `_split`."""
+        offsets = (_SPAN[:, None] * width + _SPAN).reshape(-1, 1)
+        around = jnp.clip(at + offsets, 0, flat[0].shape[0] - 1)
+        table = jnp.stack([plane[around] for plane in flat])
+        self._table = table.reshape(-1, _SPAN.size, _SPAN.size, at.shape[0])
+        self._channels = len(flat) - 2
+        self.own = self._table[: self._channels, REACH_PX, REACH_PX]
+        self._middle, self._jump = (radii[0] + radii[1]) / 2, jnp.maximum(radii[0] - radii[1], _NOTHING)
 
-    def each(visit: Callable[[Any, _Around], Any], start: Any) -> Any:
+    def fold(self, visit: Callable[[Any, _Around], Any], start: Any) -> Any:
         """Folds the pixels around, row by row: the rows in a loop, as sums along an axis are far slower."""
 
-        def row(number: Int[Array, ""], made: Any) -> Any:
-            values = jax.lax.dynamic_index_in_dim(table, number, axis=1, keepdims=False)
+        def row(number: Int[Array, ""], folded: Any) -> Any:
+            values = jax.lax.dynamic_index_in_dim(self._table, number, axis=1, keepdims=False)
             for column in range(_SPAN.size):
                 closeness, edge = jnp.asarray(_CLOSENESS)[number, column], values[-1, column]
                 pixel = _Around(
-                    colour=values[:channels, column],
-                    in_front=in_front(values[-2, column]),
+                    colour=values[: self._channels, column],
+                    in_front=self._in_front(values[-2, column]),
                     pure=(1 - edge) * closeness,
                     mixed=edge * closeness,
                     tent=jnp.asarray(_TENT)[number, column],
                 )
-                made = visit(made, pixel)
-            return made
+                folded = visit(folded, pixel)
+            return folded
 
         return jax.lax.fori_loop(0, _SPAN.size, row, start)
 
-    def add_up(made: tuple[_Sums, _Sums, _Sums, Array], pixel: _Around) -> tuple[_Sums, _Sums, _Sums, Array]:
-        behind, front, towards, prior = made
+    def _in_front(self, radius: Array) -> Array:
+        # Close to the middle in part: rounding must not decide on which side a pixel lies.
+        return jnp.clip(0.5 + (radius - self._middle) / (_BETWEEN * self._jump), 0.0, 1.0)
+
+
+def _split(
+    flat: list[Float[Array, " p"]], at: Int[Array, " n"], radii: Float[Array, "2 n"], width: int
+) -> Float[Array, "2 e n"]:
+    """Planes of the two surfaces of the pixels `at`.
+
+    Args:
+        flat: the channels of colour, the radius, and how surely it jumps there (0 to 1), of all pixels.
+        at: flat indices of the pixels.
+        radii: of their two surfaces.
+        width: of the picture.
+    """
+    channels, count = len(flat) - 2, at.shape[0]
+    around = _Neighbourhood(flat, at, radii, width)
+    own = around.own
+
+    def add_up(sums: tuple[_Sums, _Sums, _Sums, Array], pixel: _Around) -> tuple[_Sums, _Sums, _Sums, Array]:
+        behind, front, towards, prior = sums
         return (
             behind.plus((1 - pixel.in_front) * (pixel.pure + 1e-3 * pixel.mixed), pixel.colour),
             front.plus(pixel.in_front * pixel.pure, pixel.colour),
@@ -199,26 +219,26 @@ def _split(
 
     nothing = jnp.zeros(count, jnp.float32)
     none = _Sums(nothing, jnp.zeros((channels, count), jnp.float32), nothing)
-    behind, pure_front, mixed_front, prior = each(add_up, (none, none, none, nothing))
+    behind, pure_front, mixed_front, prior = around.fold(add_up, (none, none, none, nothing))
     back = behind.mean()
 
     # A structure with no pure pixel: its colour is that of the pixels most unlike the background.
     towards = mixed_front.mean() - back
     length = jnp.maximum(_along_first(towards**2), _NOTHING)
 
-    def add_unlike(made: _Sums, pixel: _Around) -> _Sums:
+    def add_unlike(sums: _Sums, pixel: _Around) -> _Sums:
         along = _along_first((pixel.colour - back) * towards) / length
-        return made.plus(pixel.in_front * pixel.mixed * jnp.maximum(along, 1e-2) ** 4, pixel.colour)
+        return sums.plus(pixel.in_front * pixel.mixed * jnp.maximum(along, 1e-2) ** 4, pixel.colour)
 
-    extreme = each(add_unlike, none)
+    unlike = around.fold(add_unlike, none)
     thick = jnp.clip(pure_front.weight / _THICK - 0.5, 0.0, 1.0)
-    front = extreme.mean() + thick * (pure_front.mean() - extreme.mean())
+    front = unlike.mean() + thick * (pure_front.mean() - unlike.mean())
     front_variance = thick * pure_front.variance()
     difference = front - back
     contrast = _along_first(difference**2)
 
     both = jnp.minimum(jnp.minimum(prior, 1 - prior) / _LEAST_TENT, 1.0)
-    precision = 1 / (_DEVIATION_BESIDE + both * (_DEVIATION_AT_EDGE - _DEVIATION_BESIDE)) ** 2
+    precision = 1 / (_STD_BESIDE + both * (_STD_AT_EDGE - _STD_BESIDE)) ** 2
     variance = (front_variance + behind.variance()) / channels + _NOISE_VARIANCE
     evidence = _along_first((own - back) * difference) / variance
     coverage = jnp.clip((prior * precision + evidence) / (precision + contrast / variance), 0.0, 1.0)
@@ -226,8 +246,8 @@ def _split(
     # What the two mean colours leave over goes to the surface that covers more, so that the sum stays exact.
     residual = own - coverage * front - (1 - coverage) * back
     share = coverage**2 / (coverage**2 + (1 - coverage) ** 2)
-    made = jnp.clip(coverage * front + share * residual, 0.0, jnp.maximum(own, 0.0))
-    return jnp.stack([jnp.concatenate([made, coverage[None]]), jnp.concatenate([own - made, 1 - coverage[None]])])
+    near = jnp.clip(coverage * front + share * residual, 0.0, jnp.maximum(own, 0.0))
+    return jnp.stack([jnp.concatenate([near, coverage[None]]), jnp.concatenate([own - near, 1 - coverage[None]])])
 
 
 def _halve(planes: Any, radii: Any, xp: Any) -> tuple[Any, Any]:

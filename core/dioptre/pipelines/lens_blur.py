@@ -112,12 +112,7 @@ def lens_blur(
     Raises:
         UsageError: shapes do not match, or a number is out of range.
     """
-    check_sizes(image, disparity)
-    for name, values in (("picture", image), ("depth layer", disparity)):
-        if not is_finite(values):
-            raise UsageError(
-                "The {name} contains values that are NaN or infinite.", hint="Replace NaN and infinity.", name=name
-            )
+    _check_pixels(image, disparity)
     if isinstance(existing_defocus, str):
         progress(0.0, "Measuring existing blur")
         encoded = image if encoding == "srgb" else map_chunks(_to_srgb, image[..., :3])
@@ -175,6 +170,16 @@ def _in_layers(scene: Scene, aperture: Aperture | None, *, encoded_blending: boo
     if encoded_blending and scene.encoded:
         upper = for_encoded_blending(background, upper)
     return Blurred(image=image, background=background, subject=upper[0], foreground=upper[1])
+
+
+def _check_pixels(image: np.ndarray, disparity: np.ndarray) -> None:
+    """Raise UsageError unless this is a picture with a depth layer of its own size, both finite."""
+    check_sizes(image, disparity)
+    for name, values in (("picture", image), ("depth layer", disparity)):
+        if not is_finite(values):
+            raise UsageError(
+                "The {name} contains values that are NaN or infinite.", hint="Replace NaN and infinity.", name=name
+            )
 
 
 def check_sizes(image: np.ndarray, disparity: np.ndarray) -> None:

@@ -325,7 +325,7 @@ def _part_of(choice: _Choice, removed: WhitePoint, strength: float) -> tuple[flo
 def _picked(image: np.ndarray, point: tuple[float, float], radius_px: int) -> tuple[float, float]:
     """The chromaticity of what ought to be grey."""
     height, width = image.shape[:2]
-    column, row = int(point[0]), int(point[1])
+    column, row = map(int, point)
     if not (0 <= point[0] < width and 0 <= point[1] < height):
         raise UsageError(
             "The neutral point {column},{row} is outside the picture.",
@@ -401,8 +401,7 @@ def _map_locally(
     clipped: Bool[Array, ""],
 ) -> Channels:
     """chroma: (ln r/g, ln b/g) of each pixel's light; warm lights keep the share `kept` of theirs."""
-    warm = chroma[0] > chroma[1]
-    removed = chroma * jnp.where(warm, 1 - kept, 1.0)
+    removed = chroma * jnp.where(chroma[0] > chroma[1], 1 - kept, 1.0)
     white = jnp.exp(jnp.stack([removed[0], jnp.zeros_like(removed[0]), removed[1]], axis=-1))
     source_xy, target_xy = linear_rgb_to_xy(white), jnp.array(D65_XY)
     channels = srgb_encoded[0], srgb_encoded[1], srgb_encoded[2]
@@ -411,7 +410,7 @@ def _map_locally(
 
 
 def _finished(corrected: Channels, srgb_encoded: Channels, clipped: Bool[Array, ""]) -> Channels:
-    below_white = unclipped_channels(corrected, srgb_encoded)
-    kept = with_blown_channels_kept(below_white, srgb_encoded)
-    red, green, blue = (jnp.where(clipped, *pair) for pair in zip(kept, below_white, strict=True))
+    below = unclipped_channels(corrected, srgb_encoded)
+    kept = with_blown_channels_kept(below, srgb_encoded)
+    red, green, blue = (jnp.where(clipped, *pair) for pair in zip(kept, below, strict=True))
     return red, green, blue

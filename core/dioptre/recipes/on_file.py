@@ -12,6 +12,7 @@ import numpy as np
 
 from dioptre import files
 from dioptre.files import apart, problems
+from dioptre.files.load import Decoding
 from dioptre.imaging.layers import Inputs, Progress, Result, no_progress
 from dioptre.imaging.step_cache import NO_STEP_CACHE, StepCache
 from dioptre_link.catalogue import operation
@@ -65,19 +66,14 @@ def follow_on_file(
 
     decoding = partial(reader.decoding, check=check)
     picture = files.load(source, decoding=decoding)
-    disparity, messages = None, picture.messages
     first = operation(chosen.steps[0].operation)
-    if depth is not None:
-        disparity, more = files.read_depth(depth, width=picture.width, height=picture.height, decoding=decoding)
-        messages += more
-    elif Input.DISPARITY in first.inputs:
+    if depth is None and Input.DISPARITY in first.inputs:
         raise UsageError(
             "{title} needs a depth map.", hint="Specify one with --depth FILE.", title=Message(first.title)
         )
-    selected = None
-    if selection is not None:
-        selected, more = files.read_depth(selection, width=picture.width, height=picture.height, decoding=decoding)
-        messages += more
+    planes = [_plane(file, picture, decoding) for file in (depth, selection)]
+    messages = (*picture.messages, *(message for _, said in planes for message in said))
+    disparity, selected = (plane for plane, _ in planes)
     embedded = None
     if disparity is None and _wants_embedded(chosen):
         embedded = reader.read_embedded_depth(source, check=check)
@@ -95,22 +91,17 @@ def follow_on_file(
     ]
     if len(chosen.steps) > 1 and picture.width * picture.height >= _RELEASED_PIXELS:
         picture = files.PictureOnDemand(picture, decoding=reader.decoding)
-    del disparity, selected
+    del disparity, selected, planes
 
     def share(fraction: float, phase: str) -> None:
         progress(_LOADED + fraction * (1 - _LOADED), phase)
 
     result = follow(chosen, first_inputs.pop, progress=share)
-    if (found := guard.fault(lambda: picture.pixels, result)) is not None:
-        raise guard.BadResultError(
-            "The computation failed: {found}.",
-            hint="Run 'dioptre doctor' to check this machine and its weights.",
-            found=found,
-        )
+    _check(picture, result)
     for name, checksum in result.models.items():
         if chosen.models.get(name, checksum) != checksum:
             messages += (f"The recipe was created with different weights for {name}; the result may differ.",)
-    made = replace(
+    written = replace(
         chosen,
         models=result.models,
         input_sha256=picture.sha256,
@@ -118,7 +109,25 @@ def follow_on_file(
         dioptre_version=version("dioptre"),
         depth_range_per_m=result.values.get("depth_range_per_m"),
     )
-    return Followed(picture=picture, result=result, recipe=made, messages=(*messages, *result.messages))
+    return Followed(picture=picture, result=result, recipe=written, messages=(*messages, *result.messages))
+
+
+def _plane(
+    file: Path | None, picture: files.Picture, decoding: Decoding
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """A grey picture of this size, and what there is to say of it."""
+    if file is None:
+        return None, ()
+    return files.read_depth(file, width=picture.width, height=picture.height, decoding=decoding)
+
+
+def _check(picture: files.Picture | files.PictureOnDemand, result: Result) -> None:
+    if (found := guard.fault(lambda: picture.pixels, result)) is not None:
+        raise guard.BadResultError(
+            "The computation failed: {found}.",
+            hint="Run 'dioptre doctor' to check this machine and its weights.",
+            found=found,
+        )
 
 
 def _wants_embedded(chosen: Recipe) -> bool:
