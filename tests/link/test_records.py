@@ -98,8 +98,8 @@ def test_what_is_gone_is_called_by_its_name() -> None:
         inputs={"picture": Link(id=1, name="Photo"), "disparity": Link(id=7, name="Mine")},
         outputs={},
     )
-    assert "its depth layer, the layer “Mine”, is gone" in entry.gone(operation("lens_blur"), "disparity").message
-    assert "its picture, the layer “Photo”, is gone" in entry.gone(operation("lens_blur"), "picture").message
+    assert "its depth layer, the layer “Mine”, was deleted" in entry.gone(operation("lens_blur"), "disparity").message
+    assert "its picture, the layer “Photo”, was deleted" in entry.gone(operation("lens_blur"), "picture").message
 
 
 def test_an_entry_of_an_older_version_means_the_same() -> None:

@@ -40,15 +40,18 @@ def begin(document: Document | None, node: Node | None) -> Node:
     return depth
 
 
-def end(document: Document, entry: Entry) -> bool:
-    """Show a result again that hides behind its depth; returns whether it did. The caller refreshes the canvas."""
+def is_edited(document: Document, entry: Entry) -> bool:
+    """Whether a result hides behind its depth, which is shown to be painted on."""
     depth = recipe.find(document, _depth_link(entry))
     result = recipe.find(document, entry.outputs.get(Role.RESULT.value))
-    if depth is None or result is None or not depth.visible() or result.visible():
-        return False
-    depth.setVisible(False)
-    result.setVisible(True)
-    return True
+    return depth is not None and result is not None and depth.visible() and not result.visible()
+
+
+def end(document: Document, entry: Entry) -> None:
+    """Show a result again instead of its depth. The caller refreshes the canvas."""
+    for link, visible in ((_depth_link(entry), False), (entry.outputs.get(Role.RESULT.value), True)):
+        if (node := recipe.find(document, link)) is not None:
+            node.setVisible(visible)
 
 
 def _depth_link(entry: Entry) -> Link | None:

@@ -39,6 +39,7 @@ class Run(QObject):
         self.title = title
         self.ticket: Ticket | None = None
         self.done = False
+        self.makes_layers = False
         self._stepper = Stepper()
 
     def cancel(self) -> None:
@@ -133,6 +134,11 @@ class JobManager(QObject):
             lambda done: make_layers(described, checked, *done, self.undo_sync),
         )
 
+    @property
+    def makes_layers(self) -> bool:
+        """Whether the layers of a result are being put into a document: their group is active and still empty."""
+        return any(run.makes_layers for run in self.runs)
+
     def _hand_over(self, run: Run, work: Callable[..., Any], make: Callable[[Any], Steps]) -> None:
         run.ticket = self._thread.put(work)
         self._tickets[run.ticket] = (run, make)
@@ -151,6 +157,7 @@ class JobManager(QObject):
         if ticket.cancelled:
             run.end(Cancelled())
         else:
+            run.makes_layers = True
             run.progressed.emit(1.0, "Creating layers")
             run.take(make(value), lambda ended: run.end(value=ended))
 

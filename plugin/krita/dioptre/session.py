@@ -215,6 +215,8 @@ class Session(QObject):
         """Read the layer again when another one has become active. Called now and then while the docker is seen."""
         if (self._source is None and self._refused is None) or self.state.phase is Phase.READING:
             return
+        if job_manager().makes_layers:
+            return
         document, node = active()
         if document is None or node is None or self._refused == (document, node):
             return

@@ -156,7 +156,7 @@ def apply(
     for task, outcome in done:
         entry, source, document = task.entry, task.source, task.source.document
         source.node()
-        outputs = dict(entry.outputs)
+        outputs, is_edited = dict(entry.outputs), depth_editing.is_edited(document, entry)
         with ScratchDocuments() as scratch:
             for made in outcome.layers:
                 found = recipe.current(document, entry.outputs.get(made.role.value))
@@ -166,6 +166,9 @@ def apply(
                 rect, given = layers.rect_of(made, source.picture.rect), layers.given_space(made, source)
                 new = old.duplicate()
                 yield from layers.refilling(new, rect, made, given, scratch)
+                if is_edited and made.role is Role.RESULT:
+                    for node in (old, new):  # an undo shows the old one
+                        node.setVisible(True)
                 layers.swap(document, old, new)
                 swapped.append((old, new))
                 link = layers.output_link(document, old, made, rect)
@@ -184,7 +187,9 @@ def apply(
         document.setModified(True)
         messages.extend(outcome.messages)
         tops.append(recipe.find(document, entry.outputs.get(GROUP)) or recipe.nodes(document, entry)[0])
-        was_edited = depth_editing.end(document, entry) or was_edited
+        if is_edited:
+            depth_editing.end(document, entry)
+        was_edited = was_edited or is_edited
     undo_sync.swapped(first, swapped, entries)
     if was_edited:
         first.refreshProjection()

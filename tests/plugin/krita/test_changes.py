@@ -53,7 +53,7 @@ def test_update_plans(plugin: types.SimpleNamespace, document: Document) -> None
         plugin.updating.plan(document, group)
     group.childNodes()[-1].setLocked(False)
     node.remove()
-    with pytest.raises(plugin.errors.DioptreError, match="is gone"):
+    with pytest.raises(plugin.errors.DioptreError, match="was deleted"):
         plugin.updating.plan(document, group)
 
 
@@ -309,3 +309,18 @@ def test_lens_blur_uses_the_depth_layer_that_there_is(plugin: types.SimpleNamesp
     depth.setPixelData(bytes(8 * WIDTH * HEIGHT), 0, 0, WIDTH, HEIGHT)
     (task,) = tasks(plugin, document, group)
     assert task.painted
+
+
+def test_an_undo_of_update_after_edit_depth_shows_the_old_result(
+    plugin: types.SimpleNamespace, document: Document
+) -> None:
+    node = photo(document)
+    group = made(plugin, "portrait", document, node)
+    depth, old = group.childNodes()
+    plugin.depth_editing.begin(document, group)
+    assert (depth.visible(), old.visible()) == (True, False)
+    (task,) = tasks(plugin, document, group)
+    plugin.steps.finish(plugin.updating.apply([(task, outcome(plugin))], plugin.undo_sync.UndoSync(None)))
+    depth, result = group.childNodes()
+    assert result != old
+    assert (depth.visible(), result.visible(), old.visible()) == (False, True, True)

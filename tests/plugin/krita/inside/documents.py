@@ -184,7 +184,7 @@ def check_updates_say_what_is_gone():
     child(group, "Result").setLocked(False)
     depth.remove()
     yield from settle(document)
-    refused("is gone", lambda: updating.start(jobs.job_manager(), document, group))
+    refused("was deleted", lambda: updating.start(jobs.job_manager(), document, group))
 
 
 def check_super_resolution_of_a_layer():

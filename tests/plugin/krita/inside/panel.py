@@ -123,6 +123,7 @@ def check_the_menu_opens_the_docker_and_a_click_focuses():
     yield from click(widget(QToolButton, "dioptre_view_after"))
     yield from next_end(jobs.job_manager(), click(widget(QPushButton, "dioptre_make")))
     expect("group", top(document).name(), "Portrait blur")
+    expect("the preview stays", state().shown is not None, True)
     expect("focus", tuple(recipe.of(document).load()[0].options["focus"]), point)
     results = widget(QListWidget, "dioptre_history")
     expect("results", [results.item(0).text(), results.item(0).icon().isNull()], ["Portrait blur", False])
