@@ -72,7 +72,7 @@ def test_a_damaged_record_is_said_and_can_be_passed_over(data: bytes) -> None:
 def test_a_newer_record_is_said() -> None:
     document = Document()
     document.kept = json.dumps({"version": records.VERSION + 1, "results": []}).encode()
-    with pytest.raises(DioptreError, match="newer Dioptre"):
+    with pytest.raises(DioptreError, match="newer version of Dioptre"):
         document.record.load()
 
 
@@ -98,7 +98,9 @@ def test_what_is_gone_is_called_by_its_name() -> None:
         inputs={"picture": Link(id=1, name="Photo"), "disparity": Link(id=7, name="Mine")},
         outputs={},
     )
-    assert "its depth layer, the layer “Mine”, was deleted" in entry.gone(operation("lens_blur"), "disparity").message
+    assert (
+        "its depth layer, the layer “Mine”, was deleted" in entry.gone(operation("lens_blur"), "disparity").message
+    )
     assert "its picture, the layer “Photo”, was deleted" in entry.gone(operation("lens_blur"), "picture").message
 
 

@@ -157,7 +157,7 @@ def check_damaged_recipe_is_said():
     image.attach_parasite(Gimp.Parasite.new("dioptre", Gimp.PARASITE_PERSISTENT, b'{"version": 1, "results": 3}'))
     refuse("dioptre-update", image, [group], Gimp.PDBStatusType.EXECUTION_ERROR, "damaged")
     image.attach_parasite(Gimp.Parasite.new("dioptre", Gimp.PARASITE_PERSISTENT, b'{"version": 99, "results": []}'))
-    refuse("dioptre-update", image, [group], Gimp.PDBStatusType.EXECUTION_ERROR, "newer Dioptre")
+    refuse("dioptre-update", image, [group], Gimp.PDBStatusType.EXECUTION_ERROR, "newer version of Dioptre")
 
 
 run_checks(globals(), "updating")
