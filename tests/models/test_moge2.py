@@ -14,6 +14,7 @@ from dioptre.checkpoints.card import WeightsError
 from dioptre.models.moge2.config import Moge2Config, from_published
 from dioptre.models.moge2.geometry import Camera, fit_camera, inverse_depth
 from dioptre.models.moge2.module import Moge2, view_plane
+from dioptre.models.registry import ENTRIES
 
 SMALL = (8, 8, 4, 4, 4)
 
@@ -42,6 +43,12 @@ def test_a_checkpoint_says_its_configuration() -> None:
     assert config.neck.blocks == (1, 1, 1, 1, 1)
     assert config.normal is None
     assert config.tokens == (1200, 3600)
+
+
+def test_what_the_file_states_comes_before_what_the_registry_has() -> None:
+    entry = ENTRIES["moge-2-vits-normal"]
+    assert entry.configuration().backbone.taps == (2, 5, 8, 11)
+    assert entry.configuration({}, published()).backbone.taps == (10, 11)
 
 
 @pytest.mark.parametrize(

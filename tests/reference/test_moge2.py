@@ -14,15 +14,14 @@ import pytest
 from flax import nnx
 
 from dioptre.checkpoints.load import fill
-from dioptre.models.moge2.convert import read
+from dioptre.models.moge2.config import as_trained, small
+from dioptre.models.moge2.convert import from_torch_file, stated_config
 from dioptre.models.moge2.module import Moge2
 from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 pytestmark = [pytest.mark.reference, pytest.mark.filterwarnings("default::DeprecationWarning")]
 
 TOLERANCE = 1e-4  # of a map's range: float32 in another order of summation
-LEVELS = (256, 128, 64, 32)
-"""As published for ViT-L; the smaller variants say theirs in the file."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +38,7 @@ def original() -> tuple[Any, dict[str, Any]]:
             patch.setitem(sys.modules, name, ModuleType(name))
         v2 = importlib.import_module("moge.model.v2")
     torch.manual_seed(1)
-    config = published_config()
+    config = as_trained("dinov2_vits14")
     model = v2.MoGeModel(**config).eval()
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
@@ -50,34 +49,13 @@ def original() -> tuple[Any, dict[str, Any]]:
     return model, config
 
 
-def published_config() -> dict[str, Any]:
-    width = 384
-    stack = {
-        "dim_res_blocks": [width, *LEVELS],
-        "res_block_in_norm": "none",
-        "res_block_hidden_norm": "none",
-        "resamplers": ["conv_transpose", "conv_transpose", "conv_transpose", "bilinear"],
-    }
-    head = {**stack, "dim_in": [width, *LEVELS], "num_res_blocks": [0, 1, 1, 1, 0]}
-    return {
-        "encoder": {"backbone": "dinov2_vits14", "intermediate_layers": [2, 5, 8, 11], "dim_out": width},
-        "neck": {**stack, "dim_in": [width + 2, 2, 2, 2, 2], "dim_out": None, "num_res_blocks": [0, 2, 2, 2, 0]},
-        "points_head": {**head, "dim_out": [None] * 4 + [3]},
-        "normal_head": {**head, "dim_out": [None] * 4 + [3]},
-        "mask_head": {**head, "dim_out": [None] * 4 + [1]},
-        "scale_head": {"dims": [width, width, width, 1]},
-        "remap_output": "exp",
-        "num_tokens_range": [1200, 3600],
-    }
-
-
 @pytest.mark.parametrize(("rows", "columns"), [(16, 16), (14, 22), (25, 18)])
 def test_geometry_equals_the_original(original: Any, tmp_path: Path, rows: int, columns: int) -> None:
     import torch
 
     model, published = original
     torch.save({"model_config": published, "model": model.state_dict()}, tmp_path / "model.pt")
-    config, arrays = read(tmp_path / "model.pt")
+    config, arrays = small(stated_config(tmp_path / "model.pt")), from_torch_file(tmp_path / "model.pt")
     network = fill(lambda rngs: Moge2(config, rngs=rngs), arrays, origin="test")
     picture = np.random.default_rng(rows).random((1, 14 * rows, 14 * columns, 3), np.float32)
     with torch.no_grad():

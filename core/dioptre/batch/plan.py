@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dioptre.files import apart, problems
 from dioptre.files.openraster_reading import bounded, opened_archive
+from dioptre.recipes.networks import with_networks_named
 from dioptre.recipes.on_file import sha256_of
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.recipe import Recipe, RecipeError, WrittenFile
@@ -92,7 +93,8 @@ def state(item: Item, chosen: Recipe, *, sha256: str, everything: bool) -> State
         there = Recipe.from_json(read_regular(item.folder / f"{base}.json", most=_MAX_RECIPE).decode("utf-8"))
     except (OSError, ValueError, RecipeError):
         return State.MISSING
-    same = there.input_sha256 == sha256 and there.steps == chosen.steps
+    same = there.input_sha256 == sha256
+    same = same and with_networks_named(there).steps == with_networks_named(chosen).steps
     same = same and all(there.models.get(name) == checksum for name, checksum in chosen.models.items())
     result = result_of(item, chosen)
     layered = item.folder / f"{base}.ora"

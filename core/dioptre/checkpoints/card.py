@@ -49,6 +49,7 @@ class Card:
     storage: how the values are stored, one of `dioptre.checkpoints.storage.STORAGES`.
     preprocessing: what the network expects, in words. parity: agreement with the original, by name.
     metrics: what was measured with these values. files: sha256 of every file of the checkpoint.
+    config: the network's own configuration, where its published file says it; empty where the registry does.
     """
 
     id: str
@@ -63,10 +64,12 @@ class Card:
     parity: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+        content = {name: value for name, value in asdict(self).items() if name != "config" or value}
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
     @staticmethod
     def from_json(text: str, *, origin: str = CARD_FILE) -> Card:
@@ -133,6 +136,7 @@ _TYPES: dict[str, type] = {f.name: str for f in fields(Card)} | {
     "parity": dict,
     "metrics": dict,
     "files": dict,
+    "config": dict,
     "format": int,
 }
 

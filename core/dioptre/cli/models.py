@@ -110,19 +110,21 @@ def add(what: str, model_id: str | None, force: bool, verbose: bool, as_json: bo
 def _downloaded(entry: Any, *, force: bool, as_json: bool) -> Path:
     from dioptre.models.adding import add_by_name
     from dioptre.models.fetching import FetchError
+    from dioptre.models.registry import resolve
 
+    published = resolve(entry.package)
+    if not as_json:
+        _say_licence(entry, published)
     watched = reporter(as_json=as_json)
     watched.begin(entry.id)
     try:
         return add_by_name(entry, force=force, progress=watched.progress)
     except FetchError as error:
-        from dioptre.models.registry import resolve
-
         by_hand = Message(
             "{hint} Or download the file yourself with “{obtain}”, then run: dioptre models add FILE --id "
             "{network}",
             hint=error.hint,
-            obtain=resolve(entry.package).obtain,
+            obtain=published.obtain,
             network=entry.id,
         )
         with_hint = FetchError(error.message, hint=by_hand)
@@ -130,6 +132,35 @@ def _downloaded(entry: Any, *, force: bool, as_json: bool) -> Path:
         raise with_hint from error
     finally:
         watched.close()
+
+
+def _say_licence(entry: Any, published: Any) -> None:
+    """What is downloaded, before it is."""
+    from dioptre.models.registry import resolve
+
+    card = resolve(entry.card)()
+    megabytes = max(1, round(published.nbytes / 1e6))
+    say(f"{entry.title}: {megabytes} MB, licence {card.licence}.")
+    say(translated(card.licence_doubts))
+    say(published.obtain)
+
+
+@group.command()
+@click.argument("address", required=False, metavar="[ADDRESS]")
+@click.option("--off", is_flag=True, help="Download from the publishers again.")
+def mirror(address: str | None, off: bool) -> None:
+    """Show or set the address that networks are downloaded from instead of their publishers.
+
+    Below ADDRESS the files have the paths that they have at their publisher. Their sha256 is checked all the same.
+    """
+    from dioptre.models import published_file
+
+    if address is not None and off:
+        raise UsageError("An address and --off cannot be combined.", hint="Give one of them.")
+    if address is not None or off:
+        published_file.set_mirror(address or "")
+    chosen = published_file.mirror()
+    say(chosen or translated("Networks are downloaded from their publishers."))
 
 
 def _fetchable() -> list[str]:
@@ -142,11 +173,8 @@ def _addable(model_id: str | None, *, file: Path) -> Any:
     from dioptre.models.registry import ENTRIES
 
     entries = {entry.id: entry for entry in ENTRIES.values() if entry.convert}
-    if model_id is None:
-        in_package = file.suffix.lower() == ".whl"
-        fitting = [entry for entry in entries.values() if bool(entry.package) == in_package]
-        if len(fitting) == 1:
-            return fitting[0]
+    if model_id is None and (found := _recognised(file, list(entries.values()))) is not None:
+        return found
     if model_id not in entries:
         raise UsageError(
             Message("No weights can be added for {model_id}.", model_id=repr(model_id))
@@ -155,6 +183,22 @@ def _addable(model_id: str | None, *, file: Path) -> Any:
             hint=Message("Use --id with one of: {entries}.", entries=", ".join(entries)),
         )
     return entries[model_id]
+
+
+def _recognised(file: Path, entries: list[Any]) -> Any:
+    """The network that a file holds, by its name and its checksum; None where that is not certain."""
+    from dioptre.checkpoints.locate import sha256
+    from dioptre.models.registry import resolve
+
+    named = [
+        (entry, published)
+        for entry in entries
+        if (published := resolve(entry.package)).name.rpartition(".")[2] == file.name.rpartition(".")[2].lower()
+    ]
+    if len({published.sha256 for _, published in named}) > 1:
+        checksum = sha256(file)
+        named = [(entry, published) for entry, published in named if published.sha256 == checksum]
+    return named[0][0] if len(named) == 1 else None
 
 
 def _write(fields: dict[str, Any]) -> None:

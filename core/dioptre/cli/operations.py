@@ -106,6 +106,7 @@ def _operation_command(operation: Operation) -> click.Command:
         force: bool,
         depth: Path | None = None,
         selection: Path | None = None,
+        metric: bool = False,
         **options: Any,
     ) -> None:
         log.start(verbose=verbose)
@@ -122,10 +123,22 @@ def _operation_command(operation: Operation) -> click.Command:
             steps = ("depth", *steps)
         chosen = process.recipe(None, otherwise=steps).with_options(given(operation, options))
         with process.reporting(reporter(as_json=as_json)) as told:
-            process.one(source, chosen, file=output, depth=depth, selection=selection, force=force, told=told)
+            process.one(
+                source,
+                chosen,
+                file=output,
+                depth=depth,
+                selection=selection,
+                force=force,
+                told=told,
+                metric=metric,
+            )
 
     make.__doc__ = operation.help
     function: Callable[..., Any] = parameter_options(operation.parameters)(common_options(make))
+    if _makes_depth(operation):
+        text = "Write metres (.tif) or millimetres (.png) instead of values from 0 to 1."
+        function = click.option("--metric", is_flag=True, help=text)(function)
     if takes_depth:
         otherwise = "none" if traits.enlarges(operation) else "estimated"
         text = f"Depth map, white is near. [default {otherwise}]"
@@ -193,10 +206,20 @@ _FOLDER = "For several pictures, a folder."
 _REFERENCE = "Balance all pictures for the light of this one, such as a grey card. --neutral is a point in it."
 
 
+def _makes_depth(operation: Operation) -> bool:
+    """Whether it makes depth from a picture, and nothing but depth."""
+    return set(operation.outputs) <= {Role.DEPTH, Role.CONFIDENCE} and Input.DISPARITY not in operation.inputs
+
+
 def _outputs(operation: Operation) -> str:
     if traits.selects(operation):
         return (
             "File for the mask: .png (16 bit), .tif (float) or .ora; with --result layer for the cut-out picture."
+        )
+    if _makes_depth(operation):
+        return (
+            "File for the depth: .png (16 bit), .tif (float), .ora (a layer over the picture) or .ply (points in "
+            "metres)."
         )
     if set(operation.outputs) <= {Role.DEPTH, Role.CONFIDENCE}:
         return "File for the depth: .png (16 bit), .tif (float) or .ora (a layer over the picture)."

@@ -16,8 +16,10 @@ from dioptre import files, runtime
 from dioptre.caching.choice import step_cache
 from dioptre.files import apart, notes, problems
 from dioptre.files.atomic import check_free
+from dioptre.files.metric_depth import write_metric_depth
 from dioptre.files.results import flat_of, original_layer
 from dioptre.files.save import format_of
+from dioptre.imaging.field_of_view import FieldOfView
 from dioptre.recipes.on_file import Followed, follow_on_file
 from dioptre_link import presets
 from dioptre_link.catalogue import operation
@@ -31,6 +33,7 @@ from .reporting import Reporter
 
 _FOLLOWED = 0.9  # share of the progress; writing is the rest
 _LAYERED = ".ora"
+_POINTS = ".ply"
 
 
 def recipe(file: Path | None, *, otherwise: Sequence[str], preset: str | None = None) -> Recipe:
@@ -105,14 +108,17 @@ def one(
     told: Reporter,
     selection: Path | None = None,
     references: tuple[np.ndarray, ...] = (),
+    metric: bool = False,
 ) -> None:
     """Follow the recipe on one picture and write one file, of the kind that its suffix says.
 
-    references: pictures whose light is taken, as in `dioptre.imaging.layers.Inputs`.
+    references: pictures whose light is taken, as in `dioptre.imaging.layers.Inputs`. metric: write depth in metres.
     """
     last = chosen.steps[-1]
     only_depth = Role.RESULT not in operation(last.operation).outputs and last.options.get("result") != LAYER
-    if file.suffix.lower() != _LAYERED:
+    makes_depth = only_depth and Role.DEPTH in operation(last.operation).outputs
+    metric = makes_depth and (metric or file.suffix.lower() == _POINTS)
+    if file.suffix.lower() != _LAYERED and not metric:
         _require_format(file, depth=only_depth)
     _require_writable(file, force=force)
     inputs = [path for path in (source, depth, selection) if path is not None]
@@ -134,6 +140,8 @@ def one(
                 force=force,
                 permissions_of=inputs,
             )
+        elif metric:
+            messages += _write_metric(job, file, force=force, inputs=inputs)
         elif only_depth:
             files.write_depth(layers[0].pixels, file, force=force, permissions_of=inputs)
         else:
@@ -144,6 +152,37 @@ def one(
             note = notes.make(operation=name, models=job.result.models, recipe=content)
             messages += files.save(pixels, file, like=job.picture, note=note, force=force, inputs=inputs)
         told.result(str(source), [file], values=job.result.values, messages=messages)
+
+
+def _write_metric(job: Followed, file: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[str, ...]:
+    """Write the depth in metres; returns sentences about what it holds."""
+    values, depth = job.result.values, job.result.layers[0].pixels
+    limits = values.get("depth_range_per_m")
+    if limits is None:
+        raise DioptreError(
+            "Nobody knows this picture's depth in metres.",
+            hint="Add a network that estimates metres: dioptre models add moge-2-vits-normal",
+            code="no-metres",
+        )
+    low, high = (np.float32(value) for value in limits)
+    focal = values.get("focal_length_equivalent_mm")
+    view = None
+    if focal is not None:
+        view = FieldOfView.of_equivalent(focal, source=values["focal_length_source"])
+    write_metric_depth(
+        low + depth * (high - low),
+        job.picture.pixels,
+        file,
+        field_of_view=view,
+        force=force,
+        permissions_of=inputs,
+    )
+    source = values["metric_source"]
+    messages: tuple[str, ...] = (f"Metres are from: {source}.",)
+    if view is not None:
+        origin = view.source
+        messages = (f"Metres are from: {source}; the angle of view ({focal:g} mm) from: {origin}.",)
+    return messages
 
 
 @contextmanager

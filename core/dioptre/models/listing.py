@@ -12,6 +12,7 @@ from dioptre.checkpoints.locate import installed
 from dioptre_link.networks import Network
 
 from .package_files import Package
+from .published_file import PublishedFile
 from .registry import ENTRIES, Entry, resolve
 
 
@@ -22,7 +23,7 @@ def networks() -> tuple[Network, ...]:
 
 
 def _network(entry: Entry, here: dict[str, Path]) -> Network:
-    package: Package | None = resolve(entry.package) if entry.package else None
+    package: Package | PublishedFile | None = resolve(entry.package) if entry.package else None
     is_here = entry.checkpoints.keys() <= here.keys()
     cards = _cards(entry, here) if is_here else (resolve(entry.card)(),) if entry.card else ()
     return Network(

@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 import jax
 from flax import nnx
 
+from dioptre.checkpoints.card import Card
 from dioptre.checkpoints.load import Shapes, blueprint, read
 
 from .acceleration import Run, accelerated, wants_full_precision
@@ -80,8 +81,7 @@ def load(entry: Entry, cards: Mapping[str, tuple[Path, str]]) -> Loaded:
 
     cards: folder and sha256 of the card, for each checkpoint of the entry.
     """
-    config = resolve(entry.config)
-    config = config() if callable(config) else config
+    config = entry.configuration(*(Card.read(folder).config for folder, _ in cards.values()))
     module = resolve(entry.module)
     plan = blueprint(lambda rngs: module(config, rngs=rngs))
     shared = tuple(

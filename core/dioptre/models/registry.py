@@ -14,8 +14,11 @@ from typing import Any
 
 from dioptre.checkpoints.card import CARD_FILE, WeightsError
 from dioptre.checkpoints.locate import installed, sha256
+from dioptre_link.catalogue.depth import BEST
 from dioptre_link.errors import UsageError
 from dioptre_link.language import Message
+
+from .depth_traits import DepthTraits
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
@@ -37,12 +40,13 @@ class Preprocessing:
     """How an sRGB-encoded picture in [0, 1] becomes the network's input.
 
     mean, deviation: per channel, subtracted and divided by. short_side_px: the size it works best at, 0 for any.
-    multiple_px: both sides are multiples of this.
+    long_side_px: instead of the short side, where it is not 0. multiple_px: both sides are multiples of this.
     """
 
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     deviation: tuple[float, float, float] = (1.0, 1.0, 1.0)
     short_side_px: int = 0
+    long_side_px: int = 0
     multiple_px: int = 1
 
 
@@ -51,12 +55,15 @@ class Entry:
     """One network.
 
     module: "package.module:Class", whose class is built as `Class(config, rngs=nnx.Rngs(0))`.
-    config: "package.module:name" of the configuration, or of a function without arguments that makes it.
+    config: "package.module:name" of the configuration, or of a function without arguments that makes it; where
+        there is a `stated_config`, of a function that takes that.
     checkpoints: for each checkpoint the path inside the module that it fills; "" for all of it.
     convert: "package.module:function" from a file on the user's disk to arrays, where users may add the weights.
     card: "package.module:function" that makes the card of weights so added, where their source is known.
-    package: "package.module:name" of the published package that holds them, where they can be fetched by name. Its
-        module and the card's import neither NumPy nor JAX.
+    stated_config: "package.module:function" from that file to the configuration that it states, as JSON types.
+    package: "package.module:name" of the published package or file that holds them, where they can be fetched by
+        name. Its module and the card's import neither NumPy nor JAX.
+    depth: the descriptor of a depth network.
     accelerated: the precision ("bf16", "f32") in which an optional runtime may run it; "" where none may.
     accelerator: "package.module:function" from the network and example inputs to its graph for that runtime.
     """
@@ -69,13 +76,28 @@ class Entry:
     checkpoints: Mapping[str, str]
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     convert: str = ""
+    stated_config: str = ""
     card: str = ""
     package: str = ""
     accelerated: str = ""
     accelerator: str = "dioptre.models.openvino_graph:build"
+    depth: DepthTraits | None = None
+
+    def configuration(self, *stated: Mapping[str, Any]) -> Any:
+        """The network's configuration; `stated`: what the cards of its checkpoints have of it."""
+        config = resolve(self.config)
+        if not callable(config):
+            return config
+        own = next((one for one in stated if one), None)
+        return config(own) if own is not None and self.stated_config else config()
 
 
 _DEPTH_ANYTHING = "dioptre.models.depth_anything_v2"
+_DEPTH_ANYTHING_3 = "dioptre.models.depth_anything_3"
+_MOGE = "dioptre.models.moge2"
+_PUBLISHED = "dioptre.models.published_networks"
+_DISPARITY = "dioptre.models.depth_view:read_disparity"
+_IMAGENET: dict[str, Any] = {"mean": IMAGENET_MEAN, "deviation": IMAGENET_DEVIATION, "multiple_px": 14}
 _DEPTH_ACCELERATION = {
     "accelerated": "f32",  # bfloat16 would move single values by up to 4/255 of the range
     "accelerator": f"{_DEPTH_ANYTHING}.openvino_graph:build",
@@ -91,9 +113,8 @@ ENTRIES: Mapping[str, Entry] = {
             module=f"{_DEPTH_ANYTHING}.module:DepthAnything",
             config=f"{_DEPTH_ANYTHING}.config:dioptre_small",
             checkpoints={"dioptre-depth-backbone": "backbone", "dioptre-depth-head": "head"},
-            preprocessing=Preprocessing(
-                mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION, short_side_px=392, multiple_px=14
-            ),
+            preprocessing=Preprocessing(short_side_px=392, **_IMAGENET),
+            depth=DepthTraits(read=_DISPARITY),
             **_DEPTH_ACCELERATION,
         ),
         Entry(
@@ -103,11 +124,67 @@ ENTRIES: Mapping[str, Entry] = {
             module=f"{_DEPTH_ANYTHING}.module:DepthAnything",
             config=f"{_DEPTH_ANYTHING}.config:depth_anything_v2_small",
             checkpoints={"depth-anything-v2-small": ""},
-            preprocessing=Preprocessing(
-                mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION, short_side_px=518, multiple_px=14
-            ),
+            preprocessing=Preprocessing(short_side_px=518, **_IMAGENET),
             convert=f"{_DEPTH_ANYTHING}.convert:from_safetensors",
+            card=f"{_PUBLISHED}:depth_anything_v2_small_card",
+            package=f"{_PUBLISHED}:DEPTH_ANYTHING_V2_SMALL",
+            depth=DepthTraits(read=_DISPARITY, rank=20),
             **_DEPTH_ACCELERATION,
+        ),
+        *(
+            Entry(
+                id=f"depth-anything-3-{size}",
+                title=f"Depth Anything 3 {size.capitalize()}",
+                kind=ModelKind.DEPTH,
+                module=f"{_DEPTH_ANYTHING_3}.module:DepthAnything3",
+                config=f"{_DEPTH_ANYTHING_3}.config:{size}",
+                checkpoints={f"depth-anything-3-{size}": ""},
+                preprocessing=Preprocessing(long_side_px=504, **_IMAGENET),
+                convert=f"{_DEPTH_ANYTHING_3}.convert:from_safetensors",
+                card=f"{_PUBLISHED}:depth_anything_3_{size}_card",
+                package=f"{_PUBLISHED}:DEPTH_ANYTHING_3_{size.upper()}",
+                depth=DepthTraits(read=f"{_DEPTH_ANYTHING_3}.reading:read_relative", rank=rank, field_of_view=True),
+            )
+            for size, rank in (("small", 10), ("base", 30))
+        ),
+        Entry(
+            id="depth-anything-3-metric-large",
+            title="Depth Anything 3 Metric Large",
+            kind=ModelKind.DEPTH,
+            module=f"{_DEPTH_ANYTHING_3}.module:DepthAnything3",
+            config=f"{_DEPTH_ANYTHING_3}.config:metric_large",
+            checkpoints={"depth-anything-3-metric-large": ""},
+            preprocessing=Preprocessing(long_side_px=504, **_IMAGENET),
+            convert=f"{_DEPTH_ANYTHING_3}.convert:from_safetensors",
+            card=f"{_PUBLISHED}:depth_anything_3_metric_card",
+            package=f"{_PUBLISHED}:DEPTH_ANYTHING_3_METRIC",
+            depth=DepthTraits(
+                read=f"{_DEPTH_ANYTHING_3}.reading:read_metric", rank=50, metric=True, needs_focal=True
+            ),
+        ),
+        *(
+            Entry(
+                id=f"moge-2-vit{letter}-normal",
+                title=f"MoGe-2 ViT-{letter.upper()}",
+                kind=ModelKind.DEPTH,
+                module=f"{_MOGE}.module:Moge2",
+                config=f"{_MOGE}.config:{size}",
+                stated_config=f"{_MOGE}.convert:stated_config",
+                checkpoints={f"moge-2-vit{letter}-normal": ""},
+                preprocessing=Preprocessing(short_side_px=518, **_IMAGENET),
+                convert=f"{_MOGE}.convert:from_torch_file",
+                card=f"{_PUBLISHED}:moge_2_{size}_card",
+                package=f"{_PUBLISHED}:MOGE_2_{size.upper()}",
+                depth=DepthTraits(
+                    read=f"{_MOGE}.reading:read",
+                    rank=rank,
+                    metric=True,
+                    field_of_view=True,
+                    normals=True,
+                    takes_aspect=True,
+                ),
+            )
+            for letter, size, rank in (("s", "small", 40), ("b", "base", 60))
         ),
         Entry(
             id="dioptre-depth-refiner",
@@ -237,6 +314,18 @@ def find(model_id: str, *, kind: ModelKind) -> Entry:
             names=", ".join(known),
         )
     return ENTRIES[name]
+
+
+def chosen_depth_network(model_id: str) -> Entry:
+    """The depth network of that name; "best" is the best that is installed, "default" the bundled one.
+
+    The best has the highest rank. Raises UsageError for an unknown name.
+    """
+    if model_id != BEST:
+        return find(model_id, kind=ModelKind.DEPTH)
+    here = [entry for entry in ENTRIES.values() if entry.kind is ModelKind.DEPTH and is_installed(entry)]
+    bundled = ENTRIES[DEFAULTS[ModelKind.DEPTH]]
+    return max(here, key=lambda entry: 0 if entry.depth is None else entry.depth.rank, default=bundled)
 
 
 def is_installed(entry: Entry) -> bool:

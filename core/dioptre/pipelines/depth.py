@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
 from dioptre.imaging.embedded import EmbeddedDepth
+from dioptre.imaging.field_of_view import FieldOfView
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre.imaging.step_cache import StepResult
-from dioptre.models.registry import analysis_checksums
+from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, analysis_checksums, chosen_depth_network
+from dioptre_link.catalogue.depth import BEST
 from dioptre_link.operation import Role
 
-from .depth_coarse import CoarseDepth, DepthError, Visible, enlarged, estimated, fitted
+from .depth_coarse import (
+    CoarseDepth,
+    DepthError,
+    Visible,
+    ends_in_words,
+    enlarged,
+    estimated,
+    fitted,
+)
 
 _FEWEST_LEVELS = 4  # different values; a camera's map with fewer is an empty one
 _LARGEST_SQUEEZE = 0.03  # of a camera's map to its picture's shape; beyond, it belongs to another crop
@@ -36,6 +46,8 @@ class Depth:
         models: SHA-256 of the cards of all networks that were used.
         source: "estimate", or the kind of the camera's map.
         range_per_m: inverse depth in 1/m of the disparities 0 and 1; None if unknown.
+        focal_diagonals: focal length of the picture divided by its diagonal; None if unknown.
+        focal_source: where the focal length is from, e.g. EXIF or the network's title.
         messages: sentences for the user.
     """
 
@@ -46,13 +58,44 @@ class Depth:
     models: Mapping[str, str] = field(default_factory=dict)
     source: str = "estimate"
     range_per_m: tuple[float, float] | None = None
+    focal_diagonals: float | None = None
+    focal_source: str = ""
     messages: tuple[str, ...] = ()
 
+    @property
+    def metric(self) -> Float32[np.ndarray, "h w"] | None:
+        """Inverse depth in 1/m, 0 where it is infinitely far; None where nobody knows the unit."""
+        if self.range_per_m is None:
+            return None
+        low, high = (np.float32(value) for value in self.range_per_m)
+        inverse: np.ndarray = low + self.disparity * (high - low)
+        return inverse
+
+    @property
+    def metric_source(self) -> str:
+        """Where metres are from: the camera's map in words, or the network's title; "" without them."""
+        if self.range_per_m is None:
+            return ""
+        return ENTRIES[self.model].title if self.model in ENTRIES else self.source
+
+    @property
+    def field_of_view(self) -> FieldOfView | None:
+        """The picture's angle of view; None where nobody knows."""
+        if self.focal_diagonals is None:
+            return None
+        return FieldOfView(focal_diagonals=self.focal_diagonals, source=self.focal_source)
+
     def values(self) -> dict[str, Any]:
-        """What is to be told beside the pixels, as JSON types."""
+        """Values to report with the pixels, as JSON types."""
         told: dict[str, Any] = {"depth_source": self.source}
+        if self.model:
+            told["depth_model"] = self.model
         if self.range_per_m is not None:
             told["depth_range_per_m"] = [round(value, 5) for value in self.range_per_m]
+            told["metric_source"] = self.metric_source
+        if (view := self.field_of_view) is not None:
+            told["focal_length_equivalent_mm"] = round(view.equivalent_mm, 1)
+            told["focal_length_source"] = view.source
         return told
 
 
@@ -61,7 +104,9 @@ def depth_of(
     *,
     embedded: EmbeddedDepth | None,
     source: str = "auto",
+    model: str = BEST,
     refine: bool = True,
+    field_of_view: FieldOfView | None = None,
     progress: Progress = no_progress,
 ) -> Depth:
     """The camera's own depth where there is one and `source` allows it, else an estimate.
@@ -70,13 +115,24 @@ def depth_of(
     The rest as in `estimate_depth`.
     """
     whole = Visible.of(image)
-    return _finished(_coarse(whole, embedded, source, refine=refine, progress=progress), whole, progress)
+    chosen = _Choice(source=source, model=model, refine=refine, field_of_view=field_of_view)
+    return _finished(_coarse(whole, embedded, chosen, progress), whole, progress)
 
 
-def _coarse(
-    whole: Visible, embedded: EmbeddedDepth | None, source: str, *, refine: bool, progress: Progress
-) -> CoarseDepth:
+@dataclass(frozen=True, kw_only=True)
+class _Choice:
+    """How depth is to be had: see `depth_of`."""
+
+    source: str
+    model: str
+    refine: bool
+    field_of_view: FieldOfView | None
+
+
+def _coarse(whole: Visible, embedded: EmbeddedDepth | None, chosen: _Choice, progress: Progress) -> CoarseDepth:
     """As `depth_of`, at the networks' size or the camera's."""
+    source = chosen.source
+    as_chosen: dict[str, Any] = {"refine": chosen.refine, "field_of_view": chosen.field_of_view}
     if embedded is None and source == "embedded":
         raise DepthError(
             "This picture has no depth map from the camera.",
@@ -85,11 +141,11 @@ def _coarse(
     messages: tuple[str, ...] = ()
     if embedded is not None and source != "estimate":
         if (misfit := _misfit(embedded, whole.size)) is None:
-            return fitted(whole, embedded, refine=refine, progress=progress)
+            return fitted(whole, embedded, progress=progress, **as_chosen)
         if source == "embedded":
             raise DepthError(misfit, hint="Estimate the depth instead.")
         messages = (f"{misfit} The depth was estimated instead.",)
-    coarse = estimated(whole, model="default", refine=refine, progress=progress)
+    coarse = estimated(whole, model=chosen.model, progress=progress, **as_chosen)
     return replace(coarse, messages=(*messages, *coarse.messages))
 
 
@@ -123,20 +179,22 @@ def _misfit(embedded: EmbeddedDepth, wanted: tuple[int, int]) -> str | None:
 def estimate_depth(
     image: Float32[np.ndarray, "h w c"],
     *,
-    model: str = "default",
+    model: str = BEST,
     refine: bool = True,
+    field_of_view: FieldOfView | None = None,
     progress: Progress = no_progress,
 ) -> Depth:
     """Estimate the depth of a picture of any size.
 
     Args:
         image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha. Values outside [0, 1] are clipped.
-        model: a depth network's id, or "default" for the bundled network.
+        model: a depth network's id, "best" for the best that is installed, "default" for the bundled network.
         refine: align the map with the edges of the picture.
+        field_of_view: the picture's angle of view, if known; networks that estimate metres use it.
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
 
     Returns:
-        Depth: `disparity` (H, W) in [0, 1], 1 = nearest, of unknown scale, and its confidence.
+        Depth: `disparity` (H, W) in [0, 1], 1 = nearest, its confidence, and what is known of its scale.
 
     Raises:
         DepthError: the picture is completely transparent or contains NaN or infinite values.
@@ -145,12 +203,13 @@ def estimate_depth(
     """
     progress(0.0, "Loading the network")
     whole = Visible.of(image)
-    return _finished(estimated(whole, model=model, refine=refine, progress=progress), whole, progress)
+    coarse = estimated(whole, model=model, refine=refine, field_of_view=field_of_view, progress=progress)
+    return _finished(coarse, whole, progress)
 
 
 def _finished(coarse: CoarseDepth, picture: Visible, progress: Progress) -> Depth:
     """Depth at the size of `picture`: all that the coarse depth is of, or the same reduced."""
-    disparity, confidence = enlarged(coarse, picture, progress=progress)
+    disparity, confidence, range_per_m = enlarged(coarse, picture, progress=progress)
     return Depth(
         disparity=disparity,
         confidence=confidence,
@@ -158,13 +217,35 @@ def _finished(coarse: CoarseDepth, picture: Visible, progress: Progress) -> Dept
         model=coarse.model,
         models=coarse.models,
         source=coarse.source,
-        range_per_m=coarse.range_per_m,
-        messages=coarse.messages,
+        range_per_m=range_per_m,
+        focal_diagonals=coarse.focal_diagonals,
+        focal_source=coarse.focal_source,
+        messages=(*_network_in_words(coarse, range_per_m), *coarse.messages),
     )
 
 
+def _network_in_words(coarse: CoarseDepth, range_per_m: tuple[float, float] | None) -> tuple[str, ...]:
+    """Which network estimated the depth, where it need not be the bundled one."""
+    entry = ENTRIES.get(coarse.model)
+    if entry is None or entry.id == DEFAULTS[ModelKind.DEPTH]:
+        return ()
+    title = entry.title
+    messages = (f"Depth was estimated by {title}.",)
+    if range_per_m is not None:
+        near, far = ends_in_words(range_per_m)
+        messages = (f"Depth was estimated by {title}, from {near} to {far}.",)
+    return messages
+
+
 def kept_depth(
-    inputs: Inputs, *, source: str, refine: bool, confidence: bool = False, progress: Progress = no_progress
+    inputs: Inputs,
+    *,
+    source: str,
+    refine: bool,
+    model: str = BEST,
+    field_of_view: FieldOfView | None = None,
+    confidence: bool = False,
+    progress: Progress = no_progress,
 ) -> Depth:
     """What `depth_of` gives for the picture, from the step cache where it was computed before.
 
@@ -173,7 +254,10 @@ def kept_depth(
     Raises what `depth_of` raises.
     """
     whole = inputs.picture if inputs.whole is None else inputs.whole
-    given: dict[str, Any] = {"picture": whole, "source": source, "refine": refine, "networks": analysis_checksums()}
+    chosen = _Choice(
+        source=source, model=chosen_depth_network(model).id, refine=refine, field_of_view=field_of_view
+    )
+    given: dict[str, Any] = {"picture": whole, **asdict(chosen), "networks": analysis_checksums()}
     if source != "estimate" and inputs.embedded is not None:
         given["embedded"] = {one.name: getattr(inputs.embedded, one.name) for one in fields(inputs.embedded)}
 
@@ -183,7 +267,7 @@ def kept_depth(
 
         def look() -> StepResult:
             seen = picture if whole is inputs.picture else Visible.of(whole)
-            return StepResult.of(_coarse(seen, inputs.embedded, source, refine=refine, progress=progress))
+            return StepResult.of(_coarse(seen, inputs.embedded, chosen, progress))
 
         coarse = inputs.cache.result(_COARSE_STEP, given, look).to(CoarseDepth)
         depth = _finished(coarse, picture, progress)
@@ -201,6 +285,8 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         inputs,
         source=options["depth_source"],
         refine=options["refine"],
+        model=options["depth_model"],
+        field_of_view=inputs.chosen_field_of_view(options),
         confidence=options["confidence"],
         progress=progress,
     )

@@ -5,27 +5,31 @@ Networks run once, on the full-size picture, whatever size is shown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float32
 
 from dioptre.imaging.embedded import EmbeddedDepth
+from dioptre.imaging.field_of_view import FieldOfView
 from dioptre.imaging.frames import Inside, find_frame
 from dioptre.imaging.layers import Progress, no_progress
 from dioptre.imaging.numbers import is_finite, within_unit
 from dioptre.imaging.pull_push import pull_push
 from dioptre.imaging.resize import resize
+from dioptre.models.depth_view import DepthView, ReadingOptions
 from dioptre.models.loaded import Loaded
 from dioptre.models.loading import load_model
-from dioptre.models.registry import ModelKind, find
+from dioptre.models.registry import chosen_depth_network, resolve
 from dioptre_link.errors import DioptreError
 
-from .depth_edges import aspect_of, enlarged_along_edges, range_of, to_unit_range, with_edges, working_shape
+from .depth_edges import enlarged_along_edges, network_shape, range_of, to_unit_range, with_edges
 
 _PERCENTILES = (1.0, 99.0)  # of the network's output; the refiner was trained with these at 0 and 1
 _FLAT = 1e-4  # range of the network's output below which a picture has no depth at all
+_FARTHEST_PER_M = 1e-3  # what is farther away than a kilometre counts as one distance
 _DISAGREEMENT = 0.1  # between a picture and its mirror image, at which confidence falls to 1/e
 
 
@@ -71,7 +75,7 @@ class CoarseDepth:
     confidence: (P, Q) of the same; None where all of it counts as sure.
     size: (height, width) of the picture. frame: top, bottom, left and right of what lies inside its frame.
     estimated: by a network; else the camera's own, in its range.
-    model, models, source, range_per_m, messages: as of `Depth`.
+    model, models, source, range_per_m, focal_diagonals, focal_source, messages: as of `Depth`.
     """
 
     disparity: Float32[np.ndarray, "a b"]
@@ -84,6 +88,8 @@ class CoarseDepth:
     models: Mapping[str, str] = field(default_factory=dict)
     source: str = "estimate"
     range_per_m: tuple[float, float] | None = None
+    focal_diagonals: float | None = None
+    focal_source: str = ""
     messages: tuple[str, ...] = ()
 
     @property
@@ -97,33 +103,60 @@ class CoarseDepth:
         return Inside(top=top, bottom=bottom, left=left, right=right).scaled(self.size, size)
 
 
-def estimated(whole: Visible, *, model: str, refine: bool, progress: Progress = no_progress) -> CoarseDepth:
-    """A network's estimate. Raises what `estimate_depth` raises."""
-    network = load_model(find(model, kind=ModelKind.DEPTH).id)
+def estimated(
+    whole: Visible,
+    *,
+    model: str,
+    refine: bool,
+    field_of_view: FieldOfView | None = None,
+    progress: Progress = no_progress,
+) -> CoarseDepth:
+    """A network's estimate. field_of_view: the picture's, where it is known. Raises as `estimate_depth` does."""
+    network = load_model(chosen_depth_network(model).id)
     models = dict(network.checksums)
     inside = find_frame(whole.colour)
     cropped, seen = whole.colour[inside.slices], whole.alpha[inside.slices]
+    framed = inside.shape != whole.size
+    # A frame hides what part of the camera's view the picture is.
+    known = None if framed or field_of_view is None else field_of_view
     progress(0.1, "Estimating depth")
-    coarse, agreement = _look(cropped, seen, network)
+    look = look_at(cropped, seen, network, focal_diagonals=None if known is None else known.focal_diagonals)
+    coarse = look.disparity
     progress(0.5, "Aligning with edges")
     if refine:
         coarse, checksums = with_edges(cropped, coarse)
         models |= checksums
-    framed = inside.shape != whole.size
+    if known is None and look.focal_diagonals is not None and not framed:
+        known = FieldOfView(focal_diagonals=look.focal_diagonals, source=network.entry.title)
+    messages: tuple[str, ...] = ()
+    if framed:
+        messages = ("The frame round the picture was left out; it got the depth beside it.",)
+    traits = network.entry.depth
+    if traits is not None and traits.needs_focal and look.range_per_m is None:
+        title = network.entry.title
+        messages += (f"{title} gives metres where the focal length is known; this picture does not say it.",)
     return CoarseDepth(
         disparity=coarse,
-        confidence=np.clip(agreement, 0, 1),
+        confidence=np.clip(look.agreement, 0, 1),
         size=whole.size,
         frame=(inside.top, inside.bottom, inside.left, inside.right),
         refined=refine,
         model=network.entry.id,
         models=models,
-        messages=("The frame round the picture was left out; it got the depth beside it.",) if framed else (),
+        range_per_m=look.range_per_m,
+        focal_diagonals=None if known is None else known.focal_diagonals,
+        focal_source="" if known is None else known.source,
+        messages=messages,
     )
 
 
 def fitted(
-    whole: Visible, embedded: EmbeddedDepth, *, refine: bool, progress: Progress = no_progress
+    whole: Visible,
+    embedded: EmbeddedDepth,
+    *,
+    refine: bool,
+    field_of_view: FieldOfView | None = None,
+    progress: Progress = no_progress,
 ) -> CoarseDepth:
     """The camera's map and, with `refine`, the picture's edges in it. Raises what `fit_embedded` raises.
 
@@ -142,8 +175,8 @@ def fitted(
     if embedded.range_per_m is not None:
         start, span = embedded.range_per_m[0], embedded.range_per_m[1] - embedded.range_per_m[0]
         range_per_m = (start + low * span, start + high * span)
-        far = f"{1 / range_per_m[0]:.2g} m" if range_per_m[0] > 0 else "infinity"
-        message = f"Using the camera's depth map ({embedded.kind}), from {1 / range_per_m[1]:.2g} m to {far}."
+        near, far = ends_in_words(range_per_m)
+        message = f"Using the camera's depth map ({embedded.kind}), from {near} to {far}."
     return CoarseDepth(
         disparity=disparity.astype(np.float32, copy=False),
         confidence=None if embedded.confidence is None else np.clip(embedded.confidence, 0, 1),
@@ -154,14 +187,22 @@ def fitted(
         models=models,
         source=embedded.kind,
         range_per_m=range_per_m,
+        focal_diagonals=None if field_of_view is None else field_of_view.focal_diagonals,
+        focal_source="" if field_of_view is None else field_of_view.source,
         messages=(message,),
     )
 
 
+def ends_in_words(range_per_m: tuple[float, float]) -> tuple[str, str]:
+    """The nearest and the farthest distance, such as "0.8 m" and "12 m"; "infinity" where it is."""
+    far = f"{1 / range_per_m[0]:.2g} m" if range_per_m[0] > 0 else "infinity"
+    return f"{1 / range_per_m[1]:.2g} m", far
+
+
 def enlarged(
     coarse: CoarseDepth, picture: Visible, *, progress: Progress = no_progress
-) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
-    """Disparity in [0, 1] and confidence at the size of `picture`, which may be the same picture reduced."""
+) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"], tuple[float, float] | None]:
+    """Disparity in [0, 1], confidence and range in 1/m at the size of `picture`, the same picture or it reduced."""
     inside = coarse.inside(picture.size)
     cropped, seen = picture.colour[inside.slices], picture.alpha[inside.slices]
     progress(0.7, "Enlarging")
@@ -170,8 +211,10 @@ def enlarged(
     else:
         disparity = resize(coarse.disparity, inside.shape, method="bilinear")
     progress(0.9, "Enlarging")
+    range_per_m = coarse.range_per_m
     if coarse.estimated:
-        disparity = to_unit_range(disparity, seen)
+        disparity, ends = to_unit_range(disparity, seen)
+        range_per_m = None if range_per_m is None else _within(range_per_m, ends)
     elif coarse.refined:
         disparity = within_unit(disparity)
     confidence = np.ones(inside.shape, np.float32)
@@ -183,28 +226,78 @@ def enlarged(
         margins = ((inside.top, height - inside.bottom), (inside.left, width - inside.right))
         disparity, confidence = np.pad(disparity, margins, mode="edge"), np.pad(confidence, margins)
     progress(1.0, "Depth")
-    return disparity, confidence
+    return disparity, confidence, range_per_m
 
 
-def _look(
-    picture: Float32[np.ndarray, "h w 3"], seen: Float32[np.ndarray, "h w"], network: Loaded
-) -> tuple[Float32[np.ndarray, "a b"], Float32[np.ndarray, "p q"]]:
-    """Disparity at the network's size, its 1st and 99th percentile at 0 and 1, and confidence patch by patch.
+def _within(range_per_m: tuple[float, float], ends: tuple[float, float]) -> tuple[float, float]:
+    """The inverse depths at two values of a map whose 0 and 1 stand for `range_per_m`; none is below infinity's."""
+    low, high = range_per_m
+    return max(0.0, low + ends[0] * (high - low)), low + ends[1] * (high - low)
 
-    The network runs on the picture and its mirror image; the mean of both is a little better than either, and
-    confidence is low where they disagree.
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What a network says of a picture.
+
+    disparity: at the network's size; its 1st and 99th percentile are 0 and 1. agreement: patch by patch, of the
+    picture and its mirror image. range_per_m: inverse depth in 1/m at 0 and 1. focal_diagonals: as it estimates it.
     """
-    prepared = network.entry.preprocessing
-    shape = working_shape(aspect_of(picture.shape), prepared.short_side_px, prepared.multiple_px)
+
+    disparity: Float32[np.ndarray, "a b"]
+    agreement: Float32[np.ndarray, "p q"]
+    range_per_m: tuple[float, float] | None
+    focal_diagonals: float | None
+
+
+def look_at(
+    picture: Float32[np.ndarray, "h w 3"],
+    seen: Float32[np.ndarray, "h w"],
+    network: Loaded,
+    *,
+    focal_diagonals: float | None = None,
+) -> Look:
+    """Run the network on the picture and its mirror image.
+
+    The mean of both is a little better than either, and confidence is low where they disagree.
+    """
+    prepared, traits = network.entry.preprocessing, network.entry.depth
+    assert traits is not None  # of a depth network
+    shape = network_shape(picture.shape, prepared)
     small = np.clip(resize(picture, shape, method="bicubic"), 0, 1)
     x = (small - np.array(prepared.mean, np.float32)) / np.array(prepared.deviation, np.float32)
-    straight, mirrored = np.asarray(network(np.stack([x, x[:, ::-1]])))
-    straight, mirrored = (
-        _scaled(view, resize(seen, shape, method="area")) for view in (straight, mirrored[:, ::-1])
-    )
+    size = picture.shape[0], picture.shape[1]
+    more = (np.float32(size[1] / size[0]),) if traits.takes_aspect else ()
+    output = network(np.stack([x, x[:, ::-1]]), *more)
+    options = ReadingOptions(size=size, focal_diagonals=focal_diagonals)
+    views: Sequence[DepthView] = resolve(traits.read)(output, options)
+    straight, mirrored = (view.inverse.astype(np.float32, copy=False) for view in views)
+    mirrored = mirrored[:, ::-1]
+    visible = resize(seen, shape, method="area")
+    range_per_m = None
+    if all(view.metric for view in views):
+        mean = (straight + mirrored) / 2
+        low, high = range_per_m = _metric_range(mean, visible)
+        straight, mirrored = ((view - np.float32(low)) / np.float32(high - low) for view in (straight, mirrored))
+    else:
+        straight, mirrored = (_scaled(view, visible) for view in (straight, mirrored))
     patches = (shape[0] // prepared.multiple_px, shape[1] // prepared.multiple_px)
     disagreement = resize(np.abs(straight - mirrored), patches, method="area")
-    return (straight + mirrored) / 2, np.exp(-disagreement / np.float32(_DISAGREEMENT))
+    focals = [view.focal_diagonals for view in views if view.focal_diagonals is not None]
+    return Look(
+        disparity=(straight + mirrored) / 2,
+        agreement=np.exp(-disagreement / np.float32(_DISAGREEMENT)),
+        range_per_m=range_per_m,
+        focal_diagonals=math.prod(focals) ** (1 / len(focals)) if focals else None,
+    )
+
+
+def _metric_range(inverse: Float32[np.ndarray, "a b"], seen: Float32[np.ndarray, "a b"]) -> tuple[float, float]:
+    """The 1st and 99th percentile of visible pixels, in 1/m; a flat picture's lies in the middle of a range."""
+    visible = inverse[seen > 0.5] if (seen > 0.5).any() else inverse
+    low, high = (float(value) for value in np.percentile(visible, _PERCENTILES))
+    if high - low < _FLAT * max(high, _FARTHEST_PER_M):
+        return 0.5 * low, 0.5 * low + max(low, _FARTHEST_PER_M)
+    return low, high
 
 
 def _scaled(disparity: Float32[np.ndarray, "a b"], seen: Float32[np.ndarray, "a b"]) -> Float32[np.ndarray, "a b"]:

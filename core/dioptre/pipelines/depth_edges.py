@@ -11,7 +11,7 @@ from dioptre.imaging.joint_upsampling import double_along_edges
 from dioptre.imaging.resize import resize
 from dioptre.imaging.shock_filter import shock_filtered
 from dioptre.models.loading import load_model
-from dioptre.models.registry import ModelKind, find
+from dioptre.models.registry import ModelKind, Preprocessing, find
 
 _ASPECTS = (1.0, 1.2, 1.35, 1.5, 1.8, 2.0, 2.5, 3.0)
 """Long by short side of the few shapes that networks see; pictures are squeezed by 12 % at most to fit one."""
@@ -27,6 +27,15 @@ def aspect_of(shape: tuple[int, ...]) -> float:
     """Height by width of the nearest of the few shapes."""
     aspects = np.array(sorted({a for aspect in _ASPECTS for a in (aspect, 1 / aspect)}))
     return float(aspects[np.argmin(np.abs(np.log(aspects * shape[1] / shape[0])))])
+
+
+def network_shape(shape: tuple[int, ...], prepared: Preprocessing) -> tuple[int, int]:
+    """The size at which a network looks at a picture of `shape`."""
+    aspect = aspect_of(shape)
+    short = prepared.short_side_px
+    if prepared.long_side_px:
+        short = round(prepared.long_side_px / max(aspect, 1 / aspect))
+    return working_shape(aspect, short, prepared.multiple_px)
 
 
 def working_shape(aspect: float, short_side_px: int, multiple_px: int) -> tuple[int, int]:
@@ -80,11 +89,11 @@ def range_of(disparity: Float32[np.ndarray, "h w"], seen: Float32[np.ndarray, "h
 
 def to_unit_range(
     disparity: Float32[np.ndarray, "h w"], seen: Float32[np.ndarray, "h w"]
-) -> Float32[np.ndarray, "h w"]:
-    """[0, 1]; 0.5 everywhere when it is all the same."""
+) -> tuple[Float32[np.ndarray, "h w"], tuple[float, float]]:
+    """[0, 1] and the values that became 0 and 1; 0.5 everywhere when it is all the same."""
     low, high = range_of(disparity, seen)
     if high - low < _FLAT:
-        return np.full_like(disparity, 0.5)
+        return np.full_like(disparity, 0.5), (low - 0.5, low + 0.5)
     scaled: np.ndarray = disparity - np.float32(low)
     scaled /= np.float32(high - low)
-    return np.clip(scaled, 0, 1, out=scaled)
+    return np.clip(scaled, 0, 1, out=scaled), (low, high)

@@ -33,6 +33,7 @@ from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
 
 from .depth import Depth, kept_depth
+from .real_lens import Scale, focus_of, is_wanted, lens_blur_of, scale_of
 from .subject import kept_subject
 
 _SHARE_DEPTH = 0.4  # of the time, where depth is estimated
@@ -268,17 +269,36 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
             inputs,
             source=options["depth_source"],
             refine=options["refine"],
+            model=options["depth_model"],
+            field_of_view=inputs.chosen_field_of_view(options),
             progress=part_of(progress, 0.0, _SHARE_DEPTH),
         )
         unload_after(depth.disparity.shape)
         release_after(depth.disparity.shape)
-        inputs = replace(inputs, disparity=depth.disparity)
+        inputs = replace(
+            inputs,
+            disparity=depth.disparity,
+            range_per_m=depth.range_per_m,
+            field_of_view=depth.field_of_view,
+        )
         progress = part_of(progress, _SHARE_DEPTH, 1.0)
     disparity = inputs.disparity
     assert disparity is not None
     check_sizes(inputs.picture, disparity)
-    focus = _focus(inputs, disparity, options)
+    scale = scale_of(options, inputs.range_per_m)
+    focus = _focus(inputs, disparity, options, scale)
     max_radius = chosen_max_radius_px(options, disparity.shape)
+    usual_range, values, messages = USUAL_FOCUS_RANGE, {}, focus.messages
+    if is_wanted(options):
+        lens = lens_blur_of(
+            options,
+            disparity.shape,
+            focal_disparity=focus.disparity,
+            scale=scale,
+            field_of_view=inputs.chosen_field_of_view(options),
+        )
+        max_radius, usual_range, values = lens.max_radius_px, 0.0, dict(lens.values)
+        messages = (*messages, *lens.messages)
     strokes = options["strokes"]
     pieces: bool | Literal["encoded"] = "encoded" if options["pieces"] == "encoded" else options["pieces"] != "none"
     made = lens_blur(
@@ -286,7 +306,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         disparity,
         focal_disparity=focus.disparity,
         max_radius=max_radius,
-        focus_range=USUAL_FOCUS_RANGE if options["focus_range"] is None else options["focus_range"],
+        focus_range=usual_range if options["focus_range"] is None else options["focus_range"],
         kept_sharp=kept_sharp_of(stroke_mask(strokes, disparity)) if strokes else None,
         layers=pieces,
         draft=draft_of(inputs),
@@ -309,8 +329,9 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
             "focal_disparity": focus.disparity,
             "max_radius": max_radius,
             **({} if depth is None else depth.values()),
+            **values,
         },
-        messages=(*(() if depth is None else depth.messages), *focus.messages),
+        messages=(*(() if depth is None else depth.messages), *messages),
         models={**({} if depth is None else depth.models), **focus.models},
     )
 
@@ -324,8 +345,12 @@ class _Focus:
     messages: tuple[str, ...] = ()
 
 
-def _focus(inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any]) -> _Focus:
-    """The focus as chosen, else the subject's."""
+def _focus(
+    inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any], scale: Scale
+) -> _Focus:
+    """The focus as chosen, in metres for a real lens, else the subject's."""
+    if is_wanted(options) and (in_metres := focus_of(options, scale)) is not None:
+        return _Focus(disparity=in_metres)
     if options["focal_disparity"] is not None:
         return _Focus(disparity=options["focal_disparity"])
     if options["focus"] is not None:

@@ -34,6 +34,7 @@ from dioptre_link.operation import Role
 
 from .depth import Depth, kept_depth
 from .lens_blur import chosen_max_radius_px, draft_of, kept_sharp_of, lens_blur, lens_options
+from .real_lens import Scale, focus_of, is_wanted, lens_blur_of, scale_of
 from .subject import Subject, known_subject
 from .subjects import Choice, chosen_subject
 
@@ -120,15 +121,23 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
     near = depth.disparity
     models, messages = {**depth.models, **subject.models}, (*depth.messages, *subject.messages)
     depth_values = depth.values() if estimated else {}
+    field_of_view = depth.field_of_view if estimated else inputs.chosen_field_of_view(chosen)
+    scale = scale_of(chosen, depth.range_per_m if estimated else inputs.range_per_m)
     del depth, inputs  # the blur needs the memory
     unload_after(near.shape)
     release_after(near.shape)
     if estimated and chosen["refine"]:
         near = _stepping(near, subject)
     subject = replace(subject, standing=None)
-    focal_disparity, focus_range = _focus(chosen, subject)
+    focal_disparity, focus_range = _focus(chosen, subject, scale)
     drawn, kept_sharp = _drawn_into_focus(near, subject, focal_disparity, chosen)
     max_radius = chosen_max_radius_px(chosen, near.shape)
+    if is_wanted(chosen):
+        lens = lens_blur_of(
+            chosen, near.shape, focal_disparity=focal_disparity, scale=scale, field_of_view=field_of_view
+        )
+        max_radius, depth_values = lens.max_radius_px, {**depth_values, **lens.values}
+        messages = (*messages, *lens.messages)
     # The blur needs the memory of all planes but the one it is given.
     unpulled = Differences.of(near, drawn)
     del near
@@ -225,7 +234,14 @@ def _depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> De
     """As given, else the camera's or estimated."""
     if inputs.disparity is not None:
         return Depth(disparity=inputs.disparity, model="")
-    return kept_depth(inputs, source=options["depth_source"], refine=options["refine"], progress=progress)
+    return kept_depth(
+        inputs,
+        source=options["depth_source"],
+        refine=options["refine"],
+        model=options["depth_model"],
+        field_of_view=inputs.chosen_field_of_view(options),
+        progress=progress,
+    )
 
 
 def _is_known(inputs: Inputs) -> bool:
@@ -248,11 +264,16 @@ def _subject(inputs: Inputs, depth: Depth, options: Mapping[str, Any], progress:
     )
 
 
-def _focus(options: Mapping[str, Any], subject: Subject) -> tuple[float, float]:
-    """Focal disparity and range: as chosen, else the subject's own."""
+def _focus(options: Mapping[str, Any], subject: Subject, scale: Scale) -> tuple[float, float]:
+    """Focal disparity and range: as chosen, else the subject's own; a real lens has no range of its own."""
     assert subject.focal_disparity is not None  # it was given a disparity
-    focal = subject.focal_disparity if options["focal_disparity"] is None else options["focal_disparity"]
+    focal = subject.focal_disparity
     usual = USUAL_FOCUS_RANGE if subject.found else _SCENE_RANGE
+    if options["focal_disparity"] is not None:
+        focal = options["focal_disparity"]
+    if is_wanted(options):
+        in_metres, usual = focus_of(options, scale), 0.0
+        focal = focal if in_metres is None else in_metres
     return focal, usual if options["focus_range"] is None else options["focus_range"]
 
 

@@ -67,6 +67,7 @@ def repair_depth(
                 "smooth" removes bumps; "fill" interpolates from the surroundings; "match" uses the depth at the
                 point `at`, or `value`; "shift" moves nearer by `amount`, or farther if it is negative.
             feather: width in pixels of the soft edge inside the selection.
+            depth_model: the network that "estimate" runs.
 
     Returns:
         Repaired: the new `disparity` (H, W).
@@ -89,7 +90,9 @@ def repair_depth(
     values: dict[str, Any] = {}
     match chosen["mode"]:
         case "estimate":
-            new, models, values = _estimated(image[box], old, inside, part_of(progress, 0.0, 0.8))
+            new, models, values = _estimated(
+                image[box], old, inside, model=chosen["depth_model"], progress=part_of(progress, 0.0, 0.8)
+            )
         case "plane":
             new = _plane(old, part)
         case "smooth":
@@ -161,13 +164,14 @@ def _box(selected: np.ndarray, *, share: float, least: float) -> tuple[slice, sl
 
 
 def _estimated(
-    image: np.ndarray, old: np.ndarray, inside: np.ndarray, progress: Progress
+    image: np.ndarray, old: np.ndarray, inside: np.ndarray, *, model: str, progress: Progress
 ) -> tuple[np.ndarray, Mapping[str, str], dict[str, Any]]:
     """Depth of the crop alone, in the scale and shift that fit it best to the depth around the selection."""
-    depth = estimate_depth(np.ascontiguousarray(image), progress=progress)
+    depth = estimate_depth(np.ascontiguousarray(image), model=model, progress=progress)
     around = ~inside if (~inside).mean() > _LEAST_SHARE else np.ones_like(inside)
     scale, shift = _fit(depth.disparity[around], old[around])
-    return scale * depth.disparity + shift, depth.models, {"scale": round(scale, 4), "shift": round(shift, 4)}
+    values = {"scale": round(scale, 4), "shift": round(shift, 4), "depth_model": depth.model}
+    return scale * depth.disparity + shift, depth.models, values
 
 
 def _fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:

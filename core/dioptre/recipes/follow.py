@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from dioptre.imaging.field_of_view import FieldOfView
 from dioptre.imaging.layers import Inputs, Layer, Progress, Result, no_progress
 from dioptre.runtime import release_after
 from dioptre_link.catalogue import operation
@@ -93,9 +94,16 @@ def _next_inputs(inputs: Inputs, result: Result, depth: Layer | None) -> Inputs:
         after = replace(after, picture=made.pixels, whole=None, kept={})
     if (selected := _first(result.layers, Role.SELECTION)) is not None:
         after = replace(after, selection=selected.pixels)
-    if depth is not None:
-        return replace(after, disparity=_fitted(depth, after))
-    return after
+    if depth is None:
+        return after
+    after = replace(after, disparity=_fitted(depth, after))
+    if "depth_source" not in result.values:  # the scale of a repaired depth stays
+        return after
+    limits, focal = result.values.get("depth_range_per_m"), result.values.get("focal_length_equivalent_mm")
+    view = after.field_of_view
+    if focal is not None:
+        view = FieldOfView.of_equivalent(focal, source=result.values["focal_length_source"])
+    return replace(after, range_per_m=None if limits is None else tuple(limits), field_of_view=view)
 
 
 def _fitted(depth: Layer, inputs: Inputs) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from dioptre.models.registry import chosen_depth_network, resolve
 from dioptre.runtime import RESERVE_BYTES as RESERVE_BYTES
 from dioptre.runtime import free_bytes as free_bytes
 from dioptre_link.catalogue import operation
@@ -16,6 +17,7 @@ from dioptre_link.errors import DioptreError
 
 _STROKES_BYTES_PER_PIXEL = 8  # what the focus brush keeps sharp, and the disparity of the blur that is left
 _OUTPUT_BYTES_PER_PIXEL = 64  # of an enlarged picture
+_COPIES = 2  # of a network's values, while they are read
 
 
 class OutOfMemoryError(DioptreError):
@@ -44,7 +46,15 @@ def _need_of_step(name: str, options: Mapping[str, Any], pixels: int) -> int:
     enlarged = math.ceil(_OUTPUT_BYTES_PER_PIXEL * scale * scale) if scale > 1 else 0
     painted = _STROKES_BYTES_PER_PIXEL if options.get("strokes") else 0
     memory = operation(name).memory
-    return (memory.fixed_mib << 20) + pixels * (memory.bytes_per_pixel + enlarged + painted)
+    return (memory.fixed_mib << 20) + _of_network(options) + pixels * (memory.bytes_per_pixel + enlarged + painted)
+
+
+def _of_network(options: Mapping[str, Any]) -> int:
+    """What a depth network takes beyond the bundled one: its values, and as much again while it is loaded."""
+    if "depth_model" not in options:
+        return 0
+    entry = chosen_depth_network(options["depth_model"])
+    return _COPIES * resolve(entry.package).nbytes if entry.package else 0
 
 
 def check(name: str, options: Mapping[str, Any], size: tuple[int, int]) -> None:

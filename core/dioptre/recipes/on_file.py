@@ -12,6 +12,7 @@ import numpy as np
 
 from dioptre import files
 from dioptre.files import apart, problems
+from dioptre.files.exif_lens import field_of_view
 from dioptre.files.load import Decoding
 from dioptre.imaging.layers import Inputs, Progress, Result, no_progress
 from dioptre.imaging.step_cache import NO_STEP_CACHE, StepCache
@@ -23,6 +24,7 @@ from dioptre_link.recipe import Recipe
 
 from . import guard
 from .follow import follow
+from .networks import with_networks_named
 
 _LOADED = 0.03  # share of the progress
 _RELEASED_PIXELS = 16_000_000  # from here on the original is let go between the steps, and read again to be written
@@ -85,6 +87,7 @@ def follow_on_file(
             disparity=disparity,
             selection=selected,
             embedded=embedded,
+            field_of_view=field_of_view(picture.source.exif, picture.pixels.shape),
             references=references,
             cache=cache,
         )
@@ -103,6 +106,7 @@ def follow_on_file(
             messages += (f"The recipe was created with different weights for {name}; the result may differ.",)
     written = replace(
         chosen,
+        steps=with_networks_named(chosen).steps,
         models=result.models,
         input_sha256=picture.sha256,
         files={},

@@ -14,9 +14,11 @@ import numpy as np
 from dioptre.caching import choice, digests
 from dioptre.caching.memory import MemoryCache
 from dioptre.imaging.embedded import EmbeddedDepth
+from dioptre.imaging.field_of_view import FieldOfView
 from dioptre.imaging.layers import Inputs, Progress, Result, row_slices
 from dioptre.imaging.resize import fitted_size
 from dioptre.imaging.step_cache import StepCache
+from dioptre.models.registry import chosen_depth_network
 from dioptre.recipes import guard, memory
 from dioptre.recipes.apply import without_idle_alpha
 from dioptre.recipes.guard import BadResultError
@@ -79,7 +81,11 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
     if size != full:
         options = described(request.operation, options).scaled(options, size[1] / full[1])
         inputs = _with_whole(request, inputs, loaded[Input.PICTURE])
-    inputs = replace(inputs, embedded=_embedded(request, inputs, progress))
+    inputs = replace(
+        inputs,
+        embedded=_embedded(request, inputs, progress),
+        field_of_view=_field_of_view(request, full, progress),
+    )
     result = run(request.operation, options, inputs, progress)
     if (found := guard.fault(lambda: inputs.picture, result)) is not None:
         with _full_precision():
@@ -124,6 +130,23 @@ def _embedded(request: Request, inputs: Inputs, progress: Progress) -> EmbeddedD
     )
 
 
+def _field_of_view(request: Request, full: tuple[int, int], progress: Progress) -> FieldOfView | None:
+    """The picture's angle of view out of the opened file, where something depends on it."""
+    steps = steps_of(request.operation, request.options)
+    if not request.opened_file or not any(_needs_field_of_view(options) for _, options in steps):
+        return None
+    return opened_file.field_of_view(request.opened_file, full, check=lambda: progress(0.0, "Reading the picture"))
+
+
+def _needs_field_of_view(options: Mapping[str, Any]) -> bool:
+    if options.get("lens_mm") is not None:
+        return True
+    if "depth_model" not in options:
+        return False
+    traits = chosen_depth_network(options["depth_model"]).depth
+    return traits is not None and traits.metric
+
+
 def write(request: Request, result: Result, prefix: str, progress: Progress) -> list[Written]:
     """Write the wanted layers as `prefix`-0.raw and so on; leaves no file behind when it raises."""
     written: list[Written] = []
@@ -160,7 +183,7 @@ def kept(request: Request, result: Result) -> dict[str, Kept]:
 
 
 def _without_own_estimate(request: Request) -> Request:
-    """A preview without the depth that the operation would estimate itself, where a subject is to be found in it.
+    """A preview without the depth that the operation would estimate itself, for a subject or a lens in metres.
 
     A client hands back what an earlier preview made. The picture's own depth, from the step cache, gives the
     subject that the final result will have.
@@ -168,7 +191,8 @@ def _without_own_estimate(request: Request) -> Request:
     given = request.inputs.get(Input.DISPARITY)
     own = isinstance(given, Kept) and given.estimate and given.estimate == _estimate_name(request)
     finds = Input.SUBJECT in described(request.operation, request.options).optional_inputs
-    if not own or not finds or Input.SUBJECT in request.inputs or not choice.is_on():
+    in_metres = request.options.get("lens_mm") is not None  # which the layer alone does not have
+    if not own or not (finds or in_metres) or Input.SUBJECT in request.inputs or not choice.is_on():
         return request
     inputs = dict(request.inputs)
     del inputs[Input.DISPARITY]
@@ -181,7 +205,8 @@ def _estimate_name(request: Request) -> str:
     if not isinstance(picture, Kept) or not picture.digest:
         return ""
     options = request.options
-    return f"{picture.digest} {options.get('depth_source')} {options.get('refine')} {request.opened_file}"
+    chosen = [options.get(name) for name in ("depth_source", "depth_model", "equivalent_mm", "refine")]
+    return f"{picture.digest} {' '.join(map(str, chosen))} {request.opened_file}"
 
 
 def _loaded(request: Request, full: tuple[int, int]) -> dict[Input, Kept]:

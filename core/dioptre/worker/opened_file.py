@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from dioptre import files
-from dioptre.files import apart
+from dioptre.files import apart, exif_lens
 from dioptre.imaging.embedded import EmbeddedDepth
+from dioptre.imaging.field_of_view import FieldOfView
 from dioptre.imaging.luma import LUMA
 from dioptre.imaging.resize import resize
 from dioptre_link.errors import Cancelled, DioptreError
@@ -43,6 +44,21 @@ def embedded_depth(path: str, picture: np.ndarray, *, check: apart.Check = apart
         _log.info("the opened file no longer shows the picture")
         return None
     return embedded
+
+
+def field_of_view(path: str, shape: tuple[int, ...], *, check: apart.Check = apart.no_check) -> FieldOfView | None:
+    """The angle of view of a picture of `shape` that was opened from `path`; None where the file does not say it.
+
+    None, too, where the picture is a crop of the file's, or the file is gone or damaged.
+    """
+    try:
+        source = apart.reader().describe(Path(path), check=check)
+    except Cancelled:
+        raise
+    except DioptreError as error:
+        _log.info("no lens from the opened file: %s", error)
+        return None
+    return exif_lens.field_of_view(source.exif, shape)
 
 
 def _alike(first: np.ndarray, second: np.ndarray) -> bool:

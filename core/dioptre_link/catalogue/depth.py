@@ -4,6 +4,52 @@ from __future__ import annotations
 
 from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
 
+BEST = "best"
+"""The choice that stands for the best depth network that is installed."""
+
+DEPTH_MODEL = Parameter(
+    name="depth_model",
+    kind=Kind.CHOICE,
+    label="Depth network",
+    help="The network that estimates depth. Best: the best that is installed. The others are downloaded once, when "
+    "you ask; those marked (m) give metres.",
+    default=BEST,
+    choices=(
+        BEST,
+        "dioptre-depth-small",
+        "depth-anything-v2-small",
+        "depth-anything-3-small",
+        "depth-anything-3-base",
+        "depth-anything-3-metric-large",
+        "moge-2-vits-normal",
+        "moge-2-vitb-normal",
+    ),
+    shown=(
+        "Best installed",
+        "Bundled",
+        "Depth Anything V2 Small",
+        "Depth Anything 3 Small",
+        "Depth Anything 3 Base",
+        "Depth Anything 3 Metric Large (m)",
+        "MoGe-2 ViT-S (m)",
+        "MoGe-2 ViT-B (m)",
+    ),
+    group="Depth",
+)
+
+EQUIVALENT = Parameter(
+    name="equivalent_mm",
+    kind=Kind.FLOAT,
+    label="Picture's focal length",
+    help="The focal length that the picture was taken with, in 35 mm terms; it gives the angle of view. Auto: from "
+    "the file, else as the network estimates it.",
+    minimum=4.0,
+    maximum=3000.0,
+    slider=(10.0, 200.0),
+    unit="mm",
+    group="Depth",
+)
+
 DEPTH_PARAMETERS = (
     Parameter(
         name="depth_source",
@@ -16,6 +62,8 @@ DEPTH_PARAMETERS = (
         shown=("Auto", "From the camera", "Estimate"),
         group="Depth",
     ),
+    DEPTH_MODEL,
+    EQUIVALENT,
     Parameter(
         name="refine",
         kind=Kind.BOOLEAN,

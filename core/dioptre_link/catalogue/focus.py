@@ -10,7 +10,7 @@ from ..operation import Kind, Parameter
 USUAL_FOCUS_RANGE = 0.04
 """Disparity that stays sharp to either side of the focus where no range is chosen."""
 
-FOCUS_RESETS: Mapping[str, Any] = {"focal_disparity": None}
+FOCUS_RESETS: Mapping[str, Any] = {"focal_disparity": None, "focus_m": None}
 """What a click on the point to focus on hands back to the picture."""
 
 FOCUS_PARAMETERS = (

@@ -6,6 +6,7 @@ from ..operation import LAPTOP_PREVIEW, Input, Kind, Memory, Operation, Paramete
 from .blur import BLUR_PARAMETERS
 from .depth import DEPTH_PARAMETERS
 from .focus import FOCUS_PARAMETERS, FOCUS_RESETS, STROKES
+from .lens import LENS_PARAMETERS
 
 _PIECES = Parameter(
     name="pieces",
@@ -35,7 +36,7 @@ OPERATION = Operation(
     title="Lens blur",
     help="Blurs a picture by its depth, like a lens focused at one distance. Uses the picture's depth map if there "
     "is one; otherwise estimates the depth.",
-    parameters=(*FOCUS_PARAMETERS, STROKES, *BLUR_PARAMETERS, *DEPTH_PARAMETERS, _PIECES),
+    parameters=(*FOCUS_PARAMETERS, STROKES, *BLUR_PARAMETERS, *LENS_PARAMETERS, *DEPTH_PARAMETERS, _PIECES),
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),
     outputs=(Role.RESULT, Role.FOREGROUND, Role.SUBJECT, Role.BACKGROUND, Role.DEPTH),

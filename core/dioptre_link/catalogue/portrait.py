@@ -6,6 +6,7 @@ from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
 from .blur import BLUR_PARAMETERS
 from .depth import DEPTH_PARAMETERS
 from .focus import FOCUS_PARAMETERS, FOCUS_RESETS, STROKES
+from .lens import LENS_PARAMETERS
 from .subject import ADDS, REMOVES, SUBJECT_PARAMETERS, SUBJECT_RESETS
 
 _KEEP_SUBJECT = Parameter(
@@ -30,6 +31,7 @@ OPERATION = Operation(
         _KEEP_SUBJECT,
         STROKES,
         *BLUR_PARAMETERS,
+        *LENS_PARAMETERS,
         *DEPTH_PARAMETERS,
     ),
     inputs=(Input.PICTURE,),

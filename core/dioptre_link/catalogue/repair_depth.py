@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..operation import Input, Kind, Memory, Operation, Parameter, Role
+from .depth import DEPTH_MODEL
 
 OPERATION = Operation(
     name="repair_depth",
@@ -65,6 +66,7 @@ OPERATION = Operation(
             slider=(0.0, 100.0),
             unit="px",
         ),
+        DEPTH_MODEL,
     ),
     inputs=(Input.PICTURE, Input.DISPARITY, Input.SELECTION),
     outputs=(Role.DEPTH,),

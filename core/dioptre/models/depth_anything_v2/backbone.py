@@ -34,7 +34,7 @@ class Block(nnx.Module):
 
     def __init__(self, config: BackboneConfig, *, rngs: nnx.Rngs) -> None:
         width, hidden = config.width, config.hidden
-        self.norm1, self.norm2 = _norm(config, rngs=rngs), _norm(config, rngs=rngs)
+        self.norm1, self.norm2 = (layer_norm(width, config.epsilon, rngs=rngs) for _ in range(2))
         self.attention = Attention(config, rngs=rngs)
         self.enter = nnx.Linear(width, hidden, rngs=rngs)
         self.leave = nnx.Linear(hidden, width, rngs=rngs)
@@ -56,7 +56,7 @@ class Backbone(nnx.Module):
         self.class_position = nnx.Param(jnp.zeros(config.width))
         self.positions = nnx.Param(jnp.zeros((config.grid**2, config.width)))
         self.blocks = nnx.vmap(lambda keys: Block(config, rngs=keys))(rngs.split(config.blocks))
-        self.norm = _norm(config, rngs=rngs)
+        self.norm = layer_norm(config.width, config.last_epsilon, rngs=rngs)
 
     def __call__(self, x: Float[Array, "n H W 3"]) -> Float[Array, "k n t c"]:
         """Normalised outputs of the tapped blocks: for each the class token, then the patches row by row.
@@ -74,20 +74,30 @@ class Backbone(nnx.Module):
 
     def embed(self, x: Float[Array, "n H W 3"]) -> Float[Array, "n t c"]:
         """Patches as tokens with their positions, the class token in front."""
-        config = self.config
-        n, height, width, _ = x.shape
-        side = config.patch_px
-        if height % side or width % side:
-            raise ValueError(f"sides must be multiples of {side}, not {height} x {width}")
-        rows, columns = height // side, width // side
-        patches = x.reshape(n, rows, side, columns, side, 3).transpose(0, 1, 3, 2, 4, 5)
-        grid = self.positions[...].reshape(config.grid, config.grid, config.width)
-        if (rows, columns) != (config.grid, config.grid):
-            grid = resize_cubic(grid, (rows, columns), offset=config.position_offset)
-        tokens = self.patch(patches.reshape(n, rows * columns, -1)) + grid.reshape(rows * columns, config.width)
-        first = jnp.broadcast_to(self.class_token[...] + self.class_position[...], (n, 1, config.width))
+        tokens = embedded_patches(x, self.patch, self.positions[...], config=self.config)
+        first = jnp.broadcast_to(self.class_token[...] + self.class_position[...], (len(x), 1, self.config.width))
         return jnp.concatenate([first, tokens], axis=1)
 
 
-def _norm(config: BackboneConfig, *, rngs: nnx.Rngs) -> nnx.LayerNorm:
-    return nnx.LayerNorm(config.width, epsilon=config.epsilon, use_fast_variance=False, rngs=rngs)
+def embedded_patches(
+    x: Float[Array, "n H W 3"], patch: nnx.Linear, positions: Float[Array, "p c"], *, config: BackboneConfig
+) -> Float[Array, "n t c"]:
+    """Patches as tokens, row by row, with their positions resized to the picture's grid.
+
+    Raises ValueError where a side is no multiple of the patch.
+    """
+    n, height, width, _ = x.shape
+    side = config.patch_px
+    if height % side or width % side:
+        raise ValueError(f"sides must be multiples of {side}, not {height} x {width}")
+    rows, columns = height // side, width // side
+    patches = x.reshape(n, rows, side, columns, side, 3).transpose(0, 1, 3, 2, 4, 5)
+    grid = positions.reshape(config.grid, config.grid, config.width)
+    if (rows, columns) != (config.grid, config.grid):
+        grid = resize_cubic(grid, (rows, columns), offset=config.position_offset)
+    tokens: Array = patch(patches.reshape(n, rows * columns, -1)) + grid.reshape(rows * columns, config.width)
+    return tokens
+
+
+def layer_norm(width: int, epsilon: float, *, rngs: nnx.Rngs) -> nnx.LayerNorm:
+    return nnx.LayerNorm(width, epsilon=epsilon, use_fast_variance=False, rngs=rngs)

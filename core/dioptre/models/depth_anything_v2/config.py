@@ -12,6 +12,7 @@ class BackboneConfig:
     width: of a token. patch_px: side of the square that one token sees. grid: side of the table of learned
     positions, in tokens. taps: the blocks, counted from 0, whose outputs the head reads. position_offset: added to
     the number of tokens when the table is resized, as DINOv2's own code does (0.1) and transformers does not.
+    epsilon: of the blocks' norms; last_epsilon: of the norm behind the tapped blocks.
     """
 
     width: int = 384
@@ -22,6 +23,7 @@ class BackboneConfig:
     grid: int = 37
     taps: tuple[int, ...] = (2, 5, 8, 11)
     epsilon: float = 1e-6
+    last_epsilon: float = 1e-6
     position_offset: float = 0.0
 
 

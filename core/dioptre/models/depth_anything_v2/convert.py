@@ -175,8 +175,13 @@ def convert(arrays: Arrays) -> dict[str, np.ndarray]:
 def convert_backbone(arrays: Arrays) -> dict[str, np.ndarray]:
     """DINOv2 under the original names (without a prefix) to ours, float32, the blocks stacked."""
     renamed = apply_rules(_floats(arrays, without=_UNUSED_BACKBONE), BACKBONE_RULES)
+    renamed["class_position"], renamed["positions"] = renamed["positions"][0], renamed["positions"][1:]
+    return stacked_blocks(renamed)
+
+
+def stacked_blocks(renamed: Arrays) -> dict[str, np.ndarray]:
+    """The arrays of `blocks.0`, `blocks.1`, … stacked along a leading axis as `blocks`; others as they are."""
     ours = {name: value for name, value in renamed.items() if not name.startswith("blocks.")}
-    ours["class_position"], ours["positions"] = ours["positions"][0], ours["positions"][1:]
     stacks: dict[str, dict[int, np.ndarray]] = {}
     for name in renamed.keys() - ours.keys():
         if match := re.fullmatch(r"blocks\.(\d+)\.(.+)", name):

@@ -53,7 +53,7 @@ def _backbone(backbone: Any, x: Any, shape: tuple[int, ...]) -> tuple[list[Any],
         if number in config.taps:
             scale, bias = _array(backbone.norm.scale), _array(backbone.norm.bias)
             kept = ops.slice(tokens, [1], [rows * columns + 1], [1], [1])
-            taps.append(_added(ops.multiply(_normed(kept, config.epsilon), ops.constant(scale)), bias))
+            taps.append(_added(ops.multiply(_normed(kept, config.last_epsilon), ops.constant(scale)), bias))
     return taps, (rows, columns)
 
 

@@ -19,6 +19,7 @@ _BACKBONES = {
     "dinov2_vits14": {"width": 384, "blocks": 12, "heads": 6, "hidden": 1536},
     "dinov2_vitb14": {"width": 768, "blocks": 12, "heads": 12, "hidden": 3072},
 }
+_LEVEL_WIDTHS = (256, 128, 64, 32)  # behind the token grid
 _RESAMPLERS = ("conv_transpose", "bilinear")
 _POSITION_OFFSET = 0.1  # of DINOv2's own code, in which MoGe was trained
 
@@ -53,6 +54,39 @@ class Moge2Config:
     normal: StackConfig | None = None
     scale: tuple[int, ...] = field(default=())
     tokens: tuple[int, int] = (1200, 3600)
+
+
+def small(stated: Mapping[str, Any] | None = None) -> Moge2Config:
+    """MoGe-2 ViT-S normal: as its file states, else as its authors' training configuration has it."""
+    return from_published(stated or as_trained("dinov2_vits14"))
+
+
+def base(stated: Mapping[str, Any] | None = None) -> Moge2Config:
+    """MoGe-2 ViT-B normal: as its file states, else as its authors' training configuration has it."""
+    return from_published(stated or as_trained("dinov2_vitb14"))
+
+
+def as_trained(backbone: str) -> dict[str, Any]:
+    """The configuration of the published networks with normals, in the terms of the original code."""
+    width = _BACKBONES[backbone]["width"]
+    stack: dict[str, Any] = {
+        "dim_res_blocks": [width, *_LEVEL_WIDTHS],
+        "res_block_in_norm": "none",
+        "res_block_hidden_norm": "none",
+        "resamplers": ["conv_transpose", "conv_transpose", "conv_transpose", "bilinear"],
+    }
+    head = {**stack, "dim_in": [width, *_LEVEL_WIDTHS], "num_res_blocks": [0, 1, 1, 1, 0]}
+    neck = {**stack, "dim_in": [width + 2, 2, 2, 2, 2], "dim_out": None, "num_res_blocks": [0, 2, 2, 2, 0]}
+    return {
+        "encoder": {"backbone": backbone, "intermediate_layers": [2, 5, 8, 11], "dim_out": width},
+        "neck": neck,
+        "points_head": {**head, "dim_out": [None] * 4 + [3]},
+        "normal_head": {**head, "dim_out": [None] * 4 + [3]},
+        "mask_head": {**head, "dim_out": [None] * 4 + [1]},
+        "scale_head": {"dims": [width, width, width, 1]},
+        "remap_output": "exp",
+        "num_tokens_range": [1200, 3600],
+    }
 
 
 def from_published(published: Mapping[str, Any], *, origin: str = "the checkpoint") -> Moge2Config:

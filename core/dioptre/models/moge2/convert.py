@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dioptre.checkpoints.card import WeightsError
-from dioptre.checkpoints.torch_file import Tensor, read_torch
+from dioptre.checkpoints.torch_file import Tensor, TorchFile, read_torch
 from dioptre.models.depth_anything_v2.convert import convert_backbone
 from dioptre.models.key_map import (
     Rule,
@@ -20,7 +22,7 @@ from dioptre.models.key_map import (
     spread_rules,
 )
 
-from .config import Moge2Config, from_published
+from .config import from_published
 
 _BACKBONE = "encoder.backbone."
 _UNUSED = re.compile(r"encoder\.image_(mean|std)")
@@ -47,20 +49,32 @@ RULES = (
 )
 
 
-def read(path: Path) -> tuple[Moge2Config, dict[str, np.ndarray]]:
-    """Configuration and values from a published `model.pt`. Raises WeightsError when it holds something else."""
-    file = read_torch(path)
-    tree = file.tree
-    tensors = tree.get("model") if isinstance(tree, dict) else None
-    if not isinstance(tensors, dict) or not all(isinstance(one, Tensor) for one in tensors.values()):
-        raise WeightsError("{file} does not contain MoGe-2.", hint=_HINT, file=path.name)
-    config = from_published(tree.get("model_config") or {}, origin=path.name)
+def from_torch_file(path: Path) -> dict[str, np.ndarray]:
+    """The values of a published `model.pt`. Raises WeightsError when it holds something else."""
+    file, tensors = _opened(path)
     try:
-        return config, convert(dict(file.arrays(tensors)))
-    except ValueError as error:
+        return convert(dict(file.arrays(tensors)))
+    except (ValueError, KeyError, IndexError) as error:
         raise WeightsError(
             "{file} does not contain MoGe-2: {why}.", hint=_HINT, file=path.name, why=str(error)
         ) from error
+
+
+def stated_config(path: Path) -> dict[str, Any]:
+    """The configuration that a published `model.pt` states. Raises WeightsError for one that does not run here."""
+    file, _ = _opened(path)
+    stated = file.tree.get("model_config")
+    from_published(stated or {}, origin=path.name)
+    plain: dict[str, Any] = json.loads(json.dumps(stated))  # tuples as lists, as the card has them
+    return plain
+
+
+def _opened(path: Path) -> tuple[TorchFile, dict[str, Tensor]]:
+    file = read_torch(path)
+    tensors = file.tree.get("model") if isinstance(file.tree, dict) else None
+    if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
+        raise WeightsError("{file} does not contain MoGe-2.", hint=_HINT, file=path.name)
+    return file, tensors
 
 
 def convert(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -1,0 +1,117 @@
+"""Depth in metres as files: float TIFF, 16-bit PNG in millimetres, and a point cloud (PLY).
+
+PLY: Turk, "The PLY Polygon File Format", 1994; binary, little-endian.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from dioptre.imaging.field_of_view import FieldOfView
+
+from . import problems
+from .atomic import InputFiles, replacing
+from .encode import encode
+from .picture import Format
+
+SUFFIXES = (".tif", ".tiff", ".png", ".ply")
+FARTHEST_MM = 65_535
+"""In the PNG: what is 65.535 m away or farther. 0 is not used."""
+
+_MOST_POINTS = 4_000_000
+_STEP = 0.06  # of inverse distance between neighbours, from which on a point hangs between two things
+
+
+def write_metric_depth(
+    inverse_m: Float32[np.ndarray, "h w"],
+    picture: Float32[np.ndarray, "h w c"],
+    path: str | os.PathLike[str],
+    *,
+    field_of_view: FieldOfView | None = None,
+    force: bool = False,
+    permissions_of: InputFiles = (),
+) -> None:
+    """Write depth in metres as the suffix says.
+
+    .tif: float32, metres along the view axis, infinity for what is infinitely far. .png: 16 bits, millimetres;
+    65535 for what is farther. .ply: coloured points in metres, x right, y up, z towards the camera, which is at 0;
+    without what is infinitely far and what hangs between two things at a step of depth.
+
+    inverse_m: inverse depth in 1/m. picture: sRGB-encoded; the points' colours. field_of_view: needed for points.
+    Raises FileExists, UnwritableFile (also for another suffix, or points without an angle of view).
+    """
+    place = Path(path)
+    suffix = place.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise problems.UnwritableFile(
+            "Depth in metres is not written as {suffix}.",
+            hint="End the name in .tif (metres), .png (millimetres) or .ply (points).",
+            suffix=suffix or "a file without a suffix",
+        )
+    if suffix == ".ply" and field_of_view is None:
+        raise problems.UnwritableFile(
+            "Points need the picture's angle of view, which nobody knows.",
+            hint="Give the focal length that it was taken with in 35 mm terms: --equivalent-mm 28.",
+        )
+    with replacing(place, force=force, permissions_of=permissions_of) as stream:
+        if suffix == ".ply":
+            assert field_of_view is not None
+            stream.write(_points(inverse_m, picture, field_of_view))
+        elif suffix == ".png":
+            stream.write(encode(_millimetres(inverse_m)[..., None], Format.PNG))
+        else:
+            stream.write(encode(_metres(inverse_m)[..., None], Format.TIFF))
+
+
+def _metres(inverse_m: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+    depth = np.full_like(inverse_m, np.inf)
+    np.divide(np.float32(1), inverse_m, out=depth, where=inverse_m > 0)
+    return depth
+
+
+def _millimetres(inverse_m: Float32[np.ndarray, "h w"]) -> np.ndarray:
+    codes: np.ndarray = np.clip(np.rint(1000 * _metres(inverse_m)), 1, FARTHEST_MM).astype(np.uint16)
+    return codes
+
+
+def _points(inverse_m: Float32[np.ndarray, "h w"], picture: np.ndarray, view: FieldOfView) -> bytes:
+    height, width = inverse_m.shape
+    step = max(1, math.ceil(math.sqrt(height * width / _MOST_POINTS)))
+    rows, columns = np.arange(0, height, step), np.arange(0, width, step)
+    inverse, colours = inverse_m[::step, ::step], picture[::step, ::step, :3]
+    kept = (inverse > 0) & ~_hanging(inverse)
+    if picture.shape[2] == 4:
+        kept &= picture[::step, ::step, 3] > 0
+    depth = 1 / inverse[kept]
+    focal = view.focal_px((height, width))
+    across, down = np.meshgrid((columns + 0.5 - width / 2) / focal, (rows + 0.5 - height / 2) / focal)
+    vertices = np.empty(
+        len(depth), dtype=[*((axis, "<f4") for axis in "xyz"), *((name, "u1") for name in ("red", "green", "blue"))]
+    )
+    vertices["x"], vertices["y"], vertices["z"] = across[kept] * depth, -down[kept] * depth, -depth
+    codes = np.rint(np.clip(colours[kept], 0, 1) * 255).astype(np.uint8)
+    vertices["red"], vertices["green"], vertices["blue"] = codes.T
+    properties = [f"property float {axis}" for axis in "xyz"]
+    properties += [f"property uchar {name}" for name in ("red", "green", "blue")]
+    head = ["ply", "format binary_little_endian 1.0", "comment metres; x right, y up, z towards the camera"]
+    head += [f"element vertex {len(depth)}", *properties, "end_header", ""]
+    return "\n".join(head).encode("ascii") + vertices.tobytes()
+
+
+def _hanging(inverse: Float32[np.ndarray, "h w"]) -> np.ndarray:
+    """Points whose inverse depth differs much from a neighbour's to both sides: they belong to no surface."""
+    hanging = np.zeros(inverse.shape, bool)
+    for axis in (0, 1):
+        if inverse.shape[axis] < 3:
+            continue
+        differences = np.abs(np.diff(inverse, axis=axis))
+        moved = np.moveaxis(differences, axis, 0)
+        both = np.minimum(moved[:-1], moved[1:])
+        inner = np.moveaxis(inverse, axis, 0)[1:-1]
+        np.moveaxis(hanging, axis, 0)[1:-1] |= both > _STEP * inner
+    return hanging

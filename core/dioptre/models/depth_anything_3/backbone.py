@@ -1,0 +1,142 @@
+"""The backbone of Depth Anything 3 Small and Base for one view: DINOv2 with rotary positions in its later blocks.
+
+With several views, every other late block attends across views and gives all patches one position. With a single
+view only the position is left of that.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float, Float32
+
+from dioptre.models.attention import attend
+from dioptre.models.depth_anything_v2.backbone import Block, embedded_patches, layer_norm
+from dioptre.models.depth_anything_v2.config import BackboneConfig
+
+from .config import DepthAnything3Config
+
+_BASE_FREQUENCY = 100.0
+
+Rotation = tuple[Float[Array, "t d"], Float[Array, "t d"]]
+"""Cosine and sine by which each token's query and key are rotated."""
+
+
+class RotaryAttention(nnx.Module):
+    """Self-attention whose query and key are normalised for each head and rotated by the token's place."""
+
+    def __init__(self, config: BackboneConfig, *, rngs: nnx.Rngs) -> None:
+        self.heads = config.heads
+        each = config.width // config.heads
+        self.qkv = nnx.Linear(config.width, 3 * config.width, rngs=rngs)
+        self.query_norm = layer_norm(each, config.last_epsilon, rngs=rngs)
+        self.key_norm = layer_norm(each, config.last_epsilon, rngs=rngs)
+        self.out = nnx.Linear(config.width, config.width, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "n t c"], rotation: Rotation) -> Float[Array, "n t c"]:
+        n, tokens, width = x.shape
+        joined = self.qkv(x).reshape(n, tokens, 3, self.heads, -1)
+        query, key, value = jnp.moveaxis(joined, (2, 3), (0, 2))
+        query = _rotated(self.query_norm(query), rotation) * query.shape[-1] ** -0.5
+        seen = attend(query, _rotated(self.key_norm(key), rotation), value)
+        return self.out(jnp.moveaxis(seen, 1, 2).reshape(n, tokens, width))
+
+
+class RotaryBlock(nnx.Module):
+    """As `Block` of DINOv2, with rotary attention."""
+
+    def __init__(self, config: BackboneConfig, *, rngs: nnx.Rngs) -> None:
+        width, hidden = config.width, config.hidden
+        self.norm1, self.norm2 = (layer_norm(width, config.epsilon, rngs=rngs) for _ in range(2))
+        self.attention = RotaryAttention(config, rngs=rngs)
+        self.enter = nnx.Linear(width, hidden, rngs=rngs)
+        self.leave = nnx.Linear(hidden, width, rngs=rngs)
+        self.scale1, self.scale2 = nnx.Param(jnp.ones(width)), nnx.Param(jnp.ones(width))
+
+    def __call__(self, x: Float[Array, "n t c"], rotation: Rotation) -> Float[Array, "n t c"]:
+        x = x + self.scale1[...] * self.attention(self.norm1(x), rotation)
+        hidden = jax.nn.gelu(self.enter(self.norm2(x)), approximate=False)
+        return x + self.scale2[...] * self.leave(hidden)
+
+
+class RotaryBackbone(nnx.Module):
+    """A picture to features of its patches, and to the camera token."""
+
+    def __init__(self, config: DepthAnything3Config, *, rngs: nnx.Rngs) -> None:
+        sizes = config.backbone
+        assert config.rotary_from is not None
+        self.config, self.first_rotary = sizes, config.rotary_from
+        self.patch = nnx.Linear(3 * sizes.patch_px**2, sizes.width, rngs=rngs)
+        self.class_token = nnx.Param(jnp.zeros(sizes.width))
+        self.class_position = nnx.Param(jnp.zeros(sizes.width))
+        self.camera_token = nnx.Param(jnp.zeros(sizes.width))
+        self.positions = nnx.Param(jnp.zeros((sizes.grid**2, sizes.width)))
+        late = sizes.blocks - self.first_rotary
+        self.blocks = nnx.vmap(lambda keys: Block(sizes, rngs=keys))(rngs.split(self.first_rotary))
+        self.rotary = nnx.vmap(lambda keys: RotaryBlock(sizes, rngs=keys))(rngs.split(late))
+        self.norm = layer_norm(sizes.width, sizes.last_epsilon, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "n H W 3"]) -> tuple[Float[Array, "k n t c"], Float[Array, "n c"]]:
+        """Patch features of the taps, each joined with the block before it, and the last tap's camera token.
+
+        x: RGB with ImageNet's mean and deviation taken out; both sides multiples of the patch.
+        """
+        sizes = self.config
+        tokens = embedded_patches(x, self.patch, self.positions[...], config=sizes)
+        first = jnp.broadcast_to(self.class_token[...] + self.class_position[...], (len(x), 1, sizes.width))
+        tokens = _scanned(self.blocks, jnp.concatenate([first, tokens], axis=1))
+        tokens = tokens.at[:, 0].set(self.camera_token[...])
+        outputs = self._rotary(tokens, (x.shape[1] // sizes.patch_px, x.shape[2] // sizes.patch_px))
+        taps = np.asarray(sizes.taps) - self.first_rotary
+        before, last = outputs[taps - 1], outputs[taps]
+        joined = jnp.concatenate([before, self.norm(last)], axis=-1)
+        camera = jnp.concatenate([before[-1, :, 0], last[-1, :, 0]], axis=-1)
+        return joined[:, :, 1:], camera
+
+    def _rotary(self, tokens: Float[Array, "n t c"], grid: tuple[int, int]) -> Float[Array, "b n t c"]:
+        """Outputs of all late blocks."""
+        count = self.config.blocks - self.first_rotary
+        tables = [rotations(grid, self.config.width // self.config.heads, alike=alike) for alike in (False, True)]
+        cosines, sines = (jnp.stack(parts) for parts in zip(*tables, strict=True))
+        alike = jnp.asarray([(self.first_rotary + number) % 2 for number in range(count)])
+        graph, blocks = nnx.split(self.rotary)
+
+        def step(carried: Array, each: tuple[object, Array]) -> tuple[Array, Array]:
+            parameters, which = each
+            carried = nnx.merge(graph, parameters)(carried, (cosines[which], sines[which]))
+            return carried, carried
+
+        _, outputs = jax.lax.scan(step, tokens, (blocks, alike))
+        return outputs
+
+
+def rotations(
+    grid: tuple[int, int], width: int, *, alike: bool
+) -> tuple[Float32[np.ndarray, "t d"], Float32[np.ndarray, "t d"]]:
+    """Cosine and sine for each token: the first half of `width` rotates by the row, the second by the column.
+
+    The camera token is at 0, patches count from 1. alike: all patches are at 1.
+    """
+    rows, columns = (np.ravel(part) for part in np.indices(grid))
+    if alike:
+        rows, columns = np.zeros_like(rows), np.zeros_like(columns)
+    places = np.stack([np.concatenate([[0], axis + 1]) for axis in (rows, columns)])
+    frequencies = _BASE_FREQUENCY ** -(np.arange(0, width // 2, 2, dtype=np.float32) / np.float32(width // 2))
+    angles = places[..., None].astype(np.float32) * frequencies.astype(np.float32)
+    turns = np.concatenate([angles[0], angles[0], angles[1], angles[1]], axis=-1)
+    return np.cos(turns), np.sin(turns)
+
+
+def _rotated(x: Float[Array, "n h t d"], rotation: Rotation) -> Float[Array, "n h t d"]:
+    cosines, sines = rotation
+    quarters = jnp.split(x, 4, axis=-1)
+    turned = jnp.concatenate([-quarters[1], quarters[0], -quarters[3], quarters[2]], axis=-1)
+    return x * cosines + turned * sines
+
+
+def _scanned(blocks: nnx.Module, tokens: Float[Array, "n t c"]) -> Float[Array, "n t c"]:
+    graph, stacked = nnx.split(blocks)
+    last: Array = jax.lax.scan(lambda x, parameters: (nnx.merge(graph, parameters)(x), None), tokens, stacked)[0]
+    return last

@@ -1,0 +1,327 @@
+"""Download a published file of weights over HTTP, with resume, progress, cancel and a check of size and sha256.
+
+What has arrived is kept until the file is complete, so that a later try goes on from there. Proxy variables
+(`https_proxy`, `no_proxy`, …) and the system's certificates are honoured.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import re
+import shutil
+import ssl
+import threading
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dioptre.checkpoints.locate import added_folder
+from dioptre_link.language import Message
+
+from .fetching import FetchError, Progress
+from .published_file import PublishedFile
+
+_POLL_S = 0.1  # between looks at the transfer: a cancel is felt at once
+_SILENCE_S = 30.0  # without a byte, after which the connection counts as broken
+_TRIES = 5  # in a row in which nothing arrived
+_PAUSE_S = 1.0  # before the next try; doubled with each
+_BLOCK = 1 << 18
+_SPARE_BYTES = 128 << 20  # of the disk, to be left free
+_CONVERTED = 1.1  # size of the converted weights by that of the file
+_ROUGH = 1.25  # how much larger than an estimated size a file may be
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_NO_REDIRECT_TO = "the server redirects to an address that is not encrypted"
+
+
+def downloads_folder() -> Path:
+    """Where unfinished downloads are kept."""
+    return added_folder() / ".downloads"
+
+
+def download(file: PublishedFile, *, progress: Progress) -> Path:
+    """The complete file, checked against its sha256, in a folder of its own; `discard` deletes it after use.
+
+    Raises FetchError, and what `progress` raises: the transfer has stopped then, and what arrived is kept.
+    """
+    target = downloads_folder() / file.sha256 / file.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    progress(0.0, "Connecting")
+    _require_room(file, target.parent, arrived=_size(target))
+    resumed = _size(target) > 0
+    _receive(file, target, progress)
+    if resumed and not _is_right(file, target):  # its first part may be of another file
+        target.unlink()
+        _receive(file, target, progress)
+    progress(1.0, "Checking the file")
+    if _is_right(file, target):
+        return target
+    found = _sha256(target)
+    discard(file)
+    raise FetchError(
+        "{name} is not the file that Dioptre knows: its sha256 is {found}, not {expected}.",
+        hint="The file was deleted. Its publisher or the mirror may have replaced it: try again later, or get "
+        "another copy and add it with: dioptre models add FILE",
+        code="foreign-weights",
+        name=file.name,
+        found=found,
+        expected=file.sha256,
+    )
+
+
+def discard(file: PublishedFile) -> None:
+    """Delete what was downloaded of `file`."""
+    folder = downloads_folder() / file.sha256
+    (folder / file.name).unlink(missing_ok=True)
+    for empty in (folder, downloads_folder()):
+        with suppress(OSError):
+            empty.rmdir()
+
+
+def _receive(file: PublishedFile, target: Path, progress: Progress) -> None:
+    """All of the file that is missing. Raises FetchError, and what `progress` raises."""
+    tries, received = 0, False
+    while not _is_complete(file, target):
+        before = _size(target)
+        try:
+            _transfer(file, target, progress)
+            return
+        except _Broken as broken:
+            arrived = _size(target) > before
+            received, tries = received or arrived, 0 if arrived else tries + 1
+            if not (broken.temporary and received) or tries >= _TRIES:
+                raise _failed(file, broken.reason) from broken
+        _wait(_PAUSE_S * 2**tries, progress, file, _size(target))
+
+
+class _Broken(Exception):  # noqa: N818  (reads as what it says)
+    """A transfer ended early. temporary: another try may go on from where it ended."""
+
+    def __init__(self, reason: str, *, temporary: bool = True) -> None:
+        super().__init__(reason)
+        self.reason, self.temporary = reason, temporary
+
+
+@dataclass
+class _Transfer:
+    """A transfer in a thread of its own, so that a cancel need not wait for the next byte."""
+
+    file: PublishedFile
+    partial: Path
+    arrived: int = 0
+    stopped: bool = False
+    broken: _Broken | None = None
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self) -> None:
+        try:
+            self._run()
+        except _Broken as broken:
+            self.broken = broken
+        except urllib.error.HTTPError as error:
+            self.broken = _Broken(f"the server says {error.code} ({error.reason})", temporary=error.code >= 500)
+        except urllib.error.URLError as error:
+            self.broken = _Broken(*_reason_of(error.reason))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self.broken = _Broken(*_reason_of(error))
+
+    def _run(self) -> None:
+        try:
+            self._receive(self.arrived)
+        except urllib.error.HTTPError as error:
+            if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+                raise
+            self.arrived = 0  # what is there is not of this file
+            self._receive(0)
+
+    def _receive(self, start: int) -> None:
+        headers = {"User-Agent": "dioptre", "Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        request = urllib.request.Request(self.file.address, headers=headers)  # noqa: S310  (http and https alone: see _opener)
+        with _opener().open(request, timeout=_SILENCE_S) as response:
+            start = self._start_of(response, start)
+            with self.partial.open("r+b" if start else "wb") as target:
+                target.seek(start)
+                target.truncate()
+                self.arrived = start
+                while block := response.read(_BLOCK):
+                    with self.guard:
+                        if self.stopped:
+                            return
+                        target.write(block)
+                        self.arrived += len(block)
+                    if self.arrived > _largest(self.file):
+                        raise _Broken(_too_large(self.file), temporary=False)
+            expected = response.headers.get("Content-Length", "")
+        if expected.isdecimal() and self.arrived < start + int(expected):
+            raise _Broken("the connection broke off")
+        if self.file.exact and self.arrived < self.file.nbytes:
+            raise _Broken("the connection broke off")
+
+    def _start_of(self, response: Any, asked: int) -> int:
+        """The byte that the answer starts at. Raises _Broken where it announces another file."""
+        total = response.headers.get("Content-Length", "")
+        start = 0
+        if response.status == 206:
+            match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+            if match is None or int(match[1]) != asked:
+                self.partial.unlink(missing_ok=True)
+                raise _Broken("the server goes on at another place than was asked for")
+            start, total = asked, match[2]
+        if total.isdecimal() and (
+            int(total) > _largest(self.file) or (self.file.exact and int(total) != self.file.nbytes)
+        ):
+            mb = round(int(total) / 1e6, 1)
+            raise _Broken(f"the server offers another file, of {mb:g} MB", temporary=False)
+        return start
+
+
+def _transfer(file: PublishedFile, partial: Path, progress: Progress) -> None:
+    """Receive what is missing. Raises _Broken, and what `progress` raises."""
+    transfer = _Transfer(file=file, partial=partial, arrived=_size(partial))
+    thread = threading.Thread(target=transfer.run, daemon=True, name="download")
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(_POLL_S)
+            _report(file, transfer.arrived, progress)
+    except BaseException:
+        with transfer.guard:  # nothing is written from here on
+            transfer.stopped = True
+        raise
+    if transfer.broken is not None:
+        raise transfer.broken
+
+
+def _report(file: PublishedFile, arrived: int, progress: Progress) -> None:
+    if not arrived:
+        progress(0.0, "Connecting")
+        return
+    total_mb = max(1, round(file.nbytes / 1e6))
+    got_mb = min(total_mb, round(arrived / 1e6))
+    progress(min(1.0, arrived / file.nbytes), Message("Downloading: {got} of {size} MB", got=got_mb, size=total_mb))
+
+
+def _wait(seconds: float, progress: Progress, file: PublishedFile, arrived: int) -> None:
+    """Pause before the next try; a cancel ends it."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        progress(min(1.0, arrived / file.nbytes), "The connection broke off; trying again")
+        time.sleep(min(_POLL_S, left))
+
+
+def _is_complete(file: PublishedFile, partial: Path) -> bool:
+    """Whether all has arrived; a file that is too long is deleted."""
+    size = _size(partial)
+    if size > _largest(file):
+        partial.unlink()
+        return False
+    return file.exact and size == file.nbytes
+
+
+def _is_right(file: PublishedFile, path: Path) -> bool:
+    return _sha256(path) == file.sha256
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _require_room(file: PublishedFile, folder: Path, *, arrived: int) -> None:
+    needed = max(0, file.nbytes - arrived) + int(_CONVERTED * file.nbytes) + _SPARE_BYTES
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise FetchError(
+            "There is not enough room on the disk: {needed} MB are needed, {free} MB are free in {folder}.",
+            hint="Free some space, or set DIOPTRE_DATA_DIR to a folder on another disk.",
+            code="disk-full",
+            needed=round(needed / 1e6),
+            free=round(free / 1e6),
+            folder=folder,
+        )
+
+
+def _largest(file: PublishedFile) -> int:
+    return file.nbytes if file.exact else int(_ROUGH * file.nbytes)
+
+
+def _too_large(file: PublishedFile) -> str:
+    return f"the server sends more than the {max(1, round(file.nbytes / 1e6))} MB of the file"
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _reason_of(error: object) -> tuple[str]:
+    """Why a connection failed, in words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return ("the server's certificate is not trusted",)
+    if isinstance(error, TimeoutError):
+        return ("the connection is too slow",)
+    if isinstance(error, ConnectionRefusedError):
+        return ("there is no connection",)
+    if isinstance(error, (http.client.IncompleteRead, ConnectionError)):
+        return ("the connection broke off",)
+    if isinstance(error, OSError) and error.errno is not None:
+        return ("there is no connection" if error.errno < 0 else str(error.strerror or error),)
+    return (str(error).rstrip("."),)
+
+
+def _failed(file: PublishedFile, reason: str) -> FetchError:
+    return FetchError(
+        "{name} could not be downloaded from {address}: {reason}.",
+        hint="Nothing was installed; what has arrived is kept for the next try. Check the internet connection and "
+        "the proxy settings, and try again.",
+        name=file.name,
+        address=file.address,
+        reason=reason,
+    )
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, but not from an encrypted address to another one."""
+
+    def redirect_request(  # noqa: PLR0917  (urllib's signature)
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Any:
+        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
+            raise _Broken(_NO_REDIRECT_TO, temporary=False)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Opens http and https, nothing else, through the proxies that the environment or the system names."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.UnknownHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(context=_certificates()),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        _Redirects(),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
+def _certificates() -> ssl.SSLContext:
+    """The system's; pip's where the system has none, as with Python's own installer for macOS."""
+    context = ssl.create_default_context()
+    if not context.cert_store_stats()["x509_ca"]:
+        try:
+            from pip._vendor import certifi
+        except ImportError:
+            return context
+        context.load_verify_locations(certifi.where())
+    return context

