@@ -49,8 +49,9 @@ def main() -> None:
     views = Views(options.views, np.random.default_rng(options.rank))
     graph, state = nnx.split(SubjectHead(SubjectConfig(), rngs=nnx.Rngs(0)))
     state = load_network(state, options.start)
+    steps = options.rounds * STEPS_A_ROUND
     rate = optax.warmup_cosine_decay_schedule(
-        0, options.rate, WARM_UP * STEPS_A_ROUND, options.rounds * STEPS_A_ROUND, LAST_RATE
+        0, options.rate, min(WARM_UP * STEPS_A_ROUND, steps // 10), steps, LAST_RATE
     )
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(rate, weight_decay=DECAY))
 
