@@ -187,7 +187,9 @@ def test_views_are_painted_and_clicked(qt: types.SimpleNamespace) -> None:
 
     clicked: list[tuple[float, float]] = []
     chosen: list[str] = []
-    view = qt.picture_view.PictureView(lambda x, y: clicked.append((x, y)), chosen.append, lambda change: None)
+    view = qt.picture_view.PictureView(
+        lambda x, y, _: clicked.append((x, y)), chosen.append, lambda change: None, lambda *corners: None
+    )
     view.resize(300, 320)
     image = qt.events.Image(width=4, height=2, channels=4, data=bytes((10, 20, 200, 255)) * 8)
     grey = qt.events.Image(width=4, height=2, channels=1, data=bytes(range(0, 240, 30)))
@@ -219,6 +221,42 @@ def test_views_are_painted_and_clicked(qt: types.SimpleNamespace) -> None:
     view.hide()
 
 
+def test_keys_and_a_drag_pick_things_in_a_selection(qt: types.SimpleNamespace) -> None:
+    from PyQt6 import QtCore, QtGui, QtTest
+
+    picked: list[tuple[float, float, str]] = []
+    boxes: list[tuple[tuple[float, float], tuple[float, float]]] = []
+    view = qt.picture_view.PictureView(
+        lambda x, y, click: picked.append((x, y, click.value)),
+        lambda view: None,
+        lambda change: None,
+        lambda start, end: boxes.append((start, end)),
+    )
+    mask = qt.events.Image(width=4, height=2, channels=1, data=bytes(range(0, 240, 30)))
+    points = {"subject": [(100, 100)], "not_subject": [(300, 100)], "box": (40, 20, 360, 180)}
+    state = qt.states.opened(qt.catalogue.OPERATIONS["select_subject"], points)
+    state = qt.states.arrived(qt.states.reading(state), qt.events.Shown(selection=mask))
+    before = QtGui.QImage(4, 2, QtGui.QImage.Format.Format_ARGB32)
+    before.fill(QtCore.Qt.GlobalColor.white)
+    view.resize(300, 320)
+    view.show()
+    for name in ("selected", "cut_out", "before"):
+        view.render(qt.states.chose_view(state, name), before, (400, 200))
+        assert not view.grab().isNull()
+    left, top, width, height = view.canvas.place()
+    start, end = (QtCore.QPoint(round(left + width * x), round(top + height * 0.5)) for x in (0.25, 0.75))
+    button, keys = QtCore.Qt.MouseButton.LeftButton, QtCore.Qt.KeyboardModifier
+    for key in (keys.NoModifier, keys.ShiftModifier, keys.AltModifier, keys.ControlModifier):
+        QtTest.QTest.mouseClick(view.canvas, button, key, start)
+    assert [click for *_, click in picked] == ["choose", "add", "remove", "remove"]
+    QtTest.QTest.mousePress(view.canvas, button, pos=start)
+    QtTest.QTest.mouseMove(view.canvas, end)
+    QtTest.QTest.mouseRelease(view.canvas, button, pos=end)
+    assert [boxes[0][0][0], boxes[0][1][0]] == pytest.approx([0.25, 0.75], abs=0.02)
+    assert len(picked) == 4
+    view.hide()
+
+
 def test_the_brush_paints_while_the_left_button_is_down(qt: types.SimpleNamespace) -> None:
     from PyQt6 import QtCore, QtGui, QtTest
 
@@ -226,7 +264,10 @@ def test_the_brush_paints_while_the_left_button_is_down(qt: types.SimpleNamespac
     state = qt.states.opened(qt.catalogue.OPERATIONS["portrait"])
     store = qt.states.Store(qt.states.arrived(qt.states.reading(state), qt.events.Shown(after=image)))
     view = qt.picture_view.PictureView(
-        lambda x, y: pytest.fail("a click"), lambda view: None, lambda change: store.set(change(store.state))
+        lambda *_: pytest.fail("a click"),
+        lambda view: None,
+        lambda change: store.set(change(store.state)),
+        lambda *_: pytest.fail("a box"),
     )
     store.observe(lambda _, state: view.render(state, None, (400, 200)))
     view.resize(300, 320)
