@@ -321,7 +321,7 @@ def test_portrait_is_another_name_of_run(pipelines: Calls, photo: Path, tmp_path
         (RuntimeError("boom\nmore"), 1, ["RuntimeError: boom)", "report this", "Log: "]),
         (MemoryError(), 1, ["not enough memory", "Close other programs"]),
         (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes"), 1, ["not enough memory"]),
-        (OSError(28, "No space left on device", "x.tif"), 1, ["x.tif: the disk is full", "Free some space"]),
+        (OSError(28, "No space left on device", "x.tif"), 1, ["x.tif: the disk is full", "Free some disk space"]),
         (KeyboardInterrupt(), 130, ["Cancelled."]),
     ],
 )
