@@ -164,7 +164,7 @@ def check_huge_canvas():
     for x in (0, 262200):
         wide.setPixelData(b"\xff" * 4, x, 0, 1, 1)
     yield from added(document, wide)
-    refused("is larger than", lambda: jobs.job_manager().start(operation("depth"), {}, document, wide))
+    refused("is wider or taller than", lambda: jobs.job_manager().start(operation("depth"), {}, document, wide))
 
 
 def check_group_with_layers_of_all_kinds():
