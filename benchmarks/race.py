@@ -57,7 +57,7 @@ def race(
 
 
 def serve(work: Callable[[], object]) -> None:
-    """One engine, ready and warm: run when told to, and say how long it took."""
+    """One engine, ready and warm: run on request, and say how long it took."""
     print("ready", flush=True)
     for _ in sys.stdin:
         wall, cpu = time.perf_counter(), time.process_time()

@@ -1,4 +1,4 @@
-"""How finely a subject is cut out that is small in its picture, with and without the second look from close by.
+"""How finely a subject is cut out that is small in its picture, with and without the second look on a crop.
 
     PYTHONPATH=core:. python benchmarks/small_subjects.py --portraits PICTURES… --scenes PICTURES… [--json FILE]
 

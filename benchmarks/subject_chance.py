@@ -3,8 +3,8 @@
     PYTHONPATH=core:. python -m benchmarks.subject_chance PICTURES [--json FILE]
 
 PICTURES holds the photographs of `with_subject.txt` and `without_subject.txt` (beside this file) at any depth. They
-are under licences with which nothing is trained. `right` is the share told right by `Portrait blur`'s own decision;
-`as stated` compares the chance that the result states with the share of photographs that have a subject.
+are under licences with which nothing is trained. `right` is the share classified correctly by `Portrait blur`'s own
+decision; `as stated` compares the chance that the result states with the share of photographs that have a subject.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def command(model: str, arguments: argparse.Namespace, engine: str) -> list[str]
 
 
 def serve_one(arguments: argparse.Namespace) -> None:
-    """One engine: run when told to, and say how long it took."""
+    """One engine: run on request, and say how long it took."""
     from dioptre import runtime
 
     runtime.prepare()  # before JAX is imported

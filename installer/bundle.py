@@ -70,7 +70,7 @@ def make(where: Folders, console: Console, installer: Installer, folder: Path) -
 
 
 def python_wanted(checkout: Path) -> tuple[int, int] | None:
-    """The Python that a bundle's packages are for; None where `checkout` is no bundle. Raises Failure elsewhere."""
+    """The Python that a bundle's packages are for; None if `checkout` is not a bundle. Raises Failure elsewhere."""
     wheels = checkout / WHEELS
     if not wheels.is_dir():
         return None

@@ -12,7 +12,7 @@ _PLAIN = str.maketrans({"…": "...", "▸": ">", "×": "x"})  # for a code page
 _VIRTUAL_TERMINAL, _STDERR_HANDLE = 0x0004, -12  # ENABLE_VIRTUAL_TERMINAL_PROCESSING, STD_ERROR_HANDLE
 
 
-class Failure(Exception):  # noqa: N818  (what the user is told, not a programming error)
+class Failure(Exception):  # noqa: N818  (what a message says so, not a programming error)
     """The installation cannot go on. `message` is one sentence, `hint` says what to do."""
 
     def __init__(self, message: str, *, hint: str = "", log: str = "") -> None:

@@ -35,7 +35,7 @@ _SYSTEMS = frozenset({".DS_Store", "desktop.ini", "Thumbs.db"})  # what a file m
 
 
 def strangers(where: Folders) -> list[Path]:
-    """What is in the folders, and not or perhaps not Dioptre's, before anything is installed there."""
+    """Files in the folders that are not, or may not be, Dioptre's, before anything is installed there."""
     by_name = not any(os.environ.get(name) for name in _CHOSEN) or _has_run(where)
     return [path for path in _entries(where) if not (path.name in _SYSTEMS or (by_name and _is_known(path, where)))]
 

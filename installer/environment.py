@@ -101,7 +101,7 @@ def interpreter(environment: Path) -> Path:
 
 
 def read_marker(environment: Path) -> dict[str, Any]:
-    """What is installed; empty when nothing is, or when an installation was interrupted."""
+    """The installed state; empty if nothing is installed or an installation was interrupted."""
     try:
         marker = json.loads((environment / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -195,7 +195,7 @@ class Installer:
         return new
 
     def _folder_for(self, dependencies: str, *, afresh: bool) -> Path:
-        """The folder for an environment; never the one in use. What was left unfinished is taken or removed."""
+        """The folder for an environment; never the one in use. An unfinished one is reused or removed."""
         current = self._folders.environment
         for suffix in ("", "-2", "-3", "-4"):
             candidate = self._folders.data / f"environment-{dependencies[:12]}{suffix}"

@@ -1,6 +1,6 @@
 """The editors' plug-ins: put into every editor's own folder, asked for, and taken away again.
 
-What was installed where is kept in the user's data folder, so that uninstalling leaves nothing.
+The installed places are recorded in the user's data folder, so that uninstalling removes everything.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The user's worker: it is asked to end before the environment that it runs in changes or goes away."""
+"""The user's worker: it is asked to end before the environment that it runs in changes or is removed."""
 
 from __future__ import annotations
 

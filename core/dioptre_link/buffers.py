@@ -64,7 +64,7 @@ class Buffer:
             yield first, min(rows, self.pixels.height - first)
 
     def write_rows(self, first: int, data: bytes | bytearray | memoryview | mmap.mmap) -> None:
-        """Write whole rows, packed, from row `first` on. Raises ValueError when `data` is no number of rows."""
+        """Write whole rows, packed, from row `first` on. Raises ValueError for incomplete rows."""
         view = memoryview(data).cast("B")
         rows, rest = divmod(len(view), self.pixels.row_bytes)
         if rest or first < 0 or first + rows > self.pixels.height:

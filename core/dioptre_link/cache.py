@@ -10,7 +10,7 @@ from pathlib import Path
 def keep_newest(folder: Path, *, limit_bytes: int) -> None:
     """Delete the files of a folder that were used longest ago, until the others fit the limit.
 
-    What cannot be deleted stays; what other processes delete meanwhile, or a folder that is not there, is no error.
+    Files that cannot be deleted stay. A missing folder, or files that another process deletes, are not errors.
     """
     total = 0
     for _, size, path in sorted(_files(folder), reverse=True):

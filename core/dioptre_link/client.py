@@ -16,7 +16,7 @@
     worker.close()
 
 The first call that needs the worker starts it (`worker.connect(on_wait=…)` does so beforehand). When it has died
-since, the next `new_buffer` or `submit` starts another; buffers of the dead one raise in words.
+since, the next `new_buffer` or `submit` starts another; buffers of the dead one raise as text.
 
 *From a main loop*: `job.poll()` never waits; it returns a `Progress`, the `Result`, or None when there is
 nothing new, and raises the job's DioptreError (`Cancelled` after a cancel). Watch `worker.fileno()` for reading
@@ -42,7 +42,7 @@ from: the exact values count wherever both show the same.
 `preview_px` runs the job with its inputs reduced to that longest side (never enlarged); points and radii in the
 options stay in pixels of the full picture. With `draft=True`, blurs look nearly alike and take a third of the time:
 for a slider while it moves. A job with `supersede` replaces the one before it of the same name,
-which ends with `Cancelled`. What is stored lives as long as the connection.
+which ends with `Cancelled`. Stored pixels live as long as the connection.
 
 *Networks* that are not installed are fetched by the worker: see `networks`, `Worker.networks` and
 `Worker.fetch_network`.
@@ -115,7 +115,7 @@ class Worker:
         """Make sure of a connection; starts the worker when needed (a second or two) and `may_start`.
 
         on_wait: called about 20 times a second meanwhile; may raise to give up.
-        Raises WorkerMissingError, WorkerLostError or VersionError, in words.
+        Raises WorkerMissingError, WorkerLostError or VersionError, as text.
         """
         if self._connection is not None and self._connection.usable():
             return

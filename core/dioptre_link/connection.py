@@ -360,7 +360,7 @@ def _readable(connected: socket.socket, timeout_s: float) -> bool:
 
 
 def _visible_folder(told: str, nonce_file: str) -> Path | None:
-    """The worker's folder as this process sees it: under the told path, or where our own exchange folder is."""
+    """The worker's folder as this process sees it: at the path that it reports, or at our own exchange folder."""
     name = Path(told).name
     for folder in (Path(told), start.exchange_dir() / name):
         with suppress(OSError):

@@ -17,12 +17,12 @@ from .language import Message
 from .operation import Role
 
 SILENCE_S = 90.0  # a busy worker repeats its progress every few seconds: after this it is hung
-SLICE_S = 0.1  # waits are cut into slices of this, so that a cancel or another thread gets in
+SLICE_S = 0.1  # waits are split into slices, so that a cancel or another thread can run
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Share done, 0 to 1, and what is being done, in words."""
+    """Share done, 0 to 1, and what is being done, as text."""
 
     fraction: float
     phase: str

@@ -1,4 +1,4 @@
-"""Small files that somebody else may have put there: read without waiting for what is no file, up to a size."""
+"""Read small files from untrusted folders: only regular files, up to a size, without blocking."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def worker_command() -> list[str]:
-    """-I: nothing of the user's or the current folder's Python gets in."""
+    """Isolate with -I, so that no Python file of the user or the current folder is imported."""
     return [str(environment_python()), "-I", "-m", "dioptre.worker"]
 
 
@@ -161,7 +161,7 @@ def find_or_start(
 
     command: starts the worker instead of `worker_command()`.
     on_wait: called about 20 times a second while waiting; may raise to give up.
-    Raises WorkerMissingError in words when there is no environment, the worker ends at once or does not come up.
+    Raises WorkerMissingError when there is no environment, the worker ends at once or does not come up.
     """
     if found := _connect_running():
         return found

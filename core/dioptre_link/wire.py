@@ -69,7 +69,7 @@ class PixelFormat:
     channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. Alpha is straight and comes last.
     order: "rgb", or "bgr" for Krita's 8- and 16-bit integer colours (blue first; with 3 or 4 channels).
     encoding: "srgb" for sRGB-encoded or "linear" for linear-light values, both with sRGB primaries. Depth,
-        selections and alpha are never encoded: for them it is not looked at.
+        selections and alpha are never encoded: for them it is not inspected.
     """
 
     dtype: str = "f32"

@@ -192,7 +192,7 @@ def test_a_folder_without_pictures_is_said(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DioptreError, match="no pictures"):
         items(tmp_path / "empty", tmp_path / "out")
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="does not exist"):
         items(tmp_path / "none", tmp_path / "out")
 
 
@@ -233,7 +233,7 @@ def test_run_again_the_contact_sheet_keeps_its_rows(photos: Path) -> None:
     assert first.count("<figure>") == len(NAMES)
     assert "process " in first  # the messages of the results
     again = batch(photos)
-    assert len(again.failures) == len(NAMES)  # they are there already
+    assert len(again.failures) == len(NAMES)  # they already exist
     assert page.read_text(encoding="utf-8") == first
     batch(photos, resume=True)
     assert page.read_text(encoding="utf-8") == first

@@ -1,4 +1,4 @@
-"""What a worker sends is an outcome, or an error in words."""
+"""What a worker sends is an outcome, or a clear error."""
 
 from __future__ import annotations
 

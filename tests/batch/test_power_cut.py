@@ -1,6 +1,6 @@
 """The power fails at any moment: a replay of every state in which the disk can be then.
 
-The writer's operations are recorded. What was not synced before the cut may be on the disk or not, in any
+The writer's operations are recorded. Data not synced before the cut may be on the disk or not, in any
 combination: each name, and the bytes of each file.
 """
 

@@ -86,7 +86,7 @@ def forget_files(recipe: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a-portrait.png", "a-portrait.json", "contact-sheet.html"])
 def test_a_pipe_among_the_results_is_not_read_from(name: str, photos: Path) -> None:
-    """What is planted in the folder of the results must not make the batch wait."""
+    """Files planted in the results folder must not block the batch."""
     if not hasattr(os, "mkfifo"):
         pytest.skip("no named pipes")
     batch(photos)

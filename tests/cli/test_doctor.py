@@ -94,7 +94,7 @@ def test_the_report_gives_no_names_away(private_home: Path, tmp_path: Path, diop
         assert private not in everything
     assert "dioptre/files/load.py:53" in parts["worker-log.txt"]
     code, _, err = dioptre("doctor", "--report", file)
-    assert (code, "there already" in err) == (1, True)
+    assert (code, "already exists" in err) == (1, True)
 
 
 def test_places_of_this_user_become_words(private_home: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`dioptre inspect`: what the files themselves say, in words and as JSON."""
+"""`dioptre inspect`: what the files themselves say, as text and as JSON."""
 
 from __future__ import annotations
 

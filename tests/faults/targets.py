@@ -1,4 +1,4 @@
-"""What is fuzzed with guidance by coverage: parsers in Python that read what a stranger wrote, and their seeds.
+"""Targets of coverage-guided fuzzing: parsers in Python that read what a stranger wrote, and their seeds.
 
 A target takes any bytes and must end in a result or an error with words; what it returns or writes must be sound.
 """

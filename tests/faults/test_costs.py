@@ -117,7 +117,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str, tuple[Action, ...]]] = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_small_files_cost_little(name: str, tmp_path: Path) -> None:
-    """Before any budget the first of these took 6.5 GB; each ends in a result or an error in words."""
+    """Before any budget the first of these took 6.5 GB; each ends in a result or a clear error."""
     make, suffix, actions = CASES[name]
     path = tmp_path / f"case{suffix}"
     path.write_bytes(make())

@@ -1,4 +1,4 @@
-"""Damaged and hostile files: a picture or an error in words, quickly, and nothing written."""
+"""Damaged and hostile files: a picture or a clear error, quickly, and nothing written."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def nothing_else_is_written(tmp_path: Path) -> object:
 
 
 def survives(action: Callable[[], object], *, file_bytes: int = 1 << 16) -> bool:
-    """Whether it gave something; an error in words is survived too. All else fails, high cost included."""
+    """Whether it gave something; a clear error is survived too. All else fails, high cost included."""
     started = time.monotonic()
     said: str | None = None
     with bounded_cost(file_bytes=file_bytes, pixels=4e6):
@@ -312,12 +312,12 @@ def test_links_in_place_of_files(tmp_path: Path) -> None:
     link = tmp_path / "out.png"
     link.symlink_to(victim)
     pixels = np.zeros((4, 4, 3), np.float32)
-    with pytest.raises(DioptreError, match="there already"):
+    with pytest.raises(DioptreError, match="already exists"):
         files.save(pixels, link)
     files.save(pixels, link, force=True)
     assert victim.read_bytes() == b"mine"
     dangling = tmp_path / "dangling.png"
     dangling.symlink_to(tmp_path / "nowhere.png")
-    with pytest.raises(DioptreError, match="there already"):
+    with pytest.raises(DioptreError, match="already exists"):
         files.save(pixels, dangling)
     assert not (tmp_path / "nowhere.png").exists()

@@ -1,4 +1,4 @@
-"""A worker that is killed at any step of a job: the editor is told, nothing is left, the next job is served."""
+"""A worker that is killed at any step of a job: the editor is notified, nothing is left, the next job is served."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def pid() -> int:
 
 
 def job(at: Callable[[str], None], *, seconds: float = 0.0) -> bytes:
-    """A whole job; `at` is told of each step. Returns the result's pixels."""
+    """A whole job; `at` is informed of each step. Returns the result's pixels."""
     worker = Worker("test", command=[sys.executable, str(FAKE_WORKER), "120"])
     try:
         worker.connect()
@@ -79,7 +79,7 @@ def job(at: Callable[[str], None], *, seconds: float = 0.0) -> bytes:
 
 
 def served(home: Path) -> None:
-    """The next job is done as if nothing had been, and after it nobody's pixels lie about."""
+    """The next job succeeds, and no pixels of either job are left behind."""
     assert len(job(lambda step: None)) == SIZE[0] * SIZE[1] * 4
     end = time.monotonic() + ENOUGH_S
     while left := [name for _, _, names in os.walk(start.exchange_dir()) for name in names]:

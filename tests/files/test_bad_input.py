@@ -34,7 +34,7 @@ def _refused(path: Path, kind: type[DioptreError], *words: str, **options: float
 )
 def test_not_a_picture(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "notes.jpg").write_bytes(content)
-    _refused(tmp_path / "notes.jpg", problems.NotAPicture, "notes.jpg", "not a picture")
+    _refused(tmp_path / "notes.jpg", problems.NotAPicture, "notes.jpg", "as a picture")
 
 
 def test_empty_file(tmp_path: Path) -> None:
@@ -43,8 +43,8 @@ def test_empty_file(tmp_path: Path) -> None:
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    _refused(tmp_path / "nowhere.jpg", problems.MissingFile, "no file", "nowhere.jpg")
-    _refused(tmp_path / "nowhere" / "a.jpg", problems.MissingFile, "no file")
+    _refused(tmp_path / "nowhere.jpg", problems.MissingFile, "does not exist", "nowhere.jpg")
+    _refused(tmp_path / "nowhere" / "a.jpg", problems.MissingFile, "does not exist")
 
 
 def test_name_that_the_system_cannot_hold(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_values_that_are_not_numbers(tmp_path: Path, value: float) -> None:
     values = np.full((8, 8, 3), 0.5, np.float32)
     values[3, 4, 1] = value
     (tmp_path / "a.tif").write_bytes(encode(values, Format.TIFF))
-    _refused(tmp_path / "a.tif", problems.DamagedPicture, "1 values", "not numbers")
+    _refused(tmp_path / "a.tif", problems.DamagedPicture, "1 values", "NaN or infinite")
 
 
 def test_too_many_channels(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ assert second == hard, second
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system keeps no such limit of memory")
 def test_a_large_file_after_a_small_one_gets_what_the_user_allows() -> None:
-    """A hard limit below the file's own is no reason to keep the last file's."""
+    """A hard limit below the file's own is not a reason to keep the last file's."""
     done = subprocess.run([sys.executable, "-P", "-c", AGAIN], timeout=120, check=False, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
 

@@ -1,4 +1,4 @@
-"""A writer that is killed leaves nothing that the next one does not put right."""
+"""The next writer cleans up after a killed one."""
 
 from __future__ import annotations
 

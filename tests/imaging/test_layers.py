@@ -1,4 +1,4 @@
-"""Layers on demand: pixels as those of any other layer, made anew each time."""
+"""Layers on demand: pixels as those of any other layer, made again each time."""
 
 from __future__ import annotations
 

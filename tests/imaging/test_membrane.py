@@ -1,4 +1,4 @@
-"""The membrane over a hole is as smooth as can be and meets its border."""
+"""The membrane over a hole is as smooth as possible and meets its border."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Usable numbers without a copy: the same array where nothing is wrong, mended values where something is."""
+"""Usable numbers without a copy: the same array where nothing is wrong, fixed values where something is."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def installed(checkout: Path, user: Path) -> Home:
 
 
 def codes(user: Path, home: Home) -> list[str]:
-    """What is found about one of GIMP's folders; the others and GIMP's own Python are another matter."""
+    """The findings about one GIMP folder, without those about other folders and GIMP's Python."""
     return [found.code for found in gimp_plugin.findings({}, home=user) if str(home.folder) in found.message]
 
 

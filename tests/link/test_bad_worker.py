@@ -1,4 +1,4 @@
-"""A worker that is silent, damaged or hostile gives the client errors in words, never a hang or another exception.
+"""A worker that is silent, damaged or hostile gives the client clear errors, never a hang or another exception.
 
 Only unittest, so that a bare Python 3.10 runs it, too.
 """

@@ -26,7 +26,7 @@ class Room(unittest.TestCase):
             with self.assertRaises(DiskFullError) as caught:
                 Buffer(Path(folder), pixels, create=True)
             self.assertEqual(list(Path(folder).iterdir()), [])
-        for part in (folder, " 8.0 MB are needed", "60000.0 MB are said to be free"):
+        for part in (folder, " 8.0 MB are needed", "the system reports 60000.0 MB free"):
             self.assertIn(part, caught.exception.message)
         self.assertIn("quota", caught.exception.hint)
 

@@ -1,4 +1,4 @@
-"""The description of the operations is sound, and checks options in words."""
+"""The description of the operations is sound, and checks options with clear messages."""
 
 from __future__ import annotations
 

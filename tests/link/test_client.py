@@ -227,7 +227,7 @@ class Jobs(Home):
     def test_what_will_be_asked_for_may_be_said(self) -> None:
         worker = self.worker()
         worker.expect("portrait")
-        worker.expect("nothing of the kind")  # is no reason to hang up
+        worker.expect("nothing of the kind")  # must not disconnect
         pid = start.Rendezvous.read().pid
         with filled(worker, picture_bytes()) as picture:
             result = worker.submit("fake", {}, {"picture": picture}).wait()
@@ -265,7 +265,7 @@ class Jobs(Home):
         with self.assertRaisesRegex(DioptreError, "32 x 24"):
             worker.submit("fake", {}, inputs).wait()
         worker.forget(picture)
-        with self.assertRaisesRegex(DioptreError, "kept"):
+        with self.assertRaisesRegex(DioptreError, "keeps nothing"):
             worker.submit("fake", {}, {"picture": picture}).wait()
 
     def test_a_preview_waits_for_no_timer(self) -> None:
@@ -497,7 +497,7 @@ class Versions(Home):
         old = start.Rendezvous.read()
         newer = mock.patch.object(connection, "PROTOCOL", wire.PROTOCOL + 1)
         with newer, self.assertRaisesRegex(VersionError, "worker is too old"):
-            self.worker().connect()  # the environment is old, too: the new worker is no newer
+            self.worker().connect()  # the environment is old, too: the new worker is not newer
         self.assertNotEqual(start.Rendezvous.read().pid, old.pid)
 
 

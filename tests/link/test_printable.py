@@ -1,4 +1,4 @@
-"""Other people's text obeys nobody's terminal."""
+"""Text from files cannot control the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipes: the JSON is the recipe, exactly, and says in words what it cannot be."""
+"""Recipes: the JSON is the recipe, exactly, and says clearly what it cannot be."""
 
 from __future__ import annotations
 

@@ -109,6 +109,6 @@ def test_the_published_package_by_name_and_from_a_file(shelf: Path, published: C
     folder = add_by_name(ENTRY)
     made = np.asarray(load_model(ENTRY.id)(pattern(32, 48)[None]))[0]
     assert_golden(ENTRY.id, made, tolerance=1e-4)  # stored as float16; measured: 7e-5
-    with pytest.raises(DioptreError, match="here already"):
+    with pytest.raises(DioptreError, match="already installed"):
         add_by_name(ENTRY)
     assert add_weights(ENTRY, shelf / PACKAGE.name, force=True) == folder

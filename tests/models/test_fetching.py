@@ -48,7 +48,7 @@ def test_a_network_is_downloaded_and_can_be_used_at_once(index: Index, tmp_path:
     fractions = [fraction for fraction, _ in told]
     assert fractions == sorted(fractions)
     assert any(0.1 < fraction < 0.6 and phase.endswith(" of 6 MB") for fraction, phase in told)
-    with pytest.raises(DioptreError, match="here already"):
+    with pytest.raises(DioptreError, match="already installed"):
         add_by_name(ENTRY)
     assert index.downloads == 1
 

@@ -52,7 +52,7 @@ def test_a_model_of_another_kind_is_refused_with_the_known_ones() -> None:
 
 
 def test_bundled_models_cannot_be_added_by_hand() -> None:
-    with pytest.raises(UsageError, match="comes with Dioptre"):
+    with pytest.raises(UsageError, match="is bundled with Dioptre"):
         converter(ENTRIES["dioptre-depth-small"])
 
 

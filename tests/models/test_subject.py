@@ -107,7 +107,7 @@ def test_the_edge_beside_the_head_s_is_taken() -> None:
 
 
 def test_what_holds_all_that_the_head_takes_is_taken_whole() -> None:
-    """As of a horse, whose head and legs the head does not see."""
+    """Such as a horse whose head and legs the network does not see."""
     place, edges = row((10, 0.95), (30, 0.2)), row((25, 0.98), (15, 0.02))
     answer = np.asarray(joined(place, edges, CONFIG))[0, 20, :, 0]
     assert (answer > 0.5).tolist() == [True] * 25 + [False] * 15

@@ -1,4 +1,4 @@
-"""How blurred a picture is already: of parts, told by their edges."""
+"""How blurred a picture is already: of parts, measured at their edges."""
 
 from __future__ import annotations
 

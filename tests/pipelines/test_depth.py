@@ -1,4 +1,5 @@
-"""Depth: the person is nearer than the wall, at any size and with alpha; bad pictures are refused in words."""
+"""Depth: the person is nearer than the wall, at any size and with alpha; bad pictures are refused with a
+message."""
 
 from __future__ import annotations
 
@@ -121,7 +122,7 @@ def test_values_above_one_count_as_one(person: np.ndarray) -> None:
 def test_values_that_are_no_numbers_are_refused(person: np.ndarray, value: float) -> None:
     damaged = person.copy()
     damaged[3, 4, 1] = value
-    with pytest.raises(DepthError, match="not numbers") as caught:
+    with pytest.raises(DepthError, match="NaN or infinite") as caught:
         estimate_depth(damaged)
     assert caught.value.hint
 

@@ -145,7 +145,7 @@ def test_wrong_input_is_refused_in_words():
         apply("lens_blur", {"focal_disparity": 0.5}, inputs)
     broken = two_planes()
     broken[3, 3] = np.nan
-    with pytest.raises(UsageError, match="not numbers"):
+    with pytest.raises(UsageError, match="NaN or infinite"):
         lens_blur(picture(), broken, focal_disparity=0.0, max_radius=1.0)
     with pytest.raises(UsageError, match="shape"):
         lens_blur(picture(2), two_planes(), focal_disparity=0.0, max_radius=1.0)

@@ -1,4 +1,4 @@
-"""Repairs change the selection alone, join without a step, and refuse in words what makes no sense."""
+"""Repairs change the selection alone, join without a step, and refuse with a message what makes no sense."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_what_makes_no_sense_is_refused(picture: np.ndarray, wall: np.ndarray, m
         broken = damaged.copy()
         broken[3, 4] = np.nan
         depth, selection = (broken, other) if damaged is wall else (other, broken)
-        with pytest.raises(DepthError, match="not numbers"):
+        with pytest.raises(DepthError, match="NaN or infinite"):
             repair_depth(picture, depth, selection=selection, mode="fill")
 
 

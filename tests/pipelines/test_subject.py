@@ -260,7 +260,7 @@ def test_a_region_of_a_scene_is_no_subject_from_close_by_either(monkeypatch: pyt
     assert found.kind == "region"
     assert not found.found
     assert "Click on what should be sharp" in found.messages[0]
-    assert next(answers, None) is not None  # and it is not looked at
+    assert next(answers, None) is not None  # and it is not inspected
 
 
 def test_transparent_pixels_are_no_subject(example) -> None:

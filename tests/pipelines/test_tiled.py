@@ -173,7 +173,7 @@ def test_a_passing_fault_is_computed_again_with_full_precision() -> None:
 
 
 def test_restoring_networks_may_take_specks_out() -> None:
-    """A white speck that is gone is no fault of such a network; values far beyond white are."""
+    """A white speck that is gone is not a fault of such a network; values far beyond white are."""
     speck = np.full((40, 40, 3), 0.4, np.float32)
     speck[20, 20] = 1
     clean = np.full((80, 80, 3), 0.4, np.float32)

@@ -218,7 +218,7 @@ def test_what_is_not_a_number_counts_as_black(warm: np.ndarray) -> None:
     broken[3, 3] = np.nan
     result = apply("white_balance", {}, Inputs(picture=broken))
     assert np.isfinite(result.layers[0].pixels).all()
-    assert any("not numbers" in message for message in result.messages)
+    assert any("NaN or infinite" in message for message in result.messages)
 
 
 def test_the_operation_says_what_it_found(warm: np.ndarray) -> None:

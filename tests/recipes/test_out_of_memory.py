@@ -1,4 +1,4 @@
-"""Where the graphics card has not enough memory, the processor computes, and the user is told."""
+"""Where the graphics card has not enough memory, the processor computes, and a message says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nobody but the owner gets in, and nobody keeps the owner out."""
+"""Only the owner can connect, and no other user can lock the owner out."""
 
 from __future__ import annotations
 

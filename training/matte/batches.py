@@ -18,7 +18,7 @@ Batch = dict[str, np.ndarray]
 
 
 class Views:
-    """What is in the folder, read when it is needed."""
+    """The views in the folder, read when they are needed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._looked = folder, 0.0

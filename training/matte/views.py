@@ -4,7 +4,7 @@ python -m training.matte.views OUT --photos DIR … [--pictures DIR --instances 
 
 Three of four are composites with exact alpha. The rest are free photographs with outlines, whose band is left
 out, as outlines are drawn by hand; and photographs in which MODNet cuts out the same as the product's networks: its
-soft edge is learned. A view that is there already is not made again: a run can be ended and gone on with.
+soft edge is learned. A view that already exists is not made again: a run can be ended and resumed.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _bytes(plane: np.ndarray) -> np.ndarray:
 
 
 def bodies_of(photo: Outlined, picture: np.ndarray) -> list[Body]:
-    """What is outlined in a photograph and large enough, cut out."""
+    """Cut out the outlined instances of a photograph that are large enough."""
     found = []
     for instance in photo.outlined:
         mask = photo.mask([instance])

@@ -46,7 +46,7 @@ _LARGEST_PX = 800  # of an object's photograph
 _WHOLE_VIEWS = {True: 9, False: 18}  # of the living, of things, which are fewer
 _PORTRAIT_VIEWS = 12
 _CROPS = {True: 2, False: 4}
-_INSTANCES = 6  # looked at closely, the largest
+_INSTANCES = 6  # cropped, the largest
 
 
 class Viewer:

@@ -2,7 +2,7 @@
 
     python -m training.white_balance.belief --material DIR --network average.safetensors [--balanced 0.77]
 
-Prints `_SURE` and `_CHANCE`, fitted to pairs kept for validation: as much of a cast as can be taken out while
+Prints `_SURE` and `_CHANCE`, fitted to pairs kept for validation: as much of a cast as possible taken out while
 balanced photographs change by --balanced at most, and the likeliest chance that a result is within GOOD_DE of the
 right one.
 """
@@ -76,7 +76,7 @@ def share(of: dict[str, np.ndarray], sure: np.ndarray) -> np.ndarray:
 
 
 def remains(of: dict[str, np.ndarray], shares: np.ndarray) -> np.ndarray:
-    """What is left of each pair, between the SHARES at which it was measured."""
+    """The remaining error of each pair, interpolated between the measured SHARES."""
     place = shares * (len(SHARES) - 1)
     low = np.minimum(place.astype(int), len(SHARES) - 2)
     rows, part = np.arange(len(low)), place - low

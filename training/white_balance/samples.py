@@ -184,7 +184,7 @@ class Material:
         return (int(self.own_lights[raw]), self.own_rest[raw]) if raw >= 0 else None
 
     def _change(self, rng: np.random.Generator) -> np.ndarray:
-        """A change of light alone: along the black bodies, or gains of any colour, as of a foreign camera."""
+        """A change of light alone: along the black bodies, or gains of any colour."""
         if rng.random() < 0.5:
             return self.changes[rng.integers(64), int(np.clip(rng.normal(4, 1.7), 0, 8))]
         gains = np.exp(rng.normal(0, 0.4, 3))

@@ -35,7 +35,7 @@ class Watcher(Protocol):
         """A picture has no result; the others go on."""
 
     def progress(self, fraction: float, phase: str) -> None:
-        """The share done, 0 to 1, and how far that is in words, with the time left. It may raise `Cancelled`."""
+        """The share done, 0 to 1, and how far that is as text, with the time left. It may raise `Cancelled`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ def run_batch(
 
 
 class _Batch:
-    """What is known while a batch runs."""
+    """The state of a running batch."""
 
     def __init__(self, output: Path, chosen: Recipe, watcher: Watcher, *, force: bool, everything: bool) -> None:
         self._output, self._chosen, self._watcher = output, chosen, watcher
@@ -102,7 +102,7 @@ class _Batch:
         self._page_error: DioptreError | None = None
 
     def task(self, item: Item, *, resume: bool) -> Task | None:
-        """What is to be done for this picture; None where it is finished, or cannot begin."""
+        """The task for this picture; None if it is finished or cannot start."""
         try:
             sha256 = sha256_of(item.source)
             if resume and self._is_finished(item, sha256):

@@ -43,7 +43,7 @@ class _Try:
 
 
 def run(tasks: Iterable[Task], executor: Executor, *, done: Callable[[Task, Outcome], None]) -> None:
-    """Work on all tasks, in their order as far as there is room; `done` is told of each as it ends.
+    """Work on all tasks, in their order as far as there is room; `done` is informed of each as it ends.
 
     A picture whose worker died is tried once more, alone. One whose worker cannot read its path is sent by bytes.
     `done` may raise to stop; `executor` is closed in any case.

@@ -17,7 +17,7 @@ _MAX_JSON = 1 << 24
 
 
 class BadOutcomeError(DioptreError):
-    """What a worker sent is no outcome of a picture."""
+    """What a worker sent is not an outcome of a picture."""
 
     code = "bad-outcome"
 

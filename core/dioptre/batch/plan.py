@@ -83,7 +83,7 @@ class State(Enum):
 
 
 def state(item: Item, chosen: Recipe, *, sha256: str, everything: bool) -> State:
-    """Whether the result of this very picture and recipe is there already, whole.
+    """Whether the result of this very picture and recipe already exists, whole.
 
     The recipe beside a result says which files belong to it, with their sizes and sha256. One of an older Dioptre
     says nothing of them: there the picture is decoded. Networks count where the recipe names them.

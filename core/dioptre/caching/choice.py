@@ -23,7 +23,7 @@ _OFF = ("0", "no", "off", "false")
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What is kept: number of results, their bytes."""
+    """Usage of the cache: number of results and their bytes."""
 
     count: int
     nbytes: int

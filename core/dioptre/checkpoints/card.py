@@ -44,10 +44,10 @@ class Card:
     """What `card.json` beside every checkpoint says.
 
     id: the folder's name. architecture: the network's folder under `dioptre.models` and its variant.
-    licence: SPDX expression for the values; licence_doubts: what is not certain about it, in words.
+    licence: SPDX expression for the values; licence_doubts: what is not certain about it, as text.
     notice: the attribution that must be passed on with the values.
     storage: how the values are stored, one of `dioptre.checkpoints.storage.STORAGES`.
-    preprocessing: what the network expects, in words. parity: agreement with the original, by name.
+    preprocessing: what the network expects, as text. parity: agreement with the original, by name.
     metrics: what was measured with these values. files: sha256 of every file of the checkpoint.
     config: the network's own configuration, where its published file says it; empty where the registry does.
     """

@@ -36,7 +36,7 @@ class Ceilings:
 class Reached:
     """What one thing reaches. amount: GFLOP of a network, GB that a pass must read and write at least.
 
-    share: of the ceiling, 0 to 1. What is missing is work that a ceiling does not have: element-wise functions and
+    share: of the ceiling, 0 to 1. The rest is work that the ceiling does not include: element-wise functions and
     intermediate results in memory of a network, arithmetic and further passes of a pass.
     """
 

@@ -1,4 +1,4 @@
-"""One thing that `doctor` looked at."""
+"""One thing that `doctor` inspected."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def written() -> bool:
 
 
 class _File(RotatingFileHandler):
-    """A log that cannot be written, on a full disk for one, is no reason to trouble the user."""
+    """Ignore a log that cannot be written, for example on a full disk."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
         """Say nothing; the default prints a traceback."""

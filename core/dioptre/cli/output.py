@@ -69,7 +69,7 @@ def settle() -> bool:
 
 
 def explained(error: OSError | ValueError) -> OutputError:
-    """The error in words, of a stream that cannot be written."""
+    """The error as text, of a stream that cannot be written."""
     if isinstance(error, BrokenPipeError):
         return ReaderLeftError(
             "The program reading the output has exited.", hint="Check the messages of that program."

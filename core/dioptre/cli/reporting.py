@@ -31,7 +31,7 @@ class Reporter(Protocol):
         """An input's turn."""
 
     def progress(self, fraction: float, phase: str) -> None:
-        """The share done, 0 to 1, and the phase in words."""
+        """The share done, 0 to 1, and the phase as text."""
 
     def result(
         self, name: str, files: Sequence[Path], *, values: Mapping[str, Any], messages: Sequence[str]

@@ -58,7 +58,7 @@ def correct_channels(
     target_xy: Float[Array, "2"],
     residual: Float[Array, "9 3"],
 ) -> Channels:
-    """`correct` for channels by themselves: for many pixels the quicker way."""
+    """`correct` for separate channels: for many pixels the quicker way."""
     matrix = adaptation_matrix(source_xy, target_xy)
     return _corrected(srgb_encoded, lambda linear: _product(matrix, linear), residual)
 
@@ -92,13 +92,13 @@ def unclipped(
 ) -> Float[Array, "*batch 3"]:
     """Corrected colours brought back under white where the correction pushed them above it, their hue kept.
 
-    srgb_encoded: the colours before. What was above white may stay there.
+    srgb_encoded: the colours before. Values above white may stay there.
     """
     return jnp.stack(unclipped_channels(_channels(corrected), _channels(srgb_encoded)), axis=-1)
 
 
 def unclipped_channels(corrected: Channels, srgb_encoded: Channels) -> Channels:
-    """`unclipped` for channels by themselves."""
+    """`unclipped` for separate channels."""
     ceiling = 1 + HEADROOM * jnp.maximum(_largest(srgb_encoded) - 1, 0)
     factor = jnp.minimum(1.0, ceiling / jnp.maximum(_largest(corrected), 1e-6))
     red, green, blue = (channel * factor for channel in corrected)
@@ -116,7 +116,7 @@ def with_blown_kept(
 
 
 def with_blown_channels_kept(corrected: Channels, srgb_encoded: Channels) -> Channels:
-    """`with_blown_kept` for channels by themselves."""
+    """`with_blown_kept` for separate channels."""
     least = jnp.minimum(jnp.minimum(srgb_encoded[0], srgb_encoded[1]), srgb_encoded[2])
     share = jnp.clip((least - BLOWN_FROM) * (1 / (BLOWN_TO - BLOWN_FROM)), 0, 1)
     share = share * share * (3 - 2 * share)

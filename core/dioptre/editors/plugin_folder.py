@@ -18,7 +18,7 @@ INSTALL = "Run: python3 install.py"
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at; `level` is "ok", "warning" or "error"."""
+    """One thing that was inspected; `level` is "ok", "warning" or "error"."""
 
     code: str
     level: str

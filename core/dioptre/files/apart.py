@@ -121,7 +121,7 @@ class Reader:
             [*self._command, self._shared.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # what libraries print of a file is for nobody's terminal
+            stderr=subprocess.DEVNULL,  # output of libraries does not belong on the terminal
             env={**os.environ, **_FEW_THREADS},
             pass_fds=() if sys.platform == "win32" else (self._shared.descriptor,),
         )
@@ -287,7 +287,7 @@ class _Shared:
 
 
 def child_command() -> list[str]:
-    """-I or -P as for ourselves: nothing of the current folder's Python gets in."""
+    """Isolate as this process is (-I or -P), so that no Python file of the current folder is imported."""
     flag = "-I" if sys.flags.isolated else "-P"
     return [sys.executable, flag, "-m", "dioptre.files.child"]
 

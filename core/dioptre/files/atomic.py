@@ -57,7 +57,7 @@ class Staging:
     def open(self, name: str) -> BufferedRandom:
         """Open the file that will be called `name`, for writing and reading; leave it open.
 
-        Raises FileExists at once where it is there already and `force` is off, so that no work is wasted.
+        Raises FileExists at once where it already exists and `force` is off, so that no work is wasted.
         """
         if any(file.name == name for file in self._files):
             raise ValueError(f"{name} is already in the set")

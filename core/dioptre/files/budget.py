@@ -125,7 +125,7 @@ def of_bytes(data: bytes, *, name: str = "") -> Budget:
 
 
 def megapixels_allowed() -> float:
-    """`DIOPTRE_MAX_MEGAPIXELS`, or 200. Raises UsageError where it is no positive number."""
+    """`DIOPTRE_MAX_MEGAPIXELS`, or 200. Raises UsageError where it is not a positive number."""
     text = os.environ.get("DIOPTRE_MAX_MEGAPIXELS")
     if not text:
         return MAX_MEGAPIXELS

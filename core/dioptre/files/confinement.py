@@ -36,7 +36,7 @@ def confine(limits: Limits) -> None:
     if sys.platform == "linux":  # counts private memory alone, unlike RLIMIT_AS
         _limit(resource.RLIMIT_DATA, _private_bytes() + memory_bytes(limits))
     with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the picture in a core file is nobody's business
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would contain the picture
 
 
 def _limit(kind: int, most: int) -> None:

@@ -80,7 +80,7 @@ def in_photoshop(resources: bytes, by: Factors) -> bytes:
 
 
 def in_text(rational: str, factor: float) -> str:
-    """A density as XMP writes it ("300/1"), multiplied; as it was where it is no such number."""
+    """A density as XMP writes it ("300/1"), multiplied; as it was where it is not such a number."""
     if not _NUMBER.fullmatch(rational):
         return rational
     try:

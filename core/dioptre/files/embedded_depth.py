@@ -180,7 +180,7 @@ def _google(
         if linear:
             disparity = _inverse_depth(stored, near=near, far=far)
     elif linear:
-        return None  # depth without its range is no disparity
+        return None  # depth without its range is not disparity
     sure = None if confidence is None else decoded_grey(confidence, budget=budget)
     if sure is not None and sure.shape != stored.shape:
         sure = None

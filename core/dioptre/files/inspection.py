@@ -1,4 +1,4 @@
-"""What was done to a file, and by which model."""
+"""Read from a file how Dioptre made it."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Move:
 
     @staticmethod
     def from_note(note: dict[str, Any]) -> Move:
-        """Raises ValueError, TypeError or KeyError for what is no move."""
+        """Raises ValueError, TypeError or KeyError for what is not a move."""
         kept_stamp = note["kept_stamp"]
         return Move(
             name=str(note["name"]),

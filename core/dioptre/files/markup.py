@@ -19,7 +19,7 @@ _MAX_NAMESPACES = 256  # XMP of a much edited picture has some thirty
 
 
 class BadMarkup(Exception):  # noqa: N818  (named as the state it reports)
-    """The text is no XML or JSON that Dioptre takes, or more than the budget has left."""
+    """The text is not XML or JSON that Dioptre takes, or more than the budget has left."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What was done to a picture, written into its XMP and read back.
+"""Write the history of a picture into its XMP, and read it back.
 
 The note has three readers: the IPTC's Digital Source Type tells news desks and platforms that algorithms altered
 the picture; XMP's history tells photographers' programs; our own field holds the recipe for `dioptre`. XMP

@@ -1,6 +1,6 @@
 """A layered file made larger: every layer's own pixels are replaced, everything else stays as its program wrote it.
 
-Groups, blend modes, opacity, names, visibility and attributes that are nobody's business here are kept; sizes,
+Groups, blend modes, opacity, names, visibility and unknown attributes are kept; sizes,
 places and density are multiplied. The merged picture is enlarged as such: only the program that wrote the file
 knows how its blend modes look.
 """

@@ -1,4 +1,4 @@
-"""What can be wrong with a file, as errors that a user can read."""
+"""Errors about files, with messages and hints for the user."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TooSlow(DioptreError):  # noqa: N818
 
 
 class FileExists(DioptreError):  # noqa: N818
-    """The output is there already and may not be overwritten."""
+    """The output already exists and may not be overwritten."""
 
     code = "file-exists"
 
@@ -70,7 +70,7 @@ class UnwritableFile(DioptreError):  # noqa: N818
 
 
 def reading(error: OSError, path: Path) -> DioptreError:
-    """Say in words why `path` cannot be read."""
+    """Explain why `path` cannot be read."""
     name = shown(path)
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return MissingFile("The file {name} does not exist.", hint="Check the spelling and the folder.", name=name)
@@ -178,7 +178,7 @@ _BAD_NAME = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
 
 
 def writing(error: OSError | ValueError, path: Path) -> DioptreError:
-    """Say in words why `path` cannot be written. UnicodeEncodeError and NUL bytes arrive as ValueError."""
+    """Explain why `path` cannot be written. UnicodeEncodeError and NUL bytes arrive as ValueError."""
     name = shown(path)
     number = error.errno if isinstance(error, OSError) else errno.EILSEQ
     if number in _FULL:

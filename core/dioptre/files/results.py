@@ -47,7 +47,7 @@ def write_result(
 
     picture: what the result was made from. recipe: as `dioptre.recipes` writes it; its last step names the files.
     inputs: other files that it was made from; who may not read one of them may not read the result.
-    on_message: told what the formats could not keep.
+    on_message: called with what the formats could not keep.
 
     Returns the paths. Raises FileExists, UnwritableFile; then nothing was written.
     """

@@ -1,6 +1,6 @@
 """Back-projection: bring an enlarged picture to where reducing it gives the original again.
 
-M. Irani, S. Peleg, "Improving Resolution by Image Registration", CVGIP 1991. What is added is the original's own:
+M. Irani, S. Peleg, "Improving Resolution by Image Registration", CVGIP 1991. The addition is specific to Dioptre:
 each round enlarges the difference that is left and adds it. Bicubic reduction with antialiasing stands for the
 camera, as it did in the networks' training.
 """

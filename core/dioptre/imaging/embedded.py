@@ -15,7 +15,7 @@ class EmbeddedDepth:
     range_per_m: inverse depth in 1/m that 0 and 1 stand for: metric disparity is low + disparity * (high - low).
         None where the camera gives no distances in metres.
     confidence: float32 (h, w) in [0, 1]; None where there is none.
-    kind: what it was, in words.
+    kind: what it was, as text.
     """
 
     disparity: np.ndarray

@@ -40,9 +40,9 @@ class Inside:
 
 
 def find_frame(srgb_encoded: Float32[np.ndarray, "h w 3"]) -> Inside:
-    """What is left of a picture without its frame; all of it where there is none.
+    """The part of a picture inside its frame; all of it if there is no frame.
 
-    A margin counts only with its opposite one, of the same colour: a night sky or a blown-out one is no frame.
+    A margin counts only with its opposite one, of the same colour: a night sky or a blown-out one is not a frame.
     """
     height, width = srgb_encoded.shape[:2]
     for extreme in (_is_black, _is_white):

@@ -126,7 +126,7 @@ class Inputs:
     field_of_view: of the picture, from its file or an earlier step; None where nobody knows.
     range_per_m: inverse depth in 1/m that 0 and 1 of `disparity` stand for; None where nobody knows.
     references: pictures of the same series, as `picture` but of any size, whose common light is to be taken.
-    draft: the result is looked at for a moment only: what looks alike and is quicker will do.
+    draft: the result is inspected for a moment only: what looks alike and is quicker will do.
     kept: where operations leave what they may want again for the same picture; its array must not be changed.
     cache: gives results of slow steps that ran before, on this or another day.
     whole: where `picture` is reduced for a preview, the same picture at its full size: networks look at that, once

@@ -15,7 +15,7 @@ T = TypeVar("T")
 def on_all_cores(
     items: Sequence[T], work: Callable[[T], None], watch: Callable[[float], None], *, threads: int | None = None
 ) -> None:
-    """Work on all items; stop early when `watch`, told the share done, or an item raises.
+    """Work on all items; stop early when `watch`, given the fraction done, or an item raises.
 
     threads: how many items at a time; left out: as many as there are cores. JAX multiplies matrices in them as
     precisely as in the caller's thread.

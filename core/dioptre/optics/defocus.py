@@ -24,7 +24,7 @@ relative disparity of 1 taken as 1 / 1.75 m: 42.5 * 90 / 1750 / 43.27 = 0.05.
 
 @dataclass(frozen=True, kw_only=True)
 class Focus:
-    """What is sharp and how fast it gets blurred.
+    """The plane of focus, and how fast blur grows with distance from it.
 
     focal_disparity: in the disparity map's own unit.
     max_radius_px: radius of the blur disc for a disparity difference of 1 (for a thin lens: aperture radius in

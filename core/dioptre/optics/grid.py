@@ -77,7 +77,7 @@ class Grid:
         return [tile.moved(start) for tile in plan_tiles(self._covered(level), core_px=self.core(level))]
 
     def _tiling(self, level: int) -> tuple[int, tuple[int, int]]:
-        """A tile's side and core: as few tiles as can be, all alike; few small ones where they have less beyond."""
+        """A tile's side and core: equal tiles, as few as possible; few small ones where they have less beyond."""
         height, width = self._covered(level)
 
         def tiling(side: int) -> tuple[int, int, tuple[int, int]]:

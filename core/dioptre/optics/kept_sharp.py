@@ -17,7 +17,7 @@ def disparity_in_focus(
 ) -> Float32[np.ndarray, "h w"]:
     """A copy in which every circle of confusion is `1 - kept` times as large; `kept`: 0 to 1.
 
-    What is in front of the focus stays in front, and what is behind stays behind.
+    Signs do not change: pixels in front of the focus stay in front, pixels behind it stay behind.
     """
     near = disparity.copy()
     focal, span = np.float32(focus.focal_disparity), np.float32(focus.range)

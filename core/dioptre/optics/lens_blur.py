@@ -109,7 +109,7 @@ def _blur(plan: BlurPlan, progress: Progress, *, everything: bool = False) -> tu
         else:
             wide[index] = _render_group(plan, group, levels[group.level], behind)
 
-    if grid.size(1)[0] * grid.size(1)[1] <= TILE_PX**2:  # a tile is no work for two
+    if grid.size(1)[0] * grid.size(1)[1] <= TILE_PX**2:  # one tile is too little work for two threads
         on_all_cores(sorted(range(len(series)), key=lambda index: series[index].level), work, lambda share: None)
     else:
         # Full size late: what is inpainted there is large, the levels larger.

@@ -84,7 +84,7 @@ class Scene:
     def raised(self, planes: Float[Array, "e *shape"], radius: Float[Array, "*shape"]) -> Float[Array, "e *shape"]:
         """A surface's planes with their highlights raised where they will be blurred; the last one is coverage.
 
-        A pixel on an edge is taken apart first and then raised: a mixture of white and dark is no highlight, and
+        A pixel on an edge is taken apart first and then raised: a mixture of white and dark is not a highlight, and
         raised white would look as if it covered less of it.
         """
         if self.highlights.strength == 0:

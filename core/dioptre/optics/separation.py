@@ -24,7 +24,7 @@ _Patch = tuple[np.ndarray, np.ndarray, np.ndarray]
 class Surfaces:
     """Both surfaces of full-size tiles with their margins.
 
-    What was taken apart once is kept; of pictures of few tiles, everything is.
+    Separated tiles are cached; for pictures of few tiles, all of them.
     """
 
     def __init__(self, scene: Scene, *, side: int, tiles: int) -> None:

@@ -63,7 +63,7 @@ def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.nda
         alike = np.exp(-(((near - beside) / _ALIKE) ** 2))
         rim = np.asarray(Image.fromarray(mask).convert("L").filter(ImageFilter.MaxFilter(2 * _RIM_PX + 1))) > 0
         doubt = np.where(rim, 0.0, 1 - (2 * probability - 1) ** 2)
-        farther = np.where(near < beside, 0.5 * (1 - alike), 0.0)  # nearer is no background
+        farther = np.where(near < beside, 0.5 * (1 - alike), 0.0)  # nearer is not background
         decided = probability + (0.3 * alike - farther) * doubt
     ramp = np.clip((decided - _SURELY_OUT) / (_SURELY_IN - _SURELY_OUT), 0, 1)
     return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)

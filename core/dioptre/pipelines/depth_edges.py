@@ -80,7 +80,7 @@ def enlarged_along_edges(
 
 
 def range_of(disparity: Float32[np.ndarray, "h w"], seen: Float32[np.ndarray, "h w"]) -> tuple[float, float]:
-    """What is to become 0 and 1: all but a few outliers; from a sample of what is seen."""
+    """Values that map to 0 and 1, ignoring a few outliers, from a sample of the visible pixels."""
     step = max(1, int((disparity.size / 1e6) ** 0.5))
     sample = disparity[::step, ::step][seen[::step, ::step] > 0.5]
     low, high = np.percentile(sample if sample.size else disparity, _RANGE)

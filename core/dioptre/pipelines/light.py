@@ -145,7 +145,7 @@ def estimator(model: str = "default") -> Loaded:
 
 
 def read(network: Callable[..., Any], thumbnails: Float32[np.ndarray, "n s s 3"]) -> Reading:
-    """The mean of what is read off the pictures and off their mirror images; grey all over, they have no cast."""
+    """The mean estimate over the pictures and their mirror images; entirely grey pictures have no cast."""
     views = np.concatenate([thumbnails, thumbnails[:, :, ::-1]])
     parts = (np.asarray(part) for part in network(jnp.asarray(views)))
     chroma, residual, belief, log_error = (part.reshape(2, -1, *part.shape[1:]).mean(axis=0) for part in parts)

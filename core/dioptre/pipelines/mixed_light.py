@@ -64,7 +64,7 @@ def light_field(
         guide[..., 2] = resize(disparity, size, method="area")
     radius = 0.12 * max(size)
     planes = [guided_filter(guide, field[..., k], radius_px=radius, epsilon=_EDGE_EPSILON) for k in (0, 1)]
-    low, high = nodes.min(axis=(0, 1)) - 0.1, nodes.max(axis=(0, 1)) + 0.1  # an edge is no reason for a new light
+    low, high = nodes.min(axis=(0, 1)) - 0.1, nodes.max(axis=(0, 1)) + 0.1  # edges are not new lights
     return LightField(chroma=np.clip(np.stack(planes, axis=-1), low, high).astype(np.float32), count=count)
 
 

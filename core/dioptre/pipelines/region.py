@@ -55,7 +55,7 @@ def _weighed_parts(saliency: Float32[np.ndarray, "s s"]) -> tuple[np.ndarray, np
 
 
 def noticeable(saliency: Float32[np.ndarray, "s s"], near: np.ndarray | None) -> tuple[np.ndarray, str]:
-    """Probability and name of what to focus on for want of a subject: something faint or near, or the middle."""
+    """Probability and name of what to focus on if there is no subject: something faint or near, or the middle."""
     faint = important_parts(saliency / max(float(saliency.max()), 0.5))
     if is_fitting(faint):
         return faint, "the most noticeable region"

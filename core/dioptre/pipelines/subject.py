@@ -2,7 +2,7 @@
 
 A small saliency network finds a person, an animal or an object alike; matting brings its mask to the picture's own
 edges; the disparity inside gives the focus. A point given by the user chooses the thing at that point instead. What
-is small in the picture is looked at twice, the second time from close by.
+is small in the picture is processed twice, the second time on a crop.
 """
 
 from __future__ import annotations

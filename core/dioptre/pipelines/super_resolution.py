@@ -296,7 +296,7 @@ def _enlarge_colour(
 
 
 def _finish(fidelity: float, *, grey: bool) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """What is done to each enlarged tile, given the original one."""
+    """Post-process each enlarged tile, given the original one."""
 
     def finish(made: np.ndarray, tile: np.ndarray) -> np.ndarray:
         if grey:

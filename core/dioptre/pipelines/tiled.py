@@ -27,7 +27,7 @@ TILES_PX = (128, 256, 384, 512)
 
 _LARGEST_BUDGET_BYTES = 2 << 30  # for the tiles in work, beside the picture and its result
 _MOST_TILES = 4  # at a time, on a processor: XLA computes parts of a network, and NumPy what follows, on one core
-_UNSTEADY = 0.25  # an output whose mean over an input pixel is farther from that pixel is no enlargement of it
+_UNSTEADY = 0.25  # an output whose mean over an input pixel is farther from that pixel is not an enlargement of it
 _UNSTEADY_REACH_PX = 6  # round such a pixel the output is not trusted either
 _FLAT, _NOT_FLAT = 1e-3, 1e-2  # standard deviations
 

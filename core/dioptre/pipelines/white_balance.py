@@ -225,7 +225,8 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
 
 
 def values_of(balanced: Balanced) -> dict[str, Any]:
-    """What was decided, as JSON types. temperature and tint are named as the options, for dialogs to show.
+    """The estimate and the correction, as JSON types. temperature and tint have the names of the options, for
+    dialogs.
 
     None where a picture is grey all over: there is no light to read.
     """
@@ -243,7 +244,7 @@ def values_of(balanced: Balanced) -> dict[str, Any]:
 
 
 def sentence(balanced: Balanced, *, strength: float) -> str:
-    """What was done, for the user."""
+    """Describe the correction for the user."""
     light = balanced.light
     kelvin, tint = f"{light.cct_kelvin:,.0f}", f"{light.tint:+.0f}"
     confidence = f"{balanced.confidence:.0%}"

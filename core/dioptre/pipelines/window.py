@@ -1,4 +1,5 @@
-"""A part of a picture that is looked at by itself: on a network's square it is larger than in the whole picture."""
+"""A part of a picture that is processed on its own: on a network's square it is larger than in the whole
+picture."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from PIL import Image
 
 from dioptre.imaging.frames import Inside
 
-_SEEN = 0.3  # probability from which on a pixel counts to what is looked at
+_SEEN = 0.3  # probability from which on a pixel counts to what is inspected
 MARGINS = (0.15, 0.6)
 """Of its height and width, to each side; the second for what runs out of the first."""
 

@@ -1,4 +1,4 @@
-"""What must never reach a picture: values that are not numbers, and black where there was a picture."""
+"""Refuse results that contain NaN or infinite values, or that are black although the input is not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LARGEST = 65504.0  # the largest half float: brighter than any photo
 
 
 class BadResultError(DioptreError):
-    """The computation gave something that is no picture."""
+    """The computation gave something that is not a picture."""
 
     code = "bad-result"
 
@@ -31,7 +31,7 @@ def repaired(values: Float32[np.ndarray, "*shape"]) -> tuple[Float32[np.ndarray,
 
 
 def fault(picture: Callable[[], np.ndarray], result: Result) -> str | None:
-    """What is wrong with `result`, in words, or None.
+    """Describe what is wrong with `result`, or return None.
 
     picture: gives what it was made from; asked only where the result is black.
     """

@@ -32,7 +32,8 @@ class OutOfMemoryError(DioptreError):
 def need_bytes(name: str, options: Mapping[str, Any], size: tuple[int, int]) -> int:
     """About how much memory an operation takes at its peak on a picture of `size` (height, width).
 
-    Of a chain of steps (see `dioptre_link.chain`) it is what the hungriest step takes of the picture that it gets.
+    Of a chain of steps (see `dioptre_link.chain`) it is what the step with the highest peak needs of the picture
+    that it gets.
     """
     needs, pixels = [], size[0] * size[1]
     for step, chosen in steps_of(name, options):

@@ -70,5 +70,5 @@ def peer_uid(connection: Any) -> int | None:
             _, uid = struct.unpack_from("2I", connection.getsockopt(sol_local, local_peercred, 76))
             return int(uid)
     except OSError:
-        return -1  # nobody's: it has gone already
+        return -1  # the process has already exited
     return None

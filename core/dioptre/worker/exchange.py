@@ -37,7 +37,7 @@ class Folder:
             self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | _NO_FOLLOW)
 
     def read(self, name: str) -> FileIO:
-        """The file of that name, unbuffered. Raises DioptreError in words when there is no such regular file."""
+        """The file of that name, unbuffered. Raises DioptreError when there is no such regular file."""
         try:
             descriptor = self._open(name, _READ)
         except OSError as error:

@@ -232,7 +232,7 @@ def _loaded(request: Request, full: tuple[int, int]) -> dict[Input, Kept]:
 
 
 def _inputs(request: Request, loaded: Mapping[Input, Kept], size: tuple[int, int]) -> Inputs:
-    """What was loaded, brought to `size`."""
+    """The loaded inputs, resized to `size`."""
     cache = choice.step_cache() if choice.is_on() else MemoryCache(loaded[Input.PICTURE].steps)
     arrays: dict[str, Any] = {}
     for name, each in loaded.items():

@@ -29,11 +29,11 @@ class Host(Protocol):
         ...
 
     def in_background(self, work: Callable[[], None]) -> None:
-        """Run what is no computation on a thread of its own."""
+        """Run what is not a computation on a thread of its own."""
         ...
 
     def delivered(self) -> None:
-        """A client was told of a result and is about to open its files."""
+        """A client was informed of a result and is about to open its files."""
         ...
 
     def shut_down(self, *, when_idle: bool) -> None:

@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 
 def work(*, run: Run, warm_up: Iterable[WarmUpStep], idle_s: float, with_port: bool = False) -> int:
-    """Be the user's worker until idle or told to stop; the process's exit status."""
+    """Be the user's worker until idle or asked to stop; the process's exit status."""
     os.umask(0o077)  # everything that we make is the user's alone
     private_dir(meeting_dir())
     _open_log()

@@ -29,7 +29,7 @@ class Kept:
 
     values: float32 (H, W, 3 or 4), sRGB-encoded with straight alpha, or (H, W).
     repaired: whether NaN or infinite values were replaced in them. digest: of what was handed over, "" where it was
-    not taken. estimate: what the values are the depth of, "" where they are nobody's estimate; see `estimate_name`.
+    not taken. estimate: name of the picture whose estimated depth this is, "" for none; see `estimate_name`.
     steps: cached network outputs of the picture, where no disk cache is used; see `caching.memory`.
     """
 

@@ -33,7 +33,7 @@ TRIM_AFTER_S = 20.0  # idle: give memory back, but not between two previews
 KEPT_FACTOR = 8  # a client that keeps pixels here (an open dialog) is waited for this many times longer
 GRACE_S = 10.0  # after a result, for its client to open the files, before an end that somebody asked for
 BACKGROUND_S = 5.0  # for a cancelled download to stop its process and delete its files
-LOOK_S = 0.25  # between looks at whether to end; a stop is not felt to take time
+LOOK_S = 0.25  # shutdown poll interval; short enough that stopping feels immediate
 SOCKET_NAME = "worker.sock"
 _SOCKET_PATH_BYTES = 100  # the system's limit is 104 to 108
 
@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 class Server:
-    """Serves until it was idle for `idle_s`, or is told to stop."""
+    """Serves until it was idle for `idle_s`, or is asked to stop."""
 
     def __init__(
         self,
@@ -104,13 +104,13 @@ class Server:
         self._trimmed = False
 
     def in_background(self, work: Callable[[], None]) -> None:
-        """Run something that is no computation on a thread of its own; it is given some time when we end."""
+        """Run something that is not a computation on a thread of its own; it is given some time when we end."""
         self._background = [thread for thread in self._background if thread.is_alive()]
         self._background.append(threading.Thread(target=work, name="background", daemon=True))
         self._background[-1].start()
 
     def delivered(self) -> None:
-        """A client was told of a result; it is about to open the files."""
+        """A client was informed of a result; it is about to open the files."""
         self._delivered = asyncio.get_running_loop().time()
 
     def shut_down(self, *, when_idle: bool) -> None:

@@ -30,7 +30,7 @@ from .job import Job, Outcome, cancelled, in_words
 from .request import UNPAINTED, Kept, Request
 from .uploads import Uploads
 
-MAX_STRIKES = 32  # messages that are none; a client of ours sends no such message at all
+MAX_STRIKES = 32  # invalid messages before disconnecting; our own clients send none
 MAX_JOBS = 64  # of one client, waiting or running; an editor has a handful
 MAX_KEPT = 32
 REPLY_TIMEOUT_S = 30.0  # for a client to take what it was sent; an editor's own thread may be busy for seconds
@@ -77,7 +77,7 @@ class Session:
         return bool(self._jobs or self._deliveries)
 
     async def run(self) -> None:
-        """Speak with the client until one of both goes."""
+        """Serve the client until either side disconnects."""
         with self._folder.create("nonce", len(self._nonce)) as file:
             file.write(self._nonce.encode("ascii"))
         self._send({"type": "hello", **self._server.hello, "folder": str(self._folder.path), "nonce_file": "nonce"})

@@ -14,7 +14,7 @@ from .exchange import Folder
 
 
 class Uploads:
-    """Files in the folder that are being filled. What goes wrong with one is told when it is used."""
+    """Files in the folder that are being filled. An error with one is reported when it is used."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder

@@ -69,7 +69,7 @@ def is_active(state: State) -> bool:
 
 
 def strokes(state: State) -> Sequence[Mapping[str, Any]]:
-    """What is painted already."""
+    """The finished strokes."""
     option = _option(state)
     return () if option is None else state.options.get(option.name, ())
 

@@ -56,7 +56,8 @@ def focus_place(coverage: Image, depth: Image | None, focal_disparity: float | N
 
 
 def focus_parts(state: State) -> Image | None:
-    """What is sharp, in front of the focus and behind it: values for `views.FOCUS_COLOURS`. None while unknown.
+    """Which pixels are sharp, in front of the focus and behind it: values for `views.FOCUS_COLOURS`. None while
+    unknown.
 
     A subject whose depth is pulled into focus is sharp over more of its own depth.
     """

@@ -18,7 +18,7 @@ AMBER = (255, 190, 60, 255)  # what Dioptre found; white is what the user chose
 OUTLINE = ((QColor(0, 0, 0, 160), 4), (QColor(255, 255, 255), 2))  # is seen on every picture
 MOST_ZOOM = 8.0
 ZOOM_STEP = 1.25  # of one notch of the wheel
-DRAGGED_PX = 4  # from here on a press is no click
+DRAGGED_PX = 4  # from here on a press is not a click
 BAND_PX, BAR_PX, INDENT_PX = 22, 4, 6
 
 INVITATION = "Click here to preview the active layer with these settings"
@@ -91,7 +91,7 @@ class Canvas(QLabel):
         self.update()
 
     def show_words(self, words: str) -> None:
-        """What is shown while there is no picture."""
+        """The placeholder shown while there is no picture."""
         if words != self.text():
             self.setText(words)
 

@@ -42,7 +42,7 @@ class Plan:
 
 
 def start(manager: JobManager, document: Document | None, options: Mapping[str, Any] | None = None) -> Run:
-    """Enlarge every paint layer of `document`. Raises RefusedError in words."""
+    """Enlarge every paint layer of `document`. Raises RefusedError."""
     described = super_resolution.OPERATION
     given = described.check(options or {})
     return manager.put(

@@ -208,7 +208,7 @@ def show_panel() -> DioptreDocker | None:
 
 
 def say(words: str) -> None:
-    """Words over the canvas that go by themselves."""
+    """Words over the canvas that go on their own."""
     window = Krita.instance().activeWindow()
     view = window.activeView() if window is not None else None
     if view is not None:

@@ -148,7 +148,7 @@ class Histogram(QWidget):
         self._grip = None
 
     def event(self, event: Any) -> bool:
-        """Arrow keys are the histogram's while it has the focus, not shortcuts of Krita's."""
+        """Arrow keys are the histogram's while it has the focus, not Krita's shortcuts."""
         if event.type() == QEvent.Type.ShortcutOverride and event.key() in ARROWS:
             event.accept()
             return True

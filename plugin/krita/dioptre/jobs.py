@@ -122,7 +122,7 @@ class JobManager(QObject):
         node: Node,
         depth: Node | None = None,
     ) -> Run:
-        """Start an operation on a layer. Raises RefusedError in words."""
+        """Start an operation on a layer. Raises RefusedError."""
         checked = described.check(options)
         found = find(described, document, node, depth)
         if changes_depth(described):

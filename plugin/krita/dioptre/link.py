@@ -158,7 +158,7 @@ class LinkThread(QThread):
             value = ticket.work(
                 self._worker, ticket, lambda fraction, phase: self.progressed.emit(ticket, fraction, phase)
             )
-        except Exception as error:  # noqa: BLE001  (whatever ends the work is told to the one who asked for it)
+        except Exception as error:  # noqa: BLE001  (whatever ends the work is reported to the caller)
             if not isinstance(error, DioptreError):
                 logger.exception("unexpected")
             self.failed.emit(ticket, error)

@@ -242,7 +242,7 @@ class Session(QObject):
         return source.picture.node == requests.node_of(target)
 
     def _drop_choices_of_another(self, target: Target) -> None:
-        """What was clicked, painted or set for one layer says nothing about the next."""
+        """Reset points, strokes and values that belong to the previous layer."""
         if self.store.state.recipe or self._marked in (None, (target.document, requests.node_of(target))):
             return
         self._set(states.of_next_picture(self.state))

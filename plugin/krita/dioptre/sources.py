@@ -1,4 +1,4 @@
-"""Which layers an operation works on, read at once; and refusals in words before any work is done."""
+"""Which layers an operation works on, read at once; and refusals before any work is done."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What one run will work on: checked, not read yet. plain: as far as it can be told without the pixels."""
+    """What one run will work on: checked, not read yet. plain: as far as it is known without the pixels."""
 
     document: Document
     picture: Node

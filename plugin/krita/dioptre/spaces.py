@@ -100,7 +100,7 @@ def hidden_document(space: Space) -> Iterator[Document]:
 class ScratchDocuments:
     """Hidden documents, one for each colour space, in which nodes are made and converted. Closed at the end.
 
-    What is done to a node in there is no undo step of the document that it is meant for.
+    Changes to a node in there are not undo steps of the target document.
     """
 
     def __init__(self) -> None:

@@ -51,7 +51,7 @@ class Stepper(QObject):
         except StopIteration as end:
             self._end()
             done(end.value)
-        except Exception as error:  # noqa: BLE001  (told to the one who started it)
+        except Exception as error:  # noqa: BLE001  (reported to the caller)
             self._end()
             failed(error)
 

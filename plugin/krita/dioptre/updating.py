@@ -59,7 +59,7 @@ Done = tuple[Task, Outcome]
 
 
 def start(manager: JobManager, document: Document | None, node: Node | None) -> Run:
-    """Bring the results up to date that `node` belongs to. Raises RefusedError in words."""
+    """Bring the results up to date that `node` belongs to. Raises RefusedError."""
     plans = plan(document, node)
     return manager.put("Update", read(plans), work, lambda done: apply(done, manager.undo_sync))
 

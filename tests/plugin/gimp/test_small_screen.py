@@ -19,7 +19,7 @@ LIMIT_S = 1800  # against hanging alone
 
 @dataclass(frozen=True)
 class Used:
-    """What was found afterwards. sizes: of each dialog, its width and height."""
+    """The measurements. sizes: of each dialog, its width and height."""
 
     checks: dict[str, str]
     sizes: dict[str, tuple[int, int]]

@@ -65,7 +65,7 @@ class Krita:
         return {**dict.fromkeys(missing, ended), **results}
 
     def _run(self, script: str, command: str, environment: Mapping[str, str]) -> tuple[Any, str]:
-        """What the script left, None where it left nothing; and how Krita ended."""
+        """The output of the script, None if there is none, and how Krita exited."""
         left = self.out / f"{Path(script).stem}.json"
         left.unlink(missing_ok=True)
         for kept in self.tree.home.glob("*krita-*-autosave.kra"):

@@ -88,7 +88,7 @@ def test_options_of_every_operation(qt: types.SimpleNamespace) -> None:
         chosen = {one.name: one.maximum for one in described.parameters if one.kind.value in ("float", "integer")}
         options.render({**described.defaults(), **chosen}, {}, more=True)
         options.render(described.defaults(), {}, more=False)
-    assert changes == []  # what the program shows is no change by hand
+    assert changes == []  # what the program shows is not a change by hand
 
 
 def test_a_moved_slider_tells_its_option(qt: types.SimpleNamespace) -> None:

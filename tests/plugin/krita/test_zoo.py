@@ -47,7 +47,7 @@ def test_every_document(krita: Krita) -> None:
         core = np.fromfile(core_file, kind).astype(np.float64)
         ours = np.fromfile(krita.out / f"{case['name']}.result", kind).astype(np.float64)
         channels = ours.size // (made["width"] * made["height"])
-        seen = ours.reshape(-1, channels)[:, -1] > 0  # the colour of a wholly transparent pixel is nobody's
+        seen = ours.reshape(-1, channels)[:, -1] > 0  # the colour of a fully transparent pixel does not matter
         ours, core = ours.reshape(-1, channels)[seen], core.reshape(-1, channels)[seen]
         tolerance = TOLERANCES[case["depth"]] * max(1.0, float(np.abs(core).max()) if kind == np.float32 else 1.0)
         if (worst := float(np.abs(ours - core).max())) > tolerance:

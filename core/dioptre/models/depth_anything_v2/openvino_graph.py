@@ -1,6 +1,6 @@
 """The depth network as an OpenVINO graph, from the same weights.
 
-What can be computed beforehand is: the norms' scales and biases, the attention's scale and the LayerScales go into
+Constants are folded beforehand: the norms' scales and biases, the attention's scale and the LayerScales go into
 the matrices beside them, the positions are resized to the grid. The head is (n, c, h, w), as that runtime likes it.
 """
 

@@ -31,7 +31,7 @@ class SubjectConfig:
         2: features are left out and outlines are coarse when the head learns, so that inside a subject it is less
         sure than it can be.
     shared: the same where U²-Net-P holds what the head takes: then both see one thing, and the head may see only
-        part of it, as of a horse.
+        part of it, such as a horse.
     held: share of what the head takes that U²-Net-P holds, up to which the first and from which the second count.
     dip_px: half the width of dips inside the head's subject that U²-Net-P fills where it sees none; less than half
         a patch, on whose grid the head's features lie.

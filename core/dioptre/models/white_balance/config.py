@@ -8,7 +8,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, kw_only=True)
 class WhiteBalanceConfig:
     """thumbnail_px: side of the square thumbnail, a multiple of coarse_px. coarse_px: of a smaller one, on which
-    all but the lightest and the darkest spots are looked at. bins: of the log-chroma histograms along each axis.
+    all but the lightest and the darkest spots are inspected. bins: of the log-chroma histograms along each axis.
 
     chroma_range: the histograms cover log ratios from -chroma_range to +chroma_range.
     bends: numbers that the residual polynomial is made of. residual_limit: its largest coefficient.

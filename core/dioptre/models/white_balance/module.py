@@ -87,7 +87,7 @@ class WhiteBalanceEstimator(nnx.Module):
         return self.reading(self.features(thumbnail))
 
     def features(self, thumbnail: Float[Array, "n side side 3"]) -> Float[Array, "n features"]:
-        """What is seen; the first guess of the light comes first."""
+        """Input features; the first estimate of the light comes first."""
         extremes, thumbnail = _extremes(thumbnail), _coarse(thumbnail, self.config.coarse_px)
         linear = srgb_to_linear(thumbnail)
         chroma = self._chroma(linear)

@@ -102,7 +102,7 @@ def _with_key(label: str, taken: set[str]) -> str:
 
 
 def read_options(operation: Operation, config: Gimp.ProcedureConfig) -> dict[str, Any]:
-    """The options in `config`, checked. Raises UsageError in words."""
+    """The options in `config`, checked. Raises UsageError."""
     return operation.check({p.name: read_one(p, config) for p in operation.parameters})
 
 

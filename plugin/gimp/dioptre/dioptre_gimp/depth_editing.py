@@ -1,6 +1,6 @@
 """Edit depth: show and select the depth layer to paint on; Update shows the result again.
 
-What was hidden for it is kept in a parasite, so that exactly that is shown again, also after saving and opening.
+The hidden layers are recorded in a parasite, so that exactly these are shown again, also after saving and opening.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Driver:
         except StopIteration as end:
             self._on_done(end.value)
             return False
-        except Exception as error:  # noqa: BLE001  (whatever ends the job is told to the one who started it)
+        except Exception as error:  # noqa: BLE001  (whatever ends the job is reported to the caller)
             self._on_error(error)
             return False
         if isinstance(step, Step) and step.waiting:

@@ -135,7 +135,7 @@ def _apply(image: Gimp.Image, scale: float, parts: Sequence[Part]) -> None:
 
 
 def _write(layer: Gimp.Layer, buffer: Buffer, pixel_format: pixels.Format) -> None:
-    """A factor that is no whole number may round a side to another pixel: what is too much is left out."""
+    """A factor that is not a whole number may round a side to another pixel: what is too much is left out."""
     for _ in pixels.read_in(buffer, layer.get_buffer(), pixel_format):
         pass
     layer.update(0, 0, layer.get_width(), layer.get_height())

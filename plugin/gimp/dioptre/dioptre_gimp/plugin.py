@@ -44,7 +44,7 @@ class Dioptre(Gimp.PlugIn):
         return [*operations, RECIPE, EDIT, EDIT_DEPTH, UPDATE]
 
     def do_set_i18n(self, _name: str) -> bool:
-        return False  # the texts that GIMP is given are in the user's language already; it warns unless told
+        return False  # the texts that GIMP is given are in the user's language already; otherwise it warns
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
         if name == RECIPE:

@@ -1,4 +1,4 @@
-"""Which layers a procedure works on, and refusals in words before any work is done."""
+"""Which layers a procedure works on, and refusals before any work is done."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def only_layer(drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
 def _original(
     image: Gimp.Image, entries: Sequence[Entry], layer: Gimp.Layer, operation: Operation
 ) -> tuple[Gimp.Layer, Gimp.Layer | None]:
-    """The picture to work on when `layer` is a depth layer of Dioptre's, and that depth layer.
+    """The picture to work on when `layer` is a Dioptre depth layer, and that depth layer.
 
     GIMP leaves what was made selected. The next operation then means the photo, not its depth; and another blur
     means the same photo again, not the blurred one.

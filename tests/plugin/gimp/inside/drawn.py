@@ -14,7 +14,7 @@ def place(layer):
 
 
 def check_text_is_enlarged_as_pixels():
-    """As Scale Image does: the layer still knows its words, and is drawn anew when they are edited."""
+    """As Scale Image does: the layer still knows its words, and is drawn again when they are edited."""
     found = []
     for by_network in (True, False):
         image, layer = new_image(96, 64)

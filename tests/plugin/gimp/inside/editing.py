@@ -102,10 +102,10 @@ def check_update_leaves_a_seen_layer_selected():
 
 def check_edit_depth_without_a_depth_layer_is_refused():
     image, layer = new_image()
-    refuse("dioptre-edit-depth", image, [layer], CALLING, "no depth layer")
+    refuse("dioptre-edit-depth", image, [layer], CALLING, "no Dioptre depth layer")
     new_layer(image, "Other", 96, 64)
     succeed("dioptre-depth", image, [layer])
-    refuse("dioptre-edit-depth", image, [image.get_layers()[0]], CALLING, "no depth layer")
+    refuse("dioptre-edit-depth", image, [image.get_layers()[0]], CALLING, "no Dioptre depth layer")
 
 
 def check_paint_on_a_result_stays():

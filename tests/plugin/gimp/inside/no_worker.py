@@ -1,4 +1,4 @@
-"""No environment is installed: said in words, and nothing is changed. Runs inside of GIMP."""
+"""No environment is installed: reported, and nothing is changed. Runs inside of GIMP."""
 
 from rig import Gimp, new_image, refuse, run_checks
 

@@ -1,4 +1,4 @@
-"""Layers of every kind and place: what is made of them, and what is refused in words."""
+"""Layers of every kind and place: what is made of them, and what is refused with a message."""
 
 import array
 

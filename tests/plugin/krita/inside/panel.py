@@ -330,7 +330,7 @@ def check_shapes_and_the_focus_range():
 
 
 def check_the_focus_brush():
-    """What is painted stays sharp; the strokes are the picture's."""
+    """Painted areas stay sharp; the strokes belong to the picture."""
     document, node = yield from open_photo()
     yield from opened("dioptre_portrait")
     yield from ready()
@@ -495,7 +495,7 @@ def check_menu_picture():
 
 
 def check_equal_refusals_show_once():
-    """In a window that stops nothing; the docker says its own in words."""
+    """In a window that stops nothing; the docker says its own as text."""
     document, _ = yield from open_photo()
     for _ in range(3):
         trigger("dioptre_edit")
