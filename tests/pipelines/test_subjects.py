@@ -1,4 +1,4 @@
-"""Several subjects: what is added by clicks, what is removed, and what the user is told of things that compete."""
+"""Several subjects: adding and removing them by clicks, and the message about competing ones."""
 
 from __future__ import annotations
 

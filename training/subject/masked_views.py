@@ -3,7 +3,7 @@
 python -m training.subject.masked_views OUT --voc DIR DIR --horses DIR --fashion DIR --people DIR --stamps DIR
     --coco DIR --instances JSON … --grounds DIR … [--count N] [--part K OF]
 
-A view is a file OUT/KIND-NAME.npz, so that `go_on.py` may learn from what is there already. The kinds take turns in
+A view is a file OUT/KIND-NAME.npz, so that `go_on.py` may learn from what already exists. The kinds take turns in
 the shares of SHARES until one gets to COUNT. Each photograph gives one view: the whole or a part, its light changed
 and mirrored half of the time.
 """

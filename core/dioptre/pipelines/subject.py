@@ -29,8 +29,8 @@ from .subject_places import LEAST_CONFIDENCE, Box, Coarse, Kind, at_point, confi
 from .subject_views import SIDE_PX, Saliency, Views, opaque
 from .window import MARGINS, window_round
 
-_SAME = 0.35  # overlap (IoU) of what is seen from close by with what was found, to be the same thing
-_KNOWN_SHARE = 0.1  # of a part seen from close by that must have been found, for it to belong to the thing
+_SAME = 0.35  # overlap (IoU) of what is seen on the crop with what was found, to be the same thing
+_KNOWN_SHARE = 0.1  # of a part seen on the crop that must have been found, for it to belong to the thing
 _POINT_DIGITS = 3  # of a pixel: more than editors have, less than scaling a point there and back loses
 
 _SUBJECT_STEP = "subject"  # of the cache

@@ -153,7 +153,7 @@ def _onto(mask: Mask, place: tuple[int, int]) -> tuple[int, int] | None:
 
 
 def _other_thing(mask: Mask, place: tuple[int, int], kept: list[tuple[int, int]]) -> Mask | None:
-    """The part at a place with what surrounds it up to the other parts; None where it is no thing of several."""
+    """The part at a place with what surrounds it up to the other parts; None where it is not a thing of several."""
     labels, count = label_regions(mask)
     own = labels[place]
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
