@@ -1,4 +1,4 @@
-"""What is in front of the focus hides what is behind, but for holes."""
+"""Objects in front of the focus hide those behind it, except for holes."""
 
 from __future__ import annotations
 

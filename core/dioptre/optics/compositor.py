@@ -27,7 +27,7 @@ _KNOWN = 0.01  # coverage behind a pixel below which its colour is too uncertain
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """What is there before the tiles are finished at full size.
+    """The state before the tiles are finished at full size.
 
     wide: per group of the series, its slices over one another at a reduced size; None at full size or where empty.
     inpainted: by the index of each group at full size, of `inpaint_group`.

@@ -93,7 +93,7 @@ class SliceRenderer:
         self._wanted: Bool[Array, "h w"] = inside  # the pixels whose result is valid and wanted
 
     def render(self) -> Composite:
-        """What is above this slice with the slice laid behind it."""
+        """The composite of the slices above this one with this slice behind them."""
         room = self._room()
 
         def rendered() -> tuple[Array, Array]:
