@@ -13,8 +13,9 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
-from dioptre.files import notes, write_openraster
+from dioptre.files import notes, ultra_hdr, write_openraster
 from dioptre.files.encode import Extras, encode
+from dioptre.files.gain_map import GainMap
 from dioptre.files.matrix_profile import adobe_rgb
 from dioptre.files.picture import Format
 from dioptre.imaging.layers import Layer
@@ -63,6 +64,7 @@ def pictures() -> dict[str, bytes]:
         "full.webp": encode(alpha, Format.WEBP, extras=extras),
         "full.avif": encode(alpha, Format.AVIF, extras=extras),
         "deep.avif": encode(deep, Format.AVIF),
+        "gains.jpg": _with_gains(codes),
     }
     picture = Image.fromarray(codes)
     for name, mode, options in (
@@ -85,6 +87,14 @@ def pictures() -> dict[str, bytes]:
     pillow_heif.from_pillow(picture).save(buffer, exif=exif(), quality=60)
     made["plain.heic"] = buffer.getvalue()
     return made
+
+
+def _with_gains(codes: np.ndarray) -> bytes:
+    """An Ultra HDR JPEG whose map has three channels, and so everything that a map can have."""
+    gains = GainMap(codes=codes[::2, ::2], stops_max=(1.0, 2.0, 3.0), headroom=(0.0, 3.0))
+    behind = ultra_hdr.map_jpeg(gains)
+    xmp = ultra_hdr.with_directory(None, map_bytes=len(behind))
+    return ultra_hdr.joined(encode(codes, Format.JPEG, extras=Extras(xmp=xmp)), behind)
 
 
 @cache

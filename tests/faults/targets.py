@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from dioptre import files
-from dioptre.files import containers, density, exif, notes, tiff_tags
+from dioptre.files import containers, density, exif, gain_map_reading, notes, tiff_tags
+from dioptre.files.budget import of_bytes
 from dioptre.files.colour_profile import BadProfile
 from dioptre.files.colour_profile import model as colour_model
 from dioptre.files.encode import encode
@@ -81,10 +82,19 @@ def _depth_of(path: Path) -> None:
         assert 0.0 < far < near < np.inf
 
 
+def _gains_of(data: bytes) -> None:
+    found = gain_map_reading.of_jpeg(memoryview(data), of_bytes(data))
+    if found is not None:
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            light = found.brightened(np.ones((20, 28, 3), np.float32), found.stops(slice(0, 20), (20, 28)))
+        assert np.isfinite(light).all()
+
+
 def _jpeg(data: bytes, folder: Path) -> None:
     path = folder / "a.jpg"
     path.write_bytes(data)
     _in_words(partial(_depth_of, path))
+    _in_words(partial(_gains_of, data))
     segments = list(containers.jpeg_segments(data))
     containers.quantisation_tables(segments)
     density.in_photoshop(containers.photoshop_resources(segments) or b"", (2.0, 3.0))
@@ -147,7 +157,7 @@ def _depth_packets() -> tuple[bytes, ...]:
 
 def _jpegs() -> tuple[bytes, ...]:
     pictures = corpus.pictures()
-    whole = [pictures[name] for name in ("plain.jpg", "full.jpg", "progressive.jpg")]
+    whole = [pictures[name] for name in ("plain.jpg", "full.jpg", "progressive.jpg", "gains.jpg")]
     packet = _depth_packets()[0]
     pieces = [packet[at : at + 200] for at in range(0, len(packet), 200)]
     number = b"0" * 32 + struct.pack(">I", len(packet))

@@ -17,7 +17,7 @@ from dioptre.caching.choice import step_cache
 from dioptre.files import apart, notes, problems
 from dioptre.files.atomic import check_free
 from dioptre.files.metric_depth import write_metric_depth
-from dioptre.files.results import flat_of, original_layer
+from dioptre.files.results import flat_of, ordinary, original_layer, rendition_of_result
 from dioptre.files.save import format_of
 from dioptre.imaging.field_of_view import FieldOfView
 from dioptre.recipes.on_file import Followed, follow_on_file
@@ -132,8 +132,9 @@ def one(
             original = original_layer(job.picture, visible=only_depth)
             below = () if layers[0].shape[:2] != original.shape[:2] else (original,)
             dpi = files.dpi_at(job.picture, layers[0].shape)
+            shown = rendition_of_result(job.result, job.picture)
             files.write_openraster(
-                [*layers, *below],
+                [ordinary(layer, shown) for layer in (*layers, *below)],
                 file,
                 recipe=content,
                 resolution_dpi=dpi,

@@ -19,7 +19,7 @@ _MAX_SEGMENT = 65533
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 
-APP1, APP13, DQT = 0xE1, 0xED, 0xDB
+APP1, APP2, APP13, DQT = 0xE1, 0xE2, 0xED, 0xDB
 
 # Order in which a JPEG's tables are written: along the diagonals (ITU-T T.81 figure A.6).
 ZIGZAG = sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8))
@@ -27,6 +27,12 @@ ZIGZAG = sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i 
 
 def jpeg_segments(data: bytes | memoryview) -> Iterator[tuple[int, bytes]]:
     """Yield (marker, payload) of the segments before the image data; stop quietly where the file is damaged."""
+    for marker, start, end in jpeg_segment_places(data):
+        yield marker, bytes(data[start:end])
+
+
+def jpeg_segment_places(data: bytes | memoryview) -> Iterator[tuple[int, int, int]]:
+    """Yield (marker, start, end) of the payloads that `jpeg_segments` yields."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -36,7 +42,7 @@ def jpeg_segments(data: bytes | memoryview) -> Iterator[tuple[int, bytes]]:
         if marker == 0xDA:
             return
         length = int.from_bytes(data[at + 2 : at + 4], "big")
-        yield marker, bytes(data[at + 4 : at + 2 + length])
+        yield marker, at + 4, min(at + 2 + length, len(data))
         at += 2 + length
 
 
@@ -84,7 +90,7 @@ def photoshop_segments(resources: bytes) -> bytes:
     """Return APP13 segments, ready to go into a JPEG."""
     room = _MAX_SEGMENT - len(_PHOTOSHOP_HEADER)
     pieces = [resources[at : at + room] for at in range(0, len(resources), room)]
-    return b"".join(_segment(APP13, _PHOTOSHOP_HEADER + piece) for piece in pieces)
+    return b"".join(segment(APP13, _PHOTOSHOP_HEADER + piece) for piece in pieces)
 
 
 def into_jpeg(jpeg: bytes, *, exif: bytes | None, xmp: bytes | None, photoshop: bytes | None) -> bytes:
@@ -97,9 +103,9 @@ def into_jpeg(jpeg: bytes, *, exif: bytes | None, xmp: bytes | None, photoshop: 
         start += 2 + int.from_bytes(jpeg[4:6], "big")
     added = b""
     if exif is not None and fits_jpeg(exif):
-        added += _segment(APP1, _EXIF_HEADER + exif)
+        added += segment(APP1, _EXIF_HEADER + exif)
     if xmp is not None and fits_jpeg(xmp):
-        added += _segment(APP1, XMP_HEADER + xmp)
+        added += segment(APP1, XMP_HEADER + xmp)
     if photoshop is not None:
         added += photoshop_segments(photoshop)
     return jpeg[:start] + added + jpeg[start:]
@@ -109,7 +115,7 @@ def fits_jpeg(blob: bytes) -> bool:
     return len(blob) + len(XMP_HEADER) <= _MAX_SEGMENT
 
 
-def _segment(marker: int, payload: bytes) -> bytes:
+def segment(marker: int, payload: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
 
 

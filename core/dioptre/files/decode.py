@@ -20,8 +20,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import containers, exif, heif_boxes, problems, tiff_tags
+from . import containers, exif, gain_map_reading, heif_boxes, problems, tiff_tags
 from .budget import Budget
+from .gain_map import GainMap
 from .picture import Colour, Format, Source, recognise
 from .unchanged import unchanged
 from .vips import vips
@@ -48,6 +49,7 @@ class Decoded:
         `source.alpha`.
     premultiplied: the colour is multiplied by alpha (libvips has divided it already in TIFF files).
     sha256: of the very bytes that were decoded; empty where only the header was read.
+    gain_map: how much brighter the scene was, upright; None where the file does not say.
     """
 
     codes: np.ndarray
@@ -55,6 +57,7 @@ class Decoded:
     premultiplied: bool = False
     messages: list[str] = field(default_factory=list)
     sha256: str = ""
+    gain_map: GainMap | None = None
 
 
 def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
@@ -159,6 +162,10 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
             if found.source.packed_bits:
                 codes = _full_range(codes, found.source.packed_bits)
             found.codes = turned(codes, found.source.orientation)
+            if kind is Format.JPEG and found.source.colour is Colour.RGB:
+                found.gain_map = _gain_map(file, budget, found.source.orientation)
+                if found.gain_map is None and gain_map_reading.HDRGM.encode() in (found.source.xmp or b""):
+                    found.messages.append(f"The gain map of {path.name} cannot be read; light above white is lost.")
     except vips().Error as error:
         raise _damaged(path) from error
     return found
@@ -227,6 +234,12 @@ def _describe_jpeg(found: Decoded, file: BinaryIO) -> None:
         quantisation=containers.quantisation_tables(segments),
         photoshop=containers.photoshop_resources(segments),
     )
+
+
+def _gain_map(file: BinaryIO, budget: Budget, orientation: int) -> GainMap | None:
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
+        found = gain_map_reading.of_jpeg(view, budget)
+    return None if found is None else replace(found, codes=turned(found.codes, orientation))
 
 
 def _describe_tiff(found: Decoded, file: BinaryIO, path: Path) -> None:

@@ -14,8 +14,9 @@ from dioptre.imaging.layers import Rows, all_rows
 
 from . import colour_profile, exif, matrix_profile
 from .colour_profile import BadProfile, ColourModel
-from .curves import in_bands
+from .curves import in_bands, srgb_curve
 from .decode import Decoded, decoding
+from .gain_map import GainMap
 from .picture import Colour, Picture, Source
 from .problems import changed, reading
 
@@ -36,7 +37,8 @@ def load(
     """Read JPEG, PNG, TIFF, WebP, AVIF, GIF, and HEIC if its extra is installed.
 
     Any bit depth, grey, palette, alpha, CMYK, Lab, orientation and embedded profile become upright, sRGB-encoded
-    float32 with straight alpha. The gAMA, cHRM and cICP chunks of PNG files are ignored.
+    float32 with straight alpha. The gAMA, cHRM and cICP chunks of PNG files are ignored. An
+    Ultra HDR JPEG has all its light: values above 1.
 
     Args:
         path: the file.
@@ -54,7 +56,12 @@ def load(
         model, source, message = _model(decoded)
         messages = (*decoded.messages, *message)
         return Picture(
-            pixels=_pixels(decoded, model), source=source, path=place, messages=messages, sha256=decoded.sha256
+            pixels=_pixels(decoded, model),
+            source=source,
+            path=place,
+            messages=messages,
+            sha256=decoded.sha256,
+            gain_map=decoded.gain_map,
         )
 
 
@@ -71,7 +78,7 @@ class PictureOnDemand(Picture):
 
     def __init__(self, loaded: Picture, *, decoding: Decoding = decoding) -> None:
         """`loaded`: as `load` gives it; its pixels are let go. decoding: as there."""
-        given = {name: getattr(loaded, name) for name in ("source", "path", "messages", "sha256")}
+        given = {name: getattr(loaded, name) for name in ("source", "path", "messages", "sha256", "gain_map")}
         given["_decoding"] = decoding
         for name, value in {**given, "_shape": loaded.shape, "_state": _state(loaded.path)}.items():
             object.__setattr__(self, name, value)  # frozen, as every picture
@@ -97,7 +104,7 @@ class PictureOnDemand(Picture):
         if decoded.sha256 != self.sha256:
             raise changed(self.path)
         model, _, _ = _model(decoded)
-        return lambda rows: _pixels(replace(decoded, codes=decoded.codes[rows]), model)
+        return lambda rows: _pixels(decoded, model, rows)
 
 
 def _state(path: Path) -> tuple[int, int]:
@@ -131,8 +138,8 @@ def _model(decoded: Decoded) -> tuple[ColourModel | None, Source, tuple[str, ...
         return colour_profile.model(None, bands=bands), replace(source, icc=None), message
 
 
-def _pixels(decoded: Decoded, model: ColourModel | None) -> np.ndarray:
-    codes, alpha = decoded.codes, decoded.source.alpha
+def _pixels(decoded: Decoded, model: ColourModel | None, rows: slice = slice(None)) -> np.ndarray:
+    codes, alpha = decoded.codes[rows], decoded.source.alpha
     pixels = np.empty((*codes.shape[:2], 4 if alpha else 3), np.float32)
     colours = codes[..., :-1] if alpha else codes
     if alpha:
@@ -147,7 +154,24 @@ def _pixels(decoded: Decoded, model: ColourModel | None) -> np.ndarray:
         colour_profile.lab_to_srgb(colours, out=pixels[..., :3])
     else:
         model.to_srgb(colours, out=pixels[..., :3])
+    if decoded.gain_map is not None:
+        first = rows.indices(len(decoded.codes))[0]
+        _brighten(pixels, decoded.gain_map, shape=decoded.codes.shape, first=first)
     return pixels
+
+
+def _brighten(pixels: np.ndarray, gains: GainMap, *, shape: tuple[int, ...], first: int) -> None:
+    """Multiply the light of rows from `first` on of a picture of that shape by its gain map, in place.
+
+    The gains of three channels belong to the file's own primaries; here they are taken for sRGB's.
+    """
+
+    def work(rows: slice) -> None:
+        stops = gains.stops(slice(first + rows.start, first + rows.stop), shape)
+        linear = srgb_curve().decode(pixels[rows][..., :3])
+        pixels[rows][..., :3] = srgb_curve().encode(gains.brightened(linear, stops))
+
+    in_bands(pixels.shape, work)
 
 
 def _straight(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:

@@ -118,7 +118,12 @@ def updated(
         _make_true(description, width=width, height=height, enlarged=enlarged)
     if note is not None:
         _add_note(descriptions, note)
-    return _PACKET[0] + markup.xml_bytes(document, prefixes=_PREFIXES) + _PACKET[1]
+    return packet(markup.xml_bytes(document, prefixes=_PREFIXES))
+
+
+def packet(xml: bytes) -> bytes:
+    """Wrap XML as a packet that programs find in a file of any format."""
+    return _PACKET[0] + xml + _PACKET[1]
 
 
 def read(xmp: bytes | None) -> Note | None:

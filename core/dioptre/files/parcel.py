@@ -19,6 +19,7 @@ from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
 
 from .decode import Decoded
+from .gain_map import PARAMETERS, GainMap
 from .picture import Colour, Format, Source
 
 _DTYPES = ("uint8", "uint16", "float32")
@@ -103,11 +104,15 @@ def of_decoded(decoded: Decoded) -> tuple[dict[str, Any], list[np.ndarray]]:
         "sha256": decoded.sha256,
         "messages": [_words(message) for message in decoded.messages],
     }
-    return content, [decoded.codes]
+    gains = decoded.gain_map
+    if gains is None:
+        return content, [decoded.codes]
+    content["gain_map"] = {name: getattr(gains, name) for name in PARAMETERS}
+    return content, [decoded.codes, gains.codes]
 
 
 def to_decoded(content: Mapping[str, Any], arrays: list[np.ndarray]) -> Decoded:
-    if len(arrays) != 1 or arrays[0].ndim != 3 or not arrays[0].size:
+    if not 1 <= len(arrays) <= 2 or arrays[0].ndim != 3 or not arrays[0].size:
         raise BadParcel("no picture")
     source = to_source(content.get("source"))
     channels = {Colour.GREY: 1, Colour.CMYK: 4}.get(source.colour, 3) + source.alpha
@@ -119,7 +124,20 @@ def to_decoded(content: Mapping[str, Any], arrays: list[np.ndarray]) -> Decoded:
         premultiplied=bool(content.get("premultiplied")),
         sha256=_sha256(content.get("sha256")),
         messages=[_message(words) for words in _list(content.get("messages"))],
+        gain_map=None if len(arrays) == 1 else _gain_map(content.get("gain_map"), arrays[1]),
     )
+
+
+def _gain_map(content: Any, codes: np.ndarray) -> GainMap:
+    if codes.ndim != 3 or codes.shape[2] not in (1, 3) or codes.dtype != np.uint8 or not codes.size:
+        raise BadParcel("no gain map")
+    try:
+        values = {name: tuple(float(value) for value in _list(content[name])) for name in PARAMETERS}
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadParcel("no gain map") from error
+    if any(len(value) != (2 if name == "headroom" else 3) for name, value in values.items()):
+        raise BadParcel("no gain map")
+    return GainMap(codes=codes.copy(), **values)  # type: ignore[arg-type]  # their lengths are checked
 
 
 def _sha256(value: Any) -> str:

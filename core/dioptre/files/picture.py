@@ -10,6 +10,8 @@ import numpy as np
 
 from dioptre.imaging.layers import Rows
 
+from .gain_map import GainMap
+
 _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
 
 
@@ -92,9 +94,10 @@ class Picture:
     """A photograph as the networks want it.
 
     pixels: float32 (H, W, 3) or (H, W, 4), sRGB-encoded, straight alpha, upright. Values lie in [0, 1] except
-        for colours outside sRGB and for float files.
+        for colours outside sRGB, for float files and for pictures with a gain map.
     messages: sentences for the user about what was found and how it was taken.
     sha256: of the file's bytes that the pixels were decoded from; empty where there was no file.
+    gain_map: of the file, which has been applied to the pixels; see `rendition`.
     """
 
     pixels: np.ndarray
@@ -102,6 +105,7 @@ class Picture:
     path: Path
     messages: tuple[str, ...] = ()
     sha256: str = ""
+    gain_map: GainMap | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dioptre.imaging.layers import Layer, LayerOnDemand, Progress, Result, no_progress
+from dioptre.imaging.layers import Layer, LayerOnDemand, Progress, Result, Rows, no_progress
 from dioptre.runtime import release_after
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.operation import Role
@@ -18,6 +18,7 @@ from .density import dpi_at
 from .depth_map import encoded_depth
 from .openraster import write_openraster_to
 from .picture import Format, Picture
+from .rendition import Rendition, rendition
 from .save import encoded_picture, format_of, suffix_like
 from .sheet import Panel, encoded_sheet, no_larger_than_needed
 
@@ -58,6 +59,7 @@ def write_result(
     depth = _first(result, Role.DEPTH)
     mask = mask_of(result)
     depth_base = base if name == "depth" else f"{base}-depth"
+    shown = rendition_of_result(result, picture)
     with staged(folder, force=force, permissions_of=(picture.path, *inputs)) as staging:
         names = {}
         if flat is not None:
@@ -74,7 +76,7 @@ def write_result(
         if flat is not None:
             progress(0.0, "Writing the picture")
             kind = format_of(folder / names["flat"])
-            encoded, messages = encoded_picture(flat.pixels, kind, like=picture, note=note)
+            encoded, messages = encoded_picture(flat.pixels, kind, like=picture, note=note, rendition=shown)
             streams["flat"].write(encoded)
             staging.complete(names["flat"])
             del encoded
@@ -83,7 +85,7 @@ def write_result(
                 for message in messages:
                     on_message(message)
         progress(0.25, "Writing the layers")
-        stack = _stack(result, picture)
+        stack = [ordinary(layer, shown) for layer in _stack(result, picture)]
         dpi = dpi_at(picture, stack[0].shape)
         write_openraster_to(streams["layers"], stack, recipe=recipe, resolution_dpi=dpi)
         staging.complete(names["layers"])
@@ -97,7 +99,9 @@ def write_result(
                 streams[part].write(encoded_depth(depth.pixels, kind))
                 staging.complete(names[part])
         progress(0.9, "Writing the preview sheet")
-        streams["sheet"].write(encoded_sheet(_panels(picture, flat, depth, mask, name)))
+        streams["sheet"].write(
+            encoded_sheet(_panels(picture, flat, depth=depth, mask=mask, name=name, shown=shown))
+        )
         staging.complete(names["sheet"])
         listed = {file: staging.size_and_sha256(file) for part, file in names.items() if part != "recipe"}
         text = json.dumps({**recipe, "files": files_entry(listed)}, indent=2, ensure_ascii=False) + "\n"
@@ -153,11 +157,47 @@ def _first(result: Result, role: Role) -> Layer | None:
     return next((layer for layer in result.layers if layer.role is role), None)
 
 
+def rendition_of_result(result: Result, picture: Picture) -> Rendition | None:
+    """How to show a result of a picture with a gain map on ordinary screens; None where the picture has none."""
+    if picture.gain_map is None:
+        return None
+    flat = _first(result, Role.RESULT)
+    return rendition(picture, picture.pixels if flat is None else flat.pixels)
+
+
+def ordinary(layer: Layer, shown: Rendition | None) -> Layer:
+    """The layer as ordinary screens show it, since OpenRaster has no light above white; itself without `shown`."""
+    if shown is None or len(layer.shape) == 2:
+        return layer
+
+    def begin() -> Rows:
+        read = layer.reader()
+        return lambda rows: shown.shown(read(rows), first=rows.indices(layer.shape[0])[0], shape=layer.shape)
+
+    return LayerOnDemand(
+        name=layer.name,
+        role=layer.role,
+        shape=layer.shape,
+        begin=begin,
+        made_of=layer.made_of(),
+        visible=layer.visible,
+    )
+
+
 def _panels(
-    picture: Picture, flat: Layer | None, depth: Layer | None, mask: Layer | None, name: str
+    picture: Picture,
+    flat: Layer | None,
+    *,
+    depth: Layer | None,
+    mask: Layer | None,
+    name: str,
+    shown: Rendition | None,
 ) -> list[Panel]:
+    original, flat = original_layer(picture, visible=True), None if flat is None else ordinary(flat, shown)
+    if shown is not None:
+        original = ordinary(original, rendition(picture, picture.pixels))
     opaque = picture.shape[2] == 3
-    before = no_larger_than_needed(picture.shape, picture.reader()) if opaque else picture.pixels
+    before = no_larger_than_needed(picture.shape, original.reader()) if opaque else original.pixels
     panels = [Panel(caption="Before", pixels=before)]
     if depth is not None:
         panels.append(Panel(caption="Depth (white is near)", pixels=depth.pixels))

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import colour_profile, density, exif, notes, problems
+from . import colour_profile, density, exif, notes, problems, ultra_hdr
 from .atomic import check_free, replacing
 from .colour_profile import BadProfile, ColourModel
 from .containers import fits_jpeg
 from .curves import in_bands
 from .encode import DEPTHS, HOLDS_ALPHA, PACKED_BITS, Extras, encode
+from .matrix_profile import D65_XY, SRGB_XY, rgb_profile
 from .notes import Note
 from .picture import Colour, Format, Picture, Source
+from .rendition import Rendition
+from .rendition import rendition as rendition_of
 
 _SUFFIXES = {
     ".jpg": Format.JPEG,
@@ -104,45 +107,89 @@ def suffix_like(picture: Picture) -> str:
 
 
 def encoded_picture(
-    pixels: np.ndarray, kind: Format, *, like: Picture | None = None, note: Note | None = None
+    pixels: np.ndarray,
+    kind: Format,
+    *,
+    like: Picture | None = None,
+    note: Note | None = None,
+    rendition: Rendition | None = None,
 ) -> tuple[bytes, tuple[str, ...]]:
-    """Return the file of a picture and sentences about what could not be kept; see `save`."""
+    """Return the file of a picture and sentences about what could not be kept; see `save`.
+
+    rendition: of the pixels, where `like` has a gain map; None makes it.
+    """
     if not _available(kind):
         raise problems.UnwritableFile(
             "Support for writing HEIC is not installed.",
             hint="Install Dioptre with its extra 'heic', or choose another format.",
         )
-    height, width = pixels.shape[:2]
     messages: list[str] = []
-    target = _target(pixels, kind, like.source if like is not None else None, messages)
-    codes = _codes(pixels, target)
-    extras = Extras(icc=target.icc, xmp=notes.updated(None, note=note, width=width, height=height))
-    if like is not None:
-        source = like.source
-        by = density.factors(like, width=width, height=height)
-        old_exif = source.exif
-        xmp = notes.updated(source.xmp, note=note, width=width, height=height, enlarged=by)
-        if kind is Format.JPEG:
-            for blob, name in ((old_exif, "EXIF"), (xmp, "XMP")):
-                if blob is not None and not fits_jpeg(blob):
-                    messages.append(f"The {name} data is too large for a JPEG and was left out.")
-            if xmp is not None and not fits_jpeg(xmp):
-                xmp = notes.updated(None, note=note, width=width, height=height)
-        if old_exif is not None:
-            old_exif = density.in_exif(old_exif, by)
-            old_exif = exif.upright(old_exif, width=width, height=height, srgb=target.icc is None)
-        extras = Extras(
-            icc=target.icc,
-            exif=old_exif,
-            xmp=xmp,
-            photoshop=None if source.photoshop is None else density.in_photoshop(source.photoshop, by),
-            resolution_dpi=density.scaled(source.resolution_dpi, by),
-            quantisation=source.quantisation,
-            compression=source.compression,
-            lossless=source.lossless,
-            packed_bits=source.packed_bits,
-        )
-    return encode(codes, kind, extras=extras), tuple(messages)
+    gains: bytes | None = None
+    if like is None or like.gain_map is None:
+        target = _target(pixels, kind, None if like is None else like.source, messages)
+    elif kind is Format.TIFF:
+        target = _all_light(pixels)
+    else:
+        pixels, gains = _ordinary(pixels, kind, rendition or rendition_of(like, pixels), messages)
+        target = _target(pixels, kind, like.source, messages)
+    extras = _extras(kind, pixels.shape, icc=target.icc, like=like, note=note, messages=messages)
+    if gains is None:
+        return encode(_codes(pixels, target), kind, extras=extras), tuple(messages)
+    listed = ultra_hdr.with_directory(extras.xmp, map_bytes=len(gains))
+    if not fits_jpeg(listed):
+        listed = ultra_hdr.with_directory(None, map_bytes=len(gains))
+    picture = encode(_codes(pixels, target), kind, extras=replace(extras, xmp=listed))
+    return ultra_hdr.joined(picture, gains), tuple(messages)
+
+
+def _ordinary(
+    pixels: np.ndarray, kind: Format, made: Rendition, messages: list[str]
+) -> tuple[np.ndarray, bytes | None]:
+    """The rendition of a result for ordinary screens, and its gain map where the format has one."""
+    shown = made.shown(pixels)
+    if kind is Format.JPEG:
+        return shown, ultra_hdr.map_jpeg(made.map_of(pixels, shown))
+    messages.append(f"{kind.value} has no gain map: light above white is left out. JPEG and TIFF keep it.")
+    return shown, None
+
+
+def _extras(
+    kind: Format,
+    shape: tuple[int, ...],
+    *,
+    icc: bytes | None,
+    like: Picture | None,
+    note: Note | None,
+    messages: list[str],
+) -> Extras:
+    """What the file of a result of that shape holds beside its pixels."""
+    height, width = shape[:2]
+    if like is None:
+        return Extras(icc=icc, xmp=notes.updated(None, note=note, width=width, height=height))
+    source = like.source
+    by = density.factors(like, width=width, height=height)
+    old_exif = source.exif
+    xmp = notes.updated(source.xmp, note=note, width=width, height=height, enlarged=by)
+    if kind is Format.JPEG:
+        for blob, name in ((old_exif, "EXIF"), (xmp, "XMP")):
+            if blob is not None and not fits_jpeg(blob):
+                messages.append(f"The {name} data is too large for a JPEG and was left out.")
+        if xmp is not None and not fits_jpeg(xmp):
+            xmp = notes.updated(None, note=note, width=width, height=height)
+    if old_exif is not None:
+        old_exif = density.in_exif(old_exif, by)
+        old_exif = exif.upright(old_exif, width=width, height=height, srgb=icc is None)
+    return Extras(
+        icc=icc,
+        exif=old_exif,
+        xmp=xmp,
+        photoshop=None if source.photoshop is None else density.in_photoshop(source.photoshop, by),
+        resolution_dpi=density.scaled(source.resolution_dpi, by),
+        quantisation=source.quantisation,
+        compression=source.compression,
+        lossless=source.lossless,
+        packed_bits=source.packed_bits,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +216,13 @@ def _target(pixels: np.ndarray, kind: Format, source: Source | None, messages: l
     dtype = np.dtype({8: np.uint8, 16: np.uint16, 32: np.float32}[bits])
     model, icc = _model(pixels, source, messages)
     return _Target(model=model, icc=icc, dtype=dtype, alpha=alpha)
+
+
+def _all_light(pixels: np.ndarray) -> _Target:
+    """Linear floats, 1 at white: what programs expect of a TIFF with light above white."""
+    icc = _linear_profile()
+    model = colour_profile.model(icc, bands=3)
+    return _Target(model=model, icc=icc, dtype=np.dtype(np.float32), alpha=pixels.shape[2] == 4)
 
 
 def _bits(kind: Format, source: Source | None) -> int:
@@ -231,6 +285,11 @@ def _codes(pixels: np.ndarray, target: _Target) -> np.ndarray:
 
     in_bands(codes.shape, work)
     return result
+
+
+@cache
+def _linear_profile() -> bytes:
+    return rgb_profile("Linear sRGB", primaries_xy=SRGB_XY, white_xy=D65_XY, gamma=1.0)
 
 
 @cache
