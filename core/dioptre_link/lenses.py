@@ -101,7 +101,7 @@ def radius_per_inverse_metre(lens: Lens, view: View) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class DepthOfField:
-    """What is sharp, in metres; far_m is infinite from the hyperfocal distance on."""
+    """The sharp range in metres; far_m is infinite from the hyperfocal distance on."""
 
     near_m: float
     far_m: float

@@ -135,7 +135,7 @@ def _downloaded(entry: Any, *, force: bool, as_json: bool) -> Path:
 
 
 def _say_licence(entry: Any, published: Any) -> None:
-    """What is downloaded, before it is."""
+    """Print the size, licence and address before the download."""
     from dioptre.models.registry import resolve
 
     card = resolve(entry.card)()

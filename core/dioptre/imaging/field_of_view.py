@@ -13,7 +13,7 @@ class FieldOfView:
     """A pinhole camera with its centre in the middle of the picture and square pixels.
 
     focal_diagonals: focal length by the picture's diagonal, whatever the picture's size.
-    source: where it is known from, in words for the user.
+    source: where it is known from, as text for the user.
     """
 
     focal_diagonals: float

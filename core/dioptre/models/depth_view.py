@@ -12,7 +12,7 @@ from jaxtyping import Float32
 
 @dataclass(frozen=True, kw_only=True)
 class ReadingOptions:
-    """What is known of the picture that a network looks at.
+    """Facts about the picture that a network processes.
 
     size: (height, width) of the picture itself, which the network's input was resized from.
     focal_diagonals: its focal length by its diagonal; None where nobody knows.

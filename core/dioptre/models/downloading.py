@@ -1,6 +1,6 @@
 """Download a published file of weights over HTTP, with resume, progress, cancel and a check of size and sha256.
 
-What has arrived is kept until the file is complete, so that a later try goes on from there. Proxy variables
+Received bytes are kept until the file is complete, so that a later try goes on from there. Proxy variables
 (`https_proxy`, `no_proxy`, …) and the system's certificates are honoured.
 """
 
@@ -263,7 +263,7 @@ def _size(path: Path) -> int:
 
 
 def _reason_of(error: object) -> tuple[str]:
-    """Why a connection failed, in words."""
+    """Why a connection failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return ("the server's certificate is not trusted",)
     if isinstance(error, TimeoutError):

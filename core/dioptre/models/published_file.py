@@ -64,7 +64,7 @@ def mirror() -> str:
 
 
 def set_mirror(address: str) -> None:
-    """Keep the address of a mirror; "" goes back to the publishers. Raises UsageError for what is no address."""
+    """Keep the address of a mirror; "" goes back to the publishers. Raises UsageError for an invalid one."""
     if not address:
         _setting().unlink(missing_ok=True)
         return

@@ -73,7 +73,7 @@ class Depth:
 
     @property
     def metric_source(self) -> str:
-        """Where metres are from: the camera's map in words, or the network's title; "" without them."""
+        """Where metres are from: the kind of the camera's map, or the network's title; "" without them."""
         if self.range_per_m is None:
             return ""
         return ENTRIES[self.model].title if self.model in ENTRIES else self.source

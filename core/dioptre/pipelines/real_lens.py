@@ -67,7 +67,7 @@ def scale_of(options: Mapping[str, Any], range_per_m: RangePerM | None) -> Scale
     if not high > low:
         raise UsageError(
             "White in the depth map would be {near} away, black {far}.",
-            hint="What is white must be nearer.",
+            hint="White must be nearer than black.",
             near=in_metres(1 / high),
             far=in_metres(1 / low),
         )

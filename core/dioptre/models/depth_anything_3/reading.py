@@ -14,7 +14,7 @@ from .module import Estimate
 
 _CANONICAL_FOCAL_PX = 300.0  # at which the metric variant's output is in metres
 _SKY = 0.3  # output of the sky head from which on there is sky: the original's threshold
-_NARROWEST = 0.02  # radians; a smaller angle of view is no estimate
+_NARROWEST = 0.02  # radians; smaller angles of view are invalid
 
 
 def read_relative(output: Estimate, options: ReadingOptions) -> Sequence[DepthView]:

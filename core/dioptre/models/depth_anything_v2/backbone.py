@@ -84,7 +84,7 @@ def embedded_patches(
 ) -> Float[Array, "n t c"]:
     """Patches as tokens, row by row, with their positions resized to the picture's grid.
 
-    Raises ValueError where a side is no multiple of the patch.
+    Raises ValueError where a side is not a multiple of the patch.
     """
     n, height, width, _ = x.shape
     side = config.patch_px
