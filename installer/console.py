@@ -30,27 +30,34 @@ class Console:
     """Shows one step at a time. Nothing is shown before the first step, so an up-to-date run is silent."""
 
     def __init__(self) -> None:
+        self._program = os.environ.get("DIOPTRE_PROGRESS") == "lines"  # a plug-in's first start reads them
         self._terminal = sys.stderr is not None and sys.stderr.isatty() and _understands_escapes()
         self._step = ""
+        self._span = (0.0, 0.0)
         self._started = 0.0
 
-    def step(self, text: str) -> None:
-        """Begin a step, and end the one before it."""
+    def step(self, text: str, *, span: tuple[float, float] = (0.0, 0.0)) -> None:
+        """Begin a step, and end the one before it. span: from where to where of a whole installation it goes."""
         self.finish()
-        self._step, self._started = text, time.monotonic()
-        if self._terminal:
+        self._step, self._span, self._started = text, span, time.monotonic()
+        if self._program:
+            _write(f"@{span[0]:.3f} {text}\n")
+        elif self._terminal:
             self.detail("…")
         else:
             _write(f"{text}…\n")
 
-    def detail(self, text: str) -> None:
-        """Show how far the step is, on a terminal only."""
-        if self._terminal and self._step:
+    def detail(self, text: str, *, part: float = 0.0) -> None:
+        """Show how far the step is, on a terminal and to programs. part: of the step."""
+        first, last = self._span
+        if self._program and self._step:
+            _write(f"@{first + part * (last - first):.3f} {self._step}\t{text}\n")
+        elif self._terminal and self._step:
             _write(f"\r\x1b[K{self._step} {text}"[:120])
 
     def finish(self) -> None:
         """End the step with the time that it took."""
-        if self._terminal and self._step:
+        if self._terminal and self._step and not self._program:
             _write(f"\r\x1b[K{self._step}: {time.monotonic() - self._started:.0f} s\n")
         self._step = ""
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import extras, pythons, trees
+from . import extras, pythons, slimming, trees
 from .console import INSTALL, Console, Failure
 
 MARKER = "installed.json"
@@ -27,7 +27,9 @@ LOCKED = "locked.txt"  # the lock it was made from, for `doctor`
 PIP_CACHE = "dioptre-pip"  # never the user's own, which is called pip
 _LOCKS = ("build", "runtime", "test", "lint", "docs")
 _NEEDED_BYTES = 1500 * 2**20  # the environment, and pip's downloads while it is made
+_EXTRA_BYTES = {"gpu": 8000 * 2**20, "openvino": 500 * 2**20}
 _TAIL_LINES = 12
+_FETCHING = 0.7  # of the time that packages take; the rest is unpacking
 _PIP_OPTIONS = (
     "--disable-pip-version-check",
     "--no-input",
@@ -43,6 +45,7 @@ _HINTS = (
     ("No space left on device", "Free some space on that disk and run the same command again."),
     ("DO NOT MATCH THE HASHES", "A download was damaged or replaced; run again, or check your package mirror."),
     ("No matching distribution", "Check the internet connection and pip's settings ('pip config list')."),
+    ("DLL load failed", "Install Microsoft's Visual C++ Redistributable for x64, then run the same command again."),
     ("Permission denied", "Give yourself write access to the folder, or set DIOPTRE_HOME to another one."),
 )
 _DEFAULT_HINT = "Check the internet connection and run the same command again; it continues where it stopped."
@@ -98,6 +101,13 @@ def interpreter(environment: Path) -> Path:
     if sys.platform == "win32":
         return environment / "Scripts" / "python.exe"
     return environment / "bin" / "python"
+
+
+def site_packages(environment: Path) -> Path:
+    """Where a virtual environment has its packages."""
+    if sys.platform == "win32":
+        return environment / "Lib" / "site-packages"
+    return next(environment.glob("lib/python3*/site-packages"))
 
 
 def read_marker(environment: Path) -> dict[str, Any]:
@@ -176,18 +186,19 @@ class Installer:
         new = self._folder_for(dependencies, afresh=afresh)
         if read_marker(new).get("dependencies") == dependencies:
             return new
-        self._need_space()
+        self._need_space(_NEEDED_BYTES)
         python = pythons.find(only=self._python)
         version = ".".join(map(str, python.version))
-        self._console.step(f"Making an environment with Python {version}")
+        self._console.step(f"Making an environment with Python {version}", span=(0.0, 0.04))
         self._run(
             [str(python.path), "-I", "-m", "venv", "--prompt", "dioptre", str(new)],
             what="The environment could not be made",
         )
-        self._console.step("Installing build tools")
-        self.install(new, "build")
-        self._console.step("Installing dependencies")
-        self.install(new, "runtime", "--no-build-isolation")
+        self._console.step("Installing build tools", span=(0.04, 0.1))
+        self.install(new, "build", "--no-compile")
+        self._console.step("Installing dependencies", span=(0.1, 0.75))
+        self.install(new, "runtime", "--no-build-isolation", "--no-compile")
+        slimming.slim(site_packages(new))
         self._install_extras(new)
         shutil.copyfile(self._folders.checkout / "locks" / "runtime.txt", new / LOCKED)
         write_marker(new, {"dependencies": dependencies, "python": version})
@@ -210,7 +221,8 @@ class Installer:
         """What the user added to the environment in use, as far as it fits the new one."""
         locks = self._folders.checkout / "locks"
         old = self._folders.environment
-        wanted = extras.added(old, [old / LOCKED, *(locks / f"{name}.txt" for name in _LOCKS)])
+        known = (*_LOCKS, *read_marker(old).get("extras", {}))
+        wanted = extras.added(old, [old / LOCKED, *(locks / f"{name}.txt" for name in known)])
         if not wanted:
             return
         self._console.step(f"Installing what you added ({', '.join(wanted)})")
@@ -229,6 +241,21 @@ class Installer:
         total = sum(line[:1].isalnum() for line in lock.read_text(encoding="utf-8").splitlines())
         self._pip(environment, *_CHECKED, *self._source(), *options, "-r", str(lock), total=total)
 
+    def add_extra(self, environment: Path, name: str) -> None:
+        """Install the lock file of an extra."""
+        self._need_space(_EXTRA_BYTES[name])
+        self._console.step(f"Installing what --{name} needs")
+        self.install(environment, name, "--no-build-isolation", "--no-compile")
+        shutil.rmtree(self._folders.cache / PIP_CACHE, ignore_errors=True)
+
+    def remove_extra(self, environment: Path, name: str) -> None:
+        """Uninstall what only this extra's lock file names."""
+        locks = self._folders.checkout / "locks"
+        needed = set().union(*(extras.pinned(locks / f"{each}.txt") for each in ("build", "runtime")))
+        names = [each for each in extras.pinned(locks / f"{name}.txt") if each not in needed]
+        self._console.step(f"Removing what --{name} had installed")
+        self._pip(environment, "--yes", *names, command="uninstall")
+
     def download(self, name: str, folder: Path) -> None:
         """Fetch the files of one lock into `folder`, each checked against its sha256 there."""
         lock = self._folders.checkout / "locks" / f"{name}.txt"
@@ -241,13 +268,19 @@ class Installer:
         return ("--no-index", "--find-links", str(wheels)) if wheels.is_dir() else ()
 
     def install_core(self, environment: Path) -> None:
-        """Install Dioptre itself from the checkout, replacing what was there."""
-        self._console.step("Installing Dioptre")
-        options = ("--no-deps", "--no-index", "--no-build-isolation", "--force-reinstall")
+        """Install Dioptre itself from the checkout, replacing what was there, and try whether it starts.
+
+        The try compiles the modules that jobs import, and those alone: a fifth of what pip would compile.
+        """
+        self._console.step("Installing Dioptre", span=(0.75, 0.82))
+        options = ("--no-deps", "--no-index", "--no-build-isolation", "--force-reinstall", "--no-compile")
         self._pip(environment, *options, str(self._folders.checkout))
+        self._console.step("Starting Dioptre for the first time", span=(0.82, 0.96))
+        command = [str(interpreter(environment)), "-I", "-m", "dioptre", "worker", "--check"]
+        self._run(command, what="Dioptre is installed, but does not start")
 
     def _pip(self, environment: Path, *arguments: str, total: int = 0, command: str = "install") -> None:
-        options = _PIP_OPTIONS if command == "install" else _PIP_OPTIONS[:3]
+        options = _PIP_OPTIONS if command == "install" else _PIP_OPTIONS[:2]
         line = [
             str(interpreter(environment)),
             "-I",
@@ -285,9 +318,11 @@ class Installer:
                         tail = [*tail[1 - _TAIL_LINES :], line.rstrip()]
                         if line.startswith("Collecting "):
                             collected += 1
-                            self._console.detail(f"{collected} of {max(total, collected)}: {line[11:].split()[0]}")
+                            of = max(total, collected)
+                            words = f"{collected} of {of}: {line[11:].split()[0]}"
+                            self._console.detail(words, part=_FETCHING * collected / of)
                         elif line.startswith("Installing collected packages"):
-                            self._console.detail("unpacking…")
+                            self._console.detail("unpacking…", part=_FETCHING)
                 except BaseException:
                     process.terminate()
                     raise
@@ -308,12 +343,12 @@ class Installer:
         environment["PKG_CONFIG_LIBDIR"] = ""  # so that pyvips does not compile itself against the system's libvips
         return environment
 
-    def _need_space(self) -> None:
+    def _need_space(self, needed: int) -> None:
         self._folders.data.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self._folders.data).free
-        if free < _NEEDED_BYTES:
+        if free < needed:
             raise Failure(
-                f"{self._folders.data} has {free // 2**20} MiB free but needs {_NEEDED_BYTES // 2**20} MiB.",
+                f"{self._folders.data} has {free // 2**20} MiB free but needs {needed // 2**20} MiB.",
                 hint="Free some space, or set DIOPTRE_HOME to a folder on a larger disk.",
             )
 

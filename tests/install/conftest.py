@@ -87,7 +87,7 @@ class Checkout:
             text=True,
             encoding="utf-8",
             errors="replace",  # Windows' code pages
-            timeout=120,
+            timeout=900,  # against hanging alone
             check=False,
         )
 

@@ -101,7 +101,7 @@ def test_two_at_once_install_once(miniature: Checkout) -> None:
         )
         for _ in range(2)
     ]
-    outputs = [process.communicate(timeout=120) for process in both]
+    outputs = [process.communicate(timeout=900) for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     assert [stdout for stdout, _ in outputs] == [b"greet thanks\n"] * 2
     made = [b"Making an environment" in stderr for _, stderr in outputs]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.client import Worker
 from dioptre_link.start import WorkerMissingError, is_running
 
@@ -25,18 +26,42 @@ _IDLE_MINUTES = 15.0
     "--with-port", is_flag=True, help="Also listen on a port, for editors that cannot use the Unix socket."
 )
 @click.option("--stop", is_flag=True, help="Stop the running worker after its current jobs.")
-def command(*, idle_minutes: float, no_warm_up: bool, with_port: bool, stop: bool) -> int:
+@click.option("--check", is_flag=True, hidden=True, help="Load what jobs need, and end: the installer's last step.")
+def command(*, idle_minutes: float, no_warm_up: bool, with_port: bool, stop: bool, check: bool) -> int:
     """Run jobs for the editors' plug-ins until idle.
 
     Plug-ins start the worker automatically. Start it yourself only if an editor runs in a sandbox (Flatpak, snap).
     """
     if stop:
         return _stop()
+    if check:
+        return _check()
     if not is_running():
         from dioptre.worker.__main__ import serve
 
         serve(idle_minutes=idle_minutes, warm=not no_warm_up, with_port=with_port)
     say("The worker is already running.")
+    return 0
+
+
+def _check() -> int:
+    """Import what jobs import, and compute something: what cannot work fails here, not in an editor."""
+    from dioptre import runtime
+
+    runtime.prepare_if_needed()
+    import jax.numpy as jnp
+    import orbax.checkpoint  # noqa: F401
+    import rich.progress  # noqa: F401
+
+    from dioptre import files  # noqa: F401
+    from dioptre.models import loaded  # noqa: F401
+    from dioptre.recipes.pipelines import pipeline
+    from dioptre.worker import libraries
+
+    libraries.load()
+    for name in OPERATIONS:
+        pipeline(name)
+    jnp.zeros(1).block_until_ready()
     return 0
 
 

@@ -1,0 +1,100 @@
+"""Leaves out of the environment what no program loads: the packages' own tests, and symbol tables on Linux.
+
+pip has checked every file against its sha256 before. RECORD, pip's list of a package's files, is kept in step.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+_TESTS = "tests"
+_LOADED = 1  # PT_LOAD, a segment that the loader maps
+_ALLOCATED = 2  # SHF_ALLOC, a section in such a segment
+_CHUNK = 1 << 20
+_HEADER = 64  # bytes of an ELF-64 header
+_SYMBOLS_WORTH_BYTES = 1 << 16  # a smaller gain is not worth a change
+
+
+def slim(site_packages: Path) -> None:
+    """Remove tests and symbol tables of every package in `site_packages`."""
+    for record in site_packages.glob("*.dist-info/RECORD"):
+        with record.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.reader(file) if row]
+        kept = list(_kept(site_packages, rows))
+        if kept != rows:
+            with record.open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows(kept)
+    for folder in sorted(site_packages.rglob(_TESTS), reverse=True):
+        with suppress(OSError):  # what is not empty stays
+            folder.rmdir()
+
+
+def _kept(site_packages: Path, rows: list[list[str]]) -> Iterator[list[str]]:
+    """The rows of a RECORD (path, hash, size) that stay; the files of the others are deleted."""
+    for row in rows:
+        name = PurePosixPath(row[0])
+        path = site_packages / name
+        if _TESTS in name.parts[1:-1] and ".." not in name.parts:
+            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.parent.rmdir()
+        elif ".so" in name.suffixes and ".." not in name.parts and drop_symbols(path):
+            yield [row[0], f"sha256={_digest(path)}", str(path.stat().st_size)]
+        else:
+            yield row
+
+
+def drop_symbols(path: Path) -> bool:
+    """Cut off what follows the loaded part of a shared library: names for debuggers. Whether anything was cut.
+
+    The layout is that of the ELF-64 specification, little-endian. The loader reads program headers alone.
+    """
+    with path.open("r+b") as file:
+        header = file.read(_HEADER)
+        if len(header) < _HEADER or header[:6] != b"\x7fELF\x02\x01":
+            return False
+        segments_at, sections_at = struct.unpack_from("<QQ", header, 32)
+        segment_size, segments, section_size, sections = struct.unpack_from("<4H", header, 54)
+        file.seek(segments_at)
+        table = file.read(segment_size * segments)
+        end = segments_at + len(table)
+        for index in range(segments):
+            kind, offset, size = struct.unpack_from("<I4xQ16xQ", table, index * segment_size)
+            if kind == _LOADED:
+                end = max(end, offset + size)
+        file.seek(sections_at)
+        table = file.read(section_size * sections)
+        for index in range(sections):
+            flags, offset, size = struct.unpack_from("<8xQ8xQQ", table, index * section_size)
+            if flags & _ALLOCATED and offset > end:
+                return False
+        if os.fstat(file.fileno()).st_size - end < _SYMBOLS_WORTH_BYTES:
+            return False
+        file.seek(0)
+        file.write(_without_sections(header))
+        file.truncate(end)
+    return True
+
+
+def _without_sections(header: bytes) -> bytes:
+    """The header of a file that has no table of sections."""
+    changed = bytearray(header)
+    struct.pack_into("<Q", changed, 40, 0)  # e_shoff
+    struct.pack_into("<2H", changed, 60, 0, 0)  # e_shnum, e_shstrndx
+    return bytes(changed)
+
+
+def _digest(path: Path) -> str:
+    """The sha256 as RECORD has it: URL-safe base64 without padding."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode()

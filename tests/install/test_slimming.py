@@ -1,0 +1,96 @@
+"""What the installer leaves out of packages, and that they work without it."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import ctypes
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SOURCE = """
+static int helper_with_a_long_name(int value) { return value * 3; }
+int tripled(int value) { return helper_with_a_long_name(value); }
+"""
+
+
+@pytest.fixture
+def slimming(installer: ModuleType) -> ModuleType:
+    from installer import slimming  # loaded by the fixture
+
+    module: ModuleType = slimming
+    return module
+
+
+def digest(path: Path) -> str:
+    content = hashlib.sha256(path.read_bytes()).digest()
+    return f"sha256={base64.urlsafe_b64encode(content).rstrip(b'=').decode()}"
+
+
+def package(folder: Path, *names: str) -> Path:
+    """A package with these files, as pip leaves it; returns its RECORD."""
+    record = folder / "some-1.0.dist-info" / "RECORD"
+    record.parent.mkdir()
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name, encoding="utf-8")
+    rows = [[name, digest(folder / name), str(len(name))] for name in names]
+    with record.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([*rows, ["some-1.0.dist-info/RECORD", "", ""]])
+    return record
+
+
+def test_tests_inside_packages_go_and_nothing_else(slimming: ModuleType, tmp_path: Path) -> None:
+    kept = ("some/__init__.py", "some/testing.py", "tests/own.py", "some/tests.py", "some/part/tests_of/x.py")
+    record = package(tmp_path, *kept, "some/tests/__init__.py", "some/part/tests/data/x.bin")
+    (tmp_path / "other/tests").mkdir(parents=True)
+    (tmp_path / "other/tests/theirs.py").write_text("", encoding="utf-8")  # in nobody's RECORD
+    slimming.slim(tmp_path)
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == {
+        *kept,
+        "other/tests/theirs.py",
+        "some-1.0.dist-info/RECORD",
+    }
+    assert not (tmp_path / "some/tests").exists()
+    assert not (tmp_path / "some/part/tests").exists()
+    with record.open(encoding="utf-8", newline="") as file:
+        listed = [row[0] for row in csv.reader(file)]
+    assert listed == [*kept, "some-1.0.dist-info/RECORD"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ELF libraries")
+def test_a_library_without_symbol_tables_loads_and_is_smaller(slimming: ModuleType, tmp_path: Path) -> None:
+    if (compiler := shutil.which("gcc") or shutil.which("cc")) is None:
+        pytest.skip("no C compiler here")
+    source, library = tmp_path / "some.c", tmp_path / "some" / "lib.so.1"
+    names = "\n".join(f"static int s{number}_{'x' * 200}(void) {{ return {number}; }}" for number in range(600))
+    calls = "+".join(f"s{number}_{'x' * 200}()" for number in range(600))
+    source.write_text(f"{SOURCE}{names}\nint all(void) {{ return {calls}; }}\n", encoding="utf-8")
+    record = package(tmp_path, "some/lib.so.1")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O0", "-o", str(library), str(source)], check=True)
+    before = library.stat().st_size
+    slimming.slim(tmp_path)
+    assert library.stat().st_size < before - 100_000
+    with record.open(encoding="utf-8", newline="") as file:
+        row = next(csv.reader(file))
+    assert row == ["some/lib.so.1", digest(library), str(library.stat().st_size)]
+    loaded = ctypes.CDLL(str(library))
+    assert loaded.tripled(14) == 42
+    assert loaded.all() == sum(range(600))
+    size = library.stat().st_size
+    slimming.slim(tmp_path)
+    assert library.stat().st_size == size
+
+
+def test_what_is_no_library_stays_as_it_is(slimming: ModuleType, tmp_path: Path) -> None:
+    for content in (b"", b"\x7fELF", b"\x7fELF\x01\x01" + bytes(100_000), b"text" * 50_000):
+        path = tmp_path / "some.so"
+        path.write_bytes(content)
+        assert not slimming.drop_symbols(path)
+        assert path.read_bytes() == content
