@@ -9,13 +9,13 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
-from . import bundle, contents, locking, plugins, trees, weights, workers
+from . import bundle, contents, extras, locking, options, plugins, trees, weights, workers, zips
 from . import environment as environments
 from .console import INSTALL, Console, Failure, Misuse, occupy
 from .environment import Folders, Installer
@@ -34,7 +34,10 @@ Usage: {INSTALL}                     install or update Dioptre for this user
        {INSTALL} --gimp-dir FOLDER   install the plug-in into this GIMP folder (such as …/GIMP/3.0)
        {INSTALL} --krita-dir FOLDER  install the plug-in into this Krita resource folder (such as
                                               …/share/krita); can be combined with --gimp-dir
+       {INSTALL} --gpu               add packages for an NVIDIA graphics card (Linux); --no-gpu removes them
+       {INSTALL} --openvino          add OpenVINO, which is faster on many processors; --no-openvino removes it
        {INSTALL} bundle FOLDER       create a folder that installs on machines without a network
+       {INSTALL} zips FOLDER         create plug-in zips that install the rest themselves
        {INSTALL} --uninstall         remove everything that was installed
 
 Everything goes into your data folder. The variable DIOPTRE_HOME chooses another folder, and DIOPTRE_PYTHON chooses
@@ -80,20 +83,24 @@ def _dispatch(arguments: list[str], console: Console) -> int:
             console.say(HELP)
         case ["--uninstall"]:
             uninstall(where, console)
-        case [] | ["--repair" | "--gimp-dir" | "--krita-dir", *_]:
-            _install(where, console, arguments)
+        case []:
+            _install(where, console, options.Options())
+        case [option, *_] if option in options.STARTS:
+            _install(where, console, options.parse(arguments))
         case ["doctor", *_] if not environments.read_marker(where.environment).get("core"):
             raise Failure(f"The environment in {where.data} is incomplete.", hint=f"Run: {INSTALL}")
         case ["doctor", *_]:
             _become(where, ["-P", "-m", "dioptre", *arguments])
         case ["bundle", folder]:
             make_bundle(where, console, Path(folder))
-        case ["test", *options]:
+        case ["zips", folder]:
+            zips.make(where.checkout, Path(folder).absolute(), console)
+        case ["test", *rest]:
             ensure(where, console, tests=True)
-            _become(where, ["-P", "-m", "pytest", *(options or ALL_TESTS)], tests=True)
-        case ["python", *options]:
+            _become(where, ["-P", "-m", "pytest", *(rest or ALL_TESTS)], tests=True)
+        case ["python", *rest]:
             ensure(where, console)
-            _become(where, options)
+            _become(where, rest)
         case ["commands"]:
             ensure(where, console)
             _become(where, ["-P", "-m", "dioptre", "--help"])
@@ -105,33 +112,16 @@ def _dispatch(arguments: list[str], console: Console) -> int:
     return 0
 
 
-def _install(where: Folders, console: Console, options: Sequence[str]) -> None:
+def _install(where: Folders, console: Console, wanted: options.Options) -> None:
     """Install or update, and put the plug-ins into the editors' own folders or into the named ones alone."""
-    repair, named = _named_folders(options)
-    made = ensure(where, console, repair=repair)
+    made = ensure(where, console, repair=wanted.repair, changes=wanted.extras)
+    named = wanted.folders
     portable = bool(os.environ.get("DIOPTRE_HOME") or named)  # then only what was named is touched
     if (CHECKOUT / "plugin" / "gimp").is_dir():
         plugins.install_gimp(where, console, _gimp(), chosen=named.get("--gimp-dir"), portable=portable)
     if (CHECKOUT / "plugin" / "krita").is_dir():
         plugins.install_krita(where, console, _krita(), chosen=named.get("--krita-dir"), portable=portable)
     console.say(f"Dioptre is {'installed' if made else 'up to date'} in {where.data}.")
-
-
-def _named_folders(options: Sequence[str]) -> tuple[bool, dict[str, Path]]:
-    """Whether --repair is among `options`, and the folders of --gimp-dir and --krita-dir."""
-    repair, named = False, dict[str, Path]()
-    rest = list(options)
-    while rest:
-        option = rest.pop(0)
-        if option == "--repair":
-            repair = True
-        elif option in ("--gimp-dir", "--krita-dir") and option not in named:
-            if not rest or rest[0].startswith("-"):
-                raise Misuse(f"{option} needs a folder.")
-            named[option] = Path(rest.pop(0))
-        else:
-            raise Misuse(f"{' '.join(options)}: {option} cannot be used here.")
-    return repair, named
 
 
 def folders() -> Folders:
@@ -142,16 +132,29 @@ def folders() -> Folders:
     )
 
 
-def ensure(where: Folders, console: Console, *, repair: bool = False, tests: bool = False) -> bool:
+def ensure(
+    where: Folders,
+    console: Console,
+    *,
+    repair: bool = False,
+    tests: bool = False,
+    changes: Mapping[str, bool] | None = None,
+) -> bool:
     """Make what is installed what this checkout says; return whether anything had to be done.
 
     Quick and offline when all is as it should be. Safe to interrupt and to run twice at once.
+    changes: extras to add (True) or remove.
     """
+    if changes:
+        _refuse_folder_in_use(where)
+        contents.mark(where)
+        extras.choose(where.data, changes)
     wanted: dict[str, Any] = {
         "dependencies": environments.locks_hash(where.checkout, ("build", "runtime")),
         "core": environments.core_hash(where.checkout),
         "weights": weights.cards(where.checkout),
         "version": environments.version(where.checkout),
+        "extras": {name: environments.locks_hash(where.checkout, (name,)) for name in extras.chosen(where.data)},
     }
     _refuse_downgrade(where, wanted["version"])
     if tests:
@@ -186,8 +189,8 @@ def _bring_up_to_date(where: Folders, console: Console, lock: int, *, wanted: di
     before = environments.read_marker(environment).get("weights", {})
     if repair or environments.read_marker(environment).get("dependencies") != wanted["dependencies"]:
         environment = installer.make(wanted["dependencies"], afresh=repair)
-    marker = {} if repair else environments.read_marker(environment)
-    if marker.get("core") != wanted["core"] or before != wanted["weights"]:
+    marker = {} if repair else {"extras": {}, **environments.read_marker(environment)}
+    if any(marker.get(name) != wanted[name] for name in ("core", "extras")) or before != wanted["weights"]:
         workers.end(where, console)  # one that goes on computing keeps its environment
     if marker.get("core") != wanted["core"]:
         environments.write_marker(environment, {**environments.read_marker(environment), "core": ""})
@@ -200,12 +203,24 @@ def _bring_up_to_date(where: Folders, console: Console, lock: int, *, wanted: di
     if "tests" in wanted and marker.get("tests") != wanted["tests"]:
         console.step("Installing what the tests need")
         installer.install(environment, "test")
-    console.step("Copying the weights")
+    _bring_extras(installer, environment, before=marker.get("extras", {}), wanted=wanted["extras"])
+    console.step("Copying the weights", span=(0.96, 1.0))
     weights.install(where.checkout, where.data / "weights", wanted=wanted["weights"], before=before)
     environments.write_marker(environment, {**marker, **wanted})
     where.use(environment)
     console.finish()
     _remove_outdated(where)
+
+
+def _bring_extras(
+    installer: Installer, environment: Path, *, before: Mapping[str, str], wanted: Mapping[str, str]
+) -> None:
+    """Add and remove extras. before, wanted: the hash of each one's lock file."""
+    for name in before.keys() - wanted.keys():
+        installer.remove_extra(environment, name)
+    for name, lock in wanted.items():
+        if before.get(name) != lock:
+            installer.add_extra(environment, name)
 
 
 def _remove_outdated(where: Folders) -> None:
@@ -251,7 +266,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _up_to_date(where: Folders, wanted: dict[str, Any]) -> bool:
-    marker = environments.read_marker(where.environment)
+    marker = {"extras": {}, **environments.read_marker(where.environment)}
     same = all(marker.get(name) == value for name, value in wanted.items())
     return same and weights.complete(where.data / "weights", marker["weights"])
 

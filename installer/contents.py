@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from . import trees
+from . import extras, trees
 from .environment import PIP_CACHE, Folders
 from .plugins import RECORD
 
 MARK = "install.lock"  # an empty file; 0.1.0 locked it
 _SETTINGS = ("keep-nothing", "model-mirror")
-DATA = frozenset({MARK, RECORD, f"{RECORD}.part", *_SETTINGS, "weights", "weights.lock", "worker", "writing"})
+_RECORDS = (RECORD, f"{RECORD}.part", extras.RECORD, f"{extras.RECORD}.part")
+DATA = frozenset({MARK, *_RECORDS, *_SETTINGS, "weights", "weights.lock", "worker", "writing"})
 CACHE = frozenset({"compiled", "depth", "hypothesis", "kept", "openvino", "pip", PIP_CACHE, "pytest", "scratch"})
 LOG = re.compile(r"(dioptre|install|worker|worker-start|gimp|krita)\.log(\.\d+)?")
 _OURS = {  # what is certainly Dioptre's below these names, where somebody else uses the cache folder, too

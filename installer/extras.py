@@ -1,13 +1,60 @@
-"""Packages that the user added to the environment, such as OpenVINO: they come along into a new one."""
+"""Packages beyond those that Dioptre needs: the extras `gpu` and `openvino`, and what the user added with pip.
+
+Both come along into a new environment. `extras.json` in the data folder has the extras that were chosen.
+"""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
+from . import trees
+from .console import Failure
+
+NAMES = ("gpu", "openvino")  # each with a lock file of its own
+RECORD = "extras.json"
 _OURS = {"dioptre", "pip", "setuptools", "wheel"}
+_DRIVER_SIGNS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")  # the last: in Windows' Linux
+
+
+def chosen(data: Path) -> tuple[str, ...]:
+    """The extras that the user chose, in the order of NAMES."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        listed = json.loads((data / RECORD).read_text(encoding="utf-8"))["extras"]
+        return tuple(name for name in NAMES if name in listed)
+    return ()
+
+
+def choose(data: Path, changes: Mapping[str, bool]) -> None:
+    """Add (True) or remove extras. Raises Failure for one that cannot work on this machine."""
+    for name, add in changes.items():
+        if add and name == "gpu":
+            _refuse_gpu()
+    before = chosen(data)
+    names = [name for name in NAMES if changes.get(name, name in before)]
+    if not names and not (data / RECORD).exists():
+        return
+    part = data / f"{RECORD}.part"
+    part.write_text(json.dumps({"extras": names}) + "\n", encoding="utf-8")
+    trees.rename(part, data / RECORD)
+
+
+def _refuse_gpu() -> None:
+    if sys.platform != "linux":
+        raise Failure(
+            "JAX computes on graphics cards under Linux alone; there are no packages for this system.",
+            hint="Dioptre works on the processor. In Windows' Subsystem for Linux, --gpu works.",
+        )
+    if not any(Path(sign).exists() for sign in _DRIVER_SIGNS):
+        raise Failure(
+            "No driver for an NVIDIA graphics card is loaded.",
+            hint="Install NVIDIA's driver, version 525 or later, restart, then run the same command again.",
+        )
 
 
 def added(environment: Path, locks: Iterable[Path]) -> list[str]:

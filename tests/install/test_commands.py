@@ -35,12 +35,25 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Installed:
 
 def test_both_editors_folders_are_named_together(installed: Installed) -> None:
     assert commands.main(["--krita-dir", "k", "--gimp-dir", "g"]) == 0
-    assert installed == {"options": {"repair": False}, "gimp": (Path("g"), True), "krita": (Path("k"), True)}
+    assert installed == {
+        "options": {"repair": False, "changes": {}},
+        "gimp": (Path("g"), True),
+        "krita": (Path("k"), True),
+    }
 
 
 def test_a_folder_and_a_repair_go_together(installed: Installed) -> None:
     assert commands.main(["--repair", "--gimp-dir", "g"]) == 0
-    assert installed == {"options": {"repair": True}, "gimp": (Path("g"), True), "krita": (None, True)}
+    assert installed == {
+        "options": {"repair": True, "changes": {}},
+        "gimp": (Path("g"), True),
+        "krita": (None, True),
+    }
+
+
+def test_extras_are_added_and_removed_together(installed: Installed) -> None:
+    assert commands.main(["--openvino", "--no-gpu"]) == 0
+    assert installed["options"] == {"repair": False, "changes": {"openvino": True, "gpu": False}}
 
 
 @pytest.mark.parametrize(
@@ -50,6 +63,8 @@ def test_a_folder_and_a_repair_go_together(installed: Installed) -> None:
         ["--krita-dir", "--gimp-dir", "g"],
         ["--gimp-dir", "g", "--gimp-dir", "h"],
         ["--repair", "photo.jpg"],
+        ["--openvino", "--no-openvino"],
+        ["--gpu", "run"],
     ],
 )
 def test_wrong_arguments_install_nothing(

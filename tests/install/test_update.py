@@ -144,6 +144,40 @@ def test_what_the_user_added_and_cannot_be_had_again_is_named(miniature: Checkou
     assert "install.py python -m pip install mine==1.0" in outcome.stderr
 
 
+def test_an_extra_lasts_until_it_is_removed(miniature: Checkout) -> None:
+    lock = miniature.folder / "locks" / "openvino.txt"
+    needed = (miniature.folder / "locks" / "runtime.txt").read_text(encoding="utf-8")
+    lock.write_text(needed + miniature.add_wheel("faster", "WORD = 'quick'\n"), encoding="utf-8")
+    look = ("python", "-c", "import importlib.util as u; print(u.find_spec('faster') is not None)")
+    assert miniature.install(*look).stdout == "False\n"
+    added = miniature.install("--openvino")
+    assert added.returncode == 0, added.stderr
+    assert "Installing what --openvino needs" in added.stderr
+    assert miniature.install(*look).stdout == "True\n"
+    assert miniature.install("greet").stderr == "", "nothing is left to do"
+    change_dependencies(miniature, "again")
+    lock.write_text((miniature.folder / "locks" / "runtime.txt").read_text() + lock.read_text()[len(needed) :])
+    updated = miniature.install(*look)
+    assert updated.stdout == "True\n", updated.stderr
+    assert "what you added" not in updated.stderr
+    assert miniature.install("--no-openvino").returncode == 0
+    assert miniature.install(*look).stdout == "False\n"
+    assert miniature.install("greet").stdout == "greet again\n"
+    assert miniature.install("--uninstall").returncode == 0
+    assert not miniature.home.exists()
+
+
+@pytest.mark.skipif(Path("/proc/driver/nvidia/version").exists(), reason="a graphics card is here")
+@pytest.mark.skipif(Path("/dev/dxg").exists(), reason="a graphics card is here")
+def test_a_graphics_card_that_is_not_there_is_refused_at_once(miniature: Checkout) -> None:
+    refused = miniature.install("--gpu")
+    assert refused.returncode == 1
+    expected = "No driver for an NVIDIA" if sys.platform == "linux" else "under Linux alone"
+    assert expected in refused.stderr
+    assert "Hint: " in refused.stderr
+    assert miniature.environments == []
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"environment": "../../elsewhere"}', '{"environment": 1}'])
 def test_a_pointer_leads_nowhere_else(tmp_path: Path, content: str) -> None:
     from dioptre_link import paths

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from dioptre.editors import gimp_plugin, krita_plugin
 from dioptre_link import paths
@@ -17,7 +16,7 @@ from dioptre_link.errors import DioptreError
 from dioptre_link.start import Rendezvous, is_running, log_file
 from dioptre_link.wire import PROTOCOL
 
-from . import trials
+from . import devices, trials
 from .finding import ERROR, OK, WARNING, Finding
 
 GIB = 1 << 30
@@ -179,24 +178,6 @@ def weights() -> Iterator[Finding]:
     yield Finding(code="weights", level=OK, message=f"{intact} checkpoints intact")
 
 
-def devices() -> Iterator[Finding]:
-    """What JAX computes on, tried with one small sum."""
-    from dioptre import runtime
-
-    runtime.prepare_if_needed()
-    import jax
-
-    total: Any = jax.numpy.arange(4.0).sum()
-    kinds = ((device.platform, device.device_kind) for device in jax.devices())
-    names = ", ".join(platform if platform == kind else f"{platform} {kind}" for platform, kind in kinds)
-    if float(total) == 6.0:
-        yield Finding(code="devices", level=OK, message=f"JAX {jax.__version__} on {names}")
-    else:
-        yield Finding(
-            code="devices-wrong", level=ERROR, message=f"JAX on {names} failed a simple addition.", fix=_REINSTALL
-        )
-
-
 def gimp() -> Iterator[Finding]:
     """The plug-in in GIMP's folders."""
     for found in gimp_plugin.findings():
@@ -234,7 +215,8 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     folders,
     memory,
     weights,
-    devices,
+    devices.devices,
+    devices.networks,
     worker,
     trials.secrets,
     gimp,

@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from enum import Enum, auto
 from importlib.util import find_spec
 from threading import Lock
 from typing import Any, Protocol, runtime_checkable
@@ -49,14 +50,30 @@ class Network(Protocol):
     def forward(self) -> Callable[..., Any]: ...
 
 
+class Choice(Enum):
+    """Which runtime computes the networks that allow both: OpenVINO in the first case, JAX in the others."""
+
+    OPENVINO = auto()
+    SWITCHED_OFF = auto()
+    OTHER_DEVICE = auto()
+    NOT_INSTALLED = auto()
+
+
+def choice() -> Choice:
+    """The choice on this machine, now."""
+    if os.environ.get(VARIABLE, "") == "none":
+        return Choice.SWITCHED_OFF
+    if jax.default_backend() != "cpu":
+        return Choice.OTHER_DEVICE
+    return Choice.NOT_INSTALLED if find_spec("openvino") is None else Choice.OPENVINO
+
+
 def accelerated(network: Network) -> Run | None:
     """A faster way to run the network on this machine; None where that is JAX itself."""
-    wanted = os.environ.get(VARIABLE, "")
-    if not network.entry.accelerated or wanted == "none" or jax.default_backend() != "cpu":
+    if not network.entry.accelerated or choice() is not Choice.OPENVINO:
         return None
-    if find_spec("openvino") is None:
-        return None
-    return OpenVino(network, precision="f32" if wanted == "openvino-f32" else network.entry.accelerated)
+    full = os.environ.get(VARIABLE, "") == "openvino-f32"
+    return OpenVino(network, precision="f32" if full else network.entry.accelerated)
 
 
 def wants_full_precision() -> bool:

@@ -1,0 +1,92 @@
+"""What `doctor` says of computing: on which device, by which runtime, and why."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from .finding import ERROR, OK, WARNING, Finding
+
+_REINSTALL = "Run: python3 install.py --repair"
+_PLUGIN = "jax_cuda12_plugin"  # of the extra `gpu`
+_DRIVER = Path("/proc/driver/nvidia/version")
+
+
+def devices() -> Iterator[Finding]:
+    """What JAX computes on, tried with one small sum, and why not on a graphics card."""
+    from dioptre import runtime
+
+    runtime.prepare_if_needed()
+    import jax
+
+    total: Any = jax.numpy.arange(4.0).sum()
+    kinds = ((device.platform, device.device_kind) for device in jax.devices())
+    names = ", ".join(platform if platform == kind else f"{platform} {kind}" for platform, kind in kinds)
+    if float(total) != 6.0:
+        yield Finding(
+            code="devices-wrong", level=ERROR, message=f"JAX on {names} failed a simple addition.", fix=_REINSTALL
+        )
+        return
+    yield Finding(code="devices", level=OK, message=f"JAX {jax.__version__} on {names}")
+    if jax.default_backend() == "cpu":
+        yield _why_the_processor(os.environ.get("JAX_PLATFORMS", ""))
+
+
+def _why_the_processor(platforms: str) -> Finding:
+    code = "device-choice"
+    if platforms:
+        return Finding(
+            code=code, level=OK, message=f"The processor computes, because JAX_PLATFORMS is set to {platforms}."
+        )
+    if sys.platform != "linux":
+        return Finding(
+            code=code,
+            level=OK,
+            message="The processor computes: JAX has packages for graphics cards under Linux alone.",
+        )
+    if find_spec(_PLUGIN) is None:
+        return Finding(
+            code=code,
+            level=OK,
+            message="The processor computes: JAX's packages for NVIDIA graphics cards are not installed.",
+            fix="To add them: python3 install.py --gpu" if _DRIVER.exists() else "",
+        )
+    return Finding(
+        code="device-unused",
+        level=WARNING,
+        message="The processor computes, although JAX's packages for NVIDIA graphics cards are installed: "
+        "JAX found no card that it can use.",
+        fix="Install NVIDIA's driver, version 525 or later, and restart. To remove the packages: "
+        "python3 install.py --no-gpu",
+    )
+
+
+def networks() -> Iterator[Finding]:
+    """Which runtime computes the networks: JAX, or OpenVINO where that is installed."""
+    from dioptre.models.acceleration import VARIABLE, Choice, choice
+
+    code = "runtime"
+    match choice():
+        case Choice.OPENVINO:
+            version = metadata.version("openvino")
+            yield Finding(
+                code=code,
+                level=OK,
+                message=f"OpenVINO {version} runs the networks on the processor, because it is installed.",
+            )
+        case Choice.NOT_INSTALLED:
+            yield Finding(
+                code=code,
+                level=OK,
+                message="JAX runs the networks. OpenVINO, which is faster on many processors, is not installed.",
+                fix="To add it: python3 install.py --openvino",
+            )
+        case Choice.SWITCHED_OFF:
+            yield Finding(code=code, level=OK, message=f"JAX runs the networks, because {VARIABLE} is set to none.")
+        case Choice.OTHER_DEVICE:
+            yield Finding(code=code, level=OK, message="JAX runs the networks on the graphics card.")
