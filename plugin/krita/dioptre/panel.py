@@ -21,6 +21,7 @@ from .dioptre_link.errors import DioptreError
 from .dioptre_link.language import Message, translated
 from .dioptre_link.operation import Operation
 from .dioptre_link.presets import presets
+from .first_start_page import before
 from .job_list import JobList
 from .jobs import Run, in_short, in_words, job_manager
 from .offer_row import OfferRow
@@ -98,7 +99,7 @@ class DioptreDocker(DockWidget):
         layout.addLayout(self._pinned())
         whole = QWidget()
         whole.setLayout(layout)
-        self.setWidget(whole)
+        self.setWidget(before(whole, lambda: self._guarded(self.session.look)))
 
     def _head(self) -> QHBoxLayout:
         self._choice = Box()

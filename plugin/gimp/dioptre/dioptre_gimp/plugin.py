@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.chain import CHAIN
 from dioptre_link.client import Worker
-from dioptre_link.editing import traits
+from dioptre_link.editing import first_start, traits
 from dioptre_link.editing.events import Step, Steps
 from dioptre_link.errors import Cancelled, DioptreError, RefusedError, UsageError
 from dioptre_link.language import translated
@@ -105,6 +105,7 @@ def run_operation(  # noqa: PLR0917  (GIMP calls it so)
     operation: Operation,
 ) -> Gimp.ValueArray:
     def do() -> Gimp.Layer | None:
+        _set_up(run_mode)
         depth = config.get_property(arguments.DEPTH_LAYER) if traits.takes_depth(operation) else None
         if run_mode == Gimp.RunMode.INTERACTIVE:
             from .dialog import run_dialog  # needs a display, which a script may not have
@@ -132,6 +133,7 @@ def run_recipe(
     _data: None,
 ) -> Gimp.ValueArray:
     def do() -> Gimp.Layer | None:
+        _set_up(run_mode)
         if run_mode == Gimp.RunMode.INTERACTIVE:
             return _recipe_by_dialog(procedure, config, image, drawables)
         operation, options = following.chosen(config)
@@ -182,6 +184,7 @@ def run_edit(
             raise UsageError(
                 "Edit needs a dialog.", hint="In a script, call the operation's own procedure with its options."
             )
+        _set_up(run_mode)
         from .dialog import run_dialog  # needs a display, which a script may not have
 
         edited = edit.find(image, drawables)
@@ -223,6 +226,7 @@ def run_update(
     _data: None,
 ) -> Gimp.ValueArray:
     def do() -> Gimp.Layer | None:
+        _set_up(run_mode)
         updated = _with_progress("Update", lambda worker: update.update(worker, image, drawables))
         _tell(updated.outcome)
         if run_mode == Gimp.RunMode.INTERACTIVE:
@@ -230,6 +234,14 @@ def run_update(
         return updated.outcome.layer
 
     return guarded(procedure, do)
+
+
+def _set_up(run_mode: Gimp.RunMode) -> None:
+    """Offer to install the compute core where a plug-in from a zip has none yet. Raises Cancelled."""
+    if run_mode == Gimp.RunMode.INTERACTIVE and first_start.is_needed():
+        from .first_start_dialog import set_up  # needs a display, which a script may not have
+
+        set_up()
 
 
 def _with_progress(title: str, steps_of: Callable[[Worker], Steps[T]]) -> T:

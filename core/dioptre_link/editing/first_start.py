@@ -1,0 +1,271 @@
+"""The first start of a plug-in that came as a zip: its compute core is installed, or found where it is already.
+
+    if first_start.is_needed():          # before a dialog or docker shows anything else
+        steps = first_start.install()    # when the user pressed the button; closing them ends the installer
+        first_start.adopt(folder)        # or: the user named the folder of an installed Dioptre
+
+The zip holds the installer, the core and the weights beside the plug-in (`installer/zips.py` writes it). A plug-in
+that `install.py` or `dioptre plugin install` put there has none of that, and nothing here concerns it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+from .. import paths
+from ..errors import DioptreError
+from ..language import Message
+from ..start import WorkerMissingError, clean_environment, environment_python, is_running, private_dir
+from .events import Step, Steps
+
+LINK = Path(__file__).resolve().parents[1]
+SOURCE = LINK.parent / "source"  # what a checkout has, as far as the installer needs it
+ABOUT = "about.json"  # in SOURCE: the version, and the hash of the core
+TITLE = Message("Dioptre is not set up yet")
+TEXT = Message(
+    "Dioptre computes outside of the editor, in a Python environment of its own. Its packages come from the Python "
+    "Package Index: about 200 MB to download, 660 MB on the disk. This takes some minutes, once. "
+    "Nothing else is sent or fetched."
+)
+INSTALL, FIND = Message("Install"), Message("Find it…")
+FIND_TIP = Message("Choose the folder of a Dioptre that is installed already: its DIOPTRE_HOME, or its data folder")
+PHASES = (  # of the installer, for translators
+    Message("Making an environment with Python {version}", version=""),
+    Message("Installing build tools"),
+    Message("Installing dependencies"),
+    Message("Installing Dioptre"),
+    Message("Starting Dioptre for the first time"),
+    Message("Copying the weights"),
+)
+_PROGRESS = re.compile(r"@(\d\.\d+) (.*?)(?:\t(.*))?")  # what the installer's console writes for programs
+_OLDEST_MINOR, _NEWEST_MINOR = 10, 14  # of the Python that starts the installer, which finds one for the core
+_PROBE_TIMEOUT_S = 30
+_MAC_FOLDERS = ("/opt/homebrew/bin", "/usr/local/bin")  # which programs started from the Finder do not have on PATH
+_MAC_FRAMEWORK = Path("/Library/Frameworks/Python.framework/Versions")
+
+
+def is_needed() -> bool:
+    """Whether the core must be installed, or brought to the version of this plug-in, before anything works."""
+    if not (SOURCE / "install.py").is_file() or is_running():
+        return False
+    if os.environ.get("DIOPTRE_PYTHON") or paths.chosen_python():
+        return False
+    try:
+        environment_python()
+    except WorkerMissingError:
+        return True
+    return _is_older(_read(paths.environment_dir() / "installed.json"), _read(SOURCE / ABOUT))
+
+
+def _is_older(installed: dict[str, Any], ours: dict[str, Any]) -> bool:
+    if not installed.get("core"):
+        return True  # the installation was interrupted
+    return _numbers(installed) <= _numbers(ours) and installed["core"] != ours.get("core", installed["core"])
+
+
+def _numbers(about: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", str(about.get("version", ""))))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def install(*, poll_s: float = 0.0) -> Steps[None]:
+    """Run the installer of the zip. Closing the steps ends it; the next one goes on where it stopped.
+
+    poll_s: how long a step waits for the installer; an editor's own thread must not.
+    Raises DioptreError with what the installer said, or when there is no Python to start it with.
+    """
+    python = yield from _find_python()
+    private_dir(paths.data_dir() / "writing")  # the installer knows by it whose the folders are
+    process = subprocess.Popen(  # noqa: S603  (a Python that was tried, and the installer of this plug-in)
+        [*python, "-u", str(SOURCE / "install.py"), "--version"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=_environment() | {"DIOPTRE_PROGRESS": "lines", "PYTHONIOENCODING": "utf-8"},
+        creationflags=_no_window(),
+    )
+    said: list[str] = []
+    try:
+        yield from _follow(process, said, poll_s)
+    except GeneratorExit:
+        process.terminate()
+        threading.Thread(target=process.wait, daemon=True).start()  # an editor waits for nothing
+        raise
+    if process.returncode:
+        raise _failure(said)
+
+
+def adopt(folder: Path) -> None:
+    """Use the Dioptre that is installed in `folder` from now on. Raises DioptreError where there is none."""
+    for data in (folder, folder / "data", folder / "Dioptre" / "data", folder / "dioptre"):
+        if paths.interpreter(paths.environment_dir(data)).exists():
+            kinds = ("data", "cache", "log")
+            base = {kind: data.parent / kind for kind in kinds} if data.name == "data" else {}
+            named = {kind: str(base.get(kind, _default(kind))) for kind in kinds} | {"data": str(data)}
+            (LINK / "folders.json").write_text(json.dumps(named), encoding="utf-8")
+            return
+    raise DioptreError(
+        "There is no Dioptre in {folder}.",
+        hint="Choose the folder that DIOPTRE_HOME names, or the one with “environment.json” in it; or install it.",
+        folder=folder,
+    )
+
+
+def _default(kind: str) -> Path:
+    return {"data": paths.data_dir, "cache": paths.cache_dir, "log": paths.log_dir}[kind]()
+
+
+def _environment() -> dict[str, str]:
+    """As a worker's, but with the folders that the user set, and no others: the installer has the same rules."""
+    kept = clean_environment(os.environ)
+    for kind in ("DATA", "CACHE", "LOG"):
+        if (name := f"DIOPTRE_{kind}_DIR") not in os.environ:
+            kept.pop(name, None)
+    if sys.platform == "darwin":
+        kept["PATH"] = os.pathsep.join([kept.get("PATH", ""), *_mac_folders()])
+    return kept
+
+
+def _follow(process: subprocess.Popen[bytes], said: list[str], poll_s: float) -> Steps[None]:
+    """The installer's progress until it ends; `said` gets its other lines."""
+    lines: queue.Queue[str | None] = queue.Queue()
+    assert process.stderr is not None
+    threading.Thread(target=_read_lines, args=(process.stderr, lines), daemon=True).start()
+    step = Step(fraction=0.0, phase="Starting the installer", waiting=True)
+    while True:
+        try:
+            line = lines.get(poll_s > 0, poll_s)
+        except queue.Empty:
+            yield step
+            continue
+        if line is None:
+            break
+        if match := _PROGRESS.fullmatch(line):
+            step = Step(fraction=float(match[1]), phase=_phase(match[2], match[3] or ""), waiting=True)
+            yield step
+        elif line:
+            said.append(line)
+    while process.poll() is None:
+        yield step
+
+
+def _read_lines(pipe: IO[bytes], lines: queue.Queue[str | None]) -> None:
+    for line in pipe:
+        lines.put(line.decode("utf-8", errors="replace").rstrip())
+    lines.put(None)
+
+
+def _phase(text: str, detail: str) -> str:
+    return Message("{phase} ({detail})", phase=Message(text), detail=detail) if detail else text
+
+
+def _failure(said: list[str]) -> DioptreError:
+    """What the installer's lines say: an error, a hint, and where its log is."""
+    found = {name: text for line in said for name, _, text in [line.partition(": ")] if name in _FIELDS}
+    log = Message(" (log: {log})", log=found["Log"]) if "Log" in found else ""
+    return DioptreError(
+        Message(
+            "The installation failed: {sentence}{log}",
+            sentence=found.get("Error", said[-1] if said else "-"),
+            log=log,
+        ),
+        hint=found.get("Hint", "Try again; it goes on where it stopped."),
+    )
+
+
+_FIELDS = ("Error", "Hint", "Log")
+
+
+def _find_python() -> Steps[list[str]]:
+    """A command that starts a Python for the installer. Raises DioptreError where there is none."""
+    for command in _candidates():
+        yield Step(fraction=0.0, phase="Looking for a Python", waiting=True)
+        if _starts(command):
+            return command
+    raise DioptreError("No Python 3.11 to 3.14 was found on this computer.", hint=_how_to_get_python())
+
+
+def _candidates() -> Iterator[list[str]]:
+    """The editor's own Python is not among them: it cannot make environments."""
+    if sys.platform == "win32":
+        if launcher := shutil.which("py"):
+            yield [launcher, "-3"]
+        yield from ([str(path)] for path in _registered())
+    path = _environment().get("PATH")
+    names = [f"python3.{minor}" for minor in range(_NEWEST_MINOR, _OLDEST_MINOR - 1, -1)]
+    for name in (*names, "python3", "python"):
+        if program := shutil.which(name, path=path):
+            yield [program]
+
+
+def _registered() -> Iterator[Path]:
+    """Where installers of Python for Windows say that it is (PEP 514)."""
+    if sys.platform != "win32":
+        return
+    import winreg
+
+    for minor in range(_NEWEST_MINOR, _OLDEST_MINOR - 1, -1):
+        for root in (winreg.HKEY_CURRENT_USER, winreg.HKEY_LOCAL_MACHINE):
+            name = rf"SOFTWARE\Python\PythonCore\3.{minor}\InstallPath"
+            with suppress(OSError), winreg.OpenKey(root, name) as key:
+                yield Path(str(winreg.QueryValueEx(key, "")[0])) / "python.exe"
+
+
+def _mac_folders() -> list[str]:
+    versions = (f"3.{minor}" for minor in range(_NEWEST_MINOR, _OLDEST_MINOR - 1, -1))
+    return [*(str(_MAC_FRAMEWORK / version / "bin") for version in versions), *_MAC_FOLDERS]
+
+
+def _starts(command: list[str]) -> bool:
+    script = f"import sys; sys.exit(sys.version_info < (3, {_OLDEST_MINOR}))"
+    try:
+        done = subprocess.run(  # noqa: S603  (programs of these names on PATH or in the registry)
+            [*command, "-I", "-c", script],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PROBE_TIMEOUT_S,
+            env=_environment(),
+            check=False,
+            creationflags=_no_window(),
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0
+
+
+def _no_window() -> int:
+    if sys.platform == "win32":
+        return subprocess.CREATE_NO_WINDOW
+    return 0
+
+
+def _how_to_get_python() -> str:
+    if Path("/.flatpak-info").exists() or os.environ.get("SNAP"):
+        return (
+            "The editor runs in a sandbox (Flatpak, snap). Install Dioptre outside of it: see docs/installing.md."
+        )
+    if sys.platform == "win32":
+        return "Install Python 3.13 for Windows, 64-bit, from python.org, then press the button again."
+    if sys.platform == "darwin":
+        return "Install Python 3.13 for macOS from python.org, then press the button again."
+    return (
+        "Install Python with venv (Debian, Ubuntu: apt install python3 python3-venv), then press the button again."
+    )
