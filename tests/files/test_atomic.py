@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dioptre.files import problems, replacing, save, staged
+from dioptre.files import atomic, problems, replacing, save, staged
 from dioptre.files.folder import Folder
 
 
@@ -135,6 +135,32 @@ def test_names_that_cannot_be(out: Path, name: str) -> None:
         save(np.zeros((4, 4, 3), np.float32), out / name)
     caught.value.message.encode("utf-8")
     assert _left(out) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [
+        *(
+            (name, False)
+            for name in ("NUL", "con.png", "Aux.tar.gz", "com1 .png", "LPT9", "a.", "a ", "a?.png", "a\nb")
+        ),
+        *(
+            (name, True)
+            for name in ("console.png", "com10.png", "nul-1.png", ".nul", "a b.png", "Kaffee & Kuchen.jpg")
+        ),
+    ],
+)
+def test_names_that_windows_keeps_for_devices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, taken: bool
+) -> None:
+    monkeypatch.setattr(atomic.sys, "platform", "win32")
+    if taken:
+        atomic.check_name(tmp_path / name)
+    else:
+        with pytest.raises(problems.UnwritableFile, match="does not take the name"):
+            atomic.check_name(tmp_path / name)
+    monkeypatch.setattr(atomic.sys, "platform", "linux")
+    atomic.check_name(tmp_path / name)
 
 
 def test_output_places_that_cannot_be(out: Path) -> None:

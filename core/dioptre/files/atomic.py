@@ -31,6 +31,11 @@ InputFiles = Path | Sequence[Path]
 """One file or several from which a result is made."""
 
 
+_DEVICES = frozenset(
+    ("CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{name}{n}" for name in ("COM", "LPT") for n in range(10)))
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _File:
     name: str
@@ -243,9 +248,15 @@ def check_name(path: Path) -> None:
         encoded = os.fsencode(path.name)
     except ValueError as error:
         raise problems.writing(error, path) from error
-    forbidden = '<>:"|?*' if sys.platform == "win32" else ""
-    if not path.name or b"\0" in encoded or len(encoded) > 255 or any(c in path.name for c in forbidden):
+    refused = not path.name or b"\0" in encoded or len(encoded) > 255
+    if refused or (sys.platform == "win32" and not _windows_takes(path.name)):
         raise problems.writing(ValueError("name"), path)
+
+
+def _windows_takes(name: str) -> bool:
+    """Whether a file may be called so there: some characters are refused, and some names are devices'."""
+    device = name.partition(".")[0].rstrip(" ").upper() in _DEVICES
+    return not device and name[-1] not in ". " and not any(c in '<>:"|?*' or c < " " for c in name)
 
 
 def _exists(path: Path) -> problems.FileExists:
