@@ -1,6 +1,6 @@
 """A Windows user's life with Dioptre under Wine: install, work, update while a worker lives, remove.
 
-    python tests/windows/scenario.py PREFIX [--units]
+    python tests/windows/scenario.py PREFIX PACKAGES [--units]
 
 --units runs the unit tests in UNITS, too, which takes long.
 
@@ -159,7 +159,7 @@ def say(text: str) -> None:
 
 
 def main() -> None:
-    windows = Windows(Path(sys.argv[1]))
+    windows = Windows(Path(sys.argv[1]), Path(sys.argv[2]))
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="windows-") as folder:
         scenario = Scenario(windows, Path(folder))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 _OVERRIDES = "ucrtbase=n,b;vcruntime140=n;vcruntime140_1=n;msvcp140=n;msvcp140_1=n;mscoree=;mshtml="
 _CODE_PAGE = "cp1252"  # of Wine in a UTF-8 locale without a language
+_LIMIT_S = 3000.0  # of one command; a busy machine takes ten times as long as a quiet one
 _PYTHON = r"C:\Python311\python.exe"
 
 
@@ -26,18 +27,22 @@ class Outcome:
 class Windows:
     """One Windows user's machine."""
 
-    def __init__(self, prefix: Path) -> None:
+    def __init__(self, prefix: Path, packages: Path) -> None:
+        """packages: a folder with all that pip is asked for; nothing is downloaded under Wine."""
         self.prefix = prefix
         self.user = next(
             each for each in (prefix / "drive_c/users").iterdir() if each.name != "Public" and each.is_dir()
         )
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DIOPTRE_", "PYTHON"))}
+        left_out = ("DIOPTRE_", "PYTHON", "PIP_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         self._environment = {
             **kept,
             "WINEPREFIX": str(prefix),
             "WINEARCH": "win64",
             "WINEDEBUG": "-all",
             "WINEDLLOVERRIDES": _OVERRIDES,
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": windows_path(packages),
         }
 
     @property
@@ -50,11 +55,11 @@ class Windows:
         """%APPDATA%."""
         return self.user / "AppData/Roaming"
 
-    def python(self, *arguments: str | Path, limit_s: float = 600.0, **variables: str) -> Outcome:
+    def python(self, *arguments: str | Path, limit_s: float = _LIMIT_S, **variables: str) -> Outcome:
         """Run C:\\Python311\\python.exe."""
         return self.run(_PYTHON, *arguments, limit_s=limit_s, **variables)
 
-    def run(self, *command: str | Path, limit_s: float = 600.0, **variables: str) -> Outcome:
+    def run(self, *command: str | Path, limit_s: float = _LIMIT_S, **variables: str) -> Outcome:
         """Run a program. Its output goes through a pipe: Python under Wine 8 dies when that is a plain file.
 
         A worker that outlives the command keeps the pipe open, so the end of the process counts.
