@@ -168,8 +168,9 @@ def _follow(process: subprocess.Popen[bytes], said: list[str], poll_s: float) ->
 
 
 def _read_lines(pipe: IO[bytes], lines: queue.Queue[str | None]) -> None:
-    for line in pipe:
-        lines.put(line.decode("utf-8", errors="replace").rstrip())
+    with pipe:
+        for line in pipe:
+            lines.put(line.decode("utf-8", errors="replace").rstrip())
     lines.put(None)
 
 

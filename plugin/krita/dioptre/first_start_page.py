@@ -63,10 +63,10 @@ class FirstStartPage(QWidget):
         self._bar.setRange(0, FULL)
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName(translated("Progress"))
-        self._install = self._button(first_start.INSTALL, "dioptre_install", self._begin)
-        self._find = self._button(first_start.FIND, "dioptre_find", self._choose)
+        self._install = self._button(translated(first_start.INSTALL), "dioptre_install", self._begin)
+        self._find = self._button(translated(first_start.FIND), "dioptre_find", self._choose)
         self._find.setToolTip(translated(first_start.FIND_TIP))
-        self._cancel = self._button("Cancel", "dioptre_cancel_install", lambda: self._end(Cancelled()))
+        self._cancel = self._button(translated("Cancel"), "dioptre_cancel_install", lambda: self._end(Cancelled()))
         buttons = QHBoxLayout()
         for button in (self._install, self._find, self._cancel):
             buttons.addWidget(button)
@@ -80,7 +80,7 @@ class FirstStartPage(QWidget):
         self._show_running(False)
 
     def _button(self, text: str, name: str, act: Callable[[], None]) -> QPushButton:
-        button = QPushButton(translated(text))
+        button = QPushButton(text)
         button.setObjectName(name)
         button.clicked.connect(lambda *_: act())
         return button
