@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Mapping
 from typing import Any
 
@@ -13,9 +14,11 @@ from .dioptre_link.editing.selecting import own_options
 from .dioptre_link.language import translated
 from .dioptre_link.operation import Operation, Role
 from .link import Made, Outcome
-from .sources import Source
-from .spaces import ScratchDocuments
+from .sources import Source, is_idle
+from .spaces import DEPTH, ScratchDocuments
 from .undo_sync import UndoSync
+
+OUTLINE_S = 10.0  # then without an outline: cropping one pixel takes milliseconds
 
 
 def make(
@@ -23,12 +26,12 @@ def make(
 ) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
     """Put the selection where `options` say, and return the node that stands for it; one undo step."""
     source.node()
-    mask = next(made for made in outcome.layers if made.role is Role.SELECTION)
     own = own_options(options)["result"]
     if own == LAYER:
         node = yield from _cut_out(source, outcome, undo_sync)
         return node, outcome.messages
-    selection = _selection(source, mask)
+    mask = next(made for made in outcome.layers if made.role is Role.SELECTION)
+    selection = yield from _selection(source, mask)
     document, picture = source.document, source.node()
     if own in (CHANNEL, MASK):
         create = document.createTransparencyMask if own == MASK else document.createSelectionMask
@@ -43,12 +46,36 @@ def make(
     return node, outcome.messages
 
 
-def _selection(source: Source, mask: Made) -> Selection:
-    """The mask as Krita has it: 8 bits a pixel, of any place."""
+def _selection(source: Source, mask: Made) -> Generator[None, None, Selection]:
+    """The mask as Krita has it: 8 bits a pixel, of any place.
+
+    Krita holds the outline of a new selection to be known and empty, and `setPixelData` does not change that: the
+    canvas would show no outline.
+    """
     rect = layers.rect_of(mask, source.picture.rect)
-    selection = Selection()
+    selection = yield from _without_known_outline()
     selection.setPixelData(b"".join(mask.raster.strips), *rect)
     return selection
+
+
+def _without_known_outline() -> Generator[None, None, Selection]:
+    """An empty selection whose outline Krita looks for when it shows it.
+
+    The crop of a document makes its selection forget its outline, and any selection that is combined with that one.
+    """
+    with ScratchDocuments() as scratch:
+        document = scratch.document(DEPTH)
+        pixel = Selection()
+        pixel.select(0, 0, 1, 1, 255)
+        document.setSelection(pixel)
+        document.crop(0, 0, 1, 1)
+        began_s = time.monotonic()
+        while not is_idle(document) and time.monotonic() - began_s < OUTLINE_S:
+            yield
+        empty = Selection()
+        empty.subtract(document.selection())
+        scratch.close_soon()
+    return empty
 
 
 def _cut_out(source: Source, outcome: Outcome, undo_sync: UndoSync) -> Generator[None, None, Node]:

@@ -17,6 +17,7 @@ from rig import (
     pixels,
     settle,
     soon,
+    trigger,
     until,
 )
 
@@ -35,6 +36,10 @@ WHOLE = (0, 0, WIDTH, HEIGHT)
 def wanted():
     near = array.array("f", disparity())[::2]
     return bytes(255 if value >= 0.5 else 0 for value in near)
+
+
+EDGE = wanted().index(255) // WIDTH  # the first row of pixels that is selected
+SEEN = 30  # 8-bit values by which the dashes differ from the picture at least
 
 
 def value(document, x, y):
@@ -71,11 +76,25 @@ def depth_photo():
     return document, node
 
 
+def columns(before, row):
+    """How many of the picture's columns the canvas now shows differently within two pixels of a row; at 100 %."""
+    now = person.screenshot("krita-outline.png").copy(person.canvas())
+    place = ((now.width() - WIDTH) // 2, (now.height() - HEIGHT) // 2 + row - 2, WIDTH, 5)
+    values = zip(person.values(before.copy(*place)), person.values(now.copy(*place)), strict=True)
+    return len({at % (3 * WIDTH) // 3 for at, (was, is_now) in enumerate(values) if abs(was - is_now) > SEEN})
+
+
 def check_a_selection_by_depth():
     document, node = yield from depth_photo()
+    yield from person.maximize()
+    trigger("zoom_to_100pct")
+    canvas = yield from person.canvas_picture("krita-no-outline.png")
     before = pixels(node)
     dioptre.run("select_depth", node=node, **LEVEL)
+    yield from soon("the outline is on the canvas", lambda: columns(canvas, EDGE) > WIDTH // 2, True)
     yield from settle(document)
+    expect("outside of it", columns(canvas, EDGE - 12), 0)
+    expect("inside of it there are its sides alone", columns(canvas, EDGE + 12) <= 4, True)
     expect("selection", bytes(document.selection().pixelData(*WHOLE)), wanted())
     expect("pixels", pixels(node), before)
 
