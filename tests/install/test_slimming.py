@@ -50,7 +50,7 @@ def test_tests_inside_packages_go_and_nothing_else(slimming: ModuleType, tmp_pat
     kept = ("some/__init__.py", "some/testing.py", "tests/own.py", "some/tests.py", "some/part/tests_of/x.py")
     record = package(tmp_path, *kept, "some/tests/__init__.py", "some/part/tests/data/x.bin")
     (tmp_path / "other/tests").mkdir(parents=True)
-    (tmp_path / "other/tests/theirs.py").write_text("", encoding="utf-8")  # in nobody's RECORD
+    (tmp_path / "other/tests/theirs.py").write_text("", encoding="utf-8")  # no package's RECORD lists it
     slimming.slim(tmp_path)
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == {
         *kept,
