@@ -246,7 +246,7 @@ def test_run_again_the_contact_sheet_keeps_its_rows(photos: Path) -> None:
     batch(photos, chosen=other)
     text = page.read_text(encoding="utf-8")
     assert text.count("<figure>") == 2 * len(NAMES) - 1
-    assert "No result for: 1" in text
+    assert "Without a result: 1" in text
 
 
 def test_a_strangers_page_is_left_alone(photos: Path) -> None:

@@ -67,7 +67,8 @@ def test_run_writes_all_files_and_a_recipe_that_gives_the_same_again(
     assert len(read.input_sha256) == 64
     code, out, err = dioptre("run", photo, "-o", tmp_path / "again", "--recipe", recipe)
     assert code == 0, err
-    assert pipelines[1][:2] == pipelines[0][:2]
+    assert pipelines[0][1]["depth_model"] == "best"
+    assert pipelines[1][:2] == ("portrait", {**pipelines[0][1], "depth_model": "dioptre-depth-small"})
     assert sorted(path.name for path in (tmp_path / "again").iterdir()) == sorted(path.name for path in written)
 
 

@@ -24,7 +24,7 @@ def test_says_what_was_done_with_which_network(name: str, made: Path, dioptre: D
     code, out, _ = dioptre("inspect", made / name)
     assert code == 0
     assert "Made by:   Dioptre " in out
-    assert "Portrait blur (portrait), with f_number 1.4\n" in out
+    assert 'Portrait blur (portrait), with f_number 1.4, depth_model "dioptre-depth-small"\n' in out
     assert f"Network:   pretended, sha256 {'0' * 64}" in out
     assert "altered by an algorithm" in out
     assert "Made from: the file with sha256 " in out

@@ -157,7 +157,7 @@ def test_names_that_windows_keeps_for_devices(
     if taken:
         atomic.check_name(tmp_path / name)
     else:
-        with pytest.raises(problems.UnwritableFile, match="does not take the name"):
+        with pytest.raises(problems.UnwritableFile, match="does not accept the name"):
             atomic.check_name(tmp_path / name)
     monkeypatch.setattr(atomic.sys, "platform", "linux")
     atomic.check_name(tmp_path / name)

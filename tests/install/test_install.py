@@ -126,7 +126,7 @@ def test_too_small_a_disk_is_said_before_anything_is_made(miniature: Checkout) -
     miniature.ask_for_space("1 << 60")
     outcome = miniature.install("greet")
     assert outcome.returncode == 1
-    assert "MiB free; 1099511627776 are needed." in outcome.stderr
+    assert "MiB free but needs 1099511627776 MiB." in outcome.stderr
     assert "Hint: Free some space, or set DIOPTRE_HOME" in outcome.stderr
     assert not list((miniature.home / "data").glob("environment*"))
 

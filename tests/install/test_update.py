@@ -90,7 +90,7 @@ def test_a_worker_that_still_computes_keeps_its_environment(miniature: Checkout)
         refused = miniature.install("--uninstall")
         assert refused.returncode == 1
         assert "still computing" in refused.stderr
-        assert "Hint: Wait until it is done" in refused.stderr
+        assert "Hint: Wait until it finishes" in refused.stderr
         assert finish() == "thanks", "it lost modules that it had not imported yet"
     assert miniature.install("greet").stdout == "greet again\n"
     assert miniature.environments == [miniature.environment.name]
@@ -140,7 +140,7 @@ def test_what_the_user_added_and_cannot_be_had_again_is_named(miniature: Checkou
     change_dependencies(miniature, "again")
     outcome = miniature.install("greet")
     assert outcome.stdout == "greet again\n"
-    assert "mine==1.0 could not be installed again" in outcome.stderr
+    assert "mine==1.0 could not be reinstalled" in outcome.stderr
     assert "install.py python -m pip install mine==1.0" in outcome.stderr
 
 

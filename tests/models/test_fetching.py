@@ -87,7 +87,7 @@ def test_a_bad_download_leaves_nothing(index: Index, tmp_path: Path, behaviour: 
 
 def test_an_endless_download_is_stopped(index: Index, tmp_path: Path) -> None:
     index.behaviour = "never ends"
-    with pytest.raises(DioptreError, match=r"sends more than the 6 MB of pretended==1\.0"):
+    with pytest.raises(DioptreError, match=r"sent more than the expected 6 MB for pretended==1\.0"):
         add_by_name(ENTRY)
     assert left_behind(tmp_path) == []
 
@@ -121,7 +121,7 @@ def test_two_at_once_download_once(index: Index) -> None:
     waiting = threading.Event()
 
     def second(_fraction: float, phase: str) -> None:
-        if phase == "Waiting for another installation":
+        if phase == "Waiting for another installation to finish":
             waiting.set()
             index.release.set()
 

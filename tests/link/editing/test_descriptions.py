@@ -26,7 +26,8 @@ def test_a_click_resets_only_options_that_there_are_to_values_that_fit(operation
 
 
 def test_a_click_on_the_focus_forgets_the_focus_depth() -> None:
-    assert OPERATIONS["portrait"].click_resets == {"focal_disparity": None, "subject": (), "not_subject": ()}
+    resets = {"focal_disparity": None, "focus_m": None, "subject": (), "not_subject": ()}
+    assert OPERATIONS["portrait"].click_resets == resets
     assert OPERATIONS["repair_depth"].click_resets == {"value": None, "mode": "match"}
 
 
