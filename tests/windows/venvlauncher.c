@@ -22,7 +22,16 @@ static int read_home(const wchar_t *config, wchar_t *home) {
     return *home != 0;
 }
 
+/* What follows the program's name in this process's command line. */
+static const wchar_t *arguments(void) {
+    const wchar_t *at = GetCommandLineW();
+    int quoted = 0;
+    for (; *at && (quoted || (*at != L' ' && *at != L'\t')); at++) quoted ^= *at == L'"';
+    return at;
+}
+
 int wmain(void) {
+    static wchar_t command[1 << 16];
     wchar_t self[LENGTH], config[LENGTH], home[LENGTH], program[LENGTH + 16];
     GetModuleFileNameW(NULL, self, LENGTH);
     wcscpy(config, self);
@@ -35,6 +44,9 @@ int wmain(void) {
         return 106;
     }
     _snwprintf(program, LENGTH + 16, L"%ls\\python.exe", home);
+    /* The first word names the Python that is started: sys._base_executable comes of it, which multiprocessing starts,
+       because a process that it starts must not have another one in between. */
+    _snwprintf(command, (1 << 16) - 1, L"\"%ls\"%ls", program, arguments());
     SetEnvironmentVariableW(L"__PYVENV_LAUNCHER__", self);
     HANDLE job = CreateJobObjectW(NULL, NULL);
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {0};
@@ -44,7 +56,7 @@ int wmain(void) {
     STARTUPINFOW startup;
     PROCESS_INFORMATION process;
     GetStartupInfoW(&startup);
-    if (!CreateProcessW(program, GetCommandLineW(), NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process)) {
+    if (!CreateProcessW(program, command, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process)) {
         fwprintf(stderr, L"failed to start %ls: %lu\n", program, GetLastError());
         return 101;
     }
