@@ -96,7 +96,7 @@ class Scenario:
 
     def batch(self) -> None:
         self.installer("batch", self.photos, "-o", self.out / "batch")
-        check(len(list((self.out / "batch").rglob("*.ora"))) == 2, "the batch lacks results")
+        check(len(list((self.out / "batch").glob("*-portrait.jpg"))) == 2, "the batch lacks results")
 
     def worker_job(self) -> str:
         outcome = self.installer("python", self.checkout / "tests/windows/client_job.py")
