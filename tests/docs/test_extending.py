@@ -162,7 +162,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
     )
     (catalogue / "toy.py").write_text(OPERATION, encoding="utf-8")
     insert(catalogue / "__init__.py", "    white_balance,\n)", "    toy,\n    white_balance,\n)", instead=True)
-    insert(catalogue / "__init__.py", "        select_depth,\n", "        select_depth,\n        toy,\n", instead=True)
+    insert(catalogue / "__init__.py", "_depth,\n    )", "_depth,\n        toy,\n    )", instead=True)
     (pipelines / "toy.py").write_text(PIPELINE, encoding="utf-8")
     insert(
         core / "dioptre/recipes/pipelines.py",
