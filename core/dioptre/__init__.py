@@ -1,7 +1,7 @@
 """Dioptre: depth, lens blur, white balance and super-resolution for photographs.
 
-Pictures are float32 arrays (H, W, 3) or (H, W, 4), sRGB-encoded in [0, 1], straight alpha. The functions are
-pure; they and their modules load on first use, so that `import dioptre` costs nothing.
+Pictures are float32 arrays of shape (H, W, 3) or (H, W, 4), sRGB-encoded in [0, 1], with straight alpha. The
+functions are pure. They and their modules are loaded on first use, so `import dioptre` is cheap.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Process set-up of our own processes (worker, command line, benchmarks), to be done before JAX is imported.
+"""Set-up of Dioptre's own processes (worker, command line, benchmarks), and memory helpers.
 
-XLA on CPU takes its temporaries from malloc at every call; glibc returns large blocks to the kernel each time,
-and the page faults then cost more than the arithmetic. Keeping the memory makes the depth network 1.7 times and
-element-wise passes up to 6 times as fast. Never do this inside an editor's process.
+The set-up must run before JAX is imported. On the CPU, XLA allocates its temporaries with malloc at every call.
+glibc returns large blocks to the kernel each time, and the resulting page faults cost more than the arithmetic.
+Keeping the memory makes the depth network 1.7 times as fast and element-wise passes up to 6 times as fast. Never do
+this inside an editor's process.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from pathlib import Path
 
 from dioptre_link.paths import cache_dir
 
-RESERVE_BYTES = 512 << 20  # left to the editor and the system whatever happens
+RESERVE_BYTES = 512 << 20  # always left free for the editor and the system
 
 _CGROUP = Path("/sys/fs/cgroup")
 _CACHE_MODULES = r"jax\._src\.(compiler|compilation_cache|lru_cache)"
-_MALLOPT = {  # glibc's malloc.h
+_MALLOPT = {  # parameter numbers from glibc's malloc.h, and the values to set
     "M_ARENA_MAX": (-8, 1),
     "M_MMAP_MAX": (-4, 0),
     "M_TRIM_THRESHOLD": (-1, 2**31 - 1),
@@ -30,7 +31,13 @@ _MALLOPT = {  # glibc's malloc.h
 
 
 def prepare() -> None:
-    """Keep freed memory and switch the persistent compilation cache on. Call it before the first `import jax`."""
+    """Keep freed memory in the process and enable JAX's persistent compilation cache.
+
+    Call this before the first `import jax`.
+
+    Raises:
+        RuntimeError: JAX has already been imported.
+    """
     if "jax" in sys.modules:
         raise RuntimeError("dioptre.runtime.prepare() must run before JAX is imported")
     if sys.platform == "linux":
@@ -41,34 +48,38 @@ def prepare() -> None:
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "compiled"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the GPU's memory is the editor's too
-    warnings.filterwarnings("ignore", module=_CACHE_MODULES)  # a cache that is broken or full: it compiles again
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the editor needs the GPU's memory too
+    warnings.filterwarnings("ignore", module=_CACHE_MODULES)  # if the cache is damaged or full, JAX recompiles
     logging.getLogger("jax._src.compiler").setLevel(logging.CRITICAL)
 
 
 def prepare_if_needed() -> None:
-    """`prepare`, unless JAX is imported already: whoever did that has made their own settings."""
+    """Call `prepare` unless JAX has been imported already; its importer then controls the settings."""
     if "jax" not in sys.modules:
         prepare()
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory, the processor's or the graphics card's, was not enough."""
+    """Return whether an error means that the system or the graphics card ran out of memory."""
     return isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY)
 
 
-_NO_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory")  # how XLA says it
+_NO_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory")  # substrings of XLA's error messages
 _LARGE_PIXELS = 16_000_000
 
 
 def release_after(size: tuple[int, int]) -> None:
-    """`release_memory` after a step on a large picture: what is free in pieces is of no use to the next one."""
+    """Call `release_memory` after a step on a large picture, because the next step cannot use fragmented memory.
+
+    Args:
+        size: height and width of the picture in pixels.
+    """
     if size[0] * size[1] >= _LARGE_PIXELS:
         release_memory()
 
 
 def release_memory() -> None:
-    """Give unused memory back to the system; also for the worker when it is idle."""
+    """Return unused memory to the system. The worker also calls this when it is idle."""
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
@@ -76,11 +87,11 @@ def release_memory() -> None:
 
 
 def free_bytes() -> int:
-    """Memory that a process of this user can still take: the system's, or its container's where that is less."""
-    import psutil  # not needed before the first job
+    """Return how many bytes this process can still allocate within the system's and its container's limits."""
+    import psutil  # imported here because it is not needed before the first job
 
     available = int(psutil.virtual_memory().available)
-    with suppress(OSError, ValueError):  # "max", or no cgroup v2
+    with suppress(OSError, ValueError):  # the file says "max", or cgroup v2 is not in use
         limit = int((_CGROUP / "memory.max").read_text(encoding="ascii"))
         used = int((_CGROUP / "memory.current").read_text(encoding="ascii"))
         cached = _inactive_file_bytes()

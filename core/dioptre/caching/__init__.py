@@ -1,1 +1,1 @@
-"""Depth and subjects of pictures seen before, kept on disk unless the user switches that off: see `choice`."""
+"""Cached depth maps and subjects of earlier pictures, kept on disk unless the user disables it (see `choice`)."""

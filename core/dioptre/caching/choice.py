@@ -1,4 +1,4 @@
-"""Whether depth and subjects are kept, where, and how much of them."""
+"""Settings of the result cache: whether it is on, its folder and its size limit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dioptre.imaging.step_cache import StepCache
 
 VARIABLE = "DIOPTRE_KEEP"
-"""Environment variable: "0" keeps nothing, whatever the setting says."""
+"""Environment variable that disables the cache when it is "0", whatever the user's setting."""
 
 LIMIT_BYTES = 2 << 30  # about ten pictures of 24 megapixels
 _OFF = ("0", "no", "off", "false")
@@ -23,15 +23,15 @@ _OFF = ("0", "no", "off", "false")
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """Usage of the cache: number of results and their bytes."""
+    """Number and total size of the cached results."""
 
     count: int
     nbytes: int
 
 
 def step_cache() -> StepCache:
-    """The user's, or one that keeps nothing where it is switched off."""
-    from dioptre.imaging.step_cache import NO_STEP_CACHE  # NumPy and JAX: the command line shows sizes without
+    """Return the user's disk cache, or one that stores nothing if caching is off."""
+    from dioptre.imaging.step_cache import NO_STEP_CACHE  # imports NumPy and JAX, which `usage` does not need
 
     if not is_on():
         return NO_STEP_CACHE
@@ -45,12 +45,12 @@ def folder() -> Path:
 
 
 def is_on() -> bool:
-    """Whether the environment and the user's setting allow to keep anything."""
+    """Return whether the environment and the user's setting both allow caching."""
     return os.environ.get(VARIABLE, "").strip().lower() not in _OFF and not _switch().exists()
 
 
 def switch(*, on: bool) -> None:
-    """Set the user's setting. Switching it off deletes what is kept."""
+    """Turn the user's cache setting on or off. Turning it off deletes all cached results."""
     if on:
         _switch().unlink(missing_ok=True)
         return
@@ -69,12 +69,12 @@ def usage() -> Usage:
 
 
 def clear() -> Usage:
-    """Delete everything that is kept; what was there."""
+    """Delete all cached results and return the cache's usage before the deletion."""
     before = usage()
     shutil.rmtree(folder(), ignore_errors=True)
     return before
 
 
 def _switch() -> Path:
-    """An empty file that says no; the worker and every command look for it."""
+    """Return the path of the empty file whose presence disables the cache, for the worker and for every command."""
     return data_dir() / "keep-nothing"

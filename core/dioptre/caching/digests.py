@@ -1,4 +1,7 @@
-"""Digests of pixels, on all cores: 24 megapixels of 8-bit RGBA take less than a tenth of a second."""
+"""Digests of pixels, computed on several cores.
+
+Hashing 24 megapixels of 8-bit RGBA takes less than a tenth of a second.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-_BLOCK_BYTES = 4 << 20  # fixed: the digest must not depend on the number of cores
-_MOST_THREADS = 4  # memory is not read faster by more
+_BLOCK_BYTES = 4 << 20  # fixed, because the digest must not depend on the number of cores
+_MOST_THREADS = 4  # more threads do not read memory any faster
 
 
 def digest_of_bytes(data: memoryview) -> str:
-    """A digest of 64 hexadecimal digits: SHA-256 of the SHA-256 of each block. `hashlib` runs without the GIL."""
+    """Return a digest of 64 hexadecimal digits: the SHA-256 of the concatenated SHA-256 digests of all blocks.
+
+    `hashlib` releases the GIL, so the blocks are hashed in parallel.
+    """
     view = data.cast("B") if data.nbytes else data
     if view.nbytes <= _BLOCK_BYTES:
         return hashlib.sha256(hashlib.sha256(view).digest()).hexdigest()
@@ -25,14 +31,19 @@ def digest_of_bytes(data: memoryview) -> str:
 
 
 def digest_of_file(descriptor: int, described: str) -> str:
-    """A digest of an open file's content and of what describes it."""
+    """Return a digest of an open file's content and its description.
+
+    Args:
+        descriptor: file descriptor of the file, open for reading and not empty.
+        described: text that says how to interpret the content, such as its shape and type.
+    """
     with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
         content = digest_of_bytes(view)
     return hashlib.sha256(f"{described} {content}".encode()).hexdigest()
 
 
 def digest_of_array(array: np.ndarray) -> str:
-    """A digest of the values, the type and the shape."""
+    """Return a digest of an array's values, dtype and shape."""
     content = digest_of_bytes(np.ascontiguousarray(array).data)
     return hashlib.sha256(f"{array.dtype.str} {array.shape} {content}".encode("ascii")).hexdigest()
 

@@ -1,4 +1,4 @@
-"""The step cache in a folder: the least recently used goes first, and whatever is damaged is computed again."""
+"""On-disk step cache that evicts the least recently used results and recomputes damaged ones."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from dioptre_link.cache import keep_newest
 from . import entry_file
 from .names import Names
 
-_SPARE_BYTES = 1 << 30  # of disk space that is left to others
+_SPARE_BYTES = 1 << 30  # disk space that stays free for other programs
 _SUFFIX = ".kept"
 
 _log = logging.getLogger(__name__)
 
 
 class DiskCache:
-    """Results of steps in `folder`, at most about `limit_bytes` of them. For one thread at a time."""
+    """Step results stored in `folder`, up to about `limit_bytes` in total. Not thread-safe."""
 
     def __init__(self, folder: Path, *, limit_bytes: int) -> None:
         self._folder = folder
@@ -33,7 +33,7 @@ class DiskCache:
         self._names = Names()
 
     def result(self, step: str, given: Mapping[str, Any], compute: Callable[[], StepResult]) -> StepResult:
-        """As `StepCache.result`."""
+        """See `StepCache.result`."""
         key = self._names.key(step, given)
         path = self._folder / f"{key}{_SUFFIX}"
         result = self._read(path)
@@ -44,13 +44,13 @@ class DiskCache:
         return result
 
     def name(self, array: np.ndarray, name: str) -> None:
-        """As `StepCache.name`."""
+        """See `StepCache.name`."""
         self._names.name(array, name)
 
     def _read(self, path: Path) -> StepResult | None:
         try:
             result = entry_file.read(path)
-            path.touch()  # file systems note reading late, or never
+            path.touch()  # file systems record access times late or never
         except FileNotFoundError:
             return None
         except (OSError, ValueError, entry_file.DamagedError) as error:
@@ -61,7 +61,7 @@ class DiskCache:
         return result
 
     def _write(self, path: Path, result: StepResult) -> None:
-        """Keep `result`; where that cannot be, the picture is none the worse."""
+        """Store `result` unless it is too large or not finite, or the disk is full. Only log storage errors."""
         nbytes = sum(plane.nbytes for plane in result.planes.values())
         if nbytes > self._limit_bytes // 2 or not all(is_finite(plane) for plane in result.planes.values()):
             return

@@ -1,6 +1,6 @@
-"""One kept result as a file: a line with a checksum, a line of JSON, then the planes' values.
+"""File format of one cached result: a line with a checksum, a line of JSON, then the planes' values.
 
-Every byte is covered by a checksum, so that a damaged file is never taken for a result.
+Checksums cover every byte, so a damaged file is never mistaken for a result.
 """
 
 from __future__ import annotations
@@ -26,11 +26,16 @@ _TEMPLATE = "template"
 
 
 class DamagedError(Exception):
-    """The file is none of ours, or not as it was written."""
+    """The file is not a cache entry, or has changed since it was written."""
 
 
 def write(path: Path, result: StepResult) -> None:
-    """Write `result` under `path`, mode 0600, whole or not at all. Raises OSError, TypeError and ValueError."""
+    """Write `result` to `path` atomically, with mode 0600.
+
+    Raises:
+        OSError: the file cannot be written.
+        TypeError, ValueError: the result's facts cannot be stored as JSON.
+    """
     planes = {name: np.ascontiguousarray(plane, np.float32) for name, plane in result.planes.items()}
     described = [
         {"name": name, "shape": plane.shape, "sha256": digest_of_bytes(plane.data)}
@@ -53,7 +58,12 @@ def write(path: Path, result: StepResult) -> None:
 
 
 def read(path: Path) -> StepResult:
-    """The result in `path`. Raises DamagedError, and OSError where there is no such file."""
+    """Read the result stored in `path`.
+
+    Raises:
+        DamagedError: the file is not a valid cache entry.
+        OSError: the file does not exist or cannot be read.
+    """
     with path.open("rb") as file:
         content = _header(file)
         try:
@@ -86,7 +96,7 @@ def _plane(file: IO[bytes], described: Any) -> np.ndarray:
 
 
 def _outgoing(value: Any) -> Any:
-    """Templates stay templates, so that they are translated where they are read."""
+    """Convert facts to JSON types. Message templates are stored untranslated; the reader translates them."""
     if isinstance(value, Message):
         return {_TEMPLATE: value.to_wire()}
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""In-memory step cache of one picture, for small results; it lives as long as its client keeps the picture."""
+"""In-memory step cache for one picture and small results; it lives as long as its client keeps the picture."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from dioptre.imaging.step_cache import StepResult
 from .names import Names
 
 LARGEST_BYTES = 4 << 20
-"""Of a result that is kept: what networks say has their own size, and a preview is about as small."""
+"""Size limit of a cached result. Network outputs and previews are smaller than this."""
 
 MOST_RESULTS = 24
-"""Of the latest steps: of several points that a user clicks on."""
+"""Maximum number of cached results, enough for several points that a user clicks on."""
 
 
 class MemoryCache:
-    """Results of steps in `kept`, by their keys. For one thread at a time."""
+    """Step results stored in the dictionary `kept` by their keys. Not thread-safe."""
 
     def __init__(self, kept: dict[str, StepResult]) -> None:
         self._kept = kept
         self._names = Names()
 
     def name(self, array: np.ndarray, name: str) -> None:
-        """As `StepCache.name`."""
+        """See `StepCache.name`."""
         self._names.name(array, name)
 
     def result(self, step: str, given: Mapping[str, Any], compute: Callable[[], StepResult]) -> StepResult:
-        """As `StepCache.result`."""
+        """See `StepCache.result`."""
         key = self._names.key(step, given)
         result = self._kept.pop(key, None)
         if result is None:

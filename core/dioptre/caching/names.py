@@ -1,4 +1,4 @@
-"""What identifies a step and all that decides it: the key under which its result is kept."""
+"""Cache keys: digests of a step and of everything that determines its result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .software import computing_setup
 
 
 class Names:
-    """Names of arrays by their identity, so that content which is known already is not read for a key."""
+    """Registry of names for arrays, looked up by identity, so that known content need not be hashed again."""
 
     def __init__(self) -> None:
         self._names: dict[int, tuple[weakref.ref[np.ndarray], str]] = {}
@@ -27,7 +27,7 @@ class Names:
         self._names[id(array)] = (weakref.ref(array), name)
 
     def name_planes(self, key: str, result: StepResult) -> None:
-        """The planes of a step's result are known by its key."""
+        """Name the planes of a step's result after its key."""
         for plane_name, plane in result.planes.items():
             self.name(plane, f"{key} {plane_name}")
 
@@ -36,7 +36,7 @@ class Names:
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
     def _identified(self, value: Any) -> Any:
-        """`value` with the arrays' names in their places."""
+        """Return `value` with every array replaced by its name."""
         if isinstance(value, np.ndarray):
             return self._name_of(value)
         if isinstance(value, dict):
@@ -48,6 +48,6 @@ class Names:
         if known is not None and known[0]() is array:
             return known[1]
         digest = digest_of_array(array)
-        if array.ndim == 3:  # a picture, which several steps look at and none changes
+        if array.ndim == 3:  # a picture, which several steps read and none changes
             self.name(array, digest)
         return digest

@@ -1,4 +1,4 @@
-"""What decides a result beside its inputs: this program's code, its libraries, and how the device computes."""
+"""Digest of the code, the libraries and the device, which determine a result along with its inputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LIBRARIES = ("jax", "jaxlib", "numpy", "scipy", "pillow", "openvino")
 
 
 def computing_setup() -> str:
-    """A digest that changes with everything that may change the last bit of a result."""
+    """Return a digest of the set-up, which changes whenever any bit of a result might change."""
     config: Any = jax.config
     how = (
         jax.default_backend(),

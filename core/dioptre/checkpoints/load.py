@@ -1,4 +1,4 @@
-"""Read a checkpoint and put it into a network, strictly: nothing is missing, unused or of another shape."""
+"""Read a checkpoint and load it into a network strictly: no array may be missing, unused or of the wrong shape."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .storage import Arrays, decode
 M = TypeVar("M", bound=nnx.Module)
 Shapes = Mapping[str, tuple[int, ...]]
 
-_PARTS = (".upper", ".lower")  # of arrays that are stored in two planes
+_PARTS = (".upper", ".lower")  # suffixes of arrays that are stored as two planes of bytes
 _SMALL_BYTES, _BYTES_PER_BYTE = (
     64 << 20,
     64,
@@ -27,13 +27,20 @@ _SMALL_BYTES, _BYTES_PER_BYTE = (
 
 
 def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:
-    """Verify every file's sha256, then read the values as float32 arrays by their path in the module.
+    """Verify the SHA-256 of every file, then read the values as float32 arrays.
 
-    wanted: the shapes that the network has. What a file announces is compared with them before memory is taken;
-    None compares it with the size of the files.
-    Raises WeightsError when files are missing, altered, unlisted, do not form a checkpoint or do not fit.
+    Args:
+        folder: folder of the checkpoint.
+        wanted: the network's shapes by path in the module. The shapes that the checkpoint declares are compared
+            with them before memory is allocated. If None, the declared size is compared with the size of the files.
+
+    Returns:
+        The checkpoint's card, and its values by their path in the module.
+
+    Raises:
+        WeightsError: files are missing, altered, unlisted, not a checkpoint, or do not fit the network.
     """
-    import orbax.checkpoint as ocp  # a third of a second: only where weights are written or read
+    import orbax.checkpoint as ocp  # takes a third of a second, so it is imported only to read or write weights
 
     card = verify(folder)
     checkpointer = ocp.Checkpointer(ocp.PyTreeCheckpointHandler(use_ocdbt=True))
@@ -60,7 +67,10 @@ def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:
 
 
 class _OneKey(nnx.RngStream):
-    """Gives the same key each time: values are read, not drawn, and counting draws takes most of the building."""
+    """Random stream that always gives the same key.
+
+    The values are loaded, not drawn, and counting the draws would take most of the time of building the network.
+    """
 
     def __call__(self) -> jax.Array:
         return self.key[...]
@@ -68,7 +78,7 @@ class _OneKey(nnx.RngStream):
 
 @dataclass(frozen=True, kw_only=True)
 class Blueprint(Generic[M]):
-    """A network without its values. shapes, dtypes: of each value by its path in the module."""
+    """A network's structure without its values."""
 
     graph: nnx.GraphDef[M]
     state: Any
@@ -78,7 +88,12 @@ class Blueprint(Generic[M]):
         return {name: tuple(variable.shape) for name, variable in self._variables().items()}
 
     def filled(self, arrays: Mapping[str, np.ndarray | jax.Array], *, origin: str) -> M:
-        """The network with these values. Raises WeightsError listing all that do not fit."""
+        """Return the network with these values; raise WeightsError listing every array that does not fit.
+
+        Args:
+            arrays: values by their path in the module.
+            origin: name of the weights in error messages.
+        """
         variables = self._variables()
         require_match(arrays, {name: (v.shape, v.dtype) for name, v in variables.items()}, origin=origin)
         values = jax.device_put({name: arrays[name] for name in variables})
@@ -91,7 +106,7 @@ class Blueprint(Generic[M]):
 
 
 def blueprint(make: Callable[[nnx.Rngs], M]) -> Blueprint[M]:
-    """Describe the network that `make` builds; nothing is initialised."""
+    """Describe the network that `make` builds without initialising its values."""
 
     def described() -> M:
         rngs = nnx.Rngs()
@@ -103,15 +118,21 @@ def blueprint(make: Callable[[nnx.Rngs], M]) -> Blueprint[M]:
 
 
 def fill(make: Callable[[nnx.Rngs], M], arrays: Mapping[str, np.ndarray | jax.Array], *, origin: str) -> M:
-    """Build the network that `make` describes with `arrays` as its values; nothing is initialised in vain.
+    """Build the network that `make` describes with `arrays` as its values, without initialising it first.
 
-    origin: named in errors. Raises WeightsError that lists all missing, unused, misshapen and wrongly typed arrays.
+    Args:
+        make: function that builds the network.
+        arrays: values by their path in the module.
+        origin: name of the weights in error messages.
+
+    Raises:
+        WeightsError: lists all arrays that are missing, unused, misshapen or of the wrong type.
     """
     return blueprint(make).filled(arrays, origin=origin)
 
 
 def _announced(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """What the checkpoint says of each array: its shape, type and chunks."""
+    """Return the checkpoint's metadata of each array (shape, dtype and chunks) by its path."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         inner = _announced(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
@@ -120,7 +141,7 @@ def _announced(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _require_sane(announced: Mapping[str, Any], folder: Path, wanted: Shapes | None, *, origin: str) -> None:
-    """Raise WeightsError where reading would take more memory than the network or the files account for."""
+    """Raise WeightsError if reading would take more memory than the network or the size of the files justifies."""
     wrong = []
     for name, array in sorted(announced.items()):
         shape = tuple(array.shape)

@@ -1,4 +1,4 @@
-"""Where checkpoints lie: beside the code in a checkout, in the installed package, or in the user's data folder."""
+"""Locations of checkpoints: a checkout, the installed package, or the user's data folder."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ _ID = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 
 def weights_folders() -> tuple[Path, ...]:
-    """Folders that hold checkpoints, first one wins: a checkout's or the package's `weights`, then the user's."""
+    """Return the folders that may hold checkpoints, in order of precedence.
+
+    The `weights` folder of the checkout or the package comes first, then the user's.
+    """
     package = Path(__file__).resolve().parents[1]
     bundled = [folder for folder in (package.parents[1] / "weights", package / "weights") if folder.is_dir()]
     return (*bundled, added_folder())
 
 
 def added_folder() -> Path:
-    """Where the installer copies the bundled weights and `models add` puts further ones."""
+    """Return the folder for the installer's copy of the bundled weights and for those added by `models add`."""
     return data_dir() / "weights"
 
 
 def locate(checkpoint_id: str) -> Path:
-    """Return the folder of one checkpoint; raise WeightsError when it is not installed."""
+    """Return the folder of one checkpoint; raise WeightsError if it is not installed."""
     if not _ID.fullmatch(checkpoint_id):
         raise WeightsError("There is no model named {checkpoint_id}.", checkpoint_id=repr(checkpoint_id))
     for folder in weights_folders():
@@ -41,7 +44,7 @@ def locate(checkpoint_id: str) -> Path:
 
 
 def installed() -> dict[str, Path]:
-    """Folder of every installed checkpoint by id. Folders without a card are not checkpoints."""
+    """Return the folder of every installed checkpoint by id. Folders without a card are not checkpoints."""
     found: dict[str, Path] = {}
     for folder in weights_folders():
         for card in sorted(folder.glob(f"*/{CARD_FILE}")):
@@ -50,9 +53,10 @@ def installed() -> dict[str, Path]:
 
 
 def verify(folder: Path) -> Card:
-    """Compare every file with the card's sha256 and return the card.
+    """Compare every file with its SHA-256 in the card and return the card.
 
-    Raises WeightsError listing every missing, altered and unlisted file.
+    Raises:
+        WeightsError: lists every missing, altered and unlisted file.
     """
     card = Card.read(folder)
     present = files_below(folder)
@@ -74,7 +78,7 @@ def verify(folder: Path) -> Card:
 
 
 def files_below(folder: Path) -> dict[str, Path]:
-    """Every file of a checkpoint but its card, by its POSIX path inside the folder."""
+    """Return every file of a checkpoint except its card, by its POSIX path inside the folder."""
     return {
         path.relative_to(folder).as_posix(): path
         for path in sorted(folder.rglob("*"))

@@ -1,4 +1,4 @@
-"""Write a checkpoint: an Orbax folder of arrays and its card with the sha256 of every file."""
+"""Write a checkpoint: an Orbax folder of arrays, and a card with the SHA-256 of every file."""
 
 from __future__ import annotations
 
@@ -17,14 +17,22 @@ from .storage import encode
 
 
 def save(parent: Path, card: Card, arrays: Mapping[str, np.ndarray], *, exact: Collection[str] = ()) -> Path:
-    """Write `arrays` (float32, by path in the module) under `parent / card.id`, replacing what was there.
+    """Write `arrays` to `parent / card.id`, replacing any existing checkpoint.
 
-    exact: as for `encode`. The card's `files` is filled in. The folder appears under its name only when it is
-    complete.
+    The folder gets its name only once it is complete.
+
+    Args:
+        parent: folder that holds the checkpoints.
+        card: the card; its `files` entry is filled in.
+        arrays: float32 values by their path in the module.
+        exact: names of arrays to keep in float32, as in `encode`.
+
+    Returns:
+        The checkpoint's folder.
     """
-    import orbax.checkpoint as ocp  # a third of a second: only where weights are written or read
+    import orbax.checkpoint as ocp  # takes a third of a second, so it is imported only to read or write weights
 
-    parent = parent.resolve()  # Orbax wants absolute paths
+    parent = parent.resolve()  # Orbax requires absolute paths
     parent.mkdir(parents=True, exist_ok=True)
     target = parent / card.id
     with tempfile.TemporaryDirectory(dir=parent, prefix=f".{card.id}-") as scratch:
@@ -34,7 +42,7 @@ def save(parent: Path, card: Card, arrays: Mapping[str, np.ndarray], *, exact: C
         stored = nested(encode(arrays, card.storage, exact=exact))
         checkpointer.save(folder / ARRAYS_FOLDER, args=ocp.args.PyTreeSave(stored))
         checkpointer.close()
-        (folder / ARRAYS_FOLDER / "commit_success.txt").unlink(missing_ok=True)  # names this machine's folders
+        (folder / ARRAYS_FOLDER / "commit_success.txt").unlink(missing_ok=True)  # it contains paths of this machine
         hashes = {name: sha256(path) for name, path in files_below(folder).items()}
         complete = dataclasses.replace(card, files=hashes)
         (folder / CARD_FILE).write_text(complete.to_json(), encoding="utf-8")
@@ -46,7 +54,7 @@ def save(parent: Path, card: Card, arrays: Mapping[str, np.ndarray], *, exact: C
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """{"a.b": 1} -> {"a": {"b": 1}}."""
+    """Nest a flat mapping with dotted keys: {"a.b": 1} becomes {"a": {"b": 1}}."""
     tree: dict[str, Any] = {}
     for name, value in flat.items():
         *path, last = name.split(".")

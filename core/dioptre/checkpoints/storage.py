@@ -1,9 +1,9 @@
-"""How values are stored: full, half, or half with its bytes apart.
+"""Storage formats of weights: float32, float16, or float16 with its bytes separated.
 
-`float16-planes` splits every large array into the upper and the lower bytes of its float16 values. The upper ones
-(sign, exponent, two bits of the fraction) hold little information, and apart from the others the checkpoint's
-compression sees that: 15 % smaller than `float16`, and the same values. Small arrays stay float32, and those that
-are named because half precision does not do for them.
+`float16-planes` splits every large array into the upper and the lower bytes of its float16 values. The upper bytes
+(sign, exponent and two bits of the fraction) hold little information. Separated from the lower bytes they compress
+well: checkpoints are 15 % smaller than with `float16`, with the same values. Small arrays stay float32, and so do
+arrays that are listed because half precision is too coarse for them.
 """
 
 from __future__ import annotations
@@ -16,17 +16,22 @@ from .card import WeightsError
 
 STORAGES = ("float32", "float16", "float16-planes")
 _PLANES = ("upper", "lower")
-_WORTHWHILE = 4096  # values; below this nothing is saved
+_WORTHWHILE = 4096  # values; splitting smaller arrays saves nothing
 
 Arrays = dict[str, np.ndarray]
-"""Values of a network by the path in its module, e.g. "backbone.blocks.norm1.scale"."""
+"""Values of a network by their path in the module, e.g. "backbone.blocks.norm1.scale"."""
 
 
 def encode(arrays: Mapping[str, np.ndarray], storage: str, *, exact: Collection[str] = ()) -> Arrays:
-    """Turn float32 arrays into what is written; the inverse of `decode` up to rounding.
+    """Convert float32 arrays to a storage format; the inverse of `decode` up to rounding.
 
-    exact: names of arrays that `float16-planes` keeps in float32, or the beginning of such names up to a dot.
-    Raises ValueError when a value is too large for half precision.
+    Args:
+        arrays: values by their path in the module.
+        storage: the format, one of `STORAGES`.
+        exact: arrays that `float16-planes` keeps in float32, as full names or dotted prefixes of names.
+
+    Raises:
+        ValueError: the format is unknown, or a value is too large for half precision.
     """
     if storage not in STORAGES:
         raise ValueError(f"unknown storage {storage!r}; known: {', '.join(STORAGES)}")
@@ -46,7 +51,12 @@ def encode(arrays: Mapping[str, np.ndarray], storage: str, *, exact: Collection[
 
 
 def decode(stored: Mapping[str, np.ndarray], storage: str) -> Arrays:
-    """Turn what was read into float32 arrays; raise WeightsError listing every array of a wrong type."""
+    """Convert stored arrays to float32; raise WeightsError listing every array of the wrong dtype.
+
+    Args:
+        stored: the arrays as read from the checkpoint.
+        storage: the format they are stored in.
+    """
     if storage not in STORAGES:
         raise WeightsError(
             "The weights are stored as {storage}, which this version cannot read.",

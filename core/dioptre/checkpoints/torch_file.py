@@ -1,8 +1,8 @@
 """Read a PyTorch checkpoint (`torch.save`, the zip format since 1.6) without PyTorch and without unpickling.
 
-A checkpoint's structure is a pickle, which can run any code when it is loaded. Here `pickletools` splits it into
-instructions, and a small interpreter of an allow-list rebuilds dictionaries, lists, numbers, strings and the
-descriptions of tensors. It imports nothing and calls nothing; every other instruction or name is refused.
+The structure of a checkpoint is a pickle, which can run arbitrary code when it is loaded. Here `pickletools` splits
+it into instructions, and a small interpreter with an allow-list rebuilds dictionaries, lists, numbers, strings and
+descriptions of tensors. It imports nothing and calls nothing, and refuses every other instruction and name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 
 from .card import WeightsError
 
-MAX_STRUCTURE_BYTES = 16 << 20  # of the pickle: a network of 350 M values needs 100 kB
+MAX_STRUCTURE_BYTES = 16 << 20  # size limit of the pickle; a network of 350 M values needs 100 kB
 MAX_DIMENSIONS = 8
 
 _DTYPES = {
@@ -46,7 +46,16 @@ _NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
-    """Where a tensor's values lie. storage: its entry in the archive. offset, strides: in values."""
+    """Location of a tensor's values in the archive.
+
+    Attributes:
+        storage: key of the storage, which names its entry in the archive.
+        dtype: NumPy code of the stored type, or "bf16".
+        values: number of values in the whole storage.
+        offset: position of the first value, counted in values.
+        shape: the tensor's shape.
+        strides: step along each axis, counted in values.
+    """
 
     storage: str
     dtype: str
@@ -58,7 +67,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class _Name:
-    """A global that the pickle names; only compared, never looked up."""
+    """A global name in the pickle. It is only compared with the allow-list and never looked up."""
 
     module: str
     name: str
@@ -72,26 +81,40 @@ class _Storage:
 
 
 class _Mark:
-    """The pickle machine's MARK."""
+    """The MARK of the pickle machine, pushed on the stack to delimit items."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TorchFile:
-    """A checkpoint: `tree` is its structure, with a `Tensor` in the place of each tensor."""
+    """A PyTorch checkpoint.
+
+    Attributes:
+        path: the file.
+        tree: structure of the checkpoint, with a `Tensor` in place of each tensor.
+        prefix: top folder inside the archive.
+    """
 
     path: Path
     tree: Any
     prefix: str
 
     def arrays(self, tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, np.ndarray]]:
-        """Each tensor's values, one at a time, as float32 where it holds floats. Raises WeightsError."""
+        """Yield the name and values of each tensor in turn, with floating-point values converted to float32.
+
+        Raises:
+            WeightsError: the file does not hold the values that its structure describes.
+        """
         with zipfile.ZipFile(self.path) as archive:
             for name, tensor in tensors.items():
                 yield name, _values(archive, f"{self.prefix}/data/{tensor.storage}", tensor, origin=self.path.name)
 
 
 def read_torch(path: Path) -> TorchFile:
-    """The structure of a checkpoint. Raises WeightsError for anything else, and for what the allow-list lacks."""
+    """Read the structure of a checkpoint.
+
+    Raises:
+        WeightsError: the file is not a checkpoint, or uses an instruction or a name outside the allow-list.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             names = [info for info in archive.infolist() if info.filename.endswith("/data.pkl")]
@@ -106,14 +129,14 @@ def read_torch(path: Path) -> TorchFile:
         raise _refused(path, str(error)) from error
     try:
         tree = _Machine().run(content)
-    # A warning is raised only where warnings are errors: pickletools warns of strange escapes.
+    # pickletools warns of unusual escapes; this matters only where warnings are turned into errors.
     except (_NotAllowed, ValueError, LookupError, TypeError, struct.error, OverflowError, Warning) as error:
         raise _refused(path, str(error)) from error
     return TorchFile(path=path, tree=tree, prefix=prefix)
 
 
 def _check_byteorder(archive: zipfile.ZipFile, prefix: str, path: Path) -> None:
-    """Files before PyTorch 2.1 do not say it; they are little-endian."""
+    """Refuse files that are not little-endian. Those from before PyTorch 2.1 are, but do not record it."""
     name = f"{prefix}/byteorder"
     if name in archive.namelist() and archive.getinfo(name).file_size < 64:
         order = archive.read(name).decode("ascii", "replace")
@@ -131,18 +154,23 @@ def _refused(path: Path, why: str) -> WeightsError:
 
 
 class _NotAllowed(Exception):  # noqa: N818  (reads as what it says)
-    """The pickle holds an instruction or a name that checkpoints do not need."""
+    """The pickle contains an instruction or a name that checkpoints do not need."""
 
 
 @dataclass
 class _Machine:
-    """The pickle machine, reduced to what a checkpoint of tensors, numbers and strings needs."""
+    """A pickle machine limited to the instructions that a checkpoint of tensors, numbers and strings needs."""
 
     stack: list[Any] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
 
     def run(self, content: bytes) -> Any:
-        """What the pickle builds. Raises _NotAllowed, or what a malformed one causes."""
+        """Return the object that the pickle describes.
+
+        Raises:
+            _NotAllowed: an instruction or a name is outside the allow-list.
+            Exception: the pickle is malformed; `read_torch` lists the types.
+        """
         for opcode, argument, _position in pickletools.genops(content):
             name = opcode.name
             if name == "STOP":
@@ -157,7 +185,7 @@ class _Machine:
         raise _NotAllowed("the structure ends early")
 
     def popped(self) -> list[Any]:
-        """Everything above the last mark, which goes with it."""
+        """Remove the last mark and everything above it from the stack, and return the items above it."""
         at = len(self.stack) - 1
         while not isinstance(self.stack[at], _Mark):
             at -= 1
@@ -210,7 +238,7 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
 
 
 def _persistent(machine: _Machine, _argument: Any) -> None:
-    """("storage", type, key, device, number of values)"""
+    """Replace the tuple ("storage", type, key, device, number of values) on the stack by a `_Storage`."""
     match machine.stack.pop():
         case ("storage", _Name(module="torch", name=kind), str(key), str(_), int(values)) if (
             kind in _DTYPES and key.isascii() and key.isdecimal() and values >= 0
@@ -247,7 +275,7 @@ def _append(machine: _Machine, items: list[Any]) -> None:
 
 
 def _build(machine: _Machine, _argument: Any) -> None:
-    """The state of an OrderedDict is its module's version numbers, which nothing here needs."""
+    """Drop the state of an OrderedDict: it holds the module's version numbers, which are not needed."""
     state = machine.stack.pop()
     if not isinstance(state, dict) or not isinstance(machine.stack[-1], dict):
         raise _NotAllowed("a state of something else")
@@ -302,7 +330,7 @@ _STEPS: Mapping[str, Callable[[_Machine, Any], None]] = {
 
 
 def _plain(value: Any) -> Any:
-    """Raise unless `value` is only containers, numbers, strings and tensors, each container once."""
+    """Return `value` if it holds only containers, numbers, strings and tensors, each container once; else raise."""
     waiting, seen = [value], set[int]()
     while waiting:
         one = waiting.pop()
@@ -328,6 +356,6 @@ def _values(archive: zipfile.ZipFile, name: str, tensor: Tensor, *, origin: str)
         raise _refused(Path(origin), str(error)) from error
     strides = tuple(stride * dtype.itemsize for stride in tensor.strides)
     view = np.lib.stride_tricks.as_strided(stored[tensor.offset :], tensor.shape, strides, writeable=False)
-    if half:  # the upper half of a float32
+    if half:  # bfloat16 is the upper half of a float32
         return (np.ascontiguousarray(view).astype(np.uint32) << 16).view(np.float32)
     return np.ascontiguousarray(view, dtype=np.float32 if dtype.kind == "f" else dtype.newbyteorder("="))
