@@ -1,5 +1,5 @@
-"""The editors' plug-ins: where they go, whether they are there, why they do not appear.
+"""The editors' plug-ins: where they belong, whether they are installed, and why they do not appear.
 
-Imports nothing but the standard library and runs on Python 3.10: the installer loads this package by itself, before
-there is an environment.
+The package uses only the standard library and runs on Python 3.10, because the installer imports it on its own
+before Dioptre's environment exists.
 """

@@ -1,4 +1,4 @@
-"""GIMP's folders, and the plug-in in them: install, remove, ask GIMP, find out why it does not appear."""
+"""Install, remove and diagnose the plug-in in GIMP's folders."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import NamedTuple
 from . import plugin_folder, programs
 from .plugin_folder import INSTALL, LINK, NAME, Finding
 
-ENTRY = f"{NAME}.py"  # in a folder called NAME: GIMP looks for nothing else
-TIMEOUT_S = 180.0  # a first start asks every plug-in of GIMP for its procedures
-_SERIES = re.compile(r"3\.\d*[02468]")  # stable ones and what leads to them share a folder
+ENTRY = f"{NAME}.py"  # GIMP only starts a plug-in whose folder has the same name as its file
+TIMEOUT_S = 180.0  # on its first start GIMP asks each of its plug-ins for its procedures
+_SERIES = re.compile(r"3\.\d*[02468]")  # a development series (3.1) uses the folder of the next stable one (3.2)
 _ASK = (
     "from gi.repository import Gimp; "
     "found = Gimp.get_pdb().lookup_procedure('dioptre-portrait'); "
@@ -25,7 +25,7 @@ _ASK = (
 
 
 class Home(NamedTuple):
-    """One of GIMP's own folders, such as ~/.config/GIMP/3.0, and whose it is."""
+    """One of GIMP's own folders, such as ~/.config/GIMP/3.0, and the kind of installation that uses it."""
 
     folder: Path
     kind: str  # "native", "Flatpak", "snap", or the variable or option that named it
@@ -36,11 +36,18 @@ class Home(NamedTuple):
 
 
 def homes(environ: Mapping[str, str] = os.environ, *, home: Path | None = None) -> list[Home]:
-    """GIMP 3's folders that exist on this machine; the one that GIMP3_DIRECTORY names even if it does not."""
+    """Return GIMP 3's existing folders on this machine.
+
+    The folder in GIMP3_DIRECTORY is included even if it does not exist.
+
+    Args:
+        environ: environment variables.
+        home: the user's home folder; the current user's if None.
+    """
     user = home or Path.home()
     found = []
     if chosen := environ.get("GIMP3_DIRECTORY"):
-        found.append(Home(user / chosen, "GIMP3_DIRECTORY"))  # GIMP, too, takes a relative one as below the home
+        found.append(Home(user / chosen, "GIMP3_DIRECTORY"))  # GIMP also starts relative paths at home
     for base, kind in _bases(environ, user):
         if base.is_dir():
             found += [Home(each, kind) for each in sorted(base.iterdir()) if _SERIES.fullmatch(each.name)]
@@ -65,7 +72,11 @@ def _bases(environ: Mapping[str, str], user: Path) -> Iterator[tuple[Path, str]]
 
 
 def console(series: str = "") -> str | None:
-    """GIMP 3's program without windows on this machine, of that series if one is named."""
+    """Return the path of GIMP 3's console program, or None if it is not found.
+
+    Args:
+        series: the wanted series, such as "3.0"; any GIMP 3 if empty.
+    """
     names = [f"gimp-console-{series}"] if series else ["gimp-console-3.2", "gimp-console-3.0"]
     for program in programs.find((*names, "gimp-console-3", "gimp-console"), product="GIMP"):
         if (version(program) or "").startswith(series or "3."):
@@ -74,23 +85,29 @@ def console(series: str = "") -> str | None:
 
 
 def version(program: str) -> str | None:
-    """What `program --version` says, such as 3.0.4."""
+    """Return the version that `program --version` prints, such as "3.0.4", or None if it prints none."""
     match = re.search(r"\d+(\.\d+)+", _said([program, "--version"]))
     return match.group() if match else None
 
 
 def first_start(program: str) -> None:
-    """Let a GIMP that was never started make its own folder: it may take over the settings of an older one."""
+    """Start GIMP once so that it creates its own folder; it may import the settings of an older version."""
     _said([program, "-i", "--quit"])
 
 
 def install(checkout: Path, home: Home, folders: Mapping[str, Path]) -> None:
-    """Put the plug-in into `home`, in place of an older one. folders: as in `plugin_folder.put`."""
+    """Install the plug-in into `home`, replacing an older version.
+
+    Args:
+        checkout: as in `plugin_folder.put`.
+        home: GIMP's folder.
+        folders: as in `plugin_folder.put`.
+    """
     plugin_folder.put(_source(checkout), checkout, home.plugin, folders, executable=ENTRY)
 
 
 def is_current(checkout: Path, home: Home, folders: Mapping[str, Path]) -> bool:
-    """Whether the plug-in in `home` is that of `checkout`, file by file, and knows these folders."""
+    """Return whether the plug-in in `home` equals the one in `checkout`, file by file, and uses these folders."""
     return plugin_folder.is_current(_source(checkout), checkout, home.plugin, folders)
 
 
@@ -99,7 +116,7 @@ def _source(checkout: Path) -> Path:
 
 
 def remove(home: Home) -> bool:
-    """Delete the plug-in from `home`; whether there was one of ours."""
+    """Delete the plug-in from `home`; return whether it was installed there."""
     if not (home.plugin / LINK).is_dir():
         return False
     shutil.rmtree(home.plugin)
@@ -107,7 +124,7 @@ def remove(home: Home) -> bool:
 
 
 def appears(program: str, home: Home) -> bool | None:
-    """Ask GIMP itself whether it knows the plug-in; None when it gave no answer."""
+    """Ask GIMP whether it has loaded the plug-in; return None if it gives no answer."""
     command = [program, "-i", "-d", "-f", "--batch-interpreter", "python-fu-eval", "-b", _ASK, "--quit"]
     said = _said(command, GIMP3_DIRECTORY=str(home.folder))
     if "DIOPTRE IS THERE" in said:
@@ -116,7 +133,7 @@ def appears(program: str, home: Home) -> bool | None:
 
 
 def _said(command: list[str], **variables: str) -> str:
-    """What a program prints; empty when it cannot be run or does not end."""
+    """Return a program's output; empty if it cannot be run or does not end in time."""
     try:
         done = subprocess.run(  # noqa: S603  (GIMP and python3 as found on PATH, with our own arguments)
             command,
@@ -135,7 +152,7 @@ def _said(command: list[str], **variables: str) -> str:
 
 
 def findings(environ: Mapping[str, str] = os.environ, *, home: Path | None = None) -> Iterator[Finding]:
-    """Why the plug-in may not appear in GIMP, with what to do; without starting GIMP."""
+    """Yield the reasons why the plug-in may not appear in GIMP, each with a fix, without starting GIMP."""
     found = homes(environ, home=home)
     if not found:
         yield _no_gimp(environ, home or Path.home())
@@ -196,7 +213,7 @@ def _problems(home: Home) -> Iterator[Finding]:
 
 
 def _python_problems() -> Iterator[Finding]:
-    """GIMP starts the plug-in with `python3`, which must have PyGObject and GIMP's typelib."""
+    """Check that the `python3` with which GIMP starts the plug-in has PyGObject and GIMP's typelib."""
     python = shutil.which("python3")
     if python is None or console() is None:
         return

@@ -1,4 +1,4 @@
-"""Krita's folders, and the plug-in in them: install, enable, remove, find out why it does not appear."""
+"""Install, enable, remove and diagnose the plug-in in Krita's folders."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SWITCH = f"enable_{NAME}"  # in kritarc's group [python]
 
 
 class Home(NamedTuple):
-    """One Krita's resource folder (such as ~/.local/share/krita), its kritarc, and whose they are."""
+    """A resource folder of Krita (such as ~/.local/share/krita), its kritarc, and the kind of installation."""
 
     folder: Path
     settings: Path
@@ -34,22 +34,30 @@ class Home(NamedTuple):
 
 
 def homes(environ: Mapping[str, str] = os.environ, *, home: Path | None = None) -> list[Home]:
-    """Krita's folders that exist on this machine (an AppImage uses the native ones)."""
+    """Return Krita's existing resource folders on this machine; an AppImage uses the native ones.
+
+    Args:
+        environ: environment variables.
+        home: the user's home folder; the current user's if None.
+    """
     return [each for each in _places(environ, home or Path.home()) if each.folder.is_dir()]
 
 
 def expected(environ: Mapping[str, str] = os.environ, *, home: Path | None = None) -> Home:
-    """Where a native Krita keeps its files once it was started."""
+    """Return the folder that a native Krita uses once it has been started."""
     return next(_places(environ, home or Path.home()))
 
 
 def program() -> str | None:
-    """Krita's program on this machine."""
+    """Return the path of Krita's program on this machine, or None if it is not found."""
     return next(programs.find(("krita",), product="Krita"), None)
 
 
 def chosen(folder: Path) -> Home:
-    """A resource folder that the user named; its settings lie where that Krita's do."""
+    """Return the `Home` of a resource folder that the user chose.
+
+    For one of Krita's usual folders, the settings are those of that installation; otherwise they are inside it.
+    """
     for each in _places(os.environ, Path.home()):
         if each.folder == folder:
             return each._replace(kind="--krita-dir")
@@ -78,15 +86,24 @@ def _places(environ: Mapping[str, str], user: Path) -> Iterator[Home]:
 
 
 def install(checkout: Path, home: Home, folders: Mapping[str, Path]) -> None:
-    """Put the plug-in into `home`, in place of an older one, and enable it. folders: as in `plugin_folder.put`."""
+    """Install the plug-in into `home`, replacing an older version, and enable it.
+
+    Args:
+        checkout: as in `plugin_folder.put`.
+        home: Krita's folder.
+        folders: as in `plugin_folder.put`.
+    """
     plugin_folder.put(_source(checkout), checkout, home.plugin, folders)
     shutil.copyfile(checkout / "plugin/krita" / DESKTOP, home.entry)
-    if is_enabled(home) is None:  # who switched it off wants it off
+    if is_enabled(home) is None:  # a user who has disabled the plug-in wants it to stay disabled
         _switch(home, "true")
 
 
 def is_current(checkout: Path, home: Home, folders: Mapping[str, Path]) -> bool:
-    """Whether the plug-in in `home` is that of `checkout`, file by file, knows these folders and has its switch."""
+    """Return whether the plug-in in `home` equals the one in `checkout` and is registered in kritarc.
+
+    The files are compared one by one, and the plug-in must use these folders.
+    """
     current = plugin_folder.is_current(_source(checkout), checkout, home.plugin, folders)
     return current and same(checkout / "plugin/krita" / DESKTOP, home.entry) and is_enabled(home) is not None
 
@@ -96,7 +113,7 @@ def _source(checkout: Path) -> Path:
 
 
 def remove(home: Home) -> bool:
-    """Delete the plug-in from `home` and its switch from kritarc; whether there was one of ours."""
+    """Delete the plug-in from `home` and its entry from kritarc; return whether it was installed there."""
     if not (home.plugin / LINK).is_dir():
         return False
     shutil.rmtree(home.plugin)
@@ -106,7 +123,7 @@ def remove(home: Home) -> bool:
 
 
 def is_enabled(home: Home) -> bool | None:
-    """What kritarc says; None when it says nothing, which Krita takes for no."""
+    """Return whether kritarc enables the plug-in; None without an entry, which Krita treats as disabled."""
     lines = _lines(home)
     start, end = _group(lines)
     for line in lines[start:end]:
@@ -124,7 +141,7 @@ def _lines(home: Home) -> list[str]:
 
 
 def _group(lines: list[str]) -> tuple[int, int]:
-    """From which to which line the group [python] goes, without its heading; an empty range when there is none."""
+    """Return the first and last (exclusive) line of the group [python], without its heading; empty if missing."""
     if "[python]" not in lines:
         return len(lines), len(lines)
     start = lines.index("[python]") + 1
@@ -133,7 +150,7 @@ def _group(lines: list[str]) -> tuple[int, int]:
 
 
 def _switch(home: Home, value: str | None) -> None:
-    """Write, or with None delete, the plug-in's line in kritarc; everything else stays as it is."""
+    """Write the plug-in's line in kritarc, or delete it if `value` is None; keep everything else."""
     lines = _lines(home)
     start, end = _group(lines)
     kept = [line for line in lines[start:end] if line.partition("=")[0].strip() != SWITCH]
@@ -155,7 +172,7 @@ def _switch(home: Home, value: str | None) -> None:
 
 
 def findings(environ: Mapping[str, str] = os.environ, *, home: Path | None = None) -> Iterator[Finding]:
-    """Why the plug-in may not appear in Krita, with what to do; without starting Krita."""
+    """Yield the reasons why the plug-in may not appear in Krita, each with a fix, without starting Krita."""
     found = homes(environ, home=home)
     if not found:
         yield Finding(

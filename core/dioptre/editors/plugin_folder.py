@@ -1,4 +1,4 @@
-"""A plug-in in an editor's folder: its own files, the shared package, and where the user's data is."""
+"""The plug-in in an editor's folder: its files, the shared package, and the paths of the user's data."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 from dioptre_link.paths import environment_dir, interpreter
 
-NAME = "dioptre"  # of every plug-in's folder
+NAME = "dioptre"  # name of the plug-in's folder in every editor
 LINK = "dioptre_link"
-FOLDERS_FILE = "folders.json"  # in the plug-in's copy of dioptre_link: where the user's data is
+FOLDERS_FILE = "folders.json"  # in the plug-in's copy of dioptre_link: the paths of the user's data
 INSTALL = "Run: python3 install.py"
 
 
 class Finding(NamedTuple):
-    """One thing that was inspected; `level` is "ok", "warning" or "error"."""
+    """One result of a diagnosis; `level` is "ok", "warning" or "error"."""
 
     code: str
     level: str
@@ -27,20 +27,29 @@ class Finding(NamedTuple):
 
 
 def shared(origin: Path) -> Path:
-    """The package that editors and core share. origin: a checkout, or the installed package `dioptre`."""
+    """Return the folder of the package that the editors and the core share.
+
+    Args:
+        origin: a checkout, or the installed package `dioptre`.
+    """
     inside = origin / "core" / LINK
     return inside if inside.is_dir() else origin.parent / LINK
 
 
 def put(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path], *, executable: str = "") -> None:
-    """Copy the plug-in `source` to `target`: under another name first, then in place of an older one.
+    """Copy a plug-in to `target`, replacing an older version.
 
-    checkout: a checkout, or the installed package `dioptre`, which holds the plug-ins, too.
-    folders: the user's "data", "cache" and "log", which a sandboxed editor would look for elsewhere, and "python"
-    where the worker runs from another environment than the installer's.
-    executable: the file that the editor starts.
+    The files go into a temporary folder first, which is then renamed.
+
+    Args:
+        source: the plug-in's folder.
+        checkout: a checkout, or the installed package `dioptre`, which also contains the plug-ins.
+        target: the folder in the editor.
+        folders: the user's "data", "cache" and "log" folders, because a sandboxed editor would look elsewhere; also
+            "python" if the worker runs in an environment other than the installer's.
+        executable: name of the file that the editor starts, if it must be executable.
     """
-    part = target.parent.parent / f".{NAME}-{os.getpid()}.part"  # not beside it: an editor would try to start it
+    part = target.parent.parent / f".{NAME}-{os.getpid()}.part"  # in the plug-ins folder an editor might start it
     shutil.rmtree(part, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     ignore = shutil.ignore_patterns("__pycache__")
@@ -50,7 +59,7 @@ def put(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path],
         (part / LINK / FOLDERS_FILE).write_text(json.dumps(_named(folders)), encoding="utf-8")
         if executable:
             (part / executable).chmod(0o755)
-            (part / executable).touch()  # GIMP asks a plug-in for its entries again when this file is newer
+            (part / executable).touch()  # GIMP asks a plug-in for its menu entries again when this file is newer
         if target.is_symlink() or target.is_file():
             target.unlink()
         shutil.rmtree(target, ignore_errors=True)
@@ -60,7 +69,7 @@ def put(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path],
 
 
 def is_current(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path]) -> bool:
-    """Whether `target` is that plug-in, file by file, and knows these folders."""
+    """Return whether `target` equals the plug-in, file by file, and uses these folders."""
     try:
         known = json.loads((target / LINK / FOLDERS_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -70,11 +79,12 @@ def is_current(source: Path, checkout: Path, target: Path, folders: Mapping[str,
 
 
 def same(here: Path, there: Path) -> bool:
+    """Return whether the file `there` exists and has the same bytes as `here`."""
     return there.is_file() and there.read_bytes() == here.read_bytes()
 
 
 def problems(target: Path, editor: str) -> Iterator[Finding]:
-    """What keeps an installed plug-in from working: it is not whole, or the environment was moved or removed."""
+    """Yield what keeps an installed plug-in from working: missing files, or an environment that is gone."""
     if not (target / LINK / "client.py").is_file():
         yield Finding(
             f"{editor}-plugin-incomplete", "error", f"{target} is incomplete: {LINK} is missing.", INSTALL
@@ -85,7 +95,7 @@ def problems(target: Path, editor: str) -> Iterator[Finding]:
         known = json.loads(text)
         python = Path(known.get("python") or interpreter(environment_dir(Path(known["data"]))))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return  # it then looks in the usual places
+        return  # the plug-in then looks in the usual places
     if not python.exists():
         yield Finding(
             f"{editor}-plugin-environment",

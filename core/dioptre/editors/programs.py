@@ -1,4 +1,4 @@
-"""Where editors are installed: on PATH, in Windows' registry, in the folders that their installers use."""
+"""Find installed editors: on PATH, in Windows' registry, and in the folders that their installers use."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ _UNINSTALL = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall"
 
 
 def find(names: tuple[str, ...], *, product: str, environ: Mapping[str, str] = os.environ) -> Iterator[str]:
-    """Programs of these names, those on PATH first.
+    """Yield the paths of programs with these names, those on PATH first.
 
-    product: how the editor calls itself, e.g. "GIMP 3"; Windows' list of programs and the folders begin with it.
+    Args:
+        names: file names without ".exe".
+        product: the editor's name, e.g. "GIMP 3"; entries in Windows' program list and folder names start with it.
+        environ: environment variables.
     """
     for name in names:
         if program := shutil.which(name, path=environ.get("PATH")):
@@ -28,7 +31,7 @@ def find(names: tuple[str, ...], *, product: str, environ: Mapping[str, str] = o
 
 
 def folders(product: str, *, environ: Mapping[str, str] = os.environ) -> Iterator[Path]:
-    """Folders of programs in which `product` may be."""
+    """Yield folders that may contain programs of `product`."""
     system: str = sys.platform
     if system == "win32":
         for place in (*_registered(product), *_usual(product, environ)):
@@ -50,7 +53,7 @@ def _usual(product: str, environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _registered(product: str) -> Iterator[Path]:
-    """What Windows' list of installed programs says, for this user and for all."""
+    """Yield the folders in Windows' list of installed programs, for this user and for all users."""
     if sys.platform != "win32":
         return
     import winreg
@@ -66,9 +69,12 @@ def _registered(product: str) -> Iterator[Path]:
 
 
 def packaged(pattern: str, environ: Mapping[str, str], user: Path) -> Iterator[Path]:
-    """`LocalCache` folders of Store editions on Windows, which see their own AppData there.
+    """Yield the `LocalCache` folders of Microsoft Store editions, which Windows shows to them as their AppData.
 
-    pattern: of the package's folder, e.g. "*GIMP*".
+    Args:
+        pattern: pattern of the package folder's name, e.g. "*GIMP*".
+        environ: environment variables.
+        user: the user's home folder.
     """
     packages = Path(environ.get("LOCALAPPDATA") or user / "AppData/Local") / "Packages"
     if packages.is_dir():

@@ -1,4 +1,4 @@
-"""Run one described operation: the single way in for the command line, the worker and recipes."""
+"""Run one operation from the catalogue: the single entry point for the command line, the worker and recipes."""
 
 from __future__ import annotations
 
@@ -26,13 +26,23 @@ LOGGER = logging.getLogger(__name__)
 
 
 def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Progress = no_progress) -> Result:
-    """Check `options` against the operation's description and run it.
+    """Check `options` against the operation's description and run the operation.
 
-    Raises UsageError for a wrong operation, option or missing input, and whatever DioptreError the pipeline has.
+    When the GPU runs out of memory, the operation runs again on the CPU, and a message in the result says so.
+
+    Args:
+        name: the operation's name in the catalogue.
+        options: values by option name. Missing options take their defaults.
+        inputs: the picture and the other data that the operation works on.
+        progress: called with the fraction done and the phase.
+
+    Raises:
+        UsageError: the operation or an option is unknown, a value is invalid, or an input is missing.
+        DioptreError: the operation failed; the pipeline chooses the class.
     """
     described = operation(name)
     checked = described.check(options)
-    if not inputs.references:  # a neutral point is then a reference's
+    if not inputs.references:  # with references, a neutral point belongs to a reference, not to this picture
         described.check_points(checked, (inputs.picture.shape[1], inputs.picture.shape[0]))
     if Input.DISPARITY in described.inputs and inputs.disparity is None:
         raise UsageError(
@@ -46,7 +56,7 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
         if not (is_out_of_memory(error) and accelerated()):
             raise
         LOGGER.warning("the graphics card has not enough memory for %s: %s", name, error)
-    with on_processor():  # outside of `except`: its traceback holds what filled the memory
+    with on_processor():  # outside `except`, whose traceback keeps the arrays that filled the memory
         made = run(ready, checked, progress)
     messages = (
         *made.messages,
@@ -56,7 +66,7 @@ def apply(name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Pr
 
 
 def accelerated() -> bool:
-    """Whether JAX computes on something else than the processor."""
+    """Return whether JAX computes on a device other than the CPU."""
     if "jax" not in sys.modules:
         return False
     import jax
@@ -68,7 +78,7 @@ def accelerated() -> bool:
 
 @contextmanager
 def on_processor() -> Iterator[None]:
-    """JAX computes on the processor meanwhile, in all threads; what it holds elsewhere is copied where needed."""
+    """Make JAX compute on the CPU, in all threads, while the body runs; arrays elsewhere are copied as needed."""
     import jax
 
     config: Any = jax.config
@@ -85,10 +95,10 @@ _ONE_AT_A_TIME = Lock()
 
 
 def without_idle_alpha(picture: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w C"]:
-    """An opaque picture without its alpha, another one as it is.
+    """Drop the alpha channel of a fully opaque picture; return any other picture unchanged.
 
-    Transparency is computed with where there is some, and then a result is not the same to the last code value. An
-    editor's layer has alpha whether it needs it or not; the same pixels must give the same result everywhere.
+    Layers in an editor have an alpha channel even when they are opaque. Computing with transparency gives results
+    that differ slightly, so the channel is dropped to make equal pixels give equal results everywhere.
     """
     if picture.shape[2] != 4 or not (picture[..., 3] >= 1).all():
         return picture

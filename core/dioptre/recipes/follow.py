@@ -1,4 +1,4 @@
-"""Follow a recipe: its steps one after the other on one picture."""
+"""Run the steps of a recipe in order on one picture."""
 
 from __future__ import annotations
 
@@ -20,21 +20,41 @@ from .apply import apply
 def follow_described(
     name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Progress = no_progress
 ) -> Result:
-    """What an editor asks for: one operation, or a recipe's steps as one (see `dioptre_link.chain`)."""
+    """Run what an editor requests: one operation, or all steps of a recipe (see `dioptre_link.chain`).
+
+    Args:
+        name: the operation's name, or `CHAIN` for a recipe.
+        options: the operation's options, or the recipe's title and steps.
+        inputs: the picture and the other data to work on.
+        progress: called with the fraction done and the phase.
+
+    Raises:
+        UsageError: the operation, a step or an option is invalid, or an input is missing.
+        DioptreError: a step failed.
+    """
     if name != CHAIN:
         return apply(name, options, inputs, progress=progress)
     return follow(Recipe(steps=chain(options).steps), inputs, progress=progress)
 
 
 def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: Progress = no_progress) -> Result:
-    """Run the steps; each gets the picture, the depth and the selection that the ones before it made.
+    """Run the steps; each step gets the picture, depth and selection that the earlier steps produced.
 
-    inputs: of the first step, or what gives them: then nobody holds them any longer than that step needs them.
+    If the inputs contain a depth map, steps that only estimate depth are skipped, except for the last step.
 
-    The result has the last step's layers, and below them a depth layer of an earlier step where the last made
-    none. A depth that was given stands for what a step that only estimates depth would make; that step is left out
-    unless it is the last. The result's values, messages and models are those of all steps. Raises whatever `apply`
-    raises.
+    Args:
+        recipe: the steps with their options.
+        inputs: the inputs of the first step, or a function that returns them. With a function, the caller need not
+            keep a reference, so they are freed once the first step is done.
+        progress: called with the fraction done and the phase.
+
+    Returns:
+        The last step's layers. If that step returns no depth layer, an earlier step's is appended at the bottom,
+        hidden. Values, messages and models are those of all steps.
+
+    Raises:
+        UsageError: a step or an option is invalid, or an input is missing.
+        DioptreError: a step failed.
     """
     values: dict[str, Any] = {}
     messages: list[str] = []
@@ -59,7 +79,7 @@ def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: P
         inputs = _next_inputs(inputs, result, depth)
         del result
         if index < count - 1:
-            layers = ()  # what was made beside the picture is not needed any more
+            layers = ()  # frees the layers of a step that is not the last; only its depth is still needed
         release_after((inputs.picture.shape[0], inputs.picture.shape[1]))
     if depth is not None and _first(layers, Role.DEPTH) is None:
         layers = (*layers, replace(depth, pixels=_fitted(depth, inputs), visible=False))
@@ -67,7 +87,7 @@ def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: P
 
 
 def _check_points(steps: tuple[Step, ...], inputs: Inputs) -> None:
-    """Refuse a point outside the picture before the first step takes its time."""
+    """Raise UsageError if a point lies outside the picture, before the first step takes its time."""
     height, width = inputs.picture.shape[:2]
     scale = 1.0
     for step in steps if not inputs.references else ():
@@ -97,7 +117,7 @@ def _next_inputs(inputs: Inputs, result: Result, depth: Layer | None) -> Inputs:
     if depth is None:
         return after
     after = replace(after, disparity=_fitted(depth, after))
-    if "depth_source" not in result.values:  # the scale of a repaired depth stays
+    if "depth_source" not in result.values:  # a step that only repairs the depth keeps its scale
         return after
     limits, focal = result.values.get("depth_range_per_m"), result.values.get("focal_length_equivalent_mm")
     view = after.field_of_view
@@ -107,7 +127,7 @@ def _next_inputs(inputs: Inputs, result: Result, depth: Layer | None) -> Inputs:
 
 
 def _fitted(depth: Layer, inputs: Inputs) -> Any:
-    """The depth at the picture's size, which super-resolution changes."""
+    """Return the depth at the picture's current size, which super-resolution may have changed."""
     size = (inputs.picture.shape[0], inputs.picture.shape[1])
     if depth.pixels.shape == size:
         return depth.pixels

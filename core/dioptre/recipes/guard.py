@@ -1,4 +1,4 @@
-"""Refuse results that contain NaN or infinite values, or that are black although the input is not."""
+"""Detect results that contain NaN or infinite values, or that are black although the input is not."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from dioptre_link.errors import DioptreError
 from dioptre_link.operation import Role
 
 _BLACK = 1e-6
-_NOT_BLACK = 0.02  # a picture whose brightest value is below this may well give a black result
-_LARGEST = 65504.0  # the largest half float: brighter than any photo
+_NOT_BLACK = 0.02  # a picture whose brightest value is below this may legitimately give a black result
+_LARGEST = 65504.0  # the largest half float, brighter than any photo
 
 
 class BadResultError(DioptreError):
-    """The computation gave something that is not a picture."""
+    """The computation returned something that is not a valid picture."""
 
     code = "bad-result"
 
 
 def repaired(values: Float32[np.ndarray, "*shape"]) -> tuple[Float32[np.ndarray, "*shape"], bool]:
-    """`values` with NaN as 0 and infinity as the largest half float, and whether that was needed."""
+    """Return `values` with NaN as 0 and infinity as the largest half float, and whether anything was replaced.
+
+    The replacement happens in place.
+    """
     if is_finite(values):
         return values, False
     return np.nan_to_num(values, copy=False, nan=0.0, posinf=_LARGEST, neginf=-_LARGEST), True
@@ -33,7 +36,9 @@ def repaired(values: Float32[np.ndarray, "*shape"]) -> tuple[Float32[np.ndarray,
 def fault(picture: Callable[[], np.ndarray], result: Result) -> str | None:
     """Describe what is wrong with `result`, or return None.
 
-    picture: gives what it was made from; asked only where the result is black.
+    Args:
+        picture: returns the input picture. It is called only if the result is black.
+        result: the result to check.
     """
     for layer in result.layers:
         if 0 in layer.shape:
@@ -47,5 +52,5 @@ def fault(picture: Callable[[], np.ndarray], result: Result) -> str | None:
 
 def _all_black(pixels: Float32[np.ndarray, "h w *c"], limit: float = _BLACK) -> bool:
     colour = pixels[..., :3] if pixels.ndim == 3 else pixels
-    middle = colour[colour.shape[0] // 2]  # one row settles nearly every picture
+    middle = colour[colour.shape[0] // 2]  # for nearly every picture the middle row is enough to decide
     return bool(middle.max() <= limit) and bool(colour.max() <= limit)

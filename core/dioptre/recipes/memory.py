@@ -1,4 +1,4 @@
-"""How much memory a job may take."""
+"""Estimate how much memory a job needs, and refuse jobs that do not fit."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from dioptre_link.catalogue import operation
 from dioptre_link.chain import steps_of
 from dioptre_link.errors import DioptreError
 
-_STROKES_BYTES_PER_PIXEL = 8  # what the focus brush keeps sharp, and the disparity of the blur that is left
+_STROKES_BYTES_PER_PIXEL = 8  # the mask of the focus brush, and the disparity of the remaining blur
 _OUTPUT_BYTES_PER_PIXEL = 64  # of an enlarged picture
-_COPIES = 2  # of a network's values, while they are read
+_COPIES = 2  # of a network's weights while they are loaded
 
 
 class OutOfMemoryError(DioptreError):
-    """The machine has not enough free memory for this job."""
+    """The machine does not have enough free memory for this job."""
 
     code = "out-of-memory"
 
@@ -30,10 +30,15 @@ class OutOfMemoryError(DioptreError):
 
 
 def need_bytes(name: str, options: Mapping[str, Any], size: tuple[int, int]) -> int:
-    """About how much memory an operation takes at its peak on a picture of `size` (height, width).
+    """Estimate an operation's peak memory in bytes.
 
-    Of a chain of steps (see `dioptre_link.chain`) it is what the step with the highest peak needs of the picture
-    that it gets.
+    For a chain of steps (see `dioptre_link.chain`), this is the highest peak of any step on the picture that it
+    receives.
+
+    Args:
+        name: the operation's name, or that of a chain.
+        options: the operation's options.
+        size: height and width of the picture in pixels.
     """
     needs, pixels = [], size[0] * size[1]
     for step, chosen in steps_of(name, options):
@@ -51,7 +56,7 @@ def _need_of_step(name: str, options: Mapping[str, Any], pixels: int) -> int:
 
 
 def _of_network(options: Mapping[str, Any]) -> int:
-    """What a depth network takes beyond the bundled one: its values, and as much again while it is loaded."""
+    """Return the extra bytes for a depth network that is not bundled: its weights, and a copy while loading."""
     if "depth_model" not in options:
         return 0
     entry = chosen_depth_network(options["depth_model"])
@@ -65,9 +70,14 @@ def check(name: str, options: Mapping[str, Any], size: tuple[int, int]) -> None:
 
 @contextmanager
 def reserved(size: tuple[int, int], *, bytes_per_pixel: int) -> Iterator[None]:
-    """Keep memory for reading pixels of `size` (height, width) while the body runs, against readers beside it.
+    """Reserve memory for reading a picture while the body runs, so that concurrent readers do not exceed it.
 
-    Raises OutOfMemoryError when less is free after the reservations of others.
+    Args:
+        size: height and width of the picture in pixels.
+        bytes_per_pixel: memory that reading takes for each pixel.
+
+    Raises:
+        OutOfMemoryError: not enough memory is free after all other reservations.
     """
     need = size[0] * size[1] * bytes_per_pixel
     with _RESERVING:
@@ -82,7 +92,7 @@ def reserved(size: tuple[int, int], *, bytes_per_pixel: int) -> Iterator[None]:
 
 _RESERVING = threading.Lock()
 _RESERVED: list[int] = []
-"""Bytes that readers are about to take: several clients may hand over pictures at once."""
+"""Bytes reserved by each running reader; several clients may send pictures at the same time."""
 
 
 def _require(need: int, size: tuple[int, int]) -> None:

@@ -1,4 +1,4 @@
-"""Which networks a recipe names: exactly one, where its options leave the choice to what is installed."""
+"""Replace "best" as a recipe's depth network by the network that was actually used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from dioptre_link.recipe import Recipe, Step
 
 
 def with_networks_named(recipe: Recipe) -> Recipe:
-    """The recipe with the depth network that is the best installed one: elsewhere another one may be."""
+    """Return the recipe with "best" replaced by the best installed depth network's id.
+
+    Another machine may have other networks, so "best" alone would not reproduce the result.
+    """
     return replace(recipe, steps=tuple(_named(step) for step in recipe.steps))
 
 

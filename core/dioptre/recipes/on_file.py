@@ -1,4 +1,4 @@
-"""A recipe on a photograph's file: load it, follow the recipe, say what came out."""
+"""Run a recipe on a photo file: load it, run the steps, and collect the result with its messages."""
 
 from __future__ import annotations
 
@@ -26,16 +26,19 @@ from . import guard
 from .follow import follow
 from .networks import with_networks_named
 
-_LOADED = 0.03  # share of the progress
-_RELEASED_PIXELS = 16_000_000  # from here on the original is let go between the steps, and read again to be written
+_LOADED = 0.03  # fraction of the progress that loading takes
+_RELEASED_PIXELS = 16_000_000  # from this size on, the original is freed between steps and read again for writing
 
 
 @dataclass(frozen=True, kw_only=True)
 class Followed:
-    """A picture with what was made from it, ready to be written.
+    """A picture and the result of a recipe on it, ready to be written.
 
-    recipe: the recipe as it was followed, with the networks that took part and the input's sha256.
-    messages: sentences for the user, of reading and of following.
+    Attributes:
+        picture: the input picture.
+        result: the result of the recipe (see `follow`).
+        recipe: the recipe as it was run, with the networks that were used and the input's sha256.
+        messages: sentences for the user, from reading the file and from the steps.
     """
 
     picture: files.Picture
@@ -54,17 +57,29 @@ def follow_on_file(
     cache: StepCache = NO_STEP_CACHE,
     progress: Progress = no_progress,
 ) -> Followed:
-    """Load `source` and follow the recipe on it; `depth` and `selection` are grey pictures for its first step.
+    """Load a photo and run a recipe on it.
 
-    references, cache: as in `Inputs`.
+    This imports JAX, so call `runtime.prepare` first.
 
-    JAX is imported on the way: `runtime.prepare` comes before. Raises what reading and following raise.
+    Args:
+        chosen: the recipe.
+        source: the photo.
+        depth: a grey picture with the depth for the first step.
+        selection: a grey picture with the selection for the first step.
+        references: as in `Inputs`.
+        cache: as in `Inputs`.
+        progress: called with the fraction done and the phase.
+
+    Raises:
+        UsageError: the first step needs a depth map and none was given, or an option is invalid.
+        DioptreError: a file cannot be read, or a step failed.
+        BadResultError: the result is not a valid picture.
     """
     progress(0.0, "Loading")
     reader = apart.reader()
 
     def check() -> None:
-        progress(0.0, "Loading")  # raises when the user gives up
+        progress(0.0, "Loading")  # raises when the user cancels
 
     decoding = partial(reader.decoding, check=check)
     picture = files.load(source, decoding=decoding)
@@ -119,7 +134,7 @@ def follow_on_file(
 def _plane(
     file: Path | None, picture: files.Picture, decoding: Decoding
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """A grey picture of this size, and what there is to say of it."""
+    """Read a grey picture of the photo's size; return it with messages for the user."""
     if file is None:
         return None, ()
     return files.read_depth(file, width=picture.width, height=picture.height, decoding=decoding)
@@ -139,6 +154,11 @@ def _wants_embedded(chosen: Recipe) -> bool:
 
 
 def sha256_of(path: Path) -> str:
-    """The sha256 of a file's bytes. Raises MissingFile, UnreadableFile."""
+    """Return the sha256 of a file's bytes as hexadecimal text.
+
+    Raises:
+        MissingFile: the file does not exist.
+        UnreadableFile: the file cannot be read.
+    """
     with files.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""What runs each operation."""
+"""The function that runs each operation."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from typing import Any
 from dioptre.imaging.layers import Inputs, Progress, Result
 
 Run = Callable[[Inputs, Mapping[str, Any], Progress], Result]
-"""Options are complete and checked."""
+"""Runs an operation on inputs with complete, checked options, reporting progress."""
 
 
 def pipeline(name: str) -> Run:
-    """The function of the operation called `name`, imported, and JAX with it, when it is first asked for."""
+    """Return the function that runs the operation `name`.
+
+    Its module, and with it JAX, is imported on the first call.
+
+    Raises:
+        LookupError: no operation has this name.
+    """
     match name:
         case "portrait":
             from dioptre.pipelines.portrait import run

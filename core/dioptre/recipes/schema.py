@@ -1,4 +1,4 @@
-"""The JSON Schema of recipes, made from the description of the operations.
+"""The JSON Schema of recipes, generated from the operations' descriptions.
 
 `python -m dioptre.recipes.schema` writes it; `docs/recipe.schema.json` is the published copy.
 """
@@ -18,7 +18,10 @@ _SHA256 = "^[0-9a-f]{64}$"
 
 
 def schema() -> dict[str, Any]:
-    """The schema (draft 2020-12). Recipes that fit it are followed; the values that a program writes all fit."""
+    """Return the schema (draft 2020-12).
+
+    Every recipe that matches it is accepted, and every value that a program writes matches it.
+    """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:dioptre:recipe:{VERSION}",
@@ -72,7 +75,7 @@ def schema() -> dict[str, Any]:
 
 
 def text() -> str:
-    """The schema as the published file has it."""
+    """Return the schema as text, formatted as in the published file."""
     return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
 
 
@@ -113,7 +116,7 @@ def _value(parameter: Parameter) -> dict[str, Any]:
         value["minimum"] = parameter.minimum
     if parameter.maximum is not None:
         value["maximum"] = parameter.maximum
-    if parameter.default is None:  # null: decided automatically
+    if parameter.default is None:  # null means that the value is chosen automatically
         value["type"] = [value["type"], "null"]
         if "enum" in value:
             value["enum"].append(None)
