@@ -30,6 +30,8 @@ PORTRAIT = Recipe(steps=(Step(operation="portrait"),))
 
 
 class Quiet:
+    """A batch watcher that reports nothing and raises the first failure."""
+
     def made(self, *_: Any) -> None: ...
 
     def failed(self, item: Any, error: Exception) -> None:
@@ -39,6 +41,16 @@ class Quiet:
 
 
 def pictures(folder: Path, count: int, side_px: int) -> list[Path]:
+    """Write `count` test photographs, made from the examples, into `folder`.
+
+    Args:
+        folder: Existing folder that receives the JPEG files.
+        count: Number of photographs. Examples repeat with a different rotation.
+        side_px: Width of each photograph in pixels; the height is two thirds of it before the rotation.
+
+    Returns:
+        The paths of the photographs, in the order of their names.
+    """
     from PIL import Image
 
     examples = sorted((ROOT / "examples").glob("*.jpg"))
@@ -52,11 +64,12 @@ def pictures(folder: Path, count: int, side_px: int) -> list[Path]:
 
 
 def task(path: Path) -> Task:
+    """Return the batch task that runs the portrait recipe on a photograph."""
     return Task(name=path.name, stem=path.stem, source=path, sha256=sha256_of(path), recipe=PORTRAIT.to_dict())
 
 
 def loop(paths: list[str], threads: int, begin: Any, done: Any) -> None:
-    """A plain process: warm up, wait for the others, work."""
+    """Warm up, wait for the other processes at `begin`, then process all paths."""
     prepare(threads=threads)
     assert isinstance(make(task(Path(paths[0]))), Made)
     begin.wait()
@@ -66,7 +79,16 @@ def loop(paths: list[str], threads: int, begin: Any, done: Any) -> None:
 
 
 def plain(paths: list[Path], processes: int, *, threads: int | None = None) -> tuple[float, float]:
-    """Seconds by the clock and of the processors. threads: of each process; None: all cores shared among them."""
+    """Measure plain loops over the photographs, split evenly between processes.
+
+    Args:
+        paths: The photographs.
+        processes: Number of processes.
+        threads: Threads of each process. None divides all cores evenly between the processes.
+
+    Returns:
+        Wall seconds, and the CPU seconds of all processes together.
+    """
     context = multiprocessing.get_context("spawn")
     begin, done = context.Barrier(processes + 1), context.Barrier(processes + 1)
     shares = [[str(path) for path in paths[index::processes]] for index in range(processes)]
@@ -84,12 +106,23 @@ def plain(paths: list[Path], processes: int, *, threads: int | None = None) -> t
 
 
 def cpu_s(pid: int | None) -> float:
+    """Return the CPU seconds that a process has used so far, from /proc."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def batch(paths: list[Path], processes: int) -> tuple[float, float]:
-    """The whole of it: looking, hashing, handing out, publishing, contact sheet. Warm processes, as in `plain`."""
+    """Measure a complete batch: scan, hash, schedule, publish, and write the contact sheet.
+
+    The worker processes are warm, as in `plain`.
+
+    Args:
+        paths: The photographs, all in one folder.
+        processes: Number of worker processes.
+
+    Returns:
+        Wall seconds, and the CPU seconds of the workers and of this process together.
+    """
     folder = paths[0].parent
     executor = LocalExecutor(processes=processes, budget_bytes=1 << 40)
     for future in [executor.submit(task(paths[0])) for _ in range(processes)]:

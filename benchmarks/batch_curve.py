@@ -39,11 +39,11 @@ ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "benchmarks" / "results" / "batch_curve.json"
 DRAWING = ROOT / "docs" / "images" / "batch-curve.svg"
 LOOP = "plain loop"
-Measured = tuple[float, float]  # seconds by the clock, CPU seconds
+Measured = tuple[float, float]  # wall seconds, CPU seconds
 
 
 def here(paths: list[Path], processes: int) -> Measured:
-    """`batch` with that many processes."""
+    """Measure `batch` with this many local worker processes."""
     crew = LocalCrew(processes=processes, budget_bytes=1 << 40)
     for future in [crew.submit(task(paths[0])) for _ in range(processes)]:
         assert isinstance(future.result(), Made)
@@ -51,7 +51,7 @@ def here(paths: list[Path], processes: int) -> Measured:
 
 
 def dask(paths: list[Path], workers: int) -> Measured:
-    """`batch --scheduler` with that many workers of one thread on this machine."""
+    """Measure `batch --scheduler` with this many single-threaded Dask workers on this machine."""
     with _cluster(workers) as cluster:
         distributed: Any = import_module("distributed")
         with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
@@ -65,14 +65,14 @@ def dask(paths: list[Path], workers: int) -> Measured:
 
 @contextmanager
 def _cluster(workers: int) -> Iterator[Any]:
-    distributed: Any = import_module("distributed")  # ships no types for what is called here
+    distributed: Any = import_module("distributed")  # imported by name because it ships no types
     options = {"threads_per_worker": 1, "processes": True, "dashboard_address": None}
     with distributed.LocalCluster(n_workers=workers, **options) as cluster:
         yield cluster
 
 
 def _batch(paths: list[Path], crew: Any, pids: Sequence[int | None]) -> Measured:
-    """The whole of it: looking, hashing, handing out, publishing, contact sheet."""
+    """Measure a complete batch: scan, hash, schedule, publish, and write the contact sheet."""
     ended: list[float] = []
     close = crew.close
 
@@ -96,13 +96,24 @@ def _batch(paths: list[Path], crew: Any, pids: Sequence[int | None]) -> Measured
     return took, ended[0] - cpu
 
 
-Found = dict[tuple[str, int], list[tuple[float, float, float]]]  # by way and processes: clock, CPU, load
+Found = dict[tuple[str, int], list[tuple[float, float, float]]]  # by way and processes: wall, CPU, load
 
 
 def measure(
     sides: Sequence[int], count: int, rounds: int, *, processes: Sequence[int], workers: Sequence[int]
 ) -> Iterator[list[dict[str, Any]]]:
-    """The rows, after each round."""
+    """Run all rounds and yield the result rows after each of them.
+
+    Args:
+        sides: Widths of the photographs in pixels.
+        count: Number of photographs of each size.
+        rounds: How often every way is measured.
+        processes: Numbers of local worker processes to measure.
+        workers: Numbers of Dask workers to measure.
+
+    Yields:
+        One row for each size, way and number of processes, from the rounds so far.
+    """
     folders = {side: Path(tempfile.mkdtemp(prefix="dioptre-curve-")) for side in sides}
     paths = {side: pictures(folder, count, side) for side, folder in folders.items()}
     loops = sorted({min(number, cores()) for number in (*processes, *workers)})
@@ -146,7 +157,7 @@ NAMES = {"batch": "processes of batch", "dask": "workers of a Dask scheduler"}
 
 
 def drawing(rows: Sequence[dict[str, Any]]) -> str:
-    """Efficiency against the number of processes, a panel for each size."""
+    """Return an SVG of the efficiency by number of processes, one panel for each picture size."""
     sizes = sorted({row["megapixels"] for row in rows})
     panel = (WIDTH - LEFT) / len(sizes)
     top = max(1.0, *(row["efficiency"] for row in rows)) * 1.08

@@ -35,7 +35,7 @@ BORDER_PX = 8
 FRAME_PX = 10
 FRAMED = ("nyu_", "kinect_", "unidepth_")
 STEPS = np.linspace(1.05, 1.25, 10)
-SPARSE = 0.4  # share of known pixels below which edges cannot be scored
+SPARSE = 0.4  # edges are not scored when a smaller fraction of the pixels is known
 FASTDEPTH_FILE = "package/ONNX/fastdepth_7.onnx"
 SCORES = ("AbsRel", "delta1", "correlation", "boundary F1")
 
@@ -45,6 +45,15 @@ Predict = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
+    """A photograph with its measured inverse depth.
+
+    Attributes:
+        picture: (H, W, 3) float32, sRGB-encoded, 0 to 1.
+        inverse_depth: (H, W) in the unit of its data set.
+        valid: (H, W), True where the pixel is scored.
+        relative: Whether the inverse depth has an unknown shift.
+    """
+
     name: str
     picture: np.ndarray
     inverse_depth: np.ndarray
@@ -53,10 +62,12 @@ class Item:
 
     @property
     def family(self) -> str:
+        """Data set that the photograph belongs to: its name up to the first underscore."""
         return self.name.split("_")[0]
 
 
 def items(folder: Path) -> Iterator[Item]:
+    """Yield the photographs of a folder with their measured depth, in the order of their names."""
     for truth in sorted(folder.glob("*.npz")):
         path = next(p for p in (truth.with_suffix(".png"), truth.with_suffix(".jpg")) if p.exists())
         picture = np.asarray(Image.open(path).convert("RGB"), np.float32) / 255
@@ -75,6 +86,15 @@ def items(folder: Path) -> Iterator[Item]:
 
 
 def score(prediction: np.ndarray, item: Item) -> dict[str, float]:
+    """Score a prediction against the measured depth.
+
+    Args:
+        prediction: (h, w) inverse depth of any size, scale and shift.
+        item: The photograph.
+
+    Returns:
+        Values by the names in `SCORES`; only the correlation when the truth is relative.
+    """
     truth, valid = item.inverse_depth, item.valid
     size = truth.shape[::-1]
     resized = Image.fromarray(prediction.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
@@ -83,7 +103,7 @@ def score(prediction: np.ndarray, item: Item) -> dict[str, float]:
     correlation = float(np.corrcoef(aligned[valid], truth[valid])[0, 1])
     if item.relative:
         return {"correlation": correlation}
-    ratio = truth[valid] / aligned[valid]  # of predicted to true depth
+    ratio = truth[valid] / aligned[valid]  # predicted depth over true depth
     scores = {
         "AbsRel": float(np.abs(ratio - 1).mean()),
         "delta1": float((np.maximum(ratio, 1 / ratio) < 1.25).mean()),
@@ -95,13 +115,25 @@ def score(prediction: np.ndarray, item: Item) -> dict[str, float]:
 
 
 def align(prediction: np.ndarray, truth: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Fit scale and shift of a prediction to the valid pixels of the truth by least squares."""
     known = np.stack([prediction[valid], np.ones(valid.sum())], axis=1)
     (scale, shift), *_ = np.linalg.lstsq(known, truth[valid], rcond=None)
     return scale * prediction + shift
 
 
 def boundary_f1(prediction: np.ndarray, truth: np.ndarray, valid: np.ndarray) -> float:
-    """F1 of occlusion edges between neighbours, one pixel of tolerance, mean over steps weighted by step - 1."""
+    """Return the F1 score of occlusion edges between neighbouring pixels.
+
+    An edge matches within one pixel. The result is the mean over `STEPS`, each weighted by its ratio minus one.
+
+    Args:
+        prediction: (H, W) inverse depth, aligned to the truth.
+        truth: (H, W) inverse depth.
+        valid: (H, W), True where the truth is known.
+
+    Returns:
+        The score, 0 to 1; NaN when the truth has no edges.
+    """
     total = weights = 0.0
     for step in STEPS:
         found = there = hit_found = hit_there = 0
@@ -119,7 +151,7 @@ def boundary_f1(prediction: np.ndarray, truth: np.ndarray, valid: np.ndarray) ->
 
 
 def _edges(values: np.ndarray, valid: np.ndarray, step: float, axis: int) -> Iterator[np.ndarray]:
-    """Where one of two neighbours along `axis` is nearer by `step`: once for each direction."""
+    """Yield, for each direction, where a pixel is nearer than its neighbour along `axis` by the ratio `step`."""
     later, earlier = [(slice(1, None), slice(None, -1))[k] for k in (0, 1)]
     at = (lambda s: (s, slice(None))) if axis == 0 else (lambda s: (slice(None), s))
     both = valid[at(later)] & valid[at(earlier)]
@@ -128,6 +160,7 @@ def _edges(values: np.ndarray, valid: np.ndarray, step: float, axis: int) -> Ite
 
 
 def _grown(mask: np.ndarray) -> np.ndarray:
+    """Return the mask dilated by one pixel in all eight directions."""
     padded = np.pad(mask, 1)
     height, width = mask.shape
     shifted = [padded[y : y + height, x : x + width] for y in range(3) for x in range(3)]
@@ -135,17 +168,25 @@ def _grown(mask: np.ndarray) -> np.ndarray:
 
 
 def ours(model: str, *, refine: bool) -> Predict:
+    """Return a predictor that uses a Dioptre model, with or without edge refinement."""
     return lambda picture: estimate_depth(picture, model=model, refine=refine).disparity
 
 
 def ramp(picture: np.ndarray) -> np.ndarray:
-    """A plane: what is lower in the picture is nearer."""
+    """Predict a plane that comes nearer towards the bottom of the picture."""
     height, width = picture.shape[:2]
     return np.repeat(np.linspace(0, 1, height, dtype=np.float32)[:, None], width, axis=1)
 
 
 def fastdepth(package: Path) -> Predict:
-    """FastDepth (Wofk et al., 2019) as published; the whole picture squeezed to its 224 x 224."""
+    """Return FastDepth (Wofk et al., 2019) as published, with the whole picture resized to its 224 x 224 input.
+
+    Args:
+        package: The npm package that contains the ONNX file.
+
+    Raises:
+        SystemExit: The package does not contain the network.
+    """
     import onnxruntime
 
     with tarfile.open(package) as archive:
@@ -153,7 +194,7 @@ def fastdepth(package: Path) -> Predict:
         if file is None:
             raise SystemExit(f"{package} holds no {FASTDEPTH_FILE}")
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # its warnings are about how the file was written
+        options.log_severity_level = 3  # hides warnings about how the file was exported
         session = onnxruntime.InferenceSession(file.read(), options, providers=["CPUExecutionProvider"])
 
     def predict(picture: np.ndarray) -> np.ndarray:
@@ -168,6 +209,7 @@ def fastdepth(package: Path) -> Predict:
 
 
 def unframed(predict: Predict, item: Item) -> np.ndarray:
+    """Predict without the white frame of some data sets, then pad the result to the full size."""
     if not item.name.startswith(FRAMED):
         return predict(item.picture)
     inner = predict(item.picture[FRAME_PX:-FRAME_PX, FRAME_PX:-FRAME_PX])
@@ -178,7 +220,7 @@ def unframed(predict: Predict, item: Item) -> np.ndarray:
 
 
 def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
-    """Mean of each score over all items and over each family, a row for each method."""
+    """Return a Markdown table of mean scores: one row for each data set, one column for each method."""
     families = sorted({name.split("_")[0] for rows in results.values() for name in rows})
     lines = ["| | n | " + " | ".join(results) + " |", "|---|---|" + "---|" * len(results)]
     for family in ("all", *families):

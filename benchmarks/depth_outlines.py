@@ -41,7 +41,16 @@ SAMPLES_A_PX = 4
 
 
 def score(disparity: np.ndarray, outlines: list[np.ndarray]) -> dict[str, float]:
-    """Share of the outlines with the step within two pixels; median distance where there is a step."""
+    """Score how well depth steps follow hand-drawn outlines.
+
+    Args:
+        disparity: (H, W), larger is nearer, range 0 to 1.
+        outlines: Polylines (n, 2) of x and y in pixels.
+
+    Returns:
+        The fraction of the outlines with a step within two pixels, the fraction with any step, and the median
+        distance of those steps in pixels.
+    """
     distances, steps = (
         np.concatenate(part) for part in zip(*(_along(disparity, o) for o in outlines), strict=True)
     )
@@ -54,7 +63,16 @@ def score(disparity: np.ndarray, outlines: list[np.ndarray]) -> dict[str, float]
 
 
 def _along(disparity: np.ndarray, outline: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """At each pixel of way: distance of the steepest fall from the outline in pixels, height of the step."""
+    """Measure the depth step at every pixel along an outline.
+
+    Args:
+        disparity: (H, W).
+        outline: (n, 2), x and y in pixels, with the near side on the right of the direction of travel.
+
+    Returns:
+        The distance in pixels between the outline and the steepest fall, and the height of the step, one value each
+        for every pixel of the outline.
+    """
     sides = np.diff(outline, axis=0)
     lengths = np.hypot(*sides.T)
     ends = np.concatenate([[0], np.cumsum(lengths)])
@@ -66,7 +84,7 @@ def _along(disparity: np.ndarray, outline: np.ndarray) -> tuple[np.ndarray, np.n
     offsets = np.linspace(-REACH_PX, REACH_PX, 2 * REACH_PX * SAMPLES_A_PX + 1)
     x, y = (points[:, None] + offsets[:, None] * outwards[:, None]).transpose(2, 0, 1)
     profile = map_coordinates(disparity, [y, x], order=1, mode="nearest")
-    fall = profile[:, :-SAMPLES_A_PX] - profile[:, SAMPLES_A_PX:]  # over a pixel
+    fall = profile[:, :-SAMPLES_A_PX] - profile[:, SAMPLES_A_PX:]  # fall per pixel
     steepest = fall.argmax(1) + SAMPLES_A_PX // 2
     rows, beside = np.arange(len(profile)), BESIDE_PX * SAMPLES_A_PX
     before, behind = np.maximum(steepest - beside, 0), np.minimum(steepest + beside, len(offsets) - 1)

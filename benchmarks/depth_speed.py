@@ -60,10 +60,12 @@ def main() -> None:
 
 
 def command(size: str, threads: int, engine: str) -> list[str]:
+    """Return the arguments with which this script serves one engine to `race`."""
     return [__file__, "--sizes", size, "--threads", str(threads), "--serve", engine]
 
 
 def serve_one(engine: str, size: str, threads: int) -> None:
+    """Build one engine, check its output against PyTorch's, then time it on request."""
     from dioptre import runtime
 
     runtime.prepare()  # before JAX is imported
@@ -79,13 +81,14 @@ def serve_one(engine: str, size: str, threads: int) -> None:
     if engine != "torch":
         del model
     for _ in range(2):
-        made = np.asarray(run(x))  # compiled and warm
+        made = np.asarray(run(x))  # compile and warm up
     if not engine.endswith("bf16"):
         assert np.abs(made - expected).max() < AGREEMENT * np.ptp(expected)
     serve(lambda: np.asarray(run(x)))
 
 
 def ours(model: Any) -> Any:
+    """Convert a PyTorch network to a loaded Dioptre network."""
     from flax import nnx
 
     from dioptre.checkpoints.load import fill
@@ -104,17 +107,20 @@ def ours(model: Any) -> Any:
 
 
 def in_jax(model: Any, x: Any, threads: int) -> Run:
+    """Return a function that runs the network in JAX."""
     network = ours(model)
     return lambda x: network.forward(network.state, x)
 
 
 def in_openvino(precision: str, model: Any, x: Any, threads: int) -> Run:
+    """Return a function that runs the network in OpenVINO at this precision."""
     from dioptre.models.acceleration import OpenVino
 
     return OpenVino(ours(model), precision=precision)
 
 
 def in_torch(model: Any, x: Any, threads: int) -> Run:
+    """Return a function that runs the original network in PyTorch."""
     import torch
 
     def run(x: Any) -> Any:
@@ -125,6 +131,7 @@ def in_torch(model: Any, x: Any, threads: int) -> Run:
 
 
 def in_onnx_runtime(model: Any, x: Any, threads: int) -> Run:
+    """Export the network to ONNX and return a function that runs it in ONNX Runtime."""
     import onnxruntime
     import torch
 

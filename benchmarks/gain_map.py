@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def written(linear: np.ndarray, path: Path) -> None:
-    """Write linear light as an Ultra HDR JPEG, by other hands."""
+    """Write linear light as an Ultra HDR JPEG with libultrahdr, which is independent of Dioptre's own writer."""
     height, width = linear.shape[:2]
     data = np.ascontiguousarray(linear, np.float32).tobytes()
     image = vips().Image.new_from_memory(data, width, height, 3, "float").copy(interpretation="scrgb")
@@ -62,7 +62,7 @@ def written(linear: np.ndarray, path: Path) -> None:
 
 
 def scored(made: np.ndarray, truth: np.ndarray) -> str:
-    """PSNR, and the mean error of the brightest hundredth in stops."""
+    """Return the PSNR, and the mean error of the brightest hundredth of the truth in stops, as text."""
     light = truth.max(axis=2)
     bright = light >= np.quantile(light, 0.99)
     stops = np.log2(np.maximum(made.max(axis=2)[bright], 1e-3) / light[bright])

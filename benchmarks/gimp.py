@@ -1,12 +1,13 @@
-"""How long a GIMP user waits: from OK to the layers, in a real GIMP in the tests' sandbox.
+"""Measure how long a GIMP user waits for Dioptre, from OK to the new layers, in a real GIMP in the tests' sandbox.
 
     python -m benchmarks.gimp --tree FOLDER [--sizes 2,12,24] [--cache FOLDER] [--json FILE]
 
-FOLDER is an editor tree made by tests/editors/tree. Jobs run one after the other without a dialog, on the example
-photo scaled to the sizes; the plug-in starts the worker itself, with compiled programs in --cache (in a new
-folder: nothing compiled). "wall" is from the call of the procedure to its return, when the layers are there; worker
-CPU seconds are less disturbed by other work on the machine. Peaks are resident sets, with libraries. Then a script
-uses the portrait dialog on a virtual screen; --sizes "" does that alone.
+FOLDER is an editor tree that tests/editors/tree has built. Jobs run one after the other without a dialog, on the
+example photo scaled to each size. The plug-in starts the worker itself; --cache is the folder of compiled programs,
+and with a new folder everything has to be compiled first. "wall" is the time from the call of the procedure until
+it returns, when the layers exist; worker CPU seconds depend less on other work on the machine. Peaks are resident
+set sizes, libraries included. Afterwards a script operates the portrait dialog on a virtual screen; with --sizes ""
+only that part runs.
 """
 
 from __future__ import annotations
@@ -25,13 +26,26 @@ from tests.editors.host import CHECKOUT, HOME, ProductPython, Tree
 LIMIT_S = 3600
 GIMPRC = '(config-version "{version}")\n(show-welcome-dialog no)\n(check-updates no)\n(color-profile-policy keep)\n'
 PHOTO = "examples/coffee.jpg"
-PLAIN = {"DIOPTRE_ACCELERATOR": "none"}  # as installed: without the optional runtime
+PLAIN = {"DIOPTRE_ACCELERATOR": "none"}  # a default installation has no optional accelerator
 PREVIEWS = re.compile(r"INFO ((?:Draft|Preview) by .*: [\d.]+ s)$", re.MULTILINE)
 LOGGED = re.compile(r"INFO ((?:Read|Made) .*: [\d.]+ s)$", re.MULTILINE)
 
 
 def measure(folder: Path, *, sizes: str, cache: Path, out: Path) -> dict[str, Any]:
-    """Install the plug-in into a new home, run everything, and collect what was found."""
+    """Install the plug-in into a new home, run all jobs and the dialog, and collect the results.
+
+    Args:
+        folder: The editor tree.
+        sizes: Megapixels, separated by commas; empty to run only the dialog.
+        cache: Folder for compiled programs.
+        out: Folder for the home and the results.
+
+    Returns:
+        The GIMP version, the timed jobs, the logged pixel transfers, the dialog's waits and the previews' times.
+
+    Raises:
+        SystemExit: GIMP did not finish; the message is the end of its output.
+    """
     tree = Tree(folder, out / "home")
     version = tree.package_version("gimp")
     series = ".".join(version.split(".")[:2])
@@ -80,7 +94,7 @@ def measure(folder: Path, *, sizes: str, cache: Path, out: Path) -> dict[str, An
 
 
 def used(tree: Tree, series: str, binds: Mapping[Path | str, str], cache: Path, out: Path) -> list[str]:
-    """What a user of the portrait dialog waits for."""
+    """Operate the portrait dialog and return its waiting times, one line each."""
     done = tree.run(
         ["bash", "/inside/inside_gimp_dialog.sh", f"gimp-{series}"],
         binds={**binds, CHECKOUT / "tests/plugin/gimp/inside": "/tests"},

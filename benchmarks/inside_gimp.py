@@ -1,6 +1,7 @@
-"""Runs inside of GIMP, started by gimp.py: jobs on photos of several sizes, timed from the call to the layers.
+"""Time jobs on photos of several sizes inside GIMP, from the call to the layers; started by gimp.py.
 
-SIZES: megapixels, by commas; none: no jobs. PHOTO: what is scaled to them. OUT: where gimp.json is left.
+SIZES holds the megapixels, separated by commas, and may be empty to run no jobs. PHOTO is the photograph to scale.
+OUT is the folder that receives gimp.json.
 """
 
 import json
@@ -18,7 +19,7 @@ BLUR = {"max_radius": 60.0, "focal_disparity": 0.8}
 
 
 def process(words):
-    """The id of the process whose command has one of `words` in it, None when there is none."""
+    """Return the id of the process whose command contains one of `words`, or None."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
@@ -31,30 +32,35 @@ def process(words):
 
 
 def gimp():
+    """Return the process id of this GIMP."""
     return process(("gimp-console",))
 
 
 def worker():
+    """Return the process id of the worker, or None."""
     return process(("dioptre.worker",))
 
 
 def cpu_s(number):
-    """CPU seconds that a process has used, its threads together."""
+    """Return the CPU seconds that all threads of a process have used so far."""
     fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def peak_bytes(number):
+    """Return the largest resident set size of a process since the last `forget_peaks`."""
     lines = Path(f"/proc/{number}/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 
 def forget_peaks():
+    """Reset the recorded memory peaks of GIMP and the worker."""
     for number in filter(None, (gimp(), worker())):
         Path(f"/proc/{number}/clear_refs").write_text("5")
 
 
 def photo(megapixels, *, as_float):
+    """Load the photograph, scaled to this many megapixels, as 8-bit or as float with alpha."""
     image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(os.environ["PHOTO"]))
     scale = (megapixels * 1e6 / (image.get_width() * image.get_height())) ** 0.5
     image.scale(round(image.get_width() * scale), round(image.get_height() * scale))
@@ -65,6 +71,7 @@ def photo(megapixels, *, as_float):
 
 
 def call(name, image, layer, **options):
+    """Call a procedure without a dialog and return whether it succeeded."""
     procedure = Gimp.get_pdb().lookup_procedure(name)
     config = procedure.create_config()
     config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
@@ -77,6 +84,7 @@ def call(name, image, layer, **options):
 
 
 def timed(what, megapixels, name, *, as_float=False, **options):
+    """Run one job on a new photograph and return a row with its times and memory peaks."""
     image = photo(megapixels, as_float=as_float)
     layer = image.get_layers()[0]
     if name == "dioptre-lens-blur":
@@ -94,7 +102,7 @@ def timed(what, megapixels, name, *, as_float=False, **options):
 
 
 def start():
-    """A call that is refused at once: what the plug-in's own start takes."""
+    """Time a call that is refused at once, to measure the start of the plug-in alone."""
     image = photo(0.1, as_float=False)
     began = time.monotonic()
     call("dioptre-update", image, image.get_layers()[0])
@@ -103,7 +111,7 @@ def start():
 
 
 def make_document():
-    """What the dialog is opened on."""
+    """Save the document on which the dialog is opened."""
     image = photo(2, as_float=False)
     file = Gio.File.new_for_path(str(Path(os.environ["OUT"], "start.xcf")))
     Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, file, None)

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Inside the sandbox with a screen, started by gimp.py: how long a user waits in the portrait dialog, on $OUT/start.xcf.
+# Measures how long a user waits in the portrait dialog for $OUT/start.xcf; gimp.py starts it in a sandbox with a screen.
 #   inside_gimp_dialog.sh GIMP-PROGRAM
-# Leaves milliseconds in $OUT/dialog.txt; the plug-in's log has the drafts and previews.
+# Writes milliseconds to $OUT/dialog.txt; the plug-in logs the times of drafts and previews.
 set -u
 # shellcheck source=tests/plugin/gimp/inside/gui.sh
 . /tests/gui.sh
@@ -28,8 +28,8 @@ for at in '300 150' '420 300' '200 350' '350 200'; do    # focus points
     click $at
     wait_new "$full"
 done
-press alt+u    # the slider of the blur amount
-for pause in .2 .5 1 2 3 5; do    # after an exact preview: nothing in the background may hold a draft up
+press alt+u    # focus the slider of the blur amount
+for pause in .2 .5 1 2 3 5; do    # background work after an exact preview must not delay a draft
     mark "$full"
     xdotool key Left
     wait_new "$full"

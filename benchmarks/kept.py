@@ -47,7 +47,10 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 class Dialog:
-    """What an editor's dialog does with the worker. Each call gives wall and CPU seconds."""
+    """What an editor's dialog does with the worker.
+
+    Every method returns its wall and CPU seconds.
+    """
 
     def __init__(self, worker: Worker, pixels: np.ndarray) -> None:
         self._worker = worker
@@ -55,6 +58,7 @@ class Dialog:
         self._picture = None
 
     def first_draft(self) -> tuple[float, float]:
+        """Send the picture to the worker and read the first draft."""
         with timed(self._worker) as took:
             height, width = self._pixels.shape[:2]
             with self._worker.new_buffer(width, height, FORMAT) as buffer:
@@ -64,12 +68,14 @@ class Dialog:
         return took[0]
 
     def preview(self) -> tuple[float, float]:
+        """Read the exact preview and ask the worker to keep its depth and subject."""
         with timed(self._worker) as took:
             keep = {Role.DEPTH: "preview-depth", Role.SUBJECT: "preview-subject"}
             read(self._submit(preview_px=PREVIEW_PX, keep=keep).wait())
         return took[0]
 
     def result(self) -> tuple[tuple[float, float], str]:
+        """Read the full result; the second value is a digest of its pixels."""
         with timed(self._worker) as took:
             digest = read(self._submit().wait())
         return took[0], digest
@@ -80,7 +86,7 @@ class Dialog:
 
 
 def read(result: Result) -> str:
-    """Read all layers, as an editor does; a digest of them."""
+    """Read all layers, as an editor does, and return a digest of them."""
     digest = hashlib.sha256()
     for layer in result.layers:
         for first, rows in layer.buffer.bands():
@@ -91,6 +97,7 @@ def read(result: Result) -> str:
 
 @contextmanager
 def timed(worker: Worker) -> Iterator[list[tuple[float, float]]]:
+    """Measure a block of code; the list receives wall seconds and the worker's CPU seconds when the block ends."""
     worker.connect()
     rendezvous = start.Rendezvous.read()
     assert rendezvous is not None
@@ -102,7 +109,7 @@ def timed(worker: Worker) -> Iterator[list[tuple[float, float]]]:
 
 
 def picture(name: str, megapixels: float) -> np.ndarray:
-    """An example enlarged to that size, as opaque 8-bit RGBA."""
+    """Return an example enlarged to this many megapixels, as opaque 8-bit RGBA (h, w, 4)."""
     pixels = files.load(EXAMPLES / name).pixels
     width = round((megapixels * 1e6 * 1.5) ** 0.5)
     large = np.clip(resize(pixels, (round(width / 1.5), width), method="bicubic"), 0, 1)
@@ -111,6 +118,11 @@ def picture(name: str, megapixels: float) -> np.ndarray:
 
 
 def measure(keep: bool, *, megapixels: float, runs: int) -> tuple[dict[str, list[tuple[float, float]]], str]:
+    """Run all dialogs against one warm worker, with or without the worker's cache of kept values.
+
+    Returns:
+        Wall and CPU seconds of every run by the name of the step, and the digest of the result.
+    """
     os.environ[choice.VARIABLE] = "1" if keep else "0"
     pixels, other = picture("astronaut.jpg", megapixels), picture("coffee.jpg", megapixels)
     times: dict[str, list[tuple[float, float]]] = {}
@@ -139,7 +151,7 @@ def measure(keep: bool, *, megapixels: float, runs: int) -> tuple[dict[str, list
 
 @contextmanager
 def home() -> Iterator[None]:
-    """A data folder of our own with the user's weights; compiled programs stay the user's."""
+    """Use a temporary data folder with the user's weights and compiled programs linked into it."""
     weights, compiled = data_dir() / "weights", start.cache_dir() / "compiled"
     with tempfile.TemporaryDirectory(prefix="dioptre-kept-") as folder:
         os.environ["DIOPTRE_HOME"] = folder
@@ -151,6 +163,7 @@ def home() -> Iterator[None]:
 
 
 def processor() -> str:
+    """Return the processor's name and its number of threads."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123
         names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
     return f"{names[0] if names else platform.processor()}, {os.cpu_count()} threads"

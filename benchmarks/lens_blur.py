@@ -40,18 +40,19 @@ Blur = Callable[[np.ndarray, np.ndarray, float, float], np.ndarray]
 
 
 def dioptre(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:
+    """Blur a linear picture with Dioptre's lens blur."""
     return lens_blur(linear, disparity, focal_disparity=focal, max_radius=radius, encoding="linear").image
 
 
 def draft(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:
-    """What a moved slider shows."""
+    """Blur with the draft quality that a moved slider shows."""
     return lens_blur(
         linear, disparity, focal_disparity=focal, max_radius=radius, encoding="linear", draft=True
     ).image
 
 
 def gather(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:
-    """Each pixel becomes the mean over the disc of its own radius, whatever lies in it."""
+    """Replace each pixel by the mean over a disc of its own radius, regardless of depth edges inside the disc."""
     own = np.abs(disparity - focal) * radius
     levels = np.unique(np.concatenate([np.arange(0, 4, 0.5), np.geomspace(4, max(own.max(), 4.1) * 1.01, 24)]))
     reach = int(np.ceil(levels[-1])) + 1
@@ -72,6 +73,8 @@ def gather(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: floa
 
 
 def gegl(operation: str) -> Blur:
+    """Return a blur that runs a GEGL operation through its command line; "nothing" only reads and writes."""
+
     def run(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:
         own = np.abs(disparity - focal) * radius
         largest = float(own.max())
@@ -90,7 +93,7 @@ def gegl(operation: str) -> Blur:
 
 
 def gmic(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:
-    """G'MIC's blur by a depth map: Gaussian, with the spread of a disc of the same radius at the map's white."""
+    """Blur with G'MIC's depth-map filter, a Gaussian whose standard deviation is half the largest disc radius."""
     own = np.abs(disparity - focal) * radius
     with tempfile.TemporaryDirectory() as folder:
         source, mask, made = (str(Path(folder) / name) for name in ("in.tif", "mask.tif", "out.tif"))
@@ -103,6 +106,7 @@ def gmic(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float)
 
 
 def methods() -> dict[str, Blur]:
+    """Return the blurs that this machine can run, by name."""
     found: dict[str, Blur] = {"dioptre": dioptre, "gather": gather}
     if shutil.which("gegl"):
         found |= {name: gegl(f"gegl:{name}") for name in ("lens-blur", "variable-blur")}
@@ -113,11 +117,13 @@ def methods() -> dict[str, Blur]:
 
 
 def psnr(made: np.ndarray, truth: np.ndarray) -> float:
+    """Return the PSNR in dB of two linear pictures, both clipped to 0 to 1."""
     difference = np.clip(made, 0, 1).astype(np.float64) - np.clip(truth, 0, 1)
     return float(-10 * np.log10(np.mean(np.square(difference))))
 
 
 def scenes(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, float, float, np.ndarray]]:
+    """Yield the name, linear picture, disparity, focal disparity, radius and blurred truth of every scene."""
     for path in sorted((folder / "blur").glob("*.npz")):
         held = np.load(path)
         linear, disparity = held["all_in_focus"].astype(np.float32), (1 / held["depth"]).astype(np.float32)
@@ -130,6 +136,7 @@ def scenes(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, float, f
 
 
 def quality(folder: Path, crops: Path | None) -> dict[str, dict[str, float]]:
+    """Return the PSNR of every method for every scene, and save crops side by side on request."""
     table: dict[str, dict[str, float]] = {}
     rows = []
     for name, linear, disparity, focal, radius, truth in scenes(folder):
@@ -144,7 +151,7 @@ def quality(folder: Path, crops: Path | None) -> dict[str, dict[str, float]]:
 
 
 def _crop(linear: np.ndarray, disparity: np.ndarray, side: int = 160) -> np.ndarray:
-    """The part with the strongest depth edges, encoded for the eye."""
+    """Return the square with the strongest depth edges, encoded as 8-bit sRGB for viewing."""
     edges = np.abs(np.diff(disparity, axis=1, append=0))
     edges[:, -1] = 0
     sums = edges.cumsum(0).cumsum(1)
@@ -156,11 +163,20 @@ def _crop(linear: np.ndarray, disparity: np.ndarray, side: int = 160) -> np.ndar
 
 
 def least(work: Callable[[], object], runs: int) -> dict[str, float]:
+    """Return the least wall and CPU seconds of several runs."""
     return least_in_turns({"work": work}, runs)["work"]
 
 
 def least_in_turns(works: dict[str, Callable[[], object]], runs: int) -> dict[str, dict[str, float]]:
-    """Each in every round: what is compared meets the same state of machine and memory."""
+    """Time several functions in rotation, so that each meets the same state of the machine and its memory.
+
+    Args:
+        works: The functions by name.
+        runs: Number of rounds.
+
+    Returns:
+        The least wall and CPU seconds of each function, by name.
+    """
 
     def cpu() -> float:
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -177,11 +193,21 @@ def least_in_turns(works: dict[str, Callable[[], object]], runs: int) -> dict[st
 
 
 def times(megapixels: float, radius: float, runs: int) -> dict[str, dict[str, float]]:
+    """Time the blurs on a synthetic scene.
+
+    Args:
+        megapixels: Size of the scene.
+        radius: Radius of the strongest blur in pixels.
+        runs: Number of rounds; the least times count.
+
+    Returns:
+        Wall and CPU seconds by the name of the method.
+    """
     linear, disparity = scene(megapixels)
     small, small_disparity = scene(1.5)
     focal = 0.5
-    largest = radius / 0.5  # the wall, half of the disparity away, gets the radius asked for
-    dioptre(linear, disparity, focal, largest)  # compiles
+    largest = radius / 0.5  # the wall is half the disparity range from the focus
+    dioptre(linear, disparity, focal, largest)  # compiles the program before the timing
     made = least_in_turns(
         {
             f"dioptre, radius {radius * factor:g}": (

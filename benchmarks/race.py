@@ -1,8 +1,8 @@
-"""Times of several engines at the same work, in rotation: each has a process of its own and waits for its turn.
+"""Time several engines on the same work in rotation; each runs in its own process and waits for its turn.
 
-Ratios are medians over the rounds, each to the reference's time in the same round: what else happens on the machine
-slows both. On a busy machine take one thread and CPU time: engines that wait actively for their own threads lose
-there what they do not lose on an idle one.
+Ratios are medians over the rounds, each relative to the reference's time in the same round, because other load on
+the machine slows both. On a busy machine use one thread and CPU time: engines that spin while they wait for their
+own threads lose time there that they would not lose on an idle machine.
 """
 
 from __future__ import annotations
@@ -20,9 +20,17 @@ from typing import Any
 def race(
     engines: Sequence[str], command: Callable[[str], list[str]], *, threads: int, rounds: int, reference: str
 ) -> list[dict[str, Any]]:
-    """Least times of each engine and its ratios to the reference (or the first that is there).
+    """Race the engines and return their times.
 
-    command: the arguments with which this script serves that engine; see `serve`.
+    Args:
+        engines: Names of the engines.
+        command: Returns the arguments with which the calling script serves an engine; see `serve`.
+        threads: Number of threads of each engine.
+        rounds: How often each engine runs.
+        reference: Engine to which the ratios relate; the first available one if it is missing.
+
+    Returns:
+        For each available engine its least wall and CPU seconds and the median ratios to the reference.
     """
     children = {engine: _start(command(engine), threads) for engine in engines}
     times: dict[str, list[tuple[float, float]]] = {}
@@ -57,7 +65,7 @@ def race(
 
 
 def serve(work: Callable[[], object]) -> None:
-    """One engine, ready and warm: run on request, and say how long it took."""
+    """Run `work` each time the parent process asks for it, and print how long it took."""
     print("ready", flush=True)
     for _ in sys.stdin:
         wall, cpu = time.perf_counter(), time.process_time()
@@ -66,6 +74,7 @@ def serve(work: Callable[[], object]) -> None:
 
 
 def told(row: dict[str, Any], label: str, reference: str) -> str:
+    """Return a result row as a line of text."""
     return (
         f"{label:22} {row['engine']:14} {row['wall_s']:8.3f} s wall {row['cpu_s']:8.3f} s CPU"
         f"   {row['wall_ratio']:.2f} / {row['cpu_ratio']:.2f} of {reference}'s"
@@ -73,7 +82,7 @@ def told(row: dict[str, Any], label: str, reference: str) -> str:
 
 
 def report(rows: list[dict[str, Any]], *, threads: int) -> str:
-    """The results as JSON, with what they were measured on."""
+    """Return the results as JSON, together with a description of the machine."""
     from dioptre.cli.bench import machine
 
     described = {"machine": machine(), "threads": threads, "load": os.getloadavg(), "rows": rows}

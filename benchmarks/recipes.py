@@ -39,7 +39,7 @@ from tests.plugin.krita import conftest as krita
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "benchmarks" / "results" / "recipes.json"
 SIZE = (240, 160)
-SMALL = (96, 64)  # what is enlarged
+SMALL = (96, 64)  # size of the pictures that are enlarged
 PHOTOS = {"pet": "chelsea", "landscape": "chelsea", "print": "chelsea", "product": "coffee", "old-scan": "coffee"}
 SELECTION = (60, 40, 80, 50)
 OPERATIONS: dict[str, dict[str, Any]] = {
@@ -55,7 +55,7 @@ DEPTH_AND_BLUR = [
     {"operation": "white_balance", "options": {"temperature": 4300.0}},
     {"operation": "lens_blur", "options": {"max_radius": 9.0}},
 ]
-SEVERAL_STEPS = ("product-8", "product-16", "old-scan-8", "old-scan-16", "depth-and-blur-8")  # what tests follow
+SEVERAL_STEPS = ("product-8", "product-16", "old-scan-8", "old-scan-16", "depth-and-blur-8")  # run by the tests too
 NEEDS_DEPTH = ("lens_blur", "repair_depth")
 CLI = "command line"
 _SHOWN = ("recipe", "bits", "runner", "apart", "updated_apart", "share_of_pixels_more_than_1_apart")
@@ -64,7 +64,18 @@ _ROW = "{:<18} {:>4} {:<12} {:>8} {:>8} {:>8}"
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """One recipe on one picture. photo, depth: files with its raw codes, depth "" for none. called: the recipe."""
+    """One recipe to run on one picture.
+
+    Attributes:
+        name: Unique name, with the bit depth.
+        called: Name of the recipe.
+        bits: Bits per channel, 8 or 16.
+        size: Width and height in pixels.
+        photo: Name of the file with the raw code values.
+        depth: Name of the file with the depth map's raw code values; "" for none.
+        selection: Selected rectangle (x, y, width, height), or None.
+        steps: Steps of the recipe.
+    """
 
     name: str
     called: str
@@ -76,16 +87,24 @@ class Order:
     steps: list[dict[str, Any]]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the fields that the scripts inside the editors read."""
         return {key: getattr(self, key) for key in ("name", "bits", "size", "photo", "depth", "selection", "steps")}
 
     @property
     def last(self) -> str:
+        """Operation of the last step."""
         return str(self.steps[-1]["operation"])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """What a runner made: its codes (H, W, C), the steps that it recorded, the codes after Update."""
+    """Output of a runner.
+
+    Attributes:
+        codes: Code values (H, W, C).
+        steps: Steps that the runner recorded.
+        updated: Code values after Update; None for the command line.
+    """
 
     codes: np.ndarray
     steps: list[dict[str, Any]]
@@ -93,7 +112,7 @@ class Made:
 
 
 def orders(folder: Path) -> Iterator[Order]:
-    """All recipes on both depths of bits; writes their pixels."""
+    """Yield every recipe at both bit depths, and write the pictures' pixels into `folder`."""
     recipes = {name: recipe.to_dict()["steps"] for name, recipe in presets().items()}
     for name, options in OPERATIONS.items():
         recipes[name] = [{"operation": name, "options": options}]
@@ -118,7 +137,14 @@ def orders(folder: Path) -> Iterator[Order]:
 
 
 def _photo(stem: Path, example: str, size: tuple[int, int], bits: int) -> None:
-    """Raw codes of an example at this size, a depth of 8 bits, and both as the command line reads them."""
+    """Write an example at this size and a depth map, as raw code values and as PNG files for the command line.
+
+    Args:
+        stem: Path of the files without a suffix.
+        example: Name of the example picture.
+        size: Width and height in pixels.
+        bits: Bits per channel, 8 or 16.
+    """
     kind: Any = np.uint8 if bits == 8 else np.uint16
     picture = Image.open(ROOT / "examples" / f"{example}.jpg").convert("RGB")
     exact = np.stack(
@@ -134,7 +160,11 @@ def _photo(stem: Path, example: str, size: tuple[int, int], bits: int) -> None:
 
 
 def on_command_line(order: Order, folder: Path) -> Made:
-    """`dioptre run --recipe`, as a user has it."""
+    """Run a recipe with `dioptre run --recipe`.
+
+    Raises:
+        SystemExit: The command failed.
+    """
     source = folder / order.photo.replace(".photo", ".png")
     recipe = folder / "followed.json"
     recipe.write_text(json.dumps({"version": VERSION, "steps": order.steps}), encoding="utf-8")
@@ -163,6 +193,11 @@ def on_command_line(order: Order, folder: Path) -> Made:
 
 
 def in_editor(editor: gimp.Gimp | krita.Krita, wanted: list[Order], folder: Path) -> dict[str, Made]:
+    """Run all recipes in a real editor and return the outputs by the orders' names.
+
+    Raises:
+        SystemExit: A check inside the editor failed.
+    """
     name = "gimp" if isinstance(editor, gimp.Gimp) else "krita"
     for order in wanted:
         for file in filter(None, (order.photo, order.depth)):
@@ -192,7 +227,7 @@ def in_editor(editor: gimp.Gimp | krita.Krita, wanted: list[Order], folder: Path
 
 
 def apart(one: np.ndarray, other: np.ndarray) -> int:
-    """Code values, of the colours."""
+    """Return the largest difference between the colour channels of two pictures, in code values."""
     channels = min(one.shape[2], other.shape[2], 3)
     if one.shape[:2] != other.shape[:2]:
         raise SystemExit(f"{one.shape} and {other.shape}")
@@ -200,7 +235,16 @@ def apart(one: np.ndarray, other: np.ndarray) -> int:
 
 
 def compare(trees: list[Path], only: Collection[str], folder: Path) -> list[dict[str, Any]]:
-    """Rows: by recipe, bits and runner, code values from the command line's result. only: their names."""
+    """Run the recipes in all runners and compare them with the command line.
+
+    Args:
+        trees: Editor trees.
+        only: Names of the recipes to run; empty for all.
+        folder: Folder for temporary files.
+
+    Returns:
+        One row for each recipe, bit depth and runner.
+    """
     first = [order for order in orders(folder) if not only or order.called in only]
     reference = {order.name: on_command_line(order, folder) for order in first}
     rows = []
@@ -229,7 +273,7 @@ def compare(trees: list[Path], only: Collection[str], folder: Path) -> list[dict
 
 
 def _of_others(first: list[Order], made: Mapping[str, Mapping[str, Made]], runner: str) -> list[Order]:
-    """What the other runners recorded, to be followed; where it is the very recipe, that was done already."""
+    """Return the orders with the steps that other runners recorded, unless these equal the original recipe."""
     return [
         replace(order, name=f"{order.name}-{number}", steps=made[maker][order.name].steps)
         for order in first

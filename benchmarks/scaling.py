@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--plots", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
     if arguments.inside:
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.inside])  # before any thread is there
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.inside])  # before any thread starts
         options = {"focal_disparity": 0.5, "max_radius": 30.0} if arguments.operation == "lens_blur" else {}
         print(json.dumps(timed(arguments.operation, THREADED[arguments.operation], options)))
         return
@@ -63,19 +63,21 @@ def main() -> None:
 
 
 def pixels() -> Iterator[dict[str, Any]]:
+    """Time each operation on growing pictures."""
     for operation in OPERATIONS:
         for megapixels in PIXELS_MP:
             yield told({"operation": operation, "x": megapixels, **timed(operation, megapixels, {})})
 
 
 def radius() -> Iterator[dict[str, Any]]:
+    """Time the lens blur with growing radius."""
     for px in RADII_PX:
         options = {"focal_disparity": 0.5, "max_radius": float(px)}
         yield told({"operation": "lens_blur", "x": px, **timed("lens_blur", RADIUS_MP, options)})
 
 
 def threads() -> Iterator[dict[str, Any]]:
-    """Wall times: the only figures here that an idle machine is needed for."""
+    """Time the operations with a growing number of threads; these wall times need an idle machine."""
     for operation in THREADED:
         for count in range(1, len(os.sched_getaffinity(0)) + 1):
             done = subprocess.run(  # noqa: S603
@@ -88,7 +90,7 @@ def threads() -> Iterator[dict[str, Any]]:
 
 
 def tiles() -> Iterator[dict[str, Any]]:
-    """The enlarging network on tiles of each size."""
+    """Time the enlarging network on tiles of each size."""
     from dioptre.cli.bench import scene
     from dioptre.models.loading import load_model
     from dioptre.pipelines.tiled import TILES_PX, enlarge_tiled
@@ -109,6 +111,7 @@ AXES = {
 
 
 def timed(operation: str, megapixels: float, options: dict[str, Any]) -> dict[str, float]:
+    """Return the least times of one operation on a synthetic scene."""
     from dioptre import runtime
 
     runtime.prepare_if_needed()
@@ -122,7 +125,7 @@ def timed(operation: str, megapixels: float, options: dict[str, Any]) -> dict[st
 
 
 def least(work: Callable[[], object]) -> dict[str, float]:
-    """Least times of the runs, everything compiled."""
+    """Return the least wall and CPU seconds over `RUNS` runs, after one run that compiles."""
     work()
     walls, cpus = [], []
     for _ in range(RUNS):
@@ -134,12 +137,13 @@ def least(work: Callable[[], object]) -> dict[str, float]:
 
 
 def told(row: dict[str, Any]) -> dict[str, Any]:
+    """Print a row and return it."""
     print("{operation:14} {x:7g}  {wall_s:7.3f} s wall  {cpu_s:7.3f} s CPU".format_map(row), flush=True)
     return row
 
 
 def plot(name: str, rows: list[dict[str, Any]]) -> str:
-    """Lines from the origin's corner, both axes linear, with the largest values written at them."""
+    """Return an SVG line plot of one curve, with both axes linear from 0."""
     what = "wall_s" if name == "threads" else "cpu_s"
     top, right = max(row[what] for row in rows), max(row["x"] for row in rows)
 
@@ -154,7 +158,7 @@ def plot(name: str, rows: list[dict[str, Any]]) -> str:
         line = " ".join(f"{x},{y}" for x, y in points)
         drawn.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         drawn += [f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>' for x, y in points]
-        falls = points[-1][1] > points[0][1]  # then beside the first point, where the line is not
+        falls = points[-1][1] > points[0][1]  # a falling line leaves room for its label next to the first point
         x, y = (points[0][0] - 8, points[0][1] + 4) if falls else (points[-1][0], points[-1][1] - 8)
         label = escape(operation.replace("_", " "))
         drawn.append(f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" text-anchor="end">{label}</text>')

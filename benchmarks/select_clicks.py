@@ -34,16 +34,25 @@ from dioptre_link.errors import UsageError
 from dioptre_link.operation import Role
 
 CLICKS = 3
-DONE = 0.01  # of the subject's area, wrong in one piece
+DONE = 0.01  # stop when the largest wrong region is smaller, as a fraction of the subject's area
 
 
 def overlap(mask: np.ndarray, truth: np.ndarray) -> float:
+    """Return the intersection over union of two masks, each thresholded at 0.5."""
     one, other = mask > 0.5, truth > 0.5
     return float((one & other).sum() / max((one | other).sum(), 1))
 
 
 def next_click(mask: np.ndarray, truth: np.ndarray) -> tuple[str, tuple[float, float]] | None:
-    """The option that gets the click, and its place; None where nothing large is wrong."""
+    """Choose the next click: the centre of the largest wrong region.
+
+    Args:
+        mask: (H, W) selection so far, 0 to 1.
+        truth: (H, W) true mask, 0 to 1.
+
+    Returns:
+        The option that receives the click, and the position (x, y) in pixels; None when no large region is wrong.
+    """
     wrong = (mask > 0.5) != (truth > 0.5)
     labels, count = ndimage.label(wrong)
     if count == 0:
@@ -59,7 +68,7 @@ def next_click(mask: np.ndarray, truth: np.ndarray) -> tuple[str, tuple[float, f
 
 
 def select(inputs: Inputs, options: Mapping[str, Any]) -> np.ndarray:
-    """The mask; nothing where the product says that there is no subject."""
+    """Return the selected mask (H, W); all zeros when the product finds no subject."""
     try:
         result = run(inputs, operation("select_subject").check(options), no_progress)
     except UsageError:
@@ -68,7 +77,7 @@ def select(inputs: Inputs, options: Mapping[str, Any]) -> np.ndarray:
 
 
 def clicked(picture: np.ndarray, truth: np.ndarray) -> tuple[list[float], list[float]]:
-    """Overlap after each number of clicks, and the seconds that each click took."""
+    """Return the overlap after each number of clicks, and the seconds that each click took."""
     disparity = estimate_depth(picture).disparity
     inputs = Inputs(picture=picture, disparity=disparity, cache=MemoryCache({}))
     options: dict[str, list[tuple[float, float]]] = {"subject": [], "not_subject": []}

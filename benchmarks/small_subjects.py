@@ -32,6 +32,7 @@ SHARES = (0.5, 0.25, 0.125, 0.0625)
 
 
 def opened(file: Path) -> np.ndarray:
+    """Read a picture as RGB float32 in [0, 1]."""
     with Image.open(file) as image:
         return np.asarray(image.convert("RGB"), np.float32) / 255
 
@@ -39,7 +40,17 @@ def opened(file: Path) -> np.ndarray:
 def placed(
     cut_out: np.ndarray, alpha: np.ndarray, scene: np.ndarray, share: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The scene with the cut-out standing on its lower third, and the true matte."""
+    """Paste a cut-out onto a scene.
+
+    Args:
+        cut_out: Picture (h, w, 3) in [0, 1].
+        alpha: Matte (h, w) of the cut-out.
+        scene: Picture (*SCENE, 3) in [0, 1].
+        share: Height of the pasted subject as a fraction of the scene's height.
+
+    Returns:
+        The scene with the subject's feet at 0.8 of its height, and the true matte.
+    """
     height = round(share * SCENE[0])
     size = (height, max(1, round(height * alpha.shape[1] / alpha.shape[0])))
     small = resize(alpha, size, method="area")
@@ -52,7 +63,7 @@ def placed(
 
 
 def middle(truth: np.ndarray) -> tuple[float, float]:
-    """The place (x, y) surely inside a matte that is nearest to its centre of mass."""
+    """Return the pixel (x, y) nearest to a matte's centre of mass among those that are certainly inside it."""
     rows, columns = np.nonzero(truth > 0.95)
     nearest = np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2)
     return float(columns[nearest]) + 0.5, float(rows[nearest]) + 0.5

@@ -29,15 +29,20 @@ from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.resize import resize
 from dioptre.pipelines.super_resolution import super_resolution
 
-BLURS = (0.3, 0.45, 0.6, 0.8, 1.0)  # standard deviation, in pixels of the reduced picture
+BLURS = (0.3, 0.45, 0.6, 0.8, 1.0)  # standard deviation in pixels of the reduced picture
 WRONG = (-0.15, 0.15)
-SIDE_PX = 192  # of the reduced picture
+SIDE_PX = 192  # side of the reduced picture
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Degradation:
-    """noise: standard deviation, of 255. quality: JPEG's, None for none."""
+    """How a reduced picture is degraded.
+
+    Attributes:
+        noise: Standard deviation in 8-bit code values.
+        quality: JPEG quality; None for no compression.
+    """
 
     noise: int = 0
     quality: int | None = None
@@ -86,6 +91,7 @@ def main() -> None:
 
 
 def middle(file: Path, scale: int) -> np.ndarray:
+    """Return the central square of a photograph, (side, side, 3) in [0, 1], with a side divisible by `scale`."""
     with Image.open(file) as opened:
         picture = np.asarray(opened.convert("RGB"), np.float32) / 255
     side = min(SIDE_PX * scale, *(length // scale * scale for length in picture.shape[:2]))
@@ -96,7 +102,18 @@ def middle(file: Path, scale: int) -> np.ndarray:
 def measure(
     truth: np.ndarray, blur: float, degradation: Degradation, scale: int, random: np.random.Generator
 ) -> list[float]:
-    """Y-PSNR as it is, with the softness, and with wrong ones."""
+    """Measure one picture with four values of the softness option.
+
+    Args:
+        truth: Sharp picture (side, side, 3) in [0, 1].
+        blur: Standard deviation of the blur, in pixels of the reduced picture.
+        degradation: Noise and compression.
+        scale: Factor of the reduction and of the enlargement.
+        random: Source of the noise.
+
+    Returns:
+        Y-PSNR in dB without deconvolution, with the true softness, and with the two wrong ones.
+    """
     side = truth.shape[0] // scale
     linear = np.asarray(srgb_to_linear(jnp.asarray(truth)))
     blurred = np.asarray(linear_to_srgb(jnp.asarray(gaussian_filter(linear, (blur * scale, blur * scale, 0)))))
@@ -111,6 +128,7 @@ def measure(
 
 
 def degraded(picture: np.ndarray, degradation: Degradation, random: np.random.Generator) -> np.ndarray:
+    """Add noise and compress as JPEG. Both pictures are (h, w, 3) in [0, 1]."""
     values = 255 * picture + random.normal(0, degradation.noise, picture.shape)
     codes = np.clip(values, 0, 255).round().astype(np.uint8)
     if degradation.quality:

@@ -31,7 +31,11 @@ FOCUS_RANGE = 0.04
 
 
 def changes(picture: np.ndarray, disparity: np.ndarray, *, radius_px: float, seed: int) -> list[np.ndarray]:
-    """Per noise, (h, w): the largest change of a channel, in 8-bit code values."""
+    """Return how much the blurred picture changes when noise is added to the depth.
+
+    Returns:
+        For each of `NOISES` a map (h, w) of the largest change of any channel, in 8-bit code values.
+    """
     lens: dict[str, Any] = {
         "focal_disparity": float(np.median(disparity)),
         "max_radius": radius_px,

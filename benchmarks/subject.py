@@ -46,7 +46,7 @@ Find = Callable[[np.ndarray, np.ndarray], np.ndarray]
 def cases(
     photos: dict[str, Outlined], found: dict[str, Path]
 ) -> Iterator[tuple[str, Path, np.ndarray, np.ndarray]]:
-    """Kind, file, where the subject is, where anything outlined is."""
+    """Yield the kind, the file, the true subject and the mask of everything outlined, for each test photograph."""
     names = sorted(name for name in photos if name in found and photos[name].licence not in FREE_LICENCES)
     np.random.default_rng(SEED).shuffle(names)
     left = dict(CASES)
@@ -60,16 +60,22 @@ def cases(
 
 
 def score(chosen: np.ndarray, subject: np.ndarray, outlined: np.ndarray) -> tuple[float, float, float, float]:
-    """IoU, recall, precision, share of the subject that was taken beside anything outlined."""
+    """Score a chosen mask; all masks are (h, w) and boolean.
+
+    Returns:
+        IoU, recall, precision, and the area chosen outside anything outlined as a fraction of the subject.
+    """
     both, either, size = (chosen & subject).sum(), (chosen | subject).sum(), subject.sum()
     return both / either, both / size, both / max(chosen.sum(), 1), (chosen & ~outlined).sum() / size
 
 
 def of_portrait(picture: np.ndarray, disparity: np.ndarray, *, model: str) -> np.ndarray:
+    """Return the subject that Portrait blur keeps sharp."""
     return find_subject(picture, disparity=disparity, model=model).alpha > 0.5
 
 
 def of_map(picture: np.ndarray, disparity: np.ndarray, *, model: str) -> np.ndarray:
+    """Return the network's own map, thresholded at a half."""
     side = find(model, kind=ModelKind.SUBJECT).preprocessing.short_side_px
     saliency = saliency_of(resize(picture, (side, side), method="area"), model=model).coverage
     return resize(saliency, picture.shape[:2], method="bilinear") > 0.5

@@ -63,6 +63,7 @@ def main() -> None:
 
 
 def methods(scale: int, arguments: argparse.Namespace) -> dict[str, Method]:
+    """Return the methods to compare at this scale, by name."""
     network = load_model(f"span-x{scale}")
 
     def plain(x: np.ndarray) -> np.ndarray:
@@ -88,6 +89,7 @@ def methods(scale: int, arguments: argparse.Namespace) -> dict[str, Method]:
 
 
 def ensemble(method: Method, x: np.ndarray) -> np.ndarray:
+    """Return the mean of a method's results over the eight flips and rotations of the picture."""
     total: np.ndarray | float = 0.0
     for turn in range(4):
         for flip in (False, True):
@@ -98,7 +100,7 @@ def ensemble(method: Method, x: np.ndarray) -> np.ndarray:
 
 
 def pairs(folder: Path, scale: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Low- and high-resolution pictures, uint8; the latter cut to the former's size times `scale`."""
+    """Yield low- and high-resolution pictures as uint8, the latter cropped to the former's size times `scale`."""
     for low in sorted(folder.glob(f"*_LR_x{scale}.png")):
         small = np.asarray(Image.open(low).convert("RGB"))
         large = np.asarray(Image.open(low.with_name(low.name.replace(f"_LR_x{scale}", "_HR"))).convert("RGB"))
@@ -106,6 +108,11 @@ def pairs(folder: Path, scale: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def quality(method: Method, folder: Path, scale: int) -> dict[str, Any]:
+    """Return the mean Y-PSNR and SSIM of a method on one test set.
+
+    Raises:
+        SystemExit: The folder contains no pictures for this scale.
+    """
     psnr, ssim = [], []
     for small, large in pairs(folder, scale):
         made = method(small.astype(np.float32) / 255)
@@ -121,12 +128,15 @@ def quality(method: Method, folder: Path, scale: int) -> dict[str, Any]:
 
 
 def luma(rgb: np.ndarray) -> np.ndarray:
-    """BT.601 luma, 16 to 235, of 8-bit sRGB: MATLAB's rgb2ycbcr before rounding."""
+    """Return BT.601 luma, 16 to 235, of 8-bit sRGB, as MATLAB's rgb2ycbcr computes it before rounding."""
     return 16 + rgb.astype(np.float64) @ [65.481 / 255, 128.553 / 255, 24.966 / 255]
 
 
 def structural_similarity(a: np.ndarray, b: np.ndarray) -> float:
-    """Z. Wang et al., 2004: 11 x 11 Gaussian window of 1.5 pixels, only where it lies inside."""
+    """Return the mean SSIM (Z. Wang et al., 2004).
+
+    The window is an 11 x 11 Gaussian with a standard deviation of 1.5 pixels, evaluated only where it fits inside.
+    """
     window = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
     window /= window.sum()
 
@@ -143,11 +153,12 @@ def structural_similarity(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def machine() -> dict[str, str]:
+    """Describe the processor and the versions of the packages."""
     packages = {}
     for name in ("jax", "numpy", "pillow", "ncnn", "onnxruntime"):
         try:
             packages[name] = version(name)
-        except ImportError:  # PackageNotFoundError: not installed
+        except ImportError:  # PackageNotFoundError when it is not installed
             continue
     return {
         "processor": platform.processor() or platform.machine(),

@@ -1,4 +1,4 @@
-"""SPAN's original weights as an ONNX graph, for runtimes that read those."""
+"""Build an ONNX graph from SPAN's original weights, for runtimes that read ONNX."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ import numpy as np
 
 
 def onnx_graph(weights: dict[str, np.ndarray], scale: int) -> bytes:
-    """Input x (n, 3, h, w), RGB in [0, 1]; one output of `scale` times its size."""
+    """Return the serialized graph.
+
+    Args:
+        weights: The original arrays by name.
+        scale: Factor of the enlargement.
+
+    Returns:
+        The graph of one input x (n, 3, h, w), RGB in [0, 1], and one output with sides `scale` times as long.
+    """
     from onnx import TensorProto, helper, numpy_helper
 
     nodes, constants, count = [], [], 0

@@ -22,7 +22,7 @@ from race import race, report, serve, told
 ENGINES = ("ncnn", "jax", "openvino-f32", "openvino-bf16", "onnxruntime")
 REFERENCE = ENGINES[0]
 MODELS = ("span-x4", "span-x2", "realesr-animevideov3", "realesrgan-x4plus")
-TILE_PX = {"realesrgan-x4plus": 64}  # of 147 GFLOP already
+TILE_PX = {"realesrgan-x4plus": 64}  # smaller, because a 64-pixel tile already costs 147 GFLOP
 WHOLE_PX = (1224, 1632)  # 2 megapixels
 EXAMPLE = Path(__file__).parents[1] / "examples" / "coffee.jpg"
 Run = Callable[..., Any]
@@ -59,6 +59,7 @@ def main() -> None:
 
 
 def command(model: str, arguments: argparse.Namespace, engine: str) -> list[str]:
+    """Return the arguments with which this script serves one engine to `race`."""
     words = [__file__, "--packages", str(arguments.packages), "--models", model]
     return [
         *words,
@@ -71,7 +72,7 @@ def command(model: str, arguments: argparse.Namespace, engine: str) -> list[str]
 
 
 def serve_one(arguments: argparse.Namespace) -> None:
-    """One engine: run on request, and say how long it took."""
+    """Build one engine, then time it on request."""
     from dioptre import runtime
 
     runtime.prepare()  # before JAX is imported
@@ -107,11 +108,12 @@ def serve_one(arguments: argparse.Namespace) -> None:
 
     tile = np.ascontiguousarray(photo[None, :256, :256]) if arguments.whole else x
     for _ in range(2):
-        np.asarray(run(tile))  # compiled and warm
+        np.asarray(run(tile))  # compile and warm up
     serve(work)
 
 
 def jax_engine(model: str, arguments: argparse.Namespace) -> Run:
+    """Return a function that runs the network in JAX."""
     from dioptre.models.loading import load_model
 
     network = load_model(model)
@@ -119,6 +121,8 @@ def jax_engine(model: str, arguments: argparse.Namespace) -> Run:
 
 
 def openvino_engine(precision: str) -> Callable[[str, argparse.Namespace], Run]:
+    """Return a maker of functions that run the network in OpenVINO at this precision."""
+
     def make(model: str, arguments: argparse.Namespace) -> Run:
         from dioptre.models.acceleration import OpenVino
         from dioptre.models.loading import load_model
@@ -129,6 +133,7 @@ def openvino_engine(precision: str) -> Callable[[str, argparse.Namespace], Run]:
 
 
 def published_engine(make: Callable[..., Run]) -> Callable[[str, argparse.Namespace], Run]:
+    """Adapt a maker from `published_networks` to this script's arguments."""
     return lambda model, arguments: make(model, arguments.packages, threads=arguments.threads)
 
 

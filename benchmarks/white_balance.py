@@ -36,7 +36,7 @@ SCORES = ("mse", "mae_deg", "de2000", "de2000_worst_quarter")
 RGB_TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
 )
-SCORED_PIXELS = 4000  # evenly taken; the means of more differ by less than one in a hundred
+SCORED_PIXELS = 4000  # evenly spaced; means over more pixels differ by less than 1 %
 
 Method = Callable[[np.ndarray], np.ndarray]
 """sRGB-encoded picture (H, W, 3) float32 to the balanced one."""
@@ -44,6 +44,15 @@ Method = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
+    """A picture with a cast and its ground truth.
+
+    Attributes:
+        name: Name of the files, with the data set before the first underscore.
+        wrong: (H, W, 3) float32, sRGB-encoded, 0 to 1.
+        right: (H, W, 3) uint8, sRGB-encoded.
+        valid: (H, W), True where the pixel is scored.
+    """
+
     name: str
     wrong: np.ndarray
     right: np.ndarray
@@ -51,10 +60,12 @@ class Pair:
 
     @property
     def family(self) -> str:
+        """Data set that the pair belongs to."""
         return self.name.split("_")[0]
 
 
 def pairs(folder: Path) -> Iterator[Pair]:
+    """Yield the pairs of a folder in the order of their names."""
     for path in sorted(folder.glob("*_gt.png")):
         name = path.name.removesuffix("_gt.png")
         wrong, right = (np.asarray(Image.open(folder / f"{name}_{k}.png").convert("RGB")) for k in ("input", "gt"))
@@ -66,16 +77,21 @@ def pairs(folder: Path) -> Iterator[Pair]:
 
 
 def decode(encoded: np.ndarray) -> np.ndarray:
+    """Decode sRGB to linear light."""
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
 
 def encode(linear: np.ndarray) -> np.ndarray:
+    """Encode linear light as sRGB, clipped to 0 to 1."""
     clipped = np.clip(linear, 0, 1)
     return np.where(clipped <= 0.0031308, clipped * 12.92, 1.055 * clipped ** (1 / 2.4) - 0.055)
 
 
 def shades_of_grey(picture: np.ndarray, *, power: float) -> np.ndarray:
-    """Finlayson and Trezzi 2004, in linear light; power 1 is grey-world. The mean of the gains is one."""
+    """Balance by shades of grey (Finlayson and Trezzi 2004) in linear light, with gains whose mean is one.
+
+    Power 1 is the grey-world method.
+    """
     linear = decode(picture)
     usable = linear[(picture.max(axis=-1) < 0.98)]
     usable = usable if len(usable) else linear.reshape(-1, 3)
@@ -84,13 +100,16 @@ def shades_of_grey(picture: np.ndarray, *, power: float) -> np.ndarray:
 
 
 def gimp_auto(picture: np.ndarray) -> np.ndarray:
-    """Colors ▸ Auto ▸ White Balance as its manual has it: each channel stretched, 0.05 % cut off at either end."""
+    """Balance as the manual describes GIMP's Colors ▸ Auto ▸ White Balance.
+
+    Each channel is stretched to the full range, with 0.05 % of the pixels clipped at either end.
+    """
     low, high = np.quantile(picture.reshape(-1, 3), [0.0005, 0.9995], axis=0)
     return np.clip((picture - low) / np.maximum(high - low, 1e-6), 0, 1)
 
 
 def opencv_learned() -> Method:
-    """`xphoto.createLearningBasedWB` with its built-in model."""
+    """Return OpenCV's `xphoto.createLearningBasedWB` with its built-in model."""
     import cv2
 
     balancer = cv2.xphoto.createLearningBasedWB()
@@ -103,7 +122,7 @@ def opencv_learned() -> Method:
 
 
 def best_single_light(pair: Pair) -> np.ndarray:
-    """What one gain for each channel could do at best, by the truth."""
+    """Balance with the best possible gain for each channel, computed from the ground truth."""
     wrong, right = decode(pair.wrong)[pair.valid], decode(pair.right / 255)[pair.valid]
     usable = (pair.wrong[pair.valid].max(axis=-1) < 0.99) & (pair.wrong[pair.valid].min(axis=-1) > 0.01)
     gains = right[usable].sum(axis=0) / np.maximum(wrong[usable].sum(axis=0), 1e-6)
@@ -111,6 +130,7 @@ def best_single_light(pair: Pair) -> np.ndarray:
 
 
 def score(out: np.ndarray, pair: Pair) -> dict[str, float]:
+    """Return the MSE, the mean angle in degrees and the mean CIEDE2000 of a balanced picture."""
     step = max(1, int(pair.valid.sum()) // SCORED_PIXELS)
     pixels = np.round(np.clip(out[pair.valid][::step], 0, 1) * 255).astype(np.float64)
     right = pair.right[pair.valid][::step].astype(np.float64)
@@ -125,14 +145,14 @@ def score(out: np.ndarray, pair: Pair) -> dict[str, float]:
 
 
 def lab(rgb8: np.ndarray) -> np.ndarray:
-    """CIELAB, D65."""
+    """Convert 8-bit sRGB to CIELAB, D65."""
     xyz = decode(rgb8 / 255) @ RGB_TO_XYZ.T / [0.95047, 1.0, 1.08883]
     f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
     return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1)
 
 
 def ciede2000(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Sharma, Wu and Dalal 2005."""
+    """Return the CIEDE2000 colour differences (Sharma, Wu and Dalal 2005)."""
     (l1, a1, b1), (l2, a2, b2) = np.moveaxis(first, -1, 0), np.moveaxis(second, -1, 0)
     chroma7 = ((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2) ** 7
     g = 0.5 * (1 - np.sqrt(chroma7 / (chroma7 + 25.0**7)))
@@ -153,13 +173,14 @@ def ciede2000(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def summary(rows: list[dict[str, float]]) -> dict[str, float]:
+    """Return the mean of each score, and the mean ΔE of the worst quarter."""
     means = {name: float(np.mean([row[name] for row in rows])) for name in SCORES[:3]}
     worst = sorted((row["de2000"] for row in rows), reverse=True)[: max(1, len(rows) // 4)]
     return {**means, SCORES[3]: float(np.mean(worst))}
 
 
 def table(results: dict[str, dict[str, dict[str, float]]], counts: dict[str, int]) -> str:
-    """A row a method, a column a set."""
+    """Return a Markdown table with a row for each method and a column for each set."""
     families = list(counts)
     lines = ["| | " + " | ".join(f"{f} ({counts[f]})" for f in families) + " |", "|---|" + "---|" * len(families)]
     for method, by_family in results.items():
@@ -174,6 +195,11 @@ def table(results: dict[str, dict[str, dict[str, float]]], counts: dict[str, int
 
 
 def scored(methods: dict[str, Method], folders: list[Path]) -> tuple[dict, dict[str, int]]:
+    """Score all methods on all folders.
+
+    Returns:
+        Summaries by method and set, and the number of pictures of each set.
+    """
     rows: dict[str, dict[str, list[dict[str, float]]]] = {name: {} for name in methods}
     for folder in folders:
         for pair in pairs(folder):
@@ -184,7 +210,7 @@ def scored(methods: dict[str, Method], folders: list[Path]) -> tuple[dict, dict[
 
 
 def gains(results: dict[str, dict[str, dict[str, float]]]) -> str:
-    """How far below the best of the others the errors of ours are, a line a set."""
+    """Describe, one line for each set, how far Dioptre's errors are below those of the best other method."""
     lines = []
     for family, ours in results["Dioptre"].items():
         shares = []
@@ -198,7 +224,12 @@ def gains(results: dict[str, dict[str, dict[str, float]]]) -> str:
 
 
 def confidences(folders: list[Path]) -> list[dict[str, float]]:
-    """Five ranges of confidence: how many pictures, the mean of it, the share within GOOD_DE, the mean error."""
+    """Group the pictures into five ranges of confidence.
+
+    Returns:
+        For each range that occurs the number of pictures, their mean confidence, the fraction with an error of at
+        most GOOD_DE, and the mean error.
+    """
     rows = []
     for folder in folders:
         for pair in pairs(folder):
@@ -222,7 +253,7 @@ def confidences(folders: list[Path]) -> list[dict[str, float]]:
 
 
 def mixed(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
-    """Scores by picture and method."""
+    """Return the scores under mixed light, by picture and method."""
     results = {}
     for pair in pairs(folder):
         several = white_balance(pair.wrong, mixed=True)
@@ -239,7 +270,7 @@ def mixed(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def times() -> dict[str, float]:
-    """Least CPU seconds, after warm-up."""
+    """Return the least CPU and wall seconds after a warm-up run."""
     picture = np.random.default_rng(0).random((3000, 4000, 3), np.float32)
     tasks: dict[str, Callable[[], object]] = {
         "12 MP, all": lambda: white_balance(picture),
