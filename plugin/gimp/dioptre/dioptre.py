@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""GIMP starts this file: Filters ▸ Dioptre. Everything is in the package `dioptre_gimp` beside it."""
+"""Entry point that GIMP starts for Filters ▸ Dioptre. The code is in the package `dioptre_gimp` next to it."""
 
 import sys
 

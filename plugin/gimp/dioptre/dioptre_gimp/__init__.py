@@ -1,4 +1,4 @@
-"""Dioptre in GIMP 3: procedures, drawables, dialogs. Only the standard library, `gi` and `dioptre_link`.
+"""Dioptre in GIMP 3: procedures, layers and dialogs, with only the standard library, `gi` and `dioptre_link`.
 
-No pixel is computed here: pixels go through files to Dioptre's worker and back.
+No image processing happens here: pixels go to Dioptre's worker and back through files.
 """

@@ -1,8 +1,8 @@
-"""GIMP arguments made from the description of an operation, and options made from a filled-in config.
+"""Translates between an operation's options and the arguments and config of a GIMP procedure.
 
-GIMP's numbers have no "none": an option that is decided automatically when left out has a value below its range
-for that (`automatic_value`, usually -1). A point becomes two numbers, `NAME-x` and `NAME-y`; a list of points and a
-box are text, as on the command line; strokes are text, the JSON of a recipe.
+GIMP's numbers cannot be empty, so an optional number uses a value below its range to mean "automatic"
+(`automatic_value`, usually -1). A point becomes two numbers, `NAME-x` and `NAME-y`. A list of points and a box are
+text, as on the command line. Strokes are text, in the JSON format of recipes.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from dioptre_link.operation import Kind, Operation, Parameter
 
 from .host import Gimp, GObject
 
-AUTOMATIC = "automatic"  # the extra choice of a choice or yes/no option that may be left out
+AUTOMATIC = "automatic"  # Extra choice for an optional choice or yes/no option.
 DEPTH_LAYER = "depth-layer"
 WHOLE_IMAGE = "whole-image"
-MAX_POINT_PX = float(1 << 19)  # twice GIMP's largest side
+MAX_POINT_PX = float(1 << 19)  # Twice GIMP's largest side.
 
 _FLAGS = GObject.ParamFlags.READWRITE
 
 
 def automatic_value(parameter: Parameter) -> float:
-    """The number that stands for "decided automatically"."""
+    """Return the number that means "automatic"."""
     return -1.0 if parameter.minimum is None or parameter.minimum >= 0 else parameter.minimum - 1
 
 
 def names(parameter: Parameter) -> tuple[str, ...]:
-    """The names of the GIMP arguments that hold one parameter."""
+    """Return the names of the GIMP arguments that hold one parameter."""
     name = parameter.name.replace("_", "-")
     return (f"{name}-x", f"{name}-y") if parameter.kind is Kind.POINT else (name,)
 
 
 def add_arguments(procedure: Gimp.Procedure, operation: Operation) -> None:
-    """Give `procedure` an argument for every option, and one for the depth layer where the operation takes one."""
+    """Give `procedure` an argument for each option, and a depth-layer argument if the operation takes a depth."""
     nicks = nicknames(operation)
     for parameter in operation.parameters:
         _ADDERS[parameter.kind](procedure, parameter, nicks[parameter.name])
@@ -72,20 +72,21 @@ def add_depth_argument(procedure: Gimp.Procedure) -> None:
 
 
 def menu_labels() -> dict[str, str]:
-    """Every operation's title with a key of its own, beside those of the menu's other entries."""
-    taken = set("cehu")  # Recipe, Edit, Edit depth, Update
+    """Return the menu label of each operation, with a mnemonic that no other entry of the menu uses."""
+    taken = set("cehu")  # Taken by Recipe, Edit, Edit depth and Update.
     return {name: _with_key(translated(operation.title), taken) for name, operation in OPERATIONS.items()}
 
 
 def nicknames(operation: Operation) -> dict[str, str]:
-    """Every option's label with a key of its own (the letter after "_"), as far as there are letters."""
-    taken = set("hrcosldmn")  # Help, Reset, Cancel, OK, Save, Load; depth layer, More options, new group
-    taken |= set("abepfwtu")  # the views, the preset and the blur amount of a dialog
+    """Return each option's label with a unique mnemonic (the letter after "_") while free letters remain."""
+    # Taken by Help, Reset, Cancel, OK, Save, Load, depth layer, More options and new group.
+    taken = set("hrcosldmn")
+    taken |= set("abepfwtu")  # Taken by the views, the preset and the blur amount of a dialog.
     taken |= {"i"} if traits.enlarges(operation) else set()
     nicks = {}
     for parameter in sorted(operation.parameters, key=lambda parameter: not parameter.simple):
         label = translated(parameter.label)
-        if parameter.kind is Kind.STROKES:  # no row of a dialog
+        if parameter.kind is Kind.STROKES:  # Strokes have no row in a dialog.
             nicks[parameter.name] = label
             continue
         nicks[parameter.name] = _with_key(label, taken)
@@ -93,7 +94,7 @@ def nicknames(operation: Operation) -> dict[str, str]:
 
 
 def _with_key(label: str, taken: set[str]) -> str:
-    """The label with "_" before its first letter that is not taken, which is taken then."""
+    """Put "_" before the first letter of the label that is not in `taken`, and add that letter to `taken`."""
     free = [place for place, letter in enumerate(label) if letter.isalpha() and letter.lower() not in taken]
     if not free:
         return label
@@ -102,24 +103,28 @@ def _with_key(label: str, taken: set[str]) -> str:
 
 
 def read_options(operation: Operation, config: Gimp.ProcedureConfig) -> dict[str, Any]:
-    """The options in `config`, checked. Raises UsageError."""
+    """Return the validated options in `config`.
+
+    Raises:
+        UsageError: An option is invalid.
+    """
     return operation.check({p.name: read_one(p, config) for p in operation.parameters})
 
 
 def means_whole_image(operation: Operation, config: Gimp.ProcedureConfig) -> bool:
-    """Whether everything in the image is to be enlarged, not the layer alone."""
+    """Return whether the run enlarges the whole image instead of only the layer."""
     return traits.enlarges(operation) and bool(config.get_property(WHOLE_IMAGE))
 
 
 def write_option(parameter: Parameter, config: Gimp.ProcedureConfig, value: Any) -> None:
-    """Both coordinates of a point change together: nobody is notified of half a point."""
+    """Set one option. Both coordinates of a point change together, so observers never see half a point."""
     with config.freeze_notify():
         for name, one in zip(names(parameter), _gimp_values(parameter, value), strict=True):
             config.set_property(name, one)
 
 
 def write_options(operation: Operation, config: Gimp.ProcedureConfig, options: Mapping[str, Any]) -> None:
-    """Set every option of `options`, such as those that a result was made with."""
+    """Set every option in `options`, for example the options of an earlier result."""
     with config.freeze_notify():
         for parameter in operation.parameters:
             if parameter.name in options:
@@ -127,10 +132,10 @@ def write_options(operation: Operation, config: Gimp.ProcedureConfig, options: M
 
 
 def read_one(parameter: Parameter, config: Gimp.ProcedureConfig) -> Any:
-    """The value of one option, not checked further; None when it is left out."""
+    """Return the value of one option without further validation, or None if the option is automatic."""
     values = [config.get_property(name) for name in names(parameter)]
     if parameter.kind in (Kind.STROKES, Kind.POINTS):
-        return values[0] or ()  # GIMP makes None of an empty text
+        return values[0] or ()  # GIMP returns None for an empty text.
     if parameter.kind is Kind.BOX:
         return values[0] or None
     if parameter.default is None:

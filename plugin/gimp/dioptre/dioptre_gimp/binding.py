@@ -1,6 +1,6 @@
-"""Keeps GIMP's settings of a procedure and the dialog's state alike.
+"""Keeps a procedure's GIMP settings and the dialog's state in sync.
 
-GIMP's own buttons (Reset, Load Saved Settings) change the settings; every other change begins in the state.
+GIMP's own buttons (Reset, Load Saved Settings) change the settings; every other change starts in the state.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .host import Gimp, GLib
 
 
 class Binding:
-    """From its making until `end`."""
+    """Two-way binding between settings and state, active until `end` is called."""
 
     def __init__(self, config: Gimp.ProcedureConfig, store: Store[State]) -> None:
         self._config, self._store = config, store
@@ -41,7 +41,7 @@ class Binding:
             self._writing = False
 
     def _noticed(self, *_: object) -> None:
-        """Read the settings once, after GIMP has set all of them."""
+        """Schedule a single read, which runs after GIMP has set all values."""
         if not self._writing and self._reading is None:
             self._reading = GLib.idle_add(self._read)
 
@@ -53,7 +53,7 @@ class Binding:
             for name, value in options.items():
                 if state.options[name] != value:
                     state = states.changed(state, name, value)
-        except UsageError:  # half a point in saved settings: what is shown stays
+        except UsageError:  # Saved settings may hold only one coordinate of a point; keep the current state.
             return False
         self._store.set(state)
         return False

@@ -1,4 +1,4 @@
-"""The tools of the preview: a click for the focus, or the focus brush with its size and a button that clears."""
+"""The preview's tools: clicking a focus point, or the focus brush with its size and buttons that remove strokes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SLIDER_PX = 90
 
 
 class BrushRow(Gtk.Box):
-    """Renders the dialog's state, and sends what the user does."""
+    """Row of tool buttons that renders the dialog's state and forwards the user's input."""
 
     def __init__(self, store: Store[State]) -> None:
         super().__init__(spacing=6)

@@ -1,4 +1,4 @@
-"""The picture in a dialog, with zoom and pan: the wheel zooms at the pointer, a drag moves the zoomed picture."""
+"""The picture in a dialog, with zoom and pan: the wheel zooms at the pointer, and a drag pans."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from . import drawing  # noqa: E402
 try:
     gi.require_foreign("cairo")
     _HAS_CAIRO = True
-except ImportError:  # screens of high resolution show larger pixels then
+except ImportError:  # Without Cairo, high-resolution screens show larger pixels.
     _HAS_CAIRO = False
 
 MOST_ZOOM = 8.0
-STEP = 1.25  # of the zoom, for a notch of the wheel or a key
-CLICK_PX = 4  # a press that moves further is a drag
-HANDLE_PX = 12  # reach of the divider between before and after
-MOST_CIRCLE_PX = 500  # radius of a brush whose outline is still drawn
+STEP = 1.25  # Zoom factor per wheel notch or key press.
+CLICK_PX = 4  # A press that moves farther than this is a drag.
+HANDLE_PX = 12  # Distance from the before/after divider within which a press grabs it.
+MOST_CIRCLE_PX = 500  # Largest brush radius whose outline is still drawn.
 
 Point = tuple[float, float]
 Marker = tuple[Point, GdkPixbuf.Pixbuf]
@@ -34,7 +34,7 @@ Box = tuple[float, ...]
 
 
 class Canvas(Gtk.EventBox):
-    """Shows one picture in a fixed size. Points are fractions of the picture's sides."""
+    """Widget of fixed size that shows one picture. Points are fractions of the picture's sides."""
 
     def __init__(
         self, size: tuple[int, int], on_click: Callable[[float, float, Click], None], on_zoom: Callable[[], None]
@@ -45,20 +45,20 @@ class Canvas(Gtk.EventBox):
         self._picture: GdkPixbuf.Pixbuf | None = None
         self._markers: tuple[Marker, ...] = ()
         self.zoom = 1.0
-        self._middle: Point = (0.5, 0.5)  # of what is seen
+        self._middle: Point = (0.5, 0.5)  # Centre of the visible area.
         self._pressed: tuple[float, float, Point] | None = None
         self._dragged = False
         self._divider: float | None = None
         self._on_divider: Callable[[float], None] | None = None
         self._moves_divider = False
         self._painting: Painting | None = None
-        self._paints = False  # a stroke is under way
+        self._paints = False  # Whether a stroke is in progress.
         self._brush_radius = 0.0
         self._circle: tuple[float, GdkPixbuf.Pixbuf] | None = None
-        self._pointer: Point | None = None  # of a brush, in the widget
+        self._pointer: Point | None = None  # Brush position in widget coordinates.
         self._on_box: Callable[[Point, Point], None] | None = None
-        self._box: Box | None = None  # chosen already
-        self._drawn_box: tuple[Point, Point] | None = None  # under way
+        self._box: Box | None = None  # The box chosen earlier.
+        self._drawn_box: tuple[Point, Point] | None = None  # Start and current corner of a box being drawn.
         self._image = Gtk.Image()
         self._image.set_size_request(*size)
         self.add(self._image)
@@ -81,16 +81,21 @@ class Canvas(Gtk.EventBox):
         self.connect("realize", _crosshair)
 
     def show_picture(self, picture: GdkPixbuf.Pixbuf, markers: tuple[Marker, ...] = ()) -> None:
-        """The picture may be of any resolution; it fits the canvas at zoom 1."""
+        """Show `picture`, which may have any resolution; it fits the canvas at zoom 1."""
         self._picture, self._markers = picture, markers
         self._draw()
 
     def set_divider(self, at: float | None, on_move: Callable[[float], None] | None = None) -> None:
-        """A line at a fraction of the picture's width that a drag moves; None: there is none."""
+        """Draw a draggable vertical line at a fraction of the picture's width; None removes it."""
         self._divider, self._on_divider = at, on_move
 
     def set_brush(self, painting: Painting | None, radius: float = 0.0) -> None:
-        """Let the left button paint; None: it clicks. radius: of the outline, as a fraction of the longer side."""
+        """Let the left button paint, or restore clicking.
+
+        Args:
+            painting: Receives the strokes; None turns the brush off.
+            radius: Radius of the outline, as a fraction of the picture's longer side.
+        """
         changed = (painting, radius) != (self._painting, self._brush_radius)
         self._painting, self._brush_radius = painting, radius
         if painting is None:
@@ -99,11 +104,16 @@ class Canvas(Gtk.EventBox):
             self._draw()
 
     def set_box(self, on_box: Callable[[Point, Point], None] | None, box: Box | None = None) -> None:
-        """Let a drag with the left button draw a box; None: it moves the picture. box: chosen already."""
+        """Let a drag with the left button draw a box, or restore panning.
+
+        Args:
+            on_box: Called with two opposite corners of a finished box; None turns box drawing off.
+            box: The box chosen earlier, if any.
+        """
         self._on_box, self._box = on_box, box
 
     def set_zoom(self, zoom: float, at: Point | None = None) -> None:
-        """Zoom, leaving the point `at` of the picture where it is on the screen."""
+        """Set the zoom and keep the picture's point `at` in the same place on the screen."""
         zoom = min(max(zoom, 1.0), MOST_ZOOM)
         if at is not None and zoom != self.zoom:
             keep = self.zoom / zoom
@@ -115,7 +125,7 @@ class Canvas(Gtk.EventBox):
     # -- geometry ------------------------------------------------------------------------------------------------
 
     def _fit(self) -> float:
-        """Screen pixels a picture's pixel, at the zoom."""
+        """Return the number of screen pixels per picture pixel at the current zoom."""
         assert self._picture is not None
         width, height = self._picture.get_width(), self._picture.get_height()
         return min(self._size[0] / width, self._size[1] / height) * self.zoom
@@ -127,7 +137,7 @@ class Canvas(Gtk.EventBox):
         return max(1, round(min(whole[0], self._size[0]))), max(1, round(min(whole[1], self._size[1])))
 
     def _left_top(self) -> Point:
-        """Where the picture's left top lies, in pixels of what is seen; not above 0."""
+        """Return the position of the picture's top-left corner in the visible area, in pixels; never positive."""
         assert self._picture is not None
         fit, seen = self._fit(), self._shown_size()
         whole = (self._picture.get_width() * fit, self._picture.get_height() * fit)
@@ -139,7 +149,7 @@ class Canvas(Gtk.EventBox):
         return x, y
 
     def _point(self, x: float, y: float) -> Point | None:
-        """The picture's point below a place of the widget; None beside the picture."""
+        """Return the picture's point at a widget position, or None outside the picture."""
         if self._picture is None:
             return None
         seen, (inside_x, inside_y) = self._shown_size(), self._inside(x, y)
@@ -148,12 +158,12 @@ class Canvas(Gtk.EventBox):
         return self._nearest(x, y)
 
     def _inside(self, x: float, y: float) -> Point:
-        """A place of the widget from the left top of what is seen."""
+        """Return a widget position relative to the top left of the visible area."""
         seen = self._shown_size()
         return x - (self.get_allocated_width() - seen[0]) / 2, y - (self.get_allocated_height() - seen[1]) / 2
 
     def _nearest(self, x: float, y: float) -> Point:
-        """The point of the picture that is nearest to a place of the widget."""
+        """Return the picture's point nearest to a widget position."""
         assert self._picture is not None
         (left, top), fit, (inside_x, inside_y) = self._left_top(), self._fit(), self._inside(x, y)
         column = (inside_x - left) / (fit * self._picture.get_width())
@@ -161,7 +171,7 @@ class Canvas(Gtk.EventBox):
         return min(max(column, 0.0), 1.0), min(max(row, 0.0), 1.0)
 
     def _ratio(self) -> int:
-        """Screen pixels a pixel of the interface, where this Python can draw them."""
+        """Return the device pixels per interface pixel, or 1 without Cairo."""
         return self.get_scale_factor() if _HAS_CAIRO else 1
 
     def _draw(self) -> None:
@@ -200,7 +210,13 @@ class Canvas(Gtk.EventBox):
         return min(x, across), min(y, down), abs(across - x), abs(down - y)
 
     def _draw_circle(self, drawn: GdkPixbuf.Pixbuf, scale: float, ratio: int) -> None:
-        """The brush's outline at the pointer. scale: pixels of `drawn` a picture's pixel."""
+        """Draw the brush's outline at the pointer.
+
+        Args:
+            drawn: Pixbuf to draw on.
+            scale: Pixels of `drawn` per picture pixel.
+            ratio: Device pixels per interface pixel.
+        """
         assert self._picture is not None
         assert self._pointer is not None
         radius = self._brush_radius * max(self._picture.get_width(), self._picture.get_height()) * scale

@@ -1,4 +1,4 @@
-"""One row for each option. A row renders the dialog's state and sends what the user does; it holds no value."""
+"""One row per option. A row renders the dialog's state and forwards the user's input; it stores no value itself."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from . import style  # noqa: E402
 
 LABEL_CHARS = 20
 VALUE_CHARS = 6
-RESETS = {"f_number": {"max_radius": None}}  # set beside an option, because they would override it
+RESETS = {"f_number": {"max_radius": None}}  # Setting the key resets these options, which would override it.
 COLOURS = {"temperature": "dioptre-blue-amber", "tint": "dioptre-green-magenta"}
 AUTOMATIC = "Auto"
 
 
 def set_options(store: Store[State], values: Mapping[str, Any]) -> None:
-    """What the user chose, as one change; a value that does not fit changes nothing."""
+    """Apply the user's values as one change; if any value is invalid, change nothing."""
     state = store.state
     try:
         for name, value in values.items():
@@ -38,7 +38,7 @@ def set_options(store: Store[State], values: Mapping[str, Any]) -> None:
 
 
 def no_wheel(widget: Gtk.Widget) -> None:
-    """The wheel scrolls the options, and changes the value of none that the pointer happens to be over."""
+    """Let the wheel scroll the list of options instead of changing the unfocused option under the pointer."""
 
     def scrolled(_widget: Gtk.Widget, _event: Gdk.EventScroll) -> bool:
         if not widget.has_focus():
@@ -49,7 +49,7 @@ def no_wheel(widget: Gtk.Widget) -> None:
 
 
 class Row(Gtk.Box):
-    """A row with a label. `render` is called with every state."""
+    """Row with a label. `render` is called for every state."""
 
     def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
         super().__init__(spacing=6)
@@ -61,7 +61,7 @@ class Row(Gtk.Box):
         self.set_tooltip_text(translated(parameter.help))
 
     def name(self, widget: Gtk.Widget, words: str = "") -> None:
-        """For those who hear the dialog."""
+        """Set the name and description that screen readers announce."""
         accessible = widget.get_accessible()
         accessible.set_name(words or translated(self.parameter.label))
         accessible.set_description(translated(self.parameter.help))
@@ -86,7 +86,7 @@ class Row(Gtk.Box):
 
 
 class NumberRow(Row):
-    """Slider, number, and a tick where the option is decided from the picture when left out."""
+    """Slider and entry for a number, with a tick for "automatic" if the option is optional."""
 
     def __init__(
         self, store: Store[State], parameter: Parameter, nick: str, scale: scales.Scale | None = None
@@ -142,7 +142,7 @@ class NumberRow(Row):
         return round(value) if self.parameter.kind is Kind.INTEGER else round(value, self._scale.digits)
 
     def _entered(self, *_: object) -> bool:
-        """Take a typed number, or show the one that counts."""
+        """Apply a typed number, or restore the current value if it is invalid."""
         text = self._entry.get_text().strip().removeprefix("f/").replace(",", ".")
         try:
             value = self._scale.typed(float(text))
@@ -168,7 +168,7 @@ class NumberRow(Row):
 
 
 class ChoiceRow(Row):
-    """A list of choices; of a yes or no that may be left out, too."""
+    """List of choices; also used for optional yes/no options."""
 
     def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
         super().__init__(store, parameter, nick)
@@ -197,7 +197,7 @@ class ChoiceRow(Row):
 
 
 class TickRow(Row):
-    """Yes or no."""
+    """Check button for a yes/no option."""
 
     def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
         super().__init__(store, parameter, nick)
@@ -211,7 +211,7 @@ class TickRow(Row):
 
 
 class PointRow(Row):
-    """Says which point was clicked in the preview, and hands it back to the picture."""
+    """Shows the point clicked in the preview, with a button that makes it automatic again."""
 
     def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
         super().__init__(store, parameter, nick)
@@ -241,7 +241,7 @@ class PointRow(Row):
 
 
 class PlacesRow(Row):
-    """Says how many things were clicked, or that there is a box, and takes them back: the last one, or all."""
+    """Shows the number of clicked points or the box, with buttons that remove the last point or everything."""
 
     def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
         super().__init__(store, parameter, nick)
@@ -274,7 +274,7 @@ class PlacesRow(Row):
 
 
 def row_of(store: Store[State], parameter: Parameter, nick: str) -> Row:
-    """The row for a parameter of this kind."""
+    """Return the row that suits the parameter's kind."""
     kinds: dict[Kind, Callable[[Store[State], Parameter, str], Row]] = {
         Kind.POINT: PointRow,
         Kind.POINTS: PlacesRow,

@@ -1,6 +1,6 @@
-"""Edit depth: show and select the depth layer to paint on; Update shows the result again.
+"""Edit depth: show and select the depth layer for painting; Update shows the result again.
 
-The hidden layers are recorded in a parasite, so that exactly these are shown again, also after saving and opening.
+A parasite records the layers that were hidden, so that exactly these reappear, even after saving and reopening.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PARASITE = "dioptre-edit-depth"
 
 
 def begin(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Outcome:
-    """Show and select the depth layer of the selected result or picture, and hide what covers it."""
+    """Show and select the depth layer of the selected result or picture, and hide the layers that cover it."""
     entries = recipe.of(image).load()
     depth = _depth_layer(image, entries, drawables)
     covering = [layer for layer in _covering(image, entries, depth) if layer.get_visible()]
@@ -36,14 +36,22 @@ def begin(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Outcome:
         for layer in shown:
             layer.set_visible(True)
     image.set_selected_layers([depth])
-    words = Message("Paint, then choose Update. White is near, black is far.")  # a status bar may cut the end off
+    # Kept short, because a status bar may truncate it.
+    words = Message("Paint, then choose Update. White is near, black is far.")
     return Outcome(layer=depth, messages=(words,))
 
 
 def end(image: Gimp.Image, entry: Entry, changed: Gimp.Layer) -> None:
-    """Show the result again, and hide the depth that was shown to be painted; call it in an `undo_step`.
+    """Show the result again and hide the depth layer that was shown for painting.
 
-    changed: stands for the result. A hidden layer does not stay selected: a stroke on it would not be seen.
+    Call it inside an `undo_step`. A selected layer that becomes hidden is deselected, because strokes on it would
+    be
+    invisible.
+
+    Args:
+        image: The image that holds the result.
+        entry: The result's record.
+        changed: The layer to select if the selected layers are hidden.
     """
     hidden, shown = _remembered(image)
     for tattoo in hidden:
@@ -62,7 +70,11 @@ def end(image: Gimp.Image, entry: Entry, changed: Gimp.Layer) -> None:
 
 
 def _depth_layer(image: Gimp.Image, entries: Sequence[Entry], drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
-    """The depth layer that is meant. Raises RefusedError."""
+    """Return the depth layer that belongs to the selected layer.
+
+    Raises:
+        RefusedError: The layer has no Dioptre depth layer.
+    """
     picture = sources.only_layer(drawables)
     tattoo = picture.get_tattoo()
     for entry in reversed(entries):
@@ -79,7 +91,7 @@ def _depth_layer(image: Gimp.Image, entries: Sequence[Entry], drawables: Sequenc
 
 
 def _covering(image: Gimp.Image, entries: Sequence[Entry], depth: Gimp.Layer) -> Iterator[Gimp.Layer]:
-    """Results that depend on the depth layer: whole groups, or the layers beside it in its own group."""
+    """Yield the results that depend on the depth layer: whole groups, or its siblings in its own group."""
     tattoo, above = depth.get_tattoo(), {layer.get_tattoo() for layer in _parents(depth)}
     for entry in entries:
         if tattoo not in {link.id for role, link in _depth_links(entry)}:
@@ -114,7 +126,7 @@ def _set_visible(layer: Gimp.Layer | None, *, visible: bool) -> None:
 
 
 def _remember(image: Gimp.Image, hidden: Sequence[Gimp.Layer], shown: Sequence[Gimp.Layer]) -> None:
-    """Add to what an Edit depth before this one hid and showed."""
+    """Add the layers hidden and shown now to those of earlier Edit depth runs."""
     before_hidden, before_shown = _remembered(image)
     state = {
         "hidden": [*before_hidden, *(layer.get_tattoo() for layer in hidden)],
@@ -132,6 +144,6 @@ def _remembered(image: Gimp.Image) -> tuple[list[int], list[int]]:
         state = json.loads(bytes(parasite.get_data()))
         hidden, shown = ([int(tattoo) for tattoo in state[name]] for name in ("hidden", "shown"))
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-        # Damaged: what is shown then follows from the results alone.
+        # The parasite is damaged; fall back to showing the result.
         return [], []
     return hidden, shown

@@ -1,8 +1,9 @@
-"""The full precision of depth layers that an 8-bit document cannot hold, beside the document.
+"""Cache for the full precision of depth layers in 8-bit documents.
 
-For each such layer two files in Dioptre's cache folder, named by the SHA-256 of what the layer shows: the exact
-disparity, and what the layer showed when it was made. The worker takes the exact value wherever the layer still
-shows what it showed then, so painting changes the depth only where it was painted.
+Each such layer has two files in Dioptre's cache folder, named by the SHA-256 of the layer's content: the exact
+disparity, and the layer's content when it was created. The worker uses the exact value for every pixel that still
+has
+its original content, so painting changes the depth only where the user painted.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ from .host import Gimp
 
 PARASITE = "dioptre-depth"
 _KEY = re.compile("[0-9a-f]{64}")
-LIMIT_BYTES = 4 << 30  # about 25 depth maps of 24 megapixels; what was used longest ago goes first
+LIMIT_BYTES = 4 << 30  # About 25 depth maps of 24 megapixels; the least recently used are deleted first.
 
 
 @dataclass(frozen=True)
 class Kept:
-    """The two files of one depth layer."""
+    """The two cache files of one depth layer."""
 
     exact: Path
     shown: Path
 
     def fits(self, layer: Gimp.Drawable) -> bool:
-        """Whether both are there and of the layer's size: it may have been scaled or cropped since."""
+        """Return whether both files exist and fit the layer's size, which may have changed since then."""
         count = layer.get_width() * layer.get_height()
         sizes = ((self.exact, pixels.DEPTH), (self.shown, pixels.DEPTH_SHOWN))
         try:
@@ -44,7 +45,7 @@ class Kept:
 
 
 def content_hash(layer: Gimp.Drawable) -> str:
-    """SHA-256 of a grey layer's size and content, as sRGB-encoded 16-bit values."""
+    """Return the SHA-256 of a grey layer's size and content, read as sRGB-encoded 16-bit values."""
     digest = hashlib.sha256(f"{layer.get_width()}x{layer.get_height()} ".encode("ascii"))
     for band in pixels.read_bands(layer, pixels.DEPTH_SHOWN):
         digest.update(band)
@@ -52,7 +53,16 @@ def content_hash(layer: Gimp.Drawable) -> str:
 
 
 def keep(image: Gimp.Image, layer: Gimp.Drawable, exact: Buffer) -> str:
-    """Keep the disparity that `layer` was filled from, where the layer cannot hold it; returns its content hash."""
+    """Cache the exact disparity of `layer` if the document has only 8 bits.
+
+    Args:
+        image: The document, which determines the precision.
+        layer: A layer filled from `exact`.
+        exact: The disparity in full precision.
+
+    Returns:
+        The layer's content hash.
+    """
     key = content_hash(layer)
     if not pixels.is_eight_bit(image):
         return key
@@ -69,33 +79,33 @@ def keep(image: Gimp.Image, layer: Gimp.Drawable, exact: Buffer) -> str:
 
 
 def remember(image: Gimp.Image, layer: Gimp.Layer, exact: Buffer) -> str:
-    """As `keep`, for a layer that is in the document."""
+    """Cache the exact disparity like `keep`, and mark the layer, which is in the document already."""
     key = keep(image, layer, exact)
     mark(layer, key)
     return key
 
 
 def mark(layer: Gimp.Layer, key: str) -> None:
-    """Write on the layer itself what it showed when it was made: a copy in another document knows it, too."""
+    """Store the content hash on the layer itself, so that a copy in another document keeps it."""
     flags = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
     layer.attach_parasite(Gimp.Parasite.new(PARASITE, flags, key.encode("ascii")))
 
 
 def made_hash(layer: Gimp.Layer) -> str:
-    """The content hash of the layer as it was made; "" when Dioptre did not make it."""
+    """Return the content hash that the layer had when Dioptre created it, or "" for any other layer."""
     parasite = layer.get_parasite(PARASITE)
     key = bytes(parasite.get_data()).decode("ascii", "replace") if parasite is not None else ""
     return key if _KEY.fullmatch(key) else ""
 
 
 def find(key: str) -> Kept:
-    """Where the files of the layer with this content hash are, or would be."""
+    """Return the paths of the cache files for this content hash, whether or not they exist."""
     folder = cache_dir() / "depth"
     return Kept(folder / f"{key}.exact", folder / f"{key}.shown")
 
 
 class _beside:  # noqa: N801  (used as a function)
-    """A file that takes its name only when it is whole."""
+    """Context manager for a temporary file that is renamed to `path` once it is complete."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,7 +1,8 @@
-"""The dialog of an operation: it puts the state, the views of it, the previews and the result together.
+"""An operation's dialog, which combines the state, its views, the previews and the result.
 
-It never waits: reading layers, asking the worker and making layers are steps from GLib's main loop. The document
-is changed by the last step only, so Cancel leaves it as it was.
+The dialog never blocks: reading layers, waiting for the worker and creating layers run in steps from GLib's main
+loop.
+Only the last step changes the document, so Cancel leaves it untouched.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from .screen import MOST_PX, SMALL_PX, fitted  # noqa: E402
 from .sources import Source  # noqa: E402
 
 BINARY = "dioptre"
-BRUSH_ROW_PX = 40  # with the gap below it
+BRUSH_ROW_PX = 40  # Includes the gap below the row.
 
 
 def run_dialog(
@@ -52,16 +53,28 @@ def run_dialog(
     source: Source,
     edited: Edited | None,
 ) -> Outcome:
-    """Show the dialog until there is a result. Raises Cancelled, or what went wrong.
+    """Show the dialog until the run has finished.
 
-    edited: a result that OK replaces, unless the user asks for another one.
+    Args:
+        procedure: The procedure whose settings the dialog edits.
+        config: The procedure's settings.
+        operation: The operation to run.
+        source: The layers to work on.
+        edited: The result that OK replaces, unless the user asks for a new one.
+
+    Returns:
+        The outcome of the run.
+
+    Raises:
+        Cancelled: The user closed the dialog.
+        Exception: The error that ended the run.
     """
     GimpUi.init(BINARY)
     style.install()
     store = Store(_first_state(config, operation, source, edited))
     with jobs.open_worker() as worker, ExitStack() as files:
         connecting = jobs.connect(worker)
-        next(connecting, None)  # a worker that must be started warms up while the dialog is put together
+        next(connecting, None)  # Start the worker now, so that it warms up while the dialog is built.
         binding = Binding(config, store)
         files.callback(binding.end)
         dialog = OperationDialog(
@@ -76,7 +89,10 @@ def run_dialog(
 def _first_state(
     config: Gimp.ProcedureConfig, operation: Operation, source: Source, edited: Edited | None
 ) -> State:
-    """The options of the last run, or of the edited result; the last picture's focus and strokes are its own."""
+    """Return the initial state, from the last run's options or those of the edited result.
+
+    Options that belong to one picture, such as focus point and strokes, are reset to their defaults.
+    """
     for parameter in operation.parameters:
         if parameter.of_one_picture:
             arguments.write_option(parameter, config, parameter.default)
@@ -112,13 +128,13 @@ class OperationDialog:
             above_px=BRUSH_ROW_PX if brush.is_offered(store.state) else 0,
         )
         self._driver: Driver | None = None
-        self._said: tuple[str, ...] = ()  # to the user already
+        self._said: tuple[str, ...] = ()  # Messages that the user has seen already.
         self._failure: Exception | None = None
         self._outcome: Outcome | None = None
         self._loop: GLib.MainLoop | None = None
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, translated(self._operation.title))
         if (button := self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
-            button.hide()  # there is no page in GIMP's own help
+            button.hide()  # GIMP's help has no page for it.
         self._preview = Preview(store, self._size, self._layer_size, self._zoomed)
         self._previews = Previews(store, worker, self._longest_px)
         self._side = self._make_side(source)
@@ -131,7 +147,12 @@ class OperationDialog:
         self._render(store.state, store.state)
 
     def run(self, connecting: Steps[None]) -> Outcome:
-        """Until the result is there. Raises Cancelled, or what went wrong after OK."""
+        """Run the dialog and return the outcome.
+
+        Raises:
+            Cancelled: The user closed the dialog.
+            Exception: The error that ended the run after OK.
+        """
         self._open(self._source, connecting)
         if not self._dialog.run():
             raise Cancelled
@@ -177,7 +198,7 @@ class OperationDialog:
         return tick
 
     def _chooser(self, source: Source) -> Gtk.Widget | None:
-        """Which layer is the depth, for operations that take one."""
+        """Return the list for choosing the depth layer, or None if there is nothing to choose."""
         if not traits.takes_depth(self._operation):
             return None
         candidates: list[Gimp.Layer | None] = [*sources.depth_candidates(source)]
@@ -200,9 +221,9 @@ class OperationDialog:
         self._previews.sharpen()
 
     def _longest_px(self) -> int:
-        """How large previews are computed: as large as they are seen."""
+        """Return the longest side of previews in pixels, which matches their size on the screen."""
         if traits.enlarges(self._operation):
-            return SMALL_PX  # of the enlarged part: more takes long
+            return SMALL_PX  # Applies to the enlarged crop; a larger one would take long.
         zoom = min(self._preview.canvas.zoom, 2.0)
         seen = round(max(self._size) * self._preview.get_scale_factor() * (1.0 if zoom < 1.3 else zoom))
         return min(seen, max(self._layer_size))
@@ -210,7 +231,7 @@ class OperationDialog:
     # -- before OK -----------------------------------------------------------------------------------------------
 
     def _open(self, source: Source, connecting: Steps[None] | None = None) -> None:
-        """Show the layer at once, then hand it to the worker."""
+        """Show the layer at once, then send it to the worker."""
         self._source = source
         self._preview.show_layer(
             drawing.pixbuf_from_rgb(*self._size, 4, pixels.read_small(source.picture, self._size))
@@ -233,13 +254,13 @@ class OperationDialog:
         yield from inputs.read()
 
     def _use_depth(self, depth: Gimp.Layer | None) -> None:
-        """Another depth layer was chosen: hand everything over again."""
+        """Send all inputs again with the newly chosen depth layer."""
         self._open(replace(self._source, depth=depth))
 
     # -- after OK ------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        """Compute and insert the result; Cancel, Escape and closing the window stop it."""
+        """Compute and insert the result; Cancel, Escape and closing the window stop the run."""
         self._said = self._store.state.shown.messages if self._store.state.shown is not None else ()
         self._previews.stop()
         self._store.set(states.working(self._store.state))

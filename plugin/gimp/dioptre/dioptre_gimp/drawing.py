@@ -1,4 +1,4 @@
-"""Pictures for the dialogs, drawn with GdkPixbuf and plain Python: not every GIMP's Python has Cairo."""
+"""Drawing for the dialogs, with GdkPixbuf and plain Python, because some GIMP builds lack Cairo for Python."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ RING_PX = 27
 CHECKER_PX = 8
 WHITE, AMBER, GREEN, RED = (255, 255, 255), (255, 190, 60), (90, 230, 110), (255, 90, 80)
 _OUTLINE = (255, 190, 60, 255)
-_BACK = bytes((32, 32, 34))  # of the histogram
-_FOCUSED, _FRAME_PX = 0x2F6FBDFF, 2  # the colour of `style`
-_LIGHT, _DARK = 0x999999, 0x666666  # of the checkerboard behind transparent places
+_BACK = bytes((32, 32, 34))  # Background of the histogram.
+_FOCUSED, _FRAME_PX = 0x2F6FBDFF, 2  # Same colour as in `style`.
+_LIGHT, _DARK = 0x999999, 0x666666  # Checkerboard behind transparent areas.
 
 
 def pixbuf_of(image: Image) -> GdkPixbuf.Pixbuf:
@@ -27,7 +27,7 @@ def pixbuf_of(image: Image) -> GdkPixbuf.Pixbuf:
 
 
 def pixbuf_from_rgb(width: int, height: int, channels: int, data: bytes) -> GdkPixbuf.Pixbuf:
-    """A picture from packed 8-bit rows of 1, 2 (grey, alpha), 3 or 4 channels."""
+    """Return a pixbuf from packed 8-bit rows of 1 (grey), 2 (grey and alpha), 3 or 4 channels."""
     if channels <= 2:
         step = 3 if channels == 1 else 4
         grey, alpha = data[::channels], data[1::2]
@@ -43,7 +43,7 @@ def pixbuf_from_rgb(width: int, height: int, channels: int, data: bytes) -> GdkP
 
 
 def opaque(picture: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
-    """A copy to draw on, over a checkerboard where it is transparent."""
+    """Return an opaque copy with a checkerboard behind transparent areas."""
     width, height = picture.get_width(), picture.get_height()
     drawn = GdkPixbuf.Pixbuf.new(GdkPixbuf.Colorspace.RGB, False, 8, width, height)
     area = (0, 0, width, height, 0, 0, 1.0, 1.0)
@@ -53,7 +53,7 @@ def opaque(picture: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
 
 
 def dimmed(picture: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
-    """A darker, nearly grey copy: the sign that a result is not computed yet."""
+    """Return a darker, nearly grey copy, which signals that the result is not computed yet."""
     copy = opaque(picture)
     copy.saturate_and_pixelate(copy, 0.15, False)
     shade = pixbuf_from_rgb(1, 1, 4, bytes((20, 20, 20, 120)))
@@ -63,7 +63,7 @@ def dimmed(picture: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
 
 
 def lay_over(onto: GdkPixbuf.Pixbuf, top: GdkPixbuf.Pixbuf, *, smooth: bool = False) -> None:
-    """Draw `top`, stretched to its size, over `onto`."""
+    """Draw `top` over `onto`, scaled to the size of `onto`."""
     width, height = onto.get_width(), onto.get_height()
     scale = width / top.get_width(), height / top.get_height()
     kind = GdkPixbuf.InterpType.BILINEAR if smooth else GdkPixbuf.InterpType.NEAREST
@@ -71,7 +71,7 @@ def lay_over(onto: GdkPixbuf.Pixbuf, top: GdkPixbuf.Pixbuf, *, smooth: bool = Fa
 
 
 def split(before: GdkPixbuf.Pixbuf, after: GdkPixbuf.Pixbuf, at: float) -> GdkPixbuf.Pixbuf:
-    """`before` left of `at`, a fraction of the width, `after` right of it, and a line between them."""
+    """Show `before` to the left of `at`, a fraction of the width, `after` to the right, and a line between them."""
     drawn = opaque(after)
     width, height = drawn.get_width(), drawn.get_height()
     edge = min(max(round(at * width), 0), width)
@@ -87,7 +87,7 @@ def split(before: GdkPixbuf.Pixbuf, after: GdkPixbuf.Pixbuf, at: float) -> GdkPi
 
 
 def coloured(image: Image, table: Sequence[tuple[int, int, int, int]]) -> GdkPixbuf.Pixbuf:
-    """A picture of one channel through a table of 256 colours: red, green, blue and alpha."""
+    """Map a single-channel image through a table of 256 RGBA colours."""
     data = bytearray(4 * len(image.data))
     for channel in range(4):
         data[channel::4] = image.data.translate(bytes(colour[channel] for colour in table))
@@ -95,13 +95,13 @@ def coloured(image: Image, table: Sequence[tuple[int, int, int, int]]) -> GdkPix
 
 
 def outline(coverage: Image) -> GdkPixbuf.Pixbuf:
-    """The subject's edge, two pixels wide, transparent elsewhere."""
+    """Return the subject's edge, two pixels wide, on a transparent background."""
     edge = Image(width=coverage.width, height=coverage.height, channels=1, data=marks.outline(coverage))
     return coloured(edge, [(0, 0, 0, 0), _OUTLINE, *[(0, 0, 0, 0)] * 254])
 
 
 def stamp(mark: GdkPixbuf.Pixbuf, onto: GdkPixbuf.Pixbuf, x: int, y: int) -> None:
-    """Draw `mark` with its middle at (x, y), as far as it lies inside."""
+    """Draw `mark` centred at (x, y), clipped to `onto`."""
     left, top = x - mark.get_width() // 2, y - mark.get_height() // 2
     first_x, first_y = max(left, 0), max(top, 0)
     width = min(left + mark.get_width(), onto.get_width()) - first_x
@@ -113,7 +113,7 @@ def stamp(mark: GdkPixbuf.Pixbuf, onto: GdkPixbuf.Pixbuf, x: int, y: int) -> Non
 
 
 def ring(colour: tuple[int, int, int]) -> GdkPixbuf.Pixbuf:
-    """A ring and a dot with dark edges, which are seen on every picture."""
+    """Return a ring with a dot; dark edges make both visible on every picture."""
     middle = RING_PX // 2
     rows = bytearray()
     for y in range(RING_PX):
@@ -128,11 +128,12 @@ def ring(colour: tuple[int, int, int]) -> GdkPixbuf.Pixbuf:
 
 
 def circle(radius_px: float) -> GdkPixbuf.Pixbuf:
-    """The outline of a brush: a thin white line beside a dark one, seen on every picture."""
+    """Return the brush's outline: a thin white line next to a dark one, visible on every picture."""
     side = 2 * math.ceil(radius_px) + 5
     data = bytearray(4 * side * side)
     for away, pixel in ((1.0, bytes((0, 0, 0, 160))), (0.0, bytes((255, 255, 255, 230)))):
-        steps = max(round(8 * (radius_px + away)), 8)  # a quarter more than the outline has pixels
+        # About 25% more steps than the outline has pixels, so that it has no gaps.
+        steps = max(round(8 * (radius_px + away)), 8)
         for step in range(steps):
             angle = math.tau * step / steps
             x, y = (round(side / 2 - 0.5 + (radius_px + away) * turn(angle)) for turn in (math.cos, math.sin))
@@ -141,7 +142,7 @@ def circle(radius_px: float) -> GdkPixbuf.Pixbuf:
 
 
 def frame(onto: GdkPixbuf.Pixbuf, left: int, top: int, width: int, height: int) -> None:
-    """Draw the outline of a box, white beside black, as far as it lies inside."""
+    """Draw the outline of a box in adjacent white and black lines, clipped to `onto`."""
     for inset, colour in ((-1, 0x000000FF), (0, 0xFFFFFFFF)):
         x, y, across, down = left + inset, top + inset, width - 2 * inset, height - 2 * inset
         for line in (
@@ -164,9 +165,16 @@ def _fill(onto: GdkPixbuf.Pixbuf, line: tuple[int, int, int, int], colour: int) 
 def histogram(
     bars: list[float], size: tuple[int, int], sharp: tuple[float, float] | None, *, focused: bool = False
 ) -> GdkPixbuf.Pixbuf:
-    """Bars from far (left) to near (right), coloured by what is sharp; the same colours as in the picture.
+    """Draw depth bars from far (left) to near (right), coloured by sharpness as in the Focus view.
 
-    focused: with the frame of what the keyboard moves.
+    Args:
+        bars: Heights of the bars, 0 to 1.
+        size: Width and height of the picture in pixels.
+        sharp: The sharp range of disparity, 0 to 1, or None.
+        focused: Draw the frame that marks the keyboard focus.
+
+    Returns:
+        The drawn pixbuf.
     """
     width, height = size
     colours = views.focus_colours(sharp) if sharp is not None else [(150, 150, 150, 255)] * 256

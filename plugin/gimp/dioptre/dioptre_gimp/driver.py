@@ -10,12 +10,12 @@ from dioptre_link.editing.events import Step
 
 from .host import GLib
 
-SLICE_S = 0.02  # of work at a time: the interface stays smooth
-WAIT_MS = 15  # between looks at the worker: not felt, and 66 system calls a second
+SLICE_S = 0.02  # Longest run of work between two returns to the main loop; keeps the interface responsive.
+WAIT_MS = 15  # Poll interval for the worker: imperceptible, at 66 system calls a second.
 
 
 class Driver:
-    """One running job. Ends with exactly one of `on_done(outcome)` and `on_error(error)`, unless it is stopped."""
+    """One running job. Unless stopped, it ends with exactly one call of `on_done(outcome)` or `on_error(error)`."""
 
     def __init__(
         self,
@@ -36,14 +36,14 @@ class Driver:
         return self._source is not None
 
     def stop(self) -> None:
-        """Give up; the worker's job is cancelled. Nothing is called any more."""
+        """Stop and cancel the worker's job; no callback runs after this."""
         if self._source is not None:
             GLib.source_remove(self._source)
             self._source = None
             self._steps.close()
 
     def _go(self) -> bool:
-        """One slice; arranges the next by itself."""
+        """Run for one time slice and schedule the next."""
         self._source = None
         until = time.monotonic() + SLICE_S
         step: Any = None
@@ -51,7 +51,7 @@ class Driver:
             while time.monotonic() < until:
                 step = next(self._steps)
                 if not isinstance(step, Step):
-                    break  # something to show
+                    break  # An event to display.
                 if step.waiting:
                     break
         except StopIteration as end:

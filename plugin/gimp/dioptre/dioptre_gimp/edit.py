@@ -1,4 +1,4 @@
-"""Edit: which recorded result an interactive run replaces, with the options that it was made with."""
+"""Edit: finds the recorded result that an interactive run replaces, and its options."""
 
 from __future__ import annotations
 
@@ -19,9 +19,13 @@ from .update import source_now
 
 @dataclass(frozen=True, kw_only=True)
 class Edited:
-    """A result that can be replaced, and its inputs as they are now.
+    """A result that can be replaced, with its current inputs.
 
-    chosen: the user has selected the result itself, not only the picture that it was made from.
+    Attributes:
+        entry: The result's record.
+        operation: The operation that created it.
+        source: The current inputs.
+        chosen: Whether the user selected the result itself instead of its source picture.
     """
 
     entry: Entry
@@ -34,7 +38,11 @@ class Edited:
 
 
 def find(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Edited:
-    """The newest result that the selected layer belongs to, or that was made from it. Raises RefusedError."""
+    """Find the newest result that the selected layer belongs to, or else the newest one created from that layer.
+
+    Raises:
+        RefusedError: The layer has no such result.
+    """
     layer = sources.only_layer(drawables)
     entries = recipe.of(image).load()
     try:
@@ -48,7 +56,7 @@ def find(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Edited:
 
 
 def replaceable(image: Gimp.Image, drawables: Sequence[Gimp.Drawable], operation: Operation) -> Edited | None:
-    """The result of the operation that an interactive run replaces; None where there is nothing to replace."""
+    """Find the operation's result that an interactive run replaces, or return None."""
     layer = sources.only_layer(drawables)
     entries = [entry for entry in recipe.of(image).readable() if entry.operation == operation.name]
     own = [entry for entry in entries if _is_there(image, entry) and _belongs(entry, layer)]
@@ -58,12 +66,12 @@ def replaceable(image: Gimp.Image, drawables: Sequence[Gimp.Drawable], operation
         picture = sources.find(operation, image, drawables, None).picture.get_tattoo()
         entry = results.to_replace(entries, operation, picture, lambda entry: _is_there(image, entry))
         return None if entry is None else _edited(image, entry, chosen=False)
-    except RefusedError:  # its picture is gone, or a layer is locked: then it is not replaced
+    except RefusedError:  # The picture is missing or a layer is locked, so this result cannot be replaced.
         return None
 
 
 def has_results(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> bool:
-    """Whether an operation on the selected layer could replace an earlier result."""
+    """Return whether an operation on the selected layer could replace an earlier result."""
     layer = sources.only_layer(drawables)
     entries = [entry for entry in recipe.of(image).readable() if _is_there(image, entry)]
     return any(_belongs(entry, layer) or _is_from(entry, layer) for entry in entries)
@@ -72,14 +80,15 @@ def has_results(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> bool:
 def _edited(image: Gimp.Image, entry: Entry, *, chosen: bool) -> Edited:
     operation = entry.described
     source = source_now(image, entry)
-    if source is None:  # a depth layer that was painted on: a copy of it stays
+    # The result is a depth layer that was painted on; its replacement keeps a copy of the painting.
+    if source is None:
         picture = recipe.find(image, entry.inputs["picture"])
         source = sources.find(operation, image, [picture], None, into_selection=False)
     return Edited(entry=entry, operation=operation, source=source, chosen=chosen)
 
 
 def _is_there(image: Gimp.Image, entry: Entry) -> bool:
-    """Whether what the result is seen by is still in the image."""
+    """Return whether the result's main layer is still in the image."""
     if entry.known is None:
         return False
     roles = [Role.RESULT.value, GROUP] if Role.RESULT in entry.known.outputs else [Role.DEPTH.value]
@@ -91,7 +100,7 @@ def _is_from(entry: Entry, layer: Gimp.Layer) -> bool:
 
 
 def _belongs(entry: Entry, layer: Gimp.Layer) -> bool:
-    """Whether the layer is one of the result's, or lies in its group."""
+    """Return whether the layer is an output of the result or lies inside its group."""
     made = {link.id for link in entry.outputs.values()}
     item: Gimp.Layer | None = layer
     while item is not None:

@@ -1,8 +1,9 @@
-"""Super-resolution of a whole image: GIMP enlarges all of it, then the layers get the network's pixels.
+"""Super-resolution of a whole image: GIMP scales everything, then the layers receive the network's pixels.
 
-GIMP's own scaling takes along what no network is needed for: canvas, groups, places, masks, channels, selection,
-guides, paths, sample points, text and vectors. It gives every layer a new buffer, and undo brings the old one back;
-so the network's pixels are written straight into the new one.
+GIMP's own scaling takes care of everything that needs no network: canvas, groups, positions, masks, channels,
+selection, guides, paths, sample points, text and vectors. It gives every layer a new buffer and undo restores the
+old
+one, so the network's pixels can be written straight into the new buffer.
 """
 
 from __future__ import annotations
@@ -26,12 +27,19 @@ from .sources import Source
 
 _DATA = tuple(role.value for role in layers.DATA_ROLES)
 _WORDS = "Text layers were enlarged as pixels. If you edit the text, GIMP redraws it at the original size."
-_DRAWN = ("VectorLayer", "LinkLayer")  # of GIMP 3.2: drawn again at their new size
+_DRAWN = ("VectorLayer", "LinkLayer")  # Layer types of GIMP 3.2 that GIMP redraws at the new size.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One layer and what the network made of it. depth: is enlarged along with this layer."""
+    """One layer and its enlarged pixels.
+
+    Attributes:
+        source: The layer and its depth.
+        sent: The inputs as they were sent to the worker.
+        result: The worker's result.
+        depth: The depth layer that is enlarged together with this layer, if any.
+    """
 
     source: Source
     sent: jobs.Sent
@@ -40,7 +48,7 @@ class Part:
 
 
 def run_image(worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source) -> Steps[Outcome]:
-    """Enlarge every layer, then the image in one undo step; the document changes in that last step only."""
+    """Enlarge every layer and then the image, in one undo step; only the last step changes the document."""
     image, scale = source.image, float(options["scale"])
     planned = plan(source, scale)
     parts: list[Part] = []
@@ -75,7 +83,11 @@ def run_image(worker: Worker, operation: Operation, options: Mapping[str, Any], 
 
 
 def plan(source: Source, scale: float) -> list[Source]:
-    """The layers that the network enlarges, the chosen one first. Raises RefusedError."""
+    """Return the layers that the network enlarges, the selected one first.
+
+    Raises:
+        RefusedError: The enlarged image would exceed GIMP's limit, or no layer can be enlarged.
+    """
     image = source.image
     sources.check_size(image.get_width() * scale, image.get_height() * scale)
     entries = recipe.of(image).readable()
@@ -121,7 +133,7 @@ def _apply(image: Gimp.Image, scale: float, parts: Sequence[Part]) -> None:
     with layers.cubic():
         layers.must(image.scale(*size), "enlarge the image")
     _, x, y = image.get_resolution()
-    image.set_resolution(min(x * scale, 65536.0), min(y * scale, 65536.0))  # it prints at the same size
+    image.set_resolution(min(x * scale, 65536.0), min(y * scale, 65536.0))  # Keep the printed size.
     for part in parts:
         colour = pixels.picture_format(image, alpha=True)
         for made in part.result.layers:
@@ -135,14 +147,14 @@ def _apply(image: Gimp.Image, scale: float, parts: Sequence[Part]) -> None:
 
 
 def _write(layer: Gimp.Layer, buffer: Buffer, pixel_format: pixels.Format) -> None:
-    """A factor that is not a whole number may round a side to another pixel: what is too much is left out."""
+    """Write the network's pixels; surplus rows or columns from rounding a fractional scale are dropped."""
     for _ in pixels.read_in(buffer, layer.get_buffer(), pixel_format):
         pass
     layer.update(0, 0, layer.get_width(), layer.get_height())
 
 
 def _unpainted(image: Gimp.Image, entries: Sequence[Entry]) -> set[int | str]:
-    """Ids of layers that are still as Dioptre made them."""
+    """Return the ids of layers that have not changed since Dioptre created them."""
     links = [(Role(role), link) for entry in entries for role, link in entry.outputs.items() if role != GROUP]
     found = [(role, link, recipe.find(image, link)) for role, link in links if link.sha256]
     return {
@@ -153,7 +165,7 @@ def _unpainted(image: Gimp.Image, entries: Sequence[Entry]) -> set[int | str]:
 
 
 def _scaled(image: Gimp.Image, entry: Entry, scale: float, unpainted: set[int | str]) -> Entry:
-    """A result as it would have been made at the new size: so that Update still fits."""
+    """Return the record as if the result had been created at the new size, so that Update keeps working."""
     described = entry.known
     outputs = {
         role: recipe.link(layer, sha256=layers.content_hash(layer, Role(role)))

@@ -1,4 +1,4 @@
-"""The dialog before the compute core is installed: what will be done, a button, and its progress."""
+"""The dialog that installs the compute core: an explanation, a button and a progress bar."""
 
 from __future__ import annotations
 
@@ -21,11 +21,15 @@ from .log import LOG, logger  # noqa: E402
 
 BINARY = "dioptre"
 WORDS_CHARS = 60
-INSTALL, FIND = 1, 2  # responses
+INSTALL, FIND = 1, 2  # Dialog responses.
 
 
 def set_up() -> None:
-    """Show the dialog until the compute core is there. Raises Cancelled."""
+    """Show the dialog until the compute core is installed.
+
+    Raises:
+        Cancelled: The user closed the dialog.
+    """
     GimpUi.init(BINARY)
     style.install()
     dialog = FirstStartDialog()
@@ -36,7 +40,7 @@ def set_up() -> None:
 
 
 class FirstStartDialog:
-    """One window; it never waits, so that Cancel works while packages are fetched."""
+    """The installation window; it never blocks, so Cancel works while packages download."""
 
     def __init__(self) -> None:
         self._driver: Driver | None = None
@@ -65,7 +69,11 @@ class FirstStartDialog:
         self._dialog.show_all()
 
     def run(self) -> None:
-        """Until the core is there. Raises Cancelled when the user closes the window."""
+        """Run until the compute core is installed.
+
+        Raises:
+            Cancelled: The user closed the window.
+        """
         while not self._is_done:
             response = self._dialog.run()
             if self._is_done:

@@ -1,4 +1,4 @@
-"""The focus range, dragged on a histogram of the depth: far on the left, near on the right."""
+"""Row for dragging the focus range on a histogram of the depth: far is on the left, near on the right."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from . import drawing  # noqa: E402
 from .controls import AUTOMATIC, Row, set_options  # noqa: E402
 
 SIZE = (428, 44)
-GRIP = 0.025  # reach of an end of the range, as a fraction of the width
+GRIP = 0.025  # Distance from an end of the range within which a press grabs it, as a fraction of the width.
 BINS = 100
 
 
 class FocusRow(Row):
-    """Drag an end to widen the range, or the middle to move the focus. Arrow keys do the same."""
+    """Histogram whose range moves by dragging its middle and widens by dragging an end; arrow keys do the same."""
 
     def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
         super().__init__(store, parameter, nick)
         self._depth: object = None
         self._bars = [0.0] * BINS
-        self._grip: Grip | None = None  # while the button is down
+        self._grip: Grip | None = None  # Set while the mouse button is down.
         self._image = Gtk.Image()
         self._image.set_size_request(*SIZE)
         self._area = Gtk.EventBox(can_focus=True, halign=Gtk.Align.START)
@@ -77,7 +77,7 @@ class FocusRow(Row):
         self._image.set_from_pixbuf(drawing.histogram(self._bars, SIZE, sharp, focused=focused))
         return False
 
-    # -- what the user does --------------------------------------------------------------------------------------
+    # -- input --------------------------------------------------------------------------------------------------
 
     def _at(self, x: float) -> float:
         return float(min(max(x / SIZE[0], 0.0), 1.0))

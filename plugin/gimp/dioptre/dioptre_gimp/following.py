@@ -1,6 +1,6 @@
-"""Filters ▸ Dioptre ▸ Recipe: which recipe is followed, a preset or one in a file.
+"""Arguments of Filters ▸ Dioptre ▸ Recipe: a preset, or a recipe file.
 
-All steps of a recipe are one job of the worker, which hands floats from step to step: see `dioptre_link.chain`.
+All steps of a recipe run as one job of the worker, which passes floats between the steps: see `dioptre_link.chain`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from . import arguments
 from .host import Gimp, GObject
 
 PRESET, FILE = "preset", "file"
-FROM_FILE = "file"  # the choice that means the file
+FROM_FILE = "file"  # The choice that selects the file.
 
 _FLAGS = GObject.ParamFlags.READWRITE
 
@@ -38,7 +38,7 @@ def add_arguments(procedure: Gimp.Procedure) -> None:
 
 
 def is_unchosen(config: Gimp.ProcedureConfig) -> bool:
-    """Whether there is neither a preset nor a file."""
+    """Return whether neither a preset nor a file is chosen."""
     return bool(config.get_property(PRESET) == FROM_FILE and config.get_property(FILE) is None)
 
 
@@ -47,7 +47,12 @@ def none_chosen() -> UsageError:
 
 
 def chosen(config: Gimp.ProcedureConfig) -> tuple[Operation, dict[str, Any]]:
-    """The chosen recipe as an operation with its options. Raises UsageError or RecipeError."""
+    """Return the chosen recipe as an operation with its options.
+
+    Raises:
+        UsageError: No recipe is chosen.
+        RecipeError: The recipe is invalid.
+    """
     name = config.get_property(PRESET)
     if name != FROM_FILE:
         return as_operation(preset(name))

@@ -24,7 +24,7 @@ WORDS_CHARS = 48
 
 
 class Downloads:
-    """The downloads of one dialog, over a connection of their own: previews go on meanwhile."""
+    """The downloads of one dialog, over a separate connection so that previews continue meanwhile."""
 
     def __init__(self, store: Store[State], files: ExitStack) -> None:
         self._store = store
@@ -33,7 +33,7 @@ class Downloads:
         files.callback(self._close)
 
     def begin(self, network: Network) -> None:
-        """The user pressed the button."""
+        """Start downloading the network, in place of any running download."""
         self._stop()
         self._store.set(fetching.began(self._store.state, network))
         self._driver = Driver(
@@ -74,7 +74,7 @@ class Downloads:
 
 
 class OfferBox(Gtk.Box):
-    """Below a choice: the button with the licence, the progress of the download, or why it failed."""
+    """Box below a choice: the button with the licence, the download's progress, or the reason why it failed."""
 
     def __init__(self, parameter: str, downloads: Downloads) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=4, no_show_all=True)
@@ -112,7 +112,7 @@ class OfferBox(Gtk.Box):
         self._bar.set_fraction(min(max(offer.fraction or 0.0, 0.0), 1.0))
         self._bar.set_visible(running)
         self._cancel.set_visible(running)
-        if had_focus:  # one button takes the other's place
+        if had_focus:  # Download and Cancel replace each other, so pass the keyboard focus on.
             (self._cancel if running else self._get).grab_focus()
         self._words.set_text(" ".join(translated(part) for part in (offer.words, offer.hint) if part))
         self._words.show()

@@ -1,4 +1,4 @@
-"""GIMP's libraries, in the versions this plug-in is written for. `GimpUi` is not here: it needs a display."""
+"""GIMP's libraries, in the versions that this plug-in requires. `GimpUi` needs a display and is left out."""
 
 import gi
 

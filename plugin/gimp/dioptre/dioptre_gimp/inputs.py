@@ -1,4 +1,4 @@
-"""The layers of a dialog as the worker gets them: read once, for the previews and for the result behind OK."""
+"""The dialog's input layers for the worker, read once and shared by the previews and the final result."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from .host import Gegl
 from .sources import Source
 
 FORMAT = PixelFormat("u8", 4)
-"""Of previews."""
+"""Pixel format of previews."""
 
 
 class Inputs:
-    """What one source hands over. files: deletes the buffers that are left at the end."""
+    """The inputs of one source. `files` deletes the buffers that remain at the end."""
 
     def __init__(self, source: Source, worker: Worker, files: ExitStack, depth_image: Image | None) -> None:
         self.source = source
         self._worker, self._files, self._depth_image = worker, files, depth_image
         self._sent: jobs.Sent | None = None
-        self._spent: set[str] = set()  # inputs whose buffers the session has taken
+        self._spent: set[str] = set()  # Inputs whose buffers the preview session has consumed.
 
     def read(self) -> Steps[None]:
-        """Read the layers; the first thing that a dialog does."""
+        """Read the layers; this is the first thing a dialog does."""
         self._sent = yield from jobs.send(self._worker, self.source, self._files)
         self._spent.clear()
 
@@ -56,7 +56,7 @@ class Inputs:
         )
 
     def for_result(self, session: PreviewSession) -> Steps[jobs.Sent]:
-        """The inputs as they are now; what the previews handed over already is not sent again."""
+        """Return the current inputs for the final job, reusing those that the previews uploaded."""
         if self._sent is None or (yield from jobs.changed(self.source, self._sent)):
             yield from self.read()
         sent = self._sent
@@ -64,7 +64,7 @@ class Inputs:
         inputs: dict[str, Buffer | Stored] = dict(sent.inputs)
         for name in self._spent:
             stored = session.stored(name, self._key(name))
-            if stored is None:  # the worker that had it has ended
+            if stored is None:  # The worker that stored it has exited.
                 yield from self.read()
                 assert self._sent is not None
                 return self._sent
@@ -91,7 +91,7 @@ class Inputs:
     def _upload(self, name: str) -> Callable[[Worker], Steps[Buffer]]:
         def upload(worker: Worker) -> Steps[Buffer]:
             assert self._sent is not None
-            if name == "disparity":  # the job behind OK may need it beside the exact one
+            if name == "disparity":  # The final job may need the buffer of the exact depth, so send a new one.
                 return (yield from jobs.read_depth(worker, self.source, self._files))
             if name in self._spent:
                 yield from self.read()

@@ -1,6 +1,6 @@
-"""One job on the worker, in small steps: nothing here waits, so a dialog stays alive between the steps.
+"""Runs one job on the worker in small non-blocking steps, so that a dialog stays responsive between them.
 
-Each function is a generator of `Step`s and returns its outcome (`outcome = yield from …`). A script runs them with
+Each function is a generator of `Step`s and returns its outcome (`outcome = yield from …`). Scripts run them with
 `run_here`; the dialog drives them from GLib's main loop.
 """
 
@@ -26,8 +26,8 @@ from .host import Gimp
 from .log import logger
 from .sources import Source
 
-WAIT_S = 0.05  # a script's look at the worker: no load, and a cancel is felt at once
-SHARE_SENDING = 0.1  # of the progress bar; the worker's own part and the layers follow
+WAIT_S = 0.05  # Poll interval in scripts: negligible load, and Cancel still feels immediate.
+SHARE_SENDING = 0.1  # Fractions of the progress bar; creating the layers takes the rest.
 SHARE_WORKING = 0.8
 BEFORE_LAYERS = SHARE_SENDING + SHARE_WORKING
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """The inputs of a job, in files that the worker sees; and what the recipe says of them."""
+    """The inputs of a job in files that the worker can read, with the hashes that the recipe records."""
 
     inputs: Mapping[str, Buffer | Stored]
     picture_sha256: str
@@ -51,7 +51,7 @@ def open_worker() -> Worker:
 
 
 def run_here(steps: Steps[T], on_step: Callable[[Step], None]) -> T:
-    """Run `steps` to their end. For scripts, which have nothing else to do meanwhile."""
+    """Run `steps` to the end in this thread. For scripts, which have nothing else to do meanwhile."""
     pause = threading.Event()
     while True:
         try:
@@ -69,7 +69,7 @@ def connect(worker: Worker) -> Steps[None]:
 
 
 def in_thread(call: Callable[[], T], phase: str) -> Steps[T]:
-    """Run something that waits for the worker away from GIMP's and GTK's thread; `call` must not touch either."""
+    """Run a blocking call outside GIMP's and GTK's thread; `call` must not use either library."""
     outcome: list[T] = []
     failure: list[DioptreError] = []
 
@@ -114,7 +114,7 @@ def send(worker: Worker, source: Source, files: ExitStack) -> Steps[Sent]:
 
 
 def changed(source: Source, sent: Sent) -> Steps[bool]:
-    """Whether the layers no longer hold what was sent."""
+    """Return whether the layers have changed since they were sent."""
     digest = hashlib.sha256()
     pixel_format = pixels.picture_format(source.image, alpha=source.picture.has_alpha())
     for band in pixels.read_bands(source.picture, pixel_format):
@@ -134,7 +134,19 @@ def work(
     *,
     roles: tuple[Role, ...] | None = None,
 ) -> Steps[Result]:
-    """Submit the job and follow it to its result. roles: of the layers that are wanted; None: all."""
+    """Submit the job and follow it to its result.
+
+    Args:
+        worker: The connected worker.
+        operation: The operation to run.
+        options: Its validated options.
+        source: The layers to work on.
+        sent: The inputs from `send`.
+        roles: Roles of the layers to return; None returns all.
+
+    Returns:
+        The worker's result.
+    """
     colour_format = pixels.picture_format(source.image, alpha=True).wire
     file = opened_file(operation, source)
     job = worker.submit(
@@ -144,12 +156,12 @@ def work(
 
 
 def opened_file(operation: Operation, source: Source) -> str | None:
-    """The file that may hold the camera's own depth, for operations that look for it."""
+    """Return the file that may contain the camera's own depth, for operations that look for it."""
     return sources.opened_file(source.image) if traits.looks_into_file(operation) else None
 
 
 def within(steps: Steps[T], start: float, share: float) -> Steps[T]:
-    """`steps` as a part of something longer."""
+    """Run `steps` as a section of a longer job, from `start` over `share` of its progress."""
     try:
         while True:
             try:
@@ -164,7 +176,7 @@ def within(steps: Steps[T], start: float, share: float) -> Steps[T]:
 def _send_depth(
     worker: Worker, source: Source, files: ExitStack, inputs: dict[str, Buffer | Stored]
 ) -> Steps[tuple[str, list[str]]]:
-    """Put the depth layer into `inputs`, as exactly as it is known; returns its hash and words for the user."""
+    """Put the depth layer into `inputs` in the best available precision; return its hash and user messages."""
     depth = source.depth
     assert depth is not None
     yield Step(fraction=SHARE_SENDING, phase="Reading the depth layer")
@@ -188,7 +200,7 @@ def _send_depth(
 
 
 def _send_selection(worker: Worker, source: Source, files: ExitStack, inputs: dict[str, Buffer | Stored]) -> str:
-    """Put the selection over the layer into `inputs`, where the operation takes one; returns its hash."""
+    """Put the selection over the layer into `inputs` if the operation takes one; return its hash."""
     if not source.takes_selection or Gimp.Selection.is_empty(source.image):
         return ""
     digest = hashlib.sha256()
@@ -219,7 +231,7 @@ def _read_drawable(
 
 
 def read_depth(worker: Worker, source: Source, files: ExitStack) -> Steps[Buffer]:
-    """The depth layer as it shows itself, in a new buffer."""
+    """Return the depth layer's visible content in a new buffer."""
     assert source.depth is not None
     return (yield from _read_drawable(worker, source.depth, pixels.DEPTH, files))
 

@@ -1,7 +1,8 @@
-"""A result becomes layers of the document: in one undo step, and without touching anything else in it.
+"""Turns a result into layers of the document, in one undo step and without changing anything else.
 
-The layers are made and filled first, outside of the document (`fill`); only then are they put in (`insert`), so a
-cancel or an error before that leaves the document as it was.
+Layers are created and filled outside the document first (`fill`) and inserted afterwards (`insert`), so a cancel or
+an
+error before that leaves the document untouched.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from .jobs import BEFORE_LAYERS
 from .log import logger
 from .sources import Source
 
-DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # values, not a picture
+DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # Layers that hold values, not a picture.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filled:
-    """A new layer, not yet in the document. sha256: of what it shows, by `content_hash`."""
+    """A new layer that is not in the document yet. `sha256` is its `content_hash`."""
 
     layer: Gimp.Layer
     role: Role
@@ -39,7 +40,7 @@ class Filled:
 
 @contextmanager
 def undo_step(image: Gimp.Image) -> Iterator[None]:
-    """Everything inside is one step for the user to undo."""
+    """Group everything inside into one undo step."""
     image.undo_group_start()
     try:
         yield
@@ -48,7 +49,7 @@ def undo_step(image: Gimp.Image) -> Iterator[None]:
 
 
 def fill(source: Source, result: Result, *, roles: tuple[Role, ...] = tuple(Role)) -> Steps[list[Filled]]:
-    """Make a layer of every layer of `result` that has one of these roles."""
+    """Create and fill a layer for each layer of `result` that has one of these roles."""
     wanted = [made for made in result.layers if made.role in roles]
     pixels.check_room(sum(made.buffer.pixels.nbytes for made in wanted))
     filled: list[Filled] = []
@@ -74,17 +75,21 @@ def fill(source: Source, result: Result, *, roles: tuple[Role, ...] = tuple(Role
 
 
 def discard(filled: list[Filled]) -> None:
-    """Free layers that were not put into the document."""
+    """Free layers that were not inserted into the document."""
     for one in filled:
         one.layer.delete()
 
 
 def insert(source: Source, operation: Operation, filled: list[Filled]) -> Gimp.Layer:
-    """Put the layers above their source, in a group unless they are only data; call it in an `undo_step`.
+    """Insert the layers above their source, in a group unless they are only data; call it inside an `undo_step`.
 
-    Returns the group, or the single layer. Where the source is not simply opaque (transparent places, a mask,
-    another mode or opacity), the group takes its place: it gets the source's mode, opacity and mask, and the source
-    is hidden. Elsewhere the source stays as it is.
+    If the source is not plain and opaque (it has transparency, a mask, or another mode or opacity), the group
+    replaces it:
+    the group takes the source's mode, opacity and mask, and the source is hidden. Otherwise the source does not
+    change.
+
+    Returns:
+        The group, or the first layer if there is no group.
     """
     image, picture = source.image, source.picture
     parent, position = picture.get_parent(), _position(image, picture)
@@ -112,19 +117,19 @@ def insert(source: Source, operation: Operation, filled: list[Filled]) -> Gimp.L
 
 
 def insert_cut_out(source: Source, one: Filled) -> None:
-    """Put a cut-out above its picture, and hide the picture; call it in an `undo_step`."""
+    """Insert a cut-out above its picture and hide the picture; call it inside an `undo_step`."""
     picture = source.picture
     put(source.image, one, picture.get_parent(), source.image.get_item_position(picture), picture.get_offsets()[1:])
     picture.set_visible(False)
 
 
 def replace_content(layer: Gimp.Layer, filled: Filled) -> None:
-    """Give `layer` the pixels of `filled`, within the selection if there is one; call it in an `undo_step`."""
+    """Give `layer` the pixels of `filled`, within any selection; call it inside an `undo_step`."""
     new = filled.layer
     width, height = new.get_width(), new.get_height()
     if (layer.get_width(), layer.get_height()) != (width, height):
         with cubic():
-            must(layer.scale(width, height, False), f"resize “{layer.get_name()}”")  # its mask, too
+            must(layer.scale(width, height, False), f"resize “{layer.get_name()}”")  # Resizes the mask, too.
     if new.has_alpha() and not layer.has_alpha():
         must(layer.add_alpha(), f"add an alpha channel to “{layer.get_name()}”")
     shadow = layer.get_shadow_buffer()
@@ -139,7 +144,7 @@ def replace_content(layer: Gimp.Layer, filled: Filled) -> None:
 
 @contextmanager
 def nothing_selected(image: Gimp.Image) -> Iterator[None]:
-    """Take the selection away and put it back: changes of pixels heed it."""
+    """Clear the selection inside and restore it afterwards, because a selection limits pixel changes."""
     if Gimp.Selection.is_empty(image):
         yield
         return
@@ -153,12 +158,12 @@ def nothing_selected(image: Gimp.Image) -> Iterator[None]:
 
 
 def layer_format(layer: Gimp.Layer) -> str:
-    """A babl format that carries this layer's values to another layer of the same image without loss."""
+    """Return a babl format that carries this layer's values to another layer of the same image without loss."""
     return f"{'Y' if layer.is_gray() else 'RGB'}{'A' if layer.has_alpha() else ''} float"
 
 
 def content_hash(layer: Gimp.Layer, role: Role) -> str:
-    """SHA-256 of what a layer of a result shows, as `Filled.sha256` has it."""
+    """Return the SHA-256 of a result layer's content, as in `Filled.sha256`."""
     return depth_store.content_hash(layer) if role is Role.DEPTH else pixels.content_hash(layer)
 
 
@@ -173,7 +178,7 @@ def _new_layer(source: Source, made: ResultLayer) -> Gimp.Layer:
         (False, False): Gimp.ImageType.RGB_IMAGE,
     }[grey, alpha]
     mode = image.get_default_new_layer_mode()
-    name = "Result" if made.role is Role.RESULT else made.name  # the group has the operation's name
+    name = "Result" if made.role is Role.RESULT else made.name  # The group has the operation's name.
     layer = Gimp.Layer.new(image, name, size.width, size.height, kind, 100.0, mode)
     if layer is None:
         raise DioptreError(
@@ -187,7 +192,7 @@ def _format(source: Source, made: ResultLayer) -> pixels.Format:
 
 
 def _position(image: Gimp.Image, picture: Gimp.Layer) -> int:
-    """Above the source, and above what was made from it before: a new result must be seen."""
+    """Return the position above the source and above its earlier results, where a new result is visible."""
     tattoo = picture.get_tattoo()
     parent = picture.get_parent()
     siblings = parent.get_children() if parent is not None else image.get_layers()
@@ -204,7 +209,7 @@ def put(image: Gimp.Image, one: Filled, parent: Gimp.Layer | None, position: int
 
 
 def _take_place(image: Gimp.Image, picture: Gimp.Layer, group: Gimp.Layer, *, below_result: bool) -> None:
-    if below_result:  # outside of the selection the picture must still be seen
+    if below_result:  # Outside the selection the picture must stay visible.
         copy = picture.copy()
         if copy.get_mask() is not None:
             copy.remove_mask(Gimp.MaskApplyMode.DISCARD)
@@ -224,7 +229,7 @@ def _take_place(image: Gimp.Image, picture: Gimp.Layer, group: Gimp.Layer, *, be
 
 
 def _selection_mask(image: Gimp.Image, picture: Gimp.Layer, layer: Gimp.Layer) -> Gimp.LayerMask:
-    """A mask for `layer` from the selection, enlarged with it where the layer is an enlarged picture."""
+    """Return a mask for `layer` from the selection, scaled up if the layer is an enlarged picture."""
     if _same_size(picture, layer):
         return layer.create_mask(Gimp.AddMaskType.SELECTION)
     selected = picture.create_mask(Gimp.AddMaskType.SELECTION)
@@ -235,7 +240,7 @@ def _selection_mask(image: Gimp.Image, picture: Gimp.Layer, layer: Gimp.Layer) -
 
 
 def _fill_mask(image: Gimp.Image, target: Gimp.LayerMask, mask: Gimp.LayerMask) -> None:
-    """Fill `target` with `mask`, brought to its size by GIMP, which scales masks only with a layer."""
+    """Fill `target` with `mask`, scaled to its size through a temporary layer: GIMP cannot scale a mask alone."""
     if _same_size(mask, target):
         pixels.copy_mask(mask, target)
         return
@@ -256,7 +261,7 @@ def _fill_mask(image: Gimp.Image, target: Gimp.LayerMask, mask: Gimp.LayerMask) 
 
 @contextmanager
 def unlocked(image: Gimp.Image) -> Iterator[None]:
-    """GIMP ends a plug-in that writes to a locked layer."""
+    """Unlock all layers inside, because GIMP terminates a plug-in that writes to a locked layer."""
     locked = [layer for layer in sources.all_layers(image.get_layers()) if layer.get_lock_content()]
     for layer in locked:
         layer.set_lock_content(False)
@@ -269,7 +274,7 @@ def unlocked(image: Gimp.Image) -> Iterator[None]:
 
 @contextmanager
 def cubic() -> Iterator[None]:
-    """Let GIMP scale smoothly, whatever the user's setting."""
+    """Make GIMP scale with cubic interpolation, regardless of the user's setting."""
     Gimp.context_push()
     try:
         Gimp.context_set_interpolation(Gimp.InterpolationType.CUBIC)
@@ -283,7 +288,7 @@ def _same_size(one: Gimp.Drawable, other: Gimp.Drawable) -> bool:
 
 
 def _make_room(image: Gimp.Image, picture: Gimp.Layer, filled: list[Filled]) -> None:
-    """Enlarge the canvas for an enlarged picture that filled it."""
+    """Enlarge the canvas if the picture filled it before it was enlarged."""
     result = filled[0].layer
     size = (picture.get_width(), picture.get_height())
     larger = (result.get_width(), result.get_height())
@@ -293,6 +298,14 @@ def _make_room(image: Gimp.Image, picture: Gimp.Layer, filled: list[Filled]) -> 
 
 
 def must(done: object, what: str) -> None:
-    """Raises DioptreError where GIMP says that it did not do something."""
+    """Raise an error if a GIMP call failed.
+
+    Args:
+        done: The call's return value, false on failure.
+        what: What the call does, in the infinitive, for the message.
+
+    Raises:
+        DioptreError: The call failed.
+    """
     if not done:
         raise DioptreError("GIMP could not {what}.", hint="The image was not changed.", what=what)

@@ -1,4 +1,4 @@
-"""How a run ends, and the check before it changes the document."""
+"""The outcome of a run, and the check before the run changes the document."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ from .sources import Source
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """The new layer or group, and sentences for the user."""
+    """The new layer or group, and messages for the user."""
 
     layer: Gimp.Layer
     messages: tuple[str, ...]
 
 
 def check_still_there(source: Source) -> None:
-    """The user may close or change the document meanwhile."""
+    """Raise if the document or a layer was closed or deleted during the run.
+
+    Raises:
+        RefusedError: The document or a layer is gone.
+    """
     if not source.image.is_valid():
         raise refusals.document_closed()
     for layer in (source.picture, source.depth):

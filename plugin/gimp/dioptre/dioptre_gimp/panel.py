@@ -1,4 +1,4 @@
-"""The right side of a dialog: first the few options that most pictures need, the others under More options."""
+"""The right side of a dialog: the few options that most pictures need, with the rest under More options."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BLUR, RANGE = "f_number", "focus_range"
 
 
 def scrolled(panel: Gtk.Widget) -> Gtk.ScrolledWindow:
-    """`panel` with a scrollbar that is always there: nothing moves when More options opens."""
+    """Wrap `panel` with a scrollbar that is always visible, so that nothing moves when More options opens."""
     window = Gtk.ScrolledWindow(overlay_scrolling=False)
     window.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.ALWAYS)
     window.add(panel)
@@ -68,7 +68,7 @@ class Panel(Gtk.Box):
         self.show_all()
 
     def _changed(self, old: State, state: State) -> None:
-        """Progress alone changes no row."""
+        """Render unless only the progress changed, which affects no row."""
         same = old.options is state.options and old.decided is state.decided and old.shown is state.shown
         same = same and old.networks is state.networks and old.fetch is state.fetch
         if not same or old.working != state.working:
@@ -84,7 +84,7 @@ class Panel(Gtk.Box):
         box.pack_start(row, False, False, 0)
 
     def _add_row(self, box: Gtk.Box, parameter: Parameter, row: Row) -> None:
-        """A row, and below a choice the offer of what it lacks."""
+        """Add a row and, below a choice, the offer to download a missing network."""
         self._add(box, row)
         if parameter.kind is Kind.CHOICE:
             self._add(box, OfferBox(parameter.name, self._downloads))
@@ -99,7 +99,7 @@ class Panel(Gtk.Box):
         return row_of(self._store, parameter, nick)
 
     def _add_groups(self, box: Gtk.Box, parameters: list[Parameter]) -> None:
-        """Every group once, with its heading."""
+        """Add each group once, under its heading."""
         groups: dict[str, list[Parameter]] = {}
         for parameter in parameters:
             groups.setdefault(parameter.group, []).append(parameter)
@@ -115,7 +115,7 @@ class Panel(Gtk.Box):
 
 
 def presets_of(operation: Operation) -> dict[str, Mapping[str, Any]]:
-    """Options of the presets that consist of this operation alone, by their titles."""
+    """Return the options of all presets that consist of this operation alone, by title."""
     return {
         recipe.title: recipe.steps[0].options
         for recipe in presets().values()
@@ -124,7 +124,7 @@ def presets_of(operation: Operation) -> dict[str, Mapping[str, Any]]:
 
 
 class PresetRow(Gtk.Box):
-    """Sets all options at once, but for the place that was clicked and the strokes."""
+    """Choice of a preset, which sets all options except clicked points and strokes."""
 
     def __init__(self, store: Store[State]) -> None:
         super().__init__(spacing=6)
@@ -172,7 +172,7 @@ class PresetRow(Gtk.Box):
 
 
 class DiscRow(Gtk.Box):
-    """The disc that a light out of focus becomes, in the middle and in a corner of the picture."""
+    """The disc that an out-of-focus light becomes, at the centre and in a corner of the picture."""
 
     def __init__(self) -> None:
         super().__init__(spacing=12)
@@ -197,7 +197,7 @@ class DiscRow(Gtk.Box):
 
 
 def depth_chooser(names: list[str], chosen: int, on_choose: Any) -> Gtk.Box:
-    """A list of layers that may be the depth."""
+    """Return a list of the layers that can serve as depth."""
     box = Gtk.ComboBoxText()
     for name in names:
         box.append_text(name)

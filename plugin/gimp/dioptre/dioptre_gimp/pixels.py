@@ -1,4 +1,4 @@
-"""Pixels between GIMP's drawables and files, band by band, in formats that GIMP converts to by itself."""
+"""Transfers pixels between GIMP's drawables and files in bands, in formats that GIMP converts to automatically."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from dioptre_link.wire import PixelFormat
 
 from .host import Gegl, Gimp
 
-BAND_ROWS = 256  # two rows of GEGL's tiles; a band of a 24-megapixel float picture is 25 MB
+BAND_ROWS = 256  # Two rows of GEGL tiles; a band of a 24-megapixel float picture is 25 MB.
 
 
 @dataclass(frozen=True)
 class Format:
-    """One layout of pixels under both of its names. A misspelt babl name would end the process."""
+    """One pixel layout under its babl and wire names. A misspelt babl name would terminate the process."""
 
     babl: str
     wire: PixelFormat
@@ -30,7 +30,7 @@ _COLOUR = {
     for dtype, babl in (("u8", "u8"), ("u16", "u16"), ("f32", "float"))
 }
 DEPTH = _COLOUR[1, "f32"]
-DEPTH_SHOWN = _COLOUR[1, "u16"]  # tells all codes of an 8-bit layer apart, whatever its profile
+DEPTH_SHOWN = _COLOUR[1, "u16"]  # Distinguishes all codes of an 8-bit layer, whatever its profile.
 SELECTION = Format("Y float", PixelFormat("f32", 1))
 
 _EXACT = {
@@ -47,10 +47,11 @@ def is_eight_bit(image: Gimp.Image) -> bool:
 
 
 def picture_format(image: Gimp.Image, *, alpha: bool) -> Format:
-    """The smallest format that holds a layer of `image` exactly, as sRGB-encoded values.
+    """Return the smallest format that holds a layer of `image` exactly, as sRGB-encoded values.
 
-    Integers where the image itself holds sRGB-encoded integers; otherwise floats, which keep the colours outside
-    of sRGB that a wider profile allows (below 0 or above 1).
+    Integer if the image itself holds sRGB-encoded integers. Otherwise float, which keeps colours outside sRGB from
+    a wider
+    profile (below 0 or above 1).
     """
     dtype = "f32"
     for precision, exact in _EXACT.items():
@@ -80,7 +81,7 @@ def write_out(
     pixel_format: Format,
     on_bytes: Callable[[bytes], object] | None = None,
 ) -> Iterator[float]:
-    """Write all pixels of `drawable` into `buffer`, one band a step; yields the share done."""
+    """Write all pixels of `drawable` into `buffer`, one band per step; yield the completed fraction."""
     width, height = drawable.get_width(), drawable.get_height()
     source = drawable.get_buffer()
     for band in bands(width, height):
@@ -92,12 +93,12 @@ def write_out(
 
 
 def read_in(buffer: Buffer, target: Gegl.Buffer, pixel_format: Format) -> Iterator[float]:
-    """Write all pixels of the file `buffer` into GIMP's `target`, one band a step; yields the share done."""
+    """Write all pixels of `buffer` into GIMP's `target`, one band per step; yield the completed fraction."""
     width, height = buffer.pixels.width, buffer.pixels.height
     expected = width * pixel_format.wire.pixel_bytes
     for band in bands(width, height):
         rows = buffer.read_rows(band.y, band.height)
-        if len(rows) != expected * band.height:  # GEGL would read past the end
+        if len(rows) != expected * band.height:  # GEGL would read past the end.
             raise ValueError(f"{len(rows)} bytes for {band.height} rows of {expected}")
         target.set(band, pixel_format.babl, rows)
         yield (band.y + band.height) / height
@@ -105,7 +106,7 @@ def read_in(buffer: Buffer, target: Gegl.Buffer, pixel_format: Format) -> Iterat
 
 
 def read_small(drawable: Gimp.Drawable, size: tuple[int, int], *, grey: bool = False) -> bytes:
-    """The drawable reduced to `size` (width, height): sRGB-encoded RGBA in 8 bits, or grey alone."""
+    """Return the drawable reduced to `size` (width, height), as 8-bit sRGB-encoded RGBA or grey."""
     scale = max(size[0] / drawable.get_width(), size[1] / drawable.get_height())
     pixel_format = "Y' u8" if grey else "R'G'B'A u8"
     rect = Gegl.Rectangle.new(0, 0, *size)
@@ -113,14 +114,14 @@ def read_small(drawable: Gimp.Drawable, size: tuple[int, int], *, grey: bool = F
 
 
 def read_bands(drawable: Gimp.Drawable, pixel_format: Format) -> Iterator[bytes]:
-    """All pixels of `drawable` from the top, in bands."""
+    """Yield all pixels of `drawable` in bands from the top."""
     source = drawable.get_buffer()
     for band in bands(drawable.get_width(), drawable.get_height()):
         yield source.get(band, 1.0, pixel_format.babl, Gegl.AbyssPolicy.NONE)
 
 
 def content_hash(drawable: Gimp.Drawable) -> str:
-    """SHA-256 of the drawable's size and of its own values: it changes when somebody paints on it."""
+    """Return the SHA-256 of the drawable's size and raw values, which changes when a user paints on it."""
     width, height = drawable.get_width(), drawable.get_height()
     digest = hashlib.sha256(f"{width}x{height} ".encode("ascii"))
     source = drawable.get_buffer()
@@ -130,7 +131,7 @@ def content_hash(drawable: Gimp.Drawable) -> str:
 
 
 def selection_bands(image: Gimp.Image, layer: Gimp.Layer) -> Iterator[tuple[int, bytes]]:
-    """The selection over `layer`, 0 to 1, as (first row, rows) from the top; nothing is selected off the canvas."""
+    """Yield the selection over `layer`, 0 to 1, as (first row, rows) from the top; it is 0 outside the canvas."""
     source = image.get_selection().get_buffer()
     _, x, y = layer.get_offsets()
     for band in bands(layer.get_width(), layer.get_height()):
@@ -139,7 +140,7 @@ def selection_bands(image: Gimp.Image, layer: Gimp.Layer) -> Iterator[tuple[int,
 
 
 def is_opaque(drawable: Gimp.Drawable) -> bool:
-    """Whether every pixel is wholly opaque."""
+    """Return whether every pixel is fully opaque."""
     if not drawable.has_alpha():
         return True
     source = drawable.get_buffer()
@@ -151,12 +152,16 @@ def is_opaque(drawable: Gimp.Drawable) -> bool:
 
 
 def check_room(nbytes: int) -> None:
-    """Raises DioptreError when GIMP has nowhere to put so many pixels: it would lose them without a word."""
+    """Check that GIMP has space for `nbytes` more, because it would lose pixels without reporting an error.
+
+    Raises:
+        DioptreError: The tile cache and the swap folder together are too small.
+    """
     settings = Gegl.config()
     folder, cache_bytes = settings.get_property("swap"), settings.get_property("tile-cache-size")
     try:
         free = shutil.disk_usage(folder).free
-    except (OSError, TypeError):  # it may be inside of GIMP's own sandbox
+    except (OSError, TypeError):  # The folder may exist only inside GIMP's sandbox.
         return
     if nbytes > cache_bytes + free:
         raise DioptreError(
@@ -169,7 +174,7 @@ def check_room(nbytes: int) -> None:
 
 
 def copy_mask(mask: Gimp.Drawable, target: Gimp.Drawable) -> None:
-    """Fill the mask `target` with `mask`, of the same size."""
+    """Copy `mask` into the mask `target` of the same size."""
     read, write = mask.get_buffer(), target.get_buffer()
     for band in bands(mask.get_width(), mask.get_height()):
         write.set(band, SELECTION.babl, read.get(band, 1.0, SELECTION.babl, Gegl.AbyssPolicy.NONE))

@@ -1,4 +1,4 @@
-"""The plug-in as GIMP sees it: one procedure for each described operation, one for recipes, and Update."""
+"""The GIMP plug-in: one procedure per operation, one for recipes, Edit, Edit depth and Update."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ RECIPE = "dioptre-recipe"
 EDIT = "dioptre-edit"
 EDIT_DEPTH = "dioptre-edit-depth"
 UPDATE = "dioptre-update"
-MENU = "<Image>/Filters/Dioptre"  # no letter of it is free: GIMP has 17 entries there
+MENU = "<Image>/Filters/Dioptre"  # Has no mnemonic: GIMP's 17 entries in this menu use all of its letters.
 AUTHORS = "The Dioptre developers"
 YEAR = "2026"
-SHOWN_S = 5.0  # as long as GIMP's own words in the status bar
+SHOWN_S = 5.0  # As long as GIMP's own messages stay in the status bar.
 
 T = TypeVar("T")
 
 
 class Dioptre(Gimp.PlugIn):
-    """Filters ▸ Dioptre."""
+    """The plug-in class that GIMP instantiates."""
 
     def do_query_procedures(self) -> list[str]:
         operations = (PREFIX + operation.command for operation in OPERATIONS.values())
         return [*operations, RECIPE, EDIT, EDIT_DEPTH, UPDATE]
 
     def do_set_i18n(self, _name: str) -> bool:
-        return False  # the texts that GIMP is given are in the user's language already; otherwise it warns
+        return False  # The texts are translated already; returning True would make GIMP warn.
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
         if name == RECIPE:
@@ -82,7 +82,7 @@ class Dioptre(Gimp.PlugIn):
         procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, function, data)
         procedure.set_image_types("RGB*, GRAY*")
         procedure.set_sensitivity_mask(Gimp.ProcedureSensitivityMask.DRAWABLE)
-        procedure.set_menu_label(label)  # before the path, or GIMP refuses the path
+        procedure.set_menu_label(label)  # Must come before the menu path, or GIMP rejects the path.
         procedure.add_menu_path(MENU)
         procedure.set_attribution(AUTHORS, AUTHORS, YEAR)
         procedure.add_layer_return_value(
@@ -96,7 +96,7 @@ class Dioptre(Gimp.PlugIn):
         return procedure
 
 
-def run_operation(  # noqa: PLR0917  (GIMP calls it so)
+def run_operation(  # noqa: PLR0917  (GIMP dictates the signature)
     procedure: Gimp.Procedure,
     run_mode: Gimp.RunMode,
     image: Gimp.Image,
@@ -108,7 +108,7 @@ def run_operation(  # noqa: PLR0917  (GIMP calls it so)
         _set_up(run_mode)
         depth = config.get_property(arguments.DEPTH_LAYER) if traits.takes_depth(operation) else None
         if run_mode == Gimp.RunMode.INTERACTIVE:
-            from .dialog import run_dialog  # needs a display, which a script may not have
+            from .dialog import run_dialog  # Needs a display, which a script may lack.
 
             edited = edit.replaceable(image, drawables, operation)
             source = sources.find(operation, image, drawables, depth) if edited is None else edited.source
@@ -151,8 +151,8 @@ def _recipe_by_dialog(
     image: Gimp.Image,
     drawables: list[Gimp.Drawable],
 ) -> Gimp.Layer | None:
-    """Ask which recipe, and follow it in place of the one before, if there is one."""
-    from . import recipe_dialog  # needs a display, which a script may not have
+    """Ask for a recipe and run it, replacing the earlier result if there is one and the user agrees."""
+    from . import recipe_dialog  # Needs a display, which a script may lack.
 
     def source_of(operation: Operation) -> sources.Source:
         edited = edit.replaceable(image, drawables, operation)
@@ -185,7 +185,7 @@ def run_edit(
                 "Edit needs a dialog.", hint="In a script, call the operation's own procedure with its options."
             )
         _set_up(run_mode)
-        from .dialog import run_dialog  # needs a display, which a script may not have
+        from .dialog import run_dialog  # Needs a display, which a script may lack.
 
         edited = edit.find(image, drawables)
         name = RECIPE if edited.operation.name == CHAIN else PREFIX + edited.operation.command
@@ -237,15 +237,27 @@ def run_update(
 
 
 def _set_up(run_mode: Gimp.RunMode) -> None:
-    """Offer to install the compute core where a plug-in from a zip has none yet. Raises Cancelled."""
+    """Offer to install the compute core if the plug-in came as a zip and has none yet.
+
+    Raises:
+        Cancelled: The user declined.
+    """
     if run_mode == Gimp.RunMode.INTERACTIVE and first_start.is_needed():
-        from .first_start_dialog import set_up  # needs a display, which a script may not have
+        from .first_start_dialog import set_up  # Needs a display, which a script may lack.
 
         set_up()
 
 
 def _with_progress(title: str, steps_of: Callable[[Worker], Steps[T]]) -> T:
-    """Run steps to their end under GIMP's own progress bar. title: English."""
+    """Run steps to the end under GIMP's progress bar.
+
+    Args:
+        title: Title of the progress bar, in English.
+        steps_of: Returns the steps for a worker.
+
+    Returns:
+        The outcome of the steps.
+    """
     with jobs.open_worker() as worker, progress(translated(title)) as show:
         return jobs.run_here(steps_of(worker), show)
 
@@ -256,7 +268,7 @@ def _tell(outcome: Outcome) -> None:
 
 
 def _show(words: str) -> None:
-    """Show words in the status bar for some seconds. GIMP marks every message of a plug-in as a warning."""
+    """Show text in the status bar for some seconds; a regular message from a plug-in would look like a warning."""
     Gimp.progress_init(words)
     Gimp.progress_update(1.0)
     Gimp.displays_flush()
@@ -265,7 +277,7 @@ def _show(words: str) -> None:
 
 
 class progress:  # noqa: N801  (used as a function)
-    """GIMP's progress bar. Its Cancel ends this process, which the worker sees as a cancel."""
+    """GIMP's progress bar. Its Cancel button ends this process, which the worker treats as cancelling the job."""
 
     def __init__(self, title: str) -> None:
         self._title = title
@@ -286,7 +298,7 @@ class progress:  # noqa: N801  (used as a function)
 
 
 def guarded(procedure: Gimp.Procedure, do: Callable[[], Gimp.Layer | None]) -> Gimp.ValueArray:
-    """Run `do` and turn how it ends into GIMP's status; success is returned for nothing but success."""
+    """Run `do` and return its outcome as GIMP status values; only a completed run returns success."""
     began = time.monotonic()
     try:
         layer = do()
@@ -321,6 +333,6 @@ def _words(error: DioptreError) -> str:
 
 
 def main(argv: list[str]) -> None:
-    """Speak with GIMP until it is done with this process."""
+    """Run the plug-in until GIMP ends the connection."""
     log.LOG.set_up()
     Gimp.main(Dioptre.__gtype__, argv)

@@ -1,4 +1,4 @@
-"""The left side of a dialog: the views, the picture, and what is going on. It renders the dialog's state."""
+"""The left side of a dialog: the views, the picture and the status. It renders the dialog's state."""
 
 from __future__ import annotations
 
@@ -32,16 +32,18 @@ MNEMONICS = {
     "selected": "a",
     "cut_out": "p",
 }
-"""Keys of the views, beside r, c, o, s and l of the buttons of GIMP's dialogs; no key where the label lacks it."""
+"""Mnemonics of the views; r, c, o, s and l belong to the buttons of GIMP's dialogs. A label without its letter gets
+none.
+"""
 
 
 _RINGS = (drawing.WHITE, drawing.AMBER, drawing.GREEN, drawing.RED)
 SCROLL = "Scroll to zoom, drag to pan."
-LEAST_WIDTH_PX = 520  # of the preview, for the words below it
+LEAST_WIDTH_PX = 520  # Minimum width of the preview, for the text below it.
 
 
 class Preview(Gtk.Box):
-    """Views above, the picture, a bar and words below. Its size never changes."""
+    """Column of view buttons, the picture, a progress bar and text, with a fixed size."""
 
     def __init__(
         self,
@@ -53,15 +55,21 @@ class Preview(Gtk.Box):
         names: tuple[str, ...] = (),
         clickable: bool = True,
     ) -> None:
-        """size: of the picture on the screen. layer_size: of the layer, in its own pixels.
+        """Build the preview.
 
-        names: of the views, where they are not the operation's. clickable: whether a click sets a point.
+        Args:
+            store: The dialog's state.
+            size: Width and height of the picture on the screen, in pixels.
+            layer_size: Width and height of the layer, in pixels.
+            on_zoom: Called when the zoom changes.
+            names: Names of the views to offer; empty for all views of the operation.
+            clickable: Whether a click sets a point.
         """
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._store, self._layer_size = store, layer_size
         self._clickable = clickable
         self._names = names or tuple(view.name for view in views.views_of(store.state.operation))
-        self._own: GdkPixbuf.Pixbuf | None = None  # the layer as it is, reduced
+        self._own: GdkPixbuf.Pixbuf | None = None  # The reduced original layer.
         self._divider = 0.5
         self._overlay = brush.Overlay()
         self._painting = brush.Painting(lambda change: store.set(change(store.state)), lambda: layer_size)
@@ -90,7 +98,7 @@ class Preview(Gtk.Box):
         self.show_all()
 
     def show_layer(self, picture: GdkPixbuf.Pixbuf) -> None:
-        """The layer as it is, at any resolution."""
+        """Show the original layer at any resolution."""
         self._own = picture
         self._render(None, self._store.state)
 
@@ -176,7 +184,7 @@ class Preview(Gtk.Box):
         return drawing.pixbuf_of(shown.before) if shown is not None and shown.before is not None else self._own
 
     def _picture(self, state: State) -> GdkPixbuf.Pixbuf | None:
-        """The chosen view; a dimmed layer where it is not computed yet."""
+        """Return the picture of the chosen view, or the dimmed layer while it is not computed yet."""
         shown, before = state.shown, self._before(state)
         if state.view == views.PLACE:
             return self._own
@@ -195,7 +203,7 @@ class Preview(Gtk.Box):
         return after
 
     def _selected(self, state: State, before: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
-        """The layer with what is selected in red, or alone; as it is where nothing could be selected."""
+        """Return the layer with the selection in red or cut out; the plain layer if the selection failed."""
         selection = None if state.shown is None else state.shown.selection
         if selection is None or state.phase is Phase.FAILED:
             return before if state.phase is Phase.FAILED else drawing.dimmed(before)
@@ -236,7 +244,7 @@ class Preview(Gtk.Box):
 
 
 def _drawn_of(state: State) -> tuple[object, ...]:
-    """What the picture on the canvas depends on."""
+    """Return everything that the canvas's picture depends on."""
     places = [state.options.get(one.name) for one in state.operation.parameters if one.kind in PLACES]
     what = state.shown, state.view, tuple(places), state.place, state.sharp, state.replaces
     waits = state.brush.paints or traits.selects(state.operation)
@@ -244,13 +252,13 @@ def _drawn_of(state: State) -> tuple[object, ...]:
 
 
 def _image(shown: Shown, view: str) -> Image | None:
-    """What a view shows, or is drawn on."""
+    """Return the image that a view shows or draws on."""
     planes = {views.DEPTH: shown.depth, views.OLD_DEPTH: shown.depth_before, views.CONFIDENCE: shown.confidence}
     return planes.get(view, shown.after)
 
 
 class Waiting(Gtk.Box):
-    """Says over the picture that the result is not computed yet. Takes no click."""
+    """Overlay that reports that the result is not computed yet; ignores clicks."""
 
     def __init__(self) -> None:
         super().__init__(halign=Gtk.Align.CENTER, valign=Gtk.Align.CENTER, no_show_all=True, spacing=8)
@@ -265,7 +273,8 @@ class Waiting(Gtk.Box):
         missing = state.phase is Phase.MISSING
         computed = (state.shown is not None and not missing) or state.phase is Phase.EMPTY
         failed = state.phase is Phase.FAILED
-        points_it_out = failed and traits.selects(state.operation)  # a click is what helps: nothing in its way
+        # The user must click in the picture now, so show nothing over it.
+        points_it_out = failed and traits.selects(state.operation)
         if computed or points_it_out or state.view in (views.BEFORE, views.PLACE):
             self._spinner.stop()
             self.hide()
@@ -278,7 +287,7 @@ class Waiting(Gtk.Box):
 
 
 class Status(Gtk.Box):
-    """A bar and words below the picture, always of the same height."""
+    """Progress bar and text below the picture, always of the same height."""
 
     def __init__(self, layer_size: tuple[int, int], *, clickable: bool) -> None:
         super().__init__(spacing=10)
@@ -295,7 +304,7 @@ class Status(Gtk.Box):
         self.pack_start(self._bar, False, False, 0)
 
     def render(self, state: State) -> None:
-        self._bar.set_visible(state.busy)  # otherwise the words need the room
+        self._bar.set_visible(state.busy)  # Hidden when idle, because the text needs the space.
         if state.busy and state.fraction <= 0.0:
             self._bar.pulse()
         else:
@@ -310,7 +319,7 @@ class Status(Gtk.Box):
 
 
 def hint(state: State, layer_size: tuple[int, int]) -> str:
-    """What a click in the picture does; of an enlargement, its size."""
+    """Return the hint on what a click in the picture does; for an enlargement, also its size."""
     if traits.enlarges(state.operation):
         on_map = state.view == views.PLACE
         what = "Click on the part to look at." if on_map else "Choose the part to look at in “Whole layer”."

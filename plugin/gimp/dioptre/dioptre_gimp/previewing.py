@@ -1,4 +1,4 @@
-"""Asks for previews as the state changes, and puts what comes into the state."""
+"""Requests previews when the state changes, and stores them in the state."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ class Previews:
         self._inputs: Inputs | None = None
         self._driver: Driver | None = None
         self._settling: int | None = None
-        self._ready = False  # the inputs have been read
+        self._ready = False  # Whether the inputs have been read.
         self._asked_px = 0
-        self._since_s = time.monotonic()  # of the oldest change that the preview under way answers
+        self._since_s = time.monotonic()  # Time of the oldest change that the running preview includes.
         self._forget = store.observe(self._changed)
 
     def open(self, inputs: Inputs, reading: Steps[None]) -> None:
-        """Read the inputs by `reading`, then show the first preview."""
+        """Run `reading` to read the inputs, then show the first preview."""
         self._stop_driver()
         self._inputs, self._ready = inputs, False
         self._since_s = time.monotonic()
         self._driver = Driver(reading, on_done=self._read, on_error=self._failed, on_step=self._event)
 
     def forget(self) -> None:
-        """Give up what is under way."""
+        """Abandon the running preview."""
         self._ready = False
         self._stop_driver()
 
     def stop(self) -> None:
-        """No more previews."""
+        """Stop requesting previews."""
         self._forget()
         self._forget = lambda: None
         self._stop_driver()
@@ -54,7 +54,7 @@ class Previews:
             self._settling = None
 
     def sharpen(self) -> None:
-        """Ask again when the picture is seen larger than it was computed."""
+        """Request a new preview if the picture is displayed larger than it was computed."""
         if self._ready and self._longest_px() > self._asked_px:
             self._settle()
 
@@ -91,7 +91,7 @@ class Previews:
         return False
 
     def _ask(self) -> None:
-        """Ask for a preview with the options as they are; the one before it is given up."""
+        """Request a preview with the current options and abandon the previous one."""
         assert self._inputs is not None
         self._stop_driver()
         if self._store.state.phase is Phase.MISSING:
@@ -108,7 +108,7 @@ class Previews:
         )
 
     def _show(self, shown: Shown, words: str) -> None:
-        """Put a picture into the dialog; the log says how long after the first change that it answers."""
+        """Store a picture in the state, and log its delay since the first change that it includes."""
         self._store.set(states.arrived(self._store.state, shown))
         logger.info("%s: %.2f s", words, time.monotonic() - self._since_s)
 
@@ -116,7 +116,8 @@ class Previews:
         state = self._store.state
         if isinstance(event, Shown):
             self._show(event, f"Draft by {state.operation.name}, {self._asked_px} px")
-        elif state.phase not in (Phase.DRAFT, Phase.MISSING):  # words of the exact preview would only flicker
+        # Progress messages of the exact preview would only flicker.
+        elif state.phase not in (Phase.DRAFT, Phase.MISSING):
             self._store.set(states.stepped(state, event))
 
     def _failed(self, error: Exception) -> None:

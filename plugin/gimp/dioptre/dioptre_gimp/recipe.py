@@ -1,7 +1,7 @@
-"""Where an image keeps what Dioptre did to it: a parasite, tied to layers by their tattoos.
+"""Stores what Dioptre did to an image in a parasite that refers to layers by their tattoos.
 
-Tattoos are GIMP's lasting numbers for layers: they survive renaming, moving, saving as XCF and undo. The parasite
-is undone with the step that wrote it; write it inside an undo group.
+Tattoos are GIMP's permanent layer numbers: they survive renaming, moving, saving as XCF and undo. Undo reverts the
+parasite together with the step that wrote it, so write it inside an undo group.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ PARASITE = "dioptre"
 
 
 def of(image: Gimp.Image) -> Record:
-    """The results recorded in `image`."""
+    """Return the record of results in `image`."""
 
     def read() -> bytes:
         parasite = image.get_parasite(PARASITE)
@@ -32,17 +32,17 @@ def link(layer: Gimp.Layer, *, sha256: str = "") -> Link:
 
 
 def find(image: Gimp.Image, known: Link | None) -> Gimp.Layer | None:
-    """The layer, if it is still in the image."""
+    """Return the linked layer if it is still in the image."""
     return None if known is None else image.get_layer_by_tattoo(known.id)
 
 
 def layers(image: Gimp.Image, entry: Entry) -> list[Gimp.Layer]:
-    """Those of a result's own layers that are still there."""
+    """Return the result's own layers that still exist."""
     return [layer for known in entry.outputs.values() if (layer := find(image, known)) is not None]
 
 
 def concerns(entry: Entry, layer: Gimp.Item | None) -> bool:
-    """Whether `layer` is an input or output of a result, or lies in its group."""
+    """Return whether `layer` is an input or output of a result, or lies inside its group."""
     while layer is not None:
         if layer.get_tattoo() in entry.layer_ids:
             return True

@@ -1,4 +1,4 @@
-"""The dialog for recipes: what each does, and how it looks on this picture. OK works once there is a recipe."""
+"""The dialog for recipes: a description of each, and a preview on this picture."""
 
 from __future__ import annotations
 
@@ -39,15 +39,25 @@ from .sources import Source  # noqa: E402
 SourceOf = Callable[[Operation], Source]
 
 LIST_PX = 340
-FIRST = portrait.OPERATION.name  # the preset that is shown where nothing was chosen before
+FIRST = portrait.OPERATION.name  # The preset to start with if none is chosen yet.
 VIEWS = (views.AFTER, views.BEFORE, views.SPLIT)
 _NONE = RecipePreview(operation=white_balance.OPERATION, options={}, shown=False)
 
 
 def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, source_of: SourceOf, *, replaces: bool) -> bool:
-    """Let the user choose; returns whether an earlier result stays, beside the new one.
+    """Let the user choose a recipe.
 
-    source_of: what an operation works on; raises RefusedError. Raises Cancelled.
+    Args:
+        procedure: The recipe procedure.
+        config: Its settings, which receive the choice.
+        source_of: Returns the layers that an operation works on, or raises RefusedError.
+        replaces: Whether the recipe can replace an earlier result.
+
+    Returns:
+        Whether to keep the earlier result and add a new one.
+
+    Raises:
+        Cancelled: The user closed the dialog.
     """
     GimpUi.init("dioptre")
     style.install()
@@ -79,7 +89,7 @@ class RecipeDialog:
         self._store: Store[State] = Store(states.opened(white_balance.OPERATION))
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, translated("Recipe"))
         if (button := self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
-            button.hide()  # there is no page in GIMP's own help
+            button.hide()  # GIMP's help has no page for it.
         self._preview = Preview(self._store, size, layer_size, lambda: None, names=VIEWS, clickable=False)
         self._use(source)
         self._previews = Previews(self._store, worker, lambda: max(size))
@@ -149,7 +159,7 @@ class RecipeDialog:
             self._config.set_property(following.PRESET, self._names[row.get_index()])
 
     def _choose(self) -> None:
-        """Show what the chosen recipe does."""
+        """Show the effect of the chosen recipe."""
         name = self._config.get_property(following.PRESET)
         self._show_chosen()
         self._file.set_sensitive(name == following.FROM_FILE)
@@ -189,7 +199,7 @@ class RecipeDialog:
 
 
 def _layers(source: Source) -> tuple[int, int]:
-    """What a source consists of, by lasting numbers."""
+    """Return the tattoos of the source's layers, with 0 for a missing depth."""
     return source.picture.get_tattoo(), 0 if source.depth is None else source.depth.get_tattoo()
 
 

@@ -1,7 +1,7 @@
-"""Makes a result again in its place: for Update, and with other options for Edit.
+"""Recomputes a result in place, for Update and, with other options, for Edit.
 
-Its layers keep place, name, mask, mode and opacity; their pixels change, in one undo step. A layer that somebody
-painted on is kept as a hidden copy before its pixels change.
+The layers keep their position, name, mask, mode and opacity; their pixels change in one undo step. A layer that the
+user painted on is first saved as a hidden copy.
 """
 
 from __future__ import annotations
@@ -26,10 +26,15 @@ from .sources import Source
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """A recorded result and what it becomes.
+    """A recorded result and its replacement.
 
-    renews: Edit also adds and removes layers where other options make others; Update leaves alone what the user
-    removed.
+    Attributes:
+        entry: The result's record.
+        operation: The operation of the replacement.
+        options: The options of the replacement.
+        source: The current inputs.
+        renews: Whether to add and remove layers to match the new options, as Edit does. Update leaves removed
+            layers out.
     """
 
     entry: Entry
@@ -40,14 +45,14 @@ class Change:
 
 
 def run_change(worker: Worker, change: Change) -> Steps[Outcome]:
-    """Send the layers, compute, replace."""
+    """Send the layers, compute, and replace the result."""
     with ExitStack() as files:
         sent = yield from jobs.send(worker, change.source, files)
         return (yield from run_sent_change(worker, change, sent))
 
 
 def run_sent_change(worker: Worker, change: Change, sent: jobs.Sent) -> Steps[Outcome]:
-    """As `run_change`, with inputs that the worker has already. The document changes in the last step only."""
+    """Replace the result with inputs that are already sent; only the last step changes the document."""
     source, entry = change.source, change.entry
     result = yield from jobs.work(worker, change.operation, change.options, source, sent)
     try:
@@ -55,7 +60,7 @@ def run_sent_change(worker: Worker, change: Change, sent: jobs.Sent) -> Steps[Ou
         filled = yield from layers.fill(source, result)
     finally:
         result.delete()
-    used: set[int] = set()  # layers of `filled` that the document owns
+    used: set[int] = set()  # Ids of the layers in `filled` that the document owns.
     try:
         check_still_there(source)
         with layers.undo_step(source.image), layers.nothing_selected(source.image):
@@ -82,28 +87,28 @@ def run_sent_change(worker: Worker, change: Change, sent: jobs.Sent) -> Steps[Ou
 
 
 def top(image: Gimp.Image, entry: Entry) -> Gimp.Layer:
-    """The layer that stands for a result: its group, its result, or what is left of it."""
+    """Return the topmost layer of a result: its group, its main layer, or any layer that remains."""
     links = (entry.outputs.get(GROUP), entry.outputs.get(Role.RESULT.value))
     found = (recipe.find(image, link) for link in links)
     return next((layer for layer in found if layer is not None), None) or recipe.layers(image, entry)[0]
 
 
 def is_painted(layer: Gimp.Layer, role: Role, link: Link) -> bool:
-    """Whether the layer no longer shows what Dioptre put into it. Records of older results cannot tell: no."""
+    """Return whether the layer has changed since Dioptre filled it; False for old records without a hash."""
     return bool(link.sha256) and layers.content_hash(layer, role) != link.sha256
 
 
 def _replace(
     change: Change, filled: list[layers.Filled], used: set[int]
 ) -> tuple[dict[str, Link], tuple[Message, ...]]:
-    """Bring the document's layers to `filled`; returns the outputs to record, and sentences for the user."""
+    """Apply `filled` to the document's layers; return the outputs to record, and messages for the user."""
     image, depth = change.source.image, change.source.depth
     outputs, kept = dict(change.entry.outputs), []
     for one in filled:
         link = outputs.get(one.role.value)
         layer = recipe.find(image, link)
         if layer is not None and depth is not None and layer.get_tattoo() == depth.get_tattoo():
-            continue  # what the result was made from
+            continue  # This layer is the result's input.
         if layer is None:
             if change.renews and (link is None or one.role is Role.RESULT):
                 _add(change, one)
@@ -125,7 +130,7 @@ def _replace(
 
 
 def _add(change: Change, one: layers.Filled) -> None:
-    """Put a layer that the result did not have into its group, where a new result has it."""
+    """Insert a layer that the result lacked at the place it has in a new result."""
     image, picture = change.source.image, change.source.picture
     group = recipe.find(image, change.entry.outputs.get(GROUP))
     if group is None:
@@ -137,7 +142,7 @@ def _add(change: Change, one: layers.Filled) -> None:
 
 
 def _remove_stale(change: Change, roles: set[str], outputs: dict[str, Link]) -> None:
-    """Remove layers that the new options no longer make, unless somebody painted on them."""
+    """Remove layers that the new options no longer produce, unless the user painted on them."""
     image = change.source.image
     for role in [Role(role) for role in outputs if role not in roles and role not in (GROUP, Role.DEPTH.value)]:
         link = outputs[role.value]
@@ -157,14 +162,14 @@ def _keep_copy(image: Gimp.Image, layer: Gimp.Layer) -> Message:
 
 
 def _rename(image: Gimp.Image, change: Change) -> None:
-    """The group of another recipe takes that one's title, unless the user gave it a name."""
+    """Rename the group to the new recipe's title, unless the user renamed it."""
     group, known = recipe.find(image, change.entry.outputs.get(GROUP)), change.entry.known
     if group is not None and known is not None and group.get_name() == known.title != change.operation.title:
         group.set_name(change.operation.title)
 
 
 def _disparity(change: Change, sent: jobs.Sent) -> dict[str, Link]:
-    """The depth layer that was given, unless it is the result's own."""
+    """Return the link to the depth input, unless it is the result's own depth layer."""
     depth, own = change.source.depth, change.entry.outputs.get(Role.DEPTH.value)
     if depth is None or (own is not None and own.id == depth.get_tattoo()):
         return {}

@@ -1,4 +1,4 @@
-"""From a procedure's arguments to layers: what an interactive and a scripted run have in common."""
+"""Turns a procedure's arguments into layers, for interactive and scripted runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .sources import Source
 
 
 def run(worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source) -> Steps[Outcome]:
-    """Send, compute, make layers. The document changes in the last step only."""
+    """Send the layers, compute, and insert the result; only the last step changes the document."""
     with ExitStack() as files:
         sent = yield from jobs.send(worker, source, files)
         return (yield from run_sent(worker, operation, options, source, sent))
@@ -28,7 +28,7 @@ def run(worker: Worker, operation: Operation, options: Mapping[str, Any], source
 def run_sent(
     worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source, sent: jobs.Sent
 ) -> Steps[Outcome]:
-    """As `run`, with inputs that the worker has already."""
+    """Run the operation like `run`, with inputs that are already sent."""
     if traits.selects(operation):
         return (yield from selecting.run_sent(worker, operation, options, source, sent))
     result = yield from jobs.work(worker, operation, options, source, sent)
@@ -54,7 +54,7 @@ def run_sent(
 
 
 def _change_depth(source: Source, sent: jobs.Sent, result: Result, filled: list[layers.Filled]) -> Outcome:
-    """Give the depth layer its new values, instead of adding another; Update takes them for painted ones."""
+    """Replace the depth layer's values instead of adding a layer; Update treats them like painted values."""
     depth, (made, *_) = source.depth, filled
     assert depth is not None
     try:
@@ -79,7 +79,7 @@ def entry(
     filled: list[layers.Filled],
     top: Gimp.Layer,
 ) -> Entry:
-    """What the document remembers of this result."""
+    """Return the record of this result for the document."""
     inputs = {"picture": recipe.link(source.picture, sha256=sent.picture_sha256)}
     if source.depth is not None:
         inputs["disparity"] = recipe.link(source.depth, sha256=sent.depth_sha256)

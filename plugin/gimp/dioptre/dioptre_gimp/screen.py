@@ -1,4 +1,4 @@
-"""How much room the screen leaves to a dialog."""
+"""Sizes of dialogs that fit the screen."""
 
 from __future__ import annotations
 
@@ -7,20 +7,30 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk  # noqa: E402  (the version must be named first)
 
-AROUND_PX = 260  # of the height: the dialog's title, settings, buttons and progress
-BESIDE_PX = 726  # of the width: the options, and a canvas to look at beside the dialog
+AROUND_PX = 260  # Height for the dialog's title, settings, buttons and progress.
+BESIDE_PX = 726  # Width for the options, and for a visible strip of canvas next to the dialog.
 LEAST_PX = 240
-SMALL_PX = 640  # longest side of a preview: fits a laptop's screen beside the options
-MOST_PX = 1200  # and one that is still quick to blur
+SMALL_PX = 640  # Longest side of a preview that fits a laptop screen next to the options.
+MOST_PX = 1200  # Longest side of a preview that still blurs quickly.
 
 
 def room_px() -> int:
-    """The height that the screen leaves to a dialog's picture and options."""
+    """Return the height in pixels that the screen leaves for a dialog's picture and options."""
     return max(int(_workarea().height) - AROUND_PX, LEAST_PX)
 
 
 def fitted(width: int, height: int, *, most_px: int = MOST_PX, above_px: int = 0) -> tuple[int, int]:
-    """The size of a preview of a picture of this size, on this screen. above_px: height of more rows above it."""
+    """Return the size of a picture's preview on this screen.
+
+    Args:
+        width: Width of the picture, in pixels.
+        height: Height of the picture, in pixels.
+        most_px: Limit for the longest side.
+        above_px: Height of additional rows above the preview.
+
+    Returns:
+        Width and height of the preview, in pixels.
+    """
     longest = min(max(int(_workarea().width) - BESIDE_PX, SMALL_PX), most_px)
     scale = min(1.0, longest / max(width, height), (room_px() - above_px) / height)
     return max(1, round(width * scale)), max(1, round(height * scale))

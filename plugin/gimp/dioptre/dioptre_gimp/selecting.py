@@ -1,4 +1,4 @@
-"""What becomes of a selection that was computed: GIMP's selection, a channel, a layer mask, or a cut-out layer."""
+"""Applies a computed selection as GIMP's selection, a channel, a layer mask or a cut-out layer."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ from .host import Gegl, Gimp
 from .outcome import Outcome, check_still_there
 from .sources import Source
 
-COLOUR = "#e03030"  # of the channel, as it is shown over the picture
+COLOUR = "#e03030"  # Colour in which the channel appears over the picture.
 
 
 def check(source: Source, options: Mapping[str, Any]) -> None:
-    """Raises RefusedError where the layer cannot take the mask."""
+    """Check that the layer can take a mask if one is requested.
+
+    Raises:
+        RefusedError: The layer already has a mask.
+    """
     picture = source.picture
     if selecting.own_options(options)["result"] == MASK and picture.get_mask() is not None:
         raise refusals.has_mask(picture.get_name())
@@ -31,9 +35,11 @@ def check(source: Source, options: Mapping[str, Any]) -> None:
 def run_sent(
     worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source, sent: jobs.Sent
 ) -> Steps[Outcome]:
-    """Compute the selection and put it where `options` say; the document changes in the last step only.
+    """Compute the selection and apply it as `options` request; only the last step changes the document.
 
-    Raises RefusedError, and what the job failed with; then the selection is as it was.
+    Raises:
+        RefusedError: The layer cannot take a mask.
+        DioptreError: The job failed; the previous selection stays.
     """
     check(source, options)
     roles = (Role.SELECTION, Role.SUBJECT)
@@ -80,7 +86,7 @@ def _add_mask(picture: Gimp.Layer, mask: ResultLayer) -> None:
 
 
 def _select(source: Source, mask: ResultLayer, *, name: str, keep: bool) -> None:
-    """A channel with the mask at the layer's place; it becomes the selection, unless it is to be kept as it is."""
+    """Add a channel with the mask at the layer's position, then turn it into the selection unless `keep` is set."""
     image = source.image
     selected = image.get_selected_layers()
     channel = Gimp.Channel.new(image, name, image.get_width(), image.get_height(), 50.0, Gegl.Color.new(COLOUR))
@@ -93,11 +99,11 @@ def _select(source: Source, mask: ResultLayer, *, name: str, keep: bool) -> None
             layers.must(image.select_item(Gimp.ChannelOps.REPLACE, channel), "change the selection")
         finally:
             image.remove_channel(channel)
-    image.set_selected_layers(selected)  # a new channel would be what the user paints on
+    image.set_selected_layers(selected)  # Otherwise the new channel would be selected for painting.
 
 
 def _fill(channel: Gimp.Channel, mask: ResultLayer, offsets: tuple[int, int]) -> None:
-    """Write the rows and columns of the mask that lie within the image; the rest of the channel is 0."""
+    """Write the part of the mask that lies within the image; the rest of the channel is 0."""
     width, height = channel.get_width(), channel.get_height()
     target, size = channel.get_buffer(), mask.buffer.pixels
     row_bytes = width * pixels.SELECTION.wire.pixel_bytes

@@ -1,4 +1,4 @@
-"""Bokeh shapes as pictures."""
+"""Row of bokeh shapes, shown as pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PICTURE_PX = 36
 
 
 class ShapesRow(Gtk.Box):
-    """A button for each shape; none is marked where the options under More options make another one."""
+    """A button for each shape; none is active if the options match no shape."""
 
     def __init__(self, store: Store[State]) -> None:
         super().__init__(spacing=2)
@@ -48,4 +48,4 @@ class ShapesRow(Gtk.Box):
         if self._quiet:
             return
         set_options(self._store, dict(shape.options))
-        self.render(self._store.state)  # a chosen shape stays chosen when it is clicked again
+        self.render(self._store.state)  # Clicking the active shape must not switch it off.

@@ -1,4 +1,4 @@
-"""Which layers a procedure works on, and refusals before any work is done."""
+"""Determines the layers that a procedure works on, and refuses unsuitable ones before any work starts."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from . import pixels, recipe
 from .host import Gimp
 
 REFUSALS = refusals.Refusals(menu="Filters ▸ Dioptre")
-MAX_SIDE_PX = 1 << 18  # of a layer in GIMP
+MAX_SIDE_PX = 1 << 18  # GIMP's limit for a layer.
 DEPTH_NAME = "Depth"
-_SELECTED = (GROUP, Role.RESULT.value)  # of a blur: what a user has selected afterwards
+_SELECTED = (GROUP, Role.RESULT.value)  # Outputs of a blur that the user may have selected afterwards.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The layer to work on, and the depth layer that goes with it, if there is one.
+    """The layer to work on, with its depth layer if there is one.
 
-    plain: a layer above `picture` covers it just as if it stood in its place.
-    takes_selection: the operation itself works within the image's selection.
+    Attributes:
+        image: The image that holds the layers.
+        picture: The layer to work on.
+        depth: The depth layer.
+        plain: Whether a layer above `picture` looks the same as a layer in its place.
+        takes_selection: Whether the operation itself works within the image's selection.
     """
 
     image: Gimp.Image
@@ -43,10 +47,21 @@ def find(
     into_selection: bool = True,
     looks_for_depth: bool = True,
 ) -> Source:
-    """Check and complete what a procedure was given. Raises RefusedError.
+    """Validate the procedure's arguments and determine the layers to work on.
 
-    into_selection: the result will be limited to the selection, so there must be something of the layer in it.
-    looks_for_depth: whether the picture's own depth layer is used where none is given.
+    Args:
+        operation: The operation to run.
+        image: The image that holds the layers.
+        drawables: The selected drawables.
+        depth: The depth layer given by the user, if any.
+        into_selection: Whether the result will be limited to the selection, which must then overlap the layer.
+        looks_for_depth: Whether to use the picture's own depth layer if `depth` is None.
+
+    Returns:
+        The layers to work on.
+
+    Raises:
+        RefusedError: The operation cannot work on these layers.
     """
     _check_image(image)
     picture = only_layer(drawables)
@@ -79,7 +94,7 @@ def find(
 
 
 def depth_of(image: Gimp.Image, entries: Sequence[Entry], picture: Gimp.Layer) -> Gimp.Layer | None:
-    """The newest depth layer that was made from `picture`, or else the only layer called Depth that fits it."""
+    """Return the newest depth layer created from `picture`, or else the only layer of its size called Depth."""
     for known in depth_links(entries, picture.get_tattoo()):
         if (layer := recipe.find(image, known)) is not None:
             return layer
@@ -92,20 +107,20 @@ def depth_of(image: Gimp.Image, entries: Sequence[Entry], picture: Gimp.Layer) -
 
 
 def fitting_depth(image: Gimp.Image, entries: Sequence[Entry], picture: Gimp.Layer) -> Gimp.Layer | None:
-    """As `depth_of`, where that is another layer of the picture's size."""
+    """Return `depth_of`, unless it is `picture` itself or differs in size."""
     depth = depth_of(image, entries, picture)
     fits = depth is not None and depth.get_tattoo() != picture.get_tattoo() and _same_size(depth, picture)
     return depth if fits else None
 
 
 def opened_file(image: Gimp.Image) -> str | None:
-    """Path of the file that the image was opened from."""
+    """Return the path of the file that the image was opened from."""
     file = image.get_imported_file() or image.get_file()
     return file.get_path() if file is not None else None
 
 
 def depth_candidates(source: Source) -> list[Gimp.Layer]:
-    """Layers that could be the depth of the source's picture: the chosen one first, then by their names."""
+    """Return the layers that could be the picture's depth: the chosen one first, then those named "depth"."""
     chosen = [] if source.depth is None else [source.depth]
     taken = {source.picture.get_tattoo(), *(layer.get_tattoo() for layer in chosen)}
     others = [
@@ -117,7 +132,7 @@ def depth_candidates(source: Source) -> list[Gimp.Layer]:
 
 
 def all_layers(layers: Sequence[Gimp.Layer]) -> list[Gimp.Layer]:
-    """`layers` and everything in their groups, from the top."""
+    """Return `layers` and everything in their groups, from the top."""
     found = []
     for layer in layers:
         found.append(layer)
@@ -152,10 +167,11 @@ def only_layer(drawables: Sequence[Gimp.Drawable]) -> Gimp.Layer:
 def _original(
     image: Gimp.Image, entries: Sequence[Entry], layer: Gimp.Layer, operation: Operation
 ) -> tuple[Gimp.Layer, Gimp.Layer | None]:
-    """The picture to work on when `layer` is a Dioptre depth layer, and that depth layer.
+    """Return the picture to work on and its depth if `layer` is a Dioptre result.
 
-    GIMP leaves what was made selected. The next operation then means the photo, not its depth; and another blur
-    means the same photo again, not the blurred one.
+    GIMP selects new layers. After Depth, the next operation should work on the photo instead of its depth; after a
+    blur,
+    the next blur should work on the original photo instead of the blurred one.
     """
     tattoo = layer.get_tattoo()
     for entry in reversed(entries):
@@ -175,7 +191,11 @@ def _original(
 
 
 def check_size(width: float, height: float) -> None:
-    """Raises RefusedError when that is more than GIMP's own limit."""
+    """Check a size against GIMP's limit.
+
+    Raises:
+        RefusedError: The size exceeds it.
+    """
     if max(width, height) > MAX_SIDE_PX:
         raise RefusedError(
             "{width} × {height} pixels exceed GIMP's limit.",

@@ -1,4 +1,4 @@
-"""The few colours that GIMP's themes lack: the chosen view, coloured sliders; for light and dark themes."""
+"""The few colours that GIMP's themes lack, for the chosen view and coloured sliders, in light and dark themes."""
 
 from __future__ import annotations
 

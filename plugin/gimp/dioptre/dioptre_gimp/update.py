@@ -1,4 +1,4 @@
-"""Update: run again what made a result, after its depth layer or its picture was changed."""
+"""Update: recomputes a result after its picture or its depth layer has changed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .sources import Source
 
 @dataclass(frozen=True, kw_only=True)
 class Updated:
-    """What Update did. names: of the results that it brought up to date."""
+    """The outcome of an update. `names` lists the updated results."""
 
     outcome: Outcome
     names: tuple[str, ...]
@@ -32,17 +32,18 @@ class Updated:
 
 
 def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Steps[Updated]:
-    """Bring the results up to date that the selected layers belong to, oldest first, and show them.
+    """Recompute and show the results that the selected layers belong to, oldest first.
 
-    A result's layers keep their place, name, mask, mode and opacity; only their pixels change. A depth layer that
-    was painted on is used as it is; one that was not is made again when the picture changed.
+    A result's layers keep their position, name, mask, mode and opacity; only their pixels change. A depth layer
+    that the
+    user painted on is used unchanged; an untouched one is recomputed if the picture changed.
     """
     entries = recipe.of(image).load()
     chosen = results.to_update(
         entries, lambda entry: concerns(entry, drawables) and bool(recipe.layers(image, entry))
     )
     messages: list[str] = []
-    plans = [source_now(image, entry) for entry in chosen]  # all refusals before any work
+    plans = [source_now(image, entry) for entry in chosen]  # Raises all refusals before any work starts.
     if all(plan is None for plan in plans):
         raise refusals.only_painted_depth()
     changed: list[Gimp.Layer] = []
@@ -58,15 +59,16 @@ def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]
 
 
 def concerns(entry: Entry, drawables: Sequence[Gimp.Drawable]) -> bool:
-    """Whether one of `drawables` is a layer of the result, in its group, or what it was made from."""
+    """Return whether one of `drawables` is a layer or an input of the result, or lies inside its group."""
     selected = [Gimp.Layer.from_mask(one) if isinstance(one, Gimp.LayerMask) else one for one in drawables]
     return any(recipe.concerns(entry, layer) for layer in selected)
 
 
 def source_now(image: Gimp.Image, entry: Entry) -> Source | None:
-    """The inputs of `entry` as they are now; None for a depth layer that was painted on, which is left alone.
+    """Return the current inputs of `entry`, or None for a painted depth layer, which Update leaves alone.
 
-    Raises RefusedError when an input is gone or a layer is locked.
+    Raises:
+        RefusedError: An input is missing or a layer is locked.
     """
     described = entry.described
     picture = recipe.find(image, entry.inputs["picture"])
