@@ -1,4 +1,4 @@
-"""A network's values in a file, between training and packing."""
+"""Save a network's values to a file after training, and load them again for packing or further training."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from safetensors.numpy import load_file, save_file
 
 
 def save_network(state: Any, path: Path) -> None:
-    """The network's values by their path in the module."""
+    """Save the network's values under their paths in the module."""
     flat = nnx.to_flat_state(state)
     save_file({".".join(map(str, name)): np.asarray(value.get_value()) for name, value in flat}, path)
 
 
 def load_network(state: Any, path: Path) -> Any:
-    """The state with its values from a file of `save_network`; what else the file holds is left alone."""
+    """Return the state with the values from a file of `save_network`; other values in the file are ignored.
+
+    Raises:
+        KeyError: The file lacks one of the network's values.
+    """
     values = load_file(path)
     return nnx.from_flat_state(
         [(name, value.replace(values[".".join(map(str, name))])) for name, value in nnx.to_flat_state(state)]

@@ -25,7 +25,7 @@ _UNUSED = ("--exclude=*.spm", "--exclude=*.ogg", "--exclude=*.b3d", "--exclude=*
 
 
 def unpack(package: Path, target: Path) -> None:
-    """The files of a Debian package, without SuperTuxKart's sounds and models."""
+    """Extract a Debian package, without SuperTuxKart's sounds and models."""
     target.mkdir(parents=True, exist_ok=True)
     read = ["dpkg-deb", "--fsys-tarfile", str(package)]
     write = ["tar", "-x", "-C", str(target), *_UNUSED]
@@ -34,7 +34,10 @@ def unpack(package: Path, target: Path) -> None:
 
 
 def choose_surfaces(tree: Path, target: Path) -> int:
-    """Copy the textures that look like walls or floors (no skies, normal maps, cut-outs); return their number."""
+    """Copy the textures that look like walls or floors, and return how many there are.
+
+    Skies, normal maps and cut-outs are excluded by name and by colour, duplicates by their digest.
+    """
     target.mkdir(parents=True, exist_ok=True)
     seen: set[str] = set()
     for path in sorted(tree.rglob("*.jpg")):

@@ -1,4 +1,4 @@
-"""Batches from cached views, mixed from several sets; the batch of a step depends on its number alone."""
+"""Mix cached views of several sets into batches; the batch of a step depends only on the step's number."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from .views import PATCH_PX, SHAPES, lesson
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A set of cached views and how many of them each batch takes."""
+    """A set of cached views, and how many of them each batch takes."""
 
     folder: Path
     count: int
 
     @classmethod
     def parse(cls, text: str) -> "Part":
-        """From "FOLDER:COUNT"."""
+        """Parse "FOLDER:COUNT"."""
         folder, _, count = text.rpartition(":")
         return cls(folder=Path(folder), count=int(count))
 
 
 class CachedViews:
-    """A set's views of one shape, read when they are asked for.
+    """The views of one shape in a set, read from disk on access.
 
-    Each is a dict of `tokens` (2, t, c), and of what `lesson` gives of the disparity at `per_patch` samples along a
-    patch's side.
+    Each item is a dict of `tokens` (2, t, c) and the values that `lesson` returns for the disparity, sampled at
+    `per_patch` points along each side of a patch.
     """
 
     def __init__(self, folder: Path, shape: str, *, per_patch: int, far: float) -> None:
@@ -56,7 +56,16 @@ class CachedViews:
 def batches(
     parts: list[Part], *, steps: int, start: int, per_patch: int, far: float, seed: int
 ) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    """Shape and batch of every step from `start` on. All views of a batch have one shape."""
+    """Yield the shape and the batch of every step from `start` on; all views of a batch have one shape.
+
+    Args:
+        parts: The sets and their counts.
+        steps: Number of the last step.
+        start: Number of the first step.
+        per_patch: Samples of the disparity along each side of a patch.
+        far: Exponent of the weight of far pixels.
+        seed: Seed of the order.
+    """
     series: dict[str, list[Any]] = {shape: [] for shape in SHAPES}
     sizes = dict.fromkeys(SHAPES, 0)
     for number, part in enumerate(parts):

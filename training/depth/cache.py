@@ -24,12 +24,14 @@ EXACT = "EXACT"
 MEASURED = "MEASURED"
 _BATCH = 8
 _NEAREST_M = 0.05
-_TURNED = 0.4  # share of the views of measured frames that are turned
+_TURNED = 0.4  # fraction of the measured frames' views that are rotated
 
 Read = Callable[[], Source]
 
 
 def nyu_sources(folder: Path) -> list[Read]:
+    """Return readers of the training frames of NYU Depth v2, whose depth is measured."""
+
     def read(number: int) -> Source:
         frame = nyu.read(folder, number)
         return Source(srgb=frame.srgb, disparity=1 / np.maximum(frame.depth_m, _NEAREST_M), exact=False)
@@ -38,6 +40,8 @@ def nyu_sources(folder: Path) -> list[Read]:
 
 
 def rendered_sources(folder: Path) -> list[Read]:
+    """Return readers of rendered pictures, whose depth is exact."""
+
     def read(path: Path) -> Source:
         depth_m = np.load(path).astype(np.float32)
         srgb = np.asarray(Image.open(path.with_suffix(".jpg")).convert("RGB"))
@@ -47,7 +51,7 @@ def rendered_sources(folder: Path) -> list[Read]:
 
 
 def labelled_sources(folder: Path) -> list[Read]:
-    """Photographs with estimated disparity (`label.py`)."""
+    """Return readers of photographs with estimated disparity, from `label.py`."""
 
     def read(path: Path) -> Source:
         srgb = np.asarray(Image.open(path.with_suffix(".jpg")).convert("RGB"))
@@ -57,7 +61,7 @@ def labelled_sources(folder: Path) -> list[Read]:
 
 
 class Store:
-    """Arrays on disk that grow to a size known beforehand; what is not used is cut off at the end."""
+    """The cached arrays of one shape, allocated for the largest possible number of views and cropped on closing."""
 
     def __init__(self, folder: Path, shape: str, size: int) -> None:
         self.folder, self.shape, self.count = folder, shape, 0
@@ -72,12 +76,14 @@ class Store:
         }
 
     def add(self, tokens: np.ndarray, views: list[View]) -> None:
+        """Append the tokens and disparities of a batch of views."""
         end = self.count + len(views)
         self.arrays["tokens"][self.count : end] = tokens[: len(views)]
         self.arrays["disparity"][self.count : end] = np.stack([view.disparity for view in views])
         self.count = end
 
     def close(self) -> None:
+        """Save the arrays without their unused ends."""
         for name, array in self.arrays.items():
             np.save(self._path(f"{name}.part"), array[: self.count])
             self._path(f"{name}.part").rename(self._path(name))
@@ -96,10 +102,20 @@ def fill(
     exact: bool,
     measured: bool = False,
 ) -> None:
-    """Draw `views` views of every source and write their tokens and disparities."""
+    """Draw `views` random views of every source, and write their tokens and disparities.
+
+    Args:
+        folder: Folder of the cache.
+        sources: Readers of the pictures.
+        network: The network that computes the tokens.
+        views: Views of each picture. The first shows nearly all of it with unchanged colours.
+        seed: Seed of the views.
+        exact: Whether depth edges are true.
+        measured: Whether depth was measured; some of these views are rotated.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
-    chances = (0.25, 0.5, 0.25) if exact else (0.15, 0.25, 0.6)  # frames of RGB-D cameras are wide
+    chances = (0.25, 0.5, 0.25) if exact else (0.15, 0.25, 0.6)  # RGB-D frames have a landscape format
     shapes = rng.choice(list(SHAPES), size=(len(sources), views), p=chances)
     stores = {shape: Store(folder, shape, int((shapes == shape).sum())) for shape in SHAPES}
     waiting: dict[str, list[View]] = {shape: [] for shape in SHAPES}
@@ -108,7 +124,7 @@ def fill(
     def flush(shape: str) -> None:
         if views := waiting[shape]:
             batch = np.stack([view.srgb for view in views])
-            batch = np.concatenate([batch, np.repeat(batch[:1], _BATCH - len(views), 0)])  # one program a shape
+            batch = np.concatenate([batch, np.repeat(batch[:1], _BATCH - len(views), 0)])  # one program per shape
             stores[shape].add(np.asarray(network.tokens(batch)), views)
             waiting[shape] = []
 

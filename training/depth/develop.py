@@ -1,10 +1,19 @@
-"""From traced radiance to a photograph: noise filter, lens blur, exposure, sensor noise, tone curve."""
+"""Turn traced radiance into a photograph: noise filter, lens blur, exposure, sensor noise, tone curve."""
 
 import numpy as np
 
 
 def denoise(radiance: np.ndarray, depth_m: np.ndarray, albedo: np.ndarray) -> np.ndarray:
-    """Edge-stopping a-trous filter of the irradiance (radiance / albedo), guided by depth; all (h, w[, 3])."""
+    """Filter the noise of irradiance (radiance over albedo) with an edge-stopping à-trous filter guided by depth.
+
+    Args:
+        radiance: (h, w, 3), linear.
+        depth_m: (h, w).
+        albedo: (h, w, 3), 0 to 1.
+
+    Returns:
+        The filtered radiance (h, w, 3).
+    """
     base, near = np.maximum(albedo, 0.02), 1 / depth_m
     light = np.minimum(radiance / base, np.percentile(radiance / base, 99.7))
     for step in (1, 2, 4):
@@ -21,7 +30,14 @@ def denoise(radiance: np.ndarray, depth_m: np.ndarray, albedo: np.ndarray) -> np
 def defocus(
     rng: np.random.Generator, linear_rgb: np.ndarray, depth_m: np.ndarray, *, layers: int = 9
 ) -> np.ndarray:
-    """Lens blur: layers of disparity, each blurred with a disc, laid over each other from far to near."""
+    """Blur as a lens would: split into layers of disparity, blur each with a disc, and composite from far to near.
+
+    Args:
+        rng: Chooses the focus and the strength.
+        linear_rgb: (n, n, 3).
+        depth_m: (n, n).
+        layers: Number of layers.
+    """
     disparity, size = 1 / depth_m, len(depth_m)
     low, high = np.percentile(disparity, [1, 99])
     y, x = rng.normal(size / 2, size / 8, 2).clip(0, size - 1).astype(int)
@@ -43,7 +59,7 @@ def defocus(
 
 
 def develop(rng: np.random.Generator, linear_rgb: np.ndarray) -> np.ndarray:
-    """Exposure, white balance, sensor noise, tone curve and 8 bits, as a camera might."""
+    """Apply a camera's exposure, white balance, sensor noise and tone curve, and return 8-bit values (h, w, 3)."""
     level = min(1 / max(np.median(linear_rgb), 1e-4), 4 / max(np.percentile(linear_rgb, 92), 1e-4))
     picture = np.clip(linear_rgb * rng.uniform(0.12, 0.3) * level * rng.uniform(0.9, 1.1, 3), 0, 1.3)
     if rng.random() < 0.7:

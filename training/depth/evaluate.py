@@ -29,13 +29,22 @@ Estimate = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
+    """Scores of one picture, or means over several, as the module describes them."""
+
     absrel: float
     delta1: float
     correlation: float
 
 
 def estimator(network: Network, trained: Values, *, short_side_px: int = 280, mirrored: bool = False) -> Estimate:
-    """A function from srgb (H, W, 3) uint8 to disparity of any scale and shift, at the network's own size."""
+    """Return a function from srgb (H, W, 3) uint8 to disparity at the network's size, with unknown scale and shift.
+
+    Args:
+        network: The frozen first part.
+        trained: The values of the second part.
+        short_side_px: Size to which the picture's shorter side is resized, rounded to patches.
+        mirrored: Average with the estimate of the mirrored picture.
+    """
     disparity = jax.jit(network.disparity, static_argnames=("grid", "per_patch"))
 
     def once(srgb: np.ndarray) -> np.ndarray:
@@ -53,7 +62,13 @@ def estimator(network: Network, trained: Values, *, short_side_px: int = 280, mi
 
 
 def score(estimate: np.ndarray, truth: np.ndarray, valid: np.ndarray) -> Score:
-    """estimate, truth: inverse depth (H, W), the former with any scale and shift."""
+    """Score inverse depth after a least-squares fit of scale and shift.
+
+    Args:
+        estimate: (H, W), with any scale and shift.
+        truth: (H, W), positive where valid.
+        valid: (H, W), True where the pixel is scored.
+    """
     x, y = estimate[valid].astype(np.float64), truth[valid].astype(np.float64)
     (scale, shift), *_ = np.linalg.lstsq(np.stack([x, np.ones_like(x)], 1), y, rcond=None)
     fitted = np.maximum(scale * x + shift, 0.1 * y.min())
@@ -66,6 +81,7 @@ def score(estimate: np.ndarray, truth: np.ndarray, valid: np.ndarray) -> Score:
 
 
 def score_nyu(estimate: Estimate, folder: Path, numbers: list[int]) -> list[Score]:
+    """Score the given frames of NYU Depth v2 in the window that papers use."""
     scores = []
     for number in numbers:
         frame = nyu.read(folder, number)
@@ -77,9 +93,10 @@ def score_nyu(estimate: Estimate, folder: Path, numbers: list[int]) -> list[Scor
 
 
 def score_photos(estimate: Estimate, folder: Path) -> dict[str, Score]:
-    """Photos whose inverse depth is only relative are left out: their far end is near zero.
+    """Score the photographs of a folder, by their names.
 
-    A border of 8 pixels is not scored; Kinect pictures lose 10 more, which their registration left white.
+    Photographs whose inverse depth is only relative are left out because their far end is near zero. A border of 8
+    pixels is not scored; Kinect pictures lose another 10, which their registration left white.
     """
     scores = {}
     for path in sorted(folder.glob("*.npz")):
@@ -104,7 +121,7 @@ def _resized(disparity: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def sheet(estimate: Estimate, photos: list[Path], *, height_px: int = 300) -> Image.Image:
-    """Each photo beside its disparity, near = white."""
+    """Return each photograph next to its disparity, with the nearest point white."""
     tiles = []
     for path in photos:
         photo = Image.open(path).convert("RGB")

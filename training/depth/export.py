@@ -53,6 +53,7 @@ NOTICE = "Copyright 2026 The Dioptre authors. Furniture models: the Sweet Home 3
 
 
 def head_card(about: dict) -> Card:
+    """Return the card of the depth head."""
     return Card(
         id="dioptre-depth-head",
         title="Depth head",
@@ -76,7 +77,7 @@ def head_card(about: dict) -> Card:
 
 
 def backbone_card(about: dict) -> Card:
-    """Of DINOv2 with its blocks and its norm trained further."""
+    """Return the card of DINOv2 with its blocks and its norm trained further."""
     return Card(
         id="dioptre-depth-backbone",
         title="Image features for depth (DINOv2 ViT-S/14, trained further)",
@@ -98,6 +99,7 @@ def backbone_card(about: dict) -> Card:
 
 
 def arrays(values: Values) -> dict[str, np.ndarray]:
+    """Return the values as float32 arrays by their names."""
     return {name: np.asarray(value, np.float32) for name, value in flat(values).items()}
 
 

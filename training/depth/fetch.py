@@ -17,7 +17,15 @@ from . import nyu
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Files of a repository at a commit: those below `source` with these endings go to `target` under DATA."""
+    """Files to take from a repository at a commit.
+
+    Attributes:
+        repository: OWNER/NAME on GitHub.
+        commit: Full hash.
+        source: Path below which the files lie.
+        endings: Endings of the files' names.
+        target: Folder below DATA that receives the files.
+    """
 
     repository: str
     commit: str
@@ -62,7 +70,7 @@ WANTED = (
 
 
 def fetch(wanted: Wanted, data: Path, *, clones: Path) -> int:
-    """Write the files that are there (a partial clone may lack some) and return their number."""
+    """Write the files that the clone contains, and return their number; a partial clone may lack some."""
     git = ["git", "-c", "safe.directory=*", "-C", str(_clone(wanted.repository, clones))]
     tree = _run([*git, "ls-tree", "-r", wanted.commit, "--", wanted.source]).decode("utf-8")
     folder = data / wanted.target

@@ -1,4 +1,4 @@
-"""Reads the furniture libraries of Sweet Home 3D (*.sh3f: a zip of OBJ models, textures and a catalogue)."""
+"""Read Sweet Home 3D's furniture libraries (*.sh3f): zip files of OBJ models, textures and a catalogue."""
 
 import io
 import zipfile
@@ -11,12 +11,17 @@ from PIL import Image
 
 OUTDOORS = frozenset(["Exterior", "Vehicles", "Characters"])
 _TEXTURE_PX = 256
-_LEAST_OPAQUE = 0.6  # glass shows two depths at once and is left out
+_LEAST_OPAQUE = 0.6  # more transparent parts are left out: glass shows two depths
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A piece of the catalogue: `size_m` is its true width, height and depth."""
+    """A piece of furniture in the catalogue.
+
+    Attributes:
+        size_m: True width, height and depth.
+        turn: (3, 3) matrix that puts the model upright.
+    """
 
     name: str
     category: str
@@ -26,16 +31,25 @@ class Model:
 
     @property
     def outdoors(self) -> bool:
+        """Whether the model belongs outdoors."""
         return self.category in OUTDOORS
 
     @property
     def person(self) -> bool:
+        """Whether the model is a person."""
         return self.category == "Characters" or self.name.startswith("reallusion/")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """`triangles` (n, 3, 3) in metres, standing on y = 0; `uv` (n, 3, 2) where there is a `texture`."""
+    """The triangles of a model that share one material.
+
+    Attributes:
+        triangles: (n, 3, 3) in metres, standing on y = 0.
+        uv: (n, 3, 2) texture coordinates, or None without a texture.
+        colour: (3,) linear, 0 to 1.
+        texture: (h, w, 3) uint8, or None.
+    """
 
     triangles: np.ndarray
     uv: np.ndarray | None
@@ -44,7 +58,7 @@ class Part:
 
 
 class Library:
-    """All models of the libraries in a folder; meshes are read when they are first asked for."""
+    """All models of the libraries in a folder; meshes are read on first use."""
 
     def __init__(self, folder: Path, *, largest_bytes: int = 3_000_000) -> None:
         self.models: list[Model] = []
@@ -71,7 +85,7 @@ class Library:
                 )
 
     def mesh(self, model: Model) -> list[Part]:
-        """Its parts; none for a model that cannot be read."""
+        """Return the parts of a model; an empty list when the model cannot be read."""
         if model.name not in self._meshes:
             try:
                 self._meshes[model.name] = list(_parts(self._archives[model.archive], model))

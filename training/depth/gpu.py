@@ -33,16 +33,27 @@ from .values import write_pieces
 from .views import LARGE_SHAPES, SHAPES, draw, lesson
 
 _SAVE_EVERY_S = 120
-_TRIES = 5  # to draw a view that is not flat, before the whole picture is taken
+_TRIES = 5  # attempts to draw a view that is not flat; then the largest crop is used
 _FAR = 0.5  # exponent of the weight of far pixels
-_ENOUGH_ROUNDS = 10**6  # without a number the length overflows
+_ENOUGH_ROUNDS = 10**6  # a plain repeat() overflows the length
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """rate, backbone_rate: largest learning rates, the latter of the last block; `depth_decay` times that for each
-    block before it. large: share of the batches at the larger shapes. seconds: of training; the rates follow the
-    clock, so that the schedule ends when the time does. workers: processes that draw views."""
+    """Settings of a training run.
+
+    Attributes:
+        seconds: Duration of the training; the rates follow the clock, so the schedule ends in time.
+        batch: Pictures in a batch.
+        rate: Largest learning rate of the head.
+        backbone_rate: Largest learning rate of the last block.
+        depth_decay: Factor of the learning rate from each block to the one before it.
+        large: Fraction of the batches at the larger shapes.
+        decay: Weight decay.
+        average: Decay of the running average of the values.
+        workers: Processes that draw views.
+        seed: Seed of the views and the order.
+    """
 
     seconds: float = 1200
     batch: int = 48
@@ -57,7 +68,7 @@ class Recipe:
 
 
 class Views(grain.transforms.RandomMap):
-    """A packed picture to a random view: `srgb`, and what `lesson` gives."""
+    """Transform from a packed picture to a random view: `srgb` and the values of `lesson`."""
 
     def __init__(self, shape: str) -> None:
         self.shape = shape
@@ -74,7 +85,7 @@ class Views(grain.transforms.RandomMap):
 
 
 def series(pictures: list[pack.Picture], recipe: Recipe, shape: str) -> Any:
-    """Endless batches of one shape."""
+    """Return an endless iterator of batches of one shape."""
     drawn = (
         grain.MapDataset.source(pictures)
         .seed(recipe.seed)
@@ -89,7 +100,7 @@ def series(pictures: list[pack.Picture], recipe: Recipe, shape: str) -> Any:
 
 
 def optimiser(recipe: Recipe, trained: Values) -> optax.GradientTransformation:
-    """Unit learning rates; `make_step` scales the updates by the clock."""
+    """Return the optimiser with the largest learning rates; `make_step` scales its updates by the clock."""
     kinds = {
         name: optax.chain(optax.adamw(rate, weight_decay=recipe.decay))
         for name, rate in (("head", recipe.rate), ("backbone", recipe.backbone_rate))
@@ -98,6 +109,8 @@ def optimiser(recipe: Recipe, trained: Values) -> optax.GradientTransformation:
 
 
 def make_step(graph: Any, recipe: Recipe, optimise: optax.GradientTransformation) -> Any:
+    """Return a jitted step: (state, batch, rate) -> state, mean trimmed error."""
+
     def objective(trained: Values, batch: dict[str, Any]) -> Any:
         x = (batch["srgb"].astype(jnp.float32) / 255 - jnp.array(IMAGENET_MEAN)) / jnp.array(IMAGENET_DEVIATION)
         with jax.default_matmul_precision("bfloat16"):
@@ -119,7 +132,7 @@ def make_step(graph: Any, recipe: Recipe, optimise: optax.GradientTransformation
 
 
 def by_depth(update: Values, decay: float) -> Values:
-    """Steps of earlier blocks are smaller, those of the embedding the smallest (Clark et al., ELECTRA, 2020)."""
+    """Scale the updates down towards the first block, and most at the embedding (Clark et al., ELECTRA, 2020)."""
     backbone = dict(update["backbone"])
     count = jax.tree.leaves(backbone["blocks"])[0].shape[0]
     shares = decay ** jnp.arange(count - 1, -1, -1)
@@ -136,11 +149,16 @@ def by_depth(update: Values, decay: float) -> Values:
 
 
 def schedule(share: float) -> float:
-    """Share of the largest rate after this share of the time: a short rise, then half a cosine."""
+    """Return the learning rate as a fraction of its maximum: a short rise, then half a cosine.
+
+    Args:
+        share: Fraction of the training time that has passed.
+    """
     return min(1.0, 0.02 + share / 0.03) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
 
 
 def train(run: Path, pictures: list[pack.Picture], recipe: Recipe, *, graph: Any, values: Values) -> Values:
+    """Train until the time is over, save the values regularly, and return their average."""
     run.mkdir(parents=True, exist_ok=True)
     devices = jax.sharding.Mesh(np.array(jax.devices()), ("data",))
     everywhere, split = (NamedSharding(devices, PartitionSpec(*axes)) for axes in ((), ("data",)))

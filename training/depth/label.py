@@ -25,7 +25,15 @@ FEWEST_PX = PATCH_PX * min(min(grid) for grid in SHAPES.values())
 
 
 def label(estimates: list[Estimate], srgb: np.ndarray) -> np.ndarray | None:
-    """Disparity (H, W), NaN where the estimates disagree; None when that is most of the picture."""
+    """Return the mean of the estimates as disparity (H, W), NaN where they disagree.
+
+    Args:
+        estimates: Functions from srgb (H, W, 3) uint8 to disparity.
+        srgb: (H, W, 3) uint8.
+
+    Returns:
+        The disparity, or None when the estimates disagree on most of the picture.
+    """
     size = srgb.shape[1], srgb.shape[0]
     maps = []
     for estimate in estimates:

@@ -1,4 +1,4 @@
-"""Random arrangements and cameras: rooms, portraits, close-ups, tables, streets, landscapes."""
+"""Arrange random scenes and cameras: rooms, portraits, close-ups, tables, streets, landscapes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ SHARES = {"room": 0.26, "portrait": 0.18, "closeup": 0.18, "table": 0.18, "stree
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
-    """Where it stands and looks, in metres, its larger field of view and its roll, in degrees."""
+    """A camera: position and target in metres, larger field of view and roll in degrees."""
 
     origin: np.ndarray
     target: np.ndarray
@@ -24,7 +24,7 @@ class Camera:
 
 @dataclass(frozen=True, kw_only=True)
 class Cast:
-    """The models by the part they can play."""
+    """The library's models, grouped by the roles that they can play."""
 
     library: Library
     people: list[Model]
@@ -36,6 +36,7 @@ class Cast:
 
     @classmethod
     def of(cls, library: Library) -> "Cast":
+        """Group the models of a library."""
         models = library.models
         indoors = [m for m in models if not m.outdoors]
         beasts = ("cat", "dog", "horse", "bird", "rabbit", "cow", "animal", "bear", "lion", "duck", "fish")
@@ -54,7 +55,7 @@ Arranged = tuple[Scene, str, Callable[[], Camera]]
 
 
 def arrange(rng: np.random.Generator, cast: Cast, materials: Materials) -> Arranged:
-    """One random scene, the name of its layout, and a function that draws a camera in it."""
+    """Return a random scene, the name of its layout, and a function that draws a camera for it."""
     scene = Scene(rng, materials)
     kind = str(rng.choice(list(SHARES), p=list(SHARES.values())))
     open_air = kind in ("street", "landscape") or (kind in ("portrait", "closeup") and rng.random() < 0.5)
@@ -80,7 +81,7 @@ def arrange(rng: np.random.Generator, cast: Cast, materials: Materials) -> Arran
         return scene, kind, _table(scene, cast, centre)
 
     def camera() -> Camera:
-        level = rng.normal(1.6, 0.1) if rng.random() < 0.6 else rng.uniform(0.5, 2)  # mostly eye height
+        level = rng.normal(1.6, 0.1) if rng.random() < 0.6 else rng.uniform(0.5, 2)  # mostly at eye height
         depth = rng.uniform(-2, 2) if open_air else rng.uniform(0.1, 0.35) * d
         origin = np.array([rng.uniform(-0.4, 0.4) * w, level, depth])
         yaw, pitch = rng.normal(0, 0.5), rng.normal(-0.12, 0.18)
@@ -91,6 +92,7 @@ def arrange(rng: np.random.Generator, cast: Cast, materials: Materials) -> Arran
 
 
 def street(s: Scene, cast: Cast) -> None:
+    """Build a street with houses, outdoor objects, a few trees and a sky."""
     rng = s.rng
     skin, colour = surface(rng, s.materials)
     s.quad([-80, 0, 80], [160, 0, 0], [0, 0, -160], texture=skin, colour=colour, repeat_m=rng.uniform(1, 5))
@@ -110,7 +112,7 @@ def street(s: Scene, cast: Cast) -> None:
 
 
 def landscape(s: Scene, cast: Cast) -> None:
-    """Hills out to 400 m, level where the camera stands, with trees, grass, rocks, animals and people."""
+    """Build hills out to 400 m, level at the camera, with trees, grass, rocks, animals and people."""
     rng = s.rng
     distance = np.concatenate([np.linspace(0, 12, 13), np.geomspace(13, 400, 42)])
     angle = np.linspace(-1.3, 1.3, 61)
@@ -145,12 +147,12 @@ def landscape(s: Scene, cast: Cast) -> None:
 
 
 def _backing(s: Scene) -> None:
-    """Ground behind the camera, so that light from below does not come from the sky map."""
+    """Add ground behind the camera, where the sky map would otherwise light the scene from below."""
     s.quad([-60, -0.3, -3], [120, 0, 0], [0, 0, -60], colour=s.rng.uniform(0.1, 0.4, 3))
 
 
 def tree(s: Scene, at: np.ndarray, *, height_m: float) -> None:
-    """A trunk, a few branches, leaves as tufts."""
+    """Add a tree: a trunk, a few branches, and tufts as leaves."""
     rng = s.rng
     bark, top = rng.uniform(0.04, 0.3) * np.array([1, 0.8, 0.6]), np.array([0, height_m * rng.uniform(0.5, 0.8), 0])
     green = rng.uniform(0.04, 0.45) * np.array([rng.uniform(0.3, 1.2), 1, rng.uniform(0.15, 0.6)])
@@ -167,6 +169,7 @@ def tree(s: Scene, at: np.ndarray, *, height_m: float) -> None:
 
 
 def room(s: Scene, cast: Cast, size_m: tuple[float, float, float]) -> None:
+    """Build a room with lamps, windows, pictures and furniture; `size_m` is its width, depth and height."""
     rng = s.rng
     w, d, h = size_m
     x, wall = w / 2, surface(rng, s.materials)
@@ -192,7 +195,7 @@ def room(s: Scene, cast: Cast, size_m: tuple[float, float, float]) -> None:
             m = rng.choice([-1, 1])
             corner = [m * (x - 0.01), rng.uniform(0.5, h - b), rng.uniform(0.2, d - 0.2)]
             s.quad(corner, [0, 0, m * a], [0, b, 0], radiance=light[::-1])
-    for _ in range(rng.integers(0, 7)):  # pictures and mirrors on the walls
+    for _ in range(rng.integers(0, 7)):  # framed pictures and mirrors
         picture, a, m = wall_picture(rng, s.materials), rng.uniform(0.3, 1.4), rng.integers(3) - 1
         b = a * picture.shape[0] / picture.shape[1]
         y, z = rng.uniform(0.6, max(0.7, h - b - 0.1)), rng.uniform(0, d - a)
@@ -205,7 +208,7 @@ def room(s: Scene, cast: Cast, size_m: tuple[float, float, float]) -> None:
 
 
 def _furnish(s: Scene, cast: Cast, size_m: tuple[float, float]) -> None:
-    """One piece of furniture, often against a wall, often with things on it."""
+    """Add a piece of furniture, often against a wall, often with objects on it."""
     rng, (w, d) = s.rng, size_m
     x, piece, yaw = w / 2, _one(s.rng, cast.large), s.rng.integers(4) * np.pi / 2
     at = np.array([rng.uniform(-0.84, 0.84) * x, 0, rng.uniform(0.15, 0.95) * d])
@@ -236,7 +239,7 @@ def _furnish(s: Scene, cast: Cast, size_m: tuple[float, float]) -> None:
 
 
 def cup(s: Scene, at: np.ndarray) -> None:
-    """A cup or bowl or vase, often with a handle, a saucer and a spoon."""
+    """Add a cup, bowl or vase, often with a handle, a saucer and a spoon."""
     rng = s.rng
     r, h = rng.uniform(0.03, 0.06), rng.uniform(0.04, 0.12)
     colour, thick = rng.uniform(0.1, 0.85) * rng.uniform(0.4, 1, 3), 0.004
@@ -268,7 +271,7 @@ def cup(s: Scene, at: np.ndarray) -> None:
 
 
 def _thin_things(s: Scene, w: float, d: float, *, open_air: bool) -> None:
-    """Posts, rails and twigs between the camera and the rest."""
+    """Add posts, rails and twigs between the camera and the rest of the scene."""
     rng = s.rng
     colour = rng.uniform(0.03, 0.6, 3)
     for _ in range(rng.integers(1, 7)):
@@ -289,14 +292,14 @@ def _somebody_in_front(s: Scene, cast: Cast, w: float, d: float) -> None:
 
 
 def _closeup(s: Scene, cast: Cast, centre: np.ndarray) -> Callable[[], Camera]:
-    """A head, an animal or a thing that fills the picture."""
+    """Fill the picture with a head, an animal or an object."""
     rng = s.rng
     draw = rng.random()
     beast = draw < 0.3 and bool(cast.animals)
     subject = _one(rng, cast.animals if beast else cast.people if draw < 0.7 else cast.things)
     wide, top, deep = subject.size_m
     human = subject.person and top > 1.2
-    low = 0.0 if top > 0.8 or rng.random() < 0.3 else rng.uniform(0.3, 0.9)  # small things lie on something
+    low = 0.0 if top > 0.8 or rng.random() < 0.3 else rng.uniform(0.3, 0.9)  # small objects lie on a surface
     if low:
         b = rng.uniform(0.4, 2)
         skin, colour = surface(rng, s.materials)
@@ -323,13 +326,13 @@ def _closeup(s: Scene, cast: Cast, centre: np.ndarray) -> Callable[[], Camera]:
 
 
 def _portrait(s: Scene, cast: Cast, centre: np.ndarray, *, open_air: bool) -> Callable[[], Camera]:
-    """One near subject before a far background."""
+    """Place one near subject in front of a distant background."""
     rng = s.rng
     subject = _one(rng, cast.people if rng.random() < 0.7 else cast.outdoors if open_air else cast.large)
     s.place(cast.library, subject, centre, yaw=rng.normal(np.pi if rng.random() < 0.7 else 0, 0.6))
     top = subject.size_m[1]
     level = top * rng.uniform(0.5, 0.95)
-    if subject.person and rng.random() < 0.3:  # something held in front
+    if subject.person and rng.random() < 0.3:  # an object in the person's hands
         at = centre + [rng.normal(0, 0.12), top * rng.uniform(0.5, 0.7), -rng.uniform(0.2, 0.4)]
         s.ball(at, rng.uniform(0.12, 0.35, 3))
 
@@ -345,7 +348,7 @@ def _portrait(s: Scene, cast: Cast, centre: np.ndarray, *, open_air: bool) -> Ca
 
 
 def _table(s: Scene, cast: Cast, centre: np.ndarray) -> Callable[[], Camera]:
-    """A table top with things, seen from near."""
+    """Add a table top with objects, seen at close range."""
     rng = s.rng
     y, a, b = rng.uniform(0.4, 1), rng.uniform(0.7, 2.2), rng.uniform(0.7, 2.2)
     skin, colour = surface(rng, s.materials)

@@ -1,7 +1,7 @@
 """Scale- and shift-invariant losses on inverse depth.
 
-Trimmed error after normalisation: R. Ranftl et al., "Towards Robust Monocular Depth Estimation", 2020. Gradients at
-several scales: Z. Li, N. Snavely, "MegaDepth", 2018.
+The trimmed error after normalisation follows R. Ranftl et al., "Towards Robust Monocular Depth Estimation", 2020;
+the gradients at several scales follow Z. Li and N. Snavely, "MegaDepth", 2018.
 """
 
 from dataclasses import dataclass
@@ -12,18 +12,24 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 _SCALES = (1, 2, 4, 8)
-_COARSE = 4  # from this scale on, measured depth has edges to be learnt from, too
-_FLAT = 1e-4  # variance of an output that says nothing
-_WRONG = 0.8  # logarithmic error from which on a pixel counts a tenth
+_COARSE = 4  # edges of measured depth are accurate enough from this scale on
+_FLAT = 1e-4  # added to the variance, for constant outputs
+_WRONG = 0.8  # a larger logarithmic error counts a tenth
 _SPARSE = 3  # medians and quantiles are taken over every third row and column
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossWeights:
-    """raw: of the output as it is against the normalised target, which keeps the output's scale near 1.
-    gradient: of the sum over four scales, where edges are true. coarse_gradient: of the sum over the two coarse
-    ones elsewhere, so that relief does not stay too flat. kept: share of the pixels that count. fitted: of the
-    error as it is scored, where depth was measured."""
+    """Weights of the loss terms.
+
+    Attributes:
+        raw: Of the unnormalised output's error against the normalised target, which keeps the output's scale near
+            1.
+        gradient: Of the gradients over four scales, in pictures with true edges.
+        coarse_gradient: Of the gradients over the two coarse scales, in other pictures; it prevents flat relief.
+        kept: Fraction of the pixels that count; those with the largest errors do not.
+        fitted: Of the error after a least-squares fit, as it is scored, where depth was measured.
+    """
 
     raw: float = 0.5
     gradient: float = 1.75
@@ -41,17 +47,22 @@ def loss(
     weights: LossWeights,
     measured: Float[Array, "n H W"] | None = None,
 ) -> tuple[Float[Array, ""], Float[Array, " n"]]:
-    """Mean loss, and each picture's trimmed error.
+    """Return the mean loss, and each picture's trimmed error.
 
-    target: inverse depth less its median, divided by its mean absolute deviation. weight: 0 where unknown. exact: 1
-    for pictures whose edges are true. measured: inverse depth in any unit, 0 where it was not measured.
+    Args:
+        output: The network's inverse depth.
+        target: Inverse depth minus its median, divided by its mean absolute deviation.
+        weight: Weight of each pixel, 0 where the depth is unknown.
+        exact: 1 for pictures with true edges, otherwise 0.
+        weights: Weights of the terms.
+        measured: Inverse depth in any unit, 0 where it was not measured.
     """
 
     def one(output: Array, target: Array, weight: Array, exact: Array) -> tuple[Array, Array]:
         known = weight > 0
         sparse = jnp.where(known, jax.lax.stop_gradient(output), jnp.nan)[::_SPARSE, ::_SPARSE]
         centred = jnp.where(known, output - jnp.nanmedian(sparse), 0)
-        count, mass = jnp.maximum(known.sum(), 1), jnp.maximum(weight.sum(), 1e-3)  # all unknown: no error
+        count, mass = jnp.maximum(known.sum(), 1), jnp.maximum(weight.sum(), 1e-3)  # no error without known pixels
         normalised = centred / jnp.maximum(jnp.abs(centred).sum() / count, 1e-3)
         difference = jnp.where(known, normalised - target, 0)
         error = jnp.abs(difference)
@@ -70,7 +81,7 @@ def loss(
 
 
 def batch_loss(output: Float[Array, "n H W"], batch: dict[str, Any]) -> tuple[Float[Array, ""], Float[Array, " n"]]:
-    """`loss` of a batch of what `views.lesson` gives."""
+    """Return `loss` for a batch of views with the values of `views.lesson`."""
     return loss(
         output,
         batch["target"],
@@ -82,8 +93,10 @@ def batch_loss(output: Float[Array, "n H W"], batch: dict[str, Any]) -> tuple[Fl
 
 
 def _fitted_error(output: Array, truth: Array) -> Array:
-    """Logarithmic error after least squares in scale and shift, as in `evaluate.score`; little more for a wild
-    pixel than for a wrong one."""
+    """Return the logarithmic error after a least-squares fit of scale and shift, as in `evaluate.score`.
+
+    Errors above `_WRONG` count a tenth, so that wild pixels cost little more than wrong ones.
+    """
     known = truth > 0
     count = jnp.maximum(known.sum(), 1)
 

@@ -1,8 +1,8 @@
-"""The depth network cut in two: blocks that stay as they are, and what is trained.
+"""The depth network in two parts: a frozen first part, and a second part that is trained.
 
-The first part's tokens are computed once for each view and kept (`cache.py`); the second part is the last blocks
-of the backbone, its norm and the DPT head. With the late blocks frozen, this is head training on cached features at
-the price of six blocks' forward pass.
+The tokens of the first part are computed once for each view and cached (`cache.py`). The second part is the last
+blocks of the backbone, its norm and the DPT head. Even with these blocks frozen too, so that only the head is
+trained, each step costs the forward pass of six blocks.
 """
 
 from dataclasses import dataclass
@@ -31,20 +31,36 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """Graphs of the whole network and of its backbone, and the values of the first part (with the norm unused)."""
+    """The frozen first part of the network.
+
+    Attributes:
+        graph: Graph of the whole network.
+        backbone: Graph of its backbone.
+        early: Values of the first part; its norm is not used.
+    """
 
     graph: Any
     backbone: Any
     early: Values
 
     def tokens(self, srgb: UInt8[Array, "n H W 3"]) -> Float16[Array, "n k t c"]:
-        """Tokens at the early taps, not normalised, class token first."""
+        """Return the tokens at the early taps, before the norm, with the class token first."""
         return _tokens(self.backbone, self.early, srgb)
 
     def disparity(
         self, trained: Values, tokens: Float16[Array, "n k t c"], *, grid: tuple[int, int], per_patch: int
     ) -> Float[Array, "n H W"]:
-        """The second part: any scale and shift, larger = nearer, `per_patch` samples along a patch's side."""
+        """Run the second part.
+
+        Args:
+            trained: The values of the second part.
+            tokens: The tokens of the first part, as `tokens` returns them.
+            grid: Rows and columns of patches.
+            per_patch: Samples of the output along each side of a patch.
+
+        Returns:
+            Disparity with any scale and shift; larger is nearer.
+        """
         model = nnx.merge(self.graph, nnx.State(joined(self.early, trained)))
         block, blocks = nnx.split(model.backbone.blocks)
         late = jax.tree.map(lambda value: value[EARLY_BLOCKS:], blocks)
@@ -64,13 +80,13 @@ class Network:
 
 
 def load_network() -> tuple[Network, Values]:
-    """The bundled network, cut in two."""
+    """Return the bundled network, split into its two parts."""
     loaded = load_model("dioptre-depth-small")
     return cut(loaded.graph, nnx.to_pure_dict(loaded.state))
 
 
 def cut(graph: Any, values: Values) -> tuple[Network, Values]:
-    """The network's first part, and the values of its second."""
+    """Split a network into its frozen first part and the values of its second part."""
     backbone = values["backbone"]
     early = {**backbone, "blocks": jax.tree.map(lambda value: value[:EARLY_BLOCKS], backbone["blocks"])}
     late = jax.tree.map(lambda value: value[EARLY_BLOCKS:], backbone["blocks"])
@@ -80,7 +96,7 @@ def cut(graph: Any, values: Values) -> tuple[Network, Values]:
 
 
 def joined(early: Values, trained: Values) -> Values:
-    """The values of the whole network."""
+    """Return the values of the whole network."""
     blocks = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), early["blocks"], trained["blocks"])
     return {"backbone": {**early, "blocks": blocks, "norm": trained["norm"]}, "head": trained["head"]}
 

@@ -1,8 +1,9 @@
-"""The labelled set of NYU Depth v2 (1,449 Kinect frames of 464 rooms) as two public repositories hold it.
+"""Read the labelled set of NYU Depth v2 (1,449 Kinect frames of 464 rooms) from two public repositories.
 
-`FRAMES` holds NNNNN.jpg (640 x 480) and NNNNN.png, depth as 8 bits of the largest depth in the frame; `DEPTHS`
-holds N.png, mirrored left to right, depth as floor(25.5 x metres). Together: metres in steps of z_max / 255.
-Numbers count from 0. Source: N. Silberman, D. Hoiem, P. Kohli, R. Fergus, ECCV 2012 (research use).
+`FRAMES` contains NNNNN.jpg (640 x 480) and NNNNN.png, the depth in 8 bits relative to the frame's largest depth.
+`DEPTHS` contains N.png, mirrored left to right, the depth as floor(25.5 x metres). Together they give metres in
+steps of z_max / 255. Numbers start at 0. Source: N. Silberman, D. Hoiem, P. Kohli, R. Fergus, ECCV 2012 (research
+use).
 """
 
 from dataclasses import dataclass
@@ -32,7 +33,13 @@ KEPT_OUT = frozenset([*range(300, 340), *range(700, 730), *range(1000, 1040), *r
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """One frame: `srgb` (H, W, 3) uint8; `depth_m` (H, W) float32, metres along the optical axis, 0 unknown."""
+    """One frame.
+
+    Attributes:
+        number: Number of the frame, from 0.
+        srgb: (H, W, 3) uint8.
+        depth_m: (H, W) float32, metres along the optical axis, 0 where unknown.
+    """
 
     number: int
     srgb: np.ndarray
@@ -40,7 +47,7 @@ class Frame:
 
 
 def read(folder: Path, number: int, *, window: tuple[slice, slice] = INNER) -> Frame:
-    """Frame `number`, cut to `window`."""
+    """Read a frame, cropped to `window`."""
     srgb = np.asarray(Image.open(folder / FRAMES / f"{number:05d}.jpg").convert("RGB"))
     share = np.asarray(Image.open(folder / FRAMES / f"{number:05d}.png").convert("L"), np.float32) / 255
     coarse = np.asarray(Image.open(folder / DEPTHS / f"{number}.png").convert("L"))
@@ -49,7 +56,11 @@ def read(folder: Path, number: int, *, window: tuple[slice, slice] = INNER) -> F
 
 
 def official_split(folder: Path) -> tuple[list[int], list[int]]:
-    """Numbers of the 795 training and the 654 test frames, counting from 0."""
+    """Return the numbers of the 795 training frames and the 654 test frames, starting at 0.
+
+    Raises:
+        ValueError: The file is not the official split.
+    """
     table = loadmat(folder / SPLIT)
     train, test = (sorted(int(n) - 1 for n in table[key].ravel()) for key in ("trainNdxs", "testNdxs"))
     if (len(train), len(test)) != (795, 654) or set(train) & set(test):
@@ -58,15 +69,15 @@ def official_split(folder: Path) -> tuple[list[int], list[int]]:
 
 
 def training_numbers(folder: Path) -> list[int]:
-    """The official training frames without those kept out."""
+    """Return the official training frames without those held out."""
     return [n for n in official_split(folder)[0] if n not in SEEN_IN_EVALUATION and n not in KEPT_OUT]
 
 
 def watched_numbers(folder: Path) -> list[int]:
-    """Training frames that are kept out of the training, to choose between runs."""
+    """Return the official training frames that are held out, to choose between runs."""
     return [n for n in official_split(folder)[0] if n in KEPT_OUT and n not in SEEN_IN_EVALUATION]
 
 
 def test_numbers(folder: Path) -> list[int]:
-    """The official test frames: measured, never trained on and never used to choose."""
+    """Return the official test frames, which are neither trained on nor used to choose between runs."""
     return official_split(folder)[1]

@@ -19,11 +19,11 @@ from .views import Source
 
 SHORT_SIDE_PX = 336
 QUALITY = 82
-_DECADES = 2.5  # of inverse depth below the picture's largest; what is farther counts as that far
+_DECADES = 2.5  # range of inverse depth below its largest value; farther pixels are clipped
 
 
 def packed(source: Source) -> tuple[bytes, bytes]:
-    """JPEG of the picture and PNG of its disparity."""
+    """Return a picture as JPEG and its disparity as PNG."""
     scale = min(1.0, SHORT_SIDE_PX / min(source.disparity.shape))
     size = tuple(round(side * scale) for side in source.disparity.shape[::-1])
     picture, depth = io.BytesIO(), io.BytesIO()
@@ -42,7 +42,16 @@ def packed(source: Source) -> tuple[bytes, bytes]:
 
 
 def unpacked(picture: bytes, depth: bytes, *, exact: bool) -> Source:
-    """The inverse of `packed`, up to rounding; disparity at the picture's size, its largest value 1."""
+    """Reverse `packed` up to rounding.
+
+    Args:
+        picture: The JPEG file.
+        depth: The PNG file.
+        exact: Whether depth edges are true.
+
+    Returns:
+        The picture, and disparity at its size with a largest value of 1.
+    """
     srgb = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
     image = Image.open(io.BytesIO(depth)).resize(srgb.shape[1::-1], Image.Resampling.NEAREST)
     codes = np.asarray(image, np.float32)
@@ -52,7 +61,7 @@ def unpacked(picture: bytes, depth: bytes, *, exact: bool) -> Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Set:
-    """Readers of pictures, whether their depth is exact, and whether it was measured."""
+    """Readers of a set's pictures, and whether their depth is exact or measured."""
 
     readers: list[Read]
     exact: bool = False
@@ -61,7 +70,7 @@ class Set:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A packed picture: its JPEG and PNG, and what its set says of it."""
+    """A packed picture: its JPEG and PNG files, and whether its depth is exact or measured."""
 
     jpeg: bytes
     png: bytes
@@ -69,11 +78,12 @@ class Picture:
     measured: bool
 
     def source(self) -> Source:
+        """Unpack the picture."""
         return unpacked(self.jpeg, self.png, exact=self.exact)
 
 
 def write(path: Path, sets: list[Set], *, limit_bytes: int, seed: int = 0) -> int:
-    """Write as many pictures as fit, taken from the sets in turn; return their number."""
+    """Write as many pictures as fit, taken from the sets in turn, and return their number."""
     rng = np.random.default_rng(seed)
     queues = [(list(rng.permutation(len(one.readers))), one) for one in sets]
     blobs: list[tuple[bytes, bytes]] = []
@@ -92,6 +102,7 @@ def write(path: Path, sets: list[Set], *, limit_bytes: int, seed: int = 0) -> in
 
 
 def read(path: Path) -> list[Picture]:
+    """Read the pictures of a pack."""
     with np.load(path) as file:
         joined, lengths, kinds = file["bytes"].tobytes(), file["lengths"], file["kinds"]
     ends = np.cumsum(lengths.ravel())

@@ -25,7 +25,19 @@ BLURRED = {"portrait": 0.4, "closeup": 0.4, "table": 0.4}
 
 
 def trace(scene: object, camera: Camera, *, size: int, samples: int, seed: int) -> tuple | None:
-    """Radiance, z-depth in metres and albedo; None for a view from inside something or of one bare wall."""
+    """Trace one view of a scene.
+
+    Args:
+        scene: The Mitsuba scene.
+        camera: The view.
+        size: Side of the square picture in pixels.
+        samples: Samples per pixel.
+        seed: Seed of the sampler.
+
+    Returns:
+        Radiance, z-depth in metres and albedo; None for a view from inside an object, mostly of the sky, or nearly
+        flat.
+    """
     import drjit as dr
 
     way = camera.target - camera.origin
@@ -49,7 +61,7 @@ def trace(scene: object, camera: Camera, *, size: int, samples: int, seed: int) 
     grid = mi.Point2f(mi.Float(np.tile(g, size)), mi.Float(np.repeat(g, size)))
     ray, _ = sensor.sample_ray(0.0, 0.5, grid, mi.Point2f(0.5, 0.5))
     hit = scene.ray_intersect(ray)
-    dr.eval(hit.t, ray.d)  # one small kernel, the same for all scenes
+    dr.eval(hit.t, ray.d)  # compiles one small kernel for all scenes
     depth = np.array(hit.t) * (forward @ np.array(ray.d))
     depth = np.where(np.isfinite(depth), depth, np.inf).reshape(size, size)
     dull = np.std(1 / depth) < 0.12 * np.mean(1 / depth)
@@ -93,7 +105,7 @@ def main() -> None:
             if rng.random() < BLURRED.get(kind, 0.12):
                 light = defocus(rng, light, depth)
             srgb = develop(rng, light)
-            if srgb.mean() < LEAST_BRIGHTNESS:  # no light reached it
+            if srgb.mean() < LEAST_BRIGHTNESS:  # hardly any light reached the camera
                 continue
             name = options.out / f"{seed:06d}_{done}_{kind}"
             Image.fromarray(srgb).save(name.with_suffix(".jpg"), quality=int(rng.integers(80, 96)))

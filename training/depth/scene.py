@@ -1,4 +1,4 @@
-"""A scene under construction: triangles by material, for the path tracer."""
+"""Build a scene for the path tracer from triangles, grouped by material."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _LARGEST_BOUNCES = 4
 
 
 class Scene:
-    """Collects triangles in metres, y up; everything without a texture becomes one mesh with vertex colours."""
+    """A scene under construction, in metres, with y up; untextured parts share one mesh with vertex colours."""
 
     def __init__(self, rng: np.random.Generator, materials: Materials) -> None:
         self.rng = rng
@@ -30,7 +30,16 @@ class Scene:
         emitter: dict | None = None,
         mirror: bool = False,
     ) -> None:
-        """corners (n, 3, 3). A texture needs uv (n, 3, 2)."""
+        """Add triangles.
+
+        Args:
+            corners: (n, 3, 3) in metres.
+            uv: (n, 3, 2) texture coordinates; needed with a texture.
+            colour: Linear RGB, 0 to 1, where there is no texture.
+            texture: (h, w, 3) uint8.
+            emitter: Mitsuba description of the light that the triangles emit.
+            mirror: Whether the surface is a mirror.
+        """
         if texture is None and emitter is None and not mirror:
             self._plain.append((corners, np.broadcast_to(np.clip(colour, 0.02, 0.9), corners.shape)))
             return
@@ -52,7 +61,18 @@ class Scene:
         radiance: np.ndarray | None = None,
         mirror: bool = False,
     ) -> None:
-        """A parallelogram; the texture repeats every `repeat_m` metres, or fills it once when that is 0."""
+        """Add a parallelogram.
+
+        Args:
+            corner: One corner.
+            a: First side, from the corner.
+            b: Second side, from the corner.
+            texture: (h, w, 3) uint8.
+            colour: Linear RGB, 0 to 1, where there is no texture.
+            repeat_m: Size of one texture tile in metres; 0 stretches the texture over the whole parallelogram.
+            radiance: (3,) emitted light.
+            mirror: Whether the surface is a mirror.
+        """
         corner, a, b = (np.asarray(x, float) for x in (corner, a, b))
         s, t = (np.linalg.norm(a) / repeat_m, np.linalg.norm(b) / repeat_m) if repeat_m else (1, 1)
         order = [[0, 1, 2], [0, 2, 3]]
@@ -71,7 +91,16 @@ class Scene:
     def place(
         self, library: Library, model: Model, at: Any, *, yaw: float, scale: float = 1.0, fur_m: float = 0.0
     ) -> None:
-        """A model standing at a point; some get other colours, some one pattern all over, some a fur."""
+        """Place a model at a point, sometimes with other colours or with one pattern all over.
+
+        Args:
+            library: Library that holds the model's mesh.
+            model: The model.
+            at: Centre of its foot in metres.
+            yaw: Rotation about the vertical in radians.
+            scale: Size relative to the model's own.
+            fur_m: Length of the fur; 0 for none.
+        """
         rng = self.rng
         recolour = rng.random() < 0.3
         skin = pattern(rng, self.materials) if rng.random() < 0.25 else None
@@ -88,7 +117,7 @@ class Scene:
                 self.fur(corners, length_m=fur_m, colour=colour)
 
     def fur(self, corners: np.ndarray, *, length_m: float, colour: Any, count: int = 2500) -> None:
-        """Short bent hairs on triangles (n, 3, 3)."""
+        """Add short bent hairs on triangles (n, 3, 3)."""
         rng = self.rng
         normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         area = np.linalg.norm(normal, axis=1)
@@ -106,7 +135,7 @@ class Scene:
         self._plain.append((blades, np.broadcast_to(shade[:, None], blades.shape)))
 
     def tuft(self, at: Any, *, size_m: float, count: int, thick_m: float, colour: Any = None) -> None:
-        """Bent strands (hair, grass, leaves) that grow from about a point."""
+        """Add bent strands (hair, grass, leaves) that grow from a small area around a point."""
         rng, joints = self.rng, 4
         root = np.asarray(at) + rng.normal(0, 0.25, (count, 1, 3)) * size_m * [1, 0.3, 1]
         way = rng.normal(0, 0.5, (count, 1, 3)) + [0, rng.uniform(-0.5, 1.2), 0]
@@ -122,14 +151,14 @@ class Scene:
         self.triangles(np.concatenate([left, right]).reshape(-1, 3, 3), colour=colour)
 
     def turned_profile(self, at: Any, profile: np.ndarray, *, colour: Any, sides: int = 28) -> None:
-        """A surface of revolution about the vertical: profile (n, 2) of radius and height in metres."""
+        """Add a surface of revolution about the vertical; `profile` (n, 2) holds radius and height in metres."""
         angle = np.linspace(0, 2 * np.pi, sides + 1)
         ring = np.stack([np.cos(angle), np.zeros(sides + 1), np.sin(angle)], -1)
         grid = profile[:, None, :1] * ring + profile[:, None, 1:] * np.array([0, 1, 0])
         self.grid(grid + np.asarray(at), colour=colour)
 
     def tube(self, path: np.ndarray, *, radius_m: float, colour: Any, sides: int = 8) -> None:
-        """A round bar along a path (n, 3)."""
+        """Add a round bar along a path (n, 3)."""
         along = np.gradient(path, axis=0)
         along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
         helper = np.where(np.abs(along[:, 1:2]) < 0.9, [[0.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]])
@@ -142,7 +171,7 @@ class Scene:
         )
 
     def ball(self, at: Any, size_m: Any) -> None:
-        """An ellipsoid that stands on a point."""
+        """Add an ellipsoid that stands on a point."""
         angle, height = np.meshgrid(np.linspace(0, 2 * np.pi, 25), np.linspace(0, np.pi, 13))
         unit = (
             np.stack([np.sin(height) * np.cos(angle), 1 - np.cos(height), np.sin(height) * np.sin(angle)], -1) / 2
@@ -157,18 +186,19 @@ class Scene:
         texture: np.ndarray | None = None,
         repeat_m: float = 1.0,
     ) -> None:
-        """The quadrilaterals between points (h, w, 3); a texture lies on it as seen from above."""
+        """Add the quadrilaterals between points (h, w, 3); the texture is projected from above."""
         a, b, c, d = points[:-1, :-1], points[:-1, 1:], points[1:, 1:], points[1:, :-1]
         corners = np.concatenate([np.stack([a, b, c], 2), np.stack([a, c, d], 2)]).reshape(-1, 3, 3)
         uv = corners[..., [0, 2]] / repeat_m if texture is not None else None
         self.triangles(corners, uv=uv, colour=colour, texture=texture)
 
     def sky(self) -> None:
+        """Add a random sky as environment light."""
         scale = float(self.rng.uniform(0.6, 1.5))
         self._add({"type": "envmap", "bitmap": mi.Bitmap(sky(self.rng)), "scale": scale})
 
     def load(self) -> Any:
-        """The Mitsuba scene."""
+        """Return the Mitsuba scene."""
         if self._plain:
             corners = np.concatenate([part for part, _ in self._plain])
             colour = np.concatenate([colours for _, colours in self._plain])
@@ -182,13 +212,13 @@ class Scene:
 
 
 def turned(yaw: float, scale: float = 1.0) -> np.ndarray:
-    """Matrix to multiply row vectors with: a turn about the vertical, in radians."""
+    """Return a (3, 3) matrix for row vectors that rotates about the vertical by `yaw` radians and scales."""
     c, s = np.cos(yaw) * scale, np.sin(yaw) * scale
     return np.array([[c, 0, s], [0, scale, 0], [-s, 0, c]]).T
 
 
 def _projected(corners: np.ndarray, repeat_m: float) -> np.ndarray:
-    """Texture coordinates along the main axis of each triangle's normal."""
+    """Return texture coordinates projected along the main axis of each triangle's normal."""
     axis = np.abs(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])).argmax(1)
     plane = np.array([[2, 1], [0, 2], [0, 1]])[axis]
     return np.take_along_axis(corners, plane[:, None, :].repeat(3, 1), 2) / repeat_m

@@ -1,4 +1,4 @@
-"""Surfaces, pictures for walls and skies, with random colours."""
+"""Choose and colour textures for surfaces, pictures for walls, and skies at random."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +11,14 @@ _TEXTURE_PX = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Materials:
-    """Files to take surfaces from: `surfaces` tile, `photos` hang on walls and give objects their patterns."""
+    """Files of textures: `surfaces` tile; `photos` hang on walls and serve as patterns for objects."""
 
     surfaces: tuple[Path, ...]
     photos: tuple[Path, ...]
 
     @classmethod
     def in_folders(cls, surfaces: Path, photos: Path | None) -> "Materials":
+        """Collect the files of both folders."""
         pictures = sorted(photos.iterdir()) if photos else []
         return cls(
             surfaces=tuple(sorted(surfaces.glob("*.jpg"))),
@@ -26,7 +27,7 @@ class Materials:
 
 
 def texture(rng: np.random.Generator, files: tuple[Path, ...]) -> np.ndarray:
-    """A small picture (h, w, 3) uint8, its exposure and colours a little changed."""
+    """Return a small picture (h, w, 3) uint8 with slightly changed exposure and colours."""
     image = Image.open(files[rng.integers(len(files))])
     image.draft("RGB", (2 * _TEXTURE_PX, 2 * _TEXTURE_PX))
     image = image.convert("RGB")
@@ -36,7 +37,7 @@ def texture(rng: np.random.Generator, files: tuple[Path, ...]) -> np.ndarray:
 
 
 def pattern(rng: np.random.Generator, materials: Materials) -> np.ndarray:
-    """A texture for an object: a surface, or a piece of a photograph."""
+    """Return a texture for an object: a surface, or a crop of a photograph."""
     if not materials.photos or rng.random() < 0.5:
         return texture(rng, materials.surfaces)
     image = texture(rng, materials.photos)
@@ -46,14 +47,14 @@ def pattern(rng: np.random.Generator, materials: Materials) -> np.ndarray:
 
 
 def surface(rng: np.random.Generator, materials: Materials) -> tuple[np.ndarray | None, np.ndarray]:
-    """Texture or none, and colour, of a wall or floor: paint in a third of the cases."""
+    """Return a texture or None, and a colour, for a wall or floor; about a third are plain paint."""
     if rng.random() < 0.35:
         return None, rng.uniform(0.25, 0.9) * rng.uniform(0.75, 1, 3)
     return texture(rng, materials.surfaces), np.full(3, 0.5)
 
 
 def wall_picture(rng: np.random.Generator, materials: Materials) -> np.ndarray:
-    """A picture for a wall: a photograph, or a colour gradient with random shapes."""
+    """Return a picture for a wall: a photograph, or a colour gradient with random shapes."""
     if materials.photos and rng.random() < 0.6:
         return texture(rng, materials.photos)
     h, w = rng.integers(60, 160, 2)
@@ -71,7 +72,7 @@ def wall_picture(rng: np.random.Generator, materials: Materials) -> np.ndarray:
 
 
 def sky(rng: np.random.Generator) -> np.ndarray:
-    """Latitude-longitude map (64, 128, 3) of radiance: a gradient, clouds and a sun."""
+    """Return a latitude-longitude map (64, 128, 3) of radiance: a gradient, clouds and a sun."""
     h = 64
     height = np.linspace(1, -1, h)[:, None, None]
     top, horizon = rng.uniform([0.1, 0.2, 0.5], [0.5, 0.6, 1]), rng.uniform(0.6, 1.1) * rng.uniform([0.8] * 3, 1)

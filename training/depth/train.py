@@ -30,8 +30,19 @@ from .views import SHAPES
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """rate, late_rate: largest learning rates of the head and of the late blocks (0: frozen). average: of the
-    values over steps. far: exponent of the weight of far pixels. per_patch: samples along a patch's side."""
+    """Settings of a training run.
+
+    Attributes:
+        steps: Number of steps.
+        rate: Largest learning rate of the head.
+        late_rate: Largest learning rate of the late blocks; 0 freezes them.
+        decay: Weight decay.
+        warm_up: Steps over which the rates rise.
+        average: Decay of the running average of the values.
+        far: Exponent of the weight of far pixels.
+        per_patch: Samples of the output along each side of a patch.
+        seed: Seed of the order.
+    """
 
     steps: int = 3000
     rate: float = 4e-4
@@ -44,6 +55,8 @@ class Recipe:
     seed: int = 0
 
     def optimiser(self, trained: Values) -> optax.GradientTransformation:
+        """Return the optimiser, with separate rates for the head and the late blocks."""
+
         def schedule(rate: float) -> optax.Schedule:
             return optax.warmup_cosine_decay_schedule(0, rate, self.warm_up, self.steps, rate * 0.02)
 
@@ -58,7 +71,7 @@ class Recipe:
 
 
 def make_step(network: Network, recipe: Recipe, optimiser: optax.GradientTransformation) -> Any:
-    """One jitted step: (state, batch, grid, number) -> state, each picture's trimmed error."""
+    """Return a jitted step: (state, batch, number, grid) -> state, each picture's trimmed error."""
 
     def objective(trained: Values, batch: dict[str, Any], grid: tuple[int, int]) -> Any:
         if not recipe.late_rate:
@@ -82,7 +95,7 @@ def make_step(network: Network, recipe: Recipe, optimiser: optax.GradientTransfo
 def train(
     run: Path, parts: list[Part], recipe: Recipe, *, network: Network, trained: Values, save_every: int
 ) -> Values:
-    """Train to the end, or from the last checkpoint; return the averaged values."""
+    """Train to the end, from the last checkpoint if there is one, and return the averaged values."""
     optimiser = recipe.optimiser(trained)
     devices = jax.sharding.Mesh(np.array(jax.devices()), ("data",))
     everywhere, split = (NamedSharding(devices, PartitionSpec(*axes)) for axes in ((), ("data",)))
@@ -112,13 +125,20 @@ def train(
 
 
 class Log:
-    """Mean trimmed error of each set, a line every fifty steps."""
+    """Writer of the mean trimmed error of each set, one line every fifty steps."""
 
     def __init__(self, path: Path, parts: list[Part]) -> None:
         self.path, self.parts = path, parts
         self.waiting: list[np.ndarray] = []
 
     def add(self, number: int, errors: np.ndarray, *, seconds: float) -> None:
+        """Add the errors of a step.
+
+        Args:
+            number: Number of the step.
+            errors: (n,) trimmed error of each picture, in the order of the sets.
+            seconds: CPU seconds so far.
+        """
         self.waiting.append(errors)
         if number % 50:
             return

@@ -1,4 +1,4 @@
-"""Values of runs on disk: one file from `train.py`, several small ones from `gpu.py`."""
+"""Store the values of training runs: one file from `train.py`, several small ones from `gpu.py`."""
 
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,21 @@ LARGEST_FILE_BYTES = 15 * 2**20
 
 
 def flat(values: Values) -> dict[str, Any]:
-    """Arrays by their path, dots between."""
+    """Return the arrays by their path, joined with dots."""
     return {".".join(map(str, path)): value for path, value in traverse_util.flatten_dict(values).items()}
 
 
 def unflat(arrays: dict[str, Any], like: Values, *, origin: Path) -> Values:
-    """The inverse; raises ValueError when names or shapes are not those of `like`."""
+    """Reverse `flat`.
+
+    Args:
+        arrays: Arrays by their path.
+        like: Values with the expected names and shapes.
+        origin: File or folder to name in an error.
+
+    Raises:
+        ValueError: The names or shapes differ from those of `like`.
+    """
     if {n: v.shape for n, v in arrays.items()} != {n: v.shape for n, v in flat(like).items()}:
         raise ValueError(f"{origin} holds the values of another network")
     places = {".".join(map(str, place)): place for place in traverse_util.flatten_dict(like)}
@@ -27,16 +36,29 @@ def unflat(arrays: dict[str, Any], like: Values, *, origin: Path) -> Values:
 
 
 def write_values(path: Path, values: Values) -> None:
+    """Write the values to one file."""
     np.savez(path, **{name: np.asarray(value) for name, value in flat(values).items()})
 
 
 def read_values(path: Path, like: Values) -> Values:
+    """Read a file of `write_values`."""
     with np.load(path) as file:
         return unflat({name: file[name] for name in file.files}, like, origin=path)
 
 
 def write_pieces(folder: Path, values: Values, *, largest_bytes: int = LARGEST_FILE_BYTES) -> list[Path]:
-    """The arrays as float16 in values-N.npz of a bounded size; large arrays are cut along their first axis."""
+    """Write the arrays as float16 to values-N.npz files of a limited size.
+
+    Large arrays are split along their first axis.
+
+    Args:
+        folder: Folder of the files.
+        values: Nested arrays.
+        largest_bytes: Largest size of each file's arrays.
+
+    Returns:
+        The paths of the files.
+    """
     files: list[dict[str, np.ndarray]] = [{}]
     size = 0
     for name, value in flat(values).items():
@@ -55,6 +77,7 @@ def write_pieces(folder: Path, values: Values, *, largest_bytes: int = LARGEST_F
 
 
 def read_pieces(folder: Path, like: Values) -> Values:
+    """Read the files of `write_pieces` as float32."""
     found: dict[str, list[tuple[int, np.ndarray]]] = {}
     for path in sorted(folder.glob("values-*.npz")):
         with np.load(path) as file:
@@ -68,7 +91,11 @@ def read_pieces(folder: Path, like: Values) -> Values:
 
 
 def load(run: Path | None) -> tuple[Network, Values]:
-    """The bundled network, or with the values of a run: a trained.npz, or the folder of a GPU run."""
+    """Return the bundled network, optionally with the values of a run.
+
+    Args:
+        run: A trained.npz, the folder of a GPU run, or None for the bundled values.
+    """
     network, trained = load_network()
     if run is None:
         return network, trained

@@ -1,4 +1,4 @@
-"""Training views: random crops of a picture with its inverse depth, changed as cameras and files do."""
+"""Draw training views: random crops of a picture and its inverse depth, altered as by cameras and files."""
 
 import io
 from dataclasses import dataclass
@@ -15,15 +15,17 @@ LARGE_SHAPES = {"large tall": (32, 24), "large square": (24, 24), "large wide": 
 """For views of whole networks, which `gpu.py` trains."""
 
 _LEAST_KNOWN = 0.3
-_FLATTEST = 0.05  # views of which less than this is relief (deviation over mean) teach nothing
+_FLATTEST = 0.05  # a view with a smaller standard deviation over mean is too flat to learn from
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """A picture to draw views from.
 
-    `srgb` (H, W, 3) uint8; `disparity` (H, W) float32, inverse depth in any unit, NaN where unknown.
-    `exact`: depth has true edges (rendered), so it is sampled and never averaged.
+    Attributes:
+        srgb: (H, W, 3) uint8.
+        disparity: (H, W) float32, inverse depth in any unit, NaN where unknown.
+        exact: Whether depth has true edges (rendered), in which case it is sampled and never averaged.
     """
 
     srgb: np.ndarray
@@ -33,21 +35,34 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """`srgb` (h, w, 3) uint8 and `disparity` (h, w) float32 of the same size, NaN where unknown."""
+    """A training view.
+
+    Attributes:
+        srgb: (h, w, 3) uint8.
+        disparity: (h, w) float32, NaN where unknown.
+    """
 
     srgb: np.ndarray
     disparity: np.ndarray
 
     @property
     def teaches(self) -> bool:
-        """Whether enough is known, and it is not nearly flat, nor all sky."""
+        """Whether enough of the depth is known and the view is neither nearly flat nor all sky."""
         known = self.disparity[np.isfinite(self.disparity)]
         enough = known.size > _LEAST_KNOWN * self.disparity.size
         return bool(enough and known.std() > _FLATTEST * np.abs(known).mean())
 
 
 def draw(rng: np.random.Generator, source: Source, *, shape: str, least: float = 0.35, plain: bool = False) -> View:
-    """A random crop that keeps at least `least` of the largest crop's area; `plain` changes no colours."""
+    """Draw a random crop.
+
+    Args:
+        rng: Source of randomness.
+        source: The picture.
+        shape: Name in `SHAPES` or `LARGE_SHAPES`.
+        least: Smallest area of the crop as a fraction of the largest crop's area.
+        plain: Whether to keep the colours unchanged.
+    """
     rows, columns = (n * PATCH_PX for n in (SHAPES | LARGE_SHAPES)[shape])
     height, width = source.disparity.shape
     whole = min(height / rows, width / columns)
@@ -65,7 +80,7 @@ def draw(rng: np.random.Generator, source: Source, *, shape: str, least: float =
 
 
 def turned(rng: np.random.Generator, source: Source) -> Source:
-    """The picture turned by a few degrees, as a camera held askew sees it: depth along the axis stays."""
+    """Rotate the picture by a few degrees, as a tilted camera would; the depth along the axis does not change."""
     degrees = float(np.clip(rng.normal(0, 2.5), -6, 6))
     height, width = source.disparity.shape
     sine, rest = np.sin(np.radians(abs(degrees))), 1 - np.cos(np.radians(degrees))
@@ -87,7 +102,13 @@ def _resized(disparity: np.ndarray, rows: int, columns: int, *, exact: bool) -> 
 
 
 def changed(rng: np.random.Generator, picture: Image.Image, *, strength: float = 1.0) -> Image.Image:
-    """Exposure, contrast, colour, white balance, blur, noise and JPEG, each in some of the pictures."""
+    """Vary exposure, contrast, colour, white balance, blur, noise and JPEG quality at random.
+
+    Args:
+        rng: Chooses which properties change, and how far.
+        picture: The view.
+        strength: Factor of the size of the changes.
+    """
     s = strength
     for enhance, spread in (
         (ImageEnhance.Brightness, 0.35),
@@ -115,18 +136,26 @@ def changed(rng: np.random.Generator, picture: Image.Image, *, strength: float =
 
 
 def normalised(disparity: np.ndarray) -> np.ndarray:
-    """Shifted by its median and divided by its mean absolute deviation, clipped to [-6, 12]; NaN stays."""
+    """Subtract the median and divide by the mean absolute deviation, clipped to [-6, 12]; NaN stays."""
     median = np.nanmedian(disparity)
     spread = np.nanmean(np.abs(disparity - median))
     return np.clip((disparity - median) / max(float(spread), 1e-6), -6, 12)
 
 
 def lesson(disparity: np.ndarray, *, exact: bool, measured: bool, far: float) -> dict[str, Any]:
-    """What `losses.batch_loss` needs to know of a view.
+    """Return the values of a view that `losses.batch_loss` needs.
 
-    target: (H, W) normalised disparity. weight: (H, W) 0 where unknown, larger for what is far (`far` is the
-    exponent). measured: (H, W) inverse depth over its middle, 0 where it was not measured. exact: whether its edges
-    are true.
+    Args:
+        disparity: (H, W) inverse depth in any unit, NaN where unknown.
+        exact: Whether depth edges are true.
+        measured: Whether depth was measured.
+        far: Exponent of the weight of far pixels.
+
+    Returns:
+        target: (H, W) normalised disparity, 0 where unknown.
+        weight: (H, W), larger for far pixels, 0 where unknown.
+        measured: (H, W) inverse depth over its middle value, 0 where it was not measured.
+        exact: 1 if depth edges are true, otherwise 0.
     """
     middle = max(np.nanmedian(disparity), 0.1 * np.nanmean(disparity))  # the median is 0 under a large sky
     weight = np.clip((middle / np.maximum(disparity, 1e-3 * middle)) ** far, 0.5, 2.5)
