@@ -1,4 +1,4 @@
-"""From where a subject is to its coverage of every pixel: doubt is decided by depth, edges are found by matting."""
+"""Turn a coarse subject mask into an alpha matte, with depth for doubtful areas and matting for edges."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from dioptre.imaging.resize import resize
 
 from .soft_matte import supported, with_soft_edges
 
-_SURELY_OUT, _SURELY_IN = 0.3, 0.9  # saliency; half the pixels at an outline that have .6 are truly inside
-_ALIKE = 0.06  # difference of disparity within one thing
-_RIM_PX = 4  # of the small square
+# Saliency; at an outline, half of the pixels with a saliency of 0.6 truly belong to the subject.
+_SURELY_OUT, _SURELY_IN = 0.3, 0.9
+_ALIKE = 0.06  # largest disparity difference within one object
+_RIM_PX = 4  # width of the subject's rim, in pixels of the small square
 
 
 def cut_out(
@@ -26,10 +27,17 @@ def cut_out(
     *,
     onto: Float32[np.ndarray, "H W 3"],
 ) -> Float32[np.ndarray, "H W"]:
-    """Alpha of the subject in `onto`, in [0, 1]: the picture, or the same picture reduced.
+    """Return the subject's alpha at the size of `onto`.
 
-    probability: of belonging to it, on the small square. near: disparity there, where it is known. soft: what
-    `soft_matte` says of the picture; None where no network saw the subject.
+    Args:
+        picture: (h, w, 3), sRGB-encoded, in [0, 1].
+        probability: (s, s), probability that each pixel of the small square belongs to the subject.
+        near: (s, s), disparity on the same square; None if unknown.
+        soft: (t, t), the result of `soft_matte` for the picture; None if no network detected the subject.
+        onto: (H, W, 3), the picture itself, or a smaller version of it.
+
+    Returns:
+        (H, W) alpha in [0, 1].
     """
     if soft is None:
         return refine_matte(picture, _decided(probability, near), onto=onto)
@@ -43,7 +51,10 @@ def cut_out_quickly(
     near: Float32[np.ndarray, "s s"] | None,
     size: tuple[int, int],
 ) -> Float32[np.ndarray, "H W"]:
-    """Alpha at `size`, nearly as `cut_out` gives it: along edges, without hair. One program for every size."""
+    """Return an approximation of `cut_out` at `size`: it follows edges but does not resolve hair.
+
+    The same compiled program serves every size.
+    """
     side = len(probability)
     guide, finer = (np.clip(resize(picture, (n, n), method="area"), 0, 1) for n in (side, 2 * side))
     doubled = np.asarray(double_along_edges(_decided(probability, near), guide, finer))
@@ -51,9 +62,9 @@ def cut_out_quickly(
 
 
 def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.ndarray, "s s"]:
-    """Push doubtful pixels to one side: to the subject where they are as near as the part of it beside them.
+    """Push doubtful pixels towards 0 or 1 by comparing their disparity with the adjacent part of the subject.
 
-    Not at its rim: there depth maps err by some pixels, and hair must be left to the matte.
+    The subject's rim is left alone: depth maps are off by some pixels there, and the matte must resolve the hair.
     """
     decided = probability
     mask = probability > 0.8
@@ -63,7 +74,8 @@ def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.nda
         alike = np.exp(-(((near - beside) / _ALIKE) ** 2))
         rim = np.asarray(Image.fromarray(mask).convert("L").filter(ImageFilter.MaxFilter(2 * _RIM_PX + 1))) > 0
         doubt = np.where(rim, 0.0, 1 - (2 * probability - 1) ** 2)
-        farther = np.where(near < beside, 0.5 * (1 - alike), 0.0)  # nearer is not background
+        # Pixels nearer than the subject are not background.
+        farther = np.where(near < beside, 0.5 * (1 - alike), 0.0)
         decided = probability + (0.3 * alike - farther) * doubt
     ramp = np.clip((decided - _SURELY_OUT) / (_SURELY_IN - _SURELY_OUT), 0, 1)
     return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)

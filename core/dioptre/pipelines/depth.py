@@ -1,4 +1,4 @@
-"""Depth of one photo, the camera's own or estimated: what is near and what is far, with the picture's own edges."""
+"""Depth maps of photos, read from the camera's own map or estimated, and aligned with the edges of the picture."""
 
 from __future__ import annotations
 
@@ -27,10 +27,13 @@ from .depth_coarse import (
     fitted,
 )
 
-_FEWEST_LEVELS = 4  # different values; a camera's map with fewer is an empty one
-_LARGEST_SQUEEZE = 0.03  # of a camera's map to its picture's shape; beyond, it belongs to another crop
+_FEWEST_LEVELS = 4  # distinct values; a camera's map with fewer is considered empty
+# Largest difference in aspect ratio (as a logarithm) at which a camera's map is stretched to fit the picture; a map
+# that differs more belongs to another crop.
+_LARGEST_SQUEEZE = 0.03
 
-_COARSE_STEP, _DEPTH_STEP, _CONFIDENCE_STEP = "coarse depth", "depth", "depth with confidence"  # of the cache
+# Names of cached steps.
+_COARSE_STEP, _DEPTH_STEP, _CONFIDENCE_STEP = "coarse depth", "depth", "depth with confidence"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +67,7 @@ class Depth:
 
     @property
     def metric(self) -> Float32[np.ndarray, "h w"] | None:
-        """Inverse depth in 1/m, 0 where it is infinitely far; None where nobody knows the unit."""
+        """Inverse depth in 1/m, 0 at infinity; None if the scale is unknown."""
         if self.range_per_m is None:
             return None
         low, high = (np.float32(value) for value in self.range_per_m)
@@ -73,20 +76,20 @@ class Depth:
 
     @property
     def metric_source(self) -> str:
-        """Where metres are from: the kind of the camera's map, or the network's title; "" without them."""
+        """Source of the metric scale: the kind of the camera's map or the network's title; "" without a scale."""
         if self.range_per_m is None:
             return ""
         return ENTRIES[self.model].title if self.model in ENTRIES else self.source
 
     @property
     def field_of_view(self) -> FieldOfView | None:
-        """The picture's angle of view; None where nobody knows."""
+        """The picture's angle of view; None if unknown."""
         if self.focal_diagonals is None:
             return None
         return FieldOfView(focal_diagonals=self.focal_diagonals, source=self.focal_source)
 
     def values(self) -> dict[str, Any]:
-        """Values to report with the pixels, as JSON types."""
+        """Return the values that are reported along with the pixels, as JSON types."""
         told: dict[str, Any] = {"depth_source": self.source}
         if self.model:
             told["depth_model"] = self.model
@@ -109,10 +112,24 @@ def depth_of(
     field_of_view: FieldOfView | None = None,
     progress: Progress = no_progress,
 ) -> Depth:
-    """The camera's own depth where there is one and `source` allows it, else an estimate.
+    """Return the camera's own depth if it has any and `source` allows it; otherwise estimate the depth.
 
-    source: "auto", "embedded" (raises DepthError where the file has none that fits) or "estimate".
-    The rest as in `estimate_depth`.
+    Args:
+        image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha.
+        embedded: the depth map found in the picture's file; None if there is none.
+        source: "auto" prefers the camera's depth, "embedded" requires it, "estimate" ignores it.
+        model: as in `estimate_depth`.
+        refine: as in `estimate_depth`.
+        field_of_view: as in `estimate_depth`.
+        progress: as in `estimate_depth`.
+
+    Returns:
+        Depth: the depth of the picture, as in `estimate_depth`.
+
+    Raises:
+        DepthError: `source` is "embedded" and the file has no usable depth map; also as in `estimate_depth`.
+        UsageError: there is no such model.
+        WeightsError: the model's weights are missing or damaged.
     """
     whole = Visible.of(image)
     chosen = _Choice(source=source, model=model, refine=refine, field_of_view=field_of_view)
@@ -121,7 +138,7 @@ def depth_of(
 
 @dataclass(frozen=True, kw_only=True)
 class _Choice:
-    """How depth is to be had: see `depth_of`."""
+    """The caller's choice of a depth source; the fields are the arguments of `depth_of`."""
 
     source: str
     model: str
@@ -130,7 +147,7 @@ class _Choice:
 
 
 def _coarse(whole: Visible, embedded: EmbeddedDepth | None, chosen: _Choice, progress: Progress) -> CoarseDepth:
-    """As `depth_of`, at the networks' size or the camera's."""
+    """Return the result of `depth_of` at the resolution of the network or of the camera's map."""
     source = chosen.source
     as_chosen: dict[str, Any] = {"refine": chosen.refine, "field_of_view": chosen.field_of_view}
     if embedded is None and source == "embedded":
@@ -156,17 +173,30 @@ def fit_embedded(
     refine: bool = True,
     progress: Progress = no_progress,
 ) -> Depth:
-    """The camera's depth map at the picture's size and, with `refine`, with the picture's edges.
+    """Enlarge the camera's depth map to the size of the picture and optionally align it with its edges.
 
-    A map nearly as fine as the refiner's own size keeps its edges; it is only enlarged along the picture's.
-    Raises DepthError as `estimate_depth` does.
+    A map that is nearly as fine as the refiner's working size keeps its own edges and is only enlarged along those
+    of the picture.
+
+    Args:
+        image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha.
+        embedded: the camera's depth map.
+        refine: align the map with the edges of the picture.
+        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
+
+    Returns:
+        Depth: the camera's depth at the size of the picture.
+
+    Raises:
+        DepthError: as in `estimate_depth`.
+        WeightsError: the refiner's weights are missing or damaged.
     """
     whole = Visible.of(image)
     return _finished(fitted(whole, embedded, refine=refine, progress=progress), whole, progress)
 
 
 def _misfit(embedded: EmbeddedDepth, wanted: tuple[int, int]) -> str | None:
-    """Why the camera's map cannot be this picture's, in a sentence; None where it can."""
+    """Return a sentence that says why the camera's map cannot belong to this picture; None if it can."""
     found = embedded.disparity.shape
     rounding = 1 / min(found)
     if abs(np.log(found[1] * wanted[0] / (found[0] * wanted[1]))) > _LARGEST_SQUEEZE + rounding:
@@ -194,7 +224,7 @@ def estimate_depth(
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
 
     Returns:
-        Depth: `disparity` (H, W) in [0, 1], 1 = nearest, its confidence, and what is known of its scale.
+        Depth: `disparity` (H, W) in [0, 1], 1 = nearest, with its confidence and, if known, its scale.
 
     Raises:
         DepthError: the picture is completely transparent or contains NaN or infinite values.
@@ -208,7 +238,7 @@ def estimate_depth(
 
 
 def _finished(coarse: CoarseDepth, picture: Visible, progress: Progress) -> Depth:
-    """Depth at the size of `picture`: all that the coarse depth is of, or the same reduced."""
+    """Enlarge the depth to the size of `picture`: the picture it was computed for, or a smaller version of it."""
     disparity, confidence, range_per_m = enlarged(coarse, picture, progress=progress)
     return Depth(
         disparity=disparity,
@@ -225,7 +255,7 @@ def _finished(coarse: CoarseDepth, picture: Visible, progress: Progress) -> Dept
 
 
 def _network_in_words(coarse: CoarseDepth, range_per_m: tuple[float, float] | None) -> tuple[str, ...]:
-    """Which network estimated the depth, where it need not be the bundled one."""
+    """Return a message that names the depth network, unless it is the bundled one."""
     entry = ENTRIES.get(coarse.model)
     if entry is None or entry.id == DEFAULTS[ModelKind.DEPTH]:
         return ()
@@ -247,11 +277,15 @@ def kept_depth(
     confidence: bool = False,
     progress: Progress = no_progress,
 ) -> Depth:
-    """What `depth_of` gives for the picture, from the step cache where it was computed before.
+    """Return the result of `depth_of` for the picture, from the step cache if it was computed before.
 
-    For a preview it is the whole picture's depth, brought to the preview's size.
-    Without the confidence where that is not asked for: it takes as much room as the depth.
-    Raises what `depth_of` raises.
+    For a preview, the depth of the whole picture is computed and then resized to the preview. Without `confidence`,
+    the confidence map is dropped because it takes as much memory as the depth.
+
+    Raises:
+        DepthError: as in `depth_of`.
+        UsageError: as in `depth_of`.
+        WeightsError: as in `depth_of`.
     """
     whole = inputs.picture if inputs.whole is None else inputs.whole
     chosen = _Choice(
@@ -280,7 +314,7 @@ def kept_depth(
 
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
-    """The operation "depth": see `dioptre_link.catalogue`."""
+    """Run the operation `depth`; its options are described in `dioptre_link.catalogue`."""
     depth = kept_depth(
         inputs,
         source=options["depth_source"],

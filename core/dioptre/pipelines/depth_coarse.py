@@ -1,6 +1,6 @@
-"""Depth from a network or the camera at its own resolution, and its enlargement to any size of the picture.
+"""Depth from a network or a camera at its native resolution, and its enlargement to any size of the picture.
 
-Networks run once, on the full-size picture, whatever size is shown.
+Networks run once, on the full-size picture, regardless of the size shown.
 """
 
 from __future__ import annotations
@@ -27,28 +27,34 @@ from dioptre_link.errors import DioptreError
 
 from .depth_edges import enlarged_along_edges, network_shape, range_of, to_unit_range, with_edges
 
-_PERCENTILES = (1.0, 99.0)  # of the network's output; the refiner was trained with these at 0 and 1
-_FLAT = 1e-4  # range of the network's output below which a picture has no depth at all
-_FARTHEST_PER_M = 1e-3  # what is farther away than a kilometre counts as one distance
-_DISAGREEMENT = 0.1  # between a picture and its mirror image, at which confidence falls to 1/e
+# Of the network's output; the refiner was trained on maps scaled so that these become 0 and 1.
+_PERCENTILES = (1.0, 99.0)
+_FLAT = 1e-4  # range of the network's output below which the depth of the picture counts as constant
+_FARTHEST_PER_M = 1e-3  # distances of more than a kilometre are treated as equal
+# Difference between the estimates for a picture and its mirror image at which confidence falls to 1/e.
+_DISAGREEMENT = 0.1
 
 
 class DepthError(DioptreError):
-    """No depth can be had of this picture."""
+    """The depth of a picture cannot be determined."""
 
     code = "depth"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Visible:
-    """What depth is taken from: colours in [0, 1], spread under transparent pixels, and alpha."""
+    """The input of depth estimation: colours in [0, 1], extended under transparent pixels, and alpha."""
 
     colour: Float32[np.ndarray, "h w 3"]
     alpha: Float32[np.ndarray, "h w"]
 
     @staticmethod
     def of(image: Float32[np.ndarray, "h w c"]) -> Visible:
-        """Raises DepthError for a picture that shows nothing, or whose values are not numbers."""
+        """Prepare a picture of shape (H, W, 3 or 4), sRGB-encoded, straight alpha.
+
+        Raises:
+            DepthError: the picture is completely transparent or contains NaN or infinite values.
+        """
         if not is_finite(image):
             raise DepthError(
                 "The picture contains values that are NaN or infinite.",
@@ -69,13 +75,23 @@ class Visible:
 
 @dataclass(frozen=True, kw_only=True)
 class CoarseDepth:
-    """The depth of a picture at a network's size, or the camera's.
+    """The depth of a picture at the resolution of a network or of the camera's map.
 
-    disparity: (A, B), of what lies inside the frame; with the picture's edges where `refined`.
-    confidence: (P, Q) of the same; None where all of it counts as sure.
-    size: (height, width) of the picture. frame: top, bottom, left and right of what lies inside its frame.
-    estimated: by a network; else the camera's own, in its range.
-    model, models, source, range_per_m, focal_diagonals, focal_source, messages: as of `Depth`.
+    Attributes:
+        disparity: (A, B), disparity inside the picture's frame; aligned with the picture's edges if `refined`.
+        confidence: (P, Q) in [0, 1], confidence inside the frame; None if it is 1 everywhere.
+        size: (height, width) of the picture.
+        frame: top, bottom, left and right of the area inside the picture's frame, in pixels of the picture.
+        refined: whether the disparity was aligned with the picture's edges.
+        estimated: whether a network estimated the disparity; otherwise it is the camera's own, in the camera's
+            range.
+        model: as in `Depth`.
+        models: as in `Depth`.
+        source: as in `Depth`.
+        range_per_m: as in `Depth`.
+        focal_diagonals: as in `Depth`.
+        focal_source: as in `Depth`.
+        messages: as in `Depth`.
     """
 
     disparity: Float32[np.ndarray, "a b"]
@@ -98,7 +114,7 @@ class CoarseDepth:
         return self.frame != (0, self.size[0], 0, self.size[1])
 
     def inside(self, size: tuple[int, int]) -> Inside:
-        """What lies inside the frame of the picture brought to `size`."""
+        """Return the area inside the frame, for the picture resized to `size`."""
         top, bottom, left, right = self.frame
         return Inside(top=top, bottom=bottom, left=left, right=right).scaled(self.size, size)
 
@@ -111,13 +127,25 @@ def estimated(
     field_of_view: FieldOfView | None = None,
     progress: Progress = no_progress,
 ) -> CoarseDepth:
-    """A network's estimate. field_of_view: the picture's, where it is known. Raises as `estimate_depth` does."""
+    """Estimate the depth with a network, on the area inside the picture's frame.
+
+    Args:
+        whole: the full-size picture.
+        model: the network's id, as in `estimate_depth`.
+        refine: align the map with the edges of the picture.
+        field_of_view: the picture's angle of view, if known.
+        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
+
+    Raises:
+        UsageError: there is no such model.
+        WeightsError: the model's weights are missing or damaged.
+    """
     network = load_model(chosen_depth_network(model).id)
     models = dict(network.checksums)
     inside = find_frame(whole.colour)
     cropped, seen = whole.colour[inside.slices], whole.alpha[inside.slices]
     framed = inside.shape != whole.size
-    # A frame hides what part of the camera's view the picture is.
+    # With a frame, the fraction of the camera's view that the picture covers is unknown.
     known = None if framed or field_of_view is None else field_of_view
     progress(0.1, "Estimating depth")
     look = look_at(cropped, seen, network, focal_diagonals=None if known is None else known.focal_diagonals)
@@ -158,9 +186,12 @@ def fitted(
     field_of_view: FieldOfView | None = None,
     progress: Progress = no_progress,
 ) -> CoarseDepth:
-    """The camera's map and, with `refine`, the picture's edges in it. Raises what `fit_embedded` raises.
+    """Scale the camera's map to [0, 1] and, with `refine`, align it with the picture's edges.
 
-    A map nearly as fine as the refiner's own size keeps its edges.
+    A map that is nearly as fine as the refiner's working size keeps its own edges.
+
+    Raises:
+        WeightsError: the refiner's weights are missing or damaged.
     """
     progress(0.0, "Reading the camera's depth")
     low, high = range_of(embedded.disparity, np.ones_like(embedded.disparity))
@@ -194,7 +225,7 @@ def fitted(
 
 
 def ends_in_words(range_per_m: tuple[float, float]) -> tuple[str, str]:
-    """The nearest and the farthest distance, such as "0.8 m" and "12 m"; "infinity" where it is."""
+    """Format the nearest and the farthest distance, such as "0.8 m" and "12 m" or "infinity"."""
     far = f"{1 / range_per_m[0]:.2g} m" if range_per_m[0] > 0 else "infinity"
     return f"{1 / range_per_m[1]:.2g} m", far
 
@@ -202,7 +233,11 @@ def ends_in_words(range_per_m: tuple[float, float]) -> tuple[str, str]:
 def enlarged(
     coarse: CoarseDepth, picture: Visible, *, progress: Progress = no_progress
 ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"], tuple[float, float] | None]:
-    """Disparity in [0, 1], confidence and range in 1/m at the size of `picture`, the same picture or it reduced."""
+    """Enlarge the depth to the size of `picture`: the picture it was computed for, or a smaller version of it.
+
+    Returns:
+        Disparity (h, w) in [0, 1], confidence (h, w) in [0, 1], and the inverse depth in 1/m at disparity 0 and 1.
+    """
     inside = coarse.inside(picture.size)
     cropped, seen = picture.colour[inside.slices], picture.alpha[inside.slices]
     progress(0.7, "Enlarging")
@@ -230,17 +265,22 @@ def enlarged(
 
 
 def _within(range_per_m: tuple[float, float], ends: tuple[float, float]) -> tuple[float, float]:
-    """The inverse depths at two values of a map whose 0 and 1 stand for `range_per_m`; none is below infinity's."""
+    """Return the inverse depths at two values of a map whose 0 and 1 are `range_per_m`, clipped at 0 (infinity)."""
     low, high = range_per_m
     return max(0.0, low + ends[0] * (high - low)), low + ends[1] * (high - low)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What a network says of a picture.
+    """A network's depth estimate for a picture.
 
-    disparity: at the network's size; its 1st and 99th percentile are 0 and 1. agreement: patch by patch, of the
-    picture and its mirror image. range_per_m: inverse depth in 1/m at 0 and 1. focal_diagonals: as it estimates it.
+    Attributes:
+        disparity: (A, B) at the network's size, scaled so that its 1st and 99th percentiles are 0 and 1.
+        agreement: (P, Q), agreement between the estimates for the picture and its mirror image, one value per
+            patch.
+        range_per_m: inverse depth in 1/m at disparity 0 and 1; None if the network does not estimate metres.
+        focal_diagonals: the network's estimate of the focal length, divided by the picture's diagonal; None if it
+            has none.
     """
 
     disparity: Float32[np.ndarray, "a b"]
@@ -258,10 +298,16 @@ def look_at(
 ) -> Look:
     """Run the network on the picture and its mirror image.
 
-    The mean of both is a little better than either, and confidence is low where they disagree.
+    The mean of both estimates is slightly more accurate than either one; confidence is low where they disagree.
+
+    Args:
+        picture: (h, w, 3), sRGB-encoded, in [0, 1].
+        seen: (h, w), alpha of the picture.
+        network: a depth network.
+        focal_diagonals: focal length divided by the picture's diagonal, if known.
     """
     prepared, traits = network.entry.preprocessing, network.entry.depth
-    assert traits is not None  # of a depth network
+    assert traits is not None  # every depth network has depth traits
     shape = network_shape(picture.shape, prepared)
     small = np.clip(resize(picture, shape, method="bicubic"), 0, 1)
     x = (small - np.array(prepared.mean, np.float32)) / np.array(prepared.deviation, np.float32)
@@ -292,7 +338,7 @@ def look_at(
 
 
 def _metric_range(inverse: Float32[np.ndarray, "a b"], seen: Float32[np.ndarray, "a b"]) -> tuple[float, float]:
-    """The 1st and 99th percentile of visible pixels, in 1/m; a flat picture's lies in the middle of a range."""
+    """Return the 1st and 99th percentiles of the visible pixels in 1/m; widen the range of a constant depth."""
     visible = inverse[seen > 0.5] if (seen > 0.5).any() else inverse
     low, high = (float(value) for value in np.percentile(visible, _PERCENTILES))
     if high - low < _FLAT * max(high, _FARTHEST_PER_M):

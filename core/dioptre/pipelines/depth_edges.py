@@ -1,4 +1,4 @@
-"""The last steps to a depth layer: the picture's edges, the picture's size, the range from 0 to 1."""
+"""Final steps of every depth map: align it with the picture's edges, enlarge it, and scale it to [0, 1]."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, Preprocessing, find
 
 _ASPECTS = (1.0, 1.2, 1.35, 1.5, 1.8, 2.0, 2.5, 3.0)
-"""Long by short side of the few shapes that networks see; pictures are squeezed by 12 % at most to fit one."""
+"""Ratios of the long to the short side that networks are run at; fitting one squeezes a picture by at most 12 %."""
 
 _REFINEMENTS = 2
 _RANGE = (0.2, 99.8)  # percentiles of the finished map that become 0 and 1
-_FLAT = 1e-4  # range below which a map has no depth at all
-_LARGEST_STEP_UP = 2  # doublings along edges; beyond that the map is enlarged bilinearly
-_ABOUT_ONE = 1.25  # sizes that differ by no more than that are brought to each other bilinearly
+_FLAT = 1e-4  # range below which the depth of a map counts as constant
+_LARGEST_STEP_UP = 2  # number of doublings along edges; any further enlargement is bilinear
+_ABOUT_ONE = 1.25  # ratio of sizes up to which a map is simply resized bilinearly
 
 
 def aspect_of(shape: tuple[int, ...]) -> float:
-    """Height by width of the nearest of the few shapes."""
+    """Return the height-to-width ratio, out of the supported few, that is closest to that of `shape`."""
     aspects = np.array(sorted({a for aspect in _ASPECTS for a in (aspect, 1 / aspect)}))
     return float(aspects[np.argmin(np.abs(np.log(aspects * shape[1] / shape[0])))])
 
 
 def network_shape(shape: tuple[int, ...], prepared: Preprocessing) -> tuple[int, int]:
-    """The size at which a network looks at a picture of `shape`."""
+    """Return the (height, width) at which a network processes a picture of the given shape."""
     aspect = aspect_of(shape)
     short = prepared.short_side_px
     if prepared.long_side_px:
@@ -39,6 +39,7 @@ def network_shape(shape: tuple[int, ...], prepared: Preprocessing) -> tuple[int,
 
 
 def working_shape(aspect: float, short_side_px: int, multiple_px: int) -> tuple[int, int]:
+    """Return a (height, width) of about the given aspect (height by width), both multiples of `multiple_px`."""
     short = round(short_side_px / multiple_px) * multiple_px
     long = round(short * max(aspect, 1 / aspect) / multiple_px) * multiple_px
     return (long, short) if aspect > 1 else (short, long)
@@ -47,9 +48,15 @@ def working_shape(aspect: float, short_side_px: int, multiple_px: int) -> tuple[
 def with_edges(
     picture: Float32[np.ndarray, "h w 3"], coarse: Float32[np.ndarray, "a b"]
 ) -> tuple[Float32[np.ndarray, "p q"], Mapping[str, str]]:
-    """The map with steps on the picture's edges, and the checksums of the refiner's cards.
+    """Refine a depth map so that its steps lie on the picture's edges.
 
-    It has the refiner's size; the picture's, where that is about the same or smaller.
+    Args:
+        picture: (h, w, 3), sRGB-encoded, in [0, 1].
+        coarse: (a, b), disparity.
+
+    Returns:
+        The refined map, at the refiner's size or, if the picture is about that size or smaller, at the picture's;
+        and the checksums of the refiner's cards.
     """
     refiner = load_model(find("default", kind=ModelKind.DEPTH_REFINER).id)
     prepared = refiner.entry.preprocessing
@@ -67,7 +74,7 @@ def with_edges(
 def enlarged_along_edges(
     disparity: Float32[np.ndarray, "a b"], picture: Float32[np.ndarray, "h w 3"]
 ) -> Float32[np.ndarray, "h w"]:
-    """The map at the picture's size: doubled along the picture's edges, the rest bilinearly."""
+    """Enlarge the map to the picture's size: first by doublings along the picture's edges, the rest bilinearly."""
     size = picture.shape[0], picture.shape[1]
     guide = resize(picture, disparity.shape, method="area")
     for _ in range(_LARGEST_STEP_UP):
@@ -80,7 +87,7 @@ def enlarged_along_edges(
 
 
 def range_of(disparity: Float32[np.ndarray, "h w"], seen: Float32[np.ndarray, "h w"]) -> tuple[float, float]:
-    """Values that map to 0 and 1, ignoring a few outliers, from a sample of the visible pixels."""
+    """Return the values to map to 0 and 1, from a sample of the visible pixels and without a few outliers."""
     step = max(1, int((disparity.size / 1e6) ** 0.5))
     sample = disparity[::step, ::step][seen[::step, ::step] > 0.5]
     low, high = np.percentile(sample if sample.size else disparity, _RANGE)
@@ -90,7 +97,7 @@ def range_of(disparity: Float32[np.ndarray, "h w"], seen: Float32[np.ndarray, "h
 def to_unit_range(
     disparity: Float32[np.ndarray, "h w"], seen: Float32[np.ndarray, "h w"]
 ) -> tuple[Float32[np.ndarray, "h w"], tuple[float, float]]:
-    """[0, 1] and the values that became 0 and 1; 0.5 everywhere when it is all the same."""
+    """Scale a map to [0, 1] and return it with the values that became 0 and 1; a constant map becomes 0.5."""
     low, high = range_of(disparity, seen)
     if high - low < _FLAT:
         return np.full_like(disparity, 0.5), (low - 0.5, low + 0.5)

@@ -1,4 +1,4 @@
-"""Enlarge a depth layer with its picture: steps stay steps and lie where the enlarged picture has its edges."""
+"""Enlarge a depth layer so that its steps stay sharp and lie on the edges of the enlarged picture."""
 
 from __future__ import annotations
 
@@ -13,13 +13,21 @@ from dioptre.imaging.shapes import pad_to
 from dioptre.imaging.windows import plan_windows
 
 _WINDOW_PX = 128
-_OVERLAP_PX = 4  # more than the filter's reach
+_OVERLAP_PX = 4  # larger than the reach of the filter
 
 
 def enlarge_disparity(
     disparity: Float32[np.ndarray, "h w"], enlarged: Float32[np.ndarray, "H W 3"]
 ) -> Float32[np.ndarray, "H W"]:
-    """`disparity` at the size of its enlarged picture (sRGB-encoded); values stay within [0, 1]."""
+    """Enlarge a depth map to the size of its enlarged picture.
+
+    Args:
+        disparity: (h, w) in [0, 1].
+        enlarged: (H, W, 3), the enlarged picture, sRGB-encoded.
+
+    Returns:
+        (H, W) disparity in [0, 1].
+    """
     target = enlarged.shape[0], enlarged.shape[1]
     values = np.clip(disparity, 0, 1)
     while values.shape[0] < target[0] or values.shape[1] < target[1]:

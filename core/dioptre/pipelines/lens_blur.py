@@ -1,4 +1,4 @@
-"""Lens blur from depth: picture and disparity in, blurred picture (and its pieces) out."""
+"""Lens blur from depth: blur a picture by its disparity, as one image or as separate layers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from .depth import Depth, kept_depth
 from .real_lens import Scale, focus_of, is_wanted, lens_blur_of, scale_of
 from .subject import kept_subject
 
-_SHARE_DEPTH = 0.4  # of the time, where depth is estimated
+_SHARE_DEPTH = 0.4  # fraction of the time spent on depth if it is estimated
 
 Encoding = Literal["srgb", "linear"]
 
@@ -45,11 +45,11 @@ Encoding = Literal["srgb", "linear"]
 class Blurred:
     """A blurred picture in the shape and encoding of the original, and its layers if requested.
 
-    Composited from `background` to `foreground` in linear light (or in encoded values, for `layers="encoded"`), the
-    layers give the image.
+    The layers, composited from `background` to `foreground` in linear light (in encoded values for
+    `layers="encoded"`), reproduce the image.
 
     Attributes:
-        image: (H, W, 3 or 4).
+        image: (H, W, 3 or 4), straight alpha.
         background: like `image`: everything behind the subject, inpainted where the subject covers it.
         subject: (H, W, 4), straight alpha.
         foreground: (H, W, 4), straight alpha.
@@ -87,7 +87,7 @@ def lens_blur(
         image: (H, W, 3) or (H, W, 4) float32 with straight alpha; sRGB-encoded, or linear light with
             `encoding="linear"`. Values above 1 are preserved and spread as bright lights.
         disparity: (H, W), relative ([0, 1], 1 = nearest) or in 1/m.
-        focal_disparity: the disparity in focus, in the same unit.
+        focal_disparity: the disparity in focus, in the unit of `disparity`.
         max_radius: radius in pixels of the blur disc for a disparity difference of 1; discs are at most 320 px.
             With disparity in 1/m, 1/z_focus and aperture_radius_m * sensor_distance_px this is exactly the thin
             lens.
@@ -160,7 +160,7 @@ def _in_layers(scene: Scene, aperture: Aperture | None, *, encoded_blending: boo
     layers = blur_in_layers(scene, aperture=aperture, progress=progress)
     upper = [layers.subject, layers.foreground]
     background = layers.background
-    if scene.channels == 4:  # transparent pictures have no opaque plate to mix with; the whole comes by itself
+    if scene.channels == 4:  # no opaque background to composite on: the image is blurred separately
         return Blurred(
             image=blur(scene, aperture=aperture, progress=progress),
             background=background,
@@ -174,7 +174,7 @@ def _in_layers(scene: Scene, aperture: Aperture | None, *, encoded_blending: boo
 
 
 def _check_pixels(image: np.ndarray, disparity: np.ndarray) -> None:
-    """Raise UsageError unless this is a picture with a depth layer of its own size, both finite."""
+    """Raise UsageError unless the depth layer has the picture's size and both are finite."""
     check_sizes(image, disparity)
     for name, values in (("picture", image), ("depth layer", disparity)):
         if not is_finite(values):
@@ -184,7 +184,7 @@ def _check_pixels(image: np.ndarray, disparity: np.ndarray) -> None:
 
 
 def check_sizes(image: np.ndarray, disparity: np.ndarray) -> None:
-    """Raise UsageError unless this is a picture with a depth layer of its own size."""
+    """Raise UsageError unless the picture has 3 or 4 channels and the depth layer has the picture's size."""
     if image.ndim != 3 or image.shape[2] not in (3, 4):
         raise UsageError(
             "The picture has the shape {shape}.",
@@ -203,9 +203,10 @@ def check_sizes(image: np.ndarray, disparity: np.ndarray) -> None:
 
 
 def disparity_at(disparity: Float32[np.ndarray, "h w"], point: tuple[float, float]) -> float:
-    """The disparity in focus for a point (x, y) of the picture: the median of 9 x 9 pixels around it.
+    """Return the disparity to focus on for a point (x, y) of the picture: the median of the 9 x 9 pixels around it.
 
-    Raises UsageError for a point outside the picture.
+    Raises:
+        UsageError: the point is outside the picture.
     """
     height, width = disparity.shape
     x, y = point
@@ -224,14 +225,14 @@ def disparity_at(disparity: Float32[np.ndarray, "h w"], point: tuple[float, floa
 
 
 def chosen_max_radius_px(options: Mapping[str, Any], size: tuple[int, int]) -> float:
-    """`max_radius` of an operation's options, or what its f-number means for a picture of this size."""
+    """Return the option `max_radius`, or the value that corresponds to the f-number for a picture of this size."""
     if options["max_radius"] is not None:
         return float(options["max_radius"])
     return relative_max_radius_px(size, f_number=options["f_number"])
 
 
 def lens_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `lens_blur` that operations offer as options of the lens."""
+    """Return the arguments of `lens_blur` that operations offer as options of the lens."""
     return {
         "aperture": Aperture(
             blades=options["blades"],
@@ -251,18 +252,18 @@ def lens_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def kept_sharp_of(mask: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"] | None:
-    """`kept_sharp` of `lens_blur` for a mask of strokes; None where they keep nothing sharp."""
+    """Return the argument `kept_sharp` of `lens_blur` for a mask of strokes; None if they keep nothing sharp."""
     kept = np.maximum(mask, 0)
     return kept if kept.any() else None
 
 
 def draft_of(inputs: Inputs) -> bool | Halves:
-    """The argument `draft` of `lens_blur`: with what drafts of the same picture left."""
+    """Return the argument `draft` of `lens_blur`, with the halves kept from earlier drafts of the picture."""
     return inputs.draft and cast("Halves", inputs.kept.setdefault("halves", Halves()))
 
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
-    """The operation `lens_blur`. An estimated depth is a layer of the result; a given one is not."""
+    """Run the operation `lens_blur`. If the depth is estimated, the result includes it as a layer."""
     depth: Depth | None = None
     if inputs.disparity is None:
         depth = kept_depth(
@@ -338,7 +339,10 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
 
 @dataclass(frozen=True, kw_only=True)
 class _Focus:
-    """The disparity in focus. models: of the networks that found the subject, where they were asked."""
+    """The focus of a blur.
+
+    disparity: the disparity in focus. models: checksums of the networks that found the subject, if any were run.
+    """
 
     disparity: float
     models: Mapping[str, str] = field(default_factory=dict)
@@ -348,7 +352,7 @@ class _Focus:
 def _focus(
     inputs: Inputs, disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any], scale: Scale
 ) -> _Focus:
-    """The focus as chosen, in metres for a real lens, else the subject's."""
+    """Return the focus: in metres for a real lens, else as set by the options, else on the subject."""
     if is_wanted(options) and (in_metres := focus_of(options, scale)) is not None:
         return _Focus(disparity=in_metres)
     if options["focal_disparity"] is not None:
@@ -356,9 +360,9 @@ def _focus(
     if options["focus"] is not None:
         return _Focus(disparity=disparity_at(disparity, options["focus"]))
     key = f"subject's focus {zlib.crc32(np.ascontiguousarray(disparity).data)}"
-    if key not in inputs.kept:  # previews of one picture ask again and again
+    if key not in inputs.kept:  # every preview of the same picture asks for this
         subject = kept_subject(inputs, disparity, at=None)
-        assert subject.focal_disparity is not None  # it was given a disparity
+        assert subject.focal_disparity is not None  # always set when a disparity is passed
         inputs.kept[key] = _Focus(
             disparity=subject.focal_disparity, models=subject.models, messages=subject.messages
         )

@@ -1,4 +1,4 @@
-"""Estimating the light's colour off a picture."""
+"""Estimate the colour of the illuminant from a picture."""
 
 from __future__ import annotations
 
@@ -17,35 +17,43 @@ from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find
 
 GOOD_DE = 5.0
-"""Confidence is the chance that a balanced picture is closer to the right one than this, CIEDE2000 on average."""
+"""Largest mean CIEDE2000 error at which a balanced picture counts as right; confidence is the chance to stay
+below."""
 _CHANCE = (2.53, -2.66, -0.3, 0.37)
-"""Its log odds: a constant, then by the logarithm of the expected error, the length of the cast and the log odds of
-the belief in it. Fitted to pictures kept for validation (`training.white_balance.belief`)."""
+"""Coefficients of the log odds of that chance: a constant, then factors of the logarithm of the expected error, the
+length of the cast, and the log odds of the network's certainty. Fitted to validation pictures
+(`training.white_balance.belief`)."""
 _SURE = (1.203, 0.287, 0.712)
-"""How much of a cast to take out: a constant, then by the log odds of the belief in it and the logarithm of its
-length in (ln r/g, ln b/g). A slight cast may as well be the scene's own colour, and a photograph that was right
-must stay so; of a strong one less belief is asked. Chosen on pictures kept for validation, the constant by
-`training.white_balance.belief`."""
+"""Coefficients of the fraction of a cast to remove: a constant, then factors of the log odds of the network's
+certainty and the logarithm of the cast's length in (ln r/g, ln b/g). A slight cast may be the scene's own colour,
+and a correct photograph must stay unchanged; a strong cast needs less certainty. Chosen on validation pictures, the
+constant by `training.white_balance.belief`."""
 TRUSTED, _LEAST_SHARE = 0.4, 0.4
-"""The confidence from which on all of a cast is removed that `_SURE` allows, and how much of it at none. Pictures
-whose colour is their own change a seventh less, wrong settings of cameras are balanced as well as without it."""
-_UNSEEN = 0.02  # of (ln r/g, ln b/g): a cast that is smaller does not show
-_COLOURLESS = 1 / 512  # the largest difference between the channels of a picture that is grey all over
-_LEAST = 1e-3  # of a colour channel: the deepest lights lie outside sRGB
-_SUBSAMPLED_PX = 400  # larger pictures are read at every n-th pixel first
+"""The confidence from which the whole fraction that `_SURE` allows is removed, and the factor on that fraction at a
+confidence of 0. Pictures whose colour is the scene's own change by a seventh less this way, and wrong camera
+settings are corrected just as well."""
+_UNSEEN = 0.02  # length in (ln r/g, ln b/g) below which a cast is invisible
+_COLOURLESS = 1 / 512  # largest difference between the channels of a picture that counts as entirely grey
+_LEAST = 1e-3  # lower limit of a colour channel: very saturated illuminants lie outside sRGB
+_SUBSAMPLED_PX = 400  # larger pictures are first subsampled to about this size
 _CELLS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What the estimator says of one picture.
+    """The estimated illuminant of one picture.
 
-    light: the light's colour to remove; daylight (about 6,500 K) where nothing is wrong. xy: the same exactly, for
-    casts can be bluer than any temperature; left out, the light's own. share: how much of the cast as it was read
-    that is; less than 1 where the reading is uncertain. coloured: False for a picture that is grey all over.
-    residual: (9, 3) coefficients of `dioptre.colour.correction`. expected_de: the error that is to be expected
-    after the correction, CIELAB ΔE, mean over the picture; 0 for a light that is known. confidence: the chance that
-    the light is read well enough, 0 to 1; see GOOD_DE. models: the network's checksums.
+    Attributes:
+        light: the illuminant to remove; daylight (about 6,500 K) if there is no cast.
+        expected_de: expected error after the correction, in CIELAB ΔE, mean over the picture; 0 for a known
+            illuminant.
+        confidence: probability that the illuminant is estimated well enough, 0 to 1; see GOOD_DE.
+        share: fraction of the estimated cast that is removed; less than 1 if the estimate is uncertain.
+        coloured: False for a picture that is entirely grey.
+        xy: exact chromaticity of the illuminant, since it can be bluer than any temperature; None if it is that of
+            `light`.
+        residual: (9, 3) coefficients of `dioptre.colour.correction`.
+        models: SHA-256 of the cards of the network.
     """
 
     light: WhitePoint
@@ -59,16 +67,20 @@ class Estimate:
 
     @property
     def chroma(self) -> Float32[np.ndarray, "2"]:
-        """(ln r/g, ln b/g) of the light in linear sRGB."""
+        """(ln r/g, ln b/g) of the illuminant in linear sRGB."""
         return chroma_of(self.light.xy if self.xy is None else self.xy)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What the network says of n thumbnails, in NumPy.
+    """The network's output for n thumbnails, as NumPy arrays.
 
-    chroma: (n, 2) ln r/g and ln b/g of the light. residual: (n, 9, 3). belief: (n,) how much of both to believe, 0
-    to 1. expected_de: (n,), coloured: (n,) as in `Estimate`.
+    Attributes:
+        chroma: (n, 2), ln r/g and ln b/g of the illuminant.
+        residual: (n, 9, 3), coefficients of `dioptre.colour.correction`.
+        belief: (n,), the network's certainty about both, 0 to 1.
+        expected_de: (n,), as in `Estimate`.
+        coloured: (n,), as in `Estimate`.
     """
 
     chroma: Float32[np.ndarray, "n 2"]
@@ -79,9 +91,18 @@ class Reading:
 
 
 def estimate_light(image: Float32[np.ndarray, "h w c"], *, model: str = "default") -> Estimate:
-    """The light of a picture, sRGB-encoded (H, W, 3 or 4), straight alpha; transparent pixels do not count.
+    """Estimate the illuminant of a picture.
 
-    A picture that is grey all over has no cast.
+    Args:
+        image: (H, W, 3) or (H, W, 4), sRGB-encoded, straight alpha; transparent pixels are ignored.
+        model: a white-balance network's id, or "default".
+
+    Returns:
+        Estimate: the illuminant; daylight for a picture that is entirely grey.
+
+    Raises:
+        UsageError: there is no such model.
+        WeightsError: the model's weights are missing or damaged.
     """
     network = estimator(model)
     found = read(network, thumbnail(image, network.config.thumbnail_px)[None])
@@ -104,32 +125,32 @@ def estimate_light(image: Float32[np.ndarray, "h w c"], *, model: str = "default
 
 
 def trust(confidence: float) -> np.float32:
-    """How much of an estimated cast to remove at a confidence: all of it from TRUSTED on, less below.
+    """Return the fraction of an estimated cast to remove at a confidence: 1 from TRUSTED upwards, less below.
 
-    At little confidence a strong cast is as likely the scene's own colour: smoke, a stage, a sunset.
+    At low confidence, a strong cast may just as well be the scene's own colour: smoke, stage lights, a sunset.
     """
     return np.float32(np.clip(_LEAST_SHARE + (1 - _LEAST_SHARE) * confidence / TRUSTED, _LEAST_SHARE, 1.0))
 
 
 def sure_share(chroma: Float32[np.ndarray, "2"], *, belief: float) -> np.float32:
-    """How much of an estimated cast to take out, 0 to 1."""
+    """Return the fraction of an estimated cast to remove for the network's certainty `belief`, 0 to 1."""
     return np.float32(np.clip(share_evidence(np.linalg.norm(chroma), belief) @ _SURE, 0, 1))
 
 
 def chance(chroma: Float32[np.ndarray, "2"], *, belief: float, expected_de: float) -> float:
-    """The confidence that what the network says of a picture deserves."""
+    """Return the confidence of an estimate: the probability that the corrected picture is within GOOD_DE."""
     evidence = chance_evidence(np.linalg.norm(chroma), belief, expected_de)
     return float(1 / (1 + np.exp(-evidence @ _CHANCE)))
 
 
 def share_evidence(length: ArrayLike, belief: ArrayLike) -> np.ndarray:
-    """(..., 3) what `sure_share` weighs, of casts of that length in (ln r/g, ln b/g)."""
+    """Return the (..., 3) inputs of `sure_share` for casts of the given lengths in (ln r/g, ln b/g)."""
     odds = _log_odds(belief)
     return np.stack([np.ones_like(odds), odds, np.log(np.asarray(length) + 1e-3)], axis=-1)
 
 
 def chance_evidence(length: ArrayLike, belief: ArrayLike, expected_de: ArrayLike) -> np.ndarray:
-    """(..., 4) what `chance` weighs."""
+    """Return the (..., 4) inputs of `chance` for casts of the given lengths in (ln r/g, ln b/g)."""
     odds = _log_odds(belief)
     return np.stack([np.ones_like(odds), np.log(expected_de), np.asarray(length), odds], axis=-1)
 
@@ -140,12 +161,12 @@ def _log_odds(belief: ArrayLike) -> np.ndarray:
 
 
 def estimator(model: str = "default") -> Loaded:
-    """The network that reads the light."""
+    """Load the network that estimates the illuminant."""
     return load_model(find(model, kind=ModelKind.WHITE_BALANCE).id)
 
 
 def read(network: Callable[..., Any], thumbnails: Float32[np.ndarray, "n s s 3"]) -> Reading:
-    """The mean estimate over the pictures and their mirror images; entirely grey pictures have no cast."""
+    """Average the network's estimates over each thumbnail and its mirror image; grey pictures have no cast."""
     views = np.concatenate([thumbnails, thumbnails[:, :, ::-1]])
     parts = (np.asarray(part) for part in network(jnp.asarray(views)))
     chroma, residual, belief, log_error = (part.reshape(2, -1, *part.shape[1:]).mean(axis=0) for part in parts)
@@ -161,20 +182,20 @@ def read(network: Callable[..., Any], thumbnails: Float32[np.ndarray, "n s s 3"]
 
 
 def xy_of(chroma: Float32[np.ndarray, "2"]) -> tuple[float, float]:
-    """CIE 1931 chromaticity of the light of that (ln r/g, ln b/g) in linear sRGB."""
+    """Return the CIE 1931 chromaticity of an illuminant, given its (ln r/g, ln b/g) in linear sRGB."""
     white = jnp.exp(jnp.array([chroma[0], 0.0, chroma[1]], jnp.float32))
     x, y = (float(value) for value in linear_rgb_to_xy(white))
     return x, y
 
 
 def chroma_of(xy: tuple[float, float]) -> Float32[np.ndarray, "2"]:
-    """(ln r/g, ln b/g) in linear sRGB of a light; the inverse of `xy_of`."""
+    """Return (ln r/g, ln b/g) of an illuminant in linear sRGB; the inverse of `xy_of`."""
     red, green, blue = np.maximum(np.asarray(xy_to_linear_rgb(jnp.array(xy, jnp.float32))), _LEAST)
     return np.log(np.array([red / green, blue / green], np.float32))
 
 
 def thumbnail(image: Float32[np.ndarray, "h w c"], side_px: int) -> Float32[np.ndarray, "s s 3"]:
-    """A square thumbnail, area-averaged; transparent parts take the mean of the visible ones."""
+    """Return a square, area-averaged thumbnail; transparent areas take the mean colour of the visible ones."""
     step = max(1, min(image.shape[:2]) // _SUBSAMPLED_PX)
     seen = np.ascontiguousarray(image[::step, ::step])
     rgb = np.clip(seen[..., :3], 0.0, 1.0)
@@ -190,7 +211,7 @@ def thumbnail(image: Float32[np.ndarray, "h w c"], side_px: int) -> Float32[np.n
 
 
 def _averaged(pixels: Float32[np.ndarray, "length n"], cells: int) -> Float32[np.ndarray, "cells n"]:
-    """The means over `cells` equal lengths; a few cells at a time, for each sees but a few pixels."""
+    """Average pixels over `cells` equal intervals, a few at a time because each covers only a few pixels."""
     length = len(pixels)
     shares = _shares(length, cells)
     found = np.empty((cells, pixels.shape[1]), np.float32)
@@ -202,7 +223,10 @@ def _averaged(pixels: Float32[np.ndarray, "length n"], cells: int) -> Float32[np
 
 
 def _shares(length: int, cells: int) -> Float32[np.ndarray, "cells length"]:
-    """The share of each pixel in each cell's mean: exact for any ratio, so that mirrored pictures read alike."""
+    """Return the weight of each pixel in each cell's mean.
+
+    The weights are exact for any ratio, so that mirrored pictures give the same result.
+    """
     edges = np.linspace(0, length, cells + 1)
     pixels = np.arange(length)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)

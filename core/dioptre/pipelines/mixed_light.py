@@ -1,7 +1,8 @@
-"""More than one light: a coarse field of lights from overlapping windows, laid along the picture's edges.
+"""Mixed lighting: estimate a coarse field of illuminants and align it with the picture's edges.
 
-Every window's estimate is the mean of the light inside it; the field is the smoothest one whose means agree with
-the estimates (a least-squares problem of a few dozen unknowns), the surer ones counting for more.
+A network estimates the illuminant of overlapping windows. Each estimate is taken as the mean of the field inside
+the window. The field is the smoothest one whose means agree with the estimates (a least-squares problem with a few
+dozen unknowns), weighted by their certainty.
 """
 
 from __future__ import annotations
@@ -17,33 +18,40 @@ from dioptre.imaging.resize import fitted_size, resize
 from .light import estimator, read, thumbnail
 
 _ACROSS = 5  # windows along each side; each is half as wide and high as the picture
-_NODES = 6  # of the field along each side
+_NODES = 6  # of the field, along each side
 _SMOOTHNESS = 0.3
-_TOWARDS_WHOLE = 0.05  # how strongly the field is drawn to the whole picture's light
-_TWO_LIGHTS = 0.3  # range of ln(r/b) above which one light does not explain the picture: about 45 mired
+_TOWARDS_WHOLE = 0.05  # weight that draws the field towards the illuminant of the whole picture
+_TWO_LIGHTS = 0.3  # range of ln(r/b) above which one illuminant does not explain the picture: about 45 mired
 _WORKING_PIXELS = 1 << 17
 _EDGE_EPSILON = 0.01  # squared contrast of the guide that counts as an edge
 
 
 @dataclass(frozen=True, kw_only=True)
 class LightField:
-    """The light all over a picture.
+    """The illuminants across a picture.
 
-    chroma: (ln r/g, ln b/g) of the light in linear sRGB, at a reduced size. count: the number of lights.
+    Attributes:
+        chroma: (h, w, 2), ln r/g and ln b/g of the illuminant in linear sRGB, at a reduced size.
+        count: number of illuminants.
     """
 
     chroma: Float32[np.ndarray, "h w 2"]
     count: int
 
     def at_size(self, size: tuple[int, int]) -> Float32[np.ndarray, "H W 2"]:
-        """The chroma at another size."""
+        """Return the chroma resized to (height, width)."""
         return resize(self.chroma, size, method="bilinear")
 
 
 def light_field(
     image: Float32[np.ndarray, "h w c"], *, disparity: Float32[np.ndarray, "h w"] | None = None
 ) -> LightField:
-    """The lights of a picture, sRGB-encoded; disparity in [0, 1] lets the light change where the depth does."""
+    """Estimate how the illuminant varies across a picture.
+
+    Args:
+        image: (h, w, 3 or 4), sRGB-encoded.
+        disparity: (h, w) in [0, 1]; if given, the illuminant may also change at depth edges.
+    """
     network = estimator()
     side = network.config.thumbnail_px
     picture = thumbnail(image, 4 * side)
@@ -64,12 +72,12 @@ def light_field(
         guide[..., 2] = resize(disparity, size, method="area")
     radius = 0.12 * max(size)
     planes = [guided_filter(guide, field[..., k], radius_px=radius, epsilon=_EDGE_EPSILON) for k in (0, 1)]
-    low, high = nodes.min(axis=(0, 1)) - 0.1, nodes.max(axis=(0, 1)) + 0.1  # edges are not new lights
+    low, high = nodes.min(axis=(0, 1)) - 0.1, nodes.max(axis=(0, 1)) + 0.1  # edges must not create new illuminants
     return LightField(chroma=np.clip(np.stack(planes, axis=-1), low, high).astype(np.float32), count=count)
 
 
 def _fitted(estimates: np.ndarray, surety: np.ndarray, whole: np.ndarray) -> Float32[np.ndarray, "n n 2"]:
-    """The smoothest field on _NODES x _NODES whose means over the windows are the estimates."""
+    """Return the smoothest field of _NODES x _NODES whose means over the windows match the estimates."""
     along = _window_means()
     means = np.einsum("ai,bj->abij", along, along).reshape(len(estimates), -1)
     bend = np.diff(np.eye(_NODES), axis=0)
@@ -86,7 +94,7 @@ def _fitted(estimates: np.ndarray, surety: np.ndarray, whole: np.ndarray) -> Flo
 
 
 def _window_means() -> np.ndarray:
-    """(_ACROSS, _NODES): the share of each node's bilinear tent in each window, along one side."""
+    """Return (_ACROSS, _NODES): the weight of each node's bilinear tent in each window, along one side."""
     places = (np.arange(240) + 0.5) / 240
     position = places * _NODES - 0.5
     tents = np.maximum(0, 1 - np.abs(np.clip(position, 0, _NODES - 1)[:, None] - np.arange(_NODES)))

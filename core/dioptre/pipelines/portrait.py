@@ -1,4 +1,4 @@
-"""Portrait blur: depth, subject, focus on the subject, and the blur of a fast lens, in one go."""
+"""Portrait blur in one step: estimate depth, find the subject, focus on it, and blur like a fast lens."""
 
 from __future__ import annotations
 
@@ -38,10 +38,11 @@ from .real_lens import Scale, focus_of, is_wanted, lens_blur_of, scale_of
 from .subject import Subject, known_subject
 from .subjects import Choice, chosen_subject
 
-_SHARE_DEPTH, _SHARE_SUBJECT = 0.3, 0.5  # of the time, at 12 MP
-_PREVIEW_SHARE_DEPTH, _PREVIEW_SHARE_SUBJECT = 0.5, 0.9  # of a preview's time: its networks are not smaller
+# Fractions of the total time after which depth and subject are finished, at 12 MP.
+_SHARE_DEPTH, _SHARE_SUBJECT = 0.3, 0.5
+_PREVIEW_SHARE_DEPTH, _PREVIEW_SHARE_SUBJECT = 0.5, 0.9  # the same for a preview, whose networks run at full size
 _SET_ASIDE = np.zeros((0, 0), np.float32)
-_SCENE_RANGE = 2 * USUAL_FOCUS_RANGE  # of disparity that stays sharp in a picture without one subject
+_SCENE_RANGE = 2 * USUAL_FOCUS_RANGE  # disparity range that stays sharp in a picture without a single subject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ class Portrait:
         focal_disparity: the disparity in focus.
         focus_range: disparity on either side of the focus that stays sharp.
         max_radius: blur radius in pixels for a disparity difference of 1.
-        depth_values: the source of the depth, as JSON types.
+        depth_values: values that describe the source of the depth, as JSON types.
         models: SHA-256 of the cards of all networks that were used.
         messages: sentences for the user.
     """
@@ -87,8 +88,8 @@ def portrait(
 
     Args:
         image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha.
-        disparity: (H, W) in [0, 1], 1 = nearest: a depth map to use as it is. Default: the camera's, or an
-            estimate.
+        disparity: (H, W) in [0, 1], 1 = nearest: a depth map to use unchanged. Default: the camera's, or an
+        estimate.
         subject_alpha: (H, W) in [0, 1]: coverage of a known subject. Default: the subject is detected.
         embedded: the camera's own depth, used unless the option `depth_source` is "estimate".
         draft: return an approximation in a third of the time; see `lens_blur`.
@@ -123,7 +124,7 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
     depth_values = depth.values() if estimated else {}
     field_of_view = depth.field_of_view if estimated else inputs.chosen_field_of_view(chosen)
     scale = scale_of(chosen, depth.range_per_m if estimated else inputs.range_per_m)
-    del depth, inputs  # the blur needs the memory
+    del depth, inputs  # free memory for the blur
     unload_after(near.shape)
     release_after(near.shape)
     if estimated and chosen["refine"]:
@@ -138,7 +139,7 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
         )
         max_radius, depth_values = lens.max_radius_px, {**depth_values, **lens.values}
         messages = (*messages, *lens.messages)
-    # The blur needs the memory of all planes but the one it is given.
+    # Free every plane but the one that the blur works on, to keep its peak memory low.
     unpulled = Differences.of(near, drawn)
     del near
     coverage = PackedMatte.of(subject.alpha if subject.found else np.zeros_like(subject.alpha))
@@ -170,7 +171,7 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
 
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
-    """The operation `portrait`."""
+    """Run the operation `portrait`."""
     made = _portrait(inputs, options, draft=draft_of(inputs), progress=progress)
     progress(0.97, "Creating the layers")
     picture, alpha = inputs.picture, made.subject.alpha
@@ -210,28 +211,32 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
 def _drawn_into_focus(
     near: Float32[np.ndarray, "h w"], subject: Subject, focal_disparity: float, options: Mapping[str, Any]
 ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"] | None]:
-    """The disparity to blur by, with the subject's pulled to the focus, and what strokes keep sharp."""
+    """Pull the subject's disparity to the focus.
+
+    Returns:
+        The disparity to blur by, and the mask that strokes keep sharp; None if they keep nothing sharp.
+    """
     drawn = np.float32(focal_disparity) - near
     drawn *= subject.alpha
     drawn *= np.float32(options["keep_subject"] if subject.found else 0.0)
     kept_sharp = None
     if options["strokes"]:
         painted = stroke_mask(options["strokes"], near)
-        drawn *= 1 + np.minimum(painted, 0)  # nothing pulls into focus what is to blur as its depth says
+        drawn *= 1 + np.minimum(painted, 0)  # areas painted to blur by depth are not pulled into focus
         kept_sharp = kept_sharp_of(painted)
     drawn += near
     return drawn, kept_sharp
 
 
 def _stepping(near: Float32[np.ndarray, "h w"], subject: Subject) -> Float32[np.ndarray, "h w"]:
-    """Disparity that steps at the outlines of the subject in focus, and of one that stands before it."""
+    """Snap the disparity to the outlines of the focused subject and of the picture's own subject."""
     if subject.standing is not None:
         near = snap_to_matte(near, subject.standing)
     return snap_to_matte(near, subject.alpha) if subject.is_sure else near
 
 
 def _depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Depth:
-    """As given, else the camera's or estimated."""
+    """Return the given depth, or else the camera's or an estimate."""
     if inputs.disparity is not None:
         return Depth(disparity=inputs.disparity, model="")
     return kept_depth(
@@ -245,12 +250,12 @@ def _depth(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> De
 
 
 def _is_known(inputs: Inputs) -> bool:
-    """Whether a subject is given: a layer that covers nothing, as a scene's, is none."""
+    """Return whether a subject is given; an empty layer, as for a scene without a subject, does not count."""
     return inputs.subject is not None and bool(inputs.subject.any())
 
 
 def _subject(inputs: Inputs, depth: Depth, options: Mapping[str, Any], progress: Progress) -> Subject:
-    """The one whose coverage is given, else the one that is found; for a draft, found quickly."""
+    """Return the subject with the given coverage, or else find one; for a draft, with the quick method."""
     if inputs.subject is not None and _is_known(inputs):
         return known_subject(inputs.picture, inputs.subject, disparity=depth.disparity, at=options["focus"])
     standing = inputs.disparity is None and options["refine"]
@@ -265,8 +270,11 @@ def _subject(inputs: Inputs, depth: Depth, options: Mapping[str, Any], progress:
 
 
 def _focus(options: Mapping[str, Any], subject: Subject, scale: Scale) -> tuple[float, float]:
-    """Focal disparity and range: as chosen, else the subject's own; a real lens has no range of its own."""
-    assert subject.focal_disparity is not None  # it was given a disparity
+    """Return the focal disparity and the focus range: as set by the options, or else those of the subject.
+
+    A real lens adds no focus range unless one is set.
+    """
+    assert subject.focal_disparity is not None  # always set when a disparity is passed
     focal = subject.focal_disparity
     usual = USUAL_FOCUS_RANGE if subject.found else _SCENE_RANGE
     if options["focal_disparity"] is not None:
@@ -278,6 +286,6 @@ def _focus(options: Mapping[str, Any], subject: Subject, scale: Scale) -> tuple[
 
 
 def _without_subject(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:
-    """The picture with its subject painted over from around it."""
+    """Inpaint the subject from its surroundings."""
     plate = pull_push_rows(image[..., :3], alpha < 0.02)
     return plate if image.shape[2] == 3 else lambda rows: np.concatenate([plate(rows), image[rows][..., 3:]], -1)

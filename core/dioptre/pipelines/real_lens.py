@@ -1,4 +1,4 @@
-"""A real lens on a picture: from its options and depth in metres to the blur in pixels, and its depth of field."""
+"""Simulate a real lens: convert its options and metric depth to a blur radius in pixels and a depth of field."""
 
 from __future__ import annotations
 
@@ -13,25 +13,30 @@ from dioptre_link.language import Message
 from dioptre_link.lenses import FORMATS, Lens, View, depth_of_field, in_metres, radius_per_inverse_metre
 
 ASSUMED_NEAREST_M = 1.75
-"""Distance of a disparity of 1 where nobody knows metres: what the f-number alone assumes, too."""
+"""Distance of a disparity of 1 if the metric scale is unknown; blur by f-number alone assumes the same."""
 
 RangePerM = tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """What disparity stands for. range_per_m: inverse distance at 0 and 1, in 1/m. assumed: nobody measured it."""
+    """The metric scale of a disparity map.
+
+    Attributes:
+        range_per_m: inverse distance in 1/m at disparity 0 and 1.
+        assumed: whether the scale is only an assumption, without measured or estimated metres.
+    """
 
     range_per_m: RangePerM
     assumed: bool = False
 
     def disparity(self, distance_m: float) -> float:
-        """Of a distance; below 0 or above 1 where it is outside of the picture's."""
+        """Return the disparity of a distance; below 0 or above 1 if it lies outside the picture's range."""
         low, high = self.range_per_m
         return (1 / distance_m - low) / (high - low)
 
     def distance_m(self, disparity: float) -> float:
-        """Infinite where it is."""
+        """Return the distance of a disparity, possibly infinite."""
         low, high = self.range_per_m
         inverse = low + disparity * (high - low)
         return 1 / inverse if inverse > 0 else math.inf
@@ -39,9 +44,12 @@ class Scale:
 
 @dataclass(frozen=True, kw_only=True)
 class LensBlur:
-    """The blur of a real lens. max_radius_px: radius for a disparity difference of 1.
+    """The blur of a real lens.
 
-    values: distances in metres, as JSON types. messages: sentences for the user.
+    Attributes:
+        max_radius_px: blur radius for a disparity difference of 1.
+        values: distances in metres, as JSON types.
+        messages: sentences for the user.
     """
 
     max_radius_px: float
@@ -50,14 +58,15 @@ class LensBlur:
 
 
 def is_wanted(options: Mapping[str, Any]) -> bool:
-    """Whether the options name a real lens."""
+    """Return whether the options select a real lens."""
     return options["lens_mm"] is not None
 
 
 def scale_of(options: Mapping[str, Any], range_per_m: RangePerM | None) -> Scale:
-    """What the depth map's white and black stand for: as chosen, else as measured, else assumed.
+    """Return the scale of the depth map: as set by the options, else as measured, else assumed.
 
-    Raises UsageError where white would be farther than black.
+    Raises:
+        UsageError: white would be farther away than black.
     """
     nearest, farthest = options["nearest_m"], options["farthest_m"]
     known = range_per_m is not None
@@ -75,7 +84,7 @@ def scale_of(options: Mapping[str, Any], range_per_m: RangePerM | None) -> Scale
 
 
 def focus_of(options: Mapping[str, Any], scale: Scale) -> float | None:
-    """The disparity of the focus distance that is chosen in metres; None where none is."""
+    """Return the disparity of the focus distance set in metres; None if it is not set."""
     distance: float | None = options["focus_m"]
     return None if distance is None else scale.disparity(distance)
 
@@ -88,10 +97,17 @@ def lens_blur_of(
     scale: Scale,
     field_of_view: FieldOfView | None,
 ) -> LensBlur:
-    """The blur of the lens that the options name, on a picture of `size` (height, width).
+    """Compute the blur of the lens selected by the options.
 
-    focal_disparity: in focus. field_of_view: the picture's own, where it is known.
-    Raises UsageError for a focus that the lens does not have.
+    Args:
+        options: options of the operation, with those of the lens.
+        size: (height, width) of the picture.
+        focal_disparity: the disparity in focus.
+        scale: the metric scale of the disparity.
+        field_of_view: the picture's own angle of view, if known.
+
+    Raises:
+        UsageError: the lens cannot focus at this distance.
     """
     form = FORMATS[options["sensor"]]
     lens = Lens(focal_mm=options["lens_mm"], f_number=options["f_number"], form=form)

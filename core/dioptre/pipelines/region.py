@@ -1,4 +1,4 @@
-"""Parts of a map of saliency, and what to take where no network is sure of a thing."""
+"""Find connected parts in a saliency map, and a fallback region if no subject is certain."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from dioptre.imaging.regions import label_regions, travel_cost
 from dioptre.imaging.resize import resize
 from dioptre_link.language import Message
 
-_LEAST_AREA, _GREATEST_AREA = 0.001, 0.92  # share of the picture that a believable subject covers
-_WEAKER_PART = 0.25  # a part counts to the subject when it is this share as important as the first
-_COMPETING_AREA, _COMPETING_WEIGHT = 0.005, 0.05  # share of the picture; of the first part's importance
-_GROWTH_PX = 160  # side of the map on which a region is grown from a point
+_LEAST_AREA, _GREATEST_AREA = 0.001, 0.92  # fractions of the picture that a plausible subject covers
+_WEAKER_PART = 0.25  # fraction of the main part's importance from which another part belongs to the subject
+# Area (fraction of the picture) and importance (fraction of the main part's) from which a part competes with it.
+_COMPETING_AREA, _COMPETING_WEIGHT = 0.005, 0.05
+_GROWTH_PX = 160  # side of the map used to grow a region from a point
 
 
 def is_fitting(part: Float32[np.ndarray, "s s"]) -> bool:
-    """Whether it is as large as a subject can be."""
+    """Return whether the size of a part is plausible for a subject."""
     return bool(_LEAST_AREA <= (part > 0.5).mean() <= _GREATEST_AREA)
 
 
 def important_parts(saliency: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"]:
-    """Saliency of the parts that belong to the subject: the most important one and those not much less so."""
+    """Return the saliency of the subject's parts: the most important one and others nearly as important."""
     labels, weights = _weighed_parts(saliency)
     kept: np.ndarray = saliency * np.isin(labels, np.flatnonzero(weights >= _WEAKER_PART * weights.max()))
     return kept
 
 
 def competing_words(saliency: Float32[np.ndarray, "s s"]) -> str:
-    """A sentence on what `important_parts` takes and leaves; "" where one whole thing stands out alone."""
+    """Describe which parts `important_parts` keeps and drops; "" if a single object stands out alone."""
     labels, weights = _weighed_parts(saliency)
     sure = np.bincount(labels[saliency > 0.5], minlength=len(weights)) / saliency.size
     whole = [part for part in np.flatnonzero(sure >= _COMPETING_AREA) if weights[part] > 0]
@@ -47,7 +48,7 @@ def competing_words(saliency: Float32[np.ndarray, "s s"]) -> str:
 
 
 def _weighed_parts(saliency: Float32[np.ndarray, "s s"]) -> tuple[np.ndarray, np.ndarray]:
-    """The parts of what stands out, numbered from 1, and how important each is; 0 is what lies between them."""
+    """Label the salient parts from 1 (0 is the background); return the labels and each part's importance."""
     labels, count = label_regions(saliency > 0.3)
     weights = np.bincount(labels.ravel(), (saliency * _centre_prior(saliency.shape)).ravel(), count + 1)
     weights[0] = 0.0
@@ -55,7 +56,11 @@ def _weighed_parts(saliency: Float32[np.ndarray, "s s"]) -> tuple[np.ndarray, np
 
 
 def noticeable(saliency: Float32[np.ndarray, "s s"], near: np.ndarray | None) -> tuple[np.ndarray, str]:
-    """Probability and name of what to focus on if there is no subject: something faint or near, or the middle."""
+    """Choose what to focus on if there is no subject: something faintly salient, something near, or the middle.
+
+    Returns:
+        The probability of each pixel, and the name of the region for a message.
+    """
     faint = important_parts(saliency / max(float(saliency.max()), 0.5))
     if is_fitting(faint):
         return faint, "the most noticeable region"
@@ -72,23 +77,26 @@ def _centre_prior(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def grown(small: np.ndarray, near: np.ndarray | None, place: tuple[int, int]) -> np.ndarray:
-    """Probability of belonging to the point: colours and disparities change little on the way there."""
+    """Return the probability that each pixel belongs to the object at a point.
+
+    It falls with the changes of colour and disparity along the way from the point.
+    """
     features, scale = travel_features(small, near)
     cost = travel_cost(features, (place[0] // scale, place[1] // scale), floor=0.01)
     return resize(np.exp(-((cost / 2.0) ** 2)).astype(np.float32), (len(small), len(small)), method="bilinear")
 
 
 def travel_features(small: np.ndarray, near: np.ndarray | None) -> tuple[Float32[np.ndarray, "g g c"], int]:
-    """What a way through the picture costs by, on a coarser map; how many pixels one of its pixels stands for."""
+    """Return the features whose changes make up the cost of a path, on a coarser map, and its reduction factor."""
     size = (_GROWTH_PX, _GROWTH_PX)
-    features = [resize(small, size, method="area") / 0.15]  # contrast that counts as one step
+    features = [resize(small, size, method="area") / 0.15]  # a colour difference of 0.15 counts as one step
     if near is not None:
         features.append(resize(near, size, method="area")[..., None] / 0.04)
     return np.concatenate(features, axis=-1).astype(np.float32), len(small) // _GROWTH_PX
 
 
 def otsu(values: np.ndarray) -> float:
-    """The threshold that separates values into two classes best (N. Otsu, 1979)."""
+    """Return the threshold that best separates values into two classes (N. Otsu, 1979)."""
     counts, edges = np.histogram(values, 128)
     centres = (edges[:-1] + edges[1:]) / 2
     below, total = np.cumsum(counts), counts.sum()

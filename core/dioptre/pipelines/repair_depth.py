@@ -1,4 +1,4 @@
-"""Repair the depth inside a selection: estimate it again, flatten, smooth, fill, match a value, push or pull."""
+"""Repair the depth inside a selection: re-estimate, flatten, smooth, fill, match a value, or shift."""
 
 from __future__ import annotations
 
@@ -22,23 +22,26 @@ from dioptre_link.operation import Role
 from .depth import estimate_depth
 from .depth_coarse import DepthError
 
-_MARGIN = 0.15  # of the selection's box, taken along on each side: what surrounds it
-_CONTEXT = 0.5  # the same for estimating again: networks need to see where a thing stands
-_LEAST_CONTEXT = 0.2  # of the picture's short side
-_EDGE_PX = 2  # width inside the border in which the last of a difference goes
-_FEATHER = 0.02  # of the picture's short side, where it is not chosen
-_SMOOTHING = 0.12  # radius of smoothing, in short sides of the selection's box
+_MARGIN = 0.15  # margin on each side, as a fraction of the selection's bounding box
+_CONTEXT = 0.5  # the same for re-estimation: networks need the surroundings of an object
+_LEAST_CONTEXT = 0.2  # smallest margin for re-estimation, as a fraction of the picture's short side
+_EDGE_PX = 2  # width of the ramp inside the border that hides the remaining difference
+_FEATHER = 0.02  # default feather, as a fraction of the picture's short side
+_SMOOTHING = 0.12  # radius of the smoothing, as a fraction of the short side of the selection's bounding box
 _SMOOTHED_PX = 512  # longest side on which smoothing and planes are computed
-_PICK_PX = 2  # half-width of the square round a picked point
-_LEAST_SHARE = 0.02  # of a crop that must lie outside of the selection to align by
+_PICK_PX = 2  # half-width of the square around a picked point
+_LEAST_SHARE = 0.02  # smallest fraction of a crop outside the selection that is enough to align to
 
 
 @dataclass(frozen=True, kw_only=True)
 class Repaired:
     """A repaired depth map.
 
-    disparity: (H, W) in [0, 1]; outside of the selection it is what it was. values: what was decided, as JSON
-    types. models, messages: as in `Depth`.
+    Attributes:
+        disparity: (H, W) in [0, 1]; unchanged outside the selection.
+        values: parameters that were chosen automatically, as JSON types.
+        models: as in `Depth`.
+        messages: as in `Depth`.
     """
 
     disparity: Float32[np.ndarray, "h w"]
@@ -118,8 +121,8 @@ def repair_depth(
 
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
-    """The operation `repair_depth`."""
-    assert inputs.disparity is not None  # checked before
+    """Run the operation `repair_depth`."""
+    assert inputs.disparity is not None  # the operation requires depth
     made = repair_depth(inputs.picture, inputs.disparity, selection=inputs.selection, progress=progress, **options)
     return Result(
         layers=(Layer(name="Depth", role=Role.DEPTH, pixels=made.disparity),),
@@ -152,7 +155,7 @@ def _check(image: np.ndarray, disparity: np.ndarray, selected: np.ndarray) -> No
 
 
 def _box(selected: np.ndarray, *, share: float, least: float) -> tuple[slice, slice]:
-    """The selection's box and some of what surrounds it, within the picture."""
+    """Return the selection's bounding box with a margin, clipped to the picture."""
     sides = []
     shortest = least * min(selected.shape)
     for axis in (0, 1):
@@ -166,7 +169,7 @@ def _box(selected: np.ndarray, *, share: float, least: float) -> tuple[slice, sl
 def _estimated(
     image: np.ndarray, old: np.ndarray, inside: np.ndarray, *, model: str, progress: Progress
 ) -> tuple[np.ndarray, Mapping[str, str], dict[str, Any]]:
-    """Depth of the crop alone, in the scale and shift that fit it best to the depth around the selection."""
+    """Estimate the depth of the crop alone, then scale and shift it to fit the depth around the selection."""
     depth = estimate_depth(np.ascontiguousarray(image), model=model, progress=progress)
     around = ~inside if (~inside).mean() > _LEAST_SHARE else np.ones_like(inside)
     scale, shift = _fit(depth.disparity[around], old[around])
@@ -175,7 +178,7 @@ def _estimated(
 
 
 def _fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Scale (not below a tenth) and shift that bring x to y, large misses counting little."""
+    """Fit scale (at least 0.1) and shift from x to y by robust regression."""
     step = max(1, x.size // 50_000)
     a, b = x[::step].astype(np.float64), y[::step].astype(np.float64)
     weight = np.ones_like(a)
@@ -192,7 +195,7 @@ def _fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 
 def _plane(old: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """The plane of disparity through the selected values, large misses counting little. A plane in space is one."""
+    """Fit a plane to the selected disparities by robust regression; a plane in space is one in disparity."""
     height, width = old.shape
     size = fitted_size((height, width), longest_px=_SMOOTHED_PX)
     values, weight = (resize(plane, size, method="area").ravel().astype(np.float64) for plane in (old, part))
@@ -200,7 +203,7 @@ def _plane(old: np.ndarray, part: np.ndarray) -> np.ndarray:
     columns = np.stack([np.ones(size), np.broadcast_to(x, size), np.broadcast_to(y[:, None], size)]).reshape(3, -1)
     robust, plane = weight.copy(), np.zeros(3)
     for _ in range(10):
-        # a little is added to the diagonal: a selection one pixel wide has no slope across
+        # The small diagonal term keeps this solvable: a selection one pixel wide has no slope across it.
         normal = (columns * robust) @ columns.T + 1e-6 * np.eye(3) * robust.sum()
         plane = np.linalg.solve(normal, (columns * robust) @ values)
         robust = weight / np.maximum(np.abs(plane @ columns - values), 0.01)
@@ -209,7 +212,7 @@ def _plane(old: np.ndarray, part: np.ndarray) -> np.ndarray:
 
 
 def _smoothed(old: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Means over squares, three times, of the selected values alone."""
+    """Smooth the selected values with three passes of a box filter that ignores all other values."""
     size = fitted_size((old.shape[0], old.shape[1]), longest_px=_SMOOTHED_PX)
     values, weight = resize(old, size, method="area"), resize(inside.astype(np.float32), size, method="area")
     radius = max(1, round(_SMOOTHING * min(size)))
@@ -221,7 +224,7 @@ def _smoothed(old: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
 
 def _picked(disparity: np.ndarray, at: tuple[float, float]) -> float:
-    """The median depth round a point, which may lie anywhere in the picture."""
+    """Return the median depth around a point, which may lie anywhere in the picture."""
     x, y = (int(np.clip(c, 0, n - 1)) for c, n in zip(at, disparity.shape[::-1], strict=True))
     rows, columns = (slice(max(0, c - _PICK_PX), c + _PICK_PX + 1) for c in (y, x))
     return float(np.median(disparity[rows, columns]))
@@ -230,7 +233,10 @@ def _picked(disparity: np.ndarray, at: tuple[float, float]) -> float:
 def _joined(
     old: np.ndarray, new: np.ndarray, inside: np.ndarray, part: np.ndarray, *, feather_px: float
 ) -> np.ndarray:
-    """`new` inside, less the membrane of what it misses at the border, which fades over the feather."""
+    """Blend `new` into the selection without a step at its border.
+
+    The membrane through the differences at the border is subtracted; it fades out over the feather.
+    """
     change = new - old
     if inside.all():
         return old + part * change
@@ -241,7 +247,7 @@ def _joined(
 
 
 def _depth_inside(inside: np.ndarray, reach_px: int) -> np.ndarray:
-    """0 at the selection's border, 1 from `reach_px` inside on; the picture's own edges are no border."""
+    """Return a ramp from 0 at the selection's border, but not at the picture's edges, to 1 at `reach_px`."""
     if reach_px < 1:
         return inside.astype(np.float32)
     mean = box_mean(inside.astype(np.float32), reach_px)

@@ -1,4 +1,4 @@
-"""Select by depth: what is nearer than a depth, farther, or around it, with edges on the picture."""
+"""Select everything nearer than, farther than, or around a depth, with the mask aligned to the picture's edges."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ from .region import otsu
 from .selected import Selected, selection_layers
 from .subject_views import opaque
 
-_SHARE_DEPTH = 0.9  # of the time
-_PICK_PX = 2  # half-width of the square round a point
-_SMALL = (320, 320)  # map on which the depth between foreground and background is found
-_REACH, _PASSES = 0.02, 2  # of the longer side: window that holds both edges; each pass moves the mask's further
-_CONTRAST = 1e-4  # squared, of the picture, below which it counts as flat
-_HAZE = 0.04  # of the mask, that the filter leaves on what is not selected or takes from what is
-_LEAST = 1 / 255  # a mask without a greater value selects nothing that an editor shows
+_SHARE_DEPTH = 0.9  # fraction of the time spent on depth
+_PICK_PX = 2  # half-width of the square around a point
+_SMALL = (320, 320)  # size of the map on which the threshold between foreground and background is found
+# Window of the filter, as a fraction of the longer side, and number of passes. The window must contain both the
+# mask's edge and the picture's; each pass moves the mask's edge further.
+_REACH, _PASSES = 0.02, 2
+_CONTRAST = 1e-4  # squared contrast of the picture below which it counts as flat
+_HAZE = 0.04  # error of the mask that the filter leaves in unselected and in fully selected areas
+_LEAST = 1 / 255  # a mask without a greater value appears empty in an editor
 
 
 def select_depth(
@@ -38,22 +40,23 @@ def select_depth(
     progress: Progress = no_progress,
     **options: Any,
 ) -> Selected:
-    """Select what lies at a depth.
+    """Select everything at a given depth.
 
     Args:
         image: sRGB-encoded (H, W, 3 or 4), straight alpha.
         disparity: a depth map in [0, 1], 1 = nearest; estimated when left out.
-        progress: called with the share done and the phase; it may raise Cancelled.
-        options: those of the operation `select_depth`: side ("nearer", "farther" or "around"), depth_point (x, y)
-            or depth_level, depth_range and depth_feather in values of the depth map, picture_edges.
+        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
+        options: options of the operation `select_depth`: side ("nearer", "farther" or "around"), depth_point (x, y)
+        or
+            depth_level, depth_range and depth_feather in values of the depth map, picture_edges.
 
     Returns:
-        The selection. Its mask is (H, W) in [0, 1]; `values["depth_level"]` is the depth that was used.
+        Selected: the selection; `mask` is (H, W) in [0, 1], and `values["depth_level"]` is the depth that was used.
 
     Raises:
-        UsageError: nothing lies at that depth, an option is wrong, or the depth map has another size.
-        DepthError: the picture has no depth to find.
-        WeightsError: a network's weights are missing or damaged.
+        UsageError: nothing lies at that depth, an option is out of range, or the depth map has another size.
+        DepthError: the depth of the picture cannot be estimated.
+        WeightsError: the weights of a network are missing or damaged.
     """
     described = operation("select_depth")
     chosen = described.check(options)
@@ -62,7 +65,7 @@ def select_depth(
 
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
-    """The operation `select_depth`."""
+    """Run the operation `select_depth`."""
     selected, disparity = _selected(inputs, options, progress)
     layers = selection_layers(inputs.picture, selected.mask, options)
     depth = Layer(name="Depth", role=Role.DEPTH, pixels=disparity, visible=False)
@@ -75,7 +78,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
 def _selected(
     inputs: Inputs, options: Mapping[str, Any], progress: Progress
 ) -> tuple[Selected, Float32[np.ndarray, "h w"]]:
-    """The selection, and the depth that it was made by."""
+    """Return the selection and the disparity it is based on."""
     disparity = inputs.disparity
     models: Mapping[str, str] = {}
     messages: tuple[str, ...] = ()
@@ -104,7 +107,7 @@ def _check(image: np.ndarray, disparity: np.ndarray) -> None:
 
 
 def _level(disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any]) -> float:
-    """The depth that was chosen, else one between foreground and background."""
+    """Return the chosen depth, or else one between foreground and background."""
     if options["depth_level"] is not None:
         return float(options["depth_level"])
     if options["depth_point"] is not None:
@@ -116,7 +119,7 @@ def _level(disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any]) ->
         return float(np.median(disparity[tuple(around)]))
     small = resize(disparity, _SMALL, method="area")
     between, reach = otsu(small), float(options["depth_range"])
-    if options["side"] == AROUND:  # the foreground
+    if options["side"] == AROUND:  # median of the foreground
         return float(np.median(small[small >= between]))
     return float(np.clip(between + reach if options["side"] == NEARER else between - reach, 0.0, 1.0))
 
@@ -124,7 +127,7 @@ def _level(disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any]) ->
 def _band(
     disparity: Float32[np.ndarray, "h w"], level: float, options: Mapping[str, Any]
 ) -> Float32[np.ndarray, "h w"]:
-    """1 within the range of the depth, falling to 0 over the feather."""
+    """Return a mask that is 1 within the selected depth range and falls to 0 over the feather."""
     reach, feather = np.float32(options["depth_range"]), np.float32(max(options["depth_feather"], 1e-4))
     mask = np.ones_like(disparity)
     if options["side"] != FARTHER:
@@ -135,7 +138,7 @@ def _band(
 
 
 def _rising(values: np.ndarray) -> np.ndarray:
-    """0 below 0, 1 above 1, and a curve without corners in between."""
+    """Return the smoothstep function: 0 below 0, 1 above 1."""
     share = np.clip(values, 0.0, 1.0)
     smooth: np.ndarray = share * share * (3 - 2 * share)
     return smooth
@@ -144,7 +147,7 @@ def _rising(values: np.ndarray) -> np.ndarray:
 def _onto_edges(
     image: Float32[np.ndarray, "h w c"], mask: Float32[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "h w"]:
-    """The mask with its edges where the picture has its own."""
+    """Align the edges of the mask with those of the picture."""
     guide = opaque(image)
     for _ in range(_PASSES):
         mask = guided_filter(guide, mask, radius_px=_REACH * max(mask.shape), epsilon=_CONTRAST)

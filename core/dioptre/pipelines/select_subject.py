@@ -1,4 +1,4 @@
-"""Select the subject: a mask of people, animals or things, with their hair."""
+"""Select the subject: a mask of people, animals or objects, including their hair."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .depth import kept_depth
 from .selected import Selected, selection_layers
 from .subjects import Choice, chosen_subject
 
-_SHARE_DEPTH = 0.4  # of the time
+_SHARE_DEPTH = 0.4  # fraction of the time spent on depth
 
 
 def select_subject(
@@ -30,24 +30,25 @@ def select_subject(
 
     Args:
         image: sRGB-encoded (H, W, 3 or 4), straight alpha.
-        disparity: a depth map in [0, 1], 1 = nearest, that decides what is doubtful; estimated when left out.
-        progress: called with the share done and the phase; it may raise Cancelled.
-        options: those of the operation `select_subject`: subject and not_subject, lists of points (x, y) in pixels
-            on things that belong to the subject and that do not; box, (left, top, right, bottom) around it.
+        disparity: (H, W) in [0, 1], 1 = nearest: a depth map that resolves ambiguous areas. Default: an estimate.
+        progress: called with (fraction, phase) between steps; raises Cancelled to stop.
+        options: options of the operation `select_subject`: subject and not_subject, lists of points (x, y) in
+        pixels on
+            objects that belong to the subject and that do not; box, (left, top, right, bottom) in pixels around it.
 
     Returns:
-        The selection. Its mask, (H, W) in [0, 1], is 1 inside the subject and soft in hair.
+        Selected: the selection; `mask` is (H, W) in [0, 1], 1 inside the subject and fractional in hair.
 
     Raises:
-        UsageError: no subject is found, an option is wrong, or a point lies outside the picture.
-        WeightsError: a network's weights are missing or damaged.
+        UsageError: no subject was found, an option is out of range, or a point lies outside the picture.
+        WeightsError: the weights of a network are missing or damaged.
     """
     chosen = operation("select_subject").check(options)
     return _selected(Inputs(picture=image, disparity=disparity), chosen, progress)
 
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
-    """The operation `select_subject`."""
+    """Run the operation `select_subject`."""
     selected = _selected(inputs, options, progress)
     layers = selection_layers(inputs.picture, selected.mask, options)
     progress(1.0, "Done")

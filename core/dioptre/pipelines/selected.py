@@ -1,4 +1,4 @@
-"""What every operation that selects gives: a mask, and the cut-out layer where that is asked for."""
+"""The result of every operation that selects: a mask and, if requested, a cut-out layer."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from dioptre_link.operation import Role
 
 @dataclass(frozen=True, kw_only=True)
 class Selected:
-    """A selection of a picture.
+    """A selection in a picture.
 
     Attributes:
-        mask: (H, W), how far each pixel is selected, 0 to 1.
-        values: what was decided, as JSON types.
-        models: sha256 of the card of every network that took part.
+        mask: (H, W) in [0, 1], how much of each pixel is selected.
+        values: parameters that were chosen automatically, as JSON types.
+        models: SHA-256 of the cards of all networks that were used.
         messages: sentences for the user.
     """
 
@@ -35,9 +35,10 @@ class Selected:
 def cut_out_layer(
     image: Float32[np.ndarray, "h w c"], mask: Float32[np.ndarray, "h w"], *, decontaminate: bool
 ) -> Layer:
-    """The selected part of a picture as a layer, read when it is written.
+    """Return the selected part of a picture as a layer whose pixels are computed when they are written.
 
-    decontaminate: with its own colours where the background shines through, instead of the picture's.
+    decontaminate: estimate the subject's own colours where the background shines through, instead of copying the
+        picture's.
     """
     return LayerOnDemand(
         name="Cut-out",
@@ -51,7 +52,7 @@ def cut_out_layer(
 def selection_layers(
     image: Float32[np.ndarray, "h w c"], mask: Float32[np.ndarray, "h w"], options: Mapping[str, Any]
 ) -> tuple[Layer, ...]:
-    """The mask, and above it the cut-out where `options` ask for a new layer."""
+    """Return the mask, preceded by the cut-out if `options` request a new layer."""
     selection = Layer(name="Selection", role=Role.SELECTION, pixels=mask, visible=False)
     if options["result"] != LAYER:
         return (selection,)

@@ -1,8 +1,8 @@
-"""One light for a series: pictures taken under the same light are balanced alike.
+"""Consistent white balance for a series: pictures taken under the same illuminant get the same correction.
 
-The estimates of a series scatter around the light it was taken under. Those that lie close together are taken as
-one light and averaged, the surer ones counting for more; pictures far off were taken under another light and form
-a group of their own.
+The estimates of a series scatter around the illuminant it was taken under. Estimates that lie close together are
+treated as one illuminant and averaged, weighted by their certainty; pictures far from it were taken under another
+illuminant and form a group of their own.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from dioptre.colour import WhitePoint
 from .light import Estimate, xy_of
 
 _ONE_LIGHT = 0.4
-"""How far estimates of one light lie from its middle, as a length of (ln r/g, ln b/g): about 60 mired."""
-_SURE_DE = 1.0  # added to the error that is to be expected, so that no single picture decides
+"""Largest distance of an estimate from the centre of its group, in (ln r/g, ln b/g): about 60 mired."""
+_SURE_DE = 1.0  # added to the expected error, so that no single picture dominates
 
 
 def mean_light(estimates: Sequence[Estimate]) -> Estimate:
-    """The common light and bend of colours of several pictures, at least one."""
+    """Return the common illuminant and residual of one or more pictures."""
     if len(estimates) == 1:
         return estimates[0]
     weights = _weights(estimates)
@@ -41,7 +41,7 @@ def mean_light(estimates: Sequence[Estimate]) -> Estimate:
 
 
 def groups(estimates: Sequence[Estimate]) -> list[list[int]]:
-    """Which pictures share a light: indices, the largest group first, every picture in one group."""
+    """Group pictures by illuminant; return the indices of each group, the largest group first."""
     chroma = np.stack([estimate.chroma for estimate in estimates])
     weights = _weights(estimates)
     near = np.linalg.norm(chroma[:, None] - chroma[None], axis=-1) < _ONE_LIGHT
@@ -58,7 +58,7 @@ def groups(estimates: Sequence[Estimate]) -> list[list[int]]:
 
 
 def speakers(estimates: Sequence[Estimate], members: Sequence[int], *, most: int) -> list[int]:
-    """The members of a group whose estimates are the surest, at most `most`."""
+    """Return up to `most` members of a group, those with the most certain estimates."""
     return sorted(sorted(members, key=lambda index: estimates[index].expected_de)[:most])
 
 

@@ -1,6 +1,7 @@
-"""A second opinion on subjects: MODNet learned from true mattes of people how hair lets light through.
+"""Soft mattes from MODNet, which learned from real mattes of people how hair transmits light.
 
-It knows only what it was trained for, and no click: its matte counts where it cuts out the same thing.
+It takes no clicks and knows only the subjects it was trained on, so its matte is used only where it agrees with the
+mask of the subject network.
 """
 
 from __future__ import annotations
@@ -12,19 +13,27 @@ from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find
 
-_SAME, _SURELY_SAME = 0.75, 0.85  # overlap (IoU) of both mattes from which on the second counts, and counts in full
-_BLACK, _WHITE = 0.05, 0.95  # coverage below and above counts as 0 and 1: no haze on the background
-_SHARE = 0.5  # of its difference that is taken over
-_RELATED, _SURELY_RELATED = 0.3, 0.6  # overlap from which on it supports doubtful parts, and does so in full
-_SUPPORT = 0.5  # weight of its log odds
-_SUREST = 0.99  # beyond it certainty counts no more
+# Overlap (IoU) of both mattes from which MODNet's is used, and from which it has its full weight.
+_SAME, _SURELY_SAME = 0.75, 0.85
+_BLACK, _WHITE = 0.05, 0.95  # coverage that counts as 0 and as 1, to avoid haze on the background
+_SHARE = 0.5  # fraction of MODNet's difference that is added to the matte
+# Overlap from which MODNet's matte supports doubtful areas, and from which it does so with full weight.
+_RELATED, _SURELY_RELATED = 0.3, 0.6
+_SUPPORT = 0.5  # weight of MODNet's log odds
+_SUREST = 0.99  # log odds are clipped at this probability
 
 
 def soft_matte(picture: Float32[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "s s"]:
-    """Coverage of the picture squeezed to the network's square, in [0, 1].
+    """Run the matting network on the picture, squeezed to the network's square.
 
-    A square for every picture: no new shape has to be compiled, and on true mattes it errs less than the picture's
-    own proportions do.
+    Every picture is squeezed to the same square: no new shape has to be compiled, and on ground-truth mattes the
+    error is lower than with the picture's own proportions.
+
+    Returns:
+        (s, s) coverage in [0, 1].
+
+    Raises:
+        WeightsError: the network's weights are missing or damaged.
     """
     network = load_model(find("default", kind=ModelKind.MATTE).id)
     prepared = network.entry.preprocessing
@@ -39,10 +48,10 @@ def soft_matte(picture: Float32[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "s 
 def supported(
     probability: Float32[np.ndarray, "s s"], soft: Float32[np.ndarray, "t t"]
 ) -> Float32[np.ndarray, "s s"]:
-    """`probability`, greater where it is in doubt and `soft` sees the subject.
+    """Raise `probability` where it is doubtful and `soft` shows the subject.
 
-    Nothing is taken away: of animals and things `soft` often misses parts, but rarely adds something else. So it
-    closes holes without a say in what the subject is.
+    Values are never lowered: for animals and objects, `soft` often misses parts but rarely adds anything else. So
+    it closes holes without deciding what the subject is.
     """
     seen = np.clip(resize(soft, probability.shape, method="bilinear"), 0, 1)
     share = _SUPPORT * _ramp(_overlap(probability, seen), _RELATED, _SURELY_RELATED)
@@ -55,7 +64,7 @@ def supported(
 def with_soft_edges(
     alpha: Float32[np.ndarray, "h w"], soft: Float32[np.ndarray, "s s"]
 ) -> Float32[np.ndarray, "h w"]:
-    """`alpha` moved towards `soft`, where both are of the same thing; detail finer than `soft` stays as it is."""
+    """Move `alpha` towards `soft` if both show the same object; details finer than `soft` are preserved."""
     small = resize(alpha, soft.shape, method="area")
     share = _SHARE * _ramp(_overlap(small, soft), _SAME, _SURELY_SAME)
     if share == 0:
@@ -66,7 +75,7 @@ def with_soft_edges(
 
 
 def _overlap(first: np.ndarray, second: np.ndarray) -> float:
-    """Intersection over union of both, cut at a half."""
+    """Return the intersection over union of both masks, thresholded at 0.5."""
     one, other = first > 0.5, second > 0.5
     return float((one & other).sum() / max((one | other).sum(), 1))
 

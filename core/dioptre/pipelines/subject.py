@@ -1,8 +1,8 @@
-"""Find what a picture is of, cut it out with its hair, and say how far away it is.
+"""Find the subject of a picture, cut it out with its hair, and measure its depth.
 
-A small saliency network finds a person, an animal or an object alike; matting brings its mask to the picture's own
-edges; the disparity inside gives the focus. A point given by the user chooses the thing at that point instead. What
-is small in the picture is processed twice, the second time on a crop.
+A small saliency network finds people, animals and objects alike; matting aligns its mask with the picture's edges;
+the disparity inside the mask gives the focus. If the user gives a point, the object at that point becomes the
+subject instead. Small subjects get a second pass on a crop.
 """
 
 from __future__ import annotations
@@ -29,11 +29,14 @@ from .subject_places import LEAST_CONFIDENCE, Box, Coarse, Kind, at_point, confi
 from .subject_views import SIDE_PX, Saliency, Views, opaque
 from .window import MARGINS, window_round
 
-_SAME = 0.35  # overlap (IoU) of what is seen on the crop with what was found, to be the same thing
-_KNOWN_SHARE = 0.1  # of a part seen on the crop that must have been found, for it to belong to the thing
-_POINT_DIGITS = 3  # of a pixel: more than editors have, less than scaling a point there and back loses
+# Smallest overlap (IoU) of the masks found on the crop and on the whole picture that count as the same object.
+_SAME = 0.35
+_KNOWN_SHARE = 0.1  # fraction of a part on the crop that the first pass must have found too for the part to be kept
+# Decimal places of a pixel: more precise than editors, but coarse enough to absorb the error of scaling a point to
+# the preview and back.
+_POINT_DIGITS = 3
 
-_SUBJECT_STEP = "subject"  # of the cache
+_SUBJECT_STEP = "subject"  # name of the cached step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +71,7 @@ class Subject:
 
     @property
     def is_sure(self) -> bool:
-        """Whether the networks saw it as one thing: its outline may then decide about depth."""
+        """Return whether the networks recognised one object, so that its outline may override depth edges."""
         return self.kind == "subject" or (self.kind == "point" and self.confidence >= LEAST_CONFIDENCE)
 
 
@@ -110,10 +113,16 @@ def _find(
     box: Box | None = None,
     quick: bool = False,
 ) -> Subject:
-    """As `find_subject`. views: the picture at its full size, of which `image` may be a reduced one.
+    """Implement `find_subject`.
 
-    box: (left, top, right, bottom) in pixels of `image`: the subject lies in it.
-    quick: skip the second pass on a crop and the hair, for drafts.
+    Args:
+        views: network inputs and outputs for the full-size picture, of which `image` may be a smaller version.
+        image: as in `find_subject`.
+        disparity: as in `find_subject`.
+        at: as in `find_subject`.
+        standing: as in `find_subject`.
+        box: (left, top, right, bottom) in pixels of `image`, around the subject.
+        quick: skip the second pass on a crop and the hair, for drafts.
     """
     height, width = image.shape[:2]
     if at is not None and not (0 <= at[0] <= width and 0 <= at[1] <= height):
@@ -160,7 +169,7 @@ def _find(
 
 
 def _in_full(at: tuple[float, float], size: tuple[int, int], full: tuple[int, int]) -> tuple[float, float]:
-    """A point of a preview on the whole picture: the very point that the preview's was scaled from."""
+    """Scale a point from a preview to the full-size picture, rounding to recover the exact original point."""
     if size == full:
         return at
     scale = full[1] / size[1]
@@ -169,7 +178,7 @@ def _in_full(at: tuple[float, float], size: tuple[int, int], full: tuple[int, in
 
 
 def _checksums(model: str) -> Mapping[str, str]:
-    """Of the cards of all networks that take part."""
+    """Return the checksums of the cards of all networks that are used."""
     entries = find(model, kind=ModelKind.SUBJECT), find("default", kind=ModelKind.MATTE)
     return {name: checksum for entry in entries for name, checksum in load_model(entry.id).checksums.items()}
 
@@ -182,7 +191,7 @@ def _coverage(
     *,
     quick: bool,
 ) -> Float32[np.ndarray, "h w"]:
-    """Coverage of each of the image's pixels by what was found."""
+    """Return the coverage of each pixel of the image by the object that was found."""
     picture = views.picture if image.shape[:2] == views.size else opaque(image)
     window = None if coarse.window is None else coarse.window.at((image.shape[0], image.shape[1]))
     onto = picture if window is None else window.of(picture)
@@ -193,7 +202,7 @@ def _coverage(
     if quick:
         alpha = cut_out_quickly(views.picture, coarse.probability, near, (image.shape[0], image.shape[1]))
     else:
-        is_thing = coarse.kind != "region" and coarse.confidence > 0  # a mere region has no hair to look for
+        is_thing = coarse.kind != "region" and coarse.confidence > 0  # a mere region has no hair
         soft = views.soft_matte(coarse.window) if is_thing else None
         alpha = cut_out(views.part(coarse.window), coarse.probability, near, soft, onto=onto)
     if window is not None:
@@ -204,7 +213,7 @@ def _coverage(
 
 
 def _holds(chosen: Coarse, main: Coarse) -> bool:
-    """Whether what was chosen is most of the picture's subject."""
+    """Return whether the chosen object covers most of the picture's main subject."""
     mask = main.probability > 0.5
     if chosen.window is not None:
         mask = chosen.window.of_map(main.probability) > 0.5
@@ -221,11 +230,22 @@ def kept_subject(
     quick: bool = False,
     progress: Progress = no_progress,
 ) -> Subject:
-    """What `find_subject` gives for the picture, from the step cache where it was computed before.
+    """Return the result of `find_subject` for the picture, from the step cache if it was computed before.
 
-    For a preview the networks look at the whole picture, and it is cut out at the preview's size.
-    box: (left, top, right, bottom) in pixels, instead of a point: what it holds is the subject.
-    quick: skip the second pass on a crop and the hair, for drafts. Raises what `find_subject` raises.
+    For a preview, the networks process the whole picture, and the subject is cut out at the preview's size.
+
+    Args:
+        inputs: inputs of the operation.
+        disparity: (H, W) in [0, 1], 1 = nearest, at the size of `inputs.picture`.
+        at: as in `find_subject`.
+        box: (left, top, right, bottom) in pixels, instead of a point: the subject is the object inside it.
+        standing: as in `find_subject`.
+        quick: skip the second pass on a crop and the hair, for drafts.
+        progress: called with (fraction, phase) before each network runs; raises Cancelled to stop.
+
+    Raises:
+        UsageError: as in `find_subject`.
+        WeightsError: as in `find_subject`.
     """
     whole = inputs.picture if inputs.whole is None else inputs.whole
 
@@ -246,7 +266,7 @@ def known_subject(
     disparity: Float32[np.ndarray, "h w"],
     at: tuple[float, float] | None = None,
 ) -> Subject:
-    """The subject whose coverage is known already, with its focus from `disparity`; as `find_subject` gives it."""
+    """Describe a subject whose coverage is already known, with its focus taken from `disparity`."""
     focal, extent = focus_of(image, alpha, disparity, at=at)
     kind: Kind = "subject" if at is None else "point"
     return Subject(
@@ -255,7 +275,7 @@ def known_subject(
 
 
 def _most_salient(saliency: Saliency, near: np.ndarray | None) -> Coarse:
-    """The subject by itself, or a region of a scene."""
+    """Return the picture's most salient subject, or a region if the picture is a scene without a single subject."""
     coverage, chance = saliency.coverage, saliency.chance
     confidence = confidence_of(coverage)
     if chance >= 0.5 and is_fitting(coverage):
@@ -280,11 +300,11 @@ def _most_salient(saliency: Saliency, near: np.ndarray | None) -> Coarse:
 
 
 def _seen_closer(views: Views, coarse: Coarse, at: tuple[float, float] | None) -> Coarse:
-    """A second pass on a crop, where it finds the same subject whole and with no lower confidence.
+    """Run a second pass on a crop; use it if it shows the same subject, whole and as confidently as before.
 
-    A region of a scene gets none: on a crop, any cushion looks like a subject.
+    The region of a scene gets no second pass: on a crop, any cushion looks like a subject.
     """
-    if coarse.kind == "region" or coarse.confidence == 0.0:  # not seen by a network
+    if coarse.kind == "region" or coarse.confidence == 0.0:  # not detected by a network
         return coarse
     for margin in MARGINS:
         window = window_round(coarse.probability, views.size, margin=margin)
@@ -303,7 +323,7 @@ def _seen_closer(views: Views, coarse: Coarse, at: tuple[float, float] | None) -
 
 
 def _same_thing(saliency: Float32[np.ndarray, "s s"], known: Bool[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"]:
-    """Saliency of the parts of which a tenth or more was known before."""
+    """Return the saliency of the parts of which a tenth or more was known before."""
     labels, count = label_regions(saliency > 0.3)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     same = np.bincount(labels[known], minlength=count + 1) > _KNOWN_SHARE * sizes

@@ -1,4 +1,4 @@
-"""How far away a subject is: where a lens that is to show it would be focused."""
+"""Determine the disparity on which a lens must focus to show a subject sharp."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from dioptre.imaging.regions import label_regions
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre.optics.existing_defocus import parts_defocus_px
 
-_SIDE_PX = 320  # of the small square on which all is decided
+_SIDE_PX = 320  # side of the small square on which everything is computed
 _RANGE_PERCENTILES = (5.0, 95.0)
-_STEEP = 0.06  # disparity between neighbours of the small square that belong to different things
-_OF_WEIGHT = 0.1  # share of the subject that a part must have to be focused on
-APART = 0.12  # disparity between parts that cannot both be in focus
+_STEEP = 0.06  # step of disparity between neighbours on the small square that separates two objects
+_OF_WEIGHT = 0.1  # fraction of the subject that a part must cover to be focused on
+APART = 0.12  # disparity difference between parts that cannot both be in focus
 _SHARPEST = (
-    6e-4  # of the diagonal: parts blurred by a radius that much larger than the sharpest one's are sharp too
+    # Of the diagonal: parts blurred by a radius at most this much larger than the sharpest part's count as sharp.
+    6e-4
 )
 _WORKING_PIXELS = 2_000_000
 
@@ -29,11 +30,19 @@ def focus_of(
     *,
     at: tuple[float, float] | None = None,
 ) -> tuple[float, tuple[float, float]]:
-    """Focal disparity of a subject, and its farthest and nearest disparity.
+    """Return the focal disparity of a subject, and its farthest and nearest disparity.
 
-    image: sRGB-encoded, of this size or larger; alpha: the subject's coverage, its rim left out, for depth maps err
-    there; disparity: in [0, 1], 1 = nearest. at: (x, y) in pixels, where to focus; left out, it is the median
-    disparity of the subject, and if its parts lie at several depths, of those which the picture shows sharp.
+    The subject's rim is ignored because depth maps are inaccurate there. If the parts of a subject lie at several
+    depths, the focus is on those that are sharp in the picture.
+
+    Args:
+        image: (H, W, 3 or 4), sRGB-encoded, at the size of `alpha` or larger.
+        alpha: (h, w), coverage of the subject.
+        disparity: (h, w) in [0, 1], 1 = nearest.
+        at: (x, y) in pixels of `alpha`, the point to focus on. Default: the median disparity of the subject.
+
+    Returns:
+        The focal disparity, and the (5th, 95th) percentiles of the subject's disparity.
     """
     height, width = alpha.shape
     near, weight = _small(alpha, disparity)
@@ -47,9 +56,11 @@ def focus_of(
 def parts_of(
     alpha: Float32[np.ndarray, "h w"], disparity: Float32[np.ndarray, "h w"]
 ) -> tuple[Int[np.ndarray, "s s"], dict[int, float]]:
-    """The parts of a subject that are not one thing: their numbers on a small square, 0 where there is none.
+    """Split a subject into parts that are separated by depth steps.
 
-    The median disparity of each that is a tenth of the subject or more.
+    Returns:
+        Labels of the parts on a small square, 0 outside them; and the median disparity of each part that covers a
+        tenth or more of the subject.
     """
     near, weight = _small(alpha, disparity)
     step = ndimage.maximum_filter(near, 3) - ndimage.minimum_filter(near, 3)
@@ -60,7 +71,7 @@ def parts_of(
 
 
 def _small(alpha: np.ndarray, disparity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Disparity and the subject's weight on the small square."""
+    """Return the disparity and the subject's weight on the small square."""
     near = resize(without_nan(disparity), (_SIDE_PX, _SIDE_PX), method="area")
     weight = np.clip(resize(alpha, near.shape, method="area") * 2 - 1, 0, 1) ** 2
     return near, weight if weight.sum() >= 1.0 else np.ones_like(weight)
@@ -73,7 +84,7 @@ def _quantile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
 
 
 def _in_focus(image: np.ndarray, alpha: np.ndarray, disparity: np.ndarray) -> Bool[np.ndarray, "s s"]:
-    """True where the picture shows the subject sharp; everywhere if all of it is sharp, or at one depth."""
+    """Return a mask of the sharp parts; True everywhere if all parts are sharp or lie at one depth."""
     labels, parts = parts_of(alpha, disparity)
     everywhere = np.ones(labels.shape, bool)
     if not parts or np.ptp(list(parts.values())) < APART:
@@ -90,7 +101,10 @@ def _in_focus(image: np.ndarray, alpha: np.ndarray, disparity: np.ndarray) -> Bo
 
 
 def _disparity_at(near: np.ndarray, alpha: np.ndarray, at: tuple[float, float]) -> float:
-    """Median disparity of what is chosen within a fiftieth of the sides round the point (shares of them)."""
+    """Return the median disparity of the subject near a point.
+
+    at: (x, y) as fractions of the sides; the window extends a fiftieth of the side in each direction.
+    """
     side = near.shape[0]
     x, y = (min(int(share * side), side - 1) for share in at)
     reach = max(1, side // 50)

@@ -1,4 +1,4 @@
-"""Where a thing is, on the small square: at a point that the user gives, or in a box."""
+"""Locate an object on the small square, at a point given by the user or inside a box."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from .subject_views import SIDE_PX, Views
 from .window import Window, window_at
 
 LEAST_CONFIDENCE = 0.915
-"""Mean saliency inside the mask of what was clicked on, for it to be a thing."""
+"""Smallest mean saliency inside the mask of a clicked object for it to be accepted."""
 
-_FLAT_SHARE = 0.9  # of what lies round the point within the usual focus range of it…
-_FLAT_PART = 8  # …up to this part of the sides away
+_FLAT_SHARE = 0.9  # fraction of the surroundings that must lie within the usual focus range of the point…
+_FLAT_PART = 8  # …where the surroundings extend the side divided by this in each direction
 
 CROPS = (0.7, 0.5, 0.35, 0.25)
-"""Shares of the sides that are seen round a point, from wide to close."""
+"""Sizes of the crops around a point, as fractions of the picture's sides, from wide to close."""
 
-_BOX_MARGIN = 0.15  # of a box's sides, that the network sees around it
-_BOX_CONFIDENCE = 0.7  # mean saliency inside a box from which on it is a thing: the user says that there is one
+_BOX_MARGIN = 0.15  # margin around a box that the network sees, as a fraction of the box's sides
+# Smallest mean saliency inside a box to accept an object: lower, because the user says that there is one.
+_BOX_CONFIDENCE = 0.7
 _LEAST_SEEN_PX = 32
 
 Kind = Literal["subject", "point", "region"]
@@ -37,7 +38,7 @@ Box = tuple[float, float, float, float]
 class Coarse:
     """A subject on the small square, before its edges are refined.
 
-    window: the part of the picture that the square shows; None is all of it.
+    window: the part of the picture that the square shows; None for the whole picture.
     """
 
     probability: np.ndarray
@@ -49,10 +50,10 @@ class Coarse:
 
 
 def at_point(views: Views, near: np.ndarray | None, at: tuple[float, float]) -> Coarse:
-    """The thing at a point: part of the subject, else what is salient in a closer look, else a region alike.
+    """Find the object at a point: a part of the picture's subject, else an object on a crop, else a uniform region.
 
-    Where all that surrounds the point is as far away as it is, a wall or the sky, the focus alone keeps it sharp:
-    no closer look is taken, which costs more than all else.
+    If everything around the point is about equally far away, as on a wall or in the sky, focusing alone keeps it
+    sharp. The crops, the most expensive step, are then skipped.
     """
     (height, width), whole_picture = views.size, views.saliency()
     saliency, chance = whole_picture.coverage, whole_picture.chance
@@ -68,7 +69,7 @@ def at_point(views: Views, near: np.ndarray | None, at: tuple[float, float]) -> 
 
 
 def in_box(views: Views, near: np.ndarray | None, box: Box) -> Coarse:
-    """The thing in a box: what is salient there in a view of it, else a region alike round its middle."""
+    """Find the object in a box: the salient part of a crop, else a uniform region around the box's middle."""
     window = _window_of(box, views.size)
     if min(window.height, window.width) >= _LEAST_SEEN_PX:
         inside = _inside(box, window)
@@ -84,7 +85,7 @@ def in_box(views: Views, near: np.ndarray | None, box: Box) -> Coarse:
 
 
 def _window_of(box: Box, size: tuple[int, int]) -> Window:
-    """The part of a picture of `size` (height, width) that shows a box with some of what surrounds it."""
+    """Return the window of a picture of `size` (height, width) that shows a box and a margin around it."""
     across, down = _BOX_MARGIN * (box[2] - box[0]), _BOX_MARGIN * (box[3] - box[1])
     left, top = max(0, round(box[0] - across)), max(0, round(box[1] - down))
     right, bottom = min(size[1], round(box[2] + across)), min(size[0], round(box[3] + down))
@@ -92,7 +93,7 @@ def _window_of(box: Box, size: tuple[int, int]) -> Window:
 
 
 def _inside(box: Box, window: Window) -> np.ndarray:
-    """1 on the window's square inside a box of the picture, 0 outside."""
+    """Return a mask on the window's square: 1 inside a box given in pixels of the picture, 0 outside."""
     (top, left), (bottom, right) = (window.place(corner, SIDE_PX) for corner in (box[:2], box[2:]))
     inside = np.zeros((SIDE_PX, SIDE_PX), np.float32)
     inside[top : bottom + 1, left : right + 1] = 1.0
@@ -100,7 +101,7 @@ def _inside(box: Box, window: Window) -> np.ndarray:
 
 
 def _is_flat(near: np.ndarray | None, saliency: np.ndarray, place: tuple[int, int]) -> bool:
-    """Whether nearly everything round a place lies at its depth, but for the picture's subject before it."""
+    """Return whether nearly everything around a place, except the picture's subject, lies at its depth."""
     if near is None:
         return False
     reach = SIDE_PX // _FLAT_PART
@@ -110,27 +111,29 @@ def _is_flat(near: np.ndarray | None, saliency: np.ndarray, place: tuple[int, in
 
 
 def _part_at(saliency: np.ndarray, place: tuple[int, int]) -> np.ndarray | None:
-    """The saliency of the one part that holds the place; None when the place is not salient."""
+    """Return the saliency of the connected part that contains the place; None if the place is not salient."""
     labels, _ = label_regions(saliency > 0.5)
     if labels[place] == 0:
         return None
-    generous, _ = label_regions(saliency > 0.3)  # with the soft rim
+    generous, _ = label_regions(saliency > 0.3)  # including the soft rim
     part: np.ndarray = saliency * (generous == generous[place])
     return part
 
 
 def _believable(part: np.ndarray) -> bool:
+    """Return whether the size and the confidence of a part are those of an object."""
     return is_fitting(part) and confidence_of(part) >= LEAST_CONFIDENCE
 
 
 def confidence_of(probability: np.ndarray) -> float:
+    """Return the mean probability inside the mask, in [0, 1]."""
     mask = probability > 0.5
     return float(probability[mask].mean()) if mask.any() else 0.0
 
 
 def closer_look(views: Views, at: tuple[float, float], share: float) -> np.ndarray | None:
-    """Probability, on the whole picture's small square, of what is salient in a crop round the point."""
-    if share * min(views.size) < 32:  # nothing to see in so few pixels
+    """Find the salient object at a point on a crop; return its probability on the whole picture's square."""
+    if share * min(views.size) < 32:  # too few pixels to recognise anything
         return None
     window = window_at(at, share, views.size)
     part = _part_at(views.saliency(window).coverage, window.place(at, SIDE_PX))

@@ -23,18 +23,20 @@ from .soft_matte import soft_matte
 from .window import Window
 
 SIDE_PX = 320
-"""Of the network's square input; all decisions are made at this size."""
+"""Side of the networks' square input; all decisions are made at this size."""
 
-_LEAST_CONTRAST = 0.02  # of any channel, for there to be something to see
-_SALIENCY_STEP, _MATTE_STEP = "saliency", "soft matte"  # of the cache
+_LEAST_CONTRAST = 0.02  # smallest range of any channel for a picture that is not blank
+_SALIENCY_STEP, _MATTE_STEP = "saliency", "soft matte"  # names of cached steps
 
 
 @dataclass(frozen=True, kw_only=True)
 class Saliency:
-    """What stands out in a square.
+    """The salient object in a square.
 
-    coverage: of each pixel by it, in [0, 1].
-    chance: that the square shows one subject and not a scene; 1 where the network does not say.
+    Attributes:
+        coverage: (s, s) in [0, 1], coverage of each pixel by the object.
+        chance: probability that the square shows one subject rather than a scene; 1 if the network does not
+            estimate it.
     """
 
     coverage: Float32[np.ndarray, "s s"]
@@ -42,7 +44,7 @@ class Saliency:
 
 
 class Views:
-    """A picture as networks see it. A window is a part of it; None is all."""
+    """Network inputs and outputs for a picture and for windows of it; the window None is the whole picture."""
 
     def __init__(
         self,
@@ -52,7 +54,14 @@ class Views:
         cache: StepCache = NO_STEP_CACHE,
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        """image: as in `find_subject`. check: called before each network runs; it may raise Cancelled."""
+        """Prepare views of a picture without running any network.
+
+        Args:
+            image: as in `find_subject`.
+            model: a saliency network's id, or "default".
+            cache: stores the networks' outputs.
+            check: called before each network runs; it may raise Cancelled.
+        """
         self.image = image
         self.model = model
         self._cache = cache
@@ -64,24 +73,25 @@ class Views:
 
     @cached_property
     def picture(self) -> Float32[np.ndarray, "h w 3"]:
-        """The picture in [0, 1], before grey where it is transparent."""
+        """The picture in [0, 1], composited on grey where it is transparent."""
         return opaque(self.image)
 
     @cached_property
     def square(self) -> Float32[np.ndarray, "s s 3"]:
-        """All of it, squeezed to the network's square."""
+        """The whole picture, squeezed to the networks' square."""
         return self._squeezed(None)
 
     def saliency(self, window: Window | None = None) -> Saliency:
-        """What `saliency_of` gives for the square."""
+        """Return the result of `saliency_of` for the window."""
         return self._seen(_SALIENCY_STEP, window, lambda: StepResult.of(self._saliency(window))).to(Saliency)
 
     def soft_matte(self, window: Window | None = None) -> Float32[np.ndarray, "t t"]:
-        """What `soft_matte` gives for the part."""
+        """Return the result of `soft_matte` for the window."""
         seen = self._seen(_MATTE_STEP, window, lambda: StepResult(planes={"soft": soft_matte(self.part(window))}))
         return seen.planes["soft"]
 
     def part(self, window: Window | None) -> Float32[np.ndarray, "i j 3"]:
+        """Return the window's part of the picture."""
         return self.picture if window is None else window.of(self.picture)
 
     def _squeezed(self, window: Window | None) -> Float32[np.ndarray, "s s 3"]:
@@ -102,7 +112,7 @@ class Views:
 
 
 def opaque(image: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:
-    """The picture in [0, 1], before grey where it is transparent."""
+    """Clip a picture to [0, 1] and composite it on grey where it is transparent."""
     clean = within_unit(without_nan(image, infinite=1.0))
     if clean.shape[2] == 3:
         return clean
@@ -112,9 +122,18 @@ def opaque(image: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:
 
 
 def saliency_of(small: Float32[np.ndarray, "s s 3"], *, model: str = "default") -> Saliency:
-    """What the networks see in a picture squeezed to their square (not padded: so they were trained).
+    """Run a saliency network on a picture squeezed to its square.
 
-    Nothing in a picture of one colour: it shows nothing, and networks answer anything.
+    Pictures are squeezed, not padded, because the networks were trained this way. For a blank picture the result is
+    empty: networks give arbitrary output there.
+
+    Args:
+        small: (s, s, 3), sRGB-encoded, in [0, 1].
+        model: a saliency network's id, or "default".
+
+    Raises:
+        UsageError: there is no such model.
+        WeightsError: the model's weights are missing or damaged.
     """
     if np.ptp(small, axis=(0, 1)).max() < _LEAST_CONTRAST:
         return Saliency(coverage=np.zeros(small.shape[:2], np.float32), chance=0.0)
@@ -125,6 +144,6 @@ def saliency_of(small: Float32[np.ndarray, "s s 3"], *, model: str = "default") 
 
 
 def network_input(small: Float32[np.ndarray, "s s 3"], prepared: Preprocessing) -> Float32[np.ndarray, "s s 3"]:
-    """The square normalised for a subject network, its brightest value 1, as upstream."""
+    """Normalise the square as the original networks do, after scaling its brightest value to 1."""
     bright = small / max(float(small.max()), 1e-3)
     return (bright - np.array(prepared.mean, np.float32)) / np.array(prepared.deviation, np.float32)

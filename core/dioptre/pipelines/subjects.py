@@ -1,4 +1,4 @@
-"""A subject of several things: the one found by itself or at a point, with things added and things removed."""
+"""A subject of several objects: the one found automatically or at a point, plus added and minus removed objects."""
 
 from __future__ import annotations
 
@@ -26,17 +26,21 @@ from .subject_views import SIDE_PX, Views, opaque
 Point = tuple[float, float]
 Mask = Bool[np.ndarray, "s s"]
 
-_PART_OF = 0.7  # of the part it lies in: a larger thing is that part itself
-_REACH_PX = 3  # of the small square, to a click that misses the subject's edge
-_LEAST_OTHER = 0.02  # of a part's area: smaller parts are crumbs and no other thing
+# Largest fraction of a connected part that an object within it may cover; a larger object is the part itself.
+_PART_OF = 0.7
+_REACH_PX = 3  # distance, in pixels of the small square, by which a click may miss the subject
+_LEAST_OTHER = 0.02  # fraction of a part's area below which other parts are too small to be objects
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What the user says about the subject; all points are (x, y) in pixels of the picture.
+    """The user's choice of a subject; all points are (x, y) in pixels of the picture.
 
-    at: the thing there is the subject. box: it lies in there. added, removed: on things that belong to the subject,
-    and on things that do not.
+    Attributes:
+        at: point on the object that is the subject; None to find it automatically.
+        box: (left, top, right, bottom) around the subject, instead of a point.
+        added: points on further objects that belong to the subject.
+        removed: points on objects that do not belong to it.
     """
 
     at: Point | None = None
@@ -46,7 +50,7 @@ class Choice:
 
     @staticmethod
     def of(options: Mapping[str, Any]) -> Choice:
-        """What an operation's checked options say."""
+        """Read the choice from an operation's checked options."""
         return Choice(
             at=options.get("focus"), box=options.get("box"), added=options[ADDS], removed=options[REMOVES]
         )
@@ -61,12 +65,20 @@ def chosen_subject(
     quick: bool = False,
     progress: Progress = no_progress,
 ) -> Subject:
-    """The subject of a picture as the user chose it.
+    """Find the subject of a picture as chosen by the user.
 
-    Each thing comes from the step cache where it was found before. standing, quick: as in `kept_subject`.
+    Each object comes from the step cache if it was found before.
+
+    Args:
+        inputs: inputs of the operation.
+        disparity: (H, W) in [0, 1], 1 = nearest, at the size of `inputs.picture`.
+        choice: the user's choice.
+        standing: as in `kept_subject`.
+        quick: as in `kept_subject`.
+        progress: as in `kept_subject`.
 
     Returns:
-        The subject. Where everything is removed, its `alpha` is 0 and `found` is False.
+            Subject: the subject; if everything was removed, its `alpha` is 0 and `found` is False.
 
     Raises:
         UsageError: a point lies outside the picture.
@@ -115,7 +127,7 @@ def _without(
     disparity: Float32[np.ndarray, "h w"],
     choice: Choice,
 ) -> Float32[np.ndarray, "h w"]:
-    """Coverage without what the removed points lie on."""
+    """Remove the objects at the removed points from the coverage."""
     size = alpha.shape[0], alpha.shape[1]
     near = resize(without_nan(disparity), (SIDE_PX, SIDE_PX), method="area")
     kept = [_place(point, size) for point in (*choice.added, *(() if choice.at is None else (choice.at,)))]
@@ -135,7 +147,7 @@ def _without(
 
 
 def _place(point: Point, size: tuple[int, int]) -> tuple[int, int]:
-    """Row and column on the small square."""
+    """Convert a point to a row and column of the small square."""
     row, column = (
         min(int(value / side * SIDE_PX), SIDE_PX - 1) for value, side in zip(point[::-1], size, strict=True)
     )
@@ -143,7 +155,7 @@ def _place(point: Point, size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _onto(mask: Mask, place: tuple[int, int]) -> tuple[int, int] | None:
-    """The place itself, or the nearest of the mask within reach; None where the click misses it."""
+    """Move a place to the nearest pixel of the mask; None if the mask is out of reach."""
     rows, columns = np.nonzero(mask)
     if not rows.size:
         return None
@@ -153,7 +165,10 @@ def _onto(mask: Mask, place: tuple[int, int]) -> tuple[int, int] | None:
 
 
 def _other_thing(mask: Mask, place: tuple[int, int], kept: list[tuple[int, int]]) -> Mask | None:
-    """The part at a place with what surrounds it up to the other parts; None where it is not a thing of several."""
+    """Return the connected part at a place, extended halfway to the other parts.
+
+    None if the mask has only one part, or if the part holds a point that must be kept.
+    """
     labels, count = label_regions(mask)
     own = labels[place]
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
@@ -175,7 +190,7 @@ def _thing_within(
     point: Point,
     size: tuple[int, int],
 ) -> Float32[np.ndarray, "s s"]:
-    """Probability of a thing that touches the rest of the subject: seen closer, else a region alike."""
+    """Return the probability of an object that touches the rest of the subject: found on a crop, else a region."""
     labels, _ = label_regions(mask)
     part = labels == labels[place]
     scale = views.size[1] / size[1]
@@ -193,7 +208,7 @@ def _thing_within(
 
 
 def _cost(views: Views, near: Float32[np.ndarray, "s s"], place: tuple[int, int]) -> Float32[np.ndarray, "s s"]:
-    """Cost of the way from a place to each pixel: colours and disparities that change."""
+    """Return the cost of the path from a place to each pixel: the changes of colour and disparity along it."""
     features, scale = travel_features(views.square, near)
     start = place[0] // scale, place[1] // scale
     return resize(travel_cost(features, start, floor=0.01), (SIDE_PX, SIDE_PX), method="bilinear")

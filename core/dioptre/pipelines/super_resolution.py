@@ -1,11 +1,13 @@
-"""Enlarge pictures with more detail than interpolation, and invent nothing that the original contradicts.
+"""Enlarge pictures with more detail than interpolation, without contradicting the original.
 
-Networks work tile by tile on sRGB-encoded colour, as they were trained. Alpha is enlarged alike, colours are first
-continued under transparent pixels so that edges stay clean on any background, grey stays grey, and what exceeds 1
-is enlarged by interpolation and added again. A depth layer is enlarged along the enlarged picture's edges, and says
-which parts are out of focus and want no new detail. A faithful network was taught on clean and sharp pictures. So
-noise and JPEG blocks are measured and taken out first, as far as they are there: it would sharpen them like detail.
-Softness is undone first, as far as asked for: it would be enlarged as it is.
+Networks process sRGB-encoded colour tile by tile, as in their training. Alpha is enlarged the same way. Colours are
+first extended under transparent pixels, so that edges stay clean on any background; grey pictures stay grey; values
+above 1 are enlarged by interpolation and added back. A depth layer is enlarged along the edges of the enlarged
+picture and marks areas that are out of focus and should get no new detail.
+
+The faithful networks were trained on clean, sharp pictures and would sharpen noise and JPEG blocks like detail, so
+these are measured and removed first. Softness is removed first as well if requested, since the networks would
+enlarge it unchanged.
 """
 
 from __future__ import annotations
@@ -36,12 +38,12 @@ from dioptre_link.operation import Role
 from .depth_enlargement import enlarge_disparity
 from .tiled import enlarge_tiled
 
-_FAITHFUL = {2: "span-x2", 4: "span-x4"}  # the networks of "default", by their factor
+_FAITHFUL = {2: "span-x2", 4: "span-x4"}  # the networks of "default", by scale
 _LARGEST_SCALE = 8.0
-_GREY_TOLERANCE = 1e-4  # channels that differ by less are one channel
-_DEFOCUS_NOISE_REDUCTION = 0.35  # out of focus nothing fine is the scene's own
+_GREY_TOLERANCE = 1e-4  # largest difference between channels in a grey picture
+_DEFOCUS_NOISE_REDUCTION = 0.35  # areas out of focus contain no fine detail of the scene
 _STRIP_PX = 256
-_LAST_ROUNDS = 64  # the less a picture is enlarged, the slower its corrections converge
+_LAST_ROUNDS = 64  # the smaller the scale, the slower the corrections converge
 
 
 def super_resolution(
@@ -85,7 +87,7 @@ def super_resolution(
 
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
-    """The operation `super_resolution`, as described in `dioptre_link.catalogue`."""
+    """Run the operation `super_resolution`, as described in `dioptre_link.catalogue`."""
     made = enlarge_picture(inputs, options, progress)
     if inputs.disparity is None:
         return made
@@ -95,7 +97,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
 
 
 def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
-    """As `run`, but the enlarged picture alone, without its depth."""
+    """Enlarge the picture of an operation as `run` does, but without its depth layer."""
     how = _How(
         scale=options["scale"],
         model=options["model"],
@@ -133,9 +135,14 @@ def enlarge_picture(inputs: Inputs, options: Mapping[str, Any], progress: Progre
 def enlarger(
     options: Mapping[str, Any], *, disparity: np.ndarray | None, on_message: Callable[[str], None]
 ) -> Callable[[Layer, Progress], np.ndarray]:
-    """A function that enlarges one layer of a document after another; depth follows the first picture it was given.
+    """Return a function that enlarges the layers of a document one by one.
 
-    disparity: the document's depth (h, w), or None. Layers of that size are enlarged with it.
+    Depth layers are enlarged along the edges of the first picture layer that the function processed.
+
+    Args:
+        options: options of the operation `super_resolution`.
+        disparity: (h, w), the document's depth, or None; used for layers of the same size.
+        on_message: called with each message for the user.
     """
     guides: list[np.ndarray] = []
 
@@ -178,7 +185,7 @@ class _How:
             )
 
     def stages(self) -> tuple[Loaded, ...]:
-        """The networks that one after another enlarge at least as much as asked for."""
+        """Return the networks that, applied in turn, enlarge by at least the requested scale."""
         if self.model == "default":
             if self.scale <= 2:
                 return (_network(_FAITHFUL[2]),)
@@ -188,12 +195,16 @@ class _How:
         return (chosen,) if self.scale <= chosen.config.scale else (chosen, _network(_FAITHFUL[2]))
 
     def fidelity_for(self, network: Loaded) -> float:
+        """Return the requested fidelity, or the default for this network."""
         if self.fidelity is not None:
             return self.fidelity
         return 1.0 if network.entry.id in _FAITHFUL.values() else 0.0
 
     def prepared(self, picture: np.ndarray, where: np.ndarray | None, progress: Progress) -> _Prepared:
-        """An opaque picture in [0, 1] as the networks are to see it. where: what of it shows."""
+        """Prepare an opaque picture in [0, 1] for the networks.
+
+        where: mask of the visible pixels, used to measure degradation; None if all are visible.
+        """
         strength = 0.0 if self.noise_reduction is None and self.model != "default" else self.noise_reduction
         degradation = Degradation(noise=0.0, quantization=0.0)
         if strength is None or self.softness > 0:
@@ -209,9 +220,10 @@ class _How:
 
 @dataclass(frozen=True, kw_only=True)
 class _Prepared:
-    """clean, sharp: (h, w, 3), without its noise, and without its softness too.
+    """A picture prepared for the networks.
 
-    noise_reduction: the strength that was used.
+    clean: (h, w, 3), without noise. sharp: (h, w, 3), without noise and softness. noise_reduction: the strength
+        used.
     """
 
     clean: np.ndarray
@@ -221,9 +233,11 @@ class _Prepared:
 
 @dataclass(frozen=True, kw_only=True)
 class _Picture:
-    """pixels: (H, W, 3 or 4). interpolated: share of the picture where the network was not usable.
+    """An enlarged picture.
 
-    noise_reduction: the strength that was used.
+    pixels: (H, W, 3 or 4). interpolated: fraction of the picture where the network's output was unusable and was
+        replaced
+    by interpolation. noise_reduction: the strength used. models: checksums of the networks' cards.
     """
 
     pixels: np.ndarray
@@ -279,7 +293,7 @@ def _enlarge_colour(
     resized = (enlarged.shape[0], enlarged.shape[1]) != target
     if resized:
         enlarged = resize(enlarged, target, method="bicubic")
-    if resized or len(networks) > 1:  # a single network's tiles are consistent already
+    if resized or len(networks) > 1:  # the tiles of a single network are already consistent
         last_fidelity = how.fidelity_for(networks[-1])
         enlarged = back_projected(enlarged, prepared.sharp, fidelity=last_fidelity, rounds=_LAST_ROUNDS)
     if defocus is not None:
@@ -296,7 +310,7 @@ def _enlarge_colour(
 
 
 def _finish(fidelity: float, *, grey: bool) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Post-process each enlarged tile, given the original one."""
+    """Return a function that post-processes an enlarged tile, given the original one."""
 
     def finish(made: np.ndarray, tile: np.ndarray) -> np.ndarray:
         if grey:
@@ -307,10 +321,10 @@ def _finish(fidelity: float, *, grey: bool) -> Callable[[np.ndarray, np.ndarray]
 
 
 def _smooth_where(defocus: np.ndarray, enlarged: np.ndarray, picture: np.ndarray) -> None:
-    """Put the interpolated `picture` into `enlarged`, in place, as far as `defocus` says."""
+    """Blend the interpolated `picture` into `enlarged`, in place, weighted by `defocus`."""
     height, width = enlarged.shape[:2]
     scale = height // picture.shape[0]
-    # Strips need little memory, but begin on a pixel of both only where the scale is whole.
+    # Strips save memory, but start on whole pixels of both pictures only if the scale is an integer.
     strip_px = _STRIP_PX if picture.shape[0] * scale == height else picture.shape[0]
     for row in plan_windows(picture.shape[0], window_px=strip_px, overlap_px=4):
         rows = slice(row.start, row.start + row.length)

@@ -1,4 +1,4 @@
-"""Run an enlarging network over a picture of any size in tiles of few fixed shapes."""
+"""Run an enlarging network over a picture of any size, in tiles of a few fixed shapes."""
 
 from __future__ import annotations
 
@@ -23,24 +23,32 @@ from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
 
 TILES_PX = (128, 256, 384, 512)
-"""Sides of the square tiles. Larger ones waste less on overlaps and need more memory."""
+"""Sides of the square tiles. Larger tiles waste less on overlaps but need more memory."""
 
-_LARGEST_BUDGET_BYTES = 2 << 30  # for the tiles in work, beside the picture and its result
-_MOST_TILES = 4  # at a time, on a processor: XLA computes parts of a network, and NumPy what follows, on one core
-_UNSTEADY = 0.25  # an output whose mean over an input pixel is farther from that pixel is not an enlargement of it
-_UNSTEADY_REACH_PX = 6  # round such a pixel the output is not trusted either
-_FLAT, _NOT_FLAT = 1e-3, 1e-2  # standard deviations
+_LARGEST_BUDGET_BYTES = 2 << 30  # for the tiles in progress, in addition to the picture and its result
+# Number of tiles at a time on a CPU: parts of a network in XLA, and the NumPy code after it, run on a single core.
+_MOST_TILES = 4
+# If the mean of the output over an input pixel differs from that pixel by more than this, the network has diverged.
+_UNSTEADY = 0.25
+_UNSTEADY_REACH_PX = 6  # output this close to such a pixel is not trusted either
+# Standard deviations of an output and of its tile: a flat output of a tile that is not flat is unusable.
+_FLAT, _NOT_FLAT = 1e-3, 1e-2
 
 
 class UnusableResultError(DioptreError):
-    """A network's output is not a picture."""
+    """A network's output is not a usable picture."""
 
     code = "unusable-result"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Enlarged:
-    """pixels: sRGB-encoded, not clipped. interpolated: share of the picture where the network was not usable."""
+    """An enlarged picture.
+
+    Attributes:
+        pixels: (H, W, 3), sRGB-encoded, not clipped.
+        interpolated: fraction of the picture where the network's output was unusable and was interpolated instead.
+    """
 
     pixels: Float32[np.ndarray, "H W 3"]
     interpolated: float
@@ -57,21 +65,32 @@ def enlarge_tiled(
     overlap_px: int | None = None,
     progress: Progress = no_progress,
 ) -> Enlarged:
-    """Enlarge `picture` (sRGB-encoded, [0, 1]) by the network's own factor, or by another from it.
+    """Enlarge a picture by the network's native factor, or by another one that is derived from it.
 
-    factor: a whole number to which each tile is brought by bicubic resizing; left out: the network's own.
-    finish: makes the enlarged tile and the original one into what is kept; finish_reach_px is how far it looks, in
-        pixels of the original.
-    tile_px: side of a tile; left out: that of `TILES_PX` with the fewest pixels in all for which memory is free.
-    overlap_px: by how much tiles overlap on each side; left out: by what the network's configuration says.
-    Equals the network's result for the whole picture at once, to 1e-5: tiles overlap by the network's reach (where
-    that is hundreds of pixels, by how far photographs show: `overlap_px` of its configuration; its
-    `receptive_radius_px` is always exact), and beyond the edge of a picture that is smaller than a tile the network
-    sees what it sees beyond its input. Networks without normalisation can diverge on violent noise: there the
-    picture is interpolated instead.
-    Where a tile finds no memory all the same, the next smaller one is taken.
-    Raises UnusableResultError when a tile's result is not finite, or flat without cause, with full precision too,
-    and whatever `progress` raises.
+    The result equals the network's output for the whole picture at once, to 1e-5: tiles overlap by the network's
+    reach, and padding beyond the edge of a picture smaller than a tile looks to the network like the area outside
+    its input. If the reach is hundreds of pixels, the overlap is the distance that matters in photographs:
+    `overlap_px` of the network's configuration (its `receptive_radius_px` is always exact). Networks without
+    normalisation can diverge on extreme noise; the picture is interpolated there instead. If a tile runs out of
+    memory, the next smaller size is used.
+
+    Args:
+        network: a super-resolution network.
+        picture: (h, w, 3), sRGB-encoded, in [0, 1].
+        factor: integer to which each tile is brought by bicubic resizing. Default: the network's own.
+        finish: computes the final tile from the enlarged and the original one.
+        finish_reach_px: how far `finish` looks, in pixels of the original.
+        tile_px: side of a tile. Default: the size in `TILES_PX` that processes the fewest pixels and fits into
+            memory.
+        overlap_px: overlap of the tiles on each side. Default: from the network's configuration.
+        progress: called with (fraction, phase) between tiles; raises Cancelled to stop.
+
+    Returns:
+        Enlarged: the picture at `factor` times its size.
+
+    Raises:
+        UnusableResultError: the result of a tile is not finite, or is flat for a tile that is not, even in full
+            precision.
     """
     height, width = picture.shape[:2]
     scale = network.config.scale if factor is None else factor
@@ -116,7 +135,7 @@ def _in_tiles(
     at_a_time: int,
     progress: Progress,
 ) -> float:
-    """Fill `result`; how many pixels of `picture` were interpolated."""
+    """Fill `result`; return how many pixels of `picture` were interpolated."""
     height, width = picture.shape[:2]
     scale = result.shape[0] // height
     rows = plan_windows(height, window_px=tile_px, overlap_px=overlap_px)
@@ -143,9 +162,15 @@ def _in_tiles(
 
 
 def cheapest_tile(size: tuple[int, int], *, overlap_px: int, most_px: int) -> int:
-    """The side, of `TILES_PX` where one is large enough, with which a picture takes the fewest pixels in all.
+    """Choose the tile side in `TILES_PX` with which the network processes the fewest pixels in total.
 
-    most_px: pixels for which there is memory; where even the smallest tile has more, it is that one.
+    If the overlap is too large for all of them, a larger side is used.
+
+    Args:
+        size: (height, width) of the picture.
+        overlap_px: overlap of the tiles on each side.
+        most_px: number of pixels of a tile that fit into memory; if even the smallest tile exceeds it, that one is
+            used.
     """
 
     def pixels(tile_px: int) -> int:
@@ -153,7 +178,7 @@ def cheapest_tile(size: tuple[int, int], *, overlap_px: int, most_px: int) -> in
         return rows * columns * tile_px**2
 
     sides = [side for side in TILES_PX if side > 2 * overlap_px or side >= max(size)]
-    sides = sides or [2 * overlap_px + TILES_PX[1]]  # for those who ask for a network's whole reach
+    sides = sides or [2 * overlap_px + TILES_PX[1]]  # for callers that request a network's entire reach
     return min([side for side in sides if side**2 <= most_px] or sides[:1], key=pixels)
 
 
@@ -165,7 +190,7 @@ def _kept(tile: np.ndarray, row: Window, column: Window, *, scale: int = 1) -> n
 
 
 def _enlarge_tile(network: Loaded, tile: np.ndarray, tile_px: int) -> np.ndarray:
-    """Run one tile of at most `tile_px` a side; a smaller one is padded and the padding marked."""
+    """Run one tile with sides of at most `tile_px`; a smaller one is padded, with a mask of the valid area."""
     height, width = tile.shape[:2]
     inputs: tuple[np.ndarray, ...] = (tile[None],)
     if (height, width) != (tile_px, tile_px):
@@ -175,7 +200,7 @@ def _enlarge_tile(network: Loaded, tile: np.ndarray, tile_px: int) -> np.ndarray
     scale = network.config.scale
     made = np.asarray(network(*inputs))[0, : height * scale, : width * scale]
     if not _usable(made, tile):
-        with jax.default_matmul_precision("float32"):  # accelerators may multiply with fewer digits
+        with jax.default_matmul_precision("float32"):  # accelerators may multiply at lower precision
             made = np.asarray(network(*inputs))[0, : height * scale, : width * scale]
         if not _usable(made, tile):
             raise UnusableResultError(
@@ -191,9 +216,13 @@ def _usable(made: np.ndarray, tile: np.ndarray) -> bool:
 
 
 def _steadied(made: np.ndarray, tile: np.ndarray, *, restored: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The enlarged tile, interpolated where the network diverged, and the weight of that for each input pixel.
+    """Replace the enlarged tile by interpolation where the network diverged.
 
-    restored: it may differ from the tile, where that is damaged, but not leave the range of pictures.
+    restored: the network restores damage, so its output may differ from the tile but must stay in the range of
+        pictures.
+
+    Returns:
+        The tile, and the weight of the interpolation for each input pixel.
     """
     size = tile.shape[0], tile.shape[1]
     reduced = resize(made, size, method="area")

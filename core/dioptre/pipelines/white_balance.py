@@ -1,7 +1,7 @@
-"""White balance: what colour is the light, and what would the picture look like under daylight?
+"""White balance: estimate the illuminant and render the picture as under daylight.
 
-A small network looks at a thumbnail and names the light and a smooth bend of colours; every pixel then goes through
-that one mapping (`dioptre.colour.correction`) and nothing else, so that detail, grain and bright values survive.
+A small network estimates the illuminant and a smooth residual correction from a thumbnail. Every pixel then goes
+through that single mapping (`dioptre.colour.correction`), so detail, grain and bright values survive.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from .series import mean_light
 
 CHUNK_PIXELS = 1 << 18
 NEUTRAL = WhitePoint.from_xy(D65_XY)
-LARGEST_TINT = 300  # of the option
-_LIKELY = 0.6  # confidence from which on a picture without a cast counts as neutral
+LARGEST_TINT = 300  # limit of the option
+_LIKELY = 0.6  # confidence from which a picture without a cast counts as neutral
 _NEARLY_ALL = 0.95
-_WARM_KELVIN = 3500  # lights warmer than that may be the picture's subject: candles, a sunset, smoke
-_TOLD = 2e-3  # of (ln r/g, ln b/g): a light this near to its temperature and tint is said by them
+_WARM_KELVIN = 3500  # lights warmer than this may be the subject of the picture: candles, a sunset, smoke
+_TOLD = 2e-3  # difference in (ln r/g, ln b/g) up to which temperature and tint describe an illuminant exactly
 FADE_MIRED, FADE_DUV = 60.0, 0.02
-"""How far a light set by hand may lie from the estimate before the estimate's bend of colours is gone."""
+"""Distance of a manually set light from the estimate at which the residual correction has faded out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,8 @@ class Balanced:
         confidence: probability that the estimate is right, 0 to 1.
         estimated: whether the light was estimated from the picture.
         coloured: False if the picture is entirely grey.
-        applied: how much of the cast was removed, 0 to 1: the strength times the share that the confidence allows.
+        applied: fraction of the cast that was removed, 0 to 1: the strength times the fraction that the confidence
+        allows.
         lights: number of light sources found.
         models: SHA-256 of the networks' cards.
     """
@@ -83,13 +84,13 @@ class Balanced:
 
     @property
     def duv(self) -> float:
-        """Distance from the black bodies' locus in CIE 1960 (u, v), positive towards green."""
+        """Distance from the Planckian locus in CIE 1960 (u, v), positive towards green."""
         return self.light.duv
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Choice:
-    """The light to remove and how, before `strength`. xy: the light's exact chromaticity."""
+    """The illuminant to remove and its residual, before `strength` is applied. xy: the exact chromaticity."""
 
     light: WhitePoint
     xy: tuple[float, float]
@@ -182,10 +183,14 @@ def apply_correction(
     target: WhitePoint = NEUTRAL,
     residual: Float32[np.ndarray, "9 3"] | None = None,
 ) -> Float32[np.ndarray, "h w c"]:
-    """Map every pixel of a picture from one light to another; compiled once for all sizes.
+    """Correct every pixel of a picture from one illuminant to another; compiled once for all sizes.
 
-    image: sRGB-encoded (H, W, 3 or 4), straight alpha. source_xy: the light's chromaticity where it has no
-    temperature. residual: as in `dioptre.colour.correction.correct`.
+    Args:
+        image: (H, W, 3 or 4), sRGB-encoded, straight alpha.
+        source: the illuminant of the picture.
+        source_xy: its exact chromaticity, if temperature and tint do not describe it.
+        target: the illuminant of the result.
+        residual: as in `dioptre.colour.correction.correct`.
     """
     xy = jnp.array(source_xy or source.xy, jnp.float32), jnp.array(target.xy, jnp.float32)
     bend = jnp.zeros((9, 3)) if residual is None else jnp.asarray(residual)
@@ -195,12 +200,12 @@ def apply_correction(
 
 
 def _is_clipped(image: np.ndarray) -> bool:
-    """Whether white is where the picture ends: not with high dynamic range."""
+    """Return whether no value exceeds white, which is not the case in a high-dynamic-range picture."""
     return bool(image[..., :3].max() <= 1 + 1e-3)
 
 
 def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:
-    """The operation `white_balance`, as described in `dioptre_link.catalogue`."""
+    """Run the operation `white_balance`, as described in `dioptre_link.catalogue`."""
     balanced = white_balance(
         inputs.picture,
         **options,
@@ -225,10 +230,10 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
 
 
 def values_of(balanced: Balanced) -> dict[str, Any]:
-    """The estimate and the correction, as JSON types. temperature and tint have the names of the options, for
-    dialogs.
+    """Return the estimate and the correction as JSON types.
 
-    None where a picture is grey all over: there is no light to read.
+    `temperature` and `tint` are named like the options, for dialogs. The values of the light are None if the
+    picture is entirely grey and has no illuminant to estimate.
     """
     light = balanced.light
     values = {
@@ -244,7 +249,7 @@ def values_of(balanced: Balanced) -> dict[str, Any]:
 
 
 def sentence(balanced: Balanced, *, strength: float) -> str:
-    """Describe the correction for the user."""
+    """Describe the correction in a sentence for the user."""
     light = balanced.light
     kelvin, tint = f"{light.cct_kelvin:,.0f}", f"{light.tint:+.0f}"
     confidence = f"{balanced.confidence:.0%}"
@@ -290,7 +295,7 @@ def _choice(
     neutral: tuple[float, float] | None,
     radius_px: int,
 ) -> _Choice:
-    """The light as estimated, picked or set by hand."""
+    """Choose the illuminant: estimated, picked at a neutral point, or set manually."""
     if neutral is not None:
         picked = _picked(pictures[0], neutral, radius_px)
         found = Estimate(light=WhitePoint.from_xy(picked), xy=picked, expected_de=0.0)
@@ -316,7 +321,7 @@ def _choice(
 
 
 def _part_of(choice: _Choice, removed: WhitePoint, strength: float) -> tuple[float, float]:
-    """The chromaticity of the light `removed`, with its share of what no temperature and tint can say."""
+    """Return the exact chromaticity of `removed`, with its part of the offset from temperature and tint."""
     beyond = chroma_of(choice.xy) - chroma_of(choice.light.xy)
     if np.abs(beyond).max() < _TOLD:
         return removed.xy
@@ -324,7 +329,7 @@ def _part_of(choice: _Choice, removed: WhitePoint, strength: float) -> tuple[flo
 
 
 def _picked(image: np.ndarray, point: tuple[float, float], radius_px: int) -> tuple[float, float]:
-    """The chromaticity of what ought to be grey."""
+    """Return the chromaticity of the illuminant from a patch that should be grey."""
     height, width = image.shape[:2]
     column, row = map(int, point)
     if not (0 <= point[0] < width and 0 <= point[1] < height):
@@ -351,7 +356,7 @@ def _picked(image: np.ndarray, point: tuple[float, float], radius_px: int) -> tu
 
 
 def _apply_field(image: np.ndarray, lights: LightField, *, share: float, kept: float) -> np.ndarray:
-    """The bend of colours is left out: it was read for one light."""
+    """Correct a picture for a field of illuminants, without the residual of a single illuminant."""
     chroma = lights.at_size((image.shape[0], image.shape[1])) * np.float32(share)
     clipped = jnp.asarray(_is_clipped(image))
     map_pixels = partial(_map_locally, kept=jnp.float32(kept), clipped=clipped)
@@ -359,9 +364,10 @@ def _apply_field(image: np.ndarray, lights: LightField, *, share: float, kept: f
 
 
 def _by_chunks(function: Any, image: np.ndarray, *others: np.ndarray) -> np.ndarray:
-    """`function` of a fixed number of pixels' channels (3, n), and of what else is theirs (k, n); alpha stays.
+    """Apply a function to the colour channels of a picture in chunks of a fixed number of pixels; copy alpha.
 
-    Two chunks at a time: while one is copied, the other is mapped.
+    `function` takes channels (3, n), and (k, n) from each of `others`. Two chunks run at a time, so that one is
+    copied while the other is mapped.
     """
     result = np.empty_like(image, order="C")
     result[..., 3:] = image[..., 3:]
@@ -401,7 +407,10 @@ def _map_locally(
     kept: Float[Array, ""],
     clipped: Bool[Array, ""],
 ) -> Channels:
-    """chroma: (ln r/g, ln b/g) of each pixel's light; warm lights keep the share `kept` of theirs."""
+    """Correct pixels (3, n) for the illuminant of each, given as (ln r/g, ln b/g).
+
+    kept: fraction of a warm illuminant's warmth to keep.
+    """
     removed = chroma * jnp.where(chroma[0] > chroma[1], 1 - kept, 1.0)
     white = jnp.exp(jnp.stack([removed[0], jnp.zeros_like(removed[0]), removed[1]], axis=-1))
     source_xy, target_xy = linear_rgb_to_xy(white), jnp.array(D65_XY)

@@ -1,5 +1,4 @@
-"""A part of a picture that is processed on its own: on a network's square it is larger than in the whole
-picture."""
+"""Windows of a picture that are processed separately, so that they appear larger on a network's square input."""
 
 from __future__ import annotations
 
@@ -11,13 +10,16 @@ from PIL import Image
 
 from dioptre.imaging.frames import Inside
 
-_SEEN = 0.3  # probability from which on a pixel counts to what is inspected
+_SEEN = 0.3  # probability from which a pixel belongs to the object
 MARGINS = (0.15, 0.6)
-"""Of its height and width, to each side; the second for what runs out of the first."""
+"""Margins on each side, as fractions of the object's height and width; the second for objects that exceed the
+first."""
 
-_LEAST_PX, _LEAST_SHARE = 64, 0.2  # of a window's sides; of the picture's short side
-_LONGEST = 1.5  # of the short side: photographs squeezed to a square are known up to that
-_LARGEST = 0.7  # of the picture; a larger window shows little more than the whole
+# Smallest side of a window, in pixels and as a fraction of the picture's short side.
+_LEAST_PX, _LEAST_SHARE = 64, 0.2
+# Largest ratio of the sides: the networks were trained on photographs with ratios up to this, squeezed to a square.
+_LONGEST = 1.5
+_LARGEST = 0.7  # fraction of the picture above which a window shows little more than the whole picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +33,11 @@ class Window:
     size: tuple[int, int]
 
     def of(self, plane: Float32[np.ndarray, "h w *c"]) -> Float32[np.ndarray, "i j *c"]:
-        """That part of a plane of the picture's size."""
+        """Crop a plane of the picture's size to the window."""
         return plane[self.top : self.top + self.height, self.left : self.left + self.width]
 
     def at(self, size: tuple[int, int]) -> Window:
-        """The same part of the picture brought to `size`."""
+        """Return the same window for the picture resized to `size`."""
         if size == self.size:
             return self
         whole = Inside(top=self.top, bottom=self.top + self.height, left=self.left, right=self.left + self.width)
@@ -44,7 +46,7 @@ class Window:
         return Window(top=part.top, left=part.left, height=height, width=width, size=size)
 
     def of_map(self, values: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"]:
-        """That part of a map of the whole picture, enlarged to the map's own size."""
+        """Crop a map of the whole picture to the window and enlarge the crop to the size of the map."""
         rows, columns = (side / of for side, of in zip(values.shape, self.size, strict=True))
         box = (
             self.left * columns,
@@ -55,7 +57,7 @@ class Window:
         return np.asarray(Image.fromarray(values).resize(values.shape[::-1], Image.Resampling.BILINEAR, box=box))
 
     def place(self, at: tuple[float, float], side: int) -> tuple[int, int]:
-        """Row and column, on the window's square of that side, of a point (x, y) of the picture."""
+        """Return the row and column of a point (x, y) of the picture on the window's square with the given side."""
         row, column = (
             min(max(int((value - first) / of * side), 0), side - 1)
             for value, first, of in ((at[1], self.top, self.height), (at[0], self.left, self.width))
@@ -63,13 +65,13 @@ class Window:
         return row, column
 
     def put(self, part: Float32[np.ndarray, "i j"]) -> Float32[np.ndarray, "h w"]:
-        """A plane of the picture's size with that part, 0 outside."""
+        """Return a plane of the picture's size that contains the crop and is 0 outside the window."""
         whole = np.zeros(self.size, np.float32)
         whole[self.top : self.top + self.height, self.left : self.left + self.width] = part
         return whole
 
     def sides_crossed(self, mask: Bool[np.ndarray, "s s"]) -> int:
-        """How many sides of the window a thing in it runs out of; the picture's own edges do not count."""
+        """Return how many sides of the window the mask crosses, not counting the picture's own edges."""
         ends = self.top + self.height < self.size[0], self.left + self.width < self.size[1]
         cut = (self.top > 0, ends[0], self.left > 0, ends[1])
         sides = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
@@ -79,7 +81,10 @@ class Window:
 def window_round(
     probability: Float32[np.ndarray, "s s"], size: tuple[int, int], *, margin: float = MARGINS[0]
 ) -> Window | None:
-    """The window round what a map of a picture shows; None if that is nothing or most of it, or too few pixels."""
+    """Return a window around the object in a probability map of the picture.
+
+    None if there is no object, if the window would be nearly the whole picture, or if it has too few pixels.
+    """
     spans = []
     for axis, of in ((1, size[0]), (0, size[1])):
         seen = np.flatnonzero((probability > _SEEN).any(axis=axis))
@@ -100,7 +105,7 @@ def window_round(
 
 
 def window_at(at: tuple[float, float], share: float, size: tuple[int, int]) -> Window:
-    """The window of a share of the picture's sides round a point (x, y), moved into the picture."""
+    """Return a window around a point (x, y), inside the picture; `share` is its fraction of the sides."""
     height, width = round(share * size[0]), round(share * size[1])
     top = min(max(round(at[1] - height / 2), 0), size[0] - height)
     left = min(max(round(at[0] - width / 2), 0), size[1] - width)
