@@ -1,8 +1,8 @@
-"""Back-projection: bring an enlarged picture to where reducing it gives the original again.
+"""Back-projection: correct an enlarged picture until reducing it gives the original again.
 
-M. Irani, S. Peleg, "Improving Resolution by Image Registration", CVGIP 1991. The addition is specific to Dioptre:
-each round enlarges the difference that is left and adds it. Bicubic reduction with antialiasing stands for the
-camera, as it did in the networks' training.
+M. Irani, S. Peleg, "Improving Resolution by Image Registration", CVGIP 1991. Specific to Dioptre is the update:
+each round adds the enlarged remaining difference. Bicubic reduction with antialiasing models the camera, as it did
+when the networks were trained.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from jaxtyping import Float32
 from .resize import resize
 
 ROUNDS = 4
-"""Enough for a faithful network's picture: 0.8 of an 8-bit step is left at most, and 0.04 on average."""
+"""Enough after a faithful network: at most 0.8 of an 8-bit step remains, and 0.04 on average."""
 
 REACH_PX = 8
-"""Beyond this distance, in pixels of the original, four rounds change nothing visible."""
+"""Distance, in pixels of the original, beyond which four rounds change nothing visible."""
 
 _ENOUGH = 0.8 / 255
 
@@ -28,10 +28,14 @@ def back_projected(
     fidelity: float = 1.0,
     rounds: int = ROUNDS,
 ) -> Float32[np.ndarray, "H W c"]:
-    """The enlarged picture, clipped to [0, 1], with a bicubic reduction that equals `original`.
+    """Return the enlarged picture, clipped to [0, 1] and corrected so that its bicubic reduction equals `original`.
 
-    original: in [0, 1]. fidelity: share of the correction that is made, from 0 (none) to 1.
-    rounds: at most so many; beyond the usual number only until no pixel is off by more than 0.8 of an 8-bit step.
+    Args:
+        enlarged: the enlarged picture.
+        original: the picture before enlarging, in [0, 1].
+        fidelity: fraction of the correction that is applied, from 0 (none) to 1.
+        rounds: maximum number of rounds. Rounds after the first `ROUNDS` run only while some pixel is off by more
+            than 0.8 of an 8-bit step.
     """
     size, coarse = (enlarged.shape[0], enlarged.shape[1]), (original.shape[0], original.shape[1])
     result: np.ndarray = np.clip(enlarged, 0, 1)

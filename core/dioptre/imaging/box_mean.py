@@ -1,4 +1,4 @@
-"""Means over squares, at a cost that does not grow with them."""
+"""Means over square windows, at a cost that does not depend on the window's size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from jaxtyping import Float32
 
 
 def box_mean(values: Float32[np.ndarray, "h w"], radius_px: int) -> Float32[np.ndarray, "h w"]:
-    """Mean over a square of half-width `radius_px`, the border repeated outwards."""
+    """Return the mean over a square of half-width `radius_px` at each pixel, repeating the border outwards."""
     for axis in (0, 1):
         padding = [(0, 0), (0, 0)]
         padding[axis] = (radius_px + 1, radius_px)

@@ -1,10 +1,10 @@
-"""Sharpening a soft picture: the blur of lens, focus, sensor and demosaicing, taken for a Gaussian, is undone.
+"""Deconvolution: sharpen a soft picture by undoing the blur of lens, focus, sensor and demosaicing.
 
-In linear light, by a Wiener filter for pictures whose spectrum falls with the square of the frequency (N. Wiener,
-"Extrapolation, Interpolation, and Smoothing of Stationary Time Series", 1949; D. Field, "Relations between the
-statistics of natural images and the response properties of cortical cells", JOSA A 4(12), 1987): it raises little
-where noise, rounding or JPEG have left no more than themselves. No pixel goes far beyond its neighbours, so that
-edges get no outlines.
+The blur is modelled as a Gaussian. The filter is a Wiener filter in linear light for pictures whose spectrum falls
+with the square of the frequency (N. Wiener, "Extrapolation, Interpolation, and Smoothing of Stationary Time
+Series", 1949; D. Field, "Relations between the statistics of natural images and the response properties of cortical
+cells", JOSA A 4(12), 1987). It amplifies little where noise, rounding or JPEG dominate the signal. Each pixel is
+limited to slightly more than its neighbours' range, which prevents halos at edges.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from .windows import Window, plan_windows
 
 _DAMPING, _DAMPING_PER_STEP, _DAMPING_PER_NOISE = 0.08, 0.4, 650.0
 _WINDOW_PX = 256
-_REACH_PX = 12  # of the filter
-_OVERSHOOT = 0.05  # beyond the neighbours, of their range: what is sharp already gets no outlines
+_REACH_PX = 12  # half-width of the filter
+_OVERSHOOT = 0.05  # allowed overshoot, as a fraction of the neighbours' range: prevents halos on sharp edges
 
 
 def deconvolved(
@@ -37,10 +37,13 @@ def deconvolved(
     degradation: Degradation,
     progress: Progress = no_progress,
 ) -> Float32[np.ndarray, "h w 3"]:
-    """The picture as if it had not been blurred.
+    """Return the picture with its blur removed.
 
-    picture: sRGB-encoded, [0, 1]. softness: the blur's standard deviation in pixels; 0 changes nothing.
-    degradation: the picture's noise and quantisation, which are not to be raised with its detail.
+    Args:
+        picture: sRGB-encoded, in [0, 1].
+        softness: standard deviation of the blur in pixels; 0 changes nothing.
+        degradation: the picture's noise and quantization, which should not be amplified.
+        progress: called with the fraction done and the phase.
     """
     if softness <= 0:
         return picture
@@ -61,12 +64,12 @@ def deconvolved(
 
 
 def damping_for(degradation: Degradation) -> float:
-    """Noise to signal, as a multiple of the squared frequency in cycles per pixel."""
+    """Return the noise-to-signal ratio, as a multiple of the squared frequency in cycles per pixel."""
     return _DAMPING + _DAMPING_PER_STEP * degradation.quantization + _DAMPING_PER_NOISE * degradation.noise**2
 
 
 def _response(softness: float, damping: float) -> Complex[np.ndarray, "h w"]:
-    """The Wiener filter's frequency response, of a filter that ends at `_REACH_PX`."""
+    """Return the frequency response of the Wiener filter, truncated at `_REACH_PX`."""
     frequencies = np.fft.fftfreq(4 * _REACH_PX)
     squared = frequencies[:, None] ** 2 + frequencies**2
     blur = np.exp(-2 * (np.pi * softness) ** 2 * squared)
@@ -94,7 +97,7 @@ def _filtered(picture: Float[Array, "h w 3"], response: Complex[Array, "H W"]) -
 
 
 def _around(picture: Float[Array, "h w 3"], choose: Callable[[Array, Array], Array]) -> Float[Array, "h w 3"]:
-    """The least or largest of each pixel and its eight neighbours."""
+    """Return the minimum or maximum of each pixel and its eight neighbours."""
     for axis in (0, 1):
         padded = jnp.pad(picture, [(1, 1) if axis == of else (0, 0) for of in range(3)], mode="edge")
         first, middle, last = (

@@ -1,4 +1,4 @@
-"""Let a depth map step exactly where a subject's matte does."""
+"""Align the depth step at a subject's outline exactly with its matte."""
 
 from __future__ import annotations
 
@@ -12,37 +12,41 @@ from .box_mean import box_mean
 from .pull_push import pull_push
 from .resize import fitted_size, resize
 
-_WORKING_PX = 640  # longest side on which both sides are filled in: they are smooth
-_BAND = 0.03  # half-width of the band round the outline that is replaced, in short sides
-_STEP = 0.02  # of disparity, from which snapping has its full effect
-_SMOOTHED = 0.5  # half-width of the square in which the step's height is averaged, in that of the band
-_WINDOW = 2  # half-width of the windows through which planes are laid, in that of the band
-_SURENESS = 6  # power of a pixel's distance from the outline with which it counts in them
-_FLATNESS = 0.005  # variance of place, in windows, from which a plane may slope
-_PLANE = 0.03  # standard deviation of disparity from a plane, at which it counts half
-_HELD = 0.2  # share of a window that its side must hold for a plane to count in full
-_SURE = 0.9  # distance from the outline, in bands, from which a place counts by itself
-_RIGHT_SIDE = 0.05  # share of the step by which a value may miss its own side and still be left alone
-_WRONG_SIDE = 0.2  # from here on it is replaced altogether
-_VOTERS = 0.002  # half-width of the square whose majority decides about doubtful pixels, in short sides
-_CERTAIN = 0.9  # coverage from which a pixel is not in doubt: strands of hair keep their own side
-_BAND_ROWS = 64  # that are worked on at a time
+_WORKING_PX = 640  # longest side of the reduced map on which both depths are extrapolated; they are smooth
+_BAND = 0.03  # half-width of the band round the outline that is replaced, in shorter sides
+_STEP = 0.02  # height of the step, in disparity, from which snapping has its full effect
+_SMOOTHED = 0.5  # half-width of the square that averages the step's height, in half-widths of the band
+_WINDOW = 2  # half-width of the windows in which planes are fitted, in half-widths of the band
+_SURENESS = 6  # a pixel's weight in a fit is its distance from the outline to this power
+_FLATNESS = 0.005  # variance of the positions, in squared window half-widths, below which a fit stays nearly flat
+_PLANE = 0.03  # standard deviation of disparity from the fitted plane at which the plane's weight is a half
+_HELD = 0.2  # fraction of a window that its side must fill for the plane to have full weight
+_SURE = 0.9  # distance from the outline, in half-widths of the band, beyond which a pixel's own depth is trusted
+_RIGHT_SIDE = 0.05  # fraction of the step by which a value may miss its own side without being changed
+_WRONG_SIDE = 0.2  # fraction of the step from which a value is replaced entirely
+_VOTERS = 0.002  # half-width of the square whose majority decides doubtful pixels, in shorter sides
+_CERTAIN = 0.9  # coverage from which a pixel is not doubtful, so that strands of hair keep their own side
+_BAND_ROWS = 64  # rows that are processed at a time
 
 
 def snap_to_matte(
     disparity: Float32[np.ndarray, "h w"], matte: Float32[np.ndarray, "h w"], *, band: float = _BAND
 ) -> Float32[np.ndarray, "h w"]:
-    """`disparity` with its step at the outline of `matte`.
+    """Return `disparity` with its step moved to the outline of `matte`.
 
-    In a band round the outline, values that belong to the other side or lie between are replaced by their own
-    side's, continued from beyond the band with their slope: ground that recedes is not taken for a step, nor does
-    it hide one. Thin parts that lie wholly in the band, such as hair, get the depth of what they belong to.
-    The step is as high, throughout the band, as it is at the outline.
-    Nothing is changed where the subject is not the nearer one (feet on the ground, something in front of it), and
-    no depth is put where the map has nothing like it nearby: so a small mistake of the matte does not become a
-    false step. A large one does: give it the matte of a sure subject only.
+    In a band round the outline, values that belong to the other side or lie between the two are replaced. The new
+    values extrapolate the depth of their own side, with its slope, from outside the band, so receding ground is
+    neither mistaken for a step nor hides one. Thin parts that lie entirely within the band, such as hair, get the
+    subject's depth. Throughout the band, the step is as high as at the outline.
 
-    disparity: [0, 1], 1 = nearest. matte: the subject's coverage, [0, 1]. band: half-width, in short sides.
+    Nothing changes where the subject is not the nearer side (feet on the ground, an object in front of it), and no
+    depth is introduced that the map does not contain nearby. A small error in the matte therefore does not create a
+    false step; a large one does, so pass only the matte of a subject that was detected with confidence.
+
+    Args:
+        disparity: depth in [0, 1], 1 = nearest.
+        matte: coverage of the subject, in [0, 1].
+        band: half-width of the band, as a fraction of the shorter side.
     """
     full = disparity.shape[0], disparity.shape[1]
     size = fitted_size(full, longest_px=_WORKING_PX)
@@ -52,7 +56,7 @@ def snap_to_matte(
     inside = box_mean(belongs_in.astype(np.float32), radius)
     surely_in, surely_out = inside > 0.999, inside < 0.001
     if not surely_in.any() or not surely_out.any():
-        return disparity.copy()  # one side has no depth of its own
+        return disparity.copy()  # one side lies entirely within the band, so its depth is unknown
     nearest, farthest = _extreme(small, 2 * radius, np.maximum), _extreme(small, 2 * radius, np.minimum)
     depth_in = np.minimum(_continued(small, np.clip(2 * inside - 1, 0, 1), _WINDOW * radius), nearest)
     depth_out = np.maximum(_continued(small, np.clip(1 - 2 * inside, 0, 1), _WINDOW * radius), farthest)
@@ -61,8 +65,8 @@ def snap_to_matte(
         np.where(belongs_in, depth_in, depth_out + step),
         np.where(belongs_in, depth_in - step, depth_out),
     )
-    near_outline = np.clip((1 - np.abs(2 * inside - 1)) * 5, 0, 1)  # 1 but in the band's outer tenths
-    nearer = _sides(matte)  # before the planes of full size are made
+    near_outline = np.clip((1 - np.abs(2 * inside - 1)) * 5, 0, 1)  # 1 except in the outermost tenths of the band
+    nearer = _sides(matte)  # before the full-size planes are allocated
     weight, depth_in, depth_out = (
         resize(plane.astype(np.float32), full, method="bilinear")
         for plane in (np.clip(step / _STEP, 0, 1) * near_outline, depth_in, depth_out)
@@ -75,7 +79,7 @@ def snap_to_matte(
 
 
 def _sides(matte: Float32[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """Which pixels belong to the subject: those in doubt follow the majority round them, so that no specks step."""
+    """Return which pixels belong to the subject; doubtful ones follow the majority around them to avoid specks."""
     inside = matte > 0.5
     reach = max(1, round(_VOTERS * min(matte.shape)))
     share = Image.fromarray(inside.view(np.uint8) * np.uint8(255)).filter(ImageFilter.BoxBlur(reach))
@@ -87,9 +91,9 @@ def _sides(matte: Float32[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
 def _at_outline(
     step: Float32[np.ndarray, "h w"], belongs_in: Bool[np.ndarray, "h w"], radius: int
 ) -> Float32[np.ndarray, "h w"]:
-    """At every pixel the step at the outline nearby, its mean over a square of half-width `radius`.
+    """Return, at every pixel, the mean step height at the outline within a square of half-width `radius`.
 
-    Away from the outline only one side's depth is known well; how high the step is, is seen where both are.
+    The height is measured at the outline, because away from it only one side's depth is known well.
     """
     line = np.zeros_like(step)
     for beside, beyond in (
@@ -105,11 +109,16 @@ def _at_outline(
 def _continued(
     values: Float32[np.ndarray, "h w"], away: Float32[np.ndarray, "h w"], radius: int
 ) -> Float32[np.ndarray, "h w"]:
-    """One side's values on both sides: of the plane through what is around, else of the nearest places.
+    """Extrapolate the values of one side over the whole map.
 
-    away: 0 at the outline and on the other side, 1 from beyond the band on; what is farther away counts more.
-    radius: of the windows in which planes are fitted. Where none fits, as at a step, the nearest places count; so
-    they do where a window holds little of its side, as in a thin part that leads far from the rest.
+    Each pixel takes the value of a plane fitted to the values around it. Where a plane does not fit, as at a step,
+    or where the window contains little of its side, as in a thin part far from the rest, it takes the nearest
+    values instead.
+
+    Args:
+        values: the depth map.
+        away: 0 at the outline and on the other side, rising to 1 outside the band; higher values weigh more.
+        radius: half-width of the windows in which planes are fitted.
     """
     weight = away**_SURENESS
     height, width = values.shape
@@ -143,9 +152,9 @@ def _moved(
     depth_in: Float32[np.ndarray, "h w"],
     depth_out: Float32[np.ndarray, "h w"],
 ) -> Float32[np.ndarray, "h w"]:
-    """Values that miss their own side are moved to it, as far as `weight` allows."""
+    """Move values that miss their own side onto it, in proportion to `weight`."""
     from_far_side = (disparity - depth_out) / np.maximum(depth_in - depth_out, np.float32(_STEP))
-    missed = np.where(belongs_in, 1 - from_far_side, from_far_side)  # 0: on its own side, 1: on the other
+    missed = np.where(belongs_in, 1 - from_far_side, from_far_side)  # 0: on its own side, 1: on the other side
     wrong = np.clip((missed - np.float32(_RIGHT_SIDE)) / np.float32(_WRONG_SIDE - _RIGHT_SIDE), 0, 1)
     return disparity + weight * wrong * (np.where(belongs_in, depth_in, depth_out) - disparity)
 
@@ -153,12 +162,12 @@ def _moved(
 def _extreme(
     values: Float32[np.ndarray, "h w"], radius: int, choose: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> Float32[np.ndarray, "h w"]:
-    """Largest or smallest value in a square of half-width `radius`."""
+    """Return the largest or smallest value in a square of half-width `radius` at each pixel."""
     for axis in (0, 1):
         length = values.shape[axis]
         index = np.arange(length)
         reach = 0
-        while reach < radius:  # windows grow by what they already hold
+        while reach < radius:  # each round combines windows of the current size, which doubles them
             shift = min(reach + 1, radius - reach)
             before, after = np.maximum(index - shift, 0), np.minimum(index + shift, length - 1)
             values = choose(values, choose(np.take(values, before, axis), np.take(values, after, axis)))

@@ -1,4 +1,4 @@
-"""Depth that came with a picture, as its camera measured it."""
+"""A depth map that the camera measured and stored in the photo's file."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddedDepth:
-    """A camera's own depth map.
+    """A depth map measured by a camera.
 
-    disparity: float32 (h, w) in [0, 1], 1 = nearest, upright, at the map's own size.
-    range_per_m: inverse depth in 1/m that 0 and 1 stand for: metric disparity is low + disparity * (high - low).
-        None where the camera gives no distances in metres.
-    confidence: float32 (h, w) in [0, 1]; None where there is none.
-    kind: what it was, as text.
+    Attributes:
+        disparity: float32 (h, w) in [0, 1], 1 = nearest, upright, at the map's own size.
+        range_per_m: inverse depths in 1/m at disparity 0 and 1 (low, high): metric disparity is
+            low + disparity * (high - low). None if the camera gives no distances in metres.
+        confidence: float32 (h, w) in [0, 1]; None if the camera gives none.
+        kind: text that describes the source of the map.
     """
 
     disparity: np.ndarray

@@ -1,7 +1,7 @@
-"""sRGB's transfer function, both ways.
+"""The sRGB transfer function and its inverse.
 
-Values outside [0, 1] are kept: the curve is continued above 1 by its own formula and below 0 by odd symmetry,
-as in scRGB (IEC 61966-2-2), so that both functions are inverses of each other over the whole line.
+Values outside [0, 1] are preserved: above 1 the curve continues with the same formula, and below 0 by odd symmetry,
+as in scRGB (IEC 61966-2-2), so the two functions are inverses of each other for all real numbers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LINEAR_BREAK = 0.0031308
 
 
 def srgb_to_linear(srgb_encoded: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Linear light of sRGB-encoded values; 1 stays 1. Has finite gradients everywhere."""
+    """Convert sRGB-encoded values to linear light; 1 stays 1. The gradient is finite everywhere."""
     magnitude = jnp.abs(srgb_encoded)
     curved = jnp.maximum(magnitude, _ENCODED_BREAK)
     linear = jnp.where(
@@ -30,7 +30,7 @@ def srgb_to_linear(srgb_encoded: Float[Array, "*shape"]) -> Float[Array, "*shape
 
 
 def linear_to_srgb(linear: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """sRGB encoding of linear light; 1 stays 1. The inverse of `srgb_to_linear` to 1e-6 on [-4, 4]."""
+    """Encode linear light as sRGB; 1 stays 1. Inverts `srgb_to_linear` with an error below 1e-6 on [-4, 4]."""
     magnitude = jnp.abs(linear)
     curved = jnp.maximum(magnitude, _LINEAR_BREAK)
     encoded = jnp.where(

@@ -1,4 +1,4 @@
-"""Colour under transparency: what a straight picture shows where alpha is 0 means nothing and must not be seen."""
+"""Replace the meaningless colours under fully transparent pixels by a smooth continuation of the visible ones."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from jaxtyping import Float32
 
 from .resize import resize
 
-_TRUSTED_ALPHA = 0.125  # below it a stored colour is mostly rounding
+_TRUSTED_ALPHA = 0.125  # below this, a stored colour consists mostly of rounding errors
 
 
 def extend_colours(rgba_straight: Float32[np.ndarray, "h w 4"]) -> Float32[np.ndarray, "h w 3"]:
-    """Colours continued smoothly under transparent pixels, from the opaque ones nearest to them.
+    """Return the colours with those of transparent pixels extrapolated smoothly from the nearest opaque pixels.
 
-    Pull and push: alpha-weighted means over ever larger blocks fill what smaller ones leave empty (S. J. Gortler et
-    al., "The Lumigraph", 1996). A picture without any opaque pixel stays as it is.
+    This is pull-push: alpha-weighted means over larger and larger blocks fill the gaps that smaller blocks leave
+    (S. J. Gortler et al., "The Lumigraph", 1996). A picture without any opaque pixel stays unchanged.
+
+    Args:
+        rgba_straight: colours with straight alpha.
     """
     alpha = np.clip(rgba_straight[..., 3:], 0, 1)
     weight = np.clip(alpha / np.float32(_TRUSTED_ALPHA), 0, 1)
@@ -25,7 +28,7 @@ def extend_colours(rgba_straight: Float32[np.ndarray, "h w 4"]) -> Float32[np.nd
 
 
 def _fill(weighted: np.ndarray) -> np.ndarray:
-    """(h, w, 4) colour times weight, and weight, to (h, w, 3) colour everywhere."""
+    """Turn (h, w, 4), colours times weight and the weight, into (h, w, 3), a colour at every pixel."""
     weight = weighted[..., 3:]
     height, width = weighted.shape[:2]
     own: np.ndarray = weighted[..., :3] / np.maximum(weight, 1e-6)

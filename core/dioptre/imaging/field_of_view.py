@@ -1,4 +1,4 @@
-"""The angle of view of a photograph: what turns pixels into angles and, with a distance, into metres."""
+"""The angle of view of a photo, which converts pixels to angles and, with a distance, to metres."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
 
 @dataclass(frozen=True, kw_only=True)
 class FieldOfView:
-    """A pinhole camera with its centre in the middle of the picture and square pixels.
+    """The field of view of a pinhole camera with square pixels, centred on the picture.
 
-    focal_diagonals: focal length by the picture's diagonal, whatever the picture's size.
-    source: where it is known from, as text for the user.
+    Attributes:
+        focal_diagonals: focal length as a multiple of the picture's diagonal, which is the same at any size.
+        source: text for the user that says where the value comes from.
     """
 
     focal_diagonals: float
@@ -21,18 +22,18 @@ class FieldOfView:
 
     @staticmethod
     def of_equivalent(focal_mm: float, *, source: str) -> FieldOfView:
-        """From the focal length that has the same diagonal angle of view on full frame (36 x 24 mm)."""
+        """Create a field of view from the focal length with the same diagonal angle on full frame (36 x 24 mm)."""
         return FieldOfView(focal_diagonals=focal_mm / FULL_FRAME_DIAGONAL_MM, source=source)
 
     @property
     def equivalent_mm(self) -> float:
-        """The focal length with the same diagonal angle of view on full frame."""
+        """Focal length in mm with the same diagonal angle of view on full frame (36 x 24 mm)."""
         return self.focal_diagonals * FULL_FRAME_DIAGONAL_MM
 
     def focal_px(self, size: tuple[int, int]) -> float:
-        """Pixels per radian in the middle of a picture of `size` (height, width): its focal length in pixels."""
+        """Return the focal length in pixels for a picture of `size` (height, width)."""
         return self.focal_diagonals * math.hypot(*size)
 
     def horizontal_deg(self, size: tuple[int, int]) -> float:
-        """The horizontal angle of view of a picture of `size` (height, width), in degrees."""
+        """Return the horizontal angle of view in degrees of a picture of `size` (height, width)."""
         return math.degrees(2 * math.atan(size[1] / (2 * self.focal_px(size))))

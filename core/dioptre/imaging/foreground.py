@@ -1,4 +1,4 @@
-"""The subject's own colours where the background shines through it: hair, fur, out-of-focus rims."""
+"""Estimate the subject's own colours where the background shows through: hair, fur and out-of-focus edges."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ from jaxtyping import Float32
 from .layers import Rows
 from .pull_push import pull_push_rows
 
-_INSIDE, _OUTSIDE = 0.98, 0.02  # coverage from which a pixel shows the subject alone, below which the background
-_LEAST = 0.02  # coverage by which is divided at least
-_TELLING = 0.25  # coverage from which a pixel is believed in full about the subject's colour
-_FREEDOM = 0.12  # how far a colour may be from those of the inside nearby: alpha and the background are estimates
+_INSIDE, _OUTSIDE = 0.98, 0.02  # a pixel with more coverage shows only the subject, with less only the background
+_LEAST = 0.02  # lower limit of the coverage as a divisor
+_TELLING = 0.25  # coverage from which a pixel's own colour is trusted in full
+_FREEDOM = 0.12  # how far a colour may be from those of the nearby interior; alpha and background are estimates
 
 
 def foreground_rows(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:
-    """What gives rows of the subject's colours, (n, w, 3), as if it covered each pixel in full.
+    """Return a function that computes rows of the subject's colours as if it covered every pixel completely.
 
-    A pixel mixes the subject's colour by alpha with the background's. The background is continued from around the
-    subject; the remainder is the subject's colour, limited to what its inside looks like nearby.
+    Each pixel mixes the subject's colour, weighted by alpha, with the background's. The background is extrapolated
+    from around the subject and subtracted; the remaining colour is limited to those of the nearby interior.
+
+    Args:
+        image: the picture; channels after the third are ignored.
+        alpha: coverage of the subject, in [0, 1].
+
+    Returns:
+        A function that maps a slice of rows to colours of shape (n, w, 3).
     """
     colours = image[..., :3]
     inside, outside = pull_push_rows(colours, alpha > _INSIDE), pull_push_rows(colours, alpha < _OUTSIDE)
@@ -38,6 +45,14 @@ def foreground_rows(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarr
 
 
 def with_own_colours(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:
-    """What gives rows of the subject by itself, (n, w, 4), straight alpha: clean on any new background."""
+    """Return a function that computes rows of the isolated subject, for use on any new background.
+
+    Args:
+        image: the picture; channels after the third are ignored.
+        alpha: coverage of the subject, in [0, 1].
+
+    Returns:
+        A function that maps a slice of rows to colours with straight alpha, of shape (n, w, 4).
+    """
     colours = foreground_rows(image, alpha)
     return lambda rows: np.concatenate([colours(rows), alpha[rows][..., None]], axis=-1)

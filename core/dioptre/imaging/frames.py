@@ -1,4 +1,4 @@
-"""Find the white or black frame round a picture: borders of scans, letter boxes, unregistered sensor margins."""
+"""Find a white or black frame round a picture: borders of scans, letterboxing, unexposed sensor margins."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32
 
-_BLACK, _WHITE = 0.06, 0.94  # encoded; what JPEG leaves of a black or white margin
-_SHARE = 0.97  # of a row's pixels that must be of the frame's colour
-_LARGEST = 0.25  # of a side: what is wider is a picture of something white or black
+_BLACK, _WHITE = 0.06, 0.94  # encoded limits that allow for JPEG artefacts in a black or white margin
+_SHARE = 0.97  # fraction of a row's pixels that must have the frame's colour
+_LARGEST = 0.25  # of a side; a wider margin belongs to a picture of something white or black
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inside:
-    """Rows top..bottom-1 and columns left..right-1 lie inside the frame."""
+    """The area inside a frame: rows top to bottom - 1 and columns left to right - 1."""
 
     top: int
     bottom: int
@@ -24,14 +24,16 @@ class Inside:
 
     @property
     def slices(self) -> tuple[slice, slice]:
+        """Slices of the rows and columns."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
         return self.bottom - self.top, self.right - self.left
 
     def scaled(self, size: tuple[int, int], new: tuple[int, int]) -> Inside:
-        """The same part when a picture of `size` (height, width) is resized to `new`; at least one pixel."""
+        """Return the area after the picture is resized from `size` (height, width) to `new`; at least one pixel."""
         (top, bottom), (left, right) = (
             (min(round(first * to / of), to - 1), max(round(last * to / of), 1))
             for first, last, of, to in zip((self.top, self.left), (self.bottom, self.right), size, new, strict=True)
@@ -40,9 +42,12 @@ class Inside:
 
 
 def find_frame(srgb_encoded: Float32[np.ndarray, "h w 3"]) -> Inside:
-    """The part of a picture inside its frame; all of it if there is no frame.
+    """Return the area of a picture inside its frame, or the whole picture if it has no frame.
 
-    A margin counts only with its opposite one, of the same colour: a night sky or a blown-out one is not a frame.
+    A margin counts only if the opposite margin has the same colour, because a dark or blown-out sky is not a frame.
+
+    Args:
+        srgb_encoded: the picture, in [0, 1].
     """
     height, width = srgb_encoded.shape[:2]
     for extreme in (_is_black, _is_white):
@@ -62,7 +67,7 @@ def _is_white(srgb_encoded: Float32[np.ndarray, "*shape 3"]) -> Bool[np.ndarray,
 
 
 def _margins(rows: Float32[np.ndarray, "a b 3"], extreme: Callable[[np.ndarray], np.ndarray]) -> tuple[int, int]:
-    """How many rows of the frame's colour there are at either end; none where only one end has any."""
+    """Return how many rows at the start and end have the frame's colour; (0, 0) if either end has none."""
     largest = int(_LARGEST * len(rows))
     first = _run(rows[: largest + 1], extreme)
     last = _run(rows[::-1][: largest + 1], extreme) if first else 0
@@ -70,7 +75,7 @@ def _margins(rows: Float32[np.ndarray, "a b 3"], extreme: Callable[[np.ndarray],
 
 
 def _run(rows: Float32[np.ndarray, "a b 3"], extreme: Callable[[np.ndarray], np.ndarray]) -> int:
-    """How many rows from the first on are of the frame's colour. One after the other: mostly the first is not."""
+    """Count the rows from the start that have the frame's colour, stopping at the first other one, often row 0."""
     for count, row in enumerate(rows):
         if extreme(row).mean() < _SHARE:
             return count

@@ -1,8 +1,8 @@
 """Guided filter: smooths a map while following the edges of a colour picture.
 
 K. He, J. Sun, X. Tang, "Guided Image Filtering", TPAMI 2013; subsampled coefficients: K. He, J. Sun, "Fast Guided
-Filter", 2015. Box means are products with banded matrices: the cost does not depend on the radius, there is no
-running sum to lose precision, and the radius is data, so that a new one compiles nothing.
+Filter", 2015. Box means are products with banded matrices. The cost therefore does not depend on the radius, no
+running sum loses precision, and the radius is an ordinary array, so a new radius does not trigger a compilation.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .resize import fitted_size, resize
 from .shapes import bucket, pad_to
 
 WORKING_PIXELS = 1 << 20
-"""Coefficients of larger pictures are found at this size and enlarged."""
+"""For larger pictures, the coefficients are computed at this size and then enlarged."""
 
 
 def box_mean(
@@ -27,9 +27,12 @@ def box_mean(
     radius_px: Float[Array, ""] | float,
     valid_shape: tuple[Int[Array, ""] | int, Int[Array, ""] | int] | None = None,
 ) -> Float[Array, "h w c"]:
-    """Mean over a square of half-width `radius_px`, over what lies inside the picture.
+    """Return the mean over a square of half-width `radius_px`, excluding pixels outside the picture.
 
-    valid_shape: the part of a padded array that is picture; the rest is left out of every mean.
+    Args:
+        values: the planes to average.
+        radius_px: half-width of the square in pixels.
+        valid_shape: height and width of the picture within a padded array; pixels outside it are ignored.
     """
     height, width, _ = values.shape
     valid = (height, width) if valid_shape is None else valid_shape
@@ -53,9 +56,18 @@ def guided_coefficients(
     epsilon: Float[Array, ""] | float,
     valid_shape: tuple[Int[Array, ""] | int, Int[Array, ""] | int] | None = None,
 ) -> Float[Array, "h w 4"]:
-    """Per pixel the weights of the guide's three channels and the constant: target ≈ weights · guide + constant.
+    """Fit the target linearly to the guide's channels around each pixel: target ≈ weights · guide + constant.
 
-    epsilon: squared contrast of the guide (its units) below which it counts as flat.
+    Args:
+        guide: the colour picture.
+        target: the map to smooth.
+        radius_px: half-width of the windows in pixels.
+        epsilon: squared contrast, in the guide's units, below which the guide counts as flat.
+        valid_shape: height and width of the picture within padded arrays; pixels outside it are ignored.
+
+    Returns:
+        The weights of the guide's three channels and the constant, averaged over the windows that contain the
+        pixel.
     """
     mean = partial(box_mean, radius_px=radius_px, valid_shape=valid_shape)
     pairs = [(i, j) for i in range(3) for j in range(i, 3)]
@@ -67,7 +79,7 @@ def guided_coefficients(
         square[..., k] - guide_mean[..., i] * guide_mean[..., j] + (epsilon if i == j else 0.0)
         for k, (i, j) in enumerate(pairs)
     )
-    # The inverse of the symmetric 3 x 3 matrix [[a b c] [b d e] [c e f]] by its adjugate.
+    # Invert the symmetric 3 x 3 matrix [[a b c] [b d e] [c e f]] through its adjugate.
     determinant = a * (d * f - e * e) - b * (b * f - c * e) + c * (b * e - c * d)
     x, y, z = covariance[..., 0], covariance[..., 1], covariance[..., 2]
     weights = (
@@ -93,10 +105,15 @@ def guided_filter(
     epsilon: float = 1e-3,
     working_pixels: int = WORKING_PIXELS,
 ) -> Float32[np.ndarray, "h w"]:
-    """Filter `target` along the edges of `guide`, for a picture of any size.
+    """Smooth `target` along the edges of `guide`, for a picture of any size.
 
-    guide: sRGB-encoded, [0, 1] (epsilon is in its squared units). radius_px: in pixels of the picture given.
-    working_pixels: above this size the coefficients come from a reduced picture, then are enlarged bilinearly.
+    Args:
+        guide: sRGB-encoded, in [0, 1].
+        target: the map to smooth.
+        radius_px: half-width of the windows in pixels of `guide`.
+        epsilon: squared contrast of the guide below which it counts as flat.
+        working_pixels: number of pixels above which the coefficients are computed on a reduced picture and then
+            enlarged bilinearly.
     """
     full = guide.shape[0], guide.shape[1]
     size = fitted_size(full, pixels=working_pixels)

@@ -1,4 +1,4 @@
-"""What a result is made of: layers with a role."""
+"""The inputs and results of operations: pictures, depth maps and layers with roles."""
 
 from __future__ import annotations
 
@@ -17,28 +17,31 @@ from .step_cache import NO_STEP_CACHE, StepCache
 _ROWS_AT_A_TIME = 256
 
 Rows = Callable[[slice], np.ndarray]
-"""Gives the rows asked for, a slice with a start and a stop inside the picture; from several threads at once."""
+"""Returns the rows of a slice whose start and stop lie inside the picture. Several threads may call it at once."""
 
 Progress = Callable[[float, str], None]
-"""Called with the share done, 0 to 1, and the phase in words. It may raise `Cancelled`: the one way to stop."""
+"""Receives the fraction done, 0 to 1, and the phase as text. To stop a job, it raises `Cancelled`."""
 
 
 def no_progress(fraction: float, phase: str) -> None:
-    """A progress that nobody watches."""
+    """Ignore the progress."""
 
 
 def part_of(progress: Progress, start: float, end: float) -> Progress:
-    """The progress of one step: its 0 to 1 is `start` to `end` of `progress`."""
+    """Return a progress callback for one step, which maps 0 to 1 onto `start` to `end` of `progress`."""
     return lambda fraction, phase: progress(start + (end - start) * fraction, phase)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """Pixels of one layer of a result.
+    """One layer of a result.
 
-    pixels: float32, (H, W, 4) sRGB-encoded with straight alpha, (H, W, 3) sRGB-encoded and opaque, or (H, W)
-        for depth and confidence (disparity in [0, 1], 1 = nearest; not colour-encoded).
-    visible: whether the editor shows the layer at first.
+    Attributes:
+        name: the layer's title.
+        role: the layer's purpose.
+        pixels: float32, (H, W, 4) sRGB-encoded with straight alpha, (H, W, 3) sRGB-encoded and opaque, or (H, W)
+            for depth and confidence (disparity in [0, 1], 1 = nearest; not colour-encoded).
+        visible: whether the editor initially shows the layer.
     """
 
     name: str
@@ -48,23 +51,20 @@ class Layer:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of `pixels`."""
+        """Shape of `pixels`."""
         return self.pixels.shape
 
     def reader(self) -> Rows:
-        """What gives the pixels of some rows; keep it while rows are asked for, and no longer."""
+        """Return a function that reads rows of the pixels. Drop it after use, because it may hold much memory."""
         return self.pixels.__getitem__
 
     def made_of(self) -> tuple[np.ndarray, ...]:
-        """What the pixels are computed from: they are finite where it is."""
+        """Return the arrays from which the pixels are computed. If these are finite, so are the pixels."""
         return (self.pixels,)
 
 
 class LayerOnDemand(Layer):
-    """A layer whose pixels are made when they are asked for, every time, and not kept.
-
-    shape: of the pixels. begin: called before rows are asked for; gives what makes them. made_of: as in `Layer`.
-    """
+    """A layer whose pixels are computed on every access and not stored."""
 
     def __init__(
         self,
@@ -76,9 +76,19 @@ class LayerOnDemand(Layer):
         made_of: tuple[np.ndarray, ...],
         visible: bool = True,
     ) -> None:
+        """Create the layer.
+
+        Args:
+            name: as in `Layer`.
+            role: as in `Layer`.
+            shape: shape of the pixels.
+            begin: called before rows are read; returns the function that computes rows.
+            made_of: the arrays from which the pixels are computed.
+            visible: as in `Layer`.
+        """
         given = {"name": name, "role": role, "visible": visible}
         for key, value in {**given, "_shape": shape, "_begin": begin, "_made_of": made_of}.items():
-            object.__setattr__(self, key, value)  # frozen, as every layer
+            object.__setattr__(self, key, value)  # the dataclass is frozen, as all layers are
 
     _shape: tuple[int, ...]
     _begin: Callable[[], Rows]
@@ -86,22 +96,25 @@ class LayerOnDemand(Layer):
 
     @property
     def pixels(self) -> np.ndarray:
-        """All of them: prefer `reader` for a large picture."""
+        """All pixels in one array. For a large picture, prefer `reader`."""
         return all_rows(self._shape, self.reader())
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Shape of `pixels`."""
         return self._shape
 
     def reader(self) -> Rows:
+        """Return a function that computes rows of the pixels."""
         return self._begin()
 
     def made_of(self) -> tuple[np.ndarray, ...]:
+        """Return the arrays from which the pixels are computed."""
         return self._made_of
 
 
 def all_rows(shape: tuple[int, ...], read: Rows) -> np.ndarray:
-    """What `read` gives, in one array of `shape` (h, w, …), float32."""
+    """Read all rows with `read` into one float32 array of `shape` (h, w, …)."""
     made = np.empty(shape, np.float32)
     for rows in row_slices(shape[0]):
         made[rows] = read(rows)
@@ -109,28 +122,31 @@ def all_rows(shape: tuple[int, ...], read: Rows) -> np.ndarray:
 
 
 def row_slices(height: int) -> Iterator[slice]:
-    """All rows of a picture, some hundred at a time."""
+    """Yield slices that cover all rows of a picture, a few hundred rows each."""
     for top in range(0, height, _ROWS_AT_A_TIME):
         yield slice(top, min(top + _ROWS_AT_A_TIME, height))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """What an operation is given beside its options.
+    """The data that an operation works on, apart from its options.
 
-    picture: float32 (H, W, 3) or (H, W, 4), sRGB-encoded, straight alpha, nominally [0, 1].
-    disparity: float32 (H, W) in [0, 1], 1 = nearest, at the picture's size; None where there is none yet.
-    selection: float32 (H, W) in [0, 1]; None selects everything.
-    subject: float32 (H, W) in [0, 1], coverage of the subject; None where it is still to be found.
-    embedded: the camera's own depth map of this very picture; None where there is none.
-    field_of_view: of the picture, from its file or an earlier step; None where nobody knows.
-    range_per_m: inverse depth in 1/m that 0 and 1 of `disparity` stand for; None where nobody knows.
-    references: pictures of the same series, as `picture` but of any size, whose common light is to be taken.
-    draft: the result is inspected for a moment only: what looks alike and is quicker will do.
-    kept: where operations leave what they may want again for the same picture; its array must not be changed.
-    cache: gives results of slow steps that ran before, on this or another day.
-    whole: where `picture` is reduced for a preview, the same picture at its full size: networks look at that, once
-        for all sizes. None where `picture` is all there is.
+    Attributes:
+        picture: float32 (H, W, 3) or (H, W, 4), sRGB-encoded, straight alpha, nominally [0, 1].
+        disparity: float32 (H, W) in [0, 1], 1 = nearest, at the picture's size; None if there is none yet.
+        selection: float32 (H, W) in [0, 1]; None selects everything.
+        subject: coverage of the subject, float32 (H, W) in [0, 1]; None if it has not been detected yet.
+        embedded: the camera's own depth map of this picture; None if there is none.
+        field_of_view: the picture's field of view, from its file or an earlier step; None if unknown.
+        range_per_m: inverse depths in 1/m at disparity 0 and 1; None if unknown.
+        references: other pictures of the same series, in the format of `picture` but of any size, from which the
+            common illuminant is estimated.
+        draft: whether a faster result of similar appearance is enough, because it is shown only briefly.
+        kept: storage in which operations keep intermediate results for the same picture. Arrays in it must not be
+            changed.
+        cache: returns stored results of slow steps, including those of earlier sessions.
+        whole: the picture at full size if `picture` is reduced for a preview. Networks process this one, so their
+            results serve all sizes. None if `picture` is the full picture.
     """
 
     picture: np.ndarray
@@ -147,7 +163,11 @@ class Inputs:
     whole: np.ndarray | None = None
 
     def chosen_field_of_view(self, options: Mapping[str, Any]) -> FieldOfView | None:
-        """The picture's angle of view: as an operation's options state it, else the inputs'."""
+        """Return the field of view given by an operation's options, or else that of the inputs.
+
+        Args:
+            options: the operation's options, with the focal length `equivalent_mm` or None.
+        """
         if options["equivalent_mm"] is None:
             return self.field_of_view
         return FieldOfView.of_equivalent(options["equivalent_mm"], source="as given")
@@ -155,12 +175,13 @@ class Inputs:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What an operation made.
+    """The result of an operation.
 
-    layers: top layer first, as they are to be stacked.
-    values: what was decided on the way (JSON types only), e.g. {"focal_disparity": 0.71}.
-    messages: sentences for the user, e.g. "The depth is the camera's own."
-    models: id and sha256 of every network that took part.
+    Attributes:
+        layers: the layers, topmost first.
+        values: values that were chosen automatically (JSON types only), e.g. {"focal_disparity": 0.71}.
+        messages: sentences for the user, e.g. "The depth is the camera's own."
+        models: id and sha256 of every network that was used.
     """
 
     layers: tuple[Layer, ...]

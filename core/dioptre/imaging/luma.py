@@ -1,4 +1,4 @@
-"""The brightness of encoded colours, as JPEG has it (ITU-R BT.601)."""
+"""Luma: the brightness of encoded colours as defined for JPEG (ITU-R BT.601)."""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
-"""Alpha mattes: a coarse mask becomes a matte that follows hair, whiskers and rims of the picture.
+"""Alpha mattes: refine a coarse mask so that it follows hair, whiskers and edges in the picture.
 
 Closed-form matting: A. Levin, D. Lischinski, Y. Weiss, "A Closed-Form Solution to Natural Image Matting", TPAMI
-2008. Within every small window alpha is taken to be an affine function of colour; the matte is the one that
-deviates least from that and from what is certain. The matting Laplacian is applied as a guided filter and never
-formed: K. He, J. Sun, X. Tang, "Fast Matting Using Large Kernel Matting Laplacian Matrices", CVPR 2010.
+2008. Within every small window, alpha is modelled as an affine function of colour; the matte is the one that
+deviates least from these functions and from the known pixels. The matting Laplacian is applied as a guided filter
+and never assembled: K. He, J. Sun, X. Tang, "Fast Matting Using Large Kernel Matting Laplacian Matrices", CVPR
+2010.
 
-Everything is solved at one fixed size, to which the picture is squeezed; the affine functions are then enlarged and
-applied to the full picture, which brings back its detail. So a new picture size compiles nothing.
+The matte is solved at one fixed size, to which the picture is resized. The affine functions are then enlarged and
+applied to the full picture, which restores its detail. A new picture size therefore triggers no compilation.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ SOLVED_PX = 576
 """Side of the square at which the matte is solved."""
 
 _ITERATIONS = 60  # of conjugate gradients; 40 more change the matte by less than 1/255
-_CERTAIN = 100.0  # weight of what is certain, against 1 for a window's deviation
+_CERTAIN = 100.0  # weight of the known pixels, relative to 1 for a window's deviation
 _PULL = 5e-2  # weight that draws alpha towards the coarse mask where that is decided but not certain
 _LEAST_PULL = 1e-4  # keeps the system solvable where nothing else is known
-_BLACK, _WHITE = 0.05, 0.95  # alpha below and above counts as 0 and 1: the fit never quite reaches them
+_BLACK, _WHITE = 0.05, 0.95  # alpha outside this range counts as 0 or 1, which the fit never quite reaches
 
 
 def refine_matte(
@@ -39,13 +40,18 @@ def refine_matte(
     epsilon: float = 1e-5,
     radius_px: int = 1,
 ) -> Float32[np.ndarray, "H W"]:
-    """Alpha of `picture`, in [0, 1], from a coarse mask of any size.
+    """Compute the alpha matte of `picture` from a coarse mask of any size.
 
-    picture: sRGB-encoded, nominally [0, 1]. onto: the same picture at the size that alpha is wanted in; its own.
-    coarse: probability of the subject, in [0, 1].
-    uncertain_px: half-width of the band round the mask's edge in which alpha is free, in 1/320 of the sides.
-    epsilon: squared contrast below which a window counts as flat.
-    radius_px: half-width of the windows, in 1/576 of the picture's sides.
+    Args:
+        picture: sRGB-encoded, nominally [0, 1].
+        coarse: probability that a pixel belongs to the subject, in [0, 1].
+        onto: the same picture at the size that the matte should have; `picture` itself if None.
+        uncertain_px: half-width of the band round the mask's edge in which alpha is free, in 1/320 of the sides.
+        epsilon: squared contrast below which a window counts as flat.
+        radius_px: half-width of the windows, in 1/576 of the sides.
+
+    Returns:
+        Alpha in [0, 1].
     """
     size = (SOLVED_PX, SOLVED_PX)
     guide = np.clip(resize(picture, size, method="area" if min(picture.shape[:2]) > SOLVED_PX else "bicubic"), 0, 1)
@@ -60,7 +66,7 @@ def refine_matte(
         return _levels(np.array(alpha))
     functions = np.asarray(coefficients)
     detailed = resize(functions[..., 3], full, method="bilinear")
-    for channel in range(3):  # one plane at a time: a large picture would need four
+    for channel in range(3):  # one plane at a time, because four planes of a large picture take much memory
         weight = resize(functions[..., channel], full, method="bilinear")
         weight *= picture[..., channel]
         detailed += weight
@@ -82,7 +88,7 @@ def _solve(
     radius_px: int,
     epsilon: Float[Array, ""],
 ) -> tuple[Float[Array, "h w"], Float[Array, "h w 4"]]:
-    """The matte and, for each pixel, the affine function of colour (three weights, constant) that gives it."""
+    """Return the matte and, for each pixel, the affine function of colour (three weights, constant) behind it."""
     surely_in = -_largest_near(-probability, reach_px) > 0.9
     surely_out = _largest_near(probability, reach_px) < 0.1
     pull = _PULL * (2.0 * probability - 1.0) ** 4 + _LEAST_PULL
@@ -95,7 +101,7 @@ def _solve(
         functions = windows.total(windows.fit(alpha))
         return covering * alpha - windows.apply(functions) + weight * alpha
 
-    diagonal = covering + weight  # preconditions the certain against the uncertain
+    diagonal = covering + weight  # preconditioner that balances known and unknown pixels
     alpha, _ = jax.scipy.sparse.linalg.cg(  # type: ignore[no-untyped-call]  # JAX has no types there
         deviation, weight * known, x0=known, maxiter=_ITERATIONS, tol=1e-6, M=lambda residual: residual / diagonal
     )
@@ -104,7 +110,7 @@ def _solve(
 
 
 class _Windows:
-    """Affine fits of a map to a guide in all square windows; statistics of the guide are computed once."""
+    """Affine fits of a map to a guide in all square windows; the guide's statistics are computed once."""
 
     def __init__(self, guide: Float[Array, "h w 3"], *, radius_px: int, epsilon: Float[Array, ""]) -> None:
         self._guide, self._radius_px = guide, radius_px
@@ -114,18 +120,18 @@ class _Windows:
         products = self.total(jnp.stack([guide[..., i] * guide[..., j] for i, j in pairs], axis=-1)) / self._count
         covariance = [products[..., k] - self._mean[..., i] * self._mean[..., j] for k, (i, j) in enumerate(pairs)]
         a, b, c, d, e, f = (v + (epsilon if i == j else 0.0) for v, (i, j) in zip(covariance, pairs, strict=True))
-        # [[a b c] [b d e] [c e f]] as L D Lᵀ: its inverse by determinants loses all digits in float32.
+        # Factor [[a b c] [b d e] [c e f]] as L D Lᵀ: inverting it by determinants loses all digits in float32.
         self._low = (b / a, c / a, (e - c * b / a) / jnp.maximum(d - b * b / a, epsilon / 2))
         second = jnp.maximum(d - b * b / a, epsilon / 2)
         third = jnp.maximum(f - c * c / a - self._low[2] * (e - c * b / a), epsilon / 2)
         self._pivots = (a, second, third)
 
     def total(self, values: Float[Array, "h w c"]) -> Float[Array, "h w c"]:
-        """Sum over each pixel's window, of what lies inside the picture."""
+        """Sum the values over each pixel's window, excluding pixels outside the picture."""
         return _slide(_slide(values, self._radius_px, 0), self._radius_px, 1)
 
     def fit(self, target: Float[Array, "h w"]) -> Float[Array, "h w 4"]:
-        """For each window the three weights and the constant of the guide that give `target` best."""
+        """Return, for each window, the three weights and the constant that best predict `target` from the guide."""
         sums = (
             self.total(jnp.concatenate([self._guide * target[..., None], target[..., None]], axis=-1)) / self._count
         )
@@ -139,6 +145,7 @@ class _Windows:
         return jnp.concatenate([weights, constant], axis=-1)
 
     def apply(self, functions: Float[Array, "h w 4"]) -> Float[Array, "h w"]:
+        """Evaluate the affine functions on the guide."""
         return (functions[..., :3] * self._guide).sum(axis=-1) + functions[..., 3]
 
 
@@ -151,7 +158,7 @@ def _slide(values: Float[Array, "h w c"], radius_px: int, axis: int) -> Float[Ar
 
 
 def _largest_near(values: Float[Array, "h w"], reach_px: int) -> Float[Array, "h w"]:
-    """Largest value within a square of half-width `reach_px`."""
+    """Return the largest value within a square of half-width `reach_px` at each pixel."""
     side = 2 * reach_px + 1
     rows = jax.lax.reduce_window(values, -jnp.inf, jax.lax.max, (side, 1), (1, 1), "SAME")
     return jax.lax.reduce_window(rows, -jnp.inf, jax.lax.max, (1, side), (1, 1), "SAME")

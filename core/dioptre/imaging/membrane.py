@@ -1,7 +1,8 @@
-"""A smooth surface over a hole: the membrane that is fixed where values are known.
+"""Fill a hole in a map with a membrane: the smoothest surface that meets the values around it.
 
-Laplace's equation with the known values as its border, no flow through the picture's edges: conjugate gradients
-from a guess by pull-push. P. Pérez, M. Gangnet, A. Blake, "Poisson Image Editing", SIGGRAPH 2003.
+The surface solves Laplace's equation with the known values as boundary and zero flux through the picture's edges,
+by conjugate gradients that start from pull-push. P. Pérez, M. Gangnet, A. Blake, "Poisson Image Editing", SIGGRAPH
+2003.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from jaxtyping import Array, Bool, Float, Float32
 from .pull_push import pull_push
 from .resize import resize
 
-_GRID = (256, 256)  # one shape for all holes: they are smooth
+_GRID = (256, 256)  # one shape for all holes, so it compiles once; the surfaces are smooth
 _STEPS = 96
 
 
 def membrane(values: Float32[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    """`values`, and where `inside` the membrane through them; 0 everywhere when nothing lies outside.
+    """Return `values` with the pixels where `inside` is true replaced by a membrane; zeros if all are inside.
 
-    Solved on a grid of 256 x 256 at most: towards a large hole's border the result is smooth and need not meet each
-    single value.
+    The membrane is solved on a grid of 256 x 256 cells. Along the border of a large hole the result is smooth and
+    need not match every single value.
     """
     if inside.all():
         return np.zeros_like(values)
@@ -40,7 +41,7 @@ def membrane(values: Float32[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]
 
 @jax.jit
 def _solve(guess: Float[Array, "h w"], hole: Bool[Array, "h w"], scale: Float[Array, "2"]) -> Float[Array, "h w"]:
-    """Conjugate gradients for the Laplacian inside `hole`; `scale`: a cell's height and width."""
+    """Solve Laplace's equation inside `hole` by conjugate gradients; `scale` is the height and width of a cell."""
     down, across = 1 / scale[0] ** 2, 1 / scale[1] ** 2
     strength = jnp.maximum(down, across)
     down, across = down / strength, across / strength
@@ -51,7 +52,7 @@ def _solve(guess: Float[Array, "h w"], hole: Bool[Array, "h w"], scale: Float[Ar
         columns = padded[1:-1, 2:] + padded[1:-1, :-2] - 2 * x
         return jnp.where(hole, -(down * rows + across * columns), 0)
 
-    # What the guess misses is 0 outside the hole: the operator is symmetric and positive for it.
+    # Solving for the correction, which is 0 outside the hole, makes the operator symmetric and positive.
     missing, _ = jax.scipy.sparse.linalg.cg(  # type: ignore[no-untyped-call]  # JAX has no types there
         laplacian, -laplacian(guess), maxiter=_STEPS, tol=0.0
     )

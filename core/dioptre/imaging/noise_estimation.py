@@ -1,11 +1,12 @@
-"""How strongly a picture wants noise reduction: its noise and its JPEG quantisation, measured on itself.
+"""Estimate the noise and the JPEG quantization of a picture, and the noise reduction that it needs.
 
-JPEG: Z. Fan, R. de Queiroz, "Identification of Bitmap Compression History", IEEE TIP 12(2), 2003: coefficients that
-were quantised lie on multiples of a step. The grid of blocks is looked for wherever cropping may have left it.
-Noise: N. Ponomarenko et al., "An automatic approach to lossy compression of AVIRIS images", IGARSS 2007: what is
-fine in those blocks that have the least coarse structure. A sensor's noise differs from channel to channel, and a
-demosaiced one keeps that; grass, gravel and fur vary in brightness much more than in colour, as does a film's
-grain. So there is only as much noise as the colours show, as far as JPEG has left any in them.
+JPEG: Z. Fan, R. de Queiroz, "Identification of Bitmap Compression History", IEEE TIP 12(2), 2003: quantized
+coefficients are multiples of a step. Every possible offset of the block grid is tried, because the picture may have
+been cropped.
+Noise: N. Ponomarenko et al., "An automatic approach to lossy compression of AVIRIS images", IGARSS 2007: the fine
+detail in the blocks with the least coarse structure. Sensor noise differs between the channels, even after
+demosaicing; grass, gravel, fur and film grain vary much more in brightness than in colour. The estimate therefore
+does not exceed the noise in the colours, unless JPEG has removed that.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from scipy.fft import dct, dctn
 from .luma import LUMA
 
 _BLOCK = 8
-_REACH = 2 * _BLOCK - 1  # holds a block of every possible grid
-_THUMBNAIL_PX = 64 * 64  # up to which noise is not told from detail
+_REACH = 2 * _BLOCK - 1  # side of a patch that contains one whole block at every possible grid offset
+_THUMBNAIL_PX = 64 * 64  # number of pixels up to which noise cannot be distinguished from detail
 _MANY, _MOST_PATCHES = 2048, 8192
-_ENOUGH = 0.2  # share of the patches that are not clipped, to leave the others out
-_CLIPPED = 0.5 / 255  # values this near to 0 or 1 have lost their noise, and their place on a grid
-# The standard's example for luma (ITU-T T.81, table K.1), which most programs take for quality 50.
+_ENOUGH = 0.2  # fraction of unclipped patches above which the clipped ones are ignored
+_CLIPPED = 0.5 / 255  # values this close to 0 or 1 have lost their noise and their position on a quantization grid
+# The standard's example for luma (ITU-T T.81, table K.1), which most programs use for quality 50.
 _TABLE = np.array(
     [
         [16, 11, 10, 16, 24, 40, 51, 61],
@@ -41,21 +42,22 @@ _TABLE = np.array(
     np.float32,
 )
 _FREQUENCIES = ((0, 1), (1, 0), (0, 2), (1, 1), (2, 0), (0, 3), (1, 2), (2, 1), (3, 0), (2, 2), (1, 3), (3, 1))
-_FOUND_STEPS = 3  # of these, that make a JPEG
-_COARSEST = 12.0  # times the steps of quality 50; what seems coarser is a drawing's pattern
-_STEPS = np.arange(2, 256)  # of 255; a step of 1 is lost in the rounding of the decoded pixels
-_LEAST_COEFFICIENTS = 24  # that are not zero, to tell their step
-_ROUNDING = 0.33  # standard deviation of a coefficient by rounding luma and then the colours
-_ON_GRID = 0.7  # of the mean cosine that coefficients on multiples of a step have after rounding
-_CHANCE = 5.0  # standard deviations that it is above that of any coefficients
+_FOUND_STEPS = 3  # minimum number of these frequencies with a quantization step, for the picture to count as JPEG
+_COARSEST = 12.0  # in steps of quality 50; anything that seems coarser is the pattern of a drawing
+_STEPS = np.arange(2, 256)  # candidates, in 1/255; a step of 1 is lost when the decoded pixels are rounded
+_LEAST_COEFFICIENTS = 24  # minimum number of nonzero coefficients for finding their step
+_ROUNDING = 0.33  # standard deviation of a coefficient caused by rounding luma and then the colours
+_ON_GRID = 0.7  # required mean cosine, relative to that of coefficients on multiples of a step after rounding
+_CHANCE = 5.0  # required mean cosine, in standard deviations of that of random coefficients
 _BIN, _BINS = 0.25, 1200
-_BANDS = ((3, 5), (5, 7), (7, 9), (9, 11))  # sums of a coefficient's two frequencies
-_COARSE_BANDS = ((1, 2), (2, 3))  # where JPEG, too, leaves a colour's noise
-_COLOUR_NOISE = 2.1  # deviation of red - green over that of luma, of noise that is alike in all channels
-_COARSE_COLOUR_NOISE, _HIDDEN_COLOUR = 1.4, 0.03  # the same after JPEG; what that may hide at quality 50
-_SMOOTHEST, _LEAST_BLOCKS = 0.02, 16  # share of the blocks that noise is read from
-_HIDDEN = 0.18  # of a quantisation step: noise below it may have gone
-_GREY = 0.01  # of 255: red - green that is never larger says nothing
+_BANDS = ((3, 5), (5, 7), (7, 9), (9, 11))  # ranges of the sum of a coefficient's two frequencies
+_COARSE_BANDS = ((1, 2), (2, 3))  # bands in which even JPEG keeps the noise of a colour
+_COLOUR_NOISE = 2.1  # standard deviation of red - green relative to luma, for equal noise in all channels
+_COARSE_COLOUR_NOISE, _HIDDEN_COLOUR = 1.4, 0.03  # the same ratio after JPEG; noise that quality 50 may hide
+_SMOOTHEST, _LEAST_BLOCKS = 0.02, 16  # fraction and minimum number of the blocks in which noise is measured
+_HIDDEN = 0.18  # fraction of a quantization step below which JPEG may have removed the noise
+_GREY = 0.01  # in 1/255; if red - green is never larger, the picture is grey and its colours show no noise
+# Fitted to the strength with the least error on photos enlarged to twice their size.
 # Fitted on photographs enlarged twice: the strength with the least error.
 _STRENGTH_PER_NOISE, _HARMLESS_NOISE = 17.0, 0.005
 _STRENGTH_AT_QUALITY_50, _STRENGTH_EXPONENT = 0.3, 0.6
@@ -63,7 +65,12 @@ _STRENGTH_AT_QUALITY_50, _STRENGTH_EXPONENT = 0.3, 0.6
 
 @dataclass(frozen=True, kw_only=True)
 class Degradation:
-    """What a picture suffered. noise: std in luma, 0 to 1. quantization: see `measure_degradation`."""
+    """Noise and JPEG quantization of a picture.
+
+    Attributes:
+        noise: standard deviation of the noise in luma, 0 to 1.
+        quantization: quantization steps as a multiple of those of JPEG quality 50; see `measure_degradation`.
+    """
 
     noise: float
     quantization: float
@@ -72,11 +79,16 @@ class Degradation:
 def measure_degradation(
     picture: Float32[np.ndarray, "h w 3"], where: Bool[np.ndarray, "h w"] | None = None
 ) -> Degradation:
-    """Noise and JPEG quantisation of a picture.
+    """Measure the noise and the JPEG quantization of a picture.
 
-    picture: sRGB-encoded, [0, 1]. where: pixels that count; all where None. The quantisation's steps are given as
-    a multiple of those of quality 50: 0.1 at 95, 0.4 at 80, 2.5 at 20; 0 where the picture shows none. Of a JPEG,
-    noise below about a sixth of a step is not seen, and is given as that; nor is any seen in a thumbnail.
+    Args:
+        picture: sRGB-encoded, in [0, 1].
+        where: pixels to measure; all if None.
+
+    Returns:
+        The noise, and the quantization steps as a multiple of those of quality 50: 0.1 at 95, 0.4 at 80, 2.5 at 20,
+        and 0 without signs of JPEG. In a JPEG, noise below about a sixth of a step cannot be seen, so that value is
+        returned instead. In a thumbnail, the noise is always 0.
     """
     patches = _patches(picture, where)
     if len(patches) == 0:
@@ -96,20 +108,24 @@ def measure_degradation(
 
 
 def suitable_strength(degradation: Degradation) -> float:
-    """The strength of `noise_reduction.reduce_noise` that suits a damaged picture, 0 to 1; 0 where it is clean."""
+    """Return the suitable strength of `noise_reduction.reduce_noise`, from 0 for a clean picture to 1."""
     noise = _STRENGTH_PER_NOISE * np.sqrt(max(0.0, degradation.noise**2 - _HARMLESS_NOISE**2))
     blocks = _STRENGTH_AT_QUALITY_50 * degradation.quantization**_STRENGTH_EXPONENT
     return float(min(1.0, max(noise, blocks)))
 
 
 def _patches(picture: np.ndarray, where: np.ndarray | None) -> np.ndarray:
-    """(n, 2, 15, 15) luma and red - green, of 255, of places all over the picture, whole blocks apart.
+    """Sample patches across the whole picture at multiples of the block size.
 
-    None of them is clipped, but in pictures that are clipped nearly everywhere, as drawings are, or a fire's blue.
+    Clipped patches are left out, except in pictures that are clipped nearly everywhere, such as drawings, or the
+    blue channel of a fire.
+
+    Returns:
+        Luma and red - green, in 1/255, of shape (n, 2, 15, 15).
     """
     rows, columns = (np.arange(0, size - _REACH + 1, _BLOCK) for size in picture.shape[:2])
     y, x = (part.ravel() for part in np.meshgrid(rows, columns, indexing="ij"))
-    if y.size == 0:  # smaller than one patch
+    if y.size == 0:  # the picture is smaller than a patch
         return np.zeros((0, 2, _REACH, _REACH), np.float32)
     chosen = np.linspace(0, len(y) - 1, min(len(y), _MOST_PATCHES)).round().astype(int)
     patches = sliding_window_view(picture, (_REACH, _REACH), axis=(0, 1))[y[chosen], x[chosen]]
@@ -129,9 +145,9 @@ def _unclipped(planes: np.ndarray) -> np.ndarray:
 
 
 def _noise(blocks: np.ndarray) -> float:
-    """Of (n, 2, 8, 8) blocks, in steps of 255."""
+    """Estimate the noise of (n, 2, 8, 8) blocks, in 1/255."""
     luma, colour = (_deviations(blocks, plane, _BANDS) for plane in (0, 1))
-    if np.abs(blocks[:, 1]).max() < _GREY:  # noise is as strong in all bands, texture is not
+    if np.abs(blocks[:, 1]).max() < _GREY:  # noise, unlike texture, is equally strong in all bands
         return float(luma.min() ** 2 / max(luma.mean(), _GREY))
     return float(np.minimum(luma, colour / _COLOUR_NOISE).mean())
 
@@ -146,7 +162,7 @@ def _noise_after_jpeg(blocks: np.ndarray, quantization: float) -> float:
 
 
 def _deviations(blocks: np.ndarray, plane: int, bands: tuple[tuple[int, int], ...]) -> np.ndarray:
-    """The standard deviation of a plane's coefficients in each band, where luma is smooth."""
+    """Return the standard deviation of a plane's coefficients in each band, in blocks with smooth luma."""
     coefficients = dctn(blocks, axes=(2, 3), norm="ortho")
     count = max(_LEAST_BLOCKS, round(_SMOOTHEST * len(blocks)))
     found = []
@@ -159,13 +175,13 @@ def _deviations(blocks: np.ndarray, plane: int, bands: tuple[tuple[int, int], ..
 
 
 def _band(first: int, last: int) -> np.ndarray:
-    """Which coefficients belong to a band of `_BANDS`' kind."""
+    """Return a mask of the coefficients in a band, as in `_BANDS`."""
     order = np.add.outer(np.arange(_BLOCK), np.arange(_BLOCK))
     return (order >= first) & (order < last)
 
 
 def _quantized(luma: np.ndarray) -> tuple[float, tuple[int, int]]:
-    """The quantisation on the grid where most steps are found, and where that begins."""
+    """Return the quantization on the grid with the most detected steps, and the offset of that grid."""
     best = (0, 0.0, 0, 0)
     for dy, dx in product(range(_BLOCK), repeat=2):
         steps = _steps(_blocks(luma, dy, dx))
@@ -181,7 +197,7 @@ def _quantized(luma: np.ndarray) -> tuple[float, tuple[int, int]]:
 
 
 def _different(luma: np.ndarray) -> np.ndarray:
-    """Each patch once: what patterns of a drawing repeat lies on a few values, too, as if it were quantised."""
+    """Return the distinct patches. Repeated patterns in a drawing have few values and would look quantized."""
     weights = np.random.default_rng(0).random(_REACH**2, np.float32)
     _, first = np.unique(luma.reshape(len(luma), -1) @ weights, return_index=True)
     return luma[np.sort(first)]
@@ -192,7 +208,7 @@ def _blocks(patches: np.ndarray, dy: int, dx: int) -> np.ndarray:
 
 
 def _steps(blocks: np.ndarray) -> np.ndarray:
-    """The quantisation step at each of `_FREQUENCIES`; 0 where none is found."""
+    """Return the quantization step at each of `_FREQUENCIES`; 0 if none is found."""
     coefficients = np.abs(blocks.reshape(len(blocks), _BLOCK**2) @ _BASIS.T)
     bins = np.minimum((coefficients / _BIN).astype(np.int64), _BINS - 1)
     counts = np.stack([np.bincount(line, minlength=_BINS) for line in bins.T]).astype(np.float64)

@@ -1,9 +1,9 @@
-"""Less noise and fewer JPEG blocks: shrinkage of overlapping cosine transforms.
+"""Reduce noise and JPEG blocks by shrinking the coefficients of overlapping cosine transforms.
 
 G. Yu, G. Sapiro, "DCT Image Denoising: a Simple and Effective Image Denoising Algorithm", IPOL 2011. Every 8 x 8
-block at every second place is transformed, small coefficients are dropped, and all versions of a pixel are
-averaged, those from plain blocks counting more. The blocks of a JPEG file do not fall together with most of
-these, so that their edges go too.
+block at every second position is transformed, small coefficients are dropped, and all versions of a pixel are
+averaged, with more weight on smooth blocks. Most of these blocks straddle the block edges of a JPEG file, so those
+edges are smoothed as well.
 """
 
 from __future__ import annotations
@@ -27,16 +27,19 @@ _SHIFTS = range(0, _BLOCK, 2)
 _WINDOW_PX = 256
 _OVERLAP_PX = 8
 _STRONGEST = 0.16  # threshold on an orthonormal coefficient of luma at strength 1, of a picture in [0, 1]
-_CHROMA = 1.5  # colour noise is coarser and matters less
+_CHROMA = 1.5  # factor on the threshold of colour, whose noise is coarser and whose detail matters less
 
 
 def reduce_noise(
     picture: Float32[np.ndarray, "h w 3"], *, strength: float, progress: Progress = no_progress
 ) -> Float32[np.ndarray, "h w 3"]:
-    """The picture with less noise and fewer compression artefacts.
+    """Return the picture with less noise and fewer compression artefacts.
 
-    picture: sRGB-encoded, [0, 1]. strength: 0 changes nothing, 0.25 suits light noise and good JPEG files, 0.5
-    ISO noise or JPEG of middling quality, 1 the worst.
+    Args:
+        picture: sRGB-encoded, in [0, 1].
+        strength: 0 changes nothing, 0.25 suits light noise and good JPEG files, 0.5 suits high-ISO noise or JPEG
+            files of medium quality, 1 suits the worst.
+        progress: called with the fraction done and the phase.
     """
     if strength <= 0:
         return picture
@@ -58,7 +61,7 @@ def reduce_noise(
 
 
 def _cosines() -> np.ndarray:
-    """(64, 64): a block's coefficients, the mean first, from its pixels, both row by row; orthonormal."""
+    """Return the orthonormal (64, 64) matrix that transforms a block's pixels, row by row, with the mean first."""
     one = dct(np.eye(_BLOCK), axis=0, norm="ortho")
     return np.kron(one, one).astype(np.float32)
 
@@ -85,7 +88,7 @@ def _shrink(picture: Float[Array, "h w 3"], threshold: Float[Array, ""]) -> Floa
 def _shrink_blocks(
     planes: Float[Array, "h w 3"], limits: Float[Array, "3"]
 ) -> tuple[Float[Array, "h w 3"], Float[Array, "h w 3"]]:
-    """Shrunk planes times their weight, and the weight, of blocks that begin at the corner."""
+    """Shrink the blocks of a grid from the corner on; return the planes times their weight, and the weight."""
     height, width, _ = planes.shape
     rows, columns = height // _BLOCK, width // _BLOCK
     cosines, precise = _cosines(), jax.lax.Precision.HIGHEST

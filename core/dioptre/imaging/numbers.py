@@ -1,4 +1,4 @@
-"""Whole pictures brought to usable numbers, without a copy where they are that already."""
+"""Bring pictures into a usable range of numbers, without a copy if they are already in it."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from jaxtyping import Float32
 
 
 def is_finite(values: Float32[np.ndarray, "*shape"]) -> bool:
-    """Whether no value is NaN or infinite. A sum finds that without a second array of the picture's size."""
+    """Return whether no value is NaN or infinite. Summing detects that without a second array of the same size."""
     with np.errstate(over="ignore", invalid="ignore"):
         total = float(np.sum(values, dtype=np.float32))
     return math.isfinite(total) or bool(np.isfinite(values).all())
 
 
 def without_nan(values: Float32[np.ndarray, "*shape"], *, infinite: float = 0.0) -> Float32[np.ndarray, "*shape"]:
-    """`values` with NaN and minus infinity as 0, infinity as `infinite`; the same array where there is none."""
+    """Replace NaN and minus infinity by 0, and infinity by `infinite`; return the same array if all are finite."""
     if is_finite(values):
         return values
     return np.nan_to_num(values, nan=0.0, posinf=infinite, neginf=0.0)
 
 
 def within_unit(values: Float32[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
-    """`values` clipped to [0, 1]; the same array where they lie there already."""
+    """Clip `values` to [0, 1]; return the same array if they already lie inside."""
     if values.size == 0 or (values.min() >= 0 and values.max() <= 1):
         return values
     return np.clip(values, 0, 1)

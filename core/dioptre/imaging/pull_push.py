@@ -1,7 +1,7 @@
-"""Spread known values over the rest of a picture: smooth, the nearest ones counting most, at any distance.
+"""Pull-push: fill the unknown pixels of a picture smoothly from the known ones, at any distance.
 
-Pull-push: averages of what is known at ever smaller sizes, then each size fills the holes of the next larger one.
-S. Gortler et al., "The Lumigraph", SIGGRAPH 1996.
+Known values are averaged at smaller and smaller sizes; then each size fills the holes of the next larger one, so
+the nearest values weigh most. S. Gortler et al., "The Lumigraph", SIGGRAPH 1996.
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ from jaxtyping import Bool, Float32
 from .layers import Rows
 from .resize import resized_rows
 
-_LEAST = 1e-6  # weight below which a mean says nothing
-_BAND = 1 << 21  # values that are worked on at a time at the full size
+_LEAST = 1e-6  # lower limit of a divisor
+_BAND = 1 << 21  # number of values that are processed at a time at full size
 
 
 def pull_push(
     values: Float32[np.ndarray, "h w *c"], known: Float32[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "h w *c"]:
-    """`values` where `known` is above 0, filled in from there elsewhere.
+    """Return `values` with the pixels where `known` is 0 filled in from the others; 0 if all are unknown.
 
-    known: how much each pixel counts in what is filled in, in [0, 1]. With nothing known it is 0.
+    Args:
+        values: the picture to fill.
+        known: weight of each pixel in the filled values, in [0, 1].
     """
     read = pull_push_rows(values, known)
     result = np.empty(values.shape, np.float32)
@@ -33,7 +35,10 @@ def pull_push(
 def pull_push_rows(
     values: Float32[np.ndarray, "h w *c"], known: Float32[np.ndarray, "h w"] | Bool[np.ndarray, "h w"]
 ) -> Rows:
-    """What gives some rows of `pull_push`; it holds a quarter of the values, and what is given here."""
+    """Return a function that computes rows of `pull_push`.
+
+    It keeps references to both arrays, and a copy of the values at half the size.
+    """
     planes = values.reshape(*values.shape[:2], -1)
     if known.min() > 0:
         return lambda rows: values[rows].copy()
@@ -55,13 +60,13 @@ def pull_push_rows(
 
 
 def _bands(shape: tuple[int, ...]) -> list[slice]:
-    """Rows of a large picture, an even number at a time."""
+    """Split the rows of a large picture into slices with an even number of rows each."""
     rows = max(2, _BAND // (shape[1] * shape[2]) // 2 * 2)
     return [slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows)]
 
 
 def _fill(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Weighted means at this size, made in place, holes filled from smaller sizes."""
+    """Return the weighted means at this size, computed in place, with holes filled from smaller sizes."""
     size = weight.shape[0], weight.shape[1]
     if weight.min() > 0 or size == (1, 1):
         weighted /= np.maximum(weight, _LEAST)
@@ -75,7 +80,7 @@ def _fill(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def _halved(shape: tuple[int, ...], read: Rows) -> np.ndarray:
-    """Means of blocks of 2 x 2 of what `read` gives, the last row and column repeated where a side is odd."""
+    """Return the means over blocks of 2 x 2; the last row and column are repeated if a side is odd."""
     height, width, depth = shape
     made = np.empty((-(-height // 2), -(-width // 2), depth), np.float32)
     for band in _bands(shape):
@@ -87,5 +92,5 @@ def _halved(shape: tuple[int, ...], read: Rows) -> np.ndarray:
 
 
 def _seconds(length: int) -> np.ndarray:
-    """Indices of the second of each pair; the first again where it has none."""
+    """Return the index of the second of each pair; that of the first if the pair is incomplete."""
     return np.minimum(np.arange(1, length + 1, 2), length - 1)

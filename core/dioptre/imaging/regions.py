@@ -1,4 +1,4 @@
-"""Regions of small maps: connected parts, and growth from a point along the cheapest path."""
+"""Regions of small maps: connected components, and the cheapest paths from a point."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from jaxtyping import Bool, Float32, Int
 from scipy import ndimage, sparse
 
 _STEPS = ((0, 1, 1.0), (1, 0, 1.0), (1, 1, 1.414), (1, -1, 1.414))
-"""Down, across, and their length; each is taken backwards too."""
+"""Rows down, columns across, and length; each step is also taken backwards."""
 
 
 def label_regions(mask: Bool[np.ndarray, "h w"]) -> tuple[Int[np.ndarray, "h w"], int]:
-    """Number the 4-connected parts of `mask` 1, 2, …, largest first; 0 outside. Returns labels and their count."""
+    """Number the 4-connected components of `mask`.
+
+    Returns:
+        The labels, 1, 2, … from the largest component to the smallest and 0 outside, and the number of components.
+    """
     labels, count = ndimage.label(mask)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     renumbered = np.zeros(count + 1, np.int64)
@@ -22,9 +26,15 @@ def label_regions(mask: Bool[np.ndarray, "h w"]) -> tuple[Int[np.ndarray, "h w"]
 def travel_cost(
     features: Float32[np.ndarray, "h w c"], start: tuple[int, int], *, floor: float
 ) -> Float32[np.ndarray, "h w"]:
-    """Cost of the cheapest path from `start` (row, column) to each pixel.
+    """Compute the cost of the cheapest path from a point to each pixel.
 
-    A step, to one of eight neighbours, costs the distance of the two pixels' features, plus `floor` a pixel.
+    A step to one of the eight neighbours costs the distance between the features of the two pixels, plus `floor`
+    per pixel of length.
+
+    Args:
+        features: features of each pixel.
+        start: row and column of the point.
+        floor: minimum cost per pixel of length.
     """
     height, width = features.shape[:2]
     number = np.arange(height * width).reshape(height, width)

@@ -1,10 +1,11 @@
 """Resizing with antialiasing.
 
-`resize` works on whole pictures of any size without compiling: Pillow's convolution resampling on float planes,
-a thread for each channel and band of rows. `shrink` and `enlarge` are for whole factors inside jitted functions.
+`resize` handles whole pictures of any size without compilation: it uses Pillow's convolution resampling on float
+planes, with threads for the channels and bands of rows. `shrink` and `enlarge` are for integer factors inside
+jitted functions.
 
-Alpha: resize premultiplied values. Light: box and bilinear averages are exact in linear light; bicubic in encoded
-values, as editors do it, rings less at dark edges.
+Resize premultiplied values if there is alpha. Box and bilinear averages are exact in linear light; bicubic in
+encoded values, which editors use, rings less at dark edges.
 """
 
 from __future__ import annotations
@@ -28,18 +29,26 @@ _FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 
-_REACH = {"area": 0.5, "bilinear": 1.0, "bicubic": 2.0, "lanczos": 3.0}  # of the filters, to either side
-_BAND = 1 << 21  # values of one channel that are worked on at a time
+_REACH = {"area": 0.5, "bilinear": 1.0, "bicubic": 2.0, "lanczos": 3.0}  # half-widths of the filters
+_BAND = 1 << 21  # number of values of one channel that are processed at a time
 _THREADS = 4
 
 
 def resize(
     image: Float32[np.ndarray, "h w *c"], size: tuple[int, int], *, method: Method = "bicubic"
 ) -> Float32[np.ndarray, "H W *c"]:
-    """Resize to `size` (height, width); pixel centres at half-integers, as Pillow and the editors have it.
+    """Resize an image to `size`.
 
-    The filter widens with the reduction (antialiasing). "area" is the exact mean over each new pixel's box.
-    Values outside [0, 1] are kept; bicubic and lanczos may overshoot: clip where that matters.
+    Pixel centres are at half-integers, as in Pillow and the editors. When reducing, the filter widens to prevent
+    aliasing. Values outside [0, 1] are kept. Bicubic and lanczos may overshoot; clip the result where that matters.
+
+    Args:
+        image: the image to resize.
+        size: new height and width.
+        method: filter; "area" is the exact mean over the box of each new pixel.
+
+    Raises:
+        ValueError: a side of `size` is below 1.
     """
     if min(size) < 1:
         raise ValueError(f"size is {size}; both sides must be at least 1")
@@ -49,7 +58,7 @@ def resize(
 def resized_rows(
     image: Float32[np.ndarray, "h w *c"], size: tuple[int, int], rows: slice, *, method: Method = "bicubic"
 ) -> Float32[np.ndarray, "n W *c"]:
-    """Some rows of what `resize` gives, the same to the last bits of a float."""
+    """Return the rows `rows` of the result of `resize`, equal except for the last bits of a float."""
     height = rows.stop - rows.start
     if image.shape[:2] == tuple(size):
         return image[rows].copy()
@@ -64,7 +73,7 @@ def resized_rows(
         result[band.top - rows.start : band.bottom - rows.start, :, channel] = np.asarray(made)
 
     pieces = list(product(range(planes.shape[2]), bands))
-    if len(pieces) == 1 or result.size + planes.size < 1 << 16:  # threads would cost more than they save
+    if len(pieces) == 1 or result.size + planes.size < 1 << 16:  # too small for threads to pay off
         for piece in pieces:
             one(piece)
     else:
@@ -75,7 +84,7 @@ def resized_rows(
 
 @dataclass(frozen=True, kw_only=True)
 class _Band:
-    """Rows top..bottom-1 of the result, from rows first..last-1 of the picture; box: Pillow's, in those rows."""
+    """Rows top to bottom - 1 of the result, from rows first to last - 1; `box` is Pillow's, in those rows."""
 
     top: int
     bottom: int
@@ -85,16 +94,23 @@ class _Band:
 
 
 def _bands(old: tuple[int, int], new: tuple[int, int], *, reach: float, wanted: slice | None = None) -> list[_Band]:
-    """Cut a large picture, or the wanted rows of the new one, into bands: what is copied on the way stays small.
+    """Split the resizing of a large picture, or of the wanted rows, into bands, to limit the size of copies.
 
-    reach: the filter's, in pixels of whichever of the two is coarser. Up to `_BAND` values are one.
+    Args:
+        old: height and width of the picture.
+        new: height and width of the result.
+        reach: half-width of the filter, in pixels of the old or new picture, whichever is coarser.
+        wanted: rows of the result; all if None.
+
+    Returns:
+        The bands; a single one if both pictures have at most `_BAND` values.
     """
     scale = old[0] / new[0]
     if max(old[0] * old[1], new[0] * new[1]) <= _BAND and wanted in (None, slice(0, new[0])):
         return [_Band(top=0, bottom=new[0], first=0, last=old[0], box=(0, old[1], old[0]))]
     reach_px = reach * max(scale, 1.0) + 2
     rows = int(_BAND / max(scale * old[1], new[1]))
-    rows = max(rows, int(4 * reach_px / scale), 1)  # not more overlap than there is to do
+    rows = max(rows, int(4 * reach_px / scale), 1)  # limits the overlap to a fraction of the band
     bands = []
     start, stop = (0, new[0]) if wanted is None else (wanted.start, wanted.stop)
     for top in range(start, stop, rows):
@@ -108,7 +124,13 @@ def _bands(old: tuple[int, int], new: tuple[int, int], *, reach: float, wanted: 
 def fitted_size(
     size: tuple[int, int], *, longest_px: int | None = None, pixels: int | None = None
 ) -> tuple[int, int]:
-    """`size` reduced in proportion to a longest side or a number of pixels; never enlarged, never below 1."""
+    """Reduce `size` in proportion to fit a longest side or a number of pixels; never enlarge it, never below 1.
+
+    Args:
+        size: height and width.
+        longest_px: maximum length of the longer side.
+        pixels: maximum number of pixels.
+    """
     height, width = size
     scale = 1.0
     if longest_px is not None:
@@ -119,7 +141,11 @@ def fitted_size(
 
 
 def shrink(image: Float[Array, "h w c"], factor: int) -> Float[Array, "H W c"]:
-    """Mean over blocks of `factor` x `factor`; both sides must be multiples of it."""
+    """Average blocks of `factor` x `factor` pixels.
+
+    Raises:
+        ValueError: a side is not a multiple of `factor`.
+    """
     height, width, channels = image.shape
     if height % factor or width % factor:
         raise ValueError(f"{height} x {width} is not a multiple of {factor}")
@@ -127,7 +153,7 @@ def shrink(image: Float[Array, "h w c"], factor: int) -> Float[Array, "H W c"]:
 
 
 def enlarge(image: Float[Array, "h w c"], factor: int) -> Float[Array, "H W c"]:
-    """Bilinear enlargement by a whole factor, the edge pixel repeated; equals Pillow's bilinear."""
+    """Enlarge bilinearly by an integer factor, repeating the edge pixels; equivalent to Pillow's bilinear."""
     return _enlarge_axis(_enlarge_axis(image, factor, 0), factor, 1)
 
 
@@ -137,7 +163,7 @@ def _enlarge_axis(image: Float[Array, "h w c"], factor: int, axis: int) -> Float
     padded = jnp.concatenate([first, image, last], axis)
     phases = []
     for phase in range(factor):
-        position = (phase + 0.5) / factor - 0.5  # of the new centre, in old pixels, from an old centre
+        position = (phase + 0.5) / factor - 0.5  # of the new centre from the old one, in old pixels
         start = 0 if position < 0 else 1
         weight = position + 1 - start
         left, right = (_slice(padded, start + k, length, axis) for k in (0, 1))

@@ -1,4 +1,4 @@
-"""Planes kept exactly in little memory while a step needs it for something else."""
+"""Lossless compact storage for planes while a step needs the memory for something else."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from jaxtyping import Float32, UInt8
 
 @dataclass(frozen=True, kw_only=True)
 class Differences:
-    """Where a plane differs from another one, and its values there, to the last bit.
+    """The pixels at which a plane differs from another one, and its exact values there.
 
-    where: a bit for each pixel, packed along the rows. values: of the pixels that differ, row by row.
+    Attributes:
+        where: one bit for each pixel, packed along the rows.
+        values: values of the pixels that differ, row by row.
     """
 
     where: UInt8[np.ndarray, "h b"]
@@ -20,19 +22,25 @@ class Differences:
 
     @staticmethod
     def of(plane: Float32[np.ndarray, "h w"], other: Float32[np.ndarray, "h w"]) -> Differences:
-        """What `put_into(other)` makes `plane` of."""
+        """Return the differences that turn `other` into `plane`."""
         differs = plane.view(np.uint32) != other.view(np.uint32)
         return Differences(where=np.packbits(differs, axis=1), values=plane[differs])
 
     def put_into(self, other: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-        """Turn `other`, in place, into the plane that differed from it."""
+        """Turn `other` back into the plane, in place, and return it."""
         other[_unpacked(self.where, other.shape[1])] = self.values
         return other
 
 
 @dataclass(frozen=True, kw_only=True)
 class PackedMatte:
-    """A matte, of which most is 0 or 1, in a bit or two for each pixel where it is. `unpacked` gives it exactly."""
+    """A matte, mostly 0 or 1, packed without loss into one or two bits for each such pixel.
+
+    Attributes:
+        inside: one bit for each pixel, set from a coverage of 0.5, packed along the rows.
+        between: pixels that are neither 0 nor 1.
+        width: width of the matte in pixels.
+    """
 
     inside: UInt8[np.ndarray, "h b"]
     between: Differences
@@ -40,11 +48,13 @@ class PackedMatte:
 
     @staticmethod
     def of(matte: Float32[np.ndarray, "h w"]) -> PackedMatte:
+        """Pack a matte."""
         inside = matte >= 0.5
         between = Differences.of(matte, inside.astype(np.float32))
         return PackedMatte(inside=np.packbits(inside, axis=1), between=between, width=matte.shape[1])
 
     def unpacked(self) -> Float32[np.ndarray, "h w"]:
+        """Return the exact matte."""
         return self.between.put_into(_unpacked(self.inside, self.width).astype(np.float32))
 
 

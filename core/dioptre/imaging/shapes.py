@@ -1,6 +1,6 @@
-"""Few array shapes for many picture sizes, so that a new size compiles nothing new.
+"""Map many picture sizes to few array shapes, so that a new size rarely triggers a compilation.
 
-Compiled code is tied to array shapes. Whole pictures are therefore rounded up to a bucket and padded, and
+Compiled code is tied to array shapes. Whole pictures are therefore padded up to one of a few sizes (buckets), and
 element-wise work is cut into chunks of one size.
 """
 
@@ -14,14 +14,19 @@ import numpy as np
 from jaxtyping import Array, Float, Float32
 
 CHUNK = 1 << 20
-"""Values in one chunk of `map_chunks`: 4 MiB, large enough to keep all cores busy."""
+"""Number of values in a chunk of `map_chunks`: 4 MiB, enough to keep all cores busy."""
 
 
 def bucket(length_px: int, *, multiple: int = 1, per_octave: int = 4) -> int:
-    """The smallest bucket that holds `length_px`: `per_octave` sizes between each power of two and the next.
+    """Return the smallest bucket that holds `length_px`.
 
-    multiple: the bucket is rounded up to a multiple of this. With 4 per octave, padding adds at most 25 % a side.
-    Raises ValueError for a length below 1.
+    Args:
+        length_px: length of a side in pixels.
+        multiple: the bucket is rounded up to a multiple of this.
+        per_octave: number of buckets from one power of two to the next. With 4, padding adds at most 25 % per side.
+
+    Raises:
+        ValueError: the length is below 1.
     """
     if length_px < 1:
         raise ValueError(f"length_px is {length_px}; it must be at least 1")
@@ -32,9 +37,10 @@ def bucket(length_px: int, *, multiple: int = 1, per_octave: int = 4) -> int:
 
 
 def reflected_indices(start: int, stop: int, length: int) -> np.ndarray:
-    """Indices start..stop-1 brought into 0..length-1 by reflection without repeating the edge sample.
+    """Map the indices start to stop - 1 into 0 to length - 1 by reflection, without repeating the edge sample.
 
-    Any distance outside is allowed: the reflection repeats with period 2 · length - 2. A length of 1 repeats it.
+    The indices may lie any distance outside, because the reflection repeats with period 2 · length - 2. With a
+    length of 1, every index becomes 0.
     """
     if length == 1:
         return np.zeros(stop - start, np.int64)
@@ -51,9 +57,17 @@ def cut(
     axes: tuple[int, int] = (0, 1),
     mode: Literal["reflect", "edge"] = "reflect",
 ) -> np.ndarray:
-    """The part of this shape along two axes, reflected (without repeating the edge) or repeated outside the array.
+    """Return a section of an array along two axes; it may extend beyond the array.
 
-    A view where nothing lies outside. Slices and borders are several times faster than a list of indices.
+    The result is a view if the section lies inside the array. Slicing and padding are several times faster than
+    indexing with a list.
+
+    Args:
+        array: the array.
+        start: first index along each of the axes; may be negative.
+        shape: length along each of the axes.
+        axes: the two axes.
+        mode: "reflect" mirrors the array outside without repeating the edge; "edge" repeats the edge.
     """
     parts = [slice(None)] * array.ndim
     borders = [(0, 0)] * array.ndim
@@ -64,7 +78,7 @@ def cut(
         border = begin - first, first + length - stop
         if max(border) < stop - begin:
             parts[axis], borders[axis] = slice(begin, stop), border
-        else:  # more outside than inside
+        else:  # more of the section lies outside than inside
             wanted = np.arange(first, first + length).clip(0, available - 1)
             lists.append((axis, wanted if mode == "edge" else reflected_indices(first, first + length, available)))
     part: np.ndarray = array[tuple(parts)]
@@ -76,7 +90,16 @@ def cut(
 def pad_to(
     image: Float32[np.ndarray, "h w *c"], shape: tuple[int, int], *, mode: str = "reflect"
 ) -> Float32[np.ndarray, "H W *c"]:
-    """Pad at the bottom and right to `shape`: mode "reflect", "edge" or "zero". Crop to undo it."""
+    """Pad an image at the bottom and right to `shape`; undo it by cropping.
+
+    Args:
+        image: the image.
+        shape: height and width after padding.
+        mode: "reflect", "edge" or "zero".
+
+    Raises:
+        ValueError: the mode is unknown.
+    """
     height, width = image.shape[:2]
     if mode == "zero":
         padding = [(0, shape[0] - height), (0, shape[1] - width)] + [(0, 0)] * (image.ndim - 2)
@@ -92,7 +115,7 @@ def map_chunks(
     function: Callable[[Float[Array, " chunk"]], Float[Array, " chunk"]],
     values: Float32[np.ndarray, "*shape"],
 ) -> Float32[np.ndarray, "*shape"]:
-    """Apply a jitted element-wise function to an array of any size, compiled for one chunk size only."""
+    """Apply a jitted element-wise function in chunks of one size, so that it is compiled only once."""
     flat = np.ascontiguousarray(values).reshape(-1)
     result = np.empty_like(flat)
     for start in range(0, flat.size, CHUNK):

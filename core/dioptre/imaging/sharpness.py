@@ -1,4 +1,4 @@
-"""Where a picture is out of focus, from its own fine detail at each depth."""
+"""Estimate where a picture is out of focus, from its fine detail at each depth."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from .resize import fitted_size, resize
 
 _WORKING_PX = 1024
 _BINS = 12
-_LEAST_PIXELS = 400  # in a bin, to say anything about it
-_SOFT, _SHARP = 0.35, 0.75  # share of the sharpest depth's detail below which a depth is blurred, above which sharp
-_LEAST_CONTRAST = 0.004  # of mid-sized structure; flat areas say nothing about focus
+_LEAST_PIXELS = 400  # minimum number of pixels in a bin
+_SOFT, _SHARP = 0.35, 0.75  # detail relative to the sharpest depth; less is fully blurred, more is sharp
+_LEAST_CONTRAST = 0.004  # of medium-sized structure; flat areas do not reveal the focus
 
 
 def defocus_from_depth(
     picture: Float32[np.ndarray, "h w 3"], disparity: Float32[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "h w"]:
-    """Defocus in [0, 1] at each pixel: 0 in focus, 1 clearly out of it.
+    """Estimate the defocus at each pixel from 0 (in focus) to 1 (clearly out of focus).
 
-    The ratio of the finest detail to twice as coarse detail is compared between depths: a lens blurs everything at
-    one distance alike, so that what is flat is judged by what lies equally far away. A picture that is as sharp at
-    every depth has no defocus anywhere.
+    The method compares between depths the ratio of the finest detail to detail twice as coarse. A lens blurs
+    everything at one distance equally, so flat areas take the defocus of other areas at the same distance. A
+    picture that is equally sharp at every depth has no defocus anywhere.
+
+    Args:
+        picture: encoded, in [0, 1].
+        disparity: depth in [0, 1].
     """
     size = fitted_size((picture.shape[0], picture.shape[1]), longest_px=_WORKING_PX)
     luma = resize(picture, size, method="area").mean(axis=2)
@@ -44,6 +48,6 @@ def defocus_from_depth(
 
 
 def _smoothed(plane: np.ndarray, factor: int) -> np.ndarray:
-    """Reduced by `factor` and enlarged again."""
+    """Smooth a plane by reducing it by `factor` and enlarging it again."""
     size = plane.shape[0], plane.shape[1]
     return resize(resize(plane, fitted_size(size, longest_px=max(size) // factor), method="area"), size)

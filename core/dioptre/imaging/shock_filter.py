@@ -1,10 +1,10 @@
-"""A shock filter: it turns ramps at the steps of a depth map into steps, and leaves slopes.
+"""A shock filter that sharpens the steps of a depth map and leaves its slopes unchanged.
 
 S. Osher and L. Rudin, "Feature-Oriented Image Enhancement Using Shock Filters", SIAM J. Numer. Anal. 1990. Along
-the gradient, a pixel of positive curvature takes its value from farther down and one of negative curvature from
-farther up, so that values travel to the middle of a ramp from both sides. Values only move, so there are no halos,
-and outlines stay smooth, as the curvature is that of a smoothed map. An even slope, such as a floor, has no
-curvature; beside that, only places whose range hardly grows with the window change.
+the gradient, a pixel with positive curvature takes a value from farther down and one with negative curvature from
+farther up, so values move to the middle of a ramp from both sides. Because values only move, there are no halos.
+Outlines stay smooth, because the curvature is measured on a smoothed map. An even slope, such as a floor, has no
+curvature; in addition, pixels change only where the range of values hardly grows with the window.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import numpy as np
 from jaxtyping import Float32
 from scipy.ndimage import gaussian_filter, map_coordinates, maximum_filter, minimum_filter
 
-_PASSES = 12  # of up to a pixel: half of the widest ramp
+_PASSES = 12  # each moves values by up to a pixel; their number is half of the width of the widest ramp
 _SIGMA_PX = 1.75
-_CURVATURE = 0.001  # second derivative, per pixel squared, from which values travel at full speed
+_CURVATURE = 0.001  # second derivative, per pixel squared, from which values move at nearly full speed
 _REACH_PX = 10
-_SLOPE = 0.55  # range in a window by that in one of twice the size: 1/2 on a slope, 1 at a step
-_LEAST, _SURE = 0.01, 0.04  # what is left of a step's range without the slope's, from and to full effect
+_SLOPE = 0.55  # range in a window relative to that in a window of twice the size: 1/2 on a slope, 1 at a step
+_LEAST, _SURE = 0.01, 0.04  # range of a step beyond that of a slope, at which the effect starts and is complete
 
 
 def shock_filtered(disparity: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    """`disparity` (about [0, 1], its steps some pixels wide) with steps about one pixel wide."""
+    """Return `disparity` (about [0, 1], with steps a few pixels wide) with steps about one pixel wide."""
     values = disparity.astype(np.float32)
     speed = _stepness(values)
     rows, columns = np.nonzero(speed > 0.02)
@@ -50,7 +50,7 @@ def shock_filtered(disparity: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray,
 
 
 def _stepness(values: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    """1 near steps, 0 on flat ground and slopes."""
+    """Return 1 near steps, and 0 on flat areas and slopes."""
     narrow, wide = (
         maximum_filter(values, 2 * reach + 1) - minimum_filter(values, 2 * reach + 1)
         for reach in (_REACH_PX, 2 * _REACH_PX)

@@ -1,4 +1,4 @@
-"""Results of slow steps by what they were computed from: what a pipeline asks for, whoever keeps them."""
+"""The interface to a cache of slow steps' results, keyed by the data from which they were computed."""
 
 from __future__ import annotations
 
@@ -13,39 +13,56 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class StepResult:
-    """What a step gave: float32 planes (H, W), and JSON types."""
+    """The result of a step.
+
+    Attributes:
+        planes: float32 arrays of shape (H, W) by name.
+        facts: values of JSON types by name.
+    """
 
     planes: Mapping[str, np.ndarray] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @staticmethod
     def of(value: Any, *, without: tuple[str, ...] = ()) -> StepResult:
-        """The fields of a dataclass; those named `without` are left out and must have a default."""
+        """Create a step result from the fields of a dataclass.
+
+        Args:
+            value: the dataclass.
+            without: names of fields to leave out; they must have a default.
+        """
         named = {one.name: getattr(value, one.name) for one in fields(value) if one.name not in without}
         planes = {name: each for name, each in named.items() if isinstance(each, np.ndarray)}
         return StepResult(planes=planes, facts={name: each for name, each in named.items() if name not in planes})
 
     def to(self, kind: Callable[..., T]) -> T:
-        """The dataclass `kind` with these fields; lists, which JSON makes of tuples, are tuples again."""
+        """Create the dataclass `kind` from these fields, with JSON's lists as tuples again."""
         return kind(**self.planes, **{name: _tuples(value) for name, value in self.facts.items()})
 
 
 @runtime_checkable
 class StepCache(Protocol):
-    """Gives the result of a step that has run before."""
+    """A cache that returns the result of a step if it has run before."""
 
     def result(self, step: str, given: Mapping[str, Any], compute: Callable[[], StepResult]) -> StepResult:
-        """The result of `step` for all that decides it; `compute` makes it where it is not kept.
+        """Return the stored result of `step`, or compute and store it.
 
-        given: arrays and JSON types. Equal values give equal results, to the bit. The planes must not be changed.
+        Args:
+            step: name of the step.
+            given: everything that determines the result: arrays and JSON types. Equal values must give
+                bit-identical results.
+            compute: runs the step.
+
+        Returns:
+            The result. Its planes must not be changed.
         """
 
     def name(self, array: np.ndarray, name: str) -> None:
-        """Say what identifies the content of `array`, so that it need not be read for that."""
+        """Assign a name that identifies the content of `array`, which saves hashing it."""
 
 
 class NoStepCache:
-    """Keeps nothing."""
+    """A cache that stores nothing."""
 
     def result(self, step: str, given: Mapping[str, Any], compute: Callable[[], StepResult]) -> StepResult:
         return compute()

@@ -1,4 +1,4 @@
-"""The mask that strokes of a soft brush paint, at any size of the picture."""
+"""Paint the mask of soft brush strokes at any picture size."""
 
 from __future__ import annotations
 
@@ -15,30 +15,33 @@ from dioptre_link.strokes import HARD
 from .box_mean import box_mean
 from .layers import row_slices
 
-_LEAST_FADE_PX = 1.0  # the edge of a small brush is as soft as a pixel
-_FINE_PX = 32.0  # radius at which a stroke is drawn; a larger one is drawn smaller and enlarged: it is smooth
-_SPACING = 0.5  # of the radius: between points of the stroke's middle at which the depth is read
-_SAME, _OTHER = 0.05, 0.12  # disparity beyond the middle's that still belongs to it, and that does no more
-_DEPTH_REACH = 1.4  # of the radius: how far a depth of the middle counts
-_DEPTH_SOFTNESS = 0.25  # of the radius: half-width over which that range of depths is averaged
-_SLOPE_REACH = 0.15  # of the radius: over which the slope of a surface is measured
+_LEAST_FADE_PX = 1.0  # the edge of a small brush is at least one pixel soft
+_FINE_PX = 32.0  # largest radius at which strokes are drawn; larger ones are drawn smaller and enlarged
+_SPACING = 0.5  # distance between the points at which the depth is read along a stroke, in radii
+_SAME, _OTHER = 0.05, 0.12  # disparity beyond the stroke's range: up to the first in full, from the second on not
+_DEPTH_REACH = 1.4  # distance from the stroke's centre line to which its depth applies, in radii
+_DEPTH_SOFTNESS = 0.25  # half-width of the averaging of the depth range, in radii
+_SLOPE_REACH = 0.15  # distance over which the slope of a surface is measured, in radii
 
 
 def stroke_mask(
     strokes: Sequence[Mapping[str, Any]], disparity: Float32[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "h w"]:
-    """1 where strokes keep a picture sharp, -1 where they let it blur, 0 beside them.
+    """Return a mask that is 1 where strokes keep a picture sharp, -1 where they let it blur, and 0 elsewhere.
 
-    strokes: as `dioptre_link.strokes` has them. A later stroke lies over an earlier one. disparity: in [0, 1]. A
-    stroke covers what is as near as its middle, or what a surface with the slope there reaches: where the depth
-    steps, it ends, so that none of the surroundings are painted along an object's outline.
+    A stroke covers pixels as near as its centre line, and pixels on a surface that continues from there with the
+    same slope. It ends at depth steps, so strokes along an object's outline do not affect the surroundings.
+
+    Args:
+        strokes: as in `dioptre_link.strokes`; later strokes cover earlier ones.
+        disparity: depth in [0, 1].
     """
     size = disparity.shape
     mask = np.zeros(size, np.float32)
     for stroke in strokes:
         radius = stroke["radius"] * max(size)
         reach = radius + _LEAST_FADE_PX
-        points = np.asarray(stroke["points"], np.float64)[:, ::-1] * size - 0.5  # in rows and columns of pixels
+        points = np.asarray(stroke["points"], np.float64)[:, ::-1] * size - 0.5  # rows and columns in pixels
         first = np.maximum(np.floor(points.min(axis=0) - reach), 0).astype(int)
         last = np.minimum(np.ceil(points.max(axis=0) + reach) + 1, size).astype(int)
         if (last <= first).any():
@@ -58,9 +61,12 @@ def stroke_mask(
 
 
 class _Drawn(NamedTuple):
-    """A stroke on every `step`-th pixel of a part of the picture.
+    """A stroke drawn at every `step`-th pixel of a section of the picture.
 
-    cover: how much the brush covers, 0 to 1. low, high: the disparities that belong to the stroke.
+    Attributes:
+        cover: coverage by the brush, 0 to 1.
+        low: smallest disparity that belongs to the stroke.
+        high: largest disparity that belongs to the stroke.
     """
 
     cover: Float32[np.ndarray, "h w"]
@@ -69,7 +75,14 @@ class _Drawn(NamedTuple):
 
 
 def _draw(points: np.ndarray, near: Float32[np.ndarray, "h w"], *, radius: float, step: float) -> _Drawn:
-    """points: rows and columns of the stroke's way. near: the disparity of the part. Lengths are in pixels."""
+    """Draw a stroke at every `step`-th pixel.
+
+    Args:
+        points: rows and columns of the stroke's path in pixels.
+        near: disparity of the section.
+        radius: radius of the brush in pixels.
+        step: distance between drawn pixels.
+    """
     rows, columns = (np.arange(int((length - 1) / step) + 2) * step for length in near.shape)
     squared = np.full((rows.size, columns.size), np.inf)
     low, high = squared.copy(), -squared
@@ -105,7 +118,7 @@ def _draw(points: np.ndarray, near: Float32[np.ndarray, "h w"], *, radius: float
 
 
 def _spaced(points: np.ndarray, most_px: float) -> np.ndarray:
-    """The same way with points in between, none farther than that from the next."""
+    """Insert points into a path until no two neighbours are farther than `most_px` apart."""
     parts = [points[:1]]
     for start, end in pairwise(points):
         steps = max(math.ceil(math.dist(start, end) / most_px), 1)
@@ -119,7 +132,7 @@ def _depths(points: np.ndarray, near: Float32[np.ndarray, "h w"]) -> np.ndarray:
 
 
 def _slope(points: np.ndarray, near: Float32[np.ndarray, "h w"], *, reach_px: float) -> float:
-    """Disparity that the surface under the stroke rises by in a pixel: the median, which steps do not change."""
+    """Return the slope in disparity per pixel under a stroke; it is a median, which depth steps hardly affect."""
     down, across = (
         _depths(points + offset, near) - _depths(points - offset, near)
         for offset in (np.array((reach_px, 0.0)), np.array((0.0, reach_px)))
@@ -128,7 +141,7 @@ def _slope(points: np.ndarray, near: Float32[np.ndarray, "h w"], *, reach_px: fl
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
-    """0 below 0, 1 above 1, and a curve without corners in between."""
+    """Return the smoothstep of the values: 0 below 0, 1 above 1, and smooth in between."""
     share = np.clip(values, 0.0, 1.0)
     return share * share * (3 - 2 * share)
 
@@ -136,7 +149,7 @@ def _smooth(values: np.ndarray) -> np.ndarray:
 def _enlarged(
     small: Float32[np.ndarray, "h w"], step: float, rows: slice, width: int
 ) -> Float32[np.ndarray, "h2 w2"]:
-    """Every `step`-th pixel brought back to all pixels of some rows, linear between them."""
+    """Interpolate some rows of all pixels linearly from every `step`-th pixel."""
     if step == 1.0:
         return small[rows, :width].copy()
     for axis, pixels in enumerate((np.arange(rows.start, rows.stop), np.arange(width))):

@@ -1,4 +1,4 @@
-"""Work on parts of a picture on several cores; NumPy and JAX let go of the interpreter while they compute."""
+"""Process parts of a picture on several cores; NumPy and JAX release the interpreter lock while they compute."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ T = TypeVar("T")
 def on_all_cores(
     items: Sequence[T], work: Callable[[T], None], watch: Callable[[float], None], *, threads: int | None = None
 ) -> None:
-    """Work on all items; stop early when `watch`, given the fraction done, or an item raises.
+    """Process all items in threads, and stop early if `watch` or an item raises.
 
-    threads: how many items at a time; left out: as many as there are cores. JAX multiplies matrices in them as
-    precisely as in the caller's thread.
+    Args:
+        items: the items.
+        work: processes one item. JAX multiplies matrices with the same precision as in the caller's thread.
+        watch: called with the fraction done.
+        threads: number of threads; the number of cores if None.
     """
-    precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]  # each thread has its own
+    precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]  # the setting is per thread
 
     def as_here(item: T) -> None:
         with jax.default_matmul_precision(precision):

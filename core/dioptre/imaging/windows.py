@@ -1,7 +1,7 @@
-"""Windows of one fixed size that overlap, none of which reaches past the picture.
+"""Overlapping windows of one fixed size that stay inside the picture.
 
-Networks that pad with zeros at the edge of their input give, tile by tile, exactly what they give for the whole
-picture: every window's edge is either the picture's own or so far from what is kept that it cannot be seen there.
+A network that pads its input with zeros gives exactly the same result in windows as on the whole picture: each edge
+of a window is either the picture's own edge or too far from the kept pixels to affect them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """A stretch of one axis: read `length` pixels from `start`, keep those from `first` to before `last`."""
+    """A window along one axis: read `length` pixels from `start`; keep those from `first` to `last` - 1."""
 
     start: int
     length: int
@@ -20,11 +20,15 @@ class Window:
 
 
 def plan_windows(length_px: int, *, window_px: int, overlap_px: int) -> list[Window]:
-    """Windows that together keep every pixel of an axis once.
+    """Plan windows that together keep every pixel of an axis exactly once.
 
-    overlap_px: how far a kept pixel is at least from an edge of its window that is not the picture's edge.
-    An axis shorter than `window_px` gives one window of the axis' own length. Raises ValueError when a window would
-    keep nothing.
+    Args:
+        length_px: length of the axis. If it is shorter than `window_px`, the only window has this length.
+        window_px: length of a window.
+        overlap_px: minimum distance of a kept pixel from any window edge that is not the picture's edge.
+
+    Raises:
+        ValueError: a window would keep nothing.
     """
     if length_px <= window_px:
         return [Window(start=0, length=length_px, first=0, last=length_px)]
