@@ -1,7 +1,8 @@
-"""Chromatic adaptation: how colours under one light would look under another.
+"""Chromatic adaptation: predict how colours seen under one illuminant would look under another.
 
-CAT16 (Li et al. 2017, "Comprehensive color solutions: CAM16, CAT16, and CAM16-UCS") in its von Kries form with
-full adaptation, on linear Rec. 709 / sRGB primaries. Written in jax.numpy so that training can differentiate it.
+The method is CAT16 (Li et al. 2017, "Comprehensive color solutions: CAM16, CAT16, and CAM16-UCS") in its von Kries
+form with full adaptation, on linear Rec. 709 / sRGB primaries. It is written in jax.numpy so that training can
+differentiate it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from jaxtyping import Array, Float
 
 D65_XY = (0.3127, 0.3290)  # IEC 61966-2-1
 
-_RGB_TO_XYZ = np.array(  # linear sRGB, D65, derived from the primaries and white of IEC 61966-2-1
+_RGB_TO_XYZ = np.array(  # linear sRGB, D65, derived from the primaries and white point of IEC 61966-2-1
     [
         [0.41239080, 0.35758434, 0.18048079],
         [0.21263901, 0.71516868, 0.07219232],
@@ -28,37 +29,44 @@ LUMINANCE = _RGB_TO_XYZ[1]
 
 
 def xy_to_linear_rgb(xy: Float[Array, "*batch 2"]) -> Float[Array, "*batch 3"]:
-    """Linear sRGB of a light of unit luminance; may be negative outside the gamut."""
+    """Return the linear sRGB of a light of unit luminance; channels may be negative outside the gamut."""
     x, y = xy[..., 0], xy[..., 1]
     xyz = jnp.stack([x / y, jnp.ones_like(x), (1 - x - y) / y], axis=-1)
     return xyz @ _XYZ_TO_RGB.T.astype(np.float32)
 
 
 def linear_rgb_to_xy(linear_rgb: Float[Array, "*batch 3"]) -> Float[Array, "*batch 2"]:
-    """CIE 1931 chromaticity of linear sRGB. Black has none: its result is NaN."""
+    """Return the CIE 1931 chromaticity of linear sRGB, which is NaN for black."""
     xyz = linear_rgb @ _RGB_TO_XYZ.T.astype(np.float32)
     return xyz[..., :2] / jnp.sum(xyz, axis=-1, keepdims=True)
 
 
 def cone_gains(source_xy: Float[Array, "*batch 2"], target_xy: Float[Array, "2"]) -> Float[Array, "*batch 3"]:
-    """What each CAT16 cone response is multiplied by; lights of unit luminance."""
+    """Return the gains on the CAT16 cone responses that adapt colours from one illuminant to another.
+
+    Both illuminants are taken at unit luminance.
+    """
     return _cone_response(target_xy) / _cone_response(source_xy)
 
 
 def to_cone_matrix() -> Float[Array, "3 3"]:
-    """From linear sRGB to CAT16 cone responses."""
+    """Return the matrix from linear sRGB to CAT16 cone responses."""
     return jnp.asarray(_CAT16 @ _RGB_TO_XYZ, jnp.float32)
 
 
 def from_cone_matrix() -> Float[Array, "3 3"]:
-    """From CAT16 cone responses to linear sRGB."""
+    """Return the matrix from CAT16 cone responses to linear sRGB."""
     return jnp.asarray(_XYZ_TO_RGB @ np.linalg.inv(_CAT16), jnp.float32)
 
 
 def adaptation_matrix(source_xy: Float[Array, "2"], target_xy: Float[Array, "2"]) -> Float[Array, "3 3"]:
-    """Matrix M so that `linear_rgb @ M.T` shows under `target_xy` what was lit by `source_xy`.
+    """Return the matrix M with which `linear_rgb @ M.T` adapts colours from one illuminant to another.
 
-    The luminance of the source's white is kept.
+    Adaptation preserves the luminance of the source illuminant's white.
+
+    Args:
+        source_xy: chromaticity of the illuminant that lit the scene.
+        target_xy: chromaticity of the illuminant to simulate.
     """
     return from_cone_matrix() @ (cone_gains(source_xy, target_xy)[:, None] * to_cone_matrix())
 
@@ -73,5 +81,5 @@ def _cone_response(xy: Float[Array, "*batch 2"]) -> Float[Array, "*batch 3"]:
 def adapt(
     linear_rgb: Float[Array, "*batch 3"], source_xy: Float[Array, "2"], target_xy: Float[Array, "2"]
 ) -> Float[Array, "*batch 3"]:
-    """Linear sRGB as it would look had `target_xy` lit the scene instead of `source_xy`."""
+    """Return linear sRGB colours as they would look under `target_xy` instead of `source_xy`."""
     return linear_rgb @ adaptation_matrix(source_xy, target_xy).T

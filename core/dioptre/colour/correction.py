@@ -1,12 +1,12 @@
-"""The white-balance correction of a rendered photograph: an explicit, readable mapping of colours.
+"""White-balance correction of a rendered photograph as an explicit mapping of colours.
 
-First the light's colour is removed by chromatic adaptation in linear light; then a smooth polynomial in encoded
-values undoes what the camera's rendering bent (tone curve and style under the wrong light). The polynomial's
-nine terms are those of Afifi and Brown 2019 ("What else can fool deep learning?", ICCV): r g b, their squares and
-their products; it maps black to black. Pixels pass through nothing else, so detail and grain survive.
+First, chromatic adaptation removes the illuminant's colour in linear light. Then a smooth polynomial of the encoded
+values undoes the distortion that the camera's tone curve and picture style added under the wrong illuminant. The
+polynomial's nine terms are those of Afifi and Brown 2019 ("What else can fool deep learning?", ICCV): r g b, their
+squares and their products; it maps black to black. Nothing else changes the pixels, so detail and grain survive.
 
-Written channel by channel, so that XLA makes one vectorised loop of it; pictures go through as channels by
-themselves, as colours side by side cost twice as much.
+The code works channel by channel, so that XLA compiles it to one vectorised loop. Pictures are passed as separate
+channels, because interleaved colours take twice as long.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from .adaptation import adaptation_matrix, cone_gains, from_cone_matrix, to_cone
 
 TERMS = 9
 HEADROOM = 4.0
-"""How much faster than the picture's own values the ceiling rises above 1: what is brighter than white stays so."""
+"""Slope of the ceiling above white: an input that exceeds 1 by x may become as large as 1 + 4 x."""
 BLOWN_FROM, BLOWN_TO = 0.9, 0.99
-"""The least channel, encoded, from which on a colour counts as clipped in part, and wholly."""
+"""Encoded values of the smallest channel at which a colour begins to count as clipped, and counts in full."""
 
 Channels = tuple[Float[Array, "*batch"], Float[Array, "*batch"], Float[Array, "*batch"]]
 _Linear = list[Float[Array, "*batch"]]
 
 
 def polynomial_terms(srgb_encoded: Float[Array, "*batch 3"]) -> Float[Array, "*batch 9"]:
-    """r, g, b, r², g², b², rg, rb, gb."""
+    """Return the polynomial's terms: r, g, b, r², g², b², rg, rb, gb."""
     red, green, blue = srgb_encoded[..., 0], srgb_encoded[..., 1], srgb_encoded[..., 2]
     return jnp.stack(
         [red, green, blue, red * red, green * green, blue * blue, red * green, red * blue, green * blue], axis=-1
@@ -44,10 +44,17 @@ def correct(
     target_xy: Float[Array, "2"],
     residual: Float[Array, "9 3"],
 ) -> Float[Array, "*batch 3"]:
-    """Colours lit by `source_xy` as if lit by `target_xy`, plus the residual polynomial.
+    """Adapt colours from the illuminant `source_xy` to `target_xy`, then add the residual polynomial.
 
-    residual: coefficients of `polynomial_terms`, added to the adapted value; zeros change nothing. Beyond [0, 1]
-        the polynomial is continued by scaling, so that high dynamic range and out-of-gamut values stay in order.
+    Args:
+        srgb_encoded: the colours to correct.
+        source_xy: chromaticity of the illuminant that lit the scene.
+        target_xy: chromaticity of the illuminant to simulate.
+        residual: coefficients of `polynomial_terms`, added to the adapted value; zeros change nothing. Outside [0,
+            1] the polynomial is extrapolated by scaling, so that HDR and out-of-gamut values keep their order.
+
+    Returns:
+        The corrected colours, sRGB-encoded.
     """
     return jnp.stack(correct_channels(_channels(srgb_encoded), source_xy, target_xy, residual), axis=-1)
 
@@ -58,7 +65,7 @@ def correct_channels(
     target_xy: Float[Array, "2"],
     residual: Float[Array, "9 3"],
 ) -> Channels:
-    """`correct` for separate channels: for many pixels the quicker way."""
+    """Apply `correct` to separate channels, which is faster for many pixels."""
     matrix = adaptation_matrix(source_xy, target_xy)
     return _corrected(srgb_encoded, lambda linear: _product(matrix, linear), residual)
 
@@ -69,7 +76,7 @@ def correct_channels_locally(
     target_xy: Float[Array, "2"],
     residual: Float[Array, "9 3"],
 ) -> Channels:
-    """`correct_channels` with a light of its own for every pixel."""
+    """Apply `correct_channels` with a different source illuminant for every pixel."""
     gains = cone_gains(source_xy, target_xy)
 
     def adapt(linear: _Linear) -> _Linear:
@@ -82,7 +89,13 @@ def correct_channels_locally(
 def _corrected(
     srgb_encoded: Channels, adapt: Callable[[_Linear], _Linear], residual: Float[Array, "9 3"]
 ) -> Channels:
-    """adapt: from linear light to linear light, channel by channel."""
+    """Adapt encoded colours in linear light with `adapt`, then add the residual polynomial.
+
+    Args:
+        srgb_encoded: the colours to correct.
+        adapt: function from linear light to linear light, on lists of channels.
+        residual: coefficients of `polynomial_terms`.
+    """
     adapted = adapt([srgb_to_linear(channel) for channel in srgb_encoded])
     return _bent([linear_to_srgb(channel) for channel in adapted], residual)
 
@@ -90,15 +103,17 @@ def _corrected(
 def unclipped(
     corrected: Float[Array, "*batch 3"], srgb_encoded: Float[Array, "*batch 3"]
 ) -> Float[Array, "*batch 3"]:
-    """Corrected colours brought back under white where the correction pushed them above it, their hue kept.
+    """Scale down corrected colours that the correction pushed above white, preserving their hue.
 
-    srgb_encoded: the colours before. Values above white may stay there.
+    Args:
+        corrected: the colours after the correction.
+        srgb_encoded: the colours before the correction. Where these are above white, the result may be too.
     """
     return jnp.stack(unclipped_channels(_channels(corrected), _channels(srgb_encoded)), axis=-1)
 
 
 def unclipped_channels(corrected: Channels, srgb_encoded: Channels) -> Channels:
-    """`unclipped` for separate channels."""
+    """Apply `unclipped` to separate channels."""
     ceiling = 1 + HEADROOM * jnp.maximum(_largest(srgb_encoded) - 1, 0)
     factor = jnp.minimum(1.0, ceiling / jnp.maximum(_largest(corrected), 1e-6))
     red, green, blue = (channel * factor for channel in corrected)
@@ -108,15 +123,17 @@ def unclipped_channels(corrected: Channels, srgb_encoded: Channels) -> Channels:
 def with_blown_kept(
     corrected: Float[Array, "*batch 3"], srgb_encoded: Float[Array, "*batch 3"]
 ) -> Float[Array, "*batch 3"]:
-    """Corrected colours, but what was clipped to white stays white: its own colour is not known.
+    """Restore the original colours of highlights that were clipped to white, whose true colour is unknown.
 
-    srgb_encoded: the colours before, of a picture whose largest value is 1.
+    Args:
+        corrected: the colours after the correction.
+        srgb_encoded: the colours before the correction, from a picture whose largest value is 1.
     """
     return jnp.stack(with_blown_channels_kept(_channels(corrected), _channels(srgb_encoded)), axis=-1)
 
 
 def with_blown_channels_kept(corrected: Channels, srgb_encoded: Channels) -> Channels:
-    """`with_blown_kept` for separate channels."""
+    """Apply `with_blown_kept` to separate channels."""
     least = jnp.minimum(jnp.minimum(srgb_encoded[0], srgb_encoded[1]), srgb_encoded[2])
     share = jnp.clip((least - BLOWN_FROM) * (1 / (BLOWN_TO - BLOWN_FROM)), 0, 1)
     share = share * share * (3 - 2 * share)
@@ -145,7 +162,7 @@ def _bent(adapted: list[Float[Array, "*batch"]], residual: Float[Array, "9 3"]) 
     r, g, b = (jnp.maximum(channel * smaller, 0.0) for channel in adapted)
 
     def bend(k: Float[Array, "9"]) -> Float[Array, "*batch"]:
-        """The polynomial, each variable taken out in turn: XLA makes a loop of it for every use of a channel."""
+        """Evaluate the polynomial, factored to use each channel few times: XLA emits a loop for every use."""
         in_blue = b * (k[2] + k[5] * b)
         in_green = g * (k[1] + k[4] * g + k[8] * b)
         return r * (k[0] + k[3] * r + k[6] * g + k[7] * b) + in_green + in_blue

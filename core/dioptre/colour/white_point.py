@@ -1,6 +1,6 @@
-"""The colour of a light in the two numbers that photographers use: temperature and tint.
+"""The colour of an illuminant as photographers state it: temperature and tint.
 
-Correlated colour temperature (CCT, kelvin) is the temperature of the black body nearest in CIE 1960 (u, v);
+Correlated colour temperature (CCT, kelvin) is the temperature of the nearest black body in CIE 1960 (u, v).
 Duv is the signed distance from it, positive towards green, negative towards magenta (ANSI C78.377; Ohno 2013,
 "Practical use and calculation of CCT and Duv", LEUKOS 10).
 """
@@ -18,16 +18,18 @@ from dioptre_link.errors import DioptreError
 from ._planckian import MIRED, U, V
 
 TINT_PER_DUV = 3000.0
-"""Raw converters give Duv as a tint in these units, positive where the light is green (Adobe DNG SDK)."""
+"""Factor from Duv to the tint scale of raw converters, positive where the light is green (Adobe DNG SDK)."""
 CCT_RANGE_KELVIN = (1e6 / float(MIRED[-1]), 1e6 / float(MIRED[0]))  # 1,000 to 50,000
 
 
 @dataclass(frozen=True, kw_only=True)
 class WhitePoint:
-    """A light's colour.
+    """The colour of an illuminant.
 
-    cct_kelvin: correlated colour temperature, within CCT_RANGE_KELVIN.
-    duv: distance from the Planckian locus in CIE 1960 (u, v); beyond ±0.05 a CCT means little (CIE 015:2018).
+    Attributes:
+        cct_kelvin: correlated colour temperature, within CCT_RANGE_KELVIN.
+        duv: signed distance from the Planckian locus in CIE 1960 (u, v), within ±0.2. Beyond ±0.05 a CCT has little
+            meaning (CIE 015:2018).
     """
 
     cct_kelvin: float
@@ -52,33 +54,33 @@ class WhitePoint:
 
     @property
     def mired(self) -> float:
-        """Reciprocal megakelvin: equal steps look about equal."""
+        """Colour temperature in reciprocal megakelvin, in which equal steps look about equally large."""
         return 1e6 / self.cct_kelvin
 
     @property
     def tint(self) -> float:
-        """Duv in the units of raw converters."""
+        """Duv on the tint scale of raw converters."""
         return self.duv * TINT_PER_DUV
 
     @property
     def xy(self) -> tuple[float, float]:
-        """CIE 1931 chromaticity."""
+        """CIE 1931 chromaticity of the illuminant."""
         u, v, normal = _locus(self.mired)
         return _uv_to_xy(u + self.duv * normal[0], v + self.duv * normal[1])
 
     @classmethod
     def from_mired(cls, mired: float, *, duv: float = 0.0) -> WhitePoint:
-        """The white point at a mired value, drawn into the known range."""
+        """Return the white point at a mired value, clamped to the range of the table."""
         return cls(cct_kelvin=1e6 / float(np.clip(mired, MIRED[0], MIRED[-1])), duv=duv)
 
     @classmethod
     def from_xy(cls, xy: tuple[float, float]) -> WhitePoint:
-        """CCT and Duv of a chromaticity. Beyond the ends of the locus the end is taken."""
+        """Return the white point with the CCT and Duv of a chromaticity, clamped to the ends of the locus."""
         u, v = _xy_to_uv(*xy)
         fine, points = _fine_locus()
         nearest = int(np.argmin((points[:, 0] - u) ** 2 + (points[:, 1] - v) ** 2))
         low, high = fine[max(nearest - 1, 0)], fine[min(nearest + 1, len(fine) - 1)]
-        for _ in range(40):  # bisect where the chromaticity lies along the locus' direction
+        for _ in range(40):  # bisect for the point of the locus whose normal passes through the chromaticity
             middle = (low + high) / 2
             locus_u, locus_v, normal = _locus(middle)
             along = (u - locus_u) * normal[1] - (v - locus_v) * normal[0]
@@ -90,7 +92,13 @@ class WhitePoint:
 
 
 def between(first: WhitePoint, second: WhitePoint, share: float) -> WhitePoint:
-    """The white point at `share` (0 to 1) of the way from first to second, linear in mired and in Duv."""
+    """Interpolate between two white points, linearly in mired and in Duv.
+
+    Args:
+        first: the white point at `share` 0.
+        second: the white point at `share` 1.
+        share: position between the two, from 0 to 1.
+    """
     return WhitePoint.from_mired(
         first.mired + share * (second.mired - first.mired), duv=first.duv + share * (second.duv - first.duv)
     )
@@ -98,7 +106,7 @@ def between(first: WhitePoint, second: WhitePoint, share: float) -> WhitePoint:
 
 @cache
 def _slopes() -> tuple[np.ndarray, np.ndarray]:
-    """How fast u and v change at the table's rows: those of the cubic spline through them."""
+    """Return the slopes of u and v at the table's rows, from the cubic spline through them."""
     count, step = len(MIRED), float(MIRED[1] - MIRED[0])
     system = np.eye(count)
     for row in range(1, count - 1):
@@ -120,7 +128,7 @@ def _fine_locus() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _locus(mired: float) -> tuple[float, float, tuple[float, float]]:
-    """(u, v) of the locus and its unit normal, which points towards green (larger v)."""
+    """Return u and v of the locus, and its unit normal, which points towards green (larger v)."""
     step = float(MIRED[1] - MIRED[0])
     at = min(max(int((mired - MIRED[0]) / step), 0), len(MIRED) - 2)
     t = (mired - float(MIRED[at])) / step

@@ -1,1 +1,1 @@
-"""Physical optics: defocus, the aperture's shape, and depth-dependent blur. No files, no networks."""
+"""Physical optics: defocus, the shape of the aperture, and depth-dependent blur. No file access, no networks."""

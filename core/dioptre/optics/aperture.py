@@ -1,4 +1,4 @@
-"""The shape of the lens opening: what a point of light out of focus looks like."""
+"""The shape of the aperture, which determines the blur disc of an out-of-focus point of light."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ import numpy as np
 from dioptre_link.errors import UsageError
 
 REACH = 1.7
-"""Times its radius: how far a disc of any opening reaches."""
+"""Upper bound of the extent of any blur disc, as a multiple of its nominal radius."""
 
-_SUBSAMPLES = 5  # per pixel and axis, when a kernel is drawn
+_SUBSAMPLES = 5  # per pixel and axis, when a kernel is rasterised
 
 
 @dataclass(frozen=True, kw_only=True)
 class Aperture:
-    """Shape of the opening, as seen through the lens.
+    """The shape of the aperture as seen through the lens.
 
-    blades: 0 for a circle, else 5 to 11.
-    curvature: of the blades, 0 straight to 1 circular.
-    rotation_deg: counter-clockwise, of the blades.
-    anamorphic: height over width of the disc; 1 round, above 1 upright ovals.
-    cats_eye: 0 to 1, how strongly the barrel cuts the discs towards the picture's corners.
-    edge: brightness profile, -1 soft edge, 0 even, 1 bright edge (over-corrected spherical aberration).
+    Attributes:
+        blades: number of blades, 5 to 11, or 0 for a circle.
+        curvature: curvature of the blades, from 0 (straight) to 1 (circular).
+        rotation_deg: counter-clockwise rotation of the blades in degrees.
+        anamorphic: height of the disc divided by its width; values above 1 give upright ovals.
+        cats_eye: how strongly the lens barrel clips the discs towards the picture's corners, 0 to 1.
+        edge: brightness profile of the disc, from -1 (soft edge) over 0 (uniform) to 1 (bright edge, as from
+            over-corrected spherical aberration).
     """
 
     blades: int = 0
@@ -58,16 +60,22 @@ class Aperture:
                 )
 
     def transmission(self, x: np.ndarray, y: np.ndarray, *, field: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
-        """Light let through at (x, y) of the opening, in units of its radius; y points down.
+        """Return the light transmitted at points (x, y) of the aperture.
 
-        field: place in the picture, from its centre, with the corners at distance 1.
+        Args:
+            x: horizontal position, in units of the aperture's radius.
+            y: vertical position, in the same units, pointing down.
+            field: position (x, y) in the picture relative to its centre, with the corners at distance 1.
+
+        Returns:
+            The transmission, at least 0; the mean over a full circle is 1.
         """
-        squeeze = math.sqrt(self.anamorphic)  # keeps the area
+        squeeze = math.sqrt(self.anamorphic)  # preserves the area
         u, v = x * squeeze, y / squeeze
         rho = np.hypot(u, v)
         inside = rho <= self._rim(u, v)
         if self.cats_eye > 0:
-            # The barrel's rim, as seen from the side: a second circle that slides over the opening.
+            # Seen off-axis, the rim of the barrel is a second circle that slides over the aperture.
             shift = self.cats_eye * min(math.hypot(*field), 1.0)
             angle = math.atan2(field[1], field[0])
             inside &= np.hypot(u + shift * math.cos(angle), v + shift * math.sin(angle)) <= 1
@@ -79,7 +87,7 @@ class Aperture:
         sector = 2 * math.pi / self.blades
         turn = np.arctan2(-v, u) - math.radians(self.rotation_deg)
         polygon = math.cos(sector / 2) / np.cos(np.mod(turn, sector) - sector / 2)
-        # The same area as the circle's, so that brightness and blur do not depend on the blades.
+        # Match the circle's area, so that brightness and blur do not depend on the number of blades.
         area = self.blades / 2 * math.sin(sector) / math.pi
         straight = polygon / math.sqrt(area)
         return (1 - self.curvature) * straight + self.curvature
@@ -87,10 +95,19 @@ class Aperture:
     def kernel(
         self, radius_px: float, *, size: int, field: tuple[float, float] = (0.0, 0.0), inverted: bool = False
     ) -> np.ndarray:
-        """The blur of one point, (size, size) with the centre at size // 2, sum 1.
+        """Return the point spread function of an out-of-focus point.
 
-        inverted: turned by 180 degrees, as for what is behind the focus.
-        Raises ValueError when the disc does not fit into `size`.
+        Args:
+            radius_px: radius of the disc in pixels.
+            size: side of the square kernel.
+            field: position (x, y) in the picture relative to its centre, with the corners at distance 1.
+            inverted: rotate the disc by 180 degrees, as for points behind the focus.
+
+        Returns:
+            An array (size, size) with the centre at size // 2 and a sum of 1.
+
+        Raises:
+            ValueError: the disc does not fit into `size`.
         """
         half = size // 2
         reach = radius_px * max(self.anamorphic, 1 / self.anamorphic) ** 0.5 * (1.0 if self.blades == 0 else 1.3)

@@ -1,8 +1,8 @@
-"""Which blocks of a tile each slice has to do with, so that no more than these are worked on.
+"""Plan the blocks of a tile in which each depth slice must be rendered, to skip the others.
 
-A slice mostly lies in a small part of a tile: a floor's depth changes from row to row, a wall is one slice. Each
-slice is therefore blurred in blocks, small ones for small discs; the blocks of a tile are planned from small maps
-of what its cells of 8 x 8 pixels hold.
+A slice usually covers only a small part of a tile: the depth of a floor changes from row to row, and a wall falls
+into one slice. Each slice is therefore blurred in blocks, with small blocks for small discs. The blocks of a tile
+are planned from small maps, which record the contents of its cells of 8 x 8 pixels.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _SHAPES = {
     400: ((80, 200), (200, 200), (400, 400)),
     512: ((64, 128), (128, 256), (512, 512)),
 }
-"""Heights and widths of blocks in tiles of this side, whole cells."""
+"""Heights and widths of the blocks, in pixels, by the side of the tile. All are multiples of a cell."""
 
-_BLOCK_TO_REACH = 5  # a block's height is at least this many times as much as its disc reaches
-_MOST_BLOCKS = 1024  # of a shape in one go
+_BLOCK_TO_REACH = 5  # minimum ratio of a block's height to the reach of its disc
+_MOST_BLOCKS = 1024  # blocks of one shape per plan
 
 MOST_SLICES = max(len(group.bounds) for group in groups())
 
@@ -37,11 +37,17 @@ Shape = tuple[int, int]
 
 
 class Step(NamedTuple):
-    """One slice in one block of a tile; integers, or scalars of an array on the device.
+    """One slice in one block of a tile. The fields are integers, or scalars of an array on the device.
 
-    slice: number of the slice in its group. row, column: of the block's first pixel in the tile.
-    top, bottom, left, right: the rows and columns (first, beyond the last) whose result is valid and wanted.
-    hidden: whether something hides the slice there.
+    Attributes:
+        slice: index of the slice in its group.
+        row: row of the block's first pixel in the tile.
+        column: column of the block's first pixel in the tile.
+        top: first row of the tile in which the result is valid and wanted.
+        bottom: row after the last such row.
+        left: first such column.
+        right: column after the last such column.
+        hidden: whether nearer surfaces hide part of the slice in this block.
     """
 
     slice: Any
@@ -56,9 +62,12 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class BlockPlan:
-    """Blocks of one shape to work on, in order: the nearest slice first.
+    """Blocks of one shape in rendering order, nearest slice first.
 
-    steps: rows of `Step`, of which the first `count` are valid.
+    Attributes:
+        shape: height and width of the blocks in pixels.
+        steps: one row of `Step` fields per block, of which the first `count` are valid.
+        count: number of valid rows.
     """
 
     shape: Shape
@@ -68,7 +77,13 @@ class BlockPlan:
 
 @lru_cache(maxsize=64)
 def _intervals(group: Group) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Radii that part the slices, and per slice the bits of the intervals it holds, and of those that hide it."""
+    """Divide the radii into intervals, and assign those intervals to the slices of a group.
+
+    Returns:
+        The radii that separate the intervals, padded with infinity; per slice, a bit mask of the intervals that it
+            holds;
+        and per slice, a bit mask of the intervals that hide it.
+    """
     edges = np.unique([radius for bounds in group.bounds for radius in bounds[:3]])
     lower, upper = np.append(-np.inf, edges), np.append(edges, np.inf)
     bits = np.uint32(1) << np.arange(lower.size, dtype=np.uint32)
@@ -82,7 +97,13 @@ def _intervals(group: Group) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def cells_of(
     group: Group, planes: Float[Array, "2 e h w"], radii: Float[Array, "2 h w"]
 ) -> UInt32[np.ndarray, "h8 w8"]:
-    """Per cell of 8 x 8 pixels, what a group's plans go by: a bit for each interval of radii that is there."""
+    """Return a bit mask for each cell of 8 x 8 pixels of the radius intervals that occur in it.
+
+    Args:
+        group: the slices, which define the intervals.
+        planes: both surfaces of the pixels (see `surfaces`).
+        radii: signed radii of both surfaces in pixels.
+    """
     edges, _, _ = _intervals(group)
     return np.asarray(_cells(planes, radii, edges))
 
@@ -116,15 +137,18 @@ def block_plans(
     reach: Int[np.ndarray, " n"],
     core: tuple[tuple[int, int], tuple[int, int]],
 ) -> list[BlockPlan]:
-    """The blocks of a tile in which a group's slices are rendered, one plan after the other.
+    """Plan the blocks of a tile in which a group's slices are rendered.
 
     Args:
         group: the slices.
-        cells: of `cells_of`.
-        inpainted: of `inpaint_group`, the tile's part.
-        reach: per slice, how far its disc reaches, in pixels.
-        core: the rows (from, to) and columns of the tile whose result is wanted, at least the largest reach away
-            from its border.
+        cells: the tile's section of the result of `cells_of`.
+        inpainted: the tile's section of the result of `inpaint_group`.
+        reach: extent of each slice's disc from its centre, in pixels.
+        core: rows (start, stop) and columns (start, stop) of the tile to render, at least the largest reach away
+            from the tile's border.
+
+    Returns:
+        The plans, to be rendered in this order.
     """
     _, holds, hides = _intervals(group)
     side = cells.shape[0] * CELL
@@ -160,7 +184,7 @@ def block_plans(
 
 
 def block_shape(side: int, reach: int) -> Shape:
-    """The smallest of the tile's blocks that a disc does not fill with its margins alone."""
+    """Return the smallest block shape that a disc of this reach does not fill with margins."""
     *smaller, whole = _SHAPES[side]
     return next((shape for shape in smaller if shape[0] >= _BLOCK_TO_REACH * reach), whole)
 
@@ -168,7 +192,10 @@ def block_shape(side: int, reach: int) -> Shape:
 def _blocks(
     cells: Bool[np.ndarray, "h w"], reach: int, core: tuple[tuple[int, int], tuple[int, int]], shape: Shape
 ) -> Iterator[tuple[int, int, int, int, int, int]]:
-    """Blocks for the light of these cells: first row and column, rows of the result, columns of the result."""
+    """Yield the blocks that hold the blurred light of these cells.
+
+    Each block is given as its first row and column, then the start and stop of its valid rows, then of its columns.
+    """
     side = cells.shape[0] * CELL
     height, width = shape
     rows, columns = core
@@ -181,9 +208,12 @@ def _blocks(
 def _spans(
     cells: Bool[np.ndarray, " n"], reach: int, core: tuple[int, int], length: int, side: int
 ) -> list[tuple[int, int, int]]:
-    """Along one axis, spans of this length for the light of these cells: its start, its result from and to."""
+    """Return spans of `length` pixels along one axis that hold the blurred light of these cells.
+
+    Each span is given as its first pixel, and the start and stop of its valid range.
+    """
     made: list[tuple[int, int, int]] = []
-    valid = core[0]  # up to here, the last span's result can be used
+    valid = core[0]  # end of the range in which the last span's result is valid
     changes = np.flatnonzero(np.diff(cells, prepend=False, append=False)) * CELL
     for first, last in changes.reshape(-1, 2).tolist():
         begin, stop = max(first - reach, core[0]), min(last + reach, core[1])

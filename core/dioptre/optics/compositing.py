@@ -1,8 +1,8 @@
-"""Layers that make a picture again in an editor's own blending.
+"""Convert layers so that an editor's blending reproduces the rendered picture.
 
-GIMP 3 mixes its Normal layers in linear light, which is what light does. Krita and OpenRaster mix the encoded
-values; soft edges then come out too dark or too bright. For them the colours and, where colours alone cannot do
-it, the alpha of each layer are changed so that mixing encoded values gives the same picture.
+GIMP 3 blends its Normal layers in linear light, which is physically correct. Krita and OpenRaster blend encoded
+values, which makes soft edges too dark or too bright. For them each layer's colours, and where those are not enough
+also its alpha, are changed so that blending encoded values gives the same picture.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Float32
 
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 
-_BAND = 256  # rows at once
+_BAND = 256  # rows per step
 _LEAST_ALPHA = 1e-5
 
 
@@ -24,7 +24,7 @@ _LEAST_ALPHA = 1e-5
 def _over_linear(
     bottom: Float[Array, "n 3"], colour: Float[Array, "n 3"], alpha: Float[Array, "n 1"]
 ) -> Float[Array, "n 3"]:
-    """Mix in linear light; encoded values in and out."""
+    """Blend encoded colours over a background in linear light and return encoded values."""
     return linear_to_srgb(alpha * srgb_to_linear(colour) + (1 - alpha) * srgb_to_linear(bottom))
 
 
@@ -32,7 +32,16 @@ def _over_linear(
 def _for_encoded(
     bottom: Float[Array, "n 3"], wanted: Float[Array, "n 3"], alpha: Float[Array, "n 1"]
 ) -> tuple[Float[Array, "n 3"], Float[Array, "n 1"]]:
-    """Colour in [0, 1] and alpha, at least the given one, that give `wanted` over `bottom` in encoded values."""
+    """Return the colour and alpha with which blending encoded values over `bottom` gives `wanted`.
+
+    Args:
+        bottom: encoded colours below the layer.
+        wanted: encoded colours of the result.
+        alpha: minimum alpha of the layer.
+
+    Returns:
+        The layer's colour in [0, 1], and its alpha.
+    """
     change = wanted - bottom
     room = jnp.where(change > 0, 1 - bottom, bottom)
     needed = jnp.where(jnp.abs(change) > 1e-6, jnp.abs(change) / jnp.maximum(room, 1e-6), 0.0)
@@ -44,9 +53,14 @@ def _for_encoded(
 def for_encoded_blending(
     background: Float32[np.ndarray, "h w 3"], layers: Sequence[Float32[np.ndarray, "h w 4"]]
 ) -> list[Float32[np.ndarray, "h w 4"]]:
-    """`layers` (lowest first, made for linear light over `background`) changed for mixing encoded values.
+    """Adapt layers made for blending in linear light to an editor that blends encoded values.
 
-    All sRGB-encoded with straight alpha; values above 1 are cut, as an editor's integers do.
+    Args:
+        background: sRGB-encoded colours below all layers.
+        layers: sRGB-encoded layers with straight alpha, lowest first.
+
+    Returns:
+        The adapted layers. Values above 1 are clipped, as in an editor's integer formats.
     """
     height, width = background.shape[:2]
     made = [np.empty((height, width, 4), np.float32) for _ in layers]
@@ -73,7 +87,7 @@ def for_encoded_blending(
 def over(
     background: Float32[np.ndarray, "h w 3"], layers: Sequence[Float32[np.ndarray, "h w 4"]], *, linear: bool
 ) -> Float32[np.ndarray, "h w 3"]:
-    """Lay sRGB-encoded layers (lowest first) over a background, mixing linear light or encoded values."""
+    """Blend sRGB-encoded layers (lowest first) over a background, in linear light or with encoded values."""
     result = background
     for layer in layers:
         colour, alpha = layer[..., :3], layer[..., 3:]

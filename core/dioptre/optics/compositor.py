@@ -1,4 +1,4 @@
-"""The groups of slices over one another: those at a reduced size behind and in front of those at full size."""
+"""Composite the rendered groups of slices, at reduced and at full size, into the final picture."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from .plan import BlurPlan
 from .slices import Group
 from .tile_renderer import plan_blocks, read_inpainted, render_tile
 
-_KNOWN = 0.01  # coverage behind a pixel below which its colour is too uncertain to be shown in full
+_KNOWN = 0.01  # lower coverage behind a pixel makes its colour too uncertain to be shown in full
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """The state before the tiles are finished at full size.
+    """Intermediate results that the full-size rendering of the tiles starts from.
 
-    wide: per group of the series, its slices over one another at a reduced size; None at full size or where empty.
-    inpainted: by the index of each group at full size, of `inpaint_group`.
-    cells: per group at full size, `cells_of` the padded grid.
-    occlusion: of `foreground_occlusion`.
+    Attributes:
+        wide: per group of the series, its composited slices at a reduced size; None for full-size and empty groups.
+        inpainted: result of `inpaint_group` for each full-size group, by the group's index.
+        cells: result of `cells_of` on the padded grid for each full-size group.
+        occlusion: result of `foreground_occlusion`.
     """
 
     wide: list[np.ndarray | None]
@@ -42,11 +43,16 @@ class Rendered:
 
 
 def composite(plan: BlurPlan, rendered: Rendered, progress: Progress) -> tuple[np.ndarray, ...]:
-    """Render the groups at full size, and lay all groups over one another.
+    """Render the full-size groups and composite all groups.
+
+    Args:
+        plan: the blur plan.
+        rendered: the groups at reduced sizes, and the inputs of the full-size groups.
+        progress: called after each tile.
 
     Returns:
-        The finished picture alone, or its three layers where the series has three groups at full size: (H, W, C),
-        layers over it (H, W, 4), in the scene's encoding.
+        The finished picture (H, W, C) in the scene's encoding. If the series has three full-size groups, instead a
+        background (H, W, C), and a subject and a foreground (H, W, 4).
     """
     scene = plan.scene
     margin, channels = MARGIN_PX[0], (scene.channels,) if len(plan.full_size) == 1 else (scene.channels, 4, 4)
@@ -55,7 +61,7 @@ def composite(plan: BlurPlan, rendered: Rendered, progress: Progress) -> tuple[n
     def work(on_grid: Tile) -> None:
         tile = _TileCompositor(plan, rendered, on_grid)
         for planes, result in zip(tile.layers(), results, strict=True):
-            # A layer of an opaque picture has its own coverage for alpha; with alpha, it is in the planes already.
+            # Layers of an opaque picture use their coverage as alpha. Otherwise the planes already contain alpha.
             kept = planes[:-1] if result.shape[2] == scene.channels else planes
             pixels = as_planes(scene.write(kept, tile.raised))
             place(as_planes(result), pixels, on_grid.moved(-plan.grid.border), shift=0, margin=margin)
@@ -65,7 +71,11 @@ def composite(plan: BlurPlan, rendered: Rendered, progress: Progress) -> tuple[n
 
 
 class _TileCompositor:
-    """One tile at full size. raised: the share of the highlights' rise that each pixel's light got."""
+    """Compositor of one full-size tile.
+
+    Attributes:
+        raised: factor on the highlight boost that each pixel's light received, 0 to 1.
+    """
 
     def __init__(self, plan: BlurPlan, rendered: Rendered, on_grid: Tile) -> None:
         self._plan, self._rendered, self._on_grid = plan, rendered, on_grid
@@ -76,7 +86,7 @@ class _TileCompositor:
             for index, whole in rendered.inpainted.items()
         }
         self._block_plans = {index: blocks for index in plan.full_size if (blocks := self._blocks(index))}
-        # Where nothing is blurred at full size, light is raised in full.
+        # Where nothing is blurred at full size, the highlight boost is applied in full.
         tile = on_grid.moved(-plan.grid.border)
         self._surfaces = plan.surfaces(tile) if self._block_plans else None
         self.raised = self._ones if self._surfaces is None else _raised_share(*self._surfaces)
@@ -89,13 +99,13 @@ class _TileCompositor:
         self._open_behind = left_open(occlusion) if occlusion.any() else self._ones
 
     def layers(self) -> list[Array]:
-        """Planes of the picture, or of its background, subject and foreground."""
+        """Return the planes of the picture, or of its background, subject and foreground."""
         middle = self._plan.full_size
         behind = [self._wide(index) for index in range(middle[0])]
         before = [self._wide(index) for index in range(len(self._plan.series) - 1, middle[-1], -1)]
         if len(middle) == 1:
             return [_compose(self._full_size(middle[0], self._open_behind), behind, before, self._open_behind)]
-        # Layers go on behind each other, so that nothing limits what is behind.
+        # Each layer continues behind the nearer ones, so nothing may limit the coverage of the background.
         background, subject, foreground = (self._full_size(index, self._ones) for index in middle)
         nothing_before = [self._nothing(level) for level in (3, 2, 1)]
         return [
@@ -105,7 +115,7 @@ class _TileCompositor:
         ]
 
     def _blocks(self, index: int) -> list[BlockPlan]:
-        """The blocks of a full-size group that the picture itself needs, without the mirrored border."""
+        """Plan the blocks of a full-size group that the picture needs, leaving out its mirrored border."""
         plan, group, border = self._plan, self._plan.series[index], self._plan.grid.border
         tile = self._on_grid.moved(-border)
         bottom, right = min(tile.bottom, plan.scene.height), min(tile.right, plan.scene.width)
@@ -145,7 +155,7 @@ class _TileCompositor:
 @jax.jit
 def _raised_share(planes: Float[Array, "2 e h w"], radii: Float[Array, "2 h w"]) -> Float[Array, "h w"]:
     shares = planes[:, -1] * raised_share(radii)
-    return shares[0] + shares[1]  # a sum along the first axis is slow
+    return shares[0] + shares[1]  # written out, because a sum along the first axis is slow
 
 
 @jax.jit
@@ -155,13 +165,13 @@ def _compose(
     before: list[Float[Array, "e _ _"]],
     open_behind: Float[Array, "h w"],
 ) -> Float[Array, "e h w"]:
-    """Lay the groups over one another; the background's colour stands for what stays uncovered.
+    """Composite the groups; the background's colour fills pixels that remain partly uncovered.
 
     Args:
-        narrow: the group at full size.
-        behind: the groups behind it, farthest first, each at half the next one's size.
-        before: the groups in front of it, nearest first, each at half the next one's size.
-        open_behind: the most of each pixel that what is behind may cover.
+        narrow: the full-size group.
+        behind: the groups behind it, farthest first, each half the size of the next.
+        before: the groups in front of it, nearest first, each half the size of the next.
+        open_behind: maximum coverage of each pixel by surfaces that are not in front of the focus.
     """
 
     def opaque(planes: Array) -> Array:

@@ -1,7 +1,7 @@
-"""How far out of focus each pixel is.
+"""Defocus of each pixel from its disparity.
 
 Defocus is a signed circle-of-confusion radius in pixels: positive in front of the plane in focus, negative
-behind it. It is linear in disparity (inverse depth), so that relative disparity works as well as metric.
+behind it. It is linear in disparity (inverse depth), so relative disparity works as well as metric disparity.
 """
 
 from __future__ import annotations
@@ -15,22 +15,24 @@ from jaxtyping import Float32
 from dioptre_link.errors import UsageError
 
 RADIUS_SHARE = 0.05
-"""Blur radius at f/1 for a disparity difference of 1, as a share of the picture's diagonal.
+"""Blur radius at f/1 for a disparity difference of 1, as a fraction of the picture's diagonal.
 
-An 85 mm lens on full frame (diagonal 43.27 mm): aperture radius 42.5 mm / N, sensor distance about 90 mm, and a
-relative disparity of 1 taken as 1 / 1.75 m: 42.5 * 90 / 1750 / 43.27 = 0.05.
+Derived from an 85 mm lens on full frame (diagonal 43.27 mm): aperture radius 42.5 mm / N, sensor distance about
+90 mm, and a relative disparity of 1 assumed to be 1 / 1.75 m: 42.5 * 90 / 1750 / 43.27 = 0.05.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Focus:
-    """The plane of focus, and how fast blur grows with distance from it.
+    """The plane of focus, and the rate at which blur grows with distance from it.
 
-    focal_disparity: in the disparity map's own unit.
-    max_radius_px: radius of the blur disc for a disparity difference of 1 (for a thin lens: aperture radius in
-        metres times sensor distance in pixels, with disparity in 1/m).
-    range: how much disparity to either side of the focus stays sharp.
-    foreground, background: factors on the radius in front of and behind the focus.
+    Attributes:
+        focal_disparity: disparity of the plane in focus, in the disparity map's unit.
+        max_radius_px: radius of the blur disc for a disparity difference of 1 (for a thin lens: aperture radius in
+            metres times sensor distance in pixels, with disparity in 1/m).
+        range: disparity difference on either side of the focus within which everything stays sharp.
+        foreground: factor on the radius in front of the focus.
+        background: factor on the radius behind the focus.
     """
 
     focal_disparity: float
@@ -51,7 +53,7 @@ class Focus:
 
 
 def circle_of_confusion_px(disparity: Float32[np.ndarray, "h w"], *, focus: Focus) -> Float32[np.ndarray, "h w"]:
-    """Signed radius in pixels of the disc into which each pixel spreads."""
+    """Return the signed radius in pixels of each pixel's blur disc."""
     difference = disparity - np.float32(focus.focal_disparity)
     outside = np.sign(difference) * np.maximum(np.abs(difference) - np.float32(focus.range), 0)
     strength = np.where(outside > 0, np.float32(focus.foreground), np.float32(focus.background))
@@ -59,17 +61,32 @@ def circle_of_confusion_px(disparity: Float32[np.ndarray, "h w"], *, focus: Focu
 
 
 def relative_max_radius_px(size: tuple[int, int], *, f_number: float) -> float:
-    """`max_radius_px` for relative disparity: the blur of an 85 mm full-frame lens at this f-number."""
+    """Return `Focus.max_radius_px` for relative disparity, equivalent to an 85 mm full-frame lens.
+
+    Args:
+        size: height and width of the picture in pixels.
+        f_number: f-number of the lens.
+    """
     return RADIUS_SHARE * math.hypot(*size) / f_number
 
 
 def thin_lens(
     *, focal_length_mm: float, f_number: float, focus_distance_m: float, sensor_width_mm: float, width_px: int
 ) -> Focus:
-    """The focus of a thin lens, for disparity in 1/m.
+    """Return the focus of a thin lens, for disparity in 1/m.
 
-    A point at z spreads over a disc of radius (f / 2N) · v · |1/z - 1/z_focus| on the sensor, which stands at
-    v = f · z_focus / (z_focus - f) behind the lens. Raises UsageError for a focus inside the focal length.
+    A point at distance z spreads over a disc of radius (f / 2N) · v · |1/z - 1/z_focus| on the sensor, which lies
+    at v = f · z_focus / (z_focus - f) behind the lens.
+
+    Args:
+        focal_length_mm: focal length f.
+        f_number: f-number N.
+        focus_distance_m: distance z_focus from the lens to the plane in focus.
+        sensor_width_mm: width of the sensor.
+        width_px: width of the picture.
+
+    Raises:
+        UsageError: the focus distance is not larger than the focal length.
     """
     focal_length_m = focal_length_mm / 1000
     if focus_distance_m <= focal_length_m:

@@ -1,6 +1,6 @@
-"""A draft of the blur in a fraction of the time: made at half the size, with the picture's own detail put back.
+"""Fast draft of the blur, rendered at half size and sharpened with the picture's original detail.
 
-What half the size loses is detail finer than it can hold, and only what is nearly sharp still has any.
+Halving loses only the finest detail, and after the blur only nearly sharp areas still have such detail.
 """
 
 from __future__ import annotations
@@ -24,20 +24,25 @@ from .lens_blur import blur
 from .scene import Scene, decoded
 from .surfaces import extreme
 
-_SIDES = (384, 448)  # of tiles; no other shape is compiled
-_MARGIN = 4  # pixels around a tile, for the enlargement; even, as the halves begin at whole pixels
+_SIDES = (384, 448)  # sides of the tiles; no other shape is compiled
+_MARGIN = 4  # pixels around a tile, for the enlargement; even, so that half-size tiles start at whole pixels
 _DETAIL_PX = 1.6  # a blur of this radius leaves 1 / e of the detail
-_BESIDE_PX = 1  # a sharp edge's detail reaches the pixels beside it
+_BESIDE_PX = 1  # the detail of a sharp edge extends to the adjacent pixels
 _LEAST_ALPHA = 1e-6
-_KEPT_TILES = 16  # of at most 3 MiB each
+_KEPT_TILES = 16  # each of at most 3 MiB
 
 
 @dataclass(frozen=True)
 class Halved:
-    """What drafts of one picture share, whatever its depth and focus.
+    """Half-size version of a picture, which its drafts share for every depth and focus.
 
-    small: (H / 2, W / 2, C), straight alpha, linear light. planes: the tiles (C, side, side) of the picture itself,
-    premultiplied; empty where they are many.
+    Attributes:
+        image: the picture (H, W, C).
+        encoded: whether the picture is sRGB-encoded.
+        small: the half-size picture (H / 2, W / 2, C) in linear light, with straight alpha.
+        tiles: cores of the tiles.
+        side: side of a tile with its margin, in pixels.
+        planes: cached full-size tiles (C, side, side), premultiplied; empty if the picture has too many tiles.
     """
 
     image: Float32[np.ndarray, "h w c"]
@@ -49,6 +54,12 @@ class Halved:
 
     @classmethod
     def of(cls, image: Float32[np.ndarray, "h w c"], *, encoded: bool) -> Halved:
+        """Halve a picture.
+
+        Args:
+            image: (H, W, C), with straight alpha.
+            encoded: whether the picture is sRGB-encoded; else it is in linear light.
+        """
         rows, columns = -(-image.shape[0] // 2), -(-image.shape[1] // 2)
         tiles, side = _tiles((2 * rows, 2 * columns))
         made = cls(image, encoded, np.empty((rows, columns, image.shape[2]), np.float32), tiles, side, {})
@@ -64,6 +75,7 @@ class Halved:
         return replace(made, planes=planes)
 
     def read(self, tile: Tile) -> Float[Array, "c side side"]:
+        """Return the full-size planes of a tile with its margin, in linear light and premultiplied."""
         kept = self.planes.get(tile)
         if kept is not None:
             return kept
@@ -71,12 +83,13 @@ class Halved:
 
 
 class Halves:
-    """Keeps half of the last picture from draft to draft. The picture's array must not change meanwhile."""
+    """Cache of the last picture's half-size version. The picture's array must not change between drafts."""
 
     def __init__(self) -> None:
         self._last: Halved | None = None
 
     def of(self, image: Float32[np.ndarray, "h w c"], *, encoded: bool) -> Halved:
+        """Return the half-size version of a picture, from the cache if it is the last picture."""
         last = self._last
         if last is None or last.image is not image or last.encoded != encoded:
             self._last = last = Halved.of(image, encoded=encoded)
@@ -90,11 +103,21 @@ def blur_draft(
     halves: Halves | None = None,
     progress: Progress = no_progress,
 ) -> np.ndarray:
-    """Like `lens_blur.blur`, from which it differs by 0.3 to 1.1 of 255 in the mean, most at the edges of depth.
+    """Render a draft of `lens_blur.blur`.
 
-    halves: of drafts of the same picture.
+    The result differs from it by 0.3 to 1.1 of 255 on average, most at depth edges.
 
-    Raises whatever `progress` raises.
+    Args:
+        scene: the picture with its depth and focus.
+        aperture: shape of the aperture; a circle by default.
+        halves: cache to reuse for further drafts of the same picture.
+        progress: called between tiles.
+
+    Returns:
+        (H, W, C) in the scene's encoding, with straight alpha.
+
+    Raises:
+        Exception: whatever `progress` raises.
     """
     progress(0.0, "Downscaling")
     half = (halves or Halves()).of(scene.image, encoded=scene.encoded)
@@ -133,7 +156,7 @@ def blur_draft(
 
 
 def _tiles(size: tuple[int, int]) -> tuple[tuple[Tile, ...], int]:
-    """Tiles that cover this with the least beyond it, and the side of a tile with its margin."""
+    """Return tiles that cover a picture with the least excess, and the side of a tile with its margin."""
 
     def tiles(side: int) -> tuple[Tile, ...]:
         core = side - 2 * _MARGIN
@@ -148,7 +171,7 @@ _halve = jax.jit(halved)
 
 @jax.jit
 def _halve_planes(planes: Float[Array, "c h w"]) -> Float[Array, "c h2 w2"]:
-    """Straight-alpha planes of half the size, in linear light."""
+    """Return straight-alpha planes at half size, in linear light."""
     small = halved(planes)
     if planes.shape[0] == 4:
         small = jnp.concatenate([small[:3] / jnp.maximum(small[3:], _LEAST_ALPHA), small[3:]])
@@ -162,9 +185,16 @@ def _with_detail(
     before: Float[Array, "c h2 w2"],
     after: Float[Array, "c h2 w2"],
 ) -> Float[Array, "c h w"]:
-    """Premultiplied planes of a tile from its blurred half, with what halving took away where it is sharp.
+    """Enlarge a blurred half-size tile and restore the detail lost by halving where the picture stays sharp.
 
-    planes, radius: of the tile as it is. before, after: half the size, straight alpha, not yet blurred and blurred.
+    Args:
+        planes: the full-size tile before the blur, premultiplied.
+        radius: signed radii of the full-size tile in pixels.
+        before: the half-size tile before the blur, straight alpha.
+        after: the half-size tile after the blur, straight alpha.
+
+    Returns:
+        Premultiplied planes of the full-size tile.
     """
     sharpest = extreme(jnp.abs(radius), _BESIDE_PX, largest=False)
     kept = jnp.exp(-((sharpest / _DETAIL_PX) ** 2))

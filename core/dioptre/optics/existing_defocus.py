@@ -1,8 +1,8 @@
-"""How blurred a picture is already, as a function of depth, or in parts of it.
+"""Estimate the blur that a picture already has, as a function of depth or for given regions.
 
-Every edge is blurred a little more by two known Gaussians; the ratio of its gradients tells how wide it was
+Each edge is blurred again by two known Gaussians; the ratio of the two gradients reveals the edge's original width
 (S. Zhuo, T. Sim, "Defocus map estimation from a single image", Pattern Recognition 2011). Soft shadows look like
-blurred edges, so each depth, and each part, is given the sharpness of its sharper edges.
+blurred edges, so the sharper edges determine the result for each depth and each region.
 """
 
 from __future__ import annotations
@@ -14,21 +14,26 @@ from scipy import ndimage
 from dioptre.imaging.resize import fitted_size, resize
 
 _FINE_PX, _COARSE_PX = 1.0, 2.0  # standard deviations of the two Gaussians
-_SHARP_PX = 0.9  # standard deviation that a sharp picture's edges have by pixels and demosaicing alone
+_SHARP_PX = 0.9  # standard deviation of a sharp picture's edges, due to the pixel grid and demosaicing alone
 _LARGEST_PX = 12.0
-_EDGE_CONTRAST = 0.02  # of the fine gradient, per pixel, encoded values
+_EDGE_CONTRAST = 0.02  # minimum fine gradient of an edge, per pixel, in encoded values
 _BINS = 24
-_LEAST_EDGES = 60  # in a depth bin, to believe it
-_SHARPER = 25.0  # percentile taken of a bin's edge widths
+_LEAST_EDGES = 60  # minimum number of edges in a depth bin or region for a reliable estimate
+_SHARPER = 25.0  # percentile of the edge widths in a bin or region
 _WORKING_PIXELS = 2_000_000
 
 
 def existing_defocus_px(
     srgb_encoded: Float32[np.ndarray, "h w c"], disparity: Float32[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "h w"]:
-    """Radius in pixels of the disc that the picture is blurred by, per pixel; 0 where it is sharp.
+    """Estimate the radius in pixels of the disc by which each pixel is already blurred, 0 where it is sharp.
 
-    A picture without enough edges counts as sharp. Known limit: blur that does not follow depth is not seen.
+    A picture without enough edges counts as sharp. Known limitation: blur that does not follow depth is not
+    detected.
+
+    Args:
+        srgb_encoded: the picture.
+        disparity: its disparity map, in any unit.
     """
     full = disparity.shape[0], disparity.shape[1]
     peak, std, depth = _edges(srgb_encoded, disparity)
@@ -55,9 +60,16 @@ def parts_defocus_px(
     parts: Int[np.ndarray, "s t"],
     count: int,
 ) -> list[float | None]:
-    """Radius in pixels of the disc that each part of a picture is blurred by; None where it has too few edges.
+    """Estimate the radius in pixels of the disc by which each region of a picture is already blurred.
 
-    parts: the number of the part, from 1 to `count`, on any grid over the picture; 0 is none.
+    Args:
+        srgb_encoded: the picture.
+        disparity: its disparity map, in any unit.
+        parts: number of the region, from 1 to `count`, on a grid of any size over the picture; 0 for no region.
+        count: number of regions.
+
+    Returns:
+        One radius per region, None for a region with too few edges.
     """
     peak, std, depth = _edges(srgb_encoded, disparity)
     rows, columns = np.nonzero(peak)
@@ -73,14 +85,20 @@ def parts_defocus_px(
 def _edges(
     srgb_encoded: Float32[np.ndarray, "h w c"], disparity: Float32[np.ndarray, "h w"]
 ) -> tuple[Bool[np.ndarray, "s t"], Float32[np.ndarray, " n"], Float32[np.ndarray, "s t"]]:
-    """Where the edges of the reduced picture run; the standard deviation of each in its pixels; its disparity."""
+    """Find the edges of a reduced version of the picture and estimate their blur.
+
+    Returns:
+        A mask of the edge pixels, the standard deviation of the blur at each of them in reduced pixels, and the
+            reduced
+        disparity.
+    """
     size = fitted_size((disparity.shape[0], disparity.shape[1]), pixels=_WORKING_PIXELS)
     luma = np.ascontiguousarray(srgb_encoded[..., :3].mean(axis=-1, dtype=np.float32))
     small, depth = resize(luma, size, method="area"), resize(disparity, size, method="area")
     fine = ndimage.gaussian_gradient_magnitude(small, _FINE_PX)
     coarse = ndimage.gaussian_gradient_magnitude(small, _COARSE_PX)
     peak = (fine > _EDGE_CONTRAST) & (fine >= ndimage.maximum_filter(fine, 3) * 0.98)
-    # Depth edges mix two blurs; they say nothing.
+    # Edges in depth mix two blurs and reveal neither.
     peak &= ndimage.maximum_filter(depth, 7) - ndimage.minimum_filter(depth, 7) < 0.02 * np.ptp(depth) + 1e-6
     ratio = np.square(fine[peak] / np.maximum(coarse[peak], 1e-6))
     variance = (_COARSE_PX**2 - ratio * _FINE_PX**2) / np.maximum(ratio - 1, 1e-3)
@@ -88,5 +106,5 @@ def _edges(
 
 
 def _radius_px(std: np.ndarray | np.floating) -> np.ndarray | np.floating:
-    """A disc of radius r has a standard deviation of r / 2 along each axis."""
+    """Return the radius of the disc with this standard deviation, which is half the radius along each axis."""
     return 2 * np.sqrt(np.maximum(np.square(std) - _SHARP_PX**2, 0))

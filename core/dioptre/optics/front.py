@@ -1,8 +1,9 @@
-"""How much of each pixel things in front of the focus occlude, however they are blurred.
+"""Occlusion of each pixel by blurred surfaces in front of the focus.
 
-Slices next to each other in depth are blurred one by one. Where a step of depth parts them, the nearer one's edge
-is wider than the farther one's, and together they cover a little less than everything: light from far behind would
-show as a line. Where nothing but things in front of the focus lies within the reach of their discs, nothing shows.
+Adjacent depth slices are blurred separately. Where a depth step separates them, the edge of the nearer one is wider
+than that of the farther one, and together they do not quite cover the pixels between them. Light from far behind
+would show there as a line. Where only surfaces in front of the focus lie within reach of their discs, nothing
+behind them may show.
 """
 
 from __future__ import annotations
@@ -16,14 +17,18 @@ from .aperture import REACH
 from .grid import CELL, CELL_LEVEL, VISIBLE, Level
 from .inpaint import doubled
 
-_LEAST_PX = (0.25, 0.75)  # of the radius: from nothing to all that counts as in front
-_STRICT = 20.0  # times the share that is not in front is what may show: small holes stay open
+_LEAST_PX = (0.25, 0.75)  # blur radii between which a surface gradually starts to count as in front
+_STRICT = 20.0  # gain on the fraction that is not in front; high, so that small holes stay open
 
 
 def foreground_occlusion(level: Level) -> Float32[np.ndarray, "h8 w8"]:
-    """Per cell of 8 x 8 pixels of the full size, the least share of its pixels that is covered from the front.
+    """Return the minimum fraction of each cell of 8 x 8 full-size pixels that surfaces in front of the focus cover.
 
-    level: of that size. All zeros where there is nothing in front.
+    Args:
+        level: the surfaces, reduced to one pixel per cell.
+
+    Returns:
+        The fractions; all zeros if nothing is in front of the focus.
     """
     coverage = level.planes[:, -1]
     low, high = _LEAST_PX
@@ -39,7 +44,7 @@ def foreground_occlusion(level: Level) -> Float32[np.ndarray, "h8 w8"]:
 
 
 def _mean_around(values: Float32[np.ndarray, "h w"], reach: np.ndarray) -> np.ndarray:
-    """The mean over squares of 2 reach + 1, a number for each place; of what lies inside."""
+    """Return the mean over squares of side 2 reach + 1, clipped to the array; the reach varies by position."""
     height, width = values.shape
     sums = np.zeros((height + 1, width + 1))
     sums[1:, 1:] = values.cumsum(0, dtype=np.float64).cumsum(1)
@@ -52,7 +57,11 @@ def _mean_around(values: Float32[np.ndarray, "h w"], reach: np.ndarray) -> np.nd
 
 @jax.jit
 def left_open(cover: Float[Array, "h8 w8"]) -> Float[Array, "h w"]:
-    """From `foreground_occlusion`, the most of each pixel that what is not in front may cover."""
+    """Return the maximum coverage of each pixel by surfaces that are not in front of the focus.
+
+    Args:
+        cover: result of `foreground_occlusion`.
+    """
     needed = (cover > 0).any()
     for _ in range(CELL_LEVEL):
         cover = doubled(cover, needed)

@@ -1,7 +1,7 @@
-"""The sharp parts' grain, put back onto what the blur has smoothed.
+"""Film grain or sensor noise of the sharp areas, restored in areas that the blur has smoothed.
 
-A blurred background without any grain beside a subject with it looks pasted. The strength is measured as a
-function of brightness, where the picture is flat.
+A blurred background without grain looks pasted next to a grainy subject. The strength of the grain is measured as a
+function of brightness in flat areas of the picture.
 """
 
 from __future__ import annotations
@@ -10,20 +10,27 @@ import numpy as np
 from jaxtyping import Float32
 from scipy import ndimage
 
-_LEVELS = 8  # of brightness
-_FLATTEST = 0.3  # share of a level's blocks, the flattest, taken as grain alone
+_LEVELS = 8  # number of brightness levels
+_FLATTEST = 0.3  # fraction of a level's blocks, the flattest, that are assumed to contain only grain
 _BLOCK = 8
-_BAND = 512  # rows at once
+_BAND = 512  # rows per step
 _MAD_TO_STD = 1.4826
 
 
 def grain_std(srgb_encoded: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray, " n"]:
-    """Standard deviation of the grain at equally spaced brightness from 0 to 1; encoded values."""
+    """Measure the standard deviation of the grain at equally spaced brightness levels.
+
+    Args:
+        srgb_encoded: the picture.
+
+    Returns:
+        Standard deviations in encoded values, for brightness from 0 to 1; zeros if there is nothing to measure.
+    """
     height, width = (length // _BLOCK * _BLOCK for length in srgb_encoded.shape[:2])
     luma = srgb_encoded[:height, :width, :3].mean(axis=-1, dtype=np.float32)
     if min(luma.shape) < 2 * _BLOCK:
         return np.zeros(_LEVELS, np.float32)
-    # Differences of second order leave flat grain and remove slopes: 1, -2, 1 both ways has a norm of 6.
+    # Second-order differences keep the grain and remove slopes; 1, -2, 1 along both axes has a norm of 6.
     detail = ndimage.convolve(luma, np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)) / 6
 
     def blocks(values: np.ndarray) -> np.ndarray:
@@ -51,7 +58,15 @@ def add_grain(
     strength: float,
     seed: int = 0,
 ) -> None:
-    """Add grain in place where `radius_px` says that the blur took it; sRGB-encoded, the same for a seed."""
+    """Add grain in place, as much as the blur of radius `radius_px` has removed.
+
+    Args:
+        blurred: the blurred picture, sRGB-encoded; modified in place.
+        radius_px: radius of the blur at each pixel.
+        std: result of `grain_std`.
+        strength: factor on the grain.
+        seed: seed of the random numbers; equal seeds give equal grain.
+    """
     rng = np.random.default_rng(seed)
     places = (np.arange(std.size) + 0.5) / std.size
     for top in range(0, blurred.shape[0], _BAND):

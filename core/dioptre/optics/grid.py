@@ -1,4 +1,4 @@
-"""The picture cut into tiles at several sizes."""
+"""Division of the picture into tiles at several sizes."""
 
 from __future__ import annotations
 
@@ -10,42 +10,60 @@ from dioptre.imaging.shapes import cut
 from dioptre.imaging.tiles import Tile, plan_tiles
 
 TILE_PX = 512
-"""Side of the tiles of a large picture."""
+"""Side of the tiles of a large picture, in pixels."""
 
 SMALLER_PX = (256, 400)
-"""Sides of the tiles of a small picture, or of a small size of one; no other shape is compiled."""
+"""Sides of the tiles of a small picture or a small reduced size, in pixels; no other shape is compiled."""
 
-_FEW = 4  # tiles make a picture, or a size of it, small
+_FEW = 4  # maximum number of tiles in a picture, or in a reduced size, that counts as small
 
 CELL_LEVEL = 3
-"""Holes are filled inside a tile down to 1 / 2**3 of its size, below that from one small picture."""
+"""Tiles inpaint holes down to 1 / 2**3 of their size; smaller sizes are inpainted once for the whole picture."""
 
 CELL = 1 << CELL_LEVEL
 
 MARGIN_PX = (24, 24, 32, 56)
-"""Per level, in its own pixels: the largest disc or the fill's reach, whole cells."""
+"""Margin of the tiles at each level, in that level's pixels.
+
+Margins are whole cells and cover the largest disc and the reach of the inpainting.
+"""
 
 VISIBLE = 1e-3
-"""Smaller shares of a slice are skipped."""
+"""Minimum coverage; slices that cover less of a pixel are skipped there."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The picture with its mirrored border, in whole blocks; every reduced level covers exactly this."""
+    """A picture with a mirrored border, extended to whole blocks so that every reduced level covers the same area.
+
+    Attributes:
+        height: height of the picture in pixels.
+        width: width of the picture in pixels.
+        border: width of the border on each side in pixels, a whole number of blocks.
+        levels: number of sizes at which slices are blurred.
+    """
 
     height: int
     width: int
-    border: int  # on each side, pixels, in whole blocks
-    levels: int  # sizes that something is blurred at
+    border: int
+    levels: int
 
     @classmethod
     def around(cls, height: int, width: int, *, radius_px: float, levels: int) -> Grid:
-        """With a border that holds all light that reaches the picture."""
+        """Return a grid whose border is wide enough for all light that reaches the picture.
+
+        Args:
+            height: height of the picture in pixels.
+            width: width of the picture in pixels.
+            radius_px: largest radius of a blur disc.
+            levels: number of sizes at which slices are blurred.
+        """
         block = 1 << (levels - 1 + CELL_LEVEL)
         return cls(height, width, (int(radius_px) // block + 1) * block, levels)
 
     @property
     def padded(self) -> tuple[int, int]:
+        """Height and width of the picture with its border, in pixels."""
         block = 1 << (self.levels - 1 + CELL_LEVEL)
 
         def whole(length: int) -> int:
@@ -54,30 +72,41 @@ class Grid:
         return whole(self.height), whole(self.width)
 
     def size(self, level: int) -> tuple[int, int]:
+        """Return height and width of the padded grid at a level, in that level's pixels."""
         return self.padded[0] >> level, self.padded[1] >> level
 
     def side(self, level: int) -> int:
-        """Of the tiles at this level."""
+        """Return the side of the tiles at a level, including their margins."""
         return self._tiling(level)[0]
 
     def field(self, row: int, column: int, *, level: int) -> tuple[float, float]:
-        """Place of a point of a level, from the picture's centre, x and y, with the corners at distance 1."""
+        """Return the position (x, y) of a pixel relative to the picture's centre, with the corners at distance 1.
+
+        Args:
+            row: row of the pixel on the padded grid at the level.
+            column: column of the pixel.
+            level: the level.
+        """
         half = 0.5 * (self.height**2 + self.width**2) ** 0.5
         x = ((column << level) - self.border - self.width / 2) / half
         y = ((row << level) - self.border - self.height / 2) / half
         return x, y
 
     def core(self, level: int) -> tuple[int, int]:
-        """Height and width of the tiles of a level without their margins."""
+        """Return the height and width of a level's tiles without their margins."""
         return self._tiling(level)[1]
 
     def tiles(self, level: int) -> list[Tile]:
-        """Tiles that cover the picture, and at reduced sizes a little more, in the level's pixels."""
+        """Return tiles that cover the picture, and slightly more at reduced sizes, in the level's pixels."""
         start = (self.border >> level) - (CELL if level else 0)
         return [tile.moved(start) for tile in plan_tiles(self._covered(level), core_px=self.core(level))]
 
     def _tiling(self, level: int) -> tuple[int, tuple[int, int]]:
-        """A tile's side and core: equal tiles, as few as possible; few small ones where they have less beyond."""
+        """Return the side and the core (height, width) of a level's tiles.
+
+        All tiles are equal, and as few as possible. Smaller tiles are used if few of them cover the picture with
+        less excess.
+        """
         height, width = self._covered(level)
 
         def tiling(side: int) -> tuple[int, int, tuple[int, int]]:
@@ -95,7 +124,12 @@ class Grid:
         return (height, width) if level == 0 else (height + 2 * CELL, width + 2 * CELL)
 
     def mirror(self, whole: np.ndarray, *, scale: int) -> None:
-        """Fill the border around the picture in an array of the padded grid at 1 / `scale` of the size."""
+        """Fill the border in an array of the padded grid by mirroring the picture.
+
+        Args:
+            whole: the array, whose last two axes are rows and columns; modified in place.
+            scale: full-size pixels per pixel of the array.
+        """
         border = self.border // scale
         for axis in (-2, -1):
             along = np.moveaxis(whole, axis, 0)
@@ -107,7 +141,13 @@ class Grid:
 
 @dataclass(frozen=True)
 class Level:
-    """The picture's surfaces at a reduced size, over the padded grid, and where pixels were taken apart."""
+    """The picture's surfaces at a reduced size, over the padded grid.
+
+    Attributes:
+        planes: colour times coverage, and coverage, of both surfaces (2, C + 1, h, w).
+        radii: signed radii of both surfaces (2, h, w), in pixels of the full size.
+        edges: mask (h, w) of the pixels that contain a split edge pixel.
+    """
 
     planes: np.ndarray
     radii: np.ndarray
@@ -115,7 +155,15 @@ class Level:
 
 
 def place(whole: np.ndarray, part: np.ndarray, tile: Tile, *, shift: int, margin: int) -> None:
-    """Put a reduced tile's core into the reduced whole; `tile` and `margin` in pixels before the reduction."""
+    """Copy a reduced tile's core into the reduced picture.
+
+    Args:
+        whole: the reduced picture, modified in place.
+        part: the reduced tile with its margin.
+        tile: the tile's core, in pixels before the reduction.
+        shift: binary logarithm of the reduction.
+        margin: the tile's margin, in pixels before the reduction.
+    """
     top, left, inner = tile.top >> shift, tile.left >> shift, margin >> shift
     height = min((tile.bottom - tile.top) >> shift, whole.shape[-2] - top)
     width = min((tile.right - tile.left) >> shift, whole.shape[-1] - left)
@@ -123,10 +171,10 @@ def place(whole: np.ndarray, part: np.ndarray, tile: Tile, *, shift: int, margin
 
 
 def as_planes(pixels: np.ndarray) -> np.ndarray:
-    """A view of (H, W, C) as (C, H, W)."""
+    """Return a view of (H, W, C) pixels as (C, H, W) planes."""
     return pixels.transpose(2, 0, 1)
 
 
 def read(planes: np.ndarray, top: int, left: int, side: int) -> np.ndarray:
-    """A square of an array, the edge repeated outside."""
+    """Return a square section of an array, repeating the edge outside."""
     return cut(planes, (top, left), (side, side), axes=(-2, -1), mode="edge")

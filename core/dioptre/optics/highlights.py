@@ -1,9 +1,9 @@
-"""Light that the sensor could not hold.
+"""Boost of clipped highlights before the blur, and its inversion afterwards.
 
-A lamp in a photograph is clipped at white. Blurred as it is, it becomes a dull grey disc; a lens spreads its true
-light. Near white the brightness is therefore raised before blurring, all channels alike, so that the colour stays.
-The same curve backwards, after blurring, brings plain areas back to what they were. What stays sharp is not raised
-at all: on its edges, mixtures of white and dark would come back too bright.
+A lamp in a photograph is clipped at white. Blurred as it is, it becomes a dull grey disc, whereas a lens spreads
+the lamp's true light. The brightness near white is therefore boosted before the blur, equally in all channels to
+preserve the hue. After the blur, the inverse curve restores plain areas. Sharp areas are not boosted, because on
+their edges mixtures of white and dark would come back too bright.
 """
 
 from __future__ import annotations
@@ -18,19 +18,21 @@ from jaxtyping import Array, Float
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre_link.errors import UsageError
 
-_STOPS = 5.0  # brightness added to pure white at strength 1: 2**5 = 32 times
+_STOPS = 5.0  # boost of pure white at strength 1: 2**5 = 32 times
 _CURVE_POINTS = 512
-_SHARES = 17  # how finely the raised share is tabled
-_SHARP_PX, _BLURRED_PX = 0.5, 2.5  # radii up to which nothing, and from which on everything is raised
+_SHARES = 17  # number of entries in the table along the fraction of the boost
+_SHARP_PX, _BLURRED_PX = 0.5, 2.5  # blur radii at which the boost begins, and from which it is complete
 _STRIP_ROWS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class Highlights:
-    """What counts as clipped light, and how far it is raised.
+    """Threshold and strength of the highlight boost.
 
-    strength: 0 leaves the light as it is, 1 raises clipped white to 32 times. threshold: sRGB-encoded value of the
-    brightest channel from which on light counts as clipped; it is raised in full at 1.
+    Attributes:
+        strength: 0 leaves the light unchanged, 1 boosts clipped white to 32 times its brightness.
+        threshold: sRGB-encoded value of the brightest channel above which light counts as clipped. The boost grows
+            from there to its maximum at 1.
     """
 
     strength: float = 0.0
@@ -45,17 +47,18 @@ class Highlights:
                 )
 
     def numbers(self) -> Float[Array, "2"]:
+        """Return strength and threshold as an array for the device."""
         return jnp.asarray([self.strength, min(self.threshold, 0.999)], jnp.float32)
 
 
 def raised_share(radius: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """How far light that is blurred by this signed radius in pixels is raised, 0 to 1."""
+    """Return the fraction (0 to 1) of the boost for light blurred with this signed radius in pixels."""
     along = jnp.clip((jnp.abs(radius) - _SHARP_PX) / (_BLURRED_PX - _SHARP_PX), 0.0, 1.0)
     return along * along * (3 - 2 * along)
 
 
 def _gain(brightest: Float[Array, "*shape"], numbers: Float[Array, "2"]) -> Float[Array, "*shape"]:
-    """Stops added to light whose brightest channel has this linear value; that of white for all above it."""
+    """Return the boost in stops for light whose brightest channel has this linear value, constant above white."""
     strength, threshold = numbers
     encoded = linear_to_srgb(jnp.clip(brightest, 0.0, 1.0))
     near = jnp.clip((encoded - threshold) / (1 - threshold), 0.0, 1.0)
@@ -65,16 +68,27 @@ def _gain(brightest: Float[Array, "*shape"], numbers: Float[Array, "2"]) -> Floa
 def raise_highlights(
     linear: Float[Array, "3 *shape"], numbers: Float[Array, "2"], share: Float[Array, "*shape"]
 ) -> Float[Array, "3 *shape"]:
-    """Raise what is near clipping, by `share` of the stops. Light above white keeps its ratios."""
+    """Boost light near clipping. Light above white keeps its ratios.
+
+    Args:
+        linear: linear light.
+        numbers: result of `Highlights.numbers`.
+        share: fraction of the boost to apply, 0 to 1.
+    """
     return linear * jnp.exp2(share * _gain(linear.max(axis=0), numbers))
 
 
 def lower_highlights(
     linear: Float[Array, "3 h w"], numbers: Float[Array, "2"], share: Float[Array, "h w"]
 ) -> Float[Array, "3 h w"]:
-    """The inverse of `raise_highlights`, by a table: to 1e-3 of the value for shares between 0 and 1.
+    """Invert `raise_highlights` with a table, accurate to a relative error of 1e-3.
 
-    Works on strips of 8 rows, of which the height must be a multiple, and skips those with nothing raised.
+    The rows are processed in strips of 8; strips without boosted light are skipped.
+
+    Args:
+        linear: linear light; the height must be a multiple of 8.
+        numbers: result of `Highlights.numbers`.
+        share: fraction of the boost that was applied, 0 to 1.
     """
     table = _table(numbers)
     darkest = jnp.exp2(table[1])
@@ -92,7 +106,13 @@ def lower_highlights(
 
 
 def _table(numbers: Float[Array, "2"]) -> tuple[Float[Array, "s p"], Float[Array, ""], Float[Array, ""]]:
-    """Stops to take away, by share and by stops between the two others: where raising begins, and raised white."""
+    """Return the table of stops to remove, and the range of its columns.
+
+    Returns:
+        The stops to remove by fraction of the boost (rows) and boosted brightness (columns); the brightness in
+            stops
+        where the boost begins (first column); and the brightness of boosted white (last column).
+    """
     strength, threshold = numbers
     start = jnp.log2(srgb_to_linear(threshold))
     before = jnp.linspace(start, 0.0, _CURVE_POINTS)
@@ -100,7 +120,7 @@ def _table(numbers: Float[Array, "2"]) -> tuple[Float[Array, "s p"], Float[Array
     most = _STOPS * strength
     after = jnp.linspace(start, most, _CURVE_POINTS)
     shares = jnp.linspace(0.0, 1.0, _SHARES)
-    # Above white as much is taken away as was added there, so the table holds differences.
+    # The table holds differences, because light above white needs the same number of stops removed as were added.
     removed = jax.vmap(lambda part: after - jnp.interp(after, before + part * gain, before))(shares)
     return jnp.minimum(removed, (shares * most)[:, None]), start, most
 

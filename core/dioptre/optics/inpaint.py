@@ -1,9 +1,9 @@
-"""Inpainting of what nearer slices hide, from what is visible around it.
+"""Inpaint surfaces hidden by nearer slices from their visible surroundings.
 
-Pull-push: known values are averaged to ever smaller sizes, then each size fills the holes of the next larger one.
-S. Gortler et al., "The Lumigraph", SIGGRAPH 1996. The cost does not depend on the size of the holes. Small sizes
-are inpainted once for the whole picture, on the host (`inpaint_group`); tiles start from them, on the device
-(`inpaint`).
+The method is pull-push: known values are averaged to ever smaller sizes, then each size fills the holes of the next
+larger one (S. Gortler et al., "The Lumigraph", SIGGRAPH 1996). Its cost does not depend on the size of the holes.
+Small sizes are inpainted once for the whole picture, on the host (`inpaint_group`); tiles start from them, on the
+device (`inpaint`).
 """
 
 from __future__ import annotations
@@ -23,26 +23,30 @@ from .blocks import MOST_SLICES
 from .grid import VISIBLE, Level
 from .slices import Group, SliceBounds, not_hiding_share, signed_square, slice_share
 
-_STEEP = 0.15  # change of the radius from pixel to pixel; a gentler slope uncovers nothing of itself
+_STEEP = 0.15  # change of the radius per pixel; gentler slopes do not uncover anything behind them
 _LARGEST_HALF = float(np.finfo(np.float16).max)
-_AROUND = 16  # cells: values farther away hardly count
-_ALIGNED = 32  # cells: the halved sizes begin at the same pixels, wherever the box begins
-_LEAST_FILL = 0.02  # a smaller share of a slice behind nearer things is left to the other slices
-_ENOUGH = 0.5  # of a cell known makes it count as fully known
+_AROUND = 16  # cells; values farther away have little influence
+_ALIGNED = 32  # cells; boxes start at multiples of this, so that the halved sizes always start at the same pixels
+_LEAST_FILL = 0.02  # minimum coverage of an inpainted slice; the other slices fill the gaps
+_ENOUGH = 0.5  # known fraction from which a cell counts as fully known
 _NOTHING = 1e-6
 
 
 def halved(planes: Float[Array, "*c h w"]) -> Float[Array, "*c h2 w2"]:
-    """Mean over 2 x 2 along the last two axes."""
+    """Return the mean over 2 x 2 pixels along the last two axes."""
     return (
         planes[..., ::2, ::2] + planes[..., 1::2, ::2] + planes[..., ::2, 1::2] + planes[..., 1::2, 1::2]
     ) * 0.25
 
 
 def doubled(planes: Float[Array, "*c h w"], needed: Bool[Array, ""]) -> Float[Array, "*c h2 w2"]:
-    """Bilinear enlargement by 2 along the last two axes, the edge repeated; zeros where it is not needed.
+    """Enlarge by 2 along the last two axes with bilinear interpolation, repeating the edge.
 
-    The steps are branches because XLA does not fuse those: loops over several of them are several times slower.
+    The steps are branches because XLA does not fuse across branches; the fused loops would be several times slower.
+
+    Args:
+        planes: the values.
+        needed: if false, zeros are returned instead.
     """
     *depth, height, width = planes.shape
 
@@ -51,7 +55,7 @@ def doubled(planes: Float[Array, "*c h w"], needed: Bool[Array, ""]) -> Float[Ar
         return jnp.repeat(planes, 2, axis=-1)
 
     def smoothed(twice: Array) -> Array:
-        # By (1, 2, 1) / 4, which makes bilinear ones of values that stand there twice; then the rows.
+        # Smoothing repeated values by (1, 2, 1) / 4 gives bilinear interpolation. First the columns, then the rows.
         made = 0.5 * twice[..., 2:-2] + 0.25 * (twice[..., 1:-3] + twice[..., 3:-1])
         made = jnp.concatenate([made[..., :1, :], made, made[..., -1:, :]], -2)
         middle = 0.75 * made[..., 1:-1, :]
@@ -72,13 +76,17 @@ def inpaint(
     *,
     where: Float[Array, "ht wt"],
 ) -> Float[Array, "c h w"]:
-    """Fill in the unknown share of each pixel.
+    """Fill in the unknown fraction of each pixel.
 
     Args:
         planes: the values times `known`.
-        known: the share of each pixel that is known, 0 to 1.
-        smaller: the inpainted values at a smaller size, a power of two below; cells fall on whole blocks of pixels.
-        where: 1 for the cells to inpaint, else 0.
+        known: fraction of each pixel that is known, 0 to 1.
+        smaller: the inpainted values at a size smaller by a power of two, one pixel per cell; each cell covers a
+            whole block of pixels.
+        where: 1 for the cells to inpaint, 0 for others.
+
+    Returns:
+        The values, with the unknown fraction filled in where wanted.
     """
     sizes = [(planes, known)]
     while sizes[-1][1].shape[-1] > 2 * smaller.shape[-1]:
@@ -98,7 +106,7 @@ def _holes(known: Float[Array, "h w"], where: Float[Array, "ht wt"]) -> Float[Ar
 def _mixed(
     planes: Float[Array, "c h w"], share: Float[Array, "h w"], coarse: Float[Array, "c h w"]
 ) -> Float[Array, "c h w"]:
-    """The value that a pixel's known share suggests for the rest of it; the less is known, the more of `coarse`."""
+    """Estimate the unknown fraction's value from the known fraction, mixed with `coarse` where little is known."""
     certain = jnp.minimum(share / _ENOUGH, 1.0)
     return coarse + certain * (planes / jnp.maximum(share, _NOTHING) - coarse)
 
@@ -106,7 +114,7 @@ def _mixed(
 def inpaint_host(
     planes: Float32[np.ndarray, "c h w"], known: Float32[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "c h w"]:
-    """`inpaint` on the host, down to a single value, for a small version of the whole picture."""
+    """Inpaint a small version of the whole picture on the host, down to a single value (see `inpaint`)."""
     height, width = known.shape
     if height == 1 and width == 1:
         return planes / np.maximum(known, np.float32(_NOTHING))
@@ -121,7 +129,7 @@ def inpaint_host(
 
 
 def _doubled_small(values: Float32[np.ndarray, "c h w"], *, axis: int) -> Float32[np.ndarray, "c h2 w2"]:
-    """Bilinear, as `doubled`: each value twice, smoothed by (1, 2, 1) / 4."""
+    """Enlarge by 2 along one axis like `doubled`: repeat each value, then smooth by (1, 2, 1) / 4."""
     first, last = values.take([0], axis), values.take([-1], axis)
     twice = np.concatenate([first, values.repeat(2, axis), last], axis)
     length = twice.shape[axis]
@@ -136,13 +144,14 @@ def inpaint_group(group: Group, level: Level, *, scale: int, everything: bool) -
 
     Args:
         group: the slices.
-        level: the surfaces at a small size.
+        level: the surfaces at a small size, one pixel per cell.
         scale: pixels of the full picture per pixel of `level`.
-        everything: also inpaint what no blur can uncover, far from the edge of anything nearer.
+        everything: also inpaint areas too far from the edge of any nearer surface for a blur to uncover them.
 
     Returns:
-        Per slice, colour, share, and 1 where they continue it; (k, e + 1, h, w) in half precision, as there are
-        many slices.
+        Per slice, its colour, its coverage, and a mask that is 1 where these continue the slice; (k, e + 1, h, w)
+            in
+        half precision, because there are many slices.
     """
     channels, height, width = level.planes.shape[1:]
     result = np.zeros((MOST_SLICES, channels + 1, height, width), np.float16)
@@ -158,7 +167,7 @@ def inpaint_group(group: Group, level: Level, *, scale: int, everything: bool) -
     def work(index: int) -> None:
         bounds = group.bounds[index]
         if bounds.after < low or bounds.before > high or bounds.hides_from > high:
-            return  # empty, or nothing hides it
+            return  # empty, or not hidden by anything
         narrow = SliceBounds(*np.asarray(bounds, np.float32))
         free = not_hiding_share(squares, narrow)
         known = free[0] * level.planes[0, -1] + free[1] * level.planes[1, -1]
@@ -172,7 +181,7 @@ def inpaint_group(group: Group, level: Level, *, scale: int, everything: bool) -
         else:
             uncovering = ends & (
                 lowest < bounds.hides_to
-            )  # what lies behind there does not hide the slice in its turn
+            )  # the surface uncovered there must not hide the slice in turn
             if not uncovering.any():
                 return
             from_end = ndimage.distance_transform_cdt(~uncovering, metric="chessboard")
@@ -186,7 +195,7 @@ def inpaint_group(group: Group, level: Level, *, scale: int, everything: bool) -
         filled[:, (filled[-1] < _LEAST_FILL) | ~could_show[rows, columns]] = 0
         near_filled = _within(filled[-1] > 0, 1)
         lit = np.flatnonzero(near_filled.any(axis=1))
-        if lit.size:  # memory of rows that stay zero is never touched
+        if lit.size:  # rows that stay zero are never written, so the system never allocates their memory
             some = slice(lit[0], lit[-1] + 1)
             target = result[index, :, rows, columns]
             target[:-1, some] = np.minimum(filled[:, some], _LARGEST_HALF)
@@ -197,7 +206,10 @@ def inpaint_group(group: Group, level: Level, *, scale: int, everything: bool) -
 
 
 def _box(mask: Bool[np.ndarray, "h w"], around: int) -> tuple[slice, slice]:
-    """What the mask is set in, and at least this much around it; begins at multiples of `_ALIGNED`."""
+    """Return the rows and columns of the mask's bounding box, extended by at least `around` cells.
+
+    The box starts at multiples of `_ALIGNED`.
+    """
 
     def span(axis: int) -> slice:
         places = np.flatnonzero(mask.any(axis=1 - axis))
@@ -210,11 +222,13 @@ def _box(mask: Bool[np.ndarray, "h w"], around: int) -> tuple[slice, slice]:
 def _uncovering(
     group: Group, level: Level, scale: int
 ) -> tuple[Bool[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
-    """Where nearer things end and uncover what is behind, and the radius of the farthest thing around each cell.
+    """Find the cells where nearer surfaces end and uncover those behind them.
 
-    They do at edges, on steep slopes, where the next group begins.
+    Surfaces end at depth edges, on steep slopes, and where the next group begins. Within a group, slices on a
+    gentle slope complement each other, but each group is composited as a whole.
 
-    Slices of a gentle slope make room for each other, but groups are laid over one another as wholes.
+    Returns:
+        A mask of these cells, and the radius of the farthest surface around each cell.
     """
     seen = level.planes[:, -1] > VISIBLE
     highest = ndimage.maximum_filter(np.where(seen, level.radii, -np.inf).max(axis=0), 3)
@@ -225,7 +239,7 @@ def _uncovering(
 
 
 def _within(mask: Bool[np.ndarray, "h w"], distance: int) -> Bool[np.ndarray, "h w"]:
-    """Where the mask is set not farther than this along both axes."""
+    """Return a mask that is set within this distance of a set cell along both axes."""
     for axis in (0, 1):
         length = mask.shape[axis]
         sums = np.concatenate(

@@ -1,4 +1,4 @@
-"""Parts that stay sharp whatever their depth."""
+"""Areas that stay sharp regardless of their depth."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ _LEAST_ALPHA = 1e-6
 def disparity_in_focus(
     disparity: Float32[np.ndarray, "h w"], kept: Float32[np.ndarray, "h w"], *, focus: Focus
 ) -> Float32[np.ndarray, "h w"]:
-    """A copy in which every circle of confusion is `1 - kept` times as large; `kept`: 0 to 1.
+    """Return a copy of the disparity in which every circle of confusion is scaled by `1 - kept`.
 
-    Signs do not change: pixels in front of the focus stay in front, pixels behind it stay behind.
+    Signs do not change: pixels in front of the focus stay in front, and pixels behind it stay behind.
+
+    Args:
+        disparity: the disparity map.
+        kept: how much each pixel stays sharp, 0 to 1.
+        focus: the focus for this disparity.
     """
     near = disparity.copy()
     focal, span = np.float32(focus.focal_disparity), np.float32(focus.range)
@@ -34,13 +39,19 @@ def put_back(
     *,
     onto: Float32[np.ndarray, "h w c"],
 ) -> None:
-    """Lay the picture over its blurred version, in place, where it is kept: blur of what is nearer reaches there.
+    """Blend the original picture over its blurred version in place, where it is to stay sharp.
 
-    Both with straight alpha where they have alpha. Where `kept` is 1, the pixels are the picture's to the bit.
+    This removes blur that nearer surfaces spread over these areas. Where `kept` is 1, the pixels become identical
+    to the original.
+
+    Args:
+        image: the original picture, with straight alpha if it has any.
+        kept: how much each pixel stays sharp, 0 to 1.
+        onto: the blurred picture in the same format; modified in place.
     """
     for rows in row_slices(len(onto)):
         source, target = image[rows], onto[rows]
-        # Little of it where much blur remains, which would show double contours.
+        # Blend in only a little of the picture where much blur remains; more would show double contours.
         share = (kept[rows] ** 4)[..., None]
         if not share.any():
             continue

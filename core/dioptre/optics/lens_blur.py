@@ -1,14 +1,14 @@
-"""Depth-dependent blur, as a lens makes it.
+"""Depth-dependent blur of a picture, as produced by a real lens.
 
 The picture is divided into depth slices of equal blur. Each slice is inpainted behind the nearer ones, convolved
-with the aperture's own shape, and composited over the farther ones, in linear light and premultiplied. Wide blurs
-are computed at a reduced size.
+with the aperture's shape, and composited over the farther ones, in linear light with premultiplied alpha. Wide
+blurs are computed at a reduced size.
 
-The parts, in the order in which a pixel meets them: `scene` (reading and writing), `plan`, `separation` and
-`surfaces` (pixels on depth edges become two surfaces), `grid` (tiles and sizes), `slices` (how depth is divided),
-`blocks` (where a slice has anything to do), `inpaint` (what nearer slices hide), `tile_renderer` (a group of slices
-on a tile) and `slice_renderer` (one slice in one block), `front` (what the foreground occludes), `compositor` (the
-groups over one another).
+The modules, in the order in which they process a pixel: `scene` (reading and writing), `plan`, `separation` and
+`surfaces` (splitting pixels on depth edges into two surfaces), `grid` (tiles and sizes), `slices` (division of
+depth), `blocks` (the areas in which a slice must be rendered), `inpaint` (surfaces hidden by nearer slices),
+`tile_renderer` (a group of slices on a tile), `slice_renderer` (one slice in one block), `front` (occlusion by the
+foreground) and `compositor` (compositing of the groups).
 """
 
 from __future__ import annotations
@@ -36,15 +36,19 @@ from .slices import LEVELS, Group, groups
 from .surfaces import any_of_four, halve, halve_small
 from .tile_renderer import plan_blocks, read_inpainted, render_tile
 
-_IDENTITY_PX = 1e-3  # a picture blurred nowhere by more is returned as it is
+_IDENTITY_PX = 1e-3  # a picture whose largest blur radius is smaller is returned unchanged
 
 
 @dataclass(frozen=True, kw_only=True)
 class BlurredLayers:
-    """The blurred picture as three layers, in the scene's own encoding.
+    """The blurred picture as three layers in the scene's encoding.
 
-    background: (H, W, C), the farther part, continued behind the subject. subject, foreground: (H, W, 4), straight
-    alpha. Laid over one another in linear light they make the picture.
+    Composited in linear light they give the blurred picture.
+
+    Attributes:
+        background: the farther part (H, W, C), continued behind the subject.
+        subject: the part in or near the focus (H, W, 4), straight alpha.
+        foreground: the nearer part (H, W, 4), straight alpha.
     """
 
     background: np.ndarray
@@ -55,19 +59,19 @@ class BlurredLayers:
 def blur(
     scene: Scene, *, aperture: Aperture | None = None, coarse: bool = False, progress: Progress = no_progress
 ) -> np.ndarray:
-    """The scene as a lens sees it.
+    """Render the scene as a lens would capture it.
 
     Args:
         scene: the picture with its depth and focus.
-        aperture: shape of the lens opening; a circle.
-        coarse: with half as many slices and less at full size, for a draft.
+        aperture: shape of the aperture; a circle by default.
+        coarse: use half as many slices, and fewer of them at full size, for a draft.
         progress: called between tiles.
 
     Returns:
-        (H, W, C) in the scene's own encoding, alpha straight.
+        (H, W, C) in the scene's encoding, with straight alpha.
 
     Raises:
-        Whatever `progress` raises.
+        Exception: whatever `progress` raises.
     """
     if scene.largest_radius_px() < _IDENTITY_PX:
         return scene.unblurred()
@@ -83,14 +87,30 @@ def blur_in_layers(
     aperture: Aperture | None = None,
     progress: Progress = no_progress,
 ) -> BlurredLayers:
-    """The same as three layers: what is blurred by at most `subject_px` (whole pixels) is the subject."""
+    """Render the scene like `blur`, but as three layers.
+
+    Args:
+        scene: the picture with its depth and focus.
+        subject_px: maximum blur radius in the subject layer, in whole pixels.
+        aperture: shape of the aperture; a circle by default.
+        progress: called between tiles.
+
+    Raises:
+        Exception: whatever `progress` raises.
+    """
     plan = BlurPlan.of(scene, aperture=aperture or Aperture(), series=groups(subject_px=subject_px))
     background, subject, foreground = _blur(plan, progress, everything=True)
     return BlurredLayers(background=background, subject=subject, foreground=foreground)
 
 
 def _blur(plan: BlurPlan, progress: Progress, *, everything: bool = False) -> tuple[np.ndarray, ...]:
-    """everything: continue also what stays hidden (see `inpaint_group`)."""
+    """Render the picture, or its three layers.
+
+    Args:
+        plan: the blur plan.
+        progress: called between tiles.
+        everything: also continue surfaces where they stay hidden (see `inpaint_group`).
+    """
     series, grid, size = plan.series, plan.grid, (plan.scene.height, plan.scene.width)
     cells = {series[index]: np.empty([n // CELL for n in grid.size(0)], np.uint32) for index in plan.full_size}
     levels = _reduced(plan, cells, part_of(progress, 0.0, 0.3))
@@ -109,10 +129,10 @@ def _blur(plan: BlurPlan, progress: Progress, *, everything: bool = False) -> tu
         else:
             wide[index] = _render_group(plan, group, levels[group.level], behind)
 
-    if grid.size(1)[0] * grid.size(1)[1] <= TILE_PX**2:  # one tile is too little work for two threads
+    if grid.size(1)[0] * grid.size(1)[1] <= TILE_PX**2:  # a single tile is too little work for two threads
         on_all_cores(sorted(range(len(series)), key=lambda index: series[index].level), work, lambda share: None)
     else:
-        # Full size late: what is inpainted there is large, the levels larger.
+        # Render the full-size groups after the larger levels are freed: their inpainted slices need much memory.
         for at in (*range(1, CELL_LEVEL), 0, *range(CELL_LEVEL, LEVELS)):
             release_after(size)
             for index, group in enumerate(series):
@@ -140,9 +160,14 @@ def _reduce(
 
 
 def _reduced(plan: BlurPlan, cells: dict[Group, np.ndarray], progress: Progress) -> dict[int, Level]:
-    """The surfaces at every reduced size; from the last level on only for `inpaint_group`.
+    """Compute the surfaces at every reduced size.
 
-    cells: per full-size group, filled with `cells_of` the padded grid.
+    The sizes from `LEVELS` on are needed only by `inpaint_group`.
+
+    Args:
+        plan: the blur plan.
+        cells: arrays for the full-size groups, to be filled with the result of `cells_of` on the padded grid.
+        progress: called between tiles.
     """
     grid, surfaces = plan.grid, plan.surfaces
     levels = {
@@ -176,7 +201,7 @@ def _reduced(plan: BlurPlan, cells: dict[Group, np.ndarray], progress: Progress)
 
 
 def _render_group(plan: BlurPlan, group: Group, level: Level, inpainted: np.ndarray) -> np.ndarray | None:
-    """The group's slices over one another, on the padded grid at the group's size; None when empty."""
+    """Render and composite a group's slices on the padded grid at the group's size; None if the group is empty."""
     visible = level.planes[:, -1] > VISIBLE
     largest = level.radii.max(initial=-np.inf, where=visible)
     least = level.radii.min(initial=np.inf, where=visible)

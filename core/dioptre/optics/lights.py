@@ -1,8 +1,8 @@
-"""Small lights on depth edges.
+"""Assign the correct depth to small lights on depth edges.
 
-A lamp brighter than white outshines whatever else shares its pixels, but their disparity may be that of a twig
-before it or of the wall behind it; spread with the wrong radius, its disc is plainly wrong. The lamp's own radius
-is sought among the neighbours: the disparity that no ordinary pixel around has is the lamp's own.
+A lamp brighter than white outshines everything else in its pixels, but their disparity may be that of a twig in
+front of it or of the wall behind it. Spread with the wrong radius, its disc looks plainly wrong. The lamp's radius
+is therefore searched for among the neighbouring pixels: it is the one that no ordinary pixel nearby has.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int
 
 _REACH_PX = 3
-_BRIGHT = 1.0  # linear light above white
-_ALIKE = 0.05  # radii that differ by less, relatively, are one surface
+_BRIGHT = 1.0  # linear light above this is brighter than white
+_ALIKE = 0.05  # radii with a smaller relative difference belong to the same surface
 _ALIKE_PX = 0.3
 _CHUNK = 512
 
@@ -20,9 +20,15 @@ _CHUNK = 512
 def lights(
     colour: Float32[np.ndarray, "c h w"], radius: Float32[np.ndarray, "h w"], edge: Bool[np.ndarray, "h w"]
 ) -> tuple[Int[np.ndarray, " n"], Float32[np.ndarray, "2 e n"], Float32[np.ndarray, "2 n"]]:
-    """Flat indices of pixels on depth edges that hold a light, their two surfaces (planes) and the radii.
+    """Find pixels on depth edges that contain a light, and split them into two surfaces.
 
-    colour: linear, premultiplied. The outer 4 pixels are left out.
+    Args:
+        colour: linear light, premultiplied.
+        radius: signed circle of confusion in pixels.
+        edge: mask of the pixels on depth edges. The outer 4 pixels are ignored.
+
+    Returns:
+        The flat indices of the pixels, and the planes and radii of their two surfaces.
     """
     brightness = colour[:3].max(axis=0)
     inside = np.zeros_like(edge)
@@ -44,7 +50,7 @@ def _resolve(
     span = np.arange(-_REACH_PX, _REACH_PX + 1)
     around = at[:, None] + (span[:, None] * radius.shape[1] + span).reshape(-1)
     closeness = np.exp(-(span[:, None] ** 2 + span**2).reshape(-1) / 6).astype(np.float32)
-    colours = colour.reshape(colour.shape[0], -1)[:, around]  # c, n, k
+    colours = colour.reshape(colour.shape[0], -1)[:, around]  # channels, pixels, neighbours
     radii, light = radius.reshape(-1)[around], brightness.reshape(-1)[around]
     bright = light > _BRIGHT
 
@@ -56,7 +62,7 @@ def _resolve(
     trust = bright & ~ordinary_too
     weight = np.where(trust, light**2 * closeness, 0)
     known = weight.sum(1) > 0
-    # The median would be more robust, but the brightest pixel is what decides how the disc looks.
+    # The median would be more robust, but the brightest pixel determines how the disc looks.
     own_radius = radii[np.arange(at.size), weight.argmax(1)]
     lamp = np.where(known, own_radius, radii.min(axis=1))
 
@@ -73,8 +79,8 @@ def _resolve(
     rest = np.where(has_members, mean(mine), mean(others))
     behind = has_members & ~alike(lamp, here) & (lamp < here)
     coverage = np.clip(np.maximum(brightness.reshape(-1)[at] / light.max(1), 0.05), 0, 1)
-    # Behind this pixel's own surface: that surface covers the lamp in part. Before it, or the surface itself: the
-    # lamp covers the rest.
+    # If the lamp lies behind the pixel's own surface, that surface partly covers it. Otherwise the lamp is in front
+    # and covers the pixel in part.
     front_share = np.where(behind, share, coverage)
     front = np.where(behind, share * rest, full - (1 - coverage) * np.minimum(rest, full))
     front = np.minimum(front, full)

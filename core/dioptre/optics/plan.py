@@ -1,4 +1,4 @@
-"""What a blur is computed with, decided before any pixel is read."""
+"""The parameters of a blur, determined before any pixel is read."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ from .slices import LARGEST_RADIUS_PX, Group, levels_for
 
 @dataclass(frozen=True, kw_only=True)
 class BlurPlan:
-    """The scene, the lens, the slices, and the tiles in which the scene is read.
+    """Everything that a blur is computed from.
 
-    series: groups of slices, farthest first. surfaces: the tiles at full size as surfaces.
+    Attributes:
+        scene: the picture with its depth and focus.
+        aperture: shape of the aperture.
+        series: groups of slices, farthest first.
+        grid: the tiles at every size.
+        surfaces: reader of the full-size tiles as surfaces.
     """
 
     scene: Scene
@@ -26,7 +31,7 @@ class BlurPlan:
 
     @classmethod
     def of(cls, scene: Scene, *, aperture: Aperture, series: tuple[Group, ...]) -> BlurPlan:
-        """The plan of blurring a scene in these slices, at the sizes that its largest disc asks for."""
+        """Plan the blur of a scene with these slices, at the sizes that its largest disc requires."""
         largest = min(scene.largest_radius_px(), LARGEST_RADIUS_PX)
         grid = Grid.around(scene.height, scene.width, radius_px=largest, levels=levels_for(largest, series))
         surfaces = Surfaces(scene, side=grid.side(0), tiles=len(grid.tiles(0)))

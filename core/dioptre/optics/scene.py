@@ -1,4 +1,4 @@
-"""The picture to blur, read tile by tile: linear light, premultiplied, with its signed circle of confusion."""
+"""The picture to blur, read tile by tile as premultiplied linear light with its signed circle of confusion."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ _LEAST_ALPHA = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """A picture with its depth and what is in focus.
+    """A picture with its depth and focus.
 
-    image: (H, W, 3) or (H, W, 4) with straight alpha, sRGB-encoded when `encoded`, else linear light.
-    disparity: (H, W), in the focus's unit.
-    existing_defocus_px: (H, W), radius of the blur that the picture has already; None for a sharp picture.
+    Attributes:
+        image: (H, W, 3), or (H, W, 4) with straight alpha; sRGB-encoded if `encoded`, else linear light.
+        disparity: (H, W), in the unit of the focus.
+        focus: the plane of focus and the strength of the blur.
+        encoded: whether the image is sRGB-encoded.
+        highlights: the boost of clipped light.
+        existing_defocus_px: (H, W), radius of the blur that the picture already has; None for a sharp picture.
     """
 
     image: Float32[np.ndarray, "h w c"]
@@ -49,10 +53,11 @@ class Scene:
         return int(self.image.shape[2])
 
     def unblurred(self) -> Float32[np.ndarray, "h w c"]:
+        """Return a copy of the image, in its own encoding."""
         return self.image.copy()
 
     def largest_radius_px(self) -> float:
-        """The largest circle of confusion anywhere in the picture, before what the picture has already."""
+        """Return the largest circle of confusion in the picture, without deducting the existing defocus."""
         ends = jnp.asarray([self.disparity.min(), self.disparity.max()], jnp.float32)
         return float(_largest(ends, self._numbers))
 
@@ -65,16 +70,21 @@ class Scene:
         )
 
     def read(self, tile: Tile, *, side: int, margin: int) -> tuple[Float[Array, "c s s"], Float[Array, "s s"]]:
-        """Premultiplied linear colour and signed radius of a square with a margin, reflected at the edge.
+        """Read premultiplied linear colour and signed radii of a square with a margin, reflected at the edge.
 
-        Highlights are as in the picture; see `raised`.
+        Highlights are not boosted; see `raised`.
+
+        Args:
+            tile: core of the tile, in pixels of the picture.
+            side: side of the square, including the margins.
+            margin: pixels around the core.
         """
         return decoded(self.image, tile, side=side, margin=margin, encoded=self.encoded), self.radius(
             tile, side=side, margin=margin
         )
 
     def radius(self, tile: Tile, *, side: int, margin: int) -> Float[Array, "s s"]:
-        """The signed radius alone, of the same square."""
+        """Read only the signed radii of the same square as `read`."""
         disparity, existing = (
             None if whole is None else read_tile(whole, tile, tile_px=(side, side), overlap_px=margin)
             for whole in (self.disparity, self.existing_defocus_px)
@@ -82,10 +92,14 @@ class Scene:
         return _radius_beside(disparity, existing, self._numbers)
 
     def raised(self, planes: Float[Array, "e *shape"], radius: Float[Array, "*shape"]) -> Float[Array, "e *shape"]:
-        """A surface's planes with their highlights raised where they will be blurred; the last one is coverage.
+        """Boost a surface's highlights where it will be blurred.
 
-        A pixel on an edge is taken apart first and then raised: a mixture of white and dark is not a highlight, and
-        raised white would look as if it covered less of it.
+        Edge pixels must be split before the boost: a mixture of white and dark is not a highlight, and boosted
+        white would look as if it covered less of the pixel.
+
+        Args:
+            planes: premultiplied linear planes of the surface, the last of which is its coverage.
+            radius: signed radii in pixels.
         """
         if self.highlights.strength == 0:
             return planes
@@ -94,7 +108,7 @@ class Scene:
     def raised_surfaces(
         self, planes: Float[Array, "2 e *shape"], radii: Float[Array, "2 *shape"]
     ) -> Float[Array, "2 e *shape"]:
-        """`raised` for both surfaces."""
+        """Apply `raised` to both surfaces."""
         if self.highlights.strength == 0:
             return planes
         return _raise_both(planes, radii, self._highlight_numbers)
@@ -106,9 +120,11 @@ class Scene:
     def write(
         self, planes: Float[Array, "c h w"], raised: Float[Array, "h w"] | None
     ) -> Float32[np.ndarray, "h w c"]:
-        """Premultiplied linear planes back to pixels in the picture's encoding, with straight alpha.
+        """Convert premultiplied linear planes to pixels in the picture's encoding, with straight alpha.
 
-        raised: the share of the highlights' rise that the light of each pixel got; None for none.
+        Args:
+            planes: the planes.
+            raised: fraction of the highlight boost that was applied to each pixel's light; None if none was.
         """
         if self.highlights.strength == 0:
             raised = None
@@ -116,7 +132,7 @@ class Scene:
 
 
 def _radius(disparity: Float[Array, "*shape"], numbers: Float[Array, "5"]) -> Float[Array, "*shape"]:
-    """`defocus.circle_of_confusion_px` for arrays on the device."""
+    """Compute `defocus.circle_of_confusion_px` on the device, limited to `LARGEST_RADIUS_PX`."""
     focal, largest, span, foreground, background = numbers
     difference = disparity - focal
     outside = jnp.sign(difference) * jnp.maximum(jnp.abs(difference) - span, 0.0)
@@ -128,7 +144,7 @@ def _radius(disparity: Float[Array, "*shape"], numbers: Float[Array, "5"]) -> Fl
 def _raise(
     planes: Float[Array, "e *shape"], radius: Float[Array, "*shape"], highlights: Float[Array, "2"]
 ) -> Float[Array, "e *shape"]:
-    opaque = jnp.maximum(planes[3], _LEAST_ALPHA)  # alpha times coverage, or coverage
+    opaque = jnp.maximum(planes[3], _LEAST_ALPHA)  # alpha times coverage; or just coverage, if there is no alpha
     raised = raise_highlights(planes[:3] / opaque, highlights, raised_share(radius))
     return jnp.concatenate([raised * opaque, planes[3:]])
 
@@ -136,7 +152,7 @@ def _raise(
 _raise_both = jax.jit(jax.vmap(_raise, in_axes=(0, 0, None)))
 
 
-@jax.jit  # as one program: from a first run's start to its first pixel, each takes its time
+@jax.jit  # a single program, because every program adds to the start-up time of a first run
 def _largest(disparity: Float[Array, " n"], numbers: Float[Array, "5"]) -> Float[Array, ""]:
     return jnp.abs(_radius(disparity, numbers)).max()
 
@@ -144,7 +160,7 @@ def _largest(disparity: Float[Array, " n"], numbers: Float[Array, "5"]) -> Float
 def decoded(
     image: Float32[np.ndarray, "h w c"], tile: Tile, *, side: int, margin: int, encoded: bool
 ) -> Float[Array, "c s s"]:
-    """Premultiplied linear colour of a square of a `Scene.image`, with a margin, reflected at the edge."""
+    """Read premultiplied linear colour of a square of a `Scene.image` with a margin, reflected at the edge."""
     return _decode(read_tile(image, tile, tile_px=(side, side), overlap_px=margin), encoded=encoded)
 
 
@@ -162,7 +178,7 @@ def _radius_beside(
     radius = _radius(disparity, focus)
     if existing is None:
         return radius
-    # Blurs add in quadrature: only what is missing is added.
+    # Blurs add in quadrature, so only the missing blur is added.
     return jnp.sign(radius) * jnp.sqrt(jnp.maximum(radius**2 - existing**2, 0.0))
 
 

@@ -1,4 +1,4 @@
-"""Tiles of the picture as surfaces: read, raised where blurred, and taken apart on depth edges."""
+"""Read tiles of the picture as surfaces: split on depth edges, with highlights boosted where blurred."""
 
 from __future__ import annotations
 
@@ -14,17 +14,22 @@ from .lights import lights
 from .scene import Scene
 from .surfaces import depth_steps, split_edges
 
-_KEPT_TILES = 12  # of at most 11 MiB each
-_CHUNK = 4096  # edge pixels raised at once
+_KEPT_TILES = 12  # each of at most 11 MiB
+_CHUNK = 4096  # number of edge pixels boosted at once
 
 _Patch = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Flat indices of pixels of a tile, the planes (2, e, n) and radii (2, n) of their two surfaces."""
+"""Flat indices of pixels of a tile, and the planes (2, e, n) and radii (2, n) of their two surfaces."""
 
 
 class Surfaces:
-    """Both surfaces of full-size tiles with their margins.
+    """Reader of full-size tiles, with their margins, as two surfaces.
 
-    Separated tiles are cached; for pictures of few tiles, all of them.
+    The split edge pixels are cached for every tile, the complete tiles only if the picture has few.
+
+    Args:
+        scene: the picture.
+        side: side of a tile with its margins, in pixels.
+        tiles: number of tiles.
     """
 
     def __init__(self, scene: Scene, *, side: int, tiles: int) -> None:
@@ -35,7 +40,7 @@ class Surfaces:
         self._kept: dict[Tile, tuple[Array, Array]] = {}
 
     def __call__(self, tile: Tile) -> tuple[Float[Array, "2 e s s"], Float[Array, "2 s s"]]:
-        """Planes and radii; `tile` in the picture's coordinates."""
+        """Return planes and radii of both surfaces of a tile, given in the picture's coordinates."""
         if tile in self._kept:
             return self._kept[tile]
         colour, radius = self.scene.read(tile, side=self.side, margin=MARGIN_PX[0])
@@ -51,7 +56,7 @@ class Surfaces:
         return made
 
     def _take_apart(self, colour: Array, radius: Array, raised: Array) -> list[_Patch]:
-        """The pixels with two surfaces; later entries go over earlier ones."""
+        """Split the pixels on depth edges into two surfaces; later patches override earlier ones."""
         steps = depth_steps(radius)
         sure = np.asarray(steps[0])
         where, found = self._edge_pixels(sure > 0)
@@ -74,7 +79,7 @@ class Surfaces:
         return raised[..., : stop - start], np.asarray(chunk_radii)[..., : stop - start]
 
     def _edge_pixels(self, mask: np.ndarray) -> tuple[np.ndarray, int]:
-        """Flat indices of the pixels to take apart, filled up to a fixed number, and how many they are."""
+        """Return the flat indices of the pixels to split, padded to a fixed number, and their actual number."""
         most = -(-self.side * self.side // 4 // _CHUNK) * _CHUNK
         flags = mask.copy()
         flags[:4] = flags[-4:] = flags[:, :4] = flags[:, -4:] = False
@@ -87,7 +92,7 @@ class Surfaces:
 def _with_patches(
     raised: Float32[np.ndarray, "e h w"], radius: Float32[np.ndarray, "h w"], patches: list[_Patch]
 ) -> tuple[Float[Array, "2 e h w"], Float[Array, "2 h w"]]:
-    """Planes and radii of a tile with these pixels taken apart."""
+    """Return planes and radii of both surfaces of a tile whose edge pixels are replaced by these patches."""
     planes, radii = np.empty((2, *raised.shape), np.float32), np.empty((2, *radius.shape), np.float32)
     planes[0], planes[1], radii[:] = raised, 0, radius
     for at, values, value_radii in patches:
@@ -107,7 +112,7 @@ def _chunk(
 
 @jax.jit
 def _whole(colour: Float[Array, "c h w"]) -> Float[Array, "e h w"]:
-    """With the coverage of what covers every pixel in full."""
+    """Append a plane of full coverage to the colour."""
     return jnp.concatenate([colour, jnp.ones_like(colour[:1])])
 
 
@@ -115,5 +120,5 @@ def _whole(colour: Float[Array, "c h w"]) -> Float[Array, "e h w"]:
 def _one_surface(
     planes: Float[Array, "e h w"], radius: Float[Array, "h w"]
 ) -> tuple[Float[Array, "2 e h w"], Float[Array, "2 h w"]]:
-    """Planes and radii of a tile that nothing is behind."""
+    """Return planes and radii of a tile whose second surface is empty."""
     return jnp.stack([planes, jnp.zeros_like(planes)]), jnp.stack([radius, radius])

@@ -1,7 +1,7 @@
-"""The slices of a group in the blocks of a tile, rendered on the device, nearest first.
+"""Render the slices of a group in the blocks of a tile on the device, nearest first.
 
 Each slice is cut out of the tile's surfaces, inpainted behind nearer slices, convolved with the aperture's disc,
-limited to what nearer slices leave uncovered, and composited.
+limited to the area that nearer slices leave uncovered, and composited.
 """
 
 from __future__ import annotations
@@ -19,21 +19,23 @@ from .inpaint import inpaint
 from .slices import LIKE_SLICES, SliceBounds, blocking_share, not_hiding_share, slice_share
 
 RECENT = LIKE_SLICES - 1
-"""How many of the last slices' shares a `Composite` holds."""
+"""Number of slices whose coverages a `Composite` keeps."""
 
 _NOTHING = 1e-6
 _COVERED = 5e-4  # remaining coverage below this counts as fully occluded
-_TAG = 2.0  # shares that slices cover are below it
-_BLURRED_PX = 0.5  # a slice of a smaller radius is left as it is
-_OPENED = 5.0  # gain on the unoccluded part of the disc; curved occluders leave more than the local estimate
-_ROUNDING = 1e-4  # of a sum over a disc, with room to spare: a smaller opening is none
+_TAG = 2.0  # greater than any coverage, so that a coverage can be tagged with the index of its slice
+_BLURRED_PX = 0.5  # a slice with a smaller radius is not blurred
+_OPENED = 5.0  # gain on the unoccluded fraction of the disc; curved occluders hide less than the local estimate
+_ROUNDING = 1e-4  # rounding error of a sum over a disc, with a margin; smaller openings are ignored
 
 
 class TileSurfaces(NamedTuple):
     """Both surfaces of a tile.
 
-    planes: colour times coverage, and coverage. squares: signed squared radii. open_behind: the most of each pixel
-    that slices in and behind the focus may cover.
+    Attributes:
+        planes: colour times coverage, and coverage.
+        squares: signed squared radii.
+        open_behind: maximum coverage of each pixel by slices in or behind the focus.
     """
 
     planes: Float[Array, "2 e h w"]
@@ -42,10 +44,13 @@ class TileSurfaces(NamedTuple):
 
 
 class GroupArrays(NamedTuple):
-    """The slices of a group, on the device.
+    """The slices of a group as arrays on the device.
 
-    inpainted: per slice, colour, share, and 1 where they continue it behind nearer slices; one pixel per cell.
-    bounds: a row of `SliceBounds` each. kernels: Fourier transforms of the discs.
+    Attributes:
+        inpainted: per slice, its colour and coverage behind nearer slices, and a mask that is 1 where these
+            continue the slice; one pixel per cell.
+        bounds: one row of `SliceBounds` per slice.
+        kernels: Fourier transforms of the slices' discs.
     """
 
     inpainted: Float16[Array, "k e1 ht wt"]
@@ -54,10 +59,11 @@ class GroupArrays(NamedTuple):
 
 
 class Composite(NamedTuple):
-    """The slices so far over one another, nearest first.
+    """The slices composited so far, nearest first.
 
-    planes: the last one is the share covered. recent: shares that the last slices covered, tagged with the number
-    of the slice.
+    Attributes:
+        planes: colour times coverage, and coverage.
+        recent: coverages of the most recent slices, each tagged with the index of its slice.
     """
 
     planes: Float[Array, "e h w"]
@@ -65,10 +71,10 @@ class Composite(NamedTuple):
 
 
 class SliceRenderer:
-    """Renders one slice into one block of a tile.
+    """Renderer of one slice into one block of a tile.
 
-    The steps, in their order: `cut`, `inpaint`, `convolve`, `occlude`, `composite`. Each is a branch of its own
-    where it may be left out; XLA does not fuse branches, and fused with what makes its input, the inpainting takes
+    The steps are, in order: `cut`, `inpaint`, `convolve`, `occlude`, `composite`. Steps that may be skipped are
+    separate branches, which XLA does not fuse. Fused with the computation of its input, the inpainting would take
     six times as long.
     """
 
@@ -79,7 +85,7 @@ class SliceRenderer:
         self._bounds = SliceBounds(*slices.bounds[step.slice])
         side = surfaces.planes.shape[-1]
         height, width = shape
-        # The inpainting looks one cell beyond the block.
+        # The inpainting reads one cell beyond the block.
         self._wide_shape = min(height + 2 * CELL, side), min(width + 2 * CELL, side)
         self._wide_place = (
             jnp.clip(step.row - CELL, 0, side - self._wide_shape[0]),
@@ -93,7 +99,7 @@ class SliceRenderer:
         self._wanted: Bool[Array, "h w"] = inside  # the pixels whose result is valid and wanted
 
     def render(self) -> Composite:
-        """The composite of the slices above this one with this slice behind them."""
+        """Return the composite of the nearer slices with this slice behind them."""
         room = self._room()
 
         def rendered() -> tuple[Array, Array]:
@@ -112,7 +118,12 @@ class SliceRenderer:
         )
 
     def cut(self, place: tuple[Any, Any], size: Shape) -> tuple[Array, Array]:
-        """The slice's planes in a window of the tile, and the coverage of what does not hide the slice there."""
+        """Return the slice's planes in a window, and the coverage of surfaces that do not hide the slice.
+
+        Args:
+            place: row and column of the window's first pixel in the tile.
+            size: height and width of the window.
+        """
         windows = self._windows(place, size)
         near, far = windows[0][0], windows[1][0]
         share, far_share = (slice_share(squares, self._bounds) for _, squares in windows)
@@ -120,7 +131,7 @@ class SliceRenderer:
         return share * near + far_share * far, free * near[-1] + far_free * far[-1]
 
     def inpaint(self) -> Array:
-        """The slice's planes in the block, continued behind nearer slices where those hide it."""
+        """Return the slice's planes in the block, inpainted where nearer slices hide it."""
         step, (height, width) = self._step, self._wide_shape
         row, column = self._wide_place
 
@@ -145,18 +156,18 @@ class SliceRenderer:
         return jax.lax.cond(hidden, inpainted, plain, jax.lax.cond(hidden, window, unused))
 
     def convolve(self, planes: Array) -> Array:
-        """The slice's planes blurred with its disc."""
+        """Return the slice's planes, blurred with its disc."""
         return jax.lax.cond(jnp.abs(self._bounds.radius) < _BLURRED_PX, lambda same: same, self._spread, planes)
 
     def occlude(self, coverage: Array, room: Array) -> Array:
-        """The share of each pixel that the blurred slice covers beside nearer slices.
+        """Return the visible coverage of the blurred slice behind nearer slices.
 
         Args:
-            coverage: of the blurred slice.
-            room: what nearer slices leave uncovered.
+            coverage: coverage of the blurred slice.
+            room: fraction of each pixel that nearer slices leave uncovered.
         """
         index = self._step.slice
-        # What is covered by slices alike does not hide this one.
+        # Slices with almost the same blur do not hide this one.
         not_hiding = sum(_of_slice(self._recent[number % RECENT], number) for number in (index + 1, index + 2))
         open_share = jax.lax.cond(
             (self._step.hidden > 0) & (self._bounds.radius <= -_BLURRED_PX),
@@ -166,7 +177,11 @@ class SliceRenderer:
         return jnp.clip(coverage * (room + not_hiding), 0.0, room * open_share)
 
     def composite(self, blurred: Array, room: Array) -> tuple[Array, Array]:
-        """The block with the blurred slice behind what is there, and the share that the slice covers, tagged."""
+        """Composite the blurred slice into the block, behind nearer slices.
+
+        Returns:
+            The block's planes, and the slice's visible coverage, tagged with the index of the slice.
+        """
         visible = self.occlude(blurred[-1], room)
         lower = self._lower
 
@@ -178,7 +193,7 @@ class SliceRenderer:
         return planes, jnp.where(self._wanted, visible + _TAG * index, self._recent[index % RECENT])
 
     def _room(self) -> Array:
-        """What nearer slices leave uncovered."""
+        """Return the fraction of each pixel that nearer slices leave uncovered."""
         room = jnp.maximum(1 - _COVERED - self._lower[-1], 0.0)
         open_behind = _window(self._surfaces.open_behind, self._place, self._shape)
         room = jnp.where(self._bounds.radius > 0, room, jnp.minimum(room, open_behind))
@@ -188,22 +203,23 @@ class SliceRenderer:
         return jnp.fft.irfft2(jnp.fft.rfft2(values) * self._slices.kernels[self._step.slice], s=self._shape)
 
     def _open_share(self) -> Array:
-        """Behind the focus: how much of the slice its own discs let show, however little the rest covers.
+        """Return the fraction of a slice behind the focus that is visible past the surfaces blocking its discs.
 
-        Unlike slices that meet at an edge leave a gap there, which light from afar must not fill.
+        Slices of different blur that meet at an edge leave a gap in their coverage, through which light from far
+        behind must not show.
         """
         windows = self._windows(self._place, self._shape)
         blocking = sum(planes[-1] * blocking_share(squares, self._bounds) for planes, squares in windows)
         return jnp.clip(_OPENED * (1 - _ROUNDING - self._spread(blocking)), 0.0, 1.0)
 
     def _windows(self, place: tuple[Any, Any], size: Shape) -> list[tuple[Array, Array]]:
-        # Each surface is cut out by itself: loops over one cut of both are twelve times slower.
+        # Cut out the surfaces one by one: loops over a single cut of both are twelve times slower.
         planes, squares, _ = self._surfaces
         return [(_window(planes, place, size, each), _window(squares, place, size, each)) for each in (0, 1)]
 
 
 def _window(values: Array, place: tuple[Any, Any], size: tuple[int, int], *first: Any) -> Array:
-    """A window over the last two axes, at these indices of the first ones."""
+    """Return a window over the last two axes, at the given indices of the leading axes."""
     depth = values.shape[len(first) : -2]
     lengths = (*(1 for _ in first), *depth, *size)
     window = jax.lax.dynamic_slice(values, (*first, *(0 for _ in depth), *place), lengths)
@@ -211,7 +227,7 @@ def _window(values: Array, place: tuple[Any, Any], size: tuple[int, int], *first
 
 
 def _of_slice(tagged: Float[Array, "h w"], index: Int[Array, ""]) -> Float[Array, "h w"]:
-    """The share covered by the slice of this number, where that is what was kept last; else 0."""
+    """Return the coverage of the slice with this index where the tagged values belong to it, else 0."""
     share = tagged - _TAG * index
     return jnp.where((share >= 0) & (share < _TAG), share, 0.0)
 
@@ -226,18 +242,18 @@ def render_blocks(
     *,
     shape: tuple[int, int],
 ) -> Composite:
-    """The group's slices over one another, nearest first, in the blocks of one plan.
+    """Render and composite a group's slices, nearest first, in the blocks of one plan.
 
-    Light of slices next to each other adds up; a slice is hidden by all nearer ones beyond, with the light paths
-    taken as independent.
+    The light of adjacent slices adds up. A slice is hidden by all nearer slices that are not adjacent, on the
+    assumption that their light paths are independent.
 
     Args:
-        surfaces: of the tile.
-        slices: of the group.
-        steps: rows of `Step`, of which the first `count` are valid.
-        count: see there.
-        above: the result of the plan before, zeros for the first.
-        shape: of the blocks.
+        surfaces: surfaces of the tile.
+        slices: slices of the group.
+        steps: rows of `Step` fields, of which the first `count` are valid.
+        count: number of valid rows.
+        above: result of the previous plan; zeros for the first.
+        shape: height and width of the blocks.
     """
 
     def render(number: Int[Array, ""], above: Composite) -> Composite:

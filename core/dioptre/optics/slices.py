@@ -1,8 +1,8 @@
-"""The depth slices: a fixed series of signed radii, and how pixels are shared out among them.
+"""The depth slices: a fixed series of signed radii, and the assignment of pixels to them.
 
-The series does not depend on the picture or the focus, so that kernels drawn once serve every setting. A pixel
-between two radii belongs to both, in shares that are linear in the signed square of the radius: then the spread
-(second moment) of its light is exact, and slices leave no bands.
+The series does not depend on the picture or the focus, so kernels can be reused for all settings. A pixel between
+two radii is divided between both slices, linearly in the signed square of the radius. This preserves the spread
+(second moment) of its light exactly, so no bands appear between slices.
 """
 
 from __future__ import annotations
@@ -15,25 +15,31 @@ from typing import Any, NamedTuple
 
 LARGEST_RADIUS_PX = 320.0
 LIKE_SLICES = 3
-"""Slices nearer than this to each other are blurred so much alike that neither hides the other."""
+"""Slices whose indices differ by less than this have such similar blur that neither hides the other."""
 
 _LEAST_STEP_PX = 0.5
-_SEAM = 1e-3  # of a radius: the width of the step from one group to the next
-_MORE = 1.2  # of a radius: blurred more than a slice
-_GROWTH = 0.2  # of the radius from one slice to the next
-_LEVEL_FROM_PX = (0.0, 10.5, 20.5, 63.0)  # radii from here on are blurred at 1, 1/2, 1/4, 1/8 of the size
+_SEAM = 1e-3  # width of the transition from one group to the next, as a fraction of the radius
+_MORE = 1.2  # radius, relative to a slice's, from which a surface counts as blurred more than the slice
+_GROWTH = 0.2  # increase of the radius from one slice to the next, as a fraction of the radius
+_LEVEL_FROM_PX = (0.0, 10.5, 20.5, 63.0)  # radii from which slices are blurred at 1, 1/2, 1/4 and 1/8 of the size
 _COARSE_FROM_PX = (0.0, 5.0, 10.5, 31.0)
 
 LEVELS = len(_LEVEL_FROM_PX)
 
 
 class SliceBounds(NamedTuple):
-    """Signed radii in pixels that define one slice; floats, or scalars of an array on the device.
+    """Signed radii in pixels that define one slice, as floats or scalars of an array on the device.
 
-    before, radius, after: a surface's share in the slice rises from the first to the second, falls to the third.
-    hides_from, hides_to: between these, nearer surfaces begin to hide the slice.
-    blocks_from, blocks_to: between these, nearer surfaces cease to block it. Surfaces that are blurred less block a
-        slice behind the focus, whose own discs have to find a way past them; nothing blocks a slice in front of it.
+    Attributes:
+        before: radius above which surfaces begin to belong to the slice.
+        radius: the slice's radius; surfaces with this radius belong to it entirely.
+        after: radius from which surfaces no longer belong to the slice.
+        hides_from: radius above which nearer surfaces begin to hide the slice.
+        hides_to: radius from which nearer surfaces hide the slice entirely.
+        blocks_from: radius above which surfaces that hide the slice begin to let its discs pass.
+        blocks_to: radius from which surfaces no longer block the slice's discs. Surfaces that are blurred less
+            block a slice behind the focus, because its wider discs must find a way past them; nothing blocks a
+            slice in front of the focus.
     """
 
     before: Any
@@ -47,9 +53,11 @@ class SliceBounds(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Slices of neighbouring radii that are blurred at one size, farthest first.
+    """Slices of adjacent radii that are blurred at the same size.
 
-    level: the size is 1 / 2**level.
+    Attributes:
+        level: the slices are blurred at 1 / 2**level of the full size.
+        bounds: bounds of the slices, farthest first.
     """
 
     level: int
@@ -57,22 +65,27 @@ class Group:
 
     @property
     def nearest(self) -> float:
+        """Upper end of the group's radii, in signed pixels."""
         return float(self.bounds[-1].after)
 
     @property
     def farthest(self) -> float:
+        """Lower end of the group's radii, in signed pixels."""
         return float(self.bounds[0].before)
 
 
 @cache
 def groups(*, subject_px: float | None = None, coarse: bool = False) -> tuple[Group, ...]:
-    """All slices from the farthest to the nearest: behind the focus 1/8 to 1/2 size, full, in front 1/2 to 1/8.
+    """Return all slices in groups, from the farthest to the nearest.
 
-    subject_px: makes three groups of the full-size one, parted at this radius behind and in front of the focus.
-    coarse: with half as many slices, and smaller sizes from half the radius on.
+    The groups behind the focus are blurred at 1/8 to 1/2 of the size, then follow those at full size, and those in
+    front of the focus at 1/2 to 1/8. Adjacent groups both have a slice at the radius where they meet, but they
+    share no pixel:
+    each group is composited as a whole, so two halves of one surface would cover too much at its edge.
 
-    Groups meet at a radius that both have a slice for, and share no pixel: laid over each other as wholes, two
-    halves of one surface would cover too much at its edge.
+    Args:
+        subject_px: split the full-size group into three at this radius behind and in front of the focus.
+        coarse: use half as many slices, and reduced sizes from half the usual radius on.
     """
     radii = [0.0]
     while radii[-1] < LARGEST_RADIUS_PX:
@@ -101,14 +114,18 @@ def groups(*, subject_px: float | None = None, coarse: bool = False) -> tuple[Gr
 
 
 def levels_for(radius_px: float, series: tuple[Group, ...]) -> int:
-    """How many sizes are blurred at in a picture with no larger circle of confusion."""
+    """Return the number of sizes needed to blur a picture with circles of confusion up to this radius."""
     return 1 + max(group.level for group in series if group.farthest < radius_px and group.nearest > -radius_px)
 
 
 def _bounds(radii: list[float], blocked_to: float | None) -> tuple[SliceBounds, ...]:
-    """Bounds of a group's slices; it holds surfaces from just below its first radius to just below its last.
+    """Return the bounds of a group's slices.
 
-    blocked_to: what is nearer blocks none of it; None for what follows from the slices' own radii.
+    The group holds surfaces from just below its first radius to just below its last.
+
+    Args:
+        radii: radii of the slices, in ascending order.
+        blocked_to: radius from which surfaces never block the slices; None to derive it from the slices' own radii.
     """
 
     def below(radius: float) -> float:
@@ -126,7 +143,7 @@ def _bounds(radii: list[float], blocked_to: float | None) -> tuple[SliceBounds, 
     after[-2] = seam[-1]
     bounds = []
     for index in range(len(radii)):
-        # All of a nearer group hides this slice, and within the group what is not alike.
+        # A slice is hidden by all nearer groups, and within its group by all slices without similar blur.
         hides = min(index + LIKE_SLICES, len(radii))
         pair = (seam[-1], radii[-1]) if hides == len(radii) else (own[hides - 1], own[hides])
         bounds.append(SliceBounds(before[index], own[index], after[index], *pair, *blocks_to(own[index], pair)))
@@ -134,32 +151,42 @@ def _bounds(radii: list[float], blocked_to: float | None) -> tuple[SliceBounds, 
 
 
 def signed_square(radius: Any) -> Any:
-    """radius * |radius|, for arrays of NumPy or JAX."""
+    """Return radius * |radius|, for NumPy or JAX arrays."""
     return radius * abs(radius)
 
 
 def slice_share(squares: Any, bounds: SliceBounds) -> Any:
-    """The share, 0 to 1, of surfaces in a slice.
+    """Return the fraction (0 to 1) of each surface that belongs to a slice.
 
     Args:
-        squares: signed squared radii of the surfaces, an array of NumPy or JAX.
-        bounds: of the slice.
+        squares: signed squared radii of the surfaces, a NumPy or JAX array.
+        bounds: bounds of the slice.
     """
     return _ramp(squares, bounds.before, bounds.radius) - _ramp(squares, bounds.radius, bounds.after)
 
 
 def not_hiding_share(squares: Any, bounds: SliceBounds) -> Any:
-    """The share, 0 to 1, of surfaces that is not near enough to hide the slice; arguments of `slice_share`."""
+    """Return the fraction (0 to 1) of each surface that is not near enough to hide the slice.
+
+    Args:
+        squares: signed squared radii of the surfaces, a NumPy or JAX array.
+        bounds: bounds of the slice.
+    """
     return 1 - _ramp(squares, bounds.hides_from, bounds.hides_to)
 
 
 def blocking_share(squares: Any, bounds: SliceBounds) -> Any:
-    """The share, 0 to 1, of surfaces that hide the slice and that its discs have to find a way past."""
+    """Return the fraction (0 to 1) of each surface that hides the slice and blocks its discs.
+
+    Args:
+        squares: signed squared radii of the surfaces, a NumPy or JAX array.
+        bounds: bounds of the slice.
+    """
     hiding = _ramp(squares, bounds.hides_from, bounds.hides_to)
     return (hiding - _ramp(squares, bounds.blocks_from, bounds.blocks_to)).clip(0.0)
 
 
 def _ramp(squares: Any, start: Any, stop: Any) -> Any:
-    """0 up to the radius `start`, 1 from `stop`."""
+    """Return a ramp from 0 at the radius `start` to 1 at the radius `stop`."""
     low, high = signed_square(start), signed_square(stop)
     return ((squares - low) / (high - low)).clip(0.0, 1.0)

@@ -1,10 +1,12 @@
-"""What each pixel shows: up to two surfaces, one in front of the other.
+"""Split each pixel into up to two surfaces, one in front of the other.
 
-A pixel on an object's edge mixes two depths, but its disparity names only one. Spread as one colour at one depth,
-it becomes a rim or a halo. Here such pixels are taken apart, and reduced pictures keep two surfaces a pixel too.
+A pixel on an object's edge mixes two depths, but has only one disparity. Spread as one colour at one depth, it
+would become a rim or a halo. Such pixels are therefore split, and reduced pictures also keep two surfaces per
+pixel.
 
-Surfaces are held as planes (2, C + 1, H, W), nearer and farther, of colour times coverage and coverage, and radii
-(2, H, W), the signed circle of confusion in pixels of the full picture. The two coverages add up to 1.
+Surfaces are stored as planes (2, C + 1, H, W), the nearer surface first, which hold colour times coverage, then
+coverage; and as radii (2, H, W), the signed circle of confusion in pixels of the full picture. The coverages of
+both surfaces add up to 1.
 """
 
 from __future__ import annotations
@@ -21,25 +23,31 @@ import numpy as np
 from jaxtyping import Array, Float, Float32, Int
 
 REACH_PX = 3
-"""How far `split_edges` looks around a pixel."""
+"""Distance in pixels up to which `split_edges` reads neighbours of a pixel."""
 
-_JUMP_OF_AROUND = 0.4  # of the change within thrice the distance; a slope has 1 / 3
-_UNSURE = 0.2  # of the least jump, about it: rounding must not decide whether a pixel is taken apart
-_CHUNK = 256  # edge pixels taken apart at once
-_LEAST_STEP_PX = 0.25  # a smaller jump of the radius cannot be seen
-_BETWEEN = 0.2  # of a jump, about its middle: pixels there are on both sides in part
-_STD_AT_EDGE = 0.15  # of the coverage guessed from depth alone, where the 3 x 3 around are not all one side
+_JUMP_OF_AROUND = 0.4  # minimum jump, relative to the change within three times the distance; slopes have 1 / 3
+_UNSURE = 0.2  # relative width of the transition around the minimum jump; rounding must not decide on a split
+_CHUNK = 256  # number of edge pixels split at once
+_LEAST_STEP_PX = 0.25  # a smaller jump of the radius is not visible
+_BETWEEN = 0.2  # relative width of the transition in the middle of a jump; pixels in it belong to both sides
+_STD_AT_EDGE = 0.15  # of the coverage estimated from depth alone, if the 3 x 3 neighbourhood lies on both sides
 _STD_BESIDE = 0.05
-_THICK = 0.05  # weight of pure pixels around that a structure needs for a colour of its own
-_NOISE_VARIANCE = 1e-4  # of linear light
-_SEEN = 0.02  # least coverage of a surface that has a say in the radii of a reduced pixel
+_THICK = 0.05  # weight of unmixed neighbours from which a structure's colour is measured on them
+_NOISE_VARIANCE = 1e-4  # in linear light
+_SEEN = 0.02  # minimum coverage for a surface to influence the radii of a reduced pixel
 _NOTHING = 1e-6
-_SMALL = np.float32(1e-4)  # coverage below it has no radius of its own
+_SMALL = np.float32(1e-4)  # a surface with less coverage has no meaningful radius
 _FAR = np.float32(1e9)
 
 
 def extreme(values: Float[Array, "h w"], reach: int, *, largest: bool) -> Float[Array, "h w"]:
-    """Largest or smallest value within a square; the edge repeated."""
+    """Return the largest or smallest value within a square around each pixel, repeating the edge.
+
+    Args:
+        values: the values.
+        reach: distance in pixels from the centre of the square to its sides.
+        largest: return the largest value, else the smallest.
+    """
     pick = jnp.maximum if largest else jnp.minimum
     padded = jnp.pad(values, reach, mode="edge")
     height, width = values.shape
@@ -56,9 +64,13 @@ def extreme(values: Float[Array, "h w"], reach: int, *, largest: bool) -> Float[
 def depth_steps(
     radius: Float[Array, "h w"], *, reach: int = 1
 ) -> tuple[Float[Array, "h w"], Float[Array, "h w"], Float[Array, "h w"]]:
-    """How surely (0 to 1) the radius jumps within `reach` pixels, and its largest and smallest value there.
+    """Detect jumps of the radius within `reach` pixels.
 
-    A slope changes in proportion to the distance; where thrice as far there is little more change, there is a jump.
+    A slope changes in proportion to distance. Where the change within three times the distance is hardly larger,
+    there is a jump.
+
+    Returns:
+        The confidence (0 to 1) in a jump, and the largest and the smallest radius within reach.
     """
     nearest, farthest = extreme(radius, reach, largest=True), extreme(radius, reach, largest=False)
     around = extreme(nearest, 2 * reach, largest=True) - extreme(farthest, 2 * reach, largest=False)
@@ -77,15 +89,22 @@ def split_edges(
     where: Int[Array, " n"],
     count: Int[Array, ""],
 ) -> tuple[Float[Array, "2 e n"], Float[Array, "2 n"]]:
-    """Take pixels on depth edges apart into the surface in front and the one behind: their planes and radii.
+    """Split pixels on depth edges into a front and a back surface.
 
-    colour: linear light, premultiplied. radius: signed circle of confusion in pixels. steps: of `depth_steps`.
-    where: flat indices of the pixels to take apart, the first `count` of them valid; the length must be a multiple
-        of 256. The outer 4 pixels of the array should not be among them.
+    The colours of both surfaces come from pixels next to the edge. The coverage follows from the position of the
+    pixel's colour between them; where the two colours are similar or textured, it is constrained by the neighbours'
+    depths. The lower the confidence in a jump, the closer both radii are to the pixel's own.
 
-    Both surfaces' colours come from pixels beside the edge; the coverage from where the pixel's own colour lies
-    between them, held to what the neighbours' depths suggest where the colours are alike or textured. The less
-    surely there is a jump, the nearer both radii are to the pixel's own.
+    Args:
+        colour: linear light, premultiplied.
+        radius: signed circle of confusion in pixels.
+        steps: result of `depth_steps`.
+        where: flat indices of the pixels to split, of which the first `count` are valid; the length must be a
+            multiple of 256. They should not include the outer 4 pixels of the array.
+        count: number of valid indices.
+
+    Returns:
+        Planes and radii of both surfaces of these pixels.
     """
     channels, _, width = colour.shape
     sure, nearest, farthest = (step.reshape(-1) for step in steps)
@@ -109,7 +128,7 @@ def split_edges(
 
 
 class _Around(NamedTuple):
-    """One of the pixels around each of n pixels, with how much it counts for either surface's colour."""
+    """One neighbour of each of n pixels, with its weights for the colours of the two surfaces."""
 
     colour: Float[Array, "c n"]
     in_front: Float[Array, " n"]
@@ -119,7 +138,7 @@ class _Around(NamedTuple):
 
 
 class _Sums(NamedTuple):
-    """Weighted sums over pixels around each of n pixels."""
+    """Weighted sums over the neighbours of each of n pixels."""
 
     weight: Float[Array, " n"]
     colour: Float[Array, "c n"]
@@ -134,13 +153,13 @@ class _Sums(NamedTuple):
         return self.colour / jnp.maximum(self.weight, _NOTHING)
 
     def variance(self) -> Float[Array, " n"]:
-        """Summed over the channels."""
+        """Return the variance, summed over the channels."""
         square = self.square / jnp.maximum(self.weight, _NOTHING)
         return jnp.maximum(square - _along_first(self.mean() ** 2), 0.0)
 
 
 def _along_first(values: Float[Array, "c n"]) -> Float[Array, " n"]:
-    """The sum over the channels, one by one: XLA's own is ten times slower on a CPU."""
+    """Sum over the channels, written out because XLA's reduction is ten times slower on a CPU."""
     return functools.reduce(operator.add, list(values))
 
 
@@ -152,15 +171,16 @@ _LEAST_TENT = float(_TENT[_TENT > 0].min())
 
 
 class _Neighbourhood:
-    """The pixels around each of n pixels, and on which side of the edge they lie.
+    """The neighbourhood of each of n pixels, and the side of the edge on which each neighbour lies.
 
-    own: colour of the pixels themselves.
+    Attributes:
+        own: colours of the pixels themselves.
     """
 
     def __init__(
         self, flat: list[Float[Array, " p"]], at: Int[Array, " n"], radii: Float[Array, "2 n"], width: int
     ) -> None:
-        """Arguments of `_split`."""
+        """Gather the neighbourhoods; the arguments are those of `_split`."""
         offsets = (_SPAN[:, None] * width + _SPAN).reshape(-1, 1)
         around = jnp.clip(at + offsets, 0, flat[0].shape[0] - 1)
         table = jnp.stack([plane[around] for plane in flat])
@@ -170,7 +190,7 @@ class _Neighbourhood:
         self._middle, self._jump = (radii[0] + radii[1]) / 2, jnp.maximum(radii[0] - radii[1], _NOTHING)
 
     def fold(self, visit: Callable[[Any, _Around], Any], start: Any) -> Any:
-        """Folds the pixels around, row by row: the rows in a loop, as sums along an axis are far slower."""
+        """Fold over the neighbours, with a loop over rows because sums along an axis are far slower."""
 
         def row(number: Int[Array, ""], folded: Any) -> Any:
             values = jax.lax.dynamic_index_in_dim(self._table, number, axis=1, keepdims=False)
@@ -189,20 +209,20 @@ class _Neighbourhood:
         return jax.lax.fori_loop(0, _SPAN.size, row, start)
 
     def _in_front(self, radius: Array) -> Array:
-        # Close to the middle in part: rounding must not decide on which side a pixel lies.
+        # A soft transition around the middle, so that rounding does not decide on which side a pixel lies.
         return jnp.clip(0.5 + (radius - self._middle) / (_BETWEEN * self._jump), 0.0, 1.0)
 
 
 def _split(
     flat: list[Float[Array, " p"]], at: Int[Array, " n"], radii: Float[Array, "2 n"], width: int
 ) -> Float[Array, "2 e n"]:
-    """Planes of the two surfaces of the pixels `at`.
+    """Return the planes of the two surfaces of the pixels `at`.
 
     Args:
-        flat: the channels of colour, the radius, and how surely it jumps there (0 to 1), of all pixels.
+        flat: the colour channels, the radius, and the confidence in a jump (0 to 1), each for all pixels.
         at: flat indices of the pixels.
-        radii: of their two surfaces.
-        width: of the picture.
+        radii: radii of the two surfaces.
+        width: width of the picture in pixels.
     """
     channels, count = len(flat) - 2, at.shape[0]
     around = _Neighbourhood(flat, at, radii, width)
@@ -222,7 +242,7 @@ def _split(
     behind, pure_front, mixed_front, prior = around.fold(add_up, (none, none, none, nothing))
     back = behind.mean()
 
-    # A structure with no pure pixel: its colour is that of the pixels most unlike the background.
+    # If a structure has no unmixed pixel, take its colour from the pixels that differ most from the background.
     towards = mixed_front.mean() - back
     length = jnp.maximum(_along_first(towards**2), _NOTHING)
 
@@ -243,7 +263,7 @@ def _split(
     evidence = _along_first((own - back) * difference) / variance
     coverage = jnp.clip((prior * precision + evidence) / (precision + contrast / variance), 0.0, 1.0)
 
-    # What the two mean colours leave over goes to the surface that covers more, so that the sum stays exact.
+    # Assign the residual of the two mean colours mostly to the surface that covers more, to keep the sum exact.
     residual = own - coverage * front - (1 - coverage) * back
     share = coverage**2 / (coverage**2 + (1 - coverage) ** 2)
     near = jnp.clip(coverage * front + share * residual, 0.0, jnp.maximum(own, 0.0))
@@ -282,19 +302,19 @@ def _halve(planes: Any, radii: Any, xp: Any) -> tuple[Any, Any]:
 def halve(
     planes: Float[Array, "2 e h w"], radii: Float[Array, "2 h w"]
 ) -> tuple[Float[Array, "2 e h2 w2"], Float[Array, "2 h2 w2"]]:
-    """Half the size: the eight surfaces of 2 x 2 pixels become two, parted half-way between their radii."""
-    # Kept apart from what uses it: XLA would compute it again for every smaller size.
+    """Halve the size; the eight surfaces of 2 x 2 pixels become two, divided midway between their extreme radii."""
+    # Without the barrier, XLA would recompute this for every smaller size.
     return jax.lax.optimization_barrier(_halve(planes, radii, jnp))  # type: ignore[no-untyped-call]
 
 
 def halve_small(
     planes: Float32[np.ndarray, "2 e h w"], radii: Float32[np.ndarray, "2 h w"]
 ) -> tuple[Float32[np.ndarray, "2 e h2 w2"], Float32[np.ndarray, "2 h2 w2"]]:
-    """`halve` on the host, where the size differs from picture to picture."""
+    """Apply `halve` on the host, where sizes differ from picture to picture and must not trigger compilation."""
     return _halve(planes, radii, np)
 
 
 def any_of_four(mask: Any) -> Any:
-    """Half the size of a mask (H, W) of NumPy or JAX: set where any of 2 x 2 pixels is."""
+    """Halve a NumPy or JAX mask (H, W); a pixel is set if any of its 2 x 2 pixels is."""
     rows = mask[::2] | mask[1::2]
     return rows[:, ::2] | rows[:, 1::2]

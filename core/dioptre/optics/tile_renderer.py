@@ -1,4 +1,4 @@
-"""A group of slices rendered on a tile: the discs drawn, the blocks planned, the aperture as seen from there."""
+"""Render a group of slices on a tile: plan the blocks, draw the discs, and adapt the aperture to the position."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def plan_blocks(
     tile: Tile,
     wanted: Tile | None = None,
 ) -> list[BlockPlan]:
-    """The blocks of a tile in which the group's slices are rendered.
+    """Plan the blocks of a tile in which the group's slices are rendered.
 
     Args:
         group: the slices.
-        aperture: which gives the discs' reach.
-        cells: `cells_of` the group on the tile.
-        inpainted: `read_inpainted` of the group on the tile.
-        tile: of the group's pixels on the padded grid.
-        wanted: the part of the tile that is wanted; left out, all of it.
+        aperture: the aperture, which determines the reach of the discs.
+        cells: result of `cells_of` for the group on the tile.
+        inpainted: result of `read_inpainted` for the group on the tile.
+        tile: the tile on the padded grid, in pixels of the group's size.
+        wanted: the section of the tile to render; the whole tile by default.
     """
     part = wanted or tile
     row, column = (MARGIN_PX[group.level] - first for first in (tile.top, tile.left))
@@ -56,17 +56,20 @@ def render_tile(
     plans: list[BlockPlan],
     open_behind: Array | None = None,
 ) -> Array:
-    """The group's slices over one another on a tile, (e, side, side), the aperture as seen from there.
+    """Render and composite the group's slices on a tile, with the aperture as seen from its position.
 
     Args:
         group: the slices.
-        aperture: which blurs them.
-        grid: of the picture.
-        tile: of the group's pixels on the padded grid.
+        aperture: the aperture that blurs them.
+        grid: the picture's grid.
+        tile: the tile on the padded grid, in pixels of the group's size.
         surfaces: planes (2, e, side, side) and radii (2, side, side) of the tile with its margin.
-        inpainted: `read_inpainted` of the group on the tile.
-        plans: of `plan_blocks`.
-        open_behind: the most of each pixel that slices in and behind the focus may cover; left out, everything.
+        inpainted: result of `read_inpainted` for the group on the tile.
+        plans: result of `plan_blocks`.
+        open_behind: maximum coverage of each pixel by slices in or behind the focus; unlimited by default.
+
+    Returns:
+        The planes (e, side, side).
     """
     planes, radii = surfaces
     side = planes.shape[-1]
@@ -90,8 +93,8 @@ def render_tile(
 
     if aperture.cats_eye == 0:
         return seen((0.0, 0.0))
-    # The opening changes over the picture: seen from the tile's four corners, and mixed in between. Neighbouring
-    # tiles share their corners, so that nothing jumps.
+    # The aperture's apparent shape varies over the picture. Render it as seen from the tile's four corners and
+    # interpolate between them. Adjacent tiles share corners, so there are no discontinuities.
     inside, core = jnp.arange(side) - MARGIN_PX[group.level], grid.core(group.level)
     below, beside = (jnp.clip(inside / length, 0.0, 1.0) for length in core)
     mixed = jnp.zeros(planes.shape[1:], jnp.float32)
@@ -110,7 +113,7 @@ def _bounds(group: Group) -> Float[Array, "k 7"]:
 
 
 def read_inpainted(inpainted: np.ndarray, tile: Tile, *, side: int, margin: int) -> np.ndarray:
-    """A tile's part of what `inpaint_group` returned, with its margin."""
+    """Return a tile's section, with its margin, of the result of `inpaint_group`."""
     return read(
         inpainted, (tile.top - margin) >> CELL_LEVEL, (tile.left - margin) >> CELL_LEVEL, side >> CELL_LEVEL
     )
@@ -120,9 +123,16 @@ def read_inpainted(inpainted: np.ndarray, tile: Tile, *, side: int, margin: int)
 def _kernels(
     group: Group, aperture: Aperture, side: int, shape: Shape, field: tuple[float, float]
 ) -> Complex[Array, "k hb wb2"]:
-    """Fourier transforms of the discs of the slices that are blurred in blocks of this shape, else zeros.
+    """Return Fourier transforms of the discs of those slices that are blurred in blocks of this shape, else zeros.
 
-    In the group's own pixels, centred on pixel 0; side: of the tile; field as of `Aperture`.
+    The discs are in pixels of the group's size, centred on pixel 0.
+
+    Args:
+        group: the slices.
+        aperture: the aperture.
+        side: side of the tile.
+        shape: height and width of the blocks.
+        field: position in the picture, as in `Aperture.kernel`.
     """
     discs = np.zeros((MOST_SLICES, *shape), np.float32)
     for index, (reach, bounds) in enumerate(zip(_reach(group, aperture), group.bounds, strict=True)):
@@ -134,8 +144,8 @@ def _kernels(
 
 
 def _psf(radius: float, scale: int, aperture: Aperture, field: tuple[float, float]) -> Float[np.ndarray, "n n"]:
-    # Drawing on pixels widens the disc by a pixel's own spread (1/12 in variance along each axis, a disc has
-    # r²/4); going to a smaller size and back adds the mean over blocks (1/12) and the bilinear tent (1/6).
+    # Rasterising widens the disc by the spread of a pixel (a variance of 1/12 along each axis; a disc has r²/4).
+    # Reducing and enlarging adds the mean over blocks (1/12) and the bilinear tent (1/6).
     added = 1 / 3 if scale == 1 else 4 / 3
     own = max((radius / scale) ** 2 - added, 0.0) ** 0.5
     size = 2 * int(np.ceil(own * REACH)) + 5
@@ -144,7 +154,7 @@ def _psf(radius: float, scale: int, aperture: Aperture, field: tuple[float, floa
 
 @lru_cache(maxsize=64)
 def _reach(group: Group, aperture: Aperture) -> Int[np.ndarray, " k"]:
-    """Per slice, how far its disc reaches along the axes."""
+    """Return how far each slice's disc reaches along the axes, in pixels of the group's size."""
     reaches = []
     for bounds in group.bounds:
         lit = np.argwhere(_psf(bounds.radius, 1 << group.level, aperture, (0.0, 0.0)) > 0)
