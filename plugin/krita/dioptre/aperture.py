@@ -1,4 +1,4 @@
-"""The picture of the aperture among the options of a blur."""
+"""The pictures of the aperture among the options of a blur."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ APERTURE_PX = 44
 
 
 class Aperture(QWidget):
-    """The disc that a point of light out of focus becomes, in the picture's middle and in a corner."""
+    """The disc that an out-of-focus point of light becomes, at the picture's centre and in a corner."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The tools of the preview: a click for the focus, or the focus brush with its size and a button that clears."""
+"""The preview's tools: clicking a focus point, or the focus brush with its size and buttons that remove strokes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from .dioptre_link.editing.state import State, Tool
 from .dioptre_link.language import translated
 from .qt import QButtonGroup, QHBoxLayout, QLabel, QSlider, Qt, QToolButton, QVBoxLayout, QWidget
 
-STEPS = 100  # of the slider
+STEPS = 100  # Number of slider positions.
 
 
 class BrushRow(QWidget):
-    """Renders a state, and sends what the user does."""
+    """Row of tool buttons that renders the state and forwards the user's input."""
 
     def __init__(self, on_change: brush.Change) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A picture as large as there is room: the wheel zooms, dragging moves it, a click gives a point of it."""
+"""A picture that fills the available space: the wheel zooms, a drag pans, and a click selects a point."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from .qt import QColor, QEvent, QImage, QLabel, QPainter, QPen, QPixmap, QPointF
 
 LEAST_PX = 160
 RING_PX = 9
-PLUS, MINUS = QColor(90, 230, 110), QColor(255, 90, 80)  # clicks that add, and that remove
-AMBER = (255, 190, 60, 255)  # what Dioptre found; white is what the user chose
-OUTLINE = ((QColor(0, 0, 0, 160), 4), (QColor(255, 255, 255), 2))  # is seen on every picture
+# Colours of clicks that add to the selection and that remove from it.
+PLUS, MINUS = QColor(90, 230, 110), QColor(255, 90, 80)
+AMBER = (255, 190, 60, 255)  # Colour of Dioptre's choices; the user's are white.
+# A white line over a dark one is visible on every picture.
+OUTLINE = ((QColor(0, 0, 0, 160), 4), (QColor(255, 255, 255), 2))
 MOST_ZOOM = 8.0
-ZOOM_STEP = 1.25  # of one notch of the wheel
-DRAGGED_PX = 4  # from here on a press is not a click
+ZOOM_STEP = 1.25  # Zoom factor per wheel notch.
+DRAGGED_PX = 4  # A press that moves this far is a drag.
 BAND_PX, BAR_PX, INDENT_PX = 22, 4, 6
 
 INVITATION = "Click here to preview the active layer with these settings"
@@ -28,7 +30,7 @@ _LEFT = Qt.MouseButton.LeftButton
 
 
 class Canvas(QLabel):
-    """on_click gets shares of the picture, 0 to 1; (0.5, 0.5) while there is none."""
+    """Widget that shows the picture. `on_click` receives fractions of it, or (0.5, 0.5) without a picture."""
 
     def __init__(self, on_click: Callable[[float, float, Click], None]) -> None:
         super().__init__()
@@ -52,13 +54,13 @@ class Canvas(QLabel):
         self._pressed: tuple[float, float] | None = None
         self._dragged = False
         self._painting: Painting | None = None
-        self._paints = False  # a stroke is under way
+        self._paints = False  # Whether a stroke is in progress.
         self._brush_radius = 0.0
-        self._pointer: QPointF | None = None  # of a brush
+        self._pointer: QPointF | None = None  # Position of the brush.
         self._picked: Sequence[tuple[tuple[float, float], bool]] = ()
         self._on_box: Callable[[tuple[float, float], tuple[float, float]], None] | None = None
-        self._box_from: tuple[float, float] | None = None  # where the button went down, as shares
-        self._box: Place | None = None  # under way
+        self._box_from: tuple[float, float] | None = None  # Picture position of the press, as fractions.
+        self._box: Place | None = None  # A box being drawn.
 
     def show_images(
         self,
@@ -70,8 +72,15 @@ class Canvas(QLabel):
         marker: tuple[float, float] | None,
         automatic: tuple[float, float] | None,
     ) -> None:
-        """over: drawn on top. left: the left half instead of the image's. frame, marker (the clicked point) and
-        automatic (where the automatic focus lies): as shares of the picture.
+        """Show a picture and what is drawn over it. All places are fractions of the picture.
+
+        Args:
+            image: The picture; None clears the canvas and resets the zoom.
+            over: Images drawn over the picture.
+            left: Image whose left half replaces the picture's left half.
+            frame: Box to outline.
+            marker: The clicked point.
+            automatic: The automatic focus point.
         """
         if image is None:
             self._zoom, self._centre = 1.0, (0.5, 0.5)
@@ -84,19 +93,27 @@ class Canvas(QLabel):
         picked: Sequence[tuple[tuple[float, float], bool]],
         on_box: Callable[[tuple[float, float], tuple[float, float]], None] | None,
     ) -> None:
-        """picked: clicked points as shares of the picture, and whether each adds. on_box: gets the corners of a box
-        that the left button drags; None: a drag moves the picture.
+        """Show clicked points, and choose whether a drag draws a box.
+
+        Args:
+            picked: Each clicked point as fractions of the picture, and whether it adds to the selection.
+            on_box: Called with the corners of a box drawn with the left button; None makes a drag pan.
         """
         self._picked, self._on_box = picked, on_box
         self.update()
 
     def show_words(self, words: str) -> None:
-        """The placeholder shown while there is no picture."""
+        """Set the text shown while there is no picture."""
         if words != self.text():
             self.setText(words)
 
     def set_brush(self, painting: Painting | None, radius: float) -> None:
-        """Let the left button paint; None: it clicks. radius: of the outline, as a share of the longer side."""
+        """Let the left button paint, or restore clicking.
+
+        Args:
+            painting: Receives the strokes; None turns the brush off.
+            radius: Radius of the outline, as a fraction of the picture's longer side.
+        """
         self._painting, self._brush_radius = painting, radius
         self.setMouseTracking(painting is not None)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus if painting is None else Qt.FocusPolicy.ClickFocus)
@@ -105,12 +122,17 @@ class Canvas(QLabel):
         self.update()
 
     def show_progress(self, sign: str, fraction: float | None) -> None:
-        """sign: words in a band over the picture, "" for none. fraction: of a bar below them, None for none."""
+        """Show text and a progress bar over the picture.
+
+        Args:
+            sign: Text of the band over the picture, or "" for no band.
+            fraction: Progress from 0 to 1, or None for no bar.
+        """
         self._sign, self._fraction = sign, -1.0 if fraction is None else fraction
         self.update()
 
     def place(self) -> Place:
-        """Where the whole picture lies in the widget: left, top, width, height."""
+        """Return the position of the whole picture in the widget: left, top, width, height."""
         if self._image is None or self._image.width() == 0:
             return 0.0, 0.0, 0.0, 0.0
         fit = min(self.width() / self._image.width(), self.height() / self._image.height())
@@ -172,7 +194,7 @@ class Canvas(QLabel):
                 painter.drawEllipse(middle_of, 1, 1)
 
     def _paint_picks(self, painter: QPainter, whole: QRectF) -> None:
-        """A ring with a plus or a minus in it for each clicked point."""
+        """Draw a ring with a plus or minus sign at each clicked point."""
         for (x, y), adds in self._picked:
             middle = QPointF(whole.x() + x * whole.width(), whole.y() + y * whole.height())
             for pen in (QPen(OUTLINE[0][0], OUTLINE[0][1]), QPen(PLUS if adds else MINUS, OUTLINE[1][1])):
@@ -183,7 +205,7 @@ class Canvas(QLabel):
                     painter.drawLine(middle - QPointF(0, 4), middle + QPointF(0, 4))
 
     def _paint_sign(self, painter: QPainter) -> None:
-        """A dark band with words, and the bar: what is seen below is not the result yet."""
+        """Draw a dark band with text and the progress bar, because the picture below is not the result yet."""
         if self._image is not None:
             painter.fillRect(self.rect(), QColor(0, 0, 0, 70))
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap
@@ -202,7 +224,7 @@ class Canvas(QLabel):
     # -- pointer -------------------------------------------------------------------------------------------------
 
     def wheelEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
-        """Zoom about the pointer; over the whole picture a turn back scrolls the panel."""
+        """Zoom around the pointer; at the smallest zoom, zooming out scrolls the panel instead."""
         up = event.angleDelta().y() > 0
         if self._painting is not None and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             self._painting.resized(1 if up else -1)
@@ -275,7 +297,7 @@ class Canvas(QLabel):
         if pressed is None or self._dragged:
             return
         if self._image is None:
-            self._on_click(0.5, 0.5, Click.CHOOSE)  # nothing is shown yet: asks for a preview
+            self._on_click(0.5, 0.5, Click.CHOOSE)  # Without a picture, a click requests a preview.
             return
         where = _where(event)
         x, y = self._share(where.x(), where.y())
@@ -288,7 +310,7 @@ class Canvas(QLabel):
         super().leaveEvent(event)
 
     def event(self, event: Any) -> bool:
-        """Ctrl+Z is the brush's while the canvas has the focus, not Krita's own shortcut."""
+        """Claim Ctrl+Z for the brush instead of Krita's shortcut while the canvas has the focus."""
         if event.type() == QEvent.Type.ShortcutOverride and self._is_undo(event):
             event.accept()
             return True
@@ -321,7 +343,7 @@ def _between(one: tuple[float, float], other: tuple[float, float]) -> Place:
 
 
 def _start(room: float, length: float, centre: float) -> float:
-    """Where a side of the picture begins: in the middle, or so that no room is left where it is longer."""
+    """Return the start of a picture's side: centred if it is shorter than `room`, otherwise without a gap."""
     if length <= room:
         return (room - length) / 2
     return min(max(room / 2 - centre * length, room - length), 0.0)

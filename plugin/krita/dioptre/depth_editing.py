@@ -1,6 +1,6 @@
-"""Edit depth: shows the depth layer instead of the results made with it; Update shows them again.
+"""Edit depth: shows the depth layer instead of the results made with it; Update shows the results again.
 
-Visibility is no part of Krita's undo history, and needs none here: Update, or the layers' eyes, bring it back.
+Krita's undo history does not include visibility. It need not: Update or the layer list can restore it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ from .dioptre_link.records import Entry, Link
 
 
 def begin(document: Document | None, node: Node | None) -> Node:
-    """Show the depth layer behind the result that `node` belongs to, and make it active. Raises RefusedError."""
+    """Show and activate the depth layer behind the result that `node` belongs to.
+
+    Raises:
+        RefusedError: There is no document, no result, or no depth layer.
+    """
     if document is None:
         raise refusals.no_document()
     entries = to_update(
@@ -41,7 +45,7 @@ def begin(document: Document | None, node: Node | None) -> Node:
 
 
 def is_edited(document: Document, entry: Entry) -> bool:
-    """Whether a result hides behind its depth, which is shown to be painted on."""
+    """Return whether the result is hidden while its depth layer is shown for painting."""
     depth = recipe.find(document, _depth_link(entry))
     result = recipe.find(document, entry.outputs.get(Role.RESULT.value))
     return depth is not None and result is not None and depth.visible() and not result.visible()

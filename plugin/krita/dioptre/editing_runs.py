@@ -1,4 +1,4 @@
-"""Runs that change a result in place: Edit makes it again with other options, as Update does with other inputs."""
+"""Runs that replace a result in place: Edit recomputes it with other options, as Update does with other inputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from .jobs import JobManager, Run
 
 
 def start(manager: JobManager, document: Document, entry: Entry, options: Mapping[str, Any]) -> Run:
-    """Make a result again with other options; names, masks, modes and order stay. Raises DioptreError."""
+    """Recompute a result with other options; its names, masks, modes and order stay.
+
+    Raises:
+        DioptreError: The options are invalid or the result cannot be replaced.
+    """
     checked = entry.described.check(dict(options))
     plans = [updating.plan_of(document, replace(entry, options=checked))]
     title = entry.described.title

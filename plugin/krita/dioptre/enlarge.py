@@ -1,7 +1,7 @@
 """Super-resolution of a whole document into a new one.
 
-Krita itself enlarges a copy (masks, groups, vector layers, offsets, resolution); the pixels of its paint layers are
-then replaced by the network's. The copy goes through a file, because Krita 5 does not list a cloned document.
+Krita enlarges a copy (masks, groups, vector layers, offsets, resolution), then the pixels of its paint layers are
+replaced by the network's. The copy is saved and reopened, because Krita 5 does not list a cloned document.
 """
 
 from __future__ import annotations
@@ -26,12 +26,21 @@ from .qt import QUuid
 from .sources import Picture, check_open, check_size, is_idle, part_on_canvas
 from .spaces import Rect, ScratchDocuments
 
-STRATEGY = "Bicubic"  # for what no network enlarges: masks, depth
+STRATEGY = "Bicubic"  # Scaling filter for everything that no network enlarges, such as masks and depth.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The paint layers to enlarge. size: of the document. nodes: the layers' own ids."""
+    """The paint layers to enlarge.
+
+    Attributes:
+        document: The document to enlarge.
+        size: Width and height of the document in pixels.
+        scale: Scale factor.
+        options: The operation's options.
+        pictures: Pixels of the paint layers.
+        nodes: Unique ids of the paint layers.
+    """
 
     document: Document
     size: tuple[int, int]
@@ -42,7 +51,11 @@ class Plan:
 
 
 def start(manager: JobManager, document: Document | None, options: Mapping[str, Any] | None = None) -> Run:
-    """Enlarge every paint layer of `document`. Raises RefusedError."""
+    """Start a run that enlarges every paint layer of `document` into a new document.
+
+    Raises:
+        RefusedError: The document cannot be enlarged.
+    """
     described = super_resolution.OPERATION
     given = described.check(options or {})
     return manager.put(
@@ -51,7 +64,11 @@ def start(manager: JobManager, document: Document | None, options: Mapping[str, 
 
 
 def plan(document: Document | None, options: Mapping[str, Any]) -> Generator[None, None, Plan]:
-    """What to enlarge, read in steps. Raises RefusedError at once."""
+    """Check the document at once, then read its paint layers in steps.
+
+    Raises:
+        RefusedError: The document cannot be enlarged.
+    """
     if document is None:
         raise refusals.no_document()
     data = {
@@ -98,7 +115,7 @@ def _read(document: Document, options: Mapping[str, Any], paint: list[Node]) -> 
 
 
 def work(made: Plan, worker: Worker, ticket: Ticket, report: Report) -> tuple[Plan, list[Made]]:
-    """On the thread: one layer after the other."""
+    """Enlarge the layers one after the other, on the worker thread."""
     layers = []
     for number, picture in enumerate(made.pictures):
         if ticket.cancelled:
@@ -111,7 +128,7 @@ def work(made: Plan, worker: Worker, ticket: Ticket, report: Report) -> tuple[Pl
 
 
 def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
-    """Make the new document and open it."""
+    """Build the new document and open it."""
     check_open(made.document)
     size = tuple(round(side * made.scale) for side in made.size)
     with temporary_folder() as folder:
@@ -152,17 +169,18 @@ def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tu
 
 
 def _title(document: Document) -> str:
-    """The file's name without its ending; of a document that was never saved, its own name."""
+    """Return the file's name without its suffix, or the document's own name if it was never saved."""
     file = document.fileName()
     return Path(file).stem if file else document.name() or translated("Picture")
 
 
 def _filling(node: Node, picture: Picture, layer: Made, scale: float) -> Generator[None, None, None]:
-    """Put the network's pixels where Krita's own enlargement lies; beyond them that stays."""
+    """Write the network's pixels over Krita's enlargement, which remains visible outside them."""
     rect = Rect(round(picture.rect.x * scale), round(picture.rect.y * scale), layer.width, layer.height)
     given = picture.space if spaces.wire_format(picture.space) is not None else spaces.EXCHANGE
     whole = Rect.of(node)
-    if max(abs(one - other) for one, other in zip(whole, rect, strict=True)) <= scale:  # rounded, or softened
+    # The difference is only rounding or Krita's soft edge, so replace all of it.
+    if max(abs(one - other) for one, other in zip(whole, rect, strict=True)) <= scale:
         yield from spaces.clearing(node, whole)
     with ScratchDocuments() as scratch:
         yield from spaces.writing(node, rect, layer.raster, given, scratch)

@@ -1,4 +1,4 @@
-"""Filter ▸ Dioptre: one action for each operation, made from its description, and one for each recipe."""
+"""Filter ▸ Dioptre: one action per operation, generated from its description, and one per recipe."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ MENU_ID = "dioptre_menu"
 PLACE = f"filter/{MENU_ID}"
 RECIPES_ID = "dioptre_recipe"
 MESSAGE_ID = "dioptre_message"
-DONE_MS = 4000  # how long words float over the canvas
+DONE_MS = 4000  # Display time of a message over the canvas.
 
 
 class DioptreExtension(Extension):
-    """Krita asks for the actions once for every window."""
+    """Krita extension that creates the menu's actions once per window."""
 
     def setup(self) -> None:
         log.LOG.set_up()
@@ -97,7 +97,7 @@ class DioptreExtension(Extension):
 
 
 def _sort(menu: QMenu, order: list[str]) -> None:
-    """Krita 5.3 sorts the entries by their ids. "" in `order` stands for a separator."""
+    """Restore the intended order, because Krita 5.3 sorts entries by id. "" in `order` means a separator."""
     known = {action.objectName(): action for action in menu.actions() if not action.isSeparator()}
     wanted = [known.get(f"dioptre_{name}") if name else None for name in order]
     if [action.isSeparator() or action for action in menu.actions()] == [one or True for one in wanted]:
@@ -118,7 +118,7 @@ def _add(window: Window, name: str, title: str, tip: str, act: Callable[[], Any]
 
 
 def _open(described: Operation) -> None:
-    """Open the docker on an operation: nothing is made before its options were seen."""
+    """Open an operation in the docker, so that the user sees its options before anything runs."""
     docker = find_panel()
     if docker is not None:
         was_seen = docker.isVisible()
@@ -130,7 +130,7 @@ def _edit() -> None:
     """Open the docker with the options of the active result."""
     try:
         targets.find_edited(*targets.active())
-    except Exception as error:  # noqa: BLE001  (an exception from an action would open a window that stops everything)
+    except Exception as error:  # noqa: BLE001  (an uncaught exception in an action would open a modal error window)
         tell(in_words(error))
         return
     docker = show_panel()
@@ -148,7 +148,7 @@ def _edit_depth() -> None:
 
 
 def _follow(choose: Callable[[], Recipe | None]) -> None:
-    """Follow a recipe on the active layer; nothing where the user chose none."""
+    """Run a recipe on the active layer; do nothing if the user chose none."""
 
     def begin() -> Run | None:
         if (chosen := choose()) is None:
@@ -174,10 +174,10 @@ def _update() -> Run:
 
 
 def _try(begin: Callable[[], Run | None]) -> None:
-    """Start a run, show its progress, and tell how it ends."""
+    """Start a run, show its progress, and report its outcome."""
     try:
         run = begin()
-    except Exception as error:  # noqa: BLE001  (an exception from an action would open a window that stops everything)
+    except Exception as error:  # noqa: BLE001  (an uncaught exception in an action would open a modal error window)
         tell(in_words(error))
         return
     if run is None:
@@ -188,19 +188,19 @@ def _try(begin: Callable[[], Run | None]) -> None:
 
 
 def cancel() -> None:
-    """Stop all that Dioptre is doing."""
+    """Cancel all jobs of Dioptre."""
     job_manager().cancel_all()
 
 
 def find_panel() -> DioptreDocker | None:
-    """The docker of the active window."""
+    """Return the docker of the active window."""
     window = Krita.instance().activeWindow()
     dockers = window.dockers() if window is not None else ()
     return next((docker for docker in dockers if docker.objectName() == DOCKER_ID), None)
 
 
 def show_panel() -> DioptreDocker | None:
-    """Bring the docker of the active window to the front."""
+    """Bring the docker of the active window to the front and return it."""
     docker = find_panel()
     if docker is not None:
         placing.show(Krita.instance().activeWindow().qwindow(), docker)
@@ -208,7 +208,7 @@ def show_panel() -> DioptreDocker | None:
 
 
 def say(words: str) -> None:
-    """Words over the canvas that go on their own."""
+    """Show a message over the canvas that disappears on its own."""
     window = Krita.instance().activeWindow()
     view = window.activeView() if window is not None else None
     if view is not None:
@@ -216,7 +216,7 @@ def say(words: str) -> None:
 
 
 def tell(error: DioptreError) -> None:
-    """An error in a window of its own, which stops nothing."""
+    """Show an error in a non-modal window."""
     if isinstance(error, Cancelled):
         say(translated(error.message))
         return

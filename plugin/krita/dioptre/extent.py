@@ -1,7 +1,7 @@
-"""Which part of a layer takes part, where the layer reaches beyond the canvas.
+"""Determines the part of a layer to process if the layer extends beyond the canvas.
 
-A stroke across the canvas's edge enlarges a paint layer: beyond the edge it is then mostly transparent, and a blur
-would draw that transparency into the picture. What a photograph has beyond the canvas, after a move, takes part.
+A stroke across the canvas edge enlarges a paint layer. Outside the canvas it is then mostly transparent, and a blur
+would spread that transparency into the picture. Photo content outside the canvas, as after a move, is included.
 """
 
 from __future__ import annotations
@@ -11,22 +11,24 @@ from collections.abc import Generator
 from .raster import ONE, is_opaque, strip_rows, strips
 from .spaces import Rect, Snapshot
 
-_LEFT, _TOP, _RIGHT, _BOTTOM = range(4)  # of the edges below
+_LEFT, _TOP, _RIGHT, _BOTTOM = range(4)  # Indices of the edges below.
 
 
 def taking_part(frozen: Snapshot, canvas: Rect) -> Generator[None, None, Rect]:
-    """The rectangle of a layer to work on, found in steps.
+    """Find the rectangle of a layer to process, in steps.
 
-    The part on the canvas, and what lies beyond each of its sides where that is opaque. Elsewhere it ends at a side
-    where the layer is opaque all over the canvas, or mostly ends there itself. A layer outside of the canvas takes
-    part as it is.
+    It contains the part on the canvas and extends beyond each side where the layer is opaque out there. A side that
+    is
+    not opaque is cut at the canvas if the layer covers the canvas opaquely or mostly ends at that side. A layer
+    outside
+    the canvas is processed whole.
 
     Args:
-        frozen: the layer's pixels.
-        canvas: of the document, in its pixels.
+        frozen: The layer's pixels.
+        canvas: Rectangle of the canvas, in document pixels.
 
     Returns:
-        A part of `frozen.rect`.
+        A rectangle inside `frozen.rect`.
     """
     outer, edges = _edges(frozen.rect), _common(frozen.rect, canvas)
     on_canvas = _rect(edges)
@@ -55,7 +57,7 @@ def _is_opaque(frozen: Snapshot, rect: Rect) -> Generator[None, None, bool]:
 
 
 def _ends_at(frozen: Snapshot, edges: list[int], side: int) -> bool:
-    """Whether most of the layer's pixels along a side of the canvas have nothing beside them beyond it."""
+    """Return whether most of the layer's pixels along a canvas side have no neighbour on the other side of it."""
     inner, outer = list(edges), list(edges)
     if side in (_LEFT, _TOP):
         inner[side + 2], outer[side], outer[side + 2] = edges[side] + 1, edges[side] - 1, edges[side]
@@ -67,7 +69,7 @@ def _ends_at(frozen: Snapshot, edges: list[int], side: int) -> bool:
 
 
 def _seen(frozen: Snapshot, line: Rect) -> list[bool]:
-    """Whether each pixel of a line is not wholly transparent."""
+    """Return for each pixel of a line whether it is at least partly opaque."""
     part = frozen.narrowed(line)
     data, size = part.rows(0, line.height), part.pixel_bytes
     alpha = len(ONE[part.space.depth])
@@ -83,13 +85,13 @@ def _rect(edges: list[int]) -> Rect:
 
 
 def _common(one: Rect, other: Rect) -> list[int]:
-    """The edges of what two rectangles share."""
+    """Return the edges of the intersection of two rectangles."""
     (left, top, right, bottom), (left_2, top_2, right_2, bottom_2) = _edges(one), _edges(other)
     return [max(left, left_2), max(top, top_2), min(right, right_2), min(bottom, bottom_2)]
 
 
 def _beyond(edges: list[int], outer: list[int], side: int) -> Rect:
-    """What lies beyond one side, as long as that side."""
+    """Return the strip outside one side, as long as that side."""
     strip = list(edges)
     strip[side] = outer[side]
     strip[side + 2 if side in (_LEFT, _TOP) else side - 2] = edges[side]

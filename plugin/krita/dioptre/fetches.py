@@ -1,4 +1,4 @@
-"""Downloads of networks, on a thread of their own: jobs and previews go on meanwhile."""
+"""Downloads networks on a separate thread, so that jobs and previews continue meanwhile."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .jobs import job_manager
 from .link import LinkThread, Report, Ticket
 from .qt import QApplication, QObject, pyqtSignal
 
-POLL_S = 0.1  # how long a step of the thread waits for the worker
+POLL_S = 0.1  # Longest wait for the worker in one step of the thread.
 
 
 class Fetcher(QObject):
-    """One download at a time. Ends with one of `done(networks)` and `failed(error)`; `stepped(step)` meanwhile."""
+    """One download at a time. `stepped(step)` reports progress, `done(networks)` or `failed(error)` the end."""
 
     stepped = pyqtSignal(object)
     done = pyqtSignal(object)
@@ -30,7 +30,7 @@ class Fetcher(QObject):
         job_manager().stopped.connect(self.cancel)
 
     def start(self, network: Network) -> None:
-        """Download a network; nothing while another one is under way."""
+        """Download a network, unless another download is running."""
         if self._ticket is not None:
             return
         thread = self._started_thread()

@@ -1,4 +1,4 @@
-"""The docker before the compute core is installed: what will be done, a button, and its progress."""
+"""The docker before the compute core is installed: an explanation, a button and a progress bar."""
 
 from __future__ import annotations
 
@@ -23,12 +23,20 @@ from .qt import (
     QWidget,
 )
 
-FULL = 1000  # of the progress bar
-POLL_MS = 100  # between looks at the installer
+FULL = 1000  # Maximum of the progress bar.
+POLL_MS = 100  # Interval for polling the installer.
 
 
 def before(whole: QWidget, ready: Callable[[], None]) -> QWidget:
-    """`whole`, or the page of the first start until the core is there; then `whole` is shown and `ready` called."""
+    """Wrap `whole` behind the installation page, unless the compute core is installed already.
+
+    Args:
+        whole: The docker's regular content.
+        ready: Called when the installation is complete and `whole` is shown.
+
+    Returns:
+        The widget to show in the docker.
+    """
     if not first_start.is_needed():
         return whole
     both = QStackedWidget()
@@ -43,7 +51,7 @@ def before(whole: QWidget, ready: Callable[[], None]) -> QWidget:
 
 
 class FirstStartPage(QWidget):
-    """Calls `on_done` when the core is there."""
+    """Installation page that calls `on_done` once the compute core is installed."""
 
     def __init__(self, on_done: Callable[[], None]) -> None:
         super().__init__()
@@ -114,7 +122,7 @@ class FirstStartPage(QWidget):
             self._progress(next(self._steps))
         except StopIteration:
             self._end(None)
-        except Exception as error:  # noqa: BLE001  (an exception would open a window that stops everything)
+        except Exception as error:  # noqa: BLE001  (an uncaught exception would open a modal error window)
             self._end(error)
 
     def _progress(self, step: Step) -> None:

@@ -1,4 +1,4 @@
-"""The focus range, dragged on a histogram of the depth: far on the left, near on the right."""
+"""Row for dragging the focus range on a histogram of the depth: far is on the left, near on the right."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .qt import (
 
 HIGH_PX, WIDE_PX = 44, 120
 BINS = 96
-GRIP = 0.03  # reach of an end of the range, as a fraction of the width
+GRIP = 0.03  # Distance from an end of the range within which a press grabs it, as a fraction of the width.
 BACK, PLAIN = QColor(32, 32, 34), QColor(150, 150, 150)
 ARROWS = {
     Qt.Key.Key_Left: "left",
@@ -40,7 +40,7 @@ Change = Callable[[Mapping[str, Any]], None]
 
 
 class FocusRow(QWidget):
-    """Drag an end to widen the range, or the middle to move the focus; the arrow keys do the same."""
+    """Histogram whose range moves by dragging its middle and widens by dragging an end; arrow keys do the same."""
 
     def __init__(self, parameter: Parameter, on_change: Change) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class FocusRow(QWidget):
 
 
 class Histogram(QWidget):
-    """Bars in the colours that the preview has for in front, sharp and behind."""
+    """Bars in the preview's colours for in front, sharp and behind."""
 
     def __init__(self, on_change: Change) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class Histogram(QWidget):
         self._depth: Image | None = None
         self._bars = [0.0] * BINS
         self._sharp: tuple[float, float] | None = None
-        self._grip: Grip | None = None  # while the button is down
+        self._grip: Grip | None = None  # Set while the mouse button is down.
 
     def show_depth(self, depth: Image | None, sharp: tuple[float, float] | None) -> None:
         if depth is not self._depth:
@@ -130,7 +130,7 @@ class Histogram(QWidget):
             painter.drawRect(QRectF(1, 1, width - 2, height - 2))
         painter.end()
 
-    # -- what the user does --------------------------------------------------------------------------------------
+    # -- input --------------------------------------------------------------------------------------------------
 
     def mousePressEvent(self, event: Any) -> None:  # noqa: N802  (Qt's name)
         if self._sharp is None or event.button() != Qt.MouseButton.LeftButton:
@@ -148,7 +148,7 @@ class Histogram(QWidget):
         self._grip = None
 
     def event(self, event: Any) -> bool:
-        """Arrow keys are the histogram's while it has the focus, not Krita's shortcuts."""
+        """Claim the arrow keys for the histogram instead of Krita's shortcuts while it has the focus."""
         if event.type() == QEvent.Type.ShortcutOverride and event.key() in ARROWS:
             event.accept()
             return True

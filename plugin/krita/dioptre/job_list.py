@@ -1,4 +1,4 @@
-"""What Dioptre is doing: a line with progress and a cancel button for each job, and one to stop them all."""
+"""List of running jobs: each has a progress bar and a cancel button, and one button cancels them all."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from .dioptre_link.language import translated
 from .jobs import Run, job_manager
 from .qt import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-FULL = 1000  # of a progress bar
+FULL = 1000  # Maximum of a progress bar.
 
 
 class JobLine(QWidget):
-    """One job."""
+    """The row of one job."""
 
     def __init__(self, run: Run) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class JobLine(QWidget):
 
 
 class JobList(QWidget):
-    """All jobs of this Krita, the oldest first."""
+    """All jobs in this Krita process, the oldest first."""
 
     def __init__(self) -> None:
         super().__init__()

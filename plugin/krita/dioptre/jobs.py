@@ -1,8 +1,8 @@
-"""Runs: from a layer to new layers, without ever waiting on the GUI thread.
+"""Runs, which turn a layer into new layers without ever blocking the GUI thread.
 
-A run takes hold of its layer at once and reads it in small steps, lets a thread talk to the worker, and makes
-layers in small steps when the result is there. The document changes in the last step only; cancelling before leaves
-it as it was.
+A run takes a snapshot of its layer at once and reads it in small steps. A thread then talks to the worker, and new
+layers are created from the result in small steps. Only the last step changes the document, so cancelling before it
+leaves the document untouched.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .undo_sync import UndoSync
 
 
 class Run(QObject):
-    """One operation on its way. Ends with exactly one of `finished(node, messages)` and `failed(error)`."""
+    """One running operation, which ends with exactly one of `finished(node, messages)` and `failed(error)`."""
 
     progressed = pyqtSignal(float, str)
     finished = pyqtSignal(object, object)
@@ -51,7 +51,7 @@ class Run(QObject):
             self.end(Cancelled())
 
     def take(self, steps: Steps, done: Callable[[Any], None]) -> None:
-        """Go through `steps`; `done` gets what they return. The run ends where they fail."""
+        """Execute `steps` and pass their return value to `done`; if they fail, end the run."""
         self._stepper.start(steps, done, self.end)
 
     def end(self, error: Exception | None = None, value: Any = None) -> None:
@@ -68,10 +68,10 @@ class Run(QObject):
 
 
 class JobManager(QObject):
-    """All runs of this Krita, one after the other, and the thread they share."""
+    """All runs of this Krita process, executed one after the other, and the thread they share."""
 
     started = pyqtSignal(object)
-    stopped = pyqtSignal()  # the user stops all that Dioptre is doing
+    stopped = pyqtSignal()  # The user cancelled all jobs.
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,12 +85,12 @@ class JobManager(QObject):
         QApplication.instance().aboutToQuit.connect(self.stop)
 
     def stop(self) -> None:
-        """With Krita: whatever runs is cancelled."""
+        """Cancel all jobs and end the thread when Krita quits."""
         self.cancel_all()
         self._thread.stop()
 
     def cancel_all(self) -> None:
-        """Cancel every job, those that wait too."""
+        """Cancel every job, including those that are still waiting."""
         for run in list(self.runs):
             run.cancel()
         self.stopped.emit()
@@ -102,9 +102,16 @@ class JobManager(QObject):
         work: Callable[..., Any],
         make: Callable[[Any], Steps],
     ) -> Run:
-        """Go through `read`; let the thread do `work(what was read, worker, ticket, report)`; go through `make`.
+        """Queue a run that reads, computes on the thread, and creates layers.
 
-        `make` gets what came of the work and returns (node, messages).
+        Args:
+            title: English title of the run.
+            read: Steps on the GUI thread; their return value is the input of `work`.
+            work: Called on the thread with that input, the worker, a ticket and a progress callback.
+            make: Called with the result of `work`; returns steps whose return value is (node, messages).
+
+        Returns:
+            The new run.
         """
         run = Run(title)
         self.runs.append(run)
@@ -122,7 +129,11 @@ class JobManager(QObject):
         node: Node,
         depth: Node | None = None,
     ) -> Run:
-        """Start an operation on a layer. Raises RefusedError."""
+        """Start an operation on a layer.
+
+        Raises:
+            RefusedError: The operation cannot work on this layer.
+        """
         checked = described.check(options)
         found = find(described, document, node, depth)
         if changes_depth(described):
@@ -136,7 +147,7 @@ class JobManager(QObject):
 
     @property
     def makes_layers(self) -> bool:
-        """Whether the layers of a result are being put into a document: their group is active and still empty."""
+        """Whether layers are being inserted into a document, during which their group is active and still empty."""
         return any(run.makes_layers for run in self.runs)
 
     def _hand_over(self, run: Run, work: Callable[..., Any], make: Callable[[Any], Steps]) -> None:
@@ -168,7 +179,7 @@ class JobManager(QObject):
 
 @functools.lru_cache(maxsize=1)
 def job_manager() -> JobManager:
-    """The one of this Krita, made when it is first needed."""
+    """Return the single job manager of this Krita process, created on first use."""
     return JobManager()
 
 
@@ -187,7 +198,7 @@ def order_for(described: Operation, options: Mapping[str, Any], source: Source) 
 def make_layers(
     described: Operation, options: dict[str, Any], source: Source, outcome: Outcome, undo_sync: UndoSync
 ) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
-    """The new node and sentences for the user; the document changes in the last step."""
+    """Create a result's layers and return the new node and messages; only the last step changes the document."""
     if changes_depth(described):
         return (yield from repairing.make(source, outcome, undo_sync))
     if selects(described):
@@ -212,12 +223,12 @@ def make_layers(
 
 
 def in_short(run: Run, messages: tuple[str, ...]) -> str:
-    """How a run ended, as the user is to read it."""
+    """Return a summary of the finished run for the user."""
     return " ".join(map(translated, messages)) or f"{translated(run.title)}: ✓"
 
 
 def in_words(error: Exception) -> DioptreError:
-    """`error` as the user is to read it."""
+    """Return `error` as an error with a message for the user."""
     if isinstance(error, DioptreError):
         return error
     return unexpected(error, str(error), log=LOG.place)

@@ -1,4 +1,4 @@
-"""A result becomes layers: built outside of the document, put into it at once, so that one undo takes it away."""
+"""Turns a result into layers, which are built outside the document so that one undo step removes them all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MASK_NAME = "Selection"
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """A new node, not yet in the document."""
+    """A new node that is not in the document yet."""
 
     node: Node
     made: Made
@@ -30,7 +30,7 @@ class Built:
 
 
 def given_space(made: Made, source: Source) -> Space:
-    """The colour space in which a layer of a result comes."""
+    """Return the colour space of a result layer's pixels."""
     if made.role in DATA_ROLES:
         return spaces.DEPTH
     own = source.picture.space
@@ -38,7 +38,7 @@ def given_space(made: Made, source: Source) -> Space:
 
 
 def build(source: Source, outcome: Outcome, scratch: ScratchDocuments) -> Generator[None, None, list[Built]]:
-    """A node of `scratch` for every layer of the result, in steps."""
+    """Create a node in `scratch` for each layer of the result, in steps."""
     built = []
     for made in outcome.layers:
         given, rect = given_space(made, source), rect_of(made, source.picture.rect)
@@ -50,21 +50,32 @@ def build(source: Source, outcome: Outcome, scratch: ScratchDocuments) -> Genera
 
 
 def rect_of(made: Made, picture: Rect) -> Rect:
-    """Where a result lies: from the picture's own corner, whatever its size."""
+    """Return the rectangle of a result, which shares the picture's top-left corner whatever its size."""
     return Rect(picture.x, picture.y, made.width, made.height)
 
 
 def insert(
     source: Source, described: Operation, built: list[Built], copy: Node | None, scratch: ScratchDocuments
 ) -> Node:
-    """Put the layers above their source, in a group unless they are only data: one undo step.
+    """Insert the layers above their source as one undo step, in a group unless they are only data.
 
-    copy: of the source, where `needs_copy`. Everything is put together in the scratch, for each layer that is put
-    into another by way of the document would be an undo step of its own.
+    Everything is assembled in the scratch document, because each layer moved within the real document would be a
+    separate
+    undo step. If the source is not plain and opaque (it has transparency, masks, or another mode or opacity), the
+    group
+    replaces it: the group takes the same mode and opacity, the result gets the same masks, and the source is
+    hidden.
+    Otherwise the source does not change.
 
-    Returns the group, or the single layer. Where the source is not simply opaque (transparent places, masks,
-    another mode or opacity), the group takes its place with the same mode and opacity, the result gets the
-    same masks, and the source is hidden. Elsewhere the source stays as it is.
+    Args:
+        source: The layer that the result was computed from.
+        described: The operation.
+        built: The new layers, the topmost first.
+        copy: Copy of the source, if `needs_copy`.
+        scratch: Hidden documents in which to assemble the group.
+
+    Returns:
+        The group, or the single data layer.
     """
     document, picture = source.document, source.node()
     parent = picture.parentNode()
@@ -78,7 +89,7 @@ def insert(
     nodes = [one.node for one in reversed(built)]
     shown = [one.node for one in built if one.made.role is Role.RESULT]
     takes_place = _takes_place(source, built)
-    if copy is not None:  # outside of the selection the picture must still be seen
+    if copy is not None:  # Outside the selection the picture must stay visible.
         shown.append(copy)
         nodes.insert(0, copy)
     below = None
@@ -98,17 +109,17 @@ def insert(
     parent.addChildNode(group, above)
     if takes_place:
         picture.setVisible(False)
-    document.refreshProjection()  # Krita composites a new group of several layers, and its masks, only then
+    document.refreshProjection()  # Only this makes Krita composite a new group with its masks.
     return own(document, group)
 
 
 def needs_copy(source: Source, described: Operation, built: list[Built]) -> bool:
-    """Whether the picture itself must go into the group, below a result that a selection limits."""
+    """Return whether the group needs a copy of the picture below a result that is limited to the selection."""
     return _takes_place(source, built) and source.selection is not None and not takes_selection(described)
 
 
 def copying(source: Source, scratch: ScratchDocuments) -> Generator[None, None, Node]:
-    """The picture itself, without its masks, mode and opacity."""
+    """Create a copy of the picture without its masks, mode and opacity."""
     picture = source.picture
     given = picture.space if spaces.wire_format(picture.space) is not None else spaces.EXCHANGE
     copy = scratch.layer(picture.name, picture.space)
@@ -121,7 +132,7 @@ def _takes_place(source: Source, built: list[Built]) -> bool:
 
 
 def own(document: Document, node: Node) -> Node:
-    """The node as `document` knows it. What a closed document made still refers to that: `remove` would crash."""
+    """Return the node through `document`: an object from a closed document would crash in `remove`."""
     found = recipe.find_node(document, recipe.own_id(node))
     assert found is not None
     return found
@@ -130,7 +141,7 @@ def own(document: Document, node: Node) -> Node:
 def refilling(
     node: Node, rect: Rect, made: Made, given: Space, scratch: ScratchDocuments
 ) -> Generator[None, None, None]:
-    """Give a node that is in no document other pixels, in steps."""
+    """Replace the pixels of a node that is not in a document, in steps."""
     old = Rect.of(node)
     if old != rect:
         yield from spaces.clearing(node, old)
@@ -138,11 +149,11 @@ def refilling(
 
 
 class Active:
-    """The active layer as it was: Krita makes another one active when layers are swapped."""
+    """Remembers the active layer, because Krita activates another one when layers are swapped."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._path: list[int] = []  # of places among the children, from the layer down to its mask
+        self._path: list[int] = []  # Child indices that lead from the layer to its active mask.
         node = document.activeNode()
         while node is not None and node.type().endswith("mask") and node.parentNode() is not None:
             siblings = [recipe.own_id(one) for one in node.parentNode().childNodes()]
@@ -151,9 +162,13 @@ class Active:
         self._layer = "" if node is None else recipe.own_id(node)
 
     def restore(self, swapped: Sequence[tuple[Node, Node]]) -> Node | None:
-        """Make it active again, or the one that took its place; returns it.
+        """Reactivate the remembered layer, or the layer that replaced it.
 
-        swapped: (old, new) of the layers that took each other's place.
+        Args:
+            swapped: Pairs (old, new) of the layers that were swapped.
+
+        Returns:
+            The activated node, or None if it no longer exists.
         """
         follows = {recipe.own_id(old): recipe.own_id(new) for old, new in swapped}
         node = recipe.find_node(self._document, follows.get(self._layer, self._layer)) if self._layer else None
@@ -166,7 +181,7 @@ class Active:
 
 
 def swap(document: Document, old: Node, new: Node) -> None:
-    """Put `new` in the place of `old`, in one turn: nothing must come in between."""
+    """Replace `old` with `new` in one go, so that nothing can happen in between."""
     check_open(document)
     old.parentNode().addChildNode(new, old)
     old.remove()
@@ -181,7 +196,7 @@ def entry(
     built: list[Built],
     top: Node,
 ) -> Entry:
-    """What the document remembers of this result."""
+    """Return the record of this result for the document."""
     document = source.document
     outputs = {one.made.role.value: output_link(document, one.node, one.made, one.rect) for one in built}
     if top.type() == "grouplayer":
@@ -205,18 +220,18 @@ def input_links(source: Source) -> dict[str, Link]:
 
 
 def output_link(document: Document, node: Node, made: Made, rect: Rect) -> Link:
-    """sha256, of a depth layer alone, tells later whether it was painted on."""
+    """Return the link to record for a node. Only a depth layer gets a hash, which later reveals painting."""
     return recipe.link(document, node, sha256=made.raster.sha256 if made.role is Role.DEPTH else "", rect=rect)
 
 
 def _name(made: Made) -> str:
-    return "Result" if made.role is Role.RESULT else made.name  # the group has the operation's name
+    return "Result" if made.role is Role.RESULT else made.name  # The group has the operation's name.
 
 
 def _below_new(document: Document, picture: Node, described: Operation) -> Node:
-    """The layer that a new result goes above: the operation's earlier results, or else its source and its depth.
+    """Return the layer above which to insert a result: the operation's earlier result, the depth or the source.
 
-    Results of other operations that were made from the same source stay above it: they must not be hidden.
+    Results of other operations on the same source stay above the new result, which must not hide them.
     """
     entries = recipe.of(document).readable()
     own = recipe.node_id(document, picture)
@@ -232,7 +247,7 @@ def _below_new(document: Document, picture: Node, described: Operation) -> Node:
 
 
 def notes(document: Document, entry: Entry, built: list[Built]) -> tuple[str, ...]:
-    """What the user must know to see the result."""
+    """Return messages about what might hide the result."""
     found = []
     if (cover := hidden_by(document, entry)) is not None:
         sentence = (
@@ -251,7 +266,7 @@ def notes(document: Document, entry: Entry, built: list[Built]) -> tuple[str, ..
 
 
 def hidden_by(document: Document, entry: Entry) -> Node | None:
-    """The visible group of another result from the same source that lies above the group of `entry`."""
+    """Return the visible group above `entry` that belongs to another result from the same source, if any."""
     top = recipe.find(document, entry.outputs.get(GROUP))
     if top is None or top.parentNode() is None:
         return None
@@ -264,7 +279,7 @@ def hidden_by(document: Document, entry: Entry) -> Node | None:
 
 
 def _above(node: Node) -> list[Node]:
-    """The layers above a node in the same group, from below."""
+    """Return the siblings above a node, from the lowest."""
     siblings = [one for one in node.parentNode().childNodes() if one is not None]
     place = [recipe.own_id(one) for one in siblings].index(recipe.own_id(node))
     return siblings[place + 1 :]
@@ -282,7 +297,7 @@ def _add_mask(document: Document, source: Source, node: Node) -> None:
 
 
 def _copy_masks(picture: Node, node: Node) -> None:
-    """Krita lets no mask into a group that is not in the document yet; so the layers in it get them."""
+    """Copy the masks to a layer inside the group, because Krita adds no mask to a group outside the document."""
     below = None
     for mask in picture.childNodes():
         if mask.type().endswith("mask"):

@@ -1,4 +1,4 @@
-"""The worker's side of a run, in a thread of its own: nothing here knows Krita."""
+"""The worker's side of a run, on a separate thread and without Krita's API."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ from .qt import QThread, pyqtSignal
 from .raster import STRIP_BYTES, Raster
 from .sources import Picture
 
-SHARE_SENDING = 0.1  # of the progress bar; the worker's own part follows
-IDLE_S = 45.0  # a connection that nobody uses keeps the worker from ending
-QUIT_MS = 3000  # for the thread to end with Krita: a cancel takes a tenth of a second
-DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # values, not a picture
-SELECTION_ROLES = (Role.SELECTION, Role.SUBJECT)  # of what selects; Krita's selections have 8 bits
+SHARE_SENDING = 0.1  # Fraction of the progress bar; the worker takes the rest.
+IDLE_S = 45.0  # Idle connections are closed, because an open one keeps the worker running.
+QUIT_MS = 3000  # Longest wait for the thread when Krita quits; a cancel takes a tenth of a second.
+DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # Layers that hold values, not a picture.
+# Layers that selecting operations return; Krita's selections have 8 bits.
+SELECTION_ROLES = (Role.SELECTION, Role.SUBJECT)
 DEPTH_WIRE = PixelFormat("f32", 1)
 SELECTION_WIRE = PixelFormat("u8", 1)
-_OPAQUE_PIXEL = b"\0\0\0\0\0\0\x80\x3f"  # grey 0, alpha 1
+_OPAQUE_PIXEL = b"\0\0\0\0\0\0\x80\x3f"  # Grey 0, alpha 1.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """Everything the worker needs for one job."""
+    """Everything that the worker needs for one job."""
 
     operation: str
     options: Mapping[str, Any]
     picture: Picture
     depth: Picture | None = None
-    selection: bytes | None = None  # 8-bit values, of the picture's size
-    opened_file: str | None = None  # may have the camera's own depth
-    roles: tuple[Role, ...] | None = None  # of the layers that are wanted; None: all
+    selection: bytes | None = None  # 8-bit values of the picture's size.
+    opened_file: str | None = None  # File that may contain the camera's own depth.
+    roles: tuple[Role, ...] | None = None  # Roles of the layers to return; None returns all.
 
     @property
     def colour_format(self) -> PixelFormat:
@@ -48,7 +49,7 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """A layer of a result. raster: in the order's colour format, or grey and alpha as floats for depth."""
+    """A layer of a result. `raster` is in the order's colour format, or float grey and alpha for depth."""
 
     name: str
     role: Role
@@ -71,7 +72,7 @@ Work = Callable[[Worker, "Ticket", Report], Any]
 
 
 class Ticket:
-    """One piece of work that a thread was given; may be cancelled from any thread."""
+    """A unit of work for a thread; any thread may cancel it."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
@@ -89,7 +90,12 @@ class Ticket:
             job.cancel()
 
     def follow(self, job: Job, report: Report) -> Result:
-        """The job's result. Raises Cancelled, or what it failed with."""
+        """Wait for the job's result and report its progress.
+
+        Raises:
+            Cancelled: The ticket was cancelled.
+            DioptreError: The job failed.
+        """
         self._job = job
         try:
             if self.cancelled:
@@ -104,10 +110,11 @@ def _report(event: Progress, report: Report) -> None:
 
 
 class LinkThread(QThread):
-    """Does one piece of work after the other, each with the same connection to the worker.
+    """Thread that executes one ticket after the other over a single connection to the worker.
 
-    Signals carry the ticket: progressed(ticket, fraction, phase), done(ticket, value), failed(ticket, error), and
-    noted(ticket, value), which is for the work itself to emit.
+    The signals carry the ticket: progressed(ticket, fraction, phase), done(ticket, value), failed(ticket, error),
+    and
+    noted(ticket, value), which the work itself emits.
     """
 
     progressed = pyqtSignal(object, float, str)
@@ -129,7 +136,7 @@ class LinkThread(QThread):
         return ticket
 
     def stop(self) -> None:
-        """End the thread; what it was doing is cancelled."""
+        """Cancel the current work and end the thread."""
         current = self._current
         if current is not None:
             current.cancel()
@@ -137,7 +144,7 @@ class LinkThread(QThread):
         if self.isRunning() and not self.wait(QUIT_MS):
             logger.warning("a thread did not end")
 
-    def run(self) -> None:  # QThread's own entry
+    def run(self) -> None:  # Overrides QThread's entry point.
         while True:
             try:
                 ticket = self._queue.get(timeout=IDLE_S)
@@ -167,7 +174,7 @@ class LinkThread(QThread):
 
 
 def compute(order: Order, worker: Worker, ticket: Ticket, report: Report) -> Outcome:
-    """Send the pixels, follow the job, read its layers."""
+    """Send the pixels, follow the job, and read the resulting layers."""
     report(0.0, "Starting Dioptre")
     worker.connect()
     with ExitStack() as files:
@@ -209,12 +216,12 @@ def compute(order: Order, worker: Worker, ticket: Ticket, report: Report) -> Out
             result.delete()
     given = [order.picture.raster, *([] if order.depth is None else [order.depth.raster])]
     for raster in (*given, *(one.raster for one in layers if one.role is Role.DEPTH)):
-        raster.sha256  # noqa: B018  (kept by the raster: the GUI thread, which needs it, shall not wait for it)
+        raster.sha256  # noqa: B018  (computes the cached hash here, so that the GUI thread need not wait for it)
     return Outcome(layers=layers, values=result.values, messages=result.messages, models=result.models)
 
 
 def upload(worker: Worker, picture: Picture) -> Buffer:
-    """A buffer with the picture's pixels; the caller deletes it."""
+    """Return a new buffer with the picture's pixels; the caller deletes it."""
     buffer = worker.new_buffer(picture.rect.width, picture.rect.height, picture.format)
     try:
         for first, _rows, data in picture.raster:
@@ -226,7 +233,7 @@ def upload(worker: Worker, picture: Picture) -> Buffer:
 
 
 def upload_depth(worker: Worker, depth: Picture) -> Buffer:
-    """A buffer with the grey values of a depth layer, without its alpha."""
+    """Return a new buffer with a depth layer's grey values, without alpha; the caller deletes it."""
     buffer = worker.new_buffer(depth.rect.width, depth.rect.height, DEPTH_WIRE)
     try:
         for first, _rows, data in depth.raster:
@@ -238,7 +245,7 @@ def upload_depth(worker: Worker, depth: Picture) -> Buffer:
 
 
 def without_alpha(grey_alpha: bytes) -> bytearray:
-    """The grey floats of grey and alpha. Slices of bytes are many times as fast as those of floats."""
+    """Return the grey floats of grey-alpha pixels. Byte slices are many times faster than float slices."""
     grey = bytearray(len(grey_alpha) // 2)
     for at in range(4):
         grey[at::4] = grey_alpha[at::8]
@@ -246,7 +253,7 @@ def without_alpha(grey_alpha: bytes) -> bytearray:
 
 
 def with_alpha(grey: bytes) -> bytes:
-    """Grey floats as grey and alpha, opaque."""
+    """Return grey floats as opaque grey-alpha pixels."""
     both = bytearray(_OPAQUE_PIXEL * (len(grey) // 4))
     for at in range(4):
         both[at::8] = grey[at::4]

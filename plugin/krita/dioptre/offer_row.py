@@ -1,5 +1,4 @@
-"""*Download (43 MB)* below the choice of a network that is not installed: its licence, the download, and a "
-"cancel."""
+"""*Download (43 MB)*: the offer below a choice whose network is not installed, with licence and progress."""
 
 from __future__ import annotations
 
@@ -10,11 +9,11 @@ from .dioptre_link.language import translated
 from .dioptre_link.networks import Network
 from .qt import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-FULL = 1000  # of the progress bar
+FULL = 1000  # Maximum of the progress bar.
 
 
 class OfferRow(QWidget):
-    """Hidden while there is nothing to offer."""
+    """Row with the offer; hidden while there is none."""
 
     def __init__(self, on_fetch: Callable[[Network], None], on_cancel: Callable[[], None]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Widgets for the options of an operation: they show values, and tell of changes by hand."""
+"""Widgets for the options of an operation, which show values and report the user's changes."""
 
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ from .qt import (
 )
 from .shapes_row import ShapesRow
 
-STEPS = 1000  # of a slider
-LABEL_PX = 84  # wide at least; longer labels wrap
-LABEL_SHARE, LABEL_STRETCH = 0.36, 100  # of a row's width; more than all else in it, up to that share
+STEPS = 1000  # Number of slider positions.
+LABEL_PX = 84  # Minimum width; longer labels wrap.
+# The label takes up to this fraction of a row's width, before all else in it.
+LABEL_SHARE, LABEL_STRETCH = 0.36, 100
 GAP_PX = 4
-BLUR, RANGE = "f_number", "focus_range"  # the first row; the one that the histogram stands for
-COLOURS = {"temperature": ("#4a7fe0", "#f0a030"), "tint": ("#45a045", "#c84cb8")}  # from left to right
+BLUR, RANGE = "f_number", "focus_range"  # The option of the first row, and the option that the histogram replaces.
+# Colours of the left and right end.
+COLOURS = {"temperature": ("#4a7fe0", "#f0a030"), "tint": ("#45a045", "#c84cb8")}
 GROOVE = """
 QSlider::groove:horizontal {{ height: 6px; border-radius: 3px;
     background: qlineargradient(x1: 0, y1: 0, x2: 1, y2: 0, stop: 0 {left}, stop: 1 {right}); }}
@@ -47,13 +49,21 @@ OnChanges = Callable[[Mapping[str, Any]], None]
 
 
 class Options(QWidget):
-    """Rows for all options of an operation: the simple ones, and the others below a tick that shows them.
+    """Rows for all options of an operation: the simple ones, and the others behind a tick.
 
-    more: the tick; None where there is nothing to hide.
+    Attributes:
+        described: The operation.
+        more: The tick that shows the other options; None if there are none to hide.
     """
 
     def __init__(self, described: Operation, on_change: OnChange, on_changes: OnChanges) -> None:
-        """on_changes: several options at once."""
+        """Build the rows.
+
+        Args:
+            described: The operation.
+            on_change: Called with the name and the new value of an option.
+            on_changes: Called with the new values of several options that change together.
+        """
         super().__init__()
         self.described = described
         self._rows: dict[str, Row] = {}
@@ -90,7 +100,7 @@ class Options(QWidget):
         self.render(described.defaults(), {}, more=False)
 
     def show_offer(self, offer_row: OfferRow, offer: Offer | None) -> None:
-        """Put the offer of a network below the option that names it."""
+        """Place the offer to download a network below the option that needs it."""
         if offer is not None:
             row = self._rows[offer.parameter]
             column = _column_of(row)
@@ -100,7 +110,7 @@ class Options(QWidget):
         offer_row.render(offer)
 
     def show_state(self, state: State) -> None:
-        """Show the options of a state, and the depth behind them."""
+        """Show the options of a state and its depth."""
         self.render(state.options, state.decided, more=state.more)
         if self._shapes is not None:
             self._shapes.render(state.options)
@@ -111,7 +121,13 @@ class Options(QWidget):
                 row.show_automatic(marks.automatic_words(state))
 
     def render(self, options: Mapping[str, Any], decided: Mapping[str, Any], *, more: bool) -> None:
-        """Show these values. decided: what the preview decided where an option is None. more: all rows."""
+        """Show these values.
+
+        Args:
+            options: Values of the options.
+            decided: Values that the preview determined for options set to None.
+            more: Show all rows.
+        """
         for name, row in self._rows.items():
             row.render(options.get(name, row.parameter.default), decided.get(name))
             row.setVisible(not (name == RANGE and self._focus is not None))
@@ -143,7 +159,7 @@ def _below(column: QVBoxLayout, row: QWidget) -> QWidget | None:
 
 
 class Row(QWidget):
-    """One option."""
+    """Row of one option."""
 
     def __init__(self, parameter: Parameter, on_change: OnChange) -> None:
         super().__init__()
@@ -161,11 +177,11 @@ class Row(QWidget):
         return "Blur amount" if self.parameter.name == BLUR else self.parameter.label
 
     def send(self, value: Any) -> None:
-        """Tell of a change by hand."""
+        """Report a change by the user."""
         self._on_change(self.parameter.name, value)
 
     def add_label(self) -> None:
-        """The option's name, as wide in every row of its width: what follows is in one line below each other."""
+        """Add the option's name; labels have the same width in all rows, so that the controls line up."""
         self._label = QLabel(translated(self.label))
         self._label.setMinimumWidth(LABEL_PX)
         self._label.setMaximumWidth(LABEL_PX)
@@ -184,16 +200,16 @@ class Row(QWidget):
             self._label.setMaximumWidth(max(LABEL_PX, round(LABEL_SHARE * self.width())))
 
     def render(self, value: Any, decided: Any) -> None:
-        """Show a value; decided: what stands in for None."""
+        """Show a value, or the value determined automatically if it is None."""
         raise NotImplementedError
 
 
 class NumberRow(Row):
-    """A slider and a field; with a tick where the number is decided from the picture when left out."""
+    """Slider and number field, with a tick for "automatic" if the option is optional."""
 
     def __init__(self, parameter: Parameter, on_change: OnChange) -> None:
         super().__init__(parameter, on_change)
-        # The f-number is the amount of blur: to the right is more.
+        # The f-number controls the amount of blur: farther right means more blur.
         is_blur = parameter.name == "f_number"
         self._scale = scales.blur_amount(parameter) if is_blur else scales.scale_of(parameter)
         self.add_label()
@@ -290,7 +306,7 @@ class SwitchRow(Row):
 
 
 class PointRow(Row):
-    """A point that is clicked in the preview."""
+    """Row of a point that is clicked in the preview."""
 
     def __init__(self, parameter: Parameter, on_change: OnChange) -> None:
         super().__init__(parameter, on_change)
@@ -312,13 +328,13 @@ class PointRow(Row):
         self._clear.setEnabled(value is not None)
 
     def show_automatic(self, words: str) -> None:
-        """Say what counts while there is no point."""
+        """Set the text to show while there is no point."""
         self._automatic = words
         self.render(self._value, None)
 
 
 class PlacesRow(Row):
-    """Says how many things were clicked, or that there is a box, and takes them back: the last one, or all."""
+    """Shows the number of clicked points or the box, with buttons that remove the last point or everything."""
 
     def __init__(self, parameter: Parameter, on_change: OnChange) -> None:
         super().__init__(parameter, on_change)
@@ -346,7 +362,7 @@ class PlacesRow(Row):
 
 
 class _Unscrolled:
-    """The wheel scrolls the panel; it changes a value only where the control has the focus."""
+    """Mixin that lets the wheel scroll the panel instead of changing the value of a control without focus."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)

@@ -1,7 +1,7 @@
-"""The docker: renders a session's state, and sends it what the user does.
+"""The docker, which renders a session's state and forwards the user's input to it.
 
-Made for a narrow column: the preview on top, the options below it to be scrolled, and below them, always in sight,
-the button that makes layers and the jobs with their progress.
+It is designed for a narrow column: the preview at the top and the options in a scroll area below. The button that
+creates layers and the progress of the jobs are at the bottom and always visible.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ from .session import Panel, Session
 from .targets import active
 
 DOCKER_ID = "dioptre_docker"
-FOLLOW_MS = 400  # between looks at which layer is active: Krita tells of it by no signal
-OPTIONS_PX = 150  # high at least
+FOLLOW_MS = 400  # Interval for polling the active layer, for which Krita has no signal.
+OPTIONS_PX = 150  # Minimum height of the options.
 
 
 class DioptreDocker(DockWidget):
-    """Krita makes one for each window."""
+    """The docker; Krita creates one per window."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setWindowTitle("Dioptre")
         self.session = Session()
         self._options: dict[str, Options] = {}
-        self._said = ""  # how the last run ended, until something else is asked for
+        self._said = ""  # Outcome of the last run, until the user requests something else.
         self._build()
         self.session.store.observe(self._render)
         self._render(self.session.store.state, self.session.store.state)
@@ -73,17 +73,26 @@ class DioptreDocker(DockWidget):
         self._list_results()
 
     def canvasChanged(self, _canvas: object) -> None:  # noqa: N802  (Krita's name)
-        QTimer.singleShot(0, self._list_results)  # Krita may be in the middle of closing a document
+        QTimer.singleShot(0, self._list_results)  # Krita may be closing a document right now.
 
     def open(self, operation: Operation, *, keep: bool = False) -> None:
-        """Begin with an operation on the active layer. keep: its options, where they are in sight already."""
+        """Open an operation on the active layer.
+
+        Args:
+            operation: The operation to open.
+            keep: Keep the current options if this operation is open already.
+        """
         panel = self.session.store.state
         if not keep or panel.recipe or panel.state.operation != operation:
             self.session.open(operation)
         self.session.look()
 
     def edit(self) -> None:
-        """Open the active result with the options that made it. Raises RefusedError."""
+        """Open the active result with the options that produced it.
+
+        Raises:
+            RefusedError: No result is active, or it cannot be edited.
+        """
         self.session.edit()
 
     # -- building ------------------------------------------------------------------------------------------------
@@ -245,7 +254,7 @@ class DioptreDocker(DockWidget):
         options.show_offer(self._offer_row, fetching.offer_of(panel.state))
 
     def _order_tabs(self, options: Options) -> None:
-        """Let Tab go through the options before the buttons below them, which were made earlier."""
+        """Make Tab visit the options before the buttons below them, although those were created earlier."""
         kinds = (QSlider, QDoubleSpinBox, QCheckBox, QComboBox, QPushButton, QToolButton)
         controls = [each for each in options.findChildren(QWidget) if isinstance(each, kinds)]
         below = (self._results, self._adds, self._make, self._whole, self._edit_depth, self._update)
@@ -262,7 +271,7 @@ class DioptreDocker(DockWidget):
     def _words_of(self, panel: Panel) -> str:
         state = panel.state
         if state.phase in (Phase.READING, Phase.WAITING, Phase.DRAFT) or (self._said and not state.message):
-            return ""  # the preview says it
+            return ""  # The preview shows the message.
         if state.message:
             return f"{translated(state.message)} {translated(state.hint) if state.hint else ''}".strip()
         if state.phase is Phase.READY and not panel.recipe:
@@ -293,7 +302,7 @@ class DioptreDocker(DockWidget):
     def _guarded(self, act: Callable[[], object]) -> None:
         try:
             act()
-        except Exception as error:  # noqa: BLE001  (an exception would open a window that stops everything)
+        except Exception as error:  # noqa: BLE001  (an uncaught exception would open a modal error window)
             self._words.setText(_sentence(in_words(error)))
 
     def _follow_active(self) -> None:
@@ -301,7 +310,7 @@ class DioptreDocker(DockWidget):
             self.session.follow_active()
 
     def _follow_run(self, run: Run) -> None:
-        """Say how a run ended, wherever it was started."""
+        """Report the outcome of a run, no matter where it was started."""
         self._said = ""
         run.finished.connect(lambda _node, messages: self._ended(in_short(run, messages)))
         run.failed.connect(lambda error: self._ended(_sentence(error)))
@@ -318,7 +327,7 @@ class DioptreDocker(DockWidget):
 
 
 def painting_hint(layer: str) -> str:
-    """What to do with the depth layer of that name, in the user's language."""
+    """Return the instruction for painting on the depth layer, in the user's language."""
     return translated(Message("Paint on “{name}”: white is near, black is far. Then choose Update.", name=layer))
 
 

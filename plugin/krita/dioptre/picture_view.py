@@ -1,4 +1,4 @@
-"""The picture in the docker: its views, a sign while it is out of date, zoom by the wheel, the clicked point."""
+"""The docker's preview: its views, a sign while it is out of date, zoom and the clicked point."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GREYS = [(value, value, value, 255) for value in range(256)]
 
 
 class PictureView(QWidget):
-    """The views' buttons, and the picture below them. on_click gets shares of the layer, 0 to 1."""
+    """View buttons with the picture below them. `on_click` receives fractions of the layer, 0 to 1."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class PictureView(QWidget):
         self._painting = brush.Painting(on_brush, lambda: self._size)
         self._brush_row = BrushRow(on_brush)
         self._strokes = brush.Overlay()
-        self._size: tuple[int, int] | None = None  # of the layer
+        self._size: tuple[int, int] | None = None  # Width and height of the layer, in pixels.
         self.canvas = Canvas(self._clicked)
         self._on_click, self._on_box = on_click, on_box
         self._state: State | None = None
@@ -65,7 +65,14 @@ class PictureView(QWidget):
     def render(
         self, state: State, before: QImage | None, size: tuple[int, int] | None, *, brushes: bool = True
     ) -> None:
-        """before: the layer as it is, reduced. size: the layer's, in pixels. brushes: strokes can be painted."""
+        """Show a state.
+
+        Args:
+            state: The state to show.
+            before: The reduced original layer.
+            size: Width and height of the layer, in pixels.
+            brushes: Whether strokes can be painted.
+        """
         self._offer([view.name for view in views.views_of(state.operation)])
         self._buttons[state.view].setChecked(True)
         if self._state is None or self._state.shown is not state.shown:
@@ -97,7 +104,7 @@ class PictureView(QWidget):
         self.canvas.show_progress("" if failed else _sign(state), state.fraction if state.busy else None)
 
     def _frame(self, state: State) -> Any:
-        """The part that an enlargement shows, or the chosen box, as shares of the layer."""
+        """Return the crop that an enlargement shows, or the chosen box, as fractions of the layer."""
         if state.shown is not None and state.view == views.PLACE:
             return state.shown.part
         return None if self._size is None else picking.box_places(state.operation, state.options, self._size)
@@ -105,11 +112,12 @@ class PictureView(QWidget):
     def _offer(self, names: list[str]) -> None:
         if [name for name, button in self._buttons.items() if not button.isHidden()] == names:
             return
-        for name in sorted(self._buttons, key=names.__contains__):  # hides first: all of them need more room
+        # Hide buttons before showing others, because all of them together would not fit.
+        for name in sorted(self._buttons, key=names.__contains__):
             self._buttons[name].setVisible(name in names)
         for place, name in enumerate(names):
             self._row.removeWidget(self._buttons[name])
-            self._row.insertWidget(1 + place, self._buttons[name])  # after the stretch
+            self._row.insertWidget(1 + place, self._buttons[name])  # Insert after the stretch.
 
     def _image(self, state: State, before: QImage | None) -> QImage | None:
         shown = state.shown
@@ -132,7 +140,7 @@ class PictureView(QWidget):
         return before if part is None else self._kept(part, "colour")
 
     def _overlays(self, state: State) -> list[QImage]:
-        """The strokes of the brush, the colours of the focus range, and the subject's outline."""
+        """Return the images to draw over the picture: selection, strokes, focus colours and subject outline."""
         shown = state.shown
         over = []
         selected = None if shown is None or state.phase is Phase.FAILED else shown.selection
@@ -150,7 +158,7 @@ class PictureView(QWidget):
         return over
 
     def _automatic(self, state: State) -> tuple[float, float] | None:
-        """Where the automatic focus lies, as shares of the layer; None where the user chose it."""
+        """Return the automatic focus point as fractions of the layer, or None if the user chose the focus."""
         shown = state.shown
         chosen = state.options.get("focal_disparity") is not None
         if chosen or shown is None or shown.subject is None or state.view == views.BEFORE:
@@ -167,7 +175,7 @@ class PictureView(QWidget):
         return self._converted[key]
 
     def _clicked(self, x: float, y: float, click: Click) -> None:
-        """Shares of what is shown to shares of the layer."""
+        """Convert a click's position from fractions of the visible crop to fractions of the layer."""
         shown = None if self._state is None else self._state.shown
         if shown is not None and shown.part is not None and self._state.view != views.PLACE:
             left, top, width, height = shown.part
@@ -176,13 +184,14 @@ class PictureView(QWidget):
 
 
 def _sign(state: State) -> str:
-    """Words over the picture while what it shows is not what the options say."""
+    """Return the text to show over the picture while it does not match the options."""
     if state.phase is Phase.EMPTY:
         return ""
     if state.phase is Phase.MISSING:
         return translated(fetching.needs(state) or "") if state.out_of_date else ""
     if state.phase is Phase.FAILED:
-        points_it_out = traits.selects(state.operation)  # a click is what helps: nothing in its way
+        # The user must click in the picture now, so show nothing over it.
+        points_it_out = traits.selects(state.operation)
         return translated("No preview") if state.out_of_date and not points_it_out else ""
     if state.phase is Phase.READY:
         return ""
@@ -204,12 +213,12 @@ def _converted(image: Image, how: str) -> QImage:
 
 
 def coloured(image: Image) -> QImage:
-    """A picture whose bytes Qt owns."""
+    """Return a QImage that owns its bytes."""
     return QImage(image.data, image.width, image.height, 4 * image.width, QImage.Format.Format_ARGB32).copy()
 
 
 def _table(image: Image, colours: list[tuple[int, int, int, int]]) -> QImage:
-    """A grey picture through a table of 256 colours."""
+    """Map a grey image through a table of 256 colours."""
     found = QImage(image.data, image.width, image.height, image.width, QImage.Format.Format_Indexed8)
     found.setColorTable([QColor(*colour).rgba() for colour in colours])
     return found.convertToFormat(QImage.Format.Format_ARGB32)

@@ -1,4 +1,4 @@
-"""Where the docker opens: in a column of its own with the window's height, until the user puts it elsewhere."""
+"""Initial position of the docker: a separate column of the window's height, until the user moves it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TOOLBOX = "ToolBox"
 
 
 def show(window: Any, docker: Any) -> None:
-    """Show the docker. The first time, it gets a column beside the toolbox: in a stack it would be a strip."""
+    """Show the docker. The first time, place it next to the toolbox, because a stack would leave it too low."""
     krita = Krita.instance()
     first = krita.readSetting(GROUP, PLACED, "") == ""
     if first:

@@ -1,4 +1,4 @@
-"""Qt as this Krita has it: PyQt5 in Krita 5, PyQt6 in Krita 6. Enumerations are used by their full names."""
+"""Krita's Qt binding: PyQt5 in Krita 5, PyQt6 in Krita 6. Use the full names of enumerations with either."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Pixels in strips of whole rows.
 
-A large picture is read, converted and written a strip at a time: Krita's event loop turns in between, and there is
-never a second copy of the whole.
+A large picture is read, converted and written one strip at a time. Krita's event loop runs in between, and there is
+never a second copy of the whole picture.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-STRIP_BYTES = 2 << 20  # read or written within some milliseconds
+STRIP_BYTES = 2 << 20  # Takes some milliseconds to read or write.
 ONE = {"U8": b"\xff", "U16": b"\xff\xff", "F16": b"\x00\x3c", "F32": b"\x00\x00\x80\x3f"}
-"""An opaque alpha as Krita stores it, by the depth of a channel."""
+"""Opaque alpha value in Krita's byte order, by channel depth."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Raster:
-    """Rows of `row_bytes` bytes, from the top; strips: whole rows each."""
+    """Rows of `row_bytes` bytes from the top, in strips of whole rows."""
 
     row_bytes: int
     strips: tuple[bytes, ...]
@@ -34,19 +34,19 @@ class Raster:
 
     @cached_property
     def sha256(self) -> str:
-        """Of all bytes, however they are cut into strips. Takes a second for some GiB: not on the GUI thread."""
+        """SHA-256 of all bytes, independent of the strips. Takes a second for some GiB: not for the GUI thread."""
         digest = hashlib.sha256()
         for strip in self.strips:
             digest.update(strip)
         return digest.hexdigest()
 
     def __iter__(self) -> Iterator[tuple[int, int, bytes]]:
-        """(first row, number of rows, their bytes) of each strip."""
+        """Yield each strip as (first row, number of rows, bytes)."""
         for first, strip in zip(self._firsts, self.strips, strict=True):
             yield first, len(strip) // self.row_bytes, strip
 
     def rows(self, first: int, count: int) -> bytes:
-        """`count` rows from row `first` on, fewer at the end."""
+        """Return `count` rows from row `first` on, or fewer at the end."""
         parts: list[bytes] = []
         at = max(0, bisect_right(self._firsts, first) - 1)
         last = first + count
@@ -57,7 +57,7 @@ class Raster:
         return b"".join(parts)
 
     def part(self, rect: tuple[int, int, int, int], pixel_bytes: int) -> bytes:
-        """The pixels of a rectangle: left, top, width and height within the raster."""
+        """Return the pixels of a rectangle (left, top, width, height) within the raster."""
         left, top, width, height = rect
         rows, row = self.rows(top, height), self.row_bytes
         if width * pixel_bytes == row:
@@ -74,18 +74,24 @@ class Raster:
 
 
 def strips(height: int, rows: int) -> Iterable[tuple[int, int]]:
-    """(first row, number of rows) of strips of `rows` rows."""
+    """Yield (first row, number of rows) of strips of `rows` rows."""
     for first in range(0, height, rows):
         yield first, min(rows, height - first)
 
 
 def strip_rows(row_bytes: int) -> int:
-    """How many rows a strip has."""
+    """Return the number of rows in a strip."""
     return max(1, STRIP_BYTES // max(1, row_bytes))
 
 
 def is_opaque(data: bytes, depth: str, pixel_bytes: int) -> bool:
-    """Whether every pixel is. depth: Krita's name for that of a channel; alpha is the last one."""
+    """Return whether every pixel is fully opaque.
+
+    Args:
+        data: Packed pixels whose last channel is alpha.
+        depth: Krita's name of the channel depth.
+        pixel_bytes: Bytes per pixel.
+    """
     one, pixels = ONE[depth], len(data) // pixel_bytes
     return all(
         data[pixel_bytes - len(one) + at :: pixel_bytes].count(byte) == pixels for at, byte in enumerate(one)

@@ -1,9 +1,11 @@
-"""Where a document keeps what Dioptre did to it: annotations, tied to nodes by their unique ids.
+"""Stores what Dioptre did to a document in annotations that refer to nodes by their unique ids.
 
-The ids survive renaming, moving, undo and saving as KRA. The annotations are no part of the undo history: a record
-of layers that were undone simply finds none of them. Update puts new nodes in the place of old ones (that can be
-undone, new pixels in the old nodes could not); `VERSIONS` tells which nodes are one and the same to the record,
-which calls all of them by the first one's id.
+The ids survive renaming, moving, undo and saving as KRA. Annotations are not part of the undo history: after an
+undo,
+the record simply finds none of the removed layers. Update replaces nodes with new ones, because that can be undone
+while new pixels in the old nodes could not. `VERSIONS` lists the nodes that count as one; the record refers to all
+of
+them by the id of the first.
 """
 
 from __future__ import annotations
@@ -20,12 +22,12 @@ from .qt import QByteArray, QUuid
 
 ANNOTATION = "dioptre"
 VERSIONS = "dioptre-versions"
-MAX_VERSIONS = 30  # of one node: more than anyone will undo
+MAX_VERSIONS = 30  # Versions per node, more than anyone will undo.
 MAX_NODES = 100
 
 
 def of(document: Document) -> Record:
-    """The results recorded in `document`."""
+    """Return the record of results in `document`."""
 
     def write(data: bytes) -> None:
         document.setAnnotation(ANNOTATION, "How Dioptre's layers were made", QByteArray(data))
@@ -38,7 +40,7 @@ def link(document: Document, node: Node, *, sha256: str = "", rect: tuple[int, i
 
 
 def versions(document: Document) -> list[list[Link]]:
-    """Nodes that took each other's place, the oldest first; each with its own id. Nothing when it is damaged."""
+    """Return chains of nodes that replaced each other, the oldest first, with their own ids; [] if damaged."""
     data = bytes(document.annotation(VERSIONS) or b"")
     try:
         return [[Link.from_dict(fields) for fields in one] for one in json.loads(data)] if data else []
@@ -47,19 +49,19 @@ def versions(document: Document) -> list[list[Link]]:
 
 
 def add_version(document: Document, old: Link, new: Link) -> None:
-    """Record that a node took another's place; both links with the nodes' own ids."""
+    """Record that a node replaced another one; both links contain the nodes' own ids."""
     known = versions(document)
     same = next((one for one in known if any(link.id == old.id for link in one)), None)
     if same is None:
         known.append(same := [old])
     same.append(new)
-    del same[1 : max(1, len(same) - MAX_VERSIONS)]  # the first one's id is the name of all
+    del same[1 : max(1, len(same) - MAX_VERSIONS)]  # The first id names the whole chain and must stay.
     data = json.dumps([[asdict(link) for link in one] for one in known[-MAX_NODES:]], separators=(",", ":"))
     document.setAnnotation(VERSIONS, "Which layers are versions of each other", QByteArray(data.encode("ascii")))
 
 
 def current(document: Document, known: Link | None) -> tuple[Node, Link] | None:
-    """The node that is in the document now, and what is known of this very version of it."""
+    """Return the node's current version in the document and the link of that version, or None."""
     if known is None:
         return None
     for one in versions(document):
@@ -71,23 +73,23 @@ def current(document: Document, known: Link | None) -> tuple[Node, Link] | None:
 
 
 def find(document: Document, known: Link | None) -> Node | None:
-    """The node, if it is in the document now."""
+    """Return the current version of the linked node if it is in the document."""
     found = current(document, known)
     return None if found is None else found[0]
 
 
 def find_node(document: Document, text: str) -> Node | None:
-    """The node with this id, in whichever version is in the document now."""
+    """Return the current version of the node with this id."""
     return find(document, Link(id=text, name=""))
 
 
 def nodes(document: Document, entry: Entry) -> list[Node]:
-    """Those of a result's own nodes that are in the document."""
+    """Return the result's own nodes that are in the document."""
     return _found(document, entry.outputs.values())
 
 
 def concerns(document: Document, entry: Entry, node: Node | None) -> bool:
-    """Whether `node` is an input or output of a result, or lies in its group."""
+    """Return whether `node` is an input or output of a result, or lies inside its group."""
     while node is not None:
         if node_id(document, node) in entry.layer_ids:
             return True
@@ -96,7 +98,7 @@ def concerns(document: Document, entry: Entry, node: Node | None) -> bool:
 
 
 def depth_of(document: Document, entries: Sequence[Entry], picture: Node) -> Node | None:
-    """The newest depth layer that was made from `picture`, used with it, or behind the result that it is."""
+    """Return the newest depth layer computed from `picture` or used with it, also if `picture` is the result."""
     own = node_id(document, picture)
     behind = (
         entry.outputs.get(Role.DEPTH.value) or entry.inputs.get("disparity")
@@ -108,25 +110,25 @@ def depth_of(document: Document, entries: Sequence[Entry], picture: Node) -> Nod
 
 
 def picture_of(document: Document, entries: Sequence[Entry], depth: Node) -> Node | None:
-    """The picture that `depth` was estimated from."""
+    """Return the picture that `depth` was estimated from."""
     return next(iter(_found(document, picture_links(entries, node_id(document, depth)))), None)
 
 
 def node_id(document: Document, node: Node) -> str:
-    """By which the record knows the node."""
+    """Return the id by which the record refers to the node."""
     text = own_id(node)
     return next((str(one[0].id) for one in versions(document) if any(link.id == text for link in one)), text)
 
 
 def own_id(node: Node) -> str:
-    """Of this very node."""
+    """Return the node's own unique id."""
     return node.uniqueId().toString()
 
 
 def all_nodes(node: Node) -> Iterator[Node]:
-    """Everything below `node`, from the bottom."""
+    """Yield all nodes below `node` in the tree, from the bottom."""
     for child in node.childNodes():
-        if child is not None:  # as Krita has it for one that an undo is just taking away
+        if child is not None:  # Krita lists None for a node that an undo is removing right now.
             yield child
             yield from all_nodes(child)
 

@@ -1,4 +1,4 @@
-"""A repaired depth layer takes the place of the one it was made from, so that Update of a result uses it."""
+"""Replaces a depth layer with its repaired version, so that Update of a result uses it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ from .undo_sync import UndoSync
 
 
 def check(found: Found) -> None:
-    """Raises RefusedError when the depth layer cannot be replaced."""
+    """Check that the depth layer can be replaced.
+
+    Raises:
+        RefusedError: It is locked, animated, or not a paint layer.
+    """
     depth = found.depth
     assert depth is not None
     if depth.type() != "paintlayer" or depth.animated():
@@ -35,7 +39,7 @@ def check(found: Found) -> None:
 def make(
     source: Source, outcome: Outcome, undo_sync: UndoSync
 ) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
-    """The new depth layer and sentences for the user; one undo step."""
+    """Replace the depth layer as one undo step; return the new layer and messages for the user."""
     source.node()
     assert source.depth is not None
     document, known = source.document, _known(source.document, source.depth.node)
@@ -51,7 +55,7 @@ def make(
     active = layers.Active(document)
     layers.swap(document, old, new)
     undo_sync.activated(document, active.restore([(old, new)]), [(old, new)])
-    # With the hash of what the network made: to Update the new layer is one that was painted on.
+    # Keep the hash of the network's depth, so that Update treats the new layer as painted.
     recipe.add_version(document, replace(was, id=recipe.own_id(old)), replace(was, id=recipe.own_id(new)))
     document.setModified(True)
     undo_sync.swapped(document, [(old, new)])
@@ -59,6 +63,6 @@ def make(
 
 
 def _known(document: Document, text: str) -> Link:
-    """What the record knows of a depth layer."""
+    """Return the recorded link of a depth layer."""
     made = (entry.outputs.get(Role.DEPTH.value) for entry in recipe.of(document).readable())
     return next((link for link in made if link is not None and link.id == text), Link(id=text, name=""))

@@ -1,4 +1,4 @@
-"""A preview's request for the layer that the docker shows."""
+"""Builds the preview's request for the layer that the docker shows."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .link import DEPTH_WIRE, SELECTION_WIRE, upload, upload_depth, without_alph
 from .sources import Picture, Source
 from .targets import Target
 
-LONGEST_PX = 512  # fits a docker twice over, and is quick to blur
-FORMAT = PixelFormat("u8", 4, "bgr")  # what QImage calls ARGB32
+LONGEST_PX = 512  # Twice the width of a docker, and quick to blur.
+FORMAT = PixelFormat("u8", 4, "bgr")  # QImage's ARGB32.
 
 
 def node_of(target: Target) -> str:
-    """The id by which the record knows the target's picture."""
+    """Return the id by which the record refers to the target's picture."""
     return recipe.node_id(target.document, target.picture)
 
 
 def request_of(state: State, source: Source) -> Request:
-    """What to ask the worker for. The pixels are handed over when it needs them."""
+    """Return the request for the worker. Pixels are uploaded only when it needs them."""
     picture, depth, selection = source.picture, source.depth, source.selection
     inputs = {"picture": Given(key=_Same(picture), upload=lambda worker: _uploading(worker, picture))}
     if depth is not None and takes_depth(state.operation):
@@ -48,14 +48,14 @@ def request_of(state: State, source: Source) -> Request:
 
 
 def with_depth_image(request: Request, source: Source) -> Request:
-    """With the depth layer as a small picture. Not on the GUI thread: reads much of it."""
+    """Add a small image of the depth layer to the request. Reads many pixels: not for the GUI thread."""
     if source.depth is None or "disparity" not in request.inputs:
         return request
     return replace(request, depth_image=_small_depth(source.depth))
 
 
 class _Same:
-    """A key that equals that of the very same reading of a layer alone, and keeps it alive."""
+    """Key that equals only a key for the same reading of a layer, which it keeps alive."""
 
     def __init__(self, picture: Picture) -> None:
         self._picture = picture
@@ -96,7 +96,7 @@ def _cropped(worker: Worker, source: Source, part: tuple[int, int, int, int]) ->
 
 
 def _small_depth(depth: Picture) -> Image:
-    """Every n-th grey value of a depth layer, in 8 bits."""
+    """Return every n-th grey value of a depth layer, in 8 bits."""
     width, height = depth.rect.width, depth.rect.height
     step = max(1, -(-max(width, height) // LONGEST_PX))
     rows = []

@@ -1,4 +1,4 @@
-"""The results in the document, as small pictures."""
+"""Thumbnails of the results in the document."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .dioptre_link.records import GROUP, Entry
 from .qt import QIcon, QListWidget, QListWidgetItem, QPixmap, QSize, Qt
 
 THUMBNAIL_PX = 56
-MOST = 12  # results listed, the newest: a thumbnail takes Krita some milliseconds
+MOST = 12  # Number of newest results to list; Krita takes some milliseconds per thumbnail.
 HIGH_PX = THUMBNAIL_PX + 44
 
 
 class ResultList(QListWidget):
-    """A click makes a result's group active; a double click, or Return, edits it."""
+    """List in which a click activates a result's group, and a double click or Return edits the result."""
 
     def __init__(self, on_edit: Callable[[], None]) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class ResultList(QListWidget):
         self.itemClicked.connect(self._select)
 
     def refresh(self) -> None:
-        """List what is in the active document."""
+        """List the results in the active document."""
         self.clear()
         document = Krita.instance().activeDocument()
         if document is not None:
@@ -79,7 +79,7 @@ def _item(document: Document, entry: Entry) -> QListWidgetItem:
 
 
 def _changed(entry: Entry) -> str:
-    """The options that are not the defaults, a line each."""
+    """Return the options that differ from their defaults, one per line."""
     known = entry.known
     if known is None:
         return ""

@@ -1,16 +1,18 @@
 """Dioptre for Krita's own scripts.
 
     import dioptre
-    group = dioptre.run("portrait", f_number=2.0)          # the active layer; waits for the group
+    group = dioptre.run("portrait", f_number=2.0)          # on the active layer; waits for the result
     dioptre.run("lens_blur", node=photo, depth=my_depth, focus=(420, 310))
-    dioptre.follow("product")                              # a preset, or the path of a recipe's file
+    dioptre.follow("product")                              # a preset, or the path of a recipe file
     dioptre.update(node=group)                             # after painting on its depth layer
 
     job = dioptre.start("depth")                                     # returns at once; Krita stays usable
     job.finished.connect(lambda node, messages: print(node.name()))
     job.failed.connect(lambda error: print(error.message, error.hint))
 
-Options are those of the command line, with underscores. Points are in pixels of the layer, from its top left.
+Options have the same names as on the command line, with underscores. Points are in pixels of the layer, from its
+top
+left.
 """
 
 from __future__ import annotations
@@ -42,9 +44,21 @@ def start(
     depth: Node | None = None,
     **options: Any,
 ) -> jobs.Run:
-    """Start an operation on `node` (the active one) and return at once. Raises DioptreError when it is refused.
+    """Start an operation and return at once.
 
-    Keep what is returned; its signals are progressed(fraction, phase), finished(node, messages), failed(error).
+    Args:
+        operation: Name of the operation.
+        document: Document to work on; the active one by default.
+        node: Layer to work on; the active one by default.
+        depth: Depth layer to use.
+        **options: Options of the operation.
+
+    Returns:
+        The run, to be kept by the caller. Its signals are progressed(fraction, phase), finished(node, messages) and
+        failed(error).
+
+    Raises:
+        DioptreError: The operation was refused.
     """
     document, node = _given(document, node)
     return jobs.job_manager().start(described_as(operation), options, document, node, depth)
@@ -58,7 +72,21 @@ def run(
     depth: Node | None = None,
     **options: Any,
 ) -> Node:
-    """As `start`, but wait for the new group or layer and return it. Raises DioptreError. Krita stands still."""
+    """Run an operation and wait for its result; Krita is unresponsive meanwhile.
+
+    Args:
+        operation: Name of the operation.
+        document: Document to work on; the active one by default.
+        node: Layer to work on; the active one by default.
+        depth: Depth layer to use.
+        **options: Options of the operation.
+
+    Returns:
+        The new group or layer.
+
+    Raises:
+        DioptreError: The operation was refused or failed.
+    """
     return _run(described_as(operation), options, document, node, depth)
 
 
@@ -69,7 +97,20 @@ def follow(
     node: Node | None = None,
     depth: Node | None = None,
 ) -> Node:
-    """As `run`, for a recipe: a preset's name, the path of a .json file, or its content. Raises DioptreError."""
+    """Run a recipe and wait for its result; Krita is unresponsive meanwhile.
+
+    Args:
+        recipe: Name of a preset, path of a .json file, or content of a recipe.
+        document: Document to work on; the active one by default.
+        node: Layer to work on; the active one by default.
+        depth: Depth layer to use.
+
+    Returns:
+        The new group or layer.
+
+    Raises:
+        DioptreError: The recipe is invalid, was refused or failed.
+    """
     described, options = as_operation(_recipe(recipe))
     return _run(described, options, document, node, depth)
 
@@ -102,7 +143,18 @@ def _recipe(given: str | Path | Mapping[str, Any]) -> Recipe:
 
 
 def update(*, document: Document | None = None, node: Node | None = None) -> Node:
-    """Bring the results up to date that `node` (the active one) belongs to, and return the last one's top."""
+    """Recompute the results that a layer belongs to and wait for them.
+
+    Args:
+        document: Document to work on; the active one by default.
+        node: Layer of the results; the active one by default.
+
+    Returns:
+        The group or layer of the last result.
+
+    Raises:
+        DioptreError: The update was refused or failed.
+    """
     document, node = _given(document, node)
     tasks = finish(updating.read(updating.plan(document, node)))
     with Worker(f"Krita {Krita.instance().version()} (script)") as worker:

@@ -1,4 +1,4 @@
-"""What becomes of a selection that was computed: Krita's selection, a mask of either kind, or a cut-out layer."""
+"""Applies a computed selection as Krita's selection, a mask of either kind, or a cut-out layer."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .sources import Source, is_idle
 from .spaces import DEPTH, ScratchDocuments
 from .undo_sync import UndoSync
 
-OUTLINE_S = 10.0  # then without an outline: cropping one pixel takes milliseconds
+OUTLINE_S = 10.0  # After this, do without an outline; cropping one pixel takes milliseconds.
 
 
 def make(
     source: Source, described: Operation, options: Mapping[str, Any], outcome: Outcome, undo_sync: UndoSync
 ) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
-    """Put the selection where `options` say, and return the node that stands for it; one undo step."""
+    """Apply the selection as `options` request, as one undo step; return the resulting node and messages."""
     source.node()
     own = own_options(options)["result"]
     if own == LAYER:
@@ -47,10 +47,11 @@ def make(
 
 
 def _selection(source: Source, mask: Made) -> Generator[None, None, Selection]:
-    """The mask as Krita has it: 8 bits a pixel, of any place.
+    """Return the mask as a Krita selection, which has 8 bits per pixel.
 
-    Krita holds the outline of a new selection to be known and empty, and `setPixelData` does not change that: the
-    canvas would show no outline.
+    A new Krita selection caches an empty outline that `setPixelData` does not invalidate, so the canvas would show
+    no
+    outline.
     """
     rect = layers.rect_of(mask, source.picture.rect)
     selection = yield from _without_known_outline()
@@ -59,9 +60,9 @@ def _selection(source: Source, mask: Made) -> Generator[None, None, Selection]:
 
 
 def _without_known_outline() -> Generator[None, None, Selection]:
-    """An empty selection whose outline Krita looks for when it shows it.
+    """Return an empty selection without a cached outline, so that Krita computes the outline on display.
 
-    The crop of a document makes its selection forget its outline, and any selection that is combined with that one.
+    Cropping a document discards the cached outline of its selection and of any selection combined with it.
     """
     with ScratchDocuments() as scratch:
         document = scratch.document(DEPTH)
@@ -79,7 +80,7 @@ def _without_known_outline() -> Generator[None, None, Selection]:
 
 
 def _cut_out(source: Source, outcome: Outcome, undo_sync: UndoSync) -> Generator[None, None, Node]:
-    """A layer above the picture, which is hidden."""
+    """Add the cut-out as a layer above the picture, and hide the picture."""
     document = source.document
     made = next(one for one in outcome.layers if one.role is Role.SUBJECT)
     alone = Outcome(layers=(made,))

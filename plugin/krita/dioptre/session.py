@@ -1,6 +1,6 @@
-"""The docker's work apart from its widgets: the state they show, reading the layer, previews, and runs.
+"""The docker's logic without its widgets: its state, reading the layer, previews, and runs.
 
-The state is replaced as a whole; the widgets render it and call the methods here.
+The state is immutable and replaced as a whole. The widgets render it and call the methods here.
 """
 
 from __future__ import annotations
@@ -34,14 +34,19 @@ from .spaces import Rect
 from .steps import Stepper
 from .targets import Target, active, find_target
 
-POLL_S = 0.05  # how long a step of the preview's thread waits for the worker
+POLL_S = 0.05  # Longest wait for the worker in one step of the preview thread.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """What the docker shows. recipe: the preset's name instead of an operation. layer: that the preview shows.
+    """Everything that the docker shows.
 
-    replaced: the name of the result that a run replaces, "" where there is none; adds: the user wants another one.
+    Attributes:
+        state: State of the operation.
+        recipe: Name of the chosen preset; "" for an operation.
+        layer: Name of the previewed layer.
+        replaced: Name of the result that a run replaces; "" if there is none.
+        adds: Whether the user wants to add another result instead.
     """
 
     state: State
@@ -52,22 +57,22 @@ class Panel:
 
 
 class Session(QObject):
-    """One docker's state and what changes it."""
+    """The state of one docker and the actions that change it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.store: Store[Panel] = Store(Panel(state=states.opened(next(iter(OPERATIONS.values())))))
         self.before: QImage | None = None
         self._source: Source | None = None
-        self._marked: tuple[Any, Any] | None = (
-            None  # document and layer that the focus, points and strokes belong to
-        )
-        self._refused: tuple[Any, Any] | None = None  # the same of a layer that could not be read
+        # Document and layer that the focus, points and strokes belong to.
+        self._marked: tuple[Any, Any] | None = None
+        self._refused: tuple[Any, Any] | None = None  # Document and layer that could not be read.
         self._reading = Stepper()
         self._thread: LinkThread | None = None
         self._previews: PreviewSession | None = None
         self._ticket: Ticket | None = None
-        self._lists_networks = True  # before the next preview: another program may have installed one
+        # List again before the next preview, because another program may have installed a network.
+        self._lists_networks = True
         self.fetcher = Fetcher()
         self.fetcher.stepped.connect(lambda step: self._set(fetching.stepped(self.state, step)))
         self.fetcher.done.connect(self._fetched)
@@ -83,23 +88,23 @@ class Session(QObject):
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Of the layer that the preview shows, in pixels."""
+        """Size of the previewed layer, in pixels."""
         return None if self._source is None else self._source.picture.rect[2:]
 
     def _set(self, state: State, **changes: Any) -> None:
         self.store.set(replace(self.store.state, state=state, **changes))
 
-    # -- what the user does --------------------------------------------------------------------------------------
+    # -- input ---------------------------------------------------------------------------------------------------
 
     def open(self, operation: Operation, options: dict[str, Any] | None = None, *, more: bool = False) -> None:
-        """Begin with an operation at its defaults, or with the options of a result."""
+        """Open an operation with its defaults, or with the options of a result."""
         self._forget()
         self._marked = None
         state = fetching.carried(states.opened(operation, options), self.state)
         self._set(replace(state, more=more), recipe="", layer="", replaced="", adds=False)
 
     def open_recipe(self, name: str) -> None:
-        """Choose a preset and show what it does to the active layer."""
+        """Choose a preset and preview its effect on the active layer."""
         self._forget()
         self._marked = None
         seen = preview_of(presets()[name])
@@ -109,7 +114,11 @@ class Session(QObject):
             self.look()
 
     def edit(self) -> None:
-        """Open the active result's operation with the options that made it. Raises RefusedError."""
+        """Open the active result's operation with the options that produced it.
+
+        Raises:
+            RefusedError: No result is active, or it cannot be edited.
+        """
         _target, entry = targets.find_edited(*active())
         described = OPERATIONS[entry.operation]
         options = described.check(dict(entry.options))
@@ -127,7 +136,7 @@ class Session(QObject):
         try:
             target = self._find_target(*active())
             reading = find(self.state.operation, target.document, target.picture, target.depth, fresh=False).read()
-        except Exception as error:  # noqa: BLE001  (an exception would open a window that stops everything)
+        except Exception as error:  # noqa: BLE001  (an uncaught exception would open a modal error window)
             self._forget()
             self._refused = active()
             self._set(states.failed(replace(self.state, shown=None), in_words(error)), layer="", replaced="")
@@ -138,7 +147,7 @@ class Session(QObject):
         self._reading.start(reading, self._read, self._failed)
 
     def look_again(self) -> None:
-        """Read a layer that was refused once more: the group of a result is empty until its run has ended."""
+        """Retry a refused layer: the group of a result is empty until its run has ended."""
         if self._refused is not None:
             self.look()
 
@@ -147,7 +156,7 @@ class Session(QObject):
         self.change_all({name: value})
 
     def change_all(self, values: Mapping[str, Any]) -> None:
-        """Set several options, as one change."""
+        """Set several options as one change."""
         state = self.state
         try:
             for name, value in values.items():
@@ -159,30 +168,30 @@ class Session(QObject):
         self._ask_soon()
 
     def click(self, x: float, y: float, click: Click = Click.CHOOSE) -> None:
-        """A click in the preview, as shares of the layer's sides."""
+        """Handle a click in the preview, given as fractions of the layer's sides."""
         if self.size is None:
             self.look()
             return
         if self.store.state.recipe:
-            return  # its options are the recipe's
+            return  # A recipe determines all options.
         self._set(states.clicked(self.state, x, y, self.size, click=click))
         self._ask_soon()
 
     def box(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """A box dragged in the preview, its corners as shares of the layer's sides."""
+        """Handle a box dragged in the preview, with corners given as fractions of the layer's sides."""
         if self.size is not None and not self.store.state.recipe:
             self._set(states.boxed(self.state, start, end, self.size))
             self._ask_soon()
 
     def brush(self, change: Callable[[State], State]) -> None:
-        """Something that `editing.brush` does to the state."""
+        """Apply a change from `editing.brush` to the state."""
         before = self.state
         self._set(change(before))
         if self.state.options != before.options:
             self._ask_soon()
 
     def fetch(self, network: Network) -> None:
-        """Download a network; the preview follows when it is here."""
+        """Download a network; the preview starts once it is installed."""
         self._set(fetching.began(self.state, network))
         self.fetcher.start(network)
 
@@ -193,11 +202,15 @@ class Session(QObject):
         self._set(replace(self.state, more=on))
 
     def add_another(self, on: bool) -> None:
-        """Whether a run adds a result beside the one that it would replace."""
+        """Set whether a run adds a result instead of replacing the earlier one."""
         self.store.set(replace(self.store.state, adds=on))
 
     def make(self) -> Run:
-        """Make layers, or replace those of the result. Raises DioptreError."""
+        """Create layers, or replace those of the result.
+
+        Raises:
+            DioptreError: The run was refused.
+        """
         if (name := self.store.state.recipe) != "":
             described, options = as_operation(presets()[name])
             return job_manager().start(described, options, *active())
@@ -212,7 +225,7 @@ class Session(QObject):
     # -- reading and previews ------------------------------------------------------------------------------------
 
     def follow_active(self) -> None:
-        """Read the layer again when another one has become active. Called now and then while the docker is seen."""
+        """Read the layer again if another one has become active. A timer calls this while the docker is visible."""
         if (self._source is None and self._refused is None) or self.state.phase is Phase.READING:
             return
         if job_manager().makes_layers:
@@ -230,7 +243,11 @@ class Session(QObject):
             self.store.set(replace(self.store.state, replaced=target.replaced))
 
     def _find_target(self, document: Any, node: Any) -> Target:
-        """A recipe works on the active layer, whatever it is. Raises RefusedError."""
+        """Return the target; a recipe works on the active layer, whatever it is.
+
+        Raises:
+            RefusedError: There is no suitable layer.
+        """
         if self.store.state.recipe and document is not None and node is not None:
             return Target(document=document, picture=node)
         return find_target(self.state.operation, document, node)
@@ -258,7 +275,7 @@ class Session(QObject):
             self._settling.start()
 
     def ask(self) -> None:
-        """Ask for a preview of the options as they are; one that is under way gives way when it is old enough."""
+        """Request a preview with the current options, replacing a running one that is old enough."""
         source = self._source
         if source is None:
             return
@@ -311,7 +328,7 @@ class Session(QObject):
         if ticket is self._ticket:
             self._ticket = None
             if self._settling.isActive():
-                shown = replace(shown, draft=True)  # of options that have changed again
+                shown = replace(shown, draft=True)  # The options have changed again since.
             self._set(states.arrived(self.state, shown))
 
     def _ended(self, ticket: Ticket, error: Exception) -> None:
@@ -320,10 +337,10 @@ class Session(QObject):
             if not isinstance(error, Cancelled):
                 self._failed(error)
             elif self.state.phase in (Phase.WAITING, Phase.DRAFT):
-                self._ask_soon()  # the worker ended it, not the user: the preview is still owed
+                self._ask_soon()  # The worker cancelled the job, not the user, so request the preview again.
 
     def _fetched(self, networks: tuple[Network, ...]) -> None:
-        """The network is installed: the preview goes on by itself."""
+        """Continue with the preview once the network is installed."""
         self._set(fetching.fetched(self.state, networks))
         if self.state.phase is Phase.WAITING:
             self.ask()
@@ -344,7 +361,7 @@ class Session(QObject):
 
 
 def _thumbnail(node: Node, rect: Rect) -> QImage:
-    """A part of a layer, reduced for the preview. Krita reduces whole layers."""
+    """Return a reduced part of a layer for the preview. Krita can only reduce whole layers."""
     scale, whole = min(1.0, requests.LONGEST_PX / max(rect.width, rect.height)), Rect.of(node)
     image = node.thumbnail(max(1, round(whole.width * scale)), max(1, round(whole.height * scale)))
     if whole == rect:

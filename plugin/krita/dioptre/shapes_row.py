@@ -1,4 +1,4 @@
-"""Bokeh shapes as pictures: a button for each."""
+"""Row of bokeh shapes, with a picture button for each."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .dioptre_link.editing import bokeh
 from .dioptre_link.language import translated
 from .qt import QHBoxLayout, QIcon, QImage, QPixmap, QSize, QSizePolicy, QToolButton, QWidget
 
-PICTURE_PX = 26  # seven of them beside each other in 300 pixels
-DENSITY = 2  # of the pictures, for HiDPI screens
+PICTURE_PX = 26  # Seven of them fit next to each other in 300 pixels.
+DENSITY = 2  # Resolution factor for HiDPI screens.
 
 
 class ShapesRow(QWidget):
-    """None is marked where the options make a shape of the user's own."""
+    """Row of shape buttons; none is active if the options match no shape."""
 
     def __init__(self, on_change: Callable[[Mapping[str, Any]], None]) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class ShapesRow(QWidget):
             button.setChecked(chosen is not None and chosen.name == name)
 
     def _chose(self, shape: bokeh.Shape) -> None:
-        self._buttons[shape.name].setChecked(True)  # a second click does not take the choice back
+        self._buttons[shape.name].setChecked(True)  # Clicking the active shape must not switch it off.
         self._on_change(dict(shape.options))
 
 

@@ -1,4 +1,4 @@
-"""Which layers an operation works on, read at once; and refusals before any work is done."""
+"""Determines the layers that an operation works on, takes snapshots of them, and refuses unsuitable ones."""
 
 from __future__ import annotations
 
@@ -23,12 +23,22 @@ from .spaces import Rect, Snapshot, Space
 IN_KRITA = Refusals(menu="Filter ▸ Dioptre")
 DEPTH_NAME = "Depth"
 LAYERED_FILES = (".kra", ".krz", ".ora")
-PHOTO_FILES = (".jpg", ".jpeg", ".heic", ".heif")  # that have room for the camera's depth
+PHOTO_FILES = (".jpg", ".jpeg", ".heic", ".heif")  # Formats that can contain the camera's depth.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """Pixels of one node as they were. format: of `raster`; space: of the node itself."""
+    """Pixels of one node at the time of reading.
+
+    Attributes:
+        node: Id of the node in the record.
+        name: Name of the node.
+        rect: Rectangle of the pixels, in document coordinates.
+        raster: The pixels.
+        format: Pixel format of `raster`.
+        space: Colour space of the node itself.
+        opaque: Whether every pixel is fully opaque.
+    """
 
     node: str
     name: str
@@ -41,11 +51,15 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What one run works on.
+    """The inputs of one run.
 
-    plain: a layer above the picture covers it just as if it stood in its place.
-    selection: 8-bit values over the picture's rectangle, None where nothing is selected. opened_file: the
-    photograph that the document was opened from, as far as one can tell.
+    Attributes:
+        document: The document.
+        picture: The picture to work on.
+        depth: The depth layer, if any.
+        plain: Whether a layer above the picture looks the same as a layer in its place.
+        selection: 8-bit values over the picture's rectangle; None without a selection.
+        opened_file: The photograph that the document was probably opened from, if any.
     """
 
     document: Document
@@ -56,7 +70,11 @@ class Source:
     opened_file: str | None
 
     def node(self) -> Node:
-        """The picture's node now. Raises RefusedError when it or the document is gone."""
+        """Return the picture's current node.
+
+        Raises:
+            RefusedError: The layer was deleted or the document was closed.
+        """
         check_open(self.document)
         node = recipe.find_node(self.document, self.picture.node)
         if node is None:
@@ -66,7 +84,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What one run will work on: checked, not read yet. plain: as far as it is known without the pixels."""
+    """The checked inputs of one run before their pixels are read. `plain` does not consider transparency yet."""
 
     document: Document
     picture: Node
@@ -75,9 +93,10 @@ class Found:
     selection: bytes | None
 
     def read(self) -> Generator[None, None, Source]:
-        """The pixels as they are now, read in steps. A stroke that is being painted belongs to them.
+        """Take a snapshot and read it in steps; a stroke in progress is included.
 
-        Raises RefusedError, at once where it can.
+        Raises:
+            RefusedError: The layer cannot be read; raised immediately if possible.
         """
         frozen = self._freeze() if is_idle(self.document) else None
         return self._read(frozen)
@@ -115,7 +134,7 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class _Frozen:
-    """A layer as it was at one moment. bounds: of all of it."""
+    """Snapshot of a layer. `bounds` covers the whole layer."""
 
     node: str
     name: str
@@ -123,11 +142,11 @@ class _Frozen:
     pixels: Snapshot
 
     def place(self, picture: Rect) -> Rect:
-        """Where it lies as the depth of a picture."""
+        """Return the rectangle to read if the layer serves as the picture's depth."""
         return depth_place(self.bounds, picture) if self.pixels.any_place else picture
 
     def read(self, rect: Rect, space: Space | None = None) -> Generator[None, None, Picture]:
-        """A part of it, in steps; in `space`, or in a space that the worker takes."""
+        """Read a part of the layer in steps, in `space` or in a space that the worker accepts."""
         pixels = self.pixels.narrowed(rect)
         given = space or (pixels.space if spaces.wire_format(pixels.space) is not None else spaces.EXCHANGE)
         pixel_format = spaces.wire_format(given)
@@ -161,7 +180,7 @@ def canvas_of(document: Document) -> Rect:
 
 
 def part_on_canvas(document: Document, node: Node) -> Generator[None, None, Picture]:
-    """As `snapshot`, of the part that `taking_part` names."""
+    """Take a snapshot of the part of the layer that `taking_part` returns, and read it in steps."""
     check_size(node)
     frozen, canvas = _frozen(document, node, Rect.of(node)), canvas_of(document)
 
@@ -172,11 +191,11 @@ def part_on_canvas(document: Document, node: Node) -> Generator[None, None, Pict
 
 
 def depth_place(bounds: Rect, picture: Rect) -> Rect:
-    """Where the depth of a picture lies: where its layer is, however far one of the two was moved.
+    """Return the rectangle of a picture's depth: that of the depth layer if the sizes match, wherever it was moved.
 
     Args:
-        bounds: of the depth layer.
-        picture: the part of the picture that is read.
+        bounds: Rectangle of the depth layer.
+        picture: Rectangle of the picture that is read.
     """
     return bounds if bounds[2:] == picture[2:] else picture
 
@@ -187,7 +206,7 @@ def check_open(document: Document) -> None:
 
 
 def is_idle(document: Document) -> bool:
-    """Whether Krita does nothing to the document at this moment; asked instead of waiting for it."""
+    """Return whether Krita is not working on the document right now. Polling this avoids a blocking wait."""
     idle: bool = document.tryBarrierLock()
     if idle:
         document.unlock()
@@ -203,10 +222,21 @@ def find(
     fresh: bool = True,
     looks_for_depth: bool = True,
 ) -> Found:
-    """Check what an operation was given, and complete it. Raises RefusedError.
+    """Validate an operation's inputs and determine the layers to work on.
 
-    fresh: new layers will be made, within the selection. looks_for_depth: whether the picture's own depth layer is
-    used where none is given.
+    Args:
+        described: The operation.
+        document: The document to work on.
+        node: The selected layer.
+        depth: The depth layer given by the user, if any.
+        fresh: Whether the run creates new layers, which the selection limits.
+        looks_for_depth: Whether to use the picture's own depth layer if `depth` is None.
+
+    Returns:
+        The layers, not read yet.
+
+    Raises:
+        RefusedError: The operation cannot work on these layers.
     """
     if document is None:
         raise refusals.no_document()
@@ -214,13 +244,13 @@ def find(
     entries = recipe.of(document).readable()
     if takes_depth(described) and depth is None:
         if (source := recipe.picture_of(document, entries, picture)) is not None:
-            picture, depth = source, picture  # the depth layer itself was selected
+            picture, depth = source, picture  # The selected layer is itself a depth layer.
         elif looks_for_depth and finds_depth_layer(described):
             depth = recipe.depth_of(document, entries, picture) or _named_depth(document, picture)
             if depth is None and Input.DISPARITY in described.inputs:
                 raise IN_KRITA.needs_depth(described)
         elif Role.DEPTH not in described.outputs:
-            depth = recipe.depth_of(document, entries, picture)  # it only helps, where there is one
+            depth = recipe.depth_of(document, entries, picture)  # A depth layer is optional here.
     if depth is not None and recipe.own_id(depth) == recipe.own_id(picture):
         raise refusals.same_layer()
     if fresh:
@@ -263,7 +293,7 @@ def check_size(node: Node) -> None:
 def snapshot(
     document: Document, node: Node, *, rect: Rect | None = None, space: Space | None = None
 ) -> Generator[None, None, Picture]:
-    """The node's pixels as they are now, read in steps; in `space`, or in a space that the worker takes."""
+    """Take a snapshot of the node and read it in steps, in `space` or in a space that the worker accepts."""
     if rect is None:
         check_size(node)
         rect = Rect.of(node)
@@ -271,7 +301,7 @@ def snapshot(
 
 
 def opened_file(document: Document) -> str | None:
-    """The file that the document was opened from; for a layered one, the photograph of the same name beside it."""
+    """Return the document's file; for a layered file, return a photograph of the same name next to it."""
     path = Path(document.fileName()) if document.fileName() else None
     if path is None or path.suffix.lower() not in LAYERED_FILES:
         return None if path is None else str(path)
@@ -285,7 +315,7 @@ def _balances_colour(described: Operation) -> bool:
 
 def _layer(node: Node | None) -> Node:
     while node is not None and node.type().endswith("mask") and node.parentNode() is not None:
-        node = node.parentNode()  # a mask stands for its layer
+        node = node.parentNode()  # Work on the layer that the mask belongs to.
     if node is None or node.parentNode() is None:
         raise refusals.no_layer()
     if node.type() == "filterlayer":

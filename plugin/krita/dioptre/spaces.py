@@ -1,7 +1,8 @@
-"""Colour spaces: which ones the worker takes as they are, and conversion of all others by Krita's own engine.
+"""Colour spaces: which ones the worker accepts directly, and conversion of all others by Krita.
 
-Conversions happen in documents that are never shown: `Node.setColorSpace` writes an undo step into the document
-that made the node, even when the node is not in it.
+Conversions happen in hidden documents, because `Node.setColorSpace` adds an undo step to the document that created
+the
+node, even if the node is not in it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .raster import Raster, strip_rows, strips
 
 
 class Rect(NamedTuple):
-    """Pixels of a document; x and y may be negative."""
+    """Rectangle in document pixels; x and y may be negative."""
 
     x: int
     y: int
@@ -34,7 +35,7 @@ class Rect(NamedTuple):
 
 
 class Space(NamedTuple):
-    """A colour space by Krita's names."""
+    """Colour space by Krita's names."""
 
     model: str
     depth: str
@@ -46,10 +47,10 @@ class Space(NamedTuple):
 
 
 EXCHANGE = Space("RGBA", "F32", "sRGB-elle-V2-g10.icc")
-"""What other spaces are converted to: floats, which keep colours outside of sRGB."""
+"""Target for spaces that the worker does not accept: floats keep colours outside sRGB."""
 
 DEPTH = Space("GRAYA", "F32", "Gray-D50-elle-V2-srgbtrc.icc")
-"""Of depth layers: floats, shown and painted as in an sRGB-encoded picture (0.5 is the middle grey of 8 bits)."""
+"""Space of depth layers: floats that look as in an sRGB-encoded picture (0.5 is the middle grey of 8 bits)."""
 
 _ENCODED = {
     "RGBA": ("sRGB-elle-V2-srgbtrc.icc", "sRGB-elle-V4-srgbtrc.icc", "sRGB built-in"),
@@ -59,13 +60,13 @@ _LINEAR = {
     "RGBA": ("sRGB-elle-V2-g10.icc", "sRGB-elle-V4-g10.icc", "scRGB (linear)"),
     "GRAYA": ("Gray-D50-elle-V2-g10.icc", "Gray-D50-elle-V4-g10.icc"),
 }
-CONVERTED_PX = 1 << 17  # at once: a strip costs Krita as much as its first 100,000 pixels, whatever its size
+CONVERTED_PX = 1 << 17  # Strip size for conversions: any smaller strip costs Krita as much as 100,000 pixels.
 _CHANNELS = {"RGBA": 4, "GRAYA": 2}
 _DTYPES = {"U8": "u8", "U16": "u16", "F16": "f16", "F32": "f32"}
 
 
 def wire_format(space: Space) -> PixelFormat | None:
-    """How the worker calls this space's pixels as Krita stores them; None when they must be converted first."""
+    """Return the wire format for this space as Krita stores it, or None if it must be converted first."""
     if space.model not in _CHANNELS or space.depth not in _DTYPES:
         return None
     if space.profile in _ENCODED[space.model]:
@@ -80,7 +81,7 @@ def wire_format(space: Space) -> PixelFormat | None:
 
 @contextmanager
 def hidden_document(space: Space) -> Iterator[Document]:
-    """A document without a window, to make nodes of `space` in; they may be put into other documents."""
+    """Yield a document without a window for creating nodes of `space`, which may be moved to other documents."""
     document = Krita.instance().createDocument(1, 1, "Dioptre", space.model, space.depth, space.profile, 72.0)
     if document is None:
         raise RefusedError(
@@ -98,9 +99,9 @@ def hidden_document(space: Space) -> Iterator[Document]:
 
 
 class ScratchDocuments:
-    """Hidden documents, one for each colour space, in which nodes are made and converted. Closed at the end.
+    """Hidden documents, one per colour space, for creating and converting nodes. They are closed at the end.
 
-    Changes to a node in there are not undo steps of the target document.
+    Changes to a node there are not undo steps of the target document.
     """
 
     def __init__(self) -> None:
@@ -113,11 +114,15 @@ class ScratchDocuments:
         return self._documents[space]
 
     def layer(self, name: str, space: Space) -> Node:
-        """An empty paint layer, outside of every tree."""
+        """Return an empty paint layer outside any layer tree."""
         return self.document(space).createNode(name, "paintlayer")
 
     def converted(self, data: bytes, width: int, source: Space, target: Space) -> bytes:
-        """Whole rows of pixels in another colour space. Raises RefusedError when Krita cannot."""
+        """Return whole rows of pixels converted to another colour space.
+
+        Raises:
+            RefusedError: Krita cannot convert between these spaces.
+        """
         if source == target:
             return data
         node = self.layer("convert", source)
@@ -131,7 +136,7 @@ class ScratchDocuments:
         self._files.close()
 
     def close_soon(self) -> None:
-        """When Krita has had a turn: closing takes as long as a few frames."""
+        """Close the documents after Krita's next event loop turn, because closing takes as long as a few frames."""
         QTimer.singleShot(0, self._files.pop_all().close)
         self._documents.clear()
 
@@ -157,14 +162,14 @@ def convert(node: Node, space: Space) -> None:
 
 
 class Snapshot:
-    """A layer's own pixels as they are now; for groups, vector and other layers what they show now."""
+    """Current pixels of a paint layer; for groups, vector and other layers, their current appearance."""
 
     def __init__(self, node: Node, rect: Rect) -> None:
         self.rect = rect
         self.space = Space.of(node)
         self._whole: Raster | None = None
         if node.type() == "paintlayer" and not node.animated():
-            self._node = node.duplicate()  # shares its tiles with the layer until they are painted on
+            self._node = node.duplicate()  # Shares its tiles with the layer until someone paints on it.
         else:
             read = node.pixelData if node.type() == "paintlayer" else node.projectionPixelData
             data = bytes(read(*rect))
@@ -178,7 +183,7 @@ class Snapshot:
             self._whole = Raster.of(data, row_bytes)
 
     def narrowed(self, rect: Rect) -> Snapshot:
-        """Another rectangle of the same pixels. Only a paint layer's may reach beyond this one's."""
+        """Return a snapshot of another rectangle; it may extend beyond this one only for a paint layer."""
         other = copy(self)
         other.rect = rect
         if self._whole is not None:
@@ -189,7 +194,7 @@ class Snapshot:
 
     @property
     def any_place(self) -> bool:
-        """Whether pixels beyond `rect` are known too."""
+        """Whether pixels outside `rect` are available, too."""
         return self._whole is None
 
     @property
@@ -207,7 +212,7 @@ class Snapshot:
 
 
 def reading(snapshot: Snapshot, space: Space) -> Generator[None, None, Raster]:
-    """The pixels in `space`, a strip a step."""
+    """Read the pixels in `space`, one strip per step."""
     own, rect = snapshot.space, snapshot.rect
     found: list[bytes] = []
     with ScratchDocuments() as scratch:
@@ -220,7 +225,7 @@ def reading(snapshot: Snapshot, space: Space) -> Generator[None, None, Raster]:
 def writing(
     node: Node, rect: Rect, raster: Raster, space: Space, scratch: ScratchDocuments
 ) -> Generator[None, None, None]:
-    """Fill `rect` of a node, a strip a step; space: of the raster."""
+    """Fill `rect` of a node with a raster in `space`, one strip per step."""
     own = Space.of(node)
     count = _rows(raster.row_bytes, rect.width, converting=own != space)
     for first, rows in strips(rect.height, count):
@@ -230,7 +235,7 @@ def writing(
 
 
 def clearing(node: Node, rect: Rect) -> Generator[None, None, None]:
-    """Make `rect` of a node transparent, a strip a step."""
+    """Make `rect` of a node transparent, one strip per step."""
     if rect.width <= 0 or rect.height <= 0:
         return
     row_bytes = rect.width * pixel_bytes(node)
@@ -240,12 +245,12 @@ def clearing(node: Node, rect: Rect) -> Generator[None, None, None]:
 
 
 def pixel_bytes(node: Node) -> int:
-    """Of one pixel of the node."""
+    """Return the number of bytes per pixel of the node."""
     return len(node.pixelData(0, 0, 1, 1))
 
 
 def write(node: Node, rect: Rect, data: bytes) -> None:
-    """Write pixels of the node's own colour space. Krita says nothing when there are too few of them."""
+    """Write pixels in the node's own colour space, and check their number, which Krita does not."""
     wanted = rect.width * rect.height * pixel_bytes(node)
     if len(data) != wanted:
         raise ValueError(f"{len(data)} bytes for {rect}, which takes {wanted}")

@@ -1,4 +1,4 @@
-"""Work on the GUI thread in small steps: Krita reads, converts and writes pixels nowhere else."""
+"""Runs work on the GUI thread in small steps, because Krita's API works only there."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from .qt import QObject, QTimer
 
 Steps = Generator[None, None, Any]
-TURN_S = 0.012  # of work before Krita gets to its own again: less than a frame
+TURN_S = 0.012  # Longest stretch of work before Krita gets control back: less than a frame.
 
 
 class Stepper(QObject):
-    """Runs one generator, a few steps whenever Krita has nothing else to do."""
+    """Runs one generator, a few steps at a time whenever Krita is idle."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,13 +28,19 @@ class Stepper(QObject):
         return self._steps is not None
 
     def start(self, steps: Steps, done: Callable[[Any], None], failed: Callable[[Exception], None]) -> None:
-        """`done` gets what the generator returns, `failed` what it raises. Stops what was running before."""
+        """Run `steps` in place of any previous generator.
+
+        Args:
+            steps: The generator to run.
+            done: Called with the generator's return value.
+            failed: Called with the exception that the generator raised.
+        """
         self.stop()
         self._steps, self._done, self._failed = steps, done, failed
         self._timer.start(0)
 
     def stop(self) -> None:
-        """Close the generator; neither `done` nor `failed` is called."""
+        """Close the generator without calling `done` or `failed`."""
         self._timer.stop()
         steps, self._steps = self._steps, None
         if steps is not None:
@@ -61,7 +67,7 @@ class Stepper(QObject):
 
 
 def finish(steps: Steps) -> Any:
-    """Take all steps at once; what the generator returns."""
+    """Run a generator to the end at once and return its value."""
     while True:
         try:
             next(steps)

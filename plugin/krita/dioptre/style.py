@@ -1,4 +1,4 @@
-"""How a chosen button looks: in the colour of a selection, which every theme of Krita has."""
+"""Styles of checked buttons, in the selection colour that every Krita theme defines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ QToolButton:checked:focus {{ border-color: palette(text); }}
 """
 
 VIEW = _BUTTON.format(padding="2px 5px")
-"""Buttons with words."""
+"""For buttons with text."""
 
 SHAPE = _BUTTON.format(padding="3px 0px")
-"""Buttons with pictures."""
+"""For buttons with pictures."""

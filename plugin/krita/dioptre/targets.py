@@ -1,4 +1,4 @@
-"""What the docker works on: the active layer, or the picture behind the result that is active."""
+"""Determines the docker's target: the active layer, or the picture behind the active result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ from .dioptre_link.records import GROUP, Entry
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One layer to work on. depth: to use instead of the one that is looked for. entry: the result to replace."""
+    """One layer to work on.
+
+    Attributes:
+        document: The document.
+        picture: The layer to work on.
+        depth: The depth layer to use instead of searching for one.
+        entry: The result to replace, if any.
+    """
 
     document: Document
     picture: Node
@@ -26,7 +33,7 @@ class Target:
 
     @property
     def replaced(self) -> str:
-        """The name of the result that a run replaces; "" where there is none."""
+        """Name of the result that a run replaces, or "" if there is none."""
         if self.entry is None:
             return ""
         node = recipe.find(self.document, self.entry.outputs.get(GROUP))
@@ -34,16 +41,20 @@ class Target:
 
 
 def active() -> tuple[Document | None, Node | None]:
-    """The active document and layer."""
+    """Return the active document and layer."""
     document = Krita.instance().activeDocument()
     return document, document.activeNode() if document is not None else None
 
 
 def find_target(operation: Operation, document: Document | None, node: Node | None) -> Target:
-    """The layer to work on and the result to replace. Raises RefusedError.
+    """Return the layer to work on and the result to replace.
 
-    A result of the same operation stands for the picture that it was made from. Any other layer is the picture
-    itself; an earlier result of the operation from it is replaced.
+    If `node` belongs to a result of the same operation, the target is the picture behind that result. Otherwise
+    `node` is
+    the picture itself, and the operation's earlier result from it is replaced.
+
+    Raises:
+        RefusedError: There is no suitable layer.
     """
     if document is None:
         raise refusals.no_document()
@@ -59,7 +70,11 @@ def find_target(operation: Operation, document: Document | None, node: Node | No
 
 
 def find_edited(document: Document | None, node: Node | None) -> tuple[Target, Entry]:
-    """What Edit changes: the result that the active layer belongs to. Raises RefusedError."""
+    """Return the result that the active layer belongs to, for Edit.
+
+    Raises:
+        RefusedError: No result is active, or it cannot be edited.
+    """
     if document is None:
         raise refusals.no_document()
     entry = to_edit(
@@ -75,7 +90,7 @@ def find_edited(document: Document | None, node: Node | None) -> tuple[Target, E
 
 
 def _behind(document: Document, entry: Entry) -> Target:
-    """The picture and the given depth that a result was made from."""
+    """Return the picture and the given depth that a result was computed from."""
     picture = recipe.find(document, entry.inputs["picture"])
     if picture is None:
         raise entry.gone(entry.described, "picture")
@@ -88,7 +103,7 @@ def _present(document: Document, entry: Entry) -> bool:
 
 
 def _belongs(document: Document, entry: Entry, node: Node | None) -> bool:
-    """Whether the layer is an output of the result or lies in its group."""
+    """Return whether the layer is an output of the result or lies inside its group."""
     own = {link.id for link in entry.outputs.values()}
     while node is not None:
         if recipe.node_id(document, node) in own:

@@ -1,16 +1,20 @@
-"""Makes one undo step of what Krita's scripting can only do in several, or not at all, as an undo step.
+"""Makes actions undoable in one step that Krita's scripting can undo only in several steps, or not at all.
 
-*A source that was hidden* because a group took its place is shown again when the group is undone, and hidden when
-that is redone: visibility is no part of Krita's undo history.
+*A hidden source:* when a group replaces its source, undoing the group shows the source again and redoing hides it,
+because visibility is not part of Krita's undo history.
 
-*Update* puts every new layer above the old one and takes the old one away: two steps each. When the user undoes or
-redoes the first of these steps, `UndoSync` does the same with the others, and the record of results follows.
+*Update* inserts every new layer above the old one and removes the old one, which are two undo steps each. When the
+user
+undoes or redoes the first of these steps, `UndoSync` does the same with the others and updates the record of
+results.
 
-*The active layer* stays what it was. Krita makes a neighbour of a layer that is taken away active, and may get to
-that only after the script has set the active layer.
+*The active layer* stays the same. When a layer is removed, Krita activates a neighbour, sometimes only after the
+script
+has set the active layer.
 
-It looks and asks only while Krita does nothing to the document: an undo that is asked for in the middle of
-something is lost.
+`UndoSync` acts only while Krita is not working on the document, because Krita drops an undo that is triggered
+during
+other work.
 """
 
 from __future__ import annotations
@@ -25,15 +29,16 @@ from .dioptre_link.records import Entry
 from .qt import QObject, QTimer, QUuid
 from .sources import is_idle
 
-SETTLING = 8  # looks at a document at rest after a swap; Krita's own choice came at once, on a busy machine later
-LOOK_MS = 100  # between looks: the rest of an undo follows before the eye misses it
-PATIENCE = 10  # looks at a document at rest before a step that did not come is asked for again
-ASKED = 3  # times in all, for one step
+# Polls of an idle document after a swap, during which Krita may still activate a neighbour on a busy machine.
+SETTLING = 8
+LOOK_MS = 100  # Poll interval, short enough that the rest of an undo follows unnoticed.
+PATIENCE = 10  # Polls of an idle document before a missing step is triggered again.
+ASKED = 3  # Attempts for one step.
 
 
 @dataclass(kw_only=True)
 class _Hidden:
-    """A source and the group that took its place."""
+    """A source and the group that replaced it."""
 
     document: Document
     source: str
@@ -45,20 +50,20 @@ class _Hidden:
         source = self.document.nodeByUniqueID(QUuid(self.source))
         if is_there != self.was_there and source is not None:
             source.setVisible(not is_there)
-            self.document.refreshProjection()  # scripted visibility alone leaves the canvas as it is
+            self.document.refreshProjection()  # Otherwise the canvas ignores a scripted change of visibility.
         self.was_there = is_there
 
 
 @dataclass(kw_only=True)
 class _Swapped:
-    """Old and new layers by their ids, in the order in which they were swapped."""
+    """Ids of old and new layers, in the order in which they were swapped."""
 
     document: Document
     pairs: Sequence[tuple[str, str]]
-    entries: Sequence[tuple[Entry, Entry]] = ()  # of the record, with the old layers and with the new ones
-    is_new: bool = True  # the last whole state that was seen
+    entries: Sequence[tuple[Entry, Entry]] = ()  # Record entries with the old and with the new layers.
+    is_new: bool = True  # The last complete state seen.
     seen: tuple[bool, ...] = ()
-    looks: int = 0  # since `seen` was first seen
+    looks: int = 0  # Number of polls since `seen` last changed.
 
     def look(self) -> None:
         there = tuple(_there(self.document, one) for pair in self.pairs for one in pair)
@@ -73,14 +78,14 @@ class _Swapped:
             Krita.instance().action("edit_undo" if self.is_new else "edit_redo").trigger()
 
     def _is_now(self, *, new: bool) -> None:
-        """The record is no part of Krita's undo history: it follows."""
+        """Update the record, which is not part of Krita's undo history."""
         if new != self.is_new:
             for entries in self.entries:
                 recipe.of(self.document).put(entries[new])
         self.is_new = new
 
     def _half(self, old: Sequence[bool], new: Sequence[bool]) -> bool:
-        """Whether this is a state between the steps: pairs before it swapped, pairs after it not."""
+        """Return whether the state is between two steps: earlier pairs are swapped, later pairs are not."""
         swapped = [2 if after and not before else 1 if after else 0 for before, after in zip(old, new, strict=True)]
         each_is_there = all(before or after for before, after in zip(old, new, strict=True))
         return each_is_there and swapped == sorted(swapped, reverse=True) and swapped.count(1) <= 1
@@ -92,7 +97,7 @@ class _Swapped:
 
 @dataclass(kw_only=True)
 class _Activated:
-    """The layer to be active after a swap. beside: ids of layers that Krita may have made active instead."""
+    """A layer to keep active after a swap. `beside` lists the ids of layers that Krita may activate instead."""
 
     document: Document
     wanted: str
@@ -105,13 +110,13 @@ class _Activated:
         if active is None or recipe.own_id(active) == self.wanted:
             return
         if wanted is None or recipe.own_id(active) not in self.beside:
-            self.left = 0  # the user chose another one, or an undo took it away
+            self.left = 0  # The user activated another layer, or an undo removed it.
             return
         self.document.setActiveNode(wanted)
 
 
 class UndoSync(QObject):
-    """Watches what was done in this session, as long as its documents are open."""
+    """Watches this session's changes in all open documents and completes their undo steps."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -126,13 +131,25 @@ class UndoSync(QObject):
     def swapped(
         self, document: Document, pairs: Sequence[tuple[Node, Node]], entries: Sequence[tuple[Entry, Entry]] = ()
     ) -> None:
-        """pairs: (old, new), in the order in which they were swapped. entries: of the record, before and after."""
+        """Watch swapped layers.
+
+        Args:
+            document: The document.
+            pairs: Pairs (old, new) of layers, in the order in which they were swapped.
+            entries: Pairs of record entries before and after the swap.
+        """
         ids = [(recipe.own_id(old), recipe.own_id(new)) for old, new in pairs]
         if ids:
             self._watch(_Swapped(document=document, pairs=ids, entries=entries))
 
     def activated(self, document: Document, node: Node | None, swapped: Sequence[tuple[Node, Node]]) -> None:
-        """Keep `node` active until Krita has got to the swap. swapped: (old, new) of the layers."""
+        """Keep `node` active until Krita has processed the swap.
+
+        Args:
+            document: The document.
+            node: The layer to keep active.
+            swapped: Pairs (old, new) of the swapped layers.
+        """
         if node is None or not swapped:
             return
         groups = [new.parentNode() for _, new in swapped if new.parentNode() is not None]

@@ -1,4 +1,4 @@
-"""Update: run again what made a result, after its depth layer or its picture was changed."""
+"""Update: recomputes a result after its picture or its depth layer has changed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .undo_sync import UndoSync
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """One result to make again. own: the depth layer that it made itself, and how that was made."""
+    """One result to recompute. `own` is the depth layer that it created itself, with its recorded link."""
 
     entry: Entry
     found: Found
@@ -37,7 +37,15 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One result with its inputs read. was, now: its own depth layer where it was made, where the picture is."""
+    """One result whose inputs have been read.
+
+    Attributes:
+        entry: The result's record.
+        source: The inputs.
+        was: The result's own depth layer, read at the place where it was created.
+        now: The result's own depth layer, read at the picture's place.
+        sha256: Hash of the depth as it was created.
+    """
 
     entry: Entry
     source: Source
@@ -51,7 +59,7 @@ class Task:
 
     @property
     def painted(self) -> bool:
-        """Whether its own depth layer was painted on. Not on the GUI thread: reads all of it."""
+        """Whether the result's own depth layer was painted on. Reads all of it: not for the GUI thread."""
         return self.was is not None and self.was.raster.sha256 != self.sha256
 
 
@@ -59,15 +67,22 @@ Done = tuple[Task, Outcome]
 
 
 def start(manager: JobManager, document: Document | None, node: Node | None) -> Run:
-    """Bring the results up to date that `node` belongs to. Raises RefusedError."""
+    """Start a run that updates the results that `node` belongs to.
+
+    Raises:
+        RefusedError: There is nothing to update, or it cannot be updated.
+    """
     plans = plan(document, node)
     return manager.put("Update", read(plans), work, lambda done: apply(done, manager.undo_sync))
 
 
 def plan(document: Document | None, node: Node | None) -> list[Plan]:
-    """The results to make again, oldest first. All refusals that need no pixels, before any work.
+    """Return the results to recompute, oldest first, after all checks that need no pixels.
 
-    A depth layer that was painted on is used as it is; one that was not is made again when the picture changed.
+    A depth layer that the user painted on is used unchanged; an untouched one is recomputed if the picture changed.
+
+    Raises:
+        RefusedError: There is nothing to update, or it cannot be updated.
     """
     if document is None:
         raise refusals.no_document()
@@ -79,7 +94,11 @@ def plan(document: Document | None, node: Node | None) -> list[Plan]:
 
 
 def plan_of(document: Document, entry: Entry) -> Plan:
-    """One result to make again, with the options that `entry` has. Raises RefusedError."""
+    """Plan to recompute one result with the options in `entry`.
+
+    Raises:
+        RefusedError: An input is missing, or a layer is locked or cloned.
+    """
     described = entry.described
     picture = recipe.find(document, entry.inputs["picture"])
     if picture is None:
@@ -100,7 +119,7 @@ def plan_of(document: Document, entry: Entry) -> Plan:
 
 
 def read(plans: Sequence[Plan]) -> Generator[None, None, list[Task]]:
-    """The inputs of all results as they are now, read in steps."""
+    """Read the current inputs of all results, in steps."""
     tasks = []
     for one in plans:
         source = yield from one.found.read()
@@ -108,7 +127,7 @@ def read(plans: Sequence[Plan]) -> Generator[None, None, list[Task]]:
         if one.own is not None:
             node, made = one.own
             document, own, there = source.document, Rect(*made.rect), source.picture.rect
-            if enlarges(one.described):  # its depth is as large as its result
+            if enlarges(one.described):  # Its depth is as large as its result.
                 there = Rect(there.x, there.y, own.width, own.height)
             place = depth_place(Rect.of(node), there)
             was = yield from snapshot(document, node, rect=own, space=spaces.DEPTH)
@@ -119,7 +138,7 @@ def read(plans: Sequence[Plan]) -> Generator[None, None, list[Task]]:
 
 
 def work(tasks: Sequence[Task], worker: Worker, ticket: Ticket, report: Report) -> list[Done]:
-    """On the thread: every result again, each with the depth that those before it made."""
+    """Recompute every result on the thread, using the depth that earlier results have produced."""
     wanted = [_with_depth(task) for task in tasks]
     wanted = [task for task in wanted if task is not None]
     if not wanted:
@@ -143,9 +162,15 @@ def work(tasks: Sequence[Task], worker: Worker, ticket: Ticket, report: Report) 
 def apply(
     done: Sequence[Done], undo_sync: UndoSync, *, said: str = ""
 ) -> Generator[None, None, tuple[Node, tuple[str, ...]]]:
-    """New layers in the place of the old ones, with their names, masks, mode and opacity: one undo step.
+    """Replace the old layers as one undo step; the new ones take over their names, masks, mode and opacity.
 
-    said: a sentence for the user, instead of which results were updated.
+    Args:
+        done: The recomputed results.
+        undo_sync: Completes the undo steps.
+        said: Message for the user instead of the list of updated results.
+
+    Returns:
+        The group or layer of the last result, and messages for the user.
     """
     messages: list[str] = []
     swapped: list[tuple[Node, Node]] = []
@@ -161,13 +186,13 @@ def apply(
             for made in outcome.layers:
                 found = recipe.current(document, entry.outputs.get(made.role.value))
                 if found is None or (made.role in DATA_ROLES and source.depth is not None):
-                    continue  # deleted, or painted on
+                    continue  # The layer was deleted or painted on.
                 old, was = found
                 rect, given = layers.rect_of(made, source.picture.rect), layers.given_space(made, source)
                 new = old.duplicate()
                 yield from layers.refilling(new, rect, made, given, scratch)
                 if is_edited and made.role is Role.RESULT:
-                    for node in (old, new):  # an undo shows the old one
+                    for node in (old, new):  # An undo must show the old one.
                         node.setVisible(True)
                 layers.swap(document, old, new)
                 swapped.append((old, new))
@@ -200,7 +225,7 @@ def apply(
 
 
 def _check_clones(document: Document, made: Sequence[Node]) -> None:
-    """A clone layer would go on showing the layer that was taken away."""
+    """Refuse if a clone layer exists, because it would keep showing the removed layer."""
     own = {recipe.own_id(node) for node in made if node.type() != "grouplayer"}
     for node in recipe.all_nodes(document.rootNode()):
         if node.type() == "clonelayer" and (shown := node.sourceNode()) is not None and recipe.own_id(shown) in own:
@@ -213,7 +238,7 @@ def _check_clones(document: Document, made: Sequence[Node]) -> None:
 
 
 def _with_depth(task: Task) -> Task | None:
-    """With the depth layer that was painted on as its input; None where that is all it would make."""
+    """Use a painted depth layer as the task's input; return None if the task would only recompute that depth."""
     if not task.painted:
         return task
     if Input.DISPARITY not in task.described.optional_inputs:
@@ -222,7 +247,7 @@ def _with_depth(task: Task) -> Task | None:
 
 
 def _depth_of(task: Task, outcome: Outcome) -> dict[str, Picture]:
-    """The depth that a result made, as an input of others."""
+    """Return the depth that a result produced, as input for other results."""
     link = task.entry.outputs.get(Role.DEPTH.value)
     made = next((one for one in outcome.layers if one.role is Role.DEPTH), None)
     layout = spaces.wire_format(spaces.DEPTH)
