@@ -1,9 +1,9 @@
-"""An optional runtime behind the registry's networks: OpenVINO on CPUs, where it is installed.
+"""Optional acceleration of networks with OpenVINO on CPUs.
 
-JAX is the default and the reference. Where the extra `openvino` is installed and JAX computes on the CPU, networks
-whose entry allows it run there instead, on a graph made of the same arithmetic and weights: in bfloat16 where the
-entry allows that and the processor can, else in float32. Where full precision is asked for (JAX's own setting
-`jax_default_matmul_precision`) JAX computes.
+JAX is the default and the reference. If the extra `openvino` is installed and JAX computes on the CPU, networks
+whose registry entry allows it run in OpenVINO instead, as a graph with the same arithmetic and weights. They run in
+bfloat16 if the entry allows it and the processor supports it, else in float32. If the caller requests full
+precision (JAX's setting `jax_default_matmul_precision`), JAX computes.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from dioptre_link.paths import cache_dir
 from .registry import Entry, resolve
 
 VARIABLE = "DIOPTRE_ACCELERATOR"
-"""Environment variable: "none" keeps to JAX, "openvino-f32" forbids bfloat16."""
+"""Environment variable: "none" disables acceleration, "openvino-f32" disables bfloat16."""
 
-_CACHE_BYTES = 1 << 30  # about ten shapes of picture for the depth network, each with a copy of its weights
+_CACHE_BYTES = 1 << 30  # the depth network compiled for about ten picture sizes, each with a copy of its weights
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ Run = Callable[..., np.ndarray]
 
 @runtime_checkable
 class Network(Protocol):
-    """What another runtime needs of a loaded network: its entry, its parts, and how JAX runs it."""
+    """The interface of a loaded network that another runtime needs: its entry, graph, state and JAX function."""
 
     @property
     def entry(self) -> Entry: ...
@@ -51,7 +51,7 @@ class Network(Protocol):
 
 
 class Choice(Enum):
-    """Which runtime computes the networks that allow both: OpenVINO in the first case, JAX in the others."""
+    """The runtime chosen for networks that can be accelerated: OpenVINO, or the reason to use JAX."""
 
     OPENVINO = auto()
     SWITCHED_OFF = auto()
@@ -60,7 +60,7 @@ class Choice(Enum):
 
 
 def choice() -> Choice:
-    """The choice on this machine, now."""
+    """Return the current choice of runtime on this machine."""
     if os.environ.get(VARIABLE, "") == "none":
         return Choice.SWITCHED_OFF
     if jax.default_backend() != "cpu":
@@ -69,7 +69,7 @@ def choice() -> Choice:
 
 
 def accelerated(network: Network) -> Run | None:
-    """A faster way to run the network on this machine; None where that is JAX itself."""
+    """Return a faster way to run the network on this machine, or None if JAX should run it."""
     if not network.entry.accelerated or choice() is not Choice.OPENVINO:
         return None
     full = os.environ.get(VARIABLE, "") == "openvino-f32"
@@ -77,12 +77,12 @@ def accelerated(network: Network) -> Run | None:
 
 
 def wants_full_precision() -> bool:
-    """Whether the caller has set JAX to multiply without losing digits."""
+    """Return whether the caller has set JAX's precision of matrix products."""
     return jax.config.jax_default_matmul_precision is not None  # type: ignore[attr-defined]
 
 
 class OpenVino:
-    """One network compiled for each set of input shapes."""
+    """A network in OpenVINO, compiled once for each set of input shapes."""
 
     def __init__(self, network: Network, *, precision: str) -> None:
         self._network = network
@@ -92,14 +92,17 @@ class OpenVino:
         self._compiled: dict[tuple[tuple[int, ...], ...], Any] = {}
 
     def __call__(self, *inputs: np.ndarray) -> np.ndarray:
-        """The network's output; by JAX after all, with a line in the log, where OpenVINO cannot make it."""
+        """Run the network on float32 arrays and return its output.
+
+        If OpenVINO cannot compile it, JAX runs it instead and a warning is logged.
+        """
         arrays = [np.ascontiguousarray(array, np.float32) for array in inputs]
         with self._lock:
             shapes = tuple(array.shape for array in arrays)
             if shapes not in self._compiled and not self._unusable:
                 try:
                     self._compiled[shapes] = self._compile(arrays).create_infer_request()
-                except (ImportError, NotImplementedError, RuntimeError):  # RuntimeError: OpenVINO's own
+                except (ImportError, NotImplementedError, RuntimeError):  # RuntimeError comes from OpenVINO
                     _LOGGER.warning("%s stays in JAX", self._network.entry.id, exc_info=True)
                     self._unusable = True
             if self._unusable:
@@ -108,7 +111,7 @@ class OpenVino:
             return np.array(made[0])
 
     def _compile(self, examples: list[np.ndarray]) -> Any:
-        # OpenVINO tells its maker of every import, unless this module is missing; nothing here speaks to anyone.
+        # OpenVINO reports every import to its developers if this module exists. Dioptre must not send anything.
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         import openvino
 

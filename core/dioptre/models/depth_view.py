@@ -1,4 +1,4 @@
-"""What every depth network says of a view, whatever its own output is."""
+"""Common representation of one view's depth, independent of the network that estimated it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from jaxtyping import Float32
 
 @dataclass(frozen=True, kw_only=True)
 class ReadingOptions:
-    """Facts about the picture that a network processes.
+    """Facts about the picture that are needed to read a network's output.
 
-    size: (height, width) of the picture itself, which the network's input was resized from.
-    focal_diagonals: its focal length by its diagonal; None where nobody knows.
+    Attributes:
+        size: (height, width) of the original picture, from which the network's input was resized.
+        focal_diagonals: the picture's focal length divided by its diagonal; None if unknown.
     """
 
     size: tuple[int, int]
@@ -24,10 +25,13 @@ class ReadingOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class DepthView:
-    """One view's depth, at the network's size.
+    """Depth of one view, at the network's resolution.
 
-    inverse: inverse depth, in 1/m where `metric`, else up to a scale and a shift; 0 is infinitely far where
-        `metric`. focal_diagonals: the focal length that the network estimated, by the picture's diagonal.
+    Attributes:
+        inverse: inverse depth, in 1/m if `metric`, else up to scale and shift. If `metric`, 0 is infinitely far.
+        metric: whether the depth is in metres.
+        focal_diagonals: the focal length estimated by the network, divided by the picture's diagonal; None if
+            unknown.
     """
 
     inverse: Float32[np.ndarray, "a b"]
@@ -36,5 +40,5 @@ class DepthView:
 
 
 def read_disparity(output: Any, options: ReadingOptions) -> Sequence[DepthView]:
-    """Of a network whose output (n, a, b) is inverse depth up to a scale and a shift."""
+    """Read an output (n, a, b) that is inverse depth up to scale and shift."""
     return [DepthView(inverse=view) for view in np.asarray(output)]

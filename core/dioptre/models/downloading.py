@@ -1,6 +1,6 @@
-"""Download a published file of weights over HTTP, with resume, progress, cancel and a check of size and sha256.
+"""Download a published file of weights over HTTP, with resume, progress, cancellation and verification.
 
-Received bytes are kept until the file is complete, so that a later try goes on from there. Proxy variables
+Received bytes are kept until the file is complete, so that a later attempt can resume the download. Proxy variables
 (`https_proxy`, `no_proxy`, …) and the system's certificates are honoured.
 """
 
@@ -26,27 +26,29 @@ from dioptre_link.language import Message
 from .fetching import FetchError, Progress
 from .published_file import PublishedFile
 
-_POLL_S = 0.1  # between looks at the transfer: a cancel is felt at once
-_SILENCE_S = 30.0  # without a byte, after which the connection counts as broken
-_TRIES = 5  # in a row in which nothing arrived
-_PAUSE_S = 1.0  # before the next try; doubled with each
+_POLL_S = 0.1  # polling interval of the transfer, short enough to cancel without delay
+_SILENCE_S = 30.0  # without data for this long, the connection counts as broken
+_TRIES = 5  # maximum number of consecutive attempts without any data
+_PAUSE_S = 1.0  # before the next attempt; doubled each time
 _BLOCK = 1 << 18
-_SPARE_BYTES = 128 << 20  # of the disk, to be left free
-_CONVERTED = 1.1  # size of the converted weights by that of the file
-_ROUGH = 1.25  # how much larger than an estimated size a file may be
+_SPARE_BYTES = 128 << 20  # disk space to leave free
+_CONVERTED = 1.1  # size of the converted weights, relative to the file
+_ROUGH = 1.25  # maximum size of a file, relative to its estimated size
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 _NO_REDIRECT_TO = "the server redirects to an address that is not encrypted"
 
 
 def downloads_folder() -> Path:
-    """Where unfinished downloads are kept."""
+    """Return the folder of unfinished downloads."""
     return added_folder() / ".downloads"
 
 
 def download(file: PublishedFile, *, progress: Progress) -> Path:
-    """The complete file, checked against its sha256, in a folder of its own; `discard` deletes it after use.
+    """Download a file into its own folder and verify its SHA-256; `discard` deletes it after use.
 
-    Raises FetchError, and what `progress` raises: the transfer has stopped then, and what arrived is kept.
+    Raises:
+        FetchError: the file cannot be downloaded or is not the expected one.
+        Exception: whatever `progress` raises; the transfer is then stopped, and the received bytes are kept.
     """
     target = downloads_folder() / file.sha256 / file.name
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +56,7 @@ def download(file: PublishedFile, *, progress: Progress) -> Path:
     _require_room(file, target.parent, arrived=_size(target))
     resumed = _size(target) > 0
     _receive(file, target, progress)
-    if resumed and not _is_right(file, target):  # its first part may be of another file
+    if resumed and not _is_right(file, target):  # the first bytes may be from another file
         target.unlink()
         _receive(file, target, progress)
     progress(1.0, "Checking the file")
@@ -74,7 +76,7 @@ def download(file: PublishedFile, *, progress: Progress) -> Path:
 
 
 def discard(file: PublishedFile) -> None:
-    """Delete what was downloaded of `file`."""
+    """Delete all downloaded bytes of a file."""
     folder = downloads_folder() / file.sha256
     (folder / file.name).unlink(missing_ok=True)
     for empty in (folder, downloads_folder()):
@@ -83,7 +85,12 @@ def discard(file: PublishedFile) -> None:
 
 
 def _receive(file: PublishedFile, target: Path, progress: Progress) -> None:
-    """All of the file that is missing. Raises FetchError, and what `progress` raises."""
+    """Download the missing bytes of a file, and retry if the connection breaks.
+
+    Raises:
+        FetchError: the download failed.
+        Exception: whatever `progress` raises.
+    """
     tries, received = 0, False
     while not _is_complete(file, target):
         before = _size(target)
@@ -99,7 +106,12 @@ def _receive(file: PublishedFile, target: Path, progress: Progress) -> None:
 
 
 class _Broken(Exception):  # noqa: N818  (reads as what it says)
-    """A transfer ended early. temporary: another try may go on from where it ended."""
+    """A transfer ended early.
+
+    Attributes:
+        reason: the cause, as text.
+        temporary: whether another attempt may succeed in resuming the transfer.
+    """
 
     def __init__(self, reason: str, *, temporary: bool = True) -> None:
         super().__init__(reason)
@@ -108,7 +120,16 @@ class _Broken(Exception):  # noqa: N818  (reads as what it says)
 
 @dataclass
 class _Transfer:
-    """A transfer in a thread of its own, so that a cancel need not wait for the next byte."""
+    """A transfer in a separate thread, so that cancelling it need not wait for the next byte.
+
+    Attributes:
+        file: the file to download.
+        partial: path of the received bytes.
+        arrived: number of bytes received.
+        stopped: set to stop the transfer.
+        broken: the reason why the transfer ended early, if it did.
+        guard: lock that must be held to write or to stop the transfer.
+    """
 
     file: PublishedFile
     partial: Path
@@ -135,7 +156,7 @@ class _Transfer:
         except urllib.error.HTTPError as error:
             if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
                 raise
-            self.arrived = 0  # what is there is not of this file
+            self.arrived = 0  # the existing bytes are not from this file
             self._receive(0)
 
     def _receive(self, start: int) -> None:
@@ -164,7 +185,7 @@ class _Transfer:
             raise _Broken("the connection broke off")
 
     def _start_of(self, response: Any, asked: int) -> int:
-        """The byte that the answer starts at. Raises _Broken where it announces another file."""
+        """Return the position of the response's first byte; raise _Broken if the server announces another file."""
         total = response.headers.get("Content-Length", "")
         start = 0
         if response.status == 206:
@@ -182,7 +203,7 @@ class _Transfer:
 
 
 def _transfer(file: PublishedFile, partial: Path, progress: Progress) -> None:
-    """Receive what is missing. Raises _Broken, and what `progress` raises."""
+    """Receive the missing bytes. Raises _Broken, and whatever `progress` raises."""
     transfer = _Transfer(file=file, partial=partial, arrived=_size(partial))
     thread = threading.Thread(target=transfer.run, daemon=True, name="download")
     thread.start()
@@ -191,7 +212,7 @@ def _transfer(file: PublishedFile, partial: Path, progress: Progress) -> None:
             thread.join(_POLL_S)
             _report(file, transfer.arrived, progress)
     except BaseException:
-        with transfer.guard:  # nothing is written from here on
+        with transfer.guard:  # nothing is written after this point
             transfer.stopped = True
         raise
     if transfer.broken is not None:
@@ -208,7 +229,7 @@ def _report(file: PublishedFile, arrived: int, progress: Progress) -> None:
 
 
 def _wait(seconds: float, progress: Progress, file: PublishedFile, arrived: int) -> None:
-    """Pause before the next try; a cancel ends it."""
+    """Pause before the next attempt; `progress` may cancel it."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         progress(min(1.0, arrived / file.nbytes), "The connection broke off; trying again")
@@ -216,7 +237,7 @@ def _wait(seconds: float, progress: Progress, file: PublishedFile, arrived: int)
 
 
 def _is_complete(file: PublishedFile, partial: Path) -> bool:
-    """Whether all has arrived; a file that is too long is deleted."""
+    """Return whether the whole file has arrived; delete it if it is too long."""
     size = _size(partial)
     if size > _largest(file):
         partial.unlink()
@@ -263,7 +284,7 @@ def _size(path: Path) -> int:
 
 
 def _reason_of(error: object) -> tuple[str]:
-    """Why a connection failed."""
+    """Return the reason why a connection failed, as text for the user."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return ("the server's certificate is not trusted",)
     if isinstance(error, TimeoutError):
@@ -289,7 +310,7 @@ def _failed(file: PublishedFile, reason: str) -> FetchError:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but not from an encrypted address to another one."""
+    """Redirect handler that refuses to leave HTTPS."""
 
     def redirect_request(  # noqa: PLR0917  (urllib's signature)
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
@@ -300,7 +321,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """Opens http and https, nothing else, through the proxies that the environment or the system names."""
+    """Return an opener for HTTP and HTTPS only, which uses the proxies set in the environment or the system."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
@@ -316,7 +337,7 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 def _certificates() -> ssl.SSLContext:
-    """The system's; pip's where the system has none, as with Python's own installer for macOS."""
+    """Return the system's certificates, or pip's if the system has none, as with the macOS installer of Python."""
     context = ssl.create_default_context()
     if not context.cert_store_stats()["x509_ca"]:
         try:

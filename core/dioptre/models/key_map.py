@@ -1,4 +1,4 @@
-"""Rename and re-lay foreign weights by a table; every source and every target must be used exactly once."""
+"""Rename and transpose another framework's weights by a table that must match every name exactly once."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ Layout = Callable[[np.ndarray], np.ndarray]
 
 
 def conv_kernel(weight: np.ndarray) -> np.ndarray:
-    """(O, I, kh, kw) to (kh, kw, I, O)."""
+    """Convert a convolution kernel from (O, I, kh, kw) to (kh, kw, I, O)."""
     return np.ascontiguousarray(weight.transpose(2, 3, 1, 0))
 
 
 def pointwise_kernel(weight: np.ndarray) -> np.ndarray:
-    """(O, I, 1, 1) to (I, O)."""
+    """Convert a 1 x 1 convolution kernel from (O, I, 1, 1) to (I, O)."""
     return np.ascontiguousarray(weight[:, :, 0, 0].T)
 
 
 def linear_kernel(weight: np.ndarray) -> np.ndarray:
-    """(O, I) to (I, O)."""
+    """Convert the matrix of a linear layer from (O, I) to (I, O)."""
     return np.ascontiguousarray(weight.T)
 
 
 def spread_kernel(weight: np.ndarray) -> np.ndarray:
-    """A transposed convolution's (I, O, kh, kw) to (kh, kw, I, O)."""
+    """Convert the kernel of a transposed convolution from (I, O, kh, kw) to (kh, kw, I, O)."""
     return np.ascontiguousarray(weight.transpose(2, 3, 0, 1))
 
 
@@ -37,9 +37,12 @@ def unchanged(values: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """source: regular expression that a whole foreign name matches.
-    target: path in our module, parts joined by ".", with back-references such as \\1.
-    layout: how the array is re-laid.
+    """A rule that renames and transposes matching arrays.
+
+    Attributes:
+        source: regular expression that must match the whole original name.
+        target: dotted path in Dioptre's module, with back-references such as \\1.
+        layout: function that converts the array's layout.
     """
 
     source: str
@@ -48,27 +51,27 @@ class Rule:
 
 
 def linear_rules(source: str, target: str) -> tuple[Rule, Rule]:
-    """Weight and bias of a linear layer."""
+    """Return the rules for weight and bias of a linear layer."""
     return _kernel_and_bias(source, target, linear_kernel)
 
 
 def conv_rules(source: str, target: str) -> tuple[Rule, Rule]:
-    """Weight and bias of a convolution."""
+    """Return the rules for weight and bias of a convolution."""
     return _kernel_and_bias(source, target, conv_kernel)
 
 
 def pointwise_rules(source: str, target: str) -> tuple[Rule, Rule]:
-    """Weight and bias of a 1 x 1 convolution, which is a linear layer here."""
+    """Return the rules for weight and bias of a 1 x 1 convolution, which is a linear layer in Dioptre."""
     return _kernel_and_bias(source, target, pointwise_kernel)
 
 
 def spread_rules(source: str, target: str) -> tuple[Rule, Rule]:
-    """Weight and bias of a transposed convolution."""
+    """Return the rules for weight and bias of a transposed convolution."""
     return _kernel_and_bias(source, target, spread_kernel)
 
 
 def norm_rules(source: str, target: str) -> tuple[Rule, Rule]:
-    """Scale and bias of a normalisation."""
+    """Return the rules for scale and bias of a normalisation."""
     return (
         Rule(source=rf"{source}\.weight", target=f"{target}.scale"),
         Rule(source=rf"{source}\.bias", target=f"{target}.bias"),
@@ -83,10 +86,11 @@ def _kernel_and_bias(source: str, target: str, layout: Layout) -> tuple[Rule, Ru
 
 
 def apply_rules(arrays: Mapping[str, np.ndarray], rules: Sequence[Rule]) -> dict[str, np.ndarray]:
-    """Return the arrays under our names.
+    """Return the arrays under Dioptre's names and in its layouts.
 
-    Raises ValueError that lists every foreign name which no rule or more than one rule matches, and every name of
-    ours that would be written twice.
+    Raises:
+        ValueError: lists every original name that does not match exactly one rule, and every name that would be
+            written twice.
     """
     renamed: dict[str, np.ndarray] = {}
     problems = []

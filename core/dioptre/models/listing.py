@@ -1,6 +1,6 @@
-"""Every network with its state on this machine, for lists in editors and on the command line.
+"""List all networks and their state on this machine, for editors and the command line.
 
-Imports neither NumPy nor JAX: the worker answers before they are there.
+This module imports neither NumPy nor JAX, because the worker lists networks before they are loaded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .registry import ENTRIES, Entry, resolve
 
 
 def networks() -> tuple[Network, ...]:
-    """All of them, in the registry's order."""
+    """Return all networks in the registry's order."""
     here = installed()
     return tuple(_network(entry, here) for entry in ENTRIES.values())
 
@@ -38,7 +38,7 @@ def _network(entry: Entry, here: dict[str, Path]) -> Network:
 
 
 def _cards(entry: Entry, here: dict[str, Path]) -> tuple[Card, ...]:
-    """The cards that can be read: a damaged one is an error where its network is loaded, not in a list."""
+    """Return the readable cards; a damaged card is reported when its network is loaded, not in a list."""
     cards = []
     for checkpoint in entry.checkpoints:
         try:

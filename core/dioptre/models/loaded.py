@@ -1,4 +1,4 @@
-"""A network with its weights in memory, ready to be called."""
+"""A network in memory with its weights, ready to be called."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAKING = RLock()
 
 
 class _MadeOnce(cached_property[T]):
-    """`cached_property` that one thread computes while others wait; Python 3.12 took that lock out of it."""
+    """A `cached_property` computed by one thread while others wait; Python 3.12 removed the lock it once had."""
 
     def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
         with _MAKING:
@@ -32,19 +32,24 @@ class _MadeOnce(cached_property[T]):
 
 
 class _Values(dict[str, jax.Array]):
-    """A checkpoint's values in memory. A class of its own: a plain dictionary cannot be referred to weakly."""
+    """A checkpoint's values in memory; a subclass, because plain dictionaries do not support weak references."""
 
 
 _SHARED: WeakValueDictionary[tuple[Path, str], _Values] = WeakValueDictionary()
-"""By folder and sha256 of the card: two networks on one backbone hold it once."""
+"""Values by the folder and SHA-256 of the card, so that two networks share one copy of the same backbone."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
     """A network and its values.
 
-    checksums: sha256 of each checkpoint's card (which holds the sha256 of every file), for recipes.
-    shared: the checkpoints' values, which last as long as a network that was made of them.
+    Attributes:
+        entry: the network's registry entry.
+        config: the network's configuration.
+        graph: the network's structure.
+        state: the network's values.
+        checksums: SHA-256 of each checkpoint's card (which contains the SHA-256 of every file), for recipes.
+        shared: the checkpoints' values, kept in memory as long as any network that uses them.
     """
 
     entry: Entry
@@ -55,19 +60,19 @@ class Loaded:
     shared: tuple[_Values, ...] = field(default=(), repr=False)
 
     def __call__(self, *inputs: Any) -> Any:
-        """Run the network: one compilation for each set of input shapes, by JAX or by what is faster here."""
+        """Run the network, with JAX or a faster runtime; each new set of input shapes is compiled once."""
         if self.accelerated is not None and not wants_full_precision():
             return self.accelerated(*inputs)
         return self.forward(self.state, *inputs)
 
     @_MadeOnce
     def accelerated(self) -> Run | None:
-        """The network in another runtime, on (n, h, w, c) arrays; None where JAX is to run it."""
+        """The network in another runtime, for (n, h, w, c) arrays; None if JAX should run it."""
         return accelerated(self)
 
     @_MadeOnce
     def forward(self) -> Callable[..., Any]:
-        """The network as a jitted function of its values and inputs, for use inside other jitted functions too."""
+        """The network as a jitted function of its values and inputs, also usable inside other jitted functions."""
         graph = self.graph
 
         def run(state: Any, *inputs: Any) -> Any:
@@ -79,7 +84,9 @@ class Loaded:
 def load(entry: Entry, cards: Mapping[str, tuple[Path, str]]) -> Loaded:
     """Read the entry's checkpoints and build its network.
 
-    cards: folder and sha256 of the card, for each checkpoint of the entry.
+    Args:
+        entry: the network's registry entry.
+        cards: folder and SHA-256 of the card, for each checkpoint of the entry.
     """
     config = entry.configuration(*(Card.read(folder).config for folder, _ in cards.values()))
     module = resolve(entry.module)
@@ -98,7 +105,7 @@ def load(entry: Entry, cards: Mapping[str, tuple[Path, str]]) -> Loaded:
 
 
 def _shapes_below(path: str, entry: Entry, shapes: Shapes) -> Shapes:
-    """The shapes of the values that the checkpoint at `path` of the module fills."""
+    """Return the shapes of the values that the checkpoint at `path` of the module fills."""
     if path:
         return {name[len(path) + 1 :]: shape for name, shape in shapes.items() if name.startswith(f"{path}.")}
     others = tuple(f"{other}." for other in entry.checkpoints.values() if other)
@@ -106,7 +113,7 @@ def _shapes_below(path: str, entry: Entry, shapes: Shapes) -> Shapes:
 
 
 def _values(folder: Path, checksum: str, *, wanted: Shapes) -> _Values:
-    """The checkpoint's values, read again only where no network in memory has them."""
+    """Return the checkpoint's values, read from disk only if no network in memory uses them."""
     kept = _SHARED.get((folder, checksum))
     if kept is None:
         kept = _SHARED[folder, checksum] = _Values(jax.device_put(read(folder, wanted=wanted)[1]))

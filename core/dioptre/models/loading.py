@@ -1,6 +1,6 @@
-"""Networks in memory: loaded once a process, and let go after their step on a very large picture.
+"""Cache of networks in memory: each is loaded once per process, and released after a step on a very large picture.
 
-Importing this module imports no JAX.
+Importing this module does not import JAX.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ _VERY_LARGE_PIXELS = 64_000_000
 
 
 def load_model(model_id: str) -> Loaded:
-    """The network of that id, its weights verified and in memory; loaded once a process.
+    """Return the network with this id, verified and in memory; it is loaded only once per process.
 
-    Raises UsageError for an unknown id, NetworkMissingError, and WeightsError for missing, damaged or foreign
-    weights.
+    Raises:
+        UsageError: there is no such network.
+        NetworkMissingError: the network can be downloaded but is not installed.
+        WeightsError: its weights are missing, damaged or do not fit.
     """
     if model_id not in ENTRIES:
         raise UsageError(
@@ -43,16 +45,19 @@ def load_model(model_id: str) -> Loaded:
 
 @cache
 def _load(model_id: str, cards: tuple[tuple[Path, str], ...]) -> Loaded:
-    """Keyed by the cards' checksums too: replaced weights are loaded again."""
-    from .loaded import load  # JAX and Flax: only where a network is run
+    """Load a network; the cache's key includes the cards' checksums, so replaced weights are loaded again."""
+    from .loaded import load  # imports JAX and Flax, which only running a network needs
 
     return load(ENTRIES[model_id], dict(zip(ENTRIES[model_id].checkpoints, cards, strict=True)))
 
 
 def unload_after(size: tuple[int, int]) -> None:
-    """Let go of all networks after their step on a very large picture (height, width).
+    """Release all networks after their step on a very large picture.
 
-    The next step wants their memory; to load them again takes little beside the time of a step.
+    The next step needs the memory, and reloading them is quick compared with a step on such a picture.
+
+    Args:
+        size: height and width of the picture in pixels.
     """
     if size[0] * size[1] >= _VERY_LARGE_PIXELS:
         _load.cache_clear()

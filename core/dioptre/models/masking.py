@@ -1,13 +1,13 @@
-"""Zero beyond the edge: what lets a picture that is smaller than its array be enlarged as if it were alone."""
+"""Zero-masking outside a picture, so that a picture padded into a larger array is enlarged as if it were alone."""
 
 from __future__ import annotations
 
 from jaxtyping import Array, Float
 
 Inside = Float[Array, "n h w 1"] | None
-"""1 where the array is picture, 0 beyond its edge; None where all of it is picture."""
+"""Mask that is 1 inside the picture and 0 outside; None if the picture fills the array."""
 
 
 def masked(x: Float[Array, "n h w c"], inside: Inside) -> Float[Array, "n h w c"]:
-    """`x` with zeros beyond the picture's edge, which is what the next convolution sees beyond an array's edge."""
+    """Set `x` to zero outside the picture, like the zero padding that convolutions apply at an array's edge."""
     return x if inside is None else x * inside

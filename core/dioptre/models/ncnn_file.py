@@ -33,8 +33,11 @@ _WITHOUT_WEIGHTS = frozenset(
 class NcnnLayer:
     """A layer with weights.
 
-    arrays: float32; of a convolution "weight" (O, I, kh, kw) and "bias" (O,), of a PReLU "weight" (C,), of a
-        constant "data".
+    Attributes:
+        kind: type of the layer in ncnn.
+        name: name of the layer.
+        arrays: float32 arrays by name. A convolution has "weight" (O, I, kh, kw) and "bias" (O,), a PReLU "weight"
+            (C,), a constant "data".
     """
 
     kind: str
@@ -43,9 +46,14 @@ class NcnnLayer:
 
 
 def read_ncnn(param: bytes, binary: bytes) -> list[NcnnLayer]:
-    """Return the layers that have weights, in file order.
+    """Read all layers that have weights, in file order.
 
-    Raises ValueError for a layer type whose weights are unknown here, or when bytes are left over.
+    Args:
+        param: content of the `.param` file.
+        binary: content of the `.bin` file.
+
+    Raises:
+        ValueError: a layer's type is unknown, or bytes are left over.
     """
     reader = _BinaryReader(binary)
     layers = []
@@ -81,7 +89,7 @@ def _parse(text: str) -> list[tuple[str, str, dict[int, float]]]:
         parameters = {}
         for assignment in words[4 + int(words[2]) + int(words[3]) :]:
             key, value = assignment.split("=", 1)
-            if int(key) >= 0:  # negative keys hold arrays, which no layer with weights needs
+            if int(key) >= 0:  # negative keys hold arrays, which no layer with weights uses
                 parameters[int(key)] = float(value)
         layers.append((words[0], words[1], parameters))
     if len(layers) != int(lines[1][0]):
@@ -90,7 +98,7 @@ def _parse(text: str) -> list[tuple[str, str, dict[int, float]]]:
 
 
 class _BinaryReader:
-    """Sequential reader of blobs that begin with a storage tag and of raw float32 blobs."""
+    """Sequential reader of raw float32 arrays and of arrays preceded by a storage tag."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

@@ -1,8 +1,8 @@
-"""A network traced by JAX as an OpenVINO graph: the same arithmetic and weights, in that runtime's own layout.
+"""Convert a network traced by JAX to an OpenVINO graph, with the same arithmetic and weights.
 
-OpenVINO has a front end for JAX, but it keeps pictures as (n, h, w, c) and transposes round every convolution,
-which takes longer than JAX itself. Here everything is (n, c, h, w) from the first convolution to the last. Only
-what the enlarging networks are made of is known; anything else raises NotImplementedError.
+OpenVINO has a front end for JAX, but it keeps pictures as (n, h, w, c) and transposes them around every
+convolution, which takes longer than JAX itself. Here everything is (n, c, h, w) from the first convolution to the
+last. Only the operations of the super-resolution networks are supported; any other raises NotImplementedError.
 """
 
 from __future__ import annotations
@@ -22,19 +22,27 @@ _TO_PLANES, _TO_PIXELS = (0, 3, 1, 2), (0, 2, 3, 1)
 
 @dataclass(frozen=True, kw_only=True)
 class _Planes:
-    """A value of the graph: to JAX (n, h, w, c), to OpenVINO (n, c, h, w)."""
+    """A value of the graph with layout (n, h, w, c) in JAX and (n, c, h, w) in OpenVINO."""
 
     node: Any
 
 
 _Value = np.ndarray | _Planes
-"""Constants stay NumPy arrays until they meet something computed."""
+"""Value of a variable; constants stay NumPy arrays until they are combined with a computed value."""
 
 
 def build(function: Callable[..., jax.Array], *examples: np.ndarray) -> openvino.Model:
-    """The graph of `function`, a traceable function of (n, h, w, c) pictures of the examples' shapes.
+    """Build the OpenVINO graph of a traceable function of pictures.
 
-    Inputs and output of the model are (n, h, w, c) too. Raises NotImplementedError for what has no translation.
+    Args:
+        function: function of (n, h, w, c) pictures.
+        examples: one example of each input, which determines its shape.
+
+    Returns:
+        The model; its inputs and output are (n, h, w, c) too.
+
+    Raises:
+        NotImplementedError: the function uses an operation that cannot be converted.
     """
     traced = jax.make_jaxpr(function)(*examples)
     parameters = [ops.parameter(example.shape, np.float32) for example in examples]
@@ -75,7 +83,7 @@ def _apply(equation: Any, inputs: list[_Value]) -> list[_Value]:
 
 
 def _planes(value: _Value) -> _Planes:
-    """A constant as an operand: of four axes, or of none."""
+    """Convert a value to an operand. Constants must have zero or four axes."""
     if isinstance(value, _Planes):
         return value
     if value.ndim not in (0, 4):
@@ -113,7 +121,7 @@ def _convolution(equation: Any, x: _Value, kernel: _Value) -> _Value:
 
 
 def _product(equation: Any, x: _Value, matrix: _Value) -> _Value:
-    """(n, h, w, i) times (i, o): a convolution of one pixel."""
+    """Convert the product of (n, h, w, i) and (i, o) to a 1 x 1 convolution."""
     if not isinstance(matrix, np.ndarray) or equation.params["dimension_numbers"] != (((3,), (0,)), ((), ())):
         raise NotImplementedError("a product of another kind")
     kernel = ops.constant(matrix.T[:, :, None, None].astype(np.float32))
@@ -183,4 +191,4 @@ _PRIMITIVES: dict[str, Callable[..., _Value]] = {
     "slice": _slice,
 }
 _NAMED = {"pixel_shuffle": _pixel_shuffle, "repeat_pixels": _repeat_pixels}
-"""Functions of ours that are one operation there."""
+"""Named functions of Dioptre that correspond to a single operation in OpenVINO."""

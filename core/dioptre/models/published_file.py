@@ -1,6 +1,6 @@
-"""A file of weights as its publisher offers it, and the mirror that a user may set in the publisher's place.
+"""A published file of weights, and the mirror that users may set instead of the publisher's site.
 
-Imports neither NumPy nor JAX: the worker lists what can be fetched before they are there.
+This module imports neither NumPy nor JAX, because the worker lists downloads before they are loaded.
 """
 
 from __future__ import annotations
@@ -15,17 +15,21 @@ from dioptre_link.paths import data_dir
 from dioptre_link.regular import read_regular
 
 VARIABLE = "DIOPTRE_MODEL_MIRROR"
-"""Environment variable: the address of a mirror; it comes before the setting."""
+"""Environment variable with a mirror's address; it takes precedence over the setting."""
 
 _MAX_SETTING = 4096  # bytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedFile:
-    """One file to download.
+    """A file to download.
 
-    site: scheme and host of the publisher. path: of the file there; the same below a mirror's address.
-    sha256: in hexadecimal. nbytes: its size. exact: whether that size is known; else it is an estimate.
+    Attributes:
+        site: scheme and host of the publisher.
+        path: path of the file on the site, and below a mirror's address.
+        sha256: SHA-256 of the file, in hexadecimal.
+        nbytes: size in bytes.
+        exact: whether the size is exact; else it is an estimate.
     """
 
     site: str
@@ -40,19 +44,20 @@ class PublishedFile:
 
     @property
     def obtain(self) -> str:
-        """How to get it by hand."""
+        """The publisher's address, for manual downloads."""
         return f"{self.site}{self.path}"
 
     @property
     def address(self) -> str:
-        """Where it is downloaded from: the mirror, where one is set, else the publisher."""
+        """The address to download from: the mirror if one is set, else the publisher."""
         return (mirror() or self.site) + self.path
 
 
 def mirror() -> str:
-    """The address of the user's mirror, without a slash at its end; "" where none is set.
+    """Return the address of the user's mirror without a trailing slash, or "" if none is set.
 
-    Raises UsageError for an address that is none.
+    Raises:
+        UsageError: the address is invalid.
     """
     chosen = os.environ.get(VARIABLE, "").strip()
     if not chosen:
@@ -64,7 +69,7 @@ def mirror() -> str:
 
 
 def set_mirror(address: str) -> None:
-    """Keep the address of a mirror; "" goes back to the publishers. Raises UsageError for an invalid one."""
+    """Store the address of a mirror; "" removes it. Raises UsageError if the address is invalid."""
     if not address:
         _setting().unlink(missing_ok=True)
         return
@@ -74,7 +79,7 @@ def set_mirror(address: str) -> None:
 
 
 def checked_mirror(address: str) -> str:
-    """The address without a slash at its end. Raises UsageError unless it is one of the web's."""
+    """Return the address without a trailing slash; raise UsageError if it is not an HTTP or HTTPS address."""
     try:
         parts = urlsplit(address)
         valid = (

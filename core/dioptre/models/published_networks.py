@@ -1,7 +1,7 @@
-"""The depth networks that others publish: where their files are, their licences, and the cards of their weights.
+"""Depth networks published by third parties: the locations and licences of their files, and the weights' cards.
 
 Sizes and checksums come from public lists of models and could not be compared with the publishers' files here.
-Imports neither NumPy nor JAX: the worker lists what can be fetched before they are there.
+This module imports neither NumPy nor JAX, because the worker lists downloads before they are loaded.
 """
 
 from __future__ import annotations

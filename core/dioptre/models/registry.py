@@ -1,6 +1,6 @@
-"""Every network by its id: what it is for, its configuration, its checkpoints and how pictures are prepared for it.
+"""Registry of all networks: their purpose, configuration, checkpoints and preprocessing.
 
-Nothing else in the code knows a network's name. Importing this module imports no JAX.
+No other module refers to a network by name. Importing this module does not import JAX.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
 
 class ModelKind(Enum):
-    """What a network does."""
+    """The task of a network."""
 
     DEPTH = "depth"
     DEPTH_REFINER = "depth refiner"
@@ -37,10 +37,14 @@ class ModelKind(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing:
-    """How an sRGB-encoded picture in [0, 1] becomes the network's input.
+    """Conversion of an sRGB-encoded picture in [0, 1] to the network's input.
 
-    mean, deviation: per channel, subtracted and divided by. short_side_px: the size it works best at, 0 for any.
-    long_side_px: instead of the short side, where it is not 0. multiple_px: both sides are multiples of this.
+    Attributes:
+        mean: subtracted per channel.
+        deviation: divisor per channel, after the subtraction.
+        short_side_px: length of the short side at which the network works best; 0 for any.
+        long_side_px: if not 0, used instead of the short side.
+        multiple_px: both sides must be multiples of this.
     """
 
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -52,20 +56,25 @@ class Preprocessing:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One network.
+    """A network.
 
-    module: "package.module:Class", whose class is built as `Class(config, rngs=nnx.Rngs(0))`.
-    config: "package.module:name" of the configuration, or of a function without arguments that makes it; where
-        there is a `stated_config`, of a function that takes that.
-    checkpoints: for each checkpoint the path inside the module that it fills; "" for all of it.
-    convert: "package.module:function" from a file on the user's disk to arrays, where users may add the weights.
-    card: "package.module:function" that makes the card of weights so added, where their source is known.
-    stated_config: "package.module:function" from that file to the configuration that it states, as JSON types.
-    package: "package.module:name" of the published package or file that holds them, where they can be fetched by
-        name. Its module and the card's import neither NumPy nor JAX.
-    depth: the descriptor of a depth network.
-    accelerated: the precision ("bf16", "f32") in which an optional runtime may run it; "" where none may.
-    accelerator: "package.module:function" from the network and example inputs to its graph for that runtime.
+    Attributes:
+        id: name of the network in options and folders.
+        title: name for users.
+        kind: task of the network.
+        module: "package.module:Class"; the class is instantiated as `Class(config, rngs=nnx.Rngs(0))`.
+        config: "package.module:name" of the configuration, or of a function that returns it. The function takes no
+            arguments, or the stated configuration if there is a `stated_config`.
+        checkpoints: for each checkpoint, the path inside the module that it fills; "" for the whole module.
+        preprocessing: preparation of the input.
+        convert: "package.module:function" from a file on the user's disk to arrays, if users may add the weights.
+        stated_config: "package.module:function" from that file to the configuration stated in it, as JSON types.
+        card: "package.module:function" that creates the card of such weights, if their source is known.
+        package: "package.module:name" of the published package or file, if the weights can be downloaded. Neither
+            its module nor the card's imports NumPy or JAX.
+        accelerated: precision ("bf16", "f32") in which an optional runtime may run the network; "" for none.
+        accelerator: "package.module:function" from the network and example inputs to its graph for that runtime.
+        depth: capabilities of a depth network.
     """
 
     id: str
@@ -84,7 +93,11 @@ class Entry:
     depth: DepthTraits | None = None
 
     def configuration(self, *stated: Mapping[str, Any]) -> Any:
-        """The network's configuration; `stated`: what the cards of its checkpoints have of it."""
+        """Return the network's configuration.
+
+        Args:
+            stated: configurations from the cards of the network's checkpoints.
+        """
         config = resolve(self.config)
         if not callable(config):
             return config
@@ -99,7 +112,7 @@ _PUBLISHED = "dioptre.models.published_networks"
 _DISPARITY = "dioptre.models.depth_view:read_disparity"
 _IMAGENET: dict[str, Any] = {"mean": IMAGENET_MEAN, "deviation": IMAGENET_DEVIATION, "multiple_px": 14}
 _DEPTH_ACCELERATION = {
-    "accelerated": "f32",  # bfloat16 would move single values by up to 4/255 of the range
+    "accelerated": "f32",  # bfloat16 would change some values by up to 4/255 of the range
     "accelerator": f"{_DEPTH_ANYTHING}.openvino_graph:build",
 }
 
@@ -243,7 +256,7 @@ ENTRIES: Mapping[str, Entry] = {
                 module="dioptre.models.span.module:Span",
                 config=f"dioptre.models.span.config:span_x{scale}",
                 checkpoints={f"span-x{scale}": ""},
-                accelerated="bf16" if scale == 4 else "f32",  # at ×2 it would cost 0.023 dB
+                accelerated="bf16" if scale == 4 else "f32",  # at ×2 bfloat16 would cost 0.023 dB
             )
             for scale in (2, 4)
         ),
@@ -285,7 +298,7 @@ DEFAULTS: Mapping[ModelKind, str] = {
 
 
 class NetworkMissingError(WeightsError):
-    """A network that can be downloaded is not installed; the worker says how an editor offers that."""
+    """A downloadable network is not installed; the worker adds how an editor offers the download."""
 
     code = "network-missing"
 
@@ -302,7 +315,11 @@ _NO_ANALYSIS = (ModelKind.SUPER_RESOLUTION, ModelKind.WHITE_BALANCE)
 
 
 def find(model_id: str, *, kind: ModelKind) -> Entry:
-    """The entry of that name and kind; "default" is the bundled one. Raises UsageError naming what there is."""
+    """Return the entry with this id and kind; "default" means the bundled network.
+
+    Raises:
+        UsageError: there is no such network; lists those of this kind.
+    """
     known = [entry.id for entry in ENTRIES.values() if entry.kind is kind]
     name = DEFAULTS[kind] if model_id == "default" else model_id
     if name not in known:
@@ -317,9 +334,12 @@ def find(model_id: str, *, kind: ModelKind) -> Entry:
 
 
 def chosen_depth_network(model_id: str) -> Entry:
-    """The depth network of that name; "best" is the best that is installed, "default" the bundled one.
+    """Return the depth network with this id.
 
-    The best has the highest rank. Raises UsageError for an unknown name.
+    "default" means the bundled network, "best" the installed network with the highest rank.
+
+    Raises:
+        UsageError: there is no such network.
     """
     if model_id != BEST:
         return find(model_id, kind=ModelKind.DEPTH)
@@ -329,25 +349,25 @@ def chosen_depth_network(model_id: str) -> Entry:
 
 
 def is_installed(entry: Entry) -> bool:
-    """Whether all its checkpoints are on this machine (their contents are checked when they are loaded)."""
+    """Return whether all checkpoints of a network are installed. Their contents are verified only when loaded."""
     return entry.checkpoints.keys() <= installed().keys()
 
 
 def analysis_checksums() -> dict[str, str]:
-    """sha256 of the card of every installed checkpoint that may decide about depth or the subject."""
+    """Return the SHA-256 of the card of every installed checkpoint that may affect depth or the subject."""
     here = installed()
     used = {name for entry in ENTRIES.values() if entry.kind not in _NO_ANALYSIS for name in entry.checkpoints}
     return {name: sha256(here[name] / CARD_FILE) for name in sorted(used & here.keys())}
 
 
 def resolve(reference: str) -> Any:
-    """The object that "package.module:name" names."""
+    """Return the object that "package.module:name" refers to."""
     module, _, name = reference.partition(":")
     return getattr(import_module(module), name)
 
 
 def converter(entry: Entry) -> Callable[[Path], Any]:
-    """The entry's function from a file to arrays; raises UsageError when its weights are not for users to add."""
+    """Return the entry's function from a file to arrays; raise UsageError if users cannot add its weights."""
     if not entry.convert:
         raise UsageError(
             "{title} is bundled with Dioptre; you do not need to add its weights.", title=Message(entry.title)
