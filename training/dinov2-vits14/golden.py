@@ -15,11 +15,15 @@ from dioptre.models.package_files import read_package
 
 PLACES = 64
 SIDE = 224
-AFTER_SIX = "/backbone/encoder/layer.5/Add_1_output_0"  # of twelve blocks; the last six are trained further
+AFTER_SIX = "/backbone/encoder/layer.5/Add_1_output_0"  # after six of twelve blocks
 
 
 def picture() -> np.ndarray:
-    """float32 (3, 224, 224): the synthetic picture of tests/golden/README.md, mean and deviation taken out."""
+    """Return the synthetic picture of tests/golden/README.md, normalised by mean and deviation.
+
+    Returns:
+        The picture, float32 (3, 224, 224).
+    """
     k, y, x = np.meshgrid(np.arange(3), np.arange(SIDE), np.arange(SIDE), indexing="ij")
     waves = [np.mod(t, 510) for t in (3 * x + 5 * y + 37 * k, 7 * x - 4 * y + 101 * k)]
     values = sum(np.where(t < 256, t, 510 - t) for t in waves) // 2

@@ -15,7 +15,7 @@ SHAPE = (96, 160)
 
 
 def inputs(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """The picture (H, W, 3) and the coarse map (H, W): sums of waves and a step, the same on every machine."""
+    """Return a picture (H, W, 3) and a coarse map (H, W): waves and a step, identical on every machine."""
     y, x = np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), indexing="ij")
     rgb = np.stack([0.5 + 0.5 * np.sin(0.11 * x + 0.07 * k * y + k) for k in range(3)], axis=-1)
     rgb[:, : shape[1] // 2] *= 0.3

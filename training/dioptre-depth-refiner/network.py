@@ -1,4 +1,4 @@
-"""The depth refiner in PyTorch, as it is trained; `dioptre.models.depth_refiner` is the same network in Flax."""
+"""The depth refiner in PyTorch, as it was trained; `dioptre.models.depth_refiner` is the same network in Flax."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 
 class Residual(nn.Module):
+    """A residual block of two 3 x 3 convolutions."""
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.a, self.b = nn.Conv2d(channels, channels, 3, 1, 1), nn.Conv2d(channels, channels, 3, 1, 1)
@@ -17,10 +19,16 @@ class Residual(nn.Module):
 
 
 class Refiner(nn.Module):
-    """out(p) = coarse(p + shift(p)) + residual(p), |shift| <= reach pixels.
+    """Network that sharpens a coarse depth map along the edges of the picture.
 
-    rgb: (N, 3, H, W) in [0, 1]; coarse: (N, 1, H, W) with its 1st and 99th percentile at 0 and 1; H and W multiples
-    of 16.
+    out(p) = coarse(p + shift(p)) + residual(p), with |shift| at most `reach` pixels in each direction.
+
+    Args:
+        a: Channels at half the resolution.
+        b: Channels at a quarter of the resolution.
+        c: Channels at an eighth of the resolution.
+        d: Channels at a sixteenth of the resolution.
+        reach: Largest shift in pixels.
     """
 
     def __init__(self, a: int = 24, b: int = 40, c: int = 56, d: int = 72, reach: float = 40.0) -> None:
@@ -37,6 +45,15 @@ class Refiner(nn.Module):
         self.last1, self.last2 = nn.Conv2d(12, 16, 3, 1, 1), nn.Conv2d(16, 3, 3, 1, 1)
 
     def forward(self, rgb: Tensor, coarse: Tensor) -> Tensor:
+        """Refine a coarse map.
+
+        Args:
+            rgb: (N, 3, H, W) in [0, 1]; H and W are multiples of 16.
+            coarse: (N, 1, H, W), with its 1st and 99th percentile at 0 and 1.
+
+        Returns:
+            The refined map (N, 1, H, W).
+        """
         x = torch.cat([2 * rgb - 1, 2 * coarse - 1], 1)
         e1 = self.enc1(F.relu(self.stem(F.pixel_unshuffle(x, 2))))
         e2 = self.enc2(F.relu(self.down2(e1)))

@@ -1,4 +1,4 @@
-"""Views in batches: read when they are needed, mirrored now and then, in another light."""
+"""Load batches of views on demand, mirrored and brightened or tinted at random."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 from .network import GRID
 
 BATCH = 4
-_HELD_OUT = 16  # of so many views the last is not learned from
-_BLIND = 0.1  # of views, in which a known map says nothing
+_HELD_OUT = 16  # the last of every 16 views is held out
+_BLIND = 0.1  # fraction of the views in which one known map is blanked
 
 Batch = dict[str, np.ndarray]
 
 
 class Views:
-    """The views in the folder, read when they are needed."""
+    """The views of a folder, read on demand."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._looked = folder, 0.0
@@ -26,6 +26,7 @@ class Views:
         self.held_out: list[Path] = []
 
     def look(self) -> None:
+        """Update the lists of files, at most once a minute."""
         if time.monotonic() - self._looked < 60 and self.learned:
             return
         self._looked = time.monotonic()
@@ -34,6 +35,7 @@ class Views:
         self.learned = [path for path in files if int(path.stem) % _HELD_OUT != _HELD_OUT - 1]
 
     def batch(self, rng: np.random.Generator) -> Batch:
+        """Return a random batch of the views to learn from."""
         self.look()
         return together(
             [turned(np.load(self.learned[k]), rng) for k in rng.integers(len(self.learned), size=BATCH)]
@@ -41,7 +43,7 @@ class Views:
 
 
 def turned(view: Any, rng: np.random.Generator) -> Batch:
-    """A view, mirrored now and then, in another light, a known map left out now and then."""
+    """Return a view with random changes: mirrored, brighter or darker, tinted, or with one known map blanked."""
     made = {name: view[name] for name in view}
     grid = made["features"].reshape(len(made["features"]), GRID, GRID, -1)
     if rng.random() < 0.5:
@@ -58,4 +60,5 @@ def turned(view: Any, rng: np.random.Generator) -> Batch:
 
 
 def together(views: list[Batch]) -> Batch:
+    """Stack views into a batch."""
     return {name: np.stack([view[name] for view in views]) for name in views[0]}

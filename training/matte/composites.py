@@ -1,8 +1,8 @@
-"""Whole subjects with exact alpha: a body with hair or fur, a plant, a wheel or mesh, over a photograph.
+"""Composite whole subjects with exact alpha over a photograph: bodies with hair or fur, plants, wheels and meshes.
 
-All is drawn FINE times finer than it is kept and averaged, colours premultiplied by coverage: alpha is exact.
-A body is a person, animal or thing cut out of a photograph along its outline, drawn inwards a little, so that the
-networks know it for what it is; without one it is a blob of a photograph's texture.
+Everything is drawn FINE times larger than it is kept and then averaged, with colours premultiplied by coverage, so
+alpha is exact. A body is a person, animal or object, cut out of a photograph slightly inside its outline and still
+recognisable for the networks; without outlined photographs it is a blob with a photograph's texture.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True, kw_only=True)
 class Body:
-    """A cut-out: its colours (h, w, 3) and where it is (h, w), uint8."""
+    """A cut-out: its colours (h, w, 3) and its mask (h, w), uint8."""
 
     colours: np.ndarray
     mask: np.ndarray
 
 
 class Canvas:
-    """Colour and coverage at the fine size; widths and places are in pixels of the kept size."""
+    """Colour and coverage at the fine size; widths and positions are in pixels of the kept size."""
 
     def __init__(self, colours: np.ndarray) -> None:
         self.colours = Image.fromarray(colours).resize((_N, _N), Image.Resampling.BILINEAR)
@@ -39,6 +39,7 @@ class Canvas:
         self._paint, self._cover = ImageDraw.Draw(self.colours), ImageDraw.Draw(self.mask)
 
     def line(self, points: np.ndarray, width: float, colour: np.ndarray | None = None) -> None:
+        """Cover a polyline, and paint it if a colour is given."""
         path = [tuple(point) for point in np.asarray(points) * FINE]
         thick = max(1, round(width * FINE))
         self._cover.line(path, fill=255, width=thick, joint="curve")
@@ -46,24 +47,25 @@ class Canvas:
             self._paint.line(path, fill=_colour(colour), width=thick + 1, joint="curve")
 
     def polygon(self, points: np.ndarray, colour: np.ndarray | None = None) -> None:
+        """Cover a polygon, and paint it if a colour is given."""
         path = [tuple(point) for point in np.asarray(points) * FINE]
         self._cover.polygon(path, fill=255)
         if colour is not None:
             self._paint.polygon(path, fill=_colour(colour))
 
     def add(self, mask: np.ndarray) -> None:
-        """Cover what a mask (h, w) bool of the kept size covers."""
-        field = ndimage.gaussian_filter(mask.astype(np.float32), 1.0)  # steps of the mask's own pixels are not seen
+        """Cover a mask (h, w), bool, at the kept size."""
+        field = ndimage.gaussian_filter(mask.astype(np.float32), 1.0)  # hides the mask's pixel steps
         grown = Image.fromarray(field).resize((_N, _N), Image.Resampling.BICUBIC)
         self.mask.paste(255, mask=Image.fromarray((np.asarray(grown) > 0.5).astype(np.uint8) * 255))
         self._cover = ImageDraw.Draw(self.mask)
 
     def remove(self, points: np.ndarray) -> None:
-        """Open a hole."""
+        """Cut a polygonal hole."""
         self._cover.polygon([tuple(point) for point in np.asarray(points) * FINE], fill=0)
 
     def kept(self) -> tuple[np.ndarray, np.ndarray]:
-        """Colours times coverage, (SIDE, SIDE, 3) in 0 to 255, and coverage in [0, 1]."""
+        """Return colours times coverage, (SIDE, SIDE, 3) in 0 to 255, and coverage in [0, 1], at the kept size."""
         cover = np.asarray(self.mask, np.float32) / 255
         thick = np.asarray(self.colours, np.float32) * cover[..., None]
         return tuple(
@@ -76,9 +78,12 @@ def _colour(colour: np.ndarray) -> tuple[int, ...]:
 
 
 def composite(rng: Rng, photos: Sequence[np.ndarray], bodies: Sequence[Body]) -> tuple[np.ndarray, np.ndarray]:
-    """Picture (SIDE, SIDE, 3) and alpha (SIDE, SIDE), both in [0, 1].
+    """Return a random picture (SIDE, SIDE, 3) and its alpha (SIDE, SIDE), both in [0, 1].
 
-    photos: uint8 pictures of any size, for backgrounds and textures.
+    Args:
+        rng: Source of randomness.
+        photos: Pictures of any size, uint8, for backgrounds and textures.
+        bodies: Cut-outs to choose from; may be empty.
     """
     kind = rng.choice(["hair", "plant", "wheel", "plain"], p=[0.55, 0.15, 0.2, 0.1])
     colours, mask = _placed_body(rng, photos, bodies)
@@ -96,7 +101,7 @@ def composite(rng: Rng, photos: Sequence[np.ndarray], bodies: Sequence[Body]) ->
 
 
 def _placed_body(rng: Rng, photos: Sequence[np.ndarray], bodies: Sequence[Body]) -> tuple[np.ndarray, np.ndarray]:
-    """Colours (SIDE, SIDE, 3) and mask (SIDE, SIDE) of a body somewhere in the picture."""
+    """Return the colours (SIDE, SIDE, 3) and the mask (SIDE, SIDE) of a body at a random place."""
     if not bodies or rng.random() < 0.25:
         field = ndimage.gaussian_filter(rng.standard_normal((SIDE, SIDE)), SIDE / rng.uniform(6, 14))
         y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
@@ -118,10 +123,11 @@ def _placed_body(rng: Rng, photos: Sequence[np.ndarray], bodies: Sequence[Body])
     mask, colours = np.zeros((SIDE, SIDE), bool), np.zeros((SIDE, SIDE, 3), np.uint8)
     mask[place], colours[place] = inside, part
     nearest = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
-    return colours[tuple(nearest)], mask  # its colours go on outside: strands take them along
+    return colours[tuple(nearest)], mask  # extends the body's colours for strands outside
 
 
 def texture(rng: Rng, photos: Sequence[np.ndarray]) -> np.ndarray:
+    """Return a random crop of a photograph, (SIDE, SIDE, 3)."""
     photo = photos[rng.integers(len(photos))]
     side = int(min(photo.shape[:2]) * rng.uniform(0.3, 1))
     top, left = (rng.integers(n - side + 1) for n in photo.shape[:2])
@@ -132,7 +138,7 @@ def texture(rng: Rng, photos: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def background(rng: Rng, photos: Sequence[np.ndarray]) -> np.ndarray:
-    """(SIDE, SIDE, 3) in 0 to 255: a photograph, often out of focus, or a plain wall."""
+    """Return a photograph, often out of focus, or a plain wall, (SIDE, SIDE, 3) in 0 to 255."""
     if rng.random() < 0.12:
         first, second = rng.uniform(0, 255, (2, 3))
         return first + np.linspace(0, 1, SIDE)[:, None, None] * (second - first) + np.zeros((SIDE, SIDE, 3))
@@ -149,14 +155,14 @@ def _palette(rng: Rng, colours: np.ndarray, mask: np.ndarray | None) -> np.ndarr
 
 
 def strands(rng: Rng, canvas: Canvas, mask: np.ndarray, colours: np.ndarray) -> None:
-    """Hair along a part of the outline, or fur along all of it, in the colour of what it grows from."""
+    """Draw hair along part of the outline, or fur along all of it, in the body's colour at the root."""
     field = ndimage.gaussian_filter(mask.astype(np.float32), 4)
     rim = np.argwhere((field > 0.3) & (field < 0.7))
     if len(rim) < 30:
         return
     down, across = np.gradient(field)
     fur = rng.random() < 0.5
-    if not fur:  # round one place, as on a head
+    if not fur:  # around one place, as on a head
         centre = rim[rim[:, 0].argmin()] if rng.random() < 0.7 else rim[rng.integers(len(rim))]
         rim = rim[np.abs(rim - centre).max(1) < rng.uniform(0.15, 0.4) * SIDE]
     reach = rng.uniform(4, 25) if fur else rng.uniform(15, 120)
@@ -176,7 +182,7 @@ def strands(rng: Rng, canvas: Canvas, mask: np.ndarray, colours: np.ndarray) -> 
 
 
 def plant(rng: Rng, canvas: Canvas, palette: np.ndarray) -> None:
-    """Stems from below with leaves along them."""
+    """Draw stems from the bottom edge, with leaves along them."""
     root = np.array([rng.uniform(0.3, 0.7), 1.0]) * SIDE
     for _ in range(rng.integers(1, 7)):
         turn = -np.pi / 2 + rng.normal(0, 0.4) + np.cumsum(rng.normal(0, 0.06, 30))
@@ -196,7 +202,7 @@ def plant(rng: Rng, canvas: Canvas, palette: np.ndarray) -> None:
 
 
 def wheel(rng: Rng, canvas: Canvas, palette: np.ndarray) -> None:
-    """A wheel with spokes, opened, or a mesh, on the body; and ropes or cords that lead from it."""
+    """Draw a wheel with spokes or a mesh through a hole in the body, and cords that lead away from it."""
     centre, radius = rng.uniform(0.25, 0.75, 2) * SIDE, rng.uniform(0.12, 0.3) * SIDE
     circle = np.linspace(0, 2 * np.pi, 60)
     ring = np.stack([np.cos(circle), np.sin(circle)], -1)
@@ -221,7 +227,19 @@ def wheel(rng: Rng, canvas: Canvas, palette: np.ndarray) -> None:
 
 
 def seen(rng: Rng, thick: np.ndarray, alpha: np.ndarray, behind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Over the background, as a camera shows it: out of focus or moved now and then, with noise and as JPEG."""
+    """Composite the subject over a background as a camera would record it.
+
+    The picture is sometimes out of focus or blurred by motion, and gets noise and JPEG compression.
+
+    Args:
+        rng: Source of randomness.
+        thick: Colours times coverage, (SIDE, SIDE, 3) in 0 to 255.
+        alpha: Coverage (SIDE, SIDE) in [0, 1].
+        behind: Background (SIDE, SIDE, 3) in 0 to 255.
+
+    Returns:
+        The picture and its alpha, both in [0, 1].
+    """
     layers = np.concatenate([thick, 255 * alpha[..., None]], axis=-1)
     if rng.random() < 0.35:
         blur = np.exp(rng.uniform(np.log(0.4), np.log(2.5)))

@@ -1,4 +1,4 @@
-"""How far alpha is from the truth: in its band, at every scale, and as light that comes through."""
+"""Loss of soft alpha: its error in the transition band and at every scale."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ _LEVELS = 4
 def loss_of(
     alpha: Float[Array, "n s s"], truth: Float[Array, "n s s"], weight: Float[Array, "n s s"]
 ) -> Float[Array, ""]:
-    """Mean absolute error, more in the band, plus that of a Laplacian pyramid's levels and of what is left of it.
+    """Return the mean absolute error plus the errors of a Laplacian pyramid's levels and of its coarsest remainder.
 
-    weight: 0 where the truth is not known, as near outlines drawn by hand.
+    The absolute error counts more in the band around partly transparent pixels.
+
+    Args:
+        alpha: Predicted alpha in [0, 1].
+        truth: True alpha in [0, 1].
+        weight: 0 where the truth is unknown, as near hand-drawn outlines.
     """
     soft = ((truth > 0.02) & (truth < 0.98)).astype(jnp.float32)
     side = 2 * _BAND_PX + 1
     band = jax.lax.reduce_window(soft, 0.0, jax.lax.max, (1, side, side), (1, 1, 1), "SAME")
-    alpha = truth + weight * (alpha - truth)  # what is not known errs at no scale
+    alpha = truth + weight * (alpha - truth)  # unknown pixels cause no error at any scale
     counted = weight * (1 + _IN_BAND * band)
     total = _mean(jnp.abs(alpha - truth), counted)
     made, true, known = alpha, truth, weight
@@ -36,7 +41,7 @@ def _mean(error: Array, weight: Array) -> Array:
 
 
 def _halved(x: Float[Array, "n s s"]) -> tuple[Array, Array]:
-    """The picture at half the size, and what that loses."""
+    """Return the picture at half the size, and the detail that this loses."""
     n, height, width = x.shape
     small = x.reshape(n, height // 2, 2, width // 2, 2).mean((2, 4))
     return small, x - jax.image.resize(small, x.shape, "linear")

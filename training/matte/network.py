@@ -1,4 +1,4 @@
-"""The coarse network of soft alpha: features and maps say where the subject is, the picture where its edge is."""
+"""The coarse network of soft alpha: features and maps locate the subject, the picture locates its edge."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-TAPS, WIDTH, GRID = 4, 384, 24  # of the backbone's features
+TAPS, WIDTH, GRID = 4, 384, 24  # number of taps, channels and side of the backbone's features
 SIDE = 512
 _TAP, _DEEP = 48, 128
 _SEEN = (16, 32, 48, 96)  # channels at a half, a quarter, an eighth, a sixteenth of the side
@@ -17,9 +17,9 @@ _MADE = (24, 40, 64, 96)
 
 
 class SoftAlpha(nnx.Module):
-    """Alpha of a square picture: a change of the known maps' log odds.
+    """Network that predicts the alpha of a square picture as a change of the known maps' log odds.
 
-    About 1 million values. The last step is at half the side, four pixels a place.
+    It has about 1 million values. The last layer runs at half the side and predicts four pixels per position.
     """
 
     def __init__(self, *, rngs: nnx.Rngs) -> None:
@@ -40,7 +40,13 @@ class SoftAlpha(nnx.Module):
         picture: Float[Array, "n s s 3"],
         maps: Float[Array, "n s s 2"],
     ) -> Float[Array, "n s s"]:
-        """features: of the backbone's patches. picture: in [0, 1]. maps: the head's and U²-Net-P's, in [0, 1]."""
+        """Return alpha in [0, 1].
+
+        Args:
+            features: Features of the backbone's patches, one set for each tap.
+            picture: sRGB-encoded, in [0, 1].
+            maps: The maps of the subject head and of U²-Net-P, in [0, 1].
+        """
         parts = [project(feature) for project, feature in zip(self.projects, features, strict=True)]
         deep = nnx.relu(self.enter(jnp.concatenate(parts, axis=-1)))
         deep = deep + nnx.relu(self.more(deep))
@@ -64,13 +70,14 @@ def _conv(inputs: int, outputs: int, *, stride: int = 1, rngs: nnx.Rngs) -> nnx.
 
 
 def _folded(x: Float[Array, "n h w c"]) -> Float[Array, "n a b d"]:
-    """Two by two pixels into channels."""
+    """Fold two by two pixels into channels."""
     n, height, width, channels = x.shape
     x = x.reshape(n, height // 2, 2, width // 2, 2, channels).transpose(0, 1, 3, 2, 4, 5)
     return x.reshape(n, height // 2, width // 2, 4 * channels)
 
 
 def _unfolded(x: Float[Array, "n a b d"]) -> Float[Array, "n h w c"]:
+    """Reverse `_folded`."""
     n, height, width, channels = x.shape
     x = x.reshape(n, height, width, 2, 2, channels // 4).transpose(0, 1, 3, 2, 4, 5)
     return x.reshape(n, 2 * height, 2 * width, channels // 4)

@@ -35,10 +35,20 @@ from .schedule import rate_of
 DECAY, AVERAGED = 0.02, 0.998
 STEPS = 12_000
 SAVE_EVERY = 50
-_DROPPED = 0.2  # of a tap's channels
+_DROPPED = 0.2  # fraction of the channels of a tap
 
 
 def answer(network: SoftAlpha, batch: Any, key: Array | None) -> Array:
+    """Run the network on a batch of views.
+
+    Args:
+        network: The network.
+        batch: Stacked views.
+        key: Random key that chooses the dropped channels; None drops none.
+
+    Returns:
+        Alpha (n, SIDE, SIDE).
+    """
     features = jnp.moveaxis(batch["features"].astype(jnp.float32), 1, 0)
     if key is not None:
         kept = jax.random.bernoulli(key, 1 - _DROPPED, (*features.shape[:2], 1, 1, features.shape[-1]))
@@ -49,7 +59,7 @@ def answer(network: SoftAlpha, batch: Any, key: Array | None) -> Array:
 
 
 def held_out_error(run: Any, state: Any, files: list[Path]) -> tuple[float, float]:
-    """Error in the band of exact alphas, of the network and of the known maps' mean."""
+    """Return the mean error in the band of exact alphas, of the network and of the known maps' mean."""
     errors = []
     for path in files[:24]:
         view = np.load(path)

@@ -33,13 +33,13 @@ from training.subject.outlines import FREE_LICENCES, Outlined, read
 from .composites import SIDE, Body, composite
 
 _LARGEST_PX = 1000
-_LEAST_PX = 120  # of a body's longer side
-_BAND = 0.02  # of the side, that outlines drawn by hand may be wrong by
-_SAME = 0.9  # overlap from which MODNet is learned from
+_LEAST_PX = 120  # smallest longer side of a body
+_BAND = 0.02  # error of hand-drawn outlines, as a fraction of the side
+_SAME = 0.9  # overlap above which MODNet's edge is used as truth
 
 
 class Viewer:
-    """Makes views; the networks' own maps are their own failures, and need not be simulated."""
+    """Builder of views; it uses the networks' real maps, so their failures need not be simulated."""
 
     def __init__(self) -> None:
         loaded = load_model("dioptre-subject")
@@ -57,7 +57,16 @@ class Viewer:
         self._look, self._state, self._side = jax.jit(look), loaded.state, config.side_px
 
     def view(self, picture: np.ndarray, alpha: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
-        """picture: (h, w, 3); alpha, weight: (h, w); all in [0, 1]."""
+        """Return the arrays of a view.
+
+        Args:
+            picture: (h, w, 3), sRGB-encoded, in [0, 1].
+            alpha: (h, w) in [0, 1].
+            weight: (h, w) in [0, 1]; 0 where alpha is unknown.
+
+        Returns:
+            The backbone's features, both known maps, and the three inputs, resized and in 8 bits.
+        """
         small = resize(picture, (self._side, self._side), method="bilinear")
         x = (small / max(float(small.max()), 1e-3) - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_DEVIATION)
         features, maps = (np.asarray(v) for v in self._look(self._state, x[None]))
@@ -66,7 +75,7 @@ class Viewer:
         return made | {"features": features.astype(np.float16), "maps": _bytes(maps)}
 
     def both(self, view: dict[str, np.ndarray]) -> np.ndarray:
-        """Where both known maps see the subject, on the view's square."""
+        """Return where both known maps contain the subject, (SIDE, SIDE)."""
         seen = (view["maps"] > 127).all(0).astype(np.float32)
         return resize(seen, (SIDE, SIDE), method="bilinear") > 0.5
 
@@ -88,6 +97,7 @@ def bodies_of(photo: Outlined, picture: np.ndarray) -> list[Body]:
 
 
 def outlined(viewer: Viewer, photo: Outlined, picture: np.ndarray) -> dict[str, np.ndarray]:
+    """Return a view of a photograph with outlines; the band around them has no weight."""
     mask = photo.mask(photo.in_front())
     reach = max(2, round(_BAND * max(mask.shape)))
     edge = ndimage.binary_dilation(mask, iterations=reach) & ~ndimage.binary_erosion(mask, iterations=reach)
@@ -96,7 +106,7 @@ def outlined(viewer: Viewer, photo: Outlined, picture: np.ndarray) -> dict[str, 
 
 
 def taught(viewer: Viewer, picture: np.ndarray) -> dict[str, np.ndarray] | None:
-    """None where MODNet does not cut out what the known maps do."""
+    """Return a view with MODNet's alpha, or None when MODNet and the known maps cut out different subjects."""
     clean = picture.astype(np.float32) / 255
     soft = soft_matte(clean)
     view = viewer.view(clean, soft, np.ones_like(soft))
@@ -105,6 +115,7 @@ def taught(viewer: Viewer, picture: np.ndarray) -> dict[str, np.ndarray] | None:
 
 
 def opened(path: Path) -> np.ndarray:
+    """Read a photograph, at most _LARGEST_PX large."""
     with Image.open(path) as image:
         image = image.convert("RGB")
         image.thumbnail((_LARGEST_PX, _LARGEST_PX))

@@ -15,6 +15,7 @@ PARITY = {2: 1.8e-4, 4: 1.6e-4}
 
 
 def card(config: SpanConfig) -> Card:
+    """Return the card of one of the two networks."""
     wheel = package(scale=config.scale, channels=config.channels)
     return Card(
         id=f"span-x{config.scale}",

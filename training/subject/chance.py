@@ -29,14 +29,14 @@ from dioptre.models.subject.config import SubjectConfig
 from dioptre.pipelines.subject_views import network_input
 from training.lists import with_and_without_subject
 
-_DIRECTIONS = 40  # of the tokens' largest variance; there are fewer photographs than values of a token
+_DIRECTIONS = 40  # principal directions that are used, because a token has more values than there are photographs
 _DECAY = 1.0
 _FOLDS = 10
 _SIDE_PX = SubjectConfig().side_px
 
 
 def features(paths: list[Path]) -> np.ndarray:
-    """What the chance is linear in, a row each."""
+    """Return the inputs of the linear model, one row for each photograph: class tokens and agreement."""
     loaded = load_model("dioptre-subject")
     network = nnx.merge(loaded.graph, loaded.state)
     parts = jax.jit(lambda x: network.parts(x)[1:])
@@ -53,7 +53,15 @@ def features(paths: list[Path]) -> np.ndarray:
 
 
 def fit(rows: np.ndarray, has: np.ndarray) -> tuple[np.ndarray, float]:
-    """Weights and bias of a logistic regression in which both kinds weigh the same."""
+    """Fit a logistic regression in which both classes have the same total weight.
+
+    Args:
+        rows: (n, k) inputs.
+        has: (n,) whether the photograph has a subject.
+
+    Returns:
+        The weights (k,) and the bias.
+    """
     tokens, agreement = rows[:, :-1], rows[:, -1]
     centre = tokens.mean(0)
     directions = np.linalg.svd(tokens - centre, full_matrices=False)[2][:_DIRECTIONS].T
@@ -73,7 +81,7 @@ def fit(rows: np.ndarray, has: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def cross_validated(rows: np.ndarray, has: np.ndarray) -> np.ndarray:
-    """Log odds of each photograph, from the others."""
+    """Return the log odds of each photograph, predicted by a fit to the other folds."""
     order, odds = np.random.default_rng(1).permutation(len(has)), np.zeros(len(has))
     for fold in range(_FOLDS):
         out = order[fold::_FOLDS]

@@ -1,4 +1,4 @@
-"""Views in files, and the mean of several processes' values: what `go_on.py` is made of."""
+"""Load views from files, and average the values of several processes, for `go_on.py`."""
 
 from __future__ import annotations
 
@@ -30,18 +30,20 @@ _PLANES = ("picture", "target", "weight", "edges")
 
 
 class Views:
-    """Views in a folder, read when they are needed."""
+    """The views of a folder, read on demand."""
 
     def __init__(self, folder: Path, rng: np.random.Generator) -> None:
         self._folder, self._rng = folder, rng
         self.look_again()
 
     def look_again(self) -> None:
+        """Update the lists of files."""
         self._kinds: dict[str, list[Path]] = {}
         for path in sorted(self._folder.glob("*.npz")):
             self._kinds.setdefault(path.name.split("-")[0], []).append(path)
 
     def batch(self, count: int) -> Batch:
+        """Return `count` random views, drawn by the weights of `MIXTURE` and mirrored half of the time."""
         kinds = [kind for kind in MIXTURE if self._kinds.get(kind)]
         shares = np.array([MIXTURE[kind] for kind in kinds])
         rows = []
@@ -53,7 +55,7 @@ class Views:
 
 
 def mirrored(row: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """A view left to right: the features nearly are those of the mirrored picture."""
+    """Mirror a view left to right; the features are nearly those of the mirrored picture."""
     features = row["features"]
     grid = round(features.shape[1] ** 0.5)
     turned = features.reshape(len(features), grid, grid, -1)[:, :, ::-1].reshape(features.shape)
@@ -61,7 +63,18 @@ def mirrored(row: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def mean_of_all(state: Any, folder: Path, *, number: int, rank: int, ranks: int) -> Any:
-    """The mean of all processes' values; waits for the others."""
+    """Return the mean of all processes' values, after waiting for the other processes.
+
+    Args:
+        state: The values of this process.
+        folder: Folder that all processes share.
+        number: Number of the round.
+        rank: Number of this process, from 0.
+        ranks: Number of processes.
+
+    Raises:
+        SystemExit: Another process has not written its values in time.
+    """
     flat = nnx.to_flat_state(state)
     unfinished = folder / f"unfinished-{rank}.npz"
     np.savez(unfinished, *[np.asarray(value.get_value()) for _, value in flat])

@@ -1,4 +1,4 @@
-"""Parts of photographs to learn from, and outlines brought to the picture's edges."""
+"""Choose crops of photographs to learn from, and snap outlines to the picture's edges."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from scipy.ndimage import gaussian_filter
 
 from dioptre.imaging.matting import refine_matte
 
-SAME = 0.9  # share that a matte has to agree with its outline to take its place
+SAME = 0.9  # a matte replaces its outline above this overlap (IoU)
 
 
 def at_the_edge(picture: np.ndarray, outline: np.ndarray) -> np.ndarray:
-    """An outline drawn by hand, brought to the picture's own edges where that changes it little."""
+    """Snap a hand-drawn outline to the picture's edges, unless that changes it much.
+
+    Args:
+        picture: (h, w, 3) in [0, 1].
+        outline: (h, w), True inside.
+
+    Returns:
+        The refined matte (h, w), or the slightly blurred outline, in [0, 1].
+    """
     matte = refine_matte(picture, gaussian_filter(outline.astype(np.float32), 2.0))
     inside = matte > 0.5
     alike = (inside & outline).sum() / max((inside | outline).sum(), 1)
@@ -22,7 +30,16 @@ def at_the_edge(picture: np.ndarray, outline: np.ndarray) -> np.ndarray:
 
 
 def parts(target: np.ndarray, rng: np.random.Generator, count: int) -> Iterable[tuple[slice, slice, bool]]:
-    """Rows and columns of the whole, then of parts that hold most of the subject; whether to change its light."""
+    """Yield the whole picture, then random crops that contain most of the subject.
+
+    Args:
+        target: (h, w) matte in [0, 1].
+        rng: Source of randomness.
+        count: Number of attempts, the whole picture included.
+
+    Yields:
+        The rows, the columns, and whether to change the light (for crops only).
+    """
     height, width = target.shape
     yield slice(0, height), slice(0, width), False
     for _ in range(count - 1):
@@ -37,7 +54,16 @@ def parts(target: np.ndarray, rng: np.random.Generator, count: int) -> Iterable[
 def round_instance(
     instance: dict[str, Any], size: tuple[int, int], rng: np.random.Generator
 ) -> tuple[slice, slice] | None:
-    """Rows and columns of a crop round an instance; None where that is too small, or nearly the whole."""
+    """Return the rows and columns of a random crop around an instance.
+
+    Args:
+        instance: An instance with its "bbox", as COCO describes it.
+        size: Width and height of the picture.
+        rng: Source of randomness.
+
+    Returns:
+        The crop, or None when it would be too small or cover nearly the whole picture.
+    """
     width, height = size
     x, y, box_width, box_height = instance["bbox"]
     aspect = rng.uniform(0.7, 1.45) ** 0.5

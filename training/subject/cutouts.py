@@ -1,4 +1,4 @@
-"""Cut-outs of things before photographs."""
+"""Composite cut-out objects over photographs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ NO_PHOTOGRAPHS = ("cartoon", "symbols", "naturalforces", "space", "seasonal", "t
 def composite(
     stamp: Image.Image, ground: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Picture (h, w, 3) and alpha (h, w); None where the thing does not fit.
+    """Composite a cut-out over a photograph, sometimes with a faint shadow, and with a little noise.
 
-    stamp: RGBA. ground: (H, W, 3) in [0, 1], of which a part is taken, out of focus half of the time. There is a
-    faint shadow and noise now and then.
+    Args:
+        stamp: RGBA picture of the object.
+        ground: Photograph (H, W, 3) in [0, 1]; a crop of it becomes the background, out of focus half of the time.
+        rng: Source of randomness.
+
+    Returns:
+        The picture (h, w, 3) and its alpha (h, w), or None when the object does not fit.
     """
     height, width = ground.shape[:2]
     top, left = int(height * rng.uniform(0, 0.3)), int(width * rng.uniform(0, 0.3))

@@ -1,4 +1,4 @@
-"""The part of a depth map that is the same thing as a mask."""
+"""Find the region of a depth map that shows the same object as a mask."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ LEVELS = 48
 
 
 def nearer_part(disparity: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Of all connected parts nearer than one of LEVELS levels, the one that overlaps the mask best (IoU).
+    """Return the connected region nearer than some level that overlaps the mask best (IoU).
 
-    disparity: (h, w), 1 = nearest. mask: (h, w), True inside.
+    Args:
+        disparity: (h, w), 1 = nearest.
+        mask: (h, w), True inside.
+
+    Returns:
+        The best region over LEVELS levels, (h, w), True inside.
     """
     best, found = 0.0, np.zeros(mask.shape, bool)
     low, high = np.percentile(disparity, (1, 99))

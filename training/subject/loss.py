@@ -1,4 +1,4 @@
-"""How far the head is from the outlines."""
+"""The subject head's loss against outlines."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ Batch = dict[str, Any]
 
 
 def loss_of(head: SubjectHead, batch: Batch, key: Array | None) -> Array:
-    """Cross entropy and soft intersection over union, weighed pixel by pixel.
+    """Return cross entropy plus a soft intersection-over-union loss, both weighted per pixel.
 
-    features: (n, k, t, c). picture: (n, s, s, 3), target and weight: (n, s, s), all in 0 to 255. key: for the
-    features left out, whole channels of a tap; None keeps all.
+    Args:
+        head: The subject head.
+        batch: features (n, k, t, c), and in 0 to 255 picture (n, s, s, 3), target (n, s, s) and weight (n, s, s).
+        key: Random key that chooses the dropped channels of each tap; None drops none.
     """
     n, taps, tokens, width = batch["features"].shape
     grid = round(tokens**0.5)

@@ -1,4 +1,4 @@
-"""What the head sees of a picture: the backbone's features, the picture itself, U²-Net-P's map."""
+"""Prepare the inputs of the subject head: the backbone's features, the picture, and U²-Net-P's map."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from dioptre.models.subject.module import joined
 from dioptre.pipelines.subject_views import network_input
 
 _CONFIG = SubjectConfig()
-FINE_PX = _CONFIG.grid * FINENESS  # side of the head's own grid
-_AGREED = 0.6  # overlap of both networks' maps from which they teach
+FINE_PX = _CONFIG.grid * FINENESS  # side of the head's output
+_AGREED = 0.6  # overlap of both networks' maps above which they serve as truth
 
 View = dict[str, np.ndarray]
 
 
 class MapViewer:
-    """Sees a picture as the product does; views hold U²-Net-P's map too."""
+    """Builder of views that prepares pictures as the product does, and includes U²-Net-P's map."""
 
     def __init__(self) -> None:
         self._loaded = load_model("dioptre-subject")
@@ -43,9 +43,15 @@ class MapViewer:
         self._look, self._agreed = jax.jit(look), jax.jit(agreed)
 
     def view(self, picture: np.ndarray, target: np.ndarray, weight: np.ndarray) -> View:
-        """picture: (h, w, 3). target, weight: (h, w); all in [0, 1].
+        """Return the arrays of a view.
 
-        Returns features (k, t, c) and, in 0 to 255, picture (s, s, 3), target, weight (s, s), edges (m, m).
+        Args:
+            picture: (h, w, 3) in [0, 1].
+            target: (h, w) in [0, 1].
+            weight: (h, w) in [0, 1].
+
+        Returns:
+            features (k, t, c) and, in 0 to 255, picture (s, s, 3), target (s, s), weight (s, s) and edges (m, m).
         """
         small = squeezed(picture, _CONFIG.side_px)
         features, edges = (np.asarray(part) for part in self._look(self._input(small)))
@@ -57,7 +63,14 @@ class MapViewer:
         }
 
     def agreed(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """What both networks hold for the subject, 1 inside, and how much that counts; None where they disagree."""
+        """Return the subject on which both networks agree.
+
+        Args:
+            picture: (h, w, 3) in [0, 1].
+
+        Returns:
+            The subject, 1 inside, and the weight of each pixel; None when the networks disagree.
+        """
         both, whole = (np.asarray(part) for part in self._agreed(self._input(squeezed(picture, _CONFIG.side_px))))
         overlap = both.min(0).sum() / max(both.max(0).sum(), 1)
         if overlap < _AGREED:
@@ -69,6 +82,6 @@ class MapViewer:
 
 
 def squeezed(x: np.ndarray, side: int) -> np.ndarray:
-    """Of any shape to a square; in [0, 1]."""
+    """Resize an array of any shape to a square, ignoring its aspect ratio, clipped to [0, 1]."""
     made: np.ndarray = np.clip(resize(np.ascontiguousarray(x, np.float32), (side, side), method="area"), 0, 1)
     return made

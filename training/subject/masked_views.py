@@ -46,7 +46,7 @@ SHARES = {
 LEFT_OUT = Path(__file__).with_name("left_out.txt")
 COUNT = 2600
 _LARGEST_PX = 900
-_SHARE = (0.03, 0.85)  # of the picture that a subject takes
+_SHARE = (0.03, 0.85)  # smallest and largest fraction of the picture that a subject may cover
 
 Job = Callable[[np.random.Generator], View | None]
 Jobs = dict[str, list[tuple[str, Job]]]
@@ -56,7 +56,7 @@ Jobs = dict[str, list[tuple[str, Job]]]
 def changed(
     picture: np.ndarray, target: np.ndarray, weight: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """In another light, and mirrored, half of the time each."""
+    """Change the light and mirror the picture, half of the time each."""
     if rng.random() < 0.5:
         light = rng.uniform(0.75, 1.25) * rng.uniform(0.92, 1.08, 3)
         picture = (np.clip(picture * light, 0, 1) ** rng.uniform(0.8, 1.25)).astype(np.float32)
@@ -66,7 +66,7 @@ def changed(
 
 
 def of_masked(viewer: MapViewer, masked: Masked, rng: np.random.Generator) -> View | None:
-    """The photograph or a part of it, with the subject that follows from its masks."""
+    """Return a view of a photograph or a crop of it, with the subject derived from its masks."""
     found = subject(masked.masks, alive=masked.alive, behind=masked.behind)
     if found is None or not _SHARE[0] < found[0].mean() < _SHARE[1]:
         return None
@@ -80,9 +80,19 @@ def of_masked(viewer: MapViewer, masked: Masked, rng: np.random.Generator) -> Vi
 def of_outlined(
     viewer: MapViewer, photo: Outlined, file: Path, rng: np.random.Generator, *, close: bool, single: bool
 ) -> View | None:
-    """A photograph of COCO, or a closer look at one of its instances.
+    """Return a view of a COCO photograph, or of a crop around one of its instances.
 
-    single: nobody but one person is outlined. What U²-Net-P takes beside that may belong to the subject: no weight.
+    Args:
+        viewer: Builder of the view.
+        photo: The outlined photograph.
+        file: Its file.
+        rng: Source of randomness.
+        close: Whether to crop around an instance.
+        single: Whether only one person is outlined. Other regions in U²-Net-P's map may belong to the subject and
+            then get no weight.
+
+    Returns:
+        The view, or None when the photograph has no clear subject.
     """
     if photo.is_crowded or not photo.outlined:
         return None
@@ -109,7 +119,7 @@ def of_outlined(
 
 
 def of_stamp(viewer: MapViewer, stamp: Path, ground: Path, rng: np.random.Generator) -> View | None:
-    """A cut-out before a photograph."""
+    """Return a view of a cut-out over a photograph."""
     with Image.open(stamp) as image:
         made = composite(image.convert("RGBA"), _read(ground), rng)
     if made is None or not _SHARE[0] < made[1].mean() < _SHARE[1]:
@@ -118,7 +128,7 @@ def of_stamp(viewer: MapViewer, stamp: Path, ground: Path, rng: np.random.Genera
 
 
 def of_agreed(viewer: MapViewer, file: Path, rng: np.random.Generator) -> View | None:
-    """A photograph without a mask, where both networks see the same."""
+    """Return a view of a photograph without a mask on which both networks agree, or None."""
     picture = _read(file)
     picture = picture[:, ::-1] if rng.random() < 0.5 else picture
     found = viewer.agreed(picture)
@@ -130,7 +140,7 @@ def of_agreed(viewer: MapViewer, file: Path, rng: np.random.Generator) -> View |
 def jobs(
     viewer: MapViewer, options: argparse.Namespace, rng: np.random.Generator
 ) -> dict[str, list[tuple[str, Job]]]:
-    """Names and views to come, by kind, in random order."""
+    """Return the names and makers of all possible views by kind, in random order."""
     found: Jobs = {kind: [] for kind in SHARES}
     for kind, photographs in {
         "voc": voc(*options.voc),
@@ -175,7 +185,7 @@ def _loaded(viewer: MapViewer, load: Callable[[], Masked], rng: np.random.Genera
 
 
 def _add_outlined(found: Jobs, viewer: MapViewer, options: argparse.Namespace) -> None:
-    """Of COCO's free photographs: the living, closer looks, and three views of each without anything alive."""
+    """Add COCO's free photographs: whole views and close-ups of the living, three views of every other photo."""
     files = {path.name: path for path in options.coco.rglob("*.jpg")}
     photos = {n: p for n, p in read(options.instances).items() if p.licence in FREE_LICENCES and n in files}
     singles = set(read(options.singles)) - set(read([j for j in options.instances if j not in options.singles]))
@@ -190,6 +200,7 @@ def _add_outlined(found: Jobs, viewer: MapViewer, options: argparse.Namespace) -
 
 
 def file_stem(name: str) -> str:
+    """Return a file's name without its suffix."""
     return Path(name).stem
 
 
@@ -215,7 +226,7 @@ def _soft(mask: np.ndarray) -> np.ndarray:
 
 
 def _read(file: Path, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Picture in [0, 1], of that width and height, else at most `_LARGEST_PX`."""
+    """Read a picture in [0, 1], resized to `size` (width, height), or else to at most `_LARGEST_PX`."""
     with Image.open(file) as image:
         picture = image.convert("RGB")
         if size is None:
@@ -226,7 +237,7 @@ def _read(file: Path, size: tuple[int, int] | None = None) -> np.ndarray:
 
 
 def _part(target: np.ndarray, rng: np.random.Generator) -> tuple[slice, slice]:
-    """The whole in two of five, else a part that holds most of the subject."""
+    """Return the whole picture in two of five cases, otherwise a crop that contains most of the subject."""
     whole = slice(0, target.shape[0]), slice(0, target.shape[1])
     if rng.random() < 0.4:
         return whole

@@ -1,6 +1,6 @@
-"""Photographs with masks: PASCAL VOC's animals, street fashion, people and horses, and what they are of.
+"""Read photographs with masks: PASCAL VOC's animals, street fashion, people and horses.
 
-VOC's pictures are among those of public sets for measuring (ECSSD): what is in `kept_out.txt` is not learned from.
+Some of VOC's pictures belong to the public test set ECSSD; those in `kept_out.txt` are not used for training.
 """
 
 from __future__ import annotations
@@ -19,17 +19,23 @@ from training.lists import listed
 
 KEPT_OUT = Path(__file__).with_name("kept_out.txt")
 ALIVE = frozenset({3, 8, 10, 12, 13, 15, 17})  # VOC's bird, cat, cow, dog, horse, person, sheep
-BEHIND = frozenset({9, 11, 18})  # its chair, dining table, sofa
+BEHIND = frozenset({9, 11, 18})  # VOC's chair, dining table, sofa
 UNSAID = 255
-_SMALLEST = 0.004  # share of the picture
+_SMALLEST = 0.004  # smallest connected region, as a fraction of the picture
 
 
 @dataclass(frozen=True, kw_only=True)
 class Masked:
-    """A photograph and what it shows. The masks may be smaller than the photograph, in the same proportions.
+    """A photograph and the masks of its objects.
 
-    masks: (k, h, w), a thing each, True inside. alive, behind: (k,), see `outlines.subject`.
-    unsaid: (h, w), where the masks say nothing.
+    The masks may be smaller than the photograph, with the same aspect ratio.
+
+    Attributes:
+        file: The photograph.
+        masks: (k, h, w), one object each, True inside.
+        alive: (k,) whether the object is alive; see `outlines.subject`.
+        behind: (k,) whether other objects usually stand in front of it; see `outlines.subject`.
+        unsaid: (h, w), True where the masks are undefined.
     """
 
     file: Path
@@ -44,7 +50,10 @@ Named = tuple[str, Callable[[], Masked]]
 
 
 def voc(pictures: Path, masks: Path) -> Iterator[Named]:
-    """NAME.jpg of one folder with NAME.png of another, in which values are VOC's classes."""
+    """Yield the photographs NAME.jpg of one folder with the masks NAME.png of another.
+
+    The values of a mask are VOC's classes.
+    """
     out = listed(KEPT_OUT)
     for file in sorted(pictures.glob("*.jp*g")):
         mask = masks / f"{file.stem}.png"
@@ -53,7 +62,7 @@ def voc(pictures: Path, masks: Path) -> Iterator[Named]:
 
 
 def fashion(folder: Path) -> Iterator[Named]:
-    """Clothing Co-Parsing: all that is labelled is the one person, with what she wears and carries."""
+    """Yield Clothing Co-Parsing's photographs; everything labelled is one person with clothes and accessories."""
 
     def load(labels: Path) -> Masked:
         return _of_one(folder / "photos" / f"{labels.stem}.jpg", loadmat(labels)["groundtruth"] > 0)
@@ -63,13 +72,13 @@ def fashion(folder: Path) -> Iterator[Named]:
 
 
 def people(folder: Path) -> Iterator[Named]:
-    """Human Segmentation Dataset: one person or a few, all of them white in the mask."""
+    """Yield the Human Segmentation Dataset's photographs of one or a few people, all of them white in the mask."""
     for file in sorted((folder / "Training_Images").glob("*.jpg")):
         yield file.stem, partial(_of_file, file, folder / "Ground_Truth" / f"{file.stem}.png")
 
 
 def horses(folder: Path) -> Iterator[Named]:
-    """Weizmann's horses, one in each picture."""
+    """Yield Weizmann's horses, one in each picture."""
     for file in sorted((folder / "rgb").glob("*.jpg")):
         yield file.stem, partial(_of_file, file, folder / "figure_ground" / file.name)
 

@@ -1,4 +1,4 @@
-"""Outlined photographs: COCO's instances (Lin and others 2014), and which of them a picture is of."""
+"""Read COCO's outlined photographs (Lin et al. 2014), and decide which instances are the subject."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 FREE_LICENCES = frozenset({4, 5, 7, 8})  # CC BY, CC BY-SA, no known restrictions, United States government
-# What other things lie on or stand before.
+# Furniture and fixtures on which other objects lie, or in front of which they stand.
 BEHIND = frozenset({"bed", "bench", "chair", "couch", "dining table", "oven", "refrigerator", "sink", "toilet"})
 BEHIND |= {"traffic light", "tv"}
-CROWD = 0.05  # share of a picture above which a crowd, outlined as a whole, spoils it
-MAIN, OF_WEIGHT = 0.3, 0.05  # of the weightiest instance's weight
+CROWD = 0.05  # a picture is unusable if an unseparated crowd covers a larger fraction of it
+MAIN, OF_WEIGHT = 0.3, 0.05  # thresholds relative to the largest weight
 FAINTEST = 0.01
 Instance = dict[str, Any]
 
@@ -33,23 +33,25 @@ class Outlined:
 
     @property
     def outlined(self) -> list[Instance]:
-        """The instances with outlines of their own: crowds have none."""
+        """The instances with individual outlines; crowds have none."""
         return [i for i in self.instances if isinstance(i["segmentation"], list)]
 
     @property
     def is_crowded(self) -> bool:
+        """Whether a crowd covers more than the fraction `CROWD` of the picture."""
         width, height = self.size
         return any(i.get("iscrowd") and i["area"] > CROWD * width * height for i in self.instances)
 
     def is_alive(self, instance: Instance) -> bool:
-        """A person or an animal."""
+        """Return whether an instance is a person or an animal."""
         return self.categories[instance["category_id"]][1]
 
     def is_behind(self, instance: Instance) -> bool:
+        """Return whether other objects usually stand in front of an instance."""
         return self.categories[instance["category_id"]][0] in BEHIND
 
     def mask(self, instances: Iterable[Instance]) -> np.ndarray:
-        """(h, w), True inside."""
+        """Return the union of some instances as a mask (h, w), True inside."""
         image = Image.new("L", self.size)
         draw = ImageDraw.Draw(image)
         for instance in instances:
@@ -59,7 +61,10 @@ class Outlined:
         return np.asarray(image) > 0
 
     def in_front(self) -> list[Instance]:
-        """What anyone would call the subject, for measuring: large and few; empty where that is not clear."""
+        """Return the few large instances that anyone would call the subject; an empty list when that is not clear.
+
+        Benchmarks use this rule.
+        """
         whole = self.size[0] * self.size[1]
         if self.is_crowded:
             return []
@@ -74,7 +79,7 @@ class Outlined:
 
 
 def read(files: Iterable[Path]) -> dict[str, Outlined]:
-    """All photographs of some instances_*.json, by their names."""
+    """Read all photographs of some instances_*.json files, by their names."""
     found: dict[str, dict[str, Any]] = {}
     categories: dict[int, tuple[str, bool]] = {}
     for file in files:
@@ -102,10 +107,19 @@ def read(files: Iterable[Path]) -> dict[str, Outlined]:
 def subject(
     masks: np.ndarray, *, alive: np.ndarray, behind: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, bool] | None:
-    """Where the subject is, where nobody can say, both (h, w), and whether it is alive; None without a subject.
+    """Find the subject of a picture or crop.
 
-    masks: (k, h, w) of a picture's or crop's instances. The subject are those that weigh most: large, in the
-    middle, alive. What touches them (a bicycle, an umbrella) and what weighs a little less may belong to it or not.
+    The subject is the set of instances with the largest weights: large, central and alive. Instances that touch it
+    (a bicycle, an umbrella) or weigh a little less may or may not belong to it.
+
+    Args:
+        masks: (k, h, w) of the instances, True inside.
+        alive: (k,) whether each instance is a person or an animal.
+        behind: (k,) whether other objects usually stand in front of it.
+
+    Returns:
+        The mask of the subject, the mask of doubtful regions, and whether the subject is alive; None without a
+        subject.
     """
     _, height, width = masks.shape
     share = masks.mean((1, 2))
@@ -126,7 +140,7 @@ def subject(
 
 
 def _centred(mask: np.ndarray) -> float:
-    """1 for what lies in the middle, 0.25 in a corner."""
+    """Return a weight for the position of a mask: 1 in the centre of the picture, 0.25 in a corner."""
     if not mask.any():
         return 0.0
     offsets = ((np.flatnonzero(mask.any(axis))[[0, -1]].sum() + 1) / mask.shape[1 - axis] - 1 for axis in (0, 1))

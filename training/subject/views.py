@@ -40,17 +40,17 @@ from .outlines import FREE_LICENCES, Outlined, read, subject
 KINDS = ("alive", "things", "alive-crops", "things-crops", "objects", "portraits")
 LEFT_OUT, BY_DEPTH = (Path(__file__).with_name(name) for name in ("left_out.txt", "by_depth.txt"))
 _CONFIG = SubjectConfig()
-_SEEN_PX = _CONFIG.grid * _CONFIG.backbone.patch_px  # side of what the backbone sees
-_FINE_PX = _CONFIG.grid * FINENESS  # side of the head's own grid
-_LARGEST_PX = 800  # of an object's photograph
-_WHOLE_VIEWS = {True: 9, False: 18}  # of the living, of things, which are fewer
+_SEEN_PX = _CONFIG.grid * _CONFIG.backbone.patch_px  # side of the backbone's input
+_FINE_PX = _CONFIG.grid * FINENESS  # side of the head's output
+_LARGEST_PX = 800  # longest side of a photograph of an object
+_WHOLE_VIEWS = {True: 9, False: 18}  # more for objects, of which there are fewer photographs than of the living
 _PORTRAIT_VIEWS = 12
 _CROPS = {True: 2, False: 4}
-_INSTANCES = 6  # cropped, the largest
+_INSTANCES = 6  # number of the largest instances that get crops
 
 
 class Viewer:
-    """Makes views: a picture squeezed to a square, changed in light, now and then mirrored."""
+    """Builder of views: resizes a picture to a square, changes its light and sometimes mirrors it."""
 
     def __init__(self) -> None:
         depth = load_model("dioptre-depth-small")
@@ -60,7 +60,14 @@ class Viewer:
     def view(
         self, picture: np.ndarray, target: np.ndarray, weight: np.ndarray, rng: np.random.Generator | None
     ) -> dict[str, np.ndarray]:
-        """picture: (h, w, 3). target, weight: (h, w) in [0, 1]. rng: None leaves the picture as it is."""
+        """Return the arrays of a view.
+
+        Args:
+            picture: (h, w, 3) in [0, 1].
+            target: (h, w) in [0, 1].
+            weight: (h, w) in [0, 1].
+            rng: Source of randomness; None leaves the picture unchanged.
+        """
         mirrored = rng is not None and rng.random() < 0.5
         if rng is not None:
             light = rng.uniform(0.7, 1.25) * rng.uniform(0.9, 1.1, 3)
@@ -81,7 +88,7 @@ class Viewer:
 def of_outlined(
     viewer: Viewer, photo: Outlined, picture: np.ndarray, rng: np.random.Generator
 ) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
-    """Kind and view: the whole photograph and parts of it, then closer looks at single instances."""
+    """Yield kinds and views: the whole photograph and crops of it, then close-ups of single instances."""
     if photo.is_crowded or not photo.outlined:
         return
     instances = photo.outlined
@@ -106,14 +113,14 @@ def of_outlined(
 
 
 def name_of(path: Path) -> str:
-    """As the lists name a photograph: with its folder."""
+    """Return a photograph's name as the lists write it, with its folder."""
     return f"{path.parent.name}/{path.name}"
 
 
 def of_objects(
     viewer: Viewer, picture: np.ndarray, rng: np.random.Generator
 ) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
-    """Views of a photograph without outlines, where U²-Net-P is sure of what it shows."""
+    """Yield views of a photograph without outlines, if U²-Net-P's map of it is unambiguous."""
     squeezed = resize(picture, (_CONFIG.side_px, _CONFIG.side_px), method="area")
     small = saliency_of(squeezed, model="u2netp").coverage
     inside = small > 0.5
@@ -130,7 +137,7 @@ def of_objects(
 def of_portrait(
     viewer: Viewer, picture: np.ndarray, rng: np.random.Generator
 ) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
-    """Views of a photograph whose subject the depth map shows whole."""
+    """Yield views of a photograph whose whole subject stands out in the depth map."""
     side = (_CONFIG.side_px, _CONFIG.side_px)
     inside = saliency_of(resize(picture, side, method="area"), model="u2netp").coverage > 0.5
     near = nearer_part(resize(estimate_depth(picture).disparity, side, method="area"), inside)

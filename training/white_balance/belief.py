@@ -43,7 +43,15 @@ SCORED = 500
 
 
 def readings(network: WhiteBalanceEstimator, batches: list[dict[str, Any]]) -> dict[str, np.ndarray]:
-    """Of every pair: the belief, the length of the cast, the expected ΔE, what is left at each of SHARES."""
+    """Run the network on all pairs.
+
+    Args:
+        network: The estimator.
+        batches: Batches of pairs.
+
+    Returns:
+        For every pair the belief, the length of the cast, the expected ΔE, and the error left at each of SHARES.
+    """
     from colour.difference import delta_E_CIE2000
 
     graph, state = nnx.split(network)
@@ -71,12 +79,17 @@ def readings(network: WhiteBalanceEstimator, batches: list[dict[str, Any]]) -> d
 
 
 def share(of: dict[str, np.ndarray], sure: np.ndarray) -> np.ndarray:
-    """How much of each cast is taken out, as `dioptre.pipelines.light.sure_share` does it with these weights."""
+    """Return the removed fraction of each cast, as `dioptre.pipelines.light.sure_share` computes it.
+
+    Args:
+        of: The readings.
+        sure: (3,) weights of the evidence.
+    """
     return np.clip(share_evidence(of["length"], of["belief"]) @ sure, 0, 1)
 
 
 def remains(of: dict[str, np.ndarray], shares: np.ndarray) -> np.ndarray:
-    """The remaining error of each pair, interpolated between the measured SHARES."""
+    """Return the remaining error of each pair, interpolated between the measured SHARES."""
     place = shares * (len(SHARES) - 1)
     low = np.minimum(place.astype(int), len(SHARES) - 2)
     rows, part = np.arange(len(low)), place - low
@@ -84,7 +97,7 @@ def remains(of: dict[str, np.ndarray], shares: np.ndarray) -> np.ndarray:
 
 
 def fit_share(photographs: dict[str, np.ndarray], balanced: float) -> np.ndarray:
-    """The largest constant under which photographs that are right change by `balanced` on the mean at most."""
+    """Find the largest constant with which balanced photographs change by at most `balanced` on average."""
 
     def over(constant: float) -> float:
         return float(remains(photographs, share(photographs, np.array([constant, *SLOPES]))).mean()) - balanced
@@ -94,6 +107,7 @@ def fit_share(photographs: dict[str, np.ndarray], balanced: float) -> np.ndarray
 
 
 def fit_chance(sets: dict[str, dict[str, np.ndarray]], sure: np.ndarray) -> np.ndarray:
+    """Fit a logistic regression to the chance that a result is within GOOD_DE of the truth."""
     evidence, good, weights = [], [], []
     for name, of in sets.items():
         weights.append(np.full(len(of["belief"]), WEIGHTS.get(name, 1.0)))

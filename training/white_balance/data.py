@@ -27,7 +27,7 @@ RAW_PX = 64
 HISTOGRAM_BINS = 60
 NEIGHBOURS = 25
 FALL_OFF = 0.25
-CAMERAS = {  # folder of raws: the sensitivities to develop them with, of the same or a related sensor
+CAMERAS = {  # folder of raws -> camera whose sensitivities develop them: the same or a related sensor
     "TAU_N_D810": "Nikon_D810",
     "TAU_C_5DSR": "Canon_EOS_5DS",
     "Gehler-Shi": "Canon_EOS_5D_Mark_II",
@@ -42,11 +42,11 @@ CAMERAS = {  # folder of raws: the sensitivities to develop them with, of the sa
     "NUS-Sony": "Sony_ILCE-6400",
 }
 KELVINS = np.geomspace(2000, 12000, 40)
-TONE_LEVEL = 0.97  # the quantile of the brightest channel that becomes 1
+TONE_LEVEL = 0.97  # quantile of the brightest channel that becomes 1
 
 
 class Emulator:
-    """Re-implementation of the white-balance emulator: ten wrongly set cameras for every photograph."""
+    """Re-implementation of the white-balance emulator: ten wrong camera settings for every photograph."""
 
     def __init__(self, folder: Path) -> None:
         self.features = np.load(folder / "features.npy")
@@ -55,7 +55,14 @@ class Emulator:
         self.weights = np.load(folder / "encoderWeights.npy")
 
     def mappings_for(self, srgb_encoded: np.ndarray) -> np.ndarray:
-        """(10, 9, 3) polynomials from right to wrong colours, blended from the most similar training photos."""
+        """Return the ten casts of a photograph, blended from those of the most similar training photographs.
+
+        Args:
+            srgb_encoded: (h, w, 3) in [0, 1].
+
+        Returns:
+            Polynomials (10, 9, 3) from right to wrong colours.
+        """
         feature = (self._histogram(srgb_encoded) - self.bias) @ self.weights
         distance = np.linalg.norm(self.features - feature, axis=1)
         nearest = np.argsort(distance)[:NEIGHBOURS]
@@ -63,7 +70,7 @@ class Emulator:
         return np.tensordot(share / share.sum(), self.mappings[nearest], 1)
 
     def _histogram(self, srgb_encoded: np.ndarray) -> np.ndarray:
-        """RGB-uv histograms, flattened as the encoder expects them."""
+        """Return RGB-uv histograms, flattened as the encoder expects them."""
         pixels = srgb_encoded.reshape(-1, 3)
         pixels = pixels[(pixels > 0).all(axis=1)]
         half = 6.4 / HISTOGRAM_BINS / 2
@@ -80,7 +87,16 @@ class Emulator:
 
 
 def photographs(folder: Path, emulator: Emulator, *, only: frozenset[str] | None = None) -> dict[str, np.ndarray]:
-    """Thumbnails (N, 288, 288, 3) uint8 and their cast polynomials (N, 10, 9, 3); only: of pictures so named."""
+    """Read all photographs below a folder and compute their cast polynomials.
+
+    Args:
+        folder: Folder of the photographs, at any depth.
+        emulator: The white-balance emulator.
+        only: Names of the photographs to use, relative to the folder; None for all.
+
+    Returns:
+        Thumbnails (N, 288, 288, 3) uint8, mappings (N, 10, 9, 3), and names (N,).
+    """
     thumbnails, mappings, names = [], [], []
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".png", ".jpg", ".jpeg")):
         if only is not None and path.relative_to(folder).as_posix() not in only:
@@ -102,7 +118,7 @@ def photographs(folder: Path, emulator: Emulator, *, only: frozenset[str] | None
 
 
 def raws(folder: Path) -> dict[str, np.ndarray]:
-    """Linear raw thumbnails (N, 64, 64, 3) float16 and lights (N, 3), green = 1, of one camera."""
+    """Return one camera's linear raw thumbnails (N, 64, 64, 3) float16, and its lights (N, 3) with green = 1."""
     data = sorted((folder / "numpy_data").glob("*.npy"))
     lights = np.stack([np.load(folder / "numpy_labels" / path.name).ravel() for path in data])
     thumbnails = np.stack([_without_chart(np.load(path)).astype(np.float16) for path in data])
@@ -110,14 +126,17 @@ def raws(folder: Path) -> dict[str, np.ndarray]:
 
 
 def _without_chart(raw: np.ndarray) -> np.ndarray:
-    """Without black borders; the black box over the colour chart filled from the mirrored picture or the mean."""
+    """Crop black borders, and fill the black box over the colour chart.
+
+    The box is filled from the mirrored picture or, where that is black too, with the mean.
+    """
     black = raw.max(axis=-1) <= 0
     rows, columns = (np.flatnonzero(~black.all(axis=axis)) for axis in (1, 0))
     if min(len(rows), len(columns)) < RAW_PX // 3:
         return raw
     rows, columns = (kept[np.arange(RAW_PX) * len(kept) // RAW_PX] for kept in (rows, columns))
     raw, black = raw[rows][:, columns], black[rows][:, columns]
-    for axis in (0, 1):  # the pixels beside it are dark in part
+    for axis in (0, 1):  # adjacent pixels are partly dark
         black = black | np.roll(black, 1, axis) | np.roll(black, -1, axis)
     if not 0 < black.mean() < 0.6:
         return raw
@@ -126,9 +145,16 @@ def _without_chart(raw: np.ndarray) -> np.ndarray:
 
 
 def camera(spectral: Path, name: str, lights: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """Matrices from white-balanced camera RGB to linear sRGB under 3,000 and 6,500 K, and raw colours of lights.
+    """Compute a camera's colour matrices and its raw values of several lights.
 
-    lights: (n, 81) spectra, 380 to 780 nm in steps of 5; left out, none. Green is 1 in what is given back.
+    Args:
+        spectral: Folder of rawtoaces-data.
+        name: Name of the camera.
+        lights: (n, 81) spectra, 380 to 780 nm in steps of 5; None for none.
+
+    Returns:
+        matrices (2, 3, 3) from white-balanced camera RGB to linear sRGB under 3,000 and 6,500 K; black_bodies (40,
+        3) with their kelvins; and lights (n, 3). Green is 1 in all raw values of lights.
     """
     sensitivity = _spectrum(spectral / "camera" / f"{name}_380_780_5.json")
     matching = _spectrum(spectral / "cmf" / "cmf_1931.json")
@@ -157,7 +183,10 @@ def camera(spectral: Path, name: str, lights: np.ndarray | None = None) -> dict[
 
 
 def spectra() -> np.ndarray:
-    """(n, 81) lights: daylights, fluorescent tubes, LEDs, sodium lamps (CIE 015:2018, as in colour-science)."""
+    """Return the spectra (n, 81) of daylight, fluorescent tubes, LEDs and sodium lamps.
+
+    They are those of CIE 015:2018, as colour-science provides them.
+    """
     import colour
     from colour.temperature import CCT_to_xy_CIE_D
 
@@ -188,9 +217,16 @@ def _spectrum(path: Path) -> dict[int, np.ndarray]:
 def developed(
     material: dict[str, np.ndarray], emulator: Emulator, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Rightly balanced linear thumbnails (N, 64, 64, 3) float16, their cast polynomials (N, 10, 9, 3), and `full`.
+    """Develop raws with the right balance.
 
-    full: (N,) the linear value at which the sensor was full.
+    Args:
+        material: `thumbnails` and `lights` of `raws`, and `matrices` of `camera`.
+        emulator: The white-balance emulator.
+        rng: Source of randomness.
+
+    Returns:
+        linear (N, 64, 64, 3) float16, mappings (N, 10, 9, 3), and full (N,): the linear value at which the sensor
+        was saturated.
     """
     thumbnails, mappings, full = [], [], []
     for raw, light in zip(material["thumbnails"].astype(np.float32), material["lights"], strict=True):

@@ -37,9 +37,9 @@ from .values import go_on_from
 
 FROZEN = ("hist_", "heat", "prior", "picture")
 PIXELS = 96
-MADE_AT_ONCE, SEEN_AT_ONCE = 16, 8  # few fit the processor's caches: twice as fast as many
+MADE_AT_ONCE, SEEN_AT_ONCE = 16, 8  # small batches fit the processor's caches and are twice as fast
 BLOCK = 2048
-KINDS: dict[str, dict[str, Any]] = {  # of samples: what the pairs are drawn from; a kind's place is in its seed
+KINDS: dict[str, dict[str, Any]] = {  # kind of sample -> options of the pairs; the position is part of the seed
     "seen": {},
     "shown": {"kinds": (0, 0, 1, 0), "photos": 0.3, "native": 1.0},
     "photographs": {"kinds": (0.17, 0.83, 0, 0), "photos": 1.0, "noisy": 0.0},
@@ -48,11 +48,20 @@ AVERAGED = 0.995
 
 
 def is_frozen(path: tuple[Any, ...]) -> bool:
+    """Return whether a value belongs to the frozen convolutions."""
     return str(path[0]).startswith(FROZEN)
 
 
 def make_samples(network: WhiteBalanceEstimator, material: Material, folder: Path, kind: str, count: int) -> None:
-    """Files of BLOCK samples each, of one of KINDS: what is seen, and a few pixels before and after."""
+    """Write files of BLOCK samples each: the convolutions' features, and a few pixels of both renderings.
+
+    Args:
+        network: The estimator.
+        material: Source of the pairs.
+        folder: Folder of the files. Blocks that it already contains are kept.
+        kind: A key of KINDS.
+        count: Number of samples.
+    """
     graph, state = nnx.split(network)
     seen = jax.jit(lambda s, thumbnails: nnx.merge(graph, s).features(thumbnails))
     for block in range(len(list(folder.glob(f"{kind}_*.npz"))), -(-count // BLOCK)):

@@ -25,35 +25,40 @@ from .data import CAMERAS, camera
 from .samples import LISTS, STYLES_APART, left_out, part
 
 LONGEST_PX = 256
-OWN = ("# coloured light", "# graded in one colour")  # parts of left_out.txt
+OWN = ("# coloured light", "# graded in one colour")  # sections of left_out.txt
 OTHER_CAMERA = "Sony_ILCE-7RM2"
 WRONG_KELVINS = (2800, 4000, 8500)
-SHOWN_LEVEL = 0.995  # the quantile of raw values that becomes white
+SHOWN_LEVEL = 0.995  # quantile of the raw values that becomes white
 KNOWN_OF_EACH = 12
-NOISE = 0.012  # of linear values, at the dark pictures' own exposure: a telephone's at night
+NOISE = 0.012  # standard deviation at the dark pictures' exposure, in linear values: that of a phone at night
 
 
 def encode(linear: np.ndarray) -> np.ndarray:
+    """Encode linear light as sRGB, clipped to 0 to 1."""
     clipped = np.clip(linear, 0, 1)
     return np.where(clipped <= 0.0031308, 12.92 * clipped, 1.055 * clipped ** (1 / 2.4) - 0.055)
 
 
 def decode(encoded: np.ndarray) -> np.ndarray:
+    """Decode sRGB to linear light."""
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
 
 def terms(rgb: np.ndarray) -> np.ndarray:
+    """Return the nine polynomial terms of RGB colours."""
     r, g, b = np.moveaxis(rgb, -1, 0)
     return np.stack([r, g, b, r * r, g * g, b * b, r * g, r * b, g * b], axis=-1)
 
 
 def write(folder: Path, name: str, wrong: np.ndarray, right: np.ndarray) -> None:
+    """Write a pair as 8-bit PNG files."""
     for kind, picture in (("input", wrong), ("gt", right)):
         pixels = np.round(255 * np.clip(picture, 0, 1)).astype(np.uint8)
         Image.fromarray(pixels).save(folder / f"{name}_{kind}.png")
 
 
 def photographs(options: argparse.Namespace, rng: np.random.Generator) -> None:
+    """Write the sets "balanced", "emulated", "style" and "dark" from held-out photographs."""
     with np.load(options.material / "photos.npz") as file:
         mappings, names = file["mappings"], file["names"]
     unused = left_out()
@@ -70,11 +75,11 @@ def photographs(options: argparse.Namespace, rng: np.random.Generator) -> None:
             write(options.out, f"{family}_{i}_{style}", terms(right) @ mappings[i, style], right)
         dim, style = decode(right) / 6, int(rng.integers(10))
         noisy = encode(dim + np.sqrt(NOISE**2 * (0.2 + dim * 6)) * rng.standard_normal(dim.shape))
-        write(options.out, f"dark_{i}", terms(noisy) @ mappings[i, style], noisy)  # no balance takes the noise away
+        write(options.out, f"dark_{i}", terms(noisy) @ mappings[i, style], noisy)  # the truth is noisy too
 
 
 def own_colours(options: argparse.Namespace) -> None:
-    """Those of `left_out.txt` that are photographs: their input is their truth."""
+    """Write the photographs of `left_out.txt` whose own colours must stay; their input is their truth."""
     names: list[str] = []
     for line in (LISTS / "left_out.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("# "):
@@ -88,6 +93,7 @@ def own_colours(options: argparse.Namespace) -> None:
 
 
 def developed(options: argparse.Namespace, rng: np.random.Generator) -> None:
+    """Write held-out raws, developed with the right and with wrong gains."""
     for folder in ("TAU_N_D810", "TAU_C_5DSR"):
         with np.load(options.material / f"raw_{folder}.npz") as file:
             raws, lights, matrices = file["thumbnails"], file["lights"], file["matrices"]
@@ -101,6 +107,7 @@ def developed(options: argparse.Namespace, rng: np.random.Generator) -> None:
 
 
 def known_sensors(options: argparse.Namespace, rng: np.random.Generator) -> None:
+    """Write unprocessed raws of the cameras used in training."""
     for folder in CAMERAS:
         with np.load(options.material / f"raw_{folder}.npz") as file:
             raws, lights = file["thumbnails"], file["lights"]
@@ -110,12 +117,13 @@ def known_sensors(options: argparse.Namespace, rng: np.random.Generator) -> None
 
 
 def just_shown(folder: Path, name: str, raw: np.ndarray, light: np.ndarray) -> None:
-    """A raw file as its sensor saw it, and the same with white as white."""
+    """Write an unprocessed raw file as its sensor recorded it, and the same with the right white balance."""
     level = max(np.quantile(raw, SHOWN_LEVEL), 1e-3)
     write(folder, name, encode(raw / level), encode(np.minimum(raw / light, 1) / level))
 
 
 def other_camera(options: argparse.Namespace) -> None:
+    """Write raws of a camera that training does not use, developed with an unknown rendering and unprocessed."""
     known = camera(options.spectral, OTHER_CAMERA)
     matrix = known["matrices"].mean(axis=0)
     for path in sorted(options.sensor.glob("*.npz")):
@@ -134,7 +142,7 @@ def other_camera(options: argparse.Namespace) -> None:
 
 
 def filmic(linear: np.ndarray) -> np.ndarray:
-    """A curve with toe and shoulder (Hable 2010), encoded."""
+    """Apply a curve with toe and shoulder (Hable 2010), and encode the result."""
     x = np.maximum(linear, 0)
 
     def hable(v: np.ndarray | float) -> np.ndarray:

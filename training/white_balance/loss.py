@@ -1,4 +1,4 @@
-"""What the estimator of light is trained for: little colour difference after the correction."""
+"""Loss of the light estimator: the colour difference that remains after the correction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dioptre.models.white_balance.module import Reading
 
 from .samples import D65
 
-EMPHASIS = 0.1  # what a ΔE weighs more for each ΔE that there is
+EMPHASIS = 0.1  # increase of an error's weight per ΔE of error
 
 LAB_FROM_LINEAR = np.array(
     [[0.4339, 0.3762, 0.1899], [0.2126, 0.7152, 0.0722], [0.0177, 0.1095, 0.8729]], np.float32
@@ -22,14 +22,20 @@ LAB_FROM_LINEAR = np.array(
 
 
 def lab(srgb_encoded: Array) -> Array:
-    """CIELAB, D65; differentiable everywhere."""
+    """Convert sRGB to CIELAB (D65), differentiable everywhere."""
     xyz = srgb_to_linear(srgb_encoded) @ LAB_FROM_LINEAR.T
     f = jnp.where(xyz > 216 / 24389, jnp.cbrt(jnp.maximum(xyz, 216 / 24389)), (24389 / 27 * xyz + 16) / 116)
     return jnp.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1)
 
 
 def corrected(wrong: Array, chroma: Array, residual: Array) -> Array:
-    """Colours (n, pixels, 3) of the wrong pictures, corrected by what the network says, as the pipeline does it."""
+    """Correct the colours of the wrong pictures by the network's output, as the pipeline does.
+
+    Args:
+        wrong: (n, pixels, 3), sRGB-encoded.
+        chroma: (n, 2), logarithms of the illuminant's r/g and b/g.
+        residual: (n, 9, 3), polynomial that corrects what the change of the illuminant leaves.
+    """
     white = jnp.stack([jnp.exp(chroma[:, 0]), jnp.ones(len(chroma)), jnp.exp(chroma[:, 1])], axis=-1)
 
     def one(colours: Array, xy: Array, bend: Array) -> Array:
@@ -39,7 +45,10 @@ def corrected(wrong: Array, chroma: Array, residual: Array) -> Array:
 
 
 def remaining(out: Array, right: Array) -> Array:
-    """Mean ΔE of every picture: CIELAB distance with large chroma weighed down, close to ΔE2000 on average."""
+    """Return the mean ΔE of every picture.
+
+    It is the CIELAB distance with less weight on differences at large chroma, close to ΔE2000 on average.
+    """
     first, second = lab(jnp.clip(out, 0, 1)), lab(right)
     chroma = 0.5 * (
         jnp.hypot(first[..., 1] + 1e-3, first[..., 2]) + jnp.hypot(second[..., 1] + 1e-3, second[..., 2])
@@ -51,16 +60,22 @@ def remaining(out: Array, right: Array) -> Array:
 
 
 def weighed(error: Array) -> Array:
-    """Large errors count more, for the worst pictures are the ones that are noticed."""
+    """Weight large errors more, because the worst pictures are the ones that people notice."""
     return error * (1 + EMPHASIS * error)
 
 
 def loss_of_reading(
     read: Reading, wrong: Array, right: Array, batch: dict[str, Array]
 ) -> tuple[Array, dict[str, Array]]:
-    """wrong, right: (n, pixels, 3), sRGB-encoded.
+    """Return the loss and its terms.
 
-    The light is to be what it is if there is a cast; whether there is one, is for the belief to say.
+    The illuminant is learnt only from pictures with a cast; the belief learns whether there is a cast.
+
+    Args:
+        read: The network's output.
+        wrong: (n, pixels, 3), sRGB-encoded.
+        right: (n, pixels, 3), sRGB-encoded.
+        batch: chroma (n, 2), known (n,) and cast (n,), as `Material.batch` returns them.
     """
     share = jax.nn.sigmoid(read.belief)
     error = remaining(corrected(wrong, share[:, None] * read.chroma, share[:, None, None] * read.residual), right)

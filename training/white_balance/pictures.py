@@ -1,4 +1,4 @@
-"""Right pictures in memory, and parts of them."""
+"""Correctly balanced pictures in memory, and random crops of them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from dioptre.imaging.encoding import srgb_to_linear
 
 @dataclass(frozen=True, kw_only=True)
 class Right:
-    """Pictures (N, side, side, 3), sRGB-encoded uint8 or linear float16, and emulator settings (N, 10, 9, 3).
+    """Correctly balanced pictures.
 
-    full: (N,) the linear value at which the sensor was full.
+    Attributes:
+        pictures: (N, side, side, 3), sRGB-encoded uint8 or linear float16.
+        mappings: (N, 10, 9, 3), the emulator's settings.
+        full: (N,) the linear value at which the sensor was saturated.
+        linear: Whether the pictures are linear.
     """
 
     pictures: np.ndarray
@@ -24,14 +28,26 @@ class Right:
 
 
 def crop(rng: np.random.Generator, source: Right, side: int) -> tuple[np.ndarray, np.float32, np.ndarray, int]:
-    """A part of any right picture, linear, where its sensor was full, its ten polynomials, and which it is."""
+    """Return a random crop of a random picture.
+
+    Returns:
+        The linear crop (side, side, 3), its sensor's saturation value, the ten polynomials, and the picture's
+        index.
+    """
     index = int(rng.integers(len(source.pictures)))
     part = part_of(rng, source.pictures[index], side, linear=source.linear)
     return part, source.full[index], source.mappings[index], index
 
 
 def part_of(rng: np.random.Generator, picture: np.ndarray, side: int, *, linear: bool) -> np.ndarray:
-    """A square part of a picture or of its mirror image, linear. linear: whether the picture is."""
+    """Return a random square crop, linear, of a picture or of its mirror image.
+
+    Args:
+        rng: Source of randomness.
+        picture: (n, n, 3).
+        side: Side of the crop.
+        linear: Whether the picture is linear.
+    """
     whole = len(picture)
     length = int(max(rng.integers(whole // (2 if linear else 3), whole + 1, size=2)))
     top, left = rng.integers(0, whole - length + 1, size=2)
@@ -42,7 +58,7 @@ def part_of(rng: np.random.Generator, picture: np.ndarray, side: int, *, linear:
 
 
 def smaller(pictures: np.ndarray, times: int) -> np.ndarray:
-    """Pictures (N, h, w, 3) uint8, their sides `times` shorter: means."""
+    """Return pictures (N, h, w, 3) uint8 with their sides divided by `times`, averaged."""
     if times == 1:
         return pictures
     n, height, width, _ = pictures.shape

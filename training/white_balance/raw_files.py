@@ -1,4 +1,4 @@
-"""Raw files just shown: what a sensor saw in its own colours, with neither matrix nor balance."""
+"""Draw unprocessed raw files: a sensor's own colours, with neither matrix nor white balance."""
 
 from __future__ import annotations
 
@@ -10,22 +10,27 @@ from .data import TONE_LEVEL
 from .pictures import part_of
 from .sensors import near_identity, shift
 
-EVERY_LIGHT = 0.5  # of raws: as often in any light, for most were taken under the sky
-OFF_BLACK = 0.5  # what was subtracted as black is a little too little or too much, as shows in the dark
-OFF_BY = 1e-3, 6e-2  # of raw values; half of the time by as much in every channel
-SHIFTED = 0.8  # as another sensor would have seen it; else lights would be learnt by heart
+EVERY_LIGHT = 0.5  # fraction of the raws drawn evenly by warmth, because most were taken outdoors
+OFF_BLACK = 0.5  # fraction with a slightly wrong black level, which shows in the shadows
+OFF_BY = 1e-3, 6e-2  # range of that error in raw values; half of the time equal in all channels
+SHIFTED = 0.8  # fraction shown as by another sensor, so that the network does not memorise lights
 _WARMTHS = 8
 
 
 class RawFiles:
-    """Raws in their sensors' balanced colours, and the lights (N, 3) they were taken in, green 1.
+    """Raws in their sensors' balanced colours, and their illuminants (N, 3) with green = 1.
 
-    Nothing is cut off where the balance goes beyond the full sensor: as a raw is shown, its channels are full by
-    themselves, and what is too bright keeps a part of the light's colour.
+    Values above the sensor's saturation are kept after the balance. In an unprocessed raw the channels saturate
+    separately, and overexposed areas keep some of the illuminant's colour.
     """
 
     def __init__(self, thumbnails: Sequence[np.ndarray], lights: Sequence[np.ndarray]) -> None:
-        """thumbnails: of every camera, (n, side, side, 3) linear raw values, 1 where the sensor is full."""
+        """Combine the raws of several cameras.
+
+        Args:
+            thumbnails: For each camera (n, side, side, 3) linear raw values; 1 is saturation.
+            lights: For each camera (n, 3) illuminants, green = 1.
+        """
         self.lights = np.concatenate(lights)
         pictures, full = [], []
         for raws, light in zip(thumbnails, lights, strict=True):
@@ -40,7 +45,12 @@ class RawFiles:
         self.by_warmth = [found for k in range(_WARMTHS) if len(found := np.flatnonzero(of == k))]
 
     def draw(self, rng: np.random.Generator, side: int) -> tuple[np.ndarray, np.float32, np.ndarray, np.ndarray]:
-        """A part of a raw, where it was full, the bend to another sensor's colours (3, 3), and its light (3, 3)."""
+        """Draw a random crop of a raw.
+
+        Returns:
+            The crop, its saturation value, the matrix (3, 3) to another sensor's colours, and its illuminant (3,
+            3).
+        """
         index = int(rng.integers(len(self.lights)))
         if rng.random() < EVERY_LIGHT:
             alike = self.by_warmth[rng.integers(len(self.by_warmth))]

@@ -1,4 +1,4 @@
-"""How a right picture and the same with a cast are rendered: matrix, exposure, noise, tone curve."""
+"""Render a balanced picture and the same picture with a cast: matrix, exposure, noise, tone curve."""
 
 from __future__ import annotations
 
@@ -12,24 +12,31 @@ from jax import Array
 from dioptre.colour.correction import polynomial_terms
 from dioptre.imaging.encoding import linear_to_srgb
 
-FILMIC = 0.55  # of raws: what lies above white is bent in; half of them have a toe, so that channels lie closer
-FOREIGN_MATRICES = 0.4  # of raws whose colours are bent at all: as far as by another sensor's matrix
+FILMIC = 0.55  # fraction of the raws with a compressed highlight range; half of these also have a toe
+FOREIGN_MATRICES = 0.4  # fraction of the raws with a colour error as large as that of another sensor's matrix
 
 
 def random_rendering(
     rng: np.random.Generator, is_raw: np.ndarray, n_noisy: int, without_curve: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """A matrix near the identity and a tone curve.
+    """Draw a matrix near the identity and a tone curve for every picture.
 
-    without_curve: (n,) which pictures get nothing but an exposure. tone: exposure, shoulder, S-curve, exponent,
-    whether the sensor has a limit, what becomes white, toe.
+    Args:
+        rng: Source of randomness.
+        is_raw: (n,) which pictures are raws.
+        n_noisy: Number of noisy pictures, the first ones.
+        without_curve: (n,) which pictures get only an exposure.
+
+    Returns:
+        matrix (n, 3, 3), and tone (7, n): exposure, shoulder, S-curve, exponent, whether the sensor saturates, the
+        linear value that becomes white, toe.
     """
     n = len(is_raw)
     plain = (rng.random(n) < np.where(is_raw, 0.1, 0.4)) | without_curve
     foreign = is_raw & (rng.random(n) < FOREIGN_MATRICES)
     bent = np.where(foreign, rng.uniform(0.06, 0.18, n), 0.06) * (~plain & (rng.random(n) < 0.6))
     bend = rng.normal(0, 1, (n, 3, 3)) * bent[:, None, None]
-    dark = rng.random(n) < np.where(np.arange(n) < n_noisy, 0.5, 0.15)  # where there is noise, light is short
+    dark = rng.random(n) < np.where(np.arange(n) < n_noisy, 0.5, 0.15)  # noisy pictures are more often dark
     gain = np.where(dark, np.exp(rng.uniform(np.log(0.1), np.log(0.6), n)), np.exp(rng.uniform(-0.6, 0.5, n)))
     gain = np.where(plain, 1.0, gain)
     gain = np.where(without_curve, np.exp(rng.uniform(-0.9, 0.3, n)), gain)
@@ -43,7 +50,7 @@ def random_rendering(
     shoulder = np.where(filmic, level**toe * np.exp(rng.uniform(0, np.log(3), n)) - 1, shoulder)
     s_curve = s_curve * ~(filmic & (rng.random(n) < 0.6))
     tone = np.stack([gain, shoulder * ~without_curve, s_curve * ~without_curve, exponent, clips, level, toe])
-    matrix = np.eye(3) + bend - bend.mean(axis=1, keepdims=True)  # its columns add up to one: grey stays grey
+    matrix = np.eye(3) + bend - bend.mean(axis=1, keepdims=True)  # columns add up to one, so grey stays grey
     return {"matrix": matrix.astype(np.float32), "tone": tone.astype(np.float32)}
 
 
@@ -59,11 +66,20 @@ def pairs(
     grain: Array,
     shown: Array,
 ) -> dict[str, Array]:
-    """seen, wrong, right (n, side, side, 3), sRGB-encoded, and chroma (n, 2); see `Material.batch`.
+    """Render pairs of pictures with and without a cast.
 
-    pictures: linear, right. full: (n,) where their sensor was full. white, bend: the cast as a matrix in linear
-        light and a polynomial of encoded values. noise: (noisy,) its deviation in the first few pictures; grain:
-        draws of it, (draws, noisy, side, side, 3), of which the mean is seen.
+    Args:
+        pictures: (n, side, side, 3) linear, correctly balanced.
+        full: (n,) linear value at which the sensor saturates.
+        white: (n, 3, 3) the cast as a matrix in linear light.
+        bend: (n, 9, 3) the cast as a polynomial of encoded values.
+        rendering: Matrices and tone curves of `random_rendering`.
+        noise: (noisy,) standard deviation of the noise in the first few pictures.
+        grain: (draws, noisy, side, side, 3) draws of the noise; the network sees their mean.
+        shown: (n,) which pictures are unprocessed raws.
+
+    Returns:
+        seen, wrong and right (n, side, side, 3), sRGB-encoded, and chroma (n, 2); see `Material.batch`.
     """
     gain, shoulder, s_curve, exponent, clips, level, toe = (row[:, None, None] for row in rendering["tone"])
 
@@ -95,7 +111,7 @@ def pairs(
     clean = [plane[noisy] for plane in right]
 
     def sensed(grain: Array) -> list[Array]:
-        """The noisy pictures as the sensor gives them, before any balance."""
+        """Return the noisy pictures as the sensor records them, before any balance."""
         both = zip(unbalanced, _planes(grain), strict=True)
         return [_noisy(plane[noisy] * gain[noisy], deviation, by) / gain[noisy] for plane, by in both]
 
@@ -114,12 +130,15 @@ def _planes(colours: Array) -> list[Array]:
 
 
 def _product(planes: list[Array], matrix: Array) -> list[Array]:
-    """Channels (n, h, w), times matrices (n, channels, 3): separately, many times faster than side by side."""
+    """Multiply channels (n, h, w) by matrices (n, channels, 3).
+
+    The channels are separate arrays because that is many times faster than one array.
+    """
     return [
         sum(plane * matrix[:, k, channel, None, None] for k, plane in enumerate(planes)) for channel in range(3)
     ]
 
 
 def _noisy(exposed: Array, level: Array, grain: Array) -> Array:
-    """Linear values as a sensor sees them: shot and read noise; below black it is cut off."""
+    """Return linear values as a sensor records them: with shot and read noise, clipped at black."""
     return jnp.maximum(exposed + level * jnp.sqrt(0.2 + 6 * jnp.maximum(exposed, 0)) * grain, 0)

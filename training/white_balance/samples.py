@@ -1,9 +1,9 @@
-"""Endless pairs of wrongly and rightly balanced thumbnails, made on the fly.
+"""Generate endless pairs of thumbnails with wrong and right white balance.
 
-A right picture (a photograph's part, a developed raw, two of them side by side) gets another rendering (colour
-matrix, exposure, tone curve), and the same picture is rendered with a cast: a setting of the white-balance emulator
-or a blend of two, another of 46 cameras developed for the wrong light, a raw file just shown, a pure change of
-light. A share has no cast.
+A right picture (a crop of a photograph, a developed raw, or two of these side by side) gets a different rendering
+(colour matrix, exposure, tone curve), and the same picture is rendered with a cast: a setting of the white-balance
+emulator or a blend of two, another of 46 cameras developed for the wrong light, an unprocessed raw file, or a pure
+change of the light. A fraction has no cast.
 """
 
 from __future__ import annotations
@@ -26,22 +26,23 @@ from .sensors import Sensors
 
 LISTS = Path(__file__).parent
 SIDE = WhiteBalanceConfig().coarse_px
-FINE_SIDE = WhiteBalanceConfig().thumbnail_px  # with fine detail: highlights and shadows of a few pixels
+FINE_SIDE = WhiteBalanceConfig().thumbnail_px  # keeps fine detail: highlights and shadows of a few pixels
 PHOTOS_SHARE = 0.5
 NOISY_SHARE = 0.3
-UNKNOWN_STYLES = 0.4  # of settings of the emulator: bent further, as one picture style differs from another
-NATIVE = 0.5  # of other cameras: the sensor's own colours with no matrix and no balance, a raw file just shown
-RAW_FILES = 0.6  # of raws just shown: a camera's raw, not one made of a right picture
-WITHOUT_CURVE = 0.7  # of raws just shown: nothing but sRGB's encoding, as readers of raws show them
-STYLES_APART = (3, 5)  # of the emulator: shade and tungsten, each as "camera standard"; never trained on
+UNKNOWN_STYLES = 0.4  # fraction of the emulator's settings with an added difference between picture styles
+NATIVE = 0.5  # fraction of other cameras' pictures shown as unprocessed raws
+RAW_FILES = 0.6  # fraction of the unprocessed raws from a real camera, not derived from a right picture
+WITHOUT_CURVE = 0.7  # fraction of the unprocessed raws with only sRGB's encoding, as raw readers show them
+STYLES_APART = (3, 5)  # the emulator's shade and tungsten in "camera standard", never trained on
 D65 = jnp.array(D65_XY)
 _RUN, _EVERY = 12, 8
 
 
 def part(n: int, which: str) -> np.ndarray:
-    """Indices of the "training", "validation" or "test" part of n pictures.
+    """Return the indices of the "training", "validation" or "test" part of n pictures.
 
-    The first and the fifth of every eight runs of a dozen are kept apart, for neighbours often show one scene.
+    Of every eight runs of twelve pictures the first is for tests and the fifth for validation; splitting by runs
+    keeps neighbours together, which often show the same scene.
     """
     run = np.arange(n) // _RUN % _EVERY
     chosen = {"test": run == 0, "validation": run == 4, "training": (run != 0) & (run != 4)}
@@ -49,19 +50,25 @@ def part(n: int, which: str) -> np.ndarray:
 
 
 def left_out(which: str = "test") -> frozenset[str]:
-    """The names of photographs that are not used: what is right is not known of them, or they must not be used.
+    """Return the names of photographs that must not be used, because their right balance is unknown or by licence.
 
-    Those whose licences do not allow commercial use or changes are kept from the training alone.
+    Photographs whose licences do not allow commercial use or changes are excluded from training only.
     """
     unknown = listed(LISTS / "left_out.txt")
     return unknown | listed(LISTS / "not_trained_on.txt") if which == "training" else unknown
 
 
 class Material:
-    """What `data.py` prepared, and the pairs made of it."""
+    """The material that `data.py` prepared, and a generator of pairs."""
 
     def __init__(self, folder: Path, which: str = "training", *, side: int = SIDE) -> None:
-        """side: of the pictures, SIDE or FINE_SIDE; raws have no more detail than SIDE."""
+        """Load the material.
+
+        Args:
+            folder: Folder of the material.
+            which: "training", "validation" or "test".
+            side: Side of the pictures, SIDE or FINE_SIDE; raws have no more detail than SIDE.
+        """
         self.side = side
         with np.load(folder / "photos.npz") as photos:
             keep = part(len(photos["thumbnails"]), which)
@@ -69,7 +76,7 @@ class Material:
             pictures, mappings = [photos["thumbnails"][keep]], [photos["mappings"][keep]]
         if which == "training" and (folder / "photos_more.npz").exists():
             with np.load(folder / "photos_more.npz") as photos:
-                pictures += [pictures[0], photos["thumbnails"]]  # those chosen with most care count twice
+                pictures += [pictures[0], photos["thumbnails"]]  # the most carefully chosen count twice
                 mappings += [mappings[0], photos["mappings"]]
         pictures = [smaller(thumbnails, FINE_SIDE // side) for thumbnails in pictures]
         self.photos = Right(
@@ -115,11 +122,22 @@ class Material:
         unknown_styles: float = UNKNOWN_STYLES,
         native: float = NATIVE,
     ) -> dict[str, Array]:
-        """seen, wrong, right (size, side, side, 3), sRGB-encoded; chroma (size, 2) of the light; known, cast.
+        """Return a batch of pairs.
 
-        kinds: shares of pictures with no cast, an emulated one, another camera's, a pure change of light.
-        styles: which of the emulator's settings. photos: share of photographs, the others are raws. native: share
-        of other cameras' pictures that are raws just shown.
+        Args:
+            rng: Source of randomness.
+            size: Number of pairs.
+            styles: Settings of the emulator to use.
+            kinds: Fractions of pictures with no cast, an emulated cast, another camera's cast, and a pure change of
+                light.
+            photos: Fraction of photographs; the others are raws.
+            noisy: Fraction of noisy pictures.
+            unknown_styles: Fraction of the emulator's settings that are varied further.
+            native: Fraction of other cameras' pictures that are unprocessed raws.
+
+        Returns:
+            seen, wrong and right (size, side, side, 3), sRGB-encoded; chroma (size, 2) of the illuminant; known
+            (size,), 1 where the illuminant is known; cast (size,), 1 where there is a cast.
         """
         pictures, full, mappings, is_raw, index = self._pictures(rng, size, photos)
         kind = rng.choice(4, size=size, p=kinds)
@@ -153,9 +171,11 @@ class Material:
     def _pictures(
         self, rng: np.random.Generator, n: int, photos: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Linear right pictures, where the sensor was full, settings' polynomials, and which come from raws.
+        """Return n random pictures.
 
-        Last, which raw it is, or -1 for photographs and where two pictures were put together.
+        Returns:
+            Linear right pictures, their saturation values, the settings' polynomials, which of them come from raws,
+            and the index of the raw, or -1 for photographs and for composites of two pictures.
         """
         side = self.side
         pictures, mappings = np.empty((n, side, side, 3), np.float32), np.empty((n, 10, 9, 3), np.float32)
@@ -184,7 +204,7 @@ class Material:
         return (int(self.own_lights[raw]), self.own_rest[raw]) if raw >= 0 else None
 
     def _change(self, rng: np.random.Generator) -> np.ndarray:
-        """A change of light alone: along the black bodies, or gains of any colour."""
+        """Return a pure change of the light: along the Planckian locus, or by gains of any colour."""
         if rng.random() < 0.5:
             return self.changes[rng.integers(64), int(np.clip(rng.normal(4, 1.7), 0, 8))]
         gains = np.exp(rng.normal(0, 0.4, 3))
@@ -192,10 +212,14 @@ class Material:
 
 
 def _setting(rng: np.random.Generator, mappings: np.ndarray, styles: tuple[int, ...], unknown: float) -> np.ndarray:
-    """A polynomial: a camera setting, or one between two, or part of the way to it.
+    """Return a polynomial for a camera setting, for a blend of two, or for a part of the way to it.
 
-    Settings come in pairs: one white point in two picture styles. unknown: the share to which a part of the
-    difference within such a pair is added: a style like none of the known ones.
+    Args:
+        rng: Source of randomness.
+        mappings: (10, 9, 3) settings of the picture. They come in pairs: one white point in two picture styles.
+        styles: Settings to choose from.
+        unknown: Probability of adding a part of the difference within such a pair, for a style unlike the known
+            ones.
     """
     first, second = rng.choice(styles, size=2)
     between = rng.random() if rng.random() < 0.3 else 0.0

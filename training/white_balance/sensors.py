@@ -1,4 +1,4 @@
-"""What cameras' sensors see of a right picture: known ones, those between two, and others like none of them."""
+"""Simulate how sensors record a picture: known cameras, blends of two, and unknown ones."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-UNKNOWN_SENSORS = 0.5  # of other cameras, of raws just shown: one that mixes colours as none of the known ones
-OWN_LIGHTS = 0.7  # of raws just shown that were raws: under the light in which they were taken; lamps light rooms
-EVERY_MAKER = 0.5  # of cameras: of any maker, as compact cameras and telephones are few among the known ones
-SHIFT = 0.09  # of ln r/g and ln b/g: how another sensor sees a light; known ones lie twice as far from each other
+UNKNOWN_SENSORS = 0.5  # fraction of the cameras that mix colours unlike any known one
+OWN_LIGHTS = 0.7  # fraction of the raws shown under their real light, so that lamps light rooms
+EVERY_MAKER = 0.5  # fraction of the cameras drawn evenly by maker, because few known ones are compacts or phones
+SHIFT = 0.09  # standard deviation of ln r/g and ln b/g between sensors; known ones differ by twice as much
 CAMERAS_APART = (
     "Sony_ILCE-7RM2",
     "Nikon_D850",
@@ -22,10 +22,15 @@ _SMALL = ("PowerShot", "DSC", "Insta360")
 
 
 class Sensors:
-    """The cameras of `data.py`: matrices (n, 2, 3, 3) from balanced raw to linear sRGB, raw colours of lights."""
+    """The cameras of `data.py`: matrices (n, 2, 3, 3) from balanced raw to linear sRGB, raw values of lights."""
 
     def __init__(self, folder: Path, which: str) -> None:
-        """which: "training", or anything else for the cameras that are kept apart."""
+        """Load the cameras.
+
+        Args:
+            folder: Folder of the material.
+            which: "training", or any other value for the cameras that are held out.
+        """
         with np.load(folder / "cameras.npz") as cameras:
             names = cameras["names"]
             apart = np.isin(names, CAMERAS_APART)
@@ -39,16 +44,25 @@ class Sensors:
         self.makers = [np.flatnonzero(makers == maker) for maker in np.unique(makers)]
 
     def nearest(self, name: str, lights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(N,) which of a camera's known lights each light (N, 3) is closest to, and (N, 3) what is left over."""
+        """Find the known light of a camera that is closest to each given light.
+
+        Args:
+            name: Name of the camera.
+            lights: (N, 3) raw colours, green = 1.
+
+        Returns:
+            The indices (N,) of the known lights, and the remaining ratios (N, 3).
+        """
         ratio = np.log(lights[:, None] / self._known[name])
         index = np.argmin(np.linalg.norm(ratio, axis=-1), axis=1)
         return index, np.exp(np.clip(ratio[np.arange(len(lights)), index], -0.2, 0.2))
 
     def wrongly_set(self, rng: np.random.Generator) -> np.ndarray:
-        """From right linear colours to those of a camera set for the wrong light.
+        """Return a matrix from right linear colours to those of a camera set for the wrong light.
 
-        A third of the settings are another camera's, as when a raw file is developed with foreign numbers, which
-        makes casts of green and magenta; a tenth are none at all. Half of the cameras lie between two known ones.
+        A third of the settings are another camera's, as when a raw file is developed with another camera's numbers,
+        which causes green and magenta casts. A tenth have no setting at all. Half of the cameras are blends of two
+        known ones.
         """
         camera, other = self.camera(rng), self.camera(rng)
         chance = rng.random()
@@ -56,7 +70,7 @@ class Sensors:
         believed = np.ones(3) if chance < 0.1 else self.light(rng, other if chance < 0.45 else camera)
         gains = true / believed
         shares = rng.random(2)
-        if rng.random() < 0.5:  # developed for the light it is set for, else with one matrix for all
+        if rng.random() < 0.5:  # developed for the light it is set for, otherwise with one matrix for all
             shares[1] = shares[0]
         matrices = camera @ self.matrices.reshape(len(camera), -1)
         first, second = (
@@ -69,9 +83,16 @@ class Sensors:
         return np.linalg.inv(first) @ np.diag(gains / gains[1]) @ second
 
     def native(self, rng: np.random.Generator, own: tuple[int, np.ndarray] | None) -> tuple[np.ndarray, np.ndarray]:
-        """To (a part of the way to) a sensor's own balanced colours, and the light as that sensor sees it.
+        """Return a matrix towards a sensor's own balanced colours, and the light as that sensor records it.
 
-        own: the light the picture was taken in, as `nearest` says it; None where it is not known.
+        In 40 % of the cases the matrix leads only part of the way.
+
+        Args:
+            rng: Source of randomness.
+            own: The light in which the picture was taken, as `nearest` returns it; None when it is unknown.
+
+        Returns:
+            The matrix (3, 3), and the light as a diagonal matrix (3, 3).
         """
         camera = self.camera(rng)
         matrix = (camera @ self.matrices.reshape(len(camera), -1)).reshape(2, 3, 3)[rng.integers(2)]
@@ -86,7 +107,7 @@ class Sensors:
         return sensor, np.diag(light * shift(rng))
 
     def camera(self, rng: np.random.Generator) -> np.ndarray:
-        """The share of each known camera in one camera's sensitivities."""
+        """Return the weight of each known camera in a random camera's sensitivities."""
         shares = np.zeros(len(self.matrices))
         first, second = rng.integers(len(shares), size=2)
         if rng.random() < EVERY_MAKER:
@@ -98,20 +119,20 @@ class Sensors:
         return shares
 
     def light(self, rng: np.random.Generator, camera: np.ndarray) -> np.ndarray:
-        """A light in a camera's raw colours, green 1."""
+        """Return a random light in a camera's raw colours, green = 1."""
         table = self.black_bodies if rng.random() < 0.65 else self.lights
         light = (camera @ table[:, rng.integers(table.shape[1])]) * np.exp(rng.normal(0, 0.07, 3))
         return light / light[1]
 
 
 def near_identity(rng: np.random.Generator, deviation: float) -> np.ndarray:
-    """A matrix whose columns add up to one: grey stays grey."""
+    """Return a random matrix whose columns add up to one, so grey stays grey."""
     bend = rng.normal(0, deviation, (3, 3))
     return np.eye(3) + bend - bend.mean(axis=0)
 
 
 def shift(rng: np.random.Generator) -> np.ndarray:
-    """Gains of a sensor that is like the known ones, but none of them; green's is 1."""
+    """Return the gains of a sensor that resembles the known ones without equalling any; green's gain is 1."""
     return np.exp(rng.normal(0, SHIFT, 3) * [1, 0, 1])
 
 

@@ -45,12 +45,21 @@ AVERAGED = 0.998
 def loss_of(
     network: WhiteBalanceEstimator, batch: dict[str, Array], pixels: Array
 ) -> tuple[Array, dict[str, Array]]:
+    """Return the loss of a batch and its terms, at the given pixels."""
     wrong, right = (batch[name].reshape(len(batch[name]), -1, 3)[:, pixels] for name in ("wrong", "right"))
     return loss_of_reading(network(batch["seen"]), wrong, right, batch)
 
 
 def first_basis(material: Material, size: int) -> np.ndarray:
-    """(size, 27): the bends of colours that matter most, from pairs whose light is guessed from their means."""
+    """Compute the initial basis of the residual polynomials from pairs whose illuminant is guessed by their means.
+
+    Args:
+        material: Source of the pairs.
+        size: Number of basis vectors.
+
+    Returns:
+        The principal directions (size, 27), scaled by their standard deviation.
+    """
     rng = np.random.default_rng(2)
     found = []
     for _ in range(20):
@@ -75,7 +84,7 @@ def first_basis(material: Material, size: int) -> np.ndarray:
 
 
 def drawn(material: Material, rng: np.random.Generator, size: int) -> Iterator[tuple[Array, dict[str, Array]]]:
-    """Which pixels are scored, and a batch; the next ones are made while these are learnt from."""
+    """Yield the pixels to score and a batch, while a thread prepares the next batch."""
 
     def draw() -> tuple[Array, dict[str, Array]]:
         pixels = jnp.asarray(rng.choice(4096, SCORED_PIXELS, replace=False))

@@ -1,4 +1,4 @@
-"""Pairs of pictures, cameras and settings that are kept apart from training."""
+"""Pairs of pictures, cameras and settings that are held out from training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from .samples import SIDE, STYLES_APART, Material
 def validation_sets(
     material: Path, size: int, *, side: int = SIDE, batches: int = 4
 ) -> dict[str, list[dict[str, Array]]]:
-    """Pairs of what is kept apart: photographs, raws, styles of the emulator, cameras; raws just shown."""
+    """Return held-out pairs by set: photographs, raws, the emulator's styles, cameras, and unprocessed raws.
+
+    Args:
+        material: Folder of the material.
+        size: Pairs in each batch.
+        side: Side of the pictures.
+        batches: Batches in each set.
+    """
     kept = Material(material, "validation", side=side)
     rng = np.random.default_rng(1)
     known = tuple(s for s in range(10) if s not in STYLES_APART)

@@ -17,7 +17,10 @@ from dioptre.models.white_balance.module import WhiteBalanceEstimator
 
 
 def go_on_from(network: WhiteBalanceEstimator, stored: dict[str, np.ndarray]) -> None:
-    """Take over the values of an earlier, narrower network; what its units did not see counts for nothing yet."""
+    """Copy the values of an earlier, narrower network into a network.
+
+    Inputs that the earlier network did not have start with zero weight in its units.
+    """
     state = nnx.state(network)
     for path, variable in nnx.to_flat_state(state):
         values = stored.get(".".join(map(str, path)))
@@ -32,7 +35,7 @@ def go_on_from(network: WhiteBalanceEstimator, stored: dict[str, np.ndarray]) ->
 
 
 def between(first: dict[str, np.ndarray], second: dict[str, np.ndarray], *, share: float) -> dict[str, np.ndarray]:
-    """Values that lie `share` of the way from the first to the second; of one network, by their path in it."""
+    """Return the values that lie `share` of the way from the first to the second set of values."""
     return {name: (values + share * (second[name] - values)).astype(np.float32) for name, values in first.items()}
 
 
