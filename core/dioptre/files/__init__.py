@@ -1,4 +1,4 @@
-"""Pictures, layered files, depth maps and their metadata: everything that touches the disk."""
+"""Read and write files: pictures, layered files, depth maps and metadata."""
 
 from __future__ import annotations
 

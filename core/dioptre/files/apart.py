@@ -1,8 +1,8 @@
-"""Read files in a process of its own, which can be limited, and killed at any moment.
+"""Read files in a separate process, which can be limited and killed at any time.
 
-The process stays warm from one file to the next. A file that is too slow, takes too much memory or brings its
-decoder down costs that process, which is started again for the next one. Pixels come back through a file that both
-have mapped; they are copied once. The process is not a sandbox: it runs as the user, with the user's rights.
+The process keeps running from one file to the next. A file that takes too long or too much memory, or crashes its
+decoder, costs only that process, which is restarted for the next file. Pixels come back through a file that both
+processes map into memory, and are copied once. The process is not a sandbox: it runs with the user's permissions.
 """
 
 from __future__ import annotations
@@ -34,26 +34,30 @@ from .confinement import memory_bytes
 from .decode import Decoded, require_finite
 from .picture import Source
 
-OPEN_S = 20.0  # for the file to be opened: a sleeping disk needs ten
-START_S = 60.0  # for the process to come up on a machine that swaps
-_LOOK_S = 0.05  # between looks at memory, time and the user's Cancel: not felt
+OPEN_S = 20.0  # time limit for opening the file; waking a sleeping disk takes ten seconds
+START_S = 60.0  # time limit for starting the process on a machine that swaps
+_LOOK_S = 0.05  # interval of checking memory, time and the user's Cancel; too short to notice
 _FEW_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VIPS_CONCURRENCY": "4"}
-_KEPT_BYTES = 96 << 20  # between two pictures: 24 megapixels of 8 bits
-_GONE_S = 2.0  # a killed process that waits for a dead mount is left behind
+_KEPT_BYTES = 96 << 20  # memory kept between two pictures: 24 megapixels with 8 bits
+_GONE_S = 2.0  # time limit for a killed process to end; one that hangs on a dead mount is abandoned
 
 Check = Callable[[], None]
-"""Called about 20 times a second while a file is read; may raise to give up."""
+"""Called about 20 times a second while a file is read. It may raise an exception to cancel."""
 
 
 def no_check() -> None:
-    """Nobody gives up."""
+    """Never cancel."""
 
 
 class Reader:
-    """One decoding process. Its methods may be called from any thread; one file is read at a time."""
+    """A decoding process. Its methods may be called from any thread; it reads one file at a time."""
 
     def __init__(self, *, command: list[str] | None = None) -> None:
-        """command: starts another process; for tests."""
+        """Prepare the reader without starting the process.
+
+        Args:
+            command: starts a different process, for tests.
+        """
         self._command = command or child_command()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -62,7 +66,7 @@ class Reader:
         self._shared = _Shared()
 
     def start(self) -> None:
-        """Begin to start the process, so that it is there when a file is to be read."""
+        """Start the process in advance, so that it is ready when a file is to be read."""
         with self._lock:
             self._started()
 
@@ -70,7 +74,17 @@ class Reader:
     def decoding(
         self, path: Path, *, max_megapixels: float | None = None, check: Check = no_check
     ) -> Iterator[Decoded]:
-        """As `decode.decoding`: the values last as long as the body. Raises also TooSlow, what `check` does."""
+        """Decode a file like `decode.decoding`; the values are valid only inside the `with` block.
+
+        Args:
+            path: the file.
+            max_megapixels: as in `decode.decode`.
+            check: called regularly; may raise an exception to cancel.
+
+        Raises:
+            TooSlow: decoding takes longer than the file's size justifies.
+            DioptreError: as in `decode.decode`.
+        """
         with self._lock:
             content, arrays = self._ask("decode", path, max_megapixels, check)
             decoded = parcel.to_decoded(content, arrays)
@@ -83,7 +97,7 @@ class Reader:
                 self._shared.rest()
 
     def read_embedded_depth(self, path: Path, *, check: Check = no_check) -> EmbeddedDepth | None:
-        """As `embedded_depth.read_embedded_depth`."""
+        """Read a file's depth like `embedded_depth.read_embedded_depth`."""
         with self._lock:
             content, arrays = self._ask("embedded", path, None, check)
             depth = parcel.to_embedded(content, arrays)
@@ -92,12 +106,12 @@ class Reader:
             return depth
 
     def describe(self, path: Path, *, check: Check = no_check) -> Source:
-        """As `decode.describe`."""
+        """Read a file's properties like `decode.describe`."""
         with self._lock:
             return parcel.to_source(self._ask("describe", path, None, check)[0].get("source"))
 
     def size_of(self, path: Path, *, check: Check = no_check) -> tuple[int, int]:
-        """As `dimensions.size_of`."""
+        """Read a picture's size like `dimensions.size_of`."""
         with self._lock:
             try:
                 height, width = self._ask("size", path, None, check)[0]["size"]
@@ -106,7 +120,7 @@ class Reader:
             return int(height), int(width)
 
     def close(self) -> None:
-        """End the process."""
+        """Stop the process and free the shared file."""
         with self._lock:
             self._kill()
             self._shared.close()
@@ -121,7 +135,7 @@ class Reader:
             [*self._command, self._shared.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # output of libraries does not belong on the terminal
+            stderr=subprocess.DEVNULL,  # keeps messages of libraries off the terminal
             env={**os.environ, **_FEW_THREADS},
             pass_fds=() if sys.platform == "win32" else (self._shared.descriptor,),
         )
@@ -170,7 +184,7 @@ class Reader:
             raise
 
     def _told(self, request: bytes) -> subprocess.Popen[bytes]:
-        """The process that has got the request; another one where it had ended since the last file."""
+        """Send a request and return the process; restart it first if it has ended since the last file."""
         for _ in range(2):
             process = self._started()
             assert process.stdin is not None
@@ -200,7 +214,7 @@ class Reader:
             self._watch(path, deadline, limits, check)
 
     def _watch(self, path: Path, deadline: float, limits: Limits | None, check: Check) -> None:
-        """Kill the process where its time is over, its memory too much, or the user has given up."""
+        """Kill the process and raise if it exceeds its time or memory, or if the user cancels."""
         try:
             check()
         except BaseException:
@@ -214,7 +228,7 @@ class Reader:
             raise problems.too_much_memory(path)
 
     def _resident_bytes(self) -> int:
-        """What the process holds; for systems that do not keep the limits that it has put on itself."""
+        """Return the process's resident memory, for systems that do not enforce the limits it has set itself."""
         import psutil
 
         assert self._process is not None
@@ -223,7 +237,7 @@ class Reader:
         return 0
 
     def _obituary(self, path: Path) -> DioptreError:
-        """Why the process ended, as far as its status says."""
+        """Return the error for an ended process, judging by its exit status."""
         assert self._process is not None
         with suppress(subprocess.TimeoutExpired):
             status = self._process.wait(_GONE_S)
@@ -236,14 +250,14 @@ class Reader:
 
 
 class _Shared:
-    """The file through which arrays come: in memory where the system has such files, else a temporary one."""
+    """The file that carries arrays: in memory where the system supports that, otherwise a temporary file."""
 
     def __init__(self) -> None:
         self._map: mmap.mmap | None = None
         self._path: Path | None = None
         if sys.platform == "linux":
             self.descriptor = os.memfd_create("dioptre")
-        elif sys.platform == "win32":  # no descriptors are inherited: it has a name
+        elif sys.platform == "win32":  # the child inherits no descriptors, so it needs a name
             self.descriptor, name = tempfile.mkstemp(prefix="dioptre-")
             self._path = Path(name)
         else:
@@ -252,11 +266,11 @@ class _Shared:
 
     @property
     def name(self) -> str:
-        """How the other process finds it."""
+        """The argument by which the other process finds the file: a descriptor or a path."""
         return str(self.descriptor) if self._path is None else str(self._path)
 
     def mapped(self) -> mmap.mmap:
-        """The file as it is; mapped again only when it has grown, since touching fresh pages is slow."""
+        """Return a map of the whole file. It is renewed only if the size has changed, as fresh pages are slow."""
         size = os.fstat(self.descriptor).st_size
         if size == 0:
             os.ftruncate(self.descriptor, size := mmap.PAGESIZE)
@@ -266,19 +280,20 @@ class _Shared:
         return self._map
 
     def rest(self) -> None:
-        """Give the memory of a large picture back."""
+        """Free the memory of a large picture."""
         if self._map is not None and len(self._map) > _KEPT_BYTES:
             self._forget()
-            with suppress(OSError):  # Windows, while the other side has it mapped
+            with suppress(OSError):  # fails on Windows while the other process has it mapped
                 os.ftruncate(self.descriptor, 0)
 
     def _forget(self) -> None:
         if self._map is not None:
-            with suppress(BufferError):  # a view of it lives on; it is unmapped with that
+            with suppress(BufferError):  # an array still refers to the map, which is then freed along with it
                 self._map.close()
             self._map = None
 
     def close(self) -> None:
+        """Unmap, close and delete the file."""
         self._forget()
         with suppress(OSError):
             os.close(self.descriptor)
@@ -287,29 +302,29 @@ class _Shared:
 
 
 def child_command() -> list[str]:
-    """Isolate as this process is (-I or -P), so that no Python file of the current folder is imported."""
+    """Return the command of the child, isolated like this process so that it imports nothing from the folder."""
     flag = "-I" if sys.flags.isolated else "-P"
     return [sys.executable, flag, "-m", "dioptre.files.child"]
 
 
 @cache
 def reader() -> Reader:
-    """The one decoding process of this process."""
+    """Return this process's shared reader."""
     one = Reader()
     atexit.register(one.close)
     return one
 
 
 def _current_folder() -> str:
-    """Where relative paths are seen from; the root where that folder has been removed."""
+    """Return the folder that relative paths refer to; the root if that folder has been removed."""
     try:
-        return os.getcwd()  # noqa: PTH109  (a path of bytes that are no text stays as it is)
+        return os.getcwd()  # noqa: PTH109  (a path whose bytes are not valid text stays unchanged)
     except OSError:
         return os.sep
 
 
 def _forward(stream: Any, lines: queue.Queue[bytes]) -> None:
-    """Hand on what the process writes, line by line; an empty one at its end."""
+    """Forward the process's output line by line, followed by an empty line at its end."""
     with suppress(ValueError, OSError), stream:
         for line in stream:
             lines.put(line)

@@ -1,13 +1,13 @@
-"""Files that are there whole or not at all.
+"""Write sets of files completely or not at all.
 
-Everything is first written into temporary files in the folder of the results (the same disk, so that the last step
-is a rename). When all of it is complete and on the disk, the files get their names, in the order in which they were
-opened: the recipe, which lists the others with their sha256, is opened last. Without `force` an existing file is
-never replaced, not even one that appears while we work.
+Everything is first written to temporary files in the destination folder, so that the last step is a rename on the
+same disk. When all files are complete and on the disk, they are renamed in the order in which they were opened: the
+recipe, which lists the others with their sha256, is opened last. Without `force`, an existing file is never
+replaced, not even one that appears during the work.
 
-A process that is killed leaves its temporary files, and perhaps a part of the set. Its entry in the user's own
-journal says so; the next writer into that folder takes the part back and removes the files. Nothing that lies in
-the folder itself is believed.
+A killed process leaves its temporary files and possibly part of the set. Its entry in the user's own journal
+records them; the next writer to that folder undoes the partial set and removes the files. Nothing in the folder
+itself is trusted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .folder import Folder, Stamp, sync
 from .leftovers import Move, temporary_name
 
 InputFiles = Path | Sequence[Path]
-"""One file or several from which a result is made."""
+"""The file or files from which a result is computed."""
 
 
 _DEVICES = frozenset(
@@ -44,7 +44,7 @@ class _File:
 
 
 class Staging:
-    """A set of files for one folder, to be published together."""
+    """A set of files in one folder that are published together."""
 
     def __init__(self, folder: Folder, *, force: bool, permissions_of: InputFiles) -> None:
         self._folder = folder
@@ -60,9 +60,13 @@ class Staging:
         self._note(folder=str(folder.path.absolute()), device=folder.device, inode=folder.inode)
 
     def open(self, name: str) -> BufferedRandom:
-        """Open the file that will be called `name`, for writing and reading; leave it open.
+        """Create a file of the set for writing and reading, and leave it open.
 
-        Raises FileExists at once where it already exists and `force` is off, so that no work is wasted.
+        Args:
+            name: the file's final name.
+
+        Raises:
+            FileExists: the name is taken and `force` is off. Raised before any work is done.
         """
         if any(file.name == name for file in self._files):
             raise ValueError(f"{name} is already in the set")
@@ -75,21 +79,21 @@ class Staging:
         self._files.append(_File(name=name, temporary=number, stream=stream))
         if sys.platform != "win32" and self._group not in (None, os.fstat(descriptor).st_gid):
             mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-            os.fchmod(descriptor, mode & ~0o070 | (mode & 0o007) << 3)  # the group is another one: as all others
+            os.fchmod(descriptor, mode & ~0o070 | (mode & 0o007) << 3)  # a different group gets what others get
         return stream
 
     def complete(self, name: str) -> None:
-        """Bring a file to the disk and hash it while others are written; nothing is written into it any more."""
+        """Flush a finished file to disk and hash it in the background while others are written."""
         stream = next(file.stream for file in self._files if file.name == name)
         stream.flush()
         self._complete[name] = self._beside.submit(_settled, stream)
 
     def size_and_sha256(self, name: str) -> tuple[int, str]:
-        """Of a file that is complete."""
+        """Return the size in bytes and the sha256 of a file that is complete."""
         return self._complete[name].result()
 
     def publish(self) -> None:
-        """Give the files their names; when one cannot have it, put back what was there and raise."""
+        """Rename all files to their final names; if one fails, restore the previous files and raise."""
         moves = [self._finished(file) for file in self._files]
         self._note(moves=[move.to_note() for move in moves])
         if self._entry is not None:
@@ -98,7 +102,7 @@ class Staging:
         try:
             for index, move in enumerate(moves):
                 if index and move is moves[-1]:
-                    self._folder.sync()  # the recipe never lasts longer than what it speaks of
+                    self._folder.sync()  # after a power failure the recipe must not exist without its files
                 moves[index] = self._kept(move)
                 self._place(move)
                 placed.add(move.name)
@@ -109,7 +113,7 @@ class Staging:
             raise
 
     def discard(self) -> None:
-        """Remove the remaining temporary files; the journal keeps its entry until all are gone."""
+        """Remove the remaining temporary files; the journal keeps its entry until all are removed."""
         self._beside.shutdown()
         for file in self._files:
             with suppress(OSError):
@@ -123,7 +127,7 @@ class Staging:
             self._entry.close()
 
     def _finished(self, file: _File) -> Move:
-        """Bring the file to the disk, and choose a temporary name for what it replaces."""
+        """Flush the file to disk, and choose a temporary name for the file that it replaces."""
         if file.name in self._complete:
             self._complete[file.name].result()
         else:
@@ -147,7 +151,7 @@ class Staging:
         )
 
     def _kept(self, move: Move) -> Move:
-        """Keep what has the name under a temporary one too, for the case that the set cannot be completed."""
+        """Also give the file being replaced a temporary name, to restore it if the set cannot be completed."""
         if move.kept is None:
             return move
         kept = temporary_name(self._token, move.kept)
@@ -158,7 +162,7 @@ class Staging:
         there = self._folder.stat(kept)
         if there is None:
             return move
-        self._replaced[move.kept] = there.st_ino  # of another writer's file, where one came between
+        self._replaced[move.kept] = there.st_ino  # another writer may have replaced the file in the meantime
         return replace(move, kept_stamp=Stamp.of(there))
 
     def _place(self, move: Move) -> None:
@@ -178,10 +182,18 @@ class Staging:
 
 @contextmanager
 def staged(path: Path, *, force: bool, permissions_of: InputFiles = ()) -> Iterator[Staging]:
-    """Collect files for the folder `path` (created where missing) and publish them when the block ends well.
+    """Collect files for a folder and publish them when the block ends without an exception.
 
-    permissions_of: files that some may not read; they may not read the set either. Raises UnwritableFile or
-    FileExists. After any error nothing of the set is left, not even a folder that was created for it.
+    After an error, nothing of the set remains, not even a folder that was created for it.
+
+    Args:
+        path: the folder; created if missing.
+        force: replace existing files.
+        permissions_of: input files; only users who can read all of them can read the set.
+
+    Raises:
+        UnwritableFile: the folder cannot be created or written to.
+        FileExists: a file already exists and `force` is off.
     """
     created = _create_folder(path)
     try:
@@ -210,7 +222,7 @@ def staged(path: Path, *, force: bool, permissions_of: InputFiles = ()) -> Itera
 
 @contextmanager
 def replacing(path: Path, *, force: bool, permissions_of: InputFiles = ()) -> Iterator[BufferedRandom]:
-    """Write one file: yields a stream; the file gets its name when the block ends well. See `staged`.
+    """Yield a stream for one file, which is published when the block ends without an exception. See `staged`.
 
     >>> with replacing(Path("out.txt"), force=False) as stream:  # doctest: +SKIP
     ...     stream.write(b"whole or not at all")
@@ -228,7 +240,7 @@ def _settled(stream: BufferedRandom) -> tuple[int, str]:
 
 
 def check_free(path: Path, *, force: bool) -> None:
-    """Raise FileExists where `path` is taken and `force` is off, UnwritableFile where it is a folder."""
+    """Raise FileExists if `path` exists and `force` is off, or UnwritableFile if it is a folder."""
     check_name(path)
     try:
         if path.is_dir():
@@ -243,7 +255,7 @@ def check_free(path: Path, *, force: bool) -> None:
 
 
 def check_name(path: Path) -> None:
-    """Raise UnwritableFile where the system cannot hold such a name."""
+    """Raise UnwritableFile if the system does not support such a name."""
     try:
         encoded = os.fsencode(path.name)
     except ValueError as error:
@@ -254,7 +266,7 @@ def check_name(path: Path) -> None:
 
 
 def _windows_takes(name: str) -> bool:
-    """Whether a file may be called so there: some characters are refused, and some names are devices'."""
+    """Return whether Windows allows a file name; it forbids some characters and the names of devices."""
     device = name.partition(".")[0].rstrip(" ").upper() in _DEVICES
     return not device and name[-1] not in ". " and not any(c in '<>:"|?*' or c < " " for c in name)
 
@@ -268,13 +280,13 @@ def _exists(path: Path) -> problems.FileExists:
 
 
 def _permissions(paths: InputFiles) -> tuple[int, int | None]:
-    """The permissions that a result may have at most, and the group that they are for."""
+    """Return the widest permissions that a result may have, and the group to which they apply."""
     allowed, groups = 0o666, set()
     for path in (paths,) if isinstance(paths, Path) else paths:
         try:
             found = path.stat()
         except OSError:
-            return 0o600, None  # it is gone: nobody knows who might read it
+            return 0o600, None  # the input is gone, so the permissions are unknown
         allowed &= stat.S_IMODE(found.st_mode) | 0o600
         groups.add(found.st_gid)
     return (allowed if len(groups) < 2 else allowed & ~0o060), next(iter(groups), None)

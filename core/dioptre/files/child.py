@@ -1,8 +1,9 @@
-"""`python -m dioptre.files.child`: decodes files for the process that started it, and imports no JAX.
+"""`python -m dioptre.files.child`: decode files for the parent process, without importing JAX.
 
-A request is a line of JSON on standard input: {"do": …, "path": …, "max_megapixels": …}. The answer has two lines
-on standard output: {"bytes": the file's size} as soon as the file is open, so that a dead mount differs from a slow
-decoder, and the result, whose arrays lie in the file that was handed over at the start.
+A request is a line of JSON on standard input: {"do": …, "path": …, "max_megapixels": …}. The answer on standard
+output has two lines. The first, {"bytes": the file's size}, is sent as soon as the file is open, which
+distinguishes a dead mount from a slow decoder. The second is the result, whose arrays are in the file that was
+named at the start.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ _Answer = tuple[dict[str, Any], list[np.ndarray]]
 
 
 def main() -> None:
-    """Serve requests until the other side goes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started us
+    """Serve requests until the parent closes the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent
     shared = _Shared(int(sys.argv[1]) if sys.argv[1].isdigit() else os.open(sys.argv[1], os.O_RDWR))
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what a library prints is not an answer
+    os.dup2(2, 1)  # keeps output printed by libraries out of the answers
     for line in sys.stdin:
         answer = _serve(json.loads(line), shared, lambda fields: _say(answers, fields))
         _say(answers, answer)
@@ -49,13 +50,14 @@ def _say(answers: Any, fields: dict[str, Any]) -> None:
 
 
 class _Shared:
-    """The file through which arrays go. It stays mapped while its size does: touching fresh pages is slow."""
+    """The file that carries arrays. It stays mapped while its size is unchanged, because fresh pages are slow."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._map: mmap.mmap | None = None
 
     def hand_over(self, arrays: list[np.ndarray]) -> list[dict[str, Any]]:
+        """Copy arrays into the file and return their layout."""
         described, total = parcel.layout(arrays)
         if not total:
             return described
@@ -77,7 +79,7 @@ class _Shared:
 def _serve(request: dict[str, Any], shared: _Shared, say: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     path, megapixels = Path(os.fsdecode(bytes.fromhex(request["path"]))), request["max_megapixels"]
     try:
-        with suppress(OSError):  # removed, or closed to us; a relative path is not found then
+        with suppress(OSError):  # without the folder or access to it, a relative path is reported as missing
             os.chdir(os.fsdecode(bytes.fromhex(request["folder"])))
         with opened(path) as file:
             size = os.fstat(file.fileno()).st_size

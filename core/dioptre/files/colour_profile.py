@@ -1,10 +1,10 @@
-"""From a file's own colours to sRGB-encoded float and back, by its ICC profile.
+"""Convert a file's colours to sRGB-encoded float and back, using its ICC profile.
 
-The common profiles are a matrix and tone curves (Adobe RGB, Display P3, ProPhoto, Rec. 2020, cameras, monitors;
-grey with a curve): those are applied here, in float, so that nothing is clipped and a pixel that nobody touched
-returns to its code. Each is first checked against LittleCMS (through libvips), which stays the authority: where
-the two disagree, and for profiles with tables (CMYK, scanners, printers), LittleCMS converts every pixel. It
-rounds to 16 bits and clips to the profile's range, which is why it does not do all of them.
+Most profiles consist of a matrix and tone curves (Adobe RGB, Display P3, ProPhoto, Rec. 2020, cameras, monitors;
+grey with a curve). They are applied here in float, so nothing is clipped and unedited pixels return to their codes.
+Each is first compared with LittleCMS (through libvips), which is the authority: where the two disagree, and for
+profiles with tables (CMYK, scanners, printers), LittleCMS converts every pixel. It is not used for all profiles
+because it rounds to 16 bits and clips to the profile's range.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .matrix_profile import D50_XYZ, D65_XY, SRGB_XY, rgb_to_xyz_d50
 from .matrix_profile import read as read_matrix_profile
 from .vips import vips
 
-_IDENTITY_TOLERANCE = 0.002  # half an 8-bit code: a profile closer to sRGB than that is sRGB
-_AGREEMENT_TOLERANCE = 0.004  # one 8-bit code: LittleCMS rounds on its way, and more in the dark
+_IDENTITY_TOLERANCE = 0.002  # half an 8-bit code; a profile closer to sRGB than that counts as sRGB
+_AGREEMENT_TOLERANCE = 0.004  # one 8-bit code; LittleCMS rounds intermediate values, most in shadows
 _INTERPRETATION = {1: "grey16", 3: "rgb16", 4: "cmyk"}
 _SRGB_TO_XYZ = rgb_to_xyz_d50(primaries_xy=SRGB_XY, white_xy=D65_XY)
 _PILLOW_MODES = {1: "L", 3: "RGB", 4: "CMYK"}
@@ -30,41 +30,46 @@ _SPACES = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
 
 
 class BadProfile(Exception):  # noqa: N818  (never reaches the user: it becomes a message)
-    """The profile is broken, or not for this kind of picture."""
+    """The profile is damaged or does not suit this kind of picture."""
 
 
 @runtime_checkable
 class ColourModel(Protocol):
-    """How the colour values of one file relate to sRGB-encoded float."""
+    """Conversion between the colour values of a file and sRGB-encoded float."""
 
     @property
     def writes(self) -> bool:
-        """Whether `from_srgb` works: some profiles know only the way in."""
+        """Whether `from_srgb` works; some profiles can only be read."""
 
     def to_srgb(self, codes: np.ndarray, *, out: np.ndarray) -> None:
         """Fill `out`, float32 (H, W, 3), from `codes` (H, W, C): uint8, uint16 (full range) or float32."""
 
     def from_srgb(self, srgb_encoded: np.ndarray, *, dtype: np.dtype[Any]) -> np.ndarray:
-        """Return the file's own values (H, W, C) of float32 (H, W, 3); integers are clamped, 8 bits dithered."""
+        """Convert float32 (H, W, 3) to the file's values (H, W, C); integers are clamped, 8 bits dithered."""
 
 
 def channels(profile: bytes) -> int:
-    """Return how many channels the profile is for; raise BadProfile where it is none of grey, RGB or CMYK."""
+    """Return a profile's number of channels; raise BadProfile if it is not for grey, RGB or CMYK."""
     if len(profile) < 132 or profile[36:40] != b"acsp" or profile[16:20] not in _SPACES:
         raise BadProfile("not an ICC profile for grey, RGB or CMYK")
     return _SPACES[profile[16:20]]
 
 
 def is_srgb(profile: bytes) -> bool:
-    """Whether an RGB profile describes sRGB."""
+    """Return whether a profile describes sRGB."""
     return channels(profile) == 3 and isinstance(model(profile, bands=3), _Identity)
 
 
 @lru_cache(maxsize=8)
 def model(profile: bytes | None, *, bands: int) -> ColourModel:
-    """Return the model of `profile` for pictures of `bands` colour channels (1, 3 or 4); None: sRGB or its grey.
+    """Return the conversion for a profile.
 
-    Raises BadProfile.
+    Args:
+        profile: the ICC profile; None for sRGB, grey with sRGB's curve, or a generic CMYK.
+        bands: number of colour channels: 1, 3 or 4.
+
+    Raises:
+        BadProfile: the profile is damaged or has another number of channels.
     """
     if profile is None:
         return _Table4() if bands == 4 else _Identity(bands=bands)
@@ -85,7 +90,7 @@ def model(profile: bytes | None, *, bands: int) -> ColourModel:
 
 
 def _check(profile: bytes, bands: int) -> None:
-    """Raise BadProfile where LittleCMS cannot use the profile; libvips would silently take another one."""
+    """Raise BadProfile if LittleCMS cannot use the profile; libvips would silently use another one."""
     from PIL import ImageCms
 
     try:
@@ -100,9 +105,13 @@ def _check(profile: bytes, bands: int) -> None:
 def quantise(
     values: np.ndarray, *, dtype: np.dtype[Any], out: np.ndarray, thresholds: np.ndarray | None = None
 ) -> None:
-    """Turn float32 in [0, 1] into the integers of `dtype`, clamped, or copy them where it is a float.
+    """Convert float32 in [0, 1] to `dtype`: integers are scaled and clamped, floats copied.
 
-    thresholds: what to add before cutting off the fraction, in [0, 1); None rounds.
+    Args:
+        values: the values to convert.
+        dtype: the type of `out`.
+        out: receives the result.
+        thresholds: added before truncation, in [0, 1); None rounds.
     """
     if dtype.kind == "f":
         out[...] = values
@@ -115,10 +124,10 @@ def quantise(
 
 
 def dither(rows: slice, *, width: int, channels: int, dtype: np.dtype[Any]) -> np.ndarray | None:
-    """Return thresholds for rows of an 8-bit picture, float32 (h, width, channels); None for other depths.
+    """Return dither thresholds for rows of an 8-bit picture, float32 (h, width, channels); None for other depths.
 
-    Blurred backgrounds have slopes of less than a code in many pixels, which plain rounding turns into visible
-    bands. Values within 0.005 of a code are never moved, so what was not touched stays as it was.
+    Blurred backgrounds have gradients of less than one code across many pixels, which rounding turns into visible
+    bands. Values within 0.005 of a code never change, so unedited pixels keep their codes.
     """
     if dtype != np.uint8:
         return None
@@ -128,14 +137,14 @@ def dither(rows: slice, *, width: int, channels: int, dtype: np.dtype[Any]) -> n
 
 @lru_cache(maxsize=2)
 def _noise(width: int, channels: int) -> np.ndarray:
-    """Interleaved gradient noise (J. Jimenez, SIGGRAPH 2014), shifted for each channel: 64 rows of it."""
+    """Return 64 rows of interleaved gradient noise (J. Jimenez, SIGGRAPH 2014), shifted for each channel."""
     y, x, c = np.ogrid[0:64, 0:width, 0:channels]
     noise = (x * 0.06711056 + y * 0.00583715 + 17.1 * c) % 1.0 * 52.9829189 % 1.0
     return (0.005 + 0.99 * noise).astype(np.float32)
 
 
 def normalise(codes: np.ndarray, *, out: np.ndarray) -> None:
-    """Put integers of their full range, or floats as they are, into float32 `out`."""
+    """Write codes to float32 `out`: integers are divided by their maximum, floats copied."""
     if codes.dtype.kind == "f":
         out[...] = codes
     else:
@@ -166,9 +175,12 @@ class _Identity:
 
 @dataclass(frozen=True, kw_only=True)
 class _Shaper:
-    """Three curves and a matrix, or one curve for grey.
+    """A profile with three curves and a matrix, or one curve for grey.
 
-    matrix: linear values of the file to linear sRGB, (3, 3); None for grey.
+    Attributes:
+        curves: one curve per channel.
+        matrix: (3, 3) from the file's linear values to linear sRGB; None for grey.
+        writes: always true.
     """
 
     curves: tuple[Curve, ...]
@@ -212,7 +224,7 @@ class _Shaper:
 
 
 class _Lookup:
-    """An RGB or grey profile with tables: LittleCMS converts every pixel, at 16 bits on the way back."""
+    """An RGB or grey profile with tables. LittleCMS converts every pixel, with 16 bits when writing."""
 
     def __init__(self, profile: bytes) -> None:
         self._profile = profile
@@ -220,7 +232,7 @@ class _Lookup:
         self.writes = self._returns()
 
     def _returns(self) -> bool:
-        """Whether colours survive the way in and out."""
+        """Return whether colours survive the conversion to sRGB and back."""
         probe = np.linspace(8192, 57344, 7).astype(np.uint16)
         codes = np.repeat(probe[None, :, None], self._bands, 2)
         seen = np.empty((1, len(probe), 3), np.float32)
@@ -248,7 +260,7 @@ class _Lookup:
 
 
 class _Table4:
-    """CMYK, by its profile or libvips' own generic one: read only."""
+    """CMYK with its profile or the generic one of libvips; it can only be read."""
 
     writes = False
 
@@ -263,7 +275,7 @@ class _Table4:
 
 
 def lab_to_srgb(lab: np.ndarray, *, out: np.ndarray) -> None:
-    """Fill `out`, float32 (H, W, 3), with sRGB-encoded values of CIE L*a*b* (D50, L* to 100), float32 (H, W, 3)."""
+    """Convert CIE L*a*b* (D50, L* to 100), float32 (H, W, 3), to sRGB-encoded values in `out`."""
     to_srgb = np.linalg.inv(_SRGB_TO_XYZ) * D50_XYZ
 
     def work(rows: slice) -> None:
@@ -297,7 +309,7 @@ def _srgb_to_lab(srgb_encoded: np.ndarray) -> np.ndarray:
 
 
 def _shaper(profile: bytes) -> _Shaper | None:
-    """Read a profile of curves and a matrix; None where it is more than that or LittleCMS sees it otherwise."""
+    """Read a profile of curves and a matrix; None if it contains more or LittleCMS gives other results."""
     read = read_matrix_profile(profile)
     if read is None or any(curve[-1] < 0.5 or np.diff(curve).min() < -1e-3 for curve in read.curves):
         return None
@@ -310,14 +322,14 @@ def _shaper(profile: bytes) -> _Shaper | None:
     seen, lcms = (np.empty((*codes.shape[:2], 3), np.float32) for _ in range(2))
     shaper.to_srgb(codes, out=seen)
     lab_to_srgb(_through_lcms(codes, profile), out=lcms)
-    fair = ((seen >= 0.0) & (seen <= 1.0)).all(-1)  # LittleCMS clips what is far outside
+    fair = ((seen >= 0.0) & (seen <= 1.0)).all(-1)  # LittleCMS clips values outside
     if not fair.any():
         return None
     return shaper if float(np.abs(seen - lcms)[fair].max()) < _AGREEMENT_TOLERANCE else None
 
 
 def _probes(bands: int) -> np.ndarray:
-    """Codes all over the profile's range, uint16 (1, n, bands): 33 greys, pale colours, strong colours."""
+    """Return test codes across the profile's range, uint16 (1, n, bands): 33 greys, pale and saturated colours."""
     greys = np.repeat(np.linspace(0, 65535, 33)[:, None], bands, 1)
     grid = np.stack(np.meshgrid(*[np.linspace(6000, 65535, 5)] * bands, indexing="ij"), -1).reshape(-1, bands)
     pale = 0.7 * grid.mean(1, keepdims=True) + 0.3 * grid
@@ -325,14 +337,14 @@ def _probes(bands: int) -> np.ndarray:
 
 
 def _through_lcms(codes: np.ndarray, profile: bytes | None) -> np.ndarray:
-    """Return CIE L*a*b* (D50), float32 (H, W, 3), of integer codes."""
+    """Convert integer codes to CIE L*a*b* (D50), float32 (H, W, 3), with LittleCMS."""
     bands = codes.shape[2]
     narrow = {1: "b-w", 3: "srgb", 4: "cmyk"}
     space = (_INTERPRETATION if codes.dtype == np.uint16 else narrow)[bands]
     image = _image(codes, space, profile)
     options: dict[str, Any] = {"embedded": True} if profile else {"input_profile": "cmyk"}
     try:
-        # Black point compensation is for inks: their black is not dark, and would come out grey.
+        # Inks need black point compensation: their black is not fully dark and would become grey.
         lab: np.ndarray = image.icc_import(
             pcs="lab", intent="relative", black_point_compensation=bands == 4, **options
         ).numpy()
@@ -360,7 +372,7 @@ def _integers(codes: np.ndarray) -> np.ndarray:
 
 
 def _mix(planes: list[np.ndarray], weights: np.ndarray) -> np.ndarray:
-    """Weighted sum of three planes; NumPy's matrix product is ten times slower on so narrow matrices."""
+    """Return the weighted sum of three planes; NumPy's product with such narrow matrices is ten times slower."""
     result: np.ndarray = planes[0] * np.float32(weights[0])
     result += planes[1] * np.float32(weights[1])
     result += planes[2] * np.float32(weights[2])
@@ -368,5 +380,5 @@ def _mix(planes: list[np.ndarray], weights: np.ndarray) -> np.ndarray:
 
 
 def _grey(srgb_encoded: np.ndarray) -> np.ndarray:
-    """The one value of pixels that are grey already: their mean, which keeps rounding errors small."""
+    """Return the mean of the channels of grey pixels, which keeps rounding errors small."""
     return _mix([srgb_encoded[..., c] for c in range(3)], np.full(3, 1.0 / 3.0))

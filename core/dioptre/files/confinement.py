@@ -1,4 +1,4 @@
-"""Limits that a process puts on itself before it reads somebody's file."""
+"""Limits that a process sets on itself before it reads an untrusted file."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pathlib import Path
 from . import windows_job
 from .budget import Limits
 
-_BASE_BYTES = 384 << 20  # libraries' own tables, compressed input, caches of libvips
-_BYTES_PER_CORE = 16 << 20  # decoders start threads by the number of cores; each has a stack of 8 MiB
-_BYTES_PER_PIXEL = 64  # a file's values several times over
+_BASE_BYTES = 384 << 20  # tables of libraries, compressed input, caches of libvips
+_BYTES_PER_CORE = 16 << 20  # decoders start one thread per core, each with a stack of 8 MiB
+_BYTES_PER_PIXEL = 64  # several copies of the file's values
 
 
 def memory_bytes(limits: Limits) -> int:
-    """Memory that decoding a file may take beyond what the process has."""
+    """Return how much memory decoding a file may take in addition to what the process uses already."""
     return _BASE_BYTES + _BYTES_PER_CORE * (os.cpu_count() or 1) + _BYTES_PER_PIXEL * limits.pixels
 
 
 def confine(limits: Limits) -> None:
-    """Limit this process's memory and processor time for one file; the system ends it beyond.
+    """Limit this process's memory and CPU time for one file; beyond them, the system ends the process.
 
-    Where the system has no such limits, or does not keep them (macOS, for memory), the process that waits for us
-    watches; it also has a deadline.
+    Where the system has no such limits or does not enforce them (memory on macOS), the parent process monitors the
+    memory. It also sets a deadline.
     """
     if sys.platform == "win32":
         windows_job.limit_memory(memory_bytes(limits))
@@ -33,14 +33,14 @@ def confine(limits: Limits) -> None:
 
     used = resource.getrusage(resource.RUSAGE_SELF)
     _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + limits.seconds) + 1)
-    if sys.platform == "linux":  # counts private memory alone, unlike RLIMIT_AS
+    if sys.platform == "linux":  # RLIMIT_DATA counts only private memory, unlike RLIMIT_AS
         _limit(resource.RLIMIT_DATA, _private_bytes() + memory_bytes(limits))
     with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would contain the picture
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would contain the picture
 
 
 def _limit(kind: int, most: int) -> None:
-    """Set a limit, also a higher one than the last file's; a hard limit of the user's own is not exceeded."""
+    """Set a soft limit, which may be higher than that of the last file, but never above the hard limit."""
     assert sys.platform != "win32"
     import resource
 

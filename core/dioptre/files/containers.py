@@ -1,7 +1,7 @@
-"""The outer structure of JPEG and PNG files: find metadata in them, put metadata into them.
+"""The segments and chunks of JPEG and PNG files: find and insert metadata.
 
-The encoders make plain files; what a camera wrote is then spliced in byte by byte, because no encoder passes
-EXIF maker notes, Photoshop resources and XMP through unchanged.
+The encoders write files without metadata. The camera's metadata is then inserted byte by byte, because no encoder
+passes on EXIF maker notes, Photoshop resources and XMP unchanged.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
 EXTENDED_XMP_HEADER = b"http://ns.adobe.com/xmp/extension/\0"
 _EXIF_HEADER = b"Exif\0\0"
 _PHOTOSHOP_HEADER = b"Photoshop 3.0\0"
-_THUMBNAILS = (1033, 1036)  # Photoshop image resources that show the unedited picture
+_THUMBNAILS = (1033, 1036)  # Photoshop image resources with a thumbnail of the unedited picture
 _MAX_SEGMENT = 65533
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 
 APP1, APP2, APP13, DQT = 0xE1, 0xE2, 0xED, 0xDB
 
-# Order in which a JPEG's tables are written: along the diagonals (ITU-T T.81 figure A.6).
+# Order of the values in a JPEG's tables: along the diagonals (ITU-T T.81 figure A.6).
 ZIGZAG = sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8))
 
 
 def jpeg_segments(data: bytes | memoryview) -> Iterator[tuple[int, bytes]]:
-    """Yield (marker, payload) of the segments before the image data; stop quietly where the file is damaged."""
+    """Yield (marker, payload) of the segments before the image data; stop without an error if they are damaged."""
     for marker, start, end in jpeg_segment_places(data):
         yield marker, bytes(data[start:end])
 
 
 def jpeg_segment_places(data: bytes | memoryview) -> Iterator[tuple[int, int, int]]:
-    """Yield (marker, start, end) of the payloads that `jpeg_segments` yields."""
+    """Yield (marker, start, end) of the payloads that `jpeg_segments` returns."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -47,7 +47,7 @@ def jpeg_segment_places(data: bytes | memoryview) -> Iterator[tuple[int, int, in
 
 
 def quantisation_tables(segments: list[tuple[int, bytes]]) -> tuple[tuple[int, ...], ...]:
-    """Return the tables of DQT segments in natural (row by row) order, by their number."""
+    """Return the tables of the DQT segments in row-major order, sorted by their number."""
     tables: dict[int, tuple[int, ...]] = {}
     for marker, payload in segments:
         at = 0
@@ -66,7 +66,7 @@ def quantisation_tables(segments: list[tuple[int, bytes]]) -> tuple[tuple[int, .
 
 
 def photoshop_resources(segments: list[tuple[int, bytes]]) -> bytes | None:
-    """Return the Photoshop image resources (IPTC lies in them) without thumbnails; None where there are none."""
+    """Return the Photoshop image resources, which include IPTC, without thumbnails; None if there are none."""
     parts = [p[len(_PHOTOSHOP_HEADER) :] for m, p in segments if m == APP13 and p.startswith(_PHOTOSHOP_HEADER)]
     kept = b"".join(raw for number, raw in _resources(b"".join(parts)) if number not in _THUMBNAILS)
     return kept or None
@@ -87,16 +87,16 @@ def _resources(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def photoshop_segments(resources: bytes) -> bytes:
-    """Return APP13 segments, ready to go into a JPEG."""
+    """Return the resources as APP13 segments for a JPEG."""
     room = _MAX_SEGMENT - len(_PHOTOSHOP_HEADER)
     pieces = [resources[at : at + room] for at in range(0, len(resources), room)]
     return b"".join(segment(APP13, _PHOTOSHOP_HEADER + piece) for piece in pieces)
 
 
 def into_jpeg(jpeg: bytes, *, exif: bytes | None, xmp: bytes | None, photoshop: bytes | None) -> bytes:
-    """Return `jpeg` with metadata after its JFIF header.
+    """Return `jpeg` with metadata inserted after its JFIF header.
 
-    EXIF and XMP beyond one segment (64 KiB) cannot be held and are left out; the caller asks `fits_jpeg`.
+    EXIF or XMP that does not fit in a segment (64 KiB) is omitted; use `fits_jpeg` to check this in advance.
     """
     start = 2
     if jpeg[2:4] == b"\xff\xe0":
@@ -112,10 +112,12 @@ def into_jpeg(jpeg: bytes, *, exif: bytes | None, xmp: bytes | None, photoshop: 
 
 
 def fits_jpeg(blob: bytes) -> bool:
+    """Return whether an EXIF or XMP block fits in one segment."""
     return len(blob) + len(XMP_HEADER) <= _MAX_SEGMENT
 
 
 def segment(marker: int, payload: bytes) -> bytes:
+    """Return a JPEG segment with its marker and length."""
     return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
 
 
@@ -131,11 +133,12 @@ def into_png(png: bytes, *, exif: bytes | None, xmp: bytes | None) -> bytes:
 
 
 def png_chunk(kind: bytes, payload: bytes) -> bytes:
+    """Return a PNG chunk with its length and checksum."""
     return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
 
 
 def png_is_animated(start: bytes) -> bool:
-    """Whether the first bytes of a PNG file announce an animation."""
+    """Return whether the first bytes of a PNG file declare an animation."""
     at = len(_PNG_SIGNATURE)
     while at + 8 <= len(start):
         kind = start[at + 4 : at + 8]

@@ -1,8 +1,8 @@
-"""Tone curves on whole pictures: fast, exact to a fraction of a 16-bit code, extended beyond [0, 1].
+"""Tone curves for whole pictures: fast, exact to a fraction of a 16-bit code, and extended beyond [0, 1].
 
-NumPy rather than the JAX functions of `dioptre.imaging.encoding`, because reading and writing a file must not
-wait for JAX to start. Pictures are walked in bands of rows that fit the cache, on two to four threads; NumPy
-lets go of the interpreter lock inside each step.
+This uses NumPy instead of the JAX functions in `dioptre.imaging.encoding`, because reading and writing a file must
+not wait for JAX to start. Pictures are processed in bands of rows that fit into the cache, on two to four threads;
+NumPy releases the interpreter lock inside each step.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from functools import cache
 
 import numpy as np
 
-CODES = 65536  # samples of a curve: one for each 16-bit code
-_BAND_PIXELS = 1 << 16  # a band of float32 RGB then takes 768 KiB
-_MAX_THREADS = 4  # memory bandwidth, not arithmetic, is the limit beyond
+CODES = 65536  # samples of a curve, one for each 16-bit code
+_BAND_PIXELS = 1 << 16  # pixels of a band, which takes 768 KiB as float32 RGB
+_MAX_THREADS = 4  # with more threads, memory bandwidth is the limit instead of arithmetic
 
 
 def in_bands(shape: tuple[int, ...], work: Callable[[slice], None]) -> None:
-    """Call `work` with slices of rows that together cover a picture of this shape, on several threads."""
+    """Call `work` on several threads with slices of rows that together cover a picture of `shape`."""
     height, width = shape[:2]
     rows = max(1, _BAND_PIXELS // max(1, width))
     bands = [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
@@ -34,17 +34,21 @@ def in_bands(shape: tuple[int, ...], work: Callable[[slice], None]) -> None:
 
 
 class Curve:
-    """A rising tone curve from encoded values to linear light, both nominally [0, 1], and its inverse.
+    """A rising tone curve from encoded values to linear light, both nominally in [0, 1], and its inverse.
 
-    samples: float64 (65536,), the linear values of the encoded values i / 65535.
-    Beyond 1 the curve goes on as the power function that has its slope there; below 0 it is odd-symmetric.
+    Above 1, the curve continues as the power function with the same slope; below 0, by odd symmetry.
     """
 
     def __init__(self, samples: np.ndarray) -> None:
+        """Create a curve from its samples.
+
+        Args:
+            samples: float64 (65536,), the linear values of the encoded values i / 65535.
+        """
         encoded = np.linspace(0.0, 1.0, CODES)
         rising = np.maximum.accumulate(samples)
         self._decode = _Table(rising)
-        # The inverse is tabulated over the square root of the light, which spreads the dark end.
+        # The table of the inverse is indexed by the square root of light, which gives shadows more entries.
         self._encode = _Table(np.interp(encoded**2, rising, encoded))
         self._white = float(rising[-1])
         near = int(CODES * 0.98)
@@ -52,15 +56,15 @@ class Curve:
         self._power = float(np.clip(slope, 0.2, 8.0))
 
     def codes(self, *, bits: int) -> np.ndarray:
-        """Return the linear light of every 8- or 16-bit code, float32."""
+        """Return the linear light of every 8- or 16-bit code as float32."""
         return self._decode.values if bits == 16 else self._decode.values[::257]
 
     def decode(self, encoded: np.ndarray) -> np.ndarray:
-        """Encoded to linear, float32, any shape."""
+        """Convert encoded values of any shape to linear light, float32."""
         return _extended(encoded, self._decode, 1.0, self._decode_above)
 
     def encode(self, linear: np.ndarray) -> np.ndarray:
-        """Linear to encoded, float32, any shape."""
+        """Convert linear light of any shape to encoded values, float32."""
         return _extended(linear, lambda light: self._encode(np.sqrt(light)), self._white, self._encode_above)
 
     def _decode_above(self, encoded: np.ndarray) -> np.ndarray:
@@ -71,7 +75,7 @@ class Curve:
 
 
 class _SRGBCurve(Curve):
-    """sRGB (IEC 61966-2-1), extended beyond [0, 1] by its own formula as in scRGB."""
+    """The sRGB curve (IEC 61966-2-1), extended beyond [0, 1] by its own formula as in scRGB."""
 
     def __init__(self) -> None:
         super().__init__(_srgb_to_linear(np.linspace(0.0, 1.0, CODES)))
@@ -85,11 +89,12 @@ class _SRGBCurve(Curve):
 
 @cache
 def srgb_curve() -> Curve:
+    """Return the sRGB curve."""
     return _SRGBCurve()
 
 
 class _Table:
-    """Linear interpolation in a table over [0, 1]; arguments beyond are clamped."""
+    """A table over [0, 1] with linear interpolation; arguments outside are clamped."""
 
     def __init__(self, values: np.ndarray) -> None:
         self.values = values.astype(np.float32)
@@ -107,7 +112,7 @@ class _Table:
 def _extended(
     x: np.ndarray, inside: Callable[[np.ndarray], np.ndarray], top: float, above: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
-    """Apply `inside` to |x| up to `top` and `above` beyond, and give the result the sign of x."""
+    """Apply `inside` to |x| up to `top` and `above` to larger values, and give the result the sign of x."""
     if not x.size:
         return x.astype(np.float32)
     low, high = float(x.min()), float(x.max())

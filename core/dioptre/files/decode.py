@@ -1,8 +1,8 @@
-"""From a file to the numbers in it.
+"""Decode picture files to arrays of numbers.
 
-libvips decodes JPEG, PNG, TIFF, WebP, AVIF and GIF: every bit depth, fast, and it reports cut-off data as an
-error where asked. It is given an open file rather than a name, so that any name works. pillow-heif (extra
-`heic`) decodes HEIC, for which libvips' wheel has no HEVC decoder.
+libvips decodes JPEG, PNG, TIFF, WebP, AVIF and GIF: it is fast, supports every bit depth and can report truncated
+data as an error. It receives an open file instead of a name, so any name works. pillow-heif (the extra `heic`)
+decodes HEIC, because libvips' wheel has no HEVC decoder.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .unchanged import unchanged
 from .vips import vips
 
 FORMATS = "JPEG, PNG, TIFF, WebP, HEIC, AVIF and GIF"
-_START = 1 << 16  # enough of a file to know it by
+_START = 1 << 16  # bytes that are enough to recognise a file
 _LOADERS = {
     Format.JPEG: "jpegload_source",
     Format.PNG: "pngload_source",
@@ -43,13 +43,16 @@ _COMPRESSION = {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate"}
 
 @dataclass(kw_only=True)
 class Decoded:
-    """What a file holds, before colour conversion.
+    """The content of a picture file before colour conversion.
 
-    codes: uint8, uint16 (full range) or float32 (H, W, C), upright, colour channels first, alpha last where
-        `source.alpha`.
-    premultiplied: the colour is multiplied by alpha (libvips has divided it already in TIFF files).
-    sha256: of the very bytes that were decoded; empty where only the header was read.
-    gain_map: how much brighter the scene was, upright; None where the file does not say.
+    Attributes:
+        codes: uint8, uint16 (full range) or float32 (H, W, C), upright, colour channels first, followed by alpha if
+            `source.alpha`.
+        source: the file's properties.
+        premultiplied: whether colour is multiplied by alpha (libvips has already divided it in TIFF files).
+        messages: sentences for the user.
+        sha256: hash of exactly the bytes that were decoded; empty if only the header was read.
+        gain_map: the gain map, upright; None if the file has none.
     """
 
     codes: np.ndarray
@@ -61,11 +64,19 @@ class Decoded:
 
 
 def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
-    """Read a picture; the first one where the file holds several.
+    """Decode a picture, or the first one in the file.
 
-    max_megapixels: None takes the user's setting.
-    Raises MissingFile, UnreadableFile (also where the file changes meanwhile), NotAPicture, DamagedPicture,
-    PictureTooLarge, NotEnoughMemory.
+    Args:
+        path: the file.
+        max_megapixels: largest picture size; None for the user's setting.
+
+    Raises:
+        MissingFile: the file does not exist.
+        UnreadableFile: the file cannot be read or changes in the meantime.
+        NotAPicture: the format is unknown or unsupported.
+        DamagedPicture: the file is damaged or incomplete.
+        PictureTooLarge: the picture exceeds a limit.
+        NotEnoughMemory: too little memory is free.
     """
     with opened(path) as file, unchanged(file, path) as sha256:
         decoded = _decode_open(file, path, budget_of(file, path, max_megapixels=max_megapixels))
@@ -76,12 +87,12 @@ def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
 
 @contextmanager
 def decoding(path: Path, *, max_megapixels: float | None = None) -> Iterator[Decoded]:
-    """`decode` for as long as the body runs; what may also happen in another process, see `apart`."""
+    """Decode a picture for the duration of the block. `apart` does the same in another process."""
     yield decode(path, max_megapixels=max_megapixels)
 
 
 def require_finite(decoded: Decoded, path: Path) -> None:
-    """Raise DamagedPicture where values are not numbers."""
+    """Raise DamagedPicture if values are NaN or infinite."""
     codes = decoded.codes
     with np.errstate(over="ignore", invalid="ignore"):
         suspicious = codes.dtype.kind == "f" and not np.isfinite(codes.sum(dtype=np.float64))
@@ -96,19 +107,19 @@ def require_finite(decoded: Decoded, path: Path) -> None:
 
 
 def describe(path: Path) -> Source:
-    """Read what a picture's file is like, without its pixels. Raises as `decode`."""
+    """Read a picture file's properties without its pixels. Raises the errors of `decode`."""
     with opened(path) as file:
         return _decode_open(file, path, None).source
 
 
 def budget_of(file: BinaryIO, path: Path, *, max_megapixels: float | None = None) -> Budget:
-    """The budget of an open file."""
+    """Return the budget for reading an open file."""
     return Budget.of(path, file_bytes=os.fstat(file.fileno()).st_size, max_megapixels=max_megapixels)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[BufferedReader]:
-    """Open a regular file for reading; the system's errors become ours. A FIFO or a device is never waited for."""
+    """Open a regular file for reading with Dioptre's own errors. FIFOs and devices are refused without waiting."""
     try:
         with os.fdopen(os.open(path, _OPEN), "rb") as file:
             kind = os.fstat(file.fileno()).st_mode
@@ -118,7 +129,7 @@ def opened(path: Path) -> Iterator[BufferedReader]:
                 raise problems.not_a_file(path)
             yield file
     except OSError as error:
-        if isinstance(error, PermissionError) and path.is_dir():  # Windows opens no folder
+        if isinstance(error, PermissionError) and path.is_dir():  # Windows cannot open folders
             raise problems.reading(IsADirectoryError(), path) from error
         raise problems.reading(error, path) from error
     except ValueError as error:  # a NUL byte, or characters that the file system cannot encode
@@ -128,7 +139,7 @@ def opened(path: Path) -> Iterator[BufferedReader]:
 
 
 def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
-    """Decode within the budget; None describes the file and leaves its pixels out."""
+    """Decode a file within a budget; without a budget, read only its properties."""
     start = file.read(_START)
     file.seek(0)
     name = problems.shown(path)
@@ -172,13 +183,13 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
 
 
 def _bytes_per_pixel(image: Any) -> int:
-    """Of the file's values, a copy of them, and float32 RGBA."""
+    """Estimate the memory per pixel: the file's values twice, and float32 RGBA."""
     size = {"uchar": 1, "char": 1, "ushort": 2, "short": 2, "double": 8}.get(image.format, 4)
     return int(2 * size * image.bands + 16)
 
 
 def _describe(found: Decoded, image: Any, file: BinaryIO, path: Path, start: bytes) -> None:
-    """Fill in the source from libvips' header, and from the file where libvips does not tell."""
+    """Fill in the file's properties from libvips' header, and from the file where libvips lacks them."""
     kind = found.source.format
     bands, space = image.bands, image.interpretation
     colour = {"cmyk": Colour.CMYK, "b-w": Colour.GREY, "grey16": Colour.GREY}.get(space, Colour.RGB)
@@ -221,7 +232,7 @@ def _describe(found: Decoded, image: Any, file: BinaryIO, path: Path, start: byt
         found.source = replace(found.source, lossless=b"VP8L" in start[12:64])
     elif kind is Format.AVIF:
         depth = image.get("bits-per-sample") if "bits-per-sample" in image.get_fields() else 8
-        found.source = replace(found.source, orientation=1, packed_bits=_packed(depth))  # libheif has turned it
+        found.source = replace(found.source, orientation=1, packed_bits=_packed(depth))  # libheif applies it
         if heif_boxes.is_hdr(start):
             _note_hdr(found.messages, path)
 
@@ -274,7 +285,7 @@ def _is_8_bit_lab(file: BinaryIO) -> bool:
 
 
 def _decode_8_bit_lab(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
-    """Read what libvips takes for a damaged file; Pillow knows it."""
+    """Decode 8-bit Lab with Pillow, because libvips treats it as damaged."""
     from PIL import Image
 
     found = Decoded(codes=np.empty((0, 0, 3), np.float32), source=Source(format=Format.TIFF, colour=Colour.LAB))
@@ -282,7 +293,7 @@ def _decode_8_bit_lab(file: BinaryIO, path: Path, budget: Budget | None) -> Deco
     if budget is None:
         return found
     try:
-        with warnings.catch_warnings():  # of large pictures: the budget decides
+        with warnings.catch_warnings():  # the budget replaces Pillow's warning about large pictures
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(file) as image:
                 budget.check_picture(image.width, image.height, bytes_per_pixel=30)
@@ -297,7 +308,7 @@ def _decode_8_bit_lab(file: BinaryIO, path: Path, budget: Budget | None) -> Deco
 
 
 def _values(image: Any, path: Path) -> np.ndarray:
-    """Decode to uint8, uint16 or float32 (H, W, C)."""
+    """Decode an image to uint8, uint16 or float32 (H, W, C)."""
     if image.format not in ("uchar", "ushort", "float", "double", "uint"):
         raise problems.NotAPicture(
             "{file} contains {format} values.",
@@ -314,7 +325,7 @@ def _values(image: Any, path: Path) -> np.ndarray:
 
 
 def turned(codes: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn and mirror as EXIF orientation says: a view, without a copy."""
+    """Rotate and mirror an array according to the EXIF orientation, as a view."""
     if orientation in (5, 6, 7, 8):
         codes = codes.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -325,9 +336,11 @@ def turned(codes: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def decoded_grey(blob: bytes, *, budget: Budget) -> np.ndarray | None:
-    """Decode the first channel of a picture in memory, as float32 (H, W) in [0, 1]; None where it is damaged.
+    """Decode the first channel of a picture in memory as float32 (H, W) in [0, 1]; None if it is damaged.
 
-    Raises PictureTooLarge, NotEnoughMemory.
+    Raises:
+        PictureTooLarge: the picture exceeds a limit.
+        NotEnoughMemory: too little memory is free.
     """
     kind = recognise(blob[:64])
     if kind not in (Format.JPEG, Format.PNG):
@@ -347,7 +360,7 @@ def _orientation(image: Any) -> int:
 
 
 def _resolution(image: Any) -> tuple[float, float] | None:
-    if image.xres == 1.0 and image.yres == 1.0:  # libvips' value for a file without one
+    if image.xres == 1.0 and image.yres == 1.0:  # libvips' default for a file without a resolution
         return None
     dpi = (image.xres * 25.4, image.yres * 25.4)
     if _orientation(image) >= 5:
@@ -396,18 +409,18 @@ def _decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         icc=info.get("icc_profile") or None,
         exif=exif.strip_prefix(info.get("exif")),
         xmp=info.get("xmp") or None,
-        orientation=1,  # libheif has turned it
+        orientation=1,  # libheif applies it
     )
     return Decoded(codes=codes, source=source, premultiplied=heif.premultiplied_alpha, messages=messages)
 
 
 def _packed(depth: int) -> int:
-    """The bits of one value where they fill no 8 or 16; else 0."""
+    """Return the bit depth if it is 10 or 12, else 0."""
     return depth if depth in (10, 12) else 0
 
 
 def _full_range(codes: np.ndarray, bits: int) -> np.ndarray:
-    """Stretch values that lie in the top bits of uint16, so that white is 65535."""
+    """Stretch values in the top bits of uint16 to the full range, with white at 65535."""
     top = 65536 - (1 << (16 - bits))
     return ((codes.astype(np.uint32) * 65535 + top // 2) // top).astype(np.uint16)
 

@@ -1,7 +1,7 @@
-"""The printed size stays: a picture with more pixels gets as many more of them per inch, wherever a file says so.
+"""Keep the printed size: scale the resolution (pixels per inch) in a file's metadata when a picture is enlarged.
 
-EXIF 2.32 section 4.6.5 (XResolution, FocalPlaneXResolution), XMP part 2 (the same under tiff: and exif:), Adobe
-Photoshop file formats (resource 1005, ResolutionInfo). JFIF, PNG and TIFF headers are the encoders' work.
+EXIF 2.32 section 4.6.5 (XResolution, FocalPlaneXResolution), XMP part 2 (the same fields under tiff: and exif:),
+Adobe Photoshop file formats (resource 1005, ResolutionInfo). The encoders write the headers of JFIF, PNG and TIFF.
 """
 
 from __future__ import annotations
@@ -13,38 +13,39 @@ from fractions import Fraction
 from .exif import EXIF_IFD, Data, Directory, Entry, Header, directory, header, orientation, pointed
 from .picture import Picture
 
-_PAIRS = ((0x011A, 0x011B), (0xA20E, 0xA20F))  # XResolution, YResolution; the same on the focal plane
+_PAIRS = ((0x011A, 0x011B), (0xA20E, 0xA20F))  # XResolution, YResolution, and the same for the focal plane
 _RATIONAL = 5
 _LARGEST = 2**32 - 1
 _RESOLUTION_INFO = 1005
-_NUMBER = re.compile(r"[0-9]{1,10}(?:[./][0-9]{1,10})?")  # of an exponent, Fraction would make all the digits
+_NUMBER = re.compile(r"[0-9]{1,10}(?:[./][0-9]{1,10})?")  # no exponents, which Fraction would expand to all digits
 
 Factors = tuple[float, float]
-"""By how much a picture became wider and higher."""
+"""Factors by which a picture's width and height have changed."""
 
 UNCHANGED: Factors = (1.0, 1.0)
 
 
 def factors(original: Picture, *, width: int, height: int) -> Factors:
-    """How much larger a result of that size is than the picture it was made from."""
+    """Return the factors from the original picture to a result of `width` and `height` pixels."""
     return width / original.width, height / original.height
 
 
 def scaled(resolution_dpi: tuple[float, float] | None, by: Factors) -> tuple[float, float] | None:
-    """Pixels per inch that keep the printed size."""
+    """Return the resolution, x and y in pixels per inch, that keeps the printed size."""
     return None if resolution_dpi is None else (resolution_dpi[0] * by[0], resolution_dpi[1] * by[1])
 
 
 def dpi_at(original: Picture, shape: tuple[int, ...]) -> tuple[float, float] | None:
-    """Pixels per inch of a result of that shape (H, W, ...) that is to print at its original's size."""
+    """Return the pixels per inch, x and y, with which a result of `shape` (H, W, ...) keeps the printed size."""
     height, width = shape[:2]
     return scaled(original.source.resolution_dpi, factors(original, width=width, height=height))
 
 
 def in_exif(blob: bytes, by: Factors) -> bytes:
-    """`blob` with its densities multiplied, in place. Must see the orientation that was found, not yet set to 1.
+    """Return an EXIF blob with its resolutions scaled, at their original positions.
 
-    A picture that was turned by 90 degrees also exchanges across and along.
+    Call this before the orientation is set to 1: if the picture was rotated by 90 degrees, the horizontal and
+    vertical resolutions are also swapped.
     """
     data = bytearray(blob)
     head = header(data)
@@ -61,7 +62,7 @@ def in_exif(blob: bytes, by: Factors) -> bytes:
 
 
 def in_photoshop(resources: bytes, by: Factors) -> bytes:
-    """Photoshop image resources with the density in ResolutionInfo multiplied."""
+    """Return Photoshop image resources with the resolution in ResolutionInfo scaled."""
     data = bytearray(resources)
     at = 0
     while at + 12 <= len(data) and data[at : at + 4] == b"8BIM":
@@ -80,7 +81,7 @@ def in_photoshop(resources: bytes, by: Factors) -> bytes:
 
 
 def in_text(rational: str, factor: float) -> str:
-    """A density as XMP writes it ("300/1"), multiplied; as it was where it is not such a number."""
+    """Scale a resolution in XMP's notation ("300/1"); return text that is not such a number unchanged."""
     if not _NUMBER.fullmatch(rational):
         return rational
     try:

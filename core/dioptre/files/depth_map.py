@@ -1,8 +1,8 @@
-"""Depth maps as files of their own: disparity, 1 = nearest, 0 = farthest, stored as plain numbers.
+"""Read and write depth maps as separate files: disparity, 1 = nearest, 0 = farthest.
 
-16-bit PNG for editors, float TIFF for exact values. No profile is heeded on reading: the values are data, not
-tones. The PNG carries a grey profile with sRGB's curve, with which editors show the values as they are (Krita
-would ask for one).
+The formats are 16-bit PNG for editors and float TIFF for exact values. Profiles are ignored on reading, because the
+values are data and not tones. The PNG has a grey profile with sRGB's curve, with which editors show the values
+unchanged; without a profile, Krita would ask for one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .load import Decoding
 from .picture import Format
 from .save import format_of
 
-_SAME = 0.02  # channels of a grey picture in a colour file differ less; aspect ratios by rounding, too
+_SAME = 0.02  # tolerance for differences between the channels of a grey picture, and between aspect ratios
 
 
 def write_depth(
@@ -33,11 +33,17 @@ def write_depth(
     force: bool = False,
     permissions_of: InputFiles = (),
 ) -> None:
-    """Write disparity, float32 (H, W), as 16-bit PNG ([0, 1] to 0 to 65535) or float TIFF (as it is).
+    """Write a disparity map, or the mask of a selection, as 16-bit PNG or float TIFF.
 
-    The mask of a selection is written in the same way.
-    permissions_of: the picture, or all inputs; who may not read one may not read the depth either.
-    Raises FileExists, UnwritableFile (also for another suffix than .png, .tif or .tiff).
+    Args:
+        disparity: float32 (H, W). PNG maps [0, 1] to 0 to 65535; TIFF stores the values unchanged.
+        path: the file, with the suffix .png, .tif or .tiff.
+        force: replace an existing file.
+        permissions_of: input files; only users who can read all of them can read the depth map.
+
+    Raises:
+        FileExists: the file exists and `force` is off.
+        UnwritableFile: the file cannot be written, or has another suffix.
     """
     place = Path(path)
     kind = format_of(place)
@@ -52,7 +58,7 @@ def write_depth(
 
 
 def encoded_depth(disparity: np.ndarray, kind: Format) -> bytes:
-    """Return the file of a depth map: 16-bit for PNG, float32 for TIFF."""
+    """Encode a depth map as a file: 16-bit for PNG, float32 for TIFF."""
     if kind is Format.TIFF:
         return encode(np.ascontiguousarray(disparity, np.float32)[..., None], kind)
     codes = np.empty((*disparity.shape, 1), np.uint16)
@@ -63,14 +69,23 @@ def encoded_depth(disparity: np.ndarray, kind: Format) -> bytes:
 def read_depth(
     path: str | os.PathLike[str], *, width: int, height: int, decoding: Decoding = decoding
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Read a depth map for a picture of this size: grey PNG, TIFF, JPEG or WebP of 8, 16 or 32 bits.
+    """Read a depth map for a picture: grey PNG, TIFF, JPEG or WebP with 8, 16 or 32 bits.
 
-    White is near. Integers become [0, 1]; floats are kept within [0, 1] and otherwise scaled to it. Another size
-    is resized linearly, downwards with averaging.
+    White is near. Integers are scaled to [0, 1]. Floats outside [0, 1] are rescaled to that range. If the size
+    differs, the map is resized linearly, with averaging when it is reduced.
 
-    decoding: as in `load`.
-    Returns disparity, float32 (height, width), and sentences about what was assumed.
-    Raises NotAPicture for a colour picture, and what `load` raises.
+    Args:
+        path: the file.
+        width: width of the picture in pixels.
+        height: height of the picture in pixels.
+        decoding: as in `load`.
+
+    Returns:
+        Disparity, float32 (height, width), and sentences about any assumptions.
+
+    Raises:
+        NotAPicture: the file is a colour picture.
+        DioptreError: as in `load`.
     """
     place = Path(path)
     with decoding(place, max_megapixels=MAX_MEGAPIXELS) as decoded:
@@ -85,7 +100,7 @@ def read_depth(
     found_height, found_width = values.shape
     if (found_height, found_width) != (height, width):
         aspect = (found_width / found_height) / (width / height)
-        if abs(aspect - 1.0) > _SAME + 1.0 / min(width, height, found_width, found_height):  # a rounded pixel
+        if abs(aspect - 1.0) > _SAME + 1.0 / min(width, height, found_width, found_height):  # allows for rounding
             messages.append(
                 f"The depth map ({found_width} × {found_height}) was stretched to the shape of the picture "
                 f"({width} × {height})."
@@ -95,7 +110,7 @@ def read_depth(
 
 
 def _single(codes: np.ndarray, path: Path) -> np.ndarray:
-    """Return the one channel of a depth map as float32 (H, W)."""
+    """Return the only channel of a depth map as float32 (H, W)."""
     colours = codes[..., : 1 if codes.shape[2] < 3 else 3]
     scale = np.float32(1.0 if codes.dtype.kind == "f" else 1.0 / np.iinfo(codes.dtype).max)
     values = np.empty(codes.shape[:2], np.float32)
@@ -119,7 +134,7 @@ def _single(codes: np.ndarray, path: Path) -> np.ndarray:
 
 
 def resize_depth(values: np.ndarray, *, width: int, height: int) -> np.ndarray:
-    """Resize float32 (H, W) linearly, downwards with averaging."""
+    """Resize float32 (H, W) linearly, with averaging when it is reduced."""
     from PIL import Image
 
     image = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR)

@@ -1,4 +1,4 @@
-"""A picture's size without its pixels, for planning."""
+"""Read a picture's size without decoding it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .vips import vips
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Height and width as the file's header says; (0, 0) where that is not quickly known (HEIC, damaged files)."""
+    """Return height and width from a file's header; (0, 0) if that would be slow (HEIC) or the file is damaged."""
     try:
-        with opened(path) as file:  # a FIFO or a device is not waited for
+        with opened(path) as file:  # does not wait for a FIFO or a device
             source = vips().Source.new_from_descriptor(file.fileno())
             image = vips().Image.new_from_source(source, "", access="sequential")
             return int(image.height), int(image.width)

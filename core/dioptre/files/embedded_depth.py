@@ -1,11 +1,11 @@
-"""Depth that the camera put into the file: read it with its calibration.
+"""Read the depth map that a camera stored in a photo, with its calibration.
 
-Three ways are known: auxiliary depth or disparity images in HEIC (portrait photographs of phones), Google's
-GDepth (a picture in the XMP of a JPEG, mostly in its extended part) and dynamic depth (pictures appended to a
-JPEG and listed in its XMP). ISO/IEC 23008-12 with ISO/IEC 23008-2 annex G (depth representation information);
+Three kinds are supported: auxiliary depth or disparity images in HEIC (portrait photos of phones), Google's GDepth
+(a picture in the XMP of a JPEG, usually in the extended part) and dynamic depth (pictures appended to a JPEG and
+listed in its XMP). See ISO/IEC 23008-12 with ISO/IEC 23008-2 annex G (depth representation information), and
 "Depthmap Metadata" and "Dynamic Depth" 1.0 by Google.
 
-GDepth pictures of Lens Blur show the refocused photograph; the unblurred one in GImage:Data is not read.
+A GDepth picture from Lens Blur shows the refocused photo; the unblurred one in GImage:Data is not read.
 """
 
 from __future__ import annotations
@@ -32,15 +32,20 @@ _GDEPTH = "http://ns.google.com/photos/1.0/depthmap/"
 _DEPTH_MAPS = (_GDEPTH, "http://ns.google.com/photos/dd/1.0/depthmap/")
 _ITEMS = ("http://ns.google.com/photos/dd/1.0/item/", "http://ns.google.com/photos/1.0/container/item/")
 _START = 1 << 16
-_NEAREST, _FARTHEST = 1e-6, 1e9  # in a file's own units; beyond, and where the two are alike, float32 fails
+_NEAREST, _FARTHEST = 1e-6, 1e9  # in the file's units; float32 fails outside, or if the two are nearly equal
 _LEAST_RATIO = 1.0001
 _METRES = {"m": 1.0, "meter": 1.0, "meters": 1.0, "metre": 1.0, "metres": 1.0, "mm": 1e-3}
 
 
 def read_embedded_depth(path: str | os.PathLike[str]) -> EmbeddedDepth | None:
-    """Return the depth in a HEIC or JPEG file; None where there is none, it is damaged, or it asks for too much.
+    """Read the depth in a HEIC or JPEG file.
 
-    Raises MissingFile or UnreadableFile.
+    Returns:
+        The depth; None if there is none, it is damaged, or reading it would exceed the file's budget.
+
+    Raises:
+        MissingFile: the file does not exist.
+        UnreadableFile: the file cannot be read.
     """
     place = Path(path)
     with opened(place) as file:
@@ -74,8 +79,8 @@ def _of_jpeg(data: memoryview, budget: Budget) -> EmbeddedDepth | None:
 
 
 def _packets(segments: list[tuple[int, bytes]], budget: Budget) -> Iterator[ElementTree.Element]:
-    """Yield the parsed XMP packets: the main one, then the extended one put together from its parts."""
-    parts: dict[bytes, list[bytes]] = {}  # by the packet's number and announced length
+    """Yield the parsed XMP packets: the main one, then the extended one assembled from its parts."""
+    parts: dict[bytes, list[bytes]] = {}  # by the packet's id and declared length
     for marker, payload in segments:
         if marker != containers.APP1:
             continue
@@ -94,9 +99,9 @@ def _packets(segments: list[tuple[int, bytes]], budget: Budget) -> Iterator[Elem
 
 
 def _joined(pieces: list[bytes], *, announced: int) -> bytes | None:
-    """The packet of these pieces, each an offset and its bytes; None where they leave a gap or overlap.
+    """Assemble a packet from pieces, each an offset and its bytes; None if they overlap or leave a gap.
 
-    What a packet announces is believed only when that much is there, so a file pays for the memory it takes.
+    The declared length is used only once that many bytes are present, so a small file cannot claim much memory.
     """
     ordered = sorted((int.from_bytes(piece[:4], "big"), piece[4:]) for piece in set(pieces))
     at = 0
@@ -108,7 +113,7 @@ def _joined(pieces: list[bytes], *, announced: int) -> bytes | None:
 
 
 def _depth_properties(packets: list[ElementTree.Element]) -> dict[str, str]:
-    """Gather the depth map's properties, which stand as attributes or elements anywhere in the packets."""
+    """Collect the depth map's properties, which may be attributes or elements anywhere in the packets."""
     found: dict[str, str] = {}
     for root in packets:
         for element in root.iter():
@@ -121,7 +126,7 @@ def _depth_properties(packets: list[ElementTree.Element]) -> dict[str, str]:
 
 
 def _appended(packets: list[ElementTree.Element], data: memoryview) -> dict[str, bytes]:
-    """Return the appended pictures by their meaning. They end where the file ends, in the order of the list."""
+    """Return the appended pictures by their meaning. They are listed in order, and the last ends with the file."""
     items: list[tuple[str, int, int]] = []
     for root in packets:
         for element in root.iter():
@@ -164,7 +169,7 @@ def _google(
     kind: str,
     budget: Budget,
 ) -> EmbeddedDepth | None:
-    """Turn a stored map into disparity: 0 is near and 1 far, linear in inverse depth or in depth."""
+    """Convert a stored map, in which 0 is near and 1 far, linear in inverse depth or depth, to disparity."""
     stored = decoded_grey(blob, budget=budget)
     if stored is None:
         return None
@@ -180,7 +185,7 @@ def _google(
         if linear:
             disparity = _inverse_depth(stored, near=near, far=far)
     elif linear:
-        return None  # depth without its range is not disparity
+        return None  # without its range, linear depth cannot be converted to disparity
     sure = None if confidence is None else decoded_grey(confidence, budget=budget)
     if sure is not None and sure.shape != stored.shape:
         sure = None
@@ -209,10 +214,14 @@ def _of_heic(file: BinaryIO, budget: Budget) -> EmbeddedDepth | None:
 
 
 def of_heif_depth(codes: np.ndarray, metadata: Mapping[str, Any]) -> EmbeddedDepth | None:
-    """Turn an auxiliary depth image, integers (h, w), into disparity by its representation type.
+    """Convert an auxiliary depth image to disparity according to its representation type.
 
-    0 uniform inverse depth, 1 uniform disparity, 2 uniform depth, 3 disparity of another spacing (ISO/IEC 23008-2,
-    G.14.2.2). Without the information Apple's meaning holds: disparity, larger is nearer.
+    The types are 0 uniform inverse depth, 1 uniform disparity, 2 uniform depth, 3 non-uniform disparity (ISO/IEC
+    23008-2, G.14.2.2). Without this information, Apple's convention applies: disparity, where larger is nearer.
+
+    Args:
+        codes: integers (h, w).
+        metadata: the representation information from the file.
     """
     low, high = int(codes.min()), int(codes.max())
     if high <= low:
@@ -236,7 +245,7 @@ def _heic(disparity: np.ndarray, range_per_m: tuple[float, float] | None) -> Emb
 
 
 def _inverse_depth(value: np.ndarray, *, near: float, far: float) -> np.ndarray:
-    """Return disparity of depth stored linearly from near (0) to far (1)."""
+    """Convert depth stored linearly from near (0) to far (1) to disparity."""
     depth = near + value * np.float32(far - near)
     return (1.0 / depth - np.float32(1.0 / far)) / np.float32(1.0 / near - 1.0 / far)
 
@@ -267,7 +276,7 @@ def _decimal(value: Any) -> float | None:
 
 
 def _span(near: Any, far: Any) -> tuple[float, float] | None:
-    """The distances of the nearest and the farthest value; None where they are no such pair."""
+    """Return the distances of the nearest and farthest values; None if they are not a valid pair."""
     low, high = _decimal(near), _decimal(far)
     if low is None or high is None or not (low >= _NEAREST and low * _LEAST_RATIO < high <= _FARTHEST):
         return None

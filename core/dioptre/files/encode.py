@@ -1,9 +1,9 @@
-"""From numbers to the bytes of a file.
+"""Encode arrays of numbers as picture files.
 
-libvips writes PNG, TIFF and AVIF (16 bits and float, or 10 and 12 bits, which Pillow lacks); Pillow writes JPEG (it
-takes the original's quantisation tables, which libvips does not) and WebP (it takes metadata as it is); pillow-heif
-writes HEIC.
-Files are made in memory, so that a full disk shows as a plain error of the write that follows.
+libvips writes PNG, TIFF and AVIF (16 bits and float, or 10 and 12 bits, which Pillow lacks). Pillow writes JPEG
+(with the original's quantization tables, which libvips does not support) and WebP (with unchanged metadata).
+pillow-heif writes HEIC.
+Files are encoded in memory, so a full disk causes an ordinary error in the write that follows.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ DEPTHS: dict[Format, tuple[int, ...]] = {
     Format.HEIC: (8, 16),
     Format.AVIF: (8, 16),
 }
-"""Formats that can be written, with their bit depths; 32 is float, 16 means 10 or 12 in HEIC and AVIF."""
+"""Writable formats with their bit depths; 32 is float, 16 means 10 or 12 bits in HEIC and AVIF."""
 PACKED_BITS = {Format.HEIC: 10, Format.AVIF: 12}
-"""The most bits that these formats are written with where 16 are wanted."""
+"""Largest bit depth of these formats when 16 bits are requested."""
 HOLDS_ALPHA = (Format.PNG, Format.TIFF, Format.WEBP, Format.HEIC, Format.AVIF)
 _JPEG_QUALITY = 95
-_QUALITY_90_LUMINANCE = 738  # sum of the standard's luminance table at quality 90; smaller is finer
+_QUALITY_90_LUMINANCE = 738  # sum of the standard's luminance table at quality 90; a smaller sum is finer
 _WEBP_QUALITY = 95
 _HEIC_QUALITY = 92
-_AVIF_QUALITY = 93  # about as near to the original as a JPEG of quality 95, in half its bytes
+_AVIF_QUALITY = 93  # about as faithful as a JPEG of quality 95, in half the bytes
 _AVIF_EFFORT = (
-    1  # of 9: half a second a megapixel on one core; 4 takes twelve times as long for a tenth fewer bytes
+    1  # of 9: half a second per megapixel on one core; 4 takes twelve times as long to save a tenth of the bytes
 )
-_PNG_COMPRESSION = 3  # of 9: within some percent of 6 on photographs, in a third of its time
+_PNG_COMPRESSION = 3  # of 9: within a few percent of 6 on photos, in a third of the time
 
 
 @dataclass(frozen=True, kw_only=True)
 class Extras:
-    """What a file holds beside its pixels; blobs as in `picture.Source`."""
+    """The metadata and storage options of a file; the blobs are as in `picture.Source`."""
 
     icc: bytes | None = None
     exif: bytes | None = None
@@ -60,7 +60,7 @@ PLAIN = Extras()
 
 
 def encode(codes: np.ndarray, kind: Format, *, extras: Extras = PLAIN) -> bytes:
-    """Return the file of `codes`: uint8, uint16 or float32 (H, W, 1 to 4), as DEPTHS and HOLDS_ALPHA allow."""
+    """Encode uint8, uint16 or float32 (H, W, 1 to 4) as a file; DEPTHS and HOLDS_ALPHA list the combinations."""
     writers = {
         Format.JPEG: _jpeg,
         Format.PNG: _png,
@@ -76,7 +76,7 @@ def _jpeg(codes: np.ndarray, extras: Extras) -> bytes:
     tables = extras.quantisation
     options: dict[str, Any] = {"quality": _JPEG_QUALITY}
     if tables and sum(tables[0]) <= _QUALITY_90_LUMINANCE:
-        # The camera's own fine tables: what was not touched loses next to nothing a second time.
+        # With the camera's own fine tables, unedited areas lose almost nothing when they are compressed again.
         options = {"qtables": [list(tables[0]), list(tables[min(1, len(tables) - 1)])]}
     if extras.resolution_dpi is not None:
         options |= {"dpi": extras.resolution_dpi}
@@ -87,7 +87,7 @@ def _jpeg(codes: np.ndarray, extras: Extras) -> bytes:
 
 def _webp(codes: np.ndarray, extras: Extras) -> bytes:
     metadata = {"icc_profile": extras.icc or b"", "exif": extras.exif or b"", "xmp": extras.xmp or b""}
-    if codes.shape[2] < 3:  # WebP has no grey
+    if codes.shape[2] < 3:  # WebP has no grey format
         codes = np.concatenate([np.repeat(codes[..., :1], 3, 2), codes[..., 1:]], 2)
     file = BytesIO()
     _pillow(codes).save(
@@ -131,7 +131,7 @@ def _heic(codes: np.ndarray, extras: Extras) -> bytes:
 
 def _avif(codes: np.ndarray, extras: Extras) -> bytes:
     bits = 8 if codes.dtype == np.uint8 else extras.packed_bits or PACKED_BITS[Format.AVIF]
-    if bits > 8:  # libvips takes them from the top bits
+    if bits > 8:  # libvips expects the value in the top bits
         codes = packed(codes, bits=bits) << np.uint16(16 - bits)
     keep = vips().enums.ForeignKeep
     avif: bytes = _vips_image(codes, extras).heifsave_buffer(
@@ -146,7 +146,7 @@ def _avif(codes: np.ndarray, extras: Extras) -> bytes:
 
 
 def packed(codes: np.ndarray, *, bits: int) -> np.ndarray:
-    """Return uint16 of the full range as uint16 of `bits` bits, rounded."""
+    """Convert full-range uint16 to `bits` bits, rounded."""
     top = np.float32((1 << bits) - 1)
     return (codes * (top / np.float32(65535.0)) + np.float32(0.5)).astype(np.uint16)
 

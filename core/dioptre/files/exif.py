@@ -1,8 +1,8 @@
-"""EXIF blobs and TIFF directories: read what we need, patch in place.
+"""Read EXIF blobs and TIFF directories, and patch single values in place.
 
-A blob is never rewritten as a whole: maker notes hold offsets that only survive where nothing moves. Formats:
-TIFF 6.0 section 2 (directories), BigTIFF, EXIF 2.32 section 4.6 (tags). All reads are bounded; damaged
-directories read as empty.
+A blob is never rewritten as a whole, because the offsets in maker notes remain valid only if nothing moves.
+Formats: TIFF 6.0 section 2 (directories), BigTIFF, EXIF 2.32 section 4.6 (tags). All reads are bounded; damaged
+directories are treated as empty.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ GPS_IFD = 0x8825
 _INTEROPERABILITY_IFD = 0xA005
 _COLOUR_SPACE, _WIDTH, _HEIGHT = 0xA001, 0xA002, 0xA003
 _THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
-_MAX_ENTRIES = 4096  # a sane directory has some dozens; a damaged count must not keep us busy
+_MAX_ENTRIES = 4096  # ordinary directories have a few dozen; limits the time for a damaged count
 
 
 Data = bytes | bytearray | memoryview | mmap.mmap
@@ -28,7 +28,7 @@ Data = bytes | bytearray | memoryview | mmap.mmap
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One field of a directory. `at` is where its value lies in the data, `size` its length in bytes."""
+    """A field of a directory; `at` is the offset of its value in the data, `size` its length in bytes."""
 
     tag: int
     type: int
@@ -39,7 +39,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Directory:
-    """The fields of one directory by tag, and where the pointer to the next one lies."""
+    """The fields of a directory by tag, and the pointer to the next directory with its offset."""
 
     entries: dict[int, Entry]
     next_pointer_at: int
@@ -48,7 +48,7 @@ class Directory:
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """Byte order ('<' or '>'), whether it is BigTIFF, and the first directory's place."""
+    """Byte order ("<" or ">"), whether the file is BigTIFF, and the offset of the first directory."""
 
     order: str
     big: bool
@@ -56,7 +56,7 @@ class Header:
 
 
 def header(data: Data) -> Header | None:
-    """Read a TIFF header; None where there is none."""
+    """Read a TIFF header; None if there is none."""
     order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
     if order is None or len(data) < 8:
         return None
@@ -69,7 +69,7 @@ def header(data: Data) -> Header | None:
 
 
 def directory(data: Data, head: Header, offset: int) -> Directory:
-    """Read the directory at `offset`; fields whose values lie outside the data are left out."""
+    """Read the directory at `offset`; fields whose values lie outside the data are omitted."""
     count_code, entry_size, inline, pointer = ("Q", 20, 8, "Q") if head.big else ("H", 12, 4, "I")
     entries: dict[int, Entry] = {}
     start = offset + struct.calcsize(head.order + count_code)
@@ -95,23 +95,23 @@ def directory(data: Data, head: Header, offset: int) -> Directory:
 
 
 def integers(data: Data, head: Header, entry: Entry | None) -> tuple[int, ...]:
-    """Return the values of an unsigned integer field; empty where it is none."""
+    """Return the values of a field of unsigned integers; empty for any other field."""
     if entry is None or entry.type not in _UNSIGNED:
         return ()
     return struct.unpack_from(f"{head.order}{entry.count}{_UNSIGNED[entry.type]}", data, entry.at)
 
 
 def pointed(data: Data, head: Header, start: Directory, tag: int) -> Directory | None:
-    """Return the directory that the field `tag` points to; None where there is no such field.
+    """Return the directory that the field `tag` points to; None if there is no such field.
 
-    A field with several pointers is damaged: following each would take time by their number times the fields.
+    A field with several pointers is damaged. It is ignored, because following all of them could take very long.
     """
     places = integers(data, head, start.entries.get(tag))
     return directory(data, head, places[0]) if len(places) == 1 else None
 
 
 def strip_prefix(blob: bytes | None) -> bytes | None:
-    """Return an EXIF blob that starts with its TIFF header; None where it is not one."""
+    """Return an EXIF blob without its prefix, starting with the TIFF header; None if it is not a valid blob."""
     if not blob:
         return None
     bare = blob[6:] if blob[:6] in (b"Exif\0\0", b"Exif\0\xff") else blob
@@ -119,7 +119,7 @@ def strip_prefix(blob: bytes | None) -> bytes | None:
 
 
 def orientation(blob: bytes | None) -> int:
-    """Return the EXIF orientation 1 to 8; 1 where there is none or it is nonsense."""
+    """Return the EXIF orientation, 1 to 8; 1 if it is missing or invalid."""
     if blob is None or (head := header(blob)) is None:
         return 1
     values = integers(blob, head, directory(blob, head, head.first).entries.get(ORIENTATION))
@@ -127,9 +127,15 @@ def orientation(blob: bytes | None) -> int:
 
 
 def upright(blob: bytes, *, width: int, height: int, srgb: bool) -> bytes:
-    """Return `blob` for the finished picture: orientation 1, its new size, no stale thumbnail.
+    """Adapt an EXIF blob to a finished picture: orientation 1, the new size, and no outdated thumbnail.
 
-    srgb: the pixels are sRGB now, whatever the camera wrote. Everything else keeps its place and bytes.
+    Everything else keeps its position and its bytes.
+
+    Args:
+        blob: the camera's EXIF blob.
+        width: new width in pixels.
+        height: new height in pixels.
+        srgb: whether the pixels are now sRGB.
     """
     data = bytearray(blob)
     head = header(data)
@@ -148,7 +154,7 @@ def upright(blob: bytes, *, width: int, height: int, srgb: bool) -> bytes:
 
 
 def _drop_thumbnail(data: bytearray, head: Header, first: Directory) -> None:
-    """Blank the thumbnail's pixels, which show the unedited picture, and unlink its directory."""
+    """Erase the thumbnail's pixels, which show the unedited picture, and unlink its directory."""
     second = directory(data, head, first.next)
     offset = integers(data, head, second.entries.get(_THUMBNAIL_OFFSET))
     length = integers(data, head, second.entries.get(_THUMBNAIL_LENGTH))
@@ -169,7 +175,7 @@ def _patch(data: bytearray, head: Header, entry: Entry | None, value: int) -> No
 
 
 def camera_is_adobe_rgb(blob: bytes | None) -> bool:
-    """Whether the camera marked the picture as Adobe RGB (DCF 2.0: interoperability index R03)."""
+    """Return whether the camera marked the picture as Adobe RGB (DCF 2.0: interoperability index R03)."""
     if blob is None or (head := header(blob)) is None:
         return False
     camera = pointed(blob, head, directory(blob, head, head.first), EXIF_IFD)

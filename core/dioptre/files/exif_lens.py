@@ -1,4 +1,4 @@
-"""The lens and the sensor that a file's EXIF fields name, and the angle of view that follows.
+"""Read the lens and sensor from a file's EXIF fields, and derive the field of view.
 
 EXIF 2.32, section 4.6.5 (FocalLength, FocalPlaneXResolution, FocalLengthIn35mmFilm).
 """
@@ -19,18 +19,22 @@ _PLANE_X, _PLANE_Y, _PLANE_UNIT = 0xA20E, 0xA20F, 0xA210
 _EQUIVALENT = 0xA405
 _WIDTH, _HEIGHT = 0xA002, 0xA003
 _UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
-_SENSOR_WIDTH_MM = (2.0, 80.0)  # of a telephone's smallest lens, of medium format
+_SENSOR_WIDTH_MM = (2.0, 80.0)  # from the smallest lens of a phone to medium format
 _FOCAL_MM = (0.5, 3000.0)
-_CROPPED = 0.02  # of the aspect, from which on a picture is a crop of what the fields describe
+_CROPPED = 0.02  # difference in the logarithm of the aspect ratio from which a picture counts as cropped
 _RATIONAL = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lens:
-    """What the fields say; None where they do not.
+    """Lens and sensor according to a file; attributes are None if unknown.
 
-    equivalent_mm: focal length with the same angle of view on full frame. sensor_mm: width and height.
-    size_px: width and height of the picture that the fields describe.
+    Attributes:
+        focal_mm: focal length.
+        f_number: f-number.
+        equivalent_mm: focal length with the same angle of view on full frame.
+        sensor_mm: width and height of the sensor.
+        size_px: width and height of the picture that the fields describe.
     """
 
     focal_mm: float | None = None
@@ -41,7 +45,7 @@ class Lens:
 
 
 def read_lens(blob: bytes | None) -> Lens:
-    """The lens that a picture was taken with, from its EXIF blob; fields that make no sense are left out."""
+    """Read the lens of a picture from its EXIF blob; invalid fields are ignored."""
     if blob is None or (head := exif.header(blob)) is None:
         return Lens()
     camera = exif.pointed(blob, head, exif.directory(blob, head, head.first), exif.EXIF_IFD)
@@ -76,9 +80,14 @@ def read_lens(blob: bytes | None) -> Lens:
 
 
 def field_of_view(blob: bytes | None, shape: tuple[int, ...]) -> FieldOfView | None:
-    """The angle of view of a picture of `shape` (height, width, …) with that EXIF blob; None where nobody knows.
+    """Derive a picture's field of view from its EXIF blob.
 
-    None for a crop, too: the fields describe the whole.
+    Args:
+        blob: the EXIF blob, if any.
+        shape: the picture's (height, width, …).
+
+    Returns:
+        The field of view; None if unknown, or if the picture is a crop, because the fields describe the whole.
     """
     lens = read_lens(blob)
     if lens.size_px is not None:
@@ -98,7 +107,7 @@ def _within(focal_mm: float | None) -> float | None:
 
 
 def _rational(blob: bytes, head: exif.Header, entry: exif.Entry | None) -> float | None:
-    """A field of one unsigned fraction above 0."""
+    """Return the value of a field with a single positive unsigned fraction, else None."""
     if entry is None or entry.type != _RATIONAL or entry.count != 1:
         return None
     numerator, denominator = struct.unpack_from(f"{head.order}II", blob, entry.at)

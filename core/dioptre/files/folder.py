@@ -1,7 +1,7 @@
-"""An open folder: what happens in it happens in this very one, whatever is put under its path meanwhile.
+"""An open folder: operations always affect this folder, even if its path is replaced in the meantime.
 
-Linux and macOS address files relative to the folder's descriptor and never follow a link in the last part of a
-name. Windows has no such calls; there the folder's path is used.
+On Linux and macOS, files are addressed relative to the folder's descriptor, and a link in the last part of a name
+is never followed. Windows has no such calls, so the folder's path is used there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS}  # file syst
 
 
 class Stamp(NamedTuple):
-    """What tells one file from every other, and from itself after a change."""
+    """The properties that distinguish a file from all others and from its own changed versions."""
 
     inode: int
     size: int
@@ -28,11 +28,12 @@ class Stamp(NamedTuple):
 
     @staticmethod
     def of(found: os.stat_result) -> Stamp:
+        """Create a stamp from the result of `os.stat`."""
         return Stamp(found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 class Folder:
-    """A folder that is open until `close`. Names are single parts; errors are the system's."""
+    """A folder that stays open until `close`. Names are single path components; errors are the system's."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -43,18 +44,18 @@ class Folder:
         self.device, self.inode = found.st_dev, found.st_ino
 
     def create(self, name: str, *, mode: int = 0o666) -> int:
-        """Create a file that is not there yet, for reading and writing; return its descriptor."""
+        """Create a new file for reading and writing; return its descriptor."""
         return os.open(self._at(name), _CREATE, mode, dir_fd=self._descriptor)
 
     def stat(self, name: str) -> os.stat_result | None:
-        """What `name` is, a link not followed; None where it is not there."""
+        """Return the status of `name` without following a link; None if it does not exist."""
         try:
             return os.stat(self._at(name), dir_fd=self._descriptor, follow_symlinks=False)
         except FileNotFoundError:
             return None
 
     def link(self, name: str, other: str) -> None:
-        """Give the file a second name; fails where that is taken and where the disk has no links."""
+        """Give a file a second name; fails if the name is taken or the file system has no hard links."""
         if self._descriptor is None:
             os.link(self._at(name), self._at(other))
             return
@@ -67,11 +68,11 @@ class Folder:
         )
 
     def replace(self, name: str, other: str) -> None:
-        """Move a file, in place of what has the other name."""
+        """Rename a file, replacing any file with the other name."""
         os.replace(self._at(name), self._at(other), src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
 
     def move(self, name: str, other: str) -> None:
-        """Move a file to a name that must be free; FileExistsError where it is not."""
+        """Rename a file to a free name; raise FileExistsError if it is taken."""
         if sys.platform == "win32":
             (self.path / name).rename(self.path / other)
             return
@@ -85,7 +86,7 @@ class Folder:
             self.unlink(name)
 
     def _move_without_links(self, name: str, other: str) -> None:
-        """An empty file of our own reserves the name: plain renaming would replace what appears meanwhile."""
+        """Rename a file without links; an empty file reserves the name, as renaming alone would replace files."""
         descriptor = self.create(other)
         try:
             ours = os.fstat(descriptor).st_ino
@@ -100,11 +101,11 @@ class Folder:
             raise
 
     def unlink(self, name: str) -> None:
-        """Remove a file, or a link itself."""
+        """Remove a file, or a link but not its target."""
         os.unlink(self._at(name), dir_fd=self._descriptor)
 
     def sync(self) -> None:
-        """Return when the names in the folder are on the disk, where the system can say so."""
+        """Wait until the folder's entries are on the disk, if the system supports that."""
         if self._descriptor is None:
             return
         try:
@@ -114,6 +115,7 @@ class Folder:
                 raise
 
     def close(self) -> None:
+        """Close the folder."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -125,7 +127,7 @@ class Folder:
 
 
 def sync(descriptor: int) -> None:
-    """Return when the file's bytes are on the disk. macOS' own fsync leaves them in the drive's cache."""
+    """Wait until a file's bytes are on the disk. On macOS, fsync alone leaves them in the drive's cache."""
     if sys.platform == "darwin":
         import fcntl
 
@@ -139,7 +141,7 @@ def _opened(path: Path) -> int:
     flags = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
     try:
         return os.open(path, flags)
-    except PermissionError:  # a drop box: files may be put there, its list is not ours to read
+    except PermissionError:  # a drop box, to which users may write files but which they cannot list
         if not hasattr(os, "O_PATH"):
             raise
         return os.open(path, os.O_PATH | getattr(os, "O_DIRECTORY", 0))

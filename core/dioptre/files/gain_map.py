@@ -1,7 +1,7 @@
-"""Gain maps: how much brighter than its picture a scene was.
+"""Gain maps: how much brighter than the stored picture a scene was.
 
-The picture is for ordinary screens. The map, which is smaller, holds the logarithm of what each pixel's linear
-light is multiplied by. Google, "Ultra HDR Image Format" 1.1; ISO 21496-1:2025.
+The stored picture is for ordinary screens. The map, which is smaller, contains the logarithm of the factor for each
+pixel's linear light. Google, "Ultra HDR Image Format" 1.1; ISO 21496-1:2025.
 """
 
 from __future__ import annotations
@@ -11,16 +11,21 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 Three = tuple[float, float, float]
-"""A value for red, green and blue."""
+"""Values for red, green and blue."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GainMap:
-    """A gain map as a file holds it.
+    """A gain map as stored in a file.
 
-    codes: uint8 (h, w, 1 or 3), upright. stops_min, stops_max: log2 of the gain of codes 0 and 255. gamma: exponent
-    of the codes. offset_base, offset_bright: added to linear light before, taken off after. headroom: log2 of how
-    much brighter than white a screen must be to show no gain, and all of it.
+    Attributes:
+        codes: uint8 (h, w, 1 or 3), upright.
+        stops_min: log2 of the gain at code 0.
+        stops_max: log2 of the gain at code 255.
+        gamma: exponent of the codes.
+        offset_base: added to the picture's linear light before the gain is applied.
+        offset_bright: subtracted from the linear light afterwards.
+        headroom: log2 of the brightness relative to white at which a screen shows no gain and the full gain.
     """
 
     codes: np.ndarray
@@ -32,11 +37,11 @@ class GainMap:
     headroom: tuple[float, float]
 
     def stops(self, rows: slice, shape: tuple[int, ...]) -> np.ndarray:
-        """log2 of the gain for some rows of a picture of `shape` (H, W, ...): float32 (rows, W, 1 or 3)."""
+        """Return log2 of the gain for rows of a picture of `shape` (H, W, ...): float32 (rows, W, 1 or 3)."""
         return enlarged(self.small_stops(), rows, shape)
 
     def small_stops(self) -> np.ndarray:
-        """log2 of the gain at the map's own size, float32 (h, w, 1 or 3)."""
+        """Return log2 of the gain at the map's own size, float32 (h, w, 1 or 3)."""
         channels = self.codes.shape[2]
         low, high, gamma = (
             np.asarray(v[:channels], np.float32) for v in (self.stops_min, self.stops_max, self.gamma)
@@ -45,12 +50,12 @@ class GainMap:
         return np.asarray(low + (high - low) * share, np.float32)
 
     def brightened(self, linear: np.ndarray, stops: np.ndarray) -> np.ndarray:
-        """The scene's linear light from the picture's, (h, w, 3); 1 is the picture's white."""
+        """Return the scene's linear light from that of the picture, (h, w, 3); 1 is the picture's white."""
         base, bright = (np.asarray(v, np.float32) for v in (self.offset_base, self.offset_bright))
         return np.asarray((linear + base) * np.exp2(stops) - bright)
 
     def darkened(self, linear: np.ndarray, stops: np.ndarray) -> np.ndarray:
-        """The inverse of `brightened`."""
+        """Invert `brightened`."""
         base, bright = (np.asarray(v, np.float32) for v in (self.offset_base, self.offset_bright))
         return np.asarray((linear + bright) * np.exp2(-stops) - base)
 
@@ -59,7 +64,7 @@ PARAMETERS = tuple(field.name for field in fields(GainMap) if field.name != "cod
 
 
 def enlarged(small: np.ndarray, rows: slice, shape: tuple[int, ...]) -> np.ndarray:
-    """Bilinear interpolation of (h, w, c) for some rows of a picture of `shape` (H, W, ...) that it covers."""
+    """Interpolate (h, w, c) bilinearly for rows of a picture of `shape` (H, W, ...) that it covers."""
     (height, width), (h, w) = shape[:2], small.shape[:2]
     below, above, down = _between(np.arange(rows.start, min(rows.stop, height)), height, h)
     left, right, across = _between(np.arange(width), width, w)
@@ -68,7 +73,7 @@ def enlarged(small: np.ndarray, rows: slice, shape: tuple[int, ...]) -> np.ndarr
 
 
 def _between(places: np.ndarray, many: int, few: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Neighbours among `few` samples of pixel centres among `many`, and the weight of the upper one."""
+    """Return the neighbours of pixel centres, among `few` samples for `many` pixels, and the upper one's weight."""
     at = np.clip((places + 0.5) * few / many - 0.5, 0, few - 1)
     low = at.astype(np.intp)
     return low, np.minimum(low + 1, few - 1), (at - low).astype(np.float32)

@@ -1,7 +1,7 @@
 """Read the gain map of an Ultra HDR JPEG.
 
-It is a second JPEG behind the first, listed by the first one's MPF segment. Its properties stand in XMP or in a
-binary segment. Google, "Ultra HDR Image Format" 1.1; ISO 21496-1:2025 (annex C, binary metadata); CIPA DC-007.
+The map is a second JPEG after the first, listed in the first one's MPF segment. Its properties are stored as XMP or
+in a binary segment. Google, "Ultra HDR Image Format" 1.1; ISO 21496-1:2025 (annex C, binary metadata); CIPA DC-007.
 """
 
 from __future__ import annotations
@@ -23,15 +23,20 @@ ISO_HEADER = b"urn:iso:std:iso:ts:21496:-1\0"
 MPF_HEADER = b"MPF\0"
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _MP_ENTRIES, _ENTRY_BYTES, _MOST_PICTURES = 0xB002, 16, 16
-_MOST_STOPS = 16.0  # float32 light of 65536 times white; a half float ends there
+_MOST_STOPS = 16.0  # a factor of 65536, about the range of a half float
 _NO_CODES = np.zeros((1, 1, 1), np.uint8)
 
 
 def of_jpeg(data: memoryview, budget: Budget) -> GainMap | None:
-    """The gain map of an Ultra HDR JPEG, as it lies in the file; None where there is none or it is damaged.
+    """Read the gain map of an Ultra HDR JPEG, not rotated.
 
-    Maps over an HDR picture (which would make it darker) are not read, nor those larger than a picture may be.
-    Raises NotEnoughMemory.
+    Maps over an HDR picture, which would darken it, are not read, nor are maps larger than a picture may be.
+
+    Returns:
+        The map; None if there is none or it is damaged.
+
+    Raises:
+        NotEnoughMemory: too little memory is free.
     """
     for picture in _further_pictures(data):
         segments = list(containers.jpeg_segments(picture))
@@ -42,7 +47,7 @@ def of_jpeg(data: memoryview, budget: Budget) -> GainMap | None:
 
 
 def _further_pictures(data: memoryview) -> Iterator[memoryview]:
-    """The pictures behind a JPEG that its MPF segment lists."""
+    """Yield the pictures after the first JPEG that its MPF segment lists."""
     for marker, start, end in containers.jpeg_segment_places(data):
         if marker != containers.APP2 or bytes(data[start : start + 4]) != MPF_HEADER:
             continue
@@ -55,7 +60,7 @@ def _further_pictures(data: memoryview) -> Iterator[memoryview]:
 
 
 def _listed(segment: memoryview) -> list[tuple[int, int]]:
-    """Size and offset of the pictures in an MPF segment."""
+    """Return size and offset of the pictures in an MPF segment."""
     head = exif.header(segment)
     entry = None if head is None else exif.directory(segment, head, head.first).entries.get(_MP_ENTRIES)
     if head is None or entry is None:
@@ -77,7 +82,7 @@ def _decoded(jpeg: bytes, budget: Budget) -> np.ndarray | None:
 
 
 def _binary(segments: list[tuple[int, bytes]]) -> GainMap | None:
-    """Parameters of ISO 21496-1; None where there are none."""
+    """Parse the binary parameters of ISO 21496-1; None if there are none."""
     for marker, payload in segments:
         if marker == containers.APP2 and payload.startswith(ISO_HEADER) and len(payload) > len(ISO_HEADER) + 4:
             try:
@@ -89,7 +94,7 @@ def _binary(segments: list[tuple[int, bytes]]) -> GainMap | None:
 
 def _parse_binary(data: bytes) -> GainMap | None:
     least_version, _, flags = struct.unpack_from(">HHB", data)
-    if least_version or flags & 4:  # a later standard; a map over an HDR picture
+    if least_version or flags & 4:  # a later version of the standard, or a map over an HDR picture
         return None
     at, common = 5, 0
     if flags & 8:
@@ -124,7 +129,7 @@ def _in_xmp(segments: list[tuple[int, bytes]], budget: Budget) -> GainMap | None
 
 
 def _parse_description(description: ElementTree.Element) -> GainMap | None:
-    """Parameters in an XMP description. Raises KeyError, ValueError where it has none."""
+    """Parse the parameters in an XMP description; raise KeyError or ValueError if they are missing or invalid."""
 
     def values(name: str, otherwise: float | None = None) -> list[float]:
         tag = f"{{{HDRGM}}}{name}"
@@ -150,7 +155,7 @@ def _three(values: list[float]) -> Three:
 
 
 def _checked(values: tuple[Three, Three, Three, Three, Three], headroom: tuple[float, float]) -> GainMap | None:
-    """The parameters, in the order of the standard, with an empty map; None where they make no sense."""
+    """Return the parameters, in the standard's order, with an empty map; None if they are implausible."""
     low, high, gamma, base, bright = values
     everything = np.array([*low, *high, *gamma, *base, *bright, *headroom])
     sane = np.isfinite(everything).all() and np.abs(everything).max() <= _MOST_STOPS

@@ -1,8 +1,8 @@
-"""The boxes of HEIF files (AVIF, HEIC): put EXIF into a new file, and read how its tones are encoded.
+"""The boxes of HEIF files (AVIF, HEIC): insert EXIF into a new file, and detect HDR transfer functions.
 
-libvips parses an EXIF blob and writes it again, and the offsets inside a camera's maker note do not survive that.
-Here the blob is added to the finished file as it is. ISO/IEC 14496-12 (boxes, meta, iloc, iinf, iref), ISO/IEC
-23008-12 annex A (Exif items), ITU-T H.273 table 3 (transfer characteristics).
+libvips parses and rewrites EXIF blobs, which breaks the offsets inside a camera's maker note. Here the blob is
+added unchanged to the finished file. ISO/IEC 14496-12 (boxes, meta, iloc, iinf, iref), ISO/IEC 23008-12 annex A
+(Exif items), ITU-T H.273 table 3 (transfer characteristics).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _COLOUR = b"colrnclx"
 
 @dataclass(frozen=True, kw_only=True)
 class _Item:
-    """Where an item's bytes lie. extents: offset and length; in_file: offsets count from the file's start."""
+    """The location of an item. extents: offset and length; in_file: offsets count from the start of the file."""
 
     number: int
     in_file: bool
@@ -26,13 +26,13 @@ class _Item:
 
 
 def is_hdr(start: bytes) -> bool:
-    """Whether the first bytes of a HEIF file announce tones encoded by PQ or HLG."""
+    """Return whether the first bytes of a HEIF file declare the transfer function PQ or HLG."""
     at = start.find(_COLOUR) + len(_COLOUR)
     return at >= len(_COLOUR) and int.from_bytes(start[at + 2 : at + 4], "big") in _HDR_TRANSFERS
 
 
 def with_exif(heif: bytes, exif: bytes) -> bytes:
-    """Return the file, as libheif writes it, with an EXIF blob (starting with its TIFF header) for its picture."""
+    """Return a file written by libheif with an EXIF blob (starting with its TIFF header) added for its picture."""
     top = {kind: (start, end) for kind, start, end in _boxes(heif, 0, len(heif))}
     start, end = top[b"meta"]
     children = {kind: heif[a:b] for kind, a, b in _boxes(heif, start + 12, end)}
@@ -41,7 +41,7 @@ def with_exif(heif: bytes, exif: bytes) -> bytes:
     primary = int.from_bytes(children[b"pitm"][12:14], "big")
     children[b"iinf"] = _with_entry(children[b"iinf"], number)
     children[b"iref"] = _with_reference(children.get(b"iref", _box(b"iref", bytes(4))), number, primary)
-    payload = bytes(4) + exif  # the TIFF header follows at once
+    payload = bytes(4) + exif  # an offset of 0: the TIFF header follows immediately
     new = _Item(number=number, in_file=True, construction=0, extents=((len(heif) + 8, len(payload)),))
     grown = sum(map(len, children.values())) + 12 - (end - start)
     grown += len(_iloc([*items, new], by=0)) - len(children[b"iloc"])
@@ -75,7 +75,7 @@ def _locations(iloc: bytes) -> Iterator[_Item]:
 
     for _ in range(number(2)):
         item, construction = number(2), number(2) & 15 if version else 0
-        number(2)  # data reference: this file
+        number(2)  # data reference; always this file
         first = number(base)
         extents = []
         for _ in range(number(2)):
@@ -85,7 +85,7 @@ def _locations(iloc: bytes) -> Iterator[_Item]:
 
 
 def _iloc(items: list[_Item], *, by: int) -> bytes:
-    """Return an item location box of version 1; items that lie in the file have moved by `by` bytes."""
+    """Return an item location box of version 1, with items in the file moved by `by` bytes."""
     rows = [bytes((1, 0, 0, 0, 0x44, 0)), struct.pack(">H", len(items))]
     for item in items:
         rows.append(struct.pack(">HHHH", item.number, item.construction, 0, len(item.extents)))
@@ -96,7 +96,7 @@ def _iloc(items: list[_Item], *, by: int) -> bytes:
 def _with_entry(iinf: bytes, number: int) -> bytes:
     count = 2 if iinf[8] == 0 else 4
     entries = int.from_bytes(iinf[12 : 12 + count], "big") + 1
-    added = _box(b"infe", bytes((2, 0, 0, 1)) + struct.pack(">HH", number, 0) + b"Exif\0")  # hidden
+    added = _box(b"infe", bytes((2, 0, 0, 1)) + struct.pack(">HH", number, 0) + b"Exif\0")  # flagged as hidden
     return _box(b"iinf", iinf[8:12] + entries.to_bytes(count, "big") + iinf[12 + count :] + added)
 
 

@@ -1,4 +1,4 @@
-"""Read from a file how Dioptre made it."""
+"""Read how Dioptre created a file."""
 
 from __future__ import annotations
 
@@ -20,11 +20,20 @@ Describe = Callable[[Path], Source]
 
 
 def inspect(path: str | os.PathLike[str], *, describe: Describe = describe) -> Note | None:
-    """Return what Dioptre noted in a picture, an .ora file or a recipe; None where it noted nothing.
+    """Return Dioptre's note in a picture, an .ora file or a recipe.
 
-    describe: reads a picture's metadata; in this process, or apart from it (`apart.Reader.describe`).
+    Args:
+        path: the file.
+        describe: reads a picture's metadata in this process, or in another one (`apart.Reader.describe`).
 
-    Raises MissingFile, UnreadableFile, NotAPicture, DamagedPicture.
+    Returns:
+        The note; None if there is none.
+
+    Raises:
+        MissingFile: the file does not exist.
+        UnreadableFile: the file cannot be read.
+        NotAPicture: the format is unknown, or a JSON file is not a recipe.
+        DamagedPicture: the file is damaged.
     """
     place = Path(path)
     with opened(place) as file:

@@ -1,8 +1,8 @@
-"""What this user's writers are at, in the user's own data folder: the only notes that are believed later.
+"""A journal of unfinished writes in the user's own data folder, the only record that is trusted later.
 
-Nothing that lies in a folder of pictures says what may be removed there: anybody can put it there, in an archive
-or a shared folder, and a copy of it says the same. A writer's entry is a file that only this user may write. It
-has a random name, and is locked while its writer lives.
+Files in a picture folder never determine what may be removed there, because anyone can place or copy them, in an
+archive or a shared folder. An entry is a file that only this user may write. It has a random name and is locked
+while its writer is running.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from dioptre_link.private import is_private, lock
 _FOLDER = "writing"
 _SUFFIX = ".jsonl"
 _MAX_BYTES = 1 << 20
-_BEGINNING_S = 600.0  # between an entry's creation and its first note are microseconds
-_KEPT_S = 90 * 24 * 3600.0  # a folder that is not written to for so long: a disk that is gone
+_BEGINNING_S = 600.0  # generous: the first note follows the creation of an entry within microseconds
+_KEPT_S = 90 * 24 * 3600.0  # after this time without a write to its folder, the disk is assumed to be gone
 _FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 class Entry:
-    """One writer's notes. `token`: random, in the names of its files."""
+    """The notes of one writer; `token` is random and part of the names of its files."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path = path
@@ -37,17 +37,17 @@ class Entry:
         self.token = path.stem
 
     def note(self, **what: Any) -> None:
-        """Add a note. One that cannot be written, on a full disk, leaves the writer without the rest of them."""
+        """Append a note. One that cannot be written, as on a full disk, is missing from a later recovery."""
         with suppress(OSError):
             os.write(self._descriptor, json.dumps(what).encode() + b"\n")
 
     def sync(self) -> None:
-        """Return when the notes are on the disk."""
+        """Wait until the notes are on the disk."""
         with suppress(OSError):
             os.fsync(self._descriptor)
 
     def drop(self) -> None:
-        """Remove the entry: nothing of its writer's is left."""
+        """Remove the entry once none of its writer's temporary files remain."""
         if sys.platform == "win32":  # an open file cannot be removed
             self.close()
         with suppress(OSError):
@@ -55,19 +55,19 @@ class Entry:
         self.close()
 
     def close(self) -> None:
-        """Let the lock go."""
+        """Release the lock."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
 
 def new_token() -> str:
-    """A random name that nobody can know before it is there."""
+    """Return a random name that cannot be guessed in advance."""
     return secrets.token_hex(16)
 
 
 def begin() -> Entry | None:
-    """Begin an entry; None where there is no folder that is provably this user's alone, or no lock."""
+    """Create and lock an entry; None if the data folder is not provably private, or the lock fails."""
     try:
         folder = data_dir() / _FOLDER
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ def begin() -> Entry | None:
 
 
 def abandoned() -> Iterator[tuple[Entry, list[dict[str, Any]]]]:
-    """Entries whose writers are gone, with their notes, locked until the next one. Old ones go."""
+    """Yield the entries of dead writers with their notes, each locked until the next; remove outdated entries."""
     folder = data_dir() / _FOLDER
     try:
         paths = sorted(folder.glob(f"*{_SUFFIX}")) if is_private(folder) else []
@@ -114,13 +114,13 @@ def _taken(path: Path) -> Iterator[tuple[Entry, list[dict[str, Any]]] | None]:
             entry.drop()
             yield None
         else:
-            yield entry, _notes(descriptor)  # again: the writer may have written between look and lock
+            yield entry, _notes(descriptor)  # read again, as the writer may have added notes before the lock
     finally:
         entry.close()
 
 
 def _notes(descriptor: int) -> list[dict[str, Any]]:
-    """The complete notes; a last one that was cut off is not there."""
+    """Return the complete notes, without a truncated last one."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     content = bytearray()
     while part := os.read(descriptor, _MAX_BYTES):

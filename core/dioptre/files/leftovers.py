@@ -1,7 +1,7 @@
-"""What a writer that was killed left behind: known from its journal, found by its inode, and cleaned away.
+"""Clean up after a writer that was killed: its journal names the files, and their inodes identify them.
 
-Notes of a writer: first its folder; then each temporary file with its number and inode; at last, before anything
-gets its name, all moves of the set.
+A writer notes first its folder, then each temporary file with its number and inode, and finally, before any file is
+renamed, all moves of the set.
 """
 
 from __future__ import annotations
@@ -22,7 +22,15 @@ PREFIX = ".dioptre-"
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """A file of a set on its way to its name. kept: number of the temporary name of the file that it replaces."""
+    """The rename of a file of a set to its final name.
+
+    Attributes:
+        name: the final name.
+        temporary: number of the temporary name.
+        stamp: identity of the file.
+        kept: number of the temporary name of the file that is replaced, if any.
+        kept_stamp: identity of the replaced file.
+    """
 
     name: str
     temporary: int
@@ -31,11 +39,12 @@ class Move:
     kept_stamp: Stamp | None = None
 
     def to_note(self) -> dict[str, Any]:
+        """Return the move as JSON types."""
         return vars(self)
 
     @staticmethod
     def from_note(note: dict[str, Any]) -> Move:
-        """Raises ValueError, TypeError or KeyError for what is not a move."""
+        """Parse a move; raise ValueError, TypeError or KeyError if it is invalid."""
         kept_stamp = note["kept_stamp"]
         return Move(
             name=str(note["name"]),
@@ -47,12 +56,12 @@ class Move:
 
 
 def temporary_name(token: str, number: int) -> str:
-    """The name of a writer's temporary file."""
+    """Return the name of a writer's temporary file."""
     return f"{PREFIX}{token}-{number}"
 
 
 def clean(folder: Folder) -> None:
-    """Take back sets that killed writers of this user published in part in `folder`, and remove their files."""
+    """Undo the sets that killed writers of this user published partially in `folder`, and remove their files."""
     for entry, notes in journal.abandoned():
         try:
             if not _is_of(folder, notes[0]):
@@ -75,10 +84,17 @@ def take_back(
     placed: Collection[str] = (),
     whole_stays: bool = True,
 ) -> None:
-    """Undo a set that is there in part; `whole_stays`: one that is there whole is kept.
+    """Undo a partially published set.
 
-    A file is taken back where its inode, size and time are those of the file that the writer placed, or where the
-    writer itself knows that it is among the `placed`.
+    A file is removed only if its inode, size and time are those of the file that the writer placed, or if its name
+    is in `placed`.
+
+    Args:
+        folder: the folder of the set.
+        moves: all moves of the set.
+        token: the writer's token.
+        placed: names of files that the caller itself has placed.
+        whole_stays: keep the set if all of its files are present.
     """
     found = {move.name: folder.stat(move.name) for move in moves}
     ours = {
@@ -101,11 +117,19 @@ def take_back(
 
 
 def remove(folder: Folder, inodes: dict[int, int], *, kept: dict[int, int], token: str) -> bool:
-    """Remove temporary files that are still the ones with these inodes; return whether none is left.
+    """Remove temporary files that still have the expected inodes.
 
-    inodes, kept: by number, of files that the writer created, and of those that it replaced and kept for a while,
-    which may be links or another user's. One more may be there, empty, created in the moment in which its writer
-    ended.
+    A further file may exist, empty, if the writer ended just after creating it; it is also removed.
+
+    Args:
+        folder: the folder of the files.
+        inodes: inodes by number of the files that the writer created.
+        kept: inodes by number of the replaced files that it kept temporarily, which may be links or belong to
+            others.
+        token: the writer's token.
+
+    Returns:
+        Whether all files are removed.
     """
     gone = True
     begun = temporary_name(token, len(inodes) + len(kept))
@@ -124,13 +148,13 @@ def remove(folder: Folder, inodes: dict[int, int], *, kept: dict[int, int], toke
 
 
 def _may_be_ours(found: os.stat_result) -> bool:
-    """Inodes are used again, for another file or for a link: at least it is a file of this user's."""
+    """Return whether it is a regular file of this user. Inodes alone are not enough, because they are reused."""
     owned = sys.platform == "win32" or found.st_uid == os.geteuid()
     return owned and stat.S_ISREG(found.st_mode)
 
 
 def _is_of(folder: Folder, note: dict[str, Any]) -> bool:
-    """Whether the notes are about this very folder. A disk may have another number after it is mounted again."""
+    """Return whether the notes concern this folder. A disk may get another device number when mounted again."""
     if note.get("inode") != folder.inode:
         return False
     return note.get("device") == folder.device or note.get("folder") == str(folder.path.absolute())
