@@ -1,4 +1,4 @@
-"""Puts the networks' weights and the editors' plug-ins into the wheel: `pip install` gives all of Dioptre."""
+"""Adds the networks' weights and the editors' plug-ins to the wheel, so that pip installs all of Dioptre."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg, misc]
-    """Runs when hatchling builds a wheel; `install.py` leaves both out, because it copies them itself."""
+    """Build hook of hatchling. `install.py` skips it, because it copies weights and plug-ins itself."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable" or os.environ.get("DIOPTRE_BUILD_CORE_ONLY"):

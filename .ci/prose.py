@@ -3,7 +3,7 @@
     python .ci/prose.py [FILE…]
 
 Without files it checks every tracked page and Python file. It prints file, line and advice for each finding and
-exits with 1 if there are any. The phrases are in prose.txt beside this file. Spelling is checked by codespell.
+exits with 1 if there are any. The phrases are listed in prose.txt next to this file. codespell checks the spelling.
 """
 
 from __future__ import annotations
@@ -23,13 +23,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PHRASES = Path(__file__).with_name("prose.txt")
 MESSAGES = ROOT / "core" / "dioptre_link" / "locale" / "catalogue.json"
-GENERATED = ("docs/dev/messages.md", "docs/dev/models.md")  # from the catalogue and the cards; one has German
+# Generated from the message catalogue and the model cards; the messages include German.
+GENERATED = ("docs/dev/messages.md", "docs/dev/models.md")
 _SAMPLE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """A construction to avoid. scope: the kinds of prose it applies to; advice: what to write instead."""
+    """A phrase to avoid.
+
+    Attributes:
+        pattern: Regular expression that finds the phrase.
+        scope: Kinds of prose in which to look for it.
+        advice: What to write instead.
+    """
 
     pattern: re.Pattern[str]
     scope: frozenset[str]
@@ -37,7 +44,7 @@ class Phrase:
 
 
 def phrases() -> list[Phrase]:
-    """The list in prose.txt. A line has scopes, a pattern and the advice, separated by ` | `."""
+    """Read the phrases from prose.txt. A line has scopes, a pattern and the advice, separated by ` | `."""
     found = []
     for line in PHRASES.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
@@ -48,7 +55,7 @@ def phrases() -> list[Phrase]:
 
 
 def prose(path: Path) -> Iterator[tuple[int, str, str]]:
-    """The prose of a file as (first line, kind, text). kind: page, comment, docstring or message."""
+    """Yield the prose of a file as (first line, kind, text), where kind is page, comment, docstring or message."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".md":
         yield 1, "page", _blank(text)
@@ -71,12 +78,12 @@ def prose(path: Path) -> Iterator[tuple[int, str, str]]:
 
 
 def _blank(text: str) -> str:
-    """`text` with code samples replaced by spaces, so that lines keep their numbers."""
+    """Return `text` with code samples replaced by spaces, so that lines keep their numbers."""
     return _SAMPLE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
 
 
 def check(path: Path, wanted: list[Phrase]) -> list[str]:
-    """What to change in a file, as lines of `file:line: phrase: advice`."""
+    """Return the findings in a file, as lines of `file:line: phrase: advice`."""
     findings = []
     for first, kind, text in prose(path):
         for phrase in wanted:
@@ -89,7 +96,7 @@ def check(path: Path, wanted: list[Phrase]) -> list[str]:
 
 
 def tracked() -> list[Path]:
-    """The tracked pages and Python files, and the catalogue of messages."""
+    """Return the tracked pages and Python files, and the message catalogue."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "*.md", "*.py"],  # noqa: S607
         cwd=ROOT,
@@ -102,7 +109,7 @@ def tracked() -> list[Path]:
 
 
 def main(arguments: list[str]) -> int:
-    """Check `arguments`, or all tracked files; return the exit code."""
+    """Check `arguments`, or all tracked files, and return the exit code."""
     paths = [Path(each).resolve() for each in arguments] or tracked()
     wanted = phrases()
     findings = [each for path in paths for each in check(path, wanted)]

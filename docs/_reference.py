@@ -1,4 +1,4 @@
-"""Generate docs/commands.md, docs/api.md and docs/dev/models.md from the help, the docstrings and the model cards.
+"""Generate docs/commands.md, docs/api.md and docs/dev/models.md from command help, docstrings and model cards.
 
 Run `python docs/_reference.py` with Dioptre installed. A test compares the pages with the source.
 """
@@ -40,7 +40,7 @@ _SECTION = re.compile(r"^(Args|Returns|Raises|Attributes):$")
 
 
 def commands_page() -> str:
-    """The page of all commands, as Markdown."""
+    """Return the page of all commands, as Markdown."""
     parts = [COMMANDS]
     for words, command in _commands(group, ("dioptre",)):
         context = click.Context(
@@ -58,7 +58,7 @@ def _commands(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[
 
 
 def api_page() -> str:
-    """The page of all public functions and classes, as Markdown."""
+    """Return the page of all public functions and classes, as Markdown."""
     names = dioptre.__all__
     functions = sorted(name for name in names if not inspect.isclass(getattr(dioptre, name)))
     classes = sorted(name for name in names if inspect.isclass(getattr(dioptre, name)))
@@ -95,7 +95,7 @@ def _default(value: object) -> str:
 
 
 def _markdown(docstring: str) -> str:
-    """A docstring in Google's style as Markdown: its sections become lists."""
+    """Convert a Google-style docstring to Markdown, with lists for its sections."""
     lines: list[str] = []
     section = ""
     for line in docstring.splitlines():
@@ -112,7 +112,7 @@ def _markdown(docstring: str) -> str:
 
 
 def models_page() -> str:
-    """The page of all model cards, as Markdown."""
+    """Return the page of all model cards, as Markdown."""
     cards = (
         json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.parent.glob("weights/*/card.json"))
     )

@@ -1,4 +1,4 @@
-"""What MkDocs calls while it builds the site: takes out what would be loaded from elsewhere."""
+"""MkDocs hooks that remove scripts loaded from other sites."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _FOREIGN_SCRIPT = re.compile(r'<script src="https?://[^"]*"></script>')
 
 
 def on_post_page(output: str, **_: Any) -> str:
-    """The theme's search would fetch a helper for pages opened from the disk; the pages work without."""
+    """Remove the theme's external script for searching pages opened from disk; the pages work without it."""
     return _FOREIGN_SCRIPT.sub("", output)
 
 
 def on_post_template(output_content: str, **_: Any) -> str:
-    """As for the pages; this is the one for what is not found."""
+    """Remove external scripts from templates such as the page for missing pages."""
     return _FOREIGN_SCRIPT.sub("", output_content)

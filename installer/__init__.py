@@ -1,1 +1,1 @@
-"""What install.py is made of. Standard library only, Python 3.10 or later, no package needed to start."""
+"""The implementation of install.py, which needs only Python 3.10 or later and the standard library."""

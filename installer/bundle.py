@@ -1,7 +1,7 @@
-"""A bundle for machines without a network: this checkout and every package that it installs, in one folder.
+"""Bundles for machines without a network: this checkout and all packages that it installs, in one folder.
 
-`python3 BUNDLE/install.py` finds the `wheels` beside it and asks no package index. The packages are for one system
-and one Python, which `wheels/bundle.json` names.
+`python3 BUNDLE/install.py` finds the `wheels` folder next to it and does not contact a package index. The packages
+are for one system and one Python version, which `wheels/bundle.json` names.
 """
 
 from __future__ import annotations
@@ -38,9 +38,18 @@ _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info", ".*_cac
 
 
 def make(where: Folders, console: Console, installer: Installer, folder: Path) -> None:
-    """Make the bundle in `folder`, which must not be there yet; it appears when it is complete.
+    """Create the bundle in `folder`, which must not exist yet and appears only once it is complete.
 
-    The environment must be complete: its pip fetches the packages, each checked against its sha256.
+    The environment must be complete: its pip fetches the packages and checks each one against its SHA-256.
+
+    Args:
+        where: Folders of this installation.
+        console: Reports progress.
+        installer: Fetches the packages.
+        folder: Folder to create.
+
+    Raises:
+        Failure: The folder exists, or this checkout is already a bundle.
     """
     folder = folder.absolute()
     if folder.exists():
@@ -70,7 +79,11 @@ def make(where: Folders, console: Console, installer: Installer, folder: Path) -
 
 
 def python_wanted(checkout: Path) -> tuple[int, int] | None:
-    """The Python that a bundle's packages are for; None if `checkout` is not a bundle. Raises Failure elsewhere."""
+    """Return the Python version that a bundle's packages need, or None if `checkout` is not a bundle.
+
+    Raises:
+        Failure: The bundle is incomplete or made for another system.
+    """
     wheels = checkout / WHEELS
     if not wheels.is_dir():
         return None
@@ -89,5 +102,5 @@ def python_wanted(checkout: Path) -> tuple[int, int] | None:
 
 
 def system() -> str:
-    """This system, as far as packages depend on it."""
+    """Return the operating system and architecture, which decide which packages fit."""
     return f"{sys.platform} {platform.machine().lower()}"

@@ -1,4 +1,4 @@
-"""What install.py does with its arguments."""
+"""The commands and options of install.py."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ Usage: {INSTALL}                     install or update Dioptre for this user
 Everything goes into your data folder. The variable DIOPTRE_HOME chooses another folder, and DIOPTRE_PYTHON chooses
 the Python that the environment is based on.
 """
-ALL_TESTS = ("-n", "auto", "--dist", "loadfile")  # side by side; how many, tests/conftest.py says
+# Run in parallel; tests/conftest.py decides the number of processes.
+ALL_TESTS = ("-n", "auto", "--dist", "loadfile")
 EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED, EXIT_TERMINATED = 1, 2, 130, 143
 
 
@@ -113,10 +114,10 @@ def _dispatch(arguments: list[str], console: Console) -> int:
 
 
 def _install(where: Folders, console: Console, wanted: options.Options) -> None:
-    """Install or update, and put the plug-ins into the editors' own folders or into the named ones alone."""
+    """Install or update Dioptre, and put the plug-ins into the editors' own folders or only into the named ones."""
     made = ensure(where, console, repair=wanted.repair, changes=wanted.extras)
     named = wanted.folders
-    portable = bool(os.environ.get("DIOPTRE_HOME") or named)  # then only what was named is touched
+    portable = bool(os.environ.get("DIOPTRE_HOME") or named)  # Then no folders except the named ones are touched.
     if (CHECKOUT / "plugin" / "gimp").is_dir():
         plugins.install_gimp(where, console, _gimp(), chosen=named.get("--gimp-dir"), portable=portable)
     if (CHECKOUT / "plugin" / "krita").is_dir():
@@ -125,7 +126,7 @@ def _install(where: Folders, console: Console, wanted: options.Options) -> None:
 
 
 def folders() -> Folders:
-    """Where this user's Dioptre lives."""
+    """Return the folders of this user's Dioptre."""
     paths = _module(CHECKOUT / "core" / "dioptre_link" / "paths.py", package="dioptre_link")
     return Folders(
         checkout=CHECKOUT, data=paths.data_dir(), cache=paths.cache_dir(), log=paths.log_dir(), paths=paths
@@ -140,10 +141,22 @@ def ensure(
     tests: bool = False,
     changes: Mapping[str, bool] | None = None,
 ) -> bool:
-    """Make what is installed what this checkout says; return whether anything had to be done.
+    """Bring the installation in line with this checkout.
 
-    Quick and offline when all is as it should be. Safe to interrupt and to run twice at once.
-    changes: extras to add (True) or remove.
+    Fast and offline if everything is up to date. Safe to interrupt and to run twice at once.
+
+    Args:
+        where: Folders of this installation.
+        console: Reports progress.
+        repair: Reinstall everything.
+        tests: Also install the packages that the tests need.
+        changes: Extras to add (True) or remove (False).
+
+    Returns:
+        Whether anything had to be done.
+
+    Raises:
+        Failure: The installation failed or was refused.
     """
     if changes:
         _refuse_folder_in_use(where)
@@ -180,10 +193,10 @@ def _locked(where: Folders, console: Console) -> Iterator[int]:
 
 
 def _bring_up_to_date(where: Folders, console: Console, lock: int, *, wanted: dict[str, Any], repair: bool) -> None:
-    """Bring environment, core and weights to `wanted`. A new environment is used when it is complete."""
+    """Bring environment, core and weights to `wanted`. A new environment is used only once it is complete."""
     where.data.mkdir(parents=True, exist_ok=True)
     contents.mark(where)
-    weights.check(where.checkout)  # before minutes are spent on the rest
+    weights.check(where.checkout)  # Check first, before spending minutes on the rest.
     installer = Installer(where, console, lock, python=bundle.python_wanted(where.checkout))
     environment = where.environment
     before = environments.read_marker(environment).get("weights", {})
@@ -191,7 +204,7 @@ def _bring_up_to_date(where: Folders, console: Console, lock: int, *, wanted: di
         environment = installer.make(wanted["dependencies"], afresh=repair)
     marker = {} if repair else {"extras": {}, **environments.read_marker(environment)}
     if any(marker.get(name) != wanted[name] for name in ("core", "extras")) or before != wanted["weights"]:
-        workers.end(where, console)  # one that goes on computing keeps its environment
+        workers.end(where, console)  # A worker that keeps computing keeps its environment.
     if marker.get("core") != wanted["core"]:
         environments.write_marker(environment, {**environments.read_marker(environment), "core": ""})
         installer.install_core(environment)
@@ -215,7 +228,7 @@ def _bring_up_to_date(where: Folders, console: Console, lock: int, *, wanted: di
 def _bring_extras(
     installer: Installer, environment: Path, *, before: Mapping[str, str], wanted: Mapping[str, str]
 ) -> None:
-    """Add and remove extras. before, wanted: the hash of each one's lock file."""
+    """Add and remove extras. `before` and `wanted` map each extra to the hash of its lock file."""
     for name in before.keys() - wanted.keys():
         installer.remove_extra(environment, name)
     for name, lock in wanted.items():
@@ -224,7 +237,7 @@ def _bring_extras(
 
 
 def _remove_outdated(where: Folders) -> None:
-    """Delete the environments that are not in use any more; one from which a program still runs waits."""
+    """Delete environments that are no longer in use, unless a worker is still running."""
     if workers.is_running(where):
         return
     for folder in where.environments:
@@ -233,7 +246,7 @@ def _remove_outdated(where: Folders) -> None:
 
 
 def make_bundle(where: Folders, console: Console, folder: Path) -> None:
-    """Make a folder from which Dioptre installs without a network."""
+    """Create a folder from which Dioptre installs without a network."""
     ensure(where, console)
     with _locked(where, console) as lock:
         bundle.make(where, console, Installer(where, console, lock), folder)
@@ -241,7 +254,7 @@ def make_bundle(where: Folders, console: Console, folder: Path) -> None:
 
 
 def _refuse_folder_in_use(where: Folders) -> None:
-    """What Dioptre writes would lie among somebody's own files."""
+    """Refuse a folder that contains other files, among which Dioptre's own would lie."""
     if contents.is_home(where) or not (found := contents.strangers(where)):
         return
     names = ", ".join(path.name for path in found[:3]) + (" and others" if len(found) > 3 else "")
@@ -252,7 +265,7 @@ def _refuse_folder_in_use(where: Folders) -> None:
 
 
 def _refuse_downgrade(where: Folders, version: str) -> None:
-    """An older Dioptre may misread what a newer one has left in the user's folder."""
+    """Refuse to install an older version, which may misread data that a newer one has left."""
     installed = str(environments.read_marker(where.environment).get("version", ""))
     if version and _numbers(version) < _numbers(installed):
         raise Failure(
@@ -272,7 +285,7 @@ def _up_to_date(where: Folders, wanted: dict[str, Any]) -> bool:
 
 
 def uninstall(where: Folders, console: Console) -> None:
-    """Remove everything of Dioptre's from the data, cache and log folders, added models included."""
+    """Remove everything that belongs to Dioptre from the data, cache and log folders, including added models."""
     if not where.data.exists():
         console.say(f"Dioptre is not installed: {where.data} does not exist.")
         return
@@ -287,7 +300,8 @@ def uninstall(where: Folders, console: Console) -> None:
                 "Dioptre's worker is still computing, so nothing was removed.",
                 hint="Wait until it finishes, or cancel the job in the editor, then run the same command again.",
             )
-        for folder in where.environments:  # first: what still runs keeps Dioptre whole
+        # Remove environments first: if one is still in use, nothing else is removed.
+        for folder in where.environments:
             if not trees.remove(folder):
                 raise trees.in_use(folder)
         if (CHECKOUT / "plugin" / "gimp").is_dir():
@@ -302,7 +316,7 @@ def uninstall(where: Folders, console: Console) -> None:
 
 
 def _remove_if_empty(where: Folders) -> None:
-    """Remove the folder around ours, where the installer made that, too."""
+    """Remove the parent folder if it is empty and the installer created it."""
     home = os.environ.get("DIOPTRE_HOME")
     around = Path(home) if home else where.data.parent if sys.platform == "win32" else None
     if around and around.is_dir() and not any(around.iterdir()):
@@ -310,9 +324,9 @@ def _remove_if_empty(where: Folders) -> None:
 
 
 def _become(where: Folders, arguments: Sequence[str], *, tests: bool = False) -> NoReturn:
-    """Replace this process by the environment's Python, away from PYTHONPATH and its like."""
+    """Replace this process with the environment's Python, without PYTHONPATH and similar variables."""
     environment = environments.scrubbed_environment()
-    if tests:  # run in the checkout, written to the cache
+    if tests:  # Tests run in the checkout and write to the cache.
         os.chdir(where.checkout)
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
         environment["HYPOTHESIS_STORAGE_DIRECTORY"] = str(where.cache / "hypothesis")
@@ -320,15 +334,15 @@ def _become(where: Folders, arguments: Sequence[str], *, tests: bool = False) ->
     else:
         environment["DIOPTRE_PROGRAM"] = program()
     command = [str(where.python), *arguments]
-    if sys.platform == "win32":  # exec there returns to the shell at once
+    if sys.platform == "win32":  # On Windows, exec would return to the shell at once.
         with subprocess.Popen(command, env=environment) as process:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the child, too; it cleans up
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C also reaches the child, which cleans up.
             sys.exit(process.wait())
     os.execve(command[0], command, environment)
 
 
 def program() -> str:
-    """How this user starts install.py, for usage lines and hints."""
+    """Return the command with which the user started install.py, for usage lines and hints."""
     script = sys.argv[0] or "install.py"
     if sys.platform == "win32":
         return f"py {subprocess.list2cmdline([script])}"
@@ -344,7 +358,7 @@ def _krita() -> ModuleType:
 
 
 def _module(path: Path, *, package: str) -> ModuleType:
-    """Load one file of the checkout as a module of `package`; what it imports from its own folder comes with it."""
+    """Load one file of the checkout as a module of `package`, whose folder also resolves its imports."""
     if not path.is_file():
         raise Failure(f"{path} is missing.", hint="Download or clone all of Dioptre again.")
     if package not in sys.modules:
@@ -355,7 +369,7 @@ def _module(path: Path, *, package: str) -> ModuleType:
 
 
 class _Terminated(BaseException):
-    """Another program ends this one."""
+    """Another program asked this process to terminate."""
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What the installer says: one progress line on a terminal, plain lines elsewhere, always on stderr."""
+"""The installer's output on stderr: one progress line on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import sys
 import time
 from contextlib import suppress
 
-INSTALL = "py install.py" if sys.platform == "win32" else "python3 install.py"  # how a user starts the installer
-_PLAIN = str.maketrans({"…": "...", "▸": ">", "×": "x"})  # for a code page that lacks them
+# Command with which a user starts the installer.
+INSTALL = "py install.py" if sys.platform == "win32" else "python3 install.py"
+_PLAIN = str.maketrans({"…": "...", "▸": ">", "×": "x"})  # Substitutes for encodings that lack these characters.
 _VIRTUAL_TERMINAL, _STDERR_HANDLE = 0x0004, -12  # ENABLE_VIRTUAL_TERMINAL_PROCESSING, STD_ERROR_HANDLE
 
 
-class Failure(Exception):  # noqa: N818  (what a message says so, not a programming error)
-    """The installation cannot go on. `message` is one sentence, `hint` says what to do."""
+class Failure(Exception):  # noqa: N818  (an outcome to report, not a programming error)
+    """The installation cannot continue. `message` is one sentence; `hint` suggests what to do."""
 
     def __init__(self, message: str, *, hint: str = "", log: str = "") -> None:
         super().__init__(message)
@@ -22,22 +23,28 @@ class Failure(Exception):  # noqa: N818  (what a message says so, not a programm
         self.log = log
 
 
-class Misuse(Exception):  # noqa: N818  (as Failure)
-    """The arguments are wrong; the message says how."""
+class Misuse(Exception):  # noqa: N818  (like Failure)
+    """The arguments are invalid; the message explains why."""
 
 
 class Console:
-    """Shows one step at a time. Nothing is shown before the first step, so an up-to-date run is silent."""
+    """Shows one step at a time. It shows nothing before the first step, so an up-to-date run is silent."""
 
     def __init__(self) -> None:
-        self._program = os.environ.get("DIOPTRE_PROGRESS") == "lines"  # a plug-in's first start reads them
+        # The plug-ins' first start parses these lines.
+        self._program = os.environ.get("DIOPTRE_PROGRESS") == "lines"
         self._terminal = sys.stderr is not None and sys.stderr.isatty() and _understands_escapes()
         self._step = ""
         self._span = (0.0, 0.0)
         self._started = 0.0
 
     def step(self, text: str, *, span: tuple[float, float] = (0.0, 0.0)) -> None:
-        """Begin a step, and end the one before it. span: from where to where of a whole installation it goes."""
+        """End the previous step and begin a new one.
+
+        Args:
+            text: Title of the step.
+            span: Start and end of the step, as fractions of a whole installation.
+        """
         self.finish()
         self._step, self._span, self._started = text, span, time.monotonic()
         if self._program:
@@ -48,7 +55,12 @@ class Console:
             _write(f"{text}…\n")
 
     def detail(self, text: str, *, part: float = 0.0) -> None:
-        """Show how far the step is, on a terminal and to programs. part: of the step."""
+        """Show the progress within the step, on a terminal and to programs.
+
+        Args:
+            text: Detail to show after the step's title.
+            part: Completed fraction of the step.
+        """
         first, last = self._span
         if self._program and self._step:
             _write(f"@{first + part * (last - first):.3f} {self._step}\t{text}\n")
@@ -56,19 +68,19 @@ class Console:
             _write(f"\r\x1b[K{self._step} {text}"[:120])
 
     def finish(self) -> None:
-        """End the step with the time that it took."""
+        """End the step and show its duration."""
         if self._terminal and self._step and not self._program:
             _write(f"\r\x1b[K{self._step}: {time.monotonic() - self._started:.0f} s\n")
         self._step = ""
 
     def say(self, text: str) -> None:
-        """Say one sentence."""
+        """Show one sentence."""
         self.finish()
         _write(text + "\n")
 
 
 def occupy() -> None:
-    """Open the null device in the place of standard descriptors that are closed: no file gets their numbers."""
+    """Replace closed standard descriptors with the null device, so that no file gets their numbers."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -77,9 +89,9 @@ def occupy() -> None:
 
 
 def _write(text: str) -> None:
-    """Write to stderr, with plain characters where its encoding has no others.
+    """Write to stderr, using plain characters if its encoding lacks others.
 
-    A stderr that is closed or full takes everything: it changes neither the work nor the exit code.
+    A closed or full stderr is ignored: it affects neither the installation nor the exit code.
     """
     if sys.stderr is None:
         return
@@ -95,7 +107,7 @@ def _write(text: str) -> None:
 
 
 def _drop_stderr() -> None:
-    """Let the null device take what stderr still holds: Python would fail on it again at the end."""
+    """Discard the text that stderr still buffers, because Python would fail on it again at exit."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         try:
@@ -105,7 +117,7 @@ def _drop_stderr() -> None:
 
 
 def _understands_escapes() -> bool:
-    """Whether the terminal takes control sequences; a Windows console does after it is asked to."""
+    """Return whether the terminal supports control sequences, which a Windows console must be told to process."""
     if sys.platform != "win32":
         return True
     import ctypes

@@ -1,7 +1,7 @@
-"""What Dioptre keeps in its data, cache and log folders. Anything else there is somebody's own and stays.
+"""Knows which files in the data, cache and log folders belong to Dioptre; all others are left alone.
 
-DIOPTRE_HOME may name a folder that is in use, with a `data`, a `cache` or a `log` of the user's. A name alone does
-not make a folder Dioptre's: other programs have a `cache/depth` or a `cache/pip`, too.
+DIOPTRE_HOME may name a folder that already has a `data`, `cache` or `log` folder of the user's. A name alone does
+not prove that a folder is Dioptre's: other programs have a `cache/depth` or `cache/pip`, too.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from . import extras, trees
 from .environment import PIP_CACHE, Folders
 from .plugins import RECORD
 
-MARK = "install.lock"  # an empty file; 0.1.0 locked it
+MARK = "install.lock"  # An empty file; version 0.1.0 locked it.
 _SETTINGS = ("keep-nothing", "model-mirror")
 _RECORDS = (RECORD, f"{RECORD}.part", extras.RECORD, f"{extras.RECORD}.part")
 DATA = frozenset({MARK, *_RECORDS, *_SETTINGS, "weights", "weights.lock", "worker", "writing"})
 CACHE = frozenset({"compiled", "depth", "hypothesis", "kept", "openvino", "pip", PIP_CACHE, "pytest", "scratch"})
 LOG = re.compile(r"(dioptre|install|worker|worker-start|gimp|krita)\.log(\.\d+)?")
-_OURS = {  # what is certainly Dioptre's below these names, where somebody else uses the cache folder, too
+_OURS = {  # Files that certainly belong to Dioptre in these folders, for a cache folder shared with other programs.
     PIP_CACHE: re.compile(".*", re.DOTALL),
     "compiled": re.compile(r".*-(cache|atime)"),
     "depth": re.compile(r"[0-9a-f]{16,}\.(exact|shown)(\.\d+\.part)?"),
@@ -32,17 +32,17 @@ _OURS = {  # what is certainly Dioptre's below these names, where somebody else 
     "scratch": re.compile(r"[0-9a-f]{16}(\.lock)?"),
 }
 _CHOSEN = ("DIOPTRE_HOME", "DIOPTRE_DATA_DIR", "DIOPTRE_CACHE_DIR", "DIOPTRE_LOG_DIR")
-_SYSTEMS = frozenset({".DS_Store", "desktop.ini", "Thumbs.db"})  # what a file manager leaves everywhere
+_SYSTEMS = frozenset({".DS_Store", "desktop.ini", "Thumbs.db"})  # Files that file managers create everywhere.
 
 
 def strangers(where: Folders) -> list[Path]:
-    """Files in the folders that are not, or may not be, Dioptre's, before anything is installed there."""
+    """Return files in the folders that are not, or may not be, Dioptre's, before anything is installed there."""
     by_name = not any(os.environ.get(name) for name in _CHOSEN) or _has_run(where)
     return [path for path in _entries(where) if not (path.name in _SYSTEMS or (by_name and _is_known(path, where)))]
 
 
 def _has_run(where: Folders) -> bool:
-    """Whether Dioptre has written here without an installer's mark, as one that pip has installed."""
+    """Return whether Dioptre has written here without the installer's mark, as a copy installed by pip does."""
     if (where.data / "worker" / "worker.lock").is_file():
         return True
     try:
@@ -54,7 +54,7 @@ def _has_run(where: Folders) -> bool:
 
 
 def is_home(where: Folders) -> bool:
-    """Whether the installer has been at work here; it leaves its mark from the first version on."""
+    """Return whether the installer has used this folder; every version since the first has left its mark."""
     return (where.data / MARK).is_file()
 
 
@@ -65,7 +65,7 @@ def mark(where: Folders) -> None:
 
 
 def remove(where: Folders) -> list[Path]:
-    """Remove what is Dioptre's, and folders that are empty then; return what stays."""
+    """Remove everything that belongs to Dioptre and folders that become empty; return the remaining paths."""
     shared = any(path.parent == where.cache and not _is_known(path, where) for path in _entries(where))
     for path in _entries(where):
         if not _is_known(path, where):
@@ -76,7 +76,7 @@ def remove(where: Folders) -> list[Path]:
         elif shared and path.parent == where.cache and not whole:
             ours = _OURS.get(path.name)
             _remove_from(path, [entry for entry in path.iterdir() if ours and ours.fullmatch(entry.name)])
-        elif path != where.data / MARK:  # the sign of a home until all else is gone
+        elif path != where.data / MARK:  # The mark identifies the folder until everything else is removed.
             _remove(path)
     stays = [path for path in _entries(where) if path != where.data / MARK]
     (where.data / MARK).unlink(missing_ok=True)
@@ -104,14 +104,14 @@ def _is_known(path: Path, where: Folders) -> bool:
 
 
 def _is_checkpoint(path: Path) -> bool:
-    """A network's folder has a card; an empty one, or one that was being written, has none."""
+    """Return whether the path is a network's folder: it has a card, or is empty or only partly written."""
     if path.is_symlink() or not path.is_dir():
         return path.is_symlink()
     return path.name.startswith(".") or (path / "card.json").is_file() or not any(path.iterdir())
 
 
 def _remove_from(folder: Path, entries: list[Path]) -> None:
-    """Remove these entries, and the folder where it is empty then."""
+    """Remove these entries, and the folder if it becomes empty."""
     for entry in entries:
         _remove(entry)
     with suppress(OSError):

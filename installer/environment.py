@@ -1,8 +1,8 @@
-"""The virtual environment: each in a folder of its own, chosen by a pointer file when it is complete.
+"""The virtual environments: each has a separate folder, and a pointer file selects one once it is complete.
 
-`installed.json` in an environment says what is in it; an interrupted installation is seen and finished by the next
-one. `environment.json` in the data folder names the environment in use. A new one never takes the folder of an old
-one, because a worker may still run from that.
+`installed.json` in an environment lists its contents, so that the next run can detect and finish an interrupted
+installation. `environment.json` in the data folder names the environment in use. A new environment never reuses an
+old one's folder, because a worker may still be running from it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from . import extras, pythons, slimming, trees
 from .console import INSTALL, Console, Failure
 
 MARKER = "installed.json"
-LOCKED = "locked.txt"  # the lock it was made from, for `doctor`
-PIP_CACHE = "dioptre-pip"  # never the user's own, which is called pip
+LOCKED = "locked.txt"  # The lock file that the environment was created from, for `doctor`.
+PIP_CACHE = "dioptre-pip"  # Never the user's own cache, which is called pip.
 _LOCKS = ("build", "runtime", "test", "lint", "docs")
-_NEEDED_BYTES = 1500 * 2**20  # the environment, and pip's downloads while it is made
+_NEEDED_BYTES = 1500 * 2**20  # The environment, plus pip's downloads during installation.
 _EXTRA_BYTES = {"gpu": 8000 * 2**20, "openvino": 500 * 2**20}
 _TAIL_LINES = 12
-_FETCHING = 0.7  # of the time that packages take; the rest is unpacking
+_FETCHING = 0.7  # Fraction of the time for packages; unpacking takes the rest.
 _PIP_OPTIONS = (
     "--disable-pip-version-check",
     "--no-input",
@@ -37,7 +37,7 @@ _PIP_OPTIONS = (
     "--root-user-action=ignore",
     "--no-warn-script-location",
 )
-_CHECKED = (  # pyvips is published as source alone
+_CHECKED = (  # pyvips is published only as source.
     *("--no-deps", "--require-hashes"),
     *("--only-binary=:all:", "--no-binary=pyvips"),
 )
@@ -53,9 +53,15 @@ _DEFAULT_HINT = "Check the internet connection and run the same command again; i
 
 @dataclass(frozen=True)
 class Folders:
-    """Where things are. `checkout` is only ever read.
+    """The folders of an installation. `checkout` is only ever read.
 
-    paths: the checkout's `dioptre_link.paths`, which reads the pointer as plug-ins do; needed for environments.
+    Attributes:
+        checkout: The source of the installation.
+        data: Folder of the environments and weights.
+        cache: Folder of the caches.
+        log: Folder of the logs.
+        paths: The checkout's module `dioptre_link.paths`, which reads the pointer like the plug-ins; needed for
+            environments.
     """
 
     checkout: Path
@@ -66,14 +72,14 @@ class Folders:
 
     @property
     def environment(self) -> Path:
-        """The environment in use, or where an older Dioptre had it."""
+        """The environment in use, or the place where older versions of Dioptre had it."""
         return self.paths.environment_dir(self.data)
 
     @property
     def environments(self) -> list[Path]:
-        """Every environment in the data folder, unfinished and outdated ones, too."""
+        """Every environment in the data folder, including unfinished and outdated ones."""
         folders = [path for path in self.data.glob("environment*") if path.is_dir()]
-        unfinished = "environment.new"  # of 0.1.0
+        unfinished = "environment.new"  # Name in version 0.1.0.
         return [path for path in folders if self.paths.is_environment(path.name) or path.name == unfinished]
 
     @property
@@ -82,7 +88,7 @@ class Folders:
 
     @property
     def lock(self) -> Path:
-        """Locked while something is installed; outside of the data folder, so that this can be removed."""
+        """File that is locked during an installation; outside the data folder, so that this can be removed."""
         return self.data.with_name(f"{self.data.name}.install.lock")
 
     @property
@@ -90,28 +96,28 @@ class Folders:
         return self.log / "install.log"
 
     def use(self, environment: Path) -> None:
-        """Point to `environment`, which is complete."""
+        """Make `environment`, which is complete, the one in use."""
         part = self.data / f"{self.paths.POINTER}.new"
         part.write_text(json.dumps({"environment": environment.name}) + "\n", encoding="utf-8")
         trees.rename(part, self.data / self.paths.POINTER)
 
 
 def interpreter(environment: Path) -> Path:
-    """The Python of a virtual environment."""
+    """Return the Python of a virtual environment."""
     if sys.platform == "win32":
         return environment / "Scripts" / "python.exe"
     return environment / "bin" / "python"
 
 
 def site_packages(environment: Path) -> Path:
-    """Where a virtual environment has its packages."""
+    """Return the package folder of a virtual environment."""
     if sys.platform == "win32":
         return environment / "Lib" / "site-packages"
     return next(environment.glob("lib/python3*/site-packages"))
 
 
 def read_marker(environment: Path) -> dict[str, Any]:
-    """The installed state; empty if nothing is installed or an installation was interrupted."""
+    """Return the installed state, which is empty if nothing is installed or an installation was interrupted."""
     try:
         marker = json.loads((environment / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -120,19 +126,19 @@ def read_marker(environment: Path) -> dict[str, Any]:
 
 
 def write_marker(environment: Path, marker: Mapping[str, Any]) -> None:
-    """Write the marker whole or not at all."""
+    """Write the marker atomically."""
     temporary = environment / (MARKER + ".new")
     temporary.write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
     trees.rename(temporary, environment / MARKER)
 
 
 def locks_hash(checkout: Path, names: Sequence[str]) -> str:
-    """The sha256 of some of the checkout's lock files."""
+    """Return the SHA-256 of some of the checkout's lock files."""
     return _hash_of(checkout, [checkout / "locks" / f"{name}.txt" for name in names])
 
 
 def version(checkout: Path) -> str:
-    """The version that the checkout is of; "" where it does not say."""
+    """Return the version of the checkout, or "" if it is not stated."""
     try:
         text = (checkout / "pyproject.toml").read_text(encoding="utf-8")
     except OSError:
@@ -142,7 +148,7 @@ def version(checkout: Path) -> str:
 
 
 def core_hash(checkout: Path) -> str:
-    """The sha256 of all that the installed core is made from."""
+    """Return the SHA-256 of all sources of the installed core."""
     sources = [path for path in (checkout / "core").rglob("*") if path.is_file() and path.suffix != ".pyc"]
     if not sources:
         raise Failure(f"{checkout} has no core folder.", hint="Download or clone all of Dioptre again.")
@@ -165,12 +171,19 @@ def _hash_of(checkout: Path, paths: Sequence[Path]) -> str:
 
 
 class Installer:
-    """Runs pip for one installation, with its output in the log, while holding the lock."""
+    """Runs pip for one installation while holding the lock, and writes its output to the log."""
 
     def __init__(
         self, folders: Folders, console: Console, lock: int, *, python: tuple[int, int] | None = None
     ) -> None:
-        """python: the one version to make the environment with; None takes what there is."""
+        """Prepare the log.
+
+        Args:
+            folders: Folders of the installation.
+            console: Reports progress.
+            lock: Descriptor of the lock file.
+            python: The only Python version to use, or None for any supported one.
+        """
         self._python = python
         self._folders = folders
         self._console = console
@@ -179,9 +192,19 @@ class Installer:
         folders.log_file.write_text("", encoding="utf-8")
 
     def make(self, dependencies: str, *, afresh: bool = False) -> Path:
-        """An environment with the locked dependencies and the user's own packages, not yet the one in use.
+        """Create an environment with the locked dependencies and the user's own packages.
 
-        One that an interrupted run had ready is taken, unless `afresh`.
+        An environment that an interrupted run had completed is reused, unless `afresh` is set.
+
+        Args:
+            dependencies: Hash of the lock files.
+            afresh: Always create a new environment.
+
+        Returns:
+            The environment, which is not in use yet.
+
+        Raises:
+            Failure: There is not enough space, no suitable Python, or a package could not be installed.
         """
         new = self._folder_for(dependencies, afresh=afresh)
         if read_marker(new).get("dependencies") == dependencies:
@@ -206,7 +229,7 @@ class Installer:
         return new
 
     def _folder_for(self, dependencies: str, *, afresh: bool) -> Path:
-        """The folder for an environment; never the one in use. An unfinished one is reused or removed."""
+        """Return a folder for an environment, never the one in use. An unfinished one is reused or removed."""
         current = self._folders.environment
         for suffix in ("", "-2", "-3", "-4"):
             candidate = self._folders.data / f"environment-{dependencies[:12]}{suffix}"
@@ -218,7 +241,7 @@ class Installer:
         raise trees.in_use(self._folders.data)
 
     def _install_extras(self, new: Path) -> None:
-        """What the user added to the environment in use, as far as it fits the new one."""
+        """Install the packages that the user added to the current environment, if they fit the new one."""
         locks = self._folders.checkout / "locks"
         old = self._folders.environment
         known = (*_LOCKS, *read_marker(old).get("extras", {}))
@@ -236,7 +259,7 @@ class Installer:
         constraints.unlink()
 
     def install(self, environment: Path, name: str, *options: str) -> None:
-        """Install one lock file, every file checked against its sha256 there."""
+        """Install one lock file; pip checks every file against the SHA-256 in it."""
         lock = self._folders.checkout / "locks" / f"{name}.txt"
         total = sum(line[:1].isalnum() for line in lock.read_text(encoding="utf-8").splitlines())
         self._pip(environment, *_CHECKED, *self._source(), *options, "-r", str(lock), total=total)
@@ -249,7 +272,7 @@ class Installer:
         shutil.rmtree(self._folders.cache / PIP_CACHE, ignore_errors=True)
 
     def remove_extra(self, environment: Path, name: str) -> None:
-        """Uninstall what only this extra's lock file names."""
+        """Uninstall the packages that only this extra's lock file names."""
         locks = self._folders.checkout / "locks"
         needed = set().union(*(extras.pinned(locks / f"{each}.txt") for each in ("build", "runtime")))
         names = [each for each in extras.pinned(locks / f"{name}.txt") if each not in needed]
@@ -257,20 +280,20 @@ class Installer:
         self._pip(environment, "--yes", *names, command="uninstall")
 
     def download(self, name: str, folder: Path) -> None:
-        """Fetch the files of one lock into `folder`, each checked against its sha256 there."""
+        """Download the files of one lock file into `folder`; pip checks each against the SHA-256 in it."""
         lock = self._folders.checkout / "locks" / f"{name}.txt"
         options = ("--no-build-isolation", "--dest", str(folder), "-r", str(lock))
         self._pip(self._folders.environment, *_CHECKED, *options, command="download")
 
     def _source(self) -> tuple[str, ...]:
-        """Where packages come from: those that a bundle brought along, else what pip is set to."""
+        """Return pip's options for the package source: a bundle's wheels, or else pip's own settings."""
         wheels = self._folders.checkout / "wheels"
         return ("--no-index", "--find-links", str(wheels)) if wheels.is_dir() else ()
 
     def install_core(self, environment: Path) -> None:
-        """Install Dioptre itself from the checkout, replacing what was there, and try whether it starts.
+        """Install Dioptre itself from the checkout over any previous version, and check that it starts.
 
-        The try compiles the modules that jobs import, and those alone: a fifth of what pip would compile.
+        The check also compiles the modules that jobs import, and only those: a fifth of what pip would compile.
         """
         self._console.step("Installing Dioptre", span=(0.75, 0.82))
         options = ("--no-deps", "--no-index", "--no-build-isolation", "--force-reinstall", "--no-compile")
@@ -295,7 +318,7 @@ class Installer:
         self._run(line, what="Installing the Python packages failed", total=total)
 
     def _run(self, command: Sequence[str], *, what: str, total: int = 0) -> None:
-        """Run one step with its output in the log. It inherits the lock, so it can never meet a second one."""
+        """Run one step and log its output. It inherits the lock, so no second installation can run beside it."""
         tail: list[str] = []
         collected = 0
         with self._folders.log_file.open("a", encoding="utf-8") as log:
@@ -332,15 +355,15 @@ class Installer:
             raise Failure(f"{what}.\n{text}", hint=hint, log=str(self._folders.log_file))
 
     def _child_environment(self) -> dict[str, str]:
-        """pip's own settings (index, proxy, certificates) stay; what would install elsewhere does not."""
+        """Return pip's environment variables, which keep index, proxy and certificates but no other target."""
         elsewhere = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_CONSTRAINT", "PIP_NO_BINARY")
         environment = scrubbed_environment()
         for name in elsewhere:
             environment.pop(name, None)
         environment["PIP_USER"] = "0"
-        environment["DIOPTRE_BUILD_CORE_ONLY"] = "1"  # weights and plug-ins are copied from the checkout
+        environment["DIOPTRE_BUILD_CORE_ONLY"] = "1"  # Weights and plug-ins are copied from the checkout.
         environment.setdefault("PIP_CACHE_DIR", str(self._folders.cache / PIP_CACHE))
-        environment["PKG_CONFIG_LIBDIR"] = ""  # so that pyvips does not compile itself against the system's libvips
+        environment["PKG_CONFIG_LIBDIR"] = ""  # Keeps pyvips from compiling against the system's libvips.
         return environment
 
     def _need_space(self, needed: int) -> None:
@@ -354,6 +377,6 @@ class Installer:
 
 
 def scrubbed_environment() -> dict[str, str]:
-    """The process's environment without what would make another Python load strangers' modules."""
+    """Return the process environment without variables that make another Python load foreign modules."""
     unwanted = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__")
     return {name: value for name, value in os.environ.items() if name not in unwanted}

@@ -1,6 +1,6 @@
-"""Packages beyond those that Dioptre needs: the extras `gpu` and `openvino`, and what the user added with pip.
+"""Optional packages: the extras `gpu` and `openvino`, and packages that the user added with pip.
 
-Both come along into a new environment. `extras.json` in the data folder has the extras that were chosen.
+Both are carried over to a new environment. `extras.json` in the data folder lists the chosen extras.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from pathlib import Path
 from . import trees
 from .console import Failure
 
-NAMES = ("gpu", "openvino")  # each with a lock file of its own
+NAMES = ("gpu", "openvino")  # Each has its own lock file.
 RECORD = "extras.json"
 _OURS = {"dioptre", "pip", "setuptools", "wheel"}
-_DRIVER_SIGNS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")  # the last: in Windows' Linux
+# The last one exists in the Windows Subsystem for Linux.
+_DRIVER_SIGNS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")
 
 
 def chosen(data: Path) -> tuple[str, ...]:
-    """The extras that the user chose, in the order of NAMES."""
+    """Return the extras that the user chose, in the order of NAMES."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         listed = json.loads((data / RECORD).read_text(encoding="utf-8"))["extras"]
         return tuple(name for name in NAMES if name in listed)
@@ -31,7 +32,11 @@ def chosen(data: Path) -> tuple[str, ...]:
 
 
 def choose(data: Path, changes: Mapping[str, bool]) -> None:
-    """Add (True) or remove extras. Raises Failure for one that cannot work on this machine."""
+    """Add (True) or remove (False) extras.
+
+    Raises:
+        Failure: An extra cannot work on this machine.
+    """
     for name, add in changes.items():
         if add and name == "gpu":
             _refuse_gpu()
@@ -58,18 +63,19 @@ def _refuse_gpu() -> None:
 
 
 def added(environment: Path, locks: Iterable[Path]) -> list[str]:
-    """What the user asked pip for in `environment` beyond the lock files, as pinned requirements."""
+    """Return the packages that the user installed in addition to the lock files, as pinned requirements."""
     locked = set().union(_OURS, *(pinned(lock) for lock in locks))
     found = {
         _normal(package.metadata["Name"]): package.version
         for package in metadata.distributions(path=[str(folder) for folder in _site_packages(environment)])
-        if package.metadata["Name"] and package.read_text("REQUESTED") is not None  # pip's mark
+        # pip marks explicitly requested packages with this file.
+        if package.metadata["Name"] and package.read_text("REQUESTED") is not None
     }
     return [f"{name}=={version}" for name, version in sorted(found.items()) if name not in locked]
 
 
 def pinned(lock: Path) -> dict[str, str]:
-    """Name and requirement of each package in a lock file, without hashes; empty where there is no such file."""
+    """Return name and requirement of each package in a lock file, without hashes; empty if the file is missing."""
     if not lock.is_file():
         return {}
     lines = (line for line in lock.read_text(encoding="utf-8").splitlines() if line[:1].isalnum())

@@ -1,4 +1,4 @@
-"""One installation at a time."""
+"""A lock that allows one installation at a time."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _POLL_S = 0.2
-_REFUSALS = 25  # Windows refuses to open a file that is just being deleted
+_REFUSALS = 25  # Windows refuses to open a file that is being deleted.
 
 
 @contextmanager
 def exclusive(path: Path, *, waiting: Callable[[], None]) -> Iterator[int]:
-    """Hold the lock file `path`; call `waiting` once when somebody else holds it. Yields its descriptor.
+    """Hold the lock file `path` and yield its descriptor.
 
-    The lock belongs to the open file: it ends with the last process that has it, however that process ends. A
-    child that is given the descriptor keeps the lock when its parent is killed. The file is deleted afterwards.
+    The lock belongs to the open file and ends with the last process that has it open, however that process ends. A
+    child process that inherits the descriptor keeps the lock when its parent is killed. The file is deleted
+    afterwards.
+
+    Args:
+        path: The lock file.
+        waiting: Called once if another process holds the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = _acquire(path, waiting)
@@ -29,7 +34,7 @@ def exclusive(path: Path, *, waiting: Callable[[], None]) -> Iterator[int]:
             path.unlink(missing_ok=True)
         os.close(descriptor)
         if sys.platform == "win32":
-            with suppress(OSError):  # another installation waits for it
+            with suppress(OSError):  # Another installation is waiting for it.
                 path.unlink()
 
 
@@ -55,7 +60,7 @@ def _acquire(path: Path, waiting: Callable[[], None]) -> int:
 
 
 def _is_still(path: Path, descriptor: int) -> bool:
-    """Whether the open file is the one at `path`: its last holder may have deleted it."""
+    """Return whether the open file is still the one at `path`, which its last holder may have deleted."""
     try:
         return os.path.samestat(os.stat(path), os.fstat(descriptor))  # noqa: PTH116
     except FileNotFoundError:
@@ -63,7 +68,7 @@ def _is_still(path: Path, descriptor: int) -> bool:
 
 
 def try_lock(descriptor: int) -> bool:
-    """Lock an open file without waiting."""
+    """Try to lock an open file without waiting; return whether it worked."""
     try:
         if sys.platform == "win32":
             import msvcrt

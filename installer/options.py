@@ -11,12 +11,18 @@ from .console import Misuse
 
 FOLDERS = ("--gimp-dir", "--krita-dir")
 EXTRAS = {f"--{no}{name}": (name, not no) for name in extras.NAMES for no in ("", "no-")}
-STARTS = frozenset({"--repair", *FOLDERS, *EXTRAS})  # an option that a command line without a command begins with
+STARTS = frozenset({"--repair", *FOLDERS, *EXTRAS})  # Options that can begin a command line without a command.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """repair: recreate everything. folders: of --gimp-dir and --krita-dir. extras: what to add (True) or remove."""
+    """Parsed options.
+
+    Attributes:
+        repair: Reinstall everything.
+        folders: Folders given with --gimp-dir and --krita-dir, by option.
+        extras: Extras to add (True) or remove (False).
+    """
 
     repair: bool = False
     folders: dict[str, Path] = field(default_factory=dict)
@@ -24,7 +30,11 @@ class Options:
 
 
 def parse(arguments: Sequence[str]) -> Options:
-    """Raises Misuse, which says what is wrong."""
+    """Parse the arguments.
+
+    Raises:
+        Misuse: An option is unknown, repeated or incomplete.
+    """
     repair, folders, wanted = False, dict[str, Path](), dict[str, bool]()
     rest = list(arguments)
     while rest:

@@ -1,6 +1,6 @@
-"""The editors' plug-ins: put into every editor's own folder, asked for, and taken away again.
+"""Installs, updates, checks and removes the editors' plug-ins.
 
-The installed places are recorded in the user's data folder, so that uninstalling removes everything.
+The folders of installed plug-ins are recorded in the user's data folder, so that uninstalling removes all of them.
 """
 
 from __future__ import annotations
@@ -21,10 +21,14 @@ RECORD = "plugins.json"
 def install_gimp(
     where: Folders, console: Console, gimp: ModuleType, *, chosen: Path | None, portable: bool
 ) -> None:
-    """Install GIMP's plug-in into every folder of GIMP 3, or into `chosen` alone, and ask GIMP whether it sees it.
+    """Install GIMP's plug-in into every folder of GIMP 3, or only into `chosen`, and check that GIMP lists it.
 
-    gimp: dioptre.editors.gimp_plugin. portable: Dioptre was put into a folder of the user's choice; then only an
-    editor that was named is touched.
+    Args:
+        where: Folders of this installation.
+        console: Reports progress.
+        gimp: The module dioptre.editors.gimp_plugin.
+        chosen: The only folder to install into, if given.
+        portable: Dioptre is in a folder of the user's choice, so only explicitly named editors may be changed.
     """
     homes = _gimp_homes(gimp, console, chosen=chosen, portable=portable)
     folders = {"data": where.data, "cache": where.cache, "log": where.log}
@@ -38,7 +42,7 @@ def install_gimp(
 
 
 def update(where: Folders, gimp: ModuleType) -> None:
-    """Bring plug-ins that were installed before to the version of this checkout: both sides must match."""
+    """Update installed plug-ins to the version of this checkout, because both sides must match."""
     folders = {"data": where.data, "cache": where.cache, "log": where.log}
     for folder in _recorded(where).get("gimp", []):
         home = gimp.Home(Path(folder), "installed")
@@ -57,9 +61,14 @@ def remove(where: Folders, console: Console, gimp: ModuleType) -> None:
 def install_krita(
     where: Folders, console: Console, krita: ModuleType, *, chosen: Path | None, portable: bool
 ) -> None:
-    """Install Krita's plug-in into every Krita's resource folder, or into `chosen` alone, and enable it.
+    """Install Krita's plug-in into every resource folder of Krita, or only into `chosen`, and enable it.
 
-    krita: dioptre.editors.krita_plugin. portable: as for `install_gimp`.
+    Args:
+        where: Folders of this installation.
+        console: Reports progress.
+        krita: The module dioptre.editors.krita_plugin.
+        chosen: The only folder to install into, if given.
+        portable: Dioptre is in a folder of the user's choice, so only explicitly named editors may be changed.
     """
     folders = {"data": where.data, "cache": where.cache, "log": where.log}
     for home in _krita_homes(krita, console, chosen=chosen, portable=portable):
@@ -75,7 +84,7 @@ def install_krita(
 
 
 def update_krita(where: Folders, krita: ModuleType) -> None:
-    """As `update`, for Krita."""
+    """Update Krita's plug-ins like `update`."""
     folders = {"data": where.data, "cache": where.cache, "log": where.log}
     for folder in _recorded(where).get("krita", []):
         home = krita.chosen(Path(folder))
@@ -98,7 +107,7 @@ def _krita_homes(krita: ModuleType, console: Console, *, chosen: Path | None, po
         return []
     found: list[Any] = krita.homes()
     if not found and krita.program():
-        found = [krita.expected()]  # it makes its folder at its first start, and then finds the plug-in
+        found = [krita.expected()]  # Krita creates its folder when first started, and then finds the plug-in.
     if not found:
         for finding in krita.findings():
             console.say(f"{finding.message} {finding.fix}")

@@ -15,8 +15,8 @@ from pathlib import Path
 from .console import INSTALL, Failure
 
 OLDEST = (3, 11)
-NEWEST = (3, 14)  # the locked dependencies have wheels up to this one
-_PROBE_TIMEOUT_S = 60  # a cold start on a busy machine; more means that it hangs
+NEWEST = (3, 14)  # The newest version for which the locked dependencies have wheels.
+_PROBE_TIMEOUT_S = 60  # Enough for a cold start on a busy machine; a longer one has hung.
 _PROBE = """
 import sys, sysconfig, platform
 print(*sys.version_info[:2], sys.maxsize > 2**32, platform.python_implementation())
@@ -34,7 +34,7 @@ _REGISTRY_KEY = r"SOFTWARE\Python\PythonCore"
 
 @dataclass(frozen=True)
 class Python:
-    """An interpreter that was started and asked. `problem` says why it will not do; "" when it does."""
+    """An interpreter that was probed. `problem` says why it is unsuitable, or is ""."""
 
     path: Path
     version: tuple[int, int]
@@ -47,11 +47,13 @@ class Python:
 
 
 def find(*, only: tuple[int, int] | None = None) -> Python:
-    """Return the interpreter for the environment: this one when it fits, else the newest tested one there is.
+    """Return the interpreter for the environment: this one if it is suitable, or else the newest suitable one.
 
-    only: the one version that will do, where packages are for that one alone.
+    Args:
+        only: The only acceptable version, if the packages require one.
 
-    Raises Failure with what to install when there is none.
+    Raises:
+        Failure: There is no suitable interpreter; the hint says what to install.
     """
     chosen = os.environ.get("DIOPTRE_PYTHON")
     if chosen:
@@ -98,7 +100,7 @@ def find(*, only: tuple[int, int] | None = None) -> Python:
 
 
 def probe(path: Path) -> Python | None:
-    """Start `path` and ask what it is; None when it does not run."""
+    """Run `path` and inspect the interpreter; return None if it does not run."""
     try:
         answer = subprocess.run(
             [str(path), "-I", "-c", _PROBE], capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S, check=True
@@ -114,7 +116,7 @@ def probe(path: Path) -> Python | None:
 
 
 def _problem(version: tuple[int, int], *, wide: bool, name: str, platform: str, machine: str, edition: str) -> str:
-    """Why such a Python will not do: what the locked packages have no files for. "" when it does."""
+    """Return why the locked packages do not support such a Python, or "" if they do."""
     if platform.startswith(("mingw", "cygwin")):
         return "a Python of MSYS2 or Cygwin, which cannot use the packages that are published for Windows"
     if platform == "win-arm64":
@@ -133,7 +135,7 @@ def _problem(version: tuple[int, int], *, wide: bool, name: str, platform: str, 
 
 
 def _candidates() -> Iterator[Path]:
-    """Interpreters to try, best first, each once."""
+    """Yield the interpreters to try, best first, each once."""
     seen: set[str] = set()
     for path in _known():
         name = os.path.normcase(path)
@@ -157,7 +159,7 @@ def _known() -> Iterator[Path]:
 
 
 def _from_launcher() -> list[Path]:
-    """What `py -0p` lists, newest first, as far as it is a version that can be used."""
+    """Return the interpreters that `py -0p` lists, newest first, if their version is supported."""
     launcher = shutil.which("py")
     if launcher is None:
         return []
@@ -171,14 +173,14 @@ def _from_launcher() -> list[Path]:
 
 
 def parse_launcher(listed: str) -> list[Path]:
-    """The paths in lines such as ` -V:3.13 *        C:\\Python313\\python.exe`, or ` -3.11-64  …` of older ones."""
+    """Return the paths in lines like ` -V:3.13 *        C:\\Python313\\python.exe` or the older ` -3.11-64  …`."""
     lines = re.findall(r"^\s*-(?:V:)?(?:[\w.]+/)?3\.(\d+)\S*\s+\*?\s*(\S.*?)\s*$", listed, re.MULTILINE)
     ordered = sorted(lines, key=lambda line: -int(line[0]))
     return [Path(path) for minor, path in ordered if OLDEST[1] <= int(minor) <= NEWEST[1]]
 
 
 def _from_registry() -> Iterator[Path]:
-    """Where installers of Python say that it is (PEP 514), newest first."""
+    """Yield the interpreters that Python installers have registered (PEP 514), newest first."""
     if sys.platform != "win32":
         return
     import winreg

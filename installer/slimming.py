@@ -1,6 +1,6 @@
-"""Leaves out of the environment what no program loads: the packages' own tests, and symbol tables on Linux.
+"""Removes files that no program loads: the packages' own tests, and symbol tables on Linux.
 
-pip has checked every file against its sha256 before. RECORD, pip's list of a package's files, is kept in step.
+pip has verified every file's SHA-256 before. RECORD, pip's list of a package's files, is updated to match.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 _TESTS = "tests"
-_LOADED = 1  # PT_LOAD, a segment that the loader maps
-_ALLOCATED = 2  # SHF_ALLOC, a section in such a segment
+_LOADED = 1  # PT_LOAD, a segment that the loader maps.
+_ALLOCATED = 2  # SHF_ALLOC, a section in such a segment.
 _CHUNK = 1 << 20
-_HEADER = 64  # bytes of an ELF-64 header
-_SYMBOLS_WORTH_BYTES = 1 << 16  # a smaller gain is not worth a change
+_HEADER = 64  # Bytes of an ELF-64 header.
+_SYMBOLS_WORTH_BYTES = 1 << 16  # Smaller savings are not worth a change.
 
 
 def slim(site_packages: Path) -> None:
@@ -32,12 +32,12 @@ def slim(site_packages: Path) -> None:
             with record.open("w", encoding="utf-8", newline="") as file:
                 csv.writer(file, lineterminator="\n").writerows(kept)
     for folder in sorted(site_packages.rglob(_TESTS), reverse=True):
-        with suppress(OSError):  # what is not empty stays
+        with suppress(OSError):  # Folders that are not empty stay.
             folder.rmdir()
 
 
 def _kept(site_packages: Path, rows: list[list[str]]) -> Iterator[list[str]]:
-    """The rows of a RECORD (path, hash, size) that stay; the files of the others are deleted."""
+    """Yield the rows of a RECORD (path, hash, size) to keep, and delete the files of the others."""
     for row in rows:
         name = PurePosixPath(row[0])
         path = site_packages / name
@@ -52,9 +52,12 @@ def _kept(site_packages: Path, rows: list[list[str]]) -> Iterator[list[str]]:
 
 
 def drop_symbols(path: Path) -> bool:
-    """Cut off what follows the loaded part of a shared library: names for debuggers. Whether anything was cut.
+    """Truncate a shared library after its loaded part, which removes the names for debuggers.
 
-    The layout is that of the ELF-64 specification, little-endian. The loader reads program headers alone.
+    The layout follows the ELF-64 specification, little-endian. The loader reads only the program headers.
+
+    Returns:
+        Whether anything was removed.
     """
     with path.open("r+b") as file:
         header = file.read(_HEADER)
@@ -84,7 +87,7 @@ def drop_symbols(path: Path) -> bool:
 
 
 def _without_sections(header: bytes) -> bytes:
-    """The header of a file that has no table of sections."""
+    """Return the header of a file without a section table."""
     changed = bytearray(header)
     struct.pack_into("<Q", changed, 40, 0)  # e_shoff
     struct.pack_into("<2H", changed, 60, 0, 0)  # e_shnum, e_shstrndx
@@ -92,7 +95,7 @@ def _without_sections(header: bytes) -> bytes:
 
 
 def _digest(path: Path) -> str:
-    """The sha256 as RECORD has it: URL-safe base64 without padding."""
+    """Return the SHA-256 in RECORD's format: URL-safe base64 without padding."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

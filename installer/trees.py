@@ -1,6 +1,6 @@
-"""Folders and files that other programs may hold: removed whole or not at all, replaced with patience.
+"""Removes and replaces files and folders, although other programs may hold them open.
 
-On Windows nothing that is open can be renamed or deleted, and a virus scanner opens every new file for a moment.
+On Windows an open file cannot be renamed or deleted, and virus scanners briefly open every new file.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 
 from .console import Failure
 
-_TRIES = 20  # a scanner lets go within a second or two
+_TRIES = 20  # Scanners release a file within a second or two.
 _PAUSE_S = 0.1
 REMOVED = ".dioptre-removed-"
 
 
 def in_use(folder: Path) -> Failure:
-    """What to raise when `folder` cannot be removed."""
+    """Return the error to raise if `folder` cannot be removed."""
     return Failure(
         f"{folder} is in use by another program.",
         hint="Close the editors and terminals that use Dioptre, then run the same command again.",
@@ -30,14 +30,20 @@ def in_use(folder: Path) -> Failure:
 
 
 def remove(path: Path, *, tries: int = _TRIES) -> bool:
-    """Delete a file or a folder with all that is in it; whether it is gone.
+    """Delete a file, or a folder with all its contents.
 
-    A folder is renamed first: where a program holds something in it, Windows refuses and the folder stays whole.
-    tries: on Windows, a tenth of a second apart.
+    A folder is renamed first: if a program holds something in it, Windows refuses and the folder stays complete.
+
+    Args:
+        path: The file or folder.
+        tries: Number of attempts on Windows, a tenth of a second apart.
+
+    Returns:
+        Whether it is gone.
     """
     if path.is_symlink() or path.is_file():
         return _patiently(path.unlink, tries=tries)
-    for left in path.parent.glob(f"{REMOVED}{path.name}-*"):  # of an interrupted removal
+    for left in path.parent.glob(f"{REMOVED}{path.name}-*"):  # Left over from an interrupted removal.
         _remove_tree(left)
     if not path.exists():
         return True
@@ -49,7 +55,7 @@ def remove(path: Path, *, tries: int = _TRIES) -> bool:
 
 
 def rename(source: Path, target: Path) -> None:
-    """Rename `source` to `target`, in place of a file there."""
+    """Rename `source` to `target`, replacing an existing file."""
     for tries_left in reversed(range(_TRIES if sys.platform == "win32" else 1)):
         try:
             source.replace(target)
@@ -69,17 +75,17 @@ def _remove_tree(folder: Path) -> None:
 
 
 def _again(function: Callable[..., Any], path: str, _error: object) -> None:
-    """What rmtree could not do: once more, without the read-only attribute, then after a pause."""
+    """Retry an operation that failed in rmtree, after removing the read-only attribute."""
 
     def retry() -> None:
-        os.chmod(path, stat.S_IRWXU)  # noqa: PTH101  (rmtree gives strings)
+        os.chmod(path, stat.S_IRWXU)  # noqa: PTH101  (rmtree passes strings)
         function(path)
 
     _patiently(retry)
 
 
 def _patiently(action: Callable[[], object], *, tries: int = _TRIES) -> bool:
-    """Do `action`; on Windows again while another program holds the file. Whether it succeeded."""
+    """Execute `action`, retrying on Windows while another program holds the file; return whether it succeeded."""
     for _ in range(tries):
         try:
             action()

@@ -1,4 +1,4 @@
-"""Puts the checkout's weights into the user's data folder, each file checked against the sha256 in its card."""
+"""Copies the checkout's weights to the user's data folder and checks each file against the SHA-256 in its card."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GET_AGAIN = "Download or clone the whole of Dioptre again."
 
 
 def cards(checkout: Path) -> dict[str, str]:
-    """The sha256 of each card in the checkout's weights, by the checkpoint's id."""
+    """Return the SHA-256 of each card in the checkout's weights, by checkpoint id."""
     return {
         card.parent.name: hashlib.sha256(card.read_bytes()).hexdigest()
         for card in sorted((checkout / "weights").glob("*/card.json"))
@@ -23,7 +23,7 @@ def cards(checkout: Path) -> dict[str, str]:
 
 
 def complete(target: Path, wanted: Mapping[str, str]) -> bool:
-    """Whether every file of the wanted checkpoints is there. A quick look: contents are checked on loading."""
+    """Return whether every file of the wanted checkpoints exists. Their contents are checked on loading."""
     try:
         return all((target / name / file).is_file() for name in wanted for file in _files(target / name))
     except Failure:
@@ -31,9 +31,18 @@ def complete(target: Path, wanted: Mapping[str, str]) -> bool:
 
 
 def install(checkout: Path, target: Path, *, wanted: Mapping[str, str], before: Mapping[str, str]) -> None:
-    """Copy the checkpoints that are new, changed or incomplete; remove those of `before` that are gone.
+    """Copy new, changed or incomplete checkpoints, and remove those of `before` that are no longer wanted.
 
-    What the user added to `target` is left alone. Raises Failure when a file is missing or altered.
+    Checkpoints that the user added to `target` are left alone.
+
+    Args:
+        checkout: The checkout that contains the weights.
+        target: The user's folder of weights.
+        wanted: Hashes of the cards to install, by checkpoint id.
+        before: Hashes of the cards installed before, by checkpoint id.
+
+    Raises:
+        Failure: A file is missing or altered.
     """
     target.mkdir(parents=True, exist_ok=True)
     for name, card in wanted.items():
@@ -44,8 +53,11 @@ def install(checkout: Path, target: Path, *, wanted: Mapping[str, str], before: 
 
 
 def check(checkout: Path) -> None:
-    """Raise Failure when a file of the checkout's weights is missing or does not match the SHA-256 in its "
-    "model card."""
+    """Check that the checkout's weights are complete and match the SHA-256 in their model cards.
+
+    Raises:
+        Failure: A file is missing or altered.
+    """
     for card in sorted((checkout / "weights").glob("*/card.json")):
         for _ in _contents(card.parent):
             pass
@@ -64,7 +76,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _contents(source: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of each file that the card lists, once they are known to be right."""
+    """Yield name and bytes of each file in the card after verifying its hash."""
     for name, expected in _files(source).items():
         if not (source / name).is_file():
             raise Failure(
@@ -81,7 +93,7 @@ def _contents(source: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _files(folder: Path) -> dict[str, str]:
-    """The files that the card lists, by path below the folder, with their sha256."""
+    """Return the SHA-256 of each file in the card, by its path below the folder."""
     try:
         card: Any = json.loads((folder / "card.json").read_text(encoding="utf-8"))
         files = {str(name): str(expected) for name, expected in card["files"].items()}

@@ -1,4 +1,4 @@
-"""The user's worker: it is asked to end before the environment that it runs in changes or is removed."""
+"""Ends the user's worker before the environment that it runs in changes or is removed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from . import locking
 from .console import Console
 from .environment import Folders, scrubbed_environment
 
-_ASK_TIMEOUT_S = 60  # a cold start of Python on a slow disk
-_END_TIMEOUT_S = 60.0  # most pictures are done within this
+_ASK_TIMEOUT_S = 60  # Allows a cold start of Python on a slow disk.
+_END_TIMEOUT_S = 60.0  # Most pictures are finished within this time.
 _POLL_S = 0.1
 
 
 def end(where: Folders, console: Console, *, timeout_s: float = _END_TIMEOUT_S) -> bool:
-    """Ask the worker to end after its jobs and wait for that; whether none runs now.
+    """Ask the worker to end after its jobs, and wait for that.
 
-    Its own environment asks, because that one speaks its protocol.
+    The request is sent by the worker's own environment, whose protocol matches.
+
+    Returns:
+        Whether no worker is running now.
     """
     if not is_running(where):
         return True
@@ -39,7 +42,7 @@ def end(where: Folders, console: Console, *, timeout_s: float = _END_TIMEOUT_S) 
 
 
 def is_running(where: Folders) -> bool:
-    """Whether a worker lives: it holds a lock for as long (`dioptre_link.start`)."""
+    """Return whether a worker is running, which holds a lock as long as it does (`dioptre_link.start`)."""
     try:
         descriptor = os.open(where.data / "worker" / "worker.lock", os.O_RDWR)
     except OSError:

@@ -1,8 +1,8 @@
-"""The plug-ins as zips, with all that installs the compute core at the first start.
+"""Creates zips of the plug-ins that can install the compute core when first started.
 
 `dioptre-krita.zip` is for Krita's Tools ▸ Scripts ▸ Import Python Plugin from File…; `dioptre-gimp.zip` is unpacked
-into GIMP's folder of plug-ins. In both, `source` beside the plug-in is a checkout without plug-ins and tests, which
-`dioptre_link.editing.first_start` installs from.
+into GIMP's plug-in folder. In both, the folder `source` next to the plug-in is a checkout without plug-ins and
+tests, from which `dioptre_link.editing.first_start` installs.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _CHECKOUT = (
     *("README.md", "LICENSE", "NOTICE"),
     *(f"locks/{name}.txt" for name in ("build", "runtime", "gpu", "openvino")),
 )
-_TIME = (1980, 1, 1, 0, 0, 0)  # equal contents give equal files
+_TIME = (1980, 1, 1, 0, 0, 0)  # A fixed time makes zips of equal contents identical.
 _FILE, _PROGRAM = 0o100644, 0o100755
 
 
 def make(checkout: Path, folder: Path, console: Console) -> None:
-    """Write both zips into `folder`, in place of older ones."""
+    """Write both zips into `folder`, replacing older ones."""
     folder.mkdir(parents=True, exist_ok=True)
     for editor in ("krita", "gimp"):
         origin = checkout / "plugin" / editor
@@ -35,9 +35,7 @@ def make(checkout: Path, folder: Path, console: Console) -> None:
         target = folder / f"{_PLUGIN}-{editor}.zip"
         part = target.with_name(f"{target.name}.part")
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(
-                zipfile.ZipInfo(f"{_PLUGIN}/", _TIME), b""
-            )  # Krita looks for this entry, and for no other
+            archive.writestr(zipfile.ZipInfo(f"{_PLUGIN}/", _TIME), b"")  # Krita looks for exactly this entry.
             for path, name in _entries(checkout, origin):
                 _add(archive, name, path.read_bytes(), program=path.suffix == ".py" and name.count("/") == 1)
             about = {"version": version(checkout), "core": core_hash(checkout)}
@@ -47,7 +45,7 @@ def make(checkout: Path, folder: Path, console: Console) -> None:
 
 
 def _entries(checkout: Path, origin: Path) -> Iterator[tuple[Path, str]]:
-    """Files of the checkout, and their names in the zip."""
+    """Yield files of the checkout and their names in the zip."""
     yield from ((path, path.relative_to(origin).as_posix()) for path in _files(origin))
     link = checkout / "core" / _LINK
     yield from ((path, f"{_PLUGIN}/{_LINK}/{path.relative_to(link).as_posix()}") for path in _files(link))
@@ -68,5 +66,6 @@ def _files(place: Path) -> Iterator[Path]:
 def _add(archive: zipfile.ZipFile, name: str, content: bytes, *, program: bool) -> None:
     entry = zipfile.ZipInfo(name, _TIME)
     entry.external_attr = (_PROGRAM if program else _FILE) << 16
-    entry.compress_type = zipfile.ZIP_STORED if "/weights/" in name else zipfile.ZIP_DEFLATED  # compressed already
+    # Weights are compressed already.
+    entry.compress_type = zipfile.ZIP_STORED if "/weights/" in name else zipfile.ZIP_DEFLATED
     archive.writestr(entry, content)

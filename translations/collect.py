@@ -1,7 +1,7 @@
 """Collect the messages that users see from the source, and update the translations and docs/dev/messages.md.
 
 Run `python -m translations.collect` in the repository, with Babel installed. A message's id is its text with named
-gaps, such as "{name} already exists."; at run time `dioptre_link.language` looks it up.
+placeholders, such as "{name} already exists."; at run time `dioptre_link.language` looks it up.
 """
 
 from __future__ import annotations
@@ -25,16 +25,23 @@ LOCALE = ROOT / "core" / "dioptre_link" / "locale"
 _PRESETS = "core/dioptre_link/recipes"
 SOURCES = ("core/dioptre", "core/dioptre_link", "plugin")
 _BASES = {"DioptreError", "UsageError", "Finding"}
-_TEXTS = ("message", "hint", "fix", "label", "help", "title", "group", "tip")  # keywords whose strings users read
-_ERROR_TEXTS = ("message", "hint", "fix")  # the other keywords of an error are values of its template
-_VARIABLES = {"message", "hint", "fix", "messages", "_WORDS", "VIEWS"}  # that hold such strings
+_TEXTS = ("message", "hint", "fix", "label", "help", "title", "group", "tip")  # Keywords whose strings users read.
+_ERROR_TEXTS = ("message", "hint", "fix")  # An error's other keywords are the values of its template.
+_VARIABLES = {"message", "hint", "fix", "messages", "_WORDS", "VIEWS"}  # Variables that hold such strings.
 _DESCRIPTIONS = {"Parameter", "Operation", "View"}
-_PHASES = {"progress", "told", "share", "report", "emit", "Step", "in_thread"}  # are given (fraction, phase)
+# Functions called with (fraction, phase).
+_PHASES = {"progress", "told", "share", "report", "emit", "Step", "in_thread"}
 
 
 @dataclass(frozen=True)
 class Message:
-    """A text that users see. code: of its error or finding, "" where it has none. where: its source file."""
+    """A text that users see.
+
+    Attributes:
+        text: The text.
+        code: Code of its error or finding, or "".
+        where: Its source file.
+    """
 
     text: str
     code: str
@@ -42,13 +49,13 @@ class Message:
 
 
 def collect() -> list[Message]:
-    """All messages, by their source files; each text once."""
+    """Return all messages in the order of their source files, each text once."""
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in _files()}
     errors = _errors(trees.values())
     found: dict[str, Message] = {}
     for path, tree in trees.items():
         for text, code in _in(tree, errors):
-            if re.search(r"[^\W\d_]{2}", re.sub(r"\{\w+\}", "", text)):  # words, not gaps alone
+            if re.search(r"[^\W\d_]{2}", re.sub(r"\{\w+\}", "", text)):  # Contains words, not only placeholders.
                 where = path.relative_to(ROOT).as_posix()
                 found.setdefault(text, Message(text=text, code=code, where=where))
     for name, text in _choices():
@@ -60,7 +67,7 @@ def collect() -> list[Message]:
 
 
 def _choices() -> Iterator[tuple[str, str]]:
-    """Operation and choice."""
+    """Yield operation and label of every choice."""
     for described in OPERATIONS.values():
         for parameter in described.parameters:
             for choice in parameter.choices:
@@ -72,11 +79,11 @@ def _files() -> list[Path]:
 
 
 def _errors(trees: Iterable[ast.Module]) -> dict[str, str]:
-    """The classes of errors that users see, with their codes."""
+    """Return the classes of errors that users see, with their codes."""
     classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     known = dict.fromkeys(_BASES, "")
     known["Failed"] = ""
-    for _ in range(4):  # as deep as they are derived
+    for _ in range(4):  # The maximum depth of inheritance.
         for node in classes:
             if any(_name(base) in known for base in node.bases):
                 known.setdefault(node.name, "")
@@ -90,7 +97,7 @@ def _in(tree: ast.Module, errors: dict[str, str]) -> Iterator[tuple[str, str]]:
     constants: dict[str, ast.expr] = {
         _name(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign) and node.targets
     }
-    for node in ast.walk(tree):  # hints that a function puts together
+    for node in ast.walk(tree):  # Hints that a function assembles.
         if isinstance(node, ast.FunctionDef):
             told = [each.value for each in ast.walk(node) if isinstance(each, ast.Return) and each.value]
             constants.setdefault(node.name, ast.Tuple(elts=told))
@@ -107,7 +114,7 @@ def _of_call(node: ast.Call, errors: dict[str, str], constants: dict[str, ast.ex
     if name in errors:
         code = getattr(keywords.get("code"), "value", None) or errors[name]
         wanted = [keywords[key] for key in _ERROR_TEXTS if key in keywords]
-        if name == "Finding":  # the editors' own is a tuple: code, level, message, fix
+        if name == "Finding":  # The editors' own findings are tuples: code, level, message, fix.
             wanted += node.args[2:4]
             code = getattr(node.args[0], "value", code) if node.args else code
         else:
@@ -121,10 +128,10 @@ def _of_call(node: ast.Call, errors: dict[str, str], constants: dict[str, ast.ex
         for key in _TEXTS:
             if key in keywords:
                 yield from ((text, "") for text in _texts(keywords[key], constants))
-    elif name == "_shape":  # name, label, tip
+    elif name == "_shape":  # Name, label, tip.
         for value in node.args[1:3]:
             yield from ((text, "") for text in _texts(value, constants))
-    elif name in ("say", "translated", "put") and node.args:  # put: a run's title in Krita
+    elif name in ("say", "translated", "put") and node.args:  # put: a run's title in Krita.
         yield from ((text, "") for text in _texts(node.args[0], constants))
     elif name in _PHASES and len(node.args) >= 2:
         yield from ((text, "") for text in _texts(node.args[1], constants))
@@ -133,9 +140,12 @@ def _of_call(node: ast.Call, errors: dict[str, str], constants: dict[str, ast.ex
 
 
 def _texts(node: ast.expr, constants: dict[str, ast.expr], values: Collection[str] = frozenset()) -> Iterator[str]:
-    """The strings that an expression may become, with names in place of values.
+    """Yield the strings that an expression may evaluate to, with placeholders instead of values.
 
-    values: the names that are given to a template; without any, braces are braces.
+    Args:
+        node: The expression.
+        constants: Expressions of known names.
+        values: Names given to a template; without any, braces are literal.
     """
     match node:
         case ast.Constant(value=str(text)):
@@ -155,7 +165,7 @@ def _texts(node: ast.expr, constants: dict[str, ast.expr], values: Collection[st
             for value in node.values:
                 yield from _texts(value, constants)
         case ast.Call() if _name(node.func) == "Message":
-            return  # a call of its own
+            return  # Handled as a separate call.
         case ast.Name() | ast.Call() | ast.Subscript():
             name = _name(node.func if isinstance(node, ast.Call) else getattr(node, "value", node))
             if name in constants:
@@ -177,7 +187,7 @@ def _template(node: ast.JoinedStr) -> str:
 
 
 def _gap(node: ast.expr, *, taken: set[str]) -> str:
-    """A name for a value, which tells a translator what it is."""
+    """Return a name for a value that tells translators what it is."""
     words = [each.attr if isinstance(each, ast.Attribute) else each.id for each in ast.walk(node)
              if isinstance(each, ast.Attribute | ast.Name)]  # fmt: skip
     name = re.sub(r"\W", "", words[0].strip("_")) if words else "value"
@@ -200,13 +210,13 @@ def _owner(node: ast.expr) -> str:
 
 
 def catalogue() -> str:
-    """The catalogue as it is shipped: text and code of every message."""
+    """Return the catalogue as shipped: text and code of every message."""
     entries = [{"text": each.text, **({"code": each.code} if each.code else {})} for each in collect()]
     return "[\n" + ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries) + "\n]\n"
 
 
 def compiled(language: Path) -> bytes:
-    """The .mo file of a .po file."""
+    """Return the .mo file of a .po file."""
     from babel.messages import mofile, pofile
 
     with language.open("rb") as file:
@@ -217,7 +227,7 @@ def compiled(language: Path) -> bytes:
 
 
 def translated_texts() -> dict[str, dict[str, str]]:
-    """The translations of every language's .po file: language code → text → translation."""
+    """Return the translations in every language's .po file: language code → text → translation."""
     from babel.messages import pofile
 
     languages = {}
@@ -241,7 +251,7 @@ def update() -> None:
     for path in sorted(FOLDER.glob("*.po")):
         with path.open("rb") as file:
             messages = pofile.read_po(file)
-        created = messages.creation_date  # a new date with every run would conflict between branches
+        created = messages.creation_date  # A new date in every run would cause merge conflicts.
         messages.update(template, no_fuzzy_matching=True)
         messages.creation_date = created
         with path.open("wb") as file:

@@ -1,4 +1,4 @@
-"""Write all messages that users see to one page, docs/dev/messages.md, so that they can be read as a whole."""
+"""Write all messages that users see to docs/dev/messages.md, so that they can be reviewed as a whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Every message, option, help text and finding that users see, with its error code
 generated from the source: change a message where it is raised, then run `python -m translations.collect`. The help
 of the commands is on the page [Command line](../command-line.md).
 """
-AREAS = {  # source folder → heading; the longest prefix wins
+AREAS = {  # Source folder → heading; the longest prefix wins.
     "core/dioptre_link/catalogue": "Operations and options",
     "core/dioptre_link/recipes": "Presets",
     "core/dioptre_link/editing": "Both editors",
@@ -34,7 +34,7 @@ AREAS = {  # source folder → heading; the longest prefix wins
 
 
 class Message(Protocol):
-    """A message as `translations.collect` gives it: its text, the code of its error, its source file."""
+    """A message as `translations.collect` returns it: its text, the code of its error, and its source file."""
 
     @property
     def text(self) -> str: ...
@@ -45,11 +45,11 @@ class Message(Protocol):
 
 
 def page(messages: Sequence[Message], translations: Mapping[str, Mapping[str, str]]) -> str:
-    """The page as Markdown.
+    """Return the page as Markdown.
 
     Args:
-        messages: all messages, in the order in which they are listed.
-        translations: for each language code, the translation of each message's text.
+        messages: All messages, in the order in which to list them.
+        translations: For each language code, the translation of each message's text.
     """
     parts = [HEAD]
     for heading in dict.fromkeys(AREAS.values()):

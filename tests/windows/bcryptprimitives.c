@@ -1,4 +1,4 @@
-/* bcryptprimitives.dll for Wine before 9, which lacks it; libvips takes random numbers from there. */
+/* bcryptprimitives.dll for Wine before version 9, which lacks it; libvips gets random numbers from it. */
 #include <windows.h>
 
 #define STEP 65536

@@ -1,4 +1,4 @@
-/* python.exe: finds the DLL beside itself, as CPython's Programs/python.c does. */
+/* python.exe: finds the DLL next to itself, like CPython's Programs/python.c. */
 #include <windows.h>
 #include <stdio.h>
 #include <wchar.h>

@@ -1,5 +1,5 @@
-/* Scripts\python.exe of a virtual environment: starts the Python that pyvenv.cfg names, as CPython's PC/launcher.c
-   does for venv, in a job object, so that ending the launcher ends Python. */
+/* Scripts\python.exe of a virtual environment: starts the Python that pyvenv.cfg names, like CPython's PC/launcher.c,
+   in a job object, so that ending the launcher also ends Python. */
 #include <windows.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +22,7 @@ static int read_home(const wchar_t *config, wchar_t *home) {
     return *home != 0;
 }
 
-/* What follows the program's name in this process's command line. */
+/* Return the part of this process's command line after the program's name. */
 static const wchar_t *arguments(void) {
     const wchar_t *at = GetCommandLineW();
     int quoted = 0;
@@ -44,8 +44,8 @@ int wmain(void) {
         return 106;
     }
     _snwprintf(program, LENGTH + 16, L"%ls\\python.exe", home);
-    /* The first word names the Python that is started: sys._base_executable comes of it, which multiprocessing starts,
-       because a process that it starts must not have another one in between. */
+    /* The first word names the real Python, from which sys._base_executable is set. multiprocessing starts that one,
+       because no other process may come between it and its children. */
     _snwprintf(command, (1 << 16) - 1, L"\"%ls\"%ls", program, arguments());
     SetEnvironmentVariableW(L"__PYVENV_LAUNCHER__", self);
     HANDLE job = CreateJobObjectW(NULL, NULL);

@@ -18,10 +18,8 @@ def taking_part(frozen: Snapshot, canvas: Rect) -> Generator[None, None, Rect]:
     """Find the rectangle of a layer to process, in steps.
 
     It contains the part on the canvas and extends beyond each side where the layer is opaque out there. A side that
-    is
-    not opaque is cut at the canvas if the layer covers the canvas opaquely or mostly ends at that side. A layer
-    outside
-    the canvas is processed whole.
+    is not opaque is cut at the canvas if the layer covers the canvas opaquely or mostly ends at that side. A layer
+    outside the canvas is processed whole.
 
     Args:
         frozen: The layer's pixels.

@@ -60,12 +60,9 @@ def insert(
     """Insert the layers above their source as one undo step, in a group unless they are only data.
 
     Everything is assembled in the scratch document, because each layer moved within the real document would be a
-    separate
-    undo step. If the source is not plain and opaque (it has transparency, masks, or another mode or opacity), the
-    group
-    replaces it: the group takes the same mode and opacity, the result gets the same masks, and the source is
-    hidden.
-    Otherwise the source does not change.
+    separate undo step. If the source is not plain and opaque (it has transparency, masks, or another mode or
+    opacity), the group replaces it: the group takes the same mode and opacity, the result gets the same masks, and
+    the source is hidden. Otherwise the source does not change.
 
     Args:
         source: The layer that the result was computed from.

@@ -113,8 +113,7 @@ class LinkThread(QThread):
     """Thread that executes one ticket after the other over a single connection to the worker.
 
     The signals carry the ticket: progressed(ticket, fraction, phase), done(ticket, value), failed(ticket, error),
-    and
-    noted(ticket, value), which the work itself emits.
+    and noted(ticket, value), which the work itself emits.
     """
 
     progressed = pyqtSignal(object, float, str)

@@ -1,11 +1,9 @@
 """Stores what Dioptre did to a document in annotations that refer to nodes by their unique ids.
 
 The ids survive renaming, moving, undo and saving as KRA. Annotations are not part of the undo history: after an
-undo,
-the record simply finds none of the removed layers. Update replaces nodes with new ones, because that can be undone
-while new pixels in the old nodes could not. `VERSIONS` lists the nodes that count as one; the record refers to all
-of
-them by the id of the first.
+undo, the record simply finds none of the removed layers. Update replaces nodes with new ones, because that can be
+undone while new pixels in the old nodes could not. `VERSIONS` lists the nodes that count as one; the record refers
+to all of them by the id of the first.
 """
 
 from __future__ import annotations

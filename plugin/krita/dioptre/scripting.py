@@ -11,8 +11,7 @@
     job.failed.connect(lambda error: print(error.message, error.hint))
 
 Options have the same names as on the command line, with underscores. Points are in pixels of the layer, from its
-top
-left.
+top left.
 """
 
 from __future__ import annotations

@@ -50,8 +50,7 @@ def _selection(source: Source, mask: Made) -> Generator[None, None, Selection]:
     """Return the mask as a Krita selection, which has 8 bits per pixel.
 
     A new Krita selection caches an empty outline that `setPixelData` does not invalidate, so the canvas would show
-    no
-    outline.
+    no outline.
     """
     rect = layers.rect_of(mask, source.picture.rect)
     selection = yield from _without_known_outline()

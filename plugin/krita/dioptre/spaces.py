@@ -1,8 +1,7 @@
 """Colour spaces: which ones the worker accepts directly, and conversion of all others by Krita.
 
 Conversions happen in hidden documents, because `Node.setColorSpace` adds an undo step to the document that created
-the
-node, even if the node is not in it.
+the node, even if the node is not in it.
 """
 
 from __future__ import annotations

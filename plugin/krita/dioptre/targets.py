@@ -50,8 +50,7 @@ def find_target(operation: Operation, document: Document | None, node: Node | No
     """Return the layer to work on and the result to replace.
 
     If `node` belongs to a result of the same operation, the target is the picture behind that result. Otherwise
-    `node` is
-    the picture itself, and the operation's earlier result from it is replaced.
+    `node` is the picture itself, and the operation's earlier result from it is replaced.
 
     Raises:
         RefusedError: There is no suitable layer.

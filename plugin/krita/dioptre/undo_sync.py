@@ -4,17 +4,14 @@
 because visibility is not part of Krita's undo history.
 
 *Update* inserts every new layer above the old one and removes the old one, which are two undo steps each. When the
-user
-undoes or redoes the first of these steps, `UndoSync` does the same with the others and updates the record of
+user undoes or redoes the first of these steps, `UndoSync` does the same with the others and updates the record of
 results.
 
 *The active layer* stays the same. When a layer is removed, Krita activates a neighbour, sometimes only after the
-script
-has set the active layer.
+script has set the active layer.
 
 `UndoSync` acts only while Krita is not working on the document, because Krita drops an undo that is triggered
-during
-other work.
+during other work.
 """
 
 from __future__ import annotations

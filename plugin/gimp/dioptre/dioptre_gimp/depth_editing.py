@@ -45,8 +45,7 @@ def end(image: Gimp.Image, entry: Entry, changed: Gimp.Layer) -> None:
     """Show the result again and hide the depth layer that was shown for painting.
 
     Call it inside an `undo_step`. A selected layer that becomes hidden is deselected, because strokes on it would
-    be
-    invisible.
+    be invisible.
 
     Args:
         image: The image that holds the result.

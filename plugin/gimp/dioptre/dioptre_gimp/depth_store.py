@@ -2,8 +2,7 @@
 
 Each such layer has two files in Dioptre's cache folder, named by the SHA-256 of the layer's content: the exact
 disparity, and the layer's content when it was created. The worker uses the exact value for every pixel that still
-has
-its original content, so painting changes the depth only where the user painted.
+has its original content, so painting changes the depth only where the user painted.
 """
 
 from __future__ import annotations

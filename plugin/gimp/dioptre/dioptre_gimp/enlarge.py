@@ -2,8 +2,7 @@
 
 GIMP's own scaling takes care of everything that needs no network: canvas, groups, positions, masks, channels,
 selection, guides, paths, sample points, text and vectors. It gives every layer a new buffer and undo restores the
-old
-one, so the network's pixels can be written straight into the new buffer.
+old one, so the network's pixels can be written straight into the new buffer.
 """
 
 from __future__ import annotations

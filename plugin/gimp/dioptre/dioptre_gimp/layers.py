@@ -1,8 +1,7 @@
 """Turns a result into layers of the document, in one undo step and without changing anything else.
 
 Layers are created and filled outside the document first (`fill`) and inserted afterwards (`insert`), so a cancel or
-an
-error before that leaves the document untouched.
+an error before that leaves the document untouched.
 """
 
 from __future__ import annotations

@@ -50,8 +50,7 @@ def picture_format(image: Gimp.Image, *, alpha: bool) -> Format:
     """Return the smallest format that holds a layer of `image` exactly, as sRGB-encoded values.
 
     Integer if the image itself holds sRGB-encoded integers. Otherwise float, which keeps colours outside sRGB from
-    a wider
-    profile (below 0 or above 1).
+    a wider profile (below 0 or above 1).
     """
     dtype = "f32"
     for precision, exact in _EXACT.items():

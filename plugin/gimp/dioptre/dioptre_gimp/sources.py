@@ -170,8 +170,7 @@ def _original(
     """Return the picture to work on and its depth if `layer` is a Dioptre result.
 
     GIMP selects new layers. After Depth, the next operation should work on the photo instead of its depth; after a
-    blur,
-    the next blur should work on the original photo instead of the blurred one.
+    blur, the next blur should work on the original photo instead of the blurred one.
     """
     tattoo = layer.get_tattoo()
     for entry in reversed(entries):

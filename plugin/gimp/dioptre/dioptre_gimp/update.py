@@ -35,8 +35,7 @@ def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]
     """Recompute and show the results that the selected layers belong to, oldest first.
 
     A result's layers keep their position, name, mask, mode and opacity; only their pixels change. A depth layer
-    that the
-    user painted on is used unchanged; an untouched one is recomputed if the picture changed.
+    that the user painted on is used unchanged; an untouched one is recomputed if the picture changed.
     """
     entries = recipe.of(image).load()
     chosen = results.to_update(

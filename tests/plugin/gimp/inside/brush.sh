@@ -1,11 +1,11 @@
 #!/bin/bash
-# Inside the sandbox with a screen: the focus brush in portrait blur's dialog, on $OUT/start.xcf.
+# Inside the sandbox with a screen: test the focus brush in portrait blur's dialog, on $OUT/start.xcf.
 #   brush.sh GIMP-PROGRAM
 set -u
 # shellcheck source=tests/plugin/gimp/inside/gui.sh
 . "${0%/*}/gui.sh"
 full='Preview by portrait'
-stroke() {    # stroke X Y HEIGHT: draw downwards, until the button is released
+stroke() {    # stroke X Y HEIGHT: draw downwards until the button is released.
     eval "$(xdotool getwindowgeometry --shell "$(dialog)")"
     xdotool mousemove $((X + $1)) $((Y + $2)) mousedown 1
     for step in 1 2 3 4 5 6; do
@@ -21,11 +21,11 @@ open_dialog 'Portrait blur' p
 wait_new "$full"
 scrot -o "$OUT/brush_before.png"
 
-# What is painted is seen at once; the preview follows, and Ctrl+Z takes the stroke back.
+# A painted stroke is visible at once and the preview follows. Ctrl+Z removes the stroke.
 choose 176 51    # Keep sharp
 scrot -o "$OUT/brush_chosen.png"
 mark "$full"
-stroke 69 230 200    # the flag
+stroke 69 230 200    # The flag
 scrot -o "$OUT/brush_painting.png"
 xdotool mouseup 1
 wait_new "$full"
@@ -35,7 +35,7 @@ xdotool key ctrl+z
 wait_new "$full"
 scrot -o "$OUT/brush_undone.png"
 
-# Again, and OK: one step that holds the stroke.
+# Paint again, and OK: one step contains the stroke.
 mark "$full"
 stroke 69 230 200
 xdotool mouseup 1
@@ -46,11 +46,11 @@ wait_new 'dioptre-portrait: '
 wait_title 20 '[*]start*6 layers)*'
 save_as painted
 
-# Edit brings it back; another one lets a part of the subject blur.
+# Edit restores the stroke; a second one lets a part of the subject blur.
 mark "$full"
 open_dialog 'Portrait blur' e
 wait_new "$full"
-press alt+f    # the view of the focus shows all strokes
+press alt+f    # The Focus view shows all strokes.
 sleep 0.5
 scrot -o "$OUT/brush_edit.png"
 choose 256 51    # Allow blur

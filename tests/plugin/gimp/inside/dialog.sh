@@ -1,5 +1,5 @@
 #!/bin/bash
-# Inside the sandbox with a screen: portrait blur as a person would use it, on $OUT/start.xcf.
+# Inside the sandbox with a screen: use portrait blur like a person, on $OUT/start.xcf.
 #   dialog.sh GIMP-PROGRAM
 set -u
 # shellcheck source=tests/plugin/gimp/inside/gui.sh
@@ -8,7 +8,7 @@ full='Preview by portrait'
 
 start_gimp "$1"
 
-# The first preview; then Cancel: nothing happens.
+# The first preview, then Cancel: nothing happens.
 mark "$full"
 open_dialog 'Portrait blur' p
 scrot -o "$OUT/opened.png"
@@ -18,7 +18,7 @@ press Escape
 closed 10
 wait_title 5 'start*1 layer)*'
 
-# Again: click for the focus, change the blur, hand the focus back, look at every view. The window stays as it is.
+# Again: click for the focus, change the blur, make the focus automatic, open every view. The window keeps its size.
 mark "$full"
 open_dialog 'Portrait blur' p
 place=$(geometry)
@@ -30,12 +30,12 @@ click 300 250
 wait_new "$full"
 scrot -o "$OUT/clicked.png"
 mark "$full"
-press alt+u    # the blur amount: it is shown while it changes
+press alt+u    # The blur amount, which is shown while it changes.
 xdotool key --delay 60 Left Left Left
 wait_new "$full"
 [[ $(logged 'Draft by' | head -n 1) -gt 0 ]] || stop 'no draft was shown'
 mark "$full"
-press alt+i    # the focus is automatic again
+press alt+i    # Make the focus automatic again.
 wait_new "$full"
 scrot -o "$OUT/automatic.png"
 for view in e:depth f:focus p:split b:before a:after; do
@@ -48,7 +48,7 @@ sleep 0.5
 scrot -o "$OUT/more.png"
 stays
 
-# OK and Cancel while it works: gone within a second, and nothing has changed.
+# OK, then Cancel during the run: the dialog closes within a second, and nothing has changed.
 press alt+o
 sleep 0.5
 scrot -o "$OUT/working.png"
@@ -59,7 +59,7 @@ closed 10
 echo $(($(now) - began)) >"$OUT/cancel_ms"
 wait_title 5 'start*1 layer)*'
 
-# OK: a group of layers, in one step that undo takes back whole.
+# OK: a group of layers in a single step, which undo removes entirely.
 mark "$full"
 open_dialog 'Portrait blur' p
 wait_new "$full"
@@ -80,7 +80,7 @@ cp "$OUT/start.xcf" "$OUT/undone.xcf"
 xdotool key ctrl+y
 wait_title 10 '[*]start*6 layers)*'
 
-# Edit: the dialog has the options of the result, and replaces it; one step to undo.
+# Edit: the dialog starts with the result's options and replaces the result, as one undo step.
 mark "$full"
 open_dialog 'Portrait blur' e
 wait_new "$full"
@@ -107,7 +107,7 @@ run_entry u 'dioptre-update: '
 scrot -o "$OUT/update.png"
 save_as updated
 
-# The same entry again replaces, unless another result is wanted.
+# The same menu entry replaces the result again, unless the user wants another one.
 mark "$full"
 open_dialog 'Portrait blur' p
 wait_new "$full"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Inside the sandbox with a screen: the plug-in from a zip before its compute core is there, and after.
+# Inside the sandbox with a screen: the plug-in from a zip, before and after its compute core is installed.
 #   first_start.sh GIMP-PROGRAM
 set -u
 # shellcheck source=tests/plugin/gimp/inside/gui.sh
@@ -12,7 +12,7 @@ start_gimp "$1"
 open_dialog 'Dioptre' p
 scrot -o "$OUT/offered.png"
 
-# Install begins, Cancel ends it.
+# Install starts, Cancel stops it.
 press Return
 for _ in $(seq 1200); do [[ -s $install_log ]] && break; sleep 0.1; done
 [[ -s $install_log ]] || stop 'the installer was not started'
@@ -23,7 +23,7 @@ closed 60
 for _ in $(seq 100); do [[ $(installers) -eq 0 ]] && break; sleep 0.1; done
 [[ $(installers) -eq 0 ]] || stop 'the installer goes on after Cancel'
 
-# There is no network here: the packages cannot be fetched, and the dialog says so.
+# There is no network here: the packages cannot be downloaded, and the dialog reports that.
 open_dialog 'Dioptre' p
 press Return
 for _ in $(seq 1800); do [[ $(installers) -gt 0 ]] && break; sleep 0.1; done
@@ -34,7 +34,7 @@ scrot -o "$OUT/failed-installation.png"
 press Escape
 closed 60
 
-# Installed from a terminal meanwhile: the operation's own dialog opens.
+# After installing from a terminal, the operation's own dialog opens.
 ln -s "$INSTALLED" "$data/environment"
 full='Preview by portrait'
 mark "$full"

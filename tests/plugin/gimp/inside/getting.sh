@@ -1,5 +1,5 @@
 #!/bin/bash
-# Inside the sandbox with a screen: a network that is not installed, chosen, refused, downloaded and used.
+# Inside the sandbox with a screen: choose a network that is not installed, see it refused, download it and use it.
 #   getting.sh GIMP-PROGRAM
 set -u
 # shellcheck source=tests/plugin/gimp/inside/gui.sh
@@ -10,22 +10,23 @@ start_gimp "$1"
 mark "$full"
 open_dialog 'Super-resolution' s
 wait_new "$full"
-press alt+k    # the network: the choice after the one that comes with Dioptre
+press alt+k    # The network: choose the entry after the bundled one.
 xdotool key --delay 100 Down
 sleep 1
 scrot -o "$OUT/missing.png"
 
-# OK is off.
+# OK is disabled.
 press alt+o
 sleep 1
 [[ -n $(dialog) ]] || stop 'OK works without the network'
 
-# A download that hangs is cancelled; one that breaks off says so; then it succeeds, and the preview follows by itself.
+# A stalled download is cancelled and a broken one reports its failure. Then one succeeds, and the preview starts
+# automatically.
 echo holds >"$OUT/behaviour"
 xdotool key Tab space
 sleep 3
 scrot -o "$OUT/getting.png"
-xdotool key space    # Cancel has the focus
+xdotool key space    # Cancel has the focus.
 sleep 1
 scrot -o "$OUT/cancelled.png"
 echo 'cuts off' >"$OUT/behaviour"

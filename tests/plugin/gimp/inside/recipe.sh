@@ -1,5 +1,5 @@
 #!/bin/bash
-# Inside the sandbox with a screen: the dialog for recipes as a person would use it, on $OUT/start.xcf.
+# Inside the sandbox with a screen: use the dialog for recipes like a person, on $OUT/start.xcf.
 #   recipe.sh GIMP-PROGRAM
 set -u
 # shellcheck source=tests/plugin/gimp/inside/gui.sh
@@ -14,10 +14,10 @@ press Escape
 closed 10
 wait_title 5 'start*1 layer)*'
 
-# The first recipe (Landscape) on this picture; without a file, OK does nothing.
+# The first recipe (Landscape) on this picture. Without a file, OK does nothing.
 open_dialog 'Recipe' c
 mark 'Preview by white_balance'
-xdotool key Home    # the list has the focus
+xdotool key Home    # The list has the focus.
 wait_new 'Preview by white_balance'
 scrot -o "$OUT/recipe-chosen.png"
 xdotool key End    # From a file
@@ -30,7 +30,7 @@ mark 'Preview by white_balance'
 xdotool key Home
 wait_new 'Preview by white_balance'
 
-# One step to undo.
+# One undo step.
 mark 'dioptre-recipe: '
 press alt+o
 wait_new 'dioptre-recipe: '

@@ -1,22 +1,22 @@
 #!/bin/bash
-# Inside the sandbox with a laptop's small screen: the other dialogs, and GIMP quitting while one works.
+# Inside the sandbox with a laptop's small screen: the other dialogs, and quitting GIMP during a run.
 #   small_screen.sh GIMP-PROGRAM
-# Leaves width and height of every dialog, with all its options shown, in $OUT/sizes.
+# Writes the width and height of every dialog, with all its options shown, to $OUT/sizes.
 set -u
 # shellcheck source=tests/plugin/gimp/inside/gui.sh
 . "${0%/*}/gui.sh"
-measure() {    # measure FILE: a picture of the dialog; its title and size
+measure() {    # measure FILE: save a screenshot of the dialog and record its title and size
     press alt+m    # More options
     sleep 1
     scrot -o "$OUT/$1.png"
     eval "$(xdotool getwindowgeometry --shell "$(dialog)")"
-    echo "$name|$WIDTH|$((HEIGHT + 30))" >>"$OUT/sizes"    # and the window's title
+    echo "$name|$WIDTH|$((HEIGHT + 30))" >>"$OUT/sizes"    # Includes the window's title bar.
 }
 
 : >"$OUT/sizes"
 start_gimp "$1"
 
-# The whole image enlarged: one step that undo takes back whole.
+# Enlarging the whole image is a single step, which undo reverts entirely.
 mark 'Preview by super_resolution'
 open_dialog 'Super-resolution' s
 wait_new 'Preview by super_resolution'
@@ -36,19 +36,19 @@ xdotool key ctrl+s
 wait_title 20 'start*1 layer)*'
 cp "$OUT/start.xcf" "$OUT/reduced.xcf"
 
-# White balance: a neutral point clicked in the picture.
+# White balance: click a neutral point in the picture.
 mark 'Preview by white_balance'
 open_dialog 'White balance' w
 wait_new 'Preview by white_balance'
 measure white_balance
 mark 'Preview by white_balance'
-click 230 130    # the wall
+click 230 130    # The wall
 wait_new 'Preview by white_balance'
 scrot -o "$OUT/neutral.png"
 press Escape
 closed 10
 
-# Depth, with its confidence; then its repair in a selection.
+# Depth with its confidence, then its repair in a selection.
 mark 'Preview by depth'
 open_dialog 'Depth map' d
 wait_new 'Preview by depth'
@@ -66,15 +66,15 @@ measure repairing
 press Escape
 closed 10
 
-# All that portrait blur has; OK, and GIMP quits while it works.
+# Portrait blur with all options; GIMP quits during the run after OK.
 xdotool windowactivate --sync "$window" key ctrl+s
 wait_title 20 'start*2 layers)*'
 mark 'Preview by portrait'
 open_dialog 'Portrait blur' p
 wait_new 'Preview by portrait'
-choose 176 51    # the focus brush, Keep sharp
+choose 176 51    # The focus brush, Keep sharp
 measure portrait
-pkill -STOP -f 'dioptre[.]worker'    # so that the job lasts
+pkill -STOP -f 'dioptre[.]worker'    # Makes the job last.
 press alt+o
 sleep 1
 quit_gimp
