@@ -1,6 +1,6 @@
-"""A small picture of the lens opening for dialogs: the disc that a point of light out of focus becomes.
+"""Draw a small picture of the lens opening for dialogs: the disc that an out-of-focus point of light becomes.
 
-The same shape as `dioptre.optics.aperture` computes with, without NumPy.
+The shape is that of `dioptre.optics.aperture`, computed without NumPy.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ OPTIONS = ("blades", "blade_curvature", "blade_rotation", "anamorphic", "cats_ey
 """The options of an operation that shape the disc."""
 
 CENTRE, CORNER = (0.0, 0.0), (0.7071, -0.7071)
-"""Places in the picture: from its centre, the corners at distance 1; y points down."""
+"""Positions in the picture, relative to its centre; the corners are at distance 1, y points down."""
 
 _SUBSAMPLES = 2  # per pixel and axis
-_REACH = 2.0  # of the picture, in radii of a circular opening: the longest oval has its end there
+_REACH = 2.0  # half-width of the drawing, in radii of a circular opening: enough for the longest oval
 
 
 def disc(size: int, options: Mapping[str, Any], *, field: tuple[float, float] = CENTRE) -> bytes:
-    """`size` x `size` grey 8-bit values: the disc's light, the brightest white.
+    """Return `size` x `size` 8-bit grey values of the disc's brightness, with white as the maximum.
 
-    options: of `OPTIONS`; 1 to 4 blades, which no lens has, are shown as a circle. field: place in the picture.
+    Args:
+        size: width and height of the drawing in pixels.
+        options: the options in `OPTIONS`; 1 to 4 blades, which no lens has, are drawn as a circle.
+        field: position in the picture, which matters for the cat's-eye effect.
     """
     steps = [((n + 0.5) / _SUBSAMPLES / size * 2 - 1) * _REACH for n in range(size * _SUBSAMPLES)]
     light = [[transmission(x, y, options, field=field) for x in steps] for y in steps]
@@ -37,7 +40,7 @@ def disc(size: int, options: Mapping[str, Any], *, field: tuple[float, float] = 
 
 
 def transmission(x: float, y: float, options: Mapping[str, Any], *, field: tuple[float, float] = CENTRE) -> float:
-    """Light let through at (x, y) of the opening, in units of its radius; y points down."""
+    """Return the light transmitted at (x, y) of the opening, in units of its radius; y points down."""
     squeeze = math.sqrt(options["anamorphic"])
     u, v = x * squeeze, y / squeeze
     rho = math.hypot(u, v)

@@ -1,4 +1,4 @@
-"""Pixels on the client's side: a file that both sides see, written and read in bands of rows."""
+"""Pixel buffers of a client: files that both sides can access, written and read in bands of rows."""
 
 from __future__ import annotations
 
@@ -13,24 +13,36 @@ from pathlib import Path
 from .errors import DioptreError
 from .wire import Pixels
 
-BAND_BYTES = 32 << 20  # large enough to be quick, small enough not to be felt beside a picture
+BAND_BYTES = 32 << 20  # large enough for speed, small compared with the memory of a picture
 
 
 class DiskFullError(DioptreError):
-    """There is no room for pixels in the exchange folder."""
+    """The disk of the exchange folder is full."""
 
     code = "disk-full"
 
 
 class Buffer:
-    """`pixels.height` rows of `pixels.width` pixels in a file. Use it from one thread at a time.
+    """A file with `pixels.height` rows of `pixels.width` pixels. Use it from one thread at a time.
 
-    The client that made or received it deletes it (`delete()`, or as a context manager).
+    The client that created or received the buffer must delete it (`delete()`, or as a context manager).
     """
 
     def __init__(
         self, folder: Path, pixels: Pixels, *, create: bool, on_delete: Callable[[Buffer], None] | None = None
     ) -> None:
+        """Create the file, or open an existing one.
+
+        Args:
+            folder: the exchange folder.
+            pixels: name, size and format of the file.
+            create: create the file and reserve its disk space, instead of opening it.
+            on_delete: called with the buffer when it is deleted.
+
+        Raises:
+            DiskFullError: the disk is full.
+            DioptreError: the file cannot be used or has the wrong size.
+        """
         self.pixels = pixels
         self.path = folder / pixels.file
         self._on_delete = on_delete
@@ -58,13 +70,18 @@ class Buffer:
             )
 
     def bands(self, *, band_bytes: int = BAND_BYTES) -> Iterator[tuple[int, int]]:
-        """(first row, number of rows) of bands of about `band_bytes`, from the top, covering all rows."""
+        """Yield (first row, number of rows) of bands of about `band_bytes` each, from top to bottom."""
         rows = max(1, band_bytes // self.pixels.row_bytes)
         for first in range(0, self.pixels.height, rows):
             yield first, min(rows, self.pixels.height - first)
 
     def write_rows(self, first: int, data: bytes | bytearray | memoryview | mmap.mmap) -> None:
-        """Write whole rows, packed, from row `first` on. Raises ValueError for incomplete rows."""
+        """Write whole packed rows, starting at row `first`.
+
+        Raises:
+            ValueError: the data is not a whole number of rows, or the rows lie outside the picture.
+            DiskFullError: the disk is full.
+        """
         view = memoryview(data).cast("B")
         rows, rest = divmod(len(view), self.pixels.row_bytes)
         if rest or first < 0 or first + rows > self.pixels.height:
@@ -78,7 +95,7 @@ class Buffer:
             raise explained(error, self.path.parent, nbytes=len(view)) from error
 
     def read_rows(self, first: int, rows: int) -> bytes:
-        """`rows` rows from row `first` on, as bytes (what Gegl's and Krita's setters take fastest)."""
+        """Return `rows` rows, starting at row `first`, as bytes (fastest for Gegl's and Krita's setters)."""
         if first < 0 or rows < 0 or first + rows > self.pixels.height:
             raise ValueError(f"rows {first} to {first + rows} of {self.pixels.height}")
         self._file.seek(first * self.pixels.row_bytes)
@@ -95,12 +112,12 @@ class Buffer:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def map(self) -> mmap.mmap:
-        """The whole file in memory, for reading and writing; close it before `delete()`."""
+        """Map the whole file into memory for reading and writing; close the map before calling `delete()`."""
         self.sent = False
         return mmap.mmap(self._file.fileno(), self.pixels.nbytes)
 
     def delete(self) -> None:
-        """Close and delete the file; harmless when it is gone already."""
+        """Close and delete the file; do nothing if it was deleted before."""
         if self._file.closed:
             return
         self._file.close()
@@ -117,9 +134,10 @@ class Buffer:
 
 
 def explained(error: OSError, folder: Path, *, nbytes: int) -> DioptreError:
-    """The error to show for `error`, raised while `folder` was to receive `nbytes`.
+    """Return the error to show for an OSError that occurred while writing `nbytes` to `folder`.
 
-    The system may refuse what it says is free: a quota, or a disk that is promised to more than one machine.
+    The system may refuse space that it reports as free, because of a quota or a disk that is shared by several
+    machines.
     """
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         free = 0
@@ -138,7 +156,7 @@ def explained(error: OSError, folder: Path, *, nbytes: int) -> DioptreError:
 
 
 def allocate(descriptor: int, nbytes: int) -> None:
-    """Take the space now: a full disk is then an error here, not a crash at some later write to mapped memory."""
+    """Reserve disk space now, so that a full disk raises an error here instead of crashing a mapped write."""
     if hasattr(os, "posix_fallocate"):
         try:
             os.posix_fallocate(descriptor, 0, nbytes)

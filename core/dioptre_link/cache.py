@@ -1,4 +1,4 @@
-"""Folders of files that can be made again, kept below a size."""
+"""Folders of files that can be recreated, limited to a total size."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def keep_newest(folder: Path, *, limit_bytes: int) -> None:
-    """Delete the files of a folder that were used longest ago, until the others fit the limit.
+    """Delete the least recently used files of a folder until the rest fit the limit.
 
-    Files that cannot be deleted stay. A missing folder, or files that another process deletes, are not errors.
+    Files that cannot be deleted stay. A missing folder, or a file that another process deletes, is not an error.
     """
     total = 0
     for _, size, path in sorted(_files(folder), reverse=True):
@@ -21,7 +21,7 @@ def keep_newest(folder: Path, *, limit_bytes: int) -> None:
 
 
 def _files(folder: Path) -> Iterator[tuple[float, int, Path]]:
-    """Last use, as far as the file system notes it, size and path."""
+    """Yield the last use (as accurately as the file system records it), size and path of each file."""
     with suppress(OSError):
         for path in folder.iterdir():
             with suppress(OSError):

@@ -1,7 +1,7 @@
-"""A recipe of several steps as one operation: an editor hands the picture over once and gets one result back.
+"""Recipes with several steps as one operation: an editor hands over the picture once and gets one result.
 
-The steps run one after the other in the worker, as they do on the command line, and hand each other floats; layers
-of an 8-bit document in between would round what each step makes. On the wire and in a document's record the
+The worker runs the steps one after another, as the command line does, and passes floats between them; passing
+layers of an 8-bit document would round the result of each step. On the wire and in a document's record, the
 operation is called `CHAIN`, and its options are the recipe's title and steps.
 """
 
@@ -17,15 +17,15 @@ from .operation import Input, Memory, Operation, Parameter, Role
 from .recipe import VERSION, Recipe, RecipeError, Step
 
 CHAIN = "recipe"
-_MAX_STEPS = 32  # more than anyone will write
+_MAX_STEPS = 32  # more than any practical recipe
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chain(Operation):
-    """Several steps, described as if they were one operation.
+    """Several steps, described like a single operation.
 
-    parameters: those of all steps, so that a reader sees what kinds of options there are; the options themselves
-    are `title` and `steps`.
+    `parameters` lists those of all steps, to show which kinds of options occur; the options of the chain itself are
+    `title` and `steps`.
     """
 
     steps: tuple[Step, ...]
@@ -45,12 +45,20 @@ class Chain(Operation):
 
 
 def described(name: str, options: Mapping[str, Any]) -> Operation:
-    """The operation of that name, or the chain that `options` hold. Raises UsageError where there is none."""
+    """Return the operation with this name, or the chain described by `options`.
+
+    Raises:
+        UsageError: there is no such operation, or the options describe no valid chain.
+    """
     return chain(options) if name == CHAIN else operation(name)
 
 
 def chain(options: Mapping[str, Any]) -> Chain:
-    """The chain that `options` hold: `title` and `steps`. Raises UsageError for what is wrong with them."""
+    """Build a chain from the options `title` and `steps`.
+
+    Raises:
+        UsageError: the options describe no valid chain.
+    """
     unknown = next((name for name in options if name not in ("title", "steps")), None)
     title, steps = options.get("title", ""), options.get("steps")
     if unknown is not None or not isinstance(title, str) or not isinstance(steps, (list, tuple)):
@@ -65,7 +73,7 @@ def chain(options: Mapping[str, Any]) -> Chain:
 
 
 def as_operation(recipe: Recipe) -> tuple[Operation, dict[str, Any]]:
-    """A recipe as an operation with its options; one of a single step is that step's own operation."""
+    """Return a recipe as an operation and its options; a recipe with one step becomes that step's operation."""
     if len(recipe.steps) == 1:
         step = recipe.steps[0]
         return operation(step.operation), dict(step.options)
@@ -74,7 +82,7 @@ def as_operation(recipe: Recipe) -> tuple[Operation, dict[str, Any]]:
 
 
 def steps_of(name: str, options: Mapping[str, Any]) -> Sequence[tuple[str, Mapping[str, Any]]]:
-    """(operation, options) of each step: of a chain its own, of an operation itself alone."""
+    """Return (operation, options) of each step; an operation that is not a chain is its own only step."""
     if name != CHAIN:
         return [(name, options)]
     return [(step["operation"], step["options"]) for step in options["steps"]]

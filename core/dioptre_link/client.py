@@ -1,9 +1,9 @@
-"""The editor's side of the conversation with the worker.
+"""The editor's side of the connection to the worker.
 
     from .dioptre_link.client import Worker, Progress, Result
     from .dioptre_link.wire import PixelFormat
 
-    worker = Worker("GIMP 3.0.4")                   # nothing happens yet; one per editor is enough
+    worker = Worker("GIMP 3.0.4")                   # does not connect yet; one per editor is enough
     with worker.new_buffer(width, height, PixelFormat("f32", channels=4)) as picture:
         for first, rows in picture.bands():         # or: with picture.map() as m: m[a:b] = …
             picture.write_rows(first, bytes_of_rows(first, rows))
@@ -15,23 +15,26 @@
                 set_rows(first, rows, pixels.read_rows(first, rows))
     worker.close()
 
-The first call that needs the worker starts it (`worker.connect(on_wait=…)` does so beforehand). When it has died
-since, the next `new_buffer` or `submit` starts another; buffers of the dead one raise as text.
+The first call that needs the worker starts it (`worker.connect(on_wait=…)` does so in advance). If the worker has
+ended since, the next `new_buffer` or `submit` starts another one; using buffers of the old one raises
+WorkerLostError.
 
-*From a main loop*: `job.poll()` never waits; it returns a `Progress`, the `Result`, or None when there is
-nothing new, and raises the job's DioptreError (`Cancelled` after a cancel). Watch `worker.fileno()` for reading
-(GLib.io_add_watch, QSocketNotifier) and, when it is ready, call `job.poll()` until it returns None; or poll by a
-timer. *From a thread*: `job.wait()` or `for event in job.events()`. One thread at a time uses a Worker; only
-`job.cancel()` may come from another. Closing the worker, or the end of the client's process, cancels its jobs.
+*From a main loop*: `job.poll()` never waits. It returns a `Progress`, the `Result`, or None if nothing has arrived,
+and raises the job's DioptreError (`Cancelled` after a cancellation). Watch `worker.fileno()` for reading
+(GLib.io_add_watch, QSocketNotifier) and call `job.poll()` until it returns None whenever it is readable, or poll
+with a timer. *From a thread*: use `job.wait()` or `for event in job.events()`. A Worker must be used by one thread
+at a time; only `job.cancel()` may be called from another. Closing the worker, or ending the client's process,
+cancels its jobs.
 
-*Formats*: see `wire.PixelFormat`. Colours have sRGB primaries. `submit(colour_format=…)` is how colour layers
-come back (RGBA float32, sRGB-encoded, unless said otherwise; 1 or 2 channels for a grey document), `depth_dtype`
-the sample of depth and confidence layers (always 1 channel). Inputs are "picture", "disparity" (1 channel, 1 is
-nearest, the picture's size) and "selection" (1 channel). A depth layer of few bits that was painted on is
-"disparity" as it is now, "disparity_shown" as it was made (same format) and "disparity_exact" what it was made
-from: the exact values count wherever both show the same.
+*Formats*: see `wire.PixelFormat`. Colours have sRGB primaries. `submit(colour_format=…)` sets the format of
+returned colour layers (default: RGBA float32, sRGB-encoded; use 1 or 2 channels for a grey document), `depth_dtype`
+the sample type of depth and confidence layers (always 1 channel). Inputs are "picture", "disparity" (1 channel, 1
+is nearest, same size as the picture) and "selection" (1 channel). If the user painted on a depth layer with few
+bits, pass its current pixels as "disparity", the pixels that it was created with as "disparity_shown" (in the same
+format), and the exact values behind those as "disparity_exact": wherever the first two are equal, the exact values
+are used.
 
-*Interactive previews*: hand the picture over once, keep the depth in the worker, then ask for many cheap blurs::
+*Interactive previews*: send the picture once, keep the depth in the worker, then request many cheap blurs::
 
     picture = worker.store("photo", "picture", buffer)                # the buffer may be deleted afterwards
     worker.submit("depth", {}, {"picture": picture}, preview_px=1024, keep={Role.DEPTH: "depth"}).wait()
@@ -39,12 +42,12 @@ from: the exact values count wherever both show the same.
                         {"picture": picture, "disparity": worker.stored("depth")},
                         preview_px=1024, supersede="preview", colour_format=PixelFormat("u8"))
 
-`preview_px` runs the job with its inputs reduced to that longest side (never enlarged); points and radii in the
-options stay in pixels of the full picture. With `draft=True`, blurs look nearly alike and take a third of the time:
-for a slider while it moves. A job with `supersede` replaces the one before it of the same name,
-which ends with `Cancelled`. Stored pixels live as long as the connection.
+`preview_px` runs the job on inputs reduced to this longest side (never enlarged); points and radii in the options
+remain in pixels of the full picture. With `draft=True`, blurs are nearly the same but take a third of the time, for
+a slider that is being moved. A job with `supersede` replaces the previous job with the same name, which then ends
+with `Cancelled`. Stored pixels are kept until the connection ends.
 
-*Networks* that are not installed are fetched by the worker: see `networks`, `Worker.networks` and
+*Networks* that are not installed can be downloaded by the worker: see `networks`, `Worker.networks` and
 `Worker.fetch_network`.
 """
 
@@ -89,7 +92,7 @@ __all__ = [
 
 
 class Worker:
-    """The user's worker, as one client sees it. See this module's description."""
+    """A client's access to the user's worker. See the description of this module."""
 
     def __init__(
         self,
@@ -98,7 +101,13 @@ class Worker:
         command: Sequence[str] | None = None,
         inline: bool = False,
     ) -> None:
-        """client: program and version. command: starts the worker otherwise. inline: share no folder."""
+        """Set up a client without connecting yet.
+
+        Args:
+            client: name and version of the program.
+            command: command that starts the worker. Default: the installed environment's.
+            inline: send pixels over the connection instead of through shared files.
+        """
         self._client = client
         self._command = command
         self._inline = inline
@@ -112,10 +121,17 @@ class Worker:
         timeout_s: float = start.START_TIMEOUT_S,
         may_start: bool = True,
     ) -> None:
-        """Make sure of a connection; starts the worker when needed (a second or two) and `may_start`.
+        """Connect to the worker if there is no connection; start it if necessary, which takes a second or two.
 
-        on_wait: called about 20 times a second meanwhile; may raise to give up.
-        Raises WorkerMissingError, WorkerLostError or VersionError, as text.
+        Args:
+            on_wait: called about 20 times a second while waiting; may raise an exception to give up.
+            timeout_s: how long to wait for the worker.
+            may_start: start the worker if none is running.
+
+        Raises:
+            WorkerMissingError: no worker is running and none could be started.
+            WorkerLostError: the worker ended or did not answer.
+            VersionError: the worker speaks another version of the protocol.
         """
         if self._connection is not None and self._connection.usable():
             return
@@ -124,9 +140,10 @@ class Worker:
         self._connection = connect(find, self._client, inline=self._inline, timeout_s=timeout_s, on_wait=on_wait)
 
     def fileno(self) -> int:
-        """The connection's descriptor, to be watched for reading; it changes with a new connection.
+        """Return the connection's file descriptor, to watch for reading; a new connection has another one.
 
-        Raises WorkerLostError when there is no connection.
+        Raises:
+            WorkerLostError: there is no connection.
         """
         if self._connection is None or self._connection.socket.fileno() < 0:
             raise WorkerLostError("There is no connection to Dioptre's worker.")
@@ -134,11 +151,15 @@ class Worker:
 
     @property
     def shares_folder(self) -> bool:
-        """Whether pixels go through files that both see (fast), not inline."""
+        """Whether pixels are exchanged through files that both sides can access, which is faster than inline."""
         return self._connection is not None and self._connection.shared
 
     def new_buffer(self, width: int, height: int, pixel_format: PixelFormat) -> Buffer:
-        """Room for a picture; its content is undefined. Raises DiskFullError when there is none."""
+        """Create a buffer for a picture, with undefined content.
+
+        Raises:
+            DiskFullError: there is not enough space on the disk.
+        """
         self.connect()
         assert self._connection is not None
         self._count += 1
@@ -160,13 +181,25 @@ class Worker:
         supersede: str | None = None,
         opened_file: str | None = None,
     ) -> Job:
-        """Put a job into the worker's queue and return at once (inline transport sends the inputs first).
+        """Add a job to the worker's queue and return at once (inline transport sends the inputs first).
 
-        operation, options: as in `catalogue`; only what differs from the defaults is needed.
-        roles: which layers are wanted back, all when None. keep: layers that the worker keeps under a name, too.
-        opened_file: path of the file that the picture was opened from: the camera's depth in it is used where the
-        operation has an option `depth_source`, and where the file still shows the picture.
-        Input buffers must stay unchanged until the job has ended. Raises DioptreError when it cannot be sent.
+        Args:
+            operation: name of an operation in `catalogue`.
+            options: its options; only those that differ from the defaults are required.
+            inputs: buffers or stored pixels by the name of the input; buffers must not change until the job has
+                ended.
+            colour_format: format of returned colour layers. Default: RGBA float32, sRGB-encoded.
+            depth_dtype: sample type of returned depth and confidence layers.
+            roles: roles of the layers to return. Default: all.
+            keep: layers that the worker also stores, as names by role.
+            preview_px: longest side in pixels to which the inputs are reduced. Default: full size.
+            draft: compute a faster approximation.
+            supersede: name under which this job replaces the previous one.
+            opened_file: path of the file that the picture was opened from. The camera's depth map in it is used if
+                the operation has an option `depth_source` and the file still matches the picture.
+
+        Raises:
+            DioptreError: the job cannot be sent.
         """
         self.connect()
         connection = self._connection
@@ -191,18 +224,18 @@ class Worker:
         return connection.submit(message)
 
     def networks(self) -> tuple[Network, ...]:
-        """Every network, with what fetching it takes. Waits for the worker's answer, which takes milliseconds."""
+        """Return all networks with their download sizes; wait for the worker's answer, which takes milliseconds."""
         self.connect()
         assert self._connection is not None
         answer = self._connection.request({"type": "networks"}, "networks")
         return tuple(answer["networks"])
 
     def fetch_network(self, network_id: str) -> Job:
-        """Let the worker download a network, check it and install it; returns at once.
+        """Let the worker download, check and install a network; return at once.
 
-        The job reports its progress as every job does, and ends in a Result without layers. A cancelled or failed
-        job leaves nothing behind. Jobs that compute go on meanwhile. Only call it when the user asked for it: it
-        is the one thing that opens an internet connection.
+        The job reports progress like any other and ends with a Result without layers. If it is cancelled or fails,
+        it leaves no files. Other jobs continue meanwhile. Call this only at the user's request: it is the only
+        function that opens an internet connection.
         """
         self.connect()
         assert self._connection is not None
@@ -210,7 +243,7 @@ class Worker:
         return self._connection.submit({"type": "fetch", "job": self._count, "network": network_id})
 
     def expect(self, operation: str) -> None:
-        """Say which operation will be asked for, so that a worker that is still warming up begins with that."""
+        """Announce the next operation, so that a worker that is still warming up prepares this one first."""
         self.connect()
         assert self._connection is not None
         self._connection.send({"type": "expect", "operation": operation})
@@ -218,7 +251,13 @@ class Worker:
     def store(self, name: str, as_input: str, buffer: Buffer) -> Stored:
         """Let the worker keep pixels until the connection ends.
 
-        as_input: "picture", "disparity" or "selection". The buffer may be changed or deleted afterwards.
+        Args:
+            name: name to store them under.
+            as_input: "picture", "disparity" or "selection".
+            buffer: the pixels; it may be changed or deleted afterwards.
+
+        Returns:
+            A reference that `submit` takes as an input.
         """
         self.connect()
         connection = self._connection
@@ -228,23 +267,23 @@ class Worker:
         return Stored(name, connection)
 
     def stored(self, name: str) -> Stored:
-        """What an earlier job kept under `name`."""
+        """Return a reference to the layer that an earlier job kept under `name`."""
         return Stored(check_name(name), self._connection)
 
     def forget(self, stored: Stored) -> None:
-        """Let the worker free what it keeps."""
+        """Let the worker free stored pixels."""
         if self._connection is not None and stored.connection is self._connection:
             self._connection.send({"type": "forget", "name": stored.name})
 
     def shut_down(self, *, when_idle: bool = False) -> None:
-        """Ask the worker to end, after all its jobs when `when_idle`; the next client starts another."""
+        """Ask the worker to end, after finishing its jobs if `when_idle`; the next client starts another."""
         if self._connection is not None:
             with suppress(DioptreError):
                 self._connection.send({"type": "shutdown", "when_idle": when_idle})
         self.close()
 
     def close(self) -> None:
-        """Close the connection: cancels its jobs and deletes its files; open buffers can still be read."""
+        """Close the connection, which cancels its jobs and deletes its files; open buffers remain readable."""
         if self._connection is not None:
             self._connection.fail(WorkerLostError("The connection to Dioptre's worker was closed."))
             self._connection = None

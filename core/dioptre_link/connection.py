@@ -1,4 +1,4 @@
-"""One connection to the worker: its greeting, its exchange folder, its messages and its jobs."""
+"""A connection to the worker: its handshake, exchange folder, messages and jobs."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from .jobs import (
 from .scratch import Scratch, sweep
 from .wire import CHUNK_BYTES, MAX_MESSAGE_BYTES, PROTOCOL, WireError, decode, encode
 
-REPLY_TIMEOUT_S = 20.0  # for answers that need no computing; a worker that swaps may take seconds
-ENDING_S = 10.0  # a worker that ends lets go of its port, socket and lock within this
+REPLY_TIMEOUT_S = 20.0  # for answers that require no computation; a worker that swaps may take seconds
+ENDING_S = 10.0  # a worker that is ending releases its port, socket and lock within this time
 
 
 class Connection:
-    """One socket, its exchange folder and its jobs."""
+    """A socket to the worker with its exchange folder and its jobs."""
 
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
@@ -55,6 +55,12 @@ class Connection:
     # -- set-up --------------------------------------------------------------------------------------------------
 
     def handshake(self, client: str, rendezvous: start.Rendezvous, *, inline: bool) -> None:
+        """Authenticate, and agree with the worker on a shared folder or on inline transport.
+
+        Raises:
+            VersionError: the worker speaks another version of the protocol.
+            WorkerLostError: the worker ended or did not answer.
+        """
         sweep()
         self._awaiting = True
         self.send({"type": "hello", "protocol": PROTOCOL, "token": rendezvous.token, "client": client})
@@ -82,6 +88,7 @@ class Connection:
     # -- sending -------------------------------------------------------------------------------------------------
 
     def send(self, message: Mapping[str, Any]) -> None:
+        """Send a message; raise WireError if it is invalid, WorkerLostError if the connection is lost."""
         try:
             line = encode(message)
         except (TypeError, ValueError) as error:
@@ -98,7 +105,7 @@ class Connection:
             raise self._failure from error
 
     def reference(self, given: Buffer | Stored) -> dict[str, Any]:
-        """How a message names an input; in inline transport the bytes go first."""
+        """Return the reference to an input for a message; with inline transport, upload the pixels first."""
         if isinstance(given, Stored):
             if given.connection is not self:
                 raise WorkerLostError("The worker that held {name} has stopped.", name=repr(given.name))
@@ -118,12 +125,13 @@ class Connection:
         buffer.sent = True
 
     def drop(self, buffer: Buffer) -> None:
-        """The worker's copy of an inline buffer goes with the client's."""
+        """Tell the worker to delete its copy of an inline buffer."""
         if not self.shared and buffer.sent and self._failure is None:
             with suppress(DioptreError):
                 self.send({"type": "drop", "buffer": buffer.pixels.file})
 
     def submit(self, message: dict[str, Any]) -> Job:
+        """Send a job's message and return the job."""
         job = Job(self, message["job"])
         self._jobs[job.number] = job
         try:
@@ -134,6 +142,7 @@ class Connection:
         return job
 
     def request(self, message: Mapping[str, Any], answer: str) -> dict[str, Any]:
+        """Send a message and return the worker's answer, which must be of type `answer`."""
         self._awaiting = True
         try:
             self.send(message)
@@ -144,7 +153,13 @@ class Connection:
     # -- receiving -----------------------------------------------------------------------------------------------
 
     def reply(self, kind: str) -> dict[str, Any]:
-        """The next message that belongs to no job; it must be of `kind`. Raises the worker's error."""
+        """Return the next message that belongs to no job.
+
+        Raises:
+            WireError: the message is not of type `kind`.
+            WorkerLostError: the connection is lost, or no answer arrived in time.
+            DioptreError: the error that the worker answered with.
+        """
         deadline = time.monotonic() + REPLY_TIMEOUT_S
         while not self._replies:
             if time.monotonic() > deadline:
@@ -169,11 +184,12 @@ class Connection:
         return message
 
     def usable(self) -> bool:
+        """Return whether the connection still works, after processing the messages that have arrived."""
         self.pump(0.0)
         return self._failure is None
 
     def pump(self, timeout_s: float) -> bool:
-        """Receive what has come, waiting at most `timeout_s`, and give each job its own. True: something came."""
+        """Receive data for at most `timeout_s` and pass each message to its job; return whether any arrived."""
         with self._pump_lock:
             if self._failure is not None:
                 return False
@@ -181,7 +197,7 @@ class Connection:
                 if not _readable(self.socket, timeout_s):
                     return False
                 data = self.socket.recv(MAX_MESSAGE_BYTES)
-            except (OSError, ValueError):  # ValueError: closed meanwhile
+            except (OSError, ValueError):  # ValueError: the socket was closed meanwhile
                 data = b""
             if not data:
                 self.fail(WorkerLostError("Dioptre's worker stopped unexpectedly."))
@@ -241,7 +257,7 @@ class Connection:
         return Result(tuple(layers), message["values"], message["messages"], message["models"])
 
     def _delete_files(self, job: Job, ending: Result | DioptreError) -> None:
-        """Of a job that was cancelled: its result, or what had come of it inline."""
+        """Delete the result of a cancelled job, or the part of it that arrived inline."""
         if isinstance(ending, Result):
             ending.delete()
         elif not self.shared:
@@ -261,7 +277,7 @@ class Connection:
             raise WorkerLostError("The result could not be saved: {strerror}.", strerror=error.strerror) from error
 
     def fail(self, error: DioptreError) -> None:
-        """End the connection and every job on it with `error`; the first one counts."""
+        """End the connection and all of its jobs with `error`; later errors are ignored."""
         if self._failure is not None:
             return
         self._failure = error
@@ -281,6 +297,19 @@ def connect(
     timeout_s: float,
     on_wait: Callable[[], None] | None,
 ) -> Connection:
+    """Connect to a running or newly started worker, and replace a worker of an older version.
+
+    Args:
+        find: returns a worker's rendezvous and a connected socket.
+        client: name and version of the client.
+        inline: use inline transport.
+        timeout_s: how long to wait in total.
+        on_wait: called while waiting; may raise an exception to give up.
+
+    Raises:
+        VersionError: the versions of the protocol do not match.
+        WorkerLostError: the worker ended or did not answer.
+    """
     began = time.monotonic()
     deadline = began + timeout_s
     replaced = False
@@ -296,11 +325,11 @@ def connect(
             connection.fail(error)
             if rendezvous.protocol > PROTOCOL or replaced:
                 raise
-            replaced = True  # an old worker still runs after an update: it makes way for the new one
+            replaced = True  # after an update, an old worker may still be running: the new one replaces it
             _retire(rendezvous, deadline, on_wait)
         except WorkerSilentError:
             raise
-        except WorkerLostError as error:  # it was ending (idle, shut down, crashed) when we came: look again
+        except WorkerLostError as error:  # the worker was just ending (idle, shut down, crashed): try again
             connection.fail(error)
             if time.monotonic() > min(deadline, began + ENDING_S):
                 raise
@@ -313,7 +342,7 @@ def connect(
 
 
 def _retire(rendezvous: start.Rendezvous, deadline: float, on_wait: Callable[[], None] | None) -> None:
-    """Ask a worker of an older version, in the part of the protocol that never changes, to end when idle."""
+    """Ask a worker of an older version to end when idle, with messages that are the same in every protocol."""
     connected = rendezvous.connect()
     if connected is not None:
         connection = Connection(connected)
@@ -351,7 +380,7 @@ def _worker_error(message: Mapping[str, Any]) -> DioptreError:
 
 
 def _readable(connected: socket.socket, timeout_s: float) -> bool:
-    """Whether something has come within `timeout_s`. `select` fails in a program with a thousand open files."""
+    """Return whether data arrives within `timeout_s`; uses `poll`, as `select` fails with a thousand open files."""
     if not hasattr(select, "poll"):  # Windows, whose `select` has no such limit
         return bool(select.select([connected], [], [], timeout_s)[0])
     poll = select.poll()
@@ -360,7 +389,7 @@ def _readable(connected: socket.socket, timeout_s: float) -> bool:
 
 
 def _visible_folder(told: str, nonce_file: str) -> Path | None:
-    """The worker's folder as this process sees it: at the path that it reports, or at our own exchange folder."""
+    """Find the worker's folder: at the path that the worker reports, or in this process's own exchange folder."""
     name = Path(told).name
     for folder in (Path(told), start.exchange_dir() / name):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""A plug-in's log: how long things took, and tracebacks of what should not have happened."""
+"""The log of a plug-in: durations, and tracebacks of unexpected errors."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from .paths import log_dir
 from .printable import PrintableFormatter
 
-LIMIT_BYTES = 1 << 20  # some 10,000 lines, and one older file of the same size
+LIMIT_BYTES = 1 << 20  # about 10,000 lines; one older file of the same size is kept
 
 
 class EditorLog:
-    """The log of one editor's plug-in, `EDITOR.log` in Dioptre's log folder."""
+    """The log of one editor's plug-in: the file `EDITOR.log` in Dioptre's log folder."""
 
     def __init__(self, editor: str) -> None:
         self.logger = logging.getLogger(f"dioptre_{editor}")
@@ -22,10 +22,11 @@ class EditorLog:
 
     @property
     def place(self) -> Path:
+        """Path of the log file."""
         return log_dir() / self._name
 
     def set_up(self) -> None:
-        """Write to the log file; where that cannot be made, nowhere."""
+        """Write to the log file; if it cannot be created, discard the messages."""
         with suppress(OSError):
             self.place.parent.mkdir(parents=True, exist_ok=True)
             handler = RotatingFileHandler(

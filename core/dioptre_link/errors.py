@@ -1,4 +1,4 @@
-"""The one root of every error that a user may see."""
+"""The base class of every error that is shown to a user."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from .language import Message
 
 
 class DioptreError(Exception):
-    """An error with a stable code, one clear sentence and a hint at what to do.
+    """An error with a stable code, one clear sentence, and a hint about what to do.
 
         raise DioptreError("The layer “{name}” is locked.", hint="Unlock it first.", name=layer.name)
 
-    message and hint are templates where `values` are given; the translation happens where a user reads them.
-    It crosses the wire between worker and editor unchanged: see `to_dict` and `from_dict`.
+    If `values` are given, message and hint are templates; they are translated where they are shown to the user.
+    Errors cross the wire between worker and editor unchanged: see `to_dict` and `from_dict`.
     """
 
     code = "failed"
@@ -34,7 +34,13 @@ class DioptreError(Exception):
 
 
 def unexpected(error: Exception, sentence: str, *, log: object) -> DioptreError:
-    """A fault of Dioptre's own. sentence: what `error` says. log: the file with the details."""
+    """Return an error for a bug in Dioptre.
+
+    Args:
+        error: the unexpected exception.
+        sentence: its message.
+        log: the log file with the details.
+    """
     return DioptreError(
         "Something went wrong inside Dioptre: {kind}: {sentence}",
         hint="The details are in {log}.",
@@ -46,13 +52,13 @@ def unexpected(error: Exception, sentence: str, *, log: object) -> DioptreError:
 
 
 class UsageError(DioptreError):
-    """The request itself is wrong: an unknown option, a value out of range. Exit code 2."""
+    """The request is invalid: an unknown option or a value out of range. Exit code 2."""
 
     code = "usage"
 
 
 class RefusedError(DioptreError):
-    """An editor's document, or the state it is in, is nothing that Dioptre can work on."""
+    """Dioptre cannot work on the editor's document in its present state."""
 
     code = "refused"
 

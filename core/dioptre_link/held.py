@@ -1,4 +1,4 @@
-"""Files that another program may hold open for a moment: on Windows these can be neither replaced nor deleted."""
+"""Replace and delete files that another program may have open; on Windows, both fail while a file is open."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-TRIES = 200  # two seconds: another program reads a small file, or a virus scanner a new one
+TRIES = 200  # two seconds in total: enough for another program to read a small file, or for a virus scanner
 _PAUSE_S = 0.01
 
 
 def replace(source: Path, target: Path) -> None:
-    """Rename `source` to `target`, in place of a file there. Raises OSError when that stays impossible."""
+    """Rename `source` to `target`, replacing an existing file; raise OSError if that remains impossible."""
     _patiently(lambda: os.replace(source, target))  # noqa: PTH105
 
 
 def unlink(path: Path) -> None:
-    """Delete a file; harmless when there is none. Raises OSError when that stays impossible."""
+    """Delete a file if it exists; raise OSError if that remains impossible."""
     _patiently(lambda: path.unlink(missing_ok=True))
 
 
 def _patiently(action: Callable[[], object]) -> None:
+    """Run an action, repeating it on Windows while it is denied."""
     for tries_left in reversed(range(TRIES if sys.platform == "win32" else 1)):
         try:
             action()

@@ -1,4 +1,4 @@
-"""A submitted job on the client's side: its events as they come, and its one ending."""
+"""A client's view of a submitted job: its events and its final result."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .errors import Cancelled, DioptreError
 from .language import Message
 from .operation import Role
 
-SILENCE_S = 90.0  # a busy worker repeats its progress every few seconds: after this it is hung
+SILENCE_S = 90.0  # a busy worker repeats its progress every few seconds; after this time it counts as hung
 SLICE_S = 0.1  # waits are split into slices, so that a cancel or another thread can run
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Share done, 0 to 1, and what is being done, as text."""
+    """Progress of a job: the fraction done, 0 to 1, and the current phase as text."""
 
     fraction: float
     phase: str
@@ -30,7 +30,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of a result; its buffer belongs to the client, who deletes it."""
+    """A layer of a result; the client must delete its buffer."""
 
     name: str
     role: Role
@@ -40,7 +40,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class Result:
-    """What a job made: layers from the top, what was decided, sentences for the user, networks with sha256."""
+    """The result of a job.
+
+    Attributes:
+        layers: from the top to the bottom.
+        values: values that were decided automatically.
+        messages: sentences for the user.
+        models: SHA-256 of the networks that were used, by id.
+    """
 
     layers: tuple[Layer, ...]
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -55,7 +62,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Stored:
-    """Something that the worker keeps for this connection, to be used as an input."""
+    """A reference to pixels that the worker keeps for this connection, usable as an input."""
 
     name: str
     connection: object = field(repr=False, compare=False)
@@ -74,30 +81,32 @@ class WorkerLostError(DioptreError):
 
 
 class WorkerSilentError(WorkerLostError):
-    """The worker is there but does not answer: it is stopped, or the machine is out of breath."""
+    """The worker runs but does not answer: it is suspended, or the machine is overloaded."""
 
 
 class VersionError(DioptreError):
-    """Plug-in and worker are of versions that do not understand each other."""
+    """The plug-in and the worker use incompatible versions of the protocol."""
 
     code = "version"
 
 
 @runtime_checkable
 class Carrier(Protocol):
-    """What brings a job's events; the connection to the worker is one.
+    """The transport of a job's events, implemented by the connection to the worker.
 
-    heard: when something last came, by `time.monotonic`.
+    heard: the time at which data last arrived, by `time.monotonic`.
     """
 
     @property
     def heard(self) -> float: ...
 
     def pump(self, timeout_s: float) -> bool:
-        """Hand out what has come within `timeout_s`; whether anything has."""
+        """Receive and distribute events for at most `timeout_s`; return whether any arrived."""
         ...
 
-    def send(self, message: Mapping[str, Any]) -> None: ...
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a message to the worker."""
+        ...
 
     def fail(self, error: DioptreError) -> None:
         """End every job with `error`."""
@@ -105,7 +114,7 @@ class Carrier(Protocol):
 
 
 class Job:
-    """One submitted job. It ends in exactly one of: a Result, a DioptreError, Cancelled."""
+    """A submitted job. It ends with exactly one of: a Result, a DioptreError, Cancelled."""
 
     def __init__(self, connection: Carrier, number: int) -> None:
         self._connection = connection
@@ -116,7 +125,7 @@ class Job:
         self.done = False
 
     def poll(self, timeout_s: float = 0.0) -> Progress | Result | None:
-        """The next event, or None when there is none within `timeout_s`. Raises what the job failed with."""
+        """Return the next event, or None if none arrives within `timeout_s`; raise the error that ended the job."""
         deadline = time.monotonic() + timeout_s
         while not self._events and not self.done:
             left = deadline - time.monotonic()
@@ -138,13 +147,13 @@ class Job:
         return event
 
     def events(self) -> Iterator[Progress | Result]:
-        """Every event as it comes; the Result is the last. Raises what the job failed with."""
+        """Yield every event as it arrives, with the Result last; raise the error that ended the job."""
         while not (self.done and not self._events):
             if (event := self.poll(SLICE_S)) is not None:
                 yield event
 
     def wait(self, on_progress: Callable[[Progress], None] | None = None) -> Result:
-        """Wait for the result. When `on_progress` raises, the job is cancelled and the exception goes on."""
+        """Wait for the result; an exception raised by `on_progress` cancels the job and is passed on."""
         try:
             for event in self.events():
                 if isinstance(event, Result):
@@ -157,19 +166,19 @@ class Job:
         raise WorkerLostError("The job finished without a result.")
 
     def cancel(self) -> None:
-        """End the job with Cancelled, at once; the worker stops computing as soon as it can. From any thread."""
+        """End the job with Cancelled at once, from any thread; the worker stops computing as soon as it can."""
         if self.push(Cancelled()):
             with suppress(DioptreError):
                 self._connection.send({"type": "cancel", "job": self.number})
 
     def push(self, event: Progress | Result | DioptreError) -> bool:
-        """For the connection: an event has come. False when the job has ended before: nobody wants it any more."""
+        """Add an event that the connection received; return False if the job has already ended."""
         with self._lock:
             if self.done:
                 return False
             if not isinstance(event, Progress):
                 self.done = True
             if self._events and isinstance(self._events[-1], Progress):
-                self._events.pop()  # only the newest matters
+                self._events.pop()  # only the newest progress matters
             self._events.append(event)
             return True

@@ -1,13 +1,14 @@
 """Messages in the user's language.
 
-The source is in English. A message with values is a `Message`: a template with named gaps, and the values. It reads
-as its English sentence everywhere, keeps its template across the wire, and is translated by gettext where a user
-reads it. `translations/collect.py` takes the templates from the source into one catalogue.
+The source language is English. A message with values is a `Message`: a template with named placeholders, and their
+values. It behaves like its English sentence, keeps its template across the wire, and is translated by gettext where
+it is shown to the user. `translations/collect.py` extracts the templates from the source into one catalogue.
 
-A plain sentence is looked up as it stands; one that was finished from an f-string is matched against the templates.
+A plain sentence is looked up unchanged; a sentence that was formatted by an f-string is matched against the
+templates.
 
-The language is that of the environment, as for every gettext program (LANGUAGE, LC_ALL, LC_MESSAGES, LANG), else
-the system's on Windows and macOS. Without a translation the English stays.
+The language is taken from the environment, as in every gettext program (LANGUAGE, LC_ALL, LC_MESSAGES, LANG), or
+else from the system settings on Windows and macOS. Messages without a translation stay English.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ _NESTED = 2  # a reason inside a sentence is translated too
 
 
 class Message(str):
-    """An English sentence that remembers the template and the values it was made from.
+    """An English sentence that keeps the template and the values it was formatted from.
 
         Message("The layer “{name}” is locked.", name=layer.name)
 
-    A value is text, a number, or another Message, which is translated too. Numbers that need a format are given as
-    text. Pickling and copying keep template and values.
+    A value is text, a number, or another Message, which is translated too. Format numbers as text if they need a
+    special format. Pickling and copying preserve template and values.
     """
 
     __slots__ = ("template", "values")
@@ -54,13 +55,13 @@ class Message(str):
         return _restored, (self.template, dict(self.values))
 
     def to_wire(self) -> dict[str, Any]:
-        """The message as JSON: {"template": …, "values": {…}}."""
+        """Return the message as JSON types: {"template": …, "values": {…}}."""
         values = {name: _plain(value) for name, value in self.values.items()}
         return {"template": self.template, "values": values}
 
     @staticmethod
     def from_wire(fields: Mapping[str, Any]) -> Message:
-        """The message that `to_wire` described. Raises ValueError, KeyError, TypeError or AttributeError."""
+        """Restore a message from `to_wire`; raise ValueError, KeyError, TypeError or AttributeError if invalid."""
         values = {
             name: Message.from_wire(value) if isinstance(value, dict) else value
             for name, value in fields["values"].items()
@@ -81,7 +82,7 @@ def _restored(template: str, values: Mapping[str, Any]) -> Message:
 
 
 def _only_gaps(template: str) -> str:
-    """Refuse a template that formats, indexes or reads attributes: the other side may not be ours."""
+    """Reject a template with formats, indices or attribute access: the other side may not be trustworthy."""
     for _, name, form, conversion in string.Formatter().parse(template):
         if name is not None and (not name.isidentifier() or form or conversion):
             raise ValueError(template)
@@ -89,7 +90,10 @@ def _only_gaps(template: str) -> str:
 
 
 def translated(text: str, *, languages: tuple[str, ...] | None = None) -> str:
-    """`text` in the user's language, or as it is. languages: instead of the environment's, e.g. ("de",)."""
+    """Return `text` in the user's language; unchanged if there is no translation.
+
+    languages: gettext language codes to use instead of the environment's, such as ("de",).
+    """
     found = _translation(languages or system.languages())
     return system.for_this_system(text if found is None or not text else _translated(text, found, _NESTED))
 
@@ -121,7 +125,7 @@ def _from_template(message: Message, found: gettext.NullTranslations, depth: int
     template = found.gettext(message.template)
     try:
         return template.format_map(values)
-    except (KeyError, ValueError, IndexError):  # a translation with other gaps
+    except (KeyError, ValueError, IndexError):  # the translation has other placeholders
         return str(message)
 
 
@@ -139,7 +143,7 @@ def _translation(languages: tuple[str, ...] | None) -> gettext.NullTranslations 
 
 @lru_cache(maxsize=1)
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """The catalogue's messages with gaps, those of the most words first: the others may match by chance."""
+    """Return patterns of the catalogue's templates, the longest first, because short ones may match by accident."""
     try:
         entries = json.loads((FOLDER / CATALOGUE).read_text(encoding="utf-8"))
         texts = [entry["text"] for entry in entries if _GAP.search(entry["text"])]
@@ -150,7 +154,7 @@ def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 def pattern_of(template: str) -> str:
-    """A regular expression for the sentences that `template` becomes."""
+    """Return a regular expression that matches the sentences formatted from `template`."""
     parts, seen, at = [], set(), 0
     for gap in _GAP.finditer(template):
         parts.append(_literal(template[at : gap.start()]))

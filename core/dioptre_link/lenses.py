@@ -1,7 +1,7 @@
 """Real lenses: camera formats, the blur of a thin lens in metres, and its depth of field.
 
     lens = Lens(focal_mm=85, f_number=1.4, form=FORMATS["full_frame"])
-    view = lens.view_at(2.1)                         # what it takes, or `View(focal_diagonals=…)` of a picture
+    view = lens.view_at(2.1)                         # the lens's view, or a picture's: `View(focal_diagonals=…)`
     depth_of_field(lens, view, focus_m=2.1)          # .near_m, .far_m, .hyperfocal_m
 
 All blur is measured against the picture's diagonal, whatever its size in pixels.
@@ -17,12 +17,12 @@ from .errors import UsageError
 from .language import Message
 
 SHARP_DIAGONALS = 1 / 1442
-"""Diameter of the largest blur that counts as sharp, by the diagonal: 0.03 mm on full frame."""
+"""Diameter of the largest blur disc that counts as sharp, relative to the diagonal: 0.03 mm on full frame."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """The area of a sensor or of film. title: for the user. lenses: usual focal lengths in mm."""
+    """The size of a sensor or film frame. title: shown to the user. lenses: common focal lengths in mm."""
 
     title: str
     width_mm: float
@@ -50,14 +50,14 @@ FORMATS: Mapping[str, Format] = {
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """How a picture was projected. focal_diagonals: from the lens to the image, by the picture's diagonal."""
+    """The projection of a picture. focal_diagonals: distance from lens to image, divided by the diagonal."""
 
     focal_diagonals: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lens:
-    """A thin lens on a camera. Raises UsageError for numbers that no lens has."""
+    """A thin lens on a camera. Raises UsageError unless focal length and f-number are positive and finite."""
 
     focal_mm: float
     f_number: float
@@ -70,14 +70,16 @@ class Lens:
 
     @property
     def aperture_m(self) -> float:
-        """Diameter of the opening."""
+        """Diameter of the opening in metres."""
         return self.focal_mm / 1000 / self.f_number
 
     def view_at(self, focus_m: float) -> View:
-        """The view of this lens on this format, focused at `focus_m`.
+        """Return the view of this lens on its format, focused at `focus_m`.
 
-        The image stands f · s / (s - f) behind the lens, a little farther than f. Raises UsageError for a focus
-        inside the focal length.
+        The image forms f · s / (s - f) behind the lens, slightly farther than f.
+
+        Raises:
+            UsageError: the focus distance is not larger than the focal length.
         """
         focal_m = self.focal_mm / 1000
         if not focus_m > focal_m:
@@ -92,16 +94,16 @@ class Lens:
 
 
 def radius_per_inverse_metre(lens: Lens, view: View) -> float:
-    """Radius of the blur disc, by the picture's diagonal, for a difference of 1/m in inverse distance.
+    """Return the radius of the blur disc per 1/m of inverse distance, divided by the picture's diagonal.
 
-    A point at z, with the focus at s, spreads over a disc of radius (f / 2N) · v · |1/z - 1/s|.
+    With the focus at s, a point at z spreads over a disc of radius (f / 2N) · v · |1/z - 1/s|.
     """
     return lens.aperture_m / 2 * view.focal_diagonals
 
 
 @dataclass(frozen=True, kw_only=True)
 class DepthOfField:
-    """The sharp range in metres; far_m is infinite from the hyperfocal distance on."""
+    """The sharp range in metres; `far_m` is infinite if the focus is at the hyperfocal distance or beyond."""
 
     near_m: float
     far_m: float
@@ -111,8 +113,9 @@ class DepthOfField:
 def depth_of_field(
     lens: Lens, view: View, *, focus_m: float, sharp_diagonals: float = SHARP_DIAGONALS
 ) -> DepthOfField:
-    """Where blur discs are no wider than `sharp_diagonals` of the diagonal."""
-    spared = sharp_diagonals / 2 / radius_per_inverse_metre(lens, view)  # of inverse distance, to either side
+    """Return the range in which blur discs are no wider than `sharp_diagonals` times the diagonal."""
+    # Inverse distance that stays sharp on either side of the focus.
+    spared = sharp_diagonals / 2 / radius_per_inverse_metre(lens, view)
     focused = 0.0 if math.isinf(focus_m) else 1 / focus_m
     return DepthOfField(
         near_m=1 / (focused + spared),
@@ -122,7 +125,7 @@ def depth_of_field(
 
 
 def in_metres(distance_m: float) -> str:
-    """A distance for the user: "12 cm", "2.1 m", "35 m" or "infinity"."""
+    """Format a distance for the user: "12 cm", "2.1 m", "35 m" or "infinity"."""
     if math.isinf(distance_m):
         return Message("infinity")
     if distance_m < 0.995:

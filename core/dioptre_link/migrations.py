@@ -1,4 +1,4 @@
-"""Recipes of older formats, brought to the present one: one function for each step from a version to the next."""
+"""Migration of older recipes to the current format: one function for each step from a version to the next."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from copy import deepcopy
 from typing import Any
 
 Migration = Callable[[dict[str, Any]], None]
-"""Changes a recipe of one version, as JSON types, into one of the next; `migrated` counts its "version" up."""
+"""Converts a recipe, as JSON types, to the next version in place; `migrated` updates its "version"."""
 
 _TINT_PER_DUV = 3000
 
 
 def _from_1(recipe: dict[str, Any]) -> None:
-    """Tint becomes units of 1/3000 Duv, as in raw converters. Lens blur without a focus range keeps none."""
+    """Convert tint to units of 1/3000 Duv, as in raw converters, and keep lens blur without a focus range at 0."""
     for options in _options_of(recipe, "lens_blur"):
         if options.get("focus_range") is None:
             options["focus_range"] = 0.0
@@ -25,7 +25,7 @@ def _from_1(recipe: dict[str, Any]) -> None:
 
 
 def _options_of(recipe: dict[str, Any], operation: str) -> Iterator[dict[str, Any]]:
-    """The options of that operation's steps. Malformed steps stay: the recipe's reader refuses them."""
+    """Yield the options of each step with this operation; the recipe's parser rejects malformed steps."""
     steps = recipe.get("steps")
     for step in steps if isinstance(steps, list) else []:
         if isinstance(step, dict) and step.get("operation") == operation:
@@ -35,15 +35,15 @@ def _options_of(recipe: dict[str, Any], operation: str) -> Iterator[dict[str, An
 
 
 MIGRATIONS: Mapping[int, Migration] = {1: _from_1}
-"""By the version that they start from.
+"""The migrations, by the version they start from.
 
-An option that gets another name or meaning needs an entry here and `recipe.VERSION` raised, so that recipes in
-people's documents keep giving what they gave.
+If an option is renamed or changes its meaning, add an entry here and raise `recipe.VERSION`, so that recipes in
+users' documents keep their results.
 """
 
 
 class UnknownVersionError(ValueError):
-    """No chain of migrations leads from the recipe's version to the wanted one."""
+    """No chain of migrations leads from the recipe's version to the requested one."""
 
 
 def migrated(
@@ -58,7 +58,7 @@ def migrated(
     while version < to:
         try:
             table[version](result)
-        except (KeyError, TypeError, AttributeError) as error:  # no such version, or not shaped as it was
+        except (KeyError, TypeError, AttributeError) as error:  # unknown version, or not in that version's format
             raise UnknownVersionError(version) from error
         version += 1
         result["version"] = version
@@ -66,7 +66,7 @@ def migrated(
 
 
 def migrated_options(operation: str, options: Mapping[str, Any], *, version: int, to: int) -> dict[str, Any]:
-    """Return a copy of one operation's options (of a chain its `steps`), brought on as those of a recipe are."""
+    """Return a copy of an operation's options (or a chain's `steps`), migrated like those of a recipe."""
     chained = isinstance(options.get("steps"), (list, tuple))
     steps = list(options["steps"]) if chained else [{"operation": operation, "options": dict(options)}]
     steps = migrated({"version": version, "steps": steps}, to=to)["steps"]

@@ -1,11 +1,12 @@
-"""The networks that the worker knows, as an editor shows them: which are installed, and what fetching one takes.
+"""The list of networks as shown in an editor: which ones are installed, and the download sizes of the others.
 
-    for network in worker.networks():               # a short request; not from the editor's own thread
-        if network.can_be_fetched:                  # offer "Download (43 MB)" with network.licence beside it
+    for network in worker.networks():               # a short request; not on the editor's main thread
+        if network.can_be_fetched:                  # offer "Download (43 MB)" along with network.licence
             job = worker.fetch_network(network.id)  # a Job: poll it, show its Progress, cancel it
-            job.wait()                              # a Result without layers; the network can be used at once
+            job.wait()                              # a Result without layers; the network is ready for use
 
-A network belongs to an option whose choices name it: `missing_network` finds the one that a choice needs.
+A network is selected by an option that has it among its choices; `missing_network` finds the one that a choice
+needs.
 """
 
 from __future__ import annotations
@@ -21,11 +22,16 @@ _MB = 1e6
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """One network.
+    """A network known to the worker.
 
-    kind: what it does, e.g. "super-resolution". installed: whether it can be used now. download_bytes: what
-    fetching it transfers; 0 for a network that cannot be fetched. licence: of its weights, an SPDX name.
-    licence_doubts: what is not settled about it, in sentences.
+    Attributes:
+        id: identifier, as in the choices of options.
+        title: name for the user.
+        kind: what the network does, such as "super-resolution".
+        installed: whether it is ready for use.
+        download_bytes: size of the download; 0 if the network cannot be downloaded.
+        licence: SPDX name of the licence of its weights.
+        licence_doubts: sentences about unresolved questions of the licence.
     """
 
     id: str
@@ -38,18 +44,19 @@ class Network:
 
     @property
     def can_be_fetched(self) -> bool:
+        """Whether the network is missing but can be downloaded."""
         return not self.installed and self.download_bytes > 0
 
     @property
     def download_mb(self) -> int:
-        """Whole megabytes, as a button names them."""
+        """Size of the download in whole megabytes, as shown on a button."""
         return max(1, round(self.download_bytes / _MB)) if self.download_bytes else 0
 
 
 def missing_network(
     networks: Iterable[Network], operation: Operation, options: Mapping[str, Any]
 ) -> Network | None:
-    """The network that a choice in `options` names and that is not installed; None where all are here."""
+    """Return the network that is selected in `options` but not installed; None if nothing is missing."""
     missing = {network.id: network for network in networks if not network.installed}
     chosen = (options.get(one.name) for one in operation.parameters if one.kind is Kind.CHOICE)
     return next((missing[choice] for choice in chosen if choice in missing), None)

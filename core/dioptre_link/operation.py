@@ -1,4 +1,4 @@
-"""What an operation is: its parameters with their kinds and ranges, its inputs and its outputs."""
+"""Descriptions of operations: their parameters with kinds and ranges, their inputs and their outputs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from .strokes import checked_strokes
 
 AUTO = "auto"
 MOST_POINTS = 100
-"""In one option of kind POINTS."""
+"""Largest number of points in an option of kind POINTS."""
 
 
 class Kind(Enum):
-    """What values a parameter takes. A POINT is (x, y) in pixels of the input picture, from its top left.
+    """The kind of values that a parameter takes.
 
-    POINTS are any number of them, none by default. A BOX is (left, top, right, bottom) in pixels. STROKES are those
-    of the focus brush: see `strokes`.
+    A POINT is (x, y) in pixels of the input picture, from its top left corner. POINTS is any number of them; the
+    default is none. A BOX is (left, top, right, bottom) in pixels. STROKES are strokes of the focus brush: see
+    `strokes`.
     """
 
     FLOAT = "float"
@@ -36,14 +37,14 @@ class Kind(Enum):
 
 
 PLACES = (Kind.POINT, Kind.POINTS, Kind.BOX)
-"""Kinds whose values are places in the picture."""
+"""Kinds whose values are positions in the picture."""
 
-_LISTS = (Kind.POINTS, Kind.STROKES)  # of what is in one picture, none by default
+_LISTS = (Kind.POINTS, Kind.STROKES)  # lists of positions in one particular picture, empty by default
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """One option of an operation. `default=None` means "decided automatically"."""
+    """One option of an operation. `default=None` means that the value is chosen automatically."""
 
     name: str
     kind: Kind
@@ -53,16 +54,19 @@ class Parameter:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
-    shown: tuple[str, ...] = ()  # how an editor's list shows the choices, where their names do not say it
-    slider: tuple[float, float] | None = None  # the range of an editor's slider; values beyond it are typed
+    shown: tuple[str, ...] = ()  # labels of the choices in an editor's list; default: derived from their names
+    slider: tuple[float, float] | None = None  # range of the slider in an editor; values outside it can be typed
     unit: str = ""
     group: str = ""
-    simple: bool = False  # belongs to the short view of a dialog
+    simple: bool = False  # shown in the short version of a dialog
 
     def check(self, value: Any) -> Any:
-        """Return `value` as this parameter's own type; raise UsageError when it does not fit.
+        """Convert a value to this parameter's type and check its range.
 
-        None and "auto" stand for a value that is decided automatically.
+        None and "auto" select the automatic value, if the parameter has one.
+
+        Raises:
+            UsageError: the value has the wrong type or is out of range.
         """
         if self.default is None and (value is None or value == AUTO):
             return None
@@ -97,15 +101,15 @@ class Parameter:
 
     @property
     def of_one_picture(self) -> bool:
-        """Whether a value says something about one picture alone, and nothing about the next."""
+        """Whether a value applies to one particular picture and must not be carried over to the next."""
         return self.default is None or self.kind in _LISTS
 
     def shown_choice(self, value: str) -> str:
-        """How an editor's list shows one of `choices`, before it is translated."""
+        """Return the English label of a choice in an editor's list."""
         return self.shown[self.choices.index(value)] if self.shown else value.replace("_", " ").capitalize()
 
     def scaled(self, value: Any, scale: float) -> Any:
-        """`value` for a picture `scale` times as large."""
+        """Convert `value` to a picture that is `scale` times as large."""
         if value is None:
             return None
         if self.kind in (Kind.POINT, Kind.BOX):
@@ -131,7 +135,7 @@ class Parameter:
         return ""
 
     def points_of(self, value: Any) -> tuple[tuple[float, float], ...]:
-        """The places of the picture that a value of this parameter names: a point, points, a box's corners."""
+        """Return the positions in the picture that a value contains: a point, points, or the corners of a box."""
         if value is None:
             return ()
         match self.kind:
@@ -146,31 +150,31 @@ class Parameter:
 
 
 class Role(Enum):
-    """What a layer of a result is for."""
+    """The purpose of a layer in a result."""
 
     RESULT = "result"
-    BACKGROUND = "background"  # clean plate: what is behind the subject, extended under it
+    BACKGROUND = "background"  # clean plate: the picture without the subject, inpainted
     SUBJECT = "subject"
     FOREGROUND = "foreground"
     DEPTH = "depth"  # disparity: 1 = nearest, 0 = farthest
     CONFIDENCE = "confidence"
-    SELECTION = "selection"  # how far each pixel is selected, 0 to 1
+    SELECTION = "selection"  # how much of each pixel is selected, 0 to 1
 
 
 class Input(Enum):
-    """What an operation needs beside its options. Every operation takes a picture."""
+    """An input of an operation besides its options. Every operation takes a picture."""
 
     PICTURE = "picture"
     DISPARITY = "disparity"
     SELECTION = "selection"
-    SUBJECT = "subject"  # coverage of a subject that was found before: previews need not look for it again
+    SUBJECT = "subject"  # coverage of a subject found earlier, so that previews need not find it again
 
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """Peak of the resident set beyond the picture itself, as benchmarks/memory.py measures it, and a little more.
+    """Peak resident memory in addition to the picture, as measured by benchmarks/memory.py, with a small margin.
 
-    fixed_mib: Python, JAX, networks, tiles. bytes_per_pixel: of the picture.
+    fixed_mib: Python, JAX, networks and tiles. bytes_per_pixel: additional memory per pixel of the picture.
     """
 
     fixed_mib: int
@@ -178,7 +182,7 @@ class Memory:
 
     @staticmethod
     def most(memories: Iterable[Memory]) -> Memory:
-        """Enough for each of several, one after the other."""
+        """Return enough memory for several operations that run one after another."""
         every = tuple(memories)
         return Memory(
             fixed_mib=max(one.fixed_mib for one in every), bytes_per_pixel=max(one.bytes_per_pixel for one in every)
@@ -187,9 +191,9 @@ class Memory:
 
 @dataclass(frozen=True, kw_only=True)
 class WarmUp:
-    """One run on a made-up picture before the first job: it compiles what jobs of this size use.
+    """A run on a synthetic picture before the first job, to compile the programs that jobs of this size need.
 
-    size: (height, width). The default is a preview's; full pictures share its programs.
+    size: (height, width). The default is that of a preview; full-size pictures use the same programs.
     """
 
     size: tuple[int, int] = (680, 1024)
@@ -198,20 +202,32 @@ class WarmUp:
 
 
 LAPTOP_PREVIEW = (427, 640)
-"""Height and width of a dialog's preview where the screen is small."""
+"""Height and width of the preview in a dialog on a small screen."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One thing that Dioptre can do to a picture.
+    """Something that Dioptre can do to a picture.
 
-    warm_up_rank: operations of lower rank are warmed up first, for the others build on them.
-    click_resets: options that a click in the preview sets besides the point, because they would override it.
-    click_adds, click_removes: the options of kind POINTS that get the clicks which add something and remove it.
-    drafts: it can be shown quickly, and nearly the same, while a slider moves.
-    finds_depth_layer: editors hand over the picture's depth layer where there is one; otherwise the operation
-        estimates depth.
-    in_series: several pictures taken in the same light may share what it estimates.
+    Attributes:
+        name: identifier, with underscores.
+        title: name for the user.
+        help: one or two sentences for the user.
+        parameters: the options.
+        inputs: required inputs.
+        optional_inputs: inputs that are used if available.
+        outputs: roles of the layers that a result can have.
+        memory: peak memory use.
+        warm_up: runs that compile the operation's programs before the first job.
+        warm_up_rank: operations with a lower rank are warmed up first, because others build on them.
+        click_resets: options that a click in the preview resets along with setting the point, because they would
+            override it.
+        click_adds: the option of kind POINTS that a click extends to add an object; "" if there is none.
+        click_removes: the option of kind POINTS that a click extends to remove an object; "" if there is none.
+        drafts: whether a fast approximation can be shown while a slider moves.
+        finds_depth_layer: whether editors pass the picture's depth layer if it has one; otherwise the operation
+            estimates the depth.
+        in_series: whether several pictures taken under the same light can share the estimate.
     """
 
     name: str
@@ -237,10 +253,11 @@ class Operation:
         return self.name.replace("_", "-")
 
     def defaults(self) -> dict[str, Any]:
+        """Return the default of every option."""
         return {parameter.name: parameter.default for parameter in self.parameters}
 
     def check(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all options, checked and completed with defaults; raise UsageError on the first wrong one."""
+        """Return all options, checked and completed with defaults; raise UsageError for the first invalid one."""
         known = {parameter.name: parameter for parameter in self.parameters}
         for name in options:
             if name not in known:
@@ -251,15 +268,16 @@ class Operation:
         return {name: p.check(options[name]) if name in options else p.default for name, p in known.items()}
 
     def written(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """`options` as recipes and documents hold them: strokes and lists of points only where there are any.
+        """Return the options to store in recipes and documents, without empty lists of strokes or points.
 
-        An older Dioptre, which does not know them, still follows what was made without them.
+        This keeps recipes that do not use them readable for older versions of Dioptre that do not know these
+        options.
         """
         empty = {p.name for p in self.parameters if p.kind in _LISTS and not options.get(p.name)}
         return {name: value for name, value in options.items() if name not in empty}
 
     def check_points(self, options: Mapping[str, Any], size: tuple[float, float]) -> None:
-        """Raise UsageError for a point outside a picture of `size` (width, height)."""
+        """Raise UsageError if a point lies outside a picture of `size` (width, height)."""
         for parameter in self.parameters:
             for point in parameter.points_of(options.get(parameter.name)):
                 if all(0 <= place <= side for place, side in zip(point, size, strict=True)):
@@ -275,13 +293,13 @@ class Operation:
                 )
 
     def scaled(self, options: Mapping[str, Any], scale: float) -> dict[str, Any]:
-        """`options` with points and lengths in pixels brought to a picture `scale` times as large."""
+        """Convert points and lengths in pixels to a picture that is `scale` times as large."""
         known = {parameter.name: parameter for parameter in self.parameters}
         return {name: known[name].scaled(value, scale) for name, value in options.items()}
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """A hint that names the nearest of `known`, or all of them."""
+    """Return a hint that suggests the most similar known name, or lists all of them."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."
 
@@ -327,7 +345,7 @@ def _points(value: Any) -> tuple[tuple[float, float], ...]:
 
 
 def _box(value: Any) -> tuple[float, float, float, float]:
-    """Its sides in order, whichever two corners were given."""
+    """Parse a box and order its sides, whichever two opposite corners are given."""
     x, y, across, down = (_float(side) for side in (value.split(",") if isinstance(value, str) else value))
     left, top, right, bottom = min(x, across), min(y, down), max(x, across), max(y, down)
     if left == right or top == bottom:

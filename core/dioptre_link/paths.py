@@ -1,10 +1,10 @@
-"""Where Dioptre keeps its files, on Linux, macOS and Windows.
+"""Locations of Dioptre's files on Linux, macOS and Windows.
 
-`DIOPTRE_HOME`, where set, holds everything (`data`, `cache` and `log` beneath it): for tests and portable use.
-`DIOPTRE_DATA_DIR`, `DIOPTRE_CACHE_DIR` and `DIOPTRE_LOG_DIR` set one folder each and come first. A plug-in's copy
-of this package may carry `folders.json` ({"data": …, "cache": …, "log": …}, and "python" from `dioptre plugin
-install`), written when it was installed: an editor in a sandbox (Flatpak, snap) has another home and would look
-elsewhere.
+If `DIOPTRE_HOME` is set, it contains everything (`data`, `cache` and `log` below it), for tests and portable use.
+`DIOPTRE_DATA_DIR`, `DIOPTRE_CACHE_DIR` and `DIOPTRE_LOG_DIR` set one folder each and take precedence. A plug-in's
+copy of this package may contain `folders.json` ({"data": …, "cache": …, "log": …}, and "python" from `dioptre
+plugin install`), written at its installation: an editor in a sandbox (Flatpak, snap) has a different home folder
+and would look in the wrong place.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ import re
 import sys
 from pathlib import Path
 
-POINTER = "environment.json"  # in the data folder: {"environment": the folder that is in use}
+POINTER = "environment.json"  # in the data folder: {"environment": name of the active folder}
 _ENVIRONMENT = re.compile(r"environment(-[0-9a-f]{12}(-\d+)?)?")
 
 
 def data_dir() -> Path:
-    """Environment, weights, added models, the worker's rendezvous file: what must last."""
+    """Folder for permanent files: environment, weights, added models, the worker's rendezvous file."""
     return _folder("data")
 
 
 def cache_dir() -> Path:
-    """Compiled programs, depth maps beside 8-bit layers, kept depth and subjects: may be deleted at any time."""
+    """Folder for compiled programs, exact depth of 8-bit layers, and cached results; may be deleted any time."""
     return _folder("cache")
 
 
 def log_dir() -> Path:
-    """Log files of the worker and the command line."""
+    """Folder for the log files of the worker and the command line."""
     return _folder("log")
 
 
 def environment_dir(data: Path | None = None) -> Path:
-    """The environment that the installer's pointer in `data` names; `environment` where there is no pointer.
+    """Return the active environment according to the pointer file in `data`; without one, the folder `environment`.
 
-    An update makes a new folder and changes the pointer, because Windows neither renames nor deletes what runs.
+    An update creates a new folder and changes the pointer, because Windows cannot rename or delete files in use.
     """
     base = data or data_dir()
     try:
@@ -48,19 +48,19 @@ def environment_dir(data: Path | None = None) -> Path:
 
 
 def is_environment(name: str) -> bool:
-    """Whether the installer gives environments such a name."""
+    """Return whether `name` has the form of the installer's environment folders."""
     return _ENVIRONMENT.fullmatch(name) is not None
 
 
 def interpreter(environment: Path) -> Path:
-    """The Python of a virtual environment."""
+    """Return the path of the Python in a virtual environment."""
     if sys.platform == "win32":
         return environment / "Scripts" / "python.exe"
     return environment / "bin" / "python"
 
 
 def chosen_python() -> Path | None:
-    """The Python that runs the worker where `dioptre plugin install` named one: pip's, pipx's or uv's."""
+    """Return the Python that `dioptre plugin install` chose for the worker (pip's, pipx's or uv's), if any."""
     return _installed_folder("python")
 
 

@@ -1,4 +1,4 @@
-"""Recipes that come with Dioptre, one .json file each; their names are the files'."""
+"""Recipes that come with Dioptre, one .json file each; the file name is the name of the preset."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _FOLDER = Path(__file__).with_name("recipes")
 
 @cache
 def presets() -> dict[str, Recipe]:
-    """All of them by name, in the order of their names."""
+    """Return all presets by name, in alphabetical order."""
     files = sorted(_FOLDER.glob("*.json"), key=lambda file: file.name)
     return {file.stem: Recipe.from_json(file.read_text(encoding="utf-8"), origin=file.name) for file in files}
 
 
 def preset(name: str) -> Recipe:
-    """The preset of that name; raises UsageError with the nearest one."""
+    """Return the preset with this name; raise UsageError with the most similar name if there is none."""
     try:
         return presets()[name]
     except KeyError:

@@ -1,9 +1,9 @@
-"""Text that a terminal, a log or an editor may show, whoever wrote it.
+"""Make text from any source safe to show in a terminal, a log or an editor.
 
-Names of files, camera metadata and names of tensors are other people's text. A terminal would obey control
-characters in it (escape sequences that set its title or the clipboard, C1 codes, carriage returns); in a log they
-forge lines, and Unicode's directional overrides turn around what is read (Trojan Source, CVE-2021-42574).
-Everything that is printed or logged passes here.
+File names, camera metadata and tensor names come from other people. A terminal would execute control characters in
+them (escape sequences that set its title or the clipboard, C1 codes, carriage returns). In a log, they can forge
+lines, and Unicode's directional overrides reverse the displayed order (Trojan Source, CVE-2021-42574). All text
+that is printed or logged passes through this module.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _IN_A_LINE = re.compile(rf"[\t\n{_CONTROLS}]")
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """`text` with control characters as \\u001b and so on. lines: line feeds and tabs stay."""
+    """Escape control characters as \\u001b and so on. lines: keep line feeds and tabs."""
     return (_IN_LINES if lines else _IN_A_LINE).sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class PrintableFormatter(logging.Formatter):
-    """A log's formatter: one line for each message, and tracebacks without control characters."""
+    """A log formatter that writes each message on one line, and tracebacks without control characters."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
         record.message = printable(record.message)
@@ -38,7 +38,7 @@ class PrintableFormatter(logging.Formatter):
 
 
 class PrintableStream:
-    """A text stream that writes printable text into another one."""
+    """A text stream that escapes control characters and writes to another stream."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -56,7 +56,7 @@ class PrintableStream:
 
 
 def guard_output() -> None:
-    """Let standard output and error of this process write printable text alone."""
+    """Escape control characters in everything that this process prints to standard output and error."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, PrintableStream):
@@ -64,5 +64,5 @@ def guard_output() -> None:
 
 
 def unguarded(stream: Any) -> Any:
-    """The stream itself, for a progress bar that moves the cursor."""
+    """Return the original stream, for a progress bar that moves the cursor."""
     return stream.stream if isinstance(stream, PrintableStream) else stream

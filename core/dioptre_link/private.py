@@ -1,4 +1,4 @@
-"""Folders that are one user's alone, and locks that end with the process that holds them."""
+"""Folders that only one user can access, and locks that are released when their process ends."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import stat
 import sys
 from pathlib import Path
 
-_LOCKED_BYTE = 1 << 30  # beyond what such files hold: on Windows a locked byte cannot be read
+_LOCKED_BYTE = 1 << 30  # beyond the content of such files: on Windows, a locked byte cannot be read
 
 
 def is_private(folder: Path) -> bool:
-    """Whether it is a real folder of this user's in which nobody else may write or read."""
+    """Return whether this is a real folder, not a link, that only the current user can read or write."""
     try:
         found = folder.lstat()
     except OSError:
@@ -19,7 +19,7 @@ def is_private(folder: Path) -> bool:
     if not stat.S_ISDIR(found.st_mode):
         return False
     if sys.platform == "win32":
-        return True  # a user's profile keeps others out by itself
+        return True  # a user's profile is not accessible to other users by default
     return found.st_uid == os.geteuid() and not found.st_mode & 0o077
 
 
@@ -27,12 +27,12 @@ def lock(descriptor: int, *, wait: bool = False, shared: bool = False) -> bool:
     """Lock an open file until it is closed or its process ends.
 
     Args:
-        descriptor: of the file.
-        wait: until another's lock ends.
-        shared: with others who share it; on Windows a lock is for one.
+        descriptor: file descriptor of the open file.
+        wait: wait until the lock is available.
+        shared: acquire a shared lock; on Windows every lock is exclusive.
 
     Returns:
-        False where another has it, or the file system has no locks.
+        False if another process holds the lock, or if the file system does not support locks.
     """
     try:
         if sys.platform == "win32":

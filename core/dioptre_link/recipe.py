@@ -1,4 +1,4 @@
-"""The recipe: everything that is needed to make a result again, as JSON that people can read and edit."""
+"""Recipes: everything needed to reproduce a result, as JSON that people can read and edit."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .migrations import UnknownVersionError, migrated
 from .operation import nearest
 from .regular import read_regular
 
-VERSION = 2  # of the format; raised when an older reader could misread a newer recipe
-_MAX_BYTES = 1 << 20  # a recipe has a few hundred; more is not one
+VERSION = 2  # version of the format; increase it when an older reader could misread a newer recipe
+_MAX_BYTES = 1 << 20  # far more than any real recipe, which has a few hundred bytes
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class RecipeError(DioptreError):
-    """The recipe is not one, or not one that this version can follow."""
+    """The recipe is invalid, or this version of Dioptre cannot follow it."""
 
     code = "recipe"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One operation with all its options, checked and completed with their defaults on construction."""
+    """An operation and its options, which are checked and completed with defaults on construction."""
 
     operation: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -40,13 +40,13 @@ class Step:
 
     @property
     def written(self) -> dict[str, Any]:
-        """The options that a recipe's file holds."""
+        """The options to store in a recipe file."""
         return operation(self.operation).written(self.options)
 
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenFile:
-    """A file that was written together with the recipe, so that damage to it can be noticed."""
+    """A file written along with the recipe, recorded so that damage to it can be detected."""
 
     size_bytes: int
     sha256: str
@@ -54,15 +54,19 @@ class WrittenFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Steps in their order, each working on the picture that the one before it made.
+    """An ordered list of steps, each of which processes the result of the previous one.
 
-    models: sha256 by id of every network that took part; empty in a recipe written by hand.
-    input_sha256: of the file that the result was made from; empty where the recipe is for any picture.
-    dioptre_version: of the program that wrote the recipe.
-    title, description: what it is called and for; empty in those that runs write.
-    depth_range_per_m: inverse depth in 1/m that 0 and 1 of the depth layer stand for, where the camera measured it.
-        Of that one picture: it is written down, not followed.
-    files: what lies beside the recipe, by name. Empty in recipes by hand, and in those within other files.
+    Attributes:
+        steps: the operations and their options.
+        models: SHA-256 of each network that was used, by id; empty in a recipe written by hand.
+        input_sha256: SHA-256 of the file that was processed; empty if the recipe is for any picture.
+        dioptre_version: version of the program that wrote the recipe.
+        depth_range_per_m: inverse depth in 1/m at 0 and 1 of the depth layer, if the camera measured it. It applies
+            to that picture only: it is recorded, but not used when the recipe is run.
+        title: name of the recipe; empty in recipes recorded by a run.
+        description: what the recipe is for; empty in recipes recorded by a run.
+        files: files stored next to the recipe, by name; empty in recipes written by hand or embedded in other
+            files.
     """
 
     steps: tuple[Step, ...]
@@ -95,15 +99,19 @@ class Recipe:
         return told
 
     def to_json(self) -> str:
-        """Return the recipe as indented JSON; `from_json` gives an equal recipe back."""
+        """Return the recipe as indented JSON, from which `from_json` restores an equal recipe."""
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     @staticmethod
     def from_json(text: str, *, origin: str = "The recipe") -> Recipe:
-        """Parse a recipe. Options left out take their defaults.
+        """Parse a recipe, completing omitted options with their defaults.
 
-        origin: how errors call it, e.g. the file's name. Raises RecipeError for the first thing that is wrong,
-        with the nearest known name where one is unknown.
+        Args:
+            text: the recipe as JSON.
+            origin: how error messages refer to the recipe, such as its file name.
+
+        Raises:
+            RecipeError: for the first error, with the most similar known name if a name is unknown.
         """
         try:
             content = json.loads(text, parse_constant=_no_constant)
@@ -113,7 +121,7 @@ class Recipe:
 
     @staticmethod
     def from_dict(content: Any, *, origin: str = "The recipe") -> Recipe:
-        """Make a recipe of JSON types, as `from_json` does; one of an older format is brought to this one."""
+        """Build a recipe from JSON types as `from_json` does, migrating an older format."""
         if not isinstance(content, dict):
             raise RecipeError(Message("{origin} is not a recipe.", origin=origin), hint=_SHAPE)
         version = content.get("version")
@@ -147,7 +155,7 @@ class Recipe:
 
     @staticmethod
     def read(file: Path) -> Recipe:
-        """Read the recipe in `file`. Raises RecipeError, also for a file that cannot be read."""
+        """Read a recipe from a file; raise RecipeError if it is invalid or cannot be read."""
         hint = "Specify a .json file that Dioptre wrote, or one of your own."
         try:
             text = read_regular(file, most=_MAX_BYTES).decode("utf-8")
@@ -161,9 +169,10 @@ class Recipe:
         return Recipe.from_json(text, origin=str(file))
 
     def with_options(self, options: Mapping[str, Any]) -> Recipe:
-        """Return the recipe with some options changed, each in every step that has it.
+        """Return the recipe with some options changed in every step that has them.
 
-        Raises UsageError when no step has one of them, or when a value does not fit.
+        Raises:
+            UsageError: no step has one of the options, or a value is invalid.
         """
         known = {parameter.name for step in self.steps for parameter in operation(step.operation).parameters}
         for name in options:
@@ -183,7 +192,7 @@ class Recipe:
 
 
 _FIELDS = (
-    "$schema",  # read by editors, not by us
+    "$schema",  # used by text editors, ignored here
     "version",
     "title",
     "description",

@@ -1,7 +1,7 @@
-"""What Dioptre did to a document, as an editor keeps it in the document itself: results, tied to its layers.
+"""The record of Dioptre's results that an editor stores in a document, linking each result to its layers.
 
-The editor gives the bytes (GIMP: a parasite, Krita: an annotation) and the layers' lasting ids; everything else
-about the record is here.
+The editor stores the bytes (GIMP: a parasite, Krita: an annotation) and provides persistent layer ids; everything
+else is handled here.
 """
 
 from __future__ import annotations
@@ -19,19 +19,22 @@ from .language import Message
 from .migrations import migrated_options
 from .operation import Operation, Role
 
-VERSION = 2  # the recipes' too, whose migrations bring older entries to the present options
-MAX_ENTRIES = 100  # results that lost their layers are kept (an undo may bring them back), but not for ever
-GROUP = "group"  # beside the roles: the layer group around a result
+VERSION = 2  # shared with recipes, whose migrations update older entries
+# Results whose layers are gone are kept, since an undo may restore them, but not indefinitely.
+MAX_ENTRIES = 100
+GROUP = "group"  # key of the layer group around a result, in addition to the roles
 NOWHERE = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Link:
-    """One layer of a document, as a result knows it.
+    """A reference from a result to a layer of the document.
 
-    id: by which the editor finds it again, however it is named and wherever it is moved. name: its name then, to be
-    able to speak of it when it is gone. sha256: of its pixels then; "" where nobody needs it. rect: x, y, width and
-    height of those pixels, where the editor's layers have no size of their own.
+    Attributes:
+        id: the editor's persistent id, which survives renaming and moving.
+        name: the layer's name at that time, for messages about a deleted layer.
+        sha256: checksum of its pixels at that time; "" if it is not needed.
+        rect: x, y, width and height of those pixels, if the editor's layers have no size of their own.
     """
 
     id: int | str
@@ -47,10 +50,17 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One result: what made it, from which layers, into which layers.
+    """A result: how it was computed, from which layers, and in which layers it is stored.
 
-    inputs: by the name of the input ("picture", "disparity"). outputs: by role ("result", "depth"…), and `GROUP`.
-    when: local time, ISO 8601.
+    Attributes:
+        operation: name of the operation.
+        options: its options.
+        inputs: source layers, by the name of the input ("picture", "disparity").
+        outputs: result layers, by role ("result", "depth"…), and `GROUP`.
+        values: values that were decided automatically.
+        models: SHA-256 of the networks that were used, by id.
+        when: local time, ISO 8601.
+        id: unique id of the result.
     """
 
     operation: str
@@ -64,24 +74,24 @@ class Entry:
 
     @property
     def layer_ids(self) -> set[int | str]:
-        """Of all its inputs and outputs."""
+        """Ids of all input and output layers."""
         return {link.id for link in (*self.inputs.values(), *self.outputs.values())}
 
     @property
     def described(self) -> Operation:
-        """What made it. Raises UsageError for an operation of a newer Dioptre."""
+        """The operation that computed the result. Raises UsageError if it belongs to a newer Dioptre."""
         return described(self.operation, self.options)
 
     @property
     def known(self) -> Operation | None:
-        """What made it; None for an operation of a newer Dioptre."""
+        """The operation that computed the result; None if it belongs to a newer Dioptre."""
         try:
             return self.described
         except UsageError:
             return None
 
     def gone(self, described: Operation, name: str) -> RefusedError:
-        """Says that the input of that name is no longer in the document."""
+        """Return the error for an input layer that is no longer in the document."""
         what = "depth layer" if name == "disparity" else name
         return RefusedError(
             "{title} cannot be updated: its {what}, the layer “{name}”, was deleted.",
@@ -92,7 +102,7 @@ class Entry:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the entry as JSON types; `from_dict` reads them."""
+        """Return the entry as JSON types, which `from_dict` reads."""
         known = self.known
         options = self.options if known is None else known.written(self.options)
         return asdict(replace(self, options=options))
@@ -107,15 +117,15 @@ class Entry:
 
 
 class Record:
-    """The results of one document."""
+    """All results recorded in a document."""
 
     def __init__(self, read: Callable[[], bytes], write: Callable[[bytes], object]) -> None:
-        """read: the bytes that the document keeps, empty when there are none. write: replaces them."""
+        """read: returns the stored bytes, empty if there are none. write: replaces them."""
         self._read = read
         self._write = write
 
     def load(self) -> list[Entry]:
-        """All results, oldest first. Raises DioptreError when the record cannot be read."""
+        """Return all results, oldest first; raise DioptreError if the record cannot be read."""
         data = self._read()
         if not data:
             return []
@@ -135,28 +145,29 @@ class Record:
             ) from error
 
     def readable(self) -> list[Entry]:
-        """As `load`, but nothing when the record cannot be read: for looking things up, not for changing them."""
+        """Return all results, or none if the record cannot be read; for lookups, not for changes."""
         try:
             return self.load()
         except DioptreError:
             return []
 
     def save(self, entries: Iterable[Entry]) -> None:
-        """Keep the newest `MAX_ENTRIES`, as ASCII."""
+        """Store the newest `MAX_ENTRIES` results as ASCII."""
         record = {"version": VERSION, "results": [entry.to_dict() for entry in list(entries)[-MAX_ENTRIES:]]}
         self._write(json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode("ascii"))
 
     def add(self, entry: Entry) -> None:
+        """Append a result to the record."""
         self.save([*self.load(), entry])
 
     def put(self, entry: Entry, **changes: Any) -> None:
-        """Record `entry` with `changes` in place of the one with its id."""
+        """Replace the recorded entry that has the same id with `entry` and `changes`."""
         changed = replace(entry, **changes)
         self.save([changed if known.id == entry.id else known for known in self.load()])
 
 
 def _present(fields: Mapping[str, Any], version: int) -> Mapping[str, Any]:
-    """An entry as the present version has it."""
+    """Migrate an entry to the current version."""
     present = dict(fields)
     for name in ("options", "values"):
         before = fields.get(name, {})
@@ -166,7 +177,7 @@ def _present(fields: Mapping[str, Any], version: int) -> Mapping[str, Any]:
 
 
 def depth_links(entries: Sequence[Entry], picture: int | str) -> Iterator[Link]:
-    """Depth layers that were made from the layer `picture` or used with it, newest first; some may be gone."""
+    """Yield depth layers computed from or used with the layer `picture`, newest first; some may be deleted."""
     for entry in reversed(entries):
         if entry.inputs["picture"].id == picture:
             given = (entry.outputs.get(Role.DEPTH.value), entry.inputs.get("disparity"))
@@ -174,7 +185,7 @@ def depth_links(entries: Sequence[Entry], picture: int | str) -> Iterator[Link]:
 
 
 def picture_links(entries: Sequence[Entry], depth: int | str) -> Iterator[Link]:
-    """Pictures that the layer `depth` was estimated from, newest first; some may be gone."""
+    """Yield pictures that the layer `depth` was estimated from, newest first; some may be deleted."""
     for entry in reversed(entries):
         made = entry.outputs.get(Role.DEPTH.value)
         if made is not None and made.id == depth:
@@ -182,7 +193,7 @@ def picture_links(entries: Sequence[Entry], depth: int | str) -> Iterator[Link]:
 
 
 def made_from(entries: Sequence[Entry], picture: int | str) -> set[int | str]:
-    """The ids of all layers that were made from the layer `picture`."""
+    """Return the ids of all layers computed from the layer `picture`."""
     return {
         link.id for entry in entries if entry.inputs["picture"].id == picture for link in entry.outputs.values()
     }

@@ -11,7 +11,7 @@ _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) 
 
 
 def read_regular(path: Path, *, most: int) -> bytes:
-    """The bytes of a regular file. Raises OSError, also where it is a FIFO or a device, or has more than `most`."""
+    """Read a regular file of at most `most` bytes; raise OSError for a larger file, a FIFO or a device."""
     with os.fdopen(os.open(path, _READ), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "It is not a regular file", str(path))

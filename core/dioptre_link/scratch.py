@@ -1,7 +1,7 @@
-"""Temporary folders that go with their process, or, where that is killed, with the next one's start.
+"""Temporary folders that are deleted when their process ends or, if it is killed, when the next one starts.
 
-They lie in the user's cache, in a folder that nobody else may enter, so that whatever is found there is ours.
-Beside each lies a file whose lock ends with its process, however that ends.
+They are in the user's cache, in a folder that other users cannot access, so everything found there is Dioptre's
+own. Next to each folder is a lock file; the lock is released when the process ends, in whatever way.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from .paths import cache_dir
 from .private import is_private, lock
 
 _LOCK = ".lock"
-_BEGINNING_S = 600.0  # between a lock file and its folder are microseconds
+_BEGINNING_S = 600.0  # the time between creating a lock file and its folder is only microseconds
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A new folder, removed with its contents at the end. Folders of processes that were killed go first."""
+    """Create a folder and remove it at the end, after removing those of killed processes."""
     scratch = Scratch()
     try:
         yield scratch.path
@@ -35,7 +35,7 @@ def temporary_folder() -> Iterator[Path]:
 
 
 class Scratch:
-    """A temporary folder for as long as `remove` is not called and the process lives."""
+    """A temporary folder that exists until `remove` is called or the process ends."""
 
     def __init__(self) -> None:
         sweep()
@@ -53,12 +53,12 @@ class Scratch:
         self._base = self._lock_file = None
 
     def remove(self) -> None:
-        """Remove the folder; harmless when it is gone."""
+        """Remove the folder; do nothing if it is already removed."""
         shutil.rmtree(self.path, ignore_errors=True)
         self._unlock()
         if self._base is not None:
             with suppress(OSError):
-                self._base.rmdir()  # the last one
+                self._base.rmdir()  # succeeds only if no other folder is left
 
     def _create(self, base: Path) -> None:
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ def _sweep_one(lock_file: Path) -> None:
 
 
 def _bases() -> tuple[Path, ...]:
-    """Where the folders lie: in the cache, or, where a sandbox keeps that away, in the system's place for them."""
+    """Return possible parent folders: in the cache, or in the temporary folder if a sandbox denies access."""
     try:
         user = str(os.geteuid()) if sys.platform != "win32" else getpass.getuser()
     except (OSError, KeyError, ImportError):

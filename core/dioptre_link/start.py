@@ -1,7 +1,7 @@
-"""Find the user's worker, or start it: detached, from the environment's own Python, with a clean environment.
+"""Find the user's worker or start it: detached, with the environment's own Python and a clean environment.
 
-Everything that client and worker must both see lies in one folder, `meeting_dir()`: the rendezvous file, the
-worker's socket, the locks and the exchange folder. A sandbox that is shown this folder alone can work.
+Everything that both client and worker must access is in one folder, `meeting_dir()`: the rendezvous file, the
+worker's socket, the locks and the exchange folder. A sandbox needs access to this folder only.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from .language import Message
 from .paths import cache_dir, chosen_python, data_dir, environment_dir, interpreter, log_dir
 from .private import lock
 
-START_TIMEOUT_S = 60.0  # a first start on a slow disk reads some 300 MB of libraries
-POLL_S = 0.05  # between looks at the rendezvous file: not felt by a user, no load
-CONNECT_TIMEOUT_S = 5.0  # the machine itself answers at once unless it is thrashing
+START_TIMEOUT_S = 60.0  # a first start from a slow disk reads about 300 MB of libraries
+POLL_S = 0.05  # interval for checking the rendezvous file: too short to notice, long enough to cause no load
+CONNECT_TIMEOUT_S = 5.0  # the local machine answers at once unless it is thrashing
 
 _KEPT_VARIABLES = (
     *("HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "PATH"),
@@ -36,21 +36,27 @@ _KEPT_VARIABLES = (
     *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "TEMP", "TMP", "NUMBER_OF_PROCESSORS"),
     *("USERPROFILE", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "APPDATA", "PROGRAMDATA", "USERNAME"),
 )
-_KEPT_PREFIXES = ("LC_", "DIOPTRE_", "PIP_")  # pip's settings: networks are downloaded with it
+_KEPT_PREFIXES = ("LC_", "DIOPTRE_", "PIP_")  # pip's settings are kept because networks are downloaded with it
 
 
 class WorkerMissingError(DioptreError):
-    """There is no worker and none could be started."""
+    """No worker is running and none could be started."""
 
     code = "worker-missing"
 
 
 @dataclass(frozen=True)
 class Rendezvous:
-    """What `worker.json` says: where the worker listens and what it speaks.
+    """The content of `worker.json`: where the worker listens and which protocol it speaks.
 
-    unix_socket: name of a Unix socket in `meeting_dir()`, "" where there is none; it reaches a worker outside of a
-    sandbox that has a network of its own. port: TCP on 127.0.0.1, 0 where the worker listens on the socket alone.
+    Attributes:
+        port: TCP port on 127.0.0.1; 0 if the worker listens on the socket only.
+        token: secret that clients must send.
+        pid: process id of the worker.
+        protocol: version of the protocol.
+        version: version of Dioptre.
+        unix_socket: name of a Unix socket in `meeting_dir()`, "" if there is none. It reaches a worker outside a
+            sandbox that has a separate network.
     """
 
     port: int
@@ -62,7 +68,7 @@ class Rendezvous:
 
     @staticmethod
     def read() -> Rendezvous | None:
-        """The file's content, or None when there is no usable file."""
+        """Read the rendezvous file; return None if it is missing or invalid."""
         try:
             fields = json.loads(rendezvous_file().read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -80,7 +86,7 @@ class Rendezvous:
         return Rendezvous(**{name: fields[name] for name in kinds})
 
     def connect(self) -> socket.socket | None:
-        """A connected socket, or None when nobody listens there any more."""
+        """Return a connected socket, or None if no worker is listening."""
         if self.unix_socket and hasattr(socket, "AF_UNIX"):
             with suppress(OSError):
                 return _connected(socket.AF_UNIX, str(meeting_dir() / self.unix_socket))
@@ -91,12 +97,12 @@ class Rendezvous:
 
 
 def meeting_dir() -> Path:
-    """The folder (0700) where clients and the worker meet."""
+    """Return the folder (0700) shared by clients and the worker."""
     return data_dir() / "worker"
 
 
 def exchange_dir() -> Path:
-    """The folder (0700) in which each connection has a folder of its own for pixels."""
+    """Return the folder (0700) that contains a subfolder for the pixels of each connection."""
     return meeting_dir() / "exchange"
 
 
@@ -113,14 +119,17 @@ def log_file() -> Path:
 
 
 def start_log_file() -> Path:
-    """What the last started worker printed before its own log was open."""
+    """Return the file with the output of the most recently started worker, up to the time it opened its own log."""
     return log_dir() / "worker-start.log"
 
 
 def environment_python() -> Path:
-    """The Python that runs the worker: `DIOPTRE_PYTHON`, what the plug-in was installed with, or install.py's.
+    """Return the Python that runs the worker.
 
-    Raises WorkerMissingError when there is none.
+    This is `DIOPTRE_PYTHON`, the one that the plug-in was installed with, or that of install.py's environment.
+
+    Raises:
+        WorkerMissingError: the environment is not installed.
     """
     if chosen := os.environ.get("DIOPTRE_PYTHON"):
         return Path(chosen)
@@ -136,9 +145,10 @@ def environment_python() -> Path:
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """What the worker may see of an editor's environment: an allow-list.
+    """Return the part of an editor's environment that the worker inherits, according to an allow-list.
 
-    An editor's PYTHONHOME, PYTHONPATH or LD_LIBRARY_PATH (AppImage, snap, Windows bundles) would break our Python.
+    An editor's PYTHONHOME, PYTHONPATH or LD_LIBRARY_PATH (AppImage, snap, Windows bundles) would break the worker's
+    Python.
     """
     kept = {k: v for k, v in environ.items() if k.upper() in _KEPT_VARIABLES or k.startswith(_KEPT_PREFIXES)}
     folders = {"DIOPTRE_DATA_DIR": data_dir(), "DIOPTRE_CACHE_DIR": cache_dir(), "DIOPTRE_LOG_DIR": log_dir()}
@@ -146,7 +156,7 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def worker_command() -> list[str]:
-    """Isolate with -I, so that no Python file of the user or the current folder is imported."""
+    """Return the worker's command; -I prevents imports from the current folder or the user's packages."""
     return [str(environment_python()), "-I", "-m", "dioptre.worker"]
 
 
@@ -157,11 +167,19 @@ def find_or_start(
     on_wait: Callable[[], None] | None = None,
     may_start: bool = True,
 ) -> tuple[Rendezvous, socket.socket]:
-    """A running worker and a connection to it; starts one where there is none and `may_start`.
+    """Connect to the running worker, or start one if there is none and `may_start`.
 
-    command: starts the worker instead of `worker_command()`.
-    on_wait: called about 20 times a second while waiting; may raise to give up.
-    Raises WorkerMissingError when there is no environment, the worker ends at once or does not come up.
+    Args:
+        command: command that starts the worker. Default: `worker_command()`.
+        timeout_s: how long to wait for the worker.
+        on_wait: called about 20 times a second while waiting; may raise an exception to give up.
+        may_start: start the worker if none is running.
+
+    Returns:
+        The worker's rendezvous and a connected socket.
+
+    Raises:
+        WorkerMissingError: there is no environment, or the worker ended immediately or did not start in time.
     """
     if found := _connect_running():
         return found
@@ -173,7 +191,7 @@ def find_or_start(
         if found := _connect_running():  # another client was faster
             return found
         process = _spawn(list(command) if command is not None else worker_command())
-        threading.Thread(target=process.wait, daemon=True).start()  # no zombie stays when it ends before us
+        threading.Thread(target=process.wait, daemon=True).start()  # reap the worker if it ends before this process
         while time.monotonic() < deadline:
             if found := _connect_running():
                 return found
@@ -190,14 +208,14 @@ def find_or_start(
 
 
 def private_dir(folder: Path) -> Path:
-    """Make `folder` (0700) and its parents."""
+    """Create a folder with mode 0700, and its parents."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
     return folder
 
 
 def is_running() -> bool:
-    """Whether a worker lives: it holds a lock for as long. Its rendezvous file alone may be left from a crash."""
+    """Return whether a worker holds its lock; its rendezvous file alone may be left over from a crash."""
     try:
         with worker_lock_file().open("rb") as file:
             return not lock(file.fileno(), shared=True)
@@ -226,8 +244,9 @@ def _spawn(command: list[str]) -> subprocess.Popen[bytes]:
     private_dir(log_dir())
     detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
-        # A console without a window, which the worker's own children inherit. DETACHED_PROCESS would cancel
-        # CREATE_NO_WINDOW: the environment's python.exe starts another Python, which then opens a console.
+        # CREATE_NO_WINDOW gives a console without a window, which the worker's children inherit. DETACHED_PROCESS
+        # would cancel
+        # it: the environment's python.exe starts another Python, which would then open a console window.
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
         detached = {"creationflags": flags}
     try:
@@ -263,7 +282,7 @@ def _wait(on_wait: Callable[[], None] | None) -> None:
 
 @contextmanager
 def _start_lock(deadline: float, on_wait: Callable[[], None] | None) -> Iterator[None]:
-    """Held by the one client that starts the worker; freed by the system when that client dies."""
+    """Hold the lock of the client that starts the worker; the system releases it if that client dies."""
     with (meeting_dir() / "start.lock").open("a+b") as file:
         while not lock(file.fileno()):
             if time.monotonic() > deadline:

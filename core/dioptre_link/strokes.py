@@ -1,11 +1,12 @@
-"""Strokes of the focus brush: what a user paints to keep parts of a picture sharp, or to let them blur.
+"""Strokes of the focus brush, painted by the user to keep areas of a picture sharp or to let them blur.
 
-A stroke is JSON, relative to the picture and therefore right at any size:
+A stroke is JSON with positions relative to the picture, so it is valid at any size:
 
     {"keep": true, "radius": 0.04, "points": [[0.31, 0.5], [0.36, 0.52]]}
 
-radius: of the brush, as a fraction of the picture's longer side. points: of its way, as fractions of the picture's
-width and height from the top left. A later stroke lies over an earlier one.
+radius: radius of the brush, as a fraction of the picture's longer side. points: points along the stroke, as
+    fractions
+of the picture's width and height from the top left corner. Later strokes cover earlier ones.
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ from .language import Message
 
 LEAST_RADIUS, MOST_RADIUS = 0.002, 0.5
 HARD = 0.6
-"""Fraction of the brush's radius within which a stroke counts in full; from there it fades to its rim."""
+"""Fraction of the brush's radius within which a stroke has its full effect; it fades from there to the rim."""
 
 MOST_STROKES = 200
 MOST_POINTS = 4000
-"""Of all strokes together: a recipe with all of them stays below 100 KB."""
+"""Limit for all strokes together, which keeps a recipe below 100 KB."""
 
-_DIGITS = 4  # of fractions: a point is right to a pixel in a picture of 10,000
+_DIGITS = 4  # decimals of a fraction: accurate to a pixel in a picture of 10,000 pixels
 _FIELDS = ("keep", "radius", "points")
 
 Strokes = tuple[Mapping[str, Any], ...]
 
 
 def checked_strokes(value: Any) -> Strokes:
-    """`value`, a list of strokes or its JSON text, with nothing but strokes in it. Raises UsageError."""
+    """Parse and check a list of strokes, or its JSON text; raise UsageError if it is invalid."""
     if isinstance(value, str):
         value = _parsed(value) if value.strip() else []
     if not isinstance(value, (list, tuple)):

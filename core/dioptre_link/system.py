@@ -1,4 +1,4 @@
-"""What differs between systems for the reader of a message: the language, and how the installer is started."""
+"""Differences between systems that affect messages: the language, and the command of the installer."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import subprocess
 import sys
 from functools import lru_cache
 
-INSTALL = "python3 install.py"  # as messages name it
+INSTALL = "python3 install.py"  # as written in messages
 _PLAIN = str.maketrans({"▸": ">", "…": "...", "×": "x", "\u2013": "-", "“": '"', "”": '"', "„": '"'})
-_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")  # gettext's, in its order
+_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")  # variables that gettext reads, in its order
 _DEFAULTS_TIMEOUT_S = 5
 
 
 def for_this_system(text: str) -> str:
-    """`text` with the installer's command as it is typed here: Windows has no python3, but its launcher."""
+    """Adapt the installer's command to the system: Windows has the launcher `py` instead of python3."""
     return text.replace(INSTALL, "py install.py") if sys.platform == "win32" else text
 
 
 def writable(text: str, encoding: str) -> str:
-    """`text` with plain characters in place of those that a terminal's code page lacks."""
+    """Replace characters that a terminal's code page lacks with plain ones."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
@@ -30,9 +30,9 @@ def writable(text: str, encoding: str) -> str:
 
 @lru_cache(maxsize=1)
 def languages() -> tuple[str, ...] | None:
-    """The user's languages, the favourite first, where the system keeps them apart from the environment.
+    """Return the user's preferred languages, best first, on systems that store them outside the environment.
 
-    None where gettext shall read the environment, which always comes first.
+    None if gettext should use the environment, which always takes precedence.
     """
     if any(os.environ.get(name) for name in _VARIABLES):
         return None
@@ -53,7 +53,7 @@ def _of_windows() -> tuple[str, ...] | None:
 
 
 def _of_macos() -> tuple[str, ...] | None:
-    """`AppleLanguages`, which the Finder's programs go by; they have no LANG."""
+    """Read `AppleLanguages`: programs started from the Finder have no LANG."""
     try:
         listed = subprocess.run(
             ["/usr/bin/defaults", "read", "-g", "AppleLanguages"],
@@ -69,5 +69,5 @@ def _of_macos() -> tuple[str, ...] | None:
 
 
 def parse_apple_languages(listed: str) -> tuple[str, ...]:
-    """The languages in what `defaults` prints: `(\\n    "de-DE",\\n    "en-DE"\\n)`, as gettext writes them."""
+    """Parse the output of `defaults`, `(\\n    "de-DE",\\n    "en-DE"\\n)`, into gettext's language codes."""
     return tuple(name.replace("-", "_") for name in re.findall(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]+)*", listed))

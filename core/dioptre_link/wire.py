@@ -1,10 +1,9 @@
-"""The messages between an editor (or any client) and the worker, and how they are checked.
+"""The messages between an editor (or any other client) and the worker, and their validation.
 
-One message is one line: a JSON object in UTF-8 with a `type`, at most `MAX_MESSAGE_BYTES` long. `decode` knows
-every message that a side may send and checks names, types and ranges; what it returns can be used without
-further doubt. Pixels never travel in these objects: they are files of rows without padding in an exchange
-folder, named by plain file names, or, where a sandbox hides that folder, `chunk` messages that fill such a file
-on the other side.
+A message is one line: a JSON object in UTF-8 with a `type`, at most `MAX_MESSAGE_BYTES` long. `decode` accepts
+every message that a side may send and checks names, types and ranges; its result needs no further checks. Pixels
+are never part of these objects: they are files in an exchange folder, with rows without padding, referenced by
+plain file names. If a sandbox hides that folder, `chunk` messages transfer the content of such files.
 
 Conversation::
 
@@ -38,15 +37,16 @@ from .networks import Network
 from .operation import Role
 
 PROTOCOL = 2
-"""Raised by every change that an older side would misunderstand."""
+"""Increase this with every change that an older side would misunderstand."""
 
 MAX_MESSAGE_BYTES = 1 << 20  # a submit with every option is under 10 kB; a chunk is the largest message
-CHUNK_BYTES = 384 << 10  # of pixels in one `chunk`: 512 kB as base64, half of the largest message
-MAX_SIDE_PX = 1 << 18  # GIMP's own limit for a side
-MAX_BUFFER_BYTES = 1 << 36  # 64 GiB: refuses nonsense before any arithmetic; memory decides long before
+# Number of pixel bytes in one `chunk`: 512 kB as base64, half the size of the largest message.
+CHUNK_BYTES = 384 << 10
+MAX_SIDE_PX = 1 << 18  # GIMP's limit for the side of a picture
+MAX_BUFFER_BYTES = 1 << 36  # 64 GiB: rejects absurd values before any arithmetic; memory is exhausted long before
 
 DTYPES = {"u8": 1, "u16": 2, "f16": 2, "f32": 4}
-"""Bytes of one sample. Integers are full range (255 or 65535 is 1.0), floats nominally [0, 1]; native order."""
+"""Bytes per sample. Integers use the full range (255 or 65535 is 1.0), floats nominally [0, 1]; native order."""
 
 ORDERS = ("rgb", "bgr")
 ENCODINGS = ("srgb", "linear")
@@ -56,20 +56,21 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}(\.raw)?", re.ASCII)
 
 
 class WireError(DioptreError):
-    """The other side sent something that is not a message of this protocol."""
+    """The other side sent an invalid message."""
 
     code = "protocol"
 
 
 @dataclass(frozen=True)
 class PixelFormat:
-    """How one pixel lies in a buffer; what an editor hands over without arithmetic.
+    """The format of a pixel in a buffer, chosen so that editors can pass their pixels without conversion.
 
-    dtype: "u8", "u16", "f16" or "f32", in the machine's byte order.
-    channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. Alpha is straight and comes last.
-    order: "rgb", or "bgr" for Krita's 8- and 16-bit integer colours (blue first; with 3 or 4 channels).
-    encoding: "srgb" for sRGB-encoded or "linear" for linear-light values, both with sRGB primaries. Depth,
-        selections and alpha are never encoded: for them it is not inspected.
+    Attributes:
+        dtype: "u8", "u16", "f16" or "f32", in native byte order.
+        channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. Alpha is straight and comes last.
+        order: "rgb", or "bgr" for Krita's 8- and 16-bit integer colours (blue first; with 3 or 4 channels).
+        encoding: "srgb" for sRGB-encoded or "linear" for linear-light values, both with sRGB primaries. It is
+            ignored for depth, selections and alpha, which are never encoded.
     """
 
     dtype: str = "f32"
@@ -90,7 +91,7 @@ class PixelFormat:
 
 @dataclass(frozen=True)
 class Pixels:
-    """A picture in a file of the exchange folder: `height` rows of `width` pixels, no padding anywhere."""
+    """A picture in a file of the exchange folder: `height` rows of `width` pixels, without padding."""
 
     file: str
     width: int
@@ -122,13 +123,13 @@ class Pixels:
 
 
 def check_name(name: str) -> str:
-    """Return `name` when it is a plain name (of a file in the exchange folder, of something kept); else raise."""
+    """Return `name` if it is a plain name, of a file or of stored pixels; raise WireError otherwise."""
     _check(isinstance(name, str) and _NAME.fullmatch(name) is not None, f"{str(name)[:80]!r} is not a plain name")
     return name
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    """One line. Raises WireError when it would be too long, ValueError for NaN or infinity."""
+    """Encode a message as one line; raise WireError if it is too long, ValueError for NaN or infinity."""
     message = {name: _outgoing(value) for name, value in message.items()}
     line = json.dumps(message, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
     _check(len(line) <= MAX_MESSAGE_BYTES, f"a message of {len(line)} bytes")
@@ -136,14 +137,14 @@ def encode(message: Mapping[str, Any]) -> bytes:
 
 
 def _outgoing(value: Any) -> Any:
-    """Templates stay templates: the reader's side translates them."""
+    """Prepare a value for JSON; messages keep their templates, for the receiver to translate."""
     if isinstance(value, Message):
         return value.to_wire()
     return [_outgoing(item) for item in value] if isinstance(value, list) else value
 
 
 def decode(line: bytes, *, sender: str) -> dict[str, Any]:
-    """The message in `line` as `sender` ("client" or "worker") may send it, checked. Raises WireError."""
+    """Decode and check a message that `sender` ("client" or "worker") may send; raise WireError if invalid."""
     _check(len(line) <= MAX_MESSAGE_BYTES, f"a message of more than {MAX_MESSAGE_BYTES} bytes")
     try:
         message = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
@@ -157,9 +158,9 @@ def decode(line: bytes, *, sender: str) -> dict[str, Any]:
 
 
 def decode_hello(line: bytes) -> dict[str, Any] | None:
-    """A client's first message, of whatever protocol: protocol, token and client; None when it is none.
+    """Decode a client's first message, of any protocol version: protocol, token and client. None if it is invalid.
 
-    This much never changes between protocols, nor does the answer `error`.
+    These fields, and the answer `error`, are the same in all protocol versions.
     """
     try:
         message = json.loads(line.decode("utf-8"))
@@ -189,7 +190,7 @@ _MISSING = object()
 
 @dataclass(frozen=True)
 class _Optional:
-    """A field that may be left out or null; it is then `default`."""
+    """A field that may be omitted or null; its value is then `default`."""
 
     parse: _Parse
     default: Any = None
@@ -217,7 +218,7 @@ def _text(value: Any) -> str:
 
 
 def _message(value: Any) -> str:
-    """Plain text, or a template with its values."""
+    """Parse plain text, or a template with its values."""
     if not isinstance(value, dict):
         return _text(value)
     try:
@@ -282,7 +283,7 @@ def _keep(value: Any) -> dict[Role, str]:
 
 
 def _job_input(value: Any) -> Pixels | str:
-    """Pixels in a file, or {"stored": name}."""
+    """Parse an input of a job: pixels in a file, or {"stored": name}."""
     if isinstance(value, dict) and "stored" in value:
         return str(_fields(value, {"stored": check_name}, "input")["stored"])
     return Pixels.from_dict(value)

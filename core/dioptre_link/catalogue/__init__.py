@@ -1,11 +1,11 @@
-"""Every operation of Dioptre, described once, a file each.
+"""All operations of Dioptre, each described once, in a file of its own.
 
-Command-line options, GIMP's arguments, Krita's panel, recipe validation and the wire's jobs are generated from
-these descriptions; the pipelines take the same names. A new option is one entry in a file here and its use in a
+Command-line options, GIMP's arguments, Krita's panel, recipe validation and the jobs on the wire are generated from
+these descriptions; the pipelines use the same names. To add an option, add an entry to a file here and use it in a
 pipeline.
 
-Labels use the words of photographers and of the editors, in sentence case. Help is at most three short sentences;
-"Auto:" says what happens when the value is left out.
+Labels use the words of photographers and of the editors, in sentence case. Help texts have at most three short
+sentences; "Auto:" says what happens if the value is omitted.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ OPERATIONS: dict[str, Operation] = {
         select_depth,
     )
 }
-"""By name, in the order of menus."""
+"""The operations by name, in the order of menus."""
 
 
 def operation(name: str) -> Operation:
-    """Look an operation up by name; raise UsageError with the nearest name when there is none."""
+    """Look up an operation by name; raise UsageError with the most similar name if there is none."""
     try:
         return OPERATIONS[name]
     except KeyError:

@@ -1,4 +1,4 @@
-"""How much and in what shape: the options of every blur."""
+"""Options of every blur: its amount, and the shape of the bokeh."""
 
 from __future__ import annotations
 

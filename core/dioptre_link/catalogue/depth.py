@@ -1,11 +1,11 @@
-"""Depth from one picture."""
+"""The operation that estimates depth from one picture, and the depth options of others."""
 
 from __future__ import annotations
 
 from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
 
 BEST = "best"
-"""The choice that stands for the best depth network that is installed."""
+"""The choice that selects the best installed depth network."""
 
 DEPTH_MODEL = Parameter(
     name="depth_model",
@@ -74,7 +74,7 @@ DEPTH_PARAMETERS = (
     ),
 )
 
-_FULL = (1300, 1950)  # the smallest size whose depth is doubled as often as that of any photo
+_FULL = (1300, 1950)  # the smallest size whose depth is doubled as many times as that of any photo
 
 OPERATION = Operation(
     name="depth",

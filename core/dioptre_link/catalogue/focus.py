@@ -1,4 +1,4 @@
-"""What stays sharp: the options of every blur."""
+"""Options of every blur: what stays sharp."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from ..operation import Kind, Parameter
 
 USUAL_FOCUS_RANGE = 0.04
-"""Disparity that stays sharp to either side of the focus where no range is chosen."""
+"""Disparity on either side of the focus that stays sharp if no range is chosen."""
 
 FOCUS_RESETS: Mapping[str, Any] = {"focal_disparity": None, "focus_m": None}
-"""What a click on the point to focus on hands back to the picture."""
+"""Options that become automatic again when the user clicks on a focus point."""
 
 FOCUS_PARAMETERS = (
     Parameter(

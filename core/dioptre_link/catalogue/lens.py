@@ -1,4 +1,4 @@
-"""A real lens, in metres: the options of every blur."""
+"""Options of every blur that imitate a real lens, in metres."""
 
 from __future__ import annotations
 

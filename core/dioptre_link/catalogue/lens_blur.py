@@ -1,4 +1,4 @@
-"""Blur by a depth map."""
+"""The operation that blurs a picture by a depth map."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _PIECES = Parameter(
     group="Layers",
 )
 
-_ONE_TILE = (214, 320)  # of the blur
+_ONE_TILE = (214, 320)  # size of a single tile of the blur
 _FOCUS = {"focal_disparity": 0.8}
-_WARM_UP = (  # tiles of every size, and drafts
+_WARM_UP = (  # compiles tiles of every size, and drafts
     WarmUp(size=LAPTOP_PREVIEW, draft=True, options={"f_number": 1.4, **_FOCUS}),
     WarmUp(options={"f_number": 1.4, **_FOCUS}),
     WarmUp(size=_ONE_TILE, options={"f_number": 1.4, **_FOCUS}),
@@ -40,7 +40,7 @@ OPERATION = Operation(
     inputs=(Input.PICTURE,),
     optional_inputs=(Input.DISPARITY,),
     outputs=(Role.RESULT, Role.FOREGROUND, Role.SUBJECT, Role.BACKGROUND, Role.DEPTH),
-    memory=Memory(fixed_mib=1200, bytes_per_pixel=36),  # where the subject is looked for
+    memory=Memory(fixed_mib=1200, bytes_per_pixel=36),  # peak memory, reached when the subject has to be found
     warm_up=_WARM_UP,
     warm_up_rank=1,
     click_resets=FOCUS_RESETS,

@@ -1,4 +1,4 @@
-"""Depth, subject and blur in one."""
+"""The operation that combines depth, subject and blur."""
 
 from __future__ import annotations
 

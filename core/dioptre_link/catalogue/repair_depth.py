@@ -1,4 +1,4 @@
-"""Corrections to a depth layer."""
+"""The operation that corrects a depth layer."""
 
 from __future__ import annotations
 
@@ -70,6 +70,6 @@ OPERATION = Operation(
     ),
     inputs=(Input.PICTURE, Input.DISPARITY, Input.SELECTION),
     outputs=(Role.DEPTH,),
-    memory=Memory(fixed_mib=1000, bytes_per_pixel=30),  # where it is estimated again
+    memory=Memory(fixed_mib=1000, bytes_per_pixel=30),  # peak memory, reached when the depth is estimated again
     click_resets={"value": None, "mode": "match"},
 )

@@ -1,4 +1,4 @@
-"""A selection of what lies at a depth."""
+"""The operation that selects everything at a given depth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A selection of the subject."""
+"""The operation that selects the subject."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a selection: the options of every operation that selects."""
+"""Options of every operation that selects: what to create from the selection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which things are the subject, where there are several: the options of everything that finds a subject."""
+"""Options of every operation that finds a subject: which objects belong to it if there are several."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from ..operation import Kind, Parameter
 
 ADDS, REMOVES = "subject", "not_subject"
-"""The options that get the clicks which add a thing to the subject and take one away."""
+"""Names of the options to which clicks add objects that belong to the subject or do not."""
 
 SUBJECT_PARAMETERS = (
     Parameter(
@@ -32,4 +32,4 @@ SUBJECT_PARAMETERS = (
 )
 
 SUBJECT_RESETS: Mapping[str, Any] = {ADDS: (), REMOVES: ()}
-"""What a click that chooses another subject takes back."""
+"""Options that are cleared by a click that chooses another subject."""

@@ -1,10 +1,10 @@
-"""Enlargement with more detail."""
+"""The operation that enlarges a picture with more detail."""
 
 from __future__ import annotations
 
 from ..operation import Input, Kind, Memory, Operation, Parameter, Role, WarmUp
 
-_PLACE = (106, 160)  # what a dialog shows of the picture, before it is enlarged four times
+_PLACE = (106, 160)  # size of the part of the picture that a dialog shows, before it is enlarged four times
 
 OPERATION = Operation(
     name="super_resolution",

@@ -1,4 +1,4 @@
-"""The colour of the light."""
+"""The operation that corrects the colour of the light."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What GIMP's and Krita's plug-ins do alike: traits of operations, views, state, previews, updates, refusals.
+"""Logic shared by the GIMP and Krita plug-ins: traits of operations, views, state, previews, updates and refusals.
 
-Standard library only. Nothing here knows an editor or a widget.
+It uses only the standard library and depends on neither an editor nor a widget toolkit.
 """

@@ -1,4 +1,4 @@
-"""Bokeh shapes that a dialog offers as pictures: named sets of the options that shape the blur disc."""
+"""Bokeh shapes that a dialog shows as small pictures: named sets of the options that shape the blur disc."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from .. import aperture_picture
 from ..operation import Operation
 
 SHAPED = ("blades", "blade_curvature", "anamorphic", "cats_eye", "disc_edge")
-"""The options that a shape sets. The rotation of the blades is the user's own."""
+"""The options that a shape sets. The rotation of the blades remains the user's choice."""
 
-_MARGIN = 1.4  # of a drawn opening around the part that holds the longest of these discs
-_TOLERANCE = 1e-6  # GIMP and Qt hand numbers back through text
+_MARGIN = 1.4  # size of a complete drawing, relative to the part that contains the longest of these discs
+_TOLERANCE = 1e-6  # GIMP and Qt return numbers that were converted to text and back
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """One bokeh shape. label, tip: English. field: the place in the picture where the shape shows best."""
+    """A bokeh shape. label, tip: English texts. field: position in the picture where the shape is most visible."""
 
     name: str
     label: str
@@ -27,7 +27,7 @@ class Shape:
     field: tuple[float, float] = aperture_picture.CENTRE
 
     def picture(self, size: int) -> bytes:
-        """`size` x `size` grey 8-bit values of the disc, which nearly fills them."""
+        """Return `size` x `size` 8-bit grey values of the disc, which nearly fills the picture."""
         whole = round(size * _MARGIN)
         values = aperture_picture.disc(whole, {"blade_rotation": 0.0, **self.options}, field=self.field)
         cut = (whole - size) // 2
@@ -60,12 +60,12 @@ SHAPES = (
 
 
 def has_shapes(operation: Operation) -> bool:
-    """Whether the operation has all options that a shape sets."""
+    """Return whether the operation has all options that a shape sets."""
     return set(SHAPED) <= {parameter.name for parameter in operation.parameters}
 
 
 def shape_of(options: Mapping[str, Any]) -> Shape | None:
-    """The shape that `options` amount to; None for a shape of the user's own."""
+    """Return the shape that matches `options`; None if they match no predefined shape."""
     return next((shape for shape in SHAPES if _equal(shape.options, options)), None)
 
 

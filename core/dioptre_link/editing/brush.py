@@ -1,6 +1,6 @@
-"""The focus brush in a preview: its tools, the strokes that a user paints, and the picture of them.
+"""The focus brush in a preview: its tools, the user's strokes, and their display.
 
-Every function takes a state and returns the next one, as those of `state` do. A place is a fraction of the
+Like those of `state`, most functions take a state and return the next one. A place is a pair of fractions of the
 picture's sides.
 """
 
@@ -22,21 +22,21 @@ from .events import Image
 from .state import Brush, Phase, Point, State, Tool
 
 Change = Callable[[Callable[[State], State]], object]
-"""Replaces the state of a dialog by what a function makes of it."""
+"""Replaces the state of a dialog with the result of a function of it."""
 
 SMALLEST, LARGEST = 0.005, 0.2
-"""The brush's radius as a user sets it."""
+"""Range of the brush's radius that a user can set, as a fraction of the picture's longer side."""
 
 SEEN = (1 + HARD) / 2
-"""Fraction of the radius that a stroke is shown with: there it counts by half."""
+"""Fraction of the radius at which a stroke is displayed: there its effect is one half."""
 
-OVERLAY_PX = 512  # of the longer side of `Overlay`'s pictures
+OVERLAY_PX = 512  # longer side of an overlay picture
 COLOURS = [(0, 0, 0, 0), views.SHARP, views.BEHIND, *[(0, 0, 0, 0)] * 253]
-"""Red, green, blue and alpha of an overlay's values: nothing, keep sharp, let blur."""
+"""Colours of an overlay's values as red, green, blue and alpha: nothing, keep sharp, allow blur."""
 
-_OCTAVES = math.log2(LARGEST / SMALLEST)  # of the slider: each has the same length
-_NOTCH = 1.25  # of the radius, for a notch of the wheel
-_STEP = 0.2  # of the radius: points of a stroke closer to each other say nothing more
+_OCTAVES = math.log2(LARGEST / SMALLEST)  # length of the slider in octaves, which all have the same length on it
+_NOTCH = 1.25  # factor on the radius for one notch of the mouse wheel
+_STEP = 0.2  # smallest distance between points of a stroke, as a fraction of the radius
 _LABELS = {Tool.POINT: "Focus point", Tool.KEEP: "Keep sharp", Tool.LET: "Allow blur"}
 _TIPS = {
     Tool.POINT: "Click on what should be sharp.",
@@ -48,62 +48,64 @@ _TIPS = {
 
 
 def label(tool: Tool) -> str:
-    """The tool's name, in the user's language."""
+    """Return the name of the tool in the user's language."""
     return translated(_LABELS[tool])
 
 
 def tip(tool: Tool) -> str:
-    """What the tool does, in the user's language."""
+    """Return a description of the tool in the user's language."""
     return translated(_TIPS[tool])
 
 
 def is_offered(state: State) -> bool:
-    """Whether the operation has a focus brush. A recipe's strokes are its own."""
+    """Return whether the user can paint: not in a recipe, which brings its own strokes."""
     option = _option(state)
     return option is not None and option.name in state.options
 
 
 def is_active(state: State) -> bool:
-    """Whether the pointer paints on the canvas."""
+    """Return whether dragging the pointer in the preview paints a stroke."""
     return is_offered(state) and state.brush.paints and not state.working
 
 
 def strokes(state: State) -> Sequence[Mapping[str, Any]]:
-    """The finished strokes."""
+    """Return the finished strokes."""
     option = _option(state)
     return () if option is None else state.options.get(option.name, ())
 
 
 def chose(state: State, tool: Tool) -> State:
+    """Select a tool."""
     return replace(state, brush=replace(state.brush, tool=tool, drawn=()))
 
 
 def sized(state: State, radius: float) -> State:
+    """Set the radius of the brush, limited to its range."""
     return replace(state, brush=replace(state.brush, radius=min(max(radius, SMALLEST), LARGEST)))
 
 
 def resized(state: State, notches: float) -> State:
-    """The wheel turned: above 0 the brush becomes larger."""
+    """Resize the brush by notches of the mouse wheel; positive values enlarge it."""
     return sized(state, state.brush.radius * _NOTCH**notches)
 
 
 def slider_place(radius: float) -> float:
-    """Where the size's slider stands, 0 to 1."""
+    """Return the position of the size slider, 0 to 1, for a radius."""
     return math.log2(radius / SMALLEST) / _OCTAVES
 
 
 def radius_at(place: float) -> float:
-    """The radius for a place of the slider."""
+    """Return the radius for a position of the size slider, 0 to 1."""
     return float(SMALLEST * 2.0 ** (place * _OCTAVES))
 
 
 def began(state: State, place: Point) -> State:
-    """The button went down, with a brush."""
+    """Start a stroke: the user pressed the mouse button with a brush."""
     return replace(state, brush=replace(state.brush, drawn=(_inside(place),)))
 
 
 def moved(state: State, place: Point, *, size: tuple[float, float]) -> State:
-    """The pointer moved with the button down. size: the picture's, in any unit."""
+    """Extend the stroke: the pointer moved with the button pressed. size: the picture's (width, height)."""
     drawn, place = state.brush.drawn, _inside(place)
     if not drawn:
         return state
@@ -114,7 +116,7 @@ def moved(state: State, place: Point, *, size: tuple[float, float]) -> State:
 
 
 def ended(state: State) -> State:
-    """The button went up: the stroke is part of the options, unless there are too many."""
+    """Finish the stroke: add it to the options, unless there are too many."""
     if not state.brush.drawn:
         return state
     painted = (*strokes(state), _stroke(state.brush))
@@ -126,20 +128,20 @@ def ended(state: State) -> State:
 
 
 def undone(state: State) -> State:
-    """Without the last stroke."""
+    """Remove the last stroke."""
     return _with(state, strokes(state)[:-1]) if strokes(state) else state
 
 
 def cleared(state: State) -> State:
-    """Without any stroke."""
+    """Remove all strokes."""
     return _with(state, ()) if strokes(state) else state
 
 
 class Painting:
-    """What a user does on a canvas: the left button draws strokes, Ctrl with the wheel or Z is the brush's."""
+    """Handler of a canvas's input: the left button paints strokes, Ctrl+wheel resizes the brush, Ctrl+Z undoes."""
 
     def __init__(self, change: Change, size: Callable[[], tuple[float, float] | None]) -> None:
-        """size: of the picture, in any unit; None while there is none."""
+        """change: applies a function to the dialog's state. size: returns the picture's size, or None."""
         self._change, self._size = change, size
 
     def began(self, place: Point) -> None:
@@ -160,9 +162,9 @@ class Painting:
 
 
 class Overlay:
-    """The strokes as a picture of values for `COLOURS`, while they are painted and until a preview has them.
+    """The strokes as a picture of values for `COLOURS`.
 
-    The view of the focus shows them always.
+    They are shown while the user paints and until a preview includes them; the focus view always shows them.
     """
 
     def __init__(self) -> None:
@@ -170,7 +172,7 @@ class Overlay:
         self._painted = b""
 
     def picture(self, state: State, size: tuple[float, float]) -> Image | None:
-        """None where there is nothing to show. size: the picture's, in any unit."""
+        """Return the overlay, or None if there is nothing to show. size: the picture's (width, height)."""
         drawn, painted = state.brush.drawn, strokes(state)
         waits = state.brush.paints and state.phase is Phase.WAITING
         if not (drawn or ((waits or state.view == views.FOCUS) and painted)):
@@ -208,7 +210,7 @@ def _inside(place: Point) -> Point:
 
 
 def _paint(values: bytearray, width: int, stroke: Mapping[str, Any]) -> None:
-    """Paint a stroke: discs along its way."""
+    """Paint a stroke as a series of discs along its points."""
     height = len(values) // width
     value = 1 if stroke["keep"] else 2
     radius = max(SEEN * stroke["radius"] * max(width, height), 0.5)

@@ -1,4 +1,4 @@
-"""What happens on the way to a preview or a result: steps of progress, drafts, images."""
+"""Events on the way to a preview or a result: progress steps, drafts and images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """Progress of something under way. waiting: nothing to do until the worker answers."""
+    """Progress of a task. waiting: nothing can be done until the worker answers."""
 
     fraction: float
     phase: str
@@ -24,7 +24,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """Packed 8-bit rows, without padding."""
+    """A picture of packed 8-bit rows without padding."""
 
     width: int
     height: int
@@ -32,12 +32,12 @@ class Image:
     data: bytes
 
     def channel(self, number: int) -> Image:
-        """One channel alone; -1 is the last."""
+        """Extract one channel; -1 is the last."""
         data = self.data[number % self.channels :: self.channels]
         return Image(width=self.width, height=self.height, channels=1, data=data)
 
     def at(self, x: float, y: float) -> int:
-        """The first channel's value at a point given as fractions of the sides."""
+        """Return the first channel's value at a point given as fractions of the sides."""
         column = min(max(int(x * self.width), 0), self.width - 1)
         row = min(max(int(y * self.height), 0), self.height - 1)
         return self.data[(row * self.width + column) * self.channels]
@@ -45,12 +45,21 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """What a preview shows.
+    """The content of a preview.
 
-    draft: nearly alike; the exact one follows. subject: its coverage. selection: how
-    far each pixel is selected, 255 in full. before, part: of an enlargement, the part as
-    it is and where it lies (left, top, width, height as fractions of the layer's sides). depth_before: the depth
-    layer that the operation changes.
+    Attributes:
+        draft: whether this is an approximation that the exact preview will replace.
+        after: the result.
+        before: for an enlargement, the part of the original that is shown.
+        part: for an enlargement, the position of that part: left, top, width and height as fractions of the layer's
+            sides.
+        depth: the depth map.
+        depth_before: the depth layer that the operation changes.
+        confidence: confidence of the depth.
+        subject: coverage of the subject.
+        selection: how much of each pixel is selected, 255 for all of it.
+        values: values that were decided automatically.
+        messages: sentences for the user.
     """
 
     draft: bool = False
@@ -71,7 +80,7 @@ Shows = Generator[Step | Shown, None, Shown]
 
 
 def follow(job: Job, *, poll_s: float = 0.0) -> Steps[Result]:
-    """A job's progress, and its result; it is cancelled when the generator is closed."""
+    """Yield a job's progress and return its result; closing the generator cancels the job."""
     step = Step(fraction=0.0, phase="Waiting", waiting=True)
     try:
         while True:
@@ -91,7 +100,7 @@ def drain(
     on_event: Callable[[Step | Shown], None],
     cancelled: Callable[[], bool],
 ) -> T:
-    """Run steps to their end on a thread. Raises Cancelled as soon as `cancelled()` says so."""
+    """Run a generator of steps to its end on a thread; raise Cancelled as soon as `cancelled()` returns True."""
     while True:
         if cancelled():
             steps.close()
@@ -104,7 +113,7 @@ def drain(
 
 
 def read_images(result: Result) -> dict[Role, Image]:
-    """The result's layers as images; deletes its buffers."""
+    """Return the result's layers as images, and delete its buffers."""
     try:
         return {
             layer.role: Image(

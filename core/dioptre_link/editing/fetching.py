@@ -1,13 +1,13 @@
-"""*Download (43 MB)*: what a dialog offers while a choice names a network that is not installed.
+"""The offer to download a network while a choice in a dialog names one that is not installed.
 
-    store.set(states.listed(store.state, worker.networks()))    # short; not from the editor's own thread
-    offer = fetching.offer_of(store.state)                      # None: nothing to show beside the choice
+    store.set(states.listed(store.state, worker.networks()))    # a short request; not on the editor's main thread
+    offer = fetching.offer_of(store.state)                      # None: nothing to show next to the choice
     if offer is not None and offer.fraction is None:
         show(offer.button, offer.words)                         # the button starts the download:
     steps = fetching.fetch(worker, network)                     # Steps, with `fetching.began`, `stepped`, `failed`
-    store.set(fetching.fetched(store.state, networks))          # phase WAITING again: ask for a preview
+    store.set(fetching.fetched(store.state, networks))          # phase WAITING again: request a preview
 
-The state refuses OK (`can_make`) and marks the preview (`Phase.MISSING`) meanwhile.
+Meanwhile, the state disables OK (`can_make`) and marks the preview (`Phase.MISSING`).
 """
 
 from __future__ import annotations
@@ -26,12 +26,16 @@ from .state import Fetch, State
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """What to show below a choice. All texts are English, or templates.
+    """The offer to show below a choice. All texts are English, or templates.
 
-    network: to fetch when the button is pressed. parameter: the option whose choice names it. button: the button's
-    text, "" for none. words: the licence, the step of the download, or why it failed. hint: what to do then.
-    doubts: what is not settled about the licence. fraction: of the download; None while there is none, else show a
-    bar and Cancel.
+    Attributes:
+        network: the network that the button downloads.
+        parameter: the option whose choice names the network.
+        button: text of the button; "" for no button.
+        words: the licence, the current phase of the download, or the reason why it failed.
+        hint: what the user can do if it failed.
+        doubts: unresolved questions about the licence.
+        fraction: progress of the download, shown as a bar with a Cancel button; None if there is no download.
     """
 
     network: Network
@@ -44,7 +48,7 @@ class Offer:
 
 
 def offer_of(state: State) -> Offer | None:
-    """What to offer for the options as they are; a download under way is shown whatever is chosen meanwhile."""
+    """Return the offer for the current options; a running download is shown regardless of the current choice."""
     fetch = state.fetch
     network = fetch.network if fetch is not None and fetch.running else state.missing
     if network is None or (parameter := _parameter_of(state.operation, network)) is None:
@@ -71,7 +75,7 @@ def offer_of(state: State) -> Offer | None:
 
 
 def needs(state: State) -> Message | None:
-    """Why there is no preview, for a sign over it; None where no network is missing."""
+    """Return the reason why there is no preview, to display over it; None if no network is missing."""
     network = state.missing
     parameter = None if network is None else _parameter_of(state.operation, network)
     if network is None or parameter is None:
@@ -80,41 +84,44 @@ def needs(state: State) -> Message | None:
 
 
 def fetch(worker: Worker, network: Network, *, poll_s: float = 0.0) -> Steps[tuple[Network, ...]]:
-    """Download and install a network; returns the list of all. Closing the steps cancels the download.
+    """Download and install a network, and return the updated list of networks.
 
-    Raises what the download fails with. Only call it when the user pressed the button: it opens an internet
-    connection.
+    Closing the generator cancels the download. Call this only when the user has pressed the button: it opens an
+    internet connection.
+
+    Raises:
+        DioptreError: the download failed.
     """
     yield from follow(worker.fetch_network(network.id), poll_s=poll_s)
     return worker.networks()
 
 
 def began(state: State, network: Network) -> State:
-    """The user pressed the button."""
+    """Start a download: the user pressed the button."""
     return replace(state, fetch=Fetch(network=network))
 
 
 def stepped(state: State, step: Step) -> State:
-    """The download is under way."""
+    """Record the progress of the download."""
     if state.fetch is None or not state.fetch.running:
         return state
     return replace(state, fetch=replace(state.fetch, fraction=step.fraction, phase=step.phase))
 
 
 def fetched(state: State, networks: tuple[Network, ...]) -> State:
-    """The network is installed."""
+    """End the download: the network is installed."""
     return states.listed(replace(state, fetch=None), networks)
 
 
 def failed(state: State, error: DioptreError) -> State:
-    """The download ended without the network; after a cancel the offer stands as before."""
+    """Record why the download failed; after a cancellation, the offer is shown as before."""
     if state.fetch is None or isinstance(error, Cancelled):
         return replace(state, fetch=None)
     return replace(state, fetch=replace(state.fetch, message=error.message, hint=error.hint))
 
 
 def carried(state: State, earlier: State) -> State:
-    """The state of another operation in the same dialog, with what is known of networks."""
+    """Carry the known networks and a running download over to the state of another operation in the same dialog."""
     return states.listed(replace(state, fetch=earlier.fetch), earlier.networks)
 
 

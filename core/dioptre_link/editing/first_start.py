@@ -1,11 +1,11 @@
-"""The first start of a plug-in that came as a zip: its compute core is installed, or found where it is already.
+"""The first start of a plug-in installed from a zip: install the compute core, or find an existing installation.
 
     if first_start.is_needed():          # before a dialog or docker shows anything else
-        steps = first_start.install()    # when the user pressed the button; closing them ends the installer
-        first_start.adopt(folder)        # or: the user named the folder of an installed Dioptre
+        steps = first_start.install()    # after the user pressed the button; closing the generator stops the
+        installer first_start.adopt(folder)        # or: the user chose the folder of an installed Dioptre
 
-The zip holds the installer, the core and the weights beside the plug-in (`installer/zips.py` writes it). A plug-in
-that `install.py` or `dioptre plugin install` put there has none of that, and nothing here concerns it.
+The zip contains the installer, the core and the weights along with the plug-in (`installer/zips.py` writes it).
+Plug-ins installed by `install.py` or `dioptre plugin install` contain none of these and do not need this module.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from ..start import WorkerMissingError, clean_environment, environment_python, i
 from .events import Step, Steps
 
 LINK = Path(__file__).resolve().parents[1]
-SOURCE = LINK.parent / "source"  # what a checkout has, as far as the installer needs it
-ABOUT = "about.json"  # in SOURCE: the version, and the hash of the core
+SOURCE = LINK.parent / "source"  # the parts of a checkout that the installer needs
+ABOUT = "about.json"  # in SOURCE: the version and the hash of the core
 TITLE = Message("Dioptre is not set up yet")
 TEXT = Message(
     "Dioptre computes outside of the editor, in a Python environment of its own. Its packages come from the Python "
@@ -40,7 +40,7 @@ TEXT = Message(
 )
 INSTALL, FIND = Message("Install"), Message("Find it…")
 FIND_TIP = Message("Choose the folder of a Dioptre that is installed already: its DIOPTRE_HOME, or its data folder")
-PHASES = (  # of the installer, for translators
+PHASES = (  # the installer's phases, listed here for translation
     Message("Making an environment with Python {version}", version=""),
     Message("Installing build tools"),
     Message("Installing dependencies"),
@@ -48,15 +48,16 @@ PHASES = (  # of the installer, for translators
     Message("Starting Dioptre for the first time"),
     Message("Copying the weights"),
 )
-_PROGRESS = re.compile(r"@(\d\.\d+) (.*?)(?:\t(.*))?")  # what the installer's console writes for programs
-_OLDEST_MINOR, _NEWEST_MINOR = 10, 14  # of the Python that starts the installer, which finds one for the core
+_PROGRESS = re.compile(r"@(\d\.\d+) (.*?)(?:\t(.*))?")  # format of the installer's progress lines for programs
+# Versions of the Python that may start the installer, which then finds one for the core.
+_OLDEST_MINOR, _NEWEST_MINOR = 10, 14
 _PROBE_TIMEOUT_S = 30
-_MAC_FOLDERS = ("/opt/homebrew/bin", "/usr/local/bin")  # which programs started from the Finder do not have on PATH
+_MAC_FOLDERS = ("/opt/homebrew/bin", "/usr/local/bin")  # not on the PATH of programs started from the Finder
 _MAC_FRAMEWORK = Path("/Library/Frameworks/Python.framework/Versions")
 
 
 def is_needed() -> bool:
-    """Whether the core must be installed, or brought to the version of this plug-in, before anything works."""
+    """Return whether the core must be installed, or updated to this plug-in's version, before anything works."""
     if not (SOURCE / "install.py").is_file() or is_running():
         return False
     if os.environ.get("DIOPTRE_PYTHON") or paths.chosen_python():
@@ -87,14 +88,19 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def install(*, poll_s: float = 0.0) -> Steps[None]:
-    """Run the installer of the zip. Closing the steps ends it; the next one goes on where it stopped.
+    """Run the installer from the zip.
 
-    poll_s: how long a step waits for the installer; an editor's own thread must not.
-    Raises DioptreError with what the installer said, or when there is no Python to start it with.
+    Closing the generator stops the installer; the next run resumes the installation.
+
+    Args:
+        poll_s: how long a step may wait for the installer; 0 on an editor's main thread.
+
+    Raises:
+        DioptreError: the installation failed, or there is no Python to start the installer.
     """
     python = yield from _find_python()
-    private_dir(paths.data_dir() / "writing")  # the installer knows by it whose the folders are
-    process = subprocess.Popen(  # noqa: S603  (a Python that was tried, and the installer of this plug-in)
+    private_dir(paths.data_dir() / "writing")  # the folder's owner tells the installer to whom the folders belong
+    process = subprocess.Popen(  # noqa: S603  (a verified Python, and the installer of this plug-in)
         [*python, "-u", str(SOURCE / "install.py"), "--version"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -107,14 +113,14 @@ def install(*, poll_s: float = 0.0) -> Steps[None]:
         yield from _follow(process, said, poll_s)
     except GeneratorExit:
         process.terminate()
-        threading.Thread(target=process.wait, daemon=True).start()  # an editor waits for nothing
+        threading.Thread(target=process.wait, daemon=True).start()  # the editor must not wait
         raise
     if process.returncode:
         raise _failure(said)
 
 
 def adopt(folder: Path) -> None:
-    """Use the Dioptre that is installed in `folder` from now on. Raises DioptreError where there is none."""
+    """Use the Dioptre installed in `folder` from now on; raise DioptreError if there is none."""
     for data in (folder, folder / "data", folder / "Dioptre" / "data", folder / "dioptre"):
         if paths.interpreter(paths.environment_dir(data)).exists():
             kinds = ("data", "cache", "log")
@@ -134,7 +140,7 @@ def _default(kind: str) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """As a worker's, but with the folders that the user set, and no others: the installer has the same rules."""
+    """Return a worker's environment, but with only the folders that the user set; the installer adds the rest."""
     kept = clean_environment(os.environ)
     for kind in ("DATA", "CACHE", "LOG"):
         if (name := f"DIOPTRE_{kind}_DIR") not in os.environ:
@@ -145,7 +151,7 @@ def _environment() -> dict[str, str]:
 
 
 def _follow(process: subprocess.Popen[bytes], said: list[str], poll_s: float) -> Steps[None]:
-    """The installer's progress until it ends; `said` gets its other lines."""
+    """Yield the installer's progress until it ends; collect its other lines in `said`."""
     lines: queue.Queue[str | None] = queue.Queue()
     assert process.stderr is not None
     threading.Thread(target=_read_lines, args=(process.stderr, lines), daemon=True).start()
@@ -179,7 +185,7 @@ def _phase(text: str, detail: str) -> str:
 
 
 def _failure(said: list[str]) -> DioptreError:
-    """What the installer's lines say: an error, a hint, and where its log is."""
+    """Build the error from the installer's output: its error, its hint, and the path of its log."""
     found = {name: text for line in said for name, _, text in [line.partition(": ")] if name in _FIELDS}
     log = Message(" (log: {log})", log=found["Log"]) if "Log" in found else ""
     return DioptreError(
@@ -196,7 +202,7 @@ _FIELDS = ("Error", "Hint", "Log")
 
 
 def _find_python() -> Steps[list[str]]:
-    """A command that starts a Python for the installer. Raises DioptreError where there is none."""
+    """Find a command that starts a Python for the installer; raise DioptreError if there is none."""
     for command in _candidates():
         yield Step(fraction=0.0, phase="Looking for a Python", waiting=True)
         if _starts(command):
@@ -205,7 +211,7 @@ def _find_python() -> Steps[list[str]]:
 
 
 def _candidates() -> Iterator[list[str]]:
-    """The editor's own Python is not among them: it cannot make environments."""
+    """Yield possible commands, without the editor's own Python, which cannot create virtual environments."""
     if sys.platform == "win32":
         if launcher := shutil.which("py"):
             yield [launcher, "-3"]
@@ -218,7 +224,7 @@ def _candidates() -> Iterator[list[str]]:
 
 
 def _registered() -> Iterator[Path]:
-    """Where installers of Python for Windows say that it is (PEP 514)."""
+    """Yield the locations that Python's installers for Windows register (PEP 514)."""
     if sys.platform != "win32":
         return
     import winreg
@@ -238,7 +244,7 @@ def _mac_folders() -> list[str]:
 def _starts(command: list[str]) -> bool:
     script = f"import sys; sys.exit(sys.version_info < (3, {_OLDEST_MINOR}))"
     try:
-        done = subprocess.run(  # noqa: S603  (programs of these names on PATH or in the registry)
+        done = subprocess.run(  # noqa: S603  (programs with these names on PATH or in the registry)
             [*command, "-I", "-c", script],
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -1,6 +1,6 @@
-"""The focus range as the user moves it: options from a drag on the histogram of the depth, or from a key.
+"""Adjusting the focus range: the options that result from dragging on the depth histogram or pressing a key.
 
-The range is a pair of disparities, (far end, near end), in 0 to 1; `at` is a place on the same scale.
+The range is a pair of disparities, (far end, near end), from 0 to 1; `at` is a position on the same scale.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ class Grip(Enum):
 
 
 def is_automatic(options: Options) -> bool:
-    """Whether both the range and its middle are decided from the picture."""
+    """Return whether both the range and its middle are chosen automatically."""
     return all(options[name] is None for name in AUTOMATIC)
 
 
 def fixed(sharp: Range) -> Options:
-    """The range as it is, no longer automatic."""
+    """Return options that keep the current range fixed instead of automatic."""
     return _with_reach(_reach(sharp))
 
 
 def grip_at(sharp: Range, at: float, tolerance: float) -> Grip:
-    """What a press at `at` takes hold of: an end within `tolerance`, else the middle."""
+    """Return the part of the range that a press at `at` grips: an end within `tolerance`, else the middle."""
     return Grip.END if min(abs(at - end) for end in sharp) <= tolerance else Grip.MIDDLE
 
 
 def dragged(sharp: Range, grip: Grip, at: float) -> Options:
-    """The pointer, which holds `grip`, is at `at`. Both ends move alike."""
+    """Return the options after dragging `grip` to `at`; both ends move symmetrically."""
     return _with_focus(at) if grip is Grip.MIDDLE else _with_reach(abs(at - sum(sharp) / 2))
 
 
 def nudged(sharp: Range, key: str) -> Options:
-    """An arrow key: "left" and "right" move the range, "up" and "down" widen and narrow it."""
+    """Return the options after an arrow key: "left" and "right" move the range, "up" and "down" resize it."""
     if key in ("left", "right"):
         return _with_focus(sum(sharp) / 2 + (KEY_STEP if key == "right" else -KEY_STEP))
     return _with_reach(_reach(sharp) + (KEY_STEP / 2 if key == "up" else -KEY_STEP / 2))
@@ -55,7 +55,7 @@ def _reach(sharp: Range) -> float:
 
 
 def _with_focus(disparity: float) -> Options:
-    """A depth that is chosen here replaces a clicked point."""
+    """Set the focus to a disparity, which replaces a clicked point."""
     return {"focus": None, "focal_disparity": _rounded(disparity)}
 
 

@@ -1,4 +1,4 @@
-"""What a preview marks on the picture: the subject's outline, where the automatic focus lies, and its words."""
+"""Markings on a preview: the subject's outline, the position of the automatic focus, and its description."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from . import traits, views
 from .events import Image
 from .state import State
 
-INSIDE = 128  # of 255: coverage from which a pixel belongs to the subject
+INSIDE = 128  # coverage, out of 255, from which a pixel belongs to the subject
 _COVERED = bytes(INSIDE) + b"\xff" * (256 - INSIDE)
-_KEEP = "keep_subject"  # the option
-_SAMPLES = 48  # along the shorter side, for the place of the focus
-_DEPTH_WEIGHT = 4.0  # of a difference in depth beside a distance in the picture
+_KEEP = "keep_subject"  # name of the option
+_SAMPLES = 48  # number of samples along the shorter side for finding the focus position
+_DEPTH_WEIGHT = 4.0  # weight of a difference in depth, relative to a distance in the picture
 _INSIDE = bytes(int(value >= INSIDE) for value in range(256))
 
 
 def outline(coverage: Image) -> bytes:
-    """1 along the subject's edge, two pixels wide, 0 elsewhere; one byte a pixel."""
+    """Return a mask, one byte per pixel: 1 along the subject's edge, two pixels wide, and 0 elsewhere."""
     width, height = coverage.width, coverage.height
     inside = coverage.data.translate(_INSIDE)
     whole = int.from_bytes(inside, "little")
     across = whole ^ (whole >> 8) | whole ^ (whole << 8)
     along = whole ^ (whole >> 8 * width) | whole ^ (whole << 8 * width)
     edge = bytearray((across | along).to_bytes(len(inside) + width + 1, "little")[: len(inside)])
-    edge[::width] = edge[width - 1 :: width] = bytes(height)  # rows do not continue each other
+    edge[::width] = edge[width - 1 :: width] = bytes(height)  # the end of a row does not continue in the next one
     edge[:width] = edge[-width:] = bytes(width)
     return bytes(edge)
 
 
 def focus_place(coverage: Image, depth: Image | None, focal_disparity: float | None) -> tuple[float, float] | None:
-    """A point of the subject at the depth of the focus, as fractions of the sides; None without a subject."""
+    """Return a point on the subject at the focal depth, as fractions of the sides; None without a subject."""
     step = max(1, min(coverage.width, coverage.height) // _SAMPLES)
     points = [
         (x, y)
@@ -56,10 +56,10 @@ def focus_place(coverage: Image, depth: Image | None, focal_disparity: float | N
 
 
 def focus_parts(state: State) -> Image | None:
-    """Which pixels are sharp, in front of the focus and behind it: values for `views.FOCUS_COLOURS`. None while
-    unknown.
+    """Return an image of the pixels that are sharp, in front of the focus or behind it; None if unknown.
 
-    A subject whose depth is pulled into focus is sharp over more of its own depth.
+    Its values are indices of `views.FOCUS_COLOURS`. A subject whose depth is pulled into focus is sharp over a
+    wider range of its own depth.
     """
     shown, sharp = state.shown, state.sharp
     if shown is None or shown.depth is None or sharp is None:
@@ -75,17 +75,17 @@ def focus_parts(state: State) -> Image | None:
 
 
 def _where(mask: bytes, inside: bytes, outside: bytes) -> bytes:
-    """Bytes of `inside` where the mask is 255, of `outside` where it is 0; as whole numbers, which is quick."""
+    """Take bytes of `inside` where the mask is 255, else of `outside`; one large integer makes this fast."""
     chosen, first, second = (int.from_bytes(part, "little") for part in (mask, inside, outside))
     return (second ^ (chosen & (first ^ second))).to_bytes(len(mask), "little")
 
 
 def automatic_words(state: State) -> str:
-    """What counts where the user clicked no point, in the user's language."""
+    """Describe, in the user's language, what is in focus if the user clicked no point."""
     if not traits.focuses(state.operation):
         return translated("none: click in the picture")
     if state.options.get("focal_disparity") is not None:
         return translated("at one depth")
     shown = state.shown
-    missing = shown is not None and not shown.draft and shown.subject is None  # the preview found none
+    missing = shown is not None and not shown.draft and shown.subject is None  # the exact preview found no subject
     return translated("the subject" if traits.finds_subject(state.operation) and not missing else "automatic")

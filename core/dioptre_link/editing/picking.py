@@ -1,7 +1,7 @@
-"""Clicks and boxes that choose things in a preview: which options they change.
+"""Selecting objects in a preview by clicks and boxes: the resulting changes of the options.
 
-A plain click sets the operation's point, where it has one, and starts over with the thing there. Shift adds another
-thing, Alt or Ctrl removes one. Where an operation has no point, a plain click adds.
+A plain click sets the operation's point, if it has one, and starts again with the object there. Shift adds another
+object; Alt or Ctrl removes one. If an operation has no point, a plain click adds an object.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from . import traits
 Options = Mapping[str, Any]
 Point = tuple[float, float]
 
-_TAKES_BACK = 0.015  # of the longer side: a click that near to one of the other kind takes it back
-_LEAST_BOX = 0.01  # of the shorter side: a smaller box is a click with an unsteady hand
+# Fraction of the longer side: a click this close to a point of the other kind removes that point.
+_TAKES_BACK = 0.015
+_LEAST_BOX = 0.01  # fraction of the shorter side: a smaller box is treated as an unsteady click
 
 
 class Click(Enum):
-    """What a click does."""
+    """The effect of a click."""
 
     CHOOSE = "choose"
     ADD = "add"
@@ -31,28 +32,33 @@ class Click(Enum):
 
 
 def click_of(*, shift: bool, alt: bool, control: bool) -> Click:
-    """What the keys that are held say. Some desktops keep Alt and a click for themselves, so Ctrl is the same."""
+    """Return the effect of a click from the keys held; Ctrl equals Alt because some desktops reserve Alt+click."""
     if alt or control:
         return Click.REMOVE
     return Click.ADD if shift else Click.CHOOSE
 
 
 def box_of(operation: Operation) -> Parameter | None:
-    """The option that a dragged box sets; None when the operation has none."""
+    """Return the option that a dragged box sets; None if the operation has none."""
     return next((parameter for parameter in operation.parameters if parameter.kind is Kind.BOX), None)
 
 
 def picks(operation: Operation) -> bool:
-    """Whether clicks add things and remove them."""
+    """Return whether clicks add and remove objects."""
     return bool(operation.click_adds)
 
 
 def clicked(
     operation: Operation, options: Options, point: Point, size: tuple[int, int], click: Click
 ) -> dict[str, Any] | None:
-    """The options after a click; None where it changes nothing.
+    """Return the options after a click; None if it changes nothing.
 
-    point, size: in pixels of the layer, size as (width, height).
+    Args:
+        operation: the operation.
+        options: its current options.
+        point: (x, y) in pixels of the layer.
+        size: (width, height) of the layer in pixels.
+        click: the effect of the click.
     """
     parameter = traits.point_of(operation)
     if not picks(operation):
@@ -74,7 +80,7 @@ def clicked(
 def boxed(
     operation: Operation, options: Options, start: Point, end: Point, size: tuple[int, int]
 ) -> dict[str, Any] | None:
-    """The options after a dragged box, whose corners are fractions of the sides; None where it is too small."""
+    """Return the options after dragging a box between two corners (fractions of the sides), unless too small."""
     parameter = box_of(operation)
     corners = [
         tuple(round(min(max(share, 0.0), 1.0) * side, 1) for share, side in zip(corner, size, strict=True))
@@ -88,7 +94,7 @@ def boxed(
 
 
 def marked(operation: Operation, options: Options, size: tuple[int, int]) -> list[tuple[Point, bool]]:
-    """The points that were clicked, as fractions of the sides, and whether each adds."""
+    """Return the clicked points as fractions of the sides, and for each whether it adds an object."""
     names = ((operation.click_adds, True), (operation.click_removes, False))
     return [
         ((x / max(size[0] - 1, 1), y / max(size[1] - 1, 1)), adds)
@@ -99,7 +105,7 @@ def marked(operation: Operation, options: Options, size: tuple[int, int]) -> lis
 
 
 def box_places(operation: Operation, options: Options, size: tuple[int, int]) -> tuple[float, ...] | None:
-    """The chosen box: left, top, width and height as fractions of the sides."""
+    """Return the chosen box as left, top, width and height in fractions of the sides; None if there is none."""
     parameter = box_of(operation)
     box = None if parameter is None else options.get(parameter.name)
     if box is None:
@@ -109,7 +115,7 @@ def box_places(operation: Operation, options: Options, size: tuple[int, int]) ->
 
 
 def words_of(parameter: Parameter, value: Any) -> str:
-    """What an option of kind POINTS or BOX holds, in the user's language."""
+    """Describe the value of an option of kind POINTS or BOX in the user's language."""
     if not value:
         return translated("none")
     if parameter.kind is Kind.BOX:
@@ -118,7 +124,7 @@ def words_of(parameter: Parameter, value: Any) -> str:
 
 
 def hint(operation: Operation) -> str:
-    """What clicks do, in the user's language; "" where they choose neither things nor a selection."""
+    """Describe the effect of clicks in the user's language; "" if they select neither objects nor a depth."""
     if not picks(operation):
         return translated("Click on a place that has the depth to select.") if traits.selects(operation) else ""
     if traits.point_of(operation) is not None:

@@ -1,7 +1,7 @@
-"""Live previews: the picture stays in the worker, and each change of an option asks for a small result.
+"""Live previews: the picture stays in the worker, and each change of an option requests a small result.
 
-A `PreviewSession` is used through generators of steps, which never wait: GIMP drives them from its main loop, Krita
-from a thread (`events.drain`). Where the operation allows it, a draft comes at once and the exact preview follows.
+A `PreviewSession` is used through generators of steps that never wait: GIMP runs them from its main loop, Krita on
+a thread (`events.drain`). If the operation supports it, a draft appears at once and the exact preview follows.
 """
 
 from __future__ import annotations
@@ -22,27 +22,34 @@ from .events import Image, Shown, Shows, Step, Steps, follow, read_images
 from .request import Point, Request, detail_rect
 
 PATIENCE_S = 1.0
-"""A preview younger than this is not superseded: a slider that keeps moving would never show anything."""
+"""A preview younger than this is not superseded: otherwise a slider that keeps moving would never show a result."""
 
 SETTLE_MS = 30
-"""A moving slider sends many changes; the preview follows after this pause."""
+"""Pause after a change before the preview is requested, since a moving slider sends many changes."""
 
-SUBJECTS = 8  # kept in the worker, by the places that chose them
-LEAST_PX = 16  # of a preview's longer side, for the worker
+SUBJECTS = 8  # number of subjects kept in the worker, by the places that the user chose
+LEAST_PX = 16  # smallest longer side of a preview that the worker accepts
 
 
 class PreviewSession:
-    """What the worker keeps for the previews of one picture. One thread at a time uses it."""
+    """A session of previews of one picture, whose depth and subjects the worker keeps; not thread-safe."""
 
     def __init__(self, worker: Worker, colour_format: PixelFormat, *, poll_s: float = 0.0) -> None:
-        """colour_format: of the pictures shown; 8 bits. poll_s: how long a step may wait for the worker."""
+        """Set up a session without contacting the worker.
+
+        Args:
+            worker: the client's access to the worker.
+            colour_format: 8-bit format of the pictures to show.
+            poll_s: how long a step may wait for the worker.
+        """
         self._worker = worker
         self._format = colour_format
         self._poll_s = poll_s
         self._asked_s = 0.0
         self._drafting = False
-        self._finding: Hashable = None  # what the preview under way looks for
-        self._looked: Hashable = None  # what its networks have seen, so that the next draft is there at once
+        self._finding: Hashable = None  # key of the depth and subject that the current preview is computing
+        # Key of the inputs that the networks have processed, so that the next draft is fast.
+        self._looked: Hashable = None
         self._forget()
 
     def _forget(self) -> None:
@@ -53,31 +60,34 @@ class PreviewSession:
         self._depth_key: Hashable = None
         self._depth_shown: Image | None = None
         self._subjects: dict[Hashable, tuple[str, Image | None]] = {}  # by `Request.choice`
-        self._latest: Hashable = None  # the choice of the subject that was found last
+        self._latest: Hashable = None  # the choice of the most recently found subject
         self._latest_point: Point | None = None
 
     def stored(self, name: str, key: Hashable) -> Stored | None:
-        """An input that the worker has already, for the run behind OK; None when it has other pixels."""
+        """Return an input that the worker already has, for the full-size run; None if its pixels differ."""
         return self._stored.get(name) if self._keys.get(name) == key else None
 
     def should_wait(self, request: Request) -> bool:
-        """Whether to leave the preview under way alone for now; ask again after `SETTLE_MS`."""
+        """Return whether to let the current preview continue for now; ask again after `SETTLE_MS`."""
         young = time.monotonic() - self._asked_s < PATIENCE_S
         if self._finding is not None and self._finding == _found_by(request):
-            return True  # what it finds, this one needs too
+            return True  # this request needs the result of the current one as well
         at_once = self.can_draft(request) or self._looked == _found_by(request)
         return self._drafting or (young and not at_once)
 
     def can_draft(self, request: Request) -> bool:
-        """Whether everything that takes long is known already, so that a draft is there at once."""
+        """Return whether the results of all slow steps are known, so that a draft is fast."""
         if not request.operation.drafts or self._depth is None or self._depth_key != _depth_key(request):
             return False
         return bool(self._subjects) or not traits.finds_subject(request.operation)
 
     def preview(self, request: Request) -> Shows:
-        """Steps and drafts on the way, and the exact preview at the end.
+        """Yield steps and drafts, and return the exact preview.
 
-        A worker that ended is started again, once. Raises what the job failed with.
+        A worker that has ended is restarted once.
+
+        Raises:
+            DioptreError: the job failed.
         """
         self._asked_s = time.monotonic()
         try:
@@ -103,7 +113,7 @@ class PreviewSession:
     # -- inputs --------------------------------------------------------------------------------------------------
 
     def _hand_over(self, request: Request) -> Steps[None]:
-        """Store what the worker does not have yet; another picture starts afresh."""
+        """Store inputs that the worker does not have yet; a new picture discards all earlier results."""
         if self._keys.get("picture") != request.inputs["picture"].key:
             self._forget()
         for name in ("picture", "disparity", "selection"):
@@ -120,7 +130,7 @@ class PreviewSession:
                 self._keys[name] = given.key
 
     def _take_depth(self, request: Request) -> None:
-        """Forget an estimate, and subjects found by it, when the request's depth is another."""
+        """Discard the estimated depth, and the subjects found with it, if the request uses other depth."""
         key = _depth_key(request)
         if key != self._depth_key:
             self._depth, self._depth_shown = None, None
@@ -132,9 +142,9 @@ class PreviewSession:
     # -- drafts and the exact preview ----------------------------------------------------------------------------
 
     def _first_draft(self, request: Request) -> Steps[Shown]:
-        """A draft with a subject found in a hurry: the earliest picture, and later drafts compile nothing.
+        """Return a draft with a quickly found subject: it appears early and compiles programs for later drafts.
 
-        The worker remembers what its networks saw, so that the exact preview goes on from there.
+        The worker caches the outputs of its networks, so the exact preview continues from there.
         """
         self._finding = _found_by(request)
         shown = yield from self._job(request, request.choice, draft=True, keeps=False)
@@ -142,10 +152,10 @@ class PreviewSession:
         return shown
 
     def _draft(self, request: Request) -> Generator[Step | Shown, None, None]:
-        """A draft with what is known: for a new point on the known subject that subject, elsewhere the lens alone.
+        """Yield a draft from known results: with the known subject if the point is on it, else a plain lens blur.
 
-        A new point on the known subject also gets the exact blur with it, before the subject is looked for again.
-        A thing that is added to the known subject, or removed from it, waits for the exact preview.
+        A new point on the known subject also gets an exact blur with that subject, before the subject is found
+        again. Adding an object to the known subject, or removing one, only takes effect in the exact preview.
         """
         moved = traits.finds_subject(request.operation) and request.choice not in self._subjects
         same_point = request.point == self._latest_point
@@ -174,7 +184,14 @@ class PreviewSession:
         return coverage.at(point[0] / request.size[0], point[1] / request.size[1]) >= marks.INSIDE
 
     def _job(self, request: Request, at: Hashable, *, draft: bool = False, keeps: bool = True) -> Steps[Shown]:
-        """at: the choice whose subject is used, if known; otherwise it is looked for. keeps: what was found."""
+        """Run a preview job.
+
+        Args:
+            request: the request.
+            at: the choice whose subject is used if it is known; otherwise the subject is found.
+            draft: compute an approximation.
+            keeps: whether the worker keeps the depth and the subject found by this job.
+        """
         operation, options = request.operation, dict(request.options)
         inputs: dict[str, Any] = {"picture": self._stored["picture"]}
         keep: dict[Role, str] = {}
@@ -192,7 +209,7 @@ class PreviewSession:
         if "selection" in self._stored and traits.takes_selection(operation):
             inputs["selection"] = self._stored["selection"]
         if Role.CONFIDENCE in operation.outputs:
-            options["confidence"] = True  # known anyway, and it has a view
+            options["confidence"] = True  # comes for free, and there is a view for it
         job = self._worker.submit(
             operation.name,
             options,
@@ -212,7 +229,7 @@ class PreviewSession:
         return self._shown(request, result, images, at, draft=draft)
 
     def _free_slot(self) -> str:
-        """A name for another subject; the oldest one gives way when there are many."""
+        """Return a name for storing another subject; the oldest one is replaced if all names are taken."""
         slots = {kept[0]: point for point, kept in self._subjects.items()}
         names = [f"preview-subject-{number}" for number in range(SUBJECTS)]
         free = next((name for name in names if name not in slots), None)
@@ -257,7 +274,7 @@ class PreviewSession:
     # -- enlargements --------------------------------------------------------------------------------------------
 
     def _detail(self, request: Request) -> Shows:
-        """One part of the picture, as large as it will be, and as it is."""
+        """Return a preview of one part of the picture, both enlarged and unchanged."""
         assert request.crop is not None
         left, top, width, height = part = detail_rect(request)
         with ExitStack() as files:
@@ -285,7 +302,7 @@ class PreviewSession:
         )
 
     def _plain(self, picture: Buffer) -> Steps[Image | None]:
-        """The part itself in the preview's format: white balance of strength 0 changes no value."""
+        """Convert the unchanged part to the preview's format: white balance with strength 0 changes no value."""
         job = self._worker.submit(
             white_balance.OPERATION.name, {"strength": 0.0}, {"picture": picture}, colour_format=self._format
         )
@@ -294,7 +311,7 @@ class PreviewSession:
 
 
 def _depth_key(request: Request) -> Hashable:
-    """What the depth of a preview depends on: the depth layer's pixels, or the options of the estimate."""
+    """Return a key for the depth of a preview: the depth layer's pixels, or the options of the estimate."""
     given = request.inputs.get("disparity")
     if given is not None:
         return ("given", given.key)
@@ -304,5 +321,5 @@ def _depth_key(request: Request) -> Hashable:
 
 
 def _found_by(request: Request) -> Hashable:
-    """What tells the depth and the subject of a request from others."""
+    """Return a key for the depth and the subject of a request."""
     return request.inputs["picture"].key, _depth_key(request), request.choice

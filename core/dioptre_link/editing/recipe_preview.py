@@ -1,4 +1,4 @@
-"""What the preview of a recipe shows: its steps, without an enlargement."""
+"""The preview of a recipe: its steps without enlargements."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from . import traits
 class RecipePreview:
     """A recipe as an operation with its options, for a preview.
 
-    note: what the preview leaves out, "" for nothing. shown: False where nothing else is left.
+    note: message about steps that the preview omits, "" if there are none. shown: False if no step remains.
     """
 
     operation: Operation
@@ -28,7 +28,7 @@ class RecipePreview:
 
 
 def preview_of(recipe: Recipe) -> RecipePreview:
-    """What to show of a recipe on a picture."""
+    """Return the part of a recipe to preview on a picture."""
     operation, options = as_operation(recipe)
     steps = tuple(step for step in recipe.steps if not traits.enlarges(OPERATIONS[step.operation]))
     if len(steps) == len(recipe.steps):

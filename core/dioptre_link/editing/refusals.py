@@ -1,4 +1,4 @@
-"""Reasons why an operation cannot start: one message for each, shared by both editors."""
+"""Errors for operations that cannot start, with one message per reason, shared by both editors."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def input_gone(operation: Operation, *, is_depth: bool, name: str) -> RefusedErr
 
 @dataclass(frozen=True, kw_only=True)
 class Refusals:
-    """The reasons whose hints name a menu. menu: of Dioptre in this editor, e.g. "Filters ▸ Dioptre"."""
+    """Errors whose hints refer to a menu. menu: Dioptre's menu in this editor, such as "Filters ▸ Dioptre"."""
 
     menu: str
 

@@ -1,4 +1,4 @@
-"""What an editor asks of a preview: the operation, its options, and the pixels it hands over."""
+"""Preview requests from an editor: the operation, its options, and its input pixels."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from ..operation import PLACES, Operation
 from . import traits
 from .events import Image, Steps
 
-DETAIL_SHAPE = 3 / 2  # width over height of the part that an enlargement shows
+DETAIL_SHAPE = 3 / 2  # ratio of width to height of the part that an enlargement shows
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """One input as the editor hands it over.
+    """An input provided by the editor.
 
-    key: differs whenever the pixels differ. upload: steps that return a buffer with the pixels; the session deletes
-    it.
+    key: changes whenever the pixels change. upload: generator that returns a buffer with the pixels; the session
+        deletes
+    the buffer.
     """
 
     key: Hashable
@@ -31,12 +32,19 @@ class Given:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One preview.
+    """A request for a preview.
 
-    inputs: "picture", and where there are any "disparity" and "selection". size: the picture's, in pixels. place:
-    centre of the part that an enlargement shows, as fractions. crop: for enlargements, the inputs' pixels in a
-    rectangle (left, top, width, height), as buffers that the session deletes. depth_image: the given depth layer,
-    reduced, for the views that show it.
+    Attributes:
+        operation: the operation.
+        options: its options.
+        inputs: "picture" and, if available, "disparity" and "selection".
+        size: (width, height) of the picture in pixels.
+        longest_px: longest side of the preview.
+        opened_file: path of the file that the picture was opened from.
+        place: centre of the part that an enlargement shows, as fractions of the sides.
+        crop: for enlargements, returns the inputs' pixels in a rectangle (left, top, width, height) as buffers,
+            which the session deletes.
+        depth_image: the given depth layer, reduced, for the views that show it.
     """
 
     operation: Operation
@@ -51,19 +59,20 @@ class Request:
 
     @property
     def point(self) -> Point | None:
+        """The clicked point, in pixels of the picture; None if there is none."""
         parameter = traits.point_of(self.operation)
         return None if parameter is None else self.options.get(parameter.name)
 
     @property
     def choice(self) -> Hashable:
-        """All places that the user chose: they decide which subject is found."""
+        """All places that the user chose; they determine which subject is found."""
         return tuple(
             one.points_of(self.options.get(one.name)) for one in self.operation.parameters if one.kind in PLACES
         )
 
 
 def detail_rect(request: Request) -> tuple[int, int, int, int]:
-    """Left, top, width and height of the part of the picture that an enlargement's preview shows, in pixels."""
+    """Return the part of the picture that an enlargement's preview shows: left, top, width and height in pixels."""
     scale, full = float(request.options["scale"]), request.size
     width = max(1, min(full[0], int(request.longest_px / scale)))
     height = max(1, min(full[1], int(request.longest_px / scale / DETAIL_SHAPE)))

@@ -1,4 +1,4 @@
-"""Which recorded results a selected layer belongs to, for Update and Edit."""
+"""Find the recorded results that a selected layer belongs to, for Update and Edit."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ..records import Entry
 from . import refusals
 
 Concerns = Callable[[Entry], bool]
-"""Whether a result is in the document and concerns the selected layer: as input, output, or within its group."""
+"""Returns whether a result is in the document and has the selected layer as input or output, or in its group."""
 
 
 def to_update(entries: Sequence[Entry], concerns: Concerns) -> list[Entry]:
-    """The results to bring up to date, oldest first. Raises RefusedError when there are none."""
+    """Return the results to update, oldest first; raise RefusedError if there are none."""
     if not entries:
         raise refusals.nothing_made_yet()
     chosen = [entry for entry in entries if concerns(entry)]
@@ -23,9 +23,9 @@ def to_update(entries: Sequence[Entry], concerns: Concerns) -> list[Entry]:
 
 
 def to_edit(entries: Sequence[Entry], belongs: Concerns) -> Entry:
-    """The newest result that the selected layer belongs to. Raises RefusedError when there is none.
+    """Return the newest result that the selected layer belongs to; raise RefusedError if there is none.
 
-    belongs: whether the layer is an output of the result or lies in its group.
+    belongs: returns whether the layer is an output of the result or lies in its group.
     """
     if not entries:
         raise refusals.nothing_made_yet()
@@ -38,9 +38,9 @@ def to_edit(entries: Sequence[Entry], belongs: Concerns) -> Entry:
 def to_replace(
     entries: Sequence[Entry], operation: Operation, picture: int | str, present: Concerns
 ) -> Entry | None:
-    """The newest result of the same operation on the same picture that is still in the document.
+    """Return the newest result of the same operation on the same picture that is still in the document.
 
-    picture: id of the picture's layer. An interactive run replaces it instead of adding another group.
+    An interactive run replaces it instead of adding another group. picture: id of the picture's layer.
     """
     for entry in reversed(entries):
         if entry.operation == operation.name and entry.inputs["picture"].id == picture and present(entry):

@@ -1,4 +1,4 @@
-"""Numbers on a slider: its range, linear or by ratio, the digits shown, and the blur amount's reversed f-number."""
+"""Scales of sliders: their range, linear or logarithmic, the digits shown, and the reversed f-number."""
 
 from __future__ import annotations
 
@@ -8,18 +8,24 @@ from dataclasses import dataclass, replace
 from ..operation import Kind, Parameter
 
 RATIO_FROM = 10.0
-"""A range whose ends differ by this factor moves by ratio: equal steps of the slider look equally large."""
+"""If the ends of a range differ by this factor, the slider is logarithmic: equal steps look equally large."""
 
-_DIGITS = ((0.5, 3), (10.0, 2), (1000.0, 1))  # behind the point, for spans up to so much
+_DIGITS = ((0.5, 3), (10.0, 2), (1000.0, 1))  # decimals shown for ranges of up to a given span
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """A number's slider and the range that can be typed.
+    """The slider for a number, and the range that can be typed.
 
-    minimum, maximum: the slider's ends. least, most: what can be typed; a value beyond the slider shows at its end.
-    ratio: equal distances on the slider are equal ratios. digits: behind the point. step: of a key or a wheel.
-    backwards: the slider's left end is the maximum.
+    Attributes:
+        minimum: lower end of the slider's range.
+        maximum: upper end of the slider's range.
+        least: smallest value that can be typed; values beyond the slider's range are shown at its end.
+        most: largest value that can be typed.
+        ratio: whether the slider is logarithmic.
+        digits: number of decimals.
+        step: change by a key or the mouse wheel.
+        backwards: whether the maximum is at the left end.
     """
 
     minimum: float
@@ -32,7 +38,7 @@ class Scale:
     backwards: bool = False
 
     def position(self, value: float) -> float:
-        """Where `value` lies on the slider, 0 (left) to 1 (right)."""
+        """Return the position of `value` on the slider, 0 (left) to 1 (right)."""
         value = min(max(value, self.minimum), self.maximum)
         if self.ratio:
             share = math.log(value / self.minimum) / math.log(self.maximum / self.minimum)
@@ -41,7 +47,7 @@ class Scale:
         return 1.0 - share if self.backwards else share
 
     def value(self, position: float) -> float:
-        """The value at a position on the slider, 0 to 1."""
+        """Return the value at a position on the slider, 0 to 1."""
         share = min(max(position, 0.0), 1.0)
         share = 1.0 - share if self.backwards else share
         if self.ratio:
@@ -49,12 +55,12 @@ class Scale:
         return self.minimum + (self.maximum - self.minimum) * share
 
     def typed(self, value: float) -> float:
-        """The nearest value that is allowed."""
+        """Return the nearest value that can be typed."""
         return min(max(value, self.least), self.most)
 
 
 def scale_of(parameter: Parameter) -> Scale:
-    """The scale of a FLOAT or INTEGER parameter; a missing end of its range is 0 or 1."""
+    """Return the scale of a FLOAT or INTEGER parameter; a range without limits ends at 0 or 1."""
     least = parameter.minimum if parameter.minimum is not None else 0.0
     most = parameter.maximum if parameter.maximum is not None else 1.0
     low, high = (least, most) if parameter.slider is None else parameter.slider
@@ -71,5 +77,5 @@ def scale_of(parameter: Parameter) -> Scale:
 
 
 def blur_amount(f_number: Parameter) -> Scale:
-    """The f-number as an amount of blur: the smallest f-number, which blurs most, is at the right end."""
+    """Return a reversed scale for the f-number: the smallest value, the strongest blur, is at the right end."""
     return replace(scale_of(f_number), backwards=True)

@@ -1,7 +1,7 @@
-"""What a dialog or docker shows, as one frozen value, and how each event changes it.
+"""The state of a dialog or docker as one frozen value, and its changes by each event.
 
-The widgets render a `State` and send events; they hold nothing of their own. Every function here takes a state and
-returns the next one, so a test needs no editor. A `Store` keeps the current state and tells its observers.
+Widgets render a `State` and send events; they have no state of their own. Every function here takes a state and
+returns the next one, so tests need no editor. A `Store` holds the current state and notifies its observers.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Point = tuple[float, float]
 
 
 class Phase(Enum):
-    """What the preview is doing."""
+    """The phase of the preview."""
 
     EMPTY = "empty"  # no picture yet
-    READING = "reading"  # the layer goes to the worker
-    WAITING = "waiting"  # a preview was asked for
-    DRAFT = "draft"  # a quick one is shown, the exact one is on its way
+    READING = "reading"  # the layer is being sent to the worker
+    WAITING = "waiting"  # a preview was requested
+    DRAFT = "draft"  # a draft is shown while the exact preview is computed
     READY = "ready"  # the preview matches the options
     MISSING = "missing"  # the options name a network that is not installed
     FAILED = "failed"
@@ -35,7 +35,7 @@ class Phase(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Fetch:
-    """The download of a network: under way, or failed with a message and a hint. See `fetching`."""
+    """The download of a network: running, or failed with a message and a hint. See `fetching`."""
 
     network: Network
     fraction: float = 0.0
@@ -45,22 +45,23 @@ class Fetch:
 
     @property
     def running(self) -> bool:
+        """Whether the download has not failed."""
         return not self.message
 
 
 class Tool(Enum):
-    """What the pointer does in the preview of an operation that has a focus brush."""
+    """The effect of the pointer in the preview of an operation that has a focus brush."""
 
-    POINT = "point"  # a click sets the point to focus on
-    KEEP = "keep"  # a drag paints what stays sharp
-    LET = "let"  # a drag paints what blurs as its depth says
+    POINT = "point"  # a click sets the focus point
+    KEEP = "keep"  # dragging paints an area to keep sharp
+    LET = "let"  # dragging paints an area to blur by depth
 
 
 @dataclass(frozen=True, kw_only=True)
 class Brush:
     """The focus brush. See `brush`.
 
-    radius: as a fraction of the picture's longer side. drawn: the stroke under way, as fractions of the sides.
+    radius: as a fraction of the picture's longer side. drawn: the stroke being painted, as fractions of the sides.
     """
 
     tool: Tool = Tool.POINT
@@ -69,18 +70,30 @@ class Brush:
 
     @property
     def paints(self) -> bool:
+        """Whether dragging paints a stroke."""
         return self.tool is not Tool.POINT
 
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """One moment of a dialog.
+    """The state of a dialog at one moment.
 
-    options: every option of the operation; None where it is decided from the picture. decided: what the preview
-    decided for those. place: centre of the part that an enlargement shows, as fractions of the picture's sides.
-    fraction: of the step in progress, 0 to 1. message, hint: English, or templates. working: whether the result
-    itself is being computed. replaces: id of the recorded result that OK replaces; "" adds a new one. networks: as
-    the worker listed them last, empty until then. fetch: the download of one of them.
+    Attributes:
+        operation: the operation.
+        options: all options; None for those chosen automatically.
+        view: name of the current view; see `views`.
+        phase: phase of the preview.
+        fraction: progress of the current step, 0 to 1.
+        message: message for the user, in English or as a template.
+        hint: hint for the user, in English or as a template.
+        shown: the content of the preview.
+        decided: values that the preview chose automatically.
+        place: centre of the part that an enlargement shows, as fractions of the picture's sides.
+        working: whether the result itself is being computed.
+        replaces: id of the recorded result that OK replaces; "" to add a new one.
+        networks: the networks that the worker listed last; empty before that.
+        fetch: the download of one of them.
+        brush: the focus brush.
     """
 
     operation: Operation
@@ -102,17 +115,17 @@ class State:
 
     @property
     def missing(self) -> Network | None:
-        """The network that the options name and that is not installed: neither a preview nor OK can work."""
+        """The network that is selected in the options but not installed; it prevents both the preview and OK."""
         return missing_network(self.networks, self.operation, self.options)
 
     @property
     def busy(self) -> bool:
-        """Whether what the user sees is not final yet: show progress."""
+        """Whether the display is not final yet, so that progress must be shown."""
         return self.working or self.phase in (Phase.READING, Phase.WAITING, Phase.DRAFT)
 
     @property
     def out_of_date(self) -> bool:
-        """Whether the chosen view shows a result of other options, or none: mark it."""
+        """Whether the current view shows no result, or one of other options, and must be marked."""
         return views.VIEWS[self.view].shows_after and self.phase is not Phase.READY
 
     @property
@@ -123,45 +136,61 @@ class State:
 
     @property
     def can_make(self) -> bool:
-        """Whether OK can work now."""
+        """Whether OK is possible now."""
         return not self.working and self.phase is not Phase.EMPTY and self.missing is None
 
     @property
     def sharp(self) -> tuple[float, float] | None:
-        """The disparities between which the picture is sharp, as far as they are known."""
+        """The disparities between which the picture is sharp; None if unknown."""
         return views.sharp_range(self.decided, self.options) if traits.focuses(self.operation) else None
 
 
 def opened(operation: Operation, options: Mapping[str, Any] | None = None, *, replaces: str = "") -> State:
-    """The first state: the operation's defaults with `options` over them. Raises UsageError for a wrong option."""
+    """Return the initial state: the operation's defaults, overridden by `options`.
+
+    Raises:
+        UsageError: an option is invalid.
+    """
     first = views.views_of(operation)[0].name
     return State(operation=operation, options=operation.check(options or {}), view=first, replaces=replaces)
 
 
 def reading(state: State) -> State:
-    """The layer is being read: nothing of an earlier one stays."""
+    """Start reading a layer; discard everything about the previous one."""
     return replace(state, phase=Phase.READING, fraction=0.0, shown=None, decided={}, message="", hint="")
 
 
 def read(state: State) -> State:
-    """The layer is with the worker: ask for a preview, unless the options name a network that is missing."""
+    """Finish reading: request a preview, unless a selected network is missing."""
     return replace(state, phase=_asking(state), fraction=0.0)
 
 
 def changed(state: State, name: str, value: Any) -> State:
-    """The user set one option; None hands it back to the picture. Raises UsageError for a wrong value."""
+    """Set one option; None makes it automatic.
+
+    Raises:
+        UsageError: the value is invalid.
+    """
     options = state.operation.check({**state.options, name: value})
     return _asked(replace(state, options=options))
 
 
 def of_next_picture(state: State) -> State:
-    """Another picture takes the place of this one: the style stays; focus, strokes and values read off it go."""
+    """Switch to another picture: keep the style, but reset focus, strokes and estimated values."""
     own = {one.name: one.default for one in state.operation.parameters if one.of_one_picture}
     return replace(state, options={**state.options, **own})
 
 
 def clicked(state: State, x: float, y: float, size: tuple[int, int], *, click: Click = Click.CHOOSE) -> State:
-    """The user clicked in the preview. x, y: fractions of the layer's sides. size: the layer's, in pixels."""
+    """Handle a click in the preview.
+
+    Args:
+        state: the state before the click.
+        x: fraction of the layer's width.
+        y: fraction of the layer's height.
+        size: (width, height) of the layer in pixels.
+        click: the effect of the click.
+    """
     if traits.enlarges(state.operation):
         return _asked(replace(state, place=(x, y)))
     point = (round(x * (size[0] - 1), 1), round(y * (size[1] - 1), 1))
@@ -170,7 +199,7 @@ def clicked(state: State, x: float, y: float, size: tuple[int, int], *, click: C
 
 
 def boxed(state: State, start: Point, end: Point, size: tuple[int, int]) -> State:
-    """The user dragged a box in the preview, from corner to corner, as fractions of the layer's sides."""
+    """Handle a box dragged in the preview, between two corners given as fractions of the layer's sides."""
     options = picking.boxed(state.operation, state.options, start, end, size)
     return state if options is None else _chosen(state, options)
 
@@ -178,29 +207,30 @@ def boxed(state: State, start: Point, end: Point, size: tuple[int, int]) -> Stat
 def _chosen(state: State, options: Mapping[str, Any]) -> State:
     try:
         return _asked(replace(state, options=state.operation.check(options)))
-    except UsageError as error:  # more points than an option takes
+    except UsageError as error:  # more points than the option allows
         return replace(state, message=error.message, hint=error.hint)
 
 
 def unclicked(state: State) -> State:
-    """The user handed the point back to the picture."""
+    """Make the clicked point automatic again."""
     parameter = traits.point_of(state.operation)
     return state if parameter is None else changed(state, parameter.name, None)
 
 
 def chose_view(state: State, view: str) -> State:
+    """Switch to another view."""
     return replace(state, view=view)
 
 
 def stepped(state: State, step: Step) -> State:
-    """The preview, or the result, is under way."""
+    """Record the progress of the preview or the result."""
     return replace(state, fraction=step.fraction, message=step.phase, hint="")
 
 
 def arrived(state: State, shown: Shown) -> State:
-    """A preview came. A draft replaces the picture alone: what was decided stays."""
+    """Show a preview. A draft replaces only the picture and keeps the automatically chosen values."""
     if state.phase is Phase.MISSING:
-        return state  # of earlier options
+        return state  # the preview belongs to earlier options
     if shown.draft:
         kept = state.shown
         merged = shown if kept is None else replace(kept, after=shown.after, selection=shown.selection, draft=True)
@@ -217,19 +247,19 @@ def arrived(state: State, shown: Shown) -> State:
 
 
 def failed(state: State, error: DioptreError) -> State:
-    """The preview or the result could not be computed; a cancelled one says nothing."""
+    """Record why the preview or the result failed; a cancellation shows no message."""
     if isinstance(error, Cancelled):
         return replace(state, working=False, fraction=0.0)
     return replace(state, phase=Phase.FAILED, working=False, fraction=0.0, message=error.message, hint=error.hint)
 
 
 def working(state: State) -> State:
-    """OK was pressed."""
+    """Start computing the result: OK was pressed."""
     return replace(state, working=True, fraction=0.0, message="", hint="")
 
 
 def finished(state: State, messages: tuple[str, ...] = ()) -> State:
-    """The result is in the document."""
+    """Finish computing the result: it is in the document."""
     return replace(state, working=False, fraction=0.0, message=_sentence(messages), hint="")
 
 
@@ -240,7 +270,7 @@ def _asked(state: State) -> State:
 
 
 def listed(state: State, networks: tuple[Network, ...]) -> State:
-    """The worker said which networks are installed. The editor asks for a preview where the phase turns WAITING."""
+    """Record which networks are installed; the editor requests a preview if the phase becomes WAITING."""
     state = replace(state, networks=networks)
     if state.phase is Phase.MISSING or (state.phase is Phase.WAITING and state.missing is not None):
         return replace(state, phase=_asking(state), fraction=0.0, message="", hint="")
@@ -252,7 +282,7 @@ def _asking(state: State) -> Phase:
 
 
 def _sentence(messages: tuple[str, ...]) -> str:
-    """One message stays a template; several become one text."""
+    """Join messages into one text; a single message remains a template."""
     return messages[0] if len(messages) == 1 else " ".join(messages)
 
 
@@ -260,7 +290,7 @@ S = TypeVar("S")
 
 
 class Store(Generic[S]):
-    """The current state and who watches it."""
+    """The current state and its observers."""
 
     def __init__(self, state: S) -> None:
         self._state = state
@@ -271,13 +301,13 @@ class Store(Generic[S]):
         return self._state
 
     def set(self, state: S) -> None:
-        """Replace the state; observers get (old, new) where it differs."""
+        """Replace the state; if it differs, call the observers with (old, new)."""
         old, self._state = self._state, state
         if old != state:
             for observer in tuple(self._observers):
                 observer(old, state)
 
     def observe(self, observer: Callable[[S, S], None]) -> Callable[[], None]:
-        """Call `observer(old, new)` on every change; returns a function that ends it."""
+        """Call `observer(old, new)` on every change; return a function that removes the observer."""
         self._observers.append(observer)
         return lambda: self._observers.remove(observer)

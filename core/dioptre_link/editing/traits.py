@@ -1,4 +1,4 @@
-"""What an editor needs to know of an operation, read from its description."""
+"""Traits of operations that editors need, derived from their descriptions."""
 
 from __future__ import annotations
 
@@ -11,61 +11,61 @@ DEPTH_GROUP = "Depth"
 
 
 def point_of(operation: Operation) -> Parameter | None:
-    """The option that a click in the preview sets; None when the operation has no such option."""
+    """Return the option that a click in the preview sets; None if the operation has none."""
     return next((parameter for parameter in operation.parameters if parameter.kind is Kind.POINT), None)
 
 
 def enlarges(operation: Operation) -> bool:
-    """Whether the result has more pixels than the picture."""
+    """Return whether the result has more pixels than the picture."""
     return any(parameter.name == "scale" for parameter in operation.parameters)
 
 
 def takes_depth(operation: Operation) -> bool:
-    """Whether a depth layer can be an input."""
+    """Return whether a depth layer can be an input."""
     return Input.DISPARITY in (*operation.inputs, *operation.optional_inputs)
 
 
 def finds_depth_layer(operation: Operation) -> bool:
-    """Whether the picture's own depth layer is looked for where none was chosen."""
+    """Return whether the picture's own depth layer is used if none was chosen."""
     return operation.finds_depth_layer or Input.DISPARITY in operation.inputs
 
 
 def works_by_depth(operation: Operation) -> bool:
-    """Whether depth is what the operation is about, rather than an aid where there happens to be some."""
+    """Return whether the operation is based on depth, rather than using it only if available."""
     return Role.DEPTH in operation.outputs or Input.DISPARITY in operation.inputs
 
 
 def changes_depth(operation: Operation) -> bool:
-    """Whether the operation changes the depth layer that it is given."""
+    """Return whether the operation changes the depth layer that it is given."""
     return Input.DISPARITY in operation.inputs and set(operation.outputs) == {Role.DEPTH}
 
 
 def takes_selection(operation: Operation) -> bool:
-    """Whether the operation itself works within the selection; otherwise its result gets a mask from it."""
+    """Return whether the operation itself handles the selection; otherwise its result is masked by it."""
     return Input.SELECTION in (*operation.inputs, *operation.optional_inputs)
 
 
 def selects(operation: Operation) -> bool:
-    """Whether the operation makes a selection, and leaves the picture alone."""
+    """Return whether the operation creates a selection and leaves the picture unchanged."""
     return Role.SELECTION in operation.outputs
 
 
 def finds_subject(operation: Operation) -> bool:
-    """Whether the operation looks for the subject."""
+    """Return whether the operation finds the subject."""
     return Input.SUBJECT in (*operation.inputs, *operation.optional_inputs)
 
 
 def looks_into_file(operation: Operation) -> bool:
-    """Whether the operation uses depth that the camera stored in the opened file."""
+    """Return whether the operation uses depth that the camera stored in the opened file."""
     return any(parameter.name == "depth_source" for parameter in operation.parameters)
 
 
 def focuses(operation: Operation) -> bool:
-    """Whether the operation keeps a range of depth sharp."""
+    """Return whether the operation keeps a range of depth sharp."""
     return any(parameter.name == "focal_disparity" for parameter in operation.parameters)
 
 
 def depth_options(operation: Operation, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that change the estimated depth."""
+    """Return the options that affect the estimated depth."""
     names = [parameter.name for parameter in operation.parameters if parameter.group == DEPTH_GROUP]
     return {name: options[name] for name in names if name in options}

@@ -1,4 +1,4 @@
-"""The views of a preview: which ones an operation has, their names, and the colours of the focus range."""
+"""The views of a preview: those that each operation has, their names, and the colours of the focus range."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ OLD_DEPTH, CONFIDENCE, PLACE = "old_depth", "confidence", "place"
 SELECTED, CUT_OUT = "selected", "cut_out"
 
 IN_FRONT, SHARP, BEHIND = (40, 110, 255, 110), (60, 220, 90, 110), (255, 140, 30, 110)
-"""Red, green, blue and alpha of the focus range's overlay."""
+"""Colours of the focus overlay as red, green, blue and alpha."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """One way to look at a preview.
+    """A view of a preview.
 
-    name: one of the constants above. label, tip: English. shows_after: whether the view shows a result, which is
-    out of date until the preview has caught up with the options.
+    Attributes:
+        name: one of the constants above.
+        label: English label.
+        tip: English tooltip.
+        shows_after: whether the view shows a result, which is out of date until the preview matches the options.
     """
 
     name: str
@@ -50,7 +53,7 @@ VIEWS = {
 
 
 def views_of(operation: Operation) -> tuple[View, ...]:
-    """The views of an operation, the one to begin with first."""
+    """Return the views of an operation, starting with the initial one."""
     return tuple(VIEWS[name] for name in _names(operation))
 
 
@@ -69,9 +72,11 @@ def _names(operation: Operation) -> tuple[str, ...]:
 
 
 def sharp_range(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[float, float] | None:
-    """The disparities between which the picture is sharp; None where nothing is focused.
+    """Return the disparities between which the picture is sharp; None if it has no focus.
 
-    values: what the preview decided. options: what the user chose. It counts first: a range is seen while it moves.
+    Args:
+        values: the values that the preview chose automatically.
+        options: the user's options, which take precedence, so that a range is visible while it is adjusted.
     """
     given = {name: value for name, value in options.items() if value is not None}
     focus = given.get("focal_disparity", values.get("focal_disparity"))
@@ -83,24 +88,24 @@ def sharp_range(values: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[
 
 
 FOCUS_COLOURS = [SHARP, IN_FRONT, BEHIND, *[(0, 0, 0, 0)] * 253]
-"""Red, green, blue and alpha of the values of `marks.focus_parts`."""
+"""Colours (red, green, blue and alpha) of the values of `marks.focus_parts`."""
 
 
 def focus_colours(sharp: tuple[float, float]) -> list[tuple[int, int, int, int]]:
-    """The overlay's colour for each of 256 depth values (255 is nearest)."""
+    """Return the overlay's colour for each of 256 depth values (255 is nearest)."""
     return [FOCUS_COLOURS[part] for part in focus_classes(sharp)]
 
 
 def focus_classes(sharp: tuple[float, float]) -> bytes:
-    """For each of 256 depth values (255 is nearest) its place in `FOCUS_COLOURS`: sharp, in front or behind."""
+    """Return the index in `FOCUS_COLOURS` (sharp, in front, behind) for each of 256 depth values (255 nearest)."""
     low, high = sharp
     return bytes(2 if value / 255 < low else 1 if value / 255 > high else 0 for value in range(256))
 
 
 def histogram(depth: bytes, bins: int = 64) -> list[float]:
-    """How much of the picture lies at each depth, far to near; the fullest bin is 1.
+    """Return how much of the picture lies at each depth, from far to near, relative to the fullest bin.
 
-    depth: one 8-bit value a pixel, 255 nearest.
+    depth: one 8-bit value per pixel, 255 nearest.
     """
     counts = [0] * bins
     for value in range(256):
