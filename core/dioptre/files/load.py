@@ -1,4 +1,4 @@
-"""Read a photograph."""
+"""Load a photo from a file as sRGB-encoded pixels."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .picture import Colour, Picture, Source
 from .problems import changed, reading
 
 LARGEST = np.float32(65504.0)
-"""The largest half float: brighter than any photo. Float files' values are kept within it."""
+"""The largest half float, brighter than any photo. Values of float files are clipped to it."""
 
 
 @runtime_checkable
 class Decoding(Protocol):
-    """Decodes a file for as long as the body of a `with` runs: `decode.decoding`, or another process."""
+    """A function that decodes a file for the duration of a `with` block, in this process or another one."""
 
     def __call__(self, path: Path, *, max_megapixels: float | None = None) -> AbstractContextManager[Decoded]: ...
 
@@ -36,9 +36,9 @@ def load(
 ) -> Picture:
     """Read JPEG, PNG, TIFF, WebP, AVIF, GIF, and HEIC if its extra is installed.
 
-    Any bit depth, grey, palette, alpha, CMYK, Lab, orientation and embedded profile become upright, sRGB-encoded
-    float32 with straight alpha. The gAMA, cHRM and cICP chunks of PNG files are ignored. An
-    Ultra HDR JPEG has all its light: values above 1.
+    Pictures of any bit depth, grey, palette, alpha, CMYK, Lab, orientation and embedded profile become upright,
+    sRGB-encoded float32 with straight alpha. The gAMA, cHRM and cICP chunks of PNG files are ignored. An Ultra HDR
+    JPEG is returned with its full range of light, so values exceed 1.
 
     Args:
         path: the file.
@@ -66,9 +66,10 @@ def load(
 
 
 class PictureOnDemand(Picture):
-    """A picture that is read from its file again, each time that its pixels are asked for, and not kept.
+    """A picture whose pixels are read from its file on every access instead of being kept.
 
-    A step later on works with what an earlier one made; the original is wanted again only when all is written.
+    Later steps work on the results of earlier ones, so the original is needed again only when everything is
+    written.
     """
 
     _shape: tuple[int, ...]
@@ -77,24 +78,35 @@ class PictureOnDemand(Picture):
     _decoding: Decoding
 
     def __init__(self, loaded: Picture, *, decoding: Decoding = decoding) -> None:
-        """`loaded`: as `load` gives it; its pixels are let go. decoding: as there."""
+        """Create the picture from a loaded one, without keeping its pixels.
+
+        Args:
+            loaded: the result of `load`.
+            decoding: as in `load`.
+        """
         given = {name: getattr(loaded, name) for name in ("source", "path", "messages", "sha256", "gain_map")}
         given["_decoding"] = decoding
         for name, value in {**given, "_shape": loaded.shape, "_state": _state(loaded.path)}.items():
-            object.__setattr__(self, name, value)  # frozen, as every picture
+            object.__setattr__(self, name, value)  # the dataclass is frozen, as all pictures are
 
     @property
     def pixels(self) -> np.ndarray:
+        """All pixels in one array, as in `Picture`."""
         return all_rows(self._shape, self.reader())
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Shape of `pixels`."""
         return self._shape
 
     def reader(self) -> Rows:
-        """Rows of the file as it was; it holds the file's own values, a quarter of the pixels for 8 bits.
+        """Read the file again and return a function that reads rows of its pixels.
 
-        Raises what `load` raises, and UnreadableFile when the file has changed.
+        The function holds the file's own values, which for 8 bits take a quarter of the memory of the pixels.
+
+        Raises:
+            UnreadableFile: the file has changed since it was loaded.
+            DioptreError: as in `load`.
         """
         if _state(self.path) != self._state:
             raise changed(self.path)
@@ -116,7 +128,7 @@ def _state(path: Path) -> tuple[int, int]:
 
 
 def _model(decoded: Decoded) -> tuple[ColourModel | None, Source, tuple[str, ...]]:
-    """Choose how to read the colours; None for Lab. A profile that cannot be used leaves the source."""
+    """Choose how to convert the colours; None for Lab. An unusable profile is removed from the source."""
     source = decoded.source
     if source.colour is Colour.LAB:
         return None, replace(source, icc=None), ()
@@ -129,7 +141,7 @@ def _model(decoded: Decoded) -> tuple[ColourModel | None, Source, tuple[str, ...
         message = ("No CMYK profile is embedded; a common one is assumed.",) if bands == 4 else ()
         return colour_profile.model(None, bands=bands), source, message
     try:
-        if bands == 1 and colour_profile.is_srgb(profile):  # customary in grey files, if not quite right
+        if bands == 1 and colour_profile.is_srgb(profile):  # common in grey files, though not quite correct
             profile = None
         return colour_profile.model(profile, bands=bands), source, ()
     except BadProfile:
@@ -146,7 +158,7 @@ def _pixels(decoded: Decoded, model: ColourModel | None, rows: slice = slice(Non
         scale = np.float32(1.0 if codes.dtype.kind == "f" else 1.0 / np.iinfo(codes.dtype).max)
         np.multiply(codes[..., -1], scale, out=pixels[..., 3], dtype=np.float32)
         np.clip(pixels[..., 3], 0.0, 1.0, out=pixels[..., 3])
-    if codes.dtype.kind == "f":  # a stray 1e38 would become infinite on the way
+    if codes.dtype.kind == "f":  # a stray 1e38 would overflow to infinity
         colours = np.clip(colours, -LARGEST, LARGEST)
     if decoded.premultiplied:
         colours = _straight(colours, pixels[..., 3])
@@ -161,9 +173,15 @@ def _pixels(decoded: Decoded, model: ColourModel | None, rows: slice = slice(Non
 
 
 def _brighten(pixels: np.ndarray, gains: GainMap, *, shape: tuple[int, ...], first: int) -> None:
-    """Multiply the light of rows from `first` on of a picture of that shape by its gain map, in place.
+    """Multiply the light of rows of a picture by its gain map, in place.
 
-    The gains of three channels belong to the file's own primaries; here they are taken for sRGB's.
+    Gains with three channels apply to the file's own primaries; here they are applied to sRGB's.
+
+    Args:
+        pixels: the rows.
+        gains: the gain map.
+        shape: shape of the whole picture.
+        first: index of the first row.
     """
 
     def work(rows: slice) -> None:
@@ -175,7 +193,7 @@ def _brighten(pixels: np.ndarray, gains: GainMap, *, shape: tuple[int, ...], fir
 
 
 def _straight(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Divide premultiplied colours by alpha, as float32 of [0, 1]."""
+    """Divide premultiplied colours by alpha; return float32 in [0, 1]."""
     result = np.empty(colours.shape, np.float32)
 
     def work(rows: slice) -> None:

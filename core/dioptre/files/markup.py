@@ -1,8 +1,8 @@
-"""XML and JSON out of files: parsed within a budget, with nothing kept from one file to the next.
+"""Parse XML and JSON from files within a budget, without keeping anything from one file to the next.
 
-Document types are refused as the parser meets them, whatever the encoding: without one there are no entities, and
-without entities a small text stays small. Prefixes belong to their document; `xml.etree` would keep them for the
-process.
+Document types are refused when the parser meets them, whatever the encoding: without them there are no entities,
+and without entities a small text cannot expand. Namespace prefixes belong to their document; `xml.etree` would
+register them for the whole process.
 """
 
 from __future__ import annotations
@@ -14,19 +14,21 @@ from xml.etree import ElementTree
 
 from .budget import Budget
 
-_MAX_DEPTH = 100  # of nested elements; XMP has some ten, and writing them again recurses
-_MAX_NAMESPACES = 256  # XMP of a much edited picture has some thirty
+_MAX_DEPTH = 100  # of nested elements; XMP has about ten, and serialising is recursive
+_MAX_NAMESPACES = 256  # XMP of a heavily edited picture has about thirty
 
 
 class BadMarkup(Exception):  # noqa: N818  (named as the state it reports)
-    """The text is not XML or JSON that Dioptre takes, or more than the budget has left."""
+    """The text is not valid XML or JSON, is of an unsupported kind, or exceeds the budget."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """An XML document. Tags and attributes are in ElementTree's form, `{namespace}name`.
+    """An XML document. Tags and attributes use ElementTree's notation, `{namespace}name`.
 
-    prefixes: what the document calls its namespaces, by their URI.
+    Attributes:
+        root: the root element.
+        prefixes: the document's prefixes by namespace URI.
     """
 
     root: ElementTree.Element
@@ -34,7 +36,7 @@ class Document:
 
 
 class _Target:
-    """What the parser reports to: builds the tree and takes every node from the budget."""
+    """The target of the parser: builds the tree and deducts every node from the budget."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
@@ -70,7 +72,7 @@ class _Target:
 
 
 def parse_xml(text: bytes, *, budget: Budget) -> Document:
-    """Parse a document. Raises BadMarkup where it is damaged, has a document type, or exceeds the budget."""
+    """Parse a document; raise BadMarkup if it is damaged, has a document type, or exceeds the budget."""
     if not budget.take_metadata(len(text)):
         raise BadMarkup("too long")
     target = _Target(budget)
@@ -79,15 +81,18 @@ def parse_xml(text: bytes, *, budget: Budget) -> Document:
         parser.feed(text)
         root = parser.close()
     except (ElementTree.ParseError, ValueError, LookupError, AssertionError, RecursionError) as error:
-        # LookupError: an encoding that Python does not know; AssertionError: the builder's, for a document cut off
+        # LookupError: an encoding unknown to Python; AssertionError: a truncated document, raised by the builder.
         raise BadMarkup(str(error)) from error
     return Document(root=root, prefixes=target.prefixes)
 
 
 def xml_bytes(document: Document, *, prefixes: dict[str, str]) -> bytes:
-    """Serialise a document, as UTF-8 without a declaration.
+    """Serialise a document as UTF-8 without an XML declaration.
 
-    prefixes: URI to prefix, before the document's own; a namespace that has none gets `ns0` and so on.
+    Args:
+        document: the document.
+        prefixes: prefixes by namespace URI, which take precedence over the document's own; namespaces without any
+            get `ns0`, `ns1` and so on.
     """
     names = _Names({**document.prefixes, **prefixes})
     root = _renamed(document.root, names)
@@ -97,7 +102,7 @@ def xml_bytes(document: Document, *, prefixes: dict[str, str]) -> bytes:
 
 
 class _Names:
-    """Qualified names with prefixes that are unique in one document."""
+    """Qualified names whose prefixes are unique in a document."""
 
     def __init__(self, wanted: dict[str, str]) -> None:
         self._wanted = wanted
@@ -123,7 +128,7 @@ class _Names:
 
 
 def _renamed(element: ElementTree.Element, names: _Names) -> ElementTree.Element:
-    """A copy with prefixed names, which the serialiser writes as they are."""
+    """Copy an element with prefixed names, which the serialiser writes unchanged."""
     copy = ElementTree.Element(names(element.tag), {names(name): value for name, value in element.items()})
     copy.text, copy.tail = element.text, element.tail
     copy.extend(_renamed(child, names) for child in element)
@@ -131,7 +136,7 @@ def _renamed(element: ElementTree.Element, names: _Names) -> ElementTree.Element
 
 
 def json_object(text: str | bytes) -> dict[str, Any]:
-    """Parse a JSON object. Raises BadMarkup where it is something else, damaged, or nested too deeply."""
+    """Parse a JSON object; raise BadMarkup if it is another type, damaged, or nested too deeply."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:

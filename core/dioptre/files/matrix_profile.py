@@ -1,11 +1,12 @@
-"""ICC profiles that are a matrix and tone curves: read them, and make small ones.
+"""Read and create ICC profiles that consist of a matrix and tone curves.
 
-Reading is exact in float64, so that colours outside the profile's own range, values above 1 and the darkest
-codes survive; LittleCMS as libvips offers it rounds to 16 bits and clips there. The caller checks what is read
-here against LittleCMS. ICC.1:2022 sections 7.2 (header), 10.6 (curveType), 10.18 (parametricCurveType),
-10.31 (XYZType); profiles are made as ICC.1:2001-04, version 2.4.
+Reading is exact in float64, which preserves colours outside the profile's range, values above 1 and the darkest
+codes; LittleCMS, as used by libvips, rounds to 16 bits and clips them. The caller compares the result with
+LittleCMS. ICC.1:2022 sections 7.2 (header), 10.6 (curveType), 10.18 (parametricCurveType), 10.31 (XYZType). Created
+profiles follow ICC.1:2001-04, version 2.4.
 
-Made ones serve files whose colour space is known without a profile: a camera's JPEG marked Adobe RGB.
+Profiles are created for files whose colour space is known although they have none, such as a camera's JPEG marked
+as Adobe RGB.
 """
 
 from __future__ import annotations
@@ -21,17 +22,18 @@ ADOBE_RGB_XY = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))  # Adobe RGB (1998) co
 ADOBE_RGB_GAMMA = 563 / 256  # section 4.3.4.2: 2.19921875
 
 SRGB_XY = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))  # IEC 61966-2-1
-D50_XYZ = np.array([0.9642, 1.0, 0.8249])  # the ICC's connection space
-_TABLES = (b"A2B0", b"A2B1", b"A2B2", b"D2B0", b"D2B1")  # a profile with one of these means its tables
+D50_XYZ = np.array([0.9642, 1.0, 0.8249])  # white of the ICC's profile connection space
+_TABLES = (b"A2B0", b"A2B1", b"A2B2", b"D2B0", b"D2B1")  # these tables take precedence over a matrix
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 
 @dataclass(frozen=True, kw_only=True)
 class MatrixProfile:
-    """What a profile of this kind says.
+    """The curves and the matrix of a profile.
 
-    curves: for each channel, float64 (65536,), the linear values of the 16-bit codes.
-    to_xyz: linear values to XYZ under D50 with white at Y = 1, float64 (3, channels).
+    Attributes:
+        curves: for each channel, float64 (65536,), the linear values of the 16-bit codes.
+        to_xyz: matrix from linear values to XYZ under D50 with white at Y = 1, float64 (3, channels).
     """
 
     curves: tuple[np.ndarray, ...]
@@ -39,7 +41,7 @@ class MatrixProfile:
 
 
 def read(profile: bytes) -> MatrixProfile | None:
-    """Read a grey or RGB profile; None where it is of another kind, or damaged."""
+    """Read a grey or RGB profile; None if it is of another kind or damaged."""
     tags = _tags(profile)
     space = profile[16:20]
     names = {b"GRAY": (b"k",), b"RGB ": (b"r", b"g", b"b")}.get(space)
@@ -56,7 +58,7 @@ def read(profile: bytes) -> MatrixProfile | None:
 
 
 def rgb_to_xyz_d50(*, primaries_xy: tuple[tuple[float, float], ...], white_xy: tuple[float, float]) -> np.ndarray:
-    """Return the matrix from linear RGB to XYZ adapted to D50 (Bradford), float64 (3, 3)."""
+    """Return the matrix from linear RGB to XYZ, adapted to D50 (Bradford), float64 (3, 3)."""
     white = _xyz(white_xy)
     columns = np.stack([_xyz(xy) for xy in primaries_xy], 1)
     columns = columns * np.linalg.solve(columns, white)
@@ -67,7 +69,14 @@ def rgb_to_xyz_d50(*, primaries_xy: tuple[tuple[float, float], ...], white_xy: t
 def rgb_profile(
     name: str, *, primaries_xy: tuple[tuple[float, float], ...], white_xy: tuple[float, float], gamma: float
 ) -> bytes:
-    """Return a monitor profile: CIE xy of red, green and blue, white point, exponent of all three curves."""
+    """Create a monitor profile.
+
+    Args:
+        name: the profile's description.
+        primaries_xy: CIE xy of red, green and blue.
+        white_xy: CIE xy of white.
+        gamma: exponent of all three curves.
+    """
     adapted = rgb_to_xyz_d50(primaries_xy=primaries_xy, white_xy=white_xy)
     tags = {b"wtpt": _xyz_tag(D50_XYZ)}
     for c, letter in enumerate((b"r", b"g", b"b")):
@@ -77,13 +86,13 @@ def rgb_profile(
 
 
 def grey_profile(name: str, *, gamma: float) -> bytes:
-    """Return a grey profile with a power curve."""
+    """Create a grey profile with a power curve."""
     return _profile(name, b"GRAY", {b"wtpt": _xyz_tag(D50_XYZ), b"kTRC": _gamma_tag(gamma)})
 
 
 @cache
 def srgb_grey() -> bytes:
-    """Return a grey profile with sRGB's curve: converting to sRGB then changes no value."""
+    """Create a grey profile with sRGB's curve, so that the conversion to sRGB changes no value."""
     x = np.linspace(0.0, 1.0, 1024)
     linear = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
     curve = struct.pack(">4s4xI", b"curv", len(x)) + np.round(linear * 65535).astype(">u2").tobytes()
@@ -91,13 +100,14 @@ def srgb_grey() -> bytes:
 
 
 def adobe_rgb() -> bytes:
+    """Create a profile compatible with Adobe RGB (1998)."""
     return rgb_profile(
         "Compatible with Adobe RGB (1998)", primaries_xy=ADOBE_RGB_XY, white_xy=D65_XY, gamma=ADOBE_RGB_GAMMA
     )
 
 
 def _tags(profile: bytes) -> dict[bytes, memoryview]:
-    """Views of the tags by their names: tags may share bytes."""
+    """Return views of a profile's tags by name; several tags may share the same bytes."""
     if len(profile) < 132:
         return {}
     count = min(struct.unpack_from(">I", profile, 128)[0], 256, (len(profile) - 132) // 12)
@@ -107,7 +117,7 @@ def _tags(profile: bytes) -> dict[bytes, memoryview]:
 
 
 def _curve(tag: bytes | memoryview) -> np.ndarray:
-    """Evaluate a curve tag at all 16-bit codes; ValueError where it is damaged."""
+    """Evaluate a curve tag at all 16-bit codes; raise ValueError if it is damaged."""
     x = np.linspace(0.0, 1.0, 65536)
     if tag[:4] == b"curv":
         count = struct.unpack_from(">I", tag, 8)[0]

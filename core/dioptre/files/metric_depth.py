@@ -1,4 +1,4 @@
-"""Depth in metres as files: float TIFF, 16-bit PNG in millimetres, and a point cloud (PLY).
+"""Write depth in metres to files: float TIFF, 16-bit PNG in millimetres, or a point cloud (PLY).
 
 PLY: Turk, "The PLY Polygon File Format", 1994; binary, little-endian.
 """
@@ -21,10 +21,10 @@ from .picture import Format
 
 SUFFIXES = (".tif", ".tiff", ".png", ".ply")
 FARTHEST_MM = 65_535
-"""In the PNG: what is 65.535 m away or farther. 0 is not used."""
+"""The PNG's code for everything at 65.535 m or farther. 0 is not used."""
 
 _MOST_POINTS = 4_000_000
-_STEP = 0.06  # of inverse distance between neighbours, from which on a point hangs between two things
+_STEP = 0.06  # relative difference of inverse depth to both neighbours from which a point belongs to no surface
 
 
 def write_metric_depth(
@@ -36,14 +36,23 @@ def write_metric_depth(
     force: bool = False,
     permissions_of: InputFiles = (),
 ) -> None:
-    """Write depth in metres as the suffix says.
+    """Write depth in metres in the format of the suffix.
 
-    .tif: float32, metres along the view axis, infinity for what is infinitely far. .png: 16 bits, millimetres;
-    65535 for what is farther. .ply: coloured points in metres, x right, y up, z towards the camera, which is at 0;
-    without what is infinitely far and what hangs between two things at a step of depth.
+    .tif: float32, metres along the optical axis, infinity for points at infinity. .png: 16-bit millimetres, at most
+    65535. .ply: coloured points in metres with the camera at 0, x right, y up and z towards the camera. Points at
+    infinity and points between two surfaces at a depth step are left out.
 
-    inverse_m: inverse depth in 1/m. picture: sRGB-encoded; the points' colours. field_of_view: needed for points.
-    Raises FileExists, UnwritableFile (also for another suffix, or points without an angle of view).
+    Args:
+        inverse_m: inverse depth in 1/m.
+        picture: sRGB-encoded colours of the points.
+        path: the file.
+        field_of_view: required for points.
+        force: replace an existing file.
+        permissions_of: input files; only users who can read all of them can read the result.
+
+    Raises:
+        FileExists: the file exists and `force` is off.
+        UnwritableFile: the file cannot be written, has another suffix, or points have no field of view.
     """
     place = Path(path)
     suffix = place.suffix.lower()
@@ -104,7 +113,7 @@ def _points(inverse_m: Float32[np.ndarray, "h w"], picture: np.ndarray, view: Fi
 
 
 def _hanging(inverse: Float32[np.ndarray, "h w"]) -> np.ndarray:
-    """Points whose inverse depth differs much from a neighbour's to both sides: they belong to no surface."""
+    """Return which points differ much in inverse depth from neighbours on both sides, so belong to no surface."""
     hanging = np.zeros(inverse.shape, bool)
     for axis in (0, 1):
         if inverse.shape[axis] < 3:

@@ -1,8 +1,8 @@
-"""Write the history of a picture into its XMP, and read it back.
+"""Write a picture's editing history to its XMP, and read it back.
 
-The note has three readers: the IPTC's Digital Source Type tells news desks and platforms that algorithms altered
-the picture; XMP's history tells photographers' programs; our own field holds the recipe for `dioptre`. XMP
-specification part 1 (2012) and 2 (2022); IPTC Photo Metadata Standard 2023.2;
+The note serves three readers. The IPTC's Digital Source Type informs news desks and platforms that algorithms
+altered the picture, XMP's history informs photo editors, and a field of our own stores the recipe for `dioptre`.
+XMP specification part 1 (2012) and 2 (2022); IPTC Photo Metadata Standard 2023.2;
 http://cv.iptc.org/newscodes/digitalsourcetype/.
 """
 
@@ -25,7 +25,7 @@ SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 ALTERED = SOURCE_TYPES + "algorithmicallyEnhanced"
 """Modification or correction by algorithm without changing the core content: blur, white balance, enlargement.
 
-`compositeWithTrainedAlgorithmicMedia` would claim content that a generative model made up, which we do not add.
+`compositeWithTrainedAlgorithmicMedia` would claim invented content from a generative model, which we do not add.
 """
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -49,23 +49,27 @@ _PREFIXES = {
     _EXIF: "exif",
     _OURS: "dioptre",
 }
-_STALE_NAMESPACES = (  # these speak of further pictures inside the file, which a new file does not have
+_STALE_NAMESPACES = (  # these describe further pictures inside the file, which a new file does not contain
     "http://ns.adobe.com/hdr-gain-map/1.0/",
     "http://ns.google.com/photos/1.0/container/",
     "http://ns.google.com/photos/1.0/camera/",
 )
 _GENERATED = ("lgorithmicMedia", "compositeSynthetic", "virtualRecording")
-_MAX_RECIPE = 24_000  # bytes; a JPEG segment holds 64 KiB of XMP in all
+_MAX_RECIPE = 24_000  # bytes; a JPEG segment holds 64 KiB of XMP in total
 _PACKET = (b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n', b'\n<?xpacket end="w"?>')
 
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """What a file says about its making.
+    """A file's record of how it was created.
 
-    operation: name of the operation, "" where unknown. when: ISO 8601. models: id to sha256.
-    recipe: everything needed to make it again; empty where the file has no room for it.
-    source_type: the IPTC term's URI.
+    Attributes:
+        software: name and version of the program.
+        when: time in ISO 8601.
+        operation: name of the operation; empty if unknown.
+        models: sha256 of each network by id.
+        recipe: everything needed to repeat the result; empty if the file has no room for it.
+        source_type: URI of the IPTC term.
     """
 
     software: str
@@ -78,6 +82,7 @@ class Note:
 
 @cache
 def software() -> str:
+    """Return the program's name and version."""
     try:
         return f"Dioptre {version('dioptre')}"
     except PackageNotFoundError:
@@ -85,7 +90,7 @@ def software() -> str:
 
 
 def make(*, operation: str, models: Mapping[str, str], recipe: Mapping[str, Any]) -> Note:
-    """Return a note of now."""
+    """Create a note with the current time."""
     when = datetime.now(UTC).isoformat(timespec="seconds")
     return Note(
         software=software(), when=when, operation=operation, models=models, recipe=recipe, source_type=ALTERED
@@ -95,11 +100,20 @@ def make(*, operation: str, models: Mapping[str, str], recipe: Mapping[str, Any]
 def updated(
     xmp: bytes | None, *, note: Note | None, width: int, height: int, enlarged: Factors = UNCHANGED
 ) -> bytes | None:
-    """Return the XMP packet of a finished picture: the old one's properties, made true again, and the note.
+    """Return the XMP packet of a finished picture: the updated properties of the old packet, and the note.
 
-    enlarged: by how much the picture became wider and higher.
-    Orientation, size and density follow the pixels; what speaks of parts that the new file lacks (gain maps,
-    videos, extended packets) goes. A damaged packet is replaced. None where there is nothing to say.
+    Orientation, size and resolution are updated. Properties of parts that the new file does not contain (gain maps,
+    videos, extended packets) are removed. A damaged packet is replaced.
+
+    Args:
+        xmp: the old packet.
+        note: the note to add.
+        width: width of the picture in pixels.
+        height: height of the picture in pixels.
+        enlarged: factors by which width and height have changed.
+
+    Returns:
+        The packet; None if there is no old packet and no note.
     """
     document = _document(xmp)
     if document is None and note is None:
@@ -122,12 +136,12 @@ def updated(
 
 
 def packet(xml: bytes) -> bytes:
-    """Wrap XML as a packet that programs find in a file of any format."""
+    """Wrap XML as a packet that programs can find in a file of any format."""
     return _PACKET[0] + xml + _PACKET[1]
 
 
 def read(xmp: bytes | None) -> Note | None:
-    """Return our note in an XMP packet; None where there is none."""
+    """Return Dioptre's note in an XMP packet; None if there is none."""
     root = parsed(xmp)
     if root is None:
         return None
@@ -157,7 +171,7 @@ def read(xmp: bytes | None) -> Note | None:
 
 
 def parsed(xmp: bytes | None, *, budget: Budget | None = None) -> ElementTree.Element | None:
-    """Parse a packet; None where it is none, damaged, nested too deep, has entities or exceeds the budget."""
+    """Parse a packet; None if it is missing, damaged, nested too deeply, has entities or exceeds the budget."""
     document = _document(xmp, budget=budget)
     return None if document is None else document.root
 
@@ -225,7 +239,7 @@ def _add_note(descriptions: list[ElementTree.Element], note: Note) -> None:
 
 
 def _property(element: ElementTree.Element, namespace: str, name: str) -> str | None:
-    """Return a simple property, which XMP allows as attribute or element."""
+    """Return a simple property, which in XMP may be an attribute or an element."""
     tag = f"{{{namespace}}}{name}"
     if (value := element.get(tag)) is not None:
         return value

@@ -1,7 +1,7 @@
-"""OpenRaster files (.ora): layers that GIMP, Krita, MyPaint and others open.
+"""Write OpenRaster files (.ora): layers that GIMP, Krita, MyPaint and other programs can open.
 
 https://www.openraster.org/baseline/file-layout-spec.html. Colour layers are 8-bit sRGB RGBA, which every reader
-takes; depth and confidence are 16-bit grey, which Krita keeps and GIMP converts to the document's precision.
+accepts; depth and confidence are 16-bit grey, which Krita keeps and GIMP converts to the document's precision.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from .openraster_reading import MERGED, MIMETYPE, RECIPE, ROLE, STACK, THUMBNAIL
 from .picture import Format
 
 _THUMBNAIL_PX = 256  # the specification's size
-_ENCODERS = 2  # PNG compression is the slow part; each holds a layer's bytes meanwhile…
-_ONE_BY_ONE_PIXELS = 48_000_000  # …which from this size on is too much
+_ENCODERS = 2  # threads for PNG compression, the slow part; each holds a layer in memory
+_ONE_BY_ONE_PIXELS = 48_000_000  # picture size from which two layers in memory are too many
 
 
 def write_openraster(
@@ -42,11 +42,22 @@ def write_openraster(
     force: bool = False,
     permissions_of: InputFiles = (),
 ) -> None:
-    """Write layers, top first, with a merged image and a thumbnail.
+    """Write layers with a merged image and a thumbnail.
 
-    The canvas is as large as the largest layer; all lie at its top left. Colours outside sRGB are clipped.
-    permissions_of: the picture, or all inputs; who may not read one may not read its layers either.
-    Raises FileExists, UnwritableFile.
+    The canvas has the size of the largest layer, and all layers start at its top left. Colours outside sRGB are
+    clipped.
+
+    Args:
+        layers: the layers, topmost first.
+        path: the file.
+        recipe: stored in the file.
+        resolution_dpi: pixels per inch, x and y.
+        force: replace an existing file.
+        permissions_of: input files; only users who can read all of them can read the result.
+
+    Raises:
+        FileExists: the file exists and `force` is off.
+        UnwritableFile: the file cannot be written.
     """
     with replacing(path, force=force, permissions_of=permissions_of) as stream:
         write_openraster_to(stream, layers, recipe=recipe, resolution_dpi=resolution_dpi)
@@ -59,7 +70,7 @@ def write_openraster_to(
     recipe: Mapping[str, Any] | None = None,
     resolution_dpi: tuple[float, float] | None = None,
 ) -> None:
-    """Write into an open file, for callers that publish a set of files together."""
+    """Write layers to an open file, for callers that publish several files together; see `write_openraster`."""
     if not layers:
         raise ValueError("an OpenRaster file needs a layer")
     height, width = (max(layer.shape[axis] for layer in layers) for axis in (0, 1))
@@ -72,7 +83,7 @@ def write_openraster_to(
         small = None
         for index, packed in enumerate(pool.map(lambda layer: _packed(layer, thumb=layer is alone), layers)):
             archive.writestr(entry(f"data/layer{index}.png"), packed.png)
-            if packed.small is not None:  # what is shown is this layer alone
+            if packed.small is not None:  # this layer covers all others
                 archive.writestr(entry(MERGED), packed.png)
                 small = packed.small
             del packed
@@ -87,20 +98,20 @@ def write_openraster_to(
 
 
 def entry(name: str) -> zipfile.ZipInfo:
-    """An entry without a time: the same layers make the same file, and a clock before 1980 does no harm."""
+    """Create an archive entry without a time, so that equal layers give equal files whatever the clock says."""
     entry = zipfile.ZipInfo(name)
     entry.external_attr = 0o600 << 16
     return entry
 
 
 def _covering(layers: Sequence[Layer], *, width: int, height: int) -> Layer | None:
-    """The colour layer that alone is seen, top first; None where several are, or grey is."""
+    """Return the layer that covers all others, if it is the first one and RGB; else None."""
     covers = layers and layers[0].shape == (height, width, 3)
     return layers[0] if covers else None
 
 
 def merge(layers: Sequence[Layer], *, width: int, height: int) -> np.ndarray:
-    """Compose layers, top first, as editors show them (sRGB-encoded); uint8 (height, width, 4)."""
+    """Merge layers, topmost first, like an editor (in sRGB-encoded values); return uint8 (height, width, 4)."""
     needed: list[Layer] = []
     for layer in layers:
         needed.append(layer)
@@ -153,7 +164,7 @@ def _stack_xml(
 
 @dataclass(frozen=True, kw_only=True)
 class _Packed:
-    """A layer's file and, where asked for, its thumbnail."""
+    """A layer's PNG file, with its thumbnail if requested."""
 
     png: bytes
     small: np.ndarray | None
@@ -168,7 +179,7 @@ def _packed(layer: Layer, *, thumb: bool) -> _Packed:
 
 
 def _layer_codes(layer: Layer) -> np.ndarray:
-    """uint16 (H, W, 1) for depth, uint8 (H, W, 4) for colour."""
+    """Convert a layer to uint16 (H, W, 1) for depth or uint8 (H, W, 4) for colour."""
     if len(layer.shape) == 3:
         return _rgba_codes(layer)
     codes, read = np.empty((*layer.shape, 1), np.uint16), layer.reader()
@@ -182,12 +193,12 @@ def _layer_codes(layer: Layer) -> np.ndarray:
 def _layer_png(codes: np.ndarray) -> bytes:
     if codes.shape[2] == 4:
         return encode(codes, Format.PNG)
-    # Krita asks the user for a profile where 16 bits have none. With sRGB's curve no editor changes the values.
+    # Krita asks the user for a profile if 16-bit grey has none. With sRGB's curve, no editor changes the values.
     return encode(codes, Format.PNG, extras=Extras(icc=matrix_profile.srgb_grey()))
 
 
 def _rgba_codes(layer: Layer) -> np.ndarray:
-    """Return uint8 (H, W, 4); colours are dithered, alpha is rounded."""
+    """Convert a layer to uint8 (H, W, 4), with colours dithered and alpha rounded."""
     codes, read = np.empty((*layer.shape[:2], 4), np.uint8), layer.reader()
 
     for block in row_slices(layer.shape[0]):
@@ -205,7 +216,7 @@ def _rgba_codes(layer: Layer) -> np.ndarray:
 
 
 def thumbnail(merged: np.ndarray) -> np.ndarray:
-    """The small picture that the format asks for, of uint8 (H, W, 3 or 4)."""
+    """Return the small picture that the format requires, from uint8 (H, W, 3 or 4)."""
     from PIL import Image
 
     image = Image.fromarray(merged)

@@ -1,8 +1,8 @@
-"""A layered file made larger: every layer's own pixels are replaced, everything else stays as its program wrote it.
+"""Enlarge a layered file: replace the pixels of every layer and keep everything else that the program wrote.
 
-Groups, blend modes, opacity, names, visibility and unknown attributes are kept; sizes,
-places and density are multiplied. The merged picture is enlarged as such: only the program that wrote the file
-knows how its blend modes look.
+Groups, blend modes, opacity, names, visibility and unknown attributes are kept; sizes, positions and resolution are
+scaled. The merged picture is enlarged separately, because only the program that wrote the file can render its blend
+modes.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from .openraster_reading import (
 )
 from .picture import Format
 
-_MAX_KEPT = 1 << 22  # what is carried over unread
+_MAX_KEPT = 1 << 22  # bytes of an entry that is copied without being parsed
 _PLANES = (Role.DEPTH, Role.CONFIDENCE, Role.SELECTION)
 
 Enlarge = Callable[[Layer, float, float], np.ndarray]
-"""From a layer at its own size, and the shares of the work done before and after it, to its larger pixels."""
+"""Enlarges a layer. Receives also the fractions of the work done before and after this layer."""
 
 
 def enlarge_openraster(
@@ -54,10 +54,24 @@ def enlarge_openraster(
     max_megapixels: float = MAX_MEGAPIXELS,
     force: bool = False,
 ) -> tuple[int, int]:
-    """Write `source` as `file`, `scale` times as large; return its new height and width.
+    """Write an enlarged copy of a layered file.
 
-    enlarge: called for the merged picture first (its name is empty), then for each layer, bottom first.
-    Raises what reading and writing a layered file raise, and what `enlarge` raises; then nothing is written.
+    After an error, nothing is written.
+
+    Args:
+        source: the layered file.
+        file: the enlarged file.
+        scale: factor for width and height.
+        enlarge: called first for the merged picture, which has an empty name, then for each layer from the bottom
+            up.
+        max_megapixels: largest picture size.
+        force: replace an existing file.
+
+    Returns:
+        The new height and width.
+
+    Raises:
+        DioptreError: reading or writing the file failed, or `enlarge` failed.
     """
     with (
         opened_archive(source, max_megapixels=max_megapixels) as (archive, budget),
@@ -108,14 +122,14 @@ def _stack(root: ElementTree.Element, size: tuple[int, int], scale: float) -> by
 
 
 def _pixels(codes: np.ndarray, item: Item) -> np.ndarray:
-    """float32: (H, W) of a plane, else (H, W, 4)."""
+    """Convert codes to float32: (H, W) for a plane, else (H, W, 4)."""
     values = np.empty(codes.shape, np.float32)
     colour_profile.normalise(codes, out=values)
     return values[..., 0] if role_of(item, grey=codes.shape[2] < 3) in _PLANES else as_rgba(values)
 
 
 def _codes(pixels: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """In the type and with the channels that the file had."""
+    """Convert pixels to the type and number of channels of `like`."""
     bands = like.shape[2]
     if pixels.ndim == 2:
         values = np.repeat(pixels[..., None], bands, axis=2)
@@ -130,13 +144,13 @@ def _codes(pixels: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 
 def _eight_bits(codes: np.ndarray) -> np.ndarray:
-    """uint8 RGB or RGBA."""
+    """Convert codes to uint8 RGB or RGBA."""
     codes = codes if codes.dtype == np.uint8 else (codes >> 8).astype(np.uint8)
     return codes if codes.shape[2] >= 3 else np.repeat(codes[..., :1], 3, axis=2)
 
 
 def read_openraster_depth(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> np.ndarray | None:
-    """The topmost depth layer that covers the canvas, (h, w) in [0, 1]; None where there is none."""
+    """Return the topmost depth layer that covers the canvas, (h, w) in [0, 1]; None if there is none."""
     with opened_archive(path, max_megapixels=max_megapixels) as (archive, budget):
         root, entries, items = read_stack(archive, budget)
         canvas = int(root.get("h", "")), int(root.get("w", ""))

@@ -1,7 +1,7 @@
-"""Read OpenRaster files (.ora) of any program.
+"""Read OpenRaster files (.ora) written by any program.
 
-Nothing is unpacked to disk. Sizes are checked before anything is decoded, and all layers together take from the
-file's budget: many layers may show one picture.
+Nothing is unpacked to disk. Sizes are checked before anything is decoded, and all layers together draw on the
+file's budget, because many layers may refer to one picture.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .decode import budget_of, opened
 from .vips import vips
 
 MIMETYPE = b"image/openraster"
-ROLE = "dioptre-role"  # our own attribute of a layer; other programs pass over it
+ROLE = "dioptre-role"  # Dioptre's own attribute of a layer; other programs ignore it
 STACK, MERGED, THUMBNAIL = "stack.xml", "mergedimage.png", "Thumbnails/thumbnail.png"
 RECIPE = "dioptre/recipe.json"
 GREY_ROLES = (Role.DEPTH, Role.CONFIDENCE, Role.SELECTION)
@@ -34,14 +34,19 @@ _MAX_STACK_XML = 1 << 20
 _MAX_RECIPE = 1 << 22
 _MAX_ENTRIES = 512
 _MAX_DEPTH = 32  # nested stacks
-_CANVAS_BYTES = 16  # of a pixel of a layer, float32 RGBA
+_CANVAS_BYTES = 16  # per pixel of a layer: float32 RGBA
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenRaster:
-    """What an .ora file holds. Layers are at the canvas' size, top first; recipe is empty where there is none.
+    """The content of an .ora file.
 
-    resolution_dpi: pixels per inch, x and y; None where the file does not say.
+    Attributes:
+        width: width of the canvas in pixels.
+        height: height of the canvas in pixels.
+        layers: the layers at the canvas' size, topmost first.
+        recipe: Dioptre's recipe; empty if there is none.
+        resolution_dpi: pixels per inch, x and y; None if the file has none.
     """
 
     width: int
@@ -52,22 +57,33 @@ class OpenRaster:
 
 
 ZIP_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
-"""What `zipfile` raises for damaged, encrypted or unusually packed files, and for names that are not text."""
+"""Exceptions that `zipfile` raises for damaged, encrypted or unusually packed files, and for invalid names."""
 
 
 def read_openraster(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> OpenRaster:
-    """Read an .ora file of any program; groups are flattened, opacity becomes alpha.
+    """Read an .ora file of any program; groups are flattened, and opacity becomes alpha.
 
-    Roles are ours where we wrote the file; else a layer called Depth is depth and every other one a result.
-    max_megapixels: limit for the canvas, and five times that for all layers together.
-    Raises MissingFile, UnreadableFile, NotAPicture, DamagedPicture, PictureTooLarge, NotEnoughMemory.
+    Files written by Dioptre contain the layers' roles. In others, a layer named Depth is depth and every other
+    layer a result.
+
+    Args:
+        path: the file.
+        max_megapixels: limit for the canvas, and a fifth of the limit for all layers together.
+
+    Raises:
+        MissingFile: the file does not exist.
+        UnreadableFile: the file cannot be read.
+        NotAPicture: the file is not an OpenRaster file.
+        DamagedPicture: the file is damaged.
+        PictureTooLarge: the file exceeds a limit.
+        NotEnoughMemory: too little memory is free.
     """
     with opened_archive(path, max_megapixels=max_megapixels) as (archive, budget):
         return _read(archive, budget)
 
 
 def read_recipe(path: Path) -> Mapping[str, Any]:
-    """Return the recipe in an .ora file without reading its layers; empty where there is none."""
+    """Return the recipe in an .ora file without reading its layers; empty if there is none."""
     with opened_archive(path) as (archive, budget):
         return _read_recipe(archive, budget)
 
@@ -76,7 +92,7 @@ def read_recipe(path: Path) -> Mapping[str, Any]:
 def opened_archive(
     path: Path, *, max_megapixels: float = MAX_MEGAPIXELS
 ) -> Iterator[tuple[zipfile.ZipFile, Budget]]:
-    """Open a layered file with the budget of its size; the system's and the archive's errors become ours."""
+    """Open a layered file with a budget for its size; errors of the system and archive become Dioptre's own."""
     with opened(path) as file:
         try:
             archive = zipfile.ZipFile(file)
@@ -98,9 +114,19 @@ def _read_recipe(archive: zipfile.ZipFile, budget: Budget) -> Mapping[str, Any]:
 def read_stack(
     archive: zipfile.ZipFile, budget: Budget
 ) -> tuple[ElementTree.Element, dict[str, zipfile.ZipInfo], list[Item]]:
-    """The checked stack.xml, the archive's entries by name, and the layers that the stack names.
+    """Read and check a layered file's structure.
 
-    Raises NotAPicture, DamagedPicture, PictureTooLarge.
+    Args:
+        archive: the file.
+        budget: its budget.
+
+    Returns:
+        The root of stack.xml, the archive's entries by name, and the layers in the stack.
+
+    Raises:
+        NotAPicture: the file is not an OpenRaster file.
+        DamagedPicture: the file is damaged.
+        PictureTooLarge: the file exceeds a limit.
     """
     path = budget.path
     entries = {entry.filename: entry for entry in archive.infolist()[: _MAX_ENTRIES + 1]}
@@ -157,7 +183,7 @@ def _resolution(root: ElementTree.Element) -> tuple[float, float] | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One layer element, with what its groups add to place, opacity and visibility."""
+    """A layer element with the combined position, opacity and visibility of its groups and itself."""
 
     name: str
     source: str
@@ -212,7 +238,7 @@ def _layer(values: np.ndarray, item: Item, canvas: tuple[int, int]) -> Layer:
 def read_codes(
     archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], item: Item, budget: Budget
 ) -> tuple[np.ndarray, bytes | None]:
-    """The values of a layer's PNG file as they are, (H, W, 1 to 4), uint8 or uint16, and its colour profile."""
+    """Return a layer's unconverted PNG values, (H, W, 1 to 4), uint8 or uint16, and its colour profile."""
     unsafe = item.source.startswith(("/", "\\")) or ".." in item.source.replace("\\", "/").split("/")
     if unsafe or item.source not in entries:
         raise damaged(budget.path)
@@ -230,7 +256,7 @@ def read_codes(
 
 
 def role_of(item: Item, *, grey: bool) -> Role:
-    """What a layer is for, as we wrote it or as its name says."""
+    """Return a layer's role according to our attribute, or else its name."""
     try:
         role = Role(item.role)
     except ValueError:
@@ -241,7 +267,7 @@ def role_of(item: Item, *, grey: bool) -> Role:
 
 
 def _placed(values: np.ndarray, item: Item, canvas: tuple[int, int]) -> np.ndarray:
-    """Put a layer at its place on a canvas, cut to it."""
+    """Place a layer at its position on the canvas, cropped to it."""
     height, width = canvas
     if values.shape[:2] == canvas and item.x == item.y == 0:
         return values
@@ -254,8 +280,8 @@ def _placed(values: np.ndarray, item: Item, canvas: tuple[int, int]) -> np.ndarr
 
 
 def bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, budget: Budget) -> bytes:
-    """Read one entry, never more than `limit` bytes and what the budget has left, whatever its header says."""
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the format knows no other
+    """Read an entry, but never more than `limit` bytes or the remaining budget, whatever its header declares."""
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the format allows no others
         raise damaged(budget.path)
     if entry.file_size > limit or not budget.take_unpacked(entry.file_size):
         raise problems.PictureTooLarge(
@@ -276,6 +302,7 @@ def bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, budget
 
 
 def damaged(path: Path) -> problems.DamagedPicture:
+    """Return the error for a damaged file."""
     return problems.DamagedPicture(
         "{file} is not a complete OpenRaster file.",
         hint="Open it in an editor and save it again.",
@@ -284,7 +311,7 @@ def damaged(path: Path) -> problems.DamagedPicture:
 
 
 def as_rgba(pixels: np.ndarray) -> np.ndarray:
-    """Return float32 (H, W, 4) of grey, grey with alpha, RGB or RGBA."""
+    """Convert grey, grey with alpha, RGB or RGBA to float32 (H, W, 4)."""
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     bands = pixels.shape[2]

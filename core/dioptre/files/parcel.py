@@ -1,6 +1,7 @@
-"""What the decoding process hands over: a line of JSON, and arrays in a file that both processes have mapped.
+"""The messages of the decoding process: a line of JSON, and arrays in a file that both processes have mapped.
 
-No pickle: a file that has taken over its decoder must not get any further. Everything is checked on arrival.
+Pickle is not used, so that a file that has taken over its decoder cannot attack the parent. Everything is checked
+on arrival.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class BadParcel(Exception):  # noqa: N818  (named as the state it reports)
-    """What came from the decoding process is not what it hands over."""
+    """A message of the decoding process is invalid."""
 
 
 def layout(arrays: Iterable[np.ndarray]) -> tuple[list[dict[str, Any]], int]:
-    """Where each array goes, as JSON types, and the bytes of all."""
+    """Return the position of each array as JSON types, and the total size in bytes."""
     described, at = [], 0
     for array in arrays:
         described.append({"dtype": array.dtype.name, "shape": list(array.shape), "at": at})
@@ -43,14 +44,14 @@ def layout(arrays: Iterable[np.ndarray]) -> tuple[list[dict[str, Any]], int]:
 
 
 def put(arrays: Iterable[np.ndarray], described: list[dict[str, Any]], mapped: mmap.mmap) -> None:
-    """Copy arrays to their places."""
+    """Copy arrays to their positions in the mapped file."""
     for array, place in zip(arrays, described, strict=True):
         target = np.ndarray(array.shape, array.dtype, buffer=mapped, offset=place["at"])
         np.copyto(target, array)
 
 
 def arrays_in(described: Any, mapped: mmap.mmap) -> list[np.ndarray]:
-    """Views of the arrays, checked against the size of the file."""
+    """Return views of the arrays in the mapped file; raise BadParcel if they do not fit in it."""
     found = []
     for place in _list(described):
         shape, at = tuple(_list(place["shape"])), place["at"]
@@ -65,6 +66,7 @@ def arrays_in(described: Any, mapped: mmap.mmap) -> list[np.ndarray]:
 
 
 def of_source(source: Source) -> dict[str, Any]:
+    """Convert a file's properties to JSON types."""
     found: dict[str, Any] = {}
     for field in fields(Source):
         value = getattr(source, field.name)
@@ -75,6 +77,7 @@ def of_source(source: Source) -> dict[str, Any]:
 
 
 def to_source(content: Any) -> Source:
+    """Convert JSON types to a file's properties; raise BadParcel if they are invalid."""
     values: dict[str, Any] = {}
     try:
         for field in fields(Source):
@@ -98,6 +101,7 @@ def to_source(content: Any) -> Source:
 
 
 def of_decoded(decoded: Decoded) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """Convert a decoded file to JSON types and arrays."""
     content = {
         "source": of_source(decoded.source),
         "premultiplied": decoded.premultiplied,
@@ -112,6 +116,7 @@ def of_decoded(decoded: Decoded) -> tuple[dict[str, Any], list[np.ndarray]]:
 
 
 def to_decoded(content: Mapping[str, Any], arrays: list[np.ndarray]) -> Decoded:
+    """Convert JSON types and arrays to a decoded file; raise BadParcel if they are invalid."""
     if not 1 <= len(arrays) <= 2 or arrays[0].ndim != 3 or not arrays[0].size:
         raise BadParcel("no picture")
     source = to_source(content.get("source"))
@@ -147,6 +152,7 @@ def _sha256(value: Any) -> str:
 
 
 def of_embedded(depth: EmbeddedDepth | None) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """Convert a camera's depth map, if any, to JSON types and arrays."""
     if depth is None:
         return {"found": False}, []
     arrays = [depth.disparity] if depth.confidence is None else [depth.disparity, depth.confidence]
@@ -154,6 +160,7 @@ def of_embedded(depth: EmbeddedDepth | None) -> tuple[dict[str, Any], list[np.nd
 
 
 def to_embedded(content: Mapping[str, Any], arrays: list[np.ndarray]) -> EmbeddedDepth | None:
+    """Convert JSON types and arrays to a camera's depth map; raise BadParcel if they are invalid."""
     if not content.get("found"):
         return None
     if not 1 <= len(arrays) <= 2 or any(array.ndim != 2 or array.dtype != np.float32 for array in arrays):
@@ -163,7 +170,7 @@ def to_embedded(content: Mapping[str, Any], arrays: list[np.ndarray]) -> Embedde
         range_per_m = None if limits is None else (float(limits[0]), float(limits[1]))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise BadParcel("no range") from error
-    own = [array.copy() for array in arrays]  # the file is used again
+    own = [array.copy() for array in arrays]  # the shared file will be overwritten
     return EmbeddedDepth(
         disparity=own[0],
         range_per_m=range_per_m,
@@ -173,11 +180,12 @@ def to_embedded(content: Mapping[str, Any], arrays: list[np.ndarray]) -> Embedde
 
 
 def of_error(error: DioptreError) -> dict[str, Any]:
+    """Convert an error to JSON types."""
     return {"code": error.code, "message": _words(error.message), "hint": _words(error.hint)}
 
 
 def to_error(content: Any, kinds: Mapping[str, type[DioptreError]]) -> DioptreError:
-    """The error, of the class that has its code."""
+    """Convert JSON types to an error, of the class with its code in `kinds`."""
     if not isinstance(content, dict):
         raise BadParcel("no error")
     code = str(content.get("code", ""))[:40]

@@ -1,4 +1,4 @@
-"""A photograph in memory: its pixels, and what its file was like."""
+"""A photo in memory: its pixels and the properties of its file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b
 
 
 class Format(Enum):
-    """A file format that Dioptre reads. The value is its name for users."""
+    """A file format that Dioptre reads; the value is its name for users."""
 
     JPEG = "JPEG"
     PNG = "PNG"
@@ -28,7 +28,7 @@ class Format(Enum):
 
 
 def recognise(start: bytes) -> Format | None:
-    """Tell the format by a file's first bytes."""
+    """Recognise the format from the first bytes of a file; None if it is unknown."""
     if start[:3] == b"\xff\xd8\xff":
         return Format.JPEG
     if start[:8] == b"\x89PNG\r\n\x1a\n":
@@ -50,7 +50,7 @@ def recognise(start: bytes) -> Format | None:
 
 
 class Colour(Enum):
-    """How a file stores colour."""
+    """The colour model of a file."""
 
     RGB = "RGB"
     GREY = "grey"
@@ -61,15 +61,25 @@ class Colour(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What a file was like, so that a result can be written in the same way.
+    """The properties of a file, which allow a result to be written in the same way.
 
-    bits: 8, 16 or 32 for one value of one channel. floating: values are floats.
-    packed_bits: 10 or 12 where HEIC or AVIF has so many, which `bits` calls 16; else 0.
-    icc: embedded profile that the pixels were converted from; None: none, or unusable, and taken as sRGB.
-    orientation: as found, EXIF 1 to 8; it has been applied to the pixels.
-    resolution_dpi: pixels per inch, x and y, after orientation; None where the file has none.
-    exif: blob starting with its TIFF header. xmp: the main packet. photoshop: image resources with the IPTC ones.
-    quantisation: tables of a JPEG, natural order, luminance first. compression: name for TIFF. lossless: for WebP.
+    Attributes:
+        format: the file format.
+        bits: bits of a channel's value: 8, 16 or 32.
+        packed_bits: 10 or 12 if HEIC or AVIF has that many (`bits` is then 16), else 0.
+        floating: whether the values are floats.
+        colour: the colour model.
+        alpha: whether there is an alpha channel.
+        icc: the embedded profile, from which the pixels were converted. If it is missing or unusable, None; the
+            pixels are then treated as sRGB.
+        orientation: EXIF orientation in the file, 1 to 8; it has been applied to the pixels.
+        resolution_dpi: pixels per inch, x and y, after orientation; None if the file has none.
+        exif: EXIF blob, starting with its TIFF header.
+        xmp: the main XMP packet.
+        photoshop: Photoshop image resources, including IPTC.
+        quantisation: quantization tables of a JPEG in row-major order, luminance first.
+        compression: name of a TIFF's compression.
+        lossless: whether a WebP is lossless.
     """
 
     format: Format
@@ -91,13 +101,16 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A photograph as the networks want it.
+    """A photo in the form that the networks expect.
 
-    pixels: float32 (H, W, 3) or (H, W, 4), sRGB-encoded, straight alpha, upright. Values lie in [0, 1] except
-        for colours outside sRGB, for float files and for pictures with a gain map.
-    messages: sentences for the user about what was found and how it was taken.
-    sha256: of the file's bytes that the pixels were decoded from; empty where there was no file.
-    gain_map: of the file, which has been applied to the pixels; see `rendition`.
+    Attributes:
+        pixels: float32 (H, W, 3) or (H, W, 4), sRGB-encoded, straight alpha, upright. Values lie in [0, 1] except
+            for colours outside sRGB, float files and pictures with a gain map.
+        source: the properties of the file.
+        path: the file.
+        messages: sentences for the user about assumptions made while reading.
+        sha256: hash of the bytes from which the pixels were decoded; empty without a file.
+        gain_map: the file's gain map, already applied to the pixels; see `rendition`.
     """
 
     pixels: np.ndarray
@@ -109,17 +122,19 @@ class Picture:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of `pixels`."""
+        """Shape of `pixels`."""
         return self.pixels.shape
 
     @property
     def width(self) -> int:
+        """Width in pixels."""
         return self.shape[1]
 
     @property
     def height(self) -> int:
+        """Height in pixels."""
         return self.shape[0]
 
     def reader(self) -> Rows:
-        """What gives the pixels of some rows; keep it while rows are asked for, and no longer."""
+        """Return a function that reads rows of the pixels. Drop it after use, because it may hold much memory."""
         return self.pixels.__getitem__

@@ -10,13 +10,13 @@ from dioptre_link.printable import printable
 
 
 class MissingFile(DioptreError):  # noqa: N818  (named as the state it reports, like the other ones below)
-    """There is nothing to read at this place, or it is not a file."""
+    """The path does not exist or is not a file."""
 
     code = "missing-file"
 
 
 class UnreadableFile(DioptreError):  # noqa: N818
-    """The system does not let us read it."""
+    """The system does not allow the file to be read."""
 
     code = "unreadable-file"
 
@@ -28,13 +28,13 @@ class NotAPicture(DioptreError):  # noqa: N818
 
 
 class DamagedPicture(DioptreError):  # noqa: N818
-    """The file is a picture, but cut off, corrupt, or holds values that are not numbers."""
+    """The picture file is truncated, corrupt, or contains values that are not numbers."""
 
     code = "damaged-picture"
 
 
 class PictureTooLarge(DioptreError):  # noqa: N818
-    """The file's header announces more pixels than the limit."""
+    """The file's header declares more pixels than the limit."""
 
     code = "picture-too-large"
 
@@ -46,7 +46,7 @@ class NotEnoughMemory(DioptreError):  # noqa: N818
 
 
 class TooSlow(DioptreError):  # noqa: N818
-    """Reading the file did not end within its time."""
+    """Reading the file exceeded its time limit."""
 
     code = "too-slow"
 
@@ -58,19 +58,19 @@ class FileExists(DioptreError):  # noqa: N818
 
 
 class DamagedResult(DioptreError):  # noqa: N818
-    """A result is not as it was written: cut off, damaged, or edited."""
+    """A result is not in the state in which it was written: truncated, damaged or edited."""
 
     code = "damaged-result"
 
 
 class UnwritableFile(DioptreError):  # noqa: N818
-    """The output cannot be written: no permission, no space, a name that the system does not take."""
+    """The output cannot be written: no permission, no space, or a name that the system does not accept."""
 
     code = "unwritable-file"
 
 
 def reading(error: OSError, path: Path) -> DioptreError:
-    """Explain why `path` cannot be read."""
+    """Return the error that explains why `path` cannot be read."""
     name = shown(path)
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return MissingFile("The file {name} does not exist.", hint="Check the spelling and the folder.", name=name)
@@ -93,13 +93,14 @@ def reading(error: OSError, path: Path) -> DioptreError:
 
 
 def not_a_file(path: Path) -> DioptreError:
-    """For FIFOs, sockets and devices, which may never end or never begin."""
+    """Return the error for FIFOs, sockets and devices, which may block or never end."""
     return MissingFile(
         "{name} is not a regular file.", hint="Copy the picture to a regular file and use that.", name=shown(path)
     )
 
 
 def too_many_pixels(path: Path, width: int, height: int, *, limit_megapixels: float) -> DioptreError:
+    """Return the error for a picture that exceeds the user's limit."""
     return PictureTooLarge(
         "{name} has {width} × {height} pixels ({megapixels} megapixels); the limit is {limit}.",
         hint="Reduce it first, or raise the limit with DIOPTRE_MAX_MEGAPIXELS.",
@@ -112,6 +113,7 @@ def too_many_pixels(path: Path, width: int, height: int, *, limit_megapixels: fl
 
 
 def implausible(path: Path, width: int, height: int) -> DioptreError:
+    """Return the error for a picture that declares far more pixels than its file can contain."""
     return PictureTooLarge(
         "{name} claims {width} × {height} pixels, far more than a file of its size can contain.",
         hint="Copy it again from its source, or open it in an editor and export it again.",
@@ -122,6 +124,7 @@ def implausible(path: Path, width: int, height: int) -> DioptreError:
 
 
 def too_many_layers(path: Path, *, limit_megapixels: float) -> DioptreError:
+    """Return the error for a document whose layers together exceed the limit."""
     return PictureTooLarge(
         "{name} has more than {limit} megapixels in all its layers.",
         hint="Merge some layers, or reduce the document first.",
@@ -131,6 +134,7 @@ def too_many_layers(path: Path, *, limit_megapixels: float) -> DioptreError:
 
 
 def not_enough_memory(path: Path, needed_bytes: int, *, free_bytes: int) -> DioptreError:
+    """Return the error for a picture that needs more memory than is free."""
     return NotEnoughMemory(
         "{name} needs about {needed} GB of memory; {free} GB are free.",
         hint="Close other programs, or reduce the picture first.",
@@ -141,6 +145,7 @@ def not_enough_memory(path: Path, needed_bytes: int, *, free_bytes: int) -> Diop
 
 
 def too_much_memory(path: Path) -> DioptreError:
+    """Return the error for a file whose decoder uses more memory than it should need."""
     return NotEnoughMemory(
         "Reading {name} takes more memory than a picture of its size should need.",
         hint="Open it in an editor and export it again.",
@@ -149,6 +154,7 @@ def too_much_memory(path: Path) -> DioptreError:
 
 
 def no_room(path: Path) -> DioptreError:
+    """Return the error for a full disk that prevents reading a file."""
     return NotEnoughMemory(
         "The disk is full: there is no space to read {name}.",
         hint="Free some disk space and run it again.",
@@ -157,6 +163,7 @@ def no_room(path: Path) -> DioptreError:
 
 
 def too_slow(path: Path) -> DioptreError:
+    """Return the error for a file that exceeded its time limit."""
     return TooSlow(
         "Reading {name} took too long.",
         hint="Check the disk or the network, or open it in an editor and export it again.",
@@ -165,6 +172,7 @@ def too_slow(path: Path) -> DioptreError:
 
 
 def decoder_ended(path: Path) -> DioptreError:
+    """Return the error for a file whose decoder crashed."""
     return DamagedPicture(
         "{name} could not be decoded: the decoder crashed.",
         hint="Open it in an editor and export it again.",
@@ -178,7 +186,7 @@ _BAD_NAME = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
 
 
 def writing(error: OSError | ValueError, path: Path) -> DioptreError:
-    """Explain why `path` cannot be written. UnicodeEncodeError and NUL bytes arrive as ValueError."""
+    """Return the error that explains why `path` cannot be written; a ValueError means that its name is invalid."""
     name = shown(path)
     number = error.errno if isinstance(error, OSError) else errno.EILSEQ
     if number in _FULL:
@@ -207,14 +215,14 @@ def writing(error: OSError | ValueError, path: Path) -> DioptreError:
 
 
 def changed(path: Path) -> UnreadableFile:
-    """The file is another one than when the work on it began."""
+    """Return the error for a file that changed after the work on it began."""
     return UnreadableFile(
         "{file} changed while it was being processed.", hint="Run it again on the current file.", file=shown(path)
     )
 
 
 def shown(path: Path) -> str:
-    """Return the name of `path` as it can be printed everywhere; bytes that are not text become ?."""
+    """Return `path` as text that can be printed anywhere; bytes that are not text become "?"."""
     return printable(str(path).encode("utf-8", "replace").decode("utf-8").replace("\0", "?").replace("\n", "?"))
 
 
@@ -231,4 +239,4 @@ BY_CODE: dict[str, type[DioptreError]] = {
         UsageError,
     )
 }
-"""What reading a file may raise, by its code."""
+"""Errors that reading a file may raise, by their code."""

@@ -1,9 +1,9 @@
-"""What a result made from a picture with a gain map looks like on an ordinary screen.
+"""Render the result of a picture with a gain map for ordinary screens.
 
 The camera chose a rendition: the file's own picture, which is the scene's light divided by the gains. Where a
-result is as the original was, those gains are taken again, so an untouched pixel returns to its code. Elsewhere a
-tone curve is used that is fitted to the picture, from brightness to gain, with what the gains differ from it in the
-surroundings. All channels of a pixel are divided by one gain, so that hues stay.
+result equals the original, the same gains are applied again, so an unedited pixel returns to its code. Elsewhere
+the gain comes from a tone curve, fitted to the picture as a function of brightness, plus the residual of the gains
+nearby. All channels of a pixel are divided by the same gain, which preserves hues.
 """
 
 from __future__ import annotations
@@ -18,23 +18,27 @@ from .curves import in_bands, srgb_curve
 from .gain_map import GainMap, enlarged
 from .picture import Picture
 
-_GRID = 256  # samples along the longer side of what changes slowly
-_SURROUNDINGS = 0.03  # of the longer side
-_SAME_STOPS, _OTHER_STOPS = 0.05, 0.25  # of difference between result and original, on the grid
-_BINS, _DARKEST = 40, -8.0  # of the curve, in stops of the brightest channel below white
+_GRID = 256  # samples along the longer side, for quantities that change slowly
+_SURROUNDINGS = 0.03  # standard deviation of the smoothing of the residual, as a fraction of the longer side
+_SAME_STOPS, _OTHER_STOPS = 0.05, 0.25  # stops of difference up to which gains are kept, and from which not
+_BINS, _DARKEST = 40, -8.0  # number of the curve's bins, and its start in stops relative to white
 _SAMPLES = 1 << 18
 _LEAST = 2.0**-20
-_MAP_SCALE = 2  # picture pixels along a side for one of a written map: the rims of bokeh discs need so many
+_MAP_SCALE = 2  # picture pixels per map pixel along a side; the edges of bokeh discs need this resolution
 _CODES = 255
 _ROWS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rendition:
-    """How to make the ordinary rendition of a result.
+    """The parameters of the ordinary rendition of a result.
 
-    gains: the original's map. kept: float32 (h, w, 1), how much of the map holds. brightness, stops: the curve,
-    from log2 of the brightest channel's light to log2 of the gain. residual: float32 (h, w, 1), added to it.
+    Attributes:
+        gains: the original's gain map.
+        kept: float32 (h, w, 1), weight of the gain map relative to the curve.
+        residual: float32 (h, w, 1), added to the curve.
+        brightness: log2 of the brightest channel's light at the points of the curve.
+        stops: log2 of the gain at the points of the curve.
     """
 
     gains: GainMap
@@ -44,9 +48,15 @@ class Rendition:
     stops: np.ndarray
 
     def shown(self, pixels: np.ndarray, *, first: int = 0, shape: tuple[int, ...] | None = None) -> np.ndarray:
-        """The rendition of rows from `first` on of a result of that shape; sRGB-encoded, alpha as it is.
+        """Render rows of a result; alpha is not changed.
 
-        pixels: float32 (h, W, 3 or 4), sRGB-encoded, with all their light.
+        Args:
+            pixels: float32 (h, W, 3 or 4), sRGB-encoded, with the full range of light.
+            first: index of the first row in the result.
+            shape: shape of the whole result; that of `pixels` if None.
+
+        Returns:
+            The rendition, sRGB-encoded, in the shape of `pixels`.
         """
         whole = shape or pixels.shape
         result = pixels.copy()
@@ -67,11 +77,11 @@ class Rendition:
             return own
         brightness = _brightness(linear)[..., None]
         curve = np.interp(brightness, self.brightness, self.stops).astype(np.float32)
-        other = np.maximum(curve + enlarged(self.residual, rows, shape), brightness)  # nothing is above white
+        other = np.maximum(curve + enlarged(self.residual, rows, shape), brightness)  # at most white
         return np.asarray(other + kept * (own - other))
 
     def map_of(self, pixels: np.ndarray, shown: np.ndarray) -> GainMap:
-        """The gain map that belongs to a result and its rendition; its gains are grey."""
+        """Return the gain map that leads from a rendition to its result; its gains have a single channel."""
         height, width = (max(1, -(-side // _MAP_SCALE)) for side in pixels.shape[:2])
         bright, base = (_means(each.__getitem__, pixels.shape, (height, width)) for each in (pixels, shown))
         offsets = np.float32(self.gains.offset_bright[0]), np.float32(self.gains.offset_base[0])
@@ -94,9 +104,11 @@ class Rendition:
 
 
 def rendition(original: Picture, result: np.ndarray) -> Rendition:
-    """How to make the ordinary rendition of a result, and of its layers.
+    """Compute the parameters of the ordinary rendition of a result and its layers.
 
-    original: with a gain map. result: float32 (H, W, 3 or 4), sRGB-encoded, of the original or any size.
+    Args:
+        original: a picture with a gain map.
+        result: float32 (H, W, 3 or 4), sRGB-encoded, of any size.
     """
     gains = original.gain_map
     assert gains is not None
@@ -115,7 +127,7 @@ def rendition(original: Picture, result: np.ndarray) -> Rendition:
 
 
 def _curve(gains: GainMap, read: Rows, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Median gain by brightness, such that a brighter pixel is never shown darker, nor anything above white."""
+    """Fit the median gain by brightness such that brighter pixels never become darker, and none exceeds white."""
     step = max(1, round((shape[0] * shape[1] / _SAMPLES) ** 0.5))
     lights, all_stops = [], []
     for row in range(step // 2, shape[0], step):
@@ -139,7 +151,7 @@ def _grid(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _means(read: Rows, shape: tuple[int, ...], size: tuple[int, int]) -> np.ndarray:
-    """Means of linear light over about equal blocks, (h, w, 3)."""
+    """Return the means of linear light over blocks of about equal size, (h, w, 3)."""
     tops = np.linspace(0, shape[0], size[0] + 1).astype(int)
     lefts = np.linspace(0, shape[1], size[1] + 1).astype(int)
     counts = np.diff(tops)[:, None, None] * np.diff(lefts)[None, :, None]
@@ -159,5 +171,5 @@ def _smooth(values: np.ndarray) -> np.ndarray:
 
 
 def _brightness(linear: np.ndarray) -> np.ndarray:
-    """log2 of the brightest channel."""
+    """Return log2 of the brightest channel."""
     return np.asarray(np.log2(np.maximum(linear.max(axis=-1), np.float32(_LEAST))))

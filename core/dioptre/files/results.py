@@ -1,4 +1,4 @@
-"""Write everything that a run made: all of it, or nothing."""
+"""Write all files of a run, or none of them after an error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .rendition import Rendition, rendition
 from .save import encoded_picture, format_of, suffix_like
 from .sheet import Panel, encoded_sheet, no_larger_than_needed
 
-_PLANES = (Role.DEPTH, Role.CONFIDENCE, Role.SELECTION)  # values, not a picture
+_PLANES = (Role.DEPTH, Role.CONFIDENCE, Role.SELECTION)  # layers of values rather than colours
 
 
 def write_result(
@@ -37,20 +37,32 @@ def write_result(
     on_message: Callable[[str], None] | None = None,
     progress: Progress = no_progress,
 ) -> list[Path]:
-    """Write the files of a run into `folder`, each called `stem`-operation with a suffix of its own.
+    """Write the files of a run to `folder`, each named `stem`-operation with a suffix of its own.
 
-    For photo.jpg and the operation portrait: photo-portrait.jpg (the flat result, in the input's format and
-    depth), photo-portrait.ora (all layers, the original below), photo-portrait-depth.png (16 bits),
-    photo-portrait-depth.tif (float), photo-portrait-sheet.jpg (before, depth, after) and photo-portrait.json
-    (the recipe). Where a result has no depth, or nothing but depth, the others are written. The depth of the
+    For photo.jpg and the operation portrait: photo-portrait.jpg (the flat result, in the input's format and bit
+    depth), photo-portrait.ora (all layers, with the original at the bottom), photo-portrait-depth.png (16 bits),
+    photo-portrait-depth.tif (float), photo-portrait-sheet.jpg (before, depth, after) and photo-portrait.json (the
+    recipe). A result without depth, or with nothing else, gets only the applicable files. The depth of the
     operation depth itself is photo-depth.png and .tif. A selection is photo-select-subject-mask.png (16 bits), a
     cut-out photo-select-subject.png.
 
-    picture: what the result was made from. recipe: as `dioptre.recipes` writes it; its last step names the files.
-    inputs: other files that it was made from; who may not read one of them may not read the result.
-    on_message: called with what the formats could not keep.
+    Args:
+        result: the result to write. If an error occurs, nothing is written.
+        picture: the picture from which the result was computed.
+        folder: the output folder.
+        stem: the start of the file names.
+        force: replace existing files.
+        recipe: as `dioptre.recipes` returns it; its last step is part of the file names.
+        inputs: other input files; only users who can read all inputs can read the result.
+        on_message: called with each sentence about a property that the formats cannot store.
+        progress: called with the fraction done and the phase.
 
-    Returns the paths. Raises FileExists, UnwritableFile; then nothing was written.
+    Returns:
+        The paths of the files.
+
+    Raises:
+        FileExists: a file already exists and `force` is off, or is the input file.
+        UnwritableFile: a file cannot be written.
     """
     name = _operation(recipe)
     base = f"{stem}-{name.replace('_', '-')}" if name else stem
@@ -72,7 +84,7 @@ def write_result(
         for file in names.values():
             _spare_input(folder / file, picture.path)
         streams = {part: staging.open(file) for part, file in names.items() if part != "recipe"}
-        streams["recipe"] = staging.open(names["recipe"])  # the last to be published
+        streams["recipe"] = staging.open(names["recipe"])  # opened last, so it is published last
         if flat is not None:
             progress(0.0, "Writing the picture")
             kind = format_of(folder / names["flat"])
@@ -111,7 +123,7 @@ def write_result(
 
 
 def files_entry(listed: Mapping[str, tuple[int, str]]) -> dict[str, dict[str, int | str]]:
-    """What a recipe says of the files beside it, from their sizes in bytes and sha256: whether they are whole."""
+    """Return the recipe's entry with size in bytes and sha256 of its files, by which they can be verified."""
     return {name: {"bytes": size, "sha256": digest} for name, (size, digest) in listed.items()}
 
 
@@ -121,7 +133,7 @@ def _operation(recipe: Mapping[str, Any]) -> str:
 
 
 def _stack(result: Result, picture: Picture) -> list[Layer]:
-    """The result's layers, and the original below them all where it has their size."""
+    """Return the layers of a result, with the original at the bottom if the sizes match."""
     sizes = {layer.shape[:2] for layer in result.layers}
     if sizes != {picture.shape[:2]}:
         return list(result.layers)
@@ -130,7 +142,7 @@ def _stack(result: Result, picture: Picture) -> list[Layer]:
 
 
 def original_layer(picture: Picture, *, visible: bool) -> Layer:
-    """The picture itself as the lowest layer, read when it is written."""
+    """Return the picture as the bottom layer; it is read only when it is written."""
     return LayerOnDemand(
         name="Original",
         role=Role.BACKGROUND,
@@ -142,14 +154,14 @@ def original_layer(picture: Picture, *, visible: bool) -> Layer:
 
 
 def flat_of(result: Result) -> Layer | None:
-    """The picture of a result: of what an operation did to it, or of a part that was cut out; None without one."""
+    """Return the edited picture of a result, or the cut-out of a selection; None if there is neither."""
     if _first(result, Role.SELECTION) is None:
         return _first(result, Role.RESULT)
     return _first(result, Role.SUBJECT)
 
 
 def mask_of(result: Result) -> Layer | None:
-    """The mask of a selection; None where nothing was selected."""
+    """Return the mask of a selection; None if nothing was selected."""
     return _first(result, Role.SELECTION)
 
 
@@ -158,7 +170,7 @@ def _first(result: Result, role: Role) -> Layer | None:
 
 
 def rendition_of_result(result: Result, picture: Picture) -> Rendition | None:
-    """How to show a result of a picture with a gain map on ordinary screens; None where the picture has none."""
+    """Return the rendition of a result for ordinary screens; None if the picture has no gain map."""
     if picture.gain_map is None:
         return None
     flat = _first(result, Role.RESULT)
@@ -166,7 +178,7 @@ def rendition_of_result(result: Result, picture: Picture) -> Rendition | None:
 
 
 def ordinary(layer: Layer, shown: Rendition | None) -> Layer:
-    """The layer as ordinary screens show it, since OpenRaster has no light above white; itself without `shown`."""
+    """Return a layer rendered for ordinary screens, because OpenRaster cannot store light above white."""
     if shown is None or len(layer.shape) == 2:
         return layer
 
@@ -210,7 +222,7 @@ def _panels(
 
 
 def _spare_input(output: Path, original: Path) -> None:
-    """Refuse to replace the very file that the result was made from, forced or not."""
+    """Refuse to replace the file from which the result was computed, even with `force`."""
     try:
         same = output.samefile(original)
     except OSError:

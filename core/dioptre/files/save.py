@@ -1,4 +1,4 @@
-"""Write a picture as its original was written: format, depth, colours and metadata."""
+"""Save a picture like its original: in the same format, bit depth, colours and metadata."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SUFFIXES = {
     ".heif": Format.HEIC,
     ".avif": Format.AVIF,
 }
-_COLOURLESS = 0.03  # chroma that a network may leave on a grey picture; more was meant
+_COLOURLESS = 0.03  # chroma that a network may leave in a grey picture; more is intended colour
 
 
 def save(
@@ -54,10 +54,10 @@ def save(
         pixels: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha; or a Picture, which also serves as
             `like`.
         path: the file; its extension selects the format.
-        like: the original picture. Its bit depth, profile, resolution and metadata are used as far as the format
-            allows. An enlarged result gets a higher resolution, so that it prints at the same size. Without it: 8
-            bits (TIFF: 16), no profile, no metadata.
-        note: what was done, for the metadata.
+        like: the original picture. Its bit depth, profile, resolution and metadata are used if the format supports
+            them. An enlarged result gets a higher resolution, so it prints at the same size. If None: 8 bits (16
+            for TIFF), no profile, no metadata.
+        note: a record of the operation, for the metadata.
         force: replace an existing file.
         inputs: other source files. The result is readable only by users who can read all of them and `like`.
 
@@ -80,7 +80,7 @@ def save(
 
 
 def format_of(path: Path) -> Format:
-    """Return the format that a suffix stands for; raise UnwritableFile where it is none that can be written."""
+    """Return the format of a path's suffix; raise UnwritableFile if no such format can be written."""
     try:
         return _SUFFIXES[path.suffix.lower()]
     except KeyError:
@@ -92,7 +92,7 @@ def format_of(path: Path) -> Format:
 
 
 def suffix_like(picture: Picture) -> str:
-    """Return the suffix for a result of this picture: its own, where its format can be written."""
+    """Return the suffix for a result: the picture's own if its format can be written, else .png or .jpg."""
     kind = picture.source.format
     if kind in DEPTHS and _available(kind):
         own = picture.path.suffix
@@ -114,9 +114,17 @@ def encoded_picture(
     note: Note | None = None,
     rendition: Rendition | None = None,
 ) -> tuple[bytes, tuple[str, ...]]:
-    """Return the file of a picture and sentences about what could not be kept; see `save`.
+    """Encode a picture as a file; see `save`.
 
-    rendition: of the pixels, where `like` has a gain map; None makes it.
+    Args:
+        pixels: as in `save`.
+        kind: the file format.
+        like: as in `save`.
+        note: as in `save`.
+        rendition: the rendition of the pixels if `like` has a gain map; computed if None.
+
+    Returns:
+        The file, and a sentence about each property that could not be preserved.
     """
     if not _available(kind):
         raise problems.UnwritableFile(
@@ -145,7 +153,7 @@ def encoded_picture(
 def _ordinary(
     pixels: np.ndarray, kind: Format, made: Rendition, messages: list[str]
 ) -> tuple[np.ndarray, bytes | None]:
-    """The rendition of a result for ordinary screens, and its gain map where the format has one."""
+    """Render a result for ordinary screens, and encode its gain map if the format supports one."""
     shown = made.shown(pixels)
     if kind is Format.JPEG:
         return shown, ultra_hdr.map_jpeg(made.map_of(pixels, shown))
@@ -162,7 +170,7 @@ def _extras(
     note: Note | None,
     messages: list[str],
 ) -> Extras:
-    """What the file of a result of that shape holds beside its pixels."""
+    """Collect the metadata and storage options for a result's file."""
     height, width = shape[:2]
     if like is None:
         return Extras(icc=icc, xmp=notes.updated(None, note=note, width=width, height=height))
@@ -194,7 +202,7 @@ def _extras(
 
 @dataclass(frozen=True, kw_only=True)
 class _Target:
-    """How pixels become the file's values."""
+    """The representation of pixels in a file."""
 
     model: ColourModel
     icc: bytes | None
@@ -219,7 +227,7 @@ def _target(pixels: np.ndarray, kind: Format, source: Source | None, messages: l
 
 
 def _all_light(pixels: np.ndarray) -> _Target:
-    """Linear floats, 1 at white: what programs expect of a TIFF with light above white."""
+    """Return the representation as linear floats, 1 at white, which programs expect of a TIFF with HDR light."""
     icc = _linear_profile()
     model = colour_profile.model(icc, bands=3)
     return _Target(model=model, icc=icc, dtype=np.dtype(np.float32), alpha=pixels.shape[2] == 4)
@@ -234,7 +242,7 @@ def _bits(kind: Format, source: Source | None) -> int:
 
 
 def _model(pixels: np.ndarray, source: Source | None, messages: list[str]) -> tuple[ColourModel, bytes | None]:
-    """Choose the colours of the file: the original's own, or tagged sRGB where those cannot be written."""
+    """Choose the file's colour profile: the original's, or tagged sRGB if that cannot be written."""
     plain = colour_profile.model(None, bands=3)
     if source is None:
         return plain, None
@@ -294,7 +302,7 @@ def _linear_profile() -> bytes:
 
 @cache
 def srgb_profile() -> bytes:
-    """Return LittleCMS' own sRGB profile, to tag pictures whose original was tagged otherwise."""
+    """Return LittleCMS' own sRGB profile, for results whose original had another profile."""
     from PIL import ImageCms
 
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

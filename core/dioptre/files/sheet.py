@@ -1,4 +1,4 @@
-"""The preview sheet: before, depth and after on one page."""
+"""The preview sheet: the picture before, its depth and the picture after on one page."""
 
 from __future__ import annotations
 
@@ -15,27 +15,32 @@ from .curves import in_bands
 from .encode import encode
 from .picture import Format
 
-_BOX_PX = (960, 960)  # the largest panel
+_BOX_PX = (960, 960)  # maximum width and height of a panel
 _GAP_PX = 28
 _CAPTION_PX = 25
-_LEAST_WIDTH_PX = 280  # so that captions can be read below the smallest picture
-_GROUND = (38, 38, 38)  # neutral, so that it does not tint what the eye sees; darker than any mid-tone
-_ROWS_AT_ONCE = 64  # of a panel
+_LEAST_WIDTH_PX = 280  # keeps captions legible under the smallest pictures
+_GROUND = (38, 38, 38)  # neutral, to avoid tinting the perceived colours, and darker than any mid-tone
+_ROWS_AT_ONCE = 64  # rows of a panel
 _INK = (206, 206, 206)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One picture of a sheet: float32 (H, W, 3 or 4) sRGB-encoded, or (H, W) in [0, 1] for depth."""
+    """A picture of a sheet: float32 (H, W, 3 or 4) sRGB-encoded, or (H, W) in [0, 1] for depth."""
 
     caption: str
     pixels: np.ndarray
 
 
 def sheet(panels: Sequence[Panel], *, coloured_depth: bool = False) -> np.ndarray:
-    """Set panels side by side (one below the other for very wide pictures) with captions; uint8 (H, W, 3).
+    """Arrange panels with captions side by side, or one below the other for very wide pictures.
 
-    coloured_depth: show depth by a colour map of rising lightness instead of grey.
+    Args:
+        panels: the pictures.
+        coloured_depth: show depth with a colour map of increasing lightness instead of grey.
+
+    Returns:
+        The page, uint8 (H, W, 3).
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -59,15 +64,15 @@ def sheet(panels: Sequence[Panel], *, coloured_depth: bool = False) -> np.ndarra
 
 
 def encoded_sheet(panels: Sequence[Panel], *, kind: Format = Format.JPEG, coloured_depth: bool = False) -> bytes:
-    """Return the sheet as a file."""
+    """Return the sheet encoded as a file."""
     return encode(sheet(panels, coloured_depth=coloured_depth), kind)
 
 
 def depth_colours(disparity: np.ndarray) -> np.ndarray:
-    """Return sRGB-encoded float32 (H, W, 3) of disparity in [0, 1]: far is dark blue, near a pale yellow-green.
+    """Map disparity in [0, 1] to colours, sRGB-encoded float32 (H, W, 3): far is dark blue, near pale yellow-green.
 
-    Cubehelix (D. A. Green, Bulletin of the Astronomical Society of India 39, 289, 2011): perceived lightness
-    rises evenly, so it reads rightly in print and by colour-blind eyes.
+    This is Cubehelix (D. A. Green, Bulletin of the Astronomical Society of India 39, 289, 2011). Its perceived
+    lightness rises evenly, so it is readable in print and by colour-blind people.
     """
     value = 0.08 + 0.86 * np.clip(disparity, 0.0, 1.0).astype(np.float32)
     angle = 2.0 * np.pi * (0.8 / 3.0 + 1.0 - 0.95 * value)
@@ -79,9 +84,11 @@ def depth_colours(disparity: np.ndarray) -> np.ndarray:
 
 
 def no_larger_than_needed(shape: tuple[int, ...], read: Rows) -> np.ndarray:
-    """Means over whole blocks of what `read` gives, still twice as large as a panel, for a better filter to finish.
+    """Average whole blocks of a picture down to about twice a panel's size, for a better filter to finish.
 
-    shape: (h, w) or (h, w, c) of it all, without alpha.
+    Args:
+        shape: shape of the picture, (h, w) or (h, w, c), without alpha.
+        read: reads rows of it.
     """
     factor = int(min(shape[0] / (2 * _BOX_PX[1]), shape[1] / (2 * _BOX_PX[0])))
     if factor < 2:

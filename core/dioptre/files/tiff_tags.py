@@ -1,6 +1,6 @@
-"""Camera metadata of TIFF files: read into an EXIF blob, and an EXIF blob put into a TIFF file.
+"""Convert the camera metadata of a TIFF file to an EXIF blob, and insert an EXIF blob into a TIFF file.
 
-libvips does neither. Directories are written again at the end of the file; image data stays where it is.
+libvips does neither. Directories are rewritten at the end of the file; image data stays in place.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .exif import (
     pointed,
 )
 
-# Fields of the first directory that describe the photograph, not the storage of its pixels.
+# Fields of the first directory that describe the photo and not the storage of its pixels.
 _DESCRIPTIVE = {
     0x010E: "ImageDescription",
     0x010F: "Make",
@@ -38,24 +38,25 @@ _DESCRIPTIVE = {
     0x9C9F: "XPSubject",
 }
 _STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS = 0x0111, 0x0117, 0x0144, 0x0145
-_MAX_FIELD = 1 << 20  # longer fields are not carried over
+_MAX_FIELD = 1 << 20  # longer fields are not copied
 
 Field = tuple[int, int, int, bytes]
-"""Tag, type, count and the value's bytes in the file's own byte order."""
+"""Tag, type, count, and the bytes of the value in the file's byte order."""
 
 
 def first_directory(data: Data) -> tuple[Header, Directory] | None:
+    """Return the header and first directory of a TIFF file; None if it has no TIFF header."""
     head = header(data)
     return None if head is None else (head, directory(data, head, head.first))
 
 
 def pixels_end(data: Data) -> int:
-    """Return where the first picture's data end: beyond the file's own end when it is cut off."""
+    """Return the end of the first picture's data, which in a truncated file lies beyond the file's end."""
     return max((start + size for start, size in _pieces(data)), default=0)
 
 
 def pixels_overlap(data: Data) -> bool:
-    """Whether strips or tiles share bytes: a few of them, decoded again and again, would fill any picture."""
+    """Return whether strips or tiles overlap; a few that are decoded repeatedly could fill any picture."""
     end = 0
     for start, size in sorted(_pieces(data)):
         if start < end and size:
@@ -65,7 +66,7 @@ def pixels_overlap(data: Data) -> bool:
 
 
 def _pieces(data: Data) -> list[tuple[int, int]]:
-    """Offset and size of every strip or tile of the first picture."""
+    """Return offset and size of every strip or tile of the first picture."""
     found = first_directory(data)
     if found is None:
         return []
@@ -79,7 +80,7 @@ def _pieces(data: Data) -> list[tuple[int, int]]:
 
 
 def to_exif(data: Data) -> bytes | None:
-    """Gather the describing fields, EXIF and GPS directories of a TIFF file as an EXIF blob."""
+    """Collect the descriptive fields and the EXIF and GPS directories of a TIFF file in an EXIF blob."""
     found = first_directory(data)
     if found is None:
         return None
@@ -93,9 +94,9 @@ def to_exif(data: Data) -> bytes | None:
 
 
 def into_tiff(tiff: bytes, exif_blob: bytes) -> bytes:
-    """Return a (classic) TIFF file with the fields of an EXIF blob added to its first directory.
+    """Return a classic (not BigTIFF) file with the fields of an EXIF blob added to its first directory.
 
-    Fields that the file has already win; values are stored in the file's byte order.
+    Fields already in the file take precedence. Values are stored in the file's byte order.
     """
     found, source = first_directory(tiff), first_directory(exif_blob)
     if found is None or source is None or found[0].big:
@@ -116,9 +117,9 @@ def into_tiff(tiff: bytes, exif_blob: bytes) -> bytes:
 
 
 def _fields(data: Data, found: Directory, *, whole: bool = False) -> list[Field]:
-    """Read values; pointers to further directories are left out, as their targets would not move along.
+    """Read the fields of a directory, without pointers to other directories, whose targets are not copied.
 
-    Fields have bytes of their own: those that together have more than the data are left out.
+    Fields do not share bytes in a valid file, so a field that raises the total above the data's size is omitted.
     """
     fields: list[Field] = []
     room = len(data)
@@ -131,13 +132,13 @@ def _fields(data: Data, found: Directory, *, whole: bool = False) -> list[Field]
 
 
 def _below(data: Data, head: Header, first: Directory) -> dict[int, list[Field]]:
-    """Fields of the EXIF and GPS directories, by the tag that points to each."""
+    """Return the fields of the EXIF and GPS directories by the tag that points to each."""
     found = {tag: pointed(data, head, first, tag) for tag in (EXIF_IFD, GPS_IFD)}
     return {tag: _fields(data, each) for tag, each in found.items() if each is not None}
 
 
 def _directories(order: str, *, at: int, top: list[Field], below: dict[int, list[Field]]) -> bytes:
-    """Serialise a directory that will lie at offset `at`, followed by the ones it points to."""
+    """Serialise a directory for the offset `at`, followed by the directories that it points to."""
     pointers: list[Field] = [(tag, 4, 1, bytes(4)) for tag in below]
     start = at + _length(top + pointers)
     body = b""
@@ -166,7 +167,7 @@ def _directory_bytes(order: str, fields: list[Field], *, at: int) -> bytes:
 
 
 def _swapped(field: Field) -> Field:
-    """Return the field with its values in the other byte order."""
+    """Return a field with its values in the opposite byte order."""
     tag, kind, count, value = field
     unit = {5: 4, 10: 4, 7: 1}.get(kind, TYPE_SIZES[kind])
     pieces = (value[at : at + unit][::-1] for at in range(0, len(value), unit))

@@ -1,7 +1,7 @@
-"""Write Ultra HDR JPEGs: the ordinary picture, and behind it the gain map.
+"""Write Ultra HDR JPEGs: the ordinary picture followed by the gain map.
 
-Both kinds of properties are written, so that readers of Google's format and of the standard understand it: XMP, and
-the binary segments of the standard. Google, "Ultra HDR Image Format" 1.1; ISO 21496-1:2025; CIPA DC-007.
+The properties are written both as XMP for readers of Google's format and as binary segments for readers of the ISO
+standard. Google, "Ultra HDR Image Format" 1.1; ISO 21496-1:2025; CIPA DC-007.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DENOMINATOR = 1 << 20
 
 
 def map_jpeg(gains: GainMap) -> bytes:
-    """The second picture of the file, with its properties."""
+    """Encode a gain map as the second JPEG of the file, with its properties."""
     from PIL import Image
 
     codes = gains.codes[..., 0] if gains.codes.shape[2] == 1 else gains.codes
@@ -39,7 +39,7 @@ def map_jpeg(gains: GainMap) -> bytes:
 
 
 def with_directory(xmp: bytes | None, *, map_bytes: int) -> bytes:
-    """The picture's XMP packet, which lists the map behind the picture."""
+    """Add a directory that lists the gain map, with its size in bytes, to the picture's XMP packet."""
     packet = xmp or _EMPTY
     item = "http://ns.google.com/photos/1.0/container/item/"
     added = (
@@ -54,7 +54,7 @@ def with_directory(xmp: bytes | None, *, map_bytes: int) -> bytes:
 
 
 def joined(picture: bytes, gains: bytes) -> bytes:
-    """The file: a JPEG with its metadata, and the map behind it."""
+    """Join a JPEG that has its metadata and the JPEG of its gain map into one file."""
     picture = _with_segment(picture, containers.APP2, ISO_HEADER + _VERSIONS)
     size = len(picture) + 4 + _MPF_BYTES
     header_at = _after_metadata(picture) + 4 + len(MPF_HEADER)
@@ -62,7 +62,7 @@ def joined(picture: bytes, gains: bytes) -> bytes:
 
 
 def _mpf(size: int, map_size: int, map_offset: int) -> bytes:
-    """The segment that lists both pictures; offsets count from its TIFF header."""
+    """Return the MPF segment that lists both pictures; offsets count from its TIFF header."""
     entries_at = 8 + 2 + 3 * 12 + 4
     return b"".join(
         (
@@ -80,7 +80,7 @@ def _mpf(size: int, map_size: int, map_offset: int) -> bytes:
 
 
 def _after_metadata(jpeg: bytes) -> int:
-    """Where a segment goes: after the last APP0, APP1 and APP13 that follow the start."""
+    """Return the position for a new segment, after the last initial APP0, APP1 or APP13."""
     at = 2
     while jpeg[at] == 0xFF and jpeg[at + 1] in (0xE0, containers.APP1, containers.APP13):
         at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
@@ -117,7 +117,7 @@ def _properties(gains: GainMap) -> bytes:
 def _binary(gains: GainMap) -> bytes:
     values = (gains.stops_min, gains.stops_max, gains.gamma, gains.offset_base, gains.offset_bright)
     channels = 1 if all(map(_is_grey, values)) and gains.codes.shape[2] == 1 else 3
-    data = _VERSIONS + bytes([(128 if channels == 3 else 0) | 64])  # the gains hold for the picture's own primaries
+    data = _VERSIONS + bytes([(128 if channels == 3 else 0) | 64])  # 64: gains apply in the picture's own primaries
     data += b"".join(struct.pack(">II", round(value * _DENOMINATOR), _DENOMINATOR) for value in gains.headroom)
     for channel in range(channels):
         for value, code in zip(values, ("i", "i", "I", "i", "i"), strict=True):

@@ -1,4 +1,4 @@
-"""The sha256 of exactly the bytes that are read: a file that changes meanwhile is refused."""
+"""Compute the sha256 of exactly the bytes that are read, and refuse a file that changes in the meantime."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from typing import BinaryIO
 
 from . import problems
 
-_TICK_NS = 2_000_000_000  # FAT's, the slowest
+_TICK_NS = 2_000_000_000  # resolution of times on FAT, the coarsest
 _PART_BYTES = 1 << 20
 
 
 @contextmanager
 def unchanged(file: BinaryIO, path: Path) -> Iterator[str]:
-    """Give the sha256 of an open file, from its start on, and require that it is still the same at the end.
+    """Yield the sha256 of an open file, and check at the end of the block that the file is unchanged.
 
-    Raises UnreadableFile where it is not.
+    Raises:
+        UnreadableFile: the file has changed.
     """
     before = _state(file)
     sha256 = _sha256(file)
     yield sha256
-    recent = abs(time.time_ns() - before[1]) < _TICK_NS  # another change could leave the same times
-    # Other times do not mean other bytes: a backup may have touched the file, or a link to it was made.
+    recent = abs(time.time_ns() - before[1]) < _TICK_NS  # a further change might not alter the times
+    # Different times need not mean different bytes: a backup or a new hard link also changes them.
     if (recent or _state(file) != before) and _sha256(file) != sha256:
         raise problems.changed(path)
 

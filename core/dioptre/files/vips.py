@@ -1,4 +1,4 @@
-"""libvips, loaded on first use and set up for us."""
+"""Load libvips on first use and configure it."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 
 @cache
 def vips() -> Any:
-    """Return pyvips with its operation cache off and its untrusted loaders blocked.
+    """Return pyvips with its operation cache disabled and its untrusted loaders blocked.
 
-    The cache answers by file name: it would return the old picture for a file that has changed since.
+    The cache is keyed by file name, so it would return the old picture for a file that has since changed.
     """
     import pyvips  # type: ignore[import-untyped]  # it ships no types
 
-    logging.getLogger("pyvips").addHandler(logging.NullHandler())  # its warnings are for our log, not the terminal
+    logging.getLogger("pyvips").addHandler(logging.NullHandler())  # keeps its warnings off the terminal
     pyvips.cache_set_max(0)
     pyvips.block_untrusted_set(True)
-    pyvips.error._to_string = _text  # what its Error reads libvips' messages with
+    pyvips.error._to_string = _text  # the function with which its Error reads libvips' messages
     return pyvips
 
 
 def _text(characters: Any) -> str:
-    """Read a message of libvips, which may quote any bytes of a file.
+    """Read a message from libvips, which may quote arbitrary bytes of a file.
 
-    pyvips takes messages for UTF-8 and clears them after decoding: one that is not UTF-8 would stay, and every
-    later error of the process would fail on it.
+    pyvips assumes UTF-8 and clears messages only after decoding them. A message in another encoding would therefore
+    remain, and every later error in the process would fail on it.
     """
     from pyvips import ffi
 

@@ -1,4 +1,4 @@
-"""A Windows job object that limits this process's memory. Without one, the process that waits for us watches alone.
+"""Limit this process's memory with a Windows job object. If that fails, only the parent process monitors it.
 
 https://learn.microsoft.com/windows/win32/api/winnt/ns-winnt-jobobject_extended_limit_information
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 _EXTENDED_LIMIT_INFORMATION = 9
 _LIMIT_PROCESS_MEMORY = 0x100
-_LIBRARIES_BYTES = 512 << 20  # committed before the first file
+_LIBRARIES_BYTES = 512 << 20  # memory committed before the first file
 
 
 class _BasicLimits(ctypes.Structure):
@@ -41,7 +41,7 @@ class _ExtendedLimits(ctypes.Structure):
 
 
 def limit_memory(extra_bytes: int) -> bool:
-    """Let this process commit `extra_bytes` beyond its libraries; whether the system keeps the limit."""
+    """Limit this process's memory to its libraries plus `extra_bytes`; return whether the limit was set."""
     if sys.platform != "win32":
         return False
     job = _job()
@@ -56,7 +56,7 @@ def limit_memory(extra_bytes: int) -> bool:
 
 @cache
 def _job() -> Any:
-    """A job that holds this process; None where it may not be made."""
+    """Return a job that contains this process; None if it cannot be created."""
     kernel32 = _kernel32()
     job = kernel32.CreateJobObjectW(None, None)
     if not job or not kernel32.AssignProcessToJobObject(job, kernel32.GetCurrentProcess()):
