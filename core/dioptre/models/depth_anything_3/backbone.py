@@ -1,7 +1,7 @@
-"""The backbone of Depth Anything 3 Small and Base for one view: DINOv2 with rotary positions in its later blocks.
+"""Backbone of Depth Anything 3 Small and Base for one view: DINOv2 with rotary positions in its later blocks.
 
-With several views, every other late block attends across views and gives all patches one position. With a single
-view only the position is left of that.
+With several views, every other late block attends across views and gives all patches the same position. With a
+single view, only this shared position remains of the difference.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .config import DepthAnything3Config
 _BASE_FREQUENCY = 100.0
 
 Rotation = tuple[Float[Array, "t d"], Float[Array, "t d"]]
-"""Cosine and sine by which each token's query and key are rotated."""
+"""Cosine and sine of the angles by which the query and key of each token are rotated."""
 
 
 class RotaryAttention(nnx.Module):
-    """Self-attention whose query and key are normalised for each head and rotated by the token's place."""
+    """Self-attention with query and key normalised per head and rotated according to the token's position."""
 
     def __init__(self, config: BackboneConfig, *, rngs: nnx.Rngs) -> None:
         self.heads = config.heads
@@ -45,7 +45,7 @@ class RotaryAttention(nnx.Module):
 
 
 class RotaryBlock(nnx.Module):
-    """As `Block` of DINOv2, with rotary attention."""
+    """Transformer block like DINOv2's `Block`, with rotary attention."""
 
     def __init__(self, config: BackboneConfig, *, rngs: nnx.Rngs) -> None:
         width, hidden = config.width, config.hidden
@@ -62,7 +62,7 @@ class RotaryBlock(nnx.Module):
 
 
 class RotaryBackbone(nnx.Module):
-    """A picture to features of its patches, and to the camera token."""
+    """Backbone from a picture to features of its patches and a camera token."""
 
     def __init__(self, config: DepthAnything3Config, *, rngs: nnx.Rngs) -> None:
         sizes = config.backbone
@@ -79,9 +79,13 @@ class RotaryBackbone(nnx.Module):
         self.norm = layer_norm(sizes.width, sizes.last_epsilon, rngs=rngs)
 
     def __call__(self, x: Float[Array, "n H W 3"]) -> tuple[Float[Array, "k n t c"], Float[Array, "n c"]]:
-        """Patch features of the taps, each joined with the block before it, and the last tap's camera token.
+        """Return the patch features of the taps, and the camera token of the last tap.
 
-        x: RGB with ImageNet's mean and deviation taken out; both sides multiples of the patch.
+        The output of each tapped block is concatenated with that of the block before it.
+
+        Args:
+            x: RGB, normalised with ImageNet's mean and standard deviation; both sides must be multiples of the
+                patch size.
         """
         sizes = self.config
         tokens = embedded_patches(x, self.patch, self.positions[...], config=sizes)
@@ -96,7 +100,7 @@ class RotaryBackbone(nnx.Module):
         return joined[:, :, 1:], camera
 
     def _rotary(self, tokens: Float[Array, "n t c"], grid: tuple[int, int]) -> Float[Array, "b n t c"]:
-        """Outputs of all late blocks."""
+        """Return the outputs of all late blocks."""
         count = self.config.blocks - self.first_rotary
         tables = [rotations(grid, self.config.width // self.config.heads, alike=alike) for alike in (False, True)]
         cosines, sines = (jnp.stack(parts) for parts in zip(*tables, strict=True))
@@ -115,9 +119,15 @@ class RotaryBackbone(nnx.Module):
 def rotations(
     grid: tuple[int, int], width: int, *, alike: bool
 ) -> tuple[Float32[np.ndarray, "t d"], Float32[np.ndarray, "t d"]]:
-    """Cosine and sine for each token: the first half of `width` rotates by the row, the second by the column.
+    """Return cosine and sine of each token's rotation angles.
 
-    The camera token is at 0, patches count from 1. alike: all patches are at 1.
+    The first half of the channels is rotated by the row, the second half by the column. The camera token is at
+    position 0; rows and columns of patches are counted from 1.
+
+    Args:
+        grid: numbers of rows and columns of patches.
+        width: number of channels.
+        alike: give all patches position 1 instead.
     """
     rows, columns = (np.ravel(part) for part in np.indices(grid))
     if alike:

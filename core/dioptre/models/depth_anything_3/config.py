@@ -1,4 +1,4 @@
-"""Sizes of the three variants of Depth Anything 3 that run here.
+"""Configurations of the three supported variants of Depth Anything 3.
 
 Lin et al., "Depth Anything 3: Recovering the Visual Space from Any Views", 2025.
 """
@@ -9,19 +9,24 @@ from dataclasses import dataclass
 
 from dioptre.models.depth_anything_v2.config import BackboneConfig, HeadConfig
 
-_OFFSET = 0.1  # of the positions' resizing, as in DINOv2's own code
-_LAST_EPSILON = 1e-5  # of every norm outside the blocks' own two
+_OFFSET = 0.1  # offset for resizing the table of positions, as in DINOv2's original code
+_LAST_EPSILON = 1e-5  # for every norm except the two inside each block
 
 
 @dataclass(frozen=True, kw_only=True)
 class DepthAnything3Config:
-    """One variant.
+    """A variant of Depth Anything 3.
 
-    rotary_from: the block from which query and key are normalised and rotated by their place, and at whose input
-        a camera token takes the class token's place; None for a plain DINOv2.
-    paired: each tap is joined with the block before it, and the head normalises and adds positions.
-    confidence: the head also estimates how sure each depth is. sky: it also estimates where there is sky.
-    field_of_view: the camera's angles of view are estimated from the camera token.
+    Attributes:
+        backbone: sizes of the backbone.
+        head: sizes of the head.
+        rotary_from: the first block whose query and key are normalised and rotated by position, and at whose input
+            a camera token replaces the class token; None for a plain DINOv2.
+        paired: each tap is concatenated with the block before it, and the head normalises features and adds
+            positions.
+        confidence: the head also estimates the confidence of each depth.
+        sky: the head also estimates where there is sky.
+        field_of_view: the camera's angles of view are estimated from the camera token.
     """
 
     backbone: BackboneConfig
@@ -34,17 +39,17 @@ class DepthAnything3Config:
 
 
 def small() -> DepthAnything3Config:
-    """DA3-SMALL as published."""
+    """Return the configuration of DA3-SMALL as published."""
     return _relative(width=384, heads=6, stages=(48, 96, 192, 384), fusion=64)
 
 
 def base() -> DepthAnything3Config:
-    """DA3-BASE as published."""
+    """Return the configuration of DA3-BASE as published."""
     return _relative(width=768, heads=12, stages=(96, 192, 384, 768), fusion=128)
 
 
 def metric_large() -> DepthAnything3Config:
-    """DA3METRIC-LARGE as published."""
+    """Return the configuration of DA3METRIC-LARGE as published."""
     return DepthAnything3Config(
         backbone=BackboneConfig(
             width=1024,

@@ -1,4 +1,4 @@
-"""Published weights of Depth Anything 3 (`model.safetensors`) to our names and layouts."""
+"""Convert the published weights of Depth Anything 3 (`model.safetensors`) to Dioptre's names and layouts."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from dioptre.models.key_map import Rule, apply_rules, conv_rules, linear_rules, 
 _PREFIX = "model."
 _BLOCK = re.compile(r"blocks\.(\d+)\.(.+)")
 _UNUSED = re.compile(
-    r"cam_enc\..*"  # takes known cameras of several views
-    r"|cam_dec\.fc_(t|qvec)\..*"  # where a view's camera stands; a single one is the origin
-    r"|head\.scratch\.(refinenet\d|output_conv[12])_aux\..*"  # rays, from which the camera is fitted otherwise
+    r"cam_enc\..*"  # encodes known cameras of several views
+    r"|cam_dec\.fc_(t|qvec)\..*"  # positions of the views' cameras; a single camera is the origin
+    r"|head\.scratch\.(refinenet\d|output_conv[12])_aux\..*"  # rays, an alternative way to estimate the camera
 )
 _HINT = "Give the model.safetensors of DA3-SMALL, DA3-BASE or DA3METRIC-LARGE, as its authors publish it."
 
@@ -44,7 +44,7 @@ _CAMERA_RULES = (
 
 
 def from_safetensors(path: Path) -> dict[str, np.ndarray]:
-    """Read a published file. Raises WeightsError when it is unreadable or holds something else."""
+    """Read a published file; raise WeightsError if it is unreadable or contains something else."""
     try:
         with safe_open(path, framework="numpy") as file:
             names = [name for name in file.keys() if not _UNUSED.fullmatch(name.removeprefix(_PREFIX))]  # noqa: SIM118  (not a mapping)
@@ -60,7 +60,7 @@ def from_safetensors(path: Path) -> dict[str, np.ndarray]:
 
 
 def convert(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The values from the names of the original code. Raises ValueError naming arrays that do not belong."""
+    """Convert the values from the original code's names; raise ValueError naming every unknown array."""
     floats = {
         bare: value.astype(np.float32)
         for name, value in arrays.items()
@@ -96,7 +96,7 @@ def _backbone(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _numbered_from(renamed: Mapping[str, np.ndarray], first: int) -> dict[str, np.ndarray]:
-    """The blocks from `first` on, counted from 0."""
+    """Return the blocks from `first` on, renumbered from 0."""
     return {
         f"blocks.{int(match[1]) - first}.{match[2]}": value
         for name, value in renamed.items()

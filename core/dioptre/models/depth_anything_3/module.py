@@ -22,11 +22,14 @@ _POSITION_BASE = 100.0
 
 
 class Estimate(NamedTuple):
-    """Output for each pixel; None where the variant does not give it.
+    """Output of the network; fields that a variant does not estimate are None.
 
-    depth: along the view axis, above 0; its unit is arbitrary, or focal length in pixels / 300 metres in the metric
-        variant. confidence: from 1 upwards. sky: from 0 upwards, above 0.3 where there is sky.
-    field_of_view: vertical and horizontal, in radians.
+    Attributes:
+        depth: distance along the view axis, above 0. The unit is arbitrary; in the metric variant, metres are depth
+            times focal length in pixels / 300.
+        confidence: at least 1; higher values are more certain.
+        sky: at least 0; above 0.3 where there is sky.
+        field_of_view: vertical and horizontal angle in radians.
     """
 
     depth: Float[Array, "n H W"]
@@ -36,7 +39,7 @@ class Estimate(NamedTuple):
 
 
 class Head(nnx.Module):
-    """DPT: features of four blocks to maps at the picture's size."""
+    """DPT head from the features of four blocks to maps at the picture's size."""
 
     def __init__(self, config: DepthAnything3Config, *, rngs: nnx.Rngs) -> None:
         self.paired = config.paired
@@ -57,9 +60,11 @@ class Head(nnx.Module):
     def __call__(
         self, features: Float[Array, "4 n h w c"], size: tuple[int, int]
     ) -> tuple[Float[Array, "n H W k"], Float[Array, "n H W"] | None]:
-        """Logarithms of depth (and confidence less 1), and sky.
+        """Return the logarithms of depth and of confidence less 1, and the sky map.
 
-        features: patch tokens of the four taps on their grid. size: (H, W) of the result.
+        Args:
+            features: patch tokens of the four taps, on their grid.
+            size: (H, W) of the result.
         """
         features = features if self.norm is None else self.norm(features)
         aspect = size[1] / size[0]
@@ -79,7 +84,7 @@ class Head(nnx.Module):
         return logits, jax.nn.relu(self.sky3(jax.nn.relu(self.sky2(y)))[..., 0])
 
     def _placed(self, x: Float[Array, "n h w c"], aspect: float) -> Float[Array, "n h w c"]:
-        """`x` with the place of each sample added, where the variant does that."""
+        """Return `x` with the encoded position of each sample added, if the variant uses positions."""
         if not self.paired:
             return x
         across, down = place_waves((x.shape[1], x.shape[2]), x.shape[3] // 2, aspect=aspect)
@@ -88,7 +93,7 @@ class Head(nnx.Module):
 
 
 class DepthAnything3(nnx.Module):
-    """A picture to depth."""
+    """Network from a picture to its depth."""
 
     def __init__(self, config: DepthAnything3Config, *, rngs: nnx.Rngs) -> None:
         self.config = config
@@ -103,7 +108,11 @@ class DepthAnything3(nnx.Module):
         )
 
     def __call__(self, x: Float[Array, "n H W 3"]) -> Estimate:
-        """x: RGB with ImageNet's mean and deviation taken out; both sides multiples of the patch, 14."""
+        """Estimate depth.
+
+        Args:
+            x: RGB, normalised with ImageNet's mean and standard deviation; both sides must be multiples of 14.
+        """
         n, height, width, _ = x.shape
         side = self.config.backbone.patch_px
         camera: Array | None = None
@@ -131,7 +140,7 @@ class DepthAnything3(nnx.Module):
 def place_waves(
     size: tuple[int, int], channels: int, *, aspect: float
 ) -> tuple[Float32[np.ndarray, "w c"], Float32[np.ndarray, "h c"]]:
-    """Sines and cosines of each column's and each row's place; the half diagonal of the picture is 1."""
+    """Encode the positions of columns and rows as sines and cosines, with half the picture's diagonal as unit."""
     diagonal = np.hypot(1.0, aspect)
     waves = []
     for count, half in ((size[1], aspect / diagonal), (size[0], 1 / diagonal)):

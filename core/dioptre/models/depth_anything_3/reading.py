@@ -1,4 +1,4 @@
-"""What the output of Depth Anything 3 means for a picture: inverse depth, metres, the angle of view."""
+"""Convert the output of Depth Anything 3 to inverse depth (relative or in 1/m) and the angle of view."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dioptre.models.depth_view import DepthView, ReadingOptions
 
 from .module import Estimate
 
-_CANONICAL_FOCAL_PX = 300.0  # at which the metric variant's output is in metres
-_SKY = 0.3  # output of the sky head from which on there is sky: the original's threshold
+_CANONICAL_FOCAL_PX = 300.0  # focal length at which the metric variant's output is in metres
+_SKY = 0.3  # minimum output of the sky head where there is sky: the original's threshold
 _NARROWEST = 0.02  # radians; smaller angles of view are invalid
 
 
 def read_relative(output: Estimate, options: ReadingOptions) -> Sequence[DepthView]:
-    """Inverse depth up to a scale (its shift is 0 already), and the angle of view."""
+    """Return inverse depth up to scale (without a shift), and the angle of view."""
     angles = np.asarray(output.field_of_view)
     depths = np.asarray(output.depth)
     return [
@@ -28,7 +28,7 @@ def read_relative(output: Estimate, options: ReadingOptions) -> Sequence[DepthVi
 
 
 def read_metric(output: Estimate, options: ReadingOptions) -> Sequence[DepthView]:
-    """Inverse depth in 1/m where the focal length is known, else up to a scale; 0 in the sky."""
+    """Return inverse depth, in 1/m if the focal length is known, else up to scale; 0 in the sky."""
     depths, skies = np.asarray(output.depth), np.asarray(output.sky)
     metres = 1.0
     if options.focal_diagonals is not None:
@@ -44,13 +44,21 @@ def _inverse(depth: Float32[np.ndarray, "a b"], sky: Float32[np.ndarray, "a b"])
 
 
 def _focal_px(focal_diagonals: float, size: tuple[int, int], shape: tuple[int, ...]) -> float:
-    """Focal length in pixels of the network's input, which may be squeezed a little: the mean of both axes'."""
+    """Return the focal length in pixels of the network's input, averaged over axes of slightly different scale."""
     of_picture = focal_diagonals * math.hypot(*size)
     return of_picture * (shape[0] / size[0] + shape[1] / size[1]) / 2
 
 
 def _focal_diagonals(angles: Float32[np.ndarray, "2"], size: tuple[int, int]) -> float | None:
-    """From the vertical and the horizontal angle of view in radians; None where they are no angles of a picture."""
+    """Return the focal length, divided by the picture's diagonal, from the angles of view.
+
+    Args:
+        angles: vertical and horizontal angle in radians.
+        size: height and width of the picture.
+
+    Returns:
+        The focal length, or None if the angles are invalid.
+    """
     if not all(_NARROWEST < angle < math.pi - _NARROWEST for angle in angles):
         return None
     focals = [side / 2 / math.tan(float(angle) / 2) for side, angle in zip(size, angles, strict=True)]

@@ -1,1 +1,1 @@
-"""Depth Anything V2: a DINOv2 transformer and a DPT head, from a picture to relative inverse depth."""
+"""Depth Anything V2: a DINOv2 transformer and a DPT head, which estimate relative inverse depth from a picture."""

@@ -1,4 +1,4 @@
-"""DINOv2 in Flax NNX: a picture to features of its 14-pixel patches."""
+"""DINOv2 in Flax NNX, which computes features of a picture's 14-pixel patches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .resampling import resize_cubic
 
 
 class Attention(nnx.Module):
-    """Multi-head self-attention; query, key and value come from one product."""
+    """Multi-head self-attention, with query, key and value from a single matrix product."""
 
     def __init__(self, config: BackboneConfig, *, rngs: nnx.Rngs) -> None:
         self.heads = config.heads
@@ -30,7 +30,7 @@ class Attention(nnx.Module):
 
 
 class Block(nnx.Module):
-    """Attention and a two-layer perceptron, each normalised before and scaled per channel after."""
+    """Transformer block of attention and a two-layer perceptron, each between a norm and a scale per channel."""
 
     def __init__(self, config: BackboneConfig, *, rngs: nnx.Rngs) -> None:
         width, hidden = config.width, config.hidden
@@ -47,7 +47,7 @@ class Block(nnx.Module):
 
 
 class Backbone(nnx.Module):
-    """DINOv2. The parameters of all blocks are stacked along a leading axis and run through by one loop."""
+    """DINOv2 backbone, which scans over its blocks; their parameters are stacked along a leading axis."""
 
     def __init__(self, config: BackboneConfig, *, rngs: nnx.Rngs) -> None:
         self.config = config
@@ -59,9 +59,11 @@ class Backbone(nnx.Module):
         self.norm = layer_norm(config.width, config.last_epsilon, rngs=rngs)
 
     def __call__(self, x: Float[Array, "n H W 3"]) -> Float[Array, "k n t c"]:
-        """Normalised outputs of the tapped blocks: for each the class token, then the patches row by row.
+        """Return the normalised outputs of the tapped blocks: the class token, then the patches row by row.
 
-        x: RGB with ImageNet's mean and deviation taken out; both sides multiples of the patch.
+        Args:
+            x: RGB, normalised with ImageNet's mean and standard deviation; both sides must be multiples of the
+                patch size.
         """
         graph, blocks = nnx.split(self.blocks)
 
@@ -73,7 +75,7 @@ class Backbone(nnx.Module):
         return self.norm(outputs[jnp.asarray(self.config.taps)])
 
     def embed(self, x: Float[Array, "n H W 3"]) -> Float[Array, "n t c"]:
-        """Patches as tokens with their positions, the class token in front."""
+        """Return the class token followed by the patches as tokens, with their positions added."""
         tokens = embedded_patches(x, self.patch, self.positions[...], config=self.config)
         first = jnp.broadcast_to(self.class_token[...] + self.class_position[...], (len(x), 1, self.config.width))
         return jnp.concatenate([first, tokens], axis=1)
@@ -82,9 +84,16 @@ class Backbone(nnx.Module):
 def embedded_patches(
     x: Float[Array, "n H W 3"], patch: nnx.Linear, positions: Float[Array, "p c"], *, config: BackboneConfig
 ) -> Float[Array, "n t c"]:
-    """Patches as tokens, row by row, with their positions resized to the picture's grid.
+    """Return the patches as tokens, row by row, with their positions added.
 
-    Raises ValueError where a side is not a multiple of the patch.
+    Args:
+        x: RGB; both sides must be multiples of the patch size.
+        patch: linear layer from a patch to a token.
+        positions: table of learned positions; it is resized to the picture's grid.
+        config: sizes of the backbone.
+
+    Raises:
+        ValueError: a side is not a multiple of the patch size.
     """
     n, height, width, _ = x.shape
     side = config.patch_px

@@ -1,4 +1,4 @@
-"""Sizes of Depth Anything V2 and what distinguishes its variants."""
+"""Configurations of Depth Anything V2 and its variants."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneConfig:
-    """DINOv2 as of Oquab et al., "DINOv2: Learning Robust Visual Features without Supervision", 2023.
+    """DINOv2 of Oquab et al., "DINOv2: Learning Robust Visual Features without Supervision", 2023.
 
-    width: of a token. patch_px: side of the square that one token sees. grid: side of the table of learned
-    positions, in tokens. taps: the blocks, counted from 0, whose outputs the head reads. position_offset: added to
-    the number of tokens when the table is resized, as DINOv2's own code does (0.1) and transformers does not.
-    epsilon: of the blocks' norms; last_epsilon: of the norm behind the tapped blocks.
+    Attributes:
+        width: channels of a token.
+        blocks: number of blocks.
+        heads: number of attention heads.
+        hidden: channels inside a block's perceptron.
+        patch_px: side of the square patch that becomes one token.
+        grid: side of the table of learned positions, in tokens.
+        taps: the blocks, counted from 0, whose outputs the head uses.
+        epsilon: epsilon of the norms inside the blocks.
+        last_epsilon: epsilon of the norm after the tapped blocks.
+        position_offset: added to the number of tokens when the table of positions is resized; 0.1 in DINOv2's
+            original code, 0 in transformers.
     """
 
     width: int = 384
@@ -29,10 +37,13 @@ class BackboneConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class HeadConfig:
-    """DPT as of Ranftl et al., "Vision Transformers for Dense Prediction", 2021, without batch normalisation.
+    """DPT of Ranftl et al., "Vision Transformers for Dense Prediction", 2021, without batch normalisation.
 
-    stages: channels at 4, 2, 1 and 1/2 times the token grid. fusion: channels while they are brought together.
-    positive: whether the result is cut off at zero.
+    Attributes:
+        stages: channels at 4, 2, 1 and 1/2 times the resolution of the token grid.
+        fusion: channels while the stages are fused.
+        hidden: channels before the last layer.
+        positive: whether the result is clipped at zero.
     """
 
     stages: tuple[int, int, int, int] = (48, 96, 192, 384)
@@ -43,15 +54,17 @@ class HeadConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DepthAnythingConfig:
+    """Sizes of the backbone and the head."""
+
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     head: HeadConfig = field(default_factory=HeadConfig)
 
 
 def depth_anything_v2_small() -> DepthAnythingConfig:
-    """Depth-Anything-V2-Small as published (Yang et al., "Depth Anything V2", 2024)."""
+    """Return the configuration of Depth-Anything-V2-Small as published (Yang et al., "Depth Anything V2", 2024)."""
     return DepthAnythingConfig()
 
 
 def dioptre_small() -> DepthAnythingConfig:
-    """The bundled variant: the same network, whose head was trained here and has no cut-off."""
+    """Return the bundled variant: the same network, with a head that this project trained and does not clip."""
     return DepthAnythingConfig(head=HeadConfig(positive=False))

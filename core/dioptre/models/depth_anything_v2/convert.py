@@ -1,7 +1,7 @@
-"""Published weights of DINOv2 and Depth Anything V2 to our names and layouts.
+"""Convert published weights of DINOv2 and Depth Anything V2 to Dioptre's names and layouts.
 
-Two namings are read: that of the original code (`pretrained.…`, `depth_head.…`; DINOv2 without the prefix) and that
-of Hugging Face's `transformers`, which is first translated into the former.
+Two naming schemes are supported: that of the original code (`pretrained.…`, `depth_head.…`; DINOv2 without the
+prefix) and that of Hugging Face's `transformers`, which is first translated to the original names.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def _patch_kernel(weight: np.ndarray) -> np.ndarray:
-    """(O, 3, 14, 14) to (14 * 14 * 3, O): a patch as one vector, rows, columns, then channels."""
+    """Convert (O, 3, 14, 14) to (14 * 14 * 3, O), with a patch flattened to rows, columns, then channels."""
     return np.ascontiguousarray(weight.transpose(2, 3, 1, 0).reshape(-1, len(weight)))
 
 
 BACKBONE_RULES = (
     Rule(source="cls_token", target="class_token", layout=np.ravel),
-    Rule(source="pos_embed", target="positions", layout=lambda table: table[0]),  # split off the first row below
+    Rule(source="pos_embed", target="positions", layout=lambda table: table[0]),  # first row is split off later
     Rule(source=r"patch_embed\.proj\.weight", target="patch.kernel", layout=_patch_kernel),
     Rule(source=r"patch_embed\.proj\.bias", target="patch.bias"),
     *norm_rules(r"blocks\.(\d+)\.norm([12])", r"blocks.\1.norm\2"),
@@ -81,7 +81,7 @@ HEAD_RULES = (
 )
 
 _HF_LAYER = r"backbone\.encoder\.layer\.(\d+)"
-_HF_FUSION = {layer: 4 - layer for layer in range(4)}  # theirs are counted from the coarsest
+_HF_FUSION = {layer: 4 - layer for layer in range(4)}  # Hugging Face counts the layers from the coarsest
 HUGGING_FACE_RULES = (
     Rule(source=r"backbone\.embeddings\.cls_token", target="pretrained.cls_token"),
     Rule(source=r"backbone\.embeddings\.mask_token", target="pretrained.mask_token"),
@@ -94,7 +94,7 @@ HUGGING_FACE_RULES = (
     *(
         Rule(
             source=rf"{_HF_LAYER}\.attention\.(?:{old}|{new})\.(weight|bias)",  # before and since transformers 5
-            target=rf"pretrained.blocks.\1.attn.{name}.\2",  # query, key and value are joined below
+            target=rf"pretrained.blocks.\1.attn.{name}.\2",  # `upstream_names` joins query, key and value
         )
         for old, new, name in (
             (r"attention\.query", "q_proj", "query"),
@@ -134,14 +134,15 @@ HUGGING_FACE_RULES = (
     Rule(source=r"head\.conv3\.(weight|bias)", target=r"depth_head.scratch.output_conv2.2.\1"),
 )
 
-_UNUSED_BACKBONE = re.compile(r"mask_token")  # stands for hidden patches in training
-_UNUSED_HEAD = re.compile(r"scratch\.refinenet4\.resConfUnit1\..*")  # the coarsest stage has nothing to add
+_UNUSED_BACKBONE = re.compile(r"mask_token")  # replaces masked patches in training
+_UNUSED_HEAD = re.compile(r"scratch\.refinenet4\.resConfUnit1\..*")  # the coarsest stage has no coarser one to add
 
 
 def from_safetensors(path: Path) -> dict[str, np.ndarray]:
-    """Read Depth-Anything-V2-Small from a safetensors file of either naming.
+    """Read Depth-Anything-V2-Small from a safetensors file with either naming scheme.
 
-    Raises WeightsError when the file is unreadable or holds something else.
+    Raises:
+        WeightsError: the file is unreadable or contains something else.
     """
     try:
         with safe_open(path, framework="numpy") as file:
@@ -160,7 +161,7 @@ _HINT = "Use the model.safetensors of Depth-Anything-V2-Small, as published for 
 
 
 def convert(arrays: Arrays) -> dict[str, np.ndarray]:
-    """The whole network, from either naming. Raises ValueError naming every array that does not belong."""
+    """Convert the whole network from either naming scheme; raise ValueError naming every unknown array."""
     if any(name.startswith("backbone.") for name in arrays):
         arrays = upstream_names(arrays)
     backbone = _below(arrays, "pretrained.")
@@ -173,14 +174,14 @@ def convert(arrays: Arrays) -> dict[str, np.ndarray]:
 
 
 def convert_backbone(arrays: Arrays) -> dict[str, np.ndarray]:
-    """DINOv2 under the original names (without a prefix) to ours, float32, the blocks stacked."""
+    """Convert DINOv2 from the original names (without a prefix) to Dioptre's, as float32 with stacked blocks."""
     renamed = apply_rules(_floats(arrays, without=_UNUSED_BACKBONE), BACKBONE_RULES)
     renamed["class_position"], renamed["positions"] = renamed["positions"][0], renamed["positions"][1:]
     return stacked_blocks(renamed)
 
 
 def stacked_blocks(renamed: Arrays) -> dict[str, np.ndarray]:
-    """The arrays of `blocks.0`, `blocks.1`, … stacked along a leading axis as `blocks`; others as they are."""
+    """Stack the arrays of `blocks.0`, `blocks.1`, … along a leading axis as `blocks`; keep the others."""
     ours = {name: value for name, value in renamed.items() if not name.startswith("blocks.")}
     stacks: dict[str, dict[int, np.ndarray]] = {}
     for name in renamed.keys() - ours.keys():
@@ -192,12 +193,12 @@ def stacked_blocks(renamed: Arrays) -> dict[str, np.ndarray]:
 
 
 def convert_head(arrays: Arrays) -> dict[str, np.ndarray]:
-    """The DPT head under the original names (without a prefix) to ours, float32."""
+    """Convert the DPT head from the original names (without a prefix) to Dioptre's, as float32."""
     return apply_rules(_floats(arrays, without=_UNUSED_HEAD), HEAD_RULES)
 
 
 def upstream_names(arrays: Arrays) -> dict[str, np.ndarray]:
-    """Names of `transformers` to those of the original code; query, key and value joined into one array."""
+    """Translate the names of `transformers` to the original ones, and join query, key and value into one array."""
     renamed = apply_rules(arrays, HUGGING_FACE_RULES)
     for name in [name for name in renamed if ".attn.query." in name]:
         parts = [renamed.pop(name.replace("query", part)) for part in ("query", "key", "value")]

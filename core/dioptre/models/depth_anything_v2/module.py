@@ -13,10 +13,17 @@ from .resampling import resize_aligned
 
 
 class Spread(nnx.Module):
-    """Transposed convolution whose stride is its kernel: every sample becomes a square; one matrix product."""
+    """Transposed convolution whose stride equals its kernel size, as one matrix product."""
 
     def __init__(self, channels: int, factor: int, *, outputs: int | None = None, rngs: nnx.Rngs) -> None:
-        """outputs: channels of the result; as many as enter when None."""
+        """Create the layer.
+
+        Args:
+            channels: channels of the input.
+            factor: enlargement along each axis.
+            outputs: channels of the result; as many as the input's by default.
+            rngs: random streams for the initial values.
+        """
         outputs = channels if outputs is None else outputs
         initial = nnx.initializers.lecun_normal(in_axis=2, out_axis=3)
         self.kernel = nnx.Param(initial(rngs.params(), (factor, factor, channels, outputs)))
@@ -30,7 +37,7 @@ class Spread(nnx.Module):
 
 
 class Residual(nnx.Module):
-    """Two convolutions, each after a ReLU, and the input added."""
+    """Residual block of two convolutions, each after a ReLU."""
 
     def __init__(self, channels: int, *, rngs: nnx.Rngs) -> None:
         self.first, self.second = (conv3x3(channels, channels, rngs=rngs) for _ in range(2))
@@ -40,9 +47,9 @@ class Residual(nnx.Module):
 
 
 class Fusion(nnx.Module):
-    """Adds a finer stage to what comes from the coarser ones and enlarges the sum.
+    """Fusion of a finer stage with the coarser ones, followed by an enlargement.
 
-    The 1 x 1 convolution stands before the enlargement: they commute, and there are fewer pixels.
+    The 1 x 1 convolution comes before the enlargement: they commute, and there are fewer pixels.
     """
 
     def __init__(self, channels: int, *, coarsest: bool, rngs: nnx.Rngs) -> None:
@@ -59,7 +66,7 @@ class Fusion(nnx.Module):
 
 
 class Head(nnx.Module):
-    """DPT: features of four blocks to a map at the picture's size."""
+    """DPT head from the features of four blocks to a map at the picture's size."""
 
     def __init__(self, config: HeadConfig, *, width: int, rngs: nnx.Rngs) -> None:
         self.config = config
@@ -74,7 +81,12 @@ class Head(nnx.Module):
         self.out3 = nnx.Linear(config.hidden, 1, rngs=rngs)
 
     def __call__(self, features: Float[Array, "4 n h w c"], size: tuple[int, int]) -> Float[Array, "n H W"]:
-        """features: patch tokens of the four tapped blocks on their grid. size: (H, W) of the result."""
+        """Return the depth map.
+
+        Args:
+            features: patch tokens of the four tapped blocks, on their grid.
+            size: (H, W) of the result.
+        """
         x = [project(feature) for project, feature in zip(self.projects, features, strict=True)]
         x = [self.spread4(x[0]), self.spread2(x[1]), x[2], self.halve(x[3])]
         x = [enter(stage) for enter, stage in zip(self.enters, x, strict=True)]
@@ -88,7 +100,7 @@ class Head(nnx.Module):
 
 
 class DepthAnything(nnx.Module):
-    """A picture to relative inverse depth: larger is nearer, scale and shift are arbitrary."""
+    """Network from a picture to relative inverse depth; larger is nearer, scale and shift are arbitrary."""
 
     def __init__(self, config: DepthAnythingConfig, *, rngs: nnx.Rngs) -> None:
         self.patch_px = config.backbone.patch_px
@@ -96,9 +108,13 @@ class DepthAnything(nnx.Module):
         self.head = Head(config.head, width=config.backbone.width, rngs=rngs)
 
     def __call__(self, x: Float[Array, "n H W 3"]) -> Float[Array, "n H W"]:
-        """x: RGB with ImageNet's mean and deviation taken out; both sides multiples of the patch, 14."""
+        """Estimate relative inverse depth.
+
+        Args:
+            x: RGB, normalised with ImageNet's mean and standard deviation; both sides must be multiples of 14.
+        """
         n, height, width, _ = x.shape
-        features = self.backbone(x)[:, :, 1:]  # the class token tells nothing about a place
+        features = self.backbone(x)[:, :, 1:]  # the class token has no position
         grid = features.reshape(len(features), n, height // self.patch_px, width // self.patch_px, -1)
         return self.head(grid, (height, width))
 

@@ -1,7 +1,8 @@
-"""The depth network as an OpenVINO graph, from the same weights.
+"""Build the depth network as an OpenVINO graph with the same weights.
 
-Constants are folded beforehand: the norms' scales and biases, the attention's scale and the LayerScales go into
-the matrices beside them, the positions are resized to the grid. The head is (n, c, h, w), as that runtime likes it.
+Constants are folded beforehand: the norms' scales and biases, the scale of the attention and the LayerScales are
+multiplied into the adjacent matrices, and the positions are resized to the grid. The head works on (n, c, h, w),
+which is the preferred layout of OpenVINO.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from .resampling import resize_cubic
 
 
 def build(network: DepthAnything, example: Float32[np.ndarray, "n H W 3"]) -> openvino.Model:
-    """The graph for pictures of the example's shape; input (n, H, W, 3) and output (n, H, W) as of the network."""
+    """Build the graph for pictures of the example's shape.
+
+    Input (n, H, W, 3) and output (n, H, W) are those of the network.
+    """
     parameter = ops.parameter(example.shape, np.float32)
     features, grid = _backbone(network.backbone, parameter, example.shape)
     made = _head(network.head, features, grid, (example.shape[1], example.shape[2]))
@@ -33,7 +37,7 @@ def _array(value: Any) -> np.ndarray:
 
 
 def _backbone(backbone: Any, x: Any, shape: tuple[int, ...]) -> tuple[list[Any], tuple[int, int]]:
-    """Normalised patch tokens of the tapped blocks, (n, t, c)."""
+    """Return the normalised patch tokens (n, t, c) of the tapped blocks, and the grid of patches."""
     config = backbone.config
     n, side = shape[0], config.patch_px
     rows, columns = shape[1] // side, shape[2] // side

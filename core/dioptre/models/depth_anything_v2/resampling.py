@@ -1,4 +1,4 @@
-"""The two resizings that the network was trained with, as PyTorch does them."""
+"""The two resampling methods used in the network's training, equivalent to PyTorch's."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-_A = -0.75  # of the cubic kernel: PyTorch's choice
+_A = -0.75  # parameter of the cubic kernel, as in PyTorch
 
 
 def resize_aligned(x: Float[Array, "n h w c"], size: tuple[int, int]) -> Float[Array, "n H W c"]:
-    """Bilinear, the corner samples staying at the corners (align_corners=True)."""
+    """Resize bilinearly, with the corner samples kept at the corners (align_corners=True)."""
     return _two_taps(_two_taps(x, size[0], 1), size[1], 2)
 
 
@@ -30,9 +30,12 @@ def _two_taps(x: Array, length: int, axis: int) -> Array:
 def resize_cubic(
     grid: Float[Array, "h w c"], size: tuple[int, int], *, offset: float = 0.0
 ) -> Float[Array, "H W c"]:
-    """Bicubic with half-pixel centres, edges clamped, without antialiasing (align_corners=False).
+    """Resize bicubically with half-pixel centres and clamped edges, without antialiasing (align_corners=False).
 
-    offset: added to the new size where the distance between samples is reckoned.
+    Args:
+        grid: the samples.
+        size: height and width of the result.
+        offset: added to the new size when the distance between samples is computed.
     """
     rows = _cubic_matrix(grid.shape[0], size[0], offset)
     columns = _cubic_matrix(grid.shape[1], size[1], offset)

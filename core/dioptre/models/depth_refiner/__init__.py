@@ -1,1 +1,1 @@
-"""The depth refiner: puts a picture's edges into a soft depth map."""
+"""The depth refiner, which aligns a soft depth map with a picture's edges."""

@@ -1,4 +1,4 @@
-"""Sizes of the depth refiner."""
+"""Configuration of the depth refiner."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class DepthRefinerConfig:
-    """widths: channels at 1/2, 1/4, 1/8 and 1/16 of the picture's size. reach_px: how far a value may come from."""
+    """Sizes of the depth refiner.
+
+    Attributes:
+        widths: channels at 1/2, 1/4, 1/8 and 1/16 of the picture's size.
+        tail: channels before the pixel shuffle to full size.
+        last: channels of the convolution before the last one.
+        reach_px: maximum distance from which a value may be copied.
+    """
 
     widths: tuple[int, int, int, int] = (24, 40, 56, 72)
     tail: int = 32

@@ -1,4 +1,4 @@
-"""The refiner as it was trained in PyTorch to our names and layouts."""
+"""Convert the refiner's weights from their training in PyTorch to Dioptre's names and layouts."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ RULES = (
 
 
 def convert(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Raises ValueError naming every array that does not belong."""
+    """Convert the weights; raise ValueError naming every unknown array."""
     return apply_rules({name: value.astype(np.float32) for name, value in arrays.items()}, RULES)

@@ -1,7 +1,7 @@
-"""The depth refiner in Flax NNX: a small U-Net that moves a coarse map's values to where the picture has its edges.
+"""The depth refiner in Flax NNX: a small U-Net that moves a coarse depth map's steps to the picture's edges.
 
-out(p) = coarse(p + shift(p)) + residual(p). Fetching values from one side of an edge, rather than only adding to
-them, is what keeps the step free of values in between.
+out(p) = coarse(p + shift(p)) + residual(p). Copying values from one side of an edge, rather than only adding to
+them, avoids intermediate values on the step.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Residual(nnx.Module):
 
 
 class DepthRefiner(nnx.Module):
-    """Picture and coarse disparity to refined disparity."""
+    """Network from a picture and a coarse disparity map to refined disparity."""
 
     def __init__(self, config: DepthRefinerConfig, *, rngs: nnx.Rngs) -> None:
         a, b, c, d = config.widths
@@ -41,9 +41,17 @@ class DepthRefiner(nnx.Module):
         self.last2 = conv3x3(config.last, 3, rngs=rngs)
 
     def __call__(self, rgb: Float[Array, "n h w 3"], coarse: Float[Array, "n h w"]) -> Float[Array, "n h w"]:
-        """rgb: sRGB-encoded, [0, 1]; both sides multiples of 16, the short one about 504.
+        """Refine a disparity map.
 
-        coarse: disparity whose 1st and 99th percentile are 0 and 1. The result has the same scale.
+        Args:
+            rgb: sRGB-encoded, in [0, 1]; both sides must be multiples of 16, and the short one should be about 504.
+            coarse: disparity, scaled so that its 1st and 99th percentiles are 0 and 1.
+
+        Returns:
+            The refined disparity, on the same scale.
+
+        Raises:
+            ValueError: a side is not a multiple of 16.
         """
         if rgb.shape[1] % 16 or rgb.shape[2] % 16:
             raise ValueError(f"sides must be multiples of 16, not {rgb.shape[1]} x {rgb.shape[2]}")
@@ -63,7 +71,7 @@ class DepthRefiner(nnx.Module):
 def fetch(
     values: Float[Array, "n h w"], *, columns: Float[Array, "n h w"], rows: Float[Array, "n h w"]
 ) -> Float[Array, "n h w"]:
-    """Bilinear samples at each pixel's own place moved by `columns` and `rows` pixels, clamped at the border."""
+    """Sample each pixel bilinearly at a displacement of `columns` and `rows` pixels, clamped at the border."""
     _, height, width = values.shape
     x = jnp.clip(jnp.arange(width, dtype=jnp.float32) + columns, 0, width - 1)
     y = jnp.clip(jnp.arange(height, dtype=jnp.float32)[:, None] + rows, 0, height - 1)
@@ -82,14 +90,14 @@ def fetch(
 
 
 def pixel_unshuffle(x: Float[Array, "n h w c"], factor: int) -> Float[Array, "n H W k"]:
-    """Squares of pixels to channels, in PyTorch's order: channel = c * factor**2 + row * factor + column."""
+    """Rearrange squares of pixels to channels in PyTorch's order: c * factor**2 + row * factor + column."""
     n, height, width, channels = x.shape
     split = x.reshape(n, height // factor, factor, width // factor, factor, channels)
     return split.transpose(0, 1, 3, 5, 2, 4).reshape(n, height // factor, width // factor, -1)
 
 
 def double(x: Float[Array, "n h w c"]) -> Float[Array, "n H W c"]:
-    """Bilinear enlargement by two, half-pixel centres, edges clamped: two phases of neighbours on each axis."""
+    """Enlarge bilinearly by two, with half-pixel centres and clamped edges, as two interleaved phases per axis."""
     for axis in (1, 2):
         length = x.shape[axis]
         before = jnp.take(x, jnp.maximum(jnp.arange(length) - 1, 0), axis=axis)

@@ -1,4 +1,4 @@
-"""MODNet: the soft coverage of people's hair, and of fur."""
+"""MODNet: a matting network for soft edges such as hair and fur."""
 
 from .config import ModNetConfig as ModNetConfig
 from .module import ModNet as ModNet

@@ -1,4 +1,4 @@
-"""Sizes of MODNet."""
+"""Configuration of MODNet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """`blocks` inverted residuals of `width` channels, of which the first has the stride."""
+    """A stage of `blocks` inverted residuals with `width` channels, the first of which has the stride."""
 
     width: int
     blocks: int
@@ -16,13 +16,17 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class ModNetConfig:
-    """MODNet as of Ke et al., "MODNet: Real-Time Trimap-Free Portrait Matting via Objective Decomposition", 2022.
+    """MODNet of Ke et al., "MODNet: Real-Time Trimap-Free Portrait Matting via Objective Decomposition", 2022.
 
-    enter: channels of the backbone's first convolution. stages: of the backbone, MobileNetV2. last: its channels.
-    expansion: channels inside an inverted residual, in those of its input; 1 in the first stage.
-    squeezed: channels inside the gate of the backbone's channels.
-    coarse: channels at a 16th and at an eighth of the size. fine: channels of the branch that sees detail.
-    size_multiple: both sides of the input must be multiples of this.
+    Attributes:
+        enter: channels of the backbone's first convolution.
+        stages: stages of the backbone, a MobileNetV2.
+        last: channels of the backbone's output.
+        expansion: ratio of the channels inside an inverted residual to those of its input; 1 in the first stage.
+        squeezed: channels inside the gate of the backbone's output.
+        coarse: channels at 1/16 and 1/8 of the size.
+        fine: channels of the detail branch.
+        size_multiple: both sides of the input must be multiples of this.
     """
 
     enter: int = 32

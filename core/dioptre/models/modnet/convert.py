@@ -1,6 +1,6 @@
-"""The published MODNet (ONNX inside an npm package) to our names and layouts.
+"""Convert the published MODNet (ONNX inside an npm package) to Dioptre's names and layouts.
 
-Needs the `onnx` package (the extra `train`); nothing here runs when a picture is processed.
+This needs the `onnx` package (the extra `train`) and is not used to process pictures.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PACKAGE = Package(
 )
 
 _BLOCKS = 17
-_EPSILON = 1e-5  # of BatchNorm
+_EPSILON = 1e-5  # epsilon of BatchNorm
 _HALVED = {
     "lr_branch.conv_lr16x": "to16",
     "lr_branch.conv_lr8x": "to8",
@@ -44,17 +44,19 @@ _HALVED = {
 
 
 def convert(package: Path) -> dict[str, np.ndarray]:
-    """Return the weights under their paths in our module, float32.
+    """Return the weights as float32 under their paths in Dioptre's module.
 
-    Raises DioptreError when the package is not the expected one, ValueError when its graph is not.
+    Raises:
+        DioptreError: the package is not the expected one.
+        ValueError: its graph is not the expected one.
     """
     return apply_rules(folded(upstream_weights(read_package(package, PACKAGE))), RULES)
 
 
 def upstream_weights(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
-    """Return float32 arrays under the names of the PyTorch original, the backbone's BatchNorm folded.
+    """Return float32 arrays under the names of the PyTorch original, with the backbone's BatchNorm folded.
 
-    The export lost the names of the folded convolutions: they come in the order in which the network runs.
+    The export lost the names of the folded convolutions, but they are listed in execution order.
     """
     import onnx
     from onnx import numpy_helper
@@ -71,7 +73,7 @@ def upstream_weights(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
 
 
 def folded(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The same without BatchNorm: its half of a convolution's channels takes its scale and offset."""
+    """Fold BatchNorm into the first half of each convolution's channels, to which it applies."""
     kept = {name: np.array(values, np.float32) for name, values in weights.items() if ".bnorm." not in name}
     for name in _HALVED:
         scale, offset, mean, variance = (
@@ -85,7 +87,7 @@ def folded(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _backbone() -> list[str]:
-    """The backbone's convolutions in the order in which it runs, as we name them."""
+    """Return Dioptre's names of the backbone's convolutions in execution order."""
     parts = ("expand", "depthwise", "project")
     inner = [f"blocks.{k}.{part}" for k in range(_BLOCKS) for part in parts[0 if k else 1 :]]
     return ["enter", *inner, "leave"]

@@ -1,4 +1,4 @@
-"""MODNet in Flax NNX: a MobileNetV2 says where, a second branch sees detail; BatchNorm is folded everywhere."""
+"""MODNet in Flax NNX: a MobileNetV2 locates the subject and a second branch adds detail; BatchNorm is folded."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from jaxtyping import Array, Float
 
 from .config import ModNetConfig
 
-_EPSILON = 1e-5  # of instance normalisation, as upstream
+_EPSILON = 1e-5  # epsilon of instance normalisation, as in the original
 
 
 class Convolution(nnx.Module):
-    """A convolution with padding to both sides alike, as upstream: "SAME" would pad a stride of 2 on one side."""
+    """A convolution with equal padding on both sides, as in the original; "SAME" pads one side more at stride 2."""
 
     def __init__(
         self, inputs: int, outputs: int, side: int, *, stride: int = 1, groups: int = 1, rngs: nnx.Rngs
@@ -36,7 +36,7 @@ class Convolution(nnx.Module):
 
 
 class Halved(Convolution):
-    """A convolution whose first half of channels is ready and whose second half is normalised in each picture."""
+    """A convolution whose second half of channels is instance-normalised, followed by a ReLU."""
 
     def __call__(self, x: Float[Array, "n h w i"]) -> Float[Array, "n p q o"]:
         ready, raw = jnp.split(super().__call__(x), 2, axis=-1)
@@ -46,7 +46,7 @@ class Halved(Convolution):
 
 
 class InvertedResidual(nnx.Module):
-    """Wider, each channel by itself, narrow again; added to the input where the shapes allow it."""
+    """Inverted residual of MobileNetV2, with a skip connection if the shapes allow it."""
 
     def __init__(self, inputs: int, outputs: int, *, expansion: int, stride: int, rngs: nnx.Rngs) -> None:
         inner = inputs * expansion
@@ -62,9 +62,10 @@ class InvertedResidual(nnx.Module):
 
 
 class ModNet(nnx.Module):
-    """Coverage of each pixel, in [0, 1], from an RGB picture in [-1, 1] whose sides 32 divides.
+    """Matting network from an RGB picture to the coverage of each pixel.
 
-    The answer depends on the whole picture, which must not be tiled: channels are normalised over all of it.
+    The picture is in [-1, 1], and its sides must be multiples of 32. It must not be tiled, because channels are
+    normalised over the whole picture. The coverage is in [0, 1].
     """
 
     def __init__(self, config: ModNetConfig, *, rngs: nnx.Rngs) -> None:
@@ -126,6 +127,6 @@ class ModNet(nnx.Module):
 
 
 def _scaled(x: Float[Array, "n h w c"], factor: float) -> Float[Array, "n p q c"]:
-    """Bilinear between pixels' centres, without smoothing first, as upstream."""
+    """Resize bilinearly with half-pixel centres, without antialiasing, as in the original."""
     size = (len(x), round(x.shape[1] * factor), round(x.shape[2] * factor), x.shape[3])
     return jax.image.resize(x, size, "linear", antialias=False)

@@ -1,4 +1,4 @@
-"""Sizes of MoGe-2, and how they are read from a published checkpoint.
+"""Configuration of MoGe-2, as built in or read from a published checkpoint.
 
 Wang et al., "MoGe-2: Accurate Monocular Geometry with Metric Scale and Sharp Details", 2025.
 """
@@ -13,23 +13,27 @@ from dioptre.checkpoints.card import WeightsError
 from dioptre.models.depth_anything_v2.config import BackboneConfig
 
 LEVELS = 5
-"""Resolutions of the convolutional part: the token grid, then four doublings."""
+"""Number of resolutions in the convolutional part: the token grid, then four doublings."""
 
 _BACKBONES = {
     "dinov2_vits14": {"width": 384, "blocks": 12, "heads": 6, "hidden": 1536},
     "dinov2_vitb14": {"width": 768, "blocks": 12, "heads": 12, "hidden": 3072},
 }
-_LEVEL_WIDTHS = (256, 128, 64, 32)  # behind the token grid
+_LEVEL_WIDTHS = (256, 128, 64, 32)  # channels after the token grid
 _RESAMPLERS = ("conv_transpose", "bilinear")
-_POSITION_OFFSET = 0.1  # of DINOv2's own code, in which MoGe was trained
+_POSITION_OFFSET = 0.1  # of DINOv2's original code, with which MoGe was trained
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackConfig:
-    """A stack of residual blocks, one group a level, with a doubling between levels.
+    """A stack of residual blocks, with one group per level and a doubling of resolution between levels.
 
-    inputs, outputs: channels that enter and leave at each level, None where nothing is projected. widths: of the
-    blocks. blocks: how many at each level. resamplers: how each doubling is done.
+    Attributes:
+        inputs: input channels at each level; None where there is no projection.
+        widths: channels of the blocks at each level.
+        outputs: output channels at each level; None where there is no projection.
+        blocks: number of blocks at each level.
+        resamplers: method of each doubling, "conv_transpose" or "bilinear".
     """
 
     inputs: tuple[int | None, ...]
@@ -41,9 +45,17 @@ class StackConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Moge2Config:
-    """normal: None where the checkpoint estimates no normals. scale: widths of the metric scale's perceptron.
+    """Sizes of MoGe-2.
 
-    tokens: fewest and most that the network was trained with.
+    Attributes:
+        backbone: sizes of the backbone.
+        projection: channels to which the taps are projected.
+        neck: the stack shared by all heads.
+        points: the stack that estimates points.
+        mask: the stack that estimates the mask.
+        normal: the stack that estimates normals; None if the checkpoint has none.
+        scale: widths of the perceptron that estimates the metric scale.
+        tokens: minimum and maximum number of tokens in training.
     """
 
     backbone: BackboneConfig
@@ -57,17 +69,17 @@ class Moge2Config:
 
 
 def small(stated: Mapping[str, Any] | None = None) -> Moge2Config:
-    """MoGe-2 ViT-S normal: as its file states, else as its authors' training configuration has it."""
+    """Return the configuration of MoGe-2 ViT-S normal: as stated in its file, else as its authors trained it."""
     return from_published(stated or as_trained("dinov2_vits14"))
 
 
 def base(stated: Mapping[str, Any] | None = None) -> Moge2Config:
-    """MoGe-2 ViT-B normal: as its file states, else as its authors' training configuration has it."""
+    """Return the configuration of MoGe-2 ViT-B normal: as stated in its file, else as its authors trained it."""
     return from_published(stated or as_trained("dinov2_vitb14"))
 
 
 def as_trained(backbone: str) -> dict[str, Any]:
-    """The configuration of the published networks with normals, in the terms of the original code."""
+    """Return the published networks' configuration with normals, in the original code's format."""
     width = _BACKBONES[backbone]["width"]
     stack: dict[str, Any] = {
         "dim_res_blocks": [width, *_LEVEL_WIDTHS],
@@ -90,7 +102,12 @@ def as_trained(backbone: str) -> dict[str, Any]:
 
 
 def from_published(published: Mapping[str, Any], *, origin: str = "the checkpoint") -> Moge2Config:
-    """The configuration that a checkpoint holds. Raises WeightsError for a variant that is not implemented here."""
+    """Parse the configuration in a checkpoint; raise WeightsError if the variant is not supported.
+
+    Args:
+        published: the configuration in the original code's format.
+        origin: name of the checkpoint in error messages.
+    """
     try:
         encoder = published["encoder"]
         taps = encoder["intermediate_layers"]
@@ -141,7 +158,7 @@ def _stack(published: Mapping[str, Any]) -> StackConfig:
 
 
 def _each(value: Any, count: int) -> tuple[Any, ...]:
-    """One value for each level."""
+    """Return one value per level."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         if len(value) != count:
             raise ValueError(f"{len(value)} values for {count} levels")

@@ -1,4 +1,4 @@
-"""Published weights of MoGe-2 (`model.pt`) to our names and layouts."""
+"""Convert published weights of MoGe-2 (`model.pt`) to Dioptre's names and layouts."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def _stack_rules(theirs: str, ours: str) -> tuple[Rule, ...]:
 RULES = (
     *pointwise_rules(r"encoder\.output_projections\.(\d)", r"projects.\1"),
     *(rule for theirs, ours in _STACKS.items() for rule in _stack_rules(theirs, ours)),
-    # Between two linear layers is a ReLU, which counts in their numbers.
+    # The original numbers count the ReLU between two linear layers too.
     *(rule for number in range(4) for rule in linear_rules(rf"scale_head\.{2 * number}", f"scale.{number}")),
 )
 
 
 def from_torch_file(path: Path) -> dict[str, np.ndarray]:
-    """The values of a published `model.pt`. Raises WeightsError when it holds something else."""
+    """Read the values of a published `model.pt`; raise WeightsError if it contains something else."""
     file, tensors = _opened(path)
     try:
         return convert(dict(file.arrays(tensors)))
@@ -61,11 +61,11 @@ def from_torch_file(path: Path) -> dict[str, np.ndarray]:
 
 
 def stated_config(path: Path) -> dict[str, Any]:
-    """The configuration that a published `model.pt` states. Raises WeightsError for one that does not run here."""
+    """Return the configuration in a published `model.pt`; raise WeightsError if the variant is not supported."""
     file, _ = _opened(path)
     stated = file.tree.get("model_config")
     from_published(stated or {}, origin=path.name)
-    plain: dict[str, Any] = json.loads(json.dumps(stated))  # tuples as lists, as the card has them
+    plain: dict[str, Any] = json.loads(json.dumps(stated))  # tuples become lists, as in the card
     return plain
 
 
@@ -78,7 +78,7 @@ def _opened(path: Path) -> tuple[TorchFile, dict[str, Tensor]]:
 
 
 def convert(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The values from the names of the original code. Raises ValueError naming arrays that do not belong."""
+    """Convert the values from the original code's names; raise ValueError naming every unknown array."""
     floats = {name: value.astype(np.float32) for name, value in arrays.items() if not _UNUSED.fullmatch(name)}
     backbone = {name.removeprefix(_BACKBONE): value for name, value in floats.items() if name.startswith(_BACKBONE)}
     others = {name: value for name, value in floats.items() if not name.startswith(_BACKBONE)}

@@ -1,7 +1,7 @@
-"""From MoGe's points to a camera: focal length, the shift of z, and inverse depth in metres.
+"""Recover the camera from MoGe's points: focal length, the shift of z, and inverse depth in metres.
 
-The network leaves the shift of z open and says the focal length only through its points. Both follow from the
-condition that every point projects to its own pixel, solved by least squares on a reduced map.
+The network's points lack the shift of z, and imply the focal length. Both follow from the condition that every
+point projects to its own pixel, which is solved by least squares on a reduced map.
 """
 
 from __future__ import annotations
@@ -13,20 +13,25 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.optimize import least_squares
 
-_SIDE = 64  # of the map that the camera is fitted to
-_FEWEST = 2  # points from which a camera can be fitted
-_TOLERANCE = 1e-6  # of the fit's cost, relative; at the original's 1e-3 the focal length is up to 2 % off
+_SIDE = 64  # side of the map to which the camera is fitted
+_FEWEST = 2  # minimum number of points to fit a camera
+_TOLERANCE = 1e-6  # relative, of the fit's cost; with the original's 1e-3 the focal length is up to 2 % off
 
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
-    """A pinhole camera. focal: in half diagonals of the picture. shift: to be added to every z."""
+    """A pinhole camera.
+
+    Attributes:
+        focal: focal length in half diagonals of the picture.
+        shift: offset to add to every z.
+    """
 
     focal: float
     shift: float
 
     def field_of_view(self, aspect: float) -> float:
-        """The horizontal angle of view in degrees. aspect: width over height of the picture."""
+        """Return the horizontal angle of view in degrees, for a picture of this width divided by height."""
         half_width = aspect / math.hypot(1.0, aspect)
         return math.degrees(2.0 * math.atan(half_width / self.focal))
 
@@ -38,10 +43,15 @@ def fit_camera(
     aspect: float,
     focal: float | None = None,
 ) -> Camera:
-    """The camera under which `points` project to their own pixels.
+    """Fit the camera under which `points` project to their own pixels.
 
-    known: where there is geometry. aspect: width over height of the picture. focal: in half diagonals where it is
-    known, e.g. from EXIF; fitted when None. With too few known points the focal length is 1 and the shift 0.
+    With too few known points, the focal length is 1 and the shift 0.
+
+    Args:
+        points: camera coordinates, up to a shift of z.
+        known: mask of the pixels with geometry.
+        aspect: width of the picture divided by its height.
+        focal: focal length in half diagonals, if known (e.g. from EXIF); fitted if None.
     """
     height, width = known.shape
     rows, columns = (np.arange(_SIDE) * side // _SIDE for side in (height, width))
@@ -68,7 +78,14 @@ def fit_camera(
 def inverse_depth(
     points: Float[np.ndarray, "h w 3"], known: Bool[np.ndarray, "h w"], camera: Camera, *, metres: float = 1.0
 ) -> Float[np.ndarray, "h w"]:
-    """1 / depth, per metre where `metres` is the length of the points' unit; 0 where there is no geometry."""
+    """Return 1 / depth, or 0 where there is no geometry.
+
+    Args:
+        points: camera coordinates, up to a shift of z.
+        known: mask of the pixels with geometry.
+        camera: the fitted camera.
+        metres: length of the points' unit; if it is given, the result is in 1/m.
+    """
     depth = (points[..., 2] + np.float32(camera.shift)) * np.float32(metres)
     inverse = np.zeros_like(depth)
     np.divide(1.0, depth, out=inverse, where=known & (depth > 0))
@@ -76,7 +93,7 @@ def inverse_depth(
 
 
 def _plane(height: int, width: int, aspect: float) -> Float[np.ndarray, "h w 2"]:
-    """As `module.view_plane`: where each pixel's centre lies, in half diagonals."""
+    """Return each pixel centre's position in half diagonals, like `module.view_plane`."""
     diagonal = math.hypot(1.0, aspect)
     x = np.linspace(-1.0, 1.0, width) * (width - 1) / width * (aspect / diagonal)
     y = np.linspace(-1.0, 1.0, height) * (height - 1) / height / diagonal

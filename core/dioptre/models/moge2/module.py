@@ -1,4 +1,4 @@
-"""MoGe-2 in Flax NNX: a picture to points, normals, a mask of what has geometry, and a metric scale."""
+"""MoGe-2 in Flax NNX, which estimates points, normals, a mask of pixels with geometry, and a metric scale."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from dioptre.models.depth_anything_v2.module import Spread
 
 from .config import LEVELS, Moge2Config, StackConfig
 
-Features = Sequence[Float[Array, "..."] | None]  # four axes; each level has its own sizes
+Features = Sequence[Float[Array, "..."] | None]  # four axes, with different sizes at each level
 
 
 class Geometry(NamedTuple):
-    """What the network says of each pixel.
+    """Output of the network for each pixel.
 
-    points: camera coordinates up to a shift of z and a scale: x right, y down, z away. normal: unit vectors.
-    mask: 0 to 1, whether there is geometry (no sky). metric_scale: metres for a unit of `points`.
+    Attributes:
+        points: camera coordinates up to scale and a shift of z: x right, y down, z away from the camera.
+        mask: 0 to 1; high where there is geometry, low in the sky.
+        normal: unit vectors.
+        metric_scale: length in metres of a unit of `points`.
     """
 
     points: Float[Array, "n H W 3"]
@@ -32,7 +35,7 @@ class Geometry(NamedTuple):
 
 
 class EdgeConv(nnx.Module):
-    """A 3 x 3 convolution whose border repeats the outermost samples."""
+    """A 3 x 3 convolution whose padding repeats the outermost samples."""
 
     def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs) -> None:
         self.conv = nnx.Conv(inputs, outputs, (3, 3), padding="VALID", rngs=rngs)
@@ -42,7 +45,7 @@ class EdgeConv(nnx.Module):
 
 
 class Residual(nnx.Module):
-    """Two convolutions, each after a ReLU, and the input added."""
+    """Residual block of two convolutions, each after a ReLU."""
 
     def __init__(self, width: int, *, rngs: nnx.Rngs) -> None:
         self.first, self.second = (EdgeConv(width, width, rngs=rngs) for _ in range(2))
@@ -52,7 +55,7 @@ class Residual(nnx.Module):
 
 
 class Doubling(nnx.Module):
-    """Twice the resolution: by a transposed convolution or bilinearly, then a convolution."""
+    """Doubling of the resolution, by a transposed convolution or bilinearly, followed by a convolution."""
 
     def __init__(self, kind: str, inputs: int, outputs: int, *, rngs: nnx.Rngs) -> None:
         self.spread = Spread(inputs, 2, outputs=outputs, rngs=rngs) if kind == "conv_transpose" else None
@@ -66,7 +69,7 @@ class Doubling(nnx.Module):
 
 
 class Stack(nnx.Module):
-    """Features of all levels to features of all levels, coarse to fine."""
+    """A stack of residual blocks that processes the features of all levels from coarse to fine."""
 
     def __init__(self, config: StackConfig, *, rngs: nnx.Rngs) -> None:
         widths = config.widths
@@ -102,7 +105,7 @@ class Stack(nnx.Module):
 
 
 class Moge2(nnx.Module):
-    """A picture to geometry. Focal length, shift of z and metres follow in `geometry.py`."""
+    """Network from a picture to its geometry; `geometry` recovers the focal length, the shift of z and metres."""
 
     def __init__(self, config: Moge2Config, *, rngs: nnx.Rngs) -> None:
         width = config.backbone.width
@@ -118,10 +121,12 @@ class Moge2(nnx.Module):
         )
 
     def __call__(self, x: Float[Array, "n H W 3"], aspect: Float[Array, ""] | None = None) -> Geometry:
-        """Geometry at the size of `x`.
+        """Estimate the geometry at the size of `x`.
 
-        x: RGB with ImageNet's mean and deviation taken out; both sides multiples of the patch, 14.
-        aspect: width over height of the picture itself, which `x` was resized from; that of `x` when None.
+        Args:
+            x: RGB, normalised with ImageNet's mean and standard deviation; both sides must be multiples of 14.
+            aspect: width divided by height of the original picture, from which `x` was resized; that of `x` by
+                default.
         """
         n, height, width, _ = x.shape
         rows, columns = height // self.patch_px, width // self.patch_px
@@ -151,7 +156,7 @@ class Moge2(nnx.Module):
 
 
 def view_plane(rows: int, columns: int, aspect: Float[Array, ""]) -> Float[Array, "h w 2"]:
-    """Where each pixel's centre lies on the image plane: x right, y down, the half diagonal is 1."""
+    """Return each pixel centre's position on the image plane, x right and y down, in half diagonals."""
     across = aspect / jnp.sqrt(1.0 + jnp.square(aspect))
     down = 1.0 / jnp.sqrt(1.0 + jnp.square(aspect))
     x = jnp.linspace(-1.0, 1.0, columns) * (columns - 1) / columns * across
@@ -160,7 +165,7 @@ def view_plane(rows: int, columns: int, aspect: Float[Array, ""]) -> Float[Array
 
 
 def resize_bilinear(x: Float[Array, "n h w c"], size: tuple[int, int]) -> Float[Array, "n H W c"]:
-    """Bilinear with half-pixel centres and without antialiasing (PyTorch's align_corners=False)."""
+    """Resize bilinearly with half-pixel centres and without antialiasing (PyTorch's align_corners=False)."""
     return jax.image.resize(x, (x.shape[0], *size, x.shape[3]), "linear", antialias=False)
 
 

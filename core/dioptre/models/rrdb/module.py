@@ -14,12 +14,12 @@ from .config import RrdbConfig
 
 _RESIDUAL_SCALE = 0.2
 _SLOPE = 0.2
-_LAST_REACH_PX = 2  # how far the layers at the output's resolution see, in input pixels
+_LAST_REACH_PX = 2  # reach of the layers at the output's resolution, in input pixels
 _STRIP_PX = 68
 
 
 class DenseBlock(nnx.Module):
-    """Five convolutions, each of which sees the block's input and the outputs of all before it."""
+    """Five convolutions, each of which receives the block's input and the outputs of all previous ones."""
 
     def __init__(self, config: RrdbConfig, *, rngs: nnx.Rngs) -> None:
         channels, growth = config.channels, config.growth
@@ -39,7 +39,7 @@ class DenseBlock(nnx.Module):
 
 
 class ResidualBlock(nnx.Module):
-    """Three dense blocks, added to their input."""
+    """Residual block of three dense blocks."""
 
     def __init__(self, config: RrdbConfig, *, rngs: nnx.Rngs) -> None:
         self.dense = nnx.List([DenseBlock(config, rngs=rngs) for _ in range(3)])
@@ -52,7 +52,7 @@ class ResidualBlock(nnx.Module):
 
 
 class Rrdb(nnx.Module):
-    """Enlarge sRGB-encoded RGB pictures four times; values nominally [0, 1], in and out, and not clipped."""
+    """Network that enlarges sRGB-encoded pictures four times; values are nominally in [0, 1] and not clipped."""
 
     def __init__(self, config: RrdbConfig, *, rngs: nnx.Rngs) -> None:
         def conv(inputs: int, outputs: int) -> nnx.Conv:
@@ -68,7 +68,12 @@ class Rrdb(nnx.Module):
         self.last = conv(channels, 3)
 
     def __call__(self, x: Float[Array, "n h w 3"], inside: Inside = None) -> Float[Array, "n H W 3"]:
-        """inside: what of `x` is picture. Beyond it every convolution sees zeros, as it does beyond the array."""
+        """Enlarge a batch of pictures.
+
+        Args:
+            x: the pictures.
+            inside: mask of the pictures in `x`. Outside it, every convolution sees zeros, as outside the array.
+        """
         entered = masked(self.enter(masked(x, inside)), inside)
         features = entered
         for block in self.blocks:
@@ -83,7 +88,10 @@ class Rrdb(nnx.Module):
         return strips[0] if len(strips) == 1 else jnp.concatenate(strips, axis=1)
 
     def _enlarged(self, features: Float[Array, "n h w c"], inside: Inside) -> Float[Array, "n H W 3"]:
-        """The last layers, at the output's resolution: a few rows at a time, as they take most of the memory."""
+        """Apply the last layers at the output's resolution.
+
+        The caller passes a few rows at a time, because these layers need the most memory.
+        """
         for conv in self.enlarge:
             inside = None if inside is None else repeat_pixels(inside, 2)
             features = masked(leaky_relu(conv(repeat_pixels(features, 2))), inside)

@@ -1,4 +1,4 @@
-"""Sizes of SPAN."""
+"""Configuration of SPAN."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class SpanConfig:
-    """SPAN as of Wan et al., "Swift Parameter-free Attention Network for Efficient Super-Resolution", 2024.
+    """SPAN of Wan et al., "Swift Parameter-free Attention Network for Efficient Super-Resolution", 2024.
 
-    scale: how many times wider and higher the output is.
-    channels: width of every feature map.
-    blocks: number of attention blocks.
+    Attributes:
+        scale: factor of the enlargement.
+        channels: channels of every feature map.
+        blocks: number of attention blocks.
     """
 
     scale: int
@@ -20,30 +21,30 @@ class SpanConfig:
 
     @property
     def restores(self) -> bool:
-        """Whether it also takes damage out of the picture, so that its result may differ from it."""
+        """Whether the network also removes degradation, so that its result may differ from the picture."""
         return False
 
     @property
     def receptive_radius_px(self) -> int:
-        """How far, in input pixels, an output pixel can see: one for each 3x3 convolution on the longest path."""
+        """Radius of the receptive field in input pixels: one per 3x3 convolution on the longest path."""
         return 3 + 3 * self.blocks
 
     @property
     def overlap_px(self) -> int:
-        """By how much tiles overlap on each side."""
+        """Overlap of tiles on each side, in pixels."""
         return self.receptive_radius_px
 
     @property
     def working_bytes_per_px(self) -> int:
-        """Memory that a tile takes while it is computed, for each of its pixels."""
+        """Memory needed to process a tile, in bytes per pixel of the tile."""
         return 3072
 
 
 def span_x2() -> SpanConfig:
-    """Twice as wide and high."""
+    """Return the configuration for enlargement by two."""
     return SpanConfig(scale=2)
 
 
 def span_x4() -> SpanConfig:
-    """Four times as wide and high."""
+    """Return the configuration for enlargement by four."""
     return SpanConfig(scale=4)

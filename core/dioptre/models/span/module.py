@@ -1,4 +1,4 @@
-"""SPAN in Flax NNX, re-parameterised: every block is three plain 3x3 convolutions."""
+"""SPAN in Flax NNX, re-parameterised so that every block is three plain 3x3 convolutions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .config import SpanConfig
 
 
 class AttentionBlock(nnx.Module):
-    """Three convolutions whose result is its own attention: no parameters beside the convolutions'."""
+    """Three convolutions whose output is also its own attention, so there are no other parameters."""
 
     def __init__(self, channels: int, *, rngs: nnx.Rngs) -> None:
         self.convs = nnx.List([conv3x3(channels, channels, rngs=rngs) for _ in range(3)])
@@ -22,7 +22,7 @@ class AttentionBlock(nnx.Module):
     def __call__(
         self, x: Float[Array, "n h w c"], inside: Inside = None
     ) -> tuple[Float[Array, "n h w c"], Float[Array, "n h w c"]]:
-        """Return the block's output and its first convolution's, after SiLU."""
+        """Return the outputs of the block and of its first convolution, after SiLU."""
         first = masked(jax.nn.silu(self.convs[0](x)), inside)
         second = masked(jax.nn.silu(self.convs[1](first)), inside)
         last = self.convs[2](second)
@@ -30,7 +30,7 @@ class AttentionBlock(nnx.Module):
 
 
 class Span(nnx.Module):
-    """Enlarge sRGB-encoded RGB pictures; values nominally [0, 1], in and out, and not clipped."""
+    """Network that enlarges sRGB-encoded RGB pictures; values are nominally in [0, 1] and not clipped."""
 
     def __init__(self, config: SpanConfig, *, rngs: nnx.Rngs) -> None:
         channels = config.channels
@@ -43,14 +43,19 @@ class Span(nnx.Module):
         self.upsample = conv3x3(channels, 3 * config.scale**2, rngs=rngs)
 
     def __call__(self, x: Float[Array, "n h w 3"], inside: Inside = None) -> Float[Array, "n H W 3"]:
-        """inside: what of `x` is picture. Beyond it every convolution sees zeros, as it does beyond the array."""
+        """Enlarge a batch of pictures.
+
+        Args:
+            x: the pictures.
+            inside: mask of the pictures in `x`. Outside it, every convolution sees zeros, as outside the array.
+        """
         entered = masked(self.enter(masked((x - self.mean[...]) * 255.0, inside)), inside)
         features, first_block, last_inner = entered, entered, entered
         for i, block in enumerate(self.blocks):
             features, last_inner = block(features, inside)
             if i == 0:
                 first_block = features
-        # The original adds the last block's inner features after SiLU: its activation works in place.
+        # The original adds the last block's inner features after SiLU, because its activation works in place.
         fused = self.fuse(jnp.concatenate([entered, self.leave(features), first_block, last_inner], axis=-1))
         return pixel_shuffle(self.upsample(masked(fused, inside)), self.config.scale)
 

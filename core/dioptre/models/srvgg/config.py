@@ -1,4 +1,4 @@
-"""Sizes of SRVGGNetCompact."""
+"""Configuration of SRVGGNetCompact."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 class SrvggConfig:
     """The compact network of Wang et al., "Real-ESRGAN: Training Real-World Blind Super-Resolution", 2021.
 
-    scale: how many times wider and higher the output is.
-    channels: width of every feature map.
-    convolutions: number of inner convolutions.
+    Attributes:
+        scale: factor of the enlargement.
+        channels: channels of every feature map.
+        convolutions: number of inner convolutions.
     """
 
     scale: int = 4
@@ -20,25 +21,25 @@ class SrvggConfig:
 
     @property
     def restores(self) -> bool:
-        """Whether it also takes damage out of the picture, so that its result may differ from it."""
+        """Whether the network also removes degradation, so that its result may differ from the picture."""
         return True
 
     @property
     def receptive_radius_px(self) -> int:
-        """How far, in input pixels, an output pixel can see."""
+        """Radius of the receptive field in input pixels."""
         return self.convolutions + 2
 
     @property
     def overlap_px(self) -> int:
-        """By how much tiles overlap on each side."""
+        """Overlap of tiles on each side, in pixels."""
         return self.receptive_radius_px
 
     @property
     def working_bytes_per_px(self) -> int:
-        """Memory that a tile takes while it is computed, for each of its pixels."""
+        """Memory needed to process a tile, in bytes per pixel of the tile."""
         return 1024
 
 
 def animevideov3() -> SrvggConfig:
-    """realesr-animevideov3."""
+    """Return the configuration of realesr-animevideov3."""
     return SrvggConfig()

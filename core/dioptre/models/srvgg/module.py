@@ -15,7 +15,7 @@ from .config import SrvggConfig
 
 
 class PReLU(nnx.Module):
-    """ReLU with a learned slope for negative values, one a channel."""
+    """ReLU with a learned slope per channel for negative values."""
 
     def __init__(self, channels: int) -> None:
         self.slope = nnx.Param(jnp.full(channels, 0.25))
@@ -25,7 +25,7 @@ class PReLU(nnx.Module):
 
 
 class Srvgg(nnx.Module):
-    """Enlarge sRGB-encoded RGB pictures; values nominally [0, 1], in and out, and not clipped."""
+    """Network that enlarges sRGB-encoded RGB pictures; values are nominally in [0, 1] and not clipped."""
 
     def __init__(self, config: SrvggConfig, *, rngs: nnx.Rngs) -> None:
         widths = [3] + [config.channels] * (config.convolutions + 1) + [3 * config.scale**2]
@@ -34,7 +34,12 @@ class Srvgg(nnx.Module):
         self.activations = nnx.List([PReLU(config.channels) for _ in range(config.convolutions + 1)])
 
     def __call__(self, x: Float[Array, "n h w 3"], inside: Inside = None) -> Float[Array, "n H W 3"]:
-        """inside: what of `x` is picture. Beyond it every convolution sees zeros, as it does beyond the array."""
+        """Enlarge a batch of pictures.
+
+        Args:
+            x: the pictures.
+            inside: mask of the pictures in `x`. Outside it, every convolution sees zeros, as outside the array.
+        """
         features = masked(x, inside)
         for conv, activation in zip(self.convs, self.activations, strict=False):
             features = masked(activation(conv(features)), inside)

@@ -1,4 +1,4 @@
-"""What a picture is of: a head on the depth network's backbone says where, U²-Net-P where its edges run."""
+"""The subject network: a head on the depth network's backbone locates the subject, U²-Net-P refines its edges."""
 
 from .config import SubjectConfig as SubjectConfig
 from .module import SubjectNetwork as SubjectNetwork

@@ -1,4 +1,4 @@
-"""Sizes of the subject network."""
+"""Configuration of the subject network."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from dioptre.models.u2net.config import U2NetConfig
 
 @dataclass(frozen=True, kw_only=True)
 class SubjectHeadConfig:
-    """tap: channels kept of each of the backbone's taps.
+    """Sizes of the head.
 
-    widths: channels at 1, 2, 4 and 8 times the grid of patches.
-    seen: channels of what is seen in the picture itself, at 8, 4 and 2 times that grid.
+    Attributes:
+        tap: channels kept of each of the backbone's taps.
+        widths: channels at 1, 2, 4 and 8 times the resolution of the grid of patches.
+        seen: channels of the features computed from the picture itself, at 8, 4 and 2 times that resolution.
     """
 
     tap: int = 48
@@ -23,22 +25,27 @@ class SubjectHeadConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class SubjectConfig:
-    """Of both networks and of how their answers are joined.
+    """Sizes of both networks, and the parameters for combining their results.
 
-    side_px: of the square to which a picture is squeezed: U²-Net-P's own.
-    grid: patches on each side of what the backbone sees of it.
-    trust: weights of the head's log odds and of U²-Net-P's where U²-Net-P misses what the head takes. Their sum is
-        2: features are left out and outlines are coarse when the head learns, so that inside a subject it is less
-        sure than it can be.
-    shared: the same where U²-Net-P holds what the head takes: then both see one thing, and the head may see only
-        part of it, such as a horse.
-    held: share of what the head takes that U²-Net-P holds, up to which the first and from which the second count.
-    dip_px: half the width of dips inside the head's subject that U²-Net-P fills where it sees none; less than half
-        a patch, on whose grid the head's features lie.
-    edges_reach_px: how far U²-Net-P may move an edge of the head's.
-    denied: coverage up to which a network denies what the other holds, and from which it does not.
-    most: share of the subject that must be there before such parts are added: none are below the first, all are
-        above the second.
+    Attributes:
+        backbone: sizes of the backbone.
+        head: sizes of the head.
+        edges: sizes of U²-Net-P.
+        side_px: side of the square to which a picture is resized, the native size of U²-Net-P.
+        grid: patches on each side of the square that the backbone receives.
+        trust: weights of the log odds of the head and of U²-Net-P where U²-Net-P misses what the head selects.
+            Their sum is 2, because the head is trained with dropped features and coarse outlines and is
+            underconfident inside a subject.
+        shared: the same weights where U²-Net-P covers what the head selects. Both then select the same object, of
+            which the head may find only a part, such as with a horse.
+        held: fraction of the head's selection that U²-Net-P covers, up to which `trust` and from which `shared`
+            applies.
+        dip_px: half the maximum width of dips in the combined coverage that are filled where U²-Net-P has none;
+            less than half a patch, because the head's features lie on the grid of patches.
+        edges_reach_px: distance by which U²-Net-P may move an edge of the head's selection.
+        denied: coverage up to which a network rejects what the other selects, and from which it does not.
+        most: fraction of the subject that must be present for such parts to be added: none are added below the
+            first value, all above the second.
     """
 
     backbone: BackboneConfig = field(default_factory=BackboneConfig)

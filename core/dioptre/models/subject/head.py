@@ -1,4 +1,4 @@
-"""The head: which of the backbone's patches belong to the subject."""
+"""The subject network's head, which finds the patches that belong to the subject."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from jaxtyping import Array, Float
 from .config import SubjectConfig
 
 FINENESS = 8
-"""Side of a patch in pixels of the head's own grid."""
+"""Side of a patch in pixels of the head's output."""
 
 
 class SubjectHead(nnx.Module):
-    """From the backbone's taps and the picture to logits, FINENESS times as fine as the grid of patches."""
+    """Head from the backbone's taps and the picture to logits, at FINENESS times the resolution of the patches."""
 
     def __init__(self, config: SubjectConfig, *, rngs: nnx.Rngs) -> None:
         one, two, four, eight = config.head.widths
@@ -33,9 +33,11 @@ class SubjectHead(nnx.Module):
         self.chance = nnx.Linear(taps * width + 1, 1, rngs=rngs)
 
     def has_subject(self, tokens: Float[Array, "k n c"], agreement: Float[Array, "n"]) -> Float[Array, "n"]:
-        """Log odds that the picture has one subject: linear in what the backbone says of the picture as a whole.
+        """Return the log odds that the picture has a subject, linear in the backbone's class tokens.
 
-        tokens: the class token at each tap. agreement: of the head with U²-Net-P, see `module.agreement`.
+        Args:
+            tokens: class token at each tap.
+            agreement: agreement of the head with U²-Net-P (see `module.agreement`).
         """
         whole = jnp.moveaxis(tokens, 0, 1).reshape(len(agreement), -1)
         whole = whole / jnp.maximum(jnp.linalg.norm(whole, axis=1, keepdims=True), 1e-6)
@@ -44,7 +46,12 @@ class SubjectHead(nnx.Module):
     def __call__(
         self, features: Float[Array, "k n g g c"], shown: Float[Array, "n s s 3"]
     ) -> Float[Array, "n s s"]:
-        """features: of patches, on their grid. shown: the normalised picture; s = FINENESS * g."""
+        """Return the logits of the subject's coverage.
+
+        Args:
+            features: features of the patches, on their grid.
+            shown: the normalised picture, of side s = FINENESS * g.
+        """
         parts = [project(feature) for project, feature in zip(self.projects, features, strict=True)]
         x = nnx.relu(self.enter(nnx.relu(jnp.concatenate(parts, axis=-1))))
         x = x + nnx.relu(self.more(x))
@@ -57,7 +64,7 @@ class SubjectHead(nnx.Module):
 
 
 def sized(x: Float[Array, "n h w c"], side: int) -> Float[Array, "n s s c"]:
-    """The square of that side, bilinear (over areas where it shrinks)."""
+    """Resize to a square of this side, bilinearly, or by averaging areas when shrinking."""
     return jax.image.resize(x, (len(x), side, side, x.shape[-1]), "linear")
 
 

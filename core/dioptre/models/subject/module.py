@@ -1,9 +1,9 @@
-"""The subject network: which people, animals or things a picture is of.
+"""The subject network, which finds the people, animals or objects that are the subject of a picture.
 
-DINOv2's features know what is seen in a patch, whatever its colours: a head on them says where the subject is,
-whole. U²-Net-P goes by contrast and colour: it loses clothes, legs and second people, and takes what only stands
-out, but its edges are pixels and not patches. So the head decides and U²-Net-P draws the line. The backbone is the
-one that reads depth, with the same values.
+DINOv2's features capture the content of a patch regardless of its colours, so a head on them locates the whole
+subject. U²-Net-P relies on contrast and colour: it misses clothes, legs and second people, and selects anything
+that stands out, but its edges are accurate to pixels instead of patches. The head therefore decides on the subject,
+and U²-Net-P draws its outline. The backbone and its weights are those of the depth network.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from dioptre.models.u2net.module import U2Net
 from .config import SubjectConfig
 from .head import FINENESS, SubjectHead, sized
 
-_SUREST = 0.99  # beyond it either network's certainty counts no more
+_SUREST = 0.99  # probability beyond which a network's certainty no longer counts
 
 
 class SubjectNetwork(nnx.Module):
-    """Coverage of each pixel by the subject, in [0, 1]; the chance that the picture has one, the same everywhere.
+    """Network from a picture to the subject's coverage of each pixel and the probability that there is a subject.
 
-    The input is a square RGB picture of `config.side_px`, its brightest value 1, with ImageNet's mean and deviation
-    taken out.
+    The input is a square RGB picture of side `config.side_px`, scaled so that its brightest value is 1, then
+    normalised with ImageNet's mean and standard deviation. Both outputs are in [0, 1]; the probability is the same
+    for all pixels.
     """
 
     def __init__(self, config: SubjectConfig, *, rngs: nnx.Rngs) -> None:
@@ -43,7 +44,7 @@ class SubjectNetwork(nnx.Module):
     def parts(
         self, x: Float[Array, "n s s 3"]
     ) -> tuple[Float[Array, "n s s 1"], Float[Array, "k n c"], Float[Array, "n"]]:
-        """Coverage, and what the chance of a subject follows from: the class tokens and the networks' agreement."""
+        """Return the coverage, and the inputs of the subject's probability: the class tokens and the agreement."""
         config, grid = self.config, self.config.grid
         seen = self.backbone(sized(x, grid * config.backbone.patch_px))
         features = seen[:, :, 1:].reshape(len(seen), len(x), grid, grid, -1)
@@ -53,9 +54,9 @@ class SubjectNetwork(nnx.Module):
 
 
 def agreement(place: Float[Array, "n s s 1"], edges: Float[Array, "n s s 1"]) -> Float[Array, "n"]:
-    """How far both mean the same thing, in [0, 1]; in a scene each takes something else.
+    """Return how well the two networks agree on the subject, in [0, 1]; in a picture without one they differ.
 
-    The mean of the maps' overlap and of the share of what U²-Net-P takes that the head takes too.
+    The result is the mean of the maps' overlap and the fraction of U²-Net-P's selection that the head also selects.
     """
 
     def total(x: Float[Array, "n s s 1"]) -> Float[Array, "n"]:
@@ -69,14 +70,19 @@ def agreement(place: Float[Array, "n s s 1"], edges: Float[Array, "n s s 1"]) ->
 def joined(
     place: Float[Array, "n s s 1"], edges: Float[Array, "n s s 1"], config: SubjectConfig
 ) -> Float[Array, "n s s 1"]:
-    """What the head says of the place with the lines that U²-Net-P draws.
+    """Combine the head's location of the subject with the edges of U²-Net-P.
 
-    The two weigh equally where U²-Net-P covers most of what the head takes: both see one thing then, of which
-    the head may see only a part, as with a horse. Elsewhere the head dominates. Narrow dips are filled as far as
-    U²-Net-P sees none. Where both have an edge within `edges_reach_px`, U²-Net-P's value counts, held between the
-    least and the greatest of the others within that distance: it moves the head's edges and makes none. Small parts
-    that one network holds are added as far as the other does not deny them. To agree, to have an edge and to deny
-    are matters of degree: rounding in the last digits cannot turn them on or off.
+    Both have equal weight where U²-Net-P covers most of the head's selection. Both then select the same object, of
+    which the head may find only a part, such as with a horse. Elsewhere the head dominates. Narrow dips are filled
+    where U²-Net-P has none. Where both have an edge within `edges_reach_px`, the value of U²-Net-P is used, clamped
+    to the range of the combined values within that distance, so that it moves the head's edges without adding new
+    ones. Small parts found by one network are added unless the other rejects them. All these conditions are
+    gradual, so that rounding errors cannot switch them.
+
+    Args:
+        place: coverage estimated by the head.
+        edges: coverage estimated by U²-Net-P.
+        config: parameters of the combination.
     """
     taken = jnp.maximum(place.sum((1, 2, 3), keepdims=True), 1.0)
     both = (place * edges).sum((1, 2, 3), keepdims=True) / taken
@@ -99,10 +105,10 @@ def _completed(
     edges: Float[Array, "n s s 1"],
     config: SubjectConfig,
 ) -> Float[Array, "n s s 1"]:
-    """The subject with what one network holds and the other does not deny, where that is little beside it.
+    """Add parts that one network finds and the other does not reject, if they are small compared with the subject.
 
-    Both doubt other parts of a subject, a leg or a dark coat, and each would punch its holes into the other's; what
-    is more than a hole may be another thing.
+    The networks are unsure about different parts of a subject, such as a leg or a dark coat, and each would punch
+    its holes into the other's result. A part larger than a hole may be a different object.
     """
     denied, not_denied = config.denied
     doubtful = jnp.clip((jnp.minimum(place, edges) - denied) / (not_denied - denied), 0, 1)

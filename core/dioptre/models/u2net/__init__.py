@@ -1,4 +1,4 @@
-"""U²-Net-P: what in a picture is the subject."""
+"""U²-Net-P: a small network for salient-object detection."""
 
 from .config import U2NetConfig as U2NetConfig
 from .module import U2Net as U2Net

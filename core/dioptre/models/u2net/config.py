@@ -1,4 +1,4 @@
-"""Sizes of U²-Net-P, the small salient-object network."""
+"""Configuration of U²-Net-P, the small salient-object network."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class U2NetConfig:
-    """U²-Net as of Qin et al., "U2-Net: Going Deeper with Nested U-Structure for Salient Object Detection", 2020.
+    """U²-Net of Qin et al., "U2-Net: Going Deeper with Nested U-Structure for Salient Object Detection", 2020.
 
-    inner: channels inside a nested U.
-    outer: channels of every stage's output.
-    size_multiple: both sides of the input must be multiples of this, so that every pooling is exact.
+    Attributes:
+        inner: channels inside a nested U.
+        outer: channels of every stage's output.
+        size_multiple: both sides of the input must be multiples of this, so that every pooling is exact.
     """
 
     inner: int = 16
@@ -20,5 +21,5 @@ class U2NetConfig:
 
 
 def u2netp() -> U2NetConfig:
-    """U²-Net-P, 1.1 million parameters."""
+    """Return the configuration of U²-Net-P with 1.1 million parameters."""
     return U2NetConfig()

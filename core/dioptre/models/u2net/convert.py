@@ -1,6 +1,6 @@
-"""The published U²-Net-P (ONNX inside an npm package) to our names and layouts.
+"""Convert the published U²-Net-P (ONNX inside an npm package) to Dioptre's names and layouts.
 
-Needs the `onnx` package (the extra `train`); nothing here runs when a picture is processed.
+This needs the `onnx` package (the extra `train`) and is not used to process pictures.
 """
 
 from __future__ import annotations
@@ -25,21 +25,23 @@ PACKAGE = Package(
     },
 )
 
-_ENCODER_LEVELS = (7, 6, 5, 4, None, None)  # L of RSU-L; None is RSU-4F, which has four levels
+_ENCODER_LEVELS = (7, 6, 5, 4, None, None)  # L of RSU-L; None means RSU-4F, which has four levels
 
 
 def convert(package: Path) -> dict[str, np.ndarray]:
-    """Return the weights under their paths in our module, float32.
+    """Return the weights as float32 under their paths in Dioptre's module.
 
-    Raises DioptreError when the package is not the expected one, ValueError when its graph is not.
+    Raises:
+        DioptreError: the package is not the expected one.
+        ValueError: its graph is not the expected one.
     """
     return apply_rules(upstream_weights(read_package(package, PACKAGE)), RULES)
 
 
 def upstream_weights(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
-    """Return float32 arrays under the names of the PyTorch original, BatchNorm folded into `conv_s1`.
+    """Return float32 arrays under the names of the PyTorch original, with BatchNorm folded into `conv_s1`.
 
-    The export lost the names of the folded convolutions: they come in the order in which the network runs.
+    The export lost the names of the folded convolutions, but they are listed in execution order.
     """
     import onnx
     from onnx import numpy_helper

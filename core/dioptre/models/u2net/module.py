@@ -1,4 +1,4 @@
-"""U²-Net-P in Flax NNX: two levels of nested U-structures; BatchNorm is folded into the convolutions."""
+"""U²-Net-P in Flax NNX: two levels of nested U-structures, with BatchNorm folded into the convolutions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .config import U2NetConfig
 
 
 class ConvReLU(nnx.Module):
-    """3x3 convolution with folded BatchNorm, then ReLU."""
+    """A 3x3 convolution with folded BatchNorm, followed by a ReLU."""
 
     def __init__(self, inputs: int, outputs: int, *, dilation: int = 1, rngs: nnx.Rngs) -> None:
         self.conv = nnx.Conv(inputs, outputs, (3, 3), kernel_dilation=dilation, padding="SAME", rngs=rngs)
@@ -21,9 +21,9 @@ class ConvReLU(nnx.Module):
 
 
 class NestedU(nnx.Module):
-    """RSU-L: a U-Net of `depth` levels with pooling inside, added to its own first convolution.
+    """RSU-L: a U-Net of L = `depth` levels with pooling, added to the output of its own first convolution.
 
-    depth: L; the input's sides must be multiples of 2 ** (L - 2).
+    The input's sides must be multiples of 2 ** (L - 2).
     """
 
     def __init__(self, inputs: int, *, depth: int, config: U2NetConfig, rngs: nnx.Rngs) -> None:
@@ -49,7 +49,7 @@ class NestedU(nnx.Module):
 
 
 class DilatedU(nnx.Module):
-    """RSU-4F: dilations 1, 2, 4, 8 in the place of pooling."""
+    """RSU-4F: a nested U with dilations 1, 2, 4 and 8 instead of pooling."""
 
     def __init__(self, inputs: int, *, config: U2NetConfig, rngs: nnx.Rngs) -> None:
         inner, outer = config.inner, config.outer
@@ -76,9 +76,10 @@ class DilatedU(nnx.Module):
 
 
 class U2Net(nnx.Module):
-    """Saliency of each pixel, in [0, 1], from a normalised RGB picture.
+    """Network from a normalised RGB picture to the saliency of each pixel, in [0, 1].
 
-    The input is (x - mean) / std of the config; its sides must be multiples of `config.size_multiple`.
+    The input is (x - mean) / std, with the values in the network's registry entry; its sides must be multiples of
+    `config.size_multiple`.
     """
 
     def __init__(self, config: U2NetConfig, *, rngs: nnx.Rngs) -> None:
@@ -117,13 +118,13 @@ class U2Net(nnx.Module):
 
 
 def max_pool(x: Float[Array, "n h w c"]) -> Float[Array, "n H W c"]:
-    """Largest value of each 2x2 block; both sides must be even."""
+    """Return the largest value of each 2x2 block; both sides must be even."""
     n, h, w, c = x.shape
     return x.reshape(n, h // 2, 2, w // 2, 2, c).max(axis=(2, 4))
 
 
 def upsample(x: Float[Array, "n h w c"], factor: int) -> Float[Array, "n H W c"]:
-    """Bilinear enlargement with half-pixel centres, edges clamped."""
+    """Enlarge bilinearly with half-pixel centres and clamped edges."""
     if factor == 1:
         return x
     if factor == 2:
@@ -133,7 +134,7 @@ def upsample(x: Float[Array, "n h w c"], factor: int) -> Float[Array, "n H W c"]
 
 
 def _double(x: Array, axis: int) -> Array:
-    """Two output phases of three neighbours: several times as fast as a general resize."""
+    """Double one axis as two interleaved phases, several times as fast as a general resize."""
     length = x.shape[axis]
     before = jnp.concatenate(
         [jax.lax.slice_in_dim(x, 0, 1, axis=axis), jax.lax.slice_in_dim(x, 0, length - 1, axis=axis)], axis

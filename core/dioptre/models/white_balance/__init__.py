@@ -1,1 +1,1 @@
-"""The white-balance estimator: from a thumbnail to the light's colour and a smooth colour mapping."""
+"""The white-balance estimator, which finds the illuminant and a smooth colour correction from a thumbnail."""

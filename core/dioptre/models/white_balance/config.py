@@ -1,4 +1,4 @@
-"""Sizes of the white-balance estimator."""
+"""Configuration of the white-balance estimator."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class WhiteBalanceConfig:
-    """thumbnail_px: side of the square thumbnail, a multiple of coarse_px. coarse_px: of a smaller one, on which
-    all but the lightest and the darkest spots are inspected. bins: of the log-chroma histograms along each axis.
+    """Sizes of the white-balance estimator.
 
-    chroma_range: the histograms cover log ratios from -chroma_range to +chroma_range.
-    bends: numbers that the residual polynomial is made of. residual_limit: its largest coefficient.
+    Attributes:
+        thumbnail_px: side of the square thumbnail, a multiple of coarse_px.
+        coarse_px: side of a smaller thumbnail, used for everything except the lightest and the darkest spots.
+        bins: number of bins of the log-chroma histograms along each axis.
+        chroma_range: the histograms cover log ratios from -chroma_range to +chroma_range.
+        histogram_width: channels of the first layer on the histograms.
+        picture_width: channels of the first layer on the picture.
+        hidden_width: width of the first hidden layer.
+        reading_width: width of the second hidden layer, from which all outputs are computed.
+        bends: number of parameters that determine the residual polynomial.
+        residual_limit: limit of the polynomial's coefficients.
     """
 
     thumbnail_px: int = 192

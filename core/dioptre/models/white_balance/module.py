@@ -1,11 +1,11 @@
-"""The white-balance estimator.
+"""The white-balance estimator in Flax NNX.
 
-Where the light's colour is, is read off log-chroma histograms by a small convolutional network that ends in a
-heat map, as in "Fast Fourier Color Constancy" (Barron and Tsai, CVPR 2017): a cast shifts the histogram, and
-convolutions do not mind shifts. A second branch looks at the picture itself, as it is and without that first
-guess (what is sky, skin, grass?). Both see a coarse thumbnail; of the finer one, how far each channel reaches and
-what colour the lightest and the darkest spots are. All together give the light, the bend of colours, how far to
-believe them, and how large an error is to be expected.
+The illuminant is first estimated from log-chroma histograms by a small convolutional network that ends in a heat
+map, as in "Fast Fourier Color Constancy" (Barron and Tsai, CVPR 2017): a colour cast shifts the histogram, and
+convolutions are invariant to shifts. A second branch processes the picture itself, both unchanged and with this
+first estimate removed, to recognise content such as sky, skin or grass. Both branches use a coarse thumbnail. A
+finer one gives the range of each channel and the colours of the lightest and darkest spots. Together they determine
+the illuminant, the residual polynomial, the confidence in both, and the expected error.
 """
 
 from __future__ import annotations
@@ -21,26 +21,29 @@ from dioptre.imaging.encoding import srgb_to_linear
 
 from .config import WhiteBalanceConfig
 
-_POWERS = (1, 2, 6)  # of the means: grey-world and two shades of grey (Finlayson and Trezzi 2004)
-_POWERS_OF_ALL = (1, 6, 12)  # the same with clipped pixels, whose other channels tell of the light
-_BANDS = (0.1, 0.3, 0.6, 0.85)  # of brightness, as a share of the picture's brightest
+_POWERS = (1, 2, 6)  # powers of the means: grey-world and two shades of grey (Finlayson and Trezzi 2004)
+_POWERS_OF_ALL = (1, 6, 12)  # the same with clipped pixels, whose other channels still depend on the illuminant
+_BANDS = (0.1, 0.3, 0.6, 0.85)  # of brightness, as a fraction of the picture's maximum
 _STATISTICS = 2 * len(_POWERS) + 2 + 2 * len(_POWERS_OF_ALL) + 1 + 4 + 4 + 2 * len(_BANDS)
 _CLIPPED = 0.985
 _LEVELS = (2.5, 7.5, 20.5, 50.5, 101.5, 153.5, 191.5, 216.5, 234.5, 244.5, 251.5, 253.5)
-"""Which a channel may exceed, of 255: between the codes of 8 bits, where rounding decides nothing."""
-_NEAR_EXTREME = (16, 64)  # powers whose means are close to the largest value
+"""Thresholds of the channel values, of 255, placed between 8-bit codes so that rounding has no effect."""
+_NEAR_EXTREME = (16, 64)  # powers for which the mean approaches the largest value
 _SPOTS = (("lightest", 0.01), ("lightest", 0.04), ("darkest", 0.01), ("darkest", 0.04), ("whitest", 0.02))
 _EXTREMES = 3 * (2 * len(_LEVELS) + 2 * len(_NEAR_EXTREME)) + 2 * len(_SPOTS)
 _CONTRASTS = 4
-_CELLS, _REACH = 8, 1.05  # of the histograms around what shades-of-grey takes for the light
+_CELLS, _REACH = 8, 1.05  # of the histograms centred on the estimate by shades of grey
 
 
 class Reading(NamedTuple):
-    """What the network says of n thumbnails.
+    """Output of the network for n thumbnails.
 
-    chroma: the light's (ln r/g, ln b/g) in linear sRGB. residual: coefficients of the residual polynomial. belief:
-    the logit of how much of both to believe: below 0 less than half. log_error: natural logarithm of the error to
-    be expected after the correction (CIELAB ΔE, mean over the picture).
+    Attributes:
+        chroma: the illuminant's (ln r/g, ln b/g) in linear sRGB.
+        residual: coefficients of the residual polynomial.
+        belief: logit of the confidence in both; below 0 it is less than half.
+        log_error: natural logarithm of the expected error after the correction (CIELAB ΔE, averaged over the
+            picture).
     """
 
     chroma: Float[Array, "n 2"]
@@ -50,7 +53,7 @@ class Reading(NamedTuple):
 
 
 class WhiteBalanceEstimator(nnx.Module):
-    """See the module's docstring."""
+    """Network from a thumbnail to its illuminant and colour correction (see the module's docstring)."""
 
     def __init__(self, config: WhiteBalanceConfig, *, rngs: nnx.Rngs) -> None:
         self.config = config
@@ -83,11 +86,11 @@ class WhiteBalanceEstimator(nnx.Module):
         self.error = nnx.Linear(wide, 1, kernel_init=small, rngs=rngs)
 
     def __call__(self, thumbnail: Float[Array, "n side side 3"]) -> Reading:
-        """From sRGB-encoded thumbnails in [0, 1]."""
+        """Estimate the illuminant and the correction from sRGB-encoded thumbnails in [0, 1]."""
         return self.reading(self.features(thumbnail))
 
     def features(self, thumbnail: Float[Array, "n side side 3"]) -> Float[Array, "n features"]:
-        """Input features; the first estimate of the light comes first."""
+        """Return the input features of `reading`, which begin with the first estimate of the illuminant."""
         extremes, thumbnail = _extremes(thumbnail), _coarse(thumbnail, self.config.coarse_px)
         linear = srgb_to_linear(thumbnail)
         chroma = self._chroma(linear)
@@ -103,7 +106,7 @@ class WhiteBalanceEstimator(nnx.Module):
         return jnp.concatenate(seen, axis=-1)
 
     def reading(self, features: Float[Array, "n features"]) -> Reading:
-        """From what is seen to what is said."""
+        """Compute the outputs from the features."""
         guess = features[:, :2]
         hidden = nnx.relu(self.hidden(features))
         hidden = nnx.relu(self.hidden2(hidden))
@@ -124,7 +127,10 @@ class WhiteBalanceEstimator(nnx.Module):
     def _histograms(
         self, thumbnail: Float[Array, "n h w 3"], linear: Float[Array, "n h w 3"], chroma: Float[Array, "n h w 2"]
     ) -> Float[Array, "n bins bins 5"]:
-        """Of all usable pixels, the brightest, the edges; where there is anything; of what is clipped in part."""
+        """Return log-chroma histograms of different sets of pixels.
+
+        The channels are: all usable pixels, the brightest, the edges, the occupied bins, and partly clipped pixels.
+        """
         bins, limit = self.config.bins, self.config.chroma_range
         peak, low = _largest(thumbnail), _least(thumbnail)
         usable = ((peak < _CLIPPED) & (low > 0.02)).astype(jnp.float32)
@@ -148,7 +154,7 @@ class WhiteBalanceEstimator(nnx.Module):
     def _heat_map(
         self, histograms: Float[Array, "n bins bins 5"]
     ) -> tuple[Float[Array, "n 2"], Float[Array, "n low low deep"]]:
-        """The expected chroma of the light, and the deepest features."""
+        """Return the expected chroma of the illuminant, and the deepest features."""
         x0 = nnx.relu(self.hist_in(histograms))
         x1 = nnx.relu(self.hist_down1(x0))
         x2 = nnx.relu(self.hist_down2(x1))
@@ -166,7 +172,7 @@ class WhiteBalanceEstimator(nnx.Module):
 def _statistics(
     thumbnail: Float[Array, "n h w 3"], linear: Float[Array, "n h w 3"], chroma: Float[Array, "n h w 2"]
 ) -> Float[Array, "n statistics"]:
-    """What classical estimators say of the light, of edges and of bands of brightness too; how bright it is."""
+    """Return classical estimates of the illuminant, also for edges and brightness bands, and the brightness."""
     unclipped = (_largest(thumbnail)[..., None] < _CLIPPED).astype(jnp.float32)
     bright = jnp.mean(thumbnail, axis=(1, 2, 3))[:, None]
     of_usable = _chroma_of_means(linear, unclipped + 1e-4, _POWERS)
@@ -186,15 +192,16 @@ def _statistics(
 
 
 def _coarse(thumbnail: Float[Array, "n side side 3"], side_px: int) -> Float[Array, "n h w 3"]:
-    """The means of equal squares of pixels."""
+    """Return the thumbnail reduced to `side_px` by averaging equal squares of pixels."""
     n, times = len(thumbnail), thumbnail.shape[1] // side_px
     return jnp.mean(thumbnail.reshape(n, side_px, times, side_px, times, 3), axis=(2, 4))
 
 
 def _extremes(thumbnail: Float[Array, "n side side 3"]) -> Float[Array, "n extremes"]:
-    """How far each channel reaches up and down, and the colours of the lightest and the darkest spots.
+    """Return the range of each channel, and the colours of the lightest and the darkest spots.
 
-    A light's colour is the limit of what it shows (Forsyth 1990), and a few bright pixels are enough to see it.
+    The illuminant limits the colours that can occur (Forsyth 1990), and a few bright pixels suffice to reveal the
+    limit.
     """
     n = len(thumbnail)
     encoded = jnp.moveaxis(thumbnail.reshape(n, -1, 3), -1, 1)
@@ -217,9 +224,10 @@ def _extremes(thumbnail: Float[Array, "n side side 3"]) -> Float[Array, "n extre
 
 
 def _contrasts(thumbnail: Float[Array, "n h w 3"], linear: Float[Array, "n h w 3"]) -> Float[Array, "n contrasts"]:
-    """How far red and blue spread beside green, and how far they go along with it.
+    """Return the contrast of red and blue relative to green, and their covariance with green.
 
-    What lies over the whole picture, haze or a raw's black that is off, leaves them as they are.
+    A constant offset over the whole picture, such as haze or a wrong black level in a raw file, does not affect
+    these.
     """
     n = len(thumbnail)
     unclipped = (_largest(thumbnail) < _CLIPPED).astype(jnp.float32).reshape(n, -1)
@@ -239,9 +247,9 @@ def _contrasts(thumbnail: Float[Array, "n h w 3"], linear: Float[Array, "n h w 3
 def _around(
     centre: Float[Array, "n 2"], thumbnail: Float[Array, "n h w 3"], chroma: Float[Array, "n h w 2"]
 ) -> Float[Array, "n cells"]:
-    """Coarse log-chroma histograms of all pixels and of the bright ones, with `centre` in their middle.
+    """Return coarse log-chroma histograms, centred on `centre`, of all pixels and of the bright ones.
 
-    They hardly change with the light: they show what the picture's own colours are.
+    They hardly depend on the illuminant and thus describe the picture's own colours.
     """
     n, peak = len(thumbnail), _largest(thumbnail)
     usable = ((peak < _CLIPPED) & (_least(thumbnail) > 0.02)).astype(jnp.float32)
@@ -258,7 +266,7 @@ def _around(
 def _chroma_of_means(
     linear: Float[Array, "n h w 3"], weights: Float[Array, "n h w 1"], powers: tuple[int, ...]
 ) -> Float[Array, "n c"]:
-    """(ln r/g, ln b/g) of the weighted means of every power."""
+    """Return (ln r/g, ln b/g) of the weighted means for every power."""
     found = []
     for power in powers:
         mean = jnp.sum(weights * linear**power, axis=(1, 2)) / jnp.sum(weights, axis=(1, 2))
@@ -268,7 +276,7 @@ def _chroma_of_means(
 
 
 def _largest(colours: Float[Array, "*batch 3"]) -> Float[Array, "*batch"]:
-    """The largest channel; written out, as XLA's reductions of three values are twenty times slower on a CPU."""
+    """Return the largest channel, written out: XLA's reductions of three values are 20 times slower on a CPU."""
     return jnp.maximum(jnp.maximum(colours[..., 0], colours[..., 1]), colours[..., 2])
 
 
