@@ -312,13 +312,16 @@ class DioptreDocker(DockWidget):
     def _follow_run(self, run: Run) -> None:
         """Report the outcome of a run, no matter where it was started."""
         self._said = ""
-        run.finished.connect(lambda _node, messages: self._ended(in_short(run, messages)))
+        run.finished.connect(lambda _node, messages: self._ended(in_short(run, messages), reread=run.rereads))
         run.failed.connect(lambda error: self._ended(_sentence(error)))
 
-    def _ended(self, words: str) -> None:
+    def _ended(self, words: str, *, reread: bool = False) -> None:
         self._said = words
         self._words.setText(words)
-        self.session.look_again()
+        if reread and self.isVisible() and self.session.size is not None:
+            self.session.look()
+        else:
+            self.session.look_again()
         self._list_results()
 
     def _list_results(self) -> None:

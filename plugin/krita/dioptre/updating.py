@@ -73,7 +73,9 @@ def start(manager: JobManager, document: Document | None, node: Node | None) -> 
         RefusedError: There is nothing to update, or it cannot be updated.
     """
     plans = plan(document, node)
-    return manager.put("Update", read(plans), work, lambda done: apply(done, manager.undo_sync))
+    run = manager.put("Update", read(plans), work, lambda done: apply(done, manager.undo_sync))
+    run.rereads = True
+    return run
 
 
 def plan(document: Document | None, node: Node | None) -> list[Plan]:

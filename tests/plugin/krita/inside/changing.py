@@ -137,6 +137,18 @@ def check_editing_depth():
     after = yield from person.canvas_picture("edit-depth-after.png")
     expect("the canvas shows a result", person.apart(after, during)[1] > 5, True)
     expect("the painting counts", person.apart(after, before)[1] > 0.05, True)
+    document.setActiveNode(child(group, "Result"))
+    yield from opened("dioptre_edit")
+    yield from ready()
+    depth = state().shown.depth
+    trigger("dioptre_edit_depth")
+    yield from soon("active again", lambda: document.activeNode().name(), "Depth")
+    far = array.array("f", [0.0, 1.0] * (PHOTO_PX * 60)).tobytes()
+    child(group, "Depth").setPixelData(far, 0, PHOTO_PX - 60, PHOTO_PX, 60)
+    trigger("dioptre_update")
+    yield from until(
+        lambda: state().shown is not None and state().shown.depth not in (None, depth), "the new depth"
+    )
 
 
 def check_each_job_has_its_own_cancel():
