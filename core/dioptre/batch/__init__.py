@@ -1,1 +1,1 @@
-"""Many pictures through one recipe: in parallel, on this machine or many, with nothing lost on the way."""
+"""Apply a recipe to many pictures: in parallel, on one machine or many, with every picture accounted for."""

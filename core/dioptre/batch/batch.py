@@ -1,4 +1,4 @@
-"""A batch from a folder to a folder."""
+"""Run a batch: apply a recipe to a folder of pictures and write the results to another folder."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from .work import Failed, Made, Outcome, Task
 
 @runtime_checkable
 class Watcher(Protocol):
-    """Hears how a batch goes on."""
+    """Observer of a batch."""
 
     def made(self, item: Item, written: list[Path], messages: tuple[str, ...]) -> None:
-        """A picture is done and its files are there."""
+        """Handle a finished picture whose files have been written."""
 
     def failed(self, item: Item, error: DioptreError) -> None:
-        """A picture has no result; the others go on."""
+        """Handle a picture without a result; the batch continues."""
 
     def progress(self, fraction: float, phase: str) -> None:
-        """The share done, 0 to 1, and how far that is as text, with the time left. It may raise `Cancelled`."""
+        """Handle progress: the fraction done, 0 to 1, and a description. May raise `Cancelled`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """How a batch ended. page: the contact sheet, None where it could not be written (`page_error`)."""
+    """The outcome of a batch. page: the contact sheet, or None if it could not be written (see `page_error`)."""
 
     made: int
     finished_before: int
@@ -60,14 +60,25 @@ def run_batch(
     force: bool = False,
     everything: bool = False,
 ) -> Summary:
-    """Follow `chosen` on every picture in `folder` and below; results go to the same places in `output`.
+    """Apply a recipe to every picture in `folder` and its subfolders; results go to the same places in `output`.
 
-    executor: makes one for a number of pictures. resume: leave out what is finished. force: replace results.
-    everything: write what `run` writes, not the result and its recipe alone.
+    Originals are never changed, and existing files are replaced only with `force`. A picture that fails does not
+    stop the others. However the batch ends, the contact sheet in `output` shows the existing results.
 
-    Originals are never touched, existing files replaced only with `force`. A picture that fails does not stop the
-    others. However the batch ends, the contact sheet in `output` shows what there is. Raises UsageError and
-    DioptreError for what concerns all pictures, `Cancelled` from the watcher.
+    Args:
+        folder: folder of the pictures.
+        output: folder for the results.
+        chosen: the recipe.
+        executor: creates an executor for a number of pictures.
+        watcher: observer of the batch.
+        resume: skip pictures that are already finished.
+        force: replace existing results.
+        everything: write all files that `run` writes, instead of only the result and its recipe.
+
+    Raises:
+        UsageError: the folders are invalid.
+        DioptreError: an error concerns all pictures.
+        Cancelled: the watcher raised it.
     """
     batch = _Batch(output, chosen, watcher, force=force, everything=everything)
     found = plan.items(folder, output)
@@ -102,7 +113,7 @@ class _Batch:
         self._page_error: DioptreError | None = None
 
     def task(self, item: Item, *, resume: bool) -> Task | None:
-        """The task for this picture; None if it is finished or cannot start."""
+        """Return the task for this picture; None if it is finished or cannot start."""
         try:
             sha256 = sha256_of(item.source)
             if resume and self._is_finished(item, sha256):
@@ -131,7 +142,7 @@ class _Batch:
         )
 
     def _is_finished(self, item: Item, sha256: str) -> bool:
-        """Raises DamagedResult where what is there may be a user's edit, which only `force` replaces."""
+        """Return whether the result exists; raise DamagedResult if it was changed, unless `force` replaces it."""
         found = plan.state(item, self._chosen, sha256=sha256, everything=self._everything)
         if found is plan.State.DAMAGED and not self._force:
             there = plan.result_of(item, self._chosen) or item.folder
@@ -161,7 +172,7 @@ class _Batch:
         self._tell()
 
     def write_page(self, found: list[Item]) -> None:
-        """Write the contact sheet; rows of earlier batches stay as they are while their results are there."""
+        """Write the contact sheet; rows of earlier batches are kept as long as their results exist."""
         rows = {shown.result: shown for shown in contact_sheet.shown_before(self._output)}
         missing = []
         for item in found:
@@ -200,7 +211,8 @@ class _Batch:
         )
 
     def _publish(self, item: Item, made: Made) -> None:
-        names = sorted(made.files, key=lambda name: name.endswith(".json"))  # the recipe, which lists the others
+        # The recipe comes last because it lists the other files.
+        names = sorted(made.files, key=lambda name: name.endswith(".json"))
         with files.staged(item.folder, force=self._force, permissions_of=item.source) as staging:
             for name in names:
                 if _same(item.folder / name, item.source):
@@ -216,7 +228,7 @@ class _Batch:
         self._watcher.made(item, [item.folder / name for name in made.files], messages)
 
     def _publish_previews(self, item: Item, made: Made) -> tuple[str, ...]:
-        """The result is there; that the contact sheet lacks its pictures is a remark."""
+        """Write the small pictures for the contact sheet; return a message if that fails."""
         small = plan.preview_paths(self._output, item)
         try:
             with files.staged(small[0].parent, force=True, permissions_of=item.source) as staging:
@@ -227,7 +239,7 @@ class _Batch:
         return ()
 
     def _require_same_weights(self, made: Made) -> None:
-        """All pictures of a batch come from the same networks, whichever machine made them."""
+        """Raise DioptreError unless all machines of the batch use networks with the same weights."""
         for name, checksum in made.models.items():
             if self._models.setdefault(name, checksum) != checksum:
                 raise DioptreError(
@@ -251,7 +263,7 @@ class _Batch:
 
 
 def _weight(task: Task) -> int:
-    """What a picture costs, for the time left: something fixed, and its pixels."""
+    """Return the relative cost of a picture for estimating the time left: a fixed part plus its pixels."""
     height, width = task.size
     return 300_000 + height * width
 
@@ -272,7 +284,7 @@ def _same(one: Path, other: Path) -> bool:
 
 @contextmanager
 def _alone(output: Path) -> Iterator[None]:
-    """One batch at a time in a folder, where the system can lock folders."""
+    """Allow one batch at a time in a folder, if the system can lock folders."""
     if sys.platform == "win32":
         yield
         return
@@ -293,7 +305,7 @@ def _alone(output: Path) -> Iterator[None]:
                 file=problems.shown(output),
             ) from None
         except OSError:
-            pass  # a file system without locks
+            pass  # the file system does not support locks
         yield
     finally:
         os.close(descriptor)

@@ -1,6 +1,6 @@
-"""The contact sheet of a batch: one page with before and after of every picture, and what failed and why.
+"""The contact sheet of a batch: a page that compares pictures before and after, and lists failures.
 
-It works from the disk: no script, style or font from elsewhere, and a policy in the page that forbids them.
+It works offline: it uses no external scripts, styles or fonts, and contains a policy that forbids them.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from dioptre_link.regular import read_regular
 
 PAGE = "contact-sheet.html"
 _OURS = '<meta name="generator" content="Dioptre">'
-_MAX_PAGE = 1 << 27  # bytes; 100,000 pictures have half of it
-_MAX_FIGURE = 1 << 14  # characters; the expressions below take time by its square, for a page that somebody made up
+_MAX_PAGE = 1 << 27  # in bytes; a page with 100,000 pictures has half of that
+# In characters. The time of the expressions below grows with the square of it, which a forged page could exploit.
+_MAX_FIGURE = 1 << 14
 _CAPTION = re.compile(
     r'<figcaption>(?P<name>[^<]*): <a href="(?P<original>[^"]*)">original</a>, '
     r'<a href="(?P<result>[^"]*)">result</a>(?P<messages>.*?)</figcaption>',
@@ -33,7 +34,7 @@ _MESSAGE = re.compile(r"<br><small>(.*?)</small>", re.DOTALL)
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """A picture of the page. The small ones are None where they are missing."""
+    """A picture on the page. The small versions are None if they are missing."""
 
     name: str
     original: Path
@@ -45,7 +46,7 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class Missing:
-    """A picture without a result, and why."""
+    """A picture without a result, with the reason."""
 
     name: str
     reason: str
@@ -55,9 +56,11 @@ class Missing:
 def write_page(
     folder: Path, *, title: str, steps: Sequence[str], shown: Sequence[Shown], missing: Sequence[Missing]
 ) -> Path:
-    """Write the page into `folder`, replacing an older one of ours; return its path.
+    """Write the page into `folder`, replacing an older contact sheet; return its path.
 
-    Raises FileExists when a page of that name is somebody else's, UnwritableFile.
+    Raises:
+        FileExists: a file with this name is not a contact sheet.
+        UnwritableFile: the page cannot be written.
     """
     path = folder / PAGE
     check_free(path, force=True)
@@ -74,7 +77,7 @@ def write_page(
 
 
 def shown_before(folder: Path) -> list[Shown]:
-    """The pictures on the page in `folder` whose results are still there; none where the page is not ours."""
+    """Return the pictures on an earlier contact sheet in `folder` whose results still exist."""
     text = ""
     with suppress(OSError):
         text = read_regular(folder / PAGE, most=_MAX_PAGE).decode("utf-8", "replace")
@@ -84,7 +87,7 @@ def shown_before(folder: Path) -> list[Shown]:
     for figure in text.split("<figure>")[1:]:
         caption = _CAPTION.search(figure := figure.partition("</figure>")[0][:_MAX_FIGURE])
         if caption is None or not os.path.isfile(result := _path(folder, caption["result"])):  # noqa: PTH113
-            continue  # pathlib raises for a name that is too long
+            continue  # pathlib would raise an error for a name that is too long
         images = {kind: _path(folder, link) for link, kind in _IMAGE.findall(figure)}
         found.append(
             Shown(
@@ -135,7 +138,7 @@ def _page(
 
 
 def _address(relative: str) -> str:
-    """A path as it stands in a page; its bytes, which need not be text."""
+    """Encode a path for a link in the page, byte by byte, since it need not be valid text."""
     return escape(quote(os.fsencode(relative.replace(os.sep, "/"))), quote=True)
 
 

@@ -1,4 +1,4 @@
-"""Hands out the pictures of a batch as there is room, takes the results, and outlives a worker that dies."""
+"""Distribute the pictures of a batch to workers, collect the results, and survive workers that crash."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dioptre_link.errors import DioptreError
 
 from .work import NOT_HERE, Failed, Outcome, Task
 
-_LOOK_S = 1.0  # new workers may have come
+_LOOK_S = 1.0  # interval for checking whether new workers have joined
 
 
 class WorkerLostError(DioptreError):
@@ -24,29 +24,30 @@ class WorkerLostError(DioptreError):
 
 @runtime_checkable
 class Executor(Protocol):
-    """Who does the work: processes here, or workers of a scheduler."""
+    """Runs tasks in local processes or on the workers of a scheduler."""
 
     def has_room(self, task: Task, running: Iterable[Task]) -> bool:
-        """Whether `task` can begin beside those that are running."""
+        """Return whether `task` can start in addition to the running ones."""
 
     def submit(self, task: Task) -> Future[Outcome]:
-        """Begin it. The future raises WorkerLostError when its worker died."""
+        """Start a task; the future raises WorkerLostError if its worker crashes."""
 
     def close(self) -> None:
-        """End all workers of ours, at once."""
+        """End all workers started by this executor at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Try:
     task: Task
-    alone: bool = False  # its worker died before: nothing else runs beside it, so that the next death is its own
+    # Its worker crashed before: nothing runs beside it, so that another crash is certainly its own.
+    alone: bool = False
 
 
 def run(tasks: Iterable[Task], executor: Executor, *, done: Callable[[Task, Outcome], None]) -> None:
-    """Work on all tasks, in their order as far as there is room; `done` is informed of each as it ends.
+    """Run all tasks, in order as far as there is room; call `done` with each as it ends.
 
-    A picture whose worker died is tried once more, alone. One whose worker cannot read its path is sent by bytes.
-    `done` may raise to stop; `executor` is closed in any case.
+    A picture whose worker crashed is tried once more, alone. If a worker cannot read a picture's path, its bytes
+    are sent. `done` may raise an exception to stop; `executor` is closed in any case.
     """
     waiting = deque(_Try(task=task) for task in tasks)
     running: dict[Future[Outcome], _Try] = {}
@@ -78,7 +79,7 @@ def _may_begin(each: _Try, executor: Executor, running: Mapping[Future[Outcome],
 
 
 def _judge(each: _Try, future: Future[Outcome]) -> tuple[_Try | None, Outcome]:
-    """Whether to try once more, and what came out of it."""
+    """Return the next attempt, or None if there is none, and the outcome of this one."""
     try:
         outcome = future.result()
     except WorkerLostError as error:

@@ -1,8 +1,8 @@
-"""Processes on this machine: one for each core as far as memory goes.
+"""Local worker processes: one per core, as far as memory allows.
 
-One process a core makes as many pictures an hour as one process on all cores, or more (XLA's own threads wait for
-each other), and a picture that brings its process down takes nothing else with it. Each has an executor to itself,
-which says whose process died.
+One process per core finishes at least as many pictures an hour as one process on all cores (XLA's threads wait for
+each other), and a picture that crashes its process affects no others. Each process has its own executor, which
+shows whose process crashed.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ _ALONE = (
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def budget_bytes() -> int:
-    """What all processes together may take: what is free now, without a reserve for the system."""
+    """Return the memory available to all processes together: the free memory minus a reserve for the system."""
     return max(0, memory.free_bytes() - memory.RESERVE_BYTES)
 
 
 class LocalExecutor:
-    """`processes` workers at most, fewer where `budget_bytes` is used up.
+    """At most `processes` workers, and fewer if the memory of `budget_bytes` is used up.
 
-    do: what a worker does with a task; another one is for tests.
+    do: function that executes a task in a worker; tests use a different one.
     """
 
     def __init__(self, *, processes: int, budget_bytes: int, do: Callable[[Task], Outcome] = work.make) -> None:
@@ -68,11 +68,11 @@ class LocalExecutor:
     def close(self) -> None:
         for lane in self._lanes:
             lane.kill()
-        scratch.sweep()  # what those at work had there
+        scratch.sweep()  # temporary folders of the killed processes
 
 
 class _Lane:
-    """One process, made when it is first needed and again when it died."""
+    """A process that is started on first use and restarted after a crash."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
@@ -99,7 +99,7 @@ class _Lane:
         return answer
 
     def _pass_on(self, answer: Future[Outcome], inner: Future[Outcome]) -> None:
-        # Cancelled before it began: the batch ends while the process is still starting.
+        # Cancelled before it started: the batch ended while the process was still starting.
         error: BaseException | None = Cancelled() if inner.cancelled() else inner.exception()
         if isinstance(error, BrokenProcessPool):
             self._executor, self._processes = None, []
@@ -118,7 +118,7 @@ class _Lane:
 
 
 def _begin(threads: int) -> None:
-    """The first thing in a new process."""
+    """Initialise a new process."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
@@ -127,12 +127,12 @@ def _begin(threads: int) -> None:
 
 def _end_with(parent: BaseProcess) -> None:
     parent.join()
-    os._exit(1)  # killed: nobody takes what we make
+    os._exit(1)  # the parent was killed: nothing will receive the result
 
 
 @contextmanager
 def _unheard_interrupts() -> Iterator[None]:
-    """Ctrl-C reaches every process of a terminal; those begun here leave it to us, from their first moment."""
+    """Start processes with SIGINT blocked: Ctrl-C reaches all processes of a terminal; the parent handles it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -144,6 +144,6 @@ def _unheard_interrupts() -> Iterator[None]:
 
 
 def _need(task: Task) -> int:
-    """What it may take at its peak; of an unknown size, as for 12 megapixels."""
+    """Return the peak memory of a task; a picture of unknown size counts as 12 megapixels."""
     size = task.size if task.size != (0, 0) else (3000, 4000)
     return memory.need_bytes(CHAIN, {"steps": task.recipe["steps"]}, size)

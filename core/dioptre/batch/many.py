@@ -1,10 +1,11 @@
 """Workers of a Dask scheduler, on this machine or others.
 
-They load a network once and keep it. The scheduler gives a picture to another worker when one is lost; results come
-back as bytes, so that workers need no common disk and write nothing.
+They load a network once and keep it. The scheduler passes a picture to another worker if its worker is lost.
+Results are returned as bytes, so workers need no shared disk and write no files.
 
-Dask lets anybody who reaches a scheduler join as a worker, and unpickles what a worker returns. So a scheduler
-beyond this machine must speak TLS, whose certificates say who belongs to it, and results are never unpickled here.
+Anyone who can reach a Dask scheduler can join it as a worker, and Dask unpickles what workers return. So a
+scheduler on another machine must use TLS, whose certificates determine who belongs to it, and results are never
+unpickled here.
 """
 
 from __future__ import annotations
@@ -26,37 +27,38 @@ from . import packing, work
 from .engine import WorkerLostError
 from .work import Failed, Outcome, Task
 
-CONNECT_S = 15.0  # a scheduler answers at once; this is for slow networks
+CONNECT_S = 15.0  # a scheduler answers at once; this allows for slow networks
 _INSTALL = "Install it: python3 install.py python -m pip install --require-hashes -r locks/distributed.txt"
 _LOOPBACK_NAMES = ("localhost", "ip6-localhost")
 _DESERIALIZERS = ["dask", "msgpack", "error"]  # without pickle
-_AHEAD = 2  # pictures handed out for each thread of the workers: the next one is there when one ends
-_RETRIES = 2  # of a picture whose worker raised; lost workers are the scheduler's own count
+_AHEAD = 2  # pictures in progress or queued per worker thread, so that the next one is ready when one ends
+_RETRIES = 2  # for a picture whose worker raised an exception; the scheduler counts lost workers separately
 
 
 class SchedulerError(DioptreError):
-    """There is no scheduler, or it went away."""
+    """There is no scheduler, or the connection to it was lost."""
 
     code = "no-scheduler"
 
 
 class UntrustedSchedulerError(DioptreError):
-    """Anybody in the network could join the scheduler."""
+    """Anyone on the network could join the scheduler."""
 
     code = "scheduler-without-tls"
 
 
 class DaskExecutor:
-    """The workers of the scheduler at `address`, e.g. tcp://10.0.0.5:8786.
+    """The workers of the scheduler at `address`, such as tcp://10.0.0.5:8786.
 
-    do: what a worker does with a task; another one is for tests.
+    do: function that executes a task in a worker; tests use a different one.
     """
 
     def __init__(
         self, address: str, *, timeout_s: float = CONNECT_S, do: Callable[[Task], Outcome] | None = None
     ) -> None:
         try:
-            distributed: Any = import_module("distributed")  # it ships no types for what we call
+            # Distributed has no type information for the functions used here.
+            distributed: Any = import_module("distributed")
         except ImportError as error:
             raise DioptreError(
                 "Support for several machines is not installed.",
@@ -69,7 +71,7 @@ class DaskExecutor:
             with warnings.catch_warnings():
                 warnings.simplefilter(
                     "ignore"
-                )  # of other versions of packages; other Dioptres are refused by `make`
+                )  # about other package versions; `make` rejects other versions of Dioptre
                 self._client = distributed.Client(
                     address,
                     timeout=timeout_s,
@@ -87,7 +89,7 @@ class DaskExecutor:
         self._do = do or make_on_worker
 
     def has_room(self, task: Task, running: Iterable[Task]) -> bool:
-        """Workers take pictures as they become free; new workers count."""
+        """Return whether the workers, including new ones, have room; they take pictures as they become free."""
         threads: int = sum(self._client.nthreads().values())
         return len(list(running)) < _AHEAD * max(1, threads)
 
@@ -95,28 +97,28 @@ class DaskExecutor:
         answer: Future[Outcome] = Future()
         answer.set_running_or_notify_cancel()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that pictures are large
+            warnings.simplefilter("ignore")  # about large pictures
             inner = self._client.submit(_packed_by, self._do, task, pure=False, retries=_RETRIES)
         self._pending.add(inner)
         inner.add_done_callback(partial(self._pass_on, answer))
         return answer
 
     def _pass_on(self, answer: Future[Outcome], inner: Any) -> None:
-        """Hand on the outcome. Dask's executor is not used: it never ends where a result cannot be read."""
+        """Pass on the outcome. Dask's own executor is not used: it would hang if a result could not be read."""
         self._pending.discard(inner)
         try:
             data = _bytes_of(inner)
             answer.set_result(packing.unpacked(bytes(data)))
         except packing.BadOutcomeError as error:
             answer.set_result(Failed.by(error))
-        except (CancelledError, OSError):  # the scheduler went, or forgot us
+        except (CancelledError, OSError):  # the scheduler ended or forgot this client
             answer.set_exception(
                 SchedulerError(
                     "The connection to the scheduler was lost.",
                     hint="Restart it, then run the batch again with --resume.",
                 )
             )
-        except Exception as error:  # noqa: BLE001  (KilledWorker, and what tasks may raise in a broken installation)
+        except Exception as error:  # noqa: BLE001  (KilledWorker, or any error of a broken installation)
             lost = WorkerLostError(
                 f"No worker could finish this picture ({type(error).__name__}).",
                 hint="Check the workers' logs: they may be out of memory, or Dioptre may not be installed there.",
@@ -125,17 +127,17 @@ class DaskExecutor:
             answer.set_exception(lost)
 
     def close(self) -> None:
-        """Drop what is still waiting, and leave the scheduler with its workers to whoever started them."""
+        """Cancel waiting tasks and disconnect; the scheduler and its workers keep running."""
         self._client.cancel(list(self._pending))
         self._client.close(timeout=5)
 
 
 def _bytes_of(inner: Any) -> Any:
-    """A finished task's result. Raises BadOutcomeError where it is not bytes, and what the task raised."""
+    """Return a finished task's result; raise BadOutcomeError unless it is bytes, or else the task's exception."""
     try:
         data = inner.result()
     except (TypeError, ValueError) as error:
-        if inner.status == "finished":  # it came, and is not read: a pickle
+        if inner.status == "finished":  # it arrived but was not deserialised: a pickle
             raise packing.BadOutcomeError from error
         raise
     if not isinstance(data, bytes | bytearray | memoryview):
@@ -144,14 +146,14 @@ def _bytes_of(inner: Any) -> Any:
 
 
 def _silence() -> None:
-    """Let Dask print nothing: what matters is said by us. Its loggers have levels of their own."""
+    """Silence Dask's loggers, which set their own levels; everything relevant is reported here."""
     for name in ("distributed", "tornado", *logging.root.manager.loggerDict):
         if name.partition(".")[0] in ("distributed", "tornado"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def require_trusted(address: str) -> None:
-    """Raise UntrustedSchedulerError for an address beyond this machine without TLS."""
+    """Raise UntrustedSchedulerError for an address on another machine without TLS."""
     scheme, _, rest = address.rpartition("://")
     host = urlsplit(f"//{rest}").hostname or ""
     if scheme == "tls" or host in _LOOPBACK_NAMES:
@@ -167,12 +169,12 @@ def require_trusted(address: str) -> None:
 
 
 def _packed_by(do: Callable[[Task], Outcome], task: Task) -> bytes:
-    """What a worker runs: bytes go back, whatever the outcome."""
+    """Run a task in a worker and return the packed outcome."""
     return packing.packed(do(task))
 
 
 def make_on_worker(task: Task) -> Outcome:
-    """`work.make` with as many threads for XLA as this worker has."""
+    """Run `work.make` with as many XLA threads as this worker has."""
     distributed: Any = import_module("distributed")
     work.prepare(threads=distributed.get_worker().state.nthreads)
     return work.make(task)

@@ -1,4 +1,4 @@
-"""An outcome as bytes: JSON, then the files one after the other. No pickle: what a sender writes is never run."""
+"""Encode an outcome as bytes: JSON followed by the files. No pickle, so data from a sender is never executed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_JSON = 1 << 24
 
 
 class BadOutcomeError(DioptreError):
-    """What a worker sent is not an outcome of a picture."""
+    """A worker's answer is not an outcome of a picture."""
 
     code = "bad-outcome"
 
@@ -29,7 +29,7 @@ class BadOutcomeError(DioptreError):
 
 
 def packed(outcome: Outcome) -> bytes:
-    """The outcome as bytes."""
+    """Encode an outcome as bytes."""
     if isinstance(outcome, Failed):
         return _joined({"failed": {"code": outcome.code, "message": outcome.message, "hint": outcome.hint}}, [])
     names = list(outcome.files)
@@ -44,7 +44,7 @@ def packed(outcome: Outcome) -> bytes:
 
 
 def unpacked(data: bytes) -> Outcome:
-    """The outcome in `packed` bytes. Raises BadOutcomeError where they are none, or name a file elsewhere."""
+    """Decode an outcome; raise BadOutcomeError if the bytes are invalid or name a file outside the folder."""
     try:
         return _unpacked(memoryview(data))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error) as error:
@@ -90,7 +90,7 @@ def _text(value: Any) -> str:
 
 
 def _plain(name: Any) -> str:
-    """A name without a folder: results go where the batch puts them."""
+    """Return a file name; raise ValueError if it contains a folder, which only the batch may choose."""
     text = _text(name)
     plain = text == PurePosixPath(text).name == PureWindowsPath(text).name
     if not plain or not text or text.startswith(".") or "\0" in text:

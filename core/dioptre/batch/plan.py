@@ -1,4 +1,4 @@
-"""What a batch has to do: the pictures of a folder, the names of their results, and which of them are there."""
+"""Plan a batch: find the pictures of a folder, name their results, and check which results exist."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from .work import result_base
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif", ".gif"}
 )
-_MAX_RECIPE = 1 << 20  # bytes; with its options and files a recipe has some thousand
-PREVIEWS = "contact-sheet"  # folder beside the page of that name
+_MAX_RECIPE = 1 << 20  # in bytes; a recipe with its options and files has a few thousand
+PREVIEWS = "contact-sheet"  # name of the folder next to the page with that name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """A picture of the batch. name: its path below the folder, with slashes. folder: where its results go."""
+    """A picture of a batch. name: its path relative to the folder, with slashes. folder: folder for its results."""
 
     name: str
     source: Path
@@ -36,14 +36,18 @@ class Item:
     stem: str
 
     def base(self, recipe: Recipe) -> str:
+        """Return the start of the file names of this picture's results."""
         return result_base(self.stem, recipe.steps[-1].operation)
 
 
 def items(folder: Path, output: Path) -> list[Item]:
-    """The pictures in `folder` and below, by their names, which decide the order. Hidden ones are left out.
+    """Find the pictures in `folder` and its subfolders, sorted by name, without hidden ones.
 
-    Results of pictures that share a stem (photo.jpg, photo.tif) get the suffix into their names. Raises
-    UsageError where results would lie among the originals, DioptreError where there is nothing to do.
+    If pictures share a stem (photo.jpg, photo.tif), their results have the suffix in their names.
+
+    Raises:
+        UsageError: the folder does not exist, or results would be mixed with the originals.
+        DioptreError: there are no pictures.
     """
     if not folder.is_dir():
         raise UsageError(
@@ -75,18 +79,18 @@ def items(folder: Path, output: Path) -> list[Item]:
 
 
 class State(Enum):
-    """What a folder has of a picture's result."""
+    """The state of a picture's result in the output folder."""
 
-    MISSING = "missing"  # none, or one of another picture or recipe
-    DAMAGED = "damaged"  # of this very picture and recipe, but not as it was written
+    MISSING = "missing"  # there is none, or it is of another picture or recipe
+    DAMAGED = "damaged"  # it is of this picture and recipe, but was changed after it was written
     FINISHED = "finished"
 
 
 def state(item: Item, chosen: Recipe, *, sha256: str, everything: bool) -> State:
-    """Whether the result of this very picture and recipe already exists, whole.
+    """Return whether the result of this picture and recipe exists undamaged.
 
-    The recipe beside a result says which files belong to it, with their sizes and sha256. One of an older Dioptre
-    says nothing of them: there the picture is decoded. Networks count where the recipe names them.
+    The recipe next to a result lists the files that belong to it, with sizes and SHA-256. A recipe of an older
+    Dioptre does not; its picture is decoded instead. If the recipe names networks, their checksums must match too.
     """
     base = item.base(chosen)
     try:
@@ -125,7 +129,7 @@ def _decodes(path: Path) -> bool:
     except (problems.DamagedPicture, problems.NotAPicture):
         return False
     except DioptreError:
-        return True  # too large for now: nothing says that it is damaged
+        return True  # too large to decode now, which does not mean that it is damaged
 
 
 def _unpacks(path: Path) -> bool:
@@ -139,7 +143,7 @@ def _unpacks(path: Path) -> bool:
 
 
 def result_of(item: Item, chosen: Recipe) -> Path | None:
-    """The picture (or the depth) that was made of this item; None where there is none."""
+    """Return the picture (or the depth) that was computed from this item; None if there is none."""
     base = item.base(chosen)
     for suffix in sorted({*SUFFIXES, item.source.suffix}):
         if (path := item.folder / f"{base}{suffix}").is_file():
@@ -148,7 +152,7 @@ def result_of(item: Item, chosen: Recipe) -> Path | None:
 
 
 def preview_paths(output: Path, item: Item) -> tuple[Path, Path]:
-    """Where the contact sheet's small pictures of this item are: before and after."""
+    """Return the paths of this item's small pictures for the contact sheet: before and after."""
     name = item.name.replace("/", "--")
     return output / PREVIEWS / f"{name}-before.jpg", output / PREVIEWS / f"{name}-after.jpg"
 
@@ -157,7 +161,7 @@ def _pictures(folder: Path, *, without: Path) -> Iterator[Path]:
     try:
         entries = list(folder.iterdir())
     except OSError:
-        return  # a folder inside that may not be read has no pictures for us
+        return  # skip subfolders that cannot be read
     for path in entries:
         if path.name.startswith("."):
             continue

@@ -1,4 +1,4 @@
-"""One picture of a batch, from its file to the bytes of its results, in a process of its own on any machine."""
+"""Process one picture of a batch, from its file to the bytes of its results, in any process or machine."""
 
 from __future__ import annotations
 
@@ -22,20 +22,25 @@ if TYPE_CHECKING:
 
     from dioptre.recipes.on_file import Followed
 
-PREVIEW_PX = 900  # longer side, for the contact sheet
+PREVIEW_PX = 900  # longer side of the small pictures on the contact sheet
 _PREVIEW_QUALITY = 84
-NOT_HERE = "input-not-here"  # code: the worker sees no such file, or another one; it wants the bytes
+NOT_HERE = "input-not-here"  # error code: the worker cannot read the file or finds another one, and needs its bytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A picture and what to do with it.
+    """A picture and the work to do.
 
-    name: how the batch calls it. stem: what the results' names begin with.
-    source: where it lies; read there unless `content` has its bytes.
-    sha256: of its bytes; a worker that reads something else says so (`NOT_HERE`).
-    recipe: as JSON types. everything: make layers, depth and preview sheet too, as `run` does.
-    size: height and width in pixels, (0, 0) where unknown.
+    Attributes:
+        name: name of the picture in the batch.
+        stem: start of the names of its results.
+        source: path of the picture, which is read there unless `content` is given.
+        sha256: of the picture's bytes; a worker that reads different bytes reports `NOT_HERE`.
+        recipe: the recipe as JSON types.
+        everything: also create layers, depth and a preview sheet, as `run` does.
+        content: the picture's bytes.
+        size: height and width in pixels, (0, 0) if unknown.
+        dioptre_version: version of Dioptre that the worker must have.
     """
 
     name: str
@@ -51,7 +56,7 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """What a picture became: complete files by name, and two small JPEGs for the contact sheet."""
+    """The results of a picture: complete files by name, and two small JPEGs for the contact sheet."""
 
     files: Mapping[str, bytes]
     before: bytes
@@ -63,7 +68,7 @@ class Made:
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """Why there is no result, as a DioptreError's fields."""
+    """The reason why there is no result, as the fields of a DioptreError."""
 
     code: str
     message: str
@@ -81,17 +86,17 @@ Outcome = Made | Failed
 
 
 def prepare(*, threads: int) -> None:
-    """Set this process up, before JAX is imported: our allocator settings, and that many threads for XLA."""
+    """Set up this process before JAX is imported: allocator settings, and the number of threads for XLA."""
     if "jax" in sys.modules:
         return
     from dioptre import runtime
 
-    os.environ["NPROC"] = os.environ["PJRT_NPROC"] = str(threads)  # what XLA asks before the number of cores
+    os.environ["NPROC"] = os.environ["PJRT_NPROC"] = str(threads)  # XLA reads these before the number of cores
     runtime.prepare()
 
 
 def make(task: Task) -> Outcome:
-    """Do the task. Whatever goes wrong is an outcome too, never an exception."""
+    """Run the task. Every error is returned as an outcome; none is raised."""
     try:
         return _make(task)
     except DioptreError as error:
@@ -108,7 +113,7 @@ def make(task: Task) -> Outcome:
     finally:
         from dioptre import runtime
 
-        runtime.release_memory()  # the next picture may be another worker's
+        runtime.release_memory()  # the next picture may be processed by another worker
 
 
 _OUT_OF_MEMORY = Failed(
@@ -206,7 +211,7 @@ def _files(followed: Followed, task: Task, scratch: Path) -> tuple[dict[str, byt
 
 
 def result_base(stem: str, operation: str) -> str:
-    """What the names of a picture's results begin with, as `write_result` has it."""
+    """Return the start of the names of a picture's results, as `write_result` forms them."""
     return f"{stem}-{operation.replace('_', '-')}"
 
 
@@ -218,7 +223,7 @@ def _flat(followed: Followed) -> np.ndarray | None:
 
 
 def _plane(followed: Followed) -> np.ndarray:
-    """The mask of a selection, or else the depth."""
+    """Return the mask of a selection, or else the depth."""
     layers = followed.result.layers
     for role in ("selection", "depth"):
         for layer in layers:
@@ -230,7 +235,7 @@ def _plane(followed: Followed) -> np.ndarray:
 
 
 def _preview(pixels: np.ndarray) -> bytes:
-    """A small JPEG, transparent parts on white."""
+    """Encode a small JPEG with transparent areas on white."""
     import numpy as np
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""`python -m dioptre.worker`: what an editor's plug-in starts."""
+"""Entry point `python -m dioptre.worker`, which the editors' plug-ins start."""
 
 from __future__ import annotations
 
@@ -22,9 +22,12 @@ IDLE_MINUTES = 15.0
 
 
 def serve(*, idle_minutes: float = IDLE_MINUTES, warm: bool = True, with_port: bool = False) -> NoReturn:
-    """Be the user's worker; ends this process, with status 3 when another worker is running.
+    """Run as the user's worker, then end this process (with status 3 if another worker is running).
 
-    with_port: listen on a port of 127.0.0.1 too, for clients that the Unix socket does not reach.
+    Args:
+        idle_minutes: end after this time without jobs.
+        warm: load networks and compile programs before the first job.
+        with_port: also listen on a port of 127.0.0.1, for clients that cannot use the Unix socket.
     """
     guard_output()
     runtime.prepare()
@@ -32,7 +35,7 @@ def serve(*, idle_minutes: float = IDLE_MINUTES, warm: bool = True, with_port: b
     status = work(run=_run, warm_up=warm_up.steps() if warm else (), idle_s=idle_minutes * 60, with_port=wanted)
     logging.shutdown()
     sys.stderr.flush()
-    os._exit(status)  # a job that is still computing is not waited for
+    os._exit(status)  # do not wait for a job that is still computing
 
 
 def _run(name: str, options: Mapping[str, Any], inputs: Inputs, progress: Progress) -> Result:

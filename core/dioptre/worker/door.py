@@ -1,8 +1,8 @@
-"""Who may come in: processes of this user that show the token, each listener with a count of its own.
+"""Authentication of clients: they must run as the worker's user and send its token.
 
-The Unix socket lies in a folder that only its owner can enter, and the system names the process at the other end.
-Any local user can connect to a port, so the clients that wait there for their first line never keep out others: the
-one that has waited longest makes way.
+The Unix socket is in a folder that only its owner can access, and the system reports the user of the process at the
+other end. Any local user can connect to a port, so clients that have not sent their first line yet must not block
+others: at the limit, the one that has waited longest is disconnected. Each listener has its own limit.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 
 from dioptre_link.wire import decode_hello
 
-HELLO_TIMEOUT_S = 10.0  # a client of ours says hello at once
-MAX_WAITING = 32  # connections of one listener that have not shown the token yet
+HELLO_TIMEOUT_S = 10.0  # genuine clients send hello immediately
+MAX_WAITING = 32  # limit for connections of one listener that have not sent the token yet
 
 _log = logging.getLogger(__name__)
 
 
 class Door:
-    """One listener's connections until they have shown the token."""
+    """A listener's connections that are not authenticated yet."""
 
     def __init__(self, token: str, *, own_processes_only: bool) -> None:
         self._token = token.encode("ascii")
@@ -33,7 +33,7 @@ class Door:
         self._waiting: dict[asyncio.StreamWriter, None] = {}
 
     async def hello(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> dict[str, Any] | None:
-        """The first message of a client that shows the token; None for a stranger, who learns nothing."""
+        """Return a client's first message if its token is valid; None if not, without telling the client why."""
         if self._own_only and not _is_own(writer):
             _log.warning("A connection of another user was closed")
             return None
@@ -54,19 +54,19 @@ class Door:
 
 
 def _is_own(writer: asyncio.StreamWriter) -> bool:
-    """Whether the process at the other end of a Unix socket is this user's; true where the system cannot say."""
+    """Return whether the process at the other end of a Unix socket is this user's, or if the system cannot tell."""
     uid = peer_uid(writer.get_extra_info("socket"))
     return uid is None or uid == os.getuid()
 
 
 def peer_uid(connection: Any) -> int | None:
-    """The user of the process at the other end of a Unix socket, also asyncio's; None where nobody knows."""
+    """Return the user of the process at the other end of a Unix socket (or asyncio's wrapper); None if unknown."""
     try:
         if sys.platform == "linux":
             _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
             return int(uid)
         if sys.platform == "darwin":
-            local_peercred, sol_local = 1, 0  # sys/un.h; struct xucred begins with its version and the uid
+            local_peercred, sol_local = 1, 0  # from sys/un.h; struct xucred begins with its version and the uid
             _, uid = struct.unpack_from("2I", connection.getsockopt(sol_local, local_peercred, 76))
             return int(uid)
     except OSError:

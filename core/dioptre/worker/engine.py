@@ -1,4 +1,4 @@
-"""The one thread that computes: jobs by priority, and warming up while nobody looks at a preview."""
+"""The compute thread: runs jobs by priority, and warms up while the user is not working on a preview."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from dioptre_link.errors import Cancelled
 
 PREVIEW, FULL = 0, 1
-"""Priorities: somebody moves a slider and waits for a preview."""
+"""Priorities of tasks: a user who moves a slider is waiting for a preview."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
 class Task:
-    """Something to compute. `work` must not raise; `cancelled` asks it to stop."""
+    """A computation. `work` must not raise; `cancelled` asks it to stop."""
 
     work: Callable[[], None]
     priority: int = FULL
@@ -29,18 +29,18 @@ class Task:
 
 
 WarmUpStep = Callable[[Callable[[float, str], None]], None]
-"""One step of warming up; gets a progress that raises Cancelled as soon as somebody waits."""
+"""A step of the warm-up; it gets a progress function that raises Cancelled as soon as a job arrives."""
 
 
 QUIET_S = 1.5
-"""After a task, before warming up goes on: whoever moves a slider then waits for no step of it."""
+"""Quiet time after a task before the warm-up continues, so that a user who moves a slider never waits for it."""
 
 
 class Engine:
-    """Runs tasks one at a time; between them, when it has been quiet for a while, the steps of warming up.
+    """Runs tasks one at a time and, when there have been none for a while, the steps of the warm-up.
 
-    A step of warming up compiles programs, which cannot be interrupted. While somebody holds the engine, because a
-    preview may be asked for at any moment, none is begun and a running one ends as soon as it can.
+    A step of the warm-up compiles programs, which cannot be interrupted. While a session holds the engine because
+    it may request a preview at any moment, no step is started and a running one ends as soon as possible.
     """
 
     def __init__(self, warm_up: Iterable[WarmUpStep] = (), *, quiet_s: float = QUIET_S) -> None:
@@ -59,7 +59,7 @@ class Engine:
         self._thread.start()
 
     def stop(self) -> None:
-        """No new task is begun; the running one is not waited for."""
+        """Start no more tasks; do not wait for the running one."""
         with self._condition:
             self._stopped = True
             self._waiting.clear()
@@ -71,17 +71,18 @@ class Engine:
 
     def put(self, task: Task) -> None:
         with self._condition:
+            """Add a task to the queue."""
             heapq.heappush(self._waiting, (task.priority, next(self._order), task))
             self._condition.notify_all()
 
     def hold(self, holder: object, *, needed: bool) -> None:
-        """Begin no step of warming up as long as somebody needs that."""
+        """Start no step of the warm-up as long as any holder needs the engine."""
         with self._condition:
             (self._holders.add if needed else self._holders.discard)(holder)
             self._condition.notify_all()
 
     def expect(self, name: str) -> None:
-        """Somebody will soon wait for what the step called `name` warms up: it comes next."""
+        """Warm up the operation `name` next, because a client will soon use it."""
         with self._condition:
             wanted = [step for step in self._warm_up if _name(step) == name]
             others = [step for step in self._warm_up if _name(step) != name]
@@ -89,7 +90,7 @@ class Engine:
 
     @property
     def idle(self) -> bool:
-        """Nothing runs, waits, or may be warmed up."""
+        """Whether no task is running or waiting and no warm-up step may start."""
         with self._condition:
             return not (self._busy or self._waiting or self._may_warm_up)
 
@@ -125,8 +126,8 @@ class Engine:
         try:
             step(lambda _fraction, _phase: self._make_way(step))
         except Cancelled:
-            return  # the step comes again when nobody waits
-        except Exception:  # a warm-up is a favour: whatever fails will be said by the job that needs it  # noqa: BLE001
+            return  # the step is repeated when no task is waiting
+        except Exception:  # the job that needs this step will report the error  # noqa: BLE001
             _log.warning("Warming up: %s failed", _name(step), exc_info=True)
         else:
             _log.info("Warming up: %s, %.1f s", _name(step), time.monotonic() - began)

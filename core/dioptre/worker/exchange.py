@@ -1,4 +1,4 @@
-"""Folders in which the worker and its clients hand each other pixels as files."""
+"""Folders through which the worker and its clients exchange pixels as files."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _BY_DESCRIPTOR = os.open in os.supports_dir_fd
 
 
 class Folder:
-    """One connection's folder. Names are plain names, links are not followed, only regular files are read.
+    """The folder of one connection. It accepts plain names only, follows no links, and reads regular files only.
 
-    The folder is held open: replacing it by a link later leads nowhere.
+    The folder is kept open, so replacing it by a link later has no effect.
     """
 
     def __init__(self, parent: Path) -> None:
@@ -37,7 +37,7 @@ class Folder:
             self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | _NO_FOLLOW)
 
     def read(self, name: str) -> FileIO:
-        """The file of that name, unbuffered. Raises DioptreError when there is no such regular file."""
+        """Open a file for reading, unbuffered; raise DioptreError if it is missing or not a regular file."""
         try:
             descriptor = self._open(name, _READ)
         except OSError as error:
@@ -50,7 +50,7 @@ class Folder:
         return os.fdopen(descriptor, "rb", buffering=0)
 
     def open_pixels(self, pixels: Pixels) -> FileIO:
-        """The file of `pixels`, which has the number of bytes that they need."""
+        """Open the file of `pixels`; raise DioptreError if its size does not match."""
         file = self.read(pixels.file)
         found = os.fstat(file.fileno()).st_size
         if found != pixels.nbytes:
@@ -69,7 +69,7 @@ class Folder:
         return file
 
     def create(self, name: str, nbytes: int) -> FileIO:
-        """A new file of `nbytes`, its space taken. Raises DiskFullError when there is no room."""
+        """Create a file and reserve `nbytes` on the disk; raise DiskFullError if there is not enough space."""
         try:
             file = os.fdopen(self._open(name, _CREATE), "r+b", buffering=0)
         except OSError as error:
@@ -83,7 +83,7 @@ class Folder:
         return file
 
     def delete(self, name: str) -> None:
-        """Delete that file, later if the client still has it open (Windows); harmless when there is none."""
+        """Delete a file if it exists; on Windows, retry later if the client still has it open."""
         self._held.add(check_name(name))
         for each in sorted(self._held):
             try:
@@ -98,7 +98,7 @@ class Folder:
             self._held.discard(each)
 
     def close(self) -> None:
-        """Delete the folder and everything in it; what the client still has open is left for `clean`."""
+        """Delete the folder and its contents; files that the client still has open are left for `clean`."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -114,7 +114,7 @@ class Folder:
 
 
 def clean(parent: Path, *, keep: Collection[Path] = ()) -> None:
-    """Delete what earlier workers and closed connections left in the exchange folder, except `keep`."""
+    """Delete files and folders left by earlier workers and closed connections, except `keep`."""
     private_dir(parent)
     for left in parent.iterdir():
         if left in keep:

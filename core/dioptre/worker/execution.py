@@ -1,4 +1,4 @@
-"""From a request to layers: read the inputs, reduce them for a preview, run the operation, look at the result."""
+"""Execute a request: read the inputs, reduce them for a preview, run the operation, and check the result."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from .exchange import Folder
 from .request import UNPAINTED, Kept, Request
 
 Run = Callable[[str, Mapping[str, Any], Inputs, Progress], Result]
-"""Runs one operation: name, checked options, inputs, progress."""
+"""Runs an operation, given its name, checked options, inputs and progress."""
 
-_LOADED_BYTES = 40  # of a pixel: float32 RGBA, a repaired copy, bands
-_WHOLE_PIXELS = 50_000_000  # beyond, previews look at the reduced picture alone
+_LOADED_BYTES = 40  # memory per pixel: float32 RGBA, a repaired copy, and bands
+_WHOLE_PIXELS = 50_000_000  # previews of larger pictures use the reduced picture alone
 _PLANES = (Role.DEPTH, Role.CONFIDENCE)
 _REPAIRED = "The picture had values that are not numbers (NaN or infinite); they were replaced."
 
@@ -55,7 +55,7 @@ class Written:
 
 
 def load(folder: Folder, as_input: Input, given: Pixels) -> Kept:
-    """Pixels from a file of the exchange folder."""
+    """Read pixels from a file of the exchange folder."""
     kept = memory.reserved((given.height, given.width), bytes_per_pixel=_LOADED_BYTES)
     digest = ""
     with folder.open_pixels(given) as file, kept:
@@ -70,7 +70,7 @@ def load(folder: Folder, as_input: Input, given: Pixels) -> Kept:
 
 
 def execute(request: Request, run: Run, progress: Progress) -> Result:
-    """The operation's result. Raises DioptreError; `progress` may raise Cancelled."""
+    """Run the requested operation and return its result; raise DioptreError if it fails, Cancelled if cancelled."""
     full = request.picture_size()
     size = full if request.preview_px is None else fitted_size(full, longest_px=request.preview_px)
     memory.check(request.operation, request.options, size)
@@ -102,9 +102,9 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
 
 
 def _with_whole(request: Request, inputs: Inputs, picture: Kept) -> Inputs:
-    """A preview's inputs with the whole picture: networks look at that, and what they say serves the result too.
+    """Add the whole picture to a preview's inputs, so that the networks' outputs also serve the final result.
 
-    Without it for pictures so large that somebody would wait for it, or that no memory is left for it.
+    It is omitted for pictures so large that the user would have to wait, or that there is not enough memory.
     """
     full = request.picture_size()
     if full[0] * full[1] > _WHOLE_PIXELS:
@@ -118,7 +118,7 @@ def _with_whole(request: Request, inputs: Inputs, picture: Kept) -> Inputs:
 
 
 def _embedded(request: Request, inputs: Inputs, progress: Progress) -> EmbeddedDepth | None:
-    """The camera's depth out of the opened file, where it is asked for."""
+    """Read the camera's depth from the opened file if the request needs it."""
     steps = steps_of(request.operation, request.options)
     looks = any(options.get("depth_source", "estimate") != "estimate" for _, options in steps)
     if not (request.opened_file and looks) or inputs.disparity is not None:
@@ -131,7 +131,7 @@ def _embedded(request: Request, inputs: Inputs, progress: Progress) -> EmbeddedD
 
 
 def _field_of_view(request: Request, full: tuple[int, int], progress: Progress) -> FieldOfView | None:
-    """The picture's angle of view out of the opened file, where something depends on it."""
+    """Read the picture's angle of view from the opened file if an option depends on it."""
     steps = steps_of(request.operation, request.options)
     if not request.opened_file or not any(_needs_field_of_view(options) for _, options in steps):
         return None
@@ -140,6 +140,7 @@ def _field_of_view(request: Request, full: tuple[int, int], progress: Progress) 
 
 def _needs_field_of_view(options: Mapping[str, Any]) -> bool:
     if options.get("lens_mm") is not None:
+        """Return whether the options use a real lens or a network that estimates metres."""
         return True
     if "depth_model" not in options:
         return False
@@ -148,7 +149,7 @@ def _needs_field_of_view(options: Mapping[str, Any]) -> bool:
 
 
 def write(request: Request, result: Result, prefix: str, progress: Progress) -> list[Written]:
-    """Write the wanted layers as `prefix`-0.raw and so on; leaves no file behind when it raises."""
+    """Write the requested layers as `prefix`-0.raw and so on; leave no files behind if an error occurs."""
     written: list[Written] = []
     try:
         for layer in result.layers:
@@ -173,7 +174,7 @@ def write(request: Request, result: Result, prefix: str, progress: Progress) -> 
 
 
 def kept(request: Request, result: Result) -> dict[str, Kept]:
-    """The layers of `result` that the client wants kept, by their names."""
+    """Return the result's layers that the client wants to keep, by name."""
     estimate = "" if Input.DISPARITY in request.inputs else _estimate_name(request)
     return {
         request.keep[each.role]: Kept(each.pixels, estimate=estimate if each.role is Role.DEPTH else "")
@@ -183,15 +184,15 @@ def kept(request: Request, result: Result) -> dict[str, Kept]:
 
 
 def _without_own_estimate(request: Request) -> Request:
-    """A preview without the depth that the operation would estimate itself, for a subject or a lens in metres.
+    """Remove depth that the operation itself would estimate from a preview with a subject or a lens in metres.
 
-    A client hands back what an earlier preview made. The picture's own depth, from the step cache, gives the
-    subject that the final result will have.
+    Clients return the depth of an earlier preview. The full-size picture's own depth, from the step cache, leads to
+    the same subject as the final result will have.
     """
     given = request.inputs.get(Input.DISPARITY)
     own = isinstance(given, Kept) and given.estimate and given.estimate == _estimate_name(request)
     finds = Input.SUBJECT in described(request.operation, request.options).optional_inputs
-    in_metres = request.options.get("lens_mm") is not None  # which the layer alone does not have
+    in_metres = request.options.get("lens_mm") is not None  # a depth layer alone does not contain metres
     if not own or not (finds or in_metres) or Input.SUBJECT in request.inputs or not choice.is_on():
         return request
     inputs = dict(request.inputs)
@@ -200,7 +201,7 @@ def _without_own_estimate(request: Request) -> Request:
 
 
 def _estimate_name(request: Request) -> str:
-    """What tells the depth of this request's picture from others; "" where the picture was not identified."""
+    """Return a name that identifies the depth of this request's picture; "" if the picture has no digest."""
     picture = request.inputs[Input.PICTURE]
     if not isinstance(picture, Kept) or not picture.digest:
         return ""
@@ -210,7 +211,7 @@ def _estimate_name(request: Request) -> str:
 
 
 def _loaded(request: Request, full: tuple[int, int]) -> dict[Input, Kept]:
-    """The inputs at the size they were handed over in."""
+    """Load the inputs at their original size."""
     loaded: dict[Input, Kept] = {}
     for name, given in request.inputs.items():
         kept = given if isinstance(given, Kept) else load(request.folder, name, given)
@@ -232,12 +233,12 @@ def _loaded(request: Request, full: tuple[int, int]) -> dict[Input, Kept]:
 
 
 def _inputs(request: Request, loaded: Mapping[Input, Kept], size: tuple[int, int]) -> Inputs:
-    """The loaded inputs, resized to `size`."""
+    """Resize the loaded inputs to `size`."""
     cache = choice.step_cache() if choice.is_on() else MemoryCache(loaded[Input.PICTURE].steps)
     arrays: dict[str, Any] = {}
     for name, each in loaded.items():
         pixels_at_size = each.at(size)
-        if name is Input.SUBJECT and pixels_at_size.ndim == 3:  # a subject layer that was kept: its coverage
+        if name is Input.SUBJECT and pixels_at_size.ndim == 3:  # a stored subject layer: take its alpha
             pixels_at_size = np.ascontiguousarray(pixels_at_size[..., -1])
         arrays[name.value] = pixels_at_size
         if name is Input.PICTURE:
@@ -247,14 +248,14 @@ def _inputs(request: Request, loaded: Mapping[Input, Kept], size: tuple[int, int
 
 
 def _name(cache: StepCache, pixels_at_size: np.ndarray, picture: Kept) -> None:
-    """Tell the cache what `pixels_at_size` are; a cache in memory is the picture's own."""
+    """Tell the cache the identity of `pixels_at_size`; a cache in memory belongs to this picture anyway."""
     if picture.digest or isinstance(cache, MemoryCache):
         height, width = pixels_at_size.shape[:2]
         cache.name(pixels_at_size, f"{picture.digest} {height}x{width}")
 
 
 def _fits(request: Request, name: Input, loaded: Kept, full: tuple[int, int]) -> bool:
-    """Whether an input has the picture's size; steps that enlarge also take a depth as large as they made."""
+    """Return whether an input has the picture's size, or is depth of the size that the steps enlarge to."""
     shape = loaded.values.shape[:2]
     if shape == full or name is not Input.DISPARITY:
         return shape == full
@@ -266,7 +267,7 @@ def _fits(request: Request, name: Input, loaded: Kept, full: tuple[int, int]) ->
 
 
 def _with_exact_values(request: Request, now: Kept) -> Kept:
-    """The disparity a layer of few bits was made from, but where it no longer shows what it showed then."""
+    """Return the exact disparity behind a depth layer with few bits, except where the user has painted on it."""
     given = [request.unpainted[name] for name in UNPAINTED if name in request.unpainted]
     planes = [load(request.folder, Input.DISPARITY, each) for each in given]
     if len(planes) != len(UNPAINTED) or any(plane.values.shape != now.values.shape for plane in planes):
@@ -278,7 +279,7 @@ def _with_exact_values(request: Request, now: Kept) -> Kept:
 
 
 def _full_precision() -> AbstractContextManager[Any]:
-    """float32 in every product, where a device would take a shorter type."""
+    """Compute products in float32 even if the device would use a shorter type by default."""
     if "jax" not in sys.modules:
         return nullcontext()
     import jax

@@ -1,4 +1,4 @@
-"""Networks that are not installed: what there is, and downloading one."""
+"""List networks and download those that are not installed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from . import libraries
 
 
 def listed() -> list[dict[str, Any]]:
-    """Every network, as the message `networks` has it. Needs no NumPy: it answers at once after a start."""
+    """Return every network as in the message `networks`; it needs no NumPy, so it works right after a start."""
     return [asdict(network) for network in networks()]
 
 
 def fetch(network_id: str, progress: Callable[[float, str], None]) -> None:
-    """Download, check and install a network; harmless when it is here already.
+    """Download, check and install a network; do nothing if it is installed already.
 
-    Raises UsageError for a network that cannot be downloaded, FetchError, and what `progress` raises.
+    Raises:
+        UsageError: the network cannot be downloaded.
+        FetchError: the download failed.
+        Cancelled: `progress` raised it.
     """
     progress(0.0, "Connecting")
     libraries.load()

@@ -1,4 +1,4 @@
-"""What a client's session needs of the server that it belongs to."""
+"""The interface of the server that client sessions use."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from .engine import Engine
 
 if TYPE_CHECKING:
-    from .execution import Run  # with NumPy, which a new worker imports later
+    from .execution import Run  # imports NumPy, which a new worker loads later
 
 
 @runtime_checkable
 class Host(Protocol):
-    """hello: the server's own part of the greeting. exchange: the folder of all sessions' pixels.
+    """A server of client sessions.
 
-    engine: computes, one task at a time. run: what a task runs.
+    Attributes:
+        exchange: folder of the pixels of all sessions.
+        engine: computes tasks one at a time.
+        hello: the server's part of the greeting.
+        run: function that runs an operation.
     """
 
     exchange: Path
@@ -25,15 +29,15 @@ class Host(Protocol):
     run: Run
 
     def touch(self) -> None:
-        """Something happened: the idle time starts again."""
+        """Restart the idle time, because there was activity."""
         ...
 
     def in_background(self, work: Callable[[], None]) -> None:
-        """Run what is not a computation on a thread of its own."""
+        """Run work that is not a computation on a thread of its own."""
         ...
 
     def delivered(self) -> None:
-        """A client was informed of a result and is about to open its files."""
+        """Note that a client was notified of a result and is about to open its files."""
         ...
 
     def shut_down(self, *, when_idle: bool) -> None:

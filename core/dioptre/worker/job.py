@@ -1,4 +1,4 @@
-"""A client's job inside the worker, whatever it does."""
+"""A client's job inside the worker, of any kind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .request import Kept
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a job's thread has for the event loop: the last message, encoded, and what goes with it."""
+    """The outcome of a job, for the event loop: its encoded last message, its files, and the layers to keep."""
 
     line: bytes
     files: tuple[str, ...] = ()
@@ -29,8 +29,17 @@ class Outcome:
 class Job:
     """A job from its message to its end.
 
-    subject: what the log calls it. compute: gives the outcome, or raises. to_report: the loop has been asked to
-    report the progress.
+    Attributes:
+        number: the client's number of the job.
+        subject: description for the log.
+        compute: returns the outcome or raises an exception.
+        task: the engine's task.
+        supersedes: name under which newer jobs replace this one; None if they do not.
+        ended: whether the last message was sent.
+        fraction: progress, 0 to 1.
+        phase: current phase for the user.
+        reported: time of the last progress report.
+        to_report: whether a progress report is already scheduled on the event loop.
     """
 
     number: int
@@ -46,8 +55,8 @@ class Job:
 
 
 def in_words(error: Exception) -> DioptreError:
-    """`error` as the user is to read it."""
-    if isinstance(error, NetworkMissingError):  # an editor's user has a button, and perhaps no command line
+    """Convert an exception to an error for the user."""
+    if isinstance(error, NetworkMissingError):  # editor users have a button and perhaps no command line
         return DioptreError(
             error.message, hint="Choose “Download” below the network's name.", code="network-missing"
         )
@@ -60,5 +69,5 @@ def in_words(error: Exception) -> DioptreError:
 
 
 def cancelled(job: Job, reason: str = "") -> bytes:
-    """The last message of a job that nobody wants any more."""
+    """Encode the last message of a job that was cancelled or replaced."""
     return encode({"type": "cancelled", "job": job.number, "reason": reason})

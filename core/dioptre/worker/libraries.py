@@ -1,7 +1,7 @@
-"""The import of NumPy and JAX, by one thread at a time.
+"""Import NumPy and JAX from one thread at a time.
 
-The worker listens before they are there. Their extension modules cannot be initialised by two threads at once: the
-later one fails, and NumPy then stays unusable for the life of the process.
+The worker listens before they are loaded. If two threads initialised their extension modules at once, the second
+one would fail and leave NumPy unusable for the rest of the process.
 """
 
 from __future__ import annotations
@@ -12,6 +12,6 @@ _importing = threading.Lock()
 
 
 def load() -> None:
-    """Import what every job needs; returns at once when that has been done."""
+    """Import everything that jobs need; return at once if that has been done."""
     with _importing:
         from . import execution, pixels, previews  # noqa: F401

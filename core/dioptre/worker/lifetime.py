@@ -1,4 +1,4 @@
-"""From start to end of the worker's process: one a user, its log, its rendezvous file."""
+"""The lifetime of the worker's process: its lock (one worker per user), its log, and its rendezvous file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from .server import Server
 if TYPE_CHECKING:
     from .execution import Run
 
-LOCK_TIMEOUT_S = 10.0  # an ending worker lets go within this
+LOCK_TIMEOUT_S = 10.0  # a worker that is ending releases the lock within this time
 _LOG_BYTES = 1 << 20
 _LOG_FILES = 3
 
@@ -45,8 +45,8 @@ _log = logging.getLogger(__name__)
 
 
 def work(*, run: Run, warm_up: Iterable[WarmUpStep], idle_s: float, with_port: bool = False) -> int:
-    """Be the user's worker until idle or asked to stop; the process's exit status."""
-    os.umask(0o077)  # everything that we make is the user's alone
+    """Run as the user's worker until idle or asked to stop; return the exit status of the process."""
+    os.umask(0o077)  # all files that the worker creates are private to the user
     private_dir(meeting_dir())
     _open_log()
     with _alone() as alone:
@@ -84,13 +84,13 @@ async def _serve(run: Run, warm_up: Iterable[WarmUpStep], idle_s: float, with_po
         await server.serve(ready)
     finally:
         if published and Rendezvous.read() == published[0]:
-            with suppress(OSError):  # a client reads it; without a worker's lock it means nothing
+            with suppress(OSError):  # a client may be reading it; without a worker's lock it has no meaning
                 held.unlink(rendezvous_file())
         _log.info("Worker ended")
 
 
 def publish(rendezvous: Rendezvous) -> None:
-    """Write the rendezvous file (0600): whole or not at all."""
+    """Write the rendezvous file (0600) atomically."""
     target = rendezvous_file()
     part = target.with_name(f"{target.name}.{os.getpid()}")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -105,7 +105,7 @@ def _stopper(server: Server) -> Callable[[], None]:
 
 @contextmanager
 def _alone() -> Iterator[bool]:
-    """The lock that the one worker holds as long as it lives."""
+    """Hold the lock of the only worker; yield whether it was acquired."""
     with worker_lock_file().open("a+b") as file:
         deadline = time.monotonic() + LOCK_TIMEOUT_S
         while not (alone := lock(file.fileno())) and time.monotonic() < deadline:
@@ -122,11 +122,11 @@ def _open_log() -> None:
     handler.rotator = _rotate
     root = logging.getLogger()
     root.addHandler(handler)
-    root.setLevel(logging.WARNING)  # of libraries
+    root.setLevel(logging.WARNING)  # the level for libraries
     logging.getLogger("dioptre").setLevel(logging.INFO)
 
 
 def _rotate(source: str, target: str) -> None:
-    """Rename a full log; on Windows another program may be reading it, and then it grows on."""
+    """Rename a full log; if another program is reading it on Windows, let it grow instead."""
     with suppress(PermissionError):
         os.replace(source, target)  # noqa: PTH105  (logging gives strings)

@@ -1,4 +1,4 @@
-"""The camera's depth out of the file that the user opened in the editor."""
+"""Read the camera's depth and lens from the file that the user opened in the editor."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ from dioptre.imaging.resize import resize
 from dioptre_link.errors import Cancelled, DioptreError
 
 _COMPARED_PX = (48, 48)
-_ALIKE = 0.9  # correlation of two thumbnails; edits of colour and light keep it, crops and turns do not
+_ALIKE = 0.9  # smallest correlation of two thumbnails; colour edits preserve it, crops and rotations do not
 
 _log = logging.getLogger(__name__)
 
 
 def embedded_depth(path: str, picture: np.ndarray, *, check: apart.Check = apart.no_check) -> EmbeddedDepth | None:
-    """The depth in the file at `path`, where there is one and the file shows what `picture` shows.
+    """Read the depth map from the file at `path` if the file still matches the picture.
 
-    picture: sRGB-encoded (H, W, 3 or 4). A file that is gone or damaged has no depth. The editor's picture may have
-    been cropped, turned or changed beyond recognition since it was opened: then the file's depth is not its depth.
-    check: called while the file is read; may raise Cancelled.
+    The editor's picture may have been cropped, rotated or changed beyond recognition since it was opened; the
+    file's depth does not apply to it then. A missing or damaged file has no depth.
+
+    Args:
+        path: path of the opened file.
+        picture: (H, W, 3 or 4), sRGB-encoded.
+        check: called while the file is read; may raise Cancelled.
     """
     reader = apart.reader()
     try:
@@ -47,9 +51,9 @@ def embedded_depth(path: str, picture: np.ndarray, *, check: apart.Check = apart
 
 
 def field_of_view(path: str, shape: tuple[int, ...], *, check: apart.Check = apart.no_check) -> FieldOfView | None:
-    """The angle of view of a picture of `shape` that was opened from `path`; None where the file does not say it.
+    """Return the angle of view of a picture of `shape` that was opened from `path`; None if unknown.
 
-    None, too, where the picture is a crop of the file's, or the file is gone or damaged.
+    It is also None if the picture is a crop of the file's, or if the file is missing or damaged.
     """
     try:
         source = apart.reader().describe(Path(path), check=check)

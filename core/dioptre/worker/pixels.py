@@ -1,4 +1,4 @@
-"""Between the editors' pixel formats and the core's pictures (float32, sRGB-encoded, straight alpha), in bands."""
+"""Convert between editors' pixel formats and the core's (float32, sRGB-encoded, straight alpha), in bands."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from dioptre.imaging.shapes import map_chunks
 from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.wire import PixelFormat, Pixels
 
-_BAND_BYTES = 1 << 20  # stays in a core's cache through a chain of NumPy's passes
-_LARGE_BAND_BYTES = 32 << 20  # of compiled passes, which work in chunks of their own
+_BAND_BYTES = 1 << 20  # fits into a core's cache through a chain of NumPy operations
+_LARGE_BAND_BYTES = 32 << 20  # for compiled operations, which use chunks of their own
 _NUMPY: dict[str, Any] = {"u8": np.uint8, "u16": np.uint16, "f16": np.float16, "f32": np.float32}
 _FULL = {"u8": 255, "u16": 65535}
 _LARGEST_F16 = 65504.0
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear light, sRGB primaries (IEC 61966-2-1)
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # for linear light with sRGB primaries (IEC 61966-2-1)
 
 _Curve = Callable[[Float[Array, "*shape"]], Float[Array, "*shape"]]
 
 
 def _of_colour(curve: _Curve) -> tuple[_Curve, _Curve]:
-    """The curve for values without and with alpha: the latter takes flat RGBA and leaves every fourth as it is."""
+    """Compile a curve for values without and with alpha; the latter takes flat RGBA and leaves alpha unchanged."""
 
     def leaving_alpha(flat: Float[Array, " n"]) -> Float[Array, " n"]:
         rgba = flat.reshape(-1, 4)
@@ -41,7 +41,7 @@ _DECODE = _of_colour(srgb_to_linear)
 
 
 def read_picture(file: RawIOBase, pixels: Pixels) -> Float32[np.ndarray, "h w c"]:
-    """The picture in `file`: (H, W, 3), or (H, W, 4) where the format has alpha; sRGB-encoded, straight alpha."""
+    """Read a picture: (H, W, 3), or (H, W, 4) if the format has alpha; sRGB-encoded, straight alpha."""
     layout = pixels.format
     shape = (pixels.height, pixels.width, 4 if layout.channels in (2, 4) else 3)
     picture = np.empty(shape, np.float32)
@@ -64,7 +64,7 @@ def read_picture(file: RawIOBase, pixels: Pixels) -> Float32[np.ndarray, "h w c"
 
 
 def read_plane(file: RawIOBase, pixels: Pixels) -> Float32[np.ndarray, "h w"]:
-    """Disparity or a selection: one channel, values as they are. Raises UsageError for more channels."""
+    """Read disparity or a selection, unchanged; raise UsageError unless it has one channel."""
     if pixels.format.channels != 1:
         raise UsageError(
             "A depth layer or selection must have one channel, not {channels}.", channels=pixels.format.channels
@@ -79,9 +79,10 @@ def read_plane(file: RawIOBase, pixels: Pixels) -> Float32[np.ndarray, "h w"]:
 
 
 def write_layer(file: RawIOBase, layer: Float32[np.ndarray, "h w *c"], layout: PixelFormat) -> None:
-    """Write a layer's pixels (see `imaging.layers.Layer`) as `layout`; a plane has one channel in the same dtype.
+    """Write a layer's pixels (see `imaging.layers.Layer`) in the format `layout`; planes get a single channel.
 
-    Colours become linear or grey (luminance) where asked. Integers and half floats are clipped to their range.
+    Colours are converted to linear light or grey (luminance) if requested. Integers and half floats are clipped to
+    their range.
     """
     ready = layer.dtype == np.float32 and layer.flags.c_contiguous and layout.dtype == "f32"
     same = layer.ndim == 2 or (layer.shape[2] == layout.channels and layout.order == "rgb")

@@ -1,4 +1,4 @@
-"""Reducing a job's inputs to the size of a preview."""
+"""Reduce a job's inputs to the size of a preview."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BAND_ROWS = 256
 
 
 def reduced_picture(picture: Float32[np.ndarray, "h w c"], size: tuple[int, int]) -> Float32[np.ndarray, "H W c"]:
-    """The sRGB-encoded, straight-alpha picture reduced to `size` (height, width), averaged in linear light."""
+    """Reduce an sRGB-encoded, straight-alpha picture to (height, width), averaged in linear light."""
     linear = np.empty_like(picture)
     for first in range(0, picture.shape[0], _BAND_ROWS):
         rows = slice(first, first + _BAND_ROWS)
@@ -32,7 +32,7 @@ def reduced_picture(picture: Float32[np.ndarray, "h w c"], size: tuple[int, int]
 
 
 def reduced_plane(plane: Float32[np.ndarray, "h w"], size: tuple[int, int]) -> Float32[np.ndarray, "H W"]:
-    """Disparity or a selection brought to `size` (height, width)."""
+    """Resize disparity or a selection to (height, width)."""
     if plane.shape == tuple(size):
         return plane
     smaller = plane.shape[0] >= size[0]

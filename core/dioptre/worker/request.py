@@ -1,4 +1,4 @@
-"""A job as it was submitted. Imports neither NumPy nor JAX: the worker listens before they are there."""
+"""A submitted job. This module imports neither NumPy nor JAX: the worker listens before they are loaded."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ if TYPE_CHECKING:
 
 
 UNPAINTED = ("disparity_shown", "disparity_exact")
-"""Two inputs that go with a depth layer of few bits: what it showed when it was made, and what it was made from."""
+"""Two inputs that accompany a depth layer with few bits: its original pixels, and the exact values behind them."""
 
 
-MAX_SIZES = 2  # of previews
+MAX_SIZES = 2  # number of preview sizes kept
 
 
 @dataclass
 class Kept:
-    """Pixels that stay in the worker for one connection, and the last reduced sizes of them.
+    """Pixels that the worker keeps for one connection, along with the last reduced versions of them.
 
-    values: float32 (H, W, 3 or 4), sRGB-encoded with straight alpha, or (H, W).
-    repaired: whether NaN or infinite values were replaced in them. digest: of what was handed over, "" where it was
-    not taken. estimate: name of the picture whose estimated depth this is, "" for none; see `estimate_name`.
-    steps: cached network outputs of the picture, where no disk cache is used; see `caching.memory`.
+    Attributes:
+        values: float32 (H, W, 3 or 4), sRGB-encoded with straight alpha, or (H, W).
+        repaired: whether NaN or infinite values were replaced.
+        digest: digest of the original pixels; "" if it was not computed.
+        estimate: name of the picture of which this is the estimated depth, "" if none; see `execution`.
+        steps: cached network outputs of the picture if there is no disk cache; see `caching.memory`.
     """
 
     values: np.ndarray
@@ -43,7 +45,7 @@ class Kept:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def at(self, size: tuple[int, int]) -> np.ndarray:
-        """The pixels at `size` (height, width)."""
+        """Return the pixels resized to (height, width)."""
         if self.values.shape[:2] == size:
             return self.values
         with self._lock:
@@ -60,19 +62,28 @@ class Kept:
             return self._small[size]
 
     def beside(self, size: tuple[int, int]) -> dict[str, Any]:
-        """Where operations leave what they may want again for the pixels at `size`; it goes when these go."""
+        """Return a store for reusable results of operations on the pixels at `size`; it is dropped with them."""
         with self._lock:
             return self._beside.setdefault(size, {})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What to compute, checked: `options` are complete, each input is pixels in a file of `folder` or kept ones.
+    """A checked job: `options` are complete, and each input is pixels in a file of `folder` or kept pixels.
 
-    colour_format, depth_dtype: how layers go back. roles: which layers, all when None. keep: layers to be kept
-    under a name. preview_px: longest side to reduce the inputs to; None for the full size. draft: as in `Inputs`.
-    unpainted: both of `UNPAINTED`, or nothing. opened_file: path of the file that the picture comes from; "" where
-    nobody knows.
+    Attributes:
+        operation: name of the operation.
+        options: all options.
+        inputs: the inputs by kind.
+        folder: the connection's exchange folder.
+        colour_format: format of returned colour layers.
+        depth_dtype: sample type of returned depth and confidence layers.
+        roles: roles of the layers to return; None for all.
+        keep: names under which layers are kept, by role.
+        preview_px: longest side to reduce the inputs to; None for the full size.
+        draft: as in `Inputs`.
+        unpainted: both of `UNPAINTED`, or empty.
+        opened_file: path of the file that the picture was opened from; "" if unknown.
     """
 
     operation: str
@@ -89,7 +100,7 @@ class Request:
     opened_file: str = ""
 
     def picture_size(self) -> tuple[int, int]:
-        """(height, width) of the picture as handed over."""
+        """Return (height, width) of the original picture."""
         picture = self.inputs[Input.PICTURE]
         if isinstance(picture, Pixels):
             return picture.height, picture.width

@@ -1,4 +1,4 @@
-"""Listening: on a Unix socket, or on 127.0.0.1 where there is none or a port is wanted. Clients show the token."""
+"""The worker's server: listens on a Unix socket or, without one or on request, also on a port of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from .execution import Run
 
 MAX_CLIENTS = 64
-HEARTBEAT_S = 5.0  # well below the client's patience (`client.SILENCE_S`)
-TRIM_AFTER_S = 20.0  # idle: give memory back, but not between two previews
-KEPT_FACTOR = 8  # a client that keeps pixels here (an open dialog) is waited for this many times longer
-GRACE_S = 10.0  # after a result, for its client to open the files, before an end that somebody asked for
-BACKGROUND_S = 5.0  # for a cancelled download to stop its process and delete its files
+HEARTBEAT_S = 5.0  # well below the time after which clients give up (`client.SILENCE_S`)
+TRIM_AFTER_S = 20.0  # idle time after which memory is released: longer than the pause between two previews
+KEPT_FACTOR = 8  # the idle limit is multiplied by this for a client with stored pixels (an open dialog)
+GRACE_S = 10.0  # after a result, time for its client to open the files before a requested shutdown
+BACKGROUND_S = 5.0  # time for a cancelled download to stop its process and delete its files
 LOOK_S = 0.25  # shutdown poll interval; short enough that stopping feels immediate
 SOCKET_NAME = "worker.sock"
 _SOCKET_PATH_BYTES = 100  # the system's limit is 104 to 108
@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 class Server:
-    """Serves until it was idle for `idle_s`, or is asked to stop."""
+    """Serves clients until it has been idle for `idle_s` or is asked to stop."""
 
     def __init__(
         self,
@@ -53,7 +53,16 @@ class Server:
         warm_up: Iterable[WarmUpStep] = (),
         with_port: bool = False,
     ) -> None:
-        """with_port: listen on a port of 127.0.0.1 too where there is a Unix socket."""
+        """Set up a server without listening yet.
+
+        Args:
+            run: function that runs an operation.
+            version: version of Dioptre.
+            meeting: folder shared with clients.
+            idle_s: idle time after which the server ends.
+            warm_up: steps of the warm-up.
+            with_port: also listen on a port of 127.0.0.1 if there is a Unix socket.
+        """
         self.run = run
         self.engine = Engine(warm_up)
         self.exchange = meeting / "exchange"
@@ -76,7 +85,7 @@ class Server:
         self._stop = asyncio.Event()
 
     async def serve(self, on_ready: Callable[[Rendezvous], None]) -> None:
-        """Listen; `on_ready` is called once when clients can connect. Returns when all is closed."""
+        """Listen until stopped; call `on_ready` once clients can connect."""
         self.touch()
         servers: list[asyncio.Server] = []
         unix_socket = await self._listen_on_socket(servers)
@@ -92,25 +101,25 @@ class Server:
             self.engine.stop()
             for session in list(self._sessions):
                 session.close()
-            for thread in self._background:  # their jobs are cancelled: they clean up
+            for thread in self._background:  # their jobs are cancelled; give them time to clean up
                 thread.join(BACKGROUND_S)
             if unix_socket:
                 with suppress(OSError):
                     (self._meeting / unix_socket).unlink()
 
     def touch(self) -> None:
-        """Something happened: the idle time starts again."""
+        """Restart the idle time, because there was activity."""
         self._touched = asyncio.get_running_loop().time()
         self._trimmed = False
 
     def in_background(self, work: Callable[[], None]) -> None:
-        """Run something that is not a computation on a thread of its own; it is given some time when we end."""
+        """Run work that is not a computation on a thread of its own; the server briefly waits for it at its end."""
         self._background = [thread for thread in self._background if thread.is_alive()]
         self._background.append(threading.Thread(target=work, name="background", daemon=True))
         self._background[-1].start()
 
     def delivered(self) -> None:
-        """A client was informed of a result; it is about to open the files."""
+        """Note that a client was notified of a result and is about to open its files."""
         self._delivered = asyncio.get_running_loop().time()
 
     def shut_down(self, *, when_idle: bool) -> None:
@@ -128,7 +137,7 @@ class Server:
             door = Door(self._token, own_processes_only=True)
             connected = partial(self._connected, door)
             servers.append(await asyncio.start_unix_server(connected, path, limit=MAX_MESSAGE_BYTES))
-        except OSError as error:  # a file system without sockets
+        except OSError as error:  # the file system does not support sockets
             _log.info("No socket in %s: %s", self._meeting, error)
             return ""
         return SOCKET_NAME
@@ -177,13 +186,13 @@ class Server:
                 await session.run()
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             _log.debug("A connection ended: %r", error)
-        except asyncio.CancelledError:  # the worker ends
+        except asyncio.CancelledError:  # the worker is ending
             pass
-        except DioptreError as error:  # no room for the session's folder
+        except DioptreError as error:  # the session's folder cannot be created
             _log.warning("A client could not be served: %s", error)
             with suppress(OSError):
                 writer.write(encode({"type": "error", **error.to_dict()}))
-        except Exception:  # one connection's fault must not be the others'  # noqa: BLE001
+        except Exception:  # an error in one connection must not affect the others  # noqa: BLE001
             _log.exception("A connection failed")
         finally:
             if session is not None:
@@ -194,7 +203,7 @@ class Server:
     async def _admitted(
         self, door: Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> Session | None:
-        """A session for a client that shows the token in its first line."""
+        """Return a session for a client that authenticates with its first line; None otherwise."""
         hello = await door.hello(reader, writer)
         if hello is None or len(self._sessions) >= MAX_CLIENTS:
             return None

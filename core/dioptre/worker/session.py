@@ -1,6 +1,7 @@
-"""One client's connection: its messages, jobs, exchange folder and kept pixels.
+"""The connection of one client: its messages, jobs, exchange folder and stored pixels.
 
-Everything here runs on the server's event loop but `_work` and `_compute`, which run on the engine's thread.
+Everything in this module runs on the server's event loop, except `_work` and `_compute`, which run on the engine's
+thread.
 """
 
 from __future__ import annotations
@@ -30,19 +31,19 @@ from .job import Job, Outcome, cancelled, in_words
 from .request import UNPAINTED, Kept, Request
 from .uploads import Uploads
 
-MAX_STRIKES = 32  # invalid messages before disconnecting; our own clients send none
-MAX_JOBS = 64  # of one client, waiting or running; an editor has a handful
+MAX_STRIKES = 32  # invalid messages before disconnecting; genuine clients send none
+MAX_JOBS = 64  # limit per client, waiting or running; an editor has only a few
 MAX_KEPT = 32
-REPLY_TIMEOUT_S = 30.0  # for a client to take what it was sent; an editor's own thread may be busy for seconds
-PROGRESS_EVERY_S = 0.05  # more often is not seen
-UNSENT_BYTES = 1 << 18  # beyond this the client is not reading: progress is left out
-_WRITING = 0.05  # share of a job's progress that is for handing over its layers
+REPLY_TIMEOUT_S = 30.0  # time for a client to receive data; an editor's main thread may be busy for seconds
+PROGRESS_EVERY_S = 0.05  # more frequent updates would not be noticed
+UNSENT_BYTES = 1 << 18  # with more unsent bytes the client is not reading: progress is omitted
+_WRITING = 0.05  # fraction of a job's progress reserved for transferring its layers
 
 _log = logging.getLogger(__name__)
 
 
 class Session:
-    """A client that has shown the token."""
+    """An authenticated client."""
 
     def __init__(
         self, server: Host, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, client: str
@@ -54,7 +55,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._folder = Folder(server.exchange)
         self._uploads = Uploads(self._folder)
-        self._shared: bool | None = None  # None: not settled yet
+        self._shared: bool | None = None  # None: not yet decided
         self._nonce = secrets.token_hex(16)
         self._jobs: dict[int, Job] = {}
         self._newest: dict[str, Job] = {}
@@ -65,7 +66,7 @@ class Session:
 
     @property
     def folder(self) -> Path:
-        """This connection's part of the exchange folder."""
+        """This connection's subfolder of the exchange folder."""
         return self._folder.path
 
     @property
@@ -92,7 +93,7 @@ class Session:
             await asyncio.wait_for(self._writer.drain(), REPLY_TIMEOUT_S)
 
     def close(self) -> None:
-        """Cancel the client's jobs and delete all that was kept for it."""
+        """Cancel the client's jobs and delete everything stored for it."""
         if self._closed:
             return
         self._closed = True
@@ -108,7 +109,7 @@ class Session:
         _log.info("%s has gone", self._client)
 
     def heartbeat(self) -> None:
-        """Repeat every job's progress, so that the client knows that we live."""
+        """Repeat every job's progress, so that the client knows that the worker is alive."""
         for job in self._jobs.values():
             self._report(job)
 
@@ -128,7 +129,7 @@ class Session:
                 self._submit(message)
             except DioptreError as error:
                 if message["job"] in self._jobs:
-                    raise  # a number used twice: not the running job's fault
+                    raise  # a number used twice: the running job must not end because of it
                 self._send({"type": "error", "job": message["job"], **error.to_dict()})
         elif kind == "networks":
             self._send({"type": "networks", "networks": await asyncio.to_thread(fetches.listed)})
@@ -185,7 +186,7 @@ class Session:
             )
 
     def _fetch(self, message: Mapping[str, Any]) -> None:
-        """Download a network on a thread of its own: the engine's goes on computing."""
+        """Download a network on a separate thread, so that the engine can continue computing."""
         self._check_number(message["job"])
         network = message["network"]
 
@@ -253,12 +254,12 @@ class Session:
         )
 
     def _work(self, job: Job) -> None:
-        """Off the loop's thread: compute, and hand the outcome to the loop whatever happens."""
+        """Compute a job outside the event loop's thread, and always pass an outcome to the loop."""
         began = time.monotonic()
         try:
             outcome = job.compute(job)
             _log.info("%s for %s: %.2f s", job.subject, self._client, time.monotonic() - began)
-        except Exception as error:  # the one place where every fault of a job ends  # noqa: BLE001
+        except Exception as error:  # every error of a job is handled here  # noqa: BLE001
             if isinstance(error, Cancelled):
                 _log.info("%s for %s: cancelled", job.subject, self._client)
             elif isinstance(error, DioptreError):
@@ -270,18 +271,19 @@ class Session:
             self._loop.call_soon_threadsafe(self._finish, job, outcome)
 
     def _progress(self, job: Job, fraction: float, phase: str) -> None:
-        """Off the loop's thread: note how far the job is; raises Cancelled where nobody wants it any more."""
+        """Record a job's progress from its thread; raise Cancelled if the job was cancelled."""
         if job.task.cancelled.is_set():
             raise Cancelled
         job.fraction, job.phase = fraction, phase
-        # One report waits for the loop at most: a slow loop must not fall ever farther behind.
+        # At most one report waits for the loop, so that a slow loop does not fall further and further behind.
         if (now := time.monotonic()) - job.reported >= PROGRESS_EVERY_S and not job.to_report:
             job.reported, job.to_report = now, True
             self._loop.call_soon_threadsafe(self._report, job)
 
     def _compute(self, job: Job, request: Request) -> Outcome:
         libraries.load()
-        from dioptre.imaging.layers import part_of  # NumPy and JAX: the first job, or the warm-up, waits for them
+        # Imports NumPy and JAX: the first job or the warm-up waits for them.
+        from dioptre.imaging.layers import part_of
 
         from . import execution
 
@@ -318,7 +320,7 @@ class Session:
         delivery.add_done_callback(self._deliveries.discard)
 
     async def _deliver(self, job: Job, outcome: Outcome) -> None:
-        """Send a result without a shared folder: its pixels first, as fast as the client takes them."""
+        """Send a result without a shared folder: first its pixels, as fast as the client receives them."""
         try:
             for name in outcome.files:
                 with self._folder.read(name) as file:
@@ -335,7 +337,7 @@ class Session:
             self.close()
 
     def _end(self, job: Job, line: bytes = b"") -> None:
-        """End `job` with its one last message."""
+        """End `job` and send its last message."""
         if job.ended:
             return
         job.ended = True

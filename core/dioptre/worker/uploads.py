@@ -1,4 +1,4 @@
-"""Pixels that come inline, in chunks, from a client that does not share the exchange folder."""
+"""Inline pixels, uploaded in chunks by a client that does not share the exchange folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .exchange import Folder
 
 
 class Uploads:
-    """Files in the folder that are being filled. An error with one is reported when it is used."""
+    """The files that are being uploaded. An error with a file is reported when the file is used."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
@@ -22,7 +22,7 @@ class Uploads:
         self._broken: dict[str, DioptreError] = {}
 
     def begin(self, name: str, nbytes: int) -> None:
-        """Announce a file of `nbytes`; replaces an older one of that name."""
+        """Announce a file of `nbytes`, replacing an earlier one with the same name."""
         self.drop(name)
         if len(self._open) + len(self._broken) >= 64:
             raise WireError("Too many uploads at once.")
@@ -32,7 +32,7 @@ class Uploads:
             self._broken[name] = error
 
     def add(self, name: str, data: str) -> None:
-        """The next bytes of it, as base64."""
+        """Append the next bytes of a file, as base64."""
         if name in self._broken:
             return
         if name not in self._open:
@@ -62,14 +62,14 @@ class Uploads:
             self._open.pop(name)[0].close()
 
     def check(self, pixels: Pixels) -> None:
-        """Raise what went wrong with the file of `pixels`, if it came inline."""
+        """Raise the error that occurred when the file of `pixels` was uploaded inline, if any."""
         if (error := self._broken.get(pixels.file)) is not None:
             raise error
         if pixels.file in self._open:
             raise WireError("The pixels {file} did not arrive completely.", file=repr(pixels.file))
 
     def drop(self, name: str) -> None:
-        """Delete a file of the folder."""
+        """Delete a file from the folder."""
         self._broken.pop(name, None)
         if name in self._open:
             self._open.pop(name)[0].close()

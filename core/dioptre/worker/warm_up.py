@@ -1,4 +1,4 @@
-"""What a new worker does before the first job comes, so that the job waits for as little as possible."""
+"""The warm-up of a new worker before its first job, which shortens the time that the job has to wait."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _Progress = Callable[[float, str], None]
 
 
 def steps() -> tuple[WarmUpStep, ...]:
-    """In the order in which an editor is likely to need them; called as the operation that each is for."""
+    """Return the steps in the order in which editors are likely to need them; each has its operation's name."""
     ordered = sorted(OPERATIONS.values(), key=lambda operation: operation.warm_up_rank)
     return (libraries, *(step_of(operation) for operation in ordered if operation.warm_up))
 
 
 def libraries(progress: _Progress) -> None:
-    """Import what every job needs and wake the device."""
+    """Import everything that jobs need and initialise the device."""
     load()
     import jax.numpy as jnp
 
@@ -29,7 +29,7 @@ def libraries(progress: _Progress) -> None:
 
 
 def step_of(operation: Operation) -> WarmUpStep:
-    """Load an operation's networks and compile its programs."""
+    """Return a step that loads an operation's networks and compiles its programs."""
 
     def step(progress: _Progress) -> None:
         for run in operation.warm_up:
@@ -49,7 +49,7 @@ def _run(operation: Operation, run: WarmUp, progress: _Progress) -> None:
     height, width = run.size
     across = np.linspace(0, 1, width, dtype=np.float32)
     plane = np.repeat(across[None], height, axis=0)
-    plane[height // 2 :, width // 2 :] *= np.float32(0.5)  # an edge in depth
+    plane[height // 2 :, width // 2 :] *= np.float32(0.5)  # a depth edge
     picture = np.stack([plane, plane[:, ::-1], 1 - plane], axis=-1)
     takes_depth = operation.finds_depth_layer or Input.DISPARITY in operation.inputs
     disparity = plane if takes_depth else None
