@@ -47,7 +47,7 @@ def homes(environ: Mapping[str, str] = os.environ, *, home: Path | None = None) 
     user = home or Path.home()
     found = []
     if chosen := environ.get("GIMP3_DIRECTORY"):
-        found.append(Home(user / chosen, "GIMP3_DIRECTORY"))  # GIMP also starts relative paths at home
+        found.append(Home(user / chosen, "GIMP3_DIRECTORY"))  # like GIMP, relative to the home folder
     for base, kind in _bases(environ, user):
         if base.is_dir():
             found += [Home(each, kind) for each in sorted(base.iterdir()) if _SERIES.fullmatch(each.name)]

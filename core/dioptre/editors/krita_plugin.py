@@ -141,7 +141,7 @@ def _lines(home: Home) -> list[str]:
 
 
 def _group(lines: list[str]) -> tuple[int, int]:
-    """Return the first and last (exclusive) line of the group [python], without its heading; empty if missing."""
+    """Return the range of lines in the group [python], without its heading; empty if there is no such group."""
     if "[python]" not in lines:
         return len(lines), len(lines)
     start = lines.index("[python]") + 1

@@ -49,7 +49,7 @@ def put(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path],
             "python" if the worker runs in an environment other than the installer's.
         executable: name of the file that the editor starts, if it must be executable.
     """
-    part = target.parent.parent / f".{NAME}-{os.getpid()}.part"  # in the plug-ins folder an editor might start it
+    part = target.parent.parent / f".{NAME}-{os.getpid()}.part"  # outside plug-ins/, or an editor might start it
     shutil.rmtree(part, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     ignore = shutil.ignore_patterns("__pycache__")
@@ -84,7 +84,7 @@ def same(here: Path, there: Path) -> bool:
 
 
 def problems(target: Path, editor: str) -> Iterator[Finding]:
-    """Yield what keeps an installed plug-in from working: missing files, or an environment that is gone."""
+    """Yield the problems of an installed plug-in: missing files, or a missing environment."""
     if not (target / LINK / "client.py").is_file():
         yield Finding(
             f"{editor}-plugin-incomplete", "error", f"{target} is incomplete: {LINK} is missing.", INSTALL

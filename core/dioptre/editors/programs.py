@@ -69,7 +69,7 @@ def _registered(product: str) -> Iterator[Path]:
 
 
 def packaged(pattern: str, environ: Mapping[str, str], user: Path) -> Iterator[Path]:
-    """Yield the `LocalCache` folders of Microsoft Store editions, which Windows shows to them as their AppData.
+    """Yield the `LocalCache` folders of Microsoft Store editions, to which Windows redirects their AppData.
 
     Args:
         pattern: pattern of the package folder's name, e.g. "*GIMP*".

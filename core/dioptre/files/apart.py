@@ -36,7 +36,7 @@ from .picture import Source
 
 OPEN_S = 20.0  # time limit for opening the file; waking a sleeping disk takes ten seconds
 START_S = 60.0  # time limit for starting the process on a machine that swaps
-_LOOK_S = 0.05  # interval of checking memory, time and the user's Cancel; too short to notice
+_LOOK_S = 0.05  # interval between checks of memory, time and cancellation; too short to notice
 _FEW_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VIPS_CONCURRENCY": "4"}
 _KEPT_BYTES = 96 << 20  # memory kept between two pictures: 24 megapixels with 8 bits
 _GONE_S = 2.0  # time limit for a killed process to end; one that hangs on a dead mount is abandoned
@@ -46,7 +46,7 @@ Check = Callable[[], None]
 
 
 def no_check() -> None:
-    """Never cancel."""
+    """Do nothing, so that reading is never cancelled."""
 
 
 class Reader:
@@ -270,7 +270,10 @@ class _Shared:
         return str(self.descriptor) if self._path is None else str(self._path)
 
     def mapped(self) -> mmap.mmap:
-        """Return a map of the whole file. It is renewed only if the size has changed, as fresh pages are slow."""
+        """Return a memory map of the whole file.
+
+        It is renewed only if the size has changed, because the first access to each page is slow.
+        """
         size = os.fstat(self.descriptor).st_size
         if size == 0:
             os.ftruncate(self.descriptor, size := mmap.PAGESIZE)
@@ -302,7 +305,7 @@ class _Shared:
 
 
 def child_command() -> list[str]:
-    """Return the command of the child, isolated like this process so that it imports nothing from the folder."""
+    """Return the command of the child, isolated like this process so it cannot import from the current folder."""
     flag = "-I" if sys.flags.isolated else "-P"
     return [sys.executable, flag, "-m", "dioptre.files.child"]
 

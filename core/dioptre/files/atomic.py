@@ -79,7 +79,7 @@ class Staging:
         self._files.append(_File(name=name, temporary=number, stream=stream))
         if sys.platform != "win32" and self._group not in (None, os.fstat(descriptor).st_gid):
             mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-            os.fchmod(descriptor, mode & ~0o070 | (mode & 0o007) << 3)  # a different group gets what others get
+            os.fchmod(descriptor, mode & ~0o070 | (mode & 0o007) << 3)  # another group gets the rights of others
         return stream
 
     def complete(self, name: str) -> None:

@@ -54,7 +54,7 @@ class Limits:
 
     @staticmethod
     def of(file_bytes: int, *, max_megapixels: float | None = None) -> Limits:
-        """Compute the limits of a file from its size in bytes; a limit of None is the user's setting."""
+        """Compute the limits from a file's size in bytes; `max_megapixels` None means the user's setting."""
         allowed = megapixels_allowed() if max_megapixels is None else max_megapixels
         most = round(min(allowed, 1e6) * 1e6)
         plausible = _SMALL_PIXELS + _PIXELS_PER_BYTE * file_bytes

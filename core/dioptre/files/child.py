@@ -50,7 +50,10 @@ def _say(answers: Any, fields: dict[str, Any]) -> None:
 
 
 class _Shared:
-    """The file that carries arrays. It stays mapped while its size is unchanged, because fresh pages are slow."""
+    """The file that carries arrays.
+
+    It stays mapped while its size is unchanged, because the first access to each page is slow.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor

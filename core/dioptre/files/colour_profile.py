@@ -22,7 +22,7 @@ from .matrix_profile import read as read_matrix_profile
 from .vips import vips
 
 _IDENTITY_TOLERANCE = 0.002  # half an 8-bit code; a profile closer to sRGB than that counts as sRGB
-_AGREEMENT_TOLERANCE = 0.004  # one 8-bit code; LittleCMS rounds intermediate values, most in shadows
+_AGREEMENT_TOLERANCE = 0.004  # one 8-bit code; LittleCMS rounds intermediate values, mostly in shadows
 _INTERPRETATION = {1: "grey16", 3: "rgb16", 4: "cmyk"}
 _SRGB_TO_XYZ = rgb_to_xyz_d50(primaries_xy=SRGB_XY, white_xy=D65_XY)
 _PILLOW_MODES = {1: "L", 3: "RGB", 4: "CMYK"}
@@ -322,7 +322,7 @@ def _shaper(profile: bytes) -> _Shaper | None:
     seen, lcms = (np.empty((*codes.shape[:2], 3), np.float32) for _ in range(2))
     shaper.to_srgb(codes, out=seen)
     lab_to_srgb(_through_lcms(codes, profile), out=lcms)
-    fair = ((seen >= 0.0) & (seen <= 1.0)).all(-1)  # LittleCMS clips values outside
+    fair = ((seen >= 0.0) & (seen <= 1.0)).all(-1)  # LittleCMS clips values outside [0, 1]
     if not fair.any():
         return None
     return shaper if float(np.abs(seen - lcms)[fair].max()) < _AGREEMENT_TOLERANCE else None

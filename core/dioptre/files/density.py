@@ -42,7 +42,7 @@ def dpi_at(original: Picture, shape: tuple[int, ...]) -> tuple[float, float] | N
 
 
 def in_exif(blob: bytes, by: Factors) -> bytes:
-    """Return an EXIF blob with its resolutions scaled, at their original positions.
+    """Return an EXIF blob with its resolutions scaled; nothing else changes or moves.
 
     Call this before the orientation is set to 1: if the picture was rotated by 90 degrees, the horizontal and
     vertical resolutions are also swapped.

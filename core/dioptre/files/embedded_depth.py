@@ -169,7 +169,7 @@ def _google(
     kind: str,
     budget: Budget,
 ) -> EmbeddedDepth | None:
-    """Convert a stored map, in which 0 is near and 1 far, linear in inverse depth or depth, to disparity."""
+    """Convert a stored map to disparity. In it, 0 is near and 1 far, linear in inverse depth or in depth."""
     stored = decoded_grey(blob, budget=budget)
     if stored is None:
         return None

@@ -86,7 +86,7 @@ class Folder:
             self.unlink(name)
 
     def _move_without_links(self, name: str, other: str) -> None:
-        """Rename a file without links; an empty file reserves the name, as renaming alone would replace files."""
+        """Rename a file without links. An empty file reserves the name, because renaming replaces files."""
         descriptor = self.create(other)
         try:
             ours = os.fstat(descriptor).st_ino

@@ -28,7 +28,7 @@ _NO_CODES = np.zeros((1, 1, 1), np.uint8)
 
 
 def of_jpeg(data: memoryview, budget: Budget) -> GainMap | None:
-    """Read the gain map of an Ultra HDR JPEG, not rotated.
+    """Read the gain map of an Ultra HDR JPEG, without applying the orientation.
 
     Maps over an HDR picture, which would darken it, are not read, nor are maps larger than a picture may be.
 

@@ -85,7 +85,7 @@ def begin() -> Entry | None:
 
 
 def abandoned() -> Iterator[tuple[Entry, list[dict[str, Any]]]]:
-    """Yield the entries of dead writers with their notes, each locked until the next; remove outdated entries."""
+    """Yield the entries of dead writers with their notes, each locked until the next is read; drop old entries."""
     folder = data_dir() / _FOLDER
     try:
         paths = sorted(folder.glob(f"*{_SUFFIX}")) if is_private(folder) else []

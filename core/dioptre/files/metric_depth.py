@@ -113,7 +113,7 @@ def _points(inverse_m: Float32[np.ndarray, "h w"], picture: np.ndarray, view: Fi
 
 
 def _hanging(inverse: Float32[np.ndarray, "h w"]) -> np.ndarray:
-    """Return which points differ much in inverse depth from neighbours on both sides, so belong to no surface."""
+    """Find the points that differ much in inverse depth from both neighbours and so belong to no surface."""
     hanging = np.zeros(inverse.shape, bool)
     for axis in (0, 1):
         if inverse.shape[axis] < 3:

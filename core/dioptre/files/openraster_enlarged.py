@@ -38,11 +38,11 @@ from .openraster_reading import (
 )
 from .picture import Format
 
-_MAX_KEPT = 1 << 22  # bytes of an entry that is copied without being parsed
+_MAX_KEPT = 1 << 22  # largest size in bytes of an entry that is copied without being parsed
 _PLANES = (Role.DEPTH, Role.CONFIDENCE, Role.SELECTION)
 
 Enlarge = Callable[[Layer, float, float], np.ndarray]
-"""Enlarges a layer. Receives also the fractions of the work done before and after this layer."""
+"""Enlarges a layer. It also receives the fractions of the work done before and after this layer."""
 
 
 def enlarge_openraster(

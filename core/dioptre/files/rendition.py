@@ -77,11 +77,11 @@ class Rendition:
             return own
         brightness = _brightness(linear)[..., None]
         curve = np.interp(brightness, self.brightness, self.stops).astype(np.float32)
-        other = np.maximum(curve + enlarged(self.residual, rows, shape), brightness)  # at most white
+        other = np.maximum(curve + enlarged(self.residual, rows, shape), brightness)  # never above white
         return np.asarray(other + kept * (own - other))
 
     def map_of(self, pixels: np.ndarray, shown: np.ndarray) -> GainMap:
-        """Return the gain map that leads from a rendition to its result; its gains have a single channel."""
+        """Return the gain map that turns a rendition back into its result; its gains have a single channel."""
         height, width = (max(1, -(-side // _MAP_SCALE)) for side in pixels.shape[:2])
         bright, base = (_means(each.__getitem__, pixels.shape, (height, width)) for each in (pixels, shown))
         offsets = np.float32(self.gains.offset_bright[0]), np.float32(self.gains.offset_base[0])

@@ -84,7 +84,7 @@ def depth_colours(disparity: np.ndarray) -> np.ndarray:
 
 
 def no_larger_than_needed(shape: tuple[int, ...], read: Rows) -> np.ndarray:
-    """Average whole blocks of a picture down to about twice a panel's size, for a better filter to finish.
+    """Average whole blocks down to about twice a panel's size; a better filter does the rest.
 
     Args:
         shape: shape of the picture, (h, w) or (h, w, c), without alpha.

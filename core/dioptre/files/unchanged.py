@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from . import problems
 
-_TICK_NS = 2_000_000_000  # resolution of times on FAT, the coarsest
+_TICK_NS = 2_000_000_000  # resolution of file times on FAT, the coarsest of all file systems
 _PART_BYTES = 1 << 20
 
 

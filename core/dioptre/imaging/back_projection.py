@@ -13,7 +13,7 @@ from jaxtyping import Float32
 from .resize import resize
 
 ROUNDS = 4
-"""Enough after a faithful network: at most 0.8 of an 8-bit step remains, and 0.04 on average."""
+"""Number of rounds that suffices for a faithful network; at most 0.8 of an 8-bit step remains, 0.04 on average."""
 
 REACH_PX = 8
 """Distance, in pixels of the original, beyond which four rounds change nothing visible."""

@@ -1,4 +1,4 @@
-"""Means over square windows, at a cost that does not depend on the window's size."""
+"""Compute means over square windows, at a cost that does not depend on the window's size."""
 
 from __future__ import annotations
 

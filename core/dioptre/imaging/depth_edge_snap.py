@@ -12,19 +12,19 @@ from .box_mean import box_mean
 from .pull_push import pull_push
 from .resize import fitted_size, resize
 
-_WORKING_PX = 640  # longest side of the reduced map on which both depths are extrapolated; they are smooth
-_BAND = 0.03  # half-width of the band round the outline that is replaced, in shorter sides
+_WORKING_PX = 640  # longest side of the reduced map on which depths are extrapolated; they are smooth
+_BAND = 0.03  # half-width of the replaced band round the outline, as a fraction of the shorter side
 _STEP = 0.02  # height of the step, in disparity, from which snapping has its full effect
-_SMOOTHED = 0.5  # half-width of the square that averages the step's height, in half-widths of the band
-_WINDOW = 2  # half-width of the windows in which planes are fitted, in half-widths of the band
-_SURENESS = 6  # a pixel's weight in a fit is its distance from the outline to this power
+_SMOOTHED = 0.5  # half-width of the square that averages the step's height, relative to that of the band
+_WINDOW = 2  # half-width of the windows in which planes are fitted, relative to that of the band
+_SURENESS = 6  # a pixel's weight in a fit is its distance from the outline raised to this power
 _FLATNESS = 0.005  # variance of the positions, in squared window half-widths, below which a fit stays nearly flat
 _PLANE = 0.03  # standard deviation of disparity from the fitted plane at which the plane's weight is a half
 _HELD = 0.2  # fraction of a window that its side must fill for the plane to have full weight
-_SURE = 0.9  # distance from the outline, in half-widths of the band, beyond which a pixel's own depth is trusted
-_RIGHT_SIDE = 0.05  # fraction of the step by which a value may miss its own side without being changed
-_WRONG_SIDE = 0.2  # fraction of the step from which a value is replaced entirely
-_VOTERS = 0.002  # half-width of the square whose majority decides doubtful pixels, in shorter sides
+_SURE = 0.9  # distance from the outline, relative to the band's half-width, beyond which a pixel's depth is trusted
+_RIGHT_SIDE = 0.05  # fraction of the step by which a value may deviate from its own side without being changed
+_WRONG_SIDE = 0.2  # fraction of the step from which a deviating value is replaced entirely
+_VOTERS = 0.002  # half-width of the square whose majority decides doubtful pixels, relative to the shorter side
 _CERTAIN = 0.9  # coverage from which a pixel is not doubtful, so that strands of hair keep their own side
 _BAND_ROWS = 64  # rows that are processed at a time
 
@@ -65,7 +65,7 @@ def snap_to_matte(
         np.where(belongs_in, depth_in, depth_out + step),
         np.where(belongs_in, depth_in - step, depth_out),
     )
-    near_outline = np.clip((1 - np.abs(2 * inside - 1)) * 5, 0, 1)  # 1 except in the outermost tenths of the band
+    near_outline = np.clip((1 - np.abs(2 * inside - 1)) * 5, 0, 1)  # 1, but falls to 0 at the band's edges
     nearer = _sides(matte)  # before the full-size planes are allocated
     weight, depth_in, depth_out = (
         resize(plane.astype(np.float32), full, method="bilinear")
@@ -152,7 +152,7 @@ def _moved(
     depth_in: Float32[np.ndarray, "h w"],
     depth_out: Float32[np.ndarray, "h w"],
 ) -> Float32[np.ndarray, "h w"]:
-    """Move values that miss their own side onto it, in proportion to `weight`."""
+    """Move values on the wrong side of the step to their own side, in proportion to `weight`."""
     from_far_side = (disparity - depth_out) / np.maximum(depth_in - depth_out, np.float32(_STEP))
     missed = np.where(belongs_in, 1 - from_far_side, from_far_side)  # 0: on its own side, 1: on the other side
     wrong = np.clip((missed - np.float32(_RIGHT_SIDE)) / np.float32(_WRONG_SIDE - _RIGHT_SIDE), 0, 1)
@@ -167,7 +167,7 @@ def _extreme(
         length = values.shape[axis]
         index = np.arange(length)
         reach = 0
-        while reach < radius:  # each round combines windows of the current size, which doubles them
+        while reach < radius:  # each round combines overlapping windows, which about doubles their size
             shift = min(reach + 1, radius - reach)
             before, after = np.maximum(index - shift, 0), np.minimum(index + shift, length - 1)
             values = choose(values, choose(np.take(values, before, axis), np.take(values, after, axis)))

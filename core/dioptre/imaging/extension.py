@@ -1,4 +1,4 @@
-"""Replace the meaningless colours under fully transparent pixels by a smooth continuation of the visible ones."""
+"""Replace the meaningless colours of transparent pixels with a smooth continuation of the visible ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TRUSTED_ALPHA = 0.125  # below this, a stored colour consists mostly of roundin
 
 
 def extend_colours(rgba_straight: Float32[np.ndarray, "h w 4"]) -> Float32[np.ndarray, "h w 3"]:
-    """Return the colours with those of transparent pixels extrapolated smoothly from the nearest opaque pixels.
+    """Return the colours, extrapolated smoothly from the nearest opaque pixels to transparent ones.
 
     This is pull-push: alpha-weighted means over larger and larger blocks fill the gaps that smaller blocks leave
     (S. J. Gortler et al., "The Lumigraph", 1996). A picture without any opaque pixel stays unchanged.
@@ -28,7 +28,7 @@ def extend_colours(rgba_straight: Float32[np.ndarray, "h w 4"]) -> Float32[np.nd
 
 
 def _fill(weighted: np.ndarray) -> np.ndarray:
-    """Turn (h, w, 4), colours times weight and the weight, into (h, w, 3), a colour at every pixel."""
+    """Compute a colour for every pixel, (h, w, 3), from (h, w, 4): colours times weight, and the weight."""
     weight = weighted[..., 3:]
     height, width = weighted.shape[:2]
     own: np.ndarray = weighted[..., :3] / np.maximum(weight, 1e-6)

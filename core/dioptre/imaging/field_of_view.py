@@ -13,7 +13,7 @@ class FieldOfView:
     """The field of view of a pinhole camera with square pixels, centred on the picture.
 
     Attributes:
-        focal_diagonals: focal length as a multiple of the picture's diagonal, which is the same at any size.
+        focal_diagonals: focal length divided by the picture's diagonal, independent of the picture's size.
         source: text for the user that says where the value comes from.
     """
 

@@ -8,8 +8,8 @@ from jaxtyping import Float32
 from .layers import Rows
 from .pull_push import pull_push_rows
 
-_INSIDE, _OUTSIDE = 0.98, 0.02  # a pixel with more coverage shows only the subject, with less only the background
-_LEAST = 0.02  # lower limit of the coverage as a divisor
+_INSIDE, _OUTSIDE = 0.98, 0.02  # coverage above which only the subject shows, and below which only the background
+_LEAST = 0.02  # smallest coverage that is used as a divisor
 _TELLING = 0.25  # coverage from which a pixel's own colour is trusted in full
 _FREEDOM = 0.12  # how far a colour may be from those of the nearby interior; alpha and background are estimates
 

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float32
 
 _BLACK, _WHITE = 0.06, 0.94  # encoded limits that allow for JPEG artefacts in a black or white margin
 _SHARE = 0.97  # fraction of a row's pixels that must have the frame's colour
-_LARGEST = 0.25  # of a side; a wider margin belongs to a picture of something white or black
+_LARGEST = 0.25  # of a side; a wider margin is part of a picture of something white or black
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ def _margins(rows: Float32[np.ndarray, "a b 3"], extreme: Callable[[np.ndarray],
 
 
 def _run(rows: Float32[np.ndarray, "a b 3"], extreme: Callable[[np.ndarray], np.ndarray]) -> int:
-    """Count the rows from the start that have the frame's colour, stopping at the first other one, often row 0."""
+    """Count the leading rows in the frame's colour. Going row by row is fast, because most pictures have none."""
     for count, row in enumerate(rows):
         if extreme(row).mean() < _SHARE:
             return count

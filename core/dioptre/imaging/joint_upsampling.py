@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Float32
 
 _REACH = 2  # radius of the window, in coarse pixels
 _SIGMA_PX = 0.9  # standard deviation of the spatial weight, in coarse pixels
-_SIGMA_COLOUR = 0.06  # standard deviation of the colour weight: Euclidean distance in encoded RGB
+_SIGMA_COLOUR = 0.06  # standard deviation of the colour weight, in Euclidean distance of encoded RGB
 _LEAST = 1e-5  # smallest colour weight, for pixels with a completely different colour
 
 

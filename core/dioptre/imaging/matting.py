@@ -26,7 +26,7 @@ SOLVED_PX = 576
 
 _ITERATIONS = 60  # of conjugate gradients; 40 more change the matte by less than 1/255
 _CERTAIN = 100.0  # weight of the known pixels, relative to 1 for a window's deviation
-_PULL = 5e-2  # weight that draws alpha towards the coarse mask where that is decided but not certain
+_PULL = 5e-2  # weight that draws alpha towards the coarse mask where the mask is decided but not certain
 _LEAST_PULL = 1e-4  # keeps the system solvable where nothing else is known
 _BLACK, _WHITE = 0.05, 0.95  # alpha outside this range counts as 0 or 1, which the fit never quite reaches
 
@@ -88,7 +88,7 @@ def _solve(
     radius_px: int,
     epsilon: Float[Array, ""],
 ) -> tuple[Float[Array, "h w"], Float[Array, "h w 4"]]:
-    """Return the matte and, for each pixel, the affine function of colour (three weights, constant) behind it."""
+    """Return the matte and each pixel's affine function of colour (three weights, constant) that yields it."""
     surely_in = -_largest_near(-probability, reach_px) > 0.9
     surely_out = _largest_near(probability, reach_px) < 0.1
     pull = _PULL * (2.0 * probability - 1.0) ** 4 + _LEAST_PULL

@@ -42,8 +42,8 @@ _TABLE = np.array(
     np.float32,
 )
 _FREQUENCIES = ((0, 1), (1, 0), (0, 2), (1, 1), (2, 0), (0, 3), (1, 2), (2, 1), (3, 0), (2, 2), (1, 3), (3, 1))
-_FOUND_STEPS = 3  # minimum number of these frequencies with a quantization step, for the picture to count as JPEG
-_COARSEST = 12.0  # in steps of quality 50; anything that seems coarser is the pattern of a drawing
+_FOUND_STEPS = 3  # minimum number of frequencies with a detected step for a picture to count as JPEG
+_COARSEST = 12.0  # largest step, relative to quality 50; anything that seems coarser is the pattern of a drawing
 _STEPS = np.arange(2, 256)  # candidates, in 1/255; a step of 1 is lost when the decoded pixels are rounded
 _LEAST_COEFFICIENTS = 24  # minimum number of nonzero coefficients for finding their step
 _ROUNDING = 0.33  # standard deviation of a coefficient caused by rounding luma and then the colours
@@ -51,14 +51,13 @@ _ON_GRID = 0.7  # required mean cosine, relative to that of coefficients on mult
 _CHANCE = 5.0  # required mean cosine, in standard deviations of that of random coefficients
 _BIN, _BINS = 0.25, 1200
 _BANDS = ((3, 5), (5, 7), (7, 9), (9, 11))  # ranges of the sum of a coefficient's two frequencies
-_COARSE_BANDS = ((1, 2), (2, 3))  # bands in which even JPEG keeps the noise of a colour
+_COARSE_BANDS = ((1, 2), (2, 3))  # bands in which colour noise survives JPEG compression
 _COLOUR_NOISE = 2.1  # standard deviation of red - green relative to luma, for equal noise in all channels
 _COARSE_COLOUR_NOISE, _HIDDEN_COLOUR = 1.4, 0.03  # the same ratio after JPEG; noise that quality 50 may hide
 _SMOOTHEST, _LEAST_BLOCKS = 0.02, 16  # fraction and minimum number of the blocks in which noise is measured
 _HIDDEN = 0.18  # fraction of a quantization step below which JPEG may have removed the noise
 _GREY = 0.01  # in 1/255; if red - green is never larger, the picture is grey and its colours show no noise
 # Fitted to the strength with the least error on photos enlarged to twice their size.
-# Fitted on photographs enlarged twice: the strength with the least error.
 _STRENGTH_PER_NOISE, _HARMLESS_NOISE = 17.0, 0.005
 _STRENGTH_AT_QUALITY_50, _STRENGTH_EXPONENT = 0.3, 0.6
 
@@ -87,8 +86,8 @@ def measure_degradation(
 
     Returns:
         The noise, and the quantization steps as a multiple of those of quality 50: 0.1 at 95, 0.4 at 80, 2.5 at 20,
-        and 0 without signs of JPEG. In a JPEG, noise below about a sixth of a step cannot be seen, so that value is
-        returned instead. In a thumbnail, the noise is always 0.
+        and 0 without signs of JPEG. In a JPEG, noise below about a sixth of a step cannot be detected, and that
+        value is returned. In a thumbnail, the noise is always 0.
     """
     patches = _patches(picture, where)
     if len(patches) == 0:

@@ -27,7 +27,7 @@ _SHIFTS = range(0, _BLOCK, 2)
 _WINDOW_PX = 256
 _OVERLAP_PX = 8
 _STRONGEST = 0.16  # threshold on an orthonormal coefficient of luma at strength 1, of a picture in [0, 1]
-_CHROMA = 1.5  # factor on the threshold of colour, whose noise is coarser and whose detail matters less
+_CHROMA = 1.5  # factor on the threshold for chroma, whose noise is coarser and whose detail matters less
 
 
 def reduce_noise(
@@ -61,7 +61,7 @@ def reduce_noise(
 
 
 def _cosines() -> np.ndarray:
-    """Return the orthonormal (64, 64) matrix that transforms a block's pixels, row by row, with the mean first."""
+    """Return the orthonormal (64, 64) transform of a block's pixels, both row by row, with the mean first."""
     one = dct(np.eye(_BLOCK), axis=0, norm="ortho")
     return np.kron(one, one).astype(np.float32)
 
@@ -88,7 +88,7 @@ def _shrink(picture: Float[Array, "h w 3"], threshold: Float[Array, ""]) -> Floa
 def _shrink_blocks(
     planes: Float[Array, "h w 3"], limits: Float[Array, "3"]
 ) -> tuple[Float[Array, "h w 3"], Float[Array, "h w 3"]]:
-    """Shrink the blocks of a grid from the corner on; return the planes times their weight, and the weight."""
+    """Shrink all blocks of a grid; return the planes multiplied by their weight, and the weight."""
     height, width, _ = planes.shape
     rows, columns = height // _BLOCK, width // _BLOCK
     cosines, precise = _cosines(), jax.lax.Precision.HIGHEST

@@ -1,4 +1,4 @@
-"""Bring pictures into a usable range of numbers, without a copy if they are already in it."""
+"""Replace unusable values in pictures, without copying pictures that have none."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def is_finite(values: Float32[np.ndarray, "*shape"]) -> bool:
 
 
 def without_nan(values: Float32[np.ndarray, "*shape"], *, infinite: float = 0.0) -> Float32[np.ndarray, "*shape"]:
-    """Replace NaN and minus infinity by 0, and infinity by `infinite`; return the same array if all are finite."""
+    """Replace NaN and minus infinity with 0, and infinity with `infinite`; do not copy if all are finite."""
     if is_finite(values):
         return values
     return np.nan_to_num(values, nan=0.0, posinf=infinite, neginf=0.0)
 
 
 def within_unit(values: Float32[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
-    """Clip `values` to [0, 1]; return the same array if they already lie inside."""
+    """Clip `values` to [0, 1]; return the same array if all are already inside."""
     if values.size == 0 or (values.min() >= 0 and values.max() <= 1):
         return values
     return np.clip(values, 0, 1)

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float32
 from .layers import Rows
 from .resize import resized_rows
 
-_LEAST = 1e-6  # lower limit of a divisor
+_LEAST = 1e-6  # smallest divisor, to avoid dividing by 0
 _BAND = 1 << 21  # number of values that are processed at a time at full size
 
 
@@ -92,5 +92,5 @@ def _halved(shape: tuple[int, ...], read: Rows) -> np.ndarray:
 
 
 def _seconds(length: int) -> np.ndarray:
-    """Return the index of the second of each pair; that of the first if the pair is incomplete."""
+    """Return the indices of the second elements of pairs; the last index is repeated if the length is odd."""
     return np.minimum(np.arange(1, length + 1, 2), length - 1)

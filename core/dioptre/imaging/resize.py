@@ -1,4 +1,4 @@
-"""Resizing with antialiasing.
+"""Resize pictures with antialiasing.
 
 `resize` handles whole pictures of any size without compilation: it uses Pillow's convolution resampling on float
 planes, with threads for the channels and bands of rows. `shrink` and `enlarge` are for integer factors inside
@@ -58,7 +58,7 @@ def resize(
 def resized_rows(
     image: Float32[np.ndarray, "h w *c"], size: tuple[int, int], rows: slice, *, method: Method = "bicubic"
 ) -> Float32[np.ndarray, "n W *c"]:
-    """Return the rows `rows` of the result of `resize`, equal except for the last bits of a float."""
+    """Compute some rows of the result of `resize`, equal except for the last bits of a float."""
     height = rows.stop - rows.start
     if image.shape[:2] == tuple(size):
         return image[rows].copy()
@@ -84,7 +84,11 @@ def resized_rows(
 
 @dataclass(frozen=True, kw_only=True)
 class _Band:
-    """Rows top to bottom - 1 of the result, from rows first to last - 1; `box` is Pillow's, in those rows."""
+    """A band of the result and its source.
+
+    Rows top to bottom - 1 of the result are computed from rows first to last - 1 of the picture; `box` is Pillow's
+    argument, relative to those rows.
+    """
 
     top: int
     bottom: int
@@ -124,7 +128,7 @@ def _bands(old: tuple[int, int], new: tuple[int, int], *, reach: float, wanted: 
 def fitted_size(
     size: tuple[int, int], *, longest_px: int | None = None, pixels: int | None = None
 ) -> tuple[int, int]:
-    """Reduce `size` in proportion to fit a longest side or a number of pixels; never enlarge it, never below 1.
+    """Reduce `size` in proportion to fit a longest side or a number of pixels; never enlarge it or go below 1.
 
     Args:
         size: height and width.
@@ -163,7 +167,8 @@ def _enlarge_axis(image: Float[Array, "h w c"], factor: int, axis: int) -> Float
     padded = jnp.concatenate([first, image, last], axis)
     phases = []
     for phase in range(factor):
-        position = (phase + 0.5) / factor - 0.5  # of the new centre from the old one, in old pixels
+        # Position of the new pixel's centre relative to an old one, in old pixels.
+        position = (phase + 0.5) / factor - 0.5
         start = 0 if position < 0 else 1
         weight = position + 1 - start
         left, right = (_slice(padded, start + k, length, axis) for k in (0, 1))

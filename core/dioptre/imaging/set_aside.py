@@ -34,10 +34,10 @@ class Differences:
 
 @dataclass(frozen=True, kw_only=True)
 class PackedMatte:
-    """A matte, mostly 0 or 1, packed without loss into one or two bits for each such pixel.
+    """A matte packed without loss, with two bits for every pixel that is 0 or 1.
 
     Attributes:
-        inside: one bit for each pixel, set from a coverage of 0.5, packed along the rows.
+        inside: one bit for each pixel, set if its coverage is at least 0.5, packed along the rows.
         between: pixels that are neither 0 nor 1.
         width: width of the matte in pixels.
     """

@@ -12,8 +12,8 @@ from .resize import fitted_size, resize
 _WORKING_PX = 1024
 _BINS = 12
 _LEAST_PIXELS = 400  # minimum number of pixels in a bin
-_SOFT, _SHARP = 0.35, 0.75  # detail relative to the sharpest depth; less is fully blurred, more is sharp
-_LEAST_CONTRAST = 0.004  # of medium-sized structure; flat areas do not reveal the focus
+_SOFT, _SHARP = 0.35, 0.75  # detail relative to the sharpest depth: blurred below the first, sharp above the second
+_LEAST_CONTRAST = 0.004  # minimum contrast of medium-sized structure; flat areas do not reveal the focus
 
 
 def defocus_from_depth(
@@ -21,7 +21,7 @@ def defocus_from_depth(
 ) -> Float32[np.ndarray, "h w"]:
     """Estimate the defocus at each pixel from 0 (in focus) to 1 (clearly out of focus).
 
-    The method compares between depths the ratio of the finest detail to detail twice as coarse. A lens blurs
+    The ratio of the finest detail to detail twice as coarse is compared between depths. A lens blurs
     everything at one distance equally, so flat areas take the defocus of other areas at the same distance. A
     picture that is equally sharp at every depth has no defocus anywhere.
 

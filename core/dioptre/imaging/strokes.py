@@ -15,13 +15,13 @@ from dioptre_link.strokes import HARD
 from .box_mean import box_mean
 from .layers import row_slices
 
-_LEAST_FADE_PX = 1.0  # the edge of a small brush is at least one pixel soft
+_LEAST_FADE_PX = 1.0  # minimum width of a brush's soft edge
 _FINE_PX = 32.0  # largest radius at which strokes are drawn; larger ones are drawn smaller and enlarged
-_SPACING = 0.5  # distance between the points at which the depth is read along a stroke, in radii
-_SAME, _OTHER = 0.05, 0.12  # disparity beyond the stroke's range: up to the first in full, from the second on not
-_DEPTH_REACH = 1.4  # distance from the stroke's centre line to which its depth applies, in radii
-_DEPTH_SOFTNESS = 0.25  # half-width of the averaging of the depth range, in radii
-_SLOPE_REACH = 0.15  # distance over which the slope of a surface is measured, in radii
+_SPACING = 0.5  # distance between the points at which the depth is read along a stroke, in brush radii
+_SAME, _OTHER = 0.05, 0.12  # disparity outside a stroke's range: full effect up to the first, none from the second
+_DEPTH_REACH = 1.4  # distance from the stroke's centre line to which its depth applies, in brush radii
+_DEPTH_SOFTNESS = 0.25  # half-width of the averaging of the depth range, in brush radii
+_SLOPE_REACH = 0.15  # distance over which the slope of a surface is measured, in brush radii
 
 
 def stroke_mask(
@@ -149,7 +149,7 @@ def _smooth(values: np.ndarray) -> np.ndarray:
 def _enlarged(
     small: Float32[np.ndarray, "h w"], step: float, rows: slice, width: int
 ) -> Float32[np.ndarray, "h2 w2"]:
-    """Interpolate some rows of all pixels linearly from every `step`-th pixel."""
+    """Enlarge a plane of every `step`-th pixel to some rows of all pixels by linear interpolation."""
     if step == 1.0:
         return small[rows, :width].copy()
     for axis, pixels in enumerate((np.arange(rows.start, rows.stop), np.arange(width))):

@@ -16,8 +16,8 @@ from dioptre_link.chain import steps_of
 from dioptre_link.errors import DioptreError
 
 _STROKES_BYTES_PER_PIXEL = 8  # the mask of the focus brush, and the disparity of the remaining blur
-_OUTPUT_BYTES_PER_PIXEL = 64  # of an enlarged picture
-_COPIES = 2  # of a network's weights while they are loaded
+_OUTPUT_BYTES_PER_PIXEL = 64  # memory for an enlarged picture, per pixel of the result
+_COPIES = 2  # copies of a network's weights in memory while they are loaded
 
 
 class OutOfMemoryError(DioptreError):
@@ -70,7 +70,7 @@ def check(name: str, options: Mapping[str, Any], size: tuple[int, int]) -> None:
 
 @contextmanager
 def reserved(size: tuple[int, int], *, bytes_per_pixel: int) -> Iterator[None]:
-    """Reserve memory for reading a picture while the body runs, so that concurrent readers do not exceed it.
+    """Reserve memory for reading a picture while the body runs, so that no concurrent reader uses it.
 
     Args:
         size: height and width of the picture in pixels.

@@ -1,4 +1,4 @@
-"""Replace "best" as a recipe's depth network by the network that was actually used."""
+"""Replace the depth network "best" in a recipe with the network that was actually used."""
 
 from __future__ import annotations
 

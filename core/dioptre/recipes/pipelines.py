@@ -1,4 +1,4 @@
-"""The function that runs each operation."""
+"""Look up the function that runs an operation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from dioptre.imaging.layers import Inputs, Progress, Result
 
 Run = Callable[[Inputs, Mapping[str, Any], Progress], Result]
-"""Runs an operation on inputs with complete, checked options, reporting progress."""
+"""A function that runs an operation on inputs, with complete and checked options, and reports its progress."""
 
 
 def pipeline(name: str) -> Run:
