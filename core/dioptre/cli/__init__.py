@@ -1,4 +1,4 @@
-"""The command line. Importing it imports neither JAX nor NumPy: help and usage errors answer at once."""
+"""The command line. Importing it loads neither JAX nor NumPy, so help and usage errors appear at once."""
 
 from .main import main
 

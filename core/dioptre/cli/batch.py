@@ -1,4 +1,4 @@
-"""`dioptre batch`: a folder of pictures through one recipe."""
+"""The command `dioptre batch`: apply a recipe to a folder of pictures."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def command(
 
 
 class _Watcher:
-    """Tells programs at once, people at the end: a list of failures between progress would scroll away."""
+    """Reports failures to programs at once, but to people at the end: progress would scroll them away."""
 
     def __init__(self, told: Reporter) -> None:
         self._told = told

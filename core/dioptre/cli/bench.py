@@ -1,4 +1,4 @@
-"""`dioptre bench`: how long this machine takes for each operation."""
+"""The command `dioptre bench`: measure the time of each operation on this machine."""
 
 from __future__ import annotations
 
@@ -24,16 +24,21 @@ from .reporting import say
 if TYPE_CHECKING:
     import numpy as np
 
-_PREVIEW_MEGAPIXELS = 0.27  # what the editors' dialogs show: 640 pixels wide
-_ENLARGED_MEGAPIXELS = 0.25  # before it becomes 16 times as many
+_PREVIEW_MEGAPIXELS = 0.27  # size of the previews in editors: 640 pixels wide
+_ENLARGED_MEGAPIXELS = 0.25  # before enlargement to 16 times as many
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One operation's time.
+    """The time of one operation.
 
-    first_s: the first run, with loading and compiling (or reading what was compiled before). wall_s, cpu_s: the
-    least of the later runs; cpu_s counts all threads. peak_gib: the most memory that the process has held so far.
+    Attributes:
+        name: name of the row.
+        megapixels: size of the input.
+        first_s: time of the first run, including loading and compiling (or reading compiled programs).
+        wall_s: shortest time of the later runs.
+        cpu_s: least CPU time of the later runs, over all threads.
+        peak_gib: peak memory of the process so far.
     """
 
     name: str
@@ -134,7 +139,7 @@ def _row_words(row: Row) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Describe the machine on which the figures were measured."""
     import jax
 
     return {
@@ -179,18 +184,18 @@ def _measured(name: str, megapixels: float, work: Callable[[], object], *, runs:
 def _peak_gib() -> float:
     try:
         import resource
-    except ImportError:  # Windows has no such counter
+    except ImportError:  # Windows does not provide this counter
         return float("nan")
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / 2 ** (30 if sys.platform == "darwin" else 20)
 
 
 Prepared = Callable[[], Callable[[], object]]
-"""Makes the inputs, and gives back what is to be timed."""
+"""Creates the inputs and returns the function to time."""
 
 
 def _tasks(megapixels: float) -> Iterator[tuple[str, tuple[float, Prepared]]]:
-    """Name, megapixels of the input and the task, in the order of their need for memory."""
+    """Yield the name, the input's megapixels and the task of each row, sorted by memory use."""
     from dioptre.imaging.layers import Inputs
     from dioptre.recipes.apply import apply
 
@@ -212,7 +217,7 @@ def _tasks(megapixels: float) -> Iterator[tuple[str, tuple[float, Prepared]]]:
 
 
 def scene(megapixels: float) -> tuple[np.ndarray, np.ndarray]:
-    """A textured wall, a floor that comes nearer and a ball in focus; 4 to 3. Picture and disparity."""
+    """Return picture and disparity (4:3) of a synthetic scene: a wall, an approaching floor, a ball in focus."""
     import numpy as np
 
     from dioptre.imaging.resize import resize

@@ -1,4 +1,4 @@
-"""`dioptre cache`: show, clear or turn off the cache of depth and subjects."""
+"""The command `dioptre cache`: show, clear, or turn off the cache of depth and subjects."""
 
 from __future__ import annotations
 

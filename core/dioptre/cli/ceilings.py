@@ -1,4 +1,4 @@
-"""What the machine could do at most, and what share of it the networks and the passes over a picture reach."""
+"""Measure the machine's peak performance, and what fraction of it networks and passes over a picture reach."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dioptre.models.loaded import Loaded
 
 _PRODUCT_SIDE = 2048
-_PASS_BYTES = 192 << 20  # beyond every cache
+_PASS_BYTES = 192 << 20  # larger than any cache
 _TIMES = 3
 _NETWORKS = {
     "depth-network": ("depth", (2, 392, 518, 3)),
@@ -23,9 +23,11 @@ _NETWORKS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Ceilings:
-    """The least CPU seconds count, so that what else the machine does changes little.
+    """Peak performance per CPU second, from the fastest run, which other programs influence least.
 
-    gflop_per_cpu_s: of a product of two float32 matrices. gb_per_cpu_s: read and written by a sum of two arrays.
+    Attributes:
+        gflop_per_cpu_s: for a product of two float32 matrices.
+        gb_per_cpu_s: bytes read and written by a sum of two arrays.
     """
 
     gflop_per_cpu_s: float
@@ -34,10 +36,16 @@ class Ceilings:
 
 @dataclass(frozen=True, kw_only=True)
 class Reached:
-    """What one thing reaches. amount: GFLOP of a network, GB that a pass must read and write at least.
+    """The performance reached by a network or a pass.
 
-    share: of the ceiling, 0 to 1. The rest is work that the ceiling does not include: element-wise functions and
-    intermediate results in memory of a network, arithmetic and further passes of a pass.
+    Attributes:
+        name: name of the network or the pass.
+        amount: GFLOP of a network, or the minimum of GB that a pass must read and write.
+        unit: unit of `amount`.
+        cpu_s: CPU time.
+        share: fraction of the peak performance, 0 to 1. The rest is work that the peak does not include:
+            element-wise functions and intermediate results of a network, or the arithmetic and additional passes of
+            a pass.
     """
 
     name: str
@@ -48,7 +56,7 @@ class Reached:
 
 
 def ceilings() -> Ceilings:
-    """Measure the machine."""
+    """Measure the peak performance of the machine."""
     import jax
     import jax.numpy as jnp
 
@@ -64,7 +72,7 @@ def ceilings() -> Ceilings:
 
 
 def reached(most: Ceilings) -> Iterator[Reached]:
-    """The default networks, run by JAX, and two passes over a picture."""
+    """Measure the default networks, run by JAX, and two passes over a picture."""
     yield from _networks(most)
     yield from _passes(most)
 
@@ -91,9 +99,9 @@ def _networks(most: Ceilings) -> Iterator[Reached]:
 
 
 def product_flop(jaxpr: Any) -> float:
-    """Multiplications and additions of all matrix products and convolutions; loops count as often as they run.
+    """Count multiplications and additions in all matrix products and convolutions, with all loop iterations.
 
-    XLA's own account has a loop's body once.
+    XLA's own count includes the body of a loop only once.
     """
     total = 0.0
     for equation in jaxpr.eqns:
@@ -134,7 +142,7 @@ def _passes(most: Ceilings) -> Iterator[Reached]:
 
 
 def _least_cpu_s(work: Callable[[], object]) -> float:
-    work()  # compiled, and its memory taken
+    work()  # compile, and allocate memory
     least = float("inf")
     for _ in range(_TIMES):
         began = time.process_time()

@@ -1,4 +1,4 @@
-"""What `doctor` says of computing: on which device, by which runtime, and why."""
+"""Checks of `doctor` for computation: the device, the runtime, and the reasons for them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 from .finding import ERROR, OK, WARNING, Finding
 
 _REINSTALL = "Run: python3 install.py --repair"
-_PLUGIN = "jax_cuda12_plugin"  # of the extra `gpu`
+_PLUGIN = "jax_cuda12_plugin"  # part of the extra `gpu`
 _DRIVER = Path("/proc/driver/nvidia/version")
 
 
 def devices() -> Iterator[Finding]:
-    """What JAX computes on, tried with one small sum, and why not on a graphics card."""
+    """Check JAX's devices with a small sum, and explain why no graphics card is used."""
     from dioptre import runtime
 
     runtime.prepare_if_needed()
@@ -67,7 +67,7 @@ def _why_the_processor(platforms: str) -> Finding:
 
 
 def networks() -> Iterator[Finding]:
-    """Which runtime computes the networks: JAX, or OpenVINO where that is installed."""
+    """Report which runtime runs the networks: JAX, or OpenVINO if it is installed."""
     from dioptre.models.acceleration import VARIABLE, Choice, choice
 
     code = "runtime"

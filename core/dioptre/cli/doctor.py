@@ -1,4 +1,4 @@
-"""`dioptre doctor`: look for what is wrong and say how to mend it."""
+"""The command `dioptre doctor`: find problems and suggest fixes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One thing that `doctor` inspected."""
+"""The result of a check by `doctor`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ OK, WARNING, ERROR = "ok", "warning", "error"
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """`code` is stable and names a section of docs/troubleshooting.md; `fix` is empty where nothing is to be done.
+    """A result of a check.
 
-    level: "ok", "warning" (it works, with limits) or "error" (something will not work).
+    Attributes:
+        code: stable code, which is a section of docs/troubleshooting.md.
+        level: "ok", "warning" (works with limitations) or "error" (something will not work).
+        message: a sentence for the user.
+        fix: what to do; empty if nothing needs to be done.
     """
 
     code: str

@@ -1,4 +1,4 @@
-"""What `doctor` looks at. Each check answers with findings and changes nothing."""
+"""The checks of `doctor`. Each check yields findings and changes nothing."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from . import devices, trials
 from .finding import ERROR, OK, WARNING, Finding
 
 GIB = 1 << 30
-_MEMORY_WANTED_BYTES = 4 * GIB  # a 12-megapixel portrait takes up to 3
+_MEMORY_WANTED_BYTES = 4 * GIB  # a 12-megapixel portrait needs up to 3
 _DISK_WANTED_BYTES = 1 * GIB
 _REINSTALL = "Run: python3 install.py --repair"
 
 
 def examine() -> Iterator[Finding]:
-    """Look at everything, the quick things first. One check that fails does not keep the others from running."""
+    """Run all checks, the fast ones first; a check that raises an exception does not stop the others."""
     for check in CHECKS:
         try:
             yield from check()
-        except Exception as error:  # noqa: BLE001  (a doctor must not die of what it looks for)
+        except Exception as error:  # noqa: BLE001  (a check that fails is itself a finding)
             yield Finding(
                 code=f"{check.__name__}-failed",
                 level=ERROR,
@@ -40,7 +40,7 @@ def examine() -> Iterator[Finding]:
 
 
 def python() -> Iterator[Finding]:
-    """The running Python."""
+    """Check the version of the running Python."""
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info >= (3, 11) and sys.maxsize > 2**32:
         yield Finding(code="python", level=OK, message=f"Python {version}, {sys.executable}")
@@ -54,7 +54,7 @@ def python() -> Iterator[Finding]:
 
 
 def environment() -> Iterator[Finding]:
-    """The environment that the installer makes, and whether it is complete."""
+    """Check that the installer's environment is used and complete."""
     folder = paths.environment_dir()
     if Path(sys.prefix).resolve() != folder.resolve():
         yield Finding(
@@ -81,7 +81,7 @@ def environment() -> Iterator[Finding]:
 
 
 def packages() -> Iterator[Finding]:
-    """The installed packages against the lock that the environment was made from."""
+    """Compare the installed packages with the lock file that the environment was created from."""
     locked = Path(sys.prefix) / "locked.txt"
     if not locked.is_file():
         return
@@ -112,7 +112,7 @@ def packages() -> Iterator[Finding]:
 
 
 def folders() -> Iterator[Finding]:
-    """The user's folders: there or makeable, writable, with space."""
+    """Check that the user's folders exist or can be created, are writable, and have free space."""
     for name, folder in (("data", paths.data_dir()), ("cache", paths.cache_dir()), ("log", paths.log_dir())):
         there = next(parent for parent in (folder, *folder.parents) if parent.exists())
         if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
@@ -136,7 +136,7 @@ def folders() -> Iterator[Finding]:
 
 
 def memory() -> Iterator[Finding]:
-    """The memory that is free now."""
+    """Check the free memory."""
     import psutil
 
     free = int(psutil.virtual_memory().available)
@@ -153,7 +153,7 @@ def memory() -> Iterator[Finding]:
 
 
 def weights() -> Iterator[Finding]:
-    """The weights of every network, against their cards."""
+    """Check the weights of every network against their cards."""
     from dioptre.checkpoints.locate import installed, verify
     from dioptre.models.registry import ENTRIES
 
@@ -179,19 +179,19 @@ def weights() -> Iterator[Finding]:
 
 
 def gimp() -> Iterator[Finding]:
-    """The plug-in in GIMP's folders."""
+    """Check the plug-in in GIMP's folders."""
     for found in gimp_plugin.findings():
         yield Finding(**found._asdict())
 
 
 def krita() -> Iterator[Finding]:
-    """The plug-in in Krita's folders."""
+    """Check the plug-in in Krita's folders."""
     for found in krita_plugin.findings():
         yield Finding(**found._asdict())
 
 
 def worker() -> Iterator[Finding]:
-    """The editors' worker, if it runs: whether it is of this installation."""
+    """Check that a running worker belongs to this installation."""
     rendezvous = Rendezvous.read() if is_running() else None
     if rendezvous is None:
         yield Finding(code="worker", level=OK, message="Not running. It starts with the first job from an editor.")

@@ -1,4 +1,4 @@
-"""`dioptre inspect`: what was done to a file, and by which network."""
+"""The command `dioptre inspect`: show how a file was created and by which networks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .reporting import reporter, say
 if TYPE_CHECKING:
     from dioptre.files import Note
 
-_SOURCE_TYPES = {  # IPTC's terms as text
+_SOURCE_TYPES = {  # IPTC's terms in plain English
     "algorithmicallyEnhanced": "altered by an algorithm, content unchanged",
     "compositeWithTrainedAlgorithmicMedia": "partly made up by a trained algorithm",
     "trainedAlgorithmicMedia": "made up by a trained algorithm",
@@ -110,7 +110,7 @@ def _title(name: str) -> str:
 
 
 def _changed(name: str, options: Mapping[str, Any]) -> str:
-    """The options that are not at their default, as text."""
+    """List the options that differ from their defaults, as text."""
     defaults = OPERATIONS[name].defaults() if name in OPERATIONS else {}
     different = {key: value for key, value in options.items() if defaults.get(key) != value}
     return ", ".join(f"{key} {json.dumps(value, ensure_ascii=False)}" for key, value in different.items())

@@ -1,4 +1,4 @@
-"""Signals that end the command: the first one cancels, and its number decides the exit code."""
+"""Handle signals that end the command: the first one cancels it and determines the exit code."""
 
 from __future__ import annotations
 
@@ -10,48 +10,49 @@ import time
 from contextlib import suppress
 from types import FrameType
 
-_PATIENCE_S = 3.0  # what was begun is taken back within it; whoever still asks then wants the end at once
+# Time for cleaning up after a cancellation; a further signal after that ends the process at once.
+_PATIENCE_S = 3.0
 _IMPORT_LOOK_S = 0.02
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 class Interrupts:
-    """Raises KeyboardInterrupt at the first signal; later ones change nothing while the work is taken back.
+    """Raises KeyboardInterrupt at the first signal; further signals have no effect while the command cleans up.
 
-    During an import it is raised afterwards: an extension's initialisation would make another error of it, or end
-    the process.
+    A signal during an import is raised after the import: the initialisation of an extension module would turn it
+    into another error or end the process.
     """
 
     def __init__(self) -> None:
         self._arrivals: int | None = None
         self._first: int | None = None
         self._since = 0.0
-        self._due = False  # to be raised, or to be raised once more
+        self._due = False  # an interrupt must be raised, or raised again
         self._reminded = False
 
     def install(self) -> None:
-        """Listen to every signal that the caller has not chosen to ignore, as `nohup` does."""
+        """Handle every signal that the caller has not chosen to ignore, as `nohup` does."""
         self._arrivals = _in_order_of_arrival()
         for number in _numbers():
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
 
     def close(self) -> None:
-        """The exit code is settled: nothing changes it any more.
+        """Ignore signals from now on: the exit code is final.
 
-        Python ends by SIGINT, whatever the code, where a KeyboardInterrupt left the last text that was executed, of
-        `dataclass` for one, even if it was caught after that. An empty text is executed for that reason.
+        If a KeyboardInterrupt left code run by `exec`, as in `dataclass`, Python ends with SIGINT regardless of the
+        exit code, even if the exception was caught later. Running an empty string with `exec` resets this.
         """
         exec("")  # noqa: S102
         for number in _numbers():
             signal.signal(number, signal.SIG_IGN)
 
     def exit_code(self, code: int, *, cancelled: int) -> int:
-        """128 and the signal's number for a command that a signal cancelled."""
+        """Return the exit code: 128 plus the signal's number for a command cancelled by a signal, else `code`."""
         return code if code != cancelled or self._first is None else 128 + self._first
 
     def raise_again(self) -> None:
-        """A library swallowed the KeyboardInterrupt: raise it once more."""
+        """Raise the KeyboardInterrupt again, because a library has swallowed it."""
         self._due = True
         self._reminded = True
         _thread.interrupt_main(signal.Signals(self._first or signal.SIGINT))
@@ -67,13 +68,13 @@ class Interrupts:
         if not self._due:
             return
         if _importing(frame):
-            _thread.start_new_thread(self._remind, ())  # the raw call takes no lock that is held here
+            _thread.start_new_thread(self._remind, ())  # this low-level call takes no lock that is held here
             return
         self._since, self._due = time.monotonic(), False
         raise KeyboardInterrupt
 
     def _earliest(self, number: int) -> int:
-        """The signal that came first: Python handles those that came during a long call by their numbers."""
+        """Return the first signal to arrive; after a long call, Python handles signals in numerical order."""
         if self._arrivals is None:
             return number
         with suppress(OSError):
@@ -88,8 +89,8 @@ class Interrupts:
 
 
 def _in_order_of_arrival() -> int | None:
-    """A descriptor from which the numbers of signals are read as they came; None where there is none."""
-    if sys.platform == "win32":  # only sockets serve there
+    """Return a descriptor that delivers signal numbers in order of arrival; None if the system has none."""
+    if sys.platform == "win32":  # Windows supports sockets only
         return None
     reading, writing = os.pipe()
     os.set_blocking(reading, False)

@@ -1,4 +1,4 @@
-"""Enlarge a layered file layer by layer. Imported only when there is something to do."""
+"""Enlarge a layered file layer by layer. Imported only when needed, because it loads NumPy and JAX."""
 
 from __future__ import annotations
 
@@ -20,9 +20,17 @@ LAYERED = ".ora"
 
 
 def enlarge(source: Path, options: Mapping[str, Any], *, file: Path, force: bool, told: Reporter) -> None:
-    """Enlarge every layer of an OpenRaster file at its place, and write another with the same structure.
+    """Enlarge every layer of an OpenRaster file in place and write a new file with the same structure.
 
-    Raises UsageError when the result is to be no layered file, and what reading, enlarging and writing raise.
+    Args:
+        source: the OpenRaster file.
+        options: options of the operation `super_resolution`.
+        file: the new file.
+        force: replace an existing file.
+
+    Raises:
+        UsageError: the new file is not an OpenRaster file.
+        DioptreError: reading, enlarging or writing failed.
     """
     if file.suffix.lower() != LAYERED:
         raise UsageError(
@@ -36,7 +44,7 @@ def enlarge(source: Path, options: Mapping[str, Any], *, file: Path, force: bool
     check_free(file, force=force)
     told.begin(str(source))
     runtime.prepare_if_needed()
-    from dioptre.pipelines.super_resolution import enlarger  # with JAX, after its set-up
+    from dioptre.pipelines.super_resolution import enlarger  # loads JAX, which must be set up first
 
     messages: list[str] = []
     depth = files.read_openraster_depth(source)

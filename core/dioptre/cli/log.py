@@ -1,4 +1,4 @@
-"""The command line's log file: what was asked, what happened, and the traceback that no user has to see."""
+"""The log file of the command line: commands, events, and tracebacks that users need not see."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEPT = 3
 
 
 def start(*, verbose: bool) -> None:
-    """Log to the file, or nowhere where it cannot be written; with `verbose` in detail, and on stderr too."""
+    """Log to the file if it can be written; with `verbose`, log details, and to stderr as well."""
     stop()
     LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
     LOGGER.propagate = False
@@ -40,26 +40,26 @@ def stop() -> None:
     """Close the log."""
     for handler in list(LOGGER.handlers):
         LOGGER.removeHandler(handler)
-        with suppress(OSError):  # a full disk
+        with suppress(OSError):  # the disk may be full
             handler.close()
-    LOGGER.addHandler(logging.NullHandler())  # without any, Python prints to standard error
+    LOGGER.addHandler(logging.NullHandler())  # without any handler, Python prints to standard error
 
 
 def path() -> Path:
-    """Where the log is."""
+    """Return the path of the log file."""
     return log_dir() / "dioptre.log"
 
 
 def written() -> bool:
-    """Whether this process logs to the file."""
+    """Return whether this process logs to the file."""
     return any(isinstance(handler, _File) for handler in LOGGER.handlers)
 
 
 class _File(RotatingFileHandler):
-    """Ignore a log that cannot be written, for example on a full disk."""
+    """A log handler that ignores errors, for example on a full disk."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
-        """Say nothing; the default prints a traceback."""
+        """Ignore the error; the default implementation prints a traceback."""
 
 
 class _WithoutTraceback(logging.Formatter):

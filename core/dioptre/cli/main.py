@@ -1,4 +1,4 @@
-"""The `dioptre` command: its subcommands, and the one place where errors become words and exit codes."""
+"""The `dioptre` command: its subcommands, and the conversion of errors to messages and exit codes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from .interrupts import Interrupts
 from .program import program
 from .reporting import reporter, say
 
-_AGAIN_S = 0.02  # callbacks take microseconds
+_AGAIN_S = 0.02  # delay before an interrupt is raised again; callbacks take microseconds
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 130
 
 
 def main() -> NoReturn:
-    """Run the command line of this process and end it."""
+    """Run the command line of this process and exit."""
     output.occupy()
     guard_output()
     interrupts = Interrupts()
@@ -37,7 +37,7 @@ def main() -> NoReturn:
         interrupts.install()
         sweep()
         code = run(sys.argv[1:])
-    except KeyboardInterrupt:  # before the command, or while its end was being reported
+    except KeyboardInterrupt:  # raised before the command, or while its end was being reported
         code = _report(_CANCELLED, as_json="--json" in sys.argv)
     interrupts.close()
     if not output.settle() and code == EXIT_DONE:
@@ -46,7 +46,7 @@ def main() -> NoReturn:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code. Errors are reported, never raised."""
+    """Run a command line and return its exit code. Errors are reported, never raised."""
     try:
         return _run(list(arguments), as_json="--json" in arguments)
     finally:
@@ -116,7 +116,7 @@ def _report(error: DioptreError, *, as_json: bool) -> int:
 
 
 def _usage(error: click.UsageError, *, as_json: bool) -> int:
-    """Click's own usage errors, in our two lines."""
+    """Report Click's usage errors in Dioptre's format: a message and a hint."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         say(error.ctx.get_help() if error.ctx else "", lines=True)
         return EXIT_DONE
@@ -164,7 +164,7 @@ def _unexpected(error: Exception) -> DioptreError:
 
 
 def _unraisable(interrupts: Interrupts, what: sys.UnraisableHookArgs) -> None:
-    """What a library's callback could not raise. An interrupt is tried again a moment later; the rest is logged."""
+    """Handle an exception in a library's callback: raise an interrupt again shortly after, log anything else."""
     if isinstance(what.exc_value, KeyboardInterrupt):
         again = threading.Timer(_AGAIN_S, interrupts.raise_again)
         again.daemon = True

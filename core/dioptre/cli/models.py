@@ -1,4 +1,4 @@
-"""`dioptre models`: which networks are here, whether their weights are intact, and adding one's own."""
+"""The command `dioptre models`: list, verify and add networks."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _downloaded(entry: Any, *, force: bool, as_json: bool) -> Path:
 
 
 def _say_licence(entry: Any, published: Any) -> None:
-    """Print the size, licence and address before the download."""
+    """Print the size, licence and address before a download."""
     from dioptre.models.registry import resolve
 
     card = resolve(entry.card)()
@@ -186,7 +186,7 @@ def _addable(model_id: str | None, *, file: Path) -> Any:
 
 
 def _recognised(file: Path, entries: list[Any]) -> Any:
-    """The network that a file holds, by its name and its checksum; None where that is not certain."""
+    """Identify the network in a file by the file's name and checksum; None if that is not conclusive."""
     from dioptre.checkpoints.locate import sha256
     from dioptre.models.registry import resolve
 

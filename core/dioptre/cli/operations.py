@@ -1,4 +1,4 @@
-"""The commands that write results: `run` for portraits and recipes, and one for each described operation."""
+"""The commands that write results: `run` for portraits and recipes, and one for each operation."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from . import log
 from .options import GroupedCommand, common_options, given, parameter_options, settings
 from .reporting import reporter
 
-DEFAULT = portrait.OPERATION.name  # what `run` does without a recipe
-_PATH = click.Path(path_type=Path, readable=False)  # what is wrong with a file is said where it is read
+DEFAULT = portrait.OPERATION.name  # the operation that `run` applies without a recipe
+_PATH = click.Path(path_type=Path, readable=False)  # problems with a file are reported when it is read
 
 
 def commands() -> Iterator[click.Command]:
-    """`run` and its alias first, then the operations in their described order."""
+    """Yield `run` and its alias, then the operations in the order of the catalogue."""
     default = OPERATIONS[DEFAULT]
     yield _run_command(default, command="run", short_help=default.help)
     yield _run_command(default, command=default.command, short_help="The same as 'run'.")
@@ -207,7 +207,7 @@ _REFERENCE = "Balance all pictures for the light of this one, such as a grey car
 
 
 def _makes_depth(operation: Operation) -> bool:
-    """Whether it makes depth from a picture, and nothing but depth."""
+    """Return whether the operation computes depth from a picture, and nothing else."""
     return set(operation.outputs) <= {Role.DEPTH, Role.CONFIDENCE} and Input.DISPARITY not in operation.inputs
 
 

@@ -1,4 +1,4 @@
-"""Click options made from the description of the operations, and the options that every command has."""
+"""Click options generated from the descriptions of operations, and the options common to all commands."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _METAVARS = {
     Kind.STROKES: "FILE",
 }
 
-_MOST_BYTES = 1 << 20  # of a file of strokes, which has a tenth of it at most
+_MOST_BYTES = 1 << 20  # limit for a file of strokes, which has at most a tenth of it
 
 
 class ParameterType(click.ParamType[Any]):
-    """A value as the description has it: same checks, same words as in a recipe or an editor."""
+    """A parameter of an operation, with the same checks and messages as in a recipe or an editor."""
 
     name = "value"
 
@@ -59,7 +59,7 @@ def _text_of(file: Path) -> str:
 
 
 class GroupedCommand(click.Command):
-    """A command whose help lists the options under the groups of the description."""
+    """A command whose help lists the options by the groups of the operation's description."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
@@ -82,7 +82,7 @@ class GroupedOption(click.Option):
 
 
 def parameter_options(parameters: Iterable[Parameter]) -> Callable[[F], F]:
-    """Add one option for each parameter. One that is not given arrives as None."""
+    """Add an option for each parameter. Options that are not given are passed as None."""
 
     def add(function: F) -> F:
         for parameter in reversed(tuple(parameters)):
@@ -93,18 +93,18 @@ def parameter_options(parameters: Iterable[Parameter]) -> Callable[[F], F]:
 
 
 def flag(parameter: Parameter) -> str:
-    """The option's spelling: `f_number` is `--f-number`."""
+    """Return the spelling of the option: `f_number` becomes `--f-number`."""
     return "--" + parameter.name.replace("_", "-")
 
 
 def given(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The operation's options among a command's arguments, without those that were not given."""
+    """Return those arguments of a command that are options of the operation and were given."""
     names = [parameter.name for parameter in operation.parameters]
     return {name: arguments[name] for name in names if arguments.get(name) not in (None, ())}
 
 
 def settings(pairs: Iterable[str]) -> dict[str, str]:
-    """Take `--set key=value` apart; values are checked with the operation that they are for."""
+    """Parse `--set key=value` options; the values are checked later, by the operations that have them."""
     found: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -119,7 +119,7 @@ def settings(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def common_options(function: F) -> F:
-    """--json, --verbose and --force, the same on every command that makes something."""
+    """Add --json, --verbose and --force, the options of every command that writes results."""
     for option in (
         click.option("--force", is_flag=True, help="Replace existing files."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, for programs."),
@@ -137,7 +137,7 @@ def _option(parameter: Parameter) -> Callable[[F], F]:
     else:
         spelling = name
         attributes["type"] = ParameterType(parameter)
-    if parameter.kind is Kind.POINTS:  # given once for each point
+    if parameter.kind is Kind.POINTS:  # repeated for each point
         attributes |= {"multiple": True, "callback": lambda _context, _option, given: sum(given or (), ())}
     return click.option(spelling, parameter.name, help=_help(parameter), **attributes)
 

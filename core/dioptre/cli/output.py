@@ -1,6 +1,6 @@
-"""Standard output and error as they can be: closed, on a full disk, or left by their reader.
+"""Writing to standard output and error, even if they are closed, on a full disk, or their reader has exited.
 
-Nothing of that changes what was written into files, and an error about the output never hides what was done.
+None of this affects files that were written, and an error of the output never hides what was done.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from dioptre_link.system import writable
 
 
 class OutputError(DioptreError):
-    """Standard output does not take what there is to say."""
+    """Standard output cannot be written."""
 
     code = "output"
 
 
 class ReaderLeftError(OutputError):
-    """Nobody reads standard output any more: there is no use in going on."""
+    """The reader of standard output has exited, so there is no point in continuing."""
 
 
 def occupy() -> None:
-    """Open the null device in the place of standard descriptors that are closed.
+    """Open the null device in place of closed standard descriptors.
 
-    A file that is opened later would get such a number, and what libraries print would go into it.
+    Otherwise a file opened later could get the number of such a descriptor, and the output of libraries would be
+    written into the file.
     """
     for descriptor in range(3):
         try:
@@ -37,10 +38,13 @@ def occupy() -> None:
 
 
 def write(line: str, stream: Any) -> None:
-    """Write a line at once, in whatever encoding the terminal has, which may lack some letters.
+    """Write a line immediately, in the terminal's encoding, which may lack some letters.
 
-    A stream that is closed takes everything. Raises OutputError where standard output cannot be written; standard
-    error that cannot be written is silent, for there is no place left to say so.
+    Writing to a closed stream has no effect. An error of standard error is ignored, because it could not be
+    reported anywhere.
+
+    Raises:
+        OutputError: standard output cannot be written.
     """
     if stream is None:
         return
@@ -48,14 +52,14 @@ def write(line: str, stream: Any) -> None:
     try:
         stream.write(writable(line, encoding) + "\n")
         stream.flush()
-    except (OSError, ValueError) as error:  # ValueError: closed by Python itself
+    except (OSError, ValueError) as error:  # ValueError: Python itself has closed the stream
         _drop(stream)
         if stream is not sys.stderr:
             raise explained(error) from error
 
 
 def settle() -> bool:
-    """Write what is still held back, at the end of the process; return whether standard output took it."""
+    """Flush both streams at the end of the process; return whether standard output could be written."""
     heard = True
     for stream in (sys.stdout, sys.stderr):
         if stream is None:
@@ -69,7 +73,7 @@ def settle() -> bool:
 
 
 def explained(error: OSError | ValueError) -> OutputError:
-    """The error as text, of a stream that cannot be written."""
+    """Convert an exception of a stream that cannot be written to an OutputError."""
     if isinstance(error, BrokenPipeError):
         return ReaderLeftError(
             "The program reading the output has exited.", hint="Check the messages of that program."
@@ -83,7 +87,7 @@ def explained(error: OSError | ValueError) -> OutputError:
 
 
 def _drop(stream: Any) -> None:
-    """Let the null device take what the stream still holds: it would fail again, at the end, with a traceback."""
+    """Redirect a stream to the null device, so that its buffered text does not cause a traceback at exit."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         try:

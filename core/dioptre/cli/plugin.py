@@ -1,4 +1,4 @@
-"""`dioptre plugin`: the editors' plug-ins, where Dioptre was installed with pip, pipx or uv."""
+"""The command `dioptre plugin`: manage the editors' plug-ins if Dioptre was installed with pip, pipx or uv."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def remove(gimp_dir: Path | None, krita_dir: Path | None) -> None:
 
 
 def _homes(gimp_dir: Path | None, krita_dir: Path | None) -> list[tuple[Any, Any]]:
-    """Each editor's module with one of its folders: those that were named, or all that exist."""
+    """Return pairs of an editor's module and one of its folders: the given ones, or all that exist."""
     if gimp_dir or krita_dir:
         named: list[tuple[Any, Any]] = []
         if gimp_dir:
@@ -69,7 +69,7 @@ def _homes(gimp_dir: Path | None, krita_dir: Path | None) -> list[tuple[Any, Any
 
 
 def _origin() -> Path:
-    """What holds the plug-ins: the installed package, or the checkout around it."""
+    """Return the folder that contains the plug-ins: the installed package, or the checkout around it."""
     package = Path(__file__).resolve().parents[1]
     for origin in (package, package.parents[1]):
         if (origin / "plugin").is_dir():

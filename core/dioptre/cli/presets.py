@@ -1,4 +1,4 @@
-"""`dioptre presets`: the recipes that come with Dioptre."""
+"""The command `dioptre presets`: list or print the recipes that come with Dioptre."""
 
 from __future__ import annotations
 

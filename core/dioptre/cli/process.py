@@ -1,4 +1,4 @@
-"""From files to files: load, follow the recipe, write. Imported only when there is something to do."""
+"""Process files: load them, follow the recipe, write the results. Imported only when needed."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from dioptre_link.recipe import Recipe, Step
 from . import log
 from .reporting import Reporter
 
-_FOLLOWED = 0.9  # share of the progress; writing is the rest
+_FOLLOWED = 0.9  # fraction of the progress; the rest is for writing
 _LAYERED = ".ora"
 _POINTS = ".ply"
 
 
 def recipe(file: Path | None, *, otherwise: Sequence[str], preset: str | None = None) -> Recipe:
-    """The recipe in `file`, or the preset of that name, or else the operations `otherwise` with their defaults."""
+    """Return the recipe in `file`, or else a preset, or else the operations `otherwise` with their defaults."""
     if preset is not None:
         if file is not None:
             raise UsageError("--recipe and --preset cannot be combined.", hint="Use one of them.")
@@ -57,16 +57,31 @@ def every(
     told: Reporter,
     selection: Path | None = None,
 ) -> int:
-    """Follow the recipe on each picture and write all files of each into `folder`; return the exit code.
+    """Apply the recipe to each picture and write all files of each into `folder`.
 
-    One picture's failure is reported and does not stop the others; with a single picture it is raised.
+    If a picture fails, this is reported and the others continue; the error of a single picture is raised.
+
+    Args:
+        sources: the pictures.
+        chosen: the recipe.
+        folder: folder for the results.
+        depth: depth map of a single picture; None to estimate it.
+        force: replace existing files.
+        selection: selection of a single picture.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UsageError: an option is invalid, or two pictures would write the same files.
+        DioptreError: at least one picture failed.
     """
     name = chosen.steps[-1].operation.replace("_", "-")
     _require_different_names(sources)
     failed = 0
     for source in sources:
         try:
-            for suffix in ("ora", "json"):  # before minutes are spent
+            for suffix in ("ora", "json"):  # fail before minutes are spent
                 _require_writable(folder / f"{source.stem}-{name}.{suffix}", force=force)
             with _measured(source, told):
                 job = _follow(source, chosen, depth=depth, told=told, selection=selection)
@@ -110,9 +125,17 @@ def one(
     references: tuple[np.ndarray, ...] = (),
     metric: bool = False,
 ) -> None:
-    """Follow the recipe on one picture and write one file, of the kind that its suffix says.
+    """Apply the recipe to one picture and write one file, in the format of its suffix.
 
-    references: pictures whose light is taken, as in `dioptre.imaging.layers.Inputs`. metric: write depth in metres.
+    Args:
+        source: the picture.
+        chosen: the recipe.
+        file: the result.
+        depth: depth map of the picture; None to estimate it.
+        force: replace an existing file.
+        selection: selection in the picture.
+        references: pictures whose common light is used, as in `dioptre.imaging.layers.Inputs`.
+        metric: write the depth in metres.
     """
     last = chosen.steps[-1]
     only_depth = Role.RESULT not in operation(last.operation).outputs and last.options.get("result") != LAYER
@@ -147,7 +170,7 @@ def one(
             files.write_depth(layers[0].pixels, file, force=force, permissions_of=inputs)
         else:
             flat = flat_of(job.result)
-            assert flat is not None  # its operation makes a picture
+            assert flat is not None  # the operation produces a picture
             pixels = flat.pixels
             name = last.operation
             note = notes.make(operation=name, models=job.result.models, recipe=content)
@@ -156,7 +179,7 @@ def one(
 
 
 def _write_metric(job: Followed, file: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[str, ...]:
-    """Write the depth in metres; returns sentences about what it holds."""
+    """Write the depth in metres; return messages about the file."""
     values, depth = job.result.values, job.result.layers[0].pixels
     limits = values.get("depth_range_per_m")
     if limits is None:
@@ -188,7 +211,7 @@ def _write_metric(job: Followed, file: Path, *, force: bool, inputs: Sequence[Pa
 
 @contextmanager
 def reporting(told: Reporter) -> Iterator[Reporter]:
-    """Take the progress bar away whatever happens, before an error is reported; then say what was not heard."""
+    """Remove the progress bar in any case, before an error is reported; then raise errors of the output."""
     try:
         yield told
     finally:
@@ -207,7 +230,7 @@ def _follow(
 ) -> Followed:
     runtime.prepare_if_needed()
     apart.reader().start()
-    import_module("jax")  # every operation needs it; the process that decodes the picture comes up meanwhile
+    import_module("jax")  # every operation needs it; meanwhile, the process that decodes the picture starts
     return follow_on_file(
         chosen,
         source,
@@ -242,7 +265,7 @@ def _require_different_names(sources: Sequence[Path]) -> None:
 
 
 def _require_writable(file: Path, *, force: bool) -> None:
-    """Raise what writing `file` would raise, as far as it can be known before there is anything to write."""
+    """Raise the errors of writing `file` that can be foreseen before there is anything to write."""
     check_free(file, force=force)
     there = next(parent for parent in file.absolute().parents if parent.exists())
     if not there.is_dir():

@@ -1,7 +1,7 @@
-"""How the reader starts this command line, for usage lines and hints.
+"""The name of this command line for usage lines and hints, depending on how the user started it.
 
-Messages name commands as `dioptre COMMAND`. A reader who started it through install.py has no `dioptre` on the
-PATH, and reads `python3 install.py COMMAND` instead.
+Messages name commands as `dioptre COMMAND`. Users who started it through install.py have no `dioptre` on the PATH;
+for them, commands are shown as `python3 install.py COMMAND`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _COMMAND = re.compile(rf"(?<=['`]){_NAME}(?= [a-z])|(?<=: ){_NAME}(?= [a-z])")
 
 
 def program() -> str:
-    """What to type before a command's name."""
+    """Return the text to type before the name of a command."""
     if given := os.environ.get(VARIABLE):
         return given
     typed = Path(sys.argv[0])
@@ -29,5 +29,5 @@ def program() -> str:
 
 
 def for_reader(text: str) -> str:
-    """`text` with the commands that it names as this reader types them."""
+    """Rewrite the commands in a text as this user must type them."""
     return _COMMAND.sub(lambda _: program(), text)

@@ -1,7 +1,8 @@
-"""The bundle for a bug report: what `doctor` found, which versions there are, and where programs failed.
+"""The archive for a bug report: findings of `doctor`, versions, and places in the code where errors occurred.
 
-Nothing private goes in. Only what is known to be harmless is taken: from the logs the places in our code and our
-packages' and the kinds of errors, never their words, which may hold the names of pictures and folders.
+It contains nothing private. Only information known to be harmless is included: from the logs, the places in
+Dioptre's code and its packages and the types of errors, but never messages, which may contain names of pictures and
+folders.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _SETTINGS = ("JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES", "NPROC", "XLA_FLAGS", "DIO
 
 
 def write_report(path: Path, findings: Iterable[Finding], *, force: bool) -> list[str]:
-    """Write the bundle, a .zip of text files; return their names. Raises FileExists, UnwritableFile."""
+    """Write a .zip of text files and return their names; raise FileExists or UnwritableFile if that fails."""
     parts = {
         "findings.json": json.dumps([_without_places(each) for each in findings], indent=1),
         "machine.json": json.dumps(_machine(), indent=1),
@@ -47,7 +48,7 @@ def write_report(path: Path, findings: Iterable[Finding], *, force: bool) -> lis
 
 
 def without_places(text: str) -> str:
-    """`text` without the folders and the name of this user."""
+    """Remove this user's folders, user name and machine name from a text."""
     known = {
         str(paths.data_dir()): "<data>",
         str(paths.cache_dir()): "<cache>",
@@ -100,7 +101,7 @@ def _logs() -> Iterator[tuple[str, str]]:
 
 
 def harmless(lines: Iterable[str]) -> Iterator[str]:
-    """What of a log can be shown: times and levels, places in code, kinds of errors."""
+    """Yield the harmless parts of a log: times and levels, places in the code, types of errors."""
     for line in lines:
         if head := _HEAD.match(line):
             yield f"{head['when']} {head['level']}"
@@ -111,7 +112,7 @@ def harmless(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _module(file: str) -> str:
-    """A source file by its place below the packages; a user's own by nothing."""
+    """Return a source file's path relative to the packages, or a placeholder for the user's own files."""
     for sign in ("/site-packages/", "/core/dioptre", "/lib/python"):
         if sign in (there := file.replace("\\", "/")):
             name = there.rpartition(sign)[2]

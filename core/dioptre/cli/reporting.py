@@ -1,4 +1,4 @@
-"""What a command tells: words and a progress bar for people, or one JSON object a line for programs."""
+"""The output of a command: text and a progress bar for people, or one JSON object per line for programs."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
-_JSON_STEP = 0.01  # progress closer than this to the last line is left out
+_JSON_STEP = 0.01  # progress is omitted if it differs less than this from the last line
 
 
 @runtime_checkable
 class Reporter(Protocol):
-    """Receives what happens to one input after another."""
+    """Receives the progress and results of the inputs, one after another."""
 
     def begin(self, name: str) -> None:
-        """An input's turn."""
+        """Start the report of an input."""
 
     def progress(self, fraction: float, phase: str) -> None:
-        """The share done, 0 to 1, and the phase as text."""
+        """Report the fraction done, 0 to 1, and the current phase."""
 
     def result(
         self, name: str, files: Sequence[Path], *, values: Mapping[str, Any], messages: Sequence[str]
     ) -> None:
-        """An input is done and these files were written."""
+        """Report that an input is finished and that these files were written."""
 
     def error(self, error: DioptreError, *, name: str = "", log: Path | None = None) -> None:
-        """An input, or the whole command, failed."""
+        """Report that an input, or the whole command, failed."""
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """End the report."""
 
     def require_heard(self) -> None:
-        """Raise OutputError where something could not be printed. A result is there nevertheless."""
+        """Raise OutputError if something could not be printed. The results were written nevertheless."""
 
 
 def reporter(*, as_json: bool) -> Reporter:
-    """The one for this process's output."""
+    """Return the reporter for this process's output."""
     return JsonReporter() if as_json else WordReporter(bar=sys.stderr is not None and sys.stderr.isatty())
 
 
 class JsonReporter:
-    """Lines on stdout: {"type": "progress" | "result" | "error", ...}."""
+    """Writes lines on stdout: {"type": "progress" | "result" | "error", ...}."""
 
     def __init__(self) -> None:
         self._name = ""
@@ -99,11 +99,11 @@ class JsonReporter:
 
     @staticmethod
     def _write(line: Mapping[str, Any]) -> None:
-        say(json.dumps(line))  # ASCII: any terminal's encoding takes it
+        say(json.dumps(line))  # ASCII works in the encoding of any terminal
 
 
 class WordReporter:
-    """The written files on stdout, one a line; all else on stderr, with a bar only where a person watches."""
+    """Writes file names on stdout, one per line, and the rest on stderr, with a progress bar in a terminal."""
 
     def __init__(self, *, bar: bool) -> None:
         self._with_bar = bar
@@ -169,14 +169,14 @@ class WordReporter:
 
 
 class _Lost:
-    """Remembers that standard output took no more: what was done meanwhile still counts."""
+    """Records that standard output can no longer be written, so that the work in progress can be completed."""
 
     def __init__(self) -> None:
         self.error: output.OutputError | None = None
 
     @contextmanager
     def remembering(self, files: Sequence[Path] = ()) -> Iterator[None]:
-        """files: what was written, for standard error where it cannot be announced."""
+        """Record an OutputError. files: written files, which are listed on standard error if output has failed."""
         try:
             yield
         except output.OutputError as error:
@@ -186,19 +186,20 @@ class _Lost:
                 say(translated(Message("Wrote {file}.", file=str(file))), error=True)
 
     def require_reader(self) -> None:
-        """Raise where nobody is there to read what comes next."""
+        """Raise the error if the reader of standard output has exited."""
         if isinstance(self.error, output.ReaderLeftError):
             raise self.error
 
     def require_heard(self) -> None:
-        """Raise where anything was lost."""
+        """Raise the error if any output was lost."""
         if self.error is not None:
             raise self.error
 
 
 def say(text: str, *, error: bool = False, lines: bool = False) -> None:
-    """Write a line to standard output, or to standard error. Raises OutputError; see `output.write`.
+    """Write a line to standard output or standard error; raise OutputError like `output.write`.
 
-    lines: the text may have several; otherwise a line feed, in a file's name for one, is shown and begins none.
+    lines: the text may contain line feeds; otherwise a line feed, for example in a file name, is shown as an escape
+        sequence.
     """
     output.write(printable(text, lines=lines), sys.stderr if error else sys.stdout)

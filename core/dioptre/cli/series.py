@@ -1,4 +1,4 @@
-"""White balance of several pictures: alike where they were taken under the same light."""
+"""White balance of several pictures; those taken under the same light are balanced alike."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from . import log, process
 from .reporting import Reporter
 
 _SPEAKERS = 12
-"""How many pictures of a group decide on its light: the surest."""
+"""Number of pictures that determine the light of a group: those with the most certain estimates."""
 _SEEN_PX = 64
 
 
 def pictures(sources: Sequence[Path]) -> list[Path]:
-    """The files, and the pictures in the folders, by name. Raises UsageError for a folder without any."""
+    """Return the files, and the pictures in the folders sorted by name; raise UsageError for an empty folder."""
     found: list[Path] = []
     for source in sources:
         if not source.is_dir():
@@ -51,11 +51,22 @@ def balance(
     force: bool,
     told: Reporter,
 ) -> None:
-    """Balance one picture into the file `output`, or several into that folder.
+    """Balance one picture into the file `output`, or several into the folder `output`.
 
-    reference: the picture whose light is taken for all. depth: the depth picture of a single one. each: balance
-    every picture for itself; otherwise those whose lights agree get one in common. A picture that fails is reported
-    and does not stop the others; alone, it is raised.
+    A picture that fails is reported and does not stop the others; the error of a single picture is raised.
+
+    Args:
+        sources: pictures, or folders of pictures.
+        options: options of the operation `white_balance`.
+        output: file or folder for the results.
+        reference: picture whose light is used for all.
+        depth: depth map of a single picture.
+        each: balance every picture on its own, instead of using a common light for pictures with similar light.
+        force: replace existing files.
+
+    Raises:
+        UsageError: an option is invalid, or a result would replace its picture.
+        DioptreError: at least one picture failed.
     """
     found = pictures(sources)
     chosen = process.recipe(None, otherwise=(white_balance.OPERATION.name,)).with_options(dict(options))
@@ -104,7 +115,7 @@ def _require_series(options: Mapping[str, Any], reference: Path | None, output: 
 
 
 def _targets(sources: Sequence[Path], folder: Path) -> list[Path]:
-    """Where the results go: under the pictures' own names, as PNG where their format is not written."""
+    """Return the paths of the results: the pictures' own names, as PNG if their format cannot be written."""
     seen: dict[Path, Path] = {}
     for source in sources:
         target = folder / source.name
@@ -128,9 +139,9 @@ def _targets(sources: Sequence[Path], folder: Path) -> list[Path]:
 
 
 def _shared(sources: Sequence[Path], told: Reporter) -> dict[Path, tuple[np.ndarray, ...]]:
-    """The pictures that decide on each one's light, small. What cannot be read is left for its own turn to say."""
+    """Return small versions of the pictures that determine each picture's light; skip unreadable pictures."""
     runtime.prepare_if_needed()
-    from dioptre.pipelines.light import estimate_light, thumbnail  # with JAX, after its set-up
+    from dioptre.pipelines.light import estimate_light, thumbnail  # loads JAX, which must be set up first
     from dioptre.pipelines.series import groups, speakers
 
     told.begin(str(sources[0].parent))

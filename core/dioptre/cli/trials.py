@@ -1,4 +1,4 @@
-"""What `doctor` tries out, where looking is not enough: the worker's secrets, sandboxes, one tiny job."""
+"""Checks of `doctor` that try something out: access to the worker's secrets, sandboxes, and a tiny job."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from dioptre_link.start import meeting_dir, rendezvous_file
 from .finding import ERROR, OK, WARNING, Finding
 
 _SIDE_PX = 64
-_SLOW_S = 60.0  # the first job of a machine compiles; later ones take a second
+_SLOW_S = 60.0  # the first job on a machine compiles programs; later ones take a second
 
 
 def secrets() -> Iterator[Finding]:
-    """Whether other users could read the worker's token or the pictures in its exchange folder."""
+    """Check whether other users could read the worker's token or the pictures in its exchange folder."""
     if sys.platform == "win32":
         return
     open_to_others = [path for path in (rendezvous_file(), meeting_dir() / "exchange") if _others_may(path)]
@@ -47,7 +47,7 @@ def _others_may(path: Path) -> bool:
 
 
 def sandboxes() -> Iterator[Finding]:
-    """Editors in a sandbox (Flatpak, snap), which must be allowed to see the worker's folder."""
+    """List editors in a sandbox (Flatpak, snap), which must be allowed to access the worker's folder."""
     folder = meeting_dir()
     for editor, homes in (("GIMP", gimp_plugin.homes()), ("Krita", krita_plugin.homes())):
         for home in homes:
@@ -64,7 +64,7 @@ def sandboxes() -> Iterator[Finding]:
 
 
 def job() -> Iterator[Finding]:
-    """One tiny picture from file to file: reading, a network, JAX, writing."""
+    """Process a tiny picture from file to file: reading, a network, JAX, writing."""
     from dioptre import runtime
 
     runtime.prepare_if_needed()

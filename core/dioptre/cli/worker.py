@@ -1,4 +1,4 @@
-"""`dioptre worker`: the editors' worker, started by hand where a sandboxed editor cannot start it."""
+"""The command `dioptre worker`: start the editors' worker manually if a sandboxed editor cannot start it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def command(*, idle_minutes: float, no_warm_up: bool, with_port: bool, stop: boo
 
 
 def _check() -> int:
-    """Import what jobs import, and compute something: what cannot work fails here, not in an editor."""
+    """Import everything that jobs import, and compute something, so that errors occur here and not in an editor."""
     from dioptre import runtime
 
     runtime.prepare_if_needed()
