@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dioptre.imaging.step_cache import StepCache
 
 VARIABLE = "DIOPTRE_KEEP"
-"""Environment variable that disables the cache when it is "0", whatever the user's setting."""
+"""Environment variable; "0" (or "no", "off", "false") disables the cache regardless of the user's setting."""
 
 LIMIT_BYTES = 2 << 30  # about ten pictures of 24 megapixels
 _OFF = ("0", "no", "off", "false")

@@ -18,7 +18,7 @@ _MOST_THREADS = 4  # more threads do not read memory any faster
 
 
 def digest_of_bytes(data: memoryview) -> str:
-    """Return a digest of 64 hexadecimal digits: the SHA-256 of the concatenated SHA-256 digests of all blocks.
+    """Return a 64-digit hexadecimal digest: the SHA-256 of the concatenated SHA-256 digests of all blocks.
 
     `hashlib` releases the GIL, so the blocks are hashed in parallel.
     """

@@ -50,7 +50,7 @@ class DiskCache:
     def _read(self, path: Path) -> StepResult | None:
         try:
             result = entry_file.read(path)
-            path.touch()  # file systems record access times late or never
+            path.touch()  # marks it as used; file systems record access times late or never
         except FileNotFoundError:
             return None
         except (OSError, ValueError, entry_file.DamagedError) as error:

@@ -14,7 +14,7 @@ from dioptre_link.regular import read_regular
 
 CARD_FILE = "card.json"
 _MAX_CARD = 1 << 22  # bytes; the largest card has some ten thousand
-FORMAT = 1  # to be raised when an older reader could misread a newer card
+FORMAT = 1  # increase it when an older reader could misread a newer card
 
 
 class WeightsError(DioptreError):
@@ -48,7 +48,7 @@ class Card:
 
     Attributes:
         id: name of the checkpoint's folder.
-        title: name of the model for users.
+        title: name of the model, as shown to users.
         architecture: the network's folder under `dioptre.models`, and its variant.
         licence: SPDX expression for the values.
         licence_doubts: doubts about the licence, as text.
@@ -84,7 +84,7 @@ class Card:
 
     @staticmethod
     def from_json(text: str, *, origin: str = CARD_FILE) -> Card:
-        """Parse a card; raise WeightsError naming every missing, unknown or mistyped entry.
+        """Parse a card; raise WeightsError naming every entry that is missing, unknown or of the wrong type.
 
         Args:
             text: content of the card's file.

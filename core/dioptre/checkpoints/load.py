@@ -23,7 +23,7 @@ _PARTS = (".upper", ".lower")  # suffixes of arrays that are stored as two plane
 _SMALL_BYTES, _BYTES_PER_BYTE = (
     64 << 20,
     64,
-)  # values that a checkpoint unpacks to; real ones have three times as many
+)  # limit of the unpacked size: an allowance plus a multiple of the file size; real checkpoints need a factor of 3
 
 
 def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:
@@ -69,7 +69,8 @@ def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:
 class _OneKey(nnx.RngStream):
     """Random stream that always gives the same key.
 
-    The values are loaded, not drawn, and counting the draws would take most of the time of building the network.
+    The values are loaded, not drawn, and counting the draws would take most of the time needed to build the
+    network.
     """
 
     def __call__(self) -> jax.Array:

@@ -25,7 +25,7 @@ def weights_folders() -> tuple[Path, ...]:
 
 
 def added_folder() -> Path:
-    """Return the folder for the installer's copy of the bundled weights and for those added by `models add`."""
+    """Return the folder for the installer's copy of the bundled weights and for weights added by `models add`."""
     return data_dir() / "weights"
 
 

@@ -136,7 +136,10 @@ def read_torch(path: Path) -> TorchFile:
 
 
 def _check_byteorder(archive: zipfile.ZipFile, prefix: str, path: Path) -> None:
-    """Refuse files that are not little-endian. Those from before PyTorch 2.1 are, but do not record it."""
+    """Refuse files that are not little-endian.
+
+    Files from before PyTorch 2.1 do not record their byte order; they are little-endian.
+    """
     name = f"{prefix}/byteorder"
     if name in archive.namelist() and archive.getinfo(name).file_size < 64:
         order = archive.read(name).decode("ascii", "replace")
@@ -153,7 +156,7 @@ def _refused(path: Path, why: str) -> WeightsError:
     )
 
 
-class _NotAllowed(Exception):  # noqa: N818  (reads as what it says)
+class _NotAllowed(Exception):  # noqa: N818  (the name is clear without "Error")
     """The pickle contains an instruction or a name that checkpoints do not need."""
 
 
@@ -169,7 +172,7 @@ class _Machine:
 
         Raises:
             _NotAllowed: an instruction or a name is outside the allow-list.
-            Exception: the pickle is malformed; `read_torch` lists the types.
+            Exception: the pickle is malformed; `read_torch` lists the possible types.
         """
         for opcode, argument, _position in pickletools.genops(content):
             name = opcode.name

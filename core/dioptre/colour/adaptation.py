@@ -44,7 +44,7 @@ def linear_rgb_to_xy(linear_rgb: Float[Array, "*batch 3"]) -> Float[Array, "*bat
 def cone_gains(source_xy: Float[Array, "*batch 2"], target_xy: Float[Array, "2"]) -> Float[Array, "*batch 3"]:
     """Return the gains on the CAT16 cone responses that adapt colours from one illuminant to another.
 
-    Both illuminants are taken at unit luminance.
+    Both illuminants are assumed to have unit luminance.
     """
     return _cone_response(target_xy) / _cone_response(source_xy)
 

@@ -24,7 +24,7 @@ TERMS = 9
 HEADROOM = 4.0
 """Slope of the ceiling above white: an input that exceeds 1 by x may become as large as 1 + 4 x."""
 BLOWN_FROM, BLOWN_TO = 0.9, 0.99
-"""Encoded values of the smallest channel at which a colour begins to count as clipped, and counts in full."""
+"""Encoded values of the smallest channel between which a colour changes from unclipped to fully clipped."""
 
 Channels = tuple[Float[Array, "*batch"], Float[Array, "*batch"], Float[Array, "*batch"]]
 _Linear = list[Float[Array, "*batch"]]
@@ -50,8 +50,9 @@ def correct(
         srgb_encoded: the colours to correct.
         source_xy: chromaticity of the illuminant that lit the scene.
         target_xy: chromaticity of the illuminant to simulate.
-        residual: coefficients of `polynomial_terms`, added to the adapted value; zeros change nothing. Outside [0,
-            1] the polynomial is extrapolated by scaling, so that HDR and out-of-gamut values keep their order.
+        residual: coefficients of `polynomial_terms`, added to the adapted value; zeros change nothing. Outside the
+            range from 0 to 1, the polynomial is extrapolated by scaling, so that HDR and out-of-gamut values keep
+            their order.
 
     Returns:
         The corrected colours, sRGB-encoded.

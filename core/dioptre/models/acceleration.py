@@ -29,7 +29,7 @@ from .registry import Entry, resolve
 VARIABLE = "DIOPTRE_ACCELERATOR"
 """Environment variable: "none" disables acceleration, "openvino-f32" disables bfloat16."""
 
-_CACHE_BYTES = 1 << 30  # the depth network compiled for about ten picture sizes, each with a copy of its weights
+_CACHE_BYTES = 1 << 30  # fits the depth network compiled for ten picture sizes, each with a copy of its weights
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def accelerated(network: Network) -> Run | None:
 
 
 def wants_full_precision() -> bool:
-    """Return whether the caller has set JAX's precision of matrix products."""
+    """Return whether the caller has set JAX's precision for matrix products."""
     return jax.config.jax_default_matmul_precision is not None  # type: ignore[attr-defined]
 
 

@@ -15,8 +15,8 @@ class DepthTraits:
     Attributes:
         read: "package.module:function" that converts the network's output for a batch of views and a
             `ReadingOptions` to a list of `DepthView`.
-        rank: if several networks are installed, the one with the highest rank is preferred; based on published
-            figures.
+        rank: if several networks are installed, the one with the highest rank is preferred. Ranks are based on
+            published figures.
         metric: the network estimates depth in metres.
         needs_focal: depth in metres requires a known focal length.
         field_of_view: the network estimates the angle of view.

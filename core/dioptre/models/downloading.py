@@ -27,7 +27,7 @@ from .fetching import FetchError, Progress
 from .published_file import PublishedFile
 
 _POLL_S = 0.1  # polling interval of the transfer, short enough to cancel without delay
-_SILENCE_S = 30.0  # without data for this long, the connection counts as broken
+_SILENCE_S = 30.0  # the connection counts as broken after this time without data
 _TRIES = 5  # maximum number of consecutive attempts without any data
 _PAUSE_S = 1.0  # before the next attempt; doubled each time
 _BLOCK = 1 << 18
@@ -105,7 +105,7 @@ def _receive(file: PublishedFile, target: Path, progress: Progress) -> None:
         _wait(_PAUSE_S * 2**tries, progress, file, _size(target))
 
 
-class _Broken(Exception):  # noqa: N818  (reads as what it says)
+class _Broken(Exception):  # noqa: N818  (the name is clear without "Error")
     """A transfer ended early.
 
     Attributes:
@@ -163,7 +163,7 @@ class _Transfer:
         headers = {"User-Agent": "dioptre", "Accept-Encoding": "identity"}
         if start:
             headers["Range"] = f"bytes={start}-"
-        request = urllib.request.Request(self.file.address, headers=headers)  # noqa: S310  (http and https alone: see _opener)
+        request = urllib.request.Request(self.file.address, headers=headers)  # noqa: S310  (only http and https, see _opener)
         with _opener().open(request, timeout=_SILENCE_S) as response:
             start = self._start_of(response, start)
             with self.partial.open("r+b" if start else "wb") as target:

@@ -25,7 +25,7 @@ Progress = Callable[[float, str], None]
 
 _POLL_S = 0.1  # polling interval of the download, short enough to cancel without delay
 _LIMIT_S = 1800.0  # enough for a hundred megabytes over a slow connection
-_ENDING_S = 3.0  # time for pip to exit after being asked to
+_ENDING_S = 3.0  # time allowed for pip to exit after it has been asked to
 _SPARE_BYTES = 4 << 20  # allowance beyond the package's size for pip's own small files
 _REASONS = (  # text in pip's output, and its meaning; pip's last error is often just that nothing matched
     ("Name or service not known", "there is no connection"),
@@ -137,7 +137,11 @@ def _bytes_below(folder: Path) -> int:
 
 
 def _python_with_pip(folder: Path) -> str:
-    """Return this Python, or one in a new environment in `folder` if it lacks pip, as in environments by uv."""
+    """Return the path of a Python that has pip.
+
+    This is the running one, or, if that lacks pip (as in environments created by uv), one in a new environment in
+    `folder`.
+    """
     if find_spec("pip") is not None:
         return sys.executable
     try:

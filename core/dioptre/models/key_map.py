@@ -51,27 +51,27 @@ class Rule:
 
 
 def linear_rules(source: str, target: str) -> tuple[Rule, Rule]:
-    """Return the rules for weight and bias of a linear layer."""
+    """Return the rules for the weight and bias of a linear layer."""
     return _kernel_and_bias(source, target, linear_kernel)
 
 
 def conv_rules(source: str, target: str) -> tuple[Rule, Rule]:
-    """Return the rules for weight and bias of a convolution."""
+    """Return the rules for the weight and bias of a convolution."""
     return _kernel_and_bias(source, target, conv_kernel)
 
 
 def pointwise_rules(source: str, target: str) -> tuple[Rule, Rule]:
-    """Return the rules for weight and bias of a 1 x 1 convolution, which is a linear layer in Dioptre."""
+    """Return the rules for the weight and bias of a 1 x 1 convolution, which is a linear layer in Dioptre."""
     return _kernel_and_bias(source, target, pointwise_kernel)
 
 
 def spread_rules(source: str, target: str) -> tuple[Rule, Rule]:
-    """Return the rules for weight and bias of a transposed convolution."""
+    """Return the rules for the weight and bias of a transposed convolution."""
     return _kernel_and_bias(source, target, spread_kernel)
 
 
 def norm_rules(source: str, target: str) -> tuple[Rule, Rule]:
-    """Return the rules for scale and bias of a normalisation."""
+    """Return the rules for the scale and bias of a normalisation layer."""
     return (
         Rule(source=rf"{source}\.weight", target=f"{target}.scale"),
         Rule(source=rf"{source}\.bias", target=f"{target}.bias"),

@@ -27,7 +27,7 @@ def load_model(model_id: str) -> Loaded:
     Raises:
         UsageError: there is no such network.
         NetworkMissingError: the network can be downloaded but is not installed.
-        WeightsError: its weights are missing, damaged or do not fit.
+        WeightsError: its weights are missing, damaged or do not fit the network.
     """
     if model_id not in ENTRIES:
         raise UsageError(

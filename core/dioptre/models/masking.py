@@ -1,4 +1,4 @@
-"""Zero-masking outside a picture, so that a picture padded into a larger array is enlarged as if it were alone."""
+"""Masking of a padded picture with zeros, so that it is enlarged as if it were not padded."""
 
 from __future__ import annotations
 

@@ -191,4 +191,4 @@ _PRIMITIVES: dict[str, Callable[..., _Value]] = {
     "slice": _slice,
 }
 _NAMED = {"pixel_shuffle": _pixel_shuffle, "repeat_pixels": _repeat_pixels}
-"""Named functions of Dioptre that correspond to a single operation in OpenVINO."""
+"""Dioptre's functions that correspond to a single operation in OpenVINO, by name."""

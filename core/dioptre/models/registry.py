@@ -56,11 +56,10 @@ class Preprocessing:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A network.
-
+    """Registry entry of a network.
     Attributes:
         id: name of the network in options and folders.
-        title: name for users.
+        title: name shown to users.
         kind: task of the network.
         module: "package.module:Class"; the class is instantiated as `Class(config, rngs=nnx.Rngs(0))`.
         config: "package.module:name" of the configuration, or of a function that returns it. The function takes no
@@ -298,7 +297,7 @@ DEFAULTS: Mapping[ModelKind, str] = {
 
 
 class NetworkMissingError(WeightsError):
-    """A downloadable network is not installed; the worker adds how an editor offers the download."""
+    """A downloadable network is not installed. The worker replaces the hint with one for editors."""
 
     code = "network-missing"
 
@@ -318,7 +317,7 @@ def find(model_id: str, *, kind: ModelKind) -> Entry:
     """Return the entry with this id and kind; "default" means the bundled network.
 
     Raises:
-        UsageError: there is no such network; lists those of this kind.
+        UsageError: there is no such network; the message lists those of this kind.
     """
     known = [entry.id for entry in ENTRIES.values() if entry.kind is kind]
     name = DEFAULTS[kind] if model_id == "default" else model_id

@@ -25,7 +25,7 @@ class Aperture:
         rotation_deg: counter-clockwise rotation of the blades in degrees.
         anamorphic: height of the disc divided by its width; values above 1 give upright ovals.
         cats_eye: how strongly the lens barrel clips the discs towards the picture's corners, 0 to 1.
-        edge: brightness profile of the disc, from -1 (soft edge) over 0 (uniform) to 1 (bright edge, as from
+        edge: brightness profile of the disc, from -1 (soft edge) through 0 (uniform) to 1 (bright edge, as from
             over-corrected spherical aberration).
     """
 

@@ -1,4 +1,4 @@
-"""Plan the blocks of a tile in which each depth slice must be rendered, to skip the others.
+"""Plan the blocks of a tile in which each depth slice must be rendered, so that all others are skipped.
 
 A slice usually covers only a small part of a tile: the depth of a floor changes from row to row, and a wall falls
 into one slice. Each slice is therefore blurred in blocks, with small blocks for small discs. The blocks of a tile
@@ -81,8 +81,7 @@ def _intervals(group: Group) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     Returns:
         The radii that separate the intervals, padded with infinity; per slice, a bit mask of the intervals that it
-            holds;
-        and per slice, a bit mask of the intervals that hide it.
+        holds; and per slice, a bit mask of the intervals that hide it.
     """
     edges = np.unique([radius for bounds in group.bounds for radius in bounds[:3]])
     lower, upper = np.append(-np.inf, edges), np.append(edges, np.inf)
@@ -97,7 +96,7 @@ def _intervals(group: Group) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def cells_of(
     group: Group, planes: Float[Array, "2 e h w"], radii: Float[Array, "2 h w"]
 ) -> UInt32[np.ndarray, "h8 w8"]:
-    """Return a bit mask for each cell of 8 x 8 pixels of the radius intervals that occur in it.
+    """Return, for each cell of 8 x 8 pixels, a bit mask of the radius intervals that occur in it.
 
     Args:
         group: the slices, which define the intervals.

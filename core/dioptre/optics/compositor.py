@@ -51,8 +51,8 @@ def composite(plan: BlurPlan, rendered: Rendered, progress: Progress) -> tuple[n
         progress: called after each tile.
 
     Returns:
-        The finished picture (H, W, C) in the scene's encoding. If the series has three full-size groups, instead a
-        background (H, W, C), and a subject and a foreground (H, W, 4).
+        The finished picture (H, W, C) in the scene's encoding; or, if the series has three full-size groups, its
+        background (H, W, C), subject (H, W, 4) and foreground (H, W, 4).
     """
     scene = plan.scene
     margin, channels = MARGIN_PX[0], (scene.channels,) if len(plan.full_size) == 1 else (scene.channels, 4, 4)
@@ -74,7 +74,7 @@ class _TileCompositor:
     """Compositor of one full-size tile.
 
     Attributes:
-        raised: factor on the highlight boost that each pixel's light received, 0 to 1.
+        raised: fraction of the highlight boost that each pixel's light received, 0 to 1.
     """
 
     def __init__(self, plan: BlurPlan, rendered: Rendered, on_grid: Tile) -> None:

@@ -1,4 +1,4 @@
-"""Defocus of each pixel from its disparity.
+"""Compute the defocus of each pixel from its disparity.
 
 Defocus is a signed circle-of-confusion radius in pixels: positive in front of the plane in focus, negative
 behind it. It is linear in disparity (inverse depth), so relative disparity works as well as metric disparity.
@@ -31,8 +31,8 @@ class Focus:
         max_radius_px: radius of the blur disc for a disparity difference of 1 (for a thin lens: aperture radius in
             metres times sensor distance in pixels, with disparity in 1/m).
         range: disparity difference on either side of the focus within which everything stays sharp.
-        foreground: factor on the radius in front of the focus.
-        background: factor on the radius behind the focus.
+        foreground: factor by which the radius is multiplied in front of the focus.
+        background: factor by which the radius is multiplied behind the focus.
     """
 
     focal_disparity: float

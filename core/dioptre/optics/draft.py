@@ -29,7 +29,7 @@ _MARGIN = 4  # pixels around a tile, for the enlargement; even, so that half-siz
 _DETAIL_PX = 1.6  # a blur of this radius leaves 1 / e of the detail
 _BESIDE_PX = 1  # the detail of a sharp edge extends to the adjacent pixels
 _LEAST_ALPHA = 1e-6
-_KEPT_TILES = 16  # each of at most 3 MiB
+_KEPT_TILES = 16  # tiles are cached in pictures of up to this many tiles, of at most 3 MiB each
 
 
 @dataclass(frozen=True)

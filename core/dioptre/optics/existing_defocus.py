@@ -19,7 +19,7 @@ _LARGEST_PX = 12.0
 _EDGE_CONTRAST = 0.02  # minimum fine gradient of an edge, per pixel, in encoded values
 _BINS = 24
 _LEAST_EDGES = 60  # minimum number of edges in a depth bin or region for a reliable estimate
-_SHARPER = 25.0  # percentile of the edge widths in a bin or region
+_SHARPER = 25.0  # percentile of the edge widths that represents a bin or region
 _WORKING_PIXELS = 2_000_000
 
 
@@ -89,8 +89,7 @@ def _edges(
 
     Returns:
         A mask of the edge pixels, the standard deviation of the blur at each of them in reduced pixels, and the
-            reduced
-        disparity.
+        reduced disparity.
     """
     size = fitted_size((disparity.shape[0], disparity.shape[1]), pixels=_WORKING_PIXELS)
     luma = np.ascontiguousarray(srgb_encoded[..., :3].mean(axis=-1, dtype=np.float32))
@@ -106,5 +105,8 @@ def _edges(
 
 
 def _radius_px(std: np.ndarray | np.floating) -> np.ndarray | np.floating:
-    """Return the radius of the disc with this standard deviation, which is half the radius along each axis."""
+    """Convert the standard deviation of edges to the radius of a disc, deducting the width of sharp edges.
+
+    A disc of radius r has a standard deviation of r / 2 along each axis.
+    """
     return 2 * np.sqrt(np.maximum(np.square(std) - _SHARP_PX**2, 0))

@@ -1,4 +1,4 @@
-"""Film grain or sensor noise of the sharp areas, restored in areas that the blur has smoothed.
+"""Restore the grain of the sharp areas in areas that the blur has smoothed.
 
 A blurred background without grain looks pasted next to a grainy subject. The strength of the grain is measured as a
 function of brightness in flat areas of the picture.

@@ -18,7 +18,10 @@ SMALLER_PX = (256, 400)
 _FEW = 4  # maximum number of tiles in a picture, or in a reduced size, that counts as small
 
 CELL_LEVEL = 3
-"""Tiles inpaint holes down to 1 / 2**3 of their size; smaller sizes are inpainted once for the whole picture."""
+"""Binary logarithm of a cell's side.
+
+Tiles inpaint holes down to 1 / 2**3 of their size. Smaller sizes are inpainted once for the whole picture.
+"""
 
 CELL = 1 << CELL_LEVEL
 
@@ -104,8 +107,8 @@ class Grid:
     def _tiling(self, level: int) -> tuple[int, tuple[int, int]]:
         """Return the side and the core (height, width) of a level's tiles.
 
-        All tiles are equal, and as few as possible. Smaller tiles are used if few of them cover the picture with
-        less excess.
+        All tiles are equal, and there are as few as possible. A few smaller tiles are used instead if they cover
+        the picture with less excess.
         """
         height, width = self._covered(level)
 
@@ -146,7 +149,7 @@ class Level:
     Attributes:
         planes: colour times coverage, and coverage, of both surfaces (2, C + 1, h, w).
         radii: signed radii of both surfaces (2, h, w), in pixels of the full size.
-        edges: mask (h, w) of the pixels that contain a split edge pixel.
+        edges: mask (h, w) of the pixels in which an edge pixel was split.
     """
 
     planes: np.ndarray

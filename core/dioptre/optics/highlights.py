@@ -68,7 +68,7 @@ def _gain(brightest: Float[Array, "*shape"], numbers: Float[Array, "2"]) -> Floa
 def raise_highlights(
     linear: Float[Array, "3 *shape"], numbers: Float[Array, "2"], share: Float[Array, "*shape"]
 ) -> Float[Array, "3 *shape"]:
-    """Boost light near clipping. Light above white keeps its ratios.
+    """Boost light near clipping. Light above white receives the same boost as white, which preserves its ratios.
 
     Args:
         linear: linear light.
@@ -110,8 +110,7 @@ def _table(numbers: Float[Array, "2"]) -> tuple[Float[Array, "s p"], Float[Array
 
     Returns:
         The stops to remove by fraction of the boost (rows) and boosted brightness (columns); the brightness in
-            stops
-        where the boost begins (first column); and the brightness of boosted white (last column).
+        stops where the boost begins (first column); and the brightness of boosted white (last column).
     """
     strength, threshold = numbers
     start = jnp.log2(srgb_to_linear(threshold))

@@ -86,7 +86,7 @@ def inpaint(
         where: 1 for the cells to inpaint, 0 for others.
 
     Returns:
-        The values, with the unknown fraction filled in where wanted.
+        The values, with the unknown fraction filled in for the selected cells.
     """
     sizes = [(planes, known)]
     while sizes[-1][1].shape[-1] > 2 * smaller.shape[-1]:
@@ -149,8 +149,7 @@ def inpaint_group(group: Group, level: Level, *, scale: int, everything: bool) -
         everything: also inpaint areas too far from the edge of any nearer surface for a blur to uncover them.
 
     Returns:
-        Per slice, its colour, its coverage, and a mask that is 1 where these continue the slice; (k, e + 1, h, w)
-            in
+        Per slice, its colour, its coverage, and a mask that is 1 where the slice is continued; (k, e + 1, h, w) in
         half precision, because there are many slices.
     """
     channels, height, width = level.planes.shape[1:]
@@ -181,7 +180,7 @@ def inpaint_group(group: Group, level: Level, *, scale: int, everything: bool) -
         else:
             uncovering = ends & (
                 lowest < bounds.hides_to
-            )  # the surface uncovered there must not hide the slice in turn
+            )  # the uncovered surface must not itself hide the slice
             if not uncovering.any():
                 return
             from_end = ndimage.distance_transform_cdt(~uncovering, metric="chessboard")

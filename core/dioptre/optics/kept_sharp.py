@@ -39,7 +39,7 @@ def put_back(
     *,
     onto: Float32[np.ndarray, "h w c"],
 ) -> None:
-    """Blend the original picture over its blurred version in place, where it is to stay sharp.
+    """Restore areas that stay sharp by blending the original picture over its blurred version, in place.
 
     This removes blur that nearer surfaces spread over these areas. Where `kept` is 1, the pixels become identical
     to the original.
@@ -51,7 +51,7 @@ def put_back(
     """
     for rows in row_slices(len(onto)):
         source, target = image[rows], onto[rows]
-        # Blend in only a little of the picture where much blur remains; more would show double contours.
+        # Use only a little of the original where much blur remains, to avoid double contours.
         share = (kept[rows] ** 4)[..., None]
         if not share.any():
             continue

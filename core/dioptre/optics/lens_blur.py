@@ -91,7 +91,7 @@ def blur_in_layers(
 
     Args:
         scene: the picture with its depth and focus.
-        subject_px: maximum blur radius in the subject layer, in whole pixels.
+        subject_px: maximum blur radius in the subject layer; a whole number of pixels.
         aperture: shape of the aperture; a circle by default.
         progress: called between tiles.
 

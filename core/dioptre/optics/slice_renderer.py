@@ -47,8 +47,8 @@ class GroupArrays(NamedTuple):
     """The slices of a group as arrays on the device.
 
     Attributes:
-        inpainted: per slice, its colour and coverage behind nearer slices, and a mask that is 1 where these
-            continue the slice; one pixel per cell.
+        inpainted: per slice, its colour and coverage behind nearer slices, and a mask that is 1 where the slice is
+            continued; one pixel per cell.
         bounds: one row of `SliceBounds` per slice.
         kernels: Fourier transforms of the slices' discs.
     """

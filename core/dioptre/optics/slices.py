@@ -53,7 +53,7 @@ class SliceBounds(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Slices of adjacent radii that are blurred at the same size.
+    """Slices of consecutive radii that are blurred at the same size.
 
     Attributes:
         level: the slices are blurred at 1 / 2**level of the full size.
@@ -80,8 +80,8 @@ def groups(*, subject_px: float | None = None, coarse: bool = False) -> tuple[Gr
 
     The groups behind the focus are blurred at 1/8 to 1/2 of the size, then follow those at full size, and those in
     front of the focus at 1/2 to 1/8. Adjacent groups both have a slice at the radius where they meet, but they
-    share no pixel:
-    each group is composited as a whole, so two halves of one surface would cover too much at its edge.
+    share no pixel: each group is composited as a whole, so two halves of one surface would cover too much at its
+    edge.
 
     Args:
         subject_px: split the full-size group into three at this radius behind and in front of the focus.

@@ -30,9 +30,9 @@ _UNSURE = 0.2  # relative width of the transition around the minimum jump; round
 _CHUNK = 256  # number of edge pixels split at once
 _LEAST_STEP_PX = 0.25  # a smaller jump of the radius is not visible
 _BETWEEN = 0.2  # relative width of the transition in the middle of a jump; pixels in it belong to both sides
-_STD_AT_EDGE = 0.15  # of the coverage estimated from depth alone, if the 3 x 3 neighbourhood lies on both sides
+_STD_AT_EDGE = 0.15  # of the coverage estimated from depth alone, if the 3 x 3 neighbourhood is on both sides
 _STD_BESIDE = 0.05
-_THICK = 0.05  # weight of unmixed neighbours from which a structure's colour is measured on them
+_THICK = 0.05  # minimum weight of unmixed neighbours for a structure's colour to be measured from them
 _NOISE_VARIANCE = 1e-4  # in linear light
 _SEEN = 0.02  # minimum coverage for a surface to influence the radii of a reduced pixel
 _NOTHING = 1e-6
@@ -310,7 +310,7 @@ def halve(
 def halve_small(
     planes: Float32[np.ndarray, "2 e h w"], radii: Float32[np.ndarray, "2 h w"]
 ) -> tuple[Float32[np.ndarray, "2 e h2 w2"], Float32[np.ndarray, "2 h2 w2"]]:
-    """Apply `halve` on the host, where sizes differ from picture to picture and must not trigger compilation."""
+    """Apply `halve` on the host, because sizes differ from picture to picture."""
     return _halve(planes, radii, np)
 
 

@@ -1,7 +1,7 @@
 """Backbone of Depth Anything 3 Small and Base for one view: DINOv2 with rotary positions in its later blocks.
 
 With several views, every other late block attends across views and gives all patches the same position. With a
-single view, only this shared position remains of the difference.
+single view, only the shared position makes a difference.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class RotaryBlock(nnx.Module):
 
 
 class RotaryBackbone(nnx.Module):
-    """Backbone from a picture to features of its patches and a camera token."""
+    """Backbone that computes features of a picture's patches and a camera token."""
 
     def __init__(self, config: DepthAnything3Config, *, rngs: nnx.Rngs) -> None:
         sizes = config.backbone

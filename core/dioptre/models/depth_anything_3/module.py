@@ -39,7 +39,7 @@ class Estimate(NamedTuple):
 
 
 class Head(nnx.Module):
-    """DPT head from the features of four blocks to maps at the picture's size."""
+    """DPT head that turns the features of four blocks into maps at the picture's size."""
 
     def __init__(self, config: DepthAnything3Config, *, rngs: nnx.Rngs) -> None:
         self.paired = config.paired
@@ -60,7 +60,7 @@ class Head(nnx.Module):
     def __call__(
         self, features: Float[Array, "4 n h w c"], size: tuple[int, int]
     ) -> tuple[Float[Array, "n H W k"], Float[Array, "n H W"] | None]:
-        """Return the logarithms of depth and of confidence less 1, and the sky map.
+        """Return the logarithms of the depth and of (confidence - 1), and the sky map.
 
         Args:
             features: patch tokens of the four taps, on their grid.
@@ -93,7 +93,7 @@ class Head(nnx.Module):
 
 
 class DepthAnything3(nnx.Module):
-    """Network from a picture to its depth."""
+    """Network that estimates depth from a picture."""
 
     def __init__(self, config: DepthAnything3Config, *, rngs: nnx.Rngs) -> None:
         self.config = config
@@ -140,7 +140,7 @@ class DepthAnything3(nnx.Module):
 def place_waves(
     size: tuple[int, int], channels: int, *, aspect: float
 ) -> tuple[Float32[np.ndarray, "w c"], Float32[np.ndarray, "h c"]]:
-    """Encode the positions of columns and rows as sines and cosines, with half the picture's diagonal as unit."""
+    """Encode the positions of columns and rows, in half diagonals of the picture, as sines and cosines."""
     diagonal = np.hypot(1.0, aspect)
     waves = []
     for count, half in ((size[1], aspect / diagonal), (size[0], 1 / diagonal)):

@@ -30,7 +30,7 @@ class Attention(nnx.Module):
 
 
 class Block(nnx.Module):
-    """Transformer block of attention and a two-layer perceptron, each between a norm and a scale per channel."""
+    """Transformer block: attention and a two-layer perceptron, each with a norm before and a scale after it."""
 
     def __init__(self, config: BackboneConfig, *, rngs: nnx.Rngs) -> None:
         width, hidden = config.width, config.hidden

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneConfig:
-    """DINOv2 of Oquab et al., "DINOv2: Learning Robust Visual Features without Supervision", 2023.
+    """DINOv2 by Oquab et al., "DINOv2: Learning Robust Visual Features without Supervision", 2023.
 
     Attributes:
         width: channels of a token.
@@ -37,7 +37,7 @@ class BackboneConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class HeadConfig:
-    """DPT of Ranftl et al., "Vision Transformers for Dense Prediction", 2021, without batch normalisation.
+    """DPT by Ranftl et al., "Vision Transformers for Dense Prediction", 2021, without batch normalisation.
 
     Attributes:
         stages: channels at 4, 2, 1 and 1/2 times the resolution of the token grid.
@@ -66,5 +66,5 @@ def depth_anything_v2_small() -> DepthAnythingConfig:
 
 
 def dioptre_small() -> DepthAnythingConfig:
-    """Return the bundled variant: the same network, with a head that this project trained and does not clip."""
+    """Return the bundled variant: the same network, with a head trained by this project and without clipping."""
     return DepthAnythingConfig(head=HeadConfig(positive=False))

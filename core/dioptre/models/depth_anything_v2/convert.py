@@ -36,7 +36,7 @@ def _patch_kernel(weight: np.ndarray) -> np.ndarray:
 
 BACKBONE_RULES = (
     Rule(source="cls_token", target="class_token", layout=np.ravel),
-    Rule(source="pos_embed", target="positions", layout=lambda table: table[0]),  # first row is split off later
+    Rule(source="pos_embed", target="positions", layout=lambda table: table[0]),  # the first row is split off later
     Rule(source=r"patch_embed\.proj\.weight", target="patch.kernel", layout=_patch_kernel),
     Rule(source=r"patch_embed\.proj\.bias", target="patch.bias"),
     *norm_rules(r"blocks\.(\d+)\.norm([12])", r"blocks.\1.norm\2"),

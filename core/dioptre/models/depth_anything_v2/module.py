@@ -66,7 +66,7 @@ class Fusion(nnx.Module):
 
 
 class Head(nnx.Module):
-    """DPT head from the features of four blocks to a map at the picture's size."""
+    """DPT head that turns the features of four blocks into a map at the picture's size."""
 
     def __init__(self, config: HeadConfig, *, width: int, rngs: nnx.Rngs) -> None:
         self.config = config
@@ -100,7 +100,7 @@ class Head(nnx.Module):
 
 
 class DepthAnything(nnx.Module):
-    """Network from a picture to relative inverse depth; larger is nearer, scale and shift are arbitrary."""
+    """Network that estimates relative inverse depth; larger is nearer, with arbitrary scale and shift."""
 
     def __init__(self, config: DepthAnythingConfig, *, rngs: nnx.Rngs) -> None:
         self.patch_px = config.backbone.patch_px
@@ -114,7 +114,7 @@ class DepthAnything(nnx.Module):
             x: RGB, normalised with ImageNet's mean and standard deviation; both sides must be multiples of 14.
         """
         n, height, width, _ = x.shape
-        features = self.backbone(x)[:, :, 1:]  # the class token has no position
+        features = self.backbone(x)[:, :, 1:]  # the class token does not belong to a patch
         grid = features.reshape(len(features), n, height // self.patch_px, width // self.patch_px, -1)
         return self.head(grid, (height, width))
 

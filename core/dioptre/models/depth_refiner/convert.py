@@ -1,4 +1,4 @@
-"""Convert the refiner's weights from their training in PyTorch to Dioptre's names and layouts."""
+"""Convert the refiner's weights, which are trained in PyTorch, to Dioptre's names and layouts."""
 
 from __future__ import annotations
 

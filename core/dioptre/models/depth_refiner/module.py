@@ -25,7 +25,7 @@ class Residual(nnx.Module):
 
 
 class DepthRefiner(nnx.Module):
-    """Network from a picture and a coarse disparity map to refined disparity."""
+    """Network that refines a coarse disparity map with the help of the picture."""
 
     def __init__(self, config: DepthRefinerConfig, *, rngs: nnx.Rngs) -> None:
         a, b, c, d = config.widths
@@ -71,7 +71,7 @@ class DepthRefiner(nnx.Module):
 def fetch(
     values: Float[Array, "n h w"], *, columns: Float[Array, "n h w"], rows: Float[Array, "n h w"]
 ) -> Float[Array, "n h w"]:
-    """Sample each pixel bilinearly at a displacement of `columns` and `rows` pixels, clamped at the border."""
+    """Sample bilinearly at each pixel's position, displaced by `columns` and `rows` and clamped at the border."""
     _, height, width = values.shape
     x = jnp.clip(jnp.arange(width, dtype=jnp.float32) + columns, 0, width - 1)
     y = jnp.clip(jnp.arange(height, dtype=jnp.float32)[:, None] + rows, 0, height - 1)

@@ -16,7 +16,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class ModNetConfig:
-    """MODNet of Ke et al., "MODNet: Real-Time Trimap-Free Portrait Matting via Objective Decomposition", 2022.
+    """MODNet by Ke et al., "MODNet: Real-Time Trimap-Free Portrait Matting via Objective Decomposition", 2022.
 
     Attributes:
         enter: channels of the backbone's first convolution.

@@ -36,7 +36,7 @@ class Convolution(nnx.Module):
 
 
 class Halved(Convolution):
-    """A convolution whose second half of channels is instance-normalised, followed by a ReLU."""
+    """A convolution that instance-normalises the second half of its channels, followed by a ReLU."""
 
     def __call__(self, x: Float[Array, "n h w i"]) -> Float[Array, "n p q o"]:
         ready, raw = jnp.split(super().__call__(x), 2, axis=-1)
@@ -62,7 +62,7 @@ class InvertedResidual(nnx.Module):
 
 
 class ModNet(nnx.Module):
-    """Matting network from an RGB picture to the coverage of each pixel.
+    """Matting network that estimates each pixel's coverage from an RGB picture.
 
     The picture is in [-1, 1], and its sides must be multiples of 32. It must not be tiled, because channels are
     normalised over the whole picture. The coverage is in [0, 1].

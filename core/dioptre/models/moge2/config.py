@@ -21,7 +21,7 @@ _BACKBONES = {
 }
 _LEVEL_WIDTHS = (256, 128, 64, 32)  # channels after the token grid
 _RESAMPLERS = ("conv_transpose", "bilinear")
-_POSITION_OFFSET = 0.1  # of DINOv2's original code, with which MoGe was trained
+_POSITION_OFFSET = 0.1  # as in DINOv2's original code, with which MoGe was trained
 
 
 @dataclass(frozen=True, kw_only=True)

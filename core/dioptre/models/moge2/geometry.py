@@ -1,7 +1,7 @@
-"""Recover the camera from MoGe's points: focal length, the shift of z, and inverse depth in metres.
+"""Recover the focal length, the shift of z, and inverse depth in metres from MoGe's points.
 
-The network's points lack the shift of z, and imply the focal length. Both follow from the condition that every
-point projects to its own pixel, which is solved by least squares on a reduced map.
+The network leaves the shift of z open, and its points only imply the focal length. Both follow from the condition
+that every point projects to its own pixel, which is solved by least squares on a reduced map.
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ class Camera:
     shift: float
 
     def field_of_view(self, aspect: float) -> float:
-        """Return the horizontal angle of view in degrees, for a picture of this width divided by height."""
+        """Return the horizontal angle of view in degrees.
+
+        Args:
+            aspect: width of the picture divided by its height.
+        """
         half_width = aspect / math.hypot(1.0, aspect)
         return math.degrees(2.0 * math.atan(half_width / self.focal))
 
@@ -84,7 +88,7 @@ def inverse_depth(
         points: camera coordinates, up to a shift of z.
         known: mask of the pixels with geometry.
         camera: the fitted camera.
-        metres: length of the points' unit; if it is given, the result is in 1/m.
+        metres: length in metres of the points' unit, for a result in 1/m.
     """
     depth = (points[..., 2] + np.float32(camera.shift)) * np.float32(metres)
     inverse = np.zeros_like(depth)

@@ -105,7 +105,7 @@ class Stack(nnx.Module):
 
 
 class Moge2(nnx.Module):
-    """Network from a picture to its geometry; `geometry` recovers the focal length, the shift of z and metres."""
+    """Network that estimates geometry up to the focal length, shift of z and metres, which `geometry` recovers."""
 
     def __init__(self, config: Moge2Config, *, rngs: nnx.Rngs) -> None:
         width = config.backbone.width

@@ -11,7 +11,7 @@ from dioptre.models.depth_view import DepthView, ReadingOptions
 from .geometry import fit_camera, inverse_depth
 from .module import Geometry
 
-_KNOWN = 0.5  # minimum mask value where there is geometry: the original's threshold
+_KNOWN = 0.5  # mask value above which a pixel has geometry, as in the original
 
 
 def read(output: Geometry, options: ReadingOptions) -> Sequence[DepthView]:

@@ -37,9 +37,9 @@ class SubjectConfig:
             Their sum is 2, because the head is trained with dropped features and coarse outlines and is
             underconfident inside a subject.
         shared: the same weights where U²-Net-P covers what the head selects. Both then select the same object, of
-            which the head may find only a part, such as with a horse.
-        held: fraction of the head's selection that U²-Net-P covers, up to which `trust` and from which `shared`
-            applies.
+            which the head may find only a part, as can happen with a horse.
+        held: fractions of the head's selection that U²-Net-P covers: `trust` applies up to the first, `shared` from
+            the second.
         dip_px: half the maximum width of dips in the combined coverage that are filled where U²-Net-P has none;
             less than half a patch, because the head's features lie on the grid of patches.
         edges_reach_px: distance by which U²-Net-P may move an edge of the head's selection.

@@ -14,7 +14,7 @@ FINENESS = 8
 
 
 class SubjectHead(nnx.Module):
-    """Head from the backbone's taps and the picture to logits, at FINENESS times the resolution of the patches."""
+    """Head that computes logits from the taps and the picture, at FINENESS times the resolution of the patches."""
 
     def __init__(self, config: SubjectConfig, *, rngs: nnx.Rngs) -> None:
         one, two, four, eight = config.head.widths

@@ -23,7 +23,7 @@ _SUREST = 0.99  # probability beyond which a network's certainty no longer count
 
 
 class SubjectNetwork(nnx.Module):
-    """Network from a picture to the subject's coverage of each pixel and the probability that there is a subject.
+    """Network that estimates the subject's coverage of each pixel, and the probability that there is a subject.
 
     The input is a square RGB picture of side `config.side_px`, scaled so that its brightest value is 1, then
     normalised with ImageNet's mean and standard deviation. Both outputs are in [0, 1]; the probability is the same
@@ -54,9 +54,10 @@ class SubjectNetwork(nnx.Module):
 
 
 def agreement(place: Float[Array, "n s s 1"], edges: Float[Array, "n s s 1"]) -> Float[Array, "n"]:
-    """Return how well the two networks agree on the subject, in [0, 1]; in a picture without one they differ.
+    """Return how well the two networks agree on the subject, in [0, 1].
 
-    The result is the mean of the maps' overlap and the fraction of U²-Net-P's selection that the head also selects.
+    In a scene without a subject, they select different things. The result is the mean of the maps' overlap and the
+    fraction of U²-Net-P's selection that the head also selects.
     """
 
     def total(x: Float[Array, "n s s 1"]) -> Float[Array, "n"]:
@@ -73,11 +74,11 @@ def joined(
     """Combine the head's location of the subject with the edges of U²-Net-P.
 
     Both have equal weight where U²-Net-P covers most of the head's selection. Both then select the same object, of
-    which the head may find only a part, such as with a horse. Elsewhere the head dominates. Narrow dips are filled
-    where U²-Net-P has none. Where both have an edge within `edges_reach_px`, the value of U²-Net-P is used, clamped
-    to the range of the combined values within that distance, so that it moves the head's edges without adding new
-    ones. Small parts found by one network are added unless the other rejects them. All these conditions are
-    gradual, so that rounding errors cannot switch them.
+    which the head may find only a part, as can happen with a horse. Elsewhere the head dominates. Narrow dips are
+    filled where U²-Net-P has none. Where both have an edge within `edges_reach_px`, the value of U²-Net-P is used,
+    clamped to the range of the combined values within that distance, so that it moves the head's edges without
+    adding new ones. Small parts found by one network are added unless the other rejects them. All these conditions
+    are gradual, so that rounding errors cannot switch them.
 
     Args:
         place: coverage estimated by the head.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class U2NetConfig:
-    """U²-Net of Qin et al., "U2-Net: Going Deeper with Nested U-Structure for Salient Object Detection", 2020.
+    """U²-Net by Qin et al., "U2-Net: Going Deeper with Nested U-Structure for Salient Object Detection", 2020.
 
     Attributes:
         inner: channels inside a nested U.
@@ -21,5 +21,5 @@ class U2NetConfig:
 
 
 def u2netp() -> U2NetConfig:
-    """Return the configuration of U²-Net-P with 1.1 million parameters."""
+    """Return the configuration of U²-Net-P, which has 1.1 million parameters."""
     return U2NetConfig()

@@ -76,7 +76,7 @@ class DilatedU(nnx.Module):
 
 
 class U2Net(nnx.Module):
-    """Network from a normalised RGB picture to the saliency of each pixel, in [0, 1].
+    """Network that estimates the saliency of each pixel, in [0, 1], from a normalised RGB picture.
 
     The input is (x - mean) / std, with the values in the network's registry entry; its sides must be multiples of
     `config.size_multiple`.

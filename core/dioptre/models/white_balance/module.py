@@ -2,10 +2,10 @@
 
 The illuminant is first estimated from log-chroma histograms by a small convolutional network that ends in a heat
 map, as in "Fast Fourier Color Constancy" (Barron and Tsai, CVPR 2017): a colour cast shifts the histogram, and
-convolutions are invariant to shifts. A second branch processes the picture itself, both unchanged and with this
+convolutions are equivariant to shifts. A second branch processes the picture itself, both unchanged and with this
 first estimate removed, to recognise content such as sky, skin or grass. Both branches use a coarse thumbnail. A
-finer one gives the range of each channel and the colours of the lightest and darkest spots. Together they determine
-the illuminant, the residual polynomial, the confidence in both, and the expected error.
+finer one supplies the range of each channel and the colours of the lightest and darkest spots. Together they
+determine the illuminant, the residual polynomial, the confidence in both, and the expected error.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from .config import WhiteBalanceConfig
 
 _POWERS = (1, 2, 6)  # powers of the means: grey-world and two shades of grey (Finlayson and Trezzi 2004)
 _POWERS_OF_ALL = (1, 6, 12)  # the same with clipped pixels, whose other channels still depend on the illuminant
-_BANDS = (0.1, 0.3, 0.6, 0.85)  # of brightness, as a fraction of the picture's maximum
+_BANDS = (0.1, 0.3, 0.6, 0.85)  # centres of brightness bands, as fractions of the picture's maximum
 _STATISTICS = 2 * len(_POWERS) + 2 + 2 * len(_POWERS_OF_ALL) + 1 + 4 + 4 + 2 * len(_BANDS)
 _CLIPPED = 0.985
 _LEVELS = (2.5, 7.5, 20.5, 50.5, 101.5, 153.5, 191.5, 216.5, 234.5, 244.5, 251.5, 253.5)
-"""Thresholds of the channel values, of 255, placed between 8-bit codes so that rounding has no effect."""
+"""Thresholds for channel values from 0 to 255, placed between the integers so that rounding has no effect."""
 _NEAR_EXTREME = (16, 64)  # powers for which the mean approaches the largest value
 _SPOTS = (("lightest", 0.01), ("lightest", 0.04), ("darkest", 0.01), ("darkest", 0.04), ("whitest", 0.02))
 _EXTREMES = 3 * (2 * len(_LEVELS) + 2 * len(_NEAR_EXTREME)) + 2 * len(_SPOTS)
 _CONTRASTS = 4
-_CELLS, _REACH = 8, 1.05  # of the histograms centred on the estimate by shades of grey
+_CELLS, _REACH = 8, 1.05  # cells per axis and reach of the histograms centred on the shades-of-grey estimate
 
 
 class Reading(NamedTuple):
@@ -53,7 +53,7 @@ class Reading(NamedTuple):
 
 
 class WhiteBalanceEstimator(nnx.Module):
-    """Network from a thumbnail to its illuminant and colour correction (see the module's docstring)."""
+    """Network that estimates the illuminant and a colour correction (see the module's docstring)."""
 
     def __init__(self, config: WhiteBalanceConfig, *, rngs: nnx.Rngs) -> None:
         self.config = config
