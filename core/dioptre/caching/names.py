@@ -48,6 +48,6 @@ class Names:
         if known is not None and known[0]() is array:
             return known[1]
         digest = digest_of_array(array)
-        if array.ndim == 3:  # a picture; several steps read it and none changes it
+        if array.ndim == 3:  # a picture: several steps read it and none changes it, so remember its digest
             self.name(array, digest)
         return digest

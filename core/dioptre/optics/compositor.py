@@ -22,7 +22,7 @@ from .plan import BlurPlan
 from .slices import Group
 from .tile_renderer import plan_blocks, read_inpainted, render_tile
 
-_KNOWN = 0.01  # lower coverage behind a pixel makes its colour too uncertain to be shown in full
+_KNOWN = 0.01  # if the coverage behind a pixel is lower, its colour is too uncertain to be shown in full
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Rendered:
     """Intermediate results that the full-size rendering of the tiles starts from.
 
     Attributes:
-        wide: per group of the series, its composited slices at a reduced size; None for full-size and empty groups.
+        wide: composited slices of each group in the series, at a reduced size; None for full-size and empty groups.
         inpainted: result of `inpaint_group` for each full-size group, by the group's index.
         cells: result of `cells_of` on the padded grid for each full-size group.
         occlusion: result of `foreground_occlusion`.

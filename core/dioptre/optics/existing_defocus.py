@@ -88,8 +88,8 @@ def _edges(
     """Find the edges of a reduced version of the picture and estimate their blur.
 
     Returns:
-        A mask of the edge pixels, the standard deviation of the blur at each of them in reduced pixels, and the
-        reduced disparity.
+        A mask of the edge pixels, the standard deviation of the blur at each of them in pixels of the reduced
+        picture, and the reduced disparity.
     """
     size = fitted_size((disparity.shape[0], disparity.shape[1]), pixels=_WORKING_PIXELS)
     luma = np.ascontiguousarray(srgb_encoded[..., :3].mean(axis=-1, dtype=np.float32))

@@ -149,7 +149,7 @@ def inpaint_group(group: Group, level: Level, *, scale: int, everything: bool) -
         everything: also inpaint areas too far from the edge of any nearer surface for a blur to uncover them.
 
     Returns:
-        Per slice, its colour, its coverage, and a mask that is 1 where the slice is continued; (k, e + 1, h, w) in
+        Colour and coverage of each slice, and a mask that is 1 where the slice is continued; (k, e + 1, h, w) in
         half precision, because there are many slices.
     """
     channels, height, width = level.planes.shape[1:]
@@ -178,9 +178,7 @@ def inpaint_group(group: Group, level: Level, *, scale: int, everything: bool) -
         if everything:
             could_show = np.ones_like(ends)
         else:
-            uncovering = ends & (
-                lowest < bounds.hides_to
-            )  # the uncovered surface must not itself hide the slice
+            uncovering = ends & (lowest < bounds.hides_to)  # the uncovered surface must not itself hide the slice
             if not uncovering.any():
                 return
             from_end = ndimage.distance_transform_cdt(~uncovering, metric="chessboard")

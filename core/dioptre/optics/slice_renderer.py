@@ -47,7 +47,7 @@ class GroupArrays(NamedTuple):
     """The slices of a group as arrays on the device.
 
     Attributes:
-        inpainted: per slice, its colour and coverage behind nearer slices, and a mask that is 1 where the slice is
+        inpainted: colour and coverage of each slice behind nearer slices, and a mask that is 1 where the slice is
             continued; one pixel per cell.
         bounds: one row of `SliceBounds` per slice.
         kernels: Fourier transforms of the slices' discs.

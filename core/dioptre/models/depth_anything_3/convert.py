@@ -27,7 +27,8 @@ _UNUSED = re.compile(
 _HINT = "Give the model.safetensors of DA3-SMALL, DA3-BASE or DA3METRIC-LARGE, as its authors publish it."
 
 _ROTARY_RULES = (
-    Rule(source="camera_token", target="camera_token", layout=lambda tokens: tokens[0, 0]),  # of the first view
+    # There is one camera token for the first view and one for the others.
+    Rule(source="camera_token", target="camera_token", layout=lambda tokens: tokens[0, 0]),
     *norm_rules(r"blocks\.(\d+)\.attn\.q_norm", r"blocks.\1.attention.query_norm"),
     *norm_rules(r"blocks\.(\d+)\.attn\.k_norm", r"blocks.\1.attention.key_norm"),
 )

@@ -79,7 +79,7 @@ def base(stated: Mapping[str, Any] | None = None) -> Moge2Config:
 
 
 def as_trained(backbone: str) -> dict[str, Any]:
-    """Return the published networks' configuration with normals, in the original code's format."""
+    """Return the configuration of the published networks with normals, in the original code's format."""
     width = _BACKBONES[backbone]["width"]
     stack: dict[str, Any] = {
         "dim_res_blocks": [width, *_LEVEL_WIDTHS],
