@@ -32,6 +32,7 @@ class Home(NamedTuple):
 
     @property
     def plugin(self) -> Path:
+        """The plug-in's folder."""
         return self.folder / "plug-ins" / NAME
 
 
@@ -124,7 +125,15 @@ def remove(home: Home) -> bool:
 
 
 def appears(program: str, home: Home) -> bool | None:
-    """Ask GIMP whether it has loaded the plug-in; return None if it gives no answer."""
+    """Ask GIMP whether it has loaded the plug-in.
+
+    Args:
+        program: path of GIMP's console program.
+        home: the folder that GIMP should use.
+
+    Returns:
+        GIMP's answer; None if it gives none.
+    """
     command = [program, "-i", "-d", "-f", "--batch-interpreter", "python-fu-eval", "-b", _ASK, "--quit"]
     said = _said(command, GIMP3_DIRECTORY=str(home.folder))
     if "DIOPTRE IS THERE" in said:

@@ -26,10 +26,12 @@ class Home(NamedTuple):
 
     @property
     def plugin(self) -> Path:
+        """The plug-in's folder."""
         return self.folder / "pykrita" / NAME
 
     @property
     def entry(self) -> Path:
+        """The desktop file by which Krita finds the plug-in."""
         return self.folder / "pykrita" / DESKTOP
 
 

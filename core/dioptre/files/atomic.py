@@ -222,7 +222,16 @@ def staged(path: Path, *, force: bool, permissions_of: InputFiles = ()) -> Itera
 
 @contextmanager
 def replacing(path: Path, *, force: bool, permissions_of: InputFiles = ()) -> Iterator[BufferedRandom]:
-    """Yield a stream for one file, which is published when the block ends without an exception. See `staged`.
+    """Yield a stream for one file, which is published when the block ends without an exception.
+
+    Args:
+        path: the file.
+        force: replace an existing file.
+        permissions_of: as in `staged`.
+
+    Raises:
+        UnwritableFile: the file cannot be written.
+        FileExists: the file exists and `force` is off.
 
     >>> with replacing(Path("out.txt"), force=False) as stream:  # doctest: +SKIP
     ...     stream.write(b"whole or not at all")

@@ -128,6 +128,12 @@ def dither(rows: slice, *, width: int, channels: int, dtype: np.dtype[Any]) -> n
 
     Blurred backgrounds have gradients of less than one code across many pixels, which rounding turns into visible
     bands. Values within 0.005 of a code never change, so unedited pixels keep their codes.
+
+    Args:
+        rows: the rows of the picture.
+        width: width of the picture in pixels.
+        channels: number of channels.
+        dtype: type of the file's values.
     """
     if dtype != np.uint8:
         return None

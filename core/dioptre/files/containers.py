@@ -97,6 +97,12 @@ def into_jpeg(jpeg: bytes, *, exif: bytes | None, xmp: bytes | None, photoshop: 
     """Return `jpeg` with metadata inserted after its JFIF header.
 
     EXIF or XMP that does not fit in a segment (64 KiB) is omitted; use `fits_jpeg` to check this in advance.
+
+    Args:
+        jpeg: the file.
+        exif: EXIF blob, starting with its TIFF header.
+        xmp: XMP packet.
+        photoshop: Photoshop image resources.
     """
     start = 2
     if jpeg[2:4] == b"\xff\xe0":

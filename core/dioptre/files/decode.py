@@ -119,7 +119,12 @@ def budget_of(file: BinaryIO, path: Path, *, max_megapixels: float | None = None
 
 @contextmanager
 def opened(path: Path) -> Iterator[BufferedReader]:
-    """Open a regular file for reading with Dioptre's own errors. FIFOs and devices are refused without waiting."""
+    """Open a regular file for reading; FIFOs and devices are refused without waiting.
+
+    Raises:
+        MissingFile: the path does not exist or is not a regular file.
+        UnreadableFile: the file cannot be read.
+    """
     try:
         with os.fdopen(os.open(path, _OPEN), "rb") as file:
             kind = os.fstat(file.fileno()).st_mode

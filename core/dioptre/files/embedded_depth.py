@@ -126,7 +126,7 @@ def _depth_properties(packets: list[ElementTree.Element]) -> dict[str, str]:
 
 
 def _appended(packets: list[ElementTree.Element], data: memoryview) -> dict[str, bytes]:
-    """Return the appended pictures by their meaning. They are listed in order, and the last ends with the file."""
+    """Return the appended pictures by their meaning, listed in XMP in order. The last one ends with the file."""
     items: list[tuple[str, int, int]] = []
     for root in packets:
         for element in root.iter():

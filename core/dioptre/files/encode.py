@@ -60,7 +60,13 @@ PLAIN = Extras()
 
 
 def encode(codes: np.ndarray, kind: Format, *, extras: Extras = PLAIN) -> bytes:
-    """Encode uint8, uint16 or float32 (H, W, 1 to 4) as a file; DEPTHS and HOLDS_ALPHA list the combinations."""
+    """Encode an array as a file.
+
+    Args:
+        codes: uint8, uint16 or float32 (H, W, 1 to 4), in a combination that DEPTHS and HOLDS_ALPHA allow.
+        kind: the file format.
+        extras: metadata and storage options.
+    """
     writers = {
         Format.JPEG: _jpeg,
         Format.PNG: _png,

@@ -55,7 +55,7 @@ class Folder:
             return None
 
     def link(self, name: str, other: str) -> None:
-        """Give a file a second name; fails if the name is taken or the file system has no hard links."""
+        """Create `other` as a hard link to `name`; fails if `other` exists or the file system has no hard links."""
         if self._descriptor is None:
             os.link(self._at(name), self._at(other))
             return
@@ -68,11 +68,11 @@ class Folder:
         )
 
     def replace(self, name: str, other: str) -> None:
-        """Rename a file, replacing any file with the other name."""
+        """Rename `name` to `other`, replacing an existing file."""
         os.replace(self._at(name), self._at(other), src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
 
     def move(self, name: str, other: str) -> None:
-        """Rename a file to a free name; raise FileExistsError if it is taken."""
+        """Rename `name` to `other`; raise FileExistsError if `other` exists."""
         if sys.platform == "win32":
             (self.path / name).rename(self.path / other)
             return
@@ -86,7 +86,7 @@ class Folder:
             self.unlink(name)
 
     def _move_without_links(self, name: str, other: str) -> None:
-        """Rename a file without links. An empty file reserves the name, because renaming replaces files."""
+        """Rename a file without links. An empty file reserves the name, because renaming would replace a file."""
         descriptor = self.create(other)
         try:
             ours = os.fstat(descriptor).st_ino

@@ -70,7 +70,11 @@ def write_openraster_to(
     recipe: Mapping[str, Any] | None = None,
     resolution_dpi: tuple[float, float] | None = None,
 ) -> None:
-    """Write layers to an open file, for callers that publish several files together; see `write_openraster`."""
+    """Write layers to an open file, for callers that publish several files together; see `write_openraster`.
+
+    Raises:
+        ValueError: there are no layers.
+    """
     if not layers:
         raise ValueError("an OpenRaster file needs a layer")
     height, width = (max(layer.shape[axis] for layer in layers) for axis in (0, 1))
@@ -111,7 +115,16 @@ def _covering(layers: Sequence[Layer], *, width: int, height: int) -> Layer | No
 
 
 def merge(layers: Sequence[Layer], *, width: int, height: int) -> np.ndarray:
-    """Merge layers, topmost first, like an editor (in sRGB-encoded values); return uint8 (height, width, 4)."""
+    """Merge layers like an editor, in sRGB-encoded values.
+
+    Args:
+        layers: the layers, topmost first.
+        width: width of the canvas in pixels.
+        height: height of the canvas in pixels.
+
+    Returns:
+        The merged picture, uint8 (height, width, 4).
+    """
     needed: list[Layer] = []
     for layer in layers:
         needed.append(layer)

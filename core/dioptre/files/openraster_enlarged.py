@@ -150,7 +150,18 @@ def _eight_bits(codes: np.ndarray) -> np.ndarray:
 
 
 def read_openraster_depth(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> np.ndarray | None:
-    """Return the topmost depth layer that covers the canvas, (h, w) in [0, 1]; None if there is none."""
+    """Read the topmost depth layer that covers the canvas.
+
+    Args:
+        path: the layered file.
+        max_megapixels: largest picture size.
+
+    Returns:
+        Disparity, float32 (h, w) in [0, 1]; None if there is no such layer.
+
+    Raises:
+        DioptreError: as in `read_openraster`.
+    """
     with opened_archive(path, max_megapixels=max_megapixels) as (archive, budget):
         root, entries, items = read_stack(archive, budget)
         canvas = int(root.get("h", "")), int(root.get("w", ""))

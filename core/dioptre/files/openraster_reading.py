@@ -238,7 +238,22 @@ def _layer(values: np.ndarray, item: Item, canvas: tuple[int, int]) -> Layer:
 def read_codes(
     archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], item: Item, budget: Budget
 ) -> tuple[np.ndarray, bytes | None]:
-    """Return a layer's unconverted PNG values, (H, W, 1 to 4), uint8 or uint16, and its colour profile."""
+    """Decode a layer's PNG file without converting its values.
+
+    Args:
+        archive: the layered file.
+        entries: the archive's entries by name.
+        item: the layer.
+        budget: the file's budget.
+
+    Returns:
+        The values, uint8 or uint16 (H, W, 1 to 4), and the colour profile, if any.
+
+    Raises:
+        DamagedPicture: the layer is missing or damaged.
+        PictureTooLarge: the layer exceeds a limit.
+        NotEnoughMemory: too little memory is free.
+    """
     unsafe = item.source.startswith(("/", "\\")) or ".." in item.source.replace("\\", "/").split("/")
     if unsafe or item.source not in entries:
         raise damaged(budget.path)
@@ -256,7 +271,7 @@ def read_codes(
 
 
 def role_of(item: Item, *, grey: bool) -> Role:
-    """Return a layer's role according to our attribute, or else its name."""
+    """Return a layer's role from Dioptre's attribute, or else from its name."""
     try:
         role = Role(item.role)
     except ValueError:
@@ -280,7 +295,12 @@ def _placed(values: np.ndarray, item: Item, canvas: tuple[int, int]) -> np.ndarr
 
 
 def bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, budget: Budget) -> bytes:
-    """Read an entry, but never more than `limit` bytes or the remaining budget, whatever its header declares."""
+    """Read an entry, but never more than `limit` bytes or the remaining budget, whatever its header declares.
+
+    Raises:
+        DamagedPicture: the entry is damaged or packed in an unsupported way.
+        PictureTooLarge: the entry exceeds the limit or the budget.
+    """
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the format allows no others
         raise damaged(budget.path)
     if entry.file_size > limit or not budget.take_unpacked(entry.file_size):

@@ -81,7 +81,12 @@ class Rendition:
         return np.asarray(other + kept * (own - other))
 
     def map_of(self, pixels: np.ndarray, shown: np.ndarray) -> GainMap:
-        """Return the gain map that turns a rendition back into its result; its gains have a single channel."""
+        """Return the gain map, with a single channel, that turns a rendition back into its result.
+
+        Args:
+            pixels: the result, float32 (H, W, 3 or 4), sRGB-encoded, with the full range of light.
+            shown: its rendition in the same shape.
+        """
         height, width = (max(1, -(-side // _MAP_SCALE)) for side in pixels.shape[:2])
         bright, base = (_means(each.__getitem__, pixels.shape, (height, width)) for each in (pixels, shown))
         offsets = np.float32(self.gains.offset_bright[0]), np.float32(self.gains.offset_base[0])

@@ -1,4 +1,4 @@
-"""Write all files of a run, or none of them after an error."""
+"""Write all files of a run, or none if an error occurs."""
 
 from __future__ import annotations
 

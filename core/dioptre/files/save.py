@@ -125,6 +125,9 @@ def encoded_picture(
 
     Returns:
         The file, and a sentence about each property that could not be preserved.
+
+    Raises:
+        UnwritableFile: the format or the colour profile cannot be written.
     """
     if not _available(kind):
         raise problems.UnwritableFile(

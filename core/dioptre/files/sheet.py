@@ -64,7 +64,7 @@ def sheet(panels: Sequence[Panel], *, coloured_depth: bool = False) -> np.ndarra
 
 
 def encoded_sheet(panels: Sequence[Panel], *, kind: Format = Format.JPEG, coloured_depth: bool = False) -> bytes:
-    """Return the sheet encoded as a file."""
+    """Encode a sheet as a file; see `sheet`."""
     return encode(sheet(panels, coloured_depth=coloured_depth), kind)
 
 

@@ -24,7 +24,7 @@ class Inside:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Slices of the rows and columns."""
+        """Slices that select the area's rows and columns."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     @property

@@ -20,10 +20,17 @@ _STEPS = 96
 
 
 def membrane(values: Float32[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    """Return `values` with the pixels where `inside` is true replaced by a membrane; zeros if all are inside.
+    """Replace the values in a hole by a membrane.
 
     The membrane is solved on a grid of 256 x 256 cells. Along the border of a large hole the result is smooth and
     need not match every single value.
+
+    Args:
+        values: the map.
+        inside: true in the hole.
+
+    Returns:
+        The map with its hole filled; zeros if it contains nothing else.
     """
     if inside.all():
         return np.zeros_like(values)

@@ -38,6 +38,10 @@ def pull_push_rows(
     """Return a function that computes rows of `pull_push`.
 
     It keeps references to both arrays, and a copy of the values at half the size.
+
+    Args:
+        values: as in `pull_push`.
+        known: as in `pull_push`.
     """
     planes = values.reshape(*values.shape[:2], -1)
     if known.min() > 0:

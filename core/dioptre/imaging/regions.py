@@ -14,7 +14,7 @@ def label_regions(mask: Bool[np.ndarray, "h w"]) -> tuple[Int[np.ndarray, "h w"]
     """Number the 4-connected components of `mask`.
 
     Returns:
-        The labels, 1, 2, … from the largest component to the smallest and 0 outside, and the number of components.
+        The labels (1, 2, … in order of decreasing size; 0 outside) and the number of components.
     """
     labels, count = ndimage.label(mask)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]

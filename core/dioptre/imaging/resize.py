@@ -58,7 +58,14 @@ def resize(
 def resized_rows(
     image: Float32[np.ndarray, "h w *c"], size: tuple[int, int], rows: slice, *, method: Method = "bicubic"
 ) -> Float32[np.ndarray, "n W *c"]:
-    """Compute some rows of the result of `resize`, equal except for the last bits of a float."""
+    """Compute some rows of the result of `resize`, equal except for the last bits of a float.
+
+    Args:
+        image: as in `resize`.
+        size: height and width of the whole result.
+        rows: the rows of the result.
+        method: as in `resize`.
+    """
     height = rows.stop - rows.start
     if image.shape[:2] == tuple(size):
         return image[rows].copy()

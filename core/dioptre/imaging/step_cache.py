@@ -36,7 +36,7 @@ class StepResult:
         return StepResult(planes=planes, facts={name: each for name, each in named.items() if name not in planes})
 
     def to(self, kind: Callable[..., T]) -> T:
-        """Create the dataclass `kind` from these fields, with JSON's lists as tuples again."""
+        """Create the dataclass `kind` from these fields, converting JSON's lists back to tuples."""
         return kind(**self.planes, **{name: _tuples(value) for name, value in self.facts.items()})
 
 

@@ -1,7 +1,7 @@
 """Tiles of one fixed shape that cover a picture of any size.
 
 Each tile is read with a margin of `overlap_px` on every side, reflected at the picture's edge, and only its core is
-kept. If the overlap is at least the reach of the function, the result equals that without tiles.
+kept. If the overlap is at least the reach of the function, the result is the same as without tiles.
 """
 
 from __future__ import annotations
@@ -46,5 +46,12 @@ def plan_tiles(size: tuple[int, int], *, core_px: tuple[int, int]) -> Iterator[T
 def read_tile(
     image: Float32[np.ndarray, "h w *c"], tile: Tile, *, tile_px: tuple[int, int], overlap_px: int
 ) -> Float32[np.ndarray, "H W *c"]:
-    """Read a tile with its margin as an array of `tile_px`, reflected outside the picture."""
+    """Read a tile with its margin, reflected outside the picture.
+
+    Args:
+        image: the picture.
+        tile: the tile's core.
+        tile_px: height and width of the result.
+        overlap_px: width of the margin above and to the left of the core.
+    """
     return cut(image, (tile.top - overlap_px, tile.left - overlap_px), tile_px)
