@@ -183,7 +183,7 @@ def block_plans(
 
 
 def block_shape(side: int, reach: int) -> Shape:
-    """Return the smallest block shape that a disc of this reach does not fill with margins."""
+    """Return the smallest block shape that is high enough for a disc of this reach, else the whole tile's."""
     *smaller, whole = _SHAPES[side]
     return next((shape for shape in smaller if shape[0] >= _BLOCK_TO_REACH * reach), whole)
 

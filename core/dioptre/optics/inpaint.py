@@ -23,7 +23,7 @@ from .blocks import MOST_SLICES
 from .grid import VISIBLE, Level
 from .slices import Group, SliceBounds, not_hiding_share, signed_square, slice_share
 
-_STEEP = 0.15  # change of the radius per pixel; gentler slopes do not uncover anything behind them
+_STEEP = 0.15  # change of the radius per pixel from which a slope uncovers surfaces behind it
 _LARGEST_HALF = float(np.finfo(np.float16).max)
 _AROUND = 16  # cells; values farther away have little influence
 _ALIGNED = 32  # cells; boxes start at multiples of this, so that the halved sizes always start at the same pixels

@@ -27,7 +27,7 @@ _UNUSED = re.compile(
 _HINT = "Give the model.safetensors of DA3-SMALL, DA3-BASE or DA3METRIC-LARGE, as its authors publish it."
 
 _ROTARY_RULES = (
-    # There is one camera token for the first view and one for the others.
+    # A single picture needs only the first camera token, that of the first view.
     Rule(source="camera_token", target="camera_token", layout=lambda tokens: tokens[0, 0]),
     *norm_rules(r"blocks\.(\d+)\.attn\.q_norm", r"blocks.\1.attention.query_norm"),
     *norm_rules(r"blocks\.(\d+)\.attn\.k_norm", r"blocks.\1.attention.key_norm"),

@@ -1,4 +1,4 @@
-"""Configuration of MoGe-2, as built in or read from a published checkpoint.
+"""Configuration of MoGe-2, either built in or read from a published checkpoint.
 
 Wang et al., "MoGe-2: Accurate Monocular Geometry with Metric Scale and Sharp Details", 2025.
 """

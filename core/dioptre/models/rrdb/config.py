@@ -10,7 +10,7 @@ class RrdbConfig:
     """RRDBNet by Wang et al., "ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks", 2018.
 
     Attributes:
-        scale: factor of the enlargement.
+        scale: enlargement factor.
         channels: channels of the feature maps between blocks.
         growth: channels that each convolution of a dense block adds.
         blocks: number of residual-in-residual dense blocks.

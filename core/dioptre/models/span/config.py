@@ -10,7 +10,7 @@ class SpanConfig:
     """SPAN by Wan et al., "Swift Parameter-free Attention Network for Efficient Super-Resolution", 2024.
 
     Attributes:
-        scale: factor of the enlargement.
+        scale: enlargement factor.
         channels: channels of every feature map.
         blocks: number of attention blocks.
     """

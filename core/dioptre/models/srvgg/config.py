@@ -10,7 +10,7 @@ class SrvggConfig:
     """The compact network by Wang et al., "Real-ESRGAN: Training Real-World Blind Super-Resolution", 2021.
 
     Attributes:
-        scale: factor of the enlargement.
+        scale: enlargement factor.
         channels: channels of every feature map.
         convolutions: number of inner convolutions.
     """
