@@ -82,7 +82,7 @@ def as_operation(recipe: Recipe) -> tuple[Operation, dict[str, Any]]:
 
 
 def steps_of(name: str, options: Mapping[str, Any]) -> Sequence[tuple[str, Mapping[str, Any]]]:
-    """Return (operation, options) of each step; an operation that is not a chain is its own only step."""
+    """Return (operation, options) of each step of a chain; any other operation counts as a single step."""
     if name != CHAIN:
         return [(name, options)]
     return [(step["operation"], step["options"]) for step in options["steps"]]

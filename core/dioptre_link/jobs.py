@@ -17,7 +17,7 @@ from .language import Message
 from .operation import Role
 
 SILENCE_S = 90.0  # a busy worker repeats its progress every few seconds; after this time it counts as hung
-SLICE_S = 0.1  # waits are split into slices, so that a cancel or another thread can run
+SLICE_S = 0.1  # waits are split into slices, so that a cancellation or another thread can interrupt them
 
 
 @dataclass(frozen=True)

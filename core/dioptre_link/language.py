@@ -28,7 +28,7 @@ DOMAIN = "dioptre"
 FOLDER = Path(__file__).with_name("locale")
 CATALOGUE = "catalogue.json"
 _GAP = re.compile(r"\{(\w+)\}")
-_NESTED = 2  # a reason inside a sentence is translated too
+_NESTED = 2  # levels of nested values that are translated, such as a reason inside a sentence
 
 
 class Message(str):

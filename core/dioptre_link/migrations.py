@@ -8,13 +8,13 @@ from copy import deepcopy
 from typing import Any
 
 Migration = Callable[[dict[str, Any]], None]
-"""Converts a recipe, as JSON types, to the next version in place; `migrated` updates its "version"."""
+"""Function that converts a recipe, as JSON types, to the next version; `migrated` updates its "version"."""
 
 _TINT_PER_DUV = 3000
 
 
 def _from_1(recipe: dict[str, Any]) -> None:
-    """Convert tint to units of 1/3000 Duv, as in raw converters, and keep lens blur without a focus range at 0."""
+    """Convert tint to units of 1/3000 Duv, as in raw converters, and write the old default focus range, 0."""
     for options in _options_of(recipe, "lens_blur"):
         if options.get("focus_range") is None:
             options["focus_range"] = 0.0

@@ -21,7 +21,8 @@ from .paths import cache_dir
 from .private import is_private, lock
 
 _LOCK = ".lock"
-_BEGINNING_S = 600.0  # the time between creating a lock file and its folder is only microseconds
+# Age from which a lock file without a folder counts as abandoned; normally the folder follows within microseconds.
+_BEGINNING_S = 600.0
 
 
 @contextmanager

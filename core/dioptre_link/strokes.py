@@ -4,9 +4,9 @@ A stroke is JSON with positions relative to the picture, so it is valid at any s
 
     {"keep": true, "radius": 0.04, "points": [[0.31, 0.5], [0.36, 0.52]]}
 
-radius: radius of the brush, as a fraction of the picture's longer side. points: points along the stroke, as
-    fractions
-of the picture's width and height from the top left corner. Later strokes cover earlier ones.
+"keep" is true to keep the area sharp, false to let it blur. "radius" is that of the brush, as a fraction of the
+picture's longer side. "points" lie along the stroke, as fractions of the picture's width and height from the top
+left corner. Later strokes cover earlier ones.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class WorkerLostError(DioptreError):
 
 @runtime_checkable
 class Executor(Protocol):
-    """Runs tasks in local processes or on the workers of a scheduler."""
+    """A pool of local processes, or of a scheduler's workers, that runs tasks."""
 
     def has_room(self, task: Task, running: Iterable[Task]) -> bool:
         """Return whether `task` can start in addition to the running ones."""

@@ -71,7 +71,7 @@ class DaskExecutor:
             with warnings.catch_warnings():
                 warnings.simplefilter(
                     "ignore"
-                )  # about other package versions; `make` rejects other versions of Dioptre
+                )  # warnings about other package versions; `make` rejects other versions of Dioptre
                 self._client = distributed.Client(
                     address,
                     timeout=timeout_s,
@@ -97,7 +97,7 @@ class DaskExecutor:
         answer: Future[Outcome] = Future()
         answer.set_running_or_notify_cancel()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about large pictures
+            warnings.simplefilter("ignore")  # warnings about large pictures
             inner = self._client.submit(_packed_by, self._do, task, pure=False, retries=_RETRIES)
         self._pending.add(inner)
         inner.add_done_callback(partial(self._pass_on, answer))

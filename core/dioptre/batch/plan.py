@@ -87,7 +87,7 @@ class State(Enum):
 
 
 def state(item: Item, chosen: Recipe, *, sha256: str, everything: bool) -> State:
-    """Return whether the result of this picture and recipe exists undamaged.
+    """Return the state of the result of this picture and recipe.
 
     The recipe next to a result lists the files that belong to it, with sizes and SHA-256. A recipe of an older
     Dioptre does not; its picture is decoded instead. If the recipe names networks, their checksums must match too.

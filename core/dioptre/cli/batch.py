@@ -107,7 +107,7 @@ def command(
 
 
 class _Watcher:
-    """Reports failures to programs at once, but to people at the end: progress would scroll them away."""
+    """Observer that reports failures to programs at once, but to people at the end, below the progress."""
 
     def __init__(self, told: Reporter) -> None:
         self._told = told

@@ -12,7 +12,7 @@ class Finding:
     """A result of a check.
 
     Attributes:
-        code: stable code, which is a section of docs/troubleshooting.md.
+        code: stable code, explained in a section of docs/troubleshooting.md.
         level: "ok", "warning" (works with limitations) or "error" (something will not work).
         message: a sentence for the user.
         fix: what to do; empty if nothing needs to be done.

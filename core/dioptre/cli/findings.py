@@ -20,7 +20,7 @@ from . import devices, trials
 from .finding import ERROR, OK, WARNING, Finding
 
 GIB = 1 << 30
-_MEMORY_WANTED_BYTES = 4 * GIB  # a 12-megapixel portrait needs up to 3
+_MEMORY_WANTED_BYTES = 4 * GIB  # a 12-megapixel portrait needs up to 3 GiB
 _DISK_WANTED_BYTES = 1 * GIB
 _REINSTALL = "Run: python3 install.py --repair"
 

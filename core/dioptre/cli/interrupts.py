@@ -17,7 +17,7 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 class Interrupts:
-    """Raises KeyboardInterrupt at the first signal; further signals have no effect while the command cleans up.
+    """A signal handler that raises KeyboardInterrupt once; further signals are ignored during the clean-up.
 
     A signal during an import is raised after the import: the initialisation of an extension module would turn it
     into another error or end the process.
@@ -90,7 +90,7 @@ class Interrupts:
 
 def _in_order_of_arrival() -> int | None:
     """Return a descriptor that delivers signal numbers in order of arrival; None if the system has none."""
-    if sys.platform == "win32":  # Windows supports sockets only
+    if sys.platform == "win32":  # on Windows, `set_wakeup_fd` works only with sockets
         return None
     reading, writing = os.pipe()
     os.set_blocking(reading, False)

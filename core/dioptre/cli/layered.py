@@ -20,7 +20,7 @@ LAYERED = ".ora"
 
 
 def enlarge(source: Path, options: Mapping[str, Any], *, file: Path, force: bool, told: Reporter) -> None:
-    """Enlarge every layer of an OpenRaster file in place and write a new file with the same structure.
+    """Enlarge every layer of an OpenRaster file and write a new file with the same structure.
 
     Args:
         source: the OpenRaster file.

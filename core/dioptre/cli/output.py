@@ -1,4 +1,4 @@
-"""Writing to standard output and error, even if they are closed, on a full disk, or their reader has exited.
+"""Writing to standard output and error, which may be closed, on a full disk, or without a reader.
 
 None of this affects files that were written, and an error of the output never hides what was done.
 """

@@ -1,8 +1,7 @@
 """The archive for a bug report: findings of `doctor`, versions, and places in the code where errors occurred.
 
-It contains nothing private. Only information known to be harmless is included: from the logs, the places in
-Dioptre's code and its packages and the types of errors, but never messages, which may contain names of pictures and
-folders.
+It contains nothing private. Only information known to be harmless is included: from the logs, places in the code of
+Dioptre and its packages, and types of errors, but never messages, which may contain names of pictures and folders.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ _JSON_STEP = 0.01  # progress is omitted if it differs less than this from the l
 
 @runtime_checkable
 class Reporter(Protocol):
-    """Receives the progress and results of the inputs, one after another."""
+    """Receiver of the progress and the results of the inputs, one after another."""
 
     def begin(self, name: str) -> None:
         """Start the report of an input."""
@@ -54,7 +54,7 @@ def reporter(*, as_json: bool) -> Reporter:
 
 
 class JsonReporter:
-    """Writes lines on stdout: {"type": "progress" | "result" | "error", ...}."""
+    """Reporter for programs, with lines on stdout: {"type": "progress" | "result" | "error", ...}."""
 
     def __init__(self) -> None:
         self._name = ""
@@ -103,7 +103,7 @@ class JsonReporter:
 
 
 class WordReporter:
-    """Writes file names on stdout, one per line, and the rest on stderr, with a progress bar in a terminal."""
+    """Reporter for people: file names on stdout, one per line; the rest on stderr, with a bar in a terminal."""
 
     def __init__(self, *, bar: bool) -> None:
         self._with_bar = bar
@@ -169,7 +169,7 @@ class WordReporter:
 
 
 class _Lost:
-    """Records that standard output can no longer be written, so that the work in progress can be completed."""
+    """Memory of a failed standard output, so that the work in progress can be completed first."""
 
     def __init__(self) -> None:
         self.error: output.OutputError | None = None
@@ -199,7 +199,6 @@ class _Lost:
 def say(text: str, *, error: bool = False, lines: bool = False) -> None:
     """Write a line to standard output or standard error; raise OutputError like `output.write`.
 
-    lines: the text may contain line feeds; otherwise a line feed, for example in a file name, is shown as an escape
-        sequence.
+    lines: whether the text may contain line feeds; otherwise they are escaped, for example in a file name.
     """
     output.write(printable(text, lines=lines), sys.stderr if error else sys.stdout)

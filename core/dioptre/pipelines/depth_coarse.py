@@ -27,7 +27,7 @@ from dioptre_link.errors import DioptreError
 
 from .depth_edges import enlarged_along_edges, network_shape, range_of, to_unit_range, with_edges
 
-# Of the network's output; the refiner was trained on maps scaled so that these become 0 and 1.
+# Percentiles of the network's output; the refiner was trained on maps scaled so that these become 0 and 1.
 _PERCENTILES = (1.0, 99.0)
 _FLAT = 1e-4  # range of the network's output below which the depth of the picture counts as constant
 _FARTHEST_PER_M = 1e-3  # distances of more than a kilometre are treated as equal

@@ -17,17 +17,16 @@ from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find
 
 GOOD_DE = 5.0
-"""Largest mean CIEDE2000 error at which a balanced picture counts as right; confidence is the chance to stay
-below."""
+"""Mean CIEDE2000 error below which a balanced picture counts as right; confidence is the probability of this."""
 _CHANCE = (2.53, -2.66, -0.3, 0.37)
-"""Coefficients of the log odds of that chance: a constant, then factors of the logarithm of the expected error, the
-length of the cast, and the log odds of the network's certainty. Fitted to validation pictures
+"""Coefficients of the log odds of that probability: a constant term, then the weights of the logarithm of the
+expected error, the length of the cast, and the log odds of the network's certainty. Fitted to validation pictures
 (`training.white_balance.belief`)."""
 _SURE = (1.203, 0.287, 0.712)
-"""Coefficients of the fraction of a cast to remove: a constant, then factors of the log odds of the network's
-certainty and the logarithm of the cast's length in (ln r/g, ln b/g). A slight cast may be the scene's own colour,
-and a correct photograph must stay unchanged; a strong cast needs less certainty. Chosen on validation pictures, the
-constant by `training.white_balance.belief`."""
+"""Coefficients of the fraction of a cast to remove: a constant term, then the weights of the log odds of the
+network's certainty and of the logarithm of the cast's length in (ln r/g, ln b/g). A slight cast may be the scene's
+own colour, and a correct photograph must stay unchanged; a strong cast needs less certainty. Chosen on validation
+pictures, the constant by `training.white_balance.belief`."""
 TRUSTED, _LEAST_SHARE = 0.4, 0.4
 """The confidence from which the whole fraction that `_SURE` allows is removed, and the factor on that fraction at a
 confidence of 0. Pictures whose colour is the scene's own change by a seventh less this way, and wrong camera

@@ -89,7 +89,7 @@ def portrait(
     Args:
         image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha.
         disparity: (H, W) in [0, 1], 1 = nearest: a depth map to use unchanged. Default: the camera's, or an
-        estimate.
+            estimate.
         subject_alpha: (H, W) in [0, 1]: coverage of a known subject. Default: the subject is detected.
         embedded: the camera's own depth, used unless the option `depth_source` is "estimate".
         draft: return an approximation in a third of the time; see `lens_blur`.

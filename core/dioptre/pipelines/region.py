@@ -79,7 +79,7 @@ def _centre_prior(shape: tuple[int, ...]) -> np.ndarray:
 def grown(small: np.ndarray, near: np.ndarray | None, place: tuple[int, int]) -> np.ndarray:
     """Return the probability that each pixel belongs to the object at a point.
 
-    It falls with the changes of colour and disparity along the way from the point.
+    The probability falls with the changes of colour and disparity along the path from the point to the pixel.
     """
     features, scale = travel_features(small, near)
     cost = travel_cost(features, (place[0] // scale, place[1] // scale), floor=0.01)
@@ -87,7 +87,7 @@ def grown(small: np.ndarray, near: np.ndarray | None, place: tuple[int, int]) ->
 
 
 def travel_features(small: np.ndarray, near: np.ndarray | None) -> tuple[Float32[np.ndarray, "g g c"], int]:
-    """Return the features whose changes make up the cost of a path, on a coarser map, and its reduction factor."""
+    """Return a coarser map of the features whose changes add to the cost of a path, and its reduction factor."""
     size = (_GROWTH_PX, _GROWTH_PX)
     features = [resize(small, size, method="area") / 0.15]  # a colour difference of 0.15 counts as one step
     if near is not None:

@@ -44,11 +44,10 @@ def select_depth(
 
     Args:
         image: sRGB-encoded (H, W, 3 or 4), straight alpha.
-        disparity: a depth map in [0, 1], 1 = nearest; estimated when left out.
+        disparity: (H, W) in [0, 1], 1 = nearest: the depth map. Default: an estimate.
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
         options: options of the operation `select_depth`: side ("nearer", "farther" or "around"), depth_point (x, y)
-        or
-            depth_level, depth_range and depth_feather in values of the depth map, picture_edges.
+            or depth_level, depth_range and depth_feather in values of the depth map, picture_edges.
 
     Returns:
         Selected: the selection; `mask` is (H, W) in [0, 1], and `values["depth_level"]` is the depth that was used.

@@ -33,8 +33,8 @@ def select_subject(
         disparity: (H, W) in [0, 1], 1 = nearest: a depth map that resolves ambiguous areas. Default: an estimate.
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
         options: options of the operation `select_subject`: subject and not_subject, lists of points (x, y) in
-        pixels on
-            objects that belong to the subject and that do not; box, (left, top, right, bottom) in pixels around it.
+            pixels on objects that belong to the subject and that do not; box, (left, top, right, bottom) in pixels
+            around it.
 
     Returns:
         Selected: the selection; `mask` is (H, W) in [0, 1], 1 inside the subject and fractional in hair.

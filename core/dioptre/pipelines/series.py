@@ -1,8 +1,8 @@
 """Consistent white balance for a series: pictures taken under the same illuminant get the same correction.
 
 The estimates of a series scatter around the illuminant it was taken under. Estimates that lie close together are
-treated as one illuminant and averaged, weighted by their certainty; pictures far from it were taken under another
-illuminant and form a group of their own.
+treated as one illuminant and averaged, weighted by their certainty; pictures far from the others were taken under
+another illuminant and form a group of their own.
 """
 
 from __future__ import annotations

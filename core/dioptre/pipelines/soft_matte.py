@@ -15,7 +15,8 @@ from dioptre.models.registry import ModelKind, find
 
 # Overlap (IoU) of both mattes from which MODNet's is used, and from which it has its full weight.
 _SAME, _SURELY_SAME = 0.75, 0.85
-_BLACK, _WHITE = 0.05, 0.95  # coverage that counts as 0 and as 1, to avoid haze on the background
+# Coverage below the first value counts as 0, above the second as 1; this avoids haze on the background.
+_BLACK, _WHITE = 0.05, 0.95
 _SHARE = 0.5  # fraction of MODNet's difference that is added to the matte
 # Overlap from which MODNet's matte supports doubtful areas, and from which it does so with full weight.
 _RELATED, _SURELY_RELATED = 0.3, 0.6

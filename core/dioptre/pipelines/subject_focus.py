@@ -17,7 +17,8 @@ _STEEP = 0.06  # step of disparity between neighbours on the small square that s
 _OF_WEIGHT = 0.1  # fraction of the subject that a part must cover to be focused on
 APART = 0.12  # disparity difference between parts that cannot both be in focus
 _SHARPEST = (
-    # Of the diagonal: parts blurred by a radius at most this much larger than the sharpest part's count as sharp.
+    # As a fraction of the diagonal: parts whose blur radius exceeds that of the sharpest part by no more than this
+    # are sharp as well.
     6e-4
 )
 _WORKING_PIXELS = 2_000_000
@@ -42,7 +43,8 @@ def focus_of(
         at: (x, y) in pixels of `alpha`, the point to focus on. Default: the median disparity of the subject.
 
     Returns:
-        The focal disparity, and the (5th, 95th) percentiles of the subject's disparity.
+        The focal disparity, and the 5th and 95th percentiles of the subject's disparity, widened to include the
+        focus.
     """
     height, width = alpha.shape
     near, weight = _small(alpha, disparity)

@@ -18,8 +18,8 @@ from .window import Window, window_at
 LEAST_CONFIDENCE = 0.915
 """Smallest mean saliency inside the mask of a clicked object for it to be accepted."""
 
-_FLAT_SHARE = 0.9  # fraction of the surroundings that must lie within the usual focus range of the point…
-_FLAT_PART = 8  # …where the surroundings extend the side divided by this in each direction
+_FLAT_SHARE = 0.9  # surroundings are flat if this fraction of them lies within the usual focus range of the point
+_FLAT_PART = 8  # the surroundings extend in each direction by the side divided by this
 
 CROPS = (0.7, 0.5, 0.35, 0.25)
 """Sizes of the crops around a point, as fractions of the picture's sides, from wide to close."""

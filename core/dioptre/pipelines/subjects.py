@@ -78,7 +78,7 @@ def chosen_subject(
         progress: as in `kept_subject`.
 
     Returns:
-            Subject: the subject; if everything was removed, its `alpha` is 0 and `found` is False.
+        Subject: the subject; if everything was removed, its `alpha` is 0 and `found` is False.
 
     Raises:
         UsageError: a point lies outside the picture.

@@ -222,8 +222,10 @@ class _How:
 class _Prepared:
     """A picture prepared for the networks.
 
-    clean: (h, w, 3), without noise. sharp: (h, w, 3), without noise and softness. noise_reduction: the strength
-        used.
+    Attributes:
+        clean: (h, w, 3), without noise.
+        sharp: (h, w, 3), without noise and softness.
+        noise_reduction: the strength that was used.
     """
 
     clean: np.ndarray
@@ -235,9 +237,11 @@ class _Prepared:
 class _Picture:
     """An enlarged picture.
 
-    pixels: (H, W, 3 or 4). interpolated: fraction of the picture where the network's output was unusable and was
-        replaced
-    by interpolation. noise_reduction: the strength used. models: checksums of the networks' cards.
+    Attributes:
+        pixels: (H, W, 3 or 4), the enlarged picture.
+        interpolated: fraction of the picture where the network's output was unusable and was interpolated instead.
+        noise_reduction: the strength that was used.
+        models: SHA-256 of the networks' cards.
     """
 
     pixels: np.ndarray

@@ -218,8 +218,11 @@ def _usable(made: np.ndarray, tile: np.ndarray) -> bool:
 def _steadied(made: np.ndarray, tile: np.ndarray, *, restored: bool) -> tuple[np.ndarray, np.ndarray]:
     """Replace the enlarged tile by interpolation where the network diverged.
 
-    restored: the network restores damage, so its output may differ from the tile but must stay in the range of
-        pictures.
+    Args:
+        made: the enlarged tile.
+        tile: the original tile.
+        restored: whether the network restores damage, so that its output may differ from the tile, but must stay
+            within [0, 1].
 
     Returns:
         The tile, and the weight of the interpolation for each input pixel.

@@ -58,7 +58,7 @@ class Balanced:
         estimated: whether the light was estimated from the picture.
         coloured: False if the picture is entirely grey.
         applied: fraction of the cast that was removed, 0 to 1: the strength times the fraction that the confidence
-        allows.
+            allows.
         lights: number of light sources found.
         models: SHA-256 of the networks' cards.
     """

@@ -37,7 +37,7 @@ QUIET_S = 1.5
 
 
 class Engine:
-    """Runs tasks one at a time and, when there have been none for a while, the steps of the warm-up.
+    """A thread that runs tasks one at a time and, when there have been none for a while, warm-up steps.
 
     A step of the warm-up compiles programs, which cannot be interrupted. While a session holds the engine because
     it may request a preview at any moment, no step is started and a running one ends as soon as possible.

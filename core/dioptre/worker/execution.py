@@ -32,7 +32,7 @@ from .exchange import Folder
 from .request import UNPAINTED, Kept, Request
 
 Run = Callable[[str, Mapping[str, Any], Inputs, Progress], Result]
-"""Runs an operation, given its name, checked options, inputs and progress."""
+"""Function that runs an operation, given its name, checked options, inputs and progress."""
 
 _LOADED_BYTES = 40  # memory per pixel: float32 RGBA, a repaired copy, and bands
 _WHOLE_PIXELS = 50_000_000  # previews of larger pictures use the reduced picture alone
@@ -104,7 +104,7 @@ def execute(request: Request, run: Run, progress: Progress) -> Result:
 def _with_whole(request: Request, inputs: Inputs, picture: Kept) -> Inputs:
     """Add the whole picture to a preview's inputs, so that the networks' outputs also serve the final result.
 
-    It is omitted for pictures so large that the user would have to wait, or that there is not enough memory.
+    It is omitted if the picture is so large that the user would have to wait, or if there is not enough memory.
     """
     full = request.picture_size()
     if full[0] * full[1] > _WHOLE_PIXELS:

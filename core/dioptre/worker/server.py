@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 class Server:
-    """Serves clients until it has been idle for `idle_s` or is asked to stop."""
+    """A server that runs until it has been idle for `idle_s` or is asked to stop."""
 
     def __init__(
         self,

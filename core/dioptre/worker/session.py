@@ -36,7 +36,7 @@ MAX_JOBS = 64  # limit per client, waiting or running; an editor has only a few
 MAX_KEPT = 32
 REPLY_TIMEOUT_S = 30.0  # time for a client to receive data; an editor's main thread may be busy for seconds
 PROGRESS_EVERY_S = 0.05  # more frequent updates would not be noticed
-UNSENT_BYTES = 1 << 18  # with more unsent bytes the client is not reading: progress is omitted
+UNSENT_BYTES = 1 << 18  # with more unsent bytes than this, the client is not reading, and progress is omitted
 _WRITING = 0.05  # fraction of a job's progress reserved for transferring its layers
 
 _log = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class Session:
                 self._submit(message)
             except DioptreError as error:
                 if message["job"] in self._jobs:
-                    raise  # a number used twice: the running job must not end because of it
+                    raise  # a duplicate number must not end the running job
                 self._send({"type": "error", "job": message["job"], **error.to_dict()})
         elif kind == "networks":
             self._send({"type": "networks", "networks": await asyncio.to_thread(fetches.listed)})

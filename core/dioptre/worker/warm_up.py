@@ -14,7 +14,7 @@ _Progress = Callable[[float, str], None]
 
 
 def steps() -> tuple[WarmUpStep, ...]:
-    """Return the steps in the order in which editors are likely to need them; each has its operation's name."""
+    """Return the steps in the order in which editors are likely to need them; each is named after its operation."""
     ordered = sorted(OPERATIONS.values(), key=lambda operation: operation.warm_up_rank)
     return (libraries, *(step_of(operation) for operation in ordered if operation.warm_up))
 

@@ -22,12 +22,12 @@ _PIECES = Parameter(
 
 _ONE_TILE = (214, 320)  # size of a single tile of the blur
 _FOCUS = {"focal_disparity": 0.8}
-_WARM_UP = (  # compiles tiles of every size, and drafts
+_WARM_UP = (  # these runs compile tiles of every size, and drafts
     WarmUp(size=LAPTOP_PREVIEW, draft=True, options={"f_number": 1.4, **_FOCUS}),
     WarmUp(options={"f_number": 1.4, **_FOCUS}),
     WarmUp(size=_ONE_TILE, options={"f_number": 1.4, **_FOCUS}),
     WarmUp(size=_ONE_TILE, draft=True, options={"f_number": 1.4, **_FOCUS}),
-    WarmUp(size=_ONE_TILE, draft=True, options={"f_number": 1.4, "focus_range": 0.0, **_FOCUS}),  # small discs
+    WarmUp(size=_ONE_TILE, draft=True, options={"f_number": 1.4, "focus_range": 0.0, **_FOCUS}),  # for small discs
     WarmUp(size=LAPTOP_PREVIEW, draft=True, options={"f_number": 4.0, **_FOCUS}),
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..operation import Kind, Parameter
 
 ADDS, REMOVES = "subject", "not_subject"
-"""Names of the options to which clicks add objects that belong to the subject or do not."""
+"""Names of the options that collect clicks on objects to add to the subject and on objects to remove from it."""
 
 SUBJECT_PARAMETERS = (
     Parameter(

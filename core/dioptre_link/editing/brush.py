@@ -22,7 +22,7 @@ from .events import Image
 from .state import Brush, Phase, Point, State, Tool
 
 Change = Callable[[Callable[[State], State]], object]
-"""Replaces the state of a dialog with the result of a function of it."""
+"""Function that applies a change, itself a function of the state, to a dialog."""
 
 SMALLEST, LARGEST = 0.005, 0.2
 """Range of the brush's radius that a user can set, as a fraction of the picture's longer side."""

@@ -1,8 +1,8 @@
 """The first start of a plug-in installed from a zip: install the compute core, or find an existing installation.
 
     if first_start.is_needed():          # before a dialog or docker shows anything else
-        steps = first_start.install()    # after the user pressed the button; closing the generator stops the
-        installer first_start.adopt(folder)        # or: the user chose the folder of an installed Dioptre
+        steps = first_start.install()    # after the user pressed the button; closing the generator stops it
+        first_start.adopt(folder)        # or: the user chose the folder of an installed Dioptre
 
 The zip contains the installer, the core and the weights along with the plug-in (`installer/zips.py` writes it).
 Plug-ins installed by `install.py` or `dioptre plugin install` contain none of these and do not need this module.
@@ -49,7 +49,7 @@ PHASES = (  # the installer's phases, listed here for translation
     Message("Copying the weights"),
 )
 _PROGRESS = re.compile(r"@(\d\.\d+) (.*?)(?:\t(.*))?")  # format of the installer's progress lines for programs
-# Versions of the Python that may start the installer, which then finds one for the core.
+# Minor versions of Python 3 that can start the installer, which then finds a suitable Python for the core.
 _OLDEST_MINOR, _NEWEST_MINOR = 10, 14
 _PROBE_TIMEOUT_S = 30
 _MAC_FOLDERS = ("/opt/homebrew/bin", "/usr/local/bin")  # not on the PATH of programs started from the Finder
@@ -99,7 +99,8 @@ def install(*, poll_s: float = 0.0) -> Steps[None]:
         DioptreError: the installation failed, or there is no Python to start the installer.
     """
     python = yield from _find_python()
-    private_dir(paths.data_dir() / "writing")  # the folder's owner tells the installer to whom the folders belong
+    # A private folder of this name shows the installer that Dioptre uses the data folder.
+    private_dir(paths.data_dir() / "writing")
     process = subprocess.Popen(  # noqa: S603  (a verified Python, and the installer of this plug-in)
         [*python, "-u", str(SOURCE / "install.py"), "--version"],
         stdin=subprocess.DEVNULL,
@@ -140,7 +141,7 @@ def _default(kind: str) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """Return a worker's environment, but with only the folders that the user set; the installer adds the rest."""
+    """Return a worker's environment without the default folders, which the installer determines."""
     kept = clean_environment(os.environ)
     for kind in ("DATA", "CACHE", "LOG"):
         if (name := f"DIOPTRE_{kind}_DIR") not in os.environ:

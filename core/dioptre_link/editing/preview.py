@@ -209,7 +209,7 @@ class PreviewSession:
         if "selection" in self._stored and traits.takes_selection(operation):
             inputs["selection"] = self._stored["selection"]
         if Role.CONFIDENCE in operation.outputs:
-            options["confidence"] = True  # comes for free, and there is a view for it
+            options["confidence"] = True  # costs nothing extra, and there is a view for it
         job = self._worker.submit(
             operation.name,
             options,

@@ -21,9 +21,9 @@ Point = tuple[float, float]
 class Given:
     """An input provided by the editor.
 
-    key: changes whenever the pixels change. upload: generator that returns a buffer with the pixels; the session
-        deletes
-    the buffer.
+    Attributes:
+        key: a value that changes whenever the pixels change.
+        upload: returns a generator whose result is a buffer with the pixels; the session deletes the buffer.
     """
 
     key: Hashable

@@ -9,7 +9,7 @@ from ..records import Entry
 from . import refusals
 
 Concerns = Callable[[Entry], bool]
-"""Returns whether a result is in the document and has the selected layer as input or output, or in its group."""
+"""Test whether a result is in the document and has the selected layer as input or output, or in its group."""
 
 
 def to_update(entries: Sequence[Entry], concerns: Concerns) -> list[Entry]:

@@ -45,7 +45,7 @@ class Fetch:
 
     @property
     def running(self) -> bool:
-        """Whether the download has not failed."""
+        """Whether the download is still running."""
         return not self.message
 
 
