@@ -14,7 +14,7 @@ from . import plugin_folder, programs
 from .plugin_folder import INSTALL, LINK, NAME, Finding, same
 
 DESKTOP = f"{NAME}.desktop"
-SWITCH = f"enable_{NAME}"  # in kritarc's group [python]
+SWITCH = f"enable_{NAME}"  # key in kritarc's group [python]
 
 
 class Home(NamedTuple):

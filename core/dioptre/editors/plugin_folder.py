@@ -13,7 +13,7 @@ from dioptre_link.paths import environment_dir, interpreter
 
 NAME = "dioptre"  # name of the plug-in's folder in every editor
 LINK = "dioptre_link"
-FOLDERS_FILE = "folders.json"  # in the plug-in's copy of dioptre_link: the paths of the user's data
+FOLDERS_FILE = "folders.json"  # file in the plug-in's copy of dioptre_link with the paths of the user's data
 INSTALL = "Run: python3 install.py"
 
 

@@ -67,6 +67,8 @@ class Staging:
 
         Raises:
             FileExists: the name is taken and `force` is off. Raised before any work is done.
+            UnwritableFile: the name is that of a folder, or the system does not support it.
+            ValueError: the name is already in the set.
         """
         if any(file.name == name for file in self._files):
             raise ValueError(f"{name} is already in the set")

@@ -159,7 +159,7 @@ def normalise(codes: np.ndarray, *, out: np.ndarray) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Identity:
-    """sRGB, or grey with sRGB's curve."""
+    """The conversion of sRGB, or of grey with sRGB's curve."""
 
     bands: int
     writes: bool = True

@@ -32,8 +32,8 @@ _GDEPTH = "http://ns.google.com/photos/1.0/depthmap/"
 _DEPTH_MAPS = (_GDEPTH, "http://ns.google.com/photos/dd/1.0/depthmap/")
 _ITEMS = ("http://ns.google.com/photos/dd/1.0/item/", "http://ns.google.com/photos/1.0/container/item/")
 _START = 1 << 16
-_NEAREST, _FARTHEST = 1e-6, 1e9  # in the file's units; float32 fails outside, or if the two are nearly equal
-_LEAST_RATIO = 1.0001
+_NEAREST, _FARTHEST = 1e-6, 1e9  # limits in the file's units; outside these, float32 fails
+_LEAST_RATIO = 1.0001  # smallest ratio of far to near, because float32 also fails if they are almost equal
 _METRES = {"m": 1.0, "meter": 1.0, "meters": 1.0, "metre": 1.0, "metres": 1.0, "mm": 1e-3}
 
 
@@ -80,7 +80,7 @@ def _of_jpeg(data: memoryview, budget: Budget) -> EmbeddedDepth | None:
 
 def _packets(segments: list[tuple[int, bytes]], budget: Budget) -> Iterator[ElementTree.Element]:
     """Yield the parsed XMP packets: the main one, then the extended one assembled from its parts."""
-    parts: dict[bytes, list[bytes]] = {}  # by the packet's id and declared length
+    parts: dict[bytes, list[bytes]] = {}  # pieces by the packet's id and declared length
     for marker, payload in segments:
         if marker != containers.APP1:
             continue

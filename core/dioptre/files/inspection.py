@@ -13,7 +13,7 @@ from .notes import Note
 from .openraster_reading import read_recipe
 from .picture import Source
 
-_MAX_RECIPE = 1 << 22  # bytes
+_MAX_RECIPE = 1 << 22  # largest size of a recipe in bytes
 
 
 Describe = Callable[[Path], Source]

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from .budget import Budget
 
-_MAX_DEPTH = 100  # of nested elements; XMP has about ten, and serialising is recursive
+_MAX_DEPTH = 100  # nesting depth of elements; XMP has about ten levels, and serialising is recursive
 _MAX_NAMESPACES = 256  # XMP of a heavily edited picture has about thirty
 
 

@@ -33,8 +33,8 @@ GREY_ROLES = (Role.DEPTH, Role.CONFIDENCE, Role.SELECTION)
 _MAX_STACK_XML = 1 << 20
 _MAX_RECIPE = 1 << 22
 _MAX_ENTRIES = 512
-_MAX_DEPTH = 32  # nested stacks
-_CANVAS_BYTES = 16  # per pixel of a layer: float32 RGBA
+_MAX_DEPTH = 32  # nesting depth of stacks
+_CANVAS_BYTES = 16  # memory for a pixel of a layer as float32 RGBA
 
 
 @dataclass(frozen=True, kw_only=True)

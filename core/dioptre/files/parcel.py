@@ -185,7 +185,7 @@ def of_error(error: DioptreError) -> dict[str, Any]:
 
 
 def to_error(content: Any, kinds: Mapping[str, type[DioptreError]]) -> DioptreError:
-    """Convert JSON types to an error, of the class with its code in `kinds`."""
+    """Convert JSON types to an error; `kinds` contains the class for each code."""
     if not isinstance(content, dict):
         raise BadParcel("no error")
     code = str(content.get("code", ""))[:40]

@@ -42,9 +42,9 @@ def write_result(
     For photo.jpg and the operation portrait: photo-portrait.jpg (the flat result, in the input's format and bit
     depth), photo-portrait.ora (all layers, with the original at the bottom), photo-portrait-depth.png (16 bits),
     photo-portrait-depth.tif (float), photo-portrait-sheet.jpg (before, depth, after) and photo-portrait.json (the
-    recipe). A result without depth, or with nothing else, gets only the applicable files. The depth of the
-    operation depth itself is photo-depth.png and .tif. A selection is photo-select-subject-mask.png (16 bits), a
-    cut-out photo-select-subject.png.
+    recipe). Files that do not apply, for example without a depth map, are left out. The operation depth writes its
+    depth map to photo-depth.png and .tif. A selection is written to photo-select-subject-mask.png (16 bits), and a
+    cut-out to photo-select-subject.png.
 
     Args:
         result: the result to write. If an error occurs, nothing is written.

@@ -56,7 +56,7 @@ def pixels_end(data: Data) -> int:
 
 
 def pixels_overlap(data: Data) -> bool:
-    """Return whether strips or tiles overlap; a few that are decoded repeatedly could fill any picture."""
+    """Return whether strips or tiles share bytes, with which a small file could fill a picture of any size."""
     end = 0
     for start, size in sorted(_pieces(data)):
         if start < end and size:

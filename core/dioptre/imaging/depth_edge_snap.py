@@ -66,7 +66,7 @@ def snap_to_matte(
         np.where(belongs_in, depth_in - step, depth_out),
     )
     near_outline = np.clip((1 - np.abs(2 * inside - 1)) * 5, 0, 1)  # 1, but falls to 0 at the band's edges
-    nearer = _sides(matte)  # before the full-size planes are allocated
+    nearer = _sides(matte)  # computed before the full-size planes are allocated
     weight, depth_in, depth_out = (
         resize(plane.astype(np.float32), full, method="bilinear")
         for plane in (np.clip(step / _STEP, 0, 1) * near_outline, depth_in, depth_out)

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float32
 
 _BLACK, _WHITE = 0.06, 0.94  # encoded limits that allow for JPEG artefacts in a black or white margin
 _SHARE = 0.97  # fraction of a row's pixels that must have the frame's colour
-_LARGEST = 0.25  # of a side; a wider margin is part of a picture of something white or black
+_LARGEST = 0.25  # fraction of a side; a wider margin is part of a picture of something white or black
 
 
 @dataclass(frozen=True, kw_only=True)

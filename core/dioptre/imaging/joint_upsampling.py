@@ -55,7 +55,7 @@ def double_along_edges(
 
 def _spatial_weights() -> Float32[np.ndarray, "4 t t"]:
     """Return the spatial weights of the surrounding coarse pixels for each of the four fine pixels."""
-    centres = np.array([-0.25, 0.25])  # of the fine pixels, relative to the centre of the coarse pixel
+    centres = np.array([-0.25, 0.25])  # centres of the fine pixels relative to that of the coarse pixel
     near = np.exp(-((centres[:, None] - np.arange(-_REACH, _REACH + 1)) ** 2) / (2 * _SIGMA_PX**2))
     both: np.ndarray = np.einsum("ay,bx->abyx", near, near).reshape(4, 2 * _REACH + 1, -1)
     return both.astype(np.float32)

@@ -59,7 +59,7 @@ class Layer:
         return self.pixels.__getitem__
 
     def made_of(self) -> tuple[np.ndarray, ...]:
-        """Return the arrays from which the pixels are computed. If these are finite, so are the pixels."""
+        """Return the arrays from which the pixels are computed; if they are finite, so are the pixels."""
         return (self.pixels,)
 
 

@@ -24,7 +24,7 @@ from .resize import resize
 SOLVED_PX = 576
 """Side of the square at which the matte is solved."""
 
-_ITERATIONS = 60  # of conjugate gradients; 40 more change the matte by less than 1/255
+_ITERATIONS = 60  # iterations of conjugate gradients; 40 more change the matte by less than 1/255
 _CERTAIN = 100.0  # weight of the known pixels, relative to 1 for a window's deviation
 _PULL = 5e-2  # weight that draws alpha towards the coarse mask where the mask is decided but not certain
 _LEAST_PULL = 1e-4  # keeps the system solvable where nothing else is known

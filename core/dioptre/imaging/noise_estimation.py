@@ -56,7 +56,7 @@ _COLOUR_NOISE = 2.1  # standard deviation of red - green relative to luma, for e
 _COARSE_COLOUR_NOISE, _HIDDEN_COLOUR = 1.4, 0.03  # the same ratio after JPEG; noise that quality 50 may hide
 _SMOOTHEST, _LEAST_BLOCKS = 0.02, 16  # fraction and minimum number of the blocks in which noise is measured
 _HIDDEN = 0.18  # fraction of a quantization step below which JPEG may have removed the noise
-_GREY = 0.01  # in 1/255; if red - green is never larger, the picture is grey and its colours show no noise
+_GREY = 0.01  # largest red - green of a grey picture, in 1/255; its colours show no noise
 # Fitted to the strength with the least error on photos enlarged to twice their size.
 _STRENGTH_PER_NOISE, _HARMLESS_NOISE = 17.0, 0.005
 _STRENGTH_AT_QUALITY_50, _STRENGTH_EXPONENT = 0.3, 0.6
