@@ -35,7 +35,7 @@ from .decode import Decoded, require_finite
 from .picture import Source
 
 OPEN_S = 20.0  # time limit for opening the file; waking a sleeping disk takes ten seconds
-START_S = 60.0  # time limit for starting the process on a machine that swaps
+START_S = 60.0  # time limit for starting the process; long enough for a machine that swaps
 _LOOK_S = 0.05  # interval between checks of memory, time and cancellation; too short to notice
 _FEW_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VIPS_CONCURRENCY": "4"}
 _KEPT_BYTES = 96 << 20  # memory kept between two pictures: 24 megapixels with 8 bits

@@ -70,7 +70,7 @@ class Source:
         floating: whether the values are floats.
         colour: the colour model.
         alpha: whether there is an alpha channel.
-        icc: the embedded profile, from which the pixels were converted. If it is missing or unusable, None; the
+        icc: the embedded profile, from which the pixels were converted. None if it is missing or unusable; the
             pixels are then treated as sRGB.
         orientation: EXIF orientation in the file, 1 to 8; it has been applied to the pixels.
         resolution_dpi: pixels per inch, x and y, after orientation; None if the file has none.
