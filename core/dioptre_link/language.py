@@ -92,7 +92,9 @@ def _only_gaps(template: str) -> str:
 def translated(text: str, *, languages: tuple[str, ...] | None = None) -> str:
     """Return `text` in the user's language; unchanged if there is no translation.
 
-    languages: gettext language codes to use instead of the environment's, such as ("de",).
+    Args:
+        text: an English sentence or a `Message`.
+        languages: gettext language codes to use instead of the environment's, such as ("de",).
     """
     found = _translation(languages or system.languages())
     return system.for_this_system(text if found is None or not text else _translated(text, found, _NESTED))

@@ -22,7 +22,14 @@ SHARP_DIAGONALS = 1 / 1442
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """The size of a sensor or film frame. title: shown to the user. lenses: common focal lengths in mm."""
+    """The size of a sensor or film frame.
+
+    Attributes:
+        title: name for the user.
+        width_mm: width of the frame.
+        height_mm: height of the frame.
+        lenses: common focal lengths in mm.
+    """
 
     title: str
     width_mm: float
@@ -50,14 +57,27 @@ FORMATS: Mapping[str, Format] = {
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """The projection of a picture. focal_diagonals: distance from lens to image, divided by the diagonal."""
+    """The projection of a picture.
+
+    Attributes:
+        focal_diagonals: distance from the lens to the image, divided by the picture's diagonal.
+    """
 
     focal_diagonals: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lens:
-    """A thin lens on a camera. Raises UsageError unless focal length and f-number are positive and finite."""
+    """A thin lens on a camera.
+
+    Attributes:
+        focal_mm: focal length.
+        f_number: f-number.
+        form: format of the camera.
+
+    Raises:
+        UsageError: the focal length or the f-number is not positive and finite.
+    """
 
     focal_mm: float
     f_number: float

@@ -49,7 +49,16 @@ class UnknownVersionError(ValueError):
 def migrated(
     recipe: Mapping[str, Any], *, to: int, migrations: Mapping[int, Migration] | None = None
 ) -> dict[str, Any]:
-    """Return a copy of `recipe` in the format of version `to`. Raises UnknownVersionError."""
+    """Return a copy of a recipe in the format of another version.
+
+    Args:
+        recipe: the recipe as JSON types.
+        to: the version to migrate to.
+        migrations: used instead of `MIGRATIONS`, for tests.
+
+    Raises:
+        UnknownVersionError: no chain of migrations leads to that version.
+    """
     table = MIGRATIONS if migrations is None else migrations
     result = deepcopy(dict(recipe))
     version = result.get("version")

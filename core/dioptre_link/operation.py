@@ -174,7 +174,9 @@ class Input(Enum):
 class Memory:
     """Peak resident memory in addition to the picture, as measured by benchmarks/memory.py, with a small margin.
 
-    fixed_mib: Python, JAX, networks and tiles. bytes_per_pixel: additional memory per pixel of the picture.
+    Attributes:
+        fixed_mib: memory in MiB for Python, JAX, networks and tiles.
+        bytes_per_pixel: additional memory per pixel of the picture.
     """
 
     fixed_mib: int
@@ -193,7 +195,10 @@ class Memory:
 class WarmUp:
     """A run on a synthetic picture before the first job, to compile the programs that jobs of this size need.
 
-    size: (height, width). The default is that of a preview; full-size pictures use the same programs.
+    Attributes:
+        size: (height, width). The default is that of a preview; full-size pictures use the same programs.
+        draft: whether the run computes a draft.
+        options: options that differ from the operation's defaults.
     """
 
     size: tuple[int, int] = (680, 1024)

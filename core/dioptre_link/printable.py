@@ -19,7 +19,12 @@ _IN_A_LINE = re.compile(rf"[\t\n{_CONTROLS}]")
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """Escape control characters as \\u001b and so on. lines: keep line feeds and tabs."""
+    """Replace control characters by escape sequences such as \\u001b.
+
+    Args:
+        text: the text.
+        lines: whether to keep line feeds and tabs.
+    """
     return (_IN_LINES if lines else _IN_A_LINE).sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

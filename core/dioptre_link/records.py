@@ -120,7 +120,12 @@ class Record:
     """All results recorded in a document."""
 
     def __init__(self, read: Callable[[], bytes], write: Callable[[bytes], object]) -> None:
-        """read: returns the stored bytes, empty if there are none. write: replaces them."""
+        """Set up access to the record of a document.
+
+        Args:
+            read: returns the stored bytes, empty if there are none.
+            write: replaces the stored bytes.
+        """
         self._read = read
         self._write = write
 

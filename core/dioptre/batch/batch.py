@@ -40,7 +40,15 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """The outcome of a batch. page: the contact sheet, or None if it could not be written (see `page_error`)."""
+    """The outcome of a batch.
+
+    Attributes:
+        made: number of pictures that were processed.
+        finished_before: number of pictures that were already finished.
+        failures: the errors of pictures without a result, by name.
+        page: the contact sheet; None if there is none.
+        page_error: the error if the contact sheet could not be written.
+    """
 
     made: int
     finished_before: int

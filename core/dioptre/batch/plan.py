@@ -28,7 +28,14 @@ PREVIEWS = "contact-sheet"  # name of the folder next to the page with that name
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """A picture of a batch. name: its path relative to the folder, with slashes. folder: folder for its results."""
+    """A picture of a batch.
+
+    Attributes:
+        name: path relative to the folder of the batch, with slashes.
+        source: path of the picture.
+        folder: folder for its results.
+        stem: start of the names of its results.
+    """
 
     name: str
     source: Path

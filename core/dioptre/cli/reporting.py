@@ -176,7 +176,11 @@ class _Lost:
 
     @contextmanager
     def remembering(self, files: Sequence[Path] = ()) -> Iterator[None]:
-        """Record an OutputError. files: written files, which are listed on standard error if output has failed."""
+        """Record an OutputError instead of raising it.
+
+        Args:
+            files: written files, which are listed on standard error if standard output has failed.
+        """
         try:
             yield
         except output.OutputError as error:
@@ -199,6 +203,9 @@ class _Lost:
 def say(text: str, *, error: bool = False, lines: bool = False) -> None:
     """Write a line to standard output or standard error; raise OutputError like `output.write`.
 
-    lines: whether the text may contain line feeds; otherwise they are escaped, for example in a file name.
+    Args:
+        text: the line.
+        error: write to standard error.
+        lines: whether the text may contain line feeds; otherwise they are escaped, for example in a file name.
     """
     output.write(printable(text, lines=lines), sys.stderr if error else sys.stdout)

@@ -341,7 +341,10 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
 class _Focus:
     """The focus of a blur.
 
-    disparity: the disparity in focus. models: checksums of the networks that found the subject, if any were run.
+    Attributes:
+        disparity: the disparity in focus.
+        models: checksums of the networks that found the subject, if any were run.
+        messages: sentences for the user.
     """
 
     disparity: float

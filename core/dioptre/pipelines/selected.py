@@ -37,8 +37,11 @@ def cut_out_layer(
 ) -> Layer:
     """Return the selected part of a picture as a layer whose pixels are computed when they are written.
 
-    decontaminate: estimate the subject's own colours where the background shines through, instead of copying the
-        picture's.
+    Args:
+        image: (h, w, 3 or 4), the picture.
+        mask: (h, w) in [0, 1], how much of each pixel is selected.
+        decontaminate: estimate the subject's own colours where the background shines through, instead of copying
+            the picture's.
     """
     return LayerOnDemand(
         name="Cut-out",

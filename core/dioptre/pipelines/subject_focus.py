@@ -105,7 +105,10 @@ def _in_focus(image: np.ndarray, alpha: np.ndarray, disparity: np.ndarray) -> Bo
 def _disparity_at(near: np.ndarray, alpha: np.ndarray, at: tuple[float, float]) -> float:
     """Return the median disparity of the subject near a point.
 
-    at: (x, y) as fractions of the sides; the window extends a fiftieth of the side in each direction.
+    Args:
+        near: (s, s), disparity on the small square.
+        alpha: (h, w), coverage of the subject.
+        at: (x, y) as fractions of the sides; the window extends a fiftieth of the side in each direction.
     """
     side = near.shape[0]
     x, y = (min(int(share * side), side - 1) for share in at)

@@ -38,7 +38,13 @@ Box = tuple[float, float, float, float]
 class Coarse:
     """A subject on the small square, before its edges are refined.
 
-    window: the part of the picture that the square shows; None for the whole picture.
+    Attributes:
+        probability: (s, s), probability that each pixel belongs to the subject.
+        kind: as in `Subject`.
+        confidence: mean saliency inside the subject, in [0, 1].
+        chance: as in `Subject`.
+        messages: sentences for the user.
+        window: the part of the picture that the square shows; None for the whole picture.
     """
 
     probability: np.ndarray

@@ -203,7 +203,10 @@ class _How:
     def prepared(self, picture: np.ndarray, where: np.ndarray | None, progress: Progress) -> _Prepared:
         """Prepare an opaque picture in [0, 1] for the networks.
 
-        where: mask of the visible pixels, used to measure degradation; None if all are visible.
+        Args:
+            picture: (h, w, 3), the picture.
+            where: (h, w), mask of the visible pixels, used to measure degradation; None if all are visible.
+            progress: called with (fraction, phase) between steps.
         """
         strength = 0.0 if self.noise_reduction is None and self.model != "default" else self.noise_reduction
         degradation = Degradation(noise=0.0, quantization=0.0)

@@ -90,7 +90,14 @@ class Balanced:
 
 @dataclass(frozen=True, kw_only=True)
 class _Choice:
-    """The illuminant to remove and its residual, before `strength` is applied. xy: the exact chromaticity."""
+    """The illuminant to remove and its residual, before `strength` is applied.
+
+    Attributes:
+        light: the illuminant.
+        xy: its exact chromaticity.
+        residual: (9, 3), coefficients of `dioptre.colour.correction`.
+        estimate: the estimate that the choice is based on.
+    """
 
     light: WhitePoint
     xy: tuple[float, float]
@@ -407,9 +414,13 @@ def _map_locally(
     kept: Float[Array, ""],
     clipped: Bool[Array, ""],
 ) -> Channels:
-    """Correct pixels (3, n) for the illuminant of each, given as (ln r/g, ln b/g).
+    """Correct pixels for an illuminant that varies from pixel to pixel.
 
-    kept: fraction of a warm illuminant's warmth to keep.
+    Args:
+        srgb_encoded: (3, n), the pixels' channels.
+        chroma: (2, n), ln r/g and ln b/g of each pixel's illuminant.
+        kept: fraction of a warm illuminant's warmth to keep.
+        clipped: whether no value of the picture exceeds white.
     """
     removed = chroma * jnp.where(chroma[0] > chroma[1], 1 - kept, 1.0)
     white = jnp.exp(jnp.stack([removed[0], jnp.zeros_like(removed[0]), removed[1]], axis=-1))

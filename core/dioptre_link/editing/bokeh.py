@@ -18,7 +18,15 @@ _TOLERANCE = 1e-6  # GIMP and Qt return numbers that were converted to text and 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """A bokeh shape. label, tip: English texts. field: position in the picture where the shape is most visible."""
+    """A bokeh shape.
+
+    Attributes:
+        name: identifier.
+        label: English label.
+        tip: English tooltip.
+        options: the options that the shape sets.
+        field: position in the picture where the shape is most visible.
+    """
 
     name: str
     label: str

@@ -105,7 +105,13 @@ def began(state: State, place: Point) -> State:
 
 
 def moved(state: State, place: Point, *, size: tuple[float, float]) -> State:
-    """Extend the stroke: the pointer moved with the button pressed. size: the picture's (width, height)."""
+    """Extend the stroke to where the pointer has moved with the button pressed.
+
+    Args:
+        state: the state before.
+        place: the pointer's position.
+        size: (width, height) of the picture, in any unit.
+    """
     drawn, place = state.brush.drawn, _inside(place)
     if not drawn:
         return state
@@ -141,7 +147,12 @@ class Painting:
     """Handler of a canvas's input: the left button paints strokes, Ctrl+wheel resizes the brush, Ctrl+Z undoes."""
 
     def __init__(self, change: Change, size: Callable[[], tuple[float, float] | None]) -> None:
-        """change: applies a function to the dialog's state. size: returns the picture's size, or None."""
+        """Set up the handler.
+
+        Args:
+            change: applies a function to the dialog's state.
+            size: returns (width, height) of the picture, in any unit, or None if there is no picture.
+        """
         self._change, self._size = change, size
 
     def began(self, place: Point) -> None:
@@ -172,7 +183,12 @@ class Overlay:
         self._painted = b""
 
     def picture(self, state: State, size: tuple[float, float]) -> Image | None:
-        """Return the overlay, or None if there is nothing to show. size: the picture's (width, height)."""
+        """Return the overlay, or None if there is nothing to show.
+
+        Args:
+            state: the dialog's state.
+            size: (width, height) of the picture, in any unit.
+        """
         drawn, painted = state.brush.drawn, strokes(state)
         waits = state.brush.paints and state.phase is Phase.WAITING
         if not (drawn or ((waits or state.view == views.FOCUS) and painted)):

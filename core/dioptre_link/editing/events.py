@@ -15,7 +15,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """Progress of a task. waiting: nothing can be done until the worker answers."""
+    """Progress of a task.
+
+    Attributes:
+        fraction: the fraction done, 0 to 1.
+        phase: the current phase as text.
+        waiting: whether nothing can be done until the worker answers.
+    """
 
     fraction: float
     phase: str

@@ -18,7 +18,11 @@ from . import traits
 class RecipePreview:
     """A recipe as an operation with its options, for a preview.
 
-    note: message about steps that the preview omits, "" if there are none. shown: False if no step remains.
+    Attributes:
+        operation: the operation.
+        options: its options.
+        note: message about steps that the preview omits; "" if there are none.
+        shown: False if no step remains.
     """
 
     operation: Operation

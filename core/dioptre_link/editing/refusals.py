@@ -114,7 +114,11 @@ def input_gone(operation: Operation, *, is_depth: bool, name: str) -> RefusedErr
 
 @dataclass(frozen=True, kw_only=True)
 class Refusals:
-    """Errors whose hints refer to a menu. menu: Dioptre's menu in this editor, such as "Filters ▸ Dioptre"."""
+    """Errors whose hints refer to a menu.
+
+    Attributes:
+        menu: Dioptre's menu in this editor, such as "Filters ▸ Dioptre".
+    """
 
     menu: str
 

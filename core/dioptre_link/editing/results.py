@@ -25,7 +25,9 @@ def to_update(entries: Sequence[Entry], concerns: Concerns) -> list[Entry]:
 def to_edit(entries: Sequence[Entry], belongs: Concerns) -> Entry:
     """Return the newest result that the selected layer belongs to; raise RefusedError if there is none.
 
-    belongs: returns whether the layer is an output of the result or lies in its group.
+    Args:
+        entries: the recorded results, oldest first.
+        belongs: returns whether the layer is an output of a result or lies in its group.
     """
     if not entries:
         raise refusals.nothing_made_yet()
@@ -40,7 +42,13 @@ def to_replace(
 ) -> Entry | None:
     """Return the newest result of the same operation on the same picture that is still in the document.
 
-    An interactive run replaces it instead of adding another group. picture: id of the picture's layer.
+    An interactive run replaces it instead of adding another group.
+
+    Args:
+        entries: the recorded results, oldest first.
+        operation: the operation.
+        picture: id of the picture's layer.
+        present: returns whether a result is in the document.
     """
     for entry in reversed(entries):
         if entry.operation == operation.name and entry.inputs["picture"].id == picture and present(entry):

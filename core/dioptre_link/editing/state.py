@@ -35,7 +35,15 @@ class Phase(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Fetch:
-    """The download of a network: running, or failed with a message and a hint. See `fetching`."""
+    """The download of a network, which is running or has failed; see `fetching`.
+
+    Attributes:
+        network: the network.
+        fraction: progress, 0 to 1.
+        phase: the current phase as text.
+        message: why the download failed; "" while it is running.
+        hint: what the user can do about it.
+    """
 
     network: Network
     fraction: float = 0.0
@@ -59,9 +67,12 @@ class Tool(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Brush:
-    """The focus brush. See `brush`.
+    """The focus brush; see `brush`.
 
-    radius: as a fraction of the picture's longer side. drawn: the stroke being painted, as fractions of the sides.
+    Attributes:
+        tool: the selected tool.
+        radius: radius as a fraction of the picture's longer side.
+        drawn: points of the stroke being painted, as fractions of the sides.
     """
 
     tool: Tool = Tool.POINT

@@ -105,7 +105,9 @@ def focus_classes(sharp: tuple[float, float]) -> bytes:
 def histogram(depth: bytes, bins: int = 64) -> list[float]:
     """Return how much of the picture lies at each depth, from far to near, relative to the fullest bin.
 
-    depth: one 8-bit value per pixel, 255 nearest.
+    Args:
+        depth: one 8-bit value per pixel, 255 nearest.
+        bins: number of bins.
     """
     counts = [0] * bins
     for value in range(256):
