@@ -25,7 +25,7 @@ from race import race, report, serve, told
 ENGINES = ("openvino-f32", "jax", "onnxruntime", "torch", "openvino-bf16")
 REFERENCE = ENGINES[0]
 SIZES = ("1x518x518", "2x392x518")
-AGREEMENT = 1e-4  # of the output's range; bfloat16 is not compared
+AGREEMENT = 1e-4  # largest difference, as a fraction of the output's range; not checked for bfloat16
 
 Run = Callable[[Any], Any]
 """From (n, h, w, 3) to (n, h, w), NumPy."""

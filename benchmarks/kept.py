@@ -47,10 +47,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 class Dialog:
-    """What an editor's dialog does with the worker.
-
-    Every method returns its wall and CPU seconds.
-    """
+    """A simulated editor dialog that uses the worker; every method returns its wall and CPU seconds."""
 
     def __init__(self, worker: Worker, pixels: np.ndarray) -> None:
         self._worker = worker
@@ -75,7 +72,7 @@ class Dialog:
         return took[0]
 
     def result(self) -> tuple[tuple[float, float], str]:
-        """Read the full result; the second value is a digest of its pixels."""
+        """Read the full result, and also return a digest of its pixels."""
         with timed(self._worker) as took:
             digest = read(self._submit().wait())
         return took[0], digest

@@ -37,7 +37,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 @dataclass(frozen=True, kw_only=True)
 class Degradation:
-    """How a clean picture is degraded.
+    """Degradation of a clean picture.
 
     Attributes:
         noise: Standard deviation in 8-bit code values.
@@ -131,7 +131,7 @@ def measure(
 
 
 def degraded(picture: np.ndarray, degradation: Degradation, random: np.random.Generator) -> np.ndarray:
-    """Add noise, with or without a Bayer mosaic, and compress as JPEG. All pictures are (h, w, 3) in [0, 1]."""
+    """Add noise, with or without a Bayer mosaic, and compress as JPEG; pictures are (h, w, 3) in [0, 1]."""
     values = picture * 255
     if degradation.mosaic:
         rows, columns = np.indices(values.shape[:2]) % 2

@@ -42,7 +42,7 @@ def in_ncnn(model: str, packages: Path, *, threads: int | None = None) -> Run:
         net.load_model(str(Path(folder) / "net.bin"))
 
     def run(x: np.ndarray) -> np.ndarray:
-        planes = np.ascontiguousarray(x[0].transpose(2, 0, 1))  # keeps it alive: ncnn.Mat does not
+        planes = np.ascontiguousarray(x[0].transpose(2, 0, 1))  # named, to outlive the ncnn.Mat
         extractor = net.create_extractor()
         extractor.input(net.input_names()[0], ncnn.Mat(planes))
         return np.array(extractor.extract(net.output_names()[0])[1]).transpose(1, 2, 0)[None]

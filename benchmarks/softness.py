@@ -37,7 +37,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 @dataclass(frozen=True, kw_only=True)
 class Degradation:
-    """How a reduced picture is degraded.
+    """Degradation of a reduced picture.
 
     Attributes:
         noise: Standard deviation in 8-bit code values.
@@ -128,7 +128,7 @@ def measure(
 
 
 def degraded(picture: np.ndarray, degradation: Degradation, random: np.random.Generator) -> np.ndarray:
-    """Add noise and compress as JPEG. Both pictures are (h, w, 3) in [0, 1]."""
+    """Add noise and compress as JPEG; pictures are (h, w, 3) in [0, 1]."""
     values = 255 * picture + random.normal(0, degradation.noise, picture.shape)
     codes = np.clip(values, 0, 255).round().astype(np.uint8)
     if degradation.quality:

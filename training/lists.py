@@ -1,4 +1,4 @@
-"""Read lists of photographs from text files with one name a line; lines that begin with # are comments."""
+"""Read lists of photographs from text files with one name per line; lines that begin with # are comments."""
 
 from __future__ import annotations
 

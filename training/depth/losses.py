@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 _SCALES = (1, 2, 4, 8)
 _COARSE = 4  # edges of measured depth are accurate enough from this scale on
 _FLAT = 1e-4  # added to the variance, for constant outputs
-_WRONG = 0.8  # a larger logarithmic error counts a tenth
+_WRONG = 0.8  # logarithmic errors beyond this count only a tenth
 _SPARSE = 3  # medians and quantiles are taken over every third row and column
 
 
@@ -23,12 +23,12 @@ class LossWeights:
     """Weights of the loss terms.
 
     Attributes:
-        raw: Of the unnormalised output's error against the normalised target, which keeps the output's scale near
-            1.
-        gradient: Of the gradients over four scales, in pictures with true edges.
-        coarse_gradient: Of the gradients over the two coarse scales, in other pictures; it prevents flat relief.
-        kept: Fraction of the pixels that count; those with the largest errors do not.
-        fitted: Of the error after a least-squares fit, as it is scored, where depth was measured.
+        raw: Weight of the unnormalised output's error against the target, which keeps the output's scale near 1.
+        gradient: Weight of the gradients over four scales, in pictures with true edges.
+        coarse_gradient: Weight of the gradients over the two coarse scales, in other pictures; it prevents flat
+            relief.
+        kept: Fraction of the pixels that count; those with the largest errors are ignored.
+        fitted: Weight of the error after a least-squares fit, as it is scored, where depth was measured.
     """
 
     raw: float = 0.5

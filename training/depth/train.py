@@ -125,14 +125,14 @@ def train(
 
 
 class Log:
-    """Writer of the mean trimmed error of each set, one line every fifty steps."""
+    """Writer of each set's mean trimmed error, one line every fifty steps."""
 
     def __init__(self, path: Path, parts: list[Part]) -> None:
         self.path, self.parts = path, parts
         self.waiting: list[np.ndarray] = []
 
     def add(self, number: int, errors: np.ndarray, *, seconds: float) -> None:
-        """Add the errors of a step.
+        """Add the errors of a step; every fifty steps write their means.
 
         Args:
             number: Number of the step.

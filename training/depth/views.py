@@ -15,7 +15,7 @@ LARGE_SHAPES = {"large tall": (32, 24), "large square": (24, 24), "large wide": 
 """For views of whole networks, which `gpu.py` trains."""
 
 _LEAST_KNOWN = 0.3
-_FLATTEST = 0.05  # a view with a smaller standard deviation over mean is too flat to learn from
+_FLATTEST = 0.05  # views with a smaller standard deviation over mean are too flat to learn from
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ from .schedule import rate_of
 DECAY, AVERAGED = 0.02, 0.998
 STEPS = 12_000
 SAVE_EVERY = 50
-_DROPPED = 0.2  # fraction of the channels of a tap
+_DROPPED = 0.2  # fraction of a tap's channels dropped in training
 
 
 def answer(network: SoftAlpha, batch: Any, key: Array | None) -> Array:

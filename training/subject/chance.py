@@ -29,7 +29,7 @@ from dioptre.models.subject.config import SubjectConfig
 from dioptre.pipelines.subject_views import network_input
 from training.lists import with_and_without_subject
 
-_DIRECTIONS = 40  # principal directions that are used, because a token has more values than there are photographs
+_DIRECTIONS = 40  # number of principal directions: a token has more values than there are photographs
 _DECAY = 1.0
 _FOLDS = 10
 _SIDE_PX = SubjectConfig().side_px

@@ -43,7 +43,7 @@ CARD = Card(
     },
 )
 
-EXACT = ("decoder.1",)  # it subtracts large numbers; as float16, it alone changes the output by 0.07
+EXACT = ("decoder.1",)  # subtracts large numbers: as float16, it alone would change the output by up to 0.07
 
 
 def main() -> None:

@@ -45,7 +45,7 @@ def random_rendering(
     exponent = np.where(plain, 1.0, np.exp(rng.normal(0, 0.15, n)))
     clips = rng.random(n) < 0.5
     filmic = is_raw & ~plain & (rng.random(n) < FILMIC)
-    level = np.where(filmic, np.exp(rng.uniform(np.log(1.5), np.log(8), n)), 1.0)  # what becomes white
+    level = np.where(filmic, np.exp(rng.uniform(np.log(1.5), np.log(8), n)), 1.0)  # value that becomes white
     toe = np.where(filmic & (rng.random(n) < 0.5), rng.uniform(1, 1.7, n), 1.0)
     shoulder = np.where(filmic, level**toe * np.exp(rng.uniform(0, np.log(3), n)) - 1, shoulder)
     s_curve = s_curve * ~(filmic & (rng.random(n) < 0.6))
