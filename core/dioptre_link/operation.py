@@ -109,7 +109,7 @@ class Parameter:
         return self.shown[self.choices.index(value)] if self.shown else value.replace("_", " ").capitalize()
 
     def scaled(self, value: Any, scale: float) -> Any:
-        """Convert `value` to a picture that is `scale` times as large."""
+        """Scale `value` for a picture that is `scale` times as large."""
         if value is None:
             return None
         if self.kind in (Kind.POINT, Kind.BOX):
@@ -298,7 +298,7 @@ class Operation:
                 )
 
     def scaled(self, options: Mapping[str, Any], scale: float) -> dict[str, Any]:
-        """Convert points and lengths in pixels to a picture that is `scale` times as large."""
+        """Scale points and lengths in pixels for a picture that is `scale` times as large."""
         known = {parameter.name: parameter for parameter in self.parameters}
         return {name: known[name].scaled(value, scale) for name, value in options.items()}
 

@@ -20,8 +20,8 @@ from dioptre_link.regular import read_regular
 
 PAGE = "contact-sheet.html"
 _OURS = '<meta name="generator" content="Dioptre">'
-_MAX_PAGE = 1 << 27  # in bytes; a page with 100,000 pictures has half of that
-# In characters. The run time of the expressions below grows quadratically, which a forged page could exploit.
+_MAX_PAGE = 1 << 27  # limit in bytes; a page with 100,000 pictures has half of it
+# Limit in characters: the run time of the expressions below grows quadratically, which a forged page could exploit.
 _MAX_FIGURE = 1 << 14
 _CAPTION = re.compile(
     r'<figcaption>(?P<name>[^<]*): <a href="(?P<original>[^"]*)">original</a>, '

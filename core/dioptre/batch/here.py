@@ -68,7 +68,7 @@ class LocalExecutor:
     def close(self) -> None:
         for lane in self._lanes:
             lane.kill()
-        scratch.sweep()  # temporary folders of the killed processes
+        scratch.sweep()  # remove temporary folders of the killed processes
 
 
 class _Lane:

@@ -32,7 +32,7 @@ _INSTALL = "Install it: python3 install.py python -m pip install --require-hashe
 _LOOPBACK_NAMES = ("localhost", "ip6-localhost")
 _DESERIALIZERS = ["dask", "msgpack", "error"]  # without pickle
 _AHEAD = 2  # pictures in progress or queued per worker thread, so that the next one is ready when one ends
-_RETRIES = 2  # for a picture whose worker raised an exception; the scheduler counts lost workers separately
+_RETRIES = 2  # retries of a picture whose worker raised an exception; the scheduler counts lost workers separately
 
 
 class SchedulerError(DioptreError):

@@ -17,7 +17,7 @@ _MAX_JSON = 1 << 24
 
 
 class BadOutcomeError(DioptreError):
-    """A worker's answer is not an outcome of a picture."""
+    """A worker sent an invalid outcome."""
 
     code = "bad-outcome"
 

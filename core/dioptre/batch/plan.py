@@ -22,7 +22,7 @@ from .work import result_base
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif", ".gif"}
 )
-_MAX_RECIPE = 1 << 20  # in bytes; a recipe with its options and files has a few thousand
+_MAX_RECIPE = 1 << 20  # limit in bytes; a recipe with its options and files has a few thousand
 PREVIEWS = "contact-sheet"  # name of the folder next to the page with that name
 
 

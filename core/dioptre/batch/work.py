@@ -1,4 +1,4 @@
-"""Process one picture of a batch, from its file to the bytes of its results, in any process or machine."""
+"""Process one picture of a batch, from its file to the bytes of its results, in a worker process."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def _peak_gib() -> float:
 
 
 Prepared = Callable[[], Callable[[], object]]
-"""Creates the inputs and returns the function to time."""
+"""Function that creates the inputs and returns the function to time."""
 
 
 def _tasks(megapixels: float) -> Iterator[tuple[str, tuple[float, Prepared]]]:

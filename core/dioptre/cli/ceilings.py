@@ -26,8 +26,8 @@ class Ceilings:
     """Peak performance per CPU second, from the fastest run, which other programs influence least.
 
     Attributes:
-        gflop_per_cpu_s: for a product of two float32 matrices.
-        gb_per_cpu_s: bytes read and written by a sum of two arrays.
+        gflop_per_cpu_s: GFLOP of a product of two float32 matrices.
+        gb_per_cpu_s: GB read and written by a sum of two arrays.
     """
 
     gflop_per_cpu_s: float

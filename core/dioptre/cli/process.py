@@ -57,7 +57,7 @@ def every(
     told: Reporter,
     selection: Path | None = None,
 ) -> int:
-    """Apply the recipe to each picture and write all files of each into `folder`.
+    """Apply the recipe to each picture and write all of its result files into `folder`.
 
     If a picture fails, this is reported and the others continue; the error of a single picture is raised.
 

@@ -115,7 +115,7 @@ def _require_series(options: Mapping[str, Any], reference: Path | None, output: 
 
 
 def _targets(sources: Sequence[Path], folder: Path) -> list[Path]:
-    """Return the paths of the results: the pictures' own names, as PNG if their format cannot be written."""
+    """Return the paths of the results, named like the pictures, but .png if their format cannot be written."""
     seen: dict[Path, Path] = {}
     for source in sources:
         target = folder / source.name

@@ -16,7 +16,7 @@ from .soft_matte import supported, with_soft_edges
 # Saliency below and above which a pixel counts as certain. At an outline, half of the pixels with a saliency of 0.6
 # truly belong to the subject.
 _SURELY_OUT, _SURELY_IN = 0.3, 0.9
-_ALIKE = 0.06  # largest disparity difference within one object
+_ALIKE = 0.06  # typical disparity difference within one object
 _RIM_PX = 4  # width of the subject's rim, in pixels of the small square
 
 

@@ -112,7 +112,7 @@ def depth_of(
     field_of_view: FieldOfView | None = None,
     progress: Progress = no_progress,
 ) -> Depth:
-    """Return the camera's own depth if it has any and `source` allows it; otherwise estimate the depth.
+    """Return the camera's own depth if there is any and `source` allows it; otherwise estimate the depth.
 
     Args:
         image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha.

@@ -24,7 +24,7 @@ _ABOUT_ONE = 1.25  # ratio of sizes up to which a map is simply resized bilinear
 
 
 def aspect_of(shape: tuple[int, ...]) -> float:
-    """Return the height-to-width ratio, out of the supported few, that is closest to that of `shape`."""
+    """Return the supported height-to-width ratio that is closest to that of `shape`."""
     aspects = np.array(sorted({a for aspect in _ASPECTS for a in (aspect, 1 / aspect)}))
     return float(aspects[np.argmin(np.abs(np.log(aspects * shape[1] / shape[0])))])
 
@@ -74,7 +74,7 @@ def with_edges(
 def enlarged_along_edges(
     disparity: Float32[np.ndarray, "a b"], picture: Float32[np.ndarray, "h w 3"]
 ) -> Float32[np.ndarray, "h w"]:
-    """Enlarge the map to the picture's size: first by doublings along the picture's edges, the rest bilinearly."""
+    """Enlarge the map to the picture's size, first by doublings along the picture's edges, then bilinearly."""
     size = picture.shape[0], picture.shape[1]
     guide = resize(picture, disparity.shape, method="area")
     for _ in range(_LARGEST_STEP_UP):

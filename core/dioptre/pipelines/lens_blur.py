@@ -232,7 +232,7 @@ def chosen_max_radius_px(options: Mapping[str, Any], size: tuple[int, int]) -> f
 
 
 def lens_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of `lens_blur` that operations offer as options of the lens."""
+    """Return the arguments of `lens_blur` that come from an operation's lens options."""
     return {
         "aperture": Aperture(
             blades=options["blades"],

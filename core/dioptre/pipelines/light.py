@@ -25,8 +25,8 @@ expected error, the length of the cast, and the log odds of the network's certai
 _SURE = (1.203, 0.287, 0.712)
 """Coefficients of the fraction of a cast to remove: a constant term, then the weights of the log odds of the
 network's certainty and of the logarithm of the cast's length in (ln r/g, ln b/g). A slight cast may be the scene's
-own colour, and a correct photograph must stay unchanged; a strong cast needs less certainty. Chosen on validation
-pictures, the constant by `training.white_balance.belief`."""
+own colour, and a correct photograph must stay unchanged; a strong cast needs less certainty. All were chosen on
+validation pictures, the constant term by `training.white_balance.belief`."""
 TRUSTED, _LEAST_SHARE = 0.4, 0.4
 """The confidence from which the whole fraction that `_SURE` allows is removed, and the factor on that fraction at a
 confidence of 0. Pictures whose colour is the scene's own change by a seventh less this way, and wrong camera

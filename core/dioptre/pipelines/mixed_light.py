@@ -1,8 +1,8 @@
 """Mixed lighting: estimate a coarse field of illuminants and align it with the picture's edges.
 
 A network estimates the illuminant of overlapping windows. Each estimate is taken as the mean of the field inside
-the window. The field is the smoothest one whose means agree with the estimates (a least-squares problem with a few
-dozen unknowns), weighted by their certainty.
+the window. The field is the smoothest one whose means agree with the estimates, a least-squares problem with a few
+dozen unknowns in which more certain estimates have more weight.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from dioptre.imaging.resize import fitted_size, resize
 
 from .light import estimator, read, thumbnail
 
-_ACROSS = 5  # windows along each side; each is half as wide and high as the picture
-_NODES = 6  # of the field, along each side
+_ACROSS = 5  # number of windows along each side; each is half as wide and high as the picture
+_NODES = 6  # number of nodes of the field along each side
 _SMOOTHNESS = 0.3
 _TOWARDS_WHOLE = 0.05  # weight that draws the field towards the illuminant of the whole picture
 _TWO_LIGHTS = 0.3  # range of ln(r/b) above which one illuminant does not explain the picture: about 45 mired

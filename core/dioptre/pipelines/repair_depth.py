@@ -30,7 +30,7 @@ _FEATHER = 0.02  # default feather, as a fraction of the picture's short side
 _SMOOTHING = 0.12  # radius of the smoothing, as a fraction of the short side of the selection's bounding box
 _SMOOTHED_PX = 512  # longest side on which smoothing and planes are computed
 _PICK_PX = 2  # half-width of the square around a picked point
-_LEAST_SHARE = 0.02  # smallest fraction of a crop outside the selection that is enough to align to
+_LEAST_SHARE = 0.02  # fraction of a crop that must lie outside the selection to allow an alignment
 
 
 @dataclass(frozen=True, kw_only=True)

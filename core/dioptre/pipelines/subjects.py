@@ -1,4 +1,4 @@
-"""A subject of several objects: the one found automatically or at a point, plus added and minus removed objects."""
+"""Subjects of several objects: the one found automatically or at a point, with objects added and removed."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ def enlarger(
 
 @dataclass(frozen=True, kw_only=True)
 class _How:
-    """How to enlarge; see `super_resolution`."""
+    """The parameters of an enlargement; see `super_resolution`."""
 
     scale: float
     model: str

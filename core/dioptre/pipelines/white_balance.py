@@ -42,7 +42,7 @@ LARGEST_TINT = 300  # limit of the option
 _LIKELY = 0.6  # confidence from which a picture without a cast counts as neutral
 _NEARLY_ALL = 0.95
 _WARM_KELVIN = 3500  # lights warmer than this may be the subject of the picture: candles, a sunset, smoke
-_TOLD = 2e-3  # difference in (ln r/g, ln b/g) up to which temperature and tint describe an illuminant exactly
+_TOLD = 2e-3  # difference in (ln r/g, ln b/g) up to which temperature and tint describe an illuminant well enough
 FADE_MIRED, FADE_DUV = 60.0, 0.02
 """Distance of a manually set light from the estimate at which the residual correction has faded out."""
 
@@ -222,7 +222,8 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         progress=progress,
     )
     messages = [sentence(balanced, strength=options["strength"])]
-    all_of_it = balanced.applied >= options["strength"] * _NEARLY_ALL  # otherwise the advice is how to remove more
+    # If less was removed, the sentence above already advises how to remove more.
+    all_of_it = balanced.applied >= options["strength"] * _NEARLY_ALL
     warm = balanced.estimated and balanced.applied > 0 and all_of_it and balanced.cct < _WARM_KELVIN
     if warm and not options["keep_warmth"]:
         messages.append("To preserve the warm light of the scene, increase Keep warmth.")
@@ -328,7 +329,7 @@ def _choice(
 
 
 def _part_of(choice: _Choice, removed: WhitePoint, strength: float) -> tuple[float, float]:
-    """Return the exact chromaticity of `removed`, with its part of the offset from temperature and tint."""
+    """Return the chromaticity of `removed`, with the share of the illuminant that temperature and tint miss."""
     beyond = chroma_of(choice.xy) - chroma_of(choice.light.xy)
     if np.abs(beyond).max() < _TOLD:
         return removed.xy

@@ -105,7 +105,7 @@ def window_round(
 
 
 def window_at(at: tuple[float, float], share: float, size: tuple[int, int]) -> Window:
-    """Return a window around a point (x, y), inside the picture; `share` is its fraction of the sides."""
+    """Return a window around a point (x, y), inside the picture, with sides of `share` times the picture's."""
     height, width = round(share * size[0]), round(share * size[1])
     top = min(max(round(at[1] - height / 2), 0), size[0] - height)
     left = min(max(round(at[0] - width / 2), 0), size[1] - width)

@@ -1,4 +1,4 @@
-"""Authentication of clients: they must run as the worker's user and send its token.
+"""Authentication of clients: they must send the worker's token and, on the Unix socket, run as its user.
 
 The Unix socket is in a folder that only its owner can access, and the system reports the user of the process at the
 other end. Any local user can connect to a port, so clients that have not sent their first line yet must not block

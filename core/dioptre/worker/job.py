@@ -1,4 +1,4 @@
-"""A client's job inside the worker, of any kind."""
+"""Jobs of clients as the worker manages them."""
 
 from __future__ import annotations
 

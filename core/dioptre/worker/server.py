@@ -113,7 +113,7 @@ class Server:
         self._trimmed = False
 
     def in_background(self, work: Callable[[], None]) -> None:
-        """Run work that is not a computation on a thread of its own; the server briefly waits for it at its end."""
+        """Run work that is not a computation on a thread of its own; the shutdown waits for it briefly."""
         self._background = [thread for thread in self._background if thread.is_alive()]
         self._background.append(threading.Thread(target=work, name="background", daemon=True))
         self._background[-1].start()

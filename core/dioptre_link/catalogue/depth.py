@@ -74,7 +74,7 @@ DEPTH_PARAMETERS = (
     ),
 )
 
-_FULL = (1300, 1950)  # the smallest size whose depth is doubled as many times as that of any photo
+_FULL = (1300, 1950)  # the smallest size whose depth needs as many doublings as that of larger photos
 
 OPERATION = Operation(
     name="depth",

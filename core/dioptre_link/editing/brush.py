@@ -34,7 +34,7 @@ OVERLAY_PX = 512  # longer side of an overlay picture
 COLOURS = [(0, 0, 0, 0), views.SHARP, views.BEHIND, *[(0, 0, 0, 0)] * 253]
 """Colours of an overlay's values as red, green, blue and alpha: nothing, keep sharp, allow blur."""
 
-_OCTAVES = math.log2(LARGEST / SMALLEST)  # length of the slider in octaves, which all have the same length on it
+_OCTAVES = math.log2(LARGEST / SMALLEST)  # length of the slider in octaves of the radius
 _NOTCH = 1.25  # factor on the radius for one notch of the mouse wheel
 _STEP = 0.2  # smallest distance between points of a stroke, as a fraction of the radius
 _LABELS = {Tool.POINT: "Focus point", Tool.KEEP: "Keep sharp", Tool.LET: "Allow blur"}
@@ -58,7 +58,7 @@ def tip(tool: Tool) -> str:
 
 
 def is_offered(state: State) -> bool:
-    """Return whether the user can paint: not in a recipe, which brings its own strokes."""
+    """Return whether the focus brush is available; it is not for a recipe, which has its own strokes."""
     option = _option(state)
     return option is not None and option.name in state.options
 

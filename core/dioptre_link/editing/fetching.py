@@ -75,7 +75,7 @@ def offer_of(state: State) -> Offer | None:
 
 
 def needs(state: State) -> Message | None:
-    """Return the reason why there is no preview, to display over it; None if no network is missing."""
+    """Return the reason why there is no preview, to display in its place; None if no network is missing."""
     network = state.missing
     parameter = None if network is None else _parameter_of(state.operation, network)
     if network is None or parameter is None:

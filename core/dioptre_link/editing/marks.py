@@ -75,7 +75,7 @@ def focus_parts(state: State) -> Image | None:
 
 
 def _where(mask: bytes, inside: bytes, outside: bytes) -> bytes:
-    """Take bytes of `inside` where the mask is 255, else of `outside`; one large integer makes this fast."""
+    """Combine bytes of `inside` (mask 255) and `outside` (mask 0), with large integers for speed."""
     chosen, first, second = (int.from_bytes(part, "little") for part in (mask, inside, outside))
     return (second ^ (chosen & (first ^ second))).to_bytes(len(mask), "little")
 

@@ -32,7 +32,7 @@ class Click(Enum):
 
 
 def click_of(*, shift: bool, alt: bool, control: bool) -> Click:
-    """Return the effect of a click from the keys held; Ctrl equals Alt because some desktops reserve Alt+click."""
+    """Return the effect of a click from the keys held; Ctrl works like Alt, as some desktops reserve Alt+click."""
     if alt or control:
         return Click.REMOVE
     return Click.ADD if shift else Click.CHOOSE

@@ -1,4 +1,4 @@
-"""The state of a dialog or docker as one frozen value, and its changes by each event.
+"""The state of a dialog or docker as one frozen value, and the changes that events make to it.
 
 Widgets render a `State` and send events; they have no state of their own. Every function here takes a state and
 returns the next one, so tests need no editor. A `Store` holds the current state and notifies its observers.
@@ -131,7 +131,7 @@ class State:
 
     @property
     def busy(self) -> bool:
-        """Whether the display is not final yet, so that progress must be shown."""
+        """Whether to show progress, because the displayed picture is not final yet."""
         return self.working or self.phase in (Phase.READING, Phase.WAITING, Phase.DRAFT)
 
     @property
