@@ -31,7 +31,7 @@ from .jobs import (
 from .scratch import Scratch, sweep
 from .wire import CHUNK_BYTES, MAX_MESSAGE_BYTES, PROTOCOL, WireError, decode, encode
 
-REPLY_TIMEOUT_S = 20.0  # for answers that require no computation; a worker that swaps may take seconds
+REPLY_TIMEOUT_S = 20.0  # limit for answers that require no computation; a worker that swaps may take seconds
 ENDING_S = 10.0  # a worker that is ending releases its port, socket and lock within this time
 
 

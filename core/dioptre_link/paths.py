@@ -15,7 +15,7 @@ import re
 import sys
 from pathlib import Path
 
-POINTER = "environment.json"  # in the data folder: {"environment": name of the active folder}
+POINTER = "environment.json"  # file in the data folder: {"environment": name of the active folder}
 _ENVIRONMENT = re.compile(r"environment(-[0-9a-f]{12}(-\d+)?)?")
 
 
@@ -25,7 +25,7 @@ def data_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """Folder for compiled programs, exact depth of 8-bit layers, and cached results; may be deleted any time."""
+    """Folder for files that may be deleted: compiled programs, exact depth of 8-bit layers, cached results."""
     return _folder("cache")
 
 

@@ -7,7 +7,7 @@ import stat
 import sys
 from pathlib import Path
 
-_LOCKED_BYTE = 1 << 30  # beyond the content of such files: on Windows, a locked byte cannot be read
+_LOCKED_BYTE = 1 << 30  # beyond the content of lock files, because a locked byte cannot be read on Windows
 
 
 def is_private(folder: Path) -> bool:

@@ -30,7 +30,7 @@ from .work import Failed, Outcome, Task
 CONNECT_S = 15.0  # a scheduler answers at once; this allows for slow networks
 _INSTALL = "Install it: python3 install.py python -m pip install --require-hashes -r locks/distributed.txt"
 _LOOPBACK_NAMES = ("localhost", "ip6-localhost")
-_DESERIALIZERS = ["dask", "msgpack", "error"]  # without pickle
+_DESERIALIZERS = ["dask", "msgpack", "error"]  # pickle is left out deliberately
 _AHEAD = 2  # pictures in progress or queued per worker thread, so that the next one is ready when one ends
 _RETRIES = 2  # retries of a picture whose worker raised an exception; the scheduler counts lost workers separately
 
@@ -133,7 +133,7 @@ class DaskExecutor:
 
 
 def _bytes_of(inner: Any) -> Any:
-    """Return a finished task's result; raise BadOutcomeError unless it is bytes, or else the task's exception."""
+    """Return a finished task's bytes; raise BadOutcomeError for any other result, or the task's exception."""
     try:
         data = inner.result()
     except (TypeError, ValueError) as error:

@@ -23,7 +23,7 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif", ".gif"}
 )
 _MAX_RECIPE = 1 << 20  # limit in bytes; a recipe with its options and files has a few thousand
-PREVIEWS = "contact-sheet"  # name of the folder next to the page with that name
+PREVIEWS = "contact-sheet"  # folder of the small pictures, next to the page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +173,7 @@ def _pictures(folder: Path, *, without: Path) -> Iterator[Path]:
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            if not path.is_symlink() and path.resolve() != without:  # a link may lead in a circle
+            if not path.is_symlink() and path.resolve() != without:  # a link may form a loop
                 yield from _pictures(path, without=without)
         elif path.suffix.lower() in SUFFIXES:
             yield path

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _PREVIEW_MEGAPIXELS = 0.27  # size of the previews in editors: 640 pixels wide
-_ENLARGED_MEGAPIXELS = 0.25  # before enlargement to 16 times as many
+_ENLARGED_MEGAPIXELS = 0.25  # size before the enlargement to 16 times as many pixels
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ class Interrupts:
         self._arrivals: int | None = None
         self._first: int | None = None
         self._since = 0.0
-        self._due = False  # an interrupt must be raised, or raised again
+        self._due = False  # whether an interrupt must be raised, or raised again
         self._reminded = False
 
     def install(self) -> None:

@@ -25,7 +25,7 @@ from dioptre_link.language import Message
 TILES_PX = (128, 256, 384, 512)
 """Sides of the square tiles. Larger tiles waste less on overlaps but need more memory."""
 
-_LARGEST_BUDGET_BYTES = 2 << 30  # for the tiles in progress, in addition to the picture and its result
+_LARGEST_BUDGET_BYTES = 2 << 30  # for all tiles in progress, not counting the picture and its result
 # Number of tiles at a time on a CPU: parts of a network in XLA, and the NumPy code after it, run on a single core.
 _MOST_TILES = 4
 # If the mean of the output over an input pixel differs from that pixel by more than this, the network has diverged.
@@ -178,7 +178,7 @@ def cheapest_tile(size: tuple[int, int], *, overlap_px: int, most_px: int) -> in
         return rows * columns * tile_px**2
 
     sides = [side for side in TILES_PX if side > 2 * overlap_px or side >= max(size)]
-    sides = sides or [2 * overlap_px + TILES_PX[1]]  # for callers that request a network's entire reach
+    sides = sides or [2 * overlap_px + TILES_PX[1]]  # a caller may request a network's entire reach as overlap
     return min([side for side in sides if side**2 <= most_px] or sides[:1], key=pixels)
 
 

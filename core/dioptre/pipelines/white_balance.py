@@ -329,7 +329,7 @@ def _choice(
 
 
 def _part_of(choice: _Choice, removed: WhitePoint, strength: float) -> tuple[float, float]:
-    """Return the chromaticity of `removed`, with the share of the illuminant that temperature and tint miss."""
+    """Return the chromaticity of `removed`, with the part of the illuminant that temperature and tint miss."""
     beyond = chroma_of(choice.xy) - chroma_of(choice.light.xy)
     if np.abs(beyond).max() < _TOLD:
         return removed.xy

@@ -54,7 +54,7 @@ class Door:
 
 
 def _is_own(writer: asyncio.StreamWriter) -> bool:
-    """Return whether the process at the other end of a Unix socket is this user's, or if the system cannot tell."""
+    """Return whether the process at the other end of a socket is this user's; True if the system cannot tell."""
     uid = peer_uid(writer.get_extra_info("socket"))
     return uid is None or uid == os.getuid()
 

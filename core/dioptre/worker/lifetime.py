@@ -122,7 +122,7 @@ def _open_log() -> None:
     handler.rotator = _rotate
     root = logging.getLogger()
     root.addHandler(handler)
-    root.setLevel(logging.WARNING)  # the level for libraries
+    root.setLevel(logging.WARNING)  # level for the messages of libraries
     logging.getLogger("dioptre").setLevel(logging.INFO)
 
 

@@ -17,11 +17,11 @@ from dioptre_link.errors import DioptreError, UsageError
 from dioptre_link.wire import PixelFormat, Pixels
 
 _BAND_BYTES = 1 << 20  # fits into a core's cache through a chain of NumPy operations
-_LARGE_BAND_BYTES = 32 << 20  # for compiled operations, which use chunks of their own
+_LARGE_BAND_BYTES = 32 << 20  # larger bands for compiled operations, which use chunks of their own
 _NUMPY: dict[str, Any] = {"u8": np.uint8, "u16": np.uint16, "f16": np.float16, "f32": np.float32}
 _FULL = {"u8": 255, "u16": 65535}
 _LARGEST_F16 = 65504.0
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # for linear light with sRGB primaries (IEC 61966-2-1)
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear light, sRGB primaries (IEC 61966-2-1)
 
 _Curve = Callable[[Float[Array, "*shape"]], Float[Array, "*shape"]]
 

@@ -31,7 +31,7 @@ from .events import Step, Steps
 
 LINK = Path(__file__).resolve().parents[1]
 SOURCE = LINK.parent / "source"  # the parts of a checkout that the installer needs
-ABOUT = "about.json"  # in SOURCE: the version and the hash of the core
+ABOUT = "about.json"  # file in SOURCE with the version and the hash of the core
 TITLE = Message("Dioptre is not set up yet")
 TEXT = Message(
     "Dioptre computes outside of the editor, in a Python environment of its own. Its packages come from the Python "

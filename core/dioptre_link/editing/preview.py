@@ -59,7 +59,7 @@ class PreviewSession:
         self._depth: Stored | None = None
         self._depth_key: Hashable = None
         self._depth_shown: Image | None = None
-        self._subjects: dict[Hashable, tuple[str, Image | None]] = {}  # by `Request.choice`
+        self._subjects: dict[Hashable, tuple[str, Image | None]] = {}  # (name, coverage) by `Request.choice`
         self._latest: Hashable = None  # the choice of the most recently found subject
         self._latest_point: Point | None = None
 

@@ -22,7 +22,7 @@ Point = tuple[float, float]
 
 
 class Phase(Enum):
-    """The phase of the preview."""
+    """Phases of a preview."""
 
     EMPTY = "empty"  # no picture yet
     READING = "reading"  # the layer is being sent to the worker
@@ -136,7 +136,7 @@ class State:
 
     @property
     def out_of_date(self) -> bool:
-        """Whether the current view shows no result, or one of other options, and must be marked."""
+        """Whether to mark the current view, because it shows no result or one of other options."""
         return views.VIEWS[self.view].shows_after and self.phase is not Phase.READY
 
     @property
