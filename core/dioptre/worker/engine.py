@@ -70,8 +70,8 @@ class Engine:
         self._thread.join(timeout_s)
 
     def put(self, task: Task) -> None:
+        """Add a task to the queue."""
         with self._condition:
-            """Add a task to the queue."""
             heapq.heappush(self._waiting, (task.priority, next(self._order), task))
             self._condition.notify_all()
 

@@ -139,8 +139,8 @@ def _field_of_view(request: Request, full: tuple[int, int], progress: Progress) 
 
 
 def _needs_field_of_view(options: Mapping[str, Any]) -> bool:
+    """Return whether the options use a real lens or a network that estimates metres."""
     if options.get("lens_mm") is not None:
-        """Return whether the options use a real lens or a network that estimates metres."""
         return True
     if "depth_model" not in options:
         return False

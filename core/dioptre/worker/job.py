@@ -1,4 +1,4 @@
-"""Jobs of clients as the worker manages them."""
+"""A client's job, as managed by the worker."""
 
 from __future__ import annotations
 
