@@ -1,4 +1,4 @@
-"""Set-up of every test run: our allocator settings, a private home, and shapes checked at every call."""
+"""Set-up of every test run: allocator settings, a private home, and shape checks at every call."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from jaxtyping import install_import_hook
 from dioptre_link.paths import cache_dir
 
 MOST_WORKERS = 4
-WORKER_BYTES = 5 << 30  # what one needs at most
+WORKER_BYTES = 5 << 30  # The most that one process needs.
 
-# Compiled programs may stay from run to run; everything else is private.
-os.environ["DIOPTRE_ACCELERATOR"] = "none"  # the reference; tests/models/test_acceleration.py has the other
+# Compiled programs may persist between runs; everything else is private.
+os.environ["DIOPTRE_ACCELERATOR"] = "none"  # The reference; tests/models/test_acceleration.py covers the others.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "compiled"))
 _home = tempfile.TemporaryDirectory(prefix="dioptre-tests-")
 os.environ["DIOPTRE_HOME"] = _home.name
-os.environ["DIOPTRE_KEEP"] = "0"  # no test finds what another one computed, or pretended
-os.environ["LANGUAGE"] = "en"  # tests read what programs say
-_weights = Path(_home.name) / "data" / "weights"  # as the installer leaves it: with the bundled ones
+os.environ["DIOPTRE_KEEP"] = "0"  # No test may use results that another test computed or faked.
+os.environ["LANGUAGE"] = "en"  # Tests check the text of messages.
+_weights = Path(_home.name) / "data" / "weights"  # Contains the bundled weights, as after an installation.
 _weights.mkdir(parents=True)
 for _card in (Path(__file__).resolve().parents[1] / "weights").glob("*/card.json"):
-    if sys.platform == "win32":  # where links need a privilege
+    if sys.platform == "win32":  # Links need a privilege there.
         shutil.copytree(_card.parent, _weights / _card.parent.name)
     else:
         (_weights / _card.parent.name).symlink_to(_card.parent)
@@ -38,7 +38,7 @@ from dioptre import runtime  # noqa: E402  (the home must be set first)
 
 runtime.prepare()
 _hook = install_import_hook("dioptre", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
-_hook.__enter__()  # for the whole run; the modules must be imported under it
+_hook.__enter__()  # Stays active for the whole run, because the modules must be imported under it.
 
 
 def pytest_unconfigure() -> None:
@@ -47,12 +47,12 @@ def pytest_unconfigure() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`: one a core as far as memory goes, but few, for each computes on all cores."""
+    """Return the number of processes for `-n auto`: few, because each needs memory and uses all cores."""
     return int(max(1, min(os.cpu_count() or 1, psutil.virtual_memory().available // WORKER_BYTES, MOST_WORKERS)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """That an editor's tests were skipped is easily overlooked."""
+    """Report skipped editor tests prominently, because they are easily overlooked."""
     skipped = " ".join(str(report.longrepr) for report in terminalreporter.stats.get("skipped", []))
     for editor in sorted(set(re.findall(r"NO \w[\w ]* WAS FOUND", skipped))):
         terminalreporter.section(f"{editor}: the plug-in's tests were not run", red=True, bold=True)
@@ -60,7 +60,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def compiled() -> Iterator[list[float]]:
-    """Grows with every program that JAX compiles, or takes from the cache, while the test runs."""
+    """A list that grows with every program that JAX compiles or loads from the cache during the test."""
     import jax
 
     programs: list[float] = []
@@ -74,7 +74,7 @@ def compiled() -> Iterator[list[float]]:
         yield programs
         before = len(programs)
         jax.jit(lambda x: x + before)(1.0)
-        assert len(programs) > before  # the listener does hear of what is compiled
+        assert len(programs) > before  # Proves that the listener is called.
     finally:
         jax.monitoring.unregister_event_duration_listener(listen)
 

@@ -1,4 +1,4 @@
-"""What workers do in tests, in processes of their own: small, quick, and able to die."""
+"""Fake work for workers in separate processes: small, quick, and able to crash."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dioptre_link.scratch import temporary_folder
 
 
 class Touches:
-    """Makes a file when it is unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, marker: Path) -> None:
         self._marker = marker
@@ -25,28 +25,28 @@ class Touches:
 
 
 def touches(marker: Path, task: Task) -> Touches:
-    """No outcome, but something that runs code where it is unpickled."""
+    """Return an object that runs code when it is unpickled, instead of an outcome."""
     return Touches(marker)
 
 
 def answer_with_a_pickle(do: Callable[[Task], object], task: Task) -> object:
-    """What an uninvited worker does instead of `many._packed_by`."""
+    """Send a pickle, as an uninvited worker would instead of using `many._packed_by`."""
     return do(task)
 
 
 def make_as_seen(task: Task) -> Outcome:
-    """As `make`, but for pictures that this machine does not have."""
+    """Process the picture like `make`, but report pictures that this machine lacks."""
     if task.content is None and not task.source.exists():
         return Failed(code=NOT_HERE, message="not here")
     return make(task)
 
 
 def make(task: Task) -> Outcome:
-    """Copy the picture; its name may ask for something else."""
+    """Copy the picture, or behave as its name requests."""
     name = Path(task.name).stem
     if name.startswith("dies"):
         os.kill(os.getpid(), signal.SIGKILL)
-    if name.startswith("once"):  # dies the first time
+    if name.startswith("once"):  # Crashes the first time only.
         marker = task.source.with_suffix(".seen")
         if not marker.exists():
             marker.touch()

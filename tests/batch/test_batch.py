@@ -1,4 +1,4 @@
-"""A batch from folder to folder, with workers that pretend, in threads or in processes of their own."""
+"""A batch from folder to folder, with fake workers in threads or separate processes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAMES = ("a.jpg", "below/a.jpg", "below/deeper/ünï côde.jpg", "b.jpg", "b.png
 
 
 class Threads:
-    """A executor of threads, so that most tests start no process."""
+    """Executor that uses threads, so that most tests start no process."""
 
     def __init__(self, do: Callable[[Task], Outcome] = make) -> None:
         self._pool = ThreadPoolExecutor(2)
@@ -105,7 +105,7 @@ def test_results_lie_where_the_pictures_lie(photos: Path) -> None:
             ("a-portrait", ".jpg"),
             ("below/a-portrait", ".jpg"),
             ("below/deeper/ünï côde-portrait", ".jpg"),
-            ("b-jpg-portrait", ".jpg"),  # the two b would write the same recipe
+            ("b-jpg-portrait", ".jpg"),  # Without the old suffix, both would write the same recipe.
             ("b-png-portrait", ".png"),
         )
         for suffix in (kind, ".json")
@@ -133,7 +133,7 @@ def test_resume_leaves_out_exactly_what_is_finished(photos: Path) -> None:
     out = photos.parent / "out"
     there = set(contents(out))
     assert sum(name.endswith(".json") for name in there) >= 2
-    add(photos / "a.jpg", colour=9)  # another picture of that name: its result is of the old one
+    add(photos / "a.jpg", colour=9)  # Another picture of the same name: the existing result belongs to the old one.
     watcher = Watcher()
     summary = batch(photos, watcher=watcher, resume=True)
     assert summary.failures.keys() <= {"a.jpg"}
@@ -231,9 +231,9 @@ def test_run_again_the_contact_sheet_keeps_its_rows(photos: Path) -> None:
     page = photos.parent / "out" / "contact-sheet.html"
     first = page.read_text(encoding="utf-8")
     assert first.count("<figure>") == len(NAMES)
-    assert "process " in first  # the messages of the results
+    assert "process " in first  # The messages of the results.
     again = batch(photos)
-    assert len(again.failures) == len(NAMES)  # they already exist
+    assert len(again.failures) == len(NAMES)  # They already exist.
     assert page.read_text(encoding="utf-8") == first
     batch(photos, resume=True)
     assert page.read_text(encoding="utf-8") == first
@@ -293,7 +293,8 @@ def test_the_memory_budget_bounds_what_runs_together(photos: Path) -> None:
     task = Task(name="a", stem="a", source=Path("a.jpg"), sha256="", recipe=PORTRAIT.to_dict(), size=(3000, 4000))
     assert not executor.has_room(task, [task])
     assert LocalExecutor(processes=2, budget_bytes=1 << 40, do=make).has_room(task, [task])
-    summary = batch(photos, executor=lambda _: executor)  # one at a time, but they are made
+    # The pictures are processed one at a time, but all of them.
+    summary = batch(photos, executor=lambda _: executor)
     assert summary.made == len(NAMES)
 
 

@@ -1,4 +1,4 @@
-"""The processes of this machine that a batch hands its pictures to."""
+"""The local processes to which a batch hands its pictures."""
 
 from __future__ import annotations
 
@@ -17,4 +17,4 @@ def test_a_task_cancelled_before_its_process_began_ends_quietly(caplog: pytest.L
     inner.cancel()
     assert isinstance(answer.exception(timeout=0), Cancelled)
     assert lane.idle
-    assert caplog.text == ""  # a callback that raises is logged, to the screen where nothing is set up
+    assert caplog.text == ""  # An exception in a callback would be logged, by default to the screen.

@@ -1,4 +1,4 @@
-"""What a worker sends is an outcome, or a clear error."""
+"""A worker's answer is either an outcome or a clear error."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The power fails at any moment: a replay of every state in which the disk can be then.
+"""A power cut at any moment, tested by replaying every state in which it can leave the disk.
 
-The writer's operations are recorded. Data not synced before the cut may be on the disk or not, in any
-combination: each name, and the bytes of each file.
+The writer's operations are recorded. Each file name, and the content of each file, that was not synced before the
+cut may or may not be on the disk, in any combination.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ RESULT, DEPTH, RECIPE = "photo-portrait.jpg", "photo-portrait-depth.png", "photo
 
 @dataclass
 class Disk:
-    """Operations in their order: ("name", name, inode or None), ("bytes", inode, content), ("names",) synced."""
+    """Operations in order: ("name", name, inode or None), ("bytes", inode, content) or ("names",) for a sync."""
 
     log: list[tuple[object, ...]] = field(default_factory=list)
     originals: dict[int, str] = field(default_factory=dict)
 
     def states(self, before: dict[str, bytes]) -> Iterator[tuple[int, dict[str, bytes]]]:
-        """(number of operations done, what the folder may hold after a cut there)."""
+        """Yield each possible folder content after a cut, with the number of operations before it."""
         names: dict[str, object] = {name: name for name in before}
         synced: dict[object, bytes] = dict(before.items())
         pending: list[tuple[str, object]] = []
@@ -94,7 +94,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 
 def made(word: bytes) -> dict[str, bytes]:
-    """A result with its recipe, as a batch writes it."""
+    """Return a result with its recipe, as a batch writes it."""
     parts = {RESULT: b"result " + word, DEPTH: b"depth " + word}
     listed = {name: WrittenFile(size_bytes=len(c), sha256=sha256(c).hexdigest()) for name, c in parts.items()}
     recipe = Recipe(steps=PORTRAIT.steps, input_sha256=SOURCE, files=listed)
@@ -120,7 +120,7 @@ def test_no_moment_leaves_damage_that_resume_calls_finished(replaced: bool, disk
     for done, there in disk.states(before):
         named = {name: content for name, content in there.items() if not name.startswith(".dioptre-")}
         assert named["holiday.txt"] == b"the user's"
-        for name in new:  # never a part of a file under its own name
+        for name in new:  # A final name never refers to an incomplete file.
             assert named.get(name) in (None, before.get(name), new[name]), f"{name} after operation {done}"
         if named.get(RECIPE) == new[RECIPE]:
             assert {name: named.get(name) for name in new} == new, f"a recipe of what is not there, {done}"

@@ -1,4 +1,4 @@
-"""Digests: equal for equal content whatever the number of cores, and quick."""
+"""Digests are fast, and equal for equal content on any number of cores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from dioptre.caching.digests import digest_of_array, digest_of_bytes, digest_of_file
 
-LARGE = np.random.default_rng(1).integers(0, 256, 11_000_000, np.uint8)  # three blocks
+LARGE = np.random.default_rng(1).integers(0, 256, 11_000_000, np.uint8)  # Three blocks.
 
 
 def test_the_number_of_cores_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Kept results: the same to the bit, bounded, private, and never a damaged one."""
+"""Cached results are bit-identical, bounded, private, and never damaged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PICTURE = np.linspace(0, 1, 60 * 40 * 3, dtype=np.float32).reshape(60, 40, 3)
 
 
 class Step:
-    """A step that counts how often it is computed."""
+    """A step that counts its runs."""
 
     def __init__(self, value: float = 0.5, *, pixels: int = 60 * 40) -> None:
         self.runs = 0
@@ -133,7 +133,7 @@ def test_a_damaged_file_is_removed_and_computed_again(
     assert step.runs == 2
     assert again.planes["disparity"].tobytes() == whole.planes["disparity"].tobytes()
     cache.result("depth", {"picture": PICTURE}, step)
-    assert step.runs == 2  # the new file is whole
+    assert step.runs == 2  # The new file is complete.
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
@@ -148,15 +148,15 @@ def test_only_the_user_can_read_it(cache: DiskCache, folder: Path) -> None:
 
 
 def test_what_was_used_longest_ago_goes_first(cache: DiskCache, folder: Path) -> None:
-    pixels = 80_000  # 320 kB: three fit into the megabyte
+    pixels = 80_000  # 320 kB each, so three fit into the megabyte.
     steps = {name: Step(pixels=pixels) for name in "abcd"}
     for age, name in enumerate("abc"):
         cache.result(name, {}, steps[name])
         for path in files(folder):
             os.utime(path, (path.stat().st_atime - 100, path.stat().st_mtime - 100))
         assert age < 3
-    cache.result("a", {}, steps["a"])  # used just now
-    cache.result("d", {}, steps["d"])  # does not fit beside all three
+    cache.result("a", {}, steps["a"])  # The most recently used entry.
+    cache.result("d", {}, steps["d"])  # Does not fit in addition to the other three.
     assert sum(path.stat().st_size for path in files(folder)) <= 1 << 20
     cache.result("a", {}, steps["a"])
     cache.result("c", {}, steps["c"])

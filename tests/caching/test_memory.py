@@ -1,4 +1,4 @@
-"""The step cache in memory: what is small stays, as long as there is room."""
+"""The step cache in memory keeps small results while there is space."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Step:
 def test_a_step_runs_once_for_the_same_pixels() -> None:
     kept: dict[str, StepResult] = {}
     step, picture = Step(), np.ones((4, 5, 3), np.float32)
-    for _ in range(2):  # two previews: each has a cache of its own on what the picture keeps
+    for _ in range(2):  # Two previews, each with a new cache on the same picture's storage.
         cache = MemoryCache(kept)
         assert cache.result("depth", {"picture": picture.copy()}, step).facts == {"run": 1}
     assert MemoryCache(kept).result("depth", {"picture": picture * 2}, step).facts == {"run": 2}
@@ -43,7 +43,7 @@ def test_the_oldest_goes_first() -> None:
     MemoryCache(kept).result("first", {}, first)
     for number in range(MOST_RESULTS - 1):
         MemoryCache(kept).result("step", {"number": number}, Step())
-    MemoryCache(kept).result("first", {}, first)  # used again: now the latest
+    MemoryCache(kept).result("first", {}, first)  # Used again, so it is now the most recent.
     MemoryCache(kept).result("step", {"number": "one more"}, Step())
     assert len(kept) == MOST_RESULTS
     MemoryCache(kept).result("first", {}, first)
@@ -51,7 +51,7 @@ def test_the_oldest_goes_first() -> None:
 
 
 def test_a_plane_of_a_result_is_known_by_its_step() -> None:
-    """Else its content would be read for every key."""
+    """Otherwise its content would be read for every key."""
     kept: dict[str, StepResult] = {}
     cache, step = MemoryCache(kept), Step()
     plane = cache.result("depth", {}, step).planes["plane"]

@@ -32,7 +32,7 @@ def test_a_picture_is_read_once_for_all_its_steps(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_name_goes_with_its_array() -> None:
-    """Another array may get the address of one that is gone."""
+    """A new array may get the address of a deleted one."""
     known, first = Names(), PICTURE.copy()
     wanted = known.key("step", {"picture": first})
     known.name(first, "first")

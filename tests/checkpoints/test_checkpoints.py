@@ -1,4 +1,4 @@
-"""Contract of checkpoints: what is written comes back, and everything that does not fit is said, all at once."""
+"""Checkpoints: written values are read back unchanged, and all mismatches are reported at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dioptre.checkpoints.save import save
 
 
 class Pair(nnx.Module):
-    """Two layers, one of them in a list: paths with names and numbers."""
+    """Two layers, one of them in a list, so that paths contain names and numbers."""
 
     def __init__(self, *, rngs: nnx.Rngs) -> None:
         self.first = nnx.Linear(8, 4, rngs=rngs)
@@ -57,7 +57,7 @@ def test_saving_again_replaces(folder: Path) -> None:
 def test_storage_rounds_to_its_precision_and_no_further(tmp_path: Path, storage: str) -> None:
     rng = np.random.default_rng(1)
     original = {"matrix": rng.normal(size=(3, 64, 32)).astype(np.float32), "vector": np.ones(5, np.float32)}
-    original["matrix"][0, 0, :3] = (0.0, 6e-8, -60000.0)  # the ends of half precision's range
+    original["matrix"][0, 0, :3] = (0.0, 6e-8, -60000.0)  # The ends of half precision's range.
     _, arrays = read(save(tmp_path, card(storage=storage), original))
     rounded = original["matrix"] if storage == "float32" else original["matrix"].astype(np.float16)
     np.testing.assert_array_equal(arrays["matrix"], rounded)
@@ -107,7 +107,8 @@ def test_every_misfit_is_listed_in_one_error() -> None:
 
 
 def test_a_flipped_bit_is_found(folder: Path) -> None:
-    arrays = (path for path in (folder / "arrays").rglob("*") if path.is_file())  # not the card: it lists them
+    # Excludes the card, which lists the arrays.
+    arrays = (path for path in (folder / "arrays").rglob("*") if path.is_file())
     largest = max(arrays, key=lambda path: path.stat().st_size)
     data = bytearray(largest.read_bytes())
     data[len(data) // 2] ^= 1
@@ -183,7 +184,7 @@ def test_what_is_not_installed_is_said(name: str, tmp_path: Path, monkeypatch: p
 
 
 def announce(folder: Path, name: str, **changes: object) -> None:
-    """Change what the checkpoint says of an array, and the card's checksums with it."""
+    """Change an array's metadata in the checkpoint, and update the card's checksums."""
     import tensorstore
 
     store = tensorstore.KvStore.open({"driver": "ocdbt", "base": f"file://{folder}/arrays/"}).result()
@@ -207,7 +208,7 @@ def announce(folder: Path, name: str, **changes: object) -> None:
 def test_what_is_announced_is_checked_before_memory_is_taken(
     folder: Path, changes: dict[str, object], wanted: dict[str, tuple[int, ...]] | None, words: str
 ) -> None:
-    """Such a folder ended the whole process, which no except clause catches."""
+    """Such a folder terminated the whole process, which no except clause can catch."""
     shapes = {name: array.shape for name, array in values().items()}
     announce(folder, "first.bias", **changes)
     with pytest.raises(WeightsError) as caught:

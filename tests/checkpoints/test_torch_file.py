@@ -1,4 +1,4 @@
-"""PyTorch checkpoints are read without unpickling: what the interpreter builds, and what it refuses."""
+"""PyTorch checkpoints are read without unpickling: supported structures, and refused ones."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def numbers(values: tuple[int, ...]) -> bytes:
 def tensor(
     key: str, shape: tuple[int, ...], strides: tuple[int, ...], *, values: int, offset: int = 0, kind: str = "Float"
 ) -> bytes:
-    """As `torch.save` writes a tensor."""
+    """Return a tensor as `torch.save` writes it."""
     storage = (
         b"(" + text("storage") + f"ctorch\n{kind}Storage\n".encode() + text(key) + text("cpu") + number(values)
     )
@@ -56,7 +56,7 @@ def checkpoint(path: Path, structure: bytes, storages: dict[str, bytes], *, comp
 
 
 def model(weight: bytes) -> bytes:
-    """A dictionary of "model", an OrderedDict of one weight with its state, and "config"."""
+    """Return a dictionary with "model", an OrderedDict of one weight with its state, and "config"."""
     config = (
         b"}("
         + text("width")
@@ -139,7 +139,7 @@ def test_code_in_a_checkpoint_is_refused_and_does_not_run(tmp_path: Path, protoc
         model(tensor("../0", (1,), (1,), values=1)),
         model(tensor("0", (-1,), (1,), values=24)),
         model(tensor("0", (2, 3, 4), (12, 4, 2), values=24)),
-        model(tensor("0", (5, 5), (0, 1), values=24)),  # repeats values: 25 of 24
+        model(tensor("0", (5, 5), (0, 1), values=24)),  # Repeats values: 25 of 24.
         model(tensor("0", (24,), (1,), values=24, offset=1)),
         model(tensor("0", (1 << 30, 1 << 30), (0, 0), values=24)),
         model(tensor("0", (1,) * 9, (1,) * 9, values=24)),

@@ -1,4 +1,4 @@
-"""Small stand-ins for the networks, so that the command line is tested by itself and quickly."""
+"""Small fake networks, so that the command line is tested quickly and in isolation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dioptre_link.operation import Role
 
 @pytest.fixture(autouse=True)
 def private_home(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Log and data folders of this test alone, with the bundled weights."""
+    """Give the test private log and data folders with the bundled weights."""
     home = tmp_path / "home"
     weights = home / "data" / "weights"
     weights.mkdir(parents=True)
@@ -30,7 +30,7 @@ def private_home(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, Any], Inputs]]:
-    """Replace every pipeline by a quick one that makes the described layers; returns the calls in order."""
+    """Replace every pipeline with a quick one that creates the described layers; return the list of calls."""
     calls: list[tuple[str, Mapping[str, Any], Inputs]] = []
 
     def depth(inputs: Inputs) -> Layer:
@@ -92,7 +92,7 @@ def photo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def dioptre(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run a command line in this process; returns exit code, stdout and stderr."""
+    """Return a function that runs a command line in this process and returns exit code, stdout and stderr."""
     from dioptre.cli.main import run
 
     def call(*arguments: object) -> tuple[int, str, str]:

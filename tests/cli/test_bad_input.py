@@ -1,4 +1,4 @@
-"""Bad input from a user's side: one clear sentence, a hint, the exit code, and nothing written."""
+"""Bad input on the command line leads to one clear sentence, a hint and an exit code, and nothing is written."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def half_a_jpeg(path: Path, photo: Path) -> None:
 
 
 def bomb(path: Path, photo: Path) -> None:
-    """A PNG of some hundred bytes whose header announces 300 megapixels."""
+    """Write a PNG of some hundred bytes whose header declares 300 megapixels."""
 
     def chunk(kind: bytes, payload: bytes) -> bytes:
         return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
@@ -95,7 +95,7 @@ def test_a_bad_picture_is_refused_in_words(
 
 @pytest.fixture
 def own_weights(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's weights folder as the only one, with real copies that a test may spoil."""
+    """The user's weights folder as the only one, with real copies that a test may damage."""
     weights = private_home / "data" / "weights"
     for link in list(weights.iterdir()):
         target = link.resolve()
@@ -120,7 +120,7 @@ def corrupt(weights: Path) -> None:
 
 
 def foreign(weights: Path) -> None:
-    """Another network's values under this one's name, with a card that agrees with itself."""
+    """Put another network's values under this one's name, with a consistent card."""
     shutil.rmtree(weights / "span-x2")
     shutil.copytree(weights / "span-x4", weights / "span-x2")
     card = weights / "span-x2" / "card.json"
@@ -164,7 +164,8 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(
     code, _, err = dioptre("run", photo, "-o", tmp_path / "file" / "out")
     assert code == 1
     assert "part of its path is not a folder" in err
-    monkeypatch.setattr(os, "access", lambda *_: False)  # what a read-only folder answers; root may write anywhere
+    # Simulates a read-only folder, because root may write anywhere.
+    monkeypatch.setattr(os, "access", lambda *_: False)
     code, _, err = dioptre("run", photo, "-o", tmp_path / "out")
     assert code == 1
     assert "cannot be written" in err

@@ -1,4 +1,4 @@
-"""`dioptre batch` as a command: what it says, and what signals and a crash leave."""
+"""The command `dioptre batch`: its messages, and the state after signals and crashes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if __name__ == "__main__":
 
 
 class InThisProcess:
-    """Works in the test's own process, where the networks are pretended."""
+    """Executor that works in the test's own process, where the networks are replaced by fakes."""
 
     def __init__(self, *, processes: int, budget_bytes: int) -> None:
         assert processes >= 1
@@ -128,7 +128,7 @@ def test_what_concerns_all_pictures_is_said_before_any_work(photos: Path, tmp_pa
 
 @contextmanager
 def started(photos: Path, out: Path) -> Iterator[subprocess.Popen[str]]:
-    """A batch at work on the last, slow pictures; the first ones are made."""
+    """Start a batch and wait until it works on the last, slow pictures and has finished the first ones."""
     for index in range(2):
         Image.new("RGB", (24, 16)).save(photos / f"slow{index}.jpg")
     with subprocess.Popen(

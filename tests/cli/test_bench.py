@@ -1,4 +1,4 @@
-"""`dioptre bench`: that it measures what it says. The figures themselves are never tested."""
+"""`dioptre bench` reports its measurements. The figures themselves are not tested."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_ceilings_are_told_with_what_is_reached(dioptre: Dioptre, monkeypatch: p
     assert most["gb_per_cpu_s"] > 0
     assert [share["name"] for share in shares] == ["enlarging-network", "to-linear-light", "to-half-size"]
     assert all(share["share"] > 0 for share in shares)
-    assert 0.5 < shares[0]["amount"] < 1.2  # GFLOP: about two for each of SPAN's 425 000 weights at 1024 pixels
+    assert 0.5 < shares[0]["amount"] < 1.2  # GFLOP: about two for each of SPAN's 425 000 weights at 1024 pixels.
 
 
 def test_products_are_counted_through_loops_and_calls() -> None:

@@ -1,4 +1,4 @@
-"""`dioptre cache`: its size, deleting it, and keeping nothing."""
+"""`dioptre cache`: showing its size, clearing it, and turning it off."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_its_size_is_shown_and_it_is_cleared(dioptre) -> None:
     assert out.startswith("Deleted 1 results")
     assert choice.usage().count == 0
     assert not choice.folder().exists()
-    assert dioptre("cache", "clear")[0] == 0  # nothing there is no error
+    assert dioptre("cache", "clear")[0] == 0  # An empty cache is not an error.
 
 
 def test_words_say_what_is_kept_and_where(dioptre) -> None:

@@ -1,4 +1,4 @@
-"""Depth on the command line: the camera's own, and its repair in a selection."""
+"""Depth on the command line: the camera's own depth, and repairing depth in a selection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Dioptre = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def portrait_photo(tmp_path: Path) -> Path:
-    """A photo with the camera's depth: 1 m on the left to 4 m on the right."""
+    """A photo with the camera's depth, from 1 m on the left to 4 m on the right."""
     return write_phone_photo(tmp_path / "portrait.jpg")
 
 

@@ -1,4 +1,4 @@
-"""`dioptre doctor`: what it looks at, and a bug report that gives nothing away."""
+"""`dioptre doctor`: its checks, and a bug report without private data."""
 
 from __future__ import annotations
 

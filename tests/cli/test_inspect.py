@@ -1,4 +1,4 @@
-"""`dioptre inspect`: what the files themselves say, as text and as JSON."""
+"""`dioptre inspect`: the information in the files, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_json_has_the_whole_recipe(made: Path, dioptre: Dioptre) -> None:
     answer = json.loads(out)
     assert (code, answer["type"], answer["made_by_dioptre"]) == (0, "inspection", True)
     beside = json.loads((made / "photo-portrait.json").read_text(encoding="utf-8"))
-    del beside["files"]  # a picture cannot hold its own checksum
+    del beside["files"]  # A picture cannot contain its own checksum.
     assert answer["recipe"] == beside
     assert answer["models"] == {"pretended": "0" * 64}
     assert answer["source_type"].endswith("/algorithmicallyEnhanced")

@@ -1,4 +1,4 @@
-"""Streams that are closed, full or left by their reader, and signals: exit codes and results stay true."""
+"""Exit codes and results are correct despite signals and closed, full or abandoned output streams."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_stderr_changes_no_exit_code(
     out = tmp_path / "out.png"
     named = {"PHOTO": photo, "OUT": out}
     done = shell(f'"$@" {where}', *(named.get(each, each) for each in arguments))
-    lost = where.startswith(">/dev/full") and code == 0  # the result could not be announced anywhere
+    lost = where.startswith(">/dev/full") and code == 0  # The result could not be announced anywhere.
     assert done.returncode == (1 if lost else code)
     assert out.exists() is (code == 0)
 
@@ -171,7 +171,7 @@ main()
 def test_the_first_of_two_signals_counts(
     first: signal.Signals, second: signal.Signals, photo: Path, tmp_path: Path
 ) -> None:
-    """Both come before Python handles either, during a long call; at the same instant, the system chooses."""
+    """Both arrive during a long call, before Python handles either. The system orders simultaneous signals."""
     code = BUSY.format(first=int(first), second=int(second))
     with start("run", photo, "-o", tmp_path / "out", code=code) as process:
         process.communicate(timeout=TIMEOUT_S)
@@ -212,7 +212,7 @@ def test_who_asks_again_later_is_heard(photo: Path, tmp_path: Path) -> None:
 
 
 def test_a_signal_that_is_ignored_stays_ignored(photo: Path, tmp_path: Path) -> None:
-    """As under `nohup`."""
+    """`nohup` ignores signals in the same way."""
     out = tmp_path / "out.png"
     code = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + QUICK.replace(
         'progress(0.5, "Working")', "import os; os.kill(os.getpid(), signal.SIGHUP)"

@@ -1,4 +1,4 @@
-"""`dioptre presets`, and running them."""
+"""`dioptre presets`, and running presets."""
 
 from __future__ import annotations
 

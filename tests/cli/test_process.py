@@ -1,4 +1,4 @@
-"""The command line as a process of its own: start, signals, closed pipes."""
+"""The command line as a separate process: start, signals and closed pipes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ main()
 
 @contextmanager
 def start(*arguments: object, code: str = ENDLESS) -> Iterator[subprocess.Popen[str]]:
-    """The command line, which can be interrupted even where this test run cannot; ended whatever happens."""
+    """Start a command that signals can interrupt, even if this test run ignores them, and always end it."""
     with subprocess.Popen(
         [sys.executable, "-c", f"{INTERRUPTIBLE}{code}", *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -97,7 +97,7 @@ raise SystemExit(143)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_a_signal_during_an_import_cancels_after_it(photo: Path, tmp_path: Path) -> None:
-    """An extension makes an ImportError of a KeyboardInterrupt, or ends the process."""
+    """Otherwise an extension module would turn a KeyboardInterrupt into an ImportError, or end the process."""
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "jax.py").write_text(STARTS, encoding="utf-8")
     with start(tmp_path / "modules", "run", photo, "-o", tmp_path / "out", code=IN_AN_IMPORT) as process:
@@ -130,7 +130,7 @@ def test_a_signal_while_an_error_is_reported_says_cancelled(photo: Path, tmp_pat
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_a_signal_during_executed_text_leaves_the_exit_code(tmp_path: Path) -> None:
-    """Python remembers that a KeyboardInterrupt left `exec`, and would end by SIGINT though it was caught."""
+    """Python remembers that a KeyboardInterrupt left `exec`, and would exit with SIGINT although it was caught."""
     (tmp_path / "ends.py").write_text(EXECUTES, encoding="utf-8")
     done = subprocess.run([sys.executable, "-m", "ends"], cwd=tmp_path, timeout=TIMEOUT_S, check=False)
     assert done.returncode == 143

@@ -1,4 +1,4 @@
-"""Usage lines and hints name the command as the reader starts it."""
+"""Usage lines and hints show the command as the user started it."""
 
 from __future__ import annotations
 

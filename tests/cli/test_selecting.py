@@ -1,4 +1,4 @@
-"""The commands that select: a mask of 16 bits, a cut-out picture, and what is refused."""
+"""The commands that select: 16-bit masks, cut-out pictures and refusals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIDE = 64
 
 @pytest.fixture
 def given(tmp_path: Path) -> list[object]:
-    """A picture and its depth, near at the bottom, as arguments; the depth of 0.5 is chosen."""
+    """A picture and its depth, near at the bottom, as arguments that select the depth of 0.5."""
     picture, depth = tmp_path / "photo.png", tmp_path / "depth.png"
     Image.fromarray(np.full((SIDE, SIDE, 3), 90, np.uint8)).save(picture)
     slope = np.repeat(np.linspace(0, 65535, SIDE)[:, None], SIDE, axis=1)

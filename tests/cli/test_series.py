@@ -18,7 +18,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def series(tmp_path: Path, checkout: Path) -> Path:
-    """A folder of two warm pictures and a cold one, and a text."""
+    """A folder with two warm pictures, a cold one and a text file."""
     folder = tmp_path / "series"
     folder.mkdir()
     with Image.open(checkout / "examples" / "astronaut.jpg") as picture:
@@ -42,7 +42,8 @@ def test_a_folder_is_a_series(series: Path, tmp_path: Path, dioptre: Run, pipeli
     assert code == 0
     assert [Path(line).name for line in out.splitlines()] == ["a.jpg", "b.png", "c.jpg"]
     heard = [call[2].references for call in pipelines]
-    assert [len(references) for references in heard] == [2, 2, 1]  # the cold one was taken under another light
+    # The cold one was taken under another illuminant.
+    assert [len(references) for references in heard] == [2, 2, 1]
     np.testing.assert_array_equal(heard[0][0], heard[1][0])
 
 

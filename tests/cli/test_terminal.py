@@ -1,4 +1,4 @@
-"""Nothing in a file reaches the terminal or the log as a command to it."""
+"""File contents never reach the terminal or the log as control sequences."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COMMANDS = (["inspect"], ["inspect", "--json"], ["depth", "-o", "x.png"], ["run"
 
 
 def picture_with(text: str) -> bytes:
-    """A JPEG with our note, in which the operation and the tool are `text`."""
+    """Return a JPEG with our metadata, in which operation and tool are `text`."""
     packet = corpus.xmp().replace(b'operation="portrait"', f'operation="{text}"'.encode())
     return hostile.jpeg_with(XMP_HEADER + packet)
 

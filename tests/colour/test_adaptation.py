@@ -1,4 +1,4 @@
-"""Chromatic adaptation: white goes to white, there and back is the identity, values agree with CAT16."""
+"""Chromatic adaptation maps white to white, is invertible, and agrees with CAT16."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CAT16_D65_TO_A = np.array(
 
 def test_the_source_white_becomes_the_target_white() -> None:
     white = adapt(xy_to_linear_rgb(A_XY), A_XY, D65)
-    np.testing.assert_allclose(white, 1.0, atol=1e-5)  # float32
+    np.testing.assert_allclose(white, 1.0, atol=1e-5)  # Tolerance for float32.
 
 
 def test_there_and_back(rng: np.random.Generator) -> None:
@@ -28,7 +28,7 @@ def test_there_and_back(rng: np.random.Generator) -> None:
 
 
 def test_agrees_with_published_cat16() -> None:
-    """CAT16 matrix from D65 to A on XYZ, from colour-science 0.4 (matrix_chromatic_adaptation_VonKries)."""
+    """Compare with colour-science 0.4 (matrix_chromatic_adaptation_VonKries, CAT16 on XYZ, from D65 to A)."""
     from dioptre.colour.adaptation import _RGB_TO_XYZ, _XYZ_TO_RGB
 
     ours = _RGB_TO_XYZ @ np.asarray(adaptation_matrix(D65, A_XY)) @ _XYZ_TO_RGB

@@ -1,4 +1,4 @@
-"""The colour mapping: nothing asked changes nothing, a cast is undone exactly, no clipping, order beyond white."""
+"""The colour mapping: identity without changes, exact removal of a cast, no clipping, monotonic above white."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def colours() -> np.ndarray:
 def test_the_light_of_a_von_kries_cast_is_undone_exactly(colours: np.ndarray) -> None:
     cast = linear_to_srgb(adapt(srgb_to_linear(jnp.asarray(colours)), D65, TUNGSTEN))
     undone = correct(cast, TUNGSTEN, D65, NOTHING)
-    np.testing.assert_allclose(undone, colours, atol=2e-5)  # float32 through two transfers
+    np.testing.assert_allclose(undone, colours, atol=2e-5)  # Tolerance for float32 through two transfers.
 
 
 def test_without_a_change_of_light_nothing_changes(colours: np.ndarray) -> None:
@@ -49,7 +49,7 @@ def test_black_stays_black() -> None:
 
 
 def test_beyond_white_the_residual_grows_in_proportion() -> None:
-    """An exposure stop above white stays one: the mapping is homogeneous there."""
+    """The mapping is homogeneous above white, so a difference of one exposure stop is preserved."""
     residual = jnp.asarray(np.random.default_rng(4).normal(0, 0.05, (TERMS, 3)).astype(np.float32))
     colour = jnp.array([[2.0, 1.5, 1.2]])
     one, two = correct(colour, D65, D65, residual), correct(2 * colour, D65, D65, residual)
@@ -84,7 +84,7 @@ def test_what_was_above_white_may_stay_there() -> None:
 
 
 def test_colours_below_black_are_kept() -> None:
-    """Out-of-gamut colours: negative channels come through the change of light."""
+    """The negative channels of out-of-gamut colours survive a change of illuminant."""
     colour = jnp.array([[-0.1, 0.5, 0.4]])
     there = correct(colour, D65, TUNGSTEN, NOTHING)
     np.testing.assert_allclose(correct(there, TUNGSTEN, D65, NOTHING), colour, atol=1e-5)

@@ -1,4 +1,4 @@
-"""The page of the architecture: its layers are those that import-linter keeps, every folder is named."""
+"""The architecture page lists the layers that import-linter enforces, and every folder."""
 
 from __future__ import annotations
 

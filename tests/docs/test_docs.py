@@ -1,4 +1,4 @@
-"""The documentation is right: its links lead somewhere, its commands and samples run, its codes are explained."""
+"""The documentation is correct: its links work, its commands and samples run, and all error codes are explained."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ OURS = (
     "--gimp-dir",
     "--krita-dir",
 )
-README = "README.md"  # its commands build on each other
+README = "README.md"  # Its commands build on each other.
 Calls = list[tuple[str, Mapping[str, Any], Inputs]]
 
 
@@ -103,7 +103,7 @@ def commands() -> list[tuple[str, str]]:
 
 
 def arguments(command: str) -> list[str] | None:
-    """What follows `dioptre`; None where the command is another program's or the installer's own."""
+    """Return the arguments after `dioptre`, or None for commands of other programs or of the installer itself."""
     words = shlex.split(command)
     if words[0] == "dioptre":
         return words[1:]
@@ -115,7 +115,7 @@ def arguments(command: str) -> list[str] | None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the files that the documentation speaks of."""
+    """A folder with the files that the documentation mentions."""
     place = tmp_path / "place"
     (place / "photos").mkdir(parents=True)
     (place / "examples").mkdir()
@@ -141,16 +141,16 @@ def test_commands_do_what_they_say(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """With pretended networks: parsed, run, exit code 0."""
+    """Run the command with fake networks and expect exit code 0."""
     words = arguments(command)
     if words is None or words[0] in ("doctor", "worker", "bench"):
         return
-    if "--scheduler" in words:  # tests/batch has one
+    if "--scheduler" in words:  # tests/batch covers schedulers.
         at = words.index("--scheduler")
         del words[at : at + 2]
     if words[0] == "inspect" and words[1].startswith("out/"):
         assert run(["run", "photo.jpg", "-o", "out"]) == 0
-    if words[-1] == "depth.png":  # what it makes
+    if words[-1] == "depth.png":  # The command creates this file.
         (folder / "depth.png").unlink()
     monkeypatch.setattr(here, "LocalExecutor", InThisProcess)
     words = [word.replace("420,310", "20,10") for word in words]
@@ -166,7 +166,7 @@ def test_the_readmes_commands_work_in_the_order_given(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """In a folder that has what the checkout has, with pretended networks."""
+    """Run the commands with fake networks, in a folder with the checkout's files."""
     shutil.copytree(checkout / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(here, "LocalExecutor", InThisProcess)
@@ -189,7 +189,7 @@ def test_commands_were_found() -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
 def test_samples_run(page: str, folder: Path, checkout: Path) -> None:
-    """With the real networks, each sample in a fresh folder."""
+    """Run each sample with the real networks in a fresh folder."""
     samples = list(blocks(checkout / page, "python"))
     assert samples
     for number, sample in enumerate(samples):
@@ -198,7 +198,8 @@ def test_samples_run(page: str, folder: Path, checkout: Path) -> None:
         shutil.copy(folder / "photo.jpg", place)
         shutil.copytree(folder / "examples", place / "examples")
         script = f"import os; os.chdir({str(place)!r})\n{sample}"
-        exec(compile(script, f"{page}:{number}", "exec"), {"__name__": "sample"})  # our own documentation
+        # Only runs our own documentation.
+        exec(compile(script, f"{page}:{number}", "exec"), {"__name__": "sample"})
 
 
 def test_the_reference_pages_are_current(checkout: Path) -> None:

@@ -1,4 +1,4 @@
-"""docs/dev/extending.md works: a toy option, operation, network and editor, added to a copy as the page says."""
+"""docs/dev/extending.md works: following it adds a toy option, operation, network and editor to a copy."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ print(json.dumps({"menu": "toy" in OPERATIONS, "values": sorted(set(values)), "c
 
 
 def insert(path: Path, mark: str, text: str, *, instead: bool = False) -> None:
-    """Put `text` before the first line that holds `mark`, or in the place of `mark`."""
+    """Insert `text` before the first occurrence of `mark`, or replace `mark` with it."""
     before = path.read_text(encoding="utf-8")
     assert mark in before, f"{path.name} has no {mark}"
     path.write_text(before.replace(mark, text if instead else text + mark, 1), encoding="utf-8")
@@ -188,7 +188,7 @@ def ran(core: Path, script: str, *arguments: str, home: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def home(extended: Path) -> Path:
-    """Short, for its sockets."""
+    """A short path, because of the sockets in it."""
     return extended.parent / "h"
 
 
@@ -213,6 +213,6 @@ def test_a_network(core_says: dict[str, Any]) -> None:
 
 
 def test_an_editor(extended: Path, core_says: dict[str, Any], home: Path) -> None:
-    """With the standard library alone, and a real worker."""
+    """Needs only the standard library and a real worker."""
     answer = ran(extended, EDITOR, sys.executable, home=home)
     assert answer == {"menu": True, "values": [0.75], "code": "usage", "foreign": []}

@@ -1,7 +1,7 @@
-"""Where a test's editor comes from and how a command is run in it.
+"""Finds an editor for a test and runs commands in it.
 
-An editor is a tree made by `tree` (a folder with `.editor-tree` in it), run in a sandbox, or a program of this
-machine, run with a home of its own.
+An editor is either a tree built by `tree` (a folder that contains `.editor-tree`), run in a sandbox, or a program
+of this machine, run with a separate home.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
-HOME = "/home/editor"  # inside of the sandbox
+HOME = "/home/editor"  # Path inside the sandbox.
 
 
 @dataclass(frozen=True)
 class Tree:
-    """An editor tree, and a home that lasts from one command to the next."""
+    """An editor tree with a home that persists between commands."""
 
     folder: Path
     home: Path
 
     def package_version(self, package: str) -> str:
-        """The upstream version of a Debian package in the tree, such as 3.0.4."""
+        """Return the upstream version of a Debian package in the tree, such as 3.0.4."""
         for line in (self.folder / ".editor-tree").read_text(encoding="utf-8").splitlines():
             name, _, version = line.partition(" ")
             if name == package:
@@ -45,7 +45,7 @@ class Tree:
         limit_s: int = 300,
         options: Sequence[str] = (),
     ) -> subprocess.CompletedProcess[str]:
-        """Run `command` inside; binds: path here → path there; options: further ones of the sandbox."""
+        """Run `command` inside. `binds` maps paths here to paths there; `options` are more sandbox options."""
         return subprocess.run(
             [
                 *self._sandbox(
@@ -72,7 +72,7 @@ class Tree:
         gui: bool = False,
         limit_s: int = 300,
     ) -> subprocess.Popen[bytes]:
-        """As `run`, without waiting; what it prints goes to `log`."""
+        """Start `command` like `run`, without waiting; its output goes to `log`."""
         with log.open("wb") as output:
             return subprocess.Popen(
                 [
@@ -106,18 +106,19 @@ class Tree:
 
 @dataclass(frozen=True)
 class ProductPython:
-    """The environment that the tests run in, to be shown inside of a sandbox at its own place."""
+    """The environment in which the tests run, to be mounted in a sandbox at the same path."""
 
     python: Path = field(default_factory=lambda: Path(sys.executable))
 
     def binds(self) -> dict[Path | str, str]:
         folders = {Path(sys.prefix), Path(sys.base_prefix), Path(os.path.realpath(sys.base_prefix)), CHECKOUT}
-        folders |= {Path(folder) for folder in sys.path if Path(folder).is_dir()}  # an editable installation's
-        return {folder: str(folder) for folder in sorted(folders)}  # outer folders first
+        # The folders of an editable installation.
+        folders |= {Path(folder) for folder in sys.path if Path(folder).is_dir()}
+        return {folder: str(folder) for folder in sorted(folders)}  # Outer folders first.
 
 
 def install_plugin(source: Path, target: Path) -> Path:
-    """Copy a plug-in and the shared package as install.py does; returns `target`."""
+    """Copy a plug-in and the shared package like install.py; return `target`."""
     shutil.rmtree(target, ignore_errors=True)
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(source, target, ignore=ignore)

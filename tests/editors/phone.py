@@ -1,4 +1,4 @@
-"""A photograph as phones take them in portrait mode: with the camera's depth in the file."""
+"""A photograph like those of phones in portrait mode, with the camera's depth in the file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SPACES = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:GDepth=
 
 
 def write_phone_photo(path: Path) -> Path:
-    """A JPEG of noise with Google's depth: 1 m on the left to 4 m on the right."""
+    """Write a JPEG of noise with depth in Google's format, from 1 m on the left to 4 m on the right."""
     wedge = np.repeat(np.linspace(0, 255, WIDTH).round().astype(np.uint8)[None], HEIGHT, 0)
     data = base64.b64encode(encode(wedge[..., None], Format.PNG)).decode()
     told = f'GDepth:Format="RangeInverse" GDepth:Near="1" GDepth:Far="4" GDepth:Units="m" GDepth:Data="{data}"'

@@ -1,7 +1,7 @@
-"""A worker whose network for drawings is a small pretended one, published by a server of its own.
+"""A worker whose network for drawings is a small fake, published by a private server.
 
-Runs inside of an editor's sandbox, from which no other server can be reached. OUT/behaviour says how the server
-behaves (see `package_index`).
+It runs inside an editor's sandbox, from which no other server can be reached. OUT/behaviour sets the server's
+behaviour (see `package_index`).
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from pathlib import Path
 from dioptre import runtime
 from dioptre_link.paths import data_dir
 
-NETWORK = "realesr-animevideov3"  # the choice that names it
+NETWORK = "realesr-animevideov3"  # The choice that selects the network.
 
 
 def _fetched_folder() -> Path:
-    """Beside the bundled weights, which the sandbox shows read-only."""
+    """Return a folder next to the bundled weights, which the sandbox mounts read-only."""
     return data_dir() / "fetched"
 
 
 def main() -> None:
-    runtime.prepare()  # before what follows imports JAX
+    runtime.prepare()  # Must precede the imports of JAX below.
     runtime.prepare = lambda: None
     from dioptre.checkpoints import locate
     from dioptre.models import adding, registry
@@ -32,7 +32,7 @@ def main() -> None:
     from ..models.pretended import ENTRY
 
     class Index(package_index.Index):
-        """Behaves as a file says."""
+        """Package index whose behaviour is read from a file."""
 
         @property  # type: ignore[override]
         def behaviour(self) -> str:
@@ -41,7 +41,7 @@ def main() -> None:
 
         @behaviour.setter
         def behaviour(self, _: str) -> None:
-            """The file counts."""
+            """Ignored, because the file determines the behaviour."""
 
     registry.ENTRIES[NETWORK] = replace(ENTRY, id=NETWORK, checkpoints={NETWORK: ""})  # type: ignore[index]
     locate.added_folder = adding.added_folder = _fetched_folder

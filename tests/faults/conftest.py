@@ -1,4 +1,4 @@
-"""The numbers of trials by kind, after the tests."""
+"""Prints the number of trials by kind after the tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .trials import SEED, TRIED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was tried and how it ended: the long run's table."""
+    """Print the table of trials and outcomes."""
     if not TRIED:
         return
     terminalreporter.section(f"faults tried, seed {SEED}")

@@ -1,4 +1,4 @@
-"""Small whole files of every format that Dioptre reads, to be damaged."""
+"""Small valid files of every format that Dioptre reads, to be damaged by tests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RECIPE = Recipe(steps=(Step(operation="portrait"),), models={"a": "0" * 64}, inp
 
 
 def exif() -> bytes:
-    """EXIF with an orientation, a density, a thumbnail's place and a maker note."""
+    """Return EXIF data with orientation, density, thumbnail position and a maker note."""
     found = Image.Exif()
     found[0x0112] = 6
     found[0x011A] = found[0x011B] = 300.0
@@ -46,7 +46,7 @@ def xmp() -> bytes:
 
 @cache
 def pictures() -> dict[str, bytes]:
-    """File by name; the suffix says the format."""
+    """Return files by name; the suffix determines the format."""
     y, x = np.mgrid[0 : SIZE[0], 0 : SIZE[1]]
     codes = np.stack([x * 9, y * 12, (x * y) % 256], -1).astype(np.uint8)
     deep = codes.astype(np.uint16) * 257
@@ -90,7 +90,7 @@ def pictures() -> dict[str, bytes]:
 
 
 def _with_gains(codes: np.ndarray) -> bytes:
-    """An Ultra HDR JPEG whose map has three channels, and so everything that a map can have."""
+    """Return an Ultra HDR JPEG whose gain map has three channels, which exercises all of its fields."""
     gains = GainMap(codes=codes[::2, ::2], stops_max=(1.0, 2.0, 3.0), headroom=(0.0, 3.0))
     behind = ultra_hdr.map_jpeg(gains)
     xmp = ultra_hdr.with_directory(None, map_bytes=len(behind))
@@ -99,7 +99,7 @@ def _with_gains(codes: np.ndarray) -> bytes:
 
 @cache
 def layered() -> bytes:
-    """A small .ora file with two layers and a recipe."""
+    """Return a small .ora file with two layers and a recipe."""
     pixels = np.full((*SIZE, 4), 0.5, np.float32)
     layers = [Layer(name=name, role=Role.RESULT, pixels=pixels) for name in ("One", "Two")]
     with TemporaryDirectory() as folder:
@@ -109,7 +109,7 @@ def layered() -> bytes:
 
 
 def ora(entries: dict[str, bytes], *, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """An archive that begins as an .ora file does, with these entries."""
+    """Return an archive with these entries that begins like an .ora file."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", compression) as archive:
         archive.writestr(zipfile.ZipInfo("mimetype"), "image/openraster")

@@ -1,4 +1,4 @@
-"""What an action cost: memory at its peak, and seconds of the processor."""
+"""Measures the cost of an action: peak memory and processor time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ SMALL_S, S_PER_BYTE, S_PER_PIXEL = 1.0, 4e-6, 1e-6
 
 @contextmanager
 def bounded_cost(*, file_bytes: int, pixels: float) -> Iterator[None]:
-    """Fail where the body takes more than a file of `file_bytes` that may have `pixels` is worth.
+    """Fail if the body costs more than reading a file of `file_bytes` with up to `pixels` pixels may cost.
 
-    Memory is measured where the system says its peak (Linux).
+    Memory is measured only where the system reports its peak (Linux).
     """
     before, started = _begin(), time.process_time()
     try:
@@ -31,7 +31,7 @@ def bounded_cost(*, file_bytes: int, pixels: float) -> Iterator[None]:
 
 
 def _begin() -> int:
-    """Reset the peak; the resident set now."""
+    """Reset the peak and return the current resident set size."""
     try:
         _RESET.write_text("5", encoding="ascii")
         return _field("VmRSS")

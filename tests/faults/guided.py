@@ -1,8 +1,8 @@
-"""Fuzzing that keeps what reaches new code: a small loop of our own, and atheris for long runs where it is.
+"""Coverage-guided fuzzing, with a small loop of our own, or with atheris for long runs.
 
     python -m tests.faults.guided "OpenRaster" -max_total_time=600
 
-runs one target in libFuzzer (Linux, needs `pip install atheris`), and writes the input that failed as crash-*.
+This command runs one target in libFuzzer (Linux, needs `pip install atheris`) and writes failing inputs to crash-*.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _FOLLOWED = (str(Path("dioptre") / "files"), "zipfile", "ElementTree")
 
 
 class Coverage:
-    """Which lines follow each other in the parsers."""
+    """Pairs of consecutively executed lines in the parsers."""
 
     def __init__(self) -> None:
         self.pairs: set[tuple[int, int, int]] = set()
         self._last: dict[int, int] = {}
 
     def of(self, action: Callable[[], object]) -> int:
-        """Run the action; return how many pairs of lines are new."""
+        """Run the action and return the number of new pairs."""
         before = len(self.pairs)
         outer = sys.gettrace()
         sys.settrace(self._entered)
@@ -53,7 +53,7 @@ class Coverage:
 def fuzz(
     work: Callable[[bytes], object], seeds: tuple[bytes, ...], words: tuple[bytes, ...], *, rng: Random, times: int
 ) -> int:
-    """Try the seeds and `times` changed ones; return how many inputs reached something new."""
+    """Try the seeds and `times` mutated inputs; return the number of inputs that reached new code."""
     coverage = Coverage()
     kept = list(seeds)
     for seed in seeds:
@@ -71,7 +71,7 @@ def fuzz(
 
 
 def changed(data: bytes, others: list[bytes], words: tuple[bytes, ...], rng: Random) -> bytes:
-    """`data` with damage, a word in some place, or the end of another input."""
+    """Return `data` with damage, an inserted word, or the end of another input."""
     at = rng.randrange(len(data) + 1)
     match rng.randrange(4):
         case 0 if words:

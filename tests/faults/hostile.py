@@ -1,4 +1,4 @@
-"""Small files that ask for much memory or time; each is whole as far as a reader sees before it pays."""
+"""Small files that demand much memory or time, each valid as far as a reader can see before paying that price."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _META = 'xmlns:x="adobe:ns:meta/" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-sy
 
 
 def jpeg_with(*segments: bytes) -> bytes:
-    """A small JPEG with these APP1 payloads after its start."""
+    """Return a small JPEG with these APP1 payloads at its start."""
     plain = corpus.pictures()["plain.jpg"]
     parts = [struct.pack(">BBH", 0xFF, APP1, len(each) + 2) + each for each in segments]
     return plain[:2] + b"".join(parts) + plain[2:]
 
 
 def extended_xmp(packets: int, *, announced: int = 64 << 20) -> bytes:
-    """A JPEG whose extended XMP packets announce far more bytes than they bring."""
+    """Return a JPEG whose extended XMP packets declare far more bytes than they contain."""
     parts = [
         EXTENDED_XMP_HEADER + f"{number:032X}".encode() + struct.pack(">II", announced, 0) + b"<a/>"
         for number in range(packets)
@@ -29,7 +29,7 @@ def extended_xmp(packets: int, *, announced: int = 64 << 20) -> bytes:
 
 
 def xmp_of_namespaces(count: int, *, first: int = 0) -> bytes:
-    """An XMP packet that declares and uses that many namespaces."""
+    """Return an XMP packet that declares and uses `count` namespaces."""
     numbers = range(first, first + count)
     declared = " ".join(f'xmlns:p{number}="urn:{number}"' for number in numbers)
     used = " ".join(f'p{number}:a="1"' for number in numbers)
@@ -39,24 +39,24 @@ def xmp_of_namespaces(count: int, *, first: int = 0) -> bytes:
 
 
 def xmp_of(attributes: str) -> bytes:
-    """An XMP packet of one description with these attributes."""
+    """Return an XMP packet with one description that has these attributes."""
     return (
         f"<x:xmpmeta {_META}><rdf:RDF><rdf:Description rdf:about='' {attributes}/></rdf:RDF></x:xmpmeta>".encode()
     )
 
 
 def xmp_with_density(rational: str) -> bytes:
-    """An XMP packet that says so many pixels per unit."""
+    """Return an XMP packet with this number of pixels per unit."""
     return xmp_of(f"xmlns:tiff='http://ns.adobe.com/tiff/1.0/' tiff:XResolution='{rational}'")
 
 
 def xmp_of_elements(count: int) -> bytes:
-    """An XMP packet of that many empty elements."""
+    """Return an XMP packet with `count` empty elements."""
     return f"<x:xmpmeta {_META}><rdf:RDF>{'<a/>' * count}</rdf:RDF></x:xmpmeta>".encode()
 
 
 def exif_of_pointers(pointers: int, entries: int) -> bytes:
-    """An EXIF blob that points to its camera directory that many times."""
+    """Return an EXIF blob that points to its camera directory `pointers` times."""
     at = 8 + 2 + 12 + 4
     below = struct.pack("<H", entries) + struct.pack("<HHII", 0xA002, 3, 1, 7) * entries + bytes(4)
     pointer = struct.pack("<HHII", 0x8769, 4, pointers, at)
@@ -65,7 +65,7 @@ def exif_of_pointers(pointers: int, entries: int) -> bytes:
 
 
 def exif_of_shared_bytes(fields: int, size: int) -> bytes:
-    """An EXIF blob whose camera fields all have the same bytes as their value; a whole TIFF directory too."""
+    """Return EXIF data, also a valid TIFF directory, whose camera fields all share the same bytes."""
     at = 8 + 2 + 12 + 4
     data = at + 2 + 12 * fields + 4
     below = b"".join(struct.pack("<HHII", 0x9000 + number, 7, size, data) for number in range(fields))
@@ -83,7 +83,7 @@ def png_with_exif(blob: bytes) -> bytes:
 
 
 def profile_of_shared_bytes(size: int) -> bytes:
-    """A colour profile of that many bytes in which 100 tags are the whole profile."""
+    """Return a colour profile of `size` bytes in which 100 tags each span the whole profile."""
     profile = bytearray(corpus.adobe_rgb().ljust(size, b"\0"))
     count = struct.unpack_from(">I", profile, 128)[0]
     at = 132 + 12 * count
@@ -107,7 +107,7 @@ def jpeg_with_xmp(packet: bytes) -> bytes:
 
 
 def lab_tiff(side: int, *, strips: int = 256) -> bytes:
-    """An 8-bit Lab TIFF of `side` squared pixels whose strips all lie on the same compressed bytes."""
+    """Return an 8-bit Lab TIFF of `side` × `side` pixels whose strips all share the same compressed bytes."""
     rows = -(-side // strips)
     strip = zlib.compress(bytes(rows * side * 3), 9)
     count = -(-side // rows)
@@ -125,7 +125,7 @@ def lab_tiff(side: int, *, strips: int = 256) -> bytes:
     ]
     body = 8 + 2 + 12 * len(entries) + 4
     data = body + 8 + 8 * count
-    lone = {273: data, 279: len(strip)}  # a list of one stands in its entry
+    lone = {273: data, 279: len(strip)}  # A single value is stored in the entry itself.
     places = {258: body, **(lone if count == 1 else {273: body + 8, 279: body + 8 + 4 * count})}
     table = b"".join(
         struct.pack("<HHI", tag, kind, number)
@@ -138,7 +138,7 @@ def lab_tiff(side: int, *, strips: int = 256) -> bytes:
 
 
 def flat_png(width: int, height: int) -> bytes:
-    """A grey PNG without detail: the most pixels for its bytes."""
+    """Return a uniform grey PNG, which has the most pixels for its bytes."""
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     packer = zlib.compressobj(9)
     row = bytes(width + 1)
@@ -147,7 +147,7 @@ def flat_png(width: int, height: int) -> bytes:
 
 
 def announced_png(width: int, height: int) -> bytes:
-    """A PNG whose header announces pixels that its few bytes cannot hold."""
+    """Return a PNG whose header declares more pixels than its few bytes can contain."""
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
@@ -158,7 +158,7 @@ def announced_png(width: int, height: int) -> bytes:
 
 
 def ora_of_one_picture(layers: int, png: bytes, *, canvas: int = 1) -> bytes:
-    """An .ora file in which that many layers show the same picture."""
+    """Return an .ora file in which all layers show the same picture."""
     stack = "".join('<layer name="" src="a"/>' for _ in range(layers))
     return corpus.ora(
         {"stack.xml": f'<image w="{canvas}" h="{canvas}"><stack>{stack}</stack></image>'.encode(), "a": png}
@@ -174,7 +174,7 @@ def recipe_too_deep() -> bytes:
 
 
 def xmp_with_recipe(recipe: str) -> bytes:
-    """An XMP packet with our history and this text as its recipe."""
+    """Return an XMP packet with our history and this text as its recipe."""
     from xml.sax.saxutils import quoteattr
 
     return (
@@ -185,7 +185,7 @@ def xmp_with_recipe(recipe: str) -> bytes:
 
 
 def utf16_doctype() -> bytes:
-    """A document type that a search for its ASCII bytes does not see."""
+    """Return a document type that a search for ASCII bytes misses."""
     laughs = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 7))
     text = f'<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE x [<!ENTITY l0 "lol">{laughs}]><x>&l6;</x>'
     return b"\xff\xfe" + text.encode("utf-16-le")

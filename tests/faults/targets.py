@@ -1,6 +1,6 @@
-"""Targets of coverage-guided fuzzing: parsers in Python that read what a stranger wrote, and their seeds.
+"""Targets of coverage-guided fuzzing: the Python parsers of untrusted input, and their seeds.
 
-A target takes any bytes and must end in a result or an error with words; what it returns or writes must be sound.
+A target accepts any bytes and must end with a result or a clear error. Its return values and files must be valid.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from dioptre_link.errors import DioptreError
 from . import corpus, hostile
 
 _NOTE = notes.make(operation="depth", models={}, recipe={})
-_HUGE = 1 << 16  # bytes; a longer input only takes longer
+_HUGE = 1 << 16  # Bytes; longer inputs only take longer.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One parser. words: what its inputs are made of."""
+    """One parser. `words` are typical fragments of its inputs."""
 
     seeds: Callable[[], tuple[bytes, ...]]
     work: Callable[[bytes, Path], object]
@@ -45,7 +45,7 @@ class Target:
 
 
 def run(target: Target, data: bytes, folder: Path) -> None:
-    """Try one input; whatever is raised is a finding, warnings included."""
+    """Try one input; any exception or warning is a finding."""
     if len(data) > _HUGE:
         return
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Damaged and hostile files: a picture or a clear error, quickly, and nothing written."""
+"""Damaged and hostile files quickly give a picture or a clear error, and nothing is written."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from . import corpus
 from .costs import bounded_cost
 from .trials import count, mutated, told, trials
 
-QUICK_S = 20.0  # thousands of times what any takes; a loaded machine stays below it
+QUICK_S = 20.0  # Thousands of times the typical duration, so it also holds on a loaded machine.
 MAX_MEGAPIXELS = 2.0
 
 
 @pytest.fixture(autouse=True)
 def nothing_else_is_written(tmp_path: Path) -> object:
-    """The folder above must stay as it is: what a hostile name aims at."""
+    """The parent folder, which hostile names target, must not change."""
     before = sorted(path.name for path in tmp_path.parent.iterdir())
     yield
     assert sorted(path.name for path in tmp_path.parent.iterdir()) == before
 
 
 def survives(action: Callable[[], object], *, file_bytes: int = 1 << 16) -> bool:
-    """Whether it gave something; a clear error is survived too. All else fails, high cost included."""
+    """Return whether the action succeeded. Clear errors are acceptable; other errors and high cost are not."""
     started = time.monotonic()
     said: str | None = None
     with bounded_cost(file_bytes=file_bytes, pixels=4e6):
@@ -85,7 +85,7 @@ def test_damaged_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_decoder_message_that_is_not_text_harms_no_other_file(tmp_path: Path) -> None:
-    """libvips quotes a property's name from the file, and keeps the message until somebody reads it."""
+    """libvips quotes a property's name from the file, and keeps the message until someone reads it."""
     damaged, whole = tmp_path / "a.heic", tmp_path / "b.tif"
     damaged.write_bytes(corpus.pictures()["plain.heic"].replace(b"clap", b"cla\xd6"))
     whole.write_bytes(corpus.pictures()["cmyk.tif"])
@@ -306,7 +306,7 @@ def test_sheets_of_any_size() -> None:
 
 
 def test_links_in_place_of_files(tmp_path: Path) -> None:
-    """A result never goes through a link that somebody put where it is to lie."""
+    """A result is never written through a link at its destination."""
     victim = tmp_path / "victim.png"
     victim.write_bytes(b"mine")
     link = tmp_path / "out.png"
