@@ -1,4 +1,4 @@
-"""The system refuses, stops or lies: failing file operations, full disks, signals, two writers, jumping clocks."""
+"""Failing file operations, full disks, signals, competing writers and jumping clocks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REFUSALS = (errno.ENOSPC, errno.EACCES, errno.EIO, errno.EROFS, errno.EMFILE)
 
 
 class Refusals:
-    """Makes the n-th operation on files below a folder fail, whatever it is: an audit hook sees them all."""
+    """Makes the n-th operation on files below a folder fail; an audit hook sees operations of every kind."""
 
     OPERATIONS = frozenset({"open", "os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.listdir"})
 
@@ -64,14 +64,14 @@ class Refusals:
             raise OSError(self._number, os.strerror(self._number), str(arguments[0]))
 
     def _concerns(self, path: str | bytes) -> bool:
-        """Whether it lies below the folder, or is named relative to its descriptor."""
+        """Return whether the path lies below the folder or is named relative to its descriptor."""
         name = os.fsdecode(path)
         return self._folder in name or (os.sep not in name and name.startswith((".dioptre-", "photo-")))
 
 
 @pytest.fixture(scope="module")
 def refusals() -> Refusals:
-    return Refusals()  # a hook stays for the life of the process; unarmed it does nothing
+    return Refusals()  # The hook cannot be removed, but does nothing unless armed.
 
 
 @pytest.fixture
@@ -82,7 +82,8 @@ def picture(tmp_path: Path) -> Picture:
 
 
 def result(value: float) -> Result:
-    flat = np.full((*corpus.SIZE[::-1], 3), value, np.float32)  # the photo is turned by its EXIF
+    # Swapped sides, because the photo is rotated by its EXIF orientation.
+    flat = np.full((*corpus.SIZE[::-1], 3), value, np.float32)
     return Result(
         layers=(
             Layer(name="Result", role=Role.RESULT, pixels=flat),
@@ -135,7 +136,7 @@ def test_any_refused_file_operation_leaves_all_or_nothing(
                 assert failure.hint
                 assert there == before, "neither whole nor as before"
             assert picture.path.read_bytes() == original
-            with files.staged(out, force=False) as staging:  # what could not be cleaned up then is now
+            with files.staged(out, force=False) as staging:  # Cleans up files that could not be removed earlier.
                 staging.open("next")
             assert not list(out.glob(".dioptre-*"))
         ended = "no trace" if failure and not before else "as before" if failure else "written in full"
@@ -273,7 +274,7 @@ def test_signals_at_any_time(tmp_path: Path) -> None:
                 longest = time.monotonic() - started
                 assert process.returncode == 0
                 continue
-            process.stdout.readline()  # it is loading: from here on every moment counts
+            process.stdout.readline()  # The command has begun loading; the signal may come at any time from now on.
             wait = rng.random() * longest
             try:
                 process.wait(wait)
@@ -299,7 +300,7 @@ def test_signals_at_any_time(tmp_path: Path) -> None:
 
 
 class JumpingClock(datetime):
-    """A clock that is anywhere between 1970 and 9999 each time it is asked."""
+    """A clock that jumps to another time between 1970 and 9999 at every call."""
 
     calls = 0
 
@@ -319,7 +320,7 @@ def test_clocks_that_jump(picture: Picture, tmp_path: Path, monkeypatch: pytest.
         note = files.inspect(flat)
         assert note is not None
         assert note.when.startswith(tuple("123456789"))
-        os.utime(flat, (0, 2**33))  # modified in the year 2242
+        os.utime(flat, (0, 2**33))  # Modified in the year 2242.
         assert files.load(flat).pixels.shape == picture.pixels.shape
         write(result(0.25), picture, out, force=True)
     assert JumpingClock.calls >= 8
@@ -357,14 +358,15 @@ def test_damaged_checkpoints_never_load_as_whole_ones(tmp_path: Path, checkout: 
                 continue
             finally:
                 shutil.rmtree(folder)
-            assert all(np.array_equal(found[key], arrays[key]) for key in arrays)  # a word of the card may change
+            # Text in the card may have changed, but no values.
+            assert all(np.array_equal(found[key], arrays[key]) for key in arrays)
         count("damaged network", "card" if name == "card.json" else "values", "same values")
 
 
 def test_weights_that_are_not_numbers_are_no_success(
     tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whole, listed, with the right sha256, and NaN: the result must be refused."""
+    """The weights are complete, listed and have the right SHA-256, but are NaN: the result must be refused."""
     from dioptre.checkpoints import locate
     from dioptre.checkpoints.card import Card
     from dioptre.checkpoints.load import read

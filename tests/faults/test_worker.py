@@ -1,4 +1,4 @@
-"""A worker that is killed at any step of a job: the editor is notified, nothing is left, the next job is served."""
+"""A worker is killed at any step of a job: the editor is notified, no files remain, and the next job succeeds."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def pid() -> int:
 
 
 def job(at: Callable[[str], None], *, seconds: float = 0.0) -> bytes:
-    """A whole job; `at` is informed of each step. Returns the result's pixels."""
+    """Run a complete job, calling `at` at each step, and return the result's pixels."""
     worker = Worker("test", command=[sys.executable, str(FAKE_WORKER), "120"])
     try:
         worker.connect()
@@ -79,11 +79,11 @@ def job(at: Callable[[str], None], *, seconds: float = 0.0) -> bytes:
 
 
 def served(home: Path) -> None:
-    """The next job succeeds, and no pixels of either job are left behind."""
+    """Check that the next job succeeds and that no pixels of either job remain."""
     assert len(job(lambda step: None)) == SIZE[0] * SIZE[1] * 4
     end = time.monotonic() + ENOUGH_S
     while left := [name for _, _, names in os.walk(start.exchange_dir()) for name in names]:
-        assert time.monotonic() < end, left  # the worker cleans up after a connection has ended
+        assert time.monotonic() < end, left  # The worker cleans up after a connection has closed.
         time.sleep(0.01)
 
 
@@ -105,7 +105,7 @@ def test_killed_at_each_step(step: str, home: Path) -> None:
         assert outcome.message
         assert outcome.hint
         assert step != "result", "it was whole by then"
-    else:  # before a worker keeps anything, another one may take its place
+    else:  # Before a worker stores anything, another one may replace it.
         assert step in ("connected", "filled", "result")
         assert len(outcome) == SIZE[0] * SIZE[1] * 4
     assert killed
@@ -122,7 +122,7 @@ def test_killed_at_any_moment(home: Path) -> None:
 
 
 def one_trial(rng: Random) -> bool:
-    """Whether the job came to its end."""
+    """Run one trial and return whether the job finished."""
     timers: list[threading.Timer] = []
 
     def at(here: str) -> None:

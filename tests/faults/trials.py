@@ -1,4 +1,4 @@
-"""How many trials there are, and the random numbers of each."""
+"""The number of trials, and the random numbers of each."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from contextlib import contextmanager
 SEED = int(os.environ.get("DIOPTRE_FAULTS_SEED", "0"))
 WANTED = int(os.environ.get("DIOPTRE_FAULTS", "600"))
 ONLY = os.environ.get("DIOPTRE_FAULTS_ONLY")
-TRIED: Counter[tuple[str, str, str]] = Counter()  # fault, where, outcome; the run prints it at its end
+TRIED: Counter[tuple[str, str, str]] = Counter()  # Fault, place and outcome; printed at the end of the run.
 
 
 def count(fault: str, where: str, outcome: str, times: int = 1) -> None:
-    """Count a trial that ended well: what was done, to what or when, and what came of it."""
+    """Count a trial that ended well: the fault, its place or time, and the outcome."""
     TRIED[fault, where, outcome] += times
 
 
 def trials(name: str, *, share: float, least: int = 2) -> Iterator[tuple[int, random.Random]]:
-    """Number and random numbers of each trial of the test `name`, which has `share` of all."""
+    """Yield number and random generator of each trial of the test `name`, which runs `share` of all trials."""
     numbers = range(max(least, round(WANTED * share))) if ONLY is None else (int(ONLY),)
     for number in numbers:
         yield number, random.Random(f"{SEED} {name} {number}")
@@ -28,7 +28,7 @@ def trials(name: str, *, share: float, least: int = 2) -> Iterator[tuple[int, ra
 
 @contextmanager
 def told(number: int, what: object) -> Iterator[None]:
-    """Name the trial in whatever fails inside."""
+    """Name the trial in any exception raised inside."""
     try:
         yield
     except Exception as error:
@@ -36,7 +36,7 @@ def told(number: int, what: object) -> Iterator[None]:
 
 
 def mutated(data: bytes, rng: random.Random) -> bytes:
-    """`data` with one to four kinds of damage."""
+    """Return `data` with one to four kinds of damage."""
     content = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
         at = rng.randrange(len(content)) if content else 0
@@ -52,7 +52,7 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
                 content[at:at] = rng.randbytes(some)
             case 4:
                 del content[at : at + some]
-            case 5:  # lengths, counts and offsets love to be extreme
+            case 5:  # Extreme values for lengths, counts and offsets.
                 extreme = rng.choice((b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f"))
                 content[at : at + 4] = extreme
             case 6:

@@ -31,7 +31,7 @@ def profile(request: pytest.FixtureRequest) -> bytes:
 
 @pytest.fixture
 def photo() -> np.ndarray:
-    """uint8 (24, 40, 3): smooth colours with an edge, different in every direction."""
+    """A uint8 picture (24, 40, 3) of smooth colours with an edge, without any symmetry."""
     y, x = np.mgrid[0:24, 0:40]
     red, green = x * 6, y * 10
     blue = np.where(x > 20, 200, 30) + y

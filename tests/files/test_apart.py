@@ -1,4 +1,4 @@
-"""Files are read in a process of its own: with the same result, within limits, and nobody waits for ever."""
+"""Decoding in a separate process gives the same result, stays within its limits, and never hangs the caller."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_a_process_that_was_killed_is_started_again(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
 def test_memory_beyond_the_budget_costs_the_process_alone(tmp_path: Path) -> None:
-    """The decoder that takes more than its file is worth gets no memory, whatever bug it has."""
+    """A decoder that asks for more than its file justifies gets no memory, whatever its bug."""
     greedy = (
         "from dioptre.files import child\n"
         "import numpy as np\n"

@@ -1,4 +1,4 @@
-"""Every bad file ends in one clear sentence with a hint, before any work is wasted."""
+"""Every invalid file leads to one clear sentence with a hint, before any expensive work."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.png"
     Image.new("RGB", (4, 4)).save(path)
     path.chmod(0)
-    if os.access(path, os.R_OK):  # the super-user may read anything: let the system refuse as it would another
+    if os.access(path, os.R_OK):  # Root may read anything, so simulate the refusal that another user would get.
 
         def refuse(refused: Path, *_: object, **__: object) -> None:
             raise PermissionError(13, "Permission denied", str(refused))

@@ -1,4 +1,4 @@
-"""Profiles that are more than a matrix, and curves at their ends."""
+"""Profiles with lookup tables, and the ends of tone curves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CLUT_POINTS = 17
 
 
 def _table_profile() -> bytes:
-    """A version-2 RGB display profile with 16-bit tables to Lab and back: gamma 2 on sRGB's primaries."""
+    """Return a version-2 RGB display profile with 16-bit tables to Lab and back: gamma 2 with sRGB's primaries."""
     gamma = matrix_profile.rgb_profile(
         "tables", primaries_xy=matrix_profile.SRGB_XY, white_xy=matrix_profile.D65_XY, gamma=2.0
     )
@@ -24,7 +24,7 @@ def _table_profile() -> bytes:
     t = (rgb**2 @ to_xyz.T) / matrix_profile.D50_XYZ
     f = np.where(t > (6 / 29) ** 3, np.cbrt(t), t * 841 / 108 + 4 / 29)
     lab = np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], -1)
-    forward = _lut16(np.add(lab, [0, 128, 128]) * [652.8, 256, 256])  # Lab as 16 bits, ICC.1:2001-04 table 11
+    forward = _lut16(np.add(lab, [0, 128, 128]) * [652.8, 256, 256])  # 16-bit Lab as in ICC.1:2001-04, table 11.
     lab = rgb * [100, 255, 255] - [0, 128, 128]
     fy = (lab[:, 0] + 16) / 116
     f = np.stack([fy + lab[:, 1] / 500, fy, fy - lab[:, 2] / 200], -1)
@@ -57,9 +57,9 @@ def test_table_profile_goes_through_littlecms_and_back() -> None:
     model.to_srgb(codes, out=seen)
     linear = (codes / 255.0) ** 2
     expected = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    assert np.abs(seen - expected).max() < 0.01  # 17 points to a side interpolate no better
+    assert np.abs(seen - expected).max() < 0.01  # 17 points per side interpolate no better.
     errors = np.abs(model.from_srgb(seen, dtype=codes.dtype).astype(int) - codes)
-    # The way back is a coarse cube over all of Lab: good in its middle, poor where it cuts the gamut's edge.
+    # The inverse is a coarse cube over all of Lab: good in its middle, poor where it crosses the edge of the gamut.
     assert np.median(errors) <= 1
     assert np.percentile(errors, 90) <= 3
 
@@ -88,7 +88,7 @@ def test_srgb_curve_is_the_standards() -> None:
 
 @pytest.mark.parametrize("kind", range(5))
 def test_parametric_curves(kind: int) -> None:
-    """Each of the five functions of ICC.1:2022 table 68, built so that it is sRGB or a power."""
+    """Check each of the five functions of ICC.1:2022 table 68, with parameters for sRGB or a power."""
     g, a, b, c, d = 2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045
     values = {
         0: (2.2,),

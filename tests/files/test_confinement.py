@@ -1,4 +1,4 @@
-"""Limits that a decoding process puts on itself."""
+"""Limits that a decoding process sets for itself."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ assert second == hard, second
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system keeps no such limit of memory")
 def test_a_large_file_after_a_small_one_gets_what_the_user_allows() -> None:
-    """A hard limit below the file's own is not a reason to keep the last file's."""
+    """The limit of the previous, small file must not persist if the hard limit is below the large one's."""
     done = subprocess.run([sys.executable, "-P", "-c", AGAIN], timeout=120, check=False, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
 
@@ -66,7 +66,7 @@ def test_memory_follows_the_file() -> None:
 
 
 def test_the_job_objects_structures_are_windows() -> None:
-    """Sizes as winnt.h has them for 64 bits."""
+    """The sizes match winnt.h on 64-bit systems."""
     if ctypes.sizeof(ctypes.c_void_p) == 8:
         assert ctypes.sizeof(windows_job._BasicLimits) == 64
         assert ctypes.sizeof(windows_job._ExtendedLimits) == 144

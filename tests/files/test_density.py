@@ -1,4 +1,4 @@
-"""A larger picture prints at the same size: every place that tells pixels per inch tells the new number."""
+"""An enlarged picture keeps its printed size: every place that stores pixels per inch has the new number."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_four_times_the_pixels_four_times_the_density(tmp_path: Path, photo: np.
     assert written.exif is not None
     tags = Image.Exif()
     tags.load(written.exif)
-    if suffix != "tif":  # its own header says it
+    if suffix != "tif":  # TIFF stores the density in its own header.
         assert (tags[0x011A], tags[0x011B]) == (960, 960)
     assert tags.get_ifd(0x8769)[0xA20E] == pytest.approx(10002)
     root = notes.parsed(written.xmp)

@@ -1,4 +1,4 @@
-"""Depth that cameras put into files, in tiny files made here as the specifications say."""
+"""Depth that cameras embed in files, tested with tiny files built from the specifications."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dioptre.files.embedded_depth import of_heif_depth
 from dioptre.files.encode import encode
 from dioptre.files.picture import Format
 
-# A wedge of stored values: 0 on the left, 255 on the right, rows alike.
+# A wedge of stored values, from 0 on the left to 255 on the right, with equal rows.
 WEDGE = np.repeat(np.linspace(0, 255, 16).round().astype(np.uint8)[None], 8, 0)
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 
@@ -31,7 +31,7 @@ def _packet(attributes: str, body: str = "") -> bytes:
 def _jpeg(photo: np.ndarray, xmp: bytes, extended: bytes = b"", exif: bytes | None = None) -> bytes:
     jpeg = containers.into_jpeg(encode(photo, Format.JPEG), exif=exif, xmp=xmp, photoshop=None)
     segments = b""
-    for at in range(0, len(extended), 1000):  # small parts, so that they have to be put together
+    for at in range(0, len(extended), 1000):  # Small parts, so that the reader must reassemble them.
         body = (
             b"0123456789ABCDEF0123456789ABCDEF" + struct.pack(">II", len(extended), at) + extended[at : at + 1000]
         )
@@ -141,7 +141,7 @@ def test_dynamic_depth(tmp_path: Path, photo: np.ndarray, padding: int) -> None:
 
 
 def _heic_with_depth(photo: np.ndarray, depth: np.ndarray) -> bytes:
-    """Two HEVC pictures, the second made the auxiliary depth of the first (ISO/IEC 23008-12, 6.6.2 and B.2.4)."""
+    """Return two HEVC pictures, the second as auxiliary depth of the first (ISO/IEC 23008-12, 6.6.2 and B.2.4)."""
     pillow_heif = pytest.importorskip("pillow_heif")
     heif = pillow_heif.from_bytes(mode="RGB", size=photo.shape[1::-1], data=photo.tobytes())
     heif.add_frombytes(mode="L", size=depth.shape[::-1], data=depth.tobytes())
@@ -171,7 +171,7 @@ def _heic_with_depth(photo: np.ndarray, depth: np.ndarray) -> bytes:
     auxiliary = struct.pack(">I4sI", 12 + len(kind), b"auxC", 0) + kind
     associations = find(b"ipma")
     second = associations + 16
-    second += 3 + data[second + 2]  # past the first picture's list
+    second += 3 + data[second + 2]  # Skip the first picture's list.
     length = data[second + 2]
     data[second + 2] = length + 1
     grow((b"ipma", b"iprp", b"meta"), second + 3 + length, bytes([count + 1]))

@@ -1,4 +1,4 @@
-"""The lens and the sensor in EXIF fields, and the angle of view that follows."""
+"""Lens and sensor in EXIF fields, and the resulting angle of view."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dioptre.files.exif_lens import field_of_view, read_lens
 FOCAL, EQUIVALENT = 0x920A, 0xA405
 PLANE_X, PLANE_Y, PLANE_UNIT = 0xA20E, 0xA20F, 0xA210
 WIDTH, HEIGHT = 0xA002, 0xA003
-# A camera with a sensor of 22.2 x 14.8 mm: 6,000 pixels, 270.27 a millimetre.
+# A camera with a sensor of 22.2 × 14.8 mm and 6,000 pixels: 270.27 pixels per millimetre.
 CAMERA = {FOCAL: 50.0, PLANE_X: 2702.7, PLANE_Y: 2702.7, PLANE_UNIT: 3, WIDTH: 6000, HEIGHT: 4000}
 
 
@@ -59,7 +59,7 @@ def test_a_crop_has_another_angle_that_nobody_knows() -> None:
         {FOCAL: 50.0},
         {EQUIVALENT: 0},
         {FOCAL: 0.0, EQUIVALENT: 0},
-        CAMERA | {PLANE_X: 1.0},  # a sensor of 60 m
+        CAMERA | {PLANE_X: 1.0},  # A sensor of 60 m.
         CAMERA | {PLANE_UNIT: 9},
         CAMERA | {FOCAL: 90000.0},
     ],

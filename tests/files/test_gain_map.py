@@ -1,4 +1,4 @@
-"""Ultra HDR JPEGs: all their light is read, and written again; ordinary formats show what the camera showed."""
+"""Ultra HDR JPEGs are read and written with their full range; other formats show the camera's SDR version."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LAMPS = ((30, 40, 8.0), (60, 110, 4.0))
 
 
 def scene() -> np.ndarray:
-    """Linear light (96, 144, 3): smooth colours below white, and two lamps of 8 and 4 times white."""
+    """Return linear light (96, 144, 3): smooth colours below white, and two lamps of 8 and 4 times white."""
     y, x = np.mgrid[0 : SIZE[0], 0 : SIZE[1]]
     light = np.stack([0.05 + x / 250, 0.05 + y / 170, 0.1 + (x + y) / 600], -1).astype(np.float32)
     for row, column, brightness in LAMPS:
@@ -36,7 +36,7 @@ def scene() -> np.ndarray:
 
 @pytest.fixture
 def photo_hdr(tmp_path: Path) -> Path:
-    """The scene as libultrahdr writes it, through libvips: a writer and reader that is not ours."""
+    """The scene written by libultrahdr through libvips, an independent writer and reader."""
     data = np.ascontiguousarray(scene()).tobytes()
     image = vips().Image.new_from_memory(data, SIZE[1], SIZE[0], 3, "float").copy(interpretation="scrgb")
     path = tmp_path / "photo.jpg"
@@ -73,7 +73,7 @@ def test_what_was_not_touched_returns(photo_hdr: Path, tmp_path: Path) -> None:
     assert np.abs(codes_of(tmp_path / "out.jpg") - codes_of(photo_hdr)).mean() < 0.5
     difference = np.abs(stops(light_of(tmp_path / "out.jpg"), light_of(photo_hdr)))
     assert difference.mean() < 0.03
-    # A map of half the size blurs the rims of the lamps, which are 5 stops high.
+    # A half-size map blurs the rims of the lamps, which are 5 stops high.
     assert np.quantile(difference, 0.95) < 0.1
 
 
@@ -163,13 +163,13 @@ def test_rows_and_another_process_give_the_same(photo_hdr: Path) -> None:
 
 
 def _first_picture(path: Path) -> bytes:
-    """The file without what lies behind its first picture."""
+    """Return the file without the data after its first picture."""
     with Image.open(path) as image:
         return path.read_bytes()[: image._getmp()[0xB002][0]["Size"]]
 
 
 def _file(gains: GainMap, *, exif: bytes | None = None, drop: bytes = b"") -> bytes:
-    """An Ultra HDR JPEG of a grey picture; `drop`: the kind of properties that its map is without."""
+    """Return an Ultra HDR JPEG of a grey picture, without the kind of gain-map properties named by `drop`."""
     behind = ultra_hdr.map_jpeg(gains)
     if drop:
         behind = behind.replace(drop, b"?" * len(drop))
@@ -201,7 +201,7 @@ def test_both_kinds_of_properties_are_read_alike(tmp_path: Path, drop: bytes) ->
 
 def test_the_map_turns_with_its_picture(tmp_path: Path) -> None:
     tags = Image.Exif()
-    tags[0x0112] = 6  # a quarter to the right
+    tags[0x0112] = 6  # Rotate by 90° clockwise.
     grey = replace(THREE, gamma=(1.0,) * 3, stops_min=(0.0,) * 3, stops_max=(3.0,) * 3)
     (tmp_path / "a.jpg").write_bytes(_file(grey, exif=tags.tobytes()[6:]))
     pixels = load(tmp_path / "a.jpg").pixels
@@ -237,11 +237,11 @@ def test_a_map_that_is_larger_than_a_picture_may_be(tmp_path: Path) -> None:
 
 
 def test_offsets_in_the_list_of_pictures_are_right(photo_hdr: Path, tmp_path: Path) -> None:
-    """Whoever follows the list lands on the map's first byte, and the two pictures fill the file."""
+    """Following the list leads to the map's first byte, and the two pictures fill the file."""
     save(load(photo_hdr), tmp_path / "out.jpg")
     data = (tmp_path / "out.jpg").read_bytes()
     with Image.open(tmp_path / "out.jpg") as image:
-        entries = image._getmp()[0xB002]  # what Pillow reads multi-picture files by
+        entries = image._getmp()[0xB002]  # Pillow's way of reading multi-picture files.
     assert sum(entry["Size"] for entry in entries) == len(data)
     start = next(
         start

@@ -1,4 +1,4 @@
-"""Folders that others prepared: what lies in them is never believed, and nothing of theirs is followed."""
+"""Folders prepared by others: their contents are never trusted, and none of their links are followed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from dioptre.files import problems, replacing, staged
 from dioptre.files.folder import Folder
 
-VICTIM, ATTACKER = 65534, 65533  # nobody, and a user that is none either
+VICTIM, ATTACKER = 65534, 65533  # The user nobody, and an unused user id.
 
 
 def write(out: Path, name: str = "result", *, force: bool = False) -> None:
@@ -33,7 +33,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def plant_0_1_0(out: Path) -> None:
-    """The folder that version 0.1.0 believed: it deletes one file and replaces another."""
+    """Create the folder that version 0.1.0 trusted, which makes it delete one file and replace another."""
     hidden = out / ".dioptre-evil"
     for name in ("new", "replaced"):
         (hidden / name).mkdir(parents=True)
@@ -58,7 +58,7 @@ def plant_file(out: Path) -> None:
 
 
 def plant_journal(out: Path) -> None:
-    """An entry as the user's own journal has them, in the folder of the pictures."""
+    """Create an entry in the pictures' folder that looks like one of the user's own journal."""
     notes = [
         {"folder": str(out), "device": out.stat().st_dev, "inode": out.stat().st_ino},
         {"moves": [{"name": "thesis", "temporary": 0, "stamp": [0, 0, 0], "kept": None, "kept_stamp": None}]},
@@ -151,7 +151,7 @@ with atomic.staged(Path(sys.argv[1]), force=True) as staging:
 
 @pytest.fixture
 def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that everybody may write to, and a home of the victim's."""
+    """A world-writable folder, and a home for the victim."""
     if sys.platform == "win32" or os.geteuid() != 0:
         pytest.skip("only root can be two users")
     home = tmp_path / "home"
@@ -166,7 +166,8 @@ def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def as_victim(out: Path, *, kill: bool = False) -> None:
-    for parent in out.parents:  # each time: another pytest that starts meanwhile closes the folder of all
+    # Repeated each time, because another pytest starting meanwhile removes the access to its root folder.
+    for parent in out.parents:
         if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
             parent.chmod(parent.stat().st_mode | 0o011)
     code = KILLED.format(victim=VICTIM, kill=kill)
@@ -194,7 +195,7 @@ def test_a_leftover_of_one_user_is_not_anothers_to_clean(shared: Path) -> None:
     leftovers = list(shared.glob(".dioptre-*"))
     assert leftovers
     home = shared.parent / "other"
-    os.environ["DIOPTRE_HOME"] = str(home)  # monkeypatch of the fixture puts it back
+    os.environ["DIOPTRE_HOME"] = str(home)  # The fixture's monkeypatch restores it.
     write(shared, "mine")
     assert list(shared.glob(".dioptre-*")) == leftovers
     shutil.rmtree(home)
@@ -204,7 +205,7 @@ def test_a_leftover_of_one_user_is_not_anothers_to_clean(shared: Path) -> None:
 
 
 def test_a_journal_of_another_user_is_not_believed(shared: Path, tmp_path: Path) -> None:
-    """The attacker writes an entry that names the victim's file; the journal is not the victim's own."""
+    """The attacker writes an entry that names the victim's file, but not in the victim's own journal."""
     thesis = shared / "thesis"
     thesis.write_text("precious", encoding="utf-8")
     os.chown(thesis, VICTIM, VICTIM)
@@ -234,4 +235,4 @@ def test_a_journal_of_another_user_is_not_believed(shared: Path, tmp_path: Path)
         os.chown(journal, owner, owner)
         os.chown(entry, owner, owner)
         as_victim(shared)
-        assert thesis.exists() is not goes  # the same entry in the victim's own journal is followed
+        assert thesis.exists() is not goes  # The same entry is followed only in the victim's own journal.

@@ -81,7 +81,7 @@ def test_a_writer_at_work_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_an_edit_after_the_crash_stays(tmp_path: Path) -> None:
-    """The user saves into a file of the incomplete set before the next run: it is the user's from then on."""
+    """A file of the incomplete set that the user saves before the next run belongs to the user from then on."""
     (tmp_path / "two").write_text("old", encoding="utf-8")
     killed(tmp_path, after=2, force=True)
     with (tmp_path / "two").open("a", encoding="utf-8") as file:
@@ -91,7 +91,7 @@ def test_an_edit_after_the_crash_stays(tmp_path: Path) -> None:
 
 
 def test_a_copy_of_the_folder_is_not_taken_back(tmp_path: Path) -> None:
-    """What `cp -r` or a synchronised folder carries along says nothing about the files there."""
+    """Notes that were copied by `cp -r` or a synchronised folder must not be applied to the copied files."""
     out, copy = tmp_path / "out", tmp_path / "copy"
     out.mkdir()
     (out / "two").write_text("old", encoding="utf-8")
@@ -115,7 +115,7 @@ def test_a_disk_without_links(tmp_path: Path) -> None:
 
 
 def test_without_a_private_journal_nothing_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where others may write into the data folder, its notes could be theirs."""
+    """If others may write to the data folder, its notes could be forged."""
     home, out = tmp_path / "home", tmp_path / "out"
     out.mkdir()
     monkeypatch.setenv("DIOPTRE_HOME", str(home))

@@ -1,4 +1,4 @@
-"""What goes in comes out: formats, depths, colours, orientation and metadata."""
+"""Loading and saving preserves formats, depths, colours, orientation and metadata."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def test_profile_is_converted_kept_and_undone(tmp_path: Path, profile: bytes, dt
     top = np.iinfo(dtype).max
     back = _codes_of(tmp_path / "out.tif")
     error = np.abs(back.astype(np.int64) - codes)
-    # float32 holds a dark channel beside a bright one to 1e-7 of linear light, which a pure power curve
-    # spreads over the darkest codes of 16 bits; brighter than 2 % every code returns within 1.
+    # float32 represents a dark channel next to a bright one to within 1e-7 of linear light, which a pure power
+    # curve spreads over the darkest codes of 16 bits. Above 2% brightness, every code is restored to within 1.
     assert error[codes > 0.02 * top].max() <= 1
     assert error.max() <= (1 if dtype is np.uint8 else 64)
 
@@ -93,7 +93,7 @@ def _codes_of(path: Path) -> np.ndarray:
 
 
 def test_profile_agrees_with_littlecms(tmp_path: Path) -> None:
-    """Inside sRGB, an Adobe RGB picture must look as Pillow's own LittleCMS says."""
+    """Inside sRGB, an Adobe RGB picture must look the same as with Pillow's own LittleCMS."""
     codes = np.random.default_rng(5).integers(70, 180, (16, 16, 3)).astype(np.uint8)
     adobe = matrix_profile.adobe_rgb()
     picture = load(_write(tmp_path / "in.png", codes, Format.PNG, icc=adobe))
@@ -125,7 +125,7 @@ def test_grey_profile(tmp_path: Path) -> None:
     codes = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
     grey = matrix_profile.grey_profile("gamma 1.8", gamma=1.8)
     picture = load(_write(tmp_path / "in.png", codes, Format.PNG, icc=grey))
-    light = (128 / 255) ** (461 / 256)  # the profile's 8.8 fixed point
+    light = (128 / 255) ** (461 / 256)  # The profile stores gamma in 8.8 fixed point.
     assert picture.pixels[8, 0, 1] == pytest.approx(1.055 * light ** (1 / 2.4) - 0.055, abs=1e-4)
     save(picture, tmp_path / "out.png")
     np.testing.assert_array_equal(_codes_of(tmp_path / "out.png"), codes)
@@ -176,7 +176,8 @@ def test_orientation_is_applied_and_reset(tmp_path: Path, photo: np.ndarray, ori
     expected = np.asarray(ImageOps.exif_transpose(_open(tmp_path / f"in.{suffix}")))
     picture = load(tmp_path / f"in.{suffix}")
     assert picture.pixels.shape == expected.shape
-    assert np.abs(picture.pixels * 255 - expected).max() < 3  # libvips and Pillow may decode JPEG differently by 2
+    # libvips and Pillow may differ by 2 when decoding JPEG.
+    assert np.abs(picture.pixels * 255 - expected).max() < 3
     save(picture, tmp_path / f"out.{suffix}")
     written = _open(tmp_path / f"out.{suffix}")
     assert written.size == (picture.width, picture.height)
@@ -276,7 +277,7 @@ def test_jpeg_takes_the_originals_fine_tables(tmp_path: Path, photo: np.ndarray)
     assert out.layer[0][1:3] == (1, 1), "4:4:4"
     coarse = _open(tmp_path / "coarse-out.jpg").quantization
     assert sum(coarse[0]) < sum(_open(tmp_path / "coarse.jpg").quantization[0]) / 3
-    # A second save with the same tables changes next to nothing.
+    # A second save with the same tables changes very little.
     assert np.abs(load(tmp_path / "fine-out.jpg").pixels - load(tmp_path / "fine.jpg").pixels).max() * 255 < 3
 
 
@@ -296,7 +297,7 @@ def test_camera_marked_adobe_rgb_without_profile(tmp_path: Path, photo: np.ndarr
 
 def test_cmyk_becomes_tagged_srgb_and_says_so(tmp_path: Path) -> None:
     cmyk = np.zeros((8, 8, 4), np.uint8)
-    cmyk[:4, :, 2] = 255  # yellow above, white below
+    cmyk[:4, :, 2] = 255  # Yellow above, white below.
     for name in ("in.jpg", "in.tif"):
         Image.fromarray(cmyk, "CMYK").save(tmp_path / name)
         picture = load(tmp_path / name)
@@ -333,7 +334,7 @@ def test_lab_tiff(tmp_path: Path) -> None:
     lab.save(tmp_path / "in.tif")
     picture = load(tmp_path / "in.tif")
     assert picture.source.colour is Colour.LAB
-    np.testing.assert_allclose(picture.pixels[4, 4] * 255, [200, 100, 50], atol=3)  # 8-bit Lab is coarse
+    np.testing.assert_allclose(picture.pixels[4, 4] * 255, [200, 100, 50], atol=3)  # 8-bit Lab is coarse.
 
 
 def test_premultiplied_tiff_becomes_straight(tmp_path: Path) -> None:
@@ -376,7 +377,7 @@ def test_heic_keeps_its_profile(tmp_path: Path, photo: np.ndarray) -> None:
 
 
 def _ramps(bits: int, *, alpha: bool) -> np.ndarray:
-    """Ramps in every channel from black to white, (96, 128, 3 or 4), of the full range."""
+    """Return full-range ramps from black to white in every channel, with shape (96, 128, 3 or 4)."""
     y, x = np.mgrid[0:96, 0:128]
     planes = [x / 127, y / 95, (x + y) / 222, 1 - x / 254]
     top = 255 if bits == 8 else 65535
@@ -394,7 +395,7 @@ def test_avif_keeps_depth_profile_and_alpha(tmp_path: Path, bits: int, alpha: bo
     assert (source.icc, source.alpha, source.format) == (icc, alpha, Format.AVIF)
     read = _codes_of(tmp_path / "in.avif")
     assert read[-1, -1, :3].min() > 0.99 * np.iinfo(read.dtype).max, "white is white"
-    # Quality 93 of AV1; measured: 0.021, 0.019 and 0.018.
+    # AV1 at quality 93; measured: 0.021, 0.019 and 0.018.
     assert np.abs(read / np.iinfo(read.dtype).max - codes / np.iinfo(codes.dtype).max).max() < 0.03
     assert save(picture, tmp_path / "out.avif") == ()
     again = load(tmp_path / "out.avif")
@@ -418,7 +419,7 @@ def test_avif_of_grey_and_of_16_bits(tmp_path: Path) -> None:
 
 
 def test_pillow_reads_what_libheif_wrote(tmp_path: Path, photo: np.ndarray) -> None:
-    """Pillow brings libavif, another reader; the EXIF item that was put in has not moved the picture."""
+    """Pillow includes libavif, an independent reader; the added EXIF item must not have moved the picture."""
     wide = np.repeat(np.repeat(photo, 4, 0), 4, 1)
     path = _write(tmp_path / "a.avif", wide, Format.AVIF, exif=_camera_exif(160, 96).tobytes()[6:], xmp=b"<x/>")
     with Image.open(path) as image:
@@ -433,7 +434,7 @@ def test_an_hdr_avif_is_said_to_be_one(tmp_path: Path, photo: np.ndarray) -> Non
     data = path.read_bytes()
     at = data.index(b"colrnclx") + 8
     assert load(path).messages == ()
-    path.write_bytes(data[: at + 2] + (16).to_bytes(2, "big") + data[at + 4 :])  # H.273: PQ
+    path.write_bytes(data[: at + 2] + (16).to_bytes(2, "big") + data[at + 4 :])  # PQ in H.273.
     assert "HDR" in load(path).messages[0]
 
 
@@ -465,7 +466,7 @@ def test_values_beyond_an_integers_range_are_clamped(tmp_path: Path) -> None:
 
 
 def test_smooth_slopes_do_not_band(tmp_path: Path) -> None:
-    """A slope over 4 codes in 200 pixels: its local mean must follow, within the noise of one code."""
+    """The local mean of a slope over 4 codes in 200 pixels must follow the slope within the noise of one code."""
     slope = np.linspace(100, 104, 200, dtype=np.float32) / np.float32(255)
     pixels = np.broadcast_to(slope[None, :, None], (64, 200, 3))
     for profile in (None, matrix_profile.adobe_rgb()):
@@ -473,7 +474,7 @@ def test_smooth_slopes_do_not_band(tmp_path: Path) -> None:
         save(pixels, tmp_path / "a.png", like=like, force=True)
         seen = load(tmp_path / "a.png").pixels
         assert np.abs(seen.mean(0) - pixels[0]).max() * 255 < 0.12
-        assert np.abs(seen - pixels).max() * 255 < 2  # a code of Adobe RGB is up to 1.5 of sRGB
+        assert np.abs(seen - pixels).max() * 255 < 2  # A code of Adobe RGB is up to 1.5 codes of sRGB.
 
 
 def test_animation_uses_its_first_frame_and_says_so(tmp_path: Path) -> None:

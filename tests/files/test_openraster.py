@@ -1,4 +1,4 @@
-"""Layered files: written as the specification says, read with suspicion."""
+"""Layered files are written according to the specification and read defensively."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_structure_is_the_specifications(tmp_path: Path) -> None:
         assert (merged.mode, merged.size) == ("RGBA", (50, 30))
         thumbnail = Image.open(io.BytesIO(archive.read("Thumbnails/thumbnail.png")))
         assert max(thumbnail.size) <= 256
-    # The magic of the format: its type is readable at a fixed place.
+    # The format's magic bytes: its type is readable at a fixed position.
     assert (tmp_path / "a.ora").read_bytes()[30:54] == b"mimetypeimage/openraster"
 
 
@@ -60,7 +60,7 @@ def test_round_trip(tmp_path: Path) -> None:
     for layer, original in zip(read.layers, _layers(), strict=True):
         assert (layer.name, layer.role, layer.visible) == (original.name, original.role, original.visible)
         bands = 1 if original.pixels.ndim == 2 else original.pixels.shape[2]
-        tolerance = 0.51 / 65535 if bands == 1 else 1 / 255  # 8-bit colours are dithered
+        tolerance = 0.51 / 65535 if bands == 1 else 1 / 255  # 8-bit colours are dithered.
         values = layer.pixels if bands == 1 else layer.pixels[..., :bands]
         np.testing.assert_allclose(values, original.pixels, atol=tolerance)
 
@@ -72,7 +72,7 @@ def test_merged_image_is_what_pillow_composes() -> None:
         codes = merge([layer], width=50, height=30)
         composed = Image.alpha_composite(composed, Image.fromarray(codes))
     difference = merge(layers[:2], width=50, height=30).astype(int) - np.asarray(composed)
-    assert np.abs(difference).max() <= 2  # both are dithered or rounded, twice and once
+    assert np.abs(difference).max() <= 2  # Both are dithered or rounded, one of them twice.
 
 
 def test_nothing_visible_is_transparent() -> None:
@@ -172,7 +172,7 @@ def test_cut_off_files_are_refused(tmp_path: Path) -> None:
         (tmp_path / "cut.ora").write_bytes(data[: int(share * len(data))])
         with pytest.raises(problems.DamagedPicture):
             read_openraster(tmp_path / "cut.ora")
-    # A flipped byte in the middle of a layer is caught by the archive's own checksum.
+    # The archive's own checksum detects a flipped byte in the middle of a layer.
     middle = len(data) // 3
     (tmp_path / "bad.ora").write_bytes(data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1 :])
     with pytest.raises(problems.DamagedPicture):
@@ -181,7 +181,7 @@ def test_cut_off_files_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_entries_are_stored_or_deflated(tmp_path: Path, method: int) -> None:
-    """Other methods are no part of the format; the errors of their decoders are of kinds of their own."""
+    """The format does not allow other methods, and their decoders raise unrelated types of errors."""
     with zipfile.ZipFile(tmp_path / "a.ora", "w", method) as archive:
         archive.writestr("mimetype", "image/openraster")
     with pytest.raises(problems.DamagedPicture):

@@ -1,4 +1,4 @@
-"""A layered file made larger keeps its structure; only sizes, places and density change."""
+"""An enlarged layered file keeps its structure; only sizes, positions and density change."""
 
 from __future__ import annotations
 

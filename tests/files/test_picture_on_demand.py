@@ -1,4 +1,4 @@
-"""Pictures that are read again: the same pixels, by rows, as long as the file is the same."""
+"""Pictures that are read again give the same pixels, in rows, as long as the file does not change."""
 
 from __future__ import annotations
 

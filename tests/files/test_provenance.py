@@ -1,4 +1,4 @@
-"""The sha256 of an input is of the bytes that its pixels came from, and its permissions hold for its results."""
+"""An input's SHA-256 covers the bytes that were decoded, and its permissions are applied to its results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from dioptre.files import PictureOnDemand, load, problems, save, write_depth, wr
 from dioptre.imaging.layers import Layer, Result
 from dioptre_link.operation import Role
 
-DECODE = importlib.import_module("dioptre.files.decode")  # the package has a function of that name
+# Imported by name, because the package has a function of the same name.
+DECODE = importlib.import_module("dioptre.files.decode")
 
 
 def write(path: Path, value: int) -> bytes:
@@ -43,7 +44,7 @@ def test_a_file_that_changes_while_it_is_decoded_is_refused(
 
     def change() -> None:
         before = path.stat()
-        with path.open("r+b") as file:  # in place, as an editor or a synchronising program may
+        with path.open("r+b") as file:  # In place, as an editor or a synchronising program may write.
             file.truncate()
             file.write(other)
         if times_put_back:

@@ -1,4 +1,4 @@
-"""The set of files of a run."""
+"""The set of files that a run writes."""
 
 from __future__ import annotations
 

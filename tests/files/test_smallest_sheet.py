@@ -1,4 +1,4 @@
-"""Sheets of the smallest and thinnest pictures: made at once, with captions that can be read."""
+"""Sheets of the smallest and thinnest pictures are created at once and have legible captions."""
 
 from __future__ import annotations
 

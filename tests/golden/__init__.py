@@ -12,7 +12,7 @@ from .pattern import pattern as pattern
 
 
 def read_golden(name: str) -> dict[str, Any]:
-    """The content of one JSON file of this folder."""
+    """Return the content of one JSON file in this folder."""
     return json.loads((Path(__file__).parent / f"{name}.json").read_text(encoding="utf-8"))
 
 
@@ -22,7 +22,7 @@ def assert_golden(name: str, output: np.ndarray, *, tolerance: float) -> None:
 
 
 def assert_recorded(golden: dict[str, Any], output: np.ndarray, *, tolerance: float) -> None:
-    """Compare `output`, in the recorded order of axes, with values at places and with its statistics."""
+    """Compare `output`, with axes in recorded order, with the recorded values and statistics."""
     assert list(output.shape) == golden["shape"]
     places = np.array([int(place) for place in golden["at"]])
     np.testing.assert_allclose(output.ravel()[places], list(golden["at"].values()), atol=tolerance, rtol=0)

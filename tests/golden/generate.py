@@ -25,13 +25,13 @@ PLACES = 64
 
 
 def run_onnx(model: bytes, x: np.ndarray) -> np.ndarray:
-    """x and the result: (channels, height, width)."""
+    """Return the network's output for `x`; both have shape (channels, height, width)."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     return session.run(None, {session.get_inputs()[0].name: x[None]})[0][0]
 
 
 def run_ncnn(files: dict[str, bytes], x: np.ndarray) -> np.ndarray:
-    """x and the result: (channels, height, width)."""
+    """Return the network's output for `x`; both have shape (channels, height, width)."""
     net = ncnn.Net()
     net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
     net.opt.use_bf16_storage = False
@@ -42,7 +42,7 @@ def run_ncnn(files: dict[str, bytes], x: np.ndarray) -> np.ndarray:
         net.load_param(str(param))
         net.load_model(str(binary))
         extractor = net.create_extractor()
-        contiguous = np.ascontiguousarray(x)  # ncnn.Mat does not keep the array alive: it needs a name
+        contiguous = np.ascontiguousarray(x)  # ncnn.Mat does not keep the array alive, so it needs a name.
         extractor.input(net.input_names()[0], ncnn.Mat(contiguous))
         return np.array(extractor.extract(net.output_names()[0])[1])
 

@@ -1,4 +1,4 @@
-"""A blur is undone, without seams, and without outlines where there was none."""
+"""Deconvolution removes blur without seams, and without ringing at sharp edges."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def photo(request: pytest.FixtureRequest, checkout: Path) -> np.ndarray:
 
 
 def reduced(photo: np.ndarray, *, blur: float) -> np.ndarray:
-    """Half as large, with a blur of so many pixels of the result, in linear light and in 8 bits."""
+    """Return the photo at half size in 8 bits, blurred by `blur` pixels of the result in linear light."""
     linear = np.where(photo <= 0.04045, photo / 12.92, ((photo + 0.055) / 1.055) ** 2.4)
     blurred = gaussian_filter(linear, (2 * blur, 2 * blur, 0)) if blur else linear
     encoded = np.where(blurred <= 0.0031308, blurred * 12.92, 1.055 * blurred ** (1 / 2.4) - 0.055)
@@ -45,7 +45,7 @@ def test_no_softness_changes_nothing(photo: np.ndarray) -> None:
 
 
 def test_windows_do_not_show(photo: np.ndarray) -> None:
-    """What lies farther away than the filter reaches changes nothing, wherever windows begin."""
+    """Pixels beyond the filter's reach change nothing, wherever windows begin."""
     whole = deconvolved(photo, softness=0.8, degradation=CLEAN)
     part = deconvolved(np.ascontiguousarray(photo[37:, 51:]), softness=0.8, degradation=CLEAN)
     reach = deconvolution._REACH_PX
@@ -60,7 +60,7 @@ def test_flat_pictures_of_any_size_stay_as_they_are(size: tuple[int, int]) -> No
 
 
 def test_no_outlines_where_it_was_sharp() -> None:
-    """Each value stays near those of its neighbours; grey stays grey."""
+    """Each value stays close to those of its neighbours, and grey stays grey."""
     step = np.full((40, 40, 3), 0.2, np.float32)
     step[:, 20:] = 0.8
     made = deconvolved(step, softness=0.8, degradation=CLEAN)

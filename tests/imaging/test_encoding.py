@@ -4,12 +4,12 @@ import numpy as np
 
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 
-# float32 exp and log are good to a few units in the last place.
+# float32 exp and log are accurate to a few units in the last place.
 TOLERANCE = 2e-6
 
 
 def test_known_values():
-    # 0.5 encoded is 0.21404 linear; 0.18 linear (grey card) is 0.46136 encoded (IEC 61966-2-1 by hand).
+    # 0.5 encoded is 0.21404 linear; 0.18 linear (grey card) is 0.46136 encoded (IEC 61966-2-1, computed by hand).
     assert np.allclose(
         srgb_to_linear(jnp.float32([0, 0.02, 0.5, 1])), [0, 0.02 / 12.92, 0.2140411, 1], atol=TOLERANCE
     )

@@ -1,4 +1,4 @@
-"""The subject's own colours: nothing of its old background shows on a new one."""
+"""The subject's own colours: none of its old background shows on a new one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dioptre.imaging.foreground import foreground_rows
 
 
 def soft_edge() -> tuple[np.ndarray, np.ndarray]:
-    """A brown subject, soft over 40 pixels, before a bright green wall."""
+    """Return a brown subject with an edge 40 pixels wide in front of a bright green wall, and its alpha."""
     alpha = np.clip((80 - np.arange(160, dtype=np.float32)) / 40 + 0.5, 0, 1) * np.ones((60, 1), np.float32)
     brown, green = np.float32([0.35, 0.2, 0.1]), np.float32([0.3, 0.9, 0.3])
     return (alpha[..., None] * brown + (1 - alpha[..., None]) * green).astype(np.float32), alpha

@@ -1,4 +1,4 @@
-"""Frames are found, and what only looks like one is left alone."""
+"""Frames are detected, and similar borders are left alone."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def test_a_letter_box_is_found() -> None:
     "picture",
     [
         photo(),
-        framed(0.0, top=12),  # a night sky
-        framed(1.0, top=12),  # a blown-out one
-        framed(0.5, top=5, bottom=5, left=5, right=5),  # a grey border is part of the picture
-        framed(0.0, top=20, bottom=20),  # more black than picture
+        framed(0.0, top=12),  # A night sky.
+        framed(1.0, top=12),  # An overexposed sky.
+        framed(0.5, top=5, bottom=5, left=5, right=5),  # A grey border is part of the picture.
+        framed(0.0, top=20, bottom=20),  # More black than picture.
         np.zeros((40, 40, 3), np.float32),
         np.ones((1, 1, 3), np.float32),
         np.zeros((1, 5000, 3), np.float32),

@@ -18,7 +18,7 @@ def plain_box_mean(values, radius):
 
 
 def plain_guided_filter(guide, target, radius, epsilon):
-    """He et al. 2013, equations 19 to 21, solved pixel by pixel."""
+    """Solve He et al. 2013, equations 19 to 21, pixel by pixel."""
     mean = np.stack([plain_box_mean(guide[..., i], radius) for i in range(3)], -1)
     covariance = np.empty((*target.shape, 3, 3))
     for i in range(3):
@@ -44,7 +44,7 @@ def test_equals_the_definition():
     guide, target = pictures()
     for radius, epsilon in ((2.0, 1e-2), (5.0, 1e-3)):
         made = guided_filter(guide, target, radius_px=radius, epsilon=epsilon)
-        # float32 differences of squares over the covariance's smallest eigenvalue
+        # The error of float32 differences of squares, divided by the covariance's smallest eigenvalue.
         assert np.abs(made - plain_guided_filter(guide, target, int(radius), epsilon)).max() < 2e-4
 
 

@@ -1,4 +1,4 @@
-"""Enlarging along edges: steps land on the finer picture's edge, texture does not show, constants stay."""
+"""Joint upsampling puts steps on the finer picture's edges, ignores texture and preserves constants."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def doubled(values: np.ndarray, finer: np.ndarray) -> np.ndarray:
 
 def test_a_step_lands_on_the_finer_edge_and_stays_a_step() -> None:
     y, x = np.meshgrid(np.arange(96), np.arange(128), indexing="ij")
-    near = x + 0.37 * y < 70  # a slanted edge
+    near = x + 0.37 * y < 70  # A slanted edge.
     finer = np.where(near[..., None], [0.7, 0.3, 0.2], [0.2, 0.3, 0.5]).astype(np.float32)
     coarse = resize(near.astype(np.float32), (48, 64), method="area")
     plain = resize(coarse, (96, 128), method="bilinear")
@@ -29,7 +29,8 @@ def test_texture_does_not_become_depth() -> None:
     finer = rng.uniform(0, 1, (64, 64, 3)).astype(np.float32)
     ramp = np.tile(np.linspace(0.2, 0.8, 32, dtype=np.float32), (32, 1))
     plain = resize(ramp, (64, 64), method="bilinear")
-    assert np.abs(doubled(ramp, finer) - plain)[4:-4, 4:-4].max() < 0.05  # 2.6 coarse pixels' worth of the ramp
+    # The change of the ramp over 2.6 coarse pixels.
+    assert np.abs(doubled(ramp, finer) - plain)[4:-4, 4:-4].max() < 0.05
 
 
 def test_a_constant_stays() -> None:

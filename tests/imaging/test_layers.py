@@ -1,4 +1,4 @@
-"""Layers on demand: pixels as those of any other layer, made again each time."""
+"""Layers on demand: the same pixels as any other layer, recomputed at each access."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_its_pixels_are_all_rows_and_nothing_is_made_before() -> None:
     assert layer.made_of() == (PIXELS,)
     assert not begun
     np.testing.assert_array_equal(layer.pixels, PIXELS * 2)
-    assert layer.pixels is not layer.pixels  # not kept
+    assert layer.pixels is not layer.pixels  # Not cached.
     assert len(begun) == 3
 
 

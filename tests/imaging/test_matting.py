@@ -11,7 +11,7 @@ from dioptre.imaging.resize import resize
 
 
 def disc(size: tuple[int, int], *, rim_px: float) -> np.ndarray:
-    """Alpha of a disc in the middle with a soft rim."""
+    """Return the alpha of a centred disc with a soft rim."""
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
     distance = np.hypot(y - size[0] / 2, (x - size[1] / 2)) - 0.3 * min(size)
     return np.clip(0.5 - distance / rim_px, 0, 1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The membrane over a hole is as smooth as possible and meets its border."""
+"""The membrane over a hole is as smooth as possible and continuous at the hole's border."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _disc(height: int, width: int) -> np.ndarray:
 
 
 def test_a_slope_is_continued_as_a_slope() -> None:
-    """A linear function is its own membrane, also where cells are not square."""
+    """A linear function is its own membrane, even with cells that are not square."""
     y, x = np.mgrid[:300, :500].astype(np.float32)
     slope = 0.001 * x - 0.002 * y + 0.3
     hole = _disc(300, 500)
@@ -23,7 +23,7 @@ def test_a_slope_is_continued_as_a_slope() -> None:
 
 
 def test_it_solves_laplaces_equation() -> None:
-    """x² - y² is harmonic; a guess by averages alone misses it."""
+    """x² - y² is harmonic; averages alone would not reproduce it."""
     y, x = np.mgrid[-1:1:256j, -1:1:256j].astype(np.float32)
     harmonic = x**2 - y**2
     hole = _disc(256, 256)

@@ -1,4 +1,4 @@
-"""Noise and JPEG steps are read off a picture; texture, drawings and what is transparent are not noise."""
+"""Noise and JPEG quantization are estimated from a picture; texture, drawings and transparency do not count."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from PIL import Image
 
 from dioptre.imaging.noise_estimation import measure_degradation, suitable_strength
 
-LUMA_SHARE = np.sqrt(0.299**2 + 0.587**2 + 0.114**2)  # of noise that is alike in all channels
+# Fraction of independent, equally strong channel noise that remains in luma.
+LUMA_SHARE = np.sqrt(0.299**2 + 0.587**2 + 0.114**2)
 
 
 @pytest.fixture(scope="module")
 def picture(checkout: Path) -> np.ndarray:
     with Image.open(checkout / "examples" / "coffee.jpg") as opened:
-        half = opened.convert("RGB").reduce(2)  # finer than the file's own JPEG blocks
+        half = opened.convert("RGB").reduce(2)  # Finer than the file's own JPEG blocks.
         return np.asarray(half, np.float32) / 255
 
 
@@ -67,7 +68,7 @@ def test_more_damage_wants_more(picture: np.ndarray) -> None:
 
 
 def test_fine_texture_of_one_colour_is_not_noise(picture: np.ndarray) -> None:
-    """Gravel or a film's grain: as fine and as even as noise, but in brightness alone."""
+    """Gravel or film grain is as fine and uniform as noise, but affects only brightness."""
     grain = np.random.default_rng(0).normal(0, 0.05, (*picture.shape[:2], 1))
     grainy = np.clip(0.2 + 0.6 * picture + grain, 0, 1).astype(np.float32)
     assert strength_for(grainy) == 0
@@ -88,7 +89,7 @@ def test_what_does_not_count_is_not_looked_at(picture: np.ndarray) -> None:
 
 
 def test_drawings_of_full_colours_are_clean() -> None:
-    """Flat and clipped but for the edges, which must not be taken for noise."""
+    """A drawing is flat and clipped except at its edges, which must not count as noise."""
     y, x = np.indices((256, 256))
     drawing = np.ones((256, 256, 3), np.float32)
     drawing[(x - 128) ** 2 + (y - 128) ** 2 < 100**2] = (1, 0.8, 0)

@@ -1,4 +1,4 @@
-"""Shrinkage of cosine transforms: noise and JPEG blocks go, edges stay, and no seams come."""
+"""Shrinking cosine coefficients removes noise and JPEG blocks, preserves edges and adds no seams."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dioptre.imaging.noise_reduction import reduce_noise
 @pytest.fixture(scope="module")
 def picture(checkout: Path) -> np.ndarray:
     with Image.open(checkout / "examples" / "coffee.jpg") as opened:
-        half = opened.convert("RGB").reduce(2)  # finer than the file's own JPEG blocks
+        half = opened.convert("RGB").reduce(2)  # Finer than the file's own JPEG blocks.
         return np.asarray(half, np.float32) / 255
 
 
@@ -48,7 +48,7 @@ def test_a_clean_edge_stays() -> None:
 
 
 def test_windows_leave_no_seams(picture: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The grid of blocks begins elsewhere in another window, but all of its shifts by two are averaged."""
+    """The block grid starts elsewhere in another window, but the result averages all shifts by two pixels."""
     tall = np.concatenate([picture[:, :40]] * 2)
     whole = reduce_noise(tall[:250], strength=0.4)
     parts = reduce_noise(tall, strength=0.4)[:250]

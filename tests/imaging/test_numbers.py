@@ -1,4 +1,4 @@
-"""Usable numbers without a copy: the same array where nothing is wrong, fixed values where something is."""
+"""Valid numbers without a copy: the same array if nothing is wrong, otherwise corrected values."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from dioptre.imaging.resize import enlarge, fitted_size, resize, resized_rows, s
 
 @pytest.fixture(scope="module")
 def picture():
-    """Far enough from black and white that Pillow's 8-bit path clips no overshoot between its passes."""
+    """A picture far enough from black and white that Pillow's 8-bit path clips no overshoot between its passes."""
     noise = np.random.default_rng(3).uniform(-30, 30, (61, 83, 3))
     waves = np.sin(np.arange(83) / 5)[None, :, None] * 30
     return (128 + noise + waves).astype(np.uint8)
@@ -23,7 +23,7 @@ def picture():
 def test_agrees_with_pillows_8_bit_result(picture, size, method, pillow):
     expected = np.asarray(Image.fromarray(picture).resize(size[::-1], Image.Resampling[pillow])).astype(int)
     made = np.rint(resize(picture.astype(np.float32) / 255, size, method=method) * 255).astype(int)
-    assert np.abs(made - expected).max() <= 1  # Pillow's 8-bit path rounds between its two passes
+    assert np.abs(made - expected).max() <= 1  # Pillow's 8-bit path rounds between its two passes.
 
 
 def test_area_keeps_the_mean_and_values_above_one():

@@ -1,4 +1,4 @@
-"""Planes set aside come back to the last bit, in little memory where they are mostly plain."""
+"""Stored planes are restored to the last bit, and need little memory if they are mostly constant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Defocus from depth."""
+"""Defocus estimated from depth."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dioptre.imaging.sharpness import defocus_from_depth
 
 
 def scene(*, blurred: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Texture whose far half may be out of focus, and its disparity."""
+    """Return a texture whose far half may be out of focus, and its disparity."""
     texture = np.random.default_rng(0).random((200, 240, 3)).astype(np.float32)
     if blurred:
         soft = np.clip(resize(resize(texture, (40, 48), method="area"), (200, 240), method="bicubic"), 0, 1)

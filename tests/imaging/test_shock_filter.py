@@ -8,7 +8,7 @@ SIZE = 96
 
 
 def width_px(profile: np.ndarray) -> int:
-    """Pixels between a tenth and nine tenths of the step."""
+    """Return the number of pixels between 10% and 90% of the step."""
     low, high = profile.min(), profile.max()
     inner = (profile > low + 0.1 * (high - low)) & (profile < low + 0.9 * (high - low))
     return int(inner.sum())
@@ -41,7 +41,7 @@ def test_no_value_comes_up_that_was_not_there() -> None:
     sharp = shock_filtered(soft)
     assert sharp.min() >= soft.min() - 1e-6
     assert sharp.max() <= soft.max() + 1e-6
-    assert np.abs(sharp - soft)[:8].max() < 1e-3  # nor is anything touched far from the step
+    assert np.abs(sharp - soft)[:8].max() < 1e-3  # Nothing changes far from the step.
 
 
 def test_a_round_outline_stays_round() -> None:

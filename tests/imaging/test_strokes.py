@@ -1,4 +1,4 @@
-"""The mask of strokes lies where they were painted, is soft, ends where the depth steps, and suits every size."""
+"""The mask of strokes covers the painted area, is soft, ends at depth steps, and works at every size."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def test_a_dot_is_a_soft_disc_around_its_point(radius: float) -> None:
     mask = stroke_mask([stroke((0.4, 0.6), radius=radius)], FLAT)
     rows, columns = np.indices(SIZE) + 0.5
     distance = np.hypot(rows - 0.6 * SIZE[0], columns - 0.4 * SIZE[1]) / (radius * max(SIZE))
-    slack = max(1 / (radius * max(SIZE)), 1.5 / 32)  # a pixel, or what large strokes are drawn with
+    # One pixel, or the resolution at which large strokes are drawn.
+    slack = max(1 / (radius * max(SIZE)), 1.5 / 32)
     assert (mask[distance < HARD - slack] == 1).all()
     assert (mask[distance > 1 + slack] == 0).all()
     between = (distance > HARD + slack) & (distance < 1 - slack)
@@ -73,13 +74,13 @@ def test_strokes_at_the_edge_stay_inside() -> None:
 
 
 def beside(left: float, right: float, column: int = 150) -> np.ndarray:
-    """The disparity of two walls that meet at a column."""
+    """Return the disparity of two walls that meet at a column."""
     return np.where(np.arange(SIZE[1]) < column, left, right).astype(np.float32) + np.zeros_like(FLAT)
 
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_stroke_ends_where_the_depth_steps(keep: bool) -> None:
-    painted = stroke((0.45, 0.3), (0.45, 0.7), keep=keep)  # 15 pixels beside the step, with a brush of 30
+    painted = stroke((0.45, 0.3), (0.45, 0.7), keep=keep)  # 15 pixels from the step, with a brush of 30.
     mask = np.abs(stroke_mask([painted], beside(0.6, 0.3)))
     assert (mask[60:140, 120:150] == 1).all()
     assert not mask[:, 150:].any()

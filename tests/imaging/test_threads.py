@@ -1,4 +1,4 @@
-"""Work on several cores: all of it is done, in the caller's precision, and an error or a stop ends it."""
+"""Multi-threaded work completes with the caller's precision; an error or a stop request ends it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows: each pixel is kept once, and far enough from edges that are not the picture's."""
+"""Windows keep each pixel once, at a sufficient distance from window edges inside the picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A checkout in miniature: the real installer, a core of three lines, and wheels made here. No network."""
+"""A miniature checkout: the real installer, a core of three lines, and wheels built here. Needs no network."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ print(*sys.argv[1:], needed.WORD)
 
 @dataclass
 class Checkout:
-    """The miniature, the wheels it may install, and a home of its own."""
+    """The miniature checkout, the wheels that it may install, and a separate home."""
 
     folder: Path
     wheels: Path
@@ -50,7 +50,7 @@ class Checkout:
 
     @property
     def environment(self) -> Path:
-        """The environment in use; a folder that does not exist where there is none."""
+        """The environment in use, or a folder that does not exist."""
         pointer = self.home / "data" / "environment.json"
         name = json.loads(pointer.read_text(encoding="utf-8"))["environment"] if pointer.exists() else "none"
         return self.home / "data" / str(name)
@@ -86,13 +86,13 @@ class Checkout:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            errors="replace",  # Windows' code pages
-            timeout=900,  # against hanging alone
+            errors="replace",  # Windows' code pages.
+            timeout=900,  # Only guards against hanging.
             check=False,
         )
 
     def add_wheel(self, name: str, content: str) -> str:
-        """Make a wheel with one module; return its line for a lock file."""
+        """Create a wheel with one module and return its line for a lock file."""
         path = self.wheels / f"{name}-1.0-py3-none-any.whl"
         files = {
             f"{name}.py": content,
@@ -109,7 +109,7 @@ class Checkout:
         return f"{name}==1.0 \\\n    --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
 
     def ask_for_space(self, amount: str) -> None:
-        """Make the installer ask for so many bytes, a Python expression."""
+        """Make the installer require `amount` bytes, given as a Python expression."""
         module = self.folder / "installer" / "environment.py"
         changed, count = re.subn(
             r"(?m)^(_NEEDED_BYTES = )[^#\n]*", rf"\g<1>{amount}  ", module.read_text(encoding="utf-8")
@@ -126,19 +126,19 @@ class Checkout:
         return folder
 
 
-# install.py is started from a foreign folder, as any user may.
+# install.py is started from an unrelated folder, as users may do.
 _RUN = "import runpy, sys; folder = sys.argv.pop(1); sys.argv[0] = 'install.py'; sys.path.insert(0, folder); \
 runpy.run_path(folder + '/install.py', run_name='__main__')"
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Checkout:
-    """The miniature as it is copied for each test."""
+    """The miniature checkout that is copied for each test."""
     base = tmp_path_factory.mktemp("Ordner für Bilder")
     made = Checkout(folder=base / "the checkout", wheels=base / "wheels", home=base / "home")
     made.wheels.mkdir()
     shutil.copytree(checkout / "installer", made.folder / "installer", ignore=shutil.ignore_patterns("__pycache__"))
-    made.ask_for_space("100 * 2**20")  # a fifteenth of what the real environment needs: small disks will do, too
+    made.ask_for_space("100 * 2**20")  # A fifteenth of the real requirement, so that small disks suffice.
     shutil.copy(checkout / "install.py", made.folder)
     link = made.folder / "core" / "dioptre_link"
     link.mkdir(parents=True)
@@ -173,7 +173,7 @@ def miniature(template: Checkout, tmp_path: Path) -> Checkout:
 
 @pytest.fixture(scope="session")
 def installed(template: Checkout) -> Checkout:
-    """One that is installed already; tests that use it leave it so."""
+    """An installed miniature; tests that use it must not change it."""
     outcome = template.install()
     assert outcome.returncode == 0, outcome.stderr
     return template
@@ -181,7 +181,7 @@ def installed(template: Checkout) -> Checkout:
 
 @pytest.fixture(scope="session")
 def installer(checkout: Path) -> ModuleType:
-    """The installer package, loaded without a place on the path."""
+    """The installer package, loaded without changing sys.path."""
     folder = checkout / "installer"
     spec = importlib.util.spec_from_file_location(
         "installer", folder / "__init__.py", submodule_search_locations=[str(folder)]

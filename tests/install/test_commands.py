@@ -1,4 +1,4 @@
-"""What install.py does with its arguments, without installing anything."""
+"""The command line of install.py, without installing anything."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Installed = dict[str, tuple[Path | None, bool]]
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> Installed:
-    """The folders that the plug-ins went into, by editor, and whether these alone were touched."""
+    """The folders of the plug-ins by editor, and whether only the named ones may be changed."""
     asked: Installed = {}
 
     def note(editor: str) -> Any:

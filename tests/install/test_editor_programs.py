@@ -1,4 +1,4 @@
-"""Editors that are not on PATH, as their installers leave them on Windows and macOS; sys.platform is patched."""
+"""Editors outside PATH, where their installers put them on Windows and macOS; sys.platform is patched."""
 
 from __future__ import annotations
 

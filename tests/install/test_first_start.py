@@ -1,4 +1,4 @@
-"""The first start of a plug-in from a zip: it runs the real installer, here on the checkout in miniature."""
+"""The first start of a plug-in from a zip, which runs the real installer, here on a miniature checkout."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .conftest import Checkout
 
 @pytest.fixture
 def zipped(miniature: Checkout, monkeypatch: pytest.MonkeyPatch) -> Checkout:
-    """The miniature as it lies beside a plug-in from a zip, in an editor's environment."""
+    """The miniature next to a plug-in from a zip, with an editor's environment variables."""
     for name in [name for name in os.environ if name.startswith("DIOPTRE_")]:
         monkeypatch.delenv(name)
     for name, value in miniature.variables().items():
@@ -42,7 +42,7 @@ def test_the_core_is_installed_with_progress_and_only_once(zipped: Checkout) -> 
     for step in steps:
         if step.phase.startswith("Installing build tools"):
             break
-    steps.close()  # the user cancels
+    steps.close()  # The user cancels.
     assert first_start.is_needed()
     seen = steps_of_installation()
     fractions = [fraction for fraction, _ in seen]

@@ -1,4 +1,4 @@
-"""Where GIMP's folders are, the plug-in in them, and what `doctor` says when it does not appear."""
+"""GIMP's folders, the plug-in in them, and the findings of `doctor` if GIMP does not list it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def installed(checkout: Path, user: Path) -> Home:
 
 
 def codes(user: Path, home: Home) -> list[str]:
-    """The findings about one GIMP folder, without those about other folders and GIMP's Python."""
+    """Return the findings about one GIMP folder, without those about other folders and GIMP's Python."""
     return [found.code for found in gimp_plugin.findings({}, home=user) if str(home.folder) in found.message]
 
 
@@ -115,11 +115,12 @@ def test_the_installer_remembers_where_and_removes_it(
     console = importlib.import_module(f"{installer.__name__}.console").Console()
     where = environment.Folders(checkout=checkout, **folders(user))
     where.data.mkdir()
-    monkeypatch.setenv("PATH", "")  # no GIMP to ask
+    monkeypatch.setenv("PATH", "")  # There is no GIMP to query.
     chosen = user / "mine"
     plugins.install_gimp(where, console, gimp_plugin, chosen=chosen, portable=True)
     assert gimp_plugin.is_current(checkout, Home(chosen, "test"), folders(user))
-    plugins.install_gimp(where, console, gimp_plugin, chosen=None, portable=True)  # names none: touches none
+    # No folder is named, so none is changed.
+    plugins.install_gimp(where, console, gimp_plugin, chosen=None, portable=True)
     assert not list(user.glob(".config/GIMP/3.0/*"))
     (chosen / "plug-ins/dioptre/dioptre.py").write_text("old", encoding="utf-8")
     plugins.update(where, gimp_plugin)
@@ -129,7 +130,7 @@ def test_the_installer_remembers_where_and_removes_it(
 
 
 def test_gimp_asks_an_updated_plugin_for_its_entries(user: Path) -> None:
-    """GIMP compares the time of the file that it starts, which may be the same in the old and the new plug-in."""
+    """GIMP compares the started file's modification time, which old and new plug-in may have in common."""
     checkout = Path(__file__).resolve().parents[2]
     source = checkout / "plugin/gimp/dioptre/dioptre.py"
     entry = installed(checkout, user).plugin / "dioptre.py"

@@ -1,4 +1,4 @@
-"""install.py from a user's side, on a miniature checkout: real environments, no network."""
+"""install.py from the user's perspective, on a miniature checkout: real environments, no network."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ def test_installs_once_runs_commands_and_touches_nothing_else(miniature: Checkou
     assert not (miniature.home / "data.install.lock").exists()
 
     logged = miniature.log.stat().st_mtime_ns
-    shutil.rmtree(miniature.wheels)  # whatever needs a package now fails
+    shutil.rmtree(miniature.wheels)  # From now on, anything that needs a package fails.
     started = time.monotonic()
     second = miniature.install("greet")
     assert (second.returncode, second.stdout, second.stderr) == (0, "greet thanks\n", "")
-    assert time.monotonic() - started < 5  # the goal is 1 s; this catches an installation, not a busy machine
+    assert time.monotonic() - started < 5  # The goal is 1 s; this only catches an installation, not a busy machine.
     assert miniature.log.stat().st_mtime_ns == logged, "something was installed again"
     assert "up to date" in miniature.install().stderr
 
-    # A changed core is installed again, without any package.
+    # A changed core is reinstalled without any package.
     (miniature.folder / "core/dioptre/__main__.py").write_text("print('new core')\n", encoding="utf-8")
     assert miniature.install("greet").stdout == "new core\n"
-    # So are changed weights; those that a user added stay.
+    # The same holds for changed weights; weights added by a user stay.
     added = miniature.home / "data" / "weights" / "mine"
     added.mkdir()
     shutil.rmtree(miniature.folder / "weights" / "small-model")
     miniature.add_weights("other-model", b"x")
     assert miniature.install("greet").returncode == 0
     assert sorted(path.name for path in added.parent.iterdir()) == ["mine", "other-model"]
-    # A weight file that got lost is put back.
+    # A lost weight file is restored.
     (added.parent / "other-model" / "arrays" / "0").unlink()
     assert miniature.install("greet").returncode == 0
     assert (added.parent / "other-model" / "arrays" / "0").read_bytes() == b"x"
@@ -217,7 +217,7 @@ def test_a_bundle_installs_without_a_network(miniature: Checkout, tmp_path: Path
         "bundle.json",
         "needed-1.0-py3-none-any.whl",
     ]
-    shutil.copy(miniature.folder / "backend.py", bundle.folder)  # the miniature's own
+    shutil.copy(miniature.folder / "backend.py", bundle.folder)  # Specific to the miniature.
     shutil.rmtree(miniature.folder)
     shutil.rmtree(miniature.wheels)
     offline = {"PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "PIP_INDEX_URL": "http://127.0.0.1:9/none"}
@@ -290,7 +290,7 @@ def test_a_folder_in_use_is_refused(place: str, miniature: Checkout) -> None:
     "name", ["cache/depth/scans.csv", "cache/pip/wheel", "data/weights/mine", "log/install.log"]
 )
 def test_a_name_alone_makes_no_folder_dioptres(name: str, miniature: Checkout) -> None:
-    """Other programs use such names, too; the uninstaller would remove what is below them."""
+    """Other programs use such names, too; the uninstaller would remove the contents of these folders."""
     precious = miniature.home / name
     precious.parent.mkdir(parents=True)
     precious.write_text("years of work", encoding="utf-8")
@@ -302,7 +302,7 @@ def test_a_name_alone_makes_no_folder_dioptres(name: str, miniature: Checkout) -
 
 @pytest.mark.parametrize("trace", ["data/writing", "data/worker/worker.lock"])
 def test_a_folder_in_which_dioptre_has_run_is_taken(trace: str, miniature: Checkout) -> None:
-    """One that pip has installed leaves no mark of the installer's."""
+    """A Dioptre installed by pip leaves no installer's mark."""
     folder = miniature.home / "data" / "writing" if trace.endswith("writing") else (miniature.home / trace).parent
     folder.mkdir(parents=True, mode=0o700)
     if folder.name == "worker":
@@ -312,7 +312,7 @@ def test_a_folder_in_which_dioptre_has_run_is_taken(trace: str, miniature: Check
 
 
 def test_in_a_cache_that_others_use_only_dioptres_own_files_go(miniature: Checkout) -> None:
-    """A home of 0.1.0, or DIOPTRE_CACHE_DIR naming a folder in use after the installation."""
+    """A home of version 0.1.0, or DIOPTRE_CACHE_DIR naming a shared folder after the installation."""
     assert miniature.install("greet").returncode == 0
     cache = miniature.home / "cache"
     own = [
@@ -329,7 +329,7 @@ def test_in_a_cache_that_others_use_only_dioptres_own_files_go(miniature: Checko
 
 
 def test_a_home_of_0_1_0_is_recognised_and_only_ours_is_removed(miniature: Checkout) -> None:
-    """0.1.0 installed into a folder in use; its lock says that it is a home."""
+    """0.1.0 could install into a folder in use; its lock file identifies it as a home."""
     own = [
         miniature.home / name
         for name in (
@@ -378,7 +378,7 @@ def test_a_link_in_the_home_is_removed_and_not_followed(miniature: Checkout, tmp
 
 
 def test_every_name_that_the_core_uses_is_known_to_the_installer(checkout: Path) -> None:
-    """A folder that is not in the list would be refused at install, and stay behind."""
+    """A folder missing from the list would be refused during installation and left behind afterwards."""
     from installer import contents
 
     known = {"data": contents.DATA, "cache": contents.CACHE}

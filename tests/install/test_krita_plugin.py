@@ -1,4 +1,4 @@
-"""Where Krita's folders are, the plug-in in them, its switch in kritarc, and what `doctor` says."""
+"""Krita's folders, the plug-in in them, its switch in kritarc, and the findings of `doctor`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lock files: complete, checked by hash, and from nowhere in particular."""
+"""The lock files are complete, have hashes, and name no specific package source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = ("build", "runtime", "distributed", "test", "lint")
 
 
 def pinned(checkout: Path, name: str) -> dict[str, list[str]]:
-    """Versions by package (several where systems or Pythons differ); checks the form of every line."""
+    """Return versions by package (several where systems or Pythons differ), and check the form of every line."""
     found: dict[str, list[str]] = {}
     text = (checkout / "locks" / f"{name}.txt").read_text(encoding="utf-8")
     for block in re.split(r"\n(?=\S)", text.strip()):

@@ -1,11 +1,12 @@
-"""The installed files fit below a Windows user's folder, where whole paths have at most 259 characters."""
+"""The installed files fit below a Windows user's folder, where a full path has at most 259 characters."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-LONGEST = 180  # C:\Users\, a name of 20 characters, \AppData\Local\Dioptre\data\environment-0123456789ab-2\: 81
+# The rest may be C:\Users\, a name of 20 characters, \AppData\Local\Dioptre\data\environment-0123456789ab-2\: 81
+LONGEST = 180
 
 
 def test_no_installed_path_is_too_long_for_windows() -> None:

@@ -1,4 +1,4 @@
-"""Which Python is taken, and what is said when there is none."""
+"""The choice of the Python interpreter, and the messages if none is suitable."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def pythons(installer: ModuleType) -> ModuleType:
 
 
 def fake(path: Path, answer: str) -> Path:
-    """An executable that answers the probe like a Python of another version."""
+    """Create an executable that answers the probe like a Python of another version."""
     path.write_text(f"#!/bin/sh\nprintf '%s\\n' {answer}\n", encoding="utf-8")
     path.chmod(path.stat().st_mode | stat.S_IEXEC)
     return path
@@ -66,7 +66,7 @@ class TestFind:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the fakes are shell scripts")
 class TestRefused:
-    """Pythons for which the locked packages have no files, as they describe themselves."""
+    """Pythons that the locked packages do not support, by their own description."""
 
     @pytest.mark.parametrize(
         ("answer", "system", "problem"),

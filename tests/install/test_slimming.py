@@ -1,4 +1,4 @@
-"""What the installer leaves out of packages, and that they work without it."""
+"""Packages still work without the files that the installer removes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ int tripled(int value) { return helper_with_a_long_name(value); }
 
 @pytest.fixture
 def slimming(installer: ModuleType) -> ModuleType:
-    from installer import slimming  # loaded by the fixture
+    from installer import slimming  # Loaded by the fixture.
 
     module: ModuleType = slimming
     return module
@@ -34,7 +34,7 @@ def digest(path: Path) -> str:
 
 
 def package(folder: Path, *names: str) -> Path:
-    """A package with these files, as pip leaves it; returns its RECORD."""
+    """Create a package with these files, as pip installs it, and return its RECORD."""
     record = folder / "some-1.0.dist-info" / "RECORD"
     record.parent.mkdir()
     for name in names:
@@ -50,7 +50,7 @@ def test_tests_inside_packages_go_and_nothing_else(slimming: ModuleType, tmp_pat
     kept = ("some/__init__.py", "some/testing.py", "tests/own.py", "some/tests.py", "some/part/tests_of/x.py")
     record = package(tmp_path, *kept, "some/tests/__init__.py", "some/part/tests/data/x.bin")
     (tmp_path / "other/tests").mkdir(parents=True)
-    (tmp_path / "other/tests/theirs.py").write_text("", encoding="utf-8")  # no package's RECORD lists it
+    (tmp_path / "other/tests/theirs.py").write_text("", encoding="utf-8")  # Not listed in any package's RECORD.
     slimming.slim(tmp_path)
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == {
         *kept,

@@ -1,4 +1,4 @@
-"""Updates and removal while a worker lives, from a user's side, on a miniature checkout."""
+"""Updates and removal while a worker is running, from the user's perspective, on a miniature checkout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from .conftest import Checkout
 
-# Holds the worker's lock as a worker does, from the environment's own Python, until it is asked to end.
+# Holds the worker's lock like a worker, with the environment's own Python, until asked to end.
 _WORKER = """
 import pathlib, sys, time
 folder, obeys = pathlib.Path(sys.argv[1]), sys.argv[2] == "obeys"
@@ -36,7 +36,7 @@ print(needed.WORD, flush=True)
 
 @contextmanager
 def worker(checkout: Checkout, *, obeys: bool) -> Iterator[Callable[[], str]]:
-    """A worker; yields what lets it finish and answers with its last word."""
+    """Run a worker; yield a function that lets it finish and returns its last output."""
     data = checkout.home / "data"
     command = [str(checkout.python()), "-c", _WORKER, str(data), "obeys" if obeys else "computes"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -59,7 +59,7 @@ def change_dependencies(checkout: Checkout, word: str) -> None:
 
 
 def wait_at_most(checkout: Checkout, seconds: float) -> None:
-    """Make the installer wait so long for a worker to end."""
+    """Limit the installer's wait for a worker to end."""
     module = checkout.folder / "installer" / "workers.py"
     before = module.read_text(encoding="utf-8")
     after = before.replace("_END_TIMEOUT_S = 60.0", f"_END_TIMEOUT_S = {seconds}")

@@ -1,4 +1,4 @@
-"""The wheel holds all of Dioptre: what `pip install` gives works without a checkout and goes into editors."""
+"""The wheel contains all of Dioptre: after `pip install` it works without a checkout, including the plug-ins."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def package(wheel: Path) -> Path:
-    """The wheel's content as pip lays it out, away from the checkout."""
+    """The wheel's contents as pip unpacks them, away from the checkout."""
     folder = wheel.parent / "site-packages"
     with zipfile.ZipFile(wheel) as content:
         content.extractall(folder)

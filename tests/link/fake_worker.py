@@ -1,4 +1,4 @@
-"""A real worker whose one operation, `fake`, does what its options say: for tests of the client.
+"""A real worker for tests of the client, whose only operation, `fake`, does whatever its options request.
 
 Run as a program: `python fake_worker.py [IDLE_S]`.
 """
@@ -41,7 +41,7 @@ _runs = []
 
 
 def run(name, options, inputs, progress):
-    """Gives the picture back as the result, and the disparity (or 1) as the depth."""
+    """Return the picture as the result, and the disparity (or 1) as the depth."""
     import numpy as np
 
     from dioptre.imaging.layers import Layer, Result

@@ -1,6 +1,6 @@
-"""A worker that is silent, damaged or hostile gives the client clear errors, never a hang or another exception.
+"""With a silent, damaged or hostile worker the client gets clear errors, never a hang or another exception.
 
-Only unittest, so that a bare Python 3.10 runs it, too.
+Uses only unittest, so that a bare Python 3.10 can run it, too.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ RESULT = {
 
 
 class WithBadWorker(unittest.TestCase):
-    """Each test says what the worker does once it has greeted; `self.folder` is its exchange folder."""
+    """Base class for tests that define a worker's behaviour after its greeting. Its files are in `self.folder`."""
 
     def setUp(self) -> None:
         holder = tempfile.TemporaryDirectory(prefix="dioptre-bad-")
@@ -62,7 +62,7 @@ class WithBadWorker(unittest.TestCase):
         start.rendezvous_file().write_text(json.dumps(rendezvous), encoding="utf-8")
 
     def serve(self, behave, *, shared: bool = True, greet: bool = True) -> Worker:
-        """A client whose worker greets and then runs `behave(file, send)` once."""
+        """Return a client whose worker greets and then runs `behave(file, send)` once."""
 
         def serving() -> None:
             connection, _ = self.listener.accept()
@@ -121,7 +121,7 @@ class Silence(WithBadWorker):
 
 class Nonsense(WithBadWorker):
     def answered(self, *messages, shared: bool = True) -> jobs.Result:
-        """The result of a job that is answered with `messages`, whose job number is filled in."""
+        """Return the result of a job that is answered with `messages`; the job number is filled in."""
 
         def behave(file, send) -> None:
             line = file.readline()

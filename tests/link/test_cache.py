@@ -1,4 +1,4 @@
-"""Folders that stay below a size."""
+"""Folders that stay below a size limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The description of the operations is sound, and checks options with clear messages."""
+"""The descriptions of the operations are consistent, and options are validated with clear messages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NAMES = ("AnimeVideo", "Auto", "Duv", "Faithful", "GIMP", "JPEG", "Krita", "Open
 
 @pytest.mark.parametrize("described", OPERATIONS.values(), ids=lambda described: described.name)
 def test_the_words_are_the_editors(described: Operation) -> None:
-    """Sentence case, short labels, and none of the phrases that read as a translation."""
+    """Texts use sentence case, short labels, and none of the phrases that sound like a translation."""
     texts = [described.title, described.help]
     for parameter in described.parameters:
         texts += [parameter.label, parameter.help, *map(parameter.shown_choice, parameter.choices)]
@@ -181,8 +181,8 @@ def test_options_follow_the_picture_they_are_for() -> None:
 
 
 def test_nothing_else_names_an_operation() -> None:
-    """What one needs, costs and allows stands in its own file, so that a new one is described in one place."""
-    names = set(OPERATIONS) - {"depth"}  # a common word
+    """An operation's needs, costs and limits are in its own file, so that a new one is described in one place."""
+    names = set(OPERATIONS) - {"depth"}  # A common word.
     root = Path(__file__).resolve().parents[2]
     places = [
         *root.glob("plugin/*/**/*.py"),

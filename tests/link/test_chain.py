@@ -1,4 +1,4 @@
-"""A recipe's steps as one operation: what it needs, makes, checks and scales."""
+"""A recipe's steps as one operation: its inputs, outputs, validation and scaling."""
 
 from __future__ import annotations
 

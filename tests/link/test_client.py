@@ -1,6 +1,6 @@
-"""A client and a real worker process, whose one operation is a fake one: everything an editor meets.
+"""A client and a real worker process with a fake operation: all situations that an editor meets.
 
-Only unittest, so that a bare Python 3.10 runs it, too; `DIOPTRE_TEST_PYTHON` is then the worker's Python.
+Uses only unittest, so that a bare Python 3.10 can run it, too; `DIOPTRE_TEST_PYTHON` is then the worker's Python.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ENOUGH_S = 60.0
 
 
 class Home(unittest.TestCase):
-    """Tests with a home of their own, in which a worker may run."""
+    """Base class for tests with a separate home, in which a worker may run."""
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -62,7 +62,7 @@ class Home(unittest.TestCase):
 
 
 def stop_worker() -> None:
-    """End the home's worker, if there is one, and wait until it is gone."""
+    """End the home's worker, if there is one, and wait until it has exited."""
     worker = Worker("test")
     try:
         worker.connect(may_start=False)
@@ -179,7 +179,7 @@ class Jobs(Home):
                     time.sleep(0.005)
                 else:
                     events.append(event)
-        self.assertLess(median(polls), 0.05)  # the median: a busy machine may stop us at any place
+        self.assertLess(median(polls), 0.05)  # The median, because a busy machine may pause this process anywhere.
         fractions = [event.fraction for event in events if isinstance(event, Progress)]
         self.assertEqual(fractions, sorted(fractions))
         self.assertIsNone(job.poll())
@@ -195,9 +195,9 @@ class Jobs(Home):
             with self.assertRaises(Cancelled):
                 job.wait()
             worker.submit("fake", {}, {"picture": picture}).wait().delete()
-            self.assertLess(time.monotonic() - began, 30.0)  # half of what the job would take
+            self.assertLess(time.monotonic() - began, 30.0)  # Half of the job's duration.
             self.assertTrue(job.done)
-            job.cancel()  # once more does nothing
+            job.cancel()  # A second cancel does nothing.
 
     def test_cancel_from_on_progress(self) -> None:
         class EnoughError(Exception):
@@ -227,7 +227,7 @@ class Jobs(Home):
     def test_what_will_be_asked_for_may_be_said(self) -> None:
         worker = self.worker()
         worker.expect("portrait")
-        worker.expect("nothing of the kind")  # must not disconnect
+        worker.expect("nothing of the kind")  # Must not disconnect.
         pid = start.Rendezvous.read().pid
         with filled(worker, picture_bytes()) as picture:
             result = worker.submit("fake", {}, {"picture": picture}).wait()
@@ -497,7 +497,7 @@ class Versions(Home):
         old = start.Rendezvous.read()
         newer = mock.patch.object(connection, "PROTOCOL", wire.PROTOCOL + 1)
         with newer, self.assertRaisesRegex(VersionError, "worker is too old"):
-            self.worker().connect()  # the environment is old, too: the new worker is not newer
+            self.worker().connect()  # The environment is old, too, so the new worker is not newer.
         self.assertNotEqual(start.Rendezvous.read().pid, old.pid)
 
 

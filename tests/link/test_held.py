@@ -1,6 +1,6 @@
-"""Files that another program holds open for a moment, as on Windows; the refusals are imitated elsewhere.
+"""Files that another program briefly holds open, as on Windows; other systems simulate the refusals.
 
-Only unittest, so that a bare Python 3.10 runs it, too.
+Uses only unittest, so that a bare Python 3.10 can run it, too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dioptre_link import held
 
 
 class Refusals:
-    """Does what `action` does, after it has refused `count` times."""
+    """Executes `action` after refusing `count` times."""
 
     def __init__(self, action, count: int) -> None:
         self.action = action
@@ -61,7 +61,7 @@ class Held(unittest.TestCase):
         stop = threading.Event()
 
         def read() -> None:
-            while not stop.wait(0.001):  # a client looks 20 times a second
+            while not stop.wait(0.001):  # A real client reads 20 times a second.
                 with suppress(OSError):
                     self.target.read_bytes()
 

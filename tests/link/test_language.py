@@ -1,4 +1,4 @@
-"""Messages in the user's language: found by their words, wherever they were made."""
+"""Messages in the user's language are looked up by their text, wherever they were created."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ SHOWING = {
     *("QLabel", "QPushButton", "QCheckBox", "setToolTip", "setText", "addItem", "_button"),  # Krita's
     *("Label", "Button", "CheckButton", "Expander", "set_tooltip_text", "set_text", "append_text", "say"),  # GIMP's
 }
-NAMES = {"", "Dioptre", "✕", "⟳", "↶"}  # signs have a tooltip
+NAMES = {"", "Dioptre", "✕", "⟳", "↶"}  # The symbols have tooltips.
 
 
 @pytest.mark.parametrize("editor", ["gimp", "krita"])

@@ -1,4 +1,4 @@
-"""Real lenses: the thin lens equations, and the depth of field that tables give."""
+"""Real lenses: the thin lens equations, and the depth of field as published in tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PORTRAIT = Lens(focal_mm=85, f_number=1.4, form=FORMATS["full_frame"])
 
 
 def test_the_circle_of_confusion_is_that_of_the_thin_lens() -> None:
-    """c = A · m · |z - s| / z with m = f / (s - f): the textbook form, in millimetres on the sensor."""
+    """Compare with the textbook form in millimetres on the sensor: c = A · m · |z - s| / z with m = f / (s - f)."""
     focus_m, z_m = 2.1, 5.0
     focal_m = 0.085
     diameter_mm = 85 / 1.4 * focal_m / (focus_m - focal_m) * (z_m - focus_m) / z_m
@@ -48,7 +48,7 @@ def test_depth_of_field_is_as_of_the_usual_formulas(focal_mm: float, f_number: f
 
 
 def test_the_same_opening_and_view_blur_alike_on_every_format() -> None:
-    """Equivalent lenses: focal length and f-number times the crop factor."""
+    """For equivalent lenses, focal length and f-number are multiplied by the crop factor."""
     small = Lens(focal_mm=42.5, f_number=1.2, form=FORMATS["mft"])
     crop = FORMATS["full_frame"].diagonal_mm / FORMATS["mft"].diagonal_mm
     large = Lens(focal_mm=42.5 * crop, f_number=1.2 * crop, form=FORMATS["full_frame"])

@@ -1,4 +1,4 @@
-"""Old recipes become new ones step by step, and keep what they say."""
+"""Old recipes are migrated step by step and keep their meaning."""
 
 from __future__ import annotations
 

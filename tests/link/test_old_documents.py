@@ -1,4 +1,4 @@
-"""Documents and recipes of format 1, as 0.1.0 wrote them: they open, and mean what they meant."""
+"""Documents and recipes of format 1, as written by version 0.1.0, still open and keep their meaning."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def entries(kept: list[bytes]) -> dict[str, Entry]:
 
 
 def meaning(entry: Entry) -> dict[str, Any]:
-    """All options of today, as Update takes them."""
+    """Return all current options, as Update uses them."""
     return dict(entry.described.check(entry.options))
 
 
@@ -45,10 +45,10 @@ def test_every_result_of_an_old_document_is_known_for_update(kept: list[bytes]) 
         assert set(entry.inputs) >= {"picture"}
         assert {role.value for role in OPERATIONS[name].outputs} | {records.GROUP} >= set(entry.outputs)
     assert meaning(old["white_balance"])["tint"] == 36  # 0.012 Duv
-    assert meaning(old["lens_blur"])["focus_range"] == 0  # without a number, there was none
+    assert meaning(old["lens_blur"])["focus_range"] == 0  # Without a number, there was no focus range.
     assert meaning(old["portrait"])["focus"] == (120.0, 80.0)
     assert meaning(old["portrait"])["blades"] == 6
-    assert meaning(old["portrait"])["strokes"] == ()  # an option that came later
+    assert meaning(old["portrait"])["strokes"] == ()  # An option that was added later.
 
 
 @pytest.mark.parametrize("name", OF_1)

@@ -9,8 +9,8 @@ import unittest
 from dioptre_link.printable import PrintableFormatter, PrintableStream, printable, unguarded
 
 HOSTILE = (
-    "\x1b]52;c;ZXZpbA==\x07",  # OSC 52: the clipboard
-    "\x9d52;c;ZXZpbA==\x9c",  # the same in C1 codes
+    "\x1b]52;c;ZXZpbA==\x07",  # OSC 52, which sets the clipboard.
+    "\x9d52;c;ZXZpbA==\x9c",  # The same in C1 codes.
     "\x1b[2J\x1b[H",
     "\rDone.",
     "\b\b\b",

@@ -1,4 +1,4 @@
-"""Recipes: the JSON is the recipe, exactly, and says clearly what it cannot be."""
+"""Recipes: the JSON represents a recipe exactly, and invalid content is reported clearly."""
 
 from __future__ import annotations
 

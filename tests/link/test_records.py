@@ -1,4 +1,4 @@
-"""The record of results that both plug-ins keep in a document."""
+"""The record of results that both plug-ins store in a document."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dioptre_link.records import Entry, Link, Record
 
 
 class Document:
-    """Keeps one record, as an editor's document does."""
+    """Stores one record, like an editor's document."""
 
     def __init__(self) -> None:
         self.kept = b""
@@ -66,7 +66,7 @@ def test_a_damaged_record_is_said_and_can_be_passed_over(data: bytes) -> None:
     assert document.record.readable() == []
     with pytest.raises(DioptreError, match="damaged"):
         document.record.add(depth(1, 2))
-    assert document.kept == data  # not overwritten
+    assert document.kept == data  # Not overwritten.
 
 
 def test_a_newer_record_is_said() -> None:

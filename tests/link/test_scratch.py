@@ -1,4 +1,4 @@
-"""Temporary folders go with their process, or with the next start."""
+"""Temporary folders are removed with their process, or at the next start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The link needs nothing but Python 3.10 and its standard library."""
+"""The link needs only Python 3.10 and its standard library."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_links_tests_pass_on_a_bare_minimum_python(program: str, checkout: P
 
 
 def minimum_python() -> str | None:
-    """A Python of the minimum version that works: on the path, or pyenv's."""
+    """Return a working Python of the minimum version, on PATH or from pyenv, or None."""
     name = f"python{MINIMUM[0]}.{MINIMUM[1]}"
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     candidates = [shutil.which(name), *map(str, versions.glob(f"{MINIMUM[0]}.{MINIMUM[1]}*/bin/{name}"))]

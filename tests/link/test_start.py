@@ -1,6 +1,6 @@
-"""Where the worker is looked for, and what a rendezvous file may say.
+"""Finding the worker, and valid and invalid rendezvous files.
 
-Only unittest, so that a bare Python 3.10 runs it, too.
+Uses only unittest, so that a bare Python 3.10 can run it, too.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Environment(WithHome):
 class Spawned(WithHome):
     @unittest.skipUnless(sys.platform == "win32", "asks Windows for its console")
     def test_no_console_window_opens(self) -> None:
-        """The environment's python.exe starts another Python, which opens a console where it inherits none."""
+        """The environment's python.exe starts another Python, which would open a console if it inherited none."""
         asks = (
             "import ctypes, pathlib, sys; window = ctypes.windll.kernel32.GetConsoleWindow(); "
             "pathlib.Path(sys.argv[1]).write_text(str(bool(ctypes.windll.user32.IsWindowVisible(window))))"

@@ -1,6 +1,6 @@
-"""What a message's reader sees on Windows and on a Mac; the system is patched.
+"""The wording of messages on Windows and macOS; the system is patched.
 
-Only unittest, so that a bare Python 3.10 runs it, too.
+Uses only unittest, so that a bare Python 3.10 can run it, too.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Messages are checked to the last field, and nothing that comes in can do more than raise WireError.
+"""Messages are validated down to the last field, and no input can cause anything other than a WireError.
 
-Only unittest, so that a bare Python 3.10 runs it, too.
+Uses only unittest, so that a bare Python 3.10 can run it, too.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ class Decoding(unittest.TestCase):
 
 
 class Fuzz(unittest.TestCase):
-    """30,000 damaged messages, always the same ones."""
+    """30,000 damaged messages, the same in every run."""
 
     def test_decode_returns_or_raises_wire_error(self) -> None:
         chance = random.Random(20)
@@ -217,11 +217,12 @@ class Fuzz(unittest.TestCase):
                 pass
             if count % 4 == 0:
                 wire.decode_hello(line)
-        self.assertGreater(understood, 100)  # some damage does no harm: the fuzz reaches behind the JSON
+        # Some damage is harmless, so the fuzzing also reaches the code after the JSON parser.
+        self.assertGreater(understood, 100)
 
 
 def damaged(line: bytes, chance: random.Random) -> bytes:
-    """`line` with bytes flipped, cut, doubled, or a JSON value replaced."""
+    """Return `line` with bytes flipped, removed or repeated, or with a JSON value replaced."""
     data = bytearray(line)
     kind = chance.randrange(6)
     if kind == 0:

@@ -1,4 +1,4 @@
-"""Published packages for the tests that compare with them, and small networks with random weights."""
+"""Published packages for comparisons, and small networks with random weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flax import nnx
 
 @pytest.fixture
 def published() -> Callable[[str], Path]:
-    """The path of a published package by its file name, from the folder that DIOPTRE_TEST_PACKAGES names."""
+    """A function that returns the path of a published package by file name, in the folder DIOPTRE_TEST_PACKAGES."""
 
     def find(name: str) -> Path:
         path = Path(os.environ.get("DIOPTRE_TEST_PACKAGES", "")) / name
@@ -28,7 +28,7 @@ def published() -> Callable[[str], Path]:
 
 @pytest.fixture
 def randomised() -> Callable[[nnx.Module], dict[str, np.ndarray]]:
-    """Fill a network with random weights and return them by path."""
+    """A function that fills a network with random weights and returns them by path."""
 
     def fill(network: nnx.Module) -> dict[str, np.ndarray]:
         rng = np.random.default_rng(3)

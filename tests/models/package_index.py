@@ -1,4 +1,4 @@
-"""A package index on this machine that behaves well, or badly in a chosen way."""
+"""A local package index that behaves well, or badly in a chosen way."""
 
 from __future__ import annotations
 
@@ -21,7 +21,15 @@ HOLD_S = 30.0
 
 @dataclass
 class Index:
-    """url: for pip's PIP_INDEX_URL. behaviour: of the next download. release: lets a held download go on."""
+    """Control of the index.
+
+    Attributes:
+        url: Value for pip's PIP_INDEX_URL.
+        behaviour: Behaviour of the next download.
+        downloads: Number of downloads.
+        begun: Set once a download has begun.
+        release: Lets a paused download continue.
+    """
 
     url: str = ""
     behaviour: str = "good"
@@ -85,7 +93,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
-        """Clients that hang up are what these tests are about."""
+        """Ignore clients that hang up, because these tests provoke that."""
 
 
 @contextmanager
@@ -106,7 +114,7 @@ def running() -> Iterator[Index]:
 
 @contextmanager
 def used_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    """An index that pip uses instead of any other, for a Dioptre in `home` that knows the pretended network."""
+    """Run an index that pip uses instead of any other, for a Dioptre in `home` that knows the fake network."""
     monkeypatch.setenv("DIOPTRE_HOME", str(home))
     monkeypatch.setitem(registry.ENTRIES, ENTRY.id, ENTRY)  # type: ignore[arg-type]
     for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "HTTP_PROXY", "http_proxy"):

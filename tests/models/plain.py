@@ -1,4 +1,4 @@
-"""Layers written out plainly in NumPy, to compare ports with; pictures are (height, width, channels)."""
+"""Layers in plain NumPy for comparison with ports; pictures have shape (height, width, channels)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def convolve(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """3x3, zeros beyond the edge; kernel (3, 3, inputs, outputs)."""
+    """Convolve with a 3×3 kernel of shape (3, 3, inputs, outputs), padding with zeros."""
     padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
     height, width = x.shape[:2]
     taps = [padded[i : i + height, j : j + width] @ kernel[i, j] for i in range(3) for j in range(3)]

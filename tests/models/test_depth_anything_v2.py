@@ -1,6 +1,6 @@
-"""Depth Anything V2: the published backbone gives its original's values; conversion is strict; resizing is exact.
+"""Depth Anything V2: the published backbone reproduces the original, conversion is strict, resizing is exact.
 
-Agreement with the original on random weights is in tests/reference.
+Agreement with the original on random weights is tested in tests/reference.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 from ..golden import assert_recorded, pattern, read_golden
 
-TOLERANCE = 2e-5  # of the golden features' range
-GOLDEN_BLOCKS = 6  # of twelve
+TOLERANCE = 2e-5  # Fraction of the golden features' range.
+GOLDEN_BLOCKS = 6  # Out of twelve.
 
 
 @pytest.mark.reference
 def test_published_backbone_gives_the_originals_features(published: Callable[[str], Path]) -> None:
-    """What the bundled backbone was trained from. Its own blocks have all been trained further."""
+    """The bundled backbone was trained from this one; all of its own blocks have been trained further."""
     config = dioptre_small().backbone
     arrays = read_backbone(published(PACKAGE.name))
     backbone = fill(lambda rngs: Backbone(config, rngs=rngs), arrays, origin="test")
@@ -52,7 +52,8 @@ def test_one_picture_of_a_batch_does_not_touch_the_others() -> None:
     pictures = np.random.default_rng(0).normal(size=(2, 56, 84, 3)).astype(np.float32)
     together = np.asarray(model(pictures))
     assert together.shape == (2, 56, 84)
-    np.testing.assert_allclose(together[1], np.asarray(model(pictures[1:]))[0], atol=1e-4)  # other order of sums
+    # Another order of summation.
+    np.testing.assert_allclose(together[1], np.asarray(model(pictures[1:]))[0], atol=1e-4)
 
 
 def test_sides_that_are_no_multiples_of_the_patch_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""The depth refiner equals its PyTorch original and moves edges to where the picture has them."""
+"""The depth refiner matches its PyTorch original and moves edges to those of the picture."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dioptre.models.pixel_shuffle import pixel_shuffle
 
 from ..golden import assert_recorded, read_golden
 
-TOLERANCE = 5e-6  # float32 in another order of summation; output range 1.2
+TOLERANCE = 5e-6  # float32 in another order of summation; the output range is 1.2.
 
 
 def golden_inputs(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """As in training/dioptre-depth-refiner/golden.py."""
+    """Return the same inputs as training/dioptre-depth-refiner/golden.py."""
     y, x = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
     rgb = np.stack([0.5 + 0.5 * np.sin(0.11 * x + 0.07 * k * y + k) for k in range(3)], axis=-1)
     rgb[:, : width // 2] *= 0.3
@@ -35,7 +35,7 @@ def test_a_misplaced_edge_moves_to_the_pictures() -> None:
     y, x = np.meshgrid(np.arange(256), np.arange(256), indexing="ij")
     disc = np.hypot(y - 128, x - 128) < 70
     rgb = np.where(disc[..., None], [0.8, 0.5, 0.4], [0.1, 0.2, 0.15]).astype(np.float32)
-    soft = (1 / (1 + np.exp((np.hypot(y - 128, x - 128) - 77) / 6))).astype(np.float32)  # 7 px too wide, and soft
+    soft = (1 / (1 + np.exp((np.hypot(y - 128, x - 128) - 77) / 6))).astype(np.float32)  # 7 px too wide, and soft.
     model = load_model("dioptre-depth-refiner")
     once = model(rgb[None], soft[None])
     refined = np.asarray(model(rgb[None], once))[0]

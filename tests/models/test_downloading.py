@@ -1,4 +1,4 @@
-"""Downloads from a publisher that breaks off, lies and sends other bytes: the whole file, or none."""
+"""Downloads from a publisher that disconnects, lies or sends other bytes give the complete file or none."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def publisher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publi
 
 
 def quiet(_fraction: float, _phase: str) -> None:
-    """A progress that nobody watches."""
+    """Progress callback that does nothing."""
 
 
 def arrived(publisher: Publisher) -> int:
-    """Bytes that are kept of an unfinished download."""
+    """Return the number of bytes kept of an unfinished download."""
     path = downloads_folder() / publisher.file().sha256 / "model.safetensors"
     return path.stat().st_size if path.exists() else 0
 
@@ -215,7 +215,7 @@ def test_what_was_downloaded_is_installed_and_deleted(
     assert told == sorted(told)
     assert Card.read(folder).licence == "MIT"
     assert [path.name for path in folder.parent.iterdir()] == ["pretended"]
-    # a file that is not the published one: nobody knows its licence
+    # The licence of a file that differs from the published one is unknown.
     own = tmp_path / "own.whl"
     own.write_bytes(WHEEL)
     monkeypatch.setattr(weights_server, "FILE", replace(publisher.file(), sha256="0" * 64))

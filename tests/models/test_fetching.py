@@ -1,4 +1,4 @@
-"""Downloads from an index that breaks off, lies and sends other bytes: a whole network, or nothing."""
+"""Downloads from an index that disconnects, lies or sends other bytes give a complete network or nothing."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ WAIT_S = 60.0
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    """An index of this test's own, and nothing installed but what the checkout has."""
+    """A private index, with only the checkout's networks installed."""
     with package_index.used_alone(tmp_path / "home", monkeypatch) as running:
         yield running
 
 
 def left_behind(tmp_path: Path) -> list[str]:
-    """What lies in the folder of added weights."""
+    """Return the contents of the folder of added weights."""
     return sorted(path.name for path in (tmp_path / "home" / "data" / "weights").iterdir())
 
 

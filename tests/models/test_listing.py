@@ -1,4 +1,4 @@
-"""The list of networks before anything heavy is imported."""
+"""The list of networks is available before any heavy import."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ print(sorted({"numpy", "jax", "flax"} & sys.modules.keys()))
 
 
 def test_listing_imports_no_libraries() -> None:
-    """The worker answers a client before NumPy and JAX are there, and two threads must not import them at once."""
+    """The worker answers clients before it has loaded NumPy and JAX, which two threads must not import at once."""
     command = [sys.executable, "-c", _CODE]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""A network in memory, used by several threads."""
+"""A network in memory that several threads use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_threads_that_need_a_network_at_once_share_one_program(monkeypatch: pyte
         return jit(run)  # type: ignore[arg-type]
 
     monkeypatch.setattr(loaded.jax, "jit", slow_jit)
-    network = dataclasses.replace(load_model("white-balance"))  # with programs of its own
+    network = dataclasses.replace(load_model("white-balance"))  # Has its own compiled programs.
     together = Barrier(4)
 
     def forward(_: int) -> object:

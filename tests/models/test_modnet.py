@@ -11,7 +11,7 @@ from dioptre.models.modnet.convert import RULES, folded
 
 from ..golden import assert_golden, pattern
 
-TOLERANCE = 4e-3  # stored as float16; 7e-6 with the unrounded values
+TOLERANCE = 4e-3  # Stored as float16; 7e-6 with the unrounded values.
 
 
 def test_agrees_with_the_original() -> None:
@@ -28,7 +28,7 @@ def test_refuses_sides_that_do_not_divide() -> None:
 
 def test_key_map_names_every_array_once() -> None:
     targets = [rule.target for rule in RULES]
-    assert len(targets) == len(set(targets)) == 140  # 69 convolutions with kernel and bias, two products
+    assert len(targets) == len(set(targets)) == 140  # 69 convolutions with kernel and bias, and two products.
 
 
 def test_batch_normalisation_is_folded_into_its_half_of_the_channels() -> None:

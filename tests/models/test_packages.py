@@ -1,4 +1,4 @@
-"""Reading published packages: only the expected file, and complaints that help."""
+"""Reading published packages: only the expected file is accepted, and errors are helpful."""
 
 from __future__ import annotations
 

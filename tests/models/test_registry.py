@@ -1,4 +1,4 @@
-"""The registry: every bundled network loads, fits its checkpoints and says where they come from."""
+"""The registry: every bundled network loads, fits its checkpoints and states their source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dioptre.models.registry import DEFAULTS, ENTRIES, ModelKind, converter, fin
 from dioptre_link.errors import UsageError
 
 BUNDLED = [entry for entry in ENTRIES.values() if not entry.convert]
-LARGEST_TOTAL = 60 << 20  # bytes; what a checkout may carry
+LARGEST_TOTAL = 60 << 20  # Limit in bytes for a checkout.
 
 
 @pytest.mark.parametrize("entry", BUNDLED, ids=lambda entry: entry.id)

@@ -1,4 +1,4 @@
-"""RRDBNet against plain NumPy and, where the package is at hand, against the original runtime."""
+"""RRDBNet agrees with plain NumPy and, if the package is available, with the original runtime."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ def test_reach_is_as_stated(randomised) -> None:
     randomised(network)
     picture = np.tile(pattern(1, 48), (5, 1, 1))
     changed = picture.copy()
-    changed[:, 0] += 1000  # far outside of rounding, which differs between processors
+    changed[:, 0] += 1000  # Far above rounding differences between processors.
     before, after = (np.asarray(network(jnp.asarray(p[None])))[0] for p in (picture, changed))
     reach = np.abs(before - after).max(axis=(0, 2))
     assert reach[4 * (SMALL.receptive_radius_px + 1) :].max() == 0
-    assert reach[4 * (SMALL.receptive_radius_px - 4) :].max() > 0  # the statement is not far too careful
+    assert reach[4 * (SMALL.receptive_radius_px - 4) :].max() > 0  # The stated radius is not far too large.
 
 
 def test_key_map_fits_the_network() -> None:
-    """Checked for one block: all 23 are alike, and building them takes long."""
+    """Only one block is checked, because all 23 are equal and building them takes long."""
     state = nnx.state(nnx.eval_shape(lambda: Rrdb(SMALL, rngs=nnx.Rngs(0))))
     paths = {".".join(map(str, path)) for path, _ in nnx.to_flat_state(state)}
     targets = [rule.target for rule in RULES]
@@ -78,7 +78,7 @@ def test_the_last_layers_in_strips_are_the_last_layers_at_once(randomised, monke
 
 @pytest.mark.reference
 def test_a_photograph_shows_no_farther_than_tiles_overlap(published) -> None:
-    """Cut off at that distance, what is kept changes by less than 1e-5; nearer, it does change."""
+    """Cutting the photo changes pixels beyond that distance by less than 1e-5, and closer ones by more."""
     network = fill(lambda rngs: Rrdb(RrdbConfig(), rngs=rngs), convert(published(PACKAGE.name)), origin="the wheel")
     with Image.open(Path(__file__).parents[2] / "examples" / "coffee.jpg") as image:
         photo = np.asarray(image.convert("RGB"), np.float32)[None, 180:212, 100:420] / 255
@@ -94,4 +94,4 @@ def test_agrees_with_the_original(published) -> None:
     wheel: Path = published(PACKAGE.name)
     network = fill(lambda rngs: Rrdb(RrdbConfig(), rngs=rngs), convert(wheel), origin="the wheel")
     made = np.asarray(network(jnp.asarray(pattern(32, 48)[None])))[0]
-    assert_golden("realesrgan-x4plus", made, tolerance=1e-4)  # 351 convolutions; measured: 8e-6
+    assert_golden("realesrgan-x4plus", made, tolerance=1e-4)  # 351 convolutions; measured: 8e-6.

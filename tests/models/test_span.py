@@ -10,7 +10,7 @@ from dioptre.models.span.convert import RULES
 
 from ..golden import assert_golden, pattern
 
-TOLERANCE = 2.5e-4  # float16 weights; with float32 weights the difference is 5e-7
+TOLERANCE = 2.5e-4  # float16 weights; with float32 weights the difference is 5e-7.
 
 
 @pytest.mark.parametrize("scale", [2, 4])
@@ -22,7 +22,7 @@ def test_agrees_with_the_original(scale: int) -> None:
 
 @pytest.mark.parametrize("scale", [2, 4])
 def test_outside_of_the_picture_counts_as_its_edge(scale: int) -> None:
-    """A picture inside a larger array gives what it gives alone: that is what makes edge tiles exact."""
+    """A picture inside a larger array gives the same result as alone, which makes edge tiles exact."""
     network = load_model(f"span-x{scale}")
     alone = pattern(20, 24)
     inside = np.zeros((40, 40, 1), np.float32)
@@ -35,7 +35,7 @@ def test_outside_of_the_picture_counts_as_its_edge(scale: int) -> None:
 
 
 def test_reach_is_as_stated() -> None:
-    """A changed pixel changes nothing farther away than the stated radius, and something at that radius."""
+    """A changed pixel has no effect beyond the stated radius, but some effect at that radius."""
     network = load_model("span-x2")
     radius = network.config.receptive_radius_px
     picture = np.tile(pattern(1, 64), (9, 1, 1))

@@ -1,4 +1,4 @@
-"""SRVGGNetCompact against plain NumPy and, where the package is at hand, against the original runtime."""
+"""SRVGGNetCompact agrees with plain NumPy and, if the package is available, with the original runtime."""
 
 from __future__ import annotations
 
@@ -44,4 +44,4 @@ def test_agrees_with_the_original(published) -> None:
     wheel: Path = published(PACKAGE.name)
     network = fill(lambda rngs: Srvgg(SrvggConfig(), rngs=rngs), convert(wheel), origin="the wheel")
     made = np.asarray(network(jnp.asarray(pattern(32, 48)[None])))[0]
-    assert_golden("realesr-animevideov3", made, tolerance=2e-5)  # measured: 2e-6
+    assert_golden("realesr-animevideov3", made, tolerance=2e-5)  # Measured: 2e-6.

@@ -1,4 +1,4 @@
-"""The subject network: its parts beside plain arithmetic, its answers on pictures whose subject is known."""
+"""The subject network: its parts agree with plain arithmetic, and it finds subjects in known pictures."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_mirrored_picture_has_the_mirrored_subject(name: str, checkout: Path) 
 
 
 def test_the_head_brings_features_to_its_own_grid() -> None:
-    """With all but one way through closed, a patch's feature comes out at its place, enlarged half-pixel true."""
+    """With one path left open, a patch's feature appears at its position, upsampled with half-pixel centres."""
     head = SubjectHead(CONFIG, rngs=nnx.Rngs(0))
     for _, value in nnx.to_flat_state(nnx.state(head)):
         value.set_value(jnp.zeros(value.get_value().shape))
@@ -95,7 +95,7 @@ def test_the_chance_is_linear_in_the_direction_of_the_tokens() -> None:
 
 
 def row(*steps: tuple[int, float]) -> jnp.ndarray:
-    """A square of columns: so many of each value."""
+    """Return a square of columns, with `count` columns of each value."""
     values = np.concatenate([np.full(count, value, np.float32) for count, value in steps])
     return jnp.asarray(np.tile(values, (len(values), 1)))[None, ..., None]
 
@@ -107,14 +107,14 @@ def test_the_edge_beside_the_head_s_is_taken() -> None:
 
 
 def test_what_holds_all_that_the_head_takes_is_taken_whole() -> None:
-    """Such as a horse whose head and legs the network does not see."""
+    """For example, a horse whose head and legs the network misses."""
     place, edges = row((10, 0.95), (30, 0.2)), row((25, 0.98), (15, 0.02))
     answer = np.asarray(joined(place, edges, CONFIG))[0, 20, :, 0]
     assert (answer > 0.5).tolist() == [True] * 25 + [False] * 15
 
 
 def test_what_misses_half_of_what_the_head_takes_is_not() -> None:
-    """As in a crowd, of which U²-Net-P takes one shirt and the bag beside it."""
+    """For example, a crowd in which U²-Net-P finds only a shirt and the bag next to it."""
     place, edges = row((20, 0.95), (20, 0.2)), row((12, 0.02), (20, 0.98), (8, 0.02))
     answer = np.asarray(joined(place, edges, CONFIG))[0, 20, :, 0]
     assert (answer > 0.5).tolist() == [True] * 20 + [False] * 20
@@ -137,7 +137,7 @@ def test_where_the_head_is_half_sure_the_other_decides() -> None:
 
 
 def test_a_change_of_nothing_changes_nothing() -> None:
-    """Editors and the command line differ by rounding in their last digits: no switch may turn on it."""
+    """Editors and the command line differ by rounding, so no decision may depend on the last digits."""
     place, left = row((20, 0.9), (20, 0.3)), 0.5 + np.float32(1e-6) * np.arange(-2, 3)
     made = [np.asarray(joined(place, row((20, value), (20, 0.2)), CONFIG)) for value in left]
     assert np.ptp(made, axis=0).max() < 1e-3

@@ -12,7 +12,7 @@ from dioptre.models.u2net.module import upsample
 
 from ..golden import assert_golden, pattern
 
-TOLERANCE = 4e-3  # stored as float16 but for one stage; measured: 2e-3, and 6e-6 with the unrounded values
+TOLERANCE = 4e-3  # Stored as float16 except for one stage; measured: 2e-3, and 6e-6 with the unrounded values.
 
 
 def test_agrees_with_the_original() -> None:
@@ -29,12 +29,12 @@ def test_refuses_sides_that_do_not_divide() -> None:
 
 def test_key_map_names_every_array_once() -> None:
     targets = [rule.target for rule in RULES]
-    assert len(targets) == len(set(targets)) == 238  # 119 convolutions with kernel and bias
+    assert len(targets) == len(set(targets)) == 238  # 119 convolutions with kernel and bias.
 
 
 @pytest.mark.parametrize("factor", [1, 2, 4])
 def test_upsampling_keeps_a_ramp(factor: int) -> None:
     ramp = jnp.arange(16.0)[None, None, :, None] * jnp.ones((1, 3, 1, 2))
     enlarged = upsample(ramp, factor)[0, 0, :, 0]
-    expected = (np.arange(16 * factor) + 0.5) / factor - 0.5  # half-pixel centres; clamped at both ends
+    expected = (np.arange(16 * factor) + 0.5) / factor - 0.5  # Half-pixel centres, clamped at both ends.
     np.testing.assert_allclose(enlarged, np.clip(expected, 0, 15), atol=1e-5)

@@ -19,8 +19,17 @@ CONTENT = bytes(range(256)) * 12_000  # 3 MB
 
 @dataclass
 class Publisher:
-    """site: the server's address. behaviour: of the next answers, the last one stays. asked: ranges that were asked
-    for. content: of the file. begun: half was sent. release: lets a held answer go on."""
+    """Control of the server.
+
+    Attributes:
+        site: Address of the server.
+        behaviour: Behaviour of the next answers; the last one is repeated.
+        asked: Requested ranges.
+        paths: Requested paths.
+        content: Content of the file.
+        begun: Set once half of the file has been sent.
+        release: Lets a paused answer continue.
+    """
 
     site: str = ""
     behaviour: list[str] = field(default_factory=lambda: ["good"])
@@ -99,7 +108,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
-        """Clients that hang up are what these tests are about."""
+        """Ignore clients that hang up, because these tests provoke that."""
 
 
 @contextmanager

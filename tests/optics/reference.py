@@ -1,11 +1,11 @@
-"""The lens blur by its definition, to check the fast one against: clear rather than fast.
+"""A reference lens blur that follows the definition, for testing the fast one: clear rather than fast.
 
-A pixel p of the picture receives light through every point of the lens opening. Along the path through the point
-u (in units of the opening's radius) the scene is met at the pixel p + r·u, where r is the signed radius of what is
-met; of all that lie on the path, the nearest is seen. What the sharp picture hides is known here: the scene is
-given as whole sheets.
+A pixel p of the picture receives light through every point of the aperture. The path through the point u (in units
+of the aperture's radius) meets the scene at the pixel p + r·u, where r is the signed radius of the object that it
+meets. Of all objects on the path, the nearest one is visible. The parts hidden in the sharp picture are known here,
+because the scene consists of complete sheets.
 
-The error of the sum over paths falls as one over the square root of their number.
+The error of the sum over paths is inversely proportional to the square root of their number.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from jaxtyping import Float32
 class Sheet:
     """A flat part of a scene, parallel to the sensor.
 
-    colour: (H, W, C), linear light. coverage: (H, W), 0 where there is nothing. radius_px: signed circle of
-    confusion; sheets with larger ones are nearer.
+    Attributes:
+        colour: Linear light, (H, W, C).
+        coverage: Opacity, (H, W); 0 where the sheet is absent.
+        radius_px: Signed circle of confusion; sheets with larger values are nearer.
     """
 
     colour: Float32[np.ndarray, "h w c"]
@@ -30,7 +32,7 @@ class Sheet:
 
 
 def lens_paths(count: int) -> Float32[np.ndarray, "n 2"]:
-    """`count` points evenly over the unit disc (x, y), on a golden-angle spiral."""
+    """Return `count` points (x, y) spread evenly over the unit disc, on a golden-angle spiral."""
     number = np.arange(count) + 0.5
     angle = number * np.pi * (3 - np.sqrt(5))
     points: np.ndarray = np.sqrt(number / count)[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
@@ -38,7 +40,7 @@ def lens_paths(count: int) -> Float32[np.ndarray, "n 2"]:
 
 
 def flatten(sheets: list[Sheet]) -> tuple[Float32[np.ndarray, "h w c"], Float32[np.ndarray, "h w"]]:
-    """The sharp picture of the sheets and, per pixel, the radius of the nearest that covers at least half of it."""
+    """Return the sharp picture and, per pixel, the radius of the nearest sheet that covers at least half of it."""
     ordered = sorted(sheets, key=lambda sheet: sheet.radius_px)
     colour = np.zeros_like(ordered[0].colour)
     radius = np.full(colour.shape[:2], ordered[0].radius_px, np.float32)
@@ -50,7 +52,7 @@ def flatten(sheets: list[Sheet]) -> tuple[Float32[np.ndarray, "h w c"], Float32[
 
 
 def render(sheets: list[Sheet], *, paths: int) -> Float32[np.ndarray, "h w c"]:
-    """What the lens sees of sheets that are known completely; outside the arrays their edge is repeated."""
+    """Render the lens's view of completely known sheets; outside the arrays their edges are repeated."""
     ordered = sorted(sheets, key=lambda sheet: sheet.radius_px)
     total = np.zeros(ordered[0].colour.shape, np.float64)
     for x, y in lens_paths(paths).tolist():
@@ -64,7 +66,7 @@ def render(sheets: list[Sheet], *, paths: int) -> Float32[np.ndarray, "h w c"]:
 
 
 def _moved(values: np.ndarray, dx: float, dy: float) -> np.ndarray:
-    """values at (x + dx, y + dy), linear between pixels, the edge repeated."""
+    """Return the values at (x + dx, y + dy), linearly interpolated, with the edge repeated."""
     for axis, offset in ((0, dy), (1, dx)):
         whole = int(np.floor(offset))
         part = offset - whole

@@ -1,4 +1,4 @@
-"""The draft that a moved slider shows: nearly the blur itself."""
+"""The draft shown while a slider moves is close to the real blur."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def scene(image, disparity, radius, focal=0.8, **fields):
 
 
 def photograph(name, size=None):
-    """With a round subject before a slope."""
+    """Return an example photo, and the disparity of a round subject in front of a slope."""
     with Image.open(EXAMPLES / name) as image:
         smaller = image.convert("RGB") if size is None else image.convert("RGB").resize(size[::-1])
         pixels = np.asarray(smaller, np.float32) / 255
@@ -36,7 +36,7 @@ def photograph(name, size=None):
 def test_it_looks_like_the_blur(name, focal):
     given = scene(*photograph(name), 25.0, focal)
     difference = 255 * np.abs(blur_draft(given) - blur(given))
-    assert difference.mean() < 1.4  # of the 2 that a preview may have
+    assert difference.mean() < 1.4  # A preview may differ by 2.
     assert np.quantile(difference, 0.99) < 18
 
 
@@ -45,12 +45,12 @@ def test_what_is_sharp_stays():
     made = blur_draft(scene(image, disparity, 25.0))
     inside = np.s_[120:180, 195:255]
     assert 255 * np.abs(made - image)[inside].max() <= 1
-    assert 255 * np.abs(made - image)[:40].mean() > 5  # and the rest is blurred
+    assert 255 * np.abs(made - image)[:40].mean() > 5  # The rest is blurred.
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (37, 53), (511, 40), (509, 1013)])
 def test_any_size(size):
-    """Also where tiles of the whole and of the half meet."""
+    """Includes sizes at which tiles of the full and the half resolution meet."""
     image, disparity = photograph("coffee.jpg", size)
     given = scene(image, disparity, 0.05 * max(size))
     made = blur_draft(given)
@@ -62,7 +62,7 @@ def test_alpha_is_straight():
     image, disparity = photograph("coffee.jpg", (120, 160))
     image = np.concatenate([image, np.ones((120, 160, 1), np.float32)], -1)
     image[:, :60, 3] = 0
-    image[:, :60, :3] = 9.0  # under full transparency, anything may stand
+    image[:, :60, :3] = 9.0  # Fully transparent pixels may have any colour.
     given = scene(image, np.full_like(disparity, 0.4), 20.0)
     draft, whole = blur_draft(given), blur(given)
     assert np.abs(draft[..., 3] - whole[..., 3]).max() < 0.05

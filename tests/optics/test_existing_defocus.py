@@ -1,4 +1,4 @@
-"""How blurred a picture is already: of parts, measured at their edges."""
+"""Existing blur of parts of a picture, measured at their edges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects in front of the focus hide those behind it, except for holes."""
+"""Objects in front of the focus hide those behind them, except through holes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dioptre.optics.grid import CELL, Level
 
 
 def level(radii: np.ndarray) -> Level:
-    """One opaque surface of these radii."""
+    """Return one opaque surface with these radii."""
     planes = np.zeros((2, 4, *radii.shape), np.float32)
     planes[0] = 1
     return Level(planes, np.stack([radii, radii]), np.zeros(radii.shape, bool))

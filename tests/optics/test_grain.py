@@ -1,4 +1,4 @@
-"""Grain: measured where the picture is flat, and put back where the blur took it."""
+"""Grain is measured in flat areas and restored where the blur removed it."""
 
 from __future__ import annotations
 

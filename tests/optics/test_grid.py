@@ -1,4 +1,4 @@
-"""The grid that a picture is cut by: its tiles at every size, and the border around it."""
+"""The tile grid of a picture at every size, and the border around it."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Bokeh shapes: sets of existing options, each with a picture of its own."""
+"""Bokeh shapes: sets of existing options, each with its own picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The focus brush: what each movement of the pointer makes of the state, and what is seen of it."""
+"""The focus brush: the effect of each pointer movement on the state, and the visible strokes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_movements_that_say_nothing_are_no_points() -> None:
     for number in range(100):
         state = brush.moved(state, (0.5 + 0.0001 * number, 0.5), size=SIZE)
     assert len(state.brush.drawn) == 2
-    assert brush.moved(ready(), (0.5, 0.5), size=SIZE) == ready()  # no button is down
+    assert brush.moved(ready(), (0.5, 0.5), size=SIZE) == ready()  # No button is down.
 
 
 def test_a_stroke_stays_within_the_picture() -> None:
@@ -110,7 +110,7 @@ def test_the_stroke_under_way_is_seen_where_it_is() -> None:
     assert (seen.width, seen.height) == (512, 341)
     for x, y, value in ((0.25, 0.5, 1), (0.4, 0.5, 1), (0.5, 0.6, 1), (0.65, 0.5, 0), (0.4, 0.7, 0), (0.1, 0.5, 0)):
         assert seen.at(x, y) == value, (x, y)
-    half = brush.SEEN * 0.1 * 300 / 200  # of the height
+    half = brush.SEEN * 0.1 * 300 / 200  # Fraction of the height.
     assert seen.at(0.4, 0.5 + half - 0.01) == 1
     assert seen.at(0.4, 0.5 + half + 0.01) == 0
 

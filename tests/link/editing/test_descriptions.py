@@ -1,4 +1,4 @@
-"""Traits, views, scales, results: read from the descriptions of all operations."""
+"""Traits, views, scales and results, derived from the descriptions of all operations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""*Download*: what is offered for a choice, and how a download changes it."""
+"""*Download*: the offer for a choice, and its changes during a download."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PICTURE = Image(width=1, height=1, channels=1, data=b"\0")
 
 
 def chosen(network: Network = PHOTOS) -> states.State:
-    """A preview is shown, then the user chooses a network that is not installed."""
+    """Return the state after a preview is shown and the user chooses a network that is not installed."""
     state = states.listed(states.arrived(states.reading(states.opened(ENLARGE)), Shown(after=PICTURE)), (network,))
     assert fetching.offer_of(state) is None
     return states.changed(state, "model", network.id)
@@ -81,8 +81,9 @@ def test_the_list_may_come_while_the_preview_is_awaited() -> None:
     assert state.phase is Phase.WAITING
     state = states.listed(state, (PHOTOS,))
     assert state.phase is Phase.MISSING
-    assert states.arrived(state, Shown(after=PICTURE)).phase is Phase.MISSING  # of the earlier options
-    assert states.listed(state, HERE).phase is Phase.WAITING  # installed by another program
+    # The preview belongs to the earlier options.
+    assert states.arrived(state, Shown(after=PICTURE)).phase is Phase.MISSING
+    assert states.listed(state, HERE).phase is Phase.WAITING  # Installed by another program.
 
 
 def test_a_download_shows_its_progress_and_ends_in_a_preview() -> None:
@@ -132,7 +133,7 @@ def test_another_operation_knows_the_networks_and_shows_no_offer() -> None:
 
 
 class PretendedJob:
-    """A download that reports once. events: what `poll` returns."""
+    """A download that reports once. `poll` returns `events` in order."""
 
     def __init__(self, events: list[Any]) -> None:
         self.events: Iterator[Any] = iter(events)

@@ -1,4 +1,4 @@
-"""The focus range that a drag or a key makes."""
+"""The focus range that results from a drag or a key press."""
 
 from __future__ import annotations
 

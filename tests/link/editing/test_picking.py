@@ -1,4 +1,4 @@
-"""Clicks with and without keys, and boxes: which options they change."""
+"""Clicks with and without modifier keys, and boxes: the options that they change."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_keys_say_what_a_click_does() -> None:
     none = {"shift": False, "alt": False, "control": False}
     assert picking.click_of(**none) is Click.CHOOSE
     assert picking.click_of(**{**none, "shift": True}) is Click.ADD
-    for key in ("alt", "control"):  # Alt is the desktop's own with some window managers
+    for key in ("alt", "control"):  # With some window managers, Alt is reserved for the desktop.
         assert picking.click_of(**{**none, key: True}) is Click.REMOVE
 
 

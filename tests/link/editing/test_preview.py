@@ -1,4 +1,4 @@
-"""The preview session against a worker that records what it is asked for."""
+"""The preview session, tested with a worker that records its requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dioptre_link.operation import Role
 from dioptre_link.wire import PixelFormat
 
 SIZE = (40, 20)
-LEFT_HALF = (5.0, 10.0)  # a point on the subject that the fake worker finds
+LEFT_HALF = (5.0, 10.0)  # A point on the subject that the fake worker finds.
 RIGHT_HALF = (35.0, 10.0)
 
 
@@ -54,7 +54,11 @@ class FakeJob:
 
 @dataclass
 class FakeWorker:
-    """submitted: (operation, names of stored inputs, names kept, draft, options)."""
+    """A worker that records its requests.
+
+    Attributes:
+        submitted: (operation, names of stored inputs, names to store, draft, options) of each job.
+    """
 
     submitted: list[tuple[str, dict[str, str], dict[str, str], bool, Mapping[str, Any]]] = field(
         default_factory=list
@@ -130,11 +134,12 @@ def test_the_first_preview_keeps_depth_and_subject_and_the_next_ones_use_them(
     session: PreviewSession, worker: FakeWorker
 ) -> None:
     drafts, shown = run(session, request())
-    assert [draft.draft for draft in drafts] == [True]  # the programs of drafts are ready before a slider moves
+    # The first preview also compiles the programs for drafts, before a slider moves.
+    assert [draft.draft for draft in drafts] == [True]
     assert (drafts[0].subject, drafts[0].depth) == (shown.subject, shown.depth)
     assert shown.subject is not None
     assert shown.depth is not None
-    assert worker.submitted[0][2] == {}  # a draft's subject is found in a hurry
+    assert worker.submitted[0][2] == {}  # A draft detects the subject less exactly, so it is not stored.
     assert worker.submitted[1][2].keys() == {"depth", "subject"}
 
     drafts, shown = run(session, request(f_number=4.0))
@@ -190,7 +195,7 @@ def test_a_click_elsewhere_drafts_with_the_lens_alone(session: PreviewSession, w
     assert options["focus"] == RIGHT_HALF
     before = len(worker.submitted)
     run(session, request(focus=LEFT_HALF))
-    run(session, request(focus=RIGHT_HALF))  # known by now
+    run(session, request(focus=RIGHT_HALF))  # Stored by now.
     assert all(not keep for _, _, keep, _, _ in worker.submitted[before + 2 :][-2:])
 
 

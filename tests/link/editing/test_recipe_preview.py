@@ -1,4 +1,4 @@
-"""What the preview of a recipe shows."""
+"""The contents of a recipe's preview."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of a dialog: what each event changes, without an editor."""
+"""The state of a dialog: the changes by each event, without an editor."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_after_is_marked_until_the_preview_has_caught_up() -> None:
     state = states.changed(state, "f_number", 1.4)
     assert state.busy
     assert state.out_of_date
-    assert state.shown == EXACT  # still shown, marked
+    assert state.shown == EXACT  # Still shown, but marked as out of date.
     assert not states.chose_view(state, views.BEFORE).out_of_date
 
 
