@@ -1,4 +1,4 @@
-"""Clipped light is raised before blurring and brought back after."""
+"""Clipped light is raised before blurring and lowered again afterwards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dioptre_link.errors import UsageError
 
 
 def light() -> np.ndarray:
-    """Linear, (3, 8, 96): hues at rising brightness, a little above white at the end."""
+    """Return linear hues (3, 8, 96) of rising brightness, ending slightly above white."""
     encoded = np.linspace(0.2, 1.0, 96, dtype=np.float32) * np.float32([[1.0], [0.8], [0.5]])
     linear = np.array(srgb_to_linear(jnp.asarray(encoded)))
     linear[:, -4:] *= 2
@@ -39,7 +39,7 @@ def test_white_is_raised_by_five_stops_with_its_hue_and_the_rest_stays() -> None
     gain = raised / given
     np.testing.assert_allclose(gain[0], gain[2], rtol=1e-5)
     assert gain[0, 0, -1] == pytest.approx(32, rel=1e-3)
-    assert (gain[:, :, :80] == 1).all()  # below the encoded threshold of .9
+    assert (gain[:, :, :80] == 1).all()  # Below the encoded threshold of .9.
 
 
 def test_what_is_sharp_is_not_raised() -> None:

@@ -1,4 +1,4 @@
-"""What any lens blur must hold, and agreement with the definition."""
+"""Properties that any lens blur must have, and agreement with the definition."""
 
 import itertools
 
@@ -17,11 +17,11 @@ from dioptre.optics.surfaces import depth_steps
 
 from .reference import Sheet, flatten, render
 
-SIZE = (128, 192)  # whole blocks, so that mirrored pictures fall on mirrored cells
+SIZE = (128, 192)  # Whole blocks, so that mirrored pictures have mirrored cells.
 
 
 def scene(image, disparity, radius, focal=0.0, **fields):
-    """Linear light; `disparity` times `radius` is the circle of confusion when focal is 0."""
+    """Build a scene in linear light; with focal 0, `disparity` times `radius` is the circle of confusion."""
     focus = Focus(focal_disparity=focal, max_radius_px=float(radius))
     return Scene(image=image, disparity=disparity, focus=focus, **{"encoded": False, **fields})
 
@@ -47,7 +47,7 @@ def test_identity_without_blur():
 
 def test_in_focus_pixels_stay():
     image, disparity = random_scene()
-    disparity[60:100, 80:140] = 1.0  # the nearest: nothing spreads over it
+    disparity[60:100, 80:140] = 1.0  # The nearest object: nothing spreads over it.
     made = fast.blur(scene(image, disparity, 30.0, focal=1.0))
     assert np.abs(made - image)[64:96, 84:136].max() <= 1 / 255
 
@@ -62,9 +62,9 @@ def test_constants_stay(radius):
 def test_exposure_commutes():
     image, disparity = random_scene()
     once = fast.blur(scene(image, disparity, 20.0, focal=0.3))
-    # 0.25 keeps both pictures on one side of white, where small lights are looked for.
+    # 0.25 keeps both pictures below white, above which small lights are detected.
     scaled = fast.blur(scene(image * np.float32(0.25), disparity, 20.0, focal=0.3))
-    # The noise floor of the unmixing is an absolute number; it moves a few edge pixels.
+    # The unmixing has an absolute noise floor, which changes a few edge pixels.
     assert psnr(4 * scaled, once) > 50
     assert np.median(np.abs(4 * scaled - once)) < 1e-5
 
@@ -76,7 +76,7 @@ def test_exposure_commutes():
 )
 def test_mirror_commutes(turn):
     image, disparity = random_scene()
-    image[:16], image[-16:], image[:, :16], image[:, -16:] = (0.5,) * 4  # cells at the border are not symmetric
+    image[:16], image[-16:], image[:, :16], image[:, -16:] = (0.5,) * 4  # Cells at the border are not symmetric.
 
     def of(a):
         return np.ascontiguousarray(turn(a))
@@ -94,7 +94,7 @@ def test_a_point_becomes_a_disc_with_its_energy(radius):
     made = fast.blur(scene(image, np.full(size, -1.0, np.float32), radius))[..., 1].astype(np.float64)
     assert made.sum() == pytest.approx(0.9, rel=0.01)
     y, x = np.mgrid[: size[0], : size[1]] - 256.0
-    spread = np.sqrt((made * (x**2 + y**2)).sum() / made.sum() * 2)  # a disc's mean square distance is r² / 2
+    spread = np.sqrt((made * (x**2 + y**2)).sum() / made.sum() * 2)  # The mean square distance in a disc is r² / 2.
     assert spread == pytest.approx(radius, rel=0.03)
     inside = np.hypot(x, y) < 0.7 * radius - 1
     if inside.sum() > 20:
@@ -104,7 +104,7 @@ def test_a_point_becomes_a_disc_with_its_energy(radius):
 def test_blades_show_and_turn_round_in_front_of_the_focus():
     size = (256, 256)
     image = np.zeros((*size, 3), np.float32)
-    image[126:130, 126:130] = 0.9  # centred on the picture and on the cells of reduced sizes
+    image[126:130, 126:130] = 0.9  # Centred in the picture and in the cells of reduced sizes.
     aperture = Aperture(blades=5)
     behind = fast.blur(scene(image, np.full(size, -1.0, np.float32), 30.0), aperture=aperture)[..., 0]
     before = fast.blur(scene(image, np.full(size, 1.0, np.float32), 30.0), aperture=aperture)[..., 0]
@@ -122,7 +122,7 @@ def test_cats_eye_narrows_discs_in_the_corner_only():
 
 
 def test_nearer_covers_farther_whatever_the_order_of_pixels():
-    """A sharp bar before a blurred wall, and a blurred bar before a sharp wall."""
+    """Test a sharp bar in front of a blurred wall, and a blurred bar in front of a sharp wall."""
     image = np.zeros((*SIZE, 3), np.float32)
     image[:, 90:102] = 1.0
     disparity = np.zeros(SIZE, np.float32)
@@ -131,7 +131,7 @@ def test_nearer_covers_farther_whatever_the_order_of_pixels():
     assert sharp_bar[91:101].min() > 0.99
     assert sharp_bar[:88].max() < 0.005
     soft_bar = fast.blur(scene(image, disparity, 20.0, focal=0.0))[64, :, 0]
-    assert 0.2 < soft_bar[96] < 0.5  # 12 of 40 columns of the disc
+    assert 0.2 < soft_bar[96] < 0.5  # 12 of the disc's 40 columns.
     assert soft_bar[80] > 0.1
 
 
@@ -155,15 +155,15 @@ def test_agrees_with_the_definition_and_more_paths_agree_better():
     image, radius = flatten(sheets)
     made = fast.blur(scene(image, radius, 1.0))
     inner = (slice(12, -12), slice(12, -12))
-    assert psnr(made[inner], exact[inner]) > 33  # what the objects hide is known to the definition alone
+    assert psnr(made[inner], exact[inner]) > 33  # Only the definition knows the areas hidden by objects.
     errors = [np.sqrt(np.mean(np.square(render(sheets, paths=n) - exact))) for n in (12, 48, 192)]
-    # Error falls at least as 1 / sqrt(paths): a factor of 2 for each factor of 4.
+    # The error falls at least as 1 / sqrt(paths): a factor of 2 for each factor of 4.
     assert errors[1] < errors[0] / 1.8
     assert errors[2] < errors[1] / 1.8
 
 
 def slope(size):
-    """A floor that comes nearer, and something upright before it."""
+    """Return a floor that comes nearer, with an upright object in front of it."""
     image, disparity = random_scene(size=size)
     disparity[:] = np.linspace(0, 1, size[0], dtype=np.float32)[:, None]
     disparity[80:260, 150:290] = 0.7
@@ -171,7 +171,7 @@ def slope(size):
 
 
 def test_a_steep_slope_is_no_edge():
-    radius = np.linspace(-20, 20, 96, dtype=np.float32)[:, None].repeat(64, 1)  # 0.4 pixels a row
+    radius = np.linspace(-20, 20, 96, dtype=np.float32)[:, None].repeat(64, 1)  # 0.4 pixels per row.
     radius[:, 40:] += 6
     step = np.asarray(depth_steps(radius)[0])
     assert (step[8:-8, 39:41] == 1).all()
@@ -182,7 +182,7 @@ def test_a_steep_slope_is_no_edge():
 @pytest.mark.parametrize("focal", [0.0, 1.0])
 @pytest.mark.parametrize("between", [0.4, 0.5, 0.6], ids=["a step begins", "the middle", "a step ends"])
 def test_a_hair_of_depth_makes_a_hair_of_difference(between, focal):
-    """Editors hand depth over rounded: no pixel may change sides, or be taken apart or not, at a single value."""
+    """Editors pass depth rounded, so no pixel may change sides or be unmixed abruptly at a single value."""
     image, disparity = random_scene(size=(96, 128))
     disparity[:] = np.arange(128) >= 64
 
@@ -202,7 +202,7 @@ def test_a_small_step_in_the_dark_lets_no_light_through_from_afar(radius):
     image = np.repeat(bright[..., None], 3, axis=2).astype(np.float32)
     made = fast.blur(scene(image, disparity, radius))
     assert made[:, 24 + 8 + int(1.4 * radius) :].max() < 1e-3
-    assert made[:, :16].min() > 0.5  # of the light of the bright part itself, next to which there is dark
+    assert made[:, :16].min() > 0.5  # Fraction of the bright area's own light, next to which it is dark.
 
 
 @pytest.mark.parametrize(("nearer", "radius"), [(1.15, 4.0), (1.15, 8.0), (1.03, 20.0), (1.15, 40.0)])
@@ -220,7 +220,7 @@ def test_steps_in_front_of_the_focus_let_no_light_through_from_afar(nearer, radi
 
 @pytest.mark.parametrize("hole_px", [1.0, 2.0, 3.0, 6.0])
 def test_holes_in_front_of_the_focus_stay_open(hole_px):
-    """As wide as the discs in front of it or wider: light behind comes through as if nothing else were there."""
+    """Light from behind passes undiminished through a hole at least as wide as the discs in front of it."""
     y, x = np.mgrid[:128, :192]
     hole = np.hypot(y - 64, x - 96) <= hole_px
     disparity = np.where(hole, 0.0, 1.0).astype(np.float32)
@@ -239,7 +239,7 @@ def test_a_dark_floor_before_and_in_focus_lets_no_light_through_from_afar(focal,
     focus = Focus(focal_disparity=focal, max_radius_px=radius, range=0.04)
     made = fast.blur(Scene(image=image, disparity=disparity, focus=focus, encoded=False))
     assert made[160:].max() < 0.011
-    # Rounding of what a disc sees counted as an opening: full of light, and here or there by chance.
+    # Rounding errors in a disc's coverage once counted as openings, full of light at random places.
     disparity += rng.uniform(-1e-7, 1e-7, size).astype(np.float32)
     again = fast.blur(Scene(image=image, disparity=disparity, focus=focus, encoded=False))
     assert np.abs(again - made).max() < 1e-3
@@ -309,7 +309,7 @@ def test_pieces_make_the_picture_again(linear):
 
 
 def test_the_background_piece_goes_on_behind_all_of_a_large_subject():
-    """Also where no blur could ever show it: a subject that is moved away must not leave a hole."""
+    """This also applies where no blur could show it: moving the subject away must not leave a hole."""
     size = (384, 384)
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
     subject = np.hypot(y - 192, x - 192) < 150
@@ -320,7 +320,7 @@ def test_the_background_piece_goes_on_behind_all_of_a_large_subject():
 
 
 def test_raised_highlights_leave_no_specks_along_a_white_edge():
-    """A sharp white disc before a blurred dark ground: pixels on its edge are mixtures, not highlights."""
+    """A sharp white disc in front of a blurred dark ground: pixels on its edge are mixtures, not highlights."""
     size = (256, 256)
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
     distance = np.hypot(y - 128, x - 128)

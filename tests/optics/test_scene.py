@@ -1,4 +1,4 @@
-"""The scene: encoded straight pixels in and out, and the circle of confusion of each."""
+"""The scene: encoded straight pixels in and out, and the circle of confusion of each pixel."""
 
 from __future__ import annotations
 

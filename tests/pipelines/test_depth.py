@@ -1,5 +1,4 @@
-"""Depth: the person is nearer than the wall, at any size and with alpha; bad pictures are refused with a
-message."""
+"""Depth: the person is nearer than the wall at any size and with alpha, and bad pictures are refused."""
 
 from __future__ import annotations
 
@@ -38,7 +37,7 @@ def test_near_things_are_near(depth: Depth) -> None:
 
 
 def test_the_subjects_outline_is_sharp(depth: Depth) -> None:
-    """From wall to hair the map rises within a few pixels."""
+    """From wall to hair, the map rises within a few pixels."""
     row = depth.disparity[60, 280:330]
     assert np.abs(np.diff(row)).max() > 0.25 * np.ptp(row)
 
@@ -60,7 +59,7 @@ def test_a_new_size_of_the_same_aspect_compiles_nothing(
     person: np.ndarray, depth: Depth, compiled: list[float]
 ) -> None:
     larger, smaller = resize(person, (1300, 1310)), resize(person, (401, 395))
-    estimate_depth(larger)  # large enough to be doubled along edges: all programs exist from here on
+    estimate_depth(larger)  # Large enough for joint upsampling, so all programs are compiled after this.
     compiled.clear()
     estimate_depth(resize(person, (1411, 1399)))
     estimate_depth(smaller)

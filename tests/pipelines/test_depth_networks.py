@@ -1,6 +1,7 @@
-"""Every depth network gives the same depth: the networks are pretended, their readings are the product's.
+"""Every depth network gives the same depth: the networks are fakes, but their outputs are read by the real code.
 
-The pretended networks see inverse depth in 1/m in the picture's grey values, and say it as the real ones would.
+The fake networks read inverse depth in 1/m from the picture's grey values and output it in the form of the real
+ones.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from dioptre_link.catalogue import operation
 from dioptre_link.errors import UsageError
 
 SIZE = (240, 360)
-FOCAL = 0.8  # diagonals
+FOCAL = 0.8  # In diagonals.
 VIEW = FieldOfView(focal_diagonals=FOCAL, source="EXIF")
 Output = Callable[[np.ndarray, np.ndarray], Any]
 
 
 class Pretended(Loaded):
-    """Gives what `output` makes of the inverse depth that the picture shows."""
+    """Network that applies `output` to the inverse depth in the picture."""
 
     def __call__(self, *inputs: Any) -> Any:
         prepared = self.entry.preprocessing
@@ -58,7 +59,7 @@ def metric(inverse: np.ndarray) -> Estimate:
 
 
 def points(inverse: np.ndarray, aspect: np.ndarray) -> Geometry:
-    """With a shift of z and a scale, which the camera and the metric scale take out again."""
+    """Add a z shift and a scale, which the camera and the metric scale remove again."""
     scale, shift = 2.5, 0.4
     known = inverse > 0.02
     depth = 1 / np.maximum(inverse, 0.02) / scale
@@ -82,7 +83,7 @@ METRIC = [name for name, entry in ENTRIES.items() if entry.depth is not None and
 
 @pytest.fixture
 def scene() -> np.ndarray:
-    """A floor that rises to the horizon, a thing at 1.25 m in front, sky above."""
+    """A floor that rises to the horizon, an object at 1.25 m in front, and the sky above."""
     inverse = np.zeros(SIZE, np.float32)
     inverse[80:] = np.linspace(0.05, 0.5, SIZE[0] - 80)[:, None]
     inverse[120:200, 100:180] = 0.8
@@ -128,7 +129,7 @@ def test_metres_survive_to_the_pictures_size(scene: np.ndarray, model: str) -> N
     depth = estimated(scene, model)
     found = depth.metric
     assert found is not None
-    steps = np.zeros(SIZE, bool)  # what the resizing mixes
+    steps = np.zeros(SIZE, bool)  # Pixels that resizing mixes.
     steps[[76, 77, 78, 79, 80, 81, 82, 83]] = True
     steps[114:206, 94:186] = True
     steps[126:194, 106:174] = False
@@ -203,7 +204,7 @@ def test_the_stated_focal_length_comes_first(scene: np.ndarray) -> None:
 
 
 def test_the_input_has_the_published_size() -> None:
-    """Depth Anything 3 looks at pictures whose longer side is 504 pixels."""
+    """Depth Anything 3 processes pictures whose longer side is 504 pixels."""
     shapes = {
         model: depth_coarse.network_shape((3000, 4500, 3), ENTRIES[model].preprocessing)
         for model in ("depth-anything-3-small", "moge-2-vits-normal")

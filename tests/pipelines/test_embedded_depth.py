@@ -1,4 +1,4 @@
-"""The camera's own depth comes first, keeps its metres, and is never laid over another picture."""
+"""The camera's own depth has priority, keeps its metres, and is never applied to another picture."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def person(checkout: Path) -> np.ndarray:
 def _embedded(
     shape: tuple[int, int] = (48, 48), range_per_m: tuple[float, float] | None = (0.0, 2.0), **changes: object
 ) -> EmbeddedDepth:
-    """Nearest on the right: the opposite of what any network would say of no picture."""
+    """Return depth that is nearest on the right, unlike any network's estimate."""
     ramp = np.broadcast_to(np.linspace(0, 1, shape[1], dtype=np.float32), shape).copy()
     return EmbeddedDepth(
         **{"disparity": ramp, "range_per_m": range_per_m, "confidence": None, "kind": "test"} | changes
@@ -42,7 +42,7 @@ def test_the_cameras_map_is_taken_as_it_is(person: np.ndarray, refine: bool) -> 
 
 
 def test_metres_follow_the_layers_values(person: np.ndarray) -> None:
-    """The map's own 0 and 1 are not its range: the metres go with what the layer shows."""
+    """The map's own 0 and 1 are not its range: the metres follow the layer's values."""
     narrow = _embedded(disparity=_embedded().disparity * np.float32(0.5) + np.float32(0.25))
     depth = depth_of(person, embedded=narrow, refine=False)
     assert depth.range_per_m == pytest.approx((0.5, 1.5), abs=0.02)

@@ -1,4 +1,4 @@
-"""With the product's own networks: a picture seen before gives the same portrait, to the bit, without a network."""
+"""With the real networks, a repeated picture gives a bit-identical portrait without running a network."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def two_planes():
 def test_identity_at_radius_zero():
     image = picture()
     made = lens_blur(image, two_planes(), focal_disparity=0.1, max_radius=0.0)
-    assert np.abs(made.image - image).max() < 1e-5  # one way through the sRGB curve and back
+    assert np.abs(made.image - image).max() < 1e-5  # The error of one conversion through the sRGB curve and back.
 
 
 def test_constant_pictures_stay():
@@ -37,7 +37,7 @@ def test_constant_pictures_stay():
 
 
 def test_in_focus_pixels_stay_and_do_not_bleed():
-    """A sharp white square before a black background that is far out of focus."""
+    """A sharp white square in front of a black background that is far out of focus."""
     disparity = two_planes()
     image = np.zeros((*SIZE, 3), np.float32)
     image[20:70, 40:90] = 1.0
@@ -45,7 +45,7 @@ def test_in_focus_pixels_stay_and_do_not_bleed():
     inside = made[22:68, 42:88]
     assert np.abs(inside - 1).max() <= 1 / 255
     outside = made.copy()
-    outside[18:72, 38:92] = 0  # the edge itself is one pixel wide
+    outside[18:72, 38:92] = 0  # The edge itself is one pixel wide.
     assert outside.max() < 0.005
 
 
@@ -54,7 +54,7 @@ def test_out_of_focus_foreground_spreads_over_the_sharp_background():
     image = np.zeros((*SIZE, 3), np.float32)
     image[20:70, 40:90] = 1.0
     made = lens_blur(image, disparity, focal_disparity=0.2, max_radius=16.0, encoding="linear").image[..., 0]
-    assert 0.4 < made[45, 40] < 0.6  # half of the disc is covered at the edge
+    assert 0.4 < made[45, 40] < 0.6  # At the edge, half of the disc is covered.
     assert 0.02 < made[45, 34] < 0.3
     assert made[45, 26] < 0.005
 
@@ -88,7 +88,7 @@ def test_operation_takes_point_or_value():
 
 
 def test_operation_estimates_the_depth_that_is_not_given(monkeypatch):
-    """It is a layer of the result then, and blurs as it does where it is given."""
+    """Estimated depth becomes a layer of the result, and blurs like given depth."""
     known = Depth(disparity=two_planes(), model="pretended", models={"pretended": "0" * 64})
     monkeypatch.setattr("dioptre.pipelines.lens_blur.kept_depth", lambda inputs, **_: known)
     options = {"focal_disparity": 0.8, "max_radius": 12}
@@ -120,12 +120,12 @@ def test_a_draft_is_nearly_alike_and_has_no_pieces(operation):
     made = apply(operation, options, replace(inputs, draft=True)).layers
     assert len(made) == (1 if operation == "lens_blur" else 4)
     difference = np.abs(made[0].pixels - whole)
-    assert 0 < difference.mean() < 0.05  # of noise, which has more fine detail than any photograph
+    assert 0 < difference.mean() < 0.05  # For noise, which has more fine detail than any photograph.
     assert difference[30:60, 50:80].max() < 0.01
 
 
 def test_measured_blur_leaves_a_blurred_background_alone():
-    """A picture that this lens has taken already is hardly changed; one that is sharp is blurred in full."""
+    """A picture already blurred by this lens hardly changes; a sharp one gets the full blur."""
     rng = np.random.default_rng(2)
     coarse = rng.uniform(0.1, 0.9, (24, 32, 1)).astype(np.float32).repeat(12, 0).repeat(12, 1)
     sharp = np.repeat(coarse, 3, 2)
@@ -195,5 +195,5 @@ def test_without_a_focus_the_subjects_is_taken_as_portrait_blur_does(checkout):
 
 
 def ramp_down(size):
-    """Near at the bottom, as on a table."""
+    """Return disparity that is near at the bottom, as on a table."""
     return np.repeat(np.linspace(0, 1, size[0], dtype=np.float32)[:, None], size[1], axis=1)

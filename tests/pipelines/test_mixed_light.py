@@ -1,4 +1,4 @@
-"""Mixed light: two lights are told apart and balanced each for itself, one is left one."""
+"""Mixed light: two illuminants are separated and balanced individually, while a single one stays one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def person(checkout: Path) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def lit_twice(person: np.ndarray) -> np.ndarray:
-    """A lamp from the left, a blue window on the right."""
+    """A lamp on the left, and a blue window on the right."""
     linear, daylight = srgb_to_linear(jnp.asarray(person)), jnp.array(D65_XY)
     lamp, window = (adapt(linear, daylight, jnp.array(WhitePoint(cct_kelvin=k).xy)) for k in (3000, 11000))
     share = jnp.clip(jnp.linspace(-0.5, 1.5, 192), 0, 1)[None, :, None]
@@ -42,8 +42,8 @@ def test_each_part_comes_nearer_the_truth_than_with_one_light(lit_twice: np.ndar
     one, several = white_balance(lit_twice), white_balance(lit_twice, mixed=True)
     assert several.lights == 2
     error = {name: np.abs(made.image - person).mean(axis=(0, 2)) for name, made in (("one", one), ("two", several))}
-    assert error["two"].mean() < 0.6 * error["one"].mean()  # 0.40
-    for third in (slice(0, 64), slice(128, 192)):  # the lamp's side 0.34, the window's 0.43
+    assert error["two"].mean() < 0.6 * error["one"].mean()  # Measured: 0.40.
+    for third in (slice(0, 64), slice(128, 192)):  # Measured: 0.34 on the lamp's side, 0.43 on the window's.
         assert error["two"][third].mean() < 0.6 * error["one"][third].mean()
 
 

@@ -1,4 +1,4 @@
-"""Portrait blur as a whole, with the real networks on the example photos."""
+"""The complete portrait blur, with the real networks on the example photos."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def made(coffee: np.ndarray):
 
 
 def detail(image: np.ndarray) -> float:
-    """Mean absolute difference of neighbouring pixels."""
+    """Return the mean absolute difference of neighbouring pixels."""
     return float(np.abs(np.diff(image[..., :3], axis=1)).mean())
 
 
@@ -103,7 +103,7 @@ def test_any_size_works_or_says_why(shape: tuple[int, int, int]) -> None:
 
 @pytest.fixture
 def person_before_a_wall(monkeypatch: pytest.MonkeyPatch):
-    """A picture in which a network sees one thing, and its depth, whose step lies eight pixels too far out."""
+    """A picture in which a network sees one object, and a depth whose step is eight pixels too far out."""
     picture = np.random.default_rng(1).uniform(0.35, 0.45, (320, 320, 3)).astype(np.float32)
     inside = np.zeros((320, 320), bool)
     inside[80:260, 100:220] = True
@@ -121,7 +121,7 @@ def person_before_a_wall(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("focus", [(160, 160), (40, 40)])
 def test_depth_steps_at_the_subject_after_a_click(person_before_a_wall, focus: tuple[int, int]) -> None:
-    """On the subject as behind it: else a rim of the subject's depth keeps its old side when the focus moves."""
+    """On and behind the subject: no rim with the subject's depth may keep its old side when the focus moves."""
     picture, _ = person_before_a_wall
     made = portrait(picture, focus=focus, keep_subject=0.0)
     assert made.disparity[170, 98] == pytest.approx(0.1, abs=0.02)
@@ -136,7 +136,7 @@ def test_a_given_depth_does_not_step_anew(person_before_a_wall, focus: tuple[int
 
 
 def test_a_scene_without_a_subject_is_blurred_by_depth_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No cushion stays sharp on a blurred sofa: what is noticeable gives the focus and no matte."""
+    """A cushion on a blurred sofa must not stay sharp: a salient area sets the focus but gives no matte."""
     picture = np.random.default_rng(2).uniform(0.2, 0.4, (320, 320, 3)).astype(np.float32)
     picture[60:120, 60:120] += 0.4
     near = np.tile(np.linspace(0, 1, 320, dtype=np.float32), (320, 1))

@@ -1,4 +1,4 @@
-"""A preview and the picture at its full size: one look of the networks, and nearly the same answer."""
+"""A preview and the full-size picture share one run of the networks and give nearly the same result."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def photo(checkout: Path) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def steps() -> dict[str, StepResult]:
-    """What networks said, for all tests of this module."""
+    """Network outputs, shared by all tests of this module."""
     return {}
 
 
@@ -68,7 +68,7 @@ def test_depth_agrees(full: Inputs) -> None:
     wanted = kept_depth(full, source="estimate", refine=True, confidence=True)
     found = kept_depth(preview_of(full), source="estimate", refine=True, confidence=True)
     assert found.disparity.shape == found.confidence.shape == SMALL
-    # The edges of the photo are finer than the network's; a preview shows them as wide as its own pixels.
+    # The photo's edges are finer than the network's; a preview shows them as wide as its own pixels.
     assert np.abs(found.disparity - resize(wanted.disparity, SMALL, method="area")).mean() < 0.005
     assert np.abs(found.confidence - resize(wanted.confidence, SMALL, method="area")).max() < 0.01
 
@@ -83,7 +83,7 @@ def test_the_subject_and_its_focus_agree(full: Inputs, at: tuple[float, float] |
     quick = kept_subject(small, small_near, at=scaled, quick=True)
     expected = resize(wanted.alpha, SMALL, method="area")
     assert np.abs(found.alpha - expected).mean() < 0.01
-    assert np.abs(quick.alpha - expected).mean() < 0.05  # no hair, and no second look
+    assert np.abs(quick.alpha - expected).mean() < 0.05  # Neither hair nor a second pass.
     assert found.kind == wanted.kind
     assert found.focal_disparity == pytest.approx(wanted.focal_disparity, abs=0.01)
 
@@ -129,7 +129,7 @@ def test_a_cancelled_look_goes_on_where_it_was(photo: np.ndarray, runs: list[str
     resumed = list(runs)
     runs.clear()
     kept_subject(preview_of(Inputs(picture=photo, cache=MemoryCache({}))), near, at=None)
-    assert resumed == runs  # what ran before it was cancelled did not run again
+    assert resumed == runs  # Networks that ran before the cancel did not run again.
 
 
 @pytest.mark.parametrize("size", [(48, 72), (1, 1), (96, 144)])

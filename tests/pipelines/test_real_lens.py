@@ -1,4 +1,4 @@
-"""Blur in metres: the thin lens on the ray-traced scene's numbers, and what is assumed where nobody knows."""
+"""Blur in metres: the thin lens with the ray-traced scene's numbers, and the defaults for unknown values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def options(**changes: Any) -> dict[str, Any]:
 
 
 def test_radii_are_those_of_a_ray_traced_lens() -> None:
-    """The circle of confusion of the renderer: r · focal_px · |z - s| / (z s)."""
+    """The renderer's circle of confusion is r · focal_px · |z - s| / (z s)."""
     focal_px, aperture_radius_m, focus_m, z_m = 618.0, 0.03, 1.5, 6.0
     view = FieldOfView(focal_diagonals=focal_px / math.hypot(512, 512), source="the renderer")
     # f / N = 60 mm
@@ -65,7 +65,7 @@ def test_without_metres_a_scale_is_assumed_and_said() -> None:
     said = " ".join(str(message) for message in blur.messages)
     assert "angle of view is not known" in said
     assert "white is assumed to be 1.75 m away, black infinity" in said
-    # the f-number alone assumes the same distances: both agree but for the lens's extension
+    # The f-number alone assumes the same distances, so both agree except for the lens's extension.
     assert blur.max_radius_px == pytest.approx(relative_max_radius_px(SIZE, f_number=1.4), rel=0.06)
 
 
@@ -87,7 +87,7 @@ def test_infinity_is_a_distance() -> None:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What the operations ask of the blur."""
+    """The arguments that the operations pass to the blur."""
     asked: list[dict[str, Any]] = []
 
     def pretended(image: np.ndarray, disparity: np.ndarray, **fields: Any) -> Blurred:
@@ -99,7 +99,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def test_lens_blur_focuses_in_metres(asked: list[dict[str, Any]]) -> None:
-    """A step at 2 m before a wall at 8 m."""
+    """A step at 2 m in front of a wall at 8 m."""
     near = np.zeros(SIZE, np.float32)
     near[:, 150:] = 1.0
     inputs = Inputs(
@@ -112,7 +112,7 @@ def test_lens_blur_focuses_in_metres(asked: list[dict[str, Any]]) -> None:
         apply("lens_blur", options(**changes), inputs)
     assert [fields["focal_disparity"] for fields in asked] == pytest.approx([1.0, 0.0, 1.0, 0.0], abs=1e-6)
     assert asked[0]["max_radius"] == pytest.approx(2 * asked[2]["max_radius"])
-    # half the opening times the picture's focal length in pixels, for a difference of 3/8 per metre
+    # Half the aperture times the picture's focal length in pixels, for a difference of 3/8 per metre.
     focal_px = 50 / math.hypot(36, 24) * math.hypot(*SIZE)
     assert asked[0]["max_radius"] == pytest.approx(0.085 / 1.4 / 2 * focal_px * 3 / 8)
     assert {fields["focus_range"] for fields in asked} == {0.0}

@@ -1,4 +1,4 @@
-"""Repairs change the selection alone, join without a step, and refuse with a message what makes no sense."""
+"""Repairs change only the selection, join it without a step, and refuse nonsensical input with a message."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def mirror() -> np.ndarray:
 
 @pytest.fixture
 def wrong(wall: np.ndarray, mirror: np.ndarray) -> np.ndarray:
-    """The mirror on the wall is seen as a hole with bumps."""
+    """The mirror on the wall appears as a hole with bumps."""
     bumps = np.sin(np.mgrid[: SIZE[0], : SIZE[1]] / 9.0).prod(0) * 0.05 - 0.15
     return np.where(mirror > 0, wall + bumps, wall).astype(np.float32)
 
@@ -62,7 +62,7 @@ def test_only_the_selection_changes(picture: np.ndarray, wrong: np.ndarray, mirr
 def test_there_is_no_step_at_the_border(
     picture: np.ndarray, wall: np.ndarray, mirror: np.ndarray, mode: str
 ) -> None:
-    """On a map without steps, neighbours across the border differ no more than a ramp's pixels do."""
+    """On a map without steps, neighbours across the border differ no more than the pixels of a ramp."""
     repaired = repair_depth(picture, wall, selection=mirror, mode=mode, **WITHOUT_NETWORK[mode]).disparity
     down, across = (np.abs(np.diff(repaired - wall, axis=axis)) for axis in (0, 1))
     change = np.abs(repaired - wall).max()

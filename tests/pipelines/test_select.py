@@ -1,4 +1,4 @@
-"""Selections of the subject and by depth: the masks, the cut-out, and what is refused."""
+"""Selections of the subject and by depth: the masks, the cut-out, and the refusals."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def slope() -> np.ndarray:
 
 @pytest.fixture
 def as_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The networks see what is red."""
+    """Networks that detect everything red."""
 
     def seen(small: np.ndarray, **_: str) -> Saliency:
         coverage = np.clip((small[..., 0] - 0.1) / 0.8, 0, 1)
@@ -72,7 +72,7 @@ def test_without_a_subject_the_hint_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "rows"),  # that are selected, from the far top down
+    ("options", "rows"),  # Selected rows, from the far top down.
     [
         ({"side": "nearer", "depth_level": 0.6, "depth_range": 0.1}, (160, 320)),
         ({"side": "farther", "depth_level": 0.6, "depth_range": 0.1}, (0, 223)),
@@ -96,7 +96,7 @@ def test_the_feather_is_as_wide_as_it_says() -> None:
 
 
 def test_edges_move_onto_those_of_the_picture() -> None:
-    """A depth map that is two pixels off is brought to the thing's own outline."""
+    """A depth map that is two pixels off is aligned with the object's own outline."""
     picture = np.full((SIDE, SIDE, 3), 0.2, np.float32)
     picture[:, 160:] = 0.8
     disparity = np.zeros((SIDE, SIDE), np.float32)

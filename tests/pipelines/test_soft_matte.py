@@ -1,4 +1,4 @@
-"""Soft edges by a second network: where it cuts out the same thing, and nowhere else."""
+"""Soft edges from a second network are used only where it cuts out the same object."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def square(side: int, first: int, last: int, value: float = 1.0) -> np.ndarray:
 
 def test_what_our_matte_drops_comes_back_where_both_see_one_thing() -> None:
     alpha, soft = square(256, 40, 200), square(256, 40, 200)
-    soft[20:40, 40:200] = 0.6  # hair
+    soft[20:40, 40:200] = 0.6  # Hair.
     mended = with_soft_edges(alpha, soft)
     assert mended[30, 100] > 0.25
     np.testing.assert_array_equal(mended[60:180, 60:180], 1)
@@ -31,7 +31,7 @@ def test_another_thing_changes_nothing() -> None:
 
 
 def test_detail_finer_than_the_network_s_square_stays() -> None:
-    """A blade of one pixel in a large picture: the second matte, which sees it as a haze, must not smear it."""
+    """The second matte sees blades of one pixel in a large picture as a haze, which must not smear them."""
     alpha = square(512, 100, 400)
     alpha[50:100, 200:400:4] = 1.0
     hazy = square(128, 25, 100)
@@ -40,7 +40,7 @@ def test_detail_finer_than_the_network_s_square_stays() -> None:
 
 
 def test_a_change_of_nothing_changes_nothing() -> None:
-    """The share taken over grows with the overlap: no switch may turn on a pixel."""
+    """The weight of the second matte grows with the overlap, so a single pixel must not switch it."""
     alpha = square(256, 40, 200)
     made = [with_soft_edges(alpha, square(256, first, 200)) for first in (59, 60, 61)]
     changes = [float(np.abs(other - alpha).mean()) for other in made]
@@ -57,7 +57,7 @@ def test_a_doubtful_part_is_kept_where_both_see_one_thing() -> None:
 
 @pytest.mark.parametrize("soft", [square(512, 220, 384), square(512, 420, 500), square(512, 64, 448)])
 def test_the_second_opinion_neither_removes_nor_chooses(soft: np.ndarray) -> None:
-    """It sees a part of the subject, another thing, or more than the subject."""
+    """The second network sees a part of the subject, another object, or more than the subject."""
     sure = square(320, 80, 240)
     np.testing.assert_allclose(supported(sure, soft) > 0.5, sure > 0.5)
 

@@ -1,4 +1,4 @@
-"""The focus brush in portrait and lens blur: what is painted stays sharp, or blurs as its depth says."""
+"""The focus brush in portrait and lens blur: painted areas stay sharp, or blur according to their depth."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def noise() -> np.ndarray:
 
 @pytest.fixture
 def person() -> tuple[np.ndarray, np.ndarray]:
-    """Coverage of a person on the left, and a depth in which the left half of the person is farther away."""
+    """Coverage of a person on the left, and a depth in which the person's left half is farther away."""
     alpha = np.zeros(SIZE, np.float32)
     alpha[20:140, 30:120] = 1
     near = np.full(SIZE, 0.2, np.float32)
@@ -60,7 +60,7 @@ def test_a_kept_part_is_the_picture_to_the_bit(operation, channels, draft, noise
 
 def test_what_is_far_from_a_stroke_does_not_change(noise, person) -> None:
     with_stroke, without = run("portrait", noise, person, ON_WALL), run("portrait", noise, person)
-    away = slice(0, 100)  # the blur's radius is 18 px, the stroke begins at 163
+    away = slice(0, 100)  # The blur's radius is 18 px, and the stroke begins at 163.
     assert np.abs(with_stroke[:, away] - without[:, away]).max() < 0.02
 
 
@@ -104,7 +104,8 @@ def test_discs_shrink_by_what_is_kept() -> None:
     focus = Focus(focal_disparity=0.5, max_radius_px=40.0, range=0.1, foreground=0.5, background=2.0)
     before = circle_of_confusion_px(near, focus=focus)
     after = circle_of_confusion_px(disparity_in_focus(near, kept, focus=focus), focus=focus)
-    np.testing.assert_allclose(after, (1 - kept) * before, atol=1e-4)  # of floats around 0.5, times 80 px
+    # The error of floats around 0.5, times 80 px.
+    np.testing.assert_allclose(after, (1 - kept) * before, atol=1e-4)
 
 
 def test_nearer_blur_does_not_cover_what_is_kept() -> None:
@@ -120,7 +121,7 @@ def test_nearer_blur_does_not_cover_what_is_kept() -> None:
 
 
 def test_transparent_pixels_lend_no_colour() -> None:
-    picture = np.zeros((4, 4, 4), np.float32)  # black and transparent
+    picture = np.zeros((4, 4, 4), np.float32)  # Black and transparent.
     blurred = np.ones((4, 4, 4), np.float32)
     put_back(picture, np.full((4, 4), 0.9, np.float32), onto=blurred)
     assert blurred[..., :3].min() == 1

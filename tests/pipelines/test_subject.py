@@ -1,4 +1,4 @@
-"""Subject and focus: a person, an animal and an object by the same code; points; pictures without a subject."""
+"""Subject and focus of a person, an animal and an object, from points, and in pictures without a subject."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def example(checkout: Path):
 
 
 def drawn(saliency: np.ndarray) -> np.ndarray:
-    """A picture of which the networks, under `as_drawn`, say just that."""
+    """Return a picture for which the networks, under `as_drawn`, report this saliency."""
     return np.repeat(saliency[..., None] * np.float32(0.8) + np.float32(0.1), 3, axis=2)
 
 
 def seen(coverage: np.ndarray, *, chance: float = 0.9) -> Saliency:
-    """What `saliency_of` gives for a picture with a subject."""
+    """Return the result of `saliency_of` for a picture with a subject."""
     return Saliency(coverage=coverage, chance=chance)
 
 
@@ -51,7 +51,7 @@ def draw(monkeypatch: pytest.MonkeyPatch, *, chance: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "inside", "outside"),  # (x, y): certainly subject, certainly not
+    ("name", "inside", "outside"),  # (x, y) on the subject, and outside it.
     [
         ("astronaut.jpg", [(225, 110), (200, 330), (160, 80)], [(380, 60), (30, 60), (350, 250)]),
         ("chelsea.jpg", [(230, 110), (260, 235)], [(420, 100), (20, 60)]),
@@ -75,7 +75,7 @@ def test_focus_is_the_disparity_inside(example) -> None:
     picture = example("astronaut.jpg")
     disparity = np.full(picture.shape[:2], 0.2, np.float32)
     disparity[find_subject(picture).alpha > 0.2] = 0.7
-    disparity[100:120, 215:235] = 1.0  # a spike of a faulty depth map
+    disparity[100:120, 215:235] = 1.0  # A spike in a faulty depth map.
     found = find_subject(picture, disparity=disparity)
     assert found.focal_disparity == pytest.approx(0.7, abs=0.01)
     assert found.disparity_range == pytest.approx((0.7, 0.7), abs=0.02)
@@ -83,7 +83,7 @@ def test_focus_is_the_disparity_inside(example) -> None:
 
 @pytest.mark.usefixtures("as_drawn")
 def test_depth_decides_what_is_doubtful() -> None:
-    """As a flag behind an arm: what is half sure goes when it is known to be far, and stays when it is near."""
+    """For example, an uncertain flag behind an arm is dropped if it is far away, and kept if it is near."""
     saliency = np.zeros((SIDE, SIDE), np.float32)
     saliency[80:240, 80:200], saliency[80:240, 200:260] = 1.0, 0.7
     picture = drawn(saliency)
@@ -108,7 +108,7 @@ def test_a_point_elsewhere_takes_what_is_there(example) -> None:
     picture = example("astronaut.jpg")
     disparity = np.full(picture.shape[:2], 0.1, np.float32)
     disparity[:, :350] = 0.8
-    found = find_subject(picture, disparity=disparity, at=(430, 60))  # the shuttle's tank
+    found = find_subject(picture, disparity=disparity, at=(430, 60))  # The shuttle's tank.
     assert found.kind == "point"
     assert found.alpha[60, 430] > 0.9
     assert found.alpha[330, 200] < 0.03
@@ -129,11 +129,11 @@ def test_a_point_on_a_flat_background_is_focused_on_without_a_closer_look(
     picture = example("chelsea.jpg")
     disparity = np.full(picture.shape[:2], 0.03, np.float32)
     disparity[:, :380] = 0.8
-    found = find_subject(picture, disparity=disparity, at=(430, 20))  # behind the ear
+    found = find_subject(picture, disparity=disparity, at=(430, 20))  # Behind the ear.
     assert len(looks) == 1
     assert found.focal_disparity == pytest.approx(0.03, abs=0.01)
     assert found.alpha[110, 230] < 0.03
-    disparity[:, 380:] += np.linspace(0, 0.6, 71, dtype=np.float32)  # a slope: there may be a thing on it
+    disparity[:, 380:] += np.linspace(0, 0.6, 71, dtype=np.float32)  # On a slope, there may be an object.
     find_subject(picture, disparity=disparity, at=(430, 20))
     assert len(looks) > 2
 
@@ -156,7 +156,7 @@ def test_without_a_subject_the_nearest_region_is_taken() -> None:
 def test_a_small_thing_is_found_before_the_nearest_region(
     sureness: float, chance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the moon over a ridge, or a surfer on the sea."""
+    """For example, the moon over a ridge, or a surfer on the sea."""
     draw(monkeypatch, chance=chance)
     saliency = np.zeros((SIDE, SIDE), np.float32)
     saliency[100:112, 150:162] = sureness
@@ -174,7 +174,7 @@ def test_a_small_thing_is_found_before_the_nearest_region(
 
 
 def test_of_doubtful_things_the_important_ones_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two lions, of which neither is sure, and something larger at the edge."""
+    """Two lions, neither of them certain, and something larger at the edge."""
     draw(monkeypatch, chance=0.3)
     saliency = np.zeros((SIDE, SIDE), np.float32)
     saliency[140:200, 60:150], saliency[140:200, 170:240] = 0.75, 0.7
@@ -186,7 +186,7 @@ def test_of_doubtful_things_the_important_ones_are_taken(monkeypatch: pytest.Mon
 
 
 def test_a_small_subject_is_cut_out_as_finely_as_a_large_one(example, monkeypatch: pytest.MonkeyPatch) -> None:
-    """She stands in a landscape that is six times as wide as she was: her matte is known."""
+    """The person stands in a landscape six times as wide as her photo, and her matte is known."""
     picture = example("astronaut.jpg")
     alpha = resize(find_subject(picture).alpha, (180, 180), method="area")[..., None]
     grass = np.random.default_rng(2).normal([0.3, 0.4, 0.2], 0.03, (900, 1200, 3))
@@ -228,7 +228,7 @@ def test_a_closer_look_that_shows_something_else_is_not_believed(
 
 
 def test_a_scene_has_no_subject_however_sure_the_map_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a room, in which the bed stands out."""
+    """For example, a room in which the bed stands out."""
     coverage = np.zeros((SIDE, SIDE), np.float32)
     coverage[80:240, 80:240] = 1.0
     for chance in (0.45, 0.55):
@@ -260,7 +260,7 @@ def test_a_region_of_a_scene_is_no_subject_from_close_by_either(monkeypatch: pyt
     assert found.kind == "region"
     assert not found.found
     assert "Click on what should be sharp" in found.messages[0]
-    assert next(answers, None) is not None  # and it is not inspected
+    assert next(answers, None) is not None  # It was not inspected either.
 
 
 def test_transparent_pixels_are_no_subject(example) -> None:
@@ -283,7 +283,7 @@ def test_hopeless_pictures_give_a_finite_answer(size: tuple[int, int], value: fl
 
 @pytest.mark.usefixtures("as_drawn")
 def test_what_is_half_salient_beside_the_subject_is_not_cut_out_with_it() -> None:
-    """As the flag behind an arm of its colour. On outlines, saliency of .6 is as often out as in."""
+    """For example, a flag behind an arm of its colour. On outlines, a saliency of .6 is outside half of the time."""
     saliency = np.zeros((SIDE, SIDE), np.float32)
     saliency[80:240, 80:200], saliency[80:240, 200:240] = 1.0, 0.55
     alpha = find_subject(drawn(saliency)).alpha

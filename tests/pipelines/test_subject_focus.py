@@ -1,4 +1,4 @@
-"""Where a lens that is to show a subject is focused: on what the picture shows sharp of it, or at the point."""
+"""The focus of a lens on a subject: its sharpest part in the picture, or the chosen point."""
 
 from __future__ import annotations
 

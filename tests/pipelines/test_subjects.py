@@ -19,7 +19,7 @@ LARGE, SMALL, TOUCHING = (60.0, 160.0), (270.0, 160.0), (115.0, 160.0)
 
 @pytest.fixture(autouse=True)
 def as_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The networks see exactly what the red channel shows."""
+    """Networks that detect exactly the red channel."""
 
     def seen(small: np.ndarray, **_: str) -> Saliency:
         return Saliency(coverage=np.clip((small[..., 0] - 0.1) / 0.8, 0, 1), chance=0.9)
@@ -29,7 +29,7 @@ def as_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def picture() -> np.ndarray:
-    """A large thing at the left, whose right part has another colour, and a small thing at the right."""
+    """A large object on the left, whose right part has another colour, and a small object on the right."""
     drawn = np.full((SIDE, SIDE, 3), 0.1, np.float32)
     drawn[80:240, 20:140, 0] = 0.9
     drawn[80:240, 90:140, 1:] = 0.9

@@ -1,4 +1,4 @@
-"""Super-resolution of colour, grey, alpha, bright and hopeless pictures."""
+"""Super-resolution of colour, grey, transparent, bright and degenerate pictures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from dioptre_link.operation import Role
 
 @pytest.fixture(scope="module")
 def face(checkout: Path) -> np.ndarray:
-    """120 x 120 pixels of the astronaut."""
+    """120 × 120 pixels of the astronaut."""
     with Image.open(checkout / "examples" / "astronaut.jpg") as picture:
         return np.asarray(picture.convert("RGB"), np.float32)[20:140, 160:280] / 255
 
@@ -56,7 +56,7 @@ def test_values_above_one_are_kept(face: np.ndarray) -> None:
 
 def test_edges_of_a_cut_out_are_clean_on_any_background() -> None:
     rgba = np.zeros((48, 48, 4), np.float32)
-    rgba[..., :3] = (0, 1, 0)  # what an editor may leave under transparency
+    rgba[..., :3] = (0, 1, 0)  # Colour that an editor may leave in transparent pixels.
     rgba[12:36, 12:36] = (0.8, 0.3, 0.2, 1)
     enlarged = super_resolution(rgba, scale=4)
     seen = enlarged[..., 3] > 0.02
@@ -119,7 +119,7 @@ def test_fidelity_blends(face: np.ndarray) -> None:
 
 
 def test_seams_do_not_show(face: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiles are exact before the consistency step, whose influence fades: what is left is far below one step."""
+    """Tiles are exact before back-projection, whose influence fades, so the seams are far below one code value."""
     whole = super_resolution(face, scale=2)
     monkeypatch.setattr(tiled, "TILES_PX", (80,))
     assert np.abs(super_resolution(face, scale=2) - whole).max() < 0.3 / 255
@@ -148,7 +148,7 @@ def test_noise_reduction_helps_a_noisy_picture(checkout: Path) -> None:
 
 
 def test_the_automatic_noise_reduction_is_told_and_can_be_repeated(face: np.ndarray) -> None:
-    """Also under transparency, where what is hidden does not count."""
+    """Includes transparent pixels, whose hidden noise does not count."""
     noisy = np.clip(face + np.random.default_rng(0).normal(0, 0.05, face.shape), 0, 1).astype(np.float32)
     cut_out = np.concatenate([face, np.zeros((120, 120, 1), np.float32)], axis=2)
     cut_out[:, 8:, :3] = noisy[:, 8:]
@@ -193,7 +193,7 @@ def test_a_depth_layer_is_enlarged_with_its_picture() -> None:
 
 
 def test_layers_of_a_document_are_enlarged_one_after_another(face: np.ndarray) -> None:
-    """Depth follows the first picture; a layer of another size than the depth is enlarged without it."""
+    """Depth follows the first picture; a layer that differs in size from the depth is enlarged without it."""
     said: list[str] = []
     options = operation("super_resolution").check({"scale": 2})
     enlarge = enlarger(options, disparity=np.full((24, 24), 0.3, np.float32), on_message=said.append)

@@ -1,4 +1,4 @@
-"""Tiles: the same as the whole picture at once, in fixed shapes, with progress, cancel and guards."""
+"""Tiles: the same result as for the whole picture, in fixed shapes, with progress, cancellation and safeguards."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_tiled_equals_whole(model: str, size: tuple[int, int]) -> None:
     ids=["span", "srvgg"],
 )
 def test_a_tile_takes_no_more_memory_than_its_network_says(name: str, make: Any, config: Any) -> None:
-    """By XLA's own account, without running it; RRDB compiles for too long to be checked every time."""
+    """Uses XLA's own estimate without running; RRDB takes too long to compile for every test run."""
     entry = find(name, kind=ModelKind.SUPER_RESOLUTION)
     graph, state = nnx.split(make(config, rngs=nnx.Rngs(0)))
     network = Loaded(entry=entry, config=config, graph=graph, state=state, checksums={})
@@ -81,7 +81,7 @@ def test_tiles_side_by_side_are_traced_once_and_make_the_same_picture(monkeypatc
     made = []
     for cores in (1, 4):
         monkeypatch.setattr(tiled.os, "cpu_count", lambda cores=cores: cores)
-        network = dataclasses.replace(load_model("span-x2"))  # with programs of its own
+        network = dataclasses.replace(load_model("span-x2"))  # Has its own compiled programs.
         traces.clear()
         made.append(enlarge_tiled(network, picture(150, 170), tile_px=64).pixels)
         assert len(traces) == 1
@@ -122,7 +122,7 @@ def test_a_small_picture_takes_a_small_tile_however_far_the_network_sees() -> No
 
 def test_new_sizes_compile_nothing() -> None:
     network = load_model("span-x2")
-    for size in ((64, 64), (63, 64)):  # with and without padding
+    for size in ((64, 64), (63, 64)):  # With and without padding.
         enlarge_tiled(network, picture(*size), tile_px=64)
     before = network.forward._cache_size()  # type: ignore[attr-defined]
     for size in ((1, 1), (1, 200), (70, 90), (129, 30)):
@@ -173,7 +173,7 @@ def test_a_passing_fault_is_computed_again_with_full_precision() -> None:
 
 
 def test_restoring_networks_may_take_specks_out() -> None:
-    """A white speck that is gone is not a fault of such a network; values far beyond white are."""
+    """Such a network may remove a white speck, but values far above white are a fault."""
     speck = np.full((40, 40, 3), 0.4, np.float32)
     speck[20, 20] = 1
     clean = np.full((80, 80, 3), 0.4, np.float32)
@@ -185,7 +185,7 @@ def test_restoring_networks_may_take_specks_out() -> None:
 
 
 def test_where_the_network_diverges_the_picture_is_interpolated() -> None:
-    """Pure noise makes this network produce values of hundreds."""
+    """Pure noise makes this network output values of several hundred."""
     network = load_model("span-x2")
     noisy = picture(100, 120)
     noisy[30:60, 30:60] = np.random.default_rng(0).random((30, 30, 3))
@@ -204,7 +204,7 @@ def test_where_the_network_diverges_the_picture_is_interpolated() -> None:
 def test_other_networks_are_exact_where_tiles_overlap_by_all_of_their_reach(
     make: type[Rrdb] | type[Srvgg], config: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tiled, "_UNSTEADY", np.inf)  # random weights give anything but a picture
+    monkeypatch.setattr(tiled, "_UNSTEADY", np.inf)  # Random weights do not give anything like a picture.
     graph, state = nnx.split(make(config, rngs=nnx.Rngs(0)))
     entry = find("realesrgan-x4plus", kind=ModelKind.SUPER_RESOLUTION)
     network = Loaded(entry=entry, config=config, graph=graph, state=state, checksums={})

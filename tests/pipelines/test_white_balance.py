@@ -1,4 +1,4 @@
-"""White balance: what is set by hand is exact, what is read is steady, and nothing else of the picture changes."""
+"""White balance: manual settings are exact, estimates are stable, and nothing else in the picture changes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def person(checkout: Path) -> np.ndarray:
 
 
 def lit(picture: np.ndarray, light: WhitePoint) -> np.ndarray:
-    """The picture as it would be with the camera set to daylight: a pure von Kries cast."""
+    """Return the picture as taken with the camera set to daylight: a pure von Kries cast."""
     cast = adapt(srgb_to_linear(jnp.asarray(picture)), jnp.array(D65_XY), jnp.array(light.xy))
     return np.asarray(linear_to_srgb(cast))
 
@@ -47,7 +47,7 @@ def warm(person: np.ndarray) -> np.ndarray:
 
 
 def test_a_given_light_is_undone_exactly(person: np.ndarray) -> None:
-    dim = 0.6 * person  # so that the cast leaves the range nowhere
+    dim = 0.6 * person  # Dimmed so that the cast stays within the range everywhere.
     undone = white_balance(lit(dim, WARM), temperature=WARM.cct_kelvin, tint=WARM.tint).image
     np.testing.assert_allclose(undone, dim, atol=1e-4)
 
@@ -85,7 +85,7 @@ def test_grey_is_read_exactly_where_it_is_pointed_at(warm: np.ndarray) -> None:
 
 @pytest.mark.parametrize("kelvin", [2200, 2800, 4000, 5500, 8000, 12000])
 def test_the_temperature_of_a_rendered_black_body_is_read_back(person: np.ndarray, kelvin: float) -> None:
-    """Planck's spectrum on a grey card, through the CIE 1931 observer as Wyman, Sloan and Shirley 2013 fit it."""
+    """Planck's spectrum on a grey card, for the CIE 1931 observer as fitted by Wyman, Sloan and Shirley 2013."""
     nm = np.arange(380.0, 781.0, 5.0)
     spectrum = 1 / ((nm * 1e-9) ** 5 * np.expm1(1.438776877e-2 / (nm * 1e-9 * kelvin)))
     xyz = spectrum @ observer(nm)
@@ -121,7 +121,7 @@ def test_a_slight_cast_and_one_not_believed_are_left_alone() -> None:
 
 
 def test_a_cast_bluer_than_any_temperature_is_taken_out_whole() -> None:
-    """Beyond the end of the black bodies' locus, as when a camera is set for candles by day."""
+    """Beyond the end of the Planckian locus, as with a camera set to candlelight in daylight."""
     patch = np.full((12, 12, 3), (0.2, 0.45, 0.9), np.float32)
     whole, half = (white_balance(patch, neutral=(6, 6), strength=s).image[6, 6] for s in (1.0, 0.5))
     assert np.ptp(whole) < 2e-3
@@ -231,7 +231,7 @@ def test_the_operation_says_what_it_found(warm: np.ndarray) -> None:
 
 
 def test_a_preview_has_the_light_of_the_whole_picture(warm: np.ndarray) -> None:
-    """Read off fewer pixels it can be another light, most of all where one colour is nearly black."""
+    """Estimated from fewer pixels, the illuminant can differ, most of all if one colour is nearly black."""
     small = warm[::8, ::8]
     whole = apply("white_balance", {}, Inputs(picture=warm)).values
     assert apply("white_balance", {}, Inputs(picture=small)).values != whole
@@ -279,7 +279,7 @@ def test_the_result_says_what_was_done_and_how_far(
 def test_a_strong_warm_light_points_to_keep_warmth(warm: np.ndarray) -> None:
     advice = "To preserve the warm light of the scene, increase Keep warmth."
     found = apply("white_balance", {"temperature": 2400, "tint": 0}, Inputs(picture=warm))
-    assert advice not in found.messages  # it was set by hand
+    assert advice not in found.messages  # It was set by hand.
     light = WhitePoint(cct_kelvin=2400)
     with pytest.MonkeyPatch.context() as patch:
         estimate = Estimate(light=light, expected_de=1.0, models={"white-balance": "0" * 64})
@@ -288,7 +288,8 @@ def test_a_strong_warm_light_points_to_keep_warmth(warm: np.ndarray) -> None:
         assert advice not in apply("white_balance", {"keep_warmth": 0.5}, Inputs(picture=warm)).messages
         in_part = replace(estimate, share=0.5)
         patch.setattr("dioptre.pipelines.white_balance.estimate_light", lambda _: in_part)
-        assert advice not in apply("white_balance", {}, Inputs(picture=warm)).messages  # which says the contrary
+        # The message about a partial correction says the opposite.
+        assert advice not in apply("white_balance", {}, Inputs(picture=warm)).messages
 
 
 def test_strength_zero_says_that_nothing_was_done(person: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""Each operation, run again at other sizes and with other options, finds every program compiled already."""
+"""Each operation, run again at other sizes and with other options, needs no further compilation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 Options = Mapping[str, Any]
 OPERATIONS: Mapping[str, tuple[Options, Options]] = {
     "depth": ({}, {"confidence": True}),
-    # Without the blur, whose programs depend on what the picture holds: tests/optics has its own test.
+    # Without the blur, whose programs depend on the picture's content: tests/optics tests that.
     "portrait": ({"max_radius": 0.0}, {"max_radius": 0.0, "keep_subject": 0.3, "focus_range": 0.2}),
     "repair_depth": ({"mode": "fill"}, {"mode": "smooth", "feather": 4.0}),
     "super_resolution": ({"scale": 2.0}, {"scale": 1.7, "fidelity": 0.5}),
@@ -27,7 +27,7 @@ OPERATIONS: Mapping[str, tuple[Options, Options]] = {
 
 
 def inputs(height: int, width: int) -> Inputs:
-    """A photograph nearly square, a slope for depth and a selection in the middle."""
+    """Return a nearly square photograph, a slope as depth, and a selection in the middle."""
     with Image.open(EXAMPLE) as image:
         picture = np.asarray(image.convert("RGB").resize((width, height)), np.float32) / 255
     slope = np.repeat(np.linspace(0, 1, height, dtype=np.float32)[:, None], width, axis=1)

@@ -1,4 +1,4 @@
-"""Following a recipe: what one step makes is what the next one gets."""
+"""Following a recipe: each step receives the result of the previous one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Run = Callable[[Inputs, Mapping[str, Any], Progress], Result]
 
 @pytest.fixture
 def pipelines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Inputs]]:
-    """Stand-ins for three pipelines; returns what they are called with, in order."""
+    """Replace three pipelines with fakes and return their calls in order."""
     calls: list[tuple[str, Inputs]] = []
 
     def install(name: str, run: Run) -> None:
@@ -134,7 +134,7 @@ def test_alpha_that_is_opaque_everywhere_changes_no_value(options: dict[str, flo
         apply("lens_blur", options, Inputs(picture=each, disparity=disparity)).layers[0].pixels
         for each in (opaque, picture)
     )
-    np.testing.assert_allclose(with_alpha, without, atol=1e-6)  # it was off by 0.01 along edges
+    np.testing.assert_allclose(with_alpha, without, atol=1e-6)  # The difference was 0.01 along edges.
 
 
 def test_inputs_that_are_only_lent_are_let_go_after_their_step(pipelines: list[tuple[str, Inputs]]) -> None:
@@ -143,7 +143,7 @@ def test_inputs_that_are_only_lent_are_let_go_after_their_step(pipelines: list[t
     pipelines_seen: list[bool] = []
 
     def watch(fraction: float, phase: str) -> None:
-        pipelines.clear()  # the stand-ins' own notes hold what they were given
+        pipelines.clear()  # The list of calls holds references to the inputs.
         pipelines_seen.append(gone() is None)
 
     follow(THREE, first.pop, progress=watch)

@@ -1,4 +1,4 @@
-"""What operations take of memory stays within what is reckoned before they begin, on a picture of 24 megapixels."""
+"""On a picture of 24 megapixels, operations use no more memory than estimated before they begin."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import pytest
 from dioptre.recipes import memory
 
 SIZE = (4000, 6000)
-OPERATIONS = ("white_balance", "repair_depth", "depth")  # in the order of their need: one process runs them all
+# In the order of their need, because one process runs them all.
+OPERATIONS = ("white_balance", "repair_depth", "depth")
 GIB = 1 << 30
-SPARE = 1.25  # more cores need more stacks and tiles at a time
+SPARE = 1.25  # More cores need more stacks and concurrent tiles.
 
 _CODE = """
 import sys

@@ -1,4 +1,4 @@
-"""Where the graphics card has not enough memory, the processor computes, and a message says so."""
+"""If the graphics card runs out of memory, the processor takes over and a message says so."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ XLA = "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 12345 bytes."
 
 @pytest.fixture
 def devices(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """A pipeline that runs out of memory wherever nobody chose a device; the devices chosen at each of its runs."""
+    """A pipeline that runs out of memory unless a device is chosen; the list has the device chosen for each run."""
     seen: list[Any] = []
 
     def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Result:

@@ -1,4 +1,4 @@
-"""The published schema says what the parser says."""
+"""The published schema agrees with the parser."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_schema_and_parser_agree(operation: str, extra: dict[str, Any], data: st
         followed = True
     if VALIDATOR.is_valid(content):
         assert followed, "the schema allows what the parser refuses"
-    elif followed:  # the parser is kinder: "2" and 2.0 for 2, and our own reading ignores what `$schema` holds
+    elif followed:  # The parser is more tolerant: it accepts "2" and 2.0 for 2, and ignores `$schema`.
         kinder = [value for value in options.values() if isinstance(value, str | float | int)]
         assert kinder or "$schema" in extra
 

@@ -1,4 +1,4 @@
-"""Reference: the port of Depth Anything 3 equals the original code on random weights, for one view."""
+"""Reference: the port of Depth Anything 3 matches the original code on random weights, for one view."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dioptre.models.registry import ENTRIES, resolve
 
 pytestmark = [pytest.mark.reference, pytest.mark.filterwarnings("default")]
 
-TOLERANCE = 1e-4  # of a map's range: float32 in another order of summation
+TOLERANCE = 1e-4  # Fraction of a map's range: float32 in another order of summation.
 SIZES = [(126, 126), (98, 154), (168, 112)]
 NAMES = ("small", "base", "metric-large")
 EXACT_BYTES = {"small": 137_248_940, "base": 541_518_028}
@@ -28,7 +28,7 @@ EXACT_BYTES = {"small": 137_248_940, "base": 541_518_028}
 
 @pytest.fixture(scope="module")
 def code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The original package, from its wheel. Its folders have no __init__.py, which imports from a zip need."""
+    """The original package, unpacked from its wheel: it lacks the __init__.py files that zip imports need."""
     pytest.importorskip("torch", reason="NOT CHECKED against the original: torch is not installed")
     packages = os.environ.get("DIOPTRE_TEST_PACKAGES", "")
     wheels = sorted(Path(packages).glob("depth_anything_3-*.whl")) if packages else []
@@ -43,7 +43,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def original(code: Any, name: str) -> Any:
-    """The network as configured by its authors, every parameter drawn so that each matters."""
+    """Return the network as configured by its authors, with random parameters that all affect the output."""
     import torch
 
     parts = {
@@ -69,7 +69,7 @@ def original(code: Any, name: str) -> Any:
             centre = 0.3 if "gamma" in path else 1.0 if "norm" in path and path.endswith("weight") else 0.0
             parameter.copy_(centre + spread * torch.randn_like(parameter))
         if name != "metric-large":
-            model.cam_dec.fc_fov[0].bias.fill_(1.0)  # else the last ReLU would hide it
+            model.cam_dec.fc_fov[0].bias.fill_(1.0)  # Otherwise the last ReLU would hide it.
         else:
             model.head.scratch.sky_output_conv2[-1].bias.fill_(0.5)
     return model.eval()
@@ -82,11 +82,11 @@ def test_output_equals_the_original(code: Any, tmp_path: Path, name: str) -> Non
 
     model = original(code, name)
     file = tmp_path / "model.safetensors"
-    whole = torch.nn.Module()  # as the authors' class holds the network
+    whole = torch.nn.Module()  # The authors' class stores the network in this way.
     whole.model = model
-    save_model(whole, str(file))  # as their library saves it: what is shared once
+    save_model(whole, str(file))  # The authors' library also saves shared values once.
     if name in EXACT_BYTES:
-        # The file of the same layout has the published size: nothing is missing or invented.
+        # A file of this layout has the published size, so nothing is missing or added.
         assert abs(file.stat().st_size - EXACT_BYTES[name]) < 1000
     config = resolve(ENTRIES[f"depth-anything-3-{name}"].config)()
     network = fill(lambda rngs: DepthAnything3(config, rngs=rngs), from_safetensors(file), origin="test")

@@ -1,4 +1,4 @@
-"""Reference: the port of MoGe-2 equals the original code on random weights, read from a file of its own layout."""
+"""Reference: the port of MoGe-2 matches the original code on random weights read from a file in its layout."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 pytestmark = [pytest.mark.reference, pytest.mark.filterwarnings("default::DeprecationWarning")]
 
-TOLERANCE = 1e-4  # of a map's range: float32 in another order of summation
+TOLERANCE = 1e-4  # Fraction of a map's range: float32 in another order of summation.
 
 
 @pytest.fixture(scope="module")
 def original() -> tuple[Any, dict[str, Any]]:
-    """The original network with parameters that all matter, and its configuration."""
+    """The original network with parameters that all affect the output, and its configuration."""
     torch = pytest.importorskip("torch", reason="NOT CHECKED against the original: torch is not installed")
     folder = os.environ.get("DIOPTRE_TEST_PACKAGES", "")
     wheels = sorted(Path(folder).glob("dlr_moge-*.whl")) if folder else []
@@ -34,7 +34,7 @@ def original() -> tuple[Any, dict[str, Any]]:
         pytest.skip("NOT CHECKED against the original: no dlr-moge in DIOPTRE_TEST_PACKAGES")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(wheels[-1]))
-        for name in ("utils3d", "cv2"):  # only for what this test does not use
+        for name in ("utils3d", "cv2"):  # Needed only by functions that this test does not use.
             patch.setitem(sys.modules, name, ModuleType(name))
         v2 = importlib.import_module("moge.model.v2")
     torch.manual_seed(1)

@@ -1,4 +1,4 @@
-"""The depth training: data, views, losses, batches and the network cut in two."""
+"""The depth training: data, views, losses, batches and the split network."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def tiny():
 
 @pytest.fixture
 def frame_folder(tmp_path: Path) -> Path:
-    """One made-up frame: 1 m on the left, 4 m on the right."""
+    """A synthetic frame: 1 m on the left, 4 m on the right."""
     for name in (nyu.FRAMES, nyu.DEPTHS):
         (tmp_path / name).mkdir()
     depth_m = np.full((480, 640), 4.0)
@@ -100,7 +100,7 @@ def test_loss_ignores_scale_and_shift_except_for_its_raw_part():
     args = (target, jnp.ones_like(target), jnp.ones(1))
     perfect, _ = loss(3 * target + 5, *args, weights=weights)
     wrong, _ = loss(_target(seed=2), *args, weights=weights)
-    assert perfect < 0.05 * wrong  # not zero: the median is taken over every third pixel
+    assert perfect < 0.05 * wrong  # Not zero, because the median is computed over every third pixel.
     with_raw, _ = loss(3 * target + 5, *args, weights=LossWeights())
     assert with_raw > 1
 
@@ -161,7 +161,8 @@ def test_cut_network_equals_the_whole(tiny):
     model = nnx.merge(graph, nnx.State(joined(network.early, trained)))
     whole = model((srgb.astype(np.float32) / 255 - mean) / deviation)
     assert network.early["blocks"]["scale1"].shape[0] == EARLY_BLOCKS
-    assert parts == pytest.approx(np.asarray(whole), abs=2e-2 * float(np.ptp(whole)))  # tokens are kept in float16
+    # Tokens are stored as float16.
+    assert parts == pytest.approx(np.asarray(whole), abs=2e-2 * float(np.ptp(whole)))
 
 
 def _fake_cache(folder: Path, *, exact: bool, seed: int) -> Path:

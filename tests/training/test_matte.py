@@ -1,4 +1,4 @@
-"""What the coarse network of soft alpha learns from, and that it learns."""
+"""The training data of the coarse soft-alpha network, and a check that it learns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def photos() -> list[np.ndarray]:
 
 def test_alpha_is_the_share_of_a_pixel_that_is_covered() -> None:
     canvas = Canvas(np.full((SIDE, SIDE, 3), 200, np.uint8))
-    left = 100.5  # half a pixel
+    left = 100.5  # Includes half a pixel.
     canvas.polygon(np.array([[left, 50], [299.5, 50], [299.5, 199.5], [left, 199.5]]))
     thick, alpha = canvas.kept()
     assert alpha[100, 200] == 1
@@ -65,7 +65,7 @@ def test_the_loss_is_least_at_the_truth_and_leaves_out_what_is_not_known() -> No
 def test_the_network_starts_at_the_known_maps_and_moves_towards_the_truth() -> None:
     network = SoftAlpha(rngs=nnx.Rngs(0))
     assert sum(v.size for v in jax.tree.leaves(nnx.state(network))) < 3_000_000
-    side = 128  # it takes any side that 16 divides
+    side = 128  # The network accepts any side that is a multiple of 16.
     features = jnp.zeros((TAPS, 1, GRID, GRID, WIDTH))
     truth = jnp.zeros((1, side, side)).at[:, 25:75, 25:75].set(1.0)
     maps = jnp.repeat(truth.at[:, 38:50, 38:50].set(0)[..., None], 2, -1)

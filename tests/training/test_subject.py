@@ -1,4 +1,4 @@
-"""What the subject's head learns from: which instances are the subject, crops, and a loss that falls."""
+"""The training of the subject head: subject instances, crops, and a loss that falls."""
 
 from __future__ import annotations
 
@@ -98,11 +98,11 @@ def test_an_outline_drawn_a_little_off_moves_to_the_edge() -> None:
 
 
 def test_the_depth_map_gives_back_the_hair_that_a_mask_has_lost() -> None:
-    disparity = np.repeat(np.linspace(0.1, 0.3, 120, dtype=np.float32)[:, None], 160, axis=1)  # the ground rises
+    disparity = np.repeat(np.linspace(0.1, 0.3, 120, dtype=np.float32)[:, None], 160, axis=1)  # The ground rises.
     person = np.zeros((120, 160), bool)
     person[30:110, 60:100] = True
     disparity[person] = 0.7
-    disparity[60:110, 5:30] = 0.8  # somebody else, nearer
+    disparity[60:110, 5:30] = 0.8  # Another person, nearer.
     face = person.copy()
     face[:60] = False
     assert (nearer_part(disparity, face) == person).all()
@@ -194,7 +194,8 @@ def test_masks_are_read_by_the_name_of_their_photograph(tmp_path: Path) -> None:
     for folder in ("pictures", "masks", "horses/rgb", "horses/figure_ground"):
         (tmp_path / folder).mkdir(parents=True)
     classes = np.zeros((60, 80), np.uint8)
-    classes[10:50, 10:30], classes[10:50, 40:70], classes[:2] = 13, 9, 255  # a horse, a chair, unsaid
+    # A horse, a chair, and unlabelled pixels.
+    classes[10:50, 10:30], classes[10:50, 40:70], classes[:2] = 13, 9, 255
     Image.fromarray(classes).save(tmp_path / "masks" / "2010_000000.png")
     for path in ("pictures/2010_000000.jpg", "pictures/2010_000001.jpg", "horses/rgb/horse001.jpg"):
         Image.new("RGB", (80, 60)).save(tmp_path / path)

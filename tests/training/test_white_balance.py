@@ -1,4 +1,4 @@
-"""The pairs that the estimator of light learns from: what is kept apart stays so, and casts are what is said."""
+"""The training pairs of the illuminant estimator: data sets stay separate, and the casts match their labels."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ N = 192
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Material as `data.py` writes it: noise for pictures, mild settings, two plain cameras and one kept apart."""
+    """Material as written by `data.py`: noise as pictures, mild settings, two plain cameras and a held-out one."""
     path = tmp_path_factory.mktemp("material")
     rng = np.random.default_rng(0)
     identity = np.concatenate([np.eye(3), np.zeros((6, 3))])
     settings = np.stack([identity * (1 + 0.02 * k * np.array([1, 0, -1])) for k in range(1, 11)])
     mappings = np.tile(settings.astype(np.float32), (N, 1, 1, 1))
     pictures = rng.integers(20, 200, (N, 96, 96, 3), dtype=np.uint8)
-    pictures[:, 0, 0] = np.arange(N)[:, None]  # which picture it is
+    pictures[:, 0, 0] = np.arange(N)[:, None]  # Identifies the picture.
     pictures = pictures.repeat(3, axis=1).repeat(3, axis=2)
     np.savez(path / "photos.npz", thumbnails=pictures, mappings=mappings, names=[str(k) for k in range(N)])
     raws = rng.random((N, SIDE, SIDE, 3)).astype(np.float16)
@@ -150,7 +150,7 @@ def test_every_maker_is_drawn_as_often(folder: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sensors, "EVERY_MAKER", 1.0)
     known, rng = Sensors(folder, "training"), np.random.default_rng(17)
     known.makers = [np.array([0]), np.array([1])]
-    known.matrices = np.tile(known.matrices[:1], (30, 1, 1, 1))  # nearly all of them are of no maker at all
+    known.matrices = np.tile(known.matrices[:1], (30, 1, 1, 1))  # Nearly all of them belong to no maker.
     mostly = [int(np.argmax(known.camera(rng))) for _ in range(100)]
     assert set(mostly) == {0, 1}
     assert 30 < mostly.count(0) < 70
@@ -205,20 +205,20 @@ def test_black_that_is_off_shows_in_the_dark(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_what_is_too_bright_keeps_the_lights_colour_in_a_raw_just_shown() -> None:
-    bright = np.full((2, SIDE, SIDE, 3), 1.0, np.float32) / [0.5, 1, 0.25]  # the sensor is full everywhere
+    bright = np.full((2, SIDE, SIDE, 3), 1.0, np.float32) / [0.5, 1, 0.25]  # The sensor is saturated everywhere.
     bright[:, : SIDE // 2] = 1.2
     light = np.tile(np.diag([0.5, 1, 0.25]).astype(np.float32), (2, 1, 1))
     plain = np.tile(np.concatenate([np.eye(3), np.zeros((6, 3))]).astype(np.float32), (2, 1, 1))
     rendering = random_rendering(np.random.default_rng(21), np.ones(2, bool), 0, np.ones(2, bool))
-    rendering["tone"][0], rendering["tone"][4] = 1, 1  # as exposed; the sensor has a limit
+    rendering["tone"][0], rendering["tone"][4] = 1, 1  # As exposed, with a saturating sensor.
     no_noise = {"noise": np.zeros(0, np.float32), "grain": np.zeros((2, 0, SIDE, SIDE, 3), np.float32)}
     made = pairs(bright, np.ones(2, np.float32), light, plain, rendering, **no_noise, shown=np.array([True, False]))
     wrong, right = (np.asarray(made[name]) for name in ("wrong", "right"))
     np.testing.assert_allclose(right, 1, atol=1e-5)
     linear = np.where(wrong <= 0.04045, wrong / 12.92, ((wrong + 0.055) / 1.055) ** 2.4)
     np.testing.assert_allclose(linear[0, 0, 0], [0.6, 1, 0.3], atol=1e-3)
-    np.testing.assert_allclose(linear[0, -1, 0], 1, atol=1e-3)  # full in all channels: white
-    np.testing.assert_allclose(linear[1], 1, atol=1e-3)  # a camera's picture: white in any balance
+    np.testing.assert_allclose(linear[0, -1, 0], 1, atol=1e-3)  # Saturated in all channels, so it is white.
+    np.testing.assert_allclose(linear[1], 1, atol=1e-3)  # In a camera's own picture it is white with any balance.
 
 
 def test_as_much_of_a_cast_is_taken_out_as_balanced_photographs_allow() -> None:
@@ -278,7 +278,8 @@ def test_styles_are_kept_apart_and_made_of_the_others() -> None:
         for unknown in (0.0, 1.0)
     ]
     assert all(np.isfinite(drawn).all() for drawn in settings)
-    differences = np.abs(settings[1] - settings[0]).max(axis=(1, 2))  # a pair's styles differ by one here
+    # Within a pair, the styles differ by one here.
+    differences = np.abs(settings[1] - settings[0]).max(axis=(1, 2))
     assert 0 < np.median(differences) < differences.max() < 10
 
 
@@ -287,7 +288,8 @@ def test_half_of_the_cameras_lie_between_two(folder: Path) -> None:
     shares = np.stack([material.sensors.camera(rng) for _ in range(64)])
     np.testing.assert_allclose(shares.sum(axis=1), 1)
     between = (shares.max(axis=1) < 1).sum()
-    assert 5 < between < 32  # two cameras: half of the draws, and half of those of one camera twice
+    # For two cameras: half of the draws, minus the half in which both cameras are the same.
+    assert 5 < between < 32
 
 
 def test_without_a_cast_nothing_is_wrong(folder: Path) -> None:
@@ -333,7 +335,7 @@ def test_pictures_with_a_cast_are_told_apart(folder: Path) -> None:
 
 def test_noise_comes_before_the_balance(folder: Path) -> None:
     material = Material(folder)
-    material.photos.pictures[:] = 6  # nearly black: there the sensor's noise is cut off on one side
+    material.photos.pictures[:] = 6  # Nearly black, where the sensor's noise is clipped on one side.
     kinds = {"kinds": (0.0, 0.0, 0.0, 1.0), "photos": 1.0}
     clean, grainy = (material.batch(np.random.default_rng(6), 16, noisy=share, **kinds) for share in (0.0, 1.0))
     assert np.isfinite(np.asarray(grainy["seen"])).all()

@@ -1,4 +1,4 @@
-"""A plug-in's side of one job, for the scenario: starts the worker, has a depth estimated, says how they talked."""
+"""A plug-in's part of one job in the scenario: starts the worker, estimates a depth, reports the transport."""
 
 from __future__ import annotations
 

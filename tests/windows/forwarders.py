@@ -1,4 +1,4 @@
-"""Writes a module-definition file for python3.dll: every export of python311.dll, forwarded to it.
+"""Writes a module-definition file for python3.dll that forwards every export to python311.dll.
 
 python forwarders.py python311.dll > python3.def
 """
@@ -9,11 +9,11 @@ import struct
 import sys
 from pathlib import Path
 
-_PE_OFFSET, _EXPORT_TABLE, _SECTION_SIZE = 0x3C, 112, 40  # in the PE32+ format
+_PE_OFFSET, _EXPORT_TABLE, _SECTION_SIZE = 0x3C, 112, 40  # Offsets and sizes in the PE32+ format.
 
 
 def exports(content: bytes) -> list[str]:
-    """Names of a 64-bit DLL's exports."""
+    """Return the names of a 64-bit DLL's exports."""
 
     def number(offset: int) -> int:
         return int(struct.unpack_from("<I", content, offset)[0])
@@ -23,7 +23,7 @@ def exports(content: bytes) -> list[str]:
     first = header + 24 + optional_size
     table = [
         struct.unpack_from("<8x4I", content, first + index * _SECTION_SIZE) for index in range(sections)
-    ]  # virtual size, address, raw size, raw offset
+    ]  # Virtual size, address, raw size, raw offset.
 
     def offset(address: int) -> int:
         return next(

@@ -1,6 +1,6 @@
-"""Windows' default limit on the length of paths, which Wine does not have; installed there as sitecustomize.
+"""Windows' default limit on path lengths, which Wine lacks; installed there as sitecustomize.
 
-What Python opens, makes or renames is checked, not what native code does.
+It checks the paths that Python opens, creates or renames, but not those used by native code.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 _MAX_PATH = 260
-_MAX_FOLDER = 248  # room for a file name of 8.3
+_MAX_FOLDER = 248  # Leaves space for a file name in 8.3 format.
 _EVENTS = {
     *("open", "os.mkdir", "os.rename", "os.listdir", "os.remove", "os.link", "os.symlink"),
     "shutil.copyfile",

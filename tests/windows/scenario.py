@@ -1,10 +1,10 @@
-"""A Windows user's life with Dioptre under Wine: install, work, update while a worker lives, remove.
+"""A Windows user's life with Dioptre under Wine: install, work, update while a worker is running, remove.
 
     python tests/windows/scenario.py PREFIX PACKAGES [--units]
 
---units runs the unit tests in UNITS, too, which takes long.
+With --units it also runs the unit tests in UNITS, which takes long.
 
-Wine does not show: virus scanners, the Store's sandbox, real consoles, graphics cards, true speed, GIMP and Krita.
+Wine cannot test virus scanners, the Store's sandbox, real consoles, graphics cards, real speed, GIMP or Krita.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from pathlib import Path
 from wine import Outcome, Windows
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-LONGEST_PATH = 180  # C:\Users\, a name of 20, AppData\Local\Dioptre\data\environment-0123456789ab: 79 of 260
+# The rest may be C:\Users\, a name of 20, AppData\Local\Dioptre\data\environment-0123456789ab: 79 of 260
+LONGEST_PATH = 180
 UNITS = ("tests/link", "tests/install", "tests/files", "tests/worker")
 _TEMPORARY = "Temp/dioptre*"
 _FOLDERS = ("installer", "core", "plugin", "weights", "locks", "examples", "tests")
@@ -27,7 +28,7 @@ _FILES = ("install.py", "install.cmd", "hatch_build.py", "pyproject.toml", "READ
 
 
 class Scenario:
-    """The steps share one user and one checkout, in folders with spaces and umlauts."""
+    """Steps that share one user and one checkout, in folders with spaces and umlauts."""
 
     def __init__(self, windows: Windows, folder: Path) -> None:
         self.windows = windows
@@ -55,7 +56,7 @@ class Scenario:
             shutil.copy(CHECKOUT / "examples/coffee.jpg", self.photos / name)
 
     def installer(self, *arguments: str | Path, status: int = 0) -> Outcome:
-        """install.py as a user starts it; its exit status must be `status`."""
+        """Run install.py like a user and check that it exits with `status`."""
         outcome = self.windows.python(self.checkout / "install.py", *arguments)
         shown = " ".join(str(each) for each in arguments) or "(install)"
         say(f"install.py {shown}: status {outcome.status}, {outcome.seconds:.1f} s")

@@ -1,4 +1,4 @@
-"""Programs of the Windows Python in a Wine prefix that `prefix` makes."""
+"""Runs programs of the Windows Python in a Wine prefix created by `prefix`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _OVERRIDES = "ucrtbase=n,b;vcruntime140=n;vcruntime140_1=n;msvcp140=n;msvcp140_1=n;mscoree=;mshtml="
-_CODE_PAGE = "cp1252"  # of Wine in a UTF-8 locale without a language
-_LIMIT_S = 3000.0  # of one command; a busy machine takes ten times as long as a quiet one
+_CODE_PAGE = "cp1252"  # Wine's code page in a UTF-8 locale without a language.
+_LIMIT_S = 3000.0  # Limit per command; a busy machine takes ten times as long as an idle one.
 _PYTHON = r"C:\Python311\python.exe"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a program printed on stdout and stderr, its exit status, and how long it took."""
+    """A program's output on stdout and stderr, its exit status and its duration."""
 
     text: str
     status: int
@@ -28,7 +28,12 @@ class Windows:
     """One Windows user's machine."""
 
     def __init__(self, prefix: Path, packages: Path) -> None:
-        """packages: a folder with all that pip is asked for; nothing is downloaded under Wine."""
+        """Find the user's folders in the prefix.
+
+        Args:
+            prefix: The Wine prefix.
+            packages: Folder with all packages that pip needs; nothing is downloaded under Wine.
+        """
         self.prefix = prefix
         self.user = next(
             each for each in (prefix / "drive_c/users").iterdir() if each.name != "Public" and each.is_dir()
@@ -47,12 +52,12 @@ class Windows:
 
     @property
     def local(self) -> Path:
-        """%LOCALAPPDATA%."""
+        """The folder %LOCALAPPDATA%."""
         return self.user / "AppData/Local"
 
     @property
     def roaming(self) -> Path:
-        """%APPDATA%."""
+        """The folder %APPDATA%."""
         return self.user / "AppData/Roaming"
 
     def python(self, *arguments: str | Path, limit_s: float = _LIMIT_S, **variables: str) -> Outcome:
@@ -60,9 +65,9 @@ class Windows:
         return self.run(_PYTHON, *arguments, limit_s=limit_s, **variables)
 
     def run(self, *command: str | Path, limit_s: float = _LIMIT_S, **variables: str) -> Outcome:
-        """Run a program. Its output goes through a pipe: Python under Wine 8 dies when that is a plain file.
+        """Run a program. Its output goes through a pipe, because Python under Wine 8 crashes if it is a plain file.
 
-        A worker that outlives the command keeps the pipe open, so the end of the process counts.
+        A worker that outlives the command keeps the pipe open, so only the end of the process is awaited.
         """
         started = time.monotonic()
         parts: list[bytes] = []
@@ -87,16 +92,16 @@ class Windows:
             seconds = time.monotonic() - started
             text = b"".join(parts).decode(_CODE_PAGE, errors="replace").replace("\r\n", "\n")
             if reader.is_alive():
-                process.stdout = None  # closing it would wait for the reader
+                process.stdout = None  # Closing it would wait for the reader.
             return Outcome(text=text, status=status, seconds=seconds)
 
     def end(self) -> None:
-        """End what still runs in the prefix."""
+        """End all processes in the prefix."""
         subprocess.run(["wineserver", "--kill"], env=self._environment, check=False)
 
 
 def windows_path(path: str | Path) -> str:
-    """An absolute path of this system as Windows programs see it; other arguments stay as they are."""
+    """Return an absolute path of this system as Windows programs see it; other arguments are returned unchanged."""
     if isinstance(path, Path) and path.is_absolute():
         return "Z:" + str(path).replace("/", "\\")
     return str(path)

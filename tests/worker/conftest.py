@@ -1,4 +1,4 @@
-"""A server inside the test's own process, with a fake operation, for whatever is quicker or surer that way."""
+"""A server inside the test's own process, with a fake operation, for faster and more reliable tests."""
 
 from __future__ import annotations
 
@@ -32,31 +32,31 @@ FAKE = Operation(
 
 
 def echo(name, options, inputs, progress) -> Result:
-    """Gives the picture back."""
+    """Return the picture unchanged."""
     progress(0.5, "Computing")
     return Result(layers=(Layer(name="Fake", role=Role.RESULT, pixels=inputs.picture),))
 
 
 @dataclass
 class Serving:
-    """A running server and how to reach it."""
+    """A running server and its address."""
 
     server: Server
     rendezvous: Rendezvous
     faults: list[dict] = field(default_factory=list)
-    """What the event loop reported: exceptions that nobody caught."""
+    """Uncaught exceptions reported by the event loop."""
 
 
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
-    """A folder whose path leaves room for a Unix socket's, which may have about a hundred bytes."""
+    """A folder with a path short enough for Unix sockets, which are limited to about a hundred bytes."""
     with tempfile.TemporaryDirectory(prefix="d", ignore_cleanup_errors=True) as name:
         yield Path(name)
 
 
 @pytest.fixture
 def serve(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Serving]]:
-    """Start servers; they are stopped, and must have had no uncaught exception, at the end."""
+    """Return a function that starts servers. At the end, they are stopped and checked for uncaught exceptions."""
     monkeypatch.setitem(OPERATIONS, "fake", FAKE)
     started: list[tuple[Serving, asyncio.AbstractEventLoop, threading.Thread]] = []
 

@@ -1,4 +1,4 @@
-"""One thing at a time, the urgent first, and warming up only while nobody waits."""
+"""Tasks run one at a time, urgent ones first, and warm-up happens only while nothing is waiting."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_stopping_ends_a_warm_up(engines) -> None:
 
 
 def test_nothing_is_warmed_up_while_a_preview_may_be_asked_for(engines) -> None:
-    """A program that is being compiled cannot be interrupted: whoever moves a slider would wait for it."""
+    """Compilation cannot be interrupted, so a moved slider would have to wait for it."""
     warmed, task, holder = threading.Event(), threading.Event(), object()
     engine = engines(lambda _progress: warmed.set(), quiet_s=0.0)
     engine.hold(holder, needed=True)

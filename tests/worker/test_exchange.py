@@ -1,4 +1,4 @@
-"""The exchange folder gives and takes files of its own, and nothing else."""
+"""The exchange folder serves and accepts only its own files."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_a_file_that_the_client_holds_is_deleted_later(folder: Folder, monkeypat
     for name in ("a.raw", "b.raw"):
         folder.create(name, 4).close()
     unlink = os.unlink
-    monkeypatch.setattr(os, "unlink", refuse)  # as Windows does while a program has the file open
+    monkeypatch.setattr(os, "unlink", refuse)  # Simulates Windows while a program has the file open.
     monkeypatch.setattr(Path, "unlink", refuse)
     folder.delete("a.raw")
     monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""What happens between a request and its layers."""
+"""The processing of a request up to its layers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIZE = (24, 32)
 
 
 def quiet(fraction: float, phase: str) -> None:
-    """Nobody watches."""
+    """Progress callback that does nothing."""
 
 
 def picture(size: tuple[int, int] = SIZE, channels: int = 3) -> np.ndarray:
@@ -186,7 +186,7 @@ def test_what_is_left_beside_kept_pixels_goes_with_their_size() -> None:
         kept.beside(size)["halves"] = size
     kept.at((9, 12))
     assert kept.beside((12, 16)) == {"halves": (12, 16)}
-    kept.at((6, 8))  # no more than two reduced sizes are kept
+    kept.at((6, 8))  # At most two reduced sizes are stored.
     assert kept.beside((12, 16)) == {}
     assert kept.beside(SIZE) == {"halves": SIZE}
 

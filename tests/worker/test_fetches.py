@@ -1,4 +1,4 @@
-"""Downloading a network through the worker: its list, progress, cancel and errors."""
+"""Downloading a network through the worker: its list, progress, cancellation and errors."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_network_is_listed_fetched_and_listed_again(index: Index, worker: Work
     assert result.values == {"network": ENTRY.id}
     assert {progress.phase for progress in told} >= {"Connecting"}
     assert state(worker, ENTRY.id) == (True, False)
-    assert worker.fetch_network(ENTRY.id).wait().values == {"network": ENTRY.id}  # it is here: nothing to do
+    assert worker.fetch_network(ENTRY.id).wait().values == {"network": ENTRY.id}  # It is installed already.
     assert index.downloads == 1
 
 
@@ -62,7 +62,7 @@ def test_a_cancel_leaves_nothing(index: Index, worker: Worker) -> None:
         job.wait()
     index.release.set()
     index.behaviour = "good"
-    worker.fetch_network(ENTRY.id).wait()  # waits for the cancelled one to have gone
+    worker.fetch_network(ENTRY.id).wait()  # Waits until the cancelled download has ended.
     assert [path.name for path in added_folder().iterdir()] == [ENTRY.id]
 
 

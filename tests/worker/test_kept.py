@@ -1,6 +1,6 @@
-"""Networks see a picture once: previews of any size, a reopened dialog, OK and Update share what they say.
+"""Networks process a picture once: previews of any size, a reopened dialog, OK and Update share their outputs.
 
-The networks are pretended and counted; all else is the product's.
+The networks are fakes that count their runs; everything else is real.
 """
 
 from __future__ import annotations
@@ -29,7 +29,13 @@ OPTIONS = {"max_radius": 4.0}
 
 @dataclass
 class Networks:
-    """depths: sizes of the pictures that depth was estimated of. saliencies, mattes: how often those were asked."""
+    """Fake networks that count their runs.
+
+    Attributes:
+        depths: Sizes of the pictures whose depth was estimated.
+        saliencies: Number of saliency runs.
+        mattes: Number of matte runs.
+    """
 
     depths: list[tuple[int, ...]] = field(default_factory=list)
     saliencies: int = 0
@@ -89,7 +95,7 @@ def subjects(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
 
 @pytest.fixture
 def connect(serve: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> Callable[[], Worker]:
-    """A new connection to one server in this process."""
+    """A function that opens a new connection to one server in this process."""
     rendezvous = serve(run=run).rendezvous
     monkeypatch.setattr(start, "find_or_start", lambda **_: (rendezvous, rendezvous.connect()))
     return lambda: Worker("test")
@@ -127,7 +133,7 @@ def ok(worker: Worker, picture: np.ndarray, options: dict | None = None) -> dict
 
 
 def contents(result: Result) -> dict:
-    """Everything that a result says, its pixels as bytes."""
+    """Return all contents of a result, with pixels as bytes."""
     layers = {layer.role: layer.buffer.read_rows(0, layer.buffer.pixels.height) for layer in result.layers}
     result.delete()
     return {"layers": layers, "values": result.values, "messages": result.messages, "models": result.models}
@@ -137,13 +143,13 @@ def test_ok_takes_what_the_networks_told_the_preview(networks: Networks, connect
     with connect() as worker:
         picture = store(worker, pixels())
         preview(worker, picture, keep=False, draft=True)
-        assert networks.runs == (1, 1, 0)  # a draft does without a closer look and without hair
+        assert networks.runs == (1, 1, 0)  # A draft skips the second pass and the hair.
         preview(worker, picture)
         seen = networks.runs
         assert seen == (1, 2, 1)
         made = ok(worker, pixels())
     assert networks.runs == seen
-    assert networks.depths == [SIZE]  # of the whole picture, whatever is shown
+    assert networks.depths == [SIZE]  # The depth is that of the whole picture, whatever is shown.
     assert made["models"].keys() == {"pretended", "pretended subject"}
 
 
@@ -220,7 +226,7 @@ def test_one_other_pixel_is_another_picture(networks: Networks, connect: Callabl
 def test_a_moved_focus_point_is_looked_at_once(
     networks: Networks, subjects: list[tuple[int, ...]], connect: Callable[[], Worker]
 ) -> None:
-    """The client hands the preview's own depth back; the subject is still the one that OK has."""
+    """The client sends the preview's own depth back, and the subject is still the one used by OK."""
     moved = {**OPTIONS, "focus": (100.3, 30.7)}
     with connect() as worker:
         picture = store(worker, pixels())

@@ -1,4 +1,4 @@
-"""Two threads that need NumPy and JAX first, at the same time."""
+"""Two threads that both need NumPy and JAX for the first time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker as plug-ins start it."""
+"""The worker as started by plug-ins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fifty jobs in a row leave nothing behind: neither memory, nor open files, nor files in the exchange folder."""
+"""Fifty jobs in a row do not leak memory, open files, or files in the exchange folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from dioptre_link.wire import PixelFormat
 
 WIDTH, HEIGHT = 1500, 1000
 ENOUGH_S = 60.0
-GROWTH_BYTES = 24 << 20  # one picture as float32; malloc keeps what it had, so a leak of 50 would be a gigabyte
+# One picture as float32; malloc keeps freed memory, but a leak of 50 pictures would be a gigabyte.
+GROWTH_BYTES = 24 << 20
 
 
 @pytest.mark.parametrize("inline", [False, True])

@@ -1,4 +1,4 @@
-"""The depth of the file that an editor opened, as long as the file still shows the editor's picture."""
+"""The depth in the file that an editor opened is used as long as the file matches the editor's picture."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def picture(checkout: Path) -> np.ndarray:
 
 @pytest.fixture
 def photo(tmp_path: Path, picture: np.ndarray) -> Path:
-    """The picture as a phone writes it, with a depth map that is nearest on the left."""
+    """The picture as a phone saves it, with a depth map that is nearest on the left."""
     wedge = np.repeat(np.linspace(0, 255, 16).round().astype(np.uint8)[None], 16, 0)
     data = base64.b64encode(encode(wedge[..., None], Format.PNG)).decode()
     properties = f'GDepth:Format="RangeInverse" GDepth:Near="1" GDepth:Far="4" GDepth:Data="{data}"'

@@ -1,4 +1,4 @@
-"""Every format goes in and comes out unchanged, and means what it says."""
+"""Every pixel format is preserved and interpreted correctly."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORMATS = [
 
 
 class File(io.RawIOBase):
-    """Bytes that are read and written in small pieces, as a file may do."""
+    """Bytes that are read and written in small chunks, as a file may do."""
 
     def __init__(self, content: bytes = b"") -> None:
         self._bytes = io.BytesIO(content)
@@ -57,11 +57,11 @@ def test_round_trip(layout: PixelFormat) -> None:
     write_layer(file, picture, layout)
     back = np.frombuffer(file.getvalue(), given.dtype).reshape(given.shape)
     if layout.dtype in ("u8", "u16"):
-        # One code value where the curve is evaluated (linear, luminance), else none.
+        # One code value where the curve is evaluated (linear, luminance), otherwise none.
         computed = layout.encoding == "linear" or layout.channels < 3
         assert np.abs(back.astype(int) - given).max() <= (1 if computed else 0)
     else:
-        # Half floats have 11 bits; float32 goes through exp and log, 1e-6 each.
+        # Half floats have 11 bits; float32 goes through exp and log, with an error of 1e-6 each.
         tolerance = 1e-3 if layout.dtype == "f16" else 5e-6
         np.testing.assert_allclose(back.astype(np.float32), given.astype(np.float32), atol=tolerance)
 

@@ -1,6 +1,6 @@
-"""A client in a sandbox with a network, processes and a home of its own, and a worker outside of it.
+"""A client in a sandbox with a separate network, process list and home, and a worker outside the sandbox.
 
-This is what an editor from Flatpak or snap amounts to: of ours, it sees the meeting folder alone.
+Editors from Flatpak or snap are in this situation: of Dioptre's folders they can see only the meeting folder.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ with Worker("sandbox", command=sys.argv[1:]) as worker:
 
 
 def empty_tmp(checkout: Path) -> list[str]:
-    """An empty /tmp, but for the interpreter and the source tree where they lie below it."""
+    """Return options for an empty /tmp that still contains the interpreter and the source tree."""
     ours = [str(folder) for folder in (Path(sys.prefix), checkout) if folder.is_relative_to("/tmp")]
     return ["--tmpfs", "/tmp", *(part for folder in ours for part in ("--ro-bind", folder, folder))]
 
 
 def sandboxed(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a program that sees the system read-only, an empty /tmp and home, and what `arguments` bind."""
+    """Run a program that sees the system read-only, an empty /tmp and home, and the paths bound by `arguments`."""
     bwrap = [
         "bwrap",
         "--unshare-all",

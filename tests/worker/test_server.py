@@ -1,4 +1,4 @@
-"""Nothing that a client sends brings the server down, hangs it or makes it grow."""
+"""No client message can crash the server, hang it or make its memory grow."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ JOB = {"type": "submit", "job": 1, "operation": "fake", "options": {}}
 
 
 class Speaker:
-    """A client without any manners."""
+    """A badly behaved client."""
 
     def __init__(self, rendezvous: Rendezvous) -> None:
         connected = rendezvous.connect()
@@ -74,7 +74,7 @@ class Speaker:
 
 
 def job_succeeds(rendezvous: Rendezvous) -> bool:
-    """Whether a well-behaved client is served."""
+    """Return whether a well-behaved client is served."""
     speaker = Speaker(rendezvous)
     speaker.settle_inline()
     speaker.say(MESSAGES[2])
@@ -89,7 +89,7 @@ def job_succeeds(rendezvous: Rendezvous) -> bool:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_fuzzed_and_disordered_messages(serve, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """6,000 messages a seed: valid ones in any order, and damaged ones. Each job ends exactly once."""
+    """Send 6,000 messages per seed: valid ones in any order, and damaged ones. Each job ends exactly once."""
     monkeypatch.setattr("dioptre.worker.session.MAX_STRIKES", 10**9)
     serving = serve()
     chance = random.Random(seed)
@@ -115,12 +115,12 @@ def test_fuzzed_and_disordered_messages(serve, seed: int, monkeypatch: pytest.Mo
         speaker.close()
         sent += len(lines)
     assert job_succeeds(serving.rendezvous)
-    assert results > 20  # the fuzz reaches behind the checks
+    assert results > 20  # The fuzzing reaches the code behind the checks.
     assert refused > 500
 
 
 def _drain(speaker: Speaker) -> list[str]:
-    """The types of all that comes until the end."""
+    """Return the types of all messages until the end."""
     heard: list[str] = []
     ended: list[int] = []
     with suppress(ConnectionError):
@@ -181,12 +181,12 @@ def test_endless_lines_take_bounded_memory(serve) -> None:
 
 
 def test_who_does_not_read_takes_bounded_memory(serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Progress for a client that never reads is left out, not piled up."""
+    """Progress for a client that never reads is dropped instead of queued."""
     monkeypatch.setattr("dioptre.worker.session.PROGRESS_EVERY_S", 0.0)
     told = threading.Semaphore(0)
 
     def chatty(name, options, inputs, progress):
-        while True:  # until the client goes: that cancels
+        while True:  # Runs until the client disconnects, which cancels the job.
             progress(0.5, "x" * 100_000)
             told.release()
 
@@ -197,7 +197,7 @@ def test_who_does_not_read_takes_bounded_memory(serve, monkeypatch: pytest.Monke
     speaker.say(MESSAGES[2])
     speaker.say(MESSAGES[3])
     speaker.say(MESSAGES[9])
-    for _ in range(2_000):  # 200 MB, were it all kept
+    for _ in range(2_000):  # 200 MB if everything were stored.
         assert told.acquire(timeout=ENOUGH_S)
     assert psutil.Process().memory_info().rss - before < 32 << 20
     speaker.close()
@@ -234,7 +234,7 @@ def test_the_socket_serves_where_the_port_does_not_reach(serve) -> None:
 
 
 def test_nothing_is_warmed_up_while_a_client_keeps_a_picture(serve) -> None:
-    """A dialog is open, and its next slider must not wait. It goes on when the dialog has closed."""
+    """The next slider of an open dialog must not wait. Warm-up continues after the dialog has closed."""
     kept, warmed = threading.Event(), threading.Event()
 
     def step(progress) -> None:

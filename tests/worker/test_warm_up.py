@@ -1,4 +1,4 @@
-"""What the worker does before the first job spares the user the compiling."""
+"""The worker's warm-up before the first job spares the user compilation times."""
 
 import subprocess
 import sys
@@ -36,7 +36,7 @@ print(len(compiled))
 
 
 def test_a_moved_slider_waits_for_no_compiler():
-    """In a process of its own: here, other tests may have compiled the programs already."""
+    """Runs in a separate process, because other tests may have compiled the programs in this one."""
     done = subprocess.run([sys.executable, "-c", MOVED_SLIDERS], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip() == "0"
