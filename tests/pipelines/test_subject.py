@@ -283,7 +283,7 @@ def test_hopeless_pictures_give_a_finite_answer(size: tuple[int, int], value: fl
 
 @pytest.mark.usefixtures("as_drawn")
 def test_what_is_half_salient_beside_the_subject_is_not_cut_out_with_it() -> None:
-    """For example, a flag behind an arm of its colour. On outlines, a saliency of .6 is outside half of the time."""
+    """For example, a flag behind an arm of its colour. On outlines, a saliency of .6 is outside half the time."""
     saliency = np.zeros((SIDE, SIDE), np.float32)
     saliency[80:240, 80:200], saliency[80:240, 200:240] = 1.0, 0.55
     alpha = find_subject(drawn(saliency)).alpha

@@ -1,4 +1,4 @@
-"""What both editors' tests use."""
+"""Fixtures shared by the tests of both editors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks import recipes
 
 @dataclass(frozen=True)
 class Followed:
-    """Recipes of several steps, by recipe and bits: what was ordered, and what the command line made of it."""
+    """Recipes of several steps, with the orders and the command line's results by recipe and bit depth."""
 
     folder: Path
     orders: list[recipes.Order]
@@ -21,7 +21,7 @@ class Followed:
 
 @pytest.fixture(scope="session")
 def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
-    """Made once for both editors."""
+    """Created once for both editors."""
     folder = tmp_path_factory.mktemp("recipes")
     several = [order for order in recipes.orders(folder) if order.name in recipes.SEVERAL_STEPS]
     return Followed(folder, several, {order.name: recipes.on_command_line(order, folder) for order in several})

@@ -1,6 +1,6 @@
-"""The scripts that run inside of the editors do not help the product along: no call that a user cannot make.
+"""The scripts that run inside the editors do not assist the product: they make no call that a user cannot make.
 
-A result that shows only after such a call never shows to a user, and the check that makes it cannot fail.
+A result that appears only after such a call never appears to a user, and a check that makes the call cannot fail.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SCRIPTS = sorted((editor, script) for editor in FORBIDDEN for script in (HERE / 
 
 
 def forbidden_calls(source: str, names: set[str]) -> list[tuple[int, str]]:
-    """(line, name) of every mention of one of `names` as a function, a method or an attribute's text."""
+    """Return (line, name) of every use of one of `names` as a function, a method, or text for getattr."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Attribute):

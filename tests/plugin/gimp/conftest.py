@@ -1,7 +1,7 @@
-"""A real GIMP 3 for the tests: the one that DIOPTRE_TEST_GIMP names, or this machine's own.
+"""A real GIMP 3 for the tests: the one named by DIOPTRE_TEST_GIMP, or this machine's own.
 
-DIOPTRE_TEST_GIMP is a folder made by tests/editors/tree, or a command that GIMP's programs are run with (such as
-`env` or `flatpak run --command=…`), the console program at its end.
+DIOPTRE_TEST_GIMP is either a folder created by tests/editors/tree, or a command that runs GIMP's programs (such as
+`env` or `flatpak run --command=…`) and ends with the console program.
 """
 
 from __future__ import annotations
@@ -30,36 +30,42 @@ GIMPRC = """(config-version "{version}")
 (check-updates no)
 (color-profile-policy keep)
 """
-_EVALUATE = (  # the scripts, with inside/rig.py loaded as the module `rig`
+_EVALUATE = (  # Runs the scripts, with inside/rig.py loaded as the module `rig`.
     "import importlib.util, runpy, sys; "
     "rig = importlib.util.spec_from_file_location('rig', {folder!r} + '/rig.py'); "
     "sys.modules['rig'] = importlib.util.module_from_spec(rig); rig.loader.exec_module(sys.modules['rig']); "
     "[runpy.run_path({folder!r} + '/' + script, run_name='inside') for script in {scripts!r}]"
 )
-CONSOLE_LIMIT_S = 900  # against hanging alone: a run of many checks takes two minutes on a quiet machine
+CONSOLE_LIMIT_S = 900  # Only guards against hanging: many checks take two minutes on an idle machine.
 
 
 @dataclass(frozen=True)
 class Gimp:
     """One GIMP with the plug-in installed.
 
-    out: the folder that tests and GIMP share. cache: Dioptre's, with its compiled functions, for all GIMPs of a run
-    (or of all runs, where DIOPTRE_TEST_CACHE names a folder).
+    Attributes:
+        version: Version of GIMP, such as 3.0.4.
+        out: Folder shared by the tests and GIMP.
+        cache: Dioptre's cache with compiled functions, shared by all GIMPs of a run (or of all runs, if
+            DIOPTRE_TEST_CACHE names a folder).
+        tree: The editor tree, or None for this machine's GIMP.
+        command: The console program.
+        config: GIMP's own folder, as seen from here.
     """
 
     version: str
     out: Path
     cache: Path
     tree: Tree | None
-    command: tuple[str, ...]  # the console program
-    config: Path  # GIMP's own folder, as seen from here
+    command: tuple[str, ...]  # The console program.
+    config: Path  # GIMP's own folder, as seen from here.
 
     @property
     def series(self) -> str:
         return ".".join(self.version.split(".")[:2])
 
     def path(self, here: Path) -> str:
-        """Where `out`, or a file in it, lies for GIMP."""
+        """Return the path of `out`, or of a file in it, as GIMP sees it."""
         return str(here) if self.tree is None else str(Path("/out") / here.relative_to(self.out))
 
     def console(
@@ -72,9 +78,19 @@ class Gimp:
         fonts: bool = False,
         sandbox: Sequence[str] = (),
     ) -> subprocess.CompletedProcess[str]:
-        """Run these of inside/ in GIMP's own Python, one after the other.
+        """Run these scripts of inside/ in GIMP's own Python, one after the other.
 
-        worker: the plug-in may start one. fonts: GIMP loads them, which takes a while. sandbox: options of it.
+        Args:
+            *scripts: Names of the scripts.
+            environment: Additional environment variables.
+            binds: Additional read-only paths, from here to there.
+            writable: Additional writable paths, from here to there.
+            worker: Whether the plug-in may start a worker.
+            fonts: Whether GIMP loads its fonts, which takes a while.
+            sandbox: Additional options of the sandbox.
+
+        Returns:
+            The finished process.
         """
         inside = str(HERE / "inside") if self.tree is None else "/inside"
         variables = {"OUT": self.path(self.out), "INSIDE": inside, "EXAMPLES": str(CHECKOUT / "examples")}
@@ -122,7 +138,7 @@ class Gimp:
         sandbox: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run inside/`script` in a sandbox with a screen; its first argument is GIMP's program with windows."""
+        """Run inside/`script` in a sandbox with a screen; its first argument is GIMP's graphical program."""
         assert self.tree is not None
         return self.tree.run(
             ["bash", f"/inside/{script}", self.command[0].replace("console-", "")],
@@ -139,11 +155,11 @@ class Gimp:
         return {**ProductPython().binds(), **shown}
 
     def values(self, script: str, **options: Any) -> Any:
-        """Run a script and read the JSON that it leaves under its own name."""
+        """Run a script and return the JSON that it leaves under its own name."""
         return self.values_of((script,), **options)[script]
 
     def values_of(self, scripts: Sequence[str], **options: Any) -> dict[str, Any]:
-        """The same of several scripts in one GIMP, with one worker."""
+        """Run several scripts like `values`, in one GIMP with one worker."""
         left = {script: self.out / f"{Path(script).stem}.json" for script in scripts}
         for file in left.values():
             file.unlink(missing_ok=True)
@@ -157,18 +173,18 @@ class Gimp:
         return {self.out: "/out", self.cache: f"{HOME}/dioptre/cache"}
 
     def checks(self, script: str, **options: Any) -> dict[str, str]:
-        """Run a script of checks: "" for each that passed, what was wrong for the others."""
+        """Run a script of checks and return "" for each check that passed, or else its error."""
         return self.values(script, **options)
 
 
 def give_weights(data: Path) -> None:
-    """Let a data folder look as the installer leaves it."""
+    """Make a data folder look like after an installation."""
     data.mkdir(parents=True, exist_ok=True)
     (data / "weights").symlink_to(CHECKOUT / "weights")
 
 
 def check_names(script: str) -> list[str]:
-    """The functions called check_… of a script that runs inside of GIMP."""
+    """Return the names of the check_… functions in a script that runs inside GIMP."""
     parsed = ast.parse((HERE / "inside" / script).read_text(encoding="utf-8"))
     return [
         node.name for node in parsed.body if isinstance(node, ast.FunctionDef) and node.name.startswith("check_")
@@ -177,7 +193,7 @@ def check_names(script: str) -> list[str]:
 
 @pytest.fixture(scope="session")
 def make_gimp(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Gimp]:
-    """Makes a GIMP with a home of its own."""
+    """A function that creates a GIMP with a separate home."""
     cache = Path(os.environ.get("DIOPTRE_TEST_CACHE") or tmp_path_factory.getbasetemp() / "cache").resolve()
     cache.mkdir(parents=True, exist_ok=True)
     return lambda: install(tmp_path_factory.mktemp("gimp").resolve(), cache)
@@ -189,7 +205,7 @@ def gimp(make_gimp: Callable[[], Gimp]) -> Gimp:
 
 
 def install(out: Path, cache: Path) -> Gimp:
-    """A GIMP with a new home beside `out`. Skips the test when there is none."""
+    """Create a GIMP with a new home next to `out`, or skip the test if there is no GIMP."""
     named = os.environ.get("DIOPTRE_TEST_GIMP", "")
     if named and (Path(named) / ".editor-tree").is_file():
         home = out.with_name(f"{out.name}-home")

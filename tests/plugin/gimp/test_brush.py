@@ -12,12 +12,12 @@ import pytest
 from .conftest import Gimp, check_names
 
 pytestmark = pytest.mark.editor
-LIMIT_S = 1200  # against hanging alone
+LIMIT_S = 1200  # Only guards against hanging.
 
 
 @pytest.fixture(scope="module")
 def painted(make_gimp: Callable[[], Gimp]) -> dict[str, str]:
-    """What the checks say after the dialog was used. DIOPTRE_TEST_SCREENSHOTS keeps the pictures in that folder."""
+    """The results of the checks after using the dialog. DIOPTRE_TEST_SCREENSHOTS names a folder for screenshots."""
     gimp = make_gimp()
     if gimp.tree is None:
         pytest.skip("needs a virtual display (an editor tree has one)")

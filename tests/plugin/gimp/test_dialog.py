@@ -11,13 +11,13 @@ import pytest
 from .conftest import Gimp, check_names
 
 pytestmark = pytest.mark.editor
-CANCEL_MS = 1000  # promised to the user
-LIMIT_S = 1800  # against hanging alone
+CANCEL_MS = 1000  # Promised to the user.
+LIMIT_S = 1800  # Only guards against hanging.
 
 
 @pytest.fixture(scope="module")
 def used(gimp: Gimp) -> dict[str, str]:
-    """What the checks say after the dialog was used. DIOPTRE_TEST_SCREENSHOTS keeps the pictures in that folder."""
+    """The results of the checks after using the dialog. DIOPTRE_TEST_SCREENSHOTS names a folder for screenshots."""
     if gimp.tree is None:
         pytest.skip("needs a virtual display (an editor tree has one)")
     gimp.values("dialog.py", environment={"DIALOG": "make"}, worker=False)

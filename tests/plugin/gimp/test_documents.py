@@ -1,6 +1,6 @@
-"""The procedures in a real GIMP, without a dialog: what they make of every kind of document, and Update.
+"""The procedures and Update in a real GIMP, without a dialog, on every kind of document.
 
-The checks themselves run inside of GIMP (see inside/); here each becomes a test.
+The checks themselves run inside GIMP (see inside/); each of them is a test here.
 """
 
 from __future__ import annotations

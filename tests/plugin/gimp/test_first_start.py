@@ -1,4 +1,4 @@
-"""The plug-in from a zip in a real GIMP, before its compute core is there and after. See inside/first_start.sh."""
+"""The plug-in from a zip in a real GIMP, before and after installing its core. See inside/first_start.sh."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...editors.host import CHECKOUT, HOME, ProductPython
 from .conftest import Gimp
 
 pytestmark = pytest.mark.editor
-LIMIT_S = 1800  # against hanging alone
+LIMIT_S = 1800  # Only guards against hanging.
 
 
 def test_a_plug_in_from_a_zip_offers_its_core(make_gimp: Callable[[], Gimp]) -> None:
@@ -30,7 +30,8 @@ def test_a_plug_in_from_a_zip_offers_its_core(make_gimp: Callable[[], Gimp]) -> 
     zips.make(CHECKOUT, gimp.out, Console())
     with zipfile.ZipFile(gimp.out / "dioptre-gimp.zip") as archive:
         archive.extractall(plugins)
-    (plugins / "dioptre/dioptre.py").chmod(0o755)  # as a person's unpacker does, and Python's does not
+    # Ordinary unzip programs set this permission, but Python's does not.
+    (plugins / "dioptre/dioptre.py").chmod(0o755)
     product = ProductPython()
     done = gimp.gui(
         "first_start.sh",

@@ -1,4 +1,4 @@
-"""*Download* in a real GIMP, against a package index of the test's own. See inside/getting.sh."""
+"""*Download* in a real GIMP, with the test's own package index. See inside/getting.sh."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...editors.host import CHECKOUT, HERE, ProductPython
 from .conftest import Gimp
 
 pytestmark = pytest.mark.editor
-LIMIT_S = 1800  # against hanging alone
+LIMIT_S = 1800  # Only guards against hanging.
 
 
 def test_a_network_is_fetched_from_the_dialog(make_gimp: Callable[[], Gimp]) -> None:

@@ -1,4 +1,4 @@
-"""What install.py asks of a real GIMP, and what GIMP answers."""
+"""The installer's queries to a real GIMP, and GIMP's answers."""
 
 from __future__ import annotations
 

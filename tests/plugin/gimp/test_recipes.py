@@ -1,4 +1,4 @@
-"""Recipes of several steps in a real Gimp: the command line's pixels, to one code value."""
+"""Recipes of several steps in a real GIMP give the command line's pixels within one code value."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..conftest import Followed
 from .conftest import Gimp
 
 pytestmark = pytest.mark.editor
-MOST_APART = 1  # code values: two results that are rounded, each from floats that sums of threads make differ
-LIMIT_S = 1800  # against hanging alone
+MOST_APART = 1  # In code values: both results are rounded from floats that differ with the order of threaded sums.
+LIMIT_S = 1800  # Only guards against hanging.
 
 
 @pytest.fixture(scope="module")
 def made(gimp: Gimp, followed: Followed) -> dict[str, recipes.Made]:
-    """By recipe and bits, what GIMP makes."""
+    """GIMP's results, by recipe and bit depth."""
     return recipes.in_editor(gimp, followed.orders, followed.folder)
 
 

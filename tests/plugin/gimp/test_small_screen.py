@@ -1,4 +1,4 @@
-"""The other dialogs on a laptop's screen, and GIMP quitting while one works. See inside/small_screen.sh."""
+"""The other dialogs on a laptop's screen, and quitting GIMP during a run. See inside/small_screen.sh."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .conftest import Gimp, check_names
 
 pytestmark = pytest.mark.editor
 SCREEN = (1366, 768)
-LIMIT_S = 1800  # against hanging alone
+LIMIT_S = 1800  # Only guards against hanging.
 
 
 @dataclass(frozen=True)
 class Used:
-    """The measurements. sizes: of each dialog, its width and height."""
+    """The measurements. `sizes` has the width and height of each dialog."""
 
     checks: dict[str, str]
     sizes: dict[str, tuple[int, int]]
@@ -57,5 +57,5 @@ def test_every_dialog_fits_with_all_its_options(used: Used) -> None:
 
 
 def test_quitting_in_the_middle_leaves_nothing_but_the_worker(used: Used) -> None:
-    """No process of the plug-in, no pixels; the worker goes on for the next GIMP."""
+    """No process and no pixels of the plug-in remain; the worker stays for the next GIMP."""
     assert used.after_quitting == (0, 0, 1)

@@ -1,4 +1,4 @@
-"""The plug-in and its worker: missing, killed, outside of the sandbox, shared by two GIMPs, many jobs."""
+"""The plug-in and its worker: missing, killed, outside the sandbox, shared by two GIMPs, and many jobs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from ...editors.host import HOME
 from .conftest import Gimp, check_names, give_weights
 
 pytestmark = pytest.mark.editor
-START_S = 120  # for a worker on a loaded machine
+START_S = 120  # Allows for starting a worker on a loaded machine.
 JOBS = 8
 MANY_JOBS = int(os.environ.get("DIOPTRE_TEST_MANY_JOBS", "50"))
-GROWTH_BYTES = 60 << 20  # allowed over all jobs: caches fill; a leaked picture a job would be seen in larger ones
+# Allowed over all jobs while caches fill; larger pictures would reveal one leaked picture per job.
+GROWTH_BYTES = 60 << 20
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +44,14 @@ def test_many_jobs_leave_nothing_behind(make_gimp: Callable[[], Gimp]) -> None:
     states = gimp.values("many.py", environment={"JOBS": str(MANY_JOBS)})
     settled, last = states[MANY_JOBS // 3], states[-1]
     assert len(states) == MANY_JOBS
-    assert {state["worker"] for state in states} == {last["worker"]}  # none died on the way
+    assert {state["worker"] for state in states} == {last["worker"]}  # None crashed on the way.
     for name in ("gimp_bytes", "worker_bytes"):
         assert last[name] - settled[name] < GROWTH_BYTES, [state[name] >> 20 for state in states]
-    for name in ("gimp_files", "worker_files", "plugins", "images"):  # one may be open for a moment longer
+    for name in ("gimp_files", "worker_files", "plugins", "images"):  # One may stay open a moment longer.
         early, late = ([state[name] for state in some] for some in (states[: MANY_JOBS // 3], states[-5:]))
         assert min(late) <= max(early), [state[name] for state in states]
     assert last["exchange"] == []
-    assert "leaked" not in (gimp.out / "console.log").read_text(encoding="utf-8")  # GEGL counts its buffers
+    assert "leaked" not in (gimp.out / "console.log").read_text(encoding="utf-8")  # GEGL counts its buffers.
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def test_missing_environment_is_said(make_gimp: Callable[[], Gimp]) -> None:
 
 @dataclass(frozen=True)
 class OutsideWorker:
-    """A worker of this machine, to be shown to a sandbox in parts."""
+    """A worker on this machine that is partly visible in a sandbox."""
 
     meeting: Path
     process: psutil.Process
@@ -113,7 +114,7 @@ def run_jobs(gimp: Gimp, shown: dict[Path | str, str], jobs: int) -> list[bytes]
 
 
 def alike(results: list[bytes]) -> bool:
-    """Whether their values are at most one apart: sums of threads may be rounded either way."""
+    """Return whether the values differ by at most one, because threaded sums may round either way."""
     return all(
         len(each) == len(results[0]) and max(abs(a - b) for a, b in zip(each, results[0], strict=True)) <= 1
         for each in results
@@ -123,12 +124,12 @@ def alike(results: list[bytes]) -> bool:
 def test_two_gimps_share_a_worker_outside_and_memory_stays_flat(
     make_gimp: Callable[[], Gimp], outside: OutsideWorker
 ) -> None:
-    """Each sandbox sees the worker's folder and nothing else of it, as in a Flatpak."""
+    """As in a Flatpak, each sandbox sees only the worker's folder."""
     gimps = [make_gimp(), make_gimp()]
     if gimps[0].tree is None:
         pytest.skip("needs a sandbox")
     shown: dict[Path | str, str] = {outside.meeting: f"{HOME}/dioptre/data/worker"}
-    first = run_jobs(gimps[0], shown, 2)  # compiles
+    first = run_jobs(gimps[0], shown, 2)  # Compiles the functions.
     before = outside.process.memory_info().rss
     with ThreadPoolExecutor() as pool:
         both = list(pool.map(lambda gimp: run_jobs(gimp, shown, JOBS), gimps))
@@ -142,7 +143,7 @@ def test_two_gimps_share_a_worker_outside_and_memory_stays_flat(
 
 
 def test_no_shared_folder(make_gimp: Callable[[], Gimp], outside: OutsideWorker) -> None:
-    """Everything but the exchange folder is seen: pixels go through the connection."""
+    """Without a visible exchange folder, pixels go through the connection."""
     gimp = make_gimp()
     if gimp.tree is None:
         pytest.skip("needs a sandbox")

@@ -1,4 +1,4 @@
-"""Documents of every precision, mode and profile: GIMP's result is the core's own on the same pixels."""
+"""Documents of every precision, mode and profile: GIMP's result equals the core's own on the same pixels."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from .conftest import Gimp
 pytestmark = pytest.mark.editor
 OPTIONS = {"focal_disparity": 0.85, "max_radius": 6.0}
 KINDS: Mapping[str, tuple[Any, float]] = {
-    # How a precision stores one sample, and how far apart two may be: one code value for 8 and 16 bits. The core
-    # computes in float32; its blur sums by FFT, which leaves some 1e-6, so more bits agree to 1e-5.
+    # The storage type of each precision's samples, and the allowed difference: one code value for 8 and 16 bits.
+    # The core computes in float32 and its blur sums by FFT with an error of about 1e-6, so higher precisions agree
+    # to 1e-5.
     "U8": (np.uint8, 1),
     "U16": (np.uint16, 1),
     "U32": (np.uint32, 1e-5 * 2**32),
@@ -52,7 +53,7 @@ def test_every_document(gimp: Gimp, zoo: list[dict[str, Any]]) -> None:
         core = np.fromfile(gimp.out / f"{case['name']}.stored", kind).astype(np.float64)
         channels = case["bytes"] // np.dtype(kind).itemsize
         ours, core = ours.reshape(-1, channels), core.reshape(-1, channels)
-        if case["alpha"]:  # the less a pixel is seen, the less is its colour known
+        if case["alpha"]:  # The more transparent a pixel is, the less its colour matters.
             whole = float(np.iinfo(kind).max) if np.issubdtype(kind, np.integer) else 1.0
             ours[:, :-1] *= core[:, -1:] / whole
             core[:, :-1] *= core[:, -1:] / whole

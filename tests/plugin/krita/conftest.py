@@ -1,4 +1,4 @@
-"""A real Krita 5 for the tests: the editor tree that DIOPTRE_TEST_KRITA names (made by tests/editors/tree)."""
+"""A real Krita 5 for the tests: the editor tree named by DIOPTRE_TEST_KRITA (created by tests/editors/tree)."""
 
 from __future__ import annotations
 
@@ -18,21 +18,26 @@ from dioptre.editors import krita_plugin
 from ...editors.host import CHECKOUT, HOME, ProductPython, Tree
 from .logic import document, plugin
 
-__all__ = ["document", "plugin"]  # fixtures
+__all__ = ["document", "plugin"]  # Re-exported fixtures.
 
 HERE = Path(__file__).parent
-LIMIT_S = 900  # against hanging alone: the longest script takes two minutes on a quiet machine
-STARTS = 4  # of Krita for one script: it may crash in a few checks, not in all of them
-CHECKS = "dioptre_check"  # the start-up plug-in that drives Krita from inside
-# Krita's resource database, ready-made: without it a first start takes a minute.
+LIMIT_S = 900  # Only guards against hanging: the longest script takes two minutes on an idle machine.
+STARTS = 4  # Starts of Krita per script: it may crash in a few checks, but not in all of them.
+CHECKS = "dioptre_check"  # The start-up plug-in that drives Krita from inside.
+# Uses Krita's ready-made resource database, without which a first start takes a minute.
 _KRITA = 'cp -r --update=none /usr/share/editors/home/. "$HOME" && exec krita --nosplash'
 
 
 @dataclass(frozen=True)
 class Krita:
-    """One Krita with the plug-in installed; `out` is the folder that tests and Krita share.
+    """One Krita with the plug-in installed.
 
-    cache: Dioptre's, with the compiled programs; it may outlast the run.
+    Attributes:
+        version: Version of Krita.
+        out: Folder shared by the tests and Krita.
+        cache: Dioptre's cache with compiled programs, which may outlast the run.
+        tree: The editor tree.
+        limit_s: Time limit for a script.
     """
 
     version: str
@@ -42,16 +47,16 @@ class Krita:
     limit_s: int = LIMIT_S
 
     def values(self, script: str, *, command: str = _KRITA, **environment: str) -> Any:
-        """Run inside/`script` in a Krita with a screen, and read the JSON that it leaves under its own name."""
+        """Run inside/`script` in a Krita with a screen, and return the JSON that it leaves under its own name."""
         found, ended = self._run(script, command, environment)
         if found is None:
             raise AssertionError(ended)
         return found
 
     def checks(self, script: str, **environment: str) -> Mapping[str, str]:
-        """Run a script of checks: "" for each that passed, what was wrong for the others.
+        """Run a script of checks and return "" for each check that passed, or else its error.
 
-        A Krita that ends in the middle of a check fails this check; the others run in another one.
+        If Krita exits during a check, this check fails and the others run in a new Krita.
         """
         results: dict[str, str] = {}
         wanted = [name for name in check_names(script) if environment.get("ONLY", "") in name]
@@ -65,11 +70,12 @@ class Krita:
         return {**dict.fromkeys(missing, ended), **results}
 
     def _run(self, script: str, command: str, environment: Mapping[str, str]) -> tuple[Any, str]:
-        """The output of the script, None if there is none, and how Krita exited."""
+        """Return the script's output, or None if there is none, and a description of Krita's exit."""
         left = self.out / f"{Path(script).stem}.json"
         left.unlink(missing_ok=True)
         for kept in self.tree.home.glob("*krita-*-autosave.kra"):
-            kept.unlink()  # Krita would ask about it, and neither take clicks nor quit until it is answered
+            # Otherwise Krita would ask about it, and accept neither clicks nor quitting until answered.
+            kept.unlink()
         done = self.tree.run(
             ["sh", "-c", command],
             binds={
@@ -89,14 +95,14 @@ class Krita:
             gui=True,
             limit_s=self.limit_s,
         )
-        log = self.out / f"{Path(script).stem}.log"  # with the seconds of each check
+        log = self.out / f"{Path(script).stem}.log"  # Includes the duration of each check.
         log.write_text(done.stdout, encoding="utf-8")
         ended = f"{script}: Krita ended with {done.returncode}:\n{done.stdout[-4000:]}"
         return json.loads(left.read_text(encoding="utf-8")) if left.exists() else None, ended
 
 
 def check_names(script: str) -> list[str]:
-    """The functions called check_… of a script that runs inside of Krita, and the start-up of the plug-in."""
+    """Return the names of the check_… functions in a script that runs inside Krita, preceded by "start"."""
     parsed = ast.parse((HERE / "inside" / script).read_text(encoding="utf-8"))
     names = [node.name for node in parsed.body if isinstance(node, ast.FunctionDef)]
     return ["start", *(name for name in names if name.startswith("check_"))]
@@ -104,7 +110,7 @@ def check_names(script: str) -> list[str]:
 
 @pytest.fixture(scope="session")
 def make_krita(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Krita]:
-    """Makes a Krita with a home of its own."""
+    """A function that creates a Krita with a separate home."""
     return lambda: install(tmp_path_factory.mktemp("krita").resolve())
 
 
@@ -114,7 +120,7 @@ def krita(make_krita: Callable[[], Krita]) -> Krita:
 
 
 def install(out: Path, *, limit_s: int = LIMIT_S) -> Krita:
-    """A Krita with a new home beside `out`. Skips the test when there is none."""
+    """Create a Krita with a new home next to `out`, or skip the test if there is no Krita."""
     out.mkdir(parents=True, exist_ok=True)
     named = os.environ.get("DIOPTRE_TEST_KRITA", "")
     if not (named and (Path(named) / ".editor-tree").is_file()):

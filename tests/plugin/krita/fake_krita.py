@@ -1,7 +1,8 @@
-"""Enough of libkis and Qt, with types, to run the plug-in's logic without Krita.
+"""The parts of libkis and Qt, with types, that the plug-in's logic needs to run without Krita.
 
-Behaves like Krita 5.2 where it matters: pixels outside of what was written are transparent, `setPixelData` refuses
-wrong lengths without a word, `setColorSpace` needs a profile, unique ids last, an added node is one undo step.
+Behaves like Krita 5.2 in the important points: pixels outside the written ones are transparent, `setPixelData`
+silently refuses wrong lengths, `setColorSpace` needs a profile, unique ids persist, and adding a node is one undo
+step.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class QRect:
 
 
 class Node:
-    """A layer or mask. Its pixels are one rectangle; all else is transparent."""
+    """A layer or mask. Its pixels form one rectangle; everything else is transparent."""
 
     _numbers = itertools.count(1)
 
@@ -115,7 +116,7 @@ class Node:
         if wide == 0 or (left, wide) != (x, width) or not top <= y <= top + high:
             self._rect, self._data = (x, y, width, height), bytes(data)
             return
-        row = width * self.pixel_bytes  # a strip of the rectangle, or one that continues it
+        row = width * self.pixel_bytes  # A strip of the rectangle, or one that extends it.
         before, after = self._data[: (y - top) * row], self._data[(y - top + height) * row :]
         self._data = before + bytes(data) + after
         self._rect = (left, top, wide, len(self._data) // row)
@@ -311,7 +312,7 @@ _the_krita = Krita()
 
 
 class Signal:
-    """A signal whose slots are called at once."""
+    """A signal that calls its slots immediately."""
 
     def __init__(self) -> None:
         self._slots: list[Callable[..., Any]] = []
@@ -349,7 +350,7 @@ class QTimer(QObject):
 
 
 class _Anything(types.ModuleType):
-    """A module in which every other name is a class without content."""
+    """A module in which every unknown name is an empty class."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -364,7 +365,7 @@ def _below(node: Node) -> Iterator[Node]:
 
 
 def module(extension: type = QObject, dock_widget: type = QObject) -> types.ModuleType:
-    """The module `krita`; the two are what Krita's classes of these names derive from."""
+    """Return a module `krita` whose classes Extension and DockWidget derive from the given ones."""
     krita = _Anything("krita")
     for kind in (Krita, Document, Node, Selection):
         setattr(krita, kind.__name__, kind)
@@ -375,7 +376,7 @@ def module(extension: type = QObject, dock_widget: type = QObject) -> types.Modu
 
 @contextmanager
 def installed() -> Iterator[None]:
-    """`import krita` and `import PyQt5` give these classes."""
+    """Make `import krita` and `import PyQt5` return these classes."""
     krita = module()
     core = _Anything("PyQt5.QtCore")
     core.QUuid, core.QObject, core.QTimer, core.QByteArray = QUuid, QObject, QTimer, bytes  # type: ignore[attr-defined]

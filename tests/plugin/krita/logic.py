@@ -1,4 +1,4 @@
-"""The plug-in's modules on a fake Krita, and what tests of its logic do with them."""
+"""The plug-in's modules on a fake Krita, and helpers for testing their logic."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def made(
     said: list[str] | None = None,
     **of: Any,
 ) -> Node:
-    """What a run makes of its outcome; said: gets its messages."""
+    """Return the layer that a run creates from its outcome; its messages are added to `said`."""
     described = plugin.catalogue.operation(name)
     source = read(plugin, described, document, node)
     undo_sync = plugin.undo_sync.UndoSync(None)
@@ -108,7 +108,7 @@ def made(
 
 
 def read(plugin: types.SimpleNamespace, described: Any, *given: Any) -> Any:
-    """What a run has read of its inputs."""
+    """Return the inputs that a run has read."""
     return plugin.steps.finish(plugin.sources.find(described, *given).read())
 
 
@@ -117,5 +117,5 @@ def names(node: Node) -> list[str]:
 
 
 def tasks(plugin: types.SimpleNamespace, document: Document, node: Node) -> Any:
-    """The results that an Update of `node` would make again, with their inputs read."""
+    """Return the results that updating `node` would recompute, with their inputs read."""
     return plugin.steps.finish(plugin.updating.read(plugin.updating.plan(document, node)))

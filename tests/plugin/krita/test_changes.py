@@ -1,4 +1,4 @@
-"""What changes a document again, against a fake Krita: Update, Edit, Edit depth, undo and redo of them."""
+"""Changes to existing results, with a fake Krita: Update, Edit, Edit depth, and their undo and redo."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_update_plans(plugin: types.SimpleNamespace, document: Document) -> None
     group = made(plugin, "portrait", document, node)
     depth = group.childNodes()[0]
     (task,) = tasks(plugin, document, group)
-    assert not task.painted  # made again
+    assert not task.painted  # To be recomputed.
     depth.setPixelData(array.array("f", [0.5, 1.0] * (WIDTH * HEIGHT)).tobytes(), 0, 0, WIDTH, HEIGHT)
     (task,) = tasks(plugin, document, depth)
     assert task.painted
@@ -66,7 +66,7 @@ def test_painted_depth_alone_is_not_made_again(plugin: types.SimpleNamespace, do
 
 
 def test_new_layers_are_versions_of_the_old_ones(plugin: types.SimpleNamespace, document: Document) -> None:
-    """After Update, and after it was undone, the record finds the layer that is there."""
+    """After Update, and after undoing it, the record finds the current layer."""
     group = made(plugin, "portrait", document, photo(document))
     old_depth, old = group.childNodes()
     (entry,) = plugin.recipe.of(document).load()
@@ -95,7 +95,7 @@ def test_keeper_finishes_the_undo_of_an_update(
     document.rootNode().addChildNode(group, None)
     pairs = [(photo(document), photo(document)) for _ in range(2)]
     undone: list[str] = []
-    steps = [step for old, new in pairs for step in ((new, True), (old, False))]  # as Update takes them
+    steps = [step for old, new in pairs for step in ((new, True), (old, False))]  # The order of Update's steps.
 
     def undo(name: str) -> types.SimpleNamespace:
         node, added = steps[-1 - len(undone)] if name == "edit_undo" else steps[len(undone)]
@@ -113,7 +113,7 @@ def test_keeper_finishes_the_undo_of_an_update(
     undo_sync.swapped(document, pairs)
     undo_sync.look()
     assert undone == []
-    undo("edit_undo")  # by hand
+    undo("edit_undo")  # By the user.
     for _ in range(6):
         undo_sync.look()
     assert undone == ["edit_undo"] * 4
@@ -125,7 +125,7 @@ def test_keeper_finishes_the_undo_of_an_update(
 def test_keeper_waits_for_krita_and_asks_a_few_times(
     plugin: types.SimpleNamespace, document: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An undo is lost while Krita is at work; one that does not come at all is not asked for for ever."""
+    """Krita drops an undo while it is busy; one that never happens is not requested forever."""
     old, new = photo(document), photo(document)
     old.remove()
     asked: list[str] = []
@@ -136,7 +136,7 @@ def test_keeper_waits_for_krita_and_asks_a_few_times(
     undo_sync = plugin.undo_sync.UndoSync(None)
     undo_sync.swapped(document, [(old, new)])
     undo_sync.look()
-    document.rootNode().addChildNode(old, None)  # half of an undo
+    document.rootNode().addChildNode(old, None)  # Half of an undo.
     monkeypatch.setattr(document, "tryBarrierLock", lambda: False)
     undo_sync.look()
     assert asked == []
@@ -165,7 +165,7 @@ def test_keeper_follows_undo_and_redo(plugin: types.SimpleNamespace, document: D
 
 
 def test_what_the_docker_works_on(plugin: types.SimpleNamespace, document: Document) -> None:
-    """A result of the operation stands for its picture and is replaced; of another one it is the picture."""
+    """For a result of the same operation, the target is its picture; for another one, it is the result itself."""
     node = photo(document)
     portrait, balance = (plugin.catalogue.operation(name) for name in ("portrait", "white_balance"))
     target = plugin.targets.find_target(portrait, document, node)
@@ -275,7 +275,7 @@ def test_the_active_layer_stays_active_when_layers_are_swapped(
 def test_the_layer_that_was_active_stays_so_when_krita_changes_it_late(
     plugin: types.SimpleNamespace, document: Document
 ) -> None:
-    """Krita gets to a swap after the script, and makes a neighbour of the layer that went active."""
+    """Krita processes a swap after the script and activates a neighbour of the removed layer."""
     node = photo(document)
     group = made(plugin, "portrait", document, node)
     depth, result = group.childNodes()
@@ -288,7 +288,7 @@ def test_the_layer_that_was_active_stays_so_when_krita_changes_it_late(
     document.setActiveNode(depth)
     undo_sync.look()
     assert document.activeNode() == result
-    document.setActiveNode(node)  # by hand
+    document.setActiveNode(node)  # By the user.
     undo_sync.look()
     assert document.activeNode() == node
     document.setActiveNode(depth)
@@ -297,7 +297,7 @@ def test_the_layer_that_was_active_stays_so_when_krita_changes_it_late(
 
 
 def test_lens_blur_uses_the_depth_layer_that_there_is(plugin: types.SimpleNamespace, document: Document) -> None:
-    """Without one it makes one; Update estimates that again unless somebody painted on it."""
+    """Without one, it creates one, which Update re-estimates unless it was painted on."""
     node, described = photo(document), plugin.catalogue.operation("lens_blur")
     assert read(plugin, described, document, node).depth is None
     group = made(plugin, "lens_blur", document, node)

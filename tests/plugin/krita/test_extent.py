@@ -1,4 +1,4 @@
-"""Which part of a layer that reaches beyond the canvas takes part."""
+"""The part of a layer to process if the layer extends beyond the canvas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CANVAS = (0, 0, WIDTH, HEIGHT)
 
 
 def painted(document: Document, bounds: Rect, *opaque: Rect) -> Node:
-    """A layer that is opaque within some rectangles."""
+    """Create a layer that is opaque inside some rectangles."""
     left, top, width, height = bounds
     rows = [
         any(x0 <= left + x < x0 + wide and y0 <= top + y < y0 + high for x0, y0, wide, high in opaque)
@@ -31,15 +31,16 @@ def painted(document: Document, bounds: Rect, *opaque: Rect) -> Node:
     ("bounds", "opaque", "wanted"),
     [
         (CANVAS, [CANVAS], CANVAS),
-        ((0, -2, WIDTH, HEIGHT + 2), [CANVAS, (2, -2, 2, 2)], CANVAS),  # a stroke across the upper edge
+        ((0, -2, WIDTH, HEIGHT + 2), [CANVAS, (2, -2, 2, 2)], CANVAS),  # A stroke across the upper edge.
         ((-1, -1, WIDTH + 2, HEIGHT + 2), [CANVAS, (-1, 1, 1, 1), (2, -1, 1, 1), (6, 4, 1, 1)], CANVAS),
-        ((0, -2, WIDTH, HEIGHT + 2), [CANVAS, (0, -1, WIDTH, 1)], CANVAS),  # painted all along it, unevenly
-        ((3, 1, WIDTH, HEIGHT), [(3, 1, WIDTH, HEIGHT)], (3, 1, WIDTH, HEIGHT)),  # moved
-        ((-9, -9, 30, 30), [(-9, -9, 30, 30)], (-9, -9, 30, 30)),  # larger than the canvas
+        # Painted along the whole edge, unevenly.
+        ((0, -2, WIDTH, HEIGHT + 2), [CANVAS, (0, -1, WIDTH, 1)], CANVAS),
+        ((3, 1, WIDTH, HEIGHT), [(3, 1, WIDTH, HEIGHT)], (3, 1, WIDTH, HEIGHT)),  # Moved.
+        ((-9, -9, 30, 30), [(-9, -9, 30, 30)], (-9, -9, 30, 30)),  # Larger than the canvas.
         ((3, -1, WIDTH, HEIGHT + 1), [(3, 0, WIDTH, HEIGHT), (4, -1, 1, 1)], (3, 0, WIDTH, HEIGHT)),
-        ((-2, 0, 5, 3), [(-2, 0, 3, 2), (0, 2, 3, 1)], (-2, 0, 5, 3)),  # a cut-out that crosses the edge
-        ((20, 20, 2, 2), [(20, 20, 1, 2)], (20, 20, 2, 2)),  # outside of the canvas
-        ((2, 1, 3, 2), [(2, 1, 1, 2)], (2, 1, 3, 2)),  # inside of it
+        ((-2, 0, 5, 3), [(-2, 0, 3, 2), (0, 2, 3, 1)], (-2, 0, 5, 3)),  # A cut-out that crosses the edge.
+        ((20, 20, 2, 2), [(20, 20, 1, 2)], (20, 20, 2, 2)),  # Outside the canvas.
+        ((2, 1, 3, 2), [(2, 1, 1, 2)], (2, 1, 3, 2)),  # Inside the canvas.
     ],
 )
 def test_transparency_beyond_the_canvas_takes_no_part(
@@ -75,7 +76,7 @@ def test_the_selection_and_a_given_depth_fit_the_part(plugin: types.SimpleNamesp
 
 
 def test_depth_is_read_where_its_layer_lies(plugin: types.SimpleNamespace, document: Document) -> None:
-    """A picture that was moved after its depth was made keeps it."""
+    """A picture that was moved after its depth was created keeps that depth."""
     node, depth = photo(document, rect=(3, 1, WIDTH, HEIGHT)), photo(document)
     described = plugin.catalogue.operation("lens_blur")
     assert read(plugin, described, document, node, depth).depth.rect == CANVAS

@@ -1,4 +1,4 @@
-"""*Download* in a real Krita, against a package index of the test's own."""
+"""*Download* in a real Krita, with the test's own package index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plug-in from a zip in a real Krita: imported by Krita's own code, then the page of the first start."""
+"""The plug-in from a zip in a real Krita: import with Krita's own code, then the first-start page."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from .conftest import CHECKS, Krita, check_names
 
 pytestmark = pytest.mark.editor
 SCRIPT = "first_start.py"
-# What Tools ▸ Scripts ▸ Import Python Plugin from File… runs. Krita puts i18n into its Python; 5.3's importer needs
-# it.
+# Runs the code of Tools ▸ Scripts ▸ Import Python Plugin from File…. Krita adds i18n to its Python, which the
+# importer of
+# 5.3 needs.
 _KRITA = """
 cp -r --update=none /usr/share/editors/home/. "$HOME"
 resources=$HOME/.local/share/krita importer=/usr/share/krita/pykrita/plugin_importer/plugin_importer.py
@@ -34,7 +35,7 @@ def test_a_plug_in_from_a_zip_finds_its_core(make_krita: Callable[[], Krita]) ->
     resources = krita.tree.home / ".local/share/krita/pykrita"
     shutil.rmtree(resources / "dioptre")
     (resources / "dioptre.desktop").unlink()
-    settings = krita.tree.home / ".config/kritarc"  # Krita asks whether to enable what it has imported
+    settings = krita.tree.home / ".config/kritarc"  # Krita asks whether to enable an imported plug-in.
     settings.write_text(
         f"AutoSaveInterval=0\n[python]\nenable_{CHECKS}=true\nenable_dioptre=true\n", encoding="utf-8"
     )
@@ -44,7 +45,8 @@ def test_a_plug_in_from_a_zip_finds_its_core(make_krita: Callable[[], Krita]) ->
     installed.mkdir(parents=True)
     (installed / "environment").symlink_to(product.python.parents[1])
     (installed / "weights").symlink_to(CHECKOUT / "weights")
-    (installed.parent / "cache").symlink_to(f"{HOME}/dioptre/cache")  # as Krita sees it, with the compiled programs
+    # The path inside Krita's sandbox, with the compiled programs.
+    (installed.parent / "cache").symlink_to(f"{HOME}/dioptre/cache")
     results = krita.values(
         SCRIPT,
         command=_KRITA,

@@ -1,6 +1,6 @@
 """The plug-in in a real Krita: operations, documents of every kind, trouble, the docker with real clicks.
 
-The checks themselves run inside of Krita (see inside/); here each becomes a test.
+The checks themselves run inside Krita (see inside/); each of them is a test here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SCRIPTS += ("shown.py", "panel.py", "changing.py", "selecting.py")
 
 @pytest.fixture(scope="session")
 def results(krita: Krita) -> Callable[[str], Mapping[str, str]]:
-    """What came of a script's checks; each script runs once, when it is first asked for."""
+    """A function that returns the results of a script's checks and runs each script only once."""
     write_phone_photo(krita.out / "phone.jpg")
     return functools.cache(krita.checks)
 

@@ -1,4 +1,4 @@
-"""The plug-in's logic against a fake Krita: refusals, layers, the record, colour spaces."""
+"""The plug-in's logic with a fake Krita: refusals, layers, the record, colour spaces."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_group_above_its_source_and_record(plugin: types.SimpleNamespace, docume
     assert not plugin.recipe.concerns(document, entry, above)
     second = made(plugin, "portrait", document, node)
     assert document.rootNode().childNodes() == [node, group, second, above]
-    assert Krita.instance().documents() == [document]  # none that conversions were made in is left
+    assert Krita.instance().documents() == [document]  # No document used for conversions remains.
 
 
 def test_another_operation_on_the_source_does_not_hide_an_earlier_result(
@@ -150,7 +150,7 @@ def test_taking_the_place_of_a_source(plugin: types.SimpleNamespace, document: D
 
 
 def test_a_new_group_is_composited(plugin: types.SimpleNamespace, document: Document) -> None:
-    """Krita shows several layers in a new group only then."""
+    """Krita shows several layers in a new group only after a refresh."""
     made(plugin, "portrait", document, photo(document))
     assert document.refreshed == 1
 

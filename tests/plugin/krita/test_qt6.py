@@ -1,6 +1,6 @@
-"""The plug-in with PyQt6, as Krita 6 will have it: every module, every widget, threads and timers; a fake Krita.
+"""The plug-in with PyQt6, as in Krita 6: every module, every widget, threads and timers, with a fake Krita.
 
-Needs PyQt6 (locks/qt6.txt), which nothing else does; `.ci/run` installs it in its step `qt6`.
+Needs PyQt6 (locks/qt6.txt), which nothing else uses; the step `qt6` of `.ci/run` installs it.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def qt(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[typ
 
 @pytest.fixture(autouse=True)
 def uncaught(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """PyQt6 ends the process at an exception in a slot unless it is caught here."""
+    """PyQt6 terminates the process if an exception in a slot is not caught here."""
     found: list[BaseException] = []
     monkeypatch.setattr(sys, "excepthook", lambda _kind, error, _trace: found.append(error))
     yield
@@ -88,7 +88,7 @@ def test_options_of_every_operation(qt: types.SimpleNamespace) -> None:
         chosen = {one.name: one.maximum for one in described.parameters if one.kind.value in ("float", "integer")}
         options.render({**described.defaults(), **chosen}, {}, more=True)
         options.render(described.defaults(), {}, more=False)
-    assert changes == []  # what the program shows is not a change by hand
+    assert changes == []  # Values shown by the program do not count as changes by the user.
 
 
 def test_a_moved_slider_tells_its_option(qt: types.SimpleNamespace) -> None:
@@ -96,7 +96,7 @@ def test_a_moved_slider_tells_its_option(qt: types.SimpleNamespace) -> None:
     described = qt.catalogue.OPERATIONS["portrait"]
     options = qt.options.Options(described, lambda name, value: changes.append((name, value)), changes.append)
     row = options._rows["f_number"]
-    row._slider.setValue(row._slider.maximum())  # the most blur
+    row._slider.setValue(row._slider.maximum())  # The most blur.
     row._field.setValue(8.0)
     assert changes == [("f_number", pytest.approx(0.7)), ("f_number", 8.0)]
     options._rows["focus_range"]._tick.setChecked(False)
@@ -201,7 +201,7 @@ def test_views_are_painted_and_clicked(qt: types.SimpleNamespace) -> None:
     assert view.canvas.text() == qt.picture_view.INVITATION
     waiting = qt.states.reading(state)
     view.render(waiting, None, None)
-    assert view.canvas.text() == ""  # a sign says that the preview is on its way
+    assert view.canvas.text() == ""  # A sign announces the preview instead.
     view.render(waiting, before, (4, 2))
     assert not view.grab().isNull()
     state = qt.states.arrived(waiting, shown)

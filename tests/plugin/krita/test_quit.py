@@ -1,4 +1,4 @@
-"""Quitting Krita in the middle of a job: it ends cleanly, and the worker lets go of the job and its files."""
+"""Quitting Krita during a job: it exits cleanly, and the worker drops the job and its files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from .conftest import Krita
 
 pytestmark = pytest.mark.editor
-# Without exec: the sandbox outlives Krita, and looks after it for what is left.
+# Without exec, so that the sandbox outlives Krita and can check for leftover files.
 _KRITA = """
 cp -r --update=none /usr/share/editors/home/. "$HOME"
 krita --nosplash

@@ -1,4 +1,4 @@
-"""Recipes of several steps in a real Krita: the command line's pixels, to one code value."""
+"""Recipes of several steps in a real Krita give the command line's pixels within one code value."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..conftest import Followed
 from .conftest import Krita
 
 pytestmark = pytest.mark.editor
-MOST_APART = 1  # code values: two results that are rounded, each from floats that sums of threads make differ
+MOST_APART = 1  # In code values: both results are rounded from floats that differ with the order of threaded sums.
 
 
 @pytest.fixture(scope="module")
 def made(krita: Krita, followed: Followed) -> dict[str, recipes.Made]:
-    """By recipe and bits, what Krita makes."""
+    """Krita's results, by recipe and bit depth."""
     return recipes.in_editor(krita, followed.orders, followed.folder)
 
 

@@ -1,4 +1,4 @@
-"""Documents of every model, depth and profile: Krita's result is the core's own on the same pixels."""
+"""Documents of every model, depth and profile: Krita's result equals the core's own on the same pixels."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .conftest import Krita
 
 pytestmark = pytest.mark.editor
 NUMPY: dict[str, Any] = {"U8": np.uint8, "U16": np.uint16, "F16": np.float16, "F32": np.float32}
-# One code value for integers; floats to their own precision. Values of XYZ and Lab floats reach 100.
+# One code value for integers; floats to their own precision. XYZ and Lab floats have values up to 100.
 TOLERANCES = {"U8": 1, "U16": 1, "F16": 1e-3, "F32": 1e-5}
 
 
 def expected(out: Path, case: dict[str, Any], size: tuple[int, int], options: dict[str, float]) -> None:
-    """The core's own result on the pixels that went in, as `NAME.core`, in the format they came in."""
+    """Write the core's own result on the input pixels as `NAME.core`, in the format of the input."""
     height, width = size
     layout = PixelFormat(case["dtype"], case["channels"], case["order"], case["encoding"])
     with (out / f"{case['name']}.picture").open("rb", buffering=0) as file:
@@ -47,7 +47,7 @@ def test_every_document(krita: Krita) -> None:
         core = np.fromfile(core_file, kind).astype(np.float64)
         ours = np.fromfile(krita.out / f"{case['name']}.result", kind).astype(np.float64)
         channels = ours.size // (made["width"] * made["height"])
-        seen = ours.reshape(-1, channels)[:, -1] > 0  # the colour of a fully transparent pixel does not matter
+        seen = ours.reshape(-1, channels)[:, -1] > 0  # The colour of a fully transparent pixel does not matter.
         ours, core = ours.reshape(-1, channels)[seen], core.reshape(-1, channels)[seen]
         tolerance = TOLERANCES[case["depth"]] * max(1.0, float(np.abs(core).max()) if kind == np.float32 else 1.0)
         if (worst := float(np.abs(ours - core).max())) > tolerance:

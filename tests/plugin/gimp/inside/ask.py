@@ -1,4 +1,4 @@
-"""Runs in a sandbox with a GIMP, under its own Python: the installer's part for GIMP, asked about a real one.
+"""Runs in a sandbox with a GIMP, under its own Python: queries the installer's GIMP part about a real GIMP.
 
 ask.py CHECKOUT; prints one JSON object.
 """

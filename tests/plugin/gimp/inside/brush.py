@@ -1,4 +1,4 @@
-"""Before and after strokes were painted: makes start.xcf, then looks at what was saved. Runs inside of GIMP."""
+"""Runs inside GIMP before and after strokes are painted: creates start.xcf, then checks the saved documents."""
 
 import json
 import os

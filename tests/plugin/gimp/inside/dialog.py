@@ -1,4 +1,4 @@
-"""Before and after the dialog was used: makes start.xcf, then looks at what was saved. Runs inside of GIMP."""
+"""Runs inside GIMP before and after the dialog is used: creates start.xcf, then checks the saved documents."""
 
 import json
 import os

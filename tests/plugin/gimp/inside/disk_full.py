@@ -1,4 +1,4 @@
-"""The exchange folder has 4 MB: clear words, and the document as it was. Runs inside of GIMP."""
+"""With an exchange folder of 4 MB, messages are clear and the document stays unchanged. Runs inside GIMP."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ BLUR = {"focal_disparity": 0.9, "max_radius": 4.0}
 
 
 def plain(width, height):
-    """Too large to be drawn pixel by pixel."""
+    """Create an image that is too large to be drawn pixel by pixel."""
     return new_image(width, height, data=bytes(16) * (width * height))
 
 
@@ -29,7 +29,7 @@ def check_no_room_for_the_picture():
 
 
 def check_no_room_for_the_result():
-    image, layer = plain(960, 700)  # 2 MB, with 2.7 MB of depth
+    image, layer = plain(960, 700)  # 2 MB, plus 2.7 MB for the depth.
     refuse("dioptre-depth", image, [layer], EXECUTION, "is full")
     works_again()
 

@@ -1,4 +1,4 @@
-"""Super-resolution of images with layers that GIMP draws: text, links to files, paths. Runs inside of GIMP."""
+"""Super-resolution of images with layers that GIMP draws: text, links to files, paths. Runs inside GIMP."""
 
 from rig import OUT, Gimp, Gio, expect, native, new_image, run_checks, save, succeed
 
@@ -14,7 +14,7 @@ def place(layer):
 
 
 def check_text_is_enlarged_as_pixels():
-    """As Scale Image does: the layer still knows its words, and is drawn again when they are edited."""
+    """As with Scale Image, the layer keeps its text and is redrawn when the text is edited."""
     found = []
     for by_network in (True, False):
         image, layer = new_image(96, 64)
@@ -34,7 +34,7 @@ def check_text_is_enlarged_as_pixels():
 
 
 def check_links_and_paths_are_drawn_again():
-    """GIMP 3.2 has such layers: their pixels come from elsewhere, at any size."""
+    """GIMP 3.2 redraws such layers from their source, at any size."""
     if not hasattr(Gimp, "LinkLayer"):
         return
     image, layer = new_image(48, 32)
@@ -52,7 +52,7 @@ def check_links_and_paths_are_drawn_again():
     expect("still a link", (isinstance(link, Gimp.LinkLayer), link.get_file().get_basename()), (True, "linked.png"))
     expect("the link's place", place(link), (0, 0, 96, 64))
     expect("still a path", (isinstance(drawn, Gimp.VectorLayer), drawn.get_path().get_id()), (True, path.get_id()))
-    line = 3  # pixels, as wide as before: GIMP scales the path, not the line along it
+    line = 3  # Line width in pixels, which stays the same: GIMP scales the path, not its stroke.
     for got, was in zip(place(drawn), small, strict=True):
         expect(f"the path's place {place(drawn)} from {small}", abs(got - 2 * was) <= 2 * line, True)
 

@@ -1,4 +1,4 @@
-"""Edit depth and what Update shows afterwards; painted layers stay. Runs inside of GIMP."""
+"""Edit depth, and the layers that Update shows afterwards; painted layers stay. Runs inside GIMP."""
 
 from rig import (
     Gimp,
@@ -50,7 +50,7 @@ def check_edit_depth_shows_the_depth_of_a_portrait():
 
 
 def alone(layer):
-    """What a user sees of a layer as large as the canvas that nothing covers."""
+    """Return the visible pixels of an uncovered layer of the canvas's size."""
     return read(layer, "R'G'B'A u8")
 
 

@@ -1,4 +1,4 @@
-"""Super-resolution of one layer and of the whole image. Runs inside of GIMP."""
+"""Super-resolution of one layer and of the whole image. Runs inside GIMP."""
 
 from rig import (
     Failed,
@@ -37,7 +37,7 @@ def place(layer):
 
 
 def layer_alone(**options):
-    """What the network makes of the sample picture."""
+    """Return the network's result for the sample picture."""
     image, layer = new_image(48, 32)
     return native(child(of_layer(image, layer, **options), "Result"))
 
@@ -69,7 +69,7 @@ def check_everything_in_the_image_grows():
     expect("opacity", inner.get_opacity(), 40.0)
     expect("mode", inner.get_mode() == Gimp.LayerMode.SCREEN, True)
     expect("lock", inner.get_lock_content(), True)
-    bounds = tuple(Gimp.Selection.bounds(image))[2:]  # GIMP gives it a soft edge
+    bounds = tuple(Gimp.Selection.bounds(image))[2:]  # GIMP gives the scaled selection a soft edge.
     expect("selection", max(abs(a - b) for a, b in zip(bounds, (8, 8, 48, 28), strict=True)) <= 1, True)
     expect("channel", size(image.get_channels()[0]), (96, 64))
     expect("guide", image.get_guide_position(image.find_next_guide(0)), 16)
@@ -93,7 +93,7 @@ def check_a_factor_that_is_no_whole_number():
     image, layer = new_image(47, 31)
     small = new_layer(image, "Small", 15, 11, offsets=(3, 5))
     of_image(image, layer, scale=1.5)
-    expect("image", size(image), (70, 46))  # as round() does: 70.5 and 46.5 to the even neighbour
+    expect("image", size(image), (70, 46))  # 70.5 and 46.5 round to the even neighbour, as with round().
     for one, wanted in ((layer, (0, 0)), (small, (4, 8))):
         got = place(one)
         if abs(got[0] - wanted[0]) > 1 or abs(got[1] - wanted[1]) > 1:
@@ -115,12 +115,12 @@ def check_depth_grows_and_results_can_be_updated():
     again = native(child(group, "Result"))
     apart = sum(abs(a - b) for a, b in zip(again, before, strict=True)) / len(again)
     expect(f"made again from the enlarged photo, alike (off by {apart:.1f} in the mean)", apart < 12, True)
-    # Its full precision came along: the depth layer is not taken for a painted one.
+    # The full precision is kept, so the depth layer does not count as painted.
     expect("depth is made again", succeed("dioptre-update", image, [depth]) is not None, True)
 
 
 def check_depth_scaled_by_gimp_itself():
-    """The full precision beside the layer is of another size then, and no longer used."""
+    """The cached full precision then differs in size from the layer and is no longer used."""
     image, layer = new_image(48, 32)
     succeed("dioptre-depth", image, [layer])
     image.scale(96, 64)

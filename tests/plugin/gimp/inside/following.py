@@ -1,4 +1,4 @@
-"""Filters ▸ Dioptre ▸ Recipe without a dialog: presets, files, layers, Update, refusals. Runs inside of GIMP."""
+"""Filters ▸ Dioptre ▸ Recipe without a dialog: presets, files, layers, Update, refusals. Runs inside GIMP."""
 
 import json
 import struct

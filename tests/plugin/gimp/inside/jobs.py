@@ -1,4 +1,4 @@
-"""JOBS blurs in a row of one small picture; leaves the 8-bit values of every result. Runs inside of GIMP."""
+"""Blurs one small picture JOBS times in a row and outputs the 8-bit values of every result. Runs inside GIMP."""
 
 import os
 

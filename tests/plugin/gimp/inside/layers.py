@@ -1,4 +1,4 @@
-"""Where a result goes: selection, offsets, groups, masks, transparency, locks. Runs inside of GIMP."""
+"""Placement of results: selection, offsets, groups, masks, transparency, locks. Runs inside GIMP."""
 
 import struct
 
@@ -27,7 +27,7 @@ def blurred(image, layer, **options):
 
 
 def rows_equal(one, other, width, outside, pixel=4):
-    """Whether two pictures agree at all pixels for which outside(x, y) holds."""
+    """Return whether two pictures agree at all pixels for which outside(x, y) is true."""
     for place in range(0, len(one), pixel):
         x, y = (place // pixel) % width, (place // pixel) // width
         if outside(x, y) and one[place : place + pixel] != other[place : place + pixel]:
@@ -94,7 +94,7 @@ def check_a_group_is_a_picture():
     reference, picture = new_image()
     new_depth(reference, picture)
     wanted = read(child(blurred(reference, picture), "Result"), "R'G'B' u8")
-    # A group has an alpha channel, so the blur takes another way to the same colours.
+    # A group has an alpha channel, so the blur computes the same colours differently.
     expect_close("pixels", read(child(group, "Result"), "R'G'B' u8"), wanted)
 
 
@@ -161,7 +161,7 @@ def check_locks():
 
 
 def check_colours_beyond_srgb_stay():
-    """Without blur, wide colours and values above 1 come back as they were."""
+    """With zero blur, wide-gamut colours and values above 1 are preserved."""
     for precision in (Gimp.Precision.U8_NON_LINEAR, Gimp.Precision.FLOAT_LINEAR):
         profile = Gimp.ColorProfile.new_rgb_adobe()
         wide = struct.pack("<12f", -0.4, 1.0, -0.1, 1.0, 0.9, -0.05, 0.1, 1.0, 0.2, 0.2, 1.0, 1.0) * (96 * 64 // 3)

@@ -1,4 +1,4 @@
-"""JOBS jobs in a row, each in an image of its own; leaves what stayed behind after each. Runs inside of GIMP."""
+"""Runs JOBS jobs in a row, each in a new image, and records the resources left after each. Runs inside GIMP."""
 
 import os
 import time
@@ -11,7 +11,7 @@ EXCHANGE = Path.home() / "dioptre/data/worker/exchange"
 
 
 def commands():
-    """The command of every running process, by its id."""
+    """Return the command of every running process, by process id."""
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -23,13 +23,13 @@ def commands():
 
 
 def resident_bytes(process):
-    """Memory that is the process's own: not files, not shared with others."""
+    """Return the process's anonymous memory, without files and shared memory."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:"))
 
 
 def settle(seconds=180.0):
-    """Wait until the worker has warmed up: until it takes no processor time any more."""
+    """Wait until the worker has warmed up, which is when it stops using processor time."""
     worker = next(number for number, command in commands().items() if "dioptre.worker" in command)
 
     def ticks():
@@ -69,7 +69,7 @@ for number in range(JOBS):
         new_depth(image, layer)
         succeed("dioptre-lens-blur", image, [layer], focal_disparity=0.9, max_radius=8.0)
     image.delete()
-    if number == 4:  # both kinds have run
+    if number == 4:  # Both kinds of jobs have run by then.
         settle()
     states.append(state())
 leave("many", states)

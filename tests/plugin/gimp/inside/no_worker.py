@@ -1,4 +1,4 @@
-"""No environment is installed: reported, and nothing is changed. Runs inside of GIMP."""
+"""A missing environment is reported, and nothing is changed. Runs inside GIMP."""
 
 from rig import Gimp, new_image, refuse, run_checks
 

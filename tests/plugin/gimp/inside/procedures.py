@@ -1,4 +1,4 @@
-"""The procedures without a dialog: what is registered, what they make, what they refuse. Runs inside of GIMP."""
+"""The procedures without a dialog: registration, results and refusals. Runs inside GIMP."""
 
 import importlib.util
 import json
@@ -34,7 +34,7 @@ PREFIX = "dioptre-"
 
 
 def link(module):
-    """A module of the plug-in's own copy of the shared package."""
+    """Import a module from the plug-in's own copy of the shared package."""
     folder = Path(Gimp.directory()) / "plug-ins/dioptre/dioptre_link"
     if "dioptre_link" not in sys.modules:
         spec = importlib.util.spec_from_file_location(
@@ -46,7 +46,7 @@ def link(module):
 
 
 def small_photo(name="coffee.jpg"):
-    """An example photo at a size that keeps the test short."""
+    """Load an example photo at a size that keeps the test short."""
     path = str(Path(os.environ["EXAMPLES"]) / name)
     image = Gimp.file_load(NONINTERACTIVE, Gio.File.new_for_path(path))
     image.scale(240, 160)
@@ -113,12 +113,12 @@ def check_depth_makes_a_grey_layer():
 
 
 def check_the_opened_files_own_depth_is_used():
-    """The photo's is 1 m on the left to 4 m on the right."""
+    """The photo's depth goes from 1 m on the left to 4 m on the right."""
     ends = {}
     for source in ("auto", "embedded", "estimate"):
         image = load("phone.jpg")
         if image.get_imported_file() is None:
-            return  # GIMP 3.0 knows it only of what its windows opened
+            return  # GIMP 3.0 knows the file only for images opened in its windows.
         depth = succeed("dioptre-depth", image, image.get_layers(), depth_source=source, refine=False)
         row = read(depth, "Y' u8")[48 * 16 : 48 * 17]
         ends[source] = (row[2], row[45])
@@ -159,7 +159,7 @@ def check_lens_blur_uses_the_depth_layer():
 
 
 def check_lens_blur_estimates_the_depth_that_is_missing():
-    """Update estimates it again, or uses what was painted; a second blur uses the same layer."""
+    """Update estimates the depth again, or uses a painted one; a second blur uses the same layer."""
     image, layer = small_photo()
     group = succeed("dioptre-lens-blur", image, [layer], max_radius=8.0)
     expect("layers", names(group.get_children()), ["Result", "Depth"])
@@ -182,7 +182,7 @@ def check_lens_blur_from_the_selected_depth_layer():
 
 
 def check_another_blur_of_the_same_photo():
-    """What Dioptre made is selected afterwards; the next blur starts from the photo all the same."""
+    """Dioptre's results are selected afterwards, but the next blur still starts from the photo."""
     image, layer = small_photo()
     depth = succeed("dioptre-depth", image, [layer])
     group = succeed("dioptre-lens-blur", image, [depth], max_radius=8.0)

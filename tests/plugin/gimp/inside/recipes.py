@@ -1,8 +1,8 @@
-"""Recipes, followed by the plug-in's procedures. For benchmarks/recipes.py and test_recipes.py; runs inside GIMP.
+"""Runs recipes through the plug-in's procedures, inside GIMP, for benchmarks/recipes.py and test_recipes.py.
 
-OUT/orders.json: what to follow on which pixels. One step is its operation's own procedure with the options as
-arguments; several are the procedure for recipes. Of each, the result's own values are left as gimp-NAME.pixels,
-those after Update as gimp-NAME.updated, and the steps as the image's record has them.
+OUT/orders.json lists recipes and pixels. A recipe with one step runs the operation's own procedure with the options
+as arguments; one with several steps runs the recipe procedure. For each, the script leaves the result's own values
+as gimp-NAME.pixels, the values after Update as gimp-NAME.updated, and the steps in the image's record.
 """
 
 import json
@@ -22,7 +22,7 @@ def layer_of(image, name, size, data, pixel_format, *, kind=Gimp.ImageType.RGB_I
 
 
 def document(order):
-    """The photo, and its depth layer where the order has one."""
+    """Create an image of the photo, with a depth layer if the order has one."""
     size, bits = order["size"], order["bits"]
     image = Gimp.Image.new_with_precision(*size, Gimp.ImageBaseType.RGB, PRECISIONS[bits])
     depth = None
@@ -36,7 +36,7 @@ def document(order):
 
 
 def arguments(step, depth):
-    """A step's options as the procedure has them; what is decided from the picture is left at that."""
+    """Return a step's options as procedure arguments; options decided from the picture are left out."""
     found = {"whole_image": False} if step["operation"] == "super_resolution" else {}
     for name, value in step["options"].items():
         if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Changing the depth layer within the selection. Runs inside of GIMP."""
+"""Changing the depth layer within the selection. Runs inside GIMP."""
 
 from rig import (
     Gimp,

@@ -1,6 +1,6 @@
-"""Runs inside of GIMP's Python: calls the plug-in's procedures, makes documents, reads pixels back.
+"""Runs inside GIMP's Python: calls the plug-in's procedures, creates documents, and reads pixels back.
 
-The scripts beside it are started with this one loaded as the module `rig`.
+The other scripts in this folder import this module as `rig`.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ NONINTERACTIVE = Gimp.RunMode.NONINTERACTIVE
 
 
 class Failed(Exception):  # noqa: N818
-    """A check found something wrong."""
+    """A check found an error."""
 
 
 def expect(what, got, wanted):
@@ -38,14 +38,14 @@ def expect_in(what, part, whole):
 
 
 def expect_close(what, got, wanted):
-    """8-bit values that differ by at most the one code value of a rounding."""
+    """Expect 8-bit values that differ by at most one code value of rounding."""
     worst = max(abs(a - b) for a, b in zip(got, wanted, strict=True))
     if worst > 1:
         raise Failed(f"{what}: off by {worst} code values")
 
 
 def files_left(folder, seconds=10.0):
-    """The files below a folder; the worker, which empties it after a plug-in has ended, is given some time."""
+    """Return the files below a folder, after giving the worker some time to remove them."""
     end = time.monotonic() + seconds
     while (left := [name for _, _, names in os.walk(folder) for name in names]) and time.monotonic() < end:
         time.sleep(0.02)
@@ -53,7 +53,7 @@ def files_left(folder, seconds=10.0):
 
 
 def call(name, image, drawables, **values):
-    """Run a procedure without a dialog: (status, result layer or message)."""
+    """Run a procedure without a dialog and return (status, result layer or message)."""
     procedure = Gimp.get_pdb().lookup_procedure(name)
     if procedure is None:
         raise Failed(f"{name} is not registered")
@@ -70,7 +70,7 @@ def call(name, image, drawables, **values):
 
 
 def succeed(name, image, drawables, **values):
-    """Run a procedure that must succeed; returns its result layer."""
+    """Run a procedure that must succeed, and return its result layer."""
     status, result = call(name, image, drawables, **values)
     if status != OK:
         raise Failed(f"{name} failed: {result}")
@@ -78,7 +78,7 @@ def succeed(name, image, drawables, **values):
 
 
 def refuse(name, image, drawables, status, words, **values):
-    """Run a procedure that must fail with this status and with these words, and leave no trace."""
+    """Run a procedure that must fail with this status and message and leave no trace."""
     before = fingerprint(image)
     got, message = call(name, image, drawables, **values)
     expect(f"status ({message})", got, status)
@@ -100,12 +100,12 @@ def write(drawable, data, pixel_format=RGBA):
 
 
 def native(drawable):
-    """The drawable's own values."""
+    """Return the drawable's raw values."""
     return read(drawable, None)
 
 
 def paint(layer, x, y, width, height, grey):  # noqa: PLR0917  (a rectangle has four)
-    """A rectangle of one grey, as with a hard brush."""
+    """Fill a rectangle with one grey, as with a hard brush."""
     buffer = layer.get_buffer()
     rect = Gegl.Rectangle.new(x, y, width, height)
     buffer.set(rect, "Y' float", struct.pack("<f", grey) * (width * height))
@@ -114,7 +114,7 @@ def paint(layer, x, y, width, height, grey):  # noqa: PLR0917  (a rectangle has 
 
 
 def shown(image):
-    """What a user sees: RGBA in 8 bits."""
+    """Return the visible image as 8-bit RGBA."""
     copy = image.duplicate()
     seen = copy.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE)
     values = read(seen, "R'G'B'A u8")
@@ -123,7 +123,7 @@ def shown(image):
 
 
 def sample_pixels(width, height, alpha=False):
-    """A picture with gradients, an edge and a bright spot, as RGBA floats."""
+    """Return a picture with gradients, an edge and a bright spot, as RGBA floats."""
     rows = bytearray()
     for y in range(height):
         for x in range(width):
@@ -137,7 +137,7 @@ def sample_pixels(width, height, alpha=False):
 
 
 def sample_disparity(width, height):
-    """Floats: near at the bottom, with a step."""
+    """Return disparity as floats, near at the bottom, with a step."""
     return b"".join(
         struct.pack("<f", min(1.0, 0.3 * y / height + (0.55 if y > height * 0.6 else 0.05) + 0.01 * x / width))
         for y in range(height)
@@ -168,7 +168,7 @@ def new_image(
     profile=None,
     **layer,
 ):
-    """An image with one layer."""
+    """Create an image with one layer."""
     image = Gimp.Image.new_with_precision(width, height, base, precision)
     if profile is not None:
         image.set_color_profile(profile)
@@ -176,7 +176,7 @@ def new_image(
 
 
 def new_depth(image, picture, name="Depth"):
-    """A depth layer for `picture`, as a user would paint one."""
+    """Create a depth layer for `picture`, like one that a user would paint."""
     grey = image.get_base_type() == Gimp.ImageBaseType.GRAY
     kind = Gimp.ImageType.GRAY_IMAGE if grey else Gimp.ImageType.RGB_IMAGE
     size = picture.get_width(), picture.get_height()
@@ -197,7 +197,7 @@ def save(image, name):
 
 
 def fingerprint(image):
-    """Everything of a document that a user could miss: layers, pixels, masks, places, selection, recipe."""
+    """Return a hash of a document's layers, pixels, masks, positions, selection and recipe."""
     parasites = [name for name in image.get_parasite_list() if name.startswith("dioptre")]
     facts = [image.get_width(), image.get_height(), parasites]
     facts.append(tuple(Gimp.Selection.bounds(image))[1:])
@@ -232,7 +232,7 @@ def child(group, name):
 
 
 def run_checks(namespace, stem):
-    """Run every check_… function of a script and write what came of it to OUT."""
+    """Run every check_… function of a script and write the results to OUT."""
     results = {}
     checks = {name: function for name, function in namespace.items() if name.startswith("check_")}
     for name, function in checks.items():
@@ -251,7 +251,7 @@ def run_checks(namespace, stem):
 
 
 def leave(stem, values):
-    """Leave `values` for the test that started this, whole or not at all."""
+    """Write `values` atomically for the test that started this script."""
     part = OUT / f"{stem}.part"
     part.write_text(json.dumps(values), encoding="utf-8")
     part.replace(OUT / f"{stem}.json")

@@ -1,4 +1,4 @@
-"""Selections by the procedures, without a dialog. Runs inside of GIMP."""
+"""Selections by the procedures, without a dialog. Runs inside GIMP."""
 
 import struct
 
@@ -27,7 +27,7 @@ WIDTH, HEIGHT = 96, 64
 
 
 def wanted():
-    """The values of a selection of what is nearer than LEVEL: 0 or 1 for each pixel."""
+    """Return the values of a selection of everything nearer than LEVEL: 0 or 1 for each pixel."""
     near = struct.unpack(f"<{WIDTH * HEIGHT}f", sample_disparity(WIDTH, HEIGHT))
     return [float(value >= 0.5) for value in near]
 

@@ -1,4 +1,4 @@
-"""Before and after small_screen.sh: makes start.xcf, then looks at what was saved. Runs inside of GIMP."""
+"""Runs inside GIMP before and after small_screen.sh: creates start.xcf, then checks the saved documents."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ if os.environ["DIALOG"] == "make":
     photo = str(Path(os.environ["EXAMPLES"]) / "astronaut.jpg")
     image = Gimp.file_load(NONINTERACTIVE, Gio.File.new_for_path(photo))
     image.get_layers()[0].set_name("Photo")
-    image.crop(360, 512, 60, 0)  # upright, as portraits are
+    image.crop(360, 512, 60, 0)  # Upright, like a portrait.
     save(image, "original.xcf")
     save(image, "start.xcf")
     leave("small_screen", {})

@@ -1,4 +1,4 @@
-"""GIMP may keep 1 MB in memory and 1 MB in its swap folder: it would lose pixels. Runs inside of GIMP."""
+"""GIMP may use 1 MB of memory and 1 MB of its swap folder, beyond which it would lose pixels. Runs inside GIMP."""
 
 from rig import Gimp, child, expect, new_depth, new_image, refuse, run_checks, succeed
 

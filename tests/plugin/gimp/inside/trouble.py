@@ -1,4 +1,4 @@
-"""A worker that dies, a plug-in that is cancelled: the document stays as it was, the next job works."""
+"""After a worker dies or a plug-in is cancelled, the document is unchanged and the next job works."""
 
 import os
 import signal
@@ -8,12 +8,12 @@ from pathlib import Path
 
 from rig import Failed, Gimp, call, child, expect, expect_in, fingerprint, new_depth, new_image, run_checks, succeed
 
-PATIENCE_S = 240  # for a first job on a loaded machine
+PATIENCE_S = 240  # Allows for a first job on a loaded machine.
 BLUR = {"focal_disparity": 0.9, "max_radius": 8.0}
 
 
 def processes(words):
-    """Ids of running processes whose command has all of these words."""
+    """Return the ids of running processes whose command contains all of these words."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
@@ -27,7 +27,7 @@ def processes(words):
 
 
 def kill_during(words, number, image, layer):
-    """Run a portrait and send a signal to a process while it works: what the procedure then says."""
+    """Run a portrait, send a signal to a process during the run, and return the procedure's outcome."""
     outcome = []
 
     def kill():
@@ -66,7 +66,7 @@ def check_worker_killed():
 
 
 def check_plugin_cancelled():
-    """GIMP's own Cancel ends the plug-in's process."""
+    """GIMP's own Cancel terminates the plug-in's process."""
     image, layer = new_image(480, 320)
     before = fingerprint(image)
     status, _ = kill_during(("plug-ins/dioptre/dioptre.py", "-run"), signal.SIGTERM, image, layer)

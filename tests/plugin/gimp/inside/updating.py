@@ -1,4 +1,4 @@
-"""Update: after painting, saving and opening again, renaming, moving; with something gone. Runs inside of GIMP."""
+"""Update after painting, saving and reopening, renaming or moving, and with missing layers. Runs inside GIMP."""
 
 from rig import (
     Gimp,
@@ -23,7 +23,7 @@ BLUR = {"focal_disparity": 0.9, "max_radius": 8.0}
 
 
 def blurred_document(precision=Gimp.Precision.U8_NON_LINEAR):
-    """A photo whose depth Dioptre made, and its blur."""
+    """Create an image of a photo, Dioptre's depth for it, and its blur."""
     image, layer = new_image(precision=precision)
     depth = succeed("dioptre-depth", image, [layer])
     group = succeed("dioptre-lens-blur", image, [layer], **BLUR)
@@ -31,7 +31,7 @@ def blurred_document(precision=Gimp.Precision.U8_NON_LINEAR):
 
 
 def changed_rows(before, after, width, pixel):
-    """The rows that differ by more than the one code value that a sum over the whole picture may round to."""
+    """Return the rows that differ by more than one code value, to which a sum over the whole picture may round."""
     rows = range(0, len(before), width * pixel)
     found = []
     for row in rows:
@@ -53,22 +53,23 @@ def check_painting_changes_only_where_it_was_painted():
     image, _, depth, group = blurred_document()
     result = child(group, "Result")
     before = native(result)
-    paint(depth, 70, 2, 20, 8, 0.9)  # into focus, at the top
+    paint(depth, 70, 2, 20, 8, 0.9)  # Near the focus, at the top.
     expect("selected layer", succeed("dioptre-update", image, [depth]).get_tattoo(), group.get_tattoo())
     rows = changed_rows(before, native(result), 96, 3)
     expect("something changed", bool(rows), True)
-    # A blur reaches its radius beyond the painted rows, which end at 10.
+    # A blur extends by its radius beyond the painted rows, which end at 10.
     expect(f"rows changed: {rows}", max(rows) <= 10 + 9, True)
 
 
 def check_full_precision_is_kept_in_8_bits():
-    """The blur of an unpainted 8-bit depth layer is that of the exact depth, not of its 256 levels."""
+    """The blur with an unpainted 8-bit depth layer uses the exact depth instead of its 256 levels."""
     image, _, depth, group = blurred_document()
     wanted = native(child(group, "Result"))
-    paint(depth, 0, 0, 1, 1, 0.99)  # now it must be merged with what was kept
+    paint(depth, 0, 0, 1, 1, 0.99)  # The painted layer must now be merged with the cached depth.
     succeed("dioptre-update", image, [depth])
     got = native(child(group, "Result"))
-    # The painted pixel's blur ends above row 24. The 256 levels alone are off by 14 code values in this document.
+    # The painted pixel's blur ends above row 24. In this document, the 256 levels alone cause errors of 14 code
+    # values.
     far = [row for row in changed_rows(wanted, got, 96, 3) if row >= 24]
     expect("rows that changed away from the painted pixel", far, [])
 

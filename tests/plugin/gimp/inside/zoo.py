@@ -1,8 +1,8 @@
-"""Documents of every kind, each blurred by its depth. Runs inside of GIMP, twice.
+"""Blurs documents of every kind by their depth. Runs inside GIMP, twice.
 
-ZOO=make: makes the documents, runs the plug-in, writes what went in (as the core sees it) and the result's own
-values. ZOO=store: writes the core's own results into layers of the same kind and reads their own values, so that
-both can be compared code by code.
+ZOO=make: creates the documents, runs the plug-in, and writes the inputs (as the core receives them) and the
+result's own values. ZOO=store: writes the core's own results into layers of the same kind and reads their own
+values, so that both can be compared code by code.
 """
 
 import os
@@ -29,7 +29,7 @@ def profile(name, mode):
 
 
 def cases():
-    """Every precision in both modes; then alpha, profile, offsets and selection in turn."""
+    """Yield every precision in both modes, with alpha, profile, offsets and selection in turn."""
     for number, precision in enumerate(PRECISIONS):
         for mode in MODES:
             alpha = number % 2 == 1

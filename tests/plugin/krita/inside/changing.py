@@ -1,4 +1,4 @@
-"""Results that are changed from the docker: repaired depth, Edit, Edit depth and Update; jobs and their cancel."""
+"""Changing results from the docker: repaired depth, Edit, Edit depth and Update; jobs and their cancellation."""
 
 import array
 
@@ -29,11 +29,11 @@ try:
 except ImportError:
     from PyQt6.QtWidgets import QCheckBox, QPushButton, QToolButton
 
-LONG_PX = 1024  # a side of a picture that takes longer than a person's click
+LONG_PX = 1024  # Side of a picture that takes longer than a person's click.
 
 
 def check_repair_of_depth():
-    """The repaired layer takes the place of the depth layer; Update uses it; one undo step."""
+    """The repaired layer replaces the depth layer and Update uses it; one undo step."""
     document, node = yield from open_photo()
     depth = yield from finish(jobs.job_manager().start(operation("depth"), {}, document, node))
     blur = {"focal_disparity": 0.9, "max_radius": 4.0}
@@ -77,7 +77,7 @@ def check_repair_of_depth():
 
 
 def check_editing_a_result_in_place():
-    """Its options come back, it is replaced in one undo step, and its name, mask and opacity stay."""
+    """The options are restored, the result is replaced in one undo step, and its name, mask and opacity stay."""
     document, node = yield from open_photo()
     group = yield from finish(jobs.job_manager().start(operation("portrait"), {"f_number": 1.4}, document, node))
     was = names(document.rootNode())
@@ -86,7 +86,7 @@ def check_editing_a_result_in_place():
     result.setOpacity(200)
     result.addChildNode(document.createTransparencyMask("mask"), None)
     first = pixels(child(group, "Mine"), WHOLE)
-    yield from settle(document, 10)  # Krita 5.2 makes a new mask active a while after
+    yield from settle(document, 10)  # Krita 5.2 activates a new mask after a delay.
     document.setActiveNode(child(group, "Mine"))
     yield from soon("active before", lambda: document.activeNode().name(), "Mine")
     yield from opened("dioptre_edit")
@@ -115,7 +115,7 @@ def check_editing_a_result_in_place():
 
 
 def check_editing_depth():
-    """Edit depth shows the depth alone and makes it active; Update shows the result again."""
+    """Edit depth shows and activates only the depth; Update shows the result again."""
     document, node = yield from open_photo()
     group = yield from finish(jobs.job_manager().start(operation("portrait"), {"f_number": 1.0}, document, node))
     before = yield from person.canvas_picture("edit-depth-before.png")

@@ -1,4 +1,4 @@
-"""Layers of every kind and place: what is made of them, and what is refused with a message."""
+"""Layers of every kind and position: the results, and refusals with a message."""
 
 import array
 
@@ -59,7 +59,7 @@ def refused(words, begin):
 
 
 def check_places():
-    """Beside and outside of the canvas, in a group, invisible, locked, while another layer is active."""
+    """Partly and entirely outside the canvas, in a group, invisible, locked, and while another layer is active."""
     for rect in ((-7, 5, WIDTH, HEIGHT), (40, -20, WIDTH, HEIGHT)):
         document, node = yield from photo(rect=rect)
         yield from add_depth(document, rect)
@@ -116,7 +116,7 @@ def check_selection():
 
 
 def check_source_that_is_not_plain():
-    """Its place is taken: mode, opacity and masks go to the group; undo shows it again, redo hides it."""
+    """The group takes the source's place, mode, opacity and masks; undo shows the source, redo hides it again."""
     document, node = yield from photo(alpha=True)
     yield from add_depth(document)
     node.setOpacity(200)
@@ -139,7 +139,7 @@ def check_source_that_is_not_plain():
 
 
 def check_the_opened_files_own_depth_is_used():
-    """The photo's is 1 m on the left to 4 m on the right; a KRA takes that of the photo beside it."""
+    """The photo's depth goes from 1 m on the left to 4 m on the right; a KRA uses that of the photo next to it."""
     opened = Krita.instance().openDocument(str(OUT / "phone.jpg"))
     Krita.instance().activeWindow().addView(opened)
     yield from settle(opened, 6)
@@ -243,14 +243,14 @@ def check_super_resolution_of_the_document():
 
 
 def check_depth_stays_exact_in_8_bits():
-    """An unpainted depth layer gives the same result as one in a float document."""
+    """An unpainted depth layer gives the same result as in a float document."""
     results = []
     for depth, profile in (("U8", SRGB), ("F32", SRGB)):
         document, node = yield from photo(depth=depth, profile=profile)
         layer = yield from finish(jobs.job_manager().start(operation("depth"), {}, document, node))
         results.append(array.array("f", pixels(layer))[::2])
     apart = [abs(a - b) for a, b in zip(*results, strict=True)]
-    far = sum(one > 0.05 for one in apart)  # where a step of depth falls on the next pixel
+    far = sum(one > 0.05 for one in apart)  # Pixels where a depth step moves to the next pixel.
     expect(
         f"close: {far} of {len(apart)} differ, {sum(apart) / len(apart):.5f} in the mean",
         far < 0.02 * len(apart),

@@ -1,4 +1,4 @@
-"""*Download*: a network that is not installed is fetched from the docker; needs the pretended worker."""
+"""*Download*: the docker downloads a network that is not installed; needs the fake worker."""
 
 import person
 from dioptre.dioptre_link.editing.state import Phase
@@ -21,7 +21,7 @@ def words():
 
 
 def offered():
-    """Whether the button is there to be pressed."""
+    """Return whether the download button is visible."""
     button = docker().findChild(QPushButton, "dioptre_get_network")
     return button is not None and button.isVisible()
 

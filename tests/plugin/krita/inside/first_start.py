@@ -1,4 +1,4 @@
-"""The docker of a plug-in from a zip, before and after the compute core is there; leaves screenshots in OUT."""
+"""The docker of a plug-in from a zip, before and after its compute core is installed; leaves screenshots in OUT."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def check_the_core_is_offered_cancelled_refused_and_found():
     yield from until(lambda: seen("dioptre_install"), "the page after Cancel")
     expect_in("as before", "Python Package Index", words())
 
-    # The sandbox has no network: the packages cannot be fetched.
+    # The sandbox has no network, so the packages cannot be downloaded.
     yield from click(widget(QPushButton, "dioptre_install"))
     yield from until(lambda: seen("dioptre_install") and "failed" in words(), "the failure")
     expect_in("what to do", "Check the internet connection", words())

@@ -1,4 +1,4 @@
-"""Recipes of several steps: menu, layers, undo, Update, stopping, refusals. Runs inside of Krita."""
+"""Recipes of several steps: menu, layers, undo, Update, cancelling, refusals. Runs inside Krita."""
 
 import array
 import json
@@ -40,7 +40,7 @@ ENLARGED = [
 
 
 def painted(node, height):
-    """Near, in the topmost rows."""
+    """Paint the top rows near."""
     width = node.bounds().width()
     node.setPixelData(array.array("f", [0.95, 1.0] * (width * height)).tobytes(), 0, 0, width, height)
 
@@ -66,7 +66,7 @@ def check_menu():
 
 def check_a_preset_from_the_menu_is_one_undo_step():
     document, node = yield from photo()
-    trigger("add_new_paint_layer")  # the step before
+    trigger("add_new_paint_layer")  # The step before.
     yield from settle(document)
     document.setActiveNode(node)
     yield from settle(document)

@@ -1,4 +1,4 @@
-"""Layers that are no plain paint layers: animated, vector, clone, file, fill, filter; large canvases."""
+"""Layers other than plain paint layers: animated, vector, clone, file, fill, filter; and large canvases."""
 
 import os
 
@@ -103,14 +103,14 @@ def check_update_spares_what_a_clone_shows():
 def check_file_layer():
     path = OUT / "shown.png"
     source, node = yield from photo()
-    Krita.instance().setBatchmode(True)  # no dialog
+    Krita.instance().setBatchmode(True)  # Avoids a dialog.
     node.save(str(path), 72, 72, InfoObject())
     Krita.instance().setBatchmode(False)
     source.setModified(False)
     document = yield from new_document()
     yield from add_depth(document)
     layer = yield from added(document, document.createFileLayer("File", str(path), "None"))
-    for _ in range(100):  # Krita reads the file when it finds time
+    for _ in range(100):  # Krita reads the file when it has time.
         if layer.bounds().width() == WIDTH:
             break
         yield
@@ -153,7 +153,7 @@ def check_animated_layer_gives_its_current_frame():
 
 
 def check_huge_canvas():
-    """A small photo on a large canvas: the work is that of the photo."""
+    """A small photo on a large canvas takes only as much work as the photo."""
     document = yield from new_document(12000, 6000)
     rect = (9000, 5000, WIDTH, HEIGHT)
     node = yield from add_layer(document, packed(sample(), "RGBA", "U8"), rect=rect)
@@ -184,14 +184,14 @@ def check_group_with_layers_of_all_kinds():
 
 
 def check_cmyk_in_strips():
-    """Krita's colour engine takes long for a large picture: Krita gets many turns in between."""
+    """Krita's colour engine is slow with a large picture, but Krita must get many turns in between."""
     width, height = 900, 704
     document = yield from new_document(width, height, "CMYKA", "U8", "Chemical proof")
     data = os.urandom(5 * width * 16) * (height // 16)
     node = yield from add_layer(document, data, rect=(0, 0, width, height))
     yield from add_depth(document, (0, 0, WIDTH, HEIGHT))
     turns, usual = 0, spaces.CONVERTED_PX
-    spaces.CONVERTED_PX = 1 << 15  # as if the picture were four times as large
+    spaces.CONVERTED_PX = 1 << 15  # As if the picture were four times as large.
     run = jobs.job_manager().start(operation("lens_blur"), BLUR, document, node)
     while run.ticket is None and not run.done:
         turns += 1

@@ -1,7 +1,7 @@
-"""How long jobs take, for how long Krita's interface stands still, and memory. For `benchmarks/krita.py`.
+"""Measures the duration of jobs, stalls of Krita's interface, and memory. For `benchmarks/krita.py`.
 
 SIZES, SPACES, PREVIEWS: megapixels of the photos for the jobs, for those in CMYK and Lab, and for the docker's
-previews. Leaves a list of rows in OUT.
+previews. The script leaves a list of rows in OUT.
 """
 
 import os
@@ -26,14 +26,15 @@ BEAT_MS = 4
 SPACES = (("CMYKA", "U8", "Chemical proof"), ("LABA", "U16", "Lab identity built-in"))
 SHAPES = {"0.25": (576, 432), "2": (1632, 1224), "12": (4000, 3000), "24": (6000, 4000)}
 JOBS = {
-    "white_balance": {"temperature": 5000.0, "tint": 0.0},  # next to no work for the worker: mostly the way there
+    # Hardly any work for the worker, so this measures mostly the transfer.
+    "white_balance": {"temperature": 5000.0, "tint": 0.0},
     "lens_blur": {"focal_disparity": 0.85, "max_radius": 20.0},
     "portrait": {},
 }
 
 
 class Beat:
-    """Looks how long the event loop was away."""
+    """Measures the gaps between turns of the event loop."""
 
     def __init__(self):
         self.timer = QTimer()
@@ -60,7 +61,7 @@ class Beat:
         return round(1000 * max(self.cpu))
 
     def over_ms(self, limit):
-        """Time beyond `limit` in all gaps together."""
+        """Return the total duration of all gaps longer than `limit`."""
         return round(1000 * sum(gap for gap in self.gaps if gap > limit / 1000))
 
 
@@ -82,7 +83,7 @@ def photo_of(width, height):
 
 
 def timed(beat, start):
-    """One run, from the click to the layers."""
+    """Time one run, from the click to the layers."""
     beat.reset()
     began = time.perf_counter()
     run = start()
@@ -124,7 +125,7 @@ def check_measure():
     beat, rows = Beat(), ROWS
     document, node = yield from photo_of(*SHAPES["0.25"])
     yield from add_depth(document, (0, 0, *SHAPES["0.25"]))
-    for name, options in JOBS.items():  # compiles, starts the worker
+    for name, options in JOBS.items():  # Compiles the functions and starts the worker.
         yield from finish(jobs.job_manager().start(operation(name), options, document, node))
     for mp in sizes():
         yield from close_all()
@@ -156,7 +157,7 @@ def check_measure():
 
 
 def check_spaces():
-    """Documents that Krita's colour engine converts, in strips."""
+    """Measure documents that Krita's colour engine converts in strips."""
     beat = Beat()
     for mp in [one for one in os.environ.get("SPACES", "").split(",") if one]:
         for model, depth, profile in SPACES:
@@ -174,7 +175,7 @@ def check_spaces():
 
 
 def shown(docker, beat, act):
-    """From a click in the docker to the exact preview that it asks for: seconds, and the longest stall."""
+    """Time an action in the docker until the exact preview appears: seconds, and the longest stall."""
     beat.reset()
     session = docker.session
     before, began = session.state.shown, time.perf_counter()
@@ -185,7 +186,7 @@ def shown(docker, beat, act):
 
 
 def check_previews():
-    """The docker, with a portrait: the button, a moved slider, clicks on the subject and on the wall behind it."""
+    """Measure the docker with a portrait: the button, a moved slider, and clicks on subject and background."""
     docker = next(one for one in Krita.instance().activeWindow().dockers() if one.objectName() == "dioptre_docker")
     beat = Beat()
     for mp in [one for one in os.environ.get("PREVIEWS", "").split(",") if one]:

@@ -81,14 +81,14 @@ def check_depth_from_the_menu():
     expect("range", min(values[::2]) >= 0.0 and 0.5 < max(values[::2]) <= 1.0, True)
     expect("opaque", set(values[1::2]), {1.0})
     expect("source", pixels(node), before)
-    depth.remove()  # as a script may: it belongs to this document
+    depth.remove()  # As a script may do, because the layer belongs to this document.
     yield from settle(document)
     expect("removed", names(document.rootNode())[-1], "Photo")
 
 
 def check_portrait_undo_redo():
     document, node = yield from photo()
-    trigger("add_new_paint_layer")  # the step before
+    trigger("add_new_paint_layer")  # The step before.
     yield from settle(document)
     document.setActiveNode(node)
     yield from settle(document)
@@ -147,10 +147,10 @@ def check_update_after_painting_and_saving():
 
 
 def check_update_is_one_undo_step():
-    """Its layers are swapped one by one: undo and redo of one of these steps bring all of them."""
+    """Its layers are swapped one by one, but undoing or redoing one of these steps affects all of them."""
     document, node = yield from photo()
     group = yield from finish(dioptre.start("portrait", node=node, f_number=1.0))
-    trigger("add_new_paint_layer")  # the step before
+    trigger("add_new_paint_layer")  # The step before.
     yield from settle(document)
     was = names(document.rootNode())
     child(group, "Result").setOpacity(200)
@@ -158,7 +158,7 @@ def check_update_is_one_undo_step():
     child(group, "Result").addChildNode(mask, None)
 
     def state():
-        """The nodes, which Update replaces, and their pixels."""
+        """Return the nodes, which Update replaces, and their pixels."""
         nodes = [one.uniqueId().toString() for one in group.childNodes()]
         return nodes, {name: pixels(child(group, name)) for name in names(group)}
 
@@ -175,7 +175,7 @@ def check_update_is_one_undo_step():
     third = pixels(child(group, "Result"))
 
     def step(action, nodes, wanted):
-        """The plug-in takes the other swaps along by and by: wait for the last of them."""
+        """The plug-in performs the other swaps with a delay, so wait for the last of them."""
         trigger(f"edit_{action}")
         yield from until(
             lambda: [one.uniqueId().toString() for one in nodes_of(group)] == nodes, f"the layers after {action}"
@@ -192,7 +192,7 @@ def check_update_is_one_undo_step():
     yield from step("undo", new, second)
     yield from step("undo", old, first)
     expect("layers", names(document.rootNode()), was)
-    for _ in range(2):  # the mask, then the step before
+    for _ in range(2):  # The mask, then the step before.
         yield from undo(document)
     yield from soon(
         "no step in between", lambda: names(document.rootNode()), ["Background", "Photo", "Portrait blur"]

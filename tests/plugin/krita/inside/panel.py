@@ -1,4 +1,4 @@
-"""The docker, driven with real clicks; leaves screenshots in OUT."""
+"""The docker, operated with real clicks; leaves screenshots in OUT."""
 
 import os
 
@@ -63,7 +63,7 @@ except ImportError:
 PHOTO_PX = 256
 WHOLE = (0, 0, PHOTO_PX, PHOTO_PX)
 NARROW_PX = 300
-MOST_TABS = 40  # through the docker, with fewer options
+MOST_TABS = 40  # Number of presses for the whole docker, with fewer options.
 
 
 def state():
@@ -71,7 +71,7 @@ def state():
 
 
 def ready():
-    """Until the preview shows what the options say."""
+    """Wait until the preview matches the options."""
     yield from until(lambda: state().phase in (Phase.READY, Phase.FAILED), "the preview")
     expect("preview", (state().phase, state().message if state().phase is Phase.FAILED else ""), (Phase.READY, ""))
     for _ in range(3):
@@ -79,7 +79,7 @@ def ready():
 
 
 def changing(act):
-    """Go through `act`, which asks for another preview, and wait for it."""
+    """Execute `act`, which requests another preview, and wait for it."""
     shown = state().shown
     yield from act
     yield from until(lambda: state().shown is not shown and not state().busy, "another preview")
@@ -87,7 +87,7 @@ def changing(act):
 
 
 def at(x, y):
-    """Shares of the preview's widget for those of the picture in it."""
+    """Convert fractions of the preview's picture to fractions of its widget."""
     canvas = widget(QWidget, "dioptre_preview")
     left, upper, width, height = canvas.place()
     return canvas, (left + x * width) / canvas.width(), (upper + y * height) / canvas.height()
@@ -133,14 +133,14 @@ def check_the_menu_opens_the_docker_and_a_click_focuses():
 
 
 def check_nothing_hidden_takes_part():
-    """Neither what a closed docker held nor a point of an earlier document."""
+    """Neither a closed docker's contents nor a point of an earlier document may have an effect."""
     yield from open_photo()
     yield from opened("dioptre_portrait")
     yield from ready()
     yield from changing(click(*at(0.3, 0.75)))
     slider = widget(QWidget, "dioptre_option_f_number").findChild(QSlider)
     slider.setFocus()
-    person.keys("End")  # the most blur
+    person.keys("End")  # The most blur.
     yield from soon("the f-number", lambda: state().options["f_number"], 0.7)
     second, _node = yield from open_photo()
     yield from soon("the other layer is read", lambda: docker().session._source.document == second, True)
@@ -300,7 +300,7 @@ def check_enlarging_shows_the_same_place_before_and_after():
 
 
 def check_shapes_and_the_focus_range():
-    """Bokeh shapes as pictures, and the range of sharp depth dragged on its histogram."""
+    """Bokeh shapes as pictures, and the sharp range of depth dragged on its histogram."""
     yield from open_photo()
     yield from opened("dioptre_portrait")
     yield from ready()
@@ -368,14 +368,14 @@ def check_the_focus_brush():
 
 
 def on_screen(x, y):
-    """A place of the preview's picture on the screen."""
+    """Return the screen position of a point in the preview's picture."""
     canvas, across, down = at(x, y)
     where = canvas.mapToGlobal(QPoint(round(across * canvas.width()), round(down * canvas.height())))
     return where.x(), where.y()
 
 
 def at_rest():
-    """Until the preview's picture has its place, as a person sees before they paint."""
+    """Wait until the preview's picture stops moving, as a person would before painting."""
     seen = []
 
     def still():
@@ -396,7 +396,7 @@ def released():
 
 
 def check_strokes_come_back():
-    """Edit opens with a result's strokes, and another one is added; lens blur has the brush, a recipe has not."""
+    """Edit opens with a result's strokes and another one is added; lens blur has the brush, a recipe does not."""
     document, node = yield from open_photo()
     first = {"keep": True, "radius": 0.05, "points": [[0.1, 0.3], [0.14, 0.7]]}
     group = yield from finish(jobs.job_manager().start(operation("portrait"), {"strokes": [first]}, document, node))
@@ -436,7 +436,7 @@ def check_strokes_come_back():
 
 
 def check_narrow_docker():
-    """At 300 pixels nothing is cut off, with all options, for every operation."""
+    """At a width of 300 pixels nothing is cut off, with all options, for every operation."""
     yield from open_photo()
     yield from opened("dioptre_panel")
     panel = docker()
@@ -495,7 +495,7 @@ def check_menu_picture():
 
 
 def check_equal_refusals_show_once():
-    """In a window that stops nothing; the docker says its own as text."""
+    """They appear in a non-modal window; the docker shows its own refusals as text."""
     document, _ = yield from open_photo()
     for _ in range(3):
         trigger("dioptre_edit")

@@ -1,4 +1,4 @@
-"""Krita is quit by its menu while the worker is busy with a job. Leaves what it knows before; see test_quit.py."""
+"""Quits Krita by its menu while the worker is busy, after recording the current state; see test_quit.py."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ def check_quit():
         },
     )
     yield from settle(document, 1)
-    for one in Krita.instance().documents():  # at the last moment: a modified document would ask before it closes
+    for one in Krita.instance().documents():  # At the last moment: a modified document would ask before closing.
         one.setModified(False)
     trigger("file_quit")
     began = time.monotonic()
@@ -43,4 +43,4 @@ def check_quit():
     subprocess.run(["scrot", "-o", str(OUT / "quit.png")], check=False)
     titles = [one.windowTitle() for one in QApplication.topLevelWidgets() if one.isVisible()]
     sys.stderr.write(f"still there: {titles}\n")
-    os._exit(1)  # better than waiting for the sandbox's limit
+    os._exit(1)  # Faster than waiting for the sandbox's time limit.

@@ -1,7 +1,7 @@
-"""Recipes, followed by the plug-in. For benchmarks/recipes.py and test_recipes.py; runs inside of Krita.
+"""Runs recipes through the plug-in, inside Krita, for benchmarks/recipes.py and test_recipes.py.
 
-OUT/orders.json: what to follow on which pixels. Of each, the result's values are left as krita-NAME.pixels, those
-after Update as krita-NAME.updated, and the steps as the document's record has them (followed.json).
+OUT/orders.json lists recipes and pixels. For each, the script leaves the result's values as krita-NAME.pixels, the
+values after Update as krita-NAME.updated, and the steps in the document's record (followed.json).
 """
 
 import array
@@ -22,7 +22,7 @@ def values_of(data, bits):
 
 
 def swapped(values, channels):
-    """Red, green, blue (and alpha) into Krita's blue, green, red, alpha, and back."""
+    """Convert red, green, blue (and alpha) to Krita's blue, green, red, alpha, or back."""
     count = len(values) // channels
     found = array.array(values.typecode, bytes(count * 4 * values.itemsize))
     for there, here in enumerate((2, 1, 0)):
@@ -33,7 +33,7 @@ def swapped(values, channels):
 
 
 def document_of(order):
-    """The photo, and its depth layer where the order has one."""
+    """Create a document of the photo, with a depth layer if the order has one."""
     size, bits = order["size"], order["bits"]
     document = yield from new_document(*size, depth=f"U{bits}", profile=SRGB)
     depth = None
@@ -62,7 +62,7 @@ def document_of(order):
 
 
 def pixels_of(node, order):
-    """Codes as red, green, blue, alpha; a depth's floats."""
+    """Return codes as red, green, blue, alpha, or a depth layer's floats."""
     bounds = node.bounds()
     data = bytes(node.pixelData(*bounds.getRect()))
     if node.colorModel() == "GRAYA":

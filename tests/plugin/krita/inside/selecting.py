@@ -38,8 +38,8 @@ def wanted():
     return bytes(255 if value >= 0.5 else 0 for value in near)
 
 
-EDGE = wanted().index(255) // WIDTH  # the first row of pixels that is selected
-SEEN = 30  # 8-bit values by which the dashes differ from the picture at least
+EDGE = wanted().index(255) // WIDTH  # The first selected row of pixels.
+SEEN = 30  # Minimum difference of the dashes from the picture, in 8-bit values.
 
 
 def value(document, x, y):
@@ -54,7 +54,7 @@ def check_the_subject_is_selected_from_the_docker():
     yield from ready()
     person.screenshot("krita-select.png")
     expect("the face is red", state().shown.selection.at(0.44, 0.2) > 240, True)
-    yield from changing(click(*at(0.12, 0.5)))  # the flag
+    yield from changing(click(*at(0.12, 0.5)))  # The flag.
     expect("added", len(state().options["subject"]), 1)
     person.screenshot("krita-select-added.png")
     yield from click(widget(QToolButton, "dioptre_view_cut_out"))
@@ -77,7 +77,7 @@ def depth_photo():
 
 
 def columns(before, row):
-    """How many of the picture's columns the canvas now shows differently within two pixels of a row; at 100 %."""
+    """Count the picture's columns that have changed on the canvas within two pixels of a row, at 100% zoom."""
     now = person.screenshot("krita-outline.png").copy(person.canvas())
     place = ((now.width() - WIDTH) // 2, (now.height() - HEIGHT) // 2 + row - 2, WIDTH, 5)
     values = zip(person.values(before.copy(*place)), person.values(now.copy(*place)), strict=True)

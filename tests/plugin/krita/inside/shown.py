@@ -1,4 +1,4 @@
-"""What a person gets: the canvas on the screen and the file that the File menu saves show what was made."""
+"""The user's view: the canvas on the screen and the file saved with the File menu show the result."""
 
 import zipfile
 
@@ -37,11 +37,11 @@ except ImportError:
 GREY = "Gray-D50-elle-V2-srgbtrc.icc"
 KINDS = [("RGBA", depth, SRGB) for depth in ("U8", "U16", "F16", "F32")]
 KINDS += [("GRAYA", "U8", GREY), ("GRAYA", "U16", GREY), ("CMYKA", "U8", "Chemical proof")]
-SHARP = {"f_number": 0.7}  # blurs so much that no screen hides it
-CHANGED = 1.0  # mean difference in 8-bit values that an eye sees
-BRUSH = 0.1  # mean difference: its outline stays on the canvas
-ROUNDED = 2  # code values: of a canvas or a file in 8 bits
-OUTLINE = 0.1  # mean difference in 8-bit values that the brush's outline makes; a sharp photo makes 3
+SHARP = {"f_number": 0.7}  # Blurs so strongly that it is visible on any screen.
+CHANGED = 1.0  # Mean difference in 8-bit values that is visible.
+BRUSH = 0.1  # Mean difference caused by the brush's outline, which stays on the canvas.
+ROUNDED = 2  # Rounding error of an 8-bit canvas or file, in code values.
+OUTLINE = 0.1  # Mean difference in 8-bit values caused by the brush's outline; a sharp photo causes 3.
 
 
 def expect_changed(what, one, other):
@@ -55,7 +55,7 @@ def expect_same(what, one, other, most=ROUNDED):
 
 
 def expect_shows_the_same(what, one, other):
-    """Of two windows: the picture may lie a pixel elsewhere, and the brush's outline over it."""
+    """Compare two windows, whose picture may be shifted by a pixel or have the brush's outline over it."""
     width, height = one.width() - 2, one.height() - 2
     middle = other.copy(1, 1, width, height)
     means = [person.apart(one.copy(x, y, width, height), middle)[1] for x in range(3) for y in range(3)]
@@ -64,14 +64,14 @@ def expect_shows_the_same(what, one, other):
 
 
 def picture_of(node):
-    """An opaque layer's own 8-bit pixels as an image."""
+    """Return an opaque layer's own 8-bit pixels as an image."""
     x, y, width, height = node.bounds().getRect()
     data = bytes(node.pixelData(x, y, width, height))
     return QImage(data, width, height, 4 * width, QImage.Format.Format_RGB32).copy()
 
 
 def reopened(path):
-    """The canvas of a saved file in a window of its own, closed again."""
+    """Return the canvas of a saved file, opened in a separate window and closed again."""
     shown = yield from person.open_file(path)
     trigger("zoom_to_100pct")
     canvas = yield from person.canvas_picture("reopened.png")
@@ -85,9 +85,9 @@ def portrait_from_the_menu():
 
 
 def check_portrait_of_a_photo():
-    """From the menu, with real clicks: the canvas, the exported file and the KRA's merged image are the result."""
+    """From the menu, with real clicks: the canvas, the exported file and the KRA's merged image show the result."""
     document = yield from person.open_file("/examples/astronaut.jpg")
-    yield from person.opened("dioptre_panel")  # the canvas keeps its size
+    yield from person.opened("dioptre_panel")  # Otherwise the canvas would change its size.
     trigger("zoom_to_100pct")
     before = yield from person.canvas_picture("canvas-before.png")
     group = yield from next_end(jobs.job_manager(), portrait_from_the_menu())
@@ -175,7 +175,7 @@ def check_recipe_and_update():
 
 
 def check_painting_on_depth():
-    """Shown, painted on with the brush, hidden again: nothing of the depth stays on the canvas or in the file."""
+    """After showing the depth, painting on it and hiding it, none of it is left on the canvas or in the file."""
     document, node = yield from photo(256, 256)
     trigger("zoom_to_100pct")
     group = yield from finish(jobs.job_manager().start(operation("portrait"), SHARP, document, node))
@@ -198,7 +198,7 @@ def check_painting_on_depth():
 
 
 def check_a_stroke_across_the_edge_of_the_canvas():
-    """It makes the layer larger, and transparent there: nothing of that is blurred into the picture."""
+    """It enlarges the layer with transparency, none of which must be blurred into the picture."""
     document, node = yield from photo(256, 256)
     trigger("zoom_to_100pct")
     sharp = QImage(str((yield from person.export("edge-before.png"))))
@@ -218,7 +218,7 @@ def check_a_stroke_across_the_edge_of_the_canvas():
 
 
 def check_redo_with_a_transparency_mask():
-    """The source is hidden again on the canvas too: its half transparent pixels do not shine through twice."""
+    """The canvas must hide the source again, whose translucent pixels would otherwise show through twice."""
     document, node = yield from photo()
     yield from add_depth(document)
     mask = document.createTransparencyMask("mine")
@@ -241,7 +241,7 @@ def check_redo_with_a_transparency_mask():
 
 
 def alphas(path, side=0):
-    """Of a picture of this side all, of a smaller one those away from its edges."""
+    """Return all alpha values in a picture of this side, or those away from the edges in a smaller one."""
     image, near = QImage(path).convertToFormat(QImage.Format.Format_ARGB32), 0 if side else 8
     width, height = (side, side) if side else (WIDTH, HEIGHT)
     places = ((x, y) for y in range(near, height - near) for x in range(near, width - near))

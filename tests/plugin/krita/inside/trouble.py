@@ -1,4 +1,4 @@
-"""Everything that can happen while a job runs: cancel, a killed worker, a closed document, a deleted layer."""
+"""Trouble during a job: cancelling, a killed worker, a closed document, a deleted layer."""
 
 import os
 import signal
@@ -38,8 +38,8 @@ from rig import (
 from dioptre import jobs
 
 JOBS = int(os.environ.get("JOBS", "50"))
-WARM = 10  # jobs after which memory must be flat
-MORE_MIB = 24  # for both: what an allocator keeps
+WARM = 10  # Number of jobs after which memory must be flat.
+MORE_MIB = 24  # Allowed growth of both processes, for memory that an allocator retains.
 
 
 def begin(document, node, name="portrait", **options):
@@ -47,7 +47,7 @@ def begin(document, node, name="portrait", **options):
 
 
 def at_work(ending):
-    """Until the worker itself has begun."""
+    """Wait until the worker itself has begun."""
     yield from until(lambda: ending.over or any(0.1 < done < 1.0 for done, _ in ending.progress), "progress")
 
 
@@ -106,7 +106,7 @@ def check_layer_deleted():
 
 
 def check_painting_goes_on_elsewhere():
-    """Another layer is made active and painted on, another document is opened: the result finds its place."""
+    """The result finds its place although another layer is active and painted on and another document is open."""
     document, node = yield from photo()
     run = begin(document, node, "depth")
     ending = Ending(run)
@@ -122,7 +122,7 @@ def check_painting_goes_on_elsewhere():
 
 
 def check_many_jobs_in_a_row():
-    """Memory of Krita and of the worker stays flat, and nothing is left lying about."""
+    """The memory of Krita and the worker stays flat, and no files or layers remain."""
     document, node = yield from photo(256, 256)
     yield from add_depth(document, (0, 0, 256, 256))
     was, first, memory = names(document.rootNode()), b"", []

@@ -1,9 +1,10 @@
-"""Documents of every colour model and depth, each blurred by its depth: what went in, what came out.
+"""Blurs documents of every colour model and depth by their depth, and writes inputs and outputs.
 
-ZOO=make: makes the documents, runs the plug-in, writes pixels as Krita stores them. Where the worker takes a
-space as it is, the core's own result is compared code by code; the others go in
-as the floats that Krita makes of them.
-ZOO=store: converts the core's result of those by Krita's engine.
+ZOO=make: creates the documents, runs the plug-in, and writes pixels as Krita stores them. If the worker accepts a
+space directly, the core's own result is compared code by code. Other spaces are passed as floats that Krita
+converts.
+
+ZOO=store: converts the core's results for those other spaces with Krita's engine.
 """
 
 import os

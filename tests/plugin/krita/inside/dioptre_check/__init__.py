@@ -1,8 +1,8 @@
-"""Start-up plug-in for tests alone: runs the checks of the script that CHECKS names inside of Krita, and ends it.
+"""Start-up plug-in for tests: runs the checks in the script named by CHECKS inside Krita, then ends Krita.
 
-A check is a generator `check_…()`; each `yield` hands Krita's event loop a moment. What came of each is left as
-JSON in OUT as they end, so that a Krita that crashes takes only the check with it that was running. An exception
-that nobody catches, anywhere, fails the check that was running.
+A check is a generator `check_…()`; each `yield` gives control to Krita's event loop. The results are written to OUT
+as JSON after each check, so that a crash of Krita affects only the running check. Any uncaught exception fails the
+running check.
 """
 
 import os
@@ -54,7 +54,7 @@ class Checks(Extension):
         rig.leave(self.script.stem, self.results)
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(0)  # a normal quit asks about unsaved files
+        os._exit(0)  # A normal quit would ask about unsaved files.
 
     def run(self):
         began = time.monotonic()
@@ -67,7 +67,7 @@ class Checks(Extension):
         rig.leave(self.script.stem, self.results)
         sys.modules["rig"] = rig
         sys.modules["person"] = person
-        sys.path.append(str(self.script.parent))  # scripts share some of their helpers
+        sys.path.append(str(self.script.parent))  # Scripts share some helpers.
         checks = runpy.run_path(str(self.script), run_name="inside")
         only, over = os.environ.get("ONLY", ""), os.environ.get("OVER", "").split()
         for name, check in checks.items():

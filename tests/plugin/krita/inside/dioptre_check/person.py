@@ -1,4 +1,4 @@
-"""What a person does and sees: menus, keys, the file dialog, and the canvas as it is on the screen."""
+"""A person's actions and view: menus, keys, the file dialog, and the canvas on the screen."""
 
 import subprocess
 import time
@@ -17,7 +17,7 @@ except ImportError:
     from PyQt6.QtWidgets import QApplication, QPushButton, QWidget
 
 CANVASES = ("KisOpenGLCanvas2", "KisOpenGLCanvas", "KisQPainterCanvas")
-AT_REST = 4  # equal looks in a row
+AT_REST = 4  # Number of equal observations in a row.
 SAVING_S = 60
 
 
@@ -36,18 +36,18 @@ def keys(*names):
 
 
 def press(x, y):
-    """Click at a place of the screen."""
+    """Click at a position on the screen."""
     subprocess.run(["xdotool", "mousemove", str(round(x)), str(round(y)), "click", "1"], check=True)
 
 
 def drag(places):
-    """Draw a stroke through places of the screen."""
+    """Draw a stroke through positions on the screen."""
     hold(places)
     release()
 
 
 def hold(places):
-    """As `drag`, with the button down until `release`."""
+    """Draw a stroke like `drag`, but keep the button down until `release`."""
     (x, y), *others = [(str(round(x)), str(round(y))) for x, y in places]
     moves = [word for place in others for word in ("mousemove", *place, "sleep", "0.02")]
     subprocess.run(["xdotool", "mousemove", x, y, "mousedown", "1", *moves], check=True)
@@ -58,7 +58,7 @@ def release():
 
 
 def choose(action):
-    """Choose a menu's entry by its name; a dialog that opens does not stop the check."""
+    """Choose a menu entry by its name, without waiting for a dialog that it opens."""
     QTimer.singleShot(0, Krita.instance().action(action).trigger)
 
 
@@ -78,7 +78,7 @@ def choose_in_menu(*texts):
 
 
 def maximize():
-    """All of Krita's window on the screen."""
+    """Make Krita's window fill the screen."""
     window = Krita.instance().activeWindow().qwindow()
     if not window.isMaximized():
         window.showMaximized()
@@ -87,12 +87,12 @@ def maximize():
 
 
 def docker():
-    """Dioptre's docker in the active window."""
+    """Return Dioptre's docker in the active window."""
     return next(one for one in Krita.instance().activeWindow().dockers() if one.objectName() == "dioptre_docker")
 
 
 def widget(kind, name):
-    """A part of the docker that is seen."""
+    """Return a visible widget of the docker."""
     found = next((one for one in docker().findChildren(kind, name) if one.isVisible()), None)
     if found is None:
         raise LookupError(name)
@@ -100,7 +100,7 @@ def widget(kind, name):
 
 
 def click(target, x=0.5, y=0.5, button="1"):
-    """Press a button of the pointer over a widget (4 and 5: the wheel); scroll to it first where it is hidden."""
+    """Press a mouse button over a widget (4 and 5: the wheel), after scrolling it into view."""
     around = target.parentWidget()
     while around is not None and not hasattr(around, "ensureWidgetVisible"):
         around = around.parentWidget()
@@ -115,7 +115,7 @@ def click(target, x=0.5, y=0.5, button="1"):
 
 
 def _point_at(target, x, y):
-    """Move the pointer over a widget, and follow it until it stays where it is, as an eye does."""
+    """Move the pointer over a widget, and follow the widget until it stops moving."""
     before, same = None, 0
     while same < AT_REST:
         where = target.mapToGlobal(QPoint(round(target.width() * x), round(target.height() * y)))
@@ -128,7 +128,7 @@ def _point_at(target, x, y):
 
 
 def opened(action):
-    """Choose an operation's entry; the docker opens on it."""
+    """Choose an operation's entry, which opens the docker on it."""
     yield from maximize()
     Krita.instance().action(action).trigger()
     yield from rig.until(docker().isVisible, "the docker")
@@ -143,12 +143,12 @@ def made(action):
 
 
 def dialog():
-    """The window that waits for an answer."""
+    """Return the modal window that waits for an answer."""
     return QApplication.activeModalWidget()
 
 
 def export(name):
-    """Export the active document by the File menu's dialog; returns the file when it is whole."""
+    """Export the active document with the File menu's dialog, and return the file when it is complete."""
     path = rig.OUT / name
     path.unlink(missing_ok=True)
     choose("file_export_file")
@@ -169,18 +169,18 @@ def export(name):
         same = same + 1 if there == size and there > 0 and dialog() is None else 0
         size = there
         if dialog() is not None and there <= 0:
-            keys("Return")  # the format's options as they are
+            keys("Return")  # Accept the default options of the format.
     return path
 
 
 def screenshot(name):
-    """The whole screen, as OUT/name and as an image."""
+    """Save the whole screen as OUT/name and return it as an image."""
     subprocess.run(["scrot", "-o", str(rig.OUT / name)], check=True)
     return QImage(str(rig.OUT / name))
 
 
 def canvas():
-    """The widget that shows the picture, and where it lies on the screen."""
+    """Return the rectangle on the screen of the widget that shows the picture."""
     window = Krita.instance().activeWindow().qwindow()
     shown = [
         one for one in window.findChildren(QWidget) if one.metaObject().className() in CANVASES and one.isVisible()
@@ -191,14 +191,14 @@ def canvas():
 
 
 def floating():
-    """Whether words float over the canvas."""
+    """Return whether a message floats over the canvas."""
     return any(
         "FloatingMessage" in one.metaObject().className() for one in QApplication.allWidgets() if one.isVisible()
     )
 
 
 def canvas_picture(name):
-    """The canvas as it is on the screen when it has come to rest, without the pointer or words over it."""
+    """Return the canvas on the screen once it has stopped changing, without a pointer or message over it."""
     yield from rig.until(lambda: not floating(), "the end of the words over the canvas")
     place = canvas()
     subprocess.run(["xdotool", "mousemove", "2", "2"], check=True)
@@ -214,14 +214,14 @@ def canvas_picture(name):
 
 
 def values(image):
-    """Red, green and blue of every pixel, in rows."""
+    """Return red, green and blue of every pixel, row by row."""
     image = image.convertToFormat(QImage.Format.Format_RGB888)
     rows = (image.constScanLine(y).asstring(3 * image.width()) for y in range(image.height()))
     return b"".join(rows)
 
 
 def apart(one, other):
-    """(largest, mean) difference of two images in 8-bit values; files or images of one size."""
+    """Return the (largest, mean) difference of two images or image files of equal size, in 8-bit values."""
     one, other = (image if isinstance(image, QImage) else QImage(str(image)) for image in (one, other))
     rig.expect("size", (one.width(), one.height()), (other.width(), other.height()))
     differences = [abs(a - b) for a, b in zip(values(one), values(other), strict=True)]

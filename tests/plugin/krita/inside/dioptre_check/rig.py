@@ -1,4 +1,4 @@
-"""What the checks use: documents, layers, waiting, comparing."""
+"""Helpers for the checks: documents, layers, waiting and comparing."""
 
 import array
 import json
@@ -10,16 +10,16 @@ from pathlib import Path
 from krita import Krita
 
 OUT = Path(os.environ["OUT"])
-REST_S = 1.0  # without a move of the pointer
-PATIENCE_S = 300  # for a first job on a loaded machine: it starts the worker and compiles
-SHOWN = 10  # turns after which the docks show what is
+REST_S = 1.0  # Time without a pointer movement.
+PATIENCE_S = 300  # Allows for a first job on a loaded machine, which starts the worker and compiles.
+SHOWN = 10  # Event loop turns after which the docks are up to date.
 WIDTH, HEIGHT = 96, 64
 SRGB, LINEAR = "sRGB-elle-V2-srgbtrc.icc", "sRGB-elle-V2-g10.icc"
 BLUR = {"focal_disparity": 0.85, "max_radius": 6.0}
 
 
 class Failed(Exception):  # noqa: N818
-    """A check found something wrong."""
+    """A check found an error."""
 
 
 def expect(what, got, wanted):
@@ -33,18 +33,18 @@ def expect_in(what, part, whole):
 
 
 def expect_close(what, got, wanted):
-    """8-bit values that differ by at most the one code value of a rounding: sums of threads vary."""
+    """Expect 8-bit values that differ by at most one code value of rounding, because threaded sums vary."""
     worst = max(abs(a - b) for a, b in zip(got, wanted, strict=True))
     if worst > 1:
         raise Failed(f"{what}: off by {worst} code values")
 
 
 class Hand:
-    """Rests on a pointing device, which is never quite still.
+    """Imitates a hand on a pointing device, which is never quite still.
 
-    On a virtual screen the pointer is. There Qt 5 at times leaves a click in xcb's queue, unread, until the next
-    event of the screen; timers go on meanwhile. It was seen to arrive together with the next pixel that the pointer
-    moved.
+    On a virtual screen, the pointer is perfectly still. Qt 5 sometimes leaves a click unread there in xcb's queue
+    until the screen's next event, while timers continue. Such a click was seen to arrive together with the
+    pointer's next movement by a pixel.
     """
 
     def __init__(self):
@@ -57,7 +57,7 @@ class Hand:
 
 
 def until(true, what):
-    """Let Krita go on until `true()` holds."""
+    """Let Krita continue until `true()` holds."""
     began, hand = time.monotonic(), Hand()
     while not true():
         if time.monotonic() - began > PATIENCE_S:
@@ -67,7 +67,7 @@ def until(true, what):
 
 
 def soon(what, get, wanted, limit_s=30):
-    """Expect of `get()` what Krita gets to by and by: undo takes its time on a loaded machine."""
+    """Expect `get()` to return `wanted` eventually: undo takes a while on a loaded machine."""
     began, hand = time.monotonic(), Hand()
     while get() != wanted and time.monotonic() - began < limit_s:
         hand.rest()
@@ -76,14 +76,14 @@ def soon(what, get, wanted, limit_s=30):
 
 
 def settle(document, turns=3):
-    """Let what was asked for take hold: views, active nodes, undo. Looks on until Krita is idle; helps nobody."""
+    """Wait, without intervening, until Krita is idle and views, active nodes and undo are up to date."""
     yield from until(lambda: idle(document), "the end of Krita's own work")
     for _ in range(turns):
         yield
 
 
 def idle(document):
-    """Whether Krita does nothing to the document at this moment."""
+    """Return whether Krita is not working on the document right now."""
     free = document.tryBarrierLock()
     if free:
         document.unlock()
@@ -91,7 +91,7 @@ def idle(document):
 
 
 def toggle_visibility(document, node):
-    """Click on the layer's eye, so to speak; the active layer stays what it was."""
+    """Toggle a layer's visibility like a click on its eye; the active layer stays the same."""
     active, wanted = document.activeNode(), not node.visible()
     document.setActiveNode(node)
     yield from until(lambda: same(document.activeNode(), node), "the layer to be active")
@@ -107,7 +107,7 @@ def same(one, other):
 
 
 def sample(width=WIDTH, height=HEIGHT, alpha=False):
-    """RGBA floats in rows: gradients, an edge, a bright spot."""
+    """Return rows of RGBA floats with gradients, an edge and a bright spot."""
     values = array.array("f")
     for y in range(height):
         for x in range(width):
@@ -121,7 +121,7 @@ def sample(width=WIDTH, height=HEIGHT, alpha=False):
 
 
 def packed(values, model, depth):
-    """`sample` as Krita stores it."""
+    """Return `sample` as Krita stores it."""
     pixels = [values[at : at + 4] for at in range(0, len(values), 4)]
     if model == "GRAYA":
         ordered = [v for p in pixels for v in (p[1], p[3])]
@@ -141,7 +141,7 @@ def packed(values, model, depth):
 
 
 def new_document(width=WIDTH, height=HEIGHT, model="RGBA", depth="U8", profile=SRGB):
-    """A document in a window, without layers but its background."""
+    """Create a document in a window, with only its background layer."""
     document = Krita.instance().createDocument(width, height, "check", model, depth, profile, 72.0)
     document.setBatchmode(True)
     Krita.instance().activeWindow().addView(document)
@@ -160,7 +160,7 @@ def add_layer(document, data, name="Photo", rect=(0, 0, WIDTH, HEIGHT), parent=N
 
 
 def photo(width=WIDTH, height=HEIGHT, alpha=False, rect=None, **document):
-    """A document with one layer: (document, node)."""
+    """Create a document with one layer, and return (document, node)."""
     made = yield from new_document(width, height, **document)
     data = packed(sample(width, height, alpha), made.colorModel(), made.colorDepth())
     node = yield from add_layer(made, data, rect=rect or (0, 0, width, height))
@@ -168,7 +168,7 @@ def photo(width=WIDTH, height=HEIGHT, alpha=False, rect=None, **document):
 
 
 def disparity(width=WIDTH, height=HEIGHT):
-    """Grey and alpha floats: near at the bottom, with a step."""
+    """Return grey and alpha floats, near at the bottom, with a step."""
     values = array.array("f")
     for y in range(height):
         for x in range(width):
@@ -178,7 +178,7 @@ def disparity(width=WIDTH, height=HEIGHT):
 
 
 def add_depth(document, rect=(0, 0, WIDTH, HEIGHT), name="Depth"):
-    """A depth layer as the plug-in makes them."""
+    """Add a depth layer like those of the plug-in."""
     profile = "Gray-D50-elle-V2-srgbtrc.icc"
     maker = Krita.instance().createDocument(1, 1, "maker", "GRAYA", "F32", profile, 72.0)
     node = maker.createNode(name, "paintlayer")
@@ -196,12 +196,12 @@ def pixels(node, rect=(0, 0, WIDTH, HEIGHT)):
 
 
 def names(parent):
-    """Children from the bottom, without Krita's own selection mask."""
+    """Return the names of the children from the bottom, without Krita's own selection mask."""
     return [node.name() for node in nodes_of(parent) if node.type() != "selectionmask"]
 
 
 def nodes_of(parent):
-    """Its children; Krita names None for one that an undo is just taking away."""
+    """Return the children without the None that Krita lists for a node that an undo is removing."""
     return [node for node in parent.childNodes() if node is not None]
 
 
@@ -231,7 +231,7 @@ def redo(document, turns=6):
 
 
 class Ending:
-    """How a run ends: node and messages, or an error."""
+    """The outcome of a run: node and messages, or an error."""
 
     def __init__(self, run):
         self.run, self.node, self.messages, self.error = run, None, (), None
@@ -252,7 +252,7 @@ class Ending:
 
 
 def next_end(manager, begin):
-    """Go through `begin`, which starts a run that must succeed; returns its node. It may be over by then."""
+    """Execute `begin`, which starts a run that must succeed, wait for the run, and return its node."""
     endings = []
 
     def follow(run):
@@ -268,7 +268,7 @@ def next_end(manager, begin):
 
 
 def finish(run):
-    """Wait for a run that must succeed; returns its node."""
+    """Wait for a run that must succeed, and return its node."""
     return (yield from _succeed(Ending(run)))
 
 
@@ -282,7 +282,7 @@ def _succeed(ending):
 
 
 def fail(run):
-    """Wait for a run that must fail; returns its error."""
+    """Wait for a run that must fail, and return its error."""
     ending = Ending(run)
     yield from until(lambda: ending.over, f"the end of {run.title}")
     if ending.error is None:
@@ -291,7 +291,7 @@ def fail(run):
 
 
 def processes(word):
-    """Ids of other processes whose command has `word`."""
+    """Return the ids of other processes whose command contains `word`."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
@@ -305,7 +305,7 @@ def processes(word):
 
 
 def memory_mib(process, name="VmRSS"):
-    """Of a process, from what the kernel tells."""
+    """Return a process's memory in MiB from the kernel's field `name`."""
     for line in Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith(name):
             return int(line.split()[1]) // 1024
@@ -313,7 +313,7 @@ def memory_mib(process, name="VmRSS"):
 
 
 def resting(process):
-    """A question for `until`: whether the process took next to no processor time for two seconds."""
+    """Return a condition for `until`: whether the process used hardly any processor time for two seconds."""
     asked = [0.0, 0]
 
     def ask():
@@ -330,7 +330,7 @@ def resting(process):
 def close(document):
     """Close a document once Krita has shown its last changes.
 
-    Its layer docker crashes on those that it still has to show of a closed one (5.3.4,
+    Krita's layer docker crashes if changes of a closed document are still pending (5.3.4,
     `KisNodeModel::processUpdateQueue`).
     """
     yield from settle(document, SHOWN)
@@ -347,7 +347,7 @@ def clear():
 
 
 def leave(stem, values):
-    """Leave `values` for the test that started this, whole or not at all."""
+    """Write `values` atomically for the test that started this script."""
     part = OUT / f"{stem}.part"
     part.write_text(json.dumps(values), encoding="utf-8")
     part.replace(OUT / f"{stem}.json")
