@@ -1,9 +1,9 @@
-"""How many pictures a batch makes, against plain loops: one process a core, and one process for all of them.
+"""Compare the speed of a batch with plain loops, with one process per core and with a single process.
 
     python benchmarks/batch.py [--pictures N] [--side PX] [--rounds N]
 
-Writes benchmarks/results/batch.json. Rounds of all ways take turns: a busy machine is busy for each. Compare its
-CPU seconds. Each way warms its processes with a first picture.
+The results are written to benchmarks/results/batch.json. All ways run in rotation, so that other load on the
+machine affects each of them; compare their CPU seconds. Every process is warmed up with a first picture.
 """
 
 from __future__ import annotations

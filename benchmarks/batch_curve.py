@@ -1,15 +1,15 @@
-"""How a batch grows with its processes and its pictures: CPU a picture, and pictures a minute.
+"""Measure how the efficiency of a batch depends on the number of its processes and the size of its pictures.
 
     python -m benchmarks.batch_curve [--pictures N] [--sides 600,1740] [--rounds N]
 
-Ways: 1, 2 and 4 processes of `batch`, 1 to 3 workers of a Dask scheduler, all on this machine; against plain loops
-of one thread in as many processes, at most one a core, that share the pictures. All processes are warm: they
-started, loaded and compiled with a first picture that is not counted. CPU seconds count all processes that take
-part, also the one that hands out, hashes, publishes and writes the contact sheet, and Dask's scheduler. Efficiency
-is the loops' CPU seconds over theirs. Pictures a minute by the clock depend on what else the machine does; "with
-idle cores" is what the CPU seconds allow where the cores have nothing else to do. Rounds of all ways take turns,
-the least CPU of each counts; what is known is written after each round.
-Writes benchmarks/results/batch_curve.json and draws docs/images/batch-curve.svg.
+`batch` runs with 1, 2 and 4 processes and with 1 to 3 workers of a Dask scheduler, all on this machine. The
+reference is plain loops of one thread that share the pictures, in as many processes, at most one per core. All
+processes are warm: they have started, loaded and compiled with a first picture that is not counted. CPU seconds
+include all processes that take part: also the one that distributes, hashes, publishes and writes the contact sheet,
+and Dask's scheduler. Efficiency is the loops' CPU seconds divided by the batch's. Pictures per minute "by the
+clock" depend on the other load of the machine; "with idle cores" is the rate that the CPU seconds allow when the
+cores have nothing else to do. All ways run in rotation, and the least CPU time of each counts; the results so far
+are written after each round to benchmarks/results/batch_curve.json and drawn as docs/images/batch-curve.svg.
 """
 
 from __future__ import annotations

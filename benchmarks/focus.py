@@ -1,12 +1,12 @@
-"""Which of a subject's parts Portrait blur focuses on, where they lie at several depths.
+"""Measure whether Portrait blur focuses on the sharp part of a subject whose parts are at several depths.
 
     PYTHONPATH=core:. python benchmarks/focus.py PICTURES… [--json FILE]
 
-PICTURES are photographs, or folders of them. Of those whose subject has parts far from each other in depth, the
-farthest and the nearest part are put into focus in turn: the lens blur makes the other unsharp, by a disc of a
-radius of BLURS of the diagonal. Counted is how often the focus is nearer to the part that was left sharp than to
-the other, beside the median of the whole subject's depth, which looks at no sharpness. Of the photographs as they
-are, counted is how often the focus is another than that.
+PICTURES are photographs, or folders of them. In photographs whose subject has parts far apart in depth, the
+farthest and the nearest part are put into focus in turn: the lens blur makes the other one unsharp, with a disc
+whose radius is one of BLURS, as a fraction of the diagonal. The result is how often the focus is nearer to the
+sharp part than to the other one, compared with the median of the whole subject's depth, which ignores sharpness.
+For the unmodified photographs it is how often the focus differs from that median.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""What a gain map gains for the lens blur, against ray-traced scenes with their true range.
+"""Measure the benefit of a gain map for the lens blur, against ray-traced scenes with their true dynamic range.
 
     python benchmarks/gain_map.py [DATA]
 
-DATA holds blur/NAME.npz as in `lens_blur.py`. Each sharp scene is written as a JPEG that is clipped at white, and
-as an Ultra HDR JPEG by libultrahdr (through libvips). Blurred are the first, as it is and with the default boost of
-highlights, and the second with its gain map. PSNR as there; beside it the error of the brightest hundredth of the
-truth in stops, and how close the written result, read again, comes to it.
+DATA contains blur/NAME.npz as in `lens_blur.py`. Each sharp scene is written as a JPEG clipped at white, and as an
+Ultra HDR JPEG by libultrahdr (through libvips). The JPEG is blurred without and with the default highlight boost,
+the Ultra HDR JPEG with its gain map. The scores are the PSNR of `lens_blur.py` and the error of the brightest
+hundredth of the truth in stops; the last column scores the written result after it was read again.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""How long a dialog waits for its previews and results, with and without what is kept of the picture.
+"""Measure how long a dialog waits for previews and results, with and without the cache of network outputs.
 
     python benchmarks/kept.py [--megapixels N] [--runs N] [--json FILE]
 
-One warm worker each: with nothing kept, and keeping. In both a dialog opens on a picture (first draft, with the
-handing over, and the exact preview after it), closes, opens again on the same pixels (a new connection, as editors
-do), then OK makes the full result, twice: the second is what Update or another aperture asks for. Wall seconds are
-the least of the runs; CPU seconds are the worker's and less disturbed by other work on the machine. The results of
-both workers are compared bit by bit.
+One warm worker runs without the cache and one with it. With both, a dialog opens on a picture (the first draft,
+including the transfer of the picture, and the exact preview after it), closes, and opens again on the same pixels
+(with a new connection, as editors do). Then OK computes the full result twice; the second corresponds to Update or
+to another aperture. Wall seconds are the least of the runs; CPU seconds are the worker's and depend less on other
+work on the machine. The results of both workers are compared bit by bit.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""What a job costs in a real Krita: seconds from the click to the layers, stalls of the interface, memory.
+"""Measure jobs in a real Krita: seconds from the click to the layers, stalls of the interface, and memory.
 
     python -m benchmarks.krita EDITOR-TREE [--sizes 2,12,24] [--spaces 12] [--previews 2,12] [--json FILE]
 
-EDITOR-TREE is made by tests/editors/tree; the package under test is the one of this environment. Each row is one
-job of a photograph of that size, after a small one that compiled and started everything. "longest stall" is the
-longest time between two turns of Krita's event loop (a timer that wants a turn every 4 ms), and "own CPU" the most
-that the interface's thread computed in one such gap: the rest of a stall is waiting, for Krita's own threads or for
-other programs. Read the times beside the load, which is printed with them.
+EDITOR-TREE is built by tests/editors/tree; the package under test is the one in this environment. Each row is one
+job on a photograph of that size, after a small job that compiled and started everything. "longest stall" is the
+longest time between two turns of Krita's event loop (a timer that fires every 4 ms). "own CPU" is the most that the
+interface's thread computed in one such gap; the rest of a stall is waiting for Krita's own threads or for other
+programs. The load is printed with the times, which depend on it.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
-"""Quality and time of the lens blur, beside GEGL's and G'MIC's blurs by a map and a plain gather.
+"""Compare the quality and time of the lens blur with GEGL's and G'MIC's map-driven blurs and with a plain gather.
 
     python benchmarks/lens_blur.py [DATA] [-o FILE] [--crops FILE] [--megapixels 12] [--radius 60] [--runs 2]
 
-DATA holds blur/NAME.npz with all_in_focus, depth, blurred, aperture_radius, focus_distance and focal_px: thin-lens
-truth. PSNR is of linear light, both cut to 0 to 1. GEGL runs through its own command line on float TIFF; its
-lens-blur and variable-blur take the radius from a map (focus-blur takes none). The gather blurs each pixel with the
-disc of its own depth. Times of GEGL include reading and writing, which is also measured alone; all as wall time and
-as CPU time of all threads, the least of the runs.
+DATA contains blur/NAME.npz with all_in_focus, depth, blurred, aperture_radius, focus_distance and focal_px:
+ray-traced truth of a thin lens. PSNR is computed in linear light, with both pictures clipped to 0 to 1. GEGL runs
+through its own command line on float TIFF files; its lens-blur and variable-blur take the radius from a map
+(focus-blur takes none). The gather blurs each pixel with the disc of its own depth. GEGL's times include reading
+and writing, which is also measured alone. All times are wall time and CPU time of all threads, the least of the
+runs.
 """
 
 from __future__ import annotations

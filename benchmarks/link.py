@@ -1,10 +1,10 @@
-"""How long an editor waits for the link alone: the worker's start, 24 megapixels out and back, a small preview.
+"""Measure the link alone: the worker's start, a round trip of 24 megapixels, and a small preview.
 
     python benchmarks/link.py [--megapixels N] [--runs N] [--json FILE]
 
-The operation gives the picture back, so that nothing but the link, the pixel formats and the checks is timed.
+The operation returns the picture unchanged, so that only the link, the pixel formats and the checks are timed.
 "write" and "read" are the editor's own part, from and to its memory; "job" is the rest. Wall seconds are the least
-of the runs; CPU seconds are both processes' together and less disturbed by other work on the machine.
+of the runs; CPU seconds are those of both processes together and depend less on other work on the machine.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-"""How well subjects are cut out: pictures with true mattes or masks, beside MODNet and U²-Net-P.
+"""Measure how well subjects are cut out, on pictures with true mattes or masks, compared with MODNet and U²-Net-P.
 
     PYTHONPATH=core:.:DATA python benchmarks/matte.py DATA [--set matte|subject] [--json FILE]
 
-DATA holds `matte/` (pictures with true alpha), `subject/` (pictures with true masks) and `evalkit.py`, with the
-loaders and the scores: error in the band (where the truth is partly transparent, and near that), over the picture,
-of the gradient in the band, overlap (IoU), holes. No trimap, no click: the subject is found by itself, with the
-disparity that the product estimates. By MODNet, U²-Net-P: their own map, as background removers show it.
+DATA contains `matte/` (pictures with true alpha), `subject/` (pictures with true masks) and `evalkit.py`, with the
+loaders and the scores: error in the band (where the truth is partly transparent, and nearby), error over the
+picture, error of the gradient in the band, overlap (IoU), and holes. No trimap or click is given: the subject is
+found automatically, with the disparity that the product estimates. The rows MODNet and U²-Net-P are the networks'
+own maps, as background removers use them.
 """
 
 from __future__ import annotations

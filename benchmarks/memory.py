@@ -1,11 +1,11 @@
-"""Memory that each operation takes at its peak above the picture itself, from file to files.
+"""Measure the peak memory of each operation from file to files, without the memory of the picture itself.
 
     python benchmarks/memory.py [--megapixels 12 100] [--only depth …] [-o FILE]
 
-Every operation runs in a process of its own, as the command line runs it: reading a JPEG, computing, writing what
-it writes. What counts is the most memory that the process ever held (Linux: VmHWM), less 12 bytes for each pixel
-of the picture; Python, JAX and the networks are part of it. For an enlargement of the whole picture the result is
-taken off too: it has the size named, and the picture a quarter of it.
+Every operation runs in a separate process, as the command line runs it: it reads a JPEG, computes, and writes all
+its files. The figure is the most memory that the process ever held (Linux: VmHWM) minus 12 bytes for each pixel of
+the picture; Python, JAX and the networks are included. For an enlargement of the whole picture the result is
+subtracted too: it has the size named, and the picture a quarter of it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Super-resolution of noisy and compressed pictures: as they are, with automatic noise reduction, with the best.
+"""Measure the benefit of noise reduction for the super-resolution of noisy and compressed pictures.
 
     python benchmarks/noise_reduction.py PICTURES [--count 12] [--scale 2] [-o FILE]
 
-PICTURES is a folder of clean photographs. The middle of each is reduced (bicubic), gets noise (Gaussian in every
-channel, or behind a Bayer mosaic, demosaiced along edges), is saved as JPEG, and is enlarged again. "best" is the
-best of ten strengths for each picture: what no estimate can reach. PSNR is of luma, a border of the scale cut off.
+PICTURES is a folder of clean photographs. They are enlarged without, with automatic, and with the best noise
+reduction. The centre of each is reduced (bicubic), gets noise (Gaussian in every channel, or behind a Bayer mosaic
+and demosaiced along edges), is saved as JPEG, and is enlarged again. "best" is the best of ten strengths for each
+picture, an approximate upper bound for any estimate. PSNR is of luma, without a border as wide as the scale.
 """
 
 from __future__ import annotations

@@ -1,14 +1,13 @@
-"""One recipe, three runners: the same pixels from the command line, GIMP and Krita?
+"""Compare the pixels of one recipe from the command line, GIMP and Krita.
 
     python -m benchmarks.recipes EDITOR-TREE [EDITOR-TREE…] [--only NAME,…]
 
-Each EDITOR-TREE is made by tests/editors/tree. Every bundled preset, a recipe of each operation, and one of three
-steps is followed by all three runners on the same 8- and 16-bit pixels; the editors run Update on the result. Where
-a runner recorded other steps (GIMP's parasite, Krita's annotation, the command line's recipe), the others follow
-those, too. Compared are the values as they are stored, with the command line's: how many code values they are apart
-at most; of a depth, in the picture's bits.
-Writes benchmarks/results/recipes.json; with --only, the rows of these recipes and editors take the place of their
-older ones.
+Each EDITOR-TREE is built by tests/editors/tree. All three runners run every bundled preset, a recipe of each
+operation, and one of three steps, on the same 8- and 16-bit pixels; the editors also run Update on the result. If a
+runner recorded different steps (in GIMP's parasite, Krita's annotation or the command line's recipe), the others
+run those too. Stored values are compared with the command line's: the result is the largest difference in code
+values, for a depth map in the picture's bit depth. It is written to benchmarks/results/recipes.json; with --only,
+the rows of these recipes and editors replace their older ones.
 """
 
 from __future__ import annotations

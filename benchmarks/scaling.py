@@ -1,10 +1,10 @@
-"""How time grows with pixels, radius, threads and the size of tiles: JSON, and a small SVG plot of each curve.
+"""Measure how time depends on pixels, radius, threads and tile size, and draw each curve as a small SVG.
 
     python benchmarks/scaling.py [--curves pixels radius threads tiles] [-o FILE.json] [--plots FOLDER]
     python benchmarks/scaling.py --draw FILE.json --plots FOLDER
 
-CPU seconds are the least of the runs, of all threads together; wall seconds mean something on an idle machine only.
-For threads, each number of them has a process of its own that may use as many cores.
+CPU seconds are the least of the runs, over all threads; wall seconds are only meaningful on an idle machine. Each
+number of threads is measured in a separate process that may use as many cores.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-"""How many clicks a selection of the subject takes: overlap with the true mask after 0, 1, 2 and 3 clicks.
+"""Measure how many clicks a selection of the subject needs: overlap with the true mask after 0, 1, 2 and 3 clicks.
 
     PYTHONPATH=core:.:DATA python benchmarks/select_clicks.py DATA [--set subject|matte] [--every N] [--json FILE]
 
-DATA holds `matte/`, `subject/` and `evalkit.py`, as for `benchmarks/matte.py`. A click is placed by a rule: in the
-middle of the largest region that is wrong (the pixel deepest inside it), it adds where the subject is missing and
-removes where too much is selected. A picture is left as it is once less than a percent of the subject's area is
-wrong in one piece. --every N: each N-th picture alone. Where nothing is found without a click, the overlap is 0.
+DATA contains `matte/`, `subject/` and `evalkit.py`, as for `benchmarks/matte.py`. Clicks follow a rule: each is
+placed in the middle of the largest wrong region (the pixel deepest inside it), and adds where the subject is
+missing or removes where too much is selected. A picture gets no more clicks when its largest wrong region is
+smaller than one percent of the subject's area. With --every N, only each N-th picture is used. If nothing is found
+without a click, the overlap is 0.
 """
 
 from __future__ import annotations

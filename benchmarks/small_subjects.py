@@ -1,12 +1,12 @@
-"""How finely a subject is cut out that is small in its picture, with and without the second look on a crop.
+"""Measure how accurately small subjects are cut out, with and without the second pass on a crop.
 
     PYTHONPATH=core:. python benchmarks/small_subjects.py --portraits PICTURES… --scenes PICTURES… [--json FILE]
 
-PORTRAITS show one large subject each: cut out at their full size by `find_subject`, it is put into each of the
-SCENES, pictures without a subject, at a half to a sixteenth of the scene's height. The matte it was put in with is
-the truth: how often it is found (IoU above .1), by itself and at a click on it, and of those found the median of
-the matte's absolute error over the true one's area. Portraits that run out of their picture end at a straight line
-in the scene; all rows of a height are of the same scenes.
+PORTRAITS show one large subject each. It is cut out at its full size by `find_subject` and pasted into each of the
+SCENES, pictures without a subject, at a half to a sixteenth of the scene's height. The matte with which it was
+pasted is the truth. The results are how often the subject is found (IoU above .1), automatically and at a click on
+it, and for those found the median absolute error of the matte relative to the area of the true one. Portraits that
+are cut off by their picture's border end at a straight line in the scene; all rows of a height use the same scenes.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Super-resolution of soft pictures: as they are, with the softness undone, and with a wrong one.
+"""Measure super-resolution of soft pictures without deconvolution, with the true softness, and with a wrong one.
 
     python benchmarks/softness.py PICTURES [--count 10] [--scale 2] [-o FILE]
 
-PICTURES is a folder of sharp photographs. The middle of each is blurred in linear light, reduced (bicubic), gets
-noise, is saved as JPEG, and is enlarged again. "as it is" takes out noise and JPEG blocks, but no softness. PSNR is
-of luma, a border of the scale cut off.
+PICTURES is a folder of sharp photographs. The centre of each is blurred in linear light, reduced (bicubic), gets
+noise, is saved as JPEG, and is enlarged again. "as it is" removes noise and JPEG blocks, but no softness. PSNR is
+of luma, without a border as wide as the scale.
 """
 
 from __future__ import annotations

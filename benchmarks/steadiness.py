@@ -1,11 +1,11 @@
-"""How much the lens blur answers to what nobody can see: rounding in the last digits of the depth.
+"""Measure how strongly the lens blur responds to invisible differences: rounding in the last digits of the depth.
 
     PYTHONPATH=core:. python benchmarks/steadiness.py PICTURES [--longest 480] [--every 1] [--json FILE]
 
-Each photograph below PICTURES is made small, its depth estimated, and blurred with the focus in the middle of its
-depths (`portrait` would keep a subject sharp) as it is and with uniform noise added to the depth. Below, per
-radius, as a share of the longer side, for a disparity of 1, and per noise: the share of pixels that change by more
-than one 8-bit code value, and the largest change of all, in such values.
+Each photograph below PICTURES is reduced and its depth estimated. It is blurred with the focus at the median depth
+(`portrait` would keep a subject sharp), once unchanged and once with uniform noise added to the depth. For each
+radius (at a disparity difference of 1, as a fraction of the longer side) and each noise level, the script prints
+the fraction of pixels that change by more than one 8-bit code value, and the largest change in such values.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-"""How much of what a picture is of is found: COCO photographs whose people, animals and things are outlined.
+"""Measure how much of the subject is found, on COCO photographs with outlined people, animals and things.
 
     PYTHONPATH=core:. python benchmarks/subject.py PICTURES INSTANCES.json … [--json FILE]
 
-PICTURES holds the photographs by COCO's names, at any depth; the others are left out. So are those under licences
-with which the network may have been trained, and those in which an eye could not say what the subject is: one to
-three people or animals of about the same size in front, or, in pictures without any, one or two things.
+PICTURES contains the photographs by COCO's names, at any depth; missing ones are left out. So are photographs under
+licences that allow training, and those whose subject is not clear. The subject is one to three people or animals of
+about the same size in front or, in pictures without any, one or two things.
 
-Intersection over union (IoU) with the outlines, at each photograph's own size, the mean and that of the worst
-quarter; recall and precision of pixels; `beside`: what was taken for the subject though nothing is outlined there,
-as a share of the subject. `Portrait blur` is what that keeps sharp, with the disparity that it estimated, `its map`
-the network's by itself, cut at a half. The same with U²-Net-P alone, side by side: its map is what background
-removers with that network show.
+The scores are intersection over union (IoU) with the outlines at each photograph's own size, as the mean and the
+mean of the worst quarter; recall and precision of pixels; and `beside`: the area included outside any outline,
+relative to the subject. `Portrait blur` is the region that it keeps sharp, with the disparity that it estimates;
+`its map` is the network's own map, thresholded at a half. Both are also measured with U²-Net-P alone, whose map
+background removers with that network show.
 """
 
 from __future__ import annotations

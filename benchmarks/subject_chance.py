@@ -1,10 +1,11 @@
-"""How often a picture with one subject is told from a scene without: photographs of COCO, sorted by eye.
+"""Measure how reliably pictures with one subject are distinguished from scenes without a subject.
 
     PYTHONPATH=core:. python -m benchmarks.subject_chance PICTURES [--json FILE]
 
-PICTURES holds the photographs of `with_subject.txt` and `without_subject.txt` (beside this file) at any depth. They
-are under licences with which nothing is trained. `right` is the share classified correctly by `Portrait blur`'s own
-decision; `as stated` compares the chance that the result states with the share of photographs that have a subject.
+PICTURES contains the COCO photographs listed in `with_subject.txt` and `without_subject.txt` (in this folder),
+which were sorted by eye, at any depth. Their licences exclude them from training. `right` is the fraction
+classified correctly by `Portrait blur`'s own decision; `as stated` compares the chance that the result states with
+the fraction of photographs that have a subject.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Quality of super-resolution, beside the original runtimes on the same weights (times: super_resolution_speed.py).
+"""Compare the quality of super-resolution with that of the original runtimes on the same weights.
 
     python benchmarks/super_resolution.py DATA [--sets Set5 Set14] [--scales 2 4] [--packages FOLDER] [-o FILE]
 
-DATA holds SET/NAME_HR.png and SET/NAME_LR_xS.png. Y-PSNR and SSIM are of BT.601 luma (16 to 235) of the rounded
-8-bit picture, a border of S pixels cut off, as in the literature. With --packages (a folder with the published
-packages) ncnn runs the original files and ONNX Runtime a graph of the same weights.
+super_resolution_speed.py measures times. DATA contains SET/NAME_HR.png and SET/NAME_LR_xS.png. Y-PSNR and SSIM are
+of BT.601 luma (16 to 235) of the rounded 8-bit picture, without a border of S pixels, as in the literature. With
+--packages (a folder with the published packages) ncnn runs the original files and ONNX Runtime a graph with the
+same weights.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Time of super-resolution beside other runtimes on the same weights, in one run.
+"""Time super-resolution in several runtimes on the same weights, in one run.
 
     python benchmarks/super_resolution_speed.py --packages FOLDER [--models span-x4 …] [--threads 1] [-o FILE]
 
-How the times are taken says race.py; ratios are to ncnn's. FOLDER holds the published packages, which ncnn runs as
-they are; OpenVINO and ONNX Runtime get graphs of the same weights.
+race.py explains how times are measured; ratios are relative to ncnn. FOLDER contains the published packages, which
+ncnn runs unchanged; OpenVINO and ONNX Runtime run graphs with the same weights.
 """
 
 from __future__ import annotations

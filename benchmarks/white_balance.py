@@ -1,14 +1,14 @@
-"""White balance against ground truth, beside doing nothing, grey-world, shades-of-grey, GIMP's and OpenCV's.
+"""Compare white balance with ground truth: Dioptre, no correction, grey-world, shades-of-grey, GIMP and OpenCV.
 
     python benchmarks/white_balance.py PAIRS... [--mixed DIR] [--confidence] [--time] [--json FILE]
 
-PAIRS and DIR are folders of NAME_input.png and NAME_gt.png (and NAME.npz with `valid` (bool) where only a part
-counts); what stands before the first underscore of NAME is the set it belongs to. `training.white_balance.held_out`
-writes such folders. Of the sets "balanced" and "own", where nothing is wrong, the change counts.
+PAIRS and DIR are folders of NAME_input.png and NAME_gt.png (and NAME.npz with `valid` (bool) if only some pixels
+are scored). The part of NAME before the first underscore is the data set. `training.white_balance.held_out` writes
+such folders. For the sets "balanced" and "own", whose pictures are right, the scores measure the change.
 
-Scores: MSE (0..255 squared), mean angle between colours in degrees, CIEDE2000; mean over pictures, and of ΔE the
-mean of the worst quarter. --confidence sets what the estimator says of itself beside what came out. OpenCV needs
-opencv-contrib-python-headless and is left out where it is not installed.
+The scores are MSE (0..255 squared), the mean angle between colours in degrees, and CIEDE2000: means over the
+pictures, and for ΔE also the mean of the worst quarter. --confidence compares the stated confidence with the actual
+error. OpenCV needs opencv-contrib-python-headless and is skipped if it is not installed.
 """
 
 from __future__ import annotations

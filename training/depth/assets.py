@@ -1,11 +1,12 @@
-"""Collects what the scenes are made of, from three Debian packages and the fetched photographs.
+"""Collect the materials of the rendered scenes from three Debian packages and the fetched photographs.
 
     apt-get download sweethome3d-furniture supertuxkart-data libllvm19
     python -m training.depth.assets ASSETS --packages FOLDER --photos DATA/photos
 
-ASSETS/furniture: models of Sweet Home 3D (CC BY 3.0 and CC0, see the package's copyright file); ASSETS/surfaces:
-tileable textures of SuperTuxKart (mostly CC BY-SA, some CC0, CC BY, GPL: likewise); ASSETS/photos: a link to the
-photographs; ASSETS/llvm: the compiler that Mitsuba needs. Prints the setting DRJIT_LIBLLVM_PATH.
+ASSETS/furniture contains models of Sweet Home 3D (CC BY 3.0 and CC0, see the package's copyright file);
+ASSETS/surfaces, tileable textures of SuperTuxKart (mostly CC BY-SA, some CC0, CC BY, GPL; see its copyright file);
+ASSETS/photos, a link to the photographs; ASSETS/llvm, the compiler that Mitsuba needs. The setting
+DRJIT_LIBLLVM_PATH is printed.
 """
 
 import argparse

@@ -1,11 +1,12 @@
-"""Computes the frozen blocks' tokens of random views once, so that training need not.
+"""Compute the frozen blocks' tokens of random views once, to save time in training.
 
     python -m training.depth.cache CACHE/nyu --nyu DATA/nyu --views 5
     python -m training.depth.cache CACHE/renders --renders RENDERS --views 3
     python -m training.depth.cache CACHE/photos --labels LABELS --views 4
 
-For each shape of view CACHE receives SHAPE_tokens.npy (n, 2, t, 384) float16, SHAPE_disparity.npy (n, H, W)
-float16, NaN where unknown, EXACT where depth edges are true, and MEASURED where depth was measured.
+For each shape of view CACHE receives SHAPE_tokens.npy (n, 2, t, 384) float16 and SHAPE_disparity.npy (n, H, W)
+float16, NaN where unknown. The file EXACT marks sets with true depth edges, the file MEASURED sets with measured
+depth.
 """
 
 import argparse

@@ -1,11 +1,12 @@
-"""Measures depth values on NYU Depth v2 and, where it is at hand, on a folder of photos with known depth.
+"""Measure the values of a run on NYU Depth v2 and, if available, on a folder of photographs with known depth.
 
     python -m training.depth.evaluate --nyu DATA/nyu [--values RUN/trained.npz] [--frames watched|test]
     python -m training.depth.evaluate --photos FOLDER [--values RUN/trained.npz] [--sheet OUT.png PHOTO…]
 
-Inverse depth is fitted to the truth in scale and shift (least squares) and cut off at a tenth of the smallest true
-value; then AbsRel, the mean of |z - z*| / z*, and delta1, the share of pixels whose ratio is below 1.25. NYU Depth
-v2 is scored in the window that papers use. FOLDER holds NAME.png or .jpg with NAME.npz (`gt`, `valid`, `kind`).
+Inverse depth is fitted to the truth in scale and shift (least squares) and clipped at a tenth of the smallest true
+value. The scores are AbsRel, the mean of |z - z*| / z*, and delta1, the fraction of pixels whose ratio is below
+1.25. NYU Depth v2 is scored in the window that papers use. FOLDER contains NAME.png or .jpg with NAME.npz (`gt`,
+`valid`, `kind`).
 """
 
 import argparse

@@ -1,10 +1,9 @@
-"""Writes weights/dioptre-depth-head from a run of `train.py` or `gpu.py`.
+"""Write weights/dioptre-depth-head from a run of `train.py` or `gpu.py`.
 
     python -m training.depth.export RUN/trained.npz --about CARD.json [--out weights]
 
-CARD.json: what is to be said of these values: "upstream" (what they were trained on, in a sentence) and "metrics".
-Where blocks of the backbone were trained too, its checkpoint, weights/dioptre-depth-backbone, has to be written as
-well: `--backbone` does that.
+CARD.json describes the values: "upstream" (one sentence about the training data) and "metrics". If blocks of the
+backbone were trained too, its checkpoint, weights/dioptre-depth-backbone, must also be written, with `--backbone`.
 """
 
 import argparse

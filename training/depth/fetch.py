@@ -1,10 +1,11 @@
-"""Fetches the training pictures from public repositories; none of them belongs to this project.
+"""Fetch the training pictures from public repositories; none of them belongs to this project.
 
     python -m training.depth.fetch DATA [--mirror FOLDER]
 
-DATA/nyu receives the labelled set of NYU Depth v2 (see `nyu.py`) and its official split; DATA/photos photographs
-of the codec corpus that are free to use (CLIC 2025: Unsplash licence; CID22: CC BY-SA 4.0; never its Kodak,
-a test set). --mirror: a folder with existing clones OWNER+NAME (bare or not), used instead of the network.
+DATA/nyu receives the labelled set of NYU Depth v2 (see `nyu.py`) and its official split. DATA/photos receives those
+photographs of the codec corpus that are free to use (CLIC 2025: Unsplash licence; CID22: CC BY-SA 4.0; never Kodak,
+which is a test set). --mirror is a folder with existing clones OWNER+NAME (bare or not), used instead of the
+network.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Trains the whole network, backbone and all, on one machine with GPUs, from a packed file.
+"""Train the whole network, including the backbone, on one machine with GPUs, from a packed file.
 
     python -m training.depth.gpu RUN --pack PACK.npz --minutes 20
 
-Needs nothing but this checkout (with weights/) and the pack. Views are drawn by worker processes; batches are split
-over all GPUs. RUN receives log.jsonl and, every two minutes and at the end, the averaged values as float16 in
-values-N.npz of at most 15 MiB each. `--values RUN` of `evaluate.py` and `export.py` reads them.
+Only this checkout (with weights/) and the pack are needed. Worker processes draw the views; batches are split over
+all GPUs. RUN receives log.jsonl and, every two minutes and at the end, the averaged values as float16 in
+values-N.npz files of at most 15 MiB each. `--values RUN` of `evaluate.py` and `export.py` reads them.
 """
 
 import argparse

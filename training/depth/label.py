@@ -1,10 +1,10 @@
-"""Labels photographs with the mean of many estimates, for the network to learn from under strong changes.
+"""Label photographs with the mean of many estimates, as targets for training on strongly altered copies.
 
     python -m training.depth.label LABELS --photos DATA/photos [--values RUN/trained.npz]
 
-The estimates: three sizes, each also mirrored, brought to one scale and shift. Where they disagree the label is
-unknown; photographs where they mostly do (charts, collages, patterns among them) are left out. LABELS receives
-NAME.jpg, cut to the nearest of the views' shapes, and NAME.npy, float16 disparity of the same size.
+There are estimates at three sizes, each also mirrored, aligned in scale and shift. The label is unknown where they
+disagree; photographs where they mostly do (such as charts, collages and patterns) are left out. LABELS receives
+NAME.jpg, cropped to the nearest of the views' shapes, and NAME.npy, float16 disparity of the same size.
 """
 
 import argparse

@@ -1,9 +1,10 @@
-"""Packs pictures with depth into one small file, to be carried to a machine that cannot reach anything.
+"""Pack pictures with depth into one small file for a machine without network access.
 
     python -m training.depth.pack PACK.npz --nyu DATA/nyu --renders RENDERS --labels LABELS --limit-mib 20
 
-Pictures as JPEG, inverse depth as 8-bit PNG of half the size on a logarithmic scale (steps of 2 %; unknown = 0).
-Each set gives its share until the limit is reached: half NYU Depth v2, the rest rendered pictures and photographs.
+Pictures are stored as JPEG, inverse depth as 8-bit PNG of half the size on a logarithmic scale (steps of 2 %;
+unknown = 0). The sets contribute in turn until the limit is reached: half NYU Depth v2, the rest rendered pictures
+and photographs.
 """
 
 import argparse

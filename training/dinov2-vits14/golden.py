@@ -1,4 +1,4 @@
-"""Write tests/golden/dinov2_vits14.json: what onnxruntime makes of the golden picture. See README.md."""
+"""Write tests/golden/dinov2_vits14.json: onnxruntime's output for the golden picture. See README.md."""
 
 from __future__ import annotations
 

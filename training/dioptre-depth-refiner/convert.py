@@ -1,4 +1,4 @@
-"""Make weights/dioptre-depth-refiner from the file of its training run. See README.md."""
+"""Convert the file of a training run to weights/dioptre-depth-refiner. See README.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write tests/golden/depth_refiner.json: what the PyTorch network makes of a synthetic picture. See README.md."""
+"""Write tests/golden/depth_refiner.json: the PyTorch network's output for a synthetic picture. See README.md."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Train the coarse network of soft alpha on the views of `views.py`; goes on from where it was.
+"""Train the coarse network of soft alpha on the views of `views.py`; resumes where it stopped.
 
 python -m training.matte.train VIEWS RUN [--steps N] [--seconds N]
 
-RUN holds `state.msgpack` (values, their average, the optimiser's memory, the step) and `average.safetensors`. Views
-may still be made while this runs: new ones are taken up. Of every 16 the last is held out; its error in the band is
-printed beside that of the known maps' mean.
+RUN contains `state.msgpack` (values, their average, the optimiser's state, the step) and `average.safetensors`.
+Views may still be written during the training; new ones are used. The last of every 16 views is held out; its error
+in the band is printed next to that of the known maps' mean.
 """
 
 from __future__ import annotations

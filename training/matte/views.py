@@ -1,10 +1,10 @@
-"""Views for the coarse network: features, the known maps, the picture, its alpha and where that is known.
+"""Write views for the coarse network: features, known maps, picture, alpha, and the weight of alpha.
 
 python -m training.matte.views OUT --photos DIR … [--pictures DIR --instances JSON …] [--first N] [--count N]
 
-Three of four are composites with exact alpha. The rest are free photographs with outlines, whose band is left
-out, as outlines are drawn by hand; and photographs in which MODNet cuts out the same as the product's networks: its
-soft edge is learned. A view that already exists is not made again: a run can be ended and resumed.
+Three of four views are composites with exact alpha. The others are free photographs with outlines, whose band has
+no weight because outlines are drawn by hand, and photographs in which MODNet cuts out the same subject as the
+product's networks; there its soft edge is the truth. Existing views are kept, so a run can be stopped and resumed.
 """
 
 from __future__ import annotations

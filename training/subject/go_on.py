@@ -1,9 +1,9 @@
-"""Go on training the head on views that `masked_views.py` makes, even while it makes them.
+"""Continue the training of the head on views of `masked_views.py`, even while these are still being written.
 
     python -m training.subject.go_on VIEWS OUT.safetensors --start HEAD.safetensors [--rank K --ranks N]
 
-HEAD is a file of `train.py`, of this script or of `bundled.py`. Several processes, each with its rank, take
-STEPS_A_ROUND steps on views of their own, then all go on from the mean of their values.
+HEAD is a file of `train.py`, of this script or of `bundled.py`. Several processes, each with its own rank, take
+STEPS_A_ROUND steps on different views; then all continue from the mean of their values.
 """
 
 from __future__ import annotations

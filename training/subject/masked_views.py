@@ -1,11 +1,11 @@
-"""Views of photographs with masks, of cut-outs and of what both networks agree on, with U²-Net-P's map.
+"""Write views of photographs with masks, of cut-outs, and of photographs on which both networks agree.
 
 python -m training.subject.masked_views OUT --voc DIR DIR --horses DIR --fashion DIR --people DIR --stamps DIR
     --coco DIR --instances JSON … --grounds DIR … [--count N] [--part K OF]
 
-A view is a file OUT/KIND-NAME.npz, so that `go_on.py` may learn from what already exists. The kinds take turns in
-the shares of SHARES until one gets to COUNT. Each photograph gives one view: the whole or a part, its light changed
-and mirrored half of the time.
+The views include U²-Net-P's map. Each is a file OUT/KIND-NAME.npz, so that `go_on.py` can already train on existing
+ones. The kinds alternate in the proportions of SHARES until there are COUNT views. Each photograph gives one view:
+the whole or a crop, with changed light half of the time and mirrored half of the time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Train the subject's head on the views of `views.py`; the backbone is not touched.
+"""Train the subject head on the views of `views.py`, with the backbone frozen.
 
 python -m training.subject.train VIEWS OUT.safetensors [--steps N] [--start HEAD.safetensors --rate R]
 """

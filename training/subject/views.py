@@ -1,11 +1,11 @@
-"""Views of photographs as the head sees them: patches' features, small pictures, and where the subject is.
+"""Write views of photographs as the head receives them: patch features, small pictures, and the subject's mask.
 
 python -m training.subject.views OUT --pictures DIR --instances JSON … --objects DIR …
 
-Only freely licensed photographs are used. Kinds, for the mixture of a batch: whole outlined photographs of the
-living and of things, and crops round single instances of both; the objects, photographs without outlines, get what
-U²-Net-P is sure of, but for those in `left_out.txt`; the portraits, those in `by_depth.txt`, the part of the depth
-map that goes with it.
+Only freely licensed photographs are used. The kinds, mixed in each batch, are whole outlined photographs of the
+living and of things, and crops around single instances of both. Objects are photographs without outlines, except
+for those in `left_out.txt`; their target is the region of which U²-Net-P is certain. Portraits are those in
+`by_depth.txt`; their target is the region of the depth map that matches U²-Net-P's map.
 """
 
 from __future__ import annotations

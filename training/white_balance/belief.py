@@ -1,10 +1,10 @@
-"""Fit what `dioptre.pipelines.light` makes of a network's belief: the share of a cast to take out, the confidence.
+"""Fit how `dioptre.pipelines.light` uses the network's belief, for the removal of a cast and for the confidence.
 
     python -m training.white_balance.belief --material DIR --network average.safetensors [--balanced 0.77]
 
-Prints `_SURE` and `_CHANCE`, fitted to pairs kept for validation: as much of a cast as possible taken out while
-balanced photographs change by --balanced at most, and the likeliest chance that a result is within GOOD_DE of the
-right one.
+Prints `_SURE` and `_CHANCE`, fitted to validation pairs. `_SURE` removes as much of a cast as possible while
+balanced photographs change by at most --balanced. `_CHANCE` gives the most likely chance that a result is within
+GOOD_DE of the right one.
 """
 
 from __future__ import annotations

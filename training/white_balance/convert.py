@@ -1,4 +1,4 @@
-"""Make weights/white-balance from the file of a training run. See README.md."""
+"""Convert the file of a training run to weights/white-balance. See README.md."""
 
 from __future__ import annotations
 

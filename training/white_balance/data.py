@@ -3,11 +3,11 @@ r"""Prepare the training material: thumbnails of balanced photographs and raws w
     python -m training.white_balance.data --photos DIR --augmenter DIR --raw DIR --spectral DIR --out DIR \
         [--more DIR]
 
-photos: correctly balanced photographs (PNG or JPEG, any folders below DIR). more: photographs for training alone;
-    those named in `more.txt` are taken.
+photos: correctly balanced photographs (PNG or JPEG, in any folders below DIR).
+more: photographs for training only; those named in `more.txt` are used.
 augmenter: `features.npy`, `mappingFuncs.npy`, `encoderBias.npy`, `encoderWeights.npy` of the white-balance emulator
     of Afifi and Brown (ICCV 2019), MIT.
-raw: folders CAMERA/numpy_data/*.npy with linear raw thumbnails and CAMERA/numpy_labels/*.npy with their light.
+raw: folders CAMERA/numpy_data/*.npy with linear raw thumbnails and CAMERA/numpy_labels/*.npy with their lights.
 spectral: cameras' sensitivities and training reflectances of rawtoaces-data (Apache-2.0).
 """
 

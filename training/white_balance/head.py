@@ -1,10 +1,11 @@
-"""Train what the estimator concludes from what it sees: the layers behind the convolutions, which stay as they are.
+"""Train the layers behind the estimator's convolutions, which stay frozen.
 
     python -m training.white_balance.head --material DIR --start average.safetensors --out DIR [--samples N]
 
-What the convolutions see of each picture is kept, so that a step over 256 pictures costs no more than one over a
-few of the whole network. Samples are added to those already in --out. What comes out lies the share --keep of the
-way from the values of --start to those that were learnt: after many rounds these know the samples by heart.
+The convolutions' features of each picture are stored, so that a step over 256 pictures costs no more than one over
+a few pictures with the whole network. Samples are added to those already in --out. The result is a blend of the
+values of --start and the trained values, with the weight --keep of the latter, because after many epochs these
+memorise the samples.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-"""Write the pairs that the benchmark scores: NAME_input.png and NAME_gt.png, none of them trained on.
+"""Write the pairs that the benchmark scores, NAME_input.png and NAME_gt.png, none of them used for training.
 
     python -m training.white_balance.held_out --photos DIR --material DIR --sensor DIR --spectral DIR --out DIR
 
-photos, material, spectral: as given to and made by `data.py`. sensor: NAME.npz with `raw` (uint16), `white_level`
-and `illuminant` of a camera that no training picture comes from.
+photos and spectral are the inputs of `data.py`, material is its output. sensor contains NAME.npz with `raw`
+(uint16), `white_level` and `illuminant` of a camera that no training picture comes from.
 
-emulated: held-out photographs, about four wrong camera settings each. style: the same under settings that were kept
-apart from training. balanced: the same, nothing wrong. dark: the same at a sixth of the light with a small sensor's
-noise, one wrong setting. developed: held-out raw thumbnails, wrong gains. camera: raws of the other sensor,
-developed with a rendering (matrix, filmic curve) unknown to training. shown: the same raws just shown, with neither
-matrix nor balance. known: held-out raws of the cameras trained on, just shown. own: pictures whose colour is their
-own (fires, stages, gradings), which are to stay as they are.
+The sets are: emulated, held-out photographs with about four wrong camera settings each; style, the same photographs
+with settings that training does not use; balanced, the same photographs unchanged; dark, the same at a sixth of the
+light with a small sensor's noise and one wrong setting; developed, held-out raw thumbnails with wrong gains;
+camera, raws of the other sensor, developed with a rendering (matrix, filmic curve) that training does not use;
+shown, the same raws unprocessed, with neither matrix nor balance; known, held-out unprocessed raws of the cameras
+used in training; own, pictures whose colour is their own (fires, stages, graded pictures) and must not change.
 """
 
 from __future__ import annotations

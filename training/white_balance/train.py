@@ -1,4 +1,4 @@
-"""Train the white-balance estimator; resumes from --out when it holds a checkpoint.
+"""Train the white-balance estimator; resumes from --out if it contains a checkpoint.
 
 python -m training.white_balance.train --material DIR --out DIR [--steps N]
 """

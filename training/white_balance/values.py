@@ -1,4 +1,4 @@
-"""The values of a network, between training runs; and those that lie between the values of two.
+"""Copy a network's values between training runs, and blend the values of two runs.
 
 python -m training.white_balance.values FIRST SECOND --share 0.5 --out FILE
 """
