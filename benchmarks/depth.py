@@ -40,7 +40,7 @@ FASTDEPTH_FILE = "package/ONNX/fastdepth_7.onnx"
 SCORES = ("AbsRel", "delta1", "correlation", "boundary F1")
 
 Predict = Callable[[np.ndarray], np.ndarray]
-"""sRGB-encoded picture (H, W, 3) float32 to inverse depth (any size, scale and shift)."""
+"""Maps an sRGB-encoded picture (H, W, 3), float32, to inverse depth of any size, scale and shift."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ SIZES = ("1x518x518", "2x392x518")
 AGREEMENT = 1e-4  # largest difference, as a fraction of the output's range; not checked for bfloat16
 
 Run = Callable[[Any], Any]
-"""From (n, h, w, 3) to (n, h, w), NumPy."""
+"""Maps pictures (n, h, w, 3) to depth (n, h, w), as NumPy arrays."""
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ from dioptre.cli.bench import scene
 from dioptre.pipelines.lens_blur import lens_blur
 
 Blur = Callable[[np.ndarray, np.ndarray, float, float], np.ndarray]
-"""Linear picture, disparity, focal disparity, largest radius in pixels for a disparity of 1: linear picture."""
+"""Maps linear picture, disparity, focal disparity and radius (px per unit of disparity) to the blurred picture."""
 
 
 def dioptre(linear: np.ndarray, disparity: np.ndarray, focal: float, radius: float) -> np.ndarray:

@@ -44,7 +44,7 @@ BEYOND_REACH = "glass"
 HOLE = 0.01  # smallest hole that is counted, as a fraction of the subject
 
 Cut = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""From picture (h, w, 3) and disparity (h, w) to alpha (h, w)."""
+"""Maps a picture (h, w, 3) and its disparity (h, w) to alpha (h, w)."""
 
 
 def items(data: Path, chosen: str) -> Iterator[tuple[str, str, str, np.ndarray, np.ndarray]]:

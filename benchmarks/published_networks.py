@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 Run = Callable[[np.ndarray], np.ndarray]
-"""From (1, h, w, 3) in [0, 1] to the enlarged picture, (1, H, W, 3), not clipped."""
+"""Maps a picture (1, h, w, 3) in [0, 1] to the enlarged picture (1, H, W, 3), not clipped."""
 
 
 def in_ncnn(model: str, packages: Path, *, threads: int | None = None) -> Run:

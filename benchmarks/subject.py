@@ -40,7 +40,7 @@ CASES = {"people and animals": 150, "things": 60}
 SEED = 3
 
 Find = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""From picture (h, w, 3) and disparity (h, w) to where the subject is, (h, w), True inside."""
+"""Maps a picture (h, w, 3) and its disparity (h, w) to the subject's mask (h, w), True inside."""
 
 
 def cases(

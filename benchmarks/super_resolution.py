@@ -33,7 +33,7 @@ from dioptre.pipelines.super_resolution import super_resolution
 from dioptre.pipelines.tiled import enlarge_tiled
 
 Method = Callable[[np.ndarray], np.ndarray]
-"""From (h, w, 3) in [0, 1] to the enlarged picture, not clipped."""
+"""Maps a picture (h, w, 3) in [0, 1] to the enlarged picture, not clipped."""
 
 
 def main() -> None:

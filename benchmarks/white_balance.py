@@ -39,7 +39,7 @@ RGB_TO_XYZ = np.array(
 SCORED_PIXELS = 4000  # evenly spaced; means over more pixels differ by less than 1 %
 
 Method = Callable[[np.ndarray], np.ndarray]
-"""sRGB-encoded picture (H, W, 3) float32 to the balanced one."""
+"""Maps an sRGB-encoded picture (H, W, 3), float32, to the balanced picture."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,14 +19,14 @@ from dioptre.models.loading import load_model
 from dioptre.models.registry import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 EARLY_BLOCKS = 6
-"""Blocks that stay as they are, all up to the second tap; the tokens at their taps are kept."""
+"""Number of frozen blocks, up to the second tap; the tokens at their taps are cached."""
 
 TAPS = dioptre_small().backbone.taps
 EARLY_TAPS = tuple(tap for tap in TAPS if tap < EARLY_BLOCKS)
 LATE_TAPS = tuple(tap - EARLY_BLOCKS for tap in TAPS if tap >= EARLY_BLOCKS)
 
 Values = dict[str, Any]
-"""Nested arrays by the names in the module. Of the second part: "head", "norm" and the stacked late "blocks"."""
+"""Nested arrays by their names in the module. The second part has "head", "norm" and the stacked late "blocks"."""
 
 
 @dataclass(frozen=True, kw_only=True)

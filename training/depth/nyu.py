@@ -19,16 +19,16 @@ DEPTHS = "nyu_depths"
 SPLIT = "splits.mat"
 
 INNER = (slice(6, 474), slice(7, 632))
-"""Rows and columns inside the white frame that the registration leaves round each picture."""
+"""Rows and columns inside the white frame that the registration leaves around each picture."""
 
 SCORED = (slice(45, 471), slice(41, 601))
-"""The window that papers score (Eigen et al. 2014)."""
+"""Window in which papers score (Eigen et al. 2014)."""
 
 SEEN_IN_EVALUATION = frozenset([*range(486, 494), *range(1336, 1345), *range(1446, 1449)])
-"""Frames of the rooms that pictures of the development split show: neither trained on nor used to choose."""
+"""Frames of rooms that also appear in evaluation pictures; they are used neither for training nor for choices."""
 
 KEPT_OUT = frozenset([*range(300, 340), *range(700, 730), *range(1000, 1040), *range(1250, 1280)])
-"""Ranges (neighbouring numbers share rooms) of which the training frames are kept out, to watch the training."""
+"""Ranges whose training frames are held out to watch the training; neighbouring frames share rooms."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,10 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 PATCH_PX = 14
 SHAPES = {"tall": (24, 18), "square": (18, 18), "wide": (18, 24)}
-"""Rows and columns of patches. A few fixed shapes, so that few programs are compiled."""
+"""Rows and columns of patches. There are only a few shapes, to compile few programs."""
 
 LARGE_SHAPES = {"large tall": (32, 24), "large square": (24, 24), "large wide": (24, 32)}
-"""For views of whole networks, which `gpu.py` trains."""
+"""Additional shapes of views for training the whole network with `gpu.py`."""
 
 _LEAST_KNOWN = 0.3
 _FLATTEST = 0.05  # views with a smaller standard deviation over mean are too flat to learn from

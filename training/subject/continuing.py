@@ -23,7 +23,7 @@ MIXTURE = {
     "stamp": 1.2,
     "self": 1.0,
 }
-"""Share of each kind of view."""
+"""Relative frequency of each kind of view."""
 
 _PATIENCE_S = 300
 _PLANES = ("picture", "target", "weight", "edges")

@@ -7,7 +7,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 NO_PHOTOGRAPHS = ("cartoon", "symbols", "naturalforces", "space", "seasonal", "town", "toys", "people", "medical")
-"""Folders of Tux Paint's stamps that hold drawings, or things that fill no picture."""
+"""Folders of Tux Paint's stamps with drawings, or with objects that are unsuitable as a main subject."""
 
 
 def composite(

@@ -50,7 +50,7 @@ _SHARE = (0.03, 0.85)  # smallest and largest fraction of the picture that a sub
 
 Job = Callable[[np.random.Generator], View | None]
 Jobs = dict[str, list[tuple[str, Job]]]
-"""Names and views to come, by kind."""
+"""Names and makers of the views still to be written, by kind."""
 
 
 def changed(

@@ -46,7 +46,7 @@ class Masked:
 
 
 Named = tuple[str, Callable[[], Masked]]
-"""A photograph's name and how to read it with its masks."""
+"""Name of a photograph, and a function that reads it with its masks."""
 
 
 def voc(pictures: Path, masks: Path) -> Iterator[Named]:

@@ -27,7 +27,7 @@ from training.values import load_network, save_network
 from .loss import Batch, loss_of
 
 MIXTURE = {"alive": 3, "alive-crops": 1, "things": 1, "things-crops": 2, "objects": 3, "portraits": 1}
-"""Views of each kind in a batch."""
+"""Number of views of each kind in a batch."""
 
 STEPS, RATE, WARM_UP, LAST_RATE = 2000, 2e-3, 100, 1e-5
 DECAY, AVERAGED = 0.05, 0.995

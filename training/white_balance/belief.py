@@ -36,9 +36,9 @@ from .values import go_on_from
 
 SHARES = np.linspace(0, 1, 9)
 SLOPES = 0.287, 0.712
-"""Of the belief's log odds and of the logarithm of the cast's length: fitted once, with unknown cameras too."""
+"""Weights of the belief's log odds and of the logarithm of the cast's length, fitted once with unknown cameras."""
 WEIGHTS = {"emulated": 2.0, "styles": 2.0, "shown": 0.5}
-"""Of the sets for the confidence: wrong settings are what photographs have, raws just shown are hardly met."""
+"""Weights of the sets for the confidence: wrong settings are frequent in photographs, unprocessed raws are rare."""
 SCORED = 500
 
 
