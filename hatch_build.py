@@ -10,7 +10,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg, misc]
-    """Build hook of hatchling. `install.py` skips it, because it copies weights and plug-ins itself."""
+    """hatchling's build hook. `install.py` skips it, because it copies weights and plug-ins itself."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable" or os.environ.get("DIOPTRE_BUILD_CORE_ONLY"):

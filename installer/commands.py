@@ -117,7 +117,7 @@ def _install(where: Folders, console: Console, wanted: options.Options) -> None:
     """Install or update Dioptre, and put the plug-ins into the editors' own folders or only into the named ones."""
     made = ensure(where, console, repair=wanted.repair, changes=wanted.extras)
     named = wanted.folders
-    portable = bool(os.environ.get("DIOPTRE_HOME") or named)  # Then no folders except the named ones are touched.
+    portable = bool(os.environ.get("DIOPTRE_HOME") or named)  # Only the named folders may then be changed.
     if (CHECKOUT / "plugin" / "gimp").is_dir():
         plugins.install_gimp(where, console, _gimp(), chosen=named.get("--gimp-dir"), portable=portable)
     if (CHECKOUT / "plugin" / "krita").is_dir():
@@ -254,7 +254,7 @@ def make_bundle(where: Folders, console: Console, folder: Path) -> None:
 
 
 def _refuse_folder_in_use(where: Folders) -> None:
-    """Refuse a folder that contains other files, among which Dioptre's own would lie."""
+    """Refuse a folder that already contains unrelated files."""
     if contents.is_home(where) or not (found := contents.strangers(where)):
         return
     names = ", ".join(path.name for path in found[:3]) + (" and others" if len(found) > 3 else "")

@@ -1,7 +1,7 @@
 """Knows which files in the data, cache and log folders belong to Dioptre; all others are left alone.
 
-DIOPTRE_HOME may name a folder that already has a `data`, `cache` or `log` folder of the user's. A name alone does
-not prove that a folder is Dioptre's: other programs have a `cache/depth` or `cache/pip`, too.
+DIOPTRE_HOME may name a folder that already contains the user's own `data`, `cache` or `log` folder. A name alone
+does not prove that a folder is Dioptre's: other programs have a `cache/depth` or `cache/pip`, too.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class Folders:
 
     @property
     def lock(self) -> Path:
-        """File that is locked during an installation; outside the data folder, so that this can be removed."""
+        """File that is locked during an installation; outside the data folder, which may be removed meanwhile."""
         return self.data.with_name(f"{self.data.name}.install.lock")
 
     @property
@@ -318,7 +318,7 @@ class Installer:
         self._run(line, what="Installing the Python packages failed", total=total)
 
     def _run(self, command: Sequence[str], *, what: str, total: int = 0) -> None:
-        """Run one step and log its output. It inherits the lock, so no second installation can run beside it."""
+        """Run one step and log its output. It inherits the lock, so no second installation can run meanwhile."""
         tail: list[str] = []
         collected = 0
         with self._folders.log_file.open("a", encoding="utf-8") as log:

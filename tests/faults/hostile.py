@@ -1,4 +1,4 @@
-"""Small files that demand much memory or time, each valid as far as a reader can see before paying that price."""
+"""Small files that need much memory or time to read, although each of them looks valid at first."""
 
 from __future__ import annotations
 

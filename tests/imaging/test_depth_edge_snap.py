@@ -72,7 +72,7 @@ def test_something_in_front_of_the_subject_stays_as_it_is() -> None:
 
 
 def test_a_thin_thing_on_a_table_that_recedes_keeps_its_step_all_round() -> None:
-    """For a saucer: across the band, the table rises towards the viewer by more than the saucer's height."""
+    """Example: under a saucer, the table rises within the band by more than the saucer's height."""
     matte, distance = disc()
     table = np.tile(np.linspace(0.1, 0.8, 200, dtype=np.float32)[:, None], (1, 200))
     saucer = 0.03 * np.clip(0.5 - (distance + 3) / 3, 0, 1)  # Soft, and three pixels too small.

@@ -83,7 +83,7 @@ def test_the_subject_and_its_focus_agree(full: Inputs, at: tuple[float, float] |
     quick = kept_subject(small, small_near, at=scaled, quick=True)
     expected = resize(wanted.alpha, SMALL, method="area")
     assert np.abs(found.alpha - expected).mean() < 0.01
-    assert np.abs(quick.alpha - expected).mean() < 0.05  # Neither hair nor a second pass.
+    assert np.abs(quick.alpha - expected).mean() < 0.05  # The draft has neither hair nor a second pass.
     assert found.kind == wanted.kind
     assert found.focal_disparity == pytest.approx(wanted.focal_disparity, abs=0.01)
 

@@ -1,4 +1,4 @@
-"""Repairs change only the selection, join it without a step, and refuse nonsensical input with a message."""
+"""Repairs change only the selection, blend in without a step, and refuse nonsensical input with a message."""
 
 from __future__ import annotations
 

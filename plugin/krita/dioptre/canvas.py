@@ -72,7 +72,7 @@ class Canvas(QLabel):
         marker: tuple[float, float] | None,
         automatic: tuple[float, float] | None,
     ) -> None:
-        """Show a picture and what is drawn over it. All places are fractions of the picture.
+        """Show a picture and what is drawn over it. All positions are fractions of the picture.
 
         Args:
             image: The picture; None clears the canvas and resets the zoom.

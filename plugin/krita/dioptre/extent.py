@@ -17,9 +17,9 @@ _LEFT, _TOP, _RIGHT, _BOTTOM = range(4)  # Indices of the edges below.
 def taking_part(frozen: Snapshot, canvas: Rect) -> Generator[None, None, Rect]:
     """Find the rectangle of a layer to process, in steps.
 
-    It contains the part on the canvas and extends beyond each side where the layer is opaque out there. A side that
-    is not opaque is cut at the canvas if the layer covers the canvas opaquely or mostly ends at that side. A layer
-    outside the canvas is processed whole.
+    It contains the part on the canvas and extends beyond each side where the layer is opaque outside the canvas. A
+    side that is not opaque is cut at the canvas if the layer is opaque all over the canvas or mostly ends at that
+    side. A layer outside the canvas is processed whole.
 
     Args:
         frozen: The layer's pixels.

@@ -40,7 +40,7 @@ class Run(QObject):
         self.ticket: Ticket | None = None
         self.done = False
         self.makes_layers = False
-        self.rereads = False  # whether it changes what the preview shows
+        self.rereads = False  # Whether the run changes the layer that the preview shows.
         self._stepper = Stepper()
 
     def cancel(self) -> None:

@@ -68,7 +68,7 @@ def insert(
         source: The layer that the result was computed from.
         described: The operation.
         built: The new layers, the topmost first.
-        copy: Copy of the source, if `needs_copy`.
+        copy: Copy of the source if `needs_copy` is true, otherwise None.
         scratch: Hidden documents in which to assemble the group.
 
     Returns:

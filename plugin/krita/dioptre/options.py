@@ -30,7 +30,7 @@ from .shapes_row import ShapesRow
 
 STEPS = 1000  # Number of slider positions.
 LABEL_PX = 84  # Minimum width; longer labels wrap.
-# The label takes up to this fraction of a row's width, before all else in it.
+# The label takes up to this fraction of a row's width, ahead of everything else in it.
 LABEL_SHARE, LABEL_STRETCH = 0.36, 100
 GAP_PX = 4
 BLUR, RANGE = "f_number", "focus_range"  # The option of the first row, and the option that the histogram replaces.
@@ -159,7 +159,7 @@ def _below(column: QVBoxLayout, row: QWidget) -> QWidget | None:
 
 
 class Row(QWidget):
-    """Row of one option."""
+    """Row for one option."""
 
     def __init__(self, parameter: Parameter, on_change: OnChange) -> None:
         super().__init__()
@@ -306,7 +306,7 @@ class SwitchRow(Row):
 
 
 class PointRow(Row):
-    """Row of a point that is clicked in the preview."""
+    """Row for a point that is clicked in the preview."""
 
     def __init__(self, parameter: Parameter, on_change: OnChange) -> None:
         super().__init__(parameter, on_change)

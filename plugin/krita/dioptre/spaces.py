@@ -49,7 +49,7 @@ EXCHANGE = Space("RGBA", "F32", "sRGB-elle-V2-g10.icc")
 """Target for spaces that the worker does not accept: floats keep colours outside sRGB."""
 
 DEPTH = Space("GRAYA", "F32", "Gray-D50-elle-V2-srgbtrc.icc")
-"""Space of depth layers: floats that look as in an sRGB-encoded picture (0.5 is the middle grey of 8 bits)."""
+"""Space of depth layers: floats displayed like an sRGB-encoded picture (0.5 is the middle grey of 8 bits)."""
 
 _ENCODED = {
     "RGBA": ("sRGB-elle-V2-srgbtrc.icc", "sRGB-elle-V4-srgbtrc.icc", "sRGB built-in"),

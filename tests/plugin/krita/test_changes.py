@@ -297,7 +297,7 @@ def test_the_layer_that_was_active_stays_so_when_krita_changes_it_late(
 
 
 def test_lens_blur_uses_the_depth_layer_that_there_is(plugin: types.SimpleNamespace, document: Document) -> None:
-    """Without one, it creates one, which Update re-estimates unless it was painted on."""
+    """Without a depth layer, lens blur creates one, which Update re-estimates unless it was painted on."""
     node, described = photo(document), plugin.catalogue.operation("lens_blur")
     assert read(plugin, described, document, node).depth is None
     group = made(plugin, "lens_blur", document, node)

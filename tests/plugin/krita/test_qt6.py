@@ -96,7 +96,7 @@ def test_a_moved_slider_tells_its_option(qt: types.SimpleNamespace) -> None:
     described = qt.catalogue.OPERATIONS["portrait"]
     options = qt.options.Options(described, lambda name, value: changes.append((name, value)), changes.append)
     row = options._rows["f_number"]
-    row._slider.setValue(row._slider.maximum())  # The most blur.
+    row._slider.setValue(row._slider.maximum())  # The maximum blur.
     row._field.setValue(8.0)
     assert changes == [("f_number", pytest.approx(0.7)), ("f_number", 8.0)]
     options._rows["focus_range"]._tick.setChecked(False)

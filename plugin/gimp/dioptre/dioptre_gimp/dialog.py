@@ -1,8 +1,7 @@
 """An operation's dialog, which combines the state, its views, the previews and the result.
 
 The dialog never blocks: reading layers, waiting for the worker and creating layers run in steps from GLib's main
-loop.
-Only the last step changes the document, so Cancel leaves it untouched.
+loop. Only the last step changes the document, so Cancel leaves it untouched.
 """
 
 from __future__ import annotations

@@ -83,9 +83,8 @@ def insert(source: Source, operation: Operation, filled: list[Filled]) -> Gimp.L
     """Insert the layers above their source, in a group unless they are only data; call it inside an `undo_step`.
 
     If the source is not plain and opaque (it has transparency, a mask, or another mode or opacity), the group
-    replaces it:
-    the group takes the source's mode, opacity and mask, and the source is hidden. Otherwise the source does not
-    change.
+    replaces it: the group takes the source's mode, opacity and mask, and the source is hidden. Otherwise the source
+    does not change.
 
     Returns:
         The group, or the first layer if there is no group.

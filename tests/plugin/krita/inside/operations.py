@@ -88,7 +88,7 @@ def check_depth_from_the_menu():
 
 def check_portrait_undo_redo():
     document, node = yield from photo()
-    trigger("add_new_paint_layer")  # The step before.
+    trigger("add_new_paint_layer")  # The preceding undo step.
     yield from settle(document)
     document.setActiveNode(node)
     yield from settle(document)
@@ -150,7 +150,7 @@ def check_update_is_one_undo_step():
     """Its layers are swapped one by one, but undoing or redoing one of these steps affects all of them."""
     document, node = yield from photo()
     group = yield from finish(dioptre.start("portrait", node=node, f_number=1.0))
-    trigger("add_new_paint_layer")  # The step before.
+    trigger("add_new_paint_layer")  # The preceding undo step.
     yield from settle(document)
     was = names(document.rootNode())
     child(group, "Result").setOpacity(200)

@@ -140,7 +140,7 @@ def check_nothing_hidden_takes_part():
     yield from changing(click(*at(0.3, 0.75)))
     slider = widget(QWidget, "dioptre_option_f_number").findChild(QSlider)
     slider.setFocus()
-    person.keys("End")  # The most blur.
+    person.keys("End")  # The maximum blur.
     yield from soon("the f-number", lambda: state().options["f_number"], 0.7)
     second, _node = yield from open_photo()
     yield from soon("the other layer is read", lambda: docker().session._source.document == second, True)
