@@ -31,7 +31,7 @@ from dioptre_link.errors import DioptreError
 from . import parcel, problems
 from .budget import Limits
 from .confinement import memory_bytes
-from .decode import Decoded, require_finite
+from .decoded import Decoded, require_finite
 from .picture import Source
 
 OPEN_S = 20.0  # time limit for opening the file; waking a sleeping disk takes ten seconds

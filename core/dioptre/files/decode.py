@@ -10,20 +10,23 @@ from __future__ import annotations
 import mmap
 import os
 import stat
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import containers, exif, gain_map_reading, heif_boxes, problems, tiff_tags
+from . import containers, exif, gain_map_reading, heif_boxes, problems
 from .budget import Budget
+from .decode_heic import decode_heic
+from .decode_lab import decode_8_bit_lab, is_8_bit_lab
+from .decoded import Decoded, damaged, full_range, note_hdr, packed_bits, require_finite, turned
 from .gain_map import GainMap
 from .picture import Colour, Format, Source, recognise
+from .tiff_properties import describe_tiff
 from .unchanged import unchanged
 from .vips import vips
 
@@ -38,29 +41,6 @@ _LOADERS = {
     Format.GIF: "gifload_source",
 }
 _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-_COMPRESSION = {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate"}
-
-
-@dataclass(kw_only=True)
-class Decoded:
-    """The content of a picture file before colour conversion.
-
-    Attributes:
-        codes: uint8, uint16 (full range) or float32 (H, W, C), upright, colour channels first, followed by alpha if
-            `source.alpha`.
-        source: the file's properties.
-        premultiplied: whether colour is multiplied by alpha (libvips has already divided it in TIFF files).
-        messages: sentences for the user.
-        sha256: hash of exactly the bytes that were decoded; empty if only the header was read.
-        gain_map: the gain map, upright; None if the file has none.
-    """
-
-    codes: np.ndarray
-    source: Source
-    premultiplied: bool = False
-    messages: list[str] = field(default_factory=list)
-    sha256: str = ""
-    gain_map: GainMap | None = None
 
 
 def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
@@ -89,21 +69,6 @@ def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
 def decoding(path: Path, *, max_megapixels: float | None = None) -> Iterator[Decoded]:
     """Decode a picture for the duration of the block. `apart` does the same in another process."""
     yield decode(path, max_megapixels=max_megapixels)
-
-
-def require_finite(decoded: Decoded, path: Path) -> None:
-    """Raise DamagedPicture if values are NaN or infinite."""
-    codes = decoded.codes
-    with np.errstate(over="ignore", invalid="ignore"):
-        suspicious = codes.dtype.kind == "f" and not np.isfinite(codes.sum(dtype=np.float64))
-    if suspicious:
-        wrong = int(codes.size - np.isfinite(codes).sum())
-        raise problems.DamagedPicture(
-            "{file} contains {wrong} values that are NaN or infinite.",
-            hint="Open it in an editor, flatten it and export it again.",
-            file=problems.shown(path),
-            wrong=wrong,
-        )
 
 
 def describe(path: Path) -> Source:
@@ -161,9 +126,9 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
             formats=FORMATS,
         )
     if kind is Format.HEIC:
-        return _decode_heic(file, path, budget)
-    if kind is Format.TIFF and _is_8_bit_lab(file):
-        return _decode_8_bit_lab(file, path, budget)
+        return decode_heic(file, path, budget)
+    if kind is Format.TIFF and is_8_bit_lab(file):
+        return decode_8_bit_lab(file, path, budget)
     try:
         source = vips().Source.new_from_descriptor(file.fileno())
         load = getattr(vips().Image, _LOADERS[kind])
@@ -176,14 +141,14 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
             image = image.colourspace("lab") if found.source.colour is Colour.LAB else image
             codes = _values(image, path)
             if found.source.packed_bits:
-                codes = _full_range(codes, found.source.packed_bits)
+                codes = full_range(codes, found.source.packed_bits)
             found.codes = turned(codes, found.source.orientation)
             if kind is Format.JPEG and found.source.colour is Colour.RGB:
                 found.gain_map = _gain_map(file, budget, found.source.orientation)
                 if found.gain_map is None and gain_map_reading.HDRGM.encode() in (found.source.xmp or b""):
                     found.messages.append(f"The gain map of {path.name} cannot be read; light above white is lost.")
     except vips().Error as error:
-        raise _damaged(path) from error
+        raise damaged(path) from error
     return found
 
 
@@ -232,14 +197,14 @@ def _describe(found: Decoded, image: Any, file: BinaryIO, path: Path, start: byt
     if kind is Format.JPEG:
         _describe_jpeg(found, file)
     elif kind is Format.TIFF:
-        _describe_tiff(found, file, path)
+        describe_tiff(found, file, path)
     elif kind is Format.WEBP:
         found.source = replace(found.source, lossless=b"VP8L" in start[12:64])
     elif kind is Format.AVIF:
         depth = image.get("bits-per-sample") if "bits-per-sample" in image.get_fields() else 8
-        found.source = replace(found.source, orientation=1, packed_bits=_packed(depth))  # libheif applies it
+        found.source = replace(found.source, orientation=1, packed_bits=packed_bits(depth))  # libheif applies it
         if heif_boxes.is_hdr(start):
-            _note_hdr(found.messages, path)
+            note_hdr(found.messages, path)
 
 
 def _describe_jpeg(found: Decoded, file: BinaryIO) -> None:
@@ -258,60 +223,6 @@ def _gain_map(file: BinaryIO, budget: Budget, orientation: int) -> GainMap | Non
     return None if found is None else replace(found, codes=turned(found.codes, orientation))
 
 
-def _describe_tiff(found: Decoded, file: BinaryIO, path: Path) -> None:
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if tiff_tags.pixels_end(data) > len(data) or tiff_tags.pixels_overlap(data):
-            raise _damaged(path)
-        read = tiff_tags.first_directory(data)
-        if read is None:
-            return
-        head, first = read
-
-        def number(tag: int, otherwise: int) -> int:
-            return (*exif.integers(data, head, first.entries.get(tag)), otherwise)[0]
-
-        found.source = replace(
-            found.source,
-            exif=tiff_tags.to_exif(data),
-            compression=_COMPRESSION.get(number(0x0103, 8), "deflate"),
-            colour=Colour.PALETTE if number(0x0106, 2) == 3 else found.source.colour,
-            orientation=orientation if 1 <= (orientation := number(exif.ORIENTATION, 1)) <= 8 else 1,
-        )
-
-
-def _is_8_bit_lab(file: BinaryIO) -> bool:
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        read = tiff_tags.first_directory(data)
-        if read is None:
-            return False
-        head, first = read
-        tags = [exif.integers(data, head, first.entries.get(tag)) for tag in (0x0106, 0x0102)]
-        return tags == [(8,), (8, 8, 8)]
-
-
-def _decode_8_bit_lab(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
-    """Decode 8-bit Lab with Pillow, because libvips treats it as damaged."""
-    from PIL import Image
-
-    found = Decoded(codes=np.empty((0, 0, 3), np.float32), source=Source(format=Format.TIFF, colour=Colour.LAB))
-    _describe_tiff(found, file, path)
-    if budget is None:
-        return found
-    try:
-        with warnings.catch_warnings():  # the budget replaces Pillow's warning about large pictures
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(file) as image:
-                budget.check_picture(image.width, image.height, bytes_per_pixel=30)
-                codes = np.asarray(image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise _damaged(path) from error
-    lab = np.empty(codes.shape, np.float32)
-    np.multiply(codes[..., 0], np.float32(100 / 255), out=lab[..., 0])
-    lab[..., 1:] = codes[..., 1:].view(np.int8)
-    found.codes = turned(lab, found.source.orientation)
-    return found
-
-
 def _values(image: Any, path: Path) -> np.ndarray:
     """Decode an image to uint8, uint16 or float32 (H, W, C)."""
     if image.format not in ("uchar", "ushort", "float", "double", "uint"):
@@ -327,17 +238,6 @@ def _values(image: Any, path: Path) -> np.ndarray:
     kind = {"uchar": np.uint8, "ushort": np.uint16, "uint": np.uint32}.get(image.format, np.float32)
     codes = np.frombuffer(image.write_to_memory(), kind).reshape(image.height, image.width, image.bands)
     return (codes >> 16).astype(np.uint16) if wide else codes
-
-
-def turned(codes: np.ndarray, orientation: int) -> np.ndarray:
-    """Rotate and mirror an array according to the EXIF orientation, as a view."""
-    if orientation in (5, 6, 7, 8):
-        codes = codes.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        codes = codes[::-1]
-    if orientation in (2, 3, 6, 7):
-        codes = codes[:, ::-1]
-    return codes
 
 
 def decoded_grey(blob: bytes, *, budget: Budget) -> np.ndarray | None:
@@ -375,68 +275,3 @@ def _resolution(image: Any) -> tuple[float, float] | None:
 
 def _blob(image: Any, name: str) -> bytes | None:
     return bytes(image.get(name)) if name in image.get_fields() else None
-
-
-def _decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
-    try:
-        import pillow_heif
-    except ImportError as error:
-        raise problems.NotAPicture(
-            "{file} is a HEIC picture, and support for it is not installed.",
-            hint="Install Dioptre with its extra 'heic', or export the picture as JPEG.",
-            file=problems.shown(path),
-        ) from error
-    try:
-        heif = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
-        if budget is None:
-            codes = np.empty((0, 0, len(heif.mode.split(";")[0])), np.uint8)
-        else:
-            budget.check_picture(heif.size[0], heif.size[1], bytes_per_pixel=40)
-            codes = np.asarray(heif)
-    except (ValueError, RuntimeError, SyntaxError, EOFError, IndexError) as error:
-        raise _damaged(path) from error
-    if codes.ndim == 2:
-        codes = codes[..., None]
-    info = heif.info
-    packed_bits = _packed(info.get("bit_depth", 8)) if codes.dtype == np.uint16 else 0
-    if packed_bits:
-        codes = _full_range(codes, packed_bits)
-    messages: list[str] = []
-    if info.get("nclx_profile", {}).get("transfer_characteristics") in (16, 18):
-        _note_hdr(messages, path)
-    bands = codes.shape[2]
-    source = Source(
-        format=Format.HEIC,
-        bits=8 * codes.dtype.itemsize,
-        packed_bits=packed_bits,
-        colour=Colour.GREY if bands < 3 else Colour.RGB,
-        alpha=bands in (2, 4),
-        icc=info.get("icc_profile") or None,
-        exif=exif.strip_prefix(info.get("exif")),
-        xmp=info.get("xmp") or None,
-        orientation=1,  # libheif applies it
-    )
-    return Decoded(codes=codes, source=source, premultiplied=heif.premultiplied_alpha, messages=messages)
-
-
-def _packed(depth: int) -> int:
-    """Return the bit depth if it is 10 or 12, else 0."""
-    return depth if depth in (10, 12) else 0
-
-
-def _full_range(codes: np.ndarray, bits: int) -> np.ndarray:
-    """Stretch values in the top bits of uint16 to the full range, with white at 65535."""
-    top = 65536 - (1 << (16 - bits))
-    return ((codes.astype(np.uint32) * 65535 + top // 2) // top).astype(np.uint16)
-
-
-def _note_hdr(messages: list[str], path: Path) -> None:
-    messages.append(f"{path.name} is an HDR picture (PQ or HLG). Its tones are treated as sRGB.")
-
-
-def _damaged(path: Path) -> problems.DamagedPicture:
-    return problems.DamagedPicture(
-        "{file} is damaged or incomplete.",
-        hint="Copy it again from the camera or its source, or open it in an editor and export it again.",
-        file=problems.shown(path),
-    )

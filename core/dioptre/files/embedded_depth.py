@@ -25,7 +25,8 @@ from dioptre.imaging.embedded import EmbeddedDepth
 
 from . import containers, exif, notes, problems
 from .budget import Budget
-from .decode import budget_of, decoded_grey, opened, turned
+from .decode import budget_of, decoded_grey, opened
+from .decoded import turned
 from .picture import Format, recognise
 
 _GDEPTH = "http://ns.google.com/photos/1.0/depthmap/"

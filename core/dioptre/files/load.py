@@ -15,7 +15,8 @@ from dioptre.imaging.layers import Rows, all_rows
 from . import colour_profile, exif, matrix_profile
 from .colour_profile import BadProfile, ColourModel
 from .curves import in_bands, srgb_curve
-from .decode import Decoded, decoding
+from .decode import decoding
+from .decoded import Decoded
 from .gain_map import GainMap
 from .picture import Colour, Picture, Source
 from .problems import changed, reading

@@ -19,7 +19,7 @@ from dioptre.imaging.embedded import EmbeddedDepth
 from dioptre_link.errors import DioptreError
 from dioptre_link.language import Message
 
-from .decode import Decoded
+from .decoded import Decoded
 from .gain_map import PARAMETERS, GainMap
 from .picture import Colour, Format, Source
 

@@ -1,0 +1,56 @@
+"""Decode HEIC with pillow-heif (the extra `heic`), because libvips' wheel has no HEVC decoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from . import exif, problems
+from .budget import Budget
+from .decoded import Decoded, damaged, full_range, note_hdr, packed_bits
+from .picture import Colour, Format, Source
+
+
+def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
+    """Decode a HEIC picture within a budget; without a budget, read only its properties."""
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise problems.NotAPicture(
+            "{file} is a HEIC picture, and support for it is not installed.",
+            hint="Install Dioptre with its extra 'heic', or export the picture as JPEG.",
+            file=problems.shown(path),
+        ) from error
+    try:
+        heif = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
+        if budget is None:
+            codes = np.empty((0, 0, len(heif.mode.split(";")[0])), np.uint8)
+        else:
+            budget.check_picture(heif.size[0], heif.size[1], bytes_per_pixel=40)
+            codes = np.asarray(heif)
+    except (ValueError, RuntimeError, SyntaxError, EOFError, IndexError) as error:
+        raise damaged(path) from error
+    if codes.ndim == 2:
+        codes = codes[..., None]
+    info = heif.info
+    bits = packed_bits(info.get("bit_depth", 8)) if codes.dtype == np.uint16 else 0
+    if bits:
+        codes = full_range(codes, bits)
+    messages: list[str] = []
+    if info.get("nclx_profile", {}).get("transfer_characteristics") in (16, 18):
+        note_hdr(messages, path)
+    bands = codes.shape[2]
+    source = Source(
+        format=Format.HEIC,
+        bits=8 * codes.dtype.itemsize,
+        packed_bits=bits,
+        colour=Colour.GREY if bands < 3 else Colour.RGB,
+        alpha=bands in (2, 4),
+        icc=info.get("icc_profile") or None,
+        exif=exif.strip_prefix(info.get("exif")),
+        xmp=info.get("xmp") or None,
+        orientation=1,  # libheif applies it
+    )
+    return Decoded(codes=codes, source=source, premultiplied=heif.premultiplied_alpha, messages=messages)

@@ -1,0 +1,50 @@
+"""Decode TIFF files with 8-bit Lab with Pillow, because libvips treats them as damaged."""
+
+from __future__ import annotations
+
+import mmap
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from . import exif, tiff_tags
+from .budget import Budget
+from .decoded import Decoded, damaged, turned
+from .picture import Colour, Format, Source
+from .tiff_properties import describe_tiff
+
+
+def is_8_bit_lab(file: BinaryIO) -> bool:
+    """Return whether an open TIFF file holds Lab with 8 bits per channel."""
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        read = tiff_tags.first_directory(data)
+        if read is None:
+            return False
+        head, first = read
+        tags = [exif.integers(data, head, first.entries.get(tag)) for tag in (0x0106, 0x0102)]
+        return tags == [(8,), (8, 8, 8)]
+
+
+def decode_8_bit_lab(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
+    """Decode 8-bit Lab within a budget; without a budget, read only the file's properties."""
+    from PIL import Image
+
+    found = Decoded(codes=np.empty((0, 0, 3), np.float32), source=Source(format=Format.TIFF, colour=Colour.LAB))
+    describe_tiff(found, file, path)
+    if budget is None:
+        return found
+    try:
+        with warnings.catch_warnings():  # the budget replaces Pillow's warning about large pictures
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(file) as image:
+                budget.check_picture(image.width, image.height, bytes_per_pixel=30)
+                codes = np.asarray(image)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise damaged(path) from error
+    lab = np.empty(codes.shape, np.float32)
+    np.multiply(codes[..., 0], np.float32(100 / 255), out=lab[..., 0])
+    lab[..., 1:] = codes[..., 1:].view(np.int8)
+    found.codes = turned(lab, found.source.orientation)
+    return found

@@ -1,0 +1,85 @@
+"""The content of a picture file before colour conversion, and what the decoders share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from . import problems
+from .gain_map import GainMap
+from .picture import Source
+
+
+@dataclass(kw_only=True)
+class Decoded:
+    """The content of a picture file before colour conversion.
+
+    Attributes:
+        codes: uint8, uint16 (full range) or float32 (H, W, C), upright, colour channels first, followed by alpha if
+            `source.alpha`.
+        source: the file's properties.
+        premultiplied: whether colour is multiplied by alpha (libvips has already divided it in TIFF files).
+        messages: sentences for the user.
+        sha256: hash of exactly the bytes that were decoded; empty if only the header was read.
+        gain_map: the gain map, upright; None if the file has none.
+    """
+
+    codes: np.ndarray
+    source: Source
+    premultiplied: bool = False
+    messages: list[str] = field(default_factory=list)
+    sha256: str = ""
+    gain_map: GainMap | None = None
+
+
+def require_finite(decoded: Decoded, path: Path) -> None:
+    """Raise DamagedPicture if values are NaN or infinite."""
+    codes = decoded.codes
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspicious = codes.dtype.kind == "f" and not np.isfinite(codes.sum(dtype=np.float64))
+    if suspicious:
+        wrong = int(codes.size - np.isfinite(codes).sum())
+        raise problems.DamagedPicture(
+            "{file} contains {wrong} values that are NaN or infinite.",
+            hint="Open it in an editor, flatten it and export it again.",
+            file=problems.shown(path),
+            wrong=wrong,
+        )
+
+
+def turned(codes: np.ndarray, orientation: int) -> np.ndarray:
+    """Rotate and mirror an array according to the EXIF orientation, as a view."""
+    if orientation in (5, 6, 7, 8):
+        codes = codes.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        codes = codes[::-1]
+    if orientation in (2, 3, 6, 7):
+        codes = codes[:, ::-1]
+    return codes
+
+
+def packed_bits(depth: int) -> int:
+    """Return the bit depth if it is 10 or 12, else 0."""
+    return depth if depth in (10, 12) else 0
+
+
+def full_range(codes: np.ndarray, bits: int) -> np.ndarray:
+    """Stretch values in the top bits of uint16 to the full range, with white at 65535."""
+    top = 65536 - (1 << (16 - bits))
+    return ((codes.astype(np.uint32) * 65535 + top // 2) // top).astype(np.uint16)
+
+
+def note_hdr(messages: list[str], path: Path) -> None:
+    """Add the message for a picture whose HDR transfer function is ignored."""
+    messages.append(f"{path.name} is an HDR picture (PQ or HLG). Its tones are treated as sRGB.")
+
+
+def damaged(path: Path) -> problems.DamagedPicture:
+    """Return the error for a file that is damaged or incomplete."""
+    return problems.DamagedPicture(
+        "{file} is damaged or incomplete.",
+        hint="Copy it again from the camera or its source, or open it in an editor and export it again.",
+        file=problems.shown(path),
+    )
