@@ -233,7 +233,7 @@ def test_run_again_the_contact_sheet_keeps_its_rows(photos: Path) -> None:
     assert first.count("<figure>") == len(NAMES)
     assert "process " in first  # The messages of the results.
     again = batch(photos)
-    assert len(again.failures) == len(NAMES)  # They already exist.
+    assert len(again.failures) == len(NAMES)  # The results already exist.
     assert page.read_text(encoding="utf-8") == first
     batch(photos, resume=True)
     assert page.read_text(encoding="utf-8") == first

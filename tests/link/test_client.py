@@ -1,4 +1,4 @@
-"""A client and a real worker process with a fake operation: all situations that an editor meets.
+"""A client and a real worker process with a fake operation: all situations that an editor can encounter.
 
 Uses only unittest, so that a bare Python 3.10 can run it, too; `DIOPTRE_TEST_PYTHON` is then the worker's Python.
 """

@@ -309,7 +309,7 @@ def test_pieces_make_the_picture_again(linear):
 
 
 def test_the_background_piece_goes_on_behind_all_of_a_large_subject():
-    """This also applies where no blur could show it: moving the subject away must not leave a hole."""
+    """The background is filled even where no blur shows it: moving the subject away must not leave a hole."""
     size = (384, 384)
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
     subject = np.hypot(y - 192, x - 192) < 150

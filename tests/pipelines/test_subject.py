@@ -260,7 +260,7 @@ def test_a_region_of_a_scene_is_no_subject_from_close_by_either(monkeypatch: pyt
     assert found.kind == "region"
     assert not found.found
     assert "Click on what should be sharp" in found.messages[0]
-    assert next(answers, None) is not None  # It was not inspected either.
+    assert next(answers, None) is not None  # The closer view was not requested.
 
 
 def test_transparent_pixels_are_no_subject(example) -> None:

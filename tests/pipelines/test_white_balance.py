@@ -279,7 +279,7 @@ def test_the_result_says_what_was_done_and_how_far(
 def test_a_strong_warm_light_points_to_keep_warmth(warm: np.ndarray) -> None:
     advice = "To preserve the warm light of the scene, increase Keep warmth."
     found = apply("white_balance", {"temperature": 2400, "tint": 0}, Inputs(picture=warm))
-    assert advice not in found.messages  # It was set by hand.
+    assert advice not in found.messages  # The temperature was set by hand.
     light = WhitePoint(cct_kelvin=2400)
     with pytest.MonkeyPatch.context() as patch:
         estimate = Estimate(light=light, expected_de=1.0, models={"white-balance": "0" * 64})

@@ -218,7 +218,7 @@ def test_what_is_too_bright_keeps_the_lights_colour_in_a_raw_just_shown() -> Non
     linear = np.where(wrong <= 0.04045, wrong / 12.92, ((wrong + 0.055) / 1.055) ** 2.4)
     np.testing.assert_allclose(linear[0, 0, 0], [0.6, 1, 0.3], atol=1e-3)
     np.testing.assert_allclose(linear[0, -1, 0], 1, atol=1e-3)  # Saturated in all channels, so it is white.
-    np.testing.assert_allclose(linear[1], 1, atol=1e-3)  # In a camera's own picture it is white with any balance.
+    np.testing.assert_allclose(linear[1], 1, atol=1e-3)  # In a camera's own picture, such light is always white.
 
 
 def test_as_much_of_a_cast_is_taken_out_as_balanced_photographs_allow() -> None:

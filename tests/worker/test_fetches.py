@@ -49,7 +49,7 @@ def test_a_network_is_listed_fetched_and_listed_again(index: Index, worker: Work
     assert result.values == {"network": ENTRY.id}
     assert {progress.phase for progress in told} >= {"Connecting"}
     assert state(worker, ENTRY.id) == (True, False)
-    assert worker.fetch_network(ENTRY.id).wait().values == {"network": ENTRY.id}  # It is installed already.
+    assert worker.fetch_network(ENTRY.id).wait().values == {"network": ENTRY.id}  # Already installed.
     assert index.downloads == 1
 
 

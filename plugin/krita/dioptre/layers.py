@@ -178,7 +178,7 @@ class Active:
 
 
 def swap(document: Document, old: Node, new: Node) -> None:
-    """Replace `old` with `new` in one go, so that nothing can happen in between."""
+    """Replace `old` with `new` in a single call, so that nothing can happen in between."""
     check_open(document)
     old.parentNode().addChildNode(new, old)
     old.remove()

@@ -47,11 +47,11 @@ def test_many_jobs_leave_nothing_behind(make_gimp: Callable[[], Gimp]) -> None:
     assert {state["worker"] for state in states} == {last["worker"]}  # None crashed on the way.
     for name in ("gimp_bytes", "worker_bytes"):
         assert last[name] - settled[name] < GROWTH_BYTES, [state[name] >> 20 for state in states]
-    for name in ("gimp_files", "worker_files", "plugins", "images"):  # One may stay open a moment longer.
+    for name in ("gimp_files", "worker_files", "plugins", "images"):  # One may remain open slightly longer.
         early, late = ([state[name] for state in some] for some in (states[: MANY_JOBS // 3], states[-5:]))
         assert min(late) <= max(early), [state[name] for state in states]
     assert last["exchange"] == []
-    assert "leaked" not in (gimp.out / "console.log").read_text(encoding="utf-8")  # GEGL counts its buffers.
+    assert "leaked" not in (gimp.out / "console.log").read_text(encoding="utf-8")  # GEGL logs leaked buffers.
 
 
 @pytest.fixture(scope="module")

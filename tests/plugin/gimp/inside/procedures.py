@@ -118,7 +118,7 @@ def check_the_opened_files_own_depth_is_used():
     for source in ("auto", "embedded", "estimate"):
         image = load("phone.jpg")
         if image.get_imported_file() is None:
-            return  # GIMP 3.0 knows the file only for images opened in its windows.
+            return  # GIMP 3.0 returns the file only for images opened in its windows.
         depth = succeed("dioptre-depth", image, image.get_layers(), depth_source=source, refine=False)
         row = read(depth, "Y' u8")[48 * 16 : 48 * 17]
         ends[source] = (row[2], row[45])

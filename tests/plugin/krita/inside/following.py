@@ -40,7 +40,7 @@ ENLARGED = [
 
 
 def painted(node, height):
-    """Paint the top rows near."""
+    """Paint the top rows of a depth layer as near."""
     width = node.bounds().width()
     node.setPixelData(array.array("f", [0.95, 1.0] * (width * height)).tobytes(), 0, 0, width, height)
 

@@ -154,7 +154,7 @@ def check_nothing_hidden_takes_part():
 
 
 def check_more_options_stay_under_the_pointer():
-    """A second click at the same place hides them again."""
+    """A second click at the same place hides the options again."""
     yield from open_photo()
     yield from opened("dioptre_portrait")
     yield from ready()
@@ -495,7 +495,7 @@ def check_menu_picture():
 
 
 def check_equal_refusals_show_once():
-    """They appear in a non-modal window; the docker shows its own refusals as text."""
+    """Refusals of menu entries share one non-modal window; the docker shows its own as text."""
     document, _ = yield from open_photo()
     for _ in range(3):
         trigger("dioptre_edit")

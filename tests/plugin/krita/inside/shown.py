@@ -198,7 +198,7 @@ def check_painting_on_depth():
 
 
 def check_a_stroke_across_the_edge_of_the_canvas():
-    """It enlarges the layer with transparency, none of which must be blurred into the picture."""
+    """The stroke enlarges the layer with transparency, which must not be blurred into the picture."""
     document, node = yield from photo(256, 256)
     trigger("zoom_to_100pct")
     sharp = QImage(str((yield from person.export("edge-before.png"))))
