@@ -41,6 +41,7 @@ def test_its_size_is_shown_and_it_is_cleared(dioptre) -> None:
 def test_words_say_what_is_kept_and_where(dioptre) -> None:
     out = dioptre("cache")[1]
     assert str(choice.folder()) in out
+    assert " of at most 2,147 MB, in " in out
     assert "Depth and subjects are cached." in out
 
 

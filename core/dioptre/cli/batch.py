@@ -78,23 +78,23 @@ def command(
 
         return LocalExecutor(processes=min(processes or cores(), count), budget_bytes=budget_bytes())
 
-    with process.reporting(reporter(as_json=as_json)) as told:
-        told.begin(str(folder))
+    with process.reporting(reporter(as_json=as_json)) as report:
+        report.begin(str(folder))
         summary = run_batch(
             folder,
             output,
             chosen,
             executor=executor,
-            watcher=_Watcher(told),
+            watcher=_Watcher(report),
             resume=resume,
             force=force,
             everything=all_files,
         )
-        told.close()
-        if isinstance(told, WordReporter):
+        report.close()
+        if isinstance(report, WordReporter):
             _say(summary)
         elif summary.page is not None:
-            told.result(str(folder), [summary.page], values=_counts(summary), messages=_remarks(summary))
+            report.result(str(folder), [summary.page], values=_counts(summary), messages=_remarks(summary))
     if summary.failures:
         total = len(summary.failures) + summary.made + summary.finished_before
         raise DioptreError(
@@ -109,20 +109,20 @@ def command(
 class _Watcher:
     """Observer that reports failures to programs at once, but to people at the end, below the progress."""
 
-    def __init__(self, told: Reporter) -> None:
-        self._told = told
+    def __init__(self, report: Reporter) -> None:
+        self._report = report
 
     def made(self, item: Item, written: list[Path], messages: tuple[str, ...]) -> None:
         log.LOGGER.info("done %s", item.source)
-        self._told.result(str(item.source), written, values={}, messages=messages)
+        self._report.result(str(item.source), written, values={}, messages=messages)
 
     def failed(self, item: Item, error: DioptreError) -> None:
         log.LOGGER.info("failed %s: %s %s", item.source, error, error.hint, exc_info=error)
-        if not isinstance(self._told, WordReporter):
-            self._told.error(error, name=str(item.source))
+        if not isinstance(self._report, WordReporter):
+            self._report.error(error, name=str(item.source))
 
     def progress(self, fraction: float, phase: str) -> None:
-        self._told.progress(fraction, phase)
+        self._report.progress(fraction, phase)
 
 
 def _say(summary: Summary) -> None:

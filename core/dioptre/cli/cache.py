@@ -30,7 +30,7 @@ def group(context: click.Context, *, as_json: bool) -> None:
         folder = str(choice.folder())
         _write({"on": choice.is_on(), "results": usage.count, "bytes": usage.nbytes, "folder": folder})
         return
-    limit = f"{choice.LIMIT_BYTES / 1e9:.1f} GB"
+    limit = f"{choice.LIMIT_BYTES / 1e6:,.0f}"
     say(f"{usage.count} results, {usage.nbytes / 1e6:.1f} of at most {limit} MB, in {choice.folder()}.")
     say("Depth and subjects are cached." if choice.is_on() else "Nothing is cached.")
 

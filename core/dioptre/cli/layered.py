@@ -19,7 +19,7 @@ from .reporting import Reporter
 LAYERED = ".ora"
 
 
-def enlarge(source: Path, options: Mapping[str, Any], *, file: Path, force: bool, told: Reporter) -> None:
+def enlarge(source: Path, options: Mapping[str, Any], *, file: Path, force: bool, report: Reporter) -> None:
     """Enlarge every layer of an OpenRaster file and write a new file with the same structure.
 
     Args:
@@ -42,7 +42,7 @@ def enlarge(source: Path, options: Mapping[str, Any], *, file: Path, force: bool
         )
     checked = super_resolution.OPERATION.check(options)
     check_free(file, force=force)
-    told.begin(str(source))
+    report.begin(str(source))
     runtime.prepare_if_needed()
     from dioptre.pipelines.super_resolution import enlarger  # loads JAX, which must be set up first
 
@@ -51,10 +51,10 @@ def enlarge(source: Path, options: Mapping[str, Any], *, file: Path, force: bool
     enlarge_one = enlarger(checked, disparity=depth, on_message=messages.append)
 
     def enlarge_layer(layer: Layer, start: float, stop: float) -> np.ndarray:
-        return enlarge_one(layer, lambda done, phase: told.progress(start + done * (stop - start), phase))
+        return enlarge_one(layer, lambda done, phase: report.progress(start + done * (stop - start), phase))
 
     height, width = files.enlarge_openraster(
         source, file, scale=checked["scale"], enlarge=enlarge_layer, force=force
     )
     values = {"scale": checked["scale"], "width": width, "height": height}
-    told.result(str(source), [file], values=values, messages=messages)
+    report.result(str(source), [file], values=values, messages=messages)

@@ -86,9 +86,9 @@ def _run_command(portrait: Operation, *, command: str, short_help: str) -> click
         from . import process
 
         chosen = process.recipe(recipe, preset=preset, otherwise=(portrait.name,)).with_options(changes)
-        with process.reporting(reporter(as_json=as_json)) as told:
+        with process.reporting(reporter(as_json=as_json)) as report:
             return process.every(
-                inputs, chosen, folder=output, depth=depth, selection=selection, force=force, told=told
+                inputs, chosen, folder=output, depth=depth, selection=selection, force=force, report=report
             )
 
     return run
@@ -115,14 +115,14 @@ def _operation_command(operation: Operation) -> click.Command:
         if traits.enlarges(operation) and source.suffix.lower() == ".ora":
             from . import layered
 
-            with process.reporting(reporter(as_json=as_json)) as told:
-                layered.enlarge(source, given(operation, options), file=output, force=force, told=told)
+            with process.reporting(reporter(as_json=as_json)) as report:
+                layered.enlarge(source, given(operation, options), file=output, force=force, report=report)
             return
         steps: tuple[str, ...] = (operation.name,)
         if depth is None and Input.DISPARITY in operation.inputs:
             steps = ("depth", *steps)
         chosen = process.recipe(None, otherwise=steps).with_options(given(operation, options))
-        with process.reporting(reporter(as_json=as_json)) as told:
+        with process.reporting(reporter(as_json=as_json)) as report:
             process.one(
                 source,
                 chosen,
@@ -130,7 +130,7 @@ def _operation_command(operation: Operation) -> click.Command:
                 depth=depth,
                 selection=selection,
                 force=force,
-                told=told,
+                report=report,
                 metric=metric,
             )
 
@@ -187,7 +187,7 @@ def _white_balance_command(operation: Operation) -> click.Command:
         log.start(verbose=verbose)
         from . import process, series
 
-        with process.reporting(reporter(as_json=as_json)) as told:
+        with process.reporting(reporter(as_json=as_json)) as report:
             series.balance(
                 sources,
                 given(operation, options),
@@ -196,7 +196,7 @@ def _white_balance_command(operation: Operation) -> click.Command:
                 depth=depth,
                 each=each,
                 force=force,
-                told=told,
+                report=report,
             )
 
     return white_balance

@@ -54,7 +54,7 @@ def every(
     folder: Path,
     depth: Path | None,
     force: bool,
-    told: Reporter,
+    report: Reporter,
     selection: Path | None = None,
 ) -> int:
     """Apply the recipe to each picture and write all of its result files into `folder`.
@@ -83,8 +83,8 @@ def every(
         try:
             for suffix in ("ora", "json"):  # fail before minutes are spent
                 _require_writable(folder / f"{source.stem}-{name}.{suffix}", force=force)
-            with _measured(source, told):
-                job = _follow(source, chosen, depth=depth, told=told, selection=selection)
+            with _measured(source, report):
+                job = _follow(source, chosen, depth=depth, report=report, selection=selection)
                 messages = list(job.messages)
                 written = files.write_result(
                     job.result,
@@ -95,9 +95,9 @@ def every(
                     recipe=job.recipe.to_dict(),
                     inputs=[path for path in (depth, selection) if path is not None],
                     on_message=messages.append,
-                    progress=lambda fraction, phase: told.progress(_FOLLOWED + fraction * (1 - _FOLLOWED), phase),
+                    progress=lambda fraction, phase: report.progress(_FOLLOWED + fraction * (1 - _FOLLOWED), phase),
                 )
-                told.result(str(source), written, values=job.result.values, messages=messages)
+                report.result(str(source), written, values=job.result.values, messages=messages)
         except (Cancelled, UsageError):
             raise
         except DioptreError as error:
@@ -105,7 +105,7 @@ def every(
                 raise
             failed += 1
             log.LOGGER.info("%s failed: %s", source, error, exc_info=True)
-            told.error(error, name=str(source))
+            report.error(error, name=str(source))
     if failed:
         raise DioptreError(
             "{failed} of {count} pictures failed.", hint="See the reasons above.", failed=failed, count=len(sources)
@@ -120,7 +120,7 @@ def one(
     file: Path,
     depth: Path | None,
     force: bool,
-    told: Reporter,
+    report: Reporter,
     selection: Path | None = None,
     references: tuple[np.ndarray, ...] = (),
     metric: bool = False,
@@ -145,10 +145,10 @@ def one(
         _require_format(file, depth=only_depth)
     _require_writable(file, force=force)
     inputs = [path for path in (source, depth, selection) if path is not None]
-    with _measured(source, told):
-        job = _follow(source, chosen, depth=depth, told=told, selection=selection, references=references)
+    with _measured(source, report):
+        job = _follow(source, chosen, depth=depth, report=report, selection=selection, references=references)
         messages = list(job.messages)
-        told.progress(_FOLLOWED, "Writing the result")
+        report.progress(_FOLLOWED, "Writing the result")
         layers = job.result.layers
         content = job.recipe.to_dict()
         if file.suffix.lower() == _LAYERED:
@@ -175,7 +175,7 @@ def one(
             name = last.operation
             note = notes.make(operation=name, models=job.result.models, recipe=content)
             messages += files.save(pixels, file, like=job.picture, note=note, force=force, inputs=inputs)
-        told.result(str(source), [file], values=job.result.values, messages=messages)
+        report.result(str(source), [file], values=job.result.values, messages=messages)
 
 
 def _write_metric(job: Followed, file: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[str, ...]:
@@ -210,13 +210,13 @@ def _write_metric(job: Followed, file: Path, *, force: bool, inputs: Sequence[Pa
 
 
 @contextmanager
-def reporting(told: Reporter) -> Iterator[Reporter]:
+def reporting(report: Reporter) -> Iterator[Reporter]:
     """Remove the progress bar in any case, before an error is reported; then raise errors of the output."""
     try:
-        yield told
+        yield report
     finally:
-        told.close()
-    told.require_heard()
+        report.close()
+    report.require_heard()
 
 
 def _follow(
@@ -224,7 +224,7 @@ def _follow(
     chosen: Recipe,
     *,
     depth: Path | None,
-    told: Reporter,
+    report: Reporter,
     selection: Path | None = None,
     references: tuple[np.ndarray, ...] = (),
 ) -> Followed:
@@ -238,13 +238,13 @@ def _follow(
         selection=selection,
         references=references,
         cache=step_cache(),
-        progress=lambda fraction, phase: told.progress(fraction * _FOLLOWED, phase),
+        progress=lambda fraction, phase: report.progress(fraction * _FOLLOWED, phase),
     )
 
 
 @contextmanager
-def _measured(source: Path, told: Reporter) -> Iterator[None]:
-    told.begin(str(source))
+def _measured(source: Path, report: Reporter) -> Iterator[None]:
+    report.begin(str(source))
     started = time.perf_counter()
     log.LOGGER.info("begin %s", source)
     yield

@@ -49,7 +49,7 @@ def balance(
     depth: Path | None,
     each: bool,
     force: bool,
-    told: Reporter,
+    report: Reporter,
 ) -> None:
     """Balance one picture into the file `output`, or several into the folder `output`.
 
@@ -72,24 +72,24 @@ def balance(
     chosen = process.recipe(None, otherwise=(white_balance.OPERATION.name,)).with_options(dict(options))
     if len(found) == 1 and not sources[0].is_dir():
         references = _opened(reference)
-        process.one(found[0], chosen, file=output, depth=depth, force=force, told=told, references=references)
+        process.one(found[0], chosen, file=output, depth=depth, force=force, report=report, references=references)
         return
     _require_series(options, reference, output)
     targets = _targets(found, output)
     by_hand = {"neutral", "temperature"} & set(options)
     common = _opened(reference)
-    shared = {} if common or each or by_hand else _shared(found, told)
+    shared = {} if common or each or by_hand else _shared(found, report)
     failed = 0
     for source, target in zip(found, targets, strict=True):
         try:
             references = common or shared.get(source, ())
-            process.one(source, chosen, file=target, depth=None, force=force, told=told, references=references)
+            process.one(source, chosen, file=target, depth=None, force=force, report=report, references=references)
         except (Cancelled, UsageError):
             raise
         except DioptreError as error:
             failed += 1
             log.LOGGER.info("%s failed: %s", source, error, exc_info=True)
-            told.error(error, name=str(source))
+            report.error(error, name=str(source))
     if failed:
         raise DioptreError(
             "{failed} of {count} pictures failed.", hint="See the reasons above.", failed=failed, count=len(found)
@@ -138,16 +138,16 @@ def _targets(sources: Sequence[Path], folder: Path) -> list[Path]:
     return list(seen)
 
 
-def _shared(sources: Sequence[Path], told: Reporter) -> dict[Path, tuple[np.ndarray, ...]]:
+def _shared(sources: Sequence[Path], report: Reporter) -> dict[Path, tuple[np.ndarray, ...]]:
     """Return small versions of the pictures that determine each picture's light; skip unreadable pictures."""
     runtime.prepare_if_needed()
     from dioptre.pipelines.light import estimate_light, thumbnail  # loads JAX, which must be set up first
     from dioptre.pipelines.series import groups, speakers
 
-    told.begin(str(sources[0].parent))
+    report.begin(str(sources[0].parent))
     small: dict[Path, np.ndarray] = {}
     for number, source in enumerate(sources):
-        told.progress(number / len(sources), "Estimating the light of the series")
+        report.progress(number / len(sources), "Estimating the light of the series")
         try:
             small[source] = thumbnail(files.load(source, decoding=apart.reader().decoding).pixels, _SEEN_PX)
         except DioptreError as error:

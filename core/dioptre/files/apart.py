@@ -166,7 +166,7 @@ class Reader:
             "folder": os.fsencode(_current_folder()).hex(),
             "max_megapixels": max_megapixels,
         }
-        process = self._told(json.dumps(request).encode() + b"\n")
+        process = self._requested(json.dumps(request).encode() + b"\n")
         try:
             answer = self._answer(path, START_S + OPEN_S, None, check)
             if "bytes" in answer:
@@ -183,7 +183,7 @@ class Reader:
                 self._kill()
             raise
 
-    def _told(self, request: bytes) -> subprocess.Popen[bytes]:
+    def _requested(self, request: bytes) -> subprocess.Popen[bytes]:
         """Send a request and return the process; restart it first if it has ended since the last file."""
         for _ in range(2):
             process = self._started()

@@ -90,16 +90,16 @@ class Depth:
 
     def values(self) -> dict[str, Any]:
         """Return the values that are reported along with the pixels, as JSON types."""
-        told: dict[str, Any] = {"depth_source": self.source}
+        values: dict[str, Any] = {"depth_source": self.source}
         if self.model:
-            told["depth_model"] = self.model
+            values["depth_model"] = self.model
         if self.range_per_m is not None:
-            told["depth_range_per_m"] = [round(value, 5) for value in self.range_per_m]
-            told["metric_source"] = self.metric_source
+            values["depth_range_per_m"] = [round(value, 5) for value in self.range_per_m]
+            values["metric_source"] = self.metric_source
         if (view := self.field_of_view) is not None:
-            told["focal_length_equivalent_mm"] = round(view.equivalent_mm, 1)
-            told["focal_length_source"] = view.source
-        return told
+            values["focal_length_equivalent_mm"] = round(view.equivalent_mm, 1)
+            values["focal_length_source"] = view.source
+        return values
 
 
 def depth_of(
