@@ -16,7 +16,8 @@ from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 from dioptre.imaging.layers import Inputs
 from dioptre.imaging.resize import resize
 from dioptre.pipelines.light import Estimate, Reading, chance, estimate_light, sure_share, trust
-from dioptre.pipelines.white_balance import apply_correction, white_balance
+from dioptre.pipelines.light_correction import apply_correction
+from dioptre.pipelines.white_balance import white_balance
 from dioptre.recipes.apply import apply
 from dioptre_link.catalogue import OPERATIONS
 from dioptre_link.errors import UsageError

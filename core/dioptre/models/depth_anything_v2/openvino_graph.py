@@ -43,7 +43,7 @@ def _backbone(backbone: Any, x: Any, shape: tuple[int, ...]) -> tuple[list[Any],
     rows, columns = shape[1] // side, shape[2] // side
     positions = _array(backbone.positions).reshape(config.grid, config.grid, -1)
     if (rows, columns) != (config.grid, config.grid):
-        positions = np.asarray(resize_cubic(jnp.asarray(positions), (rows, columns)))
+        positions = np.asarray(resize_cubic(jnp.asarray(positions), (rows, columns), offset=config.position_offset))
     patches = _reshaped(x, (n, rows, side, columns, side, 3))
     patches = _reshaped(_transposed(patches, (0, 1, 3, 2, 4, 5)), (n, rows * columns, 3 * side**2))
     bias = _array(backbone.patch.bias) + positions.reshape(rows * columns, -1)
