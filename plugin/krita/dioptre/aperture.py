@@ -1,4 +1,4 @@
-"""The pictures of the aperture among the options of a blur."""
+"""The pictures of the aperture that a blur's options include."""
 
 from __future__ import annotations
 

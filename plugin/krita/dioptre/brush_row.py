@@ -1,4 +1,4 @@
-"""The preview's tools: clicking a focus point, or the focus brush with its size and buttons that remove strokes."""
+"""The preview's tools: focus-point clicks, and the focus brush with its size and buttons that remove strokes."""
 
 from __future__ import annotations
 

@@ -13,14 +13,15 @@ from .qt import QColor, QEvent, QImage, QLabel, QPainter, QPen, QPixmap, QPointF
 
 LEAST_PX = 160
 RING_PX = 9
-# Colours of clicks that add to the selection and that remove from it.
+# Colours of clicks that add to the selection, and of clicks that subtract from it.
 PLUS, MINUS = QColor(90, 230, 110), QColor(255, 90, 80)
-AMBER = (255, 190, 60, 255)  # Colour of Dioptre's choices; the user's are white.
+# Colour (RGBA) of marks that Dioptre places automatically; those of the user are white.
+AMBER = (255, 190, 60, 255)
 # A white line over a dark one is visible on every picture.
 OUTLINE = ((QColor(0, 0, 0, 160), 4), (QColor(255, 255, 255), 2))
 MOST_ZOOM = 8.0
 ZOOM_STEP = 1.25  # Zoom factor per wheel notch.
-DRAGGED_PX = 4  # A press that moves this far is a drag.
+DRAGGED_PX = 4  # A press that moves at least this many pixels is a drag.
 BAND_PX, BAR_PX, INDENT_PX = 22, 4, 6
 
 INVITATION = "Click here to preview the active layer with these settings"
@@ -59,8 +60,9 @@ class Canvas(QLabel):
         self._pointer: QPointF | None = None  # Position of the brush.
         self._picked: Sequence[tuple[tuple[float, float], bool]] = ()
         self._on_box: Callable[[tuple[float, float], tuple[float, float]], None] | None = None
-        self._box_from: tuple[float, float] | None = None  # Picture position of the press, as fractions.
-        self._box: Place | None = None  # A box being drawn.
+        # Corner where a box was started, as fractions of the picture.
+        self._box_from: tuple[float, float] | None = None
+        self._box: Place | None = None  # The box that is being drawn.
 
     def show_images(
         self,
@@ -343,7 +345,7 @@ def _between(one: tuple[float, float], other: tuple[float, float]) -> Place:
 
 
 def _start(room: float, length: float, centre: float) -> float:
-    """Return the start of a picture's side: centred if it is shorter than `room`, otherwise without a gap."""
+    """Return where the picture starts along an axis: centred if it is shorter than `room`, else without a gap."""
     if length <= room:
         return (room - length) / 2
     return min(max(room / 2 - centre * length, room - length), 0.0)

@@ -1,6 +1,6 @@
 """Edit depth: shows the depth layer instead of the results made with it; Update shows the results again.
 
-Krita's undo history does not include visibility. It need not: Update or the layer list can restore it.
+Krita's undo history does not include visibility, but Update or the layer list can restore it.
 """
 
 from __future__ import annotations

@@ -169,17 +169,17 @@ def show(made: Plan, layers: list[Made]) -> Generator[None, None, tuple[Node, tu
 
 
 def _title(document: Document) -> str:
-    """Return the file's name without its suffix, or the document's own name if it was never saved."""
+    """Return the file's name without its suffix, or the document's own name if the document was never saved."""
     file = document.fileName()
     return Path(file).stem if file else document.name() or translated("Picture")
 
 
 def _filling(node: Node, picture: Picture, layer: Made, scale: float) -> Generator[None, None, None]:
-    """Write the network's pixels over Krita's enlargement, which remains visible outside them."""
+    """Write the network's pixels over Krita's enlargement, which stays visible where the network has none."""
     rect = Rect(round(picture.rect.x * scale), round(picture.rect.y * scale), layer.width, layer.height)
     given = picture.space if spaces.wire_format(picture.space) is not None else spaces.EXCHANGE
     whole = Rect.of(node)
-    # The difference is only rounding or Krita's soft edge, so replace all of it.
+    # The sizes differ only by rounding or by Krita's soft edge, so replace the whole layer.
     if max(abs(one - other) for one, other in zip(whole, rect, strict=True)) <= scale:
         yield from spaces.clearing(node, whole)
     with ScratchDocuments() as scratch:

@@ -11,7 +11,7 @@ from collections.abc import Generator
 from .raster import ONE, is_opaque, strip_rows, strips
 from .spaces import Rect, Snapshot
 
-_LEFT, _TOP, _RIGHT, _BOTTOM = range(4)  # Indices of the edges below.
+_LEFT, _TOP, _RIGHT, _BOTTOM = range(4)  # Indices into the lists of edges in this module.
 
 
 def taking_part(frozen: Snapshot, canvas: Rect) -> Generator[None, None, Rect]:
@@ -55,7 +55,7 @@ def _is_opaque(frozen: Snapshot, rect: Rect) -> Generator[None, None, bool]:
 
 
 def _ends_at(frozen: Snapshot, edges: list[int], side: int) -> bool:
-    """Return whether most of the layer's pixels along a canvas side have no neighbour on the other side of it."""
+    """Return whether most of the layer's pixels along a side of the canvas have no neighbour outside the canvas."""
     inner, outer = list(edges), list(edges)
     if side in (_LEFT, _TOP):
         inner[side + 2], outer[side], outer[side + 2] = edges[side] + 1, edges[side] - 1, edges[side]

@@ -17,7 +17,7 @@ POLL_S = 0.1  # Longest wait for the worker in one step of the thread.
 
 
 class Fetcher(QObject):
-    """One download at a time. `stepped(step)` reports progress, `done(networks)` or `failed(error)` the end."""
+    """Runs one download at a time and reports `stepped(step)`, then `done(networks)` or `failed(error)`."""
 
     stepped = pyqtSignal(object)
     done = pyqtSignal(object)

@@ -82,7 +82,7 @@ class FocusRow(QWidget):
 
 
 class Histogram(QWidget):
-    """Bars in the preview's colours for in front, sharp and behind."""
+    """Bars in the preview's colours for depths in front of, within and behind the sharp range."""
 
     def __init__(self, on_change: Change) -> None:
         super().__init__()

@@ -40,7 +40,8 @@ class Run(QObject):
         self.ticket: Ticket | None = None
         self.done = False
         self.makes_layers = False
-        self.rereads = False  # Whether the run changes the layer that the preview shows.
+        # Whether the preview must be read again after the run, because the run changes its layer.
+        self.rereads = False
         self._stepper = Stepper()
 
     def cancel(self) -> None:
@@ -72,7 +73,7 @@ class JobManager(QObject):
     """All runs of this Krita process, executed one after the other, and the thread they share."""
 
     started = pyqtSignal(object)
-    stopped = pyqtSignal()  # The user cancelled all jobs.
+    stopped = pyqtSignal()  # Emitted when the user has cancelled all jobs.
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,7 +149,7 @@ class JobManager(QObject):
 
     @property
     def makes_layers(self) -> bool:
-        """Whether layers are being inserted into a document, during which their group is active and still empty."""
+        """Whether a run is inserting layers into a document, whose group is already active but still empty."""
         return any(run.makes_layers for run in self.runs)
 
     def _hand_over(self, run: Run, work: Callable[..., Any], make: Callable[[Any], Steps]) -> None:

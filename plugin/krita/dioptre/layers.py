@@ -50,7 +50,7 @@ def build(source: Source, outcome: Outcome, scratch: ScratchDocuments) -> Genera
 
 
 def rect_of(made: Made, picture: Rect) -> Rect:
-    """Return the rectangle of a result, which shares the picture's top-left corner whatever its size."""
+    """Return the rectangle of a result, whose top-left corner is the picture's, whatever its size."""
     return Rect(picture.x, picture.y, made.width, made.height)
 
 
@@ -86,7 +86,7 @@ def insert(
     nodes = [one.node for one in reversed(built)]
     shown = [one.node for one in built if one.made.role is Role.RESULT]
     takes_place = _takes_place(source, built)
-    if copy is not None:  # Outside the selection the picture must stay visible.
+    if copy is not None:  # The picture must stay visible outside the selection.
         shown.append(copy)
         nodes.insert(0, copy)
     below = None
@@ -106,7 +106,7 @@ def insert(
     parent.addChildNode(group, above)
     if takes_place:
         picture.setVisible(False)
-    document.refreshProjection()  # Only this makes Krita composite a new group with its masks.
+    document.refreshProjection()  # Without this call, Krita does not composite the masks of a new group.
     return own(document, group)
 
 
@@ -217,12 +217,12 @@ def input_links(source: Source) -> dict[str, Link]:
 
 
 def output_link(document: Document, node: Node, made: Made, rect: Rect) -> Link:
-    """Return the link to record for a node. Only a depth layer gets a hash, which later reveals painting."""
+    """Return the link to record for a node. Only a depth layer gets a hash, which later reveals painting on it."""
     return recipe.link(document, node, sha256=made.raster.sha256 if made.role is Role.DEPTH else "", rect=rect)
 
 
 def _name(made: Made) -> str:
-    return "Result" if made.role is Role.RESULT else made.name  # The group has the operation's name.
+    return "Result" if made.role is Role.RESULT else made.name  # The operation's name is the group's.
 
 
 def _below_new(document: Document, picture: Node, described: Operation) -> Node:

@@ -19,11 +19,11 @@ from .qt import QThread, pyqtSignal
 from .raster import STRIP_BYTES, Raster
 from .sources import Picture
 
-SHARE_SENDING = 0.1  # Fraction of the progress bar; the worker takes the rest.
+SHARE_SENDING = 0.1  # Fraction of the progress bar for sending; the worker takes the rest.
 IDLE_S = 45.0  # Idle connections are closed, because an open one keeps the worker running.
-QUIT_MS = 3000  # Longest wait for the thread when Krita quits; a cancel takes a tenth of a second.
-DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # Layers that hold values, not a picture.
-# Layers that selecting operations return; Krita's selections have 8 bits.
+QUIT_MS = 3000  # Longest wait for the thread when Krita quits; cancelling a job takes a tenth of a second.
+DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # Roles of layers that hold values, not a picture.
+# Roles of layers that selecting operations return, as 8-bit values like Krita's selections.
 SELECTION_ROLES = (Role.SELECTION, Role.SUBJECT)
 DEPTH_WIRE = PixelFormat("f32", 1)
 SELECTION_WIRE = PixelFormat("u8", 1)
@@ -38,7 +38,7 @@ class Order:
     options: Mapping[str, Any]
     picture: Picture
     depth: Picture | None = None
-    selection: bytes | None = None  # 8-bit values of the picture's size.
+    selection: bytes | None = None  # 8-bit values, one per pixel of the picture.
     opened_file: str | None = None  # File that may contain the camera's own depth.
     roles: tuple[Role, ...] | None = None  # Roles of the layers to return; None returns all.
 
@@ -143,7 +143,7 @@ class LinkThread(QThread):
         if self.isRunning() and not self.wait(QUIT_MS):
             logger.warning("a thread did not end")
 
-    def run(self) -> None:  # Overrides QThread's entry point.
+    def run(self) -> None:  # QThread calls this in the new thread.
         while True:
             try:
                 ticket = self._queue.get(timeout=IDLE_S)

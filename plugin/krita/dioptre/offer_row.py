@@ -13,7 +13,7 @@ FULL = 1000  # Maximum of the progress bar.
 
 
 class OfferRow(QWidget):
-    """Row with the offer; hidden while there is none."""
+    """Row with the offer; hidden while there is nothing to offer."""
 
     def __init__(self, on_fetch: Callable[[Network], None], on_cancel: Callable[[], None]) -> None:
         super().__init__()

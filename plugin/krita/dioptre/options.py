@@ -29,12 +29,12 @@ from .qt import (
 from .shapes_row import ShapesRow
 
 STEPS = 1000  # Number of slider positions.
-LABEL_PX = 84  # Minimum width; longer labels wrap.
-# The label takes up to this fraction of a row's width, ahead of everything else in it.
+LABEL_PX = 84  # Minimum width of a label in pixels; longer labels wrap.
+# The label takes up to this fraction of a row's width; the large stretch gives it space before the controls.
 LABEL_SHARE, LABEL_STRETCH = 0.36, 100
 GAP_PX = 4
-BLUR, RANGE = "f_number", "focus_range"  # The option of the first row, and the option that the histogram replaces.
-# Colours of the left and right end.
+BLUR, RANGE = "f_number", "focus_range"  # The option in the first row, and the option that the histogram shows.
+# Colours of a slider's left and right ends.
 COLOURS = {"temperature": ("#4a7fe0", "#f0a030"), "tint": ("#45a045", "#c84cb8")}
 GROOVE = """
 QSlider::groove:horizontal {{ height: 6px; border-radius: 3px;
@@ -49,11 +49,11 @@ OnChanges = Callable[[Mapping[str, Any]], None]
 
 
 class Options(QWidget):
-    """Rows for all options of an operation: the simple ones, and the others behind a tick.
+    """Rows for all options of an operation: the simple ones, and the others, which a checkbox reveals.
 
     Attributes:
         described: The operation.
-        more: The tick that shows the other options; None if there are none to hide.
+        more: The checkbox that shows the other options; None if there are no others.
     """
 
     def __init__(self, described: Operation, on_change: OnChange, on_changes: OnChanges) -> None:
@@ -189,7 +189,7 @@ class Row(QWidget):
         self.line.addWidget(self._label, LABEL_STRETCH)
 
     def name(self, *controls: QWidget) -> None:
-        """Name controls for screen readers."""
+        """Set the controls' name and description for screen readers."""
         for control in controls:
             control.setAccessibleName(translated(self.parameter.label))
             control.setAccessibleDescription(translated(self.parameter.help))
@@ -200,16 +200,16 @@ class Row(QWidget):
             self._label.setMaximumWidth(max(LABEL_PX, round(LABEL_SHARE * self.width())))
 
     def render(self, value: Any, decided: Any) -> None:
-        """Show a value, or the value determined automatically if it is None."""
+        """Show `value`, or the automatically determined `decided` if `value` is None."""
         raise NotImplementedError
 
 
 class NumberRow(Row):
-    """Slider and number field, with a tick for "automatic" if the option is optional."""
+    """Slider and number field, with a checkbox for "automatic" if the option is optional."""
 
     def __init__(self, parameter: Parameter, on_change: OnChange) -> None:
         super().__init__(parameter, on_change)
-        # The f-number controls the amount of blur: farther right means more blur.
+        # The f-number's slider shows the amount of blur, which grows to the right.
         is_blur = parameter.name == "f_number"
         self._scale = scales.blur_amount(parameter) if is_blur else scales.scale_of(parameter)
         self.add_label()

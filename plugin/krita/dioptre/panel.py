@@ -50,7 +50,7 @@ from .targets import active
 
 DOCKER_ID = "dioptre_docker"
 FOLLOW_MS = 400  # Interval for polling the active layer, for which Krita has no signal.
-OPTIONS_PX = 150  # Minimum height of the options.
+OPTIONS_PX = 150  # Minimum height of the options, in pixels.
 
 
 class DioptreDocker(DockWidget):
@@ -73,7 +73,7 @@ class DioptreDocker(DockWidget):
         self._list_results()
 
     def canvasChanged(self, _canvas: object) -> None:  # noqa: N802  (Krita's name)
-        QTimer.singleShot(0, self._list_results)  # Krita may be closing a document right now.
+        QTimer.singleShot(0, self._list_results)  # Deferred, because Krita may be closing a document right now.
 
     def open(self, operation: Operation, *, keep: bool = False) -> None:
         """Open an operation on the active layer.
@@ -271,7 +271,7 @@ class DioptreDocker(DockWidget):
     def _words_of(self, panel: Panel) -> str:
         state = panel.state
         if state.phase in (Phase.READING, Phase.WAITING, Phase.DRAFT) or (self._said and not state.message):
-            return ""  # The preview shows the message.
+            return ""  # The preview itself shows the message.
         if state.message:
             return f"{translated(state.message)} {translated(state.hint) if state.hint else ''}".strip()
         if state.phase is Phase.READY and not panel.recipe:

@@ -1,4 +1,4 @@
-"""The docker's preview: its views, a sign while it is out of date, zoom and the clicked point."""
+"""The docker's preview, with its views, a sign while it is out of date, zoom and the clicked point."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class PictureView(QWidget):
             self._buttons[name].setVisible(name in names)
         for place, name in enumerate(names):
             self._row.removeWidget(self._buttons[name])
-            self._row.insertWidget(1 + place, self._buttons[name])  # Insert after the stretch.
+            self._row.insertWidget(1 + place, self._buttons[name])  # Index 0 is the stretch.
 
     def _image(self, state: State, before: QImage | None) -> QImage | None:
         shown = state.shown
@@ -190,7 +190,7 @@ def _sign(state: State) -> str:
     if state.phase is Phase.MISSING:
         return translated(fetching.needs(state) or "") if state.out_of_date else ""
     if state.phase is Phase.FAILED:
-        # The user must click in the picture now, so show nothing over it.
+        # The user must click in the picture now, so no text may cover it.
         points_it_out = traits.selects(state.operation)
         return translated("No preview") if state.out_of_date and not points_it_out else ""
     if state.phase is Phase.READY:

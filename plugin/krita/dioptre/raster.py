@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-STRIP_BYTES = 2 << 20  # Takes some milliseconds to read or write.
+STRIP_BYTES = 2 << 20  # Size of a strip, which takes some milliseconds to read or write.
 ONE = {"U8": b"\xff", "U16": b"\xff\xff", "F16": b"\x00\x3c", "F32": b"\x00\x00\x80\x3f"}
 """Opaque alpha value in Krita's byte order, by channel depth."""
 

@@ -20,7 +20,7 @@ from .qt import QByteArray, QUuid
 
 ANNOTATION = "dioptre"
 VERSIONS = "dioptre-versions"
-MAX_VERSIONS = 30  # Versions per node, more than anyone will undo.
+MAX_VERSIONS = 30  # Maximum number of recorded versions per node, more than anyone will undo.
 MAX_NODES = 100
 
 
@@ -38,7 +38,7 @@ def link(document: Document, node: Node, *, sha256: str = "", rect: tuple[int, i
 
 
 def versions(document: Document) -> list[list[Link]]:
-    """Return chains of nodes that replaced each other, the oldest first, with their own ids; [] if damaged."""
+    """Return chains of nodes that replaced each other, oldest first, by the nodes' own ids; [] if damaged."""
     data = bytes(document.annotation(VERSIONS) or b"")
     try:
         return [[Link.from_dict(fields) for fields in one] for one in json.loads(data)] if data else []

@@ -22,7 +22,7 @@ def check(found: Found) -> None:
     """Check that the depth layer can be replaced.
 
     Raises:
-        RefusedError: It is locked, animated, or not a paint layer.
+        RefusedError: The layer is locked, animated, or not a paint layer.
     """
     depth = found.depth
     assert depth is not None

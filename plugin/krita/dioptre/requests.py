@@ -17,8 +17,8 @@ from .link import DEPTH_WIRE, SELECTION_WIRE, upload, upload_depth, without_alph
 from .sources import Picture, Source
 from .targets import Target
 
-LONGEST_PX = 512  # Twice the width of a docker, and quick to blur.
-FORMAT = PixelFormat("u8", 4, "bgr")  # QImage's ARGB32.
+LONGEST_PX = 512  # Longest side of a preview: twice the width of a docker, and quick to blur.
+FORMAT = PixelFormat("u8", 4, "bgr")  # Byte order of QImage's ARGB32.
 
 
 def node_of(target: Target) -> str:
@@ -27,7 +27,7 @@ def node_of(target: Target) -> str:
 
 
 def request_of(state: State, source: Source) -> Request:
-    """Return the request for the worker. Pixels are uploaded only when it needs them."""
+    """Return the request for the worker. Pixels are uploaded only when the worker needs them."""
     picture, depth, selection = source.picture, source.depth, source.selection
     inputs = {"picture": Given(key=_Same(picture), upload=lambda worker: _uploading(worker, picture))}
     if depth is not None and takes_depth(state.operation):
@@ -48,14 +48,14 @@ def request_of(state: State, source: Source) -> Request:
 
 
 def with_depth_image(request: Request, source: Source) -> Request:
-    """Add a small image of the depth layer to the request. Reads many pixels: not for the GUI thread."""
+    """Add a small image of the depth layer to the request. Too slow for the GUI thread: it reads many pixels."""
     if source.depth is None or "disparity" not in request.inputs:
         return request
     return replace(request, depth_image=_small_depth(source.depth))
 
 
 class _Same:
-    """Key that equals only a key for the same reading of a layer, which it keeps alive."""
+    """Key that identifies one reading of a layer, by identity, and keeps the reading alive."""
 
     def __init__(self, picture: Picture) -> None:
         self._picture = picture
@@ -96,7 +96,7 @@ def _cropped(worker: Worker, source: Source, part: tuple[int, int, int, int]) ->
 
 
 def _small_depth(depth: Picture) -> Image:
-    """Return every n-th grey value of a depth layer, in 8 bits."""
+    """Return every n-th grey value of a depth layer as 8-bit values."""
     width, height = depth.rect.width, depth.rect.height
     step = max(1, -(-max(width, height) // LONGEST_PX))
     rows = []

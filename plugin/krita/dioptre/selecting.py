@@ -18,7 +18,8 @@ from .sources import Source, is_idle
 from .spaces import DEPTH, ScratchDocuments
 from .undo_sync import UndoSync
 
-OUTLINE_S = 10.0  # After this, do without an outline; cropping one pixel takes milliseconds.
+# Longest wait for the crop that resets the outline; cropping one pixel usually takes milliseconds.
+OUTLINE_S = 10.0
 
 
 def make(

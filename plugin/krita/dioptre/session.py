@@ -1,4 +1,4 @@
-"""The docker's logic without its widgets: its state, reading the layer, previews, and runs.
+"""The docker's logic without its widgets: it holds the state, reads the layer, and starts previews and runs.
 
 The state is immutable and replaced as a whole. The widgets render it and call the methods here.
 """
@@ -71,7 +71,7 @@ class Session(QObject):
         self._thread: LinkThread | None = None
         self._previews: PreviewSession | None = None
         self._ticket: Ticket | None = None
-        # List again before the next preview, because another program may have installed a network.
+        # Whether to list the networks before the next preview, because another program may have installed one.
         self._lists_networks = True
         self.fetcher = Fetcher()
         self.fetcher.stepped.connect(lambda step: self._set(fetching.stepped(self.state, step)))
@@ -147,7 +147,7 @@ class Session(QObject):
         self._reading.start(reading, self._read, self._failed)
 
     def look_again(self) -> None:
-        """Retry a refused layer: the group of a result is empty until its run has ended."""
+        """Retry a refused layer, because the group of a result is empty until its run has ended."""
         if self._refused is not None:
             self.look()
 
@@ -243,7 +243,7 @@ class Session(QObject):
             self.store.set(replace(self.store.state, replaced=target.replaced))
 
     def _find_target(self, document: Any, node: Any) -> Target:
-        """Return the target; a recipe works on the active layer, whatever it is.
+        """Return the target; for a recipe, it is the active layer, even if that belongs to a result.
 
         Raises:
             RefusedError: There is no suitable layer.
@@ -328,7 +328,7 @@ class Session(QObject):
         if ticket is self._ticket:
             self._ticket = None
             if self._settling.isActive():
-                shown = replace(shown, draft=True)  # The options have changed again since.
+                shown = replace(shown, draft=True)  # The options have changed again since the request.
             self._set(states.arrived(self.state, shown))
 
     def _ended(self, ticket: Ticket, error: Exception) -> None:
@@ -340,7 +340,7 @@ class Session(QObject):
                 self._ask_soon()  # The worker cancelled the job, not the user, so request the preview again.
 
     def _fetched(self, networks: tuple[Network, ...]) -> None:
-        """Continue with the preview once the network is installed."""
+        """Continue with the preview after a network has been installed."""
         self._set(fetching.fetched(self.state, networks))
         if self.state.phase is Phase.WAITING:
             self.ask()
@@ -361,7 +361,7 @@ class Session(QObject):
 
 
 def _thumbnail(node: Node, rect: Rect) -> QImage:
-    """Return a reduced part of a layer for the preview. Krita can only reduce whole layers."""
+    """Return a reduced image of `rect` in a layer for the preview. Krita can only reduce whole layers."""
     scale, whole = min(1.0, requests.LONGEST_PX / max(rect.width, rect.height)), Rect.of(node)
     image = node.thumbnail(max(1, round(whole.width * scale)), max(1, round(whole.height * scale)))
     if whole == rect:

@@ -10,8 +10,8 @@ from .dioptre_link.editing import bokeh
 from .dioptre_link.language import translated
 from .qt import QHBoxLayout, QIcon, QImage, QPixmap, QSize, QSizePolicy, QToolButton, QWidget
 
-PICTURE_PX = 26  # Seven of them fit next to each other in 300 pixels.
-DENSITY = 2  # Resolution factor for HiDPI screens.
+PICTURE_PX = 26  # Side of a shape's picture; seven fit next to each other in 300 pixels.
+DENSITY = 2  # Pixels of a picture per pixel of the layout, for HiDPI screens.
 
 
 class ShapesRow(QWidget):

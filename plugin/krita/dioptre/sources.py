@@ -134,7 +134,7 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class _Frozen:
-    """Snapshot of a layer. `bounds` covers the whole layer."""
+    """Snapshot of a layer. `bounds` is the rectangle of the whole layer."""
 
     node: str
     name: str
@@ -142,7 +142,7 @@ class _Frozen:
     pixels: Snapshot
 
     def place(self, picture: Rect) -> Rect:
-        """Return the rectangle to read if the layer serves as the picture's depth."""
+        """Return the rectangle to read if this layer is used as the depth of `picture`."""
         return depth_place(self.bounds, picture) if self.pixels.any_place else picture
 
     def read(self, rect: Rect, space: Space | None = None) -> Generator[None, None, Picture]:
@@ -191,7 +191,7 @@ def part_on_canvas(document: Document, node: Node) -> Generator[None, None, Pict
 
 
 def depth_place(bounds: Rect, picture: Rect) -> Rect:
-    """Return the rectangle of a picture's depth: that of the depth layer if the sizes match, wherever it was moved.
+    """Return the rectangle of a picture's depth: the depth layer's own, even if moved, if the sizes match.
 
     Args:
         bounds: Rectangle of the depth layer.
@@ -250,7 +250,7 @@ def find(
             if depth is None and Input.DISPARITY in described.inputs:
                 raise IN_KRITA.needs_depth(described)
         elif Role.DEPTH not in described.outputs:
-            depth = recipe.depth_of(document, entries, picture)  # A depth layer is optional here.
+            depth = recipe.depth_of(document, entries, picture)  # Here a missing depth layer is not an error.
     if depth is not None and recipe.own_id(depth) == recipe.own_id(picture):
         raise refusals.same_layer()
     if fresh:

@@ -34,7 +34,7 @@ class Rect(NamedTuple):
 
 
 class Space(NamedTuple):
-    """Colour space by Krita's names."""
+    """A colour space, identified by Krita's own names for its model, depth and profile."""
 
     model: str
     depth: str
@@ -59,7 +59,8 @@ _LINEAR = {
     "RGBA": ("sRGB-elle-V2-g10.icc", "sRGB-elle-V4-g10.icc", "scRGB (linear)"),
     "GRAYA": ("Gray-D50-elle-V2-g10.icc", "Gray-D50-elle-V4-g10.icc"),
 }
-CONVERTED_PX = 1 << 17  # Strip size for conversions: any smaller strip costs Krita as much as 100,000 pixels.
+# Strip size for conversions, in pixels: converting a smaller strip takes Krita as long as 100,000 pixels.
+CONVERTED_PX = 1 << 17
 _CHANNELS = {"RGBA": 4, "GRAYA": 2}
 _DTYPES = {"U8": "u8", "U16": "u16", "F16": "f16", "F32": "f32"}
 
@@ -98,9 +99,9 @@ def hidden_document(space: Space) -> Iterator[Document]:
 
 
 class ScratchDocuments:
-    """Hidden documents, one per colour space, for creating and converting nodes. They are closed at the end.
+    """Hidden documents, one per colour space, for creating and converting nodes; closed when the `with` block ends.
 
-    Changes to a node there are not undo steps of the target document.
+    Changes to their nodes are not undo steps of the target document.
     """
 
     def __init__(self) -> None:
@@ -161,14 +162,15 @@ def convert(node: Node, space: Space) -> None:
 
 
 class Snapshot:
-    """Current pixels of a paint layer; for groups, vector and other layers, their current appearance."""
+    """The current pixels of a paint layer, or the current appearance of a group, vector layer or other layer."""
 
     def __init__(self, node: Node, rect: Rect) -> None:
         self.rect = rect
         self.space = Space.of(node)
         self._whole: Raster | None = None
         if node.type() == "paintlayer" and not node.animated():
-            self._node = node.duplicate()  # Shares its tiles with the layer until someone paints on it.
+            # The copy shares its tiles with the layer until someone paints on the layer.
+            self._node = node.duplicate()
         else:
             read = node.pixelData if node.type() == "paintlayer" else node.projectionPixelData
             data = bytes(read(*rect))

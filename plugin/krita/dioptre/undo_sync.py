@@ -26,11 +26,11 @@ from .dioptre_link.records import Entry
 from .qt import QObject, QTimer, QUuid
 from .sources import is_idle
 
-# Polls of an idle document after a swap, during which Krita may still activate a neighbour on a busy machine.
+# Number of polls of an idle document after a swap; on a busy machine, Krita may activate a neighbour that late.
 SETTLING = 8
 LOOK_MS = 100  # Poll interval, short enough that the rest of an undo follows unnoticed.
-PATIENCE = 10  # Polls of an idle document before a missing step is triggered again.
-ASKED = 3  # Attempts for one step.
+PATIENCE = 10  # Number of polls of an idle document before a missing step is triggered again.
+ASKED = 3  # Number of attempts to trigger one step.
 
 
 @dataclass(kw_only=True)
@@ -47,7 +47,8 @@ class _Hidden:
         source = self.document.nodeByUniqueID(QUuid(self.source))
         if is_there != self.was_there and source is not None:
             source.setVisible(not is_there)
-            self.document.refreshProjection()  # Otherwise the canvas ignores a scripted change of visibility.
+            # Without this call, the canvas ignores a scripted change of visibility.
+            self.document.refreshProjection()
         self.was_there = is_there
 
 
@@ -58,7 +59,7 @@ class _Swapped:
     document: Document
     pairs: Sequence[tuple[str, str]]
     entries: Sequence[tuple[Entry, Entry]] = ()  # Record entries with the old and with the new layers.
-    is_new: bool = True  # The last complete state seen.
+    is_new: bool = True  # Whether the last complete state seen had the new layers.
     seen: tuple[bool, ...] = ()
     looks: int = 0  # Number of polls since `seen` last changed.
 

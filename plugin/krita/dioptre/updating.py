@@ -24,7 +24,7 @@ from .undo_sync import UndoSync
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """One result to recompute. `own` is the depth layer that it created itself, with its recorded link."""
+    """A result to recompute. `own` is the depth layer created together with it, and that layer's recorded link."""
 
     entry: Entry
     found: Found
@@ -129,7 +129,7 @@ def read(plans: Sequence[Plan]) -> Generator[None, None, list[Task]]:
         if one.own is not None:
             node, made = one.own
             document, own, there = source.document, Rect(*made.rect), source.picture.rect
-            if enlarges(one.described):  # Its depth is as large as its result.
+            if enlarges(one.described):  # The depth of an enlargement is as large as the result.
                 there = Rect(there.x, there.y, own.width, own.height)
             place = depth_place(Rect.of(node), there)
             was = yield from snapshot(document, node, rect=own, space=spaces.DEPTH)
@@ -194,7 +194,7 @@ def apply(
                 new = old.duplicate()
                 yield from layers.refilling(new, rect, made, given, scratch)
                 if is_edited and made.role is Role.RESULT:
-                    for node in (old, new):  # An undo must show the old one.
+                    for node in (old, new):  # The old layer, too, so that an undo shows it.
                         node.setVisible(True)
                 layers.swap(document, old, new)
                 swapped.append((old, new))
@@ -227,7 +227,7 @@ def apply(
 
 
 def _check_clones(document: Document, made: Sequence[Node]) -> None:
-    """Refuse if a clone layer exists, because it would keep showing the removed layer."""
+    """Refuse if a clone layer exists, because the clone would keep showing the removed layer."""
     own = {recipe.own_id(node) for node in made if node.type() != "grouplayer"}
     for node in recipe.all_nodes(document.rootNode()):
         if node.type() == "clonelayer" and (shown := node.sourceNode()) is not None and recipe.own_id(shown) in own:

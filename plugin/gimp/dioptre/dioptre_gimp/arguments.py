@@ -19,10 +19,10 @@ from dioptre_link.operation import Kind, Operation, Parameter
 
 from .host import Gimp, GObject
 
-AUTOMATIC = "automatic"  # Extra choice for an optional choice or yes/no option.
+AUTOMATIC = "automatic"  # Extra choice that stands for None in an optional choice or yes/no option.
 DEPTH_LAYER = "depth-layer"
 WHOLE_IMAGE = "whole-image"
-MAX_POINT_PX = float(1 << 19)  # Twice GIMP's largest side.
+MAX_POINT_PX = float(1 << 19)  # Largest coordinate of a point: twice the longest side of a GIMP image.
 
 _FLAGS = GObject.ParamFlags.READWRITE
 
@@ -39,7 +39,7 @@ def names(parameter: Parameter) -> tuple[str, ...]:
 
 
 def add_arguments(procedure: Gimp.Procedure, operation: Operation) -> None:
-    """Give `procedure` an argument for each option, and a depth-layer argument if the operation takes a depth."""
+    """Add an argument to `procedure` for each option, and for the depth layer if the operation takes one."""
     nicks = nicknames(operation)
     for parameter in operation.parameters:
         _ADDERS[parameter.kind](procedure, parameter, nicks[parameter.name])
@@ -73,15 +73,15 @@ def add_depth_argument(procedure: Gimp.Procedure) -> None:
 
 def menu_labels() -> dict[str, str]:
     """Return the menu label of each operation, with a mnemonic that no other entry of the menu uses."""
-    taken = set("cehu")  # Taken by Recipe, Edit, Edit depth and Update.
+    taken = set("cehu")  # Mnemonics of Recipe, Edit, Edit depth and Update.
     return {name: _with_key(translated(operation.title), taken) for name, operation in OPERATIONS.items()}
 
 
 def nicknames(operation: Operation) -> dict[str, str]:
-    """Return each option's label with a unique mnemonic (the letter after "_") while free letters remain."""
-    # Taken by Help, Reset, Cancel, OK, Save, Load, depth layer, More options and new group.
+    """Return each option's label with a unique mnemonic (the letter after "_") if a letter is free."""
+    # Mnemonics of Help, Reset, Cancel, OK, Save, Load, depth layer, More options and new group.
     taken = set("hrcosldmn")
-    taken |= set("abepfwtu")  # Taken by the views, the preset and the blur amount of a dialog.
+    taken |= set("abepfwtu")  # Mnemonics of a dialog's views, preset and blur amount.
     taken |= {"i"} if traits.enlarges(operation) else set()
     nicks = {}
     for parameter in sorted(operation.parameters, key=lambda parameter: not parameter.simple):
@@ -117,7 +117,7 @@ def means_whole_image(operation: Operation, config: Gimp.ProcedureConfig) -> boo
 
 
 def write_option(parameter: Parameter, config: Gimp.ProcedureConfig, value: Any) -> None:
-    """Set one option. Both coordinates of a point change together, so observers never see half a point."""
+    """Set one option. Both coordinates of a point change together, so observers never see a mixed point."""
     with config.freeze_notify():
         for name, one in zip(names(parameter), _gimp_values(parameter, value), strict=True):
             config.set_property(name, one)

@@ -41,7 +41,7 @@ class Binding:
             self._writing = False
 
     def _noticed(self, *_: object) -> None:
-        """Schedule a single read, which runs after GIMP has set all values."""
+        """Schedule a single read of the settings, which runs after GIMP has set all values."""
         if not self._writing and self._reading is None:
             self._reading = GLib.idle_add(self._read)
 
@@ -53,7 +53,8 @@ class Binding:
             for name, value in options.items():
                 if state.options[name] != value:
                     state = states.changed(state, name, value)
-        except UsageError:  # Saved settings may hold only one coordinate of a point; keep the current state.
+        # Saved settings may hold only one coordinate of a point; ignore them.
+        except UsageError:
             return False
         self._store.set(state)
         return False

@@ -18,14 +18,14 @@ from . import drawing  # noqa: E402
 try:
     gi.require_foreign("cairo")
     _HAS_CAIRO = True
-except ImportError:  # Without Cairo, high-resolution screens show larger pixels.
+except ImportError:  # Without Cairo, pictures look coarser on high-resolution screens.
     _HAS_CAIRO = False
 
 MOST_ZOOM = 8.0
 STEP = 1.25  # Zoom factor per wheel notch or key press.
-CLICK_PX = 4  # A press that moves farther than this is a drag.
-HANDLE_PX = 12  # Distance from the before/after divider within which a press grabs it.
-MOST_CIRCLE_PX = 500  # Largest brush radius whose outline is still drawn.
+CLICK_PX = 4  # A press that moves farther than this many pixels is a drag.
+HANDLE_PX = 12  # Distance from the before/after divider, in pixels, within which a press grabs the divider.
+MOST_CIRCLE_PX = 500  # Largest brush radius whose outline is drawn, in pixels of the widget.
 
 Point = tuple[float, float]
 Marker = tuple[Point, GdkPixbuf.Pixbuf]
@@ -55,7 +55,7 @@ class Canvas(Gtk.EventBox):
         self._paints = False  # Whether a stroke is in progress.
         self._brush_radius = 0.0
         self._circle: tuple[float, GdkPixbuf.Pixbuf] | None = None
-        self._pointer: Point | None = None  # Brush position in widget coordinates.
+        self._pointer: Point | None = None  # Position of the brush, in widget coordinates.
         self._on_box: Callable[[Point, Point], None] | None = None
         self._box: Box | None = None  # The box chosen earlier.
         self._drawn_box: tuple[Point, Point] | None = None  # Start and current corner of a box being drawn.

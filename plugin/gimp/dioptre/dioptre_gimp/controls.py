@@ -21,7 +21,8 @@ from . import style  # noqa: E402
 
 LABEL_CHARS = 20
 VALUE_CHARS = 6
-RESETS = {"f_number": {"max_radius": None}}  # Setting the key resets these options, which would override it.
+# Setting the option named by the key resets these options, which would otherwise override it.
+RESETS = {"f_number": {"max_radius": None}}
 COLOURS = {"temperature": "dioptre-blue-amber", "tint": "dioptre-green-magenta"}
 AUTOMATIC = "Auto"
 
@@ -86,7 +87,7 @@ class Row(Gtk.Box):
 
 
 class NumberRow(Row):
-    """Slider and entry for a number, with a tick for "automatic" if the option is optional."""
+    """Slider and entry for a number, with a checkbox for "automatic" if the option is optional."""
 
     def __init__(
         self, store: Store[State], parameter: Parameter, nick: str, scale: scales.Scale | None = None
@@ -197,7 +198,7 @@ class ChoiceRow(Row):
 
 
 class TickRow(Row):
-    """Check button for a yes/no option."""
+    """Checkbox for a yes/no option."""
 
     def __init__(self, store: Store[State], parameter: Parameter, nick: str) -> None:
         super().__init__(store, parameter, nick)

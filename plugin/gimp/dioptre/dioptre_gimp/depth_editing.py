@@ -36,7 +36,7 @@ def begin(image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> Outcome:
         for layer in shown:
             layer.set_visible(True)
     image.set_selected_layers([depth])
-    # Kept short, because a status bar may truncate it.
+    # The message is short, because a status bar may truncate it.
     words = Message("Paint, then choose Update. White is near, black is far.")
     return Outcome(layer=depth, messages=(words,))
 
@@ -125,7 +125,7 @@ def _set_visible(layer: Gimp.Layer | None, *, visible: bool) -> None:
 
 
 def _remember(image: Gimp.Image, hidden: Sequence[Gimp.Layer], shown: Sequence[Gimp.Layer]) -> None:
-    """Add the layers hidden and shown now to those of earlier Edit depth runs."""
+    """Record the layers that this run hides and shows, in addition to those of earlier Edit depth runs."""
     before_hidden, before_shown = _remembered(image)
     state = {
         "hidden": [*before_hidden, *(layer.get_tattoo() for layer in hidden)],

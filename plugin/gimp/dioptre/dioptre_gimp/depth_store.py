@@ -34,7 +34,7 @@ class Kept:
     shown: Path
 
     def fits(self, layer: Gimp.Drawable) -> bool:
-        """Return whether both files exist and fit the layer's size, which may have changed since then."""
+        """Return whether both files exist and fit the layer's size, which may have changed in the meantime."""
         count = layer.get_width() * layer.get_height()
         sizes = ((self.exact, pixels.DEPTH), (self.shown, pixels.DEPTH_SHOWN))
         try:
@@ -78,7 +78,7 @@ def keep(image: Gimp.Image, layer: Gimp.Drawable, exact: Buffer) -> str:
 
 
 def remember(image: Gimp.Image, layer: Gimp.Layer, exact: Buffer) -> str:
-    """Cache the exact disparity like `keep`, and mark the layer, which is in the document already."""
+    """Cache the exact disparity like `keep`, and mark the layer, which is already in the document."""
     key = keep(image, layer, exact)
     mark(layer, key)
     return key

@@ -42,7 +42,7 @@ from .screen import MOST_PX, SMALL_PX, fitted  # noqa: E402
 from .sources import Source  # noqa: E402
 
 BINARY = "dioptre"
-BRUSH_ROW_PX = 40  # Includes the gap below the row.
+BRUSH_ROW_PX = 40  # Height of the brush's row, including the gap below it.
 
 
 def run_dialog(
@@ -88,7 +88,7 @@ def run_dialog(
 def _first_state(
     config: Gimp.ProcedureConfig, operation: Operation, source: Source, edited: Edited | None
 ) -> State:
-    """Return the initial state, from the last run's options or those of the edited result.
+    """Return the initial state, with the options of the last run or of the edited result.
 
     Options that belong to one picture, such as focus point and strokes, are reset to their defaults.
     """
@@ -127,13 +127,13 @@ class OperationDialog:
             above_px=BRUSH_ROW_PX if brush.is_offered(store.state) else 0,
         )
         self._driver: Driver | None = None
-        self._said: tuple[str, ...] = ()  # Messages that the user has seen already.
+        self._said: tuple[str, ...] = ()  # Messages that the user has already seen.
         self._failure: Exception | None = None
         self._outcome: Outcome | None = None
         self._loop: GLib.MainLoop | None = None
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, translated(self._operation.title))
         if (button := self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
-            button.hide()  # GIMP's help has no page for it.
+            button.hide()  # GIMP's help has no page for this dialog.
         self._preview = Preview(store, self._size, self._layer_size, self._zoomed)
         self._previews = Previews(store, worker, self._longest_px)
         self._side = self._make_side(source)
@@ -222,7 +222,7 @@ class OperationDialog:
     def _longest_px(self) -> int:
         """Return the longest side of previews in pixels, which matches their size on the screen."""
         if traits.enlarges(self._operation):
-            return SMALL_PX  # Applies to the enlarged crop; a larger one would take long.
+            return SMALL_PX  # The preview is an enlarged crop; a larger one would take too long.
         zoom = min(self._preview.canvas.zoom, 2.0)
         seen = round(max(self._size) * self._preview.get_scale_factor() * (1.0 if zoom < 1.3 else zoom))
         return min(seen, max(self._layer_size))
@@ -230,7 +230,7 @@ class OperationDialog:
     # -- before OK -----------------------------------------------------------------------------------------------
 
     def _open(self, source: Source, connecting: Steps[None] | None = None) -> None:
-        """Show the layer at once, then send it to the worker."""
+        """Show the layer immediately, then send it to the worker."""
         self._source = source
         self._preview.show_layer(
             drawing.pixbuf_from_rgb(*self._size, 4, pixels.read_small(source.picture, self._size))

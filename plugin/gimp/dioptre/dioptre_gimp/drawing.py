@@ -18,7 +18,8 @@ CHECKER_PX = 8
 WHITE, AMBER, GREEN, RED = (255, 255, 255), (255, 190, 60), (90, 230, 110), (255, 90, 80)
 _OUTLINE = (255, 190, 60, 255)
 _BACK = bytes((32, 32, 34))  # Background of the histogram.
-_FOCUSED, _FRAME_PX = 0x2F6FBDFF, 2  # Same colour as in `style`.
+# Colour (RGBA) and width of the focus frame; the colour is the same as in `style`.
+_FOCUSED, _FRAME_PX = 0x2F6FBDFF, 2
 _LIGHT, _DARK = 0x999999, 0x666666  # Checkerboard behind transparent areas.
 
 
@@ -53,7 +54,7 @@ def opaque(picture: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
 
 
 def dimmed(picture: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
-    """Return a darker, nearly grey copy, which signals that the result is not computed yet."""
+    """Return a darker, nearly grey copy, which signals that the result has not been computed yet."""
     copy = opaque(picture)
     copy.saturate_and_pixelate(copy, 0.15, False)
     shade = pixbuf_from_rgb(1, 1, 4, bytes((20, 20, 20, 120)))
@@ -71,7 +72,7 @@ def lay_over(onto: GdkPixbuf.Pixbuf, top: GdkPixbuf.Pixbuf, *, smooth: bool = Fa
 
 
 def split(before: GdkPixbuf.Pixbuf, after: GdkPixbuf.Pixbuf, at: float) -> GdkPixbuf.Pixbuf:
-    """Show `before` to the left of `at`, a fraction of the width, `after` to the right, and a line between them."""
+    """Show `before` on the left and `after` on the right of a line at `at`, a fraction of the width."""
     drawn = opaque(after)
     width, height = drawn.get_width(), drawn.get_height()
     edge = min(max(round(at * width), 0), width)
@@ -132,7 +133,7 @@ def circle(radius_px: float) -> GdkPixbuf.Pixbuf:
     side = 2 * math.ceil(radius_px) + 5
     data = bytearray(4 * side * side)
     for away, pixel in ((1.0, bytes((0, 0, 0, 160))), (0.0, bytes((255, 255, 255, 230)))):
-        # About 25% more steps than the outline has pixels, so that it has no gaps.
+        # About 25% more steps than the outline has pixels, so that the outline has no gaps.
         steps = max(round(8 * (radius_px + away)), 8)
         for step in range(steps):
             angle = math.tau * step / steps

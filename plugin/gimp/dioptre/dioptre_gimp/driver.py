@@ -10,7 +10,7 @@ from dioptre_link.editing.events import Step
 
 from .host import GLib
 
-SLICE_S = 0.02  # Longest run of work between two returns to the main loop; keeps the interface responsive.
+SLICE_S = 0.02  # Longest time between two returns to the main loop; keeps the interface responsive.
 WAIT_MS = 15  # Poll interval for the worker: imperceptible, at 66 system calls a second.
 
 
@@ -51,7 +51,7 @@ class Driver:
             while time.monotonic() < until:
                 step = next(self._steps)
                 if not isinstance(step, Step):
-                    break  # An event to display.
+                    break  # The step is an event to display.
                 if step.waiting:
                     break
         except StopIteration as end:

@@ -1,4 +1,4 @@
-"""Edit: finds the recorded result that an interactive run replaces, and its options."""
+"""Find the recorded result that Edit or another interactive run replaces, and its options."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Super-resolution of a whole image: GIMP scales everything, then the layers receive the network's pixels.
 
 GIMP's own scaling takes care of everything that needs no network: canvas, groups, positions, masks, channels,
-selection, guides, paths, sample points, text and vectors. It gives every layer a new buffer and undo restores the
-old one, so the network's pixels can be written straight into the new buffer.
+selection, guides, paths, sample points, text and vectors. It gives every layer a new buffer, and undo restores the
+old buffer, so the network's pixels can be written straight into the new one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .sources import Source
 
 _DATA = tuple(role.value for role in layers.DATA_ROLES)
 _WORDS = "Text layers were enlarged as pixels. If you edit the text, GIMP redraws it at the original size."
-_DRAWN = ("VectorLayer", "LinkLayer")  # Layer types of GIMP 3.2 that GIMP redraws at the new size.
+_DRAWN = ("VectorLayer", "LinkLayer")  # Layer types, new in GIMP 3.2, that GIMP redraws at the new size.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,7 @@ def run_image(worker: Worker, operation: Operation, options: Mapping[str, Any], 
 
 
 def plan(source: Source, scale: float) -> list[Source]:
-    """Return the layers that the network enlarges, the selected one first.
+    """Return the layers that the network enlarges, the selected layer first.
 
     Raises:
         RefusedError: The enlarged image would exceed GIMP's limit, or no layer can be enlarged.
@@ -132,7 +132,7 @@ def _apply(image: Gimp.Image, scale: float, parts: Sequence[Part]) -> None:
     with layers.cubic():
         layers.must(image.scale(*size), "enlarge the image")
     _, x, y = image.get_resolution()
-    image.set_resolution(min(x * scale, 65536.0), min(y * scale, 65536.0))  # Keep the printed size.
+    image.set_resolution(min(x * scale, 65536.0), min(y * scale, 65536.0))  # The printed size stays the same.
     for part in parts:
         colour = pixels.picture_format(image, alpha=True)
         for made in part.result.layers:

@@ -112,7 +112,7 @@ class OfferBox(Gtk.Box):
         self._bar.set_fraction(min(max(offer.fraction or 0.0, 0.0), 1.0))
         self._bar.set_visible(running)
         self._cancel.set_visible(running)
-        if had_focus:  # Download and Cancel replace each other, so pass the keyboard focus on.
+        if had_focus:  # Download and Cancel replace each other, so the visible one takes over the keyboard focus.
             (self._cancel if running else self._get).grab_focus()
         self._words.set_text(" ".join(translated(part) for part in (offer.words, offer.hint) if part))
         self._words.show()

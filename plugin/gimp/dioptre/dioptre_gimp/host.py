@@ -1,8 +1,8 @@
-"""GIMP's libraries, in the versions that this plug-in requires. `GimpUi` needs a display and is left out."""
+"""GIMP's libraries, in the versions that this plug-in requires. `GimpUi` needs a display and is not among them."""
 
 import gi
 
-gi.require_version("Gimp", "3.0")  # GIMP 3.2 keeps this name
+gi.require_version("Gimp", "3.0")  # GIMP 3.2 uses this version name, too.
 gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp, Gio, GLib, GObject  # noqa: E402  (the versions must be named first)
 

@@ -1,4 +1,4 @@
-"""The dialog's input layers for the worker, read once and shared by the previews and the final result."""
+"""The layers that a dialog sends to the worker, read once and shared by the previews and the final result."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FORMAT = PixelFormat("u8", 4)
 
 
 class Inputs:
-    """The inputs of one source. `files` deletes the buffers that remain at the end."""
+    """The inputs of one source. Closing `files` deletes the remaining buffers."""
 
     def __init__(self, source: Source, worker: Worker, files: ExitStack, depth_image: Image | None) -> None:
         self.source = source
@@ -64,7 +64,7 @@ class Inputs:
         inputs: dict[str, Buffer | Stored] = dict(sent.inputs)
         for name in self._spent:
             stored = session.stored(name, self._key(name))
-            if stored is None:  # The worker that stored it has exited.
+            if stored is None:  # The worker that stored the input has exited.
                 yield from self.read()
                 assert self._sent is not None
                 return self._sent
@@ -91,7 +91,8 @@ class Inputs:
     def _upload(self, name: str) -> Callable[[Worker], Steps[Buffer]]:
         def upload(worker: Worker) -> Steps[Buffer]:
             assert self._sent is not None
-            if name == "disparity":  # The final job may need the buffer of the exact depth, so send a new one.
+            # The final job may need the existing buffer, which holds the exact depth, so send a new one.
+            if name == "disparity":
                 return (yield from jobs.read_depth(worker, self.source, self._files))
             if name in self._spent:
                 yield from self.read()

@@ -26,8 +26,8 @@ from .host import Gimp
 from .log import logger
 from .sources import Source
 
-WAIT_S = 0.05  # Poll interval in scripts: negligible load, and Cancel still feels immediate.
-SHARE_SENDING = 0.1  # Fractions of the progress bar; creating the layers takes the rest.
+WAIT_S = 0.05  # Poll interval in scripts: the load is negligible, and Cancel still feels immediate.
+SHARE_SENDING = 0.1  # Fractions of the progress bar for sending and computing; creating the layers takes the rest.
 SHARE_WORKING = 0.8
 BEFORE_LAYERS = SHARE_SENDING + SHARE_WORKING
 
@@ -51,7 +51,7 @@ def open_worker() -> Worker:
 
 
 def run_here(steps: Steps[T], on_step: Callable[[Step], None]) -> T:
-    """Run `steps` to the end in this thread. For scripts, which have nothing else to do meanwhile."""
+    """Run `steps` to the end in this thread; for scripts, which have nothing else to do meanwhile."""
     pause = threading.Event()
     while True:
         try:
@@ -161,7 +161,7 @@ def opened_file(operation: Operation, source: Source) -> str | None:
 
 
 def within(steps: Steps[T], start: float, share: float) -> Steps[T]:
-    """Run `steps` as a section of a longer job, from `start` over `share` of its progress."""
+    """Run `steps` as a section of a longer job, whose progress it advances from `start` by `share`."""
     try:
         while True:
             try:
@@ -200,7 +200,7 @@ def _send_depth(
 
 
 def _send_selection(worker: Worker, source: Source, files: ExitStack, inputs: dict[str, Buffer | Stored]) -> str:
-    """Put the selection over the layer into `inputs` if the operation takes one; return its hash."""
+    """Put the selection within the layer into `inputs` if the operation takes a selection; return its hash."""
     if not source.takes_selection or Gimp.Selection.is_empty(source.image):
         return ""
     digest = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""Turns a result into layers of the document, in one undo step and without changing anything else.
+"""Turns a result into new layers of the document in one undo step, without changing anything else.
 
 Layers are created and filled outside the document first (`fill`) and inserted afterwards (`insert`), so a cancel or
 an error before that leaves the document untouched.
@@ -24,7 +24,7 @@ from .jobs import BEFORE_LAYERS
 from .log import logger
 from .sources import Source
 
-DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # Layers that hold values, not a picture.
+DATA_ROLES = (Role.DEPTH, Role.CONFIDENCE)  # Roles of layers that hold values, not a picture.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Filled:
 
 @contextmanager
 def undo_step(image: Gimp.Image) -> Iterator[None]:
-    """Group everything inside into one undo step."""
+    """Group all changes in the `with` block into one undo step."""
     image.undo_group_start()
     try:
         yield
@@ -122,12 +122,13 @@ def insert_cut_out(source: Source, one: Filled) -> None:
 
 
 def replace_content(layer: Gimp.Layer, filled: Filled) -> None:
-    """Give `layer` the pixels of `filled`, within any selection; call it inside an `undo_step`."""
+    """Replace the pixels of `layer`, only inside the selection if there is one; call it inside an `undo_step`."""
     new = filled.layer
     width, height = new.get_width(), new.get_height()
     if (layer.get_width(), layer.get_height()) != (width, height):
         with cubic():
-            must(layer.scale(width, height, False), f"resize “{layer.get_name()}”")  # Resizes the mask, too.
+            # Scaling resizes the mask, too.
+            must(layer.scale(width, height, False), f"resize “{layer.get_name()}”")
     if new.has_alpha() and not layer.has_alpha():
         must(layer.add_alpha(), f"add an alpha channel to “{layer.get_name()}”")
     shadow = layer.get_shadow_buffer()
@@ -142,7 +143,7 @@ def replace_content(layer: Gimp.Layer, filled: Filled) -> None:
 
 @contextmanager
 def nothing_selected(image: Gimp.Image) -> Iterator[None]:
-    """Clear the selection inside and restore it afterwards, because a selection limits pixel changes."""
+    """Clear the selection during the `with` block, because a selection limits changes of pixels."""
     if Gimp.Selection.is_empty(image):
         yield
         return
@@ -176,7 +177,7 @@ def _new_layer(source: Source, made: ResultLayer) -> Gimp.Layer:
         (False, False): Gimp.ImageType.RGB_IMAGE,
     }[grey, alpha]
     mode = image.get_default_new_layer_mode()
-    name = "Result" if made.role is Role.RESULT else made.name  # The group has the operation's name.
+    name = "Result" if made.role is Role.RESULT else made.name  # The operation's name is the group's.
     layer = Gimp.Layer.new(image, name, size.width, size.height, kind, 100.0, mode)
     if layer is None:
         raise DioptreError(
@@ -207,7 +208,7 @@ def put(image: Gimp.Image, one: Filled, parent: Gimp.Layer | None, position: int
 
 
 def _take_place(image: Gimp.Image, picture: Gimp.Layer, group: Gimp.Layer, *, below_result: bool) -> None:
-    if below_result:  # Outside the selection the picture must stay visible.
+    if below_result:  # The picture must stay visible outside the selection.
         copy = picture.copy()
         if copy.get_mask() is not None:
             copy.remove_mask(Gimp.MaskApplyMode.DISCARD)
@@ -259,7 +260,7 @@ def _fill_mask(image: Gimp.Image, target: Gimp.LayerMask, mask: Gimp.LayerMask) 
 
 @contextmanager
 def unlocked(image: Gimp.Image) -> Iterator[None]:
-    """Unlock all layers inside, because GIMP terminates a plug-in that writes to a locked layer."""
+    """Unlock all layers during the `with` block, because GIMP terminates a plug-in that writes to a locked one."""
     locked = [layer for layer in sources.all_layers(image.get_layers()) if layer.get_lock_content()]
     for layer in locked:
         layer.set_lock_content(False)

@@ -68,7 +68,7 @@ class Panel(Gtk.Box):
         self.show_all()
 
     def _changed(self, old: State, state: State) -> None:
-        """Render unless only the progress changed, which affects no row."""
+        """Render the state unless only its progress changed, which no row shows."""
         same = old.options is state.options and old.decided is state.decided and old.shown is state.shown
         same = same and old.networks is state.networks and old.fetch is state.fetch
         if not same or old.working != state.working:

@@ -18,7 +18,7 @@ BAND_ROWS = 256  # Two rows of GEGL tiles; a band of a 24-megapixel float pictur
 
 @dataclass(frozen=True)
 class Format:
-    """One pixel layout under its babl and wire names. A misspelt babl name would terminate the process."""
+    """A pixel layout with its names in babl and on the wire. A misspelt babl name would terminate the process."""
 
     babl: str
     wire: PixelFormat
@@ -30,7 +30,7 @@ _COLOUR = {
     for dtype, babl in (("u8", "u8"), ("u16", "u16"), ("f32", "float"))
 }
 DEPTH = _COLOUR[1, "f32"]
-DEPTH_SHOWN = _COLOUR[1, "u16"]  # Distinguishes all codes of an 8-bit layer, whatever its profile.
+DEPTH_SHOWN = _COLOUR[1, "u16"]  # 16 bits distinguish all values of an 8-bit layer, whatever its profile.
 SELECTION = Format("Y float", PixelFormat("f32", 1))
 
 _EXACT = {
@@ -49,8 +49,8 @@ def is_eight_bit(image: Gimp.Image) -> bool:
 def picture_format(image: Gimp.Image, *, alpha: bool) -> Format:
     """Return the smallest format that holds a layer of `image` exactly, as sRGB-encoded values.
 
-    Integer if the image itself holds sRGB-encoded integers. Otherwise float, which keeps colours outside sRGB from
-    a wider profile (below 0 or above 1).
+    It is an integer format if the image itself holds sRGB-encoded integers. Otherwise it is float, which keeps a
+    wider profile's colours outside sRGB (below 0 or above 1).
     """
     dtype = "f32"
     for precision, exact in _EXACT.items():
@@ -97,7 +97,7 @@ def read_in(buffer: Buffer, target: Gegl.Buffer, pixel_format: Format) -> Iterat
     expected = width * pixel_format.wire.pixel_bytes
     for band in bands(width, height):
         rows = buffer.read_rows(band.y, band.height)
-        if len(rows) != expected * band.height:  # GEGL would read past the end.
+        if len(rows) != expected * band.height:  # GEGL would read past the end of the rows.
             raise ValueError(f"{len(rows)} bytes for {band.height} rows of {expected}")
         target.set(band, pixel_format.babl, rows)
         yield (band.y + band.height) / height
@@ -151,7 +151,7 @@ def is_opaque(drawable: Gimp.Drawable) -> bool:
 
 
 def check_room(nbytes: int) -> None:
-    """Check that GIMP has space for `nbytes` more, because it would lose pixels without reporting an error.
+    """Check that GIMP has room for another `nbytes`; it does not report an error when it loses pixels.
 
     Raises:
         DioptreError: The tile cache and the swap folder together are too small.
@@ -160,7 +160,7 @@ def check_room(nbytes: int) -> None:
     folder, cache_bytes = settings.get_property("swap"), settings.get_property("tile-cache-size")
     try:
         free = shutil.disk_usage(folder).free
-    except (OSError, TypeError):  # The folder may exist only inside GIMP's sandbox.
+    except (OSError, TypeError):  # The swap folder may exist only inside GIMP's sandbox.
         return
     if nbytes > cache_bytes + free:
         raise DioptreError(

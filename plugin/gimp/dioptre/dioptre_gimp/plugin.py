@@ -28,10 +28,11 @@ RECIPE = "dioptre-recipe"
 EDIT = "dioptre-edit"
 EDIT_DEPTH = "dioptre-edit-depth"
 UPDATE = "dioptre-update"
-MENU = "<Image>/Filters/Dioptre"  # Has no mnemonic: GIMP's 17 entries in this menu use all of its letters.
+# "Dioptre" has no mnemonic, because GIMP's own 17 entries in the Filters menu use all of its letters.
+MENU = "<Image>/Filters/Dioptre"
 AUTHORS = "The Dioptre developers"
 YEAR = "2026"
-SHOWN_S = 5.0  # As long as GIMP's own messages stay in the status bar.
+SHOWN_S = 5.0  # GIMP's own messages stay in the status bar for the same time.
 
 T = TypeVar("T")
 
@@ -44,7 +45,7 @@ class Dioptre(Gimp.PlugIn):
         return [*operations, RECIPE, EDIT, EDIT_DEPTH, UPDATE]
 
     def do_set_i18n(self, _name: str) -> bool:
-        return False  # The texts are translated already; returning True would make GIMP warn.
+        return False  # The texts are already translated; returning True would make GIMP print a warning.
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
         if name == RECIPE:
@@ -298,7 +299,7 @@ class progress:  # noqa: N801  (used as a function)
 
 
 def guarded(procedure: Gimp.Procedure, do: Callable[[], Gimp.Layer | None]) -> Gimp.ValueArray:
-    """Run `do` and return its outcome as GIMP status values; only a completed run returns success."""
+    """Run `do` and return its outcome as GIMP status values; only a completed run counts as a success."""
     began = time.monotonic()
     try:
         layer = do()

@@ -39,7 +39,7 @@ none.
 
 _RINGS = (drawing.WHITE, drawing.AMBER, drawing.GREEN, drawing.RED)
 SCROLL = "Scroll to zoom, drag to pan."
-LEAST_WIDTH_PX = 520  # Minimum width of the preview, for the text below it.
+LEAST_WIDTH_PX = 520  # Minimum width of the preview in pixels, so that the text below it fits.
 
 
 class Preview(Gtk.Box):
@@ -184,7 +184,7 @@ class Preview(Gtk.Box):
         return drawing.pixbuf_of(shown.before) if shown is not None and shown.before is not None else self._own
 
     def _picture(self, state: State) -> GdkPixbuf.Pixbuf | None:
-        """Return the picture of the chosen view, or the dimmed layer while it is not computed yet."""
+        """Return the picture of the chosen view, or the dimmed layer until that picture has been computed."""
         shown, before = state.shown, self._before(state)
         if state.view == views.PLACE:
             return self._own
@@ -244,7 +244,7 @@ class Preview(Gtk.Box):
 
 
 def _drawn_of(state: State) -> tuple[object, ...]:
-    """Return everything that the canvas's picture depends on."""
+    """Return a key of everything that the canvas's picture depends on."""
     places = [state.options.get(one.name) for one in state.operation.parameters if one.kind in PLACES]
     what = state.shown, state.view, tuple(places), state.place, state.sharp, state.replaces
     waits = state.brush.paints or traits.selects(state.operation)
@@ -258,7 +258,7 @@ def _image(shown: Shown, view: str) -> Image | None:
 
 
 class Waiting(Gtk.Box):
-    """Overlay that reports that the result is not computed yet; ignores clicks."""
+    """Overlay that says that the result has not been computed yet; it ignores clicks."""
 
     def __init__(self) -> None:
         super().__init__(halign=Gtk.Align.CENTER, valign=Gtk.Align.CENTER, no_show_all=True, spacing=8)
@@ -273,7 +273,7 @@ class Waiting(Gtk.Box):
         missing = state.phase is Phase.MISSING
         computed = (state.shown is not None and not missing) or state.phase is Phase.EMPTY
         failed = state.phase is Phase.FAILED
-        # The user must click in the picture now, so show nothing over it.
+        # The user must click in the picture now, so the overlay is hidden.
         points_it_out = failed and traits.selects(state.operation)
         if computed or points_it_out or state.view in (views.BEFORE, views.PLACE):
             self._spinner.stop()
@@ -287,7 +287,7 @@ class Waiting(Gtk.Box):
 
 
 class Status(Gtk.Box):
-    """Progress bar and text below the picture, always of the same height."""
+    """Progress bar and text below the picture; together they always have the same height."""
 
     def __init__(self, layer_size: tuple[int, int], *, clickable: bool) -> None:
         super().__init__(spacing=10)
@@ -304,7 +304,7 @@ class Status(Gtk.Box):
         self.pack_start(self._bar, False, False, 0)
 
     def render(self, state: State) -> None:
-        self._bar.set_visible(state.busy)  # Hidden when idle, because the text needs the space.
+        self._bar.set_visible(state.busy)  # The progress bar is hidden when idle, because the text needs the space.
         if state.busy and state.fraction <= 0.0:
             self._bar.pulse()
         else:

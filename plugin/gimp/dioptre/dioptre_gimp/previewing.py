@@ -29,7 +29,7 @@ class Previews:
         self._settling: int | None = None
         self._ready = False  # Whether the inputs have been read.
         self._asked_px = 0
-        self._since_s = time.monotonic()  # Time of the oldest change that the running preview includes.
+        self._since_s = time.monotonic()  # Time of the oldest change that the running preview takes into account.
         self._forget = store.observe(self._changed)
 
     def open(self, inputs: Inputs, reading: Steps[None]) -> None:
@@ -54,7 +54,7 @@ class Previews:
             self._settling = None
 
     def sharpen(self) -> None:
-        """Request a new preview if the picture is displayed larger than it was computed."""
+        """Request a new preview if the picture is displayed at a larger size than it was computed."""
         if self._ready and self._longest_px() > self._asked_px:
             self._settle()
 
@@ -108,7 +108,7 @@ class Previews:
         )
 
     def _show(self, shown: Shown, words: str) -> None:
-        """Store a picture in the state, and log its delay since the first change that it includes."""
+        """Store a picture in the state, and log the delay since the oldest change that the picture includes."""
         self._store.set(states.arrived(self._store.state, shown))
         logger.info("%s: %.2f s", words, time.monotonic() - self._since_s)
 

@@ -39,7 +39,7 @@ from .sources import Source  # noqa: E402
 SourceOf = Callable[[Operation], Source]
 
 LIST_PX = 340
-FIRST = portrait.OPERATION.name  # The preset to start with if none is chosen yet.
+FIRST = portrait.OPERATION.name  # The preset that is selected at first if the user has not chosen one yet.
 VIEWS = (views.AFTER, views.BEFORE, views.SPLIT)
 _NONE = RecipePreview(operation=white_balance.OPERATION, options={}, shown=False)
 
@@ -89,7 +89,7 @@ class RecipeDialog:
         self._store: Store[State] = Store(states.opened(white_balance.OPERATION))
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, translated("Recipe"))
         if (button := self._dialog.get_widget_for_response(Gtk.ResponseType.HELP)) is not None:
-            button.hide()  # GIMP's help has no page for it.
+            button.hide()  # GIMP's help has no page for this dialog.
         self._preview = Preview(self._store, size, layer_size, lambda: None, names=VIEWS, clickable=False)
         self._use(source)
         self._previews = Previews(self._store, worker, lambda: max(size))

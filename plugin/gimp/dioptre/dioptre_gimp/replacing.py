@@ -60,7 +60,7 @@ def run_sent_change(worker: Worker, change: Change, sent: jobs.Sent) -> Steps[Ou
         filled = yield from layers.fill(source, result)
     finally:
         result.delete()
-    used: set[int] = set()  # Ids of the layers in `filled` that the document owns.
+    used: set[int] = set()  # Ids of the layers in `filled` that now belong to the document.
     try:
         check_still_there(source)
         with layers.undo_step(source.image), layers.nothing_selected(source.image):
@@ -108,7 +108,7 @@ def _replace(
         link = outputs.get(one.role.value)
         layer = recipe.find(image, link)
         if layer is not None and depth is not None and layer.get_tattoo() == depth.get_tattoo():
-            continue  # This layer is the result's input.
+            continue  # This layer is also the result's input.
         if layer is None:
             if change.renews and (link is None or one.role is Role.RESULT):
                 _add(change, one)
@@ -130,7 +130,7 @@ def _replace(
 
 
 def _add(change: Change, one: layers.Filled) -> None:
-    """Insert a layer that the result lacked at the place it has in a new result."""
+    """Insert a layer that the result lacks, at the position that it has in a new result."""
     image, picture = change.source.image, change.source.picture
     group = recipe.find(image, change.entry.outputs.get(GROUP))
     if group is None:

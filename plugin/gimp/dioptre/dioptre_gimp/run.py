@@ -28,7 +28,7 @@ def run(worker: Worker, operation: Operation, options: Mapping[str, Any], source
 def run_sent(
     worker: Worker, operation: Operation, options: Mapping[str, Any], source: Source, sent: jobs.Sent
 ) -> Steps[Outcome]:
-    """Run the operation like `run`, with inputs that are already sent."""
+    """Run the operation like `run`, with inputs that have already been sent."""
     if traits.selects(operation):
         return (yield from selecting.run_sent(worker, operation, options, source, sent))
     result = yield from jobs.work(worker, operation, options, source, sent)

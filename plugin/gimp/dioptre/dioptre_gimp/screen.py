@@ -7,8 +7,8 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk  # noqa: E402  (the version must be named first)
 
-AROUND_PX = 260  # Height for the dialog's title, settings, buttons and progress.
-BESIDE_PX = 726  # Width for the options, and for a visible strip of canvas next to the dialog.
+AROUND_PX = 260  # Height in pixels of the dialog's title, settings, buttons and progress bar.
+BESIDE_PX = 726  # Width in pixels of the options, plus a strip of canvas that stays visible next to the dialog.
 LEAST_PX = 240
 SMALL_PX = 640  # Longest side of a preview that fits a laptop screen next to the options.
 MOST_PX = 1200  # Longest side of a preview that still blurs quickly.

@@ -22,7 +22,7 @@ COLOUR = "#e03030"  # Colour in which the channel appears over the picture.
 
 
 def check(source: Source, options: Mapping[str, Any]) -> None:
-    """Check that the layer can take a mask if one is requested.
+    """Check that a mask can be added to the layer if the options request one.
 
     Raises:
         RefusedError: The layer already has a mask.
@@ -99,7 +99,8 @@ def _select(source: Source, mask: ResultLayer, *, name: str, keep: bool) -> None
             layers.must(image.select_item(Gimp.ChannelOps.REPLACE, channel), "change the selection")
         finally:
             image.remove_channel(channel)
-    image.set_selected_layers(selected)  # Otherwise the new channel would be selected for painting.
+    # Otherwise the new channel would stay selected, and painting would change it.
+    image.set_selected_layers(selected)
 
 
 def _fill(channel: Gimp.Channel, mask: ResultLayer, offsets: tuple[int, int]) -> None:

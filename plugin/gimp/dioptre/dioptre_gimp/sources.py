@@ -14,9 +14,9 @@ from . import pixels, recipe
 from .host import Gimp
 
 REFUSALS = refusals.Refusals(menu="Filters ▸ Dioptre")
-MAX_SIDE_PX = 1 << 18  # GIMP's limit for a layer.
+MAX_SIDE_PX = 1 << 18  # GIMP's limit for a layer's side.
 DEPTH_NAME = "Depth"
-_SELECTED = (GROUP, Role.RESULT.value)  # Outputs of a blur that the user may have selected afterwards.
+_SELECTED = (GROUP, Role.RESULT.value)  # Outputs of a blur that may be selected when the next operation starts.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +193,7 @@ def check_size(width: float, height: float) -> None:
     """Check a size against GIMP's limit.
 
     Raises:
-        RefusedError: The size exceeds it.
+        RefusedError: The size exceeds the limit.
     """
     if max(width, height) > MAX_SIDE_PX:
         raise RefusedError(

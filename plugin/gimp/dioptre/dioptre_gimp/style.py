@@ -1,4 +1,4 @@
-"""The few colours that GIMP's themes lack, for the chosen view and coloured sliders, in light and dark themes."""
+"""The few colours that GIMP's light and dark themes lack: those of the chosen view and of coloured sliders."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def update(worker: Worker, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]
         entries, lambda entry: concerns(entry, drawables) and bool(recipe.layers(image, entry))
     )
     messages: list[str] = []
-    plans = [source_now(image, entry) for entry in chosen]  # Raises all refusals before any work starts.
+    plans = [source_now(image, entry) for entry in chosen]  # All refusals are raised here, before any work starts.
     if all(plan is None for plan in plans):
         raise refusals.only_painted_depth()
     changed: list[Gimp.Layer] = []
