@@ -3,7 +3,7 @@
 JAX is the default and the reference. If the extra `openvino` is installed and JAX computes on the CPU, networks
 whose registry entry allows it run in OpenVINO instead, as a graph with the same arithmetic and weights. They run in
 bfloat16 if the entry allows it and the processor supports it, else in float32. If the caller requests full
-precision (JAX's setting `jax_default_matmul_precision`), JAX computes.
+precision (JAX's setting `jax_default_matmul_precision`), JAX runs every network.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from .registry import Entry, resolve
 VARIABLE = "DIOPTRE_ACCELERATOR"
 """Environment variable: "none" disables acceleration, "openvino-f32" disables bfloat16."""
 
-_CACHE_BYTES = 1 << 30  # fits the depth network compiled for ten picture sizes, each with a copy of its weights
+# size limit of the cache on disk: room for the depth network compiled for ten picture sizes, each with its weights
+_CACHE_BYTES = 1 << 30
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class OpenVino:
     def __call__(self, *inputs: np.ndarray) -> np.ndarray:
         """Run the network on float32 arrays and return its output.
 
-        If OpenVINO cannot compile it, JAX runs it instead and a warning is logged.
+        If OpenVINO cannot compile the network, JAX runs it instead and a warning is logged.
         """
         arrays = [np.ascontiguousarray(array, np.float32) for array in inputs]
         with self._lock:
@@ -102,7 +103,7 @@ class OpenVino:
             if shapes not in self._compiled and not self._unusable:
                 try:
                     self._compiled[shapes] = self._compile(arrays).create_infer_request()
-                except (ImportError, NotImplementedError, RuntimeError):  # RuntimeError comes from OpenVINO
+                except (ImportError, NotImplementedError, RuntimeError):  # OpenVINO raises RuntimeError
                     _LOGGER.warning("%s stays in JAX", self._network.entry.id, exc_info=True)
                     self._unusable = True
             if self._unusable:

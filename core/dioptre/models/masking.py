@@ -1,4 +1,4 @@
-"""Masking of a padded picture with zeros, so that it is enlarged as if it were not padded."""
+"""Mask a padded picture with zeros, so that networks enlarge it as if it were not padded."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def _parse(text: str) -> list[tuple[str, str, dict[int, float]]]:
         parameters = {}
         for assignment in words[4 + int(words[2]) + int(words[3]) :]:
             key, value = assignment.split("=", 1)
-            if int(key) >= 0:  # negative keys hold arrays, which no layer with weights uses
+            if int(key) >= 0:  # negative keys hold array parameters, which are not needed
                 parameters[int(key)] = float(value)
         layers.append((words[0], words[1], parameters))
     if len(layers) != int(lines[1][0]):
@@ -116,7 +116,7 @@ class _BinaryReader:
             return self.float32(count)
         if tag == _FLOAT16_TAG:
             values = np.frombuffer(self._data, "<f2", count, self._position).astype(np.float32)
-            self._position += (2 * count + 3) // 4 * 4  # padded to whole words
+            self._position += (2 * count + 3) // 4 * 4  # padded to a multiple of 4 bytes
             return values
         raise ValueError(f"unsupported ncnn storage tag {tag:#010x}")
 

@@ -160,7 +160,7 @@ def _repeat_pixels(equation: Any, x: _Value) -> _Value:
             "nearest",
             "scales",
             axes=np.array([2, 3]),
-            coordinate_transformation_mode="asymmetric",  # half-pixel centres would shift the blocks
+            coordinate_transformation_mode="asymmetric",  # half-pixel centres would shift the repeated pixels
             nearest_mode="floor",
         )
     )

@@ -31,7 +31,7 @@ class Package:
 
     Attributes:
         name: file name of the package in its registry.
-        obtain: command that downloads the package, for messages and cards.
+        obtain: command that downloads the package, shown in messages and cards.
         sha256: SHA-256 of the whole package, in hexadecimal.
         files: the files to read, by a short key such as "onnx".
         requirement: pip requirement of the package; empty if it is not a Python package.
@@ -53,7 +53,7 @@ def read_package(path: Path, package: Package) -> dict[str, bytes]:
         The files' contents by their keys.
 
     Raises:
-        DioptreError: the package or a file in it is not the expected one; the code is "foreign-weights".
+        DioptreError: the package or a file in it is not the expected one (error code "foreign-weights").
     """
     try:
         data = path.read_bytes()

@@ -15,9 +15,9 @@ from dioptre_link.paths import data_dir
 from dioptre_link.regular import read_regular
 
 VARIABLE = "DIOPTRE_MODEL_MIRROR"
-"""Environment variable with a mirror's address; it takes precedence over the setting."""
+"""Environment variable that holds a mirror's address; it takes precedence over the setting."""
 
-_MAX_SETTING = 4096  # bytes
+_MAX_SETTING = 4096  # size limit of the file that stores the mirror's address, in bytes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Depth networks published by third parties: the locations and licences of their files, and the weights' cards.
 
-Sizes and checksums come from public lists of models and could not be compared with the publishers' files here.
+Sizes and checksums come from public lists of models and have not been compared with the publishers' files.
 This module imports neither NumPy nor JAX, because the worker lists downloads before they are loaded.
 """
 

@@ -40,10 +40,10 @@ class Preprocessing:
     """Conversion of an sRGB-encoded picture in [0, 1] to the network's input.
 
     Attributes:
-        mean: subtracted per channel.
-        deviation: divisor per channel, after the subtraction.
+        mean: value subtracted from each channel.
+        deviation: divisor of each channel, after the subtraction.
         short_side_px: length of the short side at which the network works best; 0 for any.
-        long_side_px: if not 0, used instead of the short side.
+        long_side_px: the same for the long side; if not 0, it takes precedence.
         multiple_px: both sides must be multiples of this.
     """
 
@@ -57,6 +57,7 @@ class Preprocessing:
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """Registry entry of a network.
+
     Attributes:
         id: name of the network in options and folders.
         title: name shown to users.
@@ -64,15 +65,15 @@ class Entry:
         module: "package.module:Class"; the class is instantiated as `Class(config, rngs=nnx.Rngs(0))`.
         config: "package.module:name" of the configuration, or of a function that returns it. The function takes no
             arguments, or the stated configuration if there is a `stated_config`.
-        checkpoints: for each checkpoint, the path inside the module that it fills; "" for the whole module.
+        checkpoints: for each checkpoint, the path of the submodule that it fills; "" for the whole module.
         preprocessing: preparation of the input.
-        convert: "package.module:function" from a file on the user's disk to arrays, if users may add the weights.
-        stated_config: "package.module:function" from that file to the configuration stated in it, as JSON types.
-        card: "package.module:function" that creates the card of such weights, if their source is known.
+        convert: "package.module:function" that reads the arrays from a user's file, if users may add the weights.
+        stated_config: "package.module:function" that reads the configuration stated in that file, as JSON types.
+        card: "package.module:function" that creates the card of added weights, if their source is known.
         package: "package.module:name" of the published package or file, if the weights can be downloaded. Neither
             its module nor the card's imports NumPy or JAX.
         accelerated: precision ("bf16", "f32") in which an optional runtime may run the network; "" for none.
-        accelerator: "package.module:function" from the network and example inputs to its graph for that runtime.
+        accelerator: "package.module:function" that builds that runtime's graph from the network and example inputs.
         depth: capabilities of a depth network.
     """
 
@@ -111,7 +112,7 @@ _PUBLISHED = "dioptre.models.published_networks"
 _DISPARITY = "dioptre.models.depth_view:read_disparity"
 _IMAGENET: dict[str, Any] = {"mean": IMAGENET_MEAN, "deviation": IMAGENET_DEVIATION, "multiple_px": 14}
 _DEPTH_ACCELERATION = {
-    "accelerated": "f32",  # bfloat16 would change some values by up to 4/255 of the range
+    "accelerated": "f32",  # bfloat16 would change some depths by up to 4/255 of their range
     "accelerator": f"{_DEPTH_ANYTHING}.openvino_graph:build",
 }
 
@@ -255,7 +256,7 @@ ENTRIES: Mapping[str, Entry] = {
                 module="dioptre.models.span.module:Span",
                 config=f"dioptre.models.span.config:span_x{scale}",
                 checkpoints={f"span-x{scale}": ""},
-                accelerated="bf16" if scale == 4 else "f32",  # at ×2 bfloat16 would cost 0.023 dB
+                accelerated="bf16" if scale == 4 else "f32",  # at ×2, bfloat16 would lower the PSNR by 0.023 dB
             )
             for scale in (2, 4)
         ),
@@ -348,7 +349,7 @@ def chosen_depth_network(model_id: str) -> Entry:
 
 
 def is_installed(entry: Entry) -> bool:
-    """Return whether all checkpoints of a network are installed. Their contents are verified only when loaded."""
+    """Return whether all checkpoints of a network are installed. Their contents are verified only on loading."""
     return entry.checkpoints.keys() <= installed().keys()
 
 

@@ -1,7 +1,7 @@
 """Backbone of Depth Anything 3 Small and Base for one view: DINOv2 with rotary positions in its later blocks.
 
 With several views, every other late block attends across views and gives all patches the same position. With a
-single view, only the shared position makes a difference.
+single view, those blocks differ from the others only in that shared position.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class RotaryBackbone(nnx.Module):
 def rotations(
     grid: tuple[int, int], width: int, *, alike: bool
 ) -> tuple[Float32[np.ndarray, "t d"], Float32[np.ndarray, "t d"]]:
-    """Return cosine and sine of each token's rotation angles.
+    """Return the cosine and sine of each token's rotation angles.
 
     The first half of the channels is rotated by the row, the second half by the column. The camera token is at
     position 0; rows and columns of patches are counted from 1.

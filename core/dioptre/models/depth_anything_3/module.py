@@ -25,8 +25,8 @@ class Estimate(NamedTuple):
     """Output of the network; fields that a variant does not estimate are None.
 
     Attributes:
-        depth: distance along the view axis, above 0. The unit is arbitrary; in the metric variant, metres are depth
-            times focal length in pixels / 300.
+        depth: distance along the view axis, above 0. The unit is arbitrary; in the metric variant, the distance in
+            metres is depth * focal length in pixels / 300.
         confidence: at least 1; higher values are more certain.
         sky: at least 0; above 0.3 where there is sky.
         field_of_view: vertical and horizontal angle in radians.
@@ -39,7 +39,7 @@ class Estimate(NamedTuple):
 
 
 class Head(nnx.Module):
-    """DPT head that turns the features of four blocks into maps at the picture's size."""
+    """DPT head that converts the features of four blocks to maps at the picture's size."""
 
     def __init__(self, config: DepthAnything3Config, *, rngs: nnx.Rngs) -> None:
         self.paired = config.paired
@@ -63,7 +63,7 @@ class Head(nnx.Module):
         """Return the logarithms of the depth and of (confidence - 1), and the sky map.
 
         Args:
-            features: patch tokens of the four taps, on their grid.
+            features: patch tokens of the four taps, on the grid of patches.
             size: (H, W) of the result.
         """
         features = features if self.norm is None else self.norm(features)

@@ -12,9 +12,9 @@ from dioptre.models.depth_view import DepthView, ReadingOptions
 
 from .module import Estimate
 
-_CANONICAL_FOCAL_PX = 300.0  # focal length at which the metric variant's output is in metres
+_CANONICAL_FOCAL_PX = 300.0  # focal length in pixels at which the metric variant's output is in metres
 _SKY = 0.3  # output of the sky head from which a pixel counts as sky, as in the original
-_NARROWEST = 0.02  # radians; smaller angles of view are invalid
+_NARROWEST = 0.02  # smallest valid angle of view, in radians
 
 
 def read_relative(output: Estimate, options: ReadingOptions) -> Sequence[DepthView]:
@@ -46,7 +46,7 @@ def _inverse(depth: Float32[np.ndarray, "a b"], sky: Float32[np.ndarray, "a b"])
 def _focal_px(focal_diagonals: float, size: tuple[int, int], shape: tuple[int, ...]) -> float:
     """Return the focal length in pixels of the network's input.
 
-    It is averaged over both axes, because resizing may have changed the aspect ratio slightly.
+    The focal lengths along both axes are averaged, because resizing may have changed the aspect ratio slightly.
     """
     of_picture = focal_diagonals * math.hypot(*size)
     return of_picture * (shape[0] / size[0] + shape[1] / size[1]) / 2

@@ -66,5 +66,5 @@ def depth_anything_v2_small() -> DepthAnythingConfig:
 
 
 def dioptre_small() -> DepthAnythingConfig:
-    """Return the bundled variant: the same network, with a head trained by this project and without clipping."""
+    """Return the bundled variant: the same network with a head trained by this project, not clipped at zero."""
     return DepthAnythingConfig(head=HeadConfig(positive=False))

@@ -30,13 +30,14 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def _patch_kernel(weight: np.ndarray) -> np.ndarray:
-    """Convert (O, 3, 14, 14) to (14 * 14 * 3, O), with a patch flattened to rows, columns, then channels."""
+    """Convert (O, 3, 14, 14) to (14 * 14 * 3, O); patches are flattened in the order row, column, channel."""
     return np.ascontiguousarray(weight.transpose(2, 3, 1, 0).reshape(-1, len(weight)))
 
 
 BACKBONE_RULES = (
     Rule(source="cls_token", target="class_token", layout=np.ravel),
-    Rule(source="pos_embed", target="positions", layout=lambda table: table[0]),  # the first row is split off later
+    # The table's first row is the position of the class token; `convert_backbone` splits it off.
+    Rule(source="pos_embed", target="positions", layout=lambda table: table[0]),
     Rule(source=r"patch_embed\.proj\.weight", target="patch.kernel", layout=_patch_kernel),
     Rule(source=r"patch_embed\.proj\.bias", target="patch.bias"),
     *norm_rules(r"blocks\.(\d+)\.norm([12])", r"blocks.\1.norm\2"),
@@ -81,7 +82,7 @@ HEAD_RULES = (
 )
 
 _HF_LAYER = r"backbone\.encoder\.layer\.(\d+)"
-_HF_FUSION = {layer: 4 - layer for layer in range(4)}  # Hugging Face counts the layers from the coarsest
+_HF_FUSION = {layer: 4 - layer for layer in range(4)}  # Hugging Face numbers its layers from the coarsest
 HUGGING_FACE_RULES = (
     Rule(source=r"backbone\.embeddings\.cls_token", target="pretrained.cls_token"),
     Rule(source=r"backbone\.embeddings\.mask_token", target="pretrained.mask_token"),
@@ -93,7 +94,7 @@ HUGGING_FACE_RULES = (
     Rule(source=rf"{_HF_LAYER}\.(norm[12])\.(weight|bias)", target=r"pretrained.blocks.\1.\2.\3"),
     *(
         Rule(
-            source=rf"{_HF_LAYER}\.attention\.(?:{old}|{new})\.(weight|bias)",  # before and since transformers 5
+            source=rf"{_HF_LAYER}\.attention\.(?:{old}|{new})\.(weight|bias)",  # before transformers 5, and since
             target=rf"pretrained.blocks.\1.attn.{name}.\2",  # `upstream_names` joins query, key and value
         )
         for old, new, name in (
@@ -134,8 +135,8 @@ HUGGING_FACE_RULES = (
     Rule(source=r"head\.conv3\.(weight|bias)", target=r"depth_head.scratch.output_conv2.2.\1"),
 )
 
-_UNUSED_BACKBONE = re.compile(r"mask_token")  # replaces masked patches in training
-_UNUSED_HEAD = re.compile(r"scratch\.refinenet4\.resConfUnit1\..*")  # the coarsest stage has no coarser one to add
+_UNUSED_BACKBONE = re.compile(r"mask_token")  # token that replaces masked patches in training
+_UNUSED_HEAD = re.compile(r"scratch\.refinenet4\.resConfUnit1\..*")  # the coarsest stage has no other to add
 
 
 def from_safetensors(path: Path) -> dict[str, np.ndarray]:

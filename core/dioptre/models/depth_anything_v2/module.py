@@ -21,7 +21,7 @@ class Spread(nnx.Module):
         Args:
             channels: channels of the input.
             factor: enlargement along each axis.
-            outputs: channels of the result; as many as the input's by default.
+            outputs: channels of the result; by default, the same as `channels`.
             rngs: random streams for the initial values.
         """
         outputs = channels if outputs is None else outputs
@@ -49,7 +49,7 @@ class Residual(nnx.Module):
 class Fusion(nnx.Module):
     """Fusion of a finer stage with the coarser ones, followed by an enlargement.
 
-    The 1 x 1 convolution comes before the enlargement: they commute, and there are fewer pixels.
+    The 1 x 1 convolution precedes the enlargement: the two commute, and there are fewer pixels to process.
     """
 
     def __init__(self, channels: int, *, coarsest: bool, rngs: nnx.Rngs) -> None:
@@ -66,7 +66,7 @@ class Fusion(nnx.Module):
 
 
 class Head(nnx.Module):
-    """DPT head that turns the features of four blocks into a map at the picture's size."""
+    """DPT head that converts the features of four blocks to a map at the picture's size."""
 
     def __init__(self, config: HeadConfig, *, width: int, rngs: nnx.Rngs) -> None:
         self.config = config
@@ -84,7 +84,7 @@ class Head(nnx.Module):
         """Return the depth map.
 
         Args:
-            features: patch tokens of the four tapped blocks, on their grid.
+            features: patch tokens of the four tapped blocks, on the grid of patches.
             size: (H, W) of the result.
         """
         x = [project(feature) for project, feature in zip(self.projects, features, strict=True)]

@@ -1,4 +1,4 @@
-"""The two resampling methods used in the network's training, equivalent to PyTorch's."""
+"""The two resampling methods with which the network was trained, equivalent to PyTorch's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-_A = -0.75  # parameter of the cubic kernel, as in PyTorch
+_A = -0.75  # parameter a of the cubic convolution kernel, as in PyTorch
 
 
 def resize_aligned(x: Float[Array, "n h w c"], size: tuple[int, int]) -> Float[Array, "n H W c"]:
@@ -35,7 +35,7 @@ def resize_cubic(
     Args:
         grid: the samples.
         size: height and width of the result.
-        offset: added to the new size when the distance between samples is computed.
+        offset: added to the number of new samples along each axis when their spacing is computed.
     """
     rows = _cubic_matrix(grid.shape[0], size[0], offset)
     columns = _cubic_matrix(grid.shape[1], size[1], offset)

@@ -12,8 +12,8 @@ class DepthRefinerConfig:
     Attributes:
         widths: channels at 1/2, 1/4, 1/8 and 1/16 of the picture's size.
         tail: channels before the pixel shuffle to full size.
-        last: channels of the convolution before the last one.
-        reach_px: maximum distance from which a value may be copied.
+        last: channels before the last convolution.
+        reach_px: maximum distance in pixels from which a value may be copied.
     """
 
     widths: tuple[int, int, int, int] = (24, 40, 56, 72)

@@ -90,7 +90,7 @@ def fetch(
 
 
 def pixel_unshuffle(x: Float[Array, "n h w c"], factor: int) -> Float[Array, "n H W k"]:
-    """Rearrange squares of pixels to channels in PyTorch's order: c * factor**2 + row * factor + column."""
+    """Move each square of pixels into channels, in PyTorch's order: c * factor**2 + row * factor + column."""
     n, height, width, channels = x.shape
     split = x.reshape(n, height // factor, factor, width // factor, factor, channels)
     return split.transpose(0, 1, 3, 5, 2, 4).reshape(n, height // factor, width // factor, -1)

@@ -15,7 +15,7 @@ _EPSILON = 1e-5  # epsilon of instance normalisation, as in the original
 
 
 class Convolution(nnx.Module):
-    """A convolution with equal padding on both sides, as in the original; "SAME" pads one side more at stride 2."""
+    """A convolution with equal padding on both sides, as in the original; "SAME" would be uneven with stride 2."""
 
     def __init__(
         self, inputs: int, outputs: int, side: int, *, stride: int = 1, groups: int = 1, rngs: nnx.Rngs

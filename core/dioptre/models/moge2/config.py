@@ -19,9 +19,9 @@ _BACKBONES = {
     "dinov2_vits14": {"width": 384, "blocks": 12, "heads": 6, "hidden": 1536},
     "dinov2_vitb14": {"width": 768, "blocks": 12, "heads": 12, "hidden": 3072},
 }
-_LEVEL_WIDTHS = (256, 128, 64, 32)  # channels after the token grid
+_LEVEL_WIDTHS = (256, 128, 64, 32)  # channels at the levels after the token grid, from coarse to fine
 _RESAMPLERS = ("conv_transpose", "bilinear")
-_POSITION_OFFSET = 0.1  # as in DINOv2's original code, with which MoGe was trained
+_POSITION_OFFSET = 0.1  # in tokens, as in DINOv2's original code, with which MoGe was trained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +69,12 @@ class Moge2Config:
 
 
 def small(stated: Mapping[str, Any] | None = None) -> Moge2Config:
-    """Return the configuration of MoGe-2 ViT-S normal: as stated in its file, else as its authors trained it."""
+    """Return the configuration of MoGe-2 ViT-S normal: the stated one if there is one, else the published one."""
     return from_published(stated or as_trained("dinov2_vits14"))
 
 
 def base(stated: Mapping[str, Any] | None = None) -> Moge2Config:
-    """Return the configuration of MoGe-2 ViT-B normal: as stated in its file, else as its authors trained it."""
+    """Return the configuration of MoGe-2 ViT-B normal: the stated one if there is one, else the published one."""
     return from_published(stated or as_trained("dinov2_vitb14"))
 
 

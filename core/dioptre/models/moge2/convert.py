@@ -44,7 +44,7 @@ def _stack_rules(theirs: str, ours: str) -> tuple[Rule, ...]:
 RULES = (
     *pointwise_rules(r"encoder\.output_projections\.(\d)", r"projects.\1"),
     *(rule for theirs, ours in _STACKS.items() for rule in _stack_rules(theirs, ours)),
-    # The original numbers count the ReLU between two linear layers too.
+    # The original numbering also counts the ReLU between two linear layers.
     *(rule for number in range(4) for rule in linear_rules(rf"scale_head\.{2 * number}", f"scale.{number}")),
 )
 
@@ -65,7 +65,7 @@ def stated_config(path: Path) -> dict[str, Any]:
     file, _ = _opened(path)
     stated = file.tree.get("model_config")
     from_published(stated or {}, origin=path.name)
-    plain: dict[str, Any] = json.loads(json.dumps(stated))  # tuples become lists, as in the card
+    plain: dict[str, Any] = json.loads(json.dumps(stated))  # turns tuples into lists, as in the card
     return plain
 
 

@@ -15,7 +15,7 @@ from dioptre.models.depth_anything_v2.module import Spread
 
 from .config import LEVELS, Moge2Config, StackConfig
 
-Features = Sequence[Float[Array, "..."] | None]  # four axes, with different sizes at each level
+Features = Sequence[Float[Array, "..."] | None]  # one array of four axes per level, each of a different size
 
 
 class Geometry(NamedTuple):
@@ -105,7 +105,7 @@ class Stack(nnx.Module):
 
 
 class Moge2(nnx.Module):
-    """Network that estimates geometry up to the focal length, shift of z and metres, which `geometry` recovers."""
+    """Network that estimates points, from which `geometry` recovers the focal length, shift of z and metres."""
 
     def __init__(self, config: Moge2Config, *, rngs: nnx.Rngs) -> None:
         width = config.backbone.width

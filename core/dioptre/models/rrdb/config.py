@@ -23,7 +23,7 @@ class RrdbConfig:
 
     @property
     def restores(self) -> bool:
-        """Whether the network also removes degradation, so that its result may differ from the picture."""
+        """Whether the network also removes degradation, so that its result may differ visibly from the picture."""
         return True
 
     @property
@@ -36,9 +36,9 @@ class RrdbConfig:
         """Overlap of tiles on each side, in pixels: the receptive radius, but at most 128.
 
         The receptive radius of 23 blocks is 350 pixels, but the influence of far pixels fades. In a test with
-        twelve cuts through six photographs, three of them poor JPEG files, cutting the picture off 128 pixels away
-        changed no value by more than 4.1e-6 (112: 4.9e-5, 96: 2.4e-4, 64: 4.5e-3). `enlarge_tiled` can use the full
-        radius on request.
+        twelve cuts through six photographs, three of them poor JPEG files, a cut at a distance of 128 pixels
+        changed no value by more than 4.1e-6 (112 pixels: 4.9e-5, 96: 2.4e-4, 64: 4.5e-3). `enlarge_tiled` can use
+        the full radius on request.
         """
         return min(self.receptive_radius_px, 128)
 

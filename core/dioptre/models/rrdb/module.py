@@ -72,7 +72,7 @@ class Rrdb(nnx.Module):
 
         Args:
             x: the pictures.
-            inside: mask of the pictures in `x`. Outside it, every convolution sees zeros, as outside the array.
+            inside: mask of the pixels in `x` that belong to the pictures; convolutions see zeros everywhere else.
         """
         entered = masked(self.enter(masked(x, inside)), inside)
         features = entered

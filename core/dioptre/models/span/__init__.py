@@ -1,4 +1,4 @@
-"""SPAN: faithful enlargement by two or four."""
+"""SPAN: a network that enlarges pictures faithfully by two or four."""
 
 from .config import SpanConfig as SpanConfig
 from .module import Span as Span

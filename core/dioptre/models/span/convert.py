@@ -93,6 +93,6 @@ def upstream_weights(files: Mapping[str, bytes]) -> dict[str, np.ndarray]:
             continue
         name = layer.name.strip("/").rsplit("/", 1)[0].replace("/", ".")  # the last part is the operator, "Conv"
         if name.startswith("upsampler."):
-            name = "upsampler.0"  # exported as upsampler/upsampler.0
+            name = "upsampler.0"  # its exported name is upsampler/upsampler.0
         weights.update({f"{name}.{key}": values for key, values in layer.arrays.items()})
     return weights

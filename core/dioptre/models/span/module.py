@@ -22,7 +22,7 @@ class AttentionBlock(nnx.Module):
     def __call__(
         self, x: Float[Array, "n h w c"], inside: Inside = None
     ) -> tuple[Float[Array, "n h w c"], Float[Array, "n h w c"]]:
-        """Return the outputs of the block and of its first convolution, after SiLU."""
+        """Return the output of the block, and that of its first convolution after SiLU."""
         first = masked(jax.nn.silu(self.convs[0](x)), inside)
         second = masked(jax.nn.silu(self.convs[1](first)), inside)
         last = self.convs[2](second)
@@ -47,7 +47,7 @@ class Span(nnx.Module):
 
         Args:
             x: the pictures.
-            inside: mask of the pictures in `x`. Outside it, every convolution sees zeros, as outside the array.
+            inside: mask of the pixels in `x` that belong to the pictures; convolutions see zeros everywhere else.
         """
         entered = masked(self.enter(masked((x - self.mean[...]) * 255.0, inside)), inside)
         features, first_block, last_inner = entered, entered, entered
@@ -55,7 +55,7 @@ class Span(nnx.Module):
             features, last_inner = block(features, inside)
             if i == 0:
                 first_block = features
-        # The original adds the last block's inner features after SiLU, because its activation works in place.
+        # The original takes the last block's inner features after SiLU, because its activation works in place.
         fused = self.fuse(jnp.concatenate([entered, self.leave(features), first_block, last_inner], axis=-1))
         return pixel_shuffle(self.upsample(masked(fused, inside)), self.config.scale)
 

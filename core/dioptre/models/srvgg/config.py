@@ -21,7 +21,7 @@ class SrvggConfig:
 
     @property
     def restores(self) -> bool:
-        """Whether the network also removes degradation, so that its result may differ from the picture."""
+        """Whether the network also removes degradation, so that its result may differ visibly from the picture."""
         return True
 
     @property

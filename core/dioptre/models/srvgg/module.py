@@ -38,7 +38,7 @@ class Srvgg(nnx.Module):
 
         Args:
             x: the pictures.
-            inside: mask of the pictures in `x`. Outside it, every convolution sees zeros, as outside the array.
+            inside: mask of the pixels in `x` that belong to the pictures; convolutions see zeros everywhere else.
         """
         features = masked(x, inside)
         for conv, activation in zip(self.convs, self.activations, strict=False):

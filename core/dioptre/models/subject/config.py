@@ -13,7 +13,7 @@ class SubjectHeadConfig:
     """Sizes of the head.
 
     Attributes:
-        tap: channels kept of each of the backbone's taps.
+        tap: channels to which each tap of the backbone is projected.
         widths: channels at 1, 2, 4 and 8 times the resolution of the grid of patches.
         seen: channels of the features computed from the picture itself, at 8, 4 and 2 times that resolution.
     """
@@ -36,16 +36,16 @@ class SubjectConfig:
         trust: weights of the log odds of the head and of U²-Net-P where U²-Net-P misses what the head selects.
             Their sum is 2, because the head is trained with dropped features and coarse outlines and is
             underconfident inside a subject.
-        shared: the same weights where U²-Net-P covers what the head selects. Both then select the same object, of
-            which the head may find only a part, as can happen with a horse.
-        held: fractions of the head's selection that U²-Net-P covers: `trust` applies up to the first, `shared` from
-            the second.
-        dip_px: half the maximum width of dips in the combined coverage that are filled where U²-Net-P has none;
-            less than half a patch, because the head's features lie on the grid of patches.
-        edges_reach_px: distance by which U²-Net-P may move an edge of the head's selection.
-        denied: coverage up to which a network rejects what the other selects, and from which it does not.
-        most: fraction of the subject that must be present for such parts to be added: none are added below the
-            first value, all above the second.
+        shared: the same weights where U²-Net-P covers what the head selects. Both then select the same object,
+            although the head may find only part of it (a horse, for example).
+        held: fraction of the head's selection that U²-Net-P covers: `trust` applies below the first value, `shared`
+            above the second.
+        dip_px: half the maximum width of dips in the combined coverage that are filled where U²-Net-P's map has no
+            dip; less than half a patch, because the head's features lie on the grid of patches.
+        edges_reach_px: maximum distance in pixels by which U²-Net-P may move an edge of the head's selection.
+        denied: coverage below which a network rejects the other's selection, and above which it does not.
+        most: ratio of the subject's area before missing parts are added to its area with them: none are added below
+            the first value, all above the second.
     """
 
     backbone: BackboneConfig = field(default_factory=BackboneConfig)

@@ -19,7 +19,7 @@ from dioptre.models.u2net.module import U2Net
 from .config import SubjectConfig
 from .head import FINENESS, SubjectHead, sized
 
-_SUREST = 0.99  # probability beyond which a network's certainty no longer counts
+_SUREST = 0.99  # probabilities are clamped to this before they are combined
 
 
 class SubjectNetwork(nnx.Module):
@@ -56,8 +56,8 @@ class SubjectNetwork(nnx.Module):
 def agreement(place: Float[Array, "n s s 1"], edges: Float[Array, "n s s 1"]) -> Float[Array, "n"]:
     """Return how well the two networks agree on the subject, in [0, 1].
 
-    In a scene without a subject, they select different things. The result is the mean of the maps' overlap and the
-    fraction of U²-Net-P's selection that the head also selects.
+    In a scene without a subject, they select different things. The result is the mean of two values: the overlap of
+    the maps, and the fraction of U²-Net-P's selection that the head also selects.
     """
 
     def total(x: Float[Array, "n s s 1"]) -> Float[Array, "n"]:
@@ -73,12 +73,12 @@ def joined(
 ) -> Float[Array, "n s s 1"]:
     """Combine the head's location of the subject with the edges of U²-Net-P.
 
-    Both have equal weight where U²-Net-P covers most of the head's selection. Both then select the same object, of
-    which the head may find only a part, as can happen with a horse. Elsewhere the head dominates. Narrow dips are
-    filled where U²-Net-P has none. Where both have an edge within `edges_reach_px`, the value of U²-Net-P is used,
-    clamped to the range of the combined values within that distance, so that it moves the head's edges without
-    adding new ones. Small parts found by one network are added unless the other rejects them. All these conditions
-    are gradual, so that rounding errors cannot switch them.
+    Both have equal weight where U²-Net-P covers most of the head's selection. Both then select the same object,
+    although the head may find only part of it (a horse, for example). Elsewhere the head dominates. Narrow dips in
+    the combined values are filled where U²-Net-P's map has no dip. Where both have an edge within `edges_reach_px`,
+    the value of U²-Net-P is used, clamped to the range of the combined values within that distance, so that it
+    moves the head's edges without adding new ones. Small parts found by one network are added unless the other
+    rejects them. Every condition is a smooth ramp rather than a threshold, so that rounding errors cannot flip it.
 
     Args:
         place: coverage estimated by the head.
@@ -109,7 +109,7 @@ def _completed(
     """Add parts that one network finds and the other does not reject, if they are small compared with the subject.
 
     The networks are unsure about different parts of a subject, such as a leg or a dark coat, and each would punch
-    its holes into the other's result. A part larger than a hole may be a different object.
+    its own holes into the other's result. A larger part is not a hole; it may be a different object.
     """
     denied, not_denied = config.denied
     doubtful = jnp.clip((jnp.minimum(place, edges) - denied) / (not_denied - denied), 0, 1)

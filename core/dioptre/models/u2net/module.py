@@ -78,8 +78,8 @@ class DilatedU(nnx.Module):
 class U2Net(nnx.Module):
     """Network that estimates the saliency of each pixel, in [0, 1], from a normalised RGB picture.
 
-    The input is (x - mean) / std, with the values in the network's registry entry; its sides must be multiples of
-    `config.size_multiple`.
+    The input is (x - mean) / std, with mean and std from the network's registry entry; its sides must be multiples
+    of `config.size_multiple`.
     """
 
     def __init__(self, config: U2NetConfig, *, rngs: nnx.Rngs) -> None:
@@ -134,7 +134,7 @@ def upsample(x: Float[Array, "n h w c"], factor: int) -> Float[Array, "n H W c"]
 
 
 def _double(x: Array, axis: int) -> Array:
-    """Double one axis as two interleaved phases, several times as fast as a general resize."""
+    """Double one axis as two interleaved phases, which is several times as fast as a general resize."""
     length = x.shape[axis]
     before = jnp.concatenate(
         [jax.lax.slice_in_dim(x, 0, 1, axis=axis), jax.lax.slice_in_dim(x, 0, length - 1, axis=axis)], axis

@@ -19,7 +19,7 @@ class WhiteBalanceConfig:
         hidden_width: width of the first hidden layer.
         reading_width: width of the second hidden layer, from which all outputs are computed.
         bends: number of parameters that determine the residual polynomial.
-        residual_limit: limit of the polynomial's coefficients.
+        residual_limit: maximum magnitude of the polynomial's coefficients.
     """
 
     thumbnail_px: int = 192

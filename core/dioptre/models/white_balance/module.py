@@ -4,8 +4,8 @@ The illuminant is first estimated from log-chroma histograms by a small convolut
 map, as in "Fast Fourier Color Constancy" (Barron and Tsai, CVPR 2017): a colour cast shifts the histogram, and
 convolutions are equivariant to shifts. A second branch processes the picture itself, both unchanged and with this
 first estimate removed, to recognise content such as sky, skin or grass. Both branches use a coarse thumbnail. A
-finer one supplies the range of each channel and the colours of the lightest and darkest spots. Together they
-determine the illuminant, the residual polynomial, the confidence in both, and the expected error.
+finer thumbnail supplies the range of each channel and the colours of the lightest and darkest spots. All of this
+determines the illuminant, the residual polynomial, the confidence in both, and the expected error.
 """
 
 from __future__ import annotations
@@ -21,18 +21,20 @@ from dioptre.imaging.encoding import srgb_to_linear
 
 from .config import WhiteBalanceConfig
 
-_POWERS = (1, 2, 6)  # powers of the means: grey-world and two shades of grey (Finlayson and Trezzi 2004)
-_POWERS_OF_ALL = (1, 6, 12)  # the same with clipped pixels, whose other channels still depend on the illuminant
+_POWERS = (1, 2, 6)  # powers p of the Minkowski means: grey-world, shades of grey (Finlayson and Trezzi 2004)
+# The same for all pixels: even if a pixel is clipped, its other channels still depend on the illuminant.
+_POWERS_OF_ALL = (1, 6, 12)
 _BANDS = (0.1, 0.3, 0.6, 0.85)  # centres of brightness bands, as fractions of the picture's maximum
 _STATISTICS = 2 * len(_POWERS) + 2 + 2 * len(_POWERS_OF_ALL) + 1 + 4 + 4 + 2 * len(_BANDS)
 _CLIPPED = 0.985
 _LEVELS = (2.5, 7.5, 20.5, 50.5, 101.5, 153.5, 191.5, 216.5, 234.5, 244.5, 251.5, 253.5)
 """Thresholds for channel values from 0 to 255, placed between the integers so that rounding has no effect."""
-_NEAR_EXTREME = (16, 64)  # powers for which the mean approaches the largest value
+_NEAR_EXTREME = (16, 64)  # powers so high that the mean approaches the largest value
 _SPOTS = (("lightest", 0.01), ("lightest", 0.04), ("darkest", 0.01), ("darkest", 0.04), ("whitest", 0.02))
 _EXTREMES = 3 * (2 * len(_LEVELS) + 2 * len(_NEAR_EXTREME)) + 2 * len(_SPOTS)
 _CONTRASTS = 4
-_CELLS, _REACH = 8, 1.05  # cells per axis and reach of the histograms centred on the shades-of-grey estimate
+# Bins per axis, and log-chroma range (±), of the histograms centred on the shades-of-grey estimate.
+_CELLS, _REACH = 8, 1.05
 
 
 class Reading(NamedTuple):
@@ -41,7 +43,7 @@ class Reading(NamedTuple):
     Attributes:
         chroma: the illuminant's (ln r/g, ln b/g) in linear sRGB.
         residual: coefficients of the residual polynomial.
-        belief: logit of the confidence in both; below 0 it is less than half.
+        belief: logit of the confidence in both of these; negative if the confidence is less than 50 %.
         log_error: natural logarithm of the expected error after the correction (CIELAB ΔE, averaged over the
             picture).
     """
