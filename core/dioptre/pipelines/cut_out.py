@@ -17,7 +17,7 @@ from .soft_matte import supported, with_soft_edges
 # truly belong to the subject.
 _SURELY_OUT, _SURELY_IN = 0.3, 0.9
 _ALIKE = 0.06  # typical disparity difference within one object
-_RIM_PX = 4  # width of the subject's rim, in pixels of the small square
+_RIM_PX = 4  # width of the subject's rim, in pixels at the network's resolution
 
 
 def cut_out(
@@ -32,8 +32,8 @@ def cut_out(
 
     Args:
         picture: (h, w, 3), sRGB-encoded, in [0, 1].
-        probability: (s, s), probability that each pixel of the small square belongs to the subject.
-        near: (s, s), disparity on the same square; None if unknown.
+        probability: (s, s), probability that each pixel belongs to the subject, at the network's resolution.
+        near: (s, s), disparity at the same resolution; None if unknown.
         soft: (t, t), the result of `soft_matte` for the picture; None if no network detected the subject.
         onto: (H, W, 3), the picture itself, or a smaller version of it.
 
@@ -75,7 +75,7 @@ def _decided(probability: np.ndarray, near: np.ndarray | None) -> Float32[np.nda
         alike = np.exp(-(((near - beside) / _ALIKE) ** 2))
         rim = np.asarray(Image.fromarray(mask).convert("L").filter(ImageFilter.MaxFilter(2 * _RIM_PX + 1))) > 0
         doubt = np.where(rim, 0.0, 1 - (2 * probability - 1) ** 2)
-        # Pixels nearer than the subject are not background.
+        # Only pixels farther away than the subject can be background.
         farther = np.where(near < beside, 0.5 * (1 - alike), 0.0)
         decided = probability + (0.3 * alike - farther) * doubt
     ramp = np.clip((decided - _SURELY_OUT) / (_SURELY_IN - _SURELY_OUT), 0, 1)

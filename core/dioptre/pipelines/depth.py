@@ -27,12 +27,12 @@ from .depth_coarse import (
     fitted,
 )
 
-_FEWEST_LEVELS = 4  # distinct values; a camera's map with fewer is considered empty
+_FEWEST_LEVELS = 4  # a camera's map with fewer distinct values than this is considered empty
 # Largest difference in aspect ratio (as a logarithm) at which a camera's map is stretched to fit the picture; a map
 # that differs more belongs to another crop.
 _LARGEST_SQUEEZE = 0.03
 
-# Names of cached steps.
+# Names under which the results of steps are cached.
 _COARSE_STEP, _DEPTH_STEP, _CONFIDENCE_STEP = "coarse depth", "depth", "depth with confidence"
 
 

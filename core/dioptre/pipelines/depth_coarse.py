@@ -1,6 +1,6 @@
 """Depth from a network or a camera at its native resolution, and its enlargement to any size of the picture.
 
-Networks run once, on the full-size picture, regardless of the size shown.
+Each network runs once, on the full-size picture, whatever the size of the preview.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .depth_edges import enlarged_along_edges, network_shape, range_of, to_unit_
 # Percentiles of the network's output; the refiner was trained on maps scaled so that these become 0 and 1.
 _PERCENTILES = (1.0, 99.0)
 _FLAT = 1e-4  # range of the network's output below which the depth of the picture counts as constant
-_FARTHEST_PER_M = 1e-3  # distances of more than a kilometre are treated as equal
+_FARTHEST_PER_M = 1e-3  # inverse depth of 1 km, in 1/m: smallest scale for testing and widening a constant depth
 # Difference between the estimates for a picture and its mirror image at which confidence falls to 1/e.
 _DISAGREEMENT = 0.1
 
@@ -145,7 +145,7 @@ def estimated(
     inside = find_frame(whole.colour)
     cropped, seen = whole.colour[inside.slices], whole.alpha[inside.slices]
     framed = inside.shape != whole.size
-    # With a frame, the fraction of the camera's view that the picture covers is unknown.
+    # Inside a frame, the picture may be a crop, so the given angle of view need not apply to it.
     known = None if framed or field_of_view is None else field_of_view
     progress(0.1, "Estimating depth")
     look = look_at(cropped, seen, network, focal_diagonals=None if known is None else known.focal_diagonals)

@@ -14,13 +14,13 @@ from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, Preprocessing, find
 
 _ASPECTS = (1.0, 1.2, 1.35, 1.5, 1.8, 2.0, 2.5, 3.0)
-"""Ratios of the long to the short side that networks are run at; fitting one squeezes a picture by at most 12 %."""
+"""Aspect ratios (long side to short side) at which networks run; fitting one squeezes a picture by at most 12 %."""
 
 _REFINEMENTS = 2
 _RANGE = (0.2, 99.8)  # percentiles of the finished map that become 0 and 1
 _FLAT = 1e-4  # range below which the depth of a map counts as constant
-_LARGEST_STEP_UP = 2  # number of doublings along edges; any further enlargement is bilinear
-_ABOUT_ONE = 1.25  # ratio of sizes up to which a map is simply resized bilinearly
+_LARGEST_STEP_UP = 2  # maximum number of edge-guided doublings; any further enlargement is bilinear
+_ABOUT_ONE = 1.25  # a map is simply resized bilinearly if the picture is at most this many times as large
 
 
 def aspect_of(shape: tuple[int, ...]) -> float:
@@ -74,7 +74,7 @@ def with_edges(
 def enlarged_along_edges(
     disparity: Float32[np.ndarray, "a b"], picture: Float32[np.ndarray, "h w 3"]
 ) -> Float32[np.ndarray, "h w"]:
-    """Enlarge the map to the picture's size, first by doublings along the picture's edges, then bilinearly."""
+    """Enlarge the map to the picture's size, first by doublings guided by the picture's edges, then bilinearly."""
     size = picture.shape[0], picture.shape[1]
     guide = resize(picture, disparity.shape, method="area")
     for _ in range(_LARGEST_STEP_UP):
@@ -87,7 +87,7 @@ def enlarged_along_edges(
 
 
 def range_of(disparity: Float32[np.ndarray, "h w"], seen: Float32[np.ndarray, "h w"]) -> tuple[float, float]:
-    """Return the values to map to 0 and 1, from a sample of the visible pixels and without a few outliers."""
+    """Return the values to map to 0 and 1: percentiles of a sample of the visible pixels, which ignore outliers."""
     step = max(1, int((disparity.size / 1e6) ** 0.5))
     sample = disparity[::step, ::step][seen[::step, ::step] > 0.5]
     low, high = np.percentile(sample if sample.size else disparity, _RANGE)

@@ -13,7 +13,7 @@ from dioptre.imaging.shapes import pad_to
 from dioptre.imaging.windows import plan_windows
 
 _WINDOW_PX = 128
-_OVERLAP_PX = 4  # larger than the reach of the filter
+_OVERLAP_PX = 4  # overlap of the windows on each side, more than the radius of the filter
 
 
 def enlarge_disparity(

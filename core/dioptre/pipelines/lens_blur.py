@@ -36,7 +36,7 @@ from .depth import Depth, kept_depth
 from .real_lens import Scale, focus_of, is_wanted, lens_blur_of, scale_of
 from .subject import kept_subject
 
-_SHARE_DEPTH = 0.4  # fraction of the time spent on depth if it is estimated
+_SHARE_DEPTH = 0.4  # fraction of the total time that depth estimation takes, for the progress bar
 
 Encoding = Literal["srgb", "linear"]
 
@@ -89,8 +89,8 @@ def lens_blur(
         disparity: (H, W), relative ([0, 1], 1 = nearest) or in 1/m.
         focal_disparity: the disparity in focus, in the unit of `disparity`.
         max_radius: radius in pixels of the blur disc for a disparity difference of 1; discs are at most 320 px.
-            With disparity in 1/m, 1/z_focus and aperture_radius_m * sensor_distance_px this is exactly the thin
-            lens.
+            If `disparity` is in 1/m, a focal disparity of 1/z_focus and a radius of aperture_radius_m *
+            sensor_distance_px give exactly the blur of a thin lens.
         aperture: shape of the lens opening. Default: a circle.
         focus_range: disparity on either side of the focus that stays sharp.
         encoding: "srgb" or "linear", of `image` and of the result.
@@ -160,7 +160,7 @@ def _in_layers(scene: Scene, aperture: Aperture | None, *, encoded_blending: boo
     layers = blur_in_layers(scene, aperture=aperture, progress=progress)
     upper = [layers.subject, layers.foreground]
     background = layers.background
-    if scene.channels == 4:  # no opaque background to composite on: the image is blurred separately
+    if scene.channels == 4:  # there is no opaque background to composite on
         return Blurred(
             image=blur(scene, aperture=aperture, progress=progress),
             background=background,
@@ -363,9 +363,9 @@ def _focus(
     if options["focus"] is not None:
         return _Focus(disparity=disparity_at(disparity, options["focus"]))
     key = f"subject's focus {zlib.crc32(np.ascontiguousarray(disparity).data)}"
-    if key not in inputs.kept:  # every preview of the same picture asks for this
+    if key not in inputs.kept:  # cached, because every preview of the picture needs it
         subject = kept_subject(inputs, disparity, at=None)
-        assert subject.focal_disparity is not None  # always set when a disparity is passed
+        assert subject.focal_disparity is not None  # it is always set if a disparity is given
         inputs.kept[key] = _Focus(
             disparity=subject.focal_disparity, models=subject.models, messages=subject.messages
         )

@@ -28,13 +28,13 @@ network's certainty and of the logarithm of the cast's length in (ln r/g, ln b/g
 own colour, and a correct photograph must stay unchanged; a strong cast needs less certainty. All were chosen on
 validation pictures, the constant term by `training.white_balance.belief`."""
 TRUSTED, _LEAST_SHARE = 0.4, 0.4
-"""The confidence from which the whole fraction that `_SURE` allows is removed, and the factor on that fraction at a
-confidence of 0. Pictures whose colour is the scene's own change by a seventh less this way, and wrong camera
-settings are corrected just as well."""
-_UNSEEN = 0.02  # length in (ln r/g, ln b/g) below which a cast is invisible
+"""The confidence above which the full fraction given by `_SURE` is removed, and the factor on that fraction at a
+confidence of 0. This changes pictures with an intended colour cast by a seventh less, and corrects wrong camera
+settings just as well."""
+_UNSEEN = 0.02  # a cast shorter than this, as a vector (ln r/g, ln b/g), is invisible
 _COLOURLESS = 1 / 512  # largest difference between the channels of a picture that counts as entirely grey
-_LEAST = 1e-3  # lower limit of a colour channel: very saturated illuminants lie outside sRGB
-_SUBSAMPLED_PX = 400  # larger pictures are first subsampled to about this size
+_LEAST = 1e-3  # lower limit of linear sRGB channels, since very saturated illuminants lie outside sRGB
+_SUBSAMPLED_PX = 400  # larger pictures are first subsampled to about this many pixels on the short side
 _CELLS_AT_ONCE = 8
 
 
@@ -47,10 +47,10 @@ class Estimate:
         expected_de: expected error after the correction, in CIELAB ΔE, mean over the picture; 0 for a known
             illuminant.
         confidence: probability that the illuminant is estimated well enough, 0 to 1; see GOOD_DE.
-        share: fraction of the estimated cast that is removed; less than 1 if the estimate is uncertain.
+        share: fraction of the estimated cast to remove; less than 1 if the estimate is uncertain.
         coloured: False for a picture that is entirely grey.
-        xy: exact chromaticity of the illuminant, since it can be bluer than any temperature; None if it is that of
-            `light`.
+        xy: exact chromaticity of the illuminant, which can be bluer than any colour temperature; None if `light`
+            describes it exactly.
         residual: (9, 3) coefficients of `dioptre.colour.correction`.
         models: SHA-256 of the cards of the network.
     """
@@ -77,7 +77,7 @@ class Reading:
     Attributes:
         chroma: (n, 2), ln r/g and ln b/g of the illuminant.
         residual: (n, 9, 3), coefficients of `dioptre.colour.correction`.
-        belief: (n,), the network's certainty about both, 0 to 1.
+        belief: (n,), the network's certainty about `chroma` and `residual`, 0 to 1.
         expected_de: (n,), as in `Estimate`.
         coloured: (n,), as in `Estimate`.
     """

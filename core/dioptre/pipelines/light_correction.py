@@ -1,6 +1,6 @@
 """Apply the correction of a light to the pixels of a picture, in chunks of a fixed size.
 
-A fixed size means that each function is compiled once, whatever the size of the picture.
+With a fixed chunk size, each function is compiled only once, whatever the size of the picture.
 """
 
 from __future__ import annotations

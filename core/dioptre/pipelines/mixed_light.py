@@ -20,10 +20,10 @@ from .light import estimator, read, thumbnail
 _ACROSS = 5  # number of windows along each side; each is half as wide and high as the picture
 _NODES = 6  # number of nodes of the field along each side
 _SMOOTHNESS = 0.3
-_TOWARDS_WHOLE = 0.05  # weight that draws the field towards the illuminant of the whole picture
-_TWO_LIGHTS = 0.3  # range of ln(r/b) above which one illuminant does not explain the picture: about 45 mired
+_TOWARDS_WHOLE = 0.05  # weight of the term that pulls the field towards the whole picture's illuminant
+_TWO_LIGHTS = 0.3  # if ln(r/b) varies by more than this (about 45 mired), there are several illuminants
 _WORKING_PIXELS = 1 << 17
-_EDGE_EPSILON = 0.01  # squared contrast of the guide that counts as an edge
+_EDGE_EPSILON = 0.01  # epsilon of the guided filter: squared contrast of the guide that counts as an edge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ def light_field(
         guide[..., 2] = resize(disparity, size, method="area")
     radius = 0.12 * max(size)
     planes = [guided_filter(guide, field[..., k], radius_px=radius, epsilon=_EDGE_EPSILON) for k in (0, 1)]
-    low, high = nodes.min(axis=(0, 1)) - 0.1, nodes.max(axis=(0, 1)) + 0.1  # edges must not create new illuminants
+    low, high = nodes.min(axis=(0, 1)) - 0.1, nodes.max(axis=(0, 1)) + 0.1  # limits overshoot at edges
     return LightField(chroma=np.clip(np.stack(planes, axis=-1), low, high).astype(np.float32), count=count)
 
 

@@ -38,9 +38,10 @@ from .real_lens import Scale, focus_of, is_wanted, lens_blur_of, scale_of
 from .subject import Subject, known_subject
 from .subjects import Choice, chosen_subject
 
-# Fractions of the total time after which depth and subject are finished, at 12 MP.
+# Fractions of the total time after which the depth and the subject are ready, measured at 12 megapixels.
 _SHARE_DEPTH, _SHARE_SUBJECT = 0.3, 0.5
-_PREVIEW_SHARE_DEPTH, _PREVIEW_SHARE_SUBJECT = 0.5, 0.9  # the same for a preview, whose networks run at full size
+# The same for previews, whose networks nevertheless run on the full-size picture.
+_PREVIEW_SHARE_DEPTH, _PREVIEW_SHARE_SUBJECT = 0.5, 0.9
 _SET_ASIDE = np.zeros((0, 0), np.float32)
 _SCENE_RANGE = 2 * USUAL_FOCUS_RANGE  # disparity range that stays sharp in a picture without a single subject
 
@@ -124,7 +125,7 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
     depth_values = depth.values() if estimated else {}
     field_of_view = depth.field_of_view if estimated else inputs.chosen_field_of_view(chosen)
     scale = scale_of(chosen, depth.range_per_m if estimated else inputs.range_per_m)
-    del depth, inputs  # free memory for the blur
+    del depth, inputs  # frees memory for the blur
     unload_after(near.shape)
     release_after(near.shape)
     if estimated and chosen["refine"]:
@@ -139,7 +140,7 @@ def _portrait(inputs: Inputs, chosen: Mapping[str, Any], *, draft: bool | Halves
         )
         max_radius, depth_values = lens.max_radius_px, {**depth_values, **lens.values}
         messages = (*messages, *lens.messages)
-    # Free every plane but the one that the blur works on, to keep its peak memory low.
+    # Free every plane except the one to blur, to keep the peak memory of the blur low.
     unpulled = Differences.of(near, drawn)
     del near
     coverage = PackedMatte.of(subject.alpha if subject.found else np.zeros_like(subject.alpha))
@@ -274,7 +275,7 @@ def _focus(options: Mapping[str, Any], subject: Subject, scale: Scale) -> tuple[
 
     A real lens adds no focus range unless one is set.
     """
-    assert subject.focal_disparity is not None  # always set when a disparity is passed
+    assert subject.focal_disparity is not None  # it is always set if a disparity is given
     focal = subject.focal_disparity
     usual = USUAL_FOCUS_RANGE if subject.found else _SCENE_RANGE
     if options["focal_disparity"] is not None:

@@ -9,11 +9,12 @@ from dioptre.imaging.regions import label_regions, travel_cost
 from dioptre.imaging.resize import resize
 from dioptre_link.language import Message
 
-_LEAST_AREA, _GREATEST_AREA = 0.001, 0.92  # fractions of the picture that a plausible subject covers
-_WEAKER_PART = 0.25  # fraction of the main part's importance from which another part belongs to the subject
-# Area (fraction of the picture) and importance (fraction of the main part's) from which a part competes with it.
+_LEAST_AREA, _GREATEST_AREA = 0.001, 0.92  # limits for the area of a subject, as fractions of the picture
+_WEAKER_PART = 0.25  # a part belongs to the subject if it has this fraction of the main part's importance
+# A part competes with the main part from this area (fraction of the picture) and importance (relative to the main
+# part's) upwards.
 _COMPETING_AREA, _COMPETING_WEIGHT = 0.005, 0.05
-_GROWTH_PX = 160  # side of the map used to grow a region from a point
+_GROWTH_PX = 160  # side, in pixels, of the map on which a region is grown from a point
 
 
 def is_fitting(part: Float32[np.ndarray, "s s"]) -> bool:
@@ -56,7 +57,7 @@ def _weighed_parts(saliency: Float32[np.ndarray, "s s"]) -> tuple[np.ndarray, np
 
 
 def noticeable(saliency: Float32[np.ndarray, "s s"], near: np.ndarray | None) -> tuple[np.ndarray, str]:
-    """Choose what to focus on if there is no subject: something faintly salient, something near, or the middle.
+    """Choose a region to focus on if there is no subject: a faintly salient one, a near one, or the middle.
 
     Returns:
         The probability of each pixel, and the name of the region for a message.
@@ -79,7 +80,7 @@ def _centre_prior(shape: tuple[int, ...]) -> np.ndarray:
 def grown(small: np.ndarray, near: np.ndarray | None, place: tuple[int, int]) -> np.ndarray:
     """Return the probability that each pixel belongs to the object at a point.
 
-    The probability falls with the changes of colour and disparity along the path from the point to the pixel.
+    The more colour and disparity change along the path from the point to a pixel, the lower the probability.
     """
     features, scale = travel_features(small, near)
     cost = travel_cost(features, (place[0] // scale, place[1] // scale), floor=0.01)
@@ -87,9 +88,9 @@ def grown(small: np.ndarray, near: np.ndarray | None, place: tuple[int, int]) ->
 
 
 def travel_features(small: np.ndarray, near: np.ndarray | None) -> tuple[Float32[np.ndarray, "g g c"], int]:
-    """Return a coarser map of the features whose changes add to the cost of a path, and its reduction factor."""
+    """Return a reduced map of features (colour, disparity) whose changes are the cost of a path, and its scale."""
     size = (_GROWTH_PX, _GROWTH_PX)
-    features = [resize(small, size, method="area") / 0.15]  # a colour difference of 0.15 counts as one step
+    features = [resize(small, size, method="area") / 0.15]  # a colour difference of 0.15 has cost 1
     if near is not None:
         features.append(resize(near, size, method="area")[..., None] / 0.04)
     return np.concatenate(features, axis=-1).astype(np.float32), len(small) // _GROWTH_PX

@@ -22,15 +22,16 @@ from dioptre_link.operation import Role
 from .depth import estimate_depth
 from .depth_coarse import DepthError
 
-_MARGIN = 0.15  # margin on each side, as a fraction of the selection's bounding box
-_CONTEXT = 0.5  # the same for re-estimation: networks need the surroundings of an object
+_MARGIN = 0.15  # margin of the crop on each side, as a fraction of the selection's bounding box
+_CONTEXT = 0.5  # the margin for re-estimation: larger, because networks need an object's surroundings
 _LEAST_CONTEXT = 0.2  # smallest margin for re-estimation, as a fraction of the picture's short side
-_EDGE_PX = 2  # width of the ramp inside the border that hides the remaining difference
+_EDGE_PX = 2  # width of the ramp along the selection's border that hides any remaining step
 _FEATHER = 0.02  # default feather, as a fraction of the picture's short side
 _SMOOTHING = 0.12  # radius of the smoothing, as a fraction of the short side of the selection's bounding box
-_SMOOTHED_PX = 512  # longest side on which smoothing and planes are computed
-_PICK_PX = 2  # half-width of the square around a picked point
-_LEAST_SHARE = 0.02  # fraction of a crop that must lie outside the selection to allow an alignment
+_SMOOTHED_PX = 512  # longest side of the reduced map on which smoothing and planes are computed
+_PICK_PX = 2  # half-width, in pixels, of the square around a picked point whose median is used
+# If a smaller fraction of the crop than this lies outside the selection, the whole crop is used to fit the depths.
+_LEAST_SHARE = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +179,7 @@ def _estimated(
 
 
 def _fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Fit scale (at least 0.1) and shift from x to y by robust regression."""
+    """Fit the scale (at least 0.1) and shift that map `x` to `y`, by robust regression."""
     step = max(1, x.size // 50_000)
     a, b = x[::step].astype(np.float64), y[::step].astype(np.float64)
     weight = np.ones_like(a)
@@ -195,7 +196,7 @@ def _fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 
 def _plane(old: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """Fit a plane to the selected disparities by robust regression; a plane in space is one in disparity."""
+    """Fit a plane to the selected disparities by robust regression; a plane in space is also one in disparity."""
     height, width = old.shape
     size = fitted_size((height, width), longest_px=_SMOOTHED_PX)
     values, weight = (resize(plane, size, method="area").ravel().astype(np.float64) for plane in (old, part))
@@ -203,7 +204,7 @@ def _plane(old: np.ndarray, part: np.ndarray) -> np.ndarray:
     columns = np.stack([np.ones(size), np.broadcast_to(x, size), np.broadcast_to(y[:, None], size)]).reshape(3, -1)
     robust, plane = weight.copy(), np.zeros(3)
     for _ in range(10):
-        # The small diagonal term keeps this solvable: a selection one pixel wide has no slope across it.
+        # The small diagonal term keeps the system solvable if the selection is only one pixel wide.
         normal = (columns * robust) @ columns.T + 1e-6 * np.eye(3) * robust.sum()
         plane = np.linalg.solve(normal, (columns * robust) @ values)
         robust = weight / np.maximum(np.abs(plane @ columns - values), 0.01)
@@ -235,7 +236,8 @@ def _joined(
 ) -> np.ndarray:
     """Blend `new` into the selection without a step at its border.
 
-    The membrane through the differences at the border is subtracted; it fades out over the feather.
+    The differences at the border are interpolated smoothly across the selection and subtracted, fading out over the
+    feather.
     """
     change = new - old
     if inside.all():
@@ -247,7 +249,7 @@ def _joined(
 
 
 def _depth_inside(inside: np.ndarray, reach_px: int) -> np.ndarray:
-    """Return a ramp from 0 at the selection's border, but not at the picture's edges, to 1 at `reach_px`."""
+    """Return a ramp from 0 at the selection's border, except at picture edges, to 1 `reach_px` inside it."""
     if reach_px < 1:
         return inside.astype(np.float32)
     mean = box_mean(inside.astype(np.float32), reach_px)

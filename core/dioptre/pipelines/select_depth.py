@@ -22,15 +22,15 @@ from .region import otsu
 from .selected import Selected, selection_layers
 from .subject_views import opaque
 
-_SHARE_DEPTH = 0.9  # fraction of the time spent on depth
-_PICK_PX = 2  # half-width of the square around a point
-_SMALL = (320, 320)  # size of the map on which the threshold between foreground and background is found
-# Window of the filter, as a fraction of the longer side, and number of passes. The window must contain both the
-# mask's edge and the picture's; each pass moves the mask's edge further.
+_SHARE_DEPTH = 0.9  # fraction of the total time that depth estimation takes, for the progress bar
+_PICK_PX = 2  # half-width, in pixels, of the square around the clicked point whose median is used
+_SMALL = (320, 320)  # size of the reduced map used to separate foreground from background
+# Window of the guided filter, as a fraction of the longer side, and number of passes. The window must contain both
+# the edge of the mask and that of the picture; each pass moves the mask's edge closer to the picture's.
 _REACH, _PASSES = 0.02, 2
-_CONTRAST = 1e-4  # squared contrast of the picture below which it counts as flat
-_HAZE = 0.04  # error of the mask that the filter leaves in unselected and in fully selected areas
-_LEAST = 1 / 255  # a mask without a greater value appears empty in an editor
+_CONTRAST = 1e-4  # epsilon of the filter: areas with a squared contrast below this count as flat
+_HAZE = 0.04  # mask values this close to 0 or 1 after filtering become exactly 0 or 1
+_LEAST = 1 / 255  # a mask with no value above this looks empty in an editor
 
 
 def select_depth(
@@ -106,7 +106,7 @@ def _check(image: np.ndarray, disparity: np.ndarray) -> None:
 
 
 def _level(disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any]) -> float:
-    """Return the chosen depth, or else one between foreground and background."""
+    """Return the chosen depth; if none was chosen, one that separates the foreground from the background."""
     if options["depth_level"] is not None:
         return float(options["depth_level"])
     if options["depth_point"] is not None:
@@ -118,7 +118,7 @@ def _level(disparity: Float32[np.ndarray, "h w"], options: Mapping[str, Any]) ->
         return float(np.median(disparity[tuple(around)]))
     small = resize(disparity, _SMALL, method="area")
     between, reach = otsu(small), float(options["depth_range"])
-    if options["side"] == AROUND:  # median of the foreground
+    if options["side"] == AROUND:  # use the median of the foreground
         return float(np.median(small[small >= between]))
     return float(np.clip(between + reach if options["side"] == NEARER else between - reach, 0.0, 1.0))
 

@@ -16,7 +16,7 @@ from .depth import kept_depth
 from .selected import Selected, selection_layers
 from .subjects import Choice, chosen_subject
 
-_SHARE_DEPTH = 0.4  # fraction of the time spent on depth
+_SHARE_DEPTH = 0.4  # fraction of the total time that depth estimation takes, for the progress bar
 
 
 def select_subject(

@@ -1,8 +1,8 @@
 """Consistent white balance for a series: pictures taken under the same illuminant get the same correction.
 
 The estimates of a series scatter around the illuminant it was taken under. Estimates that lie close together are
-treated as one illuminant and averaged, weighted by their certainty; pictures far from the others were taken under
-another illuminant and form a group of their own.
+treated as one illuminant and averaged, weighted by their certainty; pictures with estimates far from the others are
+assumed to be taken under another illuminant and form a separate group.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .light import Estimate, xy_of
 
 _ONE_LIGHT = 0.4
 """Largest distance of an estimate from the centre of its group, in (ln r/g, ln b/g): about 60 mired."""
-_SURE_DE = 1.0  # added to the expected error, so that no single picture dominates
+_SURE_DE = 1.0  # added to each picture's expected error (ΔE), so that no single picture dominates the mean
 
 
 def mean_light(estimates: Sequence[Estimate]) -> Estimate:

@@ -1,7 +1,7 @@
-"""Soft mattes from MODNet, which learned from real mattes of people how hair transmits light.
+"""Soft mattes from MODNet, which was trained on real mattes of people and so knows how hair transmits light.
 
-It takes no clicks and knows only the subjects it was trained on, so its matte is used only where it agrees with the
-mask of the subject network.
+MODNet ignores clicks and knows only the kinds of subjects that it was trained on, so its matte is used only where
+it agrees with the mask of the subject network.
 """
 
 from __future__ import annotations
@@ -13,22 +13,24 @@ from dioptre.imaging.resize import resize
 from dioptre.models.loading import load_model
 from dioptre.models.registry import ModelKind, find
 
-# Overlap (IoU) of both mattes from which MODNet's is used, and from which it has its full weight.
+# Overlap (IoU) of the subject network's mask and MODNet's matte above which the matte is used, and above which it
+# has its full weight.
 _SAME, _SURELY_SAME = 0.75, 0.85
 # Coverage below the first value counts as 0, above the second as 1; this avoids haze on the background.
 _BLACK, _WHITE = 0.05, 0.95
-_SHARE = 0.5  # fraction of MODNet's difference that is added to the matte
-# Overlap from which MODNet's matte supports doubtful areas, and from which it does so with full weight.
+_SHARE = 0.5  # full weight: the fraction of the difference between the two that is added
+# Overlap (IoU) above which MODNet's matte raises the probability in doubtful areas, and above which it has full
+# weight.
 _RELATED, _SURELY_RELATED = 0.3, 0.6
-_SUPPORT = 0.5  # weight of MODNet's log odds
-_SUREST = 0.99  # log odds are clipped at this probability
+_SUPPORT = 0.5  # full weight of MODNet's log odds, which are added to those of the mask
+_SUREST = 0.99  # probabilities are clipped to at most this, and at least 1 minus this, before log odds are computed
 
 
 def soft_matte(picture: Float32[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "s s"]:
     """Run the matting network on the picture, squeezed to the network's square.
 
-    Every picture is squeezed to the same square: no new shape has to be compiled, and on ground-truth mattes the
-    error is lower than with the picture's own proportions.
+    Every picture is squeezed to the same square, so the network is compiled only once. On ground-truth mattes, the
+    error is even lower than with the picture's own proportions.
 
     Returns:
         (s, s) coverage in [0, 1].
@@ -52,7 +54,7 @@ def supported(
     """Raise `probability` where it is doubtful and `soft` shows the subject.
 
     Values are never lowered: for animals and objects, `soft` often misses parts but rarely adds anything else. So
-    it closes holes without deciding what the subject is.
+    it is used only to close holes, not to decide what the subject is.
     """
     seen = np.clip(resize(soft, probability.shape, method="bilinear"), 0, 1)
     share = _SUPPORT * _ramp(_overlap(probability, seen), _RELATED, _SURELY_RELATED)

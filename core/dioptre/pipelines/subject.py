@@ -29,14 +29,15 @@ from .subject_places import LEAST_CONFIDENCE, Box, Coarse, Kind, at_point, confi
 from .subject_views import SIDE_PX, Saliency, Views, opaque
 from .window import MARGINS, window_round
 
-# Smallest overlap (IoU) of the masks found on the crop and on the whole picture that count as the same object.
+# Smallest overlap (IoU) at which the masks found on the crop and on the whole picture count as the same object.
 _SAME = 0.35
-_KNOWN_SHARE = 0.1  # fraction of a part on the crop that the first pass must have found too for the part to be kept
-# Decimal places of a pixel: more precise than editors, but coarse enough to absorb the error of scaling a point to
-# the preview and back.
+# A part found on the crop is kept only if the first pass had found at least this fraction of it.
+_KNOWN_SHARE = 0.1
+# Decimal places to which points, in pixels, are rounded: more precise than editors' clicks, but coarse enough to
+# hide the error of scaling a point to the preview and back.
 _POINT_DIGITS = 3
 
-_SUBJECT_STEP = "subject"  # name of the cached step
+_SUBJECT_STEP = "subject"  # name under which the step's result is cached
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +49,14 @@ class Subject:
         disparity_range: the subject's farthest and nearest disparity (5th and 95th percentile); None without
             disparity.
         focal_disparity: the subject's median disparity; None without disparity.
-        kind: how it was found: "subject" automatically, "point" at a given point, "region" if there is no subject.
-        found: False if nothing stood out and a region was used instead.
-        confidence: mean saliency inside, in [0, 1].
-        chance: probability that the picture has one subject and is not a scene, at even prior odds; 1 if the
-            subject was given.
-        standing: coverage of the picture's own subject, if something else was chosen and it was requested.
+        kind: how it was found: "subject" (automatically), "point" (at a given point), or "region" (a fallback
+            without a subject).
+        found: False if the picture has no clear subject and a region is used instead.
+        confidence: mean saliency inside the subject, in [0, 1].
+        chance: probability that the picture shows a single subject rather than a scene, assuming even prior odds; 1
+            if the user supplied the subject.
+        standing: coverage of the picture's most prominent subject, if something else was selected; None unless it
+            was requested.
         models: SHA-256 of the networks' cards.
         messages: sentences for the user.
     """
@@ -88,9 +91,9 @@ def find_subject(
     Args:
         image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha. NaN counts as black, values above 1 as
             1.
-        disparity: (H, W) in [0, 1], 1 = nearest: resolves ambiguous areas and gives the depth to focus on.
+        disparity: (H, W) in [0, 1], 1 = nearest: used in ambiguous areas and to find the depth to focus on.
         at: (x, y) in pixels of the picture. Default: the most prominent subject.
-        standing: also cut out the picture's own subject when `at` selects something else.
+        standing: also cut out the picture's most prominent subject if `at` selects something else.
         model: a saliency network's id, or "default".
 
     Returns:
@@ -191,7 +194,7 @@ def _coverage(
     *,
     quick: bool,
 ) -> Float32[np.ndarray, "h w"]:
-    """Return the coverage of each pixel of the image by the object that was found."""
+    """Return the coverage of each pixel by the object that was found."""
     picture = views.picture if image.shape[:2] == views.size else opaque(image)
     window = None if coarse.window is None else coarse.window.at((image.shape[0], image.shape[1]))
     onto = picture if window is None else window.of(picture)
@@ -202,7 +205,7 @@ def _coverage(
     if quick:
         alpha = cut_out_quickly(views.picture, coarse.probability, near, (image.shape[0], image.shape[1]))
     else:
-        is_thing = coarse.kind != "region" and coarse.confidence > 0  # a mere region has no hair
+        is_thing = coarse.kind != "region" and coarse.confidence > 0  # there is no hair to resolve in a mere region
         soft = views.soft_matte(coarse.window) if is_thing else None
         alpha = cut_out(views.part(coarse.window), coarse.probability, near, soft, onto=onto)
     if window is not None:
@@ -300,11 +303,12 @@ def _most_salient(saliency: Saliency, near: np.ndarray | None) -> Coarse:
 
 
 def _seen_closer(views: Views, coarse: Coarse, at: tuple[float, float] | None) -> Coarse:
-    """Run a second pass on a crop; use it if it shows the same subject, whole and as confidently as before.
+    """Run a second pass on a crop, and use its result if it shows the same subject completely and at least as
+    confidently.
 
-    The region of a scene gets no second pass: on a crop, any cushion looks like a subject.
+    If the picture has no subject, there is no second pass: on a crop, even a cushion would look like a subject.
     """
-    if coarse.kind == "region" or coarse.confidence == 0.0:  # not detected by a network
+    if coarse.kind == "region" or coarse.confidence == 0.0:  # no network detected it
         return coarse
     for margin in MARGINS:
         window = window_round(coarse.probability, views.size, margin=margin)
@@ -323,7 +327,7 @@ def _seen_closer(views: Views, coarse: Coarse, at: tuple[float, float] | None) -
 
 
 def _same_thing(saliency: Float32[np.ndarray, "s s"], known: Bool[np.ndarray, "s s"]) -> Float32[np.ndarray, "s s"]:
-    """Return the saliency of the parts of which a tenth or more was known before."""
+    """Return the saliency of those parts of which more than a tenth was found before."""
     labels, count = label_regions(saliency > 0.3)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     same = np.bincount(labels[known], minlength=count + 1) > _KNOWN_SHARE * sizes

@@ -11,14 +11,14 @@ from dioptre.imaging.regions import label_regions
 from dioptre.imaging.resize import fitted_size, resize
 from dioptre.optics.existing_defocus import parts_defocus_px
 
-_SIDE_PX = 320  # side of the small square on which everything is computed
+_SIDE_PX = 320  # side, in pixels, of the working square: the reduced maps on which everything is computed
 _RANGE_PERCENTILES = (5.0, 95.0)
-_STEEP = 0.06  # step of disparity between neighbours on the small square that separates two objects
-_OF_WEIGHT = 0.1  # fraction of the subject that a part must cover to be focused on
-APART = 0.12  # disparity difference between parts that cannot both be in focus
+_STEEP = 0.06  # disparity step between neighbouring pixels of the working square that separates two objects
+_OF_WEIGHT = 0.1  # the lens may focus on a part that covers at least this fraction of the subject
+APART = 0.12  # parts whose disparities differ by at least this much cannot both be in focus
 _SHARPEST = (
-    # As a fraction of the diagonal: parts whose blur radius exceeds that of the sharpest part by no more than this
-    # are sharp as well.
+    # A part is also sharp if its blur radius exceeds that of the sharpest part by at most this fraction of the
+    # diagonal.
     6e-4
 )
 _WORKING_PIXELS = 2_000_000
@@ -61,8 +61,8 @@ def parts_of(
     """Split a subject into parts that are separated by depth steps.
 
     Returns:
-        Labels of the parts on a small square, 0 outside them; and the median disparity of each part that covers a
-        tenth or more of the subject.
+        Labels of the parts on the working square, 0 outside them; and the median disparity of each part that covers
+        a tenth or more of the subject.
     """
     near, weight = _small(alpha, disparity)
     step = ndimage.maximum_filter(near, 3) - ndimage.minimum_filter(near, 3)
@@ -73,7 +73,7 @@ def parts_of(
 
 
 def _small(alpha: np.ndarray, disparity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the disparity and the subject's weight on the small square."""
+    """Return the disparity and the weight of the subject at each pixel of the working square."""
     near = resize(without_nan(disparity), (_SIDE_PX, _SIDE_PX), method="area")
     weight = np.clip(resize(alpha, near.shape, method="area") * 2 - 1, 0, 1) ** 2
     return near, weight if weight.sum() >= 1.0 else np.ones_like(weight)
@@ -106,9 +106,9 @@ def _disparity_at(near: np.ndarray, alpha: np.ndarray, at: tuple[float, float]) 
     """Return the median disparity of the subject near a point.
 
     Args:
-        near: (s, s), disparity on the small square.
+        near: (s, s), disparity on the working square.
         alpha: (h, w), coverage of the subject.
-        at: (x, y) as fractions of the sides; the window extends a fiftieth of the side in each direction.
+        at: (x, y) as fractions of the sides; the median is taken within a fiftieth of the side in each direction.
     """
     side = near.shape[0]
     x, y = (min(int(share * side), side - 1) for share in at)

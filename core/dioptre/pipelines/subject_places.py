@@ -1,4 +1,4 @@
-"""Locate an object on the small square, at a point given by the user or inside a box."""
+"""Find the object at a point or inside a box given by the user, at the resolution of the network."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from .window import Window, window_at
 LEAST_CONFIDENCE = 0.915
 """Smallest mean saliency inside the mask of a clicked object for it to be accepted."""
 
-_FLAT_SHARE = 0.9  # surroundings are flat if this fraction of them lies within the usual focus range of the point
-_FLAT_PART = 8  # the surroundings extend in each direction by the side divided by this
+# The surroundings of a point are flat if this fraction of them lies within the usual focus range around its depth.
+_FLAT_SHARE = 0.9
+_FLAT_PART = 8  # the surroundings extend by 1/8 of the square's side in each direction
 
 CROPS = (0.7, 0.5, 0.35, 0.25)
 """Sizes of the crops around a point, as fractions of the picture's sides, from wide to close."""
 
-_BOX_MARGIN = 0.15  # margin around a box that the network sees, as a fraction of the box's sides
-# Smallest mean saliency inside a box to accept an object: lower, because the user says that there is one.
+_BOX_MARGIN = 0.15  # margin added around a box for the network's input, as a fraction of the box's sides
+# Smallest mean saliency at which an object in a box is accepted. It is lower than for a point, because a user who
+# draws a box knows that there is an object in it.
 _BOX_CONFIDENCE = 0.7
 _LEAST_SEEN_PX = 32
 
@@ -36,7 +38,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Coarse:
-    """A subject on the small square, before its edges are refined.
+    """A subject at the network's resolution (a square of SIDE_PX pixels), before its edges are refined.
 
     Attributes:
         probability: (s, s), probability that each pixel belongs to the subject.
@@ -44,7 +46,7 @@ class Coarse:
         confidence: mean saliency inside the subject, in [0, 1].
         chance: as in `Subject`.
         messages: sentences for the user.
-        window: the part of the picture that the square shows; None for the whole picture.
+        window: the crop of the picture that `probability` covers; None for the whole picture.
     """
 
     probability: np.ndarray
@@ -58,8 +60,8 @@ class Coarse:
 def at_point(views: Views, near: np.ndarray | None, at: tuple[float, float]) -> Coarse:
     """Find the object at a point: a part of the picture's subject, else an object on a crop, else a uniform region.
 
-    If everything around the point is about equally far away, as on a wall or in the sky, focusing alone keeps it
-    sharp. The crops, the most expensive step, are then skipped.
+    If everything around the point is about equally far away, as on a wall or in the sky, no object has to be found:
+    focusing on that depth keeps it sharp. The crops, which are the most expensive step, are then skipped.
     """
     (height, width), whole_picture = views.size, views.saliency()
     saliency, chance = whole_picture.coverage, whole_picture.chance
@@ -107,7 +109,7 @@ def _inside(box: Box, window: Window) -> np.ndarray:
 
 
 def _is_flat(near: np.ndarray | None, saliency: np.ndarray, place: tuple[int, int]) -> bool:
-    """Return whether nearly everything around a place, except the picture's subject, lies at its depth."""
+    """Return whether nearly everything around a place, except the picture's subject, lies at the place's depth."""
     if near is None:
         return False
     reach = SIDE_PX // _FLAT_PART
@@ -121,13 +123,13 @@ def _part_at(saliency: np.ndarray, place: tuple[int, int]) -> np.ndarray | None:
     labels, _ = label_regions(saliency > 0.5)
     if labels[place] == 0:
         return None
-    generous, _ = label_regions(saliency > 0.3)  # including the soft rim
+    generous, _ = label_regions(saliency > 0.3)  # includes the soft rim
     part: np.ndarray = saliency * (generous == generous[place])
     return part
 
 
 def _believable(part: np.ndarray) -> bool:
-    """Return whether the size and the confidence of a part are those of an object."""
+    """Return whether a part is plausible as an object, given its size and its confidence."""
     return is_fitting(part) and confidence_of(part) >= LEAST_CONFIDENCE
 
 
@@ -138,7 +140,7 @@ def confidence_of(probability: np.ndarray) -> float:
 
 
 def closer_look(views: Views, at: tuple[float, float], share: float) -> np.ndarray | None:
-    """Find the salient object at a point on a crop; return its probability on the whole picture's square."""
+    """Find the salient object at a point by looking at a crop; return its probability for the whole picture."""
     if share * min(views.size) < 32:  # too few pixels to recognise anything
         return None
     window = window_at(at, share, views.size)

@@ -23,19 +23,19 @@ from .soft_matte import soft_matte
 from .window import Window
 
 SIDE_PX = 320
-"""Side of the networks' square input; all decisions are made at this size."""
+"""Side, in pixels, of the networks' square input; the object is found at this resolution."""
 
-_LEAST_CONTRAST = 0.02  # smallest range of any channel for a picture that is not blank
-_SALIENCY_STEP, _MATTE_STEP = "saliency", "soft matte"  # names of cached steps
+_LEAST_CONTRAST = 0.02  # a picture is blank if no channel has a larger range of values than this
+_SALIENCY_STEP, _MATTE_STEP = "saliency", "soft matte"  # names under which results are cached
 
 
 @dataclass(frozen=True, kw_only=True)
 class Saliency:
-    """The salient object in a square.
+    """The salient object in a picture, at the networks' resolution.
 
     Attributes:
         coverage: (s, s) in [0, 1], coverage of each pixel by the object.
-        chance: probability that the square shows one subject rather than a scene; 1 if the network does not
+        chance: probability that the picture shows a single subject rather than a scene; 1 if the network does not
             estimate it.
     """
 
@@ -91,7 +91,7 @@ class Views:
         return seen.planes["soft"]
 
     def part(self, window: Window | None) -> Float32[np.ndarray, "i j 3"]:
-        """Return the window's part of the picture."""
+        """Return the picture inside the window."""
         return self.picture if window is None else window.of(self.picture)
 
     def _squeezed(self, window: Window | None) -> Float32[np.ndarray, "s s 3"]:
@@ -144,6 +144,6 @@ def saliency_of(small: Float32[np.ndarray, "s s 3"], *, model: str = "default") 
 
 
 def network_input(small: Float32[np.ndarray, "s s 3"], prepared: Preprocessing) -> Float32[np.ndarray, "s s 3"]:
-    """Normalise the square as the original networks do, after scaling its brightest value to 1."""
+    """Scale the picture's brightest value to 1, then normalise it as the original networks do."""
     bright = small / max(float(small.max()), 1e-3)
     return (bright - np.array(prepared.mean, np.float32)) / np.array(prepared.deviation, np.float32)

@@ -1,4 +1,4 @@
-"""Subjects of several objects: the one found automatically or at a point, with objects added and removed."""
+"""Subjects made up of several objects: the object found first, with others that the user adds or removes."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from .subject_views import SIDE_PX, Views, opaque
 Point = tuple[float, float]
 Mask = Bool[np.ndarray, "s s"]
 
-# Largest fraction of a connected part that an object within it may cover; a larger object is the part itself.
+# An object inside a connected part of the mask is distinct from it only if it covers less than this fraction of it.
 _PART_OF = 0.7
-_REACH_PX = 3  # distance, in pixels of the small square, by which a click may miss the subject
-_LEAST_OTHER = 0.02  # fraction of a part's area below which other parts are too small to be objects
+_REACH_PX = 3  # distance, in pixels at the network's resolution, by which a click may miss the subject
+_LEAST_OTHER = 0.02  # parts smaller than this fraction of the clicked part's area do not count as objects
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +127,7 @@ def _without(
     disparity: Float32[np.ndarray, "h w"],
     choice: Choice,
 ) -> Float32[np.ndarray, "h w"]:
-    """Remove the objects at the removed points from the coverage."""
+    """Remove the objects that the user excluded from the coverage."""
     size = alpha.shape[0], alpha.shape[1]
     near = resize(without_nan(disparity), (SIDE_PX, SIDE_PX), method="area")
     kept = [_place(point, size) for point in (*choice.added, *(() if choice.at is None else (choice.at,)))]
@@ -147,7 +147,7 @@ def _without(
 
 
 def _place(point: Point, size: tuple[int, int]) -> tuple[int, int]:
-    """Convert a point to a row and column of the small square."""
+    """Convert a point to a row and column at the network's resolution."""
     row, column = (
         min(int(value / side * SIDE_PX), SIDE_PX - 1) for value, side in zip(point[::-1], size, strict=True)
     )
@@ -155,7 +155,7 @@ def _place(point: Point, size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _onto(mask: Mask, place: tuple[int, int]) -> tuple[int, int] | None:
-    """Move a place to the nearest pixel of the mask; None if the mask is out of reach."""
+    """Return the mask's pixel that is nearest to a place; None if it is more than `_REACH_PX` away."""
     rows, columns = np.nonzero(mask)
     if not rows.size:
         return None
@@ -165,9 +165,9 @@ def _onto(mask: Mask, place: tuple[int, int]) -> tuple[int, int] | None:
 
 
 def _other_thing(mask: Mask, place: tuple[int, int], kept: list[tuple[int, int]]) -> Mask | None:
-    """Return the connected part at a place, extended halfway to the other parts.
+    """Return the connected part of the mask at a place, extended halfway towards the other parts.
 
-    None if the mask has only one part, or if the part holds a point that must be kept.
+    Return None if the mask has only one part, or if the part contains a point that must be kept.
     """
     labels, count = label_regions(mask)
     own = labels[place]
@@ -190,7 +190,7 @@ def _thing_within(
     point: Point,
     size: tuple[int, int],
 ) -> Float32[np.ndarray, "s s"]:
-    """Return the probability of an object that touches the rest of the subject: found on a crop, else a region."""
+    """Return the probability of an object that touches other objects: found on a crop, or else a uniform region."""
     labels, _ = label_regions(mask)
     part = labels == labels[place]
     scale = views.size[1] / size[1]

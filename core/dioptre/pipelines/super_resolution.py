@@ -3,11 +3,11 @@
 Networks process sRGB-encoded colour tile by tile, as in their training. Alpha is enlarged the same way. Colours are
 first extended under transparent pixels, so that edges stay clean on any background; grey pictures stay grey; values
 above 1 are enlarged by interpolation and added back. A depth layer is enlarged along the edges of the enlarged
-picture and marks areas that are out of focus and should get no new detail.
+picture; it also tells which areas are out of focus and should get no new detail.
 
 The faithful networks were trained on clean, sharp pictures and would sharpen noise and JPEG blocks like detail, so
-these are measured and removed first. Softness is removed first as well if requested, since the networks would
-enlarge it unchanged.
+these are measured and removed beforehand. If requested, blur is removed beforehand too, since the networks would
+keep it.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from dioptre_link.operation import Role
 from .depth_enlargement import enlarge_disparity
 from .tiled import enlarge_tiled
 
-_FAITHFUL = {2: "span-x2", 4: "span-x4"}  # the networks of "default", by scale
+_FAITHFUL = {2: "span-x2", 4: "span-x4"}  # the networks that "default" stands for, by scale
 _LARGEST_SCALE = 8.0
-_GREY_TOLERANCE = 1e-4  # largest difference between channels in a grey picture
-_DEFOCUS_NOISE_REDUCTION = 0.35  # areas out of focus contain no fine detail of the scene
+_GREY_TOLERANCE = 1e-4  # a picture is grey if its channels differ by at most this
+_DEFOCUS_NOISE_REDUCTION = 0.35  # strength, 0 to 1, in areas out of focus, where no detail can be lost
 _STRIP_PX = 256
-_LAST_ROUNDS = 64  # the smaller the scale, the slower the corrections converge
+_LAST_ROUNDS = 64  # maximum number of corrections; they converge more slowly at small scales
 
 
 def super_resolution(
@@ -66,12 +66,12 @@ def super_resolution(
         model: a super-resolution network's id, or "default" for the faithful networks.
         defocus: (H, W) in [0, 1]: where it is 1, the picture is enlarged smoothly, without new detail.
         fidelity: how closely the result, scaled back down, must match the picture without its noise and softness: 1
-            to within one 8-bit step (two below a scale of 1.5), 0 not at all. None: 1 for the faithful networks, 0
-            for the restoring networks.
+            means within one 8-bit step (two steps for scales below 1.5), 0 means not at all. None: 1 for the
+            faithful networks, 0 for the restoring networks.
         noise_reduction: how much noise and JPEG artefacts to remove first, 0 to 1. None: as much as the picture
             needs; 0 for the restoring networks, which remove noise themselves.
-        softness: standard deviation, in pixels of `image`, of the blur to remove first, 0 to 1.2. 0.5 suits
-            pictures that the camera did not sharpen, 1 those that are out of focus or already enlarged.
+        softness: standard deviation, in pixels of `image`, of the blur to remove first, 0 to 1.2. Use 0.5
+            for pictures that the camera did not sharpen, 1 for those that are out of focus or already enlarged.
         progress: called with (fraction, phase) between steps; raises Cancelled to stop.
 
     Returns:
@@ -226,9 +226,9 @@ class _Prepared:
     """A picture prepared for the networks.
 
     Attributes:
-        clean: (h, w, 3), without noise.
-        sharp: (h, w, 3), without noise and softness.
-        noise_reduction: the strength that was used.
+        clean: (h, w, 3), the picture with its noise removed.
+        sharp: (h, w, 3), the picture with its noise and its softness removed.
+        noise_reduction: strength of the noise reduction that was applied, 0 to 1.
     """
 
     clean: np.ndarray
@@ -300,7 +300,7 @@ def _enlarge_colour(
     resized = (enlarged.shape[0], enlarged.shape[1]) != target
     if resized:
         enlarged = resize(enlarged, target, method="bicubic")
-    if resized or len(networks) > 1:  # the tiles of a single network are already consistent
+    if resized or len(networks) > 1:  # each tile of a single network was corrected already
         last_fidelity = how.fidelity_for(networks[-1])
         enlarged = back_projected(enlarged, prepared.sharp, fidelity=last_fidelity, rounds=_LAST_ROUNDS)
     if defocus is not None:
@@ -331,7 +331,7 @@ def _smooth_where(defocus: np.ndarray, enlarged: np.ndarray, picture: np.ndarray
     """Blend the interpolated `picture` into `enlarged`, in place, weighted by `defocus`."""
     height, width = enlarged.shape[:2]
     scale = height // picture.shape[0]
-    # Strips save memory, but start on whole pixels of both pictures only if the scale is an integer.
+    # Strips save memory, but only with an integer scale do they start on whole pixels of both pictures.
     strip_px = _STRIP_PX if picture.shape[0] * scale == height else picture.shape[0]
     for row in plan_windows(picture.shape[0], window_px=strip_px, overlap_px=4):
         rows = slice(row.start, row.start + row.length)

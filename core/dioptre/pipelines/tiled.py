@@ -25,13 +25,16 @@ from dioptre_link.language import Message
 TILES_PX = (128, 256, 384, 512)
 """Sides of the square tiles. Larger tiles waste less on overlaps but need more memory."""
 
-_LARGEST_BUDGET_BYTES = 2 << 30  # for all tiles in progress, not counting the picture and its result
-# Number of tiles at a time on a CPU: parts of a network in XLA, and the NumPy code after it, run on a single core.
+_LARGEST_BUDGET_BYTES = 2 << 30  # maximum memory for all tiles in progress, without the picture and its result
+# Maximum number of tiles processed at the same time on a CPU: some parts of a network in XLA, and the NumPy code
+# that follows it, use only one core.
 _MOST_TILES = 4
-# If the mean of the output over an input pixel differs from that pixel by more than this, the network has diverged.
+# The network has diverged at an input pixel if the mean of the output pixels that replace it differs by more than
+# this.
 _UNSTEADY = 0.25
-_UNSTEADY_REACH_PX = 6  # output this close to such a pixel is not trusted either
-# Standard deviations of an output and of its tile: a flat output of a tile that is not flat is unusable.
+_UNSTEADY_REACH_PX = 6  # distance, in input pixels, around such a pixel within which the output is not used
+# An output is unusable if its standard deviation is at most the first value although that of its tile is at least
+# the second: it lost the tile's content.
 _FLAT, _NOT_FLAT = 1e-3, 1e-2
 
 
@@ -65,11 +68,11 @@ def enlarge_tiled(
     overlap_px: int | None = None,
     progress: Progress = no_progress,
 ) -> Enlarged:
-    """Enlarge a picture by the network's native factor, or by another one that is derived from it.
+    """Enlarge a picture by the network's native factor, or by another factor with additional resizing.
 
     The result equals the network's output for the whole picture at once, to 1e-5: tiles overlap by the network's
-    reach, and padding beyond the edge of a picture smaller than a tile looks to the network like the area outside
-    its input. If the reach is hundreds of pixels, the overlap is the distance that matters in photographs:
+    reach, and where a picture smaller than a tile is padded, the network treats the padding like the area outside
+    its input. If the reach is hundreds of pixels, a smaller overlap that suffices for photographs is used:
     `overlap_px` of the network's configuration (its `receptive_radius_px` is always exact). Networks without
     normalisation can diverge on extreme noise; the picture is interpolated there instead. If a tile runs out of
     memory, the next smaller size is used.
@@ -77,9 +80,10 @@ def enlarge_tiled(
     Args:
         network: a super-resolution network.
         picture: (h, w, 3), sRGB-encoded, in [0, 1].
-        factor: integer to which each tile is brought by bicubic resizing. Default: the network's own.
+        factor: integer by which the result is larger than the picture; if it is not the network's own (the
+            default), each tile is resized to it by bicubic interpolation.
         finish: computes the final tile from the enlarged and the original one.
-        finish_reach_px: how far `finish` looks, in pixels of the original.
+        finish_reach_px: radius around a pixel on which the result of `finish` depends, in pixels of the original.
         tile_px: side of a tile. Default: the size in `TILES_PX` that processes the fewest pixels and fits into
             memory.
         overlap_px: overlap of the tiles on each side. Default: from the network's configuration.
@@ -178,7 +182,8 @@ def cheapest_tile(size: tuple[int, int], *, overlap_px: int, most_px: int) -> in
         return rows * columns * tile_px**2
 
     sides = [side for side in TILES_PX if side > 2 * overlap_px or side >= max(size)]
-    sides = sides or [2 * overlap_px + TILES_PX[1]]  # a caller may request a network's entire reach as overlap
+    # Callers may pass a very large overlap, such as a network's entire reach.
+    sides = sides or [2 * overlap_px + TILES_PX[1]]
     return min([side for side in sides if side**2 <= most_px] or sides[:1], key=pixels)
 
 
@@ -190,7 +195,7 @@ def _kept(tile: np.ndarray, row: Window, column: Window, *, scale: int = 1) -> n
 
 
 def _enlarge_tile(network: Loaded, tile: np.ndarray, tile_px: int) -> np.ndarray:
-    """Run one tile with sides of at most `tile_px`; a smaller one is padded, with a mask of the valid area."""
+    """Enlarge a tile with sides of at most `tile_px`; pad a smaller tile and pass a mask of its valid area."""
     height, width = tile.shape[:2]
     inputs: tuple[np.ndarray, ...] = (tile[None],)
     if (height, width) != (tile_px, tile_px):
@@ -200,7 +205,7 @@ def _enlarge_tile(network: Loaded, tile: np.ndarray, tile_px: int) -> np.ndarray
     scale = network.config.scale
     made = np.asarray(network(*inputs))[0, : height * scale, : width * scale]
     if not _usable(made, tile):
-        with jax.default_matmul_precision("float32"):  # accelerators may multiply at lower precision
+        with jax.default_matmul_precision("float32"):  # by default, accelerators may multiply at lower precision
             made = np.asarray(network(*inputs))[0, : height * scale, : width * scale]
         if not _usable(made, tile):
             raise UnusableResultError(
@@ -221,7 +226,7 @@ def _steadied(made: np.ndarray, tile: np.ndarray, *, restored: bool) -> tuple[np
     Args:
         made: the enlarged tile.
         tile: the original tile.
-        restored: whether the network restores damage, so that its output may differ from the tile, but must stay
+        restored: whether the network repairs damage, so that its output may differ from the tile, but must stay
             within [0, 1].
 
     Returns:

@@ -27,11 +27,12 @@ from .light_correction import NEUTRAL, apply_correction, apply_field
 from .mixed_light import light_field
 from .series import mean_light
 
-LARGEST_TINT = 300  # limit of the option
-_LIKELY = 0.6  # confidence from which a picture without a cast counts as neutral
+LARGEST_TINT = 300  # limit of the option `tint` in either direction, in 1/3000 Duv
+_LIKELY = 0.6  # smallest confidence at which a picture without a cast is reported as neutral
 _NEARLY_ALL = 0.95
-_WARM_KELVIN = 3500  # lights warmer than this may be the subject of the picture: candles, a sunset, smoke
-_TOLD = 2e-3  # difference in (ln r/g, ln b/g) up to which temperature and tint describe an illuminant well enough
+_WARM_KELVIN = 3500  # light warmer than this may be intended, as in pictures of candles, a sunset or smoke
+# Largest error in (ln r/g, ln b/g) with which temperature and tint still describe an illuminant well enough.
+_TOLD = 2e-3
 FADE_MIRED, FADE_DUV = 60.0, 0.02
 """Distance of a manually set light from the estimate at which the residual correction has faded out."""
 
@@ -85,7 +86,7 @@ class _Choice:
         light: the illuminant.
         xy: its exact chromaticity.
         residual: (9, 3), coefficients of `dioptre.colour.correction`.
-        estimate: the estimate that the choice is based on.
+        estimate: the estimate that this is based on.
     """
 
     light: WhitePoint
@@ -116,7 +117,7 @@ def white_balance(
 
     Args:
         image: (H, W, 3) or (H, W, 4) float32, sRGB-encoded, straight alpha. NaN and infinite values count as 0.
-        strength: 0 (no change, bit for bit) to 1, linear in mired.
+        strength: 0 (every bit stays the same) to 1 (full correction), linear in mired.
         temperature: colour temperature of the light in kelvin, instead of the estimate.
         tint: tint of the light in 1/3000 Duv, positive for green light, instead of the estimate.
         neutral: (x, y) in pixels: a point that should be grey, instead of the estimate.
@@ -182,7 +183,7 @@ def run(inputs: Inputs, options: Mapping[str, Any], progress: Progress) -> Resul
         progress=progress,
     )
     messages = [sentence(balanced, strength=options["strength"])]
-    # If less was removed, the sentence above already advises how to remove more.
+    # If less was removed, that message already explains how to remove more.
     all_of_it = balanced.applied >= options["strength"] * _NEARLY_ALL
     warm = balanced.estimated and balanced.applied > 0 and all_of_it and balanced.cct < _WARM_KELVIN
     if warm and not options["keep_warmth"]:
@@ -289,7 +290,7 @@ def _choice(
 
 
 def _part_of(choice: _Choice, removed: WhitePoint, strength: float) -> tuple[float, float]:
-    """Return the chromaticity of `removed`, with the part of the illuminant that temperature and tint miss."""
+    """Return the chromaticity of `removed`, including the part that temperature and tint cannot express."""
     beyond = chroma_of(choice.xy) - chroma_of(choice.light.xy)
     if np.abs(beyond).max() < _TOLD:
         return removed.xy

@@ -10,16 +10,17 @@ from PIL import Image
 
 from dioptre.imaging.frames import Inside
 
-_SEEN = 0.3  # probability from which a pixel belongs to the object
+_SEEN = 0.3  # pixels with a higher probability than this belong to the object
 MARGINS = (0.15, 0.6)
-"""Margins on each side, as fractions of the object's height and width; the second for objects that exceed the
-first."""
+"""Margins on each side, as fractions of the object's height and width. The second is tried if the object extends
+beyond the window with the first."""
 
 # Smallest side of a window, in pixels and as a fraction of the picture's short side.
 _LEAST_PX, _LEAST_SHARE = 64, 0.2
-# Largest ratio of the sides: the networks were trained on photographs with ratios up to this, squeezed to a square.
+# Largest aspect ratio of a window: the networks were trained on photographs with aspect ratios up to this, squeezed
+# to a square.
 _LONGEST = 1.5
-_LARGEST = 0.7  # fraction of the picture above which a window shows little more than the whole picture
+_LARGEST = 0.7  # windows larger than this fraction of the picture add little detail and are not used
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ class Window:
         return np.asarray(Image.fromarray(values).resize(values.shape[::-1], Image.Resampling.BILINEAR, box=box))
 
     def place(self, at: tuple[float, float], side: int) -> tuple[int, int]:
-        """Return the row and column of a point (x, y) of the picture on the window's square with the given side."""
+        """Return the row and column of the picture's point (x, y) in the window, resized to `side` pixels."""
         row, column = (
             min(max(int((value - first) / of * side), 0), side - 1)
             for value, first, of in ((at[1], self.top, self.height), (at[0], self.left, self.width))
@@ -83,7 +84,7 @@ def window_round(
 ) -> Window | None:
     """Return a window around the object in a probability map of the picture.
 
-    None if there is no object, if the window would be nearly the whole picture, or if it has too few pixels.
+    Return None if there is no object, if the window would be nearly the whole picture, or if it has too few pixels.
     """
     spans = []
     for axis, of in ((1, size[0]), (0, size[1])):
