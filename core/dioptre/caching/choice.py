@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 VARIABLE = "DIOPTRE_KEEP"
 """Environment variable; "0" (or "no", "off", "false") disables the cache regardless of the user's setting."""
 
-LIMIT_BYTES = 2 << 30  # about ten pictures of 24 megapixels
+LIMIT_BYTES = 2 << 30  # size limit of the cache; room for the results of about ten 24-megapixel pictures
 _OFF = ("0", "no", "off", "false")
 
 
@@ -30,7 +30,7 @@ class Usage:
 
 
 def step_cache() -> StepCache:
-    """Return the user's disk cache, or one that stores nothing if caching is off."""
+    """Return the user's disk cache, or a cache that stores nothing if caching is off."""
     from dioptre.imaging.step_cache import NO_STEP_CACHE  # imports NumPy and JAX, which `usage` does not need
 
     if not is_on():

@@ -1,4 +1,4 @@
-"""On-disk step cache that evicts the least recently used results and recomputes damaged ones."""
+"""Step cache on disk that evicts the least recently used results and recomputes damaged ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dioptre_link.cache import keep_newest
 from . import entry_file
 from .names import Names
 
-_SPARE_BYTES = 1 << 30  # disk space that stays free for other programs
+_SPARE_BYTES = 1 << 30  # disk space that the cache leaves free for other programs
 _SUFFIX = ".kept"
 
 _log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class DiskCache:
     def _read(self, path: Path) -> StepResult | None:
         try:
             result = entry_file.read(path)
-            path.touch()  # marks it as used; file systems record access times late or never
+            path.touch()  # marks the entry as used, because file systems record access times late or never
         except FileNotFoundError:
             return None
         except (OSError, ValueError, entry_file.DamagedError) as error:

@@ -1,4 +1,4 @@
-"""In-memory step cache for one picture and small results; it lives as long as its client keeps the picture."""
+"""Step cache in memory for the small results of one picture; it lives as long as its client keeps the picture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dioptre.imaging.step_cache import StepResult
 from .names import Names
 
 LARGEST_BYTES = 4 << 20
-"""Size limit of a cached result. Network outputs and previews are smaller than this."""
+"""Maximum size of a cached result. Network outputs and previews are smaller than this."""
 
 MOST_RESULTS = 24
 """Maximum number of cached results, enough for several points that a user clicks on."""

@@ -17,7 +17,7 @@ from .software import computing_setup
 
 
 class Names:
-    """Registry of names for arrays, looked up by identity, so that known content need not be hashed again."""
+    """Registry of arrays' names, looked up by the array's identity, so that no array is hashed twice."""
 
     def __init__(self) -> None:
         self._names: dict[int, tuple[weakref.ref[np.ndarray], str]] = {}
@@ -48,6 +48,6 @@ class Names:
         if known is not None and known[0]() is array:
             return known[1]
         digest = digest_of_array(array)
-        if array.ndim == 3:  # a picture: several steps read it and none changes it, so remember its digest
+        if array.ndim == 3:  # a picture; remember its digest, because several steps read it and none changes it
             self.name(array, digest)
         return digest

@@ -18,7 +18,7 @@ _LIBRARIES = ("jax", "jaxlib", "numpy", "scipy", "pillow", "openvino")
 
 
 def computing_setup() -> str:
-    """Return a digest of the set-up, which changes whenever any bit of a result might change."""
+    """Return a digest of the set-up. It changes whenever any bit of a result might change."""
     config: Any = jax.config
     how = (
         jax.default_backend(),

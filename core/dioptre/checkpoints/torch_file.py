@@ -21,7 +21,7 @@ import numpy as np
 
 from .card import WeightsError
 
-MAX_STRUCTURE_BYTES = 16 << 20  # size limit of the pickle; a network of 350 M values needs 100 kB
+MAX_STRUCTURE_BYTES = 16 << 20  # maximum size of the pickle; a network of 350 million values needs 100 kB
 MAX_DIMENSIONS = 8
 
 _DTYPES = {
@@ -81,7 +81,7 @@ class _Storage:
 
 
 class _Mark:
-    """The MARK of the pickle machine, pushed on the stack to delimit items."""
+    """The MARK of the pickle machine, which is pushed onto the stack to delimit items."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_ROWS = (  # mired, u, v
+_ROWS = (  # columns: mired, u, v
     (20, 0.1813252, 0.2684553),
     (30, 0.1820819, 0.2711877),
     (40, 0.1829328, 0.2740731),

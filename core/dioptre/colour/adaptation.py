@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-D65_XY = (0.3127, 0.3290)  # IEC 61966-2-1
+D65_XY = (0.3127, 0.3290)  # chromaticity of the white point of sRGB (IEC 61966-2-1)
 
-_RGB_TO_XYZ = np.array(  # linear sRGB, D65, derived from the primaries and white point of IEC 61966-2-1
+_RGB_TO_XYZ = np.array(  # from linear sRGB, derived from the primaries and the white point in IEC 61966-2-1
     [
         [0.41239080, 0.35758434, 0.18048079],
         [0.21263901, 0.71516868, 0.07219232],

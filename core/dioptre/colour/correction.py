@@ -6,7 +6,7 @@ polynomial's nine terms are those of Afifi and Brown 2019 ("What else can fool d
 squares and their products; it maps black to black. Nothing else changes the pixels, so detail and grain survive.
 
 The code works channel by channel, so that XLA compiles it to one vectorised loop. Pictures are passed as separate
-channels, because interleaved colours take twice as long.
+channels, because interleaved channels take twice as long.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _bent(adapted: list[Float[Array, "*batch"]], residual: Float[Array, "9 3"]) 
     r, g, b = (jnp.maximum(channel * smaller, 0.0) for channel in adapted)
 
     def bend(k: Float[Array, "9"]) -> Float[Array, "*batch"]:
-        """Evaluate the polynomial, factored to use each channel few times: XLA emits a loop for every use."""
+        """Evaluate the polynomial, factored so that it uses each channel rarely: XLA emits a loop for every use."""
         in_blue = b * (k[2] + k[5] * b)
         in_green = g * (k[1] + k[4] * g + k[8] * b)
         return r * (k[0] + k[3] * r + k[6] * g + k[7] * b) + in_green + in_blue

@@ -19,7 +19,7 @@ from ._planckian import MIRED, U, V
 
 TINT_PER_DUV = 3000.0
 """Factor from Duv to the tint scale of raw converters, positive where the light is green (Adobe DNG SDK)."""
-CCT_RANGE_KELVIN = (1e6 / float(MIRED[-1]), 1e6 / float(MIRED[0]))  # 1,000 to 50,000
+CCT_RANGE_KELVIN = (1e6 / float(MIRED[-1]), 1e6 / float(MIRED[0]))  # 1,000 to 50,000 K, the range of the table
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from dioptre_link.errors import UsageError
 REACH = 1.7
 """Upper bound of the extent of any blur disc, as a multiple of its nominal radius."""
 
-_SUBSAMPLES = 5  # per pixel and axis, when a kernel is rasterised
+_SUBSAMPLES = 5  # number of samples per pixel along each axis when a kernel is rasterised
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ class Aperture:
         Returns:
             The transmission, at least 0; the mean over a full circle is 1.
         """
-        squeeze = math.sqrt(self.anamorphic)  # preserves the area
+        squeeze = math.sqrt(self.anamorphic)  # keeps the disc's area constant
         u, v = x * squeeze, y / squeeze
         rho = np.hypot(u, v)
         inside = rho <= self._rim(u, v)

@@ -1,8 +1,8 @@
 """Plan the blocks of a tile in which each depth slice must be rendered, so that all others are skipped.
 
 A slice usually covers only a small part of a tile: the depth of a floor changes from row to row, and a wall falls
-into one slice. Each slice is therefore blurred in blocks, with small blocks for small discs. The blocks of a tile
-are planned from small maps, which record the contents of its cells of 8 x 8 pixels.
+into one slice. Each slice is therefore blurred in blocks, with small blocks for small discs. The blocks are
+planned from small maps, which record the radii that occur in each cell of 8 x 8 pixels.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _SHAPES = {
     400: ((80, 200), (200, 200), (400, 400)),
     512: ((64, 128), (128, 256), (512, 512)),
 }
-"""Heights and widths of the blocks, in pixels, by the side of the tile. All are multiples of a cell."""
+"""Heights and widths of the blocks in pixels, by the side of the tile. All are multiples of a cell's side."""
 
-_BLOCK_TO_REACH = 5  # minimum ratio of a block's height to the reach of its disc
-_MOST_BLOCKS = 1024  # blocks of one shape per plan
+_BLOCK_TO_REACH = 5  # minimum ratio of a block's height to the reach of the slice's disc
+_MOST_BLOCKS = 1024  # maximum number of blocks in one plan
 
 MOST_SLICES = max(len(group.bounds) for group in groups())
 
@@ -45,7 +45,7 @@ class Step(NamedTuple):
         column: column of the block's first pixel in the tile.
         top: first row of the tile in which the result is valid and wanted.
         bottom: row after the last such row.
-        left: first such column.
+        left: first column in which the result is valid and wanted.
         right: column after the last such column.
         hidden: whether nearer surfaces hide part of the slice in this block.
     """
@@ -183,7 +183,7 @@ def block_plans(
 
 
 def block_shape(side: int, reach: int) -> Shape:
-    """Return the smallest block shape that is high enough for a disc of this reach, else the whole tile's."""
+    """Return the smallest block shape that is high enough for a disc of this reach, else the shape of the tile."""
     *smaller, whole = _SHAPES[side]
     return next((shape for shape in smaller if shape[0] >= _BLOCK_TO_REACH * reach), whole)
 

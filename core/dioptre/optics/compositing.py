@@ -1,8 +1,8 @@
 """Convert layers so that an editor's blending reproduces the rendered picture.
 
 GIMP 3 blends its Normal layers in linear light, which is physically correct. Krita and OpenRaster blend encoded
-values, which makes soft edges too dark or too bright. For them each layer's colours, and where those are not enough
-also its alpha, are changed so that blending encoded values gives the same picture.
+values, which makes soft edges too dark or too bright. For them, the colours of each layer are changed so that
+blending encoded values gives the same picture. Where that is not enough, the layer's alpha is changed too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Float32
 
 from dioptre.imaging.encoding import linear_to_srgb, srgb_to_linear
 
-_BAND = 256  # rows per step
+_BAND = 256  # number of rows processed at a time
 _LEAST_ALPHA = 1e-5
 
 

@@ -22,7 +22,8 @@ from .plan import BlurPlan
 from .slices import Group
 from .tile_renderer import plan_blocks, read_inpainted, render_tile
 
-_KNOWN = 0.01  # if the coverage behind a pixel is lower, its colour is too uncertain to be shown in full
+# Minimum coverage behind a pixel for its colour to be shown in full; below this, the colour is too uncertain.
+_KNOWN = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,7 @@ def composite(plan: BlurPlan, rendered: Rendered, progress: Progress) -> tuple[n
     def work(on_grid: Tile) -> None:
         tile = _TileCompositor(plan, rendered, on_grid)
         for planes, result in zip(tile.layers(), results, strict=True):
-            # Layers of an opaque picture use their coverage as alpha. Otherwise the planes already contain alpha.
+            # Layers of an opaque picture use their coverage as alpha. Other pictures already have alpha.
             kept = planes[:-1] if result.shape[2] == scene.channels else planes
             pixels = as_planes(scene.write(kept, tile.raised))
             place(as_planes(result), pixels, on_grid.moved(-plan.grid.border), shift=0, margin=margin)

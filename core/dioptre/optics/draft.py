@@ -1,6 +1,6 @@
 """Fast draft of the blur, rendered at half size and sharpened with the picture's original detail.
 
-Halving loses only the finest detail, and after the blur only nearly sharp areas still have such detail.
+Halving the size loses only the finest detail, and after the blur only nearly sharp areas still have such detail.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from .lens_blur import blur
 from .scene import Scene, decoded
 from .surfaces import extreme
 
-_SIDES = (384, 448)  # sides of the tiles; no other shape is compiled
-_MARGIN = 4  # pixels around a tile, for the enlargement; even, so that half-size tiles start at whole pixels
-_DETAIL_PX = 1.6  # a blur of this radius leaves 1 / e of the detail
-_BESIDE_PX = 1  # the detail of a sharp edge extends to the adjacent pixels
+_SIDES = (384, 448)  # sides of the square tiles, in pixels; no other shape is compiled
+_MARGIN = 4  # pixels around a tile that the enlargement reads; even, so that halved tiles start at whole pixels
+_DETAIL_PX = 1.6  # blur radius that leaves 1 / e of the detail
+_BESIDE_PX = 1  # distance to which the detail of a sharp edge extends
 _LEAST_ALPHA = 1e-6
-_KEPT_TILES = 16  # tiles are cached in pictures of up to this many tiles, of at most 3 MiB each
+_KEPT_TILES = 16  # a picture's tiles are cached if there are at most this many; each takes up to 3 MiB
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def blur_draft(
 
 
 def _tiles(size: tuple[int, int]) -> tuple[tuple[Tile, ...], int]:
-    """Return tiles that cover a picture with the least excess, and the side of a tile with its margin."""
+    """Return tiles that cover a picture with the least excess area, and the side of a tile with its margin."""
 
     def tiles(side: int) -> tuple[Tile, ...]:
         core = side - 2 * _MARGIN
@@ -190,8 +190,8 @@ def _with_detail(
     Args:
         planes: the full-size tile before the blur, premultiplied.
         radius: signed radii of the full-size tile in pixels.
-        before: the half-size tile before the blur, straight alpha.
-        after: the half-size tile after the blur, straight alpha.
+        before: the half-size tile before the blur, with straight alpha.
+        after: the half-size tile after the blur, with straight alpha.
 
     Returns:
         Premultiplied planes of the full-size tile.

@@ -16,7 +16,7 @@ from dioptre.imaging.resize import fitted_size, resize
 _FINE_PX, _COARSE_PX = 1.0, 2.0  # standard deviations of the two Gaussians
 _SHARP_PX = 0.9  # standard deviation of a sharp picture's edges, due to the pixel grid and demosaicing alone
 _LARGEST_PX = 12.0
-_EDGE_CONTRAST = 0.02  # minimum fine gradient of an edge, per pixel, in encoded values
+_EDGE_CONTRAST = 0.02  # minimum gradient of an edge after the finer Gaussian, in encoded values per pixel
 _BINS = 24
 _LEAST_EDGES = 60  # minimum number of edges in a depth bin or region for a reliable estimate
 _SHARPER = 25.0  # percentile of the edge widths that represents a bin or region
@@ -97,7 +97,7 @@ def _edges(
     fine = ndimage.gaussian_gradient_magnitude(small, _FINE_PX)
     coarse = ndimage.gaussian_gradient_magnitude(small, _COARSE_PX)
     peak = (fine > _EDGE_CONTRAST) & (fine >= ndimage.maximum_filter(fine, 3) * 0.98)
-    # Edges in depth mix two blurs and reveal neither.
+    # At depth edges, the blurs of two surfaces mix, and neither can be measured.
     peak &= ndimage.maximum_filter(depth, 7) - ndimage.minimum_filter(depth, 7) < 0.02 * np.ptp(depth) + 1e-6
     ratio = np.square(fine[peak] / np.maximum(coarse[peak], 1e-6))
     variance = (_COARSE_PX**2 - ratio * _FINE_PX**2) / np.maximum(ratio - 1, 1e-3)

@@ -18,7 +18,7 @@ from .grid import CELL, CELL_LEVEL, VISIBLE, Level
 from .inpaint import doubled
 
 _LEAST_PX = (0.25, 0.75)  # blur radii between which a surface gradually starts to count as in front
-_STRICT = 20.0  # gain on the fraction that is not in front; high, so that small holes stay open
+_STRICT = 20.0  # gain on the fraction that is not in front, so high that even small holes stay open
 
 
 def foreground_occlusion(level: Level) -> Float32[np.ndarray, "h8 w8"]:

@@ -11,9 +11,9 @@ from jaxtyping import Float32
 from scipy import ndimage
 
 _LEVELS = 8  # number of brightness levels
-_FLATTEST = 0.3  # fraction of a level's blocks, the flattest, that are assumed to contain only grain
+_FLATTEST = 0.3  # fraction of each level's blocks; these, the flattest ones, are taken to contain only grain
 _BLOCK = 8
-_BAND = 512  # rows per step
+_BAND = 512  # number of rows processed at a time
 _MAD_TO_STD = 1.4826
 
 
@@ -30,7 +30,7 @@ def grain_std(srgb_encoded: Float32[np.ndarray, "h w c"]) -> Float32[np.ndarray,
     luma = srgb_encoded[:height, :width, :3].mean(axis=-1, dtype=np.float32)
     if min(luma.shape) < 2 * _BLOCK:
         return np.zeros(_LEVELS, np.float32)
-    # Second-order differences keep the grain and remove slopes; 1, -2, 1 along both axes has a norm of 6.
+    # Second-order differences keep the grain and remove slopes. The filter 1, -2, 1 along both axes has norm 6.
     detail = ndimage.convolve(luma, np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)) / 6
 
     def blocks(values: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ TILE_PX = 512
 SMALLER_PX = (256, 400)
 """Sides of the tiles of a small picture or a small reduced size, in pixels; no other shape is compiled."""
 
-_FEW = 4  # maximum number of tiles in a picture, or in a reduced size, that counts as small
+_FEW = 4  # pictures (or reduced sizes of them) with at most this many tiles count as small
 
 CELL_LEVEL = 3
 """Binary logarithm of a cell's side.

@@ -1,9 +1,9 @@
 """Boost of clipped highlights before the blur, and its inversion afterwards.
 
-A lamp in a photograph is clipped at white. Blurred as it is, it becomes a dull grey disc, whereas a lens spreads
-the lamp's true light. The brightness near white is therefore boosted before the blur, equally in all channels to
-preserve the hue. After the blur, the inverse curve restores plain areas. Sharp areas are not boosted, because on
-their edges mixtures of white and dark would come back too bright.
+A lamp in a photograph is clipped at white. Blurred without correction, it becomes a dull grey disc, whereas a lens
+spreads the lamp's true light. The brightness near white is therefore boosted before the blur, equally in all
+channels to preserve the hue. After the blur, the inverse curve restores plain areas. Sharp areas are not boosted,
+because mixtures of white and dark on their edges would become too bright.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dioptre_link.errors import UsageError
 
 _STOPS = 5.0  # boost of pure white at strength 1: 2**5 = 32 times
 _CURVE_POINTS = 512
-_SHARES = 17  # number of entries in the table along the fraction of the boost
+_SHARES = 17  # number of rows in the table, for fractions of the boost from 0 to 1
 _SHARP_PX, _BLURRED_PX = 0.5, 2.5  # blur radii at which the boost begins, and from which it is complete
 _STRIP_ROWS = 8
 

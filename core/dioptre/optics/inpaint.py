@@ -23,11 +23,11 @@ from .blocks import MOST_SLICES
 from .grid import VISIBLE, Level
 from .slices import Group, SliceBounds, not_hiding_share, signed_square, slice_share
 
-_STEEP = 0.15  # change of the radius per pixel from which a slope uncovers surfaces behind it
+_STEEP = 0.15  # change of the radius per pixel from which a slope exposes surfaces behind it
 _LARGEST_HALF = float(np.finfo(np.float16).max)
-_AROUND = 16  # cells; values farther away have little influence
-_ALIGNED = 32  # cells; boxes start at multiples of this, so that the halved sizes always start at the same pixels
-_LEAST_FILL = 0.02  # minimum coverage of an inpainted slice; the other slices fill the gaps
+_AROUND = 16  # extra margin of a box, in cells; values farther away have little influence
+_ALIGNED = 32  # boxes start at multiples of this many cells, so that halving always pairs the same cells
+_LEAST_FILL = 0.02  # minimum coverage of an inpainted slice in a cell; other slices fill the rest
 _ENOUGH = 0.5  # known fraction from which a cell counts as fully known
 _NOTHING = 1e-6
 
@@ -55,7 +55,7 @@ def doubled(planes: Float[Array, "*c h w"], needed: Bool[Array, ""]) -> Float[Ar
         return jnp.repeat(planes, 2, axis=-1)
 
     def smoothed(twice: Array) -> Array:
-        # Smoothing repeated values by (1, 2, 1) / 4 gives bilinear interpolation. First the columns, then the rows.
+        # Smoothing repeated values by (1, 2, 1) / 4 gives bilinear interpolation. Columns come first, then rows.
         made = 0.5 * twice[..., 2:-2] + 0.25 * (twice[..., 1:-3] + twice[..., 3:-1])
         made = jnp.concatenate([made[..., :1, :], made, made[..., -1:, :]], -2)
         middle = 0.75 * made[..., 1:-1, :]
@@ -166,7 +166,7 @@ def inpaint_group(group: Group, level: Level, *, scale: int, everything: bool) -
     def work(index: int) -> None:
         bounds = group.bounds[index]
         if bounds.after < low or bounds.before > high or bounds.hides_from > high:
-            return  # empty, or not hidden by anything
+            return  # the slice is empty, or nothing hides it
         narrow = SliceBounds(*np.asarray(bounds, np.float32))
         free = not_hiding_share(squares, narrow)
         known = free[0] * level.planes[0, -1] + free[1] * level.planes[1, -1]
@@ -178,7 +178,7 @@ def inpaint_group(group: Group, level: Level, *, scale: int, everything: bool) -
         if everything:
             could_show = np.ones_like(ends)
         else:
-            uncovering = ends & (lowest < bounds.hides_to)  # the uncovered surface must not itself hide the slice
+            uncovering = ends & (lowest < bounds.hides_to)  # the exposed surface must not itself hide the slice
             if not uncovering.any():
                 return
             from_end = ndimage.distance_transform_cdt(~uncovering, metric="chessboard")
@@ -219,7 +219,7 @@ def _box(mask: Bool[np.ndarray, "h w"], around: int) -> tuple[slice, slice]:
 def _uncovering(
     group: Group, level: Level, scale: int
 ) -> tuple[Bool[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
-    """Find the cells where nearer surfaces end and uncover those behind them.
+    """Find the cells where a nearer surface ends and so exposes the surfaces behind it.
 
     Surfaces end at depth edges, on steep slopes, and where the next group begins. Within a group, slices on a
     gentle slope complement each other, but each group is composited as a whole.

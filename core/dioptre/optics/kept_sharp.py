@@ -41,7 +41,7 @@ def put_back(
 ) -> None:
     """Restore areas that stay sharp by blending the original picture over its blurred version, in place.
 
-    This removes blur that nearer surfaces spread over these areas. Where `kept` is 1, the pixels become identical
+    This removes light that nearer surfaces spread over these areas. Where `kept` is 1, the pixels become identical
     to the original.
 
     Args:

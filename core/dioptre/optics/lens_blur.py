@@ -109,7 +109,7 @@ def _blur(plan: BlurPlan, progress: Progress, *, everything: bool = False) -> tu
     Args:
         plan: the blur plan.
         progress: called between tiles.
-        everything: also continue surfaces where they stay hidden (see `inpaint_group`).
+        everything: also inpaint surfaces where they stay hidden (see `inpaint_group`).
     """
     series, grid, size = plan.series, plan.grid, (plan.scene.height, plan.scene.width)
     cells = {series[index]: np.empty([n // CELL for n in grid.size(0)], np.uint32) for index in plan.full_size}
@@ -201,7 +201,7 @@ def _reduced(plan: BlurPlan, cells: dict[Group, np.ndarray], progress: Progress)
 
 
 def _render_group(plan: BlurPlan, group: Group, level: Level, inpainted: np.ndarray) -> np.ndarray | None:
-    """Render and composite a group's slices on the padded grid at the group's size; None if the group is empty."""
+    """Render and composite a group's slices on the padded grid at the group's size; return None if it is empty."""
     visible = level.planes[:, -1] > VISIBLE
     largest = level.radii.max(initial=-np.inf, where=visible)
     least = level.radii.min(initial=np.inf, where=visible)

@@ -1,8 +1,9 @@
 """Assign the correct depth to small lights on depth edges.
 
 A lamp brighter than white outshines everything else in its pixels, but their disparity may be that of a twig in
-front of it or of the wall behind it. Spread with the wrong radius, its disc looks plainly wrong. The lamp's radius
-is therefore searched for among the neighbouring pixels: it is the one that no ordinary pixel nearby has.
+front of it or of the wall behind it. If its light is spread with the wrong radius, the disc looks plainly
+wrong. The lamp's radius is therefore sought among the neighbouring pixels: it is the radius that no ordinary pixel
+nearby has.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def _resolve(
     span = np.arange(-_REACH_PX, _REACH_PX + 1)
     around = at[:, None] + (span[:, None] * radius.shape[1] + span).reshape(-1)
     closeness = np.exp(-(span[:, None] ** 2 + span**2).reshape(-1) / 6).astype(np.float32)
-    colours = colour.reshape(colour.shape[0], -1)[:, around]  # channels, pixels, neighbours
+    colours = colour.reshape(colour.shape[0], -1)[:, around]  # axes: channels, pixels, neighbours
     radii, light = radius.reshape(-1)[around], brightness.reshape(-1)[around]
     bright = light > _BRIGHT
 

@@ -144,7 +144,7 @@ def _radius(disparity: Float[Array, "*shape"], numbers: Float[Array, "5"]) -> Fl
 def _raise(
     planes: Float[Array, "e *shape"], radius: Float[Array, "*shape"], highlights: Float[Array, "2"]
 ) -> Float[Array, "e *shape"]:
-    opaque = jnp.maximum(planes[3], _LEAST_ALPHA)  # alpha times coverage; or just coverage, if there is no alpha
+    opaque = jnp.maximum(planes[3], _LEAST_ALPHA)  # alpha times coverage, or only coverage if there is no alpha
     raised = raise_highlights(planes[:3] / opaque, highlights, raised_share(radius))
     return jnp.concatenate([raised * opaque, planes[3:]])
 
@@ -152,7 +152,7 @@ def _raise(
 _raise_both = jax.jit(jax.vmap(_raise, in_axes=(0, 0, None)))
 
 
-@jax.jit  # a single program, because every program adds to the start-up time of a first run
+@jax.jit  # compiled as one program, because every program makes the first run start more slowly
 def _largest(disparity: Float[Array, " n"], numbers: Float[Array, "5"]) -> Float[Array, ""]:
     return jnp.abs(_radius(disparity, numbers)).max()
 

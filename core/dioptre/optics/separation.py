@@ -14,7 +14,7 @@ from .lights import lights
 from .scene import Scene
 from .surfaces import depth_steps, split_edges
 
-_KEPT_TILES = 12  # tiles are cached in pictures of up to this many tiles, of at most 11 MiB each
+_KEPT_TILES = 12  # a picture's tiles are cached if there are at most this many; each takes up to 11 MiB
 _CHUNK = 4096  # number of edge pixels boosted at once
 
 _Patch = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -24,7 +24,7 @@ _Patch = tuple[np.ndarray, np.ndarray, np.ndarray]
 class Surfaces:
     """Reader that splits full-size tiles, with their margins, into two surfaces.
 
-    The split edge pixels are cached for every tile, complete tiles only if the picture has few.
+    The split edge pixels of every tile are cached; complete tiles are cached only if the picture has few tiles.
 
     Args:
         scene: the picture.

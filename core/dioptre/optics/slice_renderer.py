@@ -23,9 +23,9 @@ RECENT = LIKE_SLICES - 1
 
 _NOTHING = 1e-6
 _COVERED = 5e-4  # remaining coverage below this counts as fully occluded
-_TAG = 2.0  # greater than any coverage, so that a coverage can be tagged with the index of its slice
+_TAG = 2.0  # step per slice index in tagged coverages; greater than any coverage
 _BLURRED_PX = 0.5  # a slice with a smaller radius is not blurred
-_OPENED = 5.0  # gain on the unoccluded fraction of the disc; curved occluders hide less than the local estimate
+_OPENED = 5.0  # gain on the unoccluded fraction of the disc, because curved occluders hide less than estimated
 _ROUNDING = 1e-4  # rounding error of a sum over a disc, with a margin; smaller openings are ignored
 
 
@@ -203,7 +203,7 @@ class SliceRenderer:
         return jnp.fft.irfft2(jnp.fft.rfft2(values) * self._slices.kernels[self._step.slice], s=self._shape)
 
     def _open_share(self) -> Array:
-        """Return the fraction of a slice behind the focus that is visible past the surfaces blocking its discs.
+        """Return the fraction of a slice behind the focus that is visible past the surfaces that block its discs.
 
         Slices of different blur that meet at an edge leave a gap in their coverage, through which light from far
         behind must not show.
@@ -213,7 +213,7 @@ class SliceRenderer:
         return jnp.clip(_OPENED * (1 - _ROUNDING - self._spread(blocking)), 0.0, 1.0)
 
     def _windows(self, place: tuple[Any, Any], size: Shape) -> list[tuple[Array, Array]]:
-        # Cut out the surfaces one by one: loops over a single cut of both are twelve times slower.
+        # Cut out the surfaces one by one: looping over one array cut from both is twelve times slower.
         planes, squares, _ = self._surfaces
         return [(_window(planes, place, size, each), _window(squares, place, size, each)) for each in (0, 1)]
 

@@ -1,7 +1,7 @@
 """The depth slices: a fixed series of signed radii, and the assignment of pixels to them.
 
 The series does not depend on the picture or the focus, so kernels can be reused for all settings. A pixel between
-two radii is divided between both slices, linearly in the signed square of the radius. This preserves the spread
+two radii is divided between their slices, linearly in the signed square of the radius. This preserves the spread
 (second moment) of its light exactly, so no bands appear between slices.
 """
 
@@ -18,8 +18,8 @@ LIKE_SLICES = 3
 """Slices whose indices differ by less than this have such similar blur that neither hides the other."""
 
 _LEAST_STEP_PX = 0.5
-_SEAM = 1e-3  # width of the transition from one group to the next, as a fraction of the radius
-_MORE = 1.2  # radius, relative to a slice's, from which a surface counts as blurred more than the slice
+_SEAM = 1e-3  # width of the transition between two groups, as a fraction of the radius where they meet
+_MORE = 1.2  # a surface counts as more blurred than a slice from this multiple of the slice's radius
 _GROWTH = 0.2  # increase of the radius from one slice to the next, as a fraction of the radius
 _LEVEL_FROM_PX = (0.0, 10.5, 20.5, 63.0)  # radii from which slices are blurred at 1, 1/2, 1/4 and 1/8 of the size
 _COARSE_FROM_PX = (0.0, 5.0, 10.5, 31.0)

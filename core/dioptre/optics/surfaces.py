@@ -1,8 +1,8 @@
 """Split each pixel into up to two surfaces, one in front of the other.
 
-A pixel on an object's edge mixes two depths, but has only one disparity. Spread as one colour at one depth, it
-would become a rim or a halo. Such pixels are therefore split, and reduced pictures also keep two surfaces per
-pixel.
+A pixel on an object's edge mixes two depths, but has only one disparity. If it were spread as one colour at one
+depth, it would become a rim or a halo. Such pixels are therefore split, and reduced pictures also keep two surfaces
+per pixel.
 
 Surfaces are stored as planes (2, C + 1, H, W), the nearer surface first, which hold colour times coverage, then
 coverage; and as radii (2, H, W), the signed circle of confusion in pixels of the full picture. The coverages of
@@ -25,16 +25,21 @@ from jaxtyping import Array, Float, Float32, Int
 REACH_PX = 3
 """Distance in pixels up to which `split_edges` reads neighbours of a pixel."""
 
-_JUMP_OF_AROUND = 0.4  # minimum jump, relative to the change within three times the distance; slopes have 1 / 3
-_UNSURE = 0.2  # relative width of the transition around the minimum jump; rounding must not decide on a split
+# Minimum jump, as a fraction of the change within three times the distance; on a slope this fraction is 1 / 3.
+_JUMP_OF_AROUND = 0.4
+# Relative width of the soft transition at the minimum jump, so that rounding does not decide on a split.
+_UNSURE = 0.2
 _CHUNK = 256  # number of edge pixels split at once
-_LEAST_STEP_PX = 0.25  # a smaller jump of the radius is not visible
-_BETWEEN = 0.2  # relative width of the transition in the middle of a jump; pixels in it belong to both sides
-_STD_AT_EDGE = 0.15  # of the coverage estimated from depth alone, if the 3 x 3 neighbourhood is on both sides
+_LEAST_STEP_PX = 0.25  # smaller jumps of the radius are not visible
+# Width of the zone in the middle of a jump whose pixels belong to both sides, as a fraction of the jump.
+_BETWEEN = 0.2
+# Standard deviation of the coverage estimated from depth alone, for pixels whose 3 x 3 neighbourhood lies on both
+# sides of the edge, and for others.
+_STD_AT_EDGE = 0.15
 _STD_BESIDE = 0.05
 _THICK = 0.05  # minimum weight of unmixed neighbours for a structure's colour to be measured from them
-_NOISE_VARIANCE = 1e-4  # of values in linear light
-_SEEN = 0.02  # minimum coverage for a surface to influence the radii of a reduced pixel
+_NOISE_VARIANCE = 1e-4  # variance that noise adds to values in linear light
+_SEEN = 0.02  # minimum coverage for a surface to affect the radii of a reduced pixel
 _NOTHING = 1e-6
 _SMALL = np.float32(1e-4)  # a surface with less coverage has no meaningful radius
 _FAR = np.float32(1e9)
