@@ -1,7 +1,7 @@
 """Bundles for machines without a network: this checkout and all packages that it installs, in one folder.
 
-`python3 BUNDLE/install.py` finds the `wheels` folder next to it and does not contact a package index. The packages
-are for one system and one Python version, which `wheels/bundle.json` names.
+`python3 BUNDLE/install.py` finds the `wheels` folder next to itself and does not contact a package index. The
+packages are for one system and one Python version, which `wheels/bundle.json` names.
 """
 
 from __future__ import annotations
@@ -102,5 +102,5 @@ def python_wanted(checkout: Path) -> tuple[int, int] | None:
 
 
 def system() -> str:
-    """Return the operating system and architecture, which decide which packages fit."""
+    """Return the operating system and architecture, which determine the packages that fit."""
     return f"{sys.platform} {platform.machine().lower()}"

@@ -43,7 +43,7 @@ Usage: {INSTALL}                     install or update Dioptre for this user
 Everything goes into your data folder. The variable DIOPTRE_HOME chooses another folder, and DIOPTRE_PYTHON chooses
 the Python that the environment is based on.
 """
-# Run in parallel; tests/conftest.py decides the number of processes.
+# Pytest's options for running in parallel; tests/conftest.py decides the number of processes.
 ALL_TESTS = ("-n", "auto", "--dist", "loadfile")
 EXIT_FAILED, EXIT_USAGE, EXIT_CANCELLED, EXIT_TERMINATED = 1, 2, 130, 143
 
@@ -114,10 +114,10 @@ def _dispatch(arguments: list[str], console: Console) -> int:
 
 
 def _install(where: Folders, console: Console, wanted: options.Options) -> None:
-    """Install or update Dioptre, and put the plug-ins into the editors' own folders or only into the named ones."""
+    """Install or update Dioptre, and put the plug-ins into the editors' own folders or the named ones."""
     made = ensure(where, console, repair=wanted.repair, changes=wanted.extras)
     named = wanted.folders
-    portable = bool(os.environ.get("DIOPTRE_HOME") or named)  # Only the named folders may then be changed.
+    portable = bool(os.environ.get("DIOPTRE_HOME") or named)  # Then only named folders may be changed.
     if (CHECKOUT / "plugin" / "gimp").is_dir():
         plugins.install_gimp(where, console, _gimp(), chosen=named.get("--gimp-dir"), portable=portable)
     if (CHECKOUT / "plugin" / "krita").is_dir():
@@ -143,7 +143,7 @@ def ensure(
 ) -> bool:
     """Bring the installation in line with this checkout.
 
-    Fast and offline if everything is up to date. Safe to interrupt and to run twice at once.
+    This is fast and offline if everything is up to date. It is safe to interrupt it, and to run it twice at once.
 
     Args:
         where: Folders of this installation.
@@ -193,7 +193,7 @@ def _locked(where: Folders, console: Console) -> Iterator[int]:
 
 
 def _bring_up_to_date(where: Folders, console: Console, lock: int, *, wanted: dict[str, Any], repair: bool) -> None:
-    """Bring environment, core and weights to `wanted`. A new environment is used only once it is complete."""
+    """Update environment, core and weights to the state `wanted`. A new environment is used only once complete."""
     where.data.mkdir(parents=True, exist_ok=True)
     contents.mark(where)
     weights.check(where.checkout)  # Check first, before spending minutes on the rest.
@@ -204,7 +204,7 @@ def _bring_up_to_date(where: Folders, console: Console, lock: int, *, wanted: di
         environment = installer.make(wanted["dependencies"], afresh=repair)
     marker = {} if repair else {"extras": {}, **environments.read_marker(environment)}
     if any(marker.get(name) != wanted[name] for name in ("core", "extras")) or before != wanted["weights"]:
-        workers.end(where, console)  # A worker that keeps computing keeps its environment.
+        workers.end(where, console)  # A worker that is still busy keeps its environment.
     if marker.get("core") != wanted["core"]:
         environments.write_marker(environment, {**environments.read_marker(environment), "core": ""})
         installer.install_core(environment)
@@ -246,7 +246,7 @@ def _remove_outdated(where: Folders) -> None:
 
 
 def make_bundle(where: Folders, console: Console, folder: Path) -> None:
-    """Create a folder from which Dioptre installs without a network."""
+    """Create a bundle in `folder`, from which Dioptre can be installed without a network."""
     ensure(where, console)
     with _locked(where, console) as lock:
         bundle.make(where, console, Installer(where, console, lock), folder)
@@ -358,7 +358,7 @@ def _krita() -> ModuleType:
 
 
 def _module(path: Path, *, package: str) -> ModuleType:
-    """Load one file of the checkout as a module of `package`, whose folder also resolves its imports."""
+    """Load one file of the checkout as a module of `package`, so that its imports are found in the same folder."""
     if not path.is_file():
         raise Failure(f"{path} is missing.", hint="Download or clone all of Dioptre again.")
     if package not in sys.modules:

@@ -7,9 +7,9 @@ import sys
 import time
 from contextlib import suppress
 
-# Command with which a user starts the installer.
+# The command with which a user starts the installer.
 INSTALL = "py install.py" if sys.platform == "win32" else "python3 install.py"
-_PLAIN = str.maketrans({"…": "...", "▸": ">", "×": "x"})  # Substitutes for encodings that lack these characters.
+_PLAIN = str.maketrans({"…": "...", "▸": ">", "×": "x"})  # Replacements if the encoding lacks these characters.
 _VIRTUAL_TERMINAL, _STDERR_HANDLE = 0x0004, -12  # ENABLE_VIRTUAL_TERMINAL_PROCESSING, STD_ERROR_HANDLE
 
 
@@ -28,10 +28,10 @@ class Misuse(Exception):  # noqa: N818  (like Failure)
 
 
 class Console:
-    """Shows one step at a time. It shows nothing before the first step, so an up-to-date run is silent."""
+    """Progress display for one step at a time. It prints nothing before the first step."""
 
     def __init__(self) -> None:
-        # The plug-ins' first start parses these lines.
+        # With DIOPTRE_PROGRESS=lines, progress is printed as lines, which the plug-ins parse during installation.
         self._program = os.environ.get("DIOPTRE_PROGRESS") == "lines"
         self._terminal = sys.stderr is not None and sys.stderr.isatty() and _understands_escapes()
         self._step = ""
@@ -89,7 +89,7 @@ def occupy() -> None:
 
 
 def _write(text: str) -> None:
-    """Write to stderr, using plain characters if its encoding lacks others.
+    """Write to stderr, replacing characters that its encoding lacks.
 
     A closed or full stderr is ignored: it affects neither the installation nor the exit code.
     """
@@ -117,7 +117,7 @@ def _drop_stderr() -> None:
 
 
 def _understands_escapes() -> bool:
-    """Return whether the terminal supports control sequences, which a Windows console must be told to process."""
+    """Return whether the terminal supports control sequences; enable them in a Windows console."""
     if sys.platform != "win32":
         return True
     import ctypes

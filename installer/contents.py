@@ -1,4 +1,4 @@
-"""Knows which files in the data, cache and log folders belong to Dioptre; all others are left alone.
+"""Decide which files in the data, cache and log folders belong to Dioptre; all others are left alone.
 
 DIOPTRE_HOME may name a folder that already contains the user's own `data`, `cache` or `log` folder. A name alone
 does not prove that a folder is Dioptre's: other programs have a `cache/depth` or `cache/pip`, too.
@@ -18,13 +18,13 @@ from . import extras, trees
 from .environment import PIP_CACHE, Folders
 from .plugins import RECORD
 
-MARK = "install.lock"  # An empty file; version 0.1.0 locked it.
+MARK = "install.lock"  # Empty file that marks the data folder; version 0.1.0 also locked it.
 _SETTINGS = ("keep-nothing", "model-mirror")
 _RECORDS = (RECORD, f"{RECORD}.part", extras.RECORD, f"{extras.RECORD}.part")
 DATA = frozenset({MARK, *_RECORDS, *_SETTINGS, "weights", "weights.lock", "worker", "writing"})
 CACHE = frozenset({"compiled", "depth", "hypothesis", "kept", "openvino", "pip", PIP_CACHE, "pytest", "scratch"})
 LOG = re.compile(r"(dioptre|install|worker|worker-start|gimp|krita)\.log(\.\d+)?")
-_OURS = {  # Files that certainly belong to Dioptre in these folders, for a cache folder shared with other programs.
+_OURS = {  # Names of files that are certainly Dioptre's, for a cache folder shared with other programs.
     PIP_CACHE: re.compile(".*", re.DOTALL),
     "compiled": re.compile(r".*-(cache|atime)"),
     "depth": re.compile(r"[0-9a-f]{16,}\.(exact|shown)(\.\d+\.part)?"),
@@ -36,7 +36,7 @@ _SYSTEMS = frozenset({".DS_Store", "desktop.ini", "Thumbs.db"})  # Files that fi
 
 
 def strangers(where: Folders) -> list[Path]:
-    """Return files in the folders that are not, or may not be, Dioptre's, before anything is installed there."""
+    """Return files in the folders that may not belong to Dioptre; called before anything is installed there."""
     by_name = not any(os.environ.get(name) for name in _CHOSEN) or _has_run(where)
     return [path for path in _entries(where) if not (path.name in _SYSTEMS or (by_name and _is_known(path, where)))]
 

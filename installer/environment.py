@@ -26,10 +26,10 @@ MARKER = "installed.json"
 LOCKED = "locked.txt"  # The lock file that the environment was created from, for `doctor`.
 PIP_CACHE = "dioptre-pip"  # Never the user's own cache, which is called pip.
 _LOCKS = ("build", "runtime", "test", "lint", "docs")
-_NEEDED_BYTES = 1500 * 2**20  # The environment, plus pip's downloads during installation.
+_NEEDED_BYTES = 1500 * 2**20  # Space for the environment, plus pip's downloads during installation.
 _EXTRA_BYTES = {"gpu": 8000 * 2**20, "openvino": 500 * 2**20}
 _TAIL_LINES = 12
-_FETCHING = 0.7  # Fraction of the time for packages; unpacking takes the rest.
+_FETCHING = 0.7  # Fraction of the time for packages that downloads take; unpacking takes the rest.
 _PIP_OPTIONS = (
     "--disable-pip-version-check",
     "--no-input",
@@ -72,14 +72,14 @@ class Folders:
 
     @property
     def environment(self) -> Path:
-        """The environment in use, or the place where older versions of Dioptre had it."""
+        """The environment in use; if none is recorded, the folder that older versions of Dioptre used."""
         return self.paths.environment_dir(self.data)
 
     @property
     def environments(self) -> list[Path]:
         """Every environment in the data folder, including unfinished and outdated ones."""
         folders = [path for path in self.data.glob("environment*") if path.is_dir()]
-        unfinished = "environment.new"  # Name in version 0.1.0.
+        unfinished = "environment.new"  # Its name in version 0.1.0.
         return [path for path in folders if self.paths.is_environment(path.name) or path.name == unfinished]
 
     @property
@@ -88,7 +88,7 @@ class Folders:
 
     @property
     def lock(self) -> Path:
-        """File that is locked during an installation; outside the data folder, which may be removed meanwhile."""
+        """File that is locked during an installation; not in the data folder, which may be removed meanwhile."""
         return self.data.with_name(f"{self.data.name}.install.lock")
 
     @property
@@ -96,7 +96,7 @@ class Folders:
         return self.log / "install.log"
 
     def use(self, environment: Path) -> None:
-        """Make `environment`, which is complete, the one in use."""
+        """Select `environment`, which must be complete, as the environment in use."""
         part = self.data / f"{self.paths.POINTER}.new"
         part.write_text(json.dumps({"environment": environment.name}) + "\n", encoding="utf-8")
         trees.rename(part, self.data / self.paths.POINTER)
@@ -229,7 +229,7 @@ class Installer:
         return new
 
     def _folder_for(self, dependencies: str, *, afresh: bool) -> Path:
-        """Return a folder for an environment, never the one in use. An unfinished one is reused or removed."""
+        """Return a folder for a new environment, not the current one. An unfinished one is reused or removed."""
         current = self._folders.environment
         for suffix in ("", "-2", "-3", "-4"):
             candidate = self._folders.data / f"environment-{dependencies[:12]}{suffix}"
@@ -318,7 +318,7 @@ class Installer:
         self._run(line, what="Installing the Python packages failed", total=total)
 
     def _run(self, command: Sequence[str], *, what: str, total: int = 0) -> None:
-        """Run one step and log its output. It inherits the lock, so no second installation can run meanwhile."""
+        """Run one step and log its output. The process inherits the lock, so no second installation can run."""
         tail: list[str] = []
         collected = 0
         with self._folders.log_file.open("a", encoding="utf-8") as log:
@@ -355,7 +355,7 @@ class Installer:
             raise Failure(f"{what}.\n{text}", hint=hint, log=str(self._folders.log_file))
 
     def _child_environment(self) -> dict[str, str]:
-        """Return pip's environment variables, which keep index, proxy and certificates but no other target."""
+        """Return the environment variables for pip: keep index, proxy and certificates, but drop other targets."""
         elsewhere = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_CONSTRAINT", "PIP_NO_BINARY")
         environment = scrubbed_environment()
         for name in elsewhere:

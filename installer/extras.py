@@ -16,10 +16,10 @@ from pathlib import Path
 from . import trees
 from .console import Failure
 
-NAMES = ("gpu", "openvino")  # Each has its own lock file.
+NAMES = ("gpu", "openvino")  # Each extra has its own lock file.
 RECORD = "extras.json"
 _OURS = {"dioptre", "pip", "setuptools", "wheel"}
-# The last one exists in the Windows Subsystem for Linux.
+# Files that exist if an NVIDIA driver is installed; the last is that of the Windows Subsystem for Linux.
 _DRIVER_SIGNS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")
 
 

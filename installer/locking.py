@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _POLL_S = 0.2
-_REFUSALS = 25  # Windows refuses to open a file that is being deleted.
+_REFUSALS = 25  # Retries, because Windows refuses to open a file that is being deleted.
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def exclusive(path: Path, *, waiting: Callable[[], None]) -> Iterator[int]:
             path.unlink(missing_ok=True)
         os.close(descriptor)
         if sys.platform == "win32":
-            with suppress(OSError):  # Another installation is waiting for it.
+            with suppress(OSError):  # Fails if another installation is waiting for the file.
                 path.unlink()
 
 

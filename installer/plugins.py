@@ -1,4 +1,4 @@
-"""Installs, updates, checks and removes the editors' plug-ins.
+"""Install, update, check and remove the editors' plug-ins.
 
 The folders of installed plug-ins are recorded in the user's data folder, so that uninstalling removes all of them.
 """
@@ -28,7 +28,7 @@ def install_gimp(
         console: Reports progress.
         gimp: The module dioptre.editors.gimp_plugin.
         chosen: The only folder to install into, if given.
-        portable: Dioptre is in a folder of the user's choice, so only explicitly named editors may be changed.
+        portable: Whether Dioptre is in a folder that the user chose; then only named editors are changed.
     """
     homes = _gimp_homes(gimp, console, chosen=chosen, portable=portable)
     folders = {"data": where.data, "cache": where.cache, "log": where.log}
@@ -42,7 +42,7 @@ def install_gimp(
 
 
 def update(where: Folders, gimp: ModuleType) -> None:
-    """Update installed plug-ins to the version of this checkout, because both sides must match."""
+    """Update installed plug-ins to the version of this checkout, because it must match the core's version."""
     folders = {"data": where.data, "cache": where.cache, "log": where.log}
     for folder in _recorded(where).get("gimp", []):
         home = gimp.Home(Path(folder), "installed")
@@ -68,7 +68,7 @@ def install_krita(
         console: Reports progress.
         krita: The module dioptre.editors.krita_plugin.
         chosen: The only folder to install into, if given.
-        portable: Dioptre is in a folder of the user's choice, so only explicitly named editors may be changed.
+        portable: Whether Dioptre is in a folder that the user chose; then only named editors are changed.
     """
     folders = {"data": where.data, "cache": where.cache, "log": where.log}
     for home in _krita_homes(krita, console, chosen=chosen, portable=portable):
@@ -93,7 +93,7 @@ def update_krita(where: Folders, krita: ModuleType) -> None:
 
 
 def remove_krita(where: Folders, console: Console, krita: ModuleType) -> None:
-    """Delete every Krita plug-in that was installed, and its switch in kritarc."""
+    """Delete every Krita plug-in that was installed, and its entry in kritarc."""
     for folder in _recorded(where).get("krita", []):
         home = krita.chosen(Path(folder))
         if krita.remove(home):

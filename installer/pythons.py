@@ -1,4 +1,4 @@
-"""Finds a Python that the core can run on."""
+"""Find a Python that can run the core."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .console import INSTALL, Failure
 
 OLDEST = (3, 11)
 NEWEST = (3, 14)  # The newest version for which the locked dependencies have wheels.
-_PROBE_TIMEOUT_S = 60  # Enough for a cold start on a busy machine; anything longer has hung.
+_PROBE_TIMEOUT_S = 60  # Enough for a cold start on a busy machine; an interpreter that takes longer has hung.
 _PROBE = """
 import sys, sysconfig, platform
 print(*sys.version_info[:2], sys.maxsize > 2**32, platform.python_implementation())

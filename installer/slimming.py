@@ -1,6 +1,6 @@
-"""Removes files that no program loads: the packages' own tests, and symbol tables on Linux.
+"""Remove files that no program loads: the packages' own tests, and symbol tables on Linux.
 
-pip has verified every file's SHA-256 before. RECORD, pip's list of a package's files, is updated to match.
+pip has already verified every file's SHA-256. RECORD, pip's list of a package's files, is updated to match.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _TESTS = "tests"
 _LOADED = 1  # PT_LOAD, a segment that the loader maps.
 _ALLOCATED = 2  # SHF_ALLOC, a section in such a segment.
 _CHUNK = 1 << 20
-_HEADER = 64  # Bytes of an ELF-64 header.
+_HEADER = 64  # Size of an ELF-64 header in bytes.
 _SYMBOLS_WORTH_BYTES = 1 << 16  # Smaller savings are not worth a change.
 
 

@@ -1,4 +1,4 @@
-"""Removes and replaces files and folders, although other programs may hold them open.
+"""Remove and replace files and folders that other programs may hold open.
 
 On Windows an open file cannot be renamed or deleted, and virus scanners briefly open every new file.
 """
@@ -16,7 +16,7 @@ from typing import Any
 
 from .console import Failure
 
-_TRIES = 20  # Scanners release a file within a second or two.
+_TRIES = 20  # Number of attempts; virus scanners release a file within a second or two.
 _PAUSE_S = 0.1
 REMOVED = ".dioptre-removed-"
 
@@ -32,14 +32,14 @@ def in_use(folder: Path) -> Failure:
 def remove(path: Path, *, tries: int = _TRIES) -> bool:
     """Delete a file, or a folder with all its contents.
 
-    A folder is renamed first: if a program holds something in it, Windows refuses and the folder stays complete.
+    A folder is renamed first: if a program holds a file in it open, Windows refuses and the folder stays complete.
 
     Args:
         path: The file or folder.
         tries: Number of attempts on Windows, a tenth of a second apart.
 
     Returns:
-        Whether it is gone.
+        Whether `path` is gone.
     """
     if path.is_symlink() or path.is_file():
         return _patiently(path.unlink, tries=tries)

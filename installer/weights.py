@@ -1,4 +1,4 @@
-"""Copies the checkout's weights to the user's data folder and checks each file against the SHA-256 in its card."""
+"""Copy the checkout's weights to the user's data folder and check each file against the SHA-256 in its card."""
 
 from __future__ import annotations
 

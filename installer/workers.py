@@ -1,4 +1,4 @@
-"""Ends the user's worker before the environment that it runs in changes or is removed."""
+"""End the user's worker before the environment that it runs in changes or is removed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from . import locking
 from .console import Console
 from .environment import Folders, scrubbed_environment
 
-_ASK_TIMEOUT_S = 60  # Allows a cold start of Python on a slow disk.
+_ASK_TIMEOUT_S = 60  # Allows for a cold start of Python on a slow disk.
 _END_TIMEOUT_S = 60.0  # Most pictures are finished within this time.
 _POLL_S = 0.1
 
 
 def end(where: Folders, console: Console, *, timeout_s: float = _END_TIMEOUT_S) -> bool:
-    """Ask the worker to end after its jobs, and wait for that.
+    """Ask the worker to end once its jobs are finished, and wait until it has ended.
 
-    The request is sent by the worker's own environment, whose protocol matches.
+    The worker's own environment sends the request, because it uses the same protocol.
 
     Returns:
         Whether no worker is running now.
@@ -42,7 +42,7 @@ def end(where: Folders, console: Console, *, timeout_s: float = _END_TIMEOUT_S) 
 
 
 def is_running(where: Folders) -> bool:
-    """Return whether a worker is running, which holds a lock as long as it does (`dioptre_link.start`)."""
+    """Return whether a worker is running; it holds a lock while it runs (`dioptre_link.start`)."""
     try:
         descriptor = os.open(where.data / "worker" / "worker.lock", os.O_RDWR)
     except OSError:

@@ -1,4 +1,4 @@
-"""Creates zips of the plug-ins that can install the compute core when first started.
+"""Create zips of the plug-ins, which install the compute core on their first start.
 
 `dioptre-krita.zip` is for Krita's Tools ▸ Scripts ▸ Import Python Plugin from File…; `dioptre-gimp.zip` is unpacked
 into GIMP's plug-in folder. In both, the folder `source` next to the plug-in is a checkout without plug-ins and

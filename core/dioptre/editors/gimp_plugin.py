@@ -15,8 +15,8 @@ from . import plugin_folder, programs
 from .plugin_folder import INSTALL, LINK, NAME, Finding
 
 ENTRY = f"{NAME}.py"  # GIMP only starts a plug-in whose folder has the same name as its file
-TIMEOUT_S = 180.0  # on its first start GIMP asks each of its plug-ins for its procedures
-_SERIES = re.compile(r"3\.\d*[02468]")  # a development series (3.1) uses the folder of the next stable one (3.2)
+TIMEOUT_S = 180.0  # GIMP's first start is slow, because it queries the procedures of every plug-in
+_SERIES = re.compile(r"3\.\d*[02468]")  # a development series (3.1) uses the folder of the next stable series (3.2)
 _ASK = (
     "from gi.repository import Gimp; "
     "found = Gimp.get_pdb().lookup_procedure('dioptre-portrait'); "
@@ -28,7 +28,7 @@ class Home(NamedTuple):
     """One of GIMP's own folders, such as ~/.config/GIMP/3.0, and the kind of installation that uses it."""
 
     folder: Path
-    kind: str  # "native", "Flatpak", "snap", or the variable or option that named it
+    kind: str  # "native", "Flatpak", "snap", or the variable or option that named the folder
 
     @property
     def plugin(self) -> Path:
@@ -48,7 +48,7 @@ def homes(environ: Mapping[str, str] = os.environ, *, home: Path | None = None) 
     user = home or Path.home()
     found = []
     if chosen := environ.get("GIMP3_DIRECTORY"):
-        found.append(Home(user / chosen, "GIMP3_DIRECTORY"))  # like GIMP, relative to the home folder
+        found.append(Home(user / chosen, "GIMP3_DIRECTORY"))  # GIMP, too, resolves this relative to the home folder
     for base, kind in _bases(environ, user):
         if base.is_dir():
             found += [Home(each, kind) for each in sorted(base.iterdir()) if _SERIES.fullmatch(each.name)]
@@ -108,7 +108,7 @@ def install(checkout: Path, home: Home, folders: Mapping[str, Path]) -> None:
 
 
 def is_current(checkout: Path, home: Home, folders: Mapping[str, Path]) -> bool:
-    """Return whether the plug-in in `home` equals the one in `checkout`, file by file, and uses these folders."""
+    """Return whether the plug-in in `home` equals the one in `checkout`, file by file, and uses `folders`."""
     return plugin_folder.is_current(_source(checkout), checkout, home.plugin, folders)
 
 
@@ -132,7 +132,7 @@ def appears(program: str, home: Home) -> bool | None:
         home: the folder that GIMP should use.
 
     Returns:
-        GIMP's answer; None if it gives none.
+        Whether GIMP has loaded the plug-in; None if GIMP does not answer.
     """
     command = [program, "-i", "-d", "-f", "--batch-interpreter", "python-fu-eval", "-b", _ASK, "--quit"]
     said = _said(command, GIMP3_DIRECTORY=str(home.folder))

@@ -22,7 +22,7 @@ class Home(NamedTuple):
 
     folder: Path
     settings: Path
-    kind: str  # "native", "Flatpak", "snap", or the option that named it
+    kind: str  # "native", "Flatpak", "snap", or the option that named the folder
 
     @property
     def plugin(self) -> Path:
@@ -58,7 +58,7 @@ def program() -> str | None:
 def chosen(folder: Path) -> Home:
     """Return the `Home` of a resource folder that the user chose.
 
-    For one of Krita's usual folders, the settings are those of that installation; otherwise they are inside it.
+    A folder of a known installation has that installation's settings; any other contains its own kritarc.
     """
     for each in _places(os.environ, Path.home()):
         if each.folder == folder:
@@ -104,7 +104,7 @@ def install(checkout: Path, home: Home, folders: Mapping[str, Path]) -> None:
 def is_current(checkout: Path, home: Home, folders: Mapping[str, Path]) -> bool:
     """Return whether the plug-in in `home` equals the one in `checkout` and is registered in kritarc.
 
-    The files are compared one by one, and the plug-in must use these folders.
+    The files are compared one by one, and the plug-in must use `folders`.
     """
     current = plugin_folder.is_current(_source(checkout), checkout, home.plugin, folders)
     return current and same(checkout / "plugin/krita" / DESKTOP, home.entry) and is_enabled(home) is not None

@@ -59,7 +59,7 @@ def put(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path],
         (part / LINK / FOLDERS_FILE).write_text(json.dumps(_named(folders)), encoding="utf-8")
         if executable:
             (part / executable).chmod(0o755)
-            (part / executable).touch()  # GIMP asks a plug-in for its menu entries again when this file is newer
+            (part / executable).touch()  # GIMP asks a plug-in for its menu entries again when this file is new
         if target.is_symlink() or target.is_file():
             target.unlink()
         shutil.rmtree(target, ignore_errors=True)
@@ -69,7 +69,7 @@ def put(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path],
 
 
 def is_current(source: Path, checkout: Path, target: Path, folders: Mapping[str, Path]) -> bool:
-    """Return whether `target` equals the plug-in, file by file, and uses these folders."""
+    """Return whether `target` equals the plug-in, file by file, and uses `folders`."""
     try:
         known = json.loads((target / LINK / FOLDERS_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -95,7 +95,7 @@ def problems(target: Path, editor: str) -> Iterator[Finding]:
         known = json.loads(text)
         python = Path(known.get("python") or interpreter(environment_dir(Path(known["data"]))))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return  # the plug-in then looks in the usual places
+        return  # the plug-in then uses the usual folders
     if not python.exists():
         yield Finding(
             f"{editor}-plugin-environment",

@@ -35,11 +35,11 @@ from .decoded import Decoded, require_finite
 from .picture import Source
 
 OPEN_S = 20.0  # time limit for opening the file; waking a sleeping disk takes ten seconds
-START_S = 60.0  # time limit for starting the process; long enough for a machine that swaps
-_LOOK_S = 0.05  # interval between checks of memory, time and cancellation; too short to notice
+START_S = 60.0  # time limit for starting the process; long enough for a machine that is swapping
+_LOOK_S = 0.05  # seconds between checks of memory, time and cancellation; too short for users to notice
 _FEW_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VIPS_CONCURRENCY": "4"}
-_KEPT_BYTES = 96 << 20  # memory kept between two pictures: 24 megapixels with 8 bits
-_GONE_S = 2.0  # time limit for a killed process to end; one that hangs on a dead mount is abandoned
+_KEPT_BYTES = 96 << 20  # bytes kept from one picture to the next; enough for 24 megapixels of 8-bit RGBA
+_GONE_S = 2.0  # time limit for a killed process to end; a process that hangs on a dead mount is abandoned
 
 Check = Callable[[], None]
 """Called about 20 times a second while a file is read. It may raise an exception to cancel."""
@@ -56,7 +56,7 @@ class Reader:
         """Prepare the reader without starting the process.
 
         Args:
-            command: starts a different process, for tests.
+            command: the command line of the process; None for the usual one. Tests pass other commands.
         """
         self._command = command or child_command()
         self._lock = threading.Lock()
@@ -228,7 +228,7 @@ class Reader:
             raise problems.too_much_memory(path)
 
     def _resident_bytes(self) -> int:
-        """Return the process's resident memory, for systems that do not enforce the limits it has set itself."""
+        """Return the process's resident memory, for systems that ignore the limits that it has set on itself."""
         import psutil
 
         assert self._process is not None
@@ -250,14 +250,14 @@ class Reader:
 
 
 class _Shared:
-    """The file that carries arrays: in memory where the system supports that, otherwise a temporary file."""
+    """The shared file for arrays: in memory where the system supports that, otherwise a temporary file."""
 
     def __init__(self) -> None:
         self._map: mmap.mmap | None = None
         self._path: Path | None = None
         if sys.platform == "linux":
             self.descriptor = os.memfd_create("dioptre")
-        elif sys.platform == "win32":  # the child inherits no descriptors, so it needs a name
+        elif sys.platform == "win32":  # the child inherits no descriptors, so the file needs a name
             self.descriptor, name = tempfile.mkstemp(prefix="dioptre-")
             self._path = Path(name)
         else:
@@ -272,7 +272,7 @@ class _Shared:
     def mapped(self) -> mmap.mmap:
         """Return a memory map of the whole file.
 
-        It is renewed only if the size has changed, because the first access to each page is slow.
+        The map is recreated only if the file's size has changed, because the first access to each page is slow.
         """
         size = os.fstat(self.descriptor).st_size
         if size == 0:
@@ -286,12 +286,12 @@ class _Shared:
         """Free the memory of a large picture."""
         if self._map is not None and len(self._map) > _KEPT_BYTES:
             self._forget()
-            with suppress(OSError):  # fails on Windows while the other process has it mapped
+            with suppress(OSError):  # fails on Windows while the other process has the file mapped
                 os.ftruncate(self.descriptor, 0)
 
     def _forget(self) -> None:
         if self._map is not None:
-            with suppress(BufferError):  # an array still refers to the map, which is then freed along with it
+            with suppress(BufferError):  # an array still uses the map, which is freed together with that array
                 self._map.close()
             self._map = None
 
@@ -305,7 +305,7 @@ class _Shared:
 
 
 def child_command() -> list[str]:
-    """Return the command of the child, isolated like this process so it cannot import from the current folder."""
+    """Return the child's command line, with a flag that keeps it from importing from the current folder."""
     flag = "-I" if sys.flags.isolated else "-P"
     return [sys.executable, flag, "-m", "dioptre.files.child"]
 

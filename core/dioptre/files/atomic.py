@@ -81,7 +81,8 @@ class Staging:
         self._files.append(_File(name=name, temporary=number, stream=stream))
         if sys.platform != "win32" and self._group not in (None, os.fstat(descriptor).st_gid):
             mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-            os.fchmod(descriptor, mode & ~0o070 | (mode & 0o007) << 3)  # another group gets the rights of others
+            # The system gave the file another group, which gets only the permissions of all other users.
+            os.fchmod(descriptor, mode & ~0o070 | (mode & 0o007) << 3)
         return stream
 
     def complete(self, name: str) -> None:
@@ -153,7 +154,7 @@ class Staging:
         )
 
     def _kept(self, move: Move) -> Move:
-        """Also give the file being replaced a temporary name, to restore it if the set cannot be completed."""
+        """Also give the file being replaced a temporary name, so that it can be restored later."""
         if move.kept is None:
             return move
         kept = temporary_name(self._token, move.kept)

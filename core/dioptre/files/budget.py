@@ -19,14 +19,16 @@ from . import problems
 MAX_MEGAPIXELS = 200.0
 """More than any camera captures in one shot; a picture of that size takes 2.4 GB as float32 RGB."""
 
-_SMALL_PIXELS = 4_000_000  # allowed for a file of any size; 64 MB as float32 RGBA
-_PIXELS_PER_BYTE = 20_000  # photos have fewer than 200; a plain picture as PNG has 8000
+_SMALL_PIXELS = 4_000_000  # pixels allowed for a file of any size; they take 64 MB as float32 RGBA
+_PIXELS_PER_BYTE = 20_000  # maximum; photos have fewer than 200, a single-colour PNG has 8000
 _LAYERED = 5  # all layers of a document together may have this many times the pixels of one picture
-_SMALL_UNPACKED, _UNPACKED_PER_BYTE = 8 << 20, 64  # limits for the entries of an archive
-_METADATA_BYTES = 64 << 20  # the largest known metadata are depth maps of phones, a few megabytes
-_METADATA_SMALL, _METADATA_PER_BYTE = 1 << 16, 32  # relative to the file, as metadata may be compressed
-_NODES = 200_000  # elements and attributes; the history of a heavily edited picture has about ten thousand
-_SECONDS, _SECONDS_PER_BYTE, _SECONDS_PER_PIXEL = 20.0, 2e-6, 5e-7  # ten times as long as slow machines take
+# An archive's entries may have this many bytes, plus this many for each byte of the file.
+_SMALL_UNPACKED, _UNPACKED_PER_BYTE = 8 << 20, 64
+_METADATA_BYTES = 64 << 20  # the largest known metadata, depth maps from phones, take a few megabytes
+# Metadata may have this many bytes, plus this many for each byte of the file, because they may be compressed.
+_METADATA_SMALL, _METADATA_PER_BYTE = 1 << 16, 32
+_NODES = 200_000  # maximum number of elements and attributes; a heavily edited picture has about ten thousand
+_SECONDS, _SECONDS_PER_BYTE, _SECONDS_PER_PIXEL = 20.0, 2e-6, 5e-7  # ten times as long as a slow machine takes
 _UNCHECKED_BYTES = 256 << 20  # smaller requests are not compared with the free memory
 
 
@@ -92,7 +94,7 @@ class Budget:
         Args:
             width: width in pixels.
             height: height in pixels.
-            bytes_per_pixel: memory for everything that decoding and conversion hold at the same time.
+            bytes_per_pixel: peak memory of decoding and conversion, divided by the number of pixels.
 
         Raises:
             PictureTooLarge: the picture exceeds a limit.
@@ -133,7 +135,7 @@ class Budget:
 
 
 def of_bytes(data: bytes, *, name: str = "") -> Budget:
-    """Return a budget for a block of data from inside a file, as if it were a file."""
+    """Return a budget for a block of data inside the file, as if the block were a separate file."""
     return Budget.of(Path(name), file_bytes=len(data), max_megapixels=MAX_MEGAPIXELS)
 
 

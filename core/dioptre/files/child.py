@@ -2,8 +2,8 @@
 
 A request is a line of JSON on standard input: {"do": …, "path": …, "max_megapixels": …}. The answer on standard
 output has two lines. The first, {"bytes": the file's size}, is sent as soon as the file is open, which
-distinguishes a dead mount from a slow decoder. The second is the result, whose arrays are in the file that was
-named at the start.
+distinguishes a dead mount from a slow decoder. The second is the result, whose arrays are in the shared file,
+which the command line names.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _say(answers: Any, fields: dict[str, Any]) -> None:
 
 
 class _Shared:
-    """The file that carries arrays.
+    """The shared file for arrays.
 
     It stays mapped while its size is unchanged, because the first access to each page is slow.
     """

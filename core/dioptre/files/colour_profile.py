@@ -22,7 +22,7 @@ from .matrix_profile import read as read_matrix_profile
 from .vips import vips
 
 _IDENTITY_TOLERANCE = 0.002  # half an 8-bit code; a profile closer to sRGB than that counts as sRGB
-_AGREEMENT_TOLERANCE = 0.004  # one 8-bit code; LittleCMS rounds intermediate values, mostly in shadows
+_AGREEMENT_TOLERANCE = 0.004  # one 8-bit code: accepted difference from LittleCMS, which rounds intermediate values
 _INTERPRETATION = {1: "grey16", 3: "rgb16", 4: "cmyk"}
 _SRGB_TO_XYZ = rgb_to_xyz_d50(primaries_xy=SRGB_XY, white_xy=D65_XY)
 _PILLOW_MODES = {1: "L", 3: "RGB", 4: "CMYK"}
@@ -45,7 +45,7 @@ class ColourModel(Protocol):
         """Fill `out`, float32 (H, W, 3), from `codes` (H, W, C): uint8, uint16 (full range) or float32."""
 
     def from_srgb(self, srgb_encoded: np.ndarray, *, dtype: np.dtype[Any]) -> np.ndarray:
-        """Convert float32 (H, W, 3) to the file's values (H, W, C); integers are clamped, 8 bits dithered."""
+        """Convert float32 (H, W, 3) to file values (H, W, C). Integers are clamped, 8-bit values also dithered."""
 
 
 def channels(profile: bytes) -> int:
@@ -111,7 +111,7 @@ def quantise(
         values: the values to convert.
         dtype: the type of `out`.
         out: receives the result.
-        thresholds: added before truncation, in [0, 1); None rounds.
+        thresholds: dither thresholds in [0, 1), added before truncation; if None, values are rounded.
     """
     if dtype.kind == "f":
         out[...] = values
@@ -159,7 +159,7 @@ def normalise(codes: np.ndarray, *, out: np.ndarray) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Identity:
-    """The conversion of sRGB, or of grey with sRGB's curve."""
+    """Conversion for files in sRGB, or in grey with sRGB's curve."""
 
     bands: int
     writes: bool = True
@@ -247,7 +247,7 @@ class _Lookup:
             again = self.from_srgb(seen, dtype=np.dtype(np.uint16))
         except BadProfile:
             return False
-        return bool(np.abs(again.astype(np.int32) - codes).max() < 655)  # 1 %
+        return bool(np.abs(again.astype(np.int32) - codes).max() < 655)  # 1 % of the range of codes
 
     def to_srgb(self, codes: np.ndarray, *, out: np.ndarray) -> None:
         lab_to_srgb(_through_lcms(_integers(codes), self._profile), out=out)
@@ -266,7 +266,7 @@ class _Lookup:
 
 
 class _Table4:
-    """CMYK with its profile or the generic one of libvips; it can only be read."""
+    """Conversion from CMYK with the file's profile or libvips' generic one; CMYK cannot be written."""
 
     writes = False
 
@@ -281,7 +281,7 @@ class _Table4:
 
 
 def lab_to_srgb(lab: np.ndarray, *, out: np.ndarray) -> None:
-    """Convert CIE L*a*b* (D50, L* to 100), float32 (H, W, 3), to sRGB-encoded values in `out`."""
+    """Convert CIE L*a*b* (D50, L* from 0 to 100), float32 (H, W, 3), to sRGB-encoded values in `out`."""
     to_srgb = np.linalg.inv(_SRGB_TO_XYZ) * D50_XYZ
 
     def work(rows: slice) -> None:
@@ -315,7 +315,7 @@ def _srgb_to_lab(srgb_encoded: np.ndarray) -> np.ndarray:
 
 
 def _shaper(profile: bytes) -> _Shaper | None:
-    """Read a profile of curves and a matrix; None if it contains more or LittleCMS gives other results."""
+    """Read a profile that consists of curves and a matrix; None for other profiles or if LittleCMS disagrees."""
     read = read_matrix_profile(profile)
     if read is None or any(curve[-1] < 0.5 or np.diff(curve).min() < -1e-3 for curve in read.curves):
         return None
@@ -350,7 +350,7 @@ def _through_lcms(codes: np.ndarray, profile: bytes | None) -> np.ndarray:
     image = _image(codes, space, profile)
     options: dict[str, Any] = {"embedded": True} if profile else {"input_profile": "cmyk"}
     try:
-        # Inks need black point compensation: their black is not fully dark and would become grey.
+        # Printed black is not fully dark; without black point compensation it would become grey.
         lab: np.ndarray = image.icc_import(
             pcs="lab", intent="relative", black_point_compensation=bands == 4, **options
         ).numpy()

@@ -10,9 +10,9 @@ from pathlib import Path
 from . import windows_job
 from .budget import Limits
 
-_BASE_BYTES = 384 << 20  # tables of libraries, compressed input, caches of libvips
+_BASE_BYTES = 384 << 20  # for the tables of libraries, the compressed input and the caches of libvips
 _BYTES_PER_CORE = 16 << 20  # decoders start one thread per core, each with a stack of 8 MiB
-_BYTES_PER_PIXEL = 64  # several copies of the file's values
+_BYTES_PER_PIXEL = 64  # enough for several copies of the file's values
 
 
 def memory_bytes(limits: Limits) -> int:
@@ -21,10 +21,10 @@ def memory_bytes(limits: Limits) -> int:
 
 
 def confine(limits: Limits) -> None:
-    """Limit this process's memory and CPU time for one file; beyond them, the system ends the process.
+    """Limit this process's memory and CPU time for one file; the system ends a process that exceeds them.
 
     Where the system has no such limits or does not enforce them (memory on macOS), the parent process monitors the
-    memory. It also sets a deadline.
+    memory. The parent also sets a deadline.
     """
     if sys.platform == "win32":
         windows_job.limit_memory(memory_bytes(limits))

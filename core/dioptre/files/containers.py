@@ -1,4 +1,4 @@
-"""The segments and chunks of JPEG and PNG files: find and insert metadata.
+"""Find and insert metadata in the segments of JPEG files and the chunks of PNG files.
 
 The encoders write files without metadata. The camera's metadata is then inserted byte by byte, because no encoder
 passes on EXIF maker notes, Photoshop resources and XMP unchanged.
@@ -14,14 +14,14 @@ XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
 EXTENDED_XMP_HEADER = b"http://ns.adobe.com/xmp/extension/\0"
 _EXIF_HEADER = b"Exif\0\0"
 _PHOTOSHOP_HEADER = b"Photoshop 3.0\0"
-_THUMBNAILS = (1033, 1036)  # Photoshop image resources with a thumbnail of the unedited picture
+_THUMBNAILS = (1033, 1036)  # ids of Photoshop image resources that hold a thumbnail of the unedited picture
 _MAX_SEGMENT = 65533
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 
 APP1, APP2, APP13, DQT = 0xE1, 0xE2, 0xED, 0xDB
 
-# Order of the values in a JPEG's tables: along the diagonals (ITU-T T.81 figure A.6).
+# Order of the values in a JPEG's quantization tables: along the diagonals (ITU-T T.81 figure A.6).
 ZIGZAG = sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8))
 
 
@@ -32,7 +32,7 @@ def jpeg_segments(data: bytes | memoryview) -> Iterator[tuple[int, bytes]]:
 
 
 def jpeg_segment_places(data: bytes | memoryview) -> Iterator[tuple[int, int, int]]:
-    """Yield (marker, start, end) of the payloads that `jpeg_segments` returns."""
+    """Yield (marker, start, end) of the payloads that `jpeg_segments` yields."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]

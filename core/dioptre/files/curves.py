@@ -16,7 +16,7 @@ import numpy as np
 
 CODES = 65536  # number of samples of a curve: one for each 16-bit code
 _BAND_PIXELS = 1 << 16  # number of pixels in a band, which takes 768 KiB as float32 RGB
-_MAX_THREADS = 4  # with more threads, memory bandwidth is the limit instead of arithmetic
+_MAX_THREADS = 4  # with more threads, memory bandwidth becomes the bottleneck
 
 
 def in_bands(shape: tuple[int, ...], work: Callable[[slice], None]) -> None:

@@ -31,7 +31,7 @@ from .unchanged import unchanged
 from .vips import vips
 
 FORMATS = "JPEG, PNG, TIFF, WebP, HEIC, AVIF and GIF"
-_START = 1 << 16  # bytes that are enough to recognise a file
+_START = 1 << 16  # number of leading bytes from which the format is recognised
 _LOADERS = {
     Format.JPEG: "jpegload_source",
     Format.PNG: "pngload_source",
@@ -44,7 +44,7 @@ _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) 
 
 
 def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
-    """Decode a picture, or the first one in the file.
+    """Decode a picture file; if it contains several pictures, decode the first.
 
     Args:
         path: the file.
@@ -67,7 +67,7 @@ def decode(path: Path, *, max_megapixels: float | None = None) -> Decoded:
 
 @contextmanager
 def decoding(path: Path, *, max_megapixels: float | None = None) -> Iterator[Decoded]:
-    """Decode a picture for the duration of the block. `apart` does the same in another process."""
+    """Decode a picture for the duration of the `with` block. `apart` does the same in another process."""
     yield decode(path, max_megapixels=max_megapixels)
 
 
@@ -153,7 +153,7 @@ def _decode_open(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
 
 
 def _bytes_per_pixel(image: Any) -> int:
-    """Estimate the memory per pixel: the file's values twice, and float32 RGBA."""
+    """Estimate the memory per pixel: two copies of the file's values, and float32 RGBA."""
     size = {"uchar": 1, "char": 1, "ushort": 2, "short": 2, "double": 8}.get(image.format, 4)
     return int(2 * size * image.bands + 16)
 
@@ -202,7 +202,7 @@ def _describe(found: Decoded, image: Any, file: BinaryIO, path: Path, start: byt
         found.source = replace(found.source, lossless=b"VP8L" in start[12:64])
     elif kind is Format.AVIF:
         depth = image.get("bits-per-sample") if "bits-per-sample" in image.get_fields() else 8
-        found.source = replace(found.source, orientation=1, packed_bits=packed_bits(depth))  # libheif applies it
+        found.source = replace(found.source, orientation=1, packed_bits=packed_bits(depth))  # libheif rotated it
         if heif_boxes.is_hdr(start):
             note_hdr(found.messages, path)
 

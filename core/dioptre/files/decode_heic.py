@@ -51,6 +51,6 @@ def decode_heic(file: BinaryIO, path: Path, budget: Budget | None) -> Decoded:
         icc=info.get("icc_profile") or None,
         exif=exif.strip_prefix(info.get("exif")),
         xmp=info.get("xmp") or None,
-        orientation=1,  # libheif applies it
+        orientation=1,  # libheif has already rotated the picture
     )
     return Decoded(codes=codes, source=source, premultiplied=heif.premultiplied_alpha, messages=messages)

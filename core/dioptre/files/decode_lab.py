@@ -1,4 +1,4 @@
-"""Decode TIFF files with 8-bit Lab with Pillow, because libvips treats them as damaged."""
+"""Use Pillow to decode TIFF files in 8-bit Lab, which libvips treats as damaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The content of a picture file before colour conversion, and what the decoders share."""
+"""The content of a picture file before colour conversion, and helper functions that the decoders share."""
 
 from __future__ import annotations
 

@@ -13,11 +13,11 @@ from fractions import Fraction
 from .exif import EXIF_IFD, Data, Directory, Entry, Header, directory, header, orientation, pointed
 from .picture import Picture
 
-_PAIRS = ((0x011A, 0x011B), (0xA20E, 0xA20F))  # XResolution, YResolution, and the same for the focal plane
+_PAIRS = ((0x011A, 0x011B), (0xA20E, 0xA20F))  # tags of XResolution and YResolution, and for the focal plane
 _RATIONAL = 5
 _LARGEST = 2**32 - 1
 _RESOLUTION_INFO = 1005
-_NUMBER = re.compile(r"[0-9]{1,10}(?:[./][0-9]{1,10})?")  # no exponents, which Fraction would expand to all digits
+_NUMBER = re.compile(r"[0-9]{1,10}(?:[./][0-9]{1,10})?")  # no exponents: Fraction would expand them to all digits
 
 Factors = tuple[float, float]
 """Factors by which a picture's width and height have changed."""
@@ -36,7 +36,7 @@ def scaled(resolution_dpi: tuple[float, float] | None, by: Factors) -> tuple[flo
 
 
 def dpi_at(original: Picture, shape: tuple[int, ...]) -> tuple[float, float] | None:
-    """Return the pixels per inch, x and y, with which a result of `shape` (H, W, ...) keeps the printed size."""
+    """Return the pixels per inch, x and y, at which a result of `shape` (H, W, ...) keeps the printed size."""
     height, width = shape[:2]
     return scaled(original.source.resolution_dpi, factors(original, width=width, height=height))
 
@@ -67,13 +67,13 @@ def in_photoshop(resources: bytes, by: Factors) -> bytes:
     at = 0
     while at + 12 <= len(data) and data[at : at + 4] == b"8BIM":
         (kind,) = struct.unpack_from(">H", data, at + 4)
-        name = (data[at + 6] + 2) // 2 * 2  # length byte and text, padded to be even
+        name = (data[at + 6] + 2) // 2 * 2  # length byte and text, padded to an even size
         body = at + 6 + name + 4
         if body > len(data):
             break
         (size,) = struct.unpack_from(">I", data, body - 4)
         if kind == _RESOLUTION_INFO and size >= 16 and body + 16 <= len(data):
-            for place, factor in zip((body, body + 8), by, strict=True):  # 16.16 fixed point, per inch
+            for place, factor in zip((body, body + 8), by, strict=True):  # pixels per inch in 16.16 fixed point
                 (value,) = struct.unpack_from(">I", data, place)
                 struct.pack_into(">I", data, place, min(round(value * factor), _LARGEST))
         at = body + size + size % 2

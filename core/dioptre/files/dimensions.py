@@ -13,7 +13,7 @@ from .vips import vips
 def size_of(path: Path) -> tuple[int, int]:
     """Return height and width from a file's header; (0, 0) if that would be slow (HEIC) or the file is damaged."""
     try:
-        with opened(path) as file:  # does not wait for a FIFO or a device
+        with opened(path) as file:  # never blocks on a FIFO or a device
             source = vips().Source.new_from_descriptor(file.fileno())
             image = vips().Image.new_from_source(source, "", access="sequential")
             return int(image.height), int(image.width)

@@ -5,7 +5,7 @@ Three kinds are supported: auxiliary depth or disparity images in HEIC (portrait
 listed in its XMP). See ISO/IEC 23008-12 with ISO/IEC 23008-2 annex G (depth representation information), and
 "Depthmap Metadata" and "Dynamic Depth" 1.0 by Google.
 
-A GDepth picture from Lens Blur shows the refocused photo; the unblurred one in GImage:Data is not read.
+A JPEG from Google's Lens Blur shows the refocused photo; the unblurred photo in GImage:Data is not read.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _GDEPTH = "http://ns.google.com/photos/1.0/depthmap/"
 _DEPTH_MAPS = (_GDEPTH, "http://ns.google.com/photos/dd/1.0/depthmap/")
 _ITEMS = ("http://ns.google.com/photos/dd/1.0/item/", "http://ns.google.com/photos/1.0/container/item/")
 _START = 1 << 16
-_NEAREST, _FARTHEST = 1e-6, 1e9  # limits in the file's units; outside these, float32 fails
-_LEAST_RATIO = 1.0001  # smallest ratio of far to near, because float32 also fails if they are almost equal
+_NEAREST, _FARTHEST = 1e-6, 1e9  # limits of distance in the file's unit, beyond which float32 computations fail
+_LEAST_RATIO = 1.0001  # smallest ratio of far to near; closer distances are too similar for float32
 _METRES = {"m": 1.0, "meter": 1.0, "meters": 1.0, "metre": 1.0, "metres": 1.0, "mm": 1e-3}
 
 
@@ -81,7 +81,7 @@ def _of_jpeg(data: memoryview, budget: Budget) -> EmbeddedDepth | None:
 
 def _packets(segments: list[tuple[int, bytes]], budget: Budget) -> Iterator[ElementTree.Element]:
     """Yield the parsed XMP packets: the main one, then the extended one assembled from its parts."""
-    parts: dict[bytes, list[bytes]] = {}  # pieces by the packet's id and declared length
+    parts: dict[bytes, list[bytes]] = {}  # pieces of each packet, by its id and declared length
     for marker, payload in segments:
         if marker != containers.APP1:
             continue
@@ -100,7 +100,7 @@ def _packets(segments: list[tuple[int, bytes]], budget: Budget) -> Iterator[Elem
 
 
 def _joined(pieces: list[bytes], *, announced: int) -> bytes | None:
-    """Assemble a packet from pieces, each an offset and its bytes; None if they overlap or leave a gap.
+    """Assemble a packet from its pieces, each an offset followed by bytes; None if they overlap or leave a gap.
 
     The declared length is used only once that many bytes are present, so a small file cannot claim much memory.
     """
@@ -127,7 +127,7 @@ def _depth_properties(packets: list[ElementTree.Element]) -> dict[str, str]:
 
 
 def _appended(packets: list[ElementTree.Element], data: memoryview) -> dict[str, bytes]:
-    """Return the appended pictures by their meaning, listed in XMP in order. The last one ends with the file."""
+    """Return the appended pictures by their meaning. XMP lists them in order; the last ends with the file."""
     items: list[tuple[str, int, int]] = []
     for root in packets:
         for element in root.iter():
@@ -170,7 +170,7 @@ def _google(
     kind: str,
     budget: Budget,
 ) -> EmbeddedDepth | None:
-    """Convert a stored map to disparity. In it, 0 is near and 1 far, linear in inverse depth or in depth."""
+    """Convert a stored map, 0 (near) to 1 (far) and linear in inverse depth or in depth, to disparity."""
     stored = decoded_grey(blob, budget=budget)
     if stored is None:
         return None

@@ -3,6 +3,7 @@
 libvips writes PNG, TIFF and AVIF (16 bits and float, or 10 and 12 bits, which Pillow lacks). Pillow writes JPEG
 (with the original's quantization tables, which libvips does not support) and WebP (with unchanged metadata).
 pillow-heif writes HEIC.
+
 Files are encoded in memory, so a full disk causes an ordinary error in the write that follows.
 """
 
@@ -31,13 +32,12 @@ PACKED_BITS = {Format.HEIC: 10, Format.AVIF: 12}
 """Largest bit depth of these formats when 16 bits are requested."""
 HOLDS_ALPHA = (Format.PNG, Format.TIFF, Format.WEBP, Format.HEIC, Format.AVIF)
 _JPEG_QUALITY = 95
-_QUALITY_90_LUMINANCE = 738  # sum of the standard's luminance table at quality 90; a smaller sum is finer
+_QUALITY_90_LUMINANCE = 738  # sum of the standard's luminance table at quality 90; a smaller sum means finer steps
 _WEBP_QUALITY = 95
 _HEIC_QUALITY = 92
 _AVIF_QUALITY = 93  # about as faithful as a JPEG of quality 95, in half the bytes
-_AVIF_EFFORT = (
-    1  # half a second per megapixel on one core; 4 (of 9) takes twelve times as long to save a tenth of the bytes
-)
+# Takes half a second per megapixel on one core; 4 (of 9) takes twelve times as long and saves a tenth of the bytes.
+_AVIF_EFFORT = 1
 _PNG_COMPRESSION = 3  # level 3 of 9 is within a few percent of level 6 on photos, in a third of the time
 
 
@@ -152,7 +152,7 @@ def _avif(codes: np.ndarray, extras: Extras) -> bytes:
 
 
 def packed(codes: np.ndarray, *, bits: int) -> np.ndarray:
-    """Convert full-range uint16 to `bits` bits, rounded."""
+    """Convert full-range uint16 values to `bits` bits, with rounding."""
     top = np.float32((1 << bits) - 1)
     return (codes * (top / np.float32(65535.0)) + np.float32(0.5)).astype(np.uint16)
 

@@ -19,15 +19,15 @@ _PLANE_X, _PLANE_Y, _PLANE_UNIT = 0xA20E, 0xA20F, 0xA210
 _EQUIVALENT = 0xA405
 _WIDTH, _HEIGHT = 0xA002, 0xA003
 _UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
-_SENSOR_WIDTH_MM = (2.0, 80.0)  # plausible range, from the smallest camera of a phone to medium format
+_SENSOR_WIDTH_MM = (2.0, 80.0)  # plausible sensor widths, from the smallest phone cameras to medium format
 _FOCAL_MM = (0.5, 3000.0)
-_CROPPED = 0.02  # difference in the logarithm of the aspect ratio from which a picture counts as cropped
+_CROPPED = 0.02  # a picture counts as cropped if the logarithm of its aspect ratio differs by more
 _RATIONAL = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lens:
-    """Lens and sensor according to a file; attributes are None if unknown.
+    """Lens and sensor as described by a file's EXIF fields; attributes are None if unknown.
 
     Attributes:
         focal_mm: focal length.
@@ -87,7 +87,7 @@ def field_of_view(blob: bytes | None, shape: tuple[int, ...]) -> FieldOfView | N
         shape: the picture's (height, width, …).
 
     Returns:
-        The field of view; None if unknown, or if the picture is a crop, because the fields describe the whole.
+        The field of view; None if unknown, or if the picture is cropped, because EXIF describes the whole picture.
     """
     lens = read_lens(blob)
     if lens.size_px is not None:

@@ -16,11 +16,11 @@ from typing import NamedTuple
 _BY_DESCRIPTOR = {os.open, os.stat, os.unlink, os.link, os.rename} <= os.supports_dir_fd
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | getattr(os, "O_BINARY", 0)
-_NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS}  # file systems that cannot sync a folder
+_NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS}  # errors if the system cannot sync folders
 
 
 class Stamp(NamedTuple):
-    """The properties that distinguish a file from all others and from its own changed versions."""
+    """The properties that distinguish a file from all others and from changed versions of itself."""
 
     inode: int
     size: int
@@ -33,7 +33,7 @@ class Stamp(NamedTuple):
 
 
 class Folder:
-    """A folder that stays open until `close`. Names are single path components; errors are the system's."""
+    """A folder that stays open until `close`. Names are single path components; methods raise OSError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -86,7 +86,7 @@ class Folder:
             self.unlink(name)
 
     def _move_without_links(self, name: str, other: str) -> None:
-        """Rename a file without links. An empty file reserves the name, because renaming would replace a file."""
+        """Rename a file without hard links. An empty file reserves the new name, so no other file is replaced."""
         descriptor = self.create(other)
         try:
             ours = os.fstat(descriptor).st_ino
@@ -141,7 +141,7 @@ def _opened(path: Path) -> int:
     flags = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
     try:
         return os.open(path, flags)
-    except PermissionError:  # a drop box, to which users may write files but which they cannot list
+    except PermissionError:  # a drop box: users may add files to it, but cannot list it
         if not hasattr(os, "O_PATH"):
             raise
         return os.open(path, os.O_PATH | getattr(os, "O_DIRECTORY", 0))

@@ -24,8 +24,9 @@ class GainMap:
         stops_max: log2 of the gain at code 255.
         gamma: exponent of the codes.
         offset_base: added to the picture's linear light before the gain is applied.
-        offset_bright: subtracted from the linear light afterwards.
-        headroom: log2 of the brightness relative to white at which a screen shows no gain and the full gain.
+        offset_bright: subtracted from the linear light after the gain is applied.
+        headroom: log2 of a screen's peak brightness relative to white, below which it shows no gain, and above
+            which it shows the full gain.
     """
 
     codes: np.ndarray
@@ -64,7 +65,7 @@ PARAMETERS = tuple(field.name for field in fields(GainMap) if field.name != "cod
 
 
 def enlarged(small: np.ndarray, rows: slice, shape: tuple[int, ...]) -> np.ndarray:
-    """Interpolate (h, w, c) bilinearly for rows of a picture of `shape` (H, W, ...) that it covers."""
+    """Enlarge a map (h, w, c) bilinearly to `shape` (H, W, ...) and return some rows of the result."""
     (height, width), (h, w) = shape[:2], small.shape[:2]
     below, above, down = _between(np.arange(rows.start, min(rows.stop, height)), height, h)
     left, right, across = _between(np.arange(width), width, w)
@@ -73,7 +74,7 @@ def enlarged(small: np.ndarray, rows: slice, shape: tuple[int, ...]) -> np.ndarr
 
 
 def _between(places: np.ndarray, many: int, few: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the neighbours of pixel centres, among `few` samples for `many` pixels, and the upper one's weight."""
+    """Return each place's two neighbours among `few` samples for `many` pixels, and the upper one's weight."""
     at = np.clip((places + 0.5) * few / many - 0.5, 0, few - 1)
     low = at.astype(np.intp)
     return low, np.minimum(low + 1, few - 1), (at - low).astype(np.float32)

@@ -23,14 +23,14 @@ ISO_HEADER = b"urn:iso:std:iso:ts:21496:-1\0"
 MPF_HEADER = b"MPF\0"
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _MP_ENTRIES, _ENTRY_BYTES, _MOST_PICTURES = 0xB002, 16, 16
-_MOST_STOPS = 16.0  # a factor of 65536, about the range of a half float
+_MOST_STOPS = 16.0  # largest gain: a factor of 65536, about the range of a half float
 _NO_CODES = np.zeros((1, 1, 1), np.uint8)
 
 
 def of_jpeg(data: memoryview, budget: Budget) -> GainMap | None:
     """Read the gain map of an Ultra HDR JPEG, without applying the orientation.
 
-    Maps over an HDR picture, which would darken it, are not read, nor are maps larger than a picture may be.
+    Maps for an HDR picture, which would darken it, are not read, nor are maps larger than the limit for pictures.
 
     Returns:
         The map; None if there is none or it is damaged.
@@ -47,7 +47,7 @@ def of_jpeg(data: memoryview, budget: Budget) -> GainMap | None:
 
 
 def _further_pictures(data: memoryview) -> Iterator[memoryview]:
-    """Yield the pictures after the first JPEG that its MPF segment lists."""
+    """Yield the pictures that follow the first JPEG, as listed in its MPF segment."""
     for marker, start, end in containers.jpeg_segment_places(data):
         if marker != containers.APP2 or bytes(data[start : start + 4]) != MPF_HEADER:
             continue
@@ -60,7 +60,7 @@ def _further_pictures(data: memoryview) -> Iterator[memoryview]:
 
 
 def _listed(segment: memoryview) -> list[tuple[int, int]]:
-    """Return size and offset of the pictures in an MPF segment."""
+    """Return the size and offset of each picture that an MPF segment lists."""
     head = exif.header(segment)
     entry = None if head is None else exif.directory(segment, head, head.first).entries.get(_MP_ENTRIES)
     if head is None or entry is None:
@@ -94,7 +94,7 @@ def _binary(segments: list[tuple[int, bytes]]) -> GainMap | None:
 
 def _parse_binary(data: bytes) -> GainMap | None:
     least_version, _, flags = struct.unpack_from(">HHB", data)
-    if least_version or flags & 4:  # a later version of the standard, or a map over an HDR picture
+    if least_version or flags & 4:  # a later version of the standard, or a map for an HDR picture
         return None
     at, common = 5, 0
     if flags & 8:

@@ -11,13 +11,13 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_HDR_TRANSFERS = (16, 18)  # PQ, HLG
+_HDR_TRANSFERS = (16, 18)  # codes of PQ and HLG
 _COLOUR = b"colrnclx"
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Item:
-    """The location of an item. extents: offset and length; in_file: offsets count from the start of the file."""
+    """The location of an item: `extents` are offsets and lengths; `in_file` means offsets from the file's start."""
 
     number: int
     in_file: bool
@@ -85,7 +85,7 @@ def _locations(iloc: bytes) -> Iterator[_Item]:
 
 
 def _iloc(items: list[_Item], *, by: int) -> bytes:
-    """Return an item location box of version 1, with items in the file moved by `by` bytes."""
+    """Return an item location box of version 1, with the offsets of items in the file increased by `by` bytes."""
     rows = [bytes((1, 0, 0, 0, 0x44, 0)), struct.pack(">H", len(items))]
     for item in items:
         rows.append(struct.pack(">HHHH", item.number, item.construction, 0, len(item.extents)))
@@ -96,7 +96,7 @@ def _iloc(items: list[_Item], *, by: int) -> bytes:
 def _with_entry(iinf: bytes, number: int) -> bytes:
     count = 2 if iinf[8] == 0 else 4
     entries = int.from_bytes(iinf[12 : 12 + count], "big") + 1
-    added = _box(b"infe", bytes((2, 0, 0, 1)) + struct.pack(">HH", number, 0) + b"Exif\0")  # flagged as hidden
+    added = _box(b"infe", bytes((2, 0, 0, 1)) + struct.pack(">HH", number, 0) + b"Exif\0")  # the 1 hides the item
     return _box(b"iinf", iinf[8:12] + entries.to_bytes(count, "big") + iinf[12 + count :] + added)
 
 

@@ -1,4 +1,4 @@
-"""Read how Dioptre created a file."""
+"""Read the note that says how Dioptre created a file."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A journal of unfinished writes in the user's own data folder, the only record that is trusted later.
 
-Files in a picture folder never determine what may be removed there, because anyone can place or copy them, in an
+Files in a picture folder never determine what may be removed there, because anyone can put files there, in an
 archive or a shared folder. An entry is a file that only this user may write. It has a random name and is locked
 while its writer is running.
 """
@@ -23,8 +23,8 @@ from dioptre_link.private import is_private, lock
 _FOLDER = "writing"
 _SUFFIX = ".jsonl"
 _MAX_BYTES = 1 << 20
-_BEGINNING_S = 600.0  # generous: the first note follows the creation of an entry within microseconds
-_KEPT_S = 90 * 24 * 3600.0  # after this time without a write to its folder, the disk is assumed to be gone
+_BEGINNING_S = 600.0  # time allowed for an entry's first note, which normally follows within microseconds
+_KEPT_S = 90 * 24 * 3600.0  # age from which an entry is dropped, because its disk is assumed to be gone
 _FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -37,7 +37,7 @@ class Entry:
         self.token = path.stem
 
     def note(self, **what: Any) -> None:
-        """Append a note. One that cannot be written, as on a full disk, is missing from a later recovery."""
+        """Append a note. A note that cannot be written, as on a full disk, is missing from a recovery."""
         with suppress(OSError):
             os.write(self._descriptor, json.dumps(what).encode() + b"\n")
 
@@ -114,7 +114,7 @@ def _taken(path: Path) -> Iterator[tuple[Entry, list[dict[str, Any]]] | None]:
             entry.drop()
             yield None
         else:
-            yield entry, _notes(descriptor)  # read again, as the writer may have added notes before the lock
+            yield entry, _notes(descriptor)  # read again: the writer may have added notes before it ended
     finally:
         entry.close()
 

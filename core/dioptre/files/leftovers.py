@@ -22,7 +22,7 @@ PREFIX = ".dioptre-"
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """The rename of a file of a set to its final name.
+    """The rename of one file of a set to its final name.
 
     Attributes:
         name: the final name.
@@ -61,7 +61,7 @@ def temporary_name(token: str, number: int) -> str:
 
 
 def clean(folder: Folder) -> None:
-    """Undo the sets that killed writers of this user published partially in `folder`, and remove their files."""
+    """Undo sets that this user's killed writers published only partially in `folder`, and remove their files."""
     for entry, notes in journal.abandoned():
         try:
             if not _is_of(folder, notes[0]):
@@ -119,17 +119,17 @@ def take_back(
 def remove(folder: Folder, inodes: dict[int, int], *, kept: dict[int, int], token: str) -> bool:
     """Remove temporary files that still have the expected inodes.
 
-    A further file may exist, empty, if the writer ended just after creating it; it is also removed.
+    If the writer was killed just after creating another file, that file is empty; it is also removed.
 
     Args:
         folder: the folder of the files.
-        inodes: inodes by number of the files that the writer created.
-        kept: inodes by number of the replaced files that it kept temporarily, which may be links or belong to
-            others.
+        inodes: inodes of the files that the writer created, by the numbers in their temporary names.
+        kept: likewise, inodes of the replaced files that the writer kept temporarily. These may be links or belong
+            to other users.
         token: the writer's token.
 
     Returns:
-        Whether all files are removed.
+        Whether all of these files have been removed.
     """
     gone = True
     begun = temporary_name(token, len(inodes) + len(kept))
@@ -148,13 +148,13 @@ def remove(folder: Folder, inodes: dict[int, int], *, kept: dict[int, int], toke
 
 
 def _may_be_ours(found: os.stat_result) -> bool:
-    """Return whether it is a regular file of this user. Inodes alone are not enough, because they are reused."""
+    """Return whether this is a regular file of this user. Inodes alone are not enough, because they are reused."""
     owned = sys.platform == "win32" or found.st_uid == os.geteuid()
     return owned and stat.S_ISREG(found.st_mode)
 
 
 def _is_of(folder: Folder, note: dict[str, Any]) -> bool:
-    """Return whether the notes concern this folder. A disk may get another device number when mounted again."""
+    """Return whether the notes concern this folder. A disk may have another device number after a new mount."""
     if note.get("inode") != folder.inode:
         return False
     return note.get("device") == folder.device or note.get("folder") == str(folder.path.absolute())

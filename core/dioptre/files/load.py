@@ -37,9 +37,9 @@ def load(
 ) -> Picture:
     """Read JPEG, PNG, TIFF, WebP, AVIF, GIF, and HEIC if its extra is installed.
 
-    Pictures of any bit depth, grey, palette, alpha, CMYK, Lab, orientation and embedded profile become upright,
-    sRGB-encoded float32 with straight alpha. The gAMA, cHRM and cICP chunks of PNG files are ignored. An Ultra HDR
-    JPEG is returned with its full range of light, so values exceed 1.
+    Pictures of any bit depth, colour model (grey, palette, RGB, CMYK, Lab), orientation and profile, with or
+    without alpha, become upright, sRGB-encoded float32 with straight alpha. The gAMA, cHRM and cICP chunks of PNG
+    files are ignored. An Ultra HDR JPEG is returned with its full range of light, so values exceed 1.
 
     Args:
         path: the file.
@@ -69,8 +69,8 @@ def load(
 class PictureOnDemand(Picture):
     """A picture whose pixels are read from its file on every access instead of being kept.
 
-    Later steps work on the results of earlier ones, so the original is needed again only when everything is
-    written.
+    Later steps work on the results of earlier ones, so the original is needed again only when the results
+    are written.
     """
 
     _shape: tuple[int, ...]
@@ -103,7 +103,7 @@ class PictureOnDemand(Picture):
     def reader(self) -> Rows:
         """Read the file again and return a function that reads rows of its pixels.
 
-        The function holds the file's own values, which for 8 bits take a quarter of the memory of the pixels.
+        The function keeps the file's own values in memory; 8-bit values take a quarter of the memory of the pixels.
 
         Raises:
             UnreadableFile: the file has changed since it was loaded.
@@ -142,7 +142,7 @@ def _model(decoded: Decoded) -> tuple[ColourModel | None, Source, tuple[str, ...
         message = ("No CMYK profile is embedded; a common one is assumed.",) if bands == 4 else ()
         return colour_profile.model(None, bands=bands), source, message
     try:
-        if bands == 1 and colour_profile.is_srgb(profile):  # common in grey files, though not quite correct
+        if bands == 1 and colour_profile.is_srgb(profile):  # common in grey files, if not quite correct
             profile = None
         return colour_profile.model(profile, bands=bands), source, ()
     except BadProfile:
@@ -159,7 +159,7 @@ def _pixels(decoded: Decoded, model: ColourModel | None, rows: slice = slice(Non
         scale = np.float32(1.0 if codes.dtype.kind == "f" else 1.0 / np.iinfo(codes.dtype).max)
         np.multiply(codes[..., -1], scale, out=pixels[..., 3], dtype=np.float32)
         np.clip(pixels[..., 3], 0.0, 1.0, out=pixels[..., 3])
-    if codes.dtype.kind == "f":  # a stray 1e38 would overflow to infinity
+    if codes.dtype.kind == "f":  # a stray value of 1e38 would overflow to infinity
         colours = np.clip(colours, -LARGEST, LARGEST)
     if decoded.premultiplied:
         colours = _straight(colours, pixels[..., 3])

@@ -14,8 +14,8 @@ from xml.etree import ElementTree
 
 from .budget import Budget
 
-_MAX_DEPTH = 100  # nesting depth of elements; XMP has about ten levels, and serialising is recursive
-_MAX_NAMESPACES = 256  # XMP of a heavily edited picture has about thirty
+_MAX_DEPTH = 100  # maximum nesting of elements, as serialising is recursive; XMP has about ten levels
+_MAX_NAMESPACES = 256  # maximum number; the XMP of a heavily edited picture has about thirty
 
 
 class BadMarkup(Exception):  # noqa: N818  (named as the state it reports)
@@ -36,7 +36,7 @@ class Document:
 
 
 class _Target:
-    """The target of the parser: builds the tree and deducts every node from the budget."""
+    """Target of the XML parser that builds the tree and deducts every node from the budget."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget

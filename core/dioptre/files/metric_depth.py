@@ -24,7 +24,7 @@ FARTHEST_MM = 65_535
 """The PNG's code for everything at 65.535 m or farther. 0 is not used."""
 
 _MOST_POINTS = 4_000_000
-_STEP = 0.06  # relative difference of inverse depth to both neighbours from which a point belongs to no surface
+_STEP = 0.06  # a point whose inverse depth differs by this fraction from both neighbours belongs to no surface
 
 
 def write_metric_depth(
@@ -52,7 +52,7 @@ def write_metric_depth(
 
     Raises:
         FileExists: the file exists and `force` is off.
-        UnwritableFile: the file cannot be written, has another suffix, or points have no field of view.
+        UnwritableFile: the file cannot be written, has another suffix, or a point cloud has no field of view.
     """
     place = Path(path)
     suffix = place.suffix.lower()
@@ -113,7 +113,7 @@ def _points(inverse_m: Float32[np.ndarray, "h w"], picture: np.ndarray, view: Fi
 
 
 def _hanging(inverse: Float32[np.ndarray, "h w"]) -> np.ndarray:
-    """Find the points that differ much in inverse depth from both neighbours and so belong to no surface."""
+    """Find the points whose inverse depth differs much from both neighbours, so that they belong to no surface."""
     hanging = np.zeros(inverse.shape, bool)
     for axis in (0, 1):
         if inverse.shape[axis] < 3:

@@ -49,13 +49,13 @@ _PREFIXES = {
     _EXIF: "exif",
     _OURS: "dioptre",
 }
-_STALE_NAMESPACES = (  # these describe further pictures inside the file, which a new file does not contain
+_STALE_NAMESPACES = (  # namespaces for further pictures in a file, which a new file does not contain
     "http://ns.adobe.com/hdr-gain-map/1.0/",
     "http://ns.google.com/photos/1.0/container/",
     "http://ns.google.com/photos/1.0/camera/",
 )
 _GENERATED = ("lgorithmicMedia", "compositeSynthetic", "virtualRecording")
-_MAX_RECIPE = 24_000  # bytes; a JPEG segment holds 64 KiB of XMP in total
+_MAX_RECIPE = 24_000  # maximum size in bytes; a JPEG segment holds 64 KiB of XMP in total
 _PACKET = (b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n', b'\n<?xpacket end="w"?>')
 
 

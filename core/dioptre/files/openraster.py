@@ -28,9 +28,9 @@ from .encode import Extras, encode
 from .openraster_reading import MERGED, MIMETYPE, RECIPE, ROLE, STACK, THUMBNAIL, as_rgba
 from .picture import Format
 
-_THUMBNAIL_PX = 256  # the specification's size
-_ENCODERS = 2  # threads for PNG compression, the slow part; each holds a layer in memory
-_ONE_BY_ONE_PIXELS = 48_000_000  # picture size from which two layers in memory are too many
+_THUMBNAIL_PX = 256  # maximum width and height, from the specification
+_ENCODERS = 2  # threads for PNG compression, the slowest step; each holds a layer in memory
+_ONE_BY_ONE_PIXELS = 48_000_000  # from this size on, layers are encoded one at a time to save memory
 
 
 def write_openraster(
@@ -102,7 +102,7 @@ def write_openraster_to(
 
 
 def entry(name: str) -> zipfile.ZipInfo:
-    """Create an archive entry without a time, so that equal layers give equal files whatever the clock says."""
+    """Create an archive entry without a time, so that equal layers always give identical files."""
     entry = zipfile.ZipInfo(name)
     entry.external_attr = 0o600 << 16
     return entry

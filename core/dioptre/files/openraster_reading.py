@@ -33,8 +33,8 @@ GREY_ROLES = (Role.DEPTH, Role.CONFIDENCE, Role.SELECTION)
 _MAX_STACK_XML = 1 << 20
 _MAX_RECIPE = 1 << 22
 _MAX_ENTRIES = 512
-_MAX_DEPTH = 32  # nesting depth of stacks
-_CANVAS_BYTES = 16  # memory for a pixel of a layer as float32 RGBA
+_MAX_DEPTH = 32  # maximum nesting of stacks, which are groups of layers
+_CANVAS_BYTES = 16  # memory for one pixel of a layer, as float32 RGBA
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ def read_openraster(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Op
 
     Args:
         path: the file.
-        max_megapixels: limit for the canvas, and a fifth of the limit for all layers together.
+        max_megapixels: limit for the canvas; all layers together may have five times as many.
 
     Raises:
         MissingFile: the file does not exist.
@@ -301,7 +301,7 @@ def bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, budget
         DamagedPicture: the entry is damaged or packed in an unsupported way.
         PictureTooLarge: the entry exceeds the limit or the budget.
     """
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the format allows no others
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the format allows only these
         raise damaged(budget.path)
     if entry.file_size > limit or not budget.take_unpacked(entry.file_size):
         raise problems.PictureTooLarge(

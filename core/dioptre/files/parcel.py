@@ -1,7 +1,7 @@
 """The messages of the decoding process: a line of JSON, and arrays in a file that both processes have mapped.
 
-Pickle is not used, so that a file that has taken over its decoder cannot attack the parent. Everything is checked
-on arrival.
+Pickle is not used, so that a malicious file that has taken over the decoder cannot attack the parent. Everything is
+checked on arrival.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class BadParcel(Exception):  # noqa: N818  (named as the state it reports)
-    """A message of the decoding process is invalid."""
+    """A message from the decoding process is invalid."""
 
 
 def layout(arrays: Iterable[np.ndarray]) -> tuple[list[dict[str, Any]], int]:
@@ -170,7 +170,7 @@ def to_embedded(content: Mapping[str, Any], arrays: list[np.ndarray]) -> Embedde
         range_per_m = None if limits is None else (float(limits[0]), float(limits[1]))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise BadParcel("no range") from error
-    own = [array.copy() for array in arrays]  # the shared file will be overwritten
+    own = [array.copy() for array in arrays]  # copied, because the shared file will be overwritten
     return EmbeddedDepth(
         disparity=own[0],
         range_per_m=range_per_m,

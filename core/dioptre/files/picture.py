@@ -66,7 +66,7 @@ class Source:
     Attributes:
         format: the file format.
         bits: bits of a channel's value: 8, 16 or 32.
-        packed_bits: 10 or 12 if HEIC or AVIF has that many (`bits` is then 16), else 0.
+        packed_bits: 10 or 12 for HEIC and AVIF files of that depth (`bits` is then 16), else 0.
         floating: whether the values are floats.
         colour: the colour model.
         alpha: whether there is an alpha channel.
@@ -136,5 +136,5 @@ class Picture:
         return self.shape[0]
 
     def reader(self) -> Rows:
-        """Return a function that reads rows of the pixels. Drop it after use, because it may hold much memory."""
+        """Return a function that reads rows of the pixels. It may hold much memory, so drop it after use."""
         return self.pixels.__getitem__

@@ -1,7 +1,7 @@
 """Render the result of a picture with a gain map for ordinary screens.
 
 The camera chose a rendition: the file's own picture, which is the scene's light divided by the gains. Where a
-result equals the original, the same gains are applied again, so an unedited pixel returns to its code. Elsewhere
+result equals the original, the same gains are applied again, so an unedited pixel keeps its code. Elsewhere
 the gain comes from a tone curve, fitted to the picture as a function of brightness, plus the residual of the gains
 nearby. All channels of a pixel are divided by the same gain, which preserves hues.
 """
@@ -18,10 +18,10 @@ from .curves import in_bands, srgb_curve
 from .gain_map import GainMap, enlarged
 from .picture import Picture
 
-_GRID = 256  # samples along the longer side, for quantities that change slowly
-_SURROUNDINGS = 0.03  # standard deviation of the smoothing of the residual, as a fraction of the longer side
-_SAME_STOPS, _OTHER_STOPS = 0.05, 0.25  # stops of difference up to which gains are kept, and from which not
-_BINS, _DARKEST = 40, -8.0  # number of the curve's bins, and its start in stops relative to white
+_GRID = 256  # number of samples along the longer side for quantities that vary slowly
+_SURROUNDINGS = 0.03  # standard deviation of the blur of the residual, as a fraction of the longer side
+_SAME_STOPS, _OTHER_STOPS = 0.05, 0.25  # change in stops up to which the gains are kept, and from which not
+_BINS, _DARKEST = 40, -8.0  # number of the curve's bins, and its lower end in stops relative to white
 _SAMPLES = 1 << 18
 _LEAST = 2.0**-20
 _MAP_SCALE = 2  # picture pixels per map pixel along a side; the edges of bokeh discs need this resolution
@@ -77,7 +77,7 @@ class Rendition:
             return own
         brightness = _brightness(linear)[..., None]
         curve = np.interp(brightness, self.brightness, self.stops).astype(np.float32)
-        other = np.maximum(curve + enlarged(self.residual, rows, shape), brightness)  # never above white
+        other = np.maximum(curve + enlarged(self.residual, rows, shape), brightness)  # never brighter than white
         return np.asarray(other + kept * (own - other))
 
     def map_of(self, pixels: np.ndarray, shown: np.ndarray) -> GainMap:
@@ -85,7 +85,7 @@ class Rendition:
 
         Args:
             pixels: the result, float32 (H, W, 3 or 4), sRGB-encoded, with the full range of light.
-            shown: its rendition in the same shape.
+            shown: its rendition, in the same shape.
         """
         height, width = (max(1, -(-side // _MAP_SCALE)) for side in pixels.shape[:2])
         bright, base = (_means(each.__getitem__, pixels.shape, (height, width)) for each in (pixels, shown))
@@ -132,7 +132,7 @@ def rendition(original: Picture, result: np.ndarray) -> Rendition:
 
 
 def _curve(gains: GainMap, read: Rows, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Fit the median gain by brightness such that brighter pixels never become darker, and none exceeds white."""
+    """Fit a curve of the median gain by brightness that keeps the order of brightness and never exceeds white."""
     step = max(1, round((shape[0] * shape[1] / _SAMPLES) ** 0.5))
     lights, all_stops = [], []
     for row in range(step // 2, shape[0], step):

@@ -22,7 +22,7 @@ from .rendition import Rendition, rendition
 from .save import encoded_picture, format_of, suffix_like
 from .sheet import Panel, encoded_sheet, no_larger_than_needed
 
-_PLANES = (Role.DEPTH, Role.CONFIDENCE, Role.SELECTION)  # layers of values rather than colours
+_PLANES = (Role.DEPTH, Role.CONFIDENCE, Role.SELECTION)  # roles of layers that hold values rather than colours
 
 
 def write_result(
@@ -37,14 +37,14 @@ def write_result(
     on_message: Callable[[str], None] | None = None,
     progress: Progress = no_progress,
 ) -> list[Path]:
-    """Write the files of a run to `folder`, each named `stem`-operation with a suffix of its own.
+    """Write the files of a run to `folder`, each named `stem`-operation plus a distinguishing suffix.
 
     For photo.jpg and the operation portrait: photo-portrait.jpg (the flat result, in the input's format and bit
     depth), photo-portrait.ora (all layers, with the original at the bottom), photo-portrait-depth.png (16 bits),
     photo-portrait-depth.tif (float), photo-portrait-sheet.jpg (before, depth, after) and photo-portrait.json (the
-    recipe). Files that do not apply, for example without a depth map, are left out. The operation depth writes its
-    depth map to photo-depth.png and .tif. A selection is written to photo-select-subject-mask.png (16 bits), and a
-    cut-out to photo-select-subject.png.
+    recipe). Files that do not apply, such as depth files without a depth map, are left out. The operation depth
+    writes its depth map to photo-depth.png and .tif. A selection is written to photo-select-subject-mask.png
+    (16 bits), and a cut-out to photo-select-subject.png.
 
     Args:
         result: the result to write. If an error occurs, nothing is written.
@@ -52,7 +52,7 @@ def write_result(
         folder: the output folder.
         stem: the start of the file names.
         force: replace existing files.
-        recipe: as `dioptre.recipes` returns it; its last step is part of the file names.
+        recipe: the recipe as `dioptre.recipes` returns it; its last step is part of the file names.
         inputs: other input files; only users who can read all inputs can read the result.
         on_message: called with each sentence about a property that the formats cannot store.
         progress: called with the fraction done and the phase.
@@ -123,7 +123,7 @@ def write_result(
 
 
 def files_entry(listed: Mapping[str, tuple[int, str]]) -> dict[str, dict[str, int | str]]:
-    """Return the recipe's entry with size in bytes and sha256 of its files, by which they can be verified."""
+    """Return the recipe's entry with the size in bytes and the sha256 of each file, for later verification."""
     return {name: {"bytes": size, "sha256": digest} for name, (size, digest) in listed.items()}
 
 

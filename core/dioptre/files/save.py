@@ -36,7 +36,7 @@ _SUFFIXES = {
     ".heif": Format.HEIC,
     ".avif": Format.AVIF,
 }
-_COLOURLESS = 0.03  # chroma that a network may leave in a grey picture; more is intended colour
+_COLOURLESS = 0.03  # largest chroma that a network may leave in a grey picture; more is intended colour
 
 
 def save(

@@ -15,18 +15,18 @@ from .curves import in_bands
 from .encode import encode
 from .picture import Format
 
-_BOX_PX = (960, 960)  # maximum width and height of a panel
+_BOX_PX = (960, 960)  # maximum width and height of a panel's picture
 _GAP_PX = 28
 _CAPTION_PX = 25
-_LEAST_WIDTH_PX = 280  # keeps captions legible under the smallest pictures
-_GROUND = (38, 38, 38)  # neutral, to avoid tinting the perceived colours, and darker than any mid-tone
-_ROWS_AT_ONCE = 64  # rows of a panel
+_LEAST_WIDTH_PX = 280  # minimum width of a panel, to keep captions legible under small pictures
+_GROUND = (38, 38, 38)  # background: neutral, so as not to tint the colours, and darker than any mid-tone
+_ROWS_AT_ONCE = 64  # rows that are processed at a time
 _INK = (206, 206, 206)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """A picture of a sheet: float32 (H, W, 3 or 4) sRGB-encoded, or (H, W) in [0, 1] for depth."""
+    """A picture on a sheet: float32 (H, W, 3 or 4) sRGB-encoded, or (H, W) in [0, 1] for depth."""
 
     caption: str
     pixels: np.ndarray
@@ -84,11 +84,11 @@ def depth_colours(disparity: np.ndarray) -> np.ndarray:
 
 
 def no_larger_than_needed(shape: tuple[int, ...], read: Rows) -> np.ndarray:
-    """Average whole blocks down to about twice a panel's size; a better filter does the rest.
+    """Reduce a picture by block averages to about twice a panel's size; a better filter does the rest.
 
     Args:
         shape: shape of the picture, (h, w) or (h, w, c), without alpha.
-        read: reads rows of it.
+        read: reads rows of the picture.
     """
     factor = int(min(shape[0] / (2 * _BOX_PX[1]), shape[1] / (2 * _BOX_PX[0])))
     if factor < 2:

@@ -18,7 +18,7 @@ def describe_tiff(found: Decoded, file: BinaryIO, path: Path) -> None:
     """Fill in the metadata, compression, palette and orientation of a TIFF file.
 
     Raises:
-        DamagedPicture: pixels lie beyond the file's end or overlap.
+        DamagedPicture: the pixel data lies beyond the file's end, or parts of it overlap.
     """
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if tiff_tags.pixels_end(data) > len(data) or tiff_tags.pixels_overlap(data):

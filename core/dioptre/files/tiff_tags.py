@@ -38,7 +38,7 @@ _DESCRIPTIVE = {
     0x9C9F: "XPSubject",
 }
 _STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS = 0x0111, 0x0117, 0x0144, 0x0145
-_MAX_FIELD = 1 << 20  # longer fields are not copied
+_MAX_FIELD = 1 << 20  # maximum size in bytes of a field that is copied
 
 Field = tuple[int, int, int, bytes]
 """Tag, type, count, and the bytes of the value in the file's byte order."""
@@ -56,7 +56,7 @@ def pixels_end(data: Data) -> int:
 
 
 def pixels_overlap(data: Data) -> bool:
-    """Return whether strips or tiles share bytes, with which a small file could fill a picture of any size."""
+    """Return whether strips or tiles share bytes, which would let a small file fill a picture of any size."""
     end = 0
     for start, size in sorted(_pieces(data)):
         if start < end and size:
@@ -117,7 +117,7 @@ def into_tiff(tiff: bytes, exif_blob: bytes) -> bytes:
 
 
 def _fields(data: Data, found: Directory, *, whole: bool = False) -> list[Field]:
-    """Read the fields of a directory, without pointers to other directories, whose targets are not copied.
+    """Read the fields of a directory, except pointers to other directories, whose targets are not copied.
 
     Fields do not share bytes in a valid file, so a field that raises the total above the data's size is omitted.
     """

@@ -54,7 +54,7 @@ def with_directory(xmp: bytes | None, *, map_bytes: int) -> bytes:
 
 
 def joined(picture: bytes, gains: bytes) -> bytes:
-    """Join a JPEG that has its metadata and the JPEG of its gain map into one file."""
+    """Join a JPEG with complete metadata and the JPEG of its gain map into one file."""
     picture = _with_segment(picture, containers.APP2, ISO_HEADER + _VERSIONS)
     size = len(picture) + 4 + _MPF_BYTES
     header_at = _after_metadata(picture) + 4 + len(MPF_HEADER)
@@ -117,7 +117,7 @@ def _properties(gains: GainMap) -> bytes:
 def _binary(gains: GainMap) -> bytes:
     values = (gains.stops_min, gains.stops_max, gains.gamma, gains.offset_base, gains.offset_bright)
     channels = 1 if all(map(_is_grey, values)) and gains.codes.shape[2] == 1 else 3
-    data = _VERSIONS + bytes([(128 if channels == 3 else 0) | 64])  # 64: gains apply in the picture's own primaries
+    data = _VERSIONS + bytes([(128 if channels == 3 else 0) | 64])  # 64: gains apply in the picture's primaries
     data += b"".join(struct.pack(">II", round(value * _DENOMINATOR), _DENOMINATOR) for value in gains.headroom)
     for channel in range(channels):
         for value, code in zip(values, ("i", "i", "I", "i", "i"), strict=True):

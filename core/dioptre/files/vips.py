@@ -15,10 +15,10 @@ def vips() -> Any:
     """
     import pyvips  # type: ignore[import-untyped]  # it ships no types
 
-    logging.getLogger("pyvips").addHandler(logging.NullHandler())  # keeps its warnings off the terminal
+    logging.getLogger("pyvips").addHandler(logging.NullHandler())  # keeps pyvips' warnings off the terminal
     pyvips.cache_set_max(0)
     pyvips.block_untrusted_set(True)
-    pyvips.error._to_string = _text  # the function with which its Error reads libvips' messages
+    pyvips.error._to_string = _text  # pyvips' Error calls this function to read libvips' messages
     return pyvips
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 _EXTENDED_LIMIT_INFORMATION = 9
 _LIMIT_PROCESS_MEMORY = 0x100
-_LIBRARIES_BYTES = 512 << 20  # memory committed before the first file
+_LIBRARIES_BYTES = 512 << 20  # memory that libraries commit before the first file
 
 
 class _BasicLimits(ctypes.Structure):

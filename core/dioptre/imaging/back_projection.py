@@ -1,7 +1,7 @@
 """Back-projection: correct an enlarged picture until reducing it gives the original again.
 
-M. Irani, S. Peleg, "Improving Resolution by Image Registration", CVGIP 1991. Specific to Dioptre is the update:
-each round adds the enlarged remaining difference. Bicubic reduction with antialiasing models the camera, as it did
+M. Irani, S. Peleg, "Improving Resolution by Image Registration", CVGIP 1991. The update is specific to Dioptre:
+each round adds the remaining difference, enlarged. Bicubic reduction with antialiasing models the camera, as it did
 when the networks were trained.
 """
 
@@ -13,7 +13,7 @@ from jaxtyping import Float32
 from .resize import resize
 
 ROUNDS = 4
-"""Number of rounds that suffices for a faithful network; at most 0.8 of an 8-bit step remains, 0.04 on average."""
+"""Enough rounds for a faithful network; the remaining error is at most 0.8 of an 8-bit step, 0.04 on average."""
 
 REACH_PX = 8
 """Distance, in pixels of the original, beyond which four rounds change nothing visible."""

@@ -3,7 +3,7 @@
 The blur is modelled as a Gaussian. The filter is a Wiener filter in linear light for pictures whose spectrum falls
 with the square of the frequency (N. Wiener, "Extrapolation, Interpolation, and Smoothing of Stationary Time
 Series", 1949; D. Field, "Relations between the statistics of natural images and the response properties of cortical
-cells", JOSA A 4(12), 1987). It amplifies little where noise, rounding or JPEG dominate the signal. Each pixel is
+cells", JOSA A 4(12), 1987). It amplifies little where noise, rounding or JPEG artefacts dominate. Each pixel is
 limited to slightly more than its neighbours' range, which prevents halos at edges.
 """
 
@@ -26,7 +26,7 @@ from .windows import Window, plan_windows
 
 _DAMPING, _DAMPING_PER_STEP, _DAMPING_PER_NOISE = 0.08, 0.4, 650.0
 _WINDOW_PX = 256
-_REACH_PX = 12  # half-width of the filter
+_REACH_PX = 12  # half-width of the filter, in pixels
 _OVERSHOOT = 0.05  # allowed overshoot, as a fraction of the neighbours' range: prevents halos on sharp edges
 
 

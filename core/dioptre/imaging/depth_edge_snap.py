@@ -12,21 +12,21 @@ from .box_mean import box_mean
 from .pull_push import pull_push
 from .resize import fitted_size, resize
 
-_WORKING_PX = 640  # longest side of the reduced map on which depths are extrapolated; they are smooth
+_WORKING_PX = 640  # longer side of the reduced map on which depths, which vary smoothly, are extrapolated
 _BAND = 0.03  # half-width of the replaced band round the outline, as a fraction of the shorter side
 _STEP = 0.02  # height of the step, in disparity, from which snapping has its full effect
-_SMOOTHED = 0.5  # half-width of the square that averages the step's height, relative to that of the band
-_WINDOW = 2  # half-width of the windows in which planes are fitted, relative to that of the band
+_SMOOTHED = 0.5  # half-width of the square over which the step's height is averaged, relative to the band's
+_WINDOW = 2  # half-width of the windows in which planes are fitted, relative to the band's
 _SURENESS = 6  # a pixel's weight in a fit is its distance from the outline raised to this power
-_FLATNESS = 0.005  # variance of the positions, in squared window half-widths, below which a fit stays nearly flat
-_PLANE = 0.03  # standard deviation of disparity from the fitted plane at which the plane's weight is a half
-_HELD = 0.2  # fraction of a window that its side must fill for the plane to have full weight
+_FLATNESS = 0.005  # added to the variance of positions (in squared window half-widths) to keep uncertain fits flat
+_PLANE = 0.03  # standard deviation of disparity from the fitted plane at which the plane has half its weight
+_HELD = 0.2  # fraction of a window that must lie on the plane's side for the plane to have full weight
 _SURE = 0.9  # distance from the outline, relative to the band's half-width, beyond which a pixel's depth is trusted
 _RIGHT_SIDE = 0.05  # fraction of the step by which a value may deviate from its own side without being changed
-_WRONG_SIDE = 0.2  # fraction of the step from which a deviating value is replaced entirely
-_VOTERS = 0.002  # half-width of the square whose majority decides doubtful pixels, relative to the shorter side
+_WRONG_SIDE = 0.2  # fraction of the step; a value that deviates by more is replaced entirely
+_VOTERS = 0.002  # half-width, relative to the shorter side, of the square whose majority decides a doubtful pixel
 _CERTAIN = 0.9  # coverage from which a pixel is not doubtful, so that strands of hair keep their own side
-_BAND_ROWS = 64  # rows that are processed at a time
+_BAND_ROWS = 64  # number of rows that are processed at a time
 
 
 def snap_to_matte(
@@ -36,8 +36,8 @@ def snap_to_matte(
 
     In a band round the outline, values that belong to the other side or lie between the two are replaced. The new
     values extrapolate the depth of their own side, with its slope, from outside the band, so receding ground is
-    neither mistaken for a step nor hides one. Thin parts that lie entirely within the band, such as hair, get the
-    subject's depth. Throughout the band, the step is as high as at the outline.
+    not mistaken for a step and does not hide one. Thin parts that lie entirely within the band, such as hair, get
+    the subject's depth. Throughout the band, the step is as high as at the outline.
 
     Nothing changes where the subject is not the nearer side (feet on the ground, an object in front of it), and no
     depth is introduced that the map does not contain nearby. A small error in the matte therefore does not create a
@@ -65,7 +65,7 @@ def snap_to_matte(
         np.where(belongs_in, depth_in, depth_out + step),
         np.where(belongs_in, depth_in - step, depth_out),
     )
-    near_outline = np.clip((1 - np.abs(2 * inside - 1)) * 5, 0, 1)  # 1, but falls to 0 at the band's edges
+    near_outline = np.clip((1 - np.abs(2 * inside - 1)) * 5, 0, 1)  # 1 inside the band, falling to 0 at its edges
     nearer = _sides(matte)  # computed before the full-size planes are allocated
     weight, depth_in, depth_out = (
         resize(plane.astype(np.float32), full, method="bilinear")
@@ -111,9 +111,9 @@ def _continued(
 ) -> Float32[np.ndarray, "h w"]:
     """Extrapolate the values of one side over the whole map.
 
-    Each pixel takes the value of a plane fitted to the values around it. Where a plane does not fit, as at a step,
-    or where the window contains little of its side, as in a thin part far from the rest, it takes the nearest
-    values instead.
+    Each pixel takes the value of a plane fitted to the values around it. It takes the nearest values instead where
+    a plane does not fit, as at a step, or where the window contains little of its side, as in a thin part far from
+    the rest.
 
     Args:
         values: the depth map.

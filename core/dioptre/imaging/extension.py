@@ -7,7 +7,7 @@ from jaxtyping import Float32
 
 from .resize import resize
 
-_TRUSTED_ALPHA = 0.125  # below this, a stored colour consists mostly of rounding errors
+_TRUSTED_ALPHA = 0.125  # alpha below which a stored colour consists mostly of rounding errors
 
 
 def extend_colours(rgba_straight: Float32[np.ndarray, "h w 4"]) -> Float32[np.ndarray, "h w 3"]:
@@ -28,7 +28,7 @@ def extend_colours(rgba_straight: Float32[np.ndarray, "h w 4"]) -> Float32[np.nd
 
 
 def _fill(weighted: np.ndarray) -> np.ndarray:
-    """Compute a colour for every pixel, (h, w, 3), from (h, w, 4): colours times weight, and the weight."""
+    """Compute a colour for every pixel, (h, w, 3), from the weighted colours and their weight, (h, w, 4)."""
     weight = weighted[..., 3:]
     height, width = weighted.shape[:2]
     own: np.ndarray = weighted[..., :3] / np.maximum(weight, 1e-6)

@@ -8,10 +8,10 @@ from jaxtyping import Float32
 from .layers import Rows
 from .pull_push import pull_push_rows
 
-_INSIDE, _OUTSIDE = 0.98, 0.02  # coverage above which only the subject shows, and below which only the background
-_LEAST = 0.02  # smallest coverage that is used as a divisor
-_TELLING = 0.25  # coverage from which a pixel's own colour is trusted in full
-_FREEDOM = 0.12  # how far a colour may be from those of the nearby interior; alpha and background are estimates
+_INSIDE, _OUTSIDE = 0.98, 0.02  # coverage above which only the subject shows, or below which only the background
+_LEAST = 0.02  # lower limit of the coverage by which colours are divided
+_TELLING = 0.25  # coverage from which a colour may deviate by the whole of `_FREEDOM`
+_FREEDOM = 0.12  # largest deviation of a colour from the nearby interior; limits errors of alpha and background
 
 
 def foreground_rows(image: Float32[np.ndarray, "h w c"], alpha: Float32[np.ndarray, "h w"]) -> Rows:

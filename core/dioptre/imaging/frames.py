@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32
 
-_BLACK, _WHITE = 0.06, 0.94  # encoded limits that allow for JPEG artefacts in a black or white margin
+_BLACK, _WHITE = 0.06, 0.94  # limits of encoded black and white, which allow for JPEG artefacts in a margin
 _SHARE = 0.97  # fraction of a row's pixels that must have the frame's colour
-_LARGEST = 0.25  # fraction of a side; a wider margin is part of a picture of something white or black
+_LARGEST = 0.25  # widest margin, as a fraction of the side; wider areas are part of the picture
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inside:
-    """The area inside a frame: rows top to bottom - 1 and columns left to right - 1."""
+    """The area inside a frame: rows `top` to `bottom - 1`, columns `left` to `right - 1`."""
 
     top: int
     bottom: int
@@ -75,7 +75,7 @@ def _margins(rows: Float32[np.ndarray, "a b 3"], extreme: Callable[[np.ndarray],
 
 
 def _run(rows: Float32[np.ndarray, "a b 3"], extreme: Callable[[np.ndarray], np.ndarray]) -> int:
-    """Count the leading rows in the frame's colour. Going row by row is fast, because most pictures have none."""
+    """Count the leading rows in the frame's colour. Going row by row is fast, because there are usually none."""
     for count, row in enumerate(rows):
         if extreme(row).mean() < _SHARE:
             return count

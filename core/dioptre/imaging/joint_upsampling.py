@@ -1,6 +1,6 @@
 """Joint bilateral upsampling: enlarge a map along the edges of a finer picture.
 
-J. Kopf et al., "Joint Bilateral Upsampling", SIGGRAPH 2007, in factors of two. Each fine pixel is a weighted mean
+J. Kopf et al., "Joint Bilateral Upsampling", SIGGRAPH 2007, by factors of two. Each fine pixel is a weighted mean
 of the coarse pixels around it, mostly of those with a similar colour. Steps stay sharp and follow the edges of the
 fine picture. Unlike with a guided filter, the texture of the picture never shows where the map is flat.
 """

@@ -55,7 +55,7 @@ class Layer:
         return self.pixels.shape
 
     def reader(self) -> Rows:
-        """Return a function that reads rows of the pixels. Drop it after use, because it may hold much memory."""
+        """Return a function that reads rows of the pixels. It may hold much memory, so drop it after use."""
         return self.pixels.__getitem__
 
     def made_of(self) -> tuple[np.ndarray, ...]:

@@ -25,9 +25,9 @@ SOLVED_PX = 576
 """Side of the square at which the matte is solved."""
 
 _ITERATIONS = 60  # iterations of conjugate gradients; 40 more change the matte by less than 1/255
-_CERTAIN = 100.0  # weight of the known pixels, relative to 1 for a window's deviation
-_PULL = 5e-2  # weight that draws alpha towards the coarse mask where the mask is decided but not certain
-_LEAST_PULL = 1e-4  # keeps the system solvable where nothing else is known
+_CERTAIN = 100.0  # weight of the known pixels; deviations from a window's fit have weight 1
+_PULL = 5e-2  # weight that draws alpha towards the coarse mask where the mask is clear but not certain
+_LEAST_PULL = 1e-4  # minimum of that weight, which keeps the linear system solvable everywhere
 _BLACK, _WHITE = 0.05, 0.95  # alpha outside this range counts as 0 or 1, which the fit never quite reaches
 
 
@@ -46,9 +46,9 @@ def refine_matte(
         picture: sRGB-encoded, nominally [0, 1].
         coarse: probability that a pixel belongs to the subject, in [0, 1].
         onto: the same picture at the size that the matte should have; `picture` itself if None.
-        uncertain_px: half-width of the band round the mask's edge in which alpha is free, in 1/320 of the sides.
+        uncertain_px: half-width of the band round the mask's edge in which alpha is free, in 1/320 of a side.
         epsilon: squared contrast below which a window counts as flat.
-        radius_px: half-width of the windows, in 1/576 of the sides.
+        radius_px: half-width of the windows, in units of 1/576 of a side.
 
     Returns:
         Alpha in [0, 1].

@@ -15,12 +15,12 @@ from jaxtyping import Array, Bool, Float, Float32
 from .pull_push import pull_push
 from .resize import resize
 
-_GRID = (256, 256)  # one shape for all holes, so it compiles once; the surfaces are smooth
+_GRID = (256, 256)  # the same for all holes, so the solver compiles once; coarse, because membranes are smooth
 _STEPS = 96
 
 
 def membrane(values: Float32[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    """Replace the values in a hole by a membrane.
+    """Replace the values in a hole with a membrane.
 
     The membrane is solved on a grid of 256 x 256 cells. Along the border of a large hole the result is smooth and
     need not match every single value.
@@ -30,7 +30,7 @@ def membrane(values: Float32[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]
         inside: true in the hole.
 
     Returns:
-        The map with its hole filled; zeros if it contains nothing else.
+        The map with its hole filled; all zeros if the hole covers the whole map.
     """
     if inside.all():
         return np.zeros_like(values)

@@ -4,9 +4,9 @@ JPEG: Z. Fan, R. de Queiroz, "Identification of Bitmap Compression History", IEE
 coefficients are multiples of a step. Every possible offset of the block grid is tried, because the picture may have
 been cropped.
 Noise: N. Ponomarenko et al., "An automatic approach to lossy compression of AVIRIS images", IGARSS 2007: the fine
-detail in the blocks with the least coarse structure. Sensor noise differs between the channels, even after
+detail in the blocks with the weakest coarse structure. Sensor noise differs between the channels, even after
 demosaicing; grass, gravel, fur and film grain vary much more in brightness than in colour. The estimate therefore
-does not exceed the noise in the colours, unless JPEG has removed that.
+does not exceed the noise in the colours, unless JPEG has removed the colour noise.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _THUMBNAIL_PX = 64 * 64  # number of pixels up to which noise cannot be distingu
 _MANY, _MOST_PATCHES = 2048, 8192
 _ENOUGH = 0.2  # fraction of unclipped patches above which the clipped ones are ignored
 _CLIPPED = 0.5 / 255  # values this close to 0 or 1 have lost their noise and their position on a quantization grid
-# The standard's example for luma (ITU-T T.81, table K.1), which most programs use for quality 50.
+# The JPEG standard's example table for luma (ITU-T T.81, table K.1), which most programs use for quality 50.
 _TABLE = np.array(
     [
         [16, 11, 10, 16, 24, 40, 51, 61],
@@ -45,19 +45,19 @@ _FREQUENCIES = ((0, 1), (1, 0), (0, 2), (1, 1), (2, 0), (0, 3), (1, 2), (2, 1), 
 _FOUND_STEPS = 3  # minimum number of frequencies with a detected step for a picture to count as JPEG
 _COARSEST = 12.0  # largest step, relative to quality 50; anything that seems coarser is the pattern of a drawing
 _STEPS = np.arange(2, 256)  # candidates, in 1/255; a step of 1 is lost when the decoded pixels are rounded
-_LEAST_COEFFICIENTS = 24  # minimum number of nonzero coefficients for finding their step
-_ROUNDING = 0.33  # standard deviation of a coefficient caused by rounding luma and then the colours
-_ON_GRID = 0.7  # required mean cosine, relative to that of coefficients on multiples of a step after rounding
-_CHANCE = 5.0  # required mean cosine, in standard deviations of that of random coefficients
+_LEAST_COEFFICIENTS = 24  # minimum number of nonzero coefficients from which a step is inferred
+_ROUNDING = 0.33  # standard deviation of a coefficient's error after luma and then the colours are rounded
+_ON_GRID = 0.7  # required mean cosine, as a fraction of that of rounded coefficients on multiples of a step
+_CHANCE = 5.0  # required mean cosine, in standard deviations of the mean for random coefficients
 _BIN, _BINS = 0.25, 1200
-_BANDS = ((3, 5), (5, 7), (7, 9), (9, 11))  # ranges of the sum of a coefficient's two frequencies
+_BANDS = ((3, 5), (5, 7), (7, 9), (9, 11))  # bands of coefficients: ranges of the sum of the two frequencies
 _COARSE_BANDS = ((1, 2), (2, 3))  # bands in which colour noise survives JPEG compression
-_COLOUR_NOISE = 2.1  # standard deviation of red - green relative to luma, for equal noise in all channels
-_COARSE_COLOUR_NOISE, _HIDDEN_COLOUR = 1.4, 0.03  # the same ratio after JPEG; noise that quality 50 may hide
-_SMOOTHEST, _LEAST_BLOCKS = 0.02, 16  # fraction and minimum number of the blocks in which noise is measured
+_COLOUR_NOISE = 2.1  # standard deviation of red - green divided by that of luma, for equal noise in all channels
+_COARSE_COLOUR_NOISE, _HIDDEN_COLOUR = 1.4, 0.03  # that ratio after JPEG; noise (0 to 1) that quality 50 may hide
+_SMOOTHEST, _LEAST_BLOCKS = 0.02, 16  # fraction and minimum number of blocks, the smoothest, that measure noise
 _HIDDEN = 0.18  # fraction of a quantization step below which JPEG may have removed the noise
 _GREY = 0.01  # largest red - green of a grey picture, in 1/255; its colours show no noise
-# Fitted to the strength with the least error on photos enlarged to twice their size.
+# Fitted to the strengths that gave the smallest error on photos enlarged to twice their size.
 _STRENGTH_PER_NOISE, _HARMLESS_NOISE = 17.0, 0.005
 _STRENGTH_AT_QUALITY_50, _STRENGTH_EXPONENT = 0.3, 0.6
 
@@ -86,8 +86,8 @@ def measure_degradation(
 
     Returns:
         The noise, and the quantization steps as a multiple of those of quality 50: 0.1 at 95, 0.4 at 80, 2.5 at 20,
-        and 0 without signs of JPEG. In a JPEG, noise below about a sixth of a step cannot be detected, and that
-        value is returned. In a thumbnail, the noise is always 0.
+        and 0 without signs of JPEG. In a JPEG, noise below about a sixth of a step cannot be detected, so this
+        value is returned instead. In a thumbnail, the noise is always 0.
     """
     patches = _patches(picture, where)
     if len(patches) == 0:

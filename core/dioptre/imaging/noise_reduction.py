@@ -1,6 +1,6 @@
 """Reduce noise and JPEG blocks by shrinking the coefficients of overlapping cosine transforms.
 
-G. Yu, G. Sapiro, "DCT Image Denoising: a Simple and Effective Image Denoising Algorithm", IPOL 2011. Every 8 x 8
+G. Yu, G. Sapiro, "DCT Image Denoising: a Simple and Effective Image Denoising Algorithm", IPOL 2011. The 8 x 8
 block at every second position is transformed, small coefficients are dropped, and all versions of a pixel are
 averaged, with more weight on smooth blocks. Most of these blocks straddle the block edges of a JPEG file, so those
 edges are smoothed as well.
@@ -26,8 +26,8 @@ _BLOCK = 8
 _SHIFTS = range(0, _BLOCK, 2)
 _WINDOW_PX = 256
 _OVERLAP_PX = 8
-_STRONGEST = 0.16  # threshold on an orthonormal coefficient of luma at strength 1, of a picture in [0, 1]
-_CHROMA = 1.5  # factor on the threshold for chroma, whose noise is coarser and whose detail matters less
+_STRONGEST = 0.16  # threshold of luma coefficients at strength 1 (orthonormal transform, picture in [0, 1])
+_CHROMA = 1.5  # factor of the threshold for chroma, whose noise is coarser and whose detail matters less
 
 
 def reduce_noise(
@@ -61,7 +61,7 @@ def reduce_noise(
 
 
 def _cosines() -> np.ndarray:
-    """Return the orthonormal (64, 64) transform of a block's pixels, both row by row, with the mean first."""
+    """Return the orthonormal transform of a block as a (64, 64) matrix; pixels and coefficients go row by row."""
     one = dct(np.eye(_BLOCK), axis=0, norm="ortho")
     return np.kron(one, one).astype(np.float32)
 

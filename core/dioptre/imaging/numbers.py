@@ -23,7 +23,7 @@ def without_nan(values: Float32[np.ndarray, "*shape"], *, infinite: float = 0.0)
 
 
 def within_unit(values: Float32[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
-    """Clip `values` to [0, 1]; return the same array if all are already inside."""
+    """Clip `values` to [0, 1]; if all of them already lie in this range, return the same array."""
     if values.size == 0 or (values.min() >= 0 and values.max() <= 1):
         return values
     return np.clip(values, 0, 1)

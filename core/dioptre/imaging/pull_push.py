@@ -19,7 +19,7 @@ _BAND = 1 << 21  # number of values that are processed at a time at full size
 def pull_push(
     values: Float32[np.ndarray, "h w *c"], known: Float32[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "h w *c"]:
-    """Return `values` with the pixels where `known` is 0 filled in from the others; 0 if all are unknown.
+    """Return `values` with the pixels where `known` is 0 filled in from the others; all 0 if none is known.
 
     Args:
         values: the picture to fill.
@@ -37,7 +37,7 @@ def pull_push_rows(
 ) -> Rows:
     """Return a function that computes rows of `pull_push`.
 
-    It keeps references to both arrays, and a copy of the values at half the size.
+    The function keeps references to both arrays, and a copy of the values at half the size.
 
     Args:
         values: as in `pull_push`.

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float32, Int
 from scipy import ndimage, sparse
 
 _STEPS = ((0, 1, 1.0), (1, 0, 1.0), (1, 1, 1.414), (1, -1, 1.414))
-"""Rows down, columns across and length of each step; the reverse steps are allowed as well."""
+"""Steps to neighbouring pixels: rows down, columns across, and length. The reverse steps are also allowed."""
 
 
 def label_regions(mask: Bool[np.ndarray, "h w"]) -> tuple[Int[np.ndarray, "h w"], int]:

@@ -4,8 +4,8 @@
 planes, with threads for the channels and bands of rows. `shrink` and `enlarge` are for integer factors inside
 jitted functions.
 
-Resize premultiplied values if there is alpha. Box and bilinear averages are exact in linear light; bicubic in
-encoded values, which editors use, rings less at dark edges.
+Resize premultiplied values if there is alpha. Box and bilinear averages are exact in linear light; bicubic
+resizing of encoded values, as in editors, rings less at dark edges.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 
-_REACH = {"area": 0.5, "bilinear": 1.0, "bicubic": 2.0, "lanczos": 3.0}  # half-widths of the filters
+_REACH = {"area": 0.5, "bilinear": 1.0, "bicubic": 2.0, "lanczos": 3.0}  # half-widths of the filters, in pixels
 _BAND = 1 << 21  # number of values of one channel that are processed at a time
 _THREADS = 4
 
@@ -91,10 +91,10 @@ def resized_rows(
 
 @dataclass(frozen=True, kw_only=True)
 class _Band:
-    """A band of the result and its source.
+    """A band of the result, and the rows of the picture from which it is computed.
 
-    Rows top to bottom - 1 of the result are computed from rows first to last - 1 of the picture; `box` is Pillow's
-    argument, relative to those rows.
+    Rows `top` to `bottom - 1` of the result come from rows `first` to `last - 1` of the picture; `box` is Pillow's
+    argument, relative to those rows of the picture.
     """
 
     top: int
@@ -135,7 +135,7 @@ def _bands(old: tuple[int, int], new: tuple[int, int], *, reach: float, wanted: 
 def fitted_size(
     size: tuple[int, int], *, longest_px: int | None = None, pixels: int | None = None
 ) -> tuple[int, int]:
-    """Reduce `size` in proportion to fit a longest side or a number of pixels; never enlarge it or go below 1.
+    """Reduce `size` in proportion to a maximum side or number of pixels; never enlarge it or go below 1.
 
     Args:
         size: height and width.
@@ -174,7 +174,7 @@ def _enlarge_axis(image: Float[Array, "h w c"], factor: int, axis: int) -> Float
     padded = jnp.concatenate([first, image, last], axis)
     phases = []
     for phase in range(factor):
-        # Position of the new pixel's centre relative to an old one, in old pixels.
+        # Position of the new pixel's centre relative to the centre of an old one, in old pixels.
         position = (phase + 0.5) / factor - 0.5
         start = 0 if position < 0 else 1
         weight = position + 1 - start

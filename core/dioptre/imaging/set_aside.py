@@ -34,7 +34,7 @@ class Differences:
 
 @dataclass(frozen=True, kw_only=True)
 class PackedMatte:
-    """A matte packed without loss, with two bits for every pixel that is 0 or 1.
+    """A matte packed without loss, using two bits for every pixel whose coverage is 0 or 1.
 
     Attributes:
         inside: one bit for each pixel, set if its coverage is at least 0.5, packed along the rows.

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, Float32
 
 CHUNK = 1 << 20
-"""Number of values in a chunk of `map_chunks`: 4 MiB, enough to keep all cores busy."""
+"""Number of values in a chunk of `map_chunks`: 4 MiB as float32, enough to keep all cores busy."""
 
 
 def bucket(length_px: int, *, multiple: int = 1, per_octave: int = 4) -> int:

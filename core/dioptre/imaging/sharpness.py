@@ -11,7 +11,7 @@ from .resize import fitted_size, resize
 
 _WORKING_PX = 1024
 _BINS = 12
-_LEAST_PIXELS = 400  # minimum number of pixels in a bin
+_LEAST_PIXELS = 400  # minimum number of pixels in a depth bin
 _SOFT, _SHARP = 0.35, 0.75  # detail relative to the sharpest depth: blurred below the first, sharp above the second
 _LEAST_CONTRAST = 0.004  # minimum contrast of medium-sized structure; flat areas do not reveal the focus
 

@@ -1,10 +1,10 @@
 """A shock filter that sharpens the steps of a depth map and leaves its slopes unchanged.
 
 S. Osher and L. Rudin, "Feature-Oriented Image Enhancement Using Shock Filters", SIAM J. Numer. Anal. 1990. Along
-the gradient, a pixel with positive curvature takes a value from farther down and one with negative curvature from
-farther up, so values move to the middle of a ramp from both sides. Because values only move, there are no halos.
-Outlines stay smooth, because the curvature is measured on a smoothed map. An even slope, such as a floor, has no
-curvature; in addition, pixels change only where the range of values hardly grows with the window.
+the gradient, a pixel with positive curvature takes a value from farther down, and a pixel with negative curvature
+takes one from farther up, so values move to the middle of a ramp from both sides. Because values only move, there
+are no halos. Outlines stay smooth, because the curvature is measured on a smoothed map. An even slope, such as a
+floor, has no curvature; in addition, pixels change only where the range of values hardly grows with the window.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import numpy as np
 from jaxtyping import Float32
 from scipy.ndimage import gaussian_filter, map_coordinates, maximum_filter, minimum_filter
 
-_PASSES = 12  # each moves values by up to a pixel; their number is half of the width of the widest ramp
+_PASSES = 12  # each pass moves values by up to one pixel, so ramps up to 24 pixels wide become steps
 _SIGMA_PX = 1.75
 _CURVATURE = 0.001  # second derivative, per pixel squared, from which values move at nearly full speed
 _REACH_PX = 10
 _SLOPE = 0.55  # range in a window relative to that in a window of twice the size: 1/2 on a slope, 1 at a step
-_LEAST, _SURE = 0.01, 0.04  # range of a step beyond that of a slope, at which the effect starts and is complete
+_LEAST, _SURE = 0.01, 0.04  # excess of the range over that of a slope at which the effect starts, and is complete
 
 
 def shock_filtered(disparity: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    """Return `disparity` (about [0, 1], with steps a few pixels wide) with steps about one pixel wide."""
+    """Narrow the steps of `disparity` (about [0, 1]) from a few pixels to about one pixel."""
     values = disparity.astype(np.float32)
     speed = _stepness(values)
     rows, columns = np.nonzero(speed > 0.02)

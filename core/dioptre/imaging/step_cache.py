@@ -1,4 +1,4 @@
-"""The interface to a cache of slow steps' results, keyed by the data from which they were computed."""
+"""The interface of a cache for the results of slow steps, keyed by the data from which they were computed."""
 
 from __future__ import annotations
 

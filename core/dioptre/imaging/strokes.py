@@ -16,11 +16,12 @@ from .box_mean import box_mean
 from .layers import row_slices
 
 _LEAST_FADE_PX = 1.0  # minimum width of a brush's soft edge
-_FINE_PX = 32.0  # largest radius at which strokes are drawn; larger ones are drawn smaller and enlarged
+_FINE_PX = 32.0  # largest radius at which a stroke is drawn; larger strokes are drawn smaller and enlarged
 _SPACING = 0.5  # distance between the points at which the depth is read along a stroke, in brush radii
-_SAME, _OTHER = 0.05, 0.12  # disparity outside a stroke's range: full effect up to the first, none from the second
+# How far a disparity may lie outside a stroke's range: full effect up to the first value, none from the second.
+_SAME, _OTHER = 0.05, 0.12
 _DEPTH_REACH = 1.4  # distance from the stroke's centre line to which its depth applies, in brush radii
-_DEPTH_SOFTNESS = 0.25  # half-width of the averaging of the depth range, in brush radii
+_DEPTH_SOFTNESS = 0.25  # half-width of the window over which the depth range is averaged, in brush radii
 _SLOPE_REACH = 0.15  # distance over which the slope of a surface is measured, in brush radii
 
 
@@ -149,7 +150,7 @@ def _smooth(values: np.ndarray) -> np.ndarray:
 def _enlarged(
     small: Float32[np.ndarray, "h w"], step: float, rows: slice, width: int
 ) -> Float32[np.ndarray, "h2 w2"]:
-    """Enlarge a plane of every `step`-th pixel to some rows of all pixels by linear interpolation."""
+    """Interpolate a plane of every `step`-th pixel linearly to full size, and return some rows of the result."""
     if step == 1.0:
         return small[rows, :width].copy()
     for axis, pixels in enumerate((np.arange(rows.start, rows.stop), np.arange(width))):

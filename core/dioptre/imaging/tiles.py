@@ -17,7 +17,7 @@ from .shapes import cut
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """The core of a tile, in pixels of the picture: rows top to bottom - 1, columns left to right - 1."""
+    """The core of a tile, in pixels of the picture: rows `top` to `bottom - 1`, columns `left` to `right - 1`."""
 
     top: int
     left: int

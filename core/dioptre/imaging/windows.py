@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """A window along one axis: read `length` pixels from `start`; keep those from `first` to `last` - 1."""
+    """A window along one axis: read `length` pixels from `start`; keep those from `first` to `last - 1`."""
 
     start: int
     length: int

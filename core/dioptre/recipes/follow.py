@@ -20,7 +20,7 @@ from .apply import apply
 def follow_described(
     name: str, options: Mapping[str, Any], inputs: Inputs, *, progress: Progress = no_progress
 ) -> Result:
-    """Run what an editor requests: one operation, or all steps of a recipe (see `dioptre_link.chain`).
+    """Run an editor's request: one operation, or all steps of a recipe (see `dioptre_link.chain`).
 
     Args:
         name: the operation's name, or `CHAIN` for a recipe.
@@ -45,7 +45,7 @@ def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: P
     Args:
         recipe: the steps with their options.
         inputs: the inputs of the first step, or a function that returns them. With a function, the caller need not
-            keep a reference, so they are freed once the first step is done.
+            keep a reference, so the inputs are freed once the first step is done.
         progress: called with the fraction done and the phase.
 
     Returns:
@@ -87,7 +87,7 @@ def follow(recipe: Recipe, inputs: Inputs | Callable[[], Inputs], *, progress: P
 
 
 def _check_points(steps: tuple[Step, ...], inputs: Inputs) -> None:
-    """Raise UsageError if a point lies outside the picture, before the first step takes its time."""
+    """Raise UsageError if a point lies outside the picture, before the first step spends any time."""
     height, width = inputs.picture.shape[:2]
     scale = 1.0
     for step in steps if not inputs.references else ():

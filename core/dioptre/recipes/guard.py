@@ -13,7 +13,7 @@ from dioptre_link.errors import DioptreError
 from dioptre_link.operation import Role
 
 _BLACK = 1e-6
-_NOT_BLACK = 0.02  # a picture whose brightest value is below this may legitimately give a black result
+_NOT_BLACK = 0.02  # a picture whose brightest value is lower may legitimately give a black result
 _LARGEST = 65504.0  # the largest half float, brighter than any photo
 
 
@@ -24,7 +24,7 @@ class BadResultError(DioptreError):
 
 
 def repaired(values: Float32[np.ndarray, "*shape"]) -> tuple[Float32[np.ndarray, "*shape"], bool]:
-    """Return `values` with NaN as 0 and infinity as the largest half float, and whether anything was replaced.
+    """Replace NaN with 0 and infinity with the largest half float; return the values and whether any changed.
 
     The replacement happens in place.
     """

@@ -15,7 +15,7 @@ from dioptre_link.catalogue import operation
 from dioptre_link.chain import steps_of
 from dioptre_link.errors import DioptreError
 
-_STROKES_BYTES_PER_PIXEL = 8  # the mask of the focus brush, and the disparity of the remaining blur
+_STROKES_BYTES_PER_PIXEL = 8  # two planes: the focus brush's mask and the disparity of the remaining blur
 _OUTPUT_BYTES_PER_PIXEL = 64  # memory for an enlarged picture, per pixel of the result
 _COPIES = 2  # copies of a network's weights in memory while they are loaded
 
@@ -64,13 +64,13 @@ def _of_network(options: Mapping[str, Any]) -> int:
 
 
 def check(name: str, options: Mapping[str, Any], size: tuple[int, int]) -> None:
-    """Raise OutOfMemoryError when a job on a picture of `size` (height, width) cannot fit."""
+    """Raise OutOfMemoryError if a job on a picture of `size` (height, width) cannot fit."""
     _require(need_bytes(name, options, size), size)
 
 
 @contextmanager
 def reserved(size: tuple[int, int], *, bytes_per_pixel: int) -> Iterator[None]:
-    """Reserve memory for reading a picture while the body runs, so that no concurrent reader uses it.
+    """Reserve memory for reading a picture while the `with` block runs, so that no concurrent reader uses it.
 
     Args:
         size: height and width of the picture in pixels.

@@ -1,4 +1,4 @@
-"""Replace the depth network "best" in a recipe with the network that was actually used."""
+"""Replace the name "best" of a depth network in a recipe with the id of the network that was used."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from .follow import follow
 from .networks import with_networks_named
 
 _LOADED = 0.03  # fraction of the progress that loading takes
-_RELEASED_PIXELS = 16_000_000  # from this size on, the original is freed between steps and read again for writing
+_RELEASED_PIXELS = 16_000_000  # from this size on, the original is freed between steps and reread for writing
 
 
 @dataclass(frozen=True, kw_only=True)

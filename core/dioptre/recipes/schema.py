@@ -1,6 +1,6 @@
 """The JSON Schema of recipes, generated from the operations' descriptions.
 
-`python -m dioptre.recipes.schema` writes it; `docs/recipe.schema.json` is the published copy.
+`python -m dioptre.recipes.schema` writes the schema; `docs/recipe.schema.json` is the published copy.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SHA256 = "^[0-9a-f]{64}$"
 
 
 def schema() -> dict[str, Any]:
-    """Return the schema (draft 2020-12).
+    """Return the JSON Schema of recipes (draft 2020-12).
 
     Every recipe that matches it is accepted, and every value that a program writes matches it.
     """
