@@ -1,1 +1,1 @@
-"""Apply a recipe to many pictures: in parallel, on one machine or many, with every picture accounted for."""
+"""Apply a recipe to many pictures in parallel, on one machine or several, and account for every picture."""

@@ -47,7 +47,7 @@ class Summary:
         finished_before: number of pictures that were already finished.
         failures: the errors of pictures without a result, by name.
         page: the contact sheet; None if there is none.
-        page_error: the error if the contact sheet could not be written.
+        page_error: the error that prevented the contact sheet from being written; None if there was none.
     """
 
     made: int
@@ -68,7 +68,7 @@ def run_batch(
     force: bool = False,
     everything: bool = False,
 ) -> Summary:
-    """Apply a recipe to every picture in `folder` and its subfolders; results go to the same places in `output`.
+    """Apply a recipe to every picture in `folder` and its subfolders, and mirror the folders in `output`.
 
     Originals are never changed, and existing files are replaced only with `force`. A picture that fails does not
     stop the others. However the batch ends, the contact sheet in `output` shows the existing results.
@@ -121,7 +121,7 @@ class _Batch:
         self._page_error: DioptreError | None = None
 
     def task(self, item: Item, *, resume: bool) -> Task | None:
-        """Return the task for this picture; None if it is finished or cannot start."""
+        """Return the task for this picture; None if its result is finished already or it cannot be processed."""
         try:
             sha256 = sha256_of(item.source)
             if resume and self._is_finished(item, sha256):
@@ -150,7 +150,7 @@ class _Batch:
         )
 
     def _is_finished(self, item: Item, sha256: str) -> bool:
-        """Return whether the result exists; raise DamagedResult if it was changed, unless `force` replaces it."""
+        """Return whether the result exists; raise DamagedResult if it was changed, except with `force`."""
         found = plan.state(item, self._chosen, sha256=sha256, everything=self._everything)
         if found is plan.State.DAMAGED and not self._force:
             there = plan.result_of(item, self._chosen) or item.folder
@@ -219,7 +219,7 @@ class _Batch:
         )
 
     def _publish(self, item: Item, made: Made) -> None:
-        # The recipe comes last because it lists the other files.
+        # The recipe is written last, because it lists the other files.
         names = sorted(made.files, key=lambda name: name.endswith(".json"))
         with files.staged(item.folder, force=self._force, permissions_of=item.source) as staging:
             for name in names:
@@ -292,7 +292,7 @@ def _same(one: Path, other: Path) -> bool:
 
 @contextmanager
 def _alone(output: Path) -> Iterator[None]:
-    """Allow one batch at a time in a folder, if the system can lock folders."""
+    """Allow only one batch at a time in a folder, if the file system supports locks."""
     if sys.platform == "win32":
         yield
         return

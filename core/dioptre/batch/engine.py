@@ -13,7 +13,7 @@ from dioptre_link.errors import DioptreError
 
 from .work import NOT_HERE, Failed, Outcome, Task
 
-_LOOK_S = 1.0  # interval for checking whether new workers have joined
+_LOOK_S = 1.0  # interval of checks for workers that have joined
 
 
 class WorkerLostError(DioptreError):
@@ -39,15 +39,16 @@ class Executor(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class _Try:
     task: Task
-    # Its worker crashed before: nothing runs beside it, so that another crash is certainly its own.
+    # After a crash, the task is tried once more without any others, so that another crash is certainly its fault.
     alone: bool = False
 
 
 def run(tasks: Iterable[Task], executor: Executor, *, done: Callable[[Task, Outcome], None]) -> None:
-    """Run all tasks, in order as far as there is room; call `done` with each as it ends.
+    """Start all tasks in order, as many at a time as the executor has room for; call `done` when one ends.
 
-    A picture whose worker crashed is tried once more, alone. If a worker cannot read a picture's path, its bytes
-    are sent. `done` may raise an exception to stop; `executor` is closed in any case.
+    A picture whose worker crashed is tried once more, while no other is running. If a worker cannot read the
+    picture at its path, the task is repeated with the picture's bytes. `done` may raise an exception to stop;
+    `executor` is always closed at the end.
     """
     waiting = deque(_Try(task=task) for task in tasks)
     running: dict[Future[Outcome], _Try] = {}
@@ -79,7 +80,7 @@ def _may_begin(each: _Try, executor: Executor, running: Mapping[Future[Outcome],
 
 
 def _judge(each: _Try, future: Future[Outcome]) -> tuple[_Try | None, Outcome]:
-    """Return the next attempt, or None if there is none, and the outcome of this one."""
+    """Return the next attempt, or None if there will be no more, and the outcome of this attempt."""
     try:
         outcome = future.result()
     except WorkerLostError as error:

@@ -1,8 +1,8 @@
-"""Local worker processes: one per core, as far as memory allows.
+"""Local worker processes: one per core, or fewer if there is not enough memory for that.
 
 One process per core finishes at least as many pictures an hour as one process on all cores (XLA's threads wait for
-each other), and a picture that crashes its process affects no others. Each process has its own executor, which
-shows whose process crashed.
+each other), and a picture that crashes its process does not affect the others. Each process has its own executor,
+which shows which picture caused a crash.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def budget_bytes() -> int:
 
 
 class LocalExecutor:
-    """At most `processes` workers, and fewer if the memory of `budget_bytes` is used up.
+    """Up to `processes` local workers, fewer if their tasks would need more than `budget_bytes` of memory.
 
-    do: function that executes a task in a worker; tests use a different one.
+    The argument `do` executes a task in a worker; tests replace it.
     """
 
     def __init__(self, *, processes: int, budget_bytes: int, do: Callable[[Task], Outcome] = work.make) -> None:
@@ -68,7 +68,7 @@ class LocalExecutor:
     def close(self) -> None:
         for lane in self._lanes:
             lane.kill()
-        scratch.sweep()  # remove temporary folders of the killed processes
+        scratch.sweep()  # remove the temporary folders of processes that were killed
 
 
 class _Lane:
@@ -99,7 +99,7 @@ class _Lane:
         return answer
 
     def _pass_on(self, answer: Future[Outcome], inner: Future[Outcome]) -> None:
-        # Cancelled before it started: the batch ended while the process was still starting.
+        # The task is cancelled if the batch ended while its process was still starting.
         error: BaseException | None = Cancelled() if inner.cancelled() else inner.exception()
         if isinstance(error, BrokenProcessPool):
             self._executor, self._processes = None, []
@@ -127,12 +127,12 @@ def _begin(threads: int) -> None:
 
 def _end_with(parent: BaseProcess) -> None:
     parent.join()
-    os._exit(1)  # the parent was killed: nothing will receive the result
+    os._exit(1)  # the parent has ended, so nobody will receive the result
 
 
 @contextmanager
 def _unheard_interrupts() -> Iterator[None]:
-    """Start processes with SIGINT blocked: Ctrl-C reaches all processes of a terminal; the parent handles it."""
+    """Block SIGINT in new processes: Ctrl-C reaches every process of a terminal, but only the parent handles it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

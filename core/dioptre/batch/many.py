@@ -3,8 +3,8 @@
 They load a network once and keep it. The scheduler passes a picture to another worker if its worker is lost.
 Results are returned as bytes, so workers need no shared disk and write no files.
 
-Anyone who can reach a Dask scheduler can join it as a worker, and Dask unpickles what workers return. So a
-scheduler on another machine must use TLS, whose certificates determine who belongs to it, and results are never
+Anyone who can reach a Dask scheduler can join it as a worker, and Dask unpickles what workers return. Therefore, a
+scheduler on another machine must use TLS, whose certificates determine who may join, and results are never
 unpickled here.
 """
 
@@ -27,12 +27,13 @@ from . import packing, work
 from .engine import WorkerLostError
 from .work import Failed, Outcome, Task
 
-CONNECT_S = 15.0  # a scheduler answers at once; this allows for slow networks
+CONNECT_S = 15.0  # time limit for connecting: a scheduler answers at once, but the network may be slow
 _INSTALL = "Install it: python3 install.py python -m pip install --require-hashes -r locks/distributed.txt"
 _LOOPBACK_NAMES = ("localhost", "ip6-localhost")
-_DESERIALIZERS = ["dask", "msgpack", "error"]  # pickle is left out deliberately
-_AHEAD = 2  # pictures in progress or queued per worker thread, so that the next one is ready when one ends
-_RETRIES = 2  # retries of a picture whose worker raised an exception; the scheduler counts lost workers separately
+_DESERIALIZERS = ["dask", "msgpack", "error"]  # pickle is left out for security
+_AHEAD = 2  # number of pictures per worker thread: one in progress and one queued, so that no thread waits
+# Number of retries after a worker raised an exception; the scheduler counts lost workers separately.
+_RETRIES = 2
 
 
 class SchedulerError(DioptreError):
@@ -50,14 +51,14 @@ class UntrustedSchedulerError(DioptreError):
 class DaskExecutor:
     """The workers of the scheduler at `address`, such as tcp://10.0.0.5:8786.
 
-    do: function that executes a task in a worker; tests use a different one.
+    The argument `do` executes a task in a worker; tests replace it.
     """
 
     def __init__(
         self, address: str, *, timeout_s: float = CONNECT_S, do: Callable[[Task], Outcome] | None = None
     ) -> None:
         try:
-            # Distributed has no type information for the functions used here.
+            # The package `distributed` has no type information for the functions used here.
             distributed: Any = import_module("distributed")
         except ImportError as error:
             raise DioptreError(
@@ -69,9 +70,8 @@ class DaskExecutor:
         require_trusted(address)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # warnings about other package versions; `make` rejects other versions of Dioptre
+                # Dask warns about other package versions; `make` checks the version of Dioptre.
+                warnings.simplefilter("ignore")
                 self._client = distributed.Client(
                     address,
                     timeout=timeout_s,
@@ -89,7 +89,7 @@ class DaskExecutor:
         self._do = do or make_on_worker
 
     def has_room(self, task: Task, running: Iterable[Task]) -> bool:
-        """Return whether the workers, including new ones, have room; they take pictures as they become free."""
+        """Return whether the workers, including new ones, have room for another picture."""
         threads: int = sum(self._client.nthreads().values())
         return len(list(running)) < _AHEAD * max(1, threads)
 
@@ -97,21 +97,21 @@ class DaskExecutor:
         answer: Future[Outcome] = Future()
         answer.set_running_or_notify_cancel()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # warnings about large pictures
+            warnings.simplefilter("ignore")  # Dask warns about large tasks
             inner = self._client.submit(_packed_by, self._do, task, pure=False, retries=_RETRIES)
         self._pending.add(inner)
         inner.add_done_callback(partial(self._pass_on, answer))
         return answer
 
     def _pass_on(self, answer: Future[Outcome], inner: Any) -> None:
-        """Pass on the outcome. Dask's own executor is not used: it would hang if a result could not be read."""
+        """Pass on the outcome. Dask's own executor is not used, because it hangs if a result cannot be read."""
         self._pending.discard(inner)
         try:
             data = _bytes_of(inner)
             answer.set_result(packing.unpacked(bytes(data)))
         except packing.BadOutcomeError as error:
             answer.set_result(Failed.by(error))
-        except (CancelledError, OSError):  # the scheduler ended or forgot this client
+        except (CancelledError, OSError):  # the scheduler has ended, or no longer knows this client
             answer.set_exception(
                 SchedulerError(
                     "The connection to the scheduler was lost.",
@@ -137,7 +137,7 @@ def _bytes_of(inner: Any) -> Any:
     try:
         data = inner.result()
     except (TypeError, ValueError) as error:
-        if inner.status == "finished":  # it arrived but was not deserialised: a pickle
+        if inner.status == "finished":  # it arrived, but as a pickle, which is not deserialised
             raise packing.BadOutcomeError from error
         raise
     if not isinstance(data, bytes | bytearray | memoryview):

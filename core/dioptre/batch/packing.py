@@ -1,4 +1,4 @@
-"""Encode an outcome as bytes: JSON followed by the files. No pickle, so data from a sender is never executed."""
+"""Encode an outcome as bytes: JSON followed by the files. Unlike a pickle, it cannot execute code when read."""
 
 from __future__ import annotations
 

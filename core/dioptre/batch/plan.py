@@ -22,8 +22,8 @@ from .work import result_base
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif", ".gif"}
 )
-_MAX_RECIPE = 1 << 20  # limit in bytes; a recipe with its options and files has a few thousand
-PREVIEWS = "contact-sheet"  # folder of the small pictures, next to the page
+_MAX_RECIPE = 1 << 20  # size limit for a recipe, in bytes; one with its options and files has a few thousand
+PREVIEWS = "contact-sheet"  # folder with the small pictures, next to the contact sheet itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,16 +88,17 @@ def items(folder: Path, output: Path) -> list[Item]:
 class State(Enum):
     """The state of a picture's result in the output folder."""
 
-    MISSING = "missing"  # there is none, or it is of another picture or recipe
-    DAMAGED = "damaged"  # it is of this picture and recipe, but was changed after it was written
+    MISSING = "missing"  # there is no result, or it belongs to another picture or recipe
+    DAMAGED = "damaged"  # it belongs to this picture and recipe, but was changed later
     FINISHED = "finished"
 
 
 def state(item: Item, chosen: Recipe, *, sha256: str, everything: bool) -> State:
     """Return the state of the result of this picture and recipe.
 
-    The recipe next to a result lists the files that belong to it, with sizes and SHA-256. A recipe of an older
-    Dioptre does not; its picture is decoded instead. If the recipe names networks, their checksums must match too.
+    The recipe next to a result lists the files that belong to it, with sizes and SHA-256. Recipes written
+    by older versions of Dioptre do not, so the result is decoded instead. If the recipe names networks, their
+    checksums must match too.
     """
     base = item.base(chosen)
     try:
@@ -136,7 +137,7 @@ def _decodes(path: Path) -> bool:
     except (problems.DamagedPicture, problems.NotAPicture):
         return False
     except DioptreError:
-        return True  # too large to decode now, which does not mean that it is damaged
+        return True  # too large to decode with the memory available, but not damaged
 
 
 def _unpacks(path: Path) -> bool:
@@ -150,7 +151,7 @@ def _unpacks(path: Path) -> bool:
 
 
 def result_of(item: Item, chosen: Recipe) -> Path | None:
-    """Return the picture (or the depth) that was computed from this item; None if there is none."""
+    """Return the path of this item's result, a picture or a depth map; None if there is none."""
     base = item.base(chosen)
     for suffix in sorted({*SUFFIXES, item.source.suffix}):
         if (path := item.folder / f"{base}{suffix}").is_file():

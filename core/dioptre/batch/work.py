@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
     from dioptre.recipes.on_file import Followed
 
-PREVIEW_PX = 900  # longer side of the small pictures on the contact sheet
+PREVIEW_PX = 900  # longer side, in pixels, of the small pictures on the contact sheet
 _PREVIEW_QUALITY = 84
-NOT_HERE = "input-not-here"  # error code: the worker cannot read the file or finds another one, and needs its bytes
+# Error code of a worker that cannot read the picture's file, or finds a different one, and needs its bytes instead.
+NOT_HERE = "input-not-here"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A picture and the work to do.
+    """A picture to process and the recipe to apply.
 
     Attributes:
         name: name of the picture in the batch.
@@ -91,7 +92,8 @@ def prepare(*, threads: int) -> None:
         return
     from dioptre import runtime
 
-    os.environ["NPROC"] = os.environ["PJRT_NPROC"] = str(threads)  # XLA reads these before the number of cores
+    # If these variables are set, XLA uses them instead of the number of cores.
+    os.environ["NPROC"] = os.environ["PJRT_NPROC"] = str(threads)
     runtime.prepare()
 
 
@@ -211,7 +213,7 @@ def _files(followed: Followed, task: Task, scratch: Path) -> tuple[dict[str, byt
 
 
 def result_base(stem: str, operation: str) -> str:
-    """Return the start of the names of a picture's results, as `write_result` forms them."""
+    """Return the start of the file names that `write_result` gives to a picture's results."""
     return f"{stem}-{operation.replace('_', '-')}"
 
 
@@ -223,7 +225,7 @@ def _flat(followed: Followed) -> np.ndarray | None:
 
 
 def _plane(followed: Followed) -> np.ndarray:
-    """Return the mask of a selection, or else the depth."""
+    """Return the mask if the result is a selection, or else the depth."""
     layers = followed.result.layers
     for role in ("selection", "depth"):
         for layer in layers:
@@ -235,7 +237,7 @@ def _plane(followed: Followed) -> np.ndarray:
 
 
 def _preview(pixels: np.ndarray) -> bytes:
-    """Encode a small JPEG with transparent areas on white."""
+    """Encode a small JPEG, with transparent areas composited on white."""
     import numpy as np
     from PIL import Image
 

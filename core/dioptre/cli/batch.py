@@ -107,7 +107,7 @@ def command(
 
 
 class _Watcher:
-    """Observer that reports failures to programs at once, but to people at the end, below the progress."""
+    """An observer that reports failures at once in JSON, but at the end, below the progress, in text."""
 
     def __init__(self, report: Reporter) -> None:
         self._report = report

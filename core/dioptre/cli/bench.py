@@ -24,8 +24,8 @@ from .reporting import say
 if TYPE_CHECKING:
     import numpy as np
 
-_PREVIEW_MEGAPIXELS = 0.27  # size of the previews in editors: 640 pixels wide
-_ENLARGED_MEGAPIXELS = 0.25  # size before the enlargement to 16 times as many pixels
+_PREVIEW_MEGAPIXELS = 0.27  # size of the previews in editors, which are 640 pixels wide
+_ENLARGED_MEGAPIXELS = 0.25  # size of the picture that is enlarged to 16 times as many pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Row:
         megapixels: size of the input.
         first_s: time of the first run, including loading and compiling (or reading compiled programs).
         wall_s: shortest time of the later runs.
-        cpu_s: least CPU time of the later runs, over all threads.
+        cpu_s: smallest CPU time of the later runs, summed over all threads.
         peak_gib: peak memory of the process so far.
     """
 
@@ -195,7 +195,7 @@ Prepared = Callable[[], Callable[[], object]]
 
 
 def _tasks(megapixels: float) -> Iterator[tuple[str, tuple[float, Prepared]]]:
-    """Yield the name, the input's megapixels and the task of each row, sorted by memory use."""
+    """Yield the name, the size of the input in megapixels and the task of each row, by increasing memory use."""
     from dioptre.imaging.layers import Inputs
     from dioptre.recipes.apply import apply
 
@@ -217,7 +217,7 @@ def _tasks(megapixels: float) -> Iterator[tuple[str, tuple[float, Prepared]]]:
 
 
 def scene(megapixels: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return picture and disparity (4:3) of a synthetic scene: a wall, an approaching floor, a ball in focus."""
+    """Return the picture and disparity of a synthetic scene (4:3): a wall, a floor and a ball in focus."""
     import numpy as np
 
     from dioptre.imaging.resize import resize

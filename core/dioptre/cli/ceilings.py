@@ -1,4 +1,4 @@
-"""Measure the machine's peak performance, and what fraction of it networks and passes over a picture reach."""
+"""Measure the machine's peak performance, and the fraction of it that networks and passes over pixels reach."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dioptre.models.loaded import Loaded
 
 _PRODUCT_SIDE = 2048
-_PASS_BYTES = 192 << 20  # larger than any cache
+_PASS_BYTES = 192 << 20  # size of each array in a pass over memory: larger than any processor cache
 _TIMES = 3
 _NETWORKS = {
     "depth-network": ("depth", (2, 392, 518, 3)),
@@ -23,11 +23,11 @@ _NETWORKS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Ceilings:
-    """Peak performance per CPU second, from the fastest run, which other programs influence least.
+    """Peak performance per CPU second, taken from the fastest run, the one least disturbed by other programs.
 
     Attributes:
-        gflop_per_cpu_s: GFLOP of a product of two float32 matrices.
-        gb_per_cpu_s: GB read and written by a sum of two arrays.
+        gflop_per_cpu_s: GFLOP per CPU second in a product of two float32 matrices.
+        gb_per_cpu_s: GB per CPU second that the sum of two arrays reads and writes.
     """
 
     gflop_per_cpu_s: float
@@ -36,16 +36,16 @@ class Ceilings:
 
 @dataclass(frozen=True, kw_only=True)
 class Reached:
-    """The performance reached by a network or a pass.
+    """The performance reached by a network or a pass over a picture.
 
     Attributes:
         name: name of the network or the pass.
-        amount: GFLOP of a network, or the minimum of GB that a pass must read and write.
+        amount: number of GFLOP of a network, or smallest number of GB that a pass has to read and write.
         unit: unit of `amount`.
         cpu_s: CPU time.
-        share: fraction of the peak performance, 0 to 1. The rest is work that the peak does not include:
-            element-wise functions and intermediate results of a network, or the arithmetic and additional passes of
-            a pass.
+        share: fraction of the peak performance, 0 to 1. The rest is spent on work that `amount` does not count:
+            element-wise functions and intermediate results of a network, or the arithmetic of a pass and its
+            additional reads and writes.
     """
 
     name: str
@@ -99,7 +99,7 @@ def _networks(most: Ceilings) -> Iterator[Reached]:
 
 
 def product_flop(jaxpr: Any) -> float:
-    """Count multiplications and additions in all matrix products and convolutions, with all loop iterations.
+    """Count multiplications and additions in matrix products and convolutions, including every loop iteration.
 
     XLA's own count includes the body of a loop only once.
     """
@@ -142,7 +142,7 @@ def _passes(most: Ceilings) -> Iterator[Reached]:
 
 
 def _least_cpu_s(work: Callable[[], object]) -> float:
-    work()  # compile, and allocate memory
+    work()  # the first run compiles the function and allocates memory
     least = float("inf")
     for _ in range(_TIMES):
         began = time.process_time()

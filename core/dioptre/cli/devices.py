@@ -1,4 +1,4 @@
-"""Checks of `doctor` for computation: the device, the runtime, and the reasons for them."""
+"""Checks of `doctor` for computation: which device and which runtime are used, and why."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from .finding import ERROR, OK, WARNING, Finding
 
 _REINSTALL = "Run: python3 install.py --repair"
-_PLUGIN = "jax_cuda12_plugin"  # part of the extra `gpu`
+_PLUGIN = "jax_cuda12_plugin"  # package that the optional dependencies `gpu` install
 _DRIVER = Path("/proc/driver/nvidia/version")
 
 

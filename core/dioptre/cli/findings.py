@@ -20,7 +20,7 @@ from . import devices, trials
 from .finding import ERROR, OK, WARNING, Finding
 
 GIB = 1 << 30
-_MEMORY_WANTED_BYTES = 4 * GIB  # a 12-megapixel portrait needs up to 3 GiB
+_MEMORY_WANTED_BYTES = 4 * GIB  # recommended free memory: a portrait of 12 megapixels needs up to 3 GiB
 _DISK_WANTED_BYTES = 1 * GIB
 _REINSTALL = "Run: python3 install.py --repair"
 
@@ -54,7 +54,7 @@ def python() -> Iterator[Finding]:
 
 
 def environment() -> Iterator[Finding]:
-    """Check that the installer's environment is used and complete."""
+    """Check that the installer's environment is in use and complete."""
     folder = paths.environment_dir()
     if Path(sys.prefix).resolve() != folder.resolve():
         yield Finding(

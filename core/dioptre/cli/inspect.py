@@ -18,7 +18,7 @@ from .reporting import reporter, say
 if TYPE_CHECKING:
     from dioptre.files import Note
 
-_SOURCE_TYPES = {  # IPTC's terms in plain English
+_SOURCE_TYPES = {  # IPTC's digital source types, described in plain English
     "algorithmicallyEnhanced": "altered by an algorithm, content unchanged",
     "compositeWithTrainedAlgorithmicMedia": "partly made up by a trained algorithm",
     "trainedAlgorithmicMedia": "made up by a trained algorithm",

@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from types import FrameType
 
-# Time for cleaning up after a cancellation; a further signal after that ends the process at once.
+# Time for cleaning up after a cancellation; if another signal arrives later than this, the process ends at once.
 _PATIENCE_S = 3.0
 _IMPORT_LOOK_S = 0.02
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
@@ -19,19 +19,19 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 class Interrupts:
     """A signal handler that raises KeyboardInterrupt once; further signals are ignored during the clean-up.
 
-    A signal during an import is raised after the import: the initialisation of an extension module would turn it
-    into another error or end the process.
+    If a signal arrives during an import, the exception is raised after it: during the initialisation of an
+    extension module, it would become another error or end the process.
     """
 
     def __init__(self) -> None:
         self._arrivals: int | None = None
         self._first: int | None = None
         self._since = 0.0
-        self._due = False  # whether an interrupt must be raised, or raised again
+        self._due = False  # whether KeyboardInterrupt still has to be raised
         self._reminded = False
 
     def install(self) -> None:
-        """Handle every signal that the caller has not chosen to ignore, as `nohup` does."""
+        """Handle every signal that the caller does not ignore (as `nohup` ignores SIGHUP)."""
         self._arrivals = _in_order_of_arrival()
         for number in _numbers():
             if signal.getsignal(number) is not signal.SIG_IGN:
@@ -40,8 +40,8 @@ class Interrupts:
     def close(self) -> None:
         """Ignore signals from now on: the exit code is final.
 
-        If a KeyboardInterrupt left code run by `exec`, as in `dataclass`, Python ends with SIGINT regardless of the
-        exit code, even if the exception was caught later. Running an empty string with `exec` resets this.
+        If a KeyboardInterrupt ever propagated out of code run by `exec`, as in `dataclass`, Python ends with SIGINT
+        regardless of the exit code, even if the exception was caught later. Running an empty string resets this.
         """
         exec("")  # noqa: S102
         for number in _numbers():
@@ -68,13 +68,13 @@ class Interrupts:
         if not self._due:
             return
         if _importing(frame):
-            _thread.start_new_thread(self._remind, ())  # this low-level call takes no lock that is held here
+            _thread.start_new_thread(self._remind, ())  # takes no lock that the interrupted code may hold
             return
         self._since, self._due = time.monotonic(), False
         raise KeyboardInterrupt
 
     def _earliest(self, number: int) -> int:
-        """Return the first signal to arrive; after a long call, Python handles signals in numerical order."""
+        """Return the signal that arrived first, since Python handles pending signals in numerical order."""
         if self._arrivals is None:
             return number
         with suppress(OSError):

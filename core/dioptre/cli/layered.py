@@ -44,7 +44,7 @@ def enlarge(source: Path, options: Mapping[str, Any], *, file: Path, force: bool
     check_free(file, force=force)
     report.begin(str(source))
     runtime.prepare_if_needed()
-    from dioptre.pipelines.super_resolution import enlarger  # loads JAX, which must be set up first
+    from dioptre.pipelines.super_resolution import enlarger  # loads JAX, which has to be set up first
 
     messages: list[str] = []
     depth = files.read_openraster_depth(source)

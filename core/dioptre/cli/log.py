@@ -1,4 +1,4 @@
-"""The log file of the command line: commands, events, and tracebacks that users need not see."""
+"""The log file of the command line: commands, events, and tracebacks that are not shown to users."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def stop() -> None:
     """Close the log."""
     for handler in list(LOGGER.handlers):
         LOGGER.removeHandler(handler)
-        with suppress(OSError):  # the disk may be full
+        with suppress(OSError):  # closing flushes the log, and the disk may be full
             handler.close()
-    LOGGER.addHandler(logging.NullHandler())  # without any handler, Python prints to standard error
+    LOGGER.addHandler(logging.NullHandler())  # otherwise, Python would print to standard error
 
 
 def path() -> Path:

@@ -25,7 +25,7 @@ _METAVARS = {
     Kind.STROKES: "FILE",
 }
 
-_MOST_BYTES = 1 << 20  # limit for a file of strokes, which has at most a tenth of it
+_MOST_BYTES = 1 << 20  # size limit for a file of strokes, ten times as large as any valid one
 
 
 class ParameterType(click.ParamType[Any]):
@@ -59,7 +59,7 @@ def _text_of(file: Path) -> str:
 
 
 class GroupedCommand(click.Command):
-    """A command whose help lists the options by the groups of the operation's description."""
+    """A command whose help lists its options in the same groups as the operation's description."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
@@ -104,7 +104,7 @@ def given(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settings(pairs: Iterable[str]) -> dict[str, str]:
-    """Parse `--set key=value` options; the values are checked later, by the operations that have them."""
+    """Parse `--set key=value` options; each value is checked later, by the operation that has the option."""
     found: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -137,7 +137,7 @@ def _option(parameter: Parameter) -> Callable[[F], F]:
     else:
         spelling = name
         attributes["type"] = ParameterType(parameter)
-    if parameter.kind is Kind.POINTS:  # repeated for each point
+    if parameter.kind is Kind.POINTS:  # the user repeats the option for each point
         attributes |= {"multiple": True, "callback": lambda _context, _option, given: sum(given or (), ())}
     return click.option(spelling, parameter.name, help=_help(parameter), **attributes)
 

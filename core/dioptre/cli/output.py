@@ -1,6 +1,6 @@
-"""Writing to standard output and error, which may be closed, on a full disk, or without a reader.
+"""Write to standard output and error, even if they are closed, redirected to a full disk, or without a reader.
 
-None of this affects files that were written, and an error of the output never hides what was done.
+None of this affects the files that a command writes, and a failed output never hides what was done.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def occupy() -> None:
 def write(line: str, stream: Any) -> None:
     """Write a line immediately, in the terminal's encoding, which may lack some letters.
 
-    Writing to a closed stream has no effect. An error of standard error is ignored, because it could not be
-    reported anywhere.
+    Writing to a closed stream has no effect. If standard error cannot be written, that is ignored, because it could
+    not be reported anywhere.
 
     Raises:
         OutputError: standard output cannot be written.
@@ -52,7 +52,7 @@ def write(line: str, stream: Any) -> None:
     try:
         stream.write(writable(line, encoding) + "\n")
         stream.flush()
-    except (OSError, ValueError) as error:  # ValueError: Python itself has closed the stream
+    except (OSError, ValueError) as error:  # a ValueError means that Python has closed the stream
         _drop(stream)
         if stream is not sys.stderr:
             raise explained(error) from error
@@ -73,7 +73,7 @@ def settle() -> bool:
 
 
 def explained(error: OSError | ValueError) -> OutputError:
-    """Convert an exception of a stream that cannot be written to an OutputError."""
+    """Convert the exception raised by writing to a stream to an OutputError."""
     if isinstance(error, BrokenPipeError):
         return ReaderLeftError(
             "The program reading the output has exited.", hint="Check the messages of that program."

@@ -56,7 +56,7 @@ def remove(gimp_dir: Path | None, krita_dir: Path | None) -> None:
 
 
 def _homes(gimp_dir: Path | None, krita_dir: Path | None) -> list[tuple[Any, Any]]:
-    """Return pairs of an editor's module and one of its folders: the given ones, or all that exist."""
+    """Return pairs of an editor's module and one of its folders: the folders given, or all that exist."""
     if gimp_dir or krita_dir:
         named: list[tuple[Any, Any]] = []
         if gimp_dir:

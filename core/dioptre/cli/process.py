@@ -31,7 +31,7 @@ from dioptre_link.recipe import Recipe, Step
 from . import log
 from .reporting import Reporter
 
-_FOLLOWED = 0.9  # fraction of the progress; the rest is for writing
+_FOLLOWED = 0.9  # fraction of the progress reserved for running the recipe; the rest is for writing files
 _LAYERED = ".ora"
 _POINTS = ".ply"
 
@@ -81,7 +81,7 @@ def every(
     failed = 0
     for source in sources:
         try:
-            for suffix in ("ora", "json"):  # fail before minutes are spent
+            for suffix in ("ora", "json"):  # fails now rather than after minutes of computing
                 _require_writable(folder / f"{source.stem}-{name}.{suffix}", force=force)
             with _measured(source, report):
                 job = _follow(source, chosen, depth=depth, report=report, selection=selection)
@@ -170,7 +170,7 @@ def one(
             files.write_depth(layers[0].pixels, file, force=force, permissions_of=inputs)
         else:
             flat = flat_of(job.result)
-            assert flat is not None  # the operation produces a picture
+            assert flat is not None  # all other operations produce a picture
             pixels = flat.pixels
             name = last.operation
             note = notes.make(operation=name, models=job.result.models, recipe=content)
@@ -211,7 +211,7 @@ def _write_metric(job: Followed, file: Path, *, force: bool, inputs: Sequence[Pa
 
 @contextmanager
 def reporting(report: Reporter) -> Iterator[Reporter]:
-    """Remove the progress bar in any case, before an error is reported; then raise errors of the output."""
+    """Always remove the progress bar before an error is reported; at the end, raise any error of the output."""
     try:
         yield report
     finally:
@@ -230,7 +230,7 @@ def _follow(
 ) -> Followed:
     runtime.prepare_if_needed()
     apart.reader().start()
-    import_module("jax")  # every operation needs it; meanwhile, the process that decodes the picture starts
+    import_module("jax")  # needed anyway; loads while the decoding process starts
     return follow_on_file(
         chosen,
         source,
@@ -265,7 +265,7 @@ def _require_different_names(sources: Sequence[Path]) -> None:
 
 
 def _require_writable(file: Path, *, force: bool) -> None:
-    """Raise the errors of writing `file` that can be foreseen before there is anything to write."""
+    """Raise those errors of writing `file` that can be detected before there is anything to write."""
     check_free(file, force=force)
     there = next(parent for parent in file.absolute().parents if parent.exists())
     if not there.is_dir():

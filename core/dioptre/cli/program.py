@@ -1,7 +1,7 @@
-"""The name of this command line for usage lines and hints, depending on how the user started it.
+"""The command that starts this program, as shown in usage lines and hints.
 
-Messages name commands as `dioptre COMMAND`. Users who started it through install.py have no `dioptre` on the PATH;
-for them, commands are shown as `python3 install.py COMMAND`.
+Messages name commands as `dioptre COMMAND`. Users who started Dioptre through install.py have no `dioptre` on the
+PATH; they are shown `python3 install.py COMMAND` instead.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _COMMAND = re.compile(rf"(?<=['`]){_NAME}(?= [a-z])|(?<=: ){_NAME}(?= [a-z])")
 
 
 def program() -> str:
-    """Return the text to type before the name of a command."""
+    """Return the text to type before the name of a subcommand."""
     if given := os.environ.get(VARIABLE):
         return given
     typed = Path(sys.argv[0])
@@ -29,5 +29,5 @@ def program() -> str:
 
 
 def for_reader(text: str) -> str:
-    """Rewrite the commands in a text as this user must type them."""
+    """Rewrite the commands in a text to those that this user has to type."""
     return _COMMAND.sub(lambda _: program(), text)

@@ -100,7 +100,7 @@ def _logs() -> Iterator[tuple[str, str]]:
 
 
 def harmless(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the harmless parts of a log: times and levels, places in the code, types of errors."""
+    """Yield the harmless parts of a log: times, levels, places in the code, and types of errors."""
     for line in lines:
         if head := _HEAD.match(line):
             yield f"{head['when']} {head['level']}"

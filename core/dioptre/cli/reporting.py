@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
-_JSON_STEP = 0.01  # progress is omitted if it differs less than this from the last line
+_JSON_STEP = 0.01  # smallest change of the progress, 0 to 1, for which a JSON line is printed
 
 
 @runtime_checkable
 class Reporter(Protocol):
-    """Receiver of the progress and the results of the inputs, one after another."""
+    """The receiver of progress, results and errors, for one input after another."""
 
     def begin(self, name: str) -> None:
         """Start the report of an input."""
@@ -99,7 +99,7 @@ class JsonReporter:
 
     @staticmethod
     def _write(line: Mapping[str, Any]) -> None:
-        say(json.dumps(line))  # ASCII works in the encoding of any terminal
+        say(json.dumps(line))  # escapes to ASCII, which every encoding can represent
 
 
 class WordReporter:
@@ -169,7 +169,7 @@ class WordReporter:
 
 
 class _Lost:
-    """Memory of a failed standard output, so that the work in progress can be completed first."""
+    """A record of errors on standard output, so that the work in progress can finish before they are raised."""
 
     def __init__(self) -> None:
         self.error: output.OutputError | None = None
@@ -179,7 +179,7 @@ class _Lost:
         """Record an OutputError instead of raising it.
 
         Args:
-            files: written files, which are listed on standard error if standard output has failed.
+            files: files that were written; they are listed on standard error if standard output has failed.
         """
         try:
             yield
@@ -190,12 +190,12 @@ class _Lost:
                 say(translated(Message("Wrote {file}.", file=str(file))), error=True)
 
     def require_reader(self) -> None:
-        """Raise the error if the reader of standard output has exited."""
+        """Raise the recorded error if the reader of standard output has exited."""
         if isinstance(self.error, output.ReaderLeftError):
             raise self.error
 
     def require_heard(self) -> None:
-        """Raise the error if any output was lost."""
+        """Raise the recorded error if any output was lost."""
         if self.error is not None:
             raise self.error
 

@@ -25,7 +25,7 @@ _SEEN_PX = 64
 
 
 def pictures(sources: Sequence[Path]) -> list[Path]:
-    """Return the files, and the pictures in the folders sorted by name; raise UsageError for an empty folder."""
+    """Return the files and, sorted by name, the pictures in the folders; raise UsageError for an empty folder."""
     found: list[Path] = []
     for source in sources:
         if not source.is_dir():
@@ -115,7 +115,7 @@ def _require_series(options: Mapping[str, Any], reference: Path | None, output: 
 
 
 def _targets(sources: Sequence[Path], folder: Path) -> list[Path]:
-    """Return the paths of the results, named like the pictures, but .png if their format cannot be written."""
+    """Return the paths of the results: names of the pictures, but with .png if their format cannot be written."""
     seen: dict[Path, Path] = {}
     for source in sources:
         target = folder / source.name
@@ -139,9 +139,10 @@ def _targets(sources: Sequence[Path], folder: Path) -> list[Path]:
 
 
 def _shared(sources: Sequence[Path], report: Reporter) -> dict[Path, tuple[np.ndarray, ...]]:
-    """Return small versions of the pictures that determine each picture's light; skip unreadable pictures."""
+    """Return small versions of the pictures that determine the light of each picture; skip unreadable ones."""
     runtime.prepare_if_needed()
-    from dioptre.pipelines.light import estimate_light, thumbnail  # loads JAX, which must be set up first
+    # These modules load JAX, which has to be set up first.
+    from dioptre.pipelines.light import estimate_light, thumbnail
     from dioptre.pipelines.series import groups, speakers
 
     report.begin(str(sources[0].parent))

@@ -1,4 +1,4 @@
-"""Checks of `doctor` that try something out: access to the worker's secrets, sandboxes, and a tiny job."""
+"""Checks of `doctor` by trial: access to the worker's secrets, editors in sandboxes, and a tiny job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dioptre_link.start import meeting_dir, rendezvous_file
 from .finding import ERROR, OK, WARNING, Finding
 
 _SIDE_PX = 64
-_SLOW_S = 60.0  # the first job on a machine compiles programs; later ones take a second
+_SLOW_S = 60.0  # a tiny job that takes longer is reported as slow; the first one also compiles programs
 
 
 def secrets() -> Iterator[Finding]:

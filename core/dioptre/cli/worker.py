@@ -45,7 +45,7 @@ def command(*, idle_minutes: float, no_warm_up: bool, with_port: bool, stop: boo
 
 
 def _check() -> int:
-    """Import everything that jobs import, and compute something, so that errors occur here and not in an editor."""
+    """Import what jobs import and compute something, so that errors appear here rather than in an editor."""
     from dioptre import runtime
 
     runtime.prepare_if_needed()

@@ -35,7 +35,7 @@ def serve(*, idle_minutes: float = IDLE_MINUTES, warm: bool = True, with_port: b
     status = work(run=_run, warm_up=warm_up.steps() if warm else (), idle_s=idle_minutes * 60, with_port=wanted)
     logging.shutdown()
     sys.stderr.flush()
-    os._exit(status)  # do not wait for a job that is still computing
+    os._exit(status)  # exits without waiting for a job that is still computing
 
 
 def _run(name: str, options: Mapping[str, Any], inputs: Inputs, progress: Progress) -> Result:

@@ -1,8 +1,9 @@
-"""Authentication of clients: they must send the worker's token and, on the Unix socket, run as its user.
+"""Authentication of clients: they must send the worker's token and, on the Unix socket, run as the same user.
 
 The Unix socket is in a folder that only its owner can access, and the system reports the user of the process at the
 other end. Any local user can connect to a port, so clients that have not sent their first line yet must not block
-others: at the limit, the one that has waited longest is disconnected. Each listener has its own limit.
+others: when the limit is reached, the client that has been silent longest is disconnected. Each listener has its
+    own limit.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import Any
 
 from dioptre_link.wire import decode_hello
 
-HELLO_TIMEOUT_S = 10.0  # genuine clients send hello immediately
-MAX_WAITING = 32  # limit for connections of one listener that have not sent the token yet
+HELLO_TIMEOUT_S = 10.0  # time limit for a client's first message, which genuine clients send immediately
+MAX_WAITING = 32  # maximum number of connections per listener that have not sent the token yet
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class Door:
 
 
 def _is_own(writer: asyncio.StreamWriter) -> bool:
-    """Return whether the process at the other end of a socket is this user's; True if the system cannot tell."""
+    """Return whether the process at the other end of a socket runs as this user; True if the system cannot tell."""
     uid = peer_uid(writer.get_extra_info("socket"))
     return uid is None or uid == os.getuid()
 
@@ -66,7 +67,7 @@ def peer_uid(connection: Any) -> int | None:
             _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
             return int(uid)
         if sys.platform == "darwin":
-            local_peercred, sol_local = 1, 0  # from sys/un.h; struct xucred begins with its version and the uid
+            local_peercred, sol_local = 1, 0  # from sys/un.h; struct xucred starts with a version and the uid
             _, uid = struct.unpack_from("2I", connection.getsockopt(sol_local, local_peercred, 76))
             return int(uid)
     except OSError:

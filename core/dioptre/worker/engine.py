@@ -37,10 +37,10 @@ QUIET_S = 1.5
 
 
 class Engine:
-    """A thread that runs tasks one at a time and, when there have been none for a while, warm-up steps.
+    """A thread that runs tasks one at a time and, after a quiet time without tasks, warm-up steps.
 
     A step of the warm-up compiles programs, which cannot be interrupted. While a session holds the engine because
-    it may request a preview at any moment, no step is started and a running one ends as soon as possible.
+    it may request a preview at any moment, no step is started and a running step ends as soon as possible.
     """
 
     def __init__(self, warm_up: Iterable[WarmUpStep] = (), *, quiet_s: float = QUIET_S) -> None:
@@ -76,7 +76,7 @@ class Engine:
             self._condition.notify_all()
 
     def hold(self, holder: object, *, needed: bool) -> None:
-        """Start no step of the warm-up as long as any holder needs the engine."""
+        """Set whether `holder` needs the engine; no warm-up step starts while any holder does."""
         with self._condition:
             (self._holders.add if needed else self._holders.discard)(holder)
             self._condition.notify_all()
@@ -120,14 +120,14 @@ class Engine:
     def _warm_up_once(self) -> None:
         try:
             step = self._warm_up[0]
-        except IndexError:  # stopped meanwhile
+        except IndexError:  # the engine was stopped in the meantime
             return
         began = time.monotonic()
         try:
             step(lambda _fraction, _phase: self._make_way(step))
         except Cancelled:
-            return  # the step is repeated when no task is waiting
-        except Exception:  # the job that needs this step will report the error  # noqa: BLE001
+            return  # the step is tried again when no task is waiting
+        except Exception:  # the job that needs the step's result will report the error  # noqa: BLE001
             _log.warning("Warming up: %s failed", _name(step), exc_info=True)
         else:
             _log.info("Warming up: %s, %.1f s", _name(step), time.monotonic() - began)

@@ -23,7 +23,7 @@ _BY_DESCRIPTOR = os.open in os.supports_dir_fd
 
 
 class Folder:
-    """The folder of one connection. It accepts plain names only, follows no links, and reads regular files only.
+    """The folder of one connection: it accepts only plain names, follows no links, and reads only regular files.
 
     The folder is kept open, so replacing it by a link later has no effect.
     """

@@ -34,8 +34,8 @@ from .request import UNPAINTED, Kept, Request
 Run = Callable[[str, Mapping[str, Any], Inputs, Progress], Result]
 """Function that runs an operation, given its name, checked options, inputs and progress."""
 
-_LOADED_BYTES = 40  # memory per pixel: float32 RGBA, a repaired copy, and bands
-_WHOLE_PIXELS = 50_000_000  # previews of larger pictures use the reduced picture alone
+_LOADED_BYTES = 40  # peak memory per pixel while loading: float32 RGBA, a repaired copy, and bands
+_WHOLE_PIXELS = 50_000_000  # for larger pictures, the networks of a preview see only the reduced picture
 _PLANES = (Role.DEPTH, Role.CONFIDENCE)
 _REPAIRED = "The picture had values that are not numbers (NaN or infinite); they were replaced."
 
@@ -186,13 +186,13 @@ def kept(request: Request, result: Result) -> dict[str, Kept]:
 def _without_own_estimate(request: Request) -> Request:
     """Remove depth that the operation itself would estimate from a preview with a subject or a lens in metres.
 
-    Clients return the depth of an earlier preview. The full-size picture's own depth, from the step cache, leads to
-    the same subject as the final result will have.
+    Clients pass back the depth that an earlier preview estimated. The depth of the full-size picture, which is in
+    the step cache, leads to the same subject as in the final result.
     """
     given = request.inputs.get(Input.DISPARITY)
     own = isinstance(given, Kept) and given.estimate and given.estimate == _estimate_name(request)
     finds = Input.SUBJECT in described(request.operation, request.options).optional_inputs
-    in_metres = request.options.get("lens_mm") is not None  # a depth layer alone does not contain metres
+    in_metres = request.options.get("lens_mm") is not None  # a depth layer alone has no metric scale
     if not own or not (finds or in_metres) or Input.SUBJECT in request.inputs or not choice.is_on():
         return request
     inputs = dict(request.inputs)
@@ -248,14 +248,14 @@ def _inputs(request: Request, loaded: Mapping[Input, Kept], size: tuple[int, int
 
 
 def _name(cache: StepCache, pixels_at_size: np.ndarray, picture: Kept) -> None:
-    """Tell the cache the identity of `pixels_at_size`; a cache in memory belongs to this picture anyway."""
+    """Give `pixels_at_size` a name in the cache; a cache in memory needs none, as it belongs to one picture."""
     if picture.digest or isinstance(cache, MemoryCache):
         height, width = pixels_at_size.shape[:2]
         cache.name(pixels_at_size, f"{picture.digest} {height}x{width}")
 
 
 def _fits(request: Request, name: Input, loaded: Kept, full: tuple[int, int]) -> bool:
-    """Return whether an input has the picture's size, or is depth of the size that the steps enlarge to."""
+    """Return whether an input has the picture's size, or is depth at the size after the steps that enlarge."""
     shape = loaded.values.shape[:2]
     if shape == full or name is not Input.DISPARITY:
         return shape == full
@@ -279,7 +279,7 @@ def _with_exact_values(request: Request, now: Kept) -> Kept:
 
 
 def _full_precision() -> AbstractContextManager[Any]:
-    """Compute products in float32 even if the device would use a shorter type by default."""
+    """Compute matrix products in full float32, even if the device uses a lower precision by default."""
     if "jax" not in sys.modules:
         return nullcontext()
     import jax

@@ -13,7 +13,7 @@ from . import libraries
 
 
 def listed() -> list[dict[str, Any]]:
-    """Return every network as in the message `networks`; it needs no NumPy, so it works right after a start."""
+    """Return all networks in the format of the message `networks`; works before NumPy is loaded."""
     return [asdict(network) for network in networks()]
 
 

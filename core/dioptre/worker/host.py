@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from .engine import Engine
 
 if TYPE_CHECKING:
-    from .execution import Run  # imports NumPy, which a new worker loads later
+    from .execution import Run  # it imports NumPy, which a new worker loads later
 
 
 @runtime_checkable
@@ -17,9 +17,9 @@ class Host(Protocol):
     """A server of client sessions.
 
     Attributes:
-        exchange: folder of the pixels of all sessions.
+        exchange: folder with a subfolder for the pixels of each session.
         engine: computes tasks one at a time.
-        hello: the server's part of the greeting.
+        hello: the worker's answer to a client's hello.
         run: function that runs an operation.
     """
 
@@ -29,7 +29,7 @@ class Host(Protocol):
     run: Run
 
     def touch(self) -> None:
-        """Restart the idle time, because there was activity."""
+        """Note activity: restart the countdown of the idle time."""
         ...
 
     def in_background(self, work: Callable[[], None]) -> None:
@@ -37,7 +37,7 @@ class Host(Protocol):
         ...
 
     def delivered(self) -> None:
-        """Note that a client was notified of a result and is about to open its files."""
+        """Note that a client was sent a result and is about to open its files."""
         ...
 
     def shut_down(self, *, when_idle: bool) -> None:

@@ -30,7 +30,7 @@ class Job:
     """A job from its message to its end.
 
     Attributes:
-        number: the client's number of the job.
+        number: number that the client gave the job.
         subject: description for the log.
         compute: returns the outcome or raises an exception.
         task: the engine's task.
@@ -56,7 +56,7 @@ class Job:
 
 def in_words(error: Exception) -> DioptreError:
     """Convert an exception to an error for the user."""
-    if isinstance(error, NetworkMissingError):  # editor users have a button and perhaps no command line
+    if isinstance(error, NetworkMissingError):  # editors have a button for the download
         return DioptreError(
             error.message, hint="Choose “Download” below the network's name.", code="network-missing"
         )

@@ -12,6 +12,6 @@ _importing = threading.Lock()
 
 
 def load() -> None:
-    """Import everything that jobs need; return at once if that has been done."""
+    """Import everything that jobs need; return at once if it is already imported."""
     with _importing:
         from . import execution, pixels, previews  # noqa: F401

@@ -37,7 +37,7 @@ from .server import Server
 if TYPE_CHECKING:
     from .execution import Run
 
-LOCK_TIMEOUT_S = 10.0  # a worker that is ending releases the lock within this time
+LOCK_TIMEOUT_S = 10.0  # a worker that is shutting down releases the lock within this time
 _LOG_BYTES = 1 << 20
 _LOG_FILES = 3
 
@@ -56,7 +56,7 @@ def work(*, run: Run, warm_up: Iterable[WarmUpStep], idle_s: float, with_port: b
         clean(exchange_dir())
         try:
             asyncio.run(_serve(run, warm_up, idle_s, with_port))
-        except Exception:  # the top of the process  # noqa: BLE001
+        except Exception:  # last resort: log any error  # noqa: BLE001
             _log.exception("The worker failed")
             return 1
         finally:
@@ -84,7 +84,7 @@ async def _serve(run: Run, warm_up: Iterable[WarmUpStep], idle_s: float, with_po
         await server.serve(ready)
     finally:
         if published and Rendezvous.read() == published[0]:
-            with suppress(OSError):  # a client may be reading it; without a worker's lock it has no meaning
+            with suppress(OSError):  # a client may be reading the file, which is ignored once the lock is free
                 held.unlink(rendezvous_file())
         _log.info("Worker ended")
 
@@ -122,7 +122,7 @@ def _open_log() -> None:
     handler.rotator = _rotate
     root = logging.getLogger()
     root.addHandler(handler)
-    root.setLevel(logging.WARNING)  # level for the messages of libraries
+    root.setLevel(logging.WARNING)  # libraries log only warnings and errors
     logging.getLogger("dioptre").setLevel(logging.INFO)
 
 

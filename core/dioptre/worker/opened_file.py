@@ -17,7 +17,9 @@ from dioptre.imaging.resize import resize
 from dioptre_link.errors import Cancelled, DioptreError
 
 _COMPARED_PX = (48, 48)
-_ALIKE = 0.9  # smallest correlation of two thumbnails; colour edits preserve it, crops and rotations do not
+# Smallest correlation between thumbnails of the file and of the editor's picture at which they count as the same
+# picture; colour edits preserve it, crops and rotations do not.
+_ALIKE = 0.9
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ def embedded_depth(path: str, picture: np.ndarray, *, check: apart.Check = apart
 def field_of_view(path: str, shape: tuple[int, ...], *, check: apart.Check = apart.no_check) -> FieldOfView | None:
     """Return the angle of view of a picture of `shape` that was opened from `path`; None if unknown.
 
-    It is also None if the picture is a crop of the file's, or if the file is missing or damaged.
+    It is unknown if the picture is a crop of the file, or if the file is missing or damaged.
     """
     try:
         source = apart.reader().describe(Path(path), check=check)

@@ -1,4 +1,4 @@
-"""A submitted job. This module imports neither NumPy nor JAX: the worker listens before they are loaded."""
+"""A submitted job. This module imports neither NumPy nor JAX, because the worker listens before they are loaded."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ UNPAINTED = ("disparity_shown", "disparity_exact")
 """Two inputs that accompany a depth layer with few bits: its original pixels, and the exact values behind them."""
 
 
-MAX_SIZES = 2  # number of preview sizes kept
+MAX_SIZES = 2  # number of reduced versions kept of each picture
 
 
 @dataclass
 class Kept:
-    """Pixels that the worker keeps for one connection, along with the last reduced versions of them.
+    """Pixels that the worker keeps for one connection, along with their most recent reduced versions.
 
     Attributes:
         values: float32 (H, W, 3 or 4), sRGB-encoded with straight alpha, or (H, W).
         repaired: whether NaN or infinite values were replaced.
         digest: digest of the original pixels; "" if it was not computed.
-        estimate: name of the picture of which this is the estimated depth, "" if none; see `execution`.
+        estimate: for an estimated depth, a name for its picture and options, otherwise ""; see `execution`.
         steps: cached network outputs of the picture if there is no disk cache; see `caching.memory`.
     """
 
@@ -62,14 +62,14 @@ class Kept:
             return self._small[size]
 
     def beside(self, size: tuple[int, int]) -> dict[str, Any]:
-        """Return a store for reusable results of operations on the pixels at `size`; it is dropped with them."""
+        """Return a store for reusable results of operations on the pixels at `size`; it is deleted with them."""
         with self._lock:
             return self._beside.setdefault(size, {})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A checked job: `options` are complete, and each input is pixels in a file of `folder` or kept pixels.
+    """A checked job: `options` are complete, and each input is a file in `folder` or pixels kept by the worker.
 
     Attributes:
         operation: name of the operation.
@@ -81,8 +81,8 @@ class Request:
         roles: roles of the layers to return; None for all.
         keep: names under which layers are kept, by role.
         preview_px: longest side to reduce the inputs to; None for the full size.
-        draft: as in `Inputs`.
-        unpainted: both of `UNPAINTED`, or empty.
+        draft: whether to compute a faster approximation.
+        unpainted: both inputs named in `UNPAINTED`, or empty.
         opened_file: path of the file that the picture was opened from; "" if unknown.
     """
 

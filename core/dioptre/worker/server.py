@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from .execution import Run
 
 MAX_CLIENTS = 64
-HEARTBEAT_S = 5.0  # well below the time after which clients give up (`client.SILENCE_S`)
-TRIM_AFTER_S = 20.0  # idle time after which memory is released: longer than the pause between two previews
+HEARTBEAT_S = 5.0  # interval of progress messages; clients give up after `jobs.SILENCE_S`
+TRIM_AFTER_S = 20.0  # idle time after which memory is released: longer than usual pauses between previews
 KEPT_FACTOR = 8  # the idle limit is multiplied by this for a client with stored pixels (an open dialog)
-GRACE_S = 10.0  # after a result, time for its client to open the files before a requested shutdown
+GRACE_S = 10.0  # time for a client to open the files of a result before a requested shutdown
 BACKGROUND_S = 5.0  # time for a cancelled download to stop its process and delete its files
-LOOK_S = 0.25  # shutdown poll interval; short enough that stopping feels immediate
+LOOK_S = 0.25  # interval of checks for a shutdown; short enough that stopping feels immediate
 SOCKET_NAME = "worker.sock"
-_SOCKET_PATH_BYTES = 100  # the system's limit is 104 to 108
+_SOCKET_PATH_BYTES = 100  # longest path used for a Unix socket; the limit is 104 or 108, depending on the system
 
 _log = logging.getLogger(__name__)
 
@@ -101,14 +101,14 @@ class Server:
             self.engine.stop()
             for session in list(self._sessions):
                 session.close()
-            for thread in self._background:  # their jobs are cancelled; give them time to clean up
+            for thread in self._background:  # the clients' jobs are cancelled and need time to clean up
                 thread.join(BACKGROUND_S)
             if unix_socket:
                 with suppress(OSError):
                     (self._meeting / unix_socket).unlink()
 
     def touch(self) -> None:
-        """Restart the idle time, because there was activity."""
+        """Note activity: restart the countdown of the idle time."""
         self._touched = asyncio.get_running_loop().time()
         self._trimmed = False
 
@@ -119,7 +119,7 @@ class Server:
         self._background[-1].start()
 
     def delivered(self) -> None:
-        """Note that a client was notified of a result and is about to open its files."""
+        """Note that a client was sent a result and is about to open its files."""
         self._delivered = asyncio.get_running_loop().time()
 
     def shut_down(self, *, when_idle: bool) -> None:
@@ -137,7 +137,7 @@ class Server:
             door = Door(self._token, own_processes_only=True)
             connected = partial(self._connected, door)
             servers.append(await asyncio.start_unix_server(connected, path, limit=MAX_MESSAGE_BYTES))
-        except OSError as error:  # the file system does not support sockets
+        except OSError as error:  # the file system does not support Unix sockets
             _log.info("No socket in %s: %s", self._meeting, error)
             return ""
         return SOCKET_NAME

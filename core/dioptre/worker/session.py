@@ -31,13 +31,14 @@ from .job import Job, Outcome, cancelled, in_words
 from .request import UNPAINTED, Kept, Request
 from .uploads import Uploads
 
-MAX_STRIKES = 32  # invalid messages before disconnecting; genuine clients send none
-MAX_JOBS = 64  # limit per client, waiting or running; an editor has only a few
+MAX_STRIKES = 32  # number of invalid messages before the client is disconnected; genuine clients send none
+MAX_JOBS = 64  # maximum number of waiting and running jobs per client; an editor has only a few
 MAX_KEPT = 32
-REPLY_TIMEOUT_S = 30.0  # time for a client to receive data; an editor's main thread may be busy for seconds
-PROGRESS_EVERY_S = 0.05  # more frequent updates would not be noticed
-UNSENT_BYTES = 1 << 18  # with more unsent bytes than this, the client is not reading, and progress is omitted
-_WRITING = 0.05  # fraction of a job's progress reserved for transferring its layers
+REPLY_TIMEOUT_S = 30.0  # time for a client to receive data, as an editor's main thread may be busy for seconds
+PROGRESS_EVERY_S = 0.05  # shortest interval between progress messages of a job; users notice no faster ones
+# Above this many unsent bytes, the client is assumed not to be reading, and progress messages are skipped.
+UNSENT_BYTES = 1 << 18
+_WRITING = 0.05  # fraction of a job's progress reserved for writing the layers of its result
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._folder = Folder(server.exchange)
         self._uploads = Uploads(self._folder)
-        self._shared: bool | None = None  # None: not yet decided
+        self._shared: bool | None = None  # None: not decided yet
         self._nonce = secrets.token_hex(16)
         self._jobs: dict[int, Job] = {}
         self._newest: dict[str, Job] = {}
@@ -109,7 +110,7 @@ class Session:
         _log.info("%s has gone", self._client)
 
     def heartbeat(self) -> None:
-        """Repeat every job's progress, so that the client knows that the worker is alive."""
+        """Repeat the progress of every job, so that the client knows that the worker is alive."""
         for job in self._jobs.values():
             self._report(job)
 
@@ -169,7 +170,7 @@ class Session:
         pixels = message["pixels"]
         self._uploads.check(pixels)
         self._kept[message["name"]] = await asyncio.to_thread(_load, self._folder, message["input"], pixels)
-        self._server.engine.hold(self, needed=True)  # the next preview must not wait
+        self._server.engine.hold(self, needed=True)  # a preview may follow, which must not wait for the warm-up
         self._send({"type": "stored", "name": message["name"]})
 
     # -- jobs ----------------------------------------------------------------------------------------------------
@@ -267,7 +268,7 @@ class Session:
             else:
                 _log.error("%s for %s failed", job.subject, self._client, exc_info=error)
             outcome = Outcome(encode({"type": "error", "job": job.number, **in_words(error).to_dict()}))
-        with suppress(RuntimeError):  # the loop is closed: the worker is ending
+        with suppress(RuntimeError):  # the event loop is closed: the worker is ending
             self._loop.call_soon_threadsafe(self._finish, job, outcome)
 
     def _progress(self, job: Job, fraction: float, phase: str) -> None:
@@ -275,14 +276,15 @@ class Session:
         if job.task.cancelled.is_set():
             raise Cancelled
         job.fraction, job.phase = fraction, phase
-        # At most one report waits for the loop, so that a slow loop does not fall further and further behind.
+        # At most one report is queued on the event loop, so that a slow loop does not fall further and further
+        # behind.
         if (now := time.monotonic()) - job.reported >= PROGRESS_EVERY_S and not job.to_report:
             job.reported, job.to_report = now, True
             self._loop.call_soon_threadsafe(self._report, job)
 
     def _compute(self, job: Job, request: Request) -> Outcome:
         libraries.load()
-        # Imports NumPy and JAX: the first job or the warm-up waits for them.
+        # These modules import NumPy and JAX, so they are imported after `libraries.load`.
         from dioptre.imaging.layers import part_of
 
         from . import execution
@@ -320,7 +322,7 @@ class Session:
         delivery.add_done_callback(self._deliveries.discard)
 
     async def _deliver(self, job: Job, outcome: Outcome) -> None:
-        """Send a result without a shared folder: first its pixels, as fast as the client receives them."""
+        """Send a result inline, its pixels first, as fast as the client receives them."""
         try:
             for name in outcome.files:
                 with self._folder.read(name) as file:

@@ -14,7 +14,7 @@ from .exchange import Folder
 
 
 class Uploads:
-    """The files that are being uploaded. An error with a file is reported when the file is used."""
+    """The files that are being uploaded. If an upload fails, the error is reported when the file is used."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
@@ -32,7 +32,7 @@ class Uploads:
             self._broken[name] = error
 
     def add(self, name: str, data: str) -> None:
-        """Append the next bytes of a file, as base64."""
+        """Append the next bytes of a file, given as base64."""
         if name in self._broken:
             return
         if name not in self._open:
