@@ -107,7 +107,7 @@ class Blueprint(Generic[M]):
 
 
 def blueprint(make: Callable[[nnx.Rngs], M]) -> Blueprint[M]:
-    """Describe the network that `make` builds without initialising its values."""
+    """Trace `make` to describe the network that it builds, without computing any values."""
 
     def described() -> M:
         rngs = nnx.Rngs()
@@ -119,7 +119,7 @@ def blueprint(make: Callable[[nnx.Rngs], M]) -> Blueprint[M]:
 
 
 def fill(make: Callable[[nnx.Rngs], M], arrays: Mapping[str, np.ndarray | jax.Array], *, origin: str) -> M:
-    """Build the network that `make` describes with `arrays` as its values, without initialising it first.
+    """Build the network that `make` describes, with `arrays` as its values; it is not initialised first.
 
     Args:
         make: function that builds the network.
@@ -133,7 +133,7 @@ def fill(make: Callable[[nnx.Rngs], M], arrays: Mapping[str, np.ndarray | jax.Ar
 
 
 def _announced(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return the checkpoint's metadata of each array (shape, dtype and chunks) by its path."""
+    """Return the metadata (shape, dtype and chunks) of each array in the checkpoint, by the array's path."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         inner = _announced(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}

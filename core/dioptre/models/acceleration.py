@@ -39,7 +39,7 @@ Run = Callable[..., np.ndarray]
 
 @runtime_checkable
 class Network(Protocol):
-    """The interface of a loaded network that another runtime needs: its entry, graph, state and JAX function."""
+    """The properties of a loaded network that another runtime needs: its entry, graph, state and JAX function."""
 
     @property
     def entry(self) -> Entry: ...

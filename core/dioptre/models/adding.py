@@ -73,7 +73,7 @@ def _add(entry: Entry, file: Path, *, force: bool) -> Path:
 
 
 def fetchable(network_id: str) -> Entry:
-    """Return the network with this id; raise UsageError listing the downloadable ones if it is not among them."""
+    """Return the downloadable network with this id; raise UsageError, which lists all of them, if there is none."""
     entry = ENTRIES.get(network_id)
     if entry is None or not entry.package:
         known = ", ".join(one.id for one in ENTRIES.values() if one.package)

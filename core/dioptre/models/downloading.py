@@ -203,7 +203,7 @@ class _Transfer:
 
 
 def _transfer(file: PublishedFile, partial: Path, progress: Progress) -> None:
-    """Receive the missing bytes; raise _Broken if the transfer ends early, and whatever `progress` raises."""
+    """Receive the missing bytes; raise _Broken if the transfer ends early. `progress` may raise to stop it."""
     transfer = _Transfer(file=file, partial=partial, arrived=_size(partial))
     thread = threading.Thread(target=transfer.run, daemon=True, name="download")
     thread.start()

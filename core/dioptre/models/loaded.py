@@ -24,7 +24,7 @@ _MAKING = RLock()
 
 
 class _MadeOnce(cached_property[T]):
-    """A `cached_property` that only one thread computes; since Python 3.12 the standard one has no lock."""
+    """A `cached_property` with a lock, so that only one thread computes it; Python 3.12 removed the built-in lock."""
 
     def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
         with _MAKING:

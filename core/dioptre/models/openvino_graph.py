@@ -32,7 +32,7 @@ _Value = np.ndarray | _Planes
 
 
 def build(function: Callable[..., jax.Array], *examples: np.ndarray) -> openvino.Model:
-    """Build the OpenVINO graph of a traceable function of pictures.
+    """Build the OpenVINO graph of a function of pictures that JAX can trace.
 
     Args:
         function: function of (n, h, w, c) pictures.

@@ -1,6 +1,6 @@
 """A published file of weights, and the mirror that users may set instead of the publisher's site.
 
-This module imports neither NumPy nor JAX, because the worker lists downloads before they are loaded.
+This module does not import NumPy or JAX, because the worker lists downloads before it loads those libraries.
 """
 
 from __future__ import annotations

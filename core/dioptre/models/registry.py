@@ -298,7 +298,7 @@ DEFAULTS: Mapping[ModelKind, str] = {
 
 
 class NetworkMissingError(WeightsError):
-    """A downloadable network is not installed. The worker replaces the hint with one for editors."""
+    """A downloadable network is not installed. In editors, the worker replaces this hint, which names a command."""
 
     code = "network-missing"
 
@@ -367,7 +367,7 @@ def resolve(reference: str) -> Any:
 
 
 def converter(entry: Entry) -> Callable[[Path], Any]:
-    """Return the entry's function from a file to arrays; raise UsageError if users cannot add its weights."""
+    """Return the function that reads the entry's weights from a file; raise UsageError if users cannot add them."""
     if not entry.convert:
         raise UsageError(
             "{title} is bundled with Dioptre; you do not need to add its weights.", title=Message(entry.title)

@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from scipy import ndimage
 
 _LEVELS = 8  # number of brightness levels
-_FLATTEST = 0.3  # fraction of each level's blocks; these, the flattest ones, are taken to contain only grain
+_FLATTEST = 0.3  # fraction of the blocks at each level, the flattest ones, assumed to contain only grain
 _BLOCK = 8
 _BAND = 512  # number of rows processed at a time
 _MAD_TO_STD = 1.4826

@@ -27,7 +27,7 @@ REACH_PX = 3
 
 # Minimum jump, as a fraction of the change within three times the distance; on a slope this fraction is 1 / 3.
 _JUMP_OF_AROUND = 0.4
-# Relative width of the soft transition at the minimum jump, so that rounding does not decide on a split.
+# Relative width of the soft threshold at the minimum jump, so that rounding does not decide which pixels are split.
 _UNSURE = 0.2
 _CHUNK = 256  # number of edge pixels split at once
 _LEAST_STEP_PX = 0.25  # smaller jumps of the radius are not visible

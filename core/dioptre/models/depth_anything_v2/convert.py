@@ -94,8 +94,9 @@ HUGGING_FACE_RULES = (
     Rule(source=rf"{_HF_LAYER}\.(norm[12])\.(weight|bias)", target=r"pretrained.blocks.\1.\2.\3"),
     *(
         Rule(
-            source=rf"{_HF_LAYER}\.attention\.(?:{old}|{new})\.(weight|bias)",  # before transformers 5, and since
-            target=rf"pretrained.blocks.\1.attn.{name}.\2",  # `upstream_names` joins query, key and value
+            # `old` is the name before transformers 5. `upstream_names` joins query, key and value.
+            source=rf"{_HF_LAYER}\.attention\.(?:{old}|{new})\.(weight|bias)",
+            target=rf"pretrained.blocks.\1.attn.{name}.\2",
         )
         for old, new, name in (
             (r"attention\.query", "q_proj", "query"),

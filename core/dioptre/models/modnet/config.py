@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A stage of `blocks` inverted residuals with `width` channels, the first of which has the stride."""
+    """A stage of `blocks` inverted residuals with `width` channels; the first residual has the stride."""
 
     width: int
     blocks: int

@@ -69,12 +69,12 @@ class Moge2Config:
 
 
 def small(stated: Mapping[str, Any] | None = None) -> Moge2Config:
-    """Return the configuration of MoGe-2 ViT-S normal: the stated one if there is one, else the published one."""
+    """Return the configuration of MoGe-2 ViT-S normal: the one stated in its file, else the published one."""
     return from_published(stated or as_trained("dinov2_vits14"))
 
 
 def base(stated: Mapping[str, Any] | None = None) -> Moge2Config:
-    """Return the configuration of MoGe-2 ViT-B normal: the stated one if there is one, else the published one."""
+    """Return the configuration of MoGe-2 ViT-B normal: the one stated in its file, else the published one."""
     return from_published(stated or as_trained("dinov2_vitb14"))
 
 

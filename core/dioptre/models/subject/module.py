@@ -1,9 +1,9 @@
 """The subject network, which finds the people, animals or objects that are the subject of a picture.
 
 DINOv2's features capture the content of a patch regardless of its colours, so a head on them locates the whole
-subject. U²-Net-P relies on contrast and colour: it misses clothes, legs and second people, and selects anything
-that stands out, but its edges are accurate to pixels instead of patches. The head therefore decides on the subject,
-and U²-Net-P draws its outline. The backbone and its weights are those of the depth network.
+subject. U²-Net-P relies on contrast and colour: it misses clothes, legs and other people, and selects anything
+that stands out, but its edges are accurate to a pixel, not just to a patch. The head therefore decides on the
+subject, and U²-Net-P draws its outline. The backbone and its weights are those of the depth network.
 """
 
 from __future__ import annotations

@@ -174,7 +174,7 @@ class WhiteBalanceEstimator(nnx.Module):
 def _statistics(
     thumbnail: Float[Array, "n h w 3"], linear: Float[Array, "n h w 3"], chroma: Float[Array, "n h w 2"]
 ) -> Float[Array, "n statistics"]:
-    """Return classical estimates of the illuminant, also for edges and brightness bands, and the brightness."""
+    """Return classical estimates of the illuminant, and statistics of the thumbnail's brightness and colours."""
     unclipped = (_largest(thumbnail)[..., None] < _CLIPPED).astype(jnp.float32)
     bright = jnp.mean(thumbnail, axis=(1, 2, 3))[:, None]
     of_usable = _chroma_of_means(linear, unclipped + 1e-4, _POWERS)
