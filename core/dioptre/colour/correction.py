@@ -163,7 +163,7 @@ def _bent(adapted: list[Float[Array, "*batch"]], residual: Float[Array, "9 3"]) 
     r, g, b = (jnp.maximum(channel * smaller, 0.0) for channel in adapted)
 
     def bend(k: Float[Array, "9"]) -> Float[Array, "*batch"]:
-        """Evaluate the polynomial, factored so that it uses each channel rarely: XLA emits a loop for every use."""
+        """Evaluate the polynomial, factored to use each channel less often: XLA emits a loop for every use."""
         in_blue = b * (k[2] + k[5] * b)
         in_green = g * (k[1] + k[4] * g + k[8] * b)
         return r * (k[0] + k[3] * r + k[6] * g + k[7] * b) + in_green + in_blue

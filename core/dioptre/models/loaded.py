@@ -24,7 +24,7 @@ _MAKING = RLock()
 
 
 class _MadeOnce(cached_property[T]):
-    """A `cached_property` with a lock, so that only one thread computes it; Python 3.12 removed the built-in lock."""
+    """A `cached_property` with a lock, so that only one thread computes it; Python's has none since 3.12."""
 
     def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
         with _MAKING:
@@ -105,7 +105,7 @@ def load(entry: Entry, cards: Mapping[str, tuple[Path, str]]) -> Loaded:
 
 
 def _shapes_below(path: str, entry: Entry, shapes: Shapes) -> Shapes:
-    """Return the shapes of the values that a checkpoint provides for the submodule at `path`, or for the rest."""
+    """Return the shapes of the values below `path`; for "", of all those that no other checkpoint fills."""
     if path:
         return {name[len(path) + 1 :]: shape for name, shape in shapes.items() if name.startswith(f"{path}.")}
     others = tuple(f"{other}." for other in entry.checkpoints.values() if other)

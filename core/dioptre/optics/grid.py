@@ -108,7 +108,7 @@ class Grid:
         """Return the side and the core (height, width) of a level's tiles.
 
         All tiles are equal, and there are as few as possible. A few smaller tiles are used instead if they cover
-        the picture with less excess.
+        the picture with less excess area.
         """
         height, width = self._covered(level)
 

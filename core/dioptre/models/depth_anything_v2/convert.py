@@ -137,7 +137,8 @@ HUGGING_FACE_RULES = (
 )
 
 _UNUSED_BACKBONE = re.compile(r"mask_token")  # token that replaces masked patches in training
-_UNUSED_HEAD = re.compile(r"scratch\.refinenet4\.resConfUnit1\..*")  # the coarsest stage has no other to add
+# This unit prepares a stage for the addition of the next coarser one, which the coarsest stage does not have.
+_UNUSED_HEAD = re.compile(r"scratch\.refinenet4\.resConfUnit1\..*")
 
 
 def from_safetensors(path: Path) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ from dioptre.models.u2net.module import U2Net
 from .config import SubjectConfig
 from .head import FINENESS, SubjectHead, sized
 
-_SUREST = 0.99  # probabilities are clamped to this before they are combined
+_SUREST = 0.99  # upper limit of probabilities before they are combined; the lower limit is 1 minus this
 
 
 class SubjectNetwork(nnx.Module):
