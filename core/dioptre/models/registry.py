@@ -298,7 +298,7 @@ DEFAULTS: Mapping[ModelKind, str] = {
 
 
 class NetworkMissingError(WeightsError):
-    """A downloadable network is not installed. In editors, the worker replaces this hint, which names a command."""
+    """A downloadable network is not installed. The hint names a command; the worker replaces it for editors."""
 
     code = "network-missing"
 

@@ -149,8 +149,8 @@ def inpaint_group(group: Group, level: Level, *, scale: int, everything: bool) -
         everything: also inpaint areas too far from the edge of any nearer surface for a blur to uncover them.
 
     Returns:
-        Colour and coverage of each slice, and a mask that is 1 where the slice is continued; (k, e + 1, h, w) in
-        half precision, because there are many slices.
+        Colour and coverage of each slice, and a mask that is 1 where the slice is continued behind nearer ones;
+        (k, e + 1, h, w) in half precision, because there are many slices.
     """
     channels, height, width = level.planes.shape[1:]
     result = np.zeros((MOST_SLICES, channels + 1, height, width), np.float16)

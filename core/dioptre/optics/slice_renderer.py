@@ -48,7 +48,7 @@ class GroupArrays(NamedTuple):
 
     Attributes:
         inpainted: colour and coverage of each slice behind nearer slices, and a mask that is 1 where the slice is
-            continued; one pixel per cell.
+            continued behind them; one pixel per cell.
         bounds: one row of `SliceBounds` per slice.
         kernels: Fourier transforms of the slices' discs.
     """

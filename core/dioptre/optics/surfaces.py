@@ -71,8 +71,8 @@ def depth_steps(
 ) -> tuple[Float[Array, "h w"], Float[Array, "h w"], Float[Array, "h w"]]:
     """Detect jumps of the radius within `reach` pixels.
 
-    A slope changes in proportion to distance. Where the change within three times the distance is hardly larger,
-    there is a jump.
+    On a slope, the radius changes in proportion to distance. If it changes hardly more within three times the
+    distance, there is a jump.
 
     Returns:
         The confidence (0 to 1) in a jump, and the largest and the smallest radius within reach.

@@ -145,7 +145,7 @@ def _kernels(
 
 def _psf(radius: float, scale: int, aperture: Aperture, field: tuple[float, float]) -> Float[np.ndarray, "n n"]:
     # Rasterising widens the disc by the spread of a pixel (a variance of 1/12 along each axis; a disc has r²/4).
-    # Reducing and enlarging adds the mean over blocks (1/12) and the bilinear tent (1/6).
+    # Reduced sizes widen it further: by the mean over blocks (1/12) and by the bilinear enlargement (1/6).
     added = 1 / 3 if scale == 1 else 4 / 3
     own = max((radius / scale) ** 2 - added, 0.0) ** 0.5
     size = 2 * int(np.ceil(own * REACH)) + 5
