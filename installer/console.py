@@ -55,7 +55,7 @@ class Console:
             _write(f"{text}…\n")
 
     def detail(self, text: str, *, part: float = 0.0) -> None:
-        """Show the progress within the step, on a terminal and to programs.
+        """Show the progress within the step, on a terminal or as lines for a program.
 
         Args:
             text: Detail to show after the step's title.

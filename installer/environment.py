@@ -171,7 +171,7 @@ def _hash_of(checkout: Path, paths: Sequence[Path]) -> str:
 
 
 class Installer:
-    """Runs pip for one installation while holding the lock, and writes its output to the log."""
+    """Runs pip for one installation while holding the lock, and logs pip's output."""
 
     def __init__(
         self, folders: Folders, console: Console, lock: int, *, python: tuple[int, int] | None = None

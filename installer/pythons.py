@@ -47,7 +47,7 @@ class Python:
 
 
 def find(*, only: tuple[int, int] | None = None) -> Python:
-    """Return the interpreter for the environment: this one if it is suitable, or else the newest suitable one.
+    """Return the interpreter for the environment: the running one if suitable, or else the newest suitable one.
 
     Args:
         only: The only acceptable version, if the packages require one.

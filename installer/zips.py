@@ -2,7 +2,7 @@
 
 `dioptre-krita.zip` is for Krita's Tools ▸ Scripts ▸ Import Python Plugin from File…; `dioptre-gimp.zip` is unpacked
 into GIMP's plug-in folder. In both, the folder `source` next to the plug-in is a checkout without plug-ins and
-tests, from which `dioptre_link.editing.first_start` installs.
+tests, from which `dioptre_link.editing.first_start` installs Dioptre.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Limits:
         metadata_bytes: size of the assembled XMP packets.
         nodes: elements and attributes of XML.
         seconds: time for decoding.
-        megapixels: the user's limit for a picture, for messages.
+        megapixels: the user's limit for a picture, which messages mention.
     """
 
     pixels: int
@@ -56,7 +56,7 @@ class Limits:
 
     @staticmethod
     def of(file_bytes: int, *, max_megapixels: float | None = None) -> Limits:
-        """Compute the limits from a file's size in bytes; `max_megapixels` None means the user's setting."""
+        """Compute the limits from a file's size in bytes; `max_megapixels` defaults to the user's setting."""
         allowed = megapixels_allowed() if max_megapixels is None else max_megapixels
         most = round(min(allowed, 1e6) * 1e6)
         plausible = _SMALL_PIXELS + _PIXELS_PER_BYTE * file_bytes

@@ -378,7 +378,7 @@ def _integers(codes: np.ndarray) -> np.ndarray:
 
 
 def _mix(planes: list[np.ndarray], weights: np.ndarray) -> np.ndarray:
-    """Return the weighted sum of three planes; NumPy's product with such narrow matrices is ten times slower."""
+    """Return the weighted sum of three planes; for such narrow matrices, NumPy's product is ten times slower."""
     result: np.ndarray = planes[0] * np.float32(weights[0])
     result += planes[1] * np.float32(weights[1])
     result += planes[2] * np.float32(weights[2])

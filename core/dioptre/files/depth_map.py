@@ -134,7 +134,7 @@ def _single(codes: np.ndarray, path: Path) -> np.ndarray:
 
 
 def resize_depth(values: np.ndarray, *, width: int, height: int) -> np.ndarray:
-    """Resize float32 (H, W) linearly, with averaging when it is reduced."""
+    """Resize a float32 map (H, W) linearly, with averaging when it is reduced."""
     from PIL import Image
 
     image = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR)

@@ -217,8 +217,8 @@ def _of_heic(file: BinaryIO, budget: Budget) -> EmbeddedDepth | None:
 def of_heif_depth(codes: np.ndarray, metadata: Mapping[str, Any]) -> EmbeddedDepth | None:
     """Convert an auxiliary depth image to disparity according to its representation type.
 
-    The types are 0 uniform inverse depth, 1 uniform disparity, 2 uniform depth, 3 non-uniform disparity (ISO/IEC
-    23008-2, G.14.2.2). Without this information, Apple's convention applies: disparity, where larger is nearer.
+    The types are 0 (uniform inverse depth), 1 (uniform disparity), 2 (uniform depth) and 3 (non-uniform disparity);
+    see ISO/IEC 23008-2, G.14.2.2. Without a type, Apple's convention applies: disparity, where larger is nearer.
 
     Args:
         codes: integers (h, w).

@@ -32,7 +32,7 @@ def is_hdr(start: bytes) -> bool:
 
 
 def with_exif(heif: bytes, exif: bytes) -> bytes:
-    """Return a file written by libheif with an EXIF blob (starting with its TIFF header) added for its picture."""
+    """Add an EXIF blob (starting with its TIFF header) for the picture in a file that libheif wrote."""
     top = {kind: (start, end) for kind, start, end in _boxes(heif, 0, len(heif))}
     start, end = top[b"meta"]
     children = {kind: heif[a:b] for kind, a, b in _boxes(heif, start + 12, end)}

@@ -1,6 +1,6 @@
 """Clean up after a writer that was killed: its journal names the files, and their inodes identify them.
 
-A writer notes first its folder, then each temporary file with its number and inode, and finally, before any file is
+A writer first notes its folder, then each temporary file with its number and inode, and finally, before any file is
 renamed, all moves of the set.
 """
 

@@ -282,7 +282,7 @@ def role_of(item: Item, *, grey: bool) -> Role:
 
 
 def _placed(values: np.ndarray, item: Item, canvas: tuple[int, int]) -> np.ndarray:
-    """Place a layer at its position on the canvas, cropped to it."""
+    """Place a layer at its position on the canvas, and crop it to the canvas."""
     height, width = canvas
     if values.shape[:2] == canvas and item.x == item.y == 0:
         return values

@@ -80,7 +80,7 @@ def _mpf(size: int, map_size: int, map_offset: int) -> bytes:
 
 
 def _after_metadata(jpeg: bytes) -> int:
-    """Return the position for a new segment, after the last initial APP0, APP1 or APP13."""
+    """Return the position for a new segment, after the APP0, APP1 and APP13 segments at the start."""
     at = 2
     while jpeg[at] == 0xFF and jpeg[at + 1] in (0xE0, containers.APP1, containers.APP13):
         at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")

@@ -33,7 +33,7 @@ class Inside:
         return self.bottom - self.top, self.right - self.left
 
     def scaled(self, size: tuple[int, int], new: tuple[int, int]) -> Inside:
-        """Return the area after the picture is resized from `size` (height, width) to `new`; at least one pixel."""
+        """Return the area after resizing the picture from `size` (height, width) to `new`; at least one pixel."""
         (top, bottom), (left, right) = (
             (min(round(first * to / of), to - 1), max(round(last * to / of), 1))
             for first, last, of, to in zip((self.top, self.left), (self.bottom, self.right), size, new, strict=True)

@@ -21,7 +21,7 @@ def defocus_from_depth(
 ) -> Float32[np.ndarray, "h w"]:
     """Estimate the defocus at each pixel from 0 (in focus) to 1 (clearly out of focus).
 
-    The method compares the ratio of the finest detail to detail twice as coarse across depths. A lens blurs
+    The method compares, across depths, the ratio of the finest detail to detail twice as coarse. A lens blurs
     everything at one distance equally, so flat areas take the defocus of other areas at the same distance. A
     picture that is equally sharp at every depth has no defocus anywhere.
 

@@ -30,8 +30,8 @@ def stroke_mask(
 ) -> Float32[np.ndarray, "h w"]:
     """Return a mask that is 1 where strokes keep a picture sharp, -1 where they let it blur, and 0 elsewhere.
 
-    A stroke covers pixels as near as its centre line, and pixels on a surface that continues from there with the
-    same slope. It ends at depth steps, so strokes along an object's outline do not affect the surroundings.
+    A stroke covers pixels at the depth of its centre line, and pixels on a surface that continues from there with
+    the same slope. It ends at depth steps, so strokes along an object's outline do not affect the surroundings.
 
     Args:
         strokes: as in `dioptre_link.strokes`; later strokes cover earlier ones.
