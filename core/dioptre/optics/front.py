@@ -2,7 +2,7 @@
 
 Adjacent depth slices are blurred separately. Where a depth step separates them, the edge of the nearer one is wider
 than that of the farther one, and together they do not quite cover the pixels between them. Light from far behind
-would show there as a line. Where only surfaces in front of the focus lie within reach of their discs, nothing
+would show there as a line. Where all surfaces whose discs reach a pixel are in front of the focus, nothing
 behind them may show.
 """
 

@@ -152,7 +152,7 @@ def _raise(
 _raise_both = jax.jit(jax.vmap(_raise, in_axes=(0, 0, None)))
 
 
-@jax.jit  # compiled as one program, because every program makes the first run start more slowly
+@jax.jit  # compiled as one program, because each additional program delays the first run
 def _largest(disparity: Float[Array, " n"], numbers: Float[Array, "5"]) -> Float[Array, ""]:
     return jnp.abs(_radius(disparity, numbers)).max()
 

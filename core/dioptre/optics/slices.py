@@ -19,7 +19,7 @@ LIKE_SLICES = 3
 
 _LEAST_STEP_PX = 0.5
 _SEAM = 1e-3  # width of the transition between two groups, as a fraction of the radius where they meet
-_MORE = 1.2  # a surface counts as more blurred than a slice from this multiple of the slice's radius
+_MORE = 1.2  # radius, as a multiple of a slice's, from which a surface counts as more blurred
 _GROWTH = 0.2  # increase of the radius from one slice to the next, as a fraction of the radius
 _LEVEL_FROM_PX = (0.0, 10.5, 20.5, 63.0)  # radii from which slices are blurred at 1, 1/2, 1/4 and 1/8 of the size
 _COARSE_FROM_PX = (0.0, 5.0, 10.5, 31.0)
